@@ -1,0 +1,93 @@
+"""Keeps what is written in step with what is true.
+
+`check_docs.py` names every difference and ends with 1; `check_docs.py --write` writes the generated files anew.
+Generated: .env.example, docs/tags.md and docs/schemas/verdict.schema.json. Read: README.md and docs/, which must name
+every option and variable, and no variable that does not exist.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from streampay_smoke.featurelint import KNOWN_TAGS
+from streampay_smoke.gate import verdict
+from streampay_smoke.settings import VARIABLES
+
+ROOT = Path(__file__).resolve().parents[1]
+WRITE = "run scripts/check_docs.py --write and commit the result"
+
+
+def env_example() -> str:
+    """Every variable with what it is for, and no value: a secret never gets a place in a committed file."""
+    lines = ["# Copy to .env and fill in what this machine needs. An option or a real variable wins over this file."]
+    for variable in VARIABLES.values():
+        notes = [f"default: {variable.default}"] if variable.default else []
+        notes += [f"option: {variable.option}"] if variable.option else []
+        notes += ["secret"] if variable.secret else []
+        note = f" ({', '.join(notes)})" if notes else ""
+        lines += ["", f"# {variable.about}{note}", f"#{variable.name}="]
+    return "\n".join(lines) + "\n"
+
+
+def tags_page() -> str:
+    """The table of tags, for those who select by them."""
+    rows = "".join(f"| `@{tag}` | {meaning} |\n" for tag, meaning in KNOWN_TAGS.items())
+    return (
+        "# Tags\n\n"
+        "A feature may carry these tags and no others; `python -m streampay_smoke.featurelint` refuses the rest.\n"
+        "Select with `behave --tags=@streams` or `scripts/smoke.sh --tags '@smoke and not @money'`.\n\n"
+        f"| tag | what it means |\n|---|---|\n{rows}"
+    )
+
+
+def verdict_schema() -> str:
+    """The JSON Schema of verdict.json."""
+    return json.dumps(verdict.schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+GENERATED = {
+    ".env.example": env_example,
+    "docs/tags.md": tags_page,
+    "docs/schemas/verdict.schema.json": verdict_schema,
+}
+
+
+def stale_files(root: Path) -> Iterator[str]:
+    """Generated files that are not what would be generated now."""
+    for name, content in GENERATED.items():
+        path = root / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != content():
+            yield f"{name} is missing or out of date; {WRITE}"
+
+
+def unnamed(root: Path) -> Iterator[str]:
+    """Options and variables that no page names, and variables on pages that do not exist."""
+    pages = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+    texts = {page: page.read_text(encoding="utf-8") for page in pages if page.is_file()}
+    named = set(re.findall(r"--[a-z][a-z-]*|SMOKE_[A-Z0-9_]*[A-Z0-9]", "\n".join(texts.values())))
+    for variable in VARIABLES.values():
+        for name in (variable.name, variable.option):
+            if name and name not in named:
+                yield f"{name} is named neither in README.md nor below docs/; say there what it does"
+    for page, text in texts.items():
+        for name in sorted(set(re.findall(r"SMOKE_[A-Z0-9_]*[A-Z0-9]", text)) - set(VARIABLES)):
+            yield f"{page.relative_to(root)} names {name}, which does not exist; correct the page"
+
+
+def main(arguments: list[str], root: Path = ROOT) -> int:
+    """Check, or with --write generate; 1 when something differs."""
+    if arguments == ["--write"]:
+        for name, content in GENERATED.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(content(), encoding="utf-8")
+        return 0
+    differences = [*stale_files(root), *unnamed(root)]
+    for difference in differences:
+        print(difference)
+    return 1 if differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

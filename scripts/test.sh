@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# The tests, from a fresh clone: scripts/test.sh [pytest arguments]
+# Without arguments: everything, with branch coverage of src/ (95 % or more, subprocesses included).
+# With arguments: only what they select, without coverage.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/lib.sh
+. scripts/lib.sh
+
+ensure_venv .venv-test requirements/dev.txt
+python=$PWD/.venv-test/bin/python
+
+if [ -f tests/interop/package-lock.json ]; then
+  if ! command -v npm >/dev/null 2>&1; then
+    say "JavaScript interop is LEFT OUT: Node and npm are not installed"
+  elif ! ensure_node_modules tests/interop; then
+    say "JavaScript interop cannot be prepared: npm ci failed in tests/interop, see above"
+    exit 1
+  fi
+fi
+
+if [ "$#" -gt 0 ]; then exec "$python" -m pytest "$@"; fi
+
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+"$python" -m coverage erase
+status=0
+# tee ignores interrupts so that pytest's own closing words still arrive after Ctrl-C.
+"$python" -m coverage run -m pytest 2>&1 | tee -i "$output" || status=$?
+"$python" -m coverage combine --quiet
+"$python" -m coverage report || {
+  say "branch coverage of src/ is too low, see the table above"
+  [ "$status" -ne 0 ] || status=1
+}
+tail -n 1 "$output" # the runner's own closing line ends the output
+exit "$status"

@@ -1,0 +1,83 @@
+"""The check of documentation finds every kind of drift, and nothing where there is none."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "scripts/check_docs.py"
+
+
+@pytest.fixture(name="check_docs", scope="module")
+def the_script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("check_docs", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(name="root")
+def documented_project(tmp_path: Path, check_docs: ModuleType) -> Path:
+    check_docs.main(["--write"], tmp_path)
+    names = [name for variable in check_docs.VARIABLES.values() for name in (variable.name, variable.option)]
+    (tmp_path / "README.md").write_text("\n".join(names))
+    return tmp_path
+
+
+def found(check_docs: ModuleType, root: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    status = check_docs.main([], root)
+    lines = capsys.readouterr().out.splitlines()
+    assert status == (1 if lines else 0)
+    return lines
+
+
+def test_pages_in_step_are_no_difference(
+    check_docs: ModuleType, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert found(check_docs, root, capsys) == []
+
+
+@pytest.mark.parametrize("name", [".env.example", "docs/tags.md", "docs/schemas/verdict.schema.json"])
+def test_a_stale_or_missing_generated_file_is_named(
+    check_docs: ModuleType, root: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (root / name).write_text("older\n")
+    assert f"{name} is missing or out of date; {check_docs.WRITE}" in found(check_docs, root, capsys)
+    (root / name).unlink()
+    assert f"{name} is missing or out of date; {check_docs.WRITE}" in found(check_docs, root, capsys)
+
+
+@pytest.mark.parametrize("name", ["SMOKE_BASE_URL", "--base-url", "--env"])
+def test_a_name_no_page_explains_is_named(
+    check_docs: ModuleType, root: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    readme = root / "README.md"
+    readme.write_text("\n".join(line for line in readme.read_text().splitlines() if line != name))
+    (line,) = found(check_docs, root, capsys)
+    assert line.startswith(f"{name} is named neither")
+
+
+def test_a_longer_name_does_not_stand_for_a_shorter_one(
+    check_docs: ModuleType, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = root / "README.md"
+    readme.write_text(readme.read_text().replace("--env\n", "--environment\n"))
+    (line,) = found(check_docs, root, capsys)
+    assert line.startswith("--env is named neither")
+
+
+def test_a_variable_that_does_not_exist_is_named_with_its_page(
+    check_docs: ModuleType, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "docs/runbook.md").write_text("Set SMOKE_BASE_ULR, and look at SMOKE_* for the rest.\n")
+    (line,) = found(check_docs, root, capsys)
+    assert line == "docs/runbook.md names SMOKE_BASE_ULR, which does not exist; correct the page"
+
+
+def test_no_secret_gets_a_value_in_the_example(check_docs: ModuleType) -> None:
+    lines = check_docs.env_example().splitlines()
+    assert all(line.startswith("#") or not line for line in lines)
+    assert sum(line.endswith("=") for line in lines) == len(check_docs.VARIABLES)

@@ -1,0 +1,30 @@
+"""Start-up is part of the product: what few runs need is not imported by all. Modules are counted, not seconds."""
+
+import subprocess
+import sys
+
+import pytest
+
+# httpx brings rich and click along only where they are installed; test_locks.py keeps rich out of a run.
+HEAVY = {"aiohttp", "cryptography", "jwt", "pydantic", "requests", "starlette", "stellar_sdk", "uvicorn"}
+EVERY_RUN = ("settings", "service", "evidence", "gate", "promises", "world", "suite", "cli", "featurelint")
+
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+package = importlib.import_module(sys.argv[1])
+for found in pkgutil.walk_packages(getattr(package, "__path__", []), package.__name__ + "."):
+    importlib.import_module(found.name)
+print(*sorted(set(sys.argv[2:]) & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize("name", EVERY_RUN)
+def test_what_every_run_imports_imports_nothing_heavy(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL, f"streampay_smoke.{name}", *HEAVY],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
