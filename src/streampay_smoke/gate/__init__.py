@@ -1,0 +1,1 @@
+"""The judge: manifest, attribution and verdict, all functions of the journal."""

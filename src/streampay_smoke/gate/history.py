@@ -1,0 +1,102 @@
+"""A journal, folded: what was promised to run, and what each scenario left as evidence."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from streampay_smoke.evidence import events
+from streampay_smoke.evidence.journal import Entry
+
+
+class ScenarioHistory(msgspec.Struct, kw_only=True):
+    """What one scenario did. `steps_passed` counts the steps behave called passed."""
+
+    id: str
+    started_at_ms: int
+    checks: list[events.Checked] = msgspec.field(default_factory=list)
+    waits: list[events.Waited] = msgspec.field(default_factory=list)
+    probes: list[events.Probed] = msgspec.field(default_factory=list)
+    settlements: list[events.Settled] = msgspec.field(default_factory=list)
+    steps_passed: int = 0
+    failure: events.Failure | None = None
+    failed_step: str = ""
+    finished: events.ScenarioFinished | None = None
+
+
+class RunHistory(msgspec.Struct, kw_only=True):
+    """What one run did, in the order it happened."""
+
+    started: events.RunStarted | None = None
+    planned: events.RunPlanned | None = None
+    refused: events.RunRefused | None = None
+    finished: events.RunFinished | None = None
+    interrupted: events.Interrupted | None = None
+    scenarios: dict[str, ScenarioHistory] = msgspec.field(default_factory=dict)
+    services: list[events.ServiceSeen] = msgspec.field(default_factory=list)
+    chains: list[events.ChainSeen] = msgspec.field(default_factory=list)
+    created: list[events.ResourceCreated] = msgspec.field(default_factory=list)
+    released: list[events.ResourceReleased] = msgspec.field(default_factory=list)
+    releases: list[str] = msgspec.field(default_factory=list)
+    started_at_ms: int = 0
+    ended_at_ms: int = 0
+
+
+_ONE_OF_A_RUN: dict[type[events.Event], str] = {
+    events.RunStarted: "started",
+    events.RunPlanned: "planned",
+    events.RunRefused: "refused",
+    events.RunFinished: "finished",
+    events.Interrupted: "interrupted",
+}
+_MANY_OF_A_RUN: dict[type[events.Event], str] = {
+    events.ServiceSeen: "services",
+    events.ChainSeen: "chains",
+    events.ResourceCreated: "created",
+    events.ResourceReleased: "released",
+}
+_MANY_OF_A_SCENARIO: dict[type[events.Event], str] = {
+    events.Checked: "checks",
+    events.Waited: "waits",
+    events.Probed: "probes",
+    events.Settled: "settlements",
+}
+
+
+def fold(entries: Sequence[Entry]) -> RunHistory:
+    """Return the history the entries tell. Order is ownership: see `streampay_smoke.evidence.events`."""
+    run = RunHistory()
+    scenario: ScenarioHistory | None = None
+    for entry in entries:
+        event = entry.event
+        run.started_at_ms = run.started_at_ms or entry.at_ms
+        run.ended_at_ms = entry.at_ms
+        if isinstance(event, events.ScenarioStarted):
+            scenario = run.scenarios[event.id] = ScenarioHistory(id=event.id, started_at_ms=entry.at_ms)
+        elif type(event) in _ONE_OF_A_RUN:
+            setattr(run, _ONE_OF_A_RUN[type(event)], event)
+        elif type(event) in _MANY_OF_A_RUN:
+            getattr(run, _MANY_OF_A_RUN[type(event)]).append(event)
+        elif isinstance(event, events.Exchanged):
+            _note_release(run, event)
+        elif scenario is not None:
+            _tell(scenario, event)
+    return run
+
+
+def _note_release(run: RunHistory, event: events.Exchanged) -> None:
+    if event.release and event.release not in run.releases:
+        run.releases.append(event.release)
+
+
+def _tell(scenario: ScenarioHistory, event: events.AnyEvent) -> None:
+    match event:
+        case events.StepFinished(status="passed"):
+            scenario.steps_passed += 1
+        case events.StepFinished():
+            scenario.failure = scenario.failure or event.failure
+            scenario.failed_step = scenario.failed_step or event.text
+        case events.ScenarioFinished():
+            scenario.finished = event
+            scenario.failure = scenario.failure or event.failure
+        case _ if type(event) in _MANY_OF_A_SCENARIO:
+            getattr(scenario, _MANY_OF_A_SCENARIO[type(event)]).append(event)

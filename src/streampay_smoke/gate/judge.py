@@ -1,0 +1,382 @@
+"""The judge: a pure function from a journal to a verdict. PASS is earned; everything unproved holds."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from streampay_smoke.errors import Blame
+from streampay_smoke.evidence.events import ExpectedScenario, Failure
+from streampay_smoke.evidence.journal import JournalRead
+from streampay_smoke.gate.attribution import Attribution, FailedCheck, attribute
+from streampay_smoke.gate.history import RunHistory, ScenarioHistory, fold
+from streampay_smoke.gate.verdict import (
+    ACTIONS,
+    EXIT_CODES,
+    MESSAGE_LIMIT,
+    SCHEMA,
+    SIGNAL_EXIT_CODES,
+    Action,
+    Chain,
+    Check,
+    Cleanup,
+    Evidence,
+    Settlement,
+    Target,
+    Timings,
+    Verdict,
+    Word,
+)
+
+MONEY_TAG = "money"
+"""Scenarios that may only pass when a settlement was proved."""
+
+WORD_OF_BLAME = {
+    Blame.SAFETY: Word.SAFETY,
+    Blame.PRODUCT: Word.FAIL,
+    Blame.CONFIG: Word.CONFIG,
+    Blame.DEPENDENCY: Word.INCONCLUSIVE,
+    Blame.HARNESS: Word.INCONCLUSIVE,
+}
+
+GRAVITY = (Word.SAFETY, Word.FAIL, Word.CONFIG, Word.INCONCLUSIVE)
+"""When several apply, the first wins: money first, then what is proved against the release."""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One reason against PASS."""
+
+    word: Word
+    reason_code: str
+    attribution: str
+    text: str
+
+
+def judge(journal: JournalRead) -> Verdict:
+    """Return the verdict on a journal. The same journal gives the same verdict anywhere."""
+    run = fold(journal.entries)
+    checks = tuple(_checks(run))
+    findings = [*_findings_of_the_run(run, journal), *_findings_of_checks(run, checks)]
+    decisive = _decisive(run, findings)
+    word = decisive.word if decisive else Word.PASS
+    reason_code = decisive.reason_code if decisive else "all_promises_kept"
+    text = decisive.text if decisive else _praise(run, checks)
+    simulated = _simulated(run)
+    started = run.started
+    return Verdict(
+        schema=SCHEMA,
+        run_id=started.run_id if started else "",
+        verdict=word,
+        exit_code=_exit_code(run, word, reason_code),
+        reason_code=reason_code,
+        message=_shortened(f"{word}{simulated}: {text}"),
+        attribution=decisive.attribution if decisive else "none",
+        action=_action(run, word),
+        target=_target(run),
+        chain=_chain(run),
+        checks=checks,
+        settlement=_settlement(run),
+        objectives=(),
+        evidence=_evidence(run, checks, journal),
+        cleanup=_cleanup(run),
+        timings=Timings(
+            started_at_ms=run.started_at_ms,
+            ended_at_ms=run.ended_at_ms,
+            total_ms=run.ended_at_ms - run.started_at_ms,
+        ),
+    )
+
+
+def _checks(run: RunHistory) -> Sequence[Check]:
+    if run.planned is None:
+        return ()
+    reasons = {exclusion.id: exclusion.reason for exclusion in run.planned.excluded}
+    return [_check(run, expected, reasons.get(expected.id)) for expected in run.planned.expected]
+
+
+def _check(run: RunHistory, expected: ExpectedScenario, excluded_because: str | None) -> Check:
+    history = run.scenarios.get(expected.id)
+    if excluded_because is not None:
+        return _described(expected, history, status="excluded", hint=excluded_because)
+    if history is None or history.finished is None:
+        how = "was interrupted" if history else "never ran"
+        return _described(expected, history, status="missing", blame=Blame.HARNESS, rule="not-run", hint=how)
+    failure = _failure(run, expected, history)
+    if failure is None:
+        return _described(expected, history, status="passed")
+    cause: Attribution = attribute(
+        FailedCheck(failure=failure, tags=frozenset(expected.tags), probes=tuple(history.probes))
+    )
+    status = "failed" if cause.blame is Blame.PRODUCT else "broken"
+    where = f" (at: {history.failed_step})" if history.failed_step else ""
+    next_step = f" Next: {failure.next_step}." if failure.next_step else ""
+    hint = f"{failure.message}{where}. {cause.reason.capitalize()}.{next_step}"
+    return _described(expected, history, status=status, blame=cause.blame, rule=cause.rule, hint=hint)
+
+
+def _described(
+    expected: ExpectedScenario,
+    history: ScenarioHistory | None,
+    *,
+    status: str,
+    hint: str = "",
+    blame: Blame | None = None,
+    rule: str = "",
+) -> Check:
+    finished = history.finished if history else None
+    return Check(
+        id=expected.id,
+        feature=expected.feature,
+        scenario=expected.scenario,
+        status=status,
+        attribution=blame.value if blame else "none",
+        assertions=sum(check.held for check in history.checks) if history else 0,
+        duration_ms=finished.duration_ms if finished else 0,
+        attempts=(finished.status,) if finished else (),
+        hint=hint,
+        rule=rule,
+    )
+
+
+def _failure(run: RunHistory, expected: ExpectedScenario, history: ScenarioHistory) -> Failure | None:
+    """Return why a finished scenario is no evidence for the release, None when it is."""
+    assert history.finished is not None
+    broken_promise = next((check for check in history.checks if not check.held), None)
+    last_word = run.finished.statuses.get(expected.id, "never reported") if run.finished else "never reported"
+    if history.failure is not None:
+        return history.failure
+    if broken_promise is not None:
+        return Failure(
+            kind="promise_broken",
+            blame=Blame.PRODUCT,
+            message=f"{broken_promise.promise}: expected {broken_promise.expected}, saw {broken_promise.observed}",
+        )
+    if history.finished.status != "passed" or last_word != "passed":
+        status = history.finished.status if history.finished.status != "passed" else last_word
+        return _harness_failure("scenario_" + status, f"the scenario ended as {status!r}")
+    if history.steps_passed != len(expected.steps):
+        return _harness_failure(
+            "steps_missing", f"{history.steps_passed} of {len(expected.steps)} steps left evidence of passing"
+        )
+    if not history.checks:
+        return _harness_failure("nothing_asserted", "the scenario asserted nothing")
+    if MONEY_TAG in expected.tags and not _proved(run, history):
+        return _harness_failure("settlement_unproved", "no settlement was proved in the way this run asks for")
+    return None
+
+
+def _harness_failure(kind: str, message: str) -> Failure:
+    return Failure(kind=kind, blame=Blame.HARNESS, message=message)
+
+
+def _proved(run: RunHistory, history: ScenarioHistory) -> bool:
+    wanted = run.started.proof if run.started else "ledger"
+    return any(settled.proof == wanted and settled.tx_hash for settled in history.settlements)
+
+
+def _findings_of_the_run(run: RunHistory, journal: JournalRead) -> Sequence[Finding]:
+    findings: list[Finding] = []
+    if journal.tampered_at:
+        findings.append(_unproved("journal_tampered", f"line {journal.tampered_at} of the journal does not follow"))
+    if run.refused is not None:
+        failure = run.refused.failure
+        blame = Blame(failure.blame)
+        findings.append(
+            Finding(word=WORD_OF_BLAME[blame], reason_code=failure.kind, attribution=blame, text=_with_next(failure))
+        )
+    elif run.planned is None:
+        findings.append(_unproved("never_started", "the journal ends before any scenario was planned"))
+    else:
+        findings += _findings_of_the_plan(run)
+    if run.finished is None:
+        findings.append(_unproved("unfinished", "the journal ends before the run did"))
+    elif run.finished.failed and not _anything_failed(run):
+        findings.append(_unproved("harness_error", "behave failed outside the scenarios (a hook or a clean-up)"))
+    if _foreign_simulation(run):
+        findings.append(
+            Finding(
+                word=Word.CONFIG,
+                reason_code="simulated_target",
+                attribution=Blame.CONFIG,
+                text=f"{_target(run).environment} answered as a sandbox: a simulation cannot vouch for a deployment",
+            )
+        )
+    return findings
+
+
+def _with_next(failure: Failure) -> str:
+    return f"{failure.message}; {failure.next_step}" if failure.next_step else failure.message
+
+
+def _findings_of_the_plan(run: RunHistory) -> Sequence[Finding]:
+    plan = run.planned
+    assert plan is not None
+    findings = [
+        Finding(word=Word.CONFIG, reason_code="suite_defective", attribution=Blame.CONFIG, text=problem)
+        for problem in plan.problems
+    ]
+    if not plan.expected:
+        text = f"no scenario matches {plan.tags or 'the selection'}"
+        findings.append(Finding(word=Word.CONFIG, reason_code="nothing_selected", attribution=Blame.CONFIG, text=text))
+    elif len(plan.excluded) == len(plan.expected):
+        text = "every selected scenario is excluded in this environment"
+        findings.append(
+            Finding(word=Word.CONFIG, reason_code="everything_excluded", attribution=Blame.CONFIG, text=text)
+        )
+    return findings
+
+
+def _unproved(reason_code: str, text: str) -> Finding:
+    return Finding(word=Word.INCONCLUSIVE, reason_code=reason_code, attribution=Blame.HARNESS, text=text)
+
+
+def _findings_of_checks(run: RunHistory, checks: Sequence[Check]) -> Sequence[Finding]:
+    return [
+        Finding(
+            word=WORD_OF_BLAME[Blame(check.attribution)],
+            reason_code=_reason_code(run, check),
+            attribution=check.attribution,
+            text=f"{check.scenario}: {check.hint}",
+        )
+        for check in checks
+        if check.status not in {"passed", "excluded"}
+    ]
+
+
+def _reason_code(run: RunHistory, check: Check) -> str:
+    if check.status == "missing":
+        return "scenarios_missing"
+    history = run.scenarios[check.id]
+    if history.failure is not None:
+        return history.failure.kind
+    return "promise_broken" if check.status == "failed" else "evidence_missing"
+
+
+def _anything_failed(run: RunHistory) -> bool:
+    assert run.finished is not None
+    return any(status not in {"passed", "skipped"} for status in run.finished.statuses.values())
+
+
+def _decisive(run: RunHistory, findings: Sequence[Finding]) -> Finding | None:
+    """Return the gravest finding; an interruption leaves only a safety finding or a proved fault standing."""
+    by_gravity = sorted(findings, key=lambda finding: GRAVITY.index(finding.word))
+    gravest = by_gravity[0] if by_gravity else None
+    if run.interrupted is None:
+        return gravest
+    if gravest is not None and gravest.word is Word.SAFETY:
+        return gravest
+    if run.interrupted.reason == "deadline":
+        if gravest is not None and gravest.word is Word.FAIL:
+            return gravest
+        return _unproved("deadline", run.interrupted.detail)
+    return _unproved("terminated", f"ended by {run.interrupted.reason} {run.interrupted.detail}".strip())
+
+
+def _exit_code(run: RunHistory, word: Word, reason_code: str) -> int:
+    if reason_code == "terminated" and run.interrupted is not None:
+        return SIGNAL_EXIT_CODES.get(run.interrupted.reason, EXIT_CODES[word])
+    if word is Word.INCONCLUSIVE and _two_state(run):
+        return EXIT_CODES[Word.FAIL]
+    return EXIT_CODES[word]
+
+
+def _action(run: RunHistory, word: Word) -> Action:
+    if word is Word.INCONCLUSIVE and _two_state(run):
+        return Action.ROLLBACK
+    return ACTIONS.get(word, Action.HOLD)
+
+
+def _two_state(run: RunHistory) -> bool:
+    """Whether the operator asked that INCONCLUSIVE be treated as a failure, for engines with two states."""
+    return run.started is not None and run.started.on_inconclusive == "fail"
+
+
+def _simulated(run: RunHistory) -> str:
+    target, chain = _target(run).simulated, _chain(run).simulated
+    said = {
+        (True, True): " (simulated service and ledger)",
+        (True, False): " (simulated service)",
+        (False, True): " (simulated ledger)",
+        (False, False): "",
+    }
+    return said[target, chain]
+
+
+def _foreign_simulation(run: RunHistory) -> bool:
+    """Whether a sandbox answered for a place that chose neither the sandbox nor its ledger."""
+    if run.started is None or run.started.service_simulated or run.started.network == "sandbox":
+        return False
+    return any(service.simulated for service in run.services)
+
+
+def _praise(run: RunHistory, checks: Sequence[Check]) -> str:
+    passed = [check for check in checks if check.status == "passed"]
+    excluded = len(checks) - len(passed)
+    settlement = _settlement(run)
+    parts = [
+        f"{len(passed)} {'scenario' if len(passed) == 1 else 'scenarios'}",
+        f"{sum(check.assertions for check in passed)} assertions",
+    ]
+    if settlement.tx_hash:
+        parts.append(f"settlement proved by the {settlement.proof}")
+    if excluded:
+        parts.append(f"{excluded} excluded here")
+    return ", ".join(parts)
+
+
+def _shortened(message: str) -> str:
+    line = " ".join(message.split())
+    return line if len(line) <= MESSAGE_LIMIT else line[: MESSAGE_LIMIT - 1].rstrip() + "…"
+
+
+def _target(run: RunHistory) -> Target:
+    started = run.started
+    observed = dict.fromkeys([*(service.release for service in run.services if service.release), *run.releases])
+    return Target(
+        environment=started.environment if started else "",
+        region=started.region if started else "",
+        base_url=started.base_url if started else "",
+        release_expected=started.release_expected if started else "",
+        releases_observed=tuple(observed),
+        simulated=bool(started and started.service_simulated) or any(service.simulated for service in run.services),
+    )
+
+
+def _chain(run: RunHistory) -> Chain:
+    first, last = (run.chains[0], run.chains[-1]) if run.chains else (None, None)
+    return Chain(
+        network=run.started.network if run.started else "",
+        simulated=bool(run.started and run.started.network == "sandbox") or bool(first and first.simulated),
+        contract_id=run.started.contract_id if run.started else "",
+        ledger_start=first.ledger if first else None,
+        ledger_end=last.ledger if last else None,
+    )
+
+
+def _settlement(run: RunHistory) -> Settlement:
+    proved = [settled for scenario in run.scenarios.values() for settled in scenario.settlements]
+    if not proved:
+        return Settlement(stream_id="", tx_hash="", ledger=None, proof="none")
+    first = proved[0]
+    return Settlement(stream_id=first.stream_id, tx_hash=first.tx_hash, ledger=first.ledger, proof=first.proof)
+
+
+def _evidence(run: RunHistory, checks: Sequence[Check], journal: JournalRead) -> Evidence:
+    return Evidence(
+        expected_ids=tuple(check.id for check in checks if check.status != "excluded"),
+        executed_ids=tuple(check.id for check in checks if check.status != "excluded" and _finished(run, check.id)),
+        missing_ids=tuple(check.id for check in checks if check.status == "missing"),
+        excluded_ids=tuple(check.id for check in checks if check.status == "excluded"),
+        assertions=sum(check.assertions for check in checks),
+        journal_sha256=journal.sha256,
+    )
+
+
+def _finished(run: RunHistory, scenario_id: str) -> bool:
+    history = run.scenarios.get(scenario_id)
+    return history is not None and history.finished is not None
+
+
+def _cleanup(run: RunHistory) -> Cleanup:
+    made = {(resource.kind, resource.id) for resource in run.created}
+    gone = {(resource.kind, resource.id) for resource in run.released}
+    return Cleanup(created=len(made), deleted=len(made & gone), leaked=len(made - gone))

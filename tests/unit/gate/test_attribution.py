@@ -1,0 +1,72 @@
+"""Whose fault it is: each rule with the failure it is for, and with a neighbour it must leave alone."""
+
+import pytest
+
+from streampay_smoke.errors import Blame
+from streampay_smoke.evidence.events import Failure, Probed
+from streampay_smoke.gate.attribution import (
+    DEPENDENCY_REPORT_PROBE,
+    EGRESS_PROBE,
+    LEDGER_PROBE,
+    RULES,
+    FailedCheck,
+    attribute,
+)
+
+LEDGER_DOWN = Probed(name=LEDGER_PROBE, ok=False, detail="refused")
+LEDGER_UP = Probed(name=LEDGER_PROBE, ok=True, detail="healthy")
+NO_WAY_OUT = Probed(name=EGRESS_PROBE, ok=False, detail="does not resolve")
+WAY_OUT = Probed(name=EGRESS_PROBE, ok=True, detail="accepts connections")
+OTHERS_DOWN = Probed(name=DEPENDENCY_REPORT_PROBE, ok=False, detail="kms: degraded")
+
+
+def check(blame: Blame, *probes: Probed, kind: str = "k", tags: tuple[str, ...] = ("settlement",)) -> FailedCheck:
+    failure = Failure(kind=kind, blame=blame, message="m")
+    return FailedCheck(failure=failure, tags=frozenset(tags), probes=probes)
+
+
+CASES = [
+    ("guard", check(Blame.SAFETY, LEDGER_DOWN), Blame.SAFETY),
+    ("settings", check(Blame.CONFIG, LEDGER_DOWN), Blame.CONFIG),
+    ("runner-has-no-way-out", check(Blame.PRODUCT, NO_WAY_OUT, kind="service_unavailable"), Blame.HARNESS),
+    ("ledger-is-down", check(Blame.PRODUCT, LEDGER_DOWN), Blame.DEPENDENCY),
+    ("ledger-side", check(Blame.DEPENDENCY, LEDGER_UP), Blame.DEPENDENCY),
+    ("release", check(Blame.PRODUCT, LEDGER_UP, WAY_OUT), Blame.PRODUCT),
+    ("harness", check(Blame.HARNESS, LEDGER_UP), Blame.HARNESS),
+]
+
+
+@pytest.mark.parametrize(("rule", "failed", "blame"), CASES, ids=[rule for rule, _, _ in CASES])
+def test_each_rule_has_its_case(rule: str, failed: FailedCheck, blame: Blame) -> None:
+    found = attribute(failed)
+    assert (found.rule, found.blame) == (rule, blame)
+    assert found.reason
+
+
+def test_no_rule_is_without_a_case() -> None:
+    assert {rule.name for rule in RULES} | {"harness"} == {rule for rule, _, _ in CASES}
+
+
+def test_a_silent_service_with_a_working_way_out_is_the_release() -> None:
+    assert attribute(check(Blame.PRODUCT, WAY_OUT, kind="service_unavailable")).blame is Blame.PRODUCT
+
+
+def test_no_way_out_does_not_excuse_a_broken_promise() -> None:
+    assert attribute(check(Blame.PRODUCT, NO_WAY_OUT, kind="promise_broken")).blame is Blame.PRODUCT
+
+
+def test_a_broken_ledger_does_not_excuse_an_open_list() -> None:
+    assert attribute(check(Blame.PRODUCT, LEDGER_DOWN, tags=("streams",))).blame is Blame.PRODUCT
+
+
+def test_a_broken_ledger_does_not_excuse_a_service_whose_other_dependencies_are_down() -> None:
+    assert attribute(check(Blame.PRODUCT, LEDGER_DOWN, OTHERS_DOWN)).blame is Blame.PRODUCT
+
+
+def test_without_probes_nothing_is_excused() -> None:
+    assert attribute(check(Blame.PRODUCT)).blame is Blame.PRODUCT
+
+
+def test_a_probe_that_does_not_apply_excuses_nothing() -> None:
+    not_applicable = Probed(name=LEDGER_PROBE, ok=None, detail="no RPC is configured")
+    assert attribute(check(Blame.PRODUCT, not_applicable)).blame is Blame.PRODUCT
