@@ -1,0 +1,414 @@
+"""One frozen `Settings` for a run, complete and validated before anything is sent.
+
+Precedence, highest first: option, environment variable, `.env`, `environments/NAME.toml`, default.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+from dotenv import dotenv_values
+
+from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.evidence.redaction import SHORTEST_SECRET
+from streampay_smoke.networks import PUBLIC_PASSPHRASE, Network, allowed_network, refuse_public_url
+from streampay_smoke.secret import Secret
+
+PREFIX = "SMOKE_"
+
+
+class Variable(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting a person can give. `option` is its name on the command line, "" where it has none."""
+
+    name: str
+    about: str
+    option: str = ""
+    default: str = ""
+    secret: bool = False
+
+
+VARIABLES = {
+    variable.name: variable
+    for variable in (
+        Variable(
+            name="SMOKE_ENV",
+            option="--env",
+            default="sandbox",
+            about="The place to judge: a file environments/NAME.toml",
+        ),
+        Variable(
+            name="SMOKE_BASE_URL",
+            option="--base-url",
+            about="Root of the deployment under test; the dialect adds paths",
+        ),
+        Variable(
+            name="SMOKE_BASELINE_URL", option="--baseline-url", about="Root of the stable release, for control probes"
+        ),
+        Variable(
+            name="SMOKE_EXPECT_RELEASE", option="--expect-release", about="The release that must answer; empty for any"
+        ),
+        Variable(name="SMOKE_REGION", option="--region", about="Region named in verdict and reports"),
+        Variable(name="SMOKE_TAGS", option="--tags", default="@smoke", about="Tag expression of the scenarios to run"),
+        Variable(
+            name="SMOKE_DEADLINE_SECONDS", option="--deadline", default="120", about="Hard limit for the whole run"
+        ),
+        Variable(
+            name="SMOKE_ON_INCONCLUSIVE",
+            option="--on-inconclusive",
+            default="hold",
+            about="hold, or fail for engines that know two states only",
+        ),
+        Variable(
+            name="SMOKE_REPORT",
+            option="--report",
+            default="1",
+            about="1 or 0: whether to build the HTML report at the end",
+        ),
+        Variable(name="SMOKE_ARTIFACTS", default="artifacts", about="Folder that gets one folder for each run"),
+        Variable(name="SMOKE_DIALECT", about="The API's shape: app-v1"),
+        Variable(name="SMOKE_AUTH_MODE", about="How the synthetic user signs in: wallet, jwt, bearer or api-key"),
+        Variable(name="SMOKE_AUTH_TOKEN", secret=True, about="The synthetic user's token, for auth mode bearer"),
+        Variable(
+            name="SMOKE_AUTH_JWT_SECRET", secret=True, about="Signs short-lived tokens (auth mode jwt, expired tokens)"
+        ),
+        Variable(name="SMOKE_API_KEY", secret=True, about="The synthetic user's API key, for auth mode api-key"),
+        Variable(name="SMOKE_STELLAR_NETWORK", about="sandbox, local, futurenet or testnet; never the public network"),
+        Variable(name="SMOKE_STELLAR_RPC_URL", about="Stellar RPC of that network"),
+        Variable(name="SMOKE_STELLAR_FRIENDBOT_URL", about="Friendbot of that network"),
+        Variable(name="SMOKE_CONTRACT_ID", about="The StreamPay contract (C...) money must be paid by"),
+        Variable(
+            name="SMOKE_CONTRACT_PROFILE", about="The contract's interface: streampay-stream or streampay-contracts"
+        ),
+        Variable(
+            name="SMOKE_SIGNER_SEED", secret=True, about="Test-network seed (S...) of the synthetic user and payer"
+        ),
+        Variable(name="SMOKE_RECIPIENT_SEED", secret=True, about="Test-network seed (S...) of the recipient"),
+        Variable(name="SMOKE_TOKEN_CONTRACT_ID", about="Token contract (C...) of the streams; native by default"),
+        Variable(
+            name="SMOKE_SETTLEMENT_PROOF",
+            default="ledger",
+            about="ledger, or service where the environment allows to take the service's word",
+        ),
+        Variable(name="SMOKE_SIGNING_KEY", secret=True, about="Ed25519 key that signs verdicts"),
+    )
+}
+"""Every variable of the gate. A name outside this table is refused: a typo must not open the gate."""
+
+AUTH_MODES = {
+    "wallet": "",
+    "jwt": "SMOKE_AUTH_JWT_SECRET",
+    "bearer": "SMOKE_AUTH_TOKEN",
+    "api-key": "SMOKE_API_KEY",
+}
+"""Auth modes and the variable each cannot do without."""
+
+ON_INCONCLUSIVE = ("hold", "fail")
+DIALECTS = ("app-v1",)
+PROOFS = ("ledger", "service")
+CONTRACT_PROFILES = ("streampay-stream", "streampay-contracts")
+
+
+class ServicePlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[service]` of an environment file."""
+
+    network: str
+    ready_within_seconds: float
+    base_url: str = ""
+    simulated: bool = False
+    dialect: str = "app-v1"
+    auth_mode: str = "wallet"
+    release_told_by: str = "build-manifest"
+
+
+class ChainPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[chain]` of an environment file."""
+
+    network: str
+    contract_profile: str = "streampay-stream"
+    contract_id: str = ""
+    rpc_url: str = ""
+    friendbot_url: str = ""
+
+
+class MoneyPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[money]` of an environment file. `max_stroops` caps what one run may move."""
+
+    settles: bool
+    proofs: tuple[str, ...]
+    max_stroops: int
+    settles_not_because: str = ""
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An environment file: the facts of a place on one screen, never a secret."""
+
+    description: str
+    service: ServicePlace
+    chain: ChainPlace
+    money: MoneyPlace
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a run needs to know. Secrets are `Secret`; `dump()` is safe to print."""
+
+    environment: str
+    place: Place
+    base_url: str
+    baseline_url: str
+    expect_release: str
+    region: str
+    tags: str
+    deadline_seconds: float
+    on_inconclusive: str
+    report: bool
+    artifacts: Path
+    dialect: str
+    auth_mode: str
+    auth_token: Secret | None
+    auth_jwt_secret: Secret | None
+    api_key: Secret | None
+    network: Network
+    rpc_url: str
+    friendbot_url: str
+    contract_id: str
+    contract_profile: str
+    signer_seed: Secret | None
+    recipient_seed: Secret | None
+    token_contract_id: str
+    settlement_proof: str
+    signing_key: Secret | None
+
+    @property
+    def embedded(self) -> bool:
+        """Whether this run starts its own sandbox: the sandbox environment with no service named."""
+        return self.place.service.simulated and not self.base_url
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every secret value, for the redactor."""
+        held = (getattr(self, name) for name in self.__struct_fields__)
+        return tuple(value.reveal() for value in held if isinstance(value, Secret))
+
+    def dump(self) -> dict[str, str]:
+        """Return all settings in words, secrets as `<secret>`."""
+        shown = {name: getattr(self, name) for name in self.__struct_fields__ if name not in {"place", "network"}}
+        return {name: str(value) for name, value in {**shown, "network": self.network.name}.items()}
+
+
+def load(
+    options: Mapping[str, str] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    root: Path | None = None,
+) -> Settings:
+    """Return the settings of a run.
+
+    `options` maps variable names to values from the command line. `root` holds `environments/` and `.env`.
+    Raises SettingsInvalid or, for anything that points at the public network, GuardRefused.
+    """
+    root = root or project_root()
+    environ = os.environ if environ is None else environ
+    given = _given(options or {}, environ, _dotenv(root))
+    _refuse_public(given)
+    environment = given.get("SMOKE_ENV", VARIABLES["SMOKE_ENV"].default)
+    place = _place(root, environment)
+    values = {**_defaults(), **_of_place(place), **given}
+    _validate(environment, place, values)
+    network = allowed_network(values["SMOKE_STELLAR_NETWORK"])
+    return Settings(
+        environment=environment,
+        place=place,
+        base_url=values["SMOKE_BASE_URL"].rstrip("/"),
+        baseline_url=values["SMOKE_BASELINE_URL"].rstrip("/"),
+        expect_release=values["SMOKE_EXPECT_RELEASE"],
+        region=values["SMOKE_REGION"],
+        tags=values["SMOKE_TAGS"],
+        deadline_seconds=_positive("SMOKE_DEADLINE_SECONDS", values),
+        on_inconclusive=_one_of("SMOKE_ON_INCONCLUSIVE", values, ON_INCONCLUSIVE),
+        report=_one_of("SMOKE_REPORT", values, ("0", "1")) == "1",
+        artifacts=Path(values["SMOKE_ARTIFACTS"]).absolute(),
+        dialect=_one_of("SMOKE_DIALECT", values, DIALECTS),
+        auth_mode=_one_of("SMOKE_AUTH_MODE", values, tuple(AUTH_MODES)),
+        auth_token=_secret("SMOKE_AUTH_TOKEN", values),
+        auth_jwt_secret=_secret("SMOKE_AUTH_JWT_SECRET", values),
+        api_key=_secret("SMOKE_API_KEY", values),
+        network=network,
+        rpc_url=values["SMOKE_STELLAR_RPC_URL"] or network.rpc_url,
+        friendbot_url=values["SMOKE_STELLAR_FRIENDBOT_URL"] or network.friendbot_url,
+        contract_id=values["SMOKE_CONTRACT_ID"],
+        contract_profile=_one_of("SMOKE_CONTRACT_PROFILE", values, CONTRACT_PROFILES),
+        signer_seed=_secret("SMOKE_SIGNER_SEED", values),
+        recipient_seed=_secret("SMOKE_RECIPIENT_SEED", values),
+        token_contract_id=values["SMOKE_TOKEN_CONTRACT_ID"],
+        settlement_proof=_one_of("SMOKE_SETTLEMENT_PROOF", values, PROOFS),
+        signing_key=_secret("SMOKE_SIGNING_KEY", values),
+    )
+
+
+def project_root() -> Path:
+    """Return the folder with `environments/`: the working directory or one above it, else the checkout's own."""
+    here = Path.cwd()
+    candidates = (here, *here.parents, Path(__file__).resolve().parents[2])
+    return next((folder for folder in candidates if (folder / "environments").is_dir()), here)
+
+
+def _given(options: Mapping[str, str], environ: Mapping[str, str], dotenv: Mapping[str, str]) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for source, values in ((".env", dotenv), ("the environment", environ), ("the options", options)):
+        for name, value in values.items():
+            if name.startswith(PREFIX):
+                _refuse_unknown(name, source)
+                given[name] = value.strip()
+    return {name: value for name, value in given.items() if value}
+
+
+def _refuse_unknown(name: str, source: str) -> None:
+    if name in VARIABLES:
+        return
+    nearest = difflib.get_close_matches(name, VARIABLES, n=1, cutoff=0.0)[0]
+    raise SettingsInvalid(
+        f"{name} (from {source}) is not a setting; did you mean {nearest}?",
+        next_step="correct or unset it: a typo must not open the gate",
+    )
+
+
+def _dotenv(root: Path) -> dict[str, str]:
+    return {name: value or "" for name, value in dotenv_values(root / ".env").items()}
+
+
+def _refuse_public(given: Mapping[str, str]) -> None:
+    """Refuse the public network by name, address or passphrase, whichever variable it came in."""
+    if "SMOKE_STELLAR_NETWORK" in given:
+        allowed_network(given["SMOKE_STELLAR_NETWORK"])
+    for name in ("SMOKE_STELLAR_RPC_URL", "SMOKE_STELLAR_FRIENDBOT_URL"):
+        refuse_public_url(name, given.get(name, ""))
+    for name, value in given.items():
+        if PUBLIC_PASSPHRASE.lower() in value.lower():
+            refuse_public_url(name, "pubnet")
+
+
+def _place(root: Path, environment: str) -> Place:
+    path = root / "environments" / f"{environment}.toml"
+    known = sorted(found.stem for found in path.parent.glob("*.toml"))
+    if environment not in known:
+        raise SettingsInvalid(
+            f"SMOKE_ENV names {environment!r}, but there is no environments/{environment}.toml",
+            next_step=f"use one of: {', '.join(known) or 'none found'}",
+        )
+    try:
+        place = msgspec.convert(tomllib.loads(path.read_text()), Place)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise SettingsInvalid(f"environments/{environment}.toml: {error}", next_step="correct the file") from error
+    allowed_network(place.chain.network)
+    refuse_public_url(f"environments/{environment}.toml: rpc_url", place.chain.rpc_url)
+    return place
+
+
+def _defaults() -> dict[str, str]:
+    return {name: variable.default for name, variable in VARIABLES.items()}
+
+
+def _of_place(place: Place) -> dict[str, str]:
+    values = {
+        "SMOKE_BASE_URL": place.service.base_url,
+        "SMOKE_DIALECT": place.service.dialect,
+        "SMOKE_AUTH_MODE": place.service.auth_mode,
+        "SMOKE_STELLAR_NETWORK": place.chain.network,
+        "SMOKE_STELLAR_RPC_URL": place.chain.rpc_url,
+        "SMOKE_STELLAR_FRIENDBOT_URL": place.chain.friendbot_url,
+        "SMOKE_CONTRACT_ID": place.chain.contract_id,
+        "SMOKE_CONTRACT_PROFILE": place.chain.contract_profile,
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def _validate(environment: str, place: Place, values: Mapping[str, str]) -> None:
+    if not place.service.simulated and not values["SMOKE_BASE_URL"]:
+        raise SettingsInvalid(
+            f"{environment} has no address: SMOKE_BASE_URL is not set",
+            next_step="set SMOKE_BASE_URL or --base-url to the deployment's root",
+        )
+    for name in ("SMOKE_BASE_URL", "SMOKE_BASELINE_URL", "SMOKE_STELLAR_RPC_URL", "SMOKE_STELLAR_FRIENDBOT_URL"):
+        _require_url(name, values[name])
+    _validate_auth(values)
+    _validate_chain(values)
+    proof = values["SMOKE_SETTLEMENT_PROOF"]
+    if proof in PROOFS and proof not in place.money.proofs:
+        raise SettingsInvalid(
+            f"SMOKE_SETTLEMENT_PROOF={proof} is not allowed in {environment}",
+            next_step=f"environments/{environment}.toml allows: {', '.join(place.money.proofs)}",
+        )
+    if not place.money.settles and not place.money.settles_not_because:
+        raise SettingsInvalid(
+            f"environments/{environment}.toml moves no money but does not say why",
+            next_step="set money.settles_not_because: every exclusion is shown with its reason",
+        )
+
+
+def _validate_auth(values: Mapping[str, str]) -> None:
+    needed = AUTH_MODES.get(values["SMOKE_AUTH_MODE"], "")
+    if needed and not values[needed]:
+        raise SettingsInvalid(
+            f"auth mode {values['SMOKE_AUTH_MODE']} needs {needed}, which is not set",
+            next_step=f"set {needed} from your secret store, or choose another SMOKE_AUTH_MODE",
+        )
+
+
+def _validate_chain(values: Mapping[str, str]) -> None:
+    embedded_ledger = values["SMOKE_STELLAR_NETWORK"] == "sandbox" and not values["SMOKE_BASE_URL"]
+    if embedded_ledger:
+        return
+    needed = ["SMOKE_CONTRACT_ID"]
+    if values["SMOKE_STELLAR_NETWORK"] == "sandbox":
+        needed.append("SMOKE_STELLAR_RPC_URL")
+    for name in needed:
+        if not values[name]:
+            raise SettingsInvalid(
+                f"{name} is not set: without it nothing on the ledger can be checked",
+                next_step=f"set {name}, in the environment or in environments/{values['SMOKE_ENV']}.toml",
+            )
+
+
+def _require_url(name: str, value: str) -> None:
+    if not value:
+        return
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise SettingsInvalid(f"{name} is not an http(s) address", next_step=f"set {name} to http(s)://host[:port]")
+    if parts.username or parts.password:
+        raise SettingsInvalid(
+            f"{name} carries credentials in the address",
+            next_step="give credentials through SMOKE_AUTH_TOKEN, SMOKE_API_KEY or SMOKE_AUTH_JWT_SECRET",
+        )
+
+
+def _one_of(name: str, values: Mapping[str, str], allowed: tuple[str, ...]) -> str:
+    value = values[name]
+    if value not in allowed:
+        raise SettingsInvalid(f"{name} is {value!r}", next_step=f"use one of: {', '.join(allowed)}")
+    return value
+
+
+def _positive(name: str, values: Mapping[str, str]) -> float:
+    try:
+        seconds = float(values[name])
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise SettingsInvalid(f"{name} is {values[name]!r}", next_step="use a number of seconds above 0")
+    return seconds
+
+
+def _secret(name: str, values: Mapping[str, str]) -> Secret | None:
+    value = values[name]
+    if not value:
+        return None
+    if len(value) < SHORTEST_SECRET:
+        raise SettingsInvalid(
+            f"{name} is shorter than {SHORTEST_SECRET} characters",
+            next_step=f"set {name} to the real secret",
+        )
+    return Secret(value)

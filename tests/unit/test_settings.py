@@ -1,0 +1,210 @@
+"""Settings: precedence, refusals, and that nothing points at real money."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streampay_smoke import settings as configuration
+from streampay_smoke.chain.contract import PROFILES
+from streampay_smoke.errors import GuardRefused, SettingsInvalid, SmokeError
+from streampay_smoke.networks import ALLOWED, PUBLIC_NAMES, PUBLIC_PASSPHRASE
+from streampay_smoke.settings import CONTRACT_PROFILES, VARIABLES, Settings
+
+ROOT = Path(__file__).parents[2]
+STAGING = {
+    "SMOKE_ENV": "staging",
+    "SMOKE_BASE_URL": "https://staging.example",
+    "SMOKE_CONTRACT_ID": "C1",
+}
+
+
+def load(options: Any = None, root: Any = ROOT, **environ: Any) -> Settings:
+    return configuration.load(options, environ=environ, root=root)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "environments").mkdir()
+    for source in (ROOT / "environments").glob("*.toml"):
+        (tmp_path / "environments" / source.name).write_text(source.read_text())
+    return tmp_path
+
+
+def test_nothing_set_is_the_embedded_sandbox() -> None:
+    settings = load()
+    assert settings.environment == "sandbox"
+    assert settings.embedded
+    assert settings.network.simulated
+    assert settings.tags == "@smoke"
+    assert settings.deadline_seconds == 120
+
+
+def test_options_win_over_environment_over_dotenv_over_the_file_over_the_default(place: Path) -> None:
+    file = place / "environments" / "staging.toml"
+    assert load(root=place, **STAGING).region == ""
+    file.write_text(file.read_text().replace("[chain]", '[chain]\nrpc_url = "http://file"'))
+    assert load(root=place, **STAGING).rpc_url == "http://file"
+    (place / ".env").write_text("SMOKE_STELLAR_RPC_URL=http://dotenv\n")
+    assert load(root=place, **STAGING).rpc_url == "http://dotenv"
+    assert load(root=place, **STAGING, SMOKE_STELLAR_RPC_URL="http://env").rpc_url == "http://env"
+    options = {"SMOKE_STELLAR_RPC_URL": "http://option"}
+    assert load(options, place, **STAGING, SMOKE_STELLAR_RPC_URL="http://env").rpc_url == "http://option"
+
+
+def test_an_empty_variable_counts_as_unset(place: Path) -> None:
+    (place / ".env").write_text("SMOKE_REGION=eu\n")
+    assert load(root=place, SMOKE_REGION="").region == ""
+    assert load(root=place).region == "eu"
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_a_deployment_without_an_address_is_refused(environment: str) -> None:
+    with pytest.raises(SettingsInvalid, match="SMOKE_BASE_URL is not set"):
+        load(SMOKE_ENV=environment, SMOKE_AUTH_TOKEN="a-long-token")
+
+
+def test_a_typo_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(SettingsInvalid, match="did you mean SMOKE_BASE_URL"):
+        load(SMOKE_BASEURL="http://x")
+
+
+def test_a_typo_in_dotenv_is_refused_too(place: Path) -> None:
+    (place / ".env").write_text("SMOKE_TAG=@x\n")
+    with pytest.raises(SettingsInvalid, match=r"SMOKE_TAG \(from .env\).*SMOKE_TAGS"):
+        load(root=place)
+
+
+def test_other_peoples_variables_are_ignored() -> None:
+    assert load(SMOKELESS="1", PATH="/bin").environment == "sandbox"
+
+
+@pytest.mark.parametrize("name", [*sorted(PUBLIC_NAMES), "PUBLIC", " mainnet ", "pubnet2", "my-net"])
+def test_no_network_but_the_listed_test_networks(name: str) -> None:
+    with pytest.raises(GuardRefused):
+        load(SMOKE_STELLAR_NETWORK=name)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SMOKE_STELLAR_RPC_URL", "https://mainnet.rpc.example"),
+        ("SMOKE_STELLAR_RPC_URL", "https://horizon.stellar.org"),
+        ("SMOKE_STELLAR_FRIENDBOT_URL", "https://pubnet.example/friendbot"),
+        ("SMOKE_STELLAR_NETWORK", PUBLIC_PASSPHRASE),
+        ("SMOKE_REGION", PUBLIC_PASSPHRASE),
+    ],
+)
+def test_the_public_network_is_refused_whichever_way_it_comes(variable: str, value: str) -> None:
+    with pytest.raises(GuardRefused):
+        load(**{variable: value})
+
+
+def test_the_public_network_is_refused_even_when_the_rest_is_wrong() -> None:
+    with pytest.raises(GuardRefused):
+        load(SMOKE_ENV="nowhere", SMOKE_STELLAR_NETWORK="public")
+
+
+def test_an_environment_file_cannot_name_the_public_network(place: Path) -> None:
+    file = place / "environments" / "staging.toml"
+    file.write_text(file.read_text().replace('[chain]\nnetwork = "testnet"', '[chain]\nnetwork = "public"'))
+    with pytest.raises(GuardRefused):
+        load(root=place, **STAGING)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"SMOKE_ENV": "nowhere"}, "environments/nowhere.toml"),
+        ({"SMOKE_BASE_URL": "staging.example"}, "SMOKE_BASE_URL"),
+        ({"SMOKE_BASE_URL": "ftp://x"}, "SMOKE_BASE_URL"),
+        ({"SMOKE_BASE_URL": "https://me:secret@x"}, "credentials"),
+        ({"SMOKE_AUTH_MODE": "bearer"}, "SMOKE_AUTH_TOKEN"),
+        ({"SMOKE_AUTH_MODE": "jwt"}, "SMOKE_AUTH_JWT_SECRET"),
+        ({"SMOKE_AUTH_MODE": "api-key"}, "SMOKE_API_KEY"),
+        ({"SMOKE_AUTH_MODE": "magic"}, "SMOKE_AUTH_MODE"),
+        ({"SMOKE_AUTH_TOKEN": "short"}, "SMOKE_AUTH_TOKEN"),
+        ({"SMOKE_CONTRACT_ID": ""}, "SMOKE_CONTRACT_ID"),
+        ({"SMOKE_CONTRACT_PROFILE": "other"}, "SMOKE_CONTRACT_PROFILE"),
+        ({"SMOKE_DEADLINE_SECONDS": "soon"}, "SMOKE_DEADLINE_SECONDS"),
+        ({"SMOKE_DEADLINE_SECONDS": "0"}, "SMOKE_DEADLINE_SECONDS"),
+        ({"SMOKE_DEADLINE_SECONDS": "inf"}, "SMOKE_DEADLINE_SECONDS"),
+        ({"SMOKE_DEADLINE_SECONDS": "nan"}, "SMOKE_DEADLINE_SECONDS"),
+        ({"SMOKE_ON_INCONCLUSIVE": "pass"}, "SMOKE_ON_INCONCLUSIVE"),
+        ({"SMOKE_REPORT": "maybe"}, "SMOKE_REPORT"),
+        ({"SMOKE_DIALECT": "v9"}, "SMOKE_DIALECT"),
+        ({"SMOKE_SETTLEMENT_PROOF": "service"}, "SMOKE_SETTLEMENT_PROOF"),
+        ({"SMOKE_SETTLEMENT_PROOF": "trust"}, "SMOKE_SETTLEMENT_PROOF"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_named_with_the_next_step(changes: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsInvalid, match=re.escape(named)) as refusal:
+        load(**{**STAGING, **changes})
+    assert refusal.value.next_step
+
+
+def test_an_external_sandbox_needs_its_addresses() -> None:
+    with pytest.raises(SettingsInvalid, match="SMOKE_CONTRACT_ID"):
+        load(SMOKE_BASE_URL="http://127.0.0.1:1")
+    with pytest.raises(SettingsInvalid, match="SMOKE_STELLAR_RPC_URL"):
+        load(SMOKE_BASE_URL="http://127.0.0.1:1", SMOKE_CONTRACT_ID="C1")
+
+
+def test_a_read_only_place_says_why(place: Path) -> None:
+    file = place / "environments" / "production.toml"
+    file.write_text(re.sub(r"settles_not_because = .*", "", file.read_text()))
+    with pytest.raises(SettingsInvalid, match="does not say why"):
+        load(
+            root=place,
+            SMOKE_ENV="production",
+            SMOKE_BASE_URL="https://x",
+            SMOKE_AUTH_TOKEN="a-long-token",
+            SMOKE_CONTRACT_ID="C1",
+        )
+
+
+@pytest.mark.parametrize("text", ["description = ", 'description = "x"\nunknown = 1'])
+def test_a_broken_environment_file_is_named(place: Path, text: str) -> None:
+    (place / "environments" / "staging.toml").write_text(text)
+    with pytest.raises(SettingsInvalid, match=re.escape("environments/staging.toml")):
+        load(root=place, **STAGING)
+
+
+def test_secrets_are_held_back_and_known_to_the_redactor() -> None:
+    given = {name: f"value-of-{name}" for name, variable in VARIABLES.items() if variable.secret}
+    settings = load(**{**STAGING, **given})
+    assert sorted(settings.secrets()) == sorted(given.values())
+    for shown in (repr(settings), str(settings.dump()), str(settings)):
+        assert not any(secret in shown for secret in given.values())
+
+
+def test_every_environment_file_of_the_project_is_complete() -> None:
+    found = {path.stem for path in (ROOT / "environments").glob("*.toml")}
+    assert found == {"sandbox", "local", "staging", "production"}
+    for environment in found:
+        settings = load(
+            SMOKE_ENV=environment,
+            SMOKE_BASE_URL="https://x",
+            SMOKE_CONTRACT_ID="C1",
+            SMOKE_AUTH_TOKEN="a-long-token",
+            SMOKE_STELLAR_RPC_URL="http://rpc",
+        )
+        assert settings.network.name in ALLOWED
+        assert settings.place.description
+
+
+def test_the_contract_profiles_are_those_the_chain_knows() -> None:
+    assert set(CONTRACT_PROFILES) == set(PROFILES)
+
+
+def test_every_refusal_is_a_smoke_error() -> None:
+    assert issubclass(SettingsInvalid, SmokeError)
+    assert issubclass(GuardRefused, SmokeError)
+
+
+def test_the_project_is_found_from_below_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(ROOT / "tests")
+    assert configuration.project_root() == ROOT
+    monkeypatch.chdir(tmp_path)
+    assert configuration.project_root() == ROOT
