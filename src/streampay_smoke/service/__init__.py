@@ -1,0 +1,1 @@
+"""The deployment under test: its dialects, its client and the synthetic user."""

@@ -1,0 +1,62 @@
+"""Which Stellar network a service is on, told by the hosts it names."""
+
+import ipaddress
+import re
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+PRIVATE = "private"
+PUBLIC = "public"
+
+_NETWORK_OF_HOST = {
+    "horizon.stellar.org": PUBLIC,
+    "horizon-testnet.stellar.org": "testnet",
+    "soroban-testnet.stellar.org": "testnet",
+    "friendbot.stellar.org": "testnet",
+    "horizon-futurenet.stellar.org": "futurenet",
+    "rpc-futurenet.stellar.org": "futurenet",
+    "friendbot-futurenet.stellar.org": "futurenet",
+}
+_PUBLIC_SIGNS = ("mainnet", "pubnet")
+_URL = re.compile(r"https?://[^\s\"'<>)\]]*\]?[^\s\"'<>)]*", re.IGNORECASE)
+
+
+def declared_network(text: str, *, own_hosts: Collection[str]) -> str:
+    """Return the network of the URLs in `text`: "testnet", "futurenet", "public", "private" or "".
+
+    `own_hosts` are the hosts of the ledger this gate is configured for. Any sign of the public network wins over
+    all others; hosts that disagree otherwise tell nothing.
+    """
+    found = {_network_of(host, own_hosts) for host in _hosts(text)}
+    if PUBLIC in found:
+        return PUBLIC
+    return found.pop() if len(found) == 1 else ""
+
+
+def host_of(url: str) -> str:
+    """Return the lower-case host of a URL, "" when it has none."""
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".,;")
+    except ValueError:
+        return ""
+
+
+def _hosts(text: str) -> set[str]:
+    return {host for url in _URL.findall(text) if (host := host_of(url))}
+
+
+def _network_of(host: str, own_hosts: Collection[str]) -> str:
+    if host in _NETWORK_OF_HOST:
+        return _NETWORK_OF_HOST[host]
+    if any(sign in host for sign in _PUBLIC_SIGNS):
+        return PUBLIC
+    return PRIVATE if host in own_hosts or _is_loopback(host) else ""
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

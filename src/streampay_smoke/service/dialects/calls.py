@@ -1,0 +1,85 @@
+"""A request in a dialect, before anybody sends it; and the contract of a dialect."""
+
+from collections.abc import Collection
+from typing import Any, Protocol
+
+import msgspec
+
+from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamPage, StreamRecord
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One request: where, and what. `statuses` are the ones that keep the promise."""
+
+    method: str
+    path: str
+    statuses: tuple[int, ...] = (200,)
+    headers: dict[str, str] = {}
+    json: Any = None
+
+    @property
+    def writes(self) -> bool:
+        """Whether the service counts this as a write."""
+        return self.method not in {"GET", "HEAD", "OPTIONS"}
+
+
+class CsrfRule(msgspec.Struct, frozen=True, kw_only=True):
+    """Double submit: the value of `cookie`, handed out by GET `issued_by`, goes back as cookie and as `header`."""
+
+    cookie: str
+    header: str
+    issued_by: str
+
+
+class Dialect(Protocol):
+    """How one version of the API asks and answers.
+
+    The `read_` functions take an answer of a promised status and raise PromiseBroken naming every deviation from
+    the promised shape; only `read_readiness` never raises, it says instead that the answer is not genuine.
+    """
+
+    name: str
+    csrf: CsrfRule | None
+
+    def readiness(self) -> Call:
+        """Ask whether the service is ready."""
+
+    def challenge(self, address: str) -> Call:
+        """Ask for a text for the wallet `address` to sign."""
+
+    def login(self, address: str, challenge: str, signature: str) -> Call:
+        """Trade a signed challenge for a token."""
+
+    def streams(self, *, limit: int, cursor: str) -> Call:
+        """Ask for one page of streams."""
+
+    def stream(self, stream_id: str) -> Call:
+        """Ask for one stream."""
+
+    def create(self, order: StreamOrder, key: str) -> Call:
+        """Create a stream under an idempotency key, "" for none."""
+
+    def act(self, stream_id: str, action: str, key: str) -> Call:
+        """Act on a stream: "start", "pause", "stop" or "settle", under an idempotency key, "" for none."""
+
+    def read_readiness(self, answer: Answer, *, own_hosts: Collection[str]) -> Readiness:
+        """Read a readiness answer of any kind; the release is left to others."""
+
+    def read_challenge(self, answer: Answer) -> str:
+        """Read the text to sign."""
+
+    def read_token(self, answer: Answer) -> str:
+        """Read the token of a sign-in."""
+
+    def read_page(self, answer: Answer, *, limit: int) -> StreamPage:
+        """Read one page."""
+
+    def read_stream(self, answer: Answer) -> StreamRecord:
+        """Read the answer that shows, creates or moves one stream."""
+
+    def read_receipt(self, answer: Answer) -> Receipt:
+        """Read the answer to a settlement."""
+
+    def error_code(self, answer: Answer) -> str:
+        """Return the code in the service's own error envelope, "" when the body is not the service's."""

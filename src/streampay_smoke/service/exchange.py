@@ -1,0 +1,129 @@
+"""An answer of the deployment, and how a request and its answer are shown in the journal."""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from streampay_smoke.evidence.redaction import REDACTED
+
+MAX_SHOWN_CHARACTERS = 4096
+"""Longest head, and longest body, that is kept as evidence."""
+
+PRIVATE_FIELDS = frozenset({"email", "label", "memo", "partnerid", "phone"})
+"""Stream fields that are their owner's business, folded by `_folded`."""
+
+_SECRET_HEADERS = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-csrf-token"}
+)
+_SECRET_FIELDS = frozenset(
+    {
+        "signature",
+        "accesstoken",
+        "refreshtoken",
+        "idtoken",
+        "csrftoken",
+        "sessiontoken",
+        "jwt",
+        "secret",
+        "clientsecret",
+        "apikey",
+        "authorization",
+        "password",
+        "seed",
+        "privatekey",
+    }
+)
+_KEY_MATERIAL = frozenset({"k", "d", "p", "q", "dp", "dq", "qi"})
+_ASSET = re.compile(r"[A-Za-z0-9]{1,12}(:G[A-Z2-7]{55})?")  # what a stream's `token` may be; a credential never fits
+_SECRET_IN_TEXT = re.compile(
+    r'(?i)("(?:signature|\w*token|jwt|\w*secret|api_?key|authorization|password|seed|private_?key)"\s*:\s*")[^"]{13,}'
+)
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the deployment answered, whatever the status.
+
+    `headers` have lower-case names, repeated ones joined with ", "; `set_cookies` keeps those apart. `json` is the
+    parsed body, None when the body is no JSON. `request_id` is the service's, or the one this gate sent.
+    """
+
+    method: str
+    path: str
+    status: int
+    headers: dict[str, str]
+    body_text: str
+    json: Any
+    request_id: str
+    release: str
+    simulated: bool
+    duration_ms: int
+    set_cookies: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> str:
+        """The request in short, e.g. `POST /api/streams`."""
+        return f"{self.method} {self.path}"
+
+    def __repr__(self) -> str:
+        return f"Answer({self.asked} -> {self.status}, request_id={self.request_id!r})"
+
+
+def parsed(text: str) -> Any:
+    """Return the JSON value of `text`, None when it is no JSON (NaN and Infinity are none)."""
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return None
+
+
+def shown_message(start_line: str, headers: Iterable[tuple[str, str]], body: str) -> str:
+    """Return a request or an answer as text for the journal: without secrets, private fields and excess length."""
+    head = "\n".join(f"{name}: {REDACTED if name.lower() in _SECRET_HEADERS else value}" for name, value in headers)
+    return "\n".join(
+        part for part in (start_line, _bounded(head), "", _bounded(shown_body(body))) if part or body
+    ).rstrip()
+
+
+def shown_body(body: str) -> str:
+    """Return a body without secrets and private fields; JSON comes back compact."""
+    value = parsed(body)
+    if value is None:
+        return _SECRET_IN_TEXT.sub(rf"\1{REDACTED}", body)
+    return json.dumps(_shown(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_shown(item) for item in value]
+    if isinstance(value, dict):
+        hidden = _KEY_MATERIAL if "kty" in value else frozenset()
+        return {
+            name: REDACTED if name in hidden or _hides(name, item) else _shown(item) for name, item in value.items()
+        }
+    return value
+
+
+def _hides(name: str, value: Any) -> bool:
+    folded = _folded(name)
+    if value is None or isinstance(value, bool):
+        return False
+    if folded == "token":
+        return not (isinstance(value, dict | list) or (isinstance(value, str) and _ASSET.fullmatch(value)))
+    return folded in _SECRET_FIELDS or folded in PRIVATE_FIELDS
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
+
+
+def _bounded(text: str) -> str:
+    if len(text) <= MAX_SHOWN_CHARACTERS:
+        return text
+    return f"{text[:MAX_SHOWN_CHARACTERS]}… ({len(text) - MAX_SHOWN_CHARACTERS} more characters)"
+
+
+def _refuse_constant(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")

@@ -1,0 +1,232 @@
+"""The synthetic user: who this gate is to the deployment, and who it is not."""
+
+import base64
+import hashlib
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from streampay_smoke.errors import FixtureMissing, SettingsInvalid
+from streampay_smoke.secret import Secret
+from streampay_smoke.service.shape import is_one_word
+from streampay_smoke.service.strkey import address_of, seed_bytes, seed_text
+
+# PyNaCl and PyJWT are imported where they are used: a run that only asks whether a service is ready needs neither.
+
+Learn = Callable[[str], None]
+"""Tells the redactor of a secret."""
+
+ISSUER = "streampay"
+AUDIENCE = "streampay-api"
+TOKEN_SECONDS = 600
+
+VARIABLE_OF_MODE = {"jwt": "SMOKE_AUTH_JWT_SECRET", "bearer": "SMOKE_AUTH_TOKEN", "api-key": "SMOKE_API_KEY"}
+"""The modes in which the operator supplies a credential, and the variable it comes in."""
+
+MODES = ("wallet", *VARIABLE_OF_MODE)
+
+
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request shows of its sender. `kind` is the auth mode it came from, or "none" or "bad"."""
+
+    kind: str
+    headers: dict[str, str]
+    shown_as: str
+
+    @property
+    def operator_variable(self) -> str:
+        """The variable the operator supplied it in, "" when it was not supplied."""
+        return VARIABLE_OF_MODE.get(self.kind, "")
+
+    def __repr__(self) -> str:
+        return f"Credential(kind={self.kind!r}, shown_as={self.shown_as!r})"
+
+
+ANONYMOUS = Credential(kind="none", headers={}, shown_as="no credential")
+
+
+class SyntheticUser(msgspec.Struct, frozen=True, kw_only=True):
+    """A user of this gate's own. `address` (G...) is their wallet, and the subject of their tokens in mode jwt.
+
+    `secret` is what the operator supplied for modes jwt, bearer and api-key.
+    """
+
+    environment: str
+    mode: str
+    address: str
+    seed: Secret
+    learn_secret: Learn
+    secret: Secret | None = None
+
+    def sign(self, text: str) -> str:
+        """Return the base64 Ed25519 signature over the UTF-8 bytes of `text`."""
+        from nacl.signing import SigningKey
+
+        key = SigningKey(seed_bytes(self.seed.reveal()))
+        return base64.b64encode(key.sign(text.encode()).signature).decode("ascii")
+
+    def supplied_credential(self) -> Credential:
+        """Return the credential of modes jwt (minted now, good for ten minutes), bearer and api-key.
+
+        Raises SettingsInvalid when the operator supplied none.
+        """
+        supplied = self._supplied()
+        if self.mode == "api-key":
+            return Credential(kind=self.mode, headers={"x-api-key": supplied}, shown_as="the operator's API key")
+        if self.mode == "bearer":
+            return _bearer(supplied, kind=self.mode, shown_as="the operator's bearer token")
+        token = _minted(_claims(self.address), supplied)
+        self.learn_secret(token)
+        return _bearer(token, kind=self.mode, shown_as=f"a token minted for {self.address}")
+
+    def token_credential(self, token: str) -> Credential:
+        """Return the credential for a token the deployment gave out at sign-in."""
+        self.learn_secret(token)
+        return _bearer(token, kind=self.mode, shown_as=f"the token {self.address} got by signing in")
+
+    def second_user(self) -> "SyntheticUser":
+        """Return another user, who must see nothing of this one; raises FixtureMissing where there can be none."""
+        if self.mode in {"bearer", "api-key"}:
+            raise FixtureMissing(
+                f"auth mode {self.mode} knows one user only, and this check needs two",
+                next_step="use auth mode wallet or jwt, or leave this scenario out in the environment file",
+            )
+        seed = hashlib.sha256(b"streampay-smoke second user of " + seed_bytes(self.seed.reveal())).digest()
+        return _user_of(seed, self)
+
+    def _supplied(self) -> str:
+        variable = VARIABLE_OF_MODE.get(self.mode, "")
+        value = self.secret.reveal() if self.secret else ""
+        if not variable or not value:
+            raise SettingsInvalid(
+                f"auth mode {self.mode} has no supplied credential",
+                next_step=f"set {variable}" if variable else "sign in instead",
+            )
+        if self.mode != "jwt" and not is_one_word(value):
+            raise SettingsInvalid(
+                f"{variable} holds characters that no HTTP header can carry, or white space",
+                next_step="give the bare value, without a scheme, quotes or line breaks",
+            )
+        return value
+
+
+def synthetic_user(
+    environment: str,
+    mode: str,
+    *,
+    learn_secret: Learn,
+    signer_seed: Secret | None = None,
+    supplied: Mapping[str, Secret | None] | None = None,
+) -> SyntheticUser:
+    """Return the synthetic user of an environment, the same in every run.
+
+    `signer_seed` (S...) replaces the seed derived from the environment's name. `supplied` maps the variables of
+    `VARIABLE_OF_MODE` to what the operator gave; only the mode's own one is used. Raises SettingsInvalid for an
+    unknown mode, a bad seed, or a mode whose variable is missing.
+    """
+    if mode not in MODES:
+        raise SettingsInvalid(
+            f"auth mode {mode!r} is not known", next_step=f"set SMOKE_AUTH_MODE to one of {', '.join(MODES)}"
+        )
+    seed = (
+        seed_bytes(signer_seed.reveal())
+        if signer_seed
+        else hashlib.sha256(f"streampay-smoke synthetic user {environment}".encode()).digest()
+    )
+    variable = VARIABLE_OF_MODE.get(mode, "")
+    secret = (supplied or {}).get(variable)
+    if variable and secret is None:
+        raise SettingsInvalid(f"auth mode {mode} needs {variable}", next_step=f"set {variable} in the environment")
+    blank = SyntheticUser(
+        environment=environment, mode=mode, address="", seed=Secret(""), secret=secret, learn_secret=learn_secret
+    )
+    return _user_of(seed, blank)
+
+
+BadName = Literal["none", "junk", "expired", "foreign", "alg-none"]
+
+
+class BadCredential(msgspec.Struct, frozen=True, kw_only=True):
+    """A credential that must be refused.
+
+    `proof` is "full", or "forged" for an expired token that carries no genuine signature because the signing secret
+    is not known here: its refusal shows that signatures are checked, not that expiry is.
+    """
+
+    name: BadName
+    credential: Credential
+    proof: Literal["full", "forged"] = "full"
+
+
+def bad_credentials(user: SyntheticUser, *, jwt_secret: Secret | None = None) -> dict[BadName, BadCredential]:
+    """Return what a deployment must refuse, by name, each naming `user` wherever it names anybody.
+
+    `jwt_secret` is the deployment's own signing secret, where the operator shares it.
+    """
+    claims = _claims(user.address)
+    stale = {**claims, "iat": claims["iat"] - 7200, "exp": claims["iat"] - 3600}
+    known = jwt_secret.reveal() if jwt_secret else ""
+    table: tuple[tuple[BadName, str, str, Literal["full", "forged"]], ...] = (
+        ("junk", "a bearer token that is junk", f"junk-{secrets.token_hex(12)}", "full"),
+        (
+            "expired",
+            "a token that expired an hour ago",
+            _minted(stale, known or _stranger_key()),
+            "full" if known else "forged",
+        ),
+        ("foreign", "a token signed by somebody else", _minted(claims, _stranger_key()), "full"),
+        ("alg-none", "an unsigned token (alg none)", _unsigned(claims), "full"),
+    )
+    for _, _, token, _ in table:
+        user.learn_secret(token)
+    return {
+        "none": BadCredential(name="none", credential=ANONYMOUS),
+        **{
+            name: BadCredential(name=name, credential=_bearer(token, kind="bad", shown_as=shown_as), proof=proof)
+            for name, shown_as, token, proof in table
+        },
+    }
+
+
+def _user_of(seed: bytes, like: SyntheticUser) -> SyntheticUser:
+    from nacl.signing import SigningKey
+
+    text = seed_text(seed)
+    like.learn_secret(text)
+    address = address_of(bytes(SigningKey(seed).verify_key))
+    return msgspec.structs.replace(like, address=address, seed=Secret(text))
+
+
+def _bearer(token: str, *, kind: str, shown_as: str) -> Credential:
+    return Credential(kind=kind, headers={"authorization": f"Bearer {token}"}, shown_as=shown_as)
+
+
+def _claims(subject: str) -> dict[str, Any]:
+    now = int(time.time())
+    return {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": subject,
+        "iat": now,
+        "exp": now + TOKEN_SECONDS,
+        "jti": secrets.token_hex(8),
+    }
+
+
+def _minted(claims: Mapping[str, Any], key: str) -> str:
+    import jwt
+
+    return jwt.encode(dict(claims), key, algorithm="HS256")
+
+
+def _unsigned(claims: Mapping[str, Any]) -> str:
+    import jwt
+
+    return jwt.encode(dict(claims), None, algorithm="none")
+
+
+def _stranger_key() -> str:
+    return secrets.token_hex(32)

@@ -1,0 +1,100 @@
+"""Which release answers: told by a header, a JSON field or the build's own manifest, as the environment file says."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.service.exchange import Answer
+
+Fetch = Callable[[str], Answer]
+"""GETs a path."""
+
+FORMS = "header:NAME, field:/PATH:/JSON/POINTER or build-manifest"
+
+_BUILD_ID_SIGNS = (
+    re.compile(r"<!DOCTYPE html><!--([A-Za-z0-9_-]+)-->", re.IGNORECASE),
+    re.compile(r'"buildId"\s*:\s*"([A-Za-z0-9_-]+)"'),
+    re.compile(r"/_next/static/([A-Za-z0-9_-]+)/_buildManifest\.js"),
+)
+
+
+class Sight(msgspec.Struct, frozen=True, kw_only=True):
+    """What a teller may look at: a readiness answer just seen, other paths, the release there should be or ""."""
+
+    readiness: Answer
+    fetch: Fetch
+    expected: str = ""
+
+
+ReleaseTeller = Callable[[Sight], str]
+"""Returns the release that answers, "" when the deployment does not tell."""
+
+
+def release_teller(told_by: str) -> ReleaseTeller:
+    """Return the teller for a `release_told_by` setting; raises SettingsInvalid for any other form."""
+    kind, _, rest = told_by.partition(":")
+    if kind == "header" and rest:
+        return _by_header(rest)
+    path, _, pointer = rest.partition(":")
+    if kind == "field" and path.startswith("/") and pointer.startswith("/"):
+        return _by_field(path, pointer)
+    if told_by == "build-manifest":
+        return _by_build_manifest
+    raise SettingsInvalid(f"release_told_by is {told_by!r}", next_step=f"use {FORMS}")
+
+
+def _by_header(name: str) -> ReleaseTeller:
+    def tell(sight: Sight) -> str:
+        return sight.readiness.headers.get(name.lower(), "")
+
+    return tell
+
+
+def _by_field(path: str, pointer: str) -> ReleaseTeller:
+    def tell(sight: Sight) -> str:
+        answer = sight.readiness if sight.readiness.path == path else sight.fetch(path)
+        value = _at(answer.json, pointer)
+        return value if answer.status == 200 and isinstance(value, str) else ""
+
+    return tell
+
+
+def _by_build_manifest(sight: Sight) -> str:
+    """Tell by the build id the start page names, which for the expected one must have its manifest.
+
+    That manifest alone proves little (old assets stay on CDNs), so it decides only where the
+    page names no build. The page shows "-" as "_".
+    """
+    named = _build_id_of(sight.fetch("/"))
+    if sight.expected and named in {"", sight.expected, sight.expected.replace("-", "_")}:
+        return sight.expected if _has_manifest(sight.fetch, sight.expected) else ""
+    return named
+
+
+def _build_id_of(page: Answer) -> str:
+    if page.status != 200:
+        return ""
+    return next((found.group(1) for sign in _BUILD_ID_SIGNS if (found := sign.search(page.body_text))), "")
+
+
+def _has_manifest(fetch: Fetch, build_id: str) -> bool:
+    answer = fetch(f"/_next/static/{quote(build_id, safe='')}/_buildManifest.js")
+    is_script = "javascript" in answer.headers.get("content-type", "").lower()
+    return answer.status == 200 and is_script and not answer.body_text.lstrip().startswith("<")
+
+
+def _at(document: Any, pointer: str) -> Any:
+    """Return what an RFC 6901 pointer names, None when nothing."""
+    for token in pointer.split("/")[1:]:
+        name = token.replace("~1", "/").replace("~0", "~")
+        if isinstance(document, dict):
+            document = document.get(name)
+        elif isinstance(document, list) and name.isdecimal() and int(name) < len(document):
+            document = document[int(name)]
+        else:
+            return None
+    return document

@@ -1,0 +1,90 @@
+"""Promised shapes as data, and every deviation from them in words."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from streampay_smoke.errors import PromiseBroken
+from streampay_smoke.service.exchange import Answer
+
+_WORDS = {str: "a text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
+_MAX_SHOWN = 60
+_MAX_NAMED = 12
+_TITLE = re.compile(r"<title[^>]*>([^<]+)</title>", re.IGNORECASE)
+_HTML = re.compile(r"<(!doctype )?html", re.IGNORECASE)
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """One promised field. An optional one may be absent or null; `allowed`, when given, are its only values.
+
+    A required text must not be empty.
+    """
+
+    name: str
+    kind: type
+    required: bool = True
+    allowed: tuple[str, ...] = ()
+
+
+def deviations(value: Any, fields: Iterable[Field], *, where: str) -> list[str]:
+    """Return every way in which `value` is not an object with these fields; more fields are fine."""
+    if not isinstance(value, dict):
+        return [f"{where} is {in_words(value)}, not an object"]
+    return [text for field in fields if (text := _deviation(value, field, f"{where}.{field.name}"))]
+
+
+def _deviation(value: dict[str, Any], field: Field, where: str) -> str:
+    found = value.get(field.name)
+    if found is None:
+        return f"{where} is {'null' if field.name in value else 'missing'}" if field.required else ""
+    if not isinstance(found, field.kind) or (isinstance(found, bool) and field.kind is not bool):
+        return f"{where} is {in_words(found)}, not {_WORDS[field.kind]}"
+    if field.required and found == "":
+        return f"{where} is empty"
+    if field.allowed and found not in field.allowed:
+        return f"{where} is {in_words(found)}, not one of {', '.join(field.allowed)}"
+    return ""
+
+
+def keep_promise(answer: Answer, what: str, found: list[str]) -> None:
+    """Raise PromiseBroken naming all deviations, if there are any."""
+    if not found:
+        return
+    named = "; ".join(found[:_MAX_NAMED])
+    more = f"; and {len(found) - _MAX_NAMED} more" if len(found) > _MAX_NAMED else ""
+    raise PromiseBroken(
+        f"{answer.asked} answered {answer.status}, but not {what}: {named}{more} (request id {answer.request_id})",
+        next_step=f"compare the answer in the journal with what the dialect promises for {answer.asked}",
+    )
+
+
+def in_words(value: Any) -> str:
+    """Return a JSON value in words, short enough for a message."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool | int | float):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, str):
+        return repr(value) if len(value) <= _MAX_SHOWN else f"{value[:_MAX_SHOWN]!r}…"
+    return "an object" if isinstance(value, dict) else f"a list of {len(value)}"
+
+
+def body_in_words(answer: Answer) -> str:
+    """Return what kind of thing a body is: an HTML page with its title, an empty body, a JSON list, plain text."""
+    text = answer.body_text.strip()
+    if not text:
+        return "an empty body"
+    if answer.json is not None:
+        return f"JSON that is {in_words(answer.json)}"
+    if titled := _TITLE.search(text):
+        return f"an HTML page titled {in_words(titled.group(1).strip())}"
+    if _HTML.search(text):
+        return "an HTML page"
+    return "plain text"
+
+
+def is_one_word(text: str) -> bool:
+    """Return whether a text is printable ASCII without spaces: fit for a header."""
+    return text.isascii() and text.isprintable() and " " not in text and text != ""

@@ -1,0 +1,231 @@
+"""The wire to the deployment under test: every request is marked as synthetic, recorded, and sent once."""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from json import dumps
+from types import TracebackType
+from typing import Any, ClassVar, Protocol, Self
+
+from streampay_smoke.errors import Blame, ServiceUnavailable, SettingsInvalid, SmokeError
+from streampay_smoke.evidence.events import Exchanged, Recorder, Waited
+from streampay_smoke.http import NoAnswer, Reply, new_client
+from streampay_smoke.service.exchange import Answer, parsed, shown_message
+
+SYNTHETIC_HEADERS = {"baggage": "synthetic=true", "x-streampay-synthetic": "smoke"}
+"""Marks by which the service's owners can tell this traffic from a customer's."""
+
+RELEASE_HEADER = "x-release"
+SIMULATED_HEADER = "x-streampay-simulated"
+REQUEST_ID_HEADER = "x-request-id"
+
+TOO_MANY_REQUESTS = 429
+_SHORTEST_PAUSE_SECONDS = 1.0
+
+
+class NoServiceAnswer(ServiceUnavailable):
+    """The deployment gave no answer of its own.
+
+    `cause` is a cause of `streampay_smoke.http.NoAnswer`, or e.g. "http 502" where a gateway answered for it.
+    """
+
+    def __init__(self, message: str, *, cause: str, next_step: str = "") -> None:
+        super().__init__(message, next_step=next_step)
+        self.cause = cause
+
+
+class HostUnresolved(NoServiceAnswer):
+    """The deployment's name does not resolve where this gate runs: the runner's trouble, not the release's."""
+
+    kind: ClassVar[str] = "host_unresolved"
+    blame: ClassVar[Blame] = Blame.HARNESS
+
+
+class Throttled(SmokeError):
+    """The rate limit asks for more patience than a run has: this identity was busy before the run began."""
+
+    kind: ClassVar[str] = "throttled"
+    blame: ClassVar[Blame] = Blame.HARNESS
+
+
+class Authorisation(Protocol):
+    """What lets a request through: the headers to add."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Header names and values; secret."""
+
+
+class ServiceTransport:
+    """Sends requests to one deployment and records each exchange.
+
+    A 429 is waited out as its Retry-After says while `throttle_seconds` per request last; then it is returned
+    like any other answer. Nothing else is ever sent twice. Safe to use from several threads when `record` is.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        record: Recorder,
+        timeout_seconds: float,
+        throttle_seconds: float = 30.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.base_url = base_url
+        self.record = record
+        self.throttle_seconds = throttle_seconds
+        self._sleep = sleep
+        self._client = new_client(base_url=base_url, timeout_seconds=timeout_seconds, headers=SYNTHETIC_HEADERS)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        credential: Authorisation | None = None,
+    ) -> Answer:
+        """Send one request and return the answer, whatever its status.
+
+        Raises ServiceUnavailable (as NoServiceAnswer with `cause`, or HostUnresolved) when there is none, and
+        SettingsInvalid when the request cannot be written as HTTP.
+        """
+        given = {**(headers or {}), **(credential.headers if credential else {})}
+        waited, attempts = 0.0, 1
+        answer = self._send_once(method, path, given, json)
+        while answer.status == TOO_MANY_REQUESTS:
+            pause = retry_after_seconds(answer.headers.get("retry-after", ""))
+            if waited + pause > self.throttle_seconds:
+                break
+            self._sleep(pause)
+            waited, attempts = waited + pause, attempts + 1
+            answer = self._send_once(method, path, given, json)
+        if attempts > 1 or answer.status == TOO_MANY_REQUESTS:
+            self.record(
+                Waited(
+                    what=f"the rate limit to let {method} {path} through",
+                    met=answer.status != TOO_MANY_REQUESTS,
+                    within_seconds=self.throttle_seconds,
+                    waited_seconds=waited,
+                    attempts=attempts,
+                    last=f"status {answer.status}, Retry-After {answer.headers.get('retry-after', 'unsaid')!r}",
+                )
+            )
+        return answer
+
+    def _send_once(self, method: str, path: str, given: Mapping[str, str], json: Any) -> Answer:
+        trace = secrets.token_hex(16)
+        headers = {
+            REQUEST_ID_HEADER: f"smoke-{trace}",
+            "traceparent": f"00-{trace}-{secrets.token_hex(8)}-01",
+            "accept": "application/json",
+            **given,
+        }
+        body = None
+        if json is not None:
+            body = dumps(json, ensure_ascii=False, separators=(",", ":")).encode()
+            headers = {"content-type": "application/json", **headers}
+        sent = shown_message(f"{method} {path}", headers.items(), (body or b"").decode())
+        try:
+            reply = self._client.request(method, path, headers=headers, content=body)
+        except NoAnswer as problem:
+            self.record(
+                Exchanged(
+                    peer="service",
+                    method=method,
+                    target=path,
+                    status=None,
+                    duration_ms=round(problem.waited_seconds * 1000),
+                    request=sent,
+                    error=str(problem),
+                    request_id=headers[REQUEST_ID_HEADER],
+                )
+            )
+            raise _unavailable(f"{method} {path}", problem) from None
+        answer = _answer(method, path, reply, headers[REQUEST_ID_HEADER])
+        self.record(
+            Exchanged(
+                peer="service",
+                method=method,
+                target=path,
+                status=answer.status,
+                duration_ms=answer.duration_ms,
+                request=sent,
+                response=shown_message(f"HTTP {answer.status}", reply.header_items, answer.body_text),
+                request_id=answer.request_id,
+                release=answer.release,
+            )
+        )
+        return answer
+
+    def close(self) -> None:
+        """Close kept connections."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def retry_after_seconds(value: str) -> float:
+    """Return the seconds a Retry-After header (number or HTTP date) asks for; at least 1, so as not to hammer."""
+    asked = float(value) if value.strip().isdecimal() else _seconds_until(value)
+    return max(asked, _SHORTEST_PAUSE_SECONDS)
+
+
+def _seconds_until(http_date: str) -> float:
+    try:
+        until = parsedate_to_datetime(http_date)
+    except ValueError:
+        return 0.0
+    return (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+
+
+def _answer(method: str, path: str, reply: Reply, sent_request_id: str) -> Answer:
+    headers = {name: reply.header(name) for name, _ in reply.header_items}
+    return Answer(
+        method=method,
+        path=path,
+        status=reply.status,
+        headers=headers,
+        body_text=reply.text,
+        json=parsed(reply.text),
+        request_id=headers.get(REQUEST_ID_HEADER, "") or sent_request_id,
+        release=headers.get(RELEASE_HEADER, ""),
+        simulated=headers.get(SIMULATED_HEADER, "") not in {"", "false"},
+        duration_ms=reply.duration_ms,
+        set_cookies=reply.header_values("set-cookie"),
+    )
+
+
+def _unavailable(asked: str, problem: NoAnswer) -> SmokeError:
+    message = f"{asked} got no answer: {problem}"
+    if problem.cause == "bad request":
+        return SettingsInvalid(
+            f"{asked} could not be sent: {problem}",
+            next_step="check SMOKE_BASE_URL and the credential for characters that HTTP does not allow",
+        )
+    if problem.cause == "dns":
+        return HostUnresolved(
+            message, cause=problem.cause, next_step="check SMOKE_BASE_URL and the name resolution of this runner"
+        )
+    return NoServiceAnswer(message, cause=problem.cause, next_step=_NEXT_STEPS[problem.cause])
+
+
+_NEXT_STEPS = {
+    "refused": "see whether the new release started at all, and listens on this port",
+    "reset": "see whether the service or its gateway crashed on this request",
+    "unreachable": "see whether the deployment is reachable from this runner",
+    "timeout": "see what the service was waiting for: its database, the ledger, its key store",
+    "tls": "see who serves this name and whether the certificate is valid; a private authority goes in SSL_CERT_FILE",
+    "protocol": "see what listens on this address: it does not speak HTTP",
+    "too large": "see what the service sent: no answer of StreamPay is this long",
+}

@@ -1,0 +1,387 @@
+"""The app-v1 dialect: what it asks, what it accepts, and each deviation it names."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from streampay_smoke.errors import PromiseBroken, SettingsInvalid
+from streampay_smoke.service.dialects import DIALECTS, dialect_named
+from streampay_smoke.service.dialects.app_v1 import AppV1
+from streampay_smoke.service.exchange import Answer, parsed
+from streampay_smoke.service.records import DependencyReport, StreamOrder
+
+APP = AppV1()
+RECIPIENT = "G" + "B" * 55
+TX = "ab" * 32
+
+
+def answered(
+    document: Any = None, *, status: int = 200, text: str | None = None, headers: Mapping[str, str] | None = None
+) -> Answer:
+    body = json.dumps(document) if text is None else text
+    return Answer(
+        method="GET",
+        path="/api/x",
+        status=status,
+        headers=dict(headers or {}),
+        body_text=body,
+        json=parsed(body),
+        request_id="r-1",
+        release="",
+        simulated=False,
+        duration_ms=1,
+    )
+
+
+def stream(**changes: Any) -> dict[str, Any]:
+    item = {
+        "id": "stream-1",
+        "status": "active",
+        "recipient": RECIPIENT,
+        "rate": "0.5",
+        "schedule": "hour",
+        "token": "XLM",
+        "nextAction": "pause",
+        "createdAt": "2026-11-01T00:00:00Z",
+        "updatedAt": "2026-11-01T00:00:01Z",
+        **changes,
+    }
+    return {name: value for name, value in item.items() if value is not ...}
+
+
+def settled(**changes: Any) -> dict[str, Any]:
+    receipt = {"settledAt": "2026-11-01T00:00:02Z", "txHash": TX}
+    return stream(status="ended", settlementTxHash=TX, settlement=receipt) | changes
+
+
+def ready(**changes: Any) -> dict[str, Any]:
+    message = "reachable: https://horizon-testnet.stellar.org"
+    return {
+        "status": "ok",
+        "checks": {
+            "config": {"status": "ok", "checked_at": "t"},
+            "stellar": {"status": "ok", "checked_at": "t", "message": message},
+            "kms": {"status": "ok", "checked_at": "t"},
+        },
+        **changes,
+    }
+
+
+def test_dialects_are_found_by_name() -> None:
+    assert dialect_named("app-v1") is DIALECTS["app-v1"]
+    with pytest.raises(SettingsInvalid, match="no dialect 'app-v9'") as caught:
+        dialect_named("app-v9")
+    assert "app-v1" in caught.value.next_step
+
+
+def test_what_the_app_is_asked() -> None:
+    order = StreamOrder(recipient=RECIPIENT, rate="1", schedule="day")
+    body = {"recipient": RECIPIENT, "rate": "1", "schedule": "day"}
+    asked = [
+        APP.readiness(),
+        APP.challenge("G A&b"),
+        APP.login("GA", "c", "s"),
+        APP.streams(limit=2, cursor=""),
+        APP.streams(limit=2, cursor="a+/="),
+        APP.stream("stream/../1"),
+        APP.create(order, "key-1"),
+        APP.create(order, ""),
+        APP.act("a/b", "settle", "key-2"),
+        APP.act("stream-1", "start", ""),
+    ]
+    assert [(call.method, call.path, call.statuses, call.headers, call.json) for call in asked] == [
+        ("GET", "/api/readyz", (200, 503), {}, None),
+        ("GET", "/api/auth/wallet?address=G+A%26b", (200,), {}, None),
+        ("POST", "/api/auth/wallet", (200,), {}, {"address": "GA", "challenge": "c", "signature": "s"}),
+        ("GET", "/api/streams?limit=2", (200,), {}, None),
+        ("GET", "/api/streams?limit=2&cursor=a%2B%2F%3D", (200,), {}, None),
+        ("GET", "/api/v2/streams/stream%2F..%2F1", (200,), {}, None),
+        ("POST", "/api/streams", (201,), {"idempotency-key": "key-1"}, body),
+        ("POST", "/api/streams", (201,), {}, body),
+        ("POST", "/api/streams/a%2Fb/settle", (200,), {"idempotency-key": "key-2"}, None),
+        ("POST", "/api/streams/stream-1/start", (200,), {}, None),
+    ]
+    assert [call.writes for call in asked] == [False, False, True, False, False, False, True, True, True, True]
+
+
+def test_a_ready_service_is_ready() -> None:
+    readiness = APP.read_readiness(answered(ready()), own_hosts=())
+    assert readiness.genuine
+    assert readiness.ready
+    assert readiness.not_genuine_because == ""
+    assert readiness.network == "testnet"
+    assert not readiness.simulated
+    assert readiness.request_id == "r-1"
+    assert readiness.dependencies["kms"] == DependencyReport(status="ok", message="")
+    assert readiness.in_words == (
+        "status 200: config ok, stellar ok (reachable: https://horizon-testnet.stellar.org), kms ok"
+    )
+
+
+def test_a_service_may_say_that_it_is_simulated() -> None:
+    assert APP.read_readiness(answered(ready(simulated=True)), own_hosts=()).simulated
+    assert not APP.read_readiness(answered(ready(simulated="yes")), own_hosts=()).simulated
+
+
+def test_more_checks_are_welcome_and_count() -> None:
+    checks = ready()["checks"]
+    more = APP.read_readiness(answered(ready(checks=checks | {"database": {"status": "ok"}})), own_hosts=())
+    assert more.ready
+    worse = APP.read_readiness(answered(ready(checks=checks | {"database": {"status": "down"}})), own_hosts=())
+    assert worse.genuine
+    assert not worse.ready
+
+
+@pytest.mark.parametrize(
+    ("status", "changes"),
+    [
+        (503, {}),
+        (200, {"status": "degraded"}),
+        (503, {"status": "degraded"}),
+        (200, {"checks": ready()["checks"] | {"kms": {"status": "degraded", "message": "no key"}}}),
+    ],
+    ids=["503 that says ok", "200 that says degraded", "both", "a check that is degraded"],
+)
+def test_a_genuine_answer_that_is_not_ready(status: int, changes: dict[str, Any]) -> None:
+    readiness = APP.read_readiness(answered(ready(**changes), status=status), own_hosts=())
+    assert readiness.genuine
+    assert not readiness.ready
+    assert readiness.network == "testnet"
+
+
+@pytest.mark.parametrize(
+    ("answer", "because"),
+    [
+        (answered(text=""), "this is an empty body"),
+        (answered(text="ok"), "this is plain text"),
+        (
+            answered(text="<!DOCTYPE html><html><head><title>Welcome to nginx!</title></head></html>"),
+            "this is an HTML page titled 'Welcome to nginx!'",
+        ),
+        (answered(text="<html><body>Sign in</body></html>"), "this is an HTML page"),
+        (answered([]), "this is JSON that is a list of 0"),
+        (answered("ok"), "this is JSON that is 'ok'"),
+        (answered(True), "this is JSON that is true"),
+        (answered(0), "this is JSON that is 0"),
+        (answered({}), "body.status is missing; body.checks is missing"),
+        (answered({"status": "ok"}), "body.checks is missing"),
+        (answered(ready(status="up")), "body.status is 'up', not one of ok, degraded"),
+        (answered(ready(status=None)), "body.status is null"),
+        (answered(ready(checks=[])), "body.checks is a list of 0, not an object"),
+        (answered(ready(checks={})), "checks.config is missing; checks.stellar is missing; checks.kms is missing"),
+        (
+            answered(ready(checks=ready()["checks"] | {"kms": {"status": 1}})),
+            "checks.kms.status is 1, not a text",
+        ),
+        (answered(ready(checks=ready()["checks"] | {"kms": "ok"})), "checks.kms is 'ok', not an object"),
+        (answered(ready(), status=302), "the service promises 200 or 503 here; this is JSON that is an object"),
+        (
+            answered(text="Internal Server Error", status=500),
+            "the service promises 200 or 503 here; this is plain text",
+        ),
+    ],
+)
+def test_what_only_looks_like_readiness_is_not_genuine(answer: Answer, because: str) -> None:
+    readiness = APP.read_readiness(answer, own_hosts=())
+    assert not readiness.genuine
+    assert not readiness.ready
+    assert readiness.not_genuine_because == because
+    assert readiness.dependencies == {}
+    assert readiness.network == ""
+    assert readiness.in_words == f"status {answer.status}, but {because}"
+
+
+def test_a_challenge_is_read() -> None:
+    assert APP.read_challenge(answered({"challenge": "streampay_auth_1_ab", "expires_at": "t"})) == (
+        "streampay_auth_1_ab"
+    )
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        [],
+        {"challenge": ""},
+        {"challenge": 7},
+        {"challenge": "AAAAAgAAAADx"},
+        {"challenge": "streampay_auth_1 send money"},
+        {"challenge": "streampay_auth_1\n"},
+        {"challenge": "streampay_auth_ä"},
+    ],
+)
+def test_anything_else_is_never_signed(document: Any) -> None:
+    with pytest.raises(PromiseBroken, match="not a challenge to sign"):
+        APP.read_challenge(answered(document))
+
+
+def test_a_token_is_read() -> None:
+    assert APP.read_token(answered({"token": "tok_1"})) == "tok_1"
+
+
+@pytest.mark.parametrize(
+    "document", [{}, "tok", {"token": None}, {"token": ""}, {"token": {"a": 1}}, {"token": "hunter2 \n"}]
+)
+def test_what_is_no_token_is_named_and_not_quoted(document: Any) -> None:
+    with pytest.raises(PromiseBroken, match="not a token: body") as caught:
+        APP.read_token(answered(document))
+    assert "hunter2" not in str(caught.value)
+
+
+def a_page(*items: Any, **meta: Any) -> dict[str, Any]:
+    return {"data": list(items), "meta": {"hasNext": False, "nextCursor": None, "total": len(items), **meta}}
+
+
+def test_a_page_is_read() -> None:
+    page = APP.read_page(
+        answered(a_page(stream(), stream(id="stream-2", nextAction=...), hasNext=True, nextCursor="abc", total=9)),
+        limit=2,
+    )
+    assert [record.id for record in page.streams] == ["stream-1", "stream-2"]
+    assert (page.next_cursor, page.has_next, page.total) == ("abc", True, 9)
+    assert page.items[0]["nextAction"] == "pause"
+    assert page.streams[0].next_action == "pause"
+    assert page.streams[1].next_action == ""
+
+
+def test_an_empty_page_is_a_page() -> None:
+    assert APP.read_page(answered(a_page()), limit=1).streams == ()
+
+
+@pytest.mark.parametrize(
+    ("document", "named"),
+    [
+        ([], "body is a list of 0, not an object"),
+        ({}, "body.data is missing; body.meta is missing"),
+        ({"data": {}, "meta": []}, "body.data is an object, not a list; body.meta is a list of 0, not an object"),
+        (a_page("x"), "data[0] is 'x', not an object"),
+        (a_page(stream(id=...)), "data[0].id is missing"),
+        (a_page(stream(id="")), "data[0].id is empty"),
+        (a_page(stream(rate=5, schedule=None)), "data[0].rate is 5, not a text; data[0].schedule is null"),
+        (a_page(stream(), stream(id="2", status="done")), "data[1].status is 'done', not one of draft, active"),
+        (a_page(stream(token=7)), "data[0].token is 7, not a text"),
+        (a_page(stream(), hasNext="no"), "meta.hasNext is 'no', not true or false"),
+        (a_page(stream(), total=True), "meta.total is true, not a whole number"),
+        (a_page(stream(), total=1.5), "meta.total is 1.5, not a whole number"),
+        (a_page(stream(), total=0), "meta.total is 0, less than the 1 streams on the page"),
+        (a_page(stream(), hasNext=True), "meta.hasNext is true, but there is no meta.nextCursor"),
+        (a_page(stream(), stream()), "stream stream-1 is on the page twice"),
+        (
+            a_page(stream(), stream(id="2"), stream(id="3")),
+            "3 streams came where at most 2 were asked for",
+        ),
+    ],
+)
+def test_every_deviation_of_a_page_is_named(document: Any, named: str) -> None:
+    with pytest.raises(PromiseBroken) as caught:
+        APP.read_page(answered(document), limit=2)
+    assert f"GET /api/x answered 200, but not a page of streams: {named}" in str(caught.value)
+    assert str(caught.value).endswith("(request id r-1)")
+    assert caught.value.next_step
+
+
+def test_very_many_deviations_are_counted() -> None:
+    with pytest.raises(PromiseBroken, match="; and 8 more"):
+        APP.read_page(answered(a_page(*[{} for _ in range(4)])), limit=9)
+
+
+def test_long_values_are_shortened_in_messages() -> None:
+    with pytest.raises(PromiseBroken) as caught:
+        APP.read_page(answered(a_page(stream(status="x" * 500))), limit=2)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"data": settled(), "links": {}},
+        settled(),
+        {**settled(), "data": settled()},
+    ],
+    ids=["v1", "v2 bare", "v2 both"],
+)
+def test_a_stream_is_read_in_each_form(document: Any) -> None:
+    record = APP.read_stream(answered(document))
+    assert (record.id, record.status, record.recipient, record.rate, record.schedule) == (
+        "stream-1",
+        "ended",
+        RECIPIENT,
+        "0.5",
+        "hour",
+    )
+    assert record.settlement_tx_hash == TX
+    assert record.receipt_tx_hash == TX
+
+
+def test_a_stream_that_is_not_settled_has_no_hashes() -> None:
+    record = APP.read_stream(answered({"data": stream(settlement=None)}))
+    assert (record.settlement_tx_hash, record.receipt_tx_hash) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("document", "named"),
+    [
+        (None, "body is null, not an object"),
+        ("x", "body is 'x', not an object"),
+        ({}, "stream.id is missing"),
+        ({"data": stream(status="gone")}, "stream.status is 'gone'"),
+        ({**stream(status="draft"), "data": stream()}, "status differs between the top of the body and its data"),
+        ({"data": stream(settlement="yes")}, "stream.settlement is 'yes', not an object"),
+        ({"data": stream(settlement={"txHash": 1})}, "stream.settlement.txHash is 1, not a text"),
+    ],
+)
+def test_every_deviation_of_a_stream_is_named(document: Any, named: str) -> None:
+    with pytest.raises(PromiseBroken) as caught:
+        APP.read_stream(answered(document))
+    assert named in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "replayed"),
+    [({}, False), ({"idempotency-replay": "false"}, False), ({"idempotency-replay": "true"}, True)],
+)
+def test_a_receipt_is_read(headers: dict[str, str], replayed: bool) -> None:
+    answer = answered({"data": settled(settlementTxHash="other")}, headers=headers)
+    receipt = APP.read_receipt(answer)
+    assert receipt.stream_id == "stream-1"
+    assert receipt.status == "ended"
+    assert receipt.settlement_tx_hash == "other"
+    assert receipt.receipt_tx_hash == TX
+    assert receipt.settled_at == "2026-11-01T00:00:02Z"
+    assert receipt.replayed is replayed
+    assert receipt.answer is answer
+
+
+@pytest.mark.parametrize(
+    ("document", "named"),
+    [
+        ({}, "body.data is missing"),
+        ({"data": stream()}, "data.settlementTxHash is missing; data.settlement is missing"),
+        ({"data": settled(settlementTxHash="")}, "data.settlementTxHash is empty"),
+        ({"data": settled(settlement=None)}, "data.settlement is null"),
+        ({"data": settled(settlement={})}, "data.settlement.txHash is missing; data.settlement.settledAt is missing"),
+    ],
+)
+def test_every_deviation_of_a_receipt_is_named(document: Any, named: str) -> None:
+    with pytest.raises(PromiseBroken) as caught:
+        APP.read_receipt(answered(document))
+    assert f"not a receipt: {named}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        ({"error": {"code": "STREAM_NOT_FOUND", "message": "m"}}, "STREAM_NOT_FOUND"),
+        ({"error": "IdempotencyKeyRequired", "message": "m"}, "IdempotencyKeyRequired"),
+        ({"error": "Bad Gateway"}, ""),
+        ({"error": {"code": 502}}, ""),
+        ({"error": None}, ""),
+        ({}, ""),
+        ([], ""),
+        ("x", ""),
+    ],
+)
+def test_only_the_services_own_envelope_has_a_code(document: Any, code: str) -> None:
+    assert APP.error_code(answered(document)) == code

@@ -1,0 +1,220 @@
+"""The synthetic user: always the same one, never shown, and told apart from everybody it is not."""
+
+import base64
+import json
+import time
+from typing import Any
+
+import jwt
+import msgspec
+import pytest
+from stellar_sdk import Keypair
+
+from streampay_smoke.errors import FixtureMissing, SettingsInvalid
+from streampay_smoke.secret import Secret
+from streampay_smoke.service.identity import (
+    ANONYMOUS,
+    MODES,
+    VARIABLE_OF_MODE,
+    Credential,
+    SyntheticUser,
+    bad_credentials,
+    synthetic_user,
+)
+
+JWT_SECRET = Secret("a-signing-secret-of-at-least-32-bytes")
+SUPPLIED: dict[str, Secret | None] = {
+    "SMOKE_AUTH_JWT_SECRET": JWT_SECRET,
+    "SMOKE_AUTH_TOKEN": Secret("operator-token"),
+    "SMOKE_API_KEY": Secret("operator-key"),
+}
+
+
+@pytest.fixture
+def learned() -> list[str]:
+    return []
+
+
+def user_of(learned: list[str], mode: str = "wallet", **options: Any) -> SyntheticUser:
+    return synthetic_user("staging", mode, learn_secret=learned.append, **{"supplied": SUPPLIED, **options})
+
+
+def token_of(credential: Credential) -> str:
+    return credential.headers["authorization"].removeprefix("Bearer ")
+
+
+def claims_of(credential: Credential, *, key: str, **options: Any) -> Any:
+    return jwt.decode(
+        token_of(credential), key, algorithms=["HS256"], issuer="streampay", audience="streampay-api", **options
+    )
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_user_of_a_place_is_the_same_in_every_run(learned: list[str], mode: str) -> None:
+    first, again = user_of(learned, mode), user_of(learned, mode)
+    assert first.address == again.address
+    elsewhere = synthetic_user("production", mode, learn_secret=learned.append, supplied=SUPPLIED)
+    assert elsewhere.address != first.address
+    assert Keypair.from_secret(first.seed.reveal()).public_key == first.address
+
+
+def test_a_given_seed_is_used(learned: list[str]) -> None:
+    pair = Keypair.random()
+    user = user_of(learned, signer_seed=Secret(pair.secret))
+    assert user.address == pair.public_key
+    assert pair.secret in learned
+
+
+def test_a_given_seed_that_is_none_is_refused(learned: list[str]) -> None:
+    with pytest.raises(SettingsInvalid, match="SMOKE_SIGNER_SEED is not a Stellar seed"):
+        user_of(learned, signer_seed=Secret("SABC"))
+
+
+def test_an_unknown_mode_is_refused(learned: list[str]) -> None:
+    with pytest.raises(SettingsInvalid, match="'basic' is not known"):
+        user_of(learned, "basic")
+
+
+@pytest.mark.parametrize("mode", VARIABLE_OF_MODE)
+def test_a_mode_without_its_variable_is_refused(learned: list[str], mode: str) -> None:
+    for supplied in ({}, {VARIABLE_OF_MODE[mode]: None}):
+        with pytest.raises(SettingsInvalid, match=f"auth mode {mode} needs {VARIABLE_OF_MODE[mode]}"):
+            user_of(learned, mode, supplied=supplied)
+
+
+def test_a_signature_is_the_wallets_own_over_the_text(learned: list[str]) -> None:
+    user = user_of(learned)
+    signature = base64.b64decode(user.sign("streampay_auth_1_ä"), validate=True)
+    Keypair.from_public_key(user.address).verify("streampay_auth_1_ä".encode(), signature)
+
+
+def test_a_minted_token_says_who_for_whom_and_ten_minutes(learned: list[str]) -> None:
+    user = user_of(learned, "jwt")
+    credential = user.supplied_credential()
+    claims = claims_of(credential, key=JWT_SECRET.reveal())
+    assert claims["sub"] == user.address
+    assert claims["exp"] - claims["iat"] == 600
+    assert abs(claims["iat"] - time.time()) < 5
+    assert token_of(credential) in learned
+    assert credential.operator_variable == "SMOKE_AUTH_JWT_SECRET"
+    assert token_of(user.supplied_credential()) != token_of(credential)
+
+
+def test_supplied_credentials_go_in_their_own_headers(learned: list[str]) -> None:
+    bearer = user_of(learned, "bearer").supplied_credential()
+    assert bearer.headers == {"authorization": "Bearer operator-token"}
+    assert bearer.operator_variable == "SMOKE_AUTH_TOKEN"
+    key = user_of(learned, "api-key").supplied_credential()
+    assert key.headers == {"x-api-key": "operator-key"}
+    assert key.operator_variable == "SMOKE_API_KEY"
+
+
+@pytest.mark.parametrize("value", ["Bearer abc", "abc\n", "äbc", ""])
+@pytest.mark.parametrize("mode", ["bearer", "api-key"])
+def test_a_supplied_value_that_fits_no_header_is_refused_without_being_quoted(
+    learned: list[str], mode: str, value: str
+) -> None:
+    user = user_of(learned, mode, supplied={VARIABLE_OF_MODE[mode]: Secret(value)})
+    with pytest.raises(SettingsInvalid) as caught:
+        user.supplied_credential()
+    assert VARIABLE_OF_MODE[mode] in str(caught.value) + caught.value.next_step
+    assert not value or value.strip() not in str(caught.value)
+
+
+def test_a_wallet_has_no_supplied_credential(learned: list[str]) -> None:
+    with pytest.raises(SettingsInvalid, match="auth mode wallet has no supplied credential") as caught:
+        user_of(learned).supplied_credential()
+    assert caught.value.next_step == "sign in instead"
+
+
+def test_a_token_from_signing_in_is_learned_and_belongs_to_no_operator(learned: list[str]) -> None:
+    credential = user_of(learned).token_credential("tok_from_the_service")
+    assert credential.headers == {"authorization": "Bearer tok_from_the_service"}
+    assert "tok_from_the_service" in learned
+    assert credential.operator_variable == ""
+
+
+@pytest.mark.parametrize("mode", ["wallet", "jwt"])
+def test_the_second_user_is_somebody_else_and_always_the_same(learned: list[str], mode: str) -> None:
+    user = user_of(learned, mode)
+    second = user.second_user()
+    assert second.address != user.address
+    assert second.address == user.second_user().address
+    assert second.mode == mode
+    assert Keypair.from_secret(second.seed.reveal()).public_key == second.address
+    assert second.seed.reveal() in learned
+
+
+def test_the_second_user_can_be_minted_a_token(learned: list[str]) -> None:
+    second = user_of(learned, "jwt").second_user()
+    assert claims_of(second.supplied_credential(), key=JWT_SECRET.reveal())["sub"] == second.address
+
+
+@pytest.mark.parametrize("mode", ["bearer", "api-key"])
+def test_a_supplied_credential_has_no_second_user(learned: list[str], mode: str) -> None:
+    with pytest.raises(FixtureMissing, match="knows one user only"):
+        user_of(learned, mode).second_user()
+
+
+def test_nothing_secret_shows_in_reprs(learned: list[str]) -> None:
+    user = user_of(learned, "jwt")
+    shown = repr((user, user.supplied_credential(), bad_credentials(user, jwt_secret=JWT_SECRET), ANONYMOUS))
+    assert "eyJ" not in shown
+    assert user.seed.reveal() not in shown
+    assert JWT_SECRET.reveal() not in shown
+    assert user.address in shown
+
+
+def test_bad_credentials_cover_every_kind(learned: list[str]) -> None:
+    user = user_of(learned)
+    table = bad_credentials(user, jwt_secret=JWT_SECRET)
+    assert list(table) == ["none", "junk", "expired", "foreign", "alg-none"]
+    assert all(bad.name == name and bad.proof == "full" for name, bad in table.items())
+    assert all(bad.credential.operator_variable == "" for bad in table.values())
+    assert table["none"].credential.headers == {}
+    assert all(token_of(bad.credential) in learned for name, bad in table.items() if name != "none")
+
+
+def test_the_expired_token_is_genuine_but_for_its_age(learned: list[str]) -> None:
+    user = user_of(learned)
+    expired = bad_credentials(user, jwt_secret=JWT_SECRET)["expired"].credential
+    with pytest.raises(jwt.ExpiredSignatureError):
+        claims_of(expired, key=JWT_SECRET.reveal())
+    assert claims_of(expired, key=JWT_SECRET.reveal(), options={"verify_exp": False})["sub"] == user.address
+
+
+def test_without_the_secret_the_expired_token_is_marked_as_forged(learned: list[str]) -> None:
+    bad = bad_credentials(user_of(learned))["expired"]
+    assert bad.proof == "forged"
+    with pytest.raises(jwt.InvalidSignatureError):
+        claims_of(bad.credential, key=JWT_SECRET.reveal())
+
+
+def test_the_foreign_token_is_genuine_but_for_its_signature(learned: list[str]) -> None:
+    user = user_of(learned)
+    foreign = bad_credentials(user, jwt_secret=JWT_SECRET)["foreign"].credential
+    with pytest.raises(jwt.InvalidSignatureError):
+        claims_of(foreign, key=JWT_SECRET.reveal())
+    claims = jwt.decode(token_of(foreign), options={"verify_signature": False})
+    assert claims["sub"] == user.address
+    assert claims["exp"] > time.time()
+
+
+def test_the_unsigned_token_names_the_user_and_carries_no_signature(learned: list[str]) -> None:
+    user = user_of(learned)
+    head, body, signature = token_of(bad_credentials(user)["alg-none"].credential).split(".")
+    assert json.loads(base64.urlsafe_b64decode(head + "=="))["alg"] == "none"
+    assert json.loads(base64.urlsafe_b64decode(body + "=="))["sub"] == user.address
+    assert signature == ""
+
+
+def test_junk_is_no_token_at_all(learned: list[str]) -> None:
+    junk = bad_credentials(user_of(learned))["junk"].credential
+    with pytest.raises(jwt.DecodeError):
+        jwt.decode(token_of(junk), options={"verify_signature": False})
+
+
+def test_a_user_is_frozen(learned: list[str]) -> None:
+    with pytest.raises(AttributeError):
+        user_of(learned).mode = "jwt"  # type: ignore[misc]
+    assert msgspec.structs.asdict(ANONYMOUS)["headers"] == {}

@@ -1,0 +1,285 @@
+"""The wire to the deployment: what is sent, what is recorded, what is waited out, and what is no answer."""
+
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from streampay_smoke.errors import Blame, ServiceUnavailable, SettingsInvalid
+from streampay_smoke.evidence.events import AnyEvent, Exchanged, Waited
+from streampay_smoke.service import transport as module
+from streampay_smoke.service.identity import Credential
+from streampay_smoke.service.transport import (
+    HostUnresolved,
+    NoServiceAnswer,
+    ServiceTransport,
+    retry_after_seconds,
+)
+from tests.unit.service.conftest import Says, ScriptedService
+
+Connect = Callable[..., ServiceTransport]
+
+
+@pytest.fixture
+def slept() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def connect(service: ScriptedService, events: list[AnyEvent], slept: list[float]) -> Iterator[Connect]:
+    transports: list[ServiceTransport] = []
+
+    def start(url: str = "", *, timeout_seconds: float = 5, throttle_seconds: float = 30) -> ServiceTransport:
+        transports.append(
+            ServiceTransport(
+                url or service.url,
+                record=events.append,
+                timeout_seconds=timeout_seconds,
+                throttle_seconds=throttle_seconds,
+                sleep=slept.append,
+            )
+        )
+        return transports[-1]
+
+    yield start
+    for transport in transports:
+        transport.close()
+
+
+def exchanged(events: list[AnyEvent]) -> list[Exchanged]:
+    return [event for event in events if isinstance(event, Exchanged)]
+
+
+def test_an_answer_carries_everything_a_check_needs(service: ScriptedService, connect: Connect) -> None:
+    service.on(
+        "GET /api/x",
+        Says(
+            status=418,
+            json={"a": [1]},
+            headers=(
+                ("X-Request-Id", "r-1"),
+                ("X-Release", "2026.11"),
+                ("X-StreamPay-Simulated", "sandbox"),
+                ("Set-Cookie", "a=1"),
+                ("Set-Cookie", "b=2"),
+            ),
+        ),
+    )
+    answer = connect().send("GET", "/api/x?limit=1")
+    assert (answer.status, answer.json, answer.body_text) == (418, {"a": [1]}, '{"a": [1]}')
+    assert (answer.request_id, answer.release, answer.simulated) == ("r-1", "2026.11", True)
+    assert answer.headers["x-release"] == "2026.11"
+    assert answer.set_cookies == ("a=1", "b=2")
+    assert answer.asked == "GET /api/x?limit=1"
+
+
+@pytest.mark.parametrize(("header", "simulated"), [((), False), ((("x-streampay-simulated", "false"),), False)])
+def test_an_answer_that_names_nothing_is_real_and_keeps_our_request_id(
+    service: ScriptedService, connect: Connect, header: tuple[tuple[str, str], ...], simulated: bool
+) -> None:
+    service.on("GET /", Says(text="<html>", headers=header))
+    answer = connect().send("GET", "/")
+    assert answer.json is None
+    assert answer.release == ""
+    assert answer.simulated is simulated
+    assert answer.request_id == service.asked[0].headers["x-request-id"]
+
+
+def test_every_request_is_marked_and_has_ids_of_its_own(service: ScriptedService, connect: Connect) -> None:
+    transport = connect()
+    transport.send("GET", "/a")
+    transport.send("POST", "/b", json={"x": "ä"}, headers={"idempotency-key": "k"})
+    first, second = (asked.headers for asked in service.asked)
+    for headers in (first, second):
+        assert headers["baggage"] == "synthetic=true"
+        assert headers["x-streampay-synthetic"] == "smoke"
+        assert headers["user-agent"].startswith("streampay-smoke/")
+        assert re.fullmatch(r"smoke-[0-9a-f]{32}", headers["x-request-id"])
+        assert re.fullmatch(rf"00-{headers['x-request-id'][6:]}-[0-9a-f]{{16}}-01", headers["traceparent"])
+    assert first["x-request-id"] != second["x-request-id"]
+    assert "content-type" not in first
+    assert second["content-type"] == "application/json"
+    assert second["idempotency-key"] == "k"
+    assert service.asked[1].json == {"x": "ä"}
+
+
+def test_an_exchange_is_recorded_without_its_secrets(
+    service: ScriptedService, connect: Connect, events: list[AnyEvent]
+) -> None:
+    service.on(
+        "POST /login",
+        Says(json={"token": "tok_hunter2"}, headers=(("Set-Cookie", "session=hunter2"), ("X-Release", "r7"))),
+    )
+    connect().send(
+        "POST",
+        "/login",
+        json={"signature": "hunter2", "address": "GABC"},
+        headers={"cookie": "csrf-token=hunter2", "x-csrf-token": "hunter2"},
+        credential=Credential(kind="bearer", headers={"authorization": "Bearer hunter2"}, shown_as="a token"),
+    )
+    assert service.asked[0].headers["authorization"] == "Bearer hunter2"
+    (event,) = exchanged(events)
+    assert (event.peer, event.method, event.target, event.status, event.release) == (
+        "service",
+        "POST",
+        "/login",
+        200,
+        "r7",
+    )
+    assert event.request_id == service.asked[0].headers["x-request-id"]
+    assert "hunter2" not in event.request + event.response
+    assert '"address":"GABC"' in event.request
+    assert event.request.startswith("POST /login\n")
+    assert "authorization: <redacted>" in event.request
+    assert event.response.startswith("HTTP 200\n")
+
+
+def test_a_429_is_waited_out_as_told(
+    service: ScriptedService, connect: Connect, events: list[AnyEvent], slept: list[float]
+) -> None:
+    busy = Says(status=429, headers=(("Retry-After", "6"),))
+    service.on("POST /api/streams", busy, busy, Says(status=201, json={}))
+    assert connect().send("POST", "/api/streams", json={"a": 1}).status == 201
+    assert slept == [6, 6]
+    assert [event.status for event in exchanged(events)] == [429, 429, 201]
+    assert [asked.json for asked in service.asked] == [{"a": 1}] * 3
+    assert len({asked.headers["x-request-id"] for asked in service.asked}) == 3
+    assert events[-1] == Waited(
+        what="the rate limit to let POST /api/streams through",
+        met=True,
+        within_seconds=30,
+        waited_seconds=12,
+        attempts=3,
+        last="status 201, Retry-After 'unsaid'",
+    )
+
+
+def test_a_429_that_outlasts_the_budget_is_returned_and_recorded(
+    service: ScriptedService, connect: Connect, events: list[AnyEvent], slept: list[float]
+) -> None:
+    service.on("GET /a", Says(status=429, headers=(("Retry-After", "6"),)))
+    assert connect(throttle_seconds=13).send("GET", "/a").status == 429
+    assert slept == [6, 6]
+    assert events[-1] == Waited(
+        what="the rate limit to let GET /a through",
+        met=False,
+        within_seconds=13,
+        waited_seconds=12,
+        attempts=3,
+        last="status 429, Retry-After '6'",
+    )
+
+
+def test_a_429_that_asks_for_more_than_the_budget_is_not_slept_for(
+    service: ScriptedService, connect: Connect, events: list[AnyEvent], slept: list[float]
+) -> None:
+    service.on("GET /a", Says(status=429, headers=(("Retry-After", "3600"),)))
+    assert connect().send("GET", "/a").status == 429
+    assert slept == []
+    assert isinstance(events[-1], Waited)
+    assert not events[-1].met
+
+
+def test_a_zero_retry_after_does_not_hammer_for_ever(
+    service: ScriptedService, connect: Connect, slept: list[float]
+) -> None:
+    service.on("GET /a", Says(status=429, headers=(("Retry-After", "0"),)))
+    assert connect(throttle_seconds=3).send("GET", "/a").status == 429
+    assert sum(slept) == 3
+    assert len(service.asked) == 4
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("12", 12), (" 3 ", 3), ("-5", 1), ("0", 1), ("", 1), ("soon", 1), ("nan", 1), ("9" * 400, 9.9e10)],
+)
+def test_retry_after_in_seconds(value: str, seconds: float) -> None:
+    found = retry_after_seconds(value)
+    assert found == seconds or (seconds > 1e9 and found > 1e9)
+
+
+def test_retry_after_as_a_date() -> None:
+    later = datetime.now(UTC) + timedelta(seconds=60)
+    assert 55 < retry_after_seconds(format_datetime(later, usegmt=True)) < 61
+    assert retry_after_seconds(format_datetime(later - timedelta(hours=1), usegmt=True)) == 1
+    assert 55 < retry_after_seconds(later.strftime("%a, %d %b %Y %H:%M:%S -0000")) < 61
+
+
+def test_a_refused_connection_is_the_products(connect: Connect, events: list[AnyEvent]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(ServiceUnavailable, match=rf"GET /a got no answer: http://127\.0\.0\.1:{port}/a") as caught:
+        connect(f"http://127.0.0.1:{port}").send("GET", "/a")
+    assert isinstance(caught.value, NoServiceAnswer)
+    assert (caught.value.cause, caught.value.blame, caught.value.kind) == (
+        "refused",
+        Blame.PRODUCT,
+        "service_unavailable",
+    )
+    assert caught.value.next_step
+    (event,) = exchanged(events)
+    assert event.status is None
+    assert "the connection was refused" in event.error
+    assert event.request.startswith("GET /a\n")
+
+
+def test_a_name_that_does_not_resolve_is_the_runners(connect: Connect, events: list[AnyEvent]) -> None:
+    with pytest.raises(ServiceUnavailable, match="does not resolve") as caught:
+        connect("http://no-such-host.invalid").send("GET", "/a")
+    assert isinstance(caught.value, HostUnresolved)
+    assert (caught.value.cause, caught.value.blame, caught.value.kind) == ("dns", Blame.HARNESS, "host_unresolved")
+    assert exchanged(events)[0].status is None
+
+
+def test_silence_is_no_answer(connect: Connect) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        transport = connect(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout_seconds=0.2)
+        with pytest.raises(NoServiceAnswer, match=r"no full answer in time after 0\.2 s") as caught:
+            transport.send("GET", "/a")
+    assert caught.value.cause == "timeout"
+
+
+def test_a_reset_in_the_middle_of_a_write_is_no_answer_and_not_sent_again(connect: Connect) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    received: list[bytes] = []
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            received.append(connection.recv(65536))
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            connection.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    with pytest.raises(NoServiceAnswer) as caught:
+        connect(f"http://127.0.0.1:{listener.getsockname()[1]}").send("POST", "/settle")
+    listener.close()
+    assert caught.value.cause == "reset"
+    assert len(received) == 1
+
+
+def test_a_request_that_cannot_be_written_is_a_matter_of_settings(connect: Connect, events: list[AnyEvent]) -> None:
+    with pytest.raises(SettingsInvalid, match="could not be sent") as caught:
+        connect().send("GET", "/a", headers={"x-api-key": "hunter2\n"})
+    assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in str(events)
+    assert caught.value.__suppress_context__
+
+
+def test_every_cause_has_a_next_step() -> None:
+    from streampay_smoke import http
+
+    assert set(module._NEXT_STEPS) == set(http._CAUSES) - {"dns", "bad request"}
+
+
+def test_it_closes_as_a_context_manager(service: ScriptedService, events: list[AnyEvent]) -> None:
+    with ServiceTransport(service.url, record=events.append, timeout_seconds=5) as transport:
+        assert transport.send("GET", "/a").status == 404
+        assert transport.base_url == service.url
