@@ -1,0 +1,322 @@
+"""The StreamPay contract in the words of the domain, whichever of its interfaces is on chain."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from streampay_smoke.chain.adapter import (
+    ChainAccount,
+    ChainAdapter,
+    ContractEvent,
+    ContractInterface,
+    InterfaceDrift,
+    TxOutcome,
+)
+from streampay_smoke.chain.profiles import PROFILES, ContractProfile, Operation, profile_named
+from streampay_smoke.errors import SettingsInvalid
+
+__all__ = [
+    "PROFILES",
+    "ContractProfile",
+    "OpenedStream",
+    "Payment",
+    "StreamContract",
+    "StreamEvent",
+    "StreamState",
+    "interface_drifts",
+    "profile_named",
+]
+
+
+class OpenedStream(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream that came into being, and the transaction that made it."""
+
+    stream_id: int
+    outcome: TxOutcome
+
+
+class StreamState(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream as the contract keeps it; `status` is "draft", "active", "paused", "settled", "ended" or "cancelled".
+
+    Times are Unix seconds, 0 before there are any. Fields a contract does not keep are 0 or "".
+    """
+
+    stream_id: int
+    status: str
+    payer: str
+    recipient: str
+    token: str = ""
+    total_stroops: int
+    released_stroops: int = 0
+    started_at: int = 0
+    ends_at: int = 0
+    duration_seconds: int = 0
+
+
+class StreamEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event of the contract about one stream; `fields` by this suite's names, amounts in stroops."""
+
+    name: str
+    stream_id: int
+    fields: Mapping[str, Any]
+    contract_id: str
+    tx_hash: str
+    ledger: int
+    closed_at: int
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True):
+    """A transfer of the token, as the token's own contract tells it."""
+
+    amount_stroops: int
+    sender: str
+    recipient: str
+    tx_hash: str
+    ledger: int
+    closed_at: int
+
+
+class StreamContract:
+    """One StreamPay contract on the adapter's network.
+
+    Every call raises what `ChainAdapter.read` and `.invoke` raise. `token` is the contract of the token that
+    streams are paid in, the network's native one unless another is named.
+    """
+
+    def __init__(self, adapter: ChainAdapter, contract_id: str, profile: ContractProfile, *, token: str = "") -> None:
+        self._adapter = adapter
+        self.contract_id = contract_id
+        self.profile = profile
+        self._token = token
+
+    @property
+    def token(self) -> str:
+        """The contract id of the token streams are paid in."""
+        return self._token or self._adapter.native_token_contract()
+
+    def check_interface(self) -> None:
+        """Compare the interface on chain with the profile; raises ContractMissing, InterfaceDrift with all drifts."""
+        drifts = interface_drifts(self.profile, self._adapter.interface(self.contract_id))
+        if drifts:
+            raise InterfaceDrift(
+                f"contract {self.contract_id} is not what profile {self.profile.name} promises: {'; '.join(drifts)}",
+                next_step="check SMOKE_CONTRACT_ID and SMOKE_CONTRACT_PROFILE; if the contract was upgraded on "
+                "purpose, bring chain/profiles.py up to date",
+            )
+
+    def open_draft(
+        self, payer: ChainAccount, recipient: str, token: str, total_stroops: int, duration_seconds: int
+    ) -> OpenedStream:
+        """Create a stream that pays nothing yet; the payer signs, and the contract takes the whole amount."""
+        rate, remainder = divmod(total_stroops, duration_seconds)
+        values = {
+            "payer": payer.address,
+            "recipient": recipient,
+            "token": token,
+            "total_stroops": total_stroops,
+            "duration_seconds": duration_seconds,
+            "rate_per_second": rate,
+        }
+        operation = self._operation("open_draft")
+        if remainder and any(name == "rate_per_second" for name, _ in operation.arguments):
+            raise SettingsInvalid(
+                f"{self.profile.name} streams whole stroops per second: {total_stroops} over {duration_seconds} s "
+                "is no whole number",
+                next_step="choose an amount that the duration divides",
+            )
+        outcome = self._invoke("open_draft", values, signer=payer)
+        if type(outcome.value) is not int:
+            raise InterfaceDrift(
+                f"{operation.function} answered {outcome.value!r} instead of a stream's id",
+                next_step="check SMOKE_CONTRACT_PROFILE: the contract's interface is another one",
+            )
+        return OpenedStream(stream_id=outcome.value, outcome=outcome)
+
+    def start(self, stream_id: int, payer: ChainAccount) -> TxOutcome:
+        """Let the stream run from the ledger's time on; the payer signs."""
+        return self._invoke("start", {"stream_id": stream_id}, signer=payer)
+
+    def pause(self, stream_id: int, payer: ChainAccount) -> TxOutcome:
+        """Halt the stream; the payer signs."""
+        return self._invoke("pause", {"stream_id": stream_id}, signer=payer)
+
+    def resume(self, stream_id: int, payer: ChainAccount) -> TxOutcome:
+        """Let a paused stream run on; the payer signs."""
+        return self._invoke("resume", {"stream_id": stream_id}, signer=payer)
+
+    def settle(self, stream_id: int, signer: ChainAccount) -> TxOutcome:
+        """Pay out what a stream that has ended still owes; nobody's authorisation is needed, `signer` pays the fee.
+
+        Settling a settled stream succeeds and pays nothing: only the outcome's events tell the difference.
+        """
+        return self._invoke("settle", {"stream_id": stream_id}, signer=signer)
+
+    def cancel(self, stream_id: int, payer: ChainAccount) -> TxOutcome:
+        """End the stream early: the recipient gets what accrued, the payer the rest; the payer signs."""
+        return self._invoke("cancel", {"stream_id": stream_id}, signer=payer)
+
+    def stream(self, stream_id: int) -> StreamState:
+        """Return a stream as the contract keeps it."""
+        operation = self._operation("stream")
+        found = self._adapter.read(self.contract_id, operation.function, stream_id)
+        fields = self.profile.state
+        if not isinstance(found, dict) or not found.keys() >= set(fields.values()):
+            raise InterfaceDrift(
+                f"{operation.function} answered without {', '.join(_missing(fields, found))}",
+                next_step="check SMOKE_CONTRACT_PROFILE: the contract's interface is another one",
+            )
+        values = {name: found[field] for name, field in fields.items()}
+        values = {"stream_id": stream_id} | values | {"status": self._status(values["status"])}
+        try:
+            # An end that was never set is None in some contracts.
+            return msgspec.convert({name: value for name, value in values.items() if value is not None}, StreamState)
+        except msgspec.ValidationError as problem:
+            raise InterfaceDrift(
+                f"{operation.function} answered a stream that cannot be read: {problem}",
+                next_step="check SMOKE_CONTRACT_PROFILE: the contract's interface is another one",
+            ) from problem
+
+    def stream_events(self, since_ledger: int) -> tuple[StreamEvent, ...]:
+        """Return what the contract told of its streams from a ledger on, oldest first."""
+        if not self.profile.events:
+            return ()
+        found = self._adapter.events(
+            since_ledger=since_ledger, contract_ids=[self.contract_id], topics=[self.profile.event_topic]
+        )
+        return tuple(self._of_streams(found))
+
+    def events_of(self, outcome: TxOutcome) -> tuple[StreamEvent, ...]:
+        """Return what the contract told of its streams in one transaction."""
+        return tuple(self._of_streams(event for event in outcome.events if event.contract_id == self.contract_id))
+
+    def payments(self, since_ledger: int, recipient: str) -> tuple[Payment, ...]:
+        """Return the token's transfers to `recipient` from a ledger on, whoever sent them, oldest first."""
+        found = self._adapter.events(
+            since_ledger=since_ledger, contract_ids=[self.token], topics=["transfer", "*", recipient]
+        )
+        return tuple(_payment(event) for event in found)
+
+    def payments_of(self, outcome: TxOutcome, recipient: str) -> tuple[Payment, ...]:
+        """Return the token's transfers to `recipient` in one transaction."""
+        return tuple(
+            _payment(event)
+            for event in outcome.events
+            if event.contract_id == self.token
+            and event.topics[:1] == ("transfer",)
+            and event.topics[2:3] == (recipient,)
+        )
+
+    def _operation(self, name: str) -> Operation:
+        operation = self.profile.operations.get(name)
+        if operation is None:
+            raise SettingsInvalid(
+                f"contracts of profile {self.profile.name} cannot {name}",
+                next_step="leave this scenario out for this contract, or set SMOKE_CONTRACT_PROFILE",
+            )
+        return operation
+
+    def _invoke(self, name: str, values: Mapping[str, Any], *, signer: ChainAccount) -> TxOutcome:
+        operation = self._operation(name)
+        args = [values[ours] for ours, _ in operation.arguments]
+        return self._adapter.invoke(self.contract_id, operation.function, *args, signer=signer)
+
+    def _status(self, value: Any) -> str:
+        """Return the status in words: enums come as [name], as a number, or as the flag of a two-state contract."""
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        elif isinstance(value, int) and 0 <= value < len(self.profile.statuses):
+            value = self.profile.statuses[value]
+        return str(value).lower()
+
+    def _of_streams(self, events: "Iterator[ContractEvent] | tuple[ContractEvent, ...]") -> Iterator[StreamEvent]:
+        for event in events:
+            name = str(event.topics[1]) if len(event.topics) > 1 else ""
+            names = self.profile.events.get(name)
+            if names is None or event.topics[0] != self.profile.event_topic:
+                continue
+            if not isinstance(event.data, list) or len(event.data) != len(names):
+                raise InterfaceDrift(
+                    f"event {name} of transaction {event.tx_hash} does not hold {', '.join(names)}",
+                    next_step="bring the events in chain/profiles.py up to date with the contract",
+                )
+            fields = dict(zip(names, event.data, strict=True))
+            yield StreamEvent(
+                name=name,
+                stream_id=fields["stream_id"],
+                fields=fields,
+                contract_id=event.contract_id,
+                tx_hash=event.tx_hash,
+                ledger=event.ledger,
+                closed_at=event.closed_at,
+            )
+
+
+def interface_drifts(profile: ContractProfile, found: ContractInterface) -> tuple[str, ...]:
+    """Return every difference between a profile and an interface found on chain, in words.
+
+    What the contract has beyond the profile is no drift; a stream's events are told by no spec and seen when read.
+    """
+    return (
+        *_function_drifts(profile, found),
+        *_state_drifts(profile, found),
+        *(
+            f"error {code} is {found.errors.get(code, 'absent')} instead of {name}"
+            for code, name in profile.errors.items()
+            if found.errors.get(code) != name
+        ),
+    )
+
+
+def _function_drifts(profile: ContractProfile, found: ContractInterface) -> Iterator[str]:
+    for operation in dict.fromkeys(profile.operations.values()):
+        function = found.functions.get(operation.function)
+        if function is None:
+            yield f"function {operation.function} is absent"
+            continue
+        expected = tuple(theirs for _, theirs in operation.arguments)
+        actual = tuple(name for name, _ in function.arguments)
+        if actual != expected:
+            yield f"{operation.function} takes ({', '.join(actual)}) instead of ({', '.join(expected)})"
+        for name, kind in function.arguments:
+            if name == "stream_id" and kind != profile.id_type:
+                yield f"{operation.function} takes stream_id as {kind} instead of {profile.id_type}"
+    opening = found.functions.get(profile.operations["open_draft"].function)
+    if opening is not None and opening.returns.removeprefix("result<").removesuffix(">") != profile.id_type:
+        yield f"{profile.operations['open_draft'].function} returns {opening.returns} instead of {profile.id_type}"
+
+
+def _state_drifts(profile: ContractProfile, found: ContractInterface) -> Iterator[str]:
+    struct = found.structs.get(profile.state_struct)
+    if struct is None:
+        yield f"struct {profile.state_struct} is absent"
+        return
+    yield from (
+        f"{profile.state_struct} has no field {field}" for field in profile.state.values() if field not in struct
+    )
+    kind = struct.get(profile.state["status"], "bool")
+    if kind != "bool" and found.enums.get(kind) != profile.statuses:
+        cases = ", ".join(found.enums.get(kind, ())) or "nothing"
+        yield f"{kind} is one of {cases} instead of {', '.join(profile.statuses)}"
+
+
+def _missing(fields: Mapping[str, str], found: Any) -> list[str]:
+    return sorted(set(fields.values()) - (found.keys() if isinstance(found, dict) else set()))
+
+
+def _payment(event: ContractEvent) -> Payment:
+    """Read a SEP-41 transfer: an amount, or a map with one beside the muxed id (CAP-67)."""
+    amount = event.data.get("amount") if isinstance(event.data, dict) else event.data
+    if type(amount) is not int or len(event.topics) < 3:
+        raise InterfaceDrift(
+            f"the transfer in transaction {event.tx_hash} is not told as SEP-41 says: {event.data!r}",
+            next_step="check SMOKE_TOKEN_CONTRACT_ID: it must name a Stellar token contract",
+        )
+    return Payment(
+        amount_stroops=amount,
+        sender=str(event.topics[1]),
+        recipient=str(event.topics[2]),
+        tx_hash=event.tx_hash,
+        ledger=event.ledger,
+        closed_at=event.closed_at,
+    )

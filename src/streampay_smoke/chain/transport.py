@@ -1,0 +1,270 @@
+"""The wire to the ledger: an answer is either proper JSON-RPC, or one ChainUnavailable before the SDK parses it.
+
+The SDK's own clients raise bare validation errors on half of what a gateway can say, repeat POST requests, and
+accept an answer to another question; none of that happens here.
+"""
+
+import json
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from stellar_sdk.client.base_sync_client import BaseSyncClient
+from stellar_sdk.client.response import Response
+
+from streampay_smoke.chain.adapter import ChainUnavailable
+from streampay_smoke.chain.pace import Clock
+from streampay_smoke.evidence.events import Exchanged, Recorder
+from streampay_smoke.http import NoAnswer, Reply, new_client
+
+NOT_REPEATED = frozenset({"sendTransaction"})
+"""Methods that are never sent a second time by the transport: whoever sent them must look first."""
+
+_LASTING = ("redirect", "tls", "bad request", "not json-rpc", "http 4", "rpc error -326")
+"""Causes that another try a moment later does not cure; all others may pass."""
+_PASSING = ("http 429", "http 408", "http 425", "rpc error -32603")
+
+_ABOUT = {
+    "html": "an HTML page answered, not the RPC",
+    "empty": "the answer was empty",
+    "not json": "the answer was not JSON",
+    "not json-rpc": "the answer was JSON, but not JSON-RPC",
+    "id null": "the answer named no request",
+    "id mismatch": "the answer belongs to another request",
+    "no result": "the answer held no result",
+    "redirect": "it redirected, and redirects are refused",
+}
+
+_SUMMARY_FIELDS = (
+    "status",
+    "error",
+    "errorResultXdr",
+    "hash",
+    "ledger",
+    "latestLedger",
+    "passphrase",
+    "minResourceFee",
+)
+_SUMMARY_LENGTH = 300
+
+
+class RpcTransport(BaseSyncClient):
+    """The SDK's client for one ledger, recorded call by call.
+
+    Requests may be repeated, except `NOT_REPEATED`, as long as the repetition starts within `retry_seconds` of the
+    first try; Retry-After is honoured. Addresses are named by host only: paths of RPC providers hold API keys.
+    """
+
+    def __init__(self, *, record: Recorder, clock: Clock, retry_seconds: float, timeout_seconds: float = 10.0) -> None:
+        self._record = record
+        self._clock = clock
+        self._retry_seconds = retry_seconds
+        self._http = new_client(timeout_seconds=timeout_seconds, headers={"accept": "application/json"})
+        self._purpose = ""
+
+    @contextmanager
+    def about(self, purpose: str) -> Iterator[None]:
+        """Name what the calls inside are for, such as the contract's function, in their events."""
+        before, self._purpose = self._purpose, purpose
+        try:
+            yield
+        finally:
+            self._purpose = before
+
+    def post(self, url: str, data: dict[str, str] | None = None, json_data: dict[str, Any] | None = None) -> Response:
+        """Call the JSON-RPC method in `json_data`; raises ChainUnavailable."""
+        request = json_data or {}
+        method = str(request["method"])
+
+        def once() -> Response:
+            return self._once("POST", url, method, lambda reply: _rpc_problem(reply, request["id"]), json_data=request)
+
+        return once() if method in NOT_REPEATED else self._repeat(once)
+
+    def call(self, url: str, method: str) -> dict[str, Any]:
+        """Return the result of a method without parameters, unparsed; raises ChainUnavailable."""
+        request = {"jsonrpc": "2.0", "id": f"streampay-smoke-{method}", "method": method}
+        result = self.post(url, json_data=request).json()["result"]
+        if not isinstance(result, dict):
+            raise self._unavailable(url, method, "not json-rpc", "its result is no object")
+        return result
+
+    def get(self, url: str, params: dict[str, str] | None = None, max_content_size: int | None = None) -> Response:
+        """Return friendbot's answer: success, or a refusal (400) with its reason; raises ChainUnavailable."""
+        return self._repeat(lambda: self._once("GET", url, "friendbot", _friendbot_problem, params=params))
+
+    def stream(self, url: str, params: dict[str, str] | None = None) -> Generator[dict[str, Any], None, None]:
+        """Not offered: Stellar RPC has no streams."""
+        raise NotImplementedError("Stellar RPC has no streams")
+
+    def close(self) -> None:
+        """Release the connection."""
+        self._http.close()
+
+    def _repeat(self, once: Callable[[], Response]) -> Response:
+        ends_at = self._clock.steady() + self._retry_seconds
+        backoff = 0.1
+        while True:
+            try:
+                return once()
+            except ChainUnavailable as problem:
+                pause = backoff if problem.retry_after_seconds is None else problem.retry_after_seconds
+                if _lasting(problem.cause) or self._clock.steady() + pause > ends_at:
+                    raise
+            self._clock.sleep(pause)
+            backoff = min(backoff * 2, 2.0)
+
+    def _once(
+        self,
+        verb: str,
+        url: str,
+        target: str,
+        problem_of: "Callable[[Reply], tuple[str, str] | None]",
+        *,
+        json_data: dict[str, Any] | None = None,
+        params: dict[str, str] | None = None,
+    ) -> Response:
+        asked = _request_summary(self._purpose, json_data, params)
+        try:
+            # Not following redirects is the client's rule: a signed transaction goes nowhere it was not sent.
+            reply = self._http.request(verb, url, json=json_data, params=params)
+        except NoAnswer as problem:
+            duration_ms = round(problem.waited_seconds * 1000)
+            unavailable = self._unavailable(url, target, problem.cause, f"no usable answer ({problem.cause})")
+            self._note(verb, target, None, duration_ms, asked, "", str(unavailable))
+            raise unavailable from None
+        found = problem_of(reply)
+        if found is None:
+            self._note(verb, target, reply.status, reply.duration_ms, asked, _response_summary(reply.text), "")
+            return Response(reply.status, reply.text, dict(reply.header_items), "")
+        unavailable = self._unavailable(
+            url, target, *found, status=reply.status, retry_after_seconds=_retry_after(reply, self._clock)
+        )
+        self._note(verb, target, reply.status, reply.duration_ms, asked, _short(reply.text), str(unavailable))
+        raise unavailable
+
+    def _note(
+        self, verb: str, target: str, status: int | None, duration_ms: int, request: str, response: str, error: str
+    ) -> None:
+        self._record(
+            Exchanged(
+                peer="ledger",
+                method=verb,
+                target=target,
+                status=status,
+                duration_ms=duration_ms,
+                request=request,
+                response=response,
+                error=error,
+            )
+        )
+
+    @staticmethod
+    def _unavailable(
+        url: str,
+        target: str,
+        cause: str,
+        detail: str,
+        *,
+        status: int | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> ChainUnavailable:
+        friendbot = target == "friendbot"
+        who = "friendbot" if friendbot else "the ledger's RPC"
+        asked = "" if friendbot else f" to {target}"
+        return ChainUnavailable(
+            f"{who} at {_host(url)} gave no usable answer{asked}: {detail}",
+            cause=cause,
+            status=status,
+            retry_after_seconds=retry_after_seconds,
+            next_step=f"check {'SMOKE_STELLAR_FRIENDBOT_URL' if friendbot else 'SMOKE_STELLAR_RPC_URL'} "
+            "and whether that network is up, then run again: this says nothing of the release",
+        )
+
+
+def _rpc_problem(reply: Reply, request_id: Any) -> tuple[str, str] | None:
+    """Return why `reply` does not answer the request, as a cause and a sentence; None when it does."""
+    text = reply.text.strip()
+    if problem := _status_problem(reply):
+        return problem
+    if not text:
+        return "empty", _ABOUT["empty"]
+    try:
+        answer = json.loads(text)
+    except (ValueError, RecursionError):
+        cause = "html" if text.startswith("<") else "not json"
+        return cause, _ABOUT[cause]
+    if not isinstance(answer, dict) or answer.get("jsonrpc") != "2.0" or not {"result", "error"} & answer.keys():
+        return "not json-rpc", _ABOUT["not json-rpc"]
+    error = answer.get("error")
+    said = f": {_short(str(error.get('message')))}" if isinstance(error, dict) else ""
+    if answer.get("id") is None:
+        return "id null", _ABOUT["id null"] + said
+    if answer["id"] != request_id:
+        return "id mismatch", _ABOUT["id mismatch"]
+    if error is not None:
+        code = error.get("code") if isinstance(error, dict) else None
+        if not isinstance(code, int):
+            return "not json-rpc", _ABOUT["not json-rpc"]
+        return f"rpc error {code}", f"it answered with error {code}{said}"
+    return ("no result", _ABOUT["no result"]) if answer.get("result") is None else None
+
+
+def _friendbot_problem(reply: Reply) -> tuple[str, str] | None:
+    return None if reply.status == 400 else _status_problem(reply)
+
+
+def _status_problem(reply: Reply) -> tuple[str, str] | None:
+    if 300 <= reply.status < 400:
+        return "redirect", _ABOUT["redirect"]
+    if reply.status != 200:
+        page = " (an HTML page)" if reply.text.lstrip().startswith("<") else ""
+        return f"http {reply.status}", f"status {reply.status}{page}"
+    return None
+
+
+def _lasting(cause: str) -> bool:
+    return cause.startswith(_LASTING) and not cause.startswith(_PASSING)
+
+
+def _retry_after(reply: Reply, clock: Clock) -> float | None:
+    """Return the seconds Retry-After asks for (a number or an HTTP date), None when it says nothing usable."""
+    value = reply.header("retry-after").strip()
+    if value.isdecimal():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    return max(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - clock.wall(), 0.0)
+
+
+def _request_summary(purpose: str, json_data: dict[str, Any] | None, params: dict[str, str] | None) -> str:
+    """Say what was asked: the purpose and the scalar parameters, never an envelope."""
+    asked = dict((json_data or {}).get("params") or {}) | (params or {})
+    scalars = {name: value for name, value in asked.items() if type(value) in (int, str) and name != "transaction"}
+    return _short(" ".join(part for part in (purpose, json.dumps(scalars) if scalars else "") if part))
+
+
+def _response_summary(text: str) -> str:
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return _short(text)
+    result = answer.get("result", answer) if isinstance(answer, dict) else None
+    if not isinstance(result, dict):
+        return _short(text)
+    shown = {name: result[name] for name in _SUMMARY_FIELDS if result.get(name) is not None}
+    counts = {name: len(value) for name, value in result.items() if isinstance(value, list)}
+    return _short(json.dumps(shown | counts))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SUMMARY_LENGTH else f"{text[:_SUMMARY_LENGTH]}..."
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]

@@ -1,0 +1,359 @@
+"""The adapter and the contract's words against the sandbox ledger: real XDR, signatures, fees and arithmetic."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from streampay_smoke.amounts import accrued
+from streampay_smoke.chain.adapter import (
+    ChainAccount,
+    ChainUnavailable,
+    ContractFailure,
+    ContractMissing,
+    HostFailure,
+    InterfaceDrift,
+    TxTimeout,
+)
+from streampay_smoke.chain.contract import PROFILES, StreamContract
+from streampay_smoke.chain.pace import Pace
+from streampay_smoke.chain.stellar import StellarAdapter
+from streampay_smoke.errors import GuardRefused
+from streampay_smoke.networks import ALLOWED
+from streampay_smoke.sandbox.ledger import Ledger, start_ledger
+
+TOTAL = 10_000_001
+DURATION = 97
+LONG_ENOUGH = DURATION + 60
+"""Instant ledgers run ahead of the wall clock, which advancing starts from."""
+
+
+class Place:
+    """A sandbox ledger with a funded payer and recipient, and the adapter under test connected to it."""
+
+    def __init__(self, ledger: Ledger, adapter: StellarAdapter, recorded: list[Any]) -> None:
+        self.ledger = ledger
+        self.adapter = adapter
+        self.recorded = recorded
+        self.contract = StreamContract(adapter, ledger.contract_id, PROFILES["streampay-stream"])
+        self.payer = adapter.account("payer")
+        self.recipient = adapter.account("recipient")
+
+    def fund(self) -> None:
+        self.adapter.fund(self.payer.address, self.recipient.address)
+
+    def open(self, total: int = TOTAL, duration: int = DURATION) -> int:
+        token = self.adapter.native_token_contract()
+        return self.contract.open_draft(self.payer, self.recipient.address, token, total, duration).stream_id
+
+    def next_ledger(self) -> int:
+        return self.adapter.health().latest_ledger + 1
+
+
+MakePlace = Callable[..., Place]
+
+
+@pytest.fixture
+def make_place() -> Iterator[MakePlace]:
+    with ExitStack() as stack:
+
+        def make(*, faults: tuple[str, ...] = (), close_seconds: float = 0.0, **changes: Any) -> Place:
+            ledger = stack.enter_context(start_ledger(faults=faults, close_seconds=close_seconds))
+            recorded: list[Any] = []
+            settings: dict[str, Any] = {"rpc_url": ledger.rpc_url, "friendbot_url": ledger.friendbot_url}
+            adapter = StellarAdapter(ALLOWED["sandbox"], record=recorded.append, **(settings | changes))
+            stack.callback(adapter.close)
+            return Place(ledger, adapter, recorded)
+
+        yield make
+
+
+@pytest.fixture
+def place(make_place: MakePlace) -> Place:
+    made = make_place()
+    made.fund()
+    return made
+
+
+def test_the_interface_on_chain_is_the_profiles(place: Place) -> None:
+    place.contract.check_interface()
+
+
+def test_the_early_contracts_interface_is_its_profiles_too(place: Place) -> None:
+    StreamContract(place.adapter, place.ledger.early_contract_id, PROFILES["streampay-contracts"]).check_interface()
+
+
+def test_funding_gives_ten_thousand_units_once(place: Place) -> None:
+    place.fund()
+    assert place.adapter.balance(place.payer.address) == 100_000_000_000
+    assert sum(event.target == "friendbot" for event in place.recorded if hasattr(event, "target")) == 2
+
+
+def test_a_stream_is_paid_whole_and_exactly_once(place: Place) -> None:
+    first = place.next_ledger()
+    before = place.adapter.balance(place.payer.address), place.adapter.balance(place.recipient.address)
+    stream_id = place.open()
+    escrowed = place.adapter.balance(place.ledger.contract_id)
+    started = place.contract.start(stream_id, place.payer)
+    place.ledger.advance(LONG_ENOUGH)
+    settled = place.contract.settle(stream_id, place.payer)
+    again = place.contract.settle(stream_id, place.payer)
+
+    payments = place.contract.payments(first, place.recipient.address)
+    assert [(payment.amount_stroops, payment.sender, payment.tx_hash) for payment in payments] == [
+        (TOTAL, place.ledger.contract_id, settled.tx_hash)
+    ]
+    assert place.contract.payments_of(settled, place.recipient.address) == payments
+    assert place.contract.payments_of(again, place.recipient.address) == ()
+    assert [event.name for event in place.contract.stream_events(first)] == ["created", "started", "settled"]
+    assert place.contract.events_of(settled)[0].fields["total_stroops"] == TOTAL
+    state = place.contract.stream(stream_id)
+    assert (state.status, state.released_stroops, state.ends_at - state.started_at) == ("settled", TOTAL, DURATION)
+    assert state.started_at == started.closed_at
+    assert escrowed == TOTAL
+    gained = place.adapter.balance(place.recipient.address) - before[1]
+    given = before[0] - place.adapter.balance(place.payer.address)
+    opened = place.adapter.transaction(place.contract.stream_events(first)[0].tx_hash)
+    assert opened is not None
+    fees = sum(outcome.fee_charged_stroops for outcome in (opened, started, settled, again))
+    assert (gained, given) == (TOTAL, TOTAL + fees)
+
+
+def test_a_cancelled_stream_pays_what_accrued_and_returns_the_rest(place: Place) -> None:
+    first = place.next_ledger()
+    stream_id = place.open()
+    started = place.contract.start(stream_id, place.payer)
+    place.ledger.advance(40)
+    cancelled = place.contract.cancel(stream_id, place.payer)
+    earned = accrued(TOTAL, DURATION, cancelled.closed_at - started.closed_at)
+    assert 0 < earned < TOTAL
+    (paid,) = place.contract.payments(first, place.recipient.address)
+    (returned,) = place.contract.payments_of(cancelled, place.payer.address)
+    assert (paid.amount_stroops, returned.amount_stroops) == (earned, TOTAL - earned)
+    (event,) = place.contract.events_of(cancelled)
+    assert (event.fields["released_stroops"], event.fields["returned_stroops"]) == (earned, TOTAL - earned)
+    assert place.contract.stream(stream_id).status == "cancelled"
+
+
+def test_a_draft_accrues_nothing(place: Place) -> None:
+    stream_id = place.open()
+    place.ledger.advance(1_000)
+    cancelled = place.contract.cancel(stream_id, place.payer)
+    assert place.contract.payments_of(cancelled, place.recipient.address) == ()
+    (returned,) = place.contract.payments_of(cancelled, place.payer.address)
+    assert returned.amount_stroops == TOTAL
+
+
+def test_a_pause_moves_the_end_and_accrues_nothing(place: Place) -> None:
+    stream_id = place.open()
+    started = place.contract.start(stream_id, place.payer)
+    paused = place.contract.pause(stream_id, place.payer)
+    assert place.contract.stream(stream_id).status == "paused"
+    place.ledger.advance(500)
+    resumed = place.contract.resume(stream_id, place.payer)
+    state = place.contract.stream(stream_id)
+    assert state.status == "active"
+    assert state.ends_at == started.closed_at + DURATION + resumed.closed_at - paused.closed_at
+    cancelled = place.contract.cancel(stream_id, place.payer)
+    ran = (paused.closed_at - started.closed_at) + (cancelled.closed_at - resumed.closed_at)
+    (paid,) = place.contract.payments_of(cancelled, place.recipient.address)
+    assert paid.amount_stroops == accrued(TOTAL, DURATION, ran)
+
+
+def test_the_contracts_refusals_have_names(place: Place) -> None:
+    stream_id = place.open()
+    refusals: list[tuple[Callable[[], object], str]] = [
+        (lambda: place.contract.settle(stream_id, place.payer), "InvalidState"),
+        (lambda: place.contract.stream(999), "NotFound"),
+        (lambda: place.open(total=0), "InvalidAmount"),
+        (lambda: place.contract.resume(stream_id, place.payer), "InvalidState"),
+    ]
+    for refused, name in refusals:
+        with pytest.raises(ContractFailure) as caught:
+            refused()
+        assert caught.value.name == name
+
+
+def test_a_stranger_cannot_start_somebody_elses_stream(place: Place) -> None:
+    stream_id = place.open()
+    with pytest.raises(HostFailure, match=place.payer.address) as caught:
+        place.contract.start(stream_id, place.recipient)
+    assert caught.value.error == "Auth, MissingSigner"
+    assert place.contract.stream(stream_id).status == "draft"
+
+
+def test_the_early_contract_runs_a_stream_without_moving_money(place: Place) -> None:
+    contract = StreamContract(place.adapter, place.ledger.early_contract_id, PROFILES["streampay-contracts"])
+    before = place.adapter.balance(place.recipient.address)
+    opened = contract.open_draft(place.payer, place.recipient.address, "", 9_700, DURATION)
+    assert contract.stream(opened.stream_id).status == "draft"
+    contract.start(opened.stream_id, place.payer)
+    assert contract.stream(opened.stream_id).status == "active"
+    place.ledger.advance(40)
+    settled = contract.settle(opened.stream_id, place.payer)
+    assert settled.value >= 1_000
+    contract.pause(opened.stream_id, place.payer)
+    assert contract.stream(opened.stream_id).status == "draft"
+    assert place.adapter.balance(place.recipient.address) == before
+
+
+def test_the_early_contracts_panics_are_host_failures(place: Place) -> None:
+    contract = StreamContract(place.adapter, place.ledger.early_contract_id, PROFILES["streampay-contracts"])
+    with pytest.raises(HostFailure) as caught:
+        contract.stream(999)
+    assert caught.value.error == "WasmVm, InvalidAction"
+
+
+def test_streams_opened_at_the_same_moment_all_come_into_being(make_place: MakePlace) -> None:
+    place = make_place(close_seconds=0.3)
+    accounts = [place.adapter.account(str(number)) for number in range(3)]
+    place.adapter.fund(place.recipient.address, *(account.address for account in accounts))
+    token = place.adapter.native_token_contract()
+
+    def open_own(account: ChainAccount) -> tuple[int, int]:
+        own = StellarAdapter(ALLOWED["sandbox"], rpc_url=place.ledger.rpc_url, record=lambda event: None)
+        contract = StreamContract(own, place.ledger.contract_id, place.contract.profile)
+        try:
+            opened = contract.open_draft(account, place.recipient.address, token, TOTAL, DURATION)
+        finally:
+            own.close()
+        return opened.stream_id, opened.outcome.attempts
+
+    with ThreadPoolExecutor(3) as pool:
+        opened = list(pool.map(open_own, accounts))
+    assert sorted(stream_id for stream_id, _ in opened) == [1, 2, 3]
+    assert max(attempts for _, attempts in opened) > 1, "nobody raced: all three predicted another id"
+
+
+def test_polling_follows_a_ledger_that_closes_each_second(make_place: MakePlace) -> None:
+    place = make_place(close_seconds=0.5)
+    place.fund()
+    opened = place.contract.open_draft(
+        place.payer, place.recipient.address, place.adapter.native_token_contract(), TOTAL, DURATION
+    )
+    assert opened.outcome.elapsed_seconds < 0.5 + 0.4
+    assert place.contract.stream(opened.stream_id).status == "draft"
+
+
+def test_waiting_for_a_close_sees_an_idle_ledger_move(place: Place) -> None:
+    before = place.adapter.health()
+    after = place.adapter.wait_for_close(before.closed_at + 1, within_seconds=10)
+    assert after.closed_at > before.closed_at
+    assert after.latest_ledger > before.latest_ledger
+
+
+@pytest.mark.parametrize(
+    ("fault", "attempts"),
+    [
+        ("rpc-bad-seq-once", 2),
+        ("rpc-insufficient-fee-once", 2),
+        ("rpc-duplicate", 1),
+        ("rpc-try-again-later", 3),
+        ("archived-entry-once", 2),
+    ],
+)
+def test_a_passing_fault_of_the_network_is_lived_through(fault: str, attempts: int, make_place: MakePlace) -> None:
+    place = make_place(faults=(fault,))
+    place.fund()
+    opened = place.contract.open_draft(
+        place.payer, place.recipient.address, place.adapter.native_token_contract(), TOTAL, DURATION
+    )
+    assert opened.outcome.attempts == attempts
+    assert place.contract.stream(opened.stream_id).total_stroops == TOTAL
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        ("rpc-dead", "http 503"),
+        ("rpc-429", "http 429"),
+        ("rpc-503-json", "http 503"),
+        ("rpc-html", "html"),
+        ("rpc-null-id", "id null"),
+        ("rpc-hangs", "timeout"),
+    ],
+)
+def test_a_broken_rpc_is_unavailable_and_says_why(fault: str, cause: str, make_place: MakePlace) -> None:
+    place = make_place(faults=(fault,), timeout_seconds=0.3, pace=IMPATIENT)
+    started = time.monotonic()
+    with pytest.raises(ChainUnavailable) as caught:
+        place.adapter.connect()
+    assert caught.value.cause == cause
+    assert time.monotonic() - started < 3
+
+
+IMPATIENT = Pace(first_poll=0.0, shortest=0.02, longest=0.1, valid=2, ledger_wait=0.3, retry=0.2)
+
+
+@pytest.mark.parametrize("fault", ["network-public", "network-unknown"])
+def test_an_rpc_of_another_network_is_refused(fault: str, make_place: MakePlace) -> None:
+    place = make_place(faults=(fault,))
+    with pytest.raises(GuardRefused):
+        place.fund()
+
+
+def test_a_dropped_transaction_is_told_as_a_timeout(make_place: MakePlace) -> None:
+    place = make_place(faults=("rpc-drops-transaction",), pace=IMPATIENT)
+    place.fund()
+    with pytest.raises(TxTimeout):
+        place.open()
+
+
+def test_a_ledger_that_stands_still_is_told(make_place: MakePlace) -> None:
+    stalled = make_place(faults=("ledger-stalled",), pace=IMPATIENT, timeout_seconds=0.3)
+    with pytest.raises(ChainUnavailable, match="setup: "):
+        stalled.fund()
+    with pytest.raises(ChainUnavailable) as caught:
+        stalled.adapter.wait_for_close(int(time.time()) + 60, within_seconds=0.3)
+    assert caught.value.cause == "ledger stands still"
+
+
+def test_friendbot_trouble_is_setup_trouble(make_place: MakePlace) -> None:
+    with pytest.raises(ChainUnavailable, match=r"setup: .* could not be funded"):
+        make_place(faults=("friendbot-500",), pace=IMPATIENT).fund()
+
+
+def test_a_friendbot_that_lies_is_found_out(make_place: MakePlace) -> None:
+    with pytest.raises(ChainUnavailable, match="the RPC does not see it"):
+        make_place(faults=("friendbot-already-funded",), pace=IMPATIENT).fund()
+
+
+def test_a_reset_network_lacks_the_contract(make_place: MakePlace) -> None:
+    with pytest.raises(ContractMissing):
+        make_place(faults=("contract-missing",)).contract.check_interface()
+
+
+def test_another_contract_under_the_same_id_is_drift(make_place: MakePlace) -> None:
+    with pytest.raises(InterfaceDrift, match="create_draft_stream is absent"):
+        make_place(faults=("contract-other-interface",)).contract.check_interface()
+
+
+def test_a_paused_contract_says_so(make_place: MakePlace) -> None:
+    place = make_place(faults=("contract-paused",))
+    place.fund()
+    with pytest.raises(ContractFailure) as caught:
+        place.open()
+    assert caught.value.name == "ContractPaused"
+
+
+@pytest.mark.parametrize(
+    ("fault", "paid"),
+    [("contract-pays-twice", [TOTAL, TOTAL]), ("contract-pays-less", [TOTAL - 1]), ("contract-pays-other", [])],
+)
+def test_what_a_dishonest_contract_really_paid_is_seen(fault: str, paid: list[int], make_place: MakePlace) -> None:
+    place = make_place(faults=(fault,))
+    place.fund()
+    first = place.next_ledger()
+    stream_id = place.open()
+    place.contract.start(stream_id, place.payer)
+    place.ledger.advance(LONG_ENOUGH)
+    place.contract.settle(stream_id, place.payer)
+    assert [payment.amount_stroops for payment in place.contract.payments(first, place.recipient.address)] == paid
+
+
+def test_the_ledger_saw_no_fault_of_its_own(place: Place) -> None:
+    place.open()
+    assert list(place.ledger.errors) == []

@@ -1,0 +1,343 @@
+"""Profiles and the contract in the words of the domain, over an adapter that remembers what it was asked."""
+
+import subprocess
+import sys
+from typing import Any
+
+import msgspec
+import pytest
+
+from streampay_smoke.chain.adapter import (
+    ChainAccount,
+    ContractEvent,
+    ContractInterface,
+    FunctionInterface,
+    InterfaceDrift,
+    TxOutcome,
+)
+from streampay_smoke.chain.contract import PROFILES, StreamContract, interface_drifts
+from streampay_smoke.chain.profiles import PROFILE_NAMES, ContractProfile, profile_named
+from streampay_smoke.errors import SettingsInvalid
+
+MAIN = PROFILES["streampay-stream"]
+EARLY = PROFILES["streampay-contracts"]
+PAYER = ChainAccount(name="payer", address="GPAYER", seed="SPAYER")
+CONTRACT, TOKEN = "CSTREAM", "CTOKEN"
+
+STREAM = {
+    "id": 4,
+    "sender": "GPAYER",
+    "recipient": "GREC",
+    "token": TOKEN,
+    "total_amount": 1_000,
+    "released_amount": 400,
+    "start_time": 100,
+    "end_time": 200,
+    "duration": 100,
+    "last_update": 150,
+    "status": ["Active"],
+    "paused_at": 0,
+}
+EARLY_STREAM = {
+    "payer": "GPAYER",
+    "recipient": "GREC",
+    "rate_per_second": 10,
+    "balance": 1_000,
+    "start_time": 0,
+    "end_time": None,
+    "is_active": False,
+}
+
+
+def outcome(value: Any = None, *events: ContractEvent) -> TxOutcome:
+    return TxOutcome(
+        tx_hash="ab",
+        status="SUCCESS",
+        ledger=7,
+        closed_at=70,
+        contract_id=CONTRACT,
+        function="f",
+        value=value,
+        events=events,
+        fee_charged_stroops=100,
+    )
+
+
+def told(topics: list[Any], data: Any, contract_id: str = CONTRACT) -> ContractEvent:
+    return ContractEvent(contract_id=contract_id, topics=tuple(topics), data=data, tx_hash="ab", ledger=7, closed_at=70)
+
+
+class Remembering:
+    """An adapter that answers what it was given."""
+
+    def __init__(self, answer: Any = None, interface: ContractInterface | None = None) -> None:
+        self.answer = answer
+        self.found = interface
+        self.asked: list[tuple[Any, ...]] = []
+
+    def invoke(self, contract_id: str, function: str, *args: Any, signer: ChainAccount) -> TxOutcome:
+        self.asked.append((contract_id, function, args, signer.name))
+        return outcome(self.answer)
+
+    def read(self, contract_id: str, function: str, *args: Any) -> Any:
+        self.asked.append((contract_id, function, args))
+        return self.answer
+
+    def events(self, *, since_ledger: int, contract_ids: list[str], topics: list[str]) -> Any:
+        self.asked.append((since_ledger, tuple(contract_ids), tuple(topics)))
+        return self.answer
+
+    def interface(self, contract_id: str) -> ContractInterface:
+        assert self.found is not None
+        return self.found
+
+    def native_token_contract(self) -> str:
+        return TOKEN
+
+
+def contract_on(adapter: Remembering, profile: ContractProfile = MAIN, **more: str) -> StreamContract:
+    return StreamContract(adapter, CONTRACT, profile, **more)  # type: ignore[arg-type]
+
+
+def interface_like(profile: ContractProfile) -> ContractInterface:
+    """What a contract that keeps every promise of `profile` shows on chain."""
+    kinds = {"stream_id": profile.id_type}
+    functions = {
+        operation.function: FunctionInterface(
+            arguments=tuple((theirs, kinds.get(theirs, "i128")) for _, theirs in operation.arguments),
+            returns=f"result<{profile.id_type}>" if name == "open_draft" else "void",
+        )
+        for name, operation in profile.operations.items()
+    }
+    status = "bool" if profile is EARLY else "StreamStatus"
+    fields = dict.fromkeys(profile.state.values(), "i128") | {profile.state["status"]: status}
+    return ContractInterface(
+        functions=functions | {"version": FunctionInterface(arguments=())},
+        structs={profile.state_struct: fields},
+        enums={"StreamStatus": profile.statuses},
+        errors=profile.errors,
+    )
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILE_NAMES)
+def test_a_contract_that_keeps_its_profile_has_no_drift(profile: ContractProfile) -> None:
+    contract_on(Remembering(interface=interface_like(profile)), profile).check_interface()
+
+
+def without(mapping: Any, *names: Any) -> Any:
+    return {key: value for key, value in mapping.items() if key not in names}
+
+
+GOOD = interface_like(MAIN)
+DRIFTS: list[tuple[dict[str, Any], str]] = [
+    ({"functions": without(GOOD.functions, "settle")}, "function settle is absent"),
+    (
+        {"functions": {**GOOD.functions, "settle": FunctionInterface(arguments=(("id", "u64"),))}},
+        "settle takes (id) instead of (stream_id)",
+    ),
+    (
+        {"functions": {**GOOD.functions, "pause": FunctionInterface(arguments=(("stream_id", "u32"),))}},
+        "pause takes stream_id as u32 instead of u64",
+    ),
+    (
+        {
+            "functions": {
+                **GOOD.functions,
+                "create_draft_stream": msgspec.structs.replace(GOOD.functions["create_draft_stream"], returns="u32"),
+            }
+        },
+        "create_draft_stream returns u32 instead of u64",
+    ),
+    ({"structs": {}}, "struct Stream is absent"),
+    ({"structs": {"Stream": without(GOOD.structs["Stream"], "token")}}, "Stream has no field token"),
+    (
+        {"enums": {"StreamStatus": ("Draft", "Active")}},
+        "StreamStatus is one of Draft, Active instead of",
+    ),
+    ({"enums": {}}, "StreamStatus is one of nothing"),
+    ({"errors": {**MAIN.errors, 6: "BadState"}}, "error 6 is BadState instead of InvalidState"),
+    ({"errors": without(MAIN.errors, 22)}, "error 22 is absent instead of CooloffActive"),
+]
+
+
+@pytest.mark.parametrize(("changes", "words"), DRIFTS)
+def test_every_drift_is_named(changes: dict[str, Any], words: str) -> None:
+    (drift,) = interface_drifts(MAIN, msgspec.structs.replace(GOOD, **changes))
+    assert drift.startswith(words)
+
+
+def test_all_drifts_are_listed_at_once() -> None:
+    with pytest.raises(InterfaceDrift) as caught:
+        contract_on(Remembering(interface=interface_like(EARLY))).check_interface()
+    message = str(caught.value)
+    assert "function create_draft_stream is absent" in message
+    assert "struct Stream is absent" in message
+    assert "error 1 is absent instead of NotFound" in message
+    assert "SMOKE_CONTRACT_PROFILE" in caught.value.next_step
+
+
+def test_an_unknown_profile_names_the_known_ones() -> None:
+    with pytest.raises(SettingsInvalid) as caught:
+        profile_named("streampay")
+    assert "streampay-stream, streampay-contracts" in caught.value.next_step
+    assert profile_named("streampay-contracts") is EARLY
+    assert PROFILE_NAMES[0] == "streampay-stream"
+
+
+def test_opening_passes_the_arguments_in_the_contracts_order() -> None:
+    adapter = Remembering(answer=9)
+    opened = contract_on(adapter).open_draft(PAYER, "GREC", TOKEN, 1_001, 100)
+    assert (opened.stream_id, opened.outcome.tx_hash) == (9, "ab")
+    assert adapter.asked == [(CONTRACT, "create_draft_stream", ("GPAYER", "GREC", TOKEN, 1_001, 100), "payer")]
+
+
+def test_the_early_contract_takes_a_rate_instead_of_a_duration() -> None:
+    adapter = Remembering(answer=9)
+    contract_on(adapter, EARLY).open_draft(PAYER, "GREC", TOKEN, 1_000, 100)
+    assert adapter.asked == [(CONTRACT, "create_stream", ("GPAYER", "GREC", 10, 1_000), "payer")]
+
+
+def test_the_early_contract_cannot_stream_a_broken_rate() -> None:
+    adapter = Remembering(answer=9)
+    with pytest.raises(SettingsInvalid, match="no whole number"):
+        contract_on(adapter, EARLY).open_draft(PAYER, "GREC", TOKEN, 1_001, 100)
+    assert adapter.asked == []
+
+
+@pytest.mark.parametrize("value", [None, "9", True, [9]])
+def test_an_opening_that_answers_no_id_is_drift(value: Any) -> None:
+    with pytest.raises(InterfaceDrift, match="instead of a stream's id"):
+        contract_on(Remembering(answer=value)).open_draft(PAYER, "GREC", TOKEN, 1_000, 100)
+
+
+@pytest.mark.parametrize(
+    ("profile", "operation", "function"),
+    [
+        (MAIN, "start", "start_stream"),
+        (MAIN, "pause", "pause"),
+        (MAIN, "resume", "resume"),
+        (MAIN, "settle", "settle"),
+        (MAIN, "cancel", "cancel_stream"),
+        (EARLY, "pause", "stop_stream"),
+        (EARLY, "settle", "settle_stream"),
+    ],
+)
+def test_each_operation_is_the_profiles_function(profile: ContractProfile, operation: str, function: str) -> None:
+    adapter = Remembering()
+    getattr(contract_on(adapter, profile), operation)(4, PAYER)
+    assert adapter.asked == [(CONTRACT, function, (4,), "payer")]
+
+
+def test_what_a_contract_cannot_do_is_said_before_anything_is_sent() -> None:
+    adapter = Remembering()
+    with pytest.raises(SettingsInvalid, match="streampay-contracts cannot cancel"):
+        contract_on(adapter, EARLY).cancel(4, PAYER)
+    assert adapter.asked == []
+
+
+def test_a_streams_state_is_told_in_the_suites_words() -> None:
+    state = contract_on(Remembering(answer=STREAM)).stream(4)
+    assert (state.stream_id, state.status, state.payer, state.recipient) == (4, "active", "GPAYER", "GREC")
+    assert (state.token, state.total_stroops, state.released_stroops) == (TOKEN, 1_000, 400)
+    assert (state.started_at, state.ends_at, state.duration_seconds) == (100, 200, 100)
+
+
+@pytest.mark.parametrize(
+    ("value", "status"), [(["Settled"], "settled"), (5, "cancelled"), (99, "99"), ("Paused", "paused")]
+)
+def test_a_status_is_read_in_every_form_contracts_use(value: Any, status: str) -> None:
+    assert contract_on(Remembering(answer=STREAM | {"status": value})).stream(4).status == status
+
+
+@pytest.mark.parametrize(("active", "status"), [(True, "active"), (False, "draft")])
+def test_the_early_contracts_flag_is_a_status_too(active: bool, status: str) -> None:
+    state = contract_on(Remembering(answer=EARLY_STREAM | {"is_active": active}), EARLY).stream(3)
+    assert (state.stream_id, state.status, state.total_stroops, state.token) == (3, status, 1_000, "")
+    assert state.ends_at == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (None, "without "),
+        ([1], "without "),
+        (without(STREAM, "end_time", "token"), "without end_time, token"),
+        (STREAM | {"total_amount": "1000"}, "total_stroops"),
+        (STREAM | {"total_amount": None}, "total_stroops"),
+    ],
+)
+def test_a_stream_in_another_shape_is_drift(answer: Any, words: str) -> None:
+    with pytest.raises(InterfaceDrift, match=words):
+        contract_on(Remembering(answer=answer)).stream(4)
+
+
+def test_stream_events_get_their_fields_names() -> None:
+    adapter = Remembering(
+        answer=(
+            told(["stream", "settled"], [4, "GREC", 1_000, 70]),
+            told(["stream", "set_pause"], [True]),
+            told(["stream"], None),
+        )
+    )
+    (event,) = contract_on(adapter).stream_events(5)
+    assert (event.name, event.stream_id, event.tx_hash, event.ledger, event.closed_at) == ("settled", 4, "ab", 7, 70)
+    assert event.fields == {"stream_id": 4, "recipient": "GREC", "total_stroops": 1_000, "at": 70}
+    assert adapter.asked == [(5, (CONTRACT,), ("stream",))]
+
+
+def test_an_event_in_another_shape_is_drift() -> None:
+    adapter = Remembering(answer=(told(["stream", "settled"], [4]),))
+    with pytest.raises(InterfaceDrift, match="event settled of transaction ab"):
+        contract_on(adapter).stream_events(5)
+
+
+def test_a_contract_without_events_is_not_asked_for_any() -> None:
+    adapter = Remembering()
+    assert contract_on(adapter, EARLY).stream_events(5) == ()
+    assert adapter.asked == []
+
+
+@pytest.mark.parametrize("data", [250, {"amount": 250, "to_muxed_id": 3}])
+def test_payments_are_the_tokens_transfers(data: Any) -> None:
+    adapter = Remembering(answer=(told(["transfer", CONTRACT, "GREC", "native"], data, TOKEN),))
+    (payment,) = contract_on(adapter).payments(5, "GREC")
+    assert (payment.amount_stroops, payment.sender, payment.recipient) == (250, CONTRACT, "GREC")
+    assert adapter.asked == [(5, (TOKEN,), ("transfer", "*", "GREC"))]
+
+
+def test_payments_in_another_token_are_asked_of_that_token() -> None:
+    adapter = Remembering(answer=())
+    contract = contract_on(adapter, token="COTHER")
+    assert contract.payments(5, "GREC") == ()
+    assert adapter.asked == [(5, ("COTHER",), ("transfer", "*", "GREC"))]
+    assert contract.token == "COTHER"
+
+
+@pytest.mark.parametrize("event", [told(["transfer", "GA", "GREC"], "250", TOKEN), told(["transfer"], 250, TOKEN)])
+def test_a_transfer_in_another_shape_is_drift(event: ContractEvent) -> None:
+    with pytest.raises(InterfaceDrift, match="SEP-41"):
+        contract_on(Remembering(answer=(event,))).payments(5, "GREC")
+
+
+def test_one_transactions_own_payments_and_events_are_told_apart() -> None:
+    contract = contract_on(Remembering())
+    closed = outcome(
+        None,
+        told(["transfer", CONTRACT, "GREC", "native"], 250, TOKEN),
+        told(["transfer", CONTRACT, "GELSE", "native"], 1, TOKEN),
+        told(["transfer", CONTRACT, "GREC", "native"], 2, "COTHER"),
+        told(["transfer"], 3, TOKEN),
+        told(["stream", "settled"], [4, "GREC", 250, 70]),
+        told(["stream", "settled"], [9, "GREC", 250, 70], "COTHER"),
+    )
+    assert [payment.amount_stroops for payment in contract.payments_of(closed, "GREC")] == [250]
+    assert [event.stream_id for event in contract.events_of(closed)] == [4]
+
+
+def test_the_contracts_words_cost_no_sdk() -> None:
+    code = (
+        "import sys, streampay_smoke.chain.contract, streampay_smoke.chain.guard, streampay_smoke.chain.accounts; "
+        "sys.exit(sorted(set(sys.modules) & {'stellar_sdk', 'httpx', 'pydantic', 'requests'}) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
