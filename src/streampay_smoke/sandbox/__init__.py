@@ -1,0 +1,1 @@
+"""A StreamPay and a ledger on loopback."""

@@ -1,0 +1,111 @@
+import asyncio
+import signal
+import socket
+import threading
+import time
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from streampay_smoke.errors import SettingsInvalid, SmokeError
+from streampay_smoke.sandbox.server import LoopbackServer
+
+
+def hello(_: Request) -> Response:
+    return PlainTextResponse("hello")
+
+
+def broken(_: Request) -> Response:
+    raise ValueError("the double itself is wrong")
+
+
+APP = Starlette(routes=[Route("/", hello), Route("/broken", broken)])
+
+
+def test_it_serves_on_loopback_from_start_to_stop() -> None:
+    with LoopbackServer(APP) as server:
+        assert server.url == f"http://127.0.0.1:{server.port}"
+        assert httpx.get(server.url).text == "hello"
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(server.url)
+
+
+def test_an_exception_of_the_application_is_a_500_and_is_kept() -> None:
+    with LoopbackServer(APP) as server:
+        assert httpx.get(f"{server.url}/broken").status_code == 500
+        assert [str(error) for error in server.errors] == ["the double itself is wrong"]
+
+
+def test_a_taken_port_is_a_setting_to_change() -> None:
+    with LoopbackServer(APP) as server, pytest.raises(SettingsInvalid, match="cannot listen"):
+        LoopbackServer(APP, server.port).start()
+
+
+def test_it_starts_only_once_and_may_be_stopped_twice() -> None:
+    server = LoopbackServer(APP).start()
+    with pytest.raises(SmokeError, match="already started"):
+        server.start()
+    server.stop()
+    server.stop()
+
+
+def test_stopping_before_starting_does_nothing() -> None:
+    LoopbackServer(APP).stop()
+
+
+def test_keep_alive_connections_and_hanging_answers_do_not_delay_the_stop() -> None:
+    stopping, reached = threading.Event(), threading.Event()
+
+    def hang(_: Request) -> Response:
+        reached.set()
+        stopping.wait(30)
+        return PlainTextResponse("late")
+
+    server = LoopbackServer(Starlette(routes=[Route("/", hello), Route("/hang", hang)]), stopping=stopping).start()
+    with httpx.Client() as client:
+        client.get(server.url)
+        answers: list[str] = []
+        waiting = threading.Thread(target=lambda: answers.append(httpx.get(f"{server.url}/hang", timeout=20).text))
+        waiting.start()
+        assert reached.wait(5)
+        before = time.monotonic()
+        server.stop()
+        assert time.monotonic() - before < 2
+        waiting.join()
+
+
+def test_an_answer_that_never_comes_is_cut_off_after_the_grace_time() -> None:
+    reached = threading.Event()
+
+    async def never(_: object, receive: object, send: object) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    server = LoopbackServer(never, grace_seconds=0.05).start()
+    with socket.create_connection(("127.0.0.1", server.port)) as raw:
+        raw.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert reached.wait(5)
+        before = time.monotonic()
+        server.stop()
+        assert time.monotonic() - before < 2
+
+
+def test_signals_keep_their_handlers_and_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with LoopbackServer(APP) as server:
+        httpx.get(f"{server.url}/broken")
+        assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
+    assert capfd.readouterr() == ("", "")
+
+
+def test_answers_are_not_held_back_by_nagle() -> None:
+    with LoopbackServer(APP) as server, httpx.Client() as client:
+        client.get(server.url)
+        before = time.monotonic()
+        for _ in range(10):
+            client.get(server.url)
+        assert time.monotonic() - before < 0.3  # 0.4 s with delayed acknowledgements

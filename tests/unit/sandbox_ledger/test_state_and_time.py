@@ -1,0 +1,160 @@
+import pytest
+from ledger_players import NETWORK, UNIT, Bench
+from stellar_sdk import Keypair, StrKey, scval, xdr
+
+from streampay_smoke.sandbox.ledger import book as book_module
+from streampay_smoke.sandbox.ledger.book import Book, ClosedLedger
+from streampay_smoke.sandbox.ledger.cadence import MOST_CAUGHT_UP, Instant, Interval, Stalled, cadence
+from streampay_smoke.sandbox.ledger.clock import Clock
+from streampay_smoke.sandbox.ledger.keys import account_key, data_key
+from streampay_smoke.sandbox.ledger.state import (
+    Account,
+    Draft,
+    State,
+    SupplyBroken,
+    data_row,
+    load_account,
+    store_account,
+)
+from streampay_smoke.sandbox.ledger.stream_contract import pay_recipient, stream_contract
+
+Change = xdr.LedgerEntryChangeType
+SOMEBODY = Keypair.random().public_key
+CONTRACT = StrKey.encode_contract(bytes(32))
+
+
+def account(balance: int) -> Account:
+    return Account(address=SOMEBODY, balance=balance, sequence=1)
+
+
+def commit(state: State, ledger: int, balance: int) -> None:
+    draft = Draft(state, ledger)
+    store_account(draft, account(balance))
+    state.begin_ledger(ledger)
+    state.write(draft.changes)
+
+
+def test_coins_that_appear_are_noticed() -> None:
+    state = State()
+    commit(state, 1, 5)
+    with pytest.raises(SupplyBroken, match="5 stroops exist, the ledger was born with 0"):
+        state.check_supply()
+
+
+def test_the_past_can_be_looked_at() -> None:
+    state = State()
+    for ledger, balance in ((2, 20), (3, 30), (4, 40)):
+        commit(state, ledger, balance)
+    balances = [load_account(state.as_of(ledger), SOMEBODY) for ledger in (1, 2, 3, 4)]
+    assert [found.balance if found else None for found in balances] == [None, 20, 30, 40]
+
+
+def kinds(draft: Draft) -> list[str]:
+    return [change.type.name.removeprefix("LEDGER_ENTRY_") for change in draft.entry_changes().ledger_entry_changes]
+
+
+def test_changes_are_told_as_metas_tell_them() -> None:
+    state = State()
+    key = data_key(CONTRACT, scval.to_symbol("row"))
+    born = Draft(state, 2)
+    born.put(key, data_row(CONTRACT, scval.to_symbol("row"), scval.to_uint32(1)), 50)
+    assert kinds(born) == ["CREATED", "CREATED"]
+    state.write(born.changes)
+
+    changed = Draft(state, 3)
+    changed.put(key, data_row(CONTRACT, scval.to_symbol("row"), scval.to_uint32(2)), 50)
+    assert kinds(changed) == ["STATE", "UPDATED"]
+
+    extended = Draft(state, 3)
+    extended.extend(key, 90)
+    extended.extend(account_key(SOMEBODY), 90)
+    assert kinds(extended) == ["STATE", "UPDATED"]
+    ttl = extended.entry_changes().ledger_entry_changes[1].updated
+    assert ttl is not None
+    assert ttl.data.ttl is not None
+    assert ttl.data.ttl.live_until_ledger_seq.uint32 == 90
+
+    gone = Draft(state, 3)
+    gone.changes[key] = None
+    gone.changes[account_key(SOMEBODY)] = None
+    assert kinds(gone) == ["STATE", "REMOVED"]
+    state.write(gone.changes)
+    assert state.get(key) is None
+
+
+def test_keys_show_what_they_name_and_compare_by_it() -> None:
+    assert account_key(SOMEBODY) == account_key(SOMEBODY) != SOMEBODY
+    assert "ACCOUNT" in repr(account_key(SOMEBODY))
+
+
+def test_ledger_time_only_moves_on() -> None:
+    clock = Clock(wall=lambda: 1_000.9)
+    assert clock.close_time(0) == 1_000
+    assert clock.close_time(1_000) == 1_001
+    assert clock.close_time(5_000) == 5_001
+    clock.advance(86_400)
+    assert (clock.close_time(1_000), clock.wall()) == (87_400, 1_000.9)
+    assert clock.close_time(0, wall=2_000.5) == 88_400
+    with pytest.raises(ValueError, match="does not run backwards"):
+        clock.advance(-1)
+
+
+def test_instant_ledgers_close_for_transactions_and_when_somebody_looks() -> None:
+    instant = cadence(0)
+    assert isinstance(instant, Instant)
+    assert instant.on_submission
+    assert (list(instant.due(10, 10.9)), list(instant.due(10, 11.2))) == ([], [11.2])
+
+
+def test_intervals_catch_up_but_not_for_ever() -> None:
+    five = cadence(5)
+    assert isinstance(five, Interval)
+    assert not five.on_submission
+    assert (list(five.due(10, 14.9)), list(five.due(10, 21))) == ([], [15, 20])
+    late = list(five.due(0, 5_000_000))
+    assert (len(late), late[-1]) == (MOST_CAUGHT_UP, 5_000_000)
+    with pytest.raises(ValueError, match="positive"):
+        Interval(-1)
+
+
+def test_a_stalled_network_never_closes() -> None:
+    assert list(Stalled().due(0, 10**9)) == []
+
+
+def empty(sequence: int) -> ClosedLedger:
+    return ClosedLedger(sequence=sequence, closed_at=sequence, transactions=(), fee_pool=0, total_coins=0)
+
+
+def test_headers_are_chained_whatever_the_order_they_are_asked_in() -> None:
+    forwards, backwards = Book(), Book()
+    for sequence in range(1, 6):
+        forwards.add(empty(sequence))
+        backwards.add(empty(sequence))
+    ascending = [forwards.hash(sequence) for sequence in range(1, 6)]
+    descending = [backwards.hash(sequence) for sequence in range(5, 0, -1)]
+    assert ascending == descending[::-1]
+    assert forwards.header(4).previous_ledger_hash.hash == ascending[2]
+
+
+def test_what_falls_out_of_the_window_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book_module, "RETENTION_LEDGERS", 3)
+    book = Book()
+    for sequence in range(1, 8):
+        book.add(empty(sequence))
+    assert (book.oldest.sequence, book.latest.sequence) == (5, 7)
+    with pytest.raises(KeyError):
+        book.ledger(4)
+    whole = Book()
+    monkeypatch.setattr(book_module, "RETENTION_LEDGERS", 100)
+    for sequence in range(1, 8):
+        whole.add(empty(sequence))
+    assert book.hash(7) == whole.hash(7)
+
+
+def test_genesis_is_the_same_every_time() -> None:
+    first, second = Bench(stream_contract(pay_recipient)), Bench(stream_contract(pay_recipient))
+    assert first.birth.contract_id == second.birth.contract_id
+    assert first.birth.native_token_id == second.token
+    assert first.birth.contract_id != first.birth.early_contract_id
+    assert first.state.total_coins == 100_000_000_000 * UNIT
+    assert NETWORK.simulated
