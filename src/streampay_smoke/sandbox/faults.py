@@ -1,0 +1,38 @@
+"""Every fault the sandbox can be given, of its service and of its ledger, by one name each."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.sandbox.ledger.faults import FAULTS as LEDGER_FAULTS
+from streampay_smoke.sandbox.service.faults import FAULTS as SERVICE_FAULTS
+
+STORIES: Mapping[str, str] = {
+    **{name: fault.story for name, fault in SERVICE_FAULTS.items()},
+    **{name: fault.story for name, fault in LEDGER_FAULTS.items()},
+}
+"""What each fault is about."""
+
+
+class ChosenFaults(msgspec.Struct, frozen=True, kw_only=True):
+    """Fault names by the half of the sandbox they belong to, in the order they were given."""
+
+    service: tuple[str, ...]
+    ledger: tuple[str, ...]
+
+
+def chosen_faults(names: Sequence[str]) -> ChosenFaults:
+    """Return `names` sorted by where they belong; raises SettingsInvalid for an unknown one."""
+    for name in names:
+        if name not in STORIES:
+            near = difflib.get_close_matches(name, STORIES, n=1)
+            raise SettingsInvalid(
+                f"the sandbox has no fault {name!r}{f'; did you mean {near[0]!r}?' if near else ''}",
+                next_step=f"use one of {', '.join(sorted(STORIES))}",
+            )
+    return ChosenFaults(
+        service=tuple(name for name in names if name in SERVICE_FAULTS),
+        ledger=tuple(name for name in names if name in LEDGER_FAULTS),
+    )

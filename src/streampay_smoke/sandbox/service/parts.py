@@ -1,0 +1,96 @@
+"""The parts a StreamPay is made of. Honest ones by default; a fault is one of them replaced."""
+
+import threading
+
+import msgspec
+
+from streampay_smoke.http import new_client
+from streampay_smoke.sandbox.service import readiness
+from streampay_smoke.sandbox.service.auth import Door, Tokens, door
+from streampay_smoke.sandbox.service.catalogue import Visible, own_streams
+from streampay_smoke.sandbox.service.idempotency import Fingerprint, whole_request
+from streampay_smoke.sandbox.service.limits import DailyQuota, TokenBuckets
+from streampay_smoke.sandbox.service.pages import jwks
+from streampay_smoke.sandbox.service.seeds import SEEDS
+from streampay_smoke.sandbox.service.settlement import Escrow, Settle, Treasury
+from streampay_smoke.sandbox.service.streams import StreamStore
+from streampay_smoke.sandbox.service.wallet import SignatureCheck, signature_verified
+from streampay_smoke.sandbox.service.wire import Handler, Layer
+from streampay_smoke.secret import Secret
+
+
+class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the service is told at its start."""
+
+    release: str
+    rpc_url: str
+    network_passphrase: str
+    contract_id: str
+    jwt_secret: Secret
+    api_key: Secret
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the application is built from. `stopping` is set when the sandbox goes down."""
+
+    settings: ServiceSettings
+    release: str
+    treasury: Treasury
+    store: StreamStore
+    tokens: Tokens
+    door: Door
+    list_door: Door
+    visible: Visible
+    escrow: Escrow
+    settle: Settle
+    fingerprint: Fingerprint
+    signature_check: SignatureCheck
+    readyz: Handler
+    jwks: Handler
+    buckets: TokenBuckets
+    quota: DailyQuota
+    layers: tuple[Layer, ...]
+    stopping: threading.Event
+
+
+def honest_parts(
+    settings: ServiceSettings, treasury: Treasury, *, buckets: TokenBuckets, stopping: threading.Event
+) -> Parts:
+    """Return the parts of a StreamPay that keeps its promises."""
+    tokens = Tokens(settings.jwt_secret)
+    who = door(tokens.subject, settings.api_key)
+    checks = readiness.Readiness(
+        {
+            "config": readiness.configured(
+                {
+                    "release": settings.release,
+                    "contract id": settings.contract_id,
+                    "network passphrase": settings.network_passphrase,
+                }
+            ),
+            "stellar": readiness.stellar_reachable(
+                new_client(timeout_seconds=readiness.STELLAR_LIMIT_SECONDS), settings.rpc_url
+            ),
+            "kms": readiness.signing_works(tokens),
+        }
+    )
+    return Parts(
+        settings=settings,
+        release=settings.release,
+        treasury=treasury,
+        store=StreamStore(SEEDS),
+        tokens=tokens,
+        door=who,
+        list_door=who,
+        visible=own_streams,
+        escrow=treasury.open,
+        settle=treasury.settle,
+        fingerprint=whole_request,
+        signature_check=signature_verified,
+        readyz=checks.readyz,
+        jwks=jwks,
+        buckets=buckets,
+        quota=DailyQuota(),
+        layers=(),
+        stopping=stopping,
+    )

@@ -1,0 +1,328 @@
+"""The whole sandbox: a StreamPay whose money really moves on the sandbox ledger."""
+
+import json
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from streampay_smoke.amounts import accrued, stroops
+from streampay_smoke.chain.contract import PROFILES, StreamContract
+from streampay_smoke.chain.stellar import StellarAdapter
+from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.http import Client, NoAnswer, Reply, new_client
+from streampay_smoke.networks import ALLOWED
+from streampay_smoke.sandbox.faults import STORIES, chosen_faults
+from streampay_smoke.sandbox.ledger.faults import FAULTS as LEDGER_FAULTS
+from streampay_smoke.sandbox.server import LoopbackServer
+from streampay_smoke.sandbox.service.faults import FAULTS as SERVICE_FAULTS
+from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
+
+RATE = "600"
+TOTAL = 6_000_000_000
+
+
+def body(reply: Reply) -> Any:
+    return json.loads(reply.content)
+
+
+class Visitor:
+    """A user of a sandbox with an own look at its ledger."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        env = sandbox.ready_document()["env"]
+        self.client: Client = new_client(base_url=sandbox.base_url, timeout_seconds=60)
+        self.chain = StellarAdapter(
+            ALLOWED["sandbox"],
+            rpc_url=sandbox.rpc_url,
+            friendbot_url=sandbox.friendbot_url,
+            record=lambda event: None,
+        )
+        self.contract = StreamContract(self.chain, env["SMOKE_CONTRACT_ID"], PROFILES["streampay-stream"])
+        self.recipient = self.chain.account("recipient").address
+        claims = {"iss": "streampay", "aud": "streampay-api", "sub": "a user", "exp": int(time.time()) + 600}
+        self.token = jwt.encode(claims, env["SMOKE_AUTH_JWT_SECRET"], algorithm="HS256")
+
+    def close(self) -> None:
+        self.client.close()
+        self.chain.close()
+
+    def post(self, path: str, *, key: str = "", json: Any = None, **headers: str) -> Reply:
+        sent = {"authorization": f"Bearer {self.token}", "cookie": "csrf-token=x", "x-csrf-token": "x"}
+        keyed = {"idempotency-key": key} if key else {}
+        return self.client.request("POST", path, json=json, headers={**sent, **keyed, **headers})
+
+    def create(self, schedule: str = "minute") -> str:
+        order = {"recipient": self.recipient, "rate": RATE, "schedule": schedule}
+        reply = self.post("/api/streams", json=order)
+        assert reply.status == 201, reply.text
+        return str(body(reply)["data"]["id"])
+
+    def started(self, schedule: str = "minute") -> str:
+        stream_id = self.create(schedule)
+        assert self.post(f"/api/streams/{stream_id}/start").status == 200
+        return stream_id
+
+    def received(self) -> int:
+        """What came to the recipient beyond what friendbot gave."""
+        return self.chain.balance(self.recipient) - self._given
+
+    def fund(self) -> None:
+        self.chain.fund(self.recipient)
+        self._given = self.chain.balance(self.recipient)
+
+
+Visit = Callable[..., Visitor]
+
+
+@pytest.fixture
+def visit() -> Iterator[Visit]:
+    """Start sandboxes; each is stopped at the end of the test."""
+    visitors: list[Visitor] = []
+
+    def start(*faults: str) -> Visitor:
+        visitors.append(Visitor(start_sandbox(faults=faults)))
+        visitors[-1].fund()
+        return visitors[-1]
+
+    yield start
+    for visitor in visitors:
+        visitor.close()
+        visitor.sandbox.stop()
+
+
+def settled(visitor: Visitor, stream_id: str) -> tuple[Reply, int]:
+    """Settle a stream and return the answer, and what its recipient earned by the ledger's own times."""
+    reply = visitor.post(f"/api/streams/{stream_id}/settle", key="k")
+    if reply.status != 200:
+        return reply, 0
+    outcome = visitor.chain.transaction(body(reply)["data"]["settlementTxHash"])
+    if outcome is None:
+        return reply, 0
+    chain_id = next(iter(visitor.contract.events_of(outcome))).stream_id
+    state = visitor.contract.stream(chain_id)
+    return reply, accrued(TOTAL, 60, outcome.closed_at - state.started_at)
+
+
+def test_a_settlement_is_the_ledgers_own(visit: Visit) -> None:
+    visitor = visit()
+    reply, earned = settled(visitor, visitor.started())
+    data = body(reply)["data"]
+    outcome = visitor.chain.transaction(data["settlementTxHash"])
+    assert outcome is not None
+    assert (outcome.status, outcome.contract_id) == ("SUCCESS", visitor.contract.contract_id)
+    assert data["settlement"]["txHash"] == outcome.tx_hash
+    assert data["settlement"]["settledAt"].startswith(
+        time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(outcome.closed_at))
+    )
+    (payment,) = visitor.contract.payments_of(outcome, visitor.recipient)
+    assert visitor.received() == earned == payment.amount_stroops > 0
+    again = visitor.post(f"/api/streams/{data['id']}/settle", key="k")
+    assert again.header("idempotency-replay") == "true"
+    assert visitor.received() == earned
+    confirmed = body(visitor.post(f"/api/streams/{data['id']}/withdraw", key="w"))
+    assert confirmed["withdrawal"]["confirmedTxHash"] == outcome.tx_hash
+
+
+def test_a_stream_that_is_over_pays_everything(visit: Visit) -> None:
+    visitor = visit()
+    stream_id = visitor.started("second")
+    for _ in range(3):
+        visitor.create()  # each makes a ledger, and with it a second, go by
+    reply = visitor.post(f"/api/streams/{stream_id}/settle", key="k")
+    outcome = visitor.chain.transaction(body(reply)["data"]["settlementTxHash"])
+    assert outcome is not None
+    assert outcome.function == "settle"
+    assert visitor.received() == TOTAL
+
+
+def test_pause_resume_cancel_and_stop_happen_on_the_ledger(visit: Visit) -> None:
+    visitor = visit()
+    stream_id = visitor.started()
+    replies, states = [], []
+    for action in ("pause", "start", "cancel"):
+        replies.append(visitor.post(f"/api/streams/{stream_id}/{action}", **{"actor-wallet-address": "a user"}))
+        states.append(visitor.contract.stream(1).status)
+    assert [reply.status for reply in replies] == [200, 200, 200]
+    assert states == ["paused", "active", "cancelled"]
+    told = {
+        name: text for name, text in body(replies[-1])["cancellation"].items() if name.endswith(("Payout", "Refund"))
+    }
+    assert visitor.received() == stroops(told["recipientPayout"]) > 0
+    assert stroops(told["recipientPayout"]) + stroops(told["senderRefund"]) == TOTAL
+    draft = visitor.create()
+    assert visitor.post(f"/api/streams/{draft}/stop").status == 200
+    assert visitor.contract.stream(2).status == "cancelled"
+
+
+def twice_replayed(visitor: Visitor) -> tuple[int, int]:
+    stream_id = visitor.started()
+    _, earned = settled(visitor, stream_id)
+    assert visitor.post(f"/api/streams/{stream_id}/settle", key="k").status == 200
+    return visitor.received(), 2 * earned
+
+
+def paid_twice(visitor: Visitor) -> tuple[int, int]:
+    _, earned = settled(visitor, visitor.started())
+    return visitor.received(), 2 * earned
+
+
+def paid_less(visitor: Visitor) -> tuple[int, int]:
+    _, earned = settled(visitor, visitor.started())
+    return visitor.received(), earned - earned // 10
+
+
+def paid_nobody(visitor: Visitor) -> tuple[int, int]:
+    reply, _ = settled(visitor, visitor.started())
+    assert reply.status == 200
+    return visitor.received(), 0
+
+
+def failed(visitor: Visitor) -> tuple[int, int]:
+    reply, _ = settled(visitor, visitor.started())
+    return reply.status, 502
+
+
+MONEY_FAULTS: Mapping[str, Callable[[Visitor], tuple[int, int]]] = {
+    "settle-lies": paid_nobody,
+    "settle-pays-twice": paid_twice,
+    "settle-pays-less": paid_less,
+    "settle-pays-other-recipient": paid_nobody,
+    "settle-old-transaction": paid_nobody,
+    "settle-failed-but-ended": failed,
+    "replay-pays-again": twice_replayed,
+}
+
+
+@pytest.mark.parametrize("name", MONEY_FAULTS)
+def test_a_fault_with_money_shows_on_the_ledger(visit: Visit, name: str) -> None:
+    seen, expected = MONEY_FAULTS[name](visit(name))
+    assert seen == expected
+
+
+def test_create_start_and_settle_take_less_than_300_ms(visit: Visit) -> None:
+    visitor = visit()
+    settled(visitor, visitor.started())
+    laps = []
+    for lap in range(3):
+        began = time.monotonic()
+        stream_id = visitor.started()
+        assert visitor.post(f"/api/streams/{stream_id}/settle", key=f"lap-{lap}").status == 200
+        laps.append(time.monotonic() - began)
+    assert min(laps) < 0.3
+
+
+def test_the_ready_document_points_a_run_at_the_sandbox(visit: Visit) -> None:
+    sandbox = visit().sandbox
+    document = sandbox.ready_document()
+    assert list(document) == ["base_url", "rpc_url", "friendbot_url", "network_passphrase", "contract_id", "env"]
+    assert document["network_passphrase"] == ALLOWED["sandbox"].passphrase
+    assert set(document["env"]) == {
+        "SMOKE_ENV", "SMOKE_BASE_URL", "SMOKE_STELLAR_NETWORK", "SMOKE_STELLAR_RPC_URL",
+        "SMOKE_STELLAR_FRIENDBOT_URL", "SMOKE_CONTRACT_ID", "SMOKE_TOKEN_CONTRACT_ID", "SMOKE_AUTH_MODE",
+        "SMOKE_AUTH_JWT_SECRET", "SMOKE_API_KEY",
+    }  # fmt: skip
+    other = visit().sandbox.ready_document()["env"]
+    for secret in ("SMOKE_AUTH_JWT_SECRET", "SMOKE_API_KEY"):
+        assert len(other[secret]) >= 48
+        assert other[secret] != document["env"][secret]
+
+
+@pytest.mark.parametrize("fault", ["network-public", "rpc-dead"])
+def test_the_service_starts_beside_a_bad_ledger_and_creates_nothing(fault: str) -> None:
+    with start_sandbox(faults=[fault]) as sandbox:
+        visitor = Visitor(sandbox)
+        order = {"recipient": visitor.recipient, "rate": RATE, "schedule": "minute"}
+        reply = visitor.post("/api/streams", json=order)
+        visitor.close()
+    assert (reply.status, body(reply)["error"]["code"]) == (503, "LEDGER_UNAVAILABLE")
+
+
+def test_a_taken_port_stops_the_ledger_again() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        """Answer nothing."""
+
+    with LoopbackServer(app) as taken, LoopbackServer(app) as probe:
+        rpc_port = probe.port
+        probe.stop()
+        with pytest.raises(SettingsInvalid, match="cannot listen"):
+            start_sandbox(port=taken.port, rpc_port=rpc_port)
+        with new_client(timeout_seconds=2) as client, pytest.raises(NoAnswer):
+            client.request("GET", f"http://127.0.0.1:{rpc_port}/")
+
+
+def test_every_fault_has_one_name_and_one_story() -> None:
+    assert not LEDGER_FAULTS.keys() & SERVICE_FAULTS.keys()
+    assert STORIES.keys() == LEDGER_FAULTS.keys() | SERVICE_FAULTS.keys()
+    assert all(STORIES.values())
+    chosen = chosen_faults(["settle-lies", "rpc-dead", "slow"])
+    assert (chosen.service, chosen.ledger) == (("settle-lies", "slow"), ("rpc-dead",))
+
+
+@pytest.mark.parametrize(("name", "hint"), [("setle-lies", "did you mean 'settle-lies'"), ("zzz", "has no fault")])
+def test_an_unknown_fault_is_refused_with_the_known_ones(name: str, hint: str) -> None:
+    with pytest.raises(SettingsInvalid, match=hint) as refused:
+        start_sandbox(faults=[name])
+    assert all(known in refused.value.next_step for known in ("settle-lies", "rpc-dead"))
+
+
+SERVE = """
+import sys
+from pathlib import Path
+from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.sandbox.stack import serve
+try:
+    serve(ready_file=Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+except SettingsInvalid as problem:
+    sys.exit(f"{problem}; {problem.next_step}")
+"""
+
+
+def serving(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", SERVE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path, how: signal.Signals) -> None:
+    ready = tmp_path / "ready.json"
+    process = serving(str(ready))
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    document = json.loads(ready.read_text())
+    assert stat.S_IMODE(ready.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [ready]
+    with new_client(base_url=document["base_url"], timeout_seconds=5) as client:
+        assert client.request("GET", "/api/readyz").status == 200
+    process.send_signal(how)
+    rest, errors = process.communicate(timeout=20)
+    assert (process.returncode, rest, errors) == (0, "", "")
+    assert not ready.exists()
+    assert document["base_url"] in line
+    assert document["rpc_url"] in line
+    assert not any(document["env"][name] in line for name in ("SMOKE_API_KEY", "SMOKE_AUTH_JWT_SECRET"))
+
+
+def test_the_command_needs_no_ready_file() -> None:
+    process = serving()
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("sandbox: StreamPay at http://127.0.0.1:")
+    process.terminate()
+    assert process.wait(timeout=20) == 0
+
+
+def test_a_ready_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    process = serving(str(tmp_path / "no such folder" / "ready.json"))
+    out, errors = process.communicate(timeout=20)
+    assert (process.returncode, out) == (1, "")
+    assert "cannot write the ready file" in errors
+    assert "give a path in an existing folder" in errors
