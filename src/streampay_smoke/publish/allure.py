@@ -1,0 +1,252 @@
+"""Allure results made from a run's story, with Allure's own model classes.
+
+A failed result is the release's fault; a broken one is anybody else's, a hook's, a kill's, or a scenario that never
+ran; a skipped one was excluded by name and says why.
+"""
+
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
+
+import msgspec
+from allure_commons.logger import AllureFileLogger
+from allure_commons.mapping import labels_set, parse_tag
+from allure_commons.model2 import (
+    Attachment,
+    GlobalError,
+    Globals,
+    Label,
+    Link,
+    Parameter,
+    StatusDetails,
+    TestResult,
+    TestStepResult,
+)
+from allure_commons.types import LabelType, Severity
+from allure_commons.utils import md5
+
+from streampay_smoke.errors import Blame
+from streampay_smoke.gate.verdict import Verdict, Word
+from streampay_smoke.publish import words
+from streampay_smoke.publish.executor import executor
+from streampay_smoke.publish.files import replacing_folder
+from streampay_smoke.publish.happenings import Happening
+from streampay_smoke.publish.outcomes import Outcome
+from streampay_smoke.publish.telling import RunTold, ScenarioTold, StepTold
+
+EPIC = "Deploy gate"
+
+
+class Category(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One entry of `categories.json`. The first that matches has the result, so the order counts."""
+
+    name: str
+    matched_statuses: tuple[str, ...]
+    trace_regex: str
+
+
+DID_NOT_RUN = "did not run"
+
+_CATEGORY_NAMES = {
+    DID_NOT_RUN: "Did not run: no evidence",
+    Blame.SAFETY.value: "Safety: the guard of real money refused",
+    Blame.PRODUCT.value: "Product: the release broke a promise",
+    Blame.CONFIG.value: "Configuration: the run was set up wrongly",
+    Blame.DEPENDENCY.value: "Dependency: something the release stands on was down",
+    Blame.HARNESS.value: "Harness: the suite or its machine failed",
+}
+
+CATEGORIES = tuple(
+    # Allure 2 matches the whole text, Allure 3 searches in it: anchored and open-ended, this means the same to both.
+    Category(name=name, matched_statuses=("failed", "broken"), trace_regex=rf"^Cause: {cause}\b[\s\S]*")
+    for cause, name in _CATEGORY_NAMES.items()
+)
+
+
+def write_allure_results(folder: Path, run: RunTold, environ: Mapping[str, str]) -> None:
+    """Replace the folder by this run's results: one file for each check, and what Allure shows around them."""
+    with replacing_folder(folder) as part:
+        logger = AllureFileLogger(part)
+        for scenario in run.scenarios:
+            logger.report_result(_result(scenario, run, part))
+        if run.verdict.verdict is not Word.PASS:
+            logger.report_globals(_globals(run.verdict))
+        (part / "environment.properties").write_text(_properties(environment(run)), encoding="ascii")
+        (part / "executor.json").write_bytes(msgspec.json.encode(executor(environ)))
+        (part / "categories.json").write_bytes(msgspec.json.encode(CATEGORIES))
+
+
+def report_name(verdict: Verdict) -> str:
+    """Return the title of the report: the verdict's word and the place it is about."""
+    place = f" · {verdict.target.environment}" if verdict.target.environment else ""
+    return f"{verdict.verdict}{place} · StreamPay deploy gate"
+
+
+def environment(run: RunTold) -> dict[str, str]:
+    """Return what was judged, by whom and where, as named lines: the report shows them above the checks."""
+    verdict = run.verdict
+    target, chain = verdict.target, verdict.chain
+    lines = {
+        "Verdict": f"{verdict.verdict} ({verdict.action})",
+        "Environment": target.environment,
+        "Service": words.service(verdict),
+        "Ledger": words.ledger(verdict),
+        "Release observed": ", ".join(target.releases_observed),
+        "Release expected": target.release_expected,
+        "Base URL": target.base_url,
+        "Region": target.region,
+        "Network": chain.network,
+        "Contract": chain.contract_id,
+        "Settlement": words.settlement(verdict),
+        "Why": verdict.message,
+        "Reason code": verdict.reason_code,
+        "Run id": verdict.run_id,
+        "Suite version": run.started.suite_version if run.started else "",
+    }
+    return {name: value for name, value in lines.items() if value}
+
+
+def _properties(lines: Mapping[str, str]) -> str:
+    return "".join(f"{_escaped(name)} = {_escaped(value)}\n" for name, value in lines.items())
+
+
+_ESCAPES = {" ": "\\ ", "=": "\\=", ":": "\\:", "#": "\\#", "!": "\\!", "\\": "\\\\", "\n": "\\n", "\r": "\\r"}
+
+
+def _escaped(text: str) -> str:
+    """Return a key or value of a Java properties file: ASCII, UTF-16 units escaped."""
+    units = memoryview(text.encode("utf-16", "surrogatepass")[2:]).cast("H")
+    return "".join(
+        _ESCAPES.get(chr(unit)) or (chr(unit) if 0x20 <= unit < 0x7F else f"\\u{unit:04x}") for unit in units
+    )
+
+
+def _globals(verdict: Verdict) -> Globals:
+    """Return the verdict as an error of the whole run: Allure shows it beside the single checks."""
+    trace = f"{words.MEANING[verdict.verdict]}\nReason code: {verdict.reason_code}\nNext: {words.next_step(verdict)}"
+    return Globals(errors=[GlobalError(message=verdict.message, trace=trace, timestamp=verdict.timings.ended_at_ms)])
+
+
+def _result(scenario: ScenarioTold, run: RunTold, folder: Path) -> TestResult:
+    check = scenario.check
+    identity = uuid5(NAMESPACE_URL, f"streampay-smoke/{run.verdict.run_id}/{check.id}")
+    return TestResult(
+        uuid=str(identity),
+        name=check.scenario,
+        fullName=f"{check.feature}: {check.scenario}",
+        historyId=md5(check.id),
+        testCaseId=md5(check.id),
+        titlePath=[check.feature],
+        description=_description(scenario, run.verdict),
+        status=scenario.outcome.value,
+        statusDetails=_details(scenario),
+        stage="finished",
+        start=scenario.started_at_ms,
+        stop=scenario.started_at_ms + scenario.duration_ms,
+        labels=_labels(scenario, run.verdict),
+        links=[parsed for parsed in map(parse_tag, scenario.tags) if isinstance(parsed, Link)],
+        steps=[_step(step, scenario, folder, f"{identity}/{number}") for number, step in enumerate(scenario.steps)],
+    )
+
+
+def _description(scenario: ScenarioTold, verdict: Verdict) -> str:
+    """Return, in Markdown, what the feature is for, how much was asserted, and whether it was real."""
+    lines = (
+        scenario.description,
+        f"{words.assertions(scenario.check.assertions)} held. Played against: {words.against(verdict)}.",
+        f"`{scenario.location}`" if scenario.location else "",
+    )
+    return "\n\n".join(line for line in lines if line)
+
+
+def _details(scenario: ScenarioTold) -> StatusDetails | None:
+    if scenario.outcome is Outcome.PASSED:
+        return None
+    if scenario.outcome is Outcome.SKIPPED:
+        return StatusDetails(message=f"Excluded here: {scenario.message or 'no reason was given'}")
+    return StatusDetails(message=scenario.message, trace="\n".join(_trace(scenario)))
+
+
+def _trace(scenario: ScenarioTold) -> Iterator[str]:
+    """Yield the cause in the form the categories look for, then what is known of it."""
+    check = scenario.check
+    cause = DID_NOT_RUN if scenario.is_unfinished else check.attribution
+    yield f"Cause: {cause}" + (f" ({words.who(cause)})" if words.who(cause) != cause else "")
+    if check.rule:
+        yield f"Decided by: {check.rule}"
+    if scenario.failed_step is not None:
+        yield f"Step: {scenario.failed_step.text}"
+    if scenario.failure is not None:
+        yield f"Kind: {scenario.failure.kind}"
+        yield f"Error: {scenario.failure.message}"
+        if scenario.failure.next_step:
+            yield f"Next: {scenario.failure.next_step}"
+
+
+def _labels(scenario: ScenarioTold, verdict: Verdict) -> list[Label]:
+    """Return the labels the tags ask for, and the gate's own where a tag does not say otherwise."""
+    tagged = [parsed for parsed in map(parse_tag, scenario.tags) if isinstance(parsed, Label)]
+    named = {label.name for label in tagged}
+    own = [
+        Label(name=LabelType.SEVERITY, value=Severity.NORMAL),
+        Label(name=LabelType.EPIC, value=EPIC),
+        Label(name=LabelType.FEATURE, value=scenario.check.feature),
+        Label(name=LabelType.STORY, value=scenario.check.scenario),
+        Label(name=LabelType.HOST, value=verdict.target.region or socket.gethostname()),
+        Label(name=LabelType.SUITE, value=scenario.check.feature),
+        Label(name=LabelType.FRAMEWORK, value="behave"),
+        Label(name=LabelType.LANGUAGE, value="python"),
+        Label(name="attribution", value=scenario.check.attribution),
+        *([Label(name="region", value=verdict.target.region)] if verdict.target.region else []),
+    ]
+    return list(labels_set([label for label in own if label.name not in named] + tagged))
+
+
+def _step(step: StepTold, scenario: ScenarioTold, folder: Path, identity: str) -> TestStepResult:
+    details = StatusDetails(message=step.failure.message) if step.failure else None
+    if step is scenario.failed_step:
+        # Allure 3 adds a step of its own for a result's error unless one of the steps has the very same message.
+        details = _details(scenario)
+    return TestStepResult(
+        name=f"{step.text} ({step.note})" if step.note else step.text,
+        status=step.outcome.value,
+        statusDetails=details,
+        stage="finished",
+        start=step.started_at_ms,
+        stop=step.started_at_ms + step.duration_ms,
+        steps=[
+            _happening(happening, folder, f"{identity}/{number}") for number, happening in enumerate(step.happenings)
+        ],
+    )
+
+
+def _happening(happening: Happening, folder: Path, identity: str) -> TestStepResult:
+    """Return a line of the step; an exchange becomes an attachment in its place, as Allure folds a step into it.
+
+    Allure does that where a step's only content is an attachment of the same name.
+    """
+    line = TestStepResult(
+        name=happening.words,
+        status=happening.outcome.value,
+        stage="finished",
+        start=happening.at_ms,
+        stop=happening.at_ms + happening.duration_ms,
+    )
+    if happening.is_exchange:
+        source = f"{uuid5(NAMESPACE_URL, identity)}-attachment.txt"
+        (folder / source).write_text(_exchange_text(happening), encoding="utf-8")
+        line.attachments = [Attachment(name=happening.words, source=source, type="text/plain")]
+    else:
+        line.parameters = _parameters(happening.facts)
+    return line
+
+
+def _parameters(facts: Iterable[tuple[str, str]]) -> list[Parameter]:
+    return [Parameter(name=name, value=value) for name, value in facts]
+
+
+def _exchange_text(happening: Happening) -> str:
+    facts = [f"{name}: {value}" for name, value in happening.facts]
+    bodies = [f"{name}\n{'-' * len(name)}\n{text}" for name, text in happening.bodies]
+    return "\n\n".join(["\n".join([happening.words, *facts]), *bodies]) + "\n"

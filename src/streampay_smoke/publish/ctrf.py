@@ -1,0 +1,119 @@
+"""CTRF JSON (ctrf.io): the common test report format."""
+
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import msgspec
+
+from streampay_smoke import __version__
+from streampay_smoke.publish.happenings import Happening
+from streampay_smoke.publish.outcomes import Outcome
+from streampay_smoke.publish.telling import RunTold, ScenarioTold, StepTold
+
+SPEC_VERSION = "0.0.0"
+
+_STATUS = {
+    Outcome.PASSED: "passed",
+    Outcome.FAILED: "failed",
+    # Consumers look at `failed` alone: what is broken or never ran must not slip past them as "other".
+    Outcome.BROKEN: "failed",
+    Outcome.SKIPPED: "skipped",
+}
+
+
+def ctrf_json(run: RunTold) -> bytes:
+    """Return the run as CTRF; durations and times are milliseconds."""
+    verdict = run.verdict
+    document = {
+        "reportFormat": "CTRF",
+        "specVersion": SPEC_VERSION,
+        "reportId": str(uuid5(NAMESPACE_URL, f"streampay-smoke/{verdict.run_id}")),
+        "generatedBy": "streampay-smoke",
+        "results": {
+            "tool": {"name": "streampay-smoke", "version": __version__},
+            "summary": {
+                "tests": len(run.scenarios),
+                "passed": run.count(Outcome.PASSED),
+                "failed": run.count(Outcome.FAILED) + run.count(Outcome.BROKEN),
+                "skipped": run.count(Outcome.SKIPPED),
+                "pending": 0,
+                "other": 0,
+                "suites": len(run.by_feature),
+                "start": verdict.timings.started_at_ms,
+                "stop": verdict.timings.ended_at_ms,
+                "extra": {"verdict": verdict.verdict, "message": verdict.message, "action": verdict.action},
+            },
+            "tests": [_test(scenario, run) for scenario in run.scenarios],
+            "environment": _environment(run),
+        },
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def _environment(run: RunTold) -> dict[str, Any]:
+    target, chain = run.verdict.target, run.verdict.chain
+    return {
+        "reportName": "StreamPay deploy gate",
+        "appName": "StreamPay",
+        "appVersion": ", ".join(target.releases_observed),
+        "testEnvironment": target.environment,
+        "extra": {
+            "run_id": run.verdict.run_id,
+            "region": target.region,
+            "base_url": target.base_url,
+            "release_expected": target.release_expected,
+            "network": chain.network,
+            "service_simulated": target.simulated,
+            "ledger_simulated": chain.simulated,
+        },
+    }
+
+
+def _test(scenario: ScenarioTold, run: RunTold) -> dict[str, Any]:
+    check = scenario.check
+    told: dict[str, Any] = {
+        "id": str(uuid5(NAMESPACE_URL, f"streampay-smoke/{run.verdict.run_id}/{check.id}")),
+        "testId": check.id,
+        "name": check.scenario,
+        "status": _STATUS[scenario.outcome],
+        "rawStatus": check.status,
+        "duration": scenario.duration_ms,
+        "start": scenario.started_at_ms,
+        "stop": scenario.started_at_ms + scenario.duration_ms,
+        "suite": [check.feature],
+        "type": "smoke",
+        "tags": list(scenario.tags),
+        "labels": _labels(scenario, run),
+        "retries": max(len(check.attempts) - 1, 0),
+        "flaky": False,
+        "steps": [_step(step) for step in scenario.steps],
+        "extra": {"assertions": check.assertions},
+    }
+    if scenario.message:
+        told["message"] = scenario.message
+    file, _, line = scenario.location.rpartition(":")
+    if file and line.isdecimal():
+        told |= {"filePath": file, "line": int(line)}
+    return told
+
+
+def _labels(scenario: ScenarioTold, run: RunTold) -> dict[str, str]:
+    target = run.verdict.target
+    return {
+        "attribution": scenario.check.attribution,
+        "region": target.region,
+        "build": ", ".join(target.releases_observed),
+    }
+
+
+def _step(step: StepTold) -> dict[str, Any]:
+    checks = [happening for happening in step.happenings if not happening.is_exchange]
+    return {
+        "name": step.text,
+        "status": _STATUS[step.outcome],
+        "extra": {"duration_ms": step.duration_ms, "note": step.note, "told": [_line(told) for told in checks]},
+    }
+
+
+def _line(happening: Happening) -> dict[str, Any]:
+    return {"words": happening.words, "status": _STATUS[happening.outcome], **dict(happening.facts)}

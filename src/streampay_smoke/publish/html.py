@@ -1,0 +1,224 @@
+"""The report without Node: one HTML file that loads nothing from anywhere."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from streampay_smoke.publish import words
+from streampay_smoke.publish.happenings import Happening
+from streampay_smoke.publish.html_style import STYLE
+from streampay_smoke.publish.markup import Markup, element, joined
+from streampay_smoke.publish.outcomes import Outcome
+from streampay_smoke.publish.telling import Ending, RunTold, ScenarioTold, StepTold
+
+CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+"""No script, no image, no font, no request: the browser itself keeps the report from loading anything."""
+
+_UNHAPPY = frozenset({Outcome.FAILED, Outcome.BROKEN})
+_KIND_CLASSES = {words.REAL: "real", words.SIMULATED: "simulated", words.NOT_REACHED: "skipped"}
+_ENDING_WORDS = {
+    Ending.EXCLUDED: "excluded here",
+    Ending.INTERRUPTED: "interrupted",
+    Ending.DID_NOT_RUN: "did not run",
+}
+
+
+def html_report(run: RunTold) -> bytes:
+    """Return the whole report as one HTML document."""
+    verdict = run.verdict
+    title = f"{verdict.verdict} · StreamPay deploy gate"
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=CONTENT_POLICY),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", title),
+        element("style", Markup(STYLE)),
+    )
+    main = element("main", _banner(run), _facts(run), *_troubles(run), *_features(run), _footer(run))
+    page = element("html", head, element("body", main), lang="en")
+    return f"<!doctype html>\n{page}\n".encode()
+
+
+def _banner(run: RunTold) -> Markup:
+    verdict = run.verdict
+    return element(
+        "header",
+        element("p", "StreamPay deploy gate", class_="over"),
+        element("h1", str(verdict.verdict)),
+        element("p", words.MEANING[verdict.verdict], class_="meaning"),
+        element("p", words.reason(verdict), class_="message"),
+        element("p", element("strong", "Next: "), words.next_step(verdict), class_="next"),
+        element("p", *_badges(run), class_="badges"),
+        class_=f"banner {verdict.verdict.lower()}",
+    )
+
+
+def _badges(run: RunTold) -> Iterable[Markup]:
+    for name, kind in (("service", words.service(run.verdict)), ("ledger", words.ledger(run.verdict))):
+        yield element("span", f"{name}: {kind}", class_=f"badge {_KIND_CLASSES[kind]}")
+    for outcome in Outcome:
+        if run.count(outcome):
+            yield element("span", f"{run.count(outcome)} {outcome}", class_=f"badge {outcome}")
+
+
+def _facts(run: RunTold) -> Markup:
+    verdict = run.verdict
+    target, chain, cleanup = verdict.target, verdict.chain, verdict.cleanup
+    ledgers = f", ledgers {chain.ledger_start} to {chain.ledger_end}" if chain.ledger_start is not None else ""
+    facts = {
+        "Environment": ", ".join(part for part in (target.environment, target.region) if part),
+        "Deployment": target.base_url,
+        "Release": words.release(verdict),
+        "Network": f"{chain.network}{ledgers}",
+        "Contract": chain.contract_id,
+        "Settlement": words.settlement(verdict),
+        "Synthetic data": f"{cleanup.created} made, {cleanup.deleted} brought to an end, {cleanup.leaked} left behind",
+        "When": f"{_clock(verdict.timings.started_at_ms)}, took {words.seconds(verdict.timings.total_ms)}",
+    }
+    rows = [joined(element("dt", name), element("dd", value)) for name, value in facts.items() if value]
+    return element("dl", *rows, class_="facts")
+
+
+def _troubles(run: RunTold) -> Iterable[Markup]:
+    """Yield what went wrong, before anything else is told."""
+    unhappy = [scenario for scenario in run.scenarios if scenario.outcome in _UNHAPPY]
+    if not unhappy:
+        return
+    items = [
+        element(
+            "li",
+            element("a", scenario.check.scenario, href=f"#{_anchor(scenario)}"),
+            " ",
+            element("span", _blamed(scenario), class_=f"badge {scenario.outcome}"),
+            element("p", scenario.message),
+        )
+        for scenario in unhappy
+    ]
+    yield element("section", element("h2", "What went wrong"), element("ol", *items), class_="troubles")
+
+
+def _blamed(scenario: ScenarioTold) -> str:
+    return str(scenario.ending) if scenario.is_unfinished else words.who(scenario.check.attribution)
+
+
+def _features(run: RunTold) -> Iterable[Markup]:
+    for feature, scenarios in run.by_feature.items():
+        passed = sum(scenario.outcome is Outcome.PASSED for scenario in scenarios)
+        description = next((scenario.description for scenario in scenarios if scenario.description), "")
+        yield element(
+            "section",
+            element("h2", feature, element("small", f"{passed} of {len(scenarios)} passed")),
+            element("p", description, class_="description") if description else Markup(""),
+            *map(_scenario, scenarios),
+        )
+
+
+def _scenario(scenario: ScenarioTold) -> Markup:
+    outcome = _ENDING_WORDS.get(scenario.ending, str(scenario.outcome))
+    summary = element(
+        "summary",
+        element("span", outcome, class_=f"badge {scenario.outcome}"),
+        element("span", scenario.check.scenario, class_="name"),
+        element("span", _measured(scenario), class_="took"),
+    )
+    return element(
+        "details",
+        summary,
+        element("div", _error(scenario), _steps(scenario.steps), _origin(scenario), class_="inside"),
+        id=_anchor(scenario),
+        class_=f"scenario {scenario.outcome}",
+        open="" if scenario.outcome in _UNHAPPY else None,
+    )
+
+
+def _measured(scenario: ScenarioTold) -> str:
+    if scenario.ending in {Ending.EXCLUDED, Ending.DID_NOT_RUN}:
+        return ""
+    assertions = scenario.check.assertions
+    counted = f"{words.assertions(assertions)} · " if assertions else ""
+    return f"{counted}{words.seconds(scenario.duration_ms)}"
+
+
+def _error(scenario: ScenarioTold) -> Markup:
+    if scenario.outcome is Outcome.PASSED:
+        return Markup("")
+    if scenario.outcome is Outcome.SKIPPED:
+        return element("p", f"Left out here: {scenario.message or 'no reason was given'}", class_="reason")
+    failure = scenario.failure
+    facts = {
+        "Attributed to": words.who(scenario.check.attribution),
+        "Kind": failure.kind if failure else scenario.check.rule,
+        "At": scenario.failed_step.text if scenario.failed_step else "",
+        "Next": failure.next_step if failure else "",
+    }
+    return element(
+        "div",
+        element("p", failure.message if failure else scenario.message, class_="what"),
+        element(
+            "dl",
+            *(joined(element("dt", name), element("dd", value)) for name, value in facts.items() if value),
+        ),
+        class_=f"error {scenario.outcome}",
+    )
+
+
+def _steps(steps: Iterable[StepTold]) -> Markup:
+    told = [_step(step) for step in steps]
+    return element("ol", *told, class_="steps") if told else Markup("")
+
+
+def _step(step: StepTold) -> Markup:
+    took = step.note or words.seconds(step.duration_ms)
+    head = joined(
+        element("span", class_=f"mark {step.outcome}", title=str(step.outcome)),
+        element("span", step.text, class_="name"),
+        element("span", took, class_="took"),
+    )
+    if not step.happenings:
+        return element("li", element("div", head, class_="line"))
+    return element(
+        "li",
+        element(
+            "details",
+            element("summary", head),
+            element("ul", *map(_happening, step.happenings), class_="happenings"),
+            open="" if step.outcome in _UNHAPPY else None,
+        ),
+    )
+
+
+def _happening(happening: Happening) -> Markup:
+    mark = element("span", class_=f"mark {happening.outcome}", title=str(happening.outcome))
+    facts = Markup("")
+    if happening.facts:
+        rows = [joined(element("dt", name), element("dd", value)) for name, value in happening.facts]
+        facts = element("dl", *rows)
+    if not happening.bodies:
+        return element("li", mark, element("span", happening.words), facts)
+    bodies = [joined(element("h4", name), element("pre", text)) for name, text in happening.bodies]
+    return element("li", element("details", element("summary", mark, element("span", happening.words)), facts, *bodies))
+
+
+def _origin(scenario: ScenarioTold) -> Markup:
+    tags = " ".join(f"@{tag}" for tag in scenario.tags if not tag.startswith("allure."))
+    origin = " · ".join(part for part in (scenario.location, tags) if part)
+    return element("p", origin, class_="origin") if origin else Markup("")
+
+
+def _footer(run: RunTold) -> Markup:
+    verdict = run.verdict
+    suite = f"streampay-smoke {run.started.suite_version}" if run.started else "streampay-smoke"
+    lines = (
+        f"Run {verdict.run_id or 'without an id'} · {suite} · exit code {verdict.exit_code} ({verdict.reason_code})",
+        f"Computed from a journal with SHA-256 {verdict.evidence.journal_sha256}",
+    )
+    return element("footer", *(element("p", line) for line in lines))
+
+
+def _anchor(scenario: ScenarioTold) -> str:
+    return f"check-{scenario.check.id}"
+
+
+def _clock(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,73 @@
+"""Allure's page, made to load nothing: its analytics taken out, a policy put in, and the verdict put on top."""
+
+import re
+
+from streampay_smoke.gate.verdict import Word
+from streampay_smoke.publish import words
+from streampay_smoke.publish.markup import Markup, element
+from streampay_smoke.publish.telling import RunTold
+
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' data: blob:; style-src 'unsafe-inline' data:; "
+    "img-src data: blob:; font-src data:; media-src data: blob:; connect-src data: blob:; frame-src data: blob:; "
+    "worker-src data: blob:"
+)
+"""Everything comes out of the file itself; the browser refuses whatever would go out."""
+
+_ANALYTICS = re.compile(
+    r"<script\b[^>]*\bsrc=[\"']https://www\.googletagmanager\.com/[^>]*>\s*</script>"
+    r"|<script\b[^>]*>(?:(?!</script>).)*?\bgtag\((?:(?!</script>).)*</script>",
+    re.DOTALL | re.IGNORECASE,
+)
+_LOADS = re.compile(
+    r"<(?:script|link|img|iframe|frame|source|object|embed|video|audio|track|input)\b[^>]*?"
+    r"\b(?:src|href|data|srcset|poster)\s*=\s*[\"']?\s*(?:https?:|wss?:)?//[^\"'\s>]*",
+    re.IGNORECASE,
+)
+_TRACKERS = re.compile(r"googletagmanager|google-analytics|\bgtag\(", re.IGNORECASE)
+
+_TONES = {Word.PASS: "#1a7f4b", Word.FAIL: "#c62f2f", Word.SAFETY: "#c62f2f"}
+_OTHER_TONE = "#a85b00"
+
+_SHOWN_CHARACTERS = 120
+
+
+class NotOffline(Exception):
+    """The page would load something from the network, or is not the page this module knows."""
+
+
+def made_offline(page: str, run: RunTold) -> str:
+    """Return the page without analytics, with a policy against all loading, and with the verdict above it.
+
+    Raises NotOffline when something in it still points at the network, or there is no place for the policy.
+    """
+    page = _inserted(_ANALYTICS.sub("", page), run)
+    left = _LOADS.search(page) or _TRACKERS.search(page)
+    if left is not None:
+        raise NotOffline(f"Allure's page would load something from the network: {left.group()[:_SHOWN_CHARACTERS]}")
+    return page
+
+
+def _inserted(page: str, run: RunTold) -> str:
+    policy = element("meta", http_equiv="Content-Security-Policy", content=CONTENT_POLICY)
+    for place, addition in (("<head>", policy), ("<body>", _banner(run))):
+        before, found, after = page.partition(place)
+        if not found:
+            raise NotOffline(f"Allure's page has no {place}: this version of it is not known here")
+        page = f"{before}{found}{addition}{after}"
+    return page
+
+
+def _banner(run: RunTold) -> Markup:
+    verdict = run.verdict
+    tone = _TONES.get(verdict.verdict, _OTHER_TONE)
+    what = f"{words.MEANING[verdict.verdict]} {words.next_step(verdict)}"
+    why = f"{words.reason(verdict)} · {words.against(verdict)}"
+    return element(
+        "div",
+        element("strong", str(verdict.verdict), style="font-size:22px;font-weight:700;margin-right:12px"),
+        what,
+        element("div", why, style="font-size:13px;opacity:.92;overflow-wrap:anywhere"),
+        role="status",
+        style=f"background:{tone};color:#fff;padding:10px 24px;font:15px/1.45 system-ui,sans-serif",
+    )

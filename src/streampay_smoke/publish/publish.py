@@ -1,0 +1,68 @@
+"""Writes every report of a run. One that fails is a note, and never stops the others or changes the verdict."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from streampay_smoke.evidence.journal import Entry
+from streampay_smoke.gate.verdict import Verdict
+from streampay_smoke.publish.allure import write_allure_results
+from streampay_smoke.publish.ctrf import ctrf_json
+from streampay_smoke.publish.files import replace_file
+from streampay_smoke.publish.junit import junit_xml
+from streampay_smoke.publish.summary import summary_md
+from streampay_smoke.publish.telling import RunTold, tell
+
+ALLURE_RESULTS = "allure-results"
+
+Publisher = Callable[[Path, RunTold, Mapping[str, str]], None]
+"""Writes one report to a path, from a run's story and the environment variables (for the CI's name)."""
+
+
+def _file(render: Callable[[RunTold], bytes]) -> Publisher:
+    def publish_file(path: Path, run: RunTold, environ: Mapping[str, str]) -> None:
+        del environ
+        replace_file(path, render(run))
+
+    return publish_file
+
+
+PUBLISHERS: dict[str, Publisher] = {
+    "junit/streampay-smoke.xml": _file(junit_xml),
+    "ctrf.json": _file(ctrf_json),
+    "summary.md": _file(summary_md),
+    ALLURE_RESULTS: write_allure_results,
+}
+"""Where in the run's folder each report goes, and what writes it."""
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """What was written, and a note for each report that could not be."""
+
+    written: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+
+def publish(
+    run_dir: Path,
+    entries: Sequence[Entry],
+    verdict: Verdict,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    publishers: Mapping[str, Publisher] = PUBLISHERS,
+) -> Published:
+    """Write all reports into the run's folder, each whole or not at all."""
+    run = tell(entries, verdict)
+    written: list[Path] = []
+    notes: list[str] = []
+    for name, write in publishers.items():
+        path = run_dir / name
+        try:
+            write(path, run, environ)
+        except Exception as error:  # noqa: BLE001 - whatever a report trips over, the verdict and the others stand
+            notes.append(f"{name} could not be written: {type(error).__name__}: {error}")
+        else:
+            written.append(path)
+    return Published(written=tuple(written), notes=tuple(notes))

@@ -1,0 +1,133 @@
+"""The HTML report: Allure 3 where Node and it are there, else the built-in page. Never changes the verdict."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from streampay_smoke.evidence import journal
+from streampay_smoke.gate.verdict import from_json
+from streampay_smoke.publish.allure import report_name
+from streampay_smoke.publish.files import replacing_folder
+from streampay_smoke.publish.html import html_report
+from streampay_smoke.publish.offline import NotOffline, made_offline
+from streampay_smoke.publish.publish import ALLURE_RESULTS
+from streampay_smoke.publish.telling import RunTold, tell
+
+ALLURE_TIMEOUT_SECONDS = 60.0
+
+REPORT_FOLDER = "allure-report"
+
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
+"""Variables Allure gets. Everything else, secrets above all, stays here."""
+
+_SHOWN_CHARACTERS = 400
+
+
+class ReportKind(StrEnum):
+    """Which program made the page."""
+
+    ALLURE = "allure"
+    BUILT_IN = "built-in"
+
+
+class ReportBuilt(msgspec.Struct, frozen=True, kw_only=True):
+    """The page that was made; `note` says why it is not Allure's, or is empty."""
+
+    kind: ReportKind
+    path: Path
+    note: str
+
+
+class AllureFailed(Exception):
+    """Allure is not there, or made no page that can be used."""
+
+
+def build_report(
+    run_dir: Path,
+    *,
+    node_report_dir: Path,
+    environ: Mapping[str, str] = os.environ,
+    timeout_seconds: float = ALLURE_TIMEOUT_SECONDS,
+) -> ReportBuilt:
+    """Make `allure-report/index.html` in a run's folder from its journal and verdict.
+
+    `node_report_dir` holds Allure's configuration and `node_modules`. Raises OSError when the run's folder cannot be
+    read or written, and msgspec.DecodeError or ValidationError when its verdict is none.
+    """
+    run = tell(journal.read(run_dir / "journal.jsonl").entries, from_json((run_dir / "verdict.json").read_bytes()))
+    kind, note = ReportKind.ALLURE, ""
+    try:
+        page = _allure_page(run_dir / ALLURE_RESULTS, run, node_report_dir, environ, timeout_seconds)
+    except AllureFailed as failed:
+        kind, note, page = ReportKind.BUILT_IN, f"built-in report: {failed}", html_report(run)
+    path = run_dir / REPORT_FOLDER / "index.html"
+    with replacing_folder(path.parent) as part:
+        (part / path.name).write_bytes(page)
+    return ReportBuilt(kind=kind, path=path, note=note)
+
+
+def _allure_page(
+    results: Path, run: RunTold, node_report_dir: Path, environ: Mapping[str, str], timeout_seconds: float
+) -> bytes:
+    allure = node_report_dir / "node_modules" / ".bin" / "allure"
+    if shutil.which("node", path=environ.get("PATH", os.defpath)) is None:
+        raise AllureFailed("Node is not installed")
+    if not allure.exists():
+        raise AllureFailed(f"Allure is not installed; run `npm ci` in {node_report_dir.name}/ for its report")
+    if not results.is_dir():
+        raise AllureFailed(f"there is no {results.name} folder")
+    # Allure writes beside an old report instead of over it, so it always gets a place of its own.
+    with tempfile.TemporaryDirectory(prefix="streampay-smoke-report-") as place:
+        output = Path(place) / "report"
+        command = [
+            *(str(allure), "generate", str(results.resolve())),
+            *("--config", str((node_report_dir / "allurerc.json").resolve())),
+            *("--output", str(output), "--cwd", place, "--name", report_name(run.verdict)),
+        ]
+        _run(command, place, {name: environ[name] for name in PASSED_ON if name in environ}, timeout_seconds)
+        try:
+            return made_offline((output / "index.html").read_text(encoding="utf-8"), run).encode()
+        except (OSError, UnicodeDecodeError) as error:
+            raise AllureFailed(f"Allure left no readable page: {type(error).__name__}") from error
+        except NotOffline as error:
+            raise AllureFailed(str(error)) from error
+
+
+def _run(command: list[str], place: str, environ: dict[str, str], timeout_seconds: float) -> None:
+    """Run Allure in its own process group, so that a timeout ends all of it."""
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=place,
+            env={**environ, "HOME": place, "NO_COLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise AllureFailed(f"Allure could not be started: {error.strerror}") from error
+    try:
+        said, _ = process.communicate(timeout=timeout_seconds)
+    except subprocess.TimeoutExpired as error:
+        raise AllureFailed(f"Allure took longer than {timeout_seconds:g} s") from error
+    finally:
+        _end(process)
+    if process.returncode != 0:
+        words = " ".join(said.decode(errors="replace").split())[-_SHOWN_CHARACTERS:]
+        raise AllureFailed(f"Allure ended with exit code {process.returncode}: {words}")
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Kill what is left of Allure's process group and collect it."""
+    if process.poll() is not None:
+        return
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()

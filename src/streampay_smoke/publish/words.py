@@ -1,0 +1,117 @@
+"""The plain words of every report: what a verdict means, who is meant, what was simulated, what to do next."""
+
+from streampay_smoke.errors import Blame
+from streampay_smoke.gate.verdict import Action, Verdict, Word
+
+MEANING = {
+    Word.PASS: "The release keeps every promise that was checked.",
+    Word.FAIL: "The release broke a promise.",
+    Word.INCONCLUSIVE: "There is not enough evidence to judge the release.",
+    Word.CONFIG: "Nothing was judged: the run was set up wrongly.",
+    Word.SAFETY: "The guard of real money refused to go on.",
+}
+
+NEXT_STEP = {
+    Word.PASS: "Promote the release.",
+    Word.FAIL: "Roll back to the previous release, then read the first failed check.",
+    Word.INCONCLUSIVE: "Hold: promote nothing, roll nothing back. See to the cause, then run again.",
+    Word.CONFIG: "Hold. Correct what is named, then run again.",
+    Word.SAFETY: "Hold and page the owner of this gate. Do not run again before the cause is understood.",
+}
+
+WHO = {
+    Blame.PRODUCT.value: "the release",
+    Blame.DEPENDENCY.value: "a dependency",
+    Blame.HARNESS.value: "the test suite or its machine",
+    Blame.CONFIG.value: "the configuration",
+    Blame.SAFETY.value: "the guard of real money",
+}
+
+_REHEARSED = "Nothing to promote: this was a rehearsal against a simulation, it says nothing about a deployment."
+_FORCED = "Roll back: this run was told to treat a missing answer as a failure."
+
+
+def next_step(verdict: Verdict) -> str:
+    """Return what to do with this verdict, in one sentence or two."""
+    if verdict.verdict is Word.INCONCLUSIVE and verdict.action is Action.ROLLBACK:
+        return _FORCED
+    if verdict.verdict is Word.PASS and verdict.target.simulated:
+        return _REHEARSED
+    return NEXT_STEP[verdict.verdict]
+
+
+def reason(verdict: Verdict) -> str:
+    """Return why, without the verdict's word and what was simulated: the reports say those apart.
+
+    The verdict's message has a limit that reports have not: where a check was cut off there, this is the whole of it.
+    """
+    _, _, text = verdict.message.partition(": ")
+    begun = text.removesuffix("…")
+    whole = (" ".join(f"{check.scenario}: {check.hint}".split()) for check in verdict.checks if check.hint)
+    return next((told for told in whole if begun != text and told.startswith(begun)), text or verdict.message)
+
+
+def who(attribution: str) -> str:
+    """Return who an attribution points at, in plain words; empty for nobody."""
+    return WHO.get(attribution, "" if attribution == "none" else attribution)
+
+
+SIMULATED = "simulated"
+REAL = "real"
+NOT_REACHED = "not reached"
+
+
+def service(verdict: Verdict) -> str:
+    """Return whether the service was real, simulated, or never reached."""
+    if verdict.target.simulated:
+        return SIMULATED
+    return REAL if verdict.evidence.executed_ids or verdict.target.releases_observed else NOT_REACHED
+
+
+def ledger(verdict: Verdict) -> str:
+    """Return whether the ledger was real, simulated, or never reached."""
+    if verdict.chain.simulated:
+        return SIMULATED
+    return REAL if verdict.chain.ledger_start is not None else NOT_REACHED
+
+
+def against(verdict: Verdict) -> str:
+    """Return what the run was played against, and plainly whether that was real."""
+    where = f" at {verdict.target.base_url}" if verdict.target.base_url else ""
+    network = f" ({verdict.chain.network})" if verdict.chain.network else ""
+    return f"service {service(verdict).upper()}{where}, ledger {ledger(verdict).upper()}{network}"
+
+
+def release(verdict: Verdict) -> str:
+    """Return the release that answered, and the expected one where it differs or was not seen."""
+    observed = ", ".join(verdict.target.releases_observed) or "not stated"
+    expected = verdict.target.release_expected
+    if not expected or verdict.target.releases_observed == (expected,):
+        return observed
+    return f"{observed} (expected {expected})"
+
+
+def assertions(count: int) -> str:
+    """Return a number of assertions in words."""
+    return "1 assertion" if count == 1 else f"{count} assertions"
+
+
+def seconds(duration_ms: int) -> str:
+    """Return a duration for people, e.g. `340 ms`, `2.4 s` or `1 min 5 s`."""
+    if duration_ms < 1_000:
+        return f"{duration_ms} ms"
+    if duration_ms < 60_000:
+        return f"{duration_ms / 1_000:.1f} s"
+    minutes, rest = divmod(round(duration_ms / 1_000), 60)
+    return f"{minutes} min {rest} s"
+
+
+def settlement(verdict: Verdict) -> str:
+    """Return how the settlement was proved, in one sentence; empty when none was."""
+    proved = verdict.settlement
+    if not proved.tx_hash:
+        return ""
+    if proved.proof == "ledger":
+        where = f" in ledger {proved.ledger}" if proved.ledger is not None else ""
+        return f"Proved on the ledger: transaction {proved.tx_hash}{where}."
+    return f"Claimed by the service only, the ledger was not asked: transaction {proved.tx_hash}."

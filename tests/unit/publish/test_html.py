@@ -1,0 +1,146 @@
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from typing import Any
+
+import msgspec
+import pytest
+
+from streampay_smoke.evidence import events
+from streampay_smoke.publish.html import html_report
+from streampay_smoke.publish.markup import Markup, element, joined
+from streampay_smoke.publish.telling import tell
+
+LOADING = {"src", "srcset", "data", "poster", "action", "background"}
+
+
+class Page(HTMLParser):
+    """Reads a page, insisting that every element is closed in its turn."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+    def scenarios(self) -> list[dict[str, str | None]]:
+        return [attrs for tag, attrs in self.seen if tag == "details" and "scenario" in (attrs.get("class") or "")]
+
+
+def page(run: Any) -> Page:
+    return Page(html_report(run.told).decode())
+
+
+def test_every_run_makes_a_whole_page_with_its_verdict_first(any_run: Any) -> None:
+    read = page(any_run)
+    words = [word for word in read.words if word.strip()]
+    assert str(any_run.verdict.verdict) in words[words.index("StreamPay deploy gate") + 1]
+
+
+def test_the_page_loads_nothing(any_run: Any) -> None:
+    read = page(any_run)
+    assert {tag for tag, _ in read.seen}.isdisjoint({"script", "link", "img", "iframe", "object", "embed", "form"})
+    assert not any(LOADING & set(attrs) for _, attrs in read.seen)
+    assert all((attrs.get("href") or "#").startswith("#") for _, attrs in read.seen)
+    style = next(word for word in read.words if ":root" in word)
+    assert not re.search(r"url\(|@import", style)
+
+
+def test_the_page_forbids_the_browser_to_load_anything(sample: Callable[[str], Any]) -> None:
+    policies = [
+        attrs["content"]
+        for tag, attrs in page(sample("passing")).seen
+        if tag == "meta" and attrs.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert policies == ["default-src 'none'; style-src 'unsafe-inline'"]
+
+
+def test_unhappy_scenarios_are_open_and_passed_ones_closed(sample: Callable[[str], Any]) -> None:
+    opened = {attrs["id"]: "open" in attrs for attrs in page(sample("failing")).scenarios()}
+    assert list(opened.values()) == [False, True, False]
+
+
+def test_the_error_comes_before_the_steps(sample: Callable[[str], Any]) -> None:
+    text = html_report(sample("failing").told).decode()
+    scenario = text[text.index('id="check-user_lists_streams') :]
+    assert scenario.index("saw 200 with 3 streams") < scenario.index("Given a caller with a junk credential")
+    assert scenario.index("Attributed to") < scenario.index("Given a caller with a junk credential")
+
+
+def test_links_of_what_went_wrong_lead_to_the_checks(sample: Callable[[str], Any]) -> None:
+    read = page(sample("killed"))
+    links = [attrs["href"] for tag, attrs in read.seen if tag == "a"]
+    assert links
+    assert {f"#{attrs['id']}" for attrs in read.scenarios()} >= set(links)
+
+
+def test_evidence_cannot_turn_into_markup(script: Any, sample: Callable[[str], Any]) -> None:
+    bad = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
+    ready = sample("passing").entries[1].event.expected[0]
+    run = script().begin(expected=(ready,)).open(ready)
+    run.step(
+        bad,
+        events.Exchanged(
+            peer=bad, method=bad, target=bad, status=500, duration_ms=1, request=bad, response=bad, request_id=bad
+        ),
+        events.Checked(promise=bad, held=False, expected=bad, observed=bad),
+        status="failed",
+        failure=events.Failure(kind=bad, blame="product", message=bad, next_step=bad),
+    )
+    verdict = msgspec.structs.replace(sample("failing").verdict, message=bad)
+    check = msgspec.structs.replace(verdict.checks[1], id=ready.id, scenario=bad, feature=bad, hint=bad)
+    told = tell(tuple(run.close(ready, "failed").entries), msgspec.structs.replace(verdict, checks=(check,)))
+    read = Page(html_report(told).decode())
+    assert {tag for tag, _ in read.seen}.isdisjoint({"script", "img"})
+    assert "<script>alert(1)</script>" in read.text
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        ("passing", "service: simulated"),
+        ("excluded", "service: real"),
+        ("excluded", "Left out here: production is read-only"),
+        ("killed", "did not run"),
+        ("killed", "interrupted here"),
+        ("refused", "Nothing"),
+        ("ledger_down", "waited in vain for the transaction to be final"),
+        ("passing", "Proved on the ledger: transaction"),
+        ("passing", "1 made, 1 brought to an end, 0 left behind"),
+    ],
+)
+def test_the_page_says_what_matters(sample: Callable[[str], Any], run: str, words: str) -> None:
+    expected = {"refused": "The guard of real money refused to go on."}.get(run, words)
+    assert expected in page(sample(run)).text
+
+
+def test_exchanges_can_be_opened(sample: Callable[[str], Any]) -> None:
+    text = html_report(sample("passing").told).decode()
+    assert "service: GET /readyz → 200 (12 ms)" in text
+    assert "&quot;token&quot;: &quot;&lt;redacted&gt;&quot;" in text
+
+
+def test_markup_escapes_everything_it_did_not_make() -> None:
+    assert (
+        element("p", "<b>", Markup("<i></i>"), class_='a"b', data_x=None) == '<p class="a&quot;b">&lt;b&gt;<i></i></p>'
+    )
+    assert element("meta", charset="utf-8") == '<meta charset="utf-8">'
+    assert joined("&", Markup("&amp;")) == "&amp;&amp;"

@@ -1,0 +1,218 @@
+import io
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from streampay_smoke.gate.verdict import Action, Word
+from streampay_smoke.publish import words
+from streampay_smoke.publish.summary import CONSOLE_LINES, console_block, paint_for, plain, summary_md
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def markdown(run: Any) -> str:
+    return summary_md(run.told).decode()
+
+
+def test_the_summary_begins_with_the_verdict(any_run: Any) -> None:
+    assert markdown(any_run).startswith(f"# {any_run.verdict.verdict}: ")
+
+
+def test_the_summary_says_what_next_and_what_was_simulated(sample: Callable[[str], Any]) -> None:
+    text = markdown(sample("failing"))
+    assert "**Next: Roll back to the previous release" in text
+    assert "service SIMULATED at http://127.0.0.1:8123, ledger SIMULATED (sandbox)" in text
+
+
+def test_the_summary_has_a_row_for_every_check(any_run: Any) -> None:
+    rows = [line for line in markdown(any_run).splitlines() if line.startswith(("| ✅", "| ❌", "| ⚠️", "| ⏭️"))]
+    assert len(rows) == len(any_run.told.scenarios)
+
+
+def test_the_summary_explains_what_went_wrong_where_something_did(sample: Callable[[str], Any]) -> None:
+    text = markdown(sample("failing"))
+    assert "## What went wrong" in text
+    assert "- Attributed to: the release" in text
+    assert "- At the step: Then they are refused" in text
+    assert "## What went wrong" not in markdown(sample("passing"))
+
+
+def test_the_summary_shows_exclusions_and_scenarios_without_an_end(sample: Callable[[str], Any]) -> None:
+    assert "| excluded: production is read-only" in markdown(sample("excluded"))
+    assert "| interrupted | 0 |  |" in markdown(sample("killed"))
+    assert "| did not run | 0 |  |" in markdown(sample("killed"))
+
+
+def test_evidence_cannot_turn_into_markup(sample: Callable[[str], Any]) -> None:
+    text = markdown(sample("failing"))
+    assert "&lt;junk&gt; &amp; " in text
+    assert "<junk>" not in text
+
+
+def test_a_pipe_or_a_link_in_evidence_stays_in_its_cell(sample: Callable[[str], Any]) -> None:
+    run = sample("failing")
+    check = msgspec.structs.replace(run.verdict.checks[1], scenario="a | [b](c) \\| `d`\n*e*")
+    text = markdown(msgspec.structs.replace(run, verdict=msgspec.structs.replace(run.verdict, checks=(check,))))
+    assert "| a \\| \\[b\\](c) \\\\\\| \\`d\\` \\*e\\* |" in text
+
+
+def test_the_console_block_names_every_check_and_ends_with_what_next(sample: Callable[[str], Any]) -> None:
+    block = console_block(sample("failing").told, plain)
+    assert "\n  passed   The service is ready within 30 seconds  900 ms\n" in block
+    assert '\n  failed   A caller with <junk> & "more" is refused (the release)  900 ms\n' in block
+    assert "\nFAIL  The release broke a promise.\n" in block
+    assert block.splitlines()[-1].startswith("Next: Roll back")
+    assert "\033" not in block
+
+
+def test_the_console_block_says_what_was_simulated(any_run: Any) -> None:
+    assert f"On:   {words.against(any_run.verdict)}" in console_block(any_run.told, plain)
+
+
+def many(sample: Callable[[str], Any], name: str, count: int) -> Any:
+    run = sample(name).told
+    scenarios = tuple(
+        msgspec.structs.replace(scenario, check=msgspec.structs.replace(scenario.check, scenario=f"number {number}"))
+        for number in range(count)
+        for scenario in run.scenarios
+    )
+    return msgspec.structs.replace(run, scenarios=scenarios)
+
+
+@pytest.mark.parametrize("count", [1, 5, 8, 40])
+@pytest.mark.parametrize("name", ["passing", "failing", "refused"])
+def test_the_console_block_stays_short(sample: Callable[[str], Any], name: str, count: int) -> None:
+    assert len(console_block(many(sample, name, count), plain).splitlines()) <= CONSOLE_LINES
+
+
+def test_features_that_passed_whole_are_folded_when_there_are_many_checks(sample: Callable[[str], Any]) -> None:
+    lines = console_block(many(sample, "failing", 8), plain).splitlines()
+    assert "Service is ready: 8 of 8 passed" in lines
+    assert sum(line.startswith("  failed") for line in lines) == 8
+
+
+def test_only_what_went_wrong_is_shown_when_there_is_too_much_of_it(sample: Callable[[str], Any]) -> None:
+    lines = console_block(many(sample, "failing", 40), plain).splitlines()
+    assert "more: 80 passed, 40 failed in all" in "\n".join(lines)
+    assert not any(line.startswith("  passed") for line in lines)
+
+
+def test_long_lines_are_cut(sample: Callable[[str], Any]) -> None:
+    run = sample("failing").told
+    check = msgspec.structs.replace(run.scenarios[1].check, scenario="long " * 100)
+    block = console_block(
+        msgspec.structs.replace(run, scenarios=(msgspec.structs.replace(run.scenarios[1], check=check),)), plain
+    )
+    assert max(len(line) for line in block.splitlines()) <= 160
+    assert "..." in block
+
+
+def test_evidence_cannot_command_the_terminal(sample: Callable[[str], Any]) -> None:
+    run = sample("failing")
+    verdict = msgspec.structs.replace(run.verdict, message="FAIL: \x1b[2J\x9b31m\x07 gone\n  passed  all")
+    block = console_block(msgspec.structs.replace(run, verdict=verdict).told, plain)
+    assert "\nWhy:  [2J 31m gone passed all\n" in block
+
+
+@pytest.mark.parametrize(
+    ("stream", "environ", "coloured"),
+    [
+        (Terminal(), {"TERM": "xterm"}, True),
+        (Terminal(), {"TERM": "xterm", "NO_COLOR": ""}, True),
+        (Terminal(), {"TERM": "xterm", "NO_COLOR": "1"}, False),
+        (Terminal(), {"TERM": "dumb"}, False),
+        (io.StringIO(), {"TERM": "xterm"}, False),
+    ],
+)
+def test_colour_is_for_terminals_that_want_it(
+    stream: io.StringIO, environ: dict[str, str], coloured: bool, sample: Callable[[str], Any]
+) -> None:
+    block = console_block(sample("failing").told, paint_for(stream, environ))
+    assert ("\033[" in block) == coloured
+
+
+@pytest.mark.parametrize("word", list(Word))
+def test_every_verdict_has_its_meaning_and_its_next_step(sample: Callable[[str], Any], word: Word) -> None:
+    verdict = msgspec.structs.replace(sample("passing").verdict, verdict=word)
+    assert words.MEANING[word]
+    assert words.next_step(verdict)
+
+
+def test_a_missing_answer_that_counts_as_a_failure_asks_for_a_rollback(sample: Callable[[str], Any]) -> None:
+    verdict = msgspec.structs.replace(sample("killed").verdict, action=Action.ROLLBACK)
+    assert words.next_step(verdict).startswith("Roll back")
+
+
+def test_a_release_is_named_with_the_expected_one_where_they_differ(sample: Callable[[str], Any]) -> None:
+    verdict = sample("passing").verdict
+    assert words.release(verdict) == "r-42"
+    other = msgspec.structs.replace(verdict.target, release_expected="r-43")
+    assert words.release(msgspec.structs.replace(verdict, target=other)) == "r-42 (expected r-43)"
+    none = msgspec.structs.replace(verdict.target, release_expected="", releases_observed=())
+    assert words.release(msgspec.structs.replace(verdict, target=none)) == "not stated"
+
+
+@pytest.mark.parametrize(
+    ("duration_ms", "text"), [(0, "0 ms"), (999, "999 ms"), (1_000, "1.0 s"), (59_900, "59.9 s"), (65_000, "1 min 5 s")]
+)
+def test_durations_are_for_people(duration_ms: int, text: str) -> None:
+    assert words.seconds(duration_ms) == text
+
+
+@pytest.mark.parametrize(
+    ("proof", "ledger", "text"),
+    [
+        ("ledger", 7, "Proved on the ledger: transaction t in ledger 7."),
+        ("ledger", None, "Proved on the ledger: transaction t."),
+        ("service", None, "Claimed by the service only, the ledger was not asked: transaction t."),
+    ],
+)
+def test_a_settlement_is_told_with_its_proof(
+    sample: Callable[[str], Any], proof: str, ledger: int | None, text: str
+) -> None:
+    verdict = sample("passing").verdict
+    proved = msgspec.structs.replace(verdict.settlement, tx_hash="t", ledger=ledger, proof=proof)
+    assert words.settlement(msgspec.structs.replace(verdict, settlement=proved)) == text
+
+
+def test_a_real_ledger_that_answered_is_real(sample: Callable[[str], Any]) -> None:
+    verdict = sample("passing").verdict
+    chain = msgspec.structs.replace(verdict.chain, simulated=False, network="testnet")
+    assert words.ledger(msgspec.structs.replace(verdict, chain=chain)) == "real"
+
+
+def test_attributions_are_told_in_plain_words() -> None:
+    assert words.who("dependency") == "a dependency"
+    assert words.who("none") == ""
+    assert words.who("a word of tomorrow") == "a word of tomorrow"
+
+
+def test_a_message_without_a_verdict_in_front_is_the_reason_itself(sample: Callable[[str], Any]) -> None:
+    verdict = msgspec.structs.replace(sample("passing").verdict, message="no colon")
+    assert words.reason(verdict) == "no colon"
+
+
+def test_a_reason_the_verdict_had_to_cut_off_is_told_whole(sample: Callable[[str], Any]) -> None:
+    run = sample("failing")
+    assert run.verdict.message.endswith("…")
+    assert words.reason(run.verdict).endswith("Next: look at the release's authentication middleware.")
+    assert "Next: look at the release's authentication middleware." in console_block(run.told, plain)
+
+
+def test_a_reason_no_check_explains_stays_as_the_verdict_has_it(sample: Callable[[str], Any]) -> None:
+    verdict = msgspec.structs.replace(sample("failing").verdict, message="FAIL: something else…")
+    assert words.reason(verdict) == "something else…"
+
+
+def test_an_endless_reason_takes_three_lines(sample: Callable[[str], Any]) -> None:
+    run = sample("failing")
+    verdict = msgspec.structs.replace(run.verdict, message=f"FAIL: {'so it is ' * 200}")
+    lines = console_block(msgspec.structs.replace(run, verdict=verdict).told, plain).splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("Why:  "))
+    assert lines[first + 2].endswith(" ...")
+    assert lines[first + 3].startswith("On:   ")
