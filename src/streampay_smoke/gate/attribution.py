@@ -19,8 +19,14 @@ EGRESS_PROBE = "egress"
 DEPENDENCY_REPORT_PROBE = "dependency report"
 """Whether the dependencies the service itself names are ok, the ledger left out."""
 
+CONTRACT_PROBE = "contract"
+"""Whether the expected contract is on the ledger, asked past the service."""
+
 LEDGER_TAGS = frozenset({"chain", "settlement", "readiness"})
 """Scenarios a broken ledger can turn red by itself."""
+
+LEDGER_KINDS = frozenset({"never_ready", "stream_not_created"})
+"""Failures a broken ledger can cause in any scenario: the service is not ready, or cannot make a stream."""
 
 
 class FailedCheck(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +35,11 @@ class FailedCheck(msgspec.Struct, frozen=True, kw_only=True):
     failure: Failure
     tags: frozenset[str]
     probes: tuple[Probed, ...]
+
+    @property
+    def needs_ledger(self) -> bool:
+        """Return whether a broken ledger is enough to explain the failure."""
+        return bool(self.tags & LEDGER_TAGS) or self.failure.kind in LEDGER_KINDS
 
     def probe_failed(self, name: str) -> bool:
         """Return whether a probe of this name was made and was not ok."""
@@ -79,12 +90,20 @@ RULES = (
         name="ledger-is-down",
         applies=lambda check: (
             check.failure.blame == Blame.PRODUCT
-            and bool(check.tags & LEDGER_TAGS)
+            and check.needs_ledger
             and check.probe_failed(LEDGER_PROBE)
             and not check.probe_failed(DEPENDENCY_REPORT_PROBE)
         ),
         blame=Blame.DEPENDENCY,
         reason="the ledger, asked directly at the same moment, was not healthy",
+    ),
+    Rule(
+        name="contract-is-gone",
+        applies=lambda check: (
+            check.failure.blame == Blame.PRODUCT and check.needs_ledger and check.probe_failed(CONTRACT_PROBE)
+        ),
+        blame=Blame.DEPENDENCY,
+        reason="the expected contract is not on the ledger: the network was reset, or its id is wrong",
     ),
     Rule(
         name="ledger-side",

@@ -141,7 +141,7 @@ def _failure(run: RunHistory, expected: ExpectedScenario, history: ScenarioHisto
     """Return why a finished scenario is no evidence for the release, None when it is."""
     assert history.finished is not None
     broken_promise = next((check for check in history.checks if not check.held), None)
-    last_word = run.finished.statuses.get(expected.id, "never reported") if run.finished else "never reported"
+    last_word = run.finished.statuses.get(expected.id, "never reported") if run.finished else history.finished.status
     if history.failure is not None:
         return history.failure
     if broken_promise is not None:

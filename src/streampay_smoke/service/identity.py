@@ -12,7 +12,7 @@ import msgspec
 from streampay_smoke.errors import FixtureMissing, SettingsInvalid
 from streampay_smoke.secret import Secret
 from streampay_smoke.service.shape import is_one_word
-from streampay_smoke.service.strkey import address_of, seed_bytes, seed_text
+from streampay_smoke.service.strkey import KEY_BYTES, address_of, seed_bytes, seed_text
 
 # PyNaCl and PyJWT are imported where they are used: a run that only asks whether a service is ready needs neither.
 
@@ -189,6 +189,11 @@ def bad_credentials(user: SyntheticUser, *, jwt_secret: Secret | None = None) ->
             for name, shown_as, token, proof in table
         },
     }
+
+
+def unowned_address() -> str:
+    """Return a new address whose key nobody keeps."""
+    return address_of(secrets.token_bytes(KEY_BYTES))
 
 
 def _user_of(seed: bytes, like: SyntheticUser) -> SyntheticUser:

@@ -5,6 +5,7 @@ import pytest
 from streampay_smoke.errors import Blame
 from streampay_smoke.evidence.events import Failure, Probed
 from streampay_smoke.gate.attribution import (
+    CONTRACT_PROBE,
     DEPENDENCY_REPORT_PROBE,
     EGRESS_PROBE,
     LEDGER_PROBE,
@@ -17,6 +18,7 @@ LEDGER_DOWN = Probed(name=LEDGER_PROBE, ok=False, detail="refused")
 LEDGER_UP = Probed(name=LEDGER_PROBE, ok=True, detail="healthy")
 NO_WAY_OUT = Probed(name=EGRESS_PROBE, ok=False, detail="does not resolve")
 WAY_OUT = Probed(name=EGRESS_PROBE, ok=True, detail="accepts connections")
+CONTRACT_GONE = Probed(name=CONTRACT_PROBE, ok=False, detail="not found")
 OTHERS_DOWN = Probed(name=DEPENDENCY_REPORT_PROBE, ok=False, detail="kms: degraded")
 
 
@@ -30,6 +32,7 @@ CASES = [
     ("settings", check(Blame.CONFIG, LEDGER_DOWN), Blame.CONFIG),
     ("runner-has-no-way-out", check(Blame.PRODUCT, NO_WAY_OUT, kind="service_unavailable"), Blame.HARNESS),
     ("ledger-is-down", check(Blame.PRODUCT, LEDGER_DOWN), Blame.DEPENDENCY),
+    ("contract-is-gone", check(Blame.PRODUCT, LEDGER_UP, CONTRACT_GONE), Blame.DEPENDENCY),
     ("ledger-side", check(Blame.DEPENDENCY, LEDGER_UP), Blame.DEPENDENCY),
     ("release", check(Blame.PRODUCT, LEDGER_UP, WAY_OUT), Blame.PRODUCT),
     ("harness", check(Blame.HARNESS, LEDGER_UP), Blame.HARNESS),
@@ -57,6 +60,13 @@ def test_no_way_out_does_not_excuse_a_broken_promise() -> None:
 
 def test_a_broken_ledger_does_not_excuse_an_open_list() -> None:
     assert attribute(check(Blame.PRODUCT, LEDGER_DOWN, tags=("streams",))).blame is Blame.PRODUCT
+
+
+@pytest.mark.parametrize("kind", ["never_ready", "stream_not_created"])
+@pytest.mark.parametrize("probe", [LEDGER_DOWN, CONTRACT_GONE])
+def test_a_broken_ledger_explains_what_needs_it_in_any_scenario(kind: str, probe: Probed) -> None:
+    assert attribute(check(Blame.PRODUCT, probe, kind=kind, tags=("streams",))).blame is Blame.DEPENDENCY
+    assert attribute(check(Blame.PRODUCT, LEDGER_UP, kind=kind, tags=("streams",))).blame is Blame.PRODUCT
 
 
 def test_a_broken_ledger_does_not_excuse_a_service_whose_other_dependencies_are_down() -> None:

@@ -1,0 +1,39 @@
+"""Steps about readiness."""
+
+from behave import given, then, when
+from behave.runner import Context
+
+from streampay_smoke.promises import readiness
+
+
+@when("the service is asked whether it is ready")
+@given("the service is ready")
+def ask_whether_ready(context: Context) -> None:
+    context.world.readiness = context.world.surroundings.readiness
+
+
+@then("it answers for itself within the time this environment allows")
+def answers_for_itself(context: Context) -> None:
+    readiness.answers_for_itself(context.world.readiness, context.world.expect)
+
+
+@then("every dependency it names is ok")
+def dependencies_are_ok(context: Context) -> None:
+    readiness.dependencies_are_ok(context.world.readiness, context.world.expect)
+
+
+@then("it names the network this environment is for")
+def names_network(context: Context) -> None:
+    expected = context.world.settings.place.service.network
+    readiness.names_network(context.world.readiness, expected, context.world.expect)
+
+
+@then("the expected release answers")
+def expected_release_answers(context: Context) -> None:
+    expected = context.world.settings.expect_release
+    readiness.release_answers(context.world.readiness, expected, context.world.expect)
+
+
+@given("it works on a test network")
+def works_on_a_test_network(context: Context) -> None:
+    readiness.refuse_real_money(context.world.readiness)

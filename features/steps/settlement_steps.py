@@ -1,0 +1,73 @@
+"""Steps about creating and settling a synthetic stream."""
+
+from behave import given, then, when
+from behave.runner import Context
+
+from streampay_smoke import journeys
+from streampay_smoke.promises import settlement
+
+
+@given("a recipient with a funded test account")
+def recipient_with_account(context: Context) -> None:
+    context.world.proof = context.world.surroundings.proof()
+
+
+@given("the user has started a stream to the recipient")
+def start_stream(context: Context) -> None:
+    journeys.start_stream(context.world, requests=1)
+
+
+@given("the user has started a stream to the recipient, asking for it twice")
+def start_stream_asked_for_twice(context: Context) -> None:
+    journeys.start_stream(context.world, requests=2)
+
+
+@when("the user settles the stream")
+@given("the user has settled the stream")
+def settle(context: Context) -> None:
+    journeys.settle(context.world)
+
+
+@then("one stream came of it")
+def one_stream_was_created(context: Context) -> None:
+    world = context.world
+    settlement.one_stream_was_created(world.created, world.order, world.expect)
+    world.proof.created_once(world.expect)
+
+
+@then("the recipient is paid the exact amount by the expected contract during this run")
+def paid_exact_amount(context: Context) -> None:
+    context.world.proof.paid(context.world.receipt, context.world.order, context.world.expect)
+
+
+@then("the recipient is paid exactly once")
+def paid_exactly_once(context: Context) -> None:
+    context.world.proof.paid_exactly_once(context.world.receipt, context.world.expect)
+
+
+@then("receipt, record and ledger agree")
+def papers_agree(context: Context) -> None:
+    world = context.world
+    record = world.deployment.stream(world.credential, world.receipt.stream_id)
+    world.proof.agrees(world.receipt, record, world.expect)
+
+
+@when("the settlement is repeated with its own key, with a new key, and on another stream")
+def repeat_settlement(context: Context) -> None:
+    journeys.repeat_settlement(context.world)
+
+
+@then("the repeated answer is the first receipt")
+def repeated_answer_is_the_first(context: Context) -> None:
+    settlement.same_receipt(context.world.receipt, context.world.repeated_receipt, context.world.expect)
+
+
+@then("a new key cannot settle the stream again")
+def new_key_cannot_settle(context: Context) -> None:
+    settlement.cannot_settle_again(context.world.second_settlement, context.world.expect)
+
+
+@then("the key does not answer for the other stream")
+def key_does_not_answer_for_other(context: Context) -> None:
+    world = context.world
+    settlement.key_does_not_answer_for(world.other_settlement, world.receipt, world.other_stream, world.expect)

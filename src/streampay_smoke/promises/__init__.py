@@ -1,0 +1,1 @@
+"""What StreamPay promises, as checks that leave evidence."""

@@ -1,0 +1,23 @@
+"""The one way to assert: every check leaves evidence, whether it holds or not."""
+
+from typing import Any
+
+from streampay_smoke.errors import PromiseBroken
+from streampay_smoke.evidence.events import Checked, Recorder
+
+
+class Expect:
+    """Records a check and raises PromiseBroken when it does not hold."""
+
+    def __init__(self, record: Recorder) -> None:
+        self._record = record
+
+    def __call__(self, promise: str, held: bool, *, expected: Any, observed: Any) -> None:
+        """Check one promise; `expected` and `observed` are shown in words."""
+        self._record(Checked(promise=promise, held=held, expected=str(expected), observed=str(observed)))
+        if not held:
+            raise PromiseBroken(f"{promise}: expected {expected}, saw {observed}")
+
+    def equal(self, promise: str, observed: Any, expected: Any) -> None:
+        """Check that two values are the same."""
+        self(promise, observed == expected, expected=expected, observed=observed)

@@ -1,0 +1,146 @@
+"""The ledger as the features see it: one network, one contract, one token, and what they promise by themselves."""
+
+import time
+from collections.abc import Callable
+
+from streampay_smoke.chain.adapter import ChainAccount, ChainAdapter, ChainHealth, TxOutcome
+from streampay_smoke.chain.contract import Payment, StreamContract, StreamEvent
+from streampay_smoke.promises.expectation import Expect
+
+MOVES_WITHIN_SECONDS = 30.0
+"""Six ledgers of testnet's 5 s: slower than that is not moving."""
+
+CLOCK_SKEW_SECONDS = 60
+"""Difference between the ledger's clock and ours beyond which time bounds stop working."""
+
+
+RETRY_FEES_STROOPS = 10_000_000
+"""A transaction that was applied and failed costs its fee too, and only the last one's is told."""
+
+
+class Ledger:
+    """Reads what happened to streams and money on one contract."""
+
+    def __init__(
+        self, chain: ChainAdapter, contract: StreamContract, *, contract_id: str, token_contract_id: str
+    ) -> None:
+        self.chain = chain
+        self.contract = contract
+        self.contract_id = contract_id
+        self.token_contract_id = token_contract_id
+
+    def next_ledger(self) -> int:
+        """Return the number of the ledger that closes next: everything from there on happened after now."""
+        return self.chain.health().latest_ledger + 1
+
+    def streams_to(self, recipient: str, first_ledger: int) -> tuple[int, ...]:
+        """Return the ids of the streams to `recipient` created from `first_ledger` on."""
+        return tuple(
+            event.stream_id
+            for event in self.contract.stream_events(first_ledger)
+            if event.name == "created" and event.fields.get("recipient") == recipient
+        )
+
+    def starts_to(self, recipient: str, first_ledger: int) -> tuple[StreamEvent, ...]:
+        """Return the starts of those streams."""
+        streams = self.streams_to(recipient, first_ledger)
+        return tuple(
+            event
+            for event in self.contract.stream_events(first_ledger)
+            if event.name == "started" and event.stream_id in streams
+        )
+
+    def payments_to(self, recipient: str, first_ledger: int) -> tuple[Payment, ...]:
+        """Return what the contract paid `recipient` from `first_ledger` on."""
+        return self.contract.payments(first_ledger, recipient)
+
+
+def network_moves(ledger: Ledger, expect: Expect, *, now_seconds: Callable[[], float] = time.time) -> None:
+    """The network is healthy, closes ledgers, and its clock agrees with ours."""
+    first = ledger.chain.health()
+    expect.equal("the network is healthy", first.status, "healthy")
+    later: ChainHealth = ledger.chain.wait_for_close(first.closed_at + 1, within_seconds=MOVES_WITHIN_SECONDS)
+    expect(
+        "the network closes ledgers",
+        later.latest_ledger > first.latest_ledger,
+        expected=f"a ledger after {first.latest_ledger}",
+        observed=f"ledger {later.latest_ledger}",
+    )
+    skew_seconds = abs(later.closed_at - now_seconds())
+    expect(
+        "the ledger's clock agrees with ours",
+        skew_seconds <= CLOCK_SKEW_SECONDS,
+        expected=f"at most {CLOCK_SKEW_SECONDS} s apart",
+        observed=f"{skew_seconds:.0f} s apart",
+    )
+
+
+def interface_is_there(ledger: Ledger, expect: Expect) -> None:
+    """The contract offers what its profile promises; raises ContractMissing or InterfaceDrift otherwise."""
+    ledger.contract.check_interface()
+    functions = ledger.chain.spec(ledger.contract_id)
+    expect(
+        "the contract offers what StreamPay builds on",
+        bool(functions),
+        expected="functions",
+        observed=f"{len(functions)} functions",
+    )
+
+
+class DirectStream:
+    """A synthetic stream made on the contract itself, past the service."""
+
+    def __init__(self, ledger: Ledger, payer: ChainAccount, recipient: str) -> None:
+        self._ledger = ledger
+        self._payer = payer
+        self._recipient = recipient
+        self._first_ledger = ledger.next_ledger()
+        self._recipient_before = ledger.chain.balance(recipient)
+        self._payer_before = ledger.chain.balance(payer.address)
+        self._total_stroops = 0
+        self._started: TxOutcome | None = None
+        self._settled: TxOutcome | None = None
+        self._stream_id = 0
+        self._fees_stroops = 0
+        self._retried = False
+
+    def play(self, *, total_stroops: int, duration_seconds: int) -> None:
+        """Open, start and, once its time is over, settle a stream; raises the chain's errors."""
+        contract = self._ledger.contract
+        self._total_stroops = total_stroops
+        opened = contract.open_draft(
+            self._payer, self._recipient, self._ledger.token_contract_id, total_stroops, duration_seconds
+        )
+        self._stream_id = opened.stream_id
+        self._started = contract.start(opened.stream_id, self._payer)
+        self._ledger.chain.wait_for_close(
+            self._started.closed_at + duration_seconds, within_seconds=MOVES_WITHIN_SECONDS + duration_seconds
+        )
+        self._settled = contract.settle(opened.stream_id, self._payer)
+        outcomes = (opened.outcome, self._started, self._settled)
+        self._fees_stroops = sum(outcome.fee_charged_stroops for outcome in outcomes)
+        self._retried = any(outcome.attempts > 1 for outcome in outcomes)
+
+    def paid_whole_once(self, expect: Expect) -> None:
+        """The contract paid the whole amount to the recipient, one time, in the settling transaction."""
+        assert self._settled is not None
+        payments = self._ledger.payments_to(self._recipient, self._first_ledger)
+        paid = [(payment.amount_stroops, payment.tx_hash) for payment in payments]
+        expect.equal("the contract paid the whole amount once", paid, [(self._total_stroops, self._settled.tx_hash)])
+        state = self._ledger.contract.stream(self._stream_id)
+        expect.equal("the contract holds the stream as settled", state.status, "settled")
+        expect.equal("everything was released", state.released_stroops, self._total_stroops)
+
+    def money_is_conserved(self, expect: Expect) -> None:
+        """The recipient got exactly what the payer gave, fees apart."""
+        gained = self._ledger.chain.balance(self._recipient) - self._recipient_before
+        given = self._payer_before - self._ledger.chain.balance(self._payer.address)
+        expect.equal("the recipient's balance grew by the whole amount", gained, self._total_stroops)
+        unexplained = given - self._total_stroops - self._fees_stroops
+        most = RETRY_FEES_STROOPS if self._retried else 0
+        expect(
+            "the payer gave the amount and the fees",
+            0 <= unexplained <= most,
+            expected=f"{self._total_stroops} and {self._fees_stroops} stroops of fees, up to {most} more for retries",
+            observed=f"{given} stroops",
+        )

@@ -1,0 +1,93 @@
+"""What StreamPay promises to people who list streams, and to those who may not."""
+
+from collections.abc import Collection, Sequence
+
+from streampay_smoke.errors import PromiseBroken
+from streampay_smoke.promises.expectation import Expect
+from streampay_smoke.service.deployment import Deployment
+from streampay_smoke.service.exchange import PRIVATE_FIELDS, Answer
+from streampay_smoke.service.identity import Credential
+from streampay_smoke.service.records import StreamPage, StreamRecord
+
+REFUSALS = frozenset({401, 403})
+PAGE_LIMIT = 200
+"""More pages than this are a list that never ends."""
+
+
+def pages_of(deployment: Deployment, credential: Credential, *, page_size: int) -> tuple[StreamPage, ...]:
+    """Follow the list to its end; raises PromiseBroken when it leads in a circle or a page has the wrong shape."""
+    pages = [deployment.streams(credential, limit=page_size)]
+    followed: set[str] = set()
+    while pages[-1].has_next:
+        cursor = pages[-1].next_cursor
+        if cursor in followed or len(pages) == PAGE_LIMIT:
+            raise PromiseBroken(
+                f"the list does not end: after {len(pages)} pages of {page_size} it leads back to a page already shown",
+                next_step="see how the service reads the cursor it gave out",
+            )
+        followed.add(cursor)
+        pages.append(deployment.streams(credential, limit=page_size, cursor=cursor))
+    return tuple(pages)
+
+
+def each_shown_once(pages: Sequence[StreamPage], own: Collection[str], page_size: int, expect: Expect) -> None:
+    """Every stream is on exactly one page, no page is longer than asked, and the user's own are among them."""
+    shown = [stream.id for page in pages for stream in page.streams]
+    repeated = sorted({stream_id for stream_id in shown if shown.count(stream_id) > 1})
+    expect(
+        "every stream is shown on one page only", not repeated, expected="no repetition", observed=repeated or "none"
+    )
+    longest = max((len(page.streams) for page in pages), default=0)
+    expect("no page is longer than asked", longest <= page_size, expected=f"at most {page_size}", observed=longest)
+    expect("the list goes over several pages", len(pages) > 1, expected="several pages", observed=len(pages))
+    lost = sorted(set(own) - set(shown))
+    expect(
+        "the user's own streams are all shown",
+        not lost,
+        expected="all of them",
+        observed=f"missing: {lost}" if lost else "all of them",
+    )
+
+
+def nothing_private(pages: Sequence[StreamPage], expect: Expect) -> None:
+    """No stream in the list carries personal fields: synthetic streams have none, so they would be somebody else's."""
+    leaked = sorted({name for page in pages for item in page.items for name in item if _folded(name) in PRIVATE_FIELDS})
+    expect("no private details are shown", not leaked, expected="no personal fields", observed=leaked or "none")
+
+
+def refused(answer: Answer, who: str, expect: Expect) -> None:
+    """A caller without a valid credential is told so."""
+    expect(
+        f"a caller with {who} is refused",
+        answer.status in REFUSALS,
+        expected="a refusal",
+        observed=f"status {answer.status} (request {answer.request_id})",
+    )
+
+
+def shows_no_stream(answer: Answer, who: str, expect: Expect) -> None:
+    """The refusal itself holds no data."""
+    items = answer.json.get("data", answer.json.get("streams")) if isinstance(answer.json, dict) else answer.json
+    count = len(items) if isinstance(items, list | dict) else 0
+    expect(f"a caller with {who} sees no stream", count == 0, expected="no stream", observed=f"{count} streams")
+
+
+def hidden_from(others: Sequence[StreamPage], own: Sequence[StreamRecord], expect: Expect) -> None:
+    """None of one user's streams is in another user's list."""
+    foreign = {stream.id for page in others for stream in page.streams}
+    seen = sorted(stream.id for stream in own if stream.id in foreign)
+    expect("another user sees none of them", not seen, expected="none", observed=seen or "none")
+
+
+def cannot_be_opened(answer: Answer, expect: Expect) -> None:
+    """Another user who knows a stream's name is not shown it."""
+    expect(
+        "another user cannot open the stream",
+        answer.status in REFUSALS | {404},
+        expected="a refusal",
+        observed=f"status {answer.status} (request {answer.request_id})",
+    )
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()

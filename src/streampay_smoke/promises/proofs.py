@@ -1,0 +1,165 @@
+"""How a settlement is proved: on the ledger, or, where an environment allows it, by the service's word."""
+
+from typing import Protocol
+
+from streampay_smoke.chain.adapter import TxOutcome
+from streampay_smoke.errors import PromiseBroken
+from streampay_smoke.evidence.events import Recorder, Settled
+from streampay_smoke.polling import Attempt, NeverHappened, eventually
+from streampay_smoke.promises import settlement
+from streampay_smoke.promises.expectation import Expect
+from streampay_smoke.promises.ledger import Ledger
+from streampay_smoke.service.identity import unowned_address
+from streampay_smoke.service.records import Receipt, StreamOrder, StreamRecord
+
+LAG_SECONDS = 20.0
+"""Four ledgers of testnet's 5 s: how far an RPC may be behind the one the service uses."""
+
+LOOK_SECONDS = 0.5
+
+
+class SettlementProof(Protocol):
+    """Watches one scenario's money from before the first order on."""
+
+    recipient: str
+
+    def created_once(self, expect: Expect) -> None:
+        """One stream to the recipient came into being."""
+
+    def paid(self, receipt: Receipt, order: StreamOrder, expect: Expect) -> None:
+        """The recipient got the exact amount, from the expected contract, during this run."""
+
+    def paid_exactly_once(self, receipt: Receipt, expect: Expect) -> None:
+        """Nobody was paid twice."""
+
+    def agrees(self, receipt: Receipt, record: StreamRecord, expect: Expect) -> None:
+        """All papers name the same settlement."""
+
+
+class LedgerProof:
+    """The default: the transaction, its contract, its events, the amount and the balance are looked up."""
+
+    def __init__(self, ledger: Ledger, recipient: str, record: Recorder, *, lag_seconds: float = LAG_SECONDS) -> None:
+        self.recipient = recipient
+        self._ledger = ledger
+        self._record = record
+        self._lag_seconds = lag_seconds
+        self._first_ledger = ledger.next_ledger()
+        self._balance_before = ledger.chain.balance(recipient)
+
+    def created_once(self, expect: Expect) -> None:
+        """One stream to the recipient came into being on the ledger."""
+        streams = self._ledger.streams_to(self.recipient, self._first_ledger)
+        expect(
+            "one stream was created on the ledger",
+            len(streams) == 1,
+            expected=f"one stream to {self.recipient}",
+            observed=f"{len(streams)} streams: {streams}",
+        )
+
+    def paid(self, receipt: Receipt, order: StreamOrder, expect: Expect) -> None:
+        """The ledger shows the payment the receipt claims."""
+        settlement.names_a_transaction(receipt, expect)
+        finding = self._find(receipt, expect)
+        settlement.paid_by_contract_in_this_run(
+            finding,
+            contract_id=self._ledger.contract_id,
+            recipient=self.recipient,
+            first_ledger=self._first_ledger,
+            expect=expect,
+        )
+        change = self._ledger.chain.balance(self.recipient) - self._balance_before
+        amount = settlement.paid_exact_amount(finding, order, change, expect)
+        self._record(
+            Settled(
+                stream_id=receipt.stream_id,
+                tx_hash=finding.outcome.tx_hash,
+                ledger=finding.outcome.ledger,
+                proof="ledger",
+                amount_stroops=amount,
+            )
+        )
+
+    def paid_exactly_once(self, receipt: Receipt, expect: Expect) -> None:
+        """The ledger shows one payment to the recipient."""
+        settlement.paid_exactly_once(self._ledger.payments_to(self.recipient, self._first_ledger), expect)
+
+    def agrees(self, receipt: Receipt, record: StreamRecord, expect: Expect) -> None:
+        """Receipt, record and ledger name the same transaction."""
+        settlement.papers_agree(receipt, record, expect)
+        hashes = [payment.tx_hash for payment in self._ledger.payments_to(self.recipient, self._first_ledger)]
+        expect.equal("the ledger's payment is the receipt's transaction", hashes, [receipt.settlement_tx_hash])
+
+    def _find(self, receipt: Receipt, expect: Expect) -> settlement.LedgerFinding:
+        outcome = self._closed(receipt.settlement_tx_hash)
+        expect(
+            "the ledger knows the receipt's transaction",
+            outcome is not None,
+            expected=f"transaction {receipt.settlement_tx_hash} in a closed ledger",
+            observed="found" if outcome else "the network never saw it",
+        )
+        starts = self._ledger.starts_to(self.recipient, self._first_ledger)
+        expect("the stream was started once on the ledger", len(starts) == 1, expected=1, observed=len(starts))
+        if outcome is None:
+            raise PromiseBroken("the ledger does not know the receipt's transaction")
+        return settlement.LedgerFinding(
+            outcome=outcome,
+            payments=self._ledger.payments_to(self.recipient, self._first_ledger),
+            started_at=starts[0].closed_at,
+        )
+
+    def _closed(self, tx_hash: str) -> TxOutcome | None:
+        """Return the transaction, waiting for an RPC that is some ledgers behind the service's."""
+
+        def look() -> Attempt[TxOutcome | None]:
+            outcome = self._ledger.chain.transaction(tx_hash)
+            return Attempt(met=outcome is not None, value=outcome, last="found" if outcome else "not found")
+
+        try:
+            return eventually(
+                look,
+                what=f"the ledger to know transaction {tx_hash}",
+                within_seconds=self._lag_seconds,
+                every_seconds=LOOK_SECONDS,
+                record=self._record,
+            )
+        except NeverHappened:
+            return None
+
+
+class ServiceProof:
+    """The service's own papers, taken at their word; the verdict always says so."""
+
+    def __init__(self, record: Recorder) -> None:
+        self.recipient = unowned_address()
+        self._record = record
+
+    def created_once(self, expect: Expect) -> None:
+        """Nothing to see but the service's answers, which the caller has checked."""
+
+    def paid(self, receipt: Receipt, order: StreamOrder, expect: Expect) -> None:
+        """The receipt claims a settlement."""
+        expect.equal("the receipt says that the stream has ended", receipt.status, "ended")
+        expect(
+            "the receipt names a transaction",
+            bool(receipt.settlement_tx_hash),
+            expected="a transaction",
+            observed=receipt.settlement_tx_hash or "none",
+        )
+        self._record(
+            Settled(
+                stream_id=receipt.stream_id,
+                tx_hash=receipt.settlement_tx_hash,
+                ledger=None,
+                proof="service",
+                amount_stroops=None,
+            )
+        )
+
+    def paid_exactly_once(self, receipt: Receipt, expect: Expect) -> None:
+        """Cannot be seen without a ledger: the check says what it rests on."""
+        expect("the service names one transaction", True, expected="its word", observed=receipt.settlement_tx_hash)
+
+    def agrees(self, receipt: Receipt, record: StreamRecord, expect: Expect) -> None:
+        """Receipt and record name the same transaction."""
+        settlement.papers_agree(receipt, record, expect)

@@ -1,0 +1,129 @@
+"""What StreamPay promises when it says that a stream is settled, checked on the papers and on the ledger."""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from streampay_smoke.amounts import PERIOD_SECONDS, accrued, stroops
+from streampay_smoke.chain.adapter import TxOutcome
+from streampay_smoke.chain.contract import Payment
+from streampay_smoke.promises.expectation import Expect
+from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.records import Receipt, StreamOrder, StreamRecord
+
+TX_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+class LedgerFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ledger itself says of one settlement; `started_at` is the close time of the stream's start."""
+
+    outcome: TxOutcome
+    payments: tuple[Payment, ...]
+    started_at: int
+
+
+def one_stream_was_created(records: Sequence[StreamRecord], order: StreamOrder, expect: Expect) -> None:
+    """A creation that is repeated with its key names the same stream each time, and it is the one ordered."""
+    names = sorted({record.id for record in records})
+    expect("a repeated creation makes one stream", len(names) == 1, expected="one stream", observed=names)
+    for record in records:
+        made = (record.recipient, record.rate, record.schedule)
+        expect.equal("the stream is the one ordered", made, (order.recipient, order.rate, order.schedule))
+
+
+def names_a_transaction(receipt: Receipt, expect: Expect) -> None:
+    """The receipt's hash can be one of a ledger's."""
+    expect(
+        "the receipt names a transaction",
+        bool(TX_HASH.fullmatch(receipt.settlement_tx_hash)),
+        expected="a transaction hash of 64 hexadecimal digits",
+        observed=receipt.settlement_tx_hash or "no hash",
+    )
+
+
+def paid_by_contract_in_this_run(
+    finding: LedgerFinding, *, contract_id: str, recipient: str, first_ledger: int, expect: Expect
+) -> None:
+    """The transaction succeeded during this run, was made by the expected contract, and paid the recipient."""
+    outcome = finding.outcome
+    expect.equal("the settlement transaction succeeded", outcome.status, "SUCCESS")
+    expect(
+        "the settlement was made during this run",
+        outcome.ledger >= first_ledger,
+        expected=f"ledger {first_ledger} or a later one",
+        observed=f"ledger {outcome.ledger}",
+    )
+    expect.equal("the expected contract was called", outcome.contract_id, contract_id)
+    payers = sorted({payment.sender for payment in finding.payments if payment.tx_hash == outcome.tx_hash})
+    expect(
+        "the expected contract paid the recipient",
+        payers == [contract_id],
+        expected=f"{contract_id} pays {recipient}",
+        observed=f"payments by {payers}" if payers else "no payment to the recipient",
+    )
+
+
+def paid_exactly_once(payments: Sequence[Payment], expect: Expect) -> None:
+    """The contract paid the recipient one time since the scenario began."""
+    hashes = [payment.tx_hash for payment in payments]
+    expect("the recipient was paid exactly once", len(hashes) == 1, expected="one payment", observed=hashes or "none")
+
+
+def paid_exact_amount(finding: LedgerFinding, order: StreamOrder, balance_change: int, expect: Expect) -> int:
+    """The payment is what rate, schedule and ledger times promise, and it arrived; returns it in stroops."""
+    elapsed_seconds = finding.outcome.closed_at - finding.started_at
+    promised = accrued(stroops(order.rate), PERIOD_SECONDS[order.schedule], elapsed_seconds)
+    paid = sum(payment.amount_stroops for payment in finding.payments)
+    expect(
+        "the amount is exact",
+        paid == promised > 0,
+        expected=f"{promised} stroops: {order.rate} a {order.schedule} for {elapsed_seconds} s of ledger time",
+        observed=f"{paid} stroops",
+    )
+    expect.equal("the recipient's balance grew by the payment", balance_change, paid)
+    return paid
+
+
+def papers_agree(receipt: Receipt, record: StreamRecord, expect: Expect) -> None:
+    """Receipt and record name the same settlement of the same stream."""
+    expect.equal("the receipt is for the stream that was settled", receipt.stream_id, record.id)
+    expect.equal("the receipt's two hashes agree", receipt.receipt_tx_hash, receipt.settlement_tx_hash)
+    recorded = record.settlement_tx_hash or record.receipt_tx_hash
+    expect.equal("the record names the receipt's transaction", recorded, receipt.settlement_tx_hash)
+    expect.equal("the record says that the stream has ended", record.status, "ended")
+
+
+def same_receipt(first: Receipt, again: Receipt, expect: Expect) -> None:
+    """A repeated settlement answers with the first one's receipt."""
+    expect.equal("the repeated settlement is for the same stream", again.stream_id, first.stream_id)
+    expect.equal(
+        "the repeated settlement names the same transaction", again.settlement_tx_hash, first.settlement_tx_hash
+    )
+
+
+def cannot_settle_again(answer: Answer, expect: Expect) -> None:
+    """A settled stream is not settled again under another key."""
+    expect(
+        "a settled stream cannot be settled again",
+        400 <= answer.status < 500,
+        expected="a refusal",
+        observed=f"status {answer.status} (request {answer.request_id})",
+    )
+
+
+def key_does_not_answer_for(answer: Answer, first: Receipt, other: StreamRecord, expect: Expect) -> None:
+    """A key used on one stream never answers for another: its receipt must not come back."""
+    echoed = first.stream_id in answer.body_text or first.settlement_tx_hash in answer.body_text
+    expect(
+        "a settlement key answers for its own stream only",
+        not echoed,
+        expected=f"an answer about {other.id}, or a refusal",
+        observed=f"the receipt of {first.stream_id}" if echoed else f"status {answer.status}",
+    )
+    expect(
+        "a stream that was never started is not settled by a used key",
+        400 <= answer.status < 500,
+        expected="a refusal",
+        observed=f"status {answer.status} (request {answer.request_id})",
+    )

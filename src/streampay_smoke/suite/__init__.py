@@ -1,0 +1,1 @@
+"""The suite inside behave: its runner, hooks, plan and control probes."""

@@ -1,0 +1,43 @@
+"""The end of a run: judge the journal, publish the reports, say the answer."""
+
+import os
+import sys
+
+from streampay_smoke.evidence import journal as journals
+from streampay_smoke.gate.judge import judge
+from streampay_smoke.gate.verdict import Verdict
+from streampay_smoke.publish.publish import publish
+from streampay_smoke.publish.report import build_report
+from streampay_smoke.publish.summary import console_block, paint_for
+from streampay_smoke.publish.telling import tell
+from streampay_smoke.settings import project_root
+from streampay_smoke.suite.folder import RunFolder
+
+
+def finish(folder: RunFolder, *, supervised: bool) -> Verdict:
+    """Judge a run whose journal is closed; the verdict is on disk before anything else is made of it.
+
+    A supervisor builds the HTML report itself, past the run's deadline.
+    """
+    read = journals.read(folder.journal_path)
+    verdict = judge(read)
+    folder.write_verdict(verdict)
+    published = publish(folder.path, read.entries, verdict)
+    print(console_block(tell(read.entries, verdict), paint_for(sys.stdout, os.environ)))
+    print(f"evidence: {folder.path}")
+    for note in published.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if not supervised and os.environ.get("SMOKE_REPORT", "1") != "0":
+        report(folder)
+    return verdict
+
+
+def report(folder: RunFolder) -> None:
+    """Build the HTML report and say where it is."""
+    try:
+        built = build_report(folder.path, node_report_dir=project_root() / "report")
+    except OSError as error:
+        print(f"note: the report could not be written: {error.strerror}", file=sys.stderr)
+        return
+    note = f" ({built.note})" if built.note else ""
+    print(f"report: {built.path}{note}")

@@ -1,0 +1,45 @@
+"""What behave's hooks do: they only open and close evidence, and never assert."""
+
+from behave.model import Scenario, Step
+from behave.runner import Context
+
+from streampay_smoke.suite.runner import GateRunner
+from streampay_smoke.suite.session import Session
+
+
+def session_of(context: Context) -> Session:
+    """Return the run behind a context; raises RuntimeError when behave was started without the gate's runner."""
+    runner = context._runner
+    if not isinstance(runner, GateRunner):
+        raise RuntimeError("these features only run under streampay_smoke.suite.runner:GateRunner (see behave.ini)")
+    return runner.session
+
+
+def before_all(context: Context) -> None:
+    """Find the session, so that a foreign runner ends here."""
+    context.session = session_of(context)
+
+
+def before_scenario(context: Context, scenario: Scenario) -> None:
+    """Give the scenario its own world."""
+    context.world = context.session.begin(scenario)
+
+
+def before_step(context: Context, step: Step) -> None:
+    """Open the step's evidence."""
+    context.session.begin_step(step)
+
+
+def after_step(context: Context, step: Step) -> None:
+    """Close the step's evidence."""
+    context.session.end_step(step)
+
+
+def after_scenario(context: Context, scenario: Scenario) -> None:
+    """Close the scenario's evidence."""
+    context.session.end(scenario)
+
+
+def after_all(context: Context) -> None:
+    """Remove what the run made."""
+    context.session.clean_up()

@@ -1,0 +1,120 @@
+"""The gate's behave runner: plans the evidence, lets behave play, and ends in a verdict whatever happens."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from behave.configuration import Configuration
+from behave.model import Feature
+from behave.runner import Runner
+
+from streampay_smoke.errors import Blame, SettingsInvalid, SmokeError
+from streampay_smoke.evidence.events import Failure, RunFinished, RunRefused
+from streampay_smoke.evidence.journal import Journal
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.gate.verdict import EXIT_CODES, Word
+from streampay_smoke.settings import VARIABLES
+from streampay_smoke.suite import plan as plans
+from streampay_smoke.suite.failures import failure_of
+from streampay_smoke.suite.finish import finish
+from streampay_smoke.suite.folder import RunFolder
+from streampay_smoke.suite.interruption import Interruption
+from streampay_smoke.suite.output import redacted_output
+from streampay_smoke.suite.session import Session, open_session
+
+RUN_FOLDER = "run_folder"
+"""Userdata by which a supervisor names the folder it has made for this run."""
+
+
+class GateRunner(Runner):
+    """Exits with the verdict's code: 0 only when every promise was proved."""
+
+    session: Session
+
+    def __init__(self, config: Configuration) -> None:
+        super().__init__(config)
+        self._redactor = Redactor()
+        self._interruption = Interruption()
+
+    def run(self) -> bool:
+        """Play the run; never returns, for behave itself knows two answers only."""
+        try:
+            folder = self._folder()
+        except SettingsInvalid as error:
+            print(f"CONFIG: {error}\nNext: {error.next_step}", file=sys.stderr)
+            sys.exit(EXIT_CODES[Word.CONFIG])
+        with redacted_output(self._redactor):
+            with Journal(folder.journal_path, self._redactor) as journal, self._interruption.watching():
+                self._play(folder, journal)
+            verdict = finish(folder, supervised=self._supervised)
+        sys.stdout.flush()
+        sys.exit(verdict.exit_code)
+
+    def run_model(self, features: list[Feature] | None = None) -> bool:
+        """Write the manifest down, then let behave play it."""
+        features = self.features if features is None else features
+        planned = plans.plan(features, self.config)
+        self.session.expect(planned)
+        self.session.record(
+            plans.announced(planned, Path(self.base_dir), self.session.settings, tags=str(self.config.tag_expression))
+        )
+        failed = super().run_model(features)
+        self.session.record(
+            RunFinished(
+                failed=bool(failed),
+                hook_failures=self.hook_failures,
+                statuses={item.expected.id: item.scenario.status.name for item in planned},
+            )
+        )
+        return bool(failed)
+
+    @property
+    def _supervised(self) -> bool:
+        return RUN_FOLDER in self.config.userdata
+
+    def _folder(self) -> RunFolder:
+        if self._supervised:
+            return RunFolder.existing(Path(self.config.userdata[RUN_FOLDER]))
+        artifacts = os.environ.get("SMOKE_ARTIFACTS") or VARIABLES["SMOKE_ARTIFACTS"].default
+        return RunFolder.create(Path(artifacts).absolute())
+
+    def _play(self, folder: RunFolder, journal: Journal) -> None:
+        with self._refusals_in(journal), open_session(folder, journal, self._redactor) as session:
+            self.session = session
+            self._interruption.limit(session.settings.deadline_seconds)
+            _refuse_dry_run(self.config)
+            super().run()
+
+    @contextlib.contextmanager
+    def _refusals_in(self, journal: Journal) -> Iterator[None]:
+        """Write down whatever kept the run from its end."""
+        try:
+            yield
+        except SmokeError as error:
+            journal.append(RunRefused(failure=failure_of(error)))
+        except KeyboardInterrupt:
+            pass  # told below, together with the interruptions that behave unwound
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken suite raises anything, even SystemExit(0)
+            journal.append(RunRefused(failure=_defective(error)))
+        if self._interruption.reason:
+            doing = self.session.current_step if hasattr(self, "session") else ""
+            journal.append(self._interruption.event(doing))
+
+
+def _refuse_dry_run(config: Configuration) -> None:
+    if config.dry_run:
+        raise SettingsInvalid(
+            "a dry run judges nothing",
+            next_step="leave --dry-run out, or lint with --runner=behave.runner:Runner",
+        )
+
+
+def _defective(error: BaseException) -> Failure:
+    return Failure(
+        kind="suite_defective",
+        blame=Blame.CONFIG,
+        message=f"behave could not play the features: {type(error).__name__}: {error}",
+        next_step="mend the suite; nothing was judged",
+    )

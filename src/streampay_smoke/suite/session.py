@@ -1,0 +1,157 @@
+"""A run in progress: its settings, its evidence, and what its scenarios share."""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from behave.model import Scenario, Step
+
+from streampay_smoke import __version__
+from streampay_smoke import settings as configuration
+from streampay_smoke.evidence.events import (
+    Failure,
+    Probed,
+    RunStarted,
+    ScenarioFinished,
+    ScenarioStarted,
+    StepFinished,
+    StepStarted,
+)
+from streampay_smoke.evidence.journal import Journal
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.settings import Settings
+from streampay_smoke.suite.failures import failure_of
+from streampay_smoke.suite.folder import RunFolder
+from streampay_smoke.suite.plan import PlannedScenario
+from streampay_smoke.suite.probes import control_probes
+from streampay_smoke.surroundings import Surroundings
+from streampay_smoke.world import World
+
+
+class Session:
+    """Gives each scenario a fresh world and writes down what becomes of it."""
+
+    def __init__(self, settings: Settings, journal: Journal, redactor: Redactor, run_id: str) -> None:
+        self.settings = settings
+        self.current_step = ""
+        self.record = journal.append
+        self._surroundings = Surroundings(settings, record=journal.append, learn_secret=redactor.learn, run_id=run_id)
+        self._ids: dict[int, str] = {}
+        self._failure: Failure | None = None
+        self._probed: tuple[BaseException, tuple[Probed, ...]] | None = None
+        self._started_seconds = 0.0
+
+    def expect(self, planned: Sequence[PlannedScenario]) -> None:
+        """Remember the identities of the scenarios that are about to run."""
+        self._ids = {id(item.scenario): item.expected.id for item in planned}
+
+    def identity(self, scenario: Scenario) -> str | None:
+        """Return a scenario's id in the journal, None when it was not planned."""
+        return self._ids.get(id(scenario))
+
+    def begin(self, scenario: Scenario) -> World:
+        """Open a scenario's evidence; raises KeyError for one nobody planned."""
+        self._failure = None
+        self._started_seconds = time.monotonic()
+        self.record(ScenarioStarted(id=self._ids[id(scenario)]))
+        return World(self._surroundings)
+
+    def begin_step(self, step: Step) -> None:
+        """Open a step's evidence."""
+        self.current_step = f"{step.keyword} {step.name}"
+        self.record(StepStarted(text=self.current_step))
+
+    def end_step(self, step: Step) -> None:
+        """Close a step's evidence, with the failure and the control probes made beside it."""
+        failure = failure_of(step.exception) if step.exception is not None else None
+        if failure is not None and self._failure is None:
+            self._probe(step.exception)
+            self._failure = failure  # only now: without its probes a failure blames nobody
+        self.record(
+            StepFinished(
+                text=f"{step.keyword} {step.name}",
+                status=step.status.name,
+                duration_ms=round(step.duration * 1000),
+                failure=failure,
+            )
+        )
+
+    def end(self, scenario: Scenario) -> None:
+        """Close a scenario's evidence."""
+        failure = self._failure
+        if failure is None and scenario.exception is not None:
+            failure = failure_of(scenario.exception)
+        self.record(
+            ScenarioFinished(
+                id=self._ids[id(scenario)],
+                status=scenario.status.name,
+                duration_ms=round((time.monotonic() - self._started_seconds) * 1000),
+                reason=scenario.skip_reason or "",
+                failure=failure,
+            )
+        )
+
+    def clean_up(self) -> None:
+        """Bring the synthetic data of this run to an end."""
+        self._surroundings.clean_up()
+
+    def close(self) -> None:
+        """Release sockets."""
+        self._surroundings.close()
+
+    def _probe(self, error: BaseException) -> None:
+        """Make the control probes; a failure that is remembered from before was probed when it happened."""
+        if self._probed is None or self._probed[0] is not error:
+            self._probed = (error, tuple(control_probes(self._surroundings)))
+        for probe in self._probed[1]:
+            self.record(probe)
+
+
+@contextlib.contextmanager
+def open_session(folder: RunFolder, journal: Journal, redactor: Redactor) -> Iterator[Session]:
+    """Load the settings and, for the embedded sandbox, start it; raises SmokeError before anything is sent."""
+    with _effective_settings() as settings:
+        for secret in settings.secrets():
+            redactor.learn(secret)
+        journal.append(_run_started(settings, folder))
+        session = Session(settings, journal, redactor, folder.run_id)
+        try:
+            yield session
+        finally:
+            session.close()
+
+
+@contextlib.contextmanager
+def _effective_settings() -> Iterator[Settings]:
+    settings = configuration.load()
+    if not settings.embedded:
+        yield settings
+        return
+    # Imported here: a run against a deployment never pays for the sandbox.
+    from streampay_smoke.sandbox.stack import start_sandbox
+
+    with start_sandbox() as sandbox:
+        yield configuration.load(environ=_over(sandbox.ready_document()["env"], os.environ))
+
+
+def _over(base: Mapping[str, str], override: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the sandbox's own variables under whatever the operator set."""
+    return {**base, **{name: value for name, value in override.items() if value}}
+
+
+def _run_started(settings: Settings, folder: RunFolder) -> RunStarted:
+    return RunStarted(
+        run_id=folder.run_id,
+        suite_version=__version__,
+        environment=settings.environment,
+        region=settings.region,
+        base_url=settings.base_url,
+        release_expected=settings.expect_release,
+        network=settings.network.name,
+        contract_id=settings.contract_id,
+        proof=settings.settlement_proof,
+        on_inconclusive=settings.on_inconclusive,
+        service_simulated=settings.place.service.simulated,
+        settings=settings.dump(),
+    )

@@ -1,0 +1,88 @@
+"""Runs behave in a process of its own and vouches for the answer, even when that process is killed or hangs."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from types import FrameType
+
+import msgspec
+
+from streampay_smoke.evidence import journal as journals
+from streampay_smoke.evidence.events import Interrupted, RunFinished, RunRefused
+from streampay_smoke.evidence.journal import Journal
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.gate.verdict import Verdict, from_json
+from streampay_smoke.settings import Settings, project_root
+from streampay_smoke.suite.finish import finish
+from streampay_smoke.suite.folder import RunFolder
+from streampay_smoke.suite.runner import RUN_FOLDER
+
+GRACE_SECONDS = 0.8
+"""How much longer than the deadline behave may take to write its evidence before it is killed."""
+
+_ENDINGS = (RunFinished, RunRefused, Interrupted)
+
+
+def supervise(settings: Settings, folder: RunFolder, environ: Mapping[str, str], paths: Sequence[str]) -> Verdict:
+    """Play the features at `paths` (all by default) with `environ`, and return the verdict on what they left."""
+    command = [sys.executable, "-m", "behave", "--tags", settings.tags, "-D", f"{RUN_FOLDER}={folder.path}", *paths]
+    with subprocess.Popen(command, cwd=project_root(), env=dict(environ)) as behave, _passing_on_signals_to(behave):
+        try:
+            behave.wait(settings.deadline_seconds + GRACE_SECONDS)
+            ending = ""
+        except subprocess.TimeoutExpired:
+            behave.kill()
+            behave.wait()
+            ending = "deadline"
+    return _vouched(folder, settings, exit_code=behave.returncode, ending=ending)
+
+
+def _vouched(folder: RunFolder, settings: Settings, *, exit_code: int, ending: str) -> Verdict:
+    """Return the verdict behave wrote, or finish the run in its place when it could not."""
+    entries = journals.read(folder.journal_path).entries
+    ended = any(isinstance(entry.event, _ENDINGS) for entry in entries)
+    written = _written(folder)
+    if ended and not ending and written == folder.judged() and written.exit_code == exit_code:
+        return written
+    with Journal(folder.journal_path, _redactor(settings)) as journal:
+        journal.append(Interrupted(reason=ending or "killed", detail=_how(exit_code, ending)))
+    return finish(folder, supervised=True)
+
+
+def _written(folder: RunFolder) -> Verdict | None:
+    try:
+        return from_json(folder.verdict_path.read_bytes())
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _redactor(settings: Settings) -> Redactor:
+    redactor = Redactor()
+    for secret in settings.secrets():
+        redactor.learn(secret)
+    return redactor
+
+
+def _how(exit_code: int, ending: str) -> str:
+    if ending:
+        return "behave did not end by itself and was killed"
+    if exit_code < 0:
+        return f"behave was killed by {signal.Signals(-exit_code).name}"
+    return f"behave ended with exit code {exit_code}, which its evidence does not explain"
+
+
+@contextlib.contextmanager
+def _passing_on_signals_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Hand SIGTERM and SIGINT to behave, which writes the verdict; a terminal's Ctrl-C reaches it by itself."""
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        process.send_signal(signal.SIGTERM if number == signal.SIGTERM else signal.SIGINT)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,54 @@
+"""What one scenario knows. Steps and hooks are the only ones that touch it."""
+
+from streampay_smoke.evidence.events import Recorder
+from streampay_smoke.promises.expectation import Expect
+from streampay_smoke.promises.ledger import DirectStream, Ledger
+from streampay_smoke.promises.proofs import SettlementProof
+from streampay_smoke.service.deployment import Deployment
+from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.identity import Credential
+from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamPage, StreamRecord
+from streampay_smoke.settings import Settings
+from streampay_smoke.surroundings import Surroundings
+
+
+class World:
+    """A scenario's own facts, and the run's shared surroundings. Fields are set by the step their comment names."""
+
+    readiness: Readiness  # the service is asked whether it is ready
+    credential: Credential  # the synthetic user is signed in
+    own_streams: tuple[StreamRecord, ...]  # they have streams
+    page_size: int  # they list their streams over several pages
+    pages: tuple[StreamPage, ...]  # somebody lists their streams
+    caller: str  # a caller without a valid credential lists streams
+    refusal: Answer
+    proof: SettlementProof  # a recipient holds a funded test account
+    order: StreamOrder  # the user orders a stream
+    created: tuple[StreamRecord, ...]
+    settlement_key: str  # the user settles the stream
+    receipt: Receipt
+    repeated_receipt: Receipt  # the settlement is repeated
+    second_settlement: Answer
+    other_stream: StreamRecord  # the key is used on another stream
+    other_settlement: Answer
+    ledger: Ledger  # the ledger is watched
+    direct_stream: DirectStream  # a stream is made on the contract itself
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self.surroundings = surroundings
+        self.expect = Expect(surroundings.record)
+
+    @property
+    def settings(self) -> Settings:
+        """The run's settings."""
+        return self.surroundings.settings
+
+    @property
+    def record(self) -> Recorder:
+        """The run's journal."""
+        return self.surroundings.record
+
+    @property
+    def deployment(self) -> Deployment:
+        """The deployment under test."""
+        return self.surroundings.deployment

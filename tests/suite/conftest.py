@@ -1,0 +1,26 @@
+"""A real sandbox for all runs of this folder, and a project of its own for each."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from suite_parts import Project
+
+from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    with start_sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def project(tmp_path: Path, sandbox: Sandbox) -> Project:
+    return Project(tmp_path, sandbox.ready_document()["env"])
+
+
+@pytest.fixture
+def bare_project(tmp_path: Path) -> Project:
+    """A project that knows no sandbox but the embedded one."""
+    return Project(tmp_path, {})

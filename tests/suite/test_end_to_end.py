@@ -1,0 +1,239 @@
+"""The whole gate against the real sandbox: healthy, and wrong in one way at a time."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+from suite_parts import ROOT, Project, Ran
+
+from streampay_smoke.gate.verdict import Action, Word, schema
+from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
+
+SCENARIOS = 13
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """One run as a newcomer makes it: nothing set, everything embedded."""
+    return Project(tmp_path_factory.mktemp("healthy"), {}).smoke()
+
+
+def test_a_healthy_release_is_a_pass(healthy: Ran) -> None:
+    verdict = healthy.verdict
+    assert (healthy.code, verdict.verdict, verdict.action) == (0, Word.PASS, Action.PROMOTE), healthy.output
+    assert len(verdict.evidence.executed_ids) == SCENARIOS
+    assert verdict.evidence.missing_ids == verdict.evidence.excluded_ids == ()
+    assert verdict.settlement.proof == "ledger"
+    assert re.fullmatch("[0-9a-f]{64}", verdict.settlement.tx_hash)
+    assert verdict.cleanup.created > 0
+    assert verdict.cleanup.leaked == 0
+
+
+def test_everything_says_that_it_was_simulated(healthy: Ran) -> None:
+    assert healthy.verdict.target.simulated
+    assert healthy.verdict.chain.simulated
+    for said in (healthy.output, (healthy.folder / "summary.md").read_text(), healthy.verdict.message):
+        assert "simulated" in said.lower()
+    assert "simulated" in (healthy.folder / "allure-results" / "environment.properties").read_text().lower()
+
+
+def test_the_verdict_keeps_its_schema(healthy: Ran) -> None:
+    document = json.loads((healthy.folder / "verdict.json").read_text())
+    published = json.loads((ROOT / "docs" / "schemas" / "verdict.schema.json").read_text())
+    assert published == schema()
+    jsonschema_rs.validator_for(published).validate(document)
+    broken = {**document, "verdict": "FINE"}
+    assert not jsonschema_rs.validator_for(published).is_valid(broken)
+
+
+def test_every_promised_file_is_there(healthy: Ran) -> None:
+    for name in ("verdict.json", "journal.jsonl", "junit", "ctrf.json", "allure-results", "summary.md"):
+        assert (healthy.folder / name).exists(), name
+    assert len(list((healthy.folder / "allure-results").glob("*-result.json"))) == SCENARIOS
+
+
+SECRET_SHAPES = re.compile(rb"\bS[A-Z2-7]{55}\b|eyJ[\w-]{8,}\.eyJ[\w-]+\.|Bearer (?!<redacted>)[\w.-]{8,}")
+
+
+def artifacts(folder: Path) -> Iterator[tuple[Path, bytes]]:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            yield path, path.read_bytes()
+
+
+def test_no_artifact_and_no_output_holds_a_secret(project: Project, sandbox: Sandbox) -> None:
+    env = sandbox.ready_document()["env"]
+    ran = project.smoke("--report", SMOKE_AUTH_MODE="jwt")
+    assert ran.code == 0, ran.output
+    secrets = [env[name].encode() for name in ("SMOKE_AUTH_JWT_SECRET", "SMOKE_API_KEY")]
+    for path, content in [*artifacts(ran.folder), (Path("output"), ran.output.encode())]:
+        assert not SECRET_SHAPES.search(content), path
+        assert not any(secret in content for secret in secrets), path
+
+
+@pytest.mark.parametrize("mode", ["jwt", "api-key"])
+def test_every_auth_mode_of_the_sandbox_passes(project: Project, mode: str) -> None:
+    ran = project.behave("--tags=@streams", SMOKE_AUTH_MODE=mode)
+    assert (ran.code, ran.verdict.verdict) == (0, Word.PASS), ran.output
+
+
+def test_an_old_operators_credential_is_config(project: Project) -> None:
+    ran = project.behave("--tags=@streams", SMOKE_AUTH_MODE="api-key", SMOKE_API_KEY="a-key-that-was-rotated")
+    assert (ran.code, ran.verdict.reason_code) == (2, "credential_refused"), ran.output
+
+
+FAULTS = [
+    ("settle-lies", Word.FAIL, "settlement/"),
+    ("settle-pays-twice", Word.FAIL, "settlement/"),
+    ("settle-pays-other-recipient", Word.FAIL, "settlement/"),
+    ("settle-pays-less", Word.FAIL, "settlement/"),
+    ("settle-old-transaction", Word.FAIL, "settlement/"),
+    ("settle-failed-but-ended", Word.FAIL, "settlement/"),
+    ("settle-receipt-differs", Word.FAIL, "settlement/"),
+    ("record-not-settled", Word.FAIL, "settlement/"),
+    ("replay-pays-again", Word.FAIL, "settlement/a-settlement-that-is-repeated"),
+    ("key-answers-for-other-stream", Word.FAIL, "settlement/a-settlement-that-is-repeated"),
+    ("create-repeats", Word.FAIL, "settlement/"),
+    ("list-open", Word.FAIL, "streams/a-caller-with-no-credential"),
+    ("list-accepts-junk", Word.FAIL, "streams/a-caller-with-junk"),
+    ("list-accepts-expired", Word.FAIL, "streams/a-caller-with-an-expired"),
+    ("list-accepts-foreign", Word.FAIL, "streams/a-caller-with-a-token-signed"),
+    ("list-accepts-alg-none", Word.FAIL, "streams/a-caller-with-an-unsigned"),
+    ("list-leaks-others", Word.FAIL, "streams/"),
+    ("list-leaks-private", Word.FAIL, "streams/a-signed-in-user"),
+    ("list-pages-wrong", Word.FAIL, "streams/a-signed-in-user"),
+    ("list-wrong-shape", Word.FAIL, "streams/"),
+    ("ready-lies-html", Word.FAIL, "readiness/"),
+    ("ready-login-page", Word.FAIL, "readiness/"),
+    ("ready-proxy-welcome", Word.FAIL, "readiness/"),
+    ("ready-empty-json", Word.FAIL, "readiness/"),
+    ("ready-degraded-but-200", Word.FAIL, "readiness/"),
+    ("ready-never", Word.FAIL, "readiness/"),
+    ("ready-names-mainnet", Word.SAFETY, "settlement/"),
+    ("half-broken", Word.FAIL, "streams/"),
+    ("every-url-500", Word.FAIL, "readiness/"),
+    ("csrf-shut", Word.FAIL, "settlement/"),
+    ("rpc-dead", Word.INCONCLUSIVE, "chain/"),
+    ("rpc-429", Word.INCONCLUSIVE, "chain/"),
+    ("rpc-503-json", Word.INCONCLUSIVE, "chain/"),
+    ("rpc-html", Word.INCONCLUSIVE, "chain/"),
+    ("rpc-hangs", Word.INCONCLUSIVE, "chain/"),
+    ("friendbot-500", Word.INCONCLUSIVE, "chain/"),
+    ("friendbot-already-funded", Word.INCONCLUSIVE, "chain/"),
+    ("ledger-stalled", Word.INCONCLUSIVE, "chain/"),
+    ("network-public", Word.SAFETY, "chain/"),
+    ("network-unknown", Word.SAFETY, "chain/"),
+    ("contract-missing", Word.CONFIG, "chain/"),
+    ("contract-other-interface", Word.FAIL, "chain/"),
+    ("contract-pays-twice", Word.FAIL, "chain/"),
+    ("contract-pays-less", Word.FAIL, "chain/"),
+    ("contract-pays-other", Word.FAIL, "chain/"),
+]
+
+
+@pytest.mark.parametrize(("fault", "word", "check"), FAULTS, ids=[fault for fault, _, _ in FAULTS])
+def test_each_fault_gets_its_word_and_its_check(tmp_path: Path, fault: str, word: Word, check: str) -> None:
+    with start_sandbox(faults=(fault,)) as sandbox:
+        project = Project(tmp_path, sandbox.ready_document()["env"])
+        place = tmp_path / "environments" / "sandbox.toml"
+        place.write_text(place.read_text().replace("ready_within_seconds = 10", "ready_within_seconds = 1"))
+        ran = project.behave("--tags=@smoke", SMOKE_DEADLINE_SECONDS="25")
+    verdict = ran.verdict
+    assert verdict.verdict is word, (verdict.message, ran.output)
+    assert ran.code == verdict.exit_code
+    red = [item.id for item in verdict.checks if item.status not in {"passed", "excluded"}]
+    assert any(item.startswith(check) for item in red), red
+
+
+NOISE = ["rpc-bad-seq-once", "rpc-insufficient-fee-once", "rpc-try-again-later", "rpc-duplicate", "archived-entry-once"]
+
+
+@pytest.mark.parametrize("noise", NOISE)
+def test_what_the_adapter_can_ride_out_is_a_pass(tmp_path: Path, noise: str) -> None:
+    with start_sandbox(faults=(noise,)) as sandbox:
+        ran = Project(tmp_path, sandbox.ready_document()["env"]).behave("--tags=@chain")
+    assert (ran.code, ran.verdict.verdict) == (0, Word.PASS), ran.output
+
+
+def test_a_dead_rpc_beside_a_healthy_service_is_inconclusive(project: Project) -> None:
+    ran = project.behave("--tags=@smoke", SMOKE_STELLAR_RPC_URL="http://127.0.0.1:9")
+    assert (ran.code, ran.verdict.verdict, ran.verdict.attribution) == (3, Word.INCONCLUSIVE, "dependency"), ran.output
+
+
+def test_a_dead_service_is_the_release(project: Project) -> None:
+    place = project.folder / "environments" / "sandbox.toml"
+    place.write_text(place.read_text().replace("ready_within_seconds = 10", "ready_within_seconds = 1"))
+    ran = project.behave("--tags=@readiness", SMOKE_BASE_URL="http://127.0.0.1:9")
+    assert (ran.code, ran.verdict.reason_code) == (1, "service_unavailable"), ran.output
+
+
+def test_a_name_that_does_not_resolve_is_the_runner(project: Project) -> None:
+    ran = project.behave("--tags=@readiness", SMOKE_BASE_URL="http://no-such-host.invalid")
+    assert (ran.code, ran.verdict.attribution) == (3, "harness"), ran.output
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"SMOKE_STELLAR_NETWORK": "public"},
+        {"SMOKE_STELLAR_NETWORK": "mainnet"},
+        {"SMOKE_STELLAR_NETWORK": "pubnet"},
+        {"SMOKE_STELLAR_RPC_URL": "https://mainnet.example/rpc"},
+    ],
+)
+def test_a_public_network_configuration_is_safety(bare_project: Project, setting: dict[str, str]) -> None:
+    for ran in (bare_project.behave("--tags=@smoke", **setting), bare_project.smoke(**setting)):
+        assert (ran.code, ran.verdict.verdict, ran.verdict.action) == (4, Word.SAFETY, Action.HOLD), ran.output
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_a_deployment_without_an_address_is_config(bare_project: Project, environment: str) -> None:
+    secrets = {"SMOKE_AUTH_TOKEN": "a-long-token"}
+    for ran in (
+        bare_project.behave("--tags=@smoke", SMOKE_ENV=environment, **secrets),
+        bare_project.smoke("--env", environment, **secrets),
+    ):
+        assert (ran.code, ran.verdict.verdict) == (2, Word.CONFIG), ran.output
+        assert "SMOKE_BASE_URL" in ran.output
+
+
+def test_a_typo_is_config(bare_project: Project) -> None:
+    ran = bare_project.smoke(SMOKE_BASEURL="http://x")
+    assert (ran.code, ran.verdict.verdict) == (2, Word.CONFIG)
+    assert "did you mean SMOKE_BASE_URL" in ran.output
+
+
+def test_an_expected_release_that_answers_passes(project: Project) -> None:
+    ran = project.smoke("--tags", "@readiness", "--expect-release", "sandbox")
+    assert (ran.code, ran.verdict.target.release_expected) == (0, "sandbox"), ran.output
+    assert ran.verdict.target.releases_observed == ("sandbox",)
+
+
+def test_another_release_than_expected_is_a_fail(project: Project) -> None:
+    ran = project.smoke("--tags", "@readiness", "--expect-release", "the-new-one")
+    assert (ran.code, ran.verdict.verdict) == (1, Word.FAIL), ran.output
+
+
+def test_a_sandbox_cannot_vouch_for_staging(project: Project) -> None:
+    ran = project.behave("--tags=@readiness", SMOKE_ENV="staging", SMOKE_STELLAR_NETWORK="testnet")
+    assert ran.verdict.verdict is not Word.PASS
+
+
+def test_production_is_read_only_and_says_so(tmp_path: Path) -> None:
+    with start_sandbox(faults=("ready-names-mainnet",)) as sandbox:
+        env = {**sandbox.ready_document()["env"], "SMOKE_ENV": "production"}
+        project = Project(tmp_path, env)
+        place = tmp_path / "environments" / "production.toml"
+        place.write_text(place.read_text().replace('"build-manifest"', '"header:x-release"'))
+        ran = project.behave("--tags=@smoke and not @streams", SMOKE_STELLAR_NETWORK="sandbox")
+    verdict = ran.verdict
+    assert (ran.code, verdict.verdict) == (0, Word.PASS), ran.output
+    assert {item.id.split("/")[0] for item in verdict.checks if item.status == "passed"} == {"chain", "readiness"}
+    excluded = [item for item in verdict.checks if item.status == "excluded"]
+    assert [item.id.split("/")[0] for item in excluded] == ["settlement", "settlement"]
+    assert all("read-only" in item.hint for item in excluded)
+    assert "excluded here" in verdict.message
+    assert verdict.cleanup.created == 0

@@ -1,0 +1,237 @@
+"""Everything behave calls success without evidence: none of it is a PASS, and raw behave exits non-zero for it."""
+
+import signal
+from pathlib import Path
+
+import pytest
+from suite_parts import Project, wait_for_file
+
+from streampay_smoke.gate.verdict import Word
+
+READY = "--tags=@readiness"
+CHECK = "    readiness.dependencies_are_ok(context.world.readiness, context.world.expect)"
+STEPS = "steps/readiness_steps.py"
+
+
+def test_the_readiness_feature_alone_is_a_pass(project: Project) -> None:
+    ran = project.behave(READY)
+    assert (ran.code, ran.verdict.verdict) == (0, Word.PASS), ran.output
+    assert ran.verdict.evidence.assertions >= 5
+
+
+def test_a_feature_path_works_alone(project: Project) -> None:
+    ran = project.behave("features/readiness.feature")
+    assert (ran.code, ran.verdict.verdict) == (0, Word.PASS), ran.output
+
+
+@pytest.mark.parametrize("tags", ["@smok", "@readiness and @streams", "not @smoke"])
+def test_an_empty_selection(project: Project, tags: str) -> None:
+    ran = project.behave(f"--tags={tags}")
+    assert (ran.code, ran.verdict.reason_code) == (2, "nothing_selected")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--tags=@a,@b"], ["--tags=~@slow"], ["features/nothing.feature"], ["--tags=@a or"]]
+)
+def test_arguments_behave_cannot_use(project: Project, arguments: list[str]) -> None:
+    assert project.behave(*arguments).code != 0
+
+
+def test_a_scenario_without_steps(project: Project) -> None:
+    (project.features / "extra.feature").write_text("@smoke\nFeature: Extra\n  Why.\n\n  Scenario: Empty\n")
+    ran = project.behave("features/extra.feature")
+    assert (ran.code, ran.verdict.verdict) == (2, Word.CONFIG)
+
+
+def test_an_empty_feature_file(project: Project) -> None:
+    (project.features / "streams.feature").write_text("")
+    ran = project.behave(READY)
+    assert (ran.code, ran.verdict.reason_code) == (2, "suite_defective")
+
+
+def test_a_misspelt_keyword(project: Project) -> None:
+    project.edit("readiness.feature", "    When the service", "    Whn the service")
+    ran = project.behave(READY)
+    assert (ran.code, ran.verdict.verdict) == (2, Word.CONFIG), ran.output
+
+
+def test_a_step_nobody_defined(project: Project) -> None:
+    project.edit("readiness.feature", "Then it answers for itself", "Then it sings for itself")
+    ran = project.behave(READY)
+    assert (ran.code, ran.verdict.verdict) == (3, Word.INCONCLUSIVE), ran.output
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "context.scenario.skip('not today')",
+        "raise SystemExit(0)",
+        "raise SystemExit(3)",
+        "raise RuntimeError('oops')",
+        "assert False",
+    ],
+)
+def test_a_step_that_leaves_early(project: Project, body: str) -> None:
+    project.edit(STEPS, CHECK, f"    {body}")
+    ran = project.behave(READY)
+    assert ran.code in {2, 3}, ran.output
+    assert ran.verdict.verdict in {Word.CONFIG, Word.INCONCLUSIVE}
+
+
+def test_steps_that_assert_nothing(project: Project) -> None:
+    steps = (project.features / "steps" / "readiness_steps.py").read_text()
+    emptied = "\n".join("    pass" if line.startswith("    readiness.") else line for line in steps.splitlines())
+    (project.features / "steps" / "readiness_steps.py").write_text(emptied + "\n")
+    ran = project.behave(READY)
+    assert (ran.code, ran.verdict.verdict) == (3, Word.INCONCLUSIVE)
+    assert "asserted nothing" in ran.verdict.message
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        "before_all",
+        "before_feature",
+        "before_scenario",
+        "before_step",
+        "after_step",
+        "after_scenario",
+        "after_feature",
+        "after_all",
+    ],
+)
+def test_a_hook_that_raises(project: Project, hook: str) -> None:
+    with (project.features / "environment.py").open("a") as environment:
+        environment.write(f"\n\ndef {hook}(*arguments):\n    raise RuntimeError('a hook broke')\n")
+    ran = project.behave(READY)
+    assert (ran.code, ran.verdict.verdict) == (3, Word.INCONCLUSIVE), ran.output
+
+
+def test_a_clean_up_that_raises(project: Project) -> None:
+    with (project.features / "environment.py").open("a") as environment:
+        environment.write(
+            "\n\ndef before_scenario(context, scenario):\n"
+            "    hooks.before_scenario(context, scenario)\n"
+            "    context.add_cleanup(lambda: 1 / 0)\n"
+        )
+    ran = project.behave(READY)
+    assert (ran.code, ran.verdict.verdict) == (3, Word.INCONCLUSIVE), ran.output
+
+
+@pytest.mark.parametrize("broken", ["import nothing_like_it", "def f(:", "raise SystemExit(0)"])
+def test_a_step_file_that_cannot_be_loaded(project: Project, broken: str) -> None:
+    (project.features / "steps" / "broken_steps.py").write_text(broken)
+    ran = project.behave(READY)
+    assert (ran.code, ran.verdict.reason_code) == (2, "suite_defective"), ran.output
+
+
+def test_an_ambiguous_step(project: Project) -> None:
+    (project.features / "steps" / "twice_steps.py").write_text(
+        "from behave import given\n\n\n@given('the service is ready')\ndef again(context):\n    pass\n"
+    )
+    ran = project.behave(READY)
+    assert (ran.code, ran.verdict.verdict) == (2, Word.CONFIG), ran.output
+
+
+def test_a_dry_run(project: Project) -> None:
+    ran = project.behave(READY, "--dry-run")
+    assert (ran.code, ran.verdict.verdict) == (2, Word.CONFIG)
+
+
+def test_a_foreign_runner_leaves_no_pass(project: Project) -> None:
+    assert project.behave(READY, "--runner=behave.runner:Runner").code != 0
+
+
+def test_a_folder_that_cannot_be_written(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ran = project.behave(READY, SMOKE_ARTIFACTS=str(tmp_path / "file"))
+    assert ran.code == 2
+    assert "SMOKE_ARTIFACTS" in ran.output
+    assert project.smoke("--tags", "@readiness", SMOKE_ARTIFACTS=str(tmp_path / "file")).code == 2
+
+
+HANGING = "    import time\n    print('now hanging', flush=True)\n    open('hanging', 'w').close()\n    time.sleep(60)"
+
+
+def hang(project: Project) -> None:
+    project.edit(STEPS, CHECK, HANGING)
+
+
+@pytest.mark.parametrize("command", [("behave", READY), ("streampay_smoke", "run", "--tags", "@readiness")])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_run_that_is_stopped_still_answers(
+    project: Project, command: tuple[str, ...], number: signal.Signals, code: int
+) -> None:
+    hang(project)
+    with project.start(*command) as running:
+        wait_for_file(project.folder / "hanging", running)
+        running.send_signal(number)
+        output, _ = running.communicate(timeout=20)
+    assert running.returncode == code, output
+    verdict = project.ran(running.returncode, output).verdict
+    assert (verdict.verdict, verdict.reason_code, verdict.exit_code) == (Word.INCONCLUSIVE, "terminated", code)
+    assert "every dependency it names is ok" in verdict.message
+
+
+@pytest.mark.parametrize("command", [("behave", READY), ("streampay_smoke", "run", "--tags", "@readiness")])
+def test_the_deadline_ends_a_hanging_step(project: Project, command: tuple[str, ...]) -> None:
+    hang(project)
+    with project.start(*command, SMOKE_DEADLINE_SECONDS="2") as running:
+        output, _ = running.communicate(timeout=20)
+    verdict = project.ran(running.returncode, output).verdict
+    assert (running.returncode, verdict.reason_code) == (3, "deadline"), output
+    assert verdict.timings.total_ms < 3_500
+
+
+def test_the_deadline_ends_a_step_that_cannot_be_interrupted(project: Project) -> None:
+    stubborn = HANGING.replace(
+        "time.sleep(60)", "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32)); time.sleep(60)"
+    )
+    project.edit(STEPS, CHECK, stubborn)
+    ran = project.smoke("--tags", "@readiness", SMOKE_DEADLINE_SECONDS="2")
+    assert (ran.code, ran.verdict.reason_code) == (3, "deadline"), ran.output
+
+
+def test_behave_killed_in_the_middle_is_vouched_for_by_its_supervisor(project: Project) -> None:
+    killing = "    import os, signal\n    os.kill(os.getpid(), signal.SIGKILL)"
+    project.edit(STEPS, CHECK, killing)
+    ran = project.smoke("--tags", "@readiness")
+    assert (ran.code, ran.verdict.reason_code) == (3, "terminated"), ran.output
+    assert "SIGKILL" in ran.verdict.message
+    assert (ran.folder / "junit").is_dir()
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_behave_that_vanishes_is_no_pass(project: Project, code: int) -> None:
+    project.edit(STEPS, CHECK, f"    import os\n    os._exit({code})")
+    ran = project.smoke("--tags", "@readiness")
+    assert (ran.code, ran.verdict.verdict) == (3, Word.INCONCLUSIVE), ran.output
+
+
+def test_raw_behave_that_is_killed_leaves_no_pass_behind(project: Project) -> None:
+    assert project.behave(READY).code == 0
+    hang(project)
+    with project.start("behave", READY) as running:
+        wait_for_file(project.folder / "hanging", running)
+        running.kill()
+        running.communicate(timeout=20)
+    assert project.ran(-9, "").verdict.verdict is Word.INCONCLUSIVE
+
+
+def test_a_journal_judged_elsewhere_gives_the_same_bytes(project: Project, tmp_path: Path) -> None:
+    ran = project.behave(READY)
+    copy = tmp_path / "copied.jsonl"
+    copy.write_bytes((ran.folder / "journal.jsonl").read_bytes())
+    with project.start("streampay_smoke", "judge", str(copy)) as judging:
+        output, _ = judging.communicate(timeout=20)
+    assert (judging.returncode, output) == (0, (ran.folder / "verdict.json").read_text())
+    copy.write_bytes(copy.read_bytes().replace(b'"held":true', b'"held":TRUE', 1))
+    with project.start("streampay_smoke", "judge", str(copy)) as judging:
+        judging.communicate(timeout=20)
+    assert judging.returncode == 3
+
+
+def test_a_missing_journal_is_config(project: Project) -> None:
+    with project.start("streampay_smoke", "judge", "nowhere.jsonl") as judging:
+        output, _ = judging.communicate(timeout=20)
+    assert (judging.returncode, "nowhere.jsonl" in output) == (2, True)

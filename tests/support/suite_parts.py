@@ -1,0 +1,101 @@
+"""Runs the gate as its users do: as a process, on a copy of the project's features."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from streampay_smoke.gate.verdict import Verdict, from_json
+
+ROOT = Path(__file__).parents[2]
+RUN_SECONDS = 90
+
+
+class Ran(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that ended: its exit code, what it printed, and its folder (None when it left none)."""
+
+    code: int
+    output: str
+    latest: Path | None
+
+    @property
+    def folder(self) -> Path:
+        assert self.latest is not None, self.output
+        return self.latest
+
+    @property
+    def verdict(self) -> Verdict:
+        return from_json((self.folder / "verdict.json").read_bytes())
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line)["event"] for line in (self.folder / "journal.jsonl").read_text().splitlines()]
+
+
+class Project:
+    """A copy of the project's features that a test may spoil."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.features = folder / "features"
+        shutil.copytree(ROOT / "features", self.features)
+        shutil.copytree(ROOT / "environments", folder / "environments")
+        shutil.copy(ROOT / "behave.ini", folder)
+        self.environ = {**os.environ, "HOME": str(folder), "SMOKE_REPORT": "0", **environ}
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        path = self.features / name
+        text = path.read_text()
+        assert old in text, f"{old!r} is not in {name}"
+        path.write_text(text.replace(old, new, 1))
+
+    def behave(self, *arguments: str, **environ: str) -> Ran:
+        return self._ran([sys.executable, "-m", "behave", *arguments], environ)
+
+    def smoke(self, *arguments: str, **environ: str) -> Ran:
+        return self._ran([sys.executable, "-m", "streampay_smoke", "run", *arguments], environ)
+
+    def start(self, *command: str, **environ: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=self.folder,
+            env={**self.environ, **environ},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def latest(self) -> Path | None:
+        link = self.folder / "artifacts" / "latest"
+        return link.resolve() if link.exists() else None
+
+    def ran(self, code: int, output: str) -> Ran:
+        return Ran(code=code, output=output, latest=self.latest())
+
+    def _ran(self, command: list[str], environ: Mapping[str, str]) -> Ran:
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**self.environ, **environ},
+            capture_output=True,
+            text=True,
+            timeout=RUN_SECONDS,
+            check=False,
+        )
+        return self.ran(done.returncode, done.stdout + done.stderr)
+
+
+def wait_for_file(path: Path, running: "subprocess.Popen[str]", within_seconds: float = 30.0) -> None:
+    """Wait until a file that the process makes is there."""
+    limit = time.monotonic() + within_seconds
+    while not path.exists():
+        assert running.poll() is None, running.communicate()[0]
+        assert time.monotonic() < limit, f"{path.name} never appeared"
+        time.sleep(0.02)

@@ -1,0 +1,114 @@
+"""The manifest: what the features and the tag expression promise to run, and what a place leaves out by name."""
+
+from pathlib import Path
+
+import pytest
+from behave.configuration import Configuration
+from behave.parser import parse_feature
+
+from streampay_smoke import settings as configuration
+from streampay_smoke.suite.plan import PlannedScenario, announced, plan
+
+TEXT = """
+@smoke
+Feature: Money
+  Why it matters.
+
+  Background:
+    Given the service is ready
+
+  Scenario: A plain one
+    When something happens
+    Then it is so
+
+  @money
+  Scenario: One that settles
+    When money moves
+    Then it is so
+
+  @second-user
+  Scenario: One with two users
+    Then it is so
+
+  Scenario Outline: A caller with <what>
+    Then <what> is refused
+
+    Examples: callers
+      | what  |
+      | junk  |
+      | none! |
+"""
+ROOT = Path(__file__).parents[3]
+PRODUCTION = {
+    "SMOKE_ENV": "production",
+    "SMOKE_BASE_URL": "https://x",
+    "SMOKE_AUTH_TOKEN": "a-long-token",
+    "SMOKE_CONTRACT_ID": "C1",
+}
+
+
+def planned(*arguments: str) -> tuple[PlannedScenario, ...]:
+    config = Configuration(["--runner=behave.runner:Runner", *arguments], load_config=False)
+    return plan([parse_feature(TEXT, filename="features/money.feature")], config)
+
+
+def ids(items: tuple[PlannedScenario, ...]) -> list[str]:
+    return [item.expected.id for item in items]
+
+
+def test_every_selected_scenario_and_outline_row_has_a_stable_name() -> None:
+    assert ids(planned("--tags=@smoke")) == [
+        "money/a-plain-one",
+        "money/one-that-settles",
+        "money/one-with-two-users",
+        "money/a-caller-with-junk",
+        "money/a-caller-with-none",
+    ]
+
+
+def test_the_tag_expression_selects() -> None:
+    assert ids(planned("--tags=@money")) == ["money/one-that-settles"]
+    assert ids(planned("--tags=@smoke and not @money"))[1] == "money/one-with-two-users"
+    assert planned("--tags=@typo") == ()
+
+
+def test_steps_include_the_background() -> None:
+    expected = planned("--tags=@money")[0].expected
+    assert expected.steps == ("Given the service is ready", "When money moves", "Then it is so")
+    assert expected.tags == ("smoke", "money") or set(expected.tags) == {"smoke", "money"}
+
+
+def test_same_names_stay_apart() -> None:
+    feature = parse_feature(TEXT.replace("One that settles", "A plain one"), filename="features/money.feature")
+    items = plan([feature], Configuration(["--runner=behave.runner:Runner"], load_config=False))
+    assert len(set(ids(items))) == len(items) == 5
+
+
+@pytest.mark.parametrize(
+    ("environ", "excluded"),
+    [
+        ({}, {}),
+        ({"SMOKE_AUTH_MODE": "api-key", "SMOKE_API_KEY": "a-long-key"}, {"money/one-with-two-users": "api-key"}),
+        (PRODUCTION, {"money/one-that-settles": "read-only", "money/one-with-two-users": "bearer"}),
+    ],
+)
+def test_a_place_leaves_out_by_name_and_with_its_reason(environ: dict[str, str], excluded: dict[str, str]) -> None:
+    items = planned()
+    settings = configuration.load(environ=environ, root=ROOT)
+    found = {item.id: item.reason for item in announced(items, ROOT / "features", settings, "@smoke").excluded}
+    assert found.keys() == excluded.keys()
+    for scenario_id, reason in excluded.items():
+        assert reason in found[scenario_id]
+    skipped = {item.expected.id for item in items if item.scenario.should_skip}
+    assert skipped == set(excluded)
+
+
+def test_an_empty_feature_file_is_a_problem_whatever_is_selected(tmp_path: Path) -> None:
+    (tmp_path / "money.feature").write_text("")
+    settings = configuration.load(environ={}, root=ROOT)
+    assert "money.feature" in announced(planned(), tmp_path, settings, "@smoke").problems[0]
+
+
+def test_the_projects_own_features_have_no_problems() -> None:
+    settings = configuration.load(environ={}, root=ROOT)
+    assert announced(planned(), ROOT / "features", settings, "@smoke").problems == ()
