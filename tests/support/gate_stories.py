@@ -10,6 +10,7 @@ READY = events.ExpectedScenario(
     location="features/readiness.feature:5",
     tags=("smoke", "readiness"),
     steps=("When asked", "Then ready"),
+    assertions=("Then ready",),
 )
 MONEY = events.ExpectedScenario(
     id="settlement/paid",
@@ -18,6 +19,7 @@ MONEY = events.ExpectedScenario(
     location="features/settlement.feature:9",
     tags=("smoke", "settlement", "money"),
     steps=("When settled", "Then paid"),
+    assertions=("Then paid",),
 )
 
 

@@ -19,7 +19,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=_s
 
 
 class ExpectedScenario(msgspec.Struct, frozen=True, kw_only=True):
-    """A scenario the feature files and the tag expression promise to run."""
+    """A scenario the feature files and the tag expression promise to run.
+
+    `assertions` are those of its `steps` that must assert something: its Then steps, and the And steps after them.
+    """
 
     id: str
     feature: str
@@ -27,6 +30,7 @@ class ExpectedScenario(msgspec.Struct, frozen=True, kw_only=True):
     location: str
     tags: tuple[str, ...]
     steps: tuple[str, ...]
+    assertions: tuple[str, ...] = ()
     description: str = ""
 
 

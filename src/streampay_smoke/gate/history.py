@@ -8,8 +8,16 @@ from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import Entry
 
 
+class StepHistory(msgspec.Struct, kw_only=True):
+    """What one step did: behave's word for its end ("" while there is none), and how many of its checks held."""
+
+    text: str
+    status: str = ""
+    checks_held: int = 0
+
+
 class ScenarioHistory(msgspec.Struct, kw_only=True):
-    """What one scenario did. `steps_passed` counts the steps behave called passed."""
+    """What one scenario did."""
 
     id: str
     started_at_ms: int
@@ -17,7 +25,7 @@ class ScenarioHistory(msgspec.Struct, kw_only=True):
     waits: list[events.Waited] = msgspec.field(default_factory=list)
     probes: list[events.Probed] = msgspec.field(default_factory=list)
     settlements: list[events.Settled] = msgspec.field(default_factory=list)
-    steps_passed: int = 0
+    steps: list[StepHistory] = msgspec.field(default_factory=list)
     failure: events.Failure | None = None
     failed_step: str = ""
     finished: events.ScenarioFinished | None = None
@@ -90,13 +98,22 @@ def _note_release(run: RunHistory, event: events.Exchanged) -> None:
 
 def _tell(scenario: ScenarioHistory, event: events.AnyEvent) -> None:
     match event:
-        case events.StepFinished(status="passed"):
-            scenario.steps_passed += 1
+        case events.StepStarted():
+            scenario.steps.append(StepHistory(text=event.text))
         case events.StepFinished():
-            scenario.failure = scenario.failure or event.failure
-            scenario.failed_step = scenario.failed_step or event.text
+            _end_step(scenario, event)
         case events.ScenarioFinished():
             scenario.finished = event
             scenario.failure = scenario.failure or event.failure
         case _ if type(event) in _MANY_OF_A_SCENARIO:
+            if isinstance(event, events.Checked) and event.held and scenario.steps:
+                scenario.steps[-1].checks_held += 1
             getattr(scenario, _MANY_OF_A_SCENARIO[type(event)]).append(event)
+
+
+def _end_step(scenario: ScenarioHistory, event: events.StepFinished) -> None:
+    if scenario.steps and scenario.steps[-1].text == event.text:
+        scenario.steps[-1].status = event.status
+    if event.status != "passed":
+        scenario.failure = scenario.failure or event.failure
+        scenario.failed_step = scenario.failed_step or event.text

@@ -153,12 +153,14 @@ def _failure(run: RunHistory, expected: ExpectedScenario, history: ScenarioHisto
     if history.finished.status != "passed" or last_word != "passed":
         status = history.finished.status if history.finished.status != "passed" else last_word
         return _harness_failure("scenario_" + status, f"the scenario ended as {status!r}")
-    if history.steps_passed != len(expected.steps):
+    passed = tuple(step.text for step in history.steps if step.status == "passed")
+    if passed != expected.steps:
         return _harness_failure(
-            "steps_missing", f"{history.steps_passed} of {len(expected.steps)} steps left evidence of passing"
+            "steps_missing", f"{len(passed)} of {len(expected.steps)} steps left evidence of passing"
         )
-    if not history.checks:
-        return _harness_failure("nothing_asserted", "the scenario asserted nothing")
+    silent = [step.text for step in history.steps if step.text in expected.assertions and not step.checks_held]
+    if silent or not history.checks:
+        return _harness_failure("nothing_asserted", f"nothing was asserted{f' by: {silent[0]}' if silent else ''}")
     if MONEY_TAG in expected.tags and not _proved(run, history):
         return _harness_failure("settlement_unproved", "no settlement was proved in the way this run asks for")
     return None

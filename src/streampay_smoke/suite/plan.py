@@ -94,6 +94,7 @@ def _expected(feature: Feature, scenario: Scenario, taken: set[str]) -> Expected
         location=f"{feature.filename}:{scenario.line}",
         tags=tuple(dict.fromkeys(str(tag) for tag in scenario.effective_tags)),
         steps=tuple(f"{step.keyword} {step.name}" for step in scenario.all_steps),
+        assertions=tuple(f"{step.keyword} {step.name}" for step in scenario.all_steps if step.step_type == "then"),
         description=" ".join(feature.description),
     )
 

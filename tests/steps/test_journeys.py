@@ -1,0 +1,331 @@
+"""What the synthetic user does, against a small StreamPay that is honest but for what a test says."""
+
+from collections.abc import Iterator
+
+import pytest
+from step_parts import (
+    Asked,
+    Honest,
+    Says,
+    SmallStreamPay,
+    Witness,
+    readyz_says,
+    settings_for,
+    small_environ,
+    surroundings_of,
+)
+
+from streampay_smoke import journeys
+from streampay_smoke.amounts import stroops
+from streampay_smoke.errors import FixtureMissing, GuardRefused, PromiseBroken
+from streampay_smoke.evidence.events import ResourceCreated, ResourceReleased
+from streampay_smoke.promises import listing, settlement
+from streampay_smoke.world import World
+
+
+@pytest.fixture
+def world(small: SmallStreamPay, witness: Witness) -> Iterator[World]:
+    world = World(surroundings_of(settings_for(small_environ(small)), witness))
+    world.credential = world.surroundings.credential
+    world.proof = world.surroundings.proof()
+    yield world
+    world.surroundings.close()
+
+
+@pytest.fixture
+def user(world: World) -> str:
+    return world.surroundings.user.address
+
+
+def test_the_order_is_only_right_when_it_is_computed_exactly() -> None:
+    order = journeys.order_to("GRECIPIENT")
+
+    assert order.recipient == "GRECIPIENT"
+    assert stroops(order.rate) % 60 != 0
+    assert stroops(order.rate) < 10_000_000
+
+
+@pytest.mark.parametrize(("have", "at_least", "made"), [(0, 2, 2), (1, 2, 1), (2, 2, 0), (3, 2, 0), (0, 1, 1)])
+def test_the_user_gets_as_many_streams_as_a_scenario_needs(
+    have: int, at_least: int, made: int, world: World, user: str, small: SmallStreamPay, witness: Witness
+) -> None:
+    for _ in range(have):
+        small.add(user)
+    small.add("somebody else")
+
+    own = journeys.streams_of_the_user(world.surroundings, at_least=at_least)
+
+    assert len(own) == have + made
+    assert len(witness.of(ResourceCreated)) == made
+    assert {small.owners[stream.id] for stream in own} <= {user}
+
+
+def test_streams_that_are_missing_are_not_created_in_a_read_only_place(small: SmallStreamPay, witness: Witness) -> None:
+    settings = settings_for(small_environ(small), settles=False, settles_not_because="read-only")
+
+    with pytest.raises(FixtureMissing, match="read-only"):
+        journeys.streams_of_the_user(surroundings_of(settings, witness), at_least=1)
+
+    assert not small.writes
+
+
+def test_streams_that_are_there_are_enough_in_a_read_only_place(small: SmallStreamPay, witness: Witness) -> None:
+    settings = settings_for(small_environ(small), settles=False, settles_not_because="read-only")
+    shared = surroundings_of(settings, witness)
+    own = [small.add(shared.user.address) for _ in range(2)]
+
+    assert [stream.id for stream in journeys.streams_of_the_user(shared, at_least=2)] == own
+    assert not small.writes
+
+
+@pytest.mark.parametrize("mode", ["bearer", "api-key"])
+def test_a_user_who_is_the_only_one_gets_streams_too(mode: str, small: SmallStreamPay, witness: Witness) -> None:
+    environ = small_environ(
+        small, SMOKE_AUTH_MODE=mode, SMOKE_AUTH_TOKEN="an-operators-token", SMOKE_API_KEY="an-operators-key"
+    )
+    shared = surroundings_of(settings_for(environ), witness)
+
+    assert len(journeys.streams_of_the_user(shared, at_least=2)) == 2
+
+
+def test_drafts_pay_to_nobody_who_is_watched(world: World, small: SmallStreamPay) -> None:
+    drafts = [journeys.new_draft(world.surroundings) for _ in range(2)]
+
+    recipients = {small.streams[draft.id]["recipient"] for draft in drafts}
+    assert world.proof.recipient not in recipients
+    assert world.surroundings.user.address not in recipients
+
+
+@pytest.mark.parametrize(("have", "page_size", "pages"), [(2, 1, 2), (3, 1, 3), (4, 2, 2), (5, 2, 3), (250, 100, 3)])
+def test_own_streams_are_listed_over_several_pages_however_many_there_are(
+    have: int, page_size: int, pages: int, world: World, user: str, small: SmallStreamPay, witness: Witness
+) -> None:
+    for _ in range(have):
+        small.add(user)
+    world.own_streams = journeys.streams_of_the_user(world.surroundings, at_least=2)
+
+    world.pages = journeys.pages_of_own_streams(world)
+
+    assert world.page_size == page_size
+    assert len(world.pages) == pages
+    own = [stream.id for stream in world.own_streams]
+    listing.each_shown_once(world.pages, own, page_size=world.page_size, expect=witness.expect)
+
+
+def test_a_list_that_loses_a_stream_between_its_pages_is_found_out(
+    world: World, user: str, small: SmallStreamPay, witness: Witness
+) -> None:
+    for _ in range(5):
+        small.add(user)
+    world.own_streams = journeys.streams_of_the_user(world.surroundings, at_least=2)
+
+    def skips_one(asked: Asked, honest: Honest) -> Says:
+        if "cursor" in asked.query:
+            asked.query["cursor"] = str(int(asked.query["cursor"]) + 1)
+        return honest(asked)
+
+    small.lie("GET /api/streams", skips_one)
+    pages = journeys.pages_of_own_streams(world)
+
+    with witness.breaks("the user's own streams are all shown", saw="missing: ['stream-003']"):
+        listing.each_shown_once(
+            pages, [stream.id for stream in world.own_streams], page_size=world.page_size, expect=witness.expect
+        )
+
+
+@pytest.mark.parametrize("requests", [1, 2, 3])
+def test_a_started_stream_was_asked_for_under_one_key(
+    requests: int, world: World, small: SmallStreamPay, witness: Witness
+) -> None:
+    journeys.start_stream(world, requests=requests)
+
+    creations = [asked for asked in small.asked if f"{asked.method} {asked.path}" == "POST /api/streams"]
+    assert len(creations) == requests
+    assert len({asked.key for asked in creations}) == 1
+    assert creations[0].key
+    assert world.order.recipient == world.proof.recipient
+    assert small.streams[world.created[0].id]["status"] == "active"
+    witness.saw_held("a started stream is active")
+    settlement.one_stream_was_created(world.created, world.order, witness.expect)
+
+
+def test_a_creation_that_repeats_itself_is_found_out(world: World, small: SmallStreamPay, witness: Witness) -> None:
+    def without_key(asked: Asked, honest: Honest) -> Says:
+        return Says(status=201, json={"data": small.streams[small.add(asked.user, **asked.json)]})
+
+    small.lie("POST /api/streams", without_key)
+    journeys.start_stream(world, requests=2)
+
+    with witness.breaks("a repeated creation makes one stream"):
+        settlement.one_stream_was_created(world.created, world.order, witness.expect)
+    assert len(witness.of(ResourceCreated)) == 2
+
+
+@pytest.mark.parametrize("status", ["draft", "paused", "ended"])
+def test_a_stream_that_does_not_start_is_found_out(
+    status: str, world: World, small: SmallStreamPay, witness: Witness
+) -> None:
+    def stays(asked: Asked, honest: Honest) -> Says:
+        return Says(json={"data": {**small.streams[asked.stream_id], "status": status}})
+
+    small.lie("POST start", stays)
+
+    with witness.breaks("a started stream is active", expected="active", saw=status):
+        journeys.start_stream(world, requests=1)
+
+
+def test_no_stream_is_ordered_from_a_service_on_the_public_network(world: World, small: SmallStreamPay) -> None:
+    small.lie("GET /api/readyz", readyz_says(message="reachable: https://horizon.stellar.org"))
+
+    with pytest.raises(GuardRefused):
+        journeys.start_stream(world, requests=2)
+
+    assert not small.writes
+
+
+def test_a_settled_stream_is_brought_to_its_end(world: World, small: SmallStreamPay, witness: Witness) -> None:
+    journeys.start_stream(world, requests=1)
+    journeys.settle(world)
+    stream_id = world.created[0].id
+
+    assert world.receipt.stream_id == stream_id
+    assert small.streams[stream_id]["status"] == "ended"
+    settled = [asked for asked in small.asked if asked.path.endswith("/settle")]
+    assert [asked.key for asked in settled] == [world.settlement_key]
+    world.surroundings.clean_up()
+    assert [event.id for event in witness.of(ResourceReleased)] == [stream_id]
+
+
+def test_a_receipt_for_another_stream_is_found_out(world: World, small: SmallStreamPay, witness: Witness) -> None:
+    other = small.add("somebody else", settlementTxHash="ab" * 32, status="ended")
+    receipt = {**small.streams[other], "settlement": {"txHash": "ab" * 32, "settledAt": "2027-01-15T08:00:10Z"}}
+    small.lie("POST settle", Says(json={"data": receipt}))
+    journeys.start_stream(world, requests=1)
+
+    with witness.breaks("the receipt is for the stream that was settled", expected=world.created[0].id, saw=other):
+        journeys.settle(world)
+
+    assert not witness.of(ResourceReleased)
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        pytest.param(Says(status=502, json={"error": {"code": "SETTLEMENT_FAILED", "message": "no"}}), id="failed"),
+        pytest.param(Says(status=500), id="a crash"),
+        pytest.param(Says(status=202, json={"data": {}}), id="accepted, but not done"),
+        pytest.param(Says(status=204), id="no content"),
+        pytest.param(Says(status=409, json={"error": {"code": "X", "message": "no"}}), id="refused"),
+        pytest.param(Says(json={"data": {"id": "stream-001"}}), id="half a receipt"),
+    ],
+)
+def test_a_settlement_without_a_receipt_is_a_broken_promise_and_still_cleaned_up(
+    says: Says, world: World, small: SmallStreamPay, witness: Witness
+) -> None:
+    journeys.start_stream(world, requests=1)
+    small.lie("POST settle", says)
+
+    with pytest.raises(PromiseBroken, match="/settle"):
+        journeys.settle(world)
+
+    world.surroundings.clean_up()
+    assert [event.id for event in witness.of(ResourceReleased)] == [world.created[0].id]
+
+
+def settled(world: World) -> World:
+    journeys.start_stream(world, requests=1)
+    journeys.settle(world)
+    return world
+
+
+def check_repetition(world: World, witness: Witness) -> None:
+    settlement.same_receipt(world.receipt, world.repeated_receipt, witness.expect)
+    settlement.cannot_settle_again(world.second_settlement, witness.expect)
+    settlement.key_does_not_answer_for(world.other_settlement, world.receipt, world.other_stream, witness.expect)
+
+
+def test_a_settlement_that_is_repeated_is_the_same_one(world: World, small: SmallStreamPay, witness: Witness) -> None:
+    journeys.repeat_settlement(settled(world))
+
+    check_repetition(world, witness)
+    settles = [asked for asked in small.asked if asked.path.endswith("/settle")]
+    first, again, with_new_key, on_other = settles
+    assert first.key == again.key == on_other.key != with_new_key.key
+    assert first.stream_id == again.stream_id == with_new_key.stream_id == world.created[0].id
+    assert on_other.stream_id == world.other_stream.id != world.created[0].id
+    assert small.streams[world.other_stream.id]["status"] == "draft"
+
+
+def test_the_other_stream_is_a_draft_that_was_never_started(world: World, user: str, small: SmallStreamPay) -> None:
+    for status in ("active", "paused", "ended", "cancelled"):
+        small.add(user, status=status)
+    small.add("somebody else")
+
+    journeys.repeat_settlement(settled(world))
+
+    assert small.streams[world.other_stream.id]["status"] == "draft"
+    assert small.owners[world.other_stream.id] == user
+
+
+def _settles_again(small: SmallStreamPay) -> None:
+    def again(asked: Asked, honest: Honest) -> Says:
+        stream = {**small.streams[asked.stream_id], "status": "ended", "settlementTxHash": "cd" * 32}
+        stream["settlement"] = {"txHash": "cd" * 32, "settledAt": "2027-01-15T08:00:10Z"}
+        return Says(json={"data": stream})
+
+    small.lie("POST settle", again)
+
+
+def _key_is_global(small: SmallStreamPay) -> None:
+    kept: dict[str, Says] = {}
+
+    def by_key_only(asked: Asked, honest: Honest) -> Says:
+        first = next((stream for stream in small.streams.values() if stream["status"] == "ended"), None)
+        if first is not None:
+            kept.setdefault("first", Says(json={"data": dict(first)}))
+        return kept.get("first") or honest(asked)
+
+    small.lie("POST settle", by_key_only)
+
+
+def _refuses_new_keys_but_answers_for_others(small: SmallStreamPay) -> None:
+    def lie(asked: Asked, honest: Honest) -> Says:
+        ended = next(stream for stream in small.streams.values() if stream["status"] == "ended")
+        if asked.stream_id != ended["id"]:
+            return Says(status=409, json={"error": {"code": "USED", "message": f"used for {ended['id']}"}})
+        return honest(asked)
+
+    small.lie("POST settle", lie)
+
+
+def _crashes(small: SmallStreamPay) -> None:
+    def lie(asked: Asked, honest: Honest) -> Says:
+        says = honest(asked)
+        return says if says.status == 200 else Says(status=500)
+
+    small.lie("POST settle", lie)
+
+
+@pytest.mark.parametrize(
+    ("lie", "promise"),
+    [
+        pytest.param(_settles_again, "the repeated settlement names the same transaction", id="settles again"),
+        pytest.param(_key_is_global, "a settled stream cannot be settled again", id="always the first receipt"),
+        pytest.param(
+            _refuses_new_keys_but_answers_for_others,
+            "a settlement key answers for its own stream only",
+            id="names the first stream to another",
+        ),
+        pytest.param(_crashes, "a settled stream cannot be settled again", id="crashes instead of refusing"),
+    ],
+)
+def test_a_service_that_mishandles_a_repetition_is_found_out(
+    lie: object, promise: str, world: World, small: SmallStreamPay, witness: Witness
+) -> None:
+    settled(world)
+    assert callable(lie)
+    lie(small)
+    journeys.repeat_settlement(world)
+
+    with witness.breaks(promise):
+        check_repetition(world, witness)

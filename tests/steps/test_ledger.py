@@ -1,0 +1,360 @@
+"""What the ledger promises by itself, on a ledger where a test can write down anything."""
+
+import itertools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from step_parts import (
+    CONTRACT,
+    FEE_STROOPS,
+    FIRST_LEDGER,
+    HASH,
+    OTHER_CONTRACT,
+    OTHER_HASH,
+    PAYER,
+    RECIPIENT,
+    START,
+    TOKEN,
+    PaperLedger,
+    Witness,
+    paper_ledger,
+)
+
+from streampay_smoke.chain.adapter import (
+    ChainUnavailable,
+    ContractInterface,
+    ContractMissing,
+    InterfaceDrift,
+)
+from streampay_smoke.chain.contract import StreamContract
+from streampay_smoke.errors import Blame
+from streampay_smoke.promises.ledger import (
+    CLOCK_SKEW_SECONDS,
+    MOVES_WITHIN_SECONDS,
+    DirectStream,
+    Ledger,
+    interface_is_there,
+    network_moves,
+)
+
+TOTAL_STROOPS = 1_234_567
+
+
+def test_next_ledger_is_the_one_after_the_newest() -> None:
+    paper, ledger = paper_ledger()
+    assert ledger.next_ledger() == FIRST_LEDGER
+
+    paper.next_ledger()
+    assert ledger.next_ledger() == FIRST_LEDGER + 1
+
+
+def test_streams_to_finds_the_recipients_streams_of_this_run() -> None:
+    paper, ledger = paper_ledger()
+    paper.create_stream(1)
+    first = ledger.next_ledger()
+    paper.create_stream(2)
+    paper.create_stream(3, recipient="GSOMEBODY")
+    paper.start_stream(2)
+    paper.create_stream(4)
+
+    assert ledger.streams_to(RECIPIENT, first) == (2, 4)
+    assert ledger.streams_to(RECIPIENT, FIRST_LEDGER) == (1, 2, 4)
+    assert ledger.streams_to("GNOBODY", first) == ()
+
+
+def test_streams_of_another_contract_do_not_count() -> None:
+    paper, ledger = paper_ledger()
+    paper.next_ledger()
+    data = [9, PAYER.address, RECIPIENT, TOKEN, 1, 0, 60, START]
+    paper.tell(("stream", "created"), data, tx_hash=HASH, contract_id=OTHER_CONTRACT)
+
+    assert ledger.streams_to(RECIPIENT, FIRST_LEDGER) == ()
+
+
+def test_starts_to_finds_the_starts_of_those_streams_only() -> None:
+    paper, ledger = paper_ledger()
+    paper.create_stream(1)
+    paper.create_stream(2)
+    paper.create_stream(3, recipient="GSOMEBODY")
+    for stream_id in (1, 3, 2):
+        paper.start_stream(stream_id)
+
+    starts = ledger.starts_to(RECIPIENT, FIRST_LEDGER)
+
+    assert [start.stream_id for start in starts] == [1, 2]
+    assert [start.closed_at for start in starts] == [START + 20, START + 30]
+    assert [start.stream_id for start in ledger.starts_to(RECIPIENT, FIRST_LEDGER + 1)] == [2]
+
+
+def test_payments_to_finds_all_money_the_recipient_got_whoever_sent_it() -> None:
+    paper, ledger = paper_ledger()
+    paper.transact(HASH)
+    paper.pay(5, tx_hash=HASH)
+    first = ledger.next_ledger()
+    paper.transact(OTHER_HASH)
+    paper.pay(7, tx_hash=OTHER_HASH)
+    paper.pay(8, tx_hash=OTHER_HASH, sender="GOPERATOR")
+    paper.pay(9, tx_hash=OTHER_HASH, recipient="GSOMEBODY")
+
+    found = ledger.payments_to(RECIPIENT, first)
+
+    assert [(payment.sender, payment.amount_stroops) for payment in found] == [(CONTRACT, 7), ("GOPERATOR", 8)]
+
+
+@pytest.mark.parametrize("skew_seconds", [0, CLOCK_SKEW_SECONDS, -CLOCK_SKEW_SECONDS])
+def test_network_moves_passes_for_a_healthy_network_in_time_with_ours(skew_seconds: int, witness: Witness) -> None:
+    paper, ledger = paper_ledger()
+
+    network_moves(ledger, witness.expect, now_seconds=lambda: paper.closed_at + skew_seconds)
+
+    witness.saw_held("the network is healthy", "the network closes ledgers", "the ledger's clock agrees with ours")
+    assert paper.waits == [(START + 1, MOVES_WITHIN_SECONDS)]
+
+
+@pytest.mark.parametrize("status", ["unhealthy", "", "HEALTHY", "catching up"])
+def test_network_moves_fails_when_the_network_is_not_healthy(status: str, witness: Witness) -> None:
+    paper, ledger = paper_ledger()
+    paper.statuses = itertools.repeat(status)
+
+    with pytest.raises(Exception, match="the network is healthy: expected healthy, saw"):
+        network_moves(ledger, witness.expect, now_seconds=lambda: START)
+
+    assert [check.held for check in witness.checks] == [False]
+
+
+def test_network_moves_fails_when_the_ledger_stands_still(witness: Witness) -> None:
+    paper, ledger = paper_ledger()
+    paper.stands_still = True
+
+    with pytest.raises(Exception, match="the network closes ledgers: expected a ledger after 100, saw ledger 100"):
+        network_moves(ledger, witness.expect, now_seconds=lambda: START)
+
+    assert [check.held for check in witness.checks] == [True, False]
+
+
+def test_a_ledger_that_never_closes_is_the_ledgers_fault(witness: Witness) -> None:
+    paper, ledger = paper_ledger()
+    paper.never_closes = True
+
+    with pytest.raises(ChainUnavailable) as caught:
+        network_moves(ledger, witness.expect, now_seconds=lambda: START)
+
+    assert caught.value.blame is Blame.DEPENDENCY
+
+
+@pytest.mark.parametrize("skew_seconds", [CLOCK_SKEW_SECONDS + 1, -CLOCK_SKEW_SECONDS - 1, 86_400, -86_400])
+def test_network_moves_fails_when_the_clocks_disagree(skew_seconds: int, witness: Witness) -> None:
+    paper, ledger = paper_ledger()
+
+    with pytest.raises(Exception, match=f"clock agrees with ours: .* {abs(skew_seconds)} s apart"):
+        network_moves(ledger, witness.expect, now_seconds=lambda: paper.closed_at + skew_seconds)
+
+    assert [check.held for check in witness.checks] == [True, True, False]
+
+
+def test_interface_is_there_passes_for_the_contract_of_the_profile(witness: Witness) -> None:
+    _, ledger = paper_ledger()
+
+    interface_is_there(ledger, witness.expect)
+
+    witness.saw_held("the contract offers what StreamPay builds on")
+    assert witness.checks[0].observed == "7 functions"
+
+
+def test_interface_is_there_fails_when_the_contract_is_missing(witness: Witness) -> None:
+    paper, ledger = paper_ledger()
+    del paper.contracts[CONTRACT]
+
+    with pytest.raises(ContractMissing, match=CONTRACT) as caught:
+        interface_is_there(ledger, witness.expect)
+
+    assert caught.value.blame is Blame.CONFIG
+
+
+def _without_settle(interface: ContractInterface) -> ContractInterface:
+    return replace(interface, functions={k: v for k, v in interface.functions.items() if k != "settle"})
+
+
+def _other_arguments(interface: ContractInterface) -> ContractInterface:
+    start = replace(interface.functions["start_stream"], arguments=(("stream", "u64"),))
+    return replace(interface, functions={**interface.functions, "start_stream": start})
+
+
+def _empty(interface: ContractInterface) -> ContractInterface:
+    return ContractInterface(functions={}, structs={}, enums={}, errors={})
+
+
+@pytest.mark.parametrize(
+    ("change", "drift"),
+    [
+        (_without_settle, "function settle is absent"),
+        (_other_arguments, r"start_stream takes \(stream\) instead of \(stream_id\)"),
+        (_empty, "function create_draft_stream is absent"),
+        (lambda interface: replace(interface, errors={**interface.errors, 6: "Other"}), "error 6 is Other"),
+        (lambda interface: replace(interface, structs={}), "struct Stream is absent"),
+    ],
+    ids=["a function is gone", "an argument is renamed", "no function", "an error is renumbered", "no struct"],
+)
+def test_interface_is_there_fails_when_the_contract_has_drifted(
+    change: Callable[[ContractInterface], ContractInterface], drift: str, witness: Witness
+) -> None:
+    paper, ledger = paper_ledger()
+    paper.contracts[CONTRACT] = change(paper.contracts[CONTRACT])
+
+    with pytest.raises(InterfaceDrift, match=drift) as caught:
+        interface_is_there(ledger, witness.expect)
+
+    assert caught.value.blame is Blame.PRODUCT
+
+
+def test_interface_is_there_fails_when_nothing_is_offered_though_nothing_was_promised(witness: Witness) -> None:
+    paper, _ = paper_ledger()
+
+    class Promiseless(StreamContract):
+        def check_interface(self) -> None:
+            """Find nothing amiss."""
+
+    paper.contracts[CONTRACT] = _empty(paper.contracts[CONTRACT])
+    blind = Ledger(paper, Promiseless(paper, CONTRACT, paper.profile), contract_id=CONTRACT, token_contract_id=TOKEN)
+
+    with witness.breaks("the contract offers what StreamPay builds on", expected="functions", saw="0 functions"):
+        interface_is_there(blind, witness.expect)
+
+
+def _retell(paper: PaperLedger, **changes: Any) -> None:
+    paper.told[-1] = replace(paper.told[-1], **changes)
+
+
+def _split(paper: PaperLedger) -> None:
+    last = paper.told.pop()
+    paper.told += [replace(last, data=last.data - 1), replace(last, data=1)]
+
+
+def played(paper: PaperLedger, ledger: Ledger) -> DirectStream:
+    direct = DirectStream(ledger, PAYER, RECIPIENT)
+    direct.play(total_stroops=TOTAL_STROOPS, duration_seconds=3)
+    return direct
+
+
+WHOLE = (
+    "the contract paid the whole amount once",
+    "the contract holds the stream as settled",
+    "everything was released",
+)
+CONSERVED = ("the recipient's balance grew by the whole amount", "the payer gave the amount and the fees")
+
+
+def test_a_direct_stream_that_is_settled_passes(witness: Witness) -> None:
+    paper, ledger = paper_ledger()
+    paper.transact(OTHER_HASH)
+    paper.pay(99, tx_hash=OTHER_HASH)
+
+    direct = played(paper, ledger)
+    direct.paid_whole_once(witness.expect)
+    direct.money_is_conserved(witness.expect)
+
+    witness.saw_held(*WHOLE, *CONSERVED)
+    assert paper.balances[PAYER.address] == 50_000_000 - TOTAL_STROOPS - 3 * FEE_STROOPS
+
+
+def test_a_direct_stream_is_settled_only_after_its_time(witness: Witness) -> None:
+    paper, ledger = paper_ledger()
+
+    played(paper, ledger)
+
+    started_at = START + 10
+    assert paper.waits == [(started_at + 3, MOVES_WITHIN_SECONDS + 3)]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "saw"),
+    [
+        pytest.param(lambda paper: paper.told.clear(), "[]", id="never"),
+        pytest.param(lambda paper: paper.pay(1, tx_hash=OTHER_HASH), f"(1, '{OTHER_HASH}')", id="a bit more later"),
+        pytest.param(
+            lambda paper: paper.pay(TOTAL_STROOPS, tx_hash=OTHER_HASH),
+            f"({TOTAL_STROOPS}, '{OTHER_HASH}')",
+            id="the whole amount twice",
+        ),
+        pytest.param(
+            lambda paper: _retell(paper, data=TOTAL_STROOPS - 1), str(TOTAL_STROOPS - 1), id="one stroop too little"
+        ),
+        pytest.param(
+            lambda paper: _retell(paper, data=TOTAL_STROOPS + 1), str(TOTAL_STROOPS + 1), id="one stroop too much"
+        ),
+        pytest.param(lambda paper: _retell(paper, tx_hash=OTHER_HASH), OTHER_HASH, id="in another transaction"),
+        pytest.param(
+            lambda paper: _retell(paper, topics=("transfer", CONTRACT, "GSOMEBODY")), "[]", id="to somebody else"
+        ),
+        pytest.param(_split, f"({TOTAL_STROOPS - 1}, ", id="split in two"),
+    ],
+)
+def test_a_direct_stream_fails_when_the_payment_is_another(
+    spoil: Callable[[PaperLedger], None], saw: str, witness: Witness
+) -> None:
+    paper, ledger = paper_ledger()
+    direct = played(paper, ledger)
+    spoil(paper)
+
+    with witness.breaks(WHOLE[0], expected=TOTAL_STROOPS, saw=saw):
+        direct.paid_whole_once(witness.expect)
+
+
+@pytest.mark.parametrize(
+    ("state", "promise", "saw"),
+    [
+        pytest.param({"status": ["Active"]}, WHOLE[1], "active", id="still running"),
+        pytest.param({"status": ["Ended"]}, WHOLE[1], "ended", id="ended, not settled"),
+        pytest.param({"status": ["Cancelled"]}, WHOLE[1], "cancelled", id="cancelled"),
+        pytest.param({"released_amount": 0}, WHOLE[2], "0", id="nothing released"),
+        pytest.param({"released_amount": TOTAL_STROOPS - 1}, WHOLE[2], str(TOTAL_STROOPS - 1), id="one stroop kept"),
+    ],
+)
+def test_a_direct_stream_fails_when_the_contract_remembers_otherwise(
+    state: Mapping[str, Any], promise: str, saw: str, witness: Witness
+) -> None:
+    paper, ledger = paper_ledger()
+    direct = played(paper, ledger)
+    paper.streams[7].update(state)
+
+    with witness.breaks(promise, saw=saw):
+        direct.paid_whole_once(witness.expect)
+
+
+@pytest.mark.parametrize(
+    ("address", "stroops", "promise", "saw"),
+    [
+        pytest.param(RECIPIENT, -1, CONSERVED[0], TOTAL_STROOPS - 1, id="one stroop was lost on the way"),
+        pytest.param(RECIPIENT, 1, CONSERVED[0], TOTAL_STROOPS + 1, id="one stroop came from nowhere"),
+        pytest.param(RECIPIENT, -TOTAL_STROOPS, CONSERVED[0], 0, id="all of it was lost"),
+        pytest.param(
+            PAYER.address, -1, CONSERVED[1], TOTAL_STROOPS + 3 * FEE_STROOPS + 1, id="the payer gave one stroop more"
+        ),
+        pytest.param(
+            PAYER.address, 1, CONSERVED[1], TOTAL_STROOPS + 3 * FEE_STROOPS - 1, id="the payer gave one stroop less"
+        ),
+        pytest.param(PAYER.address, TOTAL_STROOPS, CONSERVED[1], 3 * FEE_STROOPS, id="the payer got it all back"),
+    ],
+)
+def test_a_direct_stream_fails_when_money_is_lost_or_made(
+    address: str, stroops: int, promise: str, saw: int, witness: Witness
+) -> None:
+    paper, ledger = paper_ledger()
+    direct = played(paper, ledger)
+    paper.balances[address] += stroops
+
+    with witness.breaks(promise, saw=saw):
+        direct.money_is_conserved(witness.expect)
+
+
+def test_a_direct_stream_that_never_becomes_due_is_the_ledgers_fault() -> None:
+    paper, ledger = paper_ledger()
+    paper.never_closes = True
+    direct = DirectStream(ledger, PAYER, RECIPIENT)
+
+    with pytest.raises(ChainUnavailable):
+        direct.play(total_stroops=TOTAL_STROOPS, duration_seconds=3)
+
+    assert not [event for event in paper.told if event.topics[0] == "transfer"]

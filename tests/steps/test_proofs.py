@@ -1,0 +1,362 @@
+"""How a settlement is proved: every way in which a service could have settled otherwise than it says."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from step_parts import (
+    CONTRACT,
+    FIRST_LEDGER,
+    HASH,
+    ORDER,
+    OTHER_CONTRACT,
+    OTHER_HASH,
+    RECIPIENT,
+    PaperLedger,
+    Witness,
+    paper_ledger,
+    receipt,
+    record,
+)
+
+from streampay_smoke.chain.contract import PROFILES
+from streampay_smoke.errors import PromiseBroken
+from streampay_smoke.evidence.events import Settled
+from streampay_smoke.promises.expectation import Expect
+from streampay_smoke.promises.proofs import LedgerProof, ServiceProof, SettlementProof
+from streampay_smoke.service.records import Receipt
+
+EARNED_STROOPS = 648_148
+"""0.7777777 a minute for the 5 s between two ledgers on paper, rounded down."""
+
+
+def settle(paper: PaperLedger, *, amount_stroops: int = EARNED_STROOPS, sender: str = CONTRACT) -> None:
+    """Let the service create, start and settle a stream."""
+    paper.create_stream(1)
+    paper.start_stream(1)
+    paper.transact(HASH)
+    paper.pay(amount_stroops, tx_hash=HASH, sender=sender)
+
+
+def watched(witness: Witness) -> tuple[PaperLedger, LedgerProof]:
+    """Return a proof that began to watch, on a ledger where the recipient had been paid before."""
+    paper, ledger = paper_ledger()
+    paper.create_stream(90)
+    paper.start_stream(90)
+    paper.transact(OTHER_HASH)
+    paper.pay(4_711, tx_hash=OTHER_HASH)
+    return paper, LedgerProof(ledger, RECIPIENT, witness.events.append)
+
+
+def test_a_settlement_made_as_promised_is_proved_by_the_ledger(witness: Witness) -> None:
+    paper, proof = watched(witness)
+    settle(paper)
+
+    proof.created_once(witness.expect)
+    proof.paid(receipt(), ORDER, witness.expect)
+    proof.paid_exactly_once(receipt(), witness.expect)
+    proof.agrees(receipt(), record(), witness.expect)
+
+    assert len(witness.checks) >= 14
+    assert all(check.held for check in witness.checks)
+    assert witness.of(Settled) == [
+        Settled(stream_id="stream-1", tx_hash=HASH, ledger=paper.ledger, proof="ledger", amount_stroops=EARNED_STROOPS)
+    ]
+
+
+def _nothing(paper: PaperLedger) -> None:
+    """Do nothing on the ledger."""
+
+
+def _two_streams(paper: PaperLedger) -> None:
+    paper.create_stream(1)
+    paper.create_stream(2)
+
+
+def _stream_to_somebody_else(paper: PaperLedger) -> None:
+    paper.create_stream(1, recipient="GSOMEBODY")
+
+
+@pytest.mark.parametrize(
+    ("made", "saw"),
+    [
+        pytest.param(_nothing, "0 streams: ()", id="no stream"),
+        pytest.param(_two_streams, "2 streams: (1, 2)", id="two streams"),
+        pytest.param(_stream_to_somebody_else, "0 streams: ()", id="to somebody else"),
+    ],
+)
+def test_created_once_fails_when_the_ledger_shows_another_number(
+    made: Callable[[PaperLedger], None], saw: str, witness: Witness
+) -> None:
+    paper, proof = watched(witness)
+    made(paper)
+
+    with witness.breaks("one stream was created on the ledger", expected=f"one stream to {RECIPIENT}", saw=saw):
+        proof.created_once(witness.expect)
+
+
+def _settles(paper: PaperLedger) -> None:
+    settle(paper)
+
+
+def _fails_on_the_ledger(paper: PaperLedger) -> None:
+    settle(paper)
+    paper.transact(HASH, status="FAILED")
+
+
+def _through_another_contract(paper: PaperLedger) -> None:
+    settle(paper)
+    paper.transact(HASH, contract_id=OTHER_CONTRACT)
+
+
+def _pays_in_another_transaction(paper: PaperLedger) -> None:
+    paper.create_stream(1)
+    paper.start_stream(1)
+    paper.transact(HASH)
+    paper.transact("ef" * 32)
+    paper.pay(EARNED_STROOPS, tx_hash="ef" * 32)
+
+
+def _pays_from_its_own_account(paper: PaperLedger) -> None:
+    settle(paper, sender="GOPERATOR")
+
+
+def _pays_somebody_else(paper: PaperLedger) -> None:
+    paper.create_stream(1)
+    paper.start_stream(1)
+    paper.transact(HASH)
+    paper.pay(EARNED_STROOPS, tx_hash=HASH, recipient="GSOMEBODY")
+
+
+def _pays_one_stroop_less(paper: PaperLedger) -> None:
+    settle(paper, amount_stroops=EARNED_STROOPS - 1)
+
+
+def _pays_one_stroop_more(paper: PaperLedger) -> None:
+    settle(paper, amount_stroops=EARNED_STROOPS + 1)
+
+
+def _pays_twice(paper: PaperLedger) -> None:
+    settle(paper)
+    paper.transact("ef" * 32)
+    paper.pay(EARNED_STROOPS, tx_hash="ef" * 32)
+
+
+def _pays_again_from_its_own_account(paper: PaperLedger) -> None:
+    settle(paper)
+    paper.transact("ef" * 32)
+    paper.pay(EARNED_STROOPS, tx_hash="ef" * 32, sender="GOPERATOR")
+
+
+def _never_starts(paper: PaperLedger) -> None:
+    paper.create_stream(1)
+    paper.transact(HASH)
+    paper.pay(EARNED_STROOPS, tx_hash=HASH)
+
+
+def _starts_twice(paper: PaperLedger) -> None:
+    paper.create_stream(1)
+    paper.start_stream(1)
+    settle(paper)
+
+
+def _takes_it_back(paper: PaperLedger) -> None:
+    settle(paper)
+    paper.balances[RECIPIENT] -= 1
+
+
+def _pays_nothing_at_once(paper: PaperLedger) -> None:
+    paper.create_stream(1)
+    paper.start_stream(1)
+    paper.closed_at -= 5
+    paper.transact(HASH)
+    paper.pay(0, tx_hash=HASH)
+
+
+@pytest.mark.parametrize(
+    ("service", "promise", "saw"),
+    [
+        (_nothing, "the ledger knows the receipt's transaction", "never saw it"),
+        (_fails_on_the_ledger, "the settlement transaction succeeded", "FAILED"),
+        (_through_another_contract, "the expected contract was called", OTHER_CONTRACT),
+        (_pays_in_another_transaction, "the expected contract paid the recipient", "no payment to the recipient"),
+        (_pays_from_its_own_account, "the expected contract paid the recipient", "GOPERATOR"),
+        (_pays_somebody_else, "the expected contract paid the recipient", "no payment to the recipient"),
+        (_pays_one_stroop_less, "the amount is exact", f"{EARNED_STROOPS - 1} stroops"),
+        (_pays_one_stroop_more, "the amount is exact", f"{EARNED_STROOPS + 1} stroops"),
+        (_pays_twice, "the amount is exact", f"{2 * EARNED_STROOPS} stroops"),
+        (_pays_again_from_its_own_account, "the amount is exact", f"{2 * EARNED_STROOPS} stroops"),
+        (_never_starts, "the stream was started once on the ledger", "0"),
+        (_starts_twice, "the stream was started once on the ledger", "2"),
+        (_takes_it_back, "the recipient's balance grew by the payment", str(EARNED_STROOPS - 1)),
+        (_pays_nothing_at_once, "the amount is exact", "0 stroops"),
+    ],
+)
+def test_paid_fails_and_proves_nothing_when_the_service_did_otherwise(
+    service: Callable[[PaperLedger], None], promise: str, saw: str, witness: Witness
+) -> None:
+    paper, proof = watched(witness)
+    service(paper)
+
+    with witness.breaks(promise, saw=saw):
+        proof.paid(receipt(), ORDER, witness.expect)
+
+    assert not witness.of(Settled)
+
+
+@pytest.mark.parametrize(
+    ("tx_hash", "promise", "saw"),
+    [
+        pytest.param("", "the receipt names a transaction", "no hash", id="no hash"),
+        pytest.param("a" * 63, "the receipt names a transaction", "a" * 63, id="63 digits"),
+        pytest.param(HASH.upper(), "the receipt names a transaction", HASH.upper(), id="upper case"),
+        pytest.param("0" * 64, "the ledger knows the receipt's transaction", "never saw it", id="invented"),
+        pytest.param(
+            OTHER_HASH, "the settlement was made during this run", f"ledger {FIRST_LEDGER + 2}", id="an earlier one"
+        ),
+    ],
+)
+def test_paid_fails_when_the_receipt_names_another_transaction(
+    tx_hash: str, promise: str, saw: str, witness: Witness
+) -> None:
+    paper, proof = watched(witness)
+    settle(paper)
+
+    with witness.breaks(promise, saw=saw):
+        proof.paid(receipt(settlement_tx_hash=tx_hash, receipt_tx_hash=tx_hash), ORDER, witness.expect)
+
+    assert not witness.of(Settled)
+
+
+@pytest.mark.parametrize(
+    ("service", "held"),
+    [
+        (_settles, True),
+        (_pays_from_its_own_account, True),
+        (_nothing, False),
+        (_pays_twice, False),
+        (_pays_again_from_its_own_account, False),
+        (_pays_somebody_else, False),
+    ],
+)
+def test_paid_exactly_once_counts_every_payment_since_the_proof_began(
+    service: Callable[[PaperLedger], None], held: bool, witness: Witness
+) -> None:
+    paper, proof = watched(witness)
+    service(paper)
+
+    if held:
+        proof.paid_exactly_once(receipt(), witness.expect)
+        witness.saw_held("the recipient was paid exactly once")
+    else:
+        with witness.breaks("the recipient was paid exactly once", expected="one payment"):
+            proof.paid_exactly_once(receipt(), witness.expect)
+
+
+AGREES = "the ledger's payment is the receipt's transaction"
+
+
+@pytest.mark.parametrize(
+    ("service", "saw"),
+    [
+        (_nothing, "[]"),
+        (_pays_in_another_transaction, "efef"),
+        (_pays_twice, "efef"),
+        (_pays_somebody_else, "[]"),
+    ],
+)
+def test_agrees_fails_when_the_ledger_shows_another_payment(
+    service: Callable[[PaperLedger], None], saw: str, witness: Witness
+) -> None:
+    paper, proof = watched(witness)
+    service(paper)
+
+    with witness.breaks(AGREES, expected=f"['{HASH}']", saw=saw):
+        proof.agrees(receipt(), record(), witness.expect)
+
+
+def test_agrees_fails_when_the_papers_disagree_whatever_the_ledger_shows(witness: Witness) -> None:
+    paper, proof = watched(witness)
+    settle(paper)
+
+    with witness.breaks("the record says that the stream has ended", saw="active"):
+        proof.agrees(receipt(), record(status="active"), witness.expect)
+
+
+def test_a_contract_that_tells_of_no_streams_proves_none(witness: Witness) -> None:
+    paper, ledger = paper_ledger()
+    proof = LedgerProof(ledger, RECIPIENT, witness.events.append)
+    settle(paper)
+    ledger.contract.profile = PROFILES["streampay-contracts"]
+
+    with witness.breaks("one stream was created on the ledger", saw="0 streams"):
+        proof.created_once(witness.expect)
+
+
+class Blind(Expect):
+    """Lets everything pass."""
+
+    def __call__(self, promise: str, held: bool, *, expected: Any, observed: Any) -> None:
+        """Look away."""
+
+
+def test_a_transaction_nobody_knows_proves_nothing_even_when_the_check_is_blind(witness: Witness) -> None:
+    paper, proof = watched(witness)
+    settle(paper)
+    del paper.transactions[HASH]
+
+    with pytest.raises(PromiseBroken, match="the ledger does not know the receipt's transaction"):
+        proof.paid(receipt(), ORDER, Blind(witness.events.append))
+
+
+def test_the_services_word_is_taken_for_a_receipt_and_marked_as_its_word(witness: Witness) -> None:
+    proof: SettlementProof = ServiceProof(witness.events.append)
+
+    proof.created_once(witness.expect)
+    proof.paid(receipt(), ORDER, witness.expect)
+    proof.paid_exactly_once(receipt(), witness.expect)
+    proof.agrees(receipt(), record(), witness.expect)
+
+    assert witness.checks
+    assert all(check.held for check in witness.checks)
+    assert witness.of(Settled) == [
+        Settled(stream_id="stream-1", tx_hash=HASH, ledger=None, proof="service", amount_stroops=None)
+    ]
+    assert "its word" in {check.expected for check in witness.checks}
+
+
+@pytest.mark.parametrize(
+    ("change", "promise", "saw"),
+    [
+        ({"status": "active"}, "the receipt says that the stream has ended", "active"),
+        ({"status": "draft"}, "the receipt says that the stream has ended", "draft"),
+        ({"settlement_tx_hash": ""}, "the receipt names a transaction", "no"),
+    ],
+    ids=str,
+)
+def test_the_services_word_is_not_taken_when_the_receipt_does_not_claim_it(
+    change: dict[str, str], promise: str, saw: str, witness: Witness
+) -> None:
+    with witness.breaks(promise, saw=saw):
+        ServiceProof(witness.events.append).paid(receipt(**change), ORDER, witness.expect)
+
+    assert not witness.of(Settled)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [receipt(receipt_tx_hash=OTHER_HASH), receipt(stream_id="stream-2"), receipt(settlement_tx_hash=OTHER_HASH)],
+    ids=["two hashes", "another stream", "another transaction"],
+)
+def test_the_services_papers_must_still_agree(wrong: Receipt, witness: Witness) -> None:
+    with pytest.raises(PromiseBroken):
+        ServiceProof(witness.events.append).agrees(wrong, record(), witness.expect)
+
+    assert not witness.checks[-1].held
+
+
+def test_each_scenario_pays_a_recipient_of_its_own_where_there_is_no_ledger(witness: Witness) -> None:
+    recipients = {ServiceProof(witness.events.append).recipient for _ in range(3)}
+
+    assert len(recipients) == 3
+    assert all(len(address) == 56 and address.startswith("G") for address in recipients)
