@@ -29,8 +29,8 @@ class SmokeError(Exception):
         self.next_step = next_step
 
 
-class PromiseBroken(SmokeError):
-    """StreamPay did not do what it promises."""
+class PromiseBroken(SmokeError, AssertionError):
+    """StreamPay did not do what it promises: behave calls such a step failed, and any other an error."""
 
     kind = "promise_broken"
     blame = Blame.PRODUCT

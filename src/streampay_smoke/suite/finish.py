@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.judge import judge
@@ -24,7 +25,7 @@ def finish(folder: RunFolder, *, supervised: bool) -> Verdict:
     folder.write_verdict(verdict)
     published = publish(folder.path, read.entries, verdict)
     print(console_block(tell(read.entries, verdict), paint_for(sys.stdout, os.environ)))
-    print(f"evidence: {folder.path}")
+    print(f"evidence: {_shown(folder.path)}")
     for note in published.notes:
         print(f"note: {note}", file=sys.stderr)
     if not supervised and os.environ.get("SMOKE_REPORT", "1") != "0":
@@ -40,4 +41,10 @@ def report(folder: RunFolder) -> None:
         print(f"note: the report could not be written: {error.strerror}", file=sys.stderr)
         return
     note = f" ({built.note})" if built.note else ""
-    print(f"report: {built.path}{note}")
+    print(f"report: {_shown(built.path)}{note}")
+
+
+def _shown(path: Path) -> Path:
+    """Return a path as people type it, in the project's folder."""
+    root = project_root()
+    return path.relative_to(root) if path.is_relative_to(root) else path
