@@ -7,10 +7,15 @@ from pathlib import Path
 
 import jsonschema_rs
 import pytest
+from stellar_sdk import Keypair
 from suite_parts import ROOT, Project, Ran
 
 from streampay_smoke.gate.verdict import Action, Word, schema
 from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
+from streampay_smoke.secret import Secret
+from streampay_smoke.service.deployment import Deployment
+from streampay_smoke.service.identity import synthetic_user, unowned_address
+from streampay_smoke.service.records import StreamOrder
 
 SCENARIOS = 13
 
@@ -222,16 +227,41 @@ def test_a_sandbox_cannot_vouch_for_staging(project: Project) -> None:
     assert ran.verdict.verdict is not Word.PASS
 
 
+SEED = Keypair.random().secret
+
+
+def forget(secret: str) -> None:
+    """There is no redactor to tell."""
+
+
+def in_production(project: Project) -> Ran:
+    """Play the whole smoke as production would be played, the sandbox's ledger standing in for testnet."""
+    place = project.folder / "environments" / "production.toml"
+    place.write_text(place.read_text().replace('"build-manifest"', '"header:x-release"'))
+    return project.behave("--tags=@smoke", SMOKE_ENV="production", SMOKE_SIGNER_SEED=SEED)
+
+
 def test_production_is_read_only_and_says_so(tmp_path: Path) -> None:
-    with start_sandbox(faults=("ready-names-mainnet",)) as sandbox:
-        env = {**sandbox.ready_document()["env"], "SMOKE_ENV": "production"}
-        project = Project(tmp_path, env)
-        place = tmp_path / "environments" / "production.toml"
-        place.write_text(place.read_text().replace('"build-manifest"', '"header:x-release"'))
-        ran = project.behave("--tags=@smoke and not @streams", SMOKE_STELLAR_NETWORK="sandbox")
+    with start_sandbox(faults=("ready-names-mainnet",)) as public, start_sandbox() as testing:
+        env = testing.ready_document()["env"]
+        project = Project(tmp_path, {**env, "SMOKE_BASE_URL": public.base_url})
+        ran = in_production(project)
+        assert (ran.code, ran.verdict.reason_code) == (3, "fixture_missing"), ran.output
+        assert ran.verdict.cleanup.created == 0
+
+        # Somebody gives the synthetic user streams of its own, as the message asks for.
+        user = Deployment.at(
+            public.base_url, dialect="app-v1", record=lambda event: None, timeout_seconds=10, learn_secret=forget
+        )
+        seed = synthetic_user("production", "wallet", learn_secret=forget, signer_seed=Secret(SEED))
+        credential = user.sign_in(seed)
+        for _ in range(2):
+            user.create(credential, StreamOrder(recipient=unowned_address(), rate="1", schedule="day"))
+        ran = in_production(project)
     verdict = ran.verdict
     assert (ran.code, verdict.verdict) == (0, Word.PASS), ran.output
-    assert {item.id.split("/")[0] for item in verdict.checks if item.status == "passed"} == {"chain", "readiness"}
+    passed = {item.id.split("/")[0] for item in verdict.checks if item.status == "passed"}
+    assert passed == {"chain", "readiness", "streams"}
     excluded = [item for item in verdict.checks if item.status == "excluded"]
     assert [item.id.split("/")[0] for item in excluded] == ["settlement", "settlement"]
     assert all("read-only" in item.hint for item in excluded)
