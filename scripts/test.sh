@@ -10,13 +10,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ensure_venv .venv-test requirements/dev.txt
 python=$PWD/.venv-test/bin/python
 
-if [ -f tests/interop/package-lock.json ]; then
-  if ! command -v npm >/dev/null 2>&1; then
-    say "JavaScript interop is LEFT OUT: Node and npm are not installed"
-  elif ! ensure_node_modules tests/interop; then
-    say "JavaScript interop cannot be prepared: npm ci failed in tests/interop, see above"
-    exit 1
-  fi
+# What needs Node: the JavaScript SDK and the XDR codec (tests/interop), Allure and the CTRF schema (report).
+if ! command -v npm >/dev/null 2>&1; then
+  say "JavaScript interop is LEFT OUT, and so are Allure and the CTRF schema: Node and npm are not installed"
+else
+  for folder in tests/interop report; do
+    ensure_node_modules "$folder" || {
+      say "the Node packages of $folder cannot be installed: npm ci failed there, see above"
+      exit 1
+    }
+  done
 fi
 
 if [ "$#" -gt 0 ]; then exec "$python" -m pytest "$@"; fi
