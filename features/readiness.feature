@@ -8,3 +8,4 @@ Feature: Service is ready
     And every dependency it names is ok
     And it names the network this environment is for
     And the expected release answers
+    And every replica that answers is the expected release

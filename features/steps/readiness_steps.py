@@ -3,11 +3,13 @@
 from behave import given, then, when
 from behave.runner import Context
 
-from streampay_smoke.promises import readiness
+from streampay_smoke.promises import fleet, readiness
+from streampay_smoke.suite.budget import takes
 
 
 @when("the service is asked whether it is ready")
 @given("the service is ready")
+@takes("readiness")
 def ask_whether_ready(context: Context) -> None:
     context.world.readiness = context.world.surroundings.readiness
 
@@ -32,6 +34,14 @@ def names_network(context: Context) -> None:
 def expected_release_answers(context: Context) -> None:
     expected = context.world.settings.expect_release
     readiness.release_answers(context.world.readiness, expected, context.world.expect)
+
+
+@then("every replica that answers is the expected release")
+@takes("readiness")
+def every_replica_is_the_expected_release(context: Context) -> None:
+    world = context.world
+    met = (world.readiness.release, *world.surroundings.fleet)
+    fleet.every_replica_is(world.settings.expect_release, met, world.expect)
 
 
 @given("it works on a test network")

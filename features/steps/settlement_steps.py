@@ -5,30 +5,36 @@ from behave.runner import Context
 
 from streampay_smoke import journeys
 from streampay_smoke.promises import settlement
+from streampay_smoke.suite.budget import takes
 
 
 @given("a recipient with a funded test account")
+@takes("ledger")
 def recipient_with_account(context: Context) -> None:
     context.world.proof = context.world.surroundings.proof()
 
 
 @given("the user has started a stream to the recipient")
+@takes("journey")
 def start_stream(context: Context) -> None:
     journeys.start_stream(context.world, requests=1)
 
 
 @given("the user has started a stream to the recipient, asking for it twice")
+@takes("journey")
 def start_stream_asked_for_twice(context: Context) -> None:
     journeys.start_stream(context.world, requests=2)
 
 
 @when("the user settles the stream")
 @given("the user has settled the stream")
+@takes("journey")
 def settle(context: Context) -> None:
     journeys.settle(context.world)
 
 
 @then("one stream came of it")
+@takes("ledger")
 def one_stream_was_created(context: Context) -> None:
     world = context.world
     settlement.one_stream_was_created(world.created, world.order, world.expect)
@@ -36,16 +42,19 @@ def one_stream_was_created(context: Context) -> None:
 
 
 @then("the recipient is paid the exact amount by the expected contract during this run")
+@takes("ledger")
 def paid_exact_amount(context: Context) -> None:
     context.world.proof.paid(context.world.receipt, context.world.order, context.world.expect)
 
 
 @then("the recipient is paid exactly once")
+@takes("ledger")
 def paid_exactly_once(context: Context) -> None:
     context.world.proof.paid_exactly_once(context.world.receipt, context.world.expect)
 
 
 @then("receipt, record and ledger agree")
+@takes("ledger")
 def papers_agree(context: Context) -> None:
     world = context.world
     record = world.deployment.stream(world.credential, world.receipt.stream_id)
@@ -53,6 +62,7 @@ def papers_agree(context: Context) -> None:
 
 
 @when("the settlement is repeated with its own key, with a new key, and on another stream")
+@takes("journey")
 def repeat_settlement(context: Context) -> None:
     journeys.repeat_settlement(context.world)
 

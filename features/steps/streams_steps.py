@@ -6,6 +6,7 @@ from behave.runner import Context
 from streampay_smoke import journeys
 from streampay_smoke.promises import listing
 from streampay_smoke.service.identity import BadName, bad_credentials
+from streampay_smoke.suite.budget import takes
 
 BAD_CREDENTIALS: dict[str, BadName] = {
     "no credential": "none",
@@ -17,17 +18,20 @@ BAD_CREDENTIALS: dict[str, BadName] = {
 
 
 @given("the synthetic user is signed in")
+@takes("journey")
 def sign_in(context: Context) -> None:
     context.world.credential = context.world.surroundings.credential
 
 
 @given("they have at least {count:d} stream")
 @given("they have at least {count:d} streams")
+@takes("journey")
 def have_streams(context: Context, count: int) -> None:
     context.world.own_streams = journeys.streams_of_the_user(context.world.surroundings, at_least=count)
 
 
 @when("they list their streams over several pages")
+@takes("journey")
 def list_page_by_page(context: Context) -> None:
     context.world.pages = journeys.pages_of_own_streams(context.world)
 
@@ -47,7 +51,7 @@ def nothing_private(context: Context) -> None:
 @when("a caller with {caller} lists streams")
 def list_as_a_stranger(context: Context, caller: str) -> None:
     world = context.world
-    bad = bad_credentials(world.surroundings.user, jwt_secret=world.settings.auth_jwt_secret)[BAD_CREDENTIALS[caller]]
+    bad = bad_credentials(world.surroundings.user, jwt_secret=world.surroundings.jwt_secret)[BAD_CREDENTIALS[caller]]
     world.caller = f"{caller} ({bad.proof})" if bad.proof != "full" else caller
     world.refusal = world.deployment.refusal(bad.credential)
 
@@ -63,6 +67,7 @@ def no_stream_is_shown(context: Context) -> None:
 
 
 @when("a second synthetic user lists their own streams")
+@takes("journey")
 def list_as_second_user(context: Context) -> None:
     world = context.world
     world.pages = listing.pages_of(world.deployment, world.surroundings.second_credential, page_size=100)
@@ -74,6 +79,7 @@ def hidden_from_second_user(context: Context) -> None:
 
 
 @then("the second user cannot open any of them")
+@takes("journey")
 def second_user_cannot_open(context: Context) -> None:
     world = context.world
     for stream in world.own_streams[:3]:

@@ -3,7 +3,8 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from streampay_smoke import __version__
@@ -11,7 +12,7 @@ from streampay_smoke import settings as configuration
 from streampay_smoke.errors import SmokeError
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
-from streampay_smoke.settings import VARIABLES
+from streampay_smoke.settings import VARIABLES, Variable
 
 RUN_OPTIONS = {
     variable.option.removeprefix("--").replace("-", "_"): name
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(chosen: argparse.Namespace) -> int:
     """Play the features and answer with the verdict's exit code."""
     # Imported here: the other commands have no use for behave.
+    from streampay_smoke.suite.announcing import announce_to_ci
     from streampay_smoke.suite.finish import report
     from streampay_smoke.suite.folder import RunFolder
     from streampay_smoke.suite.refusal import refuse
@@ -46,26 +48,48 @@ def run(chosen: argparse.Namespace) -> int:
     try:
         settings = configuration.load(options)
     except SmokeError as error:
-        return refuse(folder, error).exit_code
+        verdict = refuse(folder, error)
+        announce_to_ci(folder)
+        return verdict.exit_code
     verdict = supervise(settings, folder, environ, chosen.paths)
+    announce_to_ci(folder)
     if settings.report:
         report(folder)
     return verdict.exit_code
 
 
 def judge(chosen: argparse.Namespace) -> int:
-    """Print the verdict on a journal and exit with its code."""
+    """Print the verdict on a journal and exit with its code; with --verify, only if it is the one that was signed."""
     from streampay_smoke.gate.judge import judge as judged
     from streampay_smoke.gate.verdict import to_json
 
+    if chosen.verdict is not None and chosen.verify is None:
+        print("--verdict needs --verify PUBLIC_KEY_OR_FILE", file=sys.stderr)
+        return EXIT_CODES[Word.CONFIG]
     try:
         read = journals.read(chosen.journal)
     except OSError as error:
         print(f"{chosen.journal}: {error.strerror}", file=sys.stderr)
         return EXIT_CODES[Word.CONFIG]
+    if chosen.verify is not None and not _verified(chosen):
+        return EXIT_CODES[Word.INCONCLUSIVE]
     verdict = judged(read)
     sys.stdout.buffer.write(to_json(verdict))
     return verdict.exit_code
+
+
+def _verified(chosen: argparse.Namespace) -> bool:
+    """Whether a journal and its verdict are what the given key signed; says what differs."""
+    from streampay_smoke.signing import PublicKey
+    from streampay_smoke.suite.verification import differences
+
+    key = PublicKey.given(chosen.verify)
+    found = list(differences(chosen.journal, chosen.verdict or chosen.journal.with_name("verdict.json"), key))
+    for difference in found:
+        print(f"not verified: {difference}", file=sys.stderr)
+    if not found:
+        print(f"verified: signed by key {key.id}", file=sys.stderr)
+    return not found
 
 
 def report(chosen: argparse.Namespace) -> int:
@@ -79,6 +103,59 @@ def report(chosen: argparse.Namespace) -> int:
     built = build_report(run_folder, node_report_dir=configuration.project_root() / "report")
     print(f"{built.path}{f' ({built.note})' if built.note else ''}")
     return 0
+
+
+def override(chosen: argparse.Namespace) -> int:
+    """Override the verdict on a run that ended: break-glass, for a person who answers for it."""
+    from streampay_smoke.suite.override import OverrideRefused
+    from streampay_smoke.suite.override import override as overridden
+
+    try:
+        verdict = overridden(
+            chosen.folder,
+            to=chosen.to,
+            who=chosen.who,
+            why=chosen.why,
+            until=chosen.until,
+            now_ms=time.time_ns() // 1_000_000,
+        )
+    except OverrideRefused as error:
+        print(f"{error}\nNext: {error.next_step}", file=sys.stderr)
+        stands = error.verdict.verdict
+        return EXIT_CODES[stands if stands is Word.SAFETY else Word.CONFIG]
+    return verdict.exit_code
+
+
+def sweep(chosen: argparse.Namespace) -> int:
+    """Bring to an end what crashed runs left in a deployment."""
+    from streampay_smoke.errors import Blame
+    from streampay_smoke.evidence.redaction import Redactor
+    from streampay_smoke.suite.output import redacted_output
+    from streampay_smoke.suite.sweep import swept_place
+
+    try:
+        settings = configuration.load(_options(chosen))
+        redactor = Redactor()
+        with redacted_output(redactor):
+            return swept_place(settings, redactor, older_than_seconds=chosen.older_than, dry_run=chosen.dry_run)
+    except SmokeError as error:
+        print(f"{error}\nNext: {error.next_step}" if error.next_step else str(error), file=sys.stderr)
+        word = {Blame.SAFETY: Word.SAFETY, Blame.CONFIG: Word.CONFIG}.get(error.blame, Word.INCONCLUSIVE)
+        return EXIT_CODES[word]
+
+
+def doctor(chosen: argparse.Namespace) -> int:
+    """Look at everything a run needs, one by one, and say what to do about each problem."""
+    from streampay_smoke.evidence.redaction import Redactor
+    from streampay_smoke.suite import doctor as doctors
+    from streampay_smoke.suite.output import redacted_output
+    from streampay_smoke.suite.session import effective_settings
+
+    redactor = Redactor()
+    with redacted_output(redactor):
+        looks = doctors.doctor(lambda: effective_settings(_options(chosen)), redactor)
+        print(doctors.table(looks))
+    return doctors.exit_code(looks)
 
 
 def sandbox(chosen: argparse.Namespace) -> int:
@@ -97,8 +174,8 @@ def sandbox(chosen: argparse.Namespace) -> int:
 
 def _options(chosen: argparse.Namespace) -> dict[str, str]:
     """Return the variables that were given as options."""
-    given = {name: getattr(chosen, option) for option, name in RUN_OPTIONS.items()}
-    if chosen.report is not None:
+    given = {name: getattr(chosen, option, None) for option, name in RUN_OPTIONS.items()}
+    if getattr(chosen, "report", None) is not None:
         given["SMOKE_REPORT"] = "1" if chosen.report else "0"
     return {name: value for name, value in given.items() if value is not None}
 
@@ -111,6 +188,14 @@ def _parser() -> argparse.ArgumentParser:
 
     judging = commands.add_parser("judge", help="print the verdict on a journal again", description=judge.__doc__)
     judging.add_argument("journal", type=Path, metavar="JOURNAL", help="a run's journal.jsonl")
+    judging.add_argument(
+        "--verify",
+        metavar="PUBLIC_KEY_OR_FILE",
+        help="print nothing unless this Ed25519 key (base64, or a file with that or with PEM) signed this verdict",
+    )
+    judging.add_argument(
+        "--verdict", type=Path, metavar="FILE", help="the signed verdict.json (beside the journal by default)"
+    )
     judging.set_defaults(command=judge)
 
     reporting = commands.add_parser("report", help="build a run's HTML report again", description=report.__doc__)
@@ -119,11 +204,55 @@ def _parser() -> argparse.ArgumentParser:
     )
     reporting.set_defaults(command=report)
 
+    _add_override(commands.add_parser("override", help="override a verdict", description=override.__doc__))
+    _add_sweep(commands.add_parser("sweep", help="remove what crashed runs left", description=sweep.__doc__))
+    looking = commands.add_parser("doctor", help="look at everything a run needs", description=doctor.__doc__)
+    _add_settings(looking, VARIABLES)
+    looking.set_defaults(command=doctor)
     _add_sandbox(commands.add_parser("sandbox", help="serve a StreamPay and a ledger", description=sandbox.__doc__))
     return parser
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
+    _add_settings(parser, VARIABLES)
+    parser.add_argument("paths", nargs="*", metavar="FEATURE", help="feature files to play (all by default)")
+    parser.set_defaults(command=run)
+
+
+def _add_override(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="the folder of the run")
+    parser.add_argument("--to", required=True, choices=("PASS", "INCONCLUSIVE"), help="the word that counts instead")
+    parser.add_argument("--who", required=True, metavar="NAME", help="who answers for it")
+    parser.add_argument("--why", required=True, metavar="TEXT", help="why the evidence does not decide")
+    parser.add_argument("--until", required=True, metavar="ISO-TIME", help="until when, at most 24 hours ahead")
+    parser.set_defaults(command=override)
+
+
+SWEEP_OPTIONS = ("--env", "--base-url")
+"""The options of `run` that say where; the rest comes from variables or does not matter to a sweep."""
+
+
+def _add_sweep(parser: argparse.ArgumentParser) -> None:
+    _add_settings(parser, {name: item for name, item in VARIABLES.items() if item.option in SWEEP_OPTIONS})
+    parser.add_argument(
+        "--older-than",
+        type=_seconds,
+        metavar="SECONDS",
+        help="take what is older than this, whatever its lease says (default: what outlived its lease)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only say what is due")
+    parser.set_defaults(command=sweep)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < float("inf"):
+        raise ValueError(text)
+    return seconds
+
+
+def _add_settings(parser: argparse.ArgumentParser, variables: Mapping[str, Variable]) -> None:
+    """Add the options that stand for variables."""
     metavars = {
         "--on-inconclusive": "hold|fail",
         "--deadline": "SECONDS",
@@ -132,15 +261,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "--region": "NAME",
         "--expect-release": "ID",
     }
-    for name, variable in VARIABLES.items():
+    for name, variable in variables.items():
         if variable.option == "--report":
             parser.add_argument("--report", action=argparse.BooleanOptionalAction, help=f"{variable.about} ({name})")
         elif variable.option:
             parser.add_argument(
                 variable.option, metavar=metavars.get(variable.option, "URL"), help=f"{variable.about} ({name})"
             )
-    parser.add_argument("paths", nargs="*", metavar="FEATURE", help="feature files to play (all by default)")
-    parser.set_defaults(command=run)
 
 
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:

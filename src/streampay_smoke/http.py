@@ -64,12 +64,16 @@ _CAUSES = {
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """An HTTP answer of any status; header names are lower case, `duration_ms` spans the whole request."""
+    """An HTTP answer of any status; header names are lower case, `duration_ms` spans the whole request.
+
+    `opened_connection` says that the time holds that of a new connection too.
+    """
 
     status: int
     header_items: tuple[tuple[str, str], ...]
     content: bytes
     duration_ms: int
+    opened_connection: bool = False
 
     def header(self, name: str) -> str:
         """Return the header's value, "" when absent, values of a repeated header joined with ", "."""
@@ -126,7 +130,7 @@ class Client:
         except (httpx.InvalidURL, UnicodeError, TypeError, ValueError) as problem:
             # The library's own message may quote a header, and with it a secret.
             raise _no_answer("bad request", where, started, type(problem).__name__) from None
-        _deadline.ends_at = started + limit
+        _deadline.ends_at, _deadline.connected = started + limit, False
         try:
             response = self._httpx.send(request, stream=True)
             try:
@@ -142,6 +146,7 @@ class Client:
             header_items=tuple((key.lower(), value) for key, value in response.headers.multi_items()),
             content=body,
             duration_ms=round((time.monotonic() - started) * 1000),
+            opened_connection=_deadline.connected,
         )
 
     def close(self) -> None:
@@ -177,9 +182,10 @@ class _BadBody(Exception):
 
 
 class _Deadline(threading.local):
-    """When the request this thread is making has to be over, on the monotonic clock."""
+    """The request this thread is making: when it has to be over, on the monotonic clock, and whether it connected."""
 
     ends_at: float = float("inf")
+    connected: bool = False
 
     def left(self, expired: type[httpcore.TimeoutException]) -> float:
         seconds = self.ends_at - time.monotonic()
@@ -227,6 +233,7 @@ class _BoundedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
+        _deadline.connected = True
         addresses = _resolve(host, port)
         for untried in range(len(addresses), 1, -1):
             try:

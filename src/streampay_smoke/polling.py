@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from streampay_smoke.errors import Blame, SmokeError
-from streampay_smoke.evidence.events import Recorder, Waited
+from streampay_smoke.evidence.events import Awaiting, Recorder, Waited
 
 T = TypeVar("T")
 
@@ -46,6 +46,7 @@ def eventually(
     """
     started = clock()
     attempts, last = 0, ""
+    record(Awaiting(what=what))
 
     def remember(*, met: bool) -> float:
         waited = clock() - started

@@ -14,11 +14,15 @@ import msgspec
 from dotenv import dotenv_values
 
 from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.evidence.redaction import SHORTEST_SECRET
 from streampay_smoke.networks import PUBLIC_PASSPHRASE, Network, allowed_network, refuse_public_url
 from streampay_smoke.secret import Secret
+from streampay_smoke.service.claims import refuse_expired, refuse_unfit
+from streampay_smoke.signing import SigningKey
 
 PREFIX = "SMOKE_"
+SIGNING_KEY = "SMOKE_SIGNING_KEY"
 
 
 class Variable(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +80,15 @@ VARIABLES = {
             name="SMOKE_AUTH_JWT_SECRET", secret=True, about="Signs short-lived tokens (auth mode jwt, expired tokens)"
         ),
         Variable(name="SMOKE_API_KEY", secret=True, about="The synthetic user's API key, for auth mode api-key"),
+        Variable(
+            name="SMOKE_AUTH_TOKEN_B", secret=True, about="Slot B of SMOKE_AUTH_TOKEN, tried where slot A is refused"
+        ),
+        Variable(
+            name="SMOKE_AUTH_JWT_SECRET_B",
+            secret=True,
+            about="Slot B of SMOKE_AUTH_JWT_SECRET, tried where slot A is refused",
+        ),
+        Variable(name="SMOKE_API_KEY_B", secret=True, about="Slot B of SMOKE_API_KEY, tried where slot A is refused"),
         Variable(name="SMOKE_STELLAR_NETWORK", about="sandbox, local, futurenet or testnet; never the public network"),
         Variable(name="SMOKE_STELLAR_RPC_URL", about="Stellar RPC of that network"),
         Variable(name="SMOKE_STELLAR_FRIENDBOT_URL", about="Friendbot of that network"),
@@ -93,7 +106,11 @@ VARIABLES = {
             default="ledger",
             about="ledger, or service where the environment allows to take the service's word",
         ),
-        Variable(name="SMOKE_SIGNING_KEY", secret=True, about="Ed25519 key that signs verdicts"),
+        Variable(
+            name=SIGNING_KEY,
+            secret=True,
+            about="Ed25519 key that signs verdicts: base64 of a 32-byte seed, or PKCS#8 PEM",
+        ),
     )
 }
 """Every variable of the gate. A name outside this table is refused: a typo must not open the gate."""
@@ -113,7 +130,11 @@ CONTRACT_PROFILES = ("streampay-stream", "streampay-contracts")
 
 
 class ServicePlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[service]` of an environment file."""
+    """`[service]` of an environment file.
+
+    `cutover_seconds` is what a whole run waits out of silence after the service was ready; one stale replica of
+    `replicas` is missed with at most `replica_miss_probability`.
+    """
 
     network: str
     ready_within_seconds: float
@@ -122,6 +143,9 @@ class ServicePlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     dialect: str = "app-v1"
     auth_mode: str = "wallet"
     release_told_by: str = "build-manifest"
+    cutover_seconds: float = 15.0
+    replicas: int = 1
+    replica_miss_probability: float = 0.001
 
 
 class ChainPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -144,12 +168,26 @@ class MoneyPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An environment file: the facts of a place on one screen, never a secret."""
+    """An environment file: the facts of a place on one screen, never a secret.
+
+    `step_seconds` is how long a step may take, `ledger_step_seconds` one that waits for ledgers to close.
+    """
 
     description: str
+    step_seconds: float = 30.0
+    ledger_step_seconds: float = 90.0
     service: ServicePlace
     chain: ChainPlace
     money: MoneyPlace
+    objectives: tuple[Objective, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [objective.name for objective in self.objectives]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two objectives are named {twice[0]!r}")
+        if sum(objective.kind == "read_comparison" for objective in self.objectives) > 1:
+            raise ValueError("only one objective may be a read_comparison: its pairs are sampled once")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,6 +209,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     auth_token: Secret | None
     auth_jwt_secret: Secret | None
     api_key: Secret | None
+    auth_token_b: Secret | None
+    auth_jwt_secret_b: Secret | None
+    api_key_b: Secret | None
     network: Network
     rpc_url: str
     friendbot_url: str
@@ -187,10 +228,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Whether this run starts its own sandbox: the sandbox environment with no service named."""
         return self.place.service.simulated and not self.base_url
 
+    @property
+    def supplied_credentials(self) -> dict[str, Secret]:
+        """The operator's credentials of this auth mode by their variable, slot A before slot B."""
+        slots = {
+            "jwt": (self.auth_jwt_secret, self.auth_jwt_secret_b),
+            "bearer": (self.auth_token, self.auth_token_b),
+            "api-key": (self.api_key, self.api_key_b),
+        }.get(self.auth_mode, ())
+        names = (AUTH_MODES[self.auth_mode], f"{AUTH_MODES[self.auth_mode]}_B")
+        return {name: secret for name, secret in zip(names, slots, strict=False) if secret is not None}
+
     def secrets(self) -> tuple[str, ...]:
         """Return every secret value, for the redactor."""
         held = (getattr(self, name) for name in self.__struct_fields__)
         return tuple(value.reveal() for value in held if isinstance(value, Secret))
+
+    def signer(self) -> SigningKey | None:
+        """Return the key that signs verdicts, None where none was given."""
+        return SigningKey.given(self.signing_key.reveal(), variable=SIGNING_KEY) if self.signing_key else None
 
     def dump(self) -> dict[str, str]:
         """Return all settings in words, secrets as `<secret>`."""
@@ -217,6 +273,8 @@ def load(
     place = _place(root, environment)
     values = {**_defaults(), **_of_place(place), **given}
     _validate(environment, place, values)
+    if values[SIGNING_KEY]:  # a key that cannot sign is found before the run, never a verdict without a signature
+        SigningKey.given(values[SIGNING_KEY], variable=SIGNING_KEY)
     network = allowed_network(values["SMOKE_STELLAR_NETWORK"])
     return Settings(
         environment=environment,
@@ -235,6 +293,9 @@ def load(
         auth_token=_secret("SMOKE_AUTH_TOKEN", values),
         auth_jwt_secret=_secret("SMOKE_AUTH_JWT_SECRET", values),
         api_key=_secret("SMOKE_API_KEY", values),
+        auth_token_b=_secret("SMOKE_AUTH_TOKEN_B", values),
+        auth_jwt_secret_b=_secret("SMOKE_AUTH_JWT_SECRET_B", values),
+        api_key_b=_secret("SMOKE_API_KEY_B", values),
         network=network,
         rpc_url=values["SMOKE_STELLAR_RPC_URL"] or network.rpc_url,
         friendbot_url=values["SMOKE_STELLAR_FRIENDBOT_URL"] or network.friendbot_url,
@@ -341,6 +402,17 @@ def _validate(environment: str, place: Place, values: Mapping[str, str]) -> None
             f"SMOKE_SETTLEMENT_PROOF={proof} is not allowed in {environment}",
             next_step=f"environments/{environment}.toml allows: {', '.join(place.money.proofs)}",
         )
+    service = place.service
+    if service.cutover_seconds < 0 or service.replicas < 1 or not 0 < service.replica_miss_probability < 1:
+        raise SettingsInvalid(
+            f"environments/{environment}.toml: [service] has a number that cannot be",
+            next_step="use cutover_seconds >= 0, replicas >= 1 and 0 < replica_miss_probability < 1",
+        )
+    if not (place.step_seconds > 0 and place.ledger_step_seconds > 0):
+        raise SettingsInvalid(
+            f"environments/{environment}.toml: a step has no time",
+            next_step="use step_seconds and ledger_step_seconds above 0",
+        )
     if not place.money.settles and not place.money.settles_not_because:
         raise SettingsInvalid(
             f"environments/{environment}.toml moves no money but does not say why",
@@ -355,6 +427,11 @@ def _validate_auth(values: Mapping[str, str]) -> None:
             f"auth mode {values['SMOKE_AUTH_MODE']} needs {needed}, which is not set",
             next_step=f"set {needed} from your secret store, or choose another SMOKE_AUTH_MODE",
         )
+    if values["SMOKE_AUTH_MODE"] in ("bearer", "api-key"):
+        tokens = {name: values[name] for name in (needed, f"{needed}_B") if values[name]}
+        for name, token in tokens.items():
+            refuse_unfit(name, token)
+        refuse_expired(tokens)
 
 
 def _validate_chain(values: Mapping[str, str]) -> None:

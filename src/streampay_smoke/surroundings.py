@@ -1,20 +1,29 @@
 """What the scenarios of one run share: the deployment, the synthetic user, the ledger, and what was created."""
 
 import contextlib
+import os
 import secrets
+import time
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
 from streampay_smoke.errors import FixtureMissing, PromiseBroken, SmokeError
-from streampay_smoke.evidence.events import ChainSeen, Recorder, ResourceCreated, ResourceReleased
-from streampay_smoke.promises.ledger import Ledger
+from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen, ResourceMarked
+from streampay_smoke.housekeeping import Housekeeping
+from streampay_smoke.promises.fleet import sample_fleet
+from streampay_smoke.promises.ledger import CLOCK_SKEW_SECONDS, SIMULATED_AHEAD_SECONDS, Ledger
 from streampay_smoke.promises.proofs import LAG_SECONDS, LedgerProof, ServiceProof, SettlementProof
 from streampay_smoke.promises.readiness import become_ready, refuse_real_money
 from streampay_smoke.secret import Secret
+from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.identity import Credential, Learn, SyntheticUser, synthetic_user
+from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.records import Readiness, StreamOrder, StreamRecord
+from streampay_smoke.service.replay import Asked
+from streampay_smoke.service.slots import accepted
+from streampay_smoke.service.trace import Trace
 from streampay_smoke.settings import Settings
 
 REQUEST_SECONDS = 15.0
@@ -23,10 +32,16 @@ REQUEST_SECONDS = 15.0
 SIMULATED_LAG_SECONDS = 1.0
 """The sandbox has one ledger and no backends that lag behind."""
 
+LEASE_SECONDS = 900.0
+"""How long nobody else touches what a run made; twice the run's deadline where that is longer."""
+
 STREAM = "stream"
 
-_ENDINGS = {"draft": "stop", "active": "stop", "paused": "settle"}
-"""How a stream of each unfinished status is brought to an end."""
+_ENDINGS = {"draft": (("stop",),), "active": (("stop",),), "paused": (("settle",), ("start", "stop"))}
+"""How a stream of each unfinished status is brought to an end: the ways to try, each a series of actions.
+
+A paused stream cannot be stopped, and can be settled only once its time is over.
+"""
 
 
 class StreamNotCreated(PromiseBroken):
@@ -78,58 +93,127 @@ class Surroundings:
         self.record = record
         self._learn_secret = learn_secret
         self._run_id = run_id
-        self._unfinished: dict[str, Credential] = {}
+        self._trace = Trace.of_run(run_id, os.environ)
+        self.housekeeping = Housekeeping(record)
+        self._takes_marks = True
         self.opened: dict[str, Any] = {}
         self.failures: dict[str, SmokeError] = {}
+        self._cutover = Cutover(settings.place.service.cutover_seconds, record)
+        self._patient_until_seconds = 0.0
 
     @once
     def deployment(self) -> Deployment:
         """The deployment under test; nothing is sent yet."""
+        return self.deployment_at(
+            self.settings.base_url, record=self.record, timeout_seconds=REQUEST_SECONDS, cutover=self._cutover
+        )
+
+    def deployment_at(
+        self,
+        base_url: str,
+        *,
+        record: Recorder,
+        timeout_seconds: float,
+        throttle_seconds: float = 30.0,
+        cutover: Cutover | None = None,
+    ) -> Deployment:
+        """Return a deployment of StreamPay in this environment; nothing is sent yet."""
         settings = self.settings
         return Deployment.at(
-            settings.base_url,
+            base_url,
             dialect=settings.dialect,
-            record=self.record,
-            timeout_seconds=REQUEST_SECONDS,
+            record=record,
+            timeout_seconds=timeout_seconds,
+            throttle_seconds=throttle_seconds,
+            cutover=cutover,
             learn_secret=self._learn_secret,
             release_told_by=settings.place.service.release_told_by,
             release_expected=settings.expect_release,
             ledger_urls=(settings.rpc_url,),
+            trace=self._trace,
         )
 
     @once
     def readiness(self) -> Readiness:
         """The service's word that it is ready, waited for once."""
-        return become_ready(
-            self.deployment, within_seconds=self.settings.place.service.ready_within_seconds, record=self.record
+        within_seconds = self.settings.place.service.ready_within_seconds
+        self._patient_until_seconds = time.monotonic() + within_seconds
+        readiness = become_ready(
+            self.deployment,
+            within_seconds=within_seconds,
+            record=self.record,
+            release_expected=self.settings.expect_release,
         )
+        self.record(ReleaseSeen(moment="start", release=readiness.release))
+        return readiness
+
+    @once
+    def fleet(self) -> tuple[str, ...]:
+        """The releases met when each replica of the fleet is likely to have answered, looked at once."""
+        service = self.settings.place.service
+        return sample_fleet(
+            self._release_of_a_replica,
+            replicas=service.replicas,
+            miss_probability=service.replica_miss_probability,
+            expected=self.settings.expect_release,
+            within_seconds=max(0.0, self._patient_until_seconds - time.monotonic()),
+            record=self.record,
+        )
+
+    @property
+    def last_asked(self) -> Asked | None:
+        """What the deployment was asked last, and how its answer looked."""
+        return self.deployment.last_asked if "deployment" in self.opened else None
+
+    def look_at_release_again(self) -> None:
+        """Take note of the release that answers after the last check: a swap in between is no deployment to judge."""
+        if "readiness" not in self.opened:
+            return
+        try:
+            self.record(ReleaseSeen(moment="end", release=self.deployment.look_again().release))
+        except SmokeError as problem:
+            self.record(ReleaseSeen(moment="end", release="", detail=str(problem)))
+
+    def _release_of_a_replica(self) -> str:
+        with self.deployment.fresh() as replica:
+            return replica.look_again().release
 
     @once
     def user(self) -> SyntheticUser:
         """The synthetic user of this environment."""
         settings = self.settings
-        supplied = {
-            "SMOKE_AUTH_TOKEN": settings.auth_token,
-            "SMOKE_AUTH_JWT_SECRET": settings.auth_jwt_secret,
-            "SMOKE_API_KEY": settings.api_key,
-        }
         return synthetic_user(
             settings.environment,
             settings.auth_mode,
             learn_secret=self._learn_secret,
             signer_seed=settings.signer_seed,
-            supplied=supplied,
+            supplied=settings.supplied_credentials,
         )
+
+    @once
+    def signed_in(self) -> tuple[SyntheticUser, Credential]:
+        """The synthetic user with the credential slot the deployment takes, and the credential."""
+        slot_b = list(self.settings.supplied_credentials.values())[1:]
+        users = (self.user, *(self.user.in_slot_b(secret) for secret in slot_b))
+        return accepted(self.deployment, users, record=self.record)
 
     @once
     def credential(self) -> Credential:
         """The synthetic user, signed in."""
-        return self.deployment.sign_in(self.user)
+        return self.signed_in[1]
+
+    @property
+    def jwt_secret(self) -> Secret | None:
+        """What the deployment signs tokens with, as far as the operator shares it: of the slot it takes."""
+        settings = self.settings
+        rotating = settings.auth_mode == "jwt" and settings.auth_jwt_secret_b is not None
+        return self.signed_in[0].secret if rotating else settings.auth_jwt_secret
 
     @once
     def second_credential(self) -> Credential:
         """Another synthetic user, signed in; raises FixtureMissing where there can be none."""
-        return self.deployment.sign_in(self.user.second_user())
+        first = self.signed_in[0] if self.settings.auth_mode == "jwt" else self.user
+        return self.deployment.sign_in(first.second_user())
 
     @once
     def ledger(self) -> Ledger:
@@ -154,6 +238,7 @@ class Surroundings:
             StreamContract(chain, settings.contract_id, profile, token=token),
             contract_id=settings.contract_id,
             token_contract_id=token,
+            most_ahead_seconds=SIMULATED_AHEAD_SECONDS if settings.network.simulated else CLOCK_SKEW_SECONDS,
         )
 
     @once
@@ -195,25 +280,17 @@ class Surroundings:
             record = self.deployment.create(self.credential, order, key)
         except PromiseBroken as error:
             raise StreamNotCreated(str(error), next_step=error.next_step) from error
-        if record.id not in self._unfinished:
-            self._unfinished[record.id] = self.credential
-            self.record(ResourceCreated(kind=STREAM, id=record.id))
+        if not self.housekeeping.has(STREAM, record.id):
+            self._keep(record.id, self.credential)
         return record
 
     def finished(self, stream_id: str) -> None:
         """Take note that a stream came to its proper end."""
-        if self._unfinished.pop(stream_id, None) is not None:
-            self.record(ResourceReleased(kind=STREAM, id=stream_id))
+        self.housekeeping.finished(STREAM, stream_id)
 
     def clean_up(self) -> None:
         """Bring every stream of this run to an end; one that stays is counted as leaked in the verdict."""
-        for stream_id, credential in list(self._unfinished.items()):
-            try:
-                ended = self._end(stream_id, credential)
-            except SmokeError:
-                ended = False  # the exchange is in the journal, and the stream is counted as leaked
-            if ended:
-                self.finished(stream_id)
+        self.housekeeping.clean_up()
         if "ledger" in self.opened:
             with contextlib.suppress(ChainError):  # where the ledger ended is then unknown, and shown as that
                 self._note_ledger(self.ledger.chain.health().latest_ledger)
@@ -236,11 +313,27 @@ class Surroundings:
             )
         )
 
-    def _end(self, stream_id: str, credential: Credential) -> bool:
+    def _keep(self, stream_id: str, credential: Credential) -> None:
+        """Note how a new stream ends, and mark it where the service takes marks; a mark never fails a run."""
+        self.housekeeping.made(STREAM, stream_id, lambda: self.end(stream_id, credential))
+        if not self._takes_marks:
+            return
+        lease_until_seconds = int(time.time() + max(LEASE_SECONDS, 2 * self.settings.deadline_seconds))
+        mark = Mark(run_id=self._run_id, lease_until_seconds=lease_until_seconds)
+        try:
+            self._takes_marks = self.deployment.mark(credential, stream_id, mark)
+        except SmokeError:
+            self._takes_marks = False  # the exchange is in the journal; sweep then goes by the stream's age
+        if self._takes_marks:
+            self.record(ResourceMarked(kind=STREAM, id=stream_id, lease_until_seconds=lease_until_seconds))
+
+    def end(self, stream_id: str, credential: Credential) -> bool:
+        """Bring a stream to its end, whatever its status; False when the service does not."""
         status = self.deployment.stream(credential, stream_id).status
-        action = _ENDINGS.get(status)
-        if action is None:
-            return True
+        ways = _ENDINGS.get(status)
+        return ways is None or any(all(self._done(stream_id, credential, action) for action in way) for way in ways)
+
+    def _done(self, stream_id: str, credential: Credential, action: str) -> bool:
         key = self.new_key("clean-up")
         return 200 <= self.deployment.act(credential, stream_id, action, key).status < 300
 

@@ -1,16 +1,20 @@
 """The checks against a whole sandbox: honest, and with each fault that one of them is there to find."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
-from step_parts import ROOT, Witness, surroundings_of
+from step_parts import Witness, settings_for, surroundings_of
 
 from streampay_smoke import journeys
-from streampay_smoke.evidence.events import ChainSeen, ResourceCreated, ResourceReleased, Settled
+from streampay_smoke.chain.adapter import ChainUnavailable, ContractFailure, ContractMissing, InterfaceDrift
+from streampay_smoke.errors import GuardRefused, PromiseBroken, SmokeError
+from streampay_smoke.evidence.events import ChainSeen, Exchanged, ResourceCreated, ResourceReleased, Settled
 from streampay_smoke.promises import ledger, listing, readiness, settlement
+from streampay_smoke.promises.readiness import NeverReady
 from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.service.identity import BadName, bad_credentials
-from streampay_smoke.settings import load
+from streampay_smoke.service.transport import Throttled
 from streampay_smoke.world import World
 
 Story = Callable[[World], None]
@@ -18,7 +22,7 @@ Story = Callable[[World], None]
 
 
 def new_world(sandbox: Sandbox, witness: Witness) -> World:
-    settings = load(environ=sandbox.ready_document()["env"], root=ROOT)
+    settings = settings_for(sandbox.ready_document()["env"])
     return World(surroundings_of(settings, witness))
 
 
@@ -52,9 +56,7 @@ def refuses(name: BadName) -> Story:
 def hides_from_others(world: World) -> None:
     world.own_streams = journeys.streams_of_the_user(world.surroundings, at_least=1)
     second = world.surroundings.second_credential
-    listing.hidden_from(
-        listing.pages_of(world.deployment, second, page_size=100), world.own_streams, world.expect
-    )
+    listing.hidden_from(listing.pages_of(world.deployment, second, page_size=100), world.own_streams, world.expect)
     for stream in world.own_streams[:3]:
         listing.cannot_be_opened(world.deployment.stream_answer(second, stream.id), world.expect)
 
@@ -96,7 +98,219 @@ def contract_is_there(world: World) -> None:
 
 def streams_directly(world: World) -> None:
     shared = world.surroundings
-    direct = ledger.DirectStream(shared.ledger, shared.payer, shared.recipient.address)
+    direct = ledger.DirectStream(shared.ledger, shared.payer, shared.recipient.address, shared.housekeeping)
     direct.play(total_stroops=1_234_567, duration_seconds=1)
     direct.paid_whole_once(world.expect)
     direct.money_is_conserved(world.expect)
+
+
+STORIES: dict[str, Story] = {
+    "is ready": is_ready,
+    "lists streams": lists_streams,
+    "refuses nobody": refuses("none"),
+    "refuses junk": refuses("junk"),
+    "refuses expired": refuses("expired"),
+    "refuses foreign": refuses("foreign"),
+    "refuses unsigned": refuses("alg-none"),
+    "hides from others": hides_from_others,
+    "settles": settles,
+    "repeats": repeats,
+    "ledger moves": ledger_moves,
+    "contract is there": contract_is_there,
+    "streams directly": streams_directly,
+}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streampay_smoke.surroundings.SIMULATED_LAG_SECONDS", 0.05)
+
+
+@pytest.fixture
+def honest() -> Iterator[Sandbox]:
+    """A sandbox of the test's own: its synthetic user may create ten streams a minute."""
+    with start_sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def faulty() -> Iterator[Callable[[str], Sandbox]]:
+    """Starts a sandbox with a fault, and stops it after the test."""
+    running: list[Sandbox] = []
+
+    def start(fault: str) -> Sandbox:
+        running.append(start_sandbox(faults=(fault,)))
+        return running[0]
+
+    yield start
+    for sandbox in running:
+        sandbox.stop()
+
+
+@contextmanager
+def opened(sandbox: Sandbox, witness: Witness) -> Iterator[World]:
+    world = new_world(sandbox, witness)
+    try:
+        yield world
+    finally:
+        world.surroundings.clean_up()
+        world.surroundings.close()
+
+
+def left_behind(witness: Witness) -> set[str]:
+    return {event.id for event in witness.of(ResourceCreated)} - {event.id for event in witness.of(ResourceReleased)}
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_every_story_passes_against_an_honest_sandbox_and_leaves_nothing(
+    name: str, honest: Sandbox, witness: Witness
+) -> None:
+    with opened(honest, witness) as world:
+        STORIES[name](world)
+
+    assert witness.checks
+    assert all(check.held for check in witness.checks)
+    assert not left_behind(witness)
+
+
+def test_a_settlement_is_proved_by_the_ledger_with_the_amount_it_found(honest: Sandbox, witness: Witness) -> None:
+    with opened(honest, witness) as world:
+        settles(world)
+
+    (settled,) = witness.of(Settled)
+    assert settled.proof == "ledger"
+    assert settled.tx_hash == world.receipt.settlement_tx_hash
+    assert 0 < settled.amount_stroops <= 7_777_777
+    first, *_, last = witness.of(ChainSeen)
+    assert first.simulated
+    assert first.ledger < settled.ledger <= last.ledger
+
+
+def test_a_second_scenario_of_a_run_does_not_count_the_first_ones_payment(honest: Sandbox, witness: Witness) -> None:
+    with opened(honest, witness) as world:
+        settles(world)
+        repeats(World(world.surroundings))
+        settles(World(world.surroundings))
+
+    assert len({settled.tx_hash for settled in witness.of(Settled)}) == 3
+    assert not left_behind(witness)
+
+
+BROKEN_PROMISES = [
+    ("settle-lies", "settles", "the ledger knows the receipt's transaction"),
+    ("settle-lies", "repeats", "the ledger knows the receipt's transaction"),
+    ("settle-pays-twice", "settles", "the amount is exact"),
+    ("settle-pays-twice", "repeats", "the amount is exact"),
+    ("settle-pays-other-recipient", "settles", "one stream was created on the ledger"),
+    ("settle-pays-other-recipient", "repeats", "the stream was started once on the ledger"),
+    ("settle-pays-less", "settles", "the amount is exact"),
+    ("settle-pays-less", "repeats", "the amount is exact"),
+    ("settle-old-transaction", "settles", "the settlement was made during this run"),
+    ("settle-old-transaction", "repeats", "the settlement was made during this run"),
+    ("settle-receipt-differs", "settles", "the ledger knows the receipt's transaction"),
+    ("record-not-settled", "settles", "the record names the receipt's transaction"),
+    ("record-not-settled", "repeats", "a settled stream cannot be settled again"),
+    ("replay-pays-again", "repeats", "the amount is exact"),
+    ("key-answers-for-other-stream", "repeats", "a settlement key answers for its own stream only"),
+    ("create-repeats", "settles", "a repeated creation makes one stream"),
+    ("list-open", "refuses nobody", "a caller with none is refused"),
+    ("list-accepts-junk", "refuses junk", "a caller with junk is refused"),
+    ("list-accepts-expired", "refuses expired", "a caller with expired is refused"),
+    ("list-accepts-foreign", "refuses foreign", "a caller with foreign is refused"),
+    ("list-accepts-alg-none", "refuses unsigned", "a caller with alg-none is refused"),
+    ("list-leaks-others", "hides from others", "another user sees none of them"),
+    ("list-leaks-private", "lists streams", "no private details are shown"),
+    ("ready-names-mainnet", "is ready", "the service names the network of this environment"),
+    ("release-stale", "is ready", "the expected release answers"),
+    ("half-broken", "refuses nobody", "a caller with none is refused"),
+    ("every-url-500", "refuses junk", "a caller with junk is refused"),
+    ("contract-pays-twice", "streams directly", "the contract paid the whole amount once"),
+    ("contract-pays-less", "streams directly", "the contract paid the whole amount once"),
+    ("contract-pays-other", "streams directly", "the contract paid the whole amount once"),
+]
+
+
+@pytest.mark.parametrize(("fault", "story", "promise"), BROKEN_PROMISES)
+def test_a_fault_breaks_the_promise_it_is_about(
+    fault: str, story: str, promise: str, faulty: Callable[[str], Sandbox], witness: Witness
+) -> None:
+    with opened(faulty(fault), witness) as world, witness.breaks(promise):
+        STORIES[story](world)
+
+
+OTHER_FAILURES = [
+    ("settle-failed-but-ended", "settles", PromiseBroken, "answered 502, not 200: SETTLEMENT_FAILED"),
+    ("list-pages-wrong", "lists streams", PromiseBroken, "the list does not end"),
+    ("list-wrong-shape", "lists streams", PromiseBroken, "not a page of streams: body.data is missing"),
+    ("half-broken", "lists streams", PromiseBroken, "answered 500, not 200"),
+    ("half-broken", "settles", PromiseBroken, "answered 500, not 201"),
+    ("csrf-shut", "settles", PromiseBroken, "answered 403"),
+    ("limits-block-everybody", "lists streams", Throttled, "throttled for 60 s"),
+    ("every-url-500", "is ready", NeverReady, "status 500"),
+    ("ready-lies-html", "is ready", NeverReady, "an HTML page titled 'StreamPay'"),
+    ("ready-login-page", "is ready", NeverReady, "an HTML page"),
+    ("ready-proxy-welcome", "is ready", NeverReady, "Welcome to nginx!"),
+    ("ready-empty-json", "is ready", NeverReady, "body.status is missing"),
+    ("ready-degraded-but-200", "is ready", NeverReady, "stellar degraded"),
+    ("ready-never", "settles", NeverReady, "stellar degraded"),
+    ("network-public", "ledger moves", GuardRefused, "the public network"),
+    ("network-public", "repeats", GuardRefused, "the public network"),
+    ("network-unknown", "streams directly", GuardRefused, "a network nobody vouched for"),
+    ("contract-missing", "contract is there", ContractMissing, "not on this network"),
+    ("contract-missing", "settles", ContractMissing, "not on this network"),
+    ("contract-other-interface", "contract is there", InterfaceDrift, "create_draft_stream is absent"),
+    ("contract-other-interface", "settles", InterfaceDrift, "create_draft_stream is absent"),
+    ("contract-paused", "streams directly", ContractFailure, "ContractPaused"),
+    ("contract-paused", "settles", PromiseBroken, "answered 503, not 201"),
+    ("rpc-429", "ledger moves", ChainUnavailable, "status 429"),
+]
+
+
+@pytest.mark.parametrize(("fault", "story", "error", "reason"), OTHER_FAILURES)
+def test_a_fault_ends_a_story_with_an_error_that_names_it(
+    fault: str,
+    story: str,
+    error: type[SmokeError],
+    reason: str,
+    faulty: Callable[[str], Sandbox],
+    witness: Witness,
+) -> None:
+    with opened(faulty(fault), witness) as world, pytest.raises(error, match=reason) as caught:
+        STORIES[story](world)
+
+    assert caught.value.blame is error.blame
+    assert all(check.held for check in witness.checks)
+    assert not witness.of(Settled)
+
+
+MAKING = ("lists streams", "hides from others", "settles", "repeats")
+
+
+@pytest.mark.parametrize("story", MAKING)
+def test_no_story_creates_anything_when_the_service_is_on_the_public_network(
+    story: str, faulty: Callable[[str], Sandbox], witness: Witness
+) -> None:
+    with opened(faulty("ready-names-mainnet"), witness) as world, pytest.raises(GuardRefused, match="public network"):
+        STORIES[story](world)
+
+    assert not witness.of(ResourceCreated)
+    writes = [event.target for event in witness.of(Exchanged) if event.peer == "service" and event.method != "GET"]
+    assert set(writes) <= {"/api/auth/wallet"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "story"),
+    [
+        ("archived-entry-once", "streams directly"),
+        ("rpc-insufficient-fee-once", "streams directly"),
+        ("rpc-duplicate", "settles"),
+    ],
+)
+def test_what_a_ledger_may_do_on_a_bad_day_fails_no_story(
+    fault: str, story: str, faulty: Callable[[str], Sandbox], witness: Witness
+) -> None:
+    with opened(faulty(fault), witness) as world:
+        STORIES[story](world)
+
+    assert all(check.held for check in witness.checks)
+    assert not left_behind(witness)

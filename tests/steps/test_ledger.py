@@ -30,11 +30,14 @@ from streampay_smoke.chain.adapter import (
 )
 from streampay_smoke.chain.contract import StreamContract
 from streampay_smoke.errors import Blame
+from streampay_smoke.housekeeping import Housekeeping
 from streampay_smoke.promises.ledger import (
     CLOCK_SKEW_SECONDS,
     MOVES_WITHIN_SECONDS,
+    SIMULATED_AHEAD_SECONDS,
     DirectStream,
     Ledger,
+    NetworkUnwell,
     interface_is_there,
     network_moves,
 )
@@ -118,7 +121,7 @@ def test_network_moves_fails_when_the_network_is_not_healthy(status: str, witnes
     paper, ledger = paper_ledger()
     paper.statuses = itertools.repeat(status)
 
-    with pytest.raises(Exception, match="the network is healthy: expected healthy, saw"):
+    with pytest.raises(NetworkUnwell, match="the network is healthy: expected healthy, saw"):
         network_moves(ledger, witness.expect, now_seconds=lambda: START)
 
     assert [check.held for check in witness.checks] == [False]
@@ -128,7 +131,7 @@ def test_network_moves_fails_when_the_ledger_stands_still(witness: Witness) -> N
     paper, ledger = paper_ledger()
     paper.stands_still = True
 
-    with pytest.raises(Exception, match="the network closes ledgers: expected a ledger after 100, saw ledger 100"):
+    with pytest.raises(NetworkUnwell, match="the network closes ledgers: expected a ledger after 100, saw ledger 100"):
         network_moves(ledger, witness.expect, now_seconds=lambda: START)
 
     assert [check.held for check in witness.checks] == [True, False]
@@ -144,11 +147,21 @@ def test_a_ledger_that_never_closes_is_the_ledgers_fault(witness: Witness) -> No
     assert caught.value.blame is Blame.DEPENDENCY
 
 
+def test_network_moves_lets_a_simulated_ledger_run_ahead_but_not_behind(witness: Witness) -> None:
+    paper, ledger = paper_ledger()
+    ledger.most_ahead_seconds = SIMULATED_AHEAD_SECONDS
+
+    network_moves(ledger, witness.expect, now_seconds=lambda: paper.closed_at - 3_600)
+    with pytest.raises(NetworkUnwell, match="3600 s behind"):
+        network_moves(ledger, witness.expect, now_seconds=lambda: paper.closed_at + 3_600)
+
+
 @pytest.mark.parametrize("skew_seconds", [CLOCK_SKEW_SECONDS + 1, -CLOCK_SKEW_SECONDS - 1, 86_400, -86_400])
 def test_network_moves_fails_when_the_clocks_disagree(skew_seconds: int, witness: Witness) -> None:
     paper, ledger = paper_ledger()
 
-    with pytest.raises(Exception, match=f"clock agrees with ours: .* {abs(skew_seconds)} s apart"):
+    direction = "behind" if skew_seconds > 0 else "ahead"  # of the ledger, seen from a clock that is later or earlier
+    with pytest.raises(NetworkUnwell, match=f"clock agrees with ours: .*saw {abs(skew_seconds)} s {direction}"):
         network_moves(ledger, witness.expect, now_seconds=lambda: paper.closed_at + skew_seconds)
 
     assert [check.held for check in witness.checks] == [True, True, False]
@@ -233,7 +246,7 @@ def _split(paper: PaperLedger) -> None:
 
 
 def played(paper: PaperLedger, ledger: Ledger) -> DirectStream:
-    direct = DirectStream(ledger, PAYER, RECIPIENT)
+    direct = DirectStream(ledger, PAYER, RECIPIENT, Housekeeping(lambda event: None))
     direct.play(total_stroops=TOTAL_STROOPS, duration_seconds=3)
     return direct
 
@@ -352,7 +365,7 @@ def test_a_direct_stream_fails_when_money_is_lost_or_made(
 def test_a_direct_stream_that_never_becomes_due_is_the_ledgers_fault() -> None:
     paper, ledger = paper_ledger()
     paper.never_closes = True
-    direct = DirectStream(ledger, PAYER, RECIPIENT)
+    direct = DirectStream(ledger, PAYER, RECIPIENT, Housekeeping(lambda event: None))
 
     with pytest.raises(ChainUnavailable):
         direct.play(total_stroops=TOTAL_STROOPS, duration_seconds=3)

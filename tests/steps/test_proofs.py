@@ -21,13 +21,19 @@ from step_parts import (
 
 from streampay_smoke.chain.contract import PROFILES
 from streampay_smoke.errors import PromiseBroken
-from streampay_smoke.evidence.events import Settled
+from streampay_smoke.evidence.events import Settled, Waited
+from streampay_smoke.promises import proofs
 from streampay_smoke.promises.expectation import Expect
 from streampay_smoke.promises.proofs import LedgerProof, ServiceProof, SettlementProof
 from streampay_smoke.service.records import Receipt
 
 EARNED_STROOPS = 648_148
 """0.7777777 a minute for the 5 s between two ledgers on paper, rounded down."""
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proofs, "LOOK_SECONDS", 0.001)
 
 
 def settle(paper: PaperLedger, *, amount_stroops: int = EARNED_STROOPS, sender: str = CONTRACT) -> None:
@@ -45,7 +51,7 @@ def watched(witness: Witness) -> tuple[PaperLedger, LedgerProof]:
     paper.start_stream(90)
     paper.transact(OTHER_HASH)
     paper.pay(4_711, tx_hash=OTHER_HASH)
-    return paper, LedgerProof(ledger, RECIPIENT, witness.events.append)
+    return paper, LedgerProof(ledger, RECIPIENT, witness.events.append, lag_seconds=0.01)
 
 
 def test_a_settlement_made_as_promised_is_proved_by_the_ledger(witness: Witness) -> None:
@@ -291,6 +297,34 @@ def test_a_contract_that_tells_of_no_streams_proves_none(witness: Witness) -> No
 
     with witness.breaks("one stream was created on the ledger", saw="0 streams"):
         proof.created_once(witness.expect)
+
+
+def test_a_transaction_that_our_ledger_learns_of_late_is_waited_for(
+    witness: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paper, ledger = paper_ledger()
+    proof = LedgerProof(ledger, RECIPIENT, witness.events.append, lag_seconds=60)
+    settle(paper)
+    looks = iter([None, None])
+    monkeypatch.setattr(paper, "transaction", lambda tx_hash: next(looks, paper.transactions[tx_hash]))
+
+    proof.paid(receipt(), ORDER, witness.expect)
+
+    (waited,) = witness.of(Waited)
+    assert (waited.met, waited.attempts) == (True, 3)
+    assert len(witness.of(Settled)) == 1
+
+
+def test_a_transaction_nobody_knows_is_waited_for_only_as_long_as_a_ledger_may_lag(witness: Witness) -> None:
+    paper, proof = watched(witness)
+
+    with witness.breaks("the ledger knows the receipt's transaction", saw="never saw it"):
+        proof.paid(receipt(), ORDER, witness.expect)
+
+    (waited,) = witness.of(Waited)
+    assert not waited.met
+    assert HASH in waited.what
+    assert paper.ledger == FIRST_LEDGER + 2
 
 
 class Blind(Expect):

@@ -7,7 +7,7 @@ import pytest
 from step_parts import Asked, Honest, Says, SmallStreamPay, Witness, readiness, readyz_says
 
 from streampay_smoke.errors import Blame, GuardRefused, PromiseBroken, ServiceUnavailable
-from streampay_smoke.evidence.events import ServiceSeen, Waited
+from streampay_smoke.evidence.events import Retried, ServiceSeen, Waited
 from streampay_smoke.networks import PUBLIC_NAMES
 from streampay_smoke.promises import readiness as promises
 from streampay_smoke.promises.readiness import NeverReady, become_ready
@@ -336,3 +336,32 @@ def test_asking_for_readiness_changes_nothing(deployment: Deployment, small: Sma
     become_ready(deployment, within_seconds=5, record=witness.events.append)
 
     assert not small.writes
+
+
+def test_an_old_release_is_waited_out_while_the_expected_one_is_rolled_out(witness: Witness) -> None:
+    turns = Turns(readiness(release="release-1"), readiness(release=""), readiness(release="release-2"))
+    found = become_ready(turns, within_seconds=5, record=witness.events.append, release_expected="release-2")
+    assert found.release == "release-2"
+    (waited,) = witness.of(Waited)
+    assert (waited.met, waited.attempts) == (True, 3)
+    assert witness.of(Retried) == []
+
+
+def test_an_old_release_that_stays_is_returned_for_a_check_to_judge(witness: Witness) -> None:
+    turns = Turns(readiness(release="release-1"))
+    found = become_ready(
+        turns, within_seconds=LIMIT_SECONDS, record=witness.events.append, release_expected="release-2"
+    )
+    assert found.release == "release-1"
+    (waited,) = witness.of(Waited)
+    assert not waited.met
+    assert "release-1 is ready, not release-2" in waited.last
+
+
+def test_silence_before_ready_is_labelled_and_a_slow_start_is_not(witness: Witness) -> None:
+    become_ready(Turns(REFUSED, readiness()), within_seconds=5, record=witness.events.append)
+    (retried,) = witness.of(Retried)
+    assert (retried.attempt, retried.because) == (2, REFUSED.cause)
+    witness.events.clear()
+    become_ready(Turns(NOT_YET, readiness()), within_seconds=5, record=witness.events.append)
+    assert witness.of(Retried) == []

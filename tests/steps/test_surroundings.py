@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from proxy import Proxy
 from step_parts import (
     CONTRACT,
     ORDER,
@@ -22,7 +23,7 @@ from step_parts import (
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.chain.pace import PACES
 from streampay_smoke.errors import FixtureMissing, GuardRefused, PromiseBroken, SettingsInvalid, SmokeError
-from streampay_smoke.evidence.events import ResourceCreated, ResourceReleased, Waited
+from streampay_smoke.evidence.events import ReleaseSeen, ResourceCreated, ResourceReleased, Waited
 from streampay_smoke.promises.proofs import ServiceProof
 from streampay_smoke.promises.readiness import NeverReady
 from streampay_smoke.service.transport import Throttled
@@ -405,3 +406,30 @@ def test_a_trouble_nobody_foresaw_is_not_kept_as_an_answer(
 def test_a_place_with_a_bad_contract_is_a_matter_of_settings(small: SmallStreamPay) -> None:
     with pytest.raises(SettingsInvalid, match="SMOKE_CONTRACT_ID"):
         settings_for(small_environ(small, SMOKE_CONTRACT_ID=""))
+
+
+def test_the_release_is_looked_at_when_ready_and_again_at_the_end(
+    shared: Surroundings, small: SmallStreamPay, witness: Witness
+) -> None:
+    shared.look_at_release_again()
+    assert not small.asked
+    assert shared.readiness.ready
+    shared.look_at_release_again()
+    small.close()
+    shared.look_at_release_again()
+    looks = witness.of(ReleaseSeen)
+    assert [look.moment for look in looks] == ["start", "end", "end"]
+    assert "no answer" in looks[-1].detail
+
+
+def test_each_look_at_the_fleet_has_a_connection_of_its_own(small: SmallStreamPay, witness: Witness) -> None:
+    with Proxy(small.url) as proxy:
+        settings = settings_for(small_environ(small, SMOKE_BASE_URL=proxy.url))
+        service = replace(settings.place.service, replicas=2, replica_miss_probability=0.1)
+        settings = replace(settings, place=replace(settings.place, service=service))
+        surroundings = surroundings_of(settings, witness)
+        assert surroundings.readiness.ready
+        met = surroundings.fleet
+        surroundings.close()
+    assert len(met) == len(witness.of(ReleaseSeen)) - 1 == 5
+    assert len({passing.connection for passing in proxy.passed}) == 6

@@ -218,6 +218,8 @@ def test_an_expected_release_that_answers_passes(project: Project) -> None:
 
 
 def test_another_release_than_expected_is_a_fail(project: Project) -> None:
+    place = project.folder / "environments" / "sandbox.toml"
+    place.write_text(place.read_text().replace("ready_within_seconds = 10", "ready_within_seconds = 1"))
     ran = project.smoke("--tags", "@readiness", "--expect-release", "the-new-one")
     assert (ran.code, ran.verdict.verdict) == (1, Word.FAIL), ran.output
 
@@ -247,7 +249,8 @@ def test_production_is_read_only_and_says_so(tmp_path: Path) -> None:
         project = Project(tmp_path, {**env, "SMOKE_BASE_URL": public.base_url})
         ran = in_production(project)
         assert (ran.code, ran.verdict.reason_code) == (3, "fixture_missing"), ran.output
-        assert ran.verdict.cleanup.created == 0
+        created = [event["kind"] for event in ran.events if event["event"] == "resource_created"]
+        assert created == ["contract stream"], "on the test network, and nothing in production"
 
         # Somebody gives the synthetic user streams of its own, as the message asks for.
         user = Deployment.at(
@@ -266,4 +269,5 @@ def test_production_is_read_only_and_says_so(tmp_path: Path) -> None:
     assert [item.id.split("/")[0] for item in excluded] == ["settlement", "settlement"]
     assert all("read-only" in item.hint for item in excluded)
     assert "excluded here" in verdict.message
-    assert verdict.cleanup.created == 0
+    created = [event["kind"] for event in ran.events if event["event"] == "resource_created"]
+    assert (created, verdict.cleanup.leaked) == (["contract stream"], 0)

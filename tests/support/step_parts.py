@@ -606,7 +606,7 @@ def settings_for(environ: Mapping[str, str], **money: Any) -> Settings:
     settings = load(environ=environ, root=ROOT)
     place = replace(
         settings.place,
-        service=replace(settings.place.service, ready_within_seconds=0.02),
+        service=replace(settings.place.service, ready_within_seconds=0.02, cutover_seconds=0.0),
         money=replace(settings.place.money, **money),
     )
     return replace(settings, place=place)

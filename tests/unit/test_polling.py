@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from streampay_smoke.errors import Blame, ServiceUnavailable, SmokeError
-from streampay_smoke.evidence.events import AnyEvent, Waited
+from streampay_smoke.evidence.events import AnyEvent, Awaiting, Waited
 from streampay_smoke.polling import Attempt, NeverHappened, eventually
 
 
@@ -65,7 +65,8 @@ def test_what_is_true_at_once_needs_no_sleep(hours: Hours) -> None:
     assert hours.wait(looks(True)) == "value 1"
     assert hours.slept == []
     assert hours.events == [
-        Waited(what="the stream to settle", met=True, within_seconds=10, waited_seconds=0, attempts=1, last="answer 1")
+        Awaiting(what="the stream to settle"),
+        Waited(what="the stream to settle", met=True, within_seconds=10, waited_seconds=0, attempts=1, last="answer 1"),
     ]
 
 
@@ -73,7 +74,8 @@ def test_the_value_of_the_attempt_that_met_it_is_returned(hours: Hours) -> None:
     assert hours.wait(looks(False, False, True)) == "value 3"
     assert hours.slept == [4, 4]
     assert hours.events == [
-        Waited(what="the stream to settle", met=True, within_seconds=10, waited_seconds=8, attempts=3, last="answer 3")
+        Awaiting(what="the stream to settle"),
+        Waited(what="the stream to settle", met=True, within_seconds=10, waited_seconds=8, attempts=3, last="answer 3"),
     ]
 
 
@@ -86,9 +88,10 @@ def test_the_last_look_is_at_the_limit_and_the_failure_tells_the_whole_story(hou
     assert caught.value.blame is Blame.PRODUCT
     assert hours.slept == [4, 4, 2]
     assert hours.events == [
+        Awaiting(what="the stream to settle"),
         Waited(
             what="the stream to settle", met=False, within_seconds=10, waited_seconds=10, attempts=4, last="answer 4"
-        )
+        ),
     ]
 
 
@@ -120,6 +123,7 @@ def test_a_probe_that_raises_ends_the_wait_and_is_recorded(hours: Hours) -> None
     with pytest.raises(ServiceUnavailable, match="refused"):
         hours.wait(probe)
     assert hours.events == [
+        Awaiting(what="the stream to settle"),
         Waited(
             what="the stream to settle",
             met=False,
@@ -127,7 +131,7 @@ def test_a_probe_that_raises_ends_the_wait_and_is_recorded(hours: Hours) -> None
             waited_seconds=0,
             attempts=1,
             last="ServiceUnavailable: refused",
-        )
+        ),
     ]
 
 
@@ -135,4 +139,4 @@ def test_the_real_clock_is_the_default() -> None:
     events: list[AnyEvent] = []
     value = eventually(looks(False, True), what="it", within_seconds=5, every_seconds=0.001, record=events.append)
     assert value == "value 2"
-    assert len(events) == 1
+    assert [type(event) for event in events] == [Awaiting, Waited]

@@ -17,7 +17,7 @@ from stellar_sdk.client.response import Response
 
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.chain.pace import Clock
-from streampay_smoke.evidence.events import Exchanged, Recorder
+from streampay_smoke.evidence.events import Awaiting, Exchanged, Recorder
 from streampay_smoke.http import NoAnswer, Reply, new_client
 
 NOT_REPEATED = frozenset({"sendTransaction"})
@@ -128,6 +128,7 @@ class RpcTransport(BaseSyncClient):
         params: dict[str, str] | None = None,
     ) -> Response:
         asked = _request_summary(self._purpose, json_data, params)
+        self._record(Awaiting(peer="ledger", what=f"{verb} {target}"))
         try:
             # Not following redirects is the client's rule: a signed transaction goes nowhere it was not sent.
             reply = self._http.request(verb, url, json=json_data, params=params)

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from streampay_smoke.chain.pace import Clock, Pace
-from streampay_smoke.evidence.events import Recorder, Waited
+from streampay_smoke.evidence.events import Awaiting, Recorder, Waited
 
 Answer = TypeVar("Answer")
 
@@ -40,6 +40,8 @@ class Waits:
             left = within_seconds - waited
             if seen.answer is not None or left <= 0:
                 break
+            if looks == 1:
+                self._record(Awaiting(what=what))
             self._clock.sleep(min(max(interval, seen.ask_again_after), left))
             interval = self._pace.next_after(interval)
         if looks > 1 or seen.answer is None:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from streampay_smoke.evidence.objectives import Objective
+
 
 def _snake(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
@@ -51,7 +53,10 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunStarted(Event, frozen=True, kw_only=True):
-    """What was asked of this run, before anything was sent. `settings` is the redacted dump."""
+    """What was asked of this run, before anything was sent. `settings` is the redacted dump.
+
+    `trace_id` is the W3C trace of the run's requests, `signed_by` the id of the key that will sign its verdict.
+    """
 
     run_id: str
     suite_version: str
@@ -65,6 +70,8 @@ class RunStarted(Event, frozen=True, kw_only=True):
     on_inconclusive: str
     service_simulated: bool
     settings: dict[str, str]
+    trace_id: str = ""
+    signed_by: str = ""
 
 
 class RunPlanned(Event, frozen=True, kw_only=True):
@@ -89,9 +96,10 @@ class ScenarioStarted(Event, frozen=True, kw_only=True):
 
 
 class StepStarted(Event, frozen=True, kw_only=True):
-    """A step begins; `text` includes its keyword."""
+    """A step begins; `text` includes its keyword. `budget_seconds` is how long it may take, 0 for any time."""
 
     text: str
+    budget_seconds: float = 0.0
 
 
 class Checked(Event, frozen=True, kw_only=True):
@@ -103,10 +111,19 @@ class Checked(Event, frozen=True, kw_only=True):
     observed: str = ""
 
 
+class Awaiting(Event, frozen=True, kw_only=True):
+    """A wait begins: for the answer of `peer` ("service" or "ledger") to a request, or, without a peer, for `what`."""
+
+    what: str
+    peer: str = ""
+
+
 class Exchanged(Event, frozen=True, kw_only=True):
     """One request and its answer, redacted; `status` is None when there was no answer (`error` says why).
 
-    `peer` is "service" or "ledger"; `target` is a path or an RPC method.
+    `peer` is "service" or "ledger"; `target` is a path or an RPC method. `purpose` is what a user wants by a request
+    that has to succeed ("sign-in", "list", "show", "create", "start", "settle", ...); it is empty for probes, polls
+    and requests that are to be refused. `opened_connection` marks an answer that waited for a connection first.
     """
 
     peer: str
@@ -119,6 +136,8 @@ class Exchanged(Event, frozen=True, kw_only=True):
     error: str = ""
     request_id: str = ""
     release: str = ""
+    purpose: str = ""
+    opened_connection: bool = False
 
 
 class Waited(Event, frozen=True, kw_only=True):
@@ -130,6 +149,29 @@ class Waited(Event, frozen=True, kw_only=True):
     waited_seconds: float
     attempts: int
     last: str
+
+
+class Retried(Event, frozen=True, kw_only=True):
+    """A request that got no answer of the service itself, and was sent again: a cutover, waited out.
+
+    `attempt` counts the requests sent so far; `because` is the cause of the silence, e.g. "refused" or "http 502".
+    """
+
+    target: str
+    attempt: int
+    because: str
+
+
+class ReleaseSeen(Event, frozen=True, kw_only=True):
+    """One deliberate look at which release answers, "" where none was told (`detail` says why).
+
+    `moment` is "start" (from here on every answer must be of one release; what came before was a roll-out that was
+    waited out), "sample" (one of the fleet's replicas, over a connection of its own) or "end" (after the last check).
+    """
+
+    moment: str
+    release: str
+    detail: str = ""
 
 
 class ServiceSeen(Event, frozen=True, kw_only=True):
@@ -147,6 +189,14 @@ class ChainSeen(Event, frozen=True, kw_only=True):
     simulated: bool
     ledger: int
     contract_id: str
+
+
+class TransactionSeen(Event, frozen=True, kw_only=True):
+    """The first moment a settlement's transaction was seen in a closed ledger; `closed_at` is Unix seconds."""
+
+    tx_hash: str
+    ledger: int
+    closed_at: int
 
 
 class Settled(Event, frozen=True, kw_only=True):
@@ -174,11 +224,26 @@ class ResourceCreated(Event, frozen=True, kw_only=True):
     id: str
 
 
+class ResourceMarked(Event, frozen=True, kw_only=True):
+    """Synthetic data carries its run's id, and the end of the lease (Unix seconds)."""
+
+    kind: str
+    id: str
+    lease_until_seconds: int
+
+
 class ResourceReleased(Event, frozen=True, kw_only=True):
     """Synthetic data was removed or brought to a final state."""
 
     kind: str
     id: str
+
+
+class StepOverran(Event, frozen=True, kw_only=True):
+    """A step was stopped because its budget was over; what it waited for stands before this event."""
+
+    text: str
+    budget_seconds: float
 
 
 class StepFinished(Event, frozen=True, kw_only=True):
@@ -206,13 +271,87 @@ class RunFinished(Event, frozen=True, kw_only=True):
     failed: bool
     hook_failures: int
     statuses: dict[str, str]
+    cleanup_errors: int = 0
 
 
 class Interrupted(Event, frozen=True, kw_only=True):
-    """The run was ended from outside: "SIGTERM", "SIGINT", "deadline" or "killed"."""
+    """The run was ended from outside: "SIGTERM", "SIGINT", "deadline", "step_timeout" or "killed"."""
 
     reason: str
     detail: str = ""
+
+
+class Warned(Event, frozen=True, kw_only=True):
+    """Something a person has to look after soon, and that no verdict depends on."""
+
+    code: str
+    text: str
+
+
+class QuarantineEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A scenario that does not gate up to and including the day `until` (ISO, UTC), and who answers for that."""
+
+    id: str
+    owner: str
+    ticket: str
+    until: str
+    reason: str = ""
+
+
+class QuarantineRead(Event, frozen=True, kw_only=True):
+    """The quarantine file as it was on the day of the run, `today` (ISO, UTC); `problems` are its defects."""
+
+    today: str
+    entries: tuple[QuarantineEntry, ...]
+    problems: tuple[str, ...] = ()
+
+
+class Overridden(Event, frozen=True, kw_only=True):
+    """Somebody overrides the verdict on this run: `to` is the word that counts until `until_ms` (Unix)."""
+
+    who: str
+    why: str
+    until_ms: int
+    to: str
+
+
+class ObjectivesSet(Event, frozen=True, kw_only=True):
+    """The service level objectives of this place: the judge knows no others."""
+
+    objectives: tuple[Objective, ...]
+
+
+class PairSampled(Event, frozen=True, kw_only=True):
+    """The same read, sent to candidate and stable release right after each other, a coin deciding who is first.
+
+    A pair counts when both answered with 200 and it is no `warm_up`. Latencies are microseconds; `release` is what
+    the candidate's answer names.
+    """
+
+    candidate_first: bool
+    candidate_us: int
+    stable_us: int
+    candidate_status: int | None
+    stable_status: int | None
+    warm_up: bool = False
+    release: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether the two latencies can be compared."""
+        answered = self.candidate_status == self.stable_status == 200
+        return answered and not self.warm_up and self.candidate_us > 0 and self.stable_us > 0
+
+
+class Measured(Event, frozen=True, kw_only=True):
+    """Measuring for objectives is over: why sampling ended ("" where none was asked for), and the ledger's health then.
+
+    `ledger_ok` is None where no objective needs it.
+    """
+
+    sampling: str = ""
+    ledger_ok: bool | None = None
+    ledger_detail: str = ""
 
 
 AnyEvent = (
@@ -222,18 +361,30 @@ AnyEvent = (
     | ScenarioStarted
     | StepStarted
     | Checked
+    | Awaiting
     | Exchanged
     | Waited
+    | Retried
+    | ReleaseSeen
     | ServiceSeen
     | ChainSeen
     | Settled
     | Probed
     | ResourceCreated
+    | ResourceMarked
     | ResourceReleased
+    | StepOverran
     | StepFinished
     | ScenarioFinished
     | RunFinished
     | Interrupted
+    | Warned
+    | QuarantineRead
+    | Overridden
+    | TransactionSeen
+    | ObjectivesSet
+    | PairSampled
+    | Measured
 )
 
 Recorder = Callable[[AnyEvent], None]

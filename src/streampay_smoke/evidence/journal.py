@@ -84,7 +84,7 @@ def read(path: Path) -> JournalRead:
     for number, line in enumerate(lines, start=1):
         try:
             entry = decoder.decode(line)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             entry = None
         if entry is None or entry.prev != link or entry.seq != number:
             return JournalRead(entries=tuple(entries), sha256=digest.hexdigest(), tampered_at=number)

@@ -2,6 +2,7 @@
 
 import base64
 import re
+import threading
 from typing import Any
 from urllib.parse import quote
 
@@ -31,6 +32,7 @@ class Redactor:
     """Replaces every secret it was told of, in plain, URL-quoted and base64 form, and every known secret shape."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()  # control probes learn secrets side by side
         self._known: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
 
@@ -39,9 +41,10 @@ class Redactor:
         if not secret or len(secret) < SHORTEST_SECRET or secret in self._known:
             return
         encoded = base64.b64encode(secret.encode()).decode().rstrip("=")
-        self._known |= {secret, quote(secret, safe=""), encoded}
-        longest_first = sorted(self._known, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+        with self._lock:
+            self._known |= {secret, quote(secret, safe=""), encoded}
+            longest_first = sorted(self._known, key=len, reverse=True)
+            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
     def text(self, text: str) -> str:
         """Return `text` without secrets."""

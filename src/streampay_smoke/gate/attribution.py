@@ -22,24 +22,44 @@ DEPENDENCY_REPORT_PROBE = "dependency report"
 CONTRACT_PROBE = "contract"
 """Whether the expected contract is on the ledger, asked past the service."""
 
+STABLE_PROBE = "stable release"
+"""Whether the stable release, asked the same, is well; not ok: it is red in the same way."""
+
+CREDENTIAL_PROBE = "credential on the stable release"
+"""Whether the stable release accepts the credential the operator supplied."""
+
+CLOCK_PROBE = "clock"
+"""Whether this runner's clock agrees with the service's or the ledger's; not ok: it is off against both."""
+
 LEDGER_TAGS = frozenset({"chain", "settlement", "readiness"})
 """Scenarios a broken ledger can turn red by itself."""
 
-LEDGER_KINDS = frozenset({"never_ready", "stream_not_created"})
-"""Failures a broken ledger can cause in any scenario: the service is not ready, or cannot make a stream."""
+WRITE_TIMED_OUT = "write_timed_out"
+"""The service took a write and did not answer in time; its writes wait for the ledger."""
+
+UNANSWERED = frozenset({"service_unavailable", "step_timeout", WRITE_TIMED_OUT})
+"""Failures in which the service said nothing."""
+
+LEDGER_KINDS = frozenset({"never_ready", "stream_not_created", WRITE_TIMED_OUT})
+"""Failures a broken ledger can cause in any scenario: the service is not ready, or cannot make or move a stream."""
 
 
 class FailedCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """What attribution looks at."""
+    """What attribution looks at. `ledger_failed_elsewhere`: this run itself got no usable answer of the ledger."""
 
     failure: Failure
     tags: frozenset[str]
     probes: tuple[Probed, ...]
+    ledger_failed_elsewhere: bool = False
 
     @property
     def needs_ledger(self) -> bool:
         """Return whether a broken ledger is enough to explain the failure."""
         return bool(self.tags & LEDGER_TAGS) or self.failure.kind in LEDGER_KINDS
+
+    def probe_held(self, name: str) -> bool:
+        """Return whether a probe of this name was made and was ok."""
+        return any(probe.name == name and probe.ok is True for probe in self.probes)
 
     def probe_failed(self, name: str) -> bool:
         """Return whether a probe of this name was made and was not ok."""
@@ -55,12 +75,13 @@ class Attribution(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """One named rule of the table below."""
+    """One named rule of the table below. `reason_code` replaces that of the failure, "" leaves it."""
 
     name: str
     applies: Callable[[FailedCheck], bool]
     blame: Blame
     reason: str
+    reason_code: str = ""
 
 
 def _blamed(blame: Blame) -> Callable[[FailedCheck], bool]:
@@ -75,6 +96,23 @@ RULES = (
         reason="a guard of real money refused",
     ),
     Rule(
+        name="runner-clock-is-off",
+        applies=lambda check: (
+            check.probe_failed(CLOCK_PROBE)
+            and (check.failure.blame == Blame.PRODUCT or check.failure.kind == "credential_refused")
+        ),
+        blame=Blame.HARNESS,
+        reason="this runner's clock disagrees with both the service's and the ledger's: tokens and times mislead it",
+        reason_code="runner_clock_off",
+    ),
+    Rule(
+        name="credential-accepted-by-stable",
+        applies=lambda check: check.failure.kind == "credential_refused" and check.probe_held(CREDENTIAL_PROBE),
+        blame=Blame.PRODUCT,
+        reason="the stable release accepts the same credential at the same moment",
+        reason_code="credential_refused_by_release",
+    ),
+    Rule(
         name="settings",
         applies=_blamed(Blame.CONFIG),
         blame=Blame.CONFIG,
@@ -82,7 +120,7 @@ RULES = (
     ),
     Rule(
         name="runner-has-no-way-out",
-        applies=lambda check: check.failure.kind == "service_unavailable" and check.probe_failed(EGRESS_PROBE),
+        applies=lambda check: check.failure.kind in UNANSWERED and check.probe_failed(EGRESS_PROBE),
         blame=Blame.HARNESS,
         reason="this runner cannot reach the deployment's host: no evidence against the release",
     ),
@@ -98,12 +136,25 @@ RULES = (
         reason="the ledger, asked directly at the same moment, was not healthy",
     ),
     Rule(
+        name="ledger-failed-in-this-run",
+        applies=lambda check: check.failure.kind == WRITE_TIMED_OUT and check.ledger_failed_elsewhere,
+        blame=Blame.DEPENDENCY,
+        reason="the service waited in vain where this run, asking the ledger directly, waited in vain too",
+    ),
+    Rule(
         name="contract-is-gone",
         applies=lambda check: (
             check.failure.blame == Blame.PRODUCT and check.needs_ledger and check.probe_failed(CONTRACT_PROBE)
         ),
         blame=Blame.DEPENDENCY,
         reason="the expected contract is not on the ledger: the network was reset, or its id is wrong",
+    ),
+    Rule(
+        name="pre-existing",
+        applies=lambda check: check.failure.blame == Blame.PRODUCT and check.probe_failed(STABLE_PROBE),
+        blame=Blame.DEPENDENCY,
+        reason="the stable release is red in the same way: rolling back to it would mend nothing",
+        reason_code="pre_existing",
     ),
     Rule(
         name="ledger-side",
@@ -118,6 +169,9 @@ RULES = (
         reason="the release did not keep its promise, and no control probe explains it otherwise",
     ),
 )
+
+REASON_CODES = {rule.name: rule.reason_code for rule in RULES if rule.reason_code}
+"""Reason codes of rules that know better than the failure what it is."""
 
 _UNEXPLAINED = Rule(
     name="harness",

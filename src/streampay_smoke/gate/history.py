@@ -6,6 +6,8 @@ import msgspec
 
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import Entry
+from streampay_smoke.evidence.pending import Pending
+from streampay_smoke.gate.releases import ANSWER, START, Sighting
 
 
 class StepHistory(msgspec.Struct, kw_only=True):
@@ -24,11 +26,20 @@ class ScenarioHistory(msgspec.Struct, kw_only=True):
     checks: list[events.Checked] = msgspec.field(default_factory=list)
     waits: list[events.Waited] = msgspec.field(default_factory=list)
     probes: list[events.Probed] = msgspec.field(default_factory=list)
+    retries: list[events.Retried] = msgspec.field(default_factory=list)
     settlements: list[events.Settled] = msgspec.field(default_factory=list)
     steps: list[StepHistory] = msgspec.field(default_factory=list)
     failure: events.Failure | None = None
     failed_step: str = ""
+    overran: str = ""
     finished: events.ScenarioFinished | None = None
+
+
+class OverrideAt(msgspec.Struct, frozen=True, kw_only=True):
+    """An override and when it was written down."""
+
+    at_ms: int
+    event: events.Overridden
 
 
 class RunHistory(msgspec.Struct, kw_only=True):
@@ -45,6 +56,13 @@ class RunHistory(msgspec.Struct, kw_only=True):
     created: list[events.ResourceCreated] = msgspec.field(default_factory=list)
     released: list[events.ResourceReleased] = msgspec.field(default_factory=list)
     releases: list[str] = msgspec.field(default_factory=list)
+    pending: Pending = msgspec.field(default_factory=Pending)
+    sightings: list[Sighting] = msgspec.field(default_factory=list)
+    probes_at_start: list[events.Probed] = msgspec.field(default_factory=list)
+    warnings: list[events.Warned] = msgspec.field(default_factory=list)
+    quarantine: events.QuarantineRead | None = None
+    objectives: events.ObjectivesSet | None = None
+    overrides: list[OverrideAt] = msgspec.field(default_factory=list)
     started_at_ms: int = 0
     ended_at_ms: int = 0
 
@@ -55,17 +73,21 @@ _ONE_OF_A_RUN: dict[type[events.Event], str] = {
     events.RunRefused: "refused",
     events.RunFinished: "finished",
     events.Interrupted: "interrupted",
+    events.QuarantineRead: "quarantine",
+    events.ObjectivesSet: "objectives",
 }
 _MANY_OF_A_RUN: dict[type[events.Event], str] = {
     events.ServiceSeen: "services",
     events.ChainSeen: "chains",
     events.ResourceCreated: "created",
     events.ResourceReleased: "released",
+    events.Warned: "warnings",
 }
 _MANY_OF_A_SCENARIO: dict[type[events.Event], str] = {
     events.Checked: "checks",
     events.Waited: "waits",
     events.Probed: "probes",
+    events.Retried: "retries",
     events.Settled: "settlements",
 }
 
@@ -76,30 +98,53 @@ def fold(entries: Sequence[Entry]) -> RunHistory:
     scenario: ScenarioHistory | None = None
     for entry in entries:
         event = entry.event
+        if isinstance(event, events.Overridden):  # written after the run: no part of it, nor of its time
+            run.overrides.append(OverrideAt(at_ms=entry.at_ms, event=event))
+            continue
         run.started_at_ms = run.started_at_ms or entry.at_ms
         run.ended_at_ms = entry.at_ms
+        run.pending.observe(event)
         if isinstance(event, events.ScenarioStarted):
             scenario = run.scenarios[event.id] = ScenarioHistory(id=event.id, started_at_ms=entry.at_ms)
         elif type(event) in _ONE_OF_A_RUN:
             setattr(run, _ONE_OF_A_RUN[type(event)], event)
         elif type(event) in _MANY_OF_A_RUN:
             getattr(run, _MANY_OF_A_RUN[type(event)]).append(event)
-        elif isinstance(event, events.Exchanged):
+        elif isinstance(event, events.Exchanged | events.PairSampled):
             _note_release(run, event)
+        elif isinstance(event, events.ReleaseSeen):
+            _note_sighting(run, event)
+        elif isinstance(event, events.Probed) and scenario is None:
+            run.probes_at_start.append(event)
         elif scenario is not None:
             _tell(scenario, event)
     return run
 
 
-def _note_release(run: RunHistory, event: events.Exchanged) -> None:
+def _note_release(run: RunHistory, event: events.Exchanged | events.PairSampled) -> None:
+    """Take note of an answer's release; the stable release that probes ask is not the one that is judged."""
+    if not event.release or (isinstance(event, events.Exchanged) and event.peer != "service"):
+        return
+    if event.release not in run.releases:
+        run.releases.append(event.release)
+    if run.sightings:
+        run.sightings.append(Sighting(moment=ANSWER, release=event.release))
+
+
+def _note_sighting(run: RunHistory, event: events.ReleaseSeen) -> None:
     if event.release and event.release not in run.releases:
         run.releases.append(event.release)
+    if event.moment == START:
+        run.sightings.clear()
+    run.sightings.append(Sighting(moment=event.moment, release=event.release))
 
 
 def _tell(scenario: ScenarioHistory, event: events.AnyEvent) -> None:
     match event:
         case events.StepStarted():
             scenario.steps.append(StepHistory(text=event.text))
+        case events.StepOverran():
+            scenario.overran = event.text
         case events.StepFinished():
             _end_step(scenario, event)
         case events.ScenarioFinished():

@@ -5,21 +5,27 @@ from collections.abc import Sequence
 import msgspec
 
 from streampay_smoke.errors import Blame
-from streampay_smoke.evidence.events import ExpectedScenario, Failure
+from streampay_smoke.evidence.events import ExpectedScenario, Failure, Probed
 from streampay_smoke.evidence.journal import JournalRead
-from streampay_smoke.gate.attribution import Attribution, FailedCheck, attribute
+from streampay_smoke.gate.attribution import CLOCK_PROBE, REASON_CODES, Attribution, FailedCheck, attribute
 from streampay_smoke.gate.history import RunHistory, ScenarioHistory, fold
+from streampay_smoke.gate.message import line, paragraph
+from streampay_smoke.gate.objectives import misses, results
+from streampay_smoke.gate.override import REASON_CODE, in_words, standing
+from streampay_smoke.gate.quarantine import QUARANTINED, in_force, lapsed, quarantined
+from streampay_smoke.gate.releases import mismatch
 from streampay_smoke.gate.verdict import (
     ACTIONS,
     EXIT_CODES,
-    MESSAGE_LIMIT,
     SCHEMA,
     SIGNAL_EXIT_CODES,
     Action,
     Chain,
     Check,
     Cleanup,
+    Data,
     Evidence,
+    ObjectiveResult,
     Settlement,
     Target,
     Timings,
@@ -38,6 +44,9 @@ WORD_OF_BLAME = {
     Blame.HARNESS: Word.INCONCLUSIVE,
 }
 
+TIME_OVER = frozenset({"deadline", "step_timeout"})
+"""Interruptions that leave a proved fault of the release standing: what was seen before the time was over, was seen."""
+
 GRAVITY = (Word.SAFETY, Word.FAIL, Word.CONFIG, Word.INCONCLUSIVE)
 """When several apply, the first wins: money first, then what is proved against the release."""
 
@@ -49,18 +58,30 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     reason_code: str
     attribution: str
     text: str
+    scenario: str = ""
 
 
 def judge(journal: JournalRead) -> Verdict:
     """Return the verdict on a journal. The same journal gives the same verdict anywhere."""
     run = fold(journal.entries)
     checks = tuple(_checks(run))
-    findings = [*_findings_of_the_run(run, journal), *_findings_of_checks(run, checks)]
+    answers = results(run.objectives.objectives if run.objectives else (), journal.entries, checks)
+    findings = [
+        *_findings_of_the_run(run, journal),
+        *_findings_of_checks(run, checks),
+        *_findings_of_objectives(run, journal, checks, answers),
+    ]
     decisive = _decisive(run, findings)
     word = decisive.word if decisive else Word.PASS
     reason_code = decisive.reason_code if decisive else "all_promises_kept"
     text = decisive.text if decisive else _praise(run, checks)
-    simulated = _simulated(run)
+    attribution = decisive.attribution if decisive else "none"
+    override, refused_overrides = standing(run, word, tampered=bool(journal.tampered_at))
+    if override is not None:
+        word, reason_code, text, attribution = Word(override.to), REASON_CODE, in_words(override, text), "none"
+    scenario = decisive.scenario if decisive and override is None else ""
+    action = _action(run, word)
+    simulated = _simulated(run, short=word is not Word.PASS)
     started = run.started
     return Verdict(
         schema=SCHEMA,
@@ -68,14 +89,14 @@ def judge(journal: JournalRead) -> Verdict:
         verdict=word,
         exit_code=_exit_code(run, word, reason_code),
         reason_code=reason_code,
-        message=_shortened(f"{word}{simulated}: {text}"),
-        attribution=decisive.attribution if decisive else "none",
-        action=_action(run, word),
+        message=line(word, attribution, action, simulated, scenario=scenario, text=text),
+        attribution=attribution,
+        action=action,
         target=_target(run),
         chain=_chain(run),
         checks=checks,
         settlement=_settlement(run),
-        objectives=(),
+        objectives=answers,
         evidence=_evidence(run, checks, journal),
         cleanup=_cleanup(run),
         timings=Timings(
@@ -83,6 +104,16 @@ def judge(journal: JournalRead) -> Verdict:
             ended_at_ms=run.ended_at_ms,
             total_ms=run.ended_at_ms - run.started_at_ms,
         ),
+        warnings=(
+            *dict.fromkeys(warning.text for warning in run.warnings),
+            *lapsed(run.quarantine),
+            *refused_overrides,
+        ),
+        overrides=(override,) if override else (),
+        message_long=paragraph(word, attribution, action, text=text),
+        trace_id=started.trace_id if started else "",
+        signed_by=started.signed_by if started else "",
+        data=Data.of(word),
     )
 
 
@@ -90,7 +121,11 @@ def _checks(run: RunHistory) -> Sequence[Check]:
     if run.planned is None:
         return ()
     reasons = {exclusion.id: exclusion.reason for exclusion in run.planned.excluded}
-    return [_check(run, expected, reasons.get(expected.id)) for expected in run.planned.expected]
+    entries = in_force(run.quarantine)
+    return [
+        quarantined(_check(run, expected, reasons.get(expected.id)), entries.get(expected.id))
+        for expected in run.planned.expected
+    ]
 
 
 def _check(run: RunHistory, expected: ExpectedScenario, excluded_because: str | None) -> Check:
@@ -102,15 +137,39 @@ def _check(run: RunHistory, expected: ExpectedScenario, excluded_because: str | 
         return _described(expected, history, status="missing", blame=Blame.HARNESS, rule="not-run", hint=how)
     failure = _failure(run, expected, history)
     if failure is None:
-        return _described(expected, history, status="passed")
+        return _described(expected, history, status="passed", hint=_flaky_because(history))
     cause: Attribution = attribute(
-        FailedCheck(failure=failure, tags=frozenset(expected.tags), probes=tuple(history.probes))
+        FailedCheck(
+            failure=failure,
+            tags=frozenset(expected.tags),
+            probes=_probes(run, history),
+            ledger_failed_elsewhere=_ledger_failed_elsewhere(run, history),
+        )
     )
     status = "failed" if cause.blame is Blame.PRODUCT else "broken"
     where = f" (at: {history.failed_step})" if history.failed_step else ""
     next_step = f" Next: {failure.next_step}." if failure.next_step else ""
     hint = f"{failure.message}{where}. {cause.reason.capitalize()}.{next_step}"
     return _described(expected, history, status=status, blame=cause.blame, rule=cause.rule, hint=hint)
+
+
+def _ledger_failed_elsewhere(run: RunHistory, history: ScenarioHistory) -> bool:
+    """Return whether another scenario failed because the ledger itself gave this run no usable answer."""
+    others = (other.failure for other in run.scenarios.values() if other is not history)
+    return any(failure is not None and failure.blame == Blame.DEPENDENCY for failure in others)
+
+
+def _probes(run: RunHistory, history: ScenarioHistory) -> tuple[Probed, ...]:
+    """Return the probes made beside a failure; of those made at the start only the clock still holds good."""
+    return (*(probe for probe in run.probes_at_start if probe.name == CLOCK_PROBE), *history.probes)
+
+
+def _flaky_because(history: ScenarioHistory) -> str:
+    """Return what a check needed more than one attempt for, "" for one that needed no more."""
+    if not history.retries:
+        return ""
+    silences = dict.fromkeys(f"{retry.target} ({retry.because})" for retry in history.retries)
+    return f"flaky: {len(history.retries)} requests were sent again after silence: {', '.join(silences)}"
 
 
 def _described(
@@ -134,6 +193,7 @@ def _described(
         attempts=(finished.status,) if finished else (),
         hint=hint,
         rule=rule,
+        flaky=bool(history and history.retries),
     )
 
 
@@ -153,6 +213,8 @@ def _failure(run: RunHistory, expected: ExpectedScenario, history: ScenarioHisto
     if history.finished.status != "passed" or last_word != "passed":
         status = history.finished.status if history.finished.status != "passed" else last_word
         return _harness_failure("scenario_" + status, f"the scenario ended as {status!r}")
+    if history.overran:
+        return _harness_failure("step_timeout", f"a step went on past its budget: {history.overran}")
     passed = tuple(step.text for step in history.steps if step.status == "passed")
     if passed != expected.steps:
         return _harness_failure(
@@ -191,8 +253,18 @@ def _findings_of_the_run(run: RunHistory, journal: JournalRead) -> Sequence[Find
         findings += _findings_of_the_plan(run)
     if run.finished is None:
         findings.append(_unproved("unfinished", "the journal ends before the run did"))
-    elif run.finished.failed and not _anything_failed(run):
+    elif _failed_outside_scenarios(run):
         findings.append(_unproved("harness_error", "behave failed outside the scenarios (a hook or a clean-up)"))
+    strange = mismatch(run.started.release_expected if run.started else "", run.sightings)
+    if strange is not None:
+        findings.append(
+            Finding(
+                word=WORD_OF_BLAME[strange.blame],
+                reason_code=strange.reason_code,
+                attribution=strange.blame,
+                text=strange.text,
+            )
+        )
     if _foreign_simulation(run):
         findings.append(
             Finding(
@@ -214,13 +286,15 @@ def _findings_of_the_plan(run: RunHistory) -> Sequence[Finding]:
     assert plan is not None
     findings = [
         Finding(word=Word.CONFIG, reason_code="suite_defective", attribution=Blame.CONFIG, text=problem)
-        for problem in plan.problems
+        for problem in (*plan.problems, *(run.quarantine.problems if run.quarantine else ()))
     ]
     if not plan.expected:
         text = f"no scenario matches {plan.tags or 'the selection'}"
         findings.append(Finding(word=Word.CONFIG, reason_code="nothing_selected", attribution=Blame.CONFIG, text=text))
-    elif len(plan.excluded) == len(plan.expected):
-        text = "every selected scenario is excluded in this environment"
+    elif {scenario.id for scenario in plan.expected} <= {exclusion.id for exclusion in plan.excluded} | set(
+        in_force(run.quarantine)
+    ):
+        text = "every selected scenario is excluded in this environment or quarantined"
         findings.append(
             Finding(word=Word.CONFIG, reason_code="everything_excluded", attribution=Blame.CONFIG, text=text)
         )
@@ -238,24 +312,43 @@ def _findings_of_checks(run: RunHistory, checks: Sequence[Check]) -> Sequence[Fi
             reason_code=_reason_code(run, check),
             attribution=check.attribution,
             text=f"{check.scenario}: {check.hint}",
+            scenario=check.scenario,
         )
         for check in checks
-        if check.status not in {"passed", "excluded"}
+        if check.status not in {"passed", "excluded", QUARANTINED}
+    ]
+
+
+def _findings_of_objectives(
+    run: RunHistory, journal: JournalRead, checks: Sequence[Check], answers: Sequence[ObjectiveResult]
+) -> Sequence[Finding]:
+    probes = [*run.probes_at_start, *(probe for history in run.scenarios.values() for probe in history.probes)]
+    return [
+        Finding(
+            word=WORD_OF_BLAME[miss.blame], reason_code=miss.reason_code, attribution=miss.blame.value, text=miss.text
+        )
+        for miss in misses(answers, journal.entries, checks, probes)
     ]
 
 
 def _reason_code(run: RunHistory, check: Check) -> str:
     if check.status == "missing":
         return "scenarios_missing"
+    if check.rule in REASON_CODES:
+        return REASON_CODES[check.rule]
     history = run.scenarios[check.id]
     if history.failure is not None:
         return history.failure.kind
     return "promise_broken" if check.status == "failed" else "evidence_missing"
 
 
-def _anything_failed(run: RunHistory) -> bool:
+def _failed_outside_scenarios(run: RunHistory) -> bool:
+    """Whether behave failed for something no gating scenario tells: a quarantined one must not cover for it."""
     assert run.finished is not None
-    return any(status not in {"passed", "skipped"} for status in run.finished.statuses.values())
+    failed = {name for name, status in run.finished.statuses.items() if status not in {"passed", "skipped"}}
+    if not failed:
+        return run.finished.failed
+    return failed <= set(in_force(run.quarantine)) and bool(run.finished.hook_failures or run.finished.cleanup_errors)
 
 
 def _decisive(run: RunHistory, findings: Sequence[Finding]) -> Finding | None:
@@ -266,11 +359,12 @@ def _decisive(run: RunHistory, findings: Sequence[Finding]) -> Finding | None:
         return gravest
     if gravest is not None and gravest.word is Word.SAFETY:
         return gravest
-    if run.interrupted.reason == "deadline":
+    doing = run.pending.told()
+    if run.interrupted.reason in TIME_OVER:
         if gravest is not None and gravest.word is Word.FAIL:
             return gravest
-        return _unproved("deadline", run.interrupted.detail)
-    return _unproved("terminated", f"ended by {run.interrupted.reason} {run.interrupted.detail}".strip())
+        return _unproved(run.interrupted.reason, f"{run.interrupted.detail} {doing}".strip())
+    return _unproved("terminated", f"ended by {run.interrupted.reason} {run.interrupted.detail} {doing}".strip())
 
 
 def _exit_code(run: RunHistory, word: Word, reason_code: str) -> int:
@@ -292,12 +386,12 @@ def _two_state(run: RunHistory) -> bool:
     return run.started is not None and run.started.on_inconclusive == "fail"
 
 
-def _simulated(run: RunHistory) -> str:
+def _simulated(run: RunHistory, *, short: bool) -> str:
     target, chain = _target(run).simulated, _chain(run).simulated
     said = {
-        (True, True): " (simulated service and ledger)",
-        (True, False): " (simulated service)",
-        (False, True): " (simulated ledger)",
+        (True, True): "simulated" if short else "simulated service and ledger",
+        (True, False): "simulated service",
+        (False, True): "simulated ledger",
         (False, False): "",
     }
     return said[target, chain]
@@ -312,7 +406,8 @@ def _foreign_simulation(run: RunHistory) -> bool:
 
 def _praise(run: RunHistory, checks: Sequence[Check]) -> str:
     passed = [check for check in checks if check.status == "passed"]
-    excluded = len(checks) - len(passed)
+    held_apart = [check for check in checks if check.status == QUARANTINED]
+    excluded = len(checks) - len(passed) - len(held_apart)
     settlement = _settlement(run)
     parts = [
         f"{len(passed)} {'scenario' if len(passed) == 1 else 'scenarios'}",
@@ -322,12 +417,12 @@ def _praise(run: RunHistory, checks: Sequence[Check]) -> str:
         parts.append(f"settlement proved by the {settlement.proof}")
     if excluded:
         parts.append(f"{excluded} excluded here")
+    flaky = sum(check.flaky for check in passed)
+    if flaky:
+        parts.append(f"{flaky} flaky")
+    if held_apart:
+        parts.append(f"{len(held_apart)} quarantined and not passed")
     return ", ".join(parts)
-
-
-def _shortened(message: str) -> str:
-    line = " ".join(message.split())
-    return line if len(line) <= MESSAGE_LIMIT else line[: MESSAGE_LIMIT - 1].rstrip() + "…"
 
 
 def _target(run: RunHistory) -> Target:

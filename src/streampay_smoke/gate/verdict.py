@@ -10,6 +10,9 @@ SCHEMA = "streampay.dev/gate-verdict/v1"
 MESSAGE_LIMIT = 140
 """Engines show no more than this many characters (GitHub deployment statuses)."""
 
+MESSAGE_LONG_LIMIT = 1024
+"""A paragraph for people; engines that keep more than a line keep about this much."""
+
 
 class Word(StrEnum):
     """The five answers."""
@@ -58,8 +61,33 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     ledger_end: int | None
 
 
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
+    """Who answers for a check that does not gate, up to and including which day; `found` is what it found."""
+
+    owner: str
+    ticket: str
+    until: str
+    reason: str
+    found: str
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """A verdict somebody replaced: who, why, until when (ISO 8601, UTC), and from which word to which."""
+
+    who: str
+    why: str
+    until: str
+    from_: str
+    to: str
+
+
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One scenario. `status` is passed, failed (the release), broken (anything else), excluded or missing."""
+    """One scenario.
+
+    `status` is passed, failed (the release), broken (anything else), excluded, missing, or quarantined: it did not
+    pass, and that does not gate. `flaky` says that a request met with silence and had to be sent again; a promise
+    that was once seen broken is never asked for again.
+    """
 
     id: str
     feature: str
@@ -71,6 +99,33 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[str, ...]
     hint: str
     rule: str = ""
+    quarantined: Quarantined | None = None
+    flaky: bool = False
+
+
+class ObjectiveResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One service level objective.
+
+    `decision` is pass, fail or insufficient_sample, which is neither. `estimate`, `low` and `high` are in `unit`, None
+    where the samples do not give them; each bound, and each decision, is wrong with at most 1 - `confidence`.
+    `warm_up` counts samples that were left out; `gates` says whether a fail counts against the verdict.
+    """
+
+    name: str
+    kind: str
+    method: str
+    threshold: float
+    unit: str
+    samples: int
+    estimate: float | None
+    low: float | None
+    high: float | None
+    confidence: float
+    decision: str
+    gates: bool
+    quantile: float | None = None
+    warm_up: int = 0
+    note: str = ""
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +156,23 @@ class Cleanup(msgspec.Struct, frozen=True, kw_only=True):
     leaked: int
 
 
+class Data(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer in one hop, for engines that read a JSON path such as Argo's `{$.data}`.
+
+    `pass` and `fail` are both false where nothing was judged; `score` is 1 for PASS, else 0.
+    """
+
+    verdict: Word
+    passed: bool = msgspec.field(name="pass")
+    failed: bool = msgspec.field(name="fail")
+    score: int
+
+    @classmethod
+    def of(cls, word: Word) -> "Data":
+        """Return the data of a word."""
+        return cls(verdict=word, passed=word is Word.PASS, failed=word is Word.FAIL, score=int(word is Word.PASS))
+
+
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
     """When the run's evidence begins and ends (Unix milliseconds), and how long that is."""
 
@@ -110,7 +182,11 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """`verdict.json`."""
+    """`verdict.json`.
+
+    `message` is one line for engines, `message_long` a paragraph for people. `trace_id` is the W3C trace of the
+    run's requests; `signed_by` the id of the key that vouches for this file in `verdict.dsse.json`, "" for none.
+    """
 
     schema: str
     run_id: str
@@ -124,10 +200,16 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     chain: Chain
     checks: tuple[Check, ...]
     settlement: Settlement
-    objectives: tuple[dict[str, Any], ...]
+    objectives: tuple[ObjectiveResult, ...]
     evidence: Evidence
     cleanup: Cleanup
     timings: Timings
+    warnings: tuple[str, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    message_long: str = ""
+    trace_id: str = ""
+    signed_by: str = ""
+    data: Data | None = None
 
 
 def to_json(verdict: Verdict) -> bytes:
@@ -142,8 +224,10 @@ def from_json(content: bytes) -> Verdict:
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of `verdict.json`."""
-    return {
+    document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"https://{SCHEMA}",
         **msgspec.json.schema(Verdict),
     }
+    read_back: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(document))  # its defaults as JSON has them
+    return read_back

@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable
 
-from streampay_smoke.chain.adapter import ChainAccount, ChainAdapter, ChainHealth, TxOutcome
+from streampay_smoke.chain.adapter import ChainAccount, ChainAdapter, ChainError, ChainHealth, TxOutcome
 from streampay_smoke.chain.contract import Payment, StreamContract, StreamEvent
+from streampay_smoke.housekeeping import Housekeeping
 from streampay_smoke.promises.expectation import Expect
 
 MOVES_WITHIN_SECONDS = 30.0
@@ -18,16 +19,40 @@ RETRY_FEES_STROOPS = 10_000_000
 """A transaction that was applied and failed costs its fee too, and only the last one's is told."""
 
 
+DIRECT_STREAM = "contract stream"
+"""A stream on the contract that no service knows of."""
+
+FINAL_STATUSES = frozenset({"settled", "cancelled"})
+"""In these the contract takes no cancellation."""
+
+
+SIMULATED_AHEAD_SECONDS = 86_400
+"""An instant ledger closes one second later for each transaction, and so runs ahead of a busy sandbox."""
+
+
+class NetworkUnwell(ChainError):
+    """The network itself is not healthy, stands still, or lives in another time: nothing the release did."""
+
+    kind = "network_unwell"
+
+
 class Ledger:
     """Reads what happened to streams and money on one contract."""
 
     def __init__(
-        self, chain: ChainAdapter, contract: StreamContract, *, contract_id: str, token_contract_id: str
+        self,
+        chain: ChainAdapter,
+        contract: StreamContract,
+        *,
+        contract_id: str,
+        token_contract_id: str,
+        most_ahead_seconds: int = CLOCK_SKEW_SECONDS,
     ) -> None:
         self.chain = chain
         self.contract = contract
         self.contract_id = contract_id
         self.token_contract_id = token_contract_id
+        self.most_ahead_seconds = most_ahead_seconds
 
     def next_ledger(self) -> int:
         """Return the number of the ledger that closes next: everything from there on happened after now."""
@@ -56,7 +81,8 @@ class Ledger:
 
 
 def network_moves(ledger: Ledger, expect: Expect, *, now_seconds: Callable[[], float] = time.time) -> None:
-    """The network is healthy, closes ledgers, and its clock agrees with ours."""
+    """The network is healthy, closes ledgers, and its clock agrees with ours; raises NetworkUnwell otherwise."""
+    expect = expect.raising(NetworkUnwell)
     first = ledger.chain.health()
     expect.equal("the network is healthy", first.status, "healthy")
     later: ChainHealth = ledger.chain.wait_for_close(first.closed_at + 1, within_seconds=MOVES_WITHIN_SECONDS)
@@ -66,12 +92,12 @@ def network_moves(ledger: Ledger, expect: Expect, *, now_seconds: Callable[[], f
         expected=f"a ledger after {first.latest_ledger}",
         observed=f"ledger {later.latest_ledger}",
     )
-    skew_seconds = abs(later.closed_at - now_seconds())
+    ahead_seconds = later.closed_at - now_seconds()
     expect(
         "the ledger's clock agrees with ours",
-        skew_seconds <= CLOCK_SKEW_SECONDS,
-        expected=f"at most {CLOCK_SKEW_SECONDS} s apart",
-        observed=f"{skew_seconds:.0f} s apart",
+        -CLOCK_SKEW_SECONDS <= ahead_seconds <= ledger.most_ahead_seconds,
+        expected=f"at most {CLOCK_SKEW_SECONDS} s behind and {ledger.most_ahead_seconds} s ahead",
+        observed=f"{abs(ahead_seconds):.0f} s {'ahead' if ahead_seconds > 0 else 'behind'}",
     )
 
 
@@ -90,8 +116,9 @@ def interface_is_there(ledger: Ledger, expect: Expect) -> None:
 class DirectStream:
     """A synthetic stream made on the contract itself, past the service."""
 
-    def __init__(self, ledger: Ledger, payer: ChainAccount, recipient: str) -> None:
+    def __init__(self, ledger: Ledger, payer: ChainAccount, recipient: str, housekeeping: Housekeeping) -> None:
         self._ledger = ledger
+        self._housekeeping = housekeeping
         self._payer = payer
         self._recipient = recipient
         self._first_ledger = ledger.next_ledger()
@@ -112,14 +139,23 @@ class DirectStream:
             self._payer, self._recipient, self._ledger.token_contract_id, total_stroops, duration_seconds
         )
         self._stream_id = opened.stream_id
+        self._housekeeping.made(DIRECT_STREAM, str(opened.stream_id), self.cancel)
         self._started = contract.start(opened.stream_id, self._payer)
         self._ledger.chain.wait_for_close(
             self._started.closed_at + duration_seconds, within_seconds=MOVES_WITHIN_SECONDS + duration_seconds
         )
         self._settled = contract.settle(opened.stream_id, self._payer)
+        self._housekeeping.finished(DIRECT_STREAM, str(opened.stream_id))
         outcomes = (opened.outcome, self._started, self._settled)
         self._fees_stroops = sum(outcome.fee_charged_stroops for outcome in outcomes)
         self._retried = any(outcome.attempts > 1 for outcome in outcomes)
+
+    def cancel(self) -> bool:
+        """End a stream that was not settled: what nobody has earned goes back to the payer."""
+        contract = self._ledger.contract
+        if contract.stream(self._stream_id).status not in FINAL_STATUSES:
+            contract.cancel(self._stream_id, self._payer)
+        return True
 
     def paid_whole_once(self, expect: Expect) -> None:
         """The contract paid the whole amount to the recipient, one time, in the settling transaction."""

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from streampay_smoke.chain.adapter import TxOutcome
 from streampay_smoke.errors import PromiseBroken
-from streampay_smoke.evidence.events import Recorder, Settled
+from streampay_smoke.evidence.events import Recorder, Settled, TransactionSeen
 from streampay_smoke.polling import Attempt, NeverHappened, eventually
 from streampay_smoke.promises import settlement
 from streampay_smoke.promises.expectation import Expect
@@ -98,6 +98,8 @@ class LedgerProof:
             expected=f"transaction {receipt.settlement_tx_hash} in a closed ledger",
             observed="found" if outcome else "the network never saw it",
         )
+        if outcome is not None:
+            self._record(TransactionSeen(tx_hash=outcome.tx_hash, ledger=outcome.ledger, closed_at=outcome.closed_at))
         starts = self._ledger.starts_to(self.recipient, self._first_ledger)
         expect("the stream was started once on the ledger", len(starts) == 1, expected=1, observed=len(starts))
         if outcome is None:

@@ -28,7 +28,7 @@ from allure_commons.utils import md5
 
 from streampay_smoke.errors import Blame
 from streampay_smoke.gate.verdict import Verdict, Word
-from streampay_smoke.publish import words
+from streampay_smoke.publish import objectives, words
 from streampay_smoke.publish.executor import executor
 from streampay_smoke.publish.files import replacing_folder
 from streampay_smoke.publish.happenings import Happening
@@ -99,6 +99,7 @@ def environment(run: RunTold) -> dict[str, str]:
         "Network": chain.network,
         "Contract": chain.contract_id,
         "Settlement": words.settlement(verdict),
+        "Objectives": objectives.counted(verdict),
         "Why": verdict.message,
         "Reason code": verdict.reason_code,
         "Run id": verdict.run_id,
@@ -124,7 +125,7 @@ def _escaped(text: str) -> str:
 
 def _globals(verdict: Verdict) -> Globals:
     """Return the verdict as an error of the whole run: Allure shows it beside the single checks."""
-    trace = f"{words.MEANING[verdict.verdict]}\nReason code: {verdict.reason_code}\nNext: {words.next_step(verdict)}"
+    trace = f"{words.meaning(verdict)}\nReason code: {verdict.reason_code}\nNext: {words.next_step(verdict)}"
     return Globals(errors=[GlobalError(message=verdict.message, trace=trace, timestamp=verdict.timings.ended_at_ms)])
 
 
@@ -162,9 +163,9 @@ def _description(scenario: ScenarioTold, verdict: Verdict) -> str:
 
 def _details(scenario: ScenarioTold) -> StatusDetails | None:
     if scenario.outcome is Outcome.PASSED:
-        return None
+        return StatusDetails(flaky=True, message=scenario.check.hint) if scenario.check.flaky else None
     if scenario.outcome is Outcome.SKIPPED:
-        return StatusDetails(message=f"Excluded here: {scenario.message or 'no reason was given'}")
+        return StatusDetails(message=words.left_out(scenario.check, excluded="Excluded here"))
     return StatusDetails(message=scenario.message, trace="\n".join(_trace(scenario)))
 
 

@@ -41,7 +41,12 @@ def ctrf_json(run: RunTold) -> bytes:
                 "suites": len(run.by_feature),
                 "start": verdict.timings.started_at_ms,
                 "stop": verdict.timings.ended_at_ms,
-                "extra": {"verdict": verdict.verdict, "message": verdict.message, "action": verdict.action},
+                "extra": {
+                    "verdict": verdict.verdict,
+                    "message": verdict.message,
+                    "action": verdict.action,
+                    "objectives": list(verdict.objectives),
+                },
             },
             "tests": [_test(scenario, run) for scenario in run.scenarios],
             "environment": _environment(run),
@@ -85,7 +90,7 @@ def _test(scenario: ScenarioTold, run: RunTold) -> dict[str, Any]:
         "tags": list(scenario.tags),
         "labels": _labels(scenario, run),
         "retries": max(len(check.attempts) - 1, 0),
-        "flaky": False,
+        "flaky": check.flaky,
         "steps": [_step(step) for step in scenario.steps],
         "extra": {"assertions": check.assertions},
     }

@@ -86,6 +86,27 @@ def _waited(event: events.Waited, at_ms: int) -> Happening:
     )
 
 
+def _retried(event: events.Retried, at_ms: int) -> Happening:
+    return Happening(
+        words=f"sent {event.target} again after silence ({event.because}): attempt {event.attempt}",
+        outcome=Outcome.BROKEN,
+        at_ms=at_ms,
+    )
+
+
+_MOMENTS = {"start": "when it was ready", "sample": "in a look at the fleet", "end": "after the last check"}
+
+
+def _release_seen(event: events.ReleaseSeen, at_ms: int) -> Happening:
+    moment = _MOMENTS.get(event.moment, event.moment)
+    return Happening(
+        words=f"the release that answered {moment}: {event.release or 'not stated'}",
+        outcome=Outcome.PASSED,
+        at_ms=at_ms,
+        facts=_facts(("detail", event.detail)),
+    )
+
+
 _PROBE_OUTCOMES = {True: Outcome.PASSED, False: Outcome.BROKEN, None: Outcome.SKIPPED}
 _PROBE_WORDS = {True: "ok", False: "not ok", None: "does not apply here"}
 
@@ -148,6 +169,8 @@ _TELLERS: dict[type[events.Event], Callable[[Any, int], Happening]] = {
     events.Checked: _checked,
     events.Exchanged: _exchanged,
     events.Waited: _waited,
+    events.Retried: _retried,
+    events.ReleaseSeen: _release_seen,
     events.Probed: _probed,
     events.Settled: _settled,
     events.ServiceSeen: _service_seen,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from streampay_smoke.publish import words
+from streampay_smoke.publish import objectives, words
 from streampay_smoke.publish.happenings import Happening
 from streampay_smoke.publish.html_style import STYLE
 from streampay_smoke.publish.markup import Markup, element, joined
@@ -35,7 +35,7 @@ def html_report(run: RunTold) -> bytes:
         element("title", title),
         element("style", Markup(STYLE)),
     )
-    main = element("main", _banner(run), _facts(run), *_troubles(run), *_features(run), _footer(run))
+    main = element("main", _banner(run), _facts(run), *_troubles(run), *_features(run), *_objectives(run), _footer(run))
     page = element("html", head, element("body", main), lang="en")
     return f"<!doctype html>\n{page}\n".encode()
 
@@ -46,9 +46,10 @@ def _banner(run: RunTold) -> Markup:
         "header",
         element("p", "StreamPay deploy gate", class_="over"),
         element("h1", str(verdict.verdict)),
-        element("p", words.MEANING[verdict.verdict], class_="meaning"),
+        element("p", words.meaning(verdict), class_="meaning"),
         element("p", words.reason(verdict), class_="message"),
         element("p", element("strong", "Next: "), words.next_step(verdict), class_="next"),
+        *(element("p", element("strong", "Warning: "), warning, class_="next") for warning in verdict.warnings),
         element("p", *_badges(run), class_="badges"),
         class_=f"banner {verdict.verdict.lower()}",
     )
@@ -102,6 +103,23 @@ def _blamed(scenario: ScenarioTold) -> str:
     return str(scenario.ending) if scenario.is_unfinished else words.who(scenario.check.attribution)
 
 
+def _objectives(run: RunTold) -> Iterable[Markup]:
+    if not run.verdict.objectives:
+        return
+    items = [
+        element(
+            "li",
+            element("span", each.decision, class_=f"badge {each.outcome}"),
+            " ",
+            element("strong", each.name),
+            element("p", f"{each.measured}. {each.certainty}", class_="description"),
+        )
+        for each in objectives.told(run.verdict)
+    ]
+    heading = element("h2", "Objectives", element("small", objectives.counted(run.verdict)))
+    yield element("section", heading, element("ul", *items), class_="objectives")
+
+
 def _features(run: RunTold) -> Iterable[Markup]:
     for feature, scenarios in run.by_feature.items():
         passed = sum(scenario.outcome is Outcome.PASSED for scenario in scenarios)
@@ -144,7 +162,7 @@ def _error(scenario: ScenarioTold) -> Markup:
     if scenario.outcome is Outcome.PASSED:
         return Markup("")
     if scenario.outcome is Outcome.SKIPPED:
-        return element("p", f"Left out here: {scenario.message or 'no reason was given'}", class_="reason")
+        return element("p", words.left_out(scenario.check, excluded="Left out here"), class_="reason")
     failure = scenario.failure
     facts = {
         "Attributed to": words.who(scenario.check.attribution),

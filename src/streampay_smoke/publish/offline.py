@@ -61,7 +61,7 @@ def _inserted(page: str, run: RunTold) -> str:
 def _banner(run: RunTold) -> Markup:
     verdict = run.verdict
     tone = _TONES.get(verdict.verdict, _OTHER_TONE)
-    what = f"{words.MEANING[verdict.verdict]} {words.next_step(verdict)}"
+    what = f"{words.meaning(verdict)} {words.next_step(verdict)}"
     why = f"{words.reason(verdict)} · {words.against(verdict)}"
     return element(
         "div",

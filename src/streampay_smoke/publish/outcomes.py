@@ -29,6 +29,7 @@ _OF_CHECK = {
     "broken": "broken",
     "missing": "broken",
     "excluded": "skipped",
+    "quarantined": "skipped",
     "skipped": "skipped",
 }
 _OF_STEP = {"passed": "passed", "skipped": "skipped", "untested": "skipped"}

@@ -9,6 +9,7 @@ import msgspec
 from streampay_smoke.evidence.journal import Entry
 from streampay_smoke.gate.verdict import Verdict
 from streampay_smoke.publish.allure import write_allure_results
+from streampay_smoke.publish.cdevents import write_cdevents
 from streampay_smoke.publish.ctrf import ctrf_json
 from streampay_smoke.publish.files import replace_file
 from streampay_smoke.publish.junit import junit_xml
@@ -33,6 +34,7 @@ PUBLISHERS: dict[str, Publisher] = {
     "junit/streampay-smoke.xml": _file(junit_xml),
     "ctrf.json": _file(ctrf_json),
     "summary.md": _file(summary_md),
+    "cdevents.jsonl": write_cdevents,
     ALLURE_RESULTS: write_allure_results,
 }
 """Where in the run's folder each report goes, and what writes it."""

@@ -73,14 +73,21 @@ def build_report(
     return ReportBuilt(kind=kind, path=path, note=note)
 
 
+def allure_missing_because(node_report_dir: Path, environ: Mapping[str, str] = os.environ) -> str:
+    """Return why Allure cannot make the report here, "" when it can."""
+    if shutil.which("node", path=environ.get("PATH", os.defpath)) is None:
+        return "Node is not installed"
+    if not (node_report_dir / "node_modules" / ".bin" / "allure").exists():
+        return f"Allure is not installed; run `npm ci` in {node_report_dir.name}/ for its report"
+    return ""
+
+
 def _allure_page(
     results: Path, run: RunTold, node_report_dir: Path, environ: Mapping[str, str], timeout_seconds: float
 ) -> bytes:
     allure = node_report_dir / "node_modules" / ".bin" / "allure"
-    if shutil.which("node", path=environ.get("PATH", os.defpath)) is None:
-        raise AllureFailed("Node is not installed")
-    if not allure.exists():
-        raise AllureFailed(f"Allure is not installed; run `npm ci` in {node_report_dir.name}/ for its report")
+    if missing := allure_missing_because(node_report_dir, environ):
+        raise AllureFailed(missing)
     if not results.is_dir():
         raise AllureFailed(f"there is no {results.name} folder")
     # Allure writes beside an old report instead of over it, so it always gets a place of its own.

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from typing import TextIO
 
-from streampay_smoke.publish import words
+from streampay_smoke.publish import objectives, words
 from streampay_smoke.publish.outcomes import Outcome
 from streampay_smoke.publish.telling import Ending, RunTold, ScenarioTold
 
@@ -37,12 +37,13 @@ def summary_md(run: RunTold) -> bytes:
     """Return the run as Markdown: the verdict first, then the checks, then what went wrong."""
     verdict = run.verdict
     lines = [
-        f"# {verdict.verdict}: {_markdown(words.MEANING[verdict.verdict])}",
+        f"# {verdict.verdict}: {_markdown(words.meaning(verdict))}",
         "",
         _markdown(words.reason(verdict)),
         "",
         f"**Next: {_markdown(words.next_step(verdict))}**",
         "",
+        *(line for warning in verdict.warnings for line in (f"Warning: {_markdown(warning)}", "")),
         f"Played against: {_markdown(words.against(verdict))}.",
         "",
         "| | |",
@@ -57,6 +58,7 @@ def summary_md(run: RunTold) -> bytes:
     for feature, scenarios in run.by_feature.items():
         lines.append(f"| | **{_markdown(feature)}** | | | |")
         lines += map(_row, scenarios)
+    lines += _objectives(run)
     lines += _troubles(run)
     return ("\n".join(lines) + "\n").encode()
 
@@ -87,9 +89,11 @@ def _result(scenario: ScenarioTold) -> str:
     if scenario.is_unfinished:
         return str(scenario.ending)
     if scenario.outcome is Outcome.SKIPPED:
-        return f"excluded: {scenario.message or 'no reason was given'}"
+        return words.left_out(scenario.check, excluded="excluded")
     if scenario.outcome is Outcome.PASSED:
-        return "passed"
+        mark = scenario.check.quarantined
+        passed = "passed, flaky" if scenario.check.flaky else "passed"
+        return f"{passed}, quarantined until {mark.until}" if mark else passed
     return f"{scenario.outcome}: {words.who(scenario.check.attribution)}"
 
 
@@ -98,6 +102,16 @@ def _row(scenario: ScenarioTold) -> str:
     took = words.seconds(scenario.duration_ms) if scenario.ending is Ending.FINISHED else ""
     sign = _SIGNS[scenario.outcome]
     return f"| {sign} | {_markdown(check.scenario)} | {_markdown(_result(scenario))} | {check.assertions} | {took} |"
+
+
+def _objectives(run: RunTold) -> Iterable[str]:
+    if not run.verdict.objectives:
+        return
+    yield from ("", f"## Objectives: {objectives.counted(run.verdict)}", "")
+    yield from ("| | Objective | Result | Measured | How sure |", "|---|---|---|---|---|")
+    for each in objectives.told(run.verdict):
+        cells = (each.name, each.decision, each.measured, each.certainty)
+        yield f"| {_SIGNS[each.outcome]} | {' | '.join(map(_markdown, cells))} |"
 
 
 def _troubles(run: RunTold) -> Iterable[str]:
@@ -143,11 +157,12 @@ def console_block(run: RunTold, paint: Paint) -> str:
     verdict = run.verdict
     foot = [
         "",
-        f"{paint(str(verdict.verdict), verdict.verdict)}  {words.MEANING[verdict.verdict]}",
+        f"{paint(str(verdict.verdict), verdict.verdict)}  {_cut(words.meaning(verdict), WHY_COLUMNS)}",
         *_wrapped("Why:  ", words.reason(verdict)),
         f"On:   {_cut(words.against(verdict), WHY_COLUMNS)}",
         *([f"Paid: {_cut(words.settlement(verdict), WHY_COLUMNS)}"] if words.settlement(verdict) else []),
         f"Next: {words.next_step(verdict)}",
+        *(f"Note: {_cut(warning, WHY_COLUMNS)}" for warning in verdict.warnings[:3]),
     ]
     return "\n".join([*_console_checks(run, paint, CONSOLE_LINES - len(foot)), *foot]) + "\n"
 

@@ -272,22 +272,24 @@ def _run_itself_is_at_fault(entries: Sequence[Entry], verdict: Verdict) -> bool:
     """Whether the verdict has a cause no scenario shows: refused, empty, tampered with, ended from outside."""
     if not verdict.checks or any(isinstance(entry.event, events.RunRefused) for entry in entries):
         return True
-    unhappy = {check.attribution for check in verdict.checks if check.status not in {"passed", "excluded"}}
+    silent = {"passed", "excluded", "quarantined"}
+    unhappy = {check.attribution for check in verdict.checks if check.status not in silent}
     return verdict.verdict is not Word.PASS and verdict.attribution not in unhappy
 
 
 def _run_check(entries: Sequence[Entry], verdict: Verdict) -> ScenarioTold:
     refused = next((entry.event for entry in entries if isinstance(entry.event, events.RunRefused)), None)
     failure = refused.failure if refused else None
-    hint = verdict.message
+    hint = verdict.message_long or verdict.message
     if failure is not None:
         next_step = f". Next: {failure.next_step}." if failure.next_step else ""
         hint = f"{failure.message.rstrip('.')}{next_step}"
+    status = "failed" if verdict.verdict is Word.FAIL else "broken"
     check = Check(
         id=RUN_CHECK_ID,
         feature="The run itself",
         scenario="The run was refused before any scenario" if refused else "The run as a whole",
-        status="broken",
+        status=status,
         attribution=verdict.attribution if verdict.attribution != "none" else Blame.HARNESS.value,
         assertions=0,
         duration_ms=verdict.timings.total_ms,
@@ -297,7 +299,7 @@ def _run_check(entries: Sequence[Entry], verdict: Verdict) -> ScenarioTold:
     )
     return ScenarioTold(
         check=check,
-        outcome=Outcome.BROKEN,
+        outcome=Outcome.of(status),
         ending=Ending.FINISHED,
         started_at_ms=verdict.timings.started_at_ms,
         duration_ms=verdict.timings.total_ms,

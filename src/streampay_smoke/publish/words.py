@@ -1,7 +1,7 @@
 """The plain words of every report: what a verdict means, who is meant, what was simulated, what to do next."""
 
-from streampay_smoke.errors import Blame
-from streampay_smoke.gate.verdict import Action, Verdict, Word
+from streampay_smoke.gate.message import WHO
+from streampay_smoke.gate.verdict import Action, Check, Verdict, Word
 
 MEANING = {
     Word.PASS: "The release keeps every promise that was checked.",
@@ -19,20 +19,36 @@ NEXT_STEP = {
     Word.SAFETY: "Hold and page the owner of this gate. Do not run again before the cause is understood.",
 }
 
-WHO = {
-    Blame.PRODUCT.value: "the release",
-    Blame.DEPENDENCY.value: "a dependency",
-    Blame.HARNESS.value: "the test suite or its machine",
-    Blame.CONFIG.value: "the configuration",
-    Blame.SAFETY.value: "the guard of real money",
-}
-
 _REHEARSED = "Nothing to promote: this was a rehearsal against a simulation, it says nothing about a deployment."
+_OVERRIDDEN = {
+    Word.PASS.value: "Promote on the word of the person named.",
+    Word.INCONCLUSIVE.value: "Hold on the word of the person named: roll nothing back.",
+}
 _FORCED = "Roll back: this run was told to treat a missing answer as a failure."
+
+
+def meaning(verdict: Verdict) -> str:
+    """Return what a verdict means; an overridden one means what somebody answers for, not what was proved."""
+    for override in verdict.overrides:
+        return (
+            f"OVERRIDDEN from {override.from_} to {override.to} by {override.who} until {override.until}: "
+            f"{override.why.rstrip('.')}."
+        )
+    return MEANING[verdict.verdict]
+
+
+def left_out(check: Check, *, excluded: str) -> str:
+    """Return why a check counts for nothing here; `excluded` is the report's word for what never ran."""
+    if check.quarantined is not None:
+        return check.hint
+    return f"{excluded}: {check.hint or 'no reason was given'}"
 
 
 def next_step(verdict: Verdict) -> str:
     """Return what to do with this verdict, in one sentence or two."""
+    for override in verdict.overrides:
+        said = f"The evidence says {override.from_}: see to its cause before {override.until}."
+        return f"{_OVERRIDDEN[override.to]} {said}"
     if verdict.verdict is Word.INCONCLUSIVE and verdict.action is Action.ROLLBACK:
         return _FORCED
     if verdict.verdict is Word.PASS and verdict.target.simulated:
@@ -41,14 +57,8 @@ def next_step(verdict: Verdict) -> str:
 
 
 def reason(verdict: Verdict) -> str:
-    """Return why, without the verdict's word and what was simulated: the reports say those apart.
-
-    The verdict's message has a limit that reports have not: where a check was cut off there, this is the whole of it.
-    """
-    _, _, text = verdict.message.partition(": ")
-    begun = text.removesuffix("…")
-    whole = (" ".join(f"{check.scenario}: {check.hint}".split()) for check in verdict.checks if check.hint)
-    return next((told for told in whole if begun != text and told.startswith(begun)), text or verdict.message)
+    """Return why, as the paragraph for people; verdicts of older versions have only the line for engines."""
+    return verdict.message_long or verdict.message
 
 
 def who(attribution: str) -> str:

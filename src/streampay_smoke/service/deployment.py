@@ -1,5 +1,6 @@
 """The deployment under test, as a user meets it: every call either keeps its promise or raises what went wrong."""
 
+import copy
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -8,13 +9,17 @@ from msgspec.structs import replace
 
 from streampay_smoke.errors import CredentialRefused, PromiseBroken
 from streampay_smoke.evidence.events import Recorder, ServiceSeen
+from streampay_smoke.service.cutover import WAITED_OUT, Cutover
 from streampay_smoke.service.declared_network import host_of
 from streampay_smoke.service.dialects import Call, Dialect, dialect_named
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.identity import Credential, SyntheticUser
+from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamPage, StreamRecord
-from streampay_smoke.service.release import ReleaseTeller, Sight, release_teller
+from streampay_smoke.service.release import ReleaseTeller, Sight, header_of, release_teller
+from streampay_smoke.service.replay import SILENCE, Asked, Impression, Look
 from streampay_smoke.service.shape import body_in_words, is_one_word
+from streampay_smoke.service.trace import Trace
 from streampay_smoke.service.transport import (
     TOO_MANY_REQUESTS,
     NoServiceAnswer,
@@ -25,6 +30,7 @@ from streampay_smoke.service.transport import (
 
 _GATEWAY_STATUSES = frozenset({502, 503, 504})
 _UNAUTHORIZED = 401
+_REFUSALS = (401, 403, 404)
 
 
 class Deployment:
@@ -32,7 +38,9 @@ class Deployment:
 
     Any call raises ServiceUnavailable when there is no answer, or a gateway answered in the service's place;
     PromiseBroken when an answer has a wrong status or shape; CredentialRefused when a credential that the operator
-    supplied gets a 401; Throttled when the rate limit asks for more patience than a run has.
+    supplied gets a 401; Throttled when the rate limit asks for more patience than a run has. Silence in answer to a
+    request that may be sent again is waited out as `cutover` allows. `last_asked` is the request sent last, and how
+    it was answered; `last_headers` are those of the last answer.
     """
 
     def __init__(
@@ -44,7 +52,11 @@ class Deployment:
         release_expected: str = "",
         ledger_urls: tuple[str, ...] = (),
         learn_secret: Callable[[str], None] = lambda secret: None,
+        cutover: Cutover | None = None,
     ) -> None:
+        self.last_asked: Asked | None = None
+        self.last_headers: dict[str, str] = {}
+        self._cutover = cutover or Cutover(0.0, transport.record)
         self._transport = transport
         self._dialect = dialect
         self._tell_release = tell_release or release_teller("header:x-release")
@@ -66,19 +78,31 @@ class Deployment:
         release_told_by: str = "header:x-release",
         release_expected: str = "",
         ledger_urls: tuple[str, ...] = (),
+        trace: Trace | None = None,
+        throttle_seconds: float = 30.0,
+        cutover: Cutover | None = None,
     ) -> "Deployment":
         """Return the deployment at a root URL; nothing is sent yet.
 
-        `ledger_urls` are where this run's ledger answers: a service that names one of those hosts is on it. Raises
+        `ledger_urls` are where this run's ledger answers: a service that names one of those hosts is on it. Requests
+        are spans of `trace`, by default of one of their own. Raises
         SettingsInvalid for an unknown dialect or a bad `release_told_by`.
         """
         return cls(
-            ServiceTransport(base_url, record=record, timeout_seconds=timeout_seconds),
+            ServiceTransport(
+                base_url,
+                record=record,
+                timeout_seconds=timeout_seconds,
+                throttle_seconds=throttle_seconds,
+                trace=trace,
+                release_header=header_of(release_told_by),
+            ),
             dialect_named(dialect),
             tell_release=release_teller(release_told_by),
             release_expected=release_expected,
             ledger_urls=ledger_urls,
             learn_secret=learn_secret,
+            cutover=cutover,
         )
 
     def readiness(self) -> Readiness:
@@ -86,7 +110,7 @@ class Deployment:
 
         Never raises for what was answered: an answer that is not the service's own is `genuine=False`.
         """
-        answer = self._send(self._dialect.readiness(), None)
+        answer = self._send(self._dialect.readiness(), None, self._look_at_readiness)
         readiness = self._dialect.read_readiness(answer, own_hosts=self._own_hosts)
         if readiness.genuine:
             sight = Sight(readiness=answer, fetch=self._fetch, expected=self._release_expected)
@@ -96,10 +120,46 @@ class Deployment:
             )
         return readiness
 
+    def look_again(self) -> Readiness:
+        """Ask as `readiness` does, with a cutover waited out; raises NoServiceAnswer when only silence is left."""
+
+        def ask() -> Readiness:
+            readiness = self.readiness()
+            if not readiness.genuine and readiness.status_code in _GATEWAY_STATUSES:
+                raise NoServiceAnswer(
+                    f"{self._dialect.readiness().path}: {readiness.in_words}", cause=f"http {readiness.status_code}"
+                )
+            return readiness
+
+        return self._cutover.through(f"GET {self._dialect.readiness().path}", ask)
+
+    def replayed(self, asked: Asked, credential: Credential | None) -> Impression:
+        """Send a request that reads once more, here and once, and return how its answer looks.
+
+        Raises NoServiceAnswer for a silence that tells nothing of the deployment: a name that does not resolve, a
+        time-out.
+        """
+        try:
+            return asked.look(self._send(asked.call, credential, asked.look))
+        except NoServiceAnswer as problem:
+            if problem.cause in WAITED_OUT:
+                return SILENCE
+            raise
+
+    def readiness_impression(self) -> Impression:
+        """Ask for readiness once and return how the answer looks."""
+        return self.replayed(Asked(call=self._dialect.readiness(), credential=None, look=self._look_at_readiness), None)
+
     def sign_in(self, user: SyntheticUser) -> Credential:
-        """Return a credential for `user`: by signing a challenge in mode wallet, else the supplied one."""
+        """Return a credential for `user`: by signing a challenge in mode wallet, else the supplied one.
+
+        A sign-in moves nothing: one that met with silence is begun anew, as far as the cutover allows.
+        """
         if user.mode != "wallet":
             return user.supplied_credential()
+        return self._cutover.through("the sign-in", lambda: self._signed_in_by_wallet(user))
+
+    def _signed_in_by_wallet(self, user: SyntheticUser) -> Credential:
         challenge = self._challenge(user)
         answer = self._promised(self._dialect.login(user.address, challenge, user.sign(challenge)), None)
         return user.token_credential(self._dialect.read_token(answer))
@@ -120,21 +180,30 @@ class Deployment:
 
     def streams(self, credential: Credential, *, limit: int = 20, cursor: str = "") -> StreamPage:
         """Return one page of the streams the credential's holder sees."""
-        answer = self._promised(self._dialect.streams(limit=limit, cursor=cursor), credential)
-        return self._dialect.read_page(answer, limit=limit)
+        call = self._dialect.streams(limit=limit, cursor=cursor)
+
+        def read(answer: Answer) -> StreamPage:
+            return self._dialect.read_page(answer, limit=limit)
+
+        return read(self._promised(call, credential, read))
 
     def refusal(self, credential: Credential) -> Answer:
         """Ask for the streams and return the answer, refused or not."""
-        return self._raw(self._dialect.streams(limit=1, cursor=""), credential)
+        return self._raw(replace(self._dialect.streams(limit=1, cursor=""), statuses=_REFUSALS), credential)
+
+    def streams_answer(self, credential: Credential) -> Answer:
+        """Ask for the first stream, once and whatever comes, and return the answer."""
+        call = self._dialect.streams(limit=1, cursor="")
+        return self._send(call, credential, lambda answer: self._look(call, answer, lambda answer: None))
 
     def stream(self, credential: Credential, stream_id: str) -> StreamRecord:
         """Return one stream."""
-        answer = self._promised(self._dialect.stream(stream_id), credential)
+        answer = self._promised(self._dialect.stream(stream_id), credential, self._dialect.read_stream)
         return self._about(answer, stream_id, self._dialect.read_stream(answer))
 
     def stream_answer(self, credential: Credential, stream_id: str) -> Answer:
         """Ask for one stream and return the answer, refused or not."""
-        return self._raw(self._dialect.stream(stream_id), credential)
+        return self._raw(replace(self._dialect.stream(stream_id), statuses=_REFUSALS), credential)
 
     def create(self, credential: Credential, order: StreamOrder, key: str = "") -> StreamRecord:
         """Create a stream; the same key and order again must bring the same stream. Raises for another order."""
@@ -174,6 +243,15 @@ class Deployment:
         """Act on a stream and return the answer, refused or not."""
         return self._raw(self._dialect.act(stream_id, action, key), credential)
 
+    def mark(self, credential: Credential, stream_id: str, mark: Mark) -> bool:
+        """Write a mark on a stream; False where the service has no place for it. Raises only for silence."""
+        call = self._dialect.mark(stream_id, mark)
+        return call is not None and self._raw(call, credential).status in call.statuses
+
+    def mark_of(self, credential: Credential, stream_id: str) -> Mark | None:
+        """Return the mark on a stream, None where it carries none. Raises only for silence."""
+        return self._dialect.read_mark(self._raw(self._dialect.stream(stream_id), credential))
+
     def error_code(self, answer: Answer) -> str:
         """Return the code in the service's own error envelope, "" when the body is not the service's."""
         return self._dialect.error_code(answer)
@@ -208,17 +286,77 @@ class Deployment:
     def _fetch(self, path: str) -> Answer:
         return self._transport.send("GET", path)
 
-    def _send(self, call: Call, credential: Credential | None) -> Answer:
-        headers = {**call.headers, **(self._csrf_headers() if call.writes else {})}
-        return self._transport.send(call.method, call.path, headers=headers, json=call.json, credential=credential)
+    def _fetch_patiently(self, path: str) -> Answer:
+        def fetch() -> Answer:
+            answer = self._fetch(path)
+            self._refuse_gateway(answer)
+            return answer
 
-    def _raw(self, call: Call, credential: Credential | None) -> Answer:
-        answer = self._send(call, credential)
-        self._refuse_gateway(answer)
+        return self._cutover.through(f"GET {path}", fetch)
+
+    def fresh(self) -> "Deployment":
+        """Return the same deployment over connections of its own: kept ones stick to one replica."""
+        fresh = copy.copy(self)
+        fresh._transport = self._transport.fresh()
+        return fresh
+
+    def _send(self, call: Call, credential: Credential | None, look: Look) -> Answer:
+        headers = {**call.headers, **(self._csrf_headers() if call.writes else {})}
+        asked = self.last_asked = Asked(call=call, credential=credential, look=look)
+        answer = self._transport.send(
+            call.method,
+            call.path,
+            headers=headers,
+            json=call.json,
+            credential=credential,
+            purpose=call.purpose if call.must_succeed else "",
+        )
+        self.last_asked, self.last_headers = replace(asked, impression=look(answer)), answer.headers
         return answer
 
-    def _promised(self, call: Call, credential: Credential | None) -> Answer:
-        answer = self._raw(call, credential)
+    def _raw(
+        self, call: Call, credential: Credential | None, read: Callable[[Answer], object] = lambda answer: None
+    ) -> Answer:
+        def look(answer: Answer) -> Impression:
+            return self._look(call, answer, read)
+
+        def send() -> Answer:
+            answer = self._send(call, credential, look)
+            self._refuse_gateway(answer)
+            return answer
+
+        return self._cutover.through(f"{call.method} {call.path}", send) if call.repeatable else send()
+
+    def _look(self, call: Call, answer: Answer, read: Callable[[Answer], object]) -> Impression:
+        """Return how an answer looks: it keeps its promise with a promised status and a body that `read` can read."""
+        said = self._dialect.error_code(answer)
+        well_formed = answer.status >= 400 and bool(said)
+        if answer.status < 400:
+            try:
+                read(answer)
+                well_formed = True
+            except PromiseBroken:
+                well_formed = False
+        return Impression(
+            status_class=answer.status // 100,
+            genuine=well_formed,
+            kept=answer.status in call.statuses and (well_formed or answer.status >= 400),
+        )
+
+    def _look_at_readiness(self, answer: Answer) -> Impression:
+        readiness = self._dialect.read_readiness(answer, own_hosts=self._own_hosts)
+        degraded = sorted(name for name, report in readiness.dependencies.items() if not report.ok)
+        return Impression(
+            status_class=answer.status // 100,
+            genuine=readiness.genuine,
+            kept=readiness.ready,
+            said=", ".join(degraded),
+        )
+
+    def _promised(
+        self, call: Call, credential: Credential | None, read: Callable[[Answer], object] = lambda answer: None
+    ) -> Answer:
+        answer = self._raw(replace(call, must_succeed=True), credential, read)
         if answer.status in call.statuses:
             return answer
         if answer.status == TOO_MANY_REQUESTS:
@@ -267,7 +405,7 @@ class Deployment:
         if rule is None:
             return {}
         if not self._csrf_token:
-            self._csrf_token = _cookie(self._fetch(rule.issued_by), rule.cookie)
+            self._csrf_token = _cookie(self._fetch_patiently(rule.issued_by), rule.cookie)
             self._learn_secret(self._csrf_token)
         if not self._csrf_token:
             return {}

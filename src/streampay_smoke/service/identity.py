@@ -26,6 +26,9 @@ TOKEN_SECONDS = 600
 VARIABLE_OF_MODE = {"jwt": "SMOKE_AUTH_JWT_SECRET", "bearer": "SMOKE_AUTH_TOKEN", "api-key": "SMOKE_API_KEY"}
 """The modes in which the operator supplies a credential, and the variable it comes in."""
 
+SLOT_B = "_B"
+"""How the variables of the second credential slot end."""
+
 MODES = ("wallet", *VARIABLE_OF_MODE)
 
 
@@ -35,11 +38,12 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     headers: dict[str, str]
     shown_as: str
+    variable: str = ""
 
     @property
     def operator_variable(self) -> str:
         """The variable the operator supplied it in, "" when it was not supplied."""
-        return VARIABLE_OF_MODE.get(self.kind, "")
+        return self.variable or VARIABLE_OF_MODE.get(self.kind, "")
 
     def __repr__(self) -> str:
         return f"Credential(kind={self.kind!r}, shown_as={self.shown_as!r})"
@@ -60,6 +64,17 @@ class SyntheticUser(msgspec.Struct, frozen=True, kw_only=True):
     seed: Secret
     learn_secret: Learn
     secret: Secret | None = None
+    slot: str = "A"
+
+    @property
+    def variable(self) -> str:
+        """The variable the operator's secret came in, "" in mode wallet."""
+        name = VARIABLE_OF_MODE.get(self.mode, "")
+        return f"{name}{SLOT_B}" if name and self.slot == "B" else name
+
+    def in_slot_b(self, secret: Secret) -> "SyntheticUser":
+        """Return the same user with the credential of slot B."""
+        return msgspec.structs.replace(self, secret=secret, slot="B")
 
     def sign(self, text: str) -> str:
         """Return the base64 Ed25519 signature over the UTF-8 bytes of `text`."""
@@ -75,12 +90,17 @@ class SyntheticUser(msgspec.Struct, frozen=True, kw_only=True):
         """
         supplied = self._supplied()
         if self.mode == "api-key":
-            return Credential(kind=self.mode, headers={"x-api-key": supplied}, shown_as="the operator's API key")
+            return Credential(
+                kind=self.mode,
+                headers={"x-api-key": supplied},
+                shown_as="the operator's API key",
+                variable=self.variable,
+            )
         if self.mode == "bearer":
-            return _bearer(supplied, kind=self.mode, shown_as="the operator's bearer token")
+            return _bearer(supplied, kind=self.mode, shown_as="the operator's bearer token", variable=self.variable)
         token = _minted(_claims(self.address), supplied)
         self.learn_secret(token)
-        return _bearer(token, kind=self.mode, shown_as=f"a token minted for {self.address}")
+        return _bearer(token, kind=self.mode, shown_as=f"a token minted for {self.address}", variable=self.variable)
 
     def token_credential(self, token: str) -> Credential:
         """Return the credential for a token the deployment gave out at sign-in."""
@@ -98,7 +118,7 @@ class SyntheticUser(msgspec.Struct, frozen=True, kw_only=True):
         return _user_of(seed, self)
 
     def _supplied(self) -> str:
-        variable = VARIABLE_OF_MODE.get(self.mode, "")
+        variable = self.variable
         value = self.secret.reveal() if self.secret else ""
         if not variable or not value:
             raise SettingsInvalid(
@@ -205,8 +225,8 @@ def _user_of(seed: bytes, like: SyntheticUser) -> SyntheticUser:
     return msgspec.structs.replace(like, address=address, seed=Secret(text))
 
 
-def _bearer(token: str, *, kind: str, shown_as: str) -> Credential:
-    return Credential(kind=kind, headers={"authorization": f"Bearer {token}"}, shown_as=shown_as)
+def _bearer(token: str, *, kind: str, shown_as: str, variable: str = "") -> Credential:
+    return Credential(kind=kind, headers={"authorization": f"Bearer {token}"}, shown_as=shown_as, variable=variable)
 
 
 def _claims(subject: str) -> dict[str, Any]:

@@ -34,6 +34,12 @@ ReleaseTeller = Callable[[Sight], str]
 """Returns the release that answers, "" when the deployment does not tell."""
 
 
+def header_of(told_by: str) -> str:
+    """Return the header in which every answer tells its release, "" when only a look elsewhere tells it."""
+    kind, _, name = told_by.partition(":")
+    return name.lower() if kind == "header" else ""
+
+
 def release_teller(told_by: str) -> ReleaseTeller:
     """Return the teller for a `release_told_by` setting; raises SettingsInvalid for any other form."""
     kind, _, rest = told_by.partition(":")

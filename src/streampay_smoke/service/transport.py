@@ -1,5 +1,6 @@
 """The wire to the deployment under test: every request is marked as synthetic, recorded, and sent once."""
 
+import copy
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -10,9 +11,10 @@ from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self
 
 from streampay_smoke.errors import Blame, ServiceUnavailable, SettingsInvalid, SmokeError
-from streampay_smoke.evidence.events import Exchanged, Recorder, Waited
+from streampay_smoke.evidence.events import Awaiting, Exchanged, Recorder, Waited
 from streampay_smoke.http import NoAnswer, Reply, new_client
 from streampay_smoke.service.exchange import Answer, parsed, shown_message
+from streampay_smoke.service.trace import Trace
 
 SYNTHETIC_HEADERS = {"baggage": "synthetic=true", "x-streampay-synthetic": "smoke"}
 """Marks by which the service's owners can tell this traffic from a customer's."""
@@ -43,6 +45,12 @@ class HostUnresolved(NoServiceAnswer):
     blame: ClassVar[Blame] = Blame.HARNESS
 
 
+class WriteTimedOut(NoServiceAnswer):
+    """A write was taken and not answered in time: StreamPay's writes wait for the ledger."""
+
+    kind: ClassVar[str] = "write_timed_out"
+
+
 class Throttled(SmokeError):
     """The rate limit asks for more patience than a run has: this identity was busy before the run began."""
 
@@ -62,7 +70,8 @@ class ServiceTransport:
     """Sends requests to one deployment and records each exchange.
 
     A 429 is waited out as its Retry-After says while `throttle_seconds` per request last; then it is returned
-    like any other answer. Nothing else is ever sent twice. Safe to use from several threads when `record` is.
+    like any other answer. Nothing else is ever sent twice here. `release_header` names the release of an answer,
+    "" for a deployment that tells it another way. Safe to use from several threads when `record` is.
     """
 
     def __init__(
@@ -73,11 +82,15 @@ class ServiceTransport:
         timeout_seconds: float,
         throttle_seconds: float = 30.0,
         sleep: Callable[[float], None] = time.sleep,
+        trace: Trace | None = None,
+        release_header: str = RELEASE_HEADER,
     ) -> None:
         self.base_url = base_url
+        self._release_header = release_header
         self.record = record
         self.throttle_seconds = throttle_seconds
         self._sleep = sleep
+        self._trace = trace or Trace.fresh()
         self._client = new_client(base_url=base_url, timeout_seconds=timeout_seconds, headers=SYNTHETIC_HEADERS)
 
     def send(
@@ -88,22 +101,24 @@ class ServiceTransport:
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         credential: Authorisation | None = None,
+        purpose: str = "",
     ) -> Answer:
-        """Send one request and return the answer, whatever its status.
+        """Send one request and return the answer, whatever its status; `purpose` is recorded with it.
 
         Raises ServiceUnavailable (as NoServiceAnswer with `cause`, or HostUnresolved) when there is none, and
         SettingsInvalid when the request cannot be written as HTTP.
         """
         given = {**(headers or {}), **(credential.headers if credential else {})}
         waited, attempts = 0.0, 1
-        answer = self._send_once(method, path, given, json)
+        answer = self._send_once(method, path, given, json, purpose)
         while answer.status == TOO_MANY_REQUESTS:
             pause = retry_after_seconds(answer.headers.get("retry-after", ""))
             if waited + pause > self.throttle_seconds:
                 break
+            self.record(Awaiting(what=f"the rate limit to let {method} {path} through"))
             self._sleep(pause)
             waited, attempts = waited + pause, attempts + 1
-            answer = self._send_once(method, path, given, json)
+            answer = self._send_once(method, path, given, json, purpose)
         if attempts > 1 or answer.status == TOO_MANY_REQUESTS:
             self.record(
                 Waited(
@@ -117,11 +132,10 @@ class ServiceTransport:
             )
         return answer
 
-    def _send_once(self, method: str, path: str, given: Mapping[str, str], json: Any) -> Answer:
-        trace = secrets.token_hex(16)
+    def _send_once(self, method: str, path: str, given: Mapping[str, str], json: Any, purpose: str) -> Answer:
         headers = {
-            REQUEST_ID_HEADER: f"smoke-{trace}",
-            "traceparent": f"00-{trace}-{secrets.token_hex(8)}-01",
+            REQUEST_ID_HEADER: f"smoke-{secrets.token_hex(16)}",
+            **self._trace.headers(),
             "accept": "application/json",
             **given,
         }
@@ -130,6 +144,7 @@ class ServiceTransport:
             body = dumps(json, ensure_ascii=False, separators=(",", ":")).encode()
             headers = {"content-type": "application/json", **headers}
         sent = shown_message(f"{method} {path}", headers.items(), (body or b"").decode())
+        self.record(Awaiting(peer="service", what=f"{method} {path}"))
         try:
             reply = self._client.request(method, path, headers=headers, content=body)
         except NoAnswer as problem:
@@ -143,10 +158,11 @@ class ServiceTransport:
                     request=sent,
                     error=str(problem),
                     request_id=headers[REQUEST_ID_HEADER],
+                    purpose=purpose,
                 )
             )
             raise _unavailable(f"{method} {path}", problem) from None
-        answer = _answer(method, path, reply, headers[REQUEST_ID_HEADER])
+        answer = _answer(method, path, reply, headers[REQUEST_ID_HEADER], self._release_header)
         self.record(
             Exchanged(
                 peer="service",
@@ -158,9 +174,19 @@ class ServiceTransport:
                 response=shown_message(f"HTTP {answer.status}", reply.header_items, answer.body_text),
                 request_id=answer.request_id,
                 release=answer.release,
+                purpose=purpose,
+                opened_connection=reply.opened_connection,
             )
         )
         return answer
+
+    def fresh(self) -> Self:
+        """Return the same wire over connections of its own."""
+        fresh = copy.copy(self)
+        fresh._client = new_client(
+            base_url=self.base_url, timeout_seconds=self._client.timeout_seconds, headers=SYNTHETIC_HEADERS
+        )
+        return fresh
 
     def close(self) -> None:
         """Close kept connections."""
@@ -189,7 +215,7 @@ def _seconds_until(http_date: str) -> float:
     return (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
 
 
-def _answer(method: str, path: str, reply: Reply, sent_request_id: str) -> Answer:
+def _answer(method: str, path: str, reply: Reply, sent_request_id: str, release_header: str) -> Answer:
     headers = {name: reply.header(name) for name, _ in reply.header_items}
     return Answer(
         method=method,
@@ -199,7 +225,7 @@ def _answer(method: str, path: str, reply: Reply, sent_request_id: str) -> Answe
         body_text=reply.text,
         json=parsed(reply.text),
         request_id=headers.get(REQUEST_ID_HEADER, "") or sent_request_id,
-        release=headers.get(RELEASE_HEADER, ""),
+        release=headers.get(release_header, ""),
         simulated=headers.get(SIMULATED_HEADER, "") not in {"", "false"},
         duration_ms=reply.duration_ms,
         set_cookies=reply.header_values("set-cookie"),
@@ -217,7 +243,8 @@ def _unavailable(asked: str, problem: NoAnswer) -> SmokeError:
         return HostUnresolved(
             message, cause=problem.cause, next_step="check SMOKE_BASE_URL and the name resolution of this runner"
         )
-    return NoServiceAnswer(message, cause=problem.cause, next_step=_NEXT_STEPS[problem.cause])
+    silent = WriteTimedOut if problem.cause == "timeout" and asked.startswith("POST ") else NoServiceAnswer
+    return silent(message, cause=problem.cause, next_step=_NEXT_STEPS[problem.cause])
 
 
 _NEXT_STEPS = {

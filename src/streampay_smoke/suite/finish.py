@@ -12,24 +12,30 @@ from streampay_smoke.publish.report import build_report
 from streampay_smoke.publish.summary import console_block, paint_for
 from streampay_smoke.publish.telling import tell
 from streampay_smoke.settings import project_root
+from streampay_smoke.signing import SigningKey
+from streampay_smoke.suite.announcing import announce_to_ci
 from streampay_smoke.suite.folder import RunFolder
+from streampay_smoke.suite.seal import seal
 
 
-def finish(folder: RunFolder, *, supervised: bool) -> Verdict:
-    """Judge a run whose journal is closed; the verdict is on disk before anything else is made of it.
+def finish(folder: RunFolder, *, supervised: bool, signing_key: SigningKey | None = None) -> Verdict:
+    """Judge a run whose journal is closed; the verdict is on disk, and signed, before anything else is made of it.
 
     A supervisor builds the HTML report itself, past the run's deadline.
     """
     read = journals.read(folder.journal_path)
     verdict = judge(read)
     folder.write_verdict(verdict)
+    unsigned = seal(folder, verdict, signing_key)
     published = publish(folder.path, read.entries, verdict)
     print(console_block(tell(read.entries, verdict), paint_for(sys.stdout, os.environ)))
     print(f"evidence: {_shown(folder.path)}")
-    for note in published.notes:
+    for note in (*([unsigned] if unsigned else []), *published.notes):
         print(f"note: {note}", file=sys.stderr)
-    if not supervised and os.environ.get("SMOKE_REPORT", "1") != "0":
-        report(folder)
+    if not supervised:
+        announce_to_ci(folder)
+        if os.environ.get("SMOKE_REPORT", "1") != "0":
+            report(folder)
     return verdict
 
 

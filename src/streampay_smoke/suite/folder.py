@@ -13,6 +13,12 @@ from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Verdict, to_json
 
+ENVELOPE = "verdict.dsse.json"
+"""The signed verdict."""
+
+ATTESTATION = "test-result.dsse.json"
+"""The signed in-toto statement about the release."""
+
 
 class RunFolder(msgspec.Struct, frozen=True, kw_only=True):
     """`artifacts/<run id>/`. Until the run ends, its verdict is that nothing has been proved."""
@@ -51,6 +57,16 @@ class RunFolder(msgspec.Struct, frozen=True, kw_only=True):
     def verdict_path(self) -> Path:
         """Where the verdict is."""
         return self.path / "verdict.json"
+
+    @property
+    def envelope_path(self) -> Path:
+        """Where the signed verdict is, when there is one."""
+        return self.path / ENVELOPE
+
+    @property
+    def attestation_path(self) -> Path:
+        """Where the attestation is, when there is one."""
+        return self.path / ATTESTATION
 
     def judged(self) -> Verdict:
         """Return the verdict on the journal as it is now."""

@@ -4,20 +4,19 @@ from behave.model import Scenario, Step
 from behave.runner import Context
 
 from streampay_smoke.suite.runner import GateRunner
-from streampay_smoke.suite.session import Session
 
 
-def session_of(context: Context) -> Session:
-    """Return the run behind a context; raises RuntimeError when behave was started without the gate's runner."""
+def runner_of(context: Context) -> GateRunner:
+    """Return the runner behind a context; raises RuntimeError when behave was started without the gate's runner."""
     runner = context._runner
     if not isinstance(runner, GateRunner):
         raise RuntimeError("these features only run under streampay_smoke.suite.runner:GateRunner (see behave.ini)")
-    return runner.session
+    return runner
 
 
 def before_all(context: Context) -> None:
     """Find the session, so that a foreign runner ends here."""
-    context.session = session_of(context)
+    context.session = runner_of(context).session
 
 
 def before_scenario(context: Context, scenario: Scenario) -> None:
@@ -26,13 +25,13 @@ def before_scenario(context: Context, scenario: Scenario) -> None:
 
 
 def before_step(context: Context, step: Step) -> None:
-    """Open the step's evidence."""
-    context.session.begin_step(step)
+    """Open the step's evidence; its budget begins."""
+    runner_of(context).begin_step(step)
 
 
 def after_step(context: Context, step: Step) -> None:
-    """Close the step's evidence."""
-    context.session.end_step(step)
+    """Close the step's evidence; its budget ends."""
+    runner_of(context).end_step(step)
 
 
 def after_scenario(context: Context, scenario: Scenario) -> None:

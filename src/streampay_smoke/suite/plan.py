@@ -1,5 +1,6 @@
 """The evidence manifest: which scenarios must run, computed before any of them does."""
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePath
@@ -7,6 +8,7 @@ from pathlib import Path, PurePath
 import msgspec
 from behave.configuration import Configuration
 from behave.model import Feature, Scenario
+from behave.parser import ParserError, parse_file
 
 from streampay_smoke.evidence.events import Exclusion, ExpectedScenario, RunPlanned
 from streampay_smoke.featurelint import problems_in
@@ -54,6 +56,25 @@ def plan(features: Sequence[Feature], config: Configuration) -> tuple[PlannedSce
         for scenario in feature.walk_scenarios()
         if scenario.should_run(config)
     )
+
+
+def all_scenarios(folder: Path) -> dict[str, ExpectedScenario]:
+    """Return every scenario of the feature files below a folder by its id, whatever is selected of them.
+
+    Files that are no feature are left to the lint.
+    """
+    taken: set[str] = set()
+    features = []
+    for path in sorted(folder.rglob("*.feature")):
+        with contextlib.suppress(OSError, ParserError):
+            features.append(parse_file(str(path)))
+    expected = (
+        _expected(feature, scenario, taken)
+        for feature in features
+        if feature is not None
+        for scenario in feature.walk_scenarios()
+    )
+    return {scenario.id: scenario for scenario in expected}
 
 
 def announced(planned: Sequence[PlannedScenario], folder: Path, settings: Settings, tags: str) -> RunPlanned:

@@ -1,32 +1,90 @@
-"""Control probes, made beside a failure: is it the ledger, is it this runner, or is it the release?
+"""Control probes, at the start of a run and beside a failure: is it the ledger, this runner, or the release?
 
 Each probe asks something the failed check did not depend on. What they find is evidence; the rules that use it
 are in `streampay_smoke.gate.attribution`.
 """
 
+import contextlib
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from json import loads
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from streampay_smoke.chain.adapter import ContractMissing
 from streampay_smoke.errors import SmokeError
-from streampay_smoke.evidence.events import Probed
-from streampay_smoke.gate.attribution import CONTRACT_PROBE, DEPENDENCY_REPORT_PROBE, EGRESS_PROBE, LEDGER_PROBE
+from streampay_smoke.evidence.events import AnyEvent, Awaiting, Exchanged, Probed, Recorder, ServiceSeen
+from streampay_smoke.gate.attribution import (
+    CLOCK_PROBE,
+    CONTRACT_PROBE,
+    CREDENTIAL_PROBE,
+    DEPENDENCY_REPORT_PROBE,
+    EGRESS_PROBE,
+    LEDGER_PROBE,
+    STABLE_PROBE,
+)
 from streampay_smoke.http import NoAnswer, new_client
 from streampay_smoke.service.deployment import Deployment
+from streampay_smoke.service.identity import Credential
+from streampay_smoke.service.replay import NO_ANSWER, Asked
+from streampay_smoke.suite.side_by_side import Probe, side_by_side
 from streampay_smoke.surroundings import Surroundings
 
-PROBE_SECONDS = 3.0
-"""Limit of one probe."""
+ALL_PROBES_SECONDS = 2.0
+"""Limit of all probes that are made side by side."""
+
+PROBE_SECONDS = 1.8
+"""Limit of one request of a probe."""
+
+CLOCK_SECONDS = 60
+"""How far this runner's clock may be off."""
+
+STABLE_PEER = "stable"
+"""The peer that exchanges with the stable release are recorded under: they say nothing of the one that is judged."""
+
+_ACCEPTED, _REFUSED = 200, frozenset({401, 403})
+_NO_TRANSACTION = "0" * 64
 
 
-def control_probes(surroundings: Surroundings) -> Iterator[Probed]:
-    """Make every probe once."""
-    ledger = ledger_probe(surroundings.settings.rpc_url)
-    yield ledger
-    yield egress_probe(surroundings.settings.base_url, ledger)
-    yield dependency_report_probe(surroundings.deployment)
+def probes_at_start(surroundings: Surroundings) -> Iterator[AnyEvent]:
+    """Make every probe that needs no failure, before the first scenario; yields their evidence."""
+    yield from side_by_side(
+        {**_common(surroundings), STABLE_PROBE: lambda record: stable_readiness_probe(surroundings, record)},
+        within_seconds=ALL_PROBES_SECONDS,
+    )
+
+
+def control_probes(surroundings: Surroundings) -> Iterator[AnyEvent]:
+    """Make every probe beside a failure; yields their evidence."""
+    asked = surroundings.last_asked
+    yield from side_by_side(
+        {**_common(surroundings), STABLE_PROBE: lambda record: stable_replay_probe(surroundings, asked, record)},
+        within_seconds=ALL_PROBES_SECONDS,
+    )
     yield contract_probe(surroundings)
+
+
+def _common(surroundings: Surroundings) -> Mapping[str, Probe]:
+    settings = surroundings.settings
+
+    def dependency_report(record: Recorder) -> Probed:
+        with contextlib.closing(_probing(surroundings, settings.base_url, record)) as deployment:
+            return dependency_report_probe(deployment)
+
+    def clock(record: Recorder) -> Probed:
+        with contextlib.closing(_probing(surroundings, settings.base_url, record)) as deployment:
+            return clock_probe(service_date(deployment), ledger_time(settings.rpc_url))
+
+    return {
+        LEDGER_PROBE: lambda record: ledger_probe(settings.rpc_url),
+        EGRESS_PROBE: lambda record: egress_probe(settings.base_url, settings.baseline_url),
+        DEPENDENCY_REPORT_PROBE: dependency_report,
+        CLOCK_PROBE: clock,
+        CREDENTIAL_PROBE: lambda record: credential_probe(surroundings, record),
+    }
 
 
 def ledger_probe(rpc_url: str) -> Probed:
@@ -43,22 +101,45 @@ def ledger_probe(rpc_url: str) -> Probed:
     return Probed(name=LEDGER_PROBE, ok=healthy, detail=f"getHealth answered {reply.status}: {reply.text[:200]}")
 
 
-def egress_probe(base_url: str, ledger: Probed) -> Probed:
+def egress_probe(base_url: str, baseline_url: str = "") -> Probed:
     """Find out whether this runner reaches the deployment's host; a refusal is an answer of that host.
 
-    A host that keeps silent is the runner's trouble only when the ledger, elsewhere, is silent too.
+    Silence is the way's trouble, unless the stable release's host is reached at the same moment: without that
+    control nobody knows whether a packet of this run ever got there.
     """
-    host = urlsplit(base_url).hostname or ""
-    port = urlsplit(base_url).port or (443 if base_url.startswith("https:") else 80)
+    host, port = _address(base_url)
     try:
-        socket.create_connection((host, port), timeout=PROBE_SECONDS).close()
+        _connect(host, port)
     except ConnectionRefusedError:
         return Probed(name=EGRESS_PROBE, ok=True, detail=f"{host} refuses connections on port {port}")
     except socket.gaierror as problem:
         return Probed(name=EGRESS_PROBE, ok=False, detail=f"{host} does not resolve here: {problem.strerror}")
     except OSError as problem:
-        return Probed(name=EGRESS_PROBE, ok=ledger.ok is True, detail=f"{host} is silent: {problem}")
+        stable = _is_reached(baseline_url)
+        control = "the stable release's host is reached" if stable else "and no stable release shows a way there"
+        return Probed(name=EGRESS_PROBE, ok=stable, detail=f"{host} is silent ({problem}), {control}")
     return Probed(name=EGRESS_PROBE, ok=True, detail=f"{host} accepts connections on port {port}")
+
+
+def _is_reached(url: str) -> bool:
+    if not url:
+        return False
+    try:
+        _connect(*_address(url))
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _connect(host: str, port: int) -> None:
+    socket.create_connection((host, port), timeout=PROBE_SECONDS / 2).close()
 
 
 def contract_probe(surroundings: Surroundings) -> Probed:
@@ -86,3 +167,116 @@ def dependency_report_probe(deployment: Deployment) -> Probed:
         if name != "stellar" and report.status != "ok"
     ]
     return Probed(name=DEPENDENCY_REPORT_PROBE, ok=not degraded, detail="; ".join(degraded) or "all others are ok")
+
+
+def stable_readiness_probe(surroundings: Surroundings, record: Recorder) -> Probed:
+    """Ask the stable release whether it is ready."""
+    baseline_url = surroundings.settings.baseline_url
+    if not baseline_url:
+        return _no_stable(STABLE_PROBE)
+    with contextlib.closing(_probing(surroundings, baseline_url, _as_stable(record))) as stable:
+        there = stable.readiness_impression()
+    return Probed(name=STABLE_PROBE, ok=there.kept, detail=f"readiness: {there.in_words}")
+
+
+def stable_replay_probe(surroundings: Surroundings, asked: Asked | None, record: Recorder) -> Probed:
+    """Put the request that failed to the stable release; for one that writes, ask only whether that release is ready.
+
+    Not ok when it is red in the same way; does not apply where the answer itself was as promised.
+    """
+    baseline_url = surroundings.settings.baseline_url
+    if not baseline_url:
+        return _no_stable(STABLE_PROBE)
+    if asked is None or asked.impression.kept:
+        detail = "the last answer of the service was as promised, and what it says is not compared"
+        return Probed(name=STABLE_PROBE, ok=None, detail=detail)
+    here = asked.impression
+    with contextlib.closing(_probing(surroundings, baseline_url, _as_stable(record))) as stable:
+        if asked.call.writes:
+            there = stable.readiness_impression()
+            down = {NO_ANSWER, 5}
+            same = not there.kept and there.status_class == here.status_class and here.status_class in down
+            request = "its readiness"
+        else:
+            there = stable.replayed(asked, _credential_there(surroundings, stable, asked.credential))
+            same = there.is_red_like(here)
+            request = f"{asked.call.method} {asked.call.path}"
+    detail = f"{request}: {there.in_words}; here: {here.in_words}"
+    return Probed(name=STABLE_PROBE, ok=not same, detail=detail)
+
+
+def credential_probe(surroundings: Surroundings, record: Recorder) -> Probed:
+    """Show the stable release the credential the operator supplied, in each slot that holds one."""
+    settings = surroundings.settings
+    if not settings.baseline_url:
+        return _no_stable(CREDENTIAL_PROBE)
+    if settings.auth_mode == "wallet":
+        return Probed(name=CREDENTIAL_PROBE, ok=None, detail="the synthetic user signs in: no credential is supplied")
+    slot_b = list(settings.supplied_credentials.values())[1:]
+    users = (surroundings.user, *(surroundings.user.in_slot_b(secret) for secret in slot_b))
+    with contextlib.closing(_probing(surroundings, settings.baseline_url, _as_stable(record))) as stable:
+        statuses = [stable.refusal(user.supplied_credential()).status for user in users]
+    ok = True if _ACCEPTED in statuses else False if _REFUSED.issuperset(statuses) else None
+    return Probed(name=CREDENTIAL_PROBE, ok=ok, detail=f"it is answered {' and '.join(map(str, statuses))}")
+
+
+def clock_probe(service_seconds: float | None, ledger_seconds: float | None) -> Probed:
+    """Compare this runner's clock with the service's and the ledger's (Unix seconds, None where unknown)."""
+    if service_seconds is None or ledger_seconds is None:
+        return Probed(name=CLOCK_PROBE, ok=None, detail="the service or the ledger does not tell the time")
+    now = time.time()
+    ahead = (now - service_seconds, now - ledger_seconds)
+    off = min(ahead) > CLOCK_SECONDS or max(ahead) < -CLOCK_SECONDS
+    detail = f"ahead of the service by {ahead[0]:.0f} s, of the newest ledger by {ahead[1]:.0f} s"
+    return Probed(name=CLOCK_PROBE, ok=not off, detail=detail)
+
+
+def service_date(deployment: Deployment) -> float | None:
+    """Return what the service's Date header says, in Unix seconds."""
+    try:
+        deployment.readiness()
+        return parsedate_to_datetime(deployment.last_headers.get("date", "")).timestamp()
+    except (SmokeError, ValueError):
+        return None
+
+
+def ledger_time(rpc_url: str) -> float | None:
+    """Return when the newest ledger closed, in Unix seconds; every answer about a transaction tells it."""
+    call = {"jsonrpc": "2.0", "id": 1, "method": "getTransaction", "params": {"hash": _NO_TRANSACTION}}
+    try:
+        with new_client(timeout_seconds=PROBE_SECONDS) as client:
+            return float(loads(client.request("POST", rpc_url, json=call).text)["result"]["latestLedgerCloseTime"])
+    except (NoAnswer, ValueError, TypeError, KeyError):
+        return None
+
+
+def _no_stable(name: str) -> Probed:
+    return Probed(name=name, ok=None, detail="SMOKE_BASELINE_URL names no stable release")
+
+
+def _probing(surroundings: Surroundings, base_url: str, record: Recorder) -> Deployment:
+    return surroundings.deployment_at(base_url, record=record, timeout_seconds=PROBE_SECONDS, throttle_seconds=0.0)
+
+
+def _as_stable(record: Recorder) -> Recorder:
+    """Return a recorder under which nothing the stable release says passes for the one that is judged."""
+
+    def under_its_own_name(event: AnyEvent) -> None:
+        match event:
+            case Exchanged() | Awaiting():
+                record(replace(event, peer=STABLE_PEER))
+            case ServiceSeen():
+                return
+            case _:
+                record(event)
+
+    return under_its_own_name
+
+
+def _credential_there(
+    surroundings: Surroundings, stable: Deployment, credential: Credential | None
+) -> Credential | None:
+    """Return what shows the same user there: a token got by signing in is good where it was given out."""
+    if credential is None or credential.kind != "wallet":
+        return credential
+    return stable.sign_in(surroundings.user)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from behave.configuration import Configuration
-from behave.model import Feature
+from behave.model import Feature, Step
 from behave.runner import Runner
 
 from streampay_smoke.errors import Blame, SettingsInvalid, SmokeError
@@ -15,13 +15,16 @@ from streampay_smoke.evidence.events import Failure, RunFinished, RunRefused
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
-from streampay_smoke.settings import VARIABLES
+from streampay_smoke.settings import VARIABLES, project_root
+from streampay_smoke.signing import SigningKey
 from streampay_smoke.suite import plan as plans
+from streampay_smoke.suite.budget import budget_seconds
 from streampay_smoke.suite.failures import failure_of
 from streampay_smoke.suite.finish import finish
 from streampay_smoke.suite.folder import RunFolder
 from streampay_smoke.suite.interruption import Interruption
 from streampay_smoke.suite.output import redacted_output
+from streampay_smoke.suite.quarantine import read_quarantine, today
 from streampay_smoke.suite.session import Session, open_session
 
 RUN_FOLDER = "run_folder"
@@ -36,7 +39,7 @@ class GateRunner(Runner):
     def __init__(self, config: Configuration) -> None:
         super().__init__(config)
         self._redactor = Redactor()
-        self._interruption = Interruption()
+        self._interruption = Interruption(self._doing)
 
     def run(self) -> bool:
         """Play the run; never returns, for behave itself knows two answers only."""
@@ -48,7 +51,7 @@ class GateRunner(Runner):
         with redacted_output(self._redactor):
             with Journal(folder.journal_path, self._redactor) as journal, self._interruption.watching():
                 self._play(folder, journal)
-            verdict = finish(folder, supervised=self._supervised)
+            verdict = finish(folder, supervised=self._supervised, signing_key=self._signing_key)
         sys.stdout.flush()
         sys.exit(verdict.exit_code)
 
@@ -57,18 +60,43 @@ class GateRunner(Runner):
         features = self.features if features is None else features
         planned = plans.plan(features, self.config)
         self.session.expect(planned)
+        quarantine = read_quarantine(project_root(), plans.all_scenarios(Path(self.base_dir)), today=today())
+        if quarantine is not None:
+            self.session.record(quarantine)
         self.session.record(
             plans.announced(planned, Path(self.base_dir), self.session.settings, tags=str(self.config.tag_expression))
         )
+        self.session.look_around()
         failed = super().run_model(features)
+        self.session.measure(failed=bool(failed))
         self.session.record(
             RunFinished(
                 failed=bool(failed),
                 hook_failures=self.hook_failures,
                 statuses={item.expected.id: item.scenario.status.name for item in planned},
+                cleanup_errors=self.context._root["cleanup_errors"],
             )
         )
         return bool(failed)
+
+    def begin_step(self, step: Step) -> None:
+        """Open a step's evidence and give it its budget."""
+        match = self.step_registry.find_match(step)
+        seconds = budget_seconds(match.func, self.session.settings.place)
+        self.session.begin_step(step, seconds)
+        self._interruption.begin_step(seconds, self.session.overrun)
+
+    def end_step(self, step: Step) -> None:
+        """Take a step's budget back and close its evidence."""
+        self._interruption.end_step()
+        self.session.end_step(step)
+
+    @property
+    def _signing_key(self) -> SigningKey | None:
+        return self.session.settings.signer() if hasattr(self, "session") else None
+
+    def _doing(self) -> str:
+        return self.session.pending.told() if hasattr(self, "session") else ""
 
     @property
     def _supervised(self) -> bool:
@@ -99,8 +127,7 @@ class GateRunner(Runner):
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken suite raises anything, even SystemExit(0)
             journal.append(RunRefused(failure=_defective(error)))
         if self._interruption.reason:
-            doing = self.session.current_step if hasattr(self, "session") else ""
-            journal.append(self._interruption.event(doing))
+            journal.append(self._interruption.event())
 
 
 def _refuse_dry_run(config: Configuration) -> None:

@@ -10,21 +10,28 @@ from behave.model import Scenario, Step
 from streampay_smoke import __version__
 from streampay_smoke import settings as configuration
 from streampay_smoke.evidence.events import (
+    AnyEvent,
     Failure,
+    ObjectivesSet,
     Probed,
     RunStarted,
     ScenarioFinished,
     ScenarioStarted,
     StepFinished,
+    StepOverran,
     StepStarted,
 )
 from streampay_smoke.evidence.journal import Journal
+from streampay_smoke.evidence.pending import Pending
 from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.service.trace import Trace
 from streampay_smoke.settings import Settings
+from streampay_smoke.suite.budget import StepTimeout
 from streampay_smoke.suite.failures import failure_of
 from streampay_smoke.suite.folder import RunFolder
 from streampay_smoke.suite.plan import PlannedScenario
-from streampay_smoke.suite.probes import control_probes
+from streampay_smoke.suite.probes import control_probes, probes_at_start
+from streampay_smoke.suite.sampling import measure
 from streampay_smoke.surroundings import Surroundings
 from streampay_smoke.world import World
 
@@ -34,13 +41,14 @@ class Session:
 
     def __init__(self, settings: Settings, journal: Journal, redactor: Redactor, run_id: str) -> None:
         self.settings = settings
-        self.current_step = ""
-        self.record = journal.append
-        self._surroundings = Surroundings(settings, record=journal.append, learn_secret=redactor.learn, run_id=run_id)
+        self.pending = Pending()
+        self._journal = journal
+        self._surroundings = Surroundings(settings, record=self.record, learn_secret=redactor.learn, run_id=run_id)
         self._ids: dict[int, str] = {}
         self._failure: Failure | None = None
         self._probed: tuple[BaseException, tuple[Probed, ...]] | None = None
         self._started_seconds = 0.0
+        self._ends_at_seconds = time.monotonic() + settings.deadline_seconds
 
     def expect(self, planned: Sequence[PlannedScenario]) -> None:
         """Remember the identities of the scenarios that are about to run."""
@@ -57,10 +65,19 @@ class Session:
         self.record(ScenarioStarted(id=self._ids[id(scenario)]))
         return World(self._surroundings)
 
-    def begin_step(self, step: Step) -> None:
+    def record(self, event: AnyEvent) -> None:
+        """Write one event down."""
+        self._journal.append(event)
+        self.pending.observe(event)
+
+    def begin_step(self, step: Step, budget_seconds: float) -> None:
         """Open a step's evidence."""
-        self.current_step = f"{step.keyword} {step.name}"
-        self.record(StepStarted(text=self.current_step))
+        self.record(StepStarted(text=f"{step.keyword} {step.name}", budget_seconds=budget_seconds))
+
+    def overrun(self) -> StepTimeout:
+        """Return what the step that is under way fails with because its budget is over."""
+        self.record(StepOverran(text=self.pending.step, budget_seconds=self.pending.budget_seconds))
+        return StepTimeout.at(self.pending)
 
     def end_step(self, step: Step) -> None:
         """Close a step's evidence, with the failure and the control probes made beside it."""
@@ -92,8 +109,21 @@ class Session:
             )
         )
 
+    def look_around(self) -> None:
+        """Make the control probes once before the first scenario."""
+        for evidence in probes_at_start(self._surroundings):
+            self.record(evidence)
+
+    def measure(self, *, failed: bool) -> None:
+        """Sample what this place's objectives need beyond the scenarios."""
+        if self.settings.place.objectives:
+            left_seconds = self._ends_at_seconds - time.monotonic()
+            for evidence in measure(self._surroundings, left_seconds=left_seconds, failed=failed):
+                self.record(evidence)
+
     def clean_up(self) -> None:
-        """Bring the synthetic data of this run to an end."""
+        """Bring the synthetic data of this run to an end, after a last look at the release."""
+        self._surroundings.look_at_release_again()
         self._surroundings.clean_up()
 
     def close(self) -> None:
@@ -102,19 +132,25 @@ class Session:
 
     def _probe(self, error: BaseException) -> None:
         """Make the control probes; a failure that is remembered from before was probed when it happened."""
+        evidence: tuple[AnyEvent, ...]
         if self._probed is None or self._probed[0] is not error:
-            self._probed = (error, tuple(control_probes(self._surroundings)))
-        for probe in self._probed[1]:
-            self.record(probe)
+            evidence = tuple(control_probes(self._surroundings))
+            self._probed = (error, tuple(event for event in evidence if isinstance(event, Probed)))
+        else:
+            evidence = self._probed[1]
+        for event in evidence:
+            self.record(event)
 
 
 @contextlib.contextmanager
 def open_session(folder: RunFolder, journal: Journal, redactor: Redactor) -> Iterator[Session]:
     """Load the settings and, for the embedded sandbox, start it; raises SmokeError before anything is sent."""
-    with _effective_settings() as settings:
+    with effective_settings() as settings:
         for secret in settings.secrets():
             redactor.learn(secret)
         journal.append(_run_started(settings, folder))
+        if settings.place.objectives:
+            journal.append(ObjectivesSet(objectives=settings.place.objectives))
         session = Session(settings, journal, redactor, folder.run_id)
         try:
             yield session
@@ -123,8 +159,9 @@ def open_session(folder: RunFolder, journal: Journal, redactor: Redactor) -> Ite
 
 
 @contextlib.contextmanager
-def _effective_settings() -> Iterator[Settings]:
-    settings = configuration.load()
+def effective_settings(options: Mapping[str, str] | None = None) -> Iterator[Settings]:
+    """Load the settings; where a run would start its own sandbox, start it. Raises SmokeError."""
+    settings = configuration.load(options)
     if not settings.embedded:
         yield settings
         return
@@ -132,7 +169,7 @@ def _effective_settings() -> Iterator[Settings]:
     from streampay_smoke.sandbox.stack import start_sandbox
 
     with start_sandbox() as sandbox:
-        yield configuration.load(environ=_over(sandbox.ready_document()["env"], os.environ))
+        yield configuration.load(options, environ=_over(sandbox.ready_document()["env"], os.environ))
 
 
 def _over(base: Mapping[str, str], override: Mapping[str, str]) -> Mapping[str, str]:
@@ -154,4 +191,6 @@ def _run_started(settings: Settings, folder: RunFolder) -> RunStarted:
         on_inconclusive=settings.on_inconclusive,
         service_simulated=settings.place.service.simulated,
         settings=settings.dump(),
+        trace_id=Trace.of_run(folder.run_id, os.environ).id,
+        signed_by=signer.public.id if (signer := settings.signer()) else "",
     )

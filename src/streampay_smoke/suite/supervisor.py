@@ -4,6 +4,7 @@ import contextlib
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType
 
@@ -18,9 +19,13 @@ from streampay_smoke.settings import Settings, project_root
 from streampay_smoke.suite.finish import finish
 from streampay_smoke.suite.folder import RunFolder
 from streampay_smoke.suite.runner import RUN_FOLDER
+from streampay_smoke.suite.stuck import StuckStep
 
 GRACE_SECONDS = 0.8
 """How much longer than the deadline behave may take to write its evidence before it is killed."""
+
+LOOK_SECONDS = 0.1
+"""How often a run is looked at: a step that holds the interpreter is found out this much later at most."""
 
 _ENDINGS = (RunFinished, RunRefused, Interrupted)
 
@@ -29,14 +34,27 @@ def supervise(settings: Settings, folder: RunFolder, environ: Mapping[str, str],
     """Play the features at `paths` (all by default) with `environ`, and return the verdict on what they left."""
     command = [sys.executable, "-m", "behave", "--tags", settings.tags, "-D", f"{RUN_FOLDER}={folder.path}", *paths]
     with subprocess.Popen(command, cwd=project_root(), env=dict(environ)) as behave, _passing_on_signals_to(behave):
-        try:
-            behave.wait(settings.deadline_seconds + GRACE_SECONDS)
-            ending = ""
-        except subprocess.TimeoutExpired:
+        ending = _ending(behave, settings, folder)
+        if ending:
             behave.kill()
             behave.wait()
-            ending = "deadline"
     return _vouched(folder, settings, exit_code=behave.returncode, ending=ending)
+
+
+def _ending(behave: "subprocess.Popen[bytes]", settings: Settings, folder: RunFolder) -> str:
+    """Wait for behave; return why it has to be killed, "" when it ended by itself."""
+    stuck = StuckStep(folder.journal_path)
+    ends_at = time.monotonic() + settings.deadline_seconds + GRACE_SECONDS
+    while True:
+        try:
+            behave.wait(min(LOOK_SECONDS, max(ends_at - time.monotonic(), 0.0)))
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= ends_at:
+                return "deadline"
+            if stuck.found():
+                return "step_timeout"
+        else:
+            return ""
 
 
 def _vouched(folder: RunFolder, settings: Settings, *, exit_code: int, ending: str) -> Verdict:
@@ -44,17 +62,18 @@ def _vouched(folder: RunFolder, settings: Settings, *, exit_code: int, ending: s
     entries = journals.read(folder.journal_path).entries
     ended = any(isinstance(entry.event, _ENDINGS) for entry in entries)
     written = _written(folder)
-    if ended and not ending and written == folder.judged() and written.exit_code == exit_code:
+    sealed = written is not None and (not written.signed_by or folder.envelope_path.exists())
+    if ended and not ending and sealed and written == folder.judged() and written.exit_code == exit_code:
         return written
     with Journal(folder.journal_path, _redactor(settings)) as journal:
         journal.append(Interrupted(reason=ending or "killed", detail=_how(exit_code, ending)))
-    return finish(folder, supervised=True)
+    return finish(folder, supervised=True, signing_key=settings.signer())
 
 
 def _written(folder: RunFolder) -> Verdict | None:
     try:
         return from_json(folder.verdict_path.read_bytes())
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
@@ -66,6 +85,8 @@ def _redactor(settings: Settings) -> Redactor:
 
 
 def _how(exit_code: int, ending: str) -> str:
+    if ending == "step_timeout":
+        return "a step went on past its budget, could not be interrupted, and was killed"
     if ending:
         return "behave did not end by itself and was killed"
     if exit_code < 0:

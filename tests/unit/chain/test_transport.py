@@ -226,7 +226,7 @@ def test_a_failure_is_recorded_with_status_and_reason(
         adapter.health()
     with pytest.raises(ChainUnavailable):
         adapter.health()
-    first, second, third = recorded
+    first, second, third = (event for event in recorded if isinstance(event, Exchanged))
     assert (first.status, second.status, third.status) == (404, None, 404)
     assert "status 404" in first.error
     assert "reset" in second.error

@@ -1,15 +1,19 @@
 """Whose fault it is: each rule with the failure it is for, and with a neighbour it must leave alone."""
 
 import pytest
+from msgspec.structs import replace
 
 from streampay_smoke.errors import Blame
 from streampay_smoke.evidence.events import Failure, Probed
 from streampay_smoke.gate.attribution import (
+    CLOCK_PROBE,
     CONTRACT_PROBE,
+    CREDENTIAL_PROBE,
     DEPENDENCY_REPORT_PROBE,
     EGRESS_PROBE,
     LEDGER_PROBE,
     RULES,
+    STABLE_PROBE,
     FailedCheck,
     attribute,
 )
@@ -19,6 +23,11 @@ LEDGER_UP = Probed(name=LEDGER_PROBE, ok=True, detail="healthy")
 NO_WAY_OUT = Probed(name=EGRESS_PROBE, ok=False, detail="does not resolve")
 WAY_OUT = Probed(name=EGRESS_PROBE, ok=True, detail="accepts connections")
 CONTRACT_GONE = Probed(name=CONTRACT_PROBE, ok=False, detail="not found")
+CLOCK_OFF = Probed(name=CLOCK_PROBE, ok=False, detail="ahead by 300 s")
+STABLE_RED = Probed(name=STABLE_PROBE, ok=False, detail="5xx here and there")
+STABLE_WELL = Probed(name=STABLE_PROBE, ok=True, detail="2xx there")
+STABLE_ACCEPTS = Probed(name=CREDENTIAL_PROBE, ok=True, detail="200")
+STABLE_REFUSES = Probed(name=CREDENTIAL_PROBE, ok=False, detail="401")
 OTHERS_DOWN = Probed(name=DEPENDENCY_REPORT_PROBE, ok=False, detail="kms: degraded")
 
 
@@ -29,10 +38,22 @@ def check(blame: Blame, *probes: Probed, kind: str = "k", tags: tuple[str, ...] 
 
 CASES = [
     ("guard", check(Blame.SAFETY, LEDGER_DOWN), Blame.SAFETY),
+    ("runner-clock-is-off", check(Blame.PRODUCT, CLOCK_OFF), Blame.HARNESS),
+    (
+        "credential-accepted-by-stable",
+        check(Blame.CONFIG, STABLE_ACCEPTS, kind="credential_refused"),
+        Blame.PRODUCT,
+    ),
     ("settings", check(Blame.CONFIG, LEDGER_DOWN), Blame.CONFIG),
     ("runner-has-no-way-out", check(Blame.PRODUCT, NO_WAY_OUT, kind="service_unavailable"), Blame.HARNESS),
     ("ledger-is-down", check(Blame.PRODUCT, LEDGER_DOWN), Blame.DEPENDENCY),
+    (
+        "ledger-failed-in-this-run",
+        replace(check(Blame.PRODUCT, LEDGER_UP, kind="write_timed_out"), ledger_failed_elsewhere=True),
+        Blame.DEPENDENCY,
+    ),
     ("contract-is-gone", check(Blame.PRODUCT, LEDGER_UP, CONTRACT_GONE), Blame.DEPENDENCY),
+    ("pre-existing", check(Blame.PRODUCT, LEDGER_UP, STABLE_RED), Blame.DEPENDENCY),
     ("ledger-side", check(Blame.DEPENDENCY, LEDGER_UP), Blame.DEPENDENCY),
     ("release", check(Blame.PRODUCT, LEDGER_UP, WAY_OUT), Blame.PRODUCT),
     ("harness", check(Blame.HARNESS, LEDGER_UP), Blame.HARNESS),
@@ -80,3 +101,46 @@ def test_without_probes_nothing_is_excused() -> None:
 def test_a_probe_that_does_not_apply_excuses_nothing() -> None:
     not_applicable = Probed(name=LEDGER_PROBE, ok=None, detail="no RPC is configured")
     assert attribute(check(Blame.PRODUCT, not_applicable)).blame is Blame.PRODUCT
+
+
+def test_a_credential_both_refuse_is_the_operators() -> None:
+    refused = check(Blame.CONFIG, STABLE_REFUSES, kind="credential_refused")
+    assert attribute(refused).blame is Blame.CONFIG
+
+
+def test_without_a_stable_release_a_refused_credential_is_the_operators() -> None:
+    assert attribute(check(Blame.CONFIG, kind="credential_refused")).blame is Blame.CONFIG
+
+
+def test_a_credential_the_stable_release_accepts_excuses_no_other_setting() -> None:
+    assert attribute(check(Blame.CONFIG, STABLE_ACCEPTS, kind="contract_missing")).blame is Blame.CONFIG
+
+
+def test_a_stable_release_that_is_well_excuses_nothing() -> None:
+    assert attribute(check(Blame.PRODUCT, STABLE_WELL)).blame is Blame.PRODUCT
+
+
+def test_a_stable_release_that_is_red_does_not_hide_the_guard() -> None:
+    assert attribute(check(Blame.SAFETY, STABLE_RED, CLOCK_OFF)).blame is Blame.SAFETY
+
+
+@pytest.mark.parametrize(
+    ("failed", "blame"),
+    [
+        (check(Blame.CONFIG, CLOCK_OFF, kind="credential_refused"), Blame.HARNESS),
+        (check(Blame.CONFIG, CLOCK_OFF, kind="settings_invalid"), Blame.CONFIG),
+        (check(Blame.DEPENDENCY, CLOCK_OFF), Blame.DEPENDENCY),
+    ],
+)
+def test_a_clock_that_is_off_explains_what_time_can_explain(failed: FailedCheck, blame: Blame) -> None:
+    assert attribute(failed).blame is blame
+
+
+def test_a_write_that_times_out_beside_a_ledger_that_works_is_the_release() -> None:
+    assert attribute(check(Blame.PRODUCT, LEDGER_UP, kind="write_timed_out")).blame is Blame.PRODUCT
+
+
+@pytest.mark.parametrize("kind", ["promise_broken", "stream_not_created", "service_unavailable"])
+def test_a_ledger_that_failed_elsewhere_excuses_no_answer_of_the_service(kind: str) -> None:
+    failed = replace(check(Blame.PRODUCT, LEDGER_UP, kind=kind), ledger_failed_elsewhere=True)
+    assert attribute(failed).blame is Blame.PRODUCT

@@ -1,21 +1,18 @@
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 import pytest
+from official import package_file
 
 from streampay_smoke.publish.ctrf import ctrf_json
-
-OFFICIAL = Path(__file__).parents[3] / "report" / "node_modules" / "ctrf" / "dist" / "ctrf-schema-0.0.json"
 
 
 @pytest.fixture(scope="module")
 def official() -> jsonschema_rs.Draft7Validator:
-    if not OFFICIAL.exists():
-        pytest.skip("the official CTRF schema is not installed: run `npm ci` in report/")
-    return jsonschema_rs.Draft7Validator(json.loads(OFFICIAL.read_text()), validate_formats=True)
+    schema = json.loads(package_file("ctrf/dist/ctrf-schema-0.0.json").read_text())
+    return jsonschema_rs.Draft7Validator(schema, validate_formats=True)
 
 
 def parsed(run: Any) -> dict[str, Any]:

@@ -9,14 +9,14 @@ from streampay_smoke.publish.junit import junit_xml
 
 # What Jenkins' schema of JUnit reports lets an element have.
 ATTRIBUTES = {
-    "testsuites": {"name", "time", "tests", "failures", "errors", "skipped"},
+    "testsuites": {"name", "time", "tests", "failures", "errors"},
     "testsuite": {"name", "tests", "failures", "errors", "skipped", "time", "timestamp", "hostname"},
     "properties": set(),
     "property": {"name", "value"},
     "testcase": {"name", "classname", "time"},
     "failure": {"message", "type"},
     "error": {"message", "type"},
-    "skipped": {"message"},
+    "skipped": set(),
     "system-out": set(),
 }
 CHILDREN = {
@@ -45,9 +45,9 @@ def test_every_run_is_junit_as_ci_systems_read_it(any_run: Any) -> None:
 
 def test_the_counts_are_those_of_the_cases(any_run: Any) -> None:
     root = parsed(any_run)
+    counts = {"tests": "testcase", "failures": "failure", "errors": "error"}
     for suite in [root, *root.iter("testsuite")]:
-        assert int(suite.get("tests", "")) == len(list(suite.iter("testcase")))
-        for count, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        for count, tag in (counts if suite is root else counts | {"skipped": "skipped"}).items():
             assert int(suite.get(count, "")) == len(list(suite.iter(tag)))
 
 
@@ -85,7 +85,7 @@ def test_failures_are_the_releases_and_errors_everybody_elses(
 def test_an_exclusion_is_skipped_with_its_reason(sample: Callable[[str], Any]) -> None:
     told = case(parsed(sample("excluded")), "The recipient is paid exactly once").find("skipped")
     assert told is not None
-    assert "read-only" in told.get("message", "")
+    assert "read-only" in (told.text or "")
 
 
 def test_the_suites_carry_run_verdict_and_release(sample: Callable[[str], Any]) -> None:

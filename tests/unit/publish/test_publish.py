@@ -13,6 +13,7 @@ def test_every_run_leaves_every_report_whole(any_run: Any, tmp_path: Path) -> No
         "junit/streampay-smoke.xml",
         "ctrf.json",
         "summary.md",
+        "cdevents.jsonl",
         "allure-results",
     }
     assert all(path.exists() for path in published.written)

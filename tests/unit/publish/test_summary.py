@@ -114,7 +114,7 @@ def test_long_lines_are_cut(sample: Callable[[str], Any]) -> None:
 
 def test_evidence_cannot_command_the_terminal(sample: Callable[[str], Any]) -> None:
     run = sample("failing")
-    verdict = msgspec.structs.replace(run.verdict, message="FAIL: \x1b[2J\x9b31m\x07 gone\n  passed  all")
+    verdict = msgspec.structs.replace(run.verdict, message_long="\x1b[2J\x9b31m\x07 gone\n  passed  all")
     block = console_block(msgspec.structs.replace(run, verdict=verdict).told, plain)
     assert "\nWhy:  [2J 31m gone passed all\n" in block
 
@@ -192,26 +192,21 @@ def test_attributions_are_told_in_plain_words() -> None:
     assert words.who("a word of tomorrow") == "a word of tomorrow"
 
 
-def test_a_message_without_a_verdict_in_front_is_the_reason_itself(sample: Callable[[str], Any]) -> None:
-    verdict = msgspec.structs.replace(sample("passing").verdict, message="no colon")
-    assert words.reason(verdict) == "no colon"
+def test_a_verdict_of_before_the_paragraph_gives_its_line_as_the_reason(sample: Callable[[str], Any]) -> None:
+    verdict = msgspec.structs.replace(sample("passing").verdict, message="only a line", message_long="")
+    assert words.reason(verdict) == "only a line"
 
 
 def test_a_reason_the_verdict_had_to_cut_off_is_told_whole(sample: Callable[[str], Any]) -> None:
     run = sample("failing")
-    assert run.verdict.message.endswith("…")
-    assert words.reason(run.verdict).endswith("Next: look at the release's authentication middleware.")
+    assert "…" in run.verdict.message
+    assert "Next: look at the release's authentication middleware." in words.reason(run.verdict)
     assert "Next: look at the release's authentication middleware." in console_block(run.told, plain)
-
-
-def test_a_reason_no_check_explains_stays_as_the_verdict_has_it(sample: Callable[[str], Any]) -> None:
-    verdict = msgspec.structs.replace(sample("failing").verdict, message="FAIL: something else…")
-    assert words.reason(verdict) == "something else…"
 
 
 def test_an_endless_reason_takes_three_lines(sample: Callable[[str], Any]) -> None:
     run = sample("failing")
-    verdict = msgspec.structs.replace(run.verdict, message=f"FAIL: {'so it is ' * 200}")
+    verdict = msgspec.structs.replace(run.verdict, message_long="so it is " * 200)
     lines = console_block(msgspec.structs.replace(run, verdict=verdict).told, plain).splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith("Why:  "))
     assert lines[first + 2].endswith(" ...")

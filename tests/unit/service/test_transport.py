@@ -99,8 +99,10 @@ def test_every_request_is_marked_and_has_ids_of_its_own(service: ScriptedService
         assert headers["x-streampay-synthetic"] == "smoke"
         assert headers["user-agent"].startswith("streampay-smoke/")
         assert re.fullmatch(r"smoke-[0-9a-f]{32}", headers["x-request-id"])
-        assert re.fullmatch(rf"00-{headers['x-request-id'][6:]}-[0-9a-f]{{16}}-01", headers["traceparent"])
+        assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-01", headers["traceparent"])
     assert first["x-request-id"] != second["x-request-id"]
+    assert first["traceparent"][:35] == second["traceparent"][:35]
+    assert first["traceparent"] != second["traceparent"]
     assert "content-type" not in first
     assert second["content-type"] == "application/json"
     assert second["idempotency-key"] == "k"

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 from streampay_smoke.service.declared_network import declared_network
 from streampay_smoke.service.dialects.calls import Call, CsrfRule
 from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.marks import Mark, mark_in
 from streampay_smoke.service.records import (
     DependencyReport,
     Readiness,
@@ -62,31 +63,39 @@ class AppV1:
 
     def challenge(self, address: str) -> Call:
         """Ask for a challenge, good for five minutes."""
-        return Call(method="GET", path=f"/api/auth/wallet?{urlencode({'address': address})}")
+        return Call(method="GET", path=f"/api/auth/wallet?{urlencode({'address': address})}", purpose="sign-in")
 
     def login(self, address: str, challenge: str, signature: str) -> Call:
         """Send address, challenge and signature."""
         body = {"address": address, "challenge": challenge, "signature": signature}
-        return Call(method="POST", path="/api/auth/wallet", json=body)
+        return Call(method="POST", path="/api/auth/wallet", json=body, purpose="sign-in")
 
     def streams(self, *, limit: int, cursor: str) -> Call:
         """Ask for up to `limit` (1-100) streams, after `cursor` unless it is ""."""
         query = {"limit": str(limit), **({"cursor": cursor} if cursor else {})}
-        return Call(method="GET", path=f"/api/streams?{urlencode(query)}")
+        return Call(method="GET", path=f"/api/streams?{urlencode(query)}", purpose="list")
 
     def stream(self, stream_id: str) -> Call:
         """Ask the v2 form: the v1 one wants a tenant that no created stream has."""
-        return Call(method="GET", path=f"/api/v2/streams/{quote(stream_id, safe='')}")
+        return Call(method="GET", path=f"/api/v2/streams/{quote(stream_id, safe='')}", purpose="show")
 
     def create(self, order: StreamOrder, key: str) -> Call:
         """Create a draft; this API knows no amount, sender or end."""
         body = {"recipient": order.recipient, "rate": order.rate, "schedule": order.schedule}
-        return Call(method="POST", path="/api/streams", statuses=(201,), headers=_key(key), json=body)
+        return Call(method="POST", path="/api/streams", statuses=(201,), headers=_key(key), json=body, purpose="create")
+
+    def mark(self, stream_id: str, mark: Mark) -> Call | None:
+        """Create takes no text of the caller's own; v2 can change description and tags afterwards."""
+        body = {"description": f"synthetic: streampay-smoke run {mark.run_id}", "tags": mark.tags}
+        return Call(method="PATCH", path=f"/api/v2/streams/{quote(stream_id, safe='')}", json=body)
 
     def act(self, stream_id: str, action: str, key: str) -> Call:
         """Act on a stream; settle demands a key."""
         return Call(
-            method="POST", path=f"/api/streams/{quote(stream_id, safe='')}/{quote(action, safe='')}", headers=_key(key)
+            method="POST",
+            path=f"/api/streams/{quote(stream_id, safe='')}/{quote(action, safe='')}",
+            headers=_key(key),
+            purpose=action,
         )
 
     def read_readiness(self, answer: Answer, *, own_hosts: Collection[str]) -> Readiness:
@@ -152,6 +161,12 @@ class AppV1:
             found = deviations(item["settlement"], _SETTLEMENT, where="stream.settlement")
         keep_promise(answer, "a stream", found)
         return _record(item)
+
+    def read_mark(self, answer: Answer) -> Mark | None:
+        """Read `tags`, at the top or under data."""
+        body = answer.json if isinstance(answer.json, dict) else {}
+        inner = body.get("data")
+        return mark_in((inner if isinstance(inner, dict) else body).get("tags"))
 
     def read_receipt(self, answer: Answer) -> Receipt:
         """Read `{data: {..., settlementTxHash, settlement: {txHash, settledAt}}}`."""

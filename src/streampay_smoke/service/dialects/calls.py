@@ -6,22 +6,33 @@ from typing import Any, Protocol
 import msgspec
 
 from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamPage, StreamRecord
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One request: where, and what. `statuses` are the ones that keep the promise."""
+    """One request: where, and what. `statuses` are the ones that keep the promise.
+
+    `purpose` is what a user wants by it; `must_succeed` says that this time it is sent in order to get that.
+    """
 
     method: str
     path: str
     statuses: tuple[int, ...] = (200,)
     headers: dict[str, str] = {}
     json: Any = None
+    purpose: str = ""
+    must_succeed: bool = False
 
     @property
     def writes(self) -> bool:
         """Whether the service counts this as a write."""
         return self.method not in {"GET", "HEAD", "OPTIONS"}
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether sending it again can do nothing a second time: it reads, or carries an idempotency key."""
+        return not self.writes or "idempotency-key" in self.headers
 
 
 class CsrfRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +71,9 @@ class Dialect(Protocol):
     def create(self, order: StreamOrder, key: str) -> Call:
         """Create a stream under an idempotency key, "" for none."""
 
+    def mark(self, stream_id: str, mark: Mark) -> Call | None:
+        """Write a mark on a stream, None where this API has no place for one."""
+
     def act(self, stream_id: str, action: str, key: str) -> Call:
         """Act on a stream: "start", "pause", "stop" or "settle", under an idempotency key, "" for none."""
 
@@ -77,6 +91,9 @@ class Dialect(Protocol):
 
     def read_stream(self, answer: Answer) -> StreamRecord:
         """Read the answer that shows, creates or moves one stream."""
+
+    def read_mark(self, answer: Answer) -> Mark | None:
+        """Read the mark of the stream an answer shows, None where it carries none; never raises."""
 
     def read_receipt(self, answer: Answer) -> Receipt:
         """Read the answer to a settlement."""

@@ -1,0 +1,160 @@
+"""CDEvents 0.5.1 (cdevents.dev) as CloudEvents 1.0, one JSON document a line: the suite, its scenarios, its outputs."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import msgspec
+
+from streampay_smoke import __version__
+from streampay_smoke.gate.verdict import Verdict, Word, to_json
+from streampay_smoke.publish.executor import executor
+from streampay_smoke.publish.files import replace_file
+from streampay_smoke.publish.telling import RunTold, ScenarioTold
+
+SPEC_VERSION = "0.5.1"
+
+SUITE_STARTED = "dev.cdevents.testsuiterun.started.0.3.0"
+SUITE_FINISHED = "dev.cdevents.testsuiterun.finished.0.3.0"
+CASE_FINISHED = "dev.cdevents.testcaserun.finished.0.3.0"
+OUTPUT_PUBLISHED = "dev.cdevents.testoutput.published.0.3.0"
+
+_SUITE_OUTCOMES = {Word.PASS: "success", Word.FAIL: "failure"}
+"""Every other word is an error, and a run that was stopped is cancelled."""
+
+_CASE_OUTCOMES = {"passed": "success", "failed": "failure"}
+
+_SEVERITIES = {Word.SAFETY: "critical", Word.FAIL: "high", Word.CONFIG: "medium", Word.INCONCLUSIVE: "medium"}
+
+_SEVERITY_TAGS = {"blocker": "critical", "critical": "high", "normal": "medium", "minor": "low", "trivial": "low"}
+"""Severity tags of the features, in CDEvents' words."""
+
+OUTPUTS = {
+    "verdict.json": ("report", "application/json"),
+    "junit/streampay-smoke.xml": ("report", "application/xml"),
+    "ctrf.json": ("report", "application/json"),
+    "summary.md": ("report", "text/markdown"),
+    "journal.jsonl": ("log", "application/jsonl"),
+}
+"""What a run leaves in its folder, as CDEvents names its kind, and its media type."""
+
+
+def write_cdevents(path: Path, run: RunTold, environ: Mapping[str, str]) -> None:
+    """Write the events of a run in the order they happened."""
+    replace_file(path, b"".join(msgspec.json.encode(event) + b"\n" for event in cloud_events(run, environ)))
+
+
+def cloud_events(run: RunTold, environ: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """Yield each event in CloudEvents' structured mode."""
+    verdict = run.verdict
+    place, suite_run = _environment(verdict), _run_id(verdict)
+    began_at_ms, ended_at_ms = verdict.timings.started_at_ms, verdict.timings.ended_at_ms
+    yield _event(run, SUITE_STARTED, suite_run, began_at_ms, place | {"trigger": _trigger(environ), **_suite()})
+    for scenario in run.scenarios:
+        if scenario.check.status != "excluded":
+            at_ms = scenario.started_at_ms + scenario.duration_ms
+            yield _event(run, CASE_FINISHED, _case_id(run, scenario), at_ms, place | _case(run, scenario))
+    for name, (kind, media_type) in OUTPUTS.items():
+        content = {"outputType": kind, "format": media_type}
+        yield _event(run, OUTPUT_PUBLISHED, f"{suite_run}/{name}", ended_at_ms, content)
+    yield _event(run, SUITE_FINISHED, suite_run, ended_at_ms, place | _suite() | _answer(verdict), _told(verdict))
+
+
+def outcome(verdict: Verdict) -> str:
+    """Return the verdict in CDEvents' words: success, failure, cancel or error."""
+    return "cancel" if verdict.reason_code == "terminated" else _SUITE_OUTCOMES.get(verdict.verdict, "error")
+
+
+def _event(
+    run: RunTold, kind: str, subject: str, at_ms: int, content: dict[str, Any], told: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return a CDEvent in the CloudEvent that carries it: its own context is the envelope's."""
+    verdict = run.verdict
+    context = {
+        "specversion": SPEC_VERSION,
+        "id": str(uuid5(NAMESPACE_URL, f"streampay-smoke/{verdict.run_id}/{kind}/{subject}")),
+        "source": f"/streampay-smoke/{verdict.target.environment or 'unknown'}",
+        "type": kind,
+        "timestamp": datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds"),
+        "chainId": verdict.trace_id or str(uuid5(NAMESPACE_URL, f"streampay-smoke/{verdict.run_id}")),
+    }
+    data = {"context": context, "subject": {"id": subject, "source": context["source"], "content": content}}
+    if told is not None:
+        data |= {"customData": told, "customDataContentType": "application/json"}
+    return {
+        "specversion": "1.0",
+        "id": context["id"],
+        "source": context["source"],
+        "type": kind,
+        "subject": subject,
+        "time": context["timestamp"],
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+
+
+def _environment(verdict: Verdict) -> dict[str, Any]:
+    place = {"id": verdict.target.environment or "unknown"}
+    if verdict.target.base_url:
+        place["source"] = verdict.target.base_url
+    return {"environment": place}
+
+
+def _suite() -> dict[str, Any]:
+    return {"testSuite": {"id": "streampay-smoke", "version": __version__, "name": "StreamPay deploy gate"}}
+
+
+def _trigger(environ: Mapping[str, str]) -> dict[str, str]:
+    build_url = executor(environ).build_url
+    return {"type": "pipeline", "uri": build_url} if build_url else {"type": "manual"}
+
+
+def _answer(verdict: Verdict) -> dict[str, str]:
+    answer = {"outcome": outcome(verdict), "reason": verdict.reason_code}
+    severity = _SEVERITIES.get(verdict.verdict)
+    return answer | {"severity": severity} if severity else answer
+
+
+def _told(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "verdict": verdict.verdict,
+        "action": verdict.action,
+        "message": verdict.message,
+        "attribution": verdict.attribution,
+        "releases": verdict.target.releases_observed,
+        "simulated": verdict.target.simulated or verdict.chain.simulated,
+        "verdict_sha256": hashlib.sha256(to_json(verdict)).hexdigest(),
+    }
+
+
+def _case(run: RunTold, scenario: ScenarioTold) -> dict[str, Any]:
+    check = scenario.check
+    case: dict[str, Any] = {
+        "outcome": _case_outcome(run, scenario),
+        "testCase": {"id": check.id, "name": check.scenario, "type": "e2e"},
+        "testSuiteRun": {"id": _run_id(run.verdict)},
+    }
+    if case["outcome"] != "success":
+        case["reason"] = scenario.message
+        case["severity"] = next((_SEVERITY_TAGS[tag] for tag in scenario.tags if tag in _SEVERITY_TAGS), "medium")
+    return case
+
+
+def _case_outcome(run: RunTold, scenario: ScenarioTold) -> str:
+    check = scenario.check
+    if check.status == "missing" and run.verdict.reason_code == "terminated":
+        return "cancel"
+    found = check.quarantined.found if check.quarantined else check.status
+    return _CASE_OUTCOMES.get(found, "error")
+
+
+def _case_id(run: RunTold, scenario: ScenarioTold) -> str:
+    return f"{_run_id(run.verdict)}/{scenario.check.id}"
+
+
+def _run_id(verdict: Verdict) -> str:
+    """Return the run's id; a run that was refused before it had one still has events."""
+    return verdict.run_id or "unknown"

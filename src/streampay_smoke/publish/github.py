@@ -1,0 +1,88 @@
+"""What GitHub Actions reads of a step: annotations on standard output, outputs, and the step's summary."""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from streampay_smoke.errors import Blame
+from streampay_smoke.gate.verdict import Verdict, Word
+from streampay_smoke.publish.outcomes import Outcome
+from streampay_smoke.publish.summary import summary_md
+from streampay_smoke.publish.telling import RunTold, ScenarioTold
+
+ACTIONS = "GITHUB_ACTIONS"
+OUTPUT = "GITHUB_OUTPUT"
+SUMMARY = "GITHUB_STEP_SUMMARY"
+
+_LEVELS = {
+    Blame.PRODUCT.value: "error",
+    Blame.SAFETY.value: "error",
+    Blame.CONFIG.value: "error",
+    Blame.DEPENDENCY.value: "warning",
+    Blame.HARNESS.value: "notice",
+}
+"""How loud an annotation is, by whose fault it tells of."""
+
+_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"})
+"""GitHub's own escapes: a command ends with its line, a property with a comma or a colon."""
+
+
+def announce(run: RunTold, environ: Mapping[str, str]) -> Iterator[str]:
+    """Append outputs and summary where GitHub asks for them; yield the annotations to print.
+
+    Raises OSError when one of GitHub's files cannot be written.
+    """
+    if path := environ.get(OUTPUT):
+        _append(path, outputs(run.verdict))
+    if path := environ.get(SUMMARY):
+        _append(path, summary_md(run).decode())
+    if environ.get(ACTIONS) == "true":
+        yield from annotations(run)
+
+
+def outputs(verdict: Verdict) -> str:
+    """Return what later jobs decide by; a job that never wrote it has an empty verdict, and that is no PASS."""
+    values = {
+        "verdict": str(verdict.verdict),
+        "action": str(verdict.action),
+        "reason": verdict.reason_code,
+        "message": verdict.message,
+        "run_id": verdict.run_id,
+        "exit_code": str(verdict.exit_code),
+    }
+    return "".join(_output(name, value) for name, value in values.items())
+
+
+def annotations(run: RunTold) -> Iterator[str]:
+    """Yield a workflow command for each unhappy check, and one for a verdict that no check explains."""
+    unhappy = [scenario for scenario in run.scenarios if scenario.outcome in {Outcome.FAILED, Outcome.BROKEN}]
+    yield from map(_annotation, unhappy)
+    if not unhappy and run.verdict.verdict is not Word.PASS:
+        verdict = run.verdict
+        yield _command(verdict.attribution, str(verdict.verdict), verdict.message_long or verdict.message)
+
+
+def _annotation(scenario: ScenarioTold) -> str:
+    file, _, line = scenario.location.rpartition(":")
+    place = {"file": file, "line": line} if file and line.isdecimal() else {}
+    return _command(scenario.check.attribution, scenario.check.scenario, scenario.message, place)
+
+
+def _command(attribution: str, what: str, message: str, place: Mapping[str, str] | None = None) -> str:
+    properties = {**(place or {}), "title": f"[{attribution}] {what}"}
+    told = ",".join(f"{name}={value.translate(_PROPERTY)}" for name, value in properties.items())
+    return f"::{_LEVELS.get(attribution, 'warning')} {told}::{message.translate(_MESSAGE)}"
+
+
+def _output(name: str, value: str) -> str:
+    """Return one output; a value of several lines stands between delimiters nobody can foresee."""
+    if "\n" not in value and "\r" not in value:
+        return f"{name}={value}\n"
+    delimiter = f"end_{secrets.token_hex(16)}"
+    return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
+
+
+def _append(path: str, text: str) -> None:
+    with Path(path).open("a", encoding="utf-8") as file:
+        file.write(text)

@@ -1,0 +1,49 @@
+"""Service level objectives in the words every report uses."""
+
+import msgspec
+
+from streampay_smoke.gate.objectives import FAIL, INSUFFICIENT, PASS, bounds_in_words, in_words
+from streampay_smoke.gate.verdict import ObjectiveResult, Verdict
+from streampay_smoke.publish.outcomes import Outcome
+
+_OUTCOMES = {PASS: Outcome.PASSED, INSUFFICIENT: Outcome.SKIPPED}
+_DECISIONS = {PASS: "kept", FAIL: "missed", INSUFFICIENT: "not decided: too few samples"}
+
+
+class ObjectiveTold(msgspec.Struct, frozen=True, kw_only=True):
+    """One objective: what came of it, what was measured, and how sure that is."""
+
+    name: str
+    outcome: Outcome
+    decision: str
+    measured: str
+    certainty: str
+
+
+def told(verdict: Verdict) -> tuple[ObjectiveTold, ...]:
+    """Return the objectives of a verdict. A miss is failed where it gates, and broken where it is only shown."""
+    return tuple(_told(answer) for answer in verdict.objectives)
+
+
+def counted(verdict: Verdict) -> str:
+    """Return e.g. "1 kept, 5 not decided: too few samples"; empty without objectives."""
+    decisions = [answer.decision for answer in verdict.objectives]
+    return ", ".join(f"{decisions.count(each)} {words}" for each, words in _DECISIONS.items() if each in decisions)
+
+
+def _told(answer: ObjectiveResult) -> ObjectiveTold:
+    missed = Outcome.FAILED if answer.gates else Outcome.BROKEN
+    bounds = bounds_in_words(answer)
+    parts = (
+        answer.method,
+        f"{bounds} at confidence {answer.confidence:g}" if bounds else "",
+        f"{answer.warm_up} warm-up samples left out" if answer.warm_up else "",
+        answer.note,
+    )
+    return ObjectiveTold(
+        name=answer.name,
+        outcome=_OUTCOMES.get(answer.decision, missed),
+        decision=f"{_DECISIONS[answer.decision]}{'' if answer.gates else ' (shown only)'}",
+        measured=in_words(answer),
+        certainty="; ".join(part for part in parts if part),
+    )

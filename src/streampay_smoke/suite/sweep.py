@@ -1,0 +1,137 @@
+"""`streampay-smoke sweep`: brings to an end what crashed runs left behind, and nothing of anybody else's."""
+
+import datetime
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from streampay_smoke import journeys
+from streampay_smoke.errors import SettingsInvalid, SmokeError
+from streampay_smoke.evidence.events import AnyEvent, Warned
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.gate.verdict import EXIT_CODES, Word
+from streampay_smoke.promises.listing import pages_of
+from streampay_smoke.promises.readiness import refuse_real_money
+from streampay_smoke.service.marks import Mark
+from streampay_smoke.service.records import StreamRecord
+from streampay_smoke.settings import Settings
+from streampay_smoke.surroundings import LEASE_SECONDS, Surroundings
+
+FINISHED = frozenset({"ended", "withdrawn", "cancelled"})
+
+
+class Leftover(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream of the synthetic user that is due: its record, and in words why."""
+
+    record: StreamRecord
+    because: str
+
+
+class Swept(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sweep did, by stream id: brought to an end, could not be brought to an end, only looked at."""
+
+    ended: tuple[str, ...] = ()
+    stuck: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+def sweep(
+    surroundings: Surroundings,
+    *,
+    older_than_seconds: float | None,
+    dry_run: bool,
+    say: Callable[[str], None],
+    now_seconds: Callable[[], float] = time.time,
+) -> Swept:
+    """Find the streams that are due and bring each to an end, with a line for each.
+
+    A stream is due when its mark says that its lease is over; one without a mark when it is this gate's own order,
+    by its rate and schedule, and older than a lease. `older_than_seconds` replaces both times by an age. Raises
+    GuardRefused for a service on the public network, SettingsInvalid where this place is read-only.
+    """
+    money = surroundings.settings.place.money
+    if not money.settles:
+        raise SettingsInvalid(
+            f"nothing is swept here: {money.settles_not_because}",
+            next_step="nothing to do: a run creates no stream in a read-only place",
+        )
+    refuse_real_money(surroundings.readiness)
+    ended: list[str] = []
+    stuck: list[str] = []
+    left: list[str] = []
+    for leftover in _due(surroundings, older_than_seconds, now_seconds()):
+        stream = leftover.record
+        said = f"{stream.id} ({stream.status}, {leftover.because})"
+        if dry_run:
+            left.append(stream.id)
+            say(f"due    {said}")
+            continue
+        try:
+            done, why = surroundings.end(stream.id, surroundings.credential), "the service refused"
+        except SmokeError as error:
+            done, why = False, str(error)
+        (ended if done else stuck).append(stream.id)
+        say(f"ended  {said}" if done else f"stuck  {said}: {why}")
+    return Swept(ended=tuple(ended), stuck=tuple(stuck), left=tuple(left))
+
+
+def swept_place(settings: Settings, redactor: Redactor, *, older_than_seconds: float | None, dry_run: bool) -> int:
+    """Sweep the place the settings name, say what was done, and return the exit code. Raises SmokeError."""
+    if settings.embedded:
+        print("a run's own sandbox ends with the run: there is nothing to sweep")
+        return 0
+    for secret in settings.secrets():
+        redactor.learn(secret)
+    surroundings = Surroundings(settings, record=_warn, learn_secret=redactor.learn, run_id="sweep")
+    try:
+        swept = sweep(surroundings, older_than_seconds=older_than_seconds, dry_run=dry_run, say=print)
+    finally:
+        surroundings.close()
+    stuck = f", {len(swept.stuck)} could not be" if swept.stuck else ""
+    due = f", {len(swept.left)} due and left alone (dry run)" if dry_run else ""
+    print(f"sweep: {len(swept.ended)} brought to an end{stuck}{due}")
+    return EXIT_CODES[Word.INCONCLUSIVE] if swept.stuck else 0
+
+
+def _warn(event: AnyEvent) -> None:
+    """Say the warnings; a sweep judges nothing and keeps no evidence."""
+    if isinstance(event, Warned):
+        print(f"warning: {event.text}", file=sys.stderr)
+
+
+def _due(surroundings: Surroundings, older_than_seconds: float | None, now_seconds: float) -> Iterator[Leftover]:
+    """Yield what is due; the list is read to its end first, for ending a stream moves the pages."""
+    deployment, credential = surroundings.deployment, surroundings.credential
+    pages = pages_of(deployment, credential, page_size=journeys.LARGEST_PAGE)
+    unfinished = [stream for page in pages for stream in page.streams if stream.status not in FINISHED]
+    for stream in unfinished:
+        because = _because(stream, deployment.mark_of(credential, stream.id), older_than_seconds, now_seconds)
+        if because:
+            yield Leftover(record=stream, because=because)
+
+
+def _because(stream: StreamRecord, mark: Mark | None, older_than_seconds: float | None, now_seconds: float) -> str:
+    """Return why a stream is due, "" when it is not, or is nobody's we know of."""
+    if mark is None and (stream.rate, stream.schedule) != (journeys.RATE, journeys.SCHEDULE):
+        return ""
+    whose = f"of run {mark.run_id}" if mark else "without a mark"
+    if mark is not None and older_than_seconds is None:
+        over_seconds = now_seconds - mark.lease_until_seconds
+        return f"{whose}, its lease ended {over_seconds:.0f} s ago" if over_seconds > 0 else ""
+    age_seconds = _age_seconds(stream, now_seconds)
+    needed_seconds = LEASE_SECONDS if older_than_seconds is None else older_than_seconds
+    if age_seconds is None or age_seconds < needed_seconds:
+        return ""
+    return f"{whose}, {age_seconds:.0f} s old"
+
+
+def _age_seconds(stream: StreamRecord, now_seconds: float) -> float | None:
+    """Return how old a stream is by the service's own clock, None when it does not say."""
+    try:
+        made = datetime.datetime.fromisoformat(stream.created_at)
+    except ValueError:
+        return None
+    made = made if made.tzinfo else made.replace(tzinfo=datetime.UTC)
+    return max(0.0, now_seconds - made.timestamp())

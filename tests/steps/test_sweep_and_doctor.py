@@ -1,0 +1,174 @@
+"""The sweep and the doctor against a small StreamPay that answers in ways a sandbox does not."""
+
+import importlib.metadata
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from step_parts import Says, SmallStreamPay, Witness, readyz_says, settings_for, small_environ, surroundings_of
+
+from streampay_smoke.errors import GuardRefused, SettingsInvalid
+from streampay_smoke.evidence.events import Warned
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.gate.verdict import Word
+from streampay_smoke.journeys import RATE, SCHEDULE
+from streampay_smoke.suite import doctor as doctors
+from streampay_smoke.suite.doctor import Look, State
+from streampay_smoke.suite.sweep import Swept, sweep, swept_place
+from streampay_smoke.surroundings import LEASE_SECONDS, Surroundings
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
+OLD, YOUNG = "2026-11-23T11:00:00.000Z", "2026-11-23T11:59:00.000Z"
+
+
+@pytest.fixture
+def shared(small: SmallStreamPay, witness: Witness) -> Surroundings:
+    return surroundings_of(settings_for(small_environ(small)), witness)
+
+
+def stream_of(small: SmallStreamPay, shared: Surroundings, **fields: object) -> str:
+    return small.add(shared.user.address, **{"rate": RATE, "schedule": SCHEDULE, "createdAt": OLD, **fields})
+
+
+def swept(shared: Surroundings, said: list[str] | None = None, *, older_than: float | None = None) -> Swept:
+    say: Callable[[str], None] = (said if said is not None else []).append
+    return sweep(shared, older_than_seconds=older_than, dry_run=False, say=say, now_seconds=lambda: NOW)
+
+
+@pytest.mark.parametrize(
+    ("fields", "due"),
+    [
+        ({}, True),
+        ({"status": "active"}, True),
+        ({"status": "paused"}, True),
+        ({"createdAt": "2026-11-23T11:00:00"}, True),
+        ({"status": "ended"}, False),
+        ({"status": "withdrawn"}, False),
+        ({"status": "cancelled"}, False),
+        ({"createdAt": YOUNG}, False),
+        ({"createdAt": "yesterday"}, False),
+        ({"createdAt": "2126-01-01T00:00:00Z"}, False),
+        ({"rate": "0.78"}, False),
+        ({"schedule": "hour"}, False),
+        ({"tags": ["smoke:run-0", "lease:1"], "rate": "1"}, True),
+        ({"tags": ["smoke:run-0", f"lease:{int(NOW)}"]}, False),
+        ({"tags": ["smoke:run-0", f"lease:{int(NOW) - 1}"]}, True),
+        ({"tags": ["lease:1"], "rate": "1"}, False),
+    ],
+)
+def test_only_what_is_ours_and_over_is_due(
+    small: SmallStreamPay, shared: Surroundings, fields: dict[str, object], due: bool
+) -> None:
+    stream_id = stream_of(small, shared, **fields)
+    assert swept(shared).ended == ((stream_id,) if due else ())
+
+
+def test_an_age_replaces_the_lease(small: SmallStreamPay, shared: Surroundings) -> None:
+    leased = stream_of(small, shared, tags=["smoke:run-0", f"lease:{int(NOW) + 500}"])
+    young = stream_of(small, shared, createdAt=YOUNG)
+    assert swept(shared, older_than=LEASE_SECONDS).ended == (leased,)
+    assert swept(shared, older_than=0).ended == (young,)
+
+
+@pytest.mark.parametrize(
+    "lie", [Says(status=500), Says(status=409, json={"error": {"code": "X"}}), Says(status=502, text="<html>")]
+)
+def test_what_cannot_be_ended_is_said_and_the_rest_goes_on(
+    small: SmallStreamPay, shared: Surroundings, lie: Says
+) -> None:
+    stuck = stream_of(small, shared)
+    small.lie("POST stop", lie)
+    said: list[str] = []
+    assert swept(shared, said).stuck == (stuck,)
+    assert said[0].startswith(f"stuck  {stuck} (draft, without a mark, 3600 s old): ")
+
+
+def test_nothing_is_swept_on_the_public_network_or_in_a_read_only_place(
+    small: SmallStreamPay, witness: Witness, shared: Surroundings
+) -> None:
+    stream_of(small, shared)
+    small.lie("GET /api/readyz", readyz_says(message="reachable: https://horizon.stellar.org"))
+    with pytest.raises(GuardRefused):
+        swept(shared)
+    read_only = settings_for(small_environ(small), settles=False, settles_not_because="real money")
+    with pytest.raises(SettingsInvalid, match="real money"):
+        swept(surroundings_of(read_only, witness))
+    assert not small.writes
+
+
+def test_the_exit_code_of_a_sweep_says_that_something_is_left(
+    small: SmallStreamPay, shared: Surroundings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stream_of(small, shared)
+    small.lie("POST stop", Says(status=500))
+    environ = {"SMOKE_AUTH_MODE": "api-key", "SMOKE_API_KEY": "old-credential", "SMOKE_API_KEY_B": shared.user.address}
+
+    def only_b(asked: object, honest: Callable[[object], Says]) -> Says:
+        return Says(status=401) if "old-credential" in str(asked) else honest(asked)
+
+    small.lie("GET /api/streams", only_b)  # type: ignore[arg-type]
+    settings = settings_for(small_environ(small, **environ))
+    assert swept_place(settings, Redactor(), older_than_seconds=None, dry_run=False) == 3
+    printed = capsys.readouterr()
+    assert "sweep: 0 brought to an end, 1 could not be" in printed.out
+    assert "warning: credential slot A" in printed.err
+
+
+def look(state: State, word: Word = Word.PASS) -> Look:
+    return Look(name="x", state=state, said="said", next_step="step", word=word)
+
+
+def test_the_gravest_problem_is_the_doctors_exit_code() -> None:
+    unreachable, setting = look(State.PROBLEM, Word.INCONCLUSIVE), look(State.PROBLEM, Word.CONFIG)
+    safety = look(State.PROBLEM, Word.SAFETY)
+    assert doctors.exit_code([look(State.OK), look(State.WARNING), look(State.SKIPPED)]) == 0
+    assert doctors.exit_code([unreachable]) == 3
+    assert doctors.exit_code([unreachable, setting]) == 2
+    assert doctors.exit_code([setting, safety, unreachable]) == 4
+
+
+def looks_by_name(looks: list[Look]) -> dict[str, Look]:
+    return {found.name: found for found in looks}
+
+
+def test_a_machine_that_lacks_something_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(importlib.metadata, "requires", lambda name: ["nothing-like-it>=1", 'x; extra == "y"'])
+    found = looks_by_name(list(doctors.look_at_machine()))
+    assert found["Allure reporter"].state is State.WARNING
+    assert found["packages"].state is State.PROBLEM
+    assert "nothing-like-it" in found["packages"].said
+
+
+@pytest.mark.parametrize(
+    ("lie", "name", "word"),
+    [
+        (readyz_says(503, status="degraded"), "service", Word.INCONCLUSIVE),
+        (Says(text="<html><title>Welcome</title></html>"), "service", Word.INCONCLUSIVE),
+        (readyz_says(message="reachable: https://horizon-testnet.stellar.org"), "its network", Word.CONFIG),
+        (readyz_says(message="reachable: https://horizon.stellar.org"), "its network", Word.SAFETY),
+    ],
+)
+def test_a_service_that_is_not_what_it_should_be_is_named(
+    small: SmallStreamPay, shared: Surroundings, lie: Says, name: str, word: Word
+) -> None:
+    small.lie("GET /api/readyz", lie)
+    found = next(look for look in doctors.look_around(shared) if look.name == name)
+    assert (found.state, found.word) == (State.PROBLEM, word)
+    assert found.next_step
+
+
+def test_the_doctor_says_what_a_credential_says_of_its_end(small: SmallStreamPay) -> None:
+    environ = {"SMOKE_AUTH_MODE": "api-key", "SMOKE_API_KEY": "an-opaque-key", "SMOKE_API_KEY_B": "a.e30.c2lnbmF0"}
+    said = [look.said for look in doctors._credentials(settings_for(small_environ(small, **environ)))]
+    assert said == ["set; it does not say when it ends, or whose it is"] * 2
+    jwt = small_environ(small, SMOKE_AUTH_MODE="jwt", SMOKE_AUTH_JWT_SECRET="a" * 40)
+    assert "minted" in next(doctors._credentials(settings_for(jwt))).said
+
+
+def test_a_warning_met_on_the_way_is_shown(witness: Witness) -> None:
+    looks: list[Look] = []
+    doctors.warnings_to(looks)(Warned(code="x", text="slot B was used"))
+    assert looks[0].said == "slot B was used"
+    assert "warning" in doctors.table(looks)

@@ -1,0 +1,183 @@
+"""What earlier runs left behind changes no verdict, and is swept; what is not ours is left alone."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from json import loads
+from pathlib import Path
+from typing import Any
+
+import pytest
+from suite_parts import Project, wait_for_file
+
+from streampay_smoke.evidence.journal import read
+from streampay_smoke.gate.judge import judge
+from streampay_smoke.gate.verdict import Word
+from streampay_smoke.http import new_client
+from streampay_smoke.journeys import RATE, SCHEDULE
+from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
+from streampay_smoke.service.identity import unowned_address
+from streampay_smoke.service.marks import Mark
+from streampay_smoke.settings import load
+from streampay_smoke.surroundings import Surroundings
+
+SETTLED_STEP = "    journeys.settle(context.world)"
+LEFTOVERS = 60
+CSRF = {"cookie": "csrf-token=by-hand", "x-csrf-token": "by-hand"}
+
+
+@pytest.fixture
+def poisoned() -> Iterator[Sandbox]:
+    """A sandbox of each test's own: its lists are full of leftovers, and its rate limits are not used up."""
+    with start_sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def project(tmp_path: Path, poisoned: Sandbox) -> Project:
+    return Project(tmp_path, {**poisoned.ready_document()["env"], "SMOKE_AUTH_MODE": "jwt"})
+
+
+@pytest.fixture
+def surroundings(poisoned: Sandbox) -> Iterator[Surroundings]:
+    settings = load(environ={**poisoned.ready_document()["env"], "SMOKE_AUTH_MODE": "jwt"})
+    made = Surroundings(settings, record=lambda event: None, learn_secret=lambda text: None, run_id="gone")
+    yield made
+    made.close()
+
+
+def command(project: Project, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "streampay_smoke", *arguments],
+        cwd=project.folder,
+        env={**project.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def killed_in_the_middle(project: Project) -> None:
+    """A run that is killed between starting a stream and settling it."""
+    project.edit(
+        "steps/settlement_steps.py",
+        SETTLED_STEP,
+        "    import pathlib, time\n    pathlib.Path('hanging').touch()\n    time.sleep(60)",
+    )
+    with project.start("behave", "--tags=@settlement or @streams") as running:
+        wait_for_file(project.folder / "hanging", running)
+        running.send_signal(signal.SIGKILL)
+        running.communicate(timeout=20)
+    (project.folder / "hanging").unlink()
+    steps = project.features / "steps" / "settlement_steps.py"
+    steps.write_text((Path(__file__).parents[2] / "features" / "steps" / "settlement_steps.py").read_text())
+
+
+def test_a_run_after_one_that_was_killed_is_a_pass_and_a_sweep_leaves_nothing(project: Project) -> None:
+    killed_in_the_middle(project)
+    dead = project.ran(-9, "")
+    assert dead.verdict.verdict is Word.INCONCLUSIVE
+    told = judge(read(dead.folder / "journal.jsonl"))
+    leaked = told.cleanup.leaked
+    events = [event["event"] for event in dead.events]
+    assert events.count("resource_created") == events.count("resource_marked") == leaked > 0
+
+    early = command(project, "sweep")
+    assert (early.returncode, early.stdout) == (0, "sweep: 0 brought to an end\n"), "their lease is not over"
+
+    again = project.behave("--tags=@smoke")
+    assert (again.code, again.verdict.verdict, again.verdict.cleanup.leaked) == (0, Word.PASS, 0), again.output
+
+    dry = command(project, "sweep", "--older-than", "0", "--dry-run")
+    swept = command(project, "sweep", "--older-than", "0")
+    assert (dry.returncode, swept.returncode) == (0, 0), swept.stderr
+    assert f"{leaked} due and left alone (dry run)" in dry.stdout
+    assert swept.stdout.endswith(f"sweep: {leaked} brought to an end\n")
+    assert swept.stdout.count(f"of run {told.run_id}") == leaked
+    assert command(project, "sweep", "--older-than", "0").stdout == "sweep: 0 brought to an end\n"
+
+
+class ByHand:
+    """Puts streams of the synthetic user into a sandbox, past the limits of the API that runs use."""
+
+    def __init__(self, surroundings: Surroundings, sandbox: Sandbox) -> None:
+        self._client = new_client(
+            base_url=sandbox.base_url, timeout_seconds=10, headers={**surroundings.credential.headers, **CSRF}
+        )
+
+    def create(self, *, status: str = "draft", rate: str = RATE, **change: Any) -> str:
+        body = {"recipient": unowned_address(), "rate": rate, "schedule": SCHEDULE}
+        stream_id = str(loads(self._client.request("POST", "/api/v2/streams", json=body).text)["id"])
+        for action in {"active": ["start"], "paused": ["start", "pause"], "ended": ["stop"]}.get(status, []):
+            assert self._client.request("POST", f"/api/streams/{stream_id}/{action}").status == 200
+        if change:
+            assert self._client.request("PATCH", f"/api/v2/streams/{stream_id}", json=change).status == 200
+        return stream_id
+
+    def status(self, stream_id: str) -> str:
+        return str(loads(self._client.request("GET", f"/api/v2/streams/{stream_id}").text)["status"])
+
+
+@pytest.fixture
+def by_hand(surroundings: Surroundings, poisoned: Sandbox) -> ByHand:
+    return ByHand(surroundings, poisoned)
+
+
+FORGED = (
+    ["smoke:", "lease:1"],
+    ["smoke:r", "lease:soon"],
+    ["smoke:r", "lease:-1"],
+    ["smoke:r", "lease:1", "lease:2"],
+    ["smoke:r", "smoke:s", "lease:1"],
+    ["smoke:r", "lease:" + "9" * 400],
+    ["lease:1"],
+    ["SMOKE:r", "LEASE:1"],
+    ["smoke:../../etc", "lease:\u0661"],
+)
+"""Tags that look like marks and are none."""
+
+
+def test_sixty_leftovers_and_forged_ones_change_no_verdict_and_only_ours_are_swept(
+    project: Project, by_hand: ByHand
+) -> None:
+    over = Mark(run_id="gone", lease_until_seconds=1).tags
+    running = Mark(run_id="running", lease_until_seconds=2**33).tags
+    statuses = ["draft", "active", "ended"] * (LEFTOVERS // 3 - 1) + ["paused"] * 3
+    ours = [by_hand.create(status=status, tags=over) for status in statuses]
+    leased = by_hand.create(tags=running)
+    theirs = [by_hand.create(rate="1.5", tags=tags, description="smoke: end me") for tags in FORGED]
+    theirs.append(by_hand.create(rate="2"))
+    young = by_hand.create()
+
+    # Each transaction closed a ledger of its own, so that this ledger's clock is ahead: @chain would say so.
+    ran = project.behave("--tags=@smoke and not @chain")
+    assert (ran.code, ran.verdict.verdict, ran.verdict.cleanup.leaked) == (0, Word.PASS, 0), ran.output
+
+    swept = command(project, "sweep")
+    assert swept.returncode == 0, swept.stderr
+    assert f"sweep: {sum(status != 'ended' for status in statuses)} brought to an end" in swept.stdout
+    assert {by_hand.status(stream_id) for stream_id in ours} == {"ended"}
+    assert {by_hand.status(stream_id) for stream_id in (leased, young, *theirs)} == {"draft"}
+
+    unmarked = command(project, "sweep", "--older-than", "0")
+    assert "2 brought to an end" in unmarked.stdout, unmarked.stdout
+    assert {by_hand.status(stream_id) for stream_id in (leased, young)} == {"ended"}
+    assert {by_hand.status(stream_id) for stream_id in theirs} == {"draft"}
+
+
+def test_nothing_is_swept_where_real_money_could_be(project: Project) -> None:
+    read_only = command(project, "sweep", "--env", "production", SMOKE_AUTH_MODE="jwt", SMOKE_STELLAR_NETWORK="testnet")
+    assert read_only.returncode == 2
+    assert "production is read-only" in read_only.stderr
+    assert command(project, "sweep", "--env", "nowhere").returncode == 2
+    assert command(project, "sweep", SMOKE_STELLAR_NETWORK="pubnet").returncode == 4
+    place = project.folder / "environments" / "sandbox.toml"
+    place.write_text(place.read_text().replace("ready_within_seconds = 10", "ready_within_seconds = 0.2"))
+    assert command(project, "sweep", SMOKE_BASE_URL="http://127.0.0.1:9").returncode == 3
+
+
+def test_the_embedded_sandbox_has_nothing_to_sweep(tmp_path: Path) -> None:
+    swept = command(Project(tmp_path, {}), "sweep")
+    assert (swept.returncode, "nothing to sweep" in swept.stdout) == (0, True)

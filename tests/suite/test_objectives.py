@@ -1,0 +1,107 @@
+"""Objectives in whole runs: the candidate beside a stable release, on roads of known length."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from slow_road import slow_road
+from suite_parts import Project, Ran
+
+from streampay_smoke.gate.verdict import ObjectiveResult, Word
+from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
+
+COMPARISON = "reads are no slower than on the stable release"
+READINESS = "--tags=@readiness"
+
+
+@pytest.fixture(scope="module")
+def stable() -> Iterator[Sandbox]:
+    with start_sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def candidate() -> Iterator[Sandbox]:
+    """One of each test's own: its rate limits are not used up."""
+    with start_sandbox() as running:
+        yield running
+
+
+def gating(folder: Path, environ: dict[str, str]) -> Project:
+    project = Project(folder, environ)
+    place = folder / "environments" / "sandbox.toml"
+    text = place.read_text()
+    assert "\nwithin_seconds = 10\n" in text
+    place.write_text(text.replace("\nwithin_seconds = 10\n", "\nwithin_seconds = 10\ngates = true\n"))
+    return project
+
+
+def answer(ran: Ran, name: str) -> ObjectiveResult:
+    return next(each for each in ran.verdict.objectives if each.name == name)
+
+
+def test_a_candidate_that_is_slower_than_the_stable_release_fails(
+    tmp_path: Path, candidate: Sandbox, stable: Sandbox
+) -> None:
+    with (
+        slow_road(candidate.base_url, milliseconds=60) as slow,
+        slow_road(stable.base_url, milliseconds=10) as quick,
+    ):
+        ran = gating(tmp_path, candidate.ready_document()["env"]).behave(
+            READINESS, SMOKE_BASE_URL=slow, SMOKE_BASELINE_URL=quick
+        )
+    compared = answer(ran, COMPARISON)
+    assert (ran.code, ran.verdict.verdict, ran.verdict.reason_code) == (1, Word.FAIL, "objective_missed"), ran.output
+    assert (compared.decision, compared.gates, compared.confidence) == ("fail", True, 0.9995)
+    assert compared.samples < 40
+    assert compared.warm_up >= 2
+    assert "decided" in compared.note
+    assert compared.estimate is not None
+    assert compared.estimate > 1.5
+    assert COMPARISON in (ran.folder / "summary.md").read_text()
+
+
+def test_a_candidate_that_is_quicker_keeps_the_objective(tmp_path: Path, candidate: Sandbox, stable: Sandbox) -> None:
+    with slow_road(stable.base_url, milliseconds=60) as slow:
+        ran = gating(tmp_path, candidate.ready_document()["env"]).behave(READINESS, SMOKE_BASELINE_URL=slow)
+    assert (ran.code, answer(ran, COMPARISON).decision) == (0, "pass"), ran.output
+
+
+def test_nothing_of_the_stable_release_passes_for_the_candidate(
+    tmp_path: Path, candidate: Sandbox, stable: Sandbox
+) -> None:
+    ran = gating(tmp_path, candidate.ready_document()["env"]).behave(READINESS, SMOKE_BASELINE_URL=stable.base_url)
+    pairs = [event for event in ran.events if event["event"] == "pair_sampled"]
+    assert 0 < len(pairs) <= 42
+    assert {pair["candidate_first"] for pair in pairs} == {True, False}
+    assert ran.events[-1]["event"] == "run_finished"
+    assert answer(ran, COMPARISON).decision != "fail"
+
+
+def test_a_stable_release_that_is_silent_decides_nothing(tmp_path: Path, candidate: Sandbox) -> None:
+    ran = gating(tmp_path, candidate.ready_document()["env"]).behave(READINESS, SMOKE_BASELINE_URL="http://127.0.0.1:9")
+    compared = answer(ran, COMPARISON)
+    assert (ran.code, compared.decision, compared.samples) == (0, "insufficient_sample", 0), ran.output
+    assert "no sign-in" in compared.note
+
+
+def test_a_failed_scenario_is_not_followed_by_sampling(tmp_path: Path, stable: Sandbox) -> None:
+    with start_sandbox(faults=("ready-lies-html",)) as wrong:
+        project = gating(tmp_path, wrong.ready_document()["env"])
+        place = tmp_path / "environments" / "sandbox.toml"
+        place.write_text(place.read_text().replace("ready_within_seconds = 10", "ready_within_seconds = 1"))
+        ran = project.behave(READINESS, SMOKE_BASELINE_URL=stable.base_url)
+    assert ran.verdict.verdict is Word.FAIL, ran.output
+    assert answer(ran, COMPARISON).note == "not sampled: a scenario failed"
+
+
+def test_a_whole_run_measures_what_its_place_asks_for(tmp_path: Path, candidate: Sandbox) -> None:
+    ran = Project(tmp_path, candidate.ready_document()["env"]).behave("--tags=@settlement or @streams")
+    found = {each.kind: each for each in ran.verdict.objectives}
+    assert (ran.code, ran.verdict.verdict) == (0, Word.PASS), ran.output
+    assert found["read_latency"].samples >= 5
+    assert found["write_latency"].samples >= 4
+    assert found["success_ratio"].estimate == 1.0
+    assert found["settlement_time"].samples == 2
+    assert [each.decision for each in ran.verdict.objectives if each.gates] == ["pass"]
+    assert {each.decision for each in ran.verdict.objectives if not each.gates} == {"insufficient_sample"}

@@ -1,0 +1,79 @@
+"""One line for engines, one paragraph for people: the limit never costs the word or the blame."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streampay_smoke.errors import Blame
+from streampay_smoke.gate.message import NEXT, line, paragraph
+from streampay_smoke.gate.verdict import ACTIONS, MESSAGE_LIMIT, MESSAGE_LONG_LIMIT, Action, Word
+
+SIMULATED = ("", "simulated", "simulated service", "simulated ledger")
+UNHAPPY = sorted(set(Word) - {Word.PASS})
+
+
+@given(
+    word=st.sampled_from(UNHAPPY),
+    blame=st.sampled_from(Blame),
+    simulated=st.sampled_from(SIMULATED),
+    scenario=st.text(max_size=200),
+    essence=st.text(max_size=2000),
+)
+def test_whatever_happened_the_line_says_the_word_the_blame_and_the_next_step_in_140_characters(
+    word: Word, blame: Blame, simulated: str, scenario: str, essence: str
+) -> None:
+    action = ACTIONS.get(word, Action.HOLD)
+    told = line(word, blame, action, simulated, scenario=scenario, text=f"{scenario}: {essence}")
+    assert len(told) <= MESSAGE_LIMIT
+    assert told.startswith(f"{word} [{blame}]")
+    assert simulated in told
+    assert told.endswith(f" -> {NEXT[word]}")
+    assert "\n" not in told
+
+
+@given(word=st.sampled_from(Word), blame=st.sampled_from([*Blame, "none"]), text=st.text(max_size=3000))
+def test_the_paragraph_has_its_limit_too(word: Word, blame: str, text: str) -> None:
+    told = paragraph(word, blame, ACTIONS.get(word, Action.HOLD), text=text)
+    assert len(told) <= MESSAGE_LONG_LIMIT
+
+
+def test_a_long_scenario_leaves_room_for_what_happened() -> None:
+    scenario = "A signed-in user sees their streams page by page, and nobody else's"
+    told = line(
+        Word.INCONCLUSIVE,
+        Blame.DEPENDENCY,
+        Action.HOLD,
+        "simulated ledger",
+        scenario=scenario,
+        text=f"{scenario}: the ledger's RPC at rpc.example gave no usable answer to getHealth: status 503",
+    )
+    assert told == (
+        "INCONCLUSIVE [dependency] (simulated ledger): A signed-in user sees their streams…: "
+        "the ledger's RPC at rpc.example gave… -> hold, run again"
+    )
+
+
+def test_what_fits_is_told_whole() -> None:
+    told = line(Word.FAIL, Blame.PRODUCT, Action.ROLLBACK, "", scenario="Paid once", text="Paid once: saw 2 payments")
+    assert told == "FAIL [product]: Paid once: saw 2 payments -> roll back"
+
+
+def test_a_pass_is_praise_and_blames_nobody() -> None:
+    assert line(Word.PASS, "none", Action.PROMOTE, "", scenario="", text="2 scenarios") == "PASS: 2 scenarios"
+    assert paragraph(Word.PASS, "none", Action.PROMOTE, text="2 scenarios") == "2 scenarios"
+
+
+def test_an_engine_with_two_states_is_told_what_it_will_do() -> None:
+    told = line(Word.INCONCLUSIVE, Blame.HARNESS, Action.ROLLBACK, "", scenario="", text="killed")
+    assert told.endswith("-> roll back")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("it broke", "it broke. Attributed to the release. Next: roll back."),
+        ("it broke. Next: look there.", "it broke. Next: look there. Attributed to the release."),
+    ],
+)
+def test_the_paragraph_ends_with_the_blame_and_a_next_step(text: str, told: str) -> None:
+    assert paragraph(Word.FAIL, Blame.PRODUCT, Action.ROLLBACK, text=text) == told

@@ -1,0 +1,305 @@
+"""Objectives, both ways: kept, missed, and the honest third answer; and what a miss does to the verdict."""
+
+from collections.abc import Callable
+
+import pytest
+from gate_stories import HELD, MONEY, READY, SETTLED, ended, planned, played, started
+
+from streampay_smoke.errors import Blame
+from streampay_smoke.evidence import events
+from streampay_smoke.evidence.events import AnyEvent
+from streampay_smoke.evidence.journal import JournalRead
+from streampay_smoke.evidence.objectives import Kind, Objective
+from streampay_smoke.gate import objectives
+from streampay_smoke.gate.judge import judge
+from streampay_smoke.gate.verdict import ObjectiveResult, Verdict, Word
+
+Tell = Callable[..., JournalRead]
+
+SPOKEN = events.ServiceSeen(release="r1")
+HEALTHY = events.Measured(ledger_ok=True, ledger_detail="healthy")
+
+
+def objective(kind: Kind, threshold: float, *, quantile: float = 0.95, gates: bool = False) -> Objective:
+    return Objective(name=f"the {kind}", kind=kind, threshold=threshold, quantile=quantile, gates=gates)
+
+
+def asked(purpose: str = "list", status: int | None = 200, duration_ms: int = 10, **more: object) -> events.Exchanged:
+    return events.Exchanged(
+        peer="service",
+        method="GET",
+        target="/api/streams",
+        status=status,
+        duration_ms=duration_ms,
+        purpose=purpose,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def pair(candidate_us: int, stable_us: int, **more: object) -> events.PairSampled:
+    facts: dict[str, object] = {"candidate_first": True, "candidate_status": 200, "stable_status": 200, **more}
+    return events.PairSampled(candidate_us=candidate_us, stable_us=stable_us, **facts)  # type: ignore[arg-type]
+
+
+def run(
+    *stated: Objective,
+    evidence: tuple[AnyEvent, ...] = (),
+    after: tuple[AnyEvent, ...] = (HEALTHY,),
+    ready: list[AnyEvent] | None = None,
+) -> list[object]:
+    return [
+        started(),
+        events.ObjectivesSet(objectives=stated),
+        planned(READY, MONEY),
+        ready or played(READY, SPOKEN, HELD),
+        played(MONEY, HELD, *evidence, SETTLED),
+        list(after),
+        ended(readiness__ready="passed", settlement__paid="passed"),
+    ]
+
+
+def the_only(verdict: Verdict) -> ObjectiveResult:
+    (only,) = verdict.objectives
+    return only
+
+
+def test_a_place_without_objectives_has_no_answers(told: Tell) -> None:
+    assert judge(told(*run())).objectives == ()
+
+
+def test_enough_quick_reads_keep_the_objective(told: Tell) -> None:
+    only = the_only(judge(told(*run(objective("read_latency", 500), evidence=(asked(),) * 130))))
+    assert (only.decision, only.samples, only.estimate, only.unit) == ("pass", 130, 10, "ms")
+    assert (only.low, only.high, only.confidence) == (10, 10, 0.99)
+
+
+def test_few_quick_reads_are_no_pass(told: Tell) -> None:
+    verdict = judge(told(*run(objective("read_latency", 500, gates=True), evidence=(asked(),) * 30)))
+    assert (the_only(verdict).decision, verdict.verdict) == ("insufficient_sample", Word.PASS)
+
+
+def test_no_reads_are_no_pass(told: Tell) -> None:
+    only = the_only(judge(told(*run(objective("read_latency", 500)))))
+    assert (only.decision, only.samples, only.estimate) == ("insufficient_sample", 0, None)
+
+
+def test_many_slow_reads_miss_the_objective_and_are_only_shown(told: Tell) -> None:
+    slow = (asked(duration_ms=900),) * 10
+    verdict = judge(told(*run(objective("read_latency", 500), evidence=slow)))
+    assert (the_only(verdict).decision, verdict.verdict) == ("fail", Word.PASS)
+
+
+def test_a_gating_miss_is_the_release_s(told: Tell) -> None:
+    slow = (asked(duration_ms=900),) * 10
+    verdict = judge(told(*run(objective("read_latency", 500, gates=True), evidence=slow)))
+    assert (verdict.verdict, verdict.attribution, verdict.reason_code) == (Word.FAIL, "product", "objective_missed")
+    assert "p95 900 ms, at most 500 ms is promised (10 samples)" in verdict.message_long
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    [
+        asked(duration_ms=900, opened_connection=True),
+        asked(duration_ms=900, purpose=""),
+        asked(duration_ms=900, status=429),
+        asked(duration_ms=900, status=500),
+        asked(duration_ms=900, purpose="sign-in"),
+    ],
+)
+def test_what_is_no_sample_is_left_out(told: Tell, left_out: events.Exchanged) -> None:
+    only = the_only(judge(told(*run(objective("read_latency", 500), evidence=(left_out,) * 10))))
+    assert (only.samples, only.decision) == (0, "insufficient_sample")
+    assert only.warm_up == (10 if left_out.opened_connection else 0)
+
+
+def test_what_comes_before_the_service_spoke_is_warm_up(told: Tell) -> None:
+    early = played(READY, asked(duration_ms=900), SPOKEN, asked(), HELD)
+    only = the_only(judge(told(*run(objective("read_latency", 500), ready=early))))
+    assert (only.samples, only.warm_up, only.estimate) == (1, 1, 10)
+
+
+def test_answers_of_others_are_no_samples(told: Tell) -> None:
+    foreign = events.Exchanged(peer="stable", method="GET", target="/", status=200, duration_ms=900, purpose="list")
+    assert the_only(judge(told(*run(objective("read_latency", 500), evidence=(foreign,))))).samples == 0
+
+
+def test_writes_are_measured_apart_from_reads(told: Tell) -> None:
+    both = (asked("create", 201, 70), asked("start", 200, 80), asked("show"))
+    only = the_only(judge(told(*run(objective("write_latency", 500), evidence=both))))
+    assert (only.samples, only.estimate) == (2, 80)
+
+
+def test_refusals_that_are_wanted_are_no_failures(told: Tell) -> None:
+    mixed = (asked(), asked(status=401, purpose=""), asked(status=409, purpose=""), asked("create", 201))
+    only = the_only(judge(told(*run(objective("success_ratio", 0.99), evidence=mixed))))
+    assert (only.samples, only.estimate) == (2, 1.0)
+
+
+@pytest.mark.parametrize("bad", [asked(status=500), asked(status=None), asked(status=404)])
+def test_requests_that_fail_miss_the_success_ratio(told: Tell, bad: events.Exchanged) -> None:
+    only = the_only(judge(told(*run(objective("success_ratio", 0.99), evidence=(bad,) * 4 + (asked(),) * 6))))
+    assert (only.decision, only.estimate) == ("fail", 0.6)
+    assert only.low is not None
+    assert only.high is not None
+    assert only.low < 0.6 < only.high < 0.99
+
+
+def test_a_request_that_was_sent_again_counts_once(told: Tell) -> None:
+    cutover = events.Retried(target="GET /api/streams", attempt=2, because="refused")
+    story = (asked(status=None), cutover, asked(status=502), cutover, asked())
+    verdict = judge(told(*run(objective("success_ratio", 0.99), objective("flaky_ratio", 0.05), evidence=story)))
+    success, flaky = verdict.objectives
+    assert (success.samples, success.estimate) == (1, 1.0)
+    assert (flaky.samples, flaky.estimate, flaky.decision) == (2, 0.5, "insufficient_sample")
+    assert flaky.note == "1 of 2 checks needed a second attempt"
+
+
+def test_a_poll_that_was_sent_again_takes_no_failure_back(told: Tell) -> None:
+    cutover = events.Retried(target="GET /api/healthz", attempt=2, because="refused")
+    story = (asked(status=500), asked(status=None, purpose=""), cutover, asked(purpose=""))
+    only = the_only(judge(told(*run(objective("success_ratio", 0.99), evidence=story))))
+    assert (only.samples, only.estimate) == (1, 0.0)
+
+
+def test_the_time_to_the_ledger_begins_with_the_request(told: Tell) -> None:
+    seen = events.TransactionSeen(tx_hash=SETTLED.tx_hash, ledger=7, closed_at=1)
+    story = (asked("settle", duration_ms=4_000), asked("settle", duration_ms=5), seen, seen)
+    only = the_only(judge(told(*run(objective("settlement_time", 60), evidence=story))))
+    assert (only.samples, only.estimate, only.unit) == (1, 4.02, "s")
+
+
+def test_a_settlement_the_ledger_never_showed_is_no_sample(told: Tell) -> None:
+    only = the_only(judge(told(*run(objective("settlement_time", 60), evidence=(asked("settle"),)))))
+    assert only.decision == "insufficient_sample"
+
+
+def late(seconds: int) -> tuple[AnyEvent, ...]:
+    seen = events.TransactionSeen(tx_hash=SETTLED.tx_hash, ledger=7, closed_at=1)
+    return (asked("settle", duration_ms=seconds * 1000), seen)
+
+
+def test_one_time_out_misses_an_objective_about_every_sample(told: Tell) -> None:
+    stated = objective("settlement_time", 90, quantile=1.0, gates=True)
+    verdict = judge(told(*run(stated, evidence=late(91))))
+    assert (the_only(verdict).decision, verdict.verdict) == ("fail", Word.FAIL)
+    verdict = judge(told(*run(stated, evidence=late(89))))
+    assert (the_only(verdict).decision, the_only(verdict).method) == ("pass", "every sample")
+    assert the_only(judge(told(*run(stated)))).decision == "insufficient_sample"
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        (),
+        (events.Measured(),),
+        (events.Measured(ledger_ok=False, ledger_detail="getHealth answered 503"),),
+    ],
+)
+def test_without_proof_of_a_healthy_ledger_a_late_settlement_blames_nobody(
+    told: Tell, after: tuple[AnyEvent, ...]
+) -> None:
+    stated = objective("settlement_time", 90, quantile=1.0, gates=True)
+    verdict = judge(told(*run(stated, evidence=late(91), after=after)))
+    assert (verdict.verdict, verdict.attribution) == (Word.INCONCLUSIVE, "dependency")
+    assert verdict.reason_code == "objective_unattributed"
+
+
+def test_a_ledger_that_was_sick_in_between_explains_a_late_settlement(told: Tell) -> None:
+    sick = events.Probed(name="ledger", ok=False, detail="behind")
+    stated = objective("settlement_time", 90, quantile=1.0, gates=True)
+    verdict = judge(told(*run(stated, evidence=(sick, *late(91)))))
+    assert (verdict.verdict, verdict.attribution) == (Word.INCONCLUSIVE, "dependency")
+
+
+def test_a_broken_way_out_explains_requests_without_an_answer(told: Tell) -> None:
+    lost = events.Probed(name="egress", ok=False, detail="no way")
+    stated = objective("success_ratio", 0.99, gates=True)
+    verdict = judge(told(*run(stated, evidence=(lost, *(asked(status=None),) * 9))))
+    assert (verdict.verdict, verdict.attribution) == (Word.INCONCLUSIVE, "harness")
+
+
+def test_a_disturbed_check_explains_a_miss(told: Tell) -> None:
+    failure = events.Failure(kind="chain_unavailable", blame=Blame.DEPENDENCY, message="the RPC is silent")
+    story = run(objective("read_latency", 500, gates=True), evidence=(asked(duration_ms=900),) * 10)
+    story[3] = played(READY, SPOKEN, HELD, status="error", failure=failure)
+    story[-1] = ended(failed=True, readiness__ready="error", settlement__paid="passed")
+    verdict = judge(told(*story))
+    assert (verdict.verdict, verdict.attribution) == (Word.INCONCLUSIVE, "dependency")
+
+
+def test_pairs_of_a_slower_release_miss_the_comparison(told: Tell) -> None:
+    pairs = (pair(9_000, 1_000, warm_up=True), *(pair(2_000, 1_000),) * 20)
+    verdict = judge(told(*run(objective("read_comparison", 1.1, gates=True), after=(*pairs, HEALTHY))))
+    only = the_only(verdict)
+    assert (only.decision, only.samples, only.warm_up, only.estimate) == ("fail", 20, 1, 2.0)
+    assert (verdict.verdict, verdict.reason_code) == (Word.FAIL, "objective_missed")
+    assert (only.confidence, only.method) == (0.999, "paired betting test")
+
+
+@pytest.mark.parametrize(
+    "no_pair",
+    [
+        pair(2_000, 1_000, warm_up=True),
+        pair(2_000, 1_000, candidate_status=500),
+        pair(2_000, 1_000, stable_status=None),
+        pair(2_000, 0),
+    ],
+)
+def test_what_cannot_be_compared_is_no_pair(told: Tell, no_pair: events.PairSampled) -> None:
+    ended_early = events.Measured(sampling="ended after 0 pairs: the rate limit was reached")
+    stated = objective("read_comparison", 1.1, gates=True)
+    verdict = judge(told(*run(stated, after=(*(no_pair,) * 40, ended_early))))
+    assert (the_only(verdict).decision, verdict.verdict) == ("insufficient_sample", Word.PASS)
+    assert "rate limit" in the_only(verdict).note
+
+
+def test_a_stable_release_that_is_as_slow_explains_slow_reads(told: Tell) -> None:
+    stated = (objective("read_latency", 500, gates=True), objective("read_comparison", 1.1))
+    slow = (asked(duration_ms=900),) * 12
+    verdict = judge(told(*run(*stated, evidence=slow, after=(*(pair(900_000, 990_000),) * 40, HEALTHY))))
+    assert [answer.decision for answer in verdict.objectives] == ["fail", "pass"]
+    assert (verdict.verdict, verdict.reason_code) == (Word.INCONCLUSIVE, "objective_unattributed")
+
+
+def test_the_candidate_s_release_in_a_pair_is_a_release_that_was_seen(told: Tell) -> None:
+    stated = objective("read_comparison", 1.1)
+    verdict = judge(told(*run(stated, after=(pair(1_000, 1_000, release="r2"), HEALTHY))))
+    assert "r2" in verdict.target.releases_observed
+
+
+def test_objectives_that_gate_share_one_error() -> None:
+    stated = [objective("read_latency", 1, gates=True), objective("success_ratio", 0.9, gates=True)]
+    stated.append(objective("flaky_ratio", 0.1))
+    found = [objectives.confidence_of(each, stated) for each in stated]
+    assert found == [0.9995, 0.9995, 0.99]
+
+
+def test_a_journal_of_before_objectives_is_still_read(told: Tell) -> None:
+    story = run()
+    del story[1]
+    assert judge(told(*story)).objectives == ()
+
+
+def test_bounds_are_told_as_far_as_they_are_known(told: Tell) -> None:
+    unknown = the_only(judge(told(*run(objective("read_latency", 500)))))
+    assert objectives.bounds_in_words(unknown) == ""
+    assert "nothing measured" in objectives.in_words(unknown)
+    known = the_only(judge(told(*run(objective("read_latency", 500), evidence=(asked(),) * 9))))
+    assert objectives.bounds_in_words(known) == "10 to ? ms"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"name": " ", "kind": "read_latency", "threshold": 1},
+        {"name": "a", "kind": "success_ratio", "threshold": 1},
+        {"name": "a", "kind": "flaky_ratio", "threshold": 0},
+        {"name": "a", "kind": "read_latency", "threshold": 0},
+        {"name": "a", "kind": "read_latency", "threshold": 1, "quantile": 0},
+        {"name": "a", "kind": "read_latency", "threshold": 1, "quantile": 1.1},
+        {"name": "a", "kind": "read_comparison", "threshold": 1, "within_seconds": 61},
+    ],
+)
+def test_what_makes_no_objective_is_refused(facts: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Objective(**facts)  # type: ignore[arg-type]

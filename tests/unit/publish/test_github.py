@@ -1,0 +1,82 @@
+"""What GitHub Actions is told, and that evidence cannot give it commands."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from streampay_smoke.gate.verdict import Verdict
+from streampay_smoke.publish.github import annotations, announce, outputs
+
+
+def test_a_failure_of_the_release_is_an_error_at_its_scenario(sample: Callable[[str], Any]) -> None:
+    (told,) = annotations(sample("failing").told)
+    assert told.startswith(
+        "::error file=features/user_lists_streams.feature,line=21,"
+        'title=[product] A caller with <junk> & "more" is refused::'
+    )
+    assert "saw 200 with 3 streams" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [("ledger_down", "::warning "), ("killed", "::notice "), ("hook_failed", "::notice "), ("refused", "::error ")],
+)
+def test_the_level_says_whose_fault_it_is(sample: Callable[[str], Any], name: str, level: str) -> None:
+    told = list(annotations(sample(name).told))
+    assert told
+    assert all(line.startswith(level) for line in told)
+
+
+def test_a_pass_is_not_annotated(sample: Callable[[str], Any]) -> None:
+    assert list(annotations(sample("passing").told)) == []
+
+
+def test_a_verdict_no_check_explains_is_annotated_itself(sample: Callable[[str], Any]) -> None:
+    run = sample("after_all_failed").told
+    told = list(annotations(msgspec.structs.replace(run, scenarios=run.scenarios[1:])))
+    assert [line.startswith("::notice title=[harness] INCONCLUSIVE::") for line in told] == [True]
+
+
+def test_evidence_cannot_give_a_command(sample: Callable[[str], Any]) -> None:
+    run = sample("failing").told
+    scenario = run.scenarios[1]
+    check = msgspec.structs.replace(
+        scenario.check, scenario="100%, or: more\n::error::x", hint="50% lost\r\n::set-output name=verdict::PASS"
+    )
+    spoilt = msgspec.structs.replace(run, scenarios=(msgspec.structs.replace(scenario, check=check),))
+    (told,) = annotations(spoilt)
+    assert "\n" not in told
+    assert "\r" not in told
+    assert "title=[product] 100%25%2C or%3A more%0A%3A%3Aerror%3A%3Ax::" in told
+    assert told.endswith("50%25 lost%0D%0A::set-output name=verdict::PASS")
+
+
+def test_outputs_are_what_later_jobs_decide_by(sample: Callable[[str], Any]) -> None:
+    lines = outputs(sample("failing").verdict).splitlines()
+    values = dict(line.split("=", 1) for line in lines)
+    assert (values["verdict"], values["reason"], values["exit_code"]) == ("FAIL", "promise_broken", "1")
+    assert (values["run_id"], values["action"]) == ("20261123T190000Z-abc123", "ROLLBACK")
+
+
+def test_an_output_cannot_smuggle_another(sample: Callable[[str], Any]) -> None:
+    verdict: Verdict = msgspec.structs.replace(sample("failing").verdict, message="one\nverdict=PASS\nend")
+    lines = outputs(verdict).splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("message<<"))
+    delimiter = lines[start].removeprefix("message<<")
+    assert len(delimiter) > 30
+    assert lines[start + 1 : start + 5] == ["one", "verdict=PASS", "end", delimiter]
+
+
+def test_files_are_appended_to_and_only_where_they_are_asked_for(sample: Callable[[str], Any], tmp_path: Path) -> None:
+    run = sample("failing").told
+    out, summary = tmp_path / "out", tmp_path / "summary"
+    out.write_text("before=1\n")
+    environ = {"GITHUB_OUTPUT": str(out), "GITHUB_STEP_SUMMARY": str(summary)}
+    assert list(announce(run, environ)) == []
+    assert out.read_text().startswith("before=1\nverdict=FAIL\n")
+    assert summary.read_text().startswith("# FAIL")
+    assert len(list(announce(run, {"GITHUB_ACTIONS": "true"}))) == 1
+    assert list(announce(run, {})) == []

@@ -1,0 +1,85 @@
+"""Objectives in every report: what was kept, what was missed, and what too few samples left open."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from gate_stories import HELD, READY, ended, planned, played, started
+
+from streampay_smoke.evidence import events
+from streampay_smoke.evidence.events import AnyEvent
+from streampay_smoke.evidence.journal import Journal, read
+from streampay_smoke.evidence.objectives import Objective
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.gate.judge import judge
+from streampay_smoke.gate.verdict import Word
+from streampay_smoke.publish import objectives
+from streampay_smoke.publish.allure import environment
+from streampay_smoke.publish.ctrf import ctrf_json
+from streampay_smoke.publish.html import html_report
+from streampay_smoke.publish.junit import junit_xml
+from streampay_smoke.publish.outcomes import Outcome
+from streampay_smoke.publish.summary import summary_md
+from streampay_smoke.publish.telling import RunTold, tell
+
+SLOW = events.Exchanged(peer="service", method="GET", target="/", status=200, duration_ms=900, purpose="list")
+SPOKEN = events.ServiceSeen(release="r1")
+
+Run = Callable[..., RunTold]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    def make(*stated: Objective) -> RunTold:
+        story: list[AnyEvent] = [started(), events.ObjectivesSet(objectives=stated), planned(READY)]
+        story += [*played(READY, SPOKEN, HELD, *(SLOW,) * 12), events.Measured(), ended(readiness__ready="passed")]
+        with Journal(tmp_path / "journal.jsonl", Redactor()) as journal:
+            for event in story:
+                journal.append(event)
+        found = read(tmp_path / "journal.jsonl")
+        return tell(found.entries, judge(found))
+
+    return make
+
+
+def reads(threshold: float, *, gates: bool = False) -> Objective:
+    return Objective(name=f"reads under {threshold:g} | quickly", kind="read_latency", threshold=threshold, gates=gates)
+
+
+COMPARED = Objective(name="no slower", kind="read_comparison", threshold=1.1)
+
+
+def test_a_miss_that_is_shown_is_told_and_turns_nothing(run: Run) -> None:
+    told = run(reads(500), COMPARED)
+    assert told.verdict.verdict is Word.PASS
+    assert [each.outcome for each in objectives.told(told.verdict)] == [Outcome.BROKEN, Outcome.SKIPPED]
+    assert objectives.counted(told.verdict) == "1 missed, 1 not decided: too few samples"
+
+
+def test_every_report_tells_the_objectives(run: Run) -> None:
+    told = run(reads(500), COMPARED)
+    summary = summary_md(told).decode()
+    assert "## Objectives: 1 missed, 1 not decided: too few samples" in summary
+    assert "reads under 500 \\| quickly | missed (shown only) | p95 900 ms, at most 500 ms is promised" in summary
+    page = html_report(told).decode()
+    assert "900 to ? ms at confidence 0.99" in page
+    first, second = json.loads(ctrf_json(told))["results"]["summary"]["extra"]["objectives"]
+    assert (first["decision"], second["decision"]) == ("fail", "insufficient_sample")
+    assert environment(told)["Objectives"] == objectives.counted(told.verdict)
+
+
+def test_a_gating_miss_is_a_failure_of_the_run_itself(run: Run) -> None:
+    told = run(reads(500, gates=True))
+    assert told.verdict.verdict is Word.FAIL
+    assert (told.scenarios[0].outcome, told.scenarios[0].check.id) == (Outcome.FAILED, "run")
+    assert objectives.told(told.verdict)[0].outcome is Outcome.FAILED
+    assert b"<failure" in junit_xml(told)
+    assert b"<error" not in junit_xml(told)
+
+
+def test_a_run_without_objectives_tells_none(run: Run) -> None:
+    told = run()
+    assert "Objectives" not in summary_md(told).decode()
+    assert "Objectives" not in html_report(told).decode()
+    assert "Objectives" not in environment(told)
