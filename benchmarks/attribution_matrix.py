@@ -422,9 +422,9 @@ def page(told: Sequence[Told]) -> str:
         "was called good. The stories are chosen by us and played on a simulation: they show that each rule does\n"
         "what it says, not how often deployments fail in which way. Runs have a deadline of 85 s here: one that is\n"
         "ended by it is the suite's own trouble. The sandbox's faults `wallet-any-signature`, `jwks-leaks` and\n"
-        "`stack-trace-in-answer` break promises that no feature checks, and are left out. `slow` plays readiness only:\n"
-        "at 3 s for each answer the whole smoke is ended by its deadline. The stories were known when the rules were\n"
-        "written, and one rule (`ledger-failed-in-this-run`) was added after a run of this page called\n"
+        "`stack-trace-in-answer` break promises that no feature checks, and are left out. `slow` plays readiness\n"
+        "only: at 3 s for each answer the whole smoke is ended by its deadline. The stories were known when the\n"
+        "rules were written, and one rule (`ledger-failed-in-this-run`) was added after a run of this page called\n"
         "`ledger-stalled` the release's fault: new stories are the better test.\n\n"
         f"{accuracy(told)}.\n\n{matrix(told)}\n\n"
         "| story | what happens | truth | answer | verdict | reason code |\n|---|---|---|---|---|---|\n" + rows

@@ -1,0 +1,136 @@
+"""What each expected scenario is worth as evidence: its status, whose fault, and why in words."""
+
+from collections.abc import Sequence
+
+from streampay_smoke.errors import Blame
+from streampay_smoke.evidence.events import ExpectedScenario, Failure, Probed
+from streampay_smoke.gate.attribution import CLOCK_PROBE, Attribution, FailedCheck, attribute
+from streampay_smoke.gate.history import RunHistory, ScenarioHistory
+from streampay_smoke.gate.quarantine import in_force, quarantined
+from streampay_smoke.gate.verdict import (
+    Check,
+)
+
+MONEY_TAG = "money"
+"""Scenarios that may only pass when a settlement was proved."""
+
+
+def checks_of(run: RunHistory) -> Sequence[Check]:
+    """Return one check for each expected scenario, in the order they were promised."""
+    if run.planned is None:
+        return ()
+    reasons = {exclusion.id: exclusion.reason for exclusion in run.planned.excluded}
+    entries = in_force(run.quarantine)
+    return [
+        quarantined(_check(run, expected, reasons.get(expected.id)), entries.get(expected.id))
+        for expected in run.planned.expected
+    ]
+
+
+def _check(run: RunHistory, expected: ExpectedScenario, excluded_because: str | None) -> Check:
+    history = run.scenarios.get(expected.id)
+    if excluded_because is not None:
+        return _described(expected, history, status="excluded", hint=excluded_because)
+    if history is None or history.finished is None:
+        how = "was interrupted" if history else "never ran"
+        return _described(expected, history, status="missing", blame=Blame.HARNESS, rule="not-run", hint=how)
+    failure = _failure(run, expected, history)
+    if failure is None:
+        return _described(expected, history, status="passed", hint=_flaky_because(history))
+    cause: Attribution = attribute(
+        FailedCheck(
+            failure=failure,
+            tags=frozenset(expected.tags),
+            probes=_probes(run, history),
+            ledger_failed_elsewhere=_ledger_failed_elsewhere(run, history),
+        )
+    )
+    status = "failed" if cause.blame is Blame.PRODUCT else "broken"
+    where = f" (at: {history.failed_step})" if history.failed_step else ""
+    next_step = f" Next: {failure.next_step}." if failure.next_step else ""
+    hint = f"{failure.message}{where}. {cause.reason.capitalize()}.{next_step}"
+    return _described(expected, history, status=status, blame=cause.blame, rule=cause.rule, hint=hint)
+
+
+def _ledger_failed_elsewhere(run: RunHistory, history: ScenarioHistory) -> bool:
+    """Return whether another scenario failed because the ledger itself gave this run no usable answer."""
+    others = (other.failure for other in run.scenarios.values() if other is not history)
+    return any(failure is not None and failure.blame == Blame.DEPENDENCY for failure in others)
+
+
+def _probes(run: RunHistory, history: ScenarioHistory) -> tuple[Probed, ...]:
+    """Return the probes made beside a failure; of those made at the start only the clock still holds good."""
+    return (*(probe for probe in run.probes_at_start if probe.name == CLOCK_PROBE), *history.probes)
+
+
+def _flaky_because(history: ScenarioHistory) -> str:
+    """Return what a check needed more than one attempt for, "" for one that needed no more."""
+    if not history.retries:
+        return ""
+    silences = dict.fromkeys(f"{retry.target} ({retry.because})" for retry in history.retries)
+    return f"flaky: {len(history.retries)} requests were sent again after silence: {', '.join(silences)}"
+
+
+def _described(
+    expected: ExpectedScenario,
+    history: ScenarioHistory | None,
+    *,
+    status: str,
+    hint: str = "",
+    blame: Blame | None = None,
+    rule: str = "",
+) -> Check:
+    finished = history.finished if history else None
+    return Check(
+        id=expected.id,
+        feature=expected.feature,
+        scenario=expected.scenario,
+        status=status,
+        attribution=blame.value if blame else "none",
+        assertions=sum(check.held for check in history.checks) if history else 0,
+        duration_ms=finished.duration_ms if finished else 0,
+        attempts=(finished.status,) if finished else (),
+        hint=hint,
+        rule=rule,
+        flaky=bool(history and history.retries),
+    )
+
+
+def _failure(run: RunHistory, expected: ExpectedScenario, history: ScenarioHistory) -> Failure | None:
+    """Return why a finished scenario is no evidence for the release, None when it is."""
+    assert history.finished is not None
+    broken_promise = next((check for check in history.checks if not check.held), None)
+    last_word = run.finished.statuses.get(expected.id, "never reported") if run.finished else history.finished.status
+    if history.failure is not None:
+        return history.failure
+    if broken_promise is not None:
+        return Failure(
+            kind="promise_broken",
+            blame=Blame.PRODUCT,
+            message=f"{broken_promise.promise}: expected {broken_promise.expected}, saw {broken_promise.observed}",
+        )
+    if history.finished.status != "passed" or last_word != "passed":
+        status = history.finished.status if history.finished.status != "passed" else last_word
+        return _harness_failure("scenario_" + status, f"the scenario ended as {status!r}")
+    if history.overran:
+        return _harness_failure("step_timeout", f"a step went on past its budget: {history.overran}")
+    passed = tuple(step.text for step in history.steps if step.status == "passed")
+    if passed != expected.steps:
+        return _harness_failure(
+            "steps_missing", f"{len(passed)} of {len(expected.steps)} steps left evidence of passing"
+        )
+    silent = [step.text for step in history.steps if step.text in expected.assertions and not step.checks_held]
+    if silent or not history.checks:
+        return _harness_failure("nothing_asserted", f"nothing was asserted{f' by: {silent[0]}' if silent else ''}")
+    if MONEY_TAG in expected.tags and not _proved(run, history):
+        return _harness_failure("settlement_unproved", "no settlement was proved in the way this run asks for")
+    return None
+
+
+def _harness_failure(kind: str, message: str) -> Failure:
+    return Failure(kind=kind, blame=Blame.HARNESS, message=message)
+
+
+def _proved(run: RunHistory, history: ScenarioHistory) -> bool:
+    wanted = run.started.proof if run.started else "ledger"
+    return any(settled.proof == wanted and settled.tx_hash for settled in history.settlements)

@@ -1,0 +1,159 @@
+"""Reasons against PASS: from the run as a whole, its plan, its scenarios and its objectives."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from streampay_smoke.errors import Blame
+from streampay_smoke.evidence.events import Failure
+from streampay_smoke.evidence.journal import JournalRead
+from streampay_smoke.gate.attribution import REASON_CODES
+from streampay_smoke.gate.facts import (
+    foreign_simulation,
+    target_of,
+)
+from streampay_smoke.gate.history import RunHistory
+from streampay_smoke.gate.objectives import misses
+from streampay_smoke.gate.quarantine import QUARANTINED, in_force
+from streampay_smoke.gate.releases import mismatch
+from streampay_smoke.gate.verdict import (
+    Check,
+    ObjectiveResult,
+    Word,
+)
+
+WORD_OF_BLAME = {
+    Blame.SAFETY: Word.SAFETY,
+    Blame.PRODUCT: Word.FAIL,
+    Blame.CONFIG: Word.CONFIG,
+    Blame.DEPENDENCY: Word.INCONCLUSIVE,
+    Blame.HARNESS: Word.INCONCLUSIVE,
+}
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One reason against PASS."""
+
+    word: Word
+    reason_code: str
+    attribution: str
+    text: str
+    scenario: str = ""
+
+
+def findings_of_the_run(run: RunHistory, journal: JournalRead) -> Sequence[Finding]:
+    """Return what speaks against PASS in the journal, the plan, the end of the run and the releases seen."""
+    findings: list[Finding] = []
+    if journal.tampered_at:
+        findings.append(unproved("journal_tampered", f"line {journal.tampered_at} of the journal does not follow"))
+    if run.refused is not None:
+        failure = run.refused.failure
+        blame = Blame(failure.blame)
+        findings.append(
+            Finding(word=WORD_OF_BLAME[blame], reason_code=failure.kind, attribution=blame, text=_with_next(failure))
+        )
+    elif run.planned is None:
+        findings.append(unproved("never_started", "the journal ends before any scenario was planned"))
+    else:
+        findings += _findings_of_the_plan(run)
+    if run.finished is None:
+        findings.append(unproved("unfinished", "the journal ends before the run did"))
+    elif _failed_outside_scenarios(run):
+        findings.append(unproved("harness_error", "behave failed outside the scenarios (a hook or a clean-up)"))
+    strange = mismatch(run.started.release_expected if run.started else "", run.sightings)
+    if strange is not None:
+        findings.append(
+            Finding(
+                word=WORD_OF_BLAME[strange.blame],
+                reason_code=strange.reason_code,
+                attribution=strange.blame,
+                text=strange.text,
+            )
+        )
+    if foreign_simulation(run):
+        findings.append(
+            Finding(
+                word=Word.CONFIG,
+                reason_code="simulated_target",
+                attribution=Blame.CONFIG,
+                text=f"{target_of(run).environment} answered as a sandbox: a simulation cannot vouch for a deployment",
+            )
+        )
+    return findings
+
+
+def _findings_of_the_plan(run: RunHistory) -> Sequence[Finding]:
+    plan = run.planned
+    assert plan is not None
+    findings = [
+        Finding(word=Word.CONFIG, reason_code="suite_defective", attribution=Blame.CONFIG, text=problem)
+        for problem in (*plan.problems, *(run.quarantine.problems if run.quarantine else ()))
+    ]
+    if not plan.expected:
+        text = f"no scenario matches {plan.tags or 'the selection'}"
+        findings.append(Finding(word=Word.CONFIG, reason_code="nothing_selected", attribution=Blame.CONFIG, text=text))
+    elif {scenario.id for scenario in plan.expected} <= {exclusion.id for exclusion in plan.excluded} | set(
+        in_force(run.quarantine)
+    ):
+        text = "every selected scenario is excluded in this environment or quarantined"
+        findings.append(
+            Finding(word=Word.CONFIG, reason_code="everything_excluded", attribution=Blame.CONFIG, text=text)
+        )
+    return findings
+
+
+def findings_of_checks(run: RunHistory, checks: Sequence[Check]) -> Sequence[Finding]:
+    """Return one finding for each check that gates and did not pass."""
+    return [
+        Finding(
+            word=WORD_OF_BLAME[Blame(check.attribution)],
+            reason_code=_reason_code(run, check),
+            attribution=check.attribution,
+            text=f"{check.scenario}: {check.hint}",
+            scenario=check.scenario,
+        )
+        for check in checks
+        if check.status not in {"passed", "excluded", QUARANTINED}
+    ]
+
+
+def findings_of_objectives(
+    run: RunHistory, journal: JournalRead, checks: Sequence[Check], answers: Sequence[ObjectiveResult]
+) -> Sequence[Finding]:
+    """Return one finding for each gating objective that was missed."""
+    probes = [*run.probes_at_start, *(probe for history in run.scenarios.values() for probe in history.probes)]
+    return [
+        Finding(
+            word=WORD_OF_BLAME[miss.blame], reason_code=miss.reason_code, attribution=miss.blame.value, text=miss.text
+        )
+        for miss in misses(answers, journal.entries, checks, probes)
+    ]
+
+
+def _reason_code(run: RunHistory, check: Check) -> str:
+    if check.status == "missing":
+        return "scenarios_missing"
+    if check.rule in REASON_CODES:
+        return REASON_CODES[check.rule]
+    history = run.scenarios[check.id]
+    if history.failure is not None:
+        return history.failure.kind
+    return "promise_broken" if check.status == "failed" else "evidence_missing"
+
+
+def _failed_outside_scenarios(run: RunHistory) -> bool:
+    """Whether behave failed for something no gating scenario tells: a quarantined one must not cover for it."""
+    assert run.finished is not None
+    failed = {name for name, status in run.finished.statuses.items() if status not in {"passed", "skipped"}}
+    if not failed:
+        return run.finished.failed
+    return failed <= set(in_force(run.quarantine)) and bool(run.finished.hook_failures or run.finished.cleanup_errors)
+
+
+def _with_next(failure: Failure) -> str:
+    return f"{failure.message}; {failure.next_step}" if failure.next_step else failure.message
+
+
+def unproved(reason_code: str, text: str) -> Finding:
+    """Return a finding that only says that something was not proved."""
+    return Finding(word=Word.INCONCLUSIVE, reason_code=reason_code, attribution=Blame.HARNESS, text=text)
