@@ -129,6 +129,10 @@ FOUND = (
 """Where a doubled latency is claimed to be found in at least 99 % of the runs."""
 
 
+NOT_CLAIMED = frozenset({("six with room", "AR(1), rho 0.99"), *(("six at the limit", model) for model in DEPENDENT)})
+"""Where false alarms of absolute objectives are counted and shown, and not promised to be rare."""
+
+
 class Counted(msgspec.Struct, kw_only=True):
     """How often something happened."""
 
@@ -298,7 +302,9 @@ def broken_claims(found: dict[tuple[str, str], Counted]) -> list[str]:
     """Claims that what was counted contradicts: its interval lies wholly on the wrong side."""
     broken = []
     for model in MODELS:
-        for kind in ("same", "limit", "six with room", *(["six at the limit"] if model in INDEPENDENT else [])):
+        for kind in ("same", "limit", "six at the limit", "six with room"):
+            if (kind, model) in NOT_CLAIMED:
+                continue
             counted = found[kind, model]
             if counted.bounds[0] > RUN_ERROR:
                 broken.append(f"false alarms, {kind}, {model}: {counted.told}, more than {RUN_ERROR:.1%}")
@@ -422,8 +428,9 @@ and share the error of 0.1 %. {runs:,} simulated runs a cell.
 objectives under strong autocorrelation exactly on the threshold, and no test could meet it**: when the weather is the
 same for a whole run, a release whose p95 is the threshold has one run in twenty in which every sample is above it, and
 nothing in that run tells it from a worse release. The comparison is what tells them apart: the stable release has the
-same weather. Hence the advice to let absolute latencies gate only with room (the last columns: a release at half of
-every threshold), and to give the gate a stable release.
+same weather. With room (the last columns: a release at half of every threshold) the target is met up to rho 0.9; at
+rho 0.99, where a run has one weather from its beginning to its end, even that room is not enough. Hence the advice to
+let absolute latencies gate only with ample room, and to give the gate a stable release.
 
 ## What goes wrong without pairs, coin and sequential test
 
