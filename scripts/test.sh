@@ -10,9 +10,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ensure_venv .venv-test requirements/dev.txt
 python=$PWD/.venv-test/bin/python
 
-# What needs Node: the JavaScript SDK and the XDR codec (tests/interop), Allure and the CTRF schema (report).
+# What needs Node: the JavaScript SDK, the XDR codec and official schemas (tests/interop), and Allure (report).
 if ! command -v npm >/dev/null 2>&1; then
-  say "JavaScript interop is LEFT OUT, and so are Allure and the CTRF schema: Node and npm are not installed"
+  say "JavaScript interop is LEFT OUT, and so are Allure and some official schemas: Node and npm are not installed"
 else
   for folder in tests/interop report; do
     ensure_node_modules "$folder" || {
