@@ -27,18 +27,6 @@ def streams_of_the_user(surroundings: Surroundings, at_least: int) -> tuple[Stre
     return tuple(have)
 
 
-def a_draft(surroundings: Surroundings, *, other_than: str) -> StreamRecord:
-    """Return a draft of the user's that is not the stream named."""
-    return next(
-        (
-            stream
-            for stream in streams_of_the_user(surroundings, at_least=0)
-            if stream.status == "draft" and stream.id != other_than
-        ),
-        None,
-    ) or new_draft(surroundings)
-
-
 def new_draft(surroundings: Surroundings) -> StreamRecord:
     """Create a stream that is never started; nobody is ever paid by it."""
     order = order_to(unowned_address())
@@ -60,6 +48,7 @@ def start_stream(world: World, *, requests: int) -> None:
     stream_id = world.created[0].id
     started = world.deployment.start(world.credential, stream_id, shared.new_key("start"))
     world.expect.equal("a started stream is active", started.status, "active")
+    world.proof.running(world.expect)
 
 
 def settle(world: World) -> None:
@@ -68,7 +57,6 @@ def settle(world: World) -> None:
     world.settlement_key = world.surroundings.new_key("settle")
     world.receipt = world.deployment.settle(world.credential, stream_id, world.settlement_key)
     world.expect.equal("the receipt is for the stream that was settled", world.receipt.stream_id, stream_id)
-    world.surroundings.finished(stream_id)
 
 
 def repeat_settlement(world: World) -> None:
@@ -76,7 +64,7 @@ def repeat_settlement(world: World) -> None:
     shared, stream_id = world.surroundings, world.receipt.stream_id
     world.repeated_receipt = world.deployment.settle(world.credential, stream_id, world.settlement_key)
     world.second_settlement = world.deployment.act(world.credential, stream_id, "settle", shared.new_key("settle"))
-    world.other_stream = a_draft(shared, other_than=stream_id)
+    world.other_stream = new_draft(shared)
     world.other_settlement = world.deployment.act(
         world.credential, world.other_stream.id, "settle", world.settlement_key
     )

@@ -43,6 +43,8 @@ _ENDINGS = {"draft": (("stop",),), "active": (("stop",),), "paused": (("settle",
 A paused stream cannot be stopped, and can be settled only once its time is over.
 """
 
+_ENDED = frozenset({"ended", "withdrawn", "cancelled"})
+
 
 class StreamNotCreated(PromiseBroken):
     """The service did not create a stream it was asked for."""
@@ -284,10 +286,6 @@ class Surroundings:
             self._keep(record.id, self.credential)
         return record
 
-    def finished(self, stream_id: str) -> None:
-        """Take note that a stream came to its proper end."""
-        self.housekeeping.finished(STREAM, stream_id)
-
     def clean_up(self) -> None:
         """Bring every stream of this run to an end; one that stays is counted as leaked in the verdict."""
         self.housekeeping.clean_up()
@@ -330,8 +328,12 @@ class Surroundings:
     def end(self, stream_id: str, credential: Credential) -> bool:
         """Bring a stream to its end, whatever its status; False when the service does not."""
         status = self.deployment.stream(credential, stream_id).status
-        ways = _ENDINGS.get(status)
-        return ways is None or any(all(self._done(stream_id, credential, action) for action in way) for way in ways)
+        if status in _ENDED:
+            return True
+        ways = _ENDINGS.get(status, ())
+        if not any(all(self._done(stream_id, credential, action) for action in way) for way in ways):
+            return False
+        return self.deployment.stream(credential, stream_id).status in _ENDED
 
     def _done(self, stream_id: str, credential: Credential, action: str) -> bool:
         key = self.new_key("clean-up")

@@ -215,21 +215,6 @@ def test_a_throttled_creation_says_nothing_of_the_release(shared: Surroundings, 
         make(shared)
 
 
-def test_a_finished_stream_is_released_once_and_left_alone(
-    shared: Surroundings, small: SmallStreamPay, witness: Witness
-) -> None:
-    stream_id = make(shared)
-    shared.finished(stream_id)
-    shared.finished(stream_id)
-    shared.finished("a stream of somebody else's")
-    writes = list(small.writes)
-
-    shared.clean_up()
-
-    assert released(witness) == [stream_id]
-    assert small.writes == writes
-
-
 @pytest.mark.parametrize(
     ("status", "action", "left"),
     [

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from streampay_smoke.chain.adapter import ChainAccount, ChainAdapter, ChainError, ChainHealth, TxOutcome
 from streampay_smoke.chain.contract import Payment, StreamContract, StreamEvent
+from streampay_smoke.errors import SettingsInvalid
 from streampay_smoke.housekeeping import Housekeeping
 from streampay_smoke.promises.expectation import Expect
 
@@ -53,6 +54,15 @@ class Ledger:
         self.contract_id = contract_id
         self.token_contract_id = token_contract_id
         self.most_ahead_seconds = most_ahead_seconds
+
+    def must_pay(self) -> None:
+        """Raise SettingsInvalid for a contract that moves no money or does not tell of it: nothing could be proved."""
+        profile = self.contract.profile
+        if not (profile.pays and profile.events):
+            raise SettingsInvalid(
+                f"contracts of profile {profile.name} pay nobody: no settlement can be proved on them",
+                next_step="set SMOKE_CONTRACT_PROFILE and SMOKE_CONTRACT_ID to a contract that pays",
+            )
 
     def next_ledger(self) -> int:
         """Return the number of the ledger that closes next: everything from there on happened after now."""
@@ -117,6 +127,7 @@ class DirectStream:
     """A synthetic stream made on the contract itself, past the service."""
 
     def __init__(self, ledger: Ledger, payer: ChainAccount, recipient: str, housekeeping: Housekeeping) -> None:
+        ledger.must_pay()
         self._ledger = ledger
         self._housekeeping = housekeeping
         self._payer = payer

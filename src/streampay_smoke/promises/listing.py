@@ -1,6 +1,8 @@
 """What StreamPay promises to people who list streams, and to those who may not."""
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 from streampay_smoke.errors import PromiseBroken
 from streampay_smoke.promises.expectation import Expect
@@ -10,6 +12,10 @@ from streampay_smoke.service.identity import Credential
 from streampay_smoke.service.records import StreamPage, StreamRecord
 
 REFUSALS = frozenset({401, 403})
+
+_STREAM_SIGNS = {"id", "recipient"}
+_STREAM_IN_TEXT = re.compile(r'\\?"recipient\\?"\s*:')
+
 PAGE_LIMIT = 200
 """More pages than this are a list that never ends."""
 
@@ -22,7 +28,8 @@ def pages_of(deployment: Deployment, credential: Credential, *, page_size: int) 
         cursor = pages[-1].next_cursor
         if cursor in followed or len(pages) == PAGE_LIMIT:
             raise PromiseBroken(
-                f"the list does not end: after {len(pages)} pages of {page_size} it leads back to a page already shown",
+                f"the list does not end: after {len(pages)} pages of {page_size} it "
+                + ("leads back to a page already shown" if cursor in followed else "still goes on"),
                 next_step="see how the service reads the cursor it gave out",
             )
         followed.add(cursor)
@@ -51,7 +58,16 @@ def each_shown_once(pages: Sequence[StreamPage], own: Collection[str], page_size
 
 def nothing_private(pages: Sequence[StreamPage], expect: Expect) -> None:
     """No stream in the list carries personal fields: synthetic streams have none, so they would be somebody else's."""
-    leaked = sorted({name for page in pages for item in page.items for name in item if _folded(name) in PRIVATE_FIELDS})
+    leaked = sorted(
+        {
+            name
+            for page in pages
+            for item in page.items
+            for found in _objects(item)
+            for name in found
+            if _folded(name) in PRIVATE_FIELDS
+        }
+    )
     expect("no private details are shown", not leaked, expected="no personal fields", observed=leaked or "none")
 
 
@@ -67,8 +83,7 @@ def refused(answer: Answer, who: str, expect: Expect) -> None:
 
 def shows_no_stream(answer: Answer, who: str, expect: Expect) -> None:
     """The refusal itself holds no data."""
-    items = answer.json.get("data", answer.json.get("streams")) if isinstance(answer.json, dict) else answer.json
-    count = len(items) if isinstance(items, list | dict) else 0
+    count = _streams_in(answer)
     expect(f"a caller with {who} sees no stream", count == 0, expected="no stream", observed=f"{count} streams")
 
 
@@ -87,6 +102,23 @@ def cannot_be_opened(answer: Answer, expect: Expect) -> None:
         expected="a refusal",
         observed=f"status {answer.status} (request {answer.request_id})",
     )
+    count = _streams_in(answer)
+    expect("the refusal does not show it", count == 0, expected="no stream", observed=f"{count} streams")
+
+
+def _streams_in(answer: Answer) -> int:
+    """Count what looks like a stream, wherever in the body it is; a body that is no JSON is searched as text."""
+    if answer.json is None:
+        return len(_STREAM_IN_TEXT.findall(answer.body_text))
+    return sum(found.keys() >= _STREAM_SIGNS for found in _objects(answer.json))
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every JSON object in a value, itself included."""
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _objects(inner)
 
 
 def _folded(name: str) -> str:

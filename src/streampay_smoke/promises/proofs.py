@@ -23,6 +23,9 @@ class SettlementProof(Protocol):
 
     recipient: str
 
+    def running(self, expect: Expect) -> None:
+        """A stream that was started runs: asked before it is settled, for later everything looks the same."""
+
     def created_once(self, expect: Expect) -> None:
         """One stream to the recipient came into being."""
 
@@ -40,12 +43,37 @@ class LedgerProof:
     """The default: the transaction, its contract, its events, the amount and the balance are looked up."""
 
     def __init__(self, ledger: Ledger, recipient: str, record: Recorder, *, lag_seconds: float = LAG_SECONDS) -> None:
+        ledger.must_pay()
         self.recipient = recipient
         self._ledger = ledger
         self._record = record
         self._lag_seconds = lag_seconds
         self._first_ledger = ledger.next_ledger()
         self._balance_before = ledger.chain.balance(recipient)
+
+    def running(self, expect: Expect) -> None:
+        """The ledger shows the start, waiting for an RPC that is some ledgers behind the service's."""
+
+        def look() -> Attempt[int]:
+            starts = len(self._ledger.starts_to(self.recipient, self._first_ledger))
+            return Attempt(met=starts > 0, value=starts, last=f"{starts} starts")
+
+        try:
+            starts = eventually(
+                look,
+                what="the ledger to show that the stream was started",
+                within_seconds=self._lag_seconds,
+                every_seconds=LOOK_SECONDS,
+                record=self._record,
+            )
+        except NeverHappened:
+            starts = 0
+        expect(
+            "the stream runs on the ledger before it is settled",
+            starts > 0,
+            expected=f"the start of a stream to {self.recipient}",
+            observed=f"{starts} starts",
+        )
 
     def created_once(self, expect: Expect) -> None:
         """One stream to the recipient came into being on the ledger."""
@@ -135,6 +163,9 @@ class ServiceProof:
     def __init__(self, record: Recorder) -> None:
         self.recipient = unowned_address()
         self._record = record
+
+    def running(self, expect: Expect) -> None:
+        """Nothing to see but the service's answer, which the caller has checked."""
 
     def created_once(self, expect: Expect) -> None:
         """Nothing to see but the service's answers, which the caller has checked."""

@@ -14,6 +14,9 @@ from streampay_smoke.service.records import Receipt, StreamOrder, StreamRecord
 
 TX_HASH = re.compile(r"[0-9a-f]{64}")
 
+REFUSALS = frozenset({409, 422})
+"""How a settlement is refused for what it asks. Other 4xx refuse the caller or their haste, and prove nothing."""
+
 
 class LedgerFinding(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger itself says of one settlement; `started_at` is the close time of the stream's start."""
@@ -78,7 +81,8 @@ def paid_exact_amount(finding: LedgerFinding, order: StreamOrder, balance_change
     expect(
         "the amount is exact",
         paid == promised > 0,
-        expected=f"{promised} stroops: {order.rate} a {order.schedule} for {elapsed_seconds} s of ledger time",
+        expected=f"{promised or 'more than 0'} stroops: {order.rate} a {order.schedule} "
+        f"for {elapsed_seconds} s of ledger time",
         observed=f"{paid} stroops",
     )
     expect.equal("the recipient's balance grew by the payment", balance_change, paid)
@@ -89,8 +93,14 @@ def papers_agree(receipt: Receipt, record: StreamRecord, expect: Expect) -> None
     """Receipt and record name the same settlement of the same stream."""
     expect.equal("the receipt is for the stream that was settled", receipt.stream_id, record.id)
     expect.equal("the receipt's two hashes agree", receipt.receipt_tx_hash, receipt.settlement_tx_hash)
-    recorded = record.settlement_tx_hash or record.receipt_tx_hash
-    expect.equal("the record names the receipt's transaction", recorded, receipt.settlement_tx_hash)
+    expect.equal("the receipt says that the stream has ended", receipt.status, "ended")
+    recorded = {tx_hash for tx_hash in (record.settlement_tx_hash, record.receipt_tx_hash) if tx_hash}
+    expect(
+        "the record names the receipt's transaction",
+        recorded == {receipt.settlement_tx_hash},
+        expected=receipt.settlement_tx_hash,
+        observed=", ".join(sorted(recorded)) or "no transaction",
+    )
     expect.equal("the record says that the stream has ended", record.status, "ended")
 
 
@@ -100,13 +110,15 @@ def same_receipt(first: Receipt, again: Receipt, expect: Expect) -> None:
     expect.equal(
         "the repeated settlement names the same transaction", again.settlement_tx_hash, first.settlement_tx_hash
     )
+    expect.equal("the repeated receipt's own hash is the same", again.receipt_tx_hash, first.receipt_tx_hash)
+    expect.equal("the repeated settlement was made at the same time", again.settled_at, first.settled_at)
 
 
 def cannot_settle_again(answer: Answer, expect: Expect) -> None:
     """A settled stream is not settled again under another key."""
     expect(
         "a settled stream cannot be settled again",
-        400 <= answer.status < 500,
+        answer.status in REFUSALS,
         expected="a refusal",
         observed=f"status {answer.status} (request {answer.request_id})",
     )
@@ -114,7 +126,8 @@ def cannot_settle_again(answer: Answer, expect: Expect) -> None:
 
 def key_does_not_answer_for(answer: Answer, first: Receipt, other: StreamRecord, expect: Expect) -> None:
     """A key used on one stream never answers for another: its receipt must not come back."""
-    echoed = first.stream_id in answer.body_text or first.settlement_tx_hash in answer.body_text
+    names = (first.stream_id, first.settlement_tx_hash)
+    echoed = any(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", answer.body_text, re.IGNORECASE) for name in names)
     expect(
         "a settlement key answers for its own stream only",
         not echoed,
@@ -123,7 +136,7 @@ def key_does_not_answer_for(answer: Answer, first: Receipt, other: StreamRecord,
     )
     expect(
         "a stream that was never started is not settled by a used key",
-        400 <= answer.status < 500,
+        answer.status in REFUSALS,
         expected="a refusal",
         observed=f"status {answer.status} (request {answer.request_id})",
     )
