@@ -7,7 +7,7 @@ from typing import Any
 from streampay_smoke.errors import PromiseBroken
 from streampay_smoke.promises.expectation import Expect
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.exchange import PRIVATE_FIELDS, Answer
+from streampay_smoke.service.exchange import PRIVATE_FIELDS, Answer, folded_name
 from streampay_smoke.service.identity import Credential
 from streampay_smoke.service.records import StreamPage, StreamRecord
 
@@ -65,7 +65,7 @@ def nothing_private(pages: Sequence[StreamPage], expect: Expect) -> None:
             for item in page.items
             for found in _objects(item)
             for name in found
-            if _folded(name) in PRIVATE_FIELDS
+            if folded_name(name) in PRIVATE_FIELDS
         }
     )
     expect("no private details are shown", not leaked, expected="no personal fields", observed=leaked or "none")
@@ -119,7 +119,3 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
         yield value
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from _objects(inner)
-
-
-def _folded(name: str) -> str:
-    return name.replace("_", "").replace("-", "").lower()

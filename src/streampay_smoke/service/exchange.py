@@ -13,7 +13,7 @@ MAX_SHOWN_CHARACTERS = 4096
 """Longest head, and longest body, that is kept as evidence."""
 
 PRIVATE_FIELDS = frozenset({"email", "label", "memo", "partnerid", "phone"})
-"""Stream fields that are their owner's business, folded by `_folded`."""
+"""Stream fields that are their owner's business, folded by `folded_name`."""
 
 _SECRET_HEADERS = frozenset(
     {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-csrf-token"}
@@ -107,7 +107,7 @@ def _shown(value: Any) -> Any:
 
 
 def _hides(name: str, value: Any) -> bool:
-    folded = _folded(name)
+    folded = folded_name(name)
     if value is None or isinstance(value, bool):
         return False
     if folded == "token":
@@ -115,7 +115,8 @@ def _hides(name: str, value: Any) -> bool:
     return folded in _SECRET_FIELDS or folded in PRIVATE_FIELDS
 
 
-def _folded(name: str) -> str:
+def folded_name(name: str) -> str:
+    """Return a field's name without case and separators: `partner_id` and `partnerId` are the same field."""
     return name.replace("_", "").replace("-", "").lower()
 
 

@@ -12,6 +12,7 @@ from streampay_smoke.errors import SettingsInvalid
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Verdict, to_json
+from streampay_smoke.publish.files import replace_file
 
 ENVELOPE = "verdict.dsse.json"
 """The signed verdict."""
@@ -75,13 +76,6 @@ class RunFolder(msgspec.Struct, frozen=True, kw_only=True):
     def write_verdict(self, verdict: Verdict) -> None:
         """Replace `verdict.json` in one step."""
         replace_file(self.verdict_path, to_json(verdict))
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that readers see the old or the new content, never a part."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_bytes(content)
-    part.replace(path)
 
 
 def _point(link: Path, target: str) -> None:

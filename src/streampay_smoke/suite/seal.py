@@ -6,8 +6,9 @@ Only the process that holds the key signs; the key is read from the settings and
 from streampay_smoke.gate.verdict import Verdict, to_json
 from streampay_smoke.publish.attestation import PAYLOAD_TYPE as STATEMENT_TYPE
 from streampay_smoke.publish.attestation import NothingToAttest, attested
+from streampay_smoke.publish.files import replace_file
 from streampay_smoke.signing import SigningKey
-from streampay_smoke.suite.folder import RunFolder, replace_file
+from streampay_smoke.suite.folder import RunFolder
 
 VERDICT_TYPE = "application/vnd.streampay.gate-verdict+json"
 """The payload type of a signed verdict."""

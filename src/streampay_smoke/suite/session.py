@@ -54,10 +54,6 @@ class Session:
         """Remember the identities of the scenarios that are about to run."""
         self._ids = {id(item.scenario): item.expected.id for item in planned}
 
-    def identity(self, scenario: Scenario) -> str | None:
-        """Return a scenario's id in the journal, None when it was not planned."""
-        return self._ids.get(id(scenario))
-
     def begin(self, scenario: Scenario) -> World:
         """Open a scenario's evidence; raises KeyError for one nobody planned."""
         self._failure = None
