@@ -24,11 +24,21 @@ import msgspec
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-from proxy import Disturbance, Forward, Passing, Proxy, Reply, burst, gateway, hang_up, undisturbed  # noqa: E402
 from suite_parts import Project  # noqa: E402
 
 from streampay_smoke.gate.verdict import Verdict  # noqa: E402
 from streampay_smoke.sandbox.faults import STORIES as FAULT_STORIES  # noqa: E402
+from streampay_smoke.sandbox.road import (  # noqa: E402
+    Disturbance,
+    Forward,
+    Passing,
+    Proxy,
+    Reply,
+    burst,
+    gateway,
+    hang_up,
+    undisturbed,
+)
 from streampay_smoke.sandbox.stack import start_sandbox  # noqa: E402
 
 ANSWERS = ("none", "product", "dependency", "harness", "config", "safety")

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from proxy import Proxy
 from step_parts import (
     CONTRACT,
     ORDER,
@@ -26,6 +25,7 @@ from streampay_smoke.errors import FixtureMissing, GuardRefused, PromiseBroken, 
 from streampay_smoke.evidence.events import ReleaseSeen, ResourceCreated, ResourceReleased, Waited
 from streampay_smoke.promises.proofs import ServiceProof
 from streampay_smoke.promises.readiness import NeverReady
+from streampay_smoke.sandbox.road import Proxy
 from streampay_smoke.service.transport import Throttled
 from streampay_smoke.surroundings import Surroundings
 from streampay_smoke.world import World

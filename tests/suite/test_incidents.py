@@ -5,10 +5,10 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from proxy import Disturbance, Forward, Passing, Proxy, Reply, burst, gateway, hang_up
 from suite_parts import Project, Ran
 
 from streampay_smoke.gate.verdict import Action, Word
+from streampay_smoke.sandbox.road import Disturbance, Forward, Passing, Proxy, Reply, burst, gateway, hang_up
 from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
 
 OLD, NEW = "the-old-one", "sandbox"

@@ -5,12 +5,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from proxy import Disturbance, Forward, Passing, Proxy, Reply, hang_up, undisturbed
 from step_parts import CONTRACT, SmallStreamPay, Witness, settings_for, small_environ, surroundings_of
 
 from streampay_smoke.errors import SmokeError
 from streampay_smoke.evidence.events import Exchanged, Probed, Recorder, ServiceSeen
 from streampay_smoke.gate.attribution import CLOCK_PROBE, CREDENTIAL_PROBE, STABLE_PROBE
+from streampay_smoke.sandbox.road import Disturbance, Forward, Passing, Proxy, Reply, hang_up, undisturbed
 from streampay_smoke.suite.probes import (
     CLOCK_SECONDS,
     STABLE_PEER,

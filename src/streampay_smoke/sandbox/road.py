@@ -1,4 +1,4 @@
-"""Stands between the gate and a real sandbox and disturbs what passes: a load balancer on a bad day."""
+"""The road to a deployment: a proxy that disturbs what passes, as a load balancer does on a bad day."""
 
 import http.client
 import itertools
@@ -45,19 +45,22 @@ Disturbance = Callable[[Passing], Reply | Forward]
 
 
 def undisturbed(passing: Passing) -> Forward:
+    """Let everything pass."""
     return Forward()
 
 
 def hang_up() -> Reply:
+    """Return the answer of a process that dies on a request: none, and the connection is gone."""
     return Reply(status=0)
 
 
 def gateway(status: int) -> Reply:
+    """Return a gateway's own page, as it stands in for a deployment nobody reaches."""
     return Reply(status=status, text=GATEWAY_PAGE.format(status=status))
 
 
 def burst(replies: Sequence[Reply], *, path: str = "/", method: str = "", after: int = 0) -> Disturbance:
-    """The first requests below a path, `after` so many, get these answers one by one; the rest passes."""
+    """Return the disturbance that gives the first requests below a path, `after` so many, these answers one by one."""
     left, skipped = iter(replies), itertools.count()
 
     def disturb(passing: Passing) -> Reply | Forward:
@@ -82,18 +85,22 @@ class Proxy:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def decide(self, connection: int, method: str, path: str) -> Reply | Forward:
+        """Return what becomes of a request that has come."""
         with self._lock:
             passing = Passing(number=len(self.passed), connection=connection, method=method, path=path)
             self.passed.append(passing)
             return self._disturb(passing)
 
     def next_connection(self) -> int:
+        """Return the number of a connection that was just made."""
         return next(self._connections)
 
     def wait(self, seconds: float) -> None:
+        """Hold a request up; the end of the proxy ends the wait."""
         self._stopping.wait(seconds)
 
     def upstream(self, index: int) -> str:
+        """Return the address of an upstream."""
         return self._upstreams[index]
 
     def __enter__(self) -> Self:
@@ -167,7 +174,7 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name in the base class
+            """Say nothing: a caller reads the gate's output, not the road's."""
 
     return Handler
