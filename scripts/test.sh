@@ -28,8 +28,9 @@ output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 "$python" -m coverage erase
 status=0
-# tee ignores interrupts so that pytest's own closing words still arrive after Ctrl-C.
-"$python" -m coverage run -m pytest 2>&1 | tee -i "$output" || status=$?
+# More workers than cores: most tests wait for processes and sockets. tee ignores interrupts so that pytest's own
+# closing words still arrive after Ctrl-C.
+"$python" -m coverage run -m pytest --numprocesses=4 --dist=worksteal 2>&1 | tee -i "$output" || status=$?
 "$python" -m coverage combine --quiet
 "$python" -m coverage report || {
   say "branch coverage of src/ is too low, see the table above"
