@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 from suite_parts import Project  # noqa: E402
 
 from streampay_smoke.gate.verdict import Verdict  # noqa: E402
-from streampay_smoke.sandbox.faults import STORIES as FAULT_STORIES  # noqa: E402
+from streampay_smoke.sandbox.faults import FAULTS as SANDBOX_FAULTS  # noqa: E402
 from streampay_smoke.sandbox.road import (  # noqa: E402
     Disturbance,
     Forward,
@@ -77,7 +77,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fault(name: str, truth: str, *, quick: bool = False, **environ: str) -> Story:
-    return Story(name=name, truth=truth, about=FAULT_STORIES[name], faults=(name,), quick=quick, environ=environ)
+    return Story(name=name, truth=truth, about=SANDBOX_FAULTS[name].story, faults=(name,), quick=quick, environ=environ)
 
 
 def streams_are(reply: Reply) -> Disturbance:
@@ -165,7 +165,7 @@ STORIES = (
     *(fault(name, "product", quick=name in QUICK) for name in PRODUCT_FAULTS),
     *(fault(name, "dependency", quick=name in QUICK) for name in DEPENDENCY_FAULTS),
     *(fault(name, "none", quick=name in QUICK) for name in HARMLESS_FAULTS),
-    Story(name="slow", truth="none", about=FAULT_STORIES["slow"], faults=("slow",), tags="@readiness"),
+    Story(name="slow", truth="none", about=SANDBOX_FAULTS["slow"].story, faults=("slow",), tags="@readiness"),
     fault("contract-missing", "config"),
     fault("ready-names-mainnet", "safety", quick=True),
     fault("network-public", "safety"),

@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.sandbox.fault import Fault
 from streampay_smoke.sandbox.ledger.faults import FAULTS as LEDGER_FAULTS
 from streampay_smoke.sandbox.service.faults import FAULTS as SERVICE_FAULTS
 
-STORIES: Mapping[str, str] = {
-    **{name: fault.story for name, fault in SERVICE_FAULTS.items()},
-    **{name: fault.story for name, fault in LEDGER_FAULTS.items()},
-}
-"""What each fault is about."""
+FAULTS: Mapping[str, Fault] = {**SERVICE_FAULTS, **LEDGER_FAULTS}
+"""Every fault by its name."""
 
 
 class ChosenFaults(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,11 +24,11 @@ class ChosenFaults(msgspec.Struct, frozen=True, kw_only=True):
 def chosen_faults(names: Sequence[str]) -> ChosenFaults:
     """Return `names` sorted by where they belong; raises SettingsInvalid for an unknown one."""
     for name in names:
-        if name not in STORIES:
-            near = difflib.get_close_matches(name, STORIES, n=1)
+        if name not in FAULTS:
+            near = difflib.get_close_matches(name, FAULTS, n=1)
             raise SettingsInvalid(
                 f"the sandbox has no fault {name!r}{f'; did you mean {near[0]!r}?' if near else ''}",
-                next_step=f"use one of {', '.join(sorted(STORIES))}",
+                next_step=f"use one of {', '.join(sorted(FAULTS))}",
             )
     return ChosenFaults(
         service=tuple(name for name in names if name in SERVICE_FAULTS),

@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from streampay_smoke.sandbox.service import faults
-from streampay_smoke.sandbox.service.faults import FAULTS, faulty
+from streampay_smoke.sandbox.service.faults import FAULTS, everywhere, faulty
 
 
 def body(reply: Any) -> Any:
@@ -243,7 +242,7 @@ def test_every_fault_has_a_difference_to_show() -> None:
 
 @pytest.mark.parametrize("name", DIFFERENCES)
 def test_a_fault_shows(deploy: Any, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(faults, "SLOW_SECONDS", SLOW_SECONDS)
+    monkeypatch.setattr(everywhere, "SLOW_SECONDS", SLOW_SECONDS)
     difference = DIFFERENCES[name]
     assert difference.probe(deploy()) == difference.honest
     assert difference.probe(deploy(name)) == difference.faulty

@@ -19,7 +19,7 @@ from streampay_smoke.chain.stellar import StellarAdapter
 from streampay_smoke.errors import SettingsInvalid
 from streampay_smoke.http import Client, NoAnswer, Reply, new_client
 from streampay_smoke.networks import ALLOWED
-from streampay_smoke.sandbox.faults import STORIES, chosen_faults
+from streampay_smoke.sandbox.faults import FAULTS, chosen_faults
 from streampay_smoke.sandbox.ledger.faults import FAULTS as LEDGER_FAULTS
 from streampay_smoke.sandbox.server import LoopbackServer
 from streampay_smoke.sandbox.service.faults import FAULTS as SERVICE_FAULTS
@@ -261,8 +261,8 @@ def test_a_taken_port_stops_the_ledger_again() -> None:
 
 def test_every_fault_has_one_name_and_one_story() -> None:
     assert not LEDGER_FAULTS.keys() & SERVICE_FAULTS.keys()
-    assert STORIES.keys() == LEDGER_FAULTS.keys() | SERVICE_FAULTS.keys()
-    assert all(STORIES.values())
+    assert FAULTS.keys() == LEDGER_FAULTS.keys() | SERVICE_FAULTS.keys()
+    assert all(fault.story for fault in FAULTS.values())
     chosen = chosen_faults(["settle-lies", "rpc-dead", "slow"])
     assert (chosen.service, chosen.ledger) == (("settle-lies", "slow"), ("rpc-dead",))
 

@@ -11,6 +11,7 @@ from stellar_sdk import xdr
 
 from streampay_smoke.errors import SettingsInvalid
 from streampay_smoke.networks import PUBLIC_PASSPHRASE
+from streampay_smoke.sandbox.fault import Fault, Severity, Truth
 from streampay_smoke.sandbox.ledger import early_contract
 from streampay_smoke.sandbox.ledger.cadence import Cadence, Interval, Stalled
 from streampay_smoke.sandbox.ledger.contracts import ContractModel
@@ -91,11 +92,9 @@ class Hooks(msgspec.Struct, frozen=True, kw_only=True):
     genesis: Callable[[GenesisPlan], GenesisPlan] = _same
 
 
-class LedgerFault(msgspec.Struct, frozen=True, kw_only=True):
-    """A fault: its story for people, and the hooks it sets, made anew for every ledger."""
+class LedgerFault(Fault, frozen=True, kw_only=True):
+    """A way for the ledger to be wrong: the hooks it sets, made anew for every ledger."""
 
-    name: str
-    story: str
     hooks: Callable[[], Hooks]
 
 
@@ -189,11 +188,17 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
         LedgerFault(
             name="rpc-dead",
             story="The RPC and friendbot are down: a gateway answers 503 with an empty body.",
+            severity=Severity.DISTURBANCE,
+            truth=Truth.DEPENDENCY,
+            caught_by="chain/",
             hooks=lambda: _everywhere(WireAnswer(status=503)),
         ),
         LedgerFault(
             name="rpc-429",
             story="The RPC refuses every call as one too many.",
+            severity=Severity.DISTURBANCE,
+            truth=Truth.DEPENDENCY,
+            caught_by="chain/",
             hooks=lambda: _at(
                 RPC,
                 WireAnswer(
@@ -207,6 +212,9 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
         LedgerFault(
             name="rpc-503-json",
             story="A gateway answers 503 with JSON that is not JSON-RPC.",
+            severity=Severity.DISTURBANCE,
+            truth=Truth.DEPENDENCY,
+            caught_by="chain/",
             hooks=lambda: _at(
                 RPC, WireAnswer(status=503, body=b'{"message":"service unavailable"}', content_type=_JSON)
             ),
@@ -214,107 +222,166 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
         LedgerFault(
             name="rpc-html",
             story="A web server's welcome page answers 200 in place of the RPC.",
+            severity=Severity.DISTURBANCE,
+            truth=Truth.DEPENDENCY,
+            caught_by="chain/",
             hooks=lambda: _at(RPC, WireAnswer(status=200, body=_HTML, content_type="text/html")),
         ),
-        LedgerFault(name="rpc-hangs", story="The RPC takes every call and answers none of them.", hooks=_hanging),
+        LedgerFault(
+            name="rpc-hangs",
+            story="The RPC takes every call and answers none of them.",
+            severity=Severity.DISTURBANCE,
+            truth=Truth.DEPENDENCY,
+            caught_by="chain/",
+            hooks=_hanging,
+        ),
         LedgerFault(
             name="rpc-null-id",
             story="The RPC answers every call with a JSON-RPC error whose id is null.",
+            severity=Severity.DISTURBANCE,
+            truth=Truth.DEPENDENCY,
+            caught_by="chain/",
             hooks=lambda: _at(RPC, WireAnswer(status=200, body=_NULL_ID, content_type=_JSON)),
         ),
         LedgerFault(
             name="rpc-try-again-later",
             story="The network is full: the first transactions are sent away with TRY_AGAIN_LATER.",
+            severity=Severity.DISTURBANCE,
+            truth=Truth.NONE,
             hooks=lambda: _first_sends(TRY_AGAIN_TIMES, _status("TRY_AGAIN_LATER")),
         ),
         LedgerFault(
             name="rpc-bad-seq-once",
             story="A backend behind the load balancer lags: the first transaction is refused as txBAD_SEQ.",
+            severity=Severity.DISTURBANCE,
+            truth=Truth.NONE,
             hooks=lambda: _first_sends(1, _refusal(_Tx.txBAD_SEQ)),
         ),
         LedgerFault(
             name="rpc-insufficient-fee-once",
             story="Surge pricing: the first transaction is refused as txINSUFFICIENT_FEE, naming the fee it takes.",
+            severity=Severity.DISTURBANCE,
+            truth=Truth.NONE,
             hooks=lambda: _first_sends(1, _refusal(_Tx.txINSUFFICIENT_FEE, SURGE_FEE_STROOPS)),
         ),
         LedgerFault(
             name="rpc-drops-transaction",
             story="Transactions are taken as PENDING and no ledger ever closes them.",
+            severity=Severity.DISTURBANCE,
+            truth=Truth.DEPENDENCY,
+            caught_by="chain/",
             hooks=lambda: Hooks(sending=_status("PENDING")),
         ),
         LedgerFault(
             name="rpc-duplicate",
             story="Every transaction is said to be queued already.",
+            severity=Severity.DISTURBANCE,
+            truth=Truth.NONE,
             hooks=_duplicates,
         ),
         LedgerFault(
             name="rpc-lagging",
             story=f"The RPC answers from {LAG_LEDGERS} ledgers ago.",
+            severity=Severity.DISTURBANCE,
+            truth=Truth.NONE,
             hooks=lambda: Hooks(lag_ledgers=LAG_LEDGERS),
         ),
         LedgerFault(
             name="ledger-stalled",
             story="The network stands still: no ledger closes.",
+            severity=Severity.DISTURBANCE,
+            truth=Truth.DEPENDENCY,
+            caught_by="chain/",
             hooks=lambda: Hooks(cadence=lambda _: Stalled()),
         ),
         LedgerFault(
             name="ledger-slow",
             story=f"A ledger closes only every {SLOW_CLOSE_SECONDS:g} seconds.",
+            severity=Severity.DISTURBANCE,
+            truth=Truth.DEPENDENCY,
+            caught_by="chain/",
             hooks=lambda: Hooks(cadence=lambda _: Interval(SLOW_CLOSE_SECONDS)),
         ),
         LedgerFault(
             name="friendbot-500",
             story="Friendbot fails on every request.",
+            severity=Severity.DISTURBANCE,
+            truth=Truth.DEPENDENCY,
+            caught_by="chain/",
             hooks=lambda: _at(FRIENDBOT, _problem(500, "friendbot is out of order")),
         ),
         LedgerFault(
             name="friendbot-already-funded",
             story="Friendbot says that every account has been funded, whether it exists or not.",
+            severity=Severity.DISTURBANCE,
+            truth=Truth.DEPENDENCY,
+            caught_by="chain/",
             hooks=lambda: _at(FRIENDBOT, _problem(400, "account already funded to starting balance")),
         ),
         LedgerFault(
             name="network-public",
             story="The RPC says that it is on the public network.",
+            severity=Severity.CATASTROPHIC,
+            truth=Truth.SAFETY,
+            caught_by="chain/",
             hooks=lambda: _in_answer("getNetwork", passphrase=PUBLIC_PASSPHRASE),
         ),
         LedgerFault(
             name="network-unknown",
             story="The RPC says that it is on a network nobody vouched for.",
+            severity=Severity.CATASTROPHIC,
+            truth=Truth.SAFETY,
+            caught_by="chain/",
             hooks=lambda: _in_answer("getNetwork", passphrase=UNKNOWN_NETWORK),
         ),
         LedgerFault(
             name="contract-missing",
             story="The network was reset: nothing is deployed under the expected contract id.",
+            severity=Severity.DISTURBANCE,
+            truth=Truth.CONFIG,
+            caught_by="chain/",
             hooks=lambda: Hooks(genesis=lambda plan: replace(plan, contract=None)),
         ),
         LedgerFault(
             name="contract-paused",
             story="The contract's admin has paused it.",
+            severity=Severity.CATASTROPHIC,
+            caught_by="chain/",
             hooks=lambda: Hooks(genesis=lambda plan: replace(plan, paused=True)),
         ),
         LedgerFault(
             name="contract-other-interface",
             story="Another contract, the early one, is deployed under the expected contract id.",
+            severity=Severity.CATASTROPHIC,
+            caught_by="chain/",
             hooks=lambda: Hooks(genesis=lambda plan: replace(plan, contract=early_contract.MODEL)),
         ),
         LedgerFault(
             name="contract-pays-twice",
             story="The contract pays every recipient twice, the second time out of other streams' escrow.",
+            severity=Severity.CATASTROPHIC,
+            caught_by="chain/",
             hooks=lambda: _paying(pay_twice),
         ),
         LedgerFault(
             name="contract-pays-less",
             story="The contract keeps one stroop of every payment and still says that it paid all.",
+            severity=Severity.CATASTROPHIC,
+            caught_by="chain/",
             hooks=lambda: _paying(pay_less),
         ),
         LedgerFault(
             name="contract-pays-other",
             story="The contract pays somebody else.",
+            severity=Severity.CATASTROPHIC,
+            caught_by="chain/",
             hooks=lambda: _paying(pay_somebody_else),
         ),
         LedgerFault(
             name="archived-entry-once",
             story="An entry was archived between simulation and ledger: the first invocation ends as ENTRY_ARCHIVED.",
+            severity=Severity.DISTURBANCE,
+            truth=Truth.NONE,
             hooks=_archived_once,
         ),
     )

@@ -1,0 +1,19 @@
+"""Ways in which a StreamPay has been, or could be, wrong: each is one entry that replaces parts of an honest one."""
+
+from collections.abc import Mapping
+
+from streampay_smoke.sandbox.service.faults import doors, everywhere, lists, readiness, settlement
+from streampay_smoke.sandbox.service.faults.fault import ServiceFault
+from streampay_smoke.sandbox.service.parts import Parts
+
+FAULTS: Mapping[str, ServiceFault] = {
+    fault.name: fault for room in (settlement, lists, doors, readiness, everywhere) for fault in room.FAULTS
+}
+"""Every fault of the service by name."""
+
+
+def faulty(parts: Parts, names: tuple[str, ...]) -> Parts:
+    """Return the parts with these faults, applied in order; raises KeyError for an unknown name."""
+    for name in names:
+        parts = FAULTS[name].mutation(parts)
+    return parts
