@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from slow_road import slow_road
 from suite_parts import Project, Ran
 
 from streampay_smoke.gate.verdict import ObjectiveResult, Word
+from streampay_smoke.sandbox.road import Forward, Proxy
 from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
 
 COMPARISON = "reads are no slower than on the stable release"
@@ -27,6 +27,11 @@ def candidate() -> Iterator[Sandbox]:
         yield running
 
 
+def road(sandbox: Sandbox, *, seconds: float) -> Proxy:
+    """A road on which every answer takes so much longer."""
+    return Proxy(sandbox.base_url, disturb=lambda passing: Forward(seconds=seconds))
+
+
 def gating(folder: Path, environ: dict[str, str]) -> Project:
     project = Project(folder, environ)
     place = folder / "environments" / "sandbox.toml"
@@ -43,12 +48,9 @@ def answer(ran: Ran, name: str) -> ObjectiveResult:
 def test_a_candidate_that_is_slower_than_the_stable_release_fails(
     tmp_path: Path, candidate: Sandbox, stable: Sandbox
 ) -> None:
-    with (
-        slow_road(candidate.base_url, milliseconds=60) as slow,
-        slow_road(stable.base_url, milliseconds=10) as quick,
-    ):
+    with road(candidate, seconds=0.06) as slow, road(stable, seconds=0.01) as quick:
         ran = gating(tmp_path, candidate.ready_document()["env"]).behave(
-            READINESS, SMOKE_BASE_URL=slow, SMOKE_BASELINE_URL=quick
+            READINESS, SMOKE_BASE_URL=slow.url, SMOKE_BASELINE_URL=quick.url
         )
     compared = answer(ran, COMPARISON)
     assert (ran.code, ran.verdict.verdict, ran.verdict.reason_code) == (1, Word.FAIL, "objective_missed"), ran.output
@@ -62,8 +64,8 @@ def test_a_candidate_that_is_slower_than_the_stable_release_fails(
 
 
 def test_a_candidate_that_is_quicker_keeps_the_objective(tmp_path: Path, candidate: Sandbox, stable: Sandbox) -> None:
-    with slow_road(stable.base_url, milliseconds=60) as slow:
-        ran = gating(tmp_path, candidate.ready_document()["env"]).behave(READINESS, SMOKE_BASELINE_URL=slow)
+    with road(stable, seconds=0.06) as slow:
+        ran = gating(tmp_path, candidate.ready_document()["env"]).behave(READINESS, SMOKE_BASELINE_URL=slow.url)
     assert (ran.code, answer(ran, COMPARISON).decision) == (0, "pass"), ran.output
 
 
