@@ -19,8 +19,9 @@ from pathlib import Path
 
 import msgspec
 
-from streampay_smoke.gate.objectives import FAIL, RUN_ERROR, within_budget
+from streampay_smoke.gate.objectives import RUN_ERROR, within_budget
 from streampay_smoke.gate.statistics import PairedTest, clopper_pearson
+from streampay_smoke.gate.verdict import FAIL
 
 SEED = 20261123
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "calibration.md"

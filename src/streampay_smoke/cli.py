@@ -256,6 +256,7 @@ def _add_settings(parser: argparse.ArgumentParser, variables: Mapping[str, Varia
     metavars = {
         "--on-inconclusive": "hold|fail",
         "--deadline": "SECONDS",
+        "--bake": "DURATION",
         "--env": "NAME",
         "--tags": "EXPR",
         "--region": "NAME",

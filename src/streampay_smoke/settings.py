@@ -5,6 +5,7 @@ Precedence, highest first: option, environment variable, `.env`, `environments/N
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ import msgspec
 from dotenv import dotenv_values
 
 from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.evidence.bake import Bake
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.evidence.redaction import SHORTEST_SECRET
 from streampay_smoke.networks import PUBLIC_PASSPHRASE, Network, allowed_network, refuse_public_url
@@ -61,6 +63,12 @@ VARIABLES = {
             name="SMOKE_DEADLINE_SECONDS", option="--deadline", default="120", about="Hard limit for the whole run"
         ),
         Variable(
+            name="SMOKE_BAKE",
+            option="--bake",
+            default="0",
+            about="How long the release is watched after the scenarios, such as 90s, 10m or 1h; 0 for not at all",
+        ),
+        Variable(
             name="SMOKE_ON_INCONCLUSIVE",
             option="--on-inconclusive",
             default="hold",
@@ -89,6 +97,11 @@ VARIABLES = {
             about="Slot B of SMOKE_AUTH_JWT_SECRET, tried where slot A is refused",
         ),
         Variable(name="SMOKE_API_KEY_B", secret=True, about="Slot B of SMOKE_API_KEY, tried where slot A is refused"),
+        Variable(
+            name="SMOKE_METRICS_TOKEN",
+            secret=True,
+            about="Bearer token of the metrics a bake reads: the service's endpoint, or Prometheus",
+        ),
         Variable(name="SMOKE_STELLAR_NETWORK", about="sandbox, local, futurenet or testnet; never the public network"),
         Variable(name="SMOKE_STELLAR_RPC_URL", about="Stellar RPC of that network"),
         Variable(name="SMOKE_STELLAR_FRIENDBOT_URL", about="Friendbot of that network"),
@@ -122,6 +135,9 @@ AUTH_MODES = {
     "api-key": "SMOKE_API_KEY",
 }
 """Auth modes and the variable each cannot do without."""
+
+LONGEST_BAKE_SECONDS = 6 * 3600.0
+"""Longer than that is monitoring, which keeps more than one run's evidence."""
 
 ON_INCONCLUSIVE = ("hold", "fail")
 DIALECTS = ("app-v1",)
@@ -180,6 +196,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     chain: ChainPlace
     money: MoneyPlace
     objectives: tuple[Objective, ...] = ()
+    bake: Bake = Bake()
 
     def __post_init__(self) -> None:
         names = [objective.name for objective in self.objectives]
@@ -201,6 +218,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     tags: str
     deadline_seconds: float
+    bake_seconds: float
     on_inconclusive: str
     report: bool
     artifacts: Path
@@ -212,6 +230,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     auth_token_b: Secret | None
     auth_jwt_secret_b: Secret | None
     api_key_b: Secret | None
+    metrics_token: Secret | None
     network: Network
     rpc_url: str
     friendbot_url: str
@@ -285,6 +304,7 @@ def load(
         region=values["SMOKE_REGION"],
         tags=values["SMOKE_TAGS"],
         deadline_seconds=_positive("SMOKE_DEADLINE_SECONDS", values),
+        bake_seconds=_duration("SMOKE_BAKE", values),
         on_inconclusive=_one_of("SMOKE_ON_INCONCLUSIVE", values, ON_INCONCLUSIVE),
         report=_one_of("SMOKE_REPORT", values, ("0", "1")) == "1",
         artifacts=Path(values["SMOKE_ARTIFACTS"]).absolute(),
@@ -296,6 +316,7 @@ def load(
         auth_token_b=_secret("SMOKE_AUTH_TOKEN_B", values),
         auth_jwt_secret_b=_secret("SMOKE_AUTH_JWT_SECRET_B", values),
         api_key_b=_secret("SMOKE_API_KEY_B", values),
+        metrics_token=_secret("SMOKE_METRICS_TOKEN", values),
         network=network,
         rpc_url=values["SMOKE_STELLAR_RPC_URL"] or network.rpc_url,
         friendbot_url=values["SMOKE_STELLAR_FRIENDBOT_URL"] or network.friendbot_url,
@@ -476,6 +497,21 @@ def _positive(name: str, values: Mapping[str, str]) -> float:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
         raise SettingsInvalid(f"{name} is {values[name]!r}", next_step="use a number of seconds above 0")
+    return seconds
+
+
+def _duration(name: str, values: Mapping[str, str]) -> float:
+    """Return seconds for a number with s, m or h, or without any for seconds."""
+    number, unit = re.fullmatch(r"(.*?)([smh]?)", values[name], re.DOTALL).groups()  # type: ignore[union-attr]
+    try:
+        seconds = float(number) * {"": 1, "s": 1, "m": 60, "h": 3600}[unit]
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= LONGEST_BAKE_SECONDS:
+        raise SettingsInvalid(
+            f"{name} is {values[name]!r}",
+            next_step=f"use a time such as 90s, 10m or 1h, {LONGEST_BAKE_SECONDS / 3600:g}h at most, or 0",
+        )
     return seconds
 
 

@@ -209,3 +209,16 @@ def test_the_project_is_found_from_below_it(monkeypatch: pytest.MonkeyPatch, tmp
     assert configuration.project_root() == ROOT
     monkeypatch.chdir(tmp_path)
     assert configuration.project_root() == ROOT
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("0", 0), ("90", 90), ("90s", 90), ("10m", 600), ("1.5h", 5400), ("6h", 21_600)]
+)
+def test_a_bake_is_a_time_in_words(said: str, seconds: float) -> None:
+    assert load(SMOKE_BAKE=said).bake_seconds == seconds
+
+
+@pytest.mark.parametrize("said", ["soon", "7h", "-1", "10 d", "m", "nan", "inf"])
+def test_a_bake_nobody_can_time_is_refused(said: str) -> None:
+    with pytest.raises(SettingsInvalid, match="SMOKE_BAKE"):
+        load(SMOKE_BAKE=said)

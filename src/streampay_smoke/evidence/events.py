@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from streampay_smoke.evidence.bake import Bake
 from streampay_smoke.evidence.objectives import Objective
 
 
@@ -55,7 +56,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 class RunStarted(Event, frozen=True, kw_only=True):
     """What was asked of this run, before anything was sent. `settings` is the redacted dump.
 
-    `trace_id` is the W3C trace of the run's requests, `signed_by` the id of the key that will sign its verdict.
+    `trace_id` is the W3C trace of the run's requests, `signed_by` the id of the key that will sign its verdict,
+    `bake_seconds` how long the release has to be watched after the scenarios, 0 for not at all.
     """
 
     run_id: str
@@ -72,6 +74,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     settings: dict[str, str]
     trace_id: str = ""
     signed_by: str = ""
+    bake_seconds: float = 0.0
 
 
 class RunPlanned(Event, frozen=True, kw_only=True):
@@ -354,6 +357,42 @@ class Measured(Event, frozen=True, kw_only=True):
     ledger_detail: str = ""
 
 
+class BakeStarted(Event, frozen=True, kw_only=True):
+    """From here on the release is watched, and everything belongs to that."""
+
+    seconds: float
+    bake: Bake
+
+
+class Watched(Event, frozen=True, kw_only=True):
+    """One look of a bake: requests that went well and that failed since the look before.
+
+    `source` is "reads" (the gate's own) or "counters" (the service's, of all its users). A look that saw nothing has
+    neither, and `detail` says why. `release` is what an own read's answer names.
+    """
+
+    source: str
+    good: int
+    bad: int
+    detail: str = ""
+    release: str = ""
+
+
+class BurnRead(Event, frozen=True, kw_only=True):
+    """The share of failed requests as Prometheus has it, over a short and a long window; None where it has none."""
+
+    short_ratio: float | None
+    long_ratio: float | None
+    detail: str = ""
+
+
+class BakeEnded(Event, frozen=True, kw_only=True):
+    """Watching is over: "over" (the time was), or "burning" (the error budget was being spent too fast)."""
+
+    reason: str
+    watched_seconds: float
+
+
 AnyEvent = (
     RunStarted
     | RunPlanned
@@ -385,6 +424,10 @@ AnyEvent = (
     | ObjectivesSet
     | PairSampled
     | Measured
+    | BakeStarted
+    | Watched
+    | BurnRead
+    | BakeEnded
 )
 
 Recorder = Callable[[AnyEvent], None]

@@ -8,6 +8,7 @@ from streampay_smoke.errors import Blame
 from streampay_smoke.evidence.events import Failure
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate.attribution import REASON_CODES
+from streampay_smoke.gate.bake import unobserved
 from streampay_smoke.gate.facts import (
     foreign_simulation,
     target_of,
@@ -121,13 +122,27 @@ def findings_of_objectives(
     run: RunHistory, journal: JournalRead, checks: Sequence[Check], answers: Sequence[ObjectiveResult]
 ) -> Sequence[Finding]:
     """Return one finding for each gating objective that was missed."""
-    probes = [*run.probes_at_start, *(probe for history in run.scenarios.values() for probe in history.probes)]
+    probes = [
+        *run.probes_at_start,
+        *(probe for history in run.scenarios.values() for probe in history.probes),
+        *run.probes_in_bake,
+    ]
     return [
         Finding(
             word=WORD_OF_BLAME[miss.blame], reason_code=miss.reason_code, attribution=miss.blame.value, text=miss.text
         )
         for miss in misses(answers, journal.entries, checks, probes)
     ]
+
+
+def findings_of_the_bake(run: RunHistory, journal: JournalRead) -> Sequence[Finding]:
+    """Return what keeps a bake that was asked for from being evidence: it did not end, or saw nothing."""
+    if run.started is None or not run.started.bake_seconds:
+        return ()
+    if run.bake is None or run.bake_ended is None:
+        return (unproved("bake_incomplete", f"the release was not watched for {run.started.bake_seconds:g} s"),)
+    dark = unobserved(run.bake, journal.entries)
+    return [unproved("bake_unobserved", f"the bake could not see: {source}") for source in dark]
 
 
 def _reason_code(run: RunHistory, check: Check) -> str:

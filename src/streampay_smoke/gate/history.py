@@ -62,6 +62,9 @@ class RunHistory(msgspec.Struct, kw_only=True):
     warnings: list[events.Warned] = msgspec.field(default_factory=list)
     quarantine: events.QuarantineRead | None = None
     objectives: events.ObjectivesSet | None = None
+    bake: events.BakeStarted | None = None
+    bake_ended: events.BakeEnded | None = None
+    probes_in_bake: list[events.Probed] = msgspec.field(default_factory=list)
     overrides: list[OverrideAt] = msgspec.field(default_factory=list)
     started_at_ms: int = 0
     ended_at_ms: int = 0
@@ -75,6 +78,8 @@ _ONE_OF_A_RUN: dict[type[events.Event], str] = {
     events.Interrupted: "interrupted",
     events.QuarantineRead: "quarantine",
     events.ObjectivesSet: "objectives",
+    events.BakeStarted: "bake",
+    events.BakeEnded: "bake_ended",
 }
 _MANY_OF_A_RUN: dict[type[events.Event], str] = {
     events.ServiceSeen: "services",
@@ -110,10 +115,12 @@ def fold(entries: Sequence[Entry]) -> RunHistory:
             setattr(run, _ONE_OF_A_RUN[type(event)], event)
         elif type(event) in _MANY_OF_A_RUN:
             getattr(run, _MANY_OF_A_RUN[type(event)]).append(event)
-        elif isinstance(event, events.Exchanged | events.PairSampled):
+        elif isinstance(event, events.Exchanged | events.PairSampled | events.Watched):
             _note_release(run, event)
         elif isinstance(event, events.ReleaseSeen):
             _note_sighting(run, event)
+        elif isinstance(event, events.Probed) and run.bake is not None:
+            run.probes_in_bake.append(event)
         elif isinstance(event, events.Probed) and scenario is None:
             run.probes_at_start.append(event)
         elif scenario is not None:
@@ -121,7 +128,7 @@ def fold(entries: Sequence[Entry]) -> RunHistory:
     return run
 
 
-def _note_release(run: RunHistory, event: events.Exchanged | events.PairSampled) -> None:
+def _note_release(run: RunHistory, event: events.Exchanged | events.PairSampled | events.Watched) -> None:
     """Take note of an answer's release; the stable release that probes ask is not the one that is judged."""
     if not event.release or (isinstance(event, events.Exchanged) and event.peer != "service"):
         return

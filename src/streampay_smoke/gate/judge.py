@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from streampay_smoke.evidence.journal import JournalRead
+from streampay_smoke.gate import bake
 from streampay_smoke.gate.checks import checks_of
 from streampay_smoke.gate.facts import (
     chain_of,
@@ -16,6 +17,7 @@ from streampay_smoke.gate.findings import (
     Finding,
     findings_of_checks,
     findings_of_objectives,
+    findings_of_the_bake,
     findings_of_the_run,
     unproved,
 )
@@ -48,11 +50,15 @@ def judge(journal: JournalRead) -> Verdict:
     """Return the verdict on a journal. The same journal gives the same verdict anywhere."""
     run = fold(journal.entries)
     checks = tuple(checks_of(run))
-    answers = results(run.objectives.objectives if run.objectives else (), journal.entries, checks)
+    answers = (
+        *results(run.objectives.objectives if run.objectives else (), journal.entries, checks),
+        *bake.results(run.bake, journal.entries),
+    )
     findings = [
         *findings_of_the_run(run, journal),
         *findings_of_checks(run, checks),
         *findings_of_objectives(run, journal, checks, answers),
+        *findings_of_the_bake(run, journal),
     ]
     decisive = _decisive(run, findings)
     word = decisive.word if decisive else Word.PASS
@@ -146,6 +152,8 @@ def _praise(run: RunHistory, checks: Sequence[Check]) -> str:
     ]
     if settlement.tx_hash:
         parts.append(f"settlement proved by the {settlement.proof}")
+    if run.bake_ended:
+        parts.append(f"watched for {run.bake_ended.watched_seconds:g} s")
     if excluded:
         parts.append(f"{excluded} excluded here")
     flaky = sum(check.flaky for check in passed)

@@ -14,10 +14,9 @@ from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import Entry
 from streampay_smoke.evidence.objectives import EVERY_SAMPLE, Objective
 from streampay_smoke.gate import statistics
-from streampay_smoke.gate.attribution import EGRESS_PROBE, LEDGER_PROBE
-from streampay_smoke.gate.verdict import Check, ObjectiveResult
-
-PASS, FAIL, INSUFFICIENT = "pass", "fail", "insufficient_sample"
+from streampay_smoke.gate.attribution import EGRESS_PROBE, LEDGER_PROBE, STABLE_PROBE
+from streampay_smoke.gate.bake import ERROR_BURN
+from streampay_smoke.gate.verdict import FAIL, INSUFFICIENT, PASS, Check, ObjectiveResult
 
 RUN_ERROR = 0.001
 """The most all gating objectives of a run together may blame a healthy release."""
@@ -168,6 +167,8 @@ def _explanation(
         return Blame(disturbed.attribution), f"{disturbed.scenario} was disturbed ({disturbed.rule})"
     if any(probe.name == EGRESS_PROBE and probe.ok is False for probe in probes):
         return Blame.HARNESS, "this runner's way to the deployment failed"
+    if answer.kind == ERROR_BURN and any(probe.name == STABLE_PROBE and probe.ok is False for probe in probes):
+        return Blame.DEPENDENCY, "the stable release is red in the same way"
     if answer.kind in LEDGER_KINDS:
         if any(probe.name == LEDGER_PROBE and probe.ok is False for probe in probes):
             return Blame.DEPENDENCY, "the ledger, asked directly, was not healthy during the run"

@@ -103,6 +103,10 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     flaky: bool = False
 
 
+PASS, FAIL, INSUFFICIENT = "pass", "fail", "insufficient_sample"
+"""Decisions on an objective."""
+
+
 class ObjectiveResult(msgspec.Struct, frozen=True, kw_only=True):
     """One service level objective.
 

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from streampay_smoke.gate.objectives import FAIL, INSUFFICIENT, PASS, bounds_in_words, in_words
-from streampay_smoke.gate.verdict import ObjectiveResult, Verdict
+from streampay_smoke.gate.objectives import bounds_in_words, in_words
+from streampay_smoke.gate.verdict import FAIL, INSUFFICIENT, PASS, ObjectiveResult, Verdict
 from streampay_smoke.publish.outcomes import Outcome
 
 _OUTCOMES = {PASS: Outcome.PASSED, INSUFFICIENT: Outcome.SKIPPED}

@@ -58,6 +58,12 @@ class Interruption:
         self._run_ends_at = time.monotonic() + seconds
         self._arm()
 
+    def allow(self, seconds: float) -> None:
+        """Give the run so much more time: what follows was asked for beside its deadline."""
+        self._limit_seconds += seconds
+        self._run_ends_at += seconds
+        self._arm()
+
     def begin_step(self, budget_seconds: float, overrun: Callable[[], Exception]) -> None:
         """Give a step its budget, counted from now; `overrun` makes the error it fails with."""
         self._overrun = overrun

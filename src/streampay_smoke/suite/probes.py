@@ -57,9 +57,8 @@ def probes_at_start(surroundings: Surroundings) -> Iterator[AnyEvent]:
     )
 
 
-def control_probes(surroundings: Surroundings) -> Iterator[AnyEvent]:
-    """Make every probe beside a failure; yields their evidence."""
-    asked = surroundings.last_asked
+def control_probes(surroundings: Surroundings, asked: Asked | None) -> Iterator[AnyEvent]:
+    """Make every probe beside a failure of the request that was `asked`, None for none; yields their evidence."""
     yield from side_by_side(
         {**_common(surroundings), STABLE_PROBE: lambda record: stable_replay_probe(surroundings, asked, record)},
         within_seconds=ALL_PROBES_SECONDS,

@@ -69,6 +69,8 @@ class GateRunner(Runner):
         self.session.look_around()
         failed = super().run_model(features)
         self.session.measure(failed=bool(failed))
+        self._interruption.allow(self.session.settings.bake_seconds)
+        self.session.bake(failed=bool(failed))
         self.session.record(
             RunFinished(
                 failed=bool(failed),

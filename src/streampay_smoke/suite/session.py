@@ -26,6 +26,7 @@ from streampay_smoke.evidence.pending import Pending
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.settings import Settings
+from streampay_smoke.suite.bake import watch
 from streampay_smoke.suite.budget import StepTimeout
 from streampay_smoke.suite.failures import failure_of
 from streampay_smoke.suite.folder import RunFolder
@@ -117,6 +118,12 @@ class Session:
             for evidence in measure(self._surroundings, left_seconds=left_seconds, failed=failed):
                 self.record(evidence)
 
+    def bake(self, *, failed: bool) -> None:
+        """Watch the release for as long as this run was asked to; one that failed already is not watched."""
+        if self.settings.bake_seconds and not failed:
+            for evidence in watch(self._surroundings, seconds=self.settings.bake_seconds):
+                self.record(evidence)
+
     def clean_up(self) -> None:
         """Bring the synthetic data of this run to an end, after a last look at the release."""
         self._surroundings.look_at_release_again()
@@ -130,7 +137,7 @@ class Session:
         """Make the control probes; a failure that is remembered from before was probed when it happened."""
         evidence: tuple[AnyEvent, ...]
         if self._probed is None or self._probed[0] is not error:
-            evidence = tuple(control_probes(self._surroundings))
+            evidence = tuple(control_probes(self._surroundings, self._surroundings.last_asked))
             self._probed = (error, tuple(event for event in evidence if isinstance(event, Probed)))
         else:
             evidence = self._probed[1]
@@ -189,4 +196,5 @@ def _run_started(settings: Settings, folder: RunFolder) -> RunStarted:
         settings=settings.dump(),
         trace_id=Trace.of_run(folder.run_id, os.environ).id,
         signed_by=signer.public.id if (signer := settings.signer()) else "",
+        bake_seconds=settings.bake_seconds,
     )

@@ -18,8 +18,8 @@ from streampay_smoke.gate.verdict import Verdict, from_json
 from streampay_smoke.settings import Settings, project_root
 from streampay_smoke.suite.finish import finish
 from streampay_smoke.suite.folder import RunFolder
+from streampay_smoke.suite.progress import Progress
 from streampay_smoke.suite.runner import RUN_FOLDER
-from streampay_smoke.suite.stuck import StuckStep
 
 GRACE_SECONDS = 0.8
 """How much longer than the deadline behave may take to write its evidence before it is killed."""
@@ -43,15 +43,16 @@ def supervise(settings: Settings, folder: RunFolder, environ: Mapping[str, str],
 
 def _ending(behave: "subprocess.Popen[bytes]", settings: Settings, folder: RunFolder) -> str:
     """Wait for behave; return why it has to be killed, "" when it ended by itself."""
-    stuck = StuckStep(folder.journal_path)
-    ends_at = time.monotonic() + settings.deadline_seconds + GRACE_SECONDS
+    progress = Progress(folder.journal_path)
+    limit_at = time.monotonic() + settings.deadline_seconds + GRACE_SECONDS
     while True:
         try:
-            behave.wait(min(LOOK_SECONDS, max(ends_at - time.monotonic(), 0.0)))
+            behave.wait(min(LOOK_SECONDS, max(limit_at + progress.bake_seconds - time.monotonic(), 0.0)))
         except subprocess.TimeoutExpired:
-            if time.monotonic() >= ends_at:
+            stuck = progress.step_is_stuck()
+            if time.monotonic() >= limit_at + progress.bake_seconds:
                 return "deadline"
-            if stuck.found():
+            if stuck:
                 return "step_timeout"
         else:
             return ""

@@ -18,7 +18,7 @@ from streampay_smoke.evidence.pending import Pending
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.suite.budget import StepTimeout, budget_seconds, takes
 from streampay_smoke.suite.interruption import Interruption
-from streampay_smoke.suite.stuck import StuckStep
+from streampay_smoke.suite.progress import Progress
 
 PLACE: Any = SimpleNamespace(
     step_seconds=30.0, ledger_step_seconds=90.0, service=SimpleNamespace(ready_within_seconds=60.0)
@@ -203,19 +203,19 @@ def test_a_step_is_stuck_when_its_budget_is_over_and_nothing_was_written(
     tmp_path: Path, story: list[events.AnyEvent], age_ms: int, stuck: bool
 ) -> None:
     told(tmp_path / "journal", *story, at_ms=time.time_ns() // 1_000_000 - age_ms)
-    assert StuckStep(tmp_path / "journal").found() is stuck
+    assert Progress(tmp_path / "journal").step_is_stuck() is stuck
 
 
 def test_a_journal_is_followed_line_by_line(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     path.touch()
-    stuck = StuckStep(path)
-    assert not stuck.found()
+    stuck = Progress(path)
+    assert not stuck.step_is_stuck()
     told(path, STEP, at_ms=1)
     whole = path.read_bytes()
     path.write_bytes(whole[:20])
-    assert not stuck.found()
+    assert not stuck.step_is_stuck()
     path.write_bytes(whole)
-    assert stuck.found()
+    assert stuck.step_is_stuck()
     told(path, events.StepFinished(text="When asked", status="passed", duration_ms=1), at_ms=2)
-    assert not stuck.found()
+    assert not stuck.step_is_stuck()

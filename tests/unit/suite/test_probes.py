@@ -231,7 +231,7 @@ def test_a_ledger_that_is_down_tells_no_time(small: SmallStreamPay) -> None:
 
 def test_probes_at_the_start_and_beside_a_failure(around: Surroundings) -> None:
     start = [event for event in probes_at_start(around) if isinstance(event, Probed)]
-    beside = [event for event in control_probes(around) if isinstance(event, Probed)]
+    beside = [event for event in control_probes(around, around.last_asked) if isinstance(event, Probed)]
     assert {STABLE_PROBE, CREDENTIAL_PROBE, CLOCK_PROBE} <= {probe.name for probe in start}
     assert len(beside) == len(start) + 1  # the contract, which costs the ledger's library
     assert around.settings.contract_id == CONTRACT

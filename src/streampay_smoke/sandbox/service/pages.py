@@ -59,29 +59,35 @@ class ReleasePages:
 
 
 class Metrics:
-    """Counts calls per route."""
+    """Counts calls per route, and answers per status."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._calls: Counter[str] = Counter()
+        self._answers: Counter[int] = Counter()
 
     def counted(self, inner: Handler) -> Handler:
-        """Layer: count the call under its route's template."""
+        """Layer: count the call under its route's template, and its answer under its status."""
 
         def handle(call: Call) -> Answer:
             with self._lock:
                 self._calls[call.route] += 1
-            return inner(call)
+            answer = inner(call)
+            with self._lock:
+                self._answers[answer.status] += 1
+            return answer
 
         return handle
 
     def scrape(self, call: Call) -> Answer:
         """Return the counters in the Prometheus text format."""
         with self._lock:
-            calls = sorted(self._calls.items())
+            calls, answers = sorted(self._calls.items()), sorted(self._answers.items())
         lines = ["# TYPE streampay_metrics_up gauge", "streampay_metrics_up 1"]
         lines += ["# TYPE streampay_requests_total counter"]
         lines += [f'streampay_requests_total{{route="{route}"}} {count}' for route, count in calls]
+        lines += ["# TYPE streampay_responses_total counter"]
+        lines += [f'streampay_responses_total{{status="{status}"}} {count}' for status, count in answers]
         return Answer(text="\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
 
 

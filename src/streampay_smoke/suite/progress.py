@@ -1,4 +1,4 @@
-"""Sees from outside that a step is stuck: one that holds the interpreter cannot be interrupted from within."""
+"""Sees from outside how far a run is: a step that holds the interpreter cannot be interrupted from within."""
 
 import time
 from pathlib import Path
@@ -10,15 +10,16 @@ GRACE_SECONDS = 0.7
 """How much longer than its budget a step may take before it counts as stuck: its own process is asked first."""
 
 
-class StuckStep:
-    """Reads a growing journal and knows the step that is under way."""
+class Progress:
+    """Reads a growing journal and knows the step that is under way, and whether the release is being watched."""
 
     def __init__(self, journal: Path) -> None:
         self._path = journal
         self._read = 0
         self._due_at_ms: float | None = None
+        self.bake_seconds = 0.0
 
-    def found(self) -> bool:
+    def step_is_stuck(self) -> bool:
         """Return whether a step is over its budget and nothing was written about it."""
         self._catch_up()
         return self._due_at_ms is not None and time.time() * 1000 > self._due_at_ms
@@ -42,3 +43,5 @@ class StuckStep:
                 self._due_at_ms = due if budget_seconds else None
             case "step_overran" | "step_finished" | "scenario_finished":
                 self._due_at_ms = None
+            case "bake_started":
+                self.bake_seconds = event["seconds"]
