@@ -1,6 +1,8 @@
 """Hooks: they open and close evidence, and never assert. What they do is in streampay_smoke.suite.hooks."""
 
-from streampay_smoke.suite import hooks
+from streampay_smoke.suite import hooks, loading
+
+loading.refuse_foreign_runner()
 
 before_all = hooks.before_all
 before_scenario = hooks.before_scenario

@@ -38,13 +38,13 @@ def test_arguments_behave_cannot_use(project: Project, arguments: list[str]) -> 
 
 
 def test_a_scenario_without_steps(project: Project) -> None:
-    (project.features / "extra.feature").write_text("@smoke\nFeature: Extra\n  Why.\n\n  Scenario: Empty\n")
+    project.put("extra.feature", "@smoke\nFeature: Extra\n  Why.\n\n  Scenario: Empty\n")
     ran = project.behave("features/extra.feature")
     assert (ran.code, ran.verdict.verdict) == (2, Word.CONFIG)
 
 
 def test_an_empty_feature_file(project: Project) -> None:
-    (project.features / "streams.feature").write_text("")
+    project.put("streams.feature", "")
     ran = project.behave(READY)
     assert (ran.code, ran.verdict.reason_code) == (2, "suite_defective")
 
@@ -79,12 +79,16 @@ def test_a_step_that_leaves_early(project: Project, body: str) -> None:
 
 
 def test_steps_that_assert_nothing(project: Project) -> None:
-    steps = (project.features / "steps" / "readiness_steps.py").read_text()
+    steps = (project.features / STEPS).read_text()
     emptied = "\n".join("    pass" if line.startswith("    readiness.") else line for line in steps.splitlines())
-    (project.features / "steps" / "readiness_steps.py").write_text(emptied + "\n")
+    project.put(STEPS, emptied + "\n")
     ran = project.behave(READY)
     assert (ran.code, ran.verdict.verdict) == (3, Word.INCONCLUSIVE)
     assert "nothing was asserted by" in ran.verdict.message
+
+
+def add_hook(project: Project, text: str) -> None:
+    project.put("environment.py", f"{(project.features / 'environment.py').read_text()}\n\n{text}")
 
 
 @pytest.mark.parametrize(
@@ -101,33 +105,33 @@ def test_steps_that_assert_nothing(project: Project) -> None:
     ],
 )
 def test_a_hook_that_raises(project: Project, hook: str) -> None:
-    with (project.features / "environment.py").open("a") as environment:
-        environment.write(f"\n\ndef {hook}(*arguments):\n    raise RuntimeError('a hook broke')\n")
+    add_hook(project, f"def {hook}(*arguments):\n    raise RuntimeError('a hook broke')\n")
     ran = project.behave(READY)
     assert (ran.code, ran.verdict.verdict) == (3, Word.INCONCLUSIVE), ran.output
 
 
 def test_a_clean_up_that_raises(project: Project) -> None:
-    with (project.features / "environment.py").open("a") as environment:
-        environment.write(
-            "\n\ndef before_scenario(context, scenario):\n"
-            "    hooks.before_scenario(context, scenario)\n"
-            "    context.add_cleanup(lambda: 1 / 0)\n"
-        )
+    add_hook(
+        project,
+        "def before_scenario(context, scenario):\n"
+        "    hooks.before_scenario(context, scenario)\n"
+        "    context.add_cleanup(lambda: 1 / 0)\n",
+    )
     ran = project.behave(READY)
     assert (ran.code, ran.verdict.verdict) == (3, Word.INCONCLUSIVE), ran.output
 
 
 @pytest.mark.parametrize("broken", ["import nothing_like_it", "def f(:", "raise SystemExit(0)"])
 def test_a_step_file_that_cannot_be_loaded(project: Project, broken: str) -> None:
-    (project.features / "steps" / "broken_steps.py").write_text(broken)
+    project.put("steps/broken_steps.py", broken)
     ran = project.behave(READY)
     assert (ran.code, ran.verdict.reason_code) == (2, "suite_defective"), ran.output
 
 
 def test_an_ambiguous_step(project: Project) -> None:
-    (project.features / "steps" / "twice_steps.py").write_text(
-        "from behave import given\n\n\n@given('the service is ready')\ndef again(context):\n    pass\n"
+    project.put(
+        "steps/twice_steps.py",
+        "from behave import given\n\n\n@given('the service is ready')\ndef again(context):\n    pass\n",
     )
     ran = project.behave(READY)
     assert (ran.code, ran.verdict.verdict) == (2, Word.CONFIG), ran.output
@@ -138,8 +142,61 @@ def test_a_dry_run(project: Project) -> None:
     assert (ran.code, ran.verdict.verdict) == (2, Word.CONFIG)
 
 
-def test_a_foreign_runner_leaves_no_pass(project: Project) -> None:
-    assert project.behave(READY, "--runner=behave.runner:Runner").code != 0
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_a_foreign_runner(project: Project, dry: list[str]) -> None:
+    assert project.behave(READY).code == 0
+    ran = project.behave(READY, "--runner=behave.runner:Runner", *dry)
+    assert (ran.code, ran.verdict.verdict) == (2, Word.CONFIG), ran.output
+
+
+def test_a_foreign_runner_and_nowhere_to_say_so(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ran = project.behave(READY, "--runner=behave.runner:Runner", SMOKE_ARTIFACTS=str(tmp_path / "file"))
+    assert (ran.code, "cannot be written" in ran.output, "behave.ini" in ran.output) == (2, True, True), ran.output
+
+
+GUARD = "    And it works on a test network\n"
+
+
+@pytest.mark.parametrize("command", ["behave", "smoke"])
+def test_a_suite_that_nobody_accepted_is_not_played(project: Project, command: str) -> None:
+    project.spoil("settlement.feature", GUARD, "")
+    project.spoil("steps/readiness_steps.py", "import given", "import os, given\n\nos._exit(0)")
+    play = {"behave": project.behave, "smoke": project.smoke}[command]
+    ran = play("--tags=@settlement")
+    assert (ran.code, ran.verdict.reason_code) == (2, "suite_changed"), ran.output
+    assert "features/steps/readiness_steps.py was changed" in ran.verdict.message_long
+    assert "settlement/a-settled-stream-pays-the-recipient-on-the-ledger has other steps" in ran.verdict.message_long
+    assert "python -m streampay_smoke.suite.manifest --write" in ran.verdict.message_long
+    assert "scenario_started" not in {event["event"] for event in ran.events}
+
+
+@pytest.mark.parametrize(("command", "code"), [("behave", 2), ("smoke", 2)])
+def test_a_configuration_that_names_another_runner(project: Project, command: str, code: int) -> None:
+    ini = project.folder / "behave.ini"
+    ini.write_text(ini.read_text().replace("streampay_smoke.suite.runner:GateRunner", "behave.runner:Runner"))
+    ran = {"behave": project.behave, "smoke": project.smoke}[command](READY)
+    assert (ran.code, ran.verdict.verdict) == (code, Word.CONFIG), ran.output
+
+
+def test_a_scenario_that_nobody_accepted_is_not_played(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    text = (project.features / "chain.feature").read_text()
+    (tmp_path / "other" / "chain.feature").write_text(text.replace("is healthy and moving", "is there"))
+    ran = project.behave("features/readiness.feature", "other/chain.feature")
+    assert (ran.code, ran.verdict.reason_code) == (2, "suite_changed"), ran.output
+
+
+@pytest.mark.parametrize("runner", [[], ["--runner=streampay_smoke.suite.runner:GateRunner"]])
+def test_behave_started_in_another_folder_by_somebody_with_habits(
+    project: Project, tmp_path: Path, runner: list[str]
+) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "behave.ini").write_text("[behave]\ndry_run = true\nexclude_re = .*\n")
+    home = tmp_path / "home"
+    with project.start("behave", READY, *runner, str(project.features), cwd=home, HOME=str(home)) as running:
+        output, _ = running.communicate(timeout=20)
+    assert running.returncode == 2, output
 
 
 def test_a_folder_that_cannot_be_written(project: Project, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from suite_parts import Project, wait_for_file
+from suite_parts import ROOT, Project, wait_for_file
 
 from streampay_smoke.evidence.journal import read
 from streampay_smoke.gate.judge import judge
@@ -71,8 +71,8 @@ def killed_in_the_middle(project: Project) -> None:
         running.send_signal(signal.SIGKILL)
         running.communicate(timeout=20)
     (project.folder / "hanging").unlink()
-    steps = project.features / "steps" / "settlement_steps.py"
-    steps.write_text((Path(__file__).parents[2] / "features" / "steps" / "settlement_steps.py").read_text())
+    steps = "steps/settlement_steps.py"
+    project.put(steps, (ROOT / "features" / steps).read_text())
 
 
 def test_a_run_after_one_that_was_killed_is_a_pass_and_a_sweep_leaves_nothing(project: Project) -> None:

@@ -238,7 +238,7 @@ def test_the_doctor_finds_the_embedded_sandbox_well(
 ) -> None:
     code, said = doctor(bare_project, capsys, monkeypatch)
     assert code == 0, said
-    for name in ("Python", "packages", "artifacts", "settings", "quarantine", "synthetic user", "credentials"):
+    for name in ("Python", "packages", "artifacts", "settings", "suite", "quarantine", "synthetic user", "credentials"):
         assert f"ok       {name}" in said, said
     for name in ("service", "its network", "sign-in", "ledger", "friendbot", "contract", "clocks"):
         assert f"ok       {name}" in said, said
@@ -269,6 +269,14 @@ def test_the_doctor_names_a_problem_and_the_next_step(
     assert "Next: " in text
     assert found == code, text
     assert WRONG not in text
+
+
+def test_the_doctor_names_a_suite_that_nobody_accepted(
+    bare_project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare_project.spoil("chain.feature", "@smoke ", "")
+    code, said = doctor(bare_project, capsys, monkeypatch)
+    assert (code, "problem  suite" in said, "manifest --write" in said) == (2, True, True), said
 
 
 def test_the_doctor_warns_of_a_token_that_ends_soon_and_of_a_rotation(

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from streampay_smoke.gate.verdict import Verdict, from_json
+from streampay_smoke.suite.manifest import INI, write
 
 ROOT = Path(__file__).parents[2]
 RUN_SECONDS = 90
@@ -51,6 +52,21 @@ class Project:
         self.environ = {**os.environ, "HOME": str(folder), "SMOKE_REPORT": "0", **environ}
 
     def edit(self, name: str, old: str, new: str) -> None:
+        """Change a file of the features, and accept the change."""
+        self.spoil(name, old, new)
+        self.accept()
+
+    def put(self, name: str, text: str) -> None:
+        """Write a file of the features, and accept the change."""
+        (self.features / name).write_text(text)
+        self.accept()
+
+    def accept(self) -> None:
+        """Accept the features as they are now."""
+        write(self.features, self.folder / INI)
+
+    def spoil(self, name: str, old: str, new: str) -> None:
+        """Change a file of the features behind the back of the manifest."""
         path = self.features / name
         text = path.read_text()
         assert old in text, f"{old!r} is not in {name}"
@@ -62,10 +78,10 @@ class Project:
     def smoke(self, *arguments: str, **environ: str) -> Ran:
         return self._ran([sys.executable, "-m", "streampay_smoke", "run", *arguments], environ)
 
-    def start(self, *command: str, **environ: str) -> "subprocess.Popen[str]":
+    def start(self, *command: str, cwd: Path | None = None, **environ: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             [sys.executable, "-m", *command],
-            cwd=self.folder,
+            cwd=cwd or self.folder,
             env={**self.environ, **environ},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

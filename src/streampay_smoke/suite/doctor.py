@@ -22,6 +22,7 @@ from streampay_smoke.publish.report import allure_missing_because
 from streampay_smoke.service.claims import claims_of, seconds_left
 from streampay_smoke.service.records import Readiness
 from streampay_smoke.settings import Settings, project_root
+from streampay_smoke.suite import manifest
 from streampay_smoke.suite.plan import all_scenarios
 from streampay_smoke.suite.probes import clock_probe, ledger_time, service_date
 from streampay_smoke.suite.quarantine import FILE, read_quarantine, today
@@ -86,6 +87,7 @@ def look_at_settings(settings: Settings) -> Iterator[Look]:
     """Look at the settings and what goes with them; nothing is sent."""
     yield _ok("settings", f"environments/{settings.environment}.toml: {settings.place.description}")
     yield _writable(settings.artifacts)
+    yield from _looked("suite", _suite)
     yield from _quarantine()
     yield from _credentials(settings)
 
@@ -224,6 +226,12 @@ def _expiry(variable: str, token: str, mode: str) -> Look:
         next_step = f"rotate: set {variable.removesuffix('_B')}_B to a new one, then replace slot A"
         return _warning(variable, f"expires in {days:.1f} days", next_step)
     return _ok(variable, f"set; good for {days:.0f} days")
+
+
+def _suite() -> Iterator[Look]:
+    root = project_root()
+    pins = manifest.accepted(root / "features", root / manifest.INI)
+    yield _ok("suite", f"its {len(pins)} scenarios and files are those that were accepted")
 
 
 def _quarantine() -> Iterator[Look]:

@@ -49,32 +49,34 @@ class PlannedScenario(msgspec.Struct, frozen=True, kw_only=True):
 
 def plan(features: Sequence[Feature], config: Configuration) -> tuple[PlannedScenario, ...]:
     """Return the scenarios the paths and the tag expression select, in the order they will run."""
+    return tuple(item for item in identified(features) if item.scenario.should_run(config))
+
+
+def identified(features: Sequence[Feature]) -> tuple[PlannedScenario, ...]:
+    """Return every scenario with its identity, which does not depend on what is selected."""
     taken: set[str] = set()
     return tuple(
         PlannedScenario(scenario=scenario, expected=_expected(feature, scenario, taken))
         for feature in features
         for scenario in feature.walk_scenarios()
-        if scenario.should_run(config)
     )
 
 
-def all_scenarios(folder: Path) -> dict[str, ExpectedScenario]:
-    """Return every scenario of the feature files below a folder by its id, whatever is selected of them.
+def scenarios_below(folder: Path) -> tuple[PlannedScenario, ...]:
+    """Return every scenario of the feature files below a folder, whatever is selected of them.
 
     Files that are no feature are left to the lint.
     """
-    taken: set[str] = set()
     features = []
     for path in sorted(folder.rglob("*.feature")):
         with contextlib.suppress(OSError, ParserError):
             features.append(parse_file(str(path)))
-    expected = (
-        _expected(feature, scenario, taken)
-        for feature in features
-        if feature is not None
-        for scenario in feature.walk_scenarios()
-    )
-    return {scenario.id: scenario for scenario in expected}
+    return identified([feature for feature in features if feature is not None])
+
+
+def all_scenarios(folder: Path) -> dict[str, ExpectedScenario]:
+    """Return every scenario of the feature files below a folder by its id."""
+    return {item.expected.id: item.expected for item in scenarios_below(folder)}
 
 
 def announced(planned: Sequence[PlannedScenario], folder: Path, settings: Settings, tags: str) -> RunPlanned:
@@ -105,7 +107,7 @@ def _expected(feature: Feature, scenario: Scenario, taken: set[str]) -> Expected
     stem = PurePath(feature.filename).stem
     name = re.sub(r"\s*-- @\d+\.\d+.*$", "", scenario.name)
     scenario_id = f"{stem}/{_slug(name)}"
-    if scenario_id in taken:
+    while scenario_id in taken:
         scenario_id = f"{scenario_id}-{scenario.line}"
     taken.add(scenario_id)
     return ExpectedScenario(

@@ -1,7 +1,6 @@
 """The gate's behave runner: plans the evidence, lets behave play, and ends in a verdict whatever happens."""
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,14 +14,16 @@ from streampay_smoke.evidence.events import Failure, RunFinished, RunRefused
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
-from streampay_smoke.settings import VARIABLES, project_root
+from streampay_smoke.settings import project_root
 from streampay_smoke.signing import SigningKey
+from streampay_smoke.suite import manifest
 from streampay_smoke.suite import plan as plans
 from streampay_smoke.suite.budget import budget_seconds
 from streampay_smoke.suite.failures import failure_of
 from streampay_smoke.suite.finish import finish
-from streampay_smoke.suite.folder import RunFolder
+from streampay_smoke.suite.folder import RunFolder, artifacts_folder
 from streampay_smoke.suite.interruption import Interruption
+from streampay_smoke.suite.loading import by_the_gate
 from streampay_smoke.suite.output import redacted_output
 from streampay_smoke.suite.quarantine import read_quarantine, today
 from streampay_smoke.suite.session import Session, open_session
@@ -35,6 +36,7 @@ class GateRunner(Runner):
     """Exits with the verdict's code: 0 only when every promise was proved."""
 
     session: Session
+    pins: manifest.Pins
 
     def __init__(self, config: Configuration) -> None:
         super().__init__(config)
@@ -55,10 +57,17 @@ class GateRunner(Runner):
         sys.stdout.flush()
         sys.exit(verdict.exit_code)
 
+    def load_hooks(self, filename: str | None = None) -> None:
+        """Load the hooks of the suite that was accepted: what differs from it is not even imported."""
+        self.pins = manifest.accepted(Path(self.base_dir), Path(manifest.INI))
+        with by_the_gate():
+            super().load_hooks(filename)
+
     def run_model(self, features: list[Feature] | None = None) -> bool:
         """Write the manifest down, then let behave play it."""
         features = self.features if features is None else features
         planned = plans.plan(features, self.config)
+        manifest.refuse_strangers(self.pins, planned)
         self.session.expect(planned)
         quarantine = read_quarantine(project_root(), plans.all_scenarios(Path(self.base_dir)), today=today())
         if quarantine is not None:
@@ -107,8 +116,7 @@ class GateRunner(Runner):
     def _folder(self) -> RunFolder:
         if self._supervised:
             return RunFolder.existing(Path(self.config.userdata[RUN_FOLDER]))
-        artifacts = os.environ.get("SMOKE_ARTIFACTS") or VARIABLES["SMOKE_ARTIFACTS"].default
-        return RunFolder.create(Path(artifacts).absolute())
+        return RunFolder.create(artifacts_folder())
 
     def _play(self, folder: RunFolder, journal: Journal) -> None:
         with self._refusals_in(journal), open_session(folder, journal, self._redactor) as session:
@@ -136,7 +144,7 @@ def _refuse_dry_run(config: Configuration) -> None:
     if config.dry_run:
         raise SettingsInvalid(
             "a dry run judges nothing",
-            next_step="leave --dry-run out, or lint with --runner=behave.runner:Runner",
+            next_step="leave --dry-run out; python -m streampay_smoke.featurelint looks at the features alone",
         )
 
 

@@ -19,7 +19,7 @@ from streampay_smoke.settings import Settings, project_root
 from streampay_smoke.suite.finish import finish
 from streampay_smoke.suite.folder import RunFolder
 from streampay_smoke.suite.progress import Progress
-from streampay_smoke.suite.runner import RUN_FOLDER
+from streampay_smoke.suite.runner import RUN_FOLDER, GateRunner
 
 GRACE_SECONDS = 0.8
 """How much longer than the deadline behave may take to write its evidence before it is killed."""
@@ -27,12 +27,16 @@ GRACE_SECONDS = 0.8
 LOOK_SECONDS = 0.1
 """How often a run is looked at: a step that holds the interpreter is found out this much later at most."""
 
+RUNNER = f"{GateRunner.__module__}:{GateRunner.__qualname__}"
+"""The runner by name: under it a `behave.ini` that was changed is found, whatever it says."""
+
 _ENDINGS = (RunFinished, RunRefused, Interrupted)
 
 
 def supervise(settings: Settings, folder: RunFolder, environ: Mapping[str, str], paths: Sequence[str]) -> Verdict:
     """Play the features at `paths` (all by default) with `environ`, and return the verdict on what they left."""
-    command = [sys.executable, "-m", "behave", "--tags", settings.tags, "-D", f"{RUN_FOLDER}={folder.path}", *paths]
+    command = [sys.executable, "-m", "behave", f"--runner={RUNNER}", "--tags", settings.tags]
+    command += ["-D", f"{RUN_FOLDER}={folder.path}", *paths]
     with subprocess.Popen(command, cwd=project_root(), env=dict(environ)) as behave, _passing_on_signals_to(behave):
         ending = _ending(behave, settings, folder)
         if ending:
