@@ -295,3 +295,40 @@ def test_a_failed_funding_is_made_up_for_before_the_first_escrow(deployment: Any
     deployment.create()
     assert deployment.ledger.funded == [deployment.treasury.operator.address]
     assert settlement.FATE_SECONDS > 30
+
+
+def changed_at_once(deployment: Any, *updates: Any) -> Any:
+    return deployment.user("POST", "/api/v2/streams/batch", json={"updates": list(updates)})
+
+
+def test_many_streams_are_changed_at_once(deployment: Any) -> None:
+    ids = [deployment.create() for _ in range(3)]
+    reply = changed_at_once(deployment, *({"id": name, "data": {"tags": [name]}} for name in ids))
+    assert reply.status == 200
+    assert [row["id"] for row in body(reply)["streams"]] == ids
+    assert [deployment.record(name)["tags"] for name in ids] == [[name] for name in ids]
+
+
+@pytest.mark.parametrize(
+    ("bad", "status"),
+    [
+        ({"data": {}}, 400),
+        ({"id": 7, "data": {}}, 400),
+        ({"id": "stream-ada"}, 400),
+        ("stream-ada", 400),
+        ({"id": "stream-ada", "data": {"status": "ended"}}, 400),
+        ({"id": "stream-ada", "data": {"tags": ["mine"]}}, 404),
+        ({"id": "stream-none", "data": {"tags": ["mine"]}}, 404),
+    ],
+)
+def test_all_of_them_are_changed_or_none(deployment: Any, bad: Any, status: int) -> None:
+    own = deployment.create()
+    assert changed_at_once(deployment, {"id": own, "data": {"tags": ["new"]}}, bad).status == status
+    assert "tags" not in deployment.record(own)
+
+
+def test_no_more_than_a_hundred_are_changed_at_once(deployment: Any) -> None:
+    update = {"id": deployment.create(), "data": {"description": "again"}}
+    assert changed_at_once(deployment, *[update] * 101).status == 400
+    assert changed_at_once(deployment).status == 200
+    assert deployment.user("POST", "/api/v2/streams/batch", json={"updates": "all"}).status == 400

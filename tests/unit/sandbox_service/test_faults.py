@@ -1,5 +1,6 @@
 """Every fault is visibly different from a StreamPay that keeps its promises."""
 
+import base64
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -8,7 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from streampay_smoke.sandbox.service.faults import FAULTS, everywhere, faulty
+from streampay_smoke.sandbox.service.faults import FAULTS, doors, everywhere, faulty
+from streampay_smoke.sandbox.service.limits import PER_MINUTE
+from tests.unit.sandbox_service.conftest import GENEROUS
 
 
 def body(reply: Any) -> Any:
@@ -98,6 +101,18 @@ def unsigned(deployment: Any) -> str:
     return f"Bearer {deployment.forged(algorithm='none')}"
 
 
+def for_others(deployment: Any) -> str:
+    return f"Bearer {deployment.forged(aud='another-api')}"
+
+
+def by_others(deployment: Any) -> str:
+    return f"Bearer {deployment.forged(iss='another-house')}"
+
+
+def by_another_method(deployment: Any) -> str:
+    return f"Bearer {deployment.forged(algorithm='HS512')}"
+
+
 def others_shown(deployment: Any) -> Any:
     deployment.create()
     pages = [body(deployment.user("GET", path)) for path in ("/api/streams", "/api/v2/streams")]
@@ -153,7 +168,135 @@ def junk_signature(deployment: Any) -> Any:
 
 
 def keys_published(deployment: Any) -> Any:
-    return [key["kty"] for key in body(deployment.send("GET", "/.well-known/jwks.json"))["keys"]]
+    keys = body(deployment.send("GET", "/.well-known/jwks.json"))["keys"]
+    return [(key["kty"], key["kid"], sorted(key.keys() & {"k", "d"})) for key in keys]
+
+
+def wrong_challenge(deployment: Any) -> Any:
+    """Statuses of a sign-in with a challenge nobody was given, and of one that is repeated word for word."""
+    statuses = []
+    asked = deployment.send("GET", f"/api/auth/wallet?address={deployment.wallet.public_key}")
+    given = body(asked)["challenge"]
+    for challenge in (f"streampay_auth_1790000000000_{'0' * 32}", given, given):
+        signature = base64.b64encode(deployment.wallet.sign(challenge.encode())).decode()
+        statuses.append(deployment.log_in(challenge, signature).status)
+    return statuses
+
+
+def administration(deployment: Any) -> Any:
+    """Statuses of the administrators' pages for a stranger, for one who claims to be administrator, and for a user."""
+    claim = {"actor-wallet-address": doors.PLACEHOLDER}
+    pages = ("/api/admin/pause", "/api/admin/quotas", "/api/audit")
+    return [
+        [deployment.send("GET", page).status for page in pages],
+        [deployment.send("GET", page, headers=claim).status for page in pages],
+        [deployment.user("GET", page).status for page in pages],
+    ]
+
+
+def writes_with(token: Callable[[Any], str]) -> Callable[[Any], Any]:
+    """Statuses of a create and a stop by such a caller, and what became of the stream."""
+
+    def probe(deployment: Any) -> Any:
+        stream_id = deployment.create()
+        headers = {"authorization": token(deployment)} if token(deployment) else {}
+        created = deployment.send("POST", "/api/streams", json=deployment.order(), headers=headers)
+        stopped = deployment.send("POST", f"/api/streams/{stream_id}/stop", headers=headers)
+        return created.status, stopped.status, deployment.record(stream_id)["status"]
+
+    return probe
+
+
+def nobodys(deployment: Any) -> str:
+    return ""
+
+
+def junk(deployment: Any) -> str:
+    return "Bearer junk"
+
+
+def another_user(deployment: Any) -> str:
+    return f"Bearer {deployment.parts.tokens.issue('another-user')[0]}"
+
+
+def item_for(token: Callable[[Any], str]) -> Callable[[Any], Any]:
+    def probe(deployment: Any) -> Any:
+        headers = {"authorization": token(deployment)} if token(deployment) else {}
+        return deployment.send("GET", f"/api/v2/streams/{deployment.create()}", headers=headers).status
+
+    return probe
+
+
+def item_of_tenant(deployment: Any) -> Any:
+    headers = {"x-tenant-id": deployment.wallet.public_key}
+    return deployment.send("GET", f"/api/streams/{deployment.create()}", headers=headers).status
+
+
+FORGED = {"status": "ended", "settlement": {"txHash": "f" * 64, "settledAt": "2026-01-01T00:00:00.000Z"}}
+
+
+def forged_create(deployment: Any) -> Any:
+    v1 = body(deployment.user("POST", "/api/streams", json={**deployment.order(), **FORGED}))["data"]
+    v2 = body(deployment.user("POST", "/api/v2/streams", json={**deployment.order(), **FORGED}))
+    return [(deployment.record(row["id"])["status"], row["status"], "settlement" in row) for row in (v1, v2)]
+
+
+def forged_change(deployment: Any) -> Any:
+    stream_id = deployment.create()
+    status = deployment.user("PATCH", f"/api/v2/streams/{stream_id}", json=FORGED).status
+    return status, deployment.record(stream_id)["status"]
+
+
+def forged_batch(deployment: Any) -> Any:
+    stream_id = deployment.create()
+    updates = [{"id": stream_id, "data": FORGED}]
+    status = deployment.user("POST", "/api/v2/streams/batch", json={"updates": updates}).status
+    return status, deployment.record(stream_id)["status"]
+
+
+def cached(deployment: Any) -> Any:
+    stream_id = deployment.create()
+    replies = [deployment.user("GET", path) for path in ("/api/streams", f"/api/v2/streams/{stream_id}")]
+    return [reply.header("cache-control").partition(",")[0] for reply in replies]
+
+
+def pairs(deployment: Any) -> Any:
+    """Statuses of a write with no pair, with either half, with an unequal pair and with the whole one."""
+    cookie, header = {"cookie": "csrf-token=a"}, {"x-csrf-token": "a"}
+    shown: tuple[dict[str, str], ...] = ({}, cookie, header, {**cookie, "x-csrf-token": "b"}, {**cookie, **header})
+    token = {"authorization": f"Bearer {deployment.token}"}
+    return [deployment.raw("POST", "/api/streams/none/stop", headers={**token, **each}).status for each in shown]
+
+
+APP, OTHER_SITE = "http://localhost:3000", "https://another-site.example"
+
+
+def leave(deployment: Any) -> Any:
+    """For the app's page and another one: status, who is allowed, and whether all that a write needs is."""
+    replies = [
+        deployment.raw("OPTIONS", "/api/streams", headers={"origin": origin, "access-control-request-method": "POST"})
+        for origin in (APP, OTHER_SITE)
+    ]
+    return [
+        (
+            reply.status,
+            reply.header("access-control-allow-origin"),
+            "x-csrf-token" in reply.header("access-control-allow-headers"),
+        )
+        for reply in replies
+    ]
+
+
+def error_says(deployment: Any) -> Any:
+    message = body(deployment.send("GET", "/api/streams", headers={"authorization": "Bearer junk"}))["error"]["message"]
+    return "junk" in message, "hunter2" in message
+
+
+def hurried(deployment: Any) -> Any:
+    """Whether a caller in a rush is stopped, and somebody else with them."""
+    key = {"authorization": f"Bearer {deployment.token}", "x-api-key": "in-a-rush"}
+    statuses = {deployment.send("GET", "/api/streams?limit=1", headers=key).status for _ in range(6)}
+    return 429 in statuses, deployment.user("GET", "/api/streams").status
 
 
 def every_status(deployment: Any) -> Any:
@@ -181,7 +324,11 @@ def is_quick(deployment: Any) -> Any:
 
 
 SLOW_SECONDS = 0.3
+FEW = dict.fromkeys(PER_MINUTE, 5)
 REFUSED = [(401, False), (401, False)]
+SHUT = [[401] * 3, [401] * 3, [403] * 3]
+UNMOVED = (401, 401, "draft")
+LEAVE = [(204, APP, True), (403, "", False)]
 OPEN = [(200, True), (200, True)]
 HALF = 50_000_000
 HTML = "text/html; charset=utf-8"
@@ -212,6 +359,9 @@ DIFFERENCES: Mapping[str, Difference] = {
     "list-accepts-expired": Difference(list_with(expired), REFUSED, OPEN),
     "list-accepts-foreign": Difference(list_with(foreign), REFUSED, OPEN),
     "list-accepts-alg-none": Difference(list_with(unsigned), REFUSED, OPEN),
+    "list-accepts-other-audience": Difference(list_with(for_others), REFUSED, OPEN),
+    "list-accepts-other-issuer": Difference(list_with(by_others), REFUSED, OPEN),
+    "list-accepts-hs512": Difference(list_with(by_another_method), REFUSED, OPEN),
     "list-leaks-others": Difference(others_shown, (1, 1), (3, 3)),
     "list-leaks-private": Difference(private_fields, [], ["email", "label", "memo", "partnerId"]),
     "list-pages-wrong": Difference(second_page_differs, True, False),
@@ -226,7 +376,40 @@ DIFFERENCES: Mapping[str, Difference] = {
     "release-stale": Difference(releases, ("r-1", True, 200), ("before-r-1", False, 404)),
     "half-broken": Difference(list_and_create, (201, 200, True, 1), (500, 500, False, 1)),
     "wallet-any-signature": Difference(junk_signature, 401, 200),
-    "jwks-leaks": Difference(keys_published, [], ["oct"]),
+    "wallet-any-challenge": Difference(wrong_challenge, [401, 200, 401], [200, 200, 200]),
+    "wallet-challenge-lasts": Difference(wrong_challenge, [401, 200, 401], [401, 200, 200]),
+    "jwks-leaks": Difference(keys_published, [], [("oct", "streampay-current", ["k"])]),
+    "jwks-leaks-previous": Difference(keys_published, [], [("oct", "streampay-previous", ["k"])]),
+    "jwks-leaks-private-half": Difference(keys_published, [], [("RSA", "streampay-next", ["d"])]),
+    "admin-open": Difference(administration, SHUT, [[200, 401, 401], [200, 401, 401], [200, 403, 403]]),
+    "admin-by-header": Difference(administration, SHUT, [[401] * 3, [200] * 3, [403] * 3]),
+    "admin-any-user": Difference(administration, SHUT, [[401] * 3, [401] * 3, [200] * 3]),
+    "audit-open": Difference(administration, SHUT, [[401, 401, 200], [401, 401, 200], [403, 403, 200]]),
+    "writes-open": Difference(writes_with(nobodys), UNMOVED, (201, 200, "ended")),
+    "writes-accept-junk": Difference(writes_with(junk), UNMOVED, (201, 200, "ended")),
+    "writes-accept-expired": Difference(writes_with(expired), UNMOVED, (201, 200, "ended")),
+    "writes-refused-too-late": Difference(writes_with(nobodys), UNMOVED, (401, 401, "ended")),
+    "others-act": Difference(writes_with(another_user), (201, 404, "draft"), (201, 200, "ended")),
+    "item-open": Difference(item_for(nobodys), 401, 200),
+    "item-shows-others": Difference(item_for(another_user), 404, 200),
+    "tenant-by-header": Difference(item_of_tenant, 401, 200),
+    "create-takes-anything": Difference(
+        forged_create, [("draft", "draft", False), ("draft", "draft", True)], [("ended", "ended", True)] * 2
+    ),
+    "change-takes-anything": Difference(forged_change, (400, "draft"), (200, "ended")),
+    "batch-takes-anything": Difference(forged_batch, (400, "draft"), (200, "ended")),
+    "caches-share": Difference(cached, ["private"] * 2, ["public"] * 2),
+    "csrf-open": Difference(pairs, [403, 403, 403, 403, 404], [404] * 5),
+    "csrf-by-cookie-alone": Difference(pairs, [403, 403, 403, 403, 404], [403, 404, 403, 404, 404]),
+    "csrf-any-pair": Difference(pairs, [403, 403, 403, 403, 404], [403, 403, 403, 404, 404]),
+    "cors-lacks-headers": Difference(leave, LEAVE, [(204, APP, False), (403, "", False)]),
+    "cors-forgets-app": Difference(leave, LEAVE, [(403, "", False), (403, "", False)]),
+    "cors-any-origin": Difference(leave, LEAVE, [(204, APP, True), (204, OTHER_SITE, True)]),
+    "cors-wildcard": Difference(leave, LEAVE, [(204, "*", True), (403, "*", False)]),
+    "error-echoes-token": Difference(error_says, (False, False), (True, False)),
+    "error-shows-password": Difference(error_says, (False, False), (False, True)),
+    "limits-off": Difference(hurried, (True, 200), (False, 200)),
+    "limits-shared": Difference(hurried, (True, 200), (True, 429)),
     "every-url-500": Difference(every_status, [200, 200, 404], [500, 500, 500]),
     "stack-trace-in-answer": Difference(shows_a_stack, (401, False), (401, True)),
     "csrf-shut": Difference(write_status, 201, 403),
@@ -244,8 +427,9 @@ def test_every_fault_has_a_difference_to_show() -> None:
 def test_a_fault_shows(deploy: Any, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(everywhere, "SLOW_SECONDS", SLOW_SECONDS)
     difference = DIFFERENCES[name]
-    assert difference.probe(deploy()) == difference.honest
-    assert difference.probe(deploy(name)) == difference.faulty
+    per_minute = FEW if difference.probe is hurried else GENEROUS
+    assert difference.probe(deploy(per_minute=per_minute)) == difference.honest
+    assert difference.probe(deploy(name, per_minute=per_minute)) == difference.faulty
 
 
 @pytest.mark.parametrize("name", ["list-accepts-expired", "list-accepts-foreign", "list-accepts-alg-none"])

@@ -10,7 +10,7 @@ from stellar_sdk import Keypair
 
 from streampay_smoke.sandbox.service.auth import API_KEY_CALLER, Tokens
 from streampay_smoke.sandbox.service.errors import Refusal
-from streampay_smoke.sandbox.service.wallet import CHALLENGE_SECONDS, WalletSignIn, signature_verified
+from streampay_smoke.sandbox.service.wallet import CHALLENGE_SECONDS, Challenges, WalletSignIn, signature_verified
 from streampay_smoke.sandbox.service.wire import Call
 from streampay_smoke.secret import Secret
 
@@ -67,7 +67,7 @@ def test_a_challenge_nobody_gave_out_is_refused(deployment: Any) -> None:
 
 def test_a_challenge_is_over_after_five_minutes() -> None:
     now = [1000.0]
-    sign_in = WalletSignIn(Tokens(Secret("x" * 32)), clock=lambda: now[0])
+    sign_in = WalletSignIn(Tokens(Secret("x" * 32)), signature_verified, Challenges(lambda: now[0]))
     wallet = Keypair.random()
 
     def call(**changes: Any) -> Call:

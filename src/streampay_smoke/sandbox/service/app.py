@@ -8,7 +8,7 @@ from starlette.routing import Route
 from streampay_smoke.sandbox.service import pages
 from streampay_smoke.sandbox.service.auth import known_caller, limit_identity
 from streampay_smoke.sandbox.service.catalogue import Catalogue
-from streampay_smoke.sandbox.service.cors import ALLOWED_ORIGINS, cors_enforced
+from streampay_smoke.sandbox.service.cors import cors_enforced
 from streampay_smoke.sandbox.service.csrf import csrf_enforced
 from streampay_smoke.sandbox.service.errors import Refusal, refusals_answered, request_ids_given
 from streampay_smoke.sandbox.service.idempotency import KeyBook, key_honoured, key_required
@@ -36,8 +36,8 @@ def build_app(parts: Parts) -> Starlette:
         *parts.layers,
         refusals_answered,
         body_limited,
-        csrf_enforced,
-        cors_enforced(ALLOWED_ORIGINS),
+        csrf_enforced(parts.pair_check),
+        cors_enforced(parts.origins),
     )
     return Starlette(
         routes=[
@@ -50,11 +50,13 @@ def build_app(parts: Parts) -> Starlette:
 def _routes(parts: Parts, metrics: pages.Metrics) -> Routes:
     catalogue = Catalogue(parts.store, parts.escrow, parts.visible)
     lifecycle = Lifecycle(parts.store, parts.treasury, parts.settle)
-    sign_in = WalletSignIn(parts.tokens, parts.signature_check)
+    sign_in = WalletSignIn(parts.tokens, parts.signature_check, parts.challenges)
     release = pages.ReleasePages(parts.release)
+    administration = pages.AdministrationPages(parts.treasury.operator.address)
     keys = KeyBook()
     who_counts = limit_identity(parts.door)
     known, known_to_lists = known_caller(parts.door), known_caller(parts.list_door)
+    staff = known_caller(parts.staff)
     read, write = (limited(parts.buckets, tier, who_counts) for tier in ("read", "write"))
     challenges, logins = (limited(parts.buckets, tier, _address) for tier in ("challenge", "login"))
     quota = daily(parts.quota, who_counts)
@@ -92,11 +94,15 @@ def _routes(parts: Parts, metrics: pages.Metrics) -> Routes:
             "GET": layered(catalogue.list_v2, (known_to_lists,)),
             "POST": layered(catalogue.create_v2, (known, quota, may("create-v2"))),
         },
+        f"{v2}/batch": {"POST": layered(catalogue.change_many_v2, (known,))},
         v2_item: {
             "GET": layered(catalogue.item_v2, (known,)),
             "PATCH": layered(catalogue.change_v2, (known,)),
             "DELETE": layered(lifecycle.delete, (known,)),
         },
+        "/api/admin/pause": {"GET": layered(administration.pause, (staff,))},
+        "/api/admin/quotas": {"GET": layered(administration.quotas, (staff,))},
+        "/api/audit": {"GET": layered(administration.audit, (staff,))},
         "/.well-known/jwks.json": {"GET": parts.jwks},
         "/_next/static/{build_id}/_buildManifest.js": {"GET": release.build_manifest},
         "/": {"GET": release.start_page},

@@ -19,6 +19,8 @@ TOKEN_SECONDS = 86_400
 CHECKS: Mapping[str, bool] = {f"verify_{what}": True for what in ("signature", "exp", "nbf", "aud", "iss", "sub")}
 """PyJWT's checks of a token. A token issued in the future is accepted, as measured."""
 
+STAFF_ROLES = frozenset({"support", "admin", "finance", "security", "compliance"})
+
 API_KEY_CALLER = "api-key-user"
 """Who the holder of the API key is: a user of their own, with no wallet."""
 
@@ -45,14 +47,22 @@ class Tokens:
         }
         return jwt.encode(claims, self._secret.reveal(), algorithm=ALGORITHM), now + lifetime_seconds
 
-    def subject(self, token: str, checks: Mapping[str, bool] = CHECKS) -> str:
+    def subject(
+        self, token: str, checks: Mapping[str, bool] = CHECKS, algorithms: tuple[str, ...] = (ALGORITHM,)
+    ) -> str:
         """Return whom `token` was issued to; raises Refusal when one of the `checks` fails."""
+        return str(self.claims(token, checks, algorithms)["sub"])
+
+    def claims(
+        self, token: str, checks: Mapping[str, bool] = CHECKS, algorithms: tuple[str, ...] = (ALGORITHM,)
+    ) -> Mapping[str, Any]:
+        """Return what `token` says of its holder; raises Refusal when one of the `checks` fails."""
         options: Any = {"require": ["exp", "iss", "aud", "sub"], "verify_iat": False, **checks}
         try:
-            claims = jwt.decode(
+            claims: Mapping[str, Any] = jwt.decode(
                 token,
                 self._secret.reveal(),
-                algorithms=[ALGORITHM],
+                algorithms=algorithms,
                 issuer=ISSUER,
                 audience=AUDIENCE,
                 options=options,
@@ -61,7 +71,7 @@ class Tokens:
             raise unauthorized("The bearer token is not valid.") from None
         if not claims["sub"]:
             raise unauthorized("The bearer token names nobody.")
-        return str(claims["sub"])
+        return claims
 
 
 def unauthorized(message: str) -> Refusal:
@@ -92,6 +102,19 @@ def door(subject: Callable[[str], str], api_key: Secret) -> Door:
         raise unauthorized("This call needs a bearer token or an API key.")
 
     return who
+
+
+def staff_door(who: Door, tokens: Tokens) -> Door:
+    """Return the door to administration: it opens to those whom `who` knows and whose token has a role of staff."""
+
+    def staff(call: Call) -> str:
+        name = who(call)
+        token = bearer_token(call)
+        if not token or tokens.claims(token).get("role") not in STAFF_ROLES:
+            raise Refusal(403, "FORBIDDEN", "Only administrators may see this.")
+        return name
+
+    return staff
 
 
 def known_caller(who: Door) -> Layer:

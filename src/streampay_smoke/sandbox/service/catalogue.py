@@ -1,6 +1,6 @@
 """Creating, listing and reading streams, in v1 and v2."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -16,6 +16,9 @@ from streampay_smoke.sandbox.service.wire import Answer, Call
 
 Visible = Callable[[str, Stream], bool]
 """Whether a caller may see a stream in a list."""
+
+MOST_UPDATES = 100
+"""Streams that one call may change."""
 
 _PRIVATE = {"cache-control": "private, max-age=0, must-revalidate"}
 
@@ -87,15 +90,23 @@ class Catalogue:
 
     def change_v2(self, call: Call) -> Answer:
         """Change description, webhook_url or tags, and nothing else."""
-        changes = json_object(call)
-        for name, value in changes.items():
-            _check_change(name, value)
-        if "tags" in changes:
-            changes = {**changes, "tags": tuple(changes["tags"])}
-        with self._store.held(call.params["stream_id"], call.caller) as stream:
+        return _item(self._changed(call, call.params["stream_id"], _changes(json_object(call))))
+
+    def change_many_v2(self, call: Call) -> Answer:
+        """Change up to 100 of the caller's streams as `change_v2` does: all of them, or none."""
+        updates = json_object(call).get("updates")
+        if not isinstance(updates, list) or len(updates) > MOST_UPDATES or not all(map(_is_update, updates)):
+            raise Refusal(400, "BAD_REQUEST", f"updates must be up to {MOST_UPDATES} objects of id and data.")
+        changes = [(update["id"], _changes(update["data"])) for update in updates]
+        for stream_id, _ in changes:
+            self._store.find(stream_id, call.caller)
+        return Answer(document={"streams": [stream_v2(self._changed(call, *change)) for change in changes]})
+
+    def _changed(self, call: Call, stream_id: str, changes: Mapping[str, Any]) -> Stream:
+        with self._store.held(stream_id, call.caller) as stream:
             changed = replace(stream, updated_at=iso_now(), **changes)
             self._store.save(changed)
-        return _item(changed)
+        return changed
 
     def _streams_for(self, call: Call) -> Sequence[Stream]:
         return [stream for stream in self._store.everything() if self._visible(call.caller, stream)]
@@ -134,6 +145,17 @@ def _item(stream: Stream) -> Answer:
         document={**document, "data": document, "links": {"self": f"/api/v2/streams/{stream.id}"}},
         headers={"etag": f'W/"{stream.updated_at}"', **_PRIVATE},
     )
+
+
+def _is_update(update: Any) -> bool:
+    return isinstance(update, dict) and isinstance(update.get("id"), str) and isinstance(update.get("data"), dict)
+
+
+def _changes(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the fields as a stream holds them; raises Refusal (400) for one that is not the caller's to change."""
+    for name, value in fields.items():
+        _check_change(name, value)
+    return {**fields, "tags": tuple(fields["tags"])} if "tags" in fields else fields
 
 
 def _check_change(name: str, value: Any) -> None:

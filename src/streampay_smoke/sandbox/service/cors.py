@@ -1,6 +1,6 @@
 """What a browser client of another origin needs: exact origins, and every header a write takes."""
 
-from collections.abc import Collection
+from collections.abc import Container
 
 from streampay_smoke.sandbox.service.errors import Refusal
 from streampay_smoke.sandbox.service.wire import Answer, Call, Handler, Layer
@@ -13,7 +13,7 @@ _ALLOWED_HEADERS = (
 _EXPOSED_HEADERS = "etag, idempotency-key, idempotency-replay, retry-after, x-release, x-request-id"
 
 
-def cors_enforced(allowed_origins: Collection[str]) -> Layer:
+def cors_enforced(allowed_origins: Container[str]) -> Layer:
     """Return the layer that answers preflights and refuses origins that are neither allowed nor its own."""
 
     def layer(inner: Handler) -> Handler:

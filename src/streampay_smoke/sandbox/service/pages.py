@@ -38,6 +38,25 @@ def not_found(call: Call) -> Answer:
     return Answer(status=404, text=_page("404", "This page could not be found."), media_type=HTML)
 
 
+class AdministrationPages:
+    """What administrators look at; the door stands before it."""
+
+    def __init__(self, administrator: str) -> None:
+        self._administrator = administrator
+
+    def pause(self, call: Call) -> Answer:
+        """Return whether everything is paused, and who may change that."""
+        return Answer(document={"data": {"paused": False, "pausedAt": None, "adminAddress": self._administrator}})
+
+    def quotas(self, call: Call) -> Answer:
+        """Return the quotas: there are none."""
+        return Answer(document={"data": []})
+
+    def audit(self, call: Call) -> Answer:
+        """Return the audit: this StreamPay keeps none."""
+        return Answer(document={"data": [], "meta": {"chainIntact": True}})
+
+
 class ReleasePages:
     """What shows which build is live: the start page's comment and the build manifest."""
 

@@ -1,20 +1,23 @@
 """The parts a StreamPay is made of. Honest ones by default; a fault is one of them replaced."""
 
 import threading
+from collections.abc import Container
 
 import msgspec
 
 from streampay_smoke.http import new_client
 from streampay_smoke.sandbox.service import readiness
-from streampay_smoke.sandbox.service.auth import Door, Tokens, door
+from streampay_smoke.sandbox.service.auth import Door, Tokens, door, staff_door
 from streampay_smoke.sandbox.service.catalogue import Visible, own_streams
+from streampay_smoke.sandbox.service.cors import ALLOWED_ORIGINS
+from streampay_smoke.sandbox.service.csrf import PairCheck, equal_pair
 from streampay_smoke.sandbox.service.idempotency import Fingerprint, whole_request
 from streampay_smoke.sandbox.service.limits import DailyQuota, TokenBuckets
 from streampay_smoke.sandbox.service.pages import jwks
 from streampay_smoke.sandbox.service.seeds import SEEDS
 from streampay_smoke.sandbox.service.settlement import Escrow, Settle, Treasury
 from streampay_smoke.sandbox.service.streams import StreamStore
-from streampay_smoke.sandbox.service.wallet import SignatureCheck, signature_verified
+from streampay_smoke.sandbox.service.wallet import Challenges, SignatureCheck, signature_verified
 from streampay_smoke.sandbox.service.wire import Handler, Layer
 from streampay_smoke.secret import Secret
 
@@ -40,11 +43,15 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     tokens: Tokens
     door: Door
     list_door: Door
+    staff: Door
     visible: Visible
     escrow: Escrow
     settle: Settle
     fingerprint: Fingerprint
     signature_check: SignatureCheck
+    challenges: Challenges
+    pair_check: PairCheck
+    origins: Container[str]
     readyz: Handler
     jwks: Handler
     buckets: TokenBuckets
@@ -82,11 +89,15 @@ def honest_parts(
         tokens=tokens,
         door=who,
         list_door=who,
+        staff=staff_door(who, tokens),
         visible=own_streams,
         escrow=treasury.open,
         settle=treasury.settle,
         fingerprint=whole_request,
         signature_check=signature_verified,
+        challenges=Challenges(),
+        pair_check=equal_pair,
+        origins=ALLOWED_ORIGINS,
         readyz=checks.readyz,
         jwks=jwks,
         buckets=buckets,

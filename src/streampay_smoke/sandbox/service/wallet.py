@@ -39,17 +39,44 @@ class _Issued(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: float
 
 
-class WalletSignIn:
-    """The handlers of /api/auth/wallet. A challenge is for one address, for five minutes, for one sign-in."""
+class Challenges:
+    """The challenges that were given out: each is for one address, for five minutes, for one sign-in."""
 
-    def __init__(
-        self, tokens: Tokens, verified: SignatureCheck = signature_verified, *, clock: Callable[[], float] = time.time
-    ) -> None:
-        self._tokens = tokens
-        self._verified = verified
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._issued: dict[str, _Issued] = {}
+
+    def issue(self, address: str) -> tuple[str, float]:
+        """Return a fresh challenge for an address and the Unix second it expires at."""
+        now = self._clock()
+        challenge = f"streampay_auth_{int(now * 1000)}_{secrets.token_hex(16)}"
+        with self._lock:
+            self._issued = {text: issued for text, issued in self._issued.items() if issued.expires_at > now}
+            self._issued[challenge] = _Issued(address=address, expires_at=now + CHALLENGE_SECONDS)
+        return challenge, now + CHALLENGE_SECONDS
+
+    def holds(self, challenge: str, address: str) -> bool:
+        """Return whether a challenge was given to this address, has not expired, and was not used up."""
+        issued = self._issued.get(challenge)
+        return issued is not None and issued.address == address and self._clock() < issued.expires_at
+
+    def take(self, challenge: str, address: str) -> bool:
+        """Use a challenge up; False where there is none to use."""
+        with self._lock:
+            good = self.holds(challenge, address)
+            if good:
+                del self._issued[challenge]
+        return good
+
+
+class WalletSignIn:
+    """The handlers of /api/auth/wallet."""
+
+    def __init__(self, tokens: Tokens, verified: SignatureCheck, challenges: Challenges) -> None:
+        self._tokens = tokens
+        self._verified = verified
+        self._challenges = challenges
 
     def challenge(self, call: Call) -> Answer:
         """Return a fresh challenge for the account in the query."""
@@ -58,13 +85,9 @@ class WalletSignIn:
             raise invalid(
                 [{"field": "address", "code": "INVALID_STELLAR_KEY", "message": "address must be a Stellar account."}]
             )
-        now = self._clock()
-        challenge = f"streampay_auth_{int(now * 1000)}_{secrets.token_hex(16)}"
-        with self._lock:
-            self._issued = {text: issued for text, issued in self._issued.items() if issued.expires_at > now}
-            self._issued[challenge] = _Issued(address=address, expires_at=now + CHALLENGE_SECONDS)
+        challenge, expires_at = self._challenges.issue(address)
         return Answer(
-            document={"challenge": challenge, "expires_at": iso_of(now + CHALLENGE_SECONDS)},
+            document={"challenge": challenge, "expires_at": iso_of(expires_at)},
             headers={"cache-control": "no-store"},
         )
 
@@ -78,11 +101,8 @@ class WalletSignIn:
             raise _malformed()
         if not self._verified(address, challenge, signature):
             raise Refusal(401, "INVALID_SIGNATURE", "The signature is not the account's for this challenge.")
-        with self._lock:
-            issued = self._issued.get(challenge)
-            if issued is None or issued.address != address or issued.expires_at <= self._clock():
-                raise Refusal(401, "CHALLENGE_INVALID", "The challenge was not given to this account, or is used up.")
-            del self._issued[challenge]
+        if not self._challenges.take(challenge, address):
+            raise Refusal(401, "CHALLENGE_INVALID", "The challenge was not given to this account, or is used up.")
         token, expires_at = self._tokens.issue(address)
         return Answer(
             document={"token": token, "expires_at": iso_of(expires_at)}, headers={"cache-control": "no-store"}

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
-from streampay_smoke.sandbox.service.faults import doors, everywhere, lists, readiness, settlement
+from streampay_smoke.sandbox.service.faults import browser, doors, everywhere, lists, ownership, readiness, settlement
 from streampay_smoke.sandbox.service.faults.fault import ServiceFault
 from streampay_smoke.sandbox.service.parts import Parts
 
 FAULTS: Mapping[str, ServiceFault] = {
-    fault.name: fault for room in (settlement, lists, doors, readiness, everywhere) for fault in room.FAULTS
+    fault.name: fault
+    for room in (settlement, lists, ownership, doors, browser, readiness, everywhere)
+    for fault in room.FAULTS
 }
 """Every fault of the service by name."""
 

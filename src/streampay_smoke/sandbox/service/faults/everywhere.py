@@ -1,9 +1,10 @@
 """Ways in which a whole deployment goes wrong at once."""
 
+from collections.abc import Callable
 from typing import Final
 
 from streampay_smoke.sandbox.fault import Severity
-from streampay_smoke.sandbox.service.faults.fault import ServiceFault, around, around_with
+from streampay_smoke.sandbox.service.faults.fault import Mutation, ServiceFault, around, around_with
 from streampay_smoke.sandbox.service.parts import Parts
 from streampay_smoke.sandbox.service.wire import Answer, Call, Handler
 
@@ -15,13 +16,29 @@ def _fails_after_storing(inner: Handler, call: Call) -> Answer:
     return Answer(status=500) if call.route == "/api/streams" and call.method in {"GET", "POST"} else answer
 
 
-def _with_stack_trace(inner: Handler, call: Call) -> Answer:
-    answer = inner(call)
-    match answer.document:
-        case {"error": {"code": code} as error}:
-            stack = f"Error: {code}\n    at POST (/app/.next/server/app/api/streams/route.js:1:4242)"
-            return answer.with_document({**answer.document, "error": {**error, "stack": stack}})
-    return answer
+def _says_too_much(field: str, text: Callable[[Call, str], str]) -> Mutation:
+    """Return the mutation that adds a field, or replaces one, in every error; `text` makes it of call and code."""
+
+    def layer(inner: Handler, call: Call) -> Answer:
+        answer = inner(call)
+        match answer.document:
+            case {"error": {"code": code} as error}:
+                return answer.with_document({**answer.document, "error": {**error, field: text(call, code)}})
+        return answer
+
+    return around(layer)
+
+
+def _stack(call: Call, code: str) -> str:
+    return f"Error: {code}\n    at POST (/app/.next/server/app/api/streams/route.js:1:4242)"
+
+
+def _echo(call: Call, code: str) -> str:
+    return f"{code} for {call.header('authorization') or call.header('x-api-key') or 'nobody'}"
+
+
+def _connection(call: Call, code: str) -> str:
+    return f"{code}: postgres://streampay:hunter2@db.internal:5432/streampay said no"
 
 
 def _late(parts: Parts, inner: Handler, call: Call) -> Answer:
@@ -48,8 +65,22 @@ FAULTS: Final = (
         name="stack-trace-in-answer",
         story="operations: NODE_ENV is not production",
         severity=Severity.SERIOUS,
-        caught_by="",
-        mutation=around(_with_stack_trace),
+        caught_by="doors/mistakes",
+        mutation=_says_too_much("stack", _stack),
+    ),
+    ServiceFault(
+        name="error-echoes-token",
+        story="operations: errors repeat the credential they were asked with, and logs keep it",
+        severity=Severity.CATASTROPHIC,
+        caught_by="doors/mistakes",
+        mutation=_says_too_much("message", _echo),
+    ),
+    ServiceFault(
+        name="error-shows-password",
+        story="operations: an error of the database comes out with its connection string",
+        severity=Severity.CATASTROPHIC,
+        caught_by="doors/mistakes",
+        mutation=_says_too_much("message", _connection),
     ),
     ServiceFault(
         name="slow",

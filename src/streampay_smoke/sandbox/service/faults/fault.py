@@ -6,6 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from streampay_smoke.sandbox.fault import Fault
+from streampay_smoke.sandbox.service.errors import Refusal
 from streampay_smoke.sandbox.service.parts import Parts
 from streampay_smoke.sandbox.service.wire import Answer, Call, Handler
 
@@ -51,6 +52,15 @@ def is_list(call: Call) -> bool:
 def is_create(call: Call) -> bool:
     """Whether a call creates a stream."""
     return call.route in _LISTS and call.method == "POST"
+
+
+def is_known(parts: Parts, call: Call) -> bool:
+    """Whether a call's credential is a good one."""
+    try:
+        parts.door(call)
+    except Refusal:
+        return False
+    return True
 
 
 def rows_of(document: Any) -> tuple[str, list[Any]] | None:

@@ -43,8 +43,12 @@ def _lists_read_tokens(subject: Callable[[Parts, str], str]) -> Mutation:
     return mutate
 
 
-def _expired_too(parts: Parts, token: str) -> str:
-    return parts.tokens.subject(token, {**CHECKS, "verify_exp": False})
+def _without(check: str) -> Callable[[Parts, str], str]:
+    return lambda parts, token: parts.tokens.subject(token, {**CHECKS, check: False})
+
+
+def _signed_by_more(parts: Parts, token: str) -> str:
+    return parts.tokens.subject(token, algorithms=(ALGORITHM, "HS512"))
 
 
 def _unsigned_if(algorithm: str) -> Callable[[Parts, str], str]:
@@ -99,7 +103,7 @@ FAULTS: Final = (
         story="measured: nothing checks exp",
         severity=Severity.CATASTROPHIC,
         caught_by="streams/a-caller-with-an-expired",
-        mutation=_lists_read_tokens(_expired_too),
+        mutation=_lists_read_tokens(_without("verify_exp")),
     ),
     ServiceFault(
         name="list-accepts-foreign",
@@ -114,6 +118,27 @@ FAULTS: Final = (
         severity=Severity.CATASTROPHIC,
         caught_by="streams/a-caller-with-an-unsigned",
         mutation=_lists_read_tokens(_unsigned_if("none")),
+    ),
+    ServiceFault(
+        name="list-accepts-other-audience",
+        story="operations: a token for another service of the house is as good",
+        severity=Severity.CATASTROPHIC,
+        caught_by="streams/a-caller-with-a-token-meant",
+        mutation=_lists_read_tokens(_without("verify_aud")),
+    ),
+    ServiceFault(
+        name="list-accepts-other-issuer",
+        story="operations: whoever shares the secret issues tokens",
+        severity=Severity.CATASTROPHIC,
+        caught_by="streams/a-caller-with-a-token-issued",
+        mutation=_lists_read_tokens(_without("verify_iss")),
+    ),
+    ServiceFault(
+        name="list-accepts-hs512",
+        story="operations: a library upgrade accepts every HMAC method",
+        severity=Severity.SERIOUS,
+        caught_by="streams/a-caller-with-a-token-signed-by-another-method",
+        mutation=_lists_read_tokens(_signed_by_more),
     ),
     ServiceFault(
         name="list-leaks-others",
