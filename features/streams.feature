@@ -25,6 +25,13 @@ Feature: Authenticated user lists streams
       | a token signed by somebody else  |
       | an unsigned token                |
 
+    @signing-secret
+    Examples: Credentials that are good, but not here
+      | credential                         |
+      | a token meant for another service  |
+      | a token issued by another service  |
+      | a token signed by another method   |
+
   @second-user
   Scenario: Another user sees none of them
     Given the synthetic user is signed in

@@ -3,18 +3,9 @@
 from behave import given, then, when
 from behave.runner import Context
 
-from streampay_smoke import journeys
-from streampay_smoke.promises import listing
-from streampay_smoke.service.identity import BadName, bad_credentials
+from streampay_smoke import intruders, journeys
+from streampay_smoke.promises import doors, listing
 from streampay_smoke.suite.budget import takes
-
-BAD_CREDENTIALS: dict[str, BadName] = {
-    "no credential": "none",
-    "junk for a token": "junk",
-    "an expired token": "expired",
-    "a token signed by somebody else": "foreign",
-    "an unsigned token": "alg-none",
-}
 
 
 @given("the synthetic user is signed in")
@@ -50,10 +41,8 @@ def nothing_private(context: Context) -> None:
 
 @when("a caller with {caller} lists streams")
 def list_as_a_stranger(context: Context, caller: str) -> None:
-    world = context.world
-    bad = bad_credentials(world.surroundings.user, jwt_secret=world.surroundings.jwt_secret)[BAD_CREDENTIALS[caller]]
-    world.caller = f"{caller} ({bad.proof})" if bad.proof != "full" else caller
-    world.refusal = world.deployment.refusal(bad.credential)
+    credential = intruders.come_as(context.world, caller)
+    context.world.refusal = context.world.deployment.refusal(credential)
 
 
 @then("the caller is refused")
@@ -82,6 +71,7 @@ def hidden_from_second_user(context: Context) -> None:
 @takes("journey")
 def second_user_cannot_open(context: Context) -> None:
     world = context.world
-    for stream in world.own_streams[:3]:
-        answer = world.deployment.stream_answer(world.surroundings.second_credential, stream.id)
-        listing.cannot_be_opened(answer, world.expect)
+    world.caller = "another user"
+    intruders.look_in(world, world.surroundings.second_credential, [stream.id for stream in world.own_streams[:3]])
+    doors.refused(world.knocks, world.caller, world.expect)
+    doors.shown_nothing(world.knocks, world.caller, world.expect)

@@ -2,20 +2,12 @@
 
 from streampay_smoke.promises.listing import pages_of
 from streampay_smoke.service.identity import unowned_address
-from streampay_smoke.service.records import StreamOrder, StreamPage, StreamRecord
+from streampay_smoke.service.orders import order_to
+from streampay_smoke.service.records import StreamPage, StreamRecord
 from streampay_smoke.surroundings import Surroundings
 from streampay_smoke.world import World
 
-RATE = "0.7777777"
-SCHEDULE = "minute"
-"""Seven decimals over sixty seconds: an amount that is only right when it is computed exactly."""
-
 LARGEST_PAGE = 100
-
-
-def order_to(recipient: str) -> StreamOrder:
-    """Return the synthetic order: small, and awkward to compute."""
-    return StreamOrder(recipient=recipient, rate=RATE, schedule=SCHEDULE)
 
 
 def streams_of_the_user(surroundings: Surroundings, at_least: int) -> tuple[StreamRecord, ...]:

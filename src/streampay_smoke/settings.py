@@ -24,6 +24,7 @@ from streampay_smoke.service.claims import refuse_expired, refuse_unfit
 from streampay_smoke.signing import SigningKey
 
 PREFIX = "SMOKE_"
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 SIGNING_KEY = "SMOKE_SIGNING_KEY"
 
 
@@ -149,7 +150,8 @@ class ServicePlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """`[service]` of an environment file.
 
     `cutover_seconds` is what a whole run waits out of silence after the service was ready; one stale replica of
-    `replicas` is missed with at most `replica_miss_probability`.
+    `replicas` is missed with at most `replica_miss_probability`. `app_origin` is where the web app's pages come from,
+    `reads_per_minute` what one caller may read of each replica; "" and 0 where this place does not say.
     """
 
     network: str
@@ -162,6 +164,8 @@ class ServicePlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     cutover_seconds: float = 15.0
     replicas: int = 1
     replica_miss_probability: float = 0.001
+    app_origin: str = ""
+    reads_per_minute: int = 0
 
 
 class ChainPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -424,10 +428,11 @@ def _validate(environment: str, place: Place, values: Mapping[str, str]) -> None
             next_step=f"environments/{environment}.toml allows: {', '.join(place.money.proofs)}",
         )
     service = place.service
-    if service.cutover_seconds < 0 or service.replicas < 1 or not 0 < service.replica_miss_probability < 1:
+    _validate_numbers(environment, service)
+    if service.app_origin and not _ORIGIN.fullmatch(service.app_origin):
         raise SettingsInvalid(
-            f"environments/{environment}.toml: [service] has a number that cannot be",
-            next_step="use cutover_seconds >= 0, replicas >= 1 and 0 < replica_miss_probability < 1",
+            f"environments/{environment}.toml: app_origin is not what a browser calls an origin",
+            next_step="use scheme://host or scheme://host:port in lower case, without a path or a slash at the end",
         )
     if not (place.step_seconds > 0 and place.ledger_step_seconds > 0):
         raise SettingsInvalid(
@@ -438,6 +443,20 @@ def _validate(environment: str, place: Place, values: Mapping[str, str]) -> None
         raise SettingsInvalid(
             f"environments/{environment}.toml moves no money but does not say why",
             next_step="set money.settles_not_because: every exclusion is shown with its reason",
+        )
+
+
+def _validate_numbers(environment: str, service: ServicePlace) -> None:
+    possible = (
+        service.cutover_seconds >= 0,
+        service.replicas >= 1,
+        0 < service.replica_miss_probability < 1,
+        service.reads_per_minute >= 0,
+    )
+    if not all(possible):
+        raise SettingsInvalid(
+            f"environments/{environment}.toml: [service] has a number that cannot be",
+            next_step="use cutover_seconds and reads_per_minute >= 0, replicas >= 1, 0 < replica_miss_probability < 1",
         )
 
 

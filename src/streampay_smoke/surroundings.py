@@ -4,7 +4,7 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
@@ -18,8 +18,10 @@ from streampay_smoke.promises.readiness import become_ready, refuse_real_money
 from streampay_smoke.secret import Secret
 from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.identity import Credential, Learn, SyntheticUser, synthetic_user
+from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.identity import Credential, Learn, SyntheticUser, synthetic_user, unowned_address
 from streampay_smoke.service.marks import Mark
+from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import Readiness, StreamOrder, StreamRecord
 from streampay_smoke.service.replay import Asked
 from streampay_smoke.service.slots import accepted
@@ -266,11 +268,40 @@ class Surroundings:
         """Return an idempotency key nobody used before; it names the run it belongs to."""
         return f"smoke-{self._run_id}-{purpose}-{secrets.token_hex(4)}"
 
+    @once
+    def draft(self) -> StreamRecord:
+        """A stream of this run that nobody starts: what must not move is tried on it."""
+        return self.create(order_to(unowned_address()), self.new_key("draft"))
+
     def create(self, order: StreamOrder, key: str) -> StreamRecord:
         """Create a stream and remember to remove it; refuses wherever real money could be moved.
 
         Raises GuardRefused for a service on the public network, FixtureMissing where this place is read-only.
         """
+        self.refuse_to_write()
+        try:
+            record = self.deployment.create(self.credential, order, key)
+        except PromiseBroken as error:
+            raise StreamNotCreated(str(error), next_step=error.next_step) from error
+        self._remember(record, self.credential)
+        return record
+
+    def try_to_create(
+        self, credential: Credential, order: StreamOrder, claims: Mapping[str, Any] | None = None
+    ) -> Answer:
+        """Ask for a stream that should not come about as it is asked for; refuses as `create` does.
+
+        One that comes about all the same is remembered to be removed.
+        """
+        self.refuse_to_write()
+        answer = self.deployment.create_answer(credential, order, self.new_key("create"), claims)
+        record = self.deployment.created_by(answer)
+        if record is not None:
+            self._remember(record, credential)
+        return answer
+
+    def refuse_to_write(self) -> None:
+        """Raise GuardRefused for a service on the public network, FixtureMissing where this place is read-only."""
         money = self.settings.place.money
         if not money.settles:
             raise FixtureMissing(
@@ -278,13 +309,6 @@ class Surroundings:
                 next_step="give the synthetic user two streams of its own here, once, by hand",
             )
         refuse_real_money(self.readiness)
-        try:
-            record = self.deployment.create(self.credential, order, key)
-        except PromiseBroken as error:
-            raise StreamNotCreated(str(error), next_step=error.next_step) from error
-        if not self.housekeeping.has(STREAM, record.id):
-            self._keep(record.id, self.credential)
-        return record
 
     def clean_up(self) -> None:
         """Bring every stream of this run to an end; one that stays is counted as leaked in the verdict."""
@@ -311,8 +335,11 @@ class Surroundings:
             )
         )
 
-    def _keep(self, stream_id: str, credential: Credential) -> None:
+    def _remember(self, record: StreamRecord, credential: Credential) -> None:
         """Note how a new stream ends, and mark it where the service takes marks; a mark never fails a run."""
+        stream_id = record.id
+        if self.housekeeping.has(STREAM, stream_id):
+            return
         self.housekeeping.made(STREAM, stream_id, lambda: self.end(stream_id, credential))
         if not self._takes_marks:
             return

@@ -1,10 +1,13 @@
 """What one scenario knows. Steps and hooks are the only ones that touch it."""
 
 from streampay_smoke.evidence.events import Recorder
+from streampay_smoke.promises.doors import Knock
 from streampay_smoke.promises.expectation import Expect
 from streampay_smoke.promises.ledger import DirectStream, Ledger
 from streampay_smoke.promises.proofs import SettlementProof
+from streampay_smoke.promises.throttling import Rush
 from streampay_smoke.service.deployment import Deployment
+from streampay_smoke.service.dialects import Call
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.identity import Credential
 from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamPage, StreamRecord
@@ -22,6 +25,13 @@ class World:
     pages: tuple[StreamPage, ...]  # somebody lists their streams
     caller: str  # a caller without a valid credential lists streams
     refusal: Answer
+    own_stream: StreamRecord  # they have a stream that was never started
+    knocks: tuple[Knock, ...]  # somebody tries doors that are not theirs
+    answers: tuple[Answer, ...]  # somebody asks for several things
+    cached_by: dict[str, dict[str, str]]  # the user looks at what is theirs: what it was, and the headers of the answer
+    secrets: tuple[str, ...]  # mistakes are made: what no answer may repeat
+    write: Call  # a write is slipped in
+    rush: Rush  # a caller is in a rush
     proof: SettlementProof  # a recipient holds a funded test account
     order: StreamOrder  # the user orders a stream
     created: tuple[StreamRecord, ...]

@@ -6,14 +6,14 @@ from contextlib import contextmanager
 import pytest
 from step_parts import Witness, settings_for, surroundings_of
 
-from streampay_smoke import journeys
+from streampay_smoke import intruders, journeys
 from streampay_smoke.chain.adapter import ChainUnavailable, ContractFailure, ContractMissing, InterfaceDrift
 from streampay_smoke.errors import GuardRefused, PromiseBroken, SmokeError
 from streampay_smoke.evidence.events import ChainSeen, Exchanged, ResourceCreated, ResourceReleased, Settled
-from streampay_smoke.promises import ledger, listing, readiness, settlement
+from streampay_smoke.promises import doors, ledger, listing, readiness, settlement
 from streampay_smoke.promises.readiness import NeverReady
 from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
-from streampay_smoke.service.identity import BadName, bad_credentials
+from streampay_smoke.service.identity import BadName, bad_credential
 from streampay_smoke.service.transport import Throttled
 from streampay_smoke.world import World
 
@@ -45,7 +45,7 @@ def lists_streams(world: World) -> None:
 
 def refuses(name: BadName) -> Story:
     def story(world: World) -> None:
-        bad = bad_credentials(world.surroundings.user, jwt_secret=world.settings.auth_jwt_secret)[name]
+        bad = bad_credential(name, world.surroundings.user, jwt_secret=world.settings.auth_jwt_secret)
         refusal = world.deployment.refusal(bad.credential)
         listing.refused(refusal, name, world.expect)
         listing.shows_no_stream(refusal, name, world.expect)
@@ -57,8 +57,8 @@ def hides_from_others(world: World) -> None:
     world.own_streams = journeys.streams_of_the_user(world.surroundings, at_least=1)
     second = world.surroundings.second_credential
     listing.hidden_from(listing.pages_of(world.deployment, second, page_size=100), world.own_streams, world.expect)
-    for stream in world.own_streams[:3]:
-        listing.cannot_be_opened(world.deployment.stream_answer(second, stream.id), world.expect)
+    intruders.look_in(world, second, [stream.id for stream in world.own_streams[:3]])
+    doors.refused(world.knocks, "another user", world.expect)
 
 
 def settles(world: World) -> None:
@@ -112,6 +112,9 @@ STORIES: dict[str, Story] = {
     "refuses expired": refuses("expired"),
     "refuses foreign": refuses("foreign"),
     "refuses unsigned": refuses("alg-none"),
+    "refuses other audience": refuses("other-audience"),
+    "refuses other issuer": refuses("other-issuer"),
+    "refuses another method": refuses("hs512"),
     "hides from others": hides_from_others,
     "settles": settles,
     "repeats": repeats,
@@ -218,6 +221,10 @@ BROKEN_PROMISES = [
     ("list-accepts-expired", "refuses expired", "a caller with expired is refused"),
     ("list-accepts-foreign", "refuses foreign", "a caller with foreign is refused"),
     ("list-accepts-alg-none", "refuses unsigned", "a caller with alg-none is refused"),
+    ("list-accepts-other-audience", "refuses other audience", "a caller with other-audience is refused"),
+    ("list-accepts-other-issuer", "refuses other issuer", "a caller with other-issuer is refused"),
+    ("list-accepts-hs512", "refuses another method", "a caller with hs512 is refused"),
+    ("item-shows-others", "hides from others", "another user cannot open the stream"),
     ("list-leaks-others", "hides from others", "another user sees none of them"),
     ("list-leaks-private", "lists streams", "no private details are shown"),
     ("ready-names-mainnet", "is ready", "the service names the network of this environment"),

@@ -20,6 +20,7 @@ from streampay_smoke.amounts import stroops
 from streampay_smoke.errors import FixtureMissing, GuardRefused, PromiseBroken
 from streampay_smoke.evidence.events import ResourceCreated, ResourceReleased
 from streampay_smoke.promises import listing, settlement
+from streampay_smoke.service.orders import order_to
 from streampay_smoke.world import World
 
 
@@ -38,7 +39,7 @@ def user(world: World) -> str:
 
 
 def test_the_order_is_only_right_when_it_is_computed_exactly() -> None:
-    order = journeys.order_to("GRECIPIENT")
+    order = order_to("GRECIPIENT")
 
     assert order.recipient == "GRECIPIENT"
     assert stroops(order.rate) % 60 != 0

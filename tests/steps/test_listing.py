@@ -276,20 +276,6 @@ def test_hidden_from_fails_when_another_user_sees_them(pages: Sequence[StreamPag
         listing.hidden_from(pages, [record(id="a"), record(id="b")], witness.expect)
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
-def test_cannot_be_opened_passes_for_a_refusal(status: int, witness: Witness) -> None:
-    listing.cannot_be_opened(answer(status, REFUSED), witness.expect)
-
-    assert {check.promise for check in witness.checks} >= {"another user cannot open the stream"}
-    assert all(check.held for check in witness.checks)
-
-
-@pytest.mark.parametrize("status", [200, 204, 302, 304, 429, 500, 502, 503])
-def test_cannot_be_opened_fails_when_it_is_not_refused(status: int, witness: Witness) -> None:
-    with witness.breaks("another user cannot open the stream", expected="a refusal", saw=f"status {status}"):
-        listing.cannot_be_opened(answer(status), witness.expect)
-
-
 def _without_cursor(asked: Asked) -> Asked:
     return Asked(
         method=asked.method,

@@ -8,10 +8,10 @@ from step_parts import ORDER, Asked, Honest, Says, SmallStreamPay, Witness, sett
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.errors import CredentialRefused
 from streampay_smoke.evidence.events import ResourceCreated, ResourceMarked, ResourceReleased, Warned
-from streampay_smoke.journeys import order_to
 from streampay_smoke.promises.ledger import DIRECT_STREAM, DirectStream
 from streampay_smoke.sandbox.stack import start_sandbox
 from streampay_smoke.service.marks import Mark
+from streampay_smoke.service.orders import order_to
 from streampay_smoke.surroundings import Surroundings
 
 OLD, NEW = "credential-of-slot-a", "credential-of-slot-b"

@@ -12,7 +12,7 @@ from streampay_smoke.errors import GuardRefused, SettingsInvalid
 from streampay_smoke.evidence.events import Warned
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import Word
-from streampay_smoke.journeys import RATE, SCHEDULE
+from streampay_smoke.service.orders import RATE, SCHEDULE
 from streampay_smoke.suite import doctor as doctors
 from streampay_smoke.suite.doctor import Look, State
 from streampay_smoke.suite.sweep import Swept, sweep, swept_place

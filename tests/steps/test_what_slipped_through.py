@@ -33,7 +33,7 @@ from streampay_smoke.chain.contract import PROFILES, StreamContract
 from streampay_smoke.errors import SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import ResourceReleased
 from streampay_smoke.housekeeping import Housekeeping
-from streampay_smoke.promises import listing, settlement
+from streampay_smoke.promises import doors, listing, settlement
 from streampay_smoke.promises.ledger import DirectStream, Ledger
 from streampay_smoke.promises.proofs import LedgerProof
 from streampay_smoke.promises.settlement import LedgerFinding
@@ -125,9 +125,10 @@ def test_an_error_under_data_is_no_stream(witness: Witness) -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_refusal_that_shows_the_stream_opens_it(status: int, witness: Witness) -> None:
-    with pytest.raises(SmokeError):
-        listing.cannot_be_opened(answer(status, {"error": {}, "data": ROW}), witness.expect)
-    assert not witness.checks[-1].held
+    knock = doors.Knock(deed="open the stream", answer=answer(status, {"error": {}, "data": ROW}))
+    doors.refused([knock], "another user", witness.expect)
+    with witness.breaks("another user is shown no stream", saw="1 streams"):
+        doors.shown_nothing([knock], "another user", witness.expect)
 
 
 @pytest.mark.parametrize(

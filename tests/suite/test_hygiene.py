@@ -15,10 +15,10 @@ from streampay_smoke.evidence.journal import read
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Word
 from streampay_smoke.http import new_client
-from streampay_smoke.journeys import RATE, SCHEDULE
 from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.marks import Mark
+from streampay_smoke.service.orders import RATE, SCHEDULE
 from streampay_smoke.settings import load
 from streampay_smoke.surroundings import Surroundings
 

@@ -101,7 +101,7 @@ class _Passing(BaseHTTPRequestHandler):
         self.wfile.write(content)
         upstream.close()
 
-    do_GET = do_POST = do_PATCH = do_DELETE = _pass
+    do_GET = do_POST = do_PATCH = do_DELETE = do_OPTIONS = _pass
 
 
 @pytest.fixture

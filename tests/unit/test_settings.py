@@ -171,6 +171,36 @@ def test_a_broken_environment_file_is_named(place: Path, text: str) -> None:
         load(root=place, **STAGING)
 
 
+@pytest.mark.parametrize("origin", ["https://app.example", "http://localhost:3000", "http://10.0.0.1"])
+def test_the_web_apps_origin_is_what_a_browser_calls_one(place: Path, origin: str) -> None:
+    file = place / "environments" / "staging.toml"
+    file.write_text(file.read_text().replace("[service]", f'[service]\napp_origin = "{origin}"'))
+    assert load(root=place, **STAGING).place.service.app_origin == origin
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'app_origin = "https://app.example/"',
+        'app_origin = "https://APP.example"',
+        'app_origin = "app.example"',
+        'app_origin = "*"',
+        'app_origin = "null"',
+        "reads_per_minute = -1",
+        "replicas = 0",
+        "cutover_seconds = -1",
+        "replica_miss_probability = 1",
+    ],
+)
+def test_a_fact_of_a_place_that_cannot_be_is_refused(place: Path, line: str) -> None:
+    file = place / "environments" / "production.toml"
+    file.write_text(file.read_text().replace("[service]", f"[service]\n{line}"))
+    environ = {"SMOKE_ENV": "production", "SMOKE_BASE_URL": "https://x", "SMOKE_CONTRACT_ID": "C1"}
+    with pytest.raises(SettingsInvalid, match=r"environments/production\.toml: ") as caught:
+        load(root=place, SMOKE_AUTH_TOKEN="a-long-token", **environ)
+    assert caught.value.next_step
+
+
 def test_secrets_are_held_back_and_known_to_the_redactor() -> None:
     given = {name: f"value-of-{name}" for name, variable in VARIABLES.items() if variable.secret}
     given["SMOKE_SIGNING_KEY"] = "bm90IGEgc2VjcmV0LCBvbmx5IDMyIGJ5dGVzIGxvbmc="

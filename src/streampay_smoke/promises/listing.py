@@ -1,13 +1,12 @@
 """What StreamPay promises to people who list streams, and to those who may not."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 from streampay_smoke.errors import PromiseBroken
 from streampay_smoke.promises.expectation import Expect
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.exchange import PRIVATE_FIELDS, Answer, folded_name
+from streampay_smoke.service.exchange import PRIVATE_FIELDS, Answer, folded_name, objects_in
 from streampay_smoke.service.identity import Credential
 from streampay_smoke.service.records import StreamPage, StreamRecord
 
@@ -63,7 +62,7 @@ def nothing_private(pages: Sequence[StreamPage], expect: Expect) -> None:
             name
             for page in pages
             for item in page.items
-            for found in _objects(item)
+            for found in objects_in(item)
             for name in found
             if folded_name(name) in PRIVATE_FIELDS
         }
@@ -83,7 +82,7 @@ def refused(answer: Answer, who: str, expect: Expect) -> None:
 
 def shows_no_stream(answer: Answer, who: str, expect: Expect) -> None:
     """The refusal itself holds no data."""
-    count = _streams_in(answer)
+    count = streams_in(answer)
     expect(f"a caller with {who} sees no stream", count == 0, expected="no stream", observed=f"{count} streams")
 
 
@@ -94,28 +93,8 @@ def hidden_from(others: Sequence[StreamPage], own: Sequence[StreamRecord], expec
     expect("another user sees none of them", not seen, expected="none", observed=seen or "none")
 
 
-def cannot_be_opened(answer: Answer, expect: Expect) -> None:
-    """Another user who knows a stream's name is not shown it."""
-    expect(
-        "another user cannot open the stream",
-        answer.status in REFUSALS | {404},
-        expected="a refusal",
-        observed=f"status {answer.status} (request {answer.request_id})",
-    )
-    count = _streams_in(answer)
-    expect("the refusal does not show it", count == 0, expected="no stream", observed=f"{count} streams")
-
-
-def _streams_in(answer: Answer) -> int:
+def streams_in(answer: Answer) -> int:
     """Count what looks like a stream, wherever in the body it is; a body that is no JSON is searched as text."""
     if answer.json is None:
         return len(_STREAM_IN_TEXT.findall(answer.body_text))
-    return sum(found.keys() >= _STREAM_SIGNS for found in _objects(answer.json))
-
-
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    """Yield every JSON object in a value, itself included."""
-    if isinstance(value, dict):
-        yield value
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _objects(inner)
+    return sum(found.keys() >= _STREAM_SIGNS for found in objects_in(answer.json))

@@ -1,9 +1,9 @@
 """The deployment under test, as a user meets it: every call either keeps its promise or raises what went wrong."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from msgspec.structs import replace
 
@@ -11,7 +11,7 @@ from streampay_smoke.errors import CredentialRefused, PromiseBroken
 from streampay_smoke.evidence.events import Recorder, ServiceSeen
 from streampay_smoke.service.cutover import WAITED_OUT, Cutover
 from streampay_smoke.service.declared_network import host_of
-from streampay_smoke.service.dialects import Call, Dialect, dialect_named
+from streampay_smoke.service.dialects import Call, Dialect, Doors, dialect_named
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.identity import Credential, SyntheticUser
 from streampay_smoke.service.marks import Mark
@@ -38,7 +38,8 @@ class Deployment:
 
     Any call raises ServiceUnavailable when there is no answer, or a gateway answered in the service's place;
     PromiseBroken when an answer has a wrong status or shape; CredentialRefused when a credential that the operator
-    supplied gets a 401; Throttled when the rate limit asks for more patience than a run has. Silence in answer to a
+    supplied gets a 401; Throttled when the rate limit asks for more patience than a run has, or turns away somebody
+    who was to be refused: haste says nothing of doors. Silence in answer to a
     request that may be sent again is waited out as `cutover` allows. `last_asked` is the request sent last, and how
     it was answered; `last_headers` are those of the last answer.
     """
@@ -65,6 +66,7 @@ class Deployment:
         self._learn_secret = learn_secret
         self._csrf_token = ""
         self._credentials: dict[str, Credential] = {}
+        self._logins: dict[str, Call] = {}
 
     @classmethod
     def at(
@@ -104,6 +106,11 @@ class Deployment:
             learn_secret=learn_secret,
             cutover=cutover,
         )
+
+    @property
+    def doors(self) -> Doors:
+        """What callers ask of this deployment who have no right to it."""
+        return self._dialect.doors
 
     def readiness(self) -> Readiness:
         """Ask once whether the service is ready, on which network and in which release; records a ServiceSeen.
@@ -161,7 +168,9 @@ class Deployment:
 
     def _signed_in_by_wallet(self, user: SyntheticUser) -> Credential:
         challenge = self._challenge(user)
-        answer = self._promised(self._dialect.login(user.address, challenge, user.sign(challenge)), None)
+        login = self._dialect.login(user.address, challenge, user.sign(challenge))
+        answer = self._promised(login, None)
+        self._logins[user.address] = login
         return user.token_credential(self._dialect.read_token(answer))
 
     def signed_in(self, user: SyntheticUser) -> Credential:
@@ -173,10 +182,24 @@ class Deployment:
             self._credentials[user.address] = self.sign_in(user)
         return self._credentials[user.address]
 
-    def sign_in_signing(self, user: SyntheticUser, sign: Callable[[str], str]) -> Answer:
-        """Try to sign in with `sign` in place of the wallet's own signature; for checks of the refusal."""
-        challenge = self._challenge(user)
-        return self._raw(self._dialect.login(user.address, challenge, sign(challenge)), None)
+    def sign_in_signing(
+        self, user: SyntheticUser, sign: Callable[[str], str], *, answering: Callable[[str], str] = str
+    ) -> Answer:
+        """Try to sign in with `sign` in place of the wallet's own signature; for checks of the refusal.
+
+        What is signed and sent is the challenge that `answering` makes of the one that was given. Where none is
+        given, that is the answer.
+        """
+        asked = self._dialect.challenge(user.address)
+        given = self._told(asked, None)
+        if given.status not in asked.statuses:
+            return given
+        challenge = answering(self._dialect.read_challenge(given))
+        return self._told(self._dialect.login(user.address, challenge, sign(challenge)), None)
+
+    def sign_in_again(self, user: SyntheticUser) -> Answer:
+        """Send the sign-in that let `user` in once more, word for word; for checks of the refusal."""
+        return self._told(self._logins[user.address], None)
 
     def streams(self, credential: Credential, *, limit: int = 20, cursor: str = "") -> StreamPage:
         """Return one page of the streams the credential's holder sees."""
@@ -189,7 +212,7 @@ class Deployment:
 
     def refusal(self, credential: Credential) -> Answer:
         """Ask for the streams and return the answer, refused or not."""
-        return self._raw(replace(self._dialect.streams(limit=1, cursor=""), statuses=_REFUSALS), credential)
+        return self._told(replace(self._dialect.streams(limit=1, cursor=""), statuses=_REFUSALS), credential)
 
     def streams_answer(self, credential: Credential) -> Answer:
         """Ask for the first stream, once and whatever comes, and return the answer."""
@@ -203,7 +226,7 @@ class Deployment:
 
     def stream_answer(self, credential: Credential, stream_id: str) -> Answer:
         """Ask for one stream and return the answer, refused or not."""
-        return self._raw(replace(self._dialect.stream(stream_id), statuses=_REFUSALS), credential)
+        return self._told(replace(self._dialect.stream(stream_id), statuses=_REFUSALS), credential)
 
     def create(self, credential: Credential, order: StreamOrder, key: str = "") -> StreamRecord:
         """Create a stream; the same key and order again must bring the same stream. Raises for another order."""
@@ -218,9 +241,16 @@ class Deployment:
                 )
         return record
 
-    def create_answer(self, credential: Credential, order: StreamOrder, key: str = "") -> Answer:
-        """Ask for a stream and return the answer, refused or not."""
-        return self._raw(self._dialect.create(order, key), credential)
+    def create_answer(
+        self, credential: Credential, order: StreamOrder, key: str = "", claims: Mapping[str, Any] | None = None
+    ) -> Answer:
+        """Ask for a stream and return the answer, refused or not; `claims` are further fields of the order."""
+        call = self._dialect.create(order, key)
+        return self._told(replace(call, json={**call.json, **(claims or {})}), credential)
+
+    def created_by(self, answer: Answer) -> StreamRecord | None:
+        """Return the stream that an answer to a creation made, None where it made none."""
+        return self._dialect.read_stream(answer) if 200 <= answer.status < 300 else None
 
     def start(self, credential: Credential, stream_id: str, key: str = "") -> StreamRecord:
         """Start a stream, or resume a paused one."""
@@ -241,7 +271,20 @@ class Deployment:
 
     def act(self, credential: Credential, stream_id: str, action: str, key: str = "") -> Answer:
         """Act on a stream and return the answer, refused or not."""
-        return self._raw(self._dialect.act(stream_id, action, key), credential)
+        return self._told(self._dialect.act(stream_id, action, key), credential)
+
+    def knock(
+        self, call: Call, credential: Credential | None = None, *, proof: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send one of the `doors` and return the answer, refused or not.
+
+        `proof` replaces the headers by which a write shows that it comes from the app's own page.
+        """
+        return self._told(call, credential, proof=proof)
+
+    def page_proof(self) -> dict[str, str]:
+        """Return the headers by which a write shows that it comes from the app's own page; none where none is given."""
+        return self._csrf_headers()
 
     def mark(self, credential: Credential, stream_id: str, mark: Mark) -> bool:
         """Write a mark on a stream; False where the service has no place for it. Raises only for silence."""
@@ -300,8 +343,12 @@ class Deployment:
         fresh._transport = self._transport.fresh()
         return fresh
 
-    def _send(self, call: Call, credential: Credential | None, look: Look) -> Answer:
-        headers = {**call.headers, **(self._csrf_headers() if call.writes else {})}
+    def _send(
+        self, call: Call, credential: Credential | None, look: Look, proof: Mapping[str, str] | None = None
+    ) -> Answer:
+        if proof is None:
+            proof = self._csrf_headers() if call.writes else {}
+        headers = {**call.headers, **proof}
         asked = self.last_asked = Asked(call=call, credential=credential, look=look)
         answer = self._transport.send(
             call.method,
@@ -314,14 +361,29 @@ class Deployment:
         self.last_asked, self.last_headers = replace(asked, impression=look(answer)), answer.headers
         return answer
 
+    def _told(self, call: Call, credential: Credential | None, proof: Mapping[str, str] | None = None) -> Answer:
+        """Return an answer that is not about haste; raises Throttled when the rate limit outlasts a wait."""
+        answer = self._raw(call, credential, proof=proof)
+        if answer.status == TOO_MANY_REQUESTS:
+            raise Throttled(
+                f"{answer.asked} is throttled, and so tells nothing of who may{self._reason(answer)}",
+                next_step="wait, and see who else sends requests from this address or as this synthetic user",
+            )
+        return answer
+
     def _raw(
-        self, call: Call, credential: Credential | None, read: Callable[[Answer], object] = lambda answer: None
+        self,
+        call: Call,
+        credential: Credential | None,
+        read: Callable[[Answer], object] = lambda answer: None,
+        *,
+        proof: Mapping[str, str] | None = None,
     ) -> Answer:
         def look(answer: Answer) -> Impression:
             return self._look(call, answer, read)
 
         def send() -> Answer:
-            answer = self._send(call, credential, look)
+            answer = self._send(call, credential, look, proof)
             self._refuse_gateway(answer)
             return answer
 
@@ -407,9 +469,7 @@ class Deployment:
         if not self._csrf_token:
             self._csrf_token = _cookie(self._fetch_patiently(rule.issued_by), rule.cookie)
             self._learn_secret(self._csrf_token)
-        if not self._csrf_token:
-            return {}
-        return {"cookie": f"{rule.cookie}={self._csrf_token}", rule.header: self._csrf_token}
+        return rule.pair(self._csrf_token) if self._csrf_token else {}
 
 
 def _cookie(answer: Answer, name: str) -> str:

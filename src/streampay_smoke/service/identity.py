@@ -4,8 +4,9 @@ import base64
 import hashlib
 import secrets
 import time
+import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -107,6 +108,10 @@ class SyntheticUser(msgspec.Struct, frozen=True, kw_only=True):
         self.learn_secret(token)
         return _bearer(token, kind=self.mode, shown_as=f"the token {self.address} got by signing in")
 
+    def somebody_else(self) -> "SyntheticUser":
+        """Return a user with a wallet nobody knows, for whom nothing here may open."""
+        return _user_of(secrets.token_bytes(KEY_BYTES), self)
+
     def second_user(self) -> "SyntheticUser":
         """Return another user, who must see nothing of this one; raises FixtureMissing where there can be none."""
         if self.mode in {"bearer", "api-key"}:
@@ -166,14 +171,15 @@ def synthetic_user(
     return _user_of(seed, blank)
 
 
-BadName = Literal["none", "junk", "expired", "foreign", "alg-none"]
+BadName = Literal["none", "junk", "expired", "foreign", "alg-none", "other-audience", "other-issuer", "hs512"]
+BAD_NAMES: tuple[BadName, ...] = get_args(BadName)
 
 
 class BadCredential(msgspec.Struct, frozen=True, kw_only=True):
     """A credential that must be refused.
 
-    `proof` is "full", or "forged" for an expired token that carries no genuine signature because the signing secret
-    is not known here: its refusal shows that signatures are checked, not that expiry is.
+    `proof` is "full", or "forged" for a token that should be genuine but for one thing and carries no genuine
+    signature because the signing secret is not known here: its refusal shows that signatures are checked, not more.
     """
 
     name: BadName
@@ -181,34 +187,22 @@ class BadCredential(msgspec.Struct, frozen=True, kw_only=True):
     proof: Literal["full", "forged"] = "full"
 
 
-def bad_credentials(user: SyntheticUser, *, jwt_secret: Secret | None = None) -> dict[BadName, BadCredential]:
-    """Return what a deployment must refuse, by name, each naming `user` wherever it names anybody.
+def bad_credential(name: BadName, user: SyntheticUser, *, jwt_secret: Secret | None = None) -> BadCredential:
+    """Return what a deployment must refuse; it names `user` wherever it names anybody.
 
     `jwt_secret` is the deployment's own signing secret, where the operator shares it.
     """
-    claims = _claims(user.address)
-    stale = {**claims, "iat": claims["iat"] - 7200, "exp": claims["iat"] - 3600}
-    known = jwt_secret.reveal() if jwt_secret else ""
-    table: tuple[tuple[BadName, str, str, Literal["full", "forged"]], ...] = (
-        ("junk", "a bearer token that is junk", f"junk-{secrets.token_hex(12)}", "full"),
-        (
-            "expired",
-            "a token that expired an hour ago",
-            _minted(stale, known or _stranger_key()),
-            "full" if known else "forged",
-        ),
-        ("foreign", "a token signed by somebody else", _minted(claims, _stranger_key()), "full"),
-        ("alg-none", "an unsigned token (alg none)", _unsigned(claims), "full"),
+    if name == "none":
+        return BadCredential(name=name, credential=ANONYMOUS)
+    genuine = name in _GENUINE_BUT_FOR
+    known = jwt_secret.reveal() if genuine and jwt_secret else ""
+    shown_as, token = _BAD_TOKENS[name](_claims(user.address), known or _stranger_key())
+    user.learn_secret(token)
+    return BadCredential(
+        name=name,
+        credential=_bearer(token, kind="bad", shown_as=shown_as),
+        proof="forged" if genuine and not known else "full",
     )
-    for _, _, token, _ in table:
-        user.learn_secret(token)
-    return {
-        "none": BadCredential(name="none", credential=ANONYMOUS),
-        **{
-            name: BadCredential(name=name, credential=_bearer(token, kind="bad", shown_as=shown_as), proof=proof)
-            for name, shown_as, token, proof in table
-        },
-    }
 
 
 def unowned_address() -> str:
@@ -241,17 +235,39 @@ def _claims(subject: str) -> dict[str, Any]:
     }
 
 
-def _minted(claims: Mapping[str, Any], key: str) -> str:
+def _minted(claims: Mapping[str, Any], key: str, algorithm: str = "HS256") -> str:
     import jwt
 
-    return jwt.encode(dict(claims), key, algorithm="HS256")
+    with warnings.catch_warnings():
+        # HS512 asks for a longer secret than HS256 does, and the secret is the deployment's to choose.
+        warnings.simplefilter("ignore", jwt.InsecureKeyLengthWarning)
+        return jwt.encode(dict(claims), None if algorithm == "none" else key, algorithm=algorithm)
 
 
-def _unsigned(claims: Mapping[str, Any]) -> str:
-    import jwt
-
-    return jwt.encode(dict(claims), None, algorithm="none")
+def _stale(claims: Mapping[str, Any]) -> dict[str, Any]:
+    return {**claims, "iat": claims["iat"] - 7200, "exp": claims["iat"] - 3600}
 
 
 def _stranger_key() -> str:
     return secrets.token_hex(32)
+
+
+_BAD_TOKENS: dict[BadName, Callable[[Mapping[str, Any], str], tuple[str, str]]] = {
+    "junk": lambda claims, key: ("a bearer token that is junk", f"junk-{secrets.token_hex(12)}"),
+    "expired": lambda claims, key: ("a token that expired an hour ago", _minted(_stale(claims), key)),
+    "foreign": lambda claims, key: ("a token signed by somebody else", _minted(claims, key)),
+    "alg-none": lambda claims, key: ("an unsigned token (alg none)", _minted(claims, key, "none")),
+    "other-audience": lambda claims, key: (
+        "a token meant for another service",
+        _minted({**claims, "aud": f"not-{AUDIENCE}"}, key),
+    ),
+    "other-issuer": lambda claims, key: (
+        "a token issued by another service",
+        _minted({**claims, "iss": f"not-{ISSUER}"}, key),
+    ),
+    "hs512": lambda claims, key: ("a token signed by another method (HS512)", _minted(claims, key, "HS512")),
+}
+"""What each is shown as, and the token, of claims that would be good and the key to sign them with."""
+
+_GENUINE_BUT_FOR = frozenset({"expired", "other-audience", "other-issuer", "hs512"})
+"""Those that a service with the right secret would sign: only that secret makes them more than foreign."""

@@ -73,6 +73,7 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
     next_action: str = ""
     created_at: str = ""
     updated_at: str = ""
+    tags: tuple[str, ...] = ()
     settlement_tx_hash: str = ""
     receipt_tx_hash: str = ""
 

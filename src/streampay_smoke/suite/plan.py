@@ -33,9 +33,34 @@ EXCLUSION_RULES = (
         reason=lambda settings: settings.place.money.settles_not_because,
     ),
     ExclusionRule(
+        tag="writes",
+        applies=lambda settings: not settings.place.money.settles,
+        reason=lambda settings: settings.place.money.settles_not_because,
+    ),
+    ExclusionRule(
         tag="second-user",
         applies=lambda settings: settings.auth_mode in ONE_USER_MODES,
         reason=lambda settings: f"auth mode {settings.auth_mode} has one synthetic user only",
+    ),
+    ExclusionRule(
+        tag="wallet",
+        applies=lambda settings: settings.auth_mode != "wallet",
+        reason=lambda settings: f"in auth mode {settings.auth_mode} nobody signed in with a wallet before",
+    ),
+    ExclusionRule(
+        tag="signing-secret",
+        applies=lambda settings: settings.auth_jwt_secret is None,
+        reason=lambda settings: "SMOKE_AUTH_JWT_SECRET is not set: no token can be made that is good but for one thing",
+    ),
+    ExclusionRule(
+        tag="app-origin",
+        applies=lambda settings: not settings.place.service.app_origin,
+        reason=lambda settings: f"environments/{settings.environment}.toml names no app_origin",
+    ),
+    ExclusionRule(
+        tag="read-limit",
+        applies=lambda settings: not settings.place.service.reads_per_minute,
+        reason=lambda settings: f"environments/{settings.environment}.toml says nothing of reads_per_minute",
     ),
 )
 

@@ -15,6 +15,7 @@ from streampay_smoke.gate.verdict import EXIT_CODES, Word
 from streampay_smoke.promises.listing import pages_of
 from streampay_smoke.promises.readiness import refuse_real_money
 from streampay_smoke.service.marks import Mark
+from streampay_smoke.service.orders import RATE, SCHEDULE
 from streampay_smoke.service.records import StreamRecord
 from streampay_smoke.settings import Settings
 from streampay_smoke.surroundings import LEASE_SECONDS, Surroundings
@@ -114,7 +115,7 @@ def _due(surroundings: Surroundings, older_than_seconds: float | None, now_secon
 
 def _because(stream: StreamRecord, mark: Mark | None, older_than_seconds: float | None, now_seconds: float) -> str:
     """Return why a stream is due, "" when it is not, or is nobody's we know of."""
-    if mark is None and (stream.rate, stream.schedule) != (journeys.RATE, journeys.SCHEDULE):
+    if mark is None and (stream.rate, stream.schedule) != (RATE, SCHEDULE):
         return ""
     whose = f"of run {mark.run_id}" if mark else "without a mark"
     if mark is not None and older_than_seconds is None:

@@ -67,7 +67,7 @@ class ScriptedService:
                 self.end_headers()
                 self.wfile.write(says.body)
 
-            do_GET = do_POST = _answer
+            do_GET = do_POST = do_PATCH = do_DELETE = do_OPTIONS = _answer
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True

@@ -10,7 +10,7 @@ from streampay_smoke.http import new_client
 from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.secret import Secret
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.identity import Credential, SyntheticUser, bad_credentials, synthetic_user
+from streampay_smoke.service.identity import BAD_NAMES, Credential, SyntheticUser, bad_credential, synthetic_user
 from streampay_smoke.service.records import StreamOrder
 from streampay_smoke.service.strkey import address_of
 
@@ -85,15 +85,13 @@ def test_everybody_else_is_refused(
     sandbox: Sandbox, deployment: Deployment, user: SyntheticUser, knows_secret: bool
 ) -> None:
     secret = variable(sandbox, "SMOKE_AUTH_JWT_SECRET") if knows_secret else None
-    answers = {
-        name: deployment.refusal(bad.credential) for name, bad in bad_credentials(user, jwt_secret=secret).items()
-    }
+    answers = {name: deployment.refusal(bad_credential(name, user, jwt_secret=secret).credential) for name in BAD_NAMES}
     assert {name: answer.status for name, answer in answers.items()} == dict.fromkeys(answers, 401)
     assert all(deployment.error_code(answer) for answer in answers.values())
 
 
 def test_a_signature_by_somebody_else_is_refused(deployment: Deployment, user: SyntheticUser) -> None:
-    answer = deployment.sign_in_signing(user, user.second_user().sign)
+    answer = deployment.sign_in_signing(user, user.somebody_else().sign)
     assert answer.status == 401
 
 

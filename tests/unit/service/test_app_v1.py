@@ -385,3 +385,54 @@ def test_every_deviation_of_a_receipt_is_named(document: Any, named: str) -> Non
 )
 def test_only_the_services_own_envelope_has_a_code(document: Any, code: str) -> None:
     assert APP.error_code(answered(document)) == code
+
+
+DOORS = APP.doors
+STREAM_ID = "stream-0 1/2"
+QUOTED = "stream-0%201%2F2"
+
+
+def test_a_stream_behind_a_door_is_named_safely() -> None:
+    calls = [
+        DOORS.stream_of_tenant(STREAM_ID, "G1"),
+        DOORS.change(STREAM_ID, {"tags": []}),
+        DOORS.delete(STREAM_ID),
+    ]
+    assert [(call.method, call.path) for call in calls] == [
+        ("GET", f"/api/streams/{QUOTED}"),
+        ("PATCH", f"/api/v2/streams/{QUOTED}"),
+        ("DELETE", f"/api/v2/streams/{QUOTED}"),
+    ]
+    assert calls[0].headers == {"x-tenant-id": "G1"}
+    assert DOORS.change_many(STREAM_ID, {"tags": []}).json == {"updates": [{"id": STREAM_ID, "data": {"tags": []}}]}
+
+
+def test_administration_is_only_ever_looked_at() -> None:
+    assert DOORS.administration()
+    assert {call.method for call in DOORS.administration()} == {"GET"}
+    assert DOORS.claim_to_administer("G1")["actor-wallet-address"] == "G1"
+    assert "PLACEHOLDER" in DOORS.claim_to_administer()["actor-wallet-address"]
+
+
+def test_a_write_that_shows_something_of_a_page_changes_nothing() -> None:
+    writes = [DOORS.harmless_write(), *(call for call in DOORS.mistakes() if call.writes)]
+    assert len(writes) == 2
+    assert all("/stream-absent-" in call.path for call in writes)
+
+
+def test_a_browser_asks_for_all_that_a_write_sends() -> None:
+    sent = DOORS.preflight("https://app.example").headers
+    assert sent["origin"] == "https://app.example"
+    assert set(sent["access-control-request-headers"].split(",")) == {
+        "authorization",
+        "content-type",
+        "idempotency-key",
+        "x-csrf-token",
+    }
+    assert DOORS.read_by_page("https://app.example").headers == {"origin": "https://app.example"}
+
+
+def test_tags_of_a_stream_are_read_where_they_are_tags() -> None:
+    assert APP.read_stream(answered({"data": stream(tags=["a", "b"])})).tags == ("a", "b")
+    assert APP.read_stream(answered({"data": stream(tags="a")})).tags == ()
+    assert APP.read_stream(answered({"data": stream()})).tags == ()

@@ -238,6 +238,37 @@ def test_a_sign_in_with_another_signature_is_only_answered(
     assert asked.json["signature"] == f"junk for {asked.json['challenge']}"
 
 
+def test_a_sign_in_may_answer_another_challenge_than_the_one_that_was_given(
+    service: ScriptedService, deployment: Deployment, user: SyntheticUser
+) -> None:
+    wallet(service)
+    service.on("POST /api/auth/wallet", envelope(401, "CHALLENGE_INVALID"))
+    answer = deployment.sign_in_signing(user, user.sign, answering=lambda challenge: f"{challenge}-else")
+    (asked,) = service.requests("POST /api/auth/wallet")
+    assert answer.status == 401
+    assert asked.json["challenge"].endswith("-else")
+    assert asked.json["signature"] == user.sign(asked.json["challenge"])
+
+
+def test_where_no_challenge_is_given_that_is_the_answer(
+    service: ScriptedService, deployment: Deployment, user: SyntheticUser
+) -> None:
+    assert deployment.sign_in_signing(user, user.sign).status == 404
+    assert service.requests("POST /api/auth/wallet") == []
+
+
+def test_a_sign_in_is_repeated_word_for_word(
+    service: ScriptedService, deployment: Deployment, user: SyntheticUser
+) -> None:
+    wallet(service)
+    deployment.sign_in(user)
+    deployment.sign_in(user.second_user())
+    service.on("POST /api/auth/wallet", envelope(401, "CHALLENGE_INVALID"))
+    assert deployment.sign_in_again(user).status == 401
+    first, _, again = service.requests("POST /api/auth/wallet")
+    assert again.body == first.body
+
+
 def test_streams_are_listed_page_by_page(service: ScriptedService, deployment: Deployment) -> None:
     def listed(asked: Asked) -> Says:
         last = "cursor=next" in asked.path
@@ -280,6 +311,42 @@ def test_a_stream_is_created_with_the_double_submitted_pair(
     assert "idempotency-key" not in second.headers
     assert len(service.requests("GET /api/healthz")) == 1
     assert CSRF in learned
+
+
+def test_an_order_may_claim_more_than_an_order_holds(service: ScriptedService, deployment: Deployment) -> None:
+    service.on("POST /api/streams", Says(status=201, json={"data": stream()}))
+    answer = deployment.create_answer(USER, ORDER, "key-1", claims={"status": "ended"})
+    made = deployment.created_by(answer)
+    assert made is not None
+    assert made.id == "stream-1"
+    (asked,) = service.requests("POST /api/streams")
+    assert asked.json == {"recipient": ORDER.recipient, "rate": "0.5", "schedule": "hour", "status": "ended"}
+
+
+def test_a_refused_order_made_no_stream(service: ScriptedService, deployment: Deployment) -> None:
+    service.on("POST /api/streams", envelope(422, "VALIDATION_ERROR"))
+    assert deployment.created_by(deployment.create_answer(USER, ORDER)) is None
+
+
+def test_a_knock_is_answered_whatever_comes_of_it(service: ScriptedService, deployment: Deployment) -> None:
+    service.on("GET /api/audit", envelope(403, "FORBIDDEN"))
+    *_, audit = deployment.doors.administration()
+    assert deployment.knock(audit).status == 403
+    assert "authorization" not in service.requests("GET /api/audit")[0].headers
+    assert deployment.knock(deployment.doors.key_set(), USER).status == 404
+
+
+@pytest.mark.parametrize("half", [{}, {"cookie": "csrf-token=x"}, {"x-csrf-token": "x"}])
+def test_a_write_may_show_less_than_the_whole_proof(
+    service: ScriptedService, deployment: Deployment, half: dict[str, str]
+) -> None:
+    write = deployment.doors.harmless_write()
+    assert deployment.knock(write, USER, proof=half).status == 404
+    assert deployment.knock(write, USER).status == 404
+    less, whole = service.requests(f"POST {write.path}")
+    assert {name: less.headers[name] for name in ("cookie", "x-csrf-token") if name in less.headers} == half
+    assert whole.headers["x-csrf-token"] == CSRF
+    assert deployment.page_proof() == {"cookie": f"csrf-token={CSRF}", "x-csrf-token": CSRF}
 
 
 def test_where_no_cookie_is_given_the_write_goes_without_and_the_service_decides(
@@ -440,6 +507,61 @@ def test_a_limit_that_is_too_long_is_ours_and_one_that_outlives_the_wait_is_thei
     with Deployment(transport, DIALECTS["app-v1"]) as deployment, pytest.raises(error, match="LIMITED") as caught:
         deployment.streams(USER)
     assert caught.value.blame is blame
+
+
+TO_BE_REFUSED: dict[str, Callable[[Deployment], Any]] = {
+    "refusal": lambda deployment: deployment.refusal(ANONYMOUS),
+    "stream_answer": lambda deployment: deployment.stream_answer(ANONYMOUS, "stream-1"),
+    "create_answer": lambda deployment: deployment.create_answer(ANONYMOUS, ORDER),
+    "act": lambda deployment: deployment.act(ANONYMOUS, "stream-1", "settle", "k"),
+    "knock": lambda deployment: deployment.knock(deployment.doors.key_set()),
+}
+
+
+@pytest.mark.parametrize("retry_after", ["3600", "1"])
+@pytest.mark.parametrize("call", TO_BE_REFUSED.values(), ids=TO_BE_REFUSED)
+def test_somebody_who_is_turned_away_for_haste_was_not_refused_for_who_they_are(
+    service: ScriptedService, events: list[AnyEvent], call: Callable[[Deployment], Any], retry_after: str
+) -> None:
+    busy = Says(
+        status=429, json={"error": {"code": "LIMITED", "message": "no"}}, headers=(("Retry-After", retry_after),)
+    )
+    service.on("GET /api/healthz", CSRF_COOKIE)
+    for request in (
+        "GET /api/streams",
+        "POST /api/streams",
+        "GET /api/v2/streams/stream-1",
+        "POST /api/streams/stream-1/settle",
+        "GET /.well-known/jwks.json",
+    ):
+        service.on(request, busy)
+    transport = ServiceTransport(
+        service.url, record=events.append, timeout_seconds=5, throttle_seconds=2, sleep=lambda seconds: None
+    )
+    with Deployment(transport, DIALECTS["app-v1"]) as deployment, pytest.raises(Throttled, match="LIMITED") as caught:
+        call(deployment)
+    assert caught.value.blame is Blame.HARNESS
+
+
+@pytest.mark.parametrize("call", TO_BE_REFUSED.values(), ids=TO_BE_REFUSED)
+def test_a_limit_is_waited_out_before_anybody_is_refused(
+    service: ScriptedService, events: list[AnyEvent], call: Callable[[Deployment], Any]
+) -> None:
+    busy = Says(status=429, headers=(("Retry-After", "1"),))
+    service.on("GET /api/healthz", CSRF_COOKIE)
+    for request in (
+        "GET /api/streams",
+        "POST /api/streams",
+        "GET /api/v2/streams/stream-1",
+        "POST /api/streams/stream-1/settle",
+        "GET /.well-known/jwks.json",
+    ):
+        service.on(request, busy, envelope(401, "UNAUTHORIZED"))
+    transport = ServiceTransport(
+        service.url, record=events.append, timeout_seconds=5, throttle_seconds=2, sleep=lambda seconds: None
+    )
+    with Deployment(transport, DIALECTS["app-v1"]) as deployment:
+        assert call(deployment).status == 401
 
 
 def test_a_dialect_without_csrf_writes_without_the_pair(service: ScriptedService, events: list[AnyEvent]) -> None:

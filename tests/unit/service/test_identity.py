@@ -14,15 +14,17 @@ from streampay_smoke.errors import FixtureMissing, SettingsInvalid
 from streampay_smoke.secret import Secret
 from streampay_smoke.service.identity import (
     ANONYMOUS,
+    BAD_NAMES,
     MODES,
     VARIABLE_OF_MODE,
+    BadName,
     Credential,
     SyntheticUser,
-    bad_credentials,
+    bad_credential,
     synthetic_user,
 )
 
-JWT_SECRET = Secret("a-signing-secret-of-at-least-32-bytes")
+JWT_SECRET = Secret("a-signing-secret-of-at-least-64-bytes, as the longest method asks for it")
 SUPPLIED: dict[str, Secret | None] = {
     "SMOKE_AUTH_JWT_SECRET": JWT_SECRET,
     "SMOKE_AUTH_TOKEN": Secret("operator-token"),
@@ -150,6 +152,14 @@ def test_the_second_user_can_be_minted_a_token(learned: list[str]) -> None:
     assert claims_of(second.supplied_credential(), key=JWT_SECRET.reveal())["sub"] == second.address
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_somebody_else_is_somebody_else_each_time(learned: list[str], mode: str) -> None:
+    user = user_of(learned, mode)
+    others = {user.somebody_else().address for _ in range(3)}
+    assert len(others - {user.address}) == 3
+    assert user.somebody_else().seed.reveal() == learned[-1]
+
+
 @pytest.mark.parametrize("mode", ["bearer", "api-key"])
 def test_a_supplied_credential_has_no_second_user(learned: list[str], mode: str) -> None:
     with pytest.raises(FixtureMissing, match="knows one user only"):
@@ -158,41 +168,65 @@ def test_a_supplied_credential_has_no_second_user(learned: list[str], mode: str)
 
 def test_nothing_secret_shows_in_reprs(learned: list[str]) -> None:
     user = user_of(learned, "jwt")
-    shown = repr((user, user.supplied_credential(), bad_credentials(user, jwt_secret=JWT_SECRET), ANONYMOUS))
+    bad = [bad_credential(name, user, jwt_secret=JWT_SECRET) for name in BAD_NAMES]
+    shown = repr((user, user.supplied_credential(), bad, ANONYMOUS))
     assert "eyJ" not in shown
     assert user.seed.reveal() not in shown
     assert JWT_SECRET.reveal() not in shown
     assert user.address in shown
 
 
-def test_bad_credentials_cover_every_kind(learned: list[str]) -> None:
-    user = user_of(learned)
-    table = bad_credentials(user, jwt_secret=JWT_SECRET)
-    assert list(table) == ["none", "junk", "expired", "foreign", "alg-none"]
-    assert all(bad.name == name and bad.proof == "full" for name, bad in table.items())
-    assert all(bad.credential.operator_variable == "" for bad in table.values())
-    assert table["none"].credential.headers == {}
-    assert all(token_of(bad.credential) in learned for name, bad in table.items() if name != "none")
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_a_bad_credential_is_nobodys_and_learned(learned: list[str], name: BadName) -> None:
+    bad = bad_credential(name, user_of(learned), jwt_secret=JWT_SECRET)
+    assert (bad.name, bad.proof, bad.credential.operator_variable) == (name, "full", "")
+    if name == "none":
+        assert bad.credential.headers == {}
+    else:
+        assert token_of(bad.credential) in learned
 
 
 def test_the_expired_token_is_genuine_but_for_its_age(learned: list[str]) -> None:
     user = user_of(learned)
-    expired = bad_credentials(user, jwt_secret=JWT_SECRET)["expired"].credential
+    expired = bad_credential("expired", user, jwt_secret=JWT_SECRET).credential
     with pytest.raises(jwt.ExpiredSignatureError):
         claims_of(expired, key=JWT_SECRET.reveal())
     assert claims_of(expired, key=JWT_SECRET.reveal(), options={"verify_exp": False})["sub"] == user.address
 
 
-def test_without_the_secret_the_expired_token_is_marked_as_forged(learned: list[str]) -> None:
-    bad = bad_credentials(user_of(learned))["expired"]
+@pytest.mark.parametrize(
+    ("name", "error", "change"),
+    [
+        ("other-audience", jwt.InvalidAudienceError, {"audience": "not-streampay-api"}),
+        ("other-issuer", jwt.InvalidIssuerError, {"issuer": "not-streampay"}),
+        ("hs512", jwt.InvalidAlgorithmError, {"algorithms": ["HS512"]}),
+    ],
+)
+def test_a_token_that_is_good_elsewhere_is_genuine_but_for_one_thing(
+    learned: list[str], name: BadName, error: type[Exception], change: dict[str, Any]
+) -> None:
+    user = user_of(learned)
+    credential = bad_credential(name, user, jwt_secret=JWT_SECRET).credential
+    expected: dict[str, Any] = {"audience": "streampay-api", "issuer": "streampay", "algorithms": ["HS256"]}
+    with pytest.raises(error):
+        jwt.decode(token_of(credential), JWT_SECRET.reveal(), **expected)
+    claims = jwt.decode(token_of(credential), JWT_SECRET.reveal(), **{**expected, **change})
+    assert claims["sub"] == user.address
+
+
+@pytest.mark.parametrize("name", ["expired", "other-audience", "other-issuer", "hs512"])
+def test_without_the_secret_a_token_that_is_good_but_for_one_thing_is_marked_as_forged(
+    learned: list[str], name: BadName
+) -> None:
+    bad = bad_credential(name, user_of(learned))
     assert bad.proof == "forged"
     with pytest.raises(jwt.InvalidSignatureError):
-        claims_of(bad.credential, key=JWT_SECRET.reveal())
+        jwt.decode(token_of(bad.credential), JWT_SECRET.reveal(), algorithms=["HS256", "HS512"])
 
 
 def test_the_foreign_token_is_genuine_but_for_its_signature(learned: list[str]) -> None:
     user = user_of(learned)
-    foreign = bad_credentials(user, jwt_secret=JWT_SECRET)["foreign"].credential
+    foreign = bad_credential("foreign", user, jwt_secret=JWT_SECRET).credential
     with pytest.raises(jwt.InvalidSignatureError):
         claims_of(foreign, key=JWT_SECRET.reveal())
     claims = jwt.decode(token_of(foreign), options={"verify_signature": False})
@@ -202,14 +236,14 @@ def test_the_foreign_token_is_genuine_but_for_its_signature(learned: list[str]) 
 
 def test_the_unsigned_token_names_the_user_and_carries_no_signature(learned: list[str]) -> None:
     user = user_of(learned)
-    head, body, signature = token_of(bad_credentials(user)["alg-none"].credential).split(".")
+    head, body, signature = token_of(bad_credential("alg-none", user).credential).split(".")
     assert json.loads(base64.urlsafe_b64decode(head + "=="))["alg"] == "none"
     assert json.loads(base64.urlsafe_b64decode(body + "=="))["sub"] == user.address
     assert signature == ""
 
 
 def test_junk_is_no_token_at_all(learned: list[str]) -> None:
-    junk = bad_credentials(user_of(learned))["junk"].credential
+    junk = bad_credential("junk", user_of(learned)).credential
     with pytest.raises(jwt.DecodeError):
         jwt.decode(token_of(junk), options={"verify_signature": False})
 

@@ -67,8 +67,8 @@ CHANGES = {
         "has other steps",
     ),
     "a tag that is gone": (
-        edit("features/streams.feature", "@smoke @streams", "@streams"),
-        "is tagged @critical @streams, not @critical @smoke @streams",
+        edit("features/chain.feature", "@smoke @chain", "@chain"),
+        "is tagged @blocker @chain, not @blocker @chain @smoke",
     ),
     "every tag is gone": (
         edit("features/readiness.feature", "@smoke @readiness @blocker\n", ""),
@@ -152,7 +152,7 @@ def test_many_changes_are_counted(project: Path) -> None:
     edit("features/streams.feature", "    Given the service is ready\n", "")(project)
     told = changed(project)
     assert told.count("has other steps") == 3
-    assert told.endswith("; and 4 more")
+    assert told.endswith("; and 7 more")
 
 
 def test_prose_is_not_pinned(project: Path) -> None:

@@ -30,6 +30,26 @@ Feature: Money
   Scenario: One with two users
     Then it is so
 
+  @writes
+  Scenario: One that tries a door by writing
+    Then it is so
+
+  @wallet
+  Scenario: One that repeats a sign-in
+    Then it is so
+
+  @signing-secret
+  Scenario: One with a genuine token
+    Then it is so
+
+  @app-origin
+  Scenario: One of the web app
+    Then it is so
+
+  @read-limit
+  Scenario: One in a rush
+    Then it is so
+
   Scenario Outline: A caller with <what>
     Then <what> is refused
 
@@ -61,6 +81,11 @@ def test_every_selected_scenario_and_outline_row_has_a_stable_name() -> None:
         "money/a-plain-one",
         "money/one-that-settles",
         "money/one-with-two-users",
+        "money/one-that-tries-a-door-by-writing",
+        "money/one-that-repeats-a-sign-in",
+        "money/one-with-a-genuine-token",
+        "money/one-of-the-web-app",
+        "money/one-in-a-rush",
         "money/a-caller-with-junk",
         "money/a-caller-with-none",
     ]
@@ -81,15 +106,31 @@ def test_steps_include_the_background() -> None:
 def test_same_names_stay_apart() -> None:
     feature = parse_feature(TEXT.replace("One that settles", "A plain one"), filename="features/money.feature")
     items = plan([feature], Configuration(["--runner=behave.runner:Runner"], load_config=False))
-    assert len(set(ids(items))) == len(items) == 5
+    assert len(set(ids(items))) == len(items) == 10
+
+
+SECRET = {"SMOKE_AUTH_JWT_SECRET": "a-long-secret"}
+NO_SECRET = {"money/one-with-a-genuine-token": "SMOKE_AUTH_JWT_SECRET is not set"}
+ONE_USER = {"money/one-with-two-users": "api-key", "money/one-that-repeats-a-sign-in": "api-key"}
+IN_PRODUCTION = {
+    "money/one-that-settles": "read-only",
+    "money/one-that-tries-a-door-by-writing": "read-only",
+    "money/one-with-two-users": "bearer",
+    "money/one-that-repeats-a-sign-in": "bearer",
+    "money/one-of-the-web-app": "environments/production.toml names no app_origin",
+    "money/one-in-a-rush": "environments/production.toml says nothing of reads_per_minute",
+}
 
 
 @pytest.mark.parametrize(
     ("environ", "excluded"),
     [
-        ({}, {}),
-        ({"SMOKE_AUTH_MODE": "api-key", "SMOKE_API_KEY": "a-long-key"}, {"money/one-with-two-users": "api-key"}),
-        (PRODUCTION, {"money/one-that-settles": "read-only", "money/one-with-two-users": "bearer"}),
+        (SECRET, {}),
+        ({}, NO_SECRET),
+        ({**SECRET, "SMOKE_AUTH_MODE": "jwt"}, {"money/one-that-repeats-a-sign-in": "jwt"}),
+        ({**SECRET, "SMOKE_AUTH_MODE": "api-key", "SMOKE_API_KEY": "a-long-key"}, ONE_USER),
+        ({**SECRET, **PRODUCTION}, IN_PRODUCTION),
+        (PRODUCTION, {**NO_SECRET, **IN_PRODUCTION}),
     ],
 )
 def test_a_place_leaves_out_by_name_and_with_its_reason(environ: dict[str, str], excluded: dict[str, str]) -> None:

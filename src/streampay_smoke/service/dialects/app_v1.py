@@ -5,7 +5,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from streampay_smoke.service.declared_network import declared_network
-from streampay_smoke.service.dialects.calls import Call, CsrfRule
+from streampay_smoke.service.dialects.app_v1_doors import AppV1Doors
+from streampay_smoke.service.dialects.calls import Call, CsrfRule, Doors
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.marks import Mark, mark_in
 from streampay_smoke.service.records import (
@@ -56,6 +57,7 @@ class AppV1:
 
     name: str = "app-v1"
     csrf: CsrfRule | None = CsrfRule(cookie="csrf-token", header="x-csrf-token", issued_by="/api/healthz")
+    doors: Doors = AppV1Doors()
 
     def readiness(self) -> Call:
         """Ask the form below /api: the plain one is an HTML 404. 503 is an answer too."""
@@ -265,6 +267,7 @@ def _record(item: dict[str, Any]) -> StreamRecord:
         next_action=item.get("nextAction") or "",
         created_at=item.get("createdAt") or "",
         updated_at=item.get("updatedAt") or "",
+        tags=tuple(str(tag) for tag in tags) if isinstance(tags := item.get("tags"), list) else (),
         settlement_tx_hash=item.get("settlementTxHash") or "",
         receipt_tx_hash=str(settlement.get("txHash") or ""),
     )

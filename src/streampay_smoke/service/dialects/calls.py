@@ -42,6 +42,55 @@ class CsrfRule(msgspec.Struct, frozen=True, kw_only=True):
     header: str
     issued_by: str
 
+    def pair(self, token: str) -> dict[str, str]:
+        """Return the two headers that carry a token."""
+        return {"cookie": f"{self.cookie}={token}", self.header: token}
+
+
+class Doors(Protocol):
+    """What callers ask who have no right to it, and what a browser asks for the web app.
+
+    `caller_header` is where a caller names the key their requests are counted under.
+    """
+
+    caller_header: str
+
+    def key_set(self) -> Call:
+        """Ask for the keys the service publishes."""
+
+    def administration(self) -> tuple[Call, ...]:
+        """Ask for what only administrators see; nothing is changed by it."""
+
+    def claim_to_administer(self, address: str = "") -> dict[str, str]:
+        """Return headers that claim to be the administrator of an address, by default one everybody knows."""
+
+    def stream_of_tenant(self, stream_id: str, tenant: str) -> Call:
+        """Ask for one stream, claiming to be a tenant."""
+
+    def change(self, stream_id: str, fields: dict[str, Any]) -> Call:
+        """Change fields of one stream."""
+
+    def change_many(self, stream_id: str, fields: dict[str, Any]) -> Call:
+        """Change fields of one stream through the form that takes many at once."""
+
+    def delete(self, stream_id: str) -> Call:
+        """Delete a stream."""
+
+    def as_if_settled(self, tx_hash: str) -> dict[str, Any]:
+        """Return the fields that would make a stream a settled one of somebody else's."""
+
+    def harmless_write(self) -> Call:
+        """Return a write that changes nothing, even where it gets through; then its answer is of `statuses`."""
+
+    def mistakes(self) -> tuple[Call, ...]:
+        """Ask for things that cannot be, each to be answered with an error."""
+
+    def preflight(self, origin: str) -> Call:
+        """Ask, as a browser does before it lets a page of `origin` create a stream, whether it may."""
+
+    def read_by_page(self, origin: str) -> Call:
+        """Ask for streams as a page of `origin` does."""
+
 
 class Dialect(Protocol):
     """How one version of the API asks and answers.
@@ -52,6 +101,7 @@ class Dialect(Protocol):
 
     name: str
     csrf: CsrfRule | None
+    doors: Doors
 
     def readiness(self) -> Call:
         """Ask whether the service is ready."""

@@ -1,0 +1,34 @@
+"""Steps about limits."""
+
+from behave import then, when
+from behave.runner import Context
+
+from streampay_smoke import intruders
+from streampay_smoke.promises import throttling
+from streampay_smoke.suite.budget import takes
+
+
+@when("somebody new asks for streams")
+def come_as_somebody_new(context: Context) -> None:
+    intruders.come_as_somebody_new(context.world)
+
+
+@then("they are not told to wait")
+def not_told_to_wait(context: Context) -> None:
+    throttling.served_at_once(context.world.refusal, context.world.expect)
+
+
+@when("a second synthetic user asks and asks, and then the first one asks")
+@takes("journey")
+def rush(context: Context) -> None:
+    intruders.rush(context.world)
+
+
+@then("the second user is told to wait")
+def told_to_wait(context: Context) -> None:
+    throttling.slowed_down(context.world.rush, context.world.expect)
+
+
+@then("the first user is served")
+def first_user_is_served(context: Context) -> None:
+    throttling.others_are_served(context.world.refusal, context.world.expect)

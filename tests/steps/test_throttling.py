@@ -1,0 +1,74 @@
+"""What limits promise: to slow one caller down, and nobody else."""
+
+import itertools
+
+import pytest
+from step_parts import Witness, answer
+
+from streampay_smoke.promises import throttling
+from streampay_smoke.promises.throttling import SPARE, Rush
+
+WAIT = answer(429, headers={"retry-after": "1"})
+
+
+@pytest.mark.parametrize("status", [200, 401, 403])
+def test_served_at_once_passes_for_an_answer(status: int, witness: Witness) -> None:
+    throttling.served_at_once(answer(status), witness.expect)
+
+    witness.saw_held("a caller nobody has seen is not told to wait")
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_served_at_once_fails_for_a_caller_who_is_turned_away(status: int, witness: Witness) -> None:
+    with witness.breaks("a caller nobody has seen is not told to wait", saw=f"status {status}"):
+        throttling.served_at_once(answer(status), witness.expect)
+
+
+def test_slowed_down_passes_for_a_caller_who_is_told_how_long_to_wait(witness: Witness) -> None:
+    throttling.slowed_down(Rush(requests=61, seconds=0.2, last=WAIT), witness.expect)
+
+    witness.saw_held("a caller in a rush is told to wait", "they are told how long")
+
+
+def test_slowed_down_fails_for_a_caller_nothing_stops(witness: Witness) -> None:
+    with witness.breaks("a caller in a rush is told to wait", saw="status 200 to the last of 66 requests in 0.2 s"):
+        throttling.slowed_down(Rush(requests=66, seconds=0.2, last=answer(200)), witness.expect)
+
+
+def test_slowed_down_fails_where_nobody_says_for_how_long(witness: Witness) -> None:
+    with witness.breaks("they are told how long", saw="no time"):
+        throttling.slowed_down(Rush(requests=61, seconds=0.2, last=answer(429)), witness.expect)
+
+
+def test_others_are_served_passes_for_their_streams(witness: Witness) -> None:
+    throttling.others_are_served(answer(200), witness.expect)
+
+    witness.saw_held("another caller is served meanwhile")
+
+
+@pytest.mark.parametrize("status", [401, 429, 500])
+def test_others_are_served_fails_for_somebody_who_is_not(status: int, witness: Witness) -> None:
+    with witness.breaks("another caller is served meanwhile", saw=f"status {status}"):
+        throttling.others_are_served(answer(status), witness.expect)
+
+
+def test_a_rush_ends_when_it_is_told_to_wait() -> None:
+    answers = iter([answer(200), answer(401), WAIT])
+
+    rushed = throttling.rush(lambda: next(answers), per_minute=60, replicas=1, clock=lambda: 0.0)
+
+    assert (rushed.requests, rushed.last.status) == (3, 429)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "seconds_each", "requests"),
+    [(1, 0.0, 60 + SPARE), (3, 0.0, 180 + SPARE), (1, 0.5, 130)],
+)
+def test_a_rush_that_nothing_stops_ends_when_every_replica_would_have(
+    replicas: int, seconds_each: float, requests: int
+) -> None:
+    clock = itertools.count(0.0, seconds_each)
+
+    rushed = throttling.rush(lambda: answer(200), per_minute=60, replicas=replicas, clock=lambda: next(clock))
+
+    assert (rushed.requests, rushed.last.status) == (requests, 200)

@@ -1,0 +1,115 @@
+"""What the web app is promised in a browser, and what other sites' pages are kept from."""
+
+from typing import Any
+
+import pytest
+from step_parts import Witness, answer
+
+from streampay_smoke.promises import webapp
+
+ORIGIN, OTHER = "https://app.example", "https://another-site.example"
+SENT = {
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "authorization,content-type,x-csrf-token",
+}
+LEAVE = {
+    "access-control-allow-origin": ORIGIN,
+    "access-control-allow-credentials": "true",
+    "access-control-allow-methods": "GET, POST, PATCH",
+    "access-control-allow-headers": "Authorization, Content-Type, X-CSRF-Token, x-request-id",
+}
+MAY_WRITE = (
+    "the browser's question is answered",
+    "the app's origin is allowed by its name",
+    "the app may send what the browser keeps",
+    "the app may write",
+    "the app may send what a write needs",
+)
+PAIR = {"cookie": "csrf-token=a", "x-csrf-token": "a"}
+
+
+def test_a_page_with_both_halves_has_a_proof(witness: Witness) -> None:
+    webapp.page_has_a_proof(PAIR, witness.expect)
+
+    witness.saw_held("the app's page is given a proof of its own")
+
+
+def test_a_page_that_is_given_nothing_has_none(witness: Witness) -> None:
+    with witness.breaks("the app's page is given a proof of its own", saw="none"):
+        webapp.page_has_a_proof({}, witness.expect)
+
+
+def test_another_sites_page_never_shows_the_whole_proof() -> None:
+    shown = webapp.halves_of(PAIR, other="b")
+
+    assert list(shown.values()) == [
+        {},
+        {"cookie": "csrf-token=a"},
+        {"x-csrf-token": "a"},
+        {"cookie": "csrf-token=a", "x-csrf-token": "b"},
+    ]
+
+
+def test_own_page_gets_through_with_the_promised_answer(witness: Witness) -> None:
+    webapp.own_page_gets_through(answer(404), (404,), witness.expect)
+
+    witness.saw_held("the same write is let through with the whole proof")
+
+
+@pytest.mark.parametrize("status", [200, 401, 403, 500])
+def test_own_page_that_is_answered_otherwise_did_not_get_through(status: int, witness: Witness) -> None:
+    with witness.breaks(
+        "the same write is let through with the whole proof", expected="status 404", saw=f"status {status}"
+    ):
+        webapp.own_page_gets_through(answer(status), (404,), witness.expect)
+
+
+@pytest.mark.parametrize("status", [200, 204])
+def test_app_may_write_passes_for_leave_by_name(status: int, witness: Witness) -> None:
+    webapp.app_may_write(answer(status, headers=LEAVE), ORIGIN, SENT, witness.expect)
+
+    witness.saw_held(*MAY_WRITE)
+
+
+@pytest.mark.parametrize(
+    ("status", "changes", "promise", "saw"),
+    [
+        (403, {}, MAY_WRITE[0], "status 403"),
+        (302, {}, MAY_WRITE[0], "status 302"),
+        (204, {"access-control-allow-origin": None}, MAY_WRITE[1], "none"),
+        (204, {"access-control-allow-origin": "*"}, MAY_WRITE[1], "*"),
+        (204, {"access-control-allow-origin": f"{ORIGIN}, {ORIGIN}"}, MAY_WRITE[1], ORIGIN),
+        (204, {"access-control-allow-origin": "https://app.example:443"}, MAY_WRITE[1], "443"),
+        (204, {"access-control-allow-credentials": None}, MAY_WRITE[2], "unsaid"),
+        (204, {"access-control-allow-credentials": "false"}, MAY_WRITE[2], "false"),
+        (204, {"access-control-allow-methods": "GET"}, MAY_WRITE[3], "not post"),
+        (204, {"access-control-allow-methods": None}, MAY_WRITE[3], "not post"),
+        (204, {"access-control-allow-headers": "authorization, content-type"}, MAY_WRITE[4], "not x-csrf-token"),
+        (204, {"access-control-allow-headers": "*"}, MAY_WRITE[4], "authorization, content-type, x-csrf-token"),
+    ],
+)
+def test_app_may_write_fails_for_less(
+    status: int, changes: dict[str, Any], promise: str, saw: str, witness: Witness
+) -> None:
+    headers = {name: value for name, value in {**LEAVE, **changes}.items() if value is not None}
+
+    with witness.breaks(promise, saw=saw):
+        webapp.app_may_write(answer(status, headers=headers), ORIGIN, SENT, witness.expect)
+
+
+@pytest.mark.parametrize("status", [200, 204, 403])
+@pytest.mark.parametrize("headers", [{}, {"access-control-allow-origin": ORIGIN}])
+def test_stranger_may_not_passes_where_another_site_gets_no_leave(
+    status: int, headers: dict[str, str], witness: Witness
+) -> None:
+    webapp.stranger_may_not([answer(status, headers=headers)], OTHER, witness.expect)
+
+    witness.saw_held("another site is not allowed to ask by POST")
+
+
+@pytest.mark.parametrize("allowed", [OTHER, "*", "null", f"{ORIGIN}, {OTHER}"])
+def test_stranger_may_not_fails_where_another_site_gets_leave(allowed: str, witness: Witness) -> None:
+    answers = [answer(403), answer(204, headers={"access-control-allow-origin": allowed})]
+
+    with witness.breaks("another site is not allowed to ask by POST", expected="no leave for it", saw=allowed):
+        webapp.stranger_may_not(answers, OTHER, witness.expect)
