@@ -45,7 +45,7 @@ EXCLUSION_RULES = (
     ExclusionRule(
         tag="wallet",
         applies=lambda settings: settings.auth_mode != "wallet",
-        reason=lambda settings: f"in auth mode {settings.auth_mode} nobody signed in with a wallet before",
+        reason=lambda settings: f"nobody signs in with a wallet here: the auth mode is {settings.auth_mode}",
     ),
     ExclusionRule(
         tag="signing-secret",
