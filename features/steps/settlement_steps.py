@@ -14,20 +14,38 @@ def recipient_with_account(context: Context) -> None:
     context.world.proof = context.world.surroundings.proof()
 
 
-@given("the user has started a stream to the recipient")
+@given("the user has ordered a stream to the recipient")
 @takes("journey")
-def start_stream(context: Context) -> None:
-    journeys.start_stream(context.world, requests=1)
+def order_stream(context: Context) -> None:
+    journeys.order_stream(context.world, requests=1)
 
 
 @given("the user has started a stream to the recipient, asking for it twice")
 @takes("journey")
 def start_stream_asked_for_twice(context: Context) -> None:
-    journeys.start_stream(context.world, requests=2)
+    journeys.order_stream(context.world, requests=2)
+    journeys.start_stream(context.world)
+
+
+@given("a settlement of the draft is refused and changes nothing")
+@takes("journey")
+def settle_too_early(context: Context) -> None:
+    journeys.settle_too_early(context.world)
+
+
+@given("the user has started the stream")
+@takes("journey")
+def start_stream(context: Context) -> None:
+    journeys.start_stream(context.world)
+
+
+@given("the user has settled the stream with the key that was refused")
+@takes("journey")
+def settle_after_all(context: Context) -> None:
+    journeys.settle_after_all(context.world)
 
 
 @when("the user settles the stream")
-@given("the user has settled the stream")
 @takes("journey")
 def settle(context: Context) -> None:
     journeys.settle(context.world)
@@ -38,7 +56,7 @@ def settle(context: Context) -> None:
 def one_stream_was_created(context: Context) -> None:
     world = context.world
     settlement.one_stream_was_created(world.created, world.order, world.expect)
-    world.proof.created_once(world.expect)
+    world.proof.created_once(world.order, world.expect)
 
 
 @then("the recipient is paid the exact amount by the expected contract during this run")
@@ -53,12 +71,18 @@ def paid_exactly_once(context: Context) -> None:
     context.world.proof.paid_exactly_once(context.world.receipt, context.world.expect)
 
 
+@then("a ledger later the recipient is still paid exactly once")
+@takes("ledger")
+def still_paid_once(context: Context) -> None:
+    context.world.proof.still_paid_once(context.world.receipt, context.world.expect)
+
+
 @then("receipt, record and ledger agree")
 @takes("ledger")
 def papers_agree(context: Context) -> None:
     world = context.world
     record = world.deployment.stream(world.credential, world.receipt.stream_id)
-    world.proof.agrees(world.receipt, record, world.expect)
+    world.proof.agrees(world.receipt, record, world.order, world.expect)
 
 
 @when("the settlement is repeated with its own key, with a new key, and on another stream")

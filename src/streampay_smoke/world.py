@@ -35,6 +35,7 @@ class World:
     proof: SettlementProof  # a recipient holds a funded test account
     order: StreamOrder  # the user orders a stream
     created: tuple[StreamRecord, ...]
+    early_settlement: Answer  # a settlement of the draft is refused
     settlement_key: str  # the user settles the stream
     receipt: Receipt
     repeated_receipt: Receipt  # the settlement is repeated

@@ -38,6 +38,11 @@ def user(world: World) -> str:
     return world.surroundings.user.address
 
 
+def started(world: World, *, requests: int) -> None:
+    journeys.order_stream(world, requests=requests)
+    journeys.start_stream(world)
+
+
 def test_the_order_is_only_right_when_it_is_computed_exactly() -> None:
     order = order_to("GRECIPIENT")
 
@@ -138,7 +143,7 @@ def test_a_list_that_loses_a_stream_between_its_pages_is_found_out(
 def test_a_started_stream_was_asked_for_under_one_key(
     requests: int, world: World, small: SmallStreamPay, witness: Witness
 ) -> None:
-    journeys.start_stream(world, requests=requests)
+    started(world, requests=requests)
 
     creations = [asked for asked in small.asked if f"{asked.method} {asked.path}" == "POST /api/streams"]
     assert len(creations) == requests
@@ -155,7 +160,7 @@ def test_a_creation_that_repeats_itself_is_found_out(world: World, small: SmallS
         return Says(status=201, json={"data": small.streams[small.add(asked.user, **asked.json)]})
 
     small.lie("POST /api/streams", without_key)
-    journeys.start_stream(world, requests=2)
+    started(world, requests=2)
 
     with witness.breaks("a repeated creation makes one stream"):
         settlement.one_stream_was_created(world.created, world.order, witness.expect)
@@ -172,20 +177,20 @@ def test_a_stream_that_does_not_start_is_found_out(
     small.lie("POST start", stays)
 
     with witness.breaks("a started stream is active", expected="active", saw=status):
-        journeys.start_stream(world, requests=1)
+        started(world, requests=1)
 
 
 def test_no_stream_is_ordered_from_a_service_on_the_public_network(world: World, small: SmallStreamPay) -> None:
     small.lie("GET /api/readyz", readyz_says(message="reachable: https://horizon.stellar.org"))
 
     with pytest.raises(GuardRefused):
-        journeys.start_stream(world, requests=2)
+        started(world, requests=2)
 
     assert not small.writes
 
 
 def test_a_settled_stream_is_brought_to_its_end(world: World, small: SmallStreamPay, witness: Witness) -> None:
-    journeys.start_stream(world, requests=1)
+    started(world, requests=1)
     journeys.settle(world)
     stream_id = world.created[0].id
 
@@ -201,7 +206,7 @@ def test_a_receipt_for_another_stream_is_found_out(world: World, small: SmallStr
     other = small.add("somebody else", settlementTxHash="ab" * 32, status="ended")
     receipt = {**small.streams[other], "settlement": {"txHash": "ab" * 32, "settledAt": "2027-01-15T08:00:10Z"}}
     small.lie("POST settle", Says(json={"data": receipt}))
-    journeys.start_stream(world, requests=1)
+    started(world, requests=1)
 
     with witness.breaks("the receipt is for the stream that was settled", expected=world.created[0].id, saw=other):
         journeys.settle(world)
@@ -223,7 +228,7 @@ def test_a_receipt_for_another_stream_is_found_out(world: World, small: SmallStr
 def test_a_settlement_without_a_receipt_is_a_broken_promise_and_still_cleaned_up(
     says: Says, world: World, small: SmallStreamPay, witness: Witness
 ) -> None:
-    journeys.start_stream(world, requests=1)
+    started(world, requests=1)
     small.lie("POST settle", says)
 
     with pytest.raises(PromiseBroken, match="/settle"):
@@ -234,7 +239,7 @@ def test_a_settlement_without_a_receipt_is_a_broken_promise_and_still_cleaned_up
 
 
 def settled(world: World) -> World:
-    journeys.start_stream(world, requests=1)
+    started(world, requests=1)
     journeys.settle(world)
     return world
 
@@ -330,3 +335,83 @@ def test_a_service_that_mishandles_a_repetition_is_found_out(
 
     with witness.breaks(promise):
         check_repetition(world, witness)
+
+
+def ordered(world: World) -> World:
+    journeys.order_stream(world, requests=1)
+    return world
+
+
+def settles_after_all(world: World) -> None:
+    journeys.settle_too_early(ordered(world))
+    journeys.start_stream(world)
+    journeys.settle_after_all(world)
+
+
+def test_a_settlement_that_came_too_early_is_made_later_with_its_key(world: World, small: SmallStreamPay) -> None:
+    settles_after_all(world)
+
+    early, late = [asked for asked in small.asked if asked.path.endswith("/settle")]
+    assert early.key == late.key == world.settlement_key
+    assert world.receipt.stream_id == world.created[0].id
+    assert small.streams[world.created[0].id]["status"] == "ended"
+
+
+def test_a_key_that_is_used_up_by_a_refusal_is_replaced(world: World, small: SmallStreamPay) -> None:
+    seen: set[str] = set()
+
+    def used_up(asked: Asked, honest: Honest) -> Says:
+        if asked.key in seen:
+            return Says(status=409, json={"error": "IdempotencyKeyReused", "message": "used"})
+        seen.add(asked.key)
+        return honest(asked)
+
+    small.lie("POST settle", used_up)
+    settles_after_all(world)
+
+    assert len(seen) == 2
+    assert world.settlement_key in seen
+    assert small.streams[world.created[0].id]["status"] == "ended"
+
+
+def test_a_refusal_that_is_frozen_is_found_out(world: World, small: SmallStreamPay, witness: Witness) -> None:
+    frozen: dict[str, Says] = {}
+    small.lie("POST settle", lambda asked, honest: frozen.setdefault(asked.key, honest(asked)))
+
+    with witness.breaks("a settlement refused too early can be made later", saw="INVALID_STREAM_STATE"):
+        settles_after_all(world)
+
+
+@pytest.mark.parametrize("says", [Says(json={"data": {}}), Says(status=500)], ids=["settled", "crashed"])
+def test_a_draft_that_is_settled_is_found_out(
+    says: Says, world: World, small: SmallStreamPay, witness: Witness
+) -> None:
+    small.lie("POST settle", says)
+
+    with witness.breaks("a stream that was never started is not settled"):
+        journeys.settle_too_early(ordered(world))
+
+
+def test_a_draft_that_is_ended_by_a_refusal_is_found_out(world: World, small: SmallStreamPay, witness: Witness) -> None:
+    def ends_it(asked: Asked, honest: Honest) -> Says:
+        says = honest(asked)
+        small.streams[asked.stream_id]["status"] = "ended"
+        return says
+
+    small.lie("POST settle", ends_it)
+
+    with witness.breaks("a refused settlement changes nothing", saw="ended"):
+        journeys.settle_too_early(ordered(world))
+
+
+def test_a_receipt_that_is_late_and_for_another_stream_is_found_out(
+    world: World, small: SmallStreamPay, witness: Witness
+) -> None:
+    def another(asked: Asked, honest: Honest) -> Says:
+        says = honest(asked)
+        return says if says.status == 409 else Says(json={"data": {**says.json["data"], "id": "stream-999"}})
+
+    small.lie("POST settle", another)
+
+    with witness.breaks("the receipt is for the stream that was settled", saw="stream-999"):
+        settles_after_all(world)

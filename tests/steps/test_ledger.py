@@ -62,9 +62,9 @@ def test_streams_to_finds_the_recipients_streams_of_this_run() -> None:
     paper.start_stream(2)
     paper.create_stream(4)
 
-    assert ledger.streams_to(RECIPIENT, first) == (2, 4)
-    assert ledger.streams_to(RECIPIENT, FIRST_LEDGER) == (1, 2, 4)
-    assert ledger.streams_to("GNOBODY", first) == ()
+    assert [event.stream_id for event in ledger.created_to(RECIPIENT, first)] == [2, 4]
+    assert [event.stream_id for event in ledger.created_to(RECIPIENT, FIRST_LEDGER)] == [1, 2, 4]
+    assert ledger.created_to("GNOBODY", first) == ()
 
 
 def test_streams_of_another_contract_do_not_count() -> None:
@@ -73,7 +73,7 @@ def test_streams_of_another_contract_do_not_count() -> None:
     data = [9, PAYER.address, RECIPIENT, TOKEN, 1, 0, 60, START]
     paper.tell(("stream", "created"), data, tx_hash=HASH, contract_id=OTHER_CONTRACT)
 
-    assert ledger.streams_to(RECIPIENT, FIRST_LEDGER) == ()
+    assert ledger.created_to(RECIPIENT, FIRST_LEDGER) == ()
 
 
 def test_starts_to_finds_the_starts_of_those_streams_only() -> None:

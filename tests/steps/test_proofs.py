@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from step_parts import (
     CONTRACT,
     FIRST_LEDGER,
@@ -11,6 +12,7 @@ from step_parts import (
     ORDER,
     OTHER_CONTRACT,
     OTHER_HASH,
+    PAYER,
     RECIPIENT,
     PaperLedger,
     Witness,
@@ -19,6 +21,7 @@ from step_parts import (
     record,
 )
 
+from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.chain.contract import PROFILES
 from streampay_smoke.errors import PromiseBroken
 from streampay_smoke.evidence.events import Settled, Waited
@@ -30,18 +33,29 @@ from streampay_smoke.service.records import Receipt
 EARNED_STROOPS = 648_148
 """0.7777777 a minute for the 5 s between two ledgers on paper, rounded down."""
 
+REST_STROOPS = 7_777_777 - EARNED_STROOPS
+
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proofs, "LOOK_SECONDS", 0.001)
 
 
-def settle(paper: PaperLedger, *, amount_stroops: int = EARNED_STROOPS, sender: str = CONTRACT) -> None:
-    """Let the service create, start and settle a stream."""
+def settle(
+    paper: PaperLedger,
+    *,
+    amount_stroops: int = EARNED_STROOPS,
+    sender: str = CONTRACT,
+    returned_stroops: int = REST_STROOPS,
+    payer: str = PAYER.address,
+) -> None:
+    """Let the service create, start and settle a stream; what was not earned goes back to the payer."""
     paper.create_stream(1)
     paper.start_stream(1)
     paper.transact(HASH)
     paper.pay(amount_stroops, tx_hash=HASH, sender=sender)
+    if returned_stroops:
+        paper.pay(returned_stroops, tx_hash=HASH, recipient=payer)
 
 
 def watched(witness: Witness) -> tuple[PaperLedger, LedgerProof]:
@@ -58,10 +72,10 @@ def test_a_settlement_made_as_promised_is_proved_by_the_ledger(witness: Witness)
     paper, proof = watched(witness)
     settle(paper)
 
-    proof.created_once(witness.expect)
+    proof.created_once(ORDER, witness.expect)
     proof.paid(receipt(), ORDER, witness.expect)
     proof.paid_exactly_once(receipt(), witness.expect)
-    proof.agrees(receipt(), record(), witness.expect)
+    proof.agrees(receipt(), record(), ORDER, witness.expect)
 
     assert len(witness.checks) >= 14
     assert all(check.held for check in witness.checks)
@@ -98,7 +112,15 @@ def test_created_once_fails_when_the_ledger_shows_another_number(
     made(paper)
 
     with witness.breaks("one stream was created on the ledger", expected=f"one stream to {RECIPIENT}", saw=saw):
-        proof.created_once(witness.expect)
+        proof.created_once(ORDER, witness.expect)
+
+
+def test_created_once_fails_when_the_ledger_holds_another_order(witness: Witness) -> None:
+    paper, proof = watched(witness)
+    paper.create_stream(1)
+
+    with witness.breaks("the ledger holds the stream as ordered", expected="over 3600 s", saw="over 60 s"):
+        proof.created_once(replace(ORDER, schedule="hour"), witness.expect)
 
 
 def _settles(paper: PaperLedger) -> None:
@@ -142,6 +164,18 @@ def _pays_one_stroop_more(paper: PaperLedger) -> None:
     settle(paper, amount_stroops=EARNED_STROOPS + 1)
 
 
+def _keeps_the_rest(paper: PaperLedger) -> None:
+    settle(paper, returned_stroops=0)
+
+
+def _overdraws(paper: PaperLedger) -> None:
+    settle(paper, returned_stroops=REST_STROOPS + 1)
+
+
+def _returns_the_rest_to_somebody_else(paper: PaperLedger) -> None:
+    settle(paper, payer="GSOMEBODY")
+
+
 def _pays_twice(paper: PaperLedger) -> None:
     settle(paper)
     paper.transact("ef" * 32)
@@ -179,6 +213,9 @@ def _pays_nothing_at_once(paper: PaperLedger) -> None:
     paper.pay(0, tx_hash=HASH)
 
 
+CONSERVED = "what was not earned goes back to the payer, to the last stroop"
+
+
 @pytest.mark.parametrize(
     ("service", "promise", "saw"),
     [
@@ -196,6 +233,9 @@ def _pays_nothing_at_once(paper: PaperLedger) -> None:
         (_starts_twice, "the stream was started once on the ledger", "2"),
         (_takes_it_back, "the recipient's balance grew by the payment", str(EARNED_STROOPS - 1)),
         (_pays_nothing_at_once, "the amount is exact", "0 stroops"),
+        (_keeps_the_rest, CONSERVED, "0 stroops"),
+        (_overdraws, CONSERVED, f"{REST_STROOPS + 1} stroops"),
+        (_returns_the_rest_to_somebody_else, CONSERVED, "GSOMEBODY"),
     ],
 )
 def test_paid_fails_and_proves_nothing_when_the_service_did_otherwise(
@@ -259,6 +299,41 @@ def test_paid_exactly_once_counts_every_payment_since_the_proof_began(
             proof.paid_exactly_once(receipt(), witness.expect)
 
 
+def test_a_payment_in_the_ledger_after_the_answer_is_seen(witness: Witness, monkeypatch: pytest.MonkeyPatch) -> None:
+    paper, proof = watched(witness)
+    settle(paper)
+    close_a_ledger = paper.next_ledger
+
+    def pay_again(seconds: int = 5) -> None:
+        close_a_ledger(seconds)
+        paper.pay(EARNED_STROOPS, tx_hash="ef" * 32)
+
+    proof.paid_exactly_once(receipt(), witness.expect)
+    monkeypatch.setattr(paper, "next_ledger", pay_again)
+    with witness.breaks("the recipient was paid exactly once", saw="efef"):
+        proof.still_paid_once(receipt(), witness.expect)
+
+
+def test_still_paid_once_waits_for_one_ledger_and_no_more(witness: Witness) -> None:
+    paper, proof = watched(witness)
+    settle(paper)
+    before = paper.ledger
+
+    proof.still_paid_once(receipt(), witness.expect)
+
+    assert paper.ledger == before + 1
+    witness.saw_held("the recipient was paid exactly once")
+
+
+def test_a_ledger_that_never_comes_says_nothing_of_the_release(witness: Witness) -> None:
+    paper, proof = watched(witness)
+    settle(paper)
+    paper.never_closes = True
+
+    with pytest.raises(ChainUnavailable):
+        proof.still_paid_once(receipt(), witness.expect)
+
+
 AGREES = "the ledger's payment is the receipt's transaction"
 
 
@@ -278,7 +353,7 @@ def test_agrees_fails_when_the_ledger_shows_another_payment(
     service(paper)
 
     with witness.breaks(AGREES, expected=f"['{HASH}']", saw=saw):
-        proof.agrees(receipt(), record(), witness.expect)
+        proof.agrees(receipt(), record(), ORDER, witness.expect)
 
 
 def test_agrees_fails_when_the_papers_disagree_whatever_the_ledger_shows(witness: Witness) -> None:
@@ -286,7 +361,7 @@ def test_agrees_fails_when_the_papers_disagree_whatever_the_ledger_shows(witness
     settle(paper)
 
     with witness.breaks("the record says that the stream has ended", saw="active"):
-        proof.agrees(receipt(), record(status="active"), witness.expect)
+        proof.agrees(receipt(), record(status="active"), ORDER, witness.expect)
 
 
 def test_a_contract_that_tells_of_no_streams_proves_none(witness: Witness) -> None:
@@ -296,7 +371,7 @@ def test_a_contract_that_tells_of_no_streams_proves_none(witness: Witness) -> No
     ledger.contract.profile = PROFILES["streampay-contracts"]
 
     with witness.breaks("one stream was created on the ledger", saw="0 streams"):
-        proof.created_once(witness.expect)
+        proof.created_once(ORDER, witness.expect)
 
 
 def test_a_transaction_that_our_ledger_learns_of_late_is_waited_for(
@@ -305,8 +380,8 @@ def test_a_transaction_that_our_ledger_learns_of_late_is_waited_for(
     paper, ledger = paper_ledger()
     proof = LedgerProof(ledger, RECIPIENT, witness.events.append, lag_seconds=60)
     settle(paper)
-    looks = iter([None, None])
-    monkeypatch.setattr(paper, "transaction", lambda tx_hash: next(looks, paper.transactions[tx_hash]))
+    looks, known = iter([None, None]), paper.transaction
+    monkeypatch.setattr(paper, "transaction", lambda tx_hash: next(looks, known(tx_hash)))
 
     proof.paid(receipt(), ORDER, witness.expect)
 
@@ -346,10 +421,11 @@ def test_a_transaction_nobody_knows_proves_nothing_even_when_the_check_is_blind(
 def test_the_services_word_is_taken_for_a_receipt_and_marked_as_its_word(witness: Witness) -> None:
     proof: SettlementProof = ServiceProof(witness.events.append)
 
-    proof.created_once(witness.expect)
+    proof.created_once(ORDER, witness.expect)
     proof.paid(receipt(), ORDER, witness.expect)
     proof.paid_exactly_once(receipt(), witness.expect)
-    proof.agrees(receipt(), record(), witness.expect)
+    proof.still_paid_once(receipt(), witness.expect)
+    proof.agrees(receipt(), record(), ORDER, witness.expect)
 
     assert witness.checks
     assert all(check.held for check in witness.checks)
@@ -384,7 +460,7 @@ def test_the_services_word_is_not_taken_when_the_receipt_does_not_claim_it(
 )
 def test_the_services_papers_must_still_agree(wrong: Receipt, witness: Witness) -> None:
     with pytest.raises(PromiseBroken):
-        ServiceProof(witness.events.append).agrees(wrong, record(), witness.expect)
+        ServiceProof(witness.events.append).agrees(wrong, record(), ORDER, witness.expect)
 
     assert not witness.checks[-1].held
 

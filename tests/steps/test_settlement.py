@@ -1,6 +1,7 @@
 """What a settlement promises, on papers and ledger findings a service could produce."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -14,10 +15,12 @@ from step_parts import (
     ORDER,
     OTHER_CONTRACT,
     OTHER_HASH,
+    PAYER,
     RECIPIENT,
-    START,
+    TOKEN,
     Witness,
     answer,
+    creation,
     outcome,
     payment,
     receipt,
@@ -28,6 +31,7 @@ from streampay_smoke.chain.adapter import TxOutcome
 from streampay_smoke.chain.contract import Payment
 from streampay_smoke.promises import settlement
 from streampay_smoke.promises.settlement import LedgerFinding
+from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import StreamRecord
 
 PERIOD_STROOPS = 7_777_777
@@ -37,10 +41,13 @@ def finding(
     *payments: Payment, elapsed_seconds: int = 10, made: TxOutcome | None = None, amount: int = 1_000
 ) -> LedgerFinding:
     made = made or outcome()
+    paid = payments or (payment(amount_stroops=amount),)
     return LedgerFinding(
         outcome=made,
-        payments=payments or (payment(amount_stroops=amount),),
+        payments=paid,
+        paid_out=paid,
         started_at=made.closed_at - elapsed_seconds,
+        created=creation(),
     )
 
 
@@ -152,7 +159,9 @@ def test_paid_by_contract_leaves_payments_of_other_transactions_to_other_checks(
             OTHER_CONTRACT,
             id="another contract",
         ),
-        pytest.param({"contract_id": ""}, "the expected contract was called", CONTRACT, "", id="no contract at all"),
+        pytest.param(
+            {"contract_id": ""}, "the expected contract was called", CONTRACT, "no contract", id="no contract at all"
+        ),
     ],
 )
 def test_paid_by_contract_fails_when_the_transaction_is_another_kind(
@@ -179,7 +188,7 @@ def test_paid_by_contract_fails_when_the_money_came_otherwise(
 
 
 def test_paid_by_contract_fails_when_nobody_paid(witness: Witness) -> None:
-    unpaid = LedgerFinding(outcome=outcome(), payments=(), started_at=START)
+    unpaid = replace(finding(), payments=(), paid_out=())
 
     with witness.breaks("the expected contract paid the recipient", saw="no payment to the recipient"):
         check_paid_by_contract(unpaid, witness)
@@ -333,7 +342,7 @@ def test_no_amount_but_one_is_ever_exact(elapsed_seconds: int, off_by: int, stro
     ],
 )
 def test_papers_agree_passes_for_papers_that_name_one_settlement(change: dict[str, str], witness: Witness) -> None:
-    settlement.papers_agree(receipt(), record(**change), witness.expect)
+    settlement.papers_agree(receipt(), record(**change), ORDER, witness.expect)
 
     assert len(witness.checks) >= 4
     assert all(check.held for check in witness.checks)
@@ -420,7 +429,186 @@ def test_papers_agree_fails_when_they_do_not(
     witness: Witness,
 ) -> None:
     with witness.breaks(promise, expected=expected, saw=saw):
-        settlement.papers_agree(receipt(**receipt_change), record(**record_change), witness.expect)
+        settlement.papers_agree(receipt(**receipt_change), record(**record_change), ORDER, witness.expect)
+
+
+@pytest.mark.parametrize(
+    ("change", "saw"),
+    [
+        ({"recipient": "GSOMEBODY"}, "0.7777777 a minute to GSOMEBODY"),
+        ({"rate": "0.78"}, "0.78 a minute"),
+        ({"schedule": "hour"}, "0.7777777 a hour"),
+    ],
+)
+def test_papers_agree_fails_for_a_record_of_another_order(change: dict[str, str], saw: str, witness: Witness) -> None:
+    with witness.breaks("the record is still of the order", expected=f"0.7777777 a minute to {RECIPIENT}", saw=saw):
+        settlement.papers_agree(receipt(), record(**change), ORDER, witness.expect)
+
+
+def test_escrowed_as_ordered_passes_for_the_order_to_the_last_stroop(witness: Witness) -> None:
+    settlement.escrowed_as_ordered(creation(), ORDER, TOKEN, witness.expect)
+
+    witness.saw_held("the ledger holds the stream as ordered")
+
+
+@pytest.mark.parametrize(
+    ("change", "saw"),
+    [
+        ({"total_stroops": 7_777_776}, "7777776 stroops"),
+        ({"total_stroops": 77_777_770}, "77777770 stroops"),
+        ({"duration_seconds": 59}, "over 59 s"),
+        ({"token": OTHER_CONTRACT}, f"of token {OTHER_CONTRACT}"),
+    ],
+)
+def test_escrowed_as_ordered_fails_for_another_escrow(change: dict[str, Any], saw: str, witness: Witness) -> None:
+    with witness.breaks("the ledger holds the stream as ordered", expected="7777777 stroops over 60 s", saw=saw):
+        settlement.escrowed_as_ordered(creation(**change), ORDER, TOKEN, witness.expect)
+
+
+CONSERVED = "what was not earned goes back to the payer, to the last stroop"
+
+
+def returned(amount_stroops: int, recipient: str = PAYER.address) -> Payment:
+    return payment(amount_stroops=amount_stroops, recipient=recipient)
+
+
+@pytest.mark.parametrize(
+    "paid_out",
+    [
+        pytest.param([payment(amount_stroops=7_777_777)], id="everything was earned"),
+        pytest.param([payment(amount_stroops=777), returned(7_777_000)], id="the rest goes back"),
+        pytest.param([payment(amount_stroops=777), returned(7_000_000), returned(777_000)], id="back in two parts"),
+    ],
+)
+def test_nothing_lost_or_made_passes_when_the_escrow_is_empty_afterwards(
+    paid_out: Sequence[Payment], witness: Witness
+) -> None:
+    settlement.nothing_lost_or_made(replace(finding(), paid_out=tuple(paid_out)), RECIPIENT, witness.expect)
+
+    witness.saw_held(CONSERVED)
+
+
+@pytest.mark.parametrize(
+    ("paid_out", "saw"),
+    [
+        pytest.param([payment(amount_stroops=777)], "0 stroops", id="the contract keeps the rest"),
+        pytest.param([payment(amount_stroops=777), returned(7_776_999)], "7776999", id="it keeps a stroop"),
+        pytest.param([payment(amount_stroops=777), returned(7_777_001)], "7777001", id="it gives a stroop of others'"),
+        pytest.param(
+            [payment(amount_stroops=777), returned(7_777_000, "GSOMEBODY")], "GSOMEBODY", id="the rest to a stranger"
+        ),
+        pytest.param(
+            [payment(amount_stroops=777), returned(7_776_900), returned(100, "GCOLLECTOR")],
+            "100 stroops to GCOLLECTOR",
+            id="a fee nobody announced",
+        ),
+        pytest.param(
+            [payment(amount_stroops=7_777_777), returned(0, "GSOMEBODY")], "GSOMEBODY", id="nothing, to a stranger"
+        ),
+    ],
+)
+def test_nothing_lost_or_made_fails_when_the_escrow_is_not_accounted_for(
+    paid_out: Sequence[Payment], saw: str, witness: Witness
+) -> None:
+    with witness.breaks(CONSERVED, expected=f"stroops to {PAYER.address}", saw=saw):
+        settlement.nothing_lost_or_made(replace(finding(), paid_out=tuple(paid_out)), RECIPIENT, witness.expect)
+
+
+CLAIMED = "the receipt tells when the ledger settled"
+CLOSED = outcome().closed_at
+AHEAD_SECONDS = 86_400
+
+
+def iso(unix_seconds: int) -> str:
+    return datetime.fromtimestamp(unix_seconds, UTC).isoformat()
+
+
+@pytest.mark.parametrize(
+    "settled_at",
+    [
+        iso(CLOSED),
+        iso(CLOSED - 120),
+        iso(CLOSED + 120),
+        iso(CLOSED).replace("+00:00", "Z"),
+        iso(CLOSED).replace("+00:00", ""),
+        datetime.fromtimestamp(CLOSED, timezone(timedelta(hours=2))).isoformat(),
+    ],
+)
+def test_settled_when_it_says_passes_near_the_ledgers_time_however_it_is_written(
+    settled_at: str, witness: Witness
+) -> None:
+    settlement.settled_when_it_says(receipt(settled_at=settled_at), finding(), 60, witness.expect)
+
+    witness.saw_held(CLAIMED)
+
+
+@pytest.mark.parametrize("settled_at", [iso(CLOSED - 121), iso(CLOSED + 121), "", "just now", "2026-01-05"])
+def test_settled_when_it_says_fails_for_another_time_or_none(settled_at: str, witness: Witness) -> None:
+    with witness.breaks(CLAIMED, expected=iso(CLOSED), saw=settled_at):
+        settlement.settled_when_it_says(receipt(settled_at=settled_at), finding(), 60, witness.expect)
+
+
+def test_a_ledger_that_runs_ahead_of_its_service_is_allowed_for_and_not_the_other_way_round(witness: Witness) -> None:
+    early, late = (receipt(settled_at=iso(CLOSED + seconds)) for seconds in (-3600, 3600))
+    settlement.settled_when_it_says(early, finding(), AHEAD_SECONDS, witness.expect)
+    with witness.breaks(CLAIMED):
+        settlement.settled_when_it_says(late, finding(), AHEAD_SECONDS, witness.expect)
+
+
+DRAFT = record(status="draft", settlement_tx_hash="", receipt_tx_hash="")
+
+
+@pytest.mark.parametrize("status", [409, 422])
+def test_refused_too_early_passes_for_a_refusal_that_changes_nothing(status: int, witness: Witness) -> None:
+    settlement.refused_too_early(answer(status), DRAFT, witness.expect)
+
+    witness.saw_held("a stream that was never started is not settled", "a refused settlement changes nothing")
+
+
+@pytest.mark.parametrize("status", [200, 202, 400, 401, 404, 500, 502])
+def test_refused_too_early_fails_when_it_is_not_refused_for_what_it_asks(status: int, witness: Witness) -> None:
+    with witness.breaks("a stream that was never started is not settled", expected="a refusal", saw=f"status {status}"):
+        settlement.refused_too_early(answer(status), DRAFT, witness.expect)
+
+
+@pytest.mark.parametrize("change", [{"status": "ended"}, {"settlement_tx_hash": HASH}, {"receipt_tx_hash": HASH}])
+def test_refused_too_early_fails_when_the_stream_moved_all_the_same(change: dict[str, str], witness: Witness) -> None:
+    with witness.breaks("a refused settlement changes nothing", expected="draft", saw=next(iter(change.values()))):
+        settlement.refused_too_early(answer(409), replace(DRAFT, **change), witness.expect)
+
+
+def code_of(told: Answer) -> str:
+    return str((told.json or {}).get("error", ""))
+
+
+EARLY = answer(409, {"error": "INVALID_STREAM_STATE"})
+LATER = "a settlement refused too early can be made later"
+
+
+@pytest.mark.parametrize(
+    "again", [answer(200, {"data": {}}), answer(409, {"error": "IdempotencyKeyReused"}), answer(422, {"error": "USED"})]
+)
+def test_refusal_is_not_kept_passes_for_a_receipt_or_a_refusal_of_the_key(again: Answer, witness: Witness) -> None:
+    settlement.refusal_is_not_kept(EARLY, again, code_of, witness.expect)
+
+    witness.saw_held(LATER)
+
+
+@pytest.mark.parametrize(
+    ("again", "saw"),
+    [
+        (EARLY, "status 409 INVALID_STREAM_STATE"),
+        (answer(422, {"error": "INVALID_STREAM_STATE"}), "status 422 INVALID_STREAM_STATE"),
+        (answer(500), "status 500"),
+        (answer(202, {}), "status 202"),
+        (answer(404, {"error": "STREAM_NOT_FOUND"}), "status 404"),
+    ],
+)
+def test_refusal_is_not_kept_fails_for_the_refusal_of_a_state_that_is_over(
+    again: Answer, saw: str, witness: Witness
+) -> None:
+    with witness.breaks(LATER, expected="a receipt, or a refusal of the used key", saw=saw):
+        settlement.refusal_is_not_kept(EARLY, again, code_of, witness.expect)
 
 
 @pytest.mark.parametrize("replayed", [True, False])

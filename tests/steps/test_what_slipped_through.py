@@ -17,6 +17,7 @@ from step_parts import (
     SmallStreamPay,
     Witness,
     answer,
+    creation,
     outcome,
     page,
     paper_ledger,
@@ -51,6 +52,11 @@ def world(small: SmallStreamPay, witness: Witness) -> Iterator[World]:
     world.surroundings.close()
 
 
+def started(world: World) -> None:
+    journeys.order_stream(world, requests=1)
+    journeys.start_stream(world)
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 408, 415, 429, 499])
 def test_a_refusal_of_something_else_does_not_show_that_a_stream_cannot_be_settled_again(
     status: int, witness: Witness
@@ -76,13 +82,13 @@ def test_an_echo_in_another_case_is_one(echo: str, witness: Witness) -> None:
 
 def test_a_record_whose_two_hashes_differ_does_not_agree(witness: Witness) -> None:
     with witness.breaks("the record names the receipt's transaction", expected=HASH, saw=OTHER_HASH):
-        settlement.papers_agree(receipt(), record(receipt_tx_hash=OTHER_HASH), witness.expect)
+        settlement.papers_agree(receipt(), record(receipt_tx_hash=OTHER_HASH), ORDER, witness.expect)
 
 
 @pytest.mark.parametrize("status", ["active", "draft", "paused", "cancelled"])
 def test_a_receipt_that_does_not_say_ended_does_not_agree(status: str, witness: Witness) -> None:
     with witness.breaks("the receipt says that the stream has ended", expected="ended", saw=status):
-        settlement.papers_agree(receipt(status=status), record(), witness.expect)
+        settlement.papers_agree(receipt(status=status), record(), ORDER, witness.expect)
 
 
 @pytest.mark.parametrize("change", [{"receipt_tx_hash": OTHER_HASH}, {"settled_at": "2027-01-15T09:00:00Z"}])
@@ -93,7 +99,13 @@ def test_a_repeated_receipt_that_differs_in_its_settlement_is_another(change: di
 
 
 def test_nothing_paid_in_no_time_is_told_apart_from_what_was_expected(witness: Witness) -> None:
-    found = LedgerFinding(outcome=outcome(), payments=(payment(amount_stroops=0),), started_at=outcome().closed_at)
+    found = LedgerFinding(
+        outcome=outcome(),
+        payments=(payment(amount_stroops=0),),
+        paid_out=(),
+        started_at=outcome().closed_at,
+        created=creation(),
+    )
     with witness.breaks("the amount is exact", expected="more than 0 stroops", saw="0 stroops"):
         settlement.paid_exact_amount(found, ORDER, 0, witness.expect)
 
@@ -158,7 +170,7 @@ def test_a_stream_whose_record_never_ended_is_ended_by_clean_up_although_its_rec
         return says
 
     small.lie("POST settle", forgets)
-    journeys.start_stream(world, requests=1)
+    started(world)
     journeys.settle(world)
     assert not witness.of(ResourceReleased)
     world.surroundings.clean_up()
@@ -166,7 +178,7 @@ def test_a_stream_whose_record_never_ended_is_ended_by_clean_up_although_its_rec
 
 
 def test_clean_up_believes_the_record_and_not_the_answer(world: World, small: SmallStreamPay, witness: Witness) -> None:
-    journeys.start_stream(world, requests=1)
+    started(world)
     small.lie("POST stop", Says(json={"data": {}}))
     world.surroundings.clean_up()
     assert not witness.of(ResourceReleased)
@@ -174,7 +186,7 @@ def test_clean_up_believes_the_record_and_not_the_answer(world: World, small: Sm
 
 def test_the_key_is_tried_on_a_draft_of_this_run_not_on_whatever_is_listed(world: World, small: SmallStreamPay) -> None:
     found = small.add(world.surroundings.user.address)
-    journeys.start_stream(world, requests=1)
+    started(world)
     journeys.settle(world)
     journeys.repeat_settlement(world)
     assert world.other_stream.id != found

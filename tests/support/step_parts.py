@@ -28,7 +28,7 @@ from streampay_smoke.chain.adapter import (
     FunctionInterface,
     TxOutcome,
 )
-from streampay_smoke.chain.contract import PROFILES, ContractProfile, Payment, StreamContract
+from streampay_smoke.chain.contract import PROFILES, ContractProfile, Payment, StreamContract, StreamEvent
 from streampay_smoke.errors import PromiseBroken
 from streampay_smoke.evidence.events import AnyEvent, Checked
 from streampay_smoke.promises.expectation import Expect
@@ -133,6 +133,14 @@ def record(**changes: Any) -> StreamRecord:
         receipt_tx_hash=HASH,
     )
     return replace(made, **changes)
+
+
+def creation(**fields: Any) -> StreamEvent:
+    """What the ledger tells of the creation of an honest stream."""
+    held = {"payer": PAYER.address, "token": TOKEN, "total_stroops": 7_777_777, "duration_seconds": 60, **fields}
+    return StreamEvent(
+        name="created", stream_id=1, fields=held, contract_id=CONTRACT, tx_hash=HASH, ledger=1, closed_at=START
+    )
 
 
 def page(*ids: str, items: Sequence[dict[str, Any]] | None = None, has_next: bool = False) -> StreamPage:
@@ -315,7 +323,8 @@ class PaperLedger:
         return made
 
     def transaction(self, tx_hash: str) -> TxOutcome | None:
-        return self.transactions.get(tx_hash)
+        made = self.transactions.get(tx_hash)
+        return made and replace(made, events=tuple(event for event in self.told if event.tx_hash == tx_hash))
 
     def events(
         self, *, since_ledger: int, contract_ids: Sequence[str], topics: Sequence[str] = ()

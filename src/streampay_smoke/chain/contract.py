@@ -207,6 +207,14 @@ class StreamContract:
             and event.topics[2:3] == (recipient,)
         )
 
+    def paid_out(self, outcome: TxOutcome) -> tuple[Payment, ...]:
+        """Return what the contract itself transferred in one transaction, to whomever."""
+        return tuple(
+            _payment(event)
+            for event in outcome.events
+            if event.contract_id == self.token and event.topics[:2] == ("transfer", self.contract_id)
+        )
+
     def _operation(self, name: str) -> Operation:
         operation = self.profile.operations.get(name)
         if operation is None:

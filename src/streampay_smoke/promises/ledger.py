@@ -68,17 +68,17 @@ class Ledger:
         """Return the number of the ledger that closes next: everything from there on happened after now."""
         return self.chain.health().latest_ledger + 1
 
-    def streams_to(self, recipient: str, first_ledger: int) -> tuple[int, ...]:
-        """Return the ids of the streams to `recipient` created from `first_ledger` on."""
+    def created_to(self, recipient: str, first_ledger: int) -> tuple[StreamEvent, ...]:
+        """Return the creations of streams to `recipient` from `first_ledger` on."""
         return tuple(
-            event.stream_id
+            event
             for event in self.contract.stream_events(first_ledger)
             if event.name == "created" and event.fields.get("recipient") == recipient
         )
 
     def starts_to(self, recipient: str, first_ledger: int) -> tuple[StreamEvent, ...]:
         """Return the starts of those streams."""
-        streams = self.streams_to(recipient, first_ledger)
+        streams = {event.stream_id for event in self.created_to(recipient, first_ledger)}
         return tuple(
             event
             for event in self.contract.stream_events(first_ledger)
@@ -86,8 +86,12 @@ class Ledger:
         )
 
     def payments_to(self, recipient: str, first_ledger: int) -> tuple[Payment, ...]:
-        """Return what the contract paid `recipient` from `first_ledger` on."""
+        """Return what `recipient` was paid from `first_ledger` on, by whomever."""
         return self.contract.payments(first_ledger, recipient)
+
+    def one_ledger_later(self) -> None:
+        """Wait until one more ledger has closed; raises ChainUnavailable for a network that stands still."""
+        self.chain.wait_for_close(self.chain.health().closed_at + 1, within_seconds=MOVES_WITHIN_SECONDS)
 
 
 def network_moves(ledger: Ledger, expect: Expect, *, now_seconds: Callable[[], float] = time.time) -> None:

@@ -26,8 +26,8 @@ class SettlementProof(Protocol):
     def running(self, expect: Expect) -> None:
         """A stream that was started runs: asked before it is settled, for later everything looks the same."""
 
-    def created_once(self, expect: Expect) -> None:
-        """One stream to the recipient came into being."""
+    def created_once(self, order: StreamOrder, expect: Expect) -> None:
+        """One stream to the recipient came into being, and it is the one ordered."""
 
     def paid(self, receipt: Receipt, order: StreamOrder, expect: Expect) -> None:
         """The recipient got the exact amount, from the expected contract, during this run."""
@@ -35,8 +35,11 @@ class SettlementProof(Protocol):
     def paid_exactly_once(self, receipt: Receipt, expect: Expect) -> None:
         """Nobody was paid twice."""
 
-    def agrees(self, receipt: Receipt, record: StreamRecord, expect: Expect) -> None:
-        """All papers name the same settlement."""
+    def still_paid_once(self, receipt: Receipt, expect: Expect) -> None:
+        """Nobody was paid twice, and nobody is a ledger later: a payment may follow its answer."""
+
+    def agrees(self, receipt: Receipt, record: StreamRecord, order: StreamOrder, expect: Expect) -> None:
+        """All papers name the same settlement of the same order."""
 
 
 class LedgerProof:
@@ -75,15 +78,16 @@ class LedgerProof:
             observed=f"{starts} starts",
         )
 
-    def created_once(self, expect: Expect) -> None:
-        """One stream to the recipient came into being on the ledger."""
-        streams = self._ledger.streams_to(self.recipient, self._first_ledger)
+    def created_once(self, order: StreamOrder, expect: Expect) -> None:
+        """One stream to the recipient came into being on the ledger, and it holds what was ordered."""
+        created = self._ledger.created_to(self.recipient, self._first_ledger)
         expect(
             "one stream was created on the ledger",
-            len(streams) == 1,
+            len(created) == 1,
             expected=f"one stream to {self.recipient}",
-            observed=f"{len(streams)} streams: {streams}",
+            observed=f"{len(created)} streams: {tuple(event.stream_id for event in created)}",
         )
+        settlement.escrowed_as_ordered(created[0], order, self._ledger.token_contract_id, expect)
 
     def paid(self, receipt: Receipt, order: StreamOrder, expect: Expect) -> None:
         """The ledger shows the payment the receipt claims."""
@@ -98,6 +102,8 @@ class LedgerProof:
         )
         change = self._ledger.chain.balance(self.recipient) - self._balance_before
         amount = settlement.paid_exact_amount(finding, order, change, expect)
+        settlement.nothing_lost_or_made(finding, self.recipient, expect)
+        settlement.settled_when_it_says(receipt, finding, self._ledger.most_ahead_seconds, expect)
         self._record(
             Settled(
                 stream_id=receipt.stream_id,
@@ -112,9 +118,14 @@ class LedgerProof:
         """The ledger shows one payment to the recipient."""
         settlement.paid_exactly_once(self._ledger.payments_to(self.recipient, self._first_ledger), expect)
 
-    def agrees(self, receipt: Receipt, record: StreamRecord, expect: Expect) -> None:
+    def still_paid_once(self, receipt: Receipt, expect: Expect) -> None:
+        """The next ledger shows no second payment either."""
+        self._ledger.one_ledger_later()
+        self.paid_exactly_once(receipt, expect)
+
+    def agrees(self, receipt: Receipt, record: StreamRecord, order: StreamOrder, expect: Expect) -> None:
         """Receipt, record and ledger name the same transaction."""
-        settlement.papers_agree(receipt, record, expect)
+        settlement.papers_agree(receipt, record, order, expect)
         hashes = [payment.tx_hash for payment in self._ledger.payments_to(self.recipient, self._first_ledger)]
         expect.equal("the ledger's payment is the receipt's transaction", hashes, [receipt.settlement_tx_hash])
 
@@ -132,10 +143,14 @@ class LedgerProof:
         expect("the stream was started once on the ledger", len(starts) == 1, expected=1, observed=len(starts))
         if outcome is None:
             raise PromiseBroken("the ledger does not know the receipt's transaction")
+        (start,) = starts
+        created = self._ledger.created_to(self.recipient, self._first_ledger)
         return settlement.LedgerFinding(
             outcome=outcome,
             payments=self._ledger.payments_to(self.recipient, self._first_ledger),
-            started_at=starts[0].closed_at,
+            paid_out=self._ledger.contract.paid_out(outcome),
+            started_at=start.closed_at,
+            created=next(event for event in created if event.stream_id == start.stream_id),
         )
 
     def _closed(self, tx_hash: str) -> TxOutcome | None:
@@ -167,7 +182,7 @@ class ServiceProof:
     def running(self, expect: Expect) -> None:
         """Nothing to see but the service's answer, which the caller has checked."""
 
-    def created_once(self, expect: Expect) -> None:
+    def created_once(self, order: StreamOrder, expect: Expect) -> None:
         """Nothing to see but the service's answers, which the caller has checked."""
 
     def paid(self, receipt: Receipt, order: StreamOrder, expect: Expect) -> None:
@@ -193,6 +208,10 @@ class ServiceProof:
         """Cannot be seen without a ledger: the check says what it rests on."""
         expect("the service names one transaction", True, expected="its word", observed=receipt.settlement_tx_hash)
 
-    def agrees(self, receipt: Receipt, record: StreamRecord, expect: Expect) -> None:
+    def still_paid_once(self, receipt: Receipt, expect: Expect) -> None:
+        """Cannot be seen without a ledger, later no more than now."""
+        self.paid_exactly_once(receipt, expect)
+
+    def agrees(self, receipt: Receipt, record: StreamRecord, order: StreamOrder, expect: Expect) -> None:
         """Receipt and record name the same transaction."""
-        settlement.papers_agree(receipt, record, expect)
+        settlement.papers_agree(receipt, record, order, expect)

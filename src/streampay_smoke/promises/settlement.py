@@ -1,29 +1,42 @@
 """What StreamPay promises when it says that a stream is settled, checked on the papers and on the ledger."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 import msgspec
 
 from streampay_smoke.amounts import PERIOD_SECONDS, accrued, stroops
 from streampay_smoke.chain.adapter import TxOutcome
-from streampay_smoke.chain.contract import Payment
+from streampay_smoke.chain.contract import Payment, StreamEvent
 from streampay_smoke.promises.expectation import Expect
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import Receipt, StreamOrder, StreamRecord
+
+SETTLED = 200
+"""How a settlement that was made is answered."""
 
 TX_HASH = re.compile(r"[0-9a-f]{64}")
 
 REFUSALS = frozenset({409, 422})
 """How a settlement is refused for what it asks. Other 4xx refuse the caller or their haste, and prove nothing."""
 
+CLAIMED_WITHIN_SECONDS = 120
+"""How far a receipt's time may be from the ledger's: the service's clock, and its wait for the ledger."""
+
 
 class LedgerFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """What the ledger itself says of one settlement; `started_at` is the close time of the stream's start."""
+    """What the ledger itself says of one settlement.
+
+    `payments` went to the recipient since the scenario began, `paid_out` left the contract in the settlement's own
+    transaction; `started_at` is the close time of the stream's start, `created` its creation.
+    """
 
     outcome: TxOutcome
     payments: tuple[Payment, ...]
+    paid_out: tuple[Payment, ...]
     started_at: int
+    created: StreamEvent
 
 
 def one_stream_was_created(records: Sequence[StreamRecord], order: StreamOrder, expect: Expect) -> None:
@@ -31,8 +44,21 @@ def one_stream_was_created(records: Sequence[StreamRecord], order: StreamOrder, 
     names = sorted({record.id for record in records})
     expect("a repeated creation makes one stream", len(names) == 1, expected="one stream", observed=names)
     for record in records:
-        made = (record.recipient, record.rate, record.schedule)
-        expect.equal("the stream is the one ordered", made, (order.recipient, order.rate, order.schedule))
+        expect.equal("the stream is the one ordered", _order_in_words(record), _order_in_words(order))
+
+
+def escrowed_as_ordered(created: StreamEvent, order: StreamOrder, token: str, expect: Expect) -> None:
+    """The stream on the ledger holds what was ordered: token, amount to the last stroop, and time."""
+    held = created.fields
+    expect.equal(
+        "the ledger holds the stream as ordered",
+        _escrow_in_words(held["total_stroops"], held["duration_seconds"], held["token"]),
+        _escrow_in_words(stroops(order.rate), PERIOD_SECONDS[order.schedule], token),
+    )
+
+
+def _escrow_in_words(total_stroops: int, duration_seconds: int, token: str) -> str:
+    return f"{total_stroops} stroops over {duration_seconds} s, of token {token}"
 
 
 def names_a_transaction(receipt: Receipt, expect: Expect) -> None:
@@ -57,7 +83,7 @@ def paid_by_contract_in_this_run(
         expected=f"ledger {first_ledger} or a later one",
         observed=f"ledger {outcome.ledger}",
     )
-    expect.equal("the expected contract was called", outcome.contract_id, contract_id)
+    expect.equal("the expected contract was called", outcome.contract_id or "no contract", contract_id)
     payers = sorted({payment.sender for payment in finding.payments if payment.tx_hash == outcome.tx_hash})
     expect(
         "the expected contract paid the recipient",
@@ -89,8 +115,70 @@ def paid_exact_amount(finding: LedgerFinding, order: StreamOrder, balance_change
     return paid
 
 
-def papers_agree(receipt: Receipt, record: StreamRecord, expect: Expect) -> None:
-    """Receipt and record name the same settlement of the same stream."""
+def nothing_lost_or_made(finding: LedgerFinding, recipient: str, expect: Expect) -> None:
+    """The settlement emptied the stream's escrow and no more: what was not earned went back to the payer."""
+    payer, total = finding.created.fields["payer"], finding.created.fields["total_stroops"]
+    rest = total - sum(payment.amount_stroops for payment in finding.paid_out if payment.recipient == recipient)
+    returned = [payment for payment in finding.paid_out if payment.recipient != recipient]
+    expect(
+        "what was not earned goes back to the payer, to the last stroop",
+        sum(payment.amount_stroops for payment in returned) == rest
+        and {payment.recipient for payment in returned} <= {payer},
+        expected=f"{rest} stroops to {payer}",
+        observed=", ".join(f"{payment.amount_stroops} stroops to {payment.recipient}" for payment in returned)
+        or "0 stroops",
+    )
+
+
+def settled_when_it_says(receipt: Receipt, finding: LedgerFinding, ledger_ahead_seconds: int, expect: Expect) -> None:
+    """The receipt's time is the ledger's, or the service's clock when it saw the ledger's."""
+    closed_at = finding.outcome.closed_at
+    late_seconds = _unix_seconds(receipt.settled_at, closed_at) - closed_at
+    expect(
+        "the receipt tells when the ledger settled",
+        -max(ledger_ahead_seconds, CLAIMED_WITHIN_SECONDS) <= late_seconds <= CLAIMED_WITHIN_SECONDS,
+        expected=f"{datetime.fromtimestamp(closed_at, UTC).isoformat()}, give or take {CLAIMED_WITHIN_SECONDS} s",
+        observed=receipt.settled_at,
+    )
+
+
+def _unix_seconds(text: str, near: int) -> float:
+    """Return what an ISO 8601 text says, as UTC where it names no zone; no time at all is never near."""
+    try:
+        told = datetime.fromisoformat(text)
+    except ValueError:
+        return near - float("inf")
+    return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+
+
+def refused_too_early(answer: Answer, record: StreamRecord, expect: Expect) -> None:
+    """A stream that never started is not settled, and asking for it changes nothing."""
+    expect(
+        "a stream that was never started is not settled",
+        answer.status in REFUSALS,
+        expected="a refusal",
+        observed=f"status {answer.status} (request {answer.request_id})",
+    )
+    seen = (record.status, record.settlement_tx_hash, record.receipt_tx_hash)
+    expect.equal("a refused settlement changes nothing", seen, ("draft", "", ""))
+
+
+def refusal_is_not_kept(early: Answer, again: Answer, code_of: Callable[[Answer], str], expect: Expect) -> None:
+    """The key of a settlement that was refused too early settles later on, or is refused for being used up.
+
+    What it must not do is to answer with the refusal of a state that is over.
+    """
+    told_anew = again.status in REFUSALS and code_of(again) != code_of(early)
+    expect(
+        "a settlement refused too early can be made later",
+        again.status == SETTLED or told_anew,
+        expected="a receipt, or a refusal of the used key",
+        observed=f"status {again.status} {code_of(again)} (request {again.request_id})",
+    )
+
+
+def papers_agree(receipt: Receipt, record: StreamRecord, order: StreamOrder, expect: Expect) -> None:
+    """Receipt and record name the same settlement of the same stream, and that stream is the one ordered."""
     expect.equal("the receipt is for the stream that was settled", receipt.stream_id, record.id)
     expect.equal("the receipt's two hashes agree", receipt.receipt_tx_hash, receipt.settlement_tx_hash)
     expect.equal("the receipt says that the stream has ended", receipt.status, "ended")
@@ -102,6 +190,11 @@ def papers_agree(receipt: Receipt, record: StreamRecord, expect: Expect) -> None
         observed=", ".join(sorted(recorded)) or "no transaction",
     )
     expect.equal("the record says that the stream has ended", record.status, "ended")
+    expect.equal("the record is still of the order", _order_in_words(record), _order_in_words(order))
+
+
+def _order_in_words(shown: StreamOrder | StreamRecord) -> str:
+    return f"{shown.rate} a {shown.schedule} to {shown.recipient}"
 
 
 def same_receipt(first: Receipt, again: Receipt, expect: Expect) -> None:

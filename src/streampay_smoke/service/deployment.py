@@ -269,6 +269,10 @@ class Deployment:
         answer = self._promised(self._dialect.act(stream_id, "settle", key), credential)
         return self._dialect.read_receipt(answer)
 
+    def receipt(self, answer: Answer) -> Receipt:
+        """Read the receipt in an answer to "settle"; raises PromiseBroken for one that holds none."""
+        return self._dialect.read_receipt(answer)
+
     def act(self, credential: Credential, stream_id: str, action: str, key: str = "") -> Answer:
         """Act on a stream and return the answer, refused or not."""
         return self._told(self._dialect.act(stream_id, action, key), credential)

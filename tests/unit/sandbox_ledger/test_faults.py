@@ -238,6 +238,16 @@ def test_the_contract_pays_wrongly_with_real_coins(fault: str, to_recipient: int
         assert wire.read(wire.ledger.contract_id, "get_stream", scval.to_uint64(stream_id))["status"] == ["Settled"]
 
 
+@pytest.mark.parametrize(("fault", "off_by"), [("contract-keeps-change", -1), ("contract-overdraws", 1)])
+def test_the_contract_gives_back_wrongly_with_real_coins(fault: str, off_by: int) -> None:
+    with started(faults=[fault]) as wire:
+        payer, recipient = wire.person(), wire.person()
+        stream_id = payer.draft(recipient)
+        payer.on_stream("cancel_stream", stream_id)
+        assert wire.native(wire.ledger.contract_id) == ESCROW_FLOAT_STROOPS - off_by
+        assert wire.read(wire.ledger.contract_id, "get_stream", scval.to_uint64(stream_id))["status"] == ["Cancelled"]
+
+
 def test_the_first_invocation_finds_an_archived_entry_and_pays_its_fee() -> None:
     with started(faults=["archived-entry-once"]) as wire:
         person = wire.person()

@@ -14,6 +14,7 @@ import jwt
 import pytest
 
 from streampay_smoke.amounts import accrued, stroops
+from streampay_smoke.chain.adapter import TxOutcome
 from streampay_smoke.chain.contract import PROFILES, StreamContract
 from streampay_smoke.chain.stellar import StellarAdapter
 from streampay_smoke.errors import SettingsInvalid
@@ -21,6 +22,7 @@ from streampay_smoke.http import Client, NoAnswer, Reply, new_client
 from streampay_smoke.networks import ALLOWED
 from streampay_smoke.sandbox.faults import FAULTS, chosen_faults
 from streampay_smoke.sandbox.ledger.faults import FAULTS as LEDGER_FAULTS
+from streampay_smoke.sandbox.ledger.genesis import twin_contract_id
 from streampay_smoke.sandbox.server import LoopbackServer
 from streampay_smoke.sandbox.service.faults import FAULTS as SERVICE_FAULTS
 from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
@@ -191,7 +193,44 @@ def failed(visitor: Visitor) -> tuple[int, int]:
     return reply.status, 502
 
 
-MONEY_FAULTS: Mapping[str, Callable[[Visitor], tuple[int, int]]] = {
+def receipt_of(visitor: Visitor) -> TxOutcome:
+    reply = visitor.post(f"/api/streams/{visitor.started()}/settle", key="k")
+    outcome = visitor.chain.transaction(body(reply)["data"]["settlementTxHash"])
+    assert outcome is not None
+    return outcome
+
+
+def failed_on_the_ledger(visitor: Visitor) -> tuple[object, object]:
+    return (receipt_of(visitor).status, visitor.received()), ("FAILED", 0)
+
+
+def paid_plainly(visitor: Visitor) -> tuple[object, object]:
+    outcome = receipt_of(visitor)
+    (payment,) = visitor.contract.payments_of(outcome, visitor.recipient)
+    seen = (outcome.status, outcome.contract_id, visitor.received() - payment.amount_stroops)
+    return seen, ("SUCCESS", "", 0)
+
+
+def paid_by_the_twin(visitor: Visitor) -> tuple[object, object]:
+    outcome = receipt_of(visitor)
+    (payment,) = visitor.contract.payments_of(outcome, visitor.recipient)
+    twin = twin_contract_id(ALLOWED["sandbox"].network_id)
+    assert twin != visitor.contract.contract_id
+    return (outcome.contract_id, payment.sender, visitor.contract.stream_events(1)), (twin, twin, ())
+
+
+def paid_after_the_answer(visitor: Visitor) -> tuple[object, object]:
+    stream_id = visitor.started()
+    _, earned = settled(visitor, stream_id)
+    assert visitor.post(f"/api/streams/{stream_id}/settle", key="k").status == 200
+    at_the_answer = visitor.received()
+    waits = (visitor.chain.health().closed_at + ledgers for ledgers in range(1, 4))
+    while visitor.received() == earned:
+        visitor.chain.wait_for_close(next(waits), within_seconds=5)
+    return (at_the_answer, visitor.received()), (earned, 2 * earned)
+
+
+MONEY_FAULTS: Mapping[str, Callable[[Visitor], tuple[object, object]]] = {
     "settle-lies": paid_nobody,
     "settle-pays-twice": paid_twice,
     "settle-pays-less": paid_less,
@@ -199,6 +238,10 @@ MONEY_FAULTS: Mapping[str, Callable[[Visitor], tuple[int, int]]] = {
     "settle-old-transaction": paid_nobody,
     "settle-failed-but-ended": failed,
     "replay-pays-again": twice_replayed,
+    "settle-names-a-failure": failed_on_the_ledger,
+    "settle-by-plain-payment": paid_plainly,
+    "contract-id-wrong": paid_by_the_twin,
+    "replay-pays-later": paid_after_the_answer,
 }
 
 

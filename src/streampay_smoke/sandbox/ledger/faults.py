@@ -19,6 +19,7 @@ from streampay_smoke.sandbox.ledger.operations import InvokeCode, invoke_result
 from streampay_smoke.sandbox.ledger.stream_contract import (
     Payout,
     pay_less,
+    pay_more,
     pay_recipient,
     pay_somebody_else,
     pay_twice,
@@ -156,10 +157,9 @@ def _archived_once() -> Hooks:
     return Hooks(applying=applying)
 
 
-def _paying(payout: Payout) -> Hooks:
-    return Hooks(
-        genesis=lambda plan: replace(plan, contract=stream_contract(payout), escrow_float=ESCROW_FLOAT_STROOPS)
-    )
+def _paying(payout: Payout, refund: Payout = pay_recipient) -> Hooks:
+    contract = stream_contract(payout, refund)
+    return Hooks(genesis=lambda plan: replace(plan, contract=contract, escrow_float=ESCROW_FLOAT_STROOPS))
 
 
 def _problem(status: int, detail: str) -> WireAnswer:
@@ -376,6 +376,20 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
             severity=Severity.CATASTROPHIC,
             caught_by="chain/",
             hooks=lambda: _paying(pay_somebody_else),
+        ),
+        LedgerFault(
+            name="contract-keeps-change",
+            story="The contract keeps one stroop of what it gives back to the payer.",
+            severity=Severity.CATASTROPHIC,
+            caught_by="settlement/",
+            hooks=lambda: _paying(pay_recipient, refund=pay_less),
+        ),
+        LedgerFault(
+            name="contract-overdraws",
+            story="The contract gives the payer one stroop too many back, out of other streams' escrow.",
+            severity=Severity.CATASTROPHIC,
+            caught_by="settlement/",
+            hooks=lambda: _paying(pay_recipient, refund=pay_more),
         ),
         LedgerFault(
             name="archived-entry-once",

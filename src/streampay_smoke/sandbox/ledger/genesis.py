@@ -13,7 +13,7 @@ from streampay_smoke.sandbox.ledger.host import MAXIMUM_TTL_LEDGERS, Contracts
 from streampay_smoke.sandbox.ledger.keys import code_key, data_key, instance_key
 from streampay_smoke.sandbox.ledger.spec import build_wasm, wasm_hash
 from streampay_smoke.sandbox.ledger.state import Account, Draft, State, data_row, instance_row, store_account
-from streampay_smoke.sandbox.ledger.stream_contract import initial_instance
+from streampay_smoke.sandbox.ledger.stream_contract import initial_instance, pay_recipient, stream_contract
 from streampay_smoke.sandbox.ledger.stream_contract.payouts import SOMEBODY_ELSE
 from streampay_smoke.sandbox.ledger.values import sc_address
 
@@ -25,10 +25,11 @@ _LIVE_UNTIL: Final = SEQUENCE + MAXIMUM_TTL_LEDGERS - 1
 
 
 class Birth(msgspec.Struct, frozen=True, kw_only=True):
-    """The newborn ledger's identities."""
+    """The newborn ledger's identities. The twin is the stream contract once more, under an id nobody expects."""
 
     contracts: Contracts
     contract_id: str
+    twin_contract_id: str
     early_contract_id: str
     native_token_id: str
     admin: Keypair
@@ -56,6 +57,11 @@ def contract_id(deployer: str, salt: str, network_id: bytes) -> str:
     return StrKey.encode_contract(hashlib.sha256(preimage.to_xdr_bytes()).digest())
 
 
+def twin_contract_id(network_id: bytes) -> str:
+    """Return the id of the stream contract that is deployed beside the expected one."""
+    return contract_id(named_keypair("admin").public_key, "streampay-stream, somebody else's", network_id)
+
+
 def give_birth(state: State, plan: GenesisPlan, *, passphrase: str, network_id: bytes) -> Birth:
     """Fill an empty state."""
     admin = named_keypair("admin")
@@ -64,19 +70,23 @@ def give_birth(state: State, plan: GenesisPlan, *, passphrase: str, network_id: 
     friendbots = tuple(named_keypair(f"friendbot {number}") for number in range(FRIENDBOT_ACCOUNTS))
     native = stellar_asset_contract.native_contract_id(passphrase)
     stream_id = contract_id(admin.public_key, "streampay-stream", network_id)
+    twin_id = twin_contract_id(network_id)
     early_id = contract_id(admin.public_key, "streampay-contracts", network_id)
 
     draft = Draft(state, SEQUENCE)
     draft.put(instance_key(native), stellar_asset_contract.native_instance(native), _LIVE_UNTIL)
-    models = {early_id: early_contract.MODEL}
+    models = {early_id: early_contract.MODEL, twin_id: stream_contract(pay_recipient)}
     if plan.contract is not None:
         models[stream_id] = plan.contract
+    rows = {
+        stream_id: initial_instance(admin.public_key, paused=plan.paused),
+        twin_id: initial_instance(admin.public_key),
+    }
     by_hash: dict[bytes, ContractModel] = {}
     for address, model in models.items():
         code = build_wasm(model)
         by_hash[wasm_hash(code)] = model
-        rows = initial_instance(admin.public_key, paused=plan.paused) if address == stream_id else None
-        _deploy(draft, address, code, rows)
+        _deploy(draft, address, code, rows.get(address))
     if plan.escrow_float:
         key = stellar_asset_contract.balance_key(stream_id)
         balance = stellar_asset_contract.Balance(amount=plan.escrow_float)
@@ -94,6 +104,7 @@ def give_birth(state: State, plan: GenesisPlan, *, passphrase: str, network_id: 
     return Birth(
         contracts=Contracts(by_wasm_hash=by_hash, asset_contract=stellar_asset_contract.MODEL),
         contract_id=stream_id,
+        twin_contract_id=twin_id,
         early_contract_id=early_id,
         native_token_id=native,
         admin=admin,

@@ -11,7 +11,7 @@ from streampay_smoke.sandbox.service.catalogue import Catalogue
 from streampay_smoke.sandbox.service.cors import cors_enforced
 from streampay_smoke.sandbox.service.csrf import csrf_enforced
 from streampay_smoke.sandbox.service.errors import Refusal, refusals_answered, request_ids_given
-from streampay_smoke.sandbox.service.idempotency import KeyBook, key_honoured, key_required
+from streampay_smoke.sandbox.service.idempotency import key_honoured, key_required
 from streampay_smoke.sandbox.service.lifecycle import Lifecycle
 from streampay_smoke.sandbox.service.limits import daily, limited
 from streampay_smoke.sandbox.service.orders import body_limited
@@ -53,7 +53,6 @@ def _routes(parts: Parts, metrics: pages.Metrics) -> Routes:
     sign_in = WalletSignIn(parts.tokens, parts.signature_check, parts.challenges)
     release = pages.ReleasePages(parts.release)
     administration = pages.AdministrationPages(parts.treasury.operator.address)
-    keys = KeyBook()
     who_counts = limit_identity(parts.door)
     known, known_to_lists = known_caller(parts.door), known_caller(parts.list_door)
     staff = known_caller(parts.staff)
@@ -62,10 +61,10 @@ def _routes(parts: Parts, metrics: pages.Metrics) -> Routes:
     quota = daily(parts.quota, who_counts)
 
     def must(action: str) -> Layer:
-        return key_required(action, keys, parts.fingerprint)
+        return key_required(action, parts.keys, parts.fingerprint)
 
     def may(action: str) -> Layer:
-        return key_honoured(action, keys, parts.fingerprint)
+        return key_honoured(action, parts.keys, parts.fingerprint)
 
     streams, v2 = "/api/streams", "/api/v2/streams"
     item, v2_item = f"{streams}/{{stream_id}}", f"{v2}/{{stream_id}}"

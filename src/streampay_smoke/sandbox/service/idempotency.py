@@ -69,9 +69,13 @@ class KeyBook:
                     raise KeyReused
                 return Kept(answer=entry.answer, replayed=True)
             answer = make()
-            if answer.status < 300:
+            if self.is_kept(answer):
                 entry.fingerprint, entry.answer = fingerprint, answer
             return Kept(answer=answer, replayed=False)
+
+    def is_kept(self, answer: Answer) -> bool:
+        """Return whether an answer is given again: only successes are."""
+        return answer.status < 300
 
     def _entry(self, scope: tuple[str, ...]) -> _Entry:
         with self._lock:

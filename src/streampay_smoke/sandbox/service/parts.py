@@ -11,7 +11,7 @@ from streampay_smoke.sandbox.service.auth import Door, Tokens, door, staff_door
 from streampay_smoke.sandbox.service.catalogue import Visible, own_streams
 from streampay_smoke.sandbox.service.cors import ALLOWED_ORIGINS
 from streampay_smoke.sandbox.service.csrf import PairCheck, equal_pair
-from streampay_smoke.sandbox.service.idempotency import Fingerprint, whole_request
+from streampay_smoke.sandbox.service.idempotency import Fingerprint, KeyBook, whole_request
 from streampay_smoke.sandbox.service.limits import DailyQuota, TokenBuckets
 from streampay_smoke.sandbox.service.pages import jwks
 from streampay_smoke.sandbox.service.seeds import SEEDS
@@ -47,6 +47,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     visible: Visible
     escrow: Escrow
     settle: Settle
+    keys: KeyBook
     fingerprint: Fingerprint
     signature_check: SignatureCheck
     challenges: Challenges
@@ -93,6 +94,7 @@ def honest_parts(
         visible=own_streams,
         escrow=treasury.open,
         settle=treasury.settle,
+        keys=KeyBook(),
         fingerprint=whole_request,
         signature_check=signature_verified,
         challenges=Challenges(),

@@ -175,10 +175,14 @@ class Treasury:
             outcome = self.adapter.transaction(tx_hash)
         return outcome is not None and outcome.status == "SUCCESS"
 
+    def stream(self, chain_id: int) -> StreamOnChain:
+        """Return what the contract says of a stream."""
+        with self._ledger:
+            return self._contract.stream(chain_id)
+
     def released(self, chain_id: int) -> int:
         """Return what the contract has paid out of a stream, in stroops."""
-        with self._ledger:
-            return self._contract.stream(chain_id).released_stroops
+        return self.stream(chain_id).released_stroops
 
     def invoke(self, contract_id: str, function: str, *args: Any) -> TxOutcome:
         """Send one more invocation as the operator."""

@@ -8,6 +8,7 @@ from streampay_smoke.sandbox.ledger.stream_contract.model import stream_contract
 from streampay_smoke.sandbox.ledger.stream_contract.payouts import (
     Payout,
     pay_less,
+    pay_more,
     pay_recipient,
     pay_somebody_else,
     pay_twice,
@@ -18,6 +19,7 @@ __all__ = [
     "Payout",
     "initial_instance",
     "pay_less",
+    "pay_more",
     "pay_recipient",
     "pay_somebody_else",
     "pay_twice",

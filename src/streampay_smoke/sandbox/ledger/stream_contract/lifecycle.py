@@ -193,7 +193,7 @@ def _settle(payout: Payout, env: Env, stream_id: int) -> None:
     emit(env, records.SETTLED, stream_id, stream.recipient, stream.released_amount, env.now)
 
 
-def _cancel_stream(env: Env, stream_id: int) -> Stream:
+def _cancel_stream(refund: Payout, env: Env, stream_id: int) -> Stream:
     stream = storage.existing_stream(env, stream_id)
     env.require_auth(stream.sender)
     if stream.status in ("Settled", "Cancelled"):
@@ -205,7 +205,7 @@ def _cancel_stream(env: Env, stream_id: int) -> Stream:
         transfer(env, stream.token, env.contract, stream.recipient, to_recipient)
         stream = replace(stream, released_amount=vested)
     if to_sender > 0:
-        transfer(env, stream.token, env.contract, stream.sender, to_sender)
+        refund(env, stream.token, stream.sender, to_sender)
     stream = replace(stream, status="Cancelled", last_update=env.now)
     storage.release_stream(env, stream.sender)
     storage.keep_stream(env, stream)
@@ -234,8 +234,8 @@ _STREAM_ID = (("stream_id", U64),)
 _PARTIES = (("sender", ADDRESS), ("recipient", ADDRESS), ("token", ADDRESS), ("total_amount", I128))
 
 
-def lifecycle(payout: Payout) -> tuple[EntryPoint, ...]:
-    """Return the entry points of a stream's life, paying out by `payout`."""
+def lifecycle(payout: Payout, refund: Payout) -> tuple[EntryPoint, ...]:
+    """Return the entry points of a stream's life, paying out by `payout` and giving back by `refund`."""
     return (
         EntryPoint(
             name="create_stream",
@@ -259,7 +259,9 @@ def lifecycle(payout: Payout) -> tuple[EntryPoint, ...]:
             body=partial(_withdraw, payout),
         ),
         EntryPoint(name="settle", inputs=_STREAM_ID, output=Result(VOID), body=partial(_settle, payout)),
-        EntryPoint(name="cancel_stream", inputs=_STREAM_ID, output=Result(STREAM), body=_cancel_stream),
+        EntryPoint(
+            name="cancel_stream", inputs=_STREAM_ID, output=Result(STREAM), body=partial(_cancel_stream, refund)
+        ),
         EntryPoint(
             name="amend_stream",
             inputs=(("stream_id", U64), ("new_rate_per_second", I128), ("new_end_time", U64)),

@@ -35,6 +35,11 @@ def pay_less(env: Env, token: str, recipient: str, amount: int) -> None:
     transfer(env, token, env.contract, recipient, max(amount - 1, 0))
 
 
+def pay_more(env: Env, token: str, recipient: str, amount: int) -> None:
+    """Pay one unit too many, out of other streams' escrow."""
+    transfer(env, token, env.contract, recipient, amount + 1)
+
+
 def pay_somebody_else(env: Env, token: str, _recipient: str, amount: int) -> None:
     """Pay an account that has nothing to do with the stream."""
     transfer(env, token, env.contract, SOMEBODY_ELSE, amount)

@@ -2,13 +2,23 @@
 
 from collections.abc import Mapping
 
-from streampay_smoke.sandbox.service.faults import browser, doors, everywhere, lists, ownership, readiness, settlement
+from streampay_smoke.sandbox.service.faults import (
+    browser,
+    doors,
+    everywhere,
+    keys,
+    lists,
+    ownership,
+    papers,
+    readiness,
+    settlement,
+)
 from streampay_smoke.sandbox.service.faults.fault import ServiceFault
 from streampay_smoke.sandbox.service.parts import Parts
 
 FAULTS: Mapping[str, ServiceFault] = {
     fault.name: fault
-    for room in (settlement, lists, ownership, doors, browser, readiness, everywhere)
+    for room in (settlement, papers, keys, lists, ownership, doors, browser, readiness, everywhere)
     for fault in room.FAULTS
 }
 """Every fault of the service by name."""

@@ -1,0 +1,104 @@
+"""Ways in which papers lie about money that moved as it should: receipts and records of something else."""
+
+import secrets
+from collections.abc import Callable
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from streampay_smoke.sandbox.fault import Severity
+from streampay_smoke.sandbox.service.faults.fault import SETTLE, Mutation, ServiceFault, around
+from streampay_smoke.sandbox.service.parts import Parts
+from streampay_smoke.sandbox.service.streams import Settlement, Stream
+from streampay_smoke.sandbox.service.wire import Answer, Call, Handler
+
+ITEM: Final = "/api/v2/streams/{stream_id}"
+LONG_AGO: Final = "2026-01-05T09:00:00.000Z"
+SOMEBODY: Final = "GAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAWHF"
+
+Document = dict[str, Any]
+
+
+def _receipts(change: Callable[[Document], Document]) -> Mutation:
+    """Return the mutation that writes receipts otherwise."""
+
+    def layer(inner: Handler, call: Call) -> Answer:
+        answer = inner(call)
+        match answer.document:
+            case {"data": {"settlement": _} as data} if call.route == SETTLE:
+                return answer.with_document({**answer.document, "data": {**data, **change(data)}})
+        return answer
+
+    return around(layer)
+
+
+def _settled_records(change: Callable[[Document], Document]) -> Mutation:
+    """Return the mutation that shows the record of a settled stream otherwise, wherever one stream is shown."""
+
+    def layer(inner: Handler, call: Call) -> Answer:
+        answer = inner(call)
+        match answer.document:
+            case {"settlementTxHash": _, "data": dict(data)} as document if call.route == ITEM:
+                changed = change(data)
+                return answer.with_document({**document, **changed, "data": {**data, **changed}})
+        return answer
+
+    return around(layer)
+
+
+def _another_hash(_: Document) -> Document:
+    tx_hash = secrets.token_hex(32)
+    return {"settlementTxHash": tx_hash, "settlement": {"settledAt": LONG_AGO, "txHash": tx_hash}}
+
+
+def _backdated(parts: Parts) -> Parts:
+    def settle(stream: Stream) -> Settlement:
+        return replace(parts.settle(stream), settled_at=LONG_AGO)
+
+    return replace(parts, settle=settle)
+
+
+FAULTS: Final = (
+    ServiceFault(
+        name="receipt-names-other-stream",
+        story="operations: answers are mixed up between requests",
+        severity=Severity.CATASTROPHIC,
+        caught_by="settlement/",
+        mutation=_receipts(lambda data: {"id": "stream-ada"}),
+    ),
+    ServiceFault(
+        name="receipt-still-active",
+        story="operations: the receipt is written before the state has moved",
+        severity=Severity.SERIOUS,
+        caught_by="settlement/a-settled-stream",
+        mutation=_receipts(lambda data: {"status": "active"}),
+    ),
+    ServiceFault(
+        name="receipt-backdated",
+        story="operations: receipt and record tell a time that is not the ledger's",
+        severity=Severity.SERIOUS,
+        caught_by="settlement/",
+        mutation=_backdated,
+    ),
+    ServiceFault(
+        name="record-other-recipient",
+        story="operations: the record is joined with another stream's row",
+        severity=Severity.CATASTROPHIC,
+        caught_by="settlement/a-settled-stream",
+        mutation=_settled_records(lambda data: {"recipient": SOMEBODY}),
+    ),
+    ServiceFault(
+        name="record-other-amount",
+        story="operations: the record rounds what was ordered",
+        severity=Severity.CATASTROPHIC,
+        caught_by="settlement/a-settled-stream",
+        mutation=_settled_records(lambda data: {"rate": "0.78"}),
+    ),
+    ServiceFault(
+        name="record-other-hash",
+        story="operations: the record keeps the hash of an attempt that was given up",
+        severity=Severity.CATASTROPHIC,
+        caught_by="settlement/a-settled-stream",
+        mutation=_settled_records(_another_hash),
+    ),
+)
