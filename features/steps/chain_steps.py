@@ -4,11 +4,13 @@ from behave import given, then, when
 from behave.runner import Context
 
 from streampay_smoke.promises import ledger
+from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.suite.budget import takes
 
 
 @when("the ledger is watched")
 @when("the contract is looked up on the ledger")
+@when("the contract is asked what it would do")
 @takes("ledger")
 def reach_ledger(context: Context) -> None:
     context.world.ledger = context.world.surroundings.ledger
@@ -24,6 +26,33 @@ def network_moves(context: Context) -> None:
 @takes("ledger")
 def interface_is_there(context: Context) -> None:
     ledger.interface_is_there(context.world.ledger, context.world.expect)
+
+
+@given("a payer with a funded test account")
+@takes("ledger")
+def payer_with_account(context: Context) -> None:
+    context.world.payer = context.world.surroundings.payer
+
+
+@then("it would take a new stream")
+@takes("ledger")
+def takes_streams(context: Context) -> None:
+    world = context.world
+    ledger.contract_takes_streams(world.ledger, world.payer.address, unowned_address(), world.expect)
+
+
+@then("nobody can make themselves its administrator")
+@takes("ledger")
+def nobody_can_claim(context: Context) -> None:
+    ledger.nobody_can_claim(context.world.ledger, context.world.payer.address, context.world.expect)
+
+
+@then("it would obey the administrator this environment names, and nobody else")
+@takes("ledger")
+def obeys_its_administrator(context: Context) -> None:
+    world = context.world
+    ledger.obeys(world.ledger, world.settings.place.chain.contract_admin, world.expect)
+    ledger.obeys_nobody_else(world.ledger, unowned_address(), world.expect)
 
 
 @given("a payer and a recipient with funded test accounts")

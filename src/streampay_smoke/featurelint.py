@@ -31,6 +31,7 @@ KNOWN_TAGS: Final[dict[str, str]] = {
     "signing-secret": "Needs the secret tokens are signed with: left out where SMOKE_AUTH_JWT_SECRET is not set.",
     "app-origin": "Needs to know where the web app's pages come from: left out where a place does not say.",
     "read-limit": "Uses up one caller's reads of a minute: left out where a place does not say how many there are.",
+    "contract-admin": "Needs to know who administers the contract: left out, by name, where a place does not say.",
     "blocker": "Allure severity: no release goes out with this broken.",
     "critical": "Allure severity: a main promise to users is broken.",
     "normal": "Allure severity: a promise is broken, with a way around it.",

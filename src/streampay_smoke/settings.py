@@ -21,6 +21,7 @@ from streampay_smoke.evidence.redaction import SHORTEST_SECRET
 from streampay_smoke.networks import PUBLIC_PASSPHRASE, Network, allowed_network, refuse_public_url
 from streampay_smoke.secret import Secret
 from streampay_smoke.service.claims import refuse_expired, refuse_unfit
+from streampay_smoke.service.strkey import is_address
 from streampay_smoke.signing import SigningKey
 
 PREFIX = "SMOKE_"
@@ -169,11 +170,12 @@ class ServicePlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class ChainPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[chain]` of an environment file."""
+    """`[chain]` of an environment file. `contract_admin` is whom the contract must obey, "" where nobody says."""
 
     network: str
     contract_profile: str = "streampay-stream"
     contract_id: str = ""
+    contract_admin: str = ""
     rpc_url: str = ""
     friendbot_url: str = ""
 
@@ -433,6 +435,11 @@ def _validate(environment: str, place: Place, values: Mapping[str, str]) -> None
         raise SettingsInvalid(
             f"environments/{environment}.toml: app_origin is not what a browser calls an origin",
             next_step="use scheme://host or scheme://host:port in lower case, without a path or a slash at the end",
+        )
+    if place.chain.contract_admin and not is_address(place.chain.contract_admin):
+        raise SettingsInvalid(
+            f"environments/{environment}.toml: chain.contract_admin is no Stellar address",
+            next_step="give the administrator's address (56 characters that begin with G), or leave it out",
         )
     if not (place.step_seconds > 0 and place.ledger_step_seconds > 0):
         raise SettingsInvalid(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
+from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.errors import FixtureMissing, PromiseBroken, SmokeError
 from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen, ResourceMarked
 from streampay_smoke.housekeeping import Housekeeping
@@ -102,6 +103,7 @@ class Surroundings:
         self._takes_marks = True
         self.opened: dict[str, Any] = {}
         self.failures: dict[str, SmokeError] = {}
+        self.ledger_progress = LedgerProgress()
         self._cutover = Cutover(settings.place.service.cutover_seconds, record)
         self._patient_until_seconds = 0.0
 

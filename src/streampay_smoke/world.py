@@ -1,5 +1,6 @@
 """What one scenario knows. Steps and hooks are the only ones that touch it."""
 
+from streampay_smoke.chain.adapter import ChainAccount
 from streampay_smoke.evidence.events import Recorder
 from streampay_smoke.promises.doors import Knock
 from streampay_smoke.promises.expectation import Expect
@@ -43,6 +44,7 @@ class World:
     other_stream: StreamRecord  # the key is used on another stream
     other_settlement: Answer
     ledger: Ledger  # the ledger is watched
+    payer: ChainAccount  # a payer has a funded test account
     direct_stream: DirectStream  # a stream is made on the contract itself
 
     def __init__(self, surroundings: Surroundings) -> None:

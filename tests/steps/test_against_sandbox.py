@@ -13,7 +13,7 @@ from streampay_smoke.evidence.events import ChainSeen, Exchanged, ResourceCreate
 from streampay_smoke.promises import doors, ledger, listing, readiness, settlement
 from streampay_smoke.promises.readiness import NeverReady
 from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
-from streampay_smoke.service.identity import BadName, bad_credential
+from streampay_smoke.service.identity import BadName, bad_credential, unowned_address
 from streampay_smoke.service.transport import Throttled
 from streampay_smoke.world import World
 
@@ -99,6 +99,17 @@ def contract_is_there(world: World) -> None:
     ledger.interface_is_there(world.surroundings.ledger, world.expect)
 
 
+def contract_is_open(world: World) -> None:
+    shared = world.surroundings
+    ledger.contract_takes_streams(shared.ledger, shared.payer.address, unowned_address(), world.expect)
+    ledger.nobody_can_claim(shared.ledger, shared.payer.address, world.expect)
+
+
+def contract_obeys(world: World) -> None:
+    ledger.obeys(world.surroundings.ledger, world.settings.place.chain.contract_admin, world.expect)
+    ledger.obeys_nobody_else(world.surroundings.ledger, unowned_address(), world.expect)
+
+
 def streams_directly(world: World) -> None:
     shared = world.surroundings
     direct = ledger.DirectStream(shared.ledger, shared.payer, shared.recipient.address, shared.housekeeping)
@@ -123,6 +134,8 @@ STORIES: dict[str, Story] = {
     "repeats": repeats,
     "ledger moves": ledger_moves,
     "contract is there": contract_is_there,
+    "contract is open": contract_is_open,
+    "contract obeys": contract_obeys,
     "streams directly": streams_directly,
 }
 
@@ -249,6 +262,10 @@ BROKEN_PROMISES = [
     ("release-stale", "is ready", "the expected release answers"),
     ("half-broken", "refuses nobody", "a caller with none is refused"),
     ("every-url-500", "refuses junk", "a caller with junk is refused"),
+    ("contract-paused", "contract is open", "the contract takes new streams"),
+    ("contract-uninitialised", "contract is open", "nobody can make themselves the contract's administrator"),
+    ("contract-uninitialised", "contract obeys", "the contract obeys its administrator"),
+    ("contract-of-a-stranger", "contract obeys", "the contract obeys its administrator"),
     ("contract-pays-twice", "streams directly", "the contract paid the whole amount once"),
     ("contract-pays-less", "streams directly", "the contract paid the whole amount once"),
     ("contract-pays-other", "streams directly", "the contract paid the whole amount once"),
@@ -283,6 +300,7 @@ OTHER_FAILURES = [
     ("network-unknown", "streams directly", GuardRefused, "a network nobody vouched for"),
     ("contract-missing", "contract is there", ContractMissing, "not on this network"),
     ("contract-missing", "settles", ContractMissing, "not on this network"),
+    ("contract-undeployed", "contract is open", ContractMissing, "not on this network"),
     ("contract-other-interface", "contract is there", InterfaceDrift, "create_draft_stream is absent"),
     ("contract-other-interface", "settles", InterfaceDrift, "create_draft_stream is absent"),
     ("contract-paused", "streams directly", ContractFailure, "ContractPaused"),

@@ -24,6 +24,7 @@ from step_parts import (
 
 from streampay_smoke.chain.adapter import (
     ChainUnavailable,
+    ContractFailure,
     ContractInterface,
     ContractMissing,
     InterfaceDrift,
@@ -38,8 +39,12 @@ from streampay_smoke.promises.ledger import (
     DirectStream,
     Ledger,
     NetworkUnwell,
+    contract_takes_streams,
     interface_is_there,
     network_moves,
+    nobody_can_claim,
+    obeys,
+    obeys_nobody_else,
 )
 
 TOTAL_STROOPS = 1_234_567
@@ -173,7 +178,7 @@ def test_interface_is_there_passes_for_the_contract_of_the_profile(witness: Witn
     interface_is_there(ledger, witness.expect)
 
     witness.saw_held("the contract offers what StreamPay builds on")
-    assert witness.checks[0].observed == "7 functions"
+    assert witness.checks[0].observed == "9 functions"
 
 
 def test_interface_is_there_fails_when_the_contract_is_missing(witness: Witness) -> None:
@@ -184,6 +189,73 @@ def test_interface_is_there_fails_when_the_contract_is_missing(witness: Witness)
         interface_is_there(ledger, witness.expect)
 
     assert caught.value.blame is Blame.CONFIG
+
+
+def test_a_contract_at_work_passes_what_it_is_asked_and_signs_nothing(witness: Witness) -> None:
+    paper, ledger = paper_ledger()
+    before = paper.ledger
+
+    contract_takes_streams(ledger, PAYER.address, RECIPIENT, witness.expect)
+    nobody_can_claim(ledger, "GSTRANGER", witness.expect)
+    obeys(ledger, "GADMIN", witness.expect)
+    obeys_nobody_else(ledger, "GSTRANGER", witness.expect)
+
+    witness.saw_held(
+        "the contract takes new streams",
+        "nobody can make themselves the contract's administrator",
+        "the contract obeys its administrator",
+        "the contract obeys nobody else",
+    )
+    assert [function for function, *_ in paper.simulated] == [
+        "create_draft_stream",
+        "initialize",
+        "set_paused",
+        "set_paused",
+    ]
+    assert paper.ledger == before
+
+
+def test_a_paused_contract_is_called_paused(witness: Witness) -> None:
+    paper, ledger = paper_ledger()
+    paper.paused = True
+
+    with witness.breaks("the contract takes new streams", expected="would be taken", saw="has paused it"):
+        contract_takes_streams(ledger, PAYER.address, RECIPIENT, witness.expect)
+
+
+def test_a_contract_that_refuses_streams_for_another_reason_says_which(witness: Witness) -> None:
+    paper, ledger = paper_ledger()
+
+    def refuses(contract_id: str, function: str, *args: Any) -> Any:
+        raise ContractFailure("create_draft_stream was refused: TokenNotAllowed", code=9, name="TokenNotAllowed")
+
+    paper.read = refuses  # type: ignore[method-assign]
+    with witness.breaks("the contract takes new streams", saw="TokenNotAllowed"):
+        contract_takes_streams(ledger, PAYER.address, RECIPIENT, witness.expect)
+    with pytest.raises(ContractFailure):
+        nobody_can_claim(ledger, "GSTRANGER", witness.expect)
+    with pytest.raises(ContractFailure):
+        obeys(ledger, "GADMIN", witness.expect)
+
+
+def test_a_contract_nobody_has_initialised_is_anybodys(witness: Witness) -> None:
+    paper, ledger = paper_ledger()
+    paper.admin = ""
+
+    with witness.breaks("nobody can make themselves the contract's administrator", saw="it is anybody's"):
+        nobody_can_claim(ledger, "GSTRANGER", witness.expect)
+    with witness.breaks("the contract obeys its administrator", expected="GADMIN", saw="or nobody"):
+        obeys(ledger, "GADMIN", witness.expect)
+
+
+def test_a_contract_of_a_stranger_obeys_the_stranger(witness: Witness) -> None:
+    paper, ledger = paper_ledger()
+    paper.admin = "GSTRANGER"
+
+    with witness.breaks("the contract obeys its administrator", expected="GADMIN", saw="somebody else"):
+        obeys(ledger, "GADMIN", witness.expect)
+    with witness.breaks("the contract obeys nobody else", expected="a refusal", saw="it would obey anybody"):
+        obeys_nobody_else(ledger, "GSTRANGER", witness.expect)
 
 
 def _without_settle(interface: ContractInterface) -> ContractInterface:

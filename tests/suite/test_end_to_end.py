@@ -17,7 +17,7 @@ from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.identity import synthetic_user, unowned_address
 from streampay_smoke.service.records import StreamOrder
 
-SCENARIOS = 36
+SCENARIOS = 38
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +134,7 @@ FAULTS = [
     ("network-public", Word.SAFETY, "chain/"),
     ("network-unknown", Word.SAFETY, "chain/"),
     ("contract-missing", Word.CONFIG, "chain/"),
+    ("contract-undeployed", Word.FAIL, "chain/"),
     ("contract-other-interface", Word.FAIL, "chain/"),
     ("contract-pays-twice", Word.FAIL, "chain/"),
     ("contract-pays-less", Word.FAIL, "chain/"),
@@ -273,6 +274,7 @@ def test_production_is_read_only_and_says_so(tmp_path: Path) -> None:
     read_only = {name for name, hint in excluded.items() if "read-only" in hint}
     assert {name.split("/")[0] for name in read_only} == {"doors", "settlement"}
     assert set(excluded) - read_only == {
+        "chain/the-contract-obeys-its-administrator",
         "doors/nobody-signs-in-with-a-challenge-that-was-used-before",
         "throttling/a-caller-in-a-rush-is-told-to-wait-and-nobody-else-is",
         "webapp/the-app-s-pages-may-write",

@@ -23,6 +23,7 @@ from streampay_smoke.chain.adapter import (
     ChainInfo,
     ChainUnavailable,
     ContractEvent,
+    ContractFailure,
     ContractInterface,
     ContractMissing,
     FunctionInterface,
@@ -237,6 +238,9 @@ class PaperLedger:
         self.streams: dict[int, dict[str, Any]] = {}
         self.waits: list[tuple[int, float]] = []
         self.funded: list[str] = []
+        self.simulated: list[tuple[Any, ...]] = []
+        self.admin = "GADMIN"
+        self.paused = False
         self.closed = False
 
     def next_ledger(self, seconds: int = 5) -> None:
@@ -306,8 +310,17 @@ class PaperLedger:
         return self.balances.get(address, 0)
 
     def read(self, contract_id: str, function: str, *args: Any) -> Any:
-        assert (contract_id, function) == (CONTRACT, "get_stream")
-        return self.streams[args[0]]
+        assert contract_id == CONTRACT
+        if function == "get_stream":
+            return self.streams[args[0]]
+        self.simulated.append((function, *args))
+        if self.paused and function == "create_draft_stream":
+            raise ContractFailure("refused", code=3, name="ContractPaused")
+        if self.admin and function == "initialize":
+            raise ContractFailure("refused", code=13, name="AlreadyInitialized")
+        if self.admin != args[0] and function == "set_paused":
+            raise ContractFailure("refused", code=2, name="Unauthorized" if self.admin else "NotFound")
+        return None
 
     def invoke(self, contract_id: str, function: str, *args: Any, signer: ChainAccount) -> TxOutcome:
         made = self.transact(

@@ -10,6 +10,7 @@ from streampay_smoke import settings as configuration
 from streampay_smoke.chain.contract import PROFILES
 from streampay_smoke.errors import GuardRefused, SettingsInvalid, SmokeError
 from streampay_smoke.networks import ALLOWED, PUBLIC_NAMES, PUBLIC_PASSPHRASE
+from streampay_smoke.sandbox.ledger.genesis import named_keypair
 from streampay_smoke.settings import CONTRACT_PROFILES, VARIABLES, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -162,6 +163,19 @@ def test_a_read_only_place_says_why(place: Path) -> None:
             SMOKE_AUTH_TOKEN="a-long-token",
             SMOKE_CONTRACT_ID="C1",
         )
+
+
+@pytest.mark.parametrize("admin", ["G1", "C" + "A" * 55, "SMOKE"])
+def test_an_administrator_who_is_no_address_is_refused(place: Path, admin: str) -> None:
+    file = place / "environments" / "staging.toml"
+    file.write_text(file.read_text().replace("[chain]", f'[chain]\ncontract_admin = "{admin}"'))
+    with pytest.raises(SettingsInvalid, match="contract_admin is no Stellar address") as caught:
+        load(root=place, **STAGING)
+    assert "leave it out" in caught.value.next_step
+
+
+def test_the_sandboxes_administrator_is_the_one_its_file_names() -> None:
+    assert load().place.chain.contract_admin == named_keypair("admin").public_key
 
 
 @pytest.mark.parametrize("text", ["description = ", 'description = "x"\nunknown = 1'])

@@ -1,6 +1,6 @@
 """The StreamPay contract in the words of the domain, whichever of its interfaces is on chain."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -9,6 +9,7 @@ from streampay_smoke.chain.adapter import (
     ChainAccount,
     ChainAdapter,
     ContractEvent,
+    ContractFailure,
     ContractInterface,
     InterfaceDrift,
     TxOutcome,
@@ -109,29 +110,28 @@ class StreamContract:
         self, payer: ChainAccount, recipient: str, token: str, total_stroops: int, duration_seconds: int
     ) -> OpenedStream:
         """Create a stream that pays nothing yet; the payer signs, and the contract takes the whole amount."""
-        rate, remainder = divmod(total_stroops, duration_seconds)
-        values = {
-            "payer": payer.address,
-            "recipient": recipient,
-            "token": token,
-            "total_stroops": total_stroops,
-            "duration_seconds": duration_seconds,
-            "rate_per_second": rate,
-        }
-        operation = self._operation("open_draft")
-        if remainder and any(name == "rate_per_second" for name, _ in operation.arguments):
-            raise SettingsInvalid(
-                f"{self.profile.name} streams whole stroops per second: {total_stroops} over {duration_seconds} s "
-                "is no whole number",
-                next_step="choose an amount that the duration divides",
-            )
+        values = self._draft(payer.address, recipient, token, total_stroops, duration_seconds)
         outcome = self._invoke("open_draft", values, signer=payer)
         if type(outcome.value) is not int:
             raise InterfaceDrift(
-                f"{operation.function} answered {outcome.value!r} instead of a stream's id",
+                f"{self._operation('open_draft').function} answered {outcome.value!r} instead of a stream's id",
                 next_step="check SMOKE_CONTRACT_PROFILE: the contract's interface is another one",
             )
         return OpenedStream(stream_id=outcome.value, outcome=outcome)
+
+    def would_open_draft(
+        self, payer: str, recipient: str, token: str, total_stroops: int, duration_seconds: int
+    ) -> None:
+        """Ask what `open_draft` would come to, without signing anything; raises what it would raise."""
+        self._simulate("open_draft", self._draft(payer, recipient, token, total_stroops, duration_seconds))
+
+    def may_be_claimed(self, by: str) -> bool:
+        """Return whether an address could make itself the contract's administrator, without signing anything."""
+        return self._would("claim", {"admin": by}, refusals={"AlreadyInitialized"})
+
+    def obeys(self, admin: str) -> bool:
+        """Return whether this address is the contract's administrator, without signing anything."""
+        return self._would("set_paused", {"admin": admin, "paused": False}, refusals={"Unauthorized", "NotFound"})
 
     def start(self, stream_id: int, payer: ChainAccount) -> TxOutcome:
         """Let the stream run from the ledger's time on; the payer signs."""
@@ -213,6 +213,42 @@ class StreamContract:
             _payment(event)
             for event in outcome.events
             if event.contract_id == self.token and event.topics[:2] == ("transfer", self.contract_id)
+        )
+
+    def _draft(
+        self, payer: str, recipient: str, token: str, total_stroops: int, duration_seconds: int
+    ) -> dict[str, Any]:
+        """Return the values of a new draft; raises SettingsInvalid for an amount this contract cannot stream."""
+        rate, remainder = divmod(total_stroops, duration_seconds)
+        if remainder and any(name == "rate_per_second" for name, _ in self._operation("open_draft").arguments):
+            raise SettingsInvalid(
+                f"{self.profile.name} streams whole stroops per second: {total_stroops} over {duration_seconds} s "
+                "is no whole number",
+                next_step="choose an amount that the duration divides",
+            )
+        return {
+            "payer": payer,
+            "recipient": recipient,
+            "token": token,
+            "total_stroops": total_stroops,
+            "duration_seconds": duration_seconds,
+            "rate_per_second": rate,
+        }
+
+    def _would(self, name: str, values: Mapping[str, Any], *, refusals: Collection[str]) -> bool:
+        """Return whether the contract would do it; one of the `refusals` is a no, any other is raised."""
+        try:
+            self._simulate(name, values)
+        except ContractFailure as refusal:
+            if refusal.name in refusals:
+                return False
+            raise
+        return True
+
+    def _simulate(self, name: str, values: Mapping[str, Any]) -> Any:
+        operation = self._operation(name)
+        return self._adapter.read(
+            self.contract_id, operation.function, *(values[ours] for ours, _ in operation.arguments)
         )
 
     def _operation(self, name: str) -> Operation:

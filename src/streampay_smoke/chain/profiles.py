@@ -61,6 +61,8 @@ _STREAMPAY_STREAM = ContractProfile(
         "settle": Operation(function="settle", arguments=_STREAM_ID),
         "cancel": Operation(function="cancel_stream", arguments=_STREAM_ID),
         "stream": Operation(function="get_stream", arguments=_STREAM_ID),
+        "claim": Operation(function="initialize", arguments=(("admin", "admin"),)),
+        "set_paused": Operation(function="set_paused", arguments=(("admin", "admin"), ("paused", "paused"))),
     },
     state_struct="Stream",
     state={

@@ -22,6 +22,9 @@ DEPENDENCY_REPORT_PROBE = "dependency report"
 CONTRACT_PROBE = "contract"
 """Whether the expected contract is on the ledger, asked past the service."""
 
+NETWORK_AGE_PROBE = "network age"
+"""Whether the network is older than any reset that could explain a missing contract."""
+
 STABLE_PROBE = "stable release"
 """Whether the stable release, asked the same, is well; not ok: it is red in the same way."""
 
@@ -34,28 +37,50 @@ CLOCK_PROBE = "clock"
 LEDGER_TAGS = frozenset({"chain", "settlement", "readiness"})
 """Scenarios a broken ledger can turn red by itself."""
 
+STREAM_NOT_CREATED = "stream_not_created"
+"""The service did not create a stream it was asked for."""
+
+CONTRACT_MISSING = "contract_missing"
+"""The expected contract is not on the ledger."""
+
 WRITE_TIMED_OUT = "write_timed_out"
 """The service took a write and did not answer in time; its writes wait for the ledger."""
 
 UNANSWERED = frozenset({"service_unavailable", "step_timeout", WRITE_TIMED_OUT})
 """Failures in which the service said nothing."""
 
-LEDGER_KINDS = frozenset({"never_ready", "stream_not_created", WRITE_TIMED_OUT})
+LEDGER_KINDS = frozenset({"never_ready", STREAM_NOT_CREATED, WRITE_TIMED_OUT})
 """Failures a broken ledger can cause in any scenario: the service is not ready, or cannot make or move a stream."""
 
 
 class FailedCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """What attribution looks at. `ledger_failed_elsewhere`: this run itself got no usable answer of the ledger."""
+    """What attribution looks at.
+
+    `ledger_failed_elsewhere`: this run itself got no usable answer of the ledger. `creation_failed_elsewhere`: the
+    service could not create a stream in another scenario.
+    """
 
     failure: Failure
     tags: frozenset[str]
     probes: tuple[Probed, ...]
     ledger_failed_elsewhere: bool = False
+    creation_failed_elsewhere: bool = False
 
     @property
     def needs_ledger(self) -> bool:
         """Return whether a broken ledger is enough to explain the failure."""
         return bool(self.tags & LEDGER_TAGS) or self.failure.kind in LEDGER_KINDS
+
+    @property
+    def lacks_contract(self) -> bool:
+        """Return whether the contract's absence is the failure, or enough to explain it."""
+        explained = self.failure.blame == Blame.PRODUCT and self.needs_ledger and self.probe_failed(CONTRACT_PROBE)
+        return self.failure.kind == CONTRACT_MISSING or explained
+
+    @property
+    def service_cannot_create(self) -> bool:
+        """Return whether the service itself failed to create a stream, here or in another scenario."""
+        return self.failure.kind == STREAM_NOT_CREATED or self.creation_failed_elsewhere
 
     def probe_held(self, name: str) -> bool:
         """Return whether a probe of this name was made and was ok."""
@@ -113,6 +138,19 @@ RULES = (
         reason_code="credential_refused_by_release",
     ),
     Rule(
+        name="contract-never-deployed",
+        applies=lambda check: (
+            check.lacks_contract
+            and check.service_cannot_create
+            and check.probe_held(NETWORK_AGE_PROBE)
+            and not check.probe_failed(LEDGER_PROBE)
+            and not check.probe_failed(STABLE_PROBE)
+        ),
+        blame=Blame.PRODUCT,
+        reason="the contract is not on a ledger that was not reset, and the service cannot create a stream either",
+        reason_code="contract_undeployed",
+    ),
+    Rule(
         name="settings",
         applies=_blamed(Blame.CONFIG),
         blame=Blame.CONFIG,
@@ -143,9 +181,7 @@ RULES = (
     ),
     Rule(
         name="contract-is-gone",
-        applies=lambda check: (
-            check.failure.blame == Blame.PRODUCT and check.needs_ledger and check.probe_failed(CONTRACT_PROBE)
-        ),
+        applies=lambda check: check.lacks_contract,
         blame=Blame.DEPENDENCY,
         reason="the expected contract is not on the ledger: the network was reset, or its id is wrong",
     ),

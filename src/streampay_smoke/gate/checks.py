@@ -1,10 +1,16 @@
 """What each expected scenario is worth as evidence: its status, whose fault, and why in words."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from streampay_smoke.errors import Blame
 from streampay_smoke.evidence.events import ExpectedScenario, Failure, Probed
-from streampay_smoke.gate.attribution import CLOCK_PROBE, Attribution, FailedCheck, attribute
+from streampay_smoke.gate.attribution import (
+    CLOCK_PROBE,
+    STREAM_NOT_CREATED,
+    Attribution,
+    FailedCheck,
+    attribute,
+)
 from streampay_smoke.gate.history import RunHistory, ScenarioHistory
 from streampay_smoke.gate.quarantine import in_force, quarantined
 from streampay_smoke.gate.verdict import (
@@ -42,7 +48,8 @@ def _check(run: RunHistory, expected: ExpectedScenario, excluded_because: str | 
             failure=failure,
             tags=frozenset(expected.tags),
             probes=_probes(run, history),
-            ledger_failed_elsewhere=_ledger_failed_elsewhere(run, history),
+            ledger_failed_elsewhere=any(other.blame == Blame.DEPENDENCY for other in _failures_beside(run, history)),
+            creation_failed_elsewhere=any(other.kind == STREAM_NOT_CREATED for other in _failures_beside(run, history)),
         )
     )
     status = "failed" if cause.blame is Blame.PRODUCT else "broken"
@@ -52,10 +59,11 @@ def _check(run: RunHistory, expected: ExpectedScenario, excluded_because: str | 
     return _described(expected, history, status=status, blame=cause.blame, rule=cause.rule, hint=hint)
 
 
-def _ledger_failed_elsewhere(run: RunHistory, history: ScenarioHistory) -> bool:
-    """Return whether another scenario failed because the ledger itself gave this run no usable answer."""
-    others = (other.failure for other in run.scenarios.values() if other is not history)
-    return any(failure is not None and failure.blame == Blame.DEPENDENCY for failure in others)
+def _failures_beside(run: RunHistory, history: ScenarioHistory) -> Iterator[Failure]:
+    """Yield what the other scenarios of the run failed with."""
+    for other in run.scenarios.values():
+        if other is not history and other.failure is not None:
+            yield other.failure
 
 
 def _probes(run: RunHistory, history: ScenarioHistory) -> tuple[Probed, ...]:

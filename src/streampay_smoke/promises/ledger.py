@@ -3,7 +3,14 @@
 import time
 from collections.abc import Callable
 
-from streampay_smoke.chain.adapter import ChainAccount, ChainAdapter, ChainError, ChainHealth, TxOutcome
+from streampay_smoke.chain.adapter import (
+    ChainAccount,
+    ChainAdapter,
+    ChainError,
+    ChainHealth,
+    ContractFailure,
+    TxOutcome,
+)
 from streampay_smoke.chain.contract import Payment, StreamContract, StreamEvent
 from streampay_smoke.errors import SettingsInvalid
 from streampay_smoke.housekeeping import Housekeeping
@@ -19,6 +26,8 @@ CLOCK_SKEW_SECONDS = 60
 RETRY_FEES_STROOPS = 10_000_000
 """A transaction that was applied and failed costs its fee too, and only the last one's is told."""
 
+
+TAKES_IT = "a new stream would be taken"
 
 DIRECT_STREAM = "contract stream"
 """A stream on the contract that no service knows of."""
@@ -124,6 +133,51 @@ def interface_is_there(ledger: Ledger, expect: Expect) -> None:
         bool(functions),
         expected="functions",
         observed=f"{len(functions)} functions",
+    )
+
+
+def contract_takes_streams(ledger: Ledger, payer: str, recipient: str, expect: Expect) -> None:
+    """The contract would take a new stream now, asked without signing anything."""
+    ledger.must_pay()
+    observed = TAKES_IT
+    try:
+        ledger.contract.would_open_draft(payer, recipient, ledger.token_contract_id, 1, 1)
+    except ContractFailure as refusal:
+        paused = refusal.name == "ContractPaused"
+        observed = "its administrator has paused it: nobody can stream" if paused else str(refusal)
+    expect("the contract takes new streams", observed == TAKES_IT, expected=TAKES_IT, observed=observed)
+
+
+def nobody_can_claim(ledger: Ledger, stranger: str, expect: Expect) -> None:
+    """The contract was initialised: else whoever comes first makes themselves its administrator, and owns it."""
+    claimable = ledger.contract.may_be_claimed(stranger)
+    expect(
+        "nobody can make themselves the contract's administrator",
+        not claimable,
+        expected="a contract that has its administrator",
+        observed="a contract nobody has initialised: it is anybody's" if claimable else "it has one",
+    )
+
+
+def obeys(ledger: Ledger, admin: str, expect: Expect) -> None:
+    """The contract obeys the administrator who is to answer for it, asked without signing anything."""
+    obedient = ledger.contract.obeys(admin)
+    expect(
+        "the contract obeys its administrator",
+        obedient,
+        expected=admin,
+        observed=admin if obedient else "somebody else, or nobody",
+    )
+
+
+def obeys_nobody_else(ledger: Ledger, stranger: str, expect: Expect) -> None:
+    """The contract obeys no stranger."""
+    obedient = ledger.contract.obeys(stranger)
+    expect(
+        "the contract obeys nobody else",
+        not obedient,
+        expected="a refusal",
+        observed="it would obey anybody" if obedient else "a refusal",
     )
 
 

@@ -19,6 +19,15 @@ def address_of(public_key: bytes) -> str:
     return _encoded(_VERSION_ADDRESS, public_key)
 
 
+def is_address(text: str) -> bool:
+    """Return whether a text is an address (G...) with its checksum."""
+    try:
+        raw = base64.b32decode(text.encode("ascii")) if len(text) == _TEXT_LENGTH else b""
+    except (binascii.Error, UnicodeEncodeError):
+        return False
+    return bool(raw) and raw[0] == _VERSION_ADDRESS and _checksum(raw[:-2]) == raw[-2:]
+
+
 def seed_text(seed: bytes) -> str:
     """Return the text form (S...) of a 32-byte seed; secret."""
     return _encoded(_VERSION_SEED, seed)

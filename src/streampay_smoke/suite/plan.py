@@ -62,6 +62,11 @@ EXCLUSION_RULES = (
         applies=lambda settings: not settings.place.service.reads_per_minute,
         reason=lambda settings: f"environments/{settings.environment}.toml says nothing of reads_per_minute",
     ),
+    ExclusionRule(
+        tag="contract-admin",
+        applies=lambda settings: not settings.place.chain.contract_admin,
+        reason=lambda settings: "this environment does not say who administers the contract (chain.contract_admin)",
+    ),
 )
 
 

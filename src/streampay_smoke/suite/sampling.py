@@ -90,7 +90,7 @@ def measure(
     if not any(objective.gates and objective.kind in LEDGER_KINDS for objective in objectives):
         yield Measured(sampling=why)
         return
-    ledger = ledger_probe(surroundings.settings.rpc_url)
+    ledger = ledger_probe(surroundings.settings.rpc_url, surroundings.ledger_progress)
     yield Measured(sampling=why, ledger_ok=ledger.ok is True, ledger_detail=ledger.detail)
 
 

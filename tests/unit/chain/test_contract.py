@@ -10,6 +10,7 @@ import pytest
 from streampay_smoke.chain.adapter import (
     ChainAccount,
     ContractEvent,
+    ContractFailure,
     ContractInterface,
     FunctionInterface,
     InterfaceDrift,
@@ -68,7 +69,7 @@ def told(topics: list[Any], data: Any, contract_id: str = CONTRACT) -> ContractE
 
 
 class Remembering:
-    """An adapter that answers what it was given."""
+    """An adapter that answers what it was given; a failure is raised."""
 
     def __init__(self, answer: Any = None, interface: ContractInterface | None = None) -> None:
         self.answer = answer
@@ -81,6 +82,8 @@ class Remembering:
 
     def read(self, contract_id: str, function: str, *args: Any) -> Any:
         self.asked.append((contract_id, function, args))
+        if isinstance(self.answer, Exception):
+            raise self.answer
         return self.answer
 
     def events(self, *, since_ledger: int, contract_ids: list[str], topics: list[str]) -> Any:
@@ -341,3 +344,62 @@ def test_the_contracts_words_cost_no_sdk() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def no(name: str) -> ContractFailure:
+    return ContractFailure(f"refused: {name}", code=1, name=name)
+
+
+def test_what_a_contract_would_do_is_asked_in_its_own_words() -> None:
+    adapter = Remembering()
+    contract = contract_on(adapter)
+
+    contract.would_open_draft("GPAYER", "GREC", TOKEN, 1_000, 100)
+    assert contract.may_be_claimed("GANY")
+    assert contract.obeys("GADMIN")
+
+    assert adapter.asked == [
+        (CONTRACT, "create_draft_stream", ("GPAYER", "GREC", TOKEN, 1_000, 100)),
+        (CONTRACT, "initialize", ("GANY",)),
+        (CONTRACT, "set_paused", ("GADMIN", False)),
+    ]
+
+
+@pytest.mark.parametrize("name", ["Unauthorized", "NotFound"])
+def test_a_contract_that_refuses_an_administrator_does_not_obey_them(name: str) -> None:
+    assert not contract_on(Remembering(no(name))).obeys("GADMIN")
+
+
+def test_a_contract_that_has_its_administrator_cannot_be_claimed() -> None:
+    assert not contract_on(Remembering(no("AlreadyInitialized"))).may_be_claimed("GANY")
+
+
+def test_any_other_refusal_is_no_answer() -> None:
+    contract = contract_on(Remembering(no("Overflow")))
+    for ask in (
+        lambda: contract.may_be_claimed("GANY"),
+        lambda: contract.obeys("GADMIN"),
+        lambda: contract.would_open_draft("GPAYER", "GREC", TOKEN, 1_000, 100),
+    ):
+        with pytest.raises(ContractFailure, match="Overflow"):
+            ask()
+
+
+def test_what_only_the_contract_itself_paid_out_is_told_apart() -> None:
+    adapter = Remembering()
+    closed = outcome(
+        None,
+        told(["transfer", CONTRACT, "GREC", "native"], 7, TOKEN),
+        told(["transfer", CONTRACT, "GPAYER", "native"], 3, TOKEN),
+        told(["transfer", "GPAYER", "GREC", "native"], 5, TOKEN),
+        told(["transfer", CONTRACT, "GREC", "native"], 9, "CANOTHER"),
+        told(["mint", CONTRACT, "GREC", "native"], 11, TOKEN),
+        told([], 13, TOKEN),
+    )
+    paid = contract_on(adapter, token=TOKEN).paid_out(closed)
+    assert [(payment.recipient, payment.amount_stroops) for payment in paid] == [("GREC", 7), ("GPAYER", 3)]
+
+
+def test_an_early_contract_has_no_administrator_to_ask_for() -> None:
+    with pytest.raises(SettingsInvalid, match="cannot claim"):
+        contract_on(Remembering(), EARLY).may_be_claimed("GANY")

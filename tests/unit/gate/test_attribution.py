@@ -12,6 +12,7 @@ from streampay_smoke.gate.attribution import (
     DEPENDENCY_REPORT_PROBE,
     EGRESS_PROBE,
     LEDGER_PROBE,
+    NETWORK_AGE_PROBE,
     RULES,
     STABLE_PROBE,
     FailedCheck,
@@ -23,6 +24,8 @@ LEDGER_UP = Probed(name=LEDGER_PROBE, ok=True, detail="healthy")
 NO_WAY_OUT = Probed(name=EGRESS_PROBE, ok=False, detail="does not resolve")
 WAY_OUT = Probed(name=EGRESS_PROBE, ok=True, detail="accepts connections")
 CONTRACT_GONE = Probed(name=CONTRACT_PROBE, ok=False, detail="not found")
+OLD_NETWORK = Probed(name=NETWORK_AGE_PROBE, ok=True, detail="ledger 3730763: about 216 days")
+YOUNG_NETWORK = Probed(name=NETWORK_AGE_PROBE, ok=False, detail="ledger 12: about 0 days")
 CLOCK_OFF = Probed(name=CLOCK_PROBE, ok=False, detail="ahead by 300 s")
 STABLE_RED = Probed(name=STABLE_PROBE, ok=False, detail="5xx here and there")
 STABLE_WELL = Probed(name=STABLE_PROBE, ok=True, detail="2xx there")
@@ -42,6 +45,11 @@ CASES = [
     (
         "credential-accepted-by-stable",
         check(Blame.CONFIG, STABLE_ACCEPTS, kind="credential_refused"),
+        Blame.PRODUCT,
+    ),
+    (
+        "contract-never-deployed",
+        check(Blame.PRODUCT, LEDGER_UP, CONTRACT_GONE, OLD_NETWORK, kind="stream_not_created"),
         Blame.PRODUCT,
     ),
     ("settings", check(Blame.CONFIG, LEDGER_DOWN), Blame.CONFIG),
@@ -138,6 +146,36 @@ def test_a_clock_that_is_off_explains_what_time_can_explain(failed: FailedCheck,
 
 def test_a_write_that_times_out_beside_a_ledger_that_works_is_the_release() -> None:
     assert attribute(check(Blame.PRODUCT, LEDGER_UP, kind="write_timed_out")).blame is Blame.PRODUCT
+
+
+MISSING = check(Blame.CONFIG, LEDGER_UP, CONTRACT_GONE, OLD_NETWORK, kind="contract_missing", tags=("chain",))
+
+
+def test_a_missing_contract_is_a_setting_as_long_as_the_service_works() -> None:
+    assert attribute(MISSING).blame is Blame.CONFIG
+
+
+def test_a_missing_contract_on_an_old_network_is_the_releases_when_its_service_cannot_work_either() -> None:
+    found = attribute(replace(MISSING, creation_failed_elsewhere=True))
+    assert (found.blame, found.rule) == (Blame.PRODUCT, "contract-never-deployed")
+
+
+@pytest.mark.parametrize(
+    "probes",
+    [
+        (LEDGER_UP, CONTRACT_GONE, YOUNG_NETWORK),
+        (LEDGER_UP, CONTRACT_GONE, replace(OLD_NETWORK, ok=None)),
+        (LEDGER_UP, CONTRACT_GONE),
+        (LEDGER_DOWN, CONTRACT_GONE, OLD_NETWORK),
+        (LEDGER_UP, CONTRACT_GONE, OLD_NETWORK, STABLE_RED),
+    ],
+    ids=["reset just now", "of unknown age", "nobody asked", "beside a broken ledger", "missing for the stable too"],
+)
+def test_a_missing_contract_that_something_else_explains_is_never_the_releases(probes: tuple[Probed, ...]) -> None:
+    missing = replace(MISSING, probes=probes, creation_failed_elsewhere=True)
+    assert attribute(missing).blame is Blame.CONFIG
+    not_created = check(Blame.PRODUCT, *probes, kind="stream_not_created", tags=("streams",))
+    assert attribute(not_created).blame is Blame.DEPENDENCY
 
 
 @pytest.mark.parametrize("kind", ["promise_broken", "stream_not_created", "service_unavailable"])

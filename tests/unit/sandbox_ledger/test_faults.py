@@ -14,6 +14,7 @@ from streampay_smoke.sandbox.ledger import FAULTS, start_ledger
 from streampay_smoke.sandbox.ledger.faults import (
     ESCROW_FLOAT_STROOPS,
     LAG_LEDGERS,
+    OLD_NETWORK_LEDGER,
     SLOW_CLOSE_SECONDS,
     SURGE_FEE_STROOPS,
     TRY_AGAIN_TIMES,
@@ -200,6 +201,33 @@ def test_nothing_is_deployed_after_a_reset() -> None:
         call = build(person.account(), wire.ledger.contract_id, "get_stream", scval.to_uint64(1))
         assert "Error(Storage, MissingValue)" in wire.simulate(call)["error"]
         assert wire.read(wire.ledger.early_contract_id, "version") == 1000
+
+
+def test_an_old_network_never_had_the_contract() -> None:
+    with started(faults=["contract-undeployed"]) as wire:
+        health = wire.call("getHealth")
+        assert health["oldestLedger"] == OLD_NETWORK_LEDGER <= health["latestLedger"]
+        assert transfer(wire.person())["status"] == "PENDING"
+        call = build(wire.person().account(), wire.ledger.contract_id, "get_stream", scval.to_uint64(1))
+        assert "Error(Storage, MissingValue)" in wire.simulate(call)["error"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "claimed", "commanded"),
+    [
+        ("", "Error(Contract, #13)", ""),
+        ("contract-uninitialised", "", "Error(Contract, #1)"),
+        ("contract-of-a-stranger", "Error(Contract, #13)", "Error(Contract, #2)"),
+    ],
+)
+def test_a_contract_belongs_to_whoever_came_first(fault: str, claimed: str, commanded: str) -> None:
+    with started(faults=[fault] if fault else []) as wire:
+        person, admin = wire.person(), scval.to_address(wire.ledger.birth.admin.public_key)
+        claim = build(person.account(), wire.ledger.contract_id, "initialize", scval.to_address(person.address))
+        command = build(person.account(), wire.ledger.contract_id, "set_paused", admin, scval.to_bool(False))
+        for call, refusal in ((claim, claimed), (command, commanded)):
+            assert refusal in wire.simulate(call).get("error", "")
+            assert bool(refusal) == ("error" in wire.simulate(call))
 
 
 def test_a_paused_contract_takes_no_streams() -> None:

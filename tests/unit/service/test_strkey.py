@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from stellar_sdk import Keypair, StrKey
 
 from streampay_smoke.errors import SettingsInvalid
-from streampay_smoke.service.strkey import address_of, seed_bytes, seed_text
+from streampay_smoke.service.strkey import address_of, is_address, seed_bytes, seed_text
 
 
 @given(st.binary(min_size=32, max_size=32))
@@ -14,6 +14,7 @@ def test_texts_agree_with_stellar_sdk(key: bytes) -> None:
     assert seed_text(key) == StrKey.encode_ed25519_secret_seed(key)
     assert address_of(key) == StrKey.encode_ed25519_public_key(key)
     assert seed_bytes(seed_text(key)) == key
+    assert is_address(address_of(key))
 
 
 @pytest.mark.parametrize("length", [0, 31, 33])
@@ -44,3 +45,10 @@ def test_what_is_no_seed_is_refused_without_being_quoted(text: str) -> None:
         seed_bytes(text, name="SMOKE_RECIPIENT_SEED")
     assert caught.value.next_step
     assert text[:10] not in str(caught.value) or not text
+
+
+@pytest.mark.parametrize(
+    "text", ["", GOOD.secret, GOOD.public_key[:-1], GOOD.public_key + "A", GOOD.public_key.lower(), "1" * 56, "é" * 56]
+)
+def test_what_is_no_address_is_none(text: str) -> None:
+    assert not is_address(text)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.evidence.events import AnyEvent, Exchanged, Measured, PairSampled
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.suite import sampling
@@ -93,6 +94,7 @@ class Place:
         self.objectives = objectives
         self.baseline_url = baseline_url
         self.rpc_url = ""
+        self.ledger_progress = LedgerProgress()
 
 
 def measured(place: Place, *, left_seconds: float = 100, failed: bool = False) -> list[AnyEvent]:

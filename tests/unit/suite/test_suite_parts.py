@@ -1,8 +1,11 @@
 """Failures, the run's folder, control probes and redacted output, each both ways."""
 
 import io
+import itertools
+import json
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,8 +15,10 @@ from types import SimpleNamespace
 import pytest
 
 from streampay_smoke.chain.adapter import ChainUnavailable, ContractMissing
+from streampay_smoke.chain.progress import STANDS_STILL_SECONDS, LedgerProgress
 from streampay_smoke.errors import Blame, GuardRefused, PromiseBroken, SettingsInvalid
 from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.gate.attribution import NETWORK_AGE_PROBE
 from streampay_smoke.gate.verdict import Word, from_json
 from streampay_smoke.service.records import DependencyReport, Readiness
 from streampay_smoke.suite.failures import failure_of
@@ -24,6 +29,7 @@ from streampay_smoke.suite.probes import (
     dependency_report_probe,
     egress_probe,
     ledger_probe,
+    network_age_probe,
 )
 
 
@@ -62,7 +68,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 
 class Ledger(BaseHTTPRequestHandler):
-    body = b'{"jsonrpc":"2.0","id":1,"result":{"status":"healthy"}}'
+    body = b'{"jsonrpc":"2.0","id":1,"result":{"status":"healthy","latestLedger":7}}'
 
     def do_POST(self) -> None:
         self.send_response(200)
@@ -94,10 +100,82 @@ def test_a_healthy_ledger_is_ok(ledger: str) -> None:
     assert ledger_probe(ledger).ok is True
 
 
-@pytest.mark.parametrize("body", [b"<html>healthy</html>", b'{"result":{"status":"unhealthy"}}', b""])
+NOT_HEALTHY = [
+    b"<html>healthy</html>",
+    b'{"result":{"status":"unhealthy","latestLedger":7}}',
+    b'{"result":{"status":"healthy"}}',
+    b'{"result":"healthy"}',
+    b'{"error":"healthy"}',
+    b"",
+]
+
+
+@pytest.mark.parametrize("body", NOT_HEALTHY)
 def test_any_other_answer_of_a_ledger_is_not(ledger: str, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Ledger, "body", body)
     assert ledger_probe(ledger).ok is False
+
+
+def health(**result: object) -> bytes:
+    return json.dumps({"result": {"status": "healthy", "latestLedger": 7, **result}}).encode()
+
+
+def test_a_ledger_that_says_healthy_and_stands_still_is_not_believed(
+    ledger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = itertools.count(0.0, STANDS_STILL_SECONDS)
+    progress = LedgerProgress(lambda: next(now))
+    assert ledger_probe(ledger, progress).ok is True
+    standing = ledger_probe(ledger, progress)
+    assert standing.ok is False
+    assert "no ledger after 7 closed for 12 s" in standing.detail
+    monkeypatch.setattr(Ledger, "body", health(latestLedger=8))
+    assert ledger_probe(ledger, progress).ok is True
+
+
+def test_a_ledger_whose_newest_close_no_clock_explains_is_not_believed(
+    ledger: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seconds, ok in ((0, True), (70, True), (75, False), (86_400, False)):
+        monkeypatch.setattr(Ledger, "body", health(latestLedgerCloseTime=str(int(time.time()) - seconds)))
+        assert ledger_probe(ledger).ok is ok, seconds
+
+
+def test_a_backend_that_lags_is_no_progress() -> None:
+    now = itertools.count(0.0, 10.0)
+    progress = LedgerProgress(lambda: next(now))
+    assert [progress.stood_for(ledger) for ledger in (7, 6, 7, 8)] == [0.0, 10.0, 20.0, 0.0]
+
+
+def aged(latest: int, oldest: int, seconds: int) -> bytes:
+    return health(latestLedger=latest, oldestLedger=oldest, latestLedgerCloseTime="1800000000",
+                  oldestLedgerCloseTime=str(1_800_000_000 - seconds))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "ok", "said"),
+    [
+        pytest.param(aged(3_730_763, 3_609_804, 605_829), True, "5.0 s each: about 216.3 days", id="testnet"),
+        pytest.param(aged(120_961, 1, 604_800), True, "7.0 days", id="a week after a reset"),
+        pytest.param(aged(100_000, 1, 500_000), False, "5.8 days", id="some days after a reset"),
+        pytest.param(aged(500, 1, 2_500), False, "0.0 days", id="just after a reset"),
+        pytest.param(aged(3_730_763, 3_730_760, 15), True, "1.0 s each: about 43.2 days", id="an RPC just started"),
+        pytest.param(aged(60_000, 59_990, 50), False, "1.0 s each", id="young, and it keeps too few to tell"),
+        pytest.param(health(latestLedger=3_730_763), True, "1.0 s each", id="it tells no times"),
+        pytest.param(b"{}", None, "does not tell", id="no answer of an RPC"),
+    ],
+)
+def test_a_network_is_as_old_as_its_ledgers(
+    ledger: str, body: bytes, ok: bool | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ledger, "body", body)
+    probe = network_age_probe(ledger)
+    assert (probe.name, probe.ok) == (NETWORK_AGE_PROBE, ok)
+    assert said in probe.detail
+
+
+def test_a_network_nobody_reaches_has_no_age(closed_port: int) -> None:
+    assert network_age_probe(f"http://127.0.0.1:{closed_port}").ok is None
 
 
 def test_a_dead_ledger_is_not_ok(closed_port: int) -> None:

@@ -34,6 +34,7 @@ LAG_LEDGERS: Final = 3
 TRY_AGAIN_TIMES: Final = 2
 SURGE_FEE_STROOPS: Final = 5_000
 ESCROW_FLOAT_STROOPS: Final = 1_000_000 * 10_000_000
+OLD_NETWORK_LEDGER: Final = 3_730_763
 UNKNOWN_NETWORK: Final = "A Network Nobody Vouched For ; November 2026"
 
 RPC: Final = "rpc"
@@ -57,11 +58,17 @@ class WireAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GenesisPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What the ledger is born with at the expected contract id; `escrow_float` is other people's money in it."""
+    """What the ledger is born with at the expected contract id; `escrow_float` is other people's money in it.
+
+    `owner` names the key pair that initialised the contract, "" where nobody has; `first_ledger` is the number the
+    network has reached when the sandbox opens.
+    """
 
     contract: ContractModel | None
     paused: bool = False
+    owner: str = "admin"
     escrow_float: int = 0
+    first_ledger: int = 1
 
 
 def _nothing(_: object) -> None:
@@ -348,6 +355,29 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
             severity=Severity.CATASTROPHIC,
             caught_by="chain/",
             hooks=lambda: Hooks(genesis=lambda plan: replace(plan, paused=True)),
+        ),
+        LedgerFault(
+            name="contract-undeployed",
+            story="The network is old and was not reset: the release's contract was never deployed on it.",
+            severity=Severity.CATASTROPHIC,
+            caught_by="streams/",
+            hooks=lambda: Hooks(
+                genesis=lambda plan: replace(plan, contract=None, first_ledger=OLD_NETWORK_LEDGER),
+            ),
+        ),
+        LedgerFault(
+            name="contract-uninitialised",
+            story="Nobody has initialised the contract: whoever does it first owns it.",
+            severity=Severity.CATASTROPHIC,
+            caught_by="chain/the-contract-takes-new-streams",
+            hooks=lambda: Hooks(genesis=lambda plan: replace(plan, owner="")),
+        ),
+        LedgerFault(
+            name="contract-of-a-stranger",
+            story="Somebody else initialised the contract first, or its administration was handed away.",
+            severity=Severity.CATASTROPHIC,
+            caught_by="chain/the-contract-obeys",
+            hooks=lambda: Hooks(genesis=lambda plan: replace(plan, owner="a stranger")),
         ),
         LedgerFault(
             name="contract-other-interface",

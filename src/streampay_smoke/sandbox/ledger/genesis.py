@@ -17,11 +17,9 @@ from streampay_smoke.sandbox.ledger.stream_contract import initial_instance, pay
 from streampay_smoke.sandbox.ledger.stream_contract.payouts import SOMEBODY_ELSE
 from streampay_smoke.sandbox.ledger.values import sc_address
 
-SEQUENCE: Final = 1
 TOTAL_COINS: Final = 100_000_000_000 * 10_000_000
 FRIENDBOT_ACCOUNTS: Final = 16
 _FRIENDBOT_COINS: Final = 1_000_000_000 * 10_000_000
-_LIVE_UNTIL: Final = SEQUENCE + MAXIMUM_TTL_LEDGERS - 1
 
 
 class Birth(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +33,7 @@ class Birth(msgspec.Struct, frozen=True, kw_only=True):
     admin: Keypair
     operator: Keypair
     friendbots: tuple[Keypair, ...]
+    first_ledger: int
 
 
 def named_keypair(name: str) -> Keypair:
@@ -73,25 +72,25 @@ def give_birth(state: State, plan: GenesisPlan, *, passphrase: str, network_id: 
     twin_id = twin_contract_id(network_id)
     early_id = contract_id(admin.public_key, "streampay-contracts", network_id)
 
-    draft = Draft(state, SEQUENCE)
-    draft.put(instance_key(native), stellar_asset_contract.native_instance(native), _LIVE_UNTIL)
+    draft = Draft(state, plan.first_ledger)
+    live_until = plan.first_ledger + MAXIMUM_TTL_LEDGERS - 1
+    draft.put(instance_key(native), stellar_asset_contract.native_instance(native), live_until)
     models = {early_id: early_contract.MODEL, twin_id: stream_contract(pay_recipient)}
     if plan.contract is not None:
         models[stream_id] = plan.contract
-    rows = {
-        stream_id: initial_instance(admin.public_key, paused=plan.paused),
-        twin_id: initial_instance(admin.public_key),
-    }
+    rows = {twin_id: initial_instance(admin.public_key)}
+    if plan.owner:
+        rows[stream_id] = initial_instance(named_keypair(plan.owner).public_key, paused=plan.paused)
     by_hash: dict[bytes, ContractModel] = {}
     for address, model in models.items():
         code = build_wasm(model)
         by_hash[wasm_hash(code)] = model
-        _deploy(draft, address, code, rows.get(address))
+        _deploy(draft, address, code, rows.get(address), live_until)
     if plan.escrow_float:
         key = stellar_asset_contract.balance_key(stream_id)
         balance = stellar_asset_contract.Balance(amount=plan.escrow_float)
         row = data_row(native, key, stellar_asset_contract.BALANCE_ROW.encode(balance))
-        draft.put(data_key(native, key), row, _LIVE_UNTIL)
+        draft.put(data_key(native, key), row, live_until)
     holders = {bot.public_key: _FRIENDBOT_COINS for bot in friendbots}
     holders |= {admin.public_key: _FRIENDBOT_COINS, SOMEBODY_ELSE: _FRIENDBOT_COINS}
     holders[operator.public_key] = _FRIENDBOT_COINS  # the service pays from it: no deployment lives on friendbot
@@ -110,13 +109,14 @@ def give_birth(state: State, plan: GenesisPlan, *, passphrase: str, network_id: 
         admin=admin,
         operator=operator,
         friendbots=friendbots,
+        first_ledger=plan.first_ledger,
     )
 
 
-def _deploy(draft: Draft, address: str, code: bytes, rows: xdr.SCMap | None) -> None:
+def _deploy(draft: Draft, address: str, code: bytes, rows: xdr.SCMap | None, live_until: int) -> None:
     digest = wasm_hash(code)
     entry = xdr.ContractCodeEntry(xdr.ContractCodeEntryExt(0), xdr.Hash(digest), code)
     data = xdr.LedgerEntryData(xdr.LedgerEntryType.CONTRACT_CODE, contract_code=entry)
-    draft.put(code_key(digest), data, _LIVE_UNTIL)
+    draft.put(code_key(digest), data, live_until)
     executable = xdr.ContractExecutable(xdr.ContractExecutableType.CONTRACT_EXECUTABLE_WASM, wasm_hash=xdr.Hash(digest))
-    draft.put(instance_key(address), instance_row(address, executable, rows), _LIVE_UNTIL)
+    draft.put(instance_key(address), instance_row(address, executable, rows), live_until)

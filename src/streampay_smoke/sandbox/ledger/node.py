@@ -12,7 +12,7 @@ from streampay_smoke.sandbox.ledger.book import Book, ClosedLedger, ClosedTransa
 from streampay_smoke.sandbox.ledger.cadence import Cadence
 from streampay_smoke.sandbox.ledger.clock import Clock
 from streampay_smoke.sandbox.ledger.faults import Interference
-from streampay_smoke.sandbox.ledger.genesis import SEQUENCE, Birth
+from streampay_smoke.sandbox.ledger.genesis import Birth
 from streampay_smoke.sandbox.ledger.host import LedgerInfo
 from streampay_smoke.sandbox.ledger.simulation import Refused, Request, Simulated, simulate
 from streampay_smoke.sandbox.ledger.state import Reader, State
@@ -56,7 +56,7 @@ class Node:
         born_at = clock.close_time(0) - 1
         self.book.add(
             ClosedLedger(
-                sequence=SEQUENCE,
+                sequence=birth.first_ledger,
                 closed_at=born_at,
                 transactions=(),
                 fee_pool=state.fee_pool,
