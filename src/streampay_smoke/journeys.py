@@ -1,14 +1,12 @@
 """What the synthetic user does, as far as it takes more than one call."""
 
 from streampay_smoke.promises import settlement
-from streampay_smoke.promises.listing import pages_of
+from streampay_smoke.promises.listing import LARGEST_PAGE, pages_of
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import Receipt, StreamPage, StreamRecord
 from streampay_smoke.surroundings import Surroundings
 from streampay_smoke.world import World
-
-LARGEST_PAGE = 100
 
 
 def streams_of_the_user(surroundings: Surroundings, at_least: int) -> tuple[StreamRecord, ...]:

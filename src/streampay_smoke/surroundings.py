@@ -5,15 +5,17 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
 from streampay_smoke.chain.progress import LedgerProgress
-from streampay_smoke.errors import FixtureMissing, PromiseBroken, SmokeError
+from streampay_smoke.errors import FixtureMissing, PromiseBroken, ServiceUnavailable, SmokeError
 from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen, ResourceMarked
 from streampay_smoke.housekeeping import Housekeeping
 from streampay_smoke.promises.fleet import sample_fleet
 from streampay_smoke.promises.ledger import CLOCK_SKEW_SECONDS, SIMULATED_AHEAD_SECONDS, Ledger
+from streampay_smoke.promises.listing import records_of
 from streampay_smoke.promises.proofs import LAG_SECONDS, LedgerProof, ServiceProof, SettlementProof
 from streampay_smoke.promises.readiness import become_ready, refuse_real_money
 from streampay_smoke.secret import Secret
@@ -53,6 +55,12 @@ class StreamNotCreated(PromiseBroken):
     """The service did not create a stream it was asked for."""
 
     kind = "stream_not_created"
+
+
+def _is_of(record: StreamRecord, order: StreamOrder) -> bool:
+    """Return whether an unfinished stream is what an order asked for."""
+    ordered = (order.recipient, order.rate, order.schedule)
+    return record.status not in _ENDED and (record.recipient, record.rate, record.schedule) == ordered
 
 
 T = TypeVar("T")
@@ -104,6 +112,7 @@ class Surroundings:
         self.opened: dict[str, Any] = {}
         self.failures: dict[str, SmokeError] = {}
         self.ledger_progress = LedgerProgress()
+        self._perhaps_made: list[StreamOrder] = []
         self._cutover = Cutover(settings.place.service.cutover_seconds, record)
         self._patient_until_seconds = 0.0
 
@@ -283,7 +292,11 @@ class Surroundings:
         self.refuse_to_write()
         try:
             record = self.deployment.create(self.credential, order, key)
+        except ServiceUnavailable:
+            self._perhaps_made.append(order)
+            raise
         except PromiseBroken as error:
+            self._perhaps_made.append(order)
             raise StreamNotCreated(str(error), next_step=error.next_step) from error
         self._remember(record, self.credential)
         return record
@@ -314,10 +327,31 @@ class Surroundings:
 
     def clean_up(self) -> None:
         """Bring every stream of this run to an end; one that stays is counted as leaked in the verdict."""
+        self._find_what_was_perhaps_made()
         self.housekeeping.clean_up()
         if "ledger" in self.opened:
             with contextlib.suppress(ChainError):  # where the ledger ended is then unknown, and shown as that
                 self._note_ledger(self.ledger.chain.health().latest_ledger)
+
+    def _find_what_was_perhaps_made(self) -> None:
+        """Remember the streams that came of orders which were not answered well: a service may store, then fail.
+
+        Where nobody can look, each such order counts as left behind.
+        """
+        orders, self._perhaps_made = self._perhaps_made, []
+        if not orders:
+            return
+        try:
+            records = records_of(self.deployment, self.credential)
+            found = [record for record in records if any(_is_of(record, order) for order in orders)]
+            unmarked = [record for record in found if self.deployment.mark_of(self.credential, record.id) is None]
+        except SmokeError:
+            for order in orders:
+                self.housekeeping.made(STREAM, f"ordered to {order.recipient}, never confirmed", lambda: False)
+            return
+        for record in unmarked:
+            if not self.housekeeping.has(STREAM, record.id):
+                self.housekeeping.made(STREAM, record.id, partial(self.end, record.id, self.credential))
 
     def close(self) -> None:
         """Release sockets."""

@@ -194,6 +194,98 @@ def test_a_stream_that_was_not_created_is_a_broken_promise(
     assert not created(witness)
 
 
+STORED_ALL_THE_SAME = [
+    pytest.param(Says(status=500), id="a crash"),
+    pytest.param(Says(status=503, json={"error": {"code": "LEDGER_UNAVAILABLE", "message": "no"}}), id="a refusal"),
+    pytest.param(Says(status=201, text="<html></html>"), id="a page"),
+    pytest.param(Says(status=502, text="<html>bad</html>"), id="a gateway"),
+]
+
+
+def stores_and_says(small: SmallStreamPay, says: Says) -> None:
+    def lie(asked: Asked, honest: Honest) -> Says:
+        honest(asked)
+        return says
+
+    small.lie("POST /api/streams", lie)
+
+
+def not_created(shared: Surroundings, recipient: str = ORDER.recipient) -> None:
+    with pytest.raises(SmokeError):
+        shared.create(replace(ORDER, recipient=recipient), shared.new_key("create"))
+
+
+@pytest.mark.parametrize("says", STORED_ALL_THE_SAME)
+def test_a_stream_that_was_stored_and_answered_as_failed_is_found_and_ended(
+    says: Says, shared: Surroundings, small: SmallStreamPay, witness: Witness
+) -> None:
+    other = small.add(shared.user.address)
+    stores_and_says(small, says)
+    not_created(shared)
+
+    shared.clean_up()
+
+    (stream_id,) = created(witness)
+    assert released(witness) == [stream_id]
+    assert (small.streams[stream_id]["status"], small.streams[other]["status"]) == ("ended", "draft")
+
+
+def test_what_was_stored_is_found_by_the_newer_list_where_the_first_one_is_broken(
+    shared: Surroundings, small: SmallStreamPay, witness: Witness
+) -> None:
+    stores_and_says(small, Says(status=500))
+    small.lie("GET /api/streams", Says(status=500))
+    not_created(shared)
+
+    shared.clean_up()
+
+    assert len(created(witness)) == len(released(witness)) == 1
+
+
+def test_an_order_nobody_can_look_for_is_left_behind(
+    shared: Surroundings, small: SmallStreamPay, witness: Witness
+) -> None:
+    stores_and_says(small, Says(status=500))
+    for route in ("GET /api/streams", "GET /api/v2/streams"):
+        small.lie(route, Says(status=500))
+    not_created(shared)
+    not_created(shared, "GSOMEBODY")
+
+    shared.clean_up()
+
+    assert [ORDER.recipient in created(witness)[0], "GSOMEBODY" in created(witness)[1]] == [True, True]
+    assert not released(witness)
+
+
+def test_an_order_that_came_to_nothing_leaves_nothing(
+    shared: Surroundings, small: SmallStreamPay, witness: Witness
+) -> None:
+    small.lie("POST /api/streams", Says(status=500))
+    not_created(shared)
+    shared.clean_up()
+
+    assert not created(witness)
+    asked = len(small.asked)
+    shared.clean_up()
+    assert len(small.asked) == asked, "it is looked for once"
+
+
+def test_a_stream_of_another_run_to_the_same_recipient_is_left_alone(
+    shared: Surroundings, small: SmallStreamPay, witness: Witness
+) -> None:
+    order = {"recipient": ORDER.recipient, "rate": ORDER.rate, "schedule": ORDER.schedule}
+    marked = small.add(shared.user.address, **order, tags=["smoke:run-0", "lease:9999999999"])
+    over = small.add(shared.user.address, **order, status="ended")
+    known = make(shared)
+    small.lie("POST /api/streams", Says(status=500))
+    not_created(shared)
+
+    shared.clean_up()
+
+    assert (created(witness), released(witness)) == ([known], [known])
+    assert (small.streams[marked]["status"], small.streams[over]["status"]) == ("draft", "ended")
+
+
 @pytest.mark.parametrize("field", ["recipient", "rate", "schedule"])
 def test_a_stream_other_than_the_one_ordered_is_a_broken_promise(
     field: str, shared: Surroundings, small: SmallStreamPay

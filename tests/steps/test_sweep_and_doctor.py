@@ -84,6 +84,12 @@ def test_what_cannot_be_ended_is_said_and_the_rest_goes_on(
     assert said[0].startswith(f"stuck  {stuck} (draft, without a mark, 3600 s old): ")
 
 
+def test_a_broken_list_hides_nothing_that_is_due(small: SmallStreamPay, shared: Surroundings) -> None:
+    stream_id = stream_of(small, shared)
+    small.lie("GET /api/streams", Says(status=500))
+    assert swept(shared).ended == (stream_id,)
+
+
 def test_nothing_is_swept_on_the_public_network_or_in_a_read_only_place(
     small: SmallStreamPay, witness: Witness, shared: Surroundings
 ) -> None:

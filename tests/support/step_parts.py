@@ -531,6 +531,7 @@ class SmallStreamPay:
             "GET /api/auth/wallet": lambda asked: Says(json={"challenge": "streampay_auth_1"}),
             "POST /api/auth/wallet": lambda asked: Says(json={"token": asked.json["address"]}),
             "GET /api/streams": self._list,
+            "GET /api/v2/streams": self._newer_list,
             "POST /api/streams": self._create,
         }
         route = f"{asked.method} {asked.path}"
@@ -551,6 +552,10 @@ class SmallStreamPay:
         more = first + limit < len(own)
         meta = {"hasNext": more, "nextCursor": str(first + limit) if more else None, "total": len(own) - first}
         return Says(json={"data": shown, "meta": meta})
+
+    def _newer_list(self, asked: Asked) -> Says:
+        says = self._list(asked)
+        return replace(says, json={"streams": says.json["data"], "meta": says.json["meta"]}) if asked.user else says
 
     def _item(self, asked: Asked) -> Says:
         if self.owners.get(asked.stream_id) != asked.user:

@@ -210,6 +210,15 @@ class Deployment:
 
         return read(self._promised(call, credential, read))
 
+    def newer_streams(self, credential: Credential, *, limit: int = 20, cursor: str = "") -> StreamPage:
+        """Return one page of the streams the credential's holder sees, in the newer form of the API."""
+        call = self._dialect.newer_streams(limit=limit, cursor=cursor)
+
+        def read(answer: Answer) -> StreamPage:
+            return self._dialect.read_newer_page(answer, limit=limit)
+
+        return read(self._promised(call, credential, read))
+
     def refusal(self, credential: Credential) -> Answer:
         """Ask for the streams and return the answer, refused or not."""
         return self._told(replace(self._dialect.streams(limit=1, cursor=""), statuses=_REFUSALS), credential)

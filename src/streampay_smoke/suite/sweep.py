@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from streampay_smoke import journeys
 from streampay_smoke.errors import SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import AnyEvent, Warned
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
-from streampay_smoke.promises.listing import pages_of
+from streampay_smoke.promises.listing import records_of
 from streampay_smoke.promises.readiness import refuse_real_money
 from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.orders import RATE, SCHEDULE
 from streampay_smoke.service.records import StreamRecord
 from streampay_smoke.settings import Settings
+from streampay_smoke.suite.left_on_contract import Fate, bring_to_end, fate_of, left_open
 from streampay_smoke.surroundings import LEASE_SECONDS, Surroundings
 
 FINISHED = frozenset({"ended", "withdrawn", "cancelled"})
@@ -30,12 +30,21 @@ class Leftover(msgspec.Struct, frozen=True, kw_only=True):
     because: str
 
 
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """A line about one stream: "ended", "stuck", "due", "lost" or "running", its name, and what is said of it."""
+
+    word: str
+    name: str
+    said: str
+
+
 class Swept(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sweep did, by stream id: brought to an end, could not be brought to an end, only looked at."""
+    """What a sweep did, by stream: brought to an end, could not be, only looked at, and nobody's to end any more."""
 
     ended: tuple[str, ...] = ()
     stuck: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
 
 def sweep(
@@ -49,8 +58,9 @@ def sweep(
     """Find the streams that are due and bring each to an end, with a line for each.
 
     A stream is due when its mark says that its lease is over; one without a mark when it is this gate's own order,
-    by its rate and schedule, and older than a lease. `older_than_seconds` replaces both times by an age. Raises
-    GuardRefused for a service on the public network, SettingsInvalid where this place is read-only.
+    by its rate and schedule, and older than a lease. `older_than_seconds` replaces both times by an age. So are the
+    streams that runs before left on the contract itself. Raises GuardRefused for a service on the public network,
+    SettingsInvalid where this place is read-only.
     """
     money = surroundings.settings.place.money
     if not money.settles:
@@ -59,23 +69,47 @@ def sweep(
             next_step="nothing to do: a run creates no stream in a read-only place",
         )
     refuse_real_money(surroundings.readiness)
-    ended: list[str] = []
-    stuck: list[str] = []
-    left: list[str] = []
-    for leftover in _due(surroundings, older_than_seconds, now_seconds()):
+    told: list[Told] = []
+    for found in (_of_the_service, _on_the_contract):
+        for line in found(surroundings, older_than_seconds, now_seconds(), dry_run):
+            told.append(line)
+            say(f"{line.word:<6} {line.said}")
+    names = {word: tuple(line.name for line in told if line.word == word) for word in ("ended", "stuck", "due", "lost")}
+    return Swept(ended=names["ended"], stuck=names["stuck"], left=names["due"], lost=names["lost"])
+
+
+def _of_the_service(
+    surroundings: Surroundings, older_than_seconds: float | None, now_seconds: float, dry_run: bool
+) -> Iterator[Told]:
+    for leftover in _due(surroundings, older_than_seconds, now_seconds):
         stream = leftover.record
         said = f"{stream.id} ({stream.status}, {leftover.because})"
         if dry_run:
-            left.append(stream.id)
-            say(f"due    {said}")
+            yield Told(word="due", name=stream.id, said=said)
             continue
         try:
             done, why = surroundings.end(stream.id, surroundings.credential), "the service refused"
         except SmokeError as error:
             done, why = False, str(error)
-        (ended if done else stuck).append(stream.id)
-        say(f"ended  {said}" if done else f"stuck  {said}: {why}")
-    return Swept(ended=tuple(ended), stuck=tuple(stuck), left=tuple(left))
+        yield Told(word="ended" if done else "stuck", name=stream.id, said=said if done else f"{said}: {why}")
+
+
+def _on_the_contract(
+    surroundings: Surroundings, older_than_seconds: float | None, now_seconds: float, dry_run: bool
+) -> Iterator[Told]:
+    for stream in left_open(surroundings.settings, older_than_seconds=older_than_seconds, now_seconds=now_seconds):
+        name = str(stream)
+        try:
+            fate = fate_of(surroundings, stream)
+            if fate is Fate.DUE and not dry_run:
+                bring_to_end(surroundings, stream)
+        except SmokeError as error:
+            yield Told(word="stuck", name=name, said=f"{name}: {error}")
+            continue
+        if fate is Fate.DUE:
+            yield Told(word="due" if dry_run else "ended", name=name, said=name)
+        elif fate is not Fate.OVER:
+            yield Told(word=fate, name=name, said=f"{name}: {fate.because}")
 
 
 def swept_place(settings: Settings, redactor: Redactor, *, older_than_seconds: float | None, dry_run: bool) -> int:
@@ -92,7 +126,8 @@ def swept_place(settings: Settings, redactor: Redactor, *, older_than_seconds: f
         surroundings.close()
     stuck = f", {len(swept.stuck)} could not be" if swept.stuck else ""
     due = f", {len(swept.left)} due and left alone (dry run)" if dry_run else ""
-    print(f"sweep: {len(swept.ended)} brought to an end{stuck}{due}")
+    lost = f", {len(swept.lost)} lost with their key" if swept.lost else ""
+    print(f"sweep: {len(swept.ended)} brought to an end{stuck}{lost}{due}")
     return EXIT_CODES[Word.INCONCLUSIVE] if swept.stuck else 0
 
 
@@ -105,8 +140,7 @@ def _warn(event: AnyEvent) -> None:
 def _due(surroundings: Surroundings, older_than_seconds: float | None, now_seconds: float) -> Iterator[Leftover]:
     """Yield what is due; the list is read to its end first, for ending a stream moves the pages."""
     deployment, credential = surroundings.deployment, surroundings.credential
-    pages = pages_of(deployment, credential, page_size=journeys.LARGEST_PAGE)
-    unfinished = [stream for page in pages for stream in page.streams if stream.status not in FINISHED]
+    unfinished = [stream for stream in records_of(deployment, credential) if stream.status not in FINISHED]
     for stream in unfinished:
         because = _because(stream, deployment.mark_of(credential, stream.id), older_than_seconds, now_seconds)
         if because:

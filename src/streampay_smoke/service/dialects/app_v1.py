@@ -44,7 +44,6 @@ _SETTLED_STREAM = (
     Field(name="settlement", kind=dict),
 )
 _SETTLEMENT = (Field(name="txHash", kind=str), Field(name="settledAt", kind=str))
-_PAGE = (Field(name="data", kind=list), Field(name="meta", kind=dict))
 _META = (
     Field(name="hasNext", kind=bool),
     Field(name="nextCursor", kind=str, required=False),
@@ -76,6 +75,11 @@ class AppV1:
         """Ask for up to `limit` (1-100) streams, after `cursor` unless it is ""."""
         query = {"limit": str(limit), **({"cursor": cursor} if cursor else {})}
         return Call(method="GET", path=f"/api/streams?{urlencode(query)}", purpose="list")
+
+    def newer_streams(self, *, limit: int, cursor: str) -> Call:
+        """Ask the v2 list, which takes the same limit and cursor."""
+        query = {"limit": str(limit), **({"cursor": cursor} if cursor else {})}
+        return Call(method="GET", path=f"/api/v2/streams?{urlencode(query)}", purpose="list")
 
     def stream(self, stream_id: str) -> Call:
         """Ask the v2 form: the v1 one wants a tenant that no created stream has."""
@@ -138,21 +142,11 @@ class AppV1:
 
     def read_page(self, answer: Answer, *, limit: int) -> StreamPage:
         """Read `{data: [...], meta: {hasNext, nextCursor, total}}`."""
-        found = deviations(answer.json, _PAGE, where="body")
-        keep_promise(answer, "a page of streams", found)
-        items, meta = answer.json["data"], answer.json["meta"]
-        found = [text for place, item in enumerate(items) for text in deviations(item, _STREAM, where=f"data[{place}]")]
-        found += deviations(meta, _META, where="meta")
-        if not found:
-            found = _contradictions(items, meta, limit)
-        keep_promise(answer, "a page of streams", found)
-        return StreamPage(
-            streams=tuple(_record(item) for item in items),
-            next_cursor=meta.get("nextCursor") or "",
-            has_next=meta["hasNext"],
-            total=meta["total"],
-            items=tuple(items),
-        )
+        return _page(answer, "data", limit)
+
+    def read_newer_page(self, answer: Answer, *, limit: int) -> StreamPage:
+        """Read `{streams: [...], meta: {hasNext, nextCursor, total}}`."""
+        return _page(answer, "streams", limit)
 
     def read_stream(self, answer: Answer) -> StreamRecord:
         """Read the fields at the top (v2) or under data (v1); where a body has both they must agree."""
@@ -193,6 +187,25 @@ class AppV1:
         if isinstance(error, dict) and isinstance(error.get("code"), str):
             return str(error["code"])
         return error if isinstance(error, str) and isinstance(answer.json.get("message"), str) else ""
+
+
+def _page(answer: Answer, rows: str, limit: int) -> StreamPage:
+    """Read a page whose streams are under `rows`."""
+    found = deviations(answer.json, (Field(name=rows, kind=list), Field(name="meta", kind=dict)), where="body")
+    keep_promise(answer, "a page of streams", found)
+    items, meta = answer.json[rows], answer.json["meta"]
+    found = [text for place, item in enumerate(items) for text in deviations(item, _STREAM, where=f"{rows}[{place}]")]
+    found += deviations(meta, _META, where="meta")
+    if not found:
+        found = _contradictions(items, meta, limit)
+    keep_promise(answer, "a page of streams", found)
+    return StreamPage(
+        streams=tuple(_record(item) for item in items),
+        next_cursor=meta.get("nextCursor") or "",
+        has_next=meta["hasNext"],
+        total=meta["total"],
+        items=tuple(items),
+    )
 
 
 def _key(key: str) -> dict[str, str]:

@@ -115,6 +115,9 @@ class Dialect(Protocol):
     def streams(self, *, limit: int, cursor: str) -> Call:
         """Ask for one page of streams."""
 
+    def newer_streams(self, *, limit: int, cursor: str) -> Call:
+        """Ask for one page of streams in the newer of the two forms the API has."""
+
     def stream(self, stream_id: str) -> Call:
         """Ask for one stream."""
 
@@ -138,6 +141,9 @@ class Dialect(Protocol):
 
     def read_page(self, answer: Answer, *, limit: int) -> StreamPage:
         """Read one page."""
+
+    def read_newer_page(self, answer: Answer, *, limit: int) -> StreamPage:
+        """Read one page in the newer form."""
 
     def read_stream(self, answer: Answer) -> StreamRecord:
         """Read the answer that shows, creates or moves one stream."""

@@ -1,0 +1,215 @@
+"""What killed runs left on the contract itself, on the sandbox ledger: found in journals, and settled by anybody."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from step_parts import Witness, settings_for, surroundings_of
+
+from streampay_smoke.chain.adapter import ChainAccount, ContractFailure
+from streampay_smoke.evidence.events import ResourceCreated, ResourceReleased, RunStarted
+from streampay_smoke.evidence.journal import Journal
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.promises.ledger import DIRECT_STREAM
+from streampay_smoke.sandbox.stack import start_sandbox
+from streampay_smoke.settings import Settings
+from streampay_smoke.suite.left_on_contract import Fate, LeftOpen, bring_to_end, fate_of, left_open
+from streampay_smoke.suite.sweep import Swept, sweep
+from streampay_smoke.surroundings import LEASE_SECONDS, Surroundings
+
+NOW = time.time()
+LONG_AGO_MS = int((NOW - LEASE_SECONDS - 1) * 1000)
+
+
+@pytest.fixture(scope="module")
+def environ() -> Iterator[dict[str, str]]:
+    with start_sandbox() as sandbox:
+        yield {**sandbox.ready_document()["env"], "SMOKE_AUTH_MODE": "jwt"}
+
+
+@pytest.fixture
+def shared(environ: dict[str, str], tmp_path: Path, witness: Witness) -> Iterator[Surroundings]:
+    settings = replace(settings_for(environ), artifacts=tmp_path)
+    surroundings = surroundings_of(settings, witness)
+    yield surroundings
+    surroundings.close()
+
+
+def run_of(place: Settings, **changes: Any) -> RunStarted:
+    started = RunStarted(
+        run_id="gone",
+        suite_version="0",
+        environment="sandbox",
+        region="",
+        base_url="",
+        release_expected="",
+        network=place.network.name,
+        contract_id=place.contract_id,
+        proof="ledger",
+        on_inconclusive="hold",
+        service_simulated=True,
+        settings={"rpc_url": place.rpc_url},
+    )
+    return replace(started, **changes)
+
+
+def journal_of(
+    place: Settings, *made: int, ended: tuple[int, ...] = (), at_ms: int = LONG_AGO_MS, **changes: Any
+) -> Path:
+    """Write the journal of a run that made these contract streams and brought some to their end."""
+    folder = place.artifacts / f"run-{len(list(place.artifacts.iterdir()))}"
+    folder.mkdir()
+    with Journal(folder / "journal.jsonl", Redactor(), now_ms=lambda: at_ms) as journal:
+        journal.append(run_of(place, **changes))
+        journal.append(ResourceCreated(kind="stream", id="stream-1"))
+        for stream_id in made:
+            journal.append(ResourceCreated(kind=DIRECT_STREAM, id=str(stream_id)))
+        for stream_id in ended:
+            journal.append(ResourceReleased(kind=DIRECT_STREAM, id=str(stream_id)))
+    return folder
+
+
+def found(shared: Surroundings, older_than_seconds: float | None = None) -> list[int]:
+    left = left_open(shared.settings, older_than_seconds=older_than_seconds, now_seconds=NOW)
+    return [stream.stream_id for stream in left]
+
+
+def test_a_journal_names_what_it_made_and_did_not_end(shared: Surroundings) -> None:
+    journal_of(shared.settings, 4, 5, 6, ended=(5,))
+    journal_of(shared.settings)
+    (shared.settings.artifacts / "latest").symlink_to("run-0")
+    assert found(shared) == [4, 6]
+
+
+def test_a_run_that_may_be_under_way_is_left_alone(shared: Surroundings) -> None:
+    journal_of(shared.settings, 4, at_ms=int(NOW * 1000) - 1_000)
+    assert found(shared) == []
+    assert found(shared, older_than_seconds=0) == [4]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"network": "testnet"}, {"contract_id": "CANOTHER"}, {"settings": {"rpc_url": "http://127.0.0.1:9"}}]
+)
+def test_a_run_on_another_contract_is_none_of_ours(shared: Surroundings, changes: dict[str, Any]) -> None:
+    journal_of(shared.settings, 4, **changes)
+    assert found(shared) == []
+
+
+def test_what_is_no_journal_of_a_run_is_passed_over(shared: Surroundings) -> None:
+    folder = journal_of(shared.settings, 4)
+    (folder / "journal.jsonl").write_text("no journal\n")
+    (shared.settings.artifacts / "empty").mkdir()
+    (shared.settings.artifacts / "empty" / "journal.jsonl").mkdir()
+    assert found(shared) == []
+
+
+def opened(shared: Surroundings, payer: ChainAccount | None = None, *, seconds: int = 1, start: bool = True) -> int:
+    """Open a stream on the contract as a run does that is killed afterwards."""
+    ledger = shared.ledger
+    dead = payer or ledger.chain.account("a run that is gone")
+    ledger.chain.fund(dead.address)
+    recipient = shared.recipient.address
+    stream_id = ledger.contract.open_draft(dead, recipient, ledger.token_contract_id, 777, seconds).stream_id
+    if start:
+        ledger.contract.start(stream_id, dead)
+    return stream_id
+
+
+def left(stream_id: int) -> LeftOpen:
+    return LeftOpen(run_id="gone", stream_id=stream_id)
+
+
+def test_a_stream_whose_time_is_over_is_settled_by_anybody(shared: Surroundings) -> None:
+    stream_id = opened(shared)
+    shared.ledger.one_ledger_later()
+    before = shared.ledger.chain.balance(shared.recipient.address)
+
+    assert fate_of(shared, left(stream_id)) is Fate.DUE
+    bring_to_end(shared, left(stream_id))
+
+    assert fate_of(shared, left(stream_id)) is Fate.OVER
+    assert shared.ledger.chain.balance(shared.recipient.address) == before + 777
+
+
+def test_what_cannot_be_ended_yet_or_any_more_says_why(shared: Surroundings) -> None:
+    running, draft = opened(shared, seconds=86_400), opened(shared, start=False)
+
+    assert fate_of(shared, left(running)) is Fate.RUNNING
+    assert fate_of(shared, left(draft)) is Fate.LOST
+    assert "time is not over" in Fate.RUNNING.because
+    assert "key is gone" in Fate.LOST.because
+
+
+def test_a_stream_the_network_forgot_is_over_and_any_other_refusal_is_raised(
+    shared: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert fate_of(shared, left(999_999)) is Fate.OVER
+
+    def refuses(stream_id: int) -> None:
+        raise ContractFailure("get_stream was refused", code=10, name="Overflow")
+
+    monkeypatch.setattr(shared.ledger.contract, "stream", refuses)
+    with pytest.raises(ContractFailure):
+        fate_of(shared, left(1))
+
+
+def test_a_payer_whose_seed_is_kept_cancels_what_it_opened(
+    environ: dict[str, str], shared: Surroundings, witness: Witness
+) -> None:
+    seed = shared.ledger.chain.account("kept").seed
+    kept = surroundings_of(settings_for({**environ, "SMOKE_SIGNER_SEED": seed}), witness)
+    stream_id = opened(kept, kept.payer, start=False)
+
+    assert fate_of(kept, left(stream_id)) is Fate.DUE
+    bring_to_end(kept, left(stream_id))
+
+    assert kept.ledger.contract.stream(stream_id).status == "cancelled"
+    kept.close()
+
+
+def swept(shared: Surroundings, said: list[str], *, dry_run: bool = False) -> Swept:
+    return sweep(shared, older_than_seconds=None, dry_run=dry_run, say=said.append, now_seconds=lambda: NOW)
+
+
+def test_a_sweep_ends_what_is_due_on_the_contract_and_says_the_rest(shared: Surroundings) -> None:
+    due, running, draft = opened(shared), opened(shared, seconds=86_400), opened(shared, start=False)
+    shared.ledger.one_ledger_later()
+    journal_of(shared.settings, due, running, draft, 999_999)
+    name = f"contract stream {due} of run gone"
+
+    dry: list[str] = []
+    assert swept(shared, dry, dry_run=True).left == (name,)
+    said: list[str] = []
+    result = swept(shared, said)
+
+    assert (result.ended, result.stuck) == ((name,), ())
+    assert result.lost == (f"contract stream {draft} of run gone",)
+    assert [line.split()[0] for line in dry] == ["due", "running", "lost"]
+    assert [line.split()[0] for line in said] == ["ended", "running", "lost"]
+    assert shared.ledger.contract.stream(due).status == "settled"
+    assert swept(shared, []).ended == ()
+
+
+def test_a_contract_stream_that_cannot_be_ended_is_stuck_and_the_rest_goes_on(
+    shared: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = opened(shared), opened(shared)
+    shared.ledger.one_ledger_later()
+    journal_of(shared.settings, first, second)
+    settle = shared.ledger.contract.settle
+
+    def refuses_the_first(stream_id: int, signer: ChainAccount) -> Any:
+        if stream_id == first:
+            raise ContractFailure("settle was refused: ContractPaused", code=3, name="ContractPaused")
+        return settle(stream_id, signer)
+
+    monkeypatch.setattr(shared.ledger.contract, "settle", refuses_the_first)
+    said: list[str] = []
+    result = swept(shared, said)
+
+    assert result.stuck == (f"contract stream {first} of run gone",)
+    assert result.ended == (f"contract stream {second} of run gone",)
+    assert "ContractPaused" in said[0]
