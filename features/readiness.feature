@@ -7,5 +7,6 @@ Feature: Service is ready
     Then it answers for itself within the time this environment allows
     And every dependency it names is ok
     And it names the network this environment is for
+    And its clock agrees with ours
     And the expected release answers
     And every replica that answers is the expected release

@@ -3,7 +3,7 @@
 from behave import given, then, when
 from behave.runner import Context
 
-from streampay_smoke.promises import fleet, readiness
+from streampay_smoke.promises import fleet, operations, readiness
 from streampay_smoke.suite.budget import takes
 
 
@@ -28,6 +28,13 @@ def dependencies_are_ok(context: Context) -> None:
 def names_network(context: Context) -> None:
     expected = context.world.settings.place.service.network
     readiness.names_network(context.world.readiness, expected, context.world.expect)
+
+
+@then("its clock agrees with ours")
+@takes("ledger")
+def clock_agrees(context: Context) -> None:
+    world = context.world
+    operations.clock_is_right(world.readiness, lambda: world.surroundings.ledger, world.expect)
 
 
 @then("the expected release answers")

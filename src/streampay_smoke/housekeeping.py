@@ -1,6 +1,6 @@
 """What a run made and has to bring to an end: the end is noted beside the making, whatever becomes of the run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from streampay_smoke.errors import SmokeError
 from streampay_smoke.evidence.events import Recorder, ResourceCreated, ResourceReleased
@@ -24,6 +24,10 @@ class Housekeeping:
     def has(self, kind: str, name: str) -> bool:
         """Whether this is something unfinished."""
         return (kind, name) in self._unfinished
+
+    def names(self, kind: str) -> Iterator[str]:
+        """Yield what of this kind is unfinished."""
+        return (name for found, name in self._unfinished if found == kind)
 
     def finished(self, kind: str, name: str) -> None:
         """Take note that something came to its proper end; nothing happens for what is not of this run."""

@@ -1,12 +1,20 @@
 """What the synthetic user does, as far as it takes more than one call."""
 
 from streampay_smoke.promises import settlement
+from streampay_smoke.promises.fleet import samples_needed
 from streampay_smoke.promises.listing import LARGEST_PAGE, pages_of
+from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import Receipt, StreamPage, StreamRecord
 from streampay_smoke.surroundings import Surroundings
 from streampay_smoke.world import World
+
+FEWEST_LOOKS = 5
+"""Looks at a stream where a place names one replica: a second one that lacks it is missed once in 32 runs."""
+
+REPEATED_ELSEWHERE = 2
+"""How often a settlement is repeated over a connection of its own: kept ones stick to one replica."""
 
 
 def streams_of_the_user(surroundings: Surroundings, at_least: int) -> tuple[StreamRecord, ...]:
@@ -73,15 +81,70 @@ def settle_after_all(world: World) -> None:
         settle(world)
 
 
+def settled_stream(world: World) -> None:
+    """Take a stream this run has settled before, or settle one."""
+    if world.surroundings.receipts:
+        world.receipt = world.surroundings.receipts[0]
+        return
+    world.proof = world.surroundings.proof()
+    order_stream(world, requests=1)
+    start_stream(world)
+    settle(world)
+
+
+def place_newer_order(world: World) -> None:
+    """Create a stream in the newer way; nobody is ever paid by it."""
+    world.order, world.key = order_to(unowned_address()), world.surroundings.new_key("order")
+    world.placed = world.surroundings.create_newer(world.order, world.key)
+
+
+def repeat_newer_order(world: World) -> None:
+    """Ask again with the same key, and for another order under it; what comes of that is removed again too."""
+    shared = world.surroundings
+    world.placed_again = shared.create_newer(world.order, world.key)
+    other = order_to(unowned_address())
+    world.other_order = world.deployment.newer_create_answer(world.credential, other, world.key)
+    made = world.deployment.created_by(world.other_order)
+    if made is not None:
+        shared.remember(made)
+
+
+def withdraw(world: World) -> None:
+    """Ask for the withdrawal of what was settled."""
+    key = world.surroundings.new_key("withdraw")
+    world.withdrawal = world.deployment.withdraw(world.credential, world.receipt.stream_id, key)
+
+
+def looks_over_new_connections(world: World, stream_id: str) -> tuple[Answer, ...]:
+    """Ask for a stream over connections of their own, often enough to meet every replica a place names."""
+    service = world.settings.place.service
+    number = max(FEWEST_LOOKS, samples_needed(service.replicas, service.replica_miss_probability))
+
+    def look() -> Answer:
+        with world.deployment.fresh() as replica:
+            return replica.stream_answer(world.credential, stream_id)
+
+    return tuple(look() for _ in range(number))
+
+
+def _settled_elsewhere(world: World, stream_id: str) -> Receipt:
+    with world.deployment.fresh() as replica:
+        return replica.settle(world.credential, stream_id, world.settlement_key)
+
+
 def _keep_receipt(world: World, receipt: Receipt) -> None:
     world.receipt = receipt
+    world.surroundings.receipts.append(receipt)
     world.expect.equal("the receipt is for the stream that was settled", receipt.stream_id, world.created[0].id)
 
 
 def repeat_settlement(world: World) -> None:
     """Ask again with the same key, with a new key, and with the used key on another stream."""
     shared, stream_id = world.surroundings, world.receipt.stream_id
-    world.repeated_receipt = world.deployment.settle(world.credential, stream_id, world.settlement_key)
+    world.repeated_receipts = (
+        world.deployment.settle(world.credential, stream_id, world.settlement_key),
+        *(_settled_elsewhere(world, stream_id) for _ in range(REPEATED_ELSEWHERE)),
+    )
     world.second_settlement = world.deployment.act(world.credential, stream_id, "settle", shared.new_key("settle"))
     world.other_stream = new_draft(shared)
     world.other_settlement = world.deployment.act(

@@ -152,7 +152,9 @@ class ServicePlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     `cutover_seconds` is what a whole run waits out of silence after the service was ready; one stale replica of
     `replicas` is missed with at most `replica_miss_probability`. `app_origin` is where the web app's pages come from,
-    `reads_per_minute` what one caller may read of each replica; "" and 0 where this place does not say.
+    `reads_per_minute` what one caller may read of each replica, `canary_stream` a stream of the synthetic user that
+    every release finds where the one before left it; "" and 0 where this place does not say. `metrics` says that they
+    can be scraped.
     """
 
     network: str
@@ -167,6 +169,8 @@ class ServicePlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     replica_miss_probability: float = 0.001
     app_origin: str = ""
     reads_per_minute: int = 0
+    canary_stream: str = ""
+    metrics: bool = False
 
 
 class ChainPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

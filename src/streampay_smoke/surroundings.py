@@ -25,7 +25,7 @@ from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.identity import Credential, Learn, SyntheticUser, synthetic_user, unowned_address
 from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.orders import order_to
-from streampay_smoke.service.records import Readiness, StreamOrder, StreamRecord
+from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamRecord
 from streampay_smoke.service.replay import Asked
 from streampay_smoke.service.slots import accepted
 from streampay_smoke.service.trace import Trace
@@ -113,6 +113,7 @@ class Surroundings:
         self.failures: dict[str, SmokeError] = {}
         self.ledger_progress = LedgerProgress()
         self._perhaps_made: list[StreamOrder] = []
+        self.receipts: list[Receipt] = []
         self._cutover = Cutover(settings.place.service.cutover_seconds, record)
         self._patient_until_seconds = 0.0
 
@@ -174,6 +175,11 @@ class Surroundings:
             within_seconds=max(0.0, self._patient_until_seconds - time.monotonic()),
             record=self.record,
         )
+
+    @property
+    def streams_of_this_run(self) -> frozenset[str]:
+        """The names of the streams this run has made and not removed."""
+        return frozenset(self.housekeeping.names(STREAM))
 
     @property
     def last_asked(self) -> Asked | None:
@@ -289,16 +295,27 @@ class Surroundings:
 
         Raises GuardRefused for a service on the public network, FixtureMissing where this place is read-only.
         """
+        return self._created(order, lambda: self.deployment.create(self.credential, order, key))
+
+    def create_newer(self, order: StreamOrder, key: str) -> StreamRecord:
+        """Create a stream in the newer form of the API; as `create` otherwise."""
+        return self._created(order, lambda: self.deployment.newer_create(self.credential, order, key))
+
+    def remember(self, record: StreamRecord) -> None:
+        """Remember to remove a stream of the synthetic user that came about."""
+        self._remember(record, self.credential)
+
+    def _created(self, order: StreamOrder, send: Callable[[], StreamRecord]) -> StreamRecord:
         self.refuse_to_write()
         try:
-            record = self.deployment.create(self.credential, order, key)
+            record = send()
         except ServiceUnavailable:
             self._perhaps_made.append(order)
             raise
         except PromiseBroken as error:
             self._perhaps_made.append(order)
             raise StreamNotCreated(str(error), next_step=error.next_step) from error
-        self._remember(record, self.credential)
+        self.remember(record)
         return record
 
     def try_to_create(

@@ -11,7 +11,14 @@ from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.dialects import Call
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.identity import Credential
-from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamPage, StreamRecord
+from streampay_smoke.service.records import (
+    Readiness,
+    Receipt,
+    StreamOrder,
+    StreamPage,
+    StreamRecord,
+    Withdrawal,
+)
 from streampay_smoke.settings import Settings
 from streampay_smoke.surroundings import Surroundings
 
@@ -39,10 +46,17 @@ class World:
     early_settlement: Answer  # a settlement of the draft is refused
     settlement_key: str  # the user settles the stream
     receipt: Receipt
-    repeated_receipt: Receipt  # the settlement is repeated
+    repeated_receipts: tuple[Receipt, ...]  # the settlement is repeated, over several connections
     second_settlement: Answer
     other_stream: StreamRecord  # the key is used on another stream
     other_settlement: Answer
+    key: str  # the user places an order in the newer way
+    placed: StreamRecord
+    placed_again: StreamRecord  # the order is repeated, and another is placed under its key
+    other_order: Answer
+    withdrawal: Withdrawal  # the user withdraws what was settled
+    kept: Answer  # the user looks for the stream that outlives releases
+    figures: Answer  # its figures are asked for
     ledger: Ledger  # the ledger is watched
     payer: ChainAccount  # a payer has a funded test account
     direct_stream: DirectStream  # a stream is made on the contract itself

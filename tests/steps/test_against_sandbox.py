@@ -10,10 +10,10 @@ from streampay_smoke import intruders, journeys
 from streampay_smoke.chain.adapter import ChainUnavailable, ContractFailure, ContractMissing, InterfaceDrift
 from streampay_smoke.errors import GuardRefused, PromiseBroken, SmokeError
 from streampay_smoke.evidence.events import ChainSeen, Exchanged, ResourceCreated, ResourceReleased, Settled
-from streampay_smoke.promises import doors, ledger, listing, readiness, settlement
+from streampay_smoke.promises import doors, ledger, listing, operations, readiness, settlement, statements
 from streampay_smoke.promises.readiness import NeverReady
 from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
-from streampay_smoke.service.identity import BadName, bad_credential, unowned_address
+from streampay_smoke.service.identity import BadName, bad_credential, metrics_credential, unowned_address
 from streampay_smoke.service.transport import Throttled
 from streampay_smoke.world import World
 
@@ -84,11 +84,53 @@ def repeats(world: World) -> None:
     journeys.start_stream(world)
     journeys.settle_after_all(world)
     journeys.repeat_settlement(world)
-    settlement.same_receipt(world.receipt, world.repeated_receipt, world.expect)
+    for again in world.repeated_receipts:
+        settlement.same_receipt(world.receipt, again, world.expect)
     settlement.cannot_settle_again(world.second_settlement, world.expect)
     settlement.key_does_not_answer_for(world.other_settlement, world.receipt, world.other_stream, world.expect)
     world.proof.paid(world.receipt, world.order, world.expect)
     world.proof.still_paid_once(world.receipt, world.expect)
+
+
+def keeps_orders(world: World) -> None:
+    world.credential = world.surroundings.credential
+    journeys.place_newer_order(world)
+    journeys.repeat_newer_order(world)
+    statements.repeated_order_is_the_first(world.placed, world.placed_again, world.expect)
+    statements.key_does_not_answer_for_other_order(world.other_order, world.placed, world.expect)
+    looks = journeys.looks_over_new_connections(world, world.placed.id)
+    statements.every_replica_shows(looks, world.placed, world.expect)
+
+
+def tells_alike(world: World) -> None:
+    world.credential = world.surroundings.credential
+    journeys.settled_stream(world)
+    journeys.withdraw(world)
+    statements.withdrawal_is_of(world.withdrawal, world.receipt, world.expect)
+    asked = (world.deployment, world.credential)
+    older, newer = (ask(*asked, page_size=2) for ask in (listing.pages_of, listing.newer_pages_of))
+    opened = world.deployment.stream(world.credential, world.receipt.stream_id)
+    statements.told_alike(older, newer, opened, world.surroundings.streams_of_this_run, world.expect)
+
+
+def keeps_the_canary(world: World) -> None:
+    canary = world.settings.place.service.canary_stream
+    kept = world.deployment.stream_answer(world.surroundings.credential, canary)
+    statements.is_still_there(kept, canary, world.expect)
+
+
+def answers_every_time(world: World) -> None:
+    answers = [world.deployment.alive_answer() for _ in range(20)]
+    operations.answers_every_time(answers, world.deployment.error_code, world.expect)
+
+
+def shows_figures(world: World) -> None:
+    figures = world.deployment.metrics_answer(metrics_credential(world.settings.metrics_token))
+    operations.figures_are_there(figures, variable="", expect=world.expect)
+
+
+def tells_the_time(world: World) -> None:
+    operations.clock_is_right(world.surroundings.readiness, lambda: world.surroundings.ledger, world.expect)
 
 
 def ledger_moves(world: World) -> None:
@@ -132,6 +174,12 @@ STORIES: dict[str, Story] = {
     "hides from others": hides_from_others,
     "settles": settles,
     "repeats": repeats,
+    "keeps orders": keeps_orders,
+    "tells alike": tells_alike,
+    "keeps the canary": keeps_the_canary,
+    "answers every time": answers_every_time,
+    "shows figures": shows_figures,
+    "tells the time": tells_the_time,
     "ledger moves": ledger_moves,
     "contract is there": contract_is_there,
     "contract is open": contract_is_open,
@@ -239,6 +287,13 @@ BROKEN_PROMISES = [
     ("record-other-recipient", "settles", "the record is still of the order"),
     ("record-other-amount", "settles", "the record is still of the order"),
     ("record-other-hash", "settles", "the record names the receipt's transaction"),
+    ("replicas-keep-streams", "keeps orders", "every replica that answers shows the stream"),
+    ("key-answers-for-other-order", "keeps orders", "an order's key answers for that order only"),
+    ("store-forgets", "keeps the canary", "a stream from before this release is still there"),
+    ("ready-but-database-dead", "keeps the canary", "a stream from before this release is still there"),
+    ("chaos-left-on", "answers every time", "the service answers every time"),
+    ("metrics-off", "shows figures", "the service's figures can be read"),
+    ("service-clock-ahead", "tells the time", "the service's clock agrees with ours"),
     ("refusal-frozen", "repeats", "a settlement refused too early can be made later"),
     ("refused-settle-ends-stream", "repeats", "a refused settlement changes nothing"),
     ("settle-receipt-differs", "settles", "the ledger knows the receipt's transaction"),
@@ -284,6 +339,9 @@ OTHER_FAILURES = [
     ("settle-failed-but-ended", "settles", PromiseBroken, "answered 502, not 200: SETTLEMENT_FAILED"),
     ("list-pages-wrong", "lists streams", PromiseBroken, "the list does not end"),
     ("list-wrong-shape", "lists streams", PromiseBroken, "not a page of streams: body.data is missing"),
+    ("replicas-keep-keys", "repeats", PromiseBroken, "answered 409, not 200: INVALID_STREAM_STATE"),
+    ("ready-but-cannot-sign", "settles", PromiseBroken, "answered 503, not 201: LEDGER_UNAVAILABLE"),
+    ("ready-but-database-dead", "lists streams", PromiseBroken, "answered 500, not 200: INTERNAL_ERROR"),
     ("half-broken", "lists streams", PromiseBroken, "answered 500, not 200"),
     ("half-broken", "settles", PromiseBroken, "answered 500, not 201"),
     ("csrf-shut", "settles", PromiseBroken, "answered 403"),
@@ -336,7 +394,15 @@ def test_a_payment_that_follows_the_answer_of_a_replay_is_seen(
     assert "129629 stroops" in str(caught.value) or "paid exactly once" in str(caught.value)
 
 
-MAKING = ("lists streams", "hides from others", "settles", "repeats")
+@pytest.mark.parametrize("fault", ["record-final-as-draft", "record-without-settlement"])
+def test_a_stream_that_the_newer_form_tells_otherwise_is_found_out(
+    fault: str, faulty: Callable[[str], Sandbox], witness: Witness
+) -> None:
+    with opened(faulty(fault), witness) as world, pytest.raises(PromiseBroken, match="both ways tell the same story"):
+        tells_alike(world)
+
+
+MAKING = ("lists streams", "hides from others", "settles", "repeats", "keeps orders", "tells alike")
 
 
 @pytest.mark.parametrize("story", MAKING)

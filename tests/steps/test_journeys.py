@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 from step_parts import (
     Asked,
     Honest,
@@ -19,7 +20,8 @@ from streampay_smoke import journeys
 from streampay_smoke.amounts import stroops
 from streampay_smoke.errors import FixtureMissing, GuardRefused, PromiseBroken
 from streampay_smoke.evidence.events import ResourceCreated, ResourceReleased
-from streampay_smoke.promises import listing, settlement
+from streampay_smoke.promises import listing, settlement, statements
+from streampay_smoke.sandbox.road import Proxy
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.world import World
 
@@ -245,7 +247,8 @@ def settled(world: World) -> World:
 
 
 def check_repetition(world: World, witness: Witness) -> None:
-    settlement.same_receipt(world.receipt, world.repeated_receipt, witness.expect)
+    for again in world.repeated_receipts:
+        settlement.same_receipt(world.receipt, again, witness.expect)
     settlement.cannot_settle_again(world.second_settlement, witness.expect)
     settlement.key_does_not_answer_for(world.other_settlement, world.receipt, world.other_stream, witness.expect)
 
@@ -255,9 +258,10 @@ def test_a_settlement_that_is_repeated_is_the_same_one(world: World, small: Smal
 
     check_repetition(world, witness)
     settles = [asked for asked in small.asked if asked.path.endswith("/settle")]
-    first, again, with_new_key, on_other = settles
-    assert first.key == again.key == on_other.key != with_new_key.key
-    assert first.stream_id == again.stream_id == with_new_key.stream_id == world.created[0].id
+    first, *again, with_new_key, on_other = settles
+    assert len(again) == 3
+    assert {first.key, *(asked.key for asked in again)} == {on_other.key} != {with_new_key.key}
+    assert {asked.stream_id for asked in (first, *again, with_new_key)} == {world.created[0].id}
     assert on_other.stream_id == world.other_stream.id != world.created[0].id
     assert small.streams[world.other_stream.id]["status"] == "draft"
 
@@ -415,3 +419,106 @@ def test_a_receipt_that_is_late_and_for_another_stream_is_found_out(
 
     with witness.breaks("the receipt is for the stream that was settled", saw="stream-999"):
         settles_after_all(world)
+
+
+def test_a_settlement_is_repeated_over_connections_of_its_own(world: World, small: SmallStreamPay) -> None:
+    with Proxy(small.url) as proxy:
+        settings = settings_for(small_environ(small, SMOKE_BASE_URL=proxy.url))
+        world = World(surroundings_of(settings, Witness()))
+        world.credential = world.surroundings.credential
+        world.proof = world.surroundings.proof()
+        journeys.repeat_settlement(settled(world))
+        connections = [passing.connection for passing in proxy.passed if passing.path.endswith("/settle")]
+        world.surroundings.close()
+    first, again, one, another, *rest = connections
+    assert first == again == rest[0] == rest[1]
+    assert len({first, one, another}) == 3
+    assert len(world.repeated_receipts) == 3
+
+
+def test_a_replica_that_does_not_know_the_key_is_found_out(world: World, small: SmallStreamPay) -> None:
+    settled(world)
+    seen: list[str] = []
+
+    def forgets(asked: Asked, honest: Honest) -> Says:
+        seen.append(asked.key)
+        if asked.key == world.settlement_key and seen.count(asked.key) > 1:
+            return Says(status=409, json={"error": {"code": "INVALID_STREAM_STATE", "message": "no"}})
+        return honest(asked)
+
+    small.lie("POST settle", forgets)
+    with pytest.raises(PromiseBroken, match="answered 409, not 200"):
+        journeys.repeat_settlement(world)
+
+
+def test_an_order_in_the_newer_way_is_repeated_and_refused_for_another(
+    world: World, small: SmallStreamPay, witness: Witness
+) -> None:
+    journeys.place_newer_order(world)
+    journeys.repeat_newer_order(world)
+
+    statements.repeated_order_is_the_first(world.placed, world.placed_again, witness.expect)
+    statements.key_does_not_answer_for_other_order(world.other_order, world.placed, witness.expect)
+    orders = [asked for asked in small.asked if f"{asked.method} {asked.path}" == "POST /api/v2/streams"]
+    assert {asked.key for asked in orders} == {world.key}
+    assert orders[0].json == orders[1].json != orders[2].json
+    assert [event.id for event in witness.of(ResourceCreated)] == [world.placed.id]
+
+
+def test_a_stream_that_comes_of_another_order_is_removed_again(
+    world: World, small: SmallStreamPay, witness: Witness
+) -> None:
+    def ignores_keys(asked: Asked, honest: Honest) -> Says:
+        return Says(status=201, json=small.streams[small.add(asked.user, **asked.json)])
+
+    journeys.place_newer_order(world)
+    small.lie("POST /api/v2/streams", ignores_keys)
+    journeys.repeat_newer_order(world)
+
+    world.surroundings.clean_up()
+    made = [event.id for event in witness.of(ResourceCreated)]
+    assert len(made) == 3
+    assert sorted(event.id for event in witness.of(ResourceReleased)) == sorted(made)
+
+
+@pytest.mark.parametrize(("replicas", "looks"), [(1, 5), (2, 10), (3, 18)])
+def test_a_stream_is_looked_at_over_as_many_connections_as_a_place_needs(
+    replicas: int, looks: int, small: SmallStreamPay
+) -> None:
+    with Proxy(small.url) as proxy:
+        settings = settings_for(small_environ(small, SMOKE_BASE_URL=proxy.url))
+        service = replace(settings.place.service, replicas=replicas)
+        world = World(surroundings_of(replace(settings, place=replace(settings.place, service=service)), Witness()))
+        world.credential = world.surroundings.credential
+        stream_id = small.add(world.surroundings.user.address)
+        found = journeys.looks_over_new_connections(world, stream_id)
+        asked = [passing.connection for passing in proxy.passed if stream_id in passing.path]
+        world.surroundings.close()
+    assert len(found) == len(set(asked)) == looks
+    assert {look.status for look in found} == {200}
+
+
+def test_a_settled_stream_is_made_once_and_then_taken(world: World, small: SmallStreamPay) -> None:
+    journeys.settled_stream(world)
+    first = world.receipt
+    again = World(world.surroundings)
+    journeys.settled_stream(again)
+
+    assert again.receipt is first
+    assert len([asked for asked in small.asked if asked.path.endswith("/settle")]) == 1
+
+
+def test_what_was_settled_is_withdrawn(world: World, small: SmallStreamPay, witness: Witness) -> None:
+    journeys.settled_stream(world)
+    journeys.withdraw(world)
+
+    statements.withdrawal_is_of(world.withdrawal, world.receipt, witness.expect)
+    (asked,) = [asked for asked in small.asked if asked.path.endswith("/withdraw")]
+    assert asked.key
+
+
+def test_a_withdrawal_that_is_refused_is_a_broken_promise(world: World, small: SmallStreamPay) -> None:
+    journeys.settled_stream(world)
+    small.lie("POST withdraw", Says(status=500))
+    with pytest.raises(PromiseBroken, match="/withdraw answered 500"):
+        journeys.withdraw(world)

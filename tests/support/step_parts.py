@@ -451,6 +451,7 @@ class SmallStreamPay:
         self.owners: dict[str, str] = {}
         self._lies: dict[str, Lie] = {}
         self._kept: dict[tuple[str, ...], Says] = {}
+        self._orders: dict[str, tuple[str, ...]] = {}
         self._ids = itertools.count(1)
         small = self
 
@@ -533,6 +534,8 @@ class SmallStreamPay:
             "GET /api/streams": self._list,
             "GET /api/v2/streams": self._newer_list,
             "POST /api/streams": self._create,
+            "POST /api/v2/streams": self._newer_create,
+            "GET /api/metrics": lambda asked: Says(text="streampay_metrics_up 1\n"),
         }
         route = f"{asked.method} {asked.path}"
         if asked.stream_id:
@@ -541,6 +544,8 @@ class SmallStreamPay:
                 return "GET item", self._item
             if action in _MOVES:
                 return f"POST {action}", self._move
+            if action == "withdraw":
+                return "POST withdraw", self._withdraw
         return route, routes.get(route, lambda asked: Says(status=404, text="<html><title>404</title></html>"))
 
     def _list(self, asked: Asked) -> Says:
@@ -567,6 +572,22 @@ class SmallStreamPay:
             (asked.user, "create", asked.key),
             lambda: Says(status=201, json={"data": self.streams[self.add(asked.user, **asked.json)]}),
         )
+
+    def _newer_create(self, asked: Asked) -> Says:
+        """Keep the order a key was used for: another one is refused."""
+        order = (asked.json["recipient"], asked.json["rate"], asked.json["schedule"])
+        if asked.key and self._orders.setdefault(asked.key, order) != order:
+            return _refusal(409, "IDEMPOTENCY_CONFLICT")
+        says = self._create(asked)
+        return replace(says, json=says.json["data"])
+
+    def _withdraw(self, asked: Asked) -> Says:
+        stream = self.streams[asked.stream_id]
+        if stream["status"] != "ended":
+            return _refusal(409, "INVALID_STREAM_STATE")
+        stream["status"] = "withdrawn"
+        withdrawal = {"state": "succeeded", "settlementTxHash": stream["settlementTxHash"]}
+        return Says(json={"alert": False, "data": dict(stream), "withdrawal": withdrawal})
 
     def _move(self, asked: Asked) -> Says:
         action = asked.path.rpartition("/")[2]

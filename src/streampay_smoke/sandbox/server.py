@@ -88,6 +88,7 @@ class LoopbackServer:
             log_level=60,  # above CRITICAL: the sandbox shares its terminal with the run it serves
             access_log=False,
             server_header=False,
+            date_header=False,  # each application tells the time itself, or does not
             timeout_keep_alive=75,
         )
 

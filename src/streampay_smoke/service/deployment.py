@@ -15,7 +15,7 @@ from streampay_smoke.service.dialects import Call, Dialect, Doors, dialect_named
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.identity import Credential, SyntheticUser
 from streampay_smoke.service.marks import Mark
-from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamPage, StreamRecord
+from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamPage, StreamRecord, Withdrawal
 from streampay_smoke.service.release import ReleaseTeller, Sight, header_of, release_teller
 from streampay_smoke.service.replay import SILENCE, Asked, Impression, Look
 from streampay_smoke.service.shape import body_in_words, is_one_word
@@ -121,7 +121,9 @@ class Deployment:
         readiness = self._dialect.read_readiness(answer, own_hosts=self._own_hosts)
         if readiness.genuine:
             sight = Sight(readiness=answer, fetch=self._fetch, expected=self._release_expected)
-            readiness = replace(readiness, release=self._tell_release(sight))
+            readiness = replace(
+                readiness, release=self._tell_release(sight), clock_ahead_seconds=answer.clock_ahead_seconds
+            )
             self._transport.record(
                 ServiceSeen(release=readiness.release, network=readiness.network, simulated=readiness.simulated)
             )
@@ -239,7 +241,18 @@ class Deployment:
 
     def create(self, credential: Credential, order: StreamOrder, key: str = "") -> StreamRecord:
         """Create a stream; the same key and order again must bring the same stream. Raises for another order."""
-        answer = self._promised(self._dialect.create(order, key), credential)
+        return self._created(self._dialect.create(order, key), credential, order)
+
+    def newer_create(self, credential: Credential, order: StreamOrder, key: str = "") -> StreamRecord:
+        """Create a stream in the newer form of the API; raises as `create`."""
+        return self._created(self._dialect.newer_create(order, key), credential, order)
+
+    def newer_create_answer(self, credential: Credential, order: StreamOrder, key: str = "") -> Answer:
+        """Ask for a stream in the newer form and return the answer, refused or not."""
+        return self._told(self._dialect.newer_create(order, key), credential)
+
+    def _created(self, call: Call, credential: Credential, order: StreamOrder) -> StreamRecord:
+        answer = self._promised(call, credential)
         record = self._dialect.read_stream(answer)
         for field in ("recipient", "rate", "schedule"):
             if getattr(record, field) != getattr(order, field):
@@ -281,6 +294,19 @@ class Deployment:
     def receipt(self, answer: Answer) -> Receipt:
         """Read the receipt in an answer to "settle"; raises PromiseBroken for one that holds none."""
         return self._dialect.read_receipt(answer)
+
+    def withdraw(self, credential: Credential, stream_id: str, key: str) -> Withdrawal:
+        """Withdraw what was settled, under an idempotency key, and return how far that is."""
+        answer = self._promised(self._dialect.act(stream_id, "withdraw", key), credential)
+        return self._dialect.read_withdrawal(answer)
+
+    def alive_answer(self) -> Answer:
+        """Ask whether the service is alive and return the answer; a gateway's silence is waited out."""
+        return self._told(self._dialect.alive(), None)
+
+    def metrics_answer(self, credential: Credential | None) -> Answer:
+        """Ask for the service's figures and return the answer, refused or not."""
+        return self._raw(self._dialect.metrics(), credential)
 
     def act(self, credential: Credential, stream_id: str, action: str, key: str = "") -> Answer:
         """Act on a stream and return the answer, refused or not."""

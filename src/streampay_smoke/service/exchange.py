@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
@@ -47,7 +48,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What the deployment answered, whatever the status.
 
     `headers` have lower-case names, repeated ones joined with ", "; `set_cookies` keeps those apart. `json` is the
-    parsed body, None when the body is no JSON. `request_id` is the service's, or the one this gate sent.
+    parsed body, None when the body is no JSON. `request_id` is the service's, or the one this gate sent. `received_at`
+    is when it came, in Unix seconds of this runner's clock.
     """
 
     method: str
@@ -61,11 +63,25 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool
     duration_ms: int
     set_cookies: tuple[str, ...] = ()
+    received_at: float = 0.0
 
     @property
     def asked(self) -> str:
         """The request in short, e.g. `POST /api/streams`."""
         return f"{self.method} {self.path}"
+
+    @property
+    def dated_at(self) -> float | None:
+        """When the service says that it answered, in Unix seconds; None where it does not tell the time."""
+        try:
+            return parsedate_to_datetime(self.headers.get("date", "")).timestamp()
+        except ValueError:
+            return None
+
+    @property
+    def clock_ahead_seconds(self) -> float | None:
+        """How far the service's clock is ahead of this runner's; None where the answer carries no time."""
+        return None if self.dated_at is None else self.dated_at - self.received_at
 
     def __repr__(self) -> str:
         return f"Answer({self.asked} -> {self.status}, request_id={self.request_id!r})"

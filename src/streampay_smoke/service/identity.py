@@ -205,6 +205,13 @@ def bad_credential(name: BadName, user: SyntheticUser, *, jwt_secret: Secret | N
     )
 
 
+def metrics_credential(token: Secret | None) -> Credential:
+    """Return what shows a scraper's token, or nobody's credential where there is none."""
+    if token is None:
+        return ANONYMOUS
+    return _bearer(token.reveal(), kind="metrics", shown_as="the scraper's token", variable="SMOKE_METRICS_TOKEN")
+
+
 def unowned_address() -> str:
     """Return a new address whose key nobody keeps."""
     return address_of(secrets.token_bytes(KEY_BYTES))

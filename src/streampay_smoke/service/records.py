@@ -25,7 +25,8 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     `genuine` says that the service itself answered, in the promised shape; else `not_genuine_because` says what came
     instead, and nothing below it is known. `ready` is a genuine 200 that calls everything well. `network` is
     "testnet", "public", "futurenet", "private" (a ledger on loopback or the one this gate is configured for), or ""
-    where the service does not tell. `release` is "" where it does not tell.
+    where the service does not tell. `release` is "" where it does not tell. `clock_ahead_seconds` is how far its clock
+    was ahead of this runner's, None where the answer carries no time.
     """
 
     status_code: int
@@ -37,6 +38,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     release: str
     simulated: bool
     request_id: str = ""
+    clock_ahead_seconds: float | None = None
 
     @property
     def in_words(self) -> str:
@@ -86,6 +88,19 @@ class StreamPage(msgspec.Struct, frozen=True, kw_only=True):
     has_next: bool
     total: int
     items: tuple[dict[str, Any], ...]
+
+
+class Withdrawal(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a withdrawal is: `state` is "pending", "succeeded" or "failed", `alert` that somebody has to look at it.
+
+    `settlement_tx_hash` is the settlement it is of, "" where the service names none.
+    """
+
+    stream_id: str
+    stream_status: str
+    state: str
+    alert: bool
+    settlement_tx_hash: str
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):

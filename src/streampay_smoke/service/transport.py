@@ -229,6 +229,7 @@ def _answer(method: str, path: str, reply: Reply, sent_request_id: str, release_
         simulated=headers.get(SIMULATED_HEADER, "") not in {"", "false"},
         duration_ms=reply.duration_ms,
         set_cookies=reply.header_values("set-cookie"),
+        received_at=time.time(),
     )
 
 

@@ -63,6 +63,16 @@ EXCLUSION_RULES = (
         reason=lambda settings: f"environments/{settings.environment}.toml says nothing of reads_per_minute",
     ),
     ExclusionRule(
+        tag="canary",
+        applies=lambda settings: not settings.place.service.canary_stream,
+        reason=lambda settings: "this environment names no stream that outlives releases (service.canary_stream)",
+    ),
+    ExclusionRule(
+        tag="metrics",
+        applies=lambda settings: not settings.place.service.metrics,
+        reason=lambda settings: "this environment does not say that metrics can be scraped (service.metrics)",
+    ),
+    ExclusionRule(
         tag="contract-admin",
         applies=lambda settings: not settings.place.chain.contract_admin,
         reason=lambda settings: "this environment does not say who administers the contract (chain.contract_admin)",

@@ -436,3 +436,63 @@ def test_tags_of_a_stream_are_read_where_they_are_tags() -> None:
     assert APP.read_stream(answered({"data": stream(tags=["a", "b"])})).tags == ("a", "b")
     assert APP.read_stream(answered({"data": stream(tags="a")})).tags == ()
     assert APP.read_stream(answered({"data": stream()})).tags == ()
+
+
+def test_the_newer_form_asks_for_the_same_in_another_place() -> None:
+    order = StreamOrder(recipient=RECIPIENT, rate="0.5", schedule="hour")
+    asked = APP.newer_create(order, "k")
+    assert (asked.method, asked.path, asked.statuses) == ("POST", "/api/v2/streams", (201,))
+    assert (asked.json, asked.headers) == (APP.create(order, "k").json, {"idempotency-key": "k"})
+    assert APP.newer_streams(limit=5, cursor="").path == "/api/v2/streams?limit=5"
+    assert APP.newer_streams(limit=5, cursor="c=").path == "/api/v2/streams?limit=5&cursor=c%3D"
+
+
+def test_a_newer_page_is_read() -> None:
+    meta = {"hasNext": True, "nextCursor": "c", "total": 9}
+    page = APP.read_newer_page(answered({"streams": [stream()], "meta": meta, "links": {}}), limit=1)
+    assert [found.id for found in page.streams] == ["stream-1"]
+    assert (page.has_next, page.next_cursor, page.total) == (True, "c", 9)
+
+
+def test_a_page_of_the_older_form_is_no_newer_one() -> None:
+    with pytest.raises(PromiseBroken, match=r"body\.streams is missing"):
+        APP.read_newer_page(answered(a_page(stream())), limit=1)
+    broken = {"streams": [stream(status="x")], "meta": {"hasNext": False, "total": 1}}
+    with pytest.raises(PromiseBroken, match=r"streams\[0\]\.status"):
+        APP.read_newer_page(answered(broken), limit=1)
+
+
+def test_health_and_figures_are_asked_for_without_a_purpose() -> None:
+    assert (APP.alive().path, APP.alive().purpose) == ("/api/healthz", "")
+    assert (APP.metrics().path, APP.metrics().purpose) == ("/api/metrics", "")
+
+
+def withdrawn(**changes: Any) -> dict[str, Any]:
+    withdrawal = {"state": "pending", "attempts": 1, "settlementTxHash": TX}
+    return {"alert": False, "data": settled(), "withdrawal": withdrawal, **changes}
+
+
+def test_a_withdrawal_is_read() -> None:
+    found = APP.read_withdrawal(answered(withdrawn()))
+    assert (found.stream_id, found.stream_status, found.state, found.alert) == ("stream-1", "ended", "pending", False)
+    assert found.settlement_tx_hash == TX
+    failed = APP.read_withdrawal(answered(withdrawn(alert=True, withdrawal={"state": "failed"})))
+    assert (failed.state, failed.alert, failed.settlement_tx_hash) == ("failed", True, "")
+
+
+@pytest.mark.parametrize(
+    ("document", "named"),
+    [
+        ([], "body is a list of 0"),
+        ({}, "body.alert is missing"),
+        (withdrawn(alert="no"), "body.alert is 'no'"),
+        (withdrawn(data=None), "body.data is null"),
+        (withdrawn(data=stream(id=...)), "data.id is missing"),
+        (withdrawn(withdrawal={}), "withdrawal.state is missing"),
+        (withdrawn(withdrawal={"state": "done"}), "withdrawal.state is 'done'"),
+    ],
+)
+def test_every_deviation_of_a_withdrawal_is_named(document: Any, named: str) -> None:
+    with pytest.raises(PromiseBroken, match="not a withdrawal") as caught:
+        APP.read_withdrawal(answered(document))
+    assert named in str(caught.value)

@@ -1,6 +1,7 @@
 """The routes of StreamPay's `app-v1` dialect, as a table, and the layers around all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from email.utils import formatdate
 
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -29,7 +30,7 @@ def build_app(parts: Parts) -> Starlette:
     """Return the application made of `parts`."""
     metrics = pages.Metrics()
     around = (
-        _stamped(parts.release),
+        _stamped(parts.release, parts.clock),
         request_ids_given,
         metrics.counted,
         refusals_answered,
@@ -109,10 +110,11 @@ def _routes(parts: Parts, metrics: pages.Metrics) -> Routes:
     }
 
 
-def _stamped(release: str) -> Layer:
+def _stamped(release: str, clock: Callable[[], float]) -> Layer:
     def layer(inner: Handler) -> Handler:
         def handle(call: Call) -> Answer:
-            return inner(call).with_headers({"x-release": release, "x-streampay-simulated": "sandbox"})
+            stamps = {"x-release": release, "x-streampay-simulated": "sandbox"}
+            return inner(call).with_headers({**stamps, "date": formatdate(clock(), usegmt=True)})
 
         return handle
 

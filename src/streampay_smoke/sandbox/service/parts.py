@@ -1,7 +1,8 @@
 """The parts a StreamPay is made of. Honest ones by default; a fault is one of them replaced."""
 
 import threading
-from collections.abc import Container
+import time
+from collections.abc import Callable, Container
 
 import msgspec
 
@@ -14,7 +15,7 @@ from streampay_smoke.sandbox.service.csrf import PairCheck, equal_pair
 from streampay_smoke.sandbox.service.idempotency import Fingerprint, KeyBook, whole_request
 from streampay_smoke.sandbox.service.limits import DailyQuota, TokenBuckets
 from streampay_smoke.sandbox.service.pages import jwks
-from streampay_smoke.sandbox.service.seeds import SEEDS
+from streampay_smoke.sandbox.service.seeds import CANARY, SEEDS
 from streampay_smoke.sandbox.service.settlement import Escrow, Settle, Treasury
 from streampay_smoke.sandbox.service.streams import StreamStore
 from streampay_smoke.sandbox.service.wallet import Challenges, SignatureCheck, signature_verified
@@ -58,6 +59,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     buckets: TokenBuckets
     quota: DailyQuota
     layers: tuple[Layer, ...]
+    clock: Callable[[], float]
     stopping: threading.Event
 
 
@@ -86,7 +88,7 @@ def honest_parts(
         settings=settings,
         release=settings.release,
         treasury=treasury,
-        store=StreamStore(SEEDS),
+        store=StreamStore((*SEEDS, CANARY)),
         tokens=tokens,
         door=who,
         list_door=who,
@@ -105,5 +107,6 @@ def honest_parts(
         buckets=buckets,
         quota=DailyQuota(),
         layers=(),
+        clock=time.time,
         stopping=stopping,
     )

@@ -1,6 +1,6 @@
-"""Streams of other users, which nobody who calls the sandbox should ever see."""
+"""Streams that were there before: those of other users, which no caller should ever see, and the canary."""
 
-from streampay_smoke.sandbox.service.streams import NATIVE, Status, Stream
+from streampay_smoke.sandbox.service.streams import EVERYBODY, NATIVE, Settlement, Status, Stream
 
 SEEDS = (
     Stream(
@@ -40,3 +40,18 @@ SEEDS = (
         },
     ),
 )
+
+CANARY = Stream(
+    id="stream-canary",
+    tenant=EVERYBODY,
+    recipient="GAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAWHF",
+    rate="0.0000001",
+    schedule="year",
+    token=NATIVE,
+    status=Status.ENDED,
+    created_at="2025-11-03T10:00:00.000Z",
+    updated_at="2025-11-03T10:00:05.000Z",
+    chain_id=0,
+    settlement=Settlement(settled_at="2025-11-03T10:00:05.000Z", tx_hash="c0ffee" + "0" * 58),
+)
+"""A stream that outlives restarts: a release that lost its data has lost it too."""

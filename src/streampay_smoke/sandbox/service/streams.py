@@ -10,6 +10,9 @@ import msgspec
 
 from streampay_smoke.sandbox.service.errors import Refusal
 
+EVERYBODY = "*"
+"""The tenant of a stream that is everybody's to open: the sandbox does not know beforehand who its user will be."""
+
 NATIVE = "XLM"
 """The token of a stream that names none."""
 
@@ -139,7 +142,7 @@ class StreamStore:
         """Return a stream of `tenant`; raises Refusal (404) for unknown ones and those of others alike."""
         with self._lock:
             stream = self._streams.get(stream_id)
-        if stream is None or stream.tenant != tenant:
+        if stream is None or stream.tenant not in {tenant, EVERYBODY}:
             raise Refusal(404, "STREAM_NOT_FOUND", "There is no such stream.")
         return stream
 

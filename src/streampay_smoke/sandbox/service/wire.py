@@ -16,7 +16,10 @@ WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One request. `route` is the path's template, header names are lower case, `caller` is "" until known."""
+    """One request. `route` is the path's template, header names are lower case, `caller` is "" until known.
+
+    `connection` names the connection it came over, among those that are open.
+    """
 
     method: str
     path: str
@@ -26,6 +29,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
     body: bytes
     client: str
+    connection: str = ""
     caller: str = ""
 
     def header(self, name: str) -> str:
@@ -102,6 +106,7 @@ async def _call(request: Request, route: str) -> Call:
         headers={name.lower(): value for name, value in request.headers.items()},
         body=await _body(request),
         client=request.client.host if request.client else "",
+        connection=":".join(map(str, request.client)) if request.client else "",
     )
 
 

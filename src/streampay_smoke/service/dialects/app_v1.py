@@ -4,6 +4,8 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from msgspec.structs import replace
+
 from streampay_smoke.service.declared_network import declared_network
 from streampay_smoke.service.dialects.app_v1_doors import AppV1Doors
 from streampay_smoke.service.dialects.calls import Call, CsrfRule, Doors
@@ -16,6 +18,7 @@ from streampay_smoke.service.records import (
     StreamOrder,
     StreamPage,
     StreamRecord,
+    Withdrawal,
 )
 from streampay_smoke.service.shape import Field, body_in_words, deviations, is_one_word, keep_promise
 
@@ -44,6 +47,11 @@ _SETTLED_STREAM = (
     Field(name="settlement", kind=dict),
 )
 _SETTLEMENT = (Field(name="txHash", kind=str), Field(name="settledAt", kind=str))
+_WITHDRAWN = (Field(name="alert", kind=bool), Field(name="data", kind=dict), Field(name="withdrawal", kind=dict))
+_WITHDRAWAL = (
+    Field(name="state", kind=str, allowed=("pending", "succeeded", "failed")),
+    Field(name="settlementTxHash", kind=str, required=False),
+)
 _META = (
     Field(name="hasNext", kind=bool),
     Field(name="nextCursor", kind=str, required=False),
@@ -89,6 +97,18 @@ class AppV1:
         """Create a draft; this API knows no amount, sender or end."""
         body = {"recipient": order.recipient, "rate": order.rate, "schedule": order.schedule}
         return Call(method="POST", path="/api/streams", statuses=(201,), headers=_key(key), json=body, purpose="create")
+
+    def newer_create(self, order: StreamOrder, key: str) -> Call:
+        """Create a draft through v2; it takes the same order."""
+        return replace(self.create(order, key), path="/api/v2/streams")
+
+    def alive(self) -> Call:
+        """Ask for the health that only says that the process is up: no limit counts it."""
+        return Call(method="GET", path="/api/healthz")
+
+    def metrics(self) -> Call:
+        """Ask for the Prometheus text; 401 says that it is there, for those who hold the token."""
+        return Call(method="GET", path="/api/metrics")
 
     def mark(self, stream_id: str, mark: Mark) -> Call | None:
         """Create takes no text of the caller's own; v2 can change description and tags afterwards."""
@@ -179,6 +199,21 @@ class AppV1:
             settled_at=data["settlement"]["settledAt"],
             replayed=answer.headers.get("idempotency-replay", "").lower() == "true",
             answer=answer,
+        )
+
+    def read_withdrawal(self, answer: Answer) -> Withdrawal:
+        """Read `{alert, data: {...}, withdrawal: {state, settlementTxHash}}`."""
+        found = deviations(answer.json, _WITHDRAWN, where="body")
+        data, withdrawal = ({}, {}) if found else (answer.json["data"], answer.json["withdrawal"])
+        found = found or deviations(data, _STREAM, where="data")
+        found = found or deviations(withdrawal, _WITHDRAWAL, where="withdrawal")
+        keep_promise(answer, "a withdrawal", found)
+        return Withdrawal(
+            stream_id=data["id"],
+            stream_status=data["status"],
+            state=withdrawal["state"],
+            alert=answer.json["alert"],
+            settlement_tx_hash=withdrawal.get("settlementTxHash") or "",
         )
 
     def error_code(self, answer: Answer) -> str:

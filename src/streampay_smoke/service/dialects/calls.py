@@ -7,7 +7,7 @@ import msgspec
 
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.marks import Mark
-from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamPage, StreamRecord
+from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamPage, StreamRecord, Withdrawal
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,11 +124,20 @@ class Dialect(Protocol):
     def create(self, order: StreamOrder, key: str) -> Call:
         """Create a stream under an idempotency key, "" for none."""
 
+    def newer_create(self, order: StreamOrder, key: str) -> Call:
+        """Create a stream in the newer form, under an idempotency key, "" for none."""
+
+    def alive(self) -> Call:
+        """Ask whether the service is alive: an answer that costs it nothing."""
+
+    def metrics(self) -> Call:
+        """Ask for the figures of those who watch over the service."""
+
     def mark(self, stream_id: str, mark: Mark) -> Call | None:
         """Write a mark on a stream, None where this API has no place for one."""
 
     def act(self, stream_id: str, action: str, key: str) -> Call:
-        """Act on a stream: "start", "pause", "stop" or "settle", under an idempotency key, "" for none."""
+        """Act on a stream: "start", "pause", "stop", "settle" or "withdraw", under an idempotency key, "" for none."""
 
     def read_readiness(self, answer: Answer, *, own_hosts: Collection[str]) -> Readiness:
         """Read a readiness answer of any kind; the release is left to others."""
@@ -153,6 +162,9 @@ class Dialect(Protocol):
 
     def read_receipt(self, answer: Answer) -> Receipt:
         """Read the answer to a settlement."""
+
+    def read_withdrawal(self, answer: Answer) -> Withdrawal:
+        """Read the answer to a withdrawal."""
 
     def error_code(self, answer: Answer) -> str:
         """Return the code in the service's own error envelope, "" when the body is not the service's."""

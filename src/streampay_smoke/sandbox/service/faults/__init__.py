@@ -6,6 +6,7 @@ from streampay_smoke.sandbox.service.faults import (
     browser,
     doors,
     everywhere,
+    fleet,
     keys,
     lists,
     ownership,
@@ -18,7 +19,7 @@ from streampay_smoke.sandbox.service.parts import Parts
 
 FAULTS: Mapping[str, ServiceFault] = {
     fault.name: fault
-    for room in (settlement, papers, keys, lists, ownership, doors, browser, readiness, everywhere)
+    for room in (settlement, papers, keys, fleet, lists, ownership, doors, browser, readiness, everywhere)
     for fault in room.FAULTS
 }
 """Every fault of the service by name."""

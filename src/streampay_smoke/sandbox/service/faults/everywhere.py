@@ -1,14 +1,21 @@
 """Ways in which a whole deployment goes wrong at once."""
 
+import itertools
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NoReturn
 
+from msgspec.structs import replace
+
+from streampay_smoke.chain.adapter import SignatureRefused
 from streampay_smoke.sandbox.fault import Severity
+from streampay_smoke.sandbox.service.errors import Refusal
 from streampay_smoke.sandbox.service.faults.fault import Mutation, ServiceFault, around, around_with
 from streampay_smoke.sandbox.service.parts import Parts
 from streampay_smoke.sandbox.service.wire import Answer, Call, Handler
 
 SLOW_SECONDS = 3.0
+CHAOS_EACH: Final = 7
+CLOCK_AHEAD_SECONDS: Final = 600
 
 
 def _fails_after_storing(inner: Handler, call: Call) -> Answer:
@@ -41,12 +48,80 @@ def _connection(call: Call, code: str) -> str:
     return f"{code}: postgres://streampay:hunter2@db.internal:5432/streampay said no"
 
 
+def _no_metrics(inner: Handler, call: Call) -> Answer:
+    if call.route == "/api/metrics":
+        raise Refusal(503, "METRICS_DISABLED", "There are no metrics here.")
+    return inner(call)
+
+
 def _late(parts: Parts, inner: Handler, call: Call) -> Answer:
     parts.stopping.wait(SLOW_SECONDS)
     return inner(call)
 
 
+def _chaos(parts: Parts) -> Parts:
+    count = itertools.count(1)
+
+    def layer(inner: Handler) -> Handler:
+        def handle(call: Call) -> Answer:
+            if next(count) % CHAOS_EACH == 0:
+                raise Refusal(503, "CHAOS_INJECTED", "This failure was made on purpose.")
+            return inner(call)
+
+        return handle
+
+    return replace(parts, layers=(*parts.layers, layer))
+
+
+def _cannot_sign(parts: Parts) -> Parts:
+    def refused(*_: object) -> NoReturn:
+        raise SignatureRefused("the network refused the signature", code="txBAD_AUTH")
+
+    return replace(parts, escrow=refused, settle=refused)
+
+
+def _database_dead(inner: Handler, call: Call) -> Answer:
+    if call.route.startswith(("/api/streams", "/api/v2/streams")) and call.route != "/api/streams/health":
+        raise Refusal(500, "INTERNAL_ERROR", "The database closed the connection.")
+    return inner(call)
+
+
 FAULTS: Final = (
+    ServiceFault(
+        name="chaos-left-on",
+        story=f"measured: NODE_ENV=staging leaves chaos on, and each {CHAOS_EACH}th answer is 503 CHAOS_INJECTED",
+        severity=Severity.CATASTROPHIC,
+        caught_by="operations/the-service-answers",
+        mutation=_chaos,
+    ),
+    ServiceFault(
+        name="service-clock-ahead",
+        story=f"operations: the host's clock is {CLOCK_AHEAD_SECONDS // 60} minutes ahead, and signatures are refused",
+        severity=Severity.CATASTROPHIC,
+        caught_by="readiness/",
+        mutation=lambda parts: replace(parts, clock=lambda: parts.clock() + CLOCK_AHEAD_SECONDS),
+    ),
+    ServiceFault(
+        name="ready-but-cannot-sign",
+        story="measured: readiness is ok with a key that does not exist, and the ledger refuses every signature",
+        severity=Severity.CATASTROPHIC,
+        caught_by="settlement/",
+        mutation=_cannot_sign,
+    ),
+    ServiceFault(
+        name="ready-but-database-dead",
+        story="measured: health stays ok while the database is gone",
+        severity=Severity.CATASTROPHIC,
+        caught_by="streams/",
+        mutation=around(_database_dead),
+    ),
+    ServiceFault(
+        name="metrics-off",
+        story="measured: without its token the service answers 503 METRICS_DISABLED to every scraper",
+        severity=Severity.SERIOUS,
+        caught_by="operations/its-figures",
+        mutation=around(_no_metrics),
+    ),
     ServiceFault(
         name="half-broken",
         story="release: GET and POST /api/streams answer 500 with an empty body, after storing",

@@ -8,12 +8,13 @@ from msgspec.structs import replace
 from streampay_smoke.sandbox.fault import Severity
 from streampay_smoke.sandbox.service.errors import Refusal
 from streampay_smoke.sandbox.service.faults.fault import SETTLE, ServiceFault, around_with
-from streampay_smoke.sandbox.service.idempotency import Kept, KeyBook
+from streampay_smoke.sandbox.service.idempotency import Kept, KeyBook, whole_request
 from streampay_smoke.sandbox.service.parts import Parts
 from streampay_smoke.sandbox.service.streams import Status
 from streampay_smoke.sandbox.service.wire import Answer, Call, Handler
 
 REFUSED: Final = 409
+NEWER_CREATE: Final = "/api/v2/streams"
 _KEEPS_REFUSALS: Final = frozenset({"settle", "withdraw"})
 
 
@@ -45,7 +46,18 @@ def _refused_and_ended(parts: Parts, inner: Handler, call: Call) -> Answer:
     return answer
 
 
+def _ignores_orders(call: Call) -> str:
+    return "" if call.route == NEWER_CREATE else whole_request(call)
+
+
 FAULTS: Final = (
+    ServiceFault(
+        name="key-answers-for-other-order",
+        story="measured: v2 brings the first stream back for another order under the same key",
+        severity=Severity.CATASTROPHIC,
+        caught_by="statements/an-order-is-kept-once",
+        mutation=lambda parts: replace(parts, fingerprint=_ignores_orders),
+    ),
     ServiceFault(
         name="refusal-frozen",
         story="measured: a settlement refused too early is refused under its key for a day, whatever happens since",

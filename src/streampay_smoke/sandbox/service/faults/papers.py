@@ -12,6 +12,7 @@ from streampay_smoke.sandbox.service.parts import Parts
 from streampay_smoke.sandbox.service.streams import Settlement, Stream
 from streampay_smoke.sandbox.service.wire import Answer, Call, Handler
 
+NEWER: Final = "/api/v2/streams"
 ITEM: Final = "/api/v2/streams/{stream_id}"
 LONG_AGO: Final = "2026-01-05T09:00:00.000Z"
 SOMEBODY: Final = "GAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAWHF"
@@ -44,6 +45,28 @@ def _settled_records(change: Callable[[Document], Document]) -> Mutation:
         return answer
 
     return around(layer)
+
+
+def _newer_shows(change: Callable[[Document], Document]) -> Mutation:
+    """Return the mutation that shows every stream otherwise in the newer form, in lists and when it is opened."""
+
+    def shown(item: Document) -> Document:
+        return {**item, **change(item)}
+
+    def layer(inner: Handler, call: Call) -> Answer:
+        answer = inner(call)
+        match answer.document:
+            case {"streams": list(rows)} as document if call.route == NEWER:
+                return answer.with_document({**document, "streams": [shown(row) for row in rows]})
+            case {"data": dict(data)} as document if call.route == ITEM:
+                return answer.with_document({**shown(document), "data": shown(data)})
+        return answer
+
+    return around(layer)
+
+
+def _final_as_draft(item: Document) -> Document:
+    return {"status": "draft", "nextAction": "start"} if item["status"] in {"withdrawn", "cancelled"} else {}
 
 
 def _another_hash(_: Document) -> Document:
@@ -93,6 +116,20 @@ FAULTS: Final = (
         severity=Severity.CATASTROPHIC,
         caught_by="settlement/a-settled-stream",
         mutation=_settled_records(lambda data: {"rate": "0.78"}),
+    ),
+    ServiceFault(
+        name="record-final-as-draft",
+        story="measured: v2 shows withdrawn and cancelled streams as drafts",
+        severity=Severity.CATASTROPHIC,
+        caught_by="statements/a-stream-that-was-paid-out",
+        mutation=_newer_shows(_final_as_draft),
+    ),
+    ServiceFault(
+        name="record-without-settlement",
+        story="measured: v2 shows no settlement, even after one",
+        severity=Severity.SERIOUS,
+        caught_by="statements/a-stream-that-was-paid-out",
+        mutation=_newer_shows(lambda item: {"settlement": None}),
     ),
     ServiceFault(
         name="record-other-hash",

@@ -19,7 +19,7 @@ from streampay_smoke.sandbox.service.errors import Refusal
 from streampay_smoke.sandbox.service.faults.fault import SETTLE, ServiceFault, around, around_with, both, is_create
 from streampay_smoke.sandbox.service.idempotency import HEADER, REPLAY_HEADER
 from streampay_smoke.sandbox.service.parts import Parts
-from streampay_smoke.sandbox.service.seeds import SEEDS
+from streampay_smoke.sandbox.service.seeds import CANARY, SEEDS
 from streampay_smoke.sandbox.service.settlement import Treasury
 from streampay_smoke.sandbox.service.streams import Settlement, Stream, StreamStore
 from streampay_smoke.sandbox.service.wire import Answer, Call, Handler
@@ -280,7 +280,7 @@ FAULTS: Final = (
         story="operations: the write of the record is lost after the payment",
         severity=Severity.CATASTROPHIC,
         caught_by="settlement/",
-        mutation=lambda parts: replace(parts, store=_ForgetfulStore(SEEDS)),
+        mutation=lambda parts: replace(parts, store=_ForgetfulStore((*SEEDS, CANARY))),
     ),
     ServiceFault(
         name="replay-pays-again",

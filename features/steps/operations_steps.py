@@ -1,0 +1,34 @@
+"""Steps about running the service."""
+
+from behave import then, when
+from behave.runner import Context
+
+from streampay_smoke.promises import operations
+from streampay_smoke.service.identity import metrics_credential
+from streampay_smoke.suite.budget import takes
+
+TWENTY = 20
+
+
+@when("the service is asked twenty times over whether it is alive")
+@takes("journey")
+def ask_over_and_over(context: Context) -> None:
+    context.world.answers = tuple(context.world.deployment.alive_answer() for _ in range(TWENTY))
+
+
+@then("it answers every time, and fails nobody on purpose")
+def answers_every_time(context: Context) -> None:
+    operations.answers_every_time(context.world.answers, context.world.deployment.error_code, context.world.expect)
+
+
+@when("the figures of the service are asked for")
+def ask_for_figures(context: Context) -> None:
+    world = context.world
+    world.figures = world.deployment.metrics_answer(metrics_credential(world.settings.metrics_token))
+
+
+@then("they are there for those who watch over it")
+def figures_are_there(context: Context) -> None:
+    world = context.world
+    variable = "SMOKE_METRICS_TOKEN" if world.settings.metrics_token else ""
+    operations.figures_are_there(world.figures, variable=variable, expect=world.expect)
