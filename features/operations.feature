@@ -10,3 +10,8 @@ Feature: The service can be operated
   Scenario: Its figures can be read
     When the figures of the service are asked for
     Then they are there for those who watch over it
+
+  @indexer
+  Scenario: The index follows the ledger
+    When the index is asked twice how far it is
+    Then it is at the end of the ledger, and never goes back

@@ -32,3 +32,16 @@ def figures_are_there(context: Context) -> None:
     world = context.world
     variable = "SMOKE_METRICS_TOKEN" if world.settings.metrics_token else ""
     operations.figures_are_there(world.figures, variable=variable, expect=world.expect)
+
+
+@when("the index is asked twice how far it is")
+@takes("journey")
+def ask_index(context: Context) -> None:
+    context.world.cursors = tuple(context.world.deployment.index_cursor() for _ in range(2))
+
+
+@then("it is at the end of the ledger, and never goes back")
+@takes("ledger")
+def index_follows(context: Context) -> None:
+    newest = context.world.surroundings.ledger.chain.health().latest_ledger
+    operations.index_follows(context.world.cursors, newest, context.world.expect)

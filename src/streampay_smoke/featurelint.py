@@ -35,6 +35,7 @@ KNOWN_TAGS: Final[dict[str, str]] = {
     "read-limit": "Uses up one caller's reads of a minute: left out where a place does not say how many there are.",
     "canary": "Needs a stream that outlives releases: left out, by name, where a place names none.",
     "metrics": "Reads the service's metrics: left out, by name, where a place does not say that they can be.",
+    "indexer": "Asks how far the index of the ledger is: left out, by name, where a place does not say there is one.",
     "contract-admin": "Needs to know who administers the contract: left out, by name, where a place does not say.",
     "blocker": "Allure severity: no release goes out with this broken.",
     "critical": "Allure severity: a main promise to users is broken.",

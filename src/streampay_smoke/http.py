@@ -13,7 +13,7 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,14 +26,22 @@ from streampay_smoke import __version__
 MAX_BODY_BYTES = 1_048_576
 """Longest body that is read; a longer one is no answer."""
 
-USER_AGENT = f"streampay-smoke/{__version__}"
+Enough = Callable[[bytes], bool]
+"""Whether as much of a body has come as somebody wants to read."""
 
+USER_AGENT = f"streampay-smoke/{__version__}"
 _KEEP_ALIVE_SECONDS = 2.0  # below the 5 s after which Node and uvicorn close: no race with the server's own close
 _MAX_CONNECTIONS = 32
 
 # At DEBUG these write request headers, and with them credentials.
 for _library in ("httpx", "httpcore"):
     logging.getLogger(_library).setLevel(logging.WARNING)
+
+
+def one_event(body: bytes) -> bool:
+    """Return whether a first server-sent event with data is whole: an empty line follows its data."""
+    _, found, rest = body.partition(b"data:")
+    return bool(found) and (b"\n\n" in rest or b"\r\n\r\n" in rest)
 
 
 class NoAnswer(Exception):
@@ -114,9 +122,11 @@ class Client:
         content: bytes | None = None,
         params: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
+        enough: Enough | None = None,
     ) -> Reply:
         """Send one request, once, and return its answer whatever the status; raises NoAnswer.
 
+        A body is read to its end, or as far as `enough` asks for: a stream of events has none.
         `timeout_seconds` replaces the client's limit. `url` is absolute or a path below the base URL; `params`
         are its query.
         """
@@ -134,7 +144,7 @@ class Client:
         try:
             response = self._httpx.send(request, stream=True)
             try:
-                body = _decoded(_capped(response.iter_raw()), response.headers.get("content-encoding", ""))
+                body = _decoded(_capped(response.iter_raw(), enough), response.headers.get("content-encoding", ""))
             finally:
                 response.close()
         except _BadBody as problem:
@@ -318,12 +328,14 @@ class _Body(httpx.SyncByteStream):
         self._response.close()
 
 
-def _capped(chunks: Iterable[bytes]) -> bytes:
+def _capped(chunks: Iterable[bytes], enough: Enough | None = None) -> bytes:
     body = bytearray()
     for chunk in chunks:
         body += chunk
         if len(body) > MAX_BODY_BYTES:
             raise _BadBody("too large", f"more than {MAX_BODY_BYTES} bytes")
+        if enough is not None and enough(bytes(body)):
+            break
     return bytes(body)
 
 

@@ -154,7 +154,7 @@ class ServicePlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     `replicas` is missed with at most `replica_miss_probability`. `app_origin` is where the web app's pages come from,
     `reads_per_minute` what one caller may read of each replica, `canary_stream` a stream of the synthetic user that
     every release finds where the one before left it; "" and 0 where this place does not say. `metrics` says that they
-    can be scraped.
+    can be scraped, `indexer` that the service keeps an index of this place's ledger and tells how far it is.
     """
 
     network: str
@@ -171,6 +171,7 @@ class ServicePlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     reads_per_minute: int = 0
     canary_stream: str = ""
     metrics: bool = False
+    indexer: bool = False
 
 
 class ChainPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

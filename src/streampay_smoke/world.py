@@ -57,6 +57,7 @@ class World:
     withdrawal: Withdrawal  # the user withdraws what was settled
     kept: Answer  # the user looks for the stream that outlives releases
     figures: Answer  # its figures are asked for
+    cursors: tuple[int, ...]  # its index is asked how far it is
     ledger: Ledger  # the ledger is watched
     payer: ChainAccount  # a payer has a funded test account
     direct_stream: DirectStream  # a stream is made on the contract itself

@@ -129,6 +129,11 @@ def shows_figures(world: World) -> None:
     operations.figures_are_there(figures, variable="", expect=world.expect)
 
 
+def keeps_an_index(world: World) -> None:
+    cursors = [world.deployment.index_cursor() for _ in range(2)]
+    operations.index_follows(cursors, world.surroundings.ledger.chain.health().latest_ledger, world.expect)
+
+
 def tells_the_time(world: World) -> None:
     operations.clock_is_right(world.surroundings.readiness, lambda: world.surroundings.ledger, world.expect)
 
@@ -179,6 +184,7 @@ STORIES: dict[str, Story] = {
     "keeps the canary": keeps_the_canary,
     "answers every time": answers_every_time,
     "shows figures": shows_figures,
+    "keeps an index": keeps_an_index,
     "tells the time": tells_the_time,
     "ledger moves": ledger_moves,
     "contract is there": contract_is_there,
@@ -293,6 +299,8 @@ BROKEN_PROMISES = [
     ("ready-but-database-dead", "keeps the canary", "a stream from before this release is still there"),
     ("chaos-left-on", "answers every time", "the service answers every time"),
     ("metrics-off", "shows figures", "the service's figures can be read"),
+    ("indexer-invents", "keeps an index", "the index never goes back"),
+    ("indexer-stands-still", "keeps an index", "the index follows the ledger"),
     ("service-clock-ahead", "tells the time", "the service's clock agrees with ours"),
     ("refusal-frozen", "repeats", "a settlement refused too early can be made later"),
     ("refused-settle-ends-stream", "repeats", "a refused settlement changes nothing"),

@@ -100,6 +100,30 @@ def test_an_old_token_is_the_operators(witness: Witness) -> None:
     assert not witness.checks
 
 
+@pytest.mark.parametrize("cursors", [(100, 100), (99, 100), (88, 88), (100, 103), (100,)])
+def test_an_index_at_the_end_of_the_ledger(cursors: tuple[int, ...], witness: Witness) -> None:
+    operations.index_follows(cursors, 100, witness.expect)
+
+    witness.saw_held("the index never goes back", "the index follows the ledger")
+
+
+@pytest.mark.parametrize(
+    ("cursors", "promise", "saw"),
+    [
+        ((100, 99), "the index never goes back", "100 then 99"),
+        ((51_234_567, 51_230_001), "the index never goes back", "51234567 then 51230001"),
+        ((87, 87), "the index follows the ledger", "ledger 87"),
+        ((0, 0), "the index follows the ledger", "ledger 0"),
+        ((100, 104), "the index follows the ledger", "ledger 104"),
+    ],
+)
+def test_an_index_that_is_somewhere_else_is_found_out(
+    cursors: tuple[int, ...], promise: str, saw: str, witness: Witness
+) -> None:
+    with witness.breaks(promise, saw=saw):
+        operations.index_follows(cursors, 100, witness.expect)
+
+
 AGREES = "the service's clock agrees with ours"
 
 

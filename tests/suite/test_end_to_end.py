@@ -17,7 +17,7 @@ from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.identity import synthetic_user, unowned_address
 from streampay_smoke.service.records import StreamOrder
 
-SCENARIOS = 43
+SCENARIOS = 44
 
 
 @pytest.fixture(scope="module")
@@ -277,6 +277,7 @@ def test_production_is_read_only_and_says_so(tmp_path: Path) -> None:
         "chain/the-contract-obeys-its-administrator",
         "doors/nobody-signs-in-with-a-challenge-that-was-used-before",
         "operations/its-figures-can-be-read",
+        "operations/the-index-follows-the-ledger",
         "statements/a-stream-from-before-this-release-is-still-there",
         "throttling/a-caller-in-a-rush-is-told-to-wait-and-nobody-else-is",
         "webapp/the-app-s-pages-may-write",

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from streampay_smoke import __version__, http
-from streampay_smoke.http import MAX_BODY_BYTES, Client, NoAnswer, new_client
+from streampay_smoke.http import MAX_BODY_BYTES, Client, NoAnswer, new_client, one_event
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -215,6 +215,54 @@ def test_a_drip_fed_answer_ends_at_the_limit(listen: Listen, client: Client, sta
     started = time.monotonic()
     assert cause_of(client, peer.url, timeout_seconds=0.3) == "timeout"
     assert 0.25 < time.monotonic() - started < 2
+
+
+EVENTS = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def chunk(text: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(text), text)
+
+
+def test_a_stream_of_events_is_read_as_far_as_the_first_one(listen: Listen, client: Client) -> None:
+    def tell(connection: socket.socket) -> None:
+        connection.sendall(EVENTS + chunk(b": padding\n\n") + chunk(b"event: x\nda") + chunk(b"ta: 1\n\n"))
+        peer.done.wait(20)
+
+    peer = listen(tell)
+    began = time.monotonic()
+    reply = client.request("GET", peer.url, enough=one_event)
+    assert (reply.status, reply.text) == (200, ": padding\n\nevent: x\ndata: 1\n\n")
+    assert time.monotonic() - began < 2
+    # The connection is given up: what comes after it belongs to nobody.
+    assert client.request("GET", peer.url, enough=one_event).opened_connection
+
+
+def test_a_stream_without_events_ends_at_the_limit(listen: Listen, client: Client) -> None:
+    def silent(connection: socket.socket) -> None:
+        connection.sendall(EVENTS + chunk(b": keep-alive\n\n"))
+        peer.done.wait(20)
+
+    peer = listen(silent)
+    with pytest.raises(NoAnswer) as caught:
+        client.request("GET", peer.url, enough=one_event, timeout_seconds=0.1)
+    assert caught.value.cause == "timeout"
+
+
+@pytest.mark.parametrize(
+    ("body", "whole"),
+    [
+        (b"", False),
+        (b": padding\n\n", False),
+        (b"data: 1\n", False),
+        (b"data: 1\n\n", True),
+        (b"event: x\r\ndata: 1\r\n\r\n", True),
+        (b"data: 1\nid: 2\n\n", True),
+        (b"\n\ndata: 1\n", False),
+    ],
+)
+def test_an_event_is_whole_when_an_empty_line_follows_its_data(body: bytes, whole: bool) -> None:
+    assert one_event(body) is whole
 
 
 def test_no_time_at_all_is_a_timeout(listen: Listen, client: Client) -> None:

@@ -14,6 +14,9 @@ from streampay_smoke.service.records import Readiness
 
 WELL, UNAUTHORIZED = 200, 401
 
+BEHIND_LEDGERS, AHEAD_LEDGERS = 12, 3
+"""A minute of testnet's ledgers; and how far our own look at the ledger may lag behind the service's."""
+
 _UP = re.compile(r"^streampay_metrics_up(\{[^}]*\})?[ \t]+1(\.0*)?[ \t]*$", re.MULTILINE)
 
 
@@ -58,6 +61,23 @@ def figures_are_there(answer: Answer, *, variable: str, expect: Expect) -> None:
         up or answer.status == UNAUTHORIZED,
         expected="figures that say the service is up, or a question for the token",
         observed="figures" if up else f"status {answer.status} without them (request {answer.request_id})",
+    )
+
+
+def index_follows(cursors: Sequence[int], newest_ledger: int, expect: Expect) -> None:
+    """The index of the ledger is at its end, and what it has reached it does not lose again."""
+    expect(
+        "the index never goes back",
+        list(cursors) == sorted(cursors),
+        expected="each ledger at or after the one before",
+        observed=" then ".join(map(str, cursors)),
+    )
+    reached = cursors[-1]
+    expect(
+        "the index follows the ledger",
+        newest_ledger - BEHIND_LEDGERS <= reached <= newest_ledger + AHEAD_LEDGERS,
+        expected=f"at most {BEHIND_LEDGERS} ledgers behind {newest_ledger}",
+        observed=f"ledger {reached}",
     )
 
 

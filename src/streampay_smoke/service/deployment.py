@@ -304,6 +304,10 @@ class Deployment:
         """Ask whether the service is alive and return the answer; a gateway's silence is waited out."""
         return self._told(self._dialect.alive(), None)
 
+    def index_cursor(self) -> int:
+        """Return the ledger that the service's index of the ledger has reached."""
+        return self._dialect.read_index_cursor(self._promised(self._dialect.index_status(), None))
+
     def metrics_answer(self, credential: Credential | None) -> Answer:
         """Ask for the service's figures and return the answer, refused or not."""
         return self._raw(self._dialect.metrics(), credential)
@@ -396,6 +400,7 @@ class Deployment:
             json=call.json,
             credential=credential,
             purpose=call.purpose if call.must_succeed else "",
+            enough=call.enough,
         )
         self.last_asked, self.last_headers = replace(asked, impression=look(answer)), answer.headers
         return answer

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 from streampay_smoke.errors import Blame, ServiceUnavailable, SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import Awaiting, Exchanged, Recorder, Waited
-from streampay_smoke.http import NoAnswer, Reply, new_client
+from streampay_smoke.http import Enough, NoAnswer, Reply, new_client
 from streampay_smoke.service.exchange import Answer, parsed, shown_message
 from streampay_smoke.service.trace import Trace
 
@@ -102,15 +102,18 @@ class ServiceTransport:
         json: Any = None,
         credential: Authorisation | None = None,
         purpose: str = "",
+        enough: Enough | None = None,
     ) -> Answer:
         """Send one request and return the answer, whatever its status; `purpose` is recorded with it.
+
+        A body is read as far as `enough` asks for, to its end without it.
 
         Raises ServiceUnavailable (as NoServiceAnswer with `cause`, or HostUnresolved) when there is none, and
         SettingsInvalid when the request cannot be written as HTTP.
         """
         given = {**(headers or {}), **(credential.headers if credential else {})}
         waited, attempts = 0.0, 1
-        answer = self._send_once(method, path, given, json, purpose)
+        answer = self._send_once(method, path, given, json, purpose, enough)
         while answer.status == TOO_MANY_REQUESTS:
             pause = retry_after_seconds(answer.headers.get("retry-after", ""))
             if waited + pause > self.throttle_seconds:
@@ -118,7 +121,7 @@ class ServiceTransport:
             self.record(Awaiting(what=f"the rate limit to let {method} {path} through"))
             self._sleep(pause)
             waited, attempts = waited + pause, attempts + 1
-            answer = self._send_once(method, path, given, json, purpose)
+            answer = self._send_once(method, path, given, json, purpose, enough)
         if attempts > 1 or answer.status == TOO_MANY_REQUESTS:
             self.record(
                 Waited(
@@ -132,7 +135,9 @@ class ServiceTransport:
             )
         return answer
 
-    def _send_once(self, method: str, path: str, given: Mapping[str, str], json: Any, purpose: str) -> Answer:
+    def _send_once(
+        self, method: str, path: str, given: Mapping[str, str], json: Any, purpose: str, enough: Enough | None
+    ) -> Answer:
         headers = {
             REQUEST_ID_HEADER: f"smoke-{secrets.token_hex(16)}",
             **self._trace.headers(),
@@ -146,7 +151,7 @@ class ServiceTransport:
         sent = shown_message(f"{method} {path}", headers.items(), (body or b"").decode())
         self.record(Awaiting(peer="service", what=f"{method} {path}"))
         try:
-            reply = self._client.request(method, path, headers=headers, content=body)
+            reply = self._client.request(method, path, headers=headers, content=body, enough=enough)
         except NoAnswer as problem:
             self.record(
                 Exchanged(

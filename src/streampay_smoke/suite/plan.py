@@ -73,6 +73,11 @@ EXCLUSION_RULES = (
         reason=lambda settings: "this environment does not say that metrics can be scraped (service.metrics)",
     ),
     ExclusionRule(
+        tag="indexer",
+        applies=lambda settings: not settings.place.service.indexer,
+        reason=lambda settings: "this environment does not say that the service tells of its index (service.indexer)",
+    ),
+    ExclusionRule(
         tag="contract-admin",
         applies=lambda settings: not settings.place.chain.contract_admin,
         reason=lambda settings: "this environment does not say who administers the contract (chain.contract_admin)",

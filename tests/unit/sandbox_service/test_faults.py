@@ -432,6 +432,11 @@ def has_a_database(deployment: Any) -> Any:
     return [deployment.user("GET", path).status for path in paths]
 
 
+def indexed(deployment: Any) -> Any:
+    texts = [deployment.send("GET", "/api/indexer/status").text for _ in range(2)]
+    return [json.loads(text.partition("data: ")[2])["ledgerCursor"] for text in texts]
+
+
 def scraped(deployment: Any) -> Any:
     return deployment.send("GET", "/api/metrics").status, deployment.send("GET", "/api/healthz").status
 
@@ -482,6 +487,8 @@ DIFFERENCES: Mapping[str, Difference] = {
     "service-clock-ahead": Difference(minutes_ahead, 0, 10),
     "ready-but-cannot-sign": Difference(signs, (200, 201), (200, 503)),
     "ready-but-database-dead": Difference(has_a_database, [200] * 5, [200, 200, 500, 500, 500]),
+    "indexer-invents": Difference(indexed, [7, 7], [51_234_567, 51_230_001]),
+    "indexer-stands-still": Difference(indexed, [7, 7], [-93, -93]),
     "metrics-off": Difference(scraped, (200, 200), (503, 200)),
     "settle-receipt-differs": Difference(receipt_agrees, True, False),
     "record-not-settled": Difference(record_is_settled, ("ended", True), ("active", False)),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from streampay_smoke.errors import PromiseBroken, SettingsInvalid
+from streampay_smoke.http import one_event
 from streampay_smoke.service.dialects import DIALECTS, dialect_named
 from streampay_smoke.service.dialects.app_v1 import AppV1
 from streampay_smoke.service.exchange import Answer, parsed
@@ -496,3 +497,38 @@ def test_every_deviation_of_a_withdrawal_is_named(document: Any, named: str) -> 
     with pytest.raises(PromiseBroken, match="not a withdrawal") as caught:
         APP.read_withdrawal(answered(document))
     assert named in str(caught.value)
+
+
+def test_the_index_is_asked_for_one_event() -> None:
+    asked = APP.index_status()
+    assert (asked.path, asked.headers) == ("/api/indexer/status", {"accept": "text/event-stream"})
+    assert asked.enough is one_event
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'event: indexer_status\ndata: {"ledgerCursor": 7, "lagMs": 1}\n\n',
+        ': padding\n\nevent: x\ndata:{"ledgerCursor":7}\n\ndata: {"ledgerCursor":8}\n\n',
+        'data: {"ledgerCursor": 7}\r\n\r\n',
+    ],
+)
+def test_the_cursor_of_the_first_event_is_read(text: str) -> None:
+    assert APP.read_index_cursor(answered(text=text)) == 7
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "<html></html>",
+        "event: indexer_status\n\n",
+        "data: no json\n\n",
+        'data: {"ledgerCursor": "7"}\n\n',
+        'data: {"ledgerCursor": true}\n\n',
+        "data: []\n\n",
+    ],
+)
+def test_what_tells_no_cursor_is_named(text: str) -> None:
+    with pytest.raises(PromiseBroken, match="not a status of the index"):
+        APP.read_index_cursor(answered(text=text))

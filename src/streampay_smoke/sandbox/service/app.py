@@ -73,6 +73,7 @@ def _routes(parts: Parts, metrics: pages.Metrics) -> Routes:
         "/api/healthz": {"GET": pages.healthz},
         "/api/readyz": {"GET": parts.readyz},
         "/api/metrics": {"GET": metrics.scrape},
+        "/api/indexer/status": {"GET": pages.IndexPages(parts.index_cursor).status},
         "/api/auth/wallet": {
             "GET": layered(sign_in.challenge, (challenges,)),
             "POST": layered(sign_in.sign_in, (logins,)),

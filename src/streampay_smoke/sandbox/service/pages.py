@@ -2,10 +2,11 @@
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 
 from streampay_smoke.sandbox.service.clock import iso_now
 from streampay_smoke.sandbox.service.errors import Refusal
-from streampay_smoke.sandbox.service.wire import Answer, Call, Handler
+from streampay_smoke.sandbox.service.wire import Answer, Call, Handler, json_bytes
 
 HTML = "text/html"
 
@@ -55,6 +56,19 @@ class AdministrationPages:
     def audit(self, call: Call) -> Answer:
         """Return the audit: this StreamPay keeps none."""
         return Answer(document={"data": [], "meta": {"chainIntact": True}})
+
+
+class IndexPages:
+    """What tells how far the service's index of the ledger is: one event, and the stream ends."""
+
+    def __init__(self, cursor: Callable[[], int]) -> None:
+        self._cursor = cursor
+
+    def status(self, call: Call) -> Answer:
+        """Return an event with the ledger the index has reached."""
+        told = {"ledgerCursor": self._cursor(), "breakerOpen": False}
+        text = f"event: indexer_status\ndata: {json_bytes(told).decode()}\n\n"
+        return Answer(text=text, media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
 class ReleasePages:

@@ -56,6 +56,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     origins: Container[str]
     readyz: Handler
     jwks: Handler
+    index_cursor: Callable[[], int]
     buckets: TokenBuckets
     quota: DailyQuota
     layers: tuple[Layer, ...]
@@ -104,6 +105,7 @@ def honest_parts(
         origins=ALLOWED_ORIGINS,
         readyz=checks.readyz,
         jwks=jwks,
+        index_cursor=treasury.newest_ledger,
         buckets=buckets,
         quota=DailyQuota(),
         layers=(),

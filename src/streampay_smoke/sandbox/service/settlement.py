@@ -180,6 +180,10 @@ class Treasury:
         with self._ledger:
             return self._contract.stream(chain_id)
 
+    def newest_ledger(self) -> int:
+        """Return the number of the newest ledger."""
+        return self.adapter.health().latest_ledger
+
     def released(self, chain_id: int) -> int:
         """Return what the contract has paid out of a stream, in stroops."""
         return self.stream(chain_id).released_stroops

@@ -1,15 +1,17 @@
 """The API of the StreamPay app: lists and moves streams under /api/streams, shows one under /api/v2/streams."""
 
+import re
 from collections.abc import Collection
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from msgspec.structs import replace
 
+from streampay_smoke.http import one_event
 from streampay_smoke.service.declared_network import declared_network
 from streampay_smoke.service.dialects.app_v1_doors import AppV1Doors
 from streampay_smoke.service.dialects.calls import Call, CsrfRule, Doors
-from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.exchange import Answer, parsed
 from streampay_smoke.service.marks import Mark, mark_in
 from streampay_smoke.service.records import (
     DependencyReport,
@@ -52,6 +54,8 @@ _WITHDRAWAL = (
     Field(name="state", kind=str, allowed=("pending", "succeeded", "failed")),
     Field(name="settlementTxHash", kind=str, required=False),
 )
+_EVENT_DATA = re.compile(r"^data: ?(.*)$", re.MULTILINE)
+_CURSOR = Field(name="ledgerCursor", kind=int)
 _META = (
     Field(name="hasNext", kind=bool),
     Field(name="nextCursor", kind=str, required=False),
@@ -109,6 +113,11 @@ class AppV1:
     def metrics(self) -> Call:
         """Ask for the Prometheus text; 401 says that it is there, for those who hold the token."""
         return Call(method="GET", path="/api/metrics")
+
+    def index_status(self) -> Call:
+        """Ask for the events of the indexer, which tells its cursor again and again; the first one is enough."""
+        headers = {"accept": "text/event-stream"}
+        return Call(method="GET", path="/api/indexer/status", headers=headers, enough=one_event)
 
     def mark(self, stream_id: str, mark: Mark) -> Call | None:
         """Create takes no text of the caller's own; v2 can change description and tags afterwards."""
@@ -215,6 +224,12 @@ class AppV1:
             alert=answer.json["alert"],
             settlement_tx_hash=withdrawal.get("settlementTxHash") or "",
         )
+
+    def read_index_cursor(self, answer: Answer) -> int:
+        """Read `ledgerCursor` in the data of the first event that holds any."""
+        told: Any = next((parsed(text) for text in _EVENT_DATA.findall(answer.body_text)), None)
+        keep_promise(answer, "a status of the index", deviations(told, (_CURSOR,), where="event"))
+        return int(told["ledgerCursor"])
 
     def error_code(self, answer: Answer) -> str:
         """Read `{error: {code, message}}`, or the flat `{error: code, message}` of the key errors."""

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from streampay_smoke.http import Enough
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamPage, StreamRecord, Withdrawal
@@ -13,7 +14,8 @@ from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, Str
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One request: where, and what. `statuses` are the ones that keep the promise.
 
-    `purpose` is what a user wants by it; `must_succeed` says that this time it is sent in order to get that.
+    `purpose` is what a user wants by it; `must_succeed` says that this time it is sent in order to get that. `enough`
+    says how much of an answer that does not end is read.
     """
 
     method: str
@@ -23,6 +25,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     json: Any = None
     purpose: str = ""
     must_succeed: bool = False
+    enough: Enough | None = None
 
     @property
     def writes(self) -> bool:
@@ -133,6 +136,9 @@ class Dialect(Protocol):
     def metrics(self) -> Call:
         """Ask for the figures of those who watch over the service."""
 
+    def index_status(self) -> Call:
+        """Ask how far the service's index of the ledger is."""
+
     def mark(self, stream_id: str, mark: Mark) -> Call | None:
         """Write a mark on a stream, None where this API has no place for one."""
 
@@ -165,6 +171,9 @@ class Dialect(Protocol):
 
     def read_withdrawal(self, answer: Answer) -> Withdrawal:
         """Read the answer to a withdrawal."""
+
+    def read_index_cursor(self, answer: Answer) -> int:
+        """Read the ledger the index has reached."""
 
     def error_code(self, answer: Answer) -> str:
         """Return the code in the service's own error envelope, "" when the body is not the service's."""

@@ -15,6 +15,8 @@ from streampay_smoke.sandbox.service.wire import Answer, Call, Handler
 
 SLOW_SECONDS = 3.0
 CHAOS_EACH: Final = 7
+STALE_LEDGERS: Final = 100
+INVENTED: Final = (51_234_567, 51_230_001)
 CLOCK_AHEAD_SECONDS: Final = 600
 
 
@@ -46,6 +48,11 @@ def _echo(call: Call, code: str) -> str:
 
 def _connection(call: Call, code: str) -> str:
     return f"{code}: postgres://streampay:hunter2@db.internal:5432/streampay said no"
+
+
+def _invented_index(parts: Parts) -> Parts:
+    told = itertools.cycle(INVENTED)
+    return replace(parts, index_cursor=lambda: next(told))
 
 
 def _no_metrics(inner: Handler, call: Call) -> Answer:
@@ -114,6 +121,20 @@ FAULTS: Final = (
         severity=Severity.CATASTROPHIC,
         caught_by="streams/",
         mutation=around(_database_dead),
+    ),
+    ServiceFault(
+        name="indexer-invents",
+        story="measured: the index tells random ledgers, and goes back",
+        severity=Severity.SERIOUS,
+        caught_by="operations/the-index",
+        mutation=_invented_index,
+    ),
+    ServiceFault(
+        name="indexer-stands-still",
+        story="operations: the index lost its connection to the ledger long ago and says nothing of it",
+        severity=Severity.SERIOUS,
+        caught_by="operations/the-index",
+        mutation=lambda parts: replace(parts, index_cursor=lambda: parts.index_cursor() - STALE_LEDGERS),
     ),
     ServiceFault(
         name="metrics-off",
