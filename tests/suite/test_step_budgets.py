@@ -143,7 +143,7 @@ def test_a_step_that_hangs_ends_and_the_next_scenario_is_played(
     assert (ended["failure"]["kind"], ended["failure"]["blame"]) == ("step_timeout", blame), ran.output
     assert ran.code == (1 if blame == "product" else 3)
     others = [check.status for check in ran.verdict.checks if check.id.startswith("streams/")]
-    assert len(others) == 5
+    assert len(others) == 8
     assert set(others) == {"passed"}, ran.output
 
 

@@ -34,7 +34,7 @@ CREDENTIAL_PROBE = "credential on the stable release"
 CLOCK_PROBE = "clock"
 """Whether this runner's clock agrees with the service's or the ledger's; not ok: it is off against both."""
 
-LEDGER_TAGS = frozenset({"chain", "settlement", "readiness"})
+LEDGER_TAGS = frozenset({"chain", "settlement", "readiness", "statements", "indexer"})
 """Scenarios a broken ledger can turn red by itself."""
 
 STREAM_NOT_CREATED = "stream_not_created"
