@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -27,6 +28,9 @@ from streampay_smoke.signing import SigningKey
 PREFIX = "SMOKE_"
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 SIGNING_KEY = "SMOKE_SIGNING_KEY"
+
+ENGINE_PREFIX = "SMOKE_ROLLBACK_"
+"""How the variables of the actuator begin, and with them every secret of a deployment engine."""
 
 
 class Variable(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,7 +201,8 @@ class MoneyPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An environment file: the facts of a place on one screen, never a secret.
 
-    `step_seconds` is how long a step may take, `ledger_step_seconds` one that waits for ledgers to close.
+    `step_seconds` is how long a step may take, `ledger_step_seconds` one that waits for ledgers to close. `rollback`
+    is read by the actuator alone (`streampay_smoke.rollback`): a gate judges without it.
     """
 
     description: str
@@ -208,6 +213,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     money: MoneyPlace
     objectives: tuple[Objective, ...] = ()
     bake: Bake = Bake()
+    rollback: dict[str, Any] = {}
 
     def __post_init__(self) -> None:
         names = [objective.name for objective in self.objectives]
@@ -216,6 +222,23 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise ValueError(f"two objectives are named {twice[0]!r}")
         if sum(objective.kind == "read_comparison" for objective in self.objectives) > 1:
             raise ValueError("only one objective may be a read_comparison: its pairs are sampled once")
+
+
+_NOT_DUMPED = frozenset({"place", "network", "engine_secrets"})
+"""What a dump leaves out: facts of the file, and what is the actuator's alone."""
+
+
+class Gathered(msgspec.Struct, frozen=True, kw_only=True):
+    """What was given for a place: every variable of the table by name, "" where nobody gave it."""
+
+    environment: str
+    place: Place
+    values: dict[str, str]
+
+    def engine_secrets(self) -> dict[str, Secret]:
+        """Return the secrets of deployment engines that are set, by variable."""
+        names = (name for name, variable in VARIABLES.items() if variable.secret and name.startswith(ENGINE_PREFIX))
+        return {name: secret for name in names if (secret := _secret(name, self.values)) is not None}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -252,6 +275,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     token_contract_id: str
     settlement_proof: str
     signing_key: Secret | None
+    engine_secrets: dict[str, Secret] = {}
 
     @property
     def embedded(self) -> bool:
@@ -272,7 +296,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def secrets(self) -> tuple[str, ...]:
         """Return every secret value, for the redactor."""
         held = (getattr(self, name) for name in self.__struct_fields__)
-        return tuple(value.reveal() for value in held if isinstance(value, Secret))
+        secrets = [value for value in held if isinstance(value, Secret)]
+        return tuple(secret.reveal() for secret in (*secrets, *self.engine_secrets.values()))
 
     def signer(self) -> SigningKey | None:
         """Return the key that signs verdicts, None where none was given."""
@@ -280,7 +305,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def dump(self) -> dict[str, str]:
         """Return all settings in words, secrets as `<secret>`."""
-        shown = {name: getattr(self, name) for name in self.__struct_fields__ if name not in {"place", "network"}}
+        shown = {name: getattr(self, name) for name in self.__struct_fields__ if name not in _NOT_DUMPED}
         return {name: str(value) for name, value in {**shown, "network": self.network.name}.items()}
 
 
@@ -295,13 +320,8 @@ def load(
     `options` maps variable names to values from the command line. `root` holds `environments/` and `.env`.
     Raises SettingsInvalid or, for anything that points at the public network, GuardRefused.
     """
-    root = root or project_root()
-    environ = os.environ if environ is None else environ
-    given = _given(options or {}, environ, _dotenv(root))
-    _refuse_public(given)
-    environment = given.get("SMOKE_ENV", VARIABLES["SMOKE_ENV"].default)
-    place = _place(root, environment)
-    values = {**_defaults(), **_of_place(place), **given}
+    gathered = gather(options, environ=environ, root=root)
+    environment, place, values = gathered.environment, gathered.place, gathered.values
     _validate(environment, place, values)
     if values[SIGNING_KEY]:  # a key that cannot sign is found before the run, never a verdict without a signature
         SigningKey.given(values[SIGNING_KEY], variable=SIGNING_KEY)
@@ -338,7 +358,27 @@ def load(
         token_contract_id=values["SMOKE_TOKEN_CONTRACT_ID"],
         settlement_proof=_one_of("SMOKE_SETTLEMENT_PROOF", values, PROOFS),
         signing_key=_secret("SMOKE_SIGNING_KEY", values),
+        engine_secrets=gathered.engine_secrets(),
     )
+
+
+def gather(
+    options: Mapping[str, str] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    root: Path | None = None,
+) -> Gathered:
+    """Return what was given, by the order of precedence, with nothing decided about what it is good for.
+
+    Raises SettingsInvalid for a name or a place nobody knows, GuardRefused for what points at the public network.
+    """
+    root = root or project_root()
+    environ = os.environ if environ is None else environ
+    given = _given(options or {}, environ, _dotenv(root))
+    _refuse_public(given)
+    environment = given.get("SMOKE_ENV", VARIABLES["SMOKE_ENV"].default)
+    place = _place(root, environment)
+    return Gathered(environment=environment, place=place, values={**_defaults(), **_of_place(place), **given})
 
 
 def project_root() -> Path:

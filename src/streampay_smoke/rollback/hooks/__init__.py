@@ -1,0 +1,66 @@
+"""The engines a release can be put back with: one table, `ENGINES`, from the name in `[rollback]` to its hook.
+
+An environment file says which one, and gives it a table of its own:
+
+    [rollback]
+    hook = "command"
+
+    [rollback.command]
+    roll_back = ["deploy/put-back"]
+
+To add an engine: write a module here with a frozen Struct (`forbid_unknown_fields=True`, facts only, never a secret)
+and a class with the two calls of `streampay_smoke.rollback.hook.Hook`, then add its line to `ENGINES`. The secrets it
+needs are variables named in its line, which are in `settings.VARIABLES` too (`secret=True`) and begin with
+`SMOKE_ROLLBACK_`: it is handed those that are set, and no others.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.rollback.hook import Hook
+from streampay_smoke.rollback.hooks.command import CommandHook, CommandSettings
+from streampay_smoke.secret import Secret
+
+Secrets = Mapping[str, Secret]
+"""The secrets an engine named and somebody set, by variable."""
+
+
+class Engine(msgspec.Struct, frozen=True, kw_only=True):
+    """How the table `[rollback.NAME]` of an engine reads, and how its hook is made of it.
+
+    `make` gets an instance of `settings` and the secrets that are set of those in `secrets`; it raises SettingsInvalid
+    when one it cannot do without is missing, and asks nothing of anybody.
+    """
+
+    settings: type[msgspec.Struct]
+    make: Callable[[Any, Secrets], Hook]
+    secrets: tuple[str, ...] = ()
+
+
+ENGINES: Mapping[str, Engine] = {
+    "command": Engine(settings=CommandSettings, make=lambda settings, secrets: CommandHook(settings)),
+}
+"""Every engine by its name in `[rollback]`."""
+
+
+def hook_named(name: str, table: Mapping[str, Any], secrets: Secrets, *, where: str) -> Hook:
+    """Return the hook of the engine `name`, made of its table; `where` is the file, for errors.
+
+    Raises SettingsInvalid for an unknown engine or a table that is not its own.
+    """
+    if name not in ENGINES:
+        nearest = difflib.get_close_matches(name, ENGINES, n=1)
+        raise SettingsInvalid(
+            f"{where}: [rollback] has no engine {name!r}{f'; did you mean {nearest[0]!r}?' if nearest else ''}",
+            next_step=f"use one of: {', '.join(sorted(ENGINES))}",
+        )
+    engine = ENGINES[name]
+    try:
+        settings = msgspec.convert(table, engine.settings)
+    except msgspec.ValidationError as error:
+        raise SettingsInvalid(f"{where}: [rollback.{name}]: {error}", next_step="correct the file") from error
+    return engine.make(settings, {variable: secrets[variable] for variable in engine.secrets if variable in secrets})
