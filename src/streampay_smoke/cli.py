@@ -158,6 +158,13 @@ def doctor(chosen: argparse.Namespace) -> int:
     return doctors.exit_code(looks)
 
 
+def rollback(chosen: argparse.Namespace) -> int:
+    """Put the release back that was live before a deploy, and prove that it is live and healthy."""
+    from streampay_smoke.rollback.command import run as rolled_back
+
+    return rolled_back(chosen)
+
+
 def sandbox(chosen: argparse.Namespace) -> int:
     """Serve a StreamPay and a ledger on loopback until killed."""
     from streampay_smoke.sandbox.stack import serve
@@ -209,6 +216,7 @@ def _parser() -> argparse.ArgumentParser:
     looking = commands.add_parser("doctor", help="look at everything a run needs", description=doctor.__doc__)
     _add_settings(looking, VARIABLES)
     looking.set_defaults(command=doctor)
+    _add_rollback(commands)
     _add_sandbox(commands.add_parser("sandbox", help="serve a StreamPay and a ledger", description=sandbox.__doc__))
     return parser
 
@@ -261,6 +269,7 @@ def _add_settings(parser: argparse.ArgumentParser, variables: Mapping[str, Varia
         "--tags": "EXPR",
         "--region": "NAME",
         "--expect-release": "ID",
+        "--deploy": "ID",
     }
     for name, variable in variables.items():
         if variable.option == "--report":
@@ -269,6 +278,16 @@ def _add_settings(parser: argparse.ArgumentParser, variables: Mapping[str, Varia
             parser.add_argument(
                 variable.option, metavar=metavars.get(variable.option, "URL"), help=f"{variable.about} ({name})"
             )
+
+
+def _add_rollback(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    from streampay_smoke.rollback import options
+
+    parser = commands.add_parser(
+        "rollback", help="put the previous release back", description=options.DESCRIPTION, epilog=options.EXIT_CODES
+    )
+    options.add_arguments(parser)
+    parser.set_defaults(command=rollback)
 
 
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:

@@ -87,6 +87,15 @@ VARIABLES = {
             about="1 or 0: whether to build the HTML report at the end",
         ),
         Variable(name="SMOKE_ARTIFACTS", default="artifacts", about="Folder that gets one folder for each run"),
+        Variable(
+            name="SMOKE_DEPLOY",
+            option="--deploy",
+            about="The deployment system's own id of this deploy, by which it can be rolled back",
+        ),
+        Variable(
+            name="SMOKE_ROLLBACK_LOG",
+            about="The intent log of this environment's rollbacks, on a local disk that outlives the deploy",
+        ),
         Variable(name="SMOKE_DIALECT", about="The API's shape: app-v1"),
         Variable(name="SMOKE_AUTH_MODE", about="How the synthetic user signs in: wallet, jwt, bearer or api-key"),
         Variable(name="SMOKE_AUTH_TOKEN", secret=True, about="The synthetic user's token, for auth mode bearer"),
@@ -235,10 +244,19 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     place: Place
     values: dict[str, str]
 
+    def secret(self, name: str) -> Secret | None:
+        """Return a secret, None where it is not set; raises SettingsInvalid for one too short to be redacted."""
+        return _secret(name, self.values)
+
+    def credentials(self, mode: str) -> dict[str, Secret]:
+        """Return the operator's credentials of an auth mode by their variable, slot A before slot B."""
+        slots = (AUTH_MODES[mode], f"{AUTH_MODES[mode]}_B") if AUTH_MODES[mode] else ()
+        return {name: secret for name in slots if (secret := self.secret(name)) is not None}
+
     def engine_secrets(self) -> dict[str, Secret]:
         """Return the secrets of deployment engines that are set, by variable."""
         names = (name for name, variable in VARIABLES.items() if variable.secret and name.startswith(ENGINE_PREFIX))
-        return {name: secret for name in names if (secret := _secret(name, self.values)) is not None}
+        return {name: secret for name in names if (secret := self.secret(name)) is not None}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -336,11 +354,11 @@ def load(
         tags=values["SMOKE_TAGS"],
         deadline_seconds=_positive("SMOKE_DEADLINE_SECONDS", values),
         bake_seconds=_duration("SMOKE_BAKE", values),
-        on_inconclusive=_one_of("SMOKE_ON_INCONCLUSIVE", values, ON_INCONCLUSIVE),
-        report=_one_of("SMOKE_REPORT", values, ("0", "1")) == "1",
+        on_inconclusive=one_of("SMOKE_ON_INCONCLUSIVE", values, ON_INCONCLUSIVE),
+        report=one_of("SMOKE_REPORT", values, ("0", "1")) == "1",
         artifacts=Path(values["SMOKE_ARTIFACTS"]).absolute(),
-        dialect=_one_of("SMOKE_DIALECT", values, DIALECTS),
-        auth_mode=_one_of("SMOKE_AUTH_MODE", values, tuple(AUTH_MODES)),
+        dialect=one_of("SMOKE_DIALECT", values, DIALECTS),
+        auth_mode=one_of("SMOKE_AUTH_MODE", values, tuple(AUTH_MODES)),
         auth_token=_secret("SMOKE_AUTH_TOKEN", values),
         auth_jwt_secret=_secret("SMOKE_AUTH_JWT_SECRET", values),
         api_key=_secret("SMOKE_API_KEY", values),
@@ -352,11 +370,11 @@ def load(
         rpc_url=values["SMOKE_STELLAR_RPC_URL"] or network.rpc_url,
         friendbot_url=values["SMOKE_STELLAR_FRIENDBOT_URL"] or network.friendbot_url,
         contract_id=values["SMOKE_CONTRACT_ID"],
-        contract_profile=_one_of("SMOKE_CONTRACT_PROFILE", values, CONTRACT_PROFILES),
+        contract_profile=one_of("SMOKE_CONTRACT_PROFILE", values, CONTRACT_PROFILES),
         signer_seed=_secret("SMOKE_SIGNER_SEED", values),
         recipient_seed=_secret("SMOKE_RECIPIENT_SEED", values),
         token_contract_id=values["SMOKE_TOKEN_CONTRACT_ID"],
-        settlement_proof=_one_of("SMOKE_SETTLEMENT_PROOF", values, PROOFS),
+        settlement_proof=one_of("SMOKE_SETTLEMENT_PROOF", values, PROOFS),
         signing_key=_secret("SMOKE_SIGNING_KEY", values),
         engine_secrets=gathered.engine_secrets(),
     )
@@ -465,7 +483,7 @@ def _validate(environment: str, place: Place, values: Mapping[str, str]) -> None
             next_step="set SMOKE_BASE_URL or --base-url to the deployment's root",
         )
     for name in ("SMOKE_BASE_URL", "SMOKE_BASELINE_URL", "SMOKE_STELLAR_RPC_URL", "SMOKE_STELLAR_FRIENDBOT_URL"):
-        _require_url(name, values[name])
+        require_url(name, values[name])
     _validate_auth(values)
     _validate_chain(values)
     proof = values["SMOKE_SETTLEMENT_PROOF"]
@@ -541,7 +559,8 @@ def _validate_chain(values: Mapping[str, str]) -> None:
             )
 
 
-def _require_url(name: str, value: str) -> None:
+def require_url(name: str, value: str) -> None:
+    """Raise SettingsInvalid for a value that is neither empty nor an http(s) address without credentials."""
     if not value:
         return
     parts = urlsplit(value)
@@ -554,7 +573,8 @@ def _require_url(name: str, value: str) -> None:
         )
 
 
-def _one_of(name: str, values: Mapping[str, str], allowed: tuple[str, ...]) -> str:
+def one_of(name: str, values: Mapping[str, str], allowed: tuple[str, ...]) -> str:
+    """Return a variable's value; raises SettingsInvalid when it is none of those allowed."""
     value = values[name]
     if value not in allowed:
         raise SettingsInvalid(f"{name} is {value!r}", next_step=f"use one of: {', '.join(allowed)}")

@@ -6,6 +6,9 @@ import msgspec
 
 from streampay_smoke.service.exchange import Answer
 
+LEDGER_DEPENDENCY = "stellar"
+"""What StreamPay calls its ledger among its dependencies."""
+
 
 class DependencyReport(msgspec.Struct, frozen=True, kw_only=True):
     """How the service says one of its dependencies is; `status` "ok" is well."""

@@ -12,7 +12,6 @@ from email.utils import parsedate_to_datetime
 from json import loads
 from urllib.parse import urlsplit
 
-import msgspec
 from msgspec.structs import replace
 
 from streampay_smoke.chain.adapter import ContractMissing
@@ -29,9 +28,11 @@ from streampay_smoke.gate.attribution import (
     NETWORK_AGE_PROBE,
     STABLE_PROBE,
 )
-from streampay_smoke.http import NoAnswer, Reply, new_client
+from streampay_smoke.http import NoAnswer, new_client
+from streampay_smoke.ledger_health import ask_ledger_health
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.identity import Credential
+from streampay_smoke.service.records import LEDGER_DEPENDENCY
 from streampay_smoke.service.replay import NO_ANSWER, Asked
 from streampay_smoke.suite.side_by_side import Probe, side_by_side
 from streampay_smoke.surroundings import Surroundings
@@ -50,15 +51,11 @@ STABLE_PEER = "stable"
 
 _ACCEPTED, _REFUSED = 200, frozenset({401, 403})
 _NO_TRANSACTION = "0" * 64
-_GET_HEALTH = {"jsonrpc": "2.0", "id": 1, "method": "getHealth"}
 _DAY_SECONDS = 86_400
-_LEDGERS_THAT_TELL = 100
 
 RESET_DAYS = 7.0
 """A test network that has lived for longer than this was not reset just now: its contracts are there or never were."""
 
-FASTEST_CADENCE_SECONDS = 1.0
-"""The shortest time between two ledgers of a test network: an age worked out with it is never too long."""
 
 
 def probes_at_start(surroundings: Surroundings) -> Iterator[AnyEvent]:
@@ -109,15 +106,10 @@ def ledger_probe(rpc_url: str, progress: LedgerProgress | None = None) -> Probed
     """
     if not rpc_url:
         return Probed(name=LEDGER_PROBE, ok=None, detail="no RPC is configured")
-    try:
-        with new_client(timeout_seconds=PROBE_SECONDS) as client:
-            reply = client.request("POST", rpc_url, json=_GET_HEALTH)
-    except NoAnswer as problem:
-        return Probed(name=LEDGER_PROBE, ok=False, detail=str(problem))
-    said = f"getHealth answered {reply.status}: {reply.text[:200]}"
-    health = _health(reply)
-    if health is None or health.status != "healthy":
-        return Probed(name=LEDGER_PROBE, ok=False, detail=said)
+    answer = ask_ledger_health(rpc_url, timeout_seconds=PROBE_SECONDS)
+    health = answer.told
+    if health is None or not answer.well:
+        return Probed(name=LEDGER_PROBE, ok=False, detail=answer.said)
     stood_seconds = (progress or LedgerProgress()).stood_for(health.latest_ledger)
     closed_ago_seconds = time.time() - health.latest_ledger_close_time if health.latest_ledger_close_time else 0.0
     if stood_seconds >= STANDS_STILL_SECONDS:
@@ -125,46 +117,19 @@ def ledger_probe(rpc_url: str, progress: LedgerProgress | None = None) -> Probed
     elif closed_ago_seconds > CLOCK_SECONDS + STANDS_STILL_SECONDS:
         standing = f"ledger {health.latest_ledger} closed {closed_ago_seconds:.0f} s ago by this runner's clock"
     else:
-        return Probed(name=LEDGER_PROBE, ok=True, detail=said)
+        return Probed(name=LEDGER_PROBE, ok=True, detail=answer.said)
     return Probed(name=LEDGER_PROBE, ok=False, detail=f"it says healthy, but stands still: {standing}")
 
 
 def network_age_probe(rpc_url: str) -> Probed:
     """Estimate how long the ledger has lived: its number times its cadence; ok for one too old to be just reset."""
-    try:
-        with new_client(timeout_seconds=PROBE_SECONDS) as client:
-            health = _health(client.request("POST", rpc_url, json=_GET_HEALTH))
-    except NoAnswer as problem:
-        return Probed(name=NETWORK_AGE_PROBE, ok=None, detail=str(problem))
-    if health is None:
-        return Probed(name=NETWORK_AGE_PROBE, ok=None, detail="getHealth does not tell")
-    days = health.latest_ledger * health.seconds_per_ledger / _DAY_SECONDS
-    detail = f"ledger {health.latest_ledger} at {health.seconds_per_ledger:.1f} s each: about {days:.1f} days"
+    answer = ask_ledger_health(rpc_url, timeout_seconds=PROBE_SECONDS)
+    if answer.told is None:
+        return Probed(name=NETWORK_AGE_PROBE, ok=None, detail=f"its age is not told: {answer.said}")
+    ledgers, seconds_each = answer.told.latest_ledger, answer.told.seconds_per_ledger
+    days = ledgers * seconds_each / _DAY_SECONDS
+    detail = f"ledger {ledgers} at {seconds_each:.1f} s each: about {days:.1f} days"
     return Probed(name=NETWORK_AGE_PROBE, ok=days >= RESET_DAYS, detail=detail)
-
-
-class _Health(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    status: str
-    latest_ledger: int
-    oldest_ledger: int = 0
-    latest_ledger_close_time: int = 0
-    oldest_ledger_close_time: int = 0
-
-    @property
-    def seconds_per_ledger(self) -> float:
-        """How far apart the ledgers it keeps are; what they are at least where it keeps too few to tell."""
-        ledgers = self.latest_ledger - self.oldest_ledger
-        seconds = self.latest_ledger_close_time - self.oldest_ledger_close_time
-        enough = ledgers >= _LEDGERS_THAT_TELL and self.oldest_ledger_close_time > 0 and seconds > 0
-        return seconds / ledgers if enough else FASTEST_CADENCE_SECONDS
-
-
-def _health(reply: Reply) -> _Health | None:
-    """Read a getHealth answer, None for anything else."""
-    try:
-        return msgspec.convert(loads(reply.text)["result"], _Health, strict=False) if reply.status == 200 else None
-    except (ValueError, TypeError, KeyError):
-        return None
 
 
 def egress_probe(base_url: str, baseline_url: str = "") -> Probed:
@@ -230,7 +195,7 @@ def dependency_report_probe(deployment: Deployment) -> Probed:
     degraded = [
         f"{name}: {report.status} {report.message}".strip()
         for name, report in readiness.dependencies.items()
-        if name != "stellar" and report.status != "ok"
+        if name != LEDGER_DEPENDENCY and report.status != "ok"
     ]
     return Probed(name=DEPENDENCY_REPORT_PROBE, ok=not degraded, detail="; ".join(degraded) or "all others are ok")
 

@@ -14,6 +14,7 @@ from streampay_smoke.service.dialects.calls import Call, CsrfRule, Doors
 from streampay_smoke.service.exchange import Answer, parsed
 from streampay_smoke.service.marks import Mark, mark_in
 from streampay_smoke.service.records import (
+    LEDGER_DEPENDENCY,
     DependencyReport,
     Readiness,
     Receipt,
@@ -27,8 +28,7 @@ from streampay_smoke.service.shape import Field, body_in_words, deviations, is_o
 STATUSES = ("draft", "active", "paused", "ended", "withdrawn", "cancelled")
 CHALLENGE_PREFIX = "streampay_auth_"
 
-_REPORTED_DEPENDENCIES = ("config", "stellar", "kms")
-_LEDGER_DEPENDENCY = "stellar"
+_REPORTED_DEPENDENCIES = ("config", LEDGER_DEPENDENCY, "kms")
 
 _STREAM = (
     Field(name="id", kind=str),
@@ -139,7 +139,7 @@ class AppV1:
         checks = {} if because else answer.json["checks"]
         reports = {name: _report(check) for name, check in checks.items()}
         ready = not because and answer.status == 200 and answer.json["status"] == "ok"
-        ledger = reports[_LEDGER_DEPENDENCY].message if _LEDGER_DEPENDENCY in reports else ""
+        ledger = reports[LEDGER_DEPENDENCY].message if LEDGER_DEPENDENCY in reports else ""
         return Readiness(
             status_code=answer.status,
             genuine=not because,

@@ -1,0 +1,102 @@
+"""`streampay-smoke rollback`, and `python -m streampay_smoke.rollback`, which loads nothing of the gate at all."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+
+from streampay_smoke import settings as configuration
+from streampay_smoke.errors import SmokeError
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.rollback.actuator import Actuator
+from streampay_smoke.rollback.configuration import actuation, deploy_of, known_id, log_path_of
+from streampay_smoke.rollback.log import IntentLog, RollbackUnderWay, read_log
+from streampay_smoke.rollback.options import DESCRIPTION, EXIT_CODES, add_arguments, variables
+from streampay_smoke.rollback.outcome import Ending, NoPreviousRelease, Outcome, RollbackRefused
+from streampay_smoke.rollback.proof import Prover
+from streampay_smoke.rollback.telling import status, told
+from streampay_smoke.rollback.wire import Wire
+from streampay_smoke.settings import Gathered
+
+_ENDINGS: Mapping[type[SmokeError], Ending] = {
+    NoPreviousRelease: Ending.NO_PREVIOUS,
+    RollbackRefused: Ending.REFUSED,
+    RollbackUnderWay: Ending.REFUSED,
+}
+_HEADLINES = {Ending.NO_PREVIOUS: "NO PREVIOUS RELEASE", Ending.REFUSED: "REFUSED", Ending.USAGE: "NOT STARTED"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="streampay-smoke rollback", description=DESCRIPTION, epilog=EXIT_CODES)
+    add_arguments(parser)
+    return run(parser.parse_args(arguments))
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Do what was chosen; every ending is said, and is an exit code."""
+    redactor = Redactor()
+    try:
+        gathered = configuration.gather(variables(chosen))
+        if chosen.status:
+            return _say(redactor, _status(gathered))
+        return _acted(gathered, redactor, record=chosen.record, failed=chosen.failed)
+    except SmokeError as problem:
+        return _refused(problem, redactor)
+
+
+def _status(gathered: Gathered) -> str:
+    path = log_path_of(gathered)
+    return status(read_log(path), gathered.environment, path, deploy=gathered.values["SMOKE_DEPLOY"])
+
+
+def _acted(gathered: Gathered, redactor: Redactor, *, record: bool, failed: str) -> int:
+    deploy = deploy_of(gathered)
+    if failed:
+        known_id(failed, "--failed")
+    settings = actuation(gathered, redactor)
+    with IntentLog.held(settings.log_path, redactor) as log:
+        actuator = Actuator(
+            environment=settings.environment,
+            where=settings.where,
+            log=log,
+            hook=settings.hook,
+            wire=Wire(settings, record=lambda event: None),
+            prover=Prover(settings, redactor),
+            within_seconds=settings.within_seconds,
+        )
+        try:
+            outcome = actuator.record(deploy) if record else actuator.roll_back(deploy, failed)
+        except (NoPreviousRelease, RollbackRefused) as refusal:
+            outcome = _outcome_of(refusal, settings.where)
+        except SmokeError as problem:
+            if not actuator.acted:
+                raise
+            outcome = Outcome(
+                ending=Ending.NOT_VERIFIED,
+                headline=f"NOT VERIFIED  {settings.where}: the engine was asked, and then: {problem}",
+                next_step=f"look at the engine now; {problem.next_step}",
+            )
+    _say(redactor, told(outcome, settings.log_path))
+    return outcome.ending
+
+
+def _refused(problem: SmokeError, redactor: Redactor) -> int:
+    outcome = _outcome_of(problem)
+    lines = [outcome.headline, *([f"Next:   {outcome.next_step}"] if outcome.next_step else [])]
+    _say(redactor, "\n".join(lines))
+    return outcome.ending
+
+
+def _outcome_of(problem: SmokeError, where: str = "") -> Outcome:
+    ending = _ENDINGS.get(type(problem), Ending.USAGE)
+    return Outcome(
+        ending=ending,
+        headline=f"{_HEADLINES[ending]}  {f'{where}: ' if where else ''}{problem}",
+        next_step=problem.next_step,
+    )
+
+
+def _say(redactor: Redactor, text: str) -> int:
+    sys.stdout.write(f"{redactor.text(text)}\n")
+    sys.stdout.flush()
+    return Ending.VERIFIED

@@ -1,0 +1,40 @@
+"""The options of `streampay-smoke rollback`, apart from what they need: every command builds the whole parser."""
+
+import argparse
+from collections.abc import Mapping
+
+from streampay_smoke.settings import VARIABLES
+
+DESCRIPTION = "Put the release back that was live before a deploy, and prove that it is live and healthy."
+EXIT_CODES = (
+    "exit codes: 0 rolled back and proved; 1 attempted, and not proved; 2 a setting is wrong, nothing was done; "
+    "3 no previous release; 5 refused, nothing was done: what is live is not what failed"
+)
+
+METAVARS: Mapping[str, str] = {
+    "SMOKE_ENV": "NAME",
+    "SMOKE_BASE_URL": "URL",
+    "SMOKE_REGION": "NAME",
+    "SMOKE_DEPLOY": "ID",
+}
+"""The variables that are options here too."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    for name, metavar in METAVARS.items():
+        variable = VARIABLES[name]
+        parser.add_argument(variable.option, dest=name, metavar=metavar, help=f"{variable.about} ({name})")
+    parser.add_argument(
+        "--failed", default="", metavar="RELEASE", help="the release to remove (the one that is live, by default)"
+    )
+    doing = parser.add_mutually_exclusive_group()
+    doing.add_argument(
+        "--record", action="store_true", help="before a deploy: write down the release to put back, do nothing else"
+    )
+    doing.add_argument("--status", action="store_true", help="show what is recorded and what was done; do nothing")
+
+
+def variables(chosen: argparse.Namespace) -> dict[str, str]:
+    """Return the variables that were given as options."""
+    return {name: value for name in METAVARS if (value := getattr(chosen, name)) is not None}
