@@ -354,7 +354,8 @@ def _target_of(history: DeployHistory) -> str:
 
 
 def _proved(proof: Proof) -> tuple[tuple[str, str], ...]:
-    return (("Proved", "; ".join(proof.promises)), *(("Note", note) for note in proof.notes))
+    said = "its readiness, its name on every replica, a list for its user, none for strangers"
+    return (("Proved", f"{said} ({len(proof.promises)} checks)"), *(("Note", note) for note in proof.notes))
 
 
 def _times(number: int) -> str:

@@ -6,7 +6,7 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -59,18 +59,7 @@ class Sandbox:
             "friendbot_url": self.friendbot_url,
             "network_passphrase": self._ledger.passphrase,
             "contract_id": self._ledger.contract_id,
-            "env": {
-                "SMOKE_ENV": "sandbox",
-                "SMOKE_BASE_URL": self.base_url,
-                "SMOKE_STELLAR_NETWORK": "sandbox",
-                "SMOKE_STELLAR_RPC_URL": self.rpc_url,
-                "SMOKE_STELLAR_FRIENDBOT_URL": self.friendbot_url,
-                "SMOKE_CONTRACT_ID": self._ledger.contract_id,
-                "SMOKE_TOKEN_CONTRACT_ID": self._ledger.native_token_id,
-                "SMOKE_AUTH_MODE": "wallet",
-                "SMOKE_AUTH_JWT_SECRET": self._settings.jwt_secret.reveal(),
-                "SMOKE_API_KEY": self._settings.api_key.reveal(),
-            },
+            "env": environ_of(self.base_url, self._ledger, self._settings),
         }
 
     def stop(self) -> None:
@@ -117,17 +106,23 @@ def start_sandbox(
 def _with_service(
     ledger: "Ledger", *, port: int, close_seconds: float, faults: tuple[str, ...], release: str
 ) -> Sandbox:
-    from streampay_smoke.chain.contract import PROFILES, StreamContract
-    from streampay_smoke.chain.pace import PACES
-    from streampay_smoke.chain.stellar import StellarAdapter
     from streampay_smoke.sandbox.server import LoopbackServer
     from streampay_smoke.sandbox.service.app import build_app
     from streampay_smoke.sandbox.service.faults import faulty
-    from streampay_smoke.sandbox.service.limits import TokenBuckets
-    from streampay_smoke.sandbox.service.parts import ServiceSettings, honest_parts
-    from streampay_smoke.sandbox.service.settlement import Treasury
+    from streampay_smoke.sandbox.service.parts import honest_parts, new_memory
 
-    settings = ServiceSettings(
+    settings, treasury = new_settings(ledger, release), new_treasury(ledger, close_seconds)
+    stopping = threading.Event()
+    parts = honest_parts(settings, treasury, memory=new_memory(), stopping=stopping)
+    server = LoopbackServer(build_app(faulty(parts, faults)), port, stopping=stopping).start()
+    return Sandbox(ledger=ledger, server=server, treasury=treasury, settings=settings)
+
+
+def new_settings(ledger: "Ledger", release: str) -> "ServiceSettings":
+    """Return what a StreamPay on this ledger is told at its start, with secrets made anew."""
+    from streampay_smoke.sandbox.service.parts import ServiceSettings
+
+    return ServiceSettings(
         release=release,
         rpc_url=ledger.rpc_url,
         network_passphrase=ledger.passphrase,
@@ -135,6 +130,15 @@ def _with_service(
         jwt_secret=Secret(secrets.token_hex(32)),
         api_key=Secret(secrets.token_hex(24)),
     )
+
+
+def new_treasury(ledger: "Ledger", close_seconds: float) -> "Treasury":
+    """Return the operator's account on this ledger, funded where the ledger lets it be."""
+    from streampay_smoke.chain.contract import PROFILES, StreamContract
+    from streampay_smoke.chain.pace import PACES
+    from streampay_smoke.chain.stellar import StellarAdapter
+    from streampay_smoke.sandbox.service.settlement import Treasury
+
     adapter = StellarAdapter(
         ALLOWED["sandbox"],
         rpc_url=ledger.rpc_url,
@@ -149,10 +153,23 @@ def _with_service(
     # A ledger that is down, or not one the guard lets through, is asked again before the first transaction.
     with contextlib.suppress(SmokeError):
         treasury.fund()
-    stopping = threading.Event()
-    parts = honest_parts(settings, treasury, buckets=TokenBuckets(), stopping=stopping)
-    server = LoopbackServer(build_app(faulty(parts, faults)), port, stopping=stopping).start()
-    return Sandbox(ledger=ledger, server=server, treasury=treasury, settings=settings)
+    return treasury
+
+
+def environ_of(base_url: str, ledger: "Ledger", settings: "ServiceSettings") -> dict[str, str]:
+    """Return the variables that point a run at a StreamPay of the sandbox."""
+    return {
+        "SMOKE_ENV": "sandbox",
+        "SMOKE_BASE_URL": base_url,
+        "SMOKE_STELLAR_NETWORK": "sandbox",
+        "SMOKE_STELLAR_RPC_URL": ledger.rpc_url,
+        "SMOKE_STELLAR_FRIENDBOT_URL": ledger.friendbot_url,
+        "SMOKE_CONTRACT_ID": ledger.contract_id,
+        "SMOKE_TOKEN_CONTRACT_ID": ledger.native_token_id,
+        "SMOKE_AUTH_MODE": "wallet",
+        "SMOKE_AUTH_JWT_SECRET": settings.jwt_secret.reveal(),
+        "SMOKE_API_KEY": settings.api_key.reveal(),
+    }
 
 
 def serve(
@@ -170,28 +187,39 @@ def serve(
     Raises SettingsInvalid as `start_sandbox`, and when the file cannot be written. To be called from the main
     thread of a process that has no other threads yet.
     """
-    # Blocked here, the signals stay pending in every thread until they are waited for: none is lost or half handled.
+    with (
+        stoppable() as wait,
+        start_sandbox(
+            port=port, rpc_port=rpc_port, close_seconds=close_seconds, faults=faults, release=release
+        ) as sandbox,
+    ):
+        try:
+            if ready_file is not None:
+                write_private(ready_file, msgspec.json.format(msgspec.json.encode(sandbox.ready_document())))
+            sys.stdout.write(
+                f"sandbox: StreamPay at {sandbox.base_url}, Stellar RPC at {sandbox.rpc_url} (all simulated)\n"
+            )
+            sys.stdout.flush()
+            wait()
+        finally:
+            if ready_file is not None:
+                ready_file.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[Callable[[], object]]:
+    """Give what waits for SIGTERM or SIGINT.
+
+    Blocked in here, the signals stay pending in every thread until they are waited for: none is lost or half handled.
+    """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING_SIGNALS)
     try:
-        with start_sandbox(
-            port=port, rpc_port=rpc_port, close_seconds=close_seconds, faults=faults, release=release
-        ) as sandbox:
-            try:
-                if ready_file is not None:
-                    _write_private(ready_file, msgspec.json.format(msgspec.json.encode(sandbox.ready_document())))
-                sys.stdout.write(
-                    f"sandbox: StreamPay at {sandbox.base_url}, Stellar RPC at {sandbox.rpc_url} (all simulated)\n"
-                )
-                sys.stdout.flush()
-                signal.sigwait(_STOPPING_SIGNALS)
-            finally:
-                if ready_file is not None:
-                    ready_file.unlink(missing_ok=True)
+        yield lambda: signal.sigwait(_STOPPING_SIGNALS)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _write_private(path: Path, content: bytes) -> None:
+def write_private(path: Path, content: bytes) -> None:
     """Write a file in one step that only its owner can read."""
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:

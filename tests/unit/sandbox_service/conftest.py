@@ -28,7 +28,7 @@ from streampay_smoke.sandbox.server import LoopbackServer
 from streampay_smoke.sandbox.service.app import build_app
 from streampay_smoke.sandbox.service.faults import faulty
 from streampay_smoke.sandbox.service.limits import PER_MINUTE, TokenBuckets
-from streampay_smoke.sandbox.service.parts import Parts, ServiceSettings, honest_parts
+from streampay_smoke.sandbox.service.parts import Parts, ServiceSettings, honest_parts, new_memory
 from streampay_smoke.sandbox.service.settlement import Treasury
 from streampay_smoke.secret import Secret
 
@@ -310,7 +310,7 @@ def deploy(rpc_url: str) -> Iterator[Deploy]:
             api_key=Secret(API_KEY),
         )
         stopping = threading.Event()
-        honest = honest_parts(settings, treasury, buckets=TokenBuckets(per_minute), stopping=stopping)
+        honest = honest_parts(settings, treasury, memory=new_memory(TokenBuckets(per_minute)), stopping=stopping)
         parts = faulty(honest, faults)
         server = LoopbackServer(build_app(parts), stopping=stopping).start()
         running.append(Deployment(ledger, server, treasury, parts))

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -21,12 +22,16 @@ KEY = "STREAMPAY_ROLLBACK_KEY"
 LOOK_SECONDS = 15.0
 """How long a command may take to say which release is live."""
 
+PYTHON = "{python}"
+
 _SHOWN = 300
 _GATE_PREFIX = "SMOKE_"
 
 
 class CommandSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[rollback.command]`. `live_release` prints one line, the release that is live; it may be left out.
+
+    A command that begins with `{python}` is run by the interpreter that runs this.
 
     Raises ValueError for a command that is none, and for words that look like a secret: command lines are public.
     """
@@ -84,7 +89,7 @@ def _run(command: Sequence[str], given: Mapping[str, str], *, within_seconds: fl
     name = command[0]
     try:
         process = subprocess.Popen(
-            list(command),
+            [sys.executable if name == PYTHON else name, *command[1:]],
             env={**inherited, **given},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -34,6 +34,29 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     api_key: Secret
 
 
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """What StreamPay remembers. Its own process forgets it with itself, as measured; the replicas and releases of a
+    fleet share one, as those of a deployment share a database.
+    """
+
+    store: StreamStore
+    keys: KeyBook
+    challenges: Challenges
+    buckets: TokenBuckets
+    quota: DailyQuota
+
+
+def new_memory(buckets: TokenBuckets | None = None) -> Memory:
+    """Return the memory of a StreamPay that was just started."""
+    return Memory(
+        store=StreamStore((*SEEDS, CANARY)),
+        keys=KeyBook(),
+        challenges=Challenges(),
+        buckets=buckets or TokenBuckets(),
+        quota=DailyQuota(),
+    )
+
+
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the application is built from. `stopping` is set when the sandbox goes down."""
 
@@ -41,6 +64,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     release: str
     treasury: Treasury
     store: StreamStore
+    keys: KeyBook
+    challenges: Challenges
     tokens: Tokens
     door: Door
     list_door: Door
@@ -48,10 +73,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     visible: Visible
     escrow: Escrow
     settle: Settle
-    keys: KeyBook
     fingerprint: Fingerprint
     signature_check: SignatureCheck
-    challenges: Challenges
     pair_check: PairCheck
     origins: Container[str]
     readyz: Handler
@@ -64,9 +87,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     stopping: threading.Event
 
 
-def honest_parts(
-    settings: ServiceSettings, treasury: Treasury, *, buckets: TokenBuckets, stopping: threading.Event
-) -> Parts:
+def honest_parts(settings: ServiceSettings, treasury: Treasury, *, memory: Memory, stopping: threading.Event) -> Parts:
     """Return the parts of a StreamPay that keeps its promises."""
     tokens = Tokens(settings.jwt_secret)
     who = door(tokens.subject, settings.api_key)
@@ -89,7 +110,9 @@ def honest_parts(
         settings=settings,
         release=settings.release,
         treasury=treasury,
-        store=StreamStore((*SEEDS, CANARY)),
+        store=memory.store,
+        keys=memory.keys,
+        challenges=memory.challenges,
         tokens=tokens,
         door=who,
         list_door=who,
@@ -97,17 +120,15 @@ def honest_parts(
         visible=own_streams,
         escrow=treasury.open,
         settle=treasury.settle,
-        keys=KeyBook(),
         fingerprint=whole_request,
         signature_check=signature_verified,
-        challenges=Challenges(),
         pair_check=equal_pair,
         origins=ALLOWED_ORIGINS,
         readyz=checks.readyz,
         jwks=jwks,
         index_cursor=treasury.newest_ledger,
-        buckets=buckets,
-        quota=DailyQuota(),
+        buckets=memory.buckets,
+        quota=memory.quota,
         layers=(),
         clock=time.time,
         stopping=stopping,
