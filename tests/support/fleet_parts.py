@@ -1,0 +1,34 @@
+"""A fleet as an environment of its own: its settings, and the actuator's parts against it."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.rollback.configuration import Actuation, actuation
+from streampay_smoke.sandbox.fleet import Fleet
+from streampay_smoke.settings import gather
+
+ROOT = Path(__file__).parents[2]
+
+
+def place_of(folder: Path, **facts: object) -> Path:
+    """Make a project root whose sandbox has these facts of `[service]`, and return it."""
+    shutil.copytree(ROOT / "environments", folder / "environments", dirs_exist_ok=True)
+    file = folder / "environments" / "sandbox.toml"
+    lines = "".join(f"{name} = {value}\n" for name, value in facts.items())
+    file.write_text(file.read_text().replace("[service]\n", f"[service]\n{lines}", 1))
+    return folder
+
+
+def actuation_of(
+    fleet: Fleet, root: Path, *, base_url: str = "", redactor: Redactor | None = None, **environ: str
+) -> Actuation:
+    """Return what a rollback of the fleet needs, looked at under `base_url` (the public address by default)."""
+    given: Mapping[str, str] = {
+        **fleet.environ(),
+        "SMOKE_BASE_URL": base_url or fleet.base_url,
+        "SMOKE_ARTIFACTS": str(root / "artifacts"),
+        **environ,
+    }
+    return actuation(gather(environ=given, root=root), redactor or Redactor())
