@@ -43,16 +43,24 @@ class Redactor:
         encoded = base64.b64encode(secret.encode()).decode().rstrip("=")
         with self._lock:
             self._known |= {secret, quote(secret, safe=""), encoded}
-            longest_first = sorted(self._known, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+            self._pattern = None
 
     def text(self, text: str) -> str:
         """Return `text` without secrets."""
-        if self._pattern is not None:
-            text = self._pattern.sub(REDACTED, text)
+        pattern = self._pattern or self._compiled()
+        if pattern is not None:
+            text = pattern.sub(REDACTED, text)
         for shape, replacement in _SHAPES:
             text = shape.sub(replacement, text)
         return text
+
+    def _compiled(self) -> re.Pattern[str] | None:
+        """Return the pattern of all that is known; secrets come in numbers, and it is made when it is needed."""
+        with self._lock:
+            if self._pattern is None and self._known:
+                longest_first = sorted(self._known, key=len, reverse=True)
+                self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+            return self._pattern
 
     def value(self, value: Any) -> Any:
         """Return a structure of dicts, lists and scalars with every string in it redacted."""

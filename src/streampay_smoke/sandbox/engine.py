@@ -18,7 +18,7 @@ class EngineFault(StrEnum):
     """It accepts, and nothing happens."""
 
     LATE = "late"
-    """It accepts, and acts LATE_SECONDS later."""
+    """It accepts, and acts `late_seconds` later."""
 
     NO_ANSWER = "no-answer"
     """It acts, and hangs up without an answer."""
@@ -54,6 +54,7 @@ class Engine:
 
     def __init__(self, live: str) -> None:
         self.faults: frozenset[EngineFault] = frozenset()
+        self.late_seconds = LATE_SECONDS
         self._lock = threading.RLock()
         self._weights = {live: 100}
         self._live = live
@@ -102,11 +103,11 @@ class Engine:
             if EngineFault.DOES_NOTHING in self.faults:
                 return f"{release} will be live"
             if EngineFault.LATE in self.faults:
-                later = threading.Timer(LATE_SECONDS, self._apply, (release, key))
+                later = threading.Timer(self.late_seconds, self._apply, (release, key))
                 later.daemon = True
                 later.start()
                 self._late.append(later)
-                return f"{release} will be live in {LATE_SECONDS:g} s"
+                return f"{release} will be live in {self.late_seconds:g} s"
             if EngineFault.WRONG_RELEASE in self.faults:
                 release = next(other for other in self._weights if other not in {release, self._live})
             self._apply(release, key)

@@ -175,9 +175,9 @@ def test_an_engine_that_does_nothing() -> None:
     assert (lazy.state().live, lazy.state().applied) == ("v2", ())
 
 
-def test_an_engine_that_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streampay_smoke.sandbox.engine.LATE_SECONDS", 0.05)
+def test_an_engine_that_is_late() -> None:
     late = engine("late")
+    late.late_seconds = 0.05
     late.roll_back("v1", "k")
     assert late.state().live == "v2"
     for timer in late._late:
