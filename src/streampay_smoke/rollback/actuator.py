@@ -154,7 +154,7 @@ class Actuator:
                 deploy=history.deploy,
                 failed_release=failed,
                 target_release=target,
-                key=self._key(history.deploy, target),
+                key=self._key(history, failed, target),
                 seen=told,
             )
             self._log.append(intended)
@@ -329,9 +329,13 @@ class Actuator:
     def _left_seconds(self) -> float:
         return self._began + self._within_seconds - self._clock()
 
-    def _key(self, deploy: str, target: str) -> str:
-        """Return the key of a deploy's rollback: the same from any machine, whatever its log has been through."""
-        return f"rollback-{hashlib.sha256('|'.join((self._where, deploy, target)).encode()).hexdigest()[:32]}"
+    def _key(self, history: DeployHistory, failed: str, target: str) -> str:
+        """Return the key of a rollback: the same from every copy of the log, another for each record of a deploy.
+
+        An id that a pipeline uses twice is no reason for an engine to believe that it has done this already.
+        """
+        about = (self._where, history.deploy, failed, target, str(history.recorded_at_ms))
+        return f"rollback-{hashlib.sha256('|'.join(about).encode()).hexdigest()[:32]}"
 
     def _told(self, seen: Seen, engine_release: str) -> str:
         return f"{seen.in_words}, the engine names {engine_release or 'none'}"

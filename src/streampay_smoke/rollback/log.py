@@ -115,8 +115,13 @@ class DeployHistory(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def recorded(self) -> TargetRecorded | None:
         """The rollback target: the first record that names a release, else the first one at all."""
-        records = [step for step in self._steps if isinstance(step, TargetRecorded)]
-        return next((record for record in records if record.release), records[0] if records else None)
+        line = self._record
+        return line.step if line is not None and isinstance(line.step, TargetRecorded) else None
+
+    @property
+    def recorded_at_ms(self) -> int:
+        """When that was, in Unix milliseconds; 0 for never."""
+        return self._record.at_ms if self._record is not None else 0
 
     @property
     def intended(self) -> Intended | None:
@@ -137,6 +142,12 @@ class DeployHistory(msgspec.Struct, frozen=True, kw_only=True):
     def last(self) -> LogLine | None:
         """The newest line."""
         return self.lines[-1] if self.lines else None
+
+    @property
+    def _record(self) -> LogLine | None:
+        lines = [line for line in self.lines if isinstance(line.step, TargetRecorded)]
+        named = (line for line in lines if isinstance(line.step, TargetRecorded) and line.step.release)
+        return next(named, lines[0] if lines else None)
 
     @property
     def _steps(self) -> Sequence[AnyStep]:
