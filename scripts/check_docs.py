@@ -1,18 +1,22 @@
 """Keeps what is written in step with what is true.
 
 `check_docs.py` names every difference and ends with 1; `check_docs.py --write` writes the generated files anew.
-Generated: .env.example, docs/tags.md and docs/schemas/verdict.schema.json. Read: README.md and docs/, which must name
-every option and variable, and no variable that does not exist.
+Generated: .env.example, docs/tags.md, docs/policy.md and docs/schemas/*.json. Read: README.md and docs/, which must
+name every option and variable, and no variable that does not exist.
 """
 
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from streampay_smoke.evidence.bake import ERROR_BURN
+from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.featurelint import KNOWN_TAGS
-from streampay_smoke.gate import verdict
+from streampay_smoke.gate import policy, verdict
+from streampay_smoke.gate.objectives import MISSED
+from streampay_smoke.gate.verdict import Word
 from streampay_smoke.settings import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,10 +51,78 @@ def verdict_schema() -> str:
     return json.dumps(verdict.schema(), indent=2, ensure_ascii=False) + "\n"
 
 
+def decision_schema() -> str:
+    """The JSON Schema of decision.json."""
+    return json.dumps(policy.schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+_WHOLE = policy.Circumstances(whole_suite=True)
+
+EXAMPLES: Sequence[tuple[str, policy.Answer, policy.Circumstances]] = (
+    ("PASS of the whole suite", policy.Answer(word=Word.PASS, reason_code="all_promises_kept"), _WHOLE),
+    (
+        "PASS of a part of it",
+        policy.Answer(word=Word.PASS, reason_code="all_promises_kept"),
+        policy.Circumstances(whole_suite=False),
+    ),
+    ("FAIL, a broken promise", policy.Answer(word=Word.FAIL, reason_code="promise_broken"), _WHOLE),
+    (
+        "FAIL, the error budget burnt while it was watched",
+        policy.Answer(word=Word.FAIL, reason_code=MISSED, missed=(ERROR_BURN,)),
+        _WHOLE,
+    ),
+    (
+        "FAIL, another gating objective missed",
+        policy.Answer(word=Word.FAIL, reason_code=MISSED, missed=("settlement_time",)),
+        _WHOLE,
+    ),
+    (
+        "FAIL, the expected release never answered",
+        policy.Answer(word=Word.FAIL, reason_code=policy.NOT_DEPLOYED),
+        _WHOLE,
+    ),
+    (
+        "FAIL of a part of the suite, or of feature files named by hand",
+        policy.Answer(word=Word.FAIL, reason_code="promise_broken"),
+        policy.Circumstances(whole_suite=False),
+    ),
+    ("INCONCLUSIVE", policy.Answer(word=Word.INCONCLUSIVE, reason_code="chain_unavailable"), _WHOLE),
+    (
+        "INCONCLUSIVE, and the two runs before it too",
+        policy.Answer(word=Word.INCONCLUSIVE, reason_code="chain_unavailable"),
+        policy.Circumstances(whole_suite=True, inconclusive_before=2),
+    ),
+    ("CONFIG", policy.Answer(word=Word.CONFIG, reason_code="settings_invalid"), _WHOLE),
+    ("SAFETY", policy.Answer(word=Word.SAFETY, reason_code="guard_refused"), _WHOLE),
+)
+"""One run of each kind, in words, for the page that shows what the policy makes of them."""
+
+
+def policy_page() -> str:
+    """What each answer leads to: the policy itself, asked about one run of each kind."""
+    default = Policy()
+    rows = "".join(
+        f"| {said} | {decision.step} | {'yes' if decision.page else '-'} | {decision.because} |\n"
+        for said, decision in ((said, policy.decide(answer, default, run, run_id="")) for said, answer, run in EXAMPLES)
+    )
+    return (
+        "# What a verdict leads to\n\n"
+        "`streampay-smoke run` writes `decision.json` beside `verdict.json`, and says it. It can only be more careful\n"
+        "than the verdict. This is the default policy; `[policy]` of an environment file changes it "
+        "([configuration](configuration.md)).\n\n"
+        f"| a run that | step | pages | because |\n|---|---|---|---|\n{rows}\n"
+        "`rollback` is what the decision asks of CD. The run itself starts it only with `--on-fail rollback`, and\n"
+        "each of these alone keeps it from doing so ([rollback](rollback.md)):\n\n"
+        + "".join(f"- {refusal.because}\n" for refusal in policy.REFUSALS)
+    )
+
+
 GENERATED = {
     ".env.example": env_example,
     "docs/tags.md": tags_page,
+    "docs/policy.md": policy_page,
     "docs/schemas/verdict.schema.json": verdict_schema,
+    "docs/schemas/decision.schema.json": decision_schema,
 }
 
 

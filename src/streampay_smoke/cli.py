@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(chosen: argparse.Namespace) -> int:
     """Play the features and answer with the verdict's exit code."""
     # Imported here: the other commands have no use for behave.
+    from streampay_smoke.suite import decision as decisions
     from streampay_smoke.suite.announcing import announce_to_ci
     from streampay_smoke.suite.finish import report
     from streampay_smoke.suite.folder import RunFolder
@@ -49,13 +50,35 @@ def run(chosen: argparse.Namespace) -> int:
         settings = configuration.load(options)
     except SmokeError as error:
         verdict = refuse(folder, error)
+        decisions.decided(folder, verdict, None, paths=chosen.paths, target_release="")
         announce_to_ci(folder)
         return verdict.exit_code
+    target_release = _target_release(settings, options)
+    for note in decisions.notes_before(settings, paths=chosen.paths, target_release=target_release):
+        print(f"note: {note}", file=sys.stderr)
     verdict = supervise(settings, folder, environ, chosen.paths)
+    decision = decisions.decided(folder, verdict, settings, paths=chosen.paths, target_release=target_release)
+    if decision.acts:  # before anything else is made of the run: users meet the failed release until then
+        decisions.acted_on(folder, decision, settings, environ)
     announce_to_ci(folder)
     if settings.report:
         report(folder)
     return verdict.exit_code
+
+
+def _target_release(settings: configuration.Settings, options: Mapping[str, str]) -> str:
+    """Return the release the actuator would put back after this deploy, "" where none is recorded or can be read."""
+    if not settings.deploy:
+        return ""
+    from streampay_smoke.rollback.configuration import log_path_of
+    from streampay_smoke.rollback.log import read_log
+
+    try:
+        recorded = read_log(log_path_of(configuration.gather(options))).of(settings.deploy).recorded
+    except SmokeError as error:
+        print(f"note: no rollback target can be read: {error}", file=sys.stderr)
+        return ""
+    return recorded.release if recorded else ""
 
 
 def judge(chosen: argparse.Namespace) -> int:
@@ -263,6 +286,7 @@ def _add_settings(parser: argparse.ArgumentParser, variables: Mapping[str, Varia
     """Add the options that stand for variables."""
     metavars = {
         "--on-inconclusive": "hold|fail",
+        "--on-fail": "hold|rollback",
         "--deadline": "SECONDS",
         "--bake": "DURATION",
         "--env": "NAME",

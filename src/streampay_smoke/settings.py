@@ -18,6 +18,7 @@ from dotenv import dotenv_values
 from streampay_smoke.errors import SettingsInvalid
 from streampay_smoke.evidence.bake import Bake
 from streampay_smoke.evidence.objectives import Objective
+from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.evidence.redaction import SHORTEST_SECRET
 from streampay_smoke.networks import PUBLIC_PASSPHRASE, Network, allowed_network, refuse_public_url
 from streampay_smoke.secret import Secret
@@ -81,6 +82,12 @@ VARIABLES = {
             about="hold, or fail for engines that know two states only",
         ),
         Variable(
+            name="SMOKE_ON_FAIL",
+            option="--on-fail",
+            default="hold",
+            about="hold, or rollback to put the recorded release back when the whole suite says FAIL",
+        ),
+        Variable(
             name="SMOKE_REPORT",
             option="--report",
             default="1",
@@ -91,6 +98,10 @@ VARIABLES = {
             name="SMOKE_DEPLOY",
             option="--deploy",
             about="The deployment system's own id of this deploy, by which it can be rolled back",
+        ),
+        Variable(
+            name="SMOKE_ROLLBACK_BASE_URL",
+            about="Root users meet, where a run judges a preview address; SMOKE_BASE_URL by default",
         ),
         Variable(
             name="SMOKE_ROLLBACK_LOG",
@@ -155,6 +166,7 @@ LONGEST_BAKE_SECONDS = 6 * 3600.0
 """Longer than that is monitoring, which keeps more than one run's evidence."""
 
 ON_INCONCLUSIVE = ("hold", "fail")
+ON_FAIL = ("hold", "rollback")
 DIALECTS = ("app-v1",)
 PROOFS = ("ledger", "service")
 CONTRACT_PROFILES = ("streampay-stream", "streampay-contracts")
@@ -222,6 +234,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     money: MoneyPlace
     objectives: tuple[Objective, ...] = ()
     bake: Bake = Bake()
+    policy: Policy = Policy()
     rollback: dict[str, Any] = {}
 
     def __post_init__(self) -> None:
@@ -272,8 +285,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     deadline_seconds: float
     bake_seconds: float
     on_inconclusive: str
+    on_fail: str
     report: bool
     artifacts: Path
+    deploy: str
     dialect: str
     auth_mode: str
     auth_token: Secret | None
@@ -355,8 +370,10 @@ def load(
         deadline_seconds=_positive("SMOKE_DEADLINE_SECONDS", values),
         bake_seconds=_duration("SMOKE_BAKE", values),
         on_inconclusive=one_of("SMOKE_ON_INCONCLUSIVE", values, ON_INCONCLUSIVE),
+        on_fail=one_of("SMOKE_ON_FAIL", values, ON_FAIL),
         report=one_of("SMOKE_REPORT", values, ("0", "1")) == "1",
         artifacts=Path(values["SMOKE_ARTIFACTS"]).absolute(),
+        deploy=values["SMOKE_DEPLOY"],
         dialect=one_of("SMOKE_DIALECT", values, DIALECTS),
         auth_mode=one_of("SMOKE_AUTH_MODE", values, tuple(AUTH_MODES)),
         auth_token=_secret("SMOKE_AUTH_TOKEN", values),

@@ -7,6 +7,9 @@ import msgspec
 WINDOW = "{window}"
 """Stands in a query for the time it looks back, such as 5m."""
 
+ERROR_BURN = "error_burn"
+"""The kind of objective a bake answers."""
+
 _SELECTOR = re.compile(r'[a-zA-Z_:][a-zA-Z0-9_:]*(\{\s*[a-zA-Z_]\w*=~?"[^"]*"(\s*,\s*[a-zA-Z_]\w*=~?"[^"]*")*\s*\})?')
 
 _EXPRESSION = re.compile(r'=~"([^"]*)"')

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from streampay_smoke.evidence import events
-from streampay_smoke.evidence.bake import Bake
+from streampay_smoke.evidence.bake import ERROR_BURN, Bake
 from streampay_smoke.evidence.journal import Entry
 from streampay_smoke.gate import statistics
 from streampay_smoke.gate.verdict import FAIL, INSUFFICIENT, PASS, ObjectiveResult
@@ -29,9 +29,6 @@ DARK_LOOKS = 3
 
 QUERY = "query"
 SOURCES = ("reads", "counters", QUERY)
-ERROR_BURN = "error_burn"
-"""What a bake's answers are called among the objectives."""
-
 _NAMES = {
     "reads": "reads succeed while the release is watched",
     "counters": "requests succeed while the release is watched (the service's counters)",

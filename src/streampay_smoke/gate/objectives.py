@@ -11,11 +11,11 @@ import msgspec
 
 from streampay_smoke.errors import Blame
 from streampay_smoke.evidence import events
+from streampay_smoke.evidence.bake import ERROR_BURN
 from streampay_smoke.evidence.journal import Entry
 from streampay_smoke.evidence.objectives import EVERY_SAMPLE, Objective
 from streampay_smoke.gate import statistics
 from streampay_smoke.gate.attribution import EGRESS_PROBE, LEDGER_PROBE, STABLE_PROBE
-from streampay_smoke.gate.bake import ERROR_BURN
 from streampay_smoke.gate.verdict import FAIL, INSUFFICIENT, PASS, Check, ObjectiveResult
 
 RUN_ERROR = 0.001

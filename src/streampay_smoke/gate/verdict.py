@@ -228,10 +228,15 @@ def from_json(content: bytes) -> Verdict:
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of `verdict.json`."""
+    return json_schema(Verdict, SCHEMA)
+
+
+def json_schema(kind: type[msgspec.Struct], name: str) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a document this gate writes, by the name it carries itself."""
     document = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"https://{SCHEMA}",
-        **msgspec.json.schema(Verdict),
+        "$id": f"https://{name}",
+        **msgspec.json.schema(kind),
     }
     read_back: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(document))  # its defaults as JSON has them
     return read_back

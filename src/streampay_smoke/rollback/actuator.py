@@ -8,7 +8,7 @@ where the failed release is still seen to be live, and with the same key. A targ
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from streampay_smoke.errors import SmokeError
@@ -16,7 +16,7 @@ from streampay_smoke.rollback import log as logs
 from streampay_smoke.rollback.configuration import known_id
 from streampay_smoke.rollback.hook import Hook, HookFailed, Intent
 from streampay_smoke.rollback.log import DeployHistory, IntentLog
-from streampay_smoke.rollback.outcome import Ending, NoPreviousRelease, Outcome, RollbackRefused
+from streampay_smoke.rollback.outcome import Ending, Fact, NoPreviousRelease, Outcome, RollbackRefused
 from streampay_smoke.rollback.proof import Proof, failure_in_words
 from streampay_smoke.rollback.wire import Seen, Standing, standing
 
@@ -148,7 +148,7 @@ class Actuator:
         self._refuse_to_guess(stands, history, failed=failed, target=target, told=told)
         intended = history.intended
         if intended is None:
-            if stands is Standing.TARGET_LIVE:
+            if stands is Standing.TARGET_LIVE and not failed:
                 return self._nothing_to_do(target, told)
             intended = logs.Intended(
                 deploy=history.deploy,
@@ -156,27 +156,39 @@ class Actuator:
                 target_release=target,
                 key=self._key(history, failed, target),
                 seen=told,
+                hidden=stands is Standing.TARGET_LIVE,
             )
             self._log.append(intended)
         self.acted = bool(history.asked)
         if history.asked and stands is not Standing.TARGET_LIVE:
             stands = self._settled(intended)
             self._refuse_to_guess(stands, history, failed=failed, target=target, told="after the earlier request")
-        return self._carried_out(intended, stands, asked_before=history.asked)
+        return self._carried_out(intended, stands, history)
 
-    def _carried_out(self, intended: logs.Intended, stands: Standing, *, asked_before: int) -> Outcome:
+    def _carried_out(self, intended: logs.Intended, stands: Standing, history: DeployHistory) -> Outcome:
         """Ask until the engine accepts or the target is live, then prove; never raises for what the engine does."""
+        hidden = intended.hidden and not history.accepted
         engine, asked, accepted = "", 0, False
-        while stands in _ASK_IN and not accepted and asked < MOST_ASKED and self._left_seconds > 0:
+        while asked < MOST_ASKED and self._left_seconds > 0 and not accepted:
+            if stands not in _ASK_IN and not (hidden and stands is Standing.TARGET_LIVE):
+                break
             asked += 1
             self.acted = True
-            self._log.append(logs.Asked(deploy=intended.deploy, attempt=asked_before + asked))
+            self._log.append(logs.Asked(deploy=intended.deploy, attempt=history.asked + asked))
             accepted, engine = self._ask(intended)
             stands = stands if accepted else self._settled(intended)
+        facts = [
+            ("Deploy", f"{intended.deploy}: {intended.failed_release} failed, before it was {intended.target_release}")
+        ]
+        if history.asked + asked:
+            facts.append(("Engine", f"{engine or 'not asked again'} (asked {_times(history.asked + asked)})"))
+        if hidden and not accepted:
+            return self._not_proved(
+                intended, facts, "the engine did not accept, and users met the previous release before it was asked too"
+            )
         # An engine that refuses and a fleet that does not change: waiting for it would only keep people waiting.
         patient = accepted or stands is Standing.TARGET_LIVE
-        within_seconds = self._left_seconds if patient else 0.0
-        return self._ended(intended, engine, asked=asked_before + asked, within_seconds=within_seconds)
+        return self._ended(intended, facts, within_seconds=self._left_seconds if patient else 0.0)
 
     def _ask(self, intended: logs.Intended) -> tuple[bool, str]:
         """Ask the engine once; return whether it accepted, and what was said."""
@@ -200,23 +212,13 @@ class Actuator:
         self._log.append(logs.NotAccepted(deploy=intended.deploy, why=why))
         return False, why
 
-    def _ended(self, intended: logs.Intended, engine: str, *, asked: int, within_seconds: float) -> Outcome:
+    def _ended(self, intended: logs.Intended, facts: Sequence[Fact], *, within_seconds: float) -> Outcome:
         """Prove the rollback, write down what came of it, and say it."""
         target, deploy = intended.target_release, intended.deploy
-        facts = [("Deploy", f"{deploy}: {intended.failed_release} failed, {target} was live before it")]
-        facts += [("Engine", f"{engine or 'not asked again'} (asked {_times(asked)})")] if asked else []
         try:
             proof = self._prover.prove(target, within_seconds=within_seconds)
         except SmokeError as problem:
-            why = failure_in_words(problem)
-            self._log.append(logs.NotProved(deploy=deploy, why=why))
-            return Outcome(
-                ending=Ending.NOT_VERIFIED,
-                headline=f"NOT VERIFIED  {self._where}: {target} was to be put back, and that could not be shown",
-                facts=(*facts, ("Why", why)),
-                next_step=f"look at the engine now, make {target} live by hand if it is not, then run this again: it "
-                "asks with the same key, or only proves",
-            )
+            return self._not_proved(intended, facts, failure_in_words(problem))
         self._log.append(logs.Proved(deploy=deploy, release=target, promises=proof.promises, notes=proof.notes))
         took_seconds = self._clock() - self._began
         return Outcome(
@@ -224,6 +226,17 @@ class Actuator:
             headline=f"ROLLED BACK  {self._where}: {target} is live again and healthy ({took_seconds:.1f} s)",
             facts=(*facts, *_proved(proof)),
             next_step=f"see why {intended.failed_release} failed; its next deploy needs an id of its own",
+        )
+
+    def _not_proved(self, intended: logs.Intended, facts: Sequence[Fact], why: str) -> Outcome:
+        target = intended.target_release
+        self._log.append(logs.NotProved(deploy=intended.deploy, why=why))
+        return Outcome(
+            ending=Ending.NOT_VERIFIED,
+            headline=f"NOT VERIFIED  {self._where}: {target} was to be put back, and that could not be shown",
+            facts=(*facts, ("Why", why)),
+            next_step=f"look at the engine now, make {target} live by hand if it is not, then run this again: it "
+            "asks with the same key, or only proves",
         )
 
     def _nothing_to_do(self, target: str, told: str) -> Outcome:

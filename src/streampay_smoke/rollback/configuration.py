@@ -18,6 +18,9 @@ from streampay_smoke.rollback.hooks import hook_named
 from streampay_smoke.secret import Secret
 from streampay_smoke.settings import AUTH_MODES, DIALECTS, Gathered, Place, one_of, require_url
 
+ADDRESSES = ("SMOKE_ROLLBACK_BASE_URL", "SMOKE_BASE_URL")
+"""Where the proof is looked for: the address users meet, which is not always the one a run judges."""
+
 _FILE_WORD = re.compile(r"[\w.-]+")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,199}")
 
@@ -138,18 +141,19 @@ def _table(raw: Mapping[str, Any], file: str) -> tuple[RollbackTable, Mapping[st
 
 def _base_url(gathered: Gathered) -> str:
     """Return where the proof is looked for; raises SettingsInvalid for none, and for one that would prove nothing."""
-    url = gathered.values["SMOKE_BASE_URL"].rstrip("/")
+    name = next((name for name in ADDRESSES if gathered.values[name]), ADDRESSES[-1])
+    url = gathered.values[name].rstrip("/")
     if not url:
         raise SettingsInvalid(
-            f"{gathered.environment} has no address: SMOKE_BASE_URL is not set, and a rollback nobody sees is none",
-            next_step="set SMOKE_BASE_URL or --base-url to the address users meet",
+            f"{gathered.environment} has no address: {name} is not set, and a rollback nobody sees is none",
+            next_step=f"set {name} or --base-url to the address users meet",
         )
-    require_url("SMOKE_BASE_URL", url)
+    require_url(name, url)
     if gathered.place.service.network == "public" and not url.startswith("https://"):
         raise SettingsInvalid(
-            f"{gathered.environment} is on the public network, and SMOKE_BASE_URL is not an https address: "
+            f"{gathered.environment} is on the public network, and {name} is not an https address: "
             "who answers there could be anybody",
-            next_step="set SMOKE_BASE_URL to the https address users meet",
+            next_step=f"set {name} to the https address users meet",
         )
     return url
 

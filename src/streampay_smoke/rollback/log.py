@@ -38,12 +38,17 @@ class TargetRecorded(Step, frozen=True, kw_only=True, tag="target_recorded"):
 
 
 class Intended(Step, frozen=True, kw_only=True, tag="intended"):
-    """A rollback begins: which release failed, which is put back, the key the engine is asked with, what was live."""
+    """A rollback begins: which release failed, which is put back, the key the engine is asked with, what was seen.
+
+    `hidden` says that only the target was met although another release failed, as in a small canary: then what is live
+    proves nothing, and only an engine that accepts is an end of it.
+    """
 
     failed_release: str
     target_release: str
     key: str
     seen: str
+    hidden: bool = False
 
 
 class Asked(Step, frozen=True, kw_only=True, tag="asked"):
@@ -132,6 +137,11 @@ class DeployHistory(msgspec.Struct, frozen=True, kw_only=True):
     def asked(self) -> int:
         """How often the engine was, or was about to be, asked."""
         return sum(isinstance(step, Asked) for step in self._steps)
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the engine ever accepted."""
+        return any(isinstance(step, Accepted) for step in self._steps)
 
     @property
     def proved(self) -> Proved | None:

@@ -18,12 +18,16 @@ class Ending(IntEnum):
     REFUSED = 5
 
 
+Fact = tuple[str, str]
+"""A short label and what there is to say under it."""
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """One ending, in words: a headline, facts beside it by a short label, and what to do next."""
 
     ending: Ending
     headline: str
-    facts: tuple[tuple[str, str], ...] = ()
+    facts: tuple[Fact, ...] = ()
     next_step: str = ""
 
 

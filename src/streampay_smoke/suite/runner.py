@@ -14,11 +14,12 @@ from streampay_smoke.evidence.events import Failure, RunFinished, RunRefused
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
-from streampay_smoke.settings import project_root
+from streampay_smoke.settings import Settings, project_root
 from streampay_smoke.signing import SigningKey
 from streampay_smoke.suite import manifest
 from streampay_smoke.suite import plan as plans
 from streampay_smoke.suite.budget import budget_seconds
+from streampay_smoke.suite.decision import decided
 from streampay_smoke.suite.failures import failure_of
 from streampay_smoke.suite.finish import finish
 from streampay_smoke.suite.folder import RunFolder, artifacts_folder
@@ -54,6 +55,8 @@ class GateRunner(Runner):
             with Journal(folder.journal_path, self._redactor) as journal, self._interruption.watching():
                 self._play(folder, journal)
             verdict = finish(folder, supervised=self._supervised, signing_key=self._signing_key)
+            if not self._supervised:  # behave judges, and never acts: without a recorded target nothing is rolled back
+                decided(folder, verdict, self._settings, paths=(), target_release="")
         sys.stdout.flush()
         sys.exit(verdict.exit_code)
 
@@ -103,8 +106,12 @@ class GateRunner(Runner):
         self.session.end_step(step)
 
     @property
+    def _settings(self) -> Settings | None:
+        return self.session.settings if hasattr(self, "session") else None
+
+    @property
     def _signing_key(self) -> SigningKey | None:
-        return self.session.settings.signer() if hasattr(self, "session") else None
+        return self._settings.signer() if self._settings else None
 
     def _doing(self) -> str:
         return self.session.pending.told() if hasattr(self, "session") else ""

@@ -225,6 +225,25 @@ def test_an_engine_that_calls_the_previous_release_live_while_nobody_answers_is_
     assert deployed.engine.applied == ["v1"]
 
 
+def test_a_dead_release_is_proved_gone_although_the_engine_gave_no_answer(deployed: Bench) -> None:
+    deployed.engine.live, deployed.engine.tells = (), False
+    deployed.engine.behaves = deployed.engine.then_times_out
+    assert deployed.roll_back(failed="v2").ending is Ending.VERIFIED
+    assert deployed.engine.applied == ["v1"]
+
+
+def test_a_hidden_canary_that_turns_into_another_release_is_not_fought(deployed: Bench) -> None:
+    deployed.engine.live = ("v1",)
+
+    def refuses_while_somebody_deploys(intent: Intent) -> str:
+        deployed.engine.live = ("v3",)
+        raise HookFailed("busy")
+
+    deployed.engine.behaves = refuses_while_somebody_deploys
+    assert deployed.roll_back(failed="v2").ending is Ending.NOT_VERIFIED
+    assert len(deployed.engine.intents) == 1
+
+
 def test_what_nobody_sees_is_not_rolled_back_under_a_newer_deploy(deployed: Bench) -> None:
     deployed.record("d-2")
     deployed.engine.live = ()
@@ -250,6 +269,28 @@ def test_a_target_that_is_live_is_not_asked_for_and_leaves_the_deploy_to_be_roll
     deployed.deploy("v2")  # late
     assert deployed.roll_back().ending is Ending.VERIFIED
     assert deployed.engine.applied == ["v1"]
+
+
+def test_a_canary_that_no_look_met_is_taken_back_when_it_is_named(deployed: Bench) -> None:
+    deployed.engine.live = ("v1",)
+    outcome = deployed.roll_back(failed="v2")
+    assert outcome.ending is Ending.VERIFIED
+    assert outcome.headline.startswith("ROLLED BACK")
+    assert deployed.engine.applied == ["v1"]
+
+
+def test_a_canary_that_no_look_met_stays_unproved_where_the_engine_does_not_accept(deployed: Bench) -> None:
+    deployed.engine.live = ("v1",)
+    deployed.engine.behaves = deployed.engine.is_down
+    outcome = deployed.roll_back(failed="v2")
+    assert outcome.ending is Ending.NOT_VERIFIED
+    assert any("the engine did not accept" in text for label, text in outcome.facts if label == "Why")
+    assert len(deployed.engine.intents) == 3
+    assert deployed.roll_back().ending is Ending.NOT_VERIFIED
+    deployed.engine.behaves = deployed.engine.at_once
+    assert deployed.roll_back().ending is Ending.VERIFIED
+    assert deployed.engine.applied == ["v1"]
+    assert len({intent.key for intent in deployed.engine.intents}) == 1
 
 
 def test_a_target_that_is_live_and_sick_is_said(deployed: Bench) -> None:

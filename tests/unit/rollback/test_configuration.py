@@ -54,6 +54,12 @@ def test_an_expired_credential_keeps_nobody_from_rolling_back(given: Given) -> N
     assert list(given(SMOKE_AUTH_MODE="bearer", SMOKE_AUTH_TOKEN=expired).credentials) == ["SMOKE_AUTH_TOKEN"]
 
 
+def test_the_proof_is_looked_for_where_users_are(given: Given) -> None:
+    assert given(SMOKE_ROLLBACK_BASE_URL="https://pay.example/").base_url == "https://pay.example"
+    with pytest.raises(SettingsInvalid, match="SMOKE_ROLLBACK_BASE_URL is not an http"):
+        given(SMOKE_ROLLBACK_BASE_URL="pay.example")
+
+
 def test_every_secret_is_known_to_the_redactor(root: Path) -> None:
     redactor = Redactor()
     environ = {

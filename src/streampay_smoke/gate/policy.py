@@ -1,0 +1,205 @@
+"""What a verdict leads to: a pure function of the answer, the place's policy, and what the run was.
+
+It can only be more careful than the verdict: nothing but a PASS of the whole suite promotes, nothing but a FAIL rolls
+back. Who acts on it is another question, and `may_act` is the only place that answers it.
+"""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from streampay_smoke.evidence.policy import Policy
+from streampay_smoke.gate.objectives import MISSED
+from streampay_smoke.gate.verdict import FAIL, Verdict, Word, json_schema
+
+SCHEMA = "streampay.dev/gate-decision/v1"
+
+NOT_DEPLOYED = "release_unexpected"
+"""The expected release never answered: there is nothing of it to roll back."""
+
+HOLD, ROLL_BACK = "hold", "rollback"
+ON_FAIL = (HOLD, ROLL_BACK)
+
+
+class Step(StrEnum):
+    """What is done with the release."""
+
+    PROMOTE = "promote"
+    ROLL_BACK = "rollback"
+    HOLD = "hold"
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a decision looks at in a verdict; `missed` are the kinds of gating objectives that failed."""
+
+    word: Word
+    reason_code: str
+    missed: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> "Answer":
+        """Return the answer of a verdict."""
+        missed = (result.kind for result in verdict.objectives if result.gates and result.decision == FAIL)
+        return cls(word=verdict.verdict, reason_code=verdict.reason_code, missed=tuple(dict.fromkeys(missed)))
+
+
+class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run was.
+
+    `whole_suite` says that every scenario of the smoke was planned, `by_path` that somebody named feature files.
+    `target_release` is what was recorded before `deploy`, "" for nothing. `inconclusive_before` counts the runs of the
+    whole suite right before this one that were INCONCLUSIVE too.
+    """
+
+    whole_suite: bool
+    by_path: bool = False
+    on_fail: str = HOLD
+    deploy: str = ""
+    target_release: str = ""
+    release_expected: str = ""
+    inconclusive_before: int = 0
+
+
+class RolledBack(msgspec.Struct, frozen=True, kw_only=True):
+    """How the rollback that was started ended: its exit code, None while it is under way."""
+
+    exit_code: int | None
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """`decision.json`. `acts` says that this run itself starts the rollback, `not_acting_because` why it does not."""
+
+    schema: str
+    run_id: str
+    verdict: Word
+    reason_code: str
+    step: Step
+    page: bool
+    because: str
+    acts: bool
+    not_acting_because: str
+    deploy: str
+    target_release: str
+    inconclusive_in_a_row: int
+    policy: Policy
+    rollback: RolledBack | None = None
+
+
+def decide(answer: Answer, policy: Policy, run: Circumstances, *, run_id: str = "") -> Decision:
+    """Return what an answer leads to."""
+    in_a_row = run.inconclusive_before + 1 if answer.word is Word.INCONCLUSIVE and run.whole_suite else 0
+    step, page, because = _step(answer, policy, run, in_a_row)
+    refusals = may_act(run) if step is Step.ROLL_BACK else ()
+    page = page or (bool(refusals) and run.on_fail == ROLL_BACK)  # somebody counts on a rollback that is not made
+    return Decision(
+        schema=SCHEMA,
+        run_id=run_id,
+        verdict=answer.word,
+        reason_code=answer.reason_code,
+        step=step,
+        page=page,
+        because=because,
+        acts=step is Step.ROLL_BACK and not refusals,
+        not_acting_because="; ".join(refusals),
+        deploy=run.deploy,
+        target_release=run.target_release,
+        inconclusive_in_a_row=in_a_row,
+        policy=policy,
+    )
+
+
+def may_act(run: Circumstances) -> Sequence[str]:
+    """Return everything that keeps a run from rolling back by itself, () for nothing.
+
+    One feature played by hand must never do it: it takes the whole suite, and a deploy that was prepared for it.
+    """
+    return tuple(refusal.because for refusal in REFUSALS if refusal.applies(run))
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that keeps a run from acting, in words."""
+
+    because: str
+    applies: Callable[[Circumstances], bool]
+
+
+REFUSALS = (
+    Refusal(because="nobody asked for it (--on-fail rollback)", applies=lambda run: run.on_fail != ROLL_BACK),
+    Refusal(because="a part of the suite was played", applies=lambda run: not run.whole_suite),
+    Refusal(because="feature files were named by hand", applies=lambda run: run.by_path),
+    Refusal(because="no deploy is named (--deploy)", applies=lambda run: not run.deploy),
+    Refusal(because="no release is expected (--expect-release)", applies=lambda run: not run.release_expected),
+    Refusal(
+        because="no previous release was recorded before the deploy",
+        applies=lambda run: bool(run.deploy) and not run.target_release,
+    ),
+    Refusal(
+        because="the release that was recorded before the deploy is the expected one",
+        applies=lambda run: bool(run.target_release) and run.target_release == run.release_expected,
+    ),
+)
+"""Each of them alone is enough."""
+
+
+def _step(answer: Answer, policy: Policy, run: Circumstances, in_a_row: int) -> tuple[Step, bool, str]:
+    """Return what is done, whether somebody is paged, and why."""
+    match answer.word:
+        case Word.PASS if run.whole_suite:
+            return Step.PROMOTE, False, "every promise was proved"
+        case Word.PASS:
+            return Step.HOLD, False, "a part of the suite passed: that is no reason to promote"
+        case Word.FAIL:
+            return _step_of_fail(answer, policy, run)
+        case Word.SAFETY:
+            return Step.HOLD, True, "something pointed at real money"
+        case Word.CONFIG:
+            return Step.HOLD, False, "nothing was judged"
+        case Word.INCONCLUSIVE:
+            page = in_a_row >= policy.page_after_inconclusive
+            times = f", the {_ordinal(in_a_row)} time in a row" if in_a_row > 1 else ""
+            return Step.HOLD, page, f"nothing is proved against the release{times}"
+
+
+def _step_of_fail(answer: Answer, policy: Policy, run: Circumstances) -> tuple[Step, bool, str]:
+    if not run.whole_suite or run.by_path:
+        return Step.HOLD, False, "a part of the suite failed: whoever played it decides"
+    if answer.reason_code == NOT_DEPLOYED:
+        return Step.HOLD, True, "the expected release never answered: there is nothing of it to roll back"
+    if answer.reason_code == MISSED:
+        kinds = ", ".join(answer.missed)
+        if set(answer.missed) & set(policy.objectives_roll_back):
+            return Step.ROLL_BACK, False, f"an objective that rolls back here was missed ({kinds})"
+        return Step.HOLD, True, f"an objective was missed, and it only holds here ({kinds})"
+    if policy.broken_promise == ROLL_BACK:
+        return Step.ROLL_BACK, False, "the release broke a promise"
+    return Step.HOLD, True, "the release broke a promise, and that only holds here"
+
+
+def _ordinal(number: int) -> str:
+    suffix = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{suffix}"
+
+
+def in_words(decision: Decision) -> str:
+    """Return one line for the console."""
+    step = {Step.PROMOTE: "promote", Step.ROLL_BACK: "roll back", Step.HOLD: "hold"}[decision.step]
+    page = ", and page somebody" if decision.page else ""
+    if decision.acts:
+        who = f" -> {decision.target_release} is put back now"
+    elif decision.not_acting_because:
+        who = f" -> not by this run: {decision.not_acting_because}"
+    else:
+        who = ""
+    return f"{step}{page}: {decision.because}{who}"
+
+
+def to_json(decision: Decision) -> bytes:
+    """Return the bytes of `decision.json`."""
+    return msgspec.json.format(msgspec.json.encode(decision), indent=2) + b"\n"
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of `decision.json`."""
+    return json_schema(Decision, SCHEMA)

@@ -1,0 +1,181 @@
+"""What a verdict leads to, as a table: written by hand, so that the policy cannot vouch for itself."""
+
+import itertools
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from streampay_smoke.evidence.policy import OBJECTIVE_KINDS, Policy
+from streampay_smoke.gate.policy import (
+    Answer,
+    Circumstances,
+    Decision,
+    Step,
+    decide,
+    in_words,
+    may_act,
+    schema,
+    to_json,
+)
+from streampay_smoke.gate.verdict import Word
+
+PREPARED = Circumstances(whole_suite=True, on_fail="rollback", deploy="d-1", target_release="v1", release_expected="v2")
+"""A run that may roll back by itself."""
+
+BY_HAND = Circumstances(whole_suite=False, by_path=True)
+
+
+def answer(word: str, reason_code: str = "", *missed: str) -> Answer:
+    return Answer(word=Word(word), reason_code=reason_code, missed=missed)
+
+
+def decided(given: Answer, run: Circumstances = PREPARED, **policy: Any) -> Decision:
+    return decide(given, Policy(**policy), run, run_id="r-1")
+
+
+# word, reason code, kinds of missed objectives; step, page, acts
+GOLDEN = [
+    ("PASS", "all_promises_kept", (), "promote", False, False),
+    ("PASS", "overridden", (), "promote", False, False),
+    ("FAIL", "promise_broken", (), "rollback", False, True),
+    ("FAIL", "never_ready", (), "rollback", False, True),
+    ("FAIL", "service_unavailable", (), "rollback", False, True),
+    ("FAIL", "release_mixed", (), "rollback", False, True),
+    ("FAIL", "release_changed", (), "rollback", False, True),
+    ("FAIL", "release_unexpected", (), "hold", True, False),
+    ("FAIL", "objective_missed", ("error_burn",), "rollback", False, True),
+    ("FAIL", "objective_missed", ("settlement_time", "error_burn"), "rollback", False, True),
+    ("FAIL", "objective_missed", ("settlement_time",), "hold", True, False),
+    ("FAIL", "objective_missed", ("read_latency",), "hold", True, False),
+    ("FAIL", "objective_missed", (), "hold", True, False),
+    ("FAIL", "promise_broken", ("read_latency",), "rollback", False, True),
+    ("CONFIG", "settings_invalid", (), "hold", False, False),
+    ("CONFIG", "suite_changed", (), "hold", False, False),
+    ("INCONCLUSIVE", "chain_unavailable", (), "hold", False, False),
+    ("INCONCLUSIVE", "terminated", (), "hold", False, False),
+    ("INCONCLUSIVE", "deadline", (), "hold", False, False),
+    ("SAFETY", "guard_refused", (), "hold", True, False),
+]
+
+
+@pytest.mark.parametrize(("word", "reason", "missed", "step", "page", "acts"), GOLDEN)
+def test_golden(word: str, reason: str, missed: tuple[str, ...], step: str, page: bool, acts: bool) -> None:
+    decision = decided(answer(word, reason, *missed))
+    assert (decision.step, decision.page, decision.acts) == (step, page, acts)
+    assert decision.because
+    assert bool(decision.not_acting_because) is False
+
+
+def test_every_word_is_in_the_table() -> None:
+    assert {row[0] for row in GOLDEN} == set(Word)
+
+
+@pytest.mark.parametrize(
+    ("policy", "given", "step", "page"),
+    [
+        ({"broken_promise": "hold"}, answer("FAIL", "promise_broken"), "hold", True),
+        ({"broken_promise": "hold"}, answer("FAIL", "objective_missed", "error_burn"), "rollback", False),
+        (
+            {"objectives_roll_back": ("settlement_time",)},
+            answer("FAIL", "objective_missed", "settlement_time"),
+            "rollback",
+            False,
+        ),
+        ({"objectives_roll_back": ()}, answer("FAIL", "objective_missed", "error_burn"), "hold", True),
+        ({"page_after_inconclusive": 1}, answer("INCONCLUSIVE"), "hold", True),
+    ],
+)
+def test_a_place_may_have_another_policy(policy: dict[str, Any], given: Answer, step: str, page: bool) -> None:
+    decision = decided(given, **policy)
+    assert (decision.step, decision.page) == (step, page)
+
+
+@pytest.mark.parametrize(("before", "page", "row"), [(0, False, 1), (1, False, 2), (2, True, 3), (9, True, 10)])
+def test_the_third_inconclusive_run_in_a_row_wakes_somebody(before: int, page: bool, row: int) -> None:
+    decision = decided(answer("INCONCLUSIVE"), replace(PREPARED, inconclusive_before=before))
+    assert (decision.page, decision.inconclusive_in_a_row) == (page, row)
+    assert decided(answer("PASS"), replace(PREPARED, inconclusive_before=before)).inconclusive_in_a_row == 0
+
+
+def test_an_inconclusive_part_of_the_suite_wakes_nobody() -> None:
+    decision = decided(answer("INCONCLUSIVE"), replace(BY_HAND, inconclusive_before=9))
+    assert (decision.page, decision.inconclusive_in_a_row) == (False, 0)
+
+
+@pytest.mark.parametrize("word", list(Word))
+@pytest.mark.parametrize("whole", [True, False])
+def test_it_is_never_bolder_than_the_verdict(word: Word, whole: bool) -> None:
+    for reason, missed, promise, by_path in itertools.product(
+        ("promise_broken", "objective_missed", "release_unexpected"),
+        ((), ("error_burn",)),
+        ("rollback", "hold"),
+        (True, False),
+    ):
+        run = replace(PREPARED, whole_suite=whole, by_path=by_path)
+        decision = decided(answer(word, reason, *missed), run, broken_promise=promise)
+        assert decision.step is not Step.PROMOTE or (word is Word.PASS and whole)
+        assert decision.step is not Step.ROLL_BACK or (word is Word.FAIL and whole and not by_path)
+        assert not decision.acts or decision.step is Step.ROLL_BACK
+
+
+@pytest.mark.parametrize(
+    ("change", "because"),
+    [
+        ({"on_fail": "hold"}, "nobody asked for it (--on-fail rollback)"),
+        ({"deploy": "", "target_release": ""}, "no deploy is named (--deploy)"),
+        ({"release_expected": ""}, "no release is expected (--expect-release)"),
+        ({"target_release": ""}, "no previous release was recorded before the deploy"),
+        (
+            {"target_release": "v2"},
+            "the release that was recorded before the deploy is the expected one",
+        ),
+    ],
+)
+def test_each_of_these_alone_keeps_a_run_from_acting(change: dict[str, object], because: str) -> None:
+    assert may_act(PREPARED) == ()
+    run = replace(PREPARED, **change)
+    assert may_act(run) == (because,)
+    decision = decided(answer("FAIL", "promise_broken"), run)
+    assert (decision.step, decision.acts, decision.not_acting_because) == (Step.ROLL_BACK, False, because)
+    assert decision.page is (run.on_fail == "rollback")  # somebody counts on a rollback that is not made
+    assert f"-> not by this run: {because}" in in_words(decision)
+
+
+@pytest.mark.parametrize("change", [{"whole_suite": False}, {"by_path": True}])
+def test_one_feature_played_by_hand_never_acts(change: dict[str, bool]) -> None:
+    run = replace(PREPARED, **change)
+    assert len(may_act(run)) == 1
+    decision = decided(answer("FAIL", "promise_broken"), run)
+    assert (decision.step, decision.acts, decision.page) == (Step.HOLD, False, False)
+    assert decided(answer("FAIL", "objective_missed", "error_burn"), run).acts is False
+
+
+def test_what_is_said() -> None:
+    assert in_words(decided(answer("PASS"))) == "promote: every promise was proved"
+    assert in_words(decided(answer("FAIL"))) == "roll back: the release broke a promise -> v1 is put back now"
+    said = in_words(decided(answer("INCONCLUSIVE"), replace(PREPARED, inconclusive_before=2)))
+    assert said == "hold, and page somebody: nothing is proved against the release, the 3rd time in a row"
+    assert in_words(decided(answer("PASS"), BY_HAND)) == (
+        "hold: a part of the suite passed: that is no reason to promote"
+    )
+
+
+@pytest.mark.parametrize(("number", "said"), [(2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (21, "21st")])
+def test_rows_are_counted_in_words(number: int, said: str) -> None:
+    decision = decided(answer("INCONCLUSIVE"), replace(PREPARED, inconclusive_before=number - 1))
+    assert f"the {said} time in a row" in decision.because
+
+
+def test_a_policy_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="'latency' is no kind of objective"):
+        Policy(objectives_roll_back=("latency",))
+    with pytest.raises(ValueError, match="at least 1"):
+        Policy(page_after_inconclusive=0)
+    assert Policy(objectives_roll_back=OBJECTIVE_KINDS).objectives_roll_back == OBJECTIVE_KINDS
+
+
+def test_the_document_has_a_schema_and_one_way_to_be_written() -> None:
+    decision = decided(answer("FAIL"))
+    assert to_json(decision) == to_json(decision)
+    assert schema()["$id"] == f"https://{decision.schema}"
