@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from streampay_smoke import __version__
 from streampay_smoke import settings as configuration
@@ -13,6 +14,9 @@ from streampay_smoke.errors import SmokeError
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
 from streampay_smoke.settings import VARIABLES, Variable
+
+if TYPE_CHECKING:
+    from streampay_smoke.sandbox.fleet import Fleet
 
 RUN_OPTIONS = {
     variable.option.removeprefix("--").replace("-", "_"): name
@@ -185,7 +189,13 @@ def rollback(chosen: argparse.Namespace) -> int:
     """Put the release back that was live before a deploy, and prove that it is live and healthy."""
     from streampay_smoke.rollback.command import run as rolled_back
 
-    return rolled_back(chosen)
+    return rolled_back(chosen, _fleet)
+
+
+def _fleet(stable: str) -> "Fleet":
+    from streampay_smoke.sandbox.fleet import Fleet
+
+    return Fleet(stable)
 
 
 def sandbox(chosen: argparse.Namespace) -> int:

@@ -2,10 +2,12 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from streampay_smoke import settings as configuration
-from streampay_smoke.errors import SmokeError
+from streampay_smoke.errors import SettingsInvalid, SmokeError
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.rollback.actuator import Actuator
 from streampay_smoke.rollback.configuration import actuation, deploy_of, known_id, log_path_of
@@ -16,6 +18,12 @@ from streampay_smoke.rollback.proof import Prover
 from streampay_smoke.rollback.telling import status, told
 from streampay_smoke.rollback.wire import Wire
 from streampay_smoke.settings import Gathered
+
+if TYPE_CHECKING:
+    from streampay_smoke.rollback.drill import DrillFleet
+
+StartFleet = Callable[[str], "AbstractContextManager[DrillFleet]"]
+"""Starts a fleet of the sandbox with this release live, and ends it."""
 
 _ENDINGS: Mapping[type[SmokeError], Ending] = {
     NoPreviousRelease: Ending.NO_PREVIOUS,
@@ -32,13 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(parser.parse_args(arguments))
 
 
-def run(chosen: argparse.Namespace) -> int:
-    """Do what was chosen; every ending is said, and is an exit code."""
+def run(chosen: argparse.Namespace, start_fleet: StartFleet | None = None) -> int:
+    """Do what was chosen; every ending is said, and is an exit code. A drill needs the sandbox, which others bring."""
     redactor = Redactor()
     try:
         gathered = configuration.gather(variables(chosen))
         if chosen.status:
             return _say(redactor, _status(gathered))
+        if chosen.drill:
+            return _drilled(gathered, redactor, start_fleet)
         return _acted(gathered, redactor, record=chosen.record, failed=chosen.failed)
     except SmokeError as problem:
         return _refused(problem, redactor)
@@ -47,6 +57,20 @@ def run(chosen: argparse.Namespace) -> int:
 def _status(gathered: Gathered) -> str:
     path = log_path_of(gathered)
     return status(read_log(path), gathered.environment, path, deploy=gathered.values["SMOKE_DEPLOY"])
+
+
+def _drilled(gathered: Gathered, redactor: Redactor, start_fleet: StartFleet | None) -> int:
+    from streampay_smoke.rollback.drill import STABLE, drill, page_of
+
+    if start_fleet is None or gathered.environment != "sandbox":
+        raise SettingsInvalid(
+            "a drill is made on a fleet of the sandbox, and nowhere else",
+            next_step="run streampay-smoke rollback --drill, without --env",
+        )
+    with start_fleet(STABLE) as fleet:
+        report, page = drill(fleet, log_path_of(gathered).parent / "drills", configuration.project_root())
+    _say(redactor, f"{page_of(report)}\nreport: {page}")
+    return Ending.VERIFIED if report.held else Ending.NOT_VERIFIED
 
 
 def _acted(gathered: Gathered, redactor: Redactor, *, record: bool, failed: str) -> int:

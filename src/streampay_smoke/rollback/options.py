@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     doing.add_argument(
         "--record", action="store_true", help="before a deploy: write down the release to put back, do nothing else"
     )
+    doing.add_argument(
+        "--drill", action="store_true", help="do all of it on a fleet of the sandbox and write a dated report"
+    )
     doing.add_argument("--status", action="store_true", help="show what is recorded and what was done; do nothing")
 
 

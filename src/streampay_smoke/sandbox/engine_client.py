@@ -1,4 +1,4 @@
-"""Asks the engine of a fleet: python -m streampay_smoke.sandbox.engine_client live, roll-back, or METHOD PATH.
+"""Asks the engine of a fleet: python -m streampay_smoke.sandbox.engine_client live, roll-back, preview RELEASE ...
 
 This is what `[rollback.command]` of the sandbox runs: the engine's address is in STREAMPAY_FLEET, what to put back in
 the variables every rollback command gets. Nothing but the standard library is loaded.
@@ -35,10 +35,12 @@ def main(arguments: list[str]) -> int:
             case ["roll-back"]:
                 target, key = os.environ["STREAMPAY_TARGET_RELEASE"], os.environ["STREAMPAY_ROLLBACK_KEY"]
                 said = ask("POST", "/roll-back", release=target, key=key)["said"]
+            case ["preview", release]:
+                said = ask("GET", "/preview", release=release)["said"]
             case [method, path]:
                 said = json.dumps(ask(method, path), indent=2)
             case _:
-                sys.stderr.write("say live, roll-back, or a method and a path\n")
+                sys.stderr.write("say live, roll-back, preview RELEASE, or a method and a path\n")
                 return 2
     except (OSError, KeyError) as problem:
         sys.stderr.write(f"{problem}\n")

@@ -9,6 +9,7 @@ is for deploys and rollbacks, and both sign in.
 The engine's API is HTTP on loopback, parameters in the query, every answer a JSON object:
 
     GET  /state                                  weights, live release, keys it was asked with, rollbacks it applied
+    GET  /preview?release=R                      an address that leads to R alone, whatever its weight
     POST /start?release=R&replicas=N&fault=F...  start a release at no traffic; no replica: one that crashes
     POST /shift?R=WEIGHT&...                     share the traffic; the live release stays what it is
     POST /promote?release=R                      all traffic to R, which becomes the live release
@@ -88,7 +89,8 @@ class Fleet:
         self.engine.add(name)
 
     def preview_url(self, name: str) -> str:
-        """Return an address that leads to one release alone, whatever its weight."""
+        """Return an address that leads to one release alone, whatever its weight; raises KeyError for none."""
+        self._releases[name]
         if name not in self._previews:
             self._previews[name] = _Road(self._addresses, lambda passing: self._to(name)).__enter__()
         return self._previews[name].url
@@ -165,6 +167,7 @@ Given = Mapping[str, Sequence[str]]
 
 _ACTIONS: Mapping[str, Callable[[Fleet, Given], object]] = {
     "GET /state": lambda fleet, given: fleet.engine.state(),
+    "GET /preview": lambda fleet, given: fleet.preview_url(given["release"][0]),
     "POST /start": lambda fleet, given: fleet.start(
         given["release"][0], replicas=int(given.get("replicas", ["2"])[0]), faults=given.get("fault", ())
     ),

@@ -139,9 +139,12 @@ def test_the_client_is_a_rollback_command(
     monkeypatch.setenv("STREAMPAY_ROLLBACK_KEY", "k-client")
     assert engine_client.main(["live"]) == 0
     assert engine_client.main(["roll-back"]) == 0
+    assert engine_client.main(["preview", "v2"]) == 0
     assert engine_client.main(["GET", "/state"]) == 0
-    live, said, state = capsys.readouterr().out.split("\n", 2)
+    live, said, preview, state = capsys.readouterr().out.split("\n", 3)
     assert (live, said, json.loads(state)["live"]) == ("v1", "v2 is live", "v2")
+    assert preview == fleet.preview_url("v2")
+    assert engine_client.main(["preview", "v9"]) == 1
     assert engine_client.main(["POST", "/nothing"]) == 1
     assert engine_client.main([]) == 2
     monkeypatch.delenv("STREAMPAY_TARGET_RELEASE")
