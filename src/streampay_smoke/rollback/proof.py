@@ -24,7 +24,7 @@ from streampay_smoke.rollback.configuration import Actuation
 from streampay_smoke.rollback.outcome import NotLive
 from streampay_smoke.rollback.wire import Wire
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.identity import ANONYMOUS, SyntheticUser, bad_credentials, synthetic_user
+from streampay_smoke.service.identity import ANONYMOUS, SyntheticUser, bad_credential, synthetic_user
 from streampay_smoke.service.records import LEDGER_DEPENDENCY, Readiness
 from streampay_smoke.service.slots import accepted
 from streampay_smoke.service.transport import NoServiceAnswer
@@ -159,7 +159,7 @@ class Prover:
         _, credential = accepted(deployment, users, record=self._record)
         deployment.streams(credential, limit=1)  # raises for every shape but that of a page
         self._kept.append("the synthetic user is shown a list")
-        strangers = {"no credential": ANONYMOUS, "junk for a token": bad_credentials(users[0])["junk"].credential}
+        strangers = {"no credential": ANONYMOUS, "junk for a token": bad_credential("junk", users[0]).credential}
         for who, stranger in strangers.items():
             answer = deployment.refusal(stranger)
             refused(answer, who, expect)

@@ -57,7 +57,6 @@ RESET_DAYS = 7.0
 """A test network that has lived for longer than this was not reset just now: its contracts are there or never were."""
 
 
-
 def probes_at_start(surroundings: Surroundings) -> Iterator[AnyEvent]:
     """Make every probe that needs no failure, before the first scenario; yields their evidence."""
     yield from side_by_side(
