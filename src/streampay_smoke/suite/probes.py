@@ -124,7 +124,7 @@ def network_age_probe(rpc_url: str) -> Probed:
     """Estimate how long the ledger has lived: its number times its cadence; ok for one too old to be just reset."""
     answer = ask_ledger_health(rpc_url, timeout_seconds=PROBE_SECONDS)
     if answer.told is None:
-        return Probed(name=NETWORK_AGE_PROBE, ok=None, detail=f"its age is not told: {answer.said}")
+        return Probed(name=NETWORK_AGE_PROBE, ok=None, detail=f"getHealth does not tell: {answer.said}")
     ledgers, seconds_each = answer.told.latest_ledger, answer.told.seconds_per_ledger
     days = ledgers * seconds_each / _DAY_SECONDS
     detail = f"ledger {ledgers} at {seconds_each:.1f} s each: about {days:.1f} days"
