@@ -14,6 +14,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -100,12 +101,14 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 class Client:
     """Sends requests to one place; safe to use from several threads. Use as a context manager, or call close()."""
 
-    def __init__(self, *, base_url: str, timeout_seconds: float, headers: Mapping[str, str] | None) -> None:
+    def __init__(
+        self, *, base_url: str, timeout_seconds: float, headers: Mapping[str, str] | None, authority: Path | None
+    ) -> None:
         self.timeout_seconds = timeout_seconds
         no_cookies = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         self._httpx = httpx.Client(
             base_url=base_url,
-            transport=_Transport(),
+            transport=_Transport(ssl.create_default_context(cafile=authority) if authority else None),
             trust_env=False,
             follow_redirects=False,
             cookies=no_cookies,
@@ -180,9 +183,19 @@ _LIBRARY_ERRORS = (
 )
 
 
-def new_client(*, base_url: str = "", timeout_seconds: float, headers: Mapping[str, str] | None = None) -> Client:
-    """Return a client; `timeout_seconds` bounds each whole request, `headers` go with every one."""
-    return Client(base_url=base_url, timeout_seconds=timeout_seconds, headers=headers)
+def new_client(
+    *,
+    base_url: str = "",
+    timeout_seconds: float,
+    headers: Mapping[str, str] | None = None,
+    authority: Path | None = None,
+) -> Client:
+    """Return a client; `timeout_seconds` bounds each whole request, `headers` go with every one.
+
+    `authority` is a PEM file of the only certificate authorities that are trusted, such as a cluster's own. Raises
+    OSError when it cannot be read or holds none.
+    """
+    return Client(base_url=base_url, timeout_seconds=timeout_seconds, headers=headers, authority=authority)
 
 
 class _BadBody(Exception):
@@ -281,10 +294,11 @@ def _resolve(host: str, port: int) -> list[str]:
 class _Transport(httpx.BaseTransport):
     """Hands requests to one pool per scheme; the CA bundle is read for https only, where it is always used.
 
-    SSL_CERT_FILE and SSL_CERT_DIR are honoured, for deployments behind a private authority.
+    SSL_CERT_FILE and SSL_CERT_DIR are honoured, for deployments behind a private authority, unless `trust` is given.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, trust: ssl.SSLContext | None) -> None:
+        self._trust = trust
         self._pools: dict[str, httpcore.ConnectionPool] = {}
         self._lock = threading.Lock()
 
@@ -305,7 +319,7 @@ class _Transport(httpx.BaseTransport):
         with self._lock:
             if scheme not in self._pools:
                 self._pools[scheme] = httpcore.ConnectionPool(
-                    ssl_context=httpx.create_ssl_context() if scheme == "https" else None,
+                    ssl_context=(self._trust or httpx.create_ssl_context()) if scheme == "https" else None,
                     max_connections=_MAX_CONNECTIONS,
                     keepalive_expiry=_KEEP_ALIVE_SECONDS,
                     network_backend=_BoundedBackend(),

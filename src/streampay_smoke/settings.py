@@ -150,6 +150,16 @@ VARIABLES = {
             secret=True,
             about="Ed25519 key that signs verdicts: base64 of a 32-byte seed, or PKCS#8 PEM",
         ),
+        Variable(
+            name="SMOKE_ROLLBACK_TOKEN",
+            secret=True,
+            about="Bearer token for the deployment engine a release is put back on: Kubernetes, GitHub, Cloud Run",
+        ),
+        Variable(
+            name="SMOKE_ROLLBACK_WEBHOOK_SECRET",
+            secret=True,
+            about="Signs what is posted to a rollback webhook: whsec_ and base64 of 24 to 64 random bytes",
+        ),
     )
 }
 """Every variable of the gate. A name outside this table is refused: a typo must not open the gate."""

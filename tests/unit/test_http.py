@@ -396,6 +396,17 @@ def test_a_private_authority_is_trusted_through_the_usual_variable(
         assert cause_of(client, tls_url[0].replace("localhost", "127.0.0.1")) == "tls"
 
 
+def test_an_authority_that_is_named_is_the_only_one_trusted(
+    tls_url: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with new_client(timeout_seconds=5, authority=tls_url[1]) as client:
+        assert client.request("GET", tls_url[0]).text == "ok"
+    (tmp_path / "none.pem").write_text("no certificate\n")
+    for wrong in ("none.pem", "missing.pem"):
+        with pytest.raises(OSError):  # noqa: PT011 (an SSLError is one too)
+            new_client(timeout_seconds=5, authority=tmp_path / wrong)
+
+
 def test_the_ca_bundle_is_not_read_for_plain_http(
     listen: Listen, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,146 @@
+"""The engine is whatever listens at an address: it gets the intent as JSON, signed as Standard Webhooks 1.0 says.
+
+    webhook-id: KEY                    the intent's key, the same for every attempt
+    webhook-timestamp: 1764097200      Unix seconds of this attempt
+    webhook-signature: v1,BASE64       HMAC-SHA256 of "KEY.TIMESTAMP.BODY", the body as its bytes are
+    idempotency-key: KEY               the same key, where gateways look for it
+
+The secret is `whsec_` and base64 of 24 to 64 random bytes. A receiver computes the signature of what it received,
+compares in constant time, refuses timestamps more than five minutes off, and acts once for each key. `verified` does
+the first three; so do the libraries of standardwebhooks.com for most languages.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import time
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.http import new_client
+from streampay_smoke.rollback.hook import Intent
+from streampay_smoke.rollback.hooks.asking import (
+    REQUEST_SECONDS,
+    Api,
+    Credentials,
+    Deadline,
+    Request,
+    checked_address,
+    persist,
+    words_of,
+)
+from streampay_smoke.secret import Secret
+
+SECRET = "SMOKE_ROLLBACK_WEBHOOK_SECRET"  # noqa: S105 (the variable's name)
+TOLERANCE_SECONDS = 300
+"""How old, or how far ahead, a timestamp may be where it is received."""
+
+_SECRET_PREFIX = "whsec_"  # noqa: S105 (a prefix every secret has)
+_SHORTEST_KEY_BYTES = 24
+_LONGEST_KEY_BYTES = 64
+
+
+class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[rollback.webhook]`: where the intent is posted to, and how long one attempt may take."""
+
+    url: str
+    request_seconds: float = REQUEST_SECONDS
+
+
+class WebhookHook:
+    """Posts the intent until the receiver takes it with a status of 2xx.
+
+    Repeated inside the deadline: no answer, 408, 429, 500, 502, 503, 504; `Retry-After` is waited out. Every other
+    status is final, a redirect too. The receiver knows of no release, so none is told.
+    """
+
+    def __init__(
+        self,
+        settings: WebhookSettings,
+        secret: Secret,
+        *,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._key = signing_key(secret)
+        self._now = now
+        self._sleep = sleep
+        self._url = checked_address("webhook.url", settings.url)
+        self._api = Api(
+            "the webhook's receiver",
+            new_client(timeout_seconds=settings.request_seconds),
+            credentials=self._signed,
+            next_steps={
+                401: f"give sender and receiver the same {SECRET}, and compare their clocks",
+                403: f"give sender and receiver the same {SECRET}, and let the receiver accept this sender",
+                404: "correct url in [rollback.webhook]",
+                409: "see what the receiver did with the first request of this key",
+            },
+        )
+
+    @classmethod
+    def made(cls, settings: WebhookSettings, secrets: Mapping[str, Secret]) -> "WebhookHook":
+        """Return the hook; raises SettingsInvalid without a proper secret or address."""
+        if SECRET not in secrets:
+            raise SettingsInvalid(
+                f"{SECRET} is not set: no receiver may act on a rollback that is not signed",
+                next_step=f"set {SECRET} to whsec_ and base64 of 32 random bytes, here and at the receiver",
+            )
+        return cls(settings, secrets[SECRET])
+
+    def live_release(self) -> None:
+        """Return None: a webhook is told, not asked."""
+
+    def roll_back(self, intent: Intent) -> str:
+        """Post the intent; the receiver's message, or its status, are its words."""
+        within = Deadline(intent.deadline_seconds, sleep=self._sleep)
+        body = msgspec.json.encode(intent)
+        headers = {"webhook-id": intent.key, "idempotency-key": intent.key}
+        reply = persist(
+            lambda: self._api.ask("POST", self._url, within=within, body=body, headers=headers), within=within
+        )
+        return words_of(reply) or f"taken with status {reply.status}"
+
+    def _signed(self, request: Request) -> Credentials:
+        timestamp = int(self._now())
+        signature = signed(self._key, request.headers["webhook-id"], timestamp, request.content)
+        return Credentials(
+            headers={"webhook-timestamp": str(timestamp), "webhook-signature": signature}, secrets=(signature,)
+        )
+
+
+def signing_key(secret: Secret) -> bytes:
+    """Return the bytes of a `whsec_` secret; raises SettingsInvalid, which tells nothing of it."""
+    text = secret.reveal()
+    try:
+        key = base64.b64decode(text.removeprefix(_SECRET_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not text.startswith(_SECRET_PREFIX) or not _SHORTEST_KEY_BYTES <= len(key) <= _LONGEST_KEY_BYTES:
+        raise SettingsInvalid(
+            f"{SECRET} is no webhook secret",
+            next_step='use the output of: printf "whsec_%s" "$(openssl rand -base64 32)", here and at the receiver',
+        )
+    return key
+
+
+def signed(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
+    """Return the value of `webhook-signature` for one attempt."""
+    content = b"%b.%d.%b" % (message_id.encode(), timestamp, body)
+    return f"v1,{base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()}"
+
+
+def verified(key: bytes, headers: Mapping[str, str], body: bytes, *, now: float) -> bool:
+    """Say whether a receiver may trust a request: signed with `key`, and its timestamp near `now` (Unix seconds).
+
+    `headers` have lower-case names. Several signatures, separated by blanks, may be there while a key is rotated.
+    """
+    timestamp = headers.get("webhook-timestamp", "")
+    if not timestamp.isdecimal() or abs(now - int(timestamp)) > TOLERANCE_SECONDS:
+        return False
+    expected = signed(key, headers.get("webhook-id", ""), int(timestamp), body).encode()
+    given = headers.get("webhook-signature", "").split(" ")
+    return any(hmac.compare_digest(expected, signature.encode()) for signature in given)

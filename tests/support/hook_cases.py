@@ -1,0 +1,65 @@
+"""Every hook with the double of its engine, where v1 ran first and v2 is live, so that one test can ask all alike."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from cluster_double import NAMESPACE, TOKEN, ClusterDouble, DeploymentDouble, digest
+from engine_double import Double, serving
+
+from streampay_smoke.rollback.hook import Hook, Intent
+from streampay_smoke.rollback.hooks.kubernetes import KubernetesHook, KubernetesSettings
+from streampay_smoke.secret import Secret
+
+
+@dataclass
+class Played:
+    """A hook, its engine, and what the engine's owner can see and do."""
+
+    hook: Hook
+    double: Double
+    live: Callable[[], str]
+    deploy: Callable[[str], None]
+    release: Callable[[str], str]
+    """The release as the engine names it."""
+    secrets: tuple[str, ...]
+    pauses: list[float] = field(default_factory=list)
+
+    def intent(self, **changed: Any) -> Intent:
+        given: dict[str, Any] = {
+            "deploy": "deploy-7",
+            "environment": "staging",
+            "failed_release": self.release("v2"),
+            "target_release": self.release("v1"),
+            "key": "rollback-deploy-7-4f1d",
+            "deadline_seconds": 5.0,
+        }
+        return Intent(**(given | changed))
+
+
+Case = Callable[[], "contextlib.AbstractContextManager[Played]"]
+
+
+def plain(release: str) -> str:
+    return release
+
+
+@contextlib.contextmanager
+def kubernetes(**settings: Any) -> Iterator[Played]:
+    cluster = ClusterDouble()
+    deployment = DeploymentDouble(cluster)
+    deployment.deploy("v1")
+    deployment.deploy("v2")
+    given: dict[str, Any] = {"namespace": NAMESPACE, "deployment": "web", "container": "web", **settings}
+    pauses: list[float] = []
+    with serving(cluster) as double:
+        hook = KubernetesHook(KubernetesSettings(server=double.url, **given), Secret(TOKEN), sleep=pauses.append)
+        by_digest = "release_told_by" not in settings
+        release = digest if by_digest else plain
+        yield Played(hook, double, deployment.running, deployment.deploy, release, (TOKEN,), pauses)
+
+
+CASES: dict[str, Case] = {
+    "kubernetes": kubernetes,
+}

@@ -1,0 +1,123 @@
+"""What every hook keeps, whatever its engine: once for each intent, never over a newer release, never a secret."""
+
+import logging
+import re
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+
+import pytest
+from engine_double import writes
+from hook_cases import CASES, Played
+
+from streampay_smoke.rollback.hook import HookFailed
+
+
+@pytest.fixture(params=sorted(CASES))
+def played(request: pytest.FixtureRequest) -> Iterator[Played]:
+    with CASES[request.param]() as played:
+        yield played
+
+
+def refused(played: Played, **changed: object) -> HookFailed:
+    """The rollback fails; whatever is said of it has a next step and no secret."""
+    with pytest.raises(HookFailed) as caught:
+        played.hook.roll_back(played.intent(**changed))
+    assert caught.value.next_step
+    said = "".join(traceback.format_exception(caught.value)) + caught.value.next_step + repr(caught.value)
+    assert [secret for secret in played.secrets if secret in said] == []
+    return caught.value
+
+
+def test_a_release_is_put_back(played: Played) -> None:
+    assert played.hook.live_release() == played.release("v2")
+    assert played.hook.roll_back(played.intent())
+    assert played.live() == "v1"
+    assert played.hook.live_release() == played.release("v1")
+
+
+def test_the_same_intent_acts_once(played: Played) -> None:
+    played.hook.roll_back(played.intent())
+    written = len(played.double.written())
+    assert played.hook.roll_back(played.intent())
+    assert len(played.double.written()) == written
+    assert played.live() == "v1"
+
+
+def test_a_release_that_is_neither_is_not_overwritten(played: Played) -> None:
+    played.deploy("v3")
+    assert "nothing was changed" in str(refused(played))
+    assert played.double.written() == []
+    assert played.live() == "v3"
+
+
+def test_a_target_the_engine_has_never_had_is_named(played: Played) -> None:
+    target = played.release("v0")
+    assert target in str(refused(played, target_release=target))
+    assert played.double.written() == []
+    assert played.live() == "v2"
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_what_passes_is_waited_out(played: Played, status: int) -> None:
+    played.double.refuse(status, b"<html>busy</html>", headers={"retry-after": "3"})
+    played.double.refuse(status, when=writes)
+    played.hook.roll_back(played.intent(deadline_seconds=30.0))
+    assert played.live() == "v1"
+    assert 3 in played.pauses
+
+
+def test_a_lost_answer_does_not_act_twice(played: Played) -> None:
+    played.double.hang_up()
+    played.double.act_and_hang_up(when=writes)
+    played.hook.roll_back(played.intent())
+    assert played.live() == "v1"
+    sent = [(asked.method, asked.path, asked.headers.get("x-amz-target")) for asked in played.double.written()]
+    assert len(set(sent)) == len(sent)
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 410, 422, 501])
+@pytest.mark.parametrize("asked", ["reads", "writes"])
+def test_what_does_not_pass_is_final(played: Played, status: int, asked: str) -> None:
+    (secret, *_) = played.secrets
+    said = {"message": f"not with {secret}", "__type": "ValidationException"}
+    played.double.refuse(status, said, when=writes if asked == "writes" else lambda asked: not writes(asked))
+    error = refused(played)
+    assert str(status) in str(error)
+    assert "not with <redacted>" in str(error)
+    assert played.live() == "v2"
+
+
+@pytest.mark.parametrize("answer", [b"<html>welcome</html>", b"", b"[]", b"null", b'{"metadata": 7, "name": {}}'])
+def test_an_answer_that_is_none_changes_nothing(played: Played, answer: bytes) -> None:
+    played.double.refuse(200, answer)
+    assert "not what its interface documents" in str(refused(played))
+    assert played.double.written() == []
+
+
+def test_a_silent_engine_is_given_up_at_the_deadline(played: Played) -> None:
+    released = threading.Event()
+    played.double.never_answer(released)
+    started = time.monotonic()
+    assert re.search("no full answer in time|no time left", str(refused(played, deadline_seconds=0.3)))
+    assert time.monotonic() - started < 4
+    released.set()
+
+
+def test_a_busy_engine_is_not_waited_for_beyond_the_deadline(played: Played) -> None:
+    played.double.refuse(503, headers={"retry-after": "600"})
+    assert "(limit 5 s)" in str(refused(played))
+    assert played.pauses == []
+
+
+def test_nothing_is_printed_or_logged(
+    played: Played, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    played.double.refuse(503)
+    played.hook.roll_back(played.intent())
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", "")
+    assert [record for record in caplog.records if record.name.split(".")[0] not in {"botocore", "urllib3"}] == []
+    assert [secret for secret in played.secrets if secret in caplog.text or secret in repr(vars(played.hook))] == []
