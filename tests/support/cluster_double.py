@@ -208,6 +208,133 @@ def replica_set(owner: Object, kind: str, template: Object, *, hash_label: str, 
     }
 
 
+class SlotsDouble:
+    """A Service before two Deployments, blue and green."""
+
+    def __init__(self, cluster: ClusterDouble) -> None:
+        self.cluster = cluster
+        self.slots = {slot: DeploymentDouble(cluster, f"web-{slot}", slot=slot) for slot in ("blue", "green")}
+        self.slots["blue"].deploy("v1")
+        self.slots["green"].deploy("v2")
+        spec = {"selector": {"app": "streampay", "slot": "green"}, "ports": [{"port": 80}]}
+        made = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": spec}
+        self.service = cluster.put("services", made)
+
+    def deploy(self, release: str) -> None:
+        """Let somebody deploy a release into the slot that gets no traffic, and switch to it."""
+        idle = "green" if self._selected() == "blue" else "blue"
+        self.slots[idle].deploy(release)
+        service = self.cluster.objects["services", "web"]
+        service["spec"]["selector"]["slot"] = idle
+        self.cluster.put("services", service)
+
+    def _selected(self) -> str:
+        return str(self.cluster.objects["services", "web"]["spec"]["selector"]["slot"])
+
+    def running(self) -> str:
+        return self.slots[self._selected()].running()
+
+
+class RolloutDouble:
+    """A Rollout and its controller, as far as aborts, promotions and a change of the template go.
+
+    `strategy` is "canary", which stops at its first step with 20 % of the traffic, or "blueGreen", which switches the
+    active Service and analyses afterwards.
+    """
+
+    REVISION = "rollout.argoproj.io/revision"
+    HASH_LABEL = "rollouts-pod-template-hash"
+
+    def __init__(self, cluster: ClusterDouble, strategy: str) -> None:
+        self.cluster = cluster
+        self.strategy = strategy
+        self.revision = 0
+        self.active = ""
+        self.weight = 0
+        self.story: list[str] = []
+        canary = {"steps": [{"setWeight": 20}, {"pause": {}}]}
+        blue_green = {"activeService": "web", "previewService": "web-preview"}
+        spec = {
+            "replicas": 2,
+            "selector": {"matchLabels": {"app": "streampay"}},
+            "strategy": {strategy: canary if strategy == "canary" else blue_green},
+            "template": pod_template("v1"),
+        }
+        made = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "web"}, "spec": spec}
+        cluster.put("rollouts", made | {"status": {}})
+        self.reconcile()
+
+    @property
+    def object(self) -> Object:
+        return self.cluster.objects["rollouts", "web"]
+
+    def deploy(self, release: str) -> None:
+        self.object["spec"]["template"] = pod_template(release)
+        self.object["metadata"]["generation"] += 1
+        self.cluster.put("rollouts", self.object)
+        self.reconcile()
+
+    def finish(self) -> None:
+        """Let all steps and analyses end well."""
+        self.object["status"]["stableRS"] = self.object["status"]["currentPodHash"]
+        self.reconcile()
+
+    def reconcile(self) -> None:
+        """One round of the controller."""
+        rollout, status = self.object, dict(self.object["status"])
+        template = rollout["spec"]["template"]
+        current = template_hash(template)
+        if status.get("currentPodHash") != current:  # another template: a new update begins
+            status |= {"currentPodHash": current, "abort": False, "promoteFull": False}
+            self._record(rollout, template, current)
+        status.setdefault("stableRS", current)
+        if not rollout["spec"].get("paused"):
+            self._progress(status, current)
+        status["observedGeneration"] = str(rollout["metadata"]["generation"])
+        if status != rollout["status"]:
+            rollout["status"] = status
+            self.cluster.put("rollouts", rollout)
+
+    def _progress(self, status: Object, current: str) -> None:
+        if status["stableRS"] == current:
+            status |= {"abort": False, "promoteFull": False}
+            self.active, self.weight = current, 0
+        elif status["abort"]:
+            self.story.append("aborted")
+            self.active, self.weight = status["stableRS"], 0
+        elif status["promoteFull"]:
+            self.story.append("promoted fully")
+            status |= {"stableRS": current, "promoteFull": False}
+            self.active, self.weight = current, 0
+        elif self.strategy == "blueGreen":
+            self.active = current
+        else:
+            self.weight = 20
+
+    def _record(self, rollout: Object, template: Object, its_hash: str) -> None:
+        self.revision += 1
+        recorded = self.cluster.objects.get(("replicasets", f"web-{its_hash}"))
+        if recorded:
+            recorded["metadata"]["annotations"][self.REVISION] = str(self.revision)
+        else:
+            revision = (self.REVISION, self.revision)
+            recorded = replica_set(rollout, "Rollout", template, hash_label=self.HASH_LABEL, revision=revision)
+        self.cluster.put("replicasets", recorded)
+
+    def running(self) -> str:
+        """The release users meet once the controller is through: one, or two while a canary has some of the traffic."""
+        self.reconcile()
+        status = self.object["status"]
+        if self.strategy == "blueGreen":
+            return self._release(self.active)
+        stable = self._release(status["stableRS"])
+        return f"{stable} and {self._release(status['currentPodHash'])}" if self.weight else stable
+
+    def _release(self, its_hash: str) -> str:
+        template = self.cluster.objects["replicasets", f"web-{its_hash}"]["spec"]["template"]
+        return str(template["metadata"]["annotations"]["streampay.dev/release"])
+
+
 class DeploymentDouble:
     """A Deployment and the controller that keeps one ReplicaSet for each template it ever had."""
 
@@ -267,6 +394,7 @@ class DeploymentDouble:
         deployment["status"] = {
             "observedGeneration": deployment["metadata"]["generation"],
             "replicas": 2,
+            "updatedReplicas": 2,
             "availableReplicas": 2,
         }
         self.cluster.put("deployments", deployment)

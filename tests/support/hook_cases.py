@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster_double import NAMESPACE, TOKEN, ClusterDouble, DeploymentDouble, digest
+from cluster_double import NAMESPACE, TOKEN, ClusterDouble, DeploymentDouble, RolloutDouble, SlotsDouble, digest
 from engine_double import Double, serving
 
 from streampay_smoke.rollback.hook import Hook, Intent
+from streampay_smoke.rollback.hooks.argo_rollouts import ArgoRolloutsHook, ArgoRolloutsSettings
 from streampay_smoke.rollback.hooks.kubernetes import KubernetesHook, KubernetesSettings
+from streampay_smoke.rollback.hooks.kubernetes_service import KubernetesServiceHook, KubernetesServiceSettings
 from streampay_smoke.secret import Secret
 
 
@@ -60,6 +62,49 @@ def kubernetes(**settings: Any) -> Iterator[Played]:
         yield Played(hook, double, deployment.running, deployment.deploy, release, (TOKEN,), pauses)
 
 
+@contextlib.contextmanager
+def kubernetes_service(**settings: Any) -> Iterator[Played]:
+    cluster = ClusterDouble()
+    slots = SlotsDouble(cluster)
+    given: dict[str, Any] = {
+        "namespace": NAMESPACE,
+        "service": "web",
+        "deployments": ("web-blue", "web-green"),
+        "slot_label": "slot",
+        "container": "web",
+        **settings,
+    }
+    pauses: list[float] = []
+    with serving(cluster) as double:
+        served = KubernetesServiceSettings(server=double.url, **given)
+        hook = KubernetesServiceHook(served, Secret(TOKEN), sleep=pauses.append)
+        yield Played(hook, double, slots.running, slots.deploy, digest, (TOKEN,), pauses)
+
+
+@contextlib.contextmanager
+def argo_rollouts(strategy: str = "canary", *, promoted: bool = False, **settings: Any) -> Iterator[Played]:
+    cluster = ClusterDouble()
+    rollout = RolloutDouble(cluster, strategy)
+    rollout.deploy("v2")
+    if promoted:
+        rollout.finish()
+    given: dict[str, Any] = {"namespace": NAMESPACE, "rollout": "web", "container": "web", **settings}
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        rollout.reconcile()  # the controller works while the hook waits for it
+
+    with serving(cluster) as double:
+        hook = ArgoRolloutsHook(ArgoRolloutsSettings(server=double.url, **given), Secret(TOKEN), sleep=sleep)
+        yield Played(hook, double, rollout.running, rollout.deploy, digest, (TOKEN,), pauses)
+
+
 CASES: dict[str, Case] = {
     "kubernetes": kubernetes,
+    "kubernetes-service": kubernetes_service,
+    "argo-rollouts, canary under way": argo_rollouts,
+    "argo-rollouts, canary promoted": lambda: argo_rollouts(promoted=True),
+    "argo-rollouts, blue/green under analysis": lambda: argo_rollouts("blueGreen"),
+    "argo-rollouts, blue/green promoted": lambda: argo_rollouts("blueGreen", promoted=True),
 }

@@ -23,9 +23,11 @@ import msgspec
 from streampay_smoke.errors import SettingsInvalid
 from streampay_smoke.rollback.hook import Hook
 from streampay_smoke.rollback.hooks import webhook
+from streampay_smoke.rollback.hooks.argo_rollouts import ArgoRolloutsHook, ArgoRolloutsSettings
 from streampay_smoke.rollback.hooks.asking import TOKEN
 from streampay_smoke.rollback.hooks.command import CommandHook, CommandSettings
 from streampay_smoke.rollback.hooks.kubernetes import KubernetesHook, KubernetesSettings
+from streampay_smoke.rollback.hooks.kubernetes_service import KubernetesServiceHook, KubernetesServiceSettings
 from streampay_smoke.rollback.hooks.webhook import WebhookHook, WebhookSettings
 from streampay_smoke.secret import Secret
 
@@ -49,6 +51,8 @@ ENGINES: Mapping[str, Engine] = {
     "command": Engine(settings=CommandSettings, make=lambda settings, secrets: CommandHook(settings)),
     "webhook": Engine(settings=WebhookSettings, make=WebhookHook.made, secrets=(webhook.SECRET,)),
     "kubernetes": Engine(settings=KubernetesSettings, make=KubernetesHook.made, secrets=(TOKEN,)),
+    "kubernetes-service": Engine(settings=KubernetesServiceSettings, make=KubernetesServiceHook.made, secrets=(TOKEN,)),
+    "argo-rollouts": Engine(settings=ArgoRolloutsSettings, make=ArgoRolloutsHook.made, secrets=(TOKEN,)),
 }
 """Every engine by its name in `[rollback]`."""
 
