@@ -5,11 +5,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import github_double
 from cluster_double import NAMESPACE, TOKEN, ClusterDouble, DeploymentDouble, RolloutDouble, SlotsDouble, digest
 from engine_double import Double, serving
+from github_double import GithubDouble
+from hook_pace import noted
 
 from streampay_smoke.rollback.hook import Hook, Intent
 from streampay_smoke.rollback.hooks.argo_rollouts import ArgoRolloutsHook, ArgoRolloutsSettings
+from streampay_smoke.rollback.hooks.github import GithubHook, GithubSettings
 from streampay_smoke.rollback.hooks.kubernetes import KubernetesHook, KubernetesSettings
 from streampay_smoke.rollback.hooks.kubernetes_service import KubernetesServiceHook, KubernetesServiceSettings
 from streampay_smoke.secret import Secret
@@ -35,7 +39,7 @@ class Played:
             "failed_release": self.release("v2"),
             "target_release": self.release("v1"),
             "key": "rollback-deploy-7-4f1d",
-            "deadline_seconds": 5.0,
+            "deadline_seconds": 60.0,
         }
         return Intent(**(given | changed))
 
@@ -56,7 +60,7 @@ def kubernetes(**settings: Any) -> Iterator[Played]:
     given: dict[str, Any] = {"namespace": NAMESPACE, "deployment": "web", "container": "web", **settings}
     pauses: list[float] = []
     with serving(cluster) as double:
-        hook = KubernetesHook(KubernetesSettings(server=double.url, **given), Secret(TOKEN), sleep=pauses.append)
+        hook = KubernetesHook(KubernetesSettings(server=double.url, **given), Secret(TOKEN), pace=noted(pauses))
         by_digest = "release_told_by" not in settings
         release = digest if by_digest else plain
         yield Played(hook, double, deployment.running, deployment.deploy, release, (TOKEN,), pauses)
@@ -77,7 +81,7 @@ def kubernetes_service(**settings: Any) -> Iterator[Played]:
     pauses: list[float] = []
     with serving(cluster) as double:
         served = KubernetesServiceSettings(server=double.url, **given)
-        hook = KubernetesServiceHook(served, Secret(TOKEN), sleep=pauses.append)
+        hook = KubernetesServiceHook(served, Secret(TOKEN), pace=noted(pauses))
         yield Played(hook, double, slots.running, slots.deploy, digest, (TOKEN,), pauses)
 
 
@@ -90,14 +94,20 @@ def argo_rollouts(strategy: str = "canary", *, promoted: bool = False, **setting
         rollout.finish()
     given: dict[str, Any] = {"namespace": NAMESPACE, "rollout": "web", "container": "web", **settings}
     pauses: list[float] = []
-
-    def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-        rollout.reconcile()  # the controller works while the hook waits for it
-
+    pace = noted(pauses, meanwhile=rollout.reconcile)  # the controller works while the hook waits for it
     with serving(cluster) as double:
-        hook = ArgoRolloutsHook(ArgoRolloutsSettings(server=double.url, **given), Secret(TOKEN), sleep=sleep)
+        hook = ArgoRolloutsHook(ArgoRolloutsSettings(server=double.url, **given), Secret(TOKEN), pace=pace)
         yield Played(hook, double, rollout.running, rollout.deploy, digest, (TOKEN,), pauses)
+
+
+@contextlib.contextmanager
+def github(**settings: Any) -> Iterator[Played]:
+    engine = GithubDouble()
+    given: dict[str, Any] = {"repository": "streampay/web", "workflow": "rollback.yml", "ref": "main", **settings}
+    pauses: list[float] = []
+    with serving(engine) as double:
+        hook = GithubHook(GithubSettings(api=double.url, **given), Secret(github_double.TOKEN), pace=noted(pauses))
+        yield Played(hook, double, lambda: engine.live, engine.deploy, plain, (github_double.TOKEN,), pauses)
 
 
 CASES: dict[str, Case] = {
@@ -107,4 +117,9 @@ CASES: dict[str, Case] = {
     "argo-rollouts, canary promoted": lambda: argo_rollouts(promoted=True),
     "argo-rollouts, blue/green under analysis": lambda: argo_rollouts("blueGreen"),
     "argo-rollouts, blue/green promoted": lambda: argo_rollouts("blueGreen", promoted=True),
+    "github": github,
+    "github, recorded": lambda: github(environment="staging"),
 }
+
+KNOWING = {name: case for name, case in CASES.items() if not name.startswith("github")}
+"""Engines that know which release they have; with the others it is known on the wire alone."""

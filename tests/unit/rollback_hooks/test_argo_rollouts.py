@@ -111,7 +111,7 @@ def test_a_controller_that_is_down_is_named_at_the_deadline(played: Played) -> N
         return answered
 
     engine.answer = without_controller  # type: ignore[method-assign]
-    words = refused(played, deadline_seconds=1.5)
+    words = refused(played)
     assert "its controller has not taken it up yet" in words
     assert "log of the argo-rollouts controller" in words
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from engine_double import writes
-from hook_cases import CASES, Played
+from hook_cases import CASES, KNOWING, Played
 
 from streampay_smoke.rollback.hook import HookFailed
 
@@ -17,6 +17,12 @@ from streampay_smoke.rollback.hook import HookFailed
 @pytest.fixture(params=sorted(CASES))
 def played(request: pytest.FixtureRequest) -> Iterator[Played]:
     with CASES[request.param]() as played:
+        yield played
+
+
+@pytest.fixture(params=sorted(KNOWING))
+def knowing(request: pytest.FixtureRequest) -> Iterator[Played]:
+    with KNOWING[request.param]() as played:
         yield played
 
 
@@ -31,10 +37,14 @@ def refused(played: Played, **changed: object) -> HookFailed:
 
 
 def test_a_release_is_put_back(played: Played) -> None:
-    assert played.hook.live_release() == played.release("v2")
     assert played.hook.roll_back(played.intent())
     assert played.live() == "v1"
-    assert played.hook.live_release() == played.release("v1")
+
+
+def test_the_engine_tells_which_release_it_has(knowing: Played) -> None:
+    assert knowing.hook.live_release() == knowing.release("v2")
+    knowing.hook.roll_back(knowing.intent())
+    assert knowing.hook.live_release() == knowing.release("v1")
 
 
 def test_the_same_intent_acts_once(played: Played) -> None:
@@ -45,26 +55,26 @@ def test_the_same_intent_acts_once(played: Played) -> None:
     assert played.live() == "v1"
 
 
-def test_a_release_that_is_neither_is_not_overwritten(played: Played) -> None:
-    played.deploy("v3")
-    before = played.live()
-    assert "nothing was changed" in str(refused(played))
-    assert played.double.written() == []
-    assert played.live() == before
+def test_a_release_that_is_neither_is_not_overwritten(knowing: Played) -> None:
+    knowing.deploy("v3")
+    before = knowing.live()
+    assert "nothing was changed" in str(refused(knowing))
+    assert knowing.double.written() == []
+    assert knowing.live() == before
 
 
-def test_a_target_the_engine_has_never_had_is_named(played: Played) -> None:
-    target, before = played.release("v0"), played.live()
-    assert target in str(refused(played, target_release=target))
-    assert played.double.written() == []
-    assert played.live() == before
+def test_a_target_the_engine_has_never_had_is_named(knowing: Played) -> None:
+    target, before = knowing.release("v0"), knowing.live()
+    assert target in str(refused(knowing, target_release=target))
+    assert knowing.double.written() == []
+    assert knowing.live() == before
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_what_passes_is_waited_out(played: Played, status: int) -> None:
     played.double.refuse(status, b"<html>busy</html>", headers={"retry-after": "3"})
     played.double.refuse(status, when=writes)
-    played.hook.roll_back(played.intent(deadline_seconds=30.0))
+    played.hook.roll_back(played.intent())
     assert played.live() == "v1"
     assert 3 in played.pauses
 
@@ -74,8 +84,9 @@ def test_a_lost_answer_does_not_act_twice(played: Played) -> None:
     played.double.act_and_hang_up(when=writes)
     played.hook.roll_back(played.intent())
     assert played.live() == "v1"
-    sent = [(asked.method, asked.path, asked.headers.get("x-amz-target")) for asked in played.double.written()]
-    assert len(set(sent)) == len(sent)
+    acts = [(asked.path, asked.headers.get("x-amz-target")) for asked in played.double.written()]
+    acts = [act for act in acts if not act[0].endswith("/statuses")]  # GitHub's record of one run has several
+    assert len(set(acts)) == len(acts)
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 410, 422, 501])
@@ -108,7 +119,7 @@ def test_a_silent_engine_is_given_up_at_the_deadline(played: Played) -> None:
 
 def test_a_busy_engine_is_not_waited_for_beyond_the_deadline(played: Played) -> None:
     played.double.refuse(503, headers={"retry-after": "600"})
-    assert "(limit 5 s)" in str(refused(played))
+    assert "(limit 60 s)" in str(refused(played))
     assert played.pauses == []
 
 

@@ -66,7 +66,7 @@ def test_a_slot_that_cannot_take_the_traffic_gets_none(
     blue = found(played, "deployments", "web-blue")
     blue["spec"] |= spec
     blue["status"] |= status
-    assert f"Deployment web-blue cannot take the traffic: {why}" in refused(played, deadline_seconds=1.0)
+    assert f"Deployment web-blue cannot take the traffic: {why}" in refused(played)
     assert played.live() == "v2"
 
 

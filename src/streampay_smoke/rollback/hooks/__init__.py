@@ -26,6 +26,7 @@ from streampay_smoke.rollback.hooks import webhook
 from streampay_smoke.rollback.hooks.argo_rollouts import ArgoRolloutsHook, ArgoRolloutsSettings
 from streampay_smoke.rollback.hooks.asking import TOKEN
 from streampay_smoke.rollback.hooks.command import CommandHook, CommandSettings
+from streampay_smoke.rollback.hooks.github import GithubHook, GithubSettings
 from streampay_smoke.rollback.hooks.kubernetes import KubernetesHook, KubernetesSettings
 from streampay_smoke.rollback.hooks.kubernetes_service import KubernetesServiceHook, KubernetesServiceSettings
 from streampay_smoke.rollback.hooks.webhook import WebhookHook, WebhookSettings
@@ -53,6 +54,7 @@ ENGINES: Mapping[str, Engine] = {
     "kubernetes": Engine(settings=KubernetesSettings, make=KubernetesHook.made, secrets=(TOKEN,)),
     "kubernetes-service": Engine(settings=KubernetesServiceSettings, make=KubernetesServiceHook.made, secrets=(TOKEN,)),
     "argo-rollouts": Engine(settings=ArgoRolloutsSettings, make=ArgoRolloutsHook.made, secrets=(TOKEN,)),
+    "github": Engine(settings=GithubSettings, make=GithubHook.made, secrets=(TOKEN,)),
 }
 """Every engine by its name in `[rollback]`."""
 

@@ -11,14 +11,13 @@ What the controller makes of it (argo-rollouts 1.8, read in its source):
   `status.promoteFull` is set. A change of the template takes `promoteFull` away: it is set once that was seen.
 """
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from streampay_smoke.rollback.hook import Intent
-from streampay_smoke.rollback.hooks.asking import LOOK_SECONDS, TOKEN, Deadline, persist
+from streampay_smoke.rollback.hooks.asking import LOOK_SECONDS, REAL, TOKEN, Deadline, Pace, persist
 from streampay_smoke.rollback.hooks.cluster import (
     KEY_ANNOTATION,
     Cluster,
@@ -78,14 +77,12 @@ class _Rollout(msgspec.Struct, frozen=True, kw_only=True):
 class ArgoRolloutsHook:
     """Aborts, puts the template back and promotes it, each on the condition that nobody else changed the Rollout."""
 
-    def __init__(
-        self, settings: ArgoRolloutsSettings, token: Secret | None, *, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, settings: ArgoRolloutsSettings, token: Secret | None, *, pace: Pace = REAL) -> None:
         self._cluster = Cluster(settings, token)
         self._origin = Origin(told_by=settings.release_told_by, container=settings.container)
         self._what = f"Rollout {settings.namespace}/{settings.rollout}"
         self._path = self._cluster.path("apis/argoproj.io/v1alpha1", "rollouts", settings.rollout)
-        self._sleep = sleep
+        self._pace = pace
 
     @classmethod
     def made(cls, settings: ArgoRolloutsSettings, secrets: Mapping[str, Secret]) -> "ArgoRolloutsHook":
@@ -94,12 +91,12 @@ class ArgoRolloutsHook:
 
     def live_release(self) -> str | None:
         """Return the release that is live or on its way there; after an abort, the stable one."""
-        within = Deadline(LOOK_SECONDS, sleep=self._sleep)
+        within = Deadline(LOOK_SECONDS, self._pace)
         return persist(lambda: self._look(within), within=within)
 
     def roll_back(self, intent: Intent) -> str:
         """Make the target stable; returns when it is, or when its full promotion was taken."""
-        within = Deadline(intent.deadline_seconds, sleep=self._sleep)
+        within = Deadline(intent.deadline_seconds, self._pace)
         return persist(lambda: self._attempt(intent, within), within=within)
 
     def _look(self, within: Deadline) -> str | None:

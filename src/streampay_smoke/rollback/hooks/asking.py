@@ -43,7 +43,7 @@ _SHOWN = 200
 class NotYet(HookFailed):
     """What may be otherwise a moment later: no answer, too much at once, a change in between, an engine at work.
 
-    `pause_seconds` is the least to wait before looking again.
+    `pause_seconds` is how long to wait before looking again; 0 leaves it to whoever waits.
     """
 
     def __init__(self, message: str, *, next_step: str = "", pause_seconds: float = 0.0) -> None:
@@ -51,20 +51,24 @@ class NotYet(HookFailed):
         self.pause_seconds = pause_seconds
 
 
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How time passes, in seconds."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+REAL = Pace()
+
+
 class Deadline:
     """The time there is for everything an engine is asked in one go."""
 
-    def __init__(
-        self,
-        seconds: float,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, seconds: float, pace: Pace) -> None:
         self.seconds = seconds
-        self.sleep = sleep
-        self._clock = clock
-        self._started = clock()
+        self.sleep = pace.sleep
+        self._clock = pace.clock
+        self._started = pace.clock()
 
     def spent_seconds(self) -> float:
         """Return what has passed of it."""
@@ -83,7 +87,8 @@ def persist(attempt: Callable[[], T], *, within: Deadline) -> T:
         try:
             return attempt()
         except NotYet as problem:
-            pause = max(problem.pause_seconds, backoff)
+            pause = problem.pause_seconds or backoff
+            backoff = backoff if problem.pause_seconds else min(backoff * 2, _LONGEST_PAUSE_SECONDS)
             if within.left_seconds() <= pause:
                 raise HookFailed(
                     f"{problem}; given up after {tries} tr{'y' if tries == 1 else 'ies'} in "
@@ -91,7 +96,6 @@ def persist(attempt: Callable[[], T], *, within: Deadline) -> T:
                     next_step=problem.next_step,
                 ) from None
         within.sleep(pause)
-        backoff = min(backoff * 2, _LONGEST_PAUSE_SECONDS)
 
 
 class Api:

@@ -3,13 +3,12 @@
 Never `kubectl rollout undo`: it goes to the revision before, so a second one goes back to the bad release.
 """
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
 from streampay_smoke.rollback.hook import Intent
-from streampay_smoke.rollback.hooks.asking import LOOK_SECONDS, TOKEN, Deadline, persist
+from streampay_smoke.rollback.hooks.asking import LOOK_SECONDS, REAL, TOKEN, Deadline, Pace, persist
 from streampay_smoke.rollback.hooks.cluster import (
     KEY_ANNOTATION,
     Cluster,
@@ -47,14 +46,12 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
 class KubernetesHook:
     """Replaces the pod template on the condition that the Deployment is still what was looked at."""
 
-    def __init__(
-        self, settings: KubernetesSettings, token: Secret | None, *, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, settings: KubernetesSettings, token: Secret | None, *, pace: Pace = REAL) -> None:
         self._cluster = Cluster(settings, token)
         self._origin = Origin(told_by=settings.release_told_by, container=settings.container)
         self._what = f"Deployment {settings.namespace}/{settings.deployment}"
         self._path = self._cluster.path("apis/apps/v1", "deployments", settings.deployment)
-        self._sleep = sleep
+        self._pace = pace
 
     @classmethod
     def made(cls, settings: KubernetesSettings, secrets: Mapping[str, Secret]) -> "KubernetesHook":
@@ -63,12 +60,12 @@ class KubernetesHook:
 
     def live_release(self) -> str | None:
         """Return the release of the pod template: live, or on its way there."""
-        within = Deadline(LOOK_SECONDS, sleep=self._sleep)
+        within = Deadline(LOOK_SECONDS, self._pace)
         return self._origin.release(persist(lambda: self._read(within), within=within).spec.template)
 
     def roll_back(self, intent: Intent) -> str:
         """Patch the pod template; returns when the API has taken it, pods follow as the strategy says."""
-        within = Deadline(intent.deadline_seconds, sleep=self._sleep)
+        within = Deadline(intent.deadline_seconds, self._pace)
         return persist(lambda: self._attempt(intent, within), within=within)
 
     def _attempt(self, intent: Intent, within: Deadline) -> str:

@@ -3,13 +3,12 @@
 The pods of the target still run, so this is as quick as a rollback can be; it is refused while they do not.
 """
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
 from streampay_smoke.rollback.hook import Intent
-from streampay_smoke.rollback.hooks.asking import LOOK_SECONDS, TOKEN, Deadline, persist
+from streampay_smoke.rollback.hooks.asking import LOOK_SECONDS, REAL, TOKEN, Deadline, Pace, persist
 from streampay_smoke.rollback.hooks.cluster import (
     KEY_ANNOTATION,
     Cluster,
@@ -75,16 +74,14 @@ class _Slot(msgspec.Struct, frozen=True, kw_only=True):
 class KubernetesServiceHook:
     """Changes one label of the selector on the condition that the Service is still what was looked at."""
 
-    def __init__(
-        self, settings: KubernetesServiceSettings, token: Secret | None, *, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, settings: KubernetesServiceSettings, token: Secret | None, *, pace: Pace = REAL) -> None:
         self._cluster = Cluster(settings, token)
         self._origin = Origin(told_by=settings.release_told_by, container=settings.container)
         self._what = f"Service {settings.namespace}/{settings.service}"
         self._path = self._cluster.path("api/v1", "services", settings.service)
         self._label = settings.slot_label
         self._slots = {name: self._cluster.path("apis/apps/v1", "deployments", name) for name in settings.deployments}
-        self._sleep = sleep
+        self._pace = pace
 
     @classmethod
     def made(cls, settings: KubernetesServiceSettings, secrets: Mapping[str, Secret]) -> "KubernetesServiceHook":
@@ -93,12 +90,12 @@ class KubernetesServiceHook:
 
     def live_release(self) -> str | None:
         """Return the release of the slot the selector points at."""
-        within = Deadline(LOOK_SECONDS, sleep=self._sleep)
+        within = Deadline(LOOK_SECONDS, self._pace)
         return persist(lambda: self._standing(self._read(within), self._read_slots(within)), within=within)
 
     def roll_back(self, intent: Intent) -> str:
         """Point the selector at the target's slot; endpoints follow within seconds."""
-        within = Deadline(intent.deadline_seconds, sleep=self._sleep)
+        within = Deadline(intent.deadline_seconds, self._pace)
         return persist(lambda: self._attempt(intent, within), within=within)
 
     def _attempt(self, intent: Intent, within: Deadline) -> str:

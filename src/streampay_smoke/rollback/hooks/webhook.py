@@ -23,10 +23,12 @@ from streampay_smoke.errors import SettingsInvalid
 from streampay_smoke.http import new_client
 from streampay_smoke.rollback.hook import Intent
 from streampay_smoke.rollback.hooks.asking import (
+    REAL,
     REQUEST_SECONDS,
     Api,
     Credentials,
     Deadline,
+    Pace,
     Request,
     checked_address,
     persist,
@@ -63,11 +65,11 @@ class WebhookHook:
         secret: Secret,
         *,
         now: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
+        pace: Pace = REAL,
     ) -> None:
         self._key = signing_key(secret)
         self._now = now
-        self._sleep = sleep
+        self._pace = pace
         self._url = checked_address("webhook.url", settings.url)
         self._api = Api(
             "the webhook's receiver",
@@ -96,7 +98,7 @@ class WebhookHook:
 
     def roll_back(self, intent: Intent) -> str:
         """Post the intent; the receiver's message, or its status, are its words."""
-        within = Deadline(intent.deadline_seconds, sleep=self._sleep)
+        within = Deadline(intent.deadline_seconds, self._pace)
         body = msgspec.json.encode(intent)
         headers = {"webhook-id": intent.key, "idempotency-key": intent.key}
         reply = persist(

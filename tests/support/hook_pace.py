@@ -1,0 +1,16 @@
+"""Time for hooks: pauses are noted and pass at once, requests take the time they take."""
+
+import time
+from collections.abc import Callable
+
+from streampay_smoke.rollback.hooks.asking import Pace
+
+
+def noted(pauses: list[float], meanwhile: Callable[[], None] = lambda: None) -> Pace:
+    """A pace whose pauses end up in `pauses`; `meanwhile` is what happens elsewhere during each."""
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        meanwhile()
+
+    return Pace(clock=lambda: time.monotonic() + sum(pauses), sleep=sleep)
