@@ -65,6 +65,7 @@ class Double:
         self.engine = engine
         self.asked: list[Asked] = []
         self.url = ""
+        self.defects: list[Exception] = []
         self._disturbances: list[tuple[Matches, Callable[[Asked], Answered | None]]] = []
         self._lock = threading.Lock()
 
@@ -138,7 +139,11 @@ def serving(engine: Engine) -> Iterator[Double]:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
             asked = Asked(self.command, parts.path, dict(parse_qsl(parts.query)), headers, body)
-            answered = double.answer(asked)
+            try:
+                answered = double.answer(asked)
+            except Exception as defect:  # noqa: BLE001 (told when the test ends, not in a thread's traceback)
+                double.defects.append(defect)
+                answered = None
             if answered is None:
                 self.close_connection = True
                 return
@@ -167,3 +172,5 @@ def serving(engine: Engine) -> Iterator[Double]:
         server.shutdown()
         server.server_close()
         thread.join()
+    if double.defects:
+        raise double.defects[0]

@@ -5,7 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import aws_double
 import github_double
+import pytest
+from aws_double import CodeDeployDouble, EcsDouble
 from cluster_double import NAMESPACE, TOKEN, ClusterDouble, DeploymentDouble, RolloutDouble, SlotsDouble, digest
 from engine_double import Double, serving
 from github_double import GithubDouble
@@ -13,6 +16,8 @@ from hook_pace import noted
 
 from streampay_smoke.rollback.hook import Hook, Intent
 from streampay_smoke.rollback.hooks.argo_rollouts import ArgoRolloutsHook, ArgoRolloutsSettings
+from streampay_smoke.rollback.hooks.aws_codedeploy import CodeDeployHook, CodeDeploySettings
+from streampay_smoke.rollback.hooks.aws_ecs import EcsHook, EcsSettings
 from streampay_smoke.rollback.hooks.github import GithubHook, GithubSettings
 from streampay_smoke.rollback.hooks.kubernetes import KubernetesHook, KubernetesSettings
 from streampay_smoke.rollback.hooks.kubernetes_service import KubernetesServiceHook, KubernetesServiceSettings
@@ -110,6 +115,50 @@ def github(**settings: Any) -> Iterator[Played]:
         yield Played(hook, double, lambda: engine.live, engine.deploy, plain, (github_double.TOKEN,), pauses)
 
 
+@contextlib.contextmanager
+def aws_credentials() -> Iterator[None]:
+    """Hand out AWS credentials as a CI job has them, and keep botocore from looking anywhere else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", aws_double.ACCESS_KEY)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", aws_double.SECRET_KEY)
+        patch.setenv("AWS_SESSION_TOKEN", aws_double.SESSION_TOKEN)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+            patch.setenv(name, "/nonexistent")
+        yield
+
+
+AWS_SECRETS = (aws_double.SECRET_KEY, aws_double.SESSION_TOKEN)
+
+
+@contextlib.contextmanager
+def aws_ecs(*, under_way: bool = False, **settings: Any) -> Iterator[Played]:
+    engine = EcsDouble(under_way=under_way)
+    given: dict[str, Any] = {"cluster": "pay", "service": "web", "region": aws_double.REGION, "container": "web"}
+    pauses: list[float] = []
+    with serving(engine) as double, aws_credentials():
+        hook = EcsHook(EcsSettings(**{**given, "endpoint": double.url, **settings}), pace=noted(pauses))
+        yield Played(hook, double, engine.running, engine.deploy, digest, AWS_SECRETS, pauses)
+
+
+@contextlib.contextmanager
+def aws_codedeploy(kind: str = "ECS", told_by: str = "image-digest", *, under_way: bool = False) -> Iterator[Played]:
+    engine = CodeDeployDouble(kind, under_way=under_way)
+    pauses: list[float] = []
+    with serving(engine) as double, aws_credentials():
+        settings = CodeDeploySettings(
+            application="pay",
+            deployment_group="web",
+            region=aws_double.REGION,
+            endpoint=double.url,
+            release_told_by=told_by,
+            container="web" if kind == "ECS" else "",
+        )
+        release = digest if kind == "ECS" else plain
+        hook = CodeDeployHook(settings, pace=noted(pauses))
+        yield Played(hook, double, engine.running, engine.deploy, release, AWS_SECRETS, pauses)
+
+
 CASES: dict[str, Case] = {
     "kubernetes": kubernetes,
     "kubernetes-service": kubernetes_service,
@@ -117,6 +166,11 @@ CASES: dict[str, Case] = {
     "argo-rollouts, canary promoted": lambda: argo_rollouts(promoted=True),
     "argo-rollouts, blue/green under analysis": lambda: argo_rollouts("blueGreen"),
     "argo-rollouts, blue/green promoted": lambda: argo_rollouts("blueGreen", promoted=True),
+    "aws-ecs": aws_ecs,
+    "aws-ecs, under way": lambda: aws_ecs(under_way=True),
+    "aws-codedeploy": aws_codedeploy,
+    "aws-codedeploy, under way": lambda: aws_codedeploy(under_way=True),
+    "aws-codedeploy, commits": lambda: aws_codedeploy("GitHub", "commit"),
     "github": github,
     "github, recorded": lambda: github(environment="staging"),
 }

@@ -25,6 +25,8 @@ from streampay_smoke.rollback.hook import Hook
 from streampay_smoke.rollback.hooks import webhook
 from streampay_smoke.rollback.hooks.argo_rollouts import ArgoRolloutsHook, ArgoRolloutsSettings
 from streampay_smoke.rollback.hooks.asking import TOKEN
+from streampay_smoke.rollback.hooks.aws_codedeploy import CodeDeployHook, CodeDeploySettings
+from streampay_smoke.rollback.hooks.aws_ecs import EcsHook, EcsSettings
 from streampay_smoke.rollback.hooks.command import CommandHook, CommandSettings
 from streampay_smoke.rollback.hooks.github import GithubHook, GithubSettings
 from streampay_smoke.rollback.hooks.kubernetes import KubernetesHook, KubernetesSettings
@@ -54,6 +56,8 @@ ENGINES: Mapping[str, Engine] = {
     "kubernetes": Engine(settings=KubernetesSettings, make=KubernetesHook.made, secrets=(TOKEN,)),
     "kubernetes-service": Engine(settings=KubernetesServiceSettings, make=KubernetesServiceHook.made, secrets=(TOKEN,)),
     "argo-rollouts": Engine(settings=ArgoRolloutsSettings, make=ArgoRolloutsHook.made, secrets=(TOKEN,)),
+    "aws-ecs": Engine(settings=EcsSettings, make=EcsHook.made),
+    "aws-codedeploy": Engine(settings=CodeDeploySettings, make=CodeDeployHook.made),
     "github": Engine(settings=GithubSettings, make=GithubHook.made, secrets=(TOKEN,)),
 }
 """Every engine by its name in `[rollback]`."""

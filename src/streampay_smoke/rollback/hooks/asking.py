@@ -103,7 +103,7 @@ class Api:
 
     `name` names it in errors. `credentials` gives the headers that let a request through, freshly for each one, with
     the secrets in them, which no error shows. `passes` says of a refusal whether it may be otherwise a moment later.
-    `next_steps` says what to do about a status.
+    `next_steps` says what to do about a status, or about the kind of error that `kind_of` reads from the answer.
     """
 
     def __init__(
@@ -112,15 +112,17 @@ class Api:
         client: Client,
         *,
         credentials: "Callable[[Request], Credentials]",
-        next_steps: Mapping[int, str],
+        next_steps: Mapping[int, str] | Mapping[str, str],
         passes: Callable[[Reply], bool] = lambda reply: reply.status in PASSING,
+        kind_of: Callable[[Reply], str] = lambda reply: "",
     ) -> None:
         self.name = name
         self._client = client
         self._credentials = credentials
-        self._next_steps = next_steps
+        self._next_steps = {str(reason): step for reason, step in next_steps.items()}
+        self._kind_of = kind_of
         self._passes = passes
-        self._redactor = Redactor()
+        self._secrets: set[str] = set()
 
     def read(self, path: str, shape: type[T], *, within: Deadline, params: Mapping[str, str] | None = None) -> T:
         """Return what a GET answers, as `shape`; raises as `ask` does."""
@@ -144,8 +146,7 @@ class Api:
         plain = {"accept": "application/json", **({"content-type": "application/json"} if content else {})}
         request = Request(method=method, path=path, headers={**plain, **(headers or {})}, content=content or b"")
         given = self._credentials(request)
-        for secret in given.secrets:
-            self._redactor.learn(secret)
+        self._secrets.update(given.secrets)
         if within.left_seconds() <= 0:
             raise NotYet(f"there was no time left to ask {self.name} for {method} {path}")
         try:
@@ -175,11 +176,18 @@ class Api:
 
     def failed(self, message: str, *, next_step: str) -> HookFailed:
         """Return the error that this engine will not do it, in words without secrets."""
-        return HookFailed(self._redactor.text(f"{self.name}: {message}"), next_step=next_step)
+        return HookFailed(self._clean(f"{self.name}: {message}"), next_step=next_step)
 
     def not_yet(self, message: str, *, next_step: str, pause_seconds: float = 0.0) -> NotYet:
         """Return the error that this engine has not done it so far, in words without secrets."""
-        return NotYet(self._redactor.text(f"{self.name}: {message}"), next_step=next_step, pause_seconds=pause_seconds)
+        return NotYet(self._clean(f"{self.name}: {message}"), next_step=next_step, pause_seconds=pause_seconds)
+
+    def _clean(self, text: str) -> str:
+        """Return the text without any secret that was sent so far."""
+        redactor = Redactor()
+        for secret in self._secrets:
+            redactor.learn(secret)
+        return redactor.text(text)
 
     def _unanswered(self, method: str, path: str, problem: NoAnswer) -> HookFailed:
         message = f"{method} {path} got no answer: {problem}"
@@ -189,14 +197,16 @@ class Api:
         return self.failed(message, next_step=_NEXT_STEPS[problem.cause])
 
     def _refused(self, method: str, path: str, reply: Reply) -> HookFailed:
-        said = self._redactor.text(words_of(reply))
+        kind = self._kind_of(reply)
+        said = ": ".join(word for word in (kind, self._clean(words_of(reply))[:_SHOWN]) if word)
         message = f"{method} {path} was answered {reply.status}{f': {said}' if said else ''}"
         if self._passes(reply):
             pause = retry_after_seconds(reply.header("retry-after"))
             return self.not_yet(message, next_step=f"see what keeps {self.name} busy", pause_seconds=pause)
         if 300 <= reply.status < 400:
             return self.failed(message, next_step="name the address it redirects to in the settings: none is followed")
-        return self.failed(message, next_step=self._next_steps.get(reply.status, f"see what {self.name} says"))
+        step = self._next_steps.get(kind) or self._next_steps.get(str(reply.status)) or f"see what {self.name} says"
+        return self.failed(message, next_step=step)
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -245,7 +255,7 @@ def checked_address(setting: str, address: str) -> str:
 
 
 def words_of(reply: Reply) -> str:
-    """Return an engine's own reason in one short line: the message of a JSON error, "" of anything else."""
+    """Return an engine's own reason in one line: the message of a JSON error, "" of anything else."""
     try:
         said = msgspec.json.decode(reply.content)
     except msgspec.DecodeError:
@@ -253,7 +263,7 @@ def words_of(reply: Reply) -> str:
     if isinstance(said, dict) and isinstance(said.get("error"), dict):
         said = said["error"]
     message = (said.get("message") or said.get("Message") or said.get("error")) if isinstance(said, dict) else ""
-    return " ".join(message.split())[:_SHOWN] if isinstance(message, str) else ""
+    return " ".join(message.split()) if isinstance(message, str) else ""
 
 
 def retry_after_seconds(value: str) -> float:
