@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aws_double
+import cloud_run_double
 import github_double
 import pytest
 from aws_double import CodeDeployDouble, EcsDouble
+from cloud_run_double import CloudRunDouble
 from cluster_double import NAMESPACE, TOKEN, ClusterDouble, DeploymentDouble, RolloutDouble, SlotsDouble, digest
 from engine_double import Double, serving
 from github_double import GithubDouble
@@ -18,6 +20,7 @@ from streampay_smoke.rollback.hook import Hook, Intent
 from streampay_smoke.rollback.hooks.argo_rollouts import ArgoRolloutsHook, ArgoRolloutsSettings
 from streampay_smoke.rollback.hooks.aws_codedeploy import CodeDeployHook, CodeDeploySettings
 from streampay_smoke.rollback.hooks.aws_ecs import EcsHook, EcsSettings
+from streampay_smoke.rollback.hooks.cloud_run import CloudRunHook, CloudRunSettings
 from streampay_smoke.rollback.hooks.github import GithubHook, GithubSettings
 from streampay_smoke.rollback.hooks.kubernetes import KubernetesHook, KubernetesSettings
 from streampay_smoke.rollback.hooks.kubernetes_service import KubernetesServiceHook, KubernetesServiceSettings
@@ -159,6 +162,19 @@ def aws_codedeploy(kind: str = "ECS", told_by: str = "image-digest", *, under_wa
         yield Played(hook, double, engine.running, engine.deploy, release, AWS_SECRETS, pauses)
 
 
+@contextlib.contextmanager
+def cloud_run(**settings: Any) -> Iterator[Played]:
+    engine = CloudRunDouble()
+    given: dict[str, Any] = {"project": "pay", "region": "europe-west1", "service": "web", **settings}
+    pauses: list[float] = []
+    with serving(engine) as double:
+        token = Secret(cloud_run_double.TOKEN)
+        pace = noted(pauses, meanwhile=engine.go_on)
+        hook = CloudRunHook(CloudRunSettings(api=double.url, **given), token, pace=pace)
+        secrets = (cloud_run_double.TOKEN,)
+        yield Played(hook, double, engine.running, engine.deploy, digest, secrets, pauses)
+
+
 CASES: dict[str, Case] = {
     "kubernetes": kubernetes,
     "kubernetes-service": kubernetes_service,
@@ -171,6 +187,7 @@ CASES: dict[str, Case] = {
     "aws-codedeploy": aws_codedeploy,
     "aws-codedeploy, under way": lambda: aws_codedeploy(under_way=True),
     "aws-codedeploy, commits": lambda: aws_codedeploy("GitHub", "commit"),
+    "cloud-run": cloud_run,
     "github": github,
     "github, recorded": lambda: github(environment="staging"),
 }

@@ -27,6 +27,7 @@ from streampay_smoke.rollback.hooks.argo_rollouts import ArgoRolloutsHook, ArgoR
 from streampay_smoke.rollback.hooks.asking import TOKEN
 from streampay_smoke.rollback.hooks.aws_codedeploy import CodeDeployHook, CodeDeploySettings
 from streampay_smoke.rollback.hooks.aws_ecs import EcsHook, EcsSettings
+from streampay_smoke.rollback.hooks.cloud_run import CloudRunHook, CloudRunSettings
 from streampay_smoke.rollback.hooks.command import CommandHook, CommandSettings
 from streampay_smoke.rollback.hooks.github import GithubHook, GithubSettings
 from streampay_smoke.rollback.hooks.kubernetes import KubernetesHook, KubernetesSettings
@@ -58,6 +59,7 @@ ENGINES: Mapping[str, Engine] = {
     "argo-rollouts": Engine(settings=ArgoRolloutsSettings, make=ArgoRolloutsHook.made, secrets=(TOKEN,)),
     "aws-ecs": Engine(settings=EcsSettings, make=EcsHook.made),
     "aws-codedeploy": Engine(settings=CodeDeploySettings, make=CodeDeployHook.made),
+    "cloud-run": Engine(settings=CloudRunSettings, make=CloudRunHook.made, secrets=(TOKEN,)),
     "github": Engine(settings=GithubSettings, make=GithubHook.made, secrets=(TOKEN,)),
 }
 """Every engine by its name in `[rollback]`."""

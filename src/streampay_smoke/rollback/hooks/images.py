@@ -10,7 +10,7 @@ from streampay_smoke.errors import SettingsInvalid
 from streampay_smoke.rollback.hook import HookFailed
 
 IMAGE_DIGEST = "image-digest"
-_DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})$")
+_DIGEST = re.compile(r"(?:^|@)(sha256:[0-9a-f]{64})$")
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
