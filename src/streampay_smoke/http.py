@@ -7,6 +7,7 @@ re-sent. The rest of the package sees `Client`, `Reply` and `NoAnswer`, never th
 import contextlib
 import errno
 import http.cookiejar
+import ipaddress
 import logging
 import socket
 import ssl
@@ -196,6 +197,16 @@ def new_client(
     OSError when it cannot be read or holds none.
     """
     return Client(base_url=base_url, timeout_seconds=timeout_seconds, headers=headers, authority=authority)
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host, as a name or an address, is this machine itself."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class _BadBody(Exception):

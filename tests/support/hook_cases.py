@@ -1,6 +1,7 @@
 """Every hook with the double of its engine, where v1 ran first and v2 is live, so that one test can ask all alike."""
 
 import contextlib
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,7 @@ from engine_double import Double, serving
 from github_double import GithubDouble
 from hook_pace import noted
 
-from streampay_smoke.rollback.hook import Hook, Intent
+from streampay_smoke.rollback.hook import Hook, HookFailed, Intent
 from streampay_smoke.rollback.hooks.argo_rollouts import ArgoRolloutsHook, ArgoRolloutsSettings
 from streampay_smoke.rollback.hooks.aws_codedeploy import CodeDeployHook, CodeDeploySettings
 from streampay_smoke.rollback.hooks.aws_ecs import EcsHook, EcsSettings
@@ -50,6 +51,23 @@ class Played:
             "deadline_seconds": 60.0,
         }
         return Intent(**(given | changed))
+
+    def refused(self, **changed: Any) -> str:
+        """Roll back, which has to fail; return what is said of it: the message and the next step, with no secret."""
+        with pytest.raises(HookFailed) as caught:
+            self.hook.roll_back(self.intent(**changed))
+        said = f"{caught.value}; {caught.value.next_step}"
+        assert caught.value.next_step
+        shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + said
+        assert [secret for secret in self.secrets if secret in shown] == []
+        return said
+
+    def changes(self) -> list[str]:
+        """What the engine was asked to change: actions of AWS, last parts of paths elsewhere."""
+        return [
+            asked.headers.get("x-amz-target", asked.path).rpartition("." if "x-amz-target" in asked.headers else "/")[2]
+            for asked in self.double.written()
+        ]
 
 
 Case = Callable[[], "contextlib.AbstractContextManager[Played]"]
@@ -191,6 +209,11 @@ CASES: dict[str, Case] = {
     "github": github,
     "github, recorded": lambda: github(environment="staging"),
 }
+
+CONDITIONAL = {
+    name: case for name, case in CASES.items() if name.startswith(("kubernetes", "argo-rollouts", "cloud-run"))
+}
+"""Engines whose changes can be made on the condition that nobody else made one."""
 
 KNOWING = {name: case for name, case in CASES.items() if not name.startswith("github")}
 """Engines that know which release they have; with the others it is known on the wire alone."""

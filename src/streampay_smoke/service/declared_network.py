@@ -1,9 +1,10 @@
 """Which Stellar network a service is on, told by the hosts it names."""
 
-import ipaddress
 import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
+
+from streampay_smoke.http import is_loopback
 
 PRIVATE = "private"
 PUBLIC = "public"
@@ -50,13 +51,4 @@ def _network_of(host: str, own_hosts: Collection[str]) -> str:
         return _NETWORK_OF_HOST[host]
     if any(sign in host for sign in _PUBLIC_SIGNS):
         return PUBLIC
-    return PRIVATE if host in own_hosts or _is_loopback(host) else ""
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return PRIVATE if host in own_hosts or is_loopback(host) else ""

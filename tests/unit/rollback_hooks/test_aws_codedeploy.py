@@ -9,7 +9,6 @@ from engine_double import writes
 from hook_cases import Played, aws_codedeploy
 
 from streampay_smoke.errors import SettingsInvalid
-from streampay_smoke.rollback.hook import HookFailed
 from streampay_smoke.rollback.hooks.aws_codedeploy import CodeDeployHook, CodeDeploySettings
 
 
@@ -24,16 +23,6 @@ def engine(played: Played) -> CodeDeployDouble:
     return played.double.engine
 
 
-def refused(played: Played, **changed: Any) -> str:
-    with pytest.raises(HookFailed) as caught:
-        played.hook.roll_back(played.intent(**changed))
-    return f"{caught.value}; {caught.value.next_step}"
-
-
-def actions(played: Played) -> list[str]:
-    return [asked.headers["x-amz-target"].partition(".")[2] for asked in played.double.written()]
-
-
 def test_the_recorded_revision_is_deployed_with_the_key_in_its_description(played: Played) -> None:
     assert "by d-00000002" in played.hook.roll_back(played.intent())
     made = engine(played).made[-1]
@@ -45,43 +34,43 @@ def test_a_deployment_of_this_intent_is_not_made_twice_whatever_was_deployed_sin
     played.hook.roll_back(played.intent())
     assert "by deployment d-00000002, Succeeded" in played.hook.roll_back(played.intent())
     played.deploy("v2")
-    assert "was put back by this intent before" in refused(played)
-    assert actions(played) == ["CreateDeployment"]
+    assert "was put back by this intent before" in played.refused()
+    assert played.changes() == ["CreateDeployment"]
 
 
 def test_another_intents_deployment_is_not_this_ones(played: Played) -> None:
     played.hook.roll_back(played.intent(key="rollback-12"))
     played.deploy("v2")
     played.hook.roll_back(played.intent(key="rollback-1"))
-    assert actions(played) == ["CreateDeployment", "CreateDeployment"]
+    assert played.changes() == ["CreateDeployment", "CreateDeployment"]
 
 
 @pytest.mark.parametrize("status", ["Failed", "Stopped"])
 def test_a_deployment_of_this_intent_that_went_wrong_is_named(played: Played, status: str) -> None:
     played.hook.roll_back(played.intent())
     engine(played).made[-1]["status"] = status
-    assert f"deployment d-00000002 of this intent ended: {status}" in refused(played)
+    assert f"deployment d-00000002 of this intent ended: {status}" in played.refused()
 
 
 def test_a_deployment_under_way_is_stopped_and_rolled_back() -> None:
     with aws_codedeploy(under_way=True) as played:
         assert "stops and rolls back d-00000001: Succeeded" in played.hook.roll_back(played.intent())
-        assert actions(played) == ["StopDeployment"]
+        assert played.changes() == ["StopDeployment"]
         assert played.double.written()[0].json["autoRollbackEnabled"] is True
 
 
 def test_a_deployment_under_way_that_would_go_back_to_something_else_is_not_stopped(played: Played) -> None:
     engine(played).deploy("v3", status="InProgress")
-    said = refused(played, failed_release=played.release("v3"))
+    said = played.refused(failed_release=played.release("v3"))
     assert "DeploymentLimitExceededException" in said
     assert "see which deployment of this group is under way" in said
-    assert actions(played) == ["CreateDeployment"]
+    assert played.changes() == ["CreateDeployment"]
 
 
 def test_a_deployment_that_ends_meanwhile_is_told() -> None:
     with aws_codedeploy(under_way=True) as played:
         played.double.first(lambda: engine(played).made[-1].update(status="Succeeded"), when=writes)
-        assert "DeploymentAlreadyCompletedException" in refused(played)
+        assert "DeploymentAlreadyCompletedException" in played.refused()
         played.hook.roll_back(played.intent())
         assert played.live() == "v1"
 
@@ -106,7 +95,7 @@ def test_a_long_history_is_read_in_batches(played: Played) -> None:
 def test_a_group_without_a_deployment_has_no_release(played: Played) -> None:
     engine(played).made.clear()
     assert played.hook.live_release() is None
-    assert "has an unknown release" in refused(played)
+    assert "has an unknown release" in played.refused()
 
 
 @pytest.mark.parametrize("revision", [{}, {"appSpecContent": {"content": "Resources: []"}}])
@@ -119,7 +108,7 @@ def test_what_is_not_there_is_named() -> None:
     with aws_codedeploy() as played:
         assert isinstance(played.hook, CodeDeployHook)
         played.hook._at["applicationName"] = "other"
-        assert "correct application" in refused(played)
+        assert "correct application" in played.refused()
 
 
 def test_a_way_to_tell_releases_that_is_none_is_refused() -> None:

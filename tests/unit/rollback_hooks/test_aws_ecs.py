@@ -11,7 +11,6 @@ from engine_double import writes
 from hook_cases import Played, aws_ecs
 
 from streampay_smoke.errors import SettingsInvalid
-from streampay_smoke.rollback.hook import HookFailed
 from streampay_smoke.rollback.hooks.aws_ecs import EcsHook, EcsSettings
 
 SETTINGS = EcsSettings(cluster="pay", service="web", region=REGION)
@@ -34,49 +33,39 @@ def engine(played: Played) -> EcsDouble:
     return played.double.engine
 
 
-def refused(played: Played, **changed: Any) -> str:
-    with pytest.raises(HookFailed) as caught:
-        played.hook.roll_back(played.intent(**changed))
-    return f"{caught.value}; {caught.value.next_step}"
-
-
-def actions(played: Played) -> list[str]:
-    return [asked.headers["x-amz-target"].partition(".")[2] for asked in played.double.written()]
-
-
 def test_a_service_at_rest_is_updated_to_the_recorded_task_definition(played: Played) -> None:
     assert played.hook.roll_back(played.intent()).endswith("was updated to " + next(iter(engine(played).tasks)))
-    assert actions(played) == ["UpdateService"]
+    assert played.changes() == ["UpdateService"]
 
 
 def test_a_deployment_under_way_is_stopped_with_a_rollback(under_way: Played) -> None:
     assert "rolls back its deployment" in under_way.hook.roll_back(under_way.intent())
-    assert actions(under_way) == ["StopServiceDeployment"]
+    assert under_way.changes() == ["StopServiceDeployment"]
     assert under_way.double.written()[0].json["stopType"] == "ROLLBACK"
     assert under_way.hook.live_release() == digest("v1")
     engine(under_way).go_on()
     assert f"with {digest('v1')}" in under_way.hook.roll_back(under_way.intent())
-    assert actions(under_way) == ["StopServiceDeployment"]
+    assert under_way.changes() == ["StopServiceDeployment"]
 
 
 def test_a_deployment_that_comes_from_something_else_is_not_rolled_back_to_it(under_way: Played) -> None:
     under_way.deploy("v3")
     intent = under_way.intent(failed_release=digest("v3"))
     under_way.hook.roll_back(intent)
-    assert actions(under_way) == ["UpdateService"]
+    assert under_way.changes() == ["UpdateService"]
     assert under_way.live() == "v1"
 
 
 def test_a_deployment_from_several_revisions_is_not_rolled_back_to_any(under_way: Played) -> None:
     engine(under_way).deployments[-1]["sourceServiceRevisions"] *= 2
     under_way.hook.roll_back(under_way.intent())
-    assert actions(under_way) == ["UpdateService"]
+    assert under_way.changes() == ["UpdateService"]
 
 
 def test_a_service_that_names_no_deployment_is_updated(played: Played) -> None:
     engine(played).deployments.clear()
     played.hook.roll_back(played.intent())
-    assert actions(played) == ["UpdateService"]
+    assert played.changes() == ["UpdateService"]
 
 
 def test_a_deployment_that_ends_meanwhile_is_looked_at_again(under_way: Played) -> None:
@@ -84,14 +73,14 @@ def test_a_deployment_that_ends_meanwhile_is_looked_at_again(under_way: Played) 
         engine(under_way).deployments[-1]["status"] = "SUCCESSFUL"
 
     under_way.double.first(end, when=writes)
-    assert "ConflictException" in refused(under_way)
+    assert "ConflictException" in under_way.refused()
     under_way.hook.roll_back(under_way.intent())
-    assert actions(under_way) == ["StopServiceDeployment", "UpdateService"]
+    assert under_way.changes() == ["StopServiceDeployment", "UpdateService"]
 
 
 def test_a_service_of_another_controller_is_left_alone(played: Played) -> None:
     engine(played).controller = "CODE_DEPLOY"
-    assert "is deployed by CODE_DEPLOY" in refused(played)
+    assert "is deployed by CODE_DEPLOY" in played.refused()
 
 
 @pytest.mark.parametrize(
@@ -107,7 +96,7 @@ def test_a_service_of_another_controller_is_left_alone(played: Played) -> None:
 )
 def test_settings_that_do_not_fit_say_so(settings: dict[str, Any], why: str) -> None:
     with aws_ecs(**settings) as played:
-        assert why in refused(played)
+        assert why in played.refused()
 
 
 def test_a_release_may_be_told_by_a_docker_label() -> None:
@@ -121,7 +110,7 @@ def test_an_image_named_by_a_tag_is_not_put_back() -> None:
     with aws_ecs(release_told_by="label:release") as played:
         for task in engine(played).tasks.values():
             task["containerDefinitions"][0]["image"] = "registry.example/streampay:latest"
-        assert "names its image by a tag" in refused(played, failed_release="v2", target_release="v1")
+        assert "names its image by a tag" in played.refused(failed_release="v2", target_release="v1")
 
 
 @pytest.mark.parametrize("kind", ["ThrottlingException", "com.amazonaws#RequestLimitExceeded:http://example"])
@@ -133,7 +122,7 @@ def test_being_throttled_passes(played: Played, kind: str) -> None:
 
 def test_a_wrong_clock_or_key_is_named(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another-secret-access-key")
-    said = refused(played)
+    said = played.refused()
     assert "InvalidSignatureException" in said
     assert "clock" in said
 
@@ -141,7 +130,7 @@ def test_a_wrong_clock_or_key_is_named(played: Played, monkeypatch: pytest.Monke
 def test_without_credentials_nothing_is_asked(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)
-    assert "no credentials for AWS were found; give the job a role" in refused(played)
+    assert "no credentials for AWS were found; give the job a role" in played.refused()
     assert played.double.asked == []
 
 
@@ -149,7 +138,7 @@ def test_a_profile_that_is_none_is_named(played: Played, monkeypatch: pytest.Mon
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_PROFILE", "missing")
-    assert "the credentials for AWS could not be got: ProfileNotFound" in refused(played)
+    assert "the credentials for AWS could not be got: ProfileNotFound" in played.refused()
 
 
 def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,6 @@ from github_double import GithubDouble
 from hook_cases import Played, github
 
 from streampay_smoke.errors import SettingsInvalid
-from streampay_smoke.rollback.hook import HookFailed
 from streampay_smoke.rollback.hooks.github import GithubHook, GithubSettings
 
 
@@ -23,12 +22,6 @@ def played() -> Iterator[Played]:
 def engine(played: Played) -> GithubDouble:
     assert isinstance(played.double.engine, GithubDouble)
     return played.double.engine
-
-
-def refused(played: Played, **changed: Any) -> str:
-    with pytest.raises(HookFailed) as caught:
-        played.hook.roll_back(played.intent(**changed))
-    return f"{caught.value}; {caught.value.next_step}"
 
 
 def dispatches(played: Played) -> list[Any]:
@@ -87,7 +80,7 @@ def test_a_run_of_another_key_is_not_taken_for_this_one(played: Played) -> None:
 
 def test_a_run_that_was_started_before_a_crash_is_taken_up(played: Played) -> None:
     played.double.refuse(401, when=lambda asked: "/actions/runs/" in asked.path)
-    refused(played)
+    played.refused()
     assert played.hook.roll_back(played.intent()).endswith("ended: success")
     assert len(dispatches(played)) == 1
 
@@ -111,21 +104,21 @@ def test_a_workflow_whose_runs_do_not_name_the_key_says_how_to() -> None:
     with github() as played:
         engine(played).tells_run = False
         engine(played).run_name = "Rollback"
-        assert "${{ inputs.key }}" in refused(played)
+        assert "${{ inputs.key }}" in played.refused()
 
 
 @pytest.mark.parametrize("conclusion", ["failure", "cancelled", "skipped", "timed_out", "action_required", "neutral"])
 def test_a_run_that_ends_in_any_other_way_is_no_rollback(played: Played, conclusion: str) -> None:
     engine(played).course = ["queued", conclusion]
-    assert f"/actions/runs/1 ended: {conclusion}" in refused(played)
+    assert f"/actions/runs/1 ended: {conclusion}" in played.refused()
     assert states(played) == ["in_progress", "failure"]
     assert played.live() == "v2"
 
 
 def test_a_failed_run_is_not_started_anew_but_may_be_run_again_on_github(played: Played) -> None:
     engine(played).course = ["failure"]
-    refused(played)
-    refused(played)
+    played.refused()
+    played.refused()
     assert len(dispatches(played)) == 1
     engine(played).runs[0]["left"] = ["in_progress", "success"]
     assert played.hook.roll_back(played.intent()).endswith("ended: success")
@@ -134,7 +127,7 @@ def test_a_failed_run_is_not_started_anew_but_may_be_run_again_on_github(played:
 
 def test_a_run_that_waits_for_approval_is_named_at_the_deadline(played: Played) -> None:
     engine(played).course = ["waiting"] * 50 + ["success"]
-    assert "/actions/runs/1 is waiting; given up" in refused(played)
+    assert "/actions/runs/1 is waiting; given up" in played.refused()
 
 
 def test_a_record_that_cannot_be_made_does_not_undo_the_rollback(played: Played) -> None:
@@ -150,7 +143,7 @@ def test_a_secondary_rate_limit_is_waited_out_and_a_missing_permission_is_not(pl
     played.hook.roll_back(played.intent())
     assert 4 in played.pauses
     played.double.refuse(403, {"message": "Resource not accessible by integration"})
-    assert "actions: write" in refused(played, key="another")
+    assert "actions: write" in played.refused(key="another")
 
 
 def test_a_payload_that_is_text_is_somebody_elses(played: Played) -> None:

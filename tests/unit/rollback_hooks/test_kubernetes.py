@@ -31,12 +31,6 @@ def deployment(played: Played) -> dict[str, Any]:
     return cluster(played).objects["deployments", "web"]
 
 
-def refused(played: Played, **changed: Any) -> str:
-    with pytest.raises(HookFailed) as caught:
-        played.hook.roll_back(played.intent(**changed))
-    return f"{caught.value}; {caught.value.next_step}"
-
-
 def test_the_whole_recorded_template_is_put_back_by_digest(played: Played) -> None:
     words = played.hook.roll_back(played.intent())
     template = deployment(played)["spec"]["template"]
@@ -57,7 +51,7 @@ def test_a_second_rollback_does_not_toggle_back_to_the_bad_release(played: Playe
 def test_the_same_release_deployed_again_is_not_taken_back_by_an_old_intent(played: Played) -> None:
     played.hook.roll_back(played.intent())
     played.deploy("v2")
-    assert "put back by this intent before" in refused(played)
+    assert "put back by this intent before" in played.refused()
     assert played.live() == "v2"
 
 
@@ -66,12 +60,6 @@ def test_a_change_in_between_that_is_no_deploy_is_looked_at_and_passed_over(play
     played.hook.roll_back(played.intent())
     assert played.live() == "v1"
     assert len(played.double.written()) == 2
-
-
-def test_a_deploy_in_between_is_not_overwritten(played: Played) -> None:
-    played.double.first(lambda: played.deploy("v3"), when=writes)
-    assert f"has {digest('v3')}, not {digest('v2')}: nothing was changed" in refused(played)
-    assert played.live() == "v3"
 
 
 def test_a_paused_deployment_is_resumed_with_the_target(played: Played) -> None:
@@ -94,7 +82,7 @@ def test_something_that_writes_another_template_is_seen(played: Played) -> None:
         deployment(played)["spec"]["template"]["spec"]["containers"][0]["image"] = image("v9")
 
     cluster(played).controllers.insert(0, admission)
-    assert f"was given {digest('v1')} and has {digest('v9')}" in refused(played)
+    assert f"was given {digest('v1')} and has {digest('v9')}" in played.refused()
 
 
 def test_a_history_of_several_pages_is_read_to_its_end(played: Played) -> None:
@@ -108,14 +96,14 @@ def test_a_history_of_several_pages_is_read_to_its_end(played: Played) -> None:
 def test_another_owners_replica_sets_are_not_its_history(played: Played) -> None:
     stranger = DeploymentDouble(cluster(played), "stranger")
     stranger.deploy("v0")
-    assert "no ReplicaSet of Deployment streampay/web has the release" in refused(played, target_release=digest("v0"))
+    assert "no ReplicaSet of Deployment streampay/web has the release" in played.refused(target_release=digest("v0"))
 
 
 def test_an_image_named_by_a_tag_is_not_put_back() -> None:
     with kubernetes(release_told_by="annotation:streampay.dev/release") as played:
         for one in cluster(played).objects.values():
             one["spec"]["template"]["spec"]["containers"][0]["image"] = "registry.example/streampay:latest"
-        assert "names its image by a tag, registry.example/streampay:latest" in refused(played)
+        assert "names its image by a tag, registry.example/streampay:latest" in played.refused()
         assert played.double.written() == []
 
 
@@ -129,16 +117,16 @@ def test_a_release_may_be_told_by_an_annotation() -> None:
 def test_a_release_may_be_told_by_a_label_and_one_that_is_not_told_is_not_rolled_back() -> None:
     with kubernetes(release_told_by="label:release") as played:
         assert played.hook.live_release() is None
-        assert "has an unknown release, not v2" in refused(played)
+        assert "has an unknown release, not v2" in played.refused()
         deployment(played)["spec"]["template"]["metadata"]["labels"]["release"] = "v7"
         assert played.hook.live_release() == "v7"
 
 
 def test_the_releases_container_must_be_clear() -> None:
     with kubernetes(container="") as played:
-        assert "none is named, there are: web, proxy" in refused(played)
+        assert "none is named, there are: web, proxy" in played.refused()
     with kubernetes(container="app") as played:
-        assert "set container" in refused(played)
+        assert "set container" in played.refused()
 
 
 def test_the_first_annotation_of_an_object_can_be_written(played: Played) -> None:

@@ -91,13 +91,11 @@ class ArgoRolloutsHook:
 
     def live_release(self) -> str | None:
         """Return the release that is live or on its way there; after an abort, the stable one."""
-        within = Deadline(LOOK_SECONDS, self._pace)
-        return persist(lambda: self._look(within), within=within)
+        return persist(self._look, LOOK_SECONDS, self._pace)
 
     def roll_back(self, intent: Intent) -> str:
         """Make the target stable; returns when it is, or when its full promotion was taken."""
-        within = Deadline(intent.deadline_seconds, self._pace)
-        return persist(lambda: self._attempt(intent, within), within=within)
+        return persist(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
 
     def _look(self, within: Deadline) -> str | None:
         rollout = self._read(within)

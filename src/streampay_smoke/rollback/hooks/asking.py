@@ -4,7 +4,6 @@ A hook's `roll_back` is one attempt that begins by looking, played again by `per
 that was cut off, refused for now or overtaken is repeated without acting twice, because the next one looks first.
 """
 
-import ipaddress
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ import msgspec
 
 from streampay_smoke.errors import SettingsInvalid
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.http import Client, NoAnswer, Reply
+from streampay_smoke.http import Client, NoAnswer, Reply, is_loopback
 from streampay_smoke.rollback.hook import HookFailed
 from streampay_smoke.secret import Secret
 
@@ -65,8 +64,7 @@ class Deadline:
     """The time there is for everything an engine is asked in one go."""
 
     def __init__(self, seconds: float, pace: Pace) -> None:
-        self.seconds = seconds
-        self.sleep = pace.sleep
+        self._seconds = seconds
         self._clock = pace.clock
         self._started = pace.clock()
 
@@ -76,26 +74,27 @@ class Deadline:
 
     def left_seconds(self) -> float:
         """Return what is left of it; negative when it is over."""
-        return self.seconds - self.spent_seconds()
+        return self._seconds - self.spent_seconds()
 
 
-def persist(attempt: Callable[[], T], *, within: Deadline) -> T:
+def persist(attempt: Callable[[Deadline], T], seconds: float, pace: Pace) -> T:
     """Play `attempt` until it returns; raises what it raises, and HookFailed when the time does not reach further."""
+    within = Deadline(seconds, pace)
     tries, backoff = 0, _FIRST_PAUSE_SECONDS
     while True:
         tries += 1
         try:
-            return attempt()
+            return attempt(within)
         except NotYet as problem:
             pause = problem.pause_seconds or backoff
             backoff = backoff if problem.pause_seconds else min(backoff * 2, _LONGEST_PAUSE_SECONDS)
             if within.left_seconds() <= pause:
                 raise HookFailed(
                     f"{problem}; given up after {tries} tr{'y' if tries == 1 else 'ies'} in "
-                    f"{within.spent_seconds():.1f} s (limit {within.seconds:g} s)",
+                    f"{within.spent_seconds():.1f} s (limit {seconds:g} s)",
                     next_step=problem.next_step,
                 ) from None
-        within.sleep(pause)
+        pace.sleep(pause)
 
 
 class Api:
@@ -241,7 +240,7 @@ def checked_address(setting: str, address: str) -> str:
         _ = parts.port
     except ValueError:
         host, parts = "", urlsplit("")
-    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))):
+    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
         raise SettingsInvalid(
             f"[rollback] {setting} is no https address: a rollback is asked for over TLS alone, except on loopback",
             next_step=f"set {setting} to https://host[:port]/path",
@@ -275,15 +274,6 @@ def retry_after_seconds(value: str) -> float:
     except ValueError:
         return 0.0
     return max((until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 _NEXT_STEPS = {

@@ -98,13 +98,11 @@ class CodeDeployHook:
 
     def live_release(self) -> str | None:
         """Return the release of the deployment under way, else of the last that succeeded."""
-        within = Deadline(LOOK_SECONDS, self._pace)
-        return persist(lambda: self._look(within), within=within)
+        return persist(self._look, LOOK_SECONDS, self._pace)
 
     def roll_back(self, intent: Intent) -> str:
         """Return once CodeDeploy has taken the stop or the deployment; it goes on by itself."""
-        within = Deadline(intent.deadline_seconds, self._pace)
-        return persist(lambda: self._attempt(intent, within), within=within)
+        return persist(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
 
     def _look(self, within: Deadline) -> str | None:
         standing = _standing(self._deployments(within))

@@ -156,13 +156,11 @@ class EcsHook:
 
     def live_release(self) -> str | None:
         """Return the release of the service's task definition, or of the one it goes back to: live or on its way."""
-        within = Deadline(LOOK_SECONDS, self._pace)
-        return persist(lambda: self._look(within), within=within)
+        return persist(self._look, LOOK_SECONDS, self._pace)
 
     def roll_back(self, intent: Intent) -> str:
         """Return once ECS has taken the change; tasks follow as the deployment's strategy says."""
-        within = Deadline(intent.deadline_seconds, self._pace)
-        return persist(lambda: self._attempt(intent, within), within=within)
+        return persist(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
 
     def _look(self, within: Deadline) -> str | None:
         service = self._service(within)

@@ -165,13 +165,12 @@ class CloudRunHook:
 
     def live_release(self) -> str | None:
         """Return the release with traffic; of several, that of the latest revision."""
-        within = Deadline(LOOK_SECONDS, self._pace)
-        return persist(lambda: self._look(within), within=within)
+        return persist(self._look, LOOK_SECONDS, self._pace)
 
     def roll_back(self, intent: Intent) -> str:
         """Return once the traffic has moved."""
-        within, errand = Deadline(intent.deadline_seconds, self._pace), _Errand()
-        return persist(lambda: self._attempt(intent, errand, within), within=within)
+        errand = _Errand()
+        return persist(lambda within: self._attempt(intent, errand, within), intent.deadline_seconds, self._pace)
 
     def _look(self, within: Deadline) -> str | None:
         receiving = self._read(within).receiving()

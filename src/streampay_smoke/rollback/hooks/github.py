@@ -131,9 +131,8 @@ class GithubHook:
 
     def roll_back(self, intent: Intent) -> str:
         """Return once the run of this intent has succeeded; raises HookFailed when it ends in any other way."""
-        within = Deadline(intent.deadline_seconds, self._pace)
         errand = _Errand()
-        return persist(lambda: self._attempt(intent, errand, within), within=within)
+        return persist(lambda within: self._attempt(intent, errand, within), intent.deadline_seconds, self._pace)
 
     def _attempt(self, intent: Intent, errand: _Errand, within: Deadline) -> str:
         run = self._find(intent, errand, within)

@@ -60,13 +60,11 @@ class KubernetesHook:
 
     def live_release(self) -> str | None:
         """Return the release of the pod template: live, or on its way there."""
-        within = Deadline(LOOK_SECONDS, self._pace)
-        return self._origin.release(persist(lambda: self._read(within), within=within).spec.template)
+        return self._origin.release(persist(self._read, LOOK_SECONDS, self._pace).spec.template)
 
     def roll_back(self, intent: Intent) -> str:
         """Patch the pod template; returns when the API has taken it, pods follow as the strategy says."""
-        within = Deadline(intent.deadline_seconds, self._pace)
-        return persist(lambda: self._attempt(intent, within), within=within)
+        return persist(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
 
     def _attempt(self, intent: Intent, within: Deadline) -> str:
         found = self._read(within)

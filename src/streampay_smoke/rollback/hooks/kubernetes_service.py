@@ -90,13 +90,14 @@ class KubernetesServiceHook:
 
     def live_release(self) -> str | None:
         """Return the release of the slot the selector points at."""
-        within = Deadline(LOOK_SECONDS, self._pace)
-        return persist(lambda: self._standing(self._read(within), self._read_slots(within)), within=within)
+        return persist(self._look, LOOK_SECONDS, self._pace)
 
     def roll_back(self, intent: Intent) -> str:
         """Point the selector at the target's slot; endpoints follow within seconds."""
-        within = Deadline(intent.deadline_seconds, self._pace)
-        return persist(lambda: self._attempt(intent, within), within=within)
+        return persist(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
+
+    def _look(self, within: Deadline) -> str | None:
+        return self._standing(self._read(within), self._read_slots(within))
 
     def _attempt(self, intent: Intent, within: Deadline) -> str:
         service, slots = self._read(within), self._read_slots(within)

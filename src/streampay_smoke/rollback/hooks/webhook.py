@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from streampay_smoke.errors import SettingsInvalid
-from streampay_smoke.http import new_client
+from streampay_smoke.http import Reply, new_client
 from streampay_smoke.rollback.hook import Intent
 from streampay_smoke.rollback.hooks.asking import (
     REAL,
@@ -98,12 +98,13 @@ class WebhookHook:
 
     def roll_back(self, intent: Intent) -> str:
         """Post the intent; the receiver's message, or its status, are its words."""
-        within = Deadline(intent.deadline_seconds, self._pace)
         body = msgspec.json.encode(intent)
         headers = {"webhook-id": intent.key, "idempotency-key": intent.key}
-        reply = persist(
-            lambda: self._api.ask("POST", self._url, within=within, body=body, headers=headers), within=within
-        )
+
+        def post(within: Deadline) -> Reply:
+            return self._api.ask("POST", self._url, within=within, body=body, headers=headers)
+
+        reply = persist(post, intent.deadline_seconds, self._pace)
         return words_of(reply) or f"taken with status {reply.status}"
 
     def _signed(self, request: Request) -> Credentials:
