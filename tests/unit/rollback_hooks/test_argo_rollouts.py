@@ -87,6 +87,23 @@ def test_a_paused_rollout_is_resumed_with_the_target(played: Played) -> None:
     assert played.live() == "v1"
 
 
+def test_a_target_that_is_there_but_held_is_let_go() -> None:
+    with argo_rollouts(promoted=True) as played:
+        rollout(played.double)["spec"]["paused"] = True
+        played.deploy("v1")
+        played.hook.roll_back(played.intent())
+        assert rollout(played.double)["spec"]["paused"] is False
+        assert played.live() == "v1"
+
+
+def test_a_full_promotion_that_was_asked_for_is_not_asked_for_again() -> None:
+    with argo_rollouts(promoted=True) as played:
+        played.deploy("v1")
+        rollout(played.double)["status"]["promoteFull"] = True
+        assert "promotes the target fully" in played.hook.roll_back(played.intent())
+        assert played.double.written() == []
+
+
 def test_the_same_release_deployed_again_is_left_to_an_intent_of_its_own(played: Played) -> None:
     played.hook.roll_back(played.intent())
     played.deploy("v2")

@@ -121,6 +121,15 @@ def test_a_busy_engine_is_not_waited_for_beyond_the_deadline(played: Played) -> 
     assert played.pauses == []
 
 
+def test_no_request_is_begun_after_the_deadline(played: Played) -> None:
+    def pass_time() -> None:
+        played.pauses.append(61.0)
+
+    played.double.first(pass_time)
+    assert re.search("no time left|found in time", played.refused())
+    assert len(played.double.asked) == 1
+
+
 def test_nothing_is_printed_or_logged(
     played: Played, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -71,11 +71,11 @@ def test_releases_that_are_no_refs_are_recorded_with_a_ref_of_the_settings(playe
 
 
 def test_a_run_of_another_key_is_not_taken_for_this_one(played: Played) -> None:
-    played.hook.roll_back(played.intent(key="rollback-1"))
-    engine(played).live = "v2"
     played.hook.roll_back(played.intent(key="rollback-12"))
+    engine(played).live = "v2"
     played.hook.roll_back(played.intent(key="rollback-1"))
-    assert [asked["inputs"]["key"] for asked in dispatches(played)] == ["rollback-1", "rollback-12"]
+    played.hook.roll_back(played.intent(key="rollback-12"))
+    assert [asked["inputs"]["key"] for asked in dispatches(played)] == ["rollback-12", "rollback-1"]
 
 
 def test_a_run_that_was_started_before_a_crash_is_taken_up(played: Played) -> None:
@@ -150,6 +150,16 @@ def test_a_payload_that_is_text_is_somebody_elses(played: Played) -> None:
     engine(played).deployments.append({"id": 7, "payload": "text", "environment": "staging", "task": "rollback"})
     played.hook.roll_back(played.intent())
     assert len(engine(played).deployments) == 2
+
+
+def test_a_busy_record_is_made_a_little_later(played: Played) -> None:
+    played.double.refuse(503, when=lambda asked: asked.path.endswith("/deployments"))
+    assert played.hook.roll_back(played.intent()).endswith("ended: success")
+    assert states(played) == ["in_progress", "success"]
+
+
+def test_no_release_is_told(played: Played) -> None:
+    assert played.hook.live_release() is None
 
 
 def test_without_a_token_there_is_no_hook() -> None:

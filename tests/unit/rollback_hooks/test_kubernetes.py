@@ -42,6 +42,15 @@ def test_the_whole_recorded_template_is_put_back_by_digest(played: Played) -> No
     assert "Deployment streampay/web took the pod template of web-" in words
 
 
+def test_of_two_configurations_of_the_target_the_latest_is_put_back(played: Played) -> None:
+    played.deploy("v1")
+    deployment(played)["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "CONFIG_OF", "value": "later"}]
+    cluster(played).controllers[0]()
+    played.deploy("v2")
+    played.hook.roll_back(played.intent())
+    assert deployment(played)["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"] == "later"
+
+
 def test_a_second_rollback_does_not_toggle_back_to_the_bad_release(played: Played) -> None:
     played.hook.roll_back(played.intent())
     played.hook.roll_back(played.intent(key="another attempt of another run"))

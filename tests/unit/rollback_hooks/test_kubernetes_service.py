@@ -77,6 +77,11 @@ def test_two_slots_with_the_target_are_one_too_many(played: Played) -> None:
         assert "2 of web-blue, web-green, web-red have the release" in other.refused()
 
 
+def test_a_slot_the_service_could_not_select_is_none(played: Played) -> None:
+    found(played, "deployments", "web-blue")["spec"]["template"]["metadata"]["labels"]["app"] = "another"
+    assert "0 of web-blue, web-green have the release" in played.refused()
+
+
 @pytest.mark.parametrize("settings", [{"slot_label": "colour"}, {"deployments": ("web-blue",)}])
 def test_a_service_that_points_at_no_slot_says_so(settings: dict[str, Any]) -> None:
     with kubernetes_service(**settings) as played:

@@ -147,7 +147,10 @@ class Api:
         given = self._credentials(request)
         self._secrets.update(given.secrets)
         if within.left_seconds() <= 0:
-            raise NotYet(f"there was no time left to ask {self.name} for {method} {path}")
+            raise self.not_yet(
+                f"there was no time left for {method} {path}",
+                next_step="give the rollback more time; the same one may be run again, it acts once",
+            )
         try:
             reply = self._client.request(
                 method,
