@@ -212,6 +212,18 @@ def sandbox(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def serve(chosen: argparse.Namespace) -> int:
+    """Answer for deploys over HTTP: one run for each, in the words of Argo Rollouts, Flagger and AWS."""
+    from streampay_smoke.serve import command
+
+    settings = command.load()
+    if chosen.flagger_key is not None:
+        print(command.key_for(settings, chosen.flagger_key))
+        return 0
+    command.serve(settings, host=chosen.host, port=chosen.port, state=chosen.state_dir, concurrency=chosen.concurrency)
+    return 0
+
+
 def _options(chosen: argparse.Namespace) -> dict[str, str]:
     """Return the variables that were given as options."""
     given = {name: getattr(chosen, option, None) for option, name in RUN_OPTIONS.items()}
@@ -251,6 +263,7 @@ def _parser() -> argparse.ArgumentParser:
     looking.set_defaults(command=doctor)
     _add_rollback(commands)
     _add_sandbox(commands.add_parser("sandbox", help="serve a StreamPay and a ledger", description=sandbox.__doc__))
+    _add_serve(commands.add_parser("serve", help="answer deployment engines over HTTP", description=serve.__doc__))
     return parser
 
 
@@ -333,3 +346,31 @@ def _add_sandbox(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--fault", action="append", default=[], metavar="NAME", help="misbehave in a named way")
     parser.set_defaults(command=sandbox)
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
+    parser.add_argument("--port", type=int, default=8780, help="port to listen on; 0 for any free one (default: 8780)")
+    parser.add_argument(
+        "--state-dir",
+        type=Path,
+        default=Path("serve-state"),
+        metavar="FOLDER",
+        help="where attempts are kept; it has to outlive the process (default: serve-state)",
+    )
+    parser.add_argument(
+        "--concurrency", type=_count, default=2, metavar="N", help="runs at once; more wait (default: 2)"
+    )
+    parser.add_argument(
+        "--flagger-key",
+        metavar="NAMESPACE/NAME",
+        help="print the key of one Canary, for its webhooks' metadata, and end",
+    )
+    parser.set_defaults(command=serve)
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise ValueError(text)
+    return count

@@ -160,6 +160,30 @@ VARIABLES = {
             secret=True,
             about="Signs what is posted to a rollback webhook: whsec_ and base64 of 24 to 64 random bytes",
         ),
+        Variable(
+            name="SMOKE_SERVE_TOKEN",
+            secret=True,
+            about="Opens `streampay-smoke serve`, which does not start without it; 24 characters or more",
+        ),
+        Variable(name="SMOKE_SERVE_TOKEN_B", secret=True, about="Slot B of SMOKE_SERVE_TOKEN: both open the service"),
+        Variable(
+            name="SMOKE_SERVE_TARGETS",
+            about="Addresses a caller of the service may have judged beside SMOKE_BASE_URL, separated by spaces",
+        ),
+        Variable(
+            name="SMOKE_SERVE_REPORT_URL",
+            about="Where reports can be read, with {run_id} for the run; told by the service as report_url",
+        ),
+        Variable(
+            name="SMOKE_SERVE_VALID_SECONDS",
+            default="3600",
+            about="How long the service lets a verdict count; INCONCLUSIVE five minutes at most",
+        ),
+        Variable(
+            name="SMOKE_SERVE_KEEP_RUNS",
+            default="100",
+            about="How many finished runs the service keeps; one whose verdict still counts is always kept",
+        ),
     )
 }
 """Every variable of the gate. A name outside this table is refused: a typo must not open the gate."""
@@ -319,6 +343,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     settlement_proof: str
     signing_key: Secret | None
     engine_secrets: dict[str, Secret] = {}
+    serve_token: Secret | None  # the service's own: a run only keeps it out of what it writes
+    serve_token_b: Secret | None
 
     @property
     def embedded(self) -> bool:
@@ -377,7 +403,7 @@ def load(
         expect_release=values["SMOKE_EXPECT_RELEASE"],
         region=values["SMOKE_REGION"],
         tags=values["SMOKE_TAGS"],
-        deadline_seconds=_positive("SMOKE_DEADLINE_SECONDS", values),
+        deadline_seconds=positive("SMOKE_DEADLINE_SECONDS", values),
         bake_seconds=_duration("SMOKE_BAKE", values),
         on_inconclusive=one_of("SMOKE_ON_INCONCLUSIVE", values, ON_INCONCLUSIVE),
         on_fail=one_of("SMOKE_ON_FAIL", values, ON_FAIL),
@@ -403,6 +429,8 @@ def load(
         token_contract_id=values["SMOKE_TOKEN_CONTRACT_ID"],
         settlement_proof=one_of("SMOKE_SETTLEMENT_PROOF", values, PROOFS),
         signing_key=_secret("SMOKE_SIGNING_KEY", values),
+        serve_token=_secret("SMOKE_SERVE_TOKEN", values),
+        serve_token_b=_secret("SMOKE_SERVE_TOKEN_B", values),
         engine_secrets=gathered.engine_secrets(),
     )
 
@@ -608,13 +636,14 @@ def one_of(name: str, values: Mapping[str, str], allowed: tuple[str, ...]) -> st
     return value
 
 
-def _positive(name: str, values: Mapping[str, str]) -> float:
+def positive(name: str, values: Mapping[str, str]) -> float:
+    """Return a variable that is a number above 0; raises SettingsInvalid."""
     try:
         seconds = float(values[name])
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise SettingsInvalid(f"{name} is {values[name]!r}", next_step="use a number of seconds above 0")
+        raise SettingsInvalid(f"{name} is {values[name]!r}", next_step="use a number above 0")
     return seconds
 
 

@@ -1,0 +1,190 @@
+"""`streampay-smoke serve`: the service as a process, from its settings to its end."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from uvicorn import Config, Server
+
+from streampay_smoke import settings as configuration
+from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.secret import Secret
+from streampay_smoke.serve.app import Interface, Place
+from streampay_smoke.serve.keys import Keyring, flagger_key
+from streampay_smoke.serve.player import GRACE_SECONDS, REPORT_SECONDS, Player
+from streampay_smoke.serve.runs import Runs
+from streampay_smoke.serve.store import Store
+
+TOKENS: Final = ("SMOKE_SERVE_TOKEN", "SMOKE_SERVE_TOKEN_B")
+SHORTEST_TOKEN: Final = 24
+CONNECTIONS: Final = 256
+"""More callers at once are told 503."""
+
+FAREWELL_SECONDS: Final = 3
+"""How long answers that are under way may take once the service is told to end."""
+
+
+class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the service needs to know beside what its runs read for themselves."""
+
+    tokens: tuple[Secret, ...]
+    place: Place
+    limit_seconds: float
+    valid_seconds: float
+    keep_runs: int
+
+
+def load(environ: Mapping[str, str] | None = None, *, root: Path | None = None) -> ServeSettings:
+    """Return the settings of the service; raises SettingsInvalid, for a missing token first of all."""
+    values = configuration.gather(environ=environ, root=root).values
+    limit_seconds = configuration.positive("SMOKE_DEADLINE_SECONDS", values) + REPORT_SECONDS
+    return ServeSettings(
+        tokens=_tokens(values),
+        place=Place(
+            environment=values["SMOKE_ENV"],
+            region=values["SMOKE_REGION"],
+            base_url=values["SMOKE_BASE_URL"].rstrip("/"),
+            targets=tuple(url.rstrip("/") for url in values["SMOKE_SERVE_TARGETS"].split()),
+            report_url=values["SMOKE_SERVE_REPORT_URL"],
+            wait_seconds=limit_seconds + GRACE_SECONDS,
+        ),
+        limit_seconds=limit_seconds,
+        valid_seconds=configuration.positive("SMOKE_SERVE_VALID_SECONDS", values),
+        keep_runs=round(configuration.positive("SMOKE_SERVE_KEEP_RUNS", values)),
+    )
+
+
+def serve(settings: ServeSettings, *, host: str, port: int, state: Path, concurrency: int) -> None:
+    """Serve until SIGTERM or SIGINT; then end every run, which leaves its verdict, and return.
+
+    Raises SettingsInvalid where the address or the state folder is not to be had.
+    """
+    store = Store(state.absolute())
+    try:
+        with _listening(host, port) as listener, _logging(settings.tokens):
+            asyncio.run(_served(settings, store, listener, concurrency))
+    finally:
+        store.close()
+
+
+def key_for(settings: ServeSettings, canary: str) -> str:
+    """Return the key of a canary given as NAMESPACE/NAME; raises SettingsInvalid."""
+    namespace, _, name = canary.partition("/")
+    if not namespace or not name or "/" in name:
+        raise SettingsInvalid(f"{canary!r} names no canary", next_step="give it as NAMESPACE/NAME")
+    return flagger_key(settings.tokens[0], namespace, name)
+
+
+async def _served(settings: ServeSettings, store: Store, listener: socket.socket, concurrency: int) -> None:
+    player = Player(os.environ, limit_seconds=settings.limit_seconds)
+    runs = Runs(
+        store,
+        player,
+        concurrency=concurrency,
+        valid_seconds=settings.valid_seconds,
+        keep=settings.keep_runs,
+    )
+    runs.start()
+    app = Interface(runs, Keyring(settings.tokens), settings.place).app()
+    server = _Server(
+        Config(
+            app,
+            interface="asgi3",
+            http="h11",
+            ws="none",
+            loop="asyncio",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=CONNECTIONS,
+            timeout_graceful_shutdown=FAREWELL_SECONDS,
+        )
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, server.leave)
+    address, port = listener.getsockname()[:2]
+    sys.stdout.write(f"serving {settings.place.environment} at http://{address}:{port}\n")
+    sys.stdout.flush()
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        await runs.close()
+
+
+class _Server(Server):
+    """uvicorn's server without its signal handlers, which would end the process before its runs are written down."""
+
+    def leave(self) -> None:
+        """Finish what is under way and return from `serve`."""
+        self.should_exit = True
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    # asyncio turns Nagle's algorithm off only for sockets that name their protocol: without it 40 ms per answer
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+            listener.listen(CONNECTIONS)
+        except OSError as error:
+            raise SettingsInvalid(
+                f"cannot listen on {host}:{port}: {error.strerror}", next_step="use another --host or --port"
+            ) from error
+        yield listener
+
+
+@contextlib.contextmanager
+def _logging(tokens: tuple[Secret, ...]) -> Iterator[None]:
+    """Write the service's own lines to standard error, without secrets."""
+    redactor = Redactor()
+    for token in tokens:
+        redactor.learn(token.reveal())
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter(redactor))
+    logger = logging.getLogger("streampay_smoke.serve")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+class _Formatter(logging.Formatter):
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redactor.text(super().format(record))
+
+
+def _tokens(values: Mapping[str, str]) -> tuple[Secret, ...]:
+    given = {name: values[name] for name in TOKENS if values[name]}
+    if TOKENS[0] not in given:
+        raise SettingsInvalid(
+            f"{TOKENS[0]} is not set: the service would answer to anybody",
+            next_step=f"set {TOKENS[0]} from your secret store, {SHORTEST_TOKEN} characters or more",
+        )
+    for name, token in given.items():
+        if len(token) < SHORTEST_TOKEN:
+            raise SettingsInvalid(
+                f"{name} is shorter than {SHORTEST_TOKEN} characters", next_step="make one with: openssl rand -hex 32"
+            )
+    return tuple(Secret(token) for token in given.values())

@@ -1,0 +1,31 @@
+"""The same standing in each engine's words. What is not in a table holds: it neither promotes nor rolls back."""
+
+from typing import Final
+
+from streampay_smoke.serve.attempts import Standing
+
+PRE_ROLLOUT: Final = {Standing.PASS: 200, Standing.FAIL: 412}
+"""Flagger counts everything else as a failed check; 5xx and 429 it would retry, and lose the reason."""
+
+CONFIRM: Final = {Standing.PASS: 200, Standing.FAIL: 412}
+"""Flagger waits at everything else, and counts nothing."""
+
+ROLLBACK: Final = {Standing.FAIL: 200}
+"""Flagger rolls back at 2xx, and only there."""
+
+WAIT: Final = 409
+NO_ROLLBACK: Final = 403
+
+ECS: Final = {Standing.PASS: "SUCCEEDED", Standing.FAIL: "FAILED"}
+"""Amazon ECS asks again at IN_PROGRESS, rolls back at FAILED and at anything it does not know."""
+
+ECS_HOLD: Final = "IN_PROGRESS"
+ECS_ASK_AGAIN_SECONDS: Final = 15
+
+CODEDEPLOY: Final = {Standing.PASS: "Succeeded"}
+"""CodeDeploy knows two answers, and its hooks stand before the traffic: what is not proved is not let through."""
+
+CODEDEPLOY_NO: Final = "Failed"
+
+UNDER_WAY: Final = frozenset({Standing.QUEUED, Standing.RUNNING})
+"""A run is still to answer."""

@@ -1,0 +1,90 @@
+"""The service as a process: real requests, a real run, and what a kill leaves."""
+
+import http.client
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from serve_parts import BEARER, TOKEN
+from suite_parts import Project
+
+READY_SECONDS = 30
+
+
+class Process:
+    """A service that was started, and its address."""
+
+    def __init__(self, project: Project, state: Path, **environ: str) -> None:
+        self.process = project.start(
+            "streampay_smoke",
+            "serve",
+            "--port=0",
+            f"--state-dir={state}",
+            SMOKE_SERVE_TOKEN=TOKEN,
+            SMOKE_TAGS="@readiness",
+            **environ,
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith("serving sandbox at http://127.0.0.1:"), line + self.process.stdout.read()
+        self.address = urlsplit(line.split()[-1]).netloc
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        connection = http.client.HTTPConnection(self.address, timeout=10)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), BEARER)
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+
+    def until(self, deploy: str, state: str) -> Any:
+        limit = time.monotonic() + READY_SECONDS
+        while (answer := self.call("GET", f"/v1/runs/{deploy}"))["state"] != state:
+            assert time.monotonic() < limit, answer
+            time.sleep(0.02)
+        return answer
+
+    def end(self, number: signal.Signals) -> str:
+        self.process.send_signal(number)
+        return self.process.communicate(timeout=30)[0]
+
+
+def test_a_run_outlives_a_service_that_is_killed_and_is_not_repeated(project: Project, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    service = Process(project, state)
+    asked = service.call("POST", "/v1/runs", {"deploy": "shop/pay/abc"})
+    service.until("shop/pay/abc", "running")
+    (attempt,) = (state / "attempts").iterdir()
+    wait_for_process(attempt / "attempt.json")
+    service.end(signal.SIGKILL)
+
+    service = Process(project, state)
+    assert service.call("POST", "/v1/runs", {"deploy": "shop/pay/abc"})["id"] == asked["id"]
+    answer = service.until("shop/pay/abc", "finished")
+    assert (answer["data"]["pass"], answer["attempt"]) == (True, 1), answer
+    runs = [run for run in (attempt / "artifacts").iterdir() if not run.is_symlink()]
+    assert [run.name for run in runs] == [answer["run_id"]]
+    output = service.end(signal.SIGTERM)
+    assert service.process.returncode == 0, output
+    assert TOKEN not in output
+
+
+def test_a_service_that_is_told_to_end_leaves_a_verdict(project: Project, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    service = Process(project, state)
+    service.call("POST", "/v1/runs", {"deploy": "d"})
+    service.until("d", "running")
+    output = service.end(signal.SIGTERM)
+    assert service.process.returncode == 0, output
+    (record,) = (state / "attempts").glob("*/attempt.json")
+    assert json.loads(record.read_text())["outcome"]["verdict"] == "INCONCLUSIVE"
+
+
+def wait_for_process(record: Path) -> None:
+    limit = time.monotonic() + READY_SECONDS
+    while not json.loads(record.read_text())["process"]:
+        assert time.monotonic() < limit
+        time.sleep(0.01)

@@ -1,0 +1,110 @@
+"""A `streampay-smoke` that answers as it is told: what engines start in place of the real one."""
+
+import stat
+from pathlib import Path
+
+import msgspec
+
+from streampay_smoke.evidence import journal as journals
+from streampay_smoke.gate.judge import judge
+from streampay_smoke.gate.verdict import ACTIONS, EXIT_CODES, Action, Data, Verdict, Word, to_json
+
+REASONS = {
+    Word.PASS: "all_promises_kept",
+    Word.FAIL: "promise_broken",
+    Word.INCONCLUSIVE: "network_unwell",
+    Word.CONFIG: "settings_invalid",
+    Word.SAFETY: "guard_refused",
+}
+
+
+def verdict_of(word: Word, *, release: str = "", environment: str = "staging", base_url: str = "") -> Verdict:
+    """Return a whole verdict with this word, as the gate writes it."""
+    empty = judge(journals.JournalRead(entries=(), sha256="0" * 64))
+    return msgspec.structs.replace(
+        empty,
+        run_id="20261123T212214Z-e5f124",
+        verdict=word,
+        exit_code=EXIT_CODES[word],
+        reason_code=REASONS[word],
+        message=f"{word}: as the test wants it",
+        action=ACTIONS.get(word, Action.HOLD),
+        target=msgspec.structs.replace(
+            empty.target, environment=environment, release_expected=release, base_url=base_url
+        ),
+        data=Data.of(word),
+    )
+
+
+SCRIPT = """#!/usr/bin/env bash
+# argv, one call a line; what a run leaves; then the code it was told.
+printf '%s\\n' "$*" >>"$FAKE/calls"
+env >"$FAKE/environ"
+[ "$1" = run ] || exit "$(cat "$FAKE/$1.code" 2>/dev/null || echo 0)"
+if [ -f "$FAKE/waits" ]; then
+  trap 'kill $! 2>/dev/null; cp "$FAKE/terminated.json" "$run/verdict.json"; exit 143' TERM
+fi
+run=${SMOKE_ARTIFACTS:-artifacts}/20261123T212214Z-e5f124
+mkdir -p "$run" && ln -sfn "${run##*/}" "${run%/*}/latest"
+if [ -f "$FAKE/waits" ]; then
+  : >"$FAKE/started"
+  while [ -f "$FAKE/waits" ]; do sleep 0.05 & wait $!; done
+fi
+[ ! -f "$FAKE/verdict.json" ] || cp "$FAKE/verdict.json" "$run/verdict.json"
+if [ -n "$GITHUB_OUTPUT" ] && [ -f "$FAKE/outputs" ]; then cat "$FAKE/outputs" >>"$GITHUB_OUTPUT"; fi
+exit "$(cat "$FAKE/run.code")"
+"""
+
+
+class FakeSmoke:
+    """A folder with the program and what it is told; put `bin` first on the PATH, and `environ` around it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "fake"
+        self.bin = self.folder / "bin"
+        self.bin.mkdir(parents=True)
+        self.program = self.bin / "streampay-smoke"
+        self.program.write_text(SCRIPT)
+        self.program.chmod(self.program.stat().st_mode | stat.S_IXUSR)
+        self.environ = {"FAKE": str(self.folder)}
+
+    def answers(self, verdict: Verdict, *, exit_code: int | None = None) -> None:
+        """Let runs leave this verdict and end with its code, or with another."""
+        (self.folder / "verdict.json").write_bytes(to_json(verdict))
+        self.ends_with("run", verdict.exit_code if exit_code is None else exit_code)
+
+    def ends_with(self, command: str, exit_code: int) -> None:
+        """Let a command end with this code."""
+        (self.folder / f"{command}.code").write_text(str(exit_code))
+
+    def waits(self) -> None:
+        """Let runs go on until `let_go()`, or until SIGTERM, which they answer as the gate does."""
+        terminated = msgspec.structs.replace(
+            verdict_of(Word.INCONCLUSIVE),
+            exit_code=143,
+            reason_code="terminated",
+            message="INCONCLUSIVE: ended by SIGTERM",
+        )
+        (self.folder / "terminated.json").write_bytes(to_json(terminated))
+        (self.folder / "waits").touch()
+
+    def let_go(self) -> None:
+        """Let runs that wait end."""
+        (self.folder / "waits").unlink()
+
+    @property
+    def started(self) -> Path:
+        """A file that is there once a run waits."""
+        return self.folder / "started"
+
+    @property
+    def calls(self) -> list[str]:
+        """The command lines it was started with."""
+        path = self.folder / "calls"
+        return path.read_text().splitlines() if path.exists() else []
+
+    @property
+    def seen_environ(self) -> dict[str, str]:
+        """The environment of the last start."""
+        lines = (self.folder / "environ").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line)
