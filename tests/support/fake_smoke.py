@@ -37,22 +37,23 @@ def verdict_of(word: Word, *, release: str = "", environment: str = "staging", b
 
 
 SCRIPT = """#!/usr/bin/env bash
-# argv, one call a line; what a run leaves; then the code it was told.
+# argv, one call a line; what a run leaves; then the code it was told. Shell builtins where they do: it starts often.
 printf '%s\\n' "$*" >>"$FAKE/calls"
-env >"$FAKE/environ"
-[ "$1" = run ] || exit "$(cat "$FAKE/$1.code" 2>/dev/null || echo 0)"
-if [ -f "$FAKE/waits" ]; then
-  trap 'kill $! 2>/dev/null; cp "$FAKE/terminated.json" "$run/verdict.json"; exit 143' TERM
-fi
+[ ! -f "$FAKE/looks" ] || env >"$FAKE/environ"
+if [ "$1 $2" = "rollback --record" ]; then mkdir -p artifacts/rollback && echo recorded >artifacts/rollback/log; fi
+if [ "$1" != run ]; then code=0; [ ! -f "$FAKE/$1.code" ] || read -r code <"$FAKE/$1.code"; exit "$code"; fi
+[ ! -f "$FAKE/killed" ] || kill -KILL $$
 run=${SMOKE_ARTIFACTS:-artifacts}/20261123T212214Z-e5f124
 mkdir -p "$run" && ln -sfn "${run##*/}" "${run%/*}/latest"
 if [ -f "$FAKE/waits" ]; then
+  trap 'kill $! 2>/dev/null; cp "$FAKE/terminated.json" "$run/verdict.json"; exit 143' TERM
   : >"$FAKE/started"
   while [ -f "$FAKE/waits" ]; do sleep 0.05 & wait $!; done
 fi
 [ ! -f "$FAKE/verdict.json" ] || cp "$FAKE/verdict.json" "$run/verdict.json"
-if [ -n "$GITHUB_OUTPUT" ] && [ -f "$FAKE/outputs" ]; then cat "$FAKE/outputs" >>"$GITHUB_OUTPUT"; fi
-exit "$(cat "$FAKE/run.code")"
+if [ -n "$GITHUB_OUTPUT" ] && [ -f "$FAKE/outputs" ]; then printf '%s\\n' "$(<"$FAKE/outputs")" >>"$GITHUB_OUTPUT"; fi
+read -r code <"$FAKE/run.code"
+exit "$code"
 """
 
 
@@ -73,9 +74,19 @@ class FakeSmoke:
         (self.folder / "verdict.json").write_bytes(to_json(verdict))
         self.ends_with("run", verdict.exit_code if exit_code is None else exit_code)
 
+        (self.folder / "killed").unlink(missing_ok=True)
+
+    def killed(self) -> None:
+        """Let runs be killed before they leave anything."""
+        (self.folder / "killed").touch()
+
+    def tells_github(self, outputs: str) -> None:
+        """Let runs write these step outputs where GitHub asks for them."""
+        (self.folder / "outputs").write_text(outputs)
+
     def ends_with(self, command: str, exit_code: int) -> None:
         """Let a command end with this code."""
-        (self.folder / f"{command}.code").write_text(str(exit_code))
+        (self.folder / f"{command}.code").write_text(f"{exit_code}\n")
 
     def waits(self) -> None:
         """Let runs go on until `let_go()`, or until SIGTERM, which they answer as the gate does."""
@@ -103,8 +114,12 @@ class FakeSmoke:
         path = self.folder / "calls"
         return path.read_text().splitlines() if path.exists() else []
 
+    def looks(self) -> None:
+        """Have it note the environment it is started in."""
+        (self.folder / "looks").touch()
+
     @property
     def seen_environ(self) -> dict[str, str]:
-        """The environment of the last start."""
+        """The environment of the last start, where it `looks()`."""
         lines = (self.folder / "environ").read_text().splitlines()
         return dict(line.split("=", 1) for line in lines if "=" in line)

@@ -122,8 +122,11 @@ class Service:
 
     def let_work(self) -> None:
         """Let everything that can go on do so."""
+        self.do(self._turns())
+
+    async def _turns(self) -> None:
         for _ in range(20):
-            self.do(asyncio.sleep(0))
+            await asyncio.sleep(0)
 
     def stop(self) -> None:
         self.do(self.runs.close())

@@ -53,6 +53,7 @@ def test_a_run_answers_with_its_verdict(fake: FakeSmoke, tmp_path: Path, word: W
 
 def test_a_run_is_told_what_to_judge_and_no_token_of_the_service(fake: FakeSmoke, tmp_path: Path) -> None:
     fake.answers(verdict_of(Word.PASS, **PROVED))
+    fake.looks()
     order = msgspec.structs.replace(ORDER, deploy=Deploy(environment="staging", region="eu", name="d"))
     do(
         player_of(fake, SMOKE_SERVE_TOKEN="very-secret", SMOKE_SERVE_TOKEN_B="too", SMOKE_API_KEY="its-own").play(

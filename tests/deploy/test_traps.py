@@ -1,0 +1,343 @@
+"""The traps the files of deploy/ avoid: with each of them the same play ends wrong, so playing proves something."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engines import adapters, argo, flagger
+from engines import files as deploy
+from engines.adapters import ADAPTERS, Adapter
+from engines.effects import Effect, Situation
+from engines.expressions import evaluate, interpolated
+from engines.files import document, documents, seconds
+from engines.github import Workflow
+from engines.kubernetes import Job
+from engines.line import Line
+from engines.shell import Checkout
+from fake_smoke import FakeSmoke
+from ruamel.yaml import YAML
+
+from streampay_smoke.gate.verdict import Word
+
+pytestmark = pytest.mark.usefixtures("quick_disk")
+
+Spoil = Callable[[Any], None]
+
+
+def adapter(name: str) -> Adapter:
+    (found,) = [one for one in ADAPTERS if one.name == name]
+    return found
+
+
+def played_with(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, name: str, spoil: Spoil, word: Word, situation: Situation
+) -> Effect:
+    """Play an adapter on files that `spoil` has changed."""
+    read = documents
+
+    def spoilt(path: str) -> list[Any]:
+        found = json.loads(json.dumps(read(path)))
+        for one in found:
+            spoil(one)
+        return list(found)
+
+    monkeypatch.setattr(deploy, "documents", spoilt)
+    monkeypatch.setattr(adapters, "documents", spoilt)
+    return adapter(name).play(folder, word, situation)
+
+
+def metric(template: Any) -> Any:
+    return template["spec"]["metrics"][0]
+
+
+def without(name: str, *, of: str) -> Spoil:
+    """Take a setting out of the metric of a template, so that Argo's default holds."""
+
+    def spoil(one: Any) -> None:
+        if one.get("metadata", {}).get("name") == of:
+            del metric(one)[name]
+
+    return spoil
+
+
+def setting(path: str, value: object) -> Spoil:
+    """Give another value to what a path such as jobs.promote.if names, where it is."""
+
+    def spoil(one: Any) -> None:
+        *way, last = path.split(".")
+        for name in way:
+            one = one.get(name, {}) if isinstance(one, dict) else {}
+        if last in one:
+            one[last] = value
+
+    return spoil
+
+
+AFTER, BEFORE = "Argo Rollouts, after promotion (web)", "Argo Rollouts, before promotion (Job)"
+LIVE, CANDIDATE = "GitHub Actions, live", "GitHub Actions, candidate"
+TRAPS = {
+    "Argo's default aborts when the gate is away": (
+        AFTER,
+        without("consecutiveErrorLimit", of="streampay-smoke-after"),
+        Word.PASS,
+        Situation.DOWN,
+        Effect.ROLLED_BACK,
+    ),
+    "without failureCondition a run that is not done yet is a failure": (
+        AFTER,
+        without("failureCondition", of="streampay-smoke-after"),
+        Word.PASS,
+        Situation.NORMAL,
+        Effect.ROLLED_BACK,
+    ),
+    "without successCondition a run that is not done yet is a success": (
+        AFTER,
+        without("successCondition", of="streampay-smoke-after"),
+        Word.FAIL,
+        Situation.NORMAL,
+        Effect.PROMOTED,
+    ),
+    "without inconclusiveLimit the first look pauses": (
+        AFTER,
+        without("inconclusiveLimit", of="streampay-smoke-after"),
+        Word.PASS,
+        Situation.NORMAL,
+        Effect.HELD,
+    ),
+    "one tolerated failure tolerates the only one": (
+        BEFORE,
+        lambda one: metric(one).update(failureLimit=1) if one.get("kind") == "AnalysisTemplate" else None,
+        Word.FAIL,
+        Situation.NORMAL,
+        Effect.PROMOTED,
+    ),
+    "a repair rule that rolls back does so for a ledger that is down": (
+        "Google Cloud Deploy, verify",
+        lambda one: one.update(rules=[{"repairRolloutRule": {"repairPhases": [{"rollback": {}}]}}]),
+        Word.INCONCLUSIVE,
+        Situation.NORMAL,
+        Effect.ROLLED_BACK,
+    ),
+    "a low threshold gives a good canary up while the gate is slow": (
+        "Flagger, progressive",
+        setting("spec.analysis.threshold", 1),
+        Word.PASS,
+        Situation.SLOW,
+        Effect.GIVEN_UP,
+    ),
+    "a promotion that does not name PASS promotes everything": (
+        CANDIDATE,
+        setting("jobs.promote.if", "always()"),
+        Word.INCONCLUSIVE,
+        Situation.NORMAL,
+        Effect.PROMOTED,
+    ),
+    "a rollback at everything but PASS rolls back for a ledger that is down": (
+        LIVE,
+        setting("jobs.rollback.if", "always() && needs.gate-live.outputs.verdict != 'PASS'"),
+        Word.INCONCLUSIVE,
+        Situation.NORMAL,
+        Effect.ROLLED_BACK,
+    ),
+}
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_each_trap_is_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trap: str) -> None:
+    name, spoil, word, situation, wrong = TRAPS[trap]
+    assert played_with(monkeypatch, tmp_path, name, spoil, word, situation) is wrong
+
+
+def test_a_rollback_that_does_not_say_always_is_skipped_after_the_failure_it_is_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    spoil = setting("jobs.rollback.if", "needs.gate-live.outputs.verdict == 'FAIL'")
+    assert played_with(monkeypatch, tmp_path, LIVE, spoil, Word.FAIL, Situation.NORMAL) is Effect.HELD
+
+
+@pytest.mark.parametrize("run_id", ["20261123T212214Z-e5f124", "", "not-a-run"])
+def test_a_pass_that_is_old_or_of_nobody_promotes_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run_id: str
+) -> None:
+    told = adapters.told
+
+    def long_ago(fake: FakeSmoke, word: Word) -> None:
+        told(fake, word)
+        fake.tells_github(f"verdict={word}\nrun_id={run_id}\n")
+
+    monkeypatch.setattr(adapters, "told", long_ago)
+    assert adapter(CANDIDATE).play(tmp_path, Word.PASS, Situation.NORMAL) is Effect.HELD
+
+
+def test_a_pipeline_that_does_not_read_the_code_rolls_back_for_a_ledger_that_is_down(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    spoil = setting("rollback.script", ['streampay-smoke rollback --deploy "$DEPLOY" --failed "$SMOKE_EXPECT_RELEASE"'])
+    effect = played_with(monkeypatch, tmp_path, "GitLab CI, live", spoil, Word.INCONCLUSIVE, Situation.NORMAL)
+    assert effect is Effect.ROLLED_BACK
+
+
+def test_a_pre_rollout_hook_in_blue_green_counts_waiting_as_failing(tmp_path: Path) -> None:
+    """Flagger counts its iterations back while it waits, and then plays pre-rollout again."""
+    manifest = json.loads(json.dumps(adapters.canary("flagger/bluegreen.yaml")))
+    confirm = manifest["spec"]["analysis"]["webhooks"][0]
+    pre = {**confirm, "type": "pre-rollout", "url": confirm["url"].replace("confirm-promotion", "pre-rollout")}
+    manifest["spec"]["analysis"]["webhooks"].insert(0, pre)
+    with Line(tmp_path, Word.INCONCLUSIVE, Situation.NORMAL) as line:
+        assert flagger.Canary(manifest, line).play() is Effect.GIVEN_UP
+
+
+def test_inconclusive_is_tried_again_before_promotion_and_fail_is_not(tmp_path: Path) -> None:
+    template = document(argo.TEMPLATES, name="streampay-smoke-before")
+    spec = metric(template)["provider"]["job"]["spec"]
+    args = argo.arguments(template, "prePromotionAnalysis")
+    for word, pods in ((Word.INCONCLUSIVE, 3), (Word.FAIL, 1), (Word.CONFIG, 1), (Word.SAFETY, 1)):
+        fake = FakeSmoke(tmp_path / word)
+        adapters.told(fake, word)
+        assert Job(spec, fake, Situation.NORMAL, args).condition() == "Failed"
+        assert len(fake.calls) == pods
+
+
+# Times: a limit that is shorter than the gate's own cuts it off, and what is cut off is no answer
+
+DEADLINE_SECONDS = 120  # SMOKE_DEADLINE_SECONDS, where nobody sets it
+WHOLE_RUN_SECONDS = DEADLINE_SECONDS + 30  # and a start, and a report
+
+
+def test_a_job_has_time_for_every_run_it_may_start() -> None:
+    spec = metric(document(argo.TEMPLATES, name="streampay-smoke-before"))["provider"]["job"]["spec"]
+    runs = 1 + spec["backoffLimit"]
+    waits = sum(10 * 2**number for number in range(spec["backoffLimit"]))
+    assert spec["activeDeadlineSeconds"] >= runs * WHOLE_RUN_SECONDS + waits
+    synthetic = document("kubernetes/synthetic.yaml")["spec"]["jobTemplate"]["spec"]
+    assert synthetic["activeDeadlineSeconds"] >= WHOLE_RUN_SECONDS
+
+
+def test_pipelines_have_time_for_a_run() -> None:
+    for name, job in document("github/deploy.yml")["jobs"].items():
+        if name.startswith("gate"):
+            assert job["timeout-minutes"] * 60 >= 2 * WHOLE_RUN_SECONDS
+    for name, job in document("gitlab/deploy.gitlab-ci.yml").items():
+        if name.startswith("gate"):
+            assert int(job["timeout"].split()[0]) * 60 >= 2 * WHOLE_RUN_SECONDS
+    (test,) = document("google-cloud-deploy/skaffold.yaml")["verify"]
+    assert test["timeout"] >= 2 * WHOLE_RUN_SECONDS
+
+
+def test_flagger_waits_longer_than_a_run_lasts() -> None:
+    (pre,) = [
+        hook
+        for hook in document("flagger/progressive.yaml")["spec"]["analysis"]["webhooks"]
+        if hook["type"] == "pre-rollout"
+    ]
+    assert seconds(pre["timeout"]) >= WHOLE_RUN_SECONDS + 10
+
+
+def test_argo_pauses_only_after_a_run_had_its_time_twice() -> None:
+    verdict = metric(document(argo.TEMPLATES, name="streampay-smoke-after"))
+    assert verdict["inconclusiveLimit"] * seconds(verdict["interval"]) >= 2 * WHOLE_RUN_SECONDS
+
+
+def test_the_old_release_is_there_until_the_new_one_is_proved() -> None:
+    strategy = document(argo.ROLLOUT)["spec"]["strategy"]["blueGreen"]
+    assert "scaleDownDelaySeconds" not in strategy
+    assert "autoPromotionSeconds" not in strategy
+    assert document(argo.ROLLOUT)["spec"]["progressDeadlineAbort"] is False
+
+
+# The rollback that a person starts
+
+
+def rollback_played(folder: Path, code: int, *, failed: str = "", recorded: bool = True) -> tuple[str, list[str]]:
+    fake = FakeSmoke(folder)
+    fake.ends_with("rollback", code)
+    checkout = Checkout(folder / "checkout", fake)
+    if recorded:
+        (folder / "kept" / "deploy-record").mkdir(parents=True)
+    workflow = Workflow(
+        document("github/rollback.yml"),
+        checkout,
+        {
+            "inputs": {"environment": "staging", "deploy": "4242", "failed": failed},
+            "github": {"run_attempt": 1, "token": "t"},
+            "vars": {},
+            "secrets": {},
+        },
+        artifacts=folder / "kept",
+    )
+    return workflow.play()["rollback"], [call for call in checkout.calls if call.startswith("rollback")]
+
+
+@pytest.mark.parametrize(("code", "result"), [(0, "success"), *((code, "failure") for code in (1, 2, 3, 5, 130))])
+def test_a_rollback_by_hand_is_green_only_when_it_is_proved(tmp_path: Path, code: int, result: str) -> None:
+    assert rollback_played(tmp_path, code) == (result, ["rollback --deploy 4242"])
+
+
+def test_a_rollback_by_hand_names_what_failed_where_it_is_known(tmp_path: Path) -> None:
+    assert rollback_played(tmp_path, 0, failed="r2")[1] == ["rollback --deploy 4242 --failed r2"]
+
+
+def test_a_rollback_without_a_record_does_not_guess(tmp_path: Path) -> None:
+    assert rollback_played(tmp_path, 0, recorded=False) == ("failure", [])
+
+
+def test_nothing_stands_in_the_way_of_a_rollback_by_hand() -> None:
+    workflow, deploy_workflow = document("github/rollback.yml"), document("github/deploy.yml")
+    (job,) = workflow["jobs"].values()
+    assert not {"needs", "if", "environment", "concurrency"} & job.keys()
+    assert workflow["concurrency"]["group"].split("-")[0] != deploy_workflow["concurrency"]["group"].split("-")[0]
+    by_hand = document("gitlab/deploy.gitlab-ci.yml")["rollback-by-hand"]
+    assert by_hand["needs"] == ["record"]
+    assert not {"resource_group", "environment"} & by_hand.keys()
+
+
+# What the models rest on
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("'a' == 'A'", True),
+        ("needs.gate.result == 'success' && needs.gate.outputs.verdict == 'PASS'", True),
+        ("needs.none.outputs.verdict == 'PASS'", False),
+        ("needs.none.outputs.verdict || 'nothing'", "nothing"),
+        ("!cancelled() && (false || true)", True),
+        ("always() && needs.gate.outputs.verdict != 'FAIL'", True),
+        ("1 == 1 && null == needs.none", True),
+        ("'it''s'", "it's"),
+    ],
+)
+def test_expressions_are_evaluated_as_github_does(expression: str, value: object) -> None:
+    contexts = {"needs": {"gate": {"result": "success", "outputs": {"verdict": "PASS"}}}}
+    functions = {"always": lambda: True, "cancelled": lambda: False}
+    assert evaluate(expression, contexts, functions) == value
+    assert interpolated("a ${{ needs.gate.result }}${{ needs.none }} b", contexts) == "a success b"
+
+
+@pytest.mark.parametrize(
+    ("metric_", "measured", "phase"),
+    [
+        ({}, ["Successful"], "Successful"),
+        ({}, ["Failed"], "Failed"),
+        ({"count": 1, "failureLimit": 1}, ["Failed"], "Successful"),
+        ({}, ["Error"] * 4, "Running"),
+        ({}, ["Error"] * 5, "Error"),
+        ({"interval": "1s"}, ["Successful"] * 9, "Running"),
+        ({"count": 3, "interval": "1s", "consecutiveSuccessLimit": 2}, ["Successful", "Inconclusive"], "Inconclusive"),
+        ({"count": 2, "inconclusiveLimit": 2, "consecutiveSuccessLimit": 1}, ["Inconclusive"] * 2, "Inconclusive"),
+        ({"count": 2, "inconclusiveLimit": 2}, ["Inconclusive"] * 2, "Successful"),
+        ({"failureLimit": -1, "consecutiveSuccessLimit": 1, "count": 1}, ["Failed"], "Failed"),
+    ],
+)
+def test_argo_assesses_a_metric_like_this(metric_: dict[str, Any], measured: list[str], phase: str) -> None:
+    counters = argo.Counters()
+    for one in measured:
+        counters.measured(one)
+    assert argo.assess(metric_, counters) == phase
+
+
+def test_every_yaml_file_is_read_by_somebody() -> None:
+    for path in deploy.DEPLOY.rglob("*.y*ml"):
+        assert list(YAML(typ="safe", pure=True).load_all(path.read_text()))

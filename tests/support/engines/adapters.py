@@ -1,0 +1,309 @@
+"""Every adapter of `deploy/`, played: a folder, a word and a situation in, an effect out."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from fake_smoke import FakeSmoke, verdict_of
+from serve_parts import TOKEN
+
+from engines import argo, aws, flagger, gitlab
+from engines.effects import Effect, Situation, Stage
+from engines.files import DEPLOY, document, documents
+from engines.github import Workflow
+from engines.google import CloudDeploy
+from engines.kubernetes import Job
+from engines.line import Line
+from engines.shell import Checkout
+from streampay_smoke.gate.verdict import Word
+from streampay_smoke.publish.github import outputs
+from streampay_smoke.secret import Secret
+from streampay_smoke.serve.keys import flagger_key
+
+Play = Callable[[Path, Word, Situation], Effect]
+
+RELEASE = "2026.11.3"
+
+
+class Adapter(msgspec.Struct, frozen=True, kw_only=True):
+    """One way to wire the gate. `slow_answers` says whether a slow gate's verdict still reaches the engine."""
+
+    name: str
+    file: str
+    stage: Stage
+    play: Play
+    slow_answers: bool
+
+
+def one_run(line: Line) -> None:
+    """Check that however often the gate was asked, it ran once."""
+    assert len(line.player.played) == (0 if line.situation is Situation.DOWN else 1)
+
+
+def program(folder: Path, word: Word, situation: Situation) -> FakeSmoke:
+    """Return a gate that answers a word; where the gate is down, it is killed before it writes anything."""
+    fake = FakeSmoke(folder)
+    told(fake, word)
+    if situation is Situation.DOWN:
+        fake.killed()
+    return fake
+
+
+def told(fake: FakeSmoke, word: Word) -> None:
+    """Let the gate answer a word, and write for GitHub what it really writes."""
+    run_id = time.strftime("%Y%m%dT%H%M%SZ-e5f124", time.gmtime())
+    verdict = msgspec.structs.replace(verdict_of(word), run_id=run_id)
+    fake.answers(verdict)
+    fake.tells_github(outputs(verdict))
+
+
+# Argo Rollouts
+
+
+def argo_before(folder: Path, word: Word, situation: Situation) -> Effect:
+    template = document(argo.TEMPLATES, name="streampay-smoke-before")
+    spec = template["spec"]["metrics"][0]["provider"]["job"]["spec"]
+    fake = program(folder, word, Situation.NORMAL)
+    job = Job(spec, fake, situation, argo.arguments(template, "prePromotionAnalysis"))
+    effect = argo.before(template, job)
+    for call in fake.calls:
+        assert call == f"run --base-url http://streampay-preview.pay.svc:8080 --expect-release {RELEASE} --no-report"
+    return effect
+
+
+def argo_after(folder: Path, word: Word, situation: Situation) -> Effect:
+    with Line(folder, word, situation) as line:
+        template = document(argo.TEMPLATES, name="streampay-smoke-after")
+        effect = argo.after(template, line)
+        if situation is Situation.TWICE:  # the controller restarts, and measures from the beginning
+            assert argo.after(template, line) is effect
+        one_run(line)
+        return effect
+
+
+# Flagger
+
+
+def canary(path: str) -> Mapping[str, Any]:
+    """Return a Canary with the key it would be given."""
+    manifest: dict[str, Any] = json.loads(json.dumps(document(path)))
+    metadata = manifest["metadata"]
+    for hook in manifest["spec"]["analysis"]["webhooks"]:
+        hook["metadata"]["key"] = flagger_key(Secret(TOKEN), metadata["namespace"], metadata["name"])
+    return manifest
+
+
+def flagger_with(path: str) -> Play:
+    def play(folder: Path, word: Word, situation: Situation) -> Effect:
+        with Line(folder, word, situation) as line:
+            effect = flagger.Canary(canary(path), line).play()
+            if situation is Situation.TWICE:
+                assert flagger.Canary(canary(path), line).play() is effect
+            one_run(line)
+            return effect
+
+    return play
+
+
+# AWS
+
+
+def ecs(folder: Path, word: Word, situation: Situation) -> Effect:
+    deployment = json.loads((DEPLOY / "aws" / "ecs-deployment.json").read_text())
+    with Line(folder, word, situation) as line:
+        effect = aws.ecs(deployment, line)
+        one_run(line)
+        return effect
+
+
+def codedeploy(folder: Path, word: Word, situation: Situation) -> Effect:
+    with Line(folder, word, situation) as line:
+        effect = aws.codedeploy(line)
+        one_run(line)
+        return effect
+
+
+# CI systems: the gate of the candidate, or that of what is live after a candidate that passed
+
+
+def github(gate: str) -> Play:
+    def play(folder: Path, word: Word, situation: Situation) -> Effect:
+        fake = FakeSmoke(folder)
+        checkout = Checkout(folder / "checkout", fake)
+
+        def before(job: str) -> str:
+            answer_job(fake, job, gate, word, situation)
+            return "cancelled" if job == gate and situation is Situation.SLOW else ""
+
+        results: dict[str, str] = {}
+        for attempt in range(1, 3 if situation is Situation.TWICE else 2):
+            workflow = Workflow(
+                document("github/deploy.yml"),
+                checkout,
+                {
+                    "inputs": {"environment": "staging", "release": RELEASE},
+                    "github": {"run_id": "4242", "run_attempt": attempt},
+                    "vars": {"SMOKE_BASE_URL": "https://live", "CANDIDATE_URL": "https://candidate"},
+                },
+                artifacts=folder / "kept",
+                before=before,
+            )
+            results = workflow.play()
+        effect = of_calls(checkout, live=gate == "gate-live", proved=results["gate-live"] == "success")
+        settled = results["gate-live"] == "success" or "success" in (results["discard"], results["rollback"])
+        assert results["hold"] == ("skipped" if settled else "failure"), "what is not settled is told to a person"
+        return effect
+
+    return play
+
+
+def gitlab_ci(gate: str) -> Play:
+    def play(folder: Path, word: Word, situation: Situation) -> Effect:
+        fake = FakeSmoke(folder)
+        checkout = Checkout(folder / "checkout", fake)
+
+        def before(job: str) -> str:
+            answer_job(fake, job, gate, word, situation)
+            return "failed" if job == gate and situation is Situation.SLOW else ""
+
+        results: dict[str, str] = {}
+        for _ in range(2 if situation is Situation.TWICE else 1):
+            pipeline = gitlab.Pipeline(
+                document("gitlab/deploy.gitlab-ci.yml"),
+                checkout,
+                {
+                    "CI_COMMIT_SHA": RELEASE,
+                    "CI_PIPELINE_ID": "4242",
+                    "LIVE_URL": "https://live",
+                    "CANDIDATE_URL": "https://candidate",
+                },
+                artifacts=folder / "kept",
+                before=before,
+            )
+            results = pipeline.play()
+        return of_calls(checkout, live=gate == "gate-live", proved=results["gate-live"] == "success")
+
+    return play
+
+
+def answer_job(fake: FakeSmoke, job: str, gate: str, word: Word, situation: Situation) -> None:
+    """Set the gate up for a job: `gate` gets the word, the gate before it says PASS."""
+    told(fake, word if job == gate else Word.PASS)
+    if job == gate and situation is Situation.DOWN:
+        fake.killed()
+
+
+def of_calls(checkout: Checkout, *, live: bool, proved: bool) -> Effect:
+    """Return what a pipeline did, by the commands it called; with `live`, a promotion has to be proved after it."""
+    rolled_back = checkout.called(f"rollback --deploy 4242 --failed {RELEASE}")
+    discarded, promoted = checkout.called("ci/discard-candidate"), checkout.called("ci/promote")
+    assert not (discarded and (promoted or rolled_back))
+    (first, *_) = [call for call in checkout.calls if not call.startswith("ci/install-gate")]
+    assert first == "rollback --record --deploy 4242"
+    if rolled_back:
+        return Effect.ROLLED_BACK
+    if discarded:
+        return Effect.GIVEN_UP
+    return Effect.PROMOTED if promoted and (proved or not live) else Effect.HELD
+
+
+# Google Cloud Deploy, and checks of what is live
+
+
+def cloud_deploy(folder: Path, word: Word, situation: Situation) -> Effect:
+    checkout = Checkout(folder / "checkout", program(folder, word, situation))
+    pipeline, automation = documents("google-cloud-deploy/clouddeploy.yaml")
+    assert pipeline["serialPipeline"]["stages"][0]["strategy"]["standard"]["verify"] is True
+    target = CloudDeploy(checkout, situation)
+    return target.roll_out(document("google-cloud-deploy/skaffold.yaml"), automation["rules"])
+
+
+def synthetic(folder: Path, word: Word, situation: Situation) -> Effect:
+    spec = document("kubernetes/synthetic.yaml")["spec"]["jobTemplate"]["spec"]
+    job = Job(spec, program(folder, word, Situation.NORMAL), situation)
+    return Effect.NOTHING if job.condition() == "Complete" else Effect.ALERTED
+
+
+ADAPTERS = (
+    Adapter(
+        name="Argo Rollouts, before promotion (Job)",
+        file=argo.TEMPLATES,
+        stage=Stage.BEFORE,
+        play=argo_before,
+        slow_answers=False,
+    ),
+    Adapter(
+        name="Argo Rollouts, after promotion (web)",
+        file=argo.TEMPLATES,
+        stage=Stage.AFTER,
+        play=argo_after,
+        slow_answers=True,
+    ),
+    Adapter(
+        name="Flagger, blue/green",
+        file="flagger/bluegreen.yaml",
+        stage=Stage.BEFORE,
+        play=flagger_with("flagger/bluegreen.yaml"),
+        slow_answers=True,
+    ),
+    Adapter(
+        name="Flagger, progressive",
+        file="flagger/progressive.yaml",
+        stage=Stage.BEFORE,
+        play=flagger_with("flagger/progressive.yaml"),
+        slow_answers=True,
+    ),
+    Adapter(name="Amazon ECS, lifecycle hook", file="aws/ecs_hook.py", stage=Stage.BEFORE, play=ecs, slow_answers=True),
+    Adapter(
+        name="AWS CodeDeploy, hook",
+        file="aws/codedeploy_hook.py",
+        stage=Stage.BEFORE,
+        play=codedeploy,
+        slow_answers=True,
+    ),
+    Adapter(
+        name="GitHub Actions, candidate",
+        file="github/deploy.yml",
+        stage=Stage.BEFORE,
+        play=github("gate"),
+        slow_answers=False,
+    ),
+    Adapter(
+        name="GitHub Actions, live",
+        file="github/deploy.yml",
+        stage=Stage.AFTER,
+        play=github("gate-live"),
+        slow_answers=False,
+    ),
+    Adapter(
+        name="GitLab CI, candidate",
+        file="gitlab/deploy.gitlab-ci.yml",
+        stage=Stage.BEFORE,
+        play=gitlab_ci("gate"),
+        slow_answers=False,
+    ),
+    Adapter(
+        name="GitLab CI, live",
+        file="gitlab/deploy.gitlab-ci.yml",
+        stage=Stage.AFTER,
+        play=gitlab_ci("gate-live"),
+        slow_answers=False,
+    ),
+    Adapter(
+        name="Google Cloud Deploy, verify",
+        file="google-cloud-deploy/skaffold.yaml",
+        stage=Stage.AFTER,
+        play=cloud_deploy,
+        slow_answers=False,
+    ),
+    Adapter(
+        name="Kubernetes CronJob",
+        file="kubernetes/synthetic.yaml",
+        stage=Stage.WATCH,
+        play=synthetic,
+        slow_answers=False,
+    ),
+)

@@ -1,0 +1,71 @@
+"""The table of docs/engines.md: what every adapter was seen to do.
+
+`PYTHONPATH=tests/support .venv-test/bin/python -m engines.table` plays them all and writes the table anew.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from engines.adapters import ADAPTERS, Adapter
+from engines.effects import Effect, Situation
+from streampay_smoke.gate.verdict import Word
+
+PAGE = Path(__file__).parents[3] / "docs" / "engines.md"
+BEGIN, END = "<!-- played: begin -->\n", "<!-- played: end -->\n"
+
+HEAD = (
+    f"| adapter | stage | {' | '.join(Word)} | gate down | slow | called twice |\n"
+    f"|---|---|{'---|' * len(Word)}---|---|---|\n"
+)
+
+Seen = Mapping[tuple[Word, Situation], Effect]
+
+
+def played(adapter: Adapter, folder: Path) -> Seen:
+    """Return what an adapter does at every word in every situation."""
+    seen: dict[tuple[Word, Situation], Effect] = {}
+    for situation in Situation:
+        for word in Word:
+            place = folder / f"{word}-{situation.name}"
+            place.mkdir()
+            seen[word, situation] = adapter.play(place, word, situation)
+    return seen
+
+
+def row(adapter: Adapter, seen: Seen) -> str:
+    """Return an adapter's line."""
+    normal = [seen[word, Situation.NORMAL] for word in Word]
+    others = [_among(seen, situation, normal) for situation in (Situation.DOWN, Situation.SLOW, Situation.TWICE)]
+    name = f"{adapter.name} ([file](../deploy/{adapter.file}))"
+    return f"| {' | '.join((name, adapter.stage, *normal, *others))} |\n"
+
+
+def table_in(page: str) -> str:
+    """Return the table of a page."""
+    return page.split(BEGIN, 1)[1].split(END, 1)[0]
+
+
+def _among(seen: Seen, situation: Situation, normal: list[Effect]) -> str:
+    effects = [seen[word, situation] for word in Word]
+    if effects == normal:
+        return "the same"
+    return effects[0] if len(set(effects)) == 1 else ", ".join(effects)
+
+
+def main() -> None:
+    """Write the table anew."""
+    os.fsync = lambda descriptor: None  # type: ignore[assignment]
+    with tempfile.TemporaryDirectory() as folder:
+        lines: list[str] = []
+        for number, adapter in enumerate(ADAPTERS):
+            place = Path(folder) / str(number)
+            place.mkdir()
+            lines.append(row(adapter, played(adapter, place)))
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    PAGE.write_text(before + BEGIN + HEAD + "".join(lines) + END + rest.partition(END)[2])
+
+
+if __name__ == "__main__":
+    main()
