@@ -84,6 +84,12 @@ ensure_venv() {
   exec 9>&-
 }
 
+# ensure_tools VENV LOCK: packages without the project, for programs that look at files only. Started once, so that
+# compiling them beforehand would take longer than it saves.
+ensure_tools() {
+  packages_ready "$1" "$2" || PIP_NO_COMPILE=1 install_packages "$1" "$2" "$(find_python)"
+}
+
 # ensure_node_modules FOLDER NPM_OPTION...: `npm ci` once per lock file. Fails when there is no npm or no install.
 ensure_node_modules() {
   local folder=$1

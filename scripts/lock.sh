@@ -14,9 +14,10 @@ venv_pip "$tools" install 'uv>=0.9'
 
 # One lock for every system and every Python from 3.11 on, without the address of any index.
 compile() {
-  "$tools/bin/uv" pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+  "$tools/bin/uv" pip compile --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url --no-header --quiet "$@" >/dev/null
 }
 
-compile --group build --output-file requirements/runtime.txt "$@"
-compile --group build --group dev --output-file requirements/dev.txt "$@"
+compile pyproject.toml --group build --output-file requirements/runtime.txt "$@"
+compile pyproject.toml --group build --group dev --output-file requirements/dev.txt "$@"
+compile --group deploy --output-file requirements/deploy.txt "$@"

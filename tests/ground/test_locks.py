@@ -14,6 +14,7 @@ GROUPS = PROJECT["dependency-groups"]
 LOCKS = {
     "runtime.txt": [*PROJECT["project"]["dependencies"], *GROUPS["build"]],
     "dev.txt": [*PROJECT["project"]["dependencies"], *GROUPS["build"], *GROUPS["dev"]],
+    "deploy.txt": GROUPS["deploy"],
 }
 
 # Installed though unused, these make httpx or PyJWT import more, and the gate starts later.
@@ -49,7 +50,7 @@ def test_a_lock_names_no_index(lock: str) -> None:
     assert "--find-links" not in text
 
 
-def test_both_locks_hold_the_same_versions() -> None:
+def test_both_locks_of_the_project_hold_the_same_versions() -> None:
     development = entries("dev.txt")
     assert {name: block for name, block in entries("runtime.txt").items() if development.get(name) != block} == {}
 

