@@ -25,6 +25,9 @@ RETRY_SECONDS: Final = 10
 INCONCLUSIVE_VALID_SECONDS: Final = 300
 """How long "I could not tell" is worth keeping before the next request has it looked at again."""
 
+CLOSING_SECONDS: Final = 15.0
+"""How long a service that goes down waits for its runs: the player's grace, and some."""
+
 _log = logging.getLogger("streampay_smoke.serve")
 
 
@@ -173,12 +176,14 @@ class Runs:
         """End every run, write down how it ended, and stop. What waits in the queue waits for the next start."""
         self._closing = True
         self._player.close()
-        running = [self._settled[name] for name, one in self._attempts.items() if one.state is State.RUNNING]
-        for event in running:
-            await event.wait()
-        for task in (*self._workers, *self._adoptions):
+        running = [name for name, one in self._attempts.items() if one.state is State.RUNNING]
+        ends = [asyncio.ensure_future(self._settled[name].wait()) for name in running]
+        if ends:  # what is not settled by then is taken up by the next service
+            await asyncio.wait(ends, timeout=CLOSING_SECONDS)
+        tasks = (*ends, *self._workers, *self._adoptions)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._workers, *self._adoptions, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     # How attempts are made and played
 

@@ -24,6 +24,7 @@ from streampay_smoke.secret import Secret
 from streampay_smoke.serve.keys import flagger_key
 
 Play = Callable[[Path, Word, Situation], Effect]
+OnLine = Callable[[Line], Effect]
 
 RELEASE = "2026.11.3"
 
@@ -74,14 +75,8 @@ def argo_before(folder: Path, word: Word, situation: Situation) -> Effect:
     return effect
 
 
-def argo_after(folder: Path, word: Word, situation: Situation) -> Effect:
-    with Line(folder, word, situation) as line:
-        template = document(argo.TEMPLATES, name="streampay-smoke-after")
-        effect = argo.after(template, line)
-        if situation is Situation.TWICE:  # the controller restarts, and measures from the beginning
-            assert argo.after(template, line) is effect
-        one_run(line)
-        return effect
+def argo_after_on(line: Line) -> Effect:
+    return argo.after(document(argo.TEMPLATES, name="streampay-smoke-after"), line)
 
 
 # Flagger
@@ -96,34 +91,42 @@ def canary(path: str) -> Mapping[str, Any]:
     return manifest
 
 
-def flagger_with(path: str) -> Play:
-    def play(folder: Path, word: Word, situation: Situation) -> Effect:
-        with Line(folder, word, situation) as line:
-            effect = flagger.Canary(canary(path), line).play()
-            if situation is Situation.TWICE:
-                assert flagger.Canary(canary(path), line).play() is effect
-            one_run(line)
-            return effect
-
-    return play
+def flagger_on(path: str) -> OnLine:
+    return lambda line: flagger.Canary(canary(path), line).play()
 
 
 # AWS
 
 
-def ecs(folder: Path, word: Word, situation: Situation) -> Effect:
-    deployment = json.loads((DEPLOY / "aws" / "ecs-deployment.json").read_text())
-    with Line(folder, word, situation) as line:
-        effect = aws.ecs(deployment, line)
-        one_run(line)
-        return effect
+def ecs_on(line: Line) -> Effect:
+    return aws.ecs(json.loads((DEPLOY / "aws" / "ecs-deployment.json").read_text()), line)
 
 
-def codedeploy(folder: Path, word: Word, situation: Situation) -> Effect:
-    with Line(folder, word, situation) as line:
-        effect = aws.codedeploy(line)
-        one_run(line)
-        return effect
+# Engines that ask the service
+
+
+def over(play: OnLine) -> Play:
+    """Return the play of an engine that asks the service."""
+
+    def played(folder: Path, word: Word, situation: Situation) -> Effect:
+        with Line(folder, word, situation) as line:
+            effect = play(line)
+            if situation is Situation.TWICE:  # the controller restarts, and begins anew
+                assert play(line) is effect
+            one_run(line)
+            return effect
+
+    return played
+
+
+ON_LINE: Mapping[str, OnLine] = {
+    "Argo Rollouts, after promotion (web)": argo_after_on,
+    "Flagger, blue/green": flagger_on("flagger/bluegreen.yaml"),
+    "Flagger, progressive": flagger_on("flagger/progressive.yaml"),
+    "Amazon ECS, lifecycle hook": ecs_on,
+    "AWS CodeDeploy, hook": aws.codedeploy,
+}
+"""Engines that ask the service, by the name of their adapter."""
 
 
 # CI systems: the gate of the candidate, or that of what is live after a candidate that passed
@@ -239,29 +242,35 @@ ADAPTERS = (
         name="Argo Rollouts, after promotion (web)",
         file=argo.TEMPLATES,
         stage=Stage.AFTER,
-        play=argo_after,
+        play=over(ON_LINE["Argo Rollouts, after promotion (web)"]),
         slow_answers=True,
     ),
     Adapter(
         name="Flagger, blue/green",
         file="flagger/bluegreen.yaml",
         stage=Stage.BEFORE,
-        play=flagger_with("flagger/bluegreen.yaml"),
+        play=over(ON_LINE["Flagger, blue/green"]),
         slow_answers=True,
     ),
     Adapter(
         name="Flagger, progressive",
         file="flagger/progressive.yaml",
         stage=Stage.BEFORE,
-        play=flagger_with("flagger/progressive.yaml"),
+        play=over(ON_LINE["Flagger, progressive"]),
         slow_answers=True,
     ),
-    Adapter(name="Amazon ECS, lifecycle hook", file="aws/ecs_hook.py", stage=Stage.BEFORE, play=ecs, slow_answers=True),
+    Adapter(
+        name="Amazon ECS, lifecycle hook",
+        file="aws/ecs_hook.py",
+        stage=Stage.BEFORE,
+        play=over(ON_LINE["Amazon ECS, lifecycle hook"]),
+        slow_answers=True,
+    ),
     Adapter(
         name="AWS CodeDeploy, hook",
         file="aws/codedeploy_hook.py",
         stage=Stage.BEFORE,
-        play=codedeploy,
+        play=over(ON_LINE["AWS CodeDeploy, hook"]),
         slow_answers=True,
     ),
     Adapter(

@@ -61,5 +61,35 @@ class Line:
         return reply
 
 
+class BusyLine(Line):
+    """A service whose queue is full for the first `busy_calls`."""
+
+    def __init__(self, folder: Path, word: Word, *, busy_calls: int) -> None:
+        super().__init__(folder, word, Situation.NORMAL)
+        self._busy_calls = busy_calls
+
+    def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        if self.calls < self._busy_calls:
+            self.calls += 1
+            return Reply(status=429, headers={"retry-after": "10"}, body=b"{}")
+        return super().request(method, url, headers, body)
+
+
+class RerunLine(Line):
+    """A service on which a person asks for another attempt, which will say `then`, after so many calls."""
+
+    def __init__(self, folder: Path, word: Word, *, then: Word, after_calls: int) -> None:
+        super().__init__(folder, word, Situation.NORMAL)
+        self.player.words = [word, then]
+        self._after_calls = after_calls
+
+    def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        if self.calls == self._after_calls:
+            (order,) = self.player.played
+            again = {"deploy": order.deploy.name, "region": order.deploy.region}
+            assert self.service.post("/v1/reruns", again).status == 202
+        return super().request(method, url, headers, body)
+
+
 SECRETS = {"token": TOKEN}
 """What secret stores hold for the engines, by key."""
