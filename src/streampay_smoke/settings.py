@@ -404,7 +404,7 @@ def load(
         region=values["SMOKE_REGION"],
         tags=values["SMOKE_TAGS"],
         deadline_seconds=positive("SMOKE_DEADLINE_SECONDS", values),
-        bake_seconds=_duration("SMOKE_BAKE", values),
+        bake_seconds=duration("SMOKE_BAKE", values),
         on_inconclusive=one_of("SMOKE_ON_INCONCLUSIVE", values, ON_INCONCLUSIVE),
         on_fail=one_of("SMOKE_ON_FAIL", values, ON_FAIL),
         report=one_of("SMOKE_REPORT", values, ("0", "1")) == "1",
@@ -647,7 +647,7 @@ def positive(name: str, values: Mapping[str, str]) -> float:
     return seconds
 
 
-def _duration(name: str, values: Mapping[str, str]) -> float:
+def duration(name: str, values: Mapping[str, str]) -> float:
     """Return seconds for a number with s, m or h, or without any for seconds."""
     number, unit = re.fullmatch(r"(.*?)([smh]?)", values[name], re.DOTALL).groups()  # type: ignore[union-attr]
     try:

@@ -17,7 +17,7 @@ READY_SECONDS = 30
 class Process:
     """A service that was started, and its address."""
 
-    def __init__(self, project: Project, state: Path, **environ: str) -> None:
+    def __init__(self, project: Project, state: Path) -> None:
         self.process = project.start(
             "streampay_smoke",
             "serve",
@@ -25,7 +25,6 @@ class Process:
             f"--state-dir={state}",
             SMOKE_SERVE_TOKEN=TOKEN,
             SMOKE_TAGS="@readiness",
-            **environ,
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()

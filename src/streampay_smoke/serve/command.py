@@ -46,7 +46,8 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
 def load(environ: Mapping[str, str] | None = None, *, root: Path | None = None) -> ServeSettings:
     """Return the settings of the service; raises SettingsInvalid, for a missing token first of all."""
     values = configuration.gather(environ=environ, root=root).values
-    limit_seconds = configuration.positive("SMOKE_DEADLINE_SECONDS", values) + REPORT_SECONDS
+    bake_seconds = configuration.duration("SMOKE_BAKE", values)
+    limit_seconds = configuration.positive("SMOKE_DEADLINE_SECONDS", values) + bake_seconds + REPORT_SECONDS
     return ServeSettings(
         tokens=_tokens(values),
         place=Place(
