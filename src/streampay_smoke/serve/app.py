@@ -104,7 +104,7 @@ class Interface:
     async def fetch(self, request: Request) -> Response:
         """Tell of a deploy, or of its `attempt`, without starting anything: 200 whatever there is to tell."""
         asked = msgspec.convert({"deploy": request.path_params["deploy"], **_named(request)}, Asked)
-        deploy = self._order(asked).deploy
+        deploy = self._deploy(asked.deploy, asked.environment, asked.region)
         attempt = self._runs.latest(deploy)
         if named := request.query_params.get("attempt"):
             attempt = self._runs.attempt(named)
@@ -133,12 +133,12 @@ class Interface:
         """Play the run and wait for it: the canary has no traffic yet."""
         attempt = self._started(await self._canary(request))
         attempt = await self._runs.settled(attempt, self._place.wait_seconds)
-        return self._in_words(attempt, engines.PRE_ROLLOUT, engines.WAIT)
+        return self._in_words(attempt, engines.APPROVAL, engines.WAIT)
 
     async def confirm(self, request: Request) -> Response:
         """Let the promotion through at PASS only; starts the run where nobody has."""
         attempt = self._started(await self._canary(request))
-        return self._in_words(attempt, engines.CONFIRM, engines.WAIT)
+        return self._in_words(attempt, engines.APPROVAL, engines.WAIT)
 
     async def rollback(self, request: Request) -> Response:
         """Ask for a rollback at a fresh FAIL only; never starts anything."""

@@ -54,7 +54,7 @@ def load(environ: Mapping[str, str] | None = None, *, root: Path | None = None) 
             environment=values["SMOKE_ENV"],
             region=values["SMOKE_REGION"],
             base_url=values["SMOKE_BASE_URL"].rstrip("/"),
-            targets=tuple(url.rstrip("/") for url in values["SMOKE_SERVE_TARGETS"].split()),
+            targets=_targets(values["SMOKE_SERVE_TARGETS"]),
             report_url=values["SMOKE_SERVE_REPORT_URL"],
             wait_seconds=limit_seconds + GRACE_SECONDS,
         ),
@@ -174,6 +174,12 @@ class _Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return self._redactor.text(super().format(record))
+
+
+def _targets(given: str) -> tuple[str, ...]:
+    for url in given.split():
+        configuration.require_url("SMOKE_SERVE_TARGETS", url)
+    return tuple(url.rstrip("/") for url in given.split())
 
 
 def _tokens(values: Mapping[str, str]) -> tuple[Secret, ...]:

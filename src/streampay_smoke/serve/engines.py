@@ -4,11 +4,11 @@ from typing import Final
 
 from streampay_smoke.serve.attempts import Standing
 
-PRE_ROLLOUT: Final = {Standing.PASS: 200, Standing.FAIL: 412}
-"""Flagger counts everything else as a failed check; 5xx and 429 it would retry, and lose the reason."""
+APPROVAL: Final = {Standing.PASS: 200, Standing.FAIL: 412}
+"""Flagger waits at everything else (confirm-promotion), or counts a failed check (pre-rollout).
 
-CONFIRM: Final = {Standing.PASS: 200, Standing.FAIL: 412}
-"""Flagger waits at everything else, and counts nothing."""
+Never 5xx or 429 for a verdict: those it would send again, and lose the reason.
+"""
 
 ROLLBACK: Final = {Standing.FAIL: 200}
 """Flagger rolls back at 2xx, and only there."""

@@ -138,9 +138,11 @@ class Runs:
 
     def superseded_by(self, attempt: Attempt) -> str:
         """Return the id of the attempt that took its place, "" for none."""
-        known = self._by_deploy[attempt.order.deploy]
-        after = known.index(attempt.id) + 1
-        return known[after] if after < len(known) else ""
+        latest = self.latest(attempt.order.deploy)
+        if latest is None or latest.number <= attempt.number:
+            return ""
+        known = [self._attempts[name] for name in self._by_deploy[attempt.order.deploy]]
+        return next(one.id for one in known if one.number > attempt.number)
 
     async def settled(self, attempt: Attempt, within_seconds: float) -> Attempt:
         """Wait for an attempt to end, no longer than this, and return it as it is then."""

@@ -38,6 +38,8 @@ def test_a_service_without_a_token_does_not_start(
         ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_KEEP_RUNS": "-1"}, "SMOKE_SERVE_KEEP_RUNS is '-1'"),
         ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_DEADLINE_SECONDS": "0"}, "SMOKE_DEADLINE_SECONDS is '0'"),
         ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_TOKNE": "x"}, "did you mean SMOKE_SERVE_TOKEN"),
+        ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_TARGETS": "preview.example"}, "SMOKE_SERVE_TARGETS is not an http"),
+        ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_TARGETS": "https://a:b@x"}, "SMOKE_SERVE_TARGETS carries cred"),
         ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_ENV": "nowhere"}, "no environments/nowhere.toml"),
     ],
 )

@@ -9,6 +9,7 @@ from serve_parts import BEARER, Service, ToldPlayer
 
 from streampay_smoke.gate.verdict import Word
 from streampay_smoke.serve import runs
+from streampay_smoke.serve.attempts import Deploy
 from streampay_smoke.serve.runs import WAITING
 
 Serving = Callable[..., Service]
@@ -216,6 +217,19 @@ def test_old_runs_make_room_but_answers_that_stand_stay(serving: Serving, tmp_pa
     assert service.answer("old-0")["data"]["verdict"] == "UNKNOWN"
     assert [service.answer(f"new-{number}")["data"]["pass"] for number in range(5)] == [True] * 5
     assert len(list((tmp_path / "state" / "attempts").iterdir())) == 5
+
+
+def test_an_attempt_that_made_room_is_superseded_all_the_same(serving: Serving) -> None:
+    service = serving(keep=1)
+    service.post("/v1/runs", ASK)
+    service.let_work()
+    old = service.runs.latest(Deploy(environment="staging", region="", name="shop/pay/abc"))
+    assert old is not None
+    for _ in range(3):
+        service.post("/v1/reruns", {"deploy": "shop/pay/abc"})
+        service.let_work()
+    assert service.runs.attempt(old.id) is None
+    assert service.runs.superseded_by(old) == service.answer("shop/pay/abc")["id"]
 
 
 def test_a_disk_that_is_full_starts_nothing(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
