@@ -2,7 +2,7 @@
 
 `check_docs.py` names every difference and ends with 1; `check_docs.py --write` writes the generated files anew.
 Generated: .env.example, docs/tags.md, docs/policy.md and docs/schemas/*.json. Read: README.md and docs/, which must
-name every option and variable, and no variable that does not exist.
+name every option and variable, no variable that does not exist, and no page that does not exist.
 """
 
 import json
@@ -148,6 +148,16 @@ def unnamed(root: Path) -> Iterator[str]:
             yield f"{page.relative_to(root)} names {name}, which does not exist; correct the page"
 
 
+def broken_links(root: Path) -> Iterator[str]:
+    """Links from one page to another file that is not there."""
+    for page in [root / "README.md", root / "CHANGELOG.md", *sorted((root / "docs").rglob("*.md"))]:
+        if not page.is_file():
+            continue
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)\s]*)?\)", page.read_text(encoding="utf-8")):
+            if not (page.parent / target).exists():
+                yield f"{page.relative_to(root)} points at {target}, which does not exist; correct the link"
+
+
 def main(arguments: list[str], root: Path = ROOT) -> int:
     """Check, or with --write generate; 1 when something differs."""
     if arguments == ["--write"]:
@@ -155,7 +165,7 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(content(), encoding="utf-8")
         return 0
-    differences = [*stale_files(root), *unnamed(root)]
+    differences = [*stale_files(root), *unnamed(root), *broken_links(root)]
     for difference in differences:
         print(difference)
     return 1 if differences else 0

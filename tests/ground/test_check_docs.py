@@ -24,6 +24,8 @@ def documented_project(tmp_path: Path, check_docs: ModuleType) -> Path:
     check_docs.main(["--write"], tmp_path)
     names = [name for variable in check_docs.VARIABLES.values() for name in (variable.name, variable.option)]
     (tmp_path / "README.md").write_text("\n".join(names))
+    for linked in ("configuration.md", "rollback.md"):
+        (tmp_path / "docs" / linked).touch()
     return tmp_path
 
 
@@ -75,6 +77,16 @@ def test_a_variable_that_does_not_exist_is_named_with_its_page(
     (root / "docs/runbook.md").write_text("Set SMOKE_BASE_ULR, and look at SMOKE_* for the rest.\n")
     (line,) = found(check_docs, root, capsys)
     assert line == "docs/runbook.md names SMOKE_BASE_ULR, which does not exist; correct the page"
+
+
+def test_a_link_to_a_page_that_is_not_there_is_named(
+    check_docs: ModuleType, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "docs/runbook.md").write_text(
+        "See [tags](tags.md), [a part](tags.md#money) and [more](nowhere.md#there).\n"
+    )
+    (line,) = found(check_docs, root, capsys)
+    assert line == "docs/runbook.md points at nowhere.md, which does not exist; correct the link"
 
 
 def test_no_secret_gets_a_value_in_the_example(check_docs: ModuleType) -> None:
