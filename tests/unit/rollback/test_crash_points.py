@@ -19,7 +19,7 @@ SCENARIOS = (
     Scenario(name="forgets-keys", least=36, faults=("forgets-keys",), kills=3, every=3, dies_while_asking=False),
     Scenario(name="dead-release", least=36, failed="dead", kills=3, every=3),
     Scenario(name="recording", least=12, records=True),
-    Scenario(name="does-nothing", least=6, faults=("does-nothing",), every=6, within_seconds=0.2, exit_code=1),
+    Scenario(name="does-nothing", least=6, faults=("does-nothing",), every=6, within_seconds=1.0, exit_code=1),
 )
 
 
