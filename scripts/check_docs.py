@@ -2,7 +2,8 @@
 
 `check_docs.py` names every difference and ends with 1; `check_docs.py --write` writes the generated files anew.
 Generated: .env.example, docs/tags.md, docs/policy.md and docs/schemas/*.json. Read: README.md and docs/, which must
-name every option and variable, no variable that does not exist, and no page that does not exist.
+name every option and variable, none that does not exist, no page that does not exist, and as many scenarios as there
+are.
 """
 
 import json
@@ -18,6 +19,7 @@ from streampay_smoke.gate import policy, verdict
 from streampay_smoke.gate.objectives import MISSED
 from streampay_smoke.gate.verdict import Word
 from streampay_smoke.settings import VARIABLES
+from streampay_smoke.suite import manifest
 
 ROOT = Path(__file__).resolve().parents[1]
 WRITE = "run scripts/check_docs.py --write and commit the result"
@@ -158,6 +160,19 @@ def broken_links(root: Path) -> Iterator[str]:
                 yield f"{page.relative_to(root)} points at {target}, which does not exist; correct the link"
 
 
+def miscounted(root: Path) -> Iterator[str]:
+    """What README.md and the sample run say of the suite, where the suite as accepted says something else."""
+    pins = manifest.read(root / "features" / "manifest.jsonl")
+    scenarios = [pin.name for pin in pins.values() if isinstance(pin, manifest.PinnedScenario)]
+    features = {name.split("/")[0] for name in scenarios}
+    claim = f"{len(scenarios)} plain-language scenarios in {len(features)} features"
+    if claim not in (root / "README.md").read_text(encoding="utf-8"):
+        yield f"README.md does not say {claim!r}; correct its number"
+    sample = "docs/sample-green-run.log"
+    if f"\n{len(scenarios)} scenarios passed, 0 failed" not in (root / sample).read_text(encoding="utf-8"):
+        yield f"{sample} is not of these {len(scenarios)} scenarios; show a newer run"
+
+
 def main(arguments: list[str], root: Path = ROOT) -> int:
     """Check, or with --write generate; 1 when something differs."""
     if arguments == ["--write"]:
@@ -165,7 +180,7 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(content(), encoding="utf-8")
         return 0
-    differences = [*stale_files(root), *unnamed(root), *broken_links(root)]
+    differences = [*stale_files(root), *unnamed(root), *broken_links(root), *miscounted(root)]
     for difference in differences:
         print(difference)
     return 1 if differences else 0

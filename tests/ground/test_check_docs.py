@@ -8,6 +8,11 @@ import pytest
 
 SCRIPT = Path(__file__).parents[2] / "scripts/check_docs.py"
 
+PINNED = (
+    '{"pinned":"scenario","name":"streams/another-user-sees-none","tags":["smoke"],'
+    '"steps":2,"assertions":1,"sha256":"00"}'
+)
+
 
 @pytest.fixture(name="check_docs", scope="module")
 def the_script() -> ModuleType:
@@ -26,6 +31,11 @@ def documented_project(tmp_path: Path, check_docs: ModuleType) -> Path:
     (tmp_path / "README.md").write_text("\n".join(names))
     for linked in ("configuration.md", "rollback.md"):
         (tmp_path / "docs" / linked).touch()
+    (tmp_path / "features").mkdir()
+    (tmp_path / "features/manifest.jsonl").write_text(f"{PINNED}\n")
+    with (tmp_path / "README.md").open("a") as readme:
+        readme.write("\n1 plain-language scenarios in 1 features\n")
+    (tmp_path / "docs/sample-green-run.log").write_text("\n1 scenarios passed, 0 failed, 0 skipped\n")
     return tmp_path
 
 
@@ -87,6 +97,16 @@ def test_a_link_to_a_page_that_is_not_there_is_named(
     )
     (line,) = found(check_docs, root, capsys)
     assert line == "docs/runbook.md points at nowhere.md, which does not exist; correct the link"
+
+
+def test_a_suite_that_was_counted_before_it_grew_is_named(
+    check_docs: ModuleType, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grown = PINNED.replace("streams/", "doors/")
+    (root / "features/manifest.jsonl").write_text(f"{grown}\n{PINNED}\n")
+    readme, sample = found(check_docs, root, capsys)
+    assert readme == "README.md does not say '2 plain-language scenarios in 2 features'; correct its number"
+    assert sample.startswith("docs/sample-green-run.log is not of these 2 scenarios")
 
 
 def test_no_secret_gets_a_value_in_the_example(check_docs: ModuleType) -> None:

@@ -19,7 +19,7 @@ NEXT_STEP = {
     Word.SAFETY: "Hold and page the owner of this gate. Do not run again before the cause is understood.",
 }
 
-_REHEARSED = "Nothing to promote: this was a rehearsal against a simulation, it says nothing about a deployment."
+_REHEARSED = "This was a rehearsal against a simulation: it says nothing about a deployment."
 _OVERRIDDEN = {
     Word.PASS.value: "Promote on the word of the person named.",
     Word.INCONCLUSIVE.value: "Hold on the word of the person named: roll nothing back.",
