@@ -1,28 +1,57 @@
 """The road to a deployment: a proxy that disturbs what passes, as a load balancer does on a bad day."""
 
+import contextlib
 import http.client
 import itertools
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec.structs import replace
 
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "server", "date"})
 GATEWAY_PAGE = "<html><head><title>{status}</title></head><body>nginx</body></html>"
 
 
 class Passing(msgspec.Struct, frozen=True, kw_only=True):
-    """A request on its way: its place among all requests (from 0) and among the connections made (from 0)."""
+    """A request on its way: its place among all requests (from 0) and among the connections made (from 0).
+
+    Header names are lower case.
+    """
 
     number: int
     connection: int
     method: str
     path: str
+    headers: Mapping[str, str] = {}
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer as it goes over the wire.
+
+    `hang_up_after` is how many bytes of its content are sent before the connection is gone, None for all of them;
+    `drip_seconds` is the pause after each byte.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    content: bytes
+    hang_up_after: int | None = None
+    drip_seconds: float = 0.0
+
+    def header(self, name: str) -> str:
+        """Return a header's first value, "" where there is none."""
+        return next((value for key, value in self.headers if key.lower() == name), "")
+
+    def with_header(self, name: str, value: str) -> "Sent":
+        """Return the answer with a header in place of any of this name."""
+        others = tuple((key, kept) for key, kept in self.headers if key.lower() != name)
+        return replace(self, headers=(*others, (name, value)))
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,17 +60,37 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     text: str = ""
     content_type: str = "text/html"
+    headers: Mapping[str, str] = {}
+
+    def sent(self) -> Sent:
+        """Return it as it goes over the wire."""
+        headers = (("content-type", self.content_type), *self.headers.items())
+        return Sent(status=self.status, headers=headers, content=self.text.encode())
+
+
+def _unchanged(sent: Sent) -> Sent:
+    return sent
 
 
 class Forward(msgspec.Struct, frozen=True, kw_only=True):
-    """Let it pass, to the upstream of this index, `seconds` later; `headers` replace those of its answer."""
+    """Let it pass, to the upstream of this index, `seconds` later; `headers` replace those of its answer.
+
+    `without` names request headers (lower case) that get lost and `path` is asked for instead, "" for the same.
+    `times` is how often it is delivered; the last answer counts. `then` makes of it what is sent back.
+    """
 
     to: int = 0
     seconds: float = 0.0
-    headers: dict[str, str] = {}
+    headers: Mapping[str, str] = {}
+    without: frozenset[str] = frozenset()
+    with_body: bool = True
+    path: str = ""
+    times: int = 1
+    then: Callable[[Sent], Sent] = _unchanged
 
 
-Disturbance = Callable[[Passing], Reply | Forward]
+Decided = Reply | Forward | Sent
+Disturbance = Callable[[Passing], Decided]
 
 
 def undisturbed(passing: Passing) -> Forward:
@@ -59,11 +108,11 @@ def gateway(status: int) -> Reply:
     return Reply(status=status, text=GATEWAY_PAGE.format(status=status))
 
 
-def burst(replies: Sequence[Reply], *, path: str = "/", method: str = "", after: int = 0) -> Disturbance:
-    """Return the disturbance that gives the first requests below a path, `after` so many, these answers one by one."""
-    left, skipped = iter(replies), itertools.count()
+def burst(decisions: Sequence[Decided], *, path: str = "/", method: str = "", after: int = 0) -> Disturbance:
+    """Return the disturbance of the first requests below a path, `after` so many: each meets the next of these."""
+    left, skipped = iter(decisions), itertools.count()
 
-    def disturb(passing: Passing) -> Reply | Forward:
+    def disturb(passing: Passing) -> Decided:
         if passing.path.startswith(path) and method in {"", passing.method} and next(skipped) >= after:
             return next(left, Forward())
         return Forward()
@@ -81,13 +130,13 @@ class Proxy:
         self._lock = threading.Lock()
         self._connections = itertools.count()
         self._stopping = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(self)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
-    def decide(self, connection: int, method: str, path: str) -> Reply | Forward:
+    def decide(self, connection: int, method: str, path: str, headers: Mapping[str, str]) -> Decided:
         """Return what becomes of a request that has come."""
         with self._lock:
-            passing = Passing(number=len(self.passed), connection=connection, method=method, path=path)
+            passing = Passing(number=len(self.passed), connection=connection, method=method, path=path, headers=headers)
             self.passed.append(passing)
             return self._disturb(passing)
 
@@ -119,62 +168,84 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
+    def __init__(self, proxy: Proxy) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.proxy = proxy
+
     def handle_error(self, request: object, client_address: object) -> None:
         """Peers hang up on purpose here."""
 
 
-def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
 
-        def setup(self) -> None:
-            super().setup()
-            self.connection_number = proxy.next_connection()
+    def setup(self) -> None:
+        super().setup()
+        self.proxy = self.server.proxy
+        self.connection_number = self.proxy.next_connection()
 
-        def handle_one_request(self) -> None:
-            self.raw_requestline = self.rfile.readline(65537)
-            if not self.raw_requestline or not self.parse_request():
-                self.close_connection = True
-                return
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            decided = proxy.decide(self.connection_number, self.command, self.path)
-            if isinstance(decided, Reply):
-                self._answer_in_place(decided)
-            else:
-                proxy.wait(decided.seconds)
-                self._forward(proxy.upstream(decided.to), body, decided.headers)
+    def handle_one_request(self) -> None:
+        self.raw_requestline = self.rfile.readline(65537)
+        if not self.raw_requestline or not self.parse_request():
+            self.close_connection = True
+            return
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        match self.proxy.decide(self.connection_number, self.command, self.path, headers):
+            case Forward() as forward:
+                self.proxy.wait(forward.seconds)
+                self._send(forward.then(self._answer_behind(forward, headers, body)))
+            case Reply() as reply:
+                self._send(reply.sent())
+            case sent:
+                self._send(sent)
 
-        def _answer_in_place(self, reply: Reply) -> None:
-            if reply.status == 0:
-                self.close_connection = True
-                self.connection.shutdown(socket.SHUT_RDWR)
-                return
-            self._send(reply.status, [("content-type", reply.content_type)], reply.text.encode())
+    def _answer_behind(self, forward: Forward, headers: Mapping[str, str], body: bytes) -> Sent:
+        parts = urlsplit(self.proxy.upstream(forward.to))
+        left_out = HOP_BY_HOP | forward.without
+        kept = {name: value for name, value in headers.items() if name not in left_out}
+        content = body if body and forward.with_body else None
+        with contextlib.closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)) as behind:
+            for _ in range(forward.times - 1):
+                behind.request(self.command, forward.path or self.path, body=content, headers=kept)
+                behind.getresponse().read()
+            behind.request(self.command, forward.path or self.path, body=content, headers=kept)
+            answer = behind.getresponse()
+            replaced = HOP_BY_HOP | set(forward.headers)
+            passed_on = [(name, value) for name, value in answer.getheaders() if name.lower() not in replaced]
+            passed_on += forward.headers.items()
+            return Sent(status=answer.status, headers=tuple(passed_on), content=answer.read())
 
-        def _forward(self, upstream: str, body: bytes, replaced: dict[str, str]) -> None:
-            parts = urlsplit(upstream)
-            behind = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
-            try:
-                headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
-                behind.request(self.command, self.path, body=body or None, headers=headers)
-                answer = behind.getresponse()
-                content = answer.read()
-                left_out = HOP_BY_HOP | set(replaced)
-                passed_on = [(name, value) for name, value in answer.getheaders() if name.lower() not in left_out]
-                self._send(answer.status, [*passed_on, *replaced.items()], content)
-            finally:
-                behind.close()
+    def _send(self, sent: Sent) -> None:
+        if sent.status == 0:
+            self._hang_up()
+            return
+        self.send_response(sent.status)
+        for name, value in sent.headers:
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(sent.content)))
+        self.end_headers()
+        for piece in _pieces(sent):
+            self.wfile.write(piece)
+            self.proxy.wait(sent.drip_seconds)
+        if sent.hang_up_after is not None:
+            self._hang_up()
 
-        def _send(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
-            self.send_response(status)
-            for name, value in headers:
-                self.send_header(name, value)
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name in the base class
-            """Say nothing: a caller reads the gate's output, not the road's."""
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name in the base class
+        """Say nothing: a caller reads the gate's output, not the road's."""
 
-    return Handler
+
+def _pieces(sent: Sent) -> Iterator[bytes]:
+    """Yield what of the content is sent, in the pieces it is sent in."""
+    content = sent.content[: sent.hang_up_after]
+    if not sent.drip_seconds:
+        yield content
+        return
+    for place in range(len(content)):
+        yield content[place : place + 1]
