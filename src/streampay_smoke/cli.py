@@ -224,6 +224,23 @@ def serve(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def selftest(chosen: argparse.Namespace) -> int:
+    """Play faults the gate has to catch and noise it must not fall for; 1 when a target is missed."""
+    from streampay_smoke.selftest.command import Wanted, selftest
+
+    return selftest(
+        Wanted(
+            full=chosen.full,
+            only=tuple(chosen.only),
+            seeds=chosen.seeds,
+            jobs=chosen.jobs,
+            list_only=chosen.list,
+            json_file=chosen.json,
+            write=chosen.write,
+        )
+    )
+
+
 def _options(chosen: argparse.Namespace) -> dict[str, str]:
     """Return the variables that were given as options."""
     given = {name: getattr(chosen, option, None) for option, name in RUN_OPTIONS.items()}
@@ -264,6 +281,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_rollback(commands)
     _add_sandbox(commands.add_parser("sandbox", help="serve a StreamPay and a ledger", description=sandbox.__doc__))
     _add_serve(commands.add_parser("serve", help="answer deployment engines over HTTP", description=serve.__doc__))
+    _add_selftest(commands.add_parser("selftest", help="measure what the gate catches", description=selftest.__doc__))
     return parser
 
 
@@ -374,3 +392,16 @@ def _count(text: str) -> int:
     if count < 1:
         raise ValueError(text)
     return count
+
+
+def _add_selftest(parser: argparse.ArgumentParser) -> None:
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--quick", action="store_true", help="each case once, with the features it is about (default)")
+    how.add_argument("--full", action="store_true", help="the whole smoke, four seeds a fault, 3,000 runs with noise")
+    parser.add_argument("--only", action="extend", nargs="+", default=[], metavar="NAME", help="play these cases only")
+    parser.add_argument("--seeds", type=_count, metavar="N", help="play each case with so many weathers")
+    parser.add_argument("--jobs", type=_count, metavar="N", help="runs at the same time (default: 3 a core)")
+    parser.add_argument("--list", action="store_true", help="only say which cases there are")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results of this run to a file")
+    parser.add_argument("--write", action="store_true", help="write the results into docs/selftest/")
+    parser.set_defaults(command=selftest)

@@ -23,6 +23,7 @@ class Truth(StrEnum):
 
     PRODUCT = "product"
     DEPENDENCY = "dependency"
+    HARNESS = "harness"
     CONFIG = "config"
     SAFETY = "safety"
     NONE = "none"

@@ -10,7 +10,7 @@ from step_parts import CONTRACT, SmallStreamPay, Witness, settings_for, small_en
 from streampay_smoke.errors import SmokeError
 from streampay_smoke.evidence.events import Exchanged, Probed, Recorder, ServiceSeen
 from streampay_smoke.gate.attribution import CLOCK_PROBE, CREDENTIAL_PROBE, STABLE_PROBE
-from streampay_smoke.sandbox.road import Disturbance, Forward, Passing, Proxy, Reply, hang_up, undisturbed
+from streampay_smoke.sandbox.road import Decided, Disturbance, Forward, Passing, Proxy, Reply, hang_up, undisturbed
 from streampay_smoke.suite.probes import (
     CLOCK_SECONDS,
     STABLE_PEER,
@@ -29,7 +29,7 @@ BROKEN = Reply(status=500, text="Internal Server Error", content_type="text/plai
 
 
 def streams_are(reply: Reply) -> Disturbance:
-    def disturb(passing: Passing) -> Reply | Forward:
+    def disturb(passing: Passing) -> Decided:
         return reply if passing.path.startswith(("/api/streams", "/api/v2/streams")) else Forward()
 
     return disturb
@@ -41,7 +41,7 @@ class Side:
     def __init__(self) -> None:
         self.disturb: Disturbance = undisturbed
 
-    def __call__(self, passing: Passing) -> Reply | Forward:
+    def __call__(self, passing: Passing) -> Decided:
         return self.disturb(passing)
 
 
@@ -182,7 +182,7 @@ def test_either_credential_slot_may_be_the_one_the_stable_release_accepts(
 ) -> None:
     keys = iter(["old", "new"])
 
-    def disturb(passing: Passing) -> Reply | Forward:
+    def disturb(passing: Passing) -> Decided:
         return Reply(status=401) if next(keys) == "old" else Forward()
 
     with Proxy(small.url, disturb=disturb) as stable:

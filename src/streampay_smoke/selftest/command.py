@@ -1,0 +1,96 @@
+"""`streampay-smoke selftest`: play the corpus, tell what came of it, and say whether the gate meets its targets."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+
+import msgspec
+
+from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.publish.files import replace_file
+from streampay_smoke.selftest.corpus import CORPUS
+from streampay_smoke.selftest.measuring import Plan, commit_of, measure
+from streampay_smoke.selftest.page import FILES
+from streampay_smoke.selftest.playing import GATE
+from streampay_smoke.selftest.results import Results, from_json, merged, to_json
+from streampay_smoke.selftest.scoring import missed, score
+from streampay_smoke.selftest.telling import summary
+from streampay_smoke.settings import project_root
+
+FOLDER = Path("docs/selftest")
+RESULTS = "results.json"
+
+MET, MISSED = 0, 1
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person asked for; None leaves it to the mode."""
+
+    full: bool = False
+    only: tuple[str, ...] = ()
+    seeds: int | None = None
+    jobs: int | None = None
+    list_only: bool = False
+    json_file: Path | None = None
+    write: bool = False
+
+
+def selftest(wanted: Wanted, gate: Sequence[str] = GATE) -> int:
+    """Play the corpus and tell; return 1 when a target is missed. Raises SettingsInvalid for an unknown case."""
+    plan = Plan(names=_names(wanted.only), hurried=not wanted.full, seeds=wanted.seeds, gate=tuple(gate))
+    if wanted.list_only:
+        print("\n".join(_listed(plan.names)))
+        return MET
+    root = project_root()
+    committed = committed_results(root)
+    results = measure(plan, jobs=wanted.jobs, seconds=_seconds(committed), commit=commit_of(root))
+    if wanted.json_file is not None:
+        replace_file(wanted.json_file, to_json(results))
+    if wanted.write:
+        write(root, merged(CORPUS, committed, results) if committed else results)
+    of = score(results)
+    print(f"\n{summary(results, of)}")
+    return MISSED if missed(of) else MET
+
+
+def write(root: Path, results: Results) -> None:
+    """Write results and the files made of them below `docs/selftest/`."""
+    (root / FOLDER).mkdir(parents=True, exist_ok=True)
+    replace_file(root / FOLDER / RESULTS, to_json(results))
+    for name, made in FILES.items():
+        replace_file(root / FOLDER / name, made(results).encode())
+
+
+def committed_results(root: Path) -> Results | None:
+    """Return the results that are in the repository, None where there are none that can be read."""
+    try:
+        return from_json((root / FOLDER / RESULTS).read_bytes())
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _names(only: Sequence[str]) -> tuple[str, ...]:
+    for name in only:
+        if name not in CORPUS:
+            near = difflib.get_close_matches(name, CORPUS, n=1, cutoff=0.4)
+            raise SettingsInvalid(
+                f"the corpus has no case {name!r}{f'; did you mean {near[0]!r}?' if near else ''}",
+                next_step="see `streampay-smoke selftest --list`",
+            )
+    return tuple(name for name in CORPUS if not only or name in only)
+
+
+def _listed(names: Sequence[str]) -> Sequence[str]:
+    width = max(map(len, names))
+    kinds = {True: "fault", False: "noise"}
+    return [
+        f"{kinds[CORPUS[name].is_fault]}  {name:{width}}  {' or '.join(CORPUS[name].truths):26}  {CORPUS[name].story}"
+        for name in names
+    ]
+
+
+def _seconds(results: Results | None) -> Mapping[str, float]:
+    if results is None:
+        return {}
+    return {case.name: median(each for outcome in case.outcomes for each in outcome.seconds) for case in results.cases}

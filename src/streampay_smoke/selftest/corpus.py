@@ -1,0 +1,44 @@
+"""Every case, by name: the sandbox's own faults, and what the tables beside this module hold."""
+
+from collections.abc import Iterable, Mapping
+
+from streampay_smoke.sandbox.fault import Fault, Truth
+from streampay_smoke.sandbox.faults import FAULTS
+from streampay_smoke.sandbox.ledger.faults import FAULTS as LEDGER_FAULTS
+from streampay_smoke.selftest import noises, road_faults, runner_noises
+from streampay_smoke.selftest.case import Case
+from streampay_smoke.selftest.conditions import place
+
+IMPATIENT = place(ready_within_seconds=1, cutover_seconds=1)
+"""A release that will not mend is not waited for: no fault is hidden by that, and a noise is never hurried."""
+
+
+def of_the_sandbox(fault: Fault) -> Case:
+    """Return the case of a fault that the sandbox plays."""
+    told = {name: getattr(fault, name) for name in Fault.__struct_fields__}
+    ledger = fault.name in LEDGER_FAULTS
+    return Case(
+        **told,
+        faults=(fault.name,),
+        conditions=() if fault.truth is Truth.NONE else (IMPATIENT,),
+        features=("chain",) if ledger and not fault.caught_by else (),
+    )
+
+
+def _by_name(cases: Iterable[Case]) -> Mapping[str, Case]:
+    corpus: dict[str, Case] = {}
+    for case in cases:
+        if case.name in corpus:
+            raise ValueError(f"two cases are named {case.name!r}")
+        corpus[case.name] = case
+    return corpus
+
+
+CORPUS = _by_name(
+    (
+        *(of_the_sandbox(fault) for fault in FAULTS.values()),
+        *road_faults.FAULTS,
+        *noises.NOISES,
+        *runner_noises.NOISES,
+    )
+)

@@ -1,0 +1,128 @@
+"""What was measured, as data: `docs/selftest/results.json`, and what a run adds to it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from streampay_smoke.selftest.case import Case
+from streampay_smoke.selftest.playing import Played, is_right
+
+SCHEMA = "streampay.dev/gate-selftest/v1"
+
+FAULT, NOISE = "fault", "noise"
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer to a case and how often it came: `seconds` has the gate's time of each run that gave it."""
+
+    word: str
+    attribution: str
+    reason_code: str
+    caught_by: str
+    right: bool
+    seconds: tuple[float, ...]
+
+    @property
+    def runs(self) -> int:
+        """How often it came."""
+        return len(self.seconds)
+
+
+class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
+    """A case, and every answer it got. `commit` is that of the code it was played with, `hurried` how much of it."""
+
+    name: str
+    kind: str
+    severity: str
+    truths: tuple[str, ...]
+    story: str
+    names_check: str
+    commit: str
+    hurried: bool
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def runs(self) -> int:
+        """How often it was played."""
+        return sum(outcome.runs for outcome in self.outcomes)
+
+    @property
+    def right(self) -> int:
+        """How often the answer was right."""
+        return sum(outcome.runs for outcome in self.outcomes if outcome.right)
+
+
+class Results(msgspec.Struct, frozen=True, kw_only=True):
+    """The answers to all cases, in the order of the corpus."""
+
+    schema: str
+    cases: tuple[CaseResult, ...]
+
+    @property
+    def by_name(self) -> Mapping[str, CaseResult]:
+        """The cases by their name."""
+        return {case.name: case for case in self.cases}
+
+
+def collected(corpus: Mapping[str, Case], played: Iterable[Played], *, commit: str, hurried: bool) -> Results:
+    """Return the results of a run, those of cases that were played at all."""
+    answers: dict[str, list[Played]] = defaultdict(list)
+    for each in played:
+        answers[each.case].append(each)
+    return Results(
+        schema=SCHEMA,
+        cases=tuple(
+            _result(case, answers[name], commit=commit, hurried=hurried)
+            for name, case in corpus.items()
+            if name in answers
+        ),
+    )
+
+
+def merged(corpus: Iterable[str], earlier: Results, later: Results) -> Results:
+    """Return the earlier results with those played again replaced, and without cases the corpus has no more."""
+    known = {**earlier.by_name, **later.by_name}
+    return replace(later, cases=tuple(known[name] for name in corpus if name in known))
+
+
+def _result(case: Case, played: Sequence[Played], *, commit: str, hurried: bool) -> CaseResult:
+    seconds: dict[tuple[Any, ...], list[float]] = defaultdict(list)
+    for each in played:
+        answer = (each.word, each.attribution, each.reason_code, each.caught_by, is_right(case, each))
+        seconds[answer].append(each.seconds)
+    common = sorted(seconds, key=lambda answer: (-len(seconds[answer]), answer))
+    return CaseResult(
+        name=case.name,
+        kind=FAULT if case.is_fault else NOISE,
+        severity=case.severity,
+        truths=case.truths,
+        story=case.story,
+        names_check=case.caught_by,
+        commit=commit,
+        hurried=hurried,
+        outcomes=tuple(
+            Outcome(
+                word=word,
+                attribution=attribution,
+                reason_code=reason_code,
+                caught_by=caught_by,
+                right=right,
+                seconds=tuple(seconds[word, attribution, reason_code, caught_by, right]),
+            )
+            for word, attribution, reason_code, caught_by, right in common
+        ),
+    )
+
+
+def to_json(results: Results) -> bytes:
+    """Return the bytes of `results.json`: a line for each case, so that a change is easy to read."""
+    head, tail = b'{\n  "schema": "%s",\n  "cases": [\n' % results.schema.encode(), b"\n  ]\n}\n"
+    return head + b",\n".join(b"    " + msgspec.json.encode(case) for case in results.cases) + tail
+
+
+def from_json(content: bytes) -> Results:
+    """Read `results.json`; raises msgspec.ValidationError or DecodeError when it is not one."""
+    return msgspec.json.decode(content, type=Results)

@@ -1,0 +1,212 @@
+"""How good the gate is: shares with exact bounds, computed from results alone, and the targets they have to meet."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from streampay_smoke.gate.statistics import clopper_pearson, quantile
+from streampay_smoke.gate.verdict import Word
+from streampay_smoke.sandbox.fault import Severity, Truth
+from streampay_smoke.selftest.case import CAUGHT
+from streampay_smoke.selftest.playing import CONTRADICTION, NO_ANSWER
+from streampay_smoke.selftest.results import FAULT, NOISE, CaseResult, Outcome, Results
+
+CONFIDENCE = 0.95
+"""Of the bounds, which are Clopper-Pearson's."""
+
+UNDISTURBED = "undisturbed"
+"""The case in which nothing is wrong."""
+
+ATTRIBUTION_TARGET = 0.99
+INCONCLUSIVE_TARGET = 0.005
+
+
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """So many of so many, with exact bounds of the probability behind it."""
+
+    hits: int
+    of: int
+
+    @property
+    def value(self) -> float:
+        """The share itself; 1 of nothing."""
+        return self.hits / self.of if self.of else 1.0
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The exact 95 % bounds."""
+        interval = clopper_pearson(self.hits, self.of, CONFIDENCE)
+        return interval.low or 0.0, 1.0 if interval.high is None else interval.high
+
+    @property
+    def in_words(self) -> str:
+        """E.g. `98.5 % (66 of 67; 92.0 to 100.0 %)`."""
+        if not self.of:
+            return "not played"
+        low, high = self.bounds
+        return f"{_percent(self.value)} ({self.hits:,} of {self.of:,}; {_percent(low)} to {_percent(high)})"
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """What the results say.
+
+    `recall` counts runs with a fault that ended in FAIL or SAFETY, `named` those in which the right check was red.
+    `precision` is of all FAIL and SAFETY; `false_alarms` are those among runs with noise. `attribution` counts runs
+    whose attribution is right. `vacuous` are words of PASS where something had to be said, `unanswered` runs without
+    one clear answer. `always_wrong` names the cases that were wrong in every run.
+    """
+
+    recall: Share
+    recall_by_severity: dict[str, Share]
+    named: Share
+    precision: Share
+    false_alarms: Share
+    false_alarms_ridden_out: Share
+    attribution: Share
+    dependencies_called_product: int
+    undisturbed_inconclusive: Share
+    vacuous: int
+    unanswered: int
+    always_wrong: tuple[str, ...]
+    seconds_to_fail: tuple[float, float] | None
+    seconds_to_pass: tuple[float, float] | None
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """Something the score has to show."""
+
+    about: str
+    met: Callable[[Score], bool]
+
+
+TARGETS = (
+    Target(about="every fault is caught", met=lambda score: score.recall.hits == score.recall.of),
+    Target(about="and by the check that is named for it", met=lambda score: score.named.hits == score.named.of),
+    Target(about="no noise is called a fault of the release", met=lambda score: not score.false_alarms.hits),
+    Target(
+        about=f"the attribution is right in {ATTRIBUTION_TARGET:.0%} of the runs",
+        met=lambda score: score.attribution.value >= ATTRIBUTION_TARGET,
+    ),
+    Target(about="no dependency is called product", met=lambda score: not score.dependencies_called_product),
+    Target(about="no PASS where something is wrong", met=lambda score: not score.vacuous),
+    Target(
+        about=f"at most {INCONCLUSIVE_TARGET:.1%} of the undisturbed runs are INCONCLUSIVE",
+        met=lambda score: (
+            score.undisturbed_inconclusive.value <= INCONCLUSIVE_TARGET or not score.undisturbed_inconclusive.of
+        ),
+    ),
+    Target(about="every run ends in one clear answer", met=lambda score: not score.unanswered),
+    Target(about="no case is wrong each time it is played", met=lambda score: not score.always_wrong),
+)
+
+
+def score(results: Results) -> Score:
+    """Return what the results say."""
+    faults, noises = _of_kind(results, FAULT), _of_kind(results, NOISE)
+    ridden_out = [case for case in noises if Truth.NONE in case.truths]
+    alarms = _runs(noises, _is_alarm)
+    caught = _runs(faults, _is_alarm)
+    everything = (*faults, *noises)
+    undisturbed = [case for case in noises if case.name == UNDISTURBED]
+    return Score(
+        recall=Share(hits=caught, of=_runs(faults)),
+        recall_by_severity={
+            severity: Share(hits=_runs(of_it, _is_alarm), of=_runs(of_it))
+            for severity in (Severity.CATASTROPHIC, Severity.SERIOUS)
+            if (of_it := [case for case in faults if case.severity == severity])
+        },
+        named=Share(hits=_runs(faults, lambda outcome: bool(outcome.caught_by)), of=_runs(faults)),
+        precision=Share(hits=caught, of=caught + alarms),
+        false_alarms=Share(hits=alarms, of=_runs(noises)),
+        false_alarms_ridden_out=Share(hits=_runs(ridden_out, _is_alarm), of=_runs(ridden_out)),
+        attribution=Share(
+            hits=sum(
+                outcome.runs for case in everything for outcome in case.outcomes if outcome.attribution in case.truths
+            ),
+            of=_runs(everything),
+        ),
+        dependencies_called_product=_runs(
+            [case for case in noises if case.truths[0] == Truth.DEPENDENCY],
+            lambda outcome: outcome.attribution == Truth.PRODUCT,
+        ),
+        undisturbed_inconclusive=Share(
+            hits=_runs(undisturbed, lambda outcome: outcome.word == Word.INCONCLUSIVE), of=_runs(undisturbed)
+        ),
+        vacuous=_runs([case for case in everything if Truth.NONE not in case.truths], _is_pass),
+        unanswered=_runs(everything, lambda outcome: outcome.word in {NO_ANSWER, CONTRADICTION}),
+        always_wrong=tuple(case.name for case in everything if not case.right),
+        seconds_to_fail=_times(faults, _is_alarm),
+        seconds_to_pass=_times(undisturbed, _is_pass),
+    )
+
+
+def missed(of: Score) -> Sequence[Target]:
+    """Return the targets that were missed."""
+    return [target for target in TARGETS if not target.met(of)]
+
+
+def confusion(results: Results) -> tuple[Sequence[str], Sequence[str], Counter[tuple[str, str]]]:
+    """Return the rows (what was true), the columns (what was answered) and how often each pair came."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for case in results.cases:
+        for outcome in case.outcomes:
+            counts[_true(case), _answered(outcome)] += outcome.runs
+    rows = dict.fromkeys(_true(case) for case in sorted(results.cases, key=lambda case: _ORDER.index(case.truths[0])))
+    columns = [answer for answer in _COLUMNS if any(counts[row, answer] for row in rows)]
+    columns += sorted({answer for _, answer in counts} - set(columns))
+    return tuple(rows), columns, counts
+
+
+_ORDER = ("product", "safety", "none", "dependency", "harness", "config")
+_COLUMNS = (
+    "FAIL product",
+    "SAFETY safety",
+    "PASS none",
+    "INCONCLUSIVE dependency",
+    "INCONCLUSIVE harness",
+    "CONFIG config",
+)
+
+
+def _true(case: CaseResult) -> str:
+    return " or ".join(case.truths)
+
+
+def _answered(outcome: Outcome) -> str:
+    return f"{outcome.word} {outcome.attribution}".strip()
+
+
+def is_right_cell(row: str, column: str) -> bool:
+    """Whether an answer is right for what was true."""
+    return column in _COLUMNS and column.rsplit(maxsplit=1)[-1] in row.split(" or ")
+
+
+def _of_kind(results: Results, kind: str) -> Sequence[CaseResult]:
+    return [case for case in results.cases if case.kind == kind]
+
+
+def _runs(cases: Iterable[CaseResult], which: Callable[[Outcome], bool] = lambda outcome: True) -> int:
+    return sum(outcome.runs for case in cases for outcome in case.outcomes if which(outcome))
+
+
+def _is_alarm(outcome: Outcome) -> bool:
+    return outcome.word in CAUGHT
+
+
+def _is_pass(outcome: Outcome) -> bool:
+    return outcome.word == Word.PASS
+
+
+def _times(cases: Iterable[CaseResult], which: Callable[[Outcome], bool]) -> tuple[float, float] | None:
+    """Return the median and the 95th percentile of the gate's time in seconds."""
+    seconds = [each for case in cases for outcome in case.outcomes if which(outcome) for each in outcome.seconds]
+    return (quantile(seconds, 0.5), quantile(seconds, 0.95)) if seconds else None
+
+
+def _percent(share: float) -> str:
+    """Return a share in per cent, never rounded to the 0 or the 100 it is not."""
+    text = f"{100 * share:.1f}"
+    if (text == "100.0" and share < 1) or (text == "0.0" and share > 0):
+        text = f"{100 * share:.2f}"
+    return f"{text} %"
