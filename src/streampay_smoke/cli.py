@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from streampay_smoke.errors import SmokeError
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
 from streampay_smoke.settings import VARIABLES, Variable
+from streampay_smoke.suite.output import outlasting_output
 
 if TYPE_CHECKING:
     from streampay_smoke.sandbox.fleet import Fleet
@@ -29,21 +31,23 @@ RUN_OPTIONS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     chosen = _parser().parse_args(arguments)
-    try:
-        return int(chosen.command(chosen))
-    except SmokeError as error:
-        print(f"{error}\nNext: {error.next_step}" if error.next_step else str(error), file=sys.stderr)
-        return EXIT_CODES[Word.CONFIG]
+    with outlasting_output():
+        try:
+            return int(chosen.command(chosen))
+        except SmokeError as error:
+            print(f"{error}\nNext: {error.next_step}" if error.next_step else str(error), file=sys.stderr)
+            return EXIT_CODES[Word.CONFIG]
+        except Exception:  # noqa: BLE001 - whatever it is: Python would exit with 1, which blames the release
+            traceback.print_exc()
+            return EXIT_CODES[Word.INCONCLUSIVE]
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Play the features and answer with the verdict's exit code."""
-    # Imported here: the other commands have no use for behave.
+    # Imported here, and as late as can be: behave's process needs more, and starts only once this one is ready.
     from streampay_smoke.suite import decision as decisions
     from streampay_smoke.suite.announcing import announce_to_ci
-    from streampay_smoke.suite.finish import report
     from streampay_smoke.suite.folder import RunFolder
-    from streampay_smoke.suite.refusal import refuse
     from streampay_smoke.suite.supervisor import supervise
 
     options = _options(chosen)
@@ -53,6 +57,8 @@ def run(chosen: argparse.Namespace) -> int:
     try:
         settings = configuration.load(options)
     except SmokeError as error:
+        from streampay_smoke.suite.refusal import refuse
+
         verdict = refuse(folder, error)
         decisions.decided(folder, verdict, None, paths=chosen.paths, target_release="")
         announce_to_ci(folder)
@@ -66,6 +72,8 @@ def run(chosen: argparse.Namespace) -> int:
         decisions.acted_on(folder, decision, settings, environ)
     announce_to_ci(folder)
     if settings.report:
+        from streampay_smoke.suite.finish import report
+
         report(folder)
     return verdict.exit_code
 

@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+from streampay_smoke.suite.runner import GateRunner
+from streampay_smoke.suite.supervisor import RUNNER
+
 # httpx brings rich and click along only where they are installed; test_locks.py keeps rich out of a run.
 HEAVY = {"aiohttp", "cryptography", "jwt", "pydantic", "requests", "starlette", "stellar_sdk", "uvicorn"}
 EVERY_RUN = ("settings", "service", "evidence", "gate", "promises", "world", "suite", "cli", "featurelint")
@@ -28,3 +31,17 @@ def test_what_every_run_imports_imports_nothing_heavy(name: str) -> None:
         timeout=60,
     )
     assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
+
+
+def test_the_supervisor_starts_behave_and_does_not_import_it() -> None:
+    supervisor = "streampay_smoke.suite.supervisor"
+    announcing = "streampay_smoke.suite.announcing"
+    code = (
+        f"import sys, streampay_smoke.cli, {supervisor}, {announcing}; print(*{{'behave', 'httpx'}} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == []
+
+
+def test_the_runner_that_is_named_is_the_gates() -> None:
+    assert f"{GateRunner.__module__}:{GateRunner.__qualname__}" == RUNNER

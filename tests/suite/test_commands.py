@@ -8,6 +8,7 @@ import pytest
 from suite_parts import Project, Ran, wait_for_file
 
 from streampay_smoke import cli
+from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.verdict import from_json
 
 
@@ -29,6 +30,15 @@ def test_a_verdict_is_printed_again(ran: Ran, capfdbinary: pytest.CaptureFixture
 def test_a_journal_that_is_not_there_is_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["judge", str(tmp_path / "journal.jsonl")]) == 2
     assert "No such file" in capsys.readouterr().err
+
+
+def test_a_gate_that_breaks_blames_nobody(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("out of something")
+
+    monkeypatch.setattr(journals, "read", broken)
+    assert cli.main(["judge", "any.jsonl"]) == 3, "Python's own exit code 1 would roll the release back"
+    assert "out of something" in capsys.readouterr().err
 
 
 def test_a_report_is_built_again(ran: Ran, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,8 @@
 """Everything behave calls success without evidence: none of it is a PASS, and raw behave exits non-zero for it."""
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -205,6 +207,14 @@ def test_a_folder_that_cannot_be_written(project: Project, tmp_path: Path) -> No
     assert ran.code == 2
     assert "SMOKE_ARTIFACTS" in ran.output
     assert project.smoke("--tags", "@readiness", SMOKE_ARTIFACTS=str(tmp_path / "file")).code == 2
+
+
+@pytest.mark.parametrize("command", ["behave", "streampay_smoke run"])
+def test_evidence_that_cannot_be_kept(project: Project, command: str) -> None:
+    """Files end at 8 KiB: what Python makes of that itself is exit code 1, which would blame the release."""
+    limited = ["/bin/sh", "-c", f'ulimit -f 16 && exec "{sys.executable}" -m {command} --tags @readiness']
+    ran = subprocess.run(limited, cwd=project.folder, env=project.environ, capture_output=True, check=False, timeout=60)
+    assert (ran.returncode, project.ran(3, "").verdict.verdict) == (3, Word.INCONCLUSIVE), ran.stderr
 
 
 HANGING = "    import time\n    print('now hanging', flush=True)\n    open('hanging', 'w').close()\n    time.sleep(60)"

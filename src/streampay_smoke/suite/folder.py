@@ -21,6 +21,9 @@ def artifacts_folder() -> Path:
     return Path(os.environ.get("SMOKE_ARTIFACTS") or VARIABLES["SMOKE_ARTIFACTS"].default).absolute()
 
 
+RUN_FOLDER = "run_folder"
+"""Userdata of behave by which a supervisor names the folder it has made for this run."""
+
 ENVELOPE = "verdict.dsse.json"
 """The signed verdict."""
 

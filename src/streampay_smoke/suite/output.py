@@ -2,9 +2,11 @@
 
 import contextlib
 import io
+import os
 import sys
-from collections.abc import Iterator
-from typing import TextIO
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, TextIO
 
 from streampay_smoke.evidence.redaction import Redactor
 
@@ -39,6 +41,70 @@ class RedactedStream(io.TextIOBase):
         self._stream.write(self._redactor.text(self._pending))
         self._pending = ""
         self._stream.flush()
+
+
+class OutlastingStream(io.TextIOBase):
+    """Passes text on while somebody takes it: a reader who went away, or a full disk, ends the words, not the run."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream: TextIO | None = stream
+        self._encoding = stream.encoding
+        self._isatty = stream.isatty()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """The encoding of the stream behind."""
+        return self._encoding
+
+    @property
+    def buffer(self) -> BinaryIO:
+        """What takes bytes: those who write an answer there are told when it is lost."""
+        return self._taken().buffer
+
+    def isatty(self) -> bool:
+        """Whether a person watches."""
+        return self._isatty
+
+    def fileno(self) -> int:
+        """Return the descriptor behind; raises OSError where there is none any more."""
+        return self._taken().fileno()
+
+    def write(self, text: str) -> int:
+        """Write a text, or drop it."""
+        self._attempt(lambda stream: stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand over what was written."""
+        self._attempt(lambda stream: stream.flush())
+
+    def _taken(self) -> TextIO:
+        if self._stream is None:
+            raise BrokenPipeError("nobody takes the output")
+        return self._stream
+
+    def _attempt(self, do: Callable[[TextIO], object]) -> None:
+        if self._stream is None:
+            return
+        try:
+            do(self._stream)
+        except OSError:
+            # Python writes what is left in its buffer once more at exit, and would change the exit code over it.
+            with Path(os.devnull).open("wb") as nowhere, contextlib.suppress(OSError):
+                os.dup2(nowhere.fileno(), self._stream.fileno())
+            self._stream = None
+
+
+@contextlib.contextmanager
+def outlasting_output() -> Iterator[None]:
+    """Let nothing that becomes of standard output and error change what a command does and how it ends."""
+    out, err = OutlastingStream(sys.stdout), OutlastingStream(sys.stderr)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            yield
+        finally:
+            out.flush()
+            err.flush()
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,15 +23,12 @@ from streampay_smoke.suite.budget import budget_seconds
 from streampay_smoke.suite.decision import decided
 from streampay_smoke.suite.failures import failure_of
 from streampay_smoke.suite.finish import finish
-from streampay_smoke.suite.folder import RunFolder, artifacts_folder
+from streampay_smoke.suite.folder import RUN_FOLDER, RunFolder, artifacts_folder
 from streampay_smoke.suite.interruption import Interruption
 from streampay_smoke.suite.loading import by_the_gate
-from streampay_smoke.suite.output import redacted_output
+from streampay_smoke.suite.output import outlasting_output, redacted_output
 from streampay_smoke.suite.quarantine import read_quarantine, today
 from streampay_smoke.suite.session import Session, open_session
-
-RUN_FOLDER = "run_folder"
-"""Userdata by which a supervisor names the folder it has made for this run."""
 
 
 class GateRunner(Runner):
@@ -46,19 +44,28 @@ class GateRunner(Runner):
 
     def run(self) -> bool:
         """Play the run; never returns, for behave itself knows two answers only."""
+        with outlasting_output():
+            exit_code = self._exit_code()
+        sys.exit(exit_code)
+
+    def _exit_code(self) -> int:
+        """Play the run and return its verdict's exit code; what breaks the gate itself is no fault of the release."""
         try:
             folder = self._folder()
         except SettingsInvalid as error:
             print(f"CONFIG: {error}\nNext: {error.next_step}", file=sys.stderr)
-            sys.exit(EXIT_CODES[Word.CONFIG])
-        with redacted_output(self._redactor):
-            with Journal(folder.journal_path, self._redactor) as journal, self._interruption.watching():
-                self._play(folder, journal)
-            verdict = finish(folder, supervised=self._supervised, signing_key=self._signing_key)
-            if not self._supervised:  # behave judges, and never acts: without a recorded target nothing is rolled back
-                decided(folder, verdict, self._settings, paths=(), target_release="")
-        sys.stdout.flush()
-        sys.exit(verdict.exit_code)
+            return EXIT_CODES[Word.CONFIG]
+        try:
+            with redacted_output(self._redactor):
+                with Journal(folder.journal_path, self._redactor) as journal, self._interruption.watching():
+                    self._play(folder, journal)
+                verdict = finish(folder, supervised=self._supervised, signing_key=self._signing_key)
+                if not self._supervised:  # behave judges, and never acts: nothing is rolled back without a target
+                    decided(folder, verdict, self._settings, paths=(), target_release="")
+                return verdict.exit_code
+        except Exception:  # noqa: BLE001 - e.g. a full disk: Python would exit with 1, which blames the release
+            print(self._redactor.text(traceback.format_exc()), file=sys.stderr)
+            return EXIT_CODES[Word.INCONCLUSIVE]
 
     def load_hooks(self, filename: str | None = None) -> None:
         """Load the hooks of the suite that was accepted: what differs from it is not even imported."""

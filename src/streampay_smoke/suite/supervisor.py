@@ -16,10 +16,8 @@ from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import Verdict, from_json
 from streampay_smoke.settings import Settings, project_root
-from streampay_smoke.suite.finish import finish
-from streampay_smoke.suite.folder import RunFolder
+from streampay_smoke.suite.folder import RUN_FOLDER, RunFolder
 from streampay_smoke.suite.progress import Progress
-from streampay_smoke.suite.runner import RUN_FOLDER, GateRunner
 
 GRACE_SECONDS = 0.8
 """How much longer than the deadline behave may take to write its evidence before it is killed."""
@@ -27,8 +25,8 @@ GRACE_SECONDS = 0.8
 LOOK_SECONDS = 0.1
 """How often a run is looked at: a step that holds the interpreter is found out this much later at most."""
 
-RUNNER = f"{GateRunner.__module__}:{GateRunner.__qualname__}"
-"""The runner by name: under it a `behave.ini` that was changed is found, whatever it says."""
+RUNNER = "streampay_smoke.suite.runner:GateRunner"
+"""The runner by name, for this process has no use for behave: with it a changed `behave.ini` is found."""
 
 _ENDINGS = (RunFinished, RunRefused, Interrupted)
 
@@ -70,6 +68,9 @@ def _vouched(folder: RunFolder, settings: Settings, *, exit_code: int, ending: s
     sealed = written is not None and (not written.signed_by or folder.envelope_path.exists())
     if ended and not ending and sealed and written == folder.judged() and written.exit_code == exit_code:
         return written
+    # Imported here: behave's process publishes, and has done so unless it was killed.
+    from streampay_smoke.suite.finish import finish
+
     with Journal(folder.journal_path, _redactor(settings)) as journal:
         journal.append(Interrupted(reason=ending or "killed", detail=_how(exit_code, ending)))
     return finish(folder, supervised=True, signing_key=settings.signer())

@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import os
 import socket
 import sys
 import time
@@ -23,7 +24,7 @@ from streampay_smoke.gate.verdict import Word, from_json
 from streampay_smoke.service.records import DependencyReport, Readiness
 from streampay_smoke.suite.failures import failure_of
 from streampay_smoke.suite.folder import RunFolder
-from streampay_smoke.suite.output import RedactedStream, redacted_output
+from streampay_smoke.suite.output import OutlastingStream, RedactedStream, redacted_output
 from streampay_smoke.suite.probes import (
     contract_probe,
     dependency_report_probe,
@@ -287,6 +288,23 @@ def test_a_secret_printed_in_pieces_is_redacted() -> None:
     stream.flush()
     assert behind.getvalue() == "say <redacted> now\nthen rest"
     assert stream.isatty() is False
+
+
+def test_output_outlasts_its_reader() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    behind = os.fdopen(writing, "w")
+    stream = OutlastingStream(behind)
+    assert (stream.encoding.lower(), stream.isatty(), stream.fileno()) == ("utf-8", False, writing)
+    for _ in range(2):
+        assert stream.write("nobody reads this") == 17
+        stream.flush()
+    assert os.fstat(writing).st_rdev == Path(os.devnull).stat().st_rdev, "Python's own last flush is harmless too"
+    with pytest.raises(BrokenPipeError):
+        stream.fileno()
+    with pytest.raises(BrokenPipeError):
+        stream.buffer.write(b"an answer")
+    behind.close()
 
 
 def test_output_is_given_back_afterwards(capsys: pytest.CaptureFixture[str]) -> None:
