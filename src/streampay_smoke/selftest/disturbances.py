@@ -34,6 +34,19 @@ def below(path: str, decided: Decided, *, method: str = "") -> Disturbance:
     return disturb
 
 
+def for_the_first_caller(decided: Decided) -> Disturbance:
+    """Let every request with the credential that was seen first meet the same; other callers pass."""
+    first: list[str] = []
+
+    def disturb(passing: Passing) -> Decided:
+        credential = passing.headers.get("authorization", "")
+        if credential and not first:
+            first.append(credential)
+        return decided if credential and credential in first else NO_CHANGE
+
+    return disturb
+
+
 def everywhere(decided: Decided) -> Disturbance:
     """Let every request meet the same."""
     return lambda passing: decided

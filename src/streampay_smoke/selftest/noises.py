@@ -16,6 +16,7 @@ from streampay_smoke.selftest.disturbances import (
     every,
     everywhere,
     first,
+    for_the_first_caller,
     half,
     lost,
     old_release,
@@ -200,12 +201,12 @@ NOISES = (
         features=("readiness", "settlement"),
     ),
     Case(
-        name="requests that are delivered twice",
-        story="operations: a proxy repeats what it thinks lost; keys make writes safe to repeat",
+        name="requests about streams are delivered twice",
+        story="operations: a proxy repeats what it thinks lost; reads and keyed writes are safe to repeat",
         severity=NOISE,
         truth=NONE,
-        conditions=(road(lambda: everywhere(Forward(times=2))),),
-        features=("settlement",),
+        conditions=(road(lambda: below(STREAMS, Forward(times=2))),),
+        features=("settlement", "streams"),
     ),
     Case(
         name="too many requests, for a moment",
@@ -217,10 +218,10 @@ NOISES = (
     ),
     Case(
         name="too many requests, for an hour",
-        story="operations: somebody else used the quota up",
+        story="operations: another run used up the quota of the synthetic user, and only that",
         severity=NOISE,
         truth=Truth.HARNESS,
-        conditions=(road(lambda: below(STREAMS, error(429, "rate_limit_exceeded", retry_after="3600"))),),
+        conditions=(road(lambda: for_the_first_caller(error(429, "ORG_DAILY_QUOTA_EXCEEDED", retry_after="3600"))),),
         features=("streams",),
     ),
     # The stable release.

@@ -189,7 +189,7 @@ FAULTS = (
         name="the release is swapped under the gate",
         story="incident X11: the tag moved during the smoke",
         severity=CATASTROPHIC,
-        caught_by="release_changed",
+        caught_by="release_",
         conditions=(IMPATIENT, road(lambda: after(12, old_release()))),
         features=("streams",),
     ),
@@ -338,6 +338,13 @@ FAULTS = (
         ),
     ),
     Case(
+        name="every request is delivered twice",
+        story="operations: a proxy repeats what it thinks lost; a challenge is good for one sign-in",
+        severity=CATASTROPHIC,
+        caught_by="streams/",
+        conditions=(IMPATIENT, setting(SMOKE_AUTH_MODE="wallet"), road(lambda: everywhere(Forward(times=2)))),
+    ),
+    Case(
         name="ten times as slow as the stable release",
         story="operations: an index is missing; the comparison gates",
         severity=SERIOUS,
@@ -377,8 +384,9 @@ FAULTS = (
         caught_by="streams/",
         conditions=(
             IMPATIENT,
-            road(lambda: below(STREAMS, error(429, "rate_limit_exceeded", retry_after="1"))),
+            road(lambda: below(STREAMS, error(429, "rate_limit_exceeded", retry_after="16"))),
             place(step_seconds=40),
+            setting(SMOKE_DEADLINE_SECONDS="40"),
         ),
     ),
     Case(

@@ -49,7 +49,8 @@ def _deviation(value: dict[str, Any], field: Field, where: str) -> str:
 
 
 def keep_promise(answer: Answer, what: str, found: list[str]) -> None:
-    """Raise PromiseBroken naming all deviations, if there are any."""
+    """Raise PromiseBroken naming all deviations, if there are any; that JSON is called something else is one too."""
+    found = [*_misnamed(answer), *found]
     if not found:
         return
     named = "; ".join(found[:_MAX_NAMED])
@@ -58,6 +59,14 @@ def keep_promise(answer: Answer, what: str, found: list[str]) -> None:
         f"{answer.asked} answered {answer.status}, but not {what}: {named}{more} (request id {answer.request_id})",
         next_step=f"compare the answer in the journal with what the dialect promises for {answer.asked}",
     )
+
+
+def _misnamed(answer: Answer) -> list[str]:
+    """Return what is wrong with the name an answer gives its content; one that names none is left to its content."""
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in {"", "application/json"} or kind.endswith("+json"):
+        return []
+    return [f"its content type is {kind[:_MAX_SHOWN]}, not application/json"]
 
 
 def in_words(value: Any) -> str:
