@@ -1,19 +1,24 @@
 """`docs/selftest/chart.svg`: shares with exact bounds, and how long a verdict takes. No script, no colour alone."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Container, Iterator, Sequence
+
+import msgspec
 
 from streampay_smoke.gate.verdict import Word
-from streampay_smoke.publish.markup import Markup, element, joined
+from streampay_smoke.publish.markup import Markup, element
 from streampay_smoke.selftest.case import CAUGHT
-from streampay_smoke.selftest.results import FAULT, Results
+from streampay_smoke.selftest.results import FAULT, CaseResult, Results
 from streampay_smoke.selftest.scoring import UNDISTURBED, Share, score
 
 WIDTH, LEFT, RIGHT = 860, 250, 830
 INK, SOFT, LINE, BLUE, ORANGE, SHEET = "#1b2430", "#5b6675", "#dfe3e8", "#0072b2", "#d55e00", "#ffffff"
 """Blue and vermilion of Okabe and Ito: told apart with any colour vision, and the marks differ in shape too."""
 
-ROW = 34
-LOWEST_SHARE = 0.9
+ROW, TALLEST = 34, 140
+WIDEST_AXIS, MARKS = 0.9, 5
+"""Where the axis of shares begins at the latest, and the steps it is divided in."""
+
 BUCKETS_SECONDS = (0, 1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60, 90, 120)
 
 GANDALF = {"recall": (0.998, 1.0), "precision": (0.924, 0.949)}
@@ -48,104 +53,99 @@ def chart(results: Results) -> str:
     )
 
 
+class _Axis(msgspec.Struct, frozen=True):
+    """Where shares are on the chart, from `lowest` to 1."""
+
+    lowest: float
+
+    def x(self, share: float) -> float:
+        """Return where a share is."""
+        return LEFT + (share - self.lowest) / (1 - self.lowest) * (RIGHT - LEFT)
+
+
 def _shares(shares: Sequence[tuple[str, Share]]) -> Iterator[Markup]:
+    axis = _Axis(min(WIDEST_AXIS, *(math.floor(10 * share.bounds[0]) / 10 for _, share in shares)))
     bottom = 50 + ROW * len(shares)
     yield _text(20, 28, "Shares with their exact 95 % bounds", weight="600")
-    for percent in range(round(LOWEST_SHARE * 100), 101, 2):
-        x = _x(percent / 100)
-        yield element("line", x1=x, x2=x, y1="44", y2=f"{bottom}", stroke=LINE)
-        yield _text(float(x), bottom + 16, f"{percent} %", anchor="middle", fill=SOFT, size="12")
+    for mark in range(MARKS + 1):
+        at = axis.lowest + (1 - axis.lowest) * mark / MARKS
+        yield _line(axis.x(at), 44, axis.x(at), bottom, stroke=LINE)
+        yield _text(axis.x(at), bottom + 16, f"{100 * at:.0f} %", anchor="middle", fill=SOFT, size="12")
     for place, (name, share) in enumerate(shares):
         y = 62 + ROW * place
-        yield from _row(name, share, y)
+        yield from _row(axis, name, share, y)
 
 
-def _row(name: str, share: Share, y: int) -> Iterator[Markup]:
+def _row(axis: _Axis, name: str, share: Share, y: int) -> Iterator[Markup]:
     low, high = share.bounds
     yield _text(LEFT - 14, y + 5, f"{name}, {share.hits:,} of {share.of:,}", anchor="end")
     if name in GANDALF:
-        worst, best = GANDALF[name]
-        yield element(
-            "rect",
-            element("title", f"Gandalf: {worst:.1%} to {best:.1%}"),
-            x=_x(worst),
-            y=f"{y - 9}",
-            width=f"{max(3.0, float(_x(best)) - float(_x(worst))):.1f}",
-            height="18",
-            fill="none",
-            stroke=ORANGE,
-            stroke_width="1.5",
-            stroke_dasharray="4 2",
-        )
-        yield _text(float(_x(worst)), y + 21, "Gandalf", fill=ORANGE, size="11")
-    yield element("line", x1=_x(low), x2=_x(high), y1=f"{y}", y2=f"{y}", stroke=BLUE, stroke_width="3")
+        worst, best = (axis.x(each) for each in GANDALF[name])
+        box = {"fill": "none", "stroke": ORANGE, "stroke_width": "1.5", "stroke_dasharray": "4 2"}
+        yield element("rect", x=f"{worst:.1f}", y=f"{y - 9}", width=f"{best - worst:.1f}", height="18", **box)
+        yield _text(best, y + 21, "Gandalf", anchor="end", fill=ORANGE, size="11")
+    yield _line(axis.x(low), y, axis.x(high), y, stroke=BLUE, width="3")
     for end in (low, high):
-        yield element("line", x1=_x(end), x2=_x(end), y1=f"{y - 5}", y2=f"{y + 5}", stroke=BLUE, stroke_width="2")
-    yield element("circle", element("title", share.in_words), cx=_x(share.value), cy=f"{y}", r="6", fill=BLUE)
+        yield _line(axis.x(end), y - 5, axis.x(end), y + 5, stroke=BLUE, width="2")
+    title = element("title", share.in_words)
+    yield element("circle", title, cx=f"{axis.x(share.value):.1f}", cy=f"{y}", r="6", fill=BLUE)
 
 
 def _bars(results: Results, top: int) -> Iterator[Markup]:
     """Yield how many runs took how long: faults that were caught, and undisturbed runs that passed."""
-    caught = [
-        each
-        for case in results.cases
-        if case.kind == FAULT
-        for outcome in case.outcomes
-        if outcome.word in CAUGHT
-        for each in outcome.seconds
-    ]
-    passed = [
-        each
-        for case in results.cases
-        if case.name == UNDISTURBED
-        for outcome in case.outcomes
-        if outcome.word == Word.PASS
-        for each in outcome.seconds
-    ]
-    yield _text(20, top - 22, "Seconds to a verdict, share of runs", weight="600")
-    baseline, buckets = top + 150, len(BUCKETS_SECONDS) - 1
+    faults = [case for case in results.cases if case.kind == FAULT]
+    undisturbed = [case for case in results.cases if case.name == UNDISTURBED]
+    series = (
+        _Series("a fault, caught", _seconds(faults, CAUGHT), fill=BLUE, stroke="none"),
+        _Series("undisturbed, PASS", _seconds(undisturbed, {Word.PASS}), fill=SHEET, stroke=ORANGE),
+    )
+    baseline, buckets = top + TALLEST + 10, len(BUCKETS_SECONDS) - 1
     step = (RIGHT - 60) / buckets
-    series = (("a fault, caught", caught, BLUE, "none"), ("undisturbed, PASS", passed, SHEET, ORANGE))
-    counts = [[_within(seconds, place) for place in range(buckets)] for _, seconds, _, _ in series]
-    tallest = max((share for each in counts for share in each), default=0) or 1
-    for which, (name, seconds, fill, stroke) in enumerate(series):
-        for place, share in enumerate(counts[which]):
-            height = 140 * share / tallest
-            x = 60 + place * step + which * step * 0.42 + step * 0.08
-            yield element(
-                "rect",
-                element("title", f"{name}: {share:.0%} of {len(seconds):,} in {_bucket(place)} s"),
-                x=f"{x:.1f}",
-                y=f"{baseline - height:.1f}",
-                width=f"{step * 0.4:.1f}",
-                height=f"{height:.1f}",
-                fill=fill,
-                stroke=stroke,
-                stroke_width="1.5",
-            )
-        x = 420 + which * 190
-        yield element(
-            "rect", x=f"{x}", y=f"{top - 34}", width="14", height="14", fill=fill, stroke=stroke, stroke_width="1.5"
-        )
-        yield _text(x + 20, top - 22, f"{name} ({len(seconds):,})", size="12")
-    yield element("line", x1="60", x2=f"{RIGHT}", y1=f"{baseline}", y2=f"{baseline}", stroke=SOFT)
+    most = max((each.share(place) for each in series for place in range(buckets)), default=0) or 1
+    yield _text(20, top - 22, "Seconds to a verdict, share of runs", weight="600")
+    for which, each in enumerate(series):
+        for place in range(buckets):
+            height = TALLEST * each.share(place) / most
+            x = 60 + step * (place + 0.08 + 0.42 * which)
+            title = element("title", f"{each.name}: {each.share(place):.0%} in {_bucket(place)} s")
+            yield _box(x, baseline - height, 0.4 * step, height, each, title)
+        yield _box(420 + 190 * which, top - 34, 14, 14, each)
+        yield _text(440 + 190 * which, top - 22, f"{each.name} ({len(each.seconds):,})", size="12")
+    yield _line(60, baseline, RIGHT, baseline, stroke=SOFT)
     for place in range(buckets):
         yield _text(60 + (place + 0.5) * step, baseline + 18, _bucket(place), anchor="middle", fill=SOFT, size="11")
 
 
-def _within(seconds: Sequence[float], place: int) -> float:
-    low, high = BUCKETS_SECONDS[place], BUCKETS_SECONDS[place + 1]
-    return sum(low <= each < high for each in seconds) / len(seconds) if seconds else 0.0
+class _Series(msgspec.Struct, frozen=True):
+    """Times of one kind, and how their bars look."""
+
+    name: str
+    seconds: Sequence[float]
+    fill: str
+    stroke: str
+
+    def share(self, place: int) -> float:
+        """Return how many of them are in a bucket."""
+        low, high = BUCKETS_SECONDS[place], BUCKETS_SECONDS[place + 1]
+        return sum(low <= each < high for each in self.seconds) / len(self.seconds) if self.seconds else 0.0
+
+
+def _seconds(cases: Sequence[CaseResult], words: Container[str]) -> Sequence[float]:
+    return [each for case in cases for outcome in case.outcomes if outcome.word in words for each in outcome.seconds]
 
 
 def _bucket(place: int) -> str:
     return f"{BUCKETS_SECONDS[place]}-{BUCKETS_SECONDS[place + 1]}"
 
 
-def _x(share: float) -> str:
-    """Return where a share is; what is below the axis stays at its beginning."""
-    inside = max(0.0, (share - LOWEST_SHARE) / (1 - LOWEST_SHARE))
-    return f"{LEFT + inside * (RIGHT - LEFT):.1f}"
+def _line(x1: float, y1: float, x2: float, y2: float, *, stroke: str, width: str = "1") -> Markup:
+    ends = {"x1": f"{x1:.1f}", "y1": f"{y1:.1f}", "x2": f"{x2:.1f}", "y2": f"{y2:.1f}"}
+    return element("line", stroke=stroke, stroke_width=width, **ends)
+
+
+def _box(x: float, y: float, width: float, height: float, series: _Series, *inside: Markup) -> Markup:
+    place = {"x": f"{x:.1f}", "y": f"{y:.1f}", "width": f"{width:.1f}", "height": f"{height:.1f}"}
+    return element("rect", *inside, fill=series.fill, stroke=series.stroke, stroke_width="1.5", **place)
 
 
 def _text(
@@ -158,8 +158,5 @@ def _text(
     size: str | None = None,
     weight: str | None = None,
 ) -> Markup:
-    return joined(
-        element(
-            "text", text, x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor, fill=fill, font_size=size, font_weight=weight
-        )
-    )
+    place = {"x": f"{x:.1f}", "y": f"{y:.1f}", "text_anchor": anchor}
+    return element("text", text, fill=fill, font_size=size, font_weight=weight, **place)

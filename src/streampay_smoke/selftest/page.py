@@ -6,7 +6,7 @@ from statistics import median
 
 from streampay_smoke.selftest.chart import chart
 from streampay_smoke.selftest.results import FAULT, NOISE, CaseResult, Results
-from streampay_smoke.selftest.scoring import TARGETS, Score, confusion, is_right_cell, score
+from streampay_smoke.selftest.scoring import TARGETS, Confusion, Score, confusion, score
 
 PAGE, CHART = "README.md", "chart.svg"
 
@@ -87,18 +87,21 @@ def _seconds(times: tuple[float, float] | None) -> str:
 
 
 def _matrix(results: Results) -> str:
-    rows, columns, counts = confusion(results)
-    lines = [f"| true \\ answered | {' | '.join(columns)} |", "|---|" + "---:|" * len(columns)]
-    for row in rows:
-        cells = (_cell(counts[row, column], right=is_right_cell(row, column)) for column in columns)
-        lines.append(f"| {row} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n\nBold is right; everything else is not.\n"
+    matrix = confusion(results)
+    lines = [f"| true \\ answered | {' | '.join(matrix.columns)} |", "|---|" + "---:|" * len(matrix.columns)]
+    lines += [
+        f"| {row} | {' | '.join(_cell(matrix, row, column) for column in matrix.columns)} |" for row in matrix.rows
+    ]
+    return "\n".join(lines) + (
+        "\n\nA row is what is mainly true; where a noise may also be held, or ridden out, that is right too. Bold is\n"
+        "wrong.\n"
+    )
 
 
-def _cell(count: int, *, right: bool) -> str:
-    if not count:
-        return "·"
-    return f"**{count:,}**" if right else f"{count:,}"
+def _cell(matrix: Confusion, row: str, column: str) -> str:
+    count, wrong = matrix.counts[row, column], matrix.wrong[row, column]
+    right = f"{count - wrong:,}" if count > wrong else "" if wrong else "·"
+    return " + ".join(filter(None, (right, f"**{wrong:,} wrong**" if wrong else "")))
 
 
 def _table(results: Results, kind: str) -> str:

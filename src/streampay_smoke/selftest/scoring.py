@@ -146,19 +146,40 @@ def missed(of: Score) -> Sequence[Target]:
     return [target for target in TARGETS if not target.met(of)]
 
 
-def confusion(results: Results) -> tuple[Sequence[str], Sequence[str], Counter[tuple[str, str]]]:
-    """Return the rows (what was true), the columns (what was answered) and how often each pair came."""
+class Confusion(msgspec.Struct, frozen=True, kw_only=True):
+    """How often each answer came where each thing was true, and how many of those answers were wrong.
+
+    A row is what is mainly true of a case; where something else is right too, such answers are not wrong.
+    """
+
+    counts: Counter[tuple[str, str]]
+    wrong: Counter[tuple[str, str]]
+
+    @property
+    def rows(self) -> Sequence[str]:
+        """What was true."""
+        return [truth for truth in _ROWS if any(row == truth for row, _ in self.counts)]
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """What was answered, the known answers first."""
+        seen = {answer for _, answer in self.counts}
+        return [*(answer for answer in _COLUMNS if answer in seen), *sorted(seen - set(_COLUMNS))]
+
+
+def confusion(results: Results) -> Confusion:
+    """Return what was answered to what."""
     counts: Counter[tuple[str, str]] = Counter()
+    wrong: Counter[tuple[str, str]] = Counter()
     for case in results.cases:
         for outcome in case.outcomes:
-            counts[_true(case), _answered(outcome)] += outcome.runs
-    rows = dict.fromkeys(_true(case) for case in sorted(results.cases, key=lambda case: _ORDER.index(case.truths[0])))
-    columns = [answer for answer in _COLUMNS if any(counts[row, answer] for row in rows)]
-    columns += sorted({answer for _, answer in counts} - set(columns))
-    return tuple(rows), columns, counts
+            cell = case.truths[0], f"{outcome.word} {outcome.attribution}".strip()
+            counts[cell] += outcome.runs
+            wrong[cell] += 0 if outcome.right else outcome.runs
+    return Confusion(counts=counts, wrong=wrong)
 
 
-_ORDER = ("product", "safety", "none", "dependency", "harness", "config")
+_ROWS = ("product", "safety", "none", "dependency", "harness", "config")
 _COLUMNS = (
     "FAIL product",
     "SAFETY safety",
@@ -167,19 +188,6 @@ _COLUMNS = (
     "INCONCLUSIVE harness",
     "CONFIG config",
 )
-
-
-def _true(case: CaseResult) -> str:
-    return " or ".join(case.truths)
-
-
-def _answered(outcome: Outcome) -> str:
-    return f"{outcome.word} {outcome.attribution}".strip()
-
-
-def is_right_cell(row: str, column: str) -> bool:
-    """Whether an answer is right for what was true."""
-    return column in _COLUMNS and column.rsplit(maxsplit=1)[-1] in row.split(" or ")
 
 
 def _of_kind(results: Results, kind: str) -> Sequence[CaseResult]:

@@ -9,7 +9,7 @@ from typing import TextIO
 from streampay_smoke.selftest.case import Case
 from streampay_smoke.selftest.playing import Played, is_right
 from streampay_smoke.selftest.results import Results
-from streampay_smoke.selftest.scoring import TARGETS, Score, confusion, is_right_cell
+from streampay_smoke.selftest.scoring import TARGETS, Confusion, Score, confusion
 
 BAR_WIDTH = 24
 
@@ -89,17 +89,20 @@ def _table(results: Results) -> Sequence[str]:
 
 
 def _matrix(results: Results) -> Sequence[str]:
-    rows, columns, counts = confusion(results)
-    width = max(len("true, answered"), *(len(row) for row in rows))
-    lines = [f"{'true, answered':{width}}  " + "  ".join(columns)]
-    for row in rows:
-        cells = [
-            f"{counts[row, column] or '.'}{'' if is_right_cell(row, column) or not counts[row, column] else '!'}"
-            for column in columns
-        ]
-        padded = (f"{cell:>{len(column)}}" for cell, column in zip(cells, columns, strict=True))
-        lines.append(f"{row:{width}}  " + "  ".join(padded))
+    matrix = confusion(results)
+    width = len("true, answered")
+    lines = [f"{'true, answered':{width}}  " + "  ".join(matrix.columns)]
+    for row in matrix.rows:
+        cells = (f"{_cell(matrix, row, column):>{len(column)}}" for column in matrix.columns)
+        lines.append(f"{row:{width}}  " + "  ".join(cells))
     return lines
+
+
+def _cell(matrix: Confusion, row: str, column: str) -> str:
+    count, wrong = matrix.counts[row, column], matrix.wrong[row, column]
+    if not wrong:
+        return str(count or ".")
+    return f"{wrong}!" if wrong == count else f"{count - wrong}+{wrong}!"
 
 
 def shares(of: Score) -> Sequence[str]:
