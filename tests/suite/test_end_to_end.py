@@ -1,4 +1,4 @@
-"""The whole gate against the real sandbox: healthy, and wrong in one way at a time."""
+"""The whole gate against the real sandbox, and what it leaves. What it catches is measured by the selftest."""
 
 import json
 import re
@@ -11,6 +11,7 @@ from stellar_sdk import Keypair
 from suite_parts import ROOT, Project, Ran
 
 from streampay_smoke.gate.verdict import Action, Word, schema
+from streampay_smoke.sandbox.road import Proxy, burst, gateway, hang_up
 from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.secret import Secret
 from streampay_smoke.service.deployment import Deployment
@@ -85,113 +86,21 @@ def test_every_auth_mode_of_the_sandbox_passes(project: Project, mode: str) -> N
     assert (ran.code, ran.verdict.verdict) == (0, Word.PASS), ran.output
 
 
-def test_an_old_operators_credential_is_config(project: Project) -> None:
-    ran = project.behave("--tags=@streams", SMOKE_AUTH_MODE="api-key", SMOKE_API_KEY="a-key-that-was-rotated")
-    assert (ran.code, ran.verdict.reason_code) == (2, "credential_refused"), ran.output
+CUTOVER = [gateway(502), gateway(503), hang_up(), gateway(504), hang_up()]
 
 
-FAULTS = [
-    ("settle-lies", Word.FAIL, "settlement/"),
-    ("settle-pays-twice", Word.FAIL, "settlement/"),
-    ("settle-pays-other-recipient", Word.FAIL, "settlement/"),
-    ("settle-pays-less", Word.FAIL, "settlement/"),
-    ("settle-old-transaction", Word.FAIL, "settlement/"),
-    ("settle-failed-but-ended", Word.FAIL, "settlement/"),
-    ("settle-receipt-differs", Word.FAIL, "settlement/"),
-    ("record-not-settled", Word.FAIL, "settlement/"),
-    ("replay-pays-again", Word.FAIL, "settlement/a-settlement-that-is-repeated"),
-    ("key-answers-for-other-stream", Word.FAIL, "settlement/a-settlement-that-is-repeated"),
-    ("create-repeats", Word.FAIL, "settlement/"),
-    ("list-open", Word.FAIL, "streams/a-caller-with-no-credential"),
-    ("list-accepts-junk", Word.FAIL, "streams/a-caller-with-junk"),
-    ("list-accepts-expired", Word.FAIL, "streams/a-caller-with-an-expired"),
-    ("list-accepts-foreign", Word.FAIL, "streams/a-caller-with-a-token-signed"),
-    ("list-accepts-alg-none", Word.FAIL, "streams/a-caller-with-an-unsigned"),
-    ("list-leaks-others", Word.FAIL, "streams/"),
-    ("list-leaks-private", Word.FAIL, "streams/a-signed-in-user"),
-    ("list-pages-wrong", Word.FAIL, "streams/a-signed-in-user"),
-    ("list-wrong-shape", Word.FAIL, "streams/"),
-    ("ready-lies-html", Word.FAIL, "readiness/"),
-    ("ready-login-page", Word.FAIL, "readiness/"),
-    ("ready-proxy-welcome", Word.FAIL, "readiness/"),
-    ("ready-empty-json", Word.FAIL, "readiness/"),
-    ("ready-degraded-but-200", Word.FAIL, "readiness/"),
-    ("ready-never", Word.FAIL, "readiness/"),
-    ("ready-names-mainnet", Word.SAFETY, "settlement/"),
-    ("half-broken", Word.FAIL, "streams/"),
-    ("every-url-500", Word.FAIL, "readiness/"),
-    ("csrf-shut", Word.FAIL, "settlement/"),
-    ("wallet-any-signature", Word.FAIL, "doors/nobody-signs-in-with-somebody-else-s-signature"),
-    ("limits-block-everybody", Word.FAIL, "throttling/a-caller-nobody-has-seen"),
-    ("rpc-dead", Word.INCONCLUSIVE, "chain/"),
-    ("rpc-429", Word.INCONCLUSIVE, "chain/"),
-    ("rpc-503-json", Word.INCONCLUSIVE, "chain/"),
-    ("rpc-html", Word.INCONCLUSIVE, "chain/"),
-    ("rpc-hangs", Word.INCONCLUSIVE, "chain/"),
-    ("friendbot-500", Word.INCONCLUSIVE, "chain/"),
-    ("friendbot-already-funded", Word.INCONCLUSIVE, "chain/"),
-    ("ledger-stalled", Word.INCONCLUSIVE, "chain/"),
-    ("network-public", Word.SAFETY, "chain/"),
-    ("network-unknown", Word.SAFETY, "chain/"),
-    ("contract-missing", Word.CONFIG, "chain/"),
-    ("contract-undeployed", Word.FAIL, "chain/"),
-    ("contract-other-interface", Word.FAIL, "chain/"),
-    ("contract-pays-twice", Word.FAIL, "chain/"),
-    ("contract-pays-less", Word.FAIL, "chain/"),
-    ("contract-pays-other", Word.FAIL, "chain/"),
-]
+def test_a_cutover_is_ridden_out_and_shown(project: Project, sandbox: Sandbox) -> None:
+    with Proxy(sandbox.base_url, disturb=burst(CUTOVER)) as proxy:
+        ran = project.behave("--tags=@readiness", SMOKE_BASE_URL=proxy.url)
+    assert ran.verdict.verdict is Word.PASS, ran.output
+    assert [item.flaky for item in ran.verdict.checks] == [True]
+    assert "1 flaky" in ran.verdict.message
+    assert "flaky" in (ran.folder / "summary.md").read_text()
+    retried = [event["because"] for event in ran.events if event["event"] == "retried"]
+    assert retried[-3:] == ["reset", "http 504", "reset"], "the control probes at the start met with the others"
 
 
-@pytest.mark.parametrize(("fault", "word", "check"), FAULTS, ids=[fault for fault, _, _ in FAULTS])
-def test_each_fault_gets_its_word_and_its_check(tmp_path: Path, fault: str, word: Word, check: str) -> None:
-    with start_sandbox(faults=(fault,)) as sandbox:
-        project = Project(tmp_path, sandbox.ready_document()["env"])
-        place = tmp_path / "environments" / "sandbox.toml"
-        place.write_text(place.read_text().replace("ready_within_seconds = 10", "ready_within_seconds = 1"))
-        ran = project.behave("--tags=@smoke", SMOKE_DEADLINE_SECONDS="25")
-    verdict = ran.verdict
-    assert verdict.verdict is word, (verdict.message, ran.output)
-    assert ran.code == verdict.exit_code
-    red = [item.id for item in verdict.checks if item.status not in {"passed", "excluded"}]
-    assert any(item.startswith(check) for item in red), red
-
-
-NOISE = ["rpc-bad-seq-once", "rpc-insufficient-fee-once", "rpc-try-again-later", "rpc-duplicate", "archived-entry-once"]
-
-
-@pytest.mark.parametrize("noise", NOISE)
-def test_what_the_adapter_can_ride_out_is_a_pass(tmp_path: Path, noise: str) -> None:
-    with start_sandbox(faults=(noise,)) as sandbox:
-        ran = Project(tmp_path, sandbox.ready_document()["env"]).behave("--tags=@chain")
-    assert (ran.code, ran.verdict.verdict) == (0, Word.PASS), ran.output
-
-
-def test_a_dead_rpc_beside_a_healthy_service_is_inconclusive(project: Project) -> None:
-    ran = project.behave("--tags=@smoke", SMOKE_STELLAR_RPC_URL="http://127.0.0.1:9")
-    assert (ran.code, ran.verdict.verdict, ran.verdict.attribution) == (3, Word.INCONCLUSIVE, "dependency"), ran.output
-
-
-def test_a_dead_service_is_the_release(project: Project) -> None:
-    place = project.folder / "environments" / "sandbox.toml"
-    place.write_text(place.read_text().replace("ready_within_seconds = 10", "ready_within_seconds = 1"))
-    ran = project.behave("--tags=@readiness", SMOKE_BASE_URL="http://127.0.0.1:9")
-    assert (ran.code, ran.verdict.reason_code) == (1, "service_unavailable"), ran.output
-
-
-def test_a_name_that_does_not_resolve_is_the_runner(project: Project) -> None:
-    ran = project.behave("--tags=@readiness", SMOKE_BASE_URL="http://no-such-host.invalid")
-    assert (ran.code, ran.verdict.attribution) == (3, "harness"), ran.output
-
-
-@pytest.mark.parametrize(
-    "setting",
-    [
-        {"SMOKE_STELLAR_NETWORK": "public"},
-        {"SMOKE_STELLAR_NETWORK": "mainnet"},
-        {"SMOKE_STELLAR_NETWORK": "pubnet"},
-        {"SMOKE_STELLAR_RPC_URL": "https://mainnet.example/rpc"},
-    ],
-)
+@pytest.mark.parametrize("setting", [{"SMOKE_STELLAR_NETWORK": "pubnet"}, {"SMOKE_STELLAR_NETWORK": "mainnet"}])
 def test_a_public_network_configuration_is_safety(bare_project: Project, setting: dict[str, str]) -> None:
     for ran in (bare_project.behave("--tags=@smoke", **setting), bare_project.smoke(**setting)):
         assert (ran.code, ran.verdict.verdict, ran.verdict.action) == (4, Word.SAFETY, Action.HOLD), ran.output
@@ -218,13 +127,6 @@ def test_an_expected_release_that_answers_passes(project: Project) -> None:
     ran = project.smoke("--tags", "@readiness", "--expect-release", "sandbox")
     assert (ran.code, ran.verdict.target.release_expected) == (0, "sandbox"), ran.output
     assert ran.verdict.target.releases_observed == ("sandbox",)
-
-
-def test_another_release_than_expected_is_a_fail(project: Project) -> None:
-    place = project.folder / "environments" / "sandbox.toml"
-    place.write_text(place.read_text().replace("ready_within_seconds = 10", "ready_within_seconds = 1"))
-    ran = project.smoke("--tags", "@readiness", "--expect-release", "the-new-one")
-    assert (ran.code, ran.verdict.verdict) == (1, Word.FAIL), ran.output
 
 
 def test_a_sandbox_cannot_vouch_for_staging(project: Project) -> None:

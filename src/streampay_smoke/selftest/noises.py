@@ -3,10 +3,11 @@
 from streampay_smoke.sandbox.fault import Severity, Truth
 from streampay_smoke.sandbox.road import Forward, Reply, burst, gateway, hang_up
 from streampay_smoke.selftest.case import Case
-from streampay_smoke.selftest.conditions import place, road, rpc_road, setting, stable
+from streampay_smoke.selftest.conditions import place, road, rpc_road, setting, stable, without
 from streampay_smoke.selftest.disturbances import (
     CRASH,
     SILENCE,
+    after,
     answering,
     below,
     closing,
@@ -150,6 +151,14 @@ NOISES = (
         truth=NONE,
         conditions=(place(replicas=3), road(lambda: one_replica_of(3, old_release(), until=12))),
         features=("readiness",),
+    ),
+    Case(
+        name="the release is swapped under a run that expects none",
+        story="operations: a roll-out is under way while somebody runs the gate by hand",
+        severity=NOISE,
+        truth=Truth.HARNESS,
+        conditions=(without("SMOKE_EXPECT_RELEASE"), road(lambda: after(12, old_release()))),
+        features=("streams",),
     ),
     # The way things are on the internet.
     Case(

@@ -199,6 +199,14 @@ NOISES = (
         conditions=(setting(SMOKE_DEADLINE_SECONDS="1.5"),),
         features=("chain", "settlement"),
     ),
+    Case(
+        name="a step file that was changed",
+        story="operations: somebody mended a step on the runner, and nobody accepted it",
+        severity=NOISE,
+        truth=CONFIG,
+        conditions=(file("features/steps/readiness_steps.py", "raise SystemExit(0)\n"),),
+        features=("readiness",),
+    ),
     # Clocks, languages, habits.
     Case(
         name="a clock that is ten minutes ahead",
