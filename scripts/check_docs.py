@@ -1,9 +1,9 @@
 """Keeps what is written in step with what is true.
 
 `check_docs.py` names every difference and ends with 1; `check_docs.py --write` writes the generated files anew.
-Generated: .env.example, docs/tags.md, docs/policy.md and docs/schemas/*.json. Read: README.md and docs/, which must
-name every option and variable, none that does not exist, no page that does not exist, and as many scenarios as there
-are.
+Generated: .env.example, docs/tags.md, docs/policy.md, docs/schemas/*.json, and from docs/selftest/results.json what is
+beside it; those results must be about exactly the corpus of the selftest. Read: README.md and docs/, which must name
+every option and variable, none that does not exist, no page that does not exist, and as many scenarios as there are.
 """
 
 import json
@@ -18,6 +18,8 @@ from streampay_smoke.featurelint import KNOWN_TAGS
 from streampay_smoke.gate import policy, verdict
 from streampay_smoke.gate.objectives import MISSED
 from streampay_smoke.gate.verdict import Word
+from streampay_smoke.selftest.committed import committed_results, drift, write
+from streampay_smoke.selftest.corpus import CORPUS
 from streampay_smoke.settings import VARIABLES
 from streampay_smoke.suite import manifest
 
@@ -179,8 +181,16 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
         for name, content in GENERATED.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(content(), encoding="utf-8")
+        if (measured := committed_results(root)) is not None:
+            write(root, measured)
         return 0
-    differences = [*stale_files(root), *unnamed(root), *broken_links(root), *miscounted(root)]
+    differences = [
+        *stale_files(root),
+        *unnamed(root),
+        *broken_links(root),
+        *miscounted(root),
+        *drift(root, CORPUS),
+    ]
     for difference in differences:
         print(difference)
     return 1 if differences else 0

@@ -9,17 +9,14 @@ import msgspec
 
 from streampay_smoke.errors import SettingsInvalid
 from streampay_smoke.publish.files import replace_file
+from streampay_smoke.selftest.committed import committed_results, write
 from streampay_smoke.selftest.corpus import CORPUS
 from streampay_smoke.selftest.measuring import Plan, commit_of, measure
-from streampay_smoke.selftest.page import FILES
 from streampay_smoke.selftest.playing import GATE
-from streampay_smoke.selftest.results import Results, from_json, merged, to_json
+from streampay_smoke.selftest.results import Results, merged, to_json
 from streampay_smoke.selftest.scoring import missed, score
 from streampay_smoke.selftest.telling import summary
 from streampay_smoke.settings import project_root
-
-FOLDER = Path("docs/selftest")
-RESULTS = "results.json"
 
 MET, MISSED = 0, 1
 
@@ -52,22 +49,6 @@ def selftest(wanted: Wanted, gate: Sequence[str] = GATE) -> int:
     of = score(results)
     print(f"\n{summary(results, of)}")
     return MISSED if missed(of) else MET
-
-
-def write(root: Path, results: Results) -> None:
-    """Write results and the files made of them below `docs/selftest/`."""
-    (root / FOLDER).mkdir(parents=True, exist_ok=True)
-    replace_file(root / FOLDER / RESULTS, to_json(results))
-    for name, made in FILES.items():
-        replace_file(root / FOLDER / name, made(results).encode())
-
-
-def committed_results(root: Path) -> Results | None:
-    """Return the results that are in the repository, None where there are none that can be read."""
-    try:
-        return from_json((root / FOLDER / RESULTS).read_bytes())
-    except (OSError, msgspec.DecodeError):
-        return None
 
 
 def _names(only: Sequence[str]) -> tuple[str, ...]:

@@ -55,6 +55,14 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
         return sum(outcome.runs for outcome in self.outcomes if outcome.right)
 
 
+def described(case: Case | CaseResult) -> tuple[Any, ...]:
+    """Return what a case says of itself, for the question whether results are about this one."""
+    if isinstance(case, CaseResult):
+        return case.kind, case.severity, case.truths, case.story, case.names_check
+    kind = FAULT if case.is_fault else NOISE
+    return kind, str(case.severity), tuple(map(str, case.truths)), case.story, case.caught_by
+
+
 class Results(msgspec.Struct, frozen=True, kw_only=True):
     """The answers to all cases, in the order of the corpus."""
 
@@ -94,13 +102,14 @@ def _result(case: Case, played: Sequence[Played], *, commit: str, hurried: bool)
         answer = (each.word, each.attribution, each.reason_code, each.caught_by, is_right(case, each))
         seconds[answer].append(each.seconds)
     common = sorted(seconds, key=lambda answer: (-len(seconds[answer]), answer))
+    kind, severity, truths, story, names_check = described(case)
     return CaseResult(
         name=case.name,
-        kind=FAULT if case.is_fault else NOISE,
-        severity=case.severity,
-        truths=case.truths,
-        story=case.story,
-        names_check=case.caught_by,
+        kind=kind,
+        severity=severity,
+        truths=truths,
+        story=story,
+        names_check=names_check,
         commit=commit,
         hurried=hurried,
         outcomes=tuple(

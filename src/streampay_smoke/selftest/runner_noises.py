@@ -138,7 +138,7 @@ NOISES = (
     # Settings.
     Case(
         name="a variable that is misspelt",
-        story="operations: SMOKE_BASEURL",
+        story="operations: an underscore is missing in the name",
         severity=NOISE,
         truth=CONFIG,
         conditions=(setting(SMOKE_BASEURL="http://x"),),

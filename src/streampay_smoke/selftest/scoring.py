@@ -213,8 +213,9 @@ def _times(cases: Iterable[CaseResult], which: Callable[[Outcome], bool]) -> tup
 
 
 def _percent(share: float) -> str:
-    """Return a share in per cent, never rounded to the 0 or the 100 it is not."""
-    text = f"{100 * share:.1f}"
-    if (text == "100.0" and share < 1) or (text == "0.0" and share > 0):
-        text = f"{100 * share:.2f}"
-    return f"{text} %"
+    """Return a share in per cent, with more places near 0 and 1, where they count; never the 0 or 1 it is not."""
+    if 0 < share < 0.0001:
+        return "<0.01 %"
+    if 0.9999 < share < 1:
+        return ">99.99 %"
+    return f"{100 * share:.{2 if 0 < share < 0.01 or 0.99 < share < 1 else 1}f} %"

@@ -1,0 +1,220 @@
+"""The score of results, each target both ways, and what is told about it."""
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from streampay_smoke.sandbox.fault import Severity, Truth
+from streampay_smoke.selftest import committed, telling
+from streampay_smoke.selftest.case import Case
+from streampay_smoke.selftest.chart import chart
+from streampay_smoke.selftest.page import page
+from streampay_smoke.selftest.playing import CONTRADICTION, NO_ANSWER, Played
+from streampay_smoke.selftest.results import Results, collected, from_json, merged, to_json
+from streampay_smoke.selftest.scoring import TARGETS, Share, confusion, missed, score
+
+CORPUS = {
+    case.name: case
+    for case in (
+        Case(name="open", story="a door is open", severity=Severity.CATASTROPHIC, caught_by="streams/"),
+        Case(name="rude", story="an answer is rude", severity=Severity.SERIOUS, caught_by="streams/"),
+        Case(name="mainnet", story="m", severity=Severity.CATASTROPHIC, truth=Truth.SAFETY, caught_by="guard"),
+        Case(name="undisturbed", story="nothing", severity=Severity.DISTURBANCE, truth=Truth.NONE),
+        Case(
+            name="rpc",
+            story="the RPC stumbles",
+            severity=Severity.DISTURBANCE,
+            truth=Truth.DEPENDENCY,
+            or_else=(Truth.NONE,),
+        ),
+        Case(name="typo", story="a typo", severity=Severity.DISTURBANCE, truth=Truth.CONFIG),
+    )
+}
+
+
+def answer(case: str, word: str, attribution: str, caught_by: str = "", **more: object) -> Played:
+    told = {"case": case, "seed": 0, "word": word, "attribution": attribution, "caught_by": caught_by, "seconds": 1.5}
+    return msgspec.convert({**told, **more}, Played)
+
+
+RIGHT = (
+    answer("open", "FAIL", "product", "streams/a"),
+    answer("rude", "FAIL", "product", "streams/b", seconds=9.0),
+    answer("mainnet", "SAFETY", "safety", "guard_refused"),
+    answer("undisturbed", "PASS", "none"),
+    answer("rpc", "INCONCLUSIVE", "dependency"),
+    answer("rpc", "PASS", "none", seed=1),
+    answer("typo", "CONFIG", "config"),
+)
+
+
+def results(*instead: Played, of: Sequence[Played] = RIGHT) -> Results:
+    """The right answers, with those of some cases replaced."""
+    replaced = {each.case for each in instead}
+    kept = [each for each in of if each.case not in replaced]
+    return collected(CORPUS, [*kept, *instead], commit="abc", hurried=False)
+
+
+def test_a_gate_that_is_right_meets_every_target() -> None:
+    of = score(results())
+    assert not missed(of)
+    assert (of.recall, of.named, of.precision) == (Share(hits=3, of=3),) * 3
+    assert of.attribution == Share(hits=7, of=7)
+    assert of.false_alarms == Share(hits=0, of=4)
+    assert of.false_alarms_ridden_out == Share(hits=0, of=3)
+    assert of.recall_by_severity == {"catastrophic": Share(hits=2, of=2), "serious": Share(hits=1, of=1)}
+    assert (of.seconds_to_fail, of.seconds_to_pass) == ((1.5, 9.0), (1.5, 1.5))
+
+
+WRONG = [
+    (answer("open", "PASS", "none"), "every fault is caught"),
+    (answer("open", "PASS", "none"), "no PASS where something is wrong"),
+    (answer("open", "INCONCLUSIVE", "harness"), "every fault is caught"),
+    (answer("open", "FAIL", "product"), "and by the check that is named for it"),
+    (answer("undisturbed", "FAIL", "product"), "no noise is called a fault of the release"),
+    (answer("typo", "SAFETY", "safety"), "no noise is called a fault of the release"),
+    (answer("rpc", "INCONCLUSIVE", "harness"), "the attribution is right in 99% of the runs"),
+    (answer("rpc", "FAIL", "product"), "no dependency is called product"),
+    (answer("typo", "PASS", "none"), "no PASS where something is wrong"),
+    (answer("undisturbed", "INCONCLUSIVE", "harness"), "at most 0.5% of the undisturbed runs are INCONCLUSIVE"),
+    (answer("typo", CONTRADICTION, "config"), "every run ends in one clear answer"),
+    (answer("typo", NO_ANSWER, ""), "every run ends in one clear answer"),
+    (answer("typo", "INCONCLUSIVE", "harness"), "no case is wrong each time it is played"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "target"), WRONG)
+def test_a_gate_that_is_wrong_misses_the_target_that_says_so(wrong: Played, target: str) -> None:
+    assert target in {each.about for each in missed(score(results(wrong)))}
+
+
+def test_every_target_can_be_missed() -> None:
+    assert {target for _, target in WRONG} == {target.about for target in TARGETS}
+
+
+def test_one_wrong_run_of_many_is_a_share_and_not_a_case() -> None:
+    many = [answer("rpc", "INCONCLUSIVE", "dependency", seed=seed) for seed in range(300)]
+    of = score(results(*many, answer("rpc", "INCONCLUSIVE", "harness", seed=300)))
+    assert not missed(of)
+    assert of.attribution == Share(hits=305, of=306)
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (Share(hits=300, of=300), "100.0 % (300 of 300; 98.8 % to 100.0 %)"),
+        (Share(hits=0, of=3000), "0.0 % (0 of 3,000; 0.0 % to 0.12 %)"),
+        (Share(hits=2999, of=3000), "99.97 % (2,999 of 3,000; 99.81 % to >99.99 %)"),
+        (Share(hits=1, of=100_000), "<0.01 % (1 of 100,000; <0.01 % to <0.01 %)"),
+        (Share(hits=0, of=0), "not played"),
+    ],
+)
+def test_a_share_is_told_with_exact_bounds(share: Share, words: str) -> None:
+    assert share.in_words == words
+
+
+def test_the_confusion_names_what_is_wrong() -> None:
+    matrix = confusion(results(answer("typo", "PASS", "none"), answer("open", NO_ANSWER, "")))
+    assert matrix.rows == ["product", "safety", "none", "dependency", "config"]
+    assert matrix.columns[-1] == NO_ANSWER
+    assert (matrix.counts["config", "PASS none"], matrix.wrong["config", "PASS none"]) == (1, 1)
+    assert (matrix.counts["dependency", "PASS none"], matrix.wrong["dependency", "PASS none"]) == (1, 0)
+
+
+def test_results_are_written_and_read() -> None:
+    written = results()
+    assert from_json(to_json(written)) == written
+    assert len(to_json(written).splitlines()) == len(CORPUS) + 5
+
+
+def test_a_later_run_replaces_its_own_cases_and_drops_those_that_are_gone() -> None:
+    later = collected(CORPUS, [answer("open", "PASS", "none")], commit="def", hurried=True)
+    both = merged([name for name in CORPUS if name != "typo"], results(), later)
+    assert [case.name for case in both.cases] == [name for name in CORPUS if name != "typo"]
+    assert (both.by_name["open"].commit, both.by_name["rude"].commit) == ("def", "abc")
+
+
+def test_the_page_and_the_chart_are_made_of_the_results() -> None:
+    wrong = results(answer("open", "PASS", "none"), *[each for each in RIGHT if each.case == "rpc"])
+    told = page(wrong)
+    for words in ("**MISSED**: every fault is caught", "| open | a door is open |", "**wrong** PASS", "`abc`", "2x"):
+        assert words in told or words == "2x", words
+    assert "**1 wrong**" in told
+    drawn = chart(wrong)
+    assert ElementTree.fromstring(drawn).tag.endswith("svg")
+    assert "recall, 2 of 3" in drawn
+    assert chart(results(of=())).startswith("<svg")
+
+
+def test_a_person_is_told_what_was_wrong_and_what_right() -> None:
+    wrong = answer("open", "PASS", "none", message="PASS: all is well", red=["chain/x"])
+    line = telling.line(CORPUS["open"], wrong, right=False)
+    for words in ("WRONG", "open: PASS none", "not product, seen by streams/", "red: chain/x", "PASS: all is well"):
+        assert words in line
+    assert telling.line(CORPUS["rpc"], RIGHT[5], right=True) == "ok      1.5 s  rpc seed 1: PASS none"
+    assert telling.line(CORPUS["open"], RIGHT[0], right=True).endswith("open: FAIL product, streams/a")
+    mixed = results(wrong, answer("rpc", "PASS", "none"), answer("rpc", "FAIL", "product"))
+    summary = telling.summary(mixed, score(mixed))
+    assert re.search(r"! fault  open +0/1  PASS none", summary)
+    assert re.search(r"! noise  rpc +1/2  FAIL product x1, PASS none x1", summary)
+    assert "always wrong: open" in summary
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("stream", "bars"), [(Terminal(), 1), (io.StringIO(), 0)])
+def test_a_bar_is_drawn_on_a_terminal_only(stream: io.StringIO, bars: int) -> None:
+    progress = telling.Progress(2, stream)
+    progress.show(CORPUS["open"], RIGHT[0])
+    progress.show(CORPUS["open"], answer("open", "PASS", "none"))
+    progress.end()
+    told = stream.getvalue()
+    assert told.count("[############............] 1/2, 0 wrong") == bars
+    assert told.count("2/2, 1 wrong") == bars
+    assert ("\x1b" in told) is bool(bars)
+    assert "ok      1.5 s  open" in told
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    committed.write(tmp_path, results())
+    return tmp_path
+
+
+def test_what_is_committed_is_about_this_corpus(root: Path) -> None:
+    assert list(committed.drift(root, CORPUS)) == []
+
+
+def test_no_results_are_a_difference(tmp_path: Path) -> None:
+    (line,) = committed.drift(tmp_path, CORPUS)
+    assert "docs/selftest/results.json is missing" in line
+    (tmp_path / "docs/selftest").mkdir(parents=True)
+    (tmp_path / "docs/selftest/results.json").write_text("[]")
+    assert committed.committed_results(tmp_path) is None
+
+
+@pytest.mark.parametrize("name", ["README.md", "chart.svg"])
+def test_a_page_that_was_edited_is_a_difference(root: Path, name: str) -> None:
+    path = root / "docs/selftest" / name
+    path.write_text(path.read_text().replace("recall", "fame"))
+    (line,) = committed.drift(root, CORPUS)
+    assert line.startswith(f"docs/selftest/{name} is not what results.json makes of it")
+
+
+def test_a_case_that_is_new_changed_or_gone_is_a_difference(root: Path) -> None:
+    new = replace(CORPUS["open"], name="new")
+    changed = replace(CORPUS["open"], caught_by="settlement/")
+    corpus = {"open": changed, "new": new, **{name: CORPUS[name] for name in CORPUS if name not in {"open", "typo"}}}
+    lines = "\n".join(committed.drift(root, corpus))
+    assert "'open' is not what it was when it was played" in lines
+    assert "does not have 'new'; run streampay-smoke selftest --full --write --only 'new'" in lines
+    assert "has 'typo', which is in the corpus no more" in lines
