@@ -104,16 +104,6 @@ def shared_cache(path: str = "/") -> Disturbance:
     return disturb
 
 
-def several(*disturbances: Disturbance) -> Disturbance:
-    """Let the first disturbance that changes anything decide; all of them see every request."""
-
-    def disturb(passing: Passing) -> Decided:
-        decided = [each(passing) for each in disturbances]
-        return next((each for each in decided if each is not NO_CHANGE), NO_CHANGE)
-
-    return disturb
-
-
 def round_robin(upstreams: int) -> Disturbance:
     """Send each request to the next upstream: a balancer without sticky sessions."""
     turn = itertools.cycle(range(upstreams))
@@ -176,9 +166,3 @@ def dressed(sent: Sent) -> Sent:
 def shouted(sent: Sent) -> Sent:
     """Write header names in capitals, as HTTP allows."""
     return replace(sent, headers=tuple((key.upper(), value) for key, value in sent.headers))
-
-
-def in_turn(decisions: Sequence[Decided]) -> Disturbance:
-    """Let requests meet these, one after the other, for ever."""
-    turn = itertools.cycle(decisions)
-    return lambda passing: next(turn)

@@ -283,6 +283,17 @@ def test_every_deviation_of_a_page_is_named(document: Any, named: str) -> None:
     assert caught.value.next_step
 
 
+@pytest.mark.parametrize("named", ["", "application/json", "Application/JSON; charset=utf-8", "application/hal+json"])
+def test_json_that_is_called_json_is_read(named: str) -> None:
+    assert APP.read_page(answered(a_page(stream()), headers={"content-type": named}), limit=20).total == 1
+
+
+@pytest.mark.parametrize("named", ["text/html", "text/plain; charset=utf-8", "application/octet-stream"])
+def test_json_that_is_called_something_else_is_a_broken_promise(named: str) -> None:
+    with pytest.raises(PromiseBroken, match=f"its content type is {named.partition(';')[0]}, not application/json"):
+        APP.read_page(answered(a_page(stream()), headers={"content-type": named}), limit=20)
+
+
 def test_very_many_deviations_are_counted() -> None:
     with pytest.raises(PromiseBroken, match="; and 8 more"):
         APP.read_page(answered(a_page(*[{} for _ in range(4)])), limit=9)
