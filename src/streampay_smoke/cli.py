@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return EXIT_CODES[Word.CONFIG]
         except Exception:  # noqa: BLE001 - whatever it is: Python would exit with 1, which blames the release
             traceback.print_exc()
-            return EXIT_CODES[Word.INCONCLUSIVE]
+            return int(chosen.broken)
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -233,12 +233,13 @@ def serve(chosen: argparse.Namespace) -> int:
 
 
 def selftest(chosen: argparse.Namespace) -> int:
-    """Play faults the gate has to catch and noise it must not fall for; 1 when a target is missed."""
+    """Play faults the gate has to catch and noise it must not fall for; 1 when a target is missed, 3 when stopped."""
     from streampay_smoke.selftest.command import Wanted, selftest
 
     return selftest(
         Wanted(
             full=chosen.full,
+            every_case=chosen.every_case,
             only=tuple(chosen.only),
             seeds=chosen.seeds,
             jobs=chosen.jobs,
@@ -260,6 +261,7 @@ def _options(chosen: argparse.Namespace) -> dict[str, str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="streampay-smoke", description="The deploy gate for StreamPay.")
     parser.add_argument("--version", action="version", version=f"streampay-smoke {__version__}")
+    parser.set_defaults(broken=EXIT_CODES[Word.INCONCLUSIVE])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands.add_parser("run", help="play the features and judge the release", description=run.__doc__))
 
@@ -360,7 +362,7 @@ def _add_rollback(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         "rollback", help="put the previous release back", description=options.DESCRIPTION, epilog=options.EXIT_CODES
     )
     options.add_arguments(parser)
-    parser.set_defaults(command=rollback)
+    parser.set_defaults(command=rollback, broken=options.NOT_PROVED)
 
 
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:
@@ -404,8 +406,19 @@ def _count(text: str) -> int:
 
 def _add_selftest(parser: argparse.ArgumentParser) -> None:
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--quick", action="store_true", help="each case once, with the features it is about (default)")
-    how.add_argument("--full", action="store_true", help="the whole smoke, four seeds a fault, 3,000 runs with noise")
+    how.add_argument(
+        "--quick",
+        action="store_true",
+        help="a third of the cases, another for each commit, once, with the features they are about (default)",
+    )
+    how.add_argument(
+        "--every-case", action="store_true", help="every case once, with the features it is about: some minutes"
+    )
+    how.add_argument(
+        "--full",
+        action="store_true",
+        help="the whole smoke, four seeds a fault, 3,000 runs with noise; goes on where an earlier one was stopped",
+    )
     parser.add_argument("--only", action="extend", nargs="+", default=[], metavar="NAME", help="play these cases only")
     parser.add_argument("--seeds", type=_count, metavar="N", help="play each case with so many weathers")
     parser.add_argument("--jobs", type=_count, metavar="N", help="runs at the same time (default: 3 a core)")

@@ -10,6 +10,8 @@ from suite_parts import Project, Ran, wait_for_file
 from streampay_smoke import cli
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.verdict import from_json
+from streampay_smoke.rollback import command
+from streampay_smoke.rollback.outcome import Ending
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,14 @@ def test_a_gate_that_breaks_blames_nobody(monkeypatch: pytest.MonkeyPatch, capsy
     monkeypatch.setattr(journals, "read", broken)
     assert cli.main(["judge", "any.jsonl"]) == 3, "Python's own exit code 1 would roll the release back"
     assert "out of something" in capsys.readouterr().err
+
+
+def test_a_rollback_that_breaks_is_not_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("out of something")
+
+    monkeypatch.setattr(command, "run", broken)
+    assert cli.main(["rollback", "--status"]) == Ending.NOT_VERIFIED, "3 would say that there is no previous release"
 
 
 def test_a_report_is_built_again(ran: Ran, capsys: pytest.CaptureFixture[str]) -> None:

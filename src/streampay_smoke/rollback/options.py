@@ -11,6 +11,9 @@ EXIT_CODES = (
     "3 no previous release; 5 refused, nothing was done: what is live is not what failed"
 )
 
+NOT_PROVED = 1
+"""What a rollback that breaks exits with: something may have been done by then."""
+
 METAVARS: Mapping[str, str] = {
     "SMOKE_ENV": "NAME",
     "SMOKE_BASE_URL": "URL",

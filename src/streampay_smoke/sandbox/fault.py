@@ -34,7 +34,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
     `story` says where it was seen or why it has to be expected: "measured" is StreamPay itself as probed, "release" a
     build of it that was really broken, "operations" what goes wrong around any deployment. `caught_by` is the beginning
-    of the id of a check that has to be red; it is empty where the gate has to ride a disturbance out.
+    of the id of a check that has to be red, or of the reason code of a finding about the whole run; it is empty where
+    the gate has to ride a disturbance out.
     """
 
     name: str

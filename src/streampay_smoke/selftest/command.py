@@ -9,22 +9,24 @@ import msgspec
 
 from streampay_smoke.errors import SettingsInvalid
 from streampay_smoke.publish.files import replace_file
-from streampay_smoke.selftest.committed import committed_results, write
+from streampay_smoke.selftest.choosing import SHARE_OF, share, unknown
+from streampay_smoke.selftest.committed import FOLDER, committed_results, write
 from streampay_smoke.selftest.corpus import CORPUS
-from streampay_smoke.selftest.measuring import Plan, commit_of, measure
+from streampay_smoke.selftest.measuring import CHANGES, Plan, commit_of, measure
 from streampay_smoke.selftest.playing import GATE
 from streampay_smoke.selftest.results import Results, merged, to_json
 from streampay_smoke.selftest.scoring import missed, score
 from streampay_smoke.selftest.telling import summary
 from streampay_smoke.settings import project_root
 
-MET, MISSED = 0, 1
+MET, MISSED, STOPPED = 0, 1, 3
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What a person asked for; None leaves it to the mode."""
 
     full: bool = False
+    every_case: bool = False
     only: tuple[str, ...] = ()
     seeds: int | None = None
     jobs: int | None = None
@@ -34,21 +36,30 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def selftest(wanted: Wanted, gate: Sequence[str] = GATE) -> int:
-    """Play the corpus and tell; return 1 when a target is missed. Raises SettingsInvalid for an unknown case."""
-    plan = Plan(names=_names(wanted.only), hurried=not wanted.full, seeds=wanted.seeds, gate=tuple(gate))
+    """Play the corpus and tell; return 1 when a target is missed, 3 when it was stopped before it had played all.
+
+    Raises SettingsInvalid for an unknown case.
+    """
+    names = _names(wanted.only)
     if wanted.list_only:
-        print("\n".join(_listed(plan.names)))
+        print("\n".join(_listed(names)))
         return MET
     root = project_root()
-    committed = committed_results(root)
-    results = measure(plan, jobs=wanted.jobs, seconds=_seconds(committed), commit=commit_of(root))
+    committed, commit = committed_results(root), commit_of(root)
+    if not (wanted.full or wanted.every_case or wanted.only):
+        names = _share(committed, commit)
+    plan = Plan(names=names, hurried=not wanted.full, seeds=wanted.seeds, gate=tuple(gate))
+    measured = measure(plan, root=root, jobs=wanted.jobs, seconds=_seconds(committed), commit=commit)
+    results = measured.results
     if wanted.json_file is not None:
         replace_file(wanted.json_file, to_json(results))
     if wanted.write:
         write(root, merged(CORPUS, committed, results) if committed else results)
     of = score(results)
     print(f"\n{summary(results, of)}")
-    return MISSED if missed(of) else MET
+    if measured.stopped:
+        print(f"stopped: {measured.stopped}. The same command goes on with what is missing.")
+    return MISSED if missed(of) else STOPPED if measured.stopped else MET
 
 
 def _names(only: Sequence[str]) -> tuple[str, ...]:
@@ -60,6 +71,16 @@ def _names(only: Sequence[str]) -> tuple[str, ...]:
                 next_step="see `streampay-smoke selftest --list`",
             )
     return tuple(name for name in CORPUS if not only or name in only)
+
+
+def _share(committed: Results | None, commit: str) -> tuple[str, ...]:
+    new = unknown(CORPUS, committed.by_name if committed else {})
+    names = tuple(share(CORPUS, commit.removesuffix(CHANGES), new))
+    print(
+        f"{len(names)} of {len(CORPUS)} cases: 1 of {SHARE_OF} as commit {commit} draws them, and {len(new)} that are "
+        f"new or changed since {FOLDER}; --every-case plays all"
+    )
+    return names
 
 
 def _listed(names: Sequence[str]) -> Sequence[str]:

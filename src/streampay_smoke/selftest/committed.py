@@ -7,8 +7,9 @@ import msgspec
 
 from streampay_smoke.publish.files import replace_file
 from streampay_smoke.selftest.case import Case
+from streampay_smoke.selftest.choosing import unknown
 from streampay_smoke.selftest.page import FILES
-from streampay_smoke.selftest.results import CaseResult, Results, described, from_json, to_json
+from streampay_smoke.selftest.results import CaseResult, Results, from_json, to_json
 
 FOLDER = Path("docs/selftest")
 RESULTS = "results.json"
@@ -33,7 +34,7 @@ def drift(root: Path, corpus: Mapping[str, Case]) -> Iterator[str]:
     """Yield how the repository's results differ from the corpus, and its files from the results."""
     results = committed_results(root)
     if results is None:
-        yield f"{FOLDER / RESULTS} is missing or cannot be read; run streampay-smoke selftest --full --write"
+        yield f"{FOLDER / RESULTS} is missing or cannot be read; run streampay-smoke selftest --every-case --write"
         return
     yield from _of_cases(results.by_name, corpus)
     for name, made in FILES.items():
@@ -43,11 +44,8 @@ def drift(root: Path, corpus: Mapping[str, Case]) -> Iterator[str]:
 
 
 def _of_cases(results: Mapping[str, CaseResult], corpus: Mapping[str, Case]) -> Iterator[str]:
-    for name, case in corpus.items():
-        if name not in results:
-            yield f"{FOLDER / RESULTS} does not have {name!r}; {_play(name)}"
-        elif described(results[name]) != described(case):
-            yield f"{name!r} is not what it was when it was played; {_play(name)}"
+    for name in sorted(unknown(corpus, results)):
+        yield f"{name!r} is new, or not what it was when it was played; {_play(name)}"
     for name in results.keys() - corpus.keys():
         yield f"{FOLDER / RESULTS} has {name!r}, which is in the corpus no more; {_play(next(iter(corpus)))}"
 

@@ -2,7 +2,7 @@
 
 import gzip
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from msgspec.structs import replace
 

@@ -1,27 +1,33 @@
 """Plays what was chosen of the corpus and returns the results."""
 
+import contextlib
 import os
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 
 import msgspec
 
 from streampay_smoke.selftest.case import Case
 from streampay_smoke.selftest.corpus import CORPUS
+from streampay_smoke.selftest.keeping import CODE, FOLDER, Keeper
 from streampay_smoke.selftest.playing import GATE, NO_ANSWER, Played, play
 from streampay_smoke.selftest.pool import played
 from streampay_smoke.selftest.results import Results, collected
-from streampay_smoke.selftest.scoring import UNDISTURBED
+from streampay_smoke.selftest.scoring import FAULT_SEEDS, NOISY_RUNS, UNDISTURBED, UNDISTURBED_RUNS
 from streampay_smoke.selftest.telling import Progress
+from streampay_smoke.settings import project_root
 
 JOBS_PER_CORE = 3
 """Most of a case is waiting: for ledgers, for answers that never come, for processes to start."""
 
-FULL_FAULT_SEEDS = 4
-FULL_NOISY_RUNS = 3_000
-FULL_UNDISTURBED_RUNS = 750
-"""None of so many INCONCLUSIVE bounds their share below 0.5 %."""
+CHANGES = "+changes"
+"""Behind a commit whose code was changed."""
+
+WRONG = FOLDER / "wrong"
+"""Where the evidence of runs that were wrong is kept."""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,14 +47,20 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seeds: int | None = None
     gate: tuple[str, ...] = GATE
 
-    def tasks(self, seconds: Mapping[str, float]) -> Sequence[Task]:
-        """Return the runs, those expected to take longest first; what was never timed comes before them."""
+    def tasks(self, seconds: Mapping[str, float], done: Container[tuple[str, int]] = ()) -> Sequence[Task]:
+        """Return the runs that are not `done`.
+
+        All cases advance alike, so that what is stopped half-way is half of everything; of runs as far as each other,
+        those expected to take longest come first, and what was never timed before them.
+        """
+        wanted = {name: self._seeds_of(CORPUS[name]) for name in self.names}
         tasks = [
             Task(case=name, seed=seed, hurried=self.hurried, gate=self.gate)
-            for name in self.names
-            for seed in range(self._seeds_of(CORPUS[name]))
+            for name, seeds in wanted.items()
+            for seed in range(seeds)
+            if (name, seed) not in done
         ]
-        return sorted(tasks, key=lambda task: -seconds.get(task.case, float("inf")))
+        return sorted(tasks, key=lambda task: (task.seed / wanted[task.case], -seconds.get(task.case, float("inf"))))
 
     def _seeds_of(self, case: Case) -> int:
         if self.seeds is not None:
@@ -56,33 +68,77 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         if self.hurried:
             return 1
         if case.is_fault:
-            return FULL_FAULT_SEEDS
+            return FAULT_SEEDS
         if case.name == UNDISTURBED:
-            return FULL_UNDISTURBED_RUNS
+            return UNDISTURBED_RUNS
         noises = sum(not each.is_fault for each in CORPUS.values()) - 1
-        return -(-FULL_NOISY_RUNS // noises)
+        return -(-NOISY_RUNS // noises)
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """The results, and why not everything was played, "" when it was."""
+
+    results: Results
+    stopped: str = ""
 
 
 def measure(
-    plan: Plan, *, jobs: int | None = None, seconds: Mapping[str, float] | None = None, commit: str = ""
-) -> Results:
-    """Play the plan in worker processes and return the results; tells about each run as it ends.
+    plan: Plan,
+    *,
+    root: Path,
+    jobs: int | None = None,
+    seconds: Mapping[str, float] | None = None,
+    commit: str = "",
+) -> Measured:
+    """Play the plan in worker processes; tells about each run as it ends.
 
-    `seconds` is how long a run of each case took before, as far as that is known.
+    Whole runs are kept as they end, and those that are kept already are not played again. `seconds` is how long a run
+    of each case took before, as far as that is known. SIGTERM and Ctrl-C end it with what there is.
     """
-    tasks = plan.tasks(seconds or {})
+    keeper = None if plan.hurried else Keeper(root)
+    kept = keeper.runs() if keeper else {}
+    tasks = plan.tasks(seconds or {}, kept)
+    known = [run for (name, _), run in kept.items() if name in plan.names]
+    if keeper and kept:
+        print(f"{len(known):,} runs are kept in {keeper.path.relative_to(root)}, {len(tasks):,} are left to play")
+    results, stopped = list(known), ""
     progress = Progress(len(tasks))
-    results = []
-    for task, result in played(tasks, play_task, jobs=jobs or JOBS_PER_CORE * (os.cpu_count() or 1), lost=_lost):
-        progress.show(CORPUS[task.case], result)
-        results.append(result)
+    playing = played(tasks, play_task, jobs=jobs or JOBS_PER_CORE * (os.cpu_count() or 1), lost=_lost)
+    with _stoppable(), contextlib.closing(playing):
+        try:
+            for task, result in playing:
+                if keeper and not keeper.stands:
+                    stopped = "the code has changed: runs of one state of it are not added to those of another"
+                    break
+                if keeper:
+                    keeper.keep(result, commit)
+                progress.show(CORPUS[task.case], result)
+                results.append(result)
+        except KeyboardInterrupt:
+            stopped = "it was told to stop"
     progress.end()
-    return collected(CORPUS, results, commit=commit, hurried=plan.hurried)
+    return Measured(results=collected(CORPUS, results, commit=commit, hurried=plan.hurried), stopped=stopped)
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM be what Ctrl-C is, and Ctrl-C itself where a shell has switched it off for the background."""
+    before = {number: signal.signal(number, _stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def play_task(task: Task) -> Played:
     """Play one run; for a worker process."""
-    return play(CORPUS[task.case], task.seed, hurried=task.hurried, gate=task.gate)
+    evidence = project_root() / WRONG
+    return play(CORPUS[task.case], task.seed, hurried=task.hurried, gate=task.gate, evidence=evidence)
 
 
 def _lost(task: Task, why: str) -> Played:
@@ -93,10 +149,10 @@ def commit_of(root: Path) -> str:
     """Return the commit a folder is at, with "+changes" where its code differs from it; "unknown" without git."""
     try:
         head = _git(root, "rev-parse", "--short=12", "HEAD")
-        changed = _git(root, "status", "--porcelain", "--", "src", "features", "environments", "behave.ini")
+        changed = _git(root, "status", "--porcelain", "--", *CODE)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return f"{head}+changes" if changed else head
+    return f"{head}{CHANGES}" if changed else head
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -20,7 +20,7 @@ def page(results: Results) -> str:
         "## The score\n",
         _score(of),
         "## The targets\n",
-        "".join(f"- {'**met**' if target.met(of) else '**MISSED**'}: {target.about}\n" for target in TARGETS),
+        "".join(f"- {target.about}: **{target.told(of)}**\n" for target in TARGETS),
         "## What was true, and what was answered\n",
         _matrix(results),
         "## Faults: each has to be FAIL or SAFETY, and the named check has to be red\n",
@@ -40,13 +40,16 @@ def _head(results: Results) -> str:
     faults = [case for case in results.cases if case.kind == FAULT]
     noises = [case for case in results.cases if case.kind == NOISE]
     runs = sum(case.runs for case in results.cases)
+    whole = sum(case.runs for case in results.cases if not case.hurried)
     return (
         "# What the gate catches, measured\n\n"
         "A gate that nobody tests is trusted, not known to work. Here the real gate runs, as a process, against a\n"
         "sandbox of its own in which one thing is wrong: a **fault** that it must catch, or **noise** that it must\n"
-        f"not call a fault of the release. {len(faults)} faults and {len(noises)} noises, {runs:,} runs:\n\n"
-        "```\nstreampay-smoke selftest --full --write    # the whole smoke, several weathers a case\n"
-        "streampay-smoke selftest --quick           # each case once, in minutes; a check of CI\n```\n\n"
+        f"not call a fault of the release. {len(faults)} faults and {len(noises)} noises, {runs:,} runs, {whole:,} of\n"
+        "them of the whole smoke. A target is met only when as many whole runs stand behind it as it asks for.\n\n"
+        "```\nstreampay-smoke selftest --full --write    # the whole smoke, several weathers a case: a night\n"
+        "streampay-smoke selftest --every-case      # every case once, with the features it is about: some minutes\n"
+        "streampay-smoke selftest --quick           # a third of that, another for each commit; a check of CI\n```\n\n"
         f"Made at {_commits(results)}. A seed is a weather: when ledgers close, jitter on the road, how the user\n"
         "signs in. Bounds are exact (Clopper-Pearson, 95 %).\n"
         "[How to add a fault](../writing-faults.md) takes five minutes.\n"
@@ -73,6 +76,7 @@ def _score(of: Score) -> str:
         ("attribution right", of.attribution.in_words),
         ("undisturbed runs that are INCONCLUSIVE", of.undisturbed_inconclusive.in_words),
         *((name, _seconds(times)) for name, times in _times(of)),
+        ("cost of a whole run", f"{of.cpu_seconds:.1f} s of one core" if of.cpu_seconds is not None else "not played"),
     ]
     return "| | |\n|---|---|\n" + "".join(f"| {name} | {value} |\n" for name, value in rows)
 

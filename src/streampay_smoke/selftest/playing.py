@@ -2,6 +2,9 @@
 
 import contextlib
 import os
+import re
+import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from streampay_smoke.gate.verdict import EXIT_CODES, SIGNAL_EXIT_CODES, Verdict, Word, from_json
 from streampay_smoke.sandbox.fault import Truth
@@ -41,7 +45,8 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     """What the gate answered to a case.
 
     `word` is what its exit code says, and its verdict too. `caught_by` is the red check, or the reason code, that the
-    case names; "" where none of those was red. `red` are all red checks. `seconds` are those of the gate's process.
+    case names; "" where none of those was red. `red` are all red checks. `seconds` are those of the gate's process,
+    `cpu_seconds` what the run cost the machine, its sandbox included.
     """
 
     case: str
@@ -53,11 +58,13 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     caught_by: str = ""
     red: tuple[str, ...] = ()
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     trouble: str = ""
 
 
-def play(case: Case, seed: int, *, hurried: bool, gate: Sequence[str] = GATE) -> Played:
-    """Play a case once, in a sandbox and a folder of its own."""
+def play(case: Case, seed: int, *, hurried: bool, gate: Sequence[str] = GATE, evidence: Path | None = None) -> Played:
+    """Play a case once, in a sandbox and a folder of its own; what a wrong run left is kept below `evidence`."""
+    cpu_before = _cpu_seconds()
     weather = Weather.of(case.name, seed)
     with tempfile.TemporaryDirectory(prefix="selftest-") as folder, contextlib.ExitStack() as stack:
         sandbox = stack.enter_context(start_sandbox(close_seconds=weather.close_seconds, faults=case.faults))
@@ -80,7 +87,10 @@ def play(case: Case, seed: int, *, hurried: bool, gate: Sequence[str] = GATE) ->
                 beside(running)
             answers = [_answer(case, seed, scene, running, began)]
             answers += [_answer(case, seed, another, its, began) for another, its in others]
-    return next((answer for answer in answers if not is_right(case, answer)), answers[0])
+        answer = next((answer for answer in answers if not is_right(case, answer)), answers[0])
+        if evidence is not None and not is_right(case, answer):
+            _keep(scene, evidence / re.sub(r"\W+", "-", f"{case.name}-{seed}"))
+    return replace(answer, cpu_seconds=round(_cpu_seconds() - cpu_before, 2))
 
 
 def is_right(case: Case, played: Played) -> bool:
@@ -92,6 +102,22 @@ def is_right(case: Case, played: Played) -> bool:
 def is_caught(played: Played) -> bool:
     """Whether the gate kept the release from its users, or money from moving."""
     return played.word in CAUGHT
+
+
+def _cpu_seconds() -> float:
+    """Return what this process and its children that have ended have used: a worker plays one run at a time."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def _keep(scene: Scene, kept: Path) -> None:
+    """Copy what a run left; a run that left nothing has said at least something."""
+    shutil.rmtree(kept, ignore_errors=True)
+    kept.mkdir(parents=True)
+    shutil.copy(scene.folder / "output.txt", kept)
+    latest = scene.latest()
+    if latest is not None and latest.is_dir():
+        shutil.copytree(latest, kept / "run")
 
 
 @contextlib.contextmanager

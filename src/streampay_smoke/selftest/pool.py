@@ -5,7 +5,7 @@ import multiprocessing
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import Generic, TypeVar
@@ -25,7 +25,7 @@ def played(
     *,
     jobs: int,
     lost: Callable[[Task, str], Result],
-) -> Iterator[tuple[Task, Result]]:
+) -> Generator[tuple[Task, Result]]:
     """Yield each task with its result, as they end; in the place of a result that never came, what `lost` makes of it.
 
     `player`, tasks and results travel between processes: all of them can be pickled. Leaving the iteration early ends

@@ -32,7 +32,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A case, and every answer it got. `commit` is that of the code it was played with, `hurried` how much of it."""
+    """A case, and every answer it got.
+
+    `commit` is that of the code it was played with; `hurried` says that only the features it is about were played,
+    `cpu_seconds` what all its runs cost.
+    """
 
     name: str
     kind: str
@@ -42,6 +46,7 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     names_check: str
     commit: str
     hurried: bool
+    cpu_seconds: float
     outcomes: tuple[Outcome, ...]
 
     @property
@@ -112,6 +117,7 @@ def _result(case: Case, played: Sequence[Played], *, commit: str, hurried: bool)
         names_check=names_check,
         commit=commit,
         hurried=hurried,
+        cpu_seconds=round(sum(each.cpu_seconds for each in played), 2),
         outcomes=tuple(
             Outcome(
                 word=word,

@@ -170,9 +170,9 @@ FAULTS = (
     ),
     Case(
         name="single streams are cached",
-        story="operations: the edge keeps answers about a stream that has moved on",
-        severity=SERIOUS,
-        caught_by="settlement/",
+        story="operations: the edge keeps answers about a stream that has moved on, and shows them to strangers",
+        severity=CATASTROPHIC,
+        caught_by="statements/a-stream-that-was-paid-out",
         conditions=(
             IMPATIENT,
             road(lambda: shared_cache("/api/v2/streams/")),

@@ -21,6 +21,15 @@ UNDISTURBED = "undisturbed"
 ATTRIBUTION_TARGET = 0.99
 INCONCLUSIVE_TARGET = 0.005
 
+FAULT_SEEDS = 4
+"""How often a target about faults wants each of them played."""
+
+NOISY_RUNS = 3_000
+"""How many runs with noise a target about noise stands on."""
+
+UNDISTURBED_RUNS = 750
+"""None of so many INCONCLUSIVE bounds their share below 0.5 %."""
+
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
     """So many of so many, with exact bounds of the probability behind it."""
@@ -48,13 +57,26 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
         return f"{_percent(self.value)} ({self.hits:,} of {self.of:,}; {_percent(low)} to {_percent(high)})"
 
 
+class Behind(msgspec.Struct, frozen=True, kw_only=True):
+    """How many runs of the whole smoke there are, and how many it takes before a target counts as met."""
+
+    runs: int
+    needed: int
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are as many as it takes."""
+        return self.runs >= self.needed
+
+
 class Score(msgspec.Struct, frozen=True, kw_only=True):
     """What the results say.
 
     `recall` counts runs with a fault that ended in FAIL or SAFETY, `named` those in which the right check was red.
     `precision` is of all FAIL and SAFETY; `false_alarms` are those among runs with noise. `attribution` counts runs
     whose attribution is right. `vacuous` are words of PASS where something had to be said, `unanswered` runs without
-    one clear answer. `always_wrong` names the cases that were wrong in every run.
+    one clear answer. `always_wrong` names the cases that were wrong in every run. `cpu_seconds` is what a run of the
+    whole smoke cost, None where none was played.
     """
 
     recall: Share
@@ -71,33 +93,77 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     always_wrong: tuple[str, ...]
     seconds_to_fail: tuple[float, float] | None
     seconds_to_pass: tuple[float, float] | None
+    cpu_seconds: float | None
+    behind_faults: Behind
+    behind_noises: Behind
+    behind_undisturbed: Behind
+
+    @property
+    def behind_all(self) -> Behind:
+        """The runs with a fault and those with noise; the lack of one is not made good by the other."""
+        both = self.behind_faults, self.behind_noises
+        return Behind(runs=sum(min(each.runs, each.needed) for each in both), needed=sum(each.needed for each in both))
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """Something the score has to show."""
+    """Something the score has to show: it must not be missed, and enough runs must stand behind that."""
 
     about: str
-    met: Callable[[Score], bool]
+    held: Callable[[Score], bool]
+    behind: Callable[[Score], Behind]
+
+    def told(self, score: Score) -> str:
+        """Return MISSED, met, or how much is lacking before either can be said."""
+        behind = self.behind(score)
+        if not self.held(score):
+            return "MISSED"
+        return "met" if behind.enough else f"not yet shown ({behind.runs:,} of {behind.needed:,} whole runs)"
+
+
+def _faults(score: Score) -> Behind:
+    return score.behind_faults
+
+
+def _noises(score: Score) -> Behind:
+    return score.behind_noises
+
+
+def _all(score: Score) -> Behind:
+    return score.behind_all
 
 
 TARGETS = (
-    Target(about="every fault is caught", met=lambda score: score.recall.hits == score.recall.of),
-    Target(about="and by the check that is named for it", met=lambda score: score.named.hits == score.named.of),
-    Target(about="no noise is called a fault of the release", met=lambda score: not score.false_alarms.hits),
+    Target(about="every fault is caught", held=lambda score: score.recall.hits == score.recall.of, behind=_faults),
+    Target(
+        about="and by the check that is named for it",
+        held=lambda score: score.named.hits == score.named.of,
+        behind=_faults,
+    ),
+    Target(
+        about="no noise is called a fault of the release",
+        held=lambda score: not score.false_alarms.hits,
+        behind=_noises,
+    ),
     Target(
         about=f"the attribution is right in {ATTRIBUTION_TARGET:.0%} of the runs",
-        met=lambda score: score.attribution.value >= ATTRIBUTION_TARGET,
+        held=lambda score: score.attribution.value >= ATTRIBUTION_TARGET,
+        behind=_all,
     ),
-    Target(about="no dependency is called product", met=lambda score: not score.dependencies_called_product),
-    Target(about="no PASS where something is wrong", met=lambda score: not score.vacuous),
+    Target(
+        about="no dependency is called product",
+        held=lambda score: not score.dependencies_called_product,
+        behind=_noises,
+    ),
+    Target(about="no PASS where something is wrong", held=lambda score: not score.vacuous, behind=_all),
     Target(
         about=f"at most {INCONCLUSIVE_TARGET:.1%} of the undisturbed runs are INCONCLUSIVE",
-        met=lambda score: (
+        held=lambda score: (
             score.undisturbed_inconclusive.value <= INCONCLUSIVE_TARGET or not score.undisturbed_inconclusive.of
         ),
+        behind=lambda score: score.behind_undisturbed,
     ),
-    Target(about="every run ends in one clear answer", met=lambda score: not score.unanswered),
-    Target(about="no case is wrong each time it is played", met=lambda score: not score.always_wrong),
+    Target(about="every run ends in one clear answer", held=lambda score: not score.unanswered, behind=_all),
+    Target(about="no case is wrong each time it is played", held=lambda score: not score.always_wrong, behind=_all),
 )
 
 
@@ -138,12 +204,29 @@ def score(results: Results) -> Score:
         always_wrong=tuple(case.name for case in everything if not case.right),
         seconds_to_fail=_times(faults, _is_alarm),
         seconds_to_pass=_times(undisturbed, _is_pass),
+        cpu_seconds=_cpu_seconds(everything),
+        behind_faults=Behind(
+            runs=sum(min(case.runs, FAULT_SEEDS) for case in faults if not case.hurried),
+            needed=FAULT_SEEDS * len(faults),
+        ),
+        behind_noises=_behind([case for case in noises if case.name != UNDISTURBED], NOISY_RUNS),
+        behind_undisturbed=_behind(undisturbed, UNDISTURBED_RUNS),
     )
 
 
 def missed(of: Score) -> Sequence[Target]:
     """Return the targets that were missed."""
-    return [target for target in TARGETS if not target.met(of)]
+    return [target for target in TARGETS if not target.held(of)]
+
+
+def _behind(cases: Iterable[CaseResult], needed: int) -> Behind:
+    return Behind(runs=sum(case.runs for case in cases if not case.hurried), needed=needed)
+
+
+def _cpu_seconds(cases: Iterable[CaseResult]) -> float | None:
+    whole = [case for case in cases if not case.hurried]
+    runs = sum(case.runs for case in whole)
+    return sum(case.cpu_seconds for case in whole) / runs if runs else None
 
 
 class Confusion(msgspec.Struct, frozen=True, kw_only=True):

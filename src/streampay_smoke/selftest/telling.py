@@ -123,10 +123,12 @@ def shares(of: Score) -> Sequence[str]:
     ):
         if times is not None:
             lines.append(f"{name:27} median {times[0]:.1f} s, p95 {times[1]:.1f} s")
+    if of.cpu_seconds is not None:
+        lines.append(f"{'cost of a whole run':27} {of.cpu_seconds:.1f} s of one core")
     return lines
 
 
 def targets(of: Score) -> Sequence[str]:
     """Return each target and whether it is met."""
-    lines = [f"{'met   ' if target.met(of) else 'MISSED'}  {target.about}" for target in TARGETS]
-    return [*lines, *(f"        always wrong: {name}" for name in of.always_wrong)]
+    lines = [f"{target.about}: {target.told(of)}" for target in TARGETS]
+    return [*lines, *(f"always wrong: {name}" for name in of.always_wrong)]

@@ -9,6 +9,9 @@ import msgspec
 from streampay_smoke.errors import PromiseBroken
 from streampay_smoke.service.exchange import Answer
 
+JSON, EVENTS = "application/json", "text/event-stream"
+"""What contents are called."""
+
 _WORDS = {str: "a text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
 _MAX_SHOWN = 60
 _MAX_NAMED = 12
@@ -48,9 +51,9 @@ def _deviation(value: dict[str, Any], field: Field, where: str) -> str:
     return ""
 
 
-def keep_promise(answer: Answer, what: str, found: list[str]) -> None:
-    """Raise PromiseBroken naming all deviations, if there are any; that JSON is called something else is one too."""
-    found = [*_misnamed(answer), *found]
+def keep_promise(answer: Answer, what: str, found: list[str], *, media_type: str = JSON) -> None:
+    """Raise PromiseBroken naming all deviations, if there are any; that content is called something else is one too."""
+    found = [*_misnamed(answer, media_type), *found]
     if not found:
         return
     named = "; ".join(found[:_MAX_NAMED])
@@ -61,12 +64,12 @@ def keep_promise(answer: Answer, what: str, found: list[str]) -> None:
     )
 
 
-def _misnamed(answer: Answer) -> list[str]:
+def _misnamed(answer: Answer, media_type: str) -> list[str]:
     """Return what is wrong with the name an answer gives its content; one that names none is left to its content."""
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind in {"", "application/json"} or kind.endswith("+json"):
+    if kind in {"", media_type} or (media_type == JSON and kind.endswith("+json")):
         return []
-    return [f"its content type is {kind[:_MAX_SHOWN]}, not application/json"]
+    return [f"its content type is {kind[:_MAX_SHOWN]}, not {media_type}"]
 
 
 def in_words(value: Any) -> str:

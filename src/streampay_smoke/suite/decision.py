@@ -27,7 +27,6 @@ from streampay_smoke.gate.policy import (
 from streampay_smoke.gate.verdict import Verdict, Word, from_json
 from streampay_smoke.publish.files import replace_file
 from streampay_smoke.settings import Settings, project_root
-from streampay_smoke.suite import manifest
 from streampay_smoke.suite.folder import RunFolder
 
 FILE = "decision.json"
@@ -42,6 +41,9 @@ _SAYS_NOTHING = (Word.CONFIG,)
 
 def whole_suite() -> frozenset[str]:
     """Return the ids of all accepted scenarios of the smoke, nothing where nobody knows them."""
+    # Imported here: it reads features with behave, which a run needs in its other process, and this one at its end.
+    from streampay_smoke.suite import manifest
+
     try:
         pins = manifest.read(project_root() / "features" / manifest.FILE)
     except manifest.SuiteChanged:

@@ -1,10 +1,12 @@
 """The command from end to end, in worker processes, with a gate that says what it is told to."""
 
+import json
 import os
+import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -13,14 +15,16 @@ import pytest
 
 from streampay_smoke import cli
 from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.sandbox.fault import Truth
 from streampay_smoke.sandbox.faults import FAULTS
-from streampay_smoke.selftest import command, pool
+from streampay_smoke.selftest import command, measuring, pool
+from streampay_smoke.selftest.choosing import share
 from streampay_smoke.selftest.command import Wanted, selftest
 from streampay_smoke.selftest.committed import committed_results
 from streampay_smoke.selftest.corpus import CORPUS
-from streampay_smoke.selftest.measuring import Plan, commit_of
+from streampay_smoke.selftest.measuring import Measured, Plan, Task, commit_of, measure
 from streampay_smoke.selftest.playing import Played
-from streampay_smoke.selftest.results import Results, collected, from_json
+from streampay_smoke.selftest.results import collected, from_json
 from streampay_smoke.selftest.weather import CALM, Weather
 
 ROOT = Path(__file__).parents[3]
@@ -47,19 +51,59 @@ def test_it_is_red_for_a_missed_fault_and_for_a_false_alarm_and_green_for_neithe
     assert ("MISSED" in capsys.readouterr().out) is bool(code)
 
 
-def test_results_are_written_beside_those_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def measured(plan: Plan, **_: object) -> Results:
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of its own, whose results are made up: noise is ridden out, and a fault is too."""
+
+    def measured(plan: Plan, **_: object) -> Measured:
         answers = [Played(case=name, seed=0, word="PASS", attribution="none") for name in plan.names]
-        return collected(CORPUS, answers, commit="abc", hurried=plan.hurried)
+        stopped = "" if len(plan.names) < len(CORPUS) else "it was told to stop"
+        return Measured(results=collected(CORPUS, answers, commit="abc", hurried=plan.hurried), stopped=stopped)
 
     monkeypatch.setattr(command, "measure", measured)
     monkeypatch.setattr(command, "project_root", lambda: tmp_path)
+    return tmp_path
+
+
+def test_what_was_stopped_is_not_green(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    noises = {name: case for name, case in CORPUS.items() if Truth.NONE in case.truths}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "CORPUS", noises)
+        patch.setattr(sys.modules[__name__], "CORPUS", noises)
+        assert selftest(Wanted(every_case=True)) == 3
+    assert "stopped: it was told to stop. The same command goes on" in capsys.readouterr().out
+
+
+def test_a_quick_run_plays_what_a_commit_draws_and_all_that_is_new(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    selftest(Wanted(every_case=True, write=True))
+    capsys.readouterr()
+    selftest(Wanted())
+    said = capsys.readouterr().out.splitlines()[0]
+    assert re.match(rf"\d+ of {len(CORPUS)} cases: 1 of 3 as commit unknown draws them, and 0 that are new", said)
+    (root / "docs/selftest/results.json").unlink()
+    selftest(Wanted())
+    assert f"{len(CORPUS)} of {len(CORPUS)} cases" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_shares_differ_and_none_of_the_corpus_is_never_drawn() -> None:
+    shares = [set(share(CORPUS, str(commit), frozenset())) for commit in range(40)]
+    assert shares[0] == set(share(CORPUS, "0", frozenset())) != shares[1]
+    assert set.union(*shares) == CORPUS.keys()
+    faults = sum(case.is_fault for case in CORPUS.values())
+    assert {sum(CORPUS[name].is_fault for name in each) for each in shares} == {-(-faults // 3)}
+    assert all("undisturbed" in each for each in shares)
+    assert {"cold start", "slow"} <= set(share(CORPUS, "0", frozenset({"cold start", "slow"})))
+
+
+def test_results_are_written_beside_those_that_are_there(root: Path) -> None:
     for only in (NOISE, "undisturbed"):
         assert selftest(Wanted(full=True, only=(only,), write=True)) == 0
-    written = committed_results(tmp_path)
+    written = committed_results(root)
     assert written is not None
     assert {case.name for case in written.cases} == {NOISE, "undisturbed"}
-    assert (tmp_path / "docs/selftest/chart.svg").is_file()
+    assert (root / "docs/selftest/chart.svg").is_file()
 
 
 def test_the_command_line_lists_the_corpus(capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,7 +120,9 @@ def test_a_case_that_does_not_exist_is_named_with_its_neighbour(capsys: pytest.C
         selftest(Wanted(only=("zzzzzzzz",)))
 
 
-@pytest.mark.parametrize("option", [["--jobs", "0"], ["--seeds", "-1"], ["--quick", "--full"]])
+@pytest.mark.parametrize(
+    "option", [["--jobs", "0"], ["--seeds", "-1"], ["--quick", "--full"], ["--every-case", "--full"]]
+)
 def test_options_that_make_no_sense_are_refused(option: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(["selftest", *option])
@@ -96,8 +142,8 @@ def test_every_fault_of_the_sandbox_is_in_the_corpus() -> None:
 
 
 def test_the_corpus_is_as_large_as_is_claimed() -> None:
-    assert sum(case.is_fault for case in CORPUS.values()) >= 75
-    assert sum(not case.is_fault for case in CORPUS.values()) >= 40
+    assert sum(case.is_fault for case in CORPUS.values()) >= 150
+    assert sum(not case.is_fault for case in CORPUS.values()) >= 100
 
 
 def test_in_a_hurry_a_case_plays_what_it_is_about() -> None:
@@ -114,6 +160,10 @@ def test_a_plan_begins_with_what_takes_longest() -> None:
     assert [task.case for task in tasks] == ["undisturbed", NOISE, FAULT], "what was never timed may be the longest"
     full = Plan(names=(FAULT, NOISE, "undisturbed"), hurried=False)
     seeds = [task.case for task in full.tasks({})]
+    half = seeds[: len(seeds) // 2]
+    assert half.count(FAULT) == 2, "what is stopped half-way is half of everything"
+    assert half.count("undisturbed") in range(370, 381)
+    assert len(full.tasks({}, {(FAULT, 3), ("undisturbed", 7)})) == len(seeds) - 2
     assert (seeds.count(FAULT), seeds.count("undisturbed")) == (4, 750)
     noises = sum(not case.is_fault for case in CORPUS.values()) - 1
     assert seeds.count(NOISE) * noises >= 3000
@@ -131,6 +181,71 @@ def test_the_same_seed_brings_the_same_weather() -> None:
 def test_results_say_which_code_they_are_of(tmp_path: Path) -> None:
     assert commit_of(tmp_path) == "unknown"
     assert len(commit_of(ROOT).removesuffix("+changes")) == 12
+
+
+class Told:
+    """Plays tasks in this process: what each says is what it is told to."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[tuple[str, int]] = []
+        self.meanwhile: dict[int, Callable[[], object]] = {}
+        for name in ("src", "features", "environments"):
+            (root / name).mkdir()
+            (root / name / "code.py").write_text(name)
+        (root / "behave.ini").write_text("[behave]")
+        monkeypatch.setattr(measuring, "played", self._played)
+
+    def _played(self, tasks: Sequence[Task], *_: object, **__: object) -> Iterator[tuple[Task, Played]]:
+        for number, task in enumerate(tasks):
+            self.asked.append((task.case, task.seed))
+            self.meanwhile.get(number, bool)()
+            yield task, Played(case=task.case, seed=task.seed, word="PASS", attribution="none")
+
+
+WHOLE = Plan(names=(NOISE, "undisturbed"), hurried=False, seeds=3)
+
+
+def test_a_long_run_goes_on_where_it_was_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = Told(tmp_path, monkeypatch)
+    told.meanwhile[2] = lambda: signal.raise_signal(signal.SIGTERM)
+    first = measure(WHOLE, root=tmp_path, commit="abc")
+    assert (first.stopped, [case.runs for case in first.results.cases]) == ("it was told to stop", [1, 1])
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    (kept,) = (tmp_path / "artifacts/selftest").glob("runs-*.jsonl")
+    assert json.loads(kept.read_text().splitlines()[-1])["commit"] == "abc"
+    with kept.open("a") as file:
+        file.write('{"case": "cold st')  # killed while it wrote
+    told.meanwhile.clear()
+    second = measure(WHOLE, root=tmp_path, commit="def")
+    assert (second.stopped, [case.runs for case in second.results.cases]) == ("", [3, 3])
+    assert sorted(told.asked[3:]) == sorted(
+        {(name, seed) for name in WHOLE.names for seed in range(3)} - {*told.asked[:2]}
+    )
+    assert "2 runs are kept in artifacts/selftest/runs-" in capsys.readouterr().out
+    assert not measure(WHOLE, root=tmp_path).stopped
+    assert len(told.asked) == 7, "what is kept is not played again"
+
+
+@pytest.mark.parametrize("changed", ["src/code.py", "features/code.py", "environments/new.toml", "behave.ini"])
+def test_runs_of_one_state_of_the_code_are_not_added_to_those_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    told = Told(tmp_path, monkeypatch)
+    told.meanwhile[1] = lambda: (tmp_path / changed).write_text("changed")
+    ended = measure(WHOLE, root=tmp_path)
+    assert ended.stopped.startswith("the code has changed")
+    assert sum(case.runs for case in ended.results.cases) == 1
+    told.meanwhile.clear()
+    assert sum(case.runs for case in measure(WHOLE, root=tmp_path).results.cases) == 6
+    assert len(told.asked) == 2 + 6
+
+
+def test_a_quick_run_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Told(tmp_path, monkeypatch)
+    measure(Plan(names=(NOISE,), hurried=True), root=tmp_path)
+    assert not (tmp_path / "artifacts").exists()
 
 
 def doubled(number: int) -> int:

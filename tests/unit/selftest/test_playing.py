@@ -32,6 +32,7 @@ def test_a_fault_that_is_caught_by_its_check_is_right() -> None:
     assert answer.red == ("chain/other", "streams/a-list")
     assert answer.message == "selected ['@streams']"
     assert 0 < answer.seconds < 30
+    assert answer.cpu_seconds > 0
     assert is_right(FAULT, answer)
 
 
@@ -105,3 +106,15 @@ def test_of_two_runs_the_one_that_is_wrong_counts() -> None:
     )
     assert is_right(twice, played(twice, "PASS", "none"))
     assert not is_right(twice, played(twice, "FAIL", "product"))
+
+
+def test_what_a_wrong_run_left_is_kept_and_nothing_of_a_right_one(tmp_path: Path) -> None:
+    kept = tmp_path / "f-0"
+    for _ in range(2):
+        play(FAULT, 0, hurried=True, gate=gate("PASS", "none"), evidence=tmp_path)
+    assert (kept / "run" / "verdict.json").is_file()
+    assert (kept / "output.txt").read_text() == "the last words\n"
+    play(FAULT, 1, hurried=True, gate=gate("PASS", "none", "--silent"), evidence=tmp_path)
+    play(FAULT, 2, hurried=True, gate=gate("FAIL", "product", "streams/a"), evidence=tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"f-0", "f-1"}
+    assert not (tmp_path / "f-1" / "run").exists()

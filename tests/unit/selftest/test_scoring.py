@@ -17,7 +17,17 @@ from streampay_smoke.selftest.chart import chart
 from streampay_smoke.selftest.page import page
 from streampay_smoke.selftest.playing import CONTRADICTION, NO_ANSWER, Played
 from streampay_smoke.selftest.results import Results, collected, from_json, merged, to_json
-from streampay_smoke.selftest.scoring import TARGETS, Share, confusion, missed, score
+from streampay_smoke.selftest.scoring import (
+    FAULT_SEEDS,
+    NOISY_RUNS,
+    TARGETS,
+    UNDISTURBED_RUNS,
+    Behind,
+    Share,
+    confusion,
+    missed,
+    score,
+)
 
 CORPUS = {
     case.name: case
@@ -39,7 +49,15 @@ CORPUS = {
 
 
 def answer(case: str, word: str, attribution: str, caught_by: str = "", **more: object) -> Played:
-    told = {"case": case, "seed": 0, "word": word, "attribution": attribution, "caught_by": caught_by, "seconds": 1.5}
+    told = {
+        "case": case,
+        "seed": 0,
+        "word": word,
+        "attribution": attribution,
+        "caught_by": caught_by,
+        "seconds": 1.5,
+        "cpu_seconds": 0.5,
+    }
     return msgspec.convert({**told, **more}, Played)
 
 
@@ -69,7 +87,7 @@ def test_a_gate_that_is_right_meets_every_target() -> None:
     assert of.false_alarms == Share(hits=0, of=4)
     assert of.false_alarms_ridden_out == Share(hits=0, of=3)
     assert of.recall_by_severity == {"catastrophic": Share(hits=2, of=2), "serious": Share(hits=1, of=1)}
-    assert (of.seconds_to_fail, of.seconds_to_pass) == ((1.5, 9.0), (1.5, 1.5))
+    assert (of.seconds_to_fail, of.seconds_to_pass, of.cpu_seconds) == ((1.5, 9.0), (1.5, 1.5), 0.5)
 
 
 WRONG = [
@@ -96,6 +114,33 @@ def test_a_gate_that_is_wrong_misses_the_target_that_says_so(wrong: Played, targ
 
 def test_every_target_can_be_missed() -> None:
     assert {target for _, target in WRONG} == {target.about for target in TARGETS}
+
+
+def test_a_target_that_too_few_runs_stand_behind_is_not_met() -> None:
+    of = score(results())
+    assert {target.told(of) for target in TARGETS} == {
+        "not yet shown (3 of 12 whole runs)",
+        "not yet shown (3 of 3,000 whole runs)",
+        "not yet shown (6 of 3,012 whole runs)",
+        "not yet shown (1 of 750 whole runs)",
+    }
+    assert "not yet shown (3 of 12 whole runs)" in page(results())
+
+
+def test_a_target_is_met_by_enough_whole_runs_of_every_fault() -> None:
+    noises = [("rpc", NOISY_RUNS), ("undisturbed", UNDISTURBED_RUNS)]
+    noisy = [answer(name, "PASS", "none", seed=seed) for name, runs in noises for seed in range(runs)]
+    faulty = [replace(each, seed=seed) for each in RIGHT[:3] for seed in range(FAULT_SEEDS)]
+    runs = [*noisy, *faulty]
+    whole = score(collected(CORPUS, runs, commit="abc", hurried=False))
+    assert {target.told(whole) for target in TARGETS} == {"met"}
+    hurried = score(collected(CORPUS, runs, commit="abc", hurried=True))
+    assert not any(target.told(hurried) == "met" for target in TARGETS)
+    one_too_often = [*runs[:-1], replace(faulty[0], seed=FAULT_SEEDS)]
+    of = score(collected(CORPUS, one_too_often, commit="abc", hurried=False))
+    assert of.behind_faults == Behind(runs=11, needed=12), (
+        "a fault that was played more often does not stand for another"
+    )
 
 
 def test_one_wrong_run_of_many_is_a_share_and_not_a_case() -> None:
@@ -143,7 +188,7 @@ def test_a_later_run_replaces_its_own_cases_and_drops_those_that_are_gone() -> N
 def test_the_page_and_the_chart_are_made_of_the_results() -> None:
     wrong = results(answer("open", "PASS", "none"), *[each for each in RIGHT if each.case == "rpc"])
     told = page(wrong)
-    for words in ("**MISSED**: every fault is caught", "| open | a door is open |", "**wrong** PASS", "`abc`", "2x"):
+    for words in ("every fault is caught: **MISSED**", "| open | a door is open |", "**wrong** PASS", "`abc`", "2x"):
         assert words in told or words == "2x", words
     assert "**1 wrong**" in told
     drawn = chart(wrong)
@@ -215,6 +260,7 @@ def test_a_case_that_is_new_changed_or_gone_is_a_difference(root: Path) -> None:
     changed = replace(CORPUS["open"], caught_by="settlement/")
     corpus = {"open": changed, "new": new, **{name: CORPUS[name] for name in CORPUS if name not in {"open", "typo"}}}
     lines = "\n".join(committed.drift(root, corpus))
-    assert "'open' is not what it was when it was played" in lines
-    assert "does not have 'new'; run streampay-smoke selftest --full --write --only 'new'" in lines
+    for name in ("open", "new"):
+        again = f"run streampay-smoke selftest --full --write --only '{name}'"
+        assert f"'{name}' is new, or not what it was when it was played; {again}" in lines
     assert "has 'typo', which is in the corpus no more" in lines

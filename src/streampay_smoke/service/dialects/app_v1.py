@@ -23,7 +23,7 @@ from streampay_smoke.service.records import (
     StreamRecord,
     Withdrawal,
 )
-from streampay_smoke.service.shape import Field, body_in_words, deviations, is_one_word, keep_promise
+from streampay_smoke.service.shape import EVENTS, Field, body_in_words, deviations, is_one_word, keep_promise
 
 STATUSES = ("draft", "active", "paused", "ended", "withdrawn", "cancelled")
 CHALLENGE_PREFIX = "streampay_auth_"
@@ -116,7 +116,7 @@ class AppV1:
 
     def index_status(self) -> Call:
         """Ask for the events of the indexer, which tells its cursor again and again; the first one is enough."""
-        headers = {"accept": "text/event-stream"}
+        headers = {"accept": EVENTS}
         return Call(method="GET", path="/api/indexer/status", headers=headers, enough=one_event)
 
     def mark(self, stream_id: str, mark: Mark) -> Call | None:
@@ -228,7 +228,8 @@ class AppV1:
     def read_index_cursor(self, answer: Answer) -> int:
         """Read `ledgerCursor` in the data of the first event that holds any."""
         told: Any = next((parsed(text) for text in _EVENT_DATA.findall(answer.body_text)), None)
-        keep_promise(answer, "a status of the index", deviations(told, (_CURSOR,), where="event"))
+        found = deviations(told, (_CURSOR,), where="event")
+        keep_promise(answer, "a status of the index", found, media_type=EVENTS)
         return int(told["ledgerCursor"])
 
     def error_code(self, answer: Answer) -> str:

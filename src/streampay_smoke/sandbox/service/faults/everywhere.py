@@ -182,7 +182,7 @@ FAULTS: Final = (
         name="slow",
         story=f"operations: every answer takes {SLOW_SECONDS:g} s longer",
         severity=Severity.SERIOUS,
-        caught_by="",
+        caught_by="objective_missed",
         mutation=around_with(_late),
     ),
 )
