@@ -226,7 +226,8 @@ def _customized(code: str) -> Condition:
         folder = scene.folder / "customized"
         folder.mkdir()
         (folder / "sitecustomize.py").write_text(code, encoding="utf-8")
-        scene.environ["PYTHONPATH"] = str(folder)
+        inherited = filter(None, [scene.environ.get("PYTHONPATH")])
+        scene.environ["PYTHONPATH"] = os.pathsep.join([str(folder), *inherited])
 
     return change
 

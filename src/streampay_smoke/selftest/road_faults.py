@@ -172,7 +172,7 @@ FAULTS = (
         name="single streams are cached",
         story="operations: the edge keeps answers about a stream that has moved on, and shows them to strangers",
         severity=CATASTROPHIC,
-        caught_by="statements/a-stream-that-was-paid-out",
+        caught_by="doors/a-stream-does-not-open-for-strangers",
         conditions=(
             IMPATIENT,
             road(lambda: shared_cache("/api/v2/streams/")),
