@@ -6,6 +6,11 @@ from types import ModuleType
 
 import pytest
 
+from streampay_smoke.selftest.committed import write
+from streampay_smoke.selftest.corpus import CORPUS
+from streampay_smoke.selftest.playing import Played
+from streampay_smoke.selftest.results import collected
+
 SCRIPT = Path(__file__).parents[2] / "scripts/check_docs.py"
 
 PINNED = (
@@ -29,13 +34,15 @@ def documented_project(tmp_path: Path, check_docs: ModuleType) -> Path:
     check_docs.main(["--write"], tmp_path)
     names = [name for variable in check_docs.VARIABLES.values() for name in (variable.name, variable.option)]
     (tmp_path / "README.md").write_text("\n".join(names))
-    for linked in ("configuration.md", "rollback.md"):
+    for linked in ("configuration.md", "rollback.md", "writing-faults.md"):
         (tmp_path / "docs" / linked).touch()
     (tmp_path / "features").mkdir()
     (tmp_path / "features/manifest.jsonl").write_text(f"{PINNED}\n")
     with (tmp_path / "README.md").open("a") as readme:
         readme.write("\n1 plain-language scenarios in 1 features\n")
     (tmp_path / "docs/sample-green-run.log").write_text("\n1 scenarios passed, 0 failed, 0 skipped\n")
+    played = [Played(case=name, seed=0, word="PASS") for name in CORPUS]
+    write(tmp_path, collected(CORPUS, played, commit="abc", hurried=True))
     return tmp_path
 
 
@@ -60,6 +67,14 @@ def test_a_stale_or_missing_generated_file_is_named(
     assert f"{name} is missing or out of date; {check_docs.WRITE}" in found(check_docs, root, capsys)
     (root / name).unlink()
     assert f"{name} is missing or out of date; {check_docs.WRITE}" in found(check_docs, root, capsys)
+
+
+def test_results_that_are_not_about_the_corpus_are_named(
+    check_docs: ModuleType, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "docs/selftest/results.json").unlink()
+    (line,) = found(check_docs, root, capsys)
+    assert line.startswith("docs/selftest/results.json is missing")
 
 
 @pytest.mark.parametrize("name", ["SMOKE_BASE_URL", "--base-url", "--env"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from streampay_smoke.errors import Blame
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate import bake
 from streampay_smoke.gate.checks import checks_of
@@ -40,7 +41,7 @@ from streampay_smoke.gate.verdict import (
 )
 
 TIME_OVER = frozenset({"deadline", "step_timeout"})
-"""Interruptions that leave a proved fault of the release standing: what was seen before the time was over, was seen."""
+"""Interruptions that leave a proved fault standing, of the release or of the ledger: what was seen before, was seen."""
 
 GRAVITY = (Word.SAFETY, Word.FAIL, Word.CONFIG, Word.INCONCLUSIVE)
 """When several apply, the first wins: money first, then what is proved against the release."""
@@ -107,7 +108,7 @@ def judge(journal: JournalRead) -> Verdict:
 
 
 def _decisive(run: RunHistory, findings: Sequence[Finding]) -> Finding | None:
-    """Return the gravest finding; an interruption leaves only a safety finding or a proved fault standing."""
+    """Return the gravest finding; an interruption leaves only what had been proved by then standing."""
     by_gravity = sorted(findings, key=lambda finding: GRAVITY.index(finding.word))
     gravest = by_gravity[0] if by_gravity else None
     if run.interrupted is None:
@@ -118,6 +119,9 @@ def _decisive(run: RunHistory, findings: Sequence[Finding]) -> Finding | None:
     if run.interrupted.reason in TIME_OVER:
         if gravest is not None and gravest.word is Word.FAIL:
             return gravest
+        waited = next((finding for finding in findings if finding.attribution == Blame.DEPENDENCY), None)
+        if waited is not None:  # what took the time is known: it is not the suite's own trouble
+            return waited
         return unproved(run.interrupted.reason, f"{run.interrupted.detail} {doing}".strip())
     return unproved("terminated", f"ended by {run.interrupted.reason} {run.interrupted.detail} {doing}".strip())
 

@@ -110,6 +110,11 @@ def round_robin(upstreams: int) -> Disturbance:
     return lambda passing: Forward(to=next(turn))
 
 
+def saying(told: bytes, instead: bytes) -> Callable[[Sent], Sent]:
+    """Put other words in the place of an answer's own."""
+    return lambda sent: replace(sent, content=sent.content.replace(told, instead))
+
+
 def half(sent: Sent) -> Sent:
     """Cut an answer's content in the middle, and let its length say so: what is left is no JSON."""
     return replace(sent, content=sent.content[: len(sent.content) // 2])

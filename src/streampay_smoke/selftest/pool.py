@@ -1,6 +1,7 @@
 """Plays tasks in worker processes; a worker that dies costs its task an answer, and never the others theirs."""
 
 import contextlib
+import logging
 import multiprocessing
 import signal
 import sys
@@ -94,6 +95,7 @@ class _Worker(Generic[Task, Result]):
 
 def _work(connection: "Connection[Result | str, Task]", player: Callable[[Task], Result]) -> None:
     """Play what comes until the other end is closed; what goes wrong in a task is told as text."""
+    logging.disable(logging.CRITICAL)  # a sandbox that is stopped logs each request that is still under way
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asked for the work ends it
     signal.signal(signal.SIGTERM, _leave)
     with contextlib.suppress(EOFError):

@@ -27,12 +27,14 @@ from streampay_smoke.selftest.disturbances import (
     old_release,
     one_replica_of,
     round_robin,
+    saying,
     shared_cache,
     torn,
     without_header,
 )
 
 STREAMS = "/api/streams"
+EVENTS = "/api/indexer/status"
 CATASTROPHIC, SERIOUS = Severity.CATASTROPHIC, Severity.SERIOUS
 IMPATIENT = place(ready_within_seconds=1, cutover_seconds=1)
 
@@ -177,6 +179,20 @@ FAULTS = (
             IMPATIENT,
             road(lambda: shared_cache("/api/v2/streams/")),
         ),
+    ),
+    Case(
+        name="events are held back",
+        story="measured: the stream of events is silent for ever, buffered by a gateway",
+        severity=SERIOUS,
+        caught_by="operations/the-index-follows",
+        conditions=(place(ready_within_seconds=1, step_seconds=4), road(lambda: below(EVENTS, Forward(seconds=30)))),
+    ),
+    Case(
+        name="withdrawals fail on the ledger",
+        story="measured: withdrawals are looked up on another network's Horizon, and never reach their end",
+        severity=CATASTROPHIC,
+        caught_by="statements/a-stream-that-was-paid-out",
+        conditions=(IMPATIENT, road(lambda: answering(saying(b'"state":"succeeded"', b'"state":"failed"'), STREAMS))),
     ),
     Case(
         name="the old release for ever",

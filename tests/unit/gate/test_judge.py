@@ -224,6 +224,15 @@ def test_a_deadline_leaves_a_proved_fault_standing_and_nothing_else(told: Tell) 
     assert "Then paid" in slow.message
 
 
+@pytest.mark.parametrize(("reason", "attribution"), [("deadline", "dependency"), ("SIGTERM", "harness")])
+def test_a_deadline_that_the_ledger_used_up_is_the_ledgers(told: Tell, reason: str, attribution: str) -> None:
+    stalled = played(READY, HELD, status="failed", failure=failure(Blame.DEPENDENCY, kind="chain_unavailable"))
+    verdict = judge(told(started(), planned(READY, MONEY), stalled, events.Interrupted(reason=reason)))
+    assert (verdict.verdict, verdict.attribution) == (Word.INCONCLUSIVE, attribution)
+    known = verdict.reason_code == "chain_unavailable"
+    assert known is (attribution == "dependency")
+
+
 @pytest.mark.parametrize(
     ("blame", "word"), [(Blame.CONFIG, Word.CONFIG), (Blame.SAFETY, Word.SAFETY), (Blame.DEPENDENCY, Word.INCONCLUSIVE)]
 )

@@ -1,6 +1,7 @@
 """The command from end to end, in worker processes, with a gate that says what it is told to."""
 
 import json
+import logging
 import os
 import re
 import signal
@@ -295,6 +296,7 @@ def test_a_worker_answers_until_nobody_asks(
         with pytest.raises(SystemExit):
             signal.raise_signal(signal.SIGTERM)
     finally:
+        logging.disable(logging.NOTSET)
         for number, handler in before.items():
             signal.signal(number, handler)
     asking.join()

@@ -83,6 +83,8 @@ def test_an_answer_is_remade(road: Road) -> None:
     assert road.asked()["method"] == "GET", "the client unpacks it"
     road.disturb = disturbances.answering(disturbances.shouted)
     assert road.client.request("GET", "/").header("set-cookie") == "a=1, b=2"
+    road.disturb = disturbances.answering(disturbances.saying(b'"number"', b'"count"'))
+    assert "count" in road.asked()
     road.disturb = disturbances.answering(disturbances.half)
     with pytest.raises(json.JSONDecodeError):
         road.asked()
