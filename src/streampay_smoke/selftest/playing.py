@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from streampay_smoke.gate.verdict import EXIT_CODES, SIGNAL_EXIT_CODES, Verdict, Word, from_json
 from streampay_smoke.sandbox.fault import Truth
 from streampay_smoke.sandbox.stack import start_sandbox
-from streampay_smoke.selftest.case import CAUGHT, WORDS, Case
+from streampay_smoke.selftest.case import WORDS, Case
 from streampay_smoke.selftest.scene import DEADLINE_SECONDS, Scene
 from streampay_smoke.selftest.weather import Weather
 
@@ -97,11 +97,6 @@ def is_right(case: Case, played: Played) -> bool:
     """Whether an answer is one of those that are right; a fault has to be seen by the check that is named."""
     right = any(played.word == WORDS[truth] and played.attribution == truth for truth in case.truths)
     return right and (not case.is_fault or bool(played.caught_by))
-
-
-def is_caught(played: Played) -> bool:
-    """Whether the gate kept the release from its users, or money from moving."""
-    return played.word in CAUGHT
 
 
 def _cpu_seconds() -> float:

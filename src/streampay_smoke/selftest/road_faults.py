@@ -430,8 +430,8 @@ FAULTS = (
         conditions=(IMPATIENT, rpc_road(lambda: burst(SILENCE[:3], after=3))),
     ),
     Case(
-        name="half broken, and the ledger is down",
-        story="operations: lists that crash do not wait for a ledger",
+        name="an open list, and the ledger is down",
+        story="operations: noise must not cover for a fault",
         severity=CATASTROPHIC,
         caught_by="streams/",
         faults=("list-open",),
