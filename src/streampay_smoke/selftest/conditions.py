@@ -6,7 +6,6 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from streampay_smoke.sandbox.road import Disturbance, undisturbed
 from streampay_smoke.sandbox.stack import start_sandbox
@@ -234,14 +233,13 @@ def _customized(code: str) -> Condition:
 
 def _reached(scene: Scene, running: "subprocess.Popen[bytes]", text: str) -> bool:
     """Wait until the journal of the newest run holds a text; False when the run ended before."""
-    seen: set[Path] = set()
     ends_at = time.monotonic() + PATIENCE_SECONDS
     wanted = text.encode()
     while running.poll() is None and time.monotonic() < ends_at:
         latest = scene.latest()
         if latest is not None:
-            seen.add(latest)
-            if wanted in (latest / "journal.jsonl").read_bytes():
+            journal = latest / "journal.jsonl"
+            if journal.exists() and wanted in journal.read_bytes():
                 return True
         time.sleep(LOOK_SECONDS)
     return False

@@ -11,12 +11,13 @@ from typing import IO
 
 from streampay_smoke.sandbox.road import Disturbance, Proxy, undisturbed
 from streampay_smoke.sandbox.stack import Sandbox
-from streampay_smoke.settings import project_root
+from streampay_smoke.settings import VARIABLES, project_root
 
 RELEASE = "sandbox"
 """What the sandbox calls its release; every run expects it, as a deploy does."""
 
-DEADLINE_SECONDS = "85"
+DEADLINE_SECONDS = VARIABLES["SMOKE_DEADLINE_SECONDS"].default
+"""What a run has that says nothing of its own."""
 
 INHERITED = re.compile(r"PATH|LANG|LC_\w+|TMPDIR|VIRTUAL_ENV|SSL_CERT_\w+|PYTHON\w*|COVERAGE\w*|LD_LIBRARY_PATH")
 """What a run inherits of this process's environment: nothing of a CI system that listens, nothing of an operator."""
