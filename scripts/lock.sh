@@ -20,4 +20,6 @@ compile() {
 
 compile pyproject.toml --group build --output-file requirements/runtime.txt "$@"
 compile pyproject.toml --group build --group dev --output-file requirements/dev.txt "$@"
+compile pyproject.toml --group build --group dev --group mutation --constraints requirements/dev.txt \
+  --output-file requirements/mutation.txt "$@"
 compile --group deploy --output-file requirements/deploy.txt "$@"

@@ -14,6 +14,7 @@ GROUPS = PROJECT["dependency-groups"]
 LOCKS = {
     "runtime.txt": [*PROJECT["project"]["dependencies"], *GROUPS["build"]],
     "dev.txt": [*PROJECT["project"]["dependencies"], *GROUPS["build"], *GROUPS["dev"]],
+    "mutation.txt": [*PROJECT["project"]["dependencies"], *GROUPS["build"], *GROUPS["dev"], *GROUPS["mutation"]],
     "deploy.txt": GROUPS["deploy"],
 }
 
@@ -50,10 +51,16 @@ def test_a_lock_names_no_index(lock: str) -> None:
     assert "--find-links" not in text
 
 
-def test_both_locks_of_the_project_hold_the_same_versions() -> None:
-    development = entries("dev.txt")
-    assert {name: block for name, block in entries("runtime.txt").items() if development.get(name) != block} == {}
+@pytest.mark.parametrize(("small", "large"), [("runtime.txt", "dev.txt"), ("dev.txt", "mutation.txt")])
+def test_locks_hold_the_same_versions(small: str, large: str) -> None:
+    more = entries(large)
+    assert {name: block for name, block in entries(small).items() if more.get(name) != block} == {}
 
 
 def test_nothing_that_slows_the_start_is_installed_for_a_run() -> None:
     assert SLOWING & set(entries("runtime.txt")) == set()
+
+
+def test_mutation_testing_has_an_environment_of_its_own() -> None:
+    assert "mutmut" in entries("mutation.txt")
+    assert {"mutmut", "textual"} & set(entries("dev.txt")) == set()

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from suite_parts import Project, wait_for_file
 
+from streampay_smoke.cli import main
+from streampay_smoke.evidence.journal import read
+from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Word
 
 READY = "--tags=@readiness"
@@ -199,6 +202,69 @@ def test_behave_started_in_another_folder_by_somebody_with_habits(
     with project.start("behave", READY, *runner, str(project.features), cwd=home, HOME=str(home)) as running:
         output, _ = running.communicate(timeout=20)
     assert running.returncode == 2, output
+
+
+LOSE = "    import pathlib\n    journal = max(pathlib.Path('artifacts').glob('*-*/journal.jsonl'))\n    "
+
+
+@pytest.mark.parametrize(
+    ("deed", "code"),
+    [
+        ("journal.unlink()", 3),
+        ("journal.write_bytes(b'')", 3),
+        ("journal.unlink(); journal.write_bytes(pathlib.Path('other.jsonl').read_bytes())", 3),
+        ("import shutil; shutil.rmtree(journal.parent)", 3),
+    ],
+)
+@pytest.mark.parametrize("command", ["behave", "smoke"])
+def test_a_journal_that_is_lost_while_it_is_written(project: Project, command: str, deed: str, code: int) -> None:
+    play = {"behave": project.behave, "smoke": project.smoke}[command]
+    before = project.behave(READY)
+    (project.folder / "other.jsonl").write_bytes((before.folder / "journal.jsonl").read_bytes())
+    project.edit(STEPS, CHECK, LOSE + deed)
+    ran = play(READY)
+    assert ran.code == code, ran.output
+    if ran.latest is not None and ran.latest.exists():
+        assert ran.verdict.verdict is Word.INCONCLUSIVE
+        assert judge(read(ran.folder / "journal.jsonl")).verdict is Word.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("command", ["behave", "smoke"])
+def test_a_disk_that_is_full(project: Project, command: str) -> None:
+    project.edit(STEPS, CHECK, "    import resource\n    resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, 6_000))")
+    ran = {"behave": project.behave, "smoke": project.smoke}[command](READY)
+    assert (ran.code, ran.verdict.verdict) == (3, Word.INCONCLUSIVE), ran.output
+
+
+def test_a_run_whose_supervisor_is_killed_ends_as_interrupted(project: Project) -> None:
+    wait = "    import os, time\n    open('hanging', 'w').close()\n    while os.getppid() != 1: time.sleep(0.01)"
+    project.edit(STEPS, CHECK, wait)
+    with project.start("streampay_smoke", "run", "--tags", "@readiness") as running:
+        wait_for_file(project.folder / "hanging", running)
+        running.kill()
+        running.communicate(timeout=20)
+    ran = project.ran(-9, "")
+    assert (ran.verdict.verdict, ran.verdict.reason_code) == (Word.INCONCLUSIVE, "terminated")
+
+
+def test_a_clock_that_is_set_while_the_run_is_played(project: Project) -> None:
+    project.edit(STEPS, CHECK, CHECK + "\n    import time\n    now = time.time\n    time.time = lambda: now() + 3600")
+    ran = project.behave(READY)
+    assert (ran.code, ran.verdict.reason_code) == (3, "runner_clock_off"), ran.output
+
+
+def test_an_installation_that_is_broken_blames_no_release(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "msgspec.py").write_text("import nothing_like_it\n")
+    ran = project.smoke(PYTHONPATH=str(tmp_path))
+    assert (ran.code, "this installation is broken" in ran.output) == (2, True), ran.output
+
+
+def test_a_command_that_trips_blames_no_release(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("streampay_smoke.evidence.journal.read", lambda path: 1 / 0)
+    assert main(["judge", "journal.jsonl"]) == 3
+    assert "INCONCLUSIVE: the suite itself failed: ZeroDivisionError" in capsys.readouterr().err
 
 
 def test_a_folder_that_cannot_be_written(project: Project, tmp_path: Path) -> None:

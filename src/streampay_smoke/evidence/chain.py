@@ -1,4 +1,7 @@
-"""Append-only lines of JSON, each with the digest of the line before it: no change to them goes unnoticed."""
+"""Append-only lines of JSON, each with the digest of the line before it: no change to them goes unnoticed.
+
+A line ends with a digest of its own, too: the last line has no other to vouch for it.
+"""
 
 import hashlib
 import os
@@ -11,9 +14,15 @@ import msgspec
 FIRST_LINK = "0" * 64
 """What the first line names as its predecessor's digest."""
 
+_SUM = b',"sum":"%b"}'
+_SUM_LENGTH = len(_SUM % (b"0" * 64))
+
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of every line. `prev` is the SHA-256 of the line before it, without its newline."""
+    """Base of every line. `prev` is the SHA-256 of the line before it, without its newline.
+
+    On disk a line ends with `sum`, the SHA-256 of the same line without it.
+    """
 
     seq: int
     at_ms: int
@@ -44,15 +53,20 @@ class ChainWriter:
     """
 
     def __init__(self, path: Path, file: int) -> None:
+        self._path = path
         self._file = file
         self._seq, self._link = _resume(path)
 
     def append(self, at_ms: int, fields: Mapping[str, Any]) -> None:
         """Write one line; raises OSError when it cannot be kept (evidence that is lost is no evidence)."""
-        line = msgspec.json.encode({"seq": self._seq, "at_ms": at_ms, "prev": self._link, **fields})
+        line = _summed(msgspec.json.encode({"seq": self._seq, "at_ms": at_ms, "prev": self._link, **fields}))
         _write_all(self._file, line + b"\n")
         self._seq += 1
         self._link = hashlib.sha256(line).hexdigest()
+
+    def stands(self) -> bool:
+        """Whether the file ends with what was written here: nobody removed, replaced or cut it meanwhile."""
+        return _resume(self._path) == (self._seq, self._link)
 
 
 def read_chain(content: bytes, kind: type[L]) -> ChainRead[L]:
@@ -67,7 +81,7 @@ def read_chain(content: bytes, kind: type[L]) -> ChainRead[L]:
             entry = decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             entry = None
-        if entry is None or entry.prev != link or entry.seq != number:
+        if entry is None or entry.prev != link or entry.seq != number or not _is_whole(line):
             return ChainRead(entries=tuple(entries), sha256=digest.hexdigest(), tampered_at=number)
         entries.append(entry)
         digest.update(line + b"\n")
@@ -75,8 +89,18 @@ def read_chain(content: bytes, kind: type[L]) -> ChainRead[L]:
     return ChainRead(entries=tuple(entries), sha256=digest.hexdigest(), truncated=bool(rest))
 
 
+def _summed(line: bytes) -> bytes:
+    return line[:-1] + _SUM % hashlib.sha256(line).hexdigest().encode()
+
+
+def _is_whole(line: bytes) -> bool:
+    return _summed(line[:-_SUM_LENGTH] + b"}") == line
+
+
 def _resume(path: Path) -> tuple[int, str]:
     """Return the next sequence number and link of `path`, cutting off a half-written last line."""
+    if not path.exists():
+        return 1, FIRST_LINK
     content = path.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     if whole != content:

@@ -269,12 +269,16 @@ class ScenarioFinished(Event, frozen=True, kw_only=True):
 
 
 class RunFinished(Event, frozen=True, kw_only=True):
-    """The runner's last word: behave's own answer and the final status of every scenario it knew."""
+    """The runner's last word: behave's own answer and the final status of every scenario it knew.
+
+    `clock_moved_seconds` is how much more time went by on this runner's clock than passed.
+    """
 
     failed: bool
     hook_failures: int
     statuses: dict[str, str]
     cleanup_errors: int = 0
+    clock_moved_seconds: float = 0.0
 
 
 class Interrupted(Event, frozen=True, kw_only=True):

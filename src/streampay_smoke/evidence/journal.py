@@ -41,6 +41,10 @@ class Journal:
         fields = msgspec.to_builtins(event)
         return {"event": fields.pop("event"), **self._redactor.value(fields)}
 
+    def stands(self) -> bool:
+        """Whether the file ends with what was written here: nobody removed, replaced or cut it meanwhile."""
+        return self._lines.stands()
+
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)

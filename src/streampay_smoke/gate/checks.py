@@ -84,7 +84,7 @@ def _described(
     history: ScenarioHistory | None,
     *,
     status: str,
-    hint: str = "",
+    hint: str,
     blame: Blame | None = None,
     rule: str = "",
 ) -> Check:
@@ -119,23 +119,21 @@ def _failure(run: RunHistory, expected: ExpectedScenario, history: ScenarioHisto
         )
     if history.finished.status != "passed" or last_word != "passed":
         status = history.finished.status if history.finished.status != "passed" else last_word
-        return _harness_failure("scenario_" + status, f"the scenario ended as {status!r}")
+        return _unproved(f"the scenario ended as {status!r}")
     if history.overran:
-        return _harness_failure("step_timeout", f"a step went on past its budget: {history.overran}")
+        return _unproved(f"a step went on past its budget: {history.overran}", kind="step_timeout")
     passed = tuple(step.text for step in history.steps if step.status == "passed")
     if passed != expected.steps:
-        return _harness_failure(
-            "steps_missing", f"{len(passed)} of {len(expected.steps)} steps left evidence of passing"
-        )
+        return _unproved(f"{len(passed)} of {len(expected.steps)} steps left evidence of passing")
     silent = [step.text for step in history.steps if step.text in expected.assertions and not step.checks_held]
     if silent or not history.checks:
-        return _harness_failure("nothing_asserted", f"nothing was asserted{f' by: {silent[0]}' if silent else ''}")
+        return _unproved(f"nothing was asserted{f' by: {silent[0]}' if silent else ''}")
     if MONEY_TAG in expected.tags and not _proved(run, history):
-        return _harness_failure("settlement_unproved", "no settlement was proved in the way this run asks for")
+        return _unproved("no settlement was proved in the way this run asks for")
     return None
 
 
-def _harness_failure(kind: str, message: str) -> Failure:
+def _unproved(message: str, *, kind: str = "evidence_missing") -> Failure:
     return Failure(kind=kind, blame=Blame.HARNESS, message=message)
 
 

@@ -23,6 +23,9 @@ from streampay_smoke.gate.verdict import (
     Word,
 )
 
+CLOCK_STEP_SECONDS = 5.0
+"""A clock that is corrected by more than this in the middle of a run has made its times worthless."""
+
 WORD_OF_BLAME = {
     Blame.SAFETY: Word.SAFETY,
     Blame.PRODUCT: Word.FAIL,
@@ -53,12 +56,15 @@ def findings_of_the_run(run: RunHistory, journal: JournalRead) -> Sequence[Findi
         findings.append(
             Finding(word=WORD_OF_BLAME[blame], reason_code=failure.kind, attribution=blame, text=_with_next(failure))
         )
-    elif run.planned is None:
+    elif run.planned is None or run.started is None:
         findings.append(unproved("never_started", "the journal ends before any scenario was planned"))
     else:
         findings += _findings_of_the_plan(run)
     if run.finished is None:
         findings.append(unproved("unfinished", "the journal ends before the run did"))
+    elif abs(run.finished.clock_moved_seconds) > CLOCK_STEP_SECONDS:
+        moved = f"this runner's clock was moved by {run.finished.clock_moved_seconds:g} s while the run was played"
+        findings.append(unproved("runner_clock_off", moved))
     elif _failed_outside_scenarios(run):
         findings.append(unproved("harness_error", "behave failed outside the scenarios (a hook or a clean-up)"))
     strange = mismatch(run.started.release_expected if run.started else "", run.sightings)

@@ -201,9 +201,7 @@ def _number(value: float) -> str:
     return f"{value:g}" if abs(value) < 100_000 else f"{value:.0f}"
 
 
-def _judge_values(
-    objective: Objective, values: Sequence[float], confidence: float, *, warm_up: int = 0, note: str = ""
-) -> ObjectiveResult:
+def _judge_values(objective: Objective, values: Sequence[float], confidence: float, *, warm_up: int) -> ObjectiveResult:
     values = values[: statistics.MOST_SAMPLES]
     if objective.quantile >= EVERY_SAMPLE:
         return _judge_every(objective, values, warm_up=warm_up)
@@ -219,7 +217,6 @@ def _judge_values(
         decision=within_budget(bad, len(values), 1 - objective.quantile, confidence),
         quantile=objective.quantile,
         warm_up=warm_up,
-        note=note,
     )
 
 
@@ -264,7 +261,7 @@ def _judge_writes(
 def _judge_settlements(
     objective: Objective, found: Measurements, checks: Sequence[Check], confidence: float
 ) -> ObjectiveResult:
-    return _judge_values(objective, found.settlements, confidence)
+    return _judge_values(objective, found.settlements, confidence, warm_up=0)
 
 
 def _judge_success(

@@ -1,6 +1,8 @@
 """The gate's behave runner: plans the evidence, lets behave play, and ends in a verdict whatever happens."""
 
 import contextlib
+import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from streampay_smoke.errors import Blame, SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import Failure, RunFinished, RunRefused
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.gate.verdict import EXIT_CODES, Word
+from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, Word
 from streampay_smoke.settings import Settings, project_root
 from streampay_smoke.signing import SigningKey
 from streampay_smoke.suite import manifest
@@ -23,12 +25,19 @@ from streampay_smoke.suite.budget import budget_seconds
 from streampay_smoke.suite.decision import decided
 from streampay_smoke.suite.failures import failure_of
 from streampay_smoke.suite.finish import finish
-from streampay_smoke.suite.folder import RUN_FOLDER, RunFolder, artifacts_folder
+from streampay_smoke.suite.folder import RUN_FOLDER, SUPERVISOR, RunFolder, artifacts_folder
 from streampay_smoke.suite.interruption import Interruption
 from streampay_smoke.suite.loading import by_the_gate
 from streampay_smoke.suite.output import outlasting_output, redacted_output
 from streampay_smoke.suite.quarantine import read_quarantine, today
 from streampay_smoke.suite.session import Session, open_session
+
+_LOST = Failure(
+    kind="journal_lost",
+    blame=Blame.HARNESS,
+    message="the journal of this run was removed, replaced or cut while it was played",
+    next_step="see who writes into the artifacts folder, and run again",
+)
 
 
 class GateRunner(Runner):
@@ -51,20 +60,15 @@ class GateRunner(Runner):
     def _exit_code(self) -> int:
         """Play the run and return its verdict's exit code; what breaks the gate itself is no fault of the release."""
         try:
-            folder = self._folder()
+            with redacted_output(self._redactor):
+                return self._answer().exit_code
         except SettingsInvalid as error:
             print(f"CONFIG: {error}\nNext: {error.next_step}", file=sys.stderr)
             return EXIT_CODES[Word.CONFIG]
-        try:
-            with redacted_output(self._redactor):
-                with Journal(folder.journal_path, self._redactor) as journal, self._interruption.watching():
-                    self._play(folder, journal)
-                verdict = finish(folder, supervised=self._supervised, signing_key=self._signing_key)
-                if not self._supervised:  # behave judges, and never acts: nothing is rolled back without a target
-                    decided(folder, verdict, self._settings, paths=(), target_release="")
-                return verdict.exit_code
-        except Exception:  # noqa: BLE001 - e.g. a full disk: Python would exit with 1, which blames the release
+        except Exception as error:  # noqa: BLE001 - e.g. a full disk: Python would exit with 1, which blames the release
             print(self._redactor.text(traceback.format_exc()), file=sys.stderr)
+            print(f"INCONCLUSIVE: the evidence was lost: {type(error).__name__}", file=sys.stderr)
+            print("Next: see to the disk and the artifacts folder, then run again", file=sys.stderr)
             return EXIT_CODES[Word.INCONCLUSIVE]
 
     def load_hooks(self, filename: str | None = None) -> None:
@@ -87,6 +91,7 @@ class GateRunner(Runner):
         )
         self.session.look_around()
         failed = super().run_model(features)
+        self._end_as_an_orphan()
         self.session.measure(failed=bool(failed))
         self._interruption.allow(self.session.settings.bake_seconds)
         self.session.bake(failed=bool(failed))
@@ -96,12 +101,14 @@ class GateRunner(Runner):
                 hook_failures=self.hook_failures,
                 statuses={item.expected.id: item.scenario.status.name for item in planned},
                 cleanup_errors=self.context._root["cleanup_errors"],
+                clock_moved_seconds=self.session.clock_moved_seconds,
             )
         )
         return bool(failed)
 
     def begin_step(self, step: Step) -> None:
         """Open a step's evidence and give it its budget."""
+        self._end_as_an_orphan()
         match = self.step_registry.find_match(step)
         seconds = budget_seconds(match.func, self.session.settings.place)
         self.session.begin_step(step, seconds)
@@ -111,6 +118,23 @@ class GateRunner(Runner):
         """Take a step's budget back and close its evidence."""
         self._interruption.end_step()
         self.session.end_step(step)
+
+    def _answer(self) -> Verdict:
+        folder = self._folder()
+        with Journal(folder.journal_path, self._redactor) as journal, self._interruption.watching():
+            self._play(folder, journal)
+        if not journal.stands():
+            with Journal(folder.journal_path, self._redactor) as found:
+                found.append(RunRefused(failure=_LOST))
+        verdict = finish(folder, supervised=self._supervised, signing_key=self._signing_key)
+        if not self._supervised:  # behave judges, and never acts: without a recorded target nothing is rolled back
+            decided(folder, verdict, self._settings, paths=(), target_release="")
+        return verdict
+
+    def _end_as_an_orphan(self) -> None:
+        """End a run whose supervisor was killed, as if the signal had met this process: nobody waits for its answer."""
+        if self._supervised and os.getppid() != int(self.config.userdata[SUPERVISOR]):
+            signal.raise_signal(signal.SIGTERM)
 
     @property
     def _settings(self) -> Settings | None:

@@ -50,6 +50,12 @@ class Session:
         self._probed: tuple[BaseException, tuple[Probed, ...]] | None = None
         self._started_seconds = 0.0
         self._ends_at_seconds = time.monotonic() + settings.deadline_seconds
+        self._clock_ahead_seconds = time.time() - time.monotonic()
+
+    @property
+    def clock_moved_seconds(self) -> float:
+        """How much more time went by on this runner's clock than passed: 0 unless somebody set it."""
+        return round(time.time() - time.monotonic() - self._clock_ahead_seconds, 3)
 
     def expect(self, planned: Sequence[PlannedScenario]) -> None:
         """Remember the identities of the scenarios that are about to run."""

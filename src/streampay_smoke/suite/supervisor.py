@@ -1,6 +1,7 @@
 """Runs behave in a process of its own and vouches for the answer, even when that process is killed or hangs."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import Verdict, from_json
 from streampay_smoke.settings import Settings, project_root
-from streampay_smoke.suite.folder import RUN_FOLDER, RunFolder
+from streampay_smoke.suite.folder import RUN_FOLDER, SUPERVISOR, RunFolder
 from streampay_smoke.suite.progress import Progress
 
 GRACE_SECONDS = 0.8
@@ -34,7 +35,7 @@ _ENDINGS = (RunFinished, RunRefused, Interrupted)
 def supervise(settings: Settings, folder: RunFolder, environ: Mapping[str, str], paths: Sequence[str]) -> Verdict:
     """Play the features at `paths` (all by default) with `environ`, and return the verdict on what they left."""
     command = [sys.executable, "-m", "behave", f"--runner={RUNNER}", "--tags", settings.tags]
-    command += ["-D", f"{RUN_FOLDER}={folder.path}", *paths]
+    command += ["-D", f"{RUN_FOLDER}={folder.path}", "-D", f"{SUPERVISOR}={os.getpid()}", *paths]
     with subprocess.Popen(command, cwd=project_root(), env=dict(environ)) as behave, _passing_on_signals_to(behave):
         ending = _ending(behave, settings, folder)
         if ending:
@@ -66,7 +67,14 @@ def _vouched(folder: RunFolder, settings: Settings, *, exit_code: int, ending: s
     ended = any(isinstance(entry.event, _ENDINGS) for entry in entries)
     written = _written(folder)
     sealed = written is not None and (not written.signed_by or folder.envelope_path.exists())
-    if ended and not ending and sealed and written == folder.judged() and written.exit_code == exit_code:
+    if (
+        ended
+        and not ending
+        and sealed
+        and written == folder.judged()
+        and written.exit_code == exit_code
+        and written.run_id in {"", folder.run_id}
+    ):
         return written
     # Imported here: behave's process publishes, and has done so unless it was killed.
     from streampay_smoke.suite.finish import finish

@@ -1,0 +1,254 @@
+"""What each scenario is worth as evidence, to the letter: its status, whose fault, under which rule, and why."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from gate_stories import HELD, MONEY, READY, SETTLED, ended, planned, played, started
+from msgspec.structs import replace
+
+from streampay_smoke.errors import Blame
+from streampay_smoke.evidence import events
+from streampay_smoke.evidence.journal import JournalRead
+from streampay_smoke.gate.checks import checks_of
+from streampay_smoke.gate.history import fold
+from streampay_smoke.gate.judge import judge
+from streampay_smoke.gate.verdict import Check, Word
+
+Tell = Callable[..., JournalRead]
+Story = list[Any]
+
+BROKEN = events.Checked(promise="it pays", held=False, expected="5", observed="4")
+HARNESS = ". The suite itself failed."
+PASSED = ended(readiness__ready="passed", settlement__paid="passed")
+
+
+def checked(told: Tell, *story: Any) -> Check:
+    """The check of the first scenario that was planned, and a verdict that agrees with it."""
+    read = told(*story)
+    return checks_of(fold(read.entries))[0]
+
+
+def step(text: str, *evidence: Any, status: str = "passed", failure: events.Failure | None = None) -> Story:
+    finished = events.StepFinished(text=text, status=status, duration_ms=1, failure=failure)
+    return [events.StepStarted(text=text), *evidence, finished]
+
+
+def scenario(*steps: Story, status: str = "passed", failure: events.Failure | None = None) -> Story:
+    begun: Story = [events.ScenarioStarted(id=READY.id)]
+    finished = events.ScenarioFinished(id=READY.id, status=status, duration_ms=9, failure=failure)
+    return [*begun, *(event for each in steps for event in each), finished]
+
+
+def failure(message: str = "it went wrong", next_step: str = "", blame: Blame = Blame.HARNESS) -> events.Failure:
+    return events.Failure(kind="some_kind", blame=blame, message=message, next_step=next_step)
+
+
+def test_a_check_that_passed_is_told_whole(told: Tell) -> None:
+    assert checked(told, started(), planned(READY), played(READY, HELD, HELD), PASSED) == Check(
+        id="readiness/ready",
+        feature="Service is ready",
+        scenario="The release is ready",
+        status="passed",
+        attribution="none",
+        assertions=2,
+        duration_ms=9,
+        attempts=("passed",),
+        hint="",
+        rule="",
+        quarantined=None,
+        flaky=False,
+    )
+
+
+def test_a_check_that_is_excluded_keeps_what_it_left(told: Tell) -> None:
+    excluded = planned(READY, excluded=(events.Exclusion(id=READY.id, reason="read-only"),))
+    check = checked(told, started(), excluded, played(READY, HELD), PASSED)
+    assert (check.status, check.hint, check.rule, check.assertions) == ("excluded", "read-only", "", 1)
+    assert (check.attribution, check.duration_ms, check.attempts) == ("none", 9, ("passed",))
+
+
+def test_a_check_that_never_ran(told: Tell) -> None:
+    check = checked(told, started(), planned(READY), ended())
+    assert (check.status, check.hint, check.rule) == ("missing", "never ran", "not-run")
+    assert (check.attribution, check.assertions, check.duration_ms, check.attempts) == ("harness", 0, 0, ())
+
+
+def test_a_check_that_was_interrupted(told: Tell) -> None:
+    check = checked(told, started(), planned(READY), played(READY, HELD, HELD)[:-1])
+    assert (check.status, check.hint, check.rule, check.assertions) == ("missing", "was interrupted", "not-run", 2)
+
+
+SILENT = replace(READY, steps=("When asked", "Then ready", "And well"), assertions=("Then ready", "And well"))
+COURSES: dict[str, tuple[events.ExpectedScenario, Story, str, str]] = {
+    "a promise that was broken, though nothing raised": (
+        READY,
+        [played(READY, HELD, BROKEN), PASSED],
+        "promise_broken",
+        "it pays: expected 5, saw 4. The release did not keep its promise, and no control probe explains it otherwise.",
+    ),
+    "an end that is none": (
+        READY,
+        [scenario(step("When asked"), step("Then ready", HELD), status="hook_error"), PASSED],
+        "evidence_missing",
+        f"the scenario ended as 'hook_error'{HARNESS}",
+    ),
+    "another last word": (
+        READY,
+        [played(READY, HELD), ended(readiness__ready="cleanup_error")],
+        "evidence_missing",
+        f"the scenario ended as 'cleanup_error'{HARNESS}",
+    ),
+    "no last word": (
+        READY,
+        [played(READY, HELD), ended(other="passed")],
+        "evidence_missing",
+        f"the scenario ended as 'never reported'{HARNESS}",
+    ),
+    "a step past its budget": (
+        READY,
+        [
+            scenario(
+                step("When asked"),
+                step("Then ready", HELD, events.StepOverran(text="Then ready", budget_seconds=1.0)),
+            ),
+            PASSED,
+        ],
+        "evidence_missing",
+        f"a step went on past its budget: Then ready{HARNESS}",
+    ),
+    "a step that left no trace": (
+        READY,
+        [scenario(step("Then ready", HELD)), PASSED],
+        "evidence_missing",
+        f"1 of 2 steps left evidence of passing{HARNESS}",
+    ),
+    "nothing asserted at all": (
+        replace(READY, assertions=()),
+        [played(READY), PASSED],
+        "evidence_missing",
+        f"nothing was asserted{HARNESS}",
+    ),
+    "a step that asserts nothing": (
+        SILENT,
+        [scenario(step("When asked"), step("Then ready", HELD), step("And well")), PASSED],
+        "evidence_missing",
+        f"nothing was asserted by: And well{HARNESS}",
+    ),
+    "no settlement": (
+        replace(MONEY, id=READY.id),
+        [played(replace(MONEY, id=READY.id), HELD), PASSED],
+        "evidence_missing",
+        f"no settlement was proved in the way this run asks for{HARNESS}",
+    ),
+    "a failure without a next step": (
+        READY,
+        [scenario(step("When asked", status="error", failure=failure()), status="error"), PASSED],
+        "some_kind",
+        f"it went wrong (at: When asked){HARNESS}",
+    ),
+    "a failure with a next step": (
+        READY,
+        [scenario(step("When asked", status="error", failure=failure(next_step="look")), status="error"), PASSED],
+        "some_kind",
+        f"it went wrong (at: When asked){HARNESS} Next: look.",
+    ),
+    "a failure outside the steps": (
+        READY,
+        [scenario(step("When asked"), status="error", failure=failure()), PASSED],
+        "some_kind",
+        f"it went wrong{HARNESS}",
+    ),
+    "the first of two failures": (
+        READY,
+        [
+            scenario(
+                step("When asked", status="error", failure=failure("first")),
+                step("Then ready", status="error", failure=failure("second")),
+                status="error",
+                failure=failure("third"),
+            ),
+            PASSED,
+        ],
+        "some_kind",
+        f"first (at: When asked){HARNESS}",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COURSES)
+def test_each_course_is_told_to_the_letter(told: Tell, name: str) -> None:
+    expected, story, reason_code, hint = COURSES[name]
+    read = told(started(), planned(expected), *story)
+    check = checks_of(fold(read.entries))[0]
+    assert check.hint == hint
+    verdict = judge(read)
+    assert verdict.reason_code == reason_code
+    assert verdict.verdict is (Word.FAIL if check.status == "failed" else Word.INCONCLUSIVE)
+    assert check.status == ("failed" if reason_code == "promise_broken" else "broken")
+    assert check.attribution == ("product" if reason_code == "promise_broken" else "harness")
+
+
+def test_a_run_without_a_last_word_leaves_the_scenarios_own(told: Tell) -> None:
+    assert checked(told, started(), planned(READY), played(READY, HELD)).status == "passed"
+
+
+def test_a_settlement_counts_in_the_way_the_run_asks_for_only(told: Tell) -> None:
+    by_service = replace(SETTLED, proof="service")
+    for asked, seen, status in (
+        (started(), SETTLED, "passed"),
+        (started(), by_service, "broken"),
+        (started(proof="service"), by_service, "passed"),
+        (started(proof="service"), SETTLED, "broken"),
+        (started(), replace(SETTLED, tx_hash=""), "broken"),
+    ):
+        assert checked(told, asked, planned(MONEY), played(MONEY, HELD, seen), PASSED).status == status
+
+
+def test_a_run_that_does_not_say_how_takes_the_ledgers_word_only(told: Tell) -> None:
+    by_service = replace(SETTLED, proof="service")
+    assert checked(told, planned(MONEY), played(MONEY, HELD, SETTLED), PASSED).status == "passed"
+    assert checked(told, planned(MONEY), played(MONEY, HELD, by_service), PASSED).status == "broken"
+
+
+def test_a_step_past_its_budget_is_explained_by_a_way_out_that_is_shut(told: Tell) -> None:
+    shut = events.Probed(name="egress", ok=False, detail="silent")
+    overran = events.StepOverran(text="Then ready", budget_seconds=1.0)
+    story = scenario(step("When asked"), step("Then ready", HELD, overran, shut))
+    check = checked(told, started(), planned(READY), story, PASSED)
+    assert (check.rule, check.attribution) == ("runner-has-no-way-out", "harness")
+
+
+def test_the_checks_of_a_step_are_its_own(told: Tell) -> None:
+    story = scenario(step("When asked", HELD, HELD), step("Then ready", BROKEN))
+    history = fold(told(story).entries).scenarios[READY.id]
+    assert (history.id, history.started_at_ms) == (READY.id, 1_000)
+    assert [(each.text, each.status, each.checks_held) for each in history.steps] == [
+        ("When asked", "passed", 2),
+        ("Then ready", "passed", 0),
+    ]
+    before = fold(told(events.ScenarioStarted(id=READY.id), HELD).entries).scenarios[READY.id]
+    assert (before.checks, before.steps) == ([HELD], [])
+
+
+def test_requests_that_were_sent_again_are_counted_and_named(told: Tell) -> None:
+    again = (
+        events.Retried(target="the list", attempt=1, because="refused"),
+        events.Retried(target="the list", attempt=2, because="refused"),
+        events.Retried(target="the readiness", attempt=2, because="http 502"),
+    )
+    check = checked(told, started(), planned(READY), played(READY, HELD, *again), PASSED)
+    said = "flaky: 3 requests were sent again after silence: the list (refused), the readiness (http 502)"
+    assert (check.flaky, check.hint) == (True, said)
+
+
+def test_a_ledger_that_failed_another_check_explains_a_write_that_timed_out(told: Tell) -> None:
+    ledger = failure("no answer", blame=Blame.DEPENDENCY)
+    timed_out = events.Failure(kind="write_timed_out", blame=Blame.PRODUCT, message="no answer to a write")
+    both = [played(READY, status="error", failure=timed_out), played(MONEY, status="error", failure=ledger)]
+    alone = [played(READY, status="error", failure=timed_out), played(MONEY, HELD, SETTLED)]
+    assert checked(told, started(), planned(READY, MONEY), *both, ended()).rule == "ledger-failed-in-this-run"
+    assert checked(told, started(), planned(READY, MONEY), *alone, ended()).rule == "release"
+    itself = replace(timed_out, blame=Blame.DEPENDENCY)
+    own = [played(READY, status="error", failure=itself)]
+    assert checked(told, started(), planned(READY), *own, ended()).rule == "ledger-side"

@@ -1,0 +1,586 @@
+"""What the judge says of releases, objectives, bakes and overrides, to the letter, and where its limits lie exactly."""
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from gate_stories import HELD, READY, ended, planned, played, started
+from msgspec.structs import replace
+
+from streampay_smoke.errors import Blame
+from streampay_smoke.evidence import events
+from streampay_smoke.evidence.bake import Bake, CountersWatched, RatioQueried
+from streampay_smoke.evidence.journal import Entry, JournalRead
+from streampay_smoke.evidence.objectives import Kind, Objective
+from streampay_smoke.gate import bake, objectives, statistics
+from streampay_smoke.gate.bake import BurnTest, query_burns, unobserved
+from streampay_smoke.gate.history import OverrideAt, RunHistory, fold
+from streampay_smoke.gate.message import line, paragraph
+from streampay_smoke.gate.override import LONGEST_MS, refused_because, standing
+from streampay_smoke.gate.quarantine import lapsed
+from streampay_smoke.gate.releases import ANSWER, END, START, Mismatch, Sighting, mismatch
+from streampay_smoke.gate.verdict import MESSAGE_LIMIT, MESSAGE_LONG_LIMIT, Action, Check, Word
+
+Tell = Callable[..., JournalRead]
+
+# --- releases ---------------------------------------------------------------------------------------------------------
+
+
+def strange(expected: str, *course: tuple[str, str]) -> Mismatch | None:
+    return mismatch(expected, [Sighting(moment=moment, release=release) for moment, release in course])
+
+
+@pytest.mark.parametrize(
+    ("expected", "course", "blame", "said"),
+    [
+        ("new", [(START, "a"), (ANSWER, "b")], Blame.PRODUCT, "a, b answered where new was expected"),
+        (
+            "new",
+            [(START, "")],
+            Blame.HARNESS,
+            "new was expected, and what answered  did not name its release",
+        ),
+        (
+            "new",
+            [(START, "new"), (END, "")],
+            Blame.HARNESS,
+            "new was expected, and what answered at the end did not name its release",
+        ),
+        ("", [(START, "a"), (END, "b")], Blame.HARNESS, "a and b answered in one run: nobody knows which was judged"),
+    ],
+)
+def test_a_strange_release_is_told(expected: str, course: list[tuple[str, str]], blame: Blame, said: str) -> None:
+    found = strange(expected, *course)
+    assert found is not None
+    assert (found.blame, found.text) == (blame, said)
+
+
+# --- the line and the paragraph ---------------------------------------------------------------------------------------
+
+
+def told(scenario: str, text: str, word: Word = Word.INCONCLUSIVE) -> str:
+    return line(word, "harness", Action.HOLD, "", scenario=scenario, text=text)
+
+
+HEAD, TAIL = "INCONCLUSIVE [harness]: ", " -> hold, run again"
+ROOM = MESSAGE_LIMIT - len(HEAD) - len(TAIL)
+
+
+def test_a_line_that_fits_is_not_cut() -> None:
+    name = "n" * 50
+    rest = ROOM - len(name) - 2
+    assert told(name, "x" * rest) == f"{HEAD}{name}: {'x' * rest}{TAIL}"
+    shorter = f"{'n' * 35}…: "
+    assert told(name, "x" * (rest + 1)) == f"{HEAD}{shorter}{'x' * (rest + 1)}{TAIL}"
+
+
+def test_a_name_is_cut_only_where_it_is_long() -> None:
+    for length in (35, 36):
+        assert told("n" * length, "x" * 200).startswith(f"{HEAD}{'n' * length}: xx")
+    assert told("n" * 37, "x" * 200).startswith(f"{HEAD}{'n' * 35}…: xx")
+
+
+def test_the_scenario_is_said_once() -> None:
+    assert told("it pays", "it pays: it did not") == f"{HEAD}it pays: it did not{TAIL}"
+    assert told("", ": it did not") == f"{HEAD}: it did not{TAIL}"
+
+
+def test_what_is_cut_ends_without_a_gap() -> None:
+    spaced = "a" * (ROOM - 2) + " " + "b" * 9
+    assert told("", spaced) == f"{HEAD}{'a' * (ROOM - 2)}…{TAIL}"
+
+
+@pytest.mark.parametrize("end", [".", "!", "?", "…"])
+def test_a_sentence_that_ends_gets_no_second_end(end: str) -> None:
+    assert paragraph(Word.FAIL, "product", Action.ROLLBACK, text=f"it lied{end}") == (
+        f"it lied{end} Attributed to the release. Next: roll back."
+    )
+
+
+def test_a_paragraph_says_whose_and_what_next() -> None:
+    assert paragraph(Word.INCONCLUSIVE, "harness", Action.ROLLBACK, text="x") == (
+        "x. Attributed to the test suite or its machine. Next: roll back."
+    )
+    assert paragraph(Word.INCONCLUSIVE, "a newcomer", Action.HOLD, text="x") == (
+        "x. Attributed to a newcomer. Next: hold, run again."
+    )
+    assert paragraph(Word.INCONCLUSIVE, "none", Action.HOLD, text="x") == "x"
+    tail = " Attributed to the release. Next: roll back."
+    long = paragraph(Word.FAIL, "product", Action.ROLLBACK, text="y" * 2_000)
+    assert long == f"{'y' * (MESSAGE_LONG_LIMIT - len(tail) - 1)}…{tail}"
+
+
+# --- overrides and quarantine -----------------------------------------------------------------------------------------
+
+ENDED = RunHistory(finished=ended())
+
+
+def asked(at_ms: int = 0, **changes: Any) -> OverrideAt:
+    facts = {"who": "ada", "why": "known", "until_ms": at_ms + 1_000, "to": "PASS"}
+    return OverrideAt(at_ms=at_ms, event=events.Overridden(**{**facts, **changes}))
+
+
+@pytest.mark.parametrize(
+    ("run", "word", "override", "tampered", "because"),
+    [
+        (ENDED, Word.FAIL, asked(), False, ""),
+        (RunHistory(interrupted=events.Interrupted(reason="SIGTERM")), Word.FAIL, asked(), False, ""),
+        (
+            RunHistory(refused=events.RunRefused(failure=events.Failure(kind="k", blame="config", message="m"))),
+            Word.CONFIG,
+            asked(),
+            False,
+            "",
+        ),
+        (RunHistory(), Word.INCONCLUSIVE, asked(), False, "the run has not ended"),
+        (ENDED, Word.SAFETY, asked(), False, "SAFETY is never overridden"),
+        (ENDED, Word.FAIL, asked(), True, "the journal was changed after it was written"),
+        (ENDED, Word.FAIL, asked(to="FAIL"), False, "a verdict is overridden to PASS or INCONCLUSIVE only"),
+        (ENDED, Word.PASS, asked(), False, "the verdict is PASS already"),
+        (ENDED, Word.FAIL, asked(why=" "), False, "who overrides it, and why, is not said"),
+        (ENDED, Word.FAIL, asked(until_ms=0), False, "an override ends in the future, and within 24 hours"),
+        (ENDED, Word.FAIL, asked(until_ms=1), False, ""),
+        (ENDED, Word.FAIL, asked(until_ms=LONGEST_MS), False, ""),
+        (
+            ENDED,
+            Word.FAIL,
+            asked(until_ms=LONGEST_MS + 1),
+            False,
+            "an override ends in the future, and within 24 hours",
+        ),
+    ],
+)
+def test_why_an_override_does_not_count(
+    run: RunHistory, word: Word, override: OverrideAt, tampered: bool, because: str
+) -> None:
+    assert refused_because(run, word, override, tampered=tampered) == because
+
+
+@pytest.fixture
+def far_from_greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+    assert os.environ.get("TZ") != "Pacific/Auckland"
+
+
+def test_an_override_ends_in_utc_wherever_it_is_read(far_from_greenwich: None) -> None:
+    found, warnings = standing(RunHistory(finished=ended(), overrides=[asked()]), Word.FAIL, tampered=False)
+    assert found is not None
+    assert (found.until, tuple(warnings)) == ("1970-01-01T00:00:01Z", ())
+
+
+def test_nobody_is_called_nobody() -> None:
+    _, warnings = standing(RunHistory(finished=ended(), overrides=[asked(who="")]), Word.FAIL, tampered=False)
+    assert list(warnings) == ["an override by nobody does not count: who overrides it, and why, is not said"]
+
+
+def test_a_quarantine_includes_its_last_day() -> None:
+    entry = events.QuarantineEntry(id="a/b", owner="o", ticket="t", until="2026-01-02")
+    today, tomorrow = (events.QuarantineRead(today=day, entries=(entry,)) for day in ("2026-01-02", "2026-01-03"))
+    assert list(lapsed(today)) == []
+    assert list(lapsed(tomorrow)) == ["the quarantine of a/b ended on 2026-01-02: it gates again (o, t)"]
+
+
+# --- objectives -------------------------------------------------------------------------------------------------------
+
+SPOKEN = events.ServiceSeen(release="r1")
+SEEN = events.TransactionSeen(tx_hash="ab", ledger=7, closed_at=1)
+
+
+def entries(*story: events.AnyEvent) -> tuple[Entry, ...]:
+    return tuple(Entry(seq=at, at_ms=1_000 * at, prev="", event=event) for at, event in enumerate(story, start=1))
+
+
+def request(purpose: str = "list", status: int | None = 200, duration_ms: int = 10, **more: Any) -> events.Exchanged:
+    return events.Exchanged(
+        peer="service", method="GET", target="/", status=status, duration_ms=duration_ms, purpose=purpose, **more
+    )
+
+
+def answer(kind: Kind, threshold: float, *story: events.AnyEvent, **facts: Any) -> Any:
+    stated = Objective(name="the one", kind=kind, threshold=threshold, gates=True, **facts)
+    return objectives.results((stated,), entries(*story), ())[0]
+
+
+def facts_of(found: Any) -> tuple[Any, ...]:
+    return (found.method, found.samples, found.estimate, found.low, found.high, found.confidence, found.decision)
+
+
+SEQUENCE = "binomial confidence sequence"
+
+
+def test_an_answer_is_told_whole() -> None:
+    found = answer("read_latency", 500, SPOKEN, *(request(duration_ms=10),) * 3, quantile=0.5)
+    assert facts_of(found) == (SEQUENCE, 3, 10, None, None, 0.999, "insufficient_sample")
+    assert (found.name, found.kind, found.threshold, found.unit) == ("the one", "read_latency", 500, "ms")
+    assert (found.gates, found.quantile, found.warm_up, found.note) == (True, 0.5, 0, "")
+    nothing = answer("settlement_time", 60, SPOKEN)
+    assert (nothing.name, nothing.note, nothing.warm_up, nothing.low, nothing.high) == ("the one", "", 0, None, None)
+
+
+def test_an_objective_about_every_sample_is_told_whole() -> None:
+    story = (SPOKEN, request(duration_ms=900, opened_connection=True), request(duration_ms=500))
+    found = answer("read_latency", 500, *story, quantile=1.0)
+    assert facts_of(found) == ("every sample", 1, 500, 500, 500, 1.0, "pass")
+    assert (found.quantile, found.warm_up, found.note) == (1.0, 1, "about the samples of this run only")
+    nothing = answer("read_latency", 500, SPOKEN, quantile=1.0)
+    assert facts_of(nothing) == ("every sample", 0, None, None, None, 1.0, "insufficient_sample")
+    assert nothing.note == ""
+
+
+def test_writes_before_the_service_spoke_are_counted_as_warm_up() -> None:
+    first = request("create", 201, opened_connection=True)
+    story = (request("create", 201), SPOKEN, first, first, request("create", 201, 70))
+    found = answer("write_latency", 500, *story)
+    assert (found.samples, found.warm_up, found.estimate, found.method) == (1, 3, 70, SEQUENCE)
+
+
+@pytest.mark.parametrize(("status", "succeeded"), [(199, False), (200, True), (299, True), (300, False), (None, False)])
+def test_what_a_success_is(status: int | None, succeeded: bool) -> None:
+    found = objectives.measure(entries(SPOKEN, request(status=status)))
+    assert (found.attempts, len(found.reads)) == ([succeeded], int(succeeded))
+
+
+def test_ratios_are_told_whole() -> None:
+    success = answer("success_ratio", 0.9, SPOKEN, request(), request(status=500))
+    assert facts_of(success)[:3] == (SEQUENCE, 2, 0.5)
+    nothing = answer("success_ratio", 0.9, SPOKEN)
+    assert (nothing.samples, nothing.estimate, nothing.decision) == (0, None, "insufficient_sample")
+    flaky = answer("flaky_ratio", 0.1)
+    assert facts_of(flaky)[:3] == (SEQUENCE, 0, None)
+    assert flaky.note == ""
+    comparison = answer("read_comparison", 1.1, SPOKEN)
+    assert (comparison.note, comparison.samples) == ("", 0)
+
+
+def test_a_sample_at_the_threshold_keeps_it() -> None:
+    at, above = (answer("read_latency", 500, SPOKEN, *(request(duration_ms=ms),) * 180) for ms in (500, 501))
+    assert (at.decision, above.decision) == ("pass", "fail")
+
+
+def test_numbers_are_rounded_as_the_verdict_keeps_them() -> None:
+    stated = [Objective(name=f"{n}", kind="success_ratio", threshold=0.9, gates=True) for n in range(7)]
+    found = objectives.results(stated, entries(SPOKEN, request(), request(status=500), request(status=500)), ())
+    assert (found[0].confidence, found[0].estimate, found[0].warm_up, found[0].note) == (0.999857, 0.3333, 0, "")
+
+
+def test_a_retry_takes_back_the_last_failure_only() -> None:
+    again = events.Retried(target="the list", attempt=2, because="refused")
+    found = objectives.measure(entries(request(status=500), request(status=None), again, request()))
+    assert found.attempts == [False, True]
+    first = objectives.measure(entries(again, request()))
+    assert first.attempts == [True]
+    after_success = objectives.measure(entries(request(), again))
+    assert after_success.attempts == [True]
+
+
+def test_a_settlement_belongs_to_its_scenario() -> None:
+    settle = request("settle", duration_ms=500)
+    story = (settle, events.ScenarioStarted(id="a/b"), SEEN, settle, settle, SEEN, SEEN)
+    assert objectives.measure(entries(*story)).settlements == [2.5]
+
+
+@pytest.mark.parametrize(
+    ("kind", "estimate", "quantile", "said"),
+    [
+        ("success_ratio", 0.5, None, "0.5 ms, at least 0.9 ms is promised (3 samples)"),
+        ("read_latency", None, None, "nothing measured, at most 0.9 ms is promised (3 samples)"),
+        ("read_latency", 99_999.5, 0.95, "p95 99999.5 ms, at most 0.9 ms is promised (3 samples)"),
+        ("read_latency", 100_000.4, 1.0, "100000 ms, at most 0.9 ms is promised (3 samples)"),
+        ("read_latency", 1_234_567.8, None, "1234568 ms, at most 0.9 ms is promised (3 samples)"),
+    ],
+)
+def test_a_miss_in_words(kind: Kind, estimate: float | None, quantile: float | None, said: str) -> None:
+    found = replace(answer("read_latency", 500), kind=kind, estimate=estimate, quantile=quantile, threshold=0.9)
+    assert objectives.in_words(replace(found, samples=3)) == said
+
+
+CHECK = Check(
+    id="a/b",
+    feature="f",
+    scenario="it pays",
+    status="broken",
+    attribution="dependency",
+    assertions=0,
+    duration_ms=0,
+    attempts=("error",),
+    hint="",
+    rule="ledger-side",
+)
+
+
+def probe(name: str, *, ok: bool = False) -> events.Probed:
+    return events.Probed(name=name, ok=ok, detail="")
+
+
+@pytest.mark.parametrize(
+    ("kind", "checks", "probes", "after", "blame", "because"),
+    [
+        ("read_latency", (), (), (), Blame.PRODUCT, ""),
+        ("read_latency", (CHECK,), (), (), Blame.DEPENDENCY, "it pays was disturbed (ledger-side)"),
+        ("read_latency", (), (probe("egress"),), (), Blame.HARNESS, "this runner's way to the deployment failed"),
+        ("read_latency", (), (probe("ledger"), probe("egress", ok=True)), (), Blame.PRODUCT, ""),
+        (
+            "error_burn",
+            (),
+            (probe("stable release"),),
+            (),
+            Blame.DEPENDENCY,
+            "the stable release is red in the same way",
+        ),
+        (
+            "settlement_time",
+            (),
+            (probe("ledger"),),
+            (events.Measured(ledger_ok=True),),
+            Blame.DEPENDENCY,
+            "the ledger, asked directly, was not healthy during the run",
+        ),
+        (
+            "settlement_time",
+            (),
+            (probe("ledger", ok=True), probe("clock")),
+            (events.Measured(ledger_ok=True),),
+            Blame.PRODUCT,
+            "",
+        ),
+        ("settlement_time", (), (), (), Blame.DEPENDENCY, "the ledger did not prove its health: it was not asked"),
+        (
+            "settlement_time",
+            (),
+            (),
+            (events.Measured(ledger_ok=False, ledger_detail="503"),),
+            Blame.DEPENDENCY,
+            "the ledger did not prove its health: 503",
+        ),
+        (
+            "settlement_time",
+            (),
+            (),
+            (events.Measured(),),
+            Blame.DEPENDENCY,
+            "the ledger did not prove its health: it was not asked",
+        ),
+    ],
+)
+def test_what_else_explains_a_miss(
+    kind: Kind,
+    checks: tuple[Check, ...],
+    probes: tuple[events.Probed, ...],
+    after: tuple[events.Measured, ...],
+    blame: Blame,
+    because: str,
+) -> None:
+    missed = replace(answer("read_latency", 500), kind=kind, decision="fail")
+    (miss,) = objectives.misses((missed,), entries(*after), checks, probes)
+    said = f"objective the one: {objectives.in_words(missed)}"
+    assert (miss.blame, miss.text) == (blame, f"{said}; not the release's alone: {because}" if because else said)
+
+
+def test_only_a_comparison_explains_slow_reads() -> None:
+    missed = replace(answer("read_latency", 500), decision="fail")
+    compared = replace(missed, kind="read_comparison", decision="pass")
+    other = replace(missed, kind="success_ratio", decision="pass")
+    (miss,) = objectives.misses((missed, compared), (), (), ())
+    assert miss.text.endswith("; not the release's alone: the stable release is not faster at the same moment")
+    for innocent in (other, replace(compared, decision="insufficient_sample")):
+        assert objectives.misses((missed, innocent), (), (), ())[0].blame is Blame.PRODUCT
+
+
+# --- a release that is watched ----------------------------------------------------------------------------------------
+
+BAKE = Bake(success_target=0.995, burn_rate=14.4)
+ALL = Bake(
+    counters=CountersWatched(requests="a", errors="b"), query=RatioQueried(url="http://p", ratio="rate(x[{window}])")
+)
+
+
+def watched(good: int, bad: int, source: str = "reads", detail: str = "") -> events.Watched:
+    return events.Watched(source=source, good=good, bad=bad, detail=detail)
+
+
+def test_a_bake_is_told_whole() -> None:
+    reads, counters, query = bake.results(
+        events.BakeStarted(bake=ALL, seconds=600),
+        entries(
+            events.ServiceSeen(),
+            watched(9, 1),
+            watched(0, 0),
+            watched(100, 0, "counters"),
+            watched(5, 5, "somebody else"),
+            events.BurnRead(short_ratio=0.001, long_ratio=0.0),
+            events.BurnRead(short_ratio=None, long_ratio=0.5, detail="503"),
+            events.BurnRead(short_ratio=0.002, long_ratio=0.0),
+        ),
+    )
+    assert facts_of(reads)[:3] == (f"{SEQUENCE}, over a long and a short window", 10, round(0.1 / ALL.budget, 4))
+    assert (reads.name, reads.note) == ("reads succeed while the release is watched", "1 of 10 failed")
+    assert (reads.kind, reads.unit, reads.threshold, reads.gates) == ("error_burn", "x budget", ALL.burn_rate, True)
+    assert (reads.confidence, counters.confidence) == (1 - bake.ERROR / 2, 1 - bake.ERROR / 2)
+    interval = statistics.share_interval(1, 10, 1 - bake.ERROR / 2)
+    assert interval.low is not None
+    assert reads.low == round(interval.low / ALL.budget, 4)
+    high = statistics.share_interval(0, 100, 1 - bake.ERROR / 2).high
+    assert high is not None
+    assert counters.high == round(high / ALL.budget, 4)
+    assert counters.name == "requests succeed while the release is watched (the service's counters)"
+    assert facts_of(query) == (
+        "Prometheus, over 1h and 5m",
+        2,
+        round(0.002 / ALL.budget, 4),
+        None,
+        None,
+        1.0,
+        "pass",
+    )
+    assert query.note == "the worst of 2 looks over 5m"
+    assert query.name == "requests succeed while the release is watched (Prometheus)"
+
+
+def test_a_bake_that_saw_nothing_says_nothing() -> None:
+    reads, _, query = bake.results(events.BakeStarted(bake=ALL, seconds=600), entries(watched(0, 0)))
+    for found in (reads, query):
+        assert (found.samples, found.estimate, found.decision) == (0, None, "insufficient_sample")
+    assert (reads.note, query.note) == ("0 of 0 failed", "")
+
+
+def test_a_source_that_tells_nothing_says_why() -> None:
+    dark = entries(watched(1, 0), *(watched(0, 0, detail=f"look {n}") for n in range(3)))
+    found = list(unobserved(events.BakeStarted(bake=ALL, seconds=600), dark))
+    assert found == [
+        "reads succeed while the release is watched: look 2",
+        "requests succeed while the release is watched (the service's counters): it was never looked at",
+        "requests succeed while the release is watched (Prometheus): it was never looked at",
+    ]
+
+
+def test_both_ratios_have_to_be_above_the_limit() -> None:
+    limit = BAKE.share_limit
+    for short, long, burns in (
+        (limit + 0.01, limit + 0.01, True),
+        (limit, limit + 0.01, False),
+        (limit + 0.01, limit, False),
+        (None, 1.0, False),
+    ):
+        assert query_burns(events.BurnRead(short_ratio=short, long_ratio=long), BAKE) is burns
+
+
+def test_the_short_window_is_a_twelfth_of_what_was_watched() -> None:
+    storm_over = BurnTest(BAKE, error=bake.ERROR)
+    storm_over.add(0, good=100, bad=0)
+    storm_over.add(600_000, good=0, bad=20)
+    proved = BurnTest(BAKE, error=bake.ERROR)
+    proved.add(0, good=100, bad=0)
+    proved.add(600_000, good=0, bad=60)
+    assert (storm_over.burns, proved.burns) == (False, True)
+    calm = BurnTest(BAKE, error=bake.ERROR)
+    calm.add(0, good=0, bad=2)
+    calm.add(1_200_000, good=50, bad=0)
+    calm.add(1_210_000, good=40, bad=10)
+    assert calm.burns is False
+    assert calm.failed == 12
+
+
+def test_a_calm_short_window_is_counted_whole() -> None:
+    began_ms = 1_700_000_000_000
+    for now, burns in (({"good": 13, "bad": 1}, False), ({"good": 12, "bad": 1}, True)):
+        test = BurnTest(BAKE, error=bake.ERROR)
+        test.add(began_ms, good=1_000, bad=0)
+        test.add(began_ms + 1_800_000, good=0, bad=70)
+        assert not test.burns
+        test.add(began_ms + 3_700_000, **now)
+        assert test.burns is burns
+
+
+def test_the_evidence_that_is_needed_is_one_over_the_error() -> None:
+    needed = 1 / bake.ERROR
+    bad, good = next(
+        (bad, good)
+        for bad in range(1, 40)
+        for good in range(200)
+        if needed <= statistics.share_above(bad, bad + good, BAKE.share_limit) < 2 * needed
+        and bad > BAKE.share_limit * (bad + good)
+    )
+    test = BurnTest(BAKE, error=bake.ERROR)
+    test.add(0, good=good, bad=bad)
+    assert test.burns
+    limit = 1 / bake.error_each(BAKE)
+    enough = next(n for n in range(1, 500) if statistics.share_below(0, n, BAKE.share_limit) >= limit)
+    assert statistics.share_below(0, enough, BAKE.share_limit) < 2 * limit
+    for reads, decision in ((enough, "pass"), (enough - 1, "insufficient_sample")):
+        (found,) = bake.results(events.BakeStarted(bake=BAKE, seconds=600), entries(watched(reads, 0)))
+        assert found.decision == decision
+
+
+def test_a_long_window_is_an_hour_and_not_more() -> None:
+    hour_ms = int(bake.LONG_SECONDS * 1000)
+    kept, gone = BurnTest(BAKE, error=bake.ERROR), BurnTest(BAKE, error=bake.ERROR)
+    for test, later_ms in ((kept, hour_ms), (gone, hour_ms + 1)):
+        test.add(0, good=0, bad=3)
+        test.add(later_ms, good=0, bad=1)
+    assert (kept.burns, gone.burns) == (True, False)
+    assert BurnTest(BAKE, error=bake.ERROR).burns is False
+
+
+# --- the arithmetic ---------------------------------------------------------------------------------------------------
+
+
+def test_a_fixed_number_of_samples_has_exact_bounds() -> None:
+    assert statistics.clopper_pearson(0, 0, 0.95) == statistics.Interval(low=0.0, high=1.0)
+    one = statistics.clopper_pearson(0, 1, 0.95)
+    assert one.low == 0.0
+    assert one.high == pytest.approx(0.975)
+    one = statistics.clopper_pearson(1, 1, 0.95)
+    assert one.low == pytest.approx(0.025)
+    assert one.high == 1.0
+
+
+def test_a_tail_of_everything_is_certain() -> None:
+    assert statistics._log_tail(0, 5, 0.3) == 0.0
+    assert statistics._log_tail(-1, 5, 0.3) == 0.0
+    assert statistics._log_tail(5, 5, 0.5) == pytest.approx(5 * math.log(0.5))
+    assert statistics._log_tail(1, 5, 0.5) == pytest.approx(math.log(1 - 0.5**5))
+    least, samples, share = 10, 4_000, 0.9
+    assert statistics._log_tail(least, samples, share) == pytest.approx(0.0, abs=1e-9), "a sum past 1e200"
+
+
+@pytest.mark.parametrize(("least", "share", "chance"), [(1, 0.0, 0.0), (0, 0.0, 1.0), (1, 1.0, 1.0), (2, 1.0, 1.0)])
+def test_the_tail_of_a_share_that_is_certain(least: int, share: float, chance: float) -> None:
+    assert statistics._tail(least, 5, share) == chance
+
+
+def test_pairs_are_counted_and_decided_at_their_limit() -> None:
+    test = statistics.PairedTest(1.1)
+    assert test.pairs == 0
+    test.add(2.2, 1.0)
+    assert test.pairs == 1
+    assert test.slower == pytest.approx(((1 + 0.7) + (1 + math.tanh(1.0))) / 2)
+    assert test.decided(1 - 1 / test.slower * 1.000001) is True
+    assert test.decided(1 - 1 / test.slower * 0.999999) is None
+    assert test.faster < 1
+
+
+def test_evidence_that_just_reaches_the_limit_decides() -> None:
+    test = statistics.PairedTest(1.1)
+    assert test.decided(0.0) is True
+    test._slower = [0.5] * len(statistics.BETS)
+    assert test.decided(0.0) is False
+    test._faster = [0.5] * len(statistics.BETS)
+    assert test.decided(0.0) is None
+
+
+def test_a_sum_that_is_scaled_down_often_is_the_same_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statistics, "_LARGE", 1.5)
+    exact = sum(math.comb(30, hits) * 0.6**hits * 0.4 ** (30 - hits) for hits in range(10, 31))
+    assert math.exp(statistics._log_tail(10, 30, 0.6)) == pytest.approx(exact, rel=1e-12)
+
+
+def test_a_step_that_is_under_way_is_known_from_the_journal(told: Tell) -> None:
+    read = told(started(), planned(READY), played(READY, HELD)[:2])
+    assert fold(read.entries).pending.step == "When asked"

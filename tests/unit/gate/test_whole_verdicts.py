@@ -1,0 +1,500 @@
+"""Whole verdicts, field by field: what was judged, on which ledger, by which evidence, and in which words."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gate_stories import HELD, MONEY, READY, SETTLED, ended, planned, played, started
+from msgspec.structs import replace
+
+from streampay_smoke.errors import Blame
+from streampay_smoke.evidence import events
+from streampay_smoke.evidence.journal import JournalRead
+from streampay_smoke.gate.facts import (
+    chain_of,
+    cleanup_of,
+    evidence_of,
+    foreign_simulation,
+    settlement_of,
+    simulated_in_words,
+    target_of,
+)
+from streampay_smoke.gate.findings import Finding, findings_of_checks, findings_of_the_run, unproved
+from streampay_smoke.gate.history import RunHistory, fold
+from streampay_smoke.gate.judge import judge
+from streampay_smoke.gate.verdict import (
+    Action,
+    Chain,
+    Check,
+    Cleanup,
+    Data,
+    Evidence,
+    Settlement,
+    Target,
+    Timings,
+    Verdict,
+    Word,
+    schema,
+    to_json,
+)
+
+Tell = Callable[..., JournalRead]
+
+DOCUMENTED = Path(__file__).parents[3] / "docs" / "schemas" / "verdict.schema.json"
+WHO = {
+    "region": "eu-1",
+    "release_expected": "v2",
+    "trace_id": "ab" * 16,
+    "signed_by": "cd" * 32,
+    "contract_id": "C9",
+}
+BOTH_PASS = ended(readiness__ready="passed", settlement__paid="passed")
+
+
+def seen(*moments: tuple[int, bool]) -> list[events.ChainSeen]:
+    return [
+        events.ChainSeen(network="testnet", simulated=simulated, ledger=ledger, contract_id="C9")
+        for ledger, simulated in moments
+    ]
+
+
+def test_a_pass_field_by_field(told: Tell) -> None:
+    read = told(
+        started(**WHO),
+        planned(READY, MONEY),
+        events.ReleaseSeen(moment="start", release="v2"),
+        events.ServiceSeen(release="v2", network="testnet"),
+        seen((5, False), (7, False), (9, False)),
+        events.ResourceCreated(kind="stream", id="s1"),
+        events.ResourceCreated(kind="stream", id="s2"),
+        played(READY, HELD),
+        played(MONEY, HELD, HELD, SETTLED),
+        events.ResourceReleased(kind="stream", id="s1"),
+        events.Warned(code="a", text="rotate"),
+        events.Warned(code="a", text="rotate"),
+        BOTH_PASS,
+    )
+    verdict = judge(read)
+    assert verdict == Verdict(
+        schema="streampay.dev/gate-verdict/v1",
+        run_id="r1",
+        verdict=Word.PASS,
+        exit_code=0,
+        reason_code="all_promises_kept",
+        message="PASS: 2 scenarios, 3 assertions, settlement proved by the ledger",
+        attribution="none",
+        action=Action.PROMOTE,
+        target=Target(
+            environment="staging",
+            region="eu-1",
+            base_url="https://staging.example",
+            release_expected="v2",
+            releases_observed=("v2",),
+            simulated=False,
+        ),
+        chain=Chain(network="testnet", simulated=False, contract_id="C9", ledger_start=5, ledger_end=9),
+        checks=verdict.checks,
+        settlement=Settlement(stream_id="stream-1", tx_hash="ab" * 32, ledger=7, proof="ledger"),
+        objectives=(),
+        evidence=Evidence(
+            expected_ids=(READY.id, MONEY.id),
+            executed_ids=(READY.id, MONEY.id),
+            missing_ids=(),
+            excluded_ids=(),
+            assertions=3,
+            journal_sha256=read.sha256,
+        ),
+        cleanup=Cleanup(created=2, deleted=1, leaked=1),
+        timings=Timings(started_at_ms=1_000, ended_at_ms=1_280, total_ms=280),
+        warnings=("rotate",),
+        overrides=(),
+        message_long="2 scenarios, 3 assertions, settlement proved by the ledger",
+        trace_id="ab" * 16,
+        signed_by="cd" * 32,
+        data=Data(verdict=Word.PASS, passed=True, failed=False, score=1),
+    )
+    assert [(check.id, check.status) for check in verdict.checks] == [(READY.id, "passed"), (MONEY.id, "passed")]
+
+
+def test_a_fail_field_by_field(told: Tell) -> None:
+    broken = events.Failure(kind="promise_broken", blame=Blame.PRODUCT, message="it lied", next_step="look")
+    read = told(
+        started(network="sandbox"),
+        planned(READY, MONEY),
+        events.ServiceSeen(simulated=True),
+        played(READY, status="failed", failure=broken),
+        played(MONEY, HELD, SETTLED),
+        ended(failed=True, readiness__ready="failed", settlement__paid="passed"),
+    )
+    verdict = judge(read)
+    reason = "The release did not keep its promise, and no control probe explains it otherwise."
+    assert (verdict.verdict, verdict.exit_code, verdict.action) == (Word.FAIL, 1, Action.ROLLBACK)
+    assert verdict.message == (
+        "FAIL [product] (simulated): The release is ready: it lied (at: Then ready). The release did not keep "
+        "its promise, and no contr… -> roll back"
+    )
+    assert verdict.message_long == (
+        f"The release is ready: it lied (at: Then ready). {reason} Next: look. Attributed to the release."
+    )
+    assert verdict.data == Data(verdict=Word.FAIL, passed=False, failed=True, score=0)
+    assert (verdict.reason_code, verdict.attribution) == ("promise_broken", "product")
+
+
+def test_an_override_field_by_field(told: Tell) -> None:
+    broken = events.Failure(kind="promise_broken", blame=Blame.PRODUCT, message="it lied")
+    override = events.Overridden(who="Ada", why="known", until_ms=60_000, to="PASS")
+    read = told(
+        started(),
+        planned(READY),
+        played(READY, status="failed", failure=broken),
+        ended(failed=True, readiness__ready="failed"),
+        override,
+    )
+    verdict = judge(read)
+    said = (
+        "OVERRIDDEN from FAIL by Ada until 1970-01-01T00:01:00Z: The release is ready: it lied (at: Then ready). "
+        "The release did not keep its promise, and no control probe explains it otherwise."
+    )
+    assert (verdict.message_long, verdict.attribution, verdict.reason_code) == (said, "none", "overridden")
+    assert verdict.message.startswith("PASS: OVERRIDDEN from FAIL by Ada until 1970-01-01T00:01:00Z: The release is")
+    assert verdict.timings.ended_at_ms == 1_080, "an override is no part of the run's time"
+
+
+def test_a_journal_of_nothing(told: Tell) -> None:
+    verdict = judge(told())
+    assert verdict.target == Target(
+        environment="", region="", base_url="", release_expected="", releases_observed=(), simulated=False
+    )
+    assert verdict.chain == Chain(network="", simulated=False, contract_id="", ledger_start=None, ledger_end=None)
+    assert verdict.settlement == Settlement(stream_id="", tx_hash="", ledger=None, proof="none")
+    assert (verdict.run_id, verdict.trace_id, verdict.signed_by) == ("", "", "")
+    assert verdict.message_long == (
+        "the journal ends before any scenario was planned. Attributed to the test suite or its machine. "
+        "Next: hold, run again."
+    )
+
+
+def run_of(told: Tell, *story: Any) -> RunHistory:
+    return fold(told(*story).entries)
+
+
+@pytest.mark.parametrize(
+    ("service", "ledger", "long", "short"),
+    [
+        (True, True, "simulated service and ledger", "simulated"),
+        (True, False, "simulated service", "simulated service"),
+        (False, True, "simulated ledger", "simulated ledger"),
+        (False, False, "", ""),
+    ],
+)
+def test_what_is_simulated_is_said(told: Tell, service: bool, ledger: bool, long: str, short: str) -> None:
+    by_settings = run_of(told, started(service_simulated=service, network="sandbox" if ledger else "testnet"))
+    by_answers = run_of(told, started(), events.ServiceSeen(simulated=service), seen((1, ledger), (2, not ledger)))
+    for run in (by_settings, by_answers):
+        assert (target_of(run).simulated, chain_of(run).simulated) == (service, ledger)
+        assert simulated_in_words(run, short=False) == long
+        assert simulated_in_words(run, short=True) == short
+
+
+def test_a_simulation_is_foreign_where_nobody_chose_it(told: Tell) -> None:
+    answer = events.ServiceSeen(simulated=True)
+    assert foreign_simulation(run_of(told, started(), answer))
+    assert not foreign_simulation(run_of(told, started(service_simulated=True), answer))
+    assert not foreign_simulation(run_of(told, started(network="sandbox"), answer))
+    assert not foreign_simulation(run_of(told, started(), events.ServiceSeen()))
+    assert not foreign_simulation(run_of(told, answer))
+
+
+def test_releases_are_observed_once_each_in_their_order(told: Tell) -> None:
+    def answered(release: str, peer: str = "service") -> events.Exchanged:
+        return events.Exchanged(peer=peer, method="GET", target="/", status=200, duration_ms=1, release=release)
+
+    run = run_of(
+        told,
+        started(),
+        answered("early"),
+        events.ReleaseSeen(moment="start", release="a"),
+        events.ReleaseSeen(moment="sample", release=""),
+        answered("b"),
+        answered("b"),
+        answered(""),
+        answered("stable", peer="stable"),
+        events.ServiceSeen(release="c"),
+        events.ServiceSeen(release=""),
+    )
+    assert target_of(run).releases_observed == ("c", "early", "a", "b")
+    assert [(sighting.moment, sighting.release) for sighting in run.sightings] == [
+        ("start", "a"),
+        ("sample", ""),
+        ("answer", "b"),
+        ("answer", "b"),
+    ]
+
+
+def test_evidence_is_counted_by_what_was_planned(told: Tell) -> None:
+    other = replace(READY, id="readiness/other")
+    story = (
+        started(),
+        planned(READY, MONEY, other, excluded=(events.Exclusion(id=MONEY.id, reason="read-only"),)),
+        played(READY, HELD),
+        played(MONEY, HELD),
+        ended(),
+    )
+    verdict = judge(told(*story))
+    assert verdict.evidence == Evidence(
+        expected_ids=(READY.id, other.id),
+        executed_ids=(READY.id,),
+        missing_ids=(other.id,),
+        excluded_ids=(MONEY.id,),
+        assertions=2,
+        journal_sha256=verdict.evidence.journal_sha256,
+    )
+    run = run_of(told, *story)
+    assert evidence_of(run, (), JournalRead(entries=(), sha256="x")).journal_sha256 == "x"
+
+
+def test_the_first_settlement_is_shown_and_left_overs_are_counted(told: Tell) -> None:
+    second = replace(SETTLED, stream_id="stream-2", ledger=8)
+    run = run_of(
+        told,
+        events.ResourceCreated(kind="stream", id="1"),
+        events.ResourceCreated(kind="stream", id="1"),
+        events.ResourceCreated(kind="account", id="1"),
+        events.ResourceReleased(kind="account", id="1"),
+        events.ResourceReleased(kind="account", id="of somebody else"),
+        played(MONEY, HELD, SETTLED, second),
+    )
+    assert settlement_of(run) == Settlement(stream_id="stream-1", tx_hash="ab" * 32, ledger=7, proof="ledger")
+    assert cleanup_of(run) == Cleanup(created=2, deleted=1, leaked=1)
+
+
+def found(told: Tell, *story: Any) -> list[tuple[str, str, str, str]]:
+    read = told(*story)
+    findings = findings_of_the_run(fold(read.entries), read)
+    return [(str(each.word), each.reason_code, each.attribution, each.text) for each in findings]
+
+
+CONFIG_REFUSAL = events.RunRefused(
+    failure=events.Failure(kind="settings_invalid", blame=Blame.CONFIG, message="no URL", next_step="set it")
+)
+RUN_FINDINGS: dict[str, tuple[list[Any], list[tuple[str, str, str, str]]]] = {
+    "nothing": ([started(), planned(READY), ended()], []),
+    "never started": (
+        [started()],
+        [
+            ("INCONCLUSIVE", "never_started", "harness", "the journal ends before any scenario was planned"),
+            ("INCONCLUSIVE", "unfinished", "harness", "the journal ends before the run did"),
+        ],
+    ),
+    "nobody knows what was asked": (
+        [planned(READY), ended()],
+        [("INCONCLUSIVE", "never_started", "harness", "the journal ends before any scenario was planned")],
+    ),
+    "nobody knows what was expected": (
+        [planned(READY), events.ReleaseSeen(moment="start", release="a"), ended()],
+        [("INCONCLUSIVE", "never_started", "harness", "the journal ends before any scenario was planned")],
+    ),
+    "refused": (
+        [started(), CONFIG_REFUSAL, ended()],
+        [("CONFIG", "settings_invalid", "config", "no URL; set it")],
+    ),
+    "refused without advice": (
+        [started(), events.RunRefused(failure=events.Failure(kind="k", blame=Blame.SAFETY, message="no")), ended()],
+        [("SAFETY", "k", "safety", "no")],
+    ),
+    "a hook that failed": (
+        [started(), planned(READY), ended(failed=True, a="passed", b="skipped")],
+        [("INCONCLUSIVE", "harness_error", "harness", "behave failed outside the scenarios (a hook or a clean-up)")],
+    ),
+    "a scenario tells it": ([started(), planned(READY), ended(failed=True, a="failed")], []),
+    "the clock was set": (
+        [started(), planned(READY), replace(ended(), clock_moved_seconds=-5.1)],
+        [
+            (
+                "INCONCLUSIVE",
+                "runner_clock_off",
+                "harness",
+                "this runner's clock was moved by -5.1 s while the run was played",
+            )
+        ],
+    ),
+    "the clock was corrected": ([started(), planned(READY), replace(ended(), clock_moved_seconds=5.0)], []),
+    "defective features": (
+        [started(), planned(READY, problems=("a: wrong", "b: wrong")), ended()],
+        [("CONFIG", "suite_defective", "config", "a: wrong"), ("CONFIG", "suite_defective", "config", "b: wrong")],
+    ),
+    "a defective quarantine": (
+        [
+            started(),
+            events.QuarantineRead(today="2026-01-02", entries=(), problems=("q: wrong",)),
+            planned(READY),
+            ended(),
+        ],
+        [("CONFIG", "suite_defective", "config", "q: wrong")],
+    ),
+    "nothing selected": (
+        [started(), planned(), ended()],
+        [("CONFIG", "nothing_selected", "config", "no scenario matches @smoke")],
+    ),
+    "nothing selected by paths": (
+        [started(), replace(planned(), tags=""), ended()],
+        [("CONFIG", "nothing_selected", "config", "no scenario matches the selection")],
+    ),
+    "everything excluded": (
+        [started(), planned(READY, excluded=(events.Exclusion(id=READY.id, reason="r"),)), ended()],
+        [
+            (
+                "CONFIG",
+                "everything_excluded",
+                "config",
+                "every selected scenario is excluded in this environment or quarantined",
+            )
+        ],
+    ),
+    "another release": (
+        [
+            started(release_expected="new"),
+            planned(READY),
+            events.ReleaseSeen(moment="start", release="old"),
+            ended(),
+        ],
+        [("FAIL", "release_unexpected", "product", "old answered where new was expected")],
+    ),
+    "a foreign simulation": (
+        [started(), planned(READY), events.ServiceSeen(simulated=True), ended()],
+        [
+            (
+                "CONFIG",
+                "simulated_target",
+                "config",
+                "staging answered as a sandbox: a simulation cannot vouch for a deployment",
+            )
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RUN_FINDINGS)
+def test_what_speaks_against_a_run_is_said_to_the_letter(told: Tell, name: str) -> None:
+    story, findings = RUN_FINDINGS[name]
+    assert found(told, *story) == findings
+
+
+def test_a_journal_that_was_changed_speaks_first(told: Tell) -> None:
+    read = replace(told(started(), planned(READY), ended()), tampered_at=7)
+    findings = findings_of_the_run(fold(read.entries), read)
+    assert findings == [unproved("journal_tampered", "line 7 of the journal does not follow")]
+    assert findings[0].attribution == "harness"
+
+
+def test_a_check_that_gates_and_did_not_pass_is_a_finding(told: Tell) -> None:
+    run = run_of(told, started(), planned(READY), ended())
+    check = Check(
+        id=READY.id,
+        feature="f",
+        scenario="The release is ready",
+        status="missing",
+        attribution="harness",
+        assertions=0,
+        duration_ms=0,
+        attempts=(),
+        hint="never ran",
+    )
+    assert findings_of_checks(run, [check]) == [
+        Finding(
+            word=Word.INCONCLUSIVE,
+            reason_code="scenarios_missing",
+            attribution="harness",
+            text="The release is ready: never ran",
+            scenario="The release is ready",
+        )
+    ]
+    for status in ("passed", "excluded", "quarantined"):
+        assert findings_of_checks(run, [replace(check, status=status)]) == []
+
+
+def test_an_interruption_names_the_step_it_met(told: Tell) -> None:
+    met = [events.ScenarioStarted(id=READY.id), events.StepStarted(text="When asked", budget_seconds=2.0)]
+    read = told(started(), planned(READY), met, events.Interrupted(reason="SIGTERM", detail="by CI"))
+    verdict = judge(read)
+    step = "in step 'When asked' (budget 2 s), waiting for nothing it announced; nothing had answered in it"
+    assert (verdict.reason_code, verdict.exit_code) == ("terminated", 143)
+    assert verdict.message_long.startswith(f"ended by SIGTERM by CI {step}. Attributed to")
+    late = judge(told(started(), planned(READY), met, events.Interrupted(reason="deadline", detail="too late")))
+    assert (late.reason_code, late.exit_code) == ("deadline", 3)
+    assert late.message_long.startswith(f"too late {step}. Attributed to")
+
+
+def test_two_states_are_said_as_they_act(told: Tell) -> None:
+    verdict = judge(told(started(on_inconclusive="fail"), planned(READY), ended()))
+    assert (verdict.exit_code, verdict.action) == (1, Action.ROLLBACK)
+    assert verdict.message == "INCONCLUSIVE [harness]: The release is ready: never ran -> roll back"
+    assert verdict.message_long == (
+        "The release is ready: never ran. Attributed to the test suite or its machine. Next: roll back."
+    )
+
+
+def test_a_long_name_leaves_room_for_what_happened(told: Tell) -> None:
+    long = replace(READY, scenario="The release that went live is ready to serve everybody")
+    lied = events.Failure(kind="promise_broken", blame=Blame.PRODUCT, message="it lied " * 20)
+    verdict = judge(told(started(), planned(long), played(long, status="failed", failure=lied), ended()))
+    assert verdict.message.startswith("FAIL [product]: The release that went live is ready…: it lied it lied")
+
+
+def test_an_interruption_by_nobodys_signal_is_inconclusive(told: Tell) -> None:
+    verdict = judge(told(started(), planned(READY), events.Interrupted(reason="killed")))
+    assert (verdict.reason_code, verdict.exit_code, verdict.verdict) == ("terminated", 3, Word.INCONCLUSIVE)
+
+
+def test_a_safety_finding_outlives_an_interruption_by_a_signal(told: Tell) -> None:
+    money = events.Failure(kind="guard_refused", blame=Blame.SAFETY, message="real money")
+    story = played(READY, status="error", failure=money)
+    verdict = judge(told(started(), planned(READY), story, events.Interrupted(reason="SIGTERM")))
+    assert (verdict.verdict, verdict.exit_code) == (Word.SAFETY, 4)
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(1, "PASS: 1 scenario, 1 assertions"), (2, "PASS: 2 scenarios, 2 assertions")],
+)
+def test_one_scenario_is_one(told: Tell, count: int, said: str) -> None:
+    expected = [replace(READY, id=f"readiness/{number}") for number in range(count)]
+    statuses = events.RunFinished(failed=False, hook_failures=0, statuses={each.id: "passed" for each in expected})
+    assert judge(told(started(), planned(*expected), *[played(each, HELD) for each in expected], statuses)).message == (
+        said
+    )
+
+
+def test_what_was_left_out_and_held_apart_is_counted_apart(told: Tell) -> None:
+    apart, left_out = replace(READY, id="readiness/apart"), replace(READY, id="readiness/out")
+    entry = events.QuarantineEntry(id=apart.id, owner="o", ticket="t", until="2026-01-03", reason="slow")
+    broken = events.Failure(kind="promise_broken", blame=Blame.PRODUCT, message="it lied")
+    verdict = judge(
+        told(
+            started(),
+            events.QuarantineRead(today="2026-01-03", entries=(entry,)),
+            planned(READY, apart, left_out, excluded=(events.Exclusion(id=left_out.id, reason="r"),)),
+            played(READY, HELD),
+            played(apart, status="failed", failure=broken),
+            ended(readiness__ready="passed", readiness__apart="failed", readiness__out="skipped"),
+        )
+    )
+    assert verdict.message == "PASS: 1 scenario, 1 assertions, 1 excluded here, 1 quarantined and not passed"
+    check = verdict.checks[1]
+    assert check.quarantined is not None
+    assert (check.quarantined.until, check.quarantined.reason, check.quarantined.found) == (
+        "2026-01-03",
+        "slow",
+        "failed",
+    )
+    assert check.hint.startswith("Quarantined until 2026-01-03 by o (t); it failed: it lied")
+    assert verdict.warnings == ()
+
+
+def test_the_file_is_indented_and_its_schema_is_the_documented_one(told: Tell) -> None:
+    content = to_json(judge(told(started())))
+    assert content.startswith(b'{\n  "schema": "streampay.dev/gate-verdict/v1",\n  "run_id": "r1",\n')
+    assert content.endswith(b"}\n")
+    assert schema() == json.loads(DOCUMENTED.read_text())
