@@ -1,17 +1,23 @@
 """Sees from outside how far a run is: a step that holds the interpreter cannot be interrupted from within."""
 
+import contextlib
 import time
 from pathlib import Path
-from typing import Any
 
 import msgspec
+
+from streampay_smoke.evidence import events
+from streampay_smoke.evidence.journal import Entry
 
 GRACE_SECONDS = 0.7
 """How much longer than its budget a step may take before it counts as stuck: its own process is asked first."""
 
 
 class Progress:
-    """Reads a growing journal and knows the step that is under way, and whether the release is being watched."""
+    """Reads a growing journal and knows the step that is under way, and whether the release is being watched.
+
+    A journal that is gone or spoilt tells nothing more; that it is, is for the judge to say.
+    """
 
     def __init__(self, journal: Path) -> None:
         self._path = journal
@@ -25,23 +31,23 @@ class Progress:
         return self._due_at_ms is not None and time.time() * 1000 > self._due_at_ms
 
     def _catch_up(self) -> None:
-        with self._path.open("rb") as journal:
+        whole = b""
+        with contextlib.suppress(OSError), self._path.open("rb") as journal:
             journal.seek(self._read)
             whole, _, _ = journal.read().rpartition(b"\n")
         if not whole:
             return
         self._read += len(whole) + 1
         for line in whole.split(b"\n"):
-            self._observe(msgspec.json.decode(line))
+            with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+                self._observe(msgspec.json.decode(line, type=Entry))
 
-    def _observe(self, entry: dict[str, Any]) -> None:
-        event = entry["event"]
-        match event["event"]:
-            case "step_started":
-                budget_seconds = event.get("budget_seconds", 0.0)
-                due = entry["at_ms"] + (budget_seconds + GRACE_SECONDS) * 1000
+    def _observe(self, entry: Entry) -> None:
+        match entry.event:
+            case events.StepStarted(budget_seconds=budget_seconds):
+                due = entry.at_ms + (budget_seconds + GRACE_SECONDS) * 1000
                 self._due_at_ms = due if budget_seconds else None
-            case "step_overran" | "step_finished" | "scenario_finished":
+            case events.StepOverran() | events.StepFinished() | events.ScenarioFinished():
                 self._due_at_ms = None
-            case "bake_started":
-                self.bake_seconds = event["seconds"]
+            case events.BakeStarted(seconds=seconds):
+                self.bake_seconds = seconds
