@@ -1,0 +1,97 @@
+"""What became of mutants, and the page that says so."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from mutators.mutant import HEALTHY
+
+ENTRIES = ("behave", "run")
+"""The two ways to play the suite: `behave --tags=...` and `streampay-smoke run --tags ...`."""
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a mutant: the entry it was played through, exit code, and the verdict on disk ("" for none)."""
+
+    kind: str
+    name: str
+    entry: str
+    against: str
+    code: int
+    word: str
+    reason_code: str
+    late: bool = False
+
+    @property
+    def passed(self) -> bool:
+        return self.code == 0 or self.word == "PASS"
+
+    @property
+    def blames(self) -> bool:
+        """Whether a mutant is called the release's fault where the release has none."""
+        well = self.against == HEALTHY and self.entry in ENTRIES
+        return well and (self.code == 1 or self.word == "FAIL")
+
+
+TEXT = """\
+# The suite itself is spoilt
+
+A gate that is broken must not say PASS. Each mutant below is one change: of a feature, a step, a hook, a promise, the
+configuration, the manifest, the settings, the process, the clock, the disk, or the evidence of a run that is under way
+or over. Made by
+
+```
+.venv-test/bin/python benchmarks/suite_mutants.py
+```
+
+which ends with 1 when one of them is a PASS, by its exit code or by the verdict it leaves. CI plays a sample.
+
+**{mutants} mutants, {passed} PASS.** {blaming} blamed a release that was well. Verdicts: {words}. Played through:
+{entries}.
+
+## What counts as a mutant
+- Mutants that take evidence away are played against a sandbox that is well: the suite as it is passes there (shown
+  first, through both entries), so it is the change that stands in the way. Mutants that could call a fault good are
+  played against a sandbox with a fault that the suite as it is finds (shown first too).
+- A change of a feature file counts only where behave's own parser makes other scenarios, tags or steps of it;
+  {equivalent} that did not were left out. A mutant that changes no file, no setting and no process is an error.
+- Keys of `behave.ini` count where they decide what is played; those about how output looks do not.
+- A signal or a deed that came after the run was over is no mutant: {late} were left out.
+- Changes of features, steps, hooks and promises are found because the manifest names what was accepted. It is no proof
+  against somebody who accepts the change as well: its review is ([writing-scenarios.md](writing-scenarios.md)).
+- Journals that are only judged are counted apart (`judge`). Where the chain is written anew, by somebody who knows how,
+  one event that proves something is left out or says the contrary. Whoever invents a whole run is stopped by a
+  signature only ([security.md](security.md)).
+- A release counts as blamed by an exit code of 1 or by FAIL, whatever the reason, where the sandbox was well.
+
+| what is spoilt | mutants | PASS | verdicts | reason codes |
+|---|---:|---:|---|---|
+{rows}"""
+
+
+def page(told: Sequence[Told], equivalent: int) -> str:
+    """Return the page of a full run."""
+    counted = [each for each in told if not each.late]
+    kinds = dict.fromkeys(each.kind for each in counted)
+    return TEXT.format(
+        mutants=len(counted),
+        passed=sum(each.passed for each in counted),
+        blaming=sum(each.blames for each in counted),
+        words=_counted([each.word or "no verdict" for each in counted]),
+        entries=_counted([each.entry for each in counted]),
+        equivalent=equivalent,
+        late=len(told) - len(counted),
+        rows="".join(_row(kind, [each for each in counted if each.kind == kind]) for kind in kinds),
+    )
+
+
+def _row(kind: str, told: Sequence[Told]) -> str:
+    reasons = Counter(each.reason_code for each in told if each.reason_code).most_common(3)
+    passed = sum(each.passed for each in told)
+    words = _counted([each.word or "none" for each in told])
+    return f"| {kind} | {len(told)} | {passed} | {words} | {', '.join(f'`{reason}`' for reason, _ in reasons)} |\n"
+
+
+def _counted(words: Sequence[str]) -> str:
+    return ", ".join(f"{count} {word}" for word, count in Counter(words).most_common())

@@ -1,0 +1,34 @@
+"""A sample of the suite's mutants: none is a PASS. The page is of a full run."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "suite-mutants.md"
+ENOUGH = 500
+
+
+def test_no_mutant_of_a_sample_is_a_pass() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "suite_mutants.py", "--quick"],
+        capture_output=True,
+        text=True,
+        timeout=115,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = re.search(r"(\d+) mutants, 0 PASS, 0 blamed a good release", done.stdout)
+    assert said is not None, done.stdout
+    assert int(said[1]) >= 20
+
+
+def test_the_page_is_of_a_full_run_without_a_pass() -> None:
+    document = json.loads(PAGE.with_suffix(".json").read_text(encoding="utf-8"))
+    played = [dict(zip(document["columns"], mutant, strict=True)) for mutant in document["mutants"]]
+    assert len({(mutant["kind"], mutant["name"]) for mutant in played}) == len(played)
+    assert len([mutant for mutant in played if mutant["entry"] != "judge"]) >= ENOUGH
+    assert [mutant for mutant in played if mutant["exit_code"] == 0 or mutant["verdict"] == "PASS"] == []
+    assert f"**{len(played)} mutants, 0 PASS.**" in PAGE.read_text(encoding="utf-8")
