@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from streampay_smoke.errors import Blame
+from streampay_smoke.errors import Blame, PromiseBroken
 from streampay_smoke.evidence.events import ExpectedScenario, Failure, Probed
 from streampay_smoke.gate.attribution import (
     CLOCK_PROBE,
@@ -19,6 +19,9 @@ from streampay_smoke.gate.verdict import (
 
 MONEY_TAG = "money"
 """Scenarios that may only pass when a settlement was proved."""
+
+EVIDENCE_MISSING = "evidence_missing"
+"""Why a scenario that ended well enough for behave proves nothing."""
 
 
 def checks_of(run: RunHistory) -> Sequence[Check]:
@@ -113,7 +116,7 @@ def _failure(run: RunHistory, expected: ExpectedScenario, history: ScenarioHisto
         return history.failure
     if broken_promise is not None:
         return Failure(
-            kind="promise_broken",
+            kind=PromiseBroken.kind,
             blame=Blame.PRODUCT,
             message=f"{broken_promise.promise}: expected {broken_promise.expected}, saw {broken_promise.observed}",
         )
@@ -133,7 +136,7 @@ def _failure(run: RunHistory, expected: ExpectedScenario, history: ScenarioHisto
     return None
 
 
-def _unproved(message: str, *, kind: str = "evidence_missing") -> Failure:
+def _unproved(message: str, *, kind: str = EVIDENCE_MISSING) -> Failure:
     return Failure(kind=kind, blame=Blame.HARNESS, message=message)
 
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from streampay_smoke.errors import Blame
+from streampay_smoke.errors import Blame, PromiseBroken
 from streampay_smoke.evidence.events import Failure
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate.attribution import REASON_CODES
 from streampay_smoke.gate.bake import unobserved
+from streampay_smoke.gate.checks import EVIDENCE_MISSING
 from streampay_smoke.gate.facts import (
     foreign_simulation,
     target_of,
@@ -159,7 +160,7 @@ def _reason_code(run: RunHistory, check: Check) -> str:
     history = run.scenarios[check.id]
     if history.failure is not None:
         return history.failure.kind
-    return "promise_broken" if check.status == "failed" else "evidence_missing"
+    return PromiseBroken.kind if check.status == "failed" else EVIDENCE_MISSING
 
 
 def _failed_outside_scenarios(run: RunHistory) -> bool:

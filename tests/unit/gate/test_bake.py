@@ -7,8 +7,8 @@ from gate_stories import HELD, READY, ended, planned, played, started
 
 from streampay_smoke.evidence.bake import Bake, CountersWatched, RatioQueried
 from streampay_smoke.evidence.events import AnyEvent, BakeEnded, BakeStarted, BurnRead, Probed, Watched
-from streampay_smoke.evidence.journal import JournalRead
-from streampay_smoke.gate.bake import DARK_LOOKS, ERROR, LONG_SECONDS, BurnTest, error_each, query_burns
+from streampay_smoke.evidence.journal import Entry, JournalRead
+from streampay_smoke.gate.bake import DARK_LOOKS, ERROR, LONG_SECONDS, BurnTest, error_each, query_burns, results
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Verdict, Word
 
@@ -129,6 +129,20 @@ def test_a_bake_that_sees_nothing_is_not_a_pass(told: Told, looks: list[AnyEvent
 
 def test_a_look_that_failed_now_and_then_is_no_darkness(told: Told) -> None:
     assert watched(told, *[GOOD] * 20, DARK, DARK, GOOD).verdict is Word.PASS
+
+
+def test_a_look_that_saw_nothing_moves_no_window() -> None:
+    """The busy hour would be forgotten, and its end alone burn."""
+    looks = ((0, 1_000, 0), (3_500_000, 0, 1), (3_600_000, 0, 69), (3_600_001, 0, 0))
+    entries = [
+        Entry(seq=seq, at_ms=at_ms, prev="", event=Watched(source="reads", good=good, bad=bad))
+        for seq, (at_ms, good, bad) in enumerate(looks, start=1)
+    ]
+    (answer,) = results(BakeStarted(seconds=3_601, bake=BAKE), entries)
+    assert answer.decision != "fail"
+    spoken = Entry(seq=4, at_ms=3_600_001, prev="", event=Watched(source="reads", good=0, bad=1))
+    (answer,) = results(BakeStarted(seconds=3_601, bake=BAKE), [*entries[:-1], spoken])
+    assert answer.decision == "fail"
 
 
 def test_a_bake_that_was_cut_short_is_not_a_pass(told: Told) -> None:
