@@ -87,7 +87,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     rollback: RolledBack | None = None
 
 
-def decide(answer: Answer, policy: Policy, run: Circumstances, *, run_id: str = "") -> Decision:
+def decide(answer: Answer, policy: Policy, run: Circumstances, *, run_id: str) -> Decision:
     """Return what an answer leads to."""
     in_a_row = run.inconclusive_before + 1 if answer.word is Word.INCONCLUSIVE and run.whole_suite else 0
     step, page, because = _step(answer, policy, run, in_a_row)
@@ -197,7 +197,7 @@ def in_words(decision: Decision) -> str:
 
 def to_json(decision: Decision) -> bytes:
     """Return the bytes of `decision.json`."""
-    return msgspec.json.format(msgspec.json.encode(decision), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(decision)) + b"\n"
 
 
 def schema() -> dict[str, Any]:

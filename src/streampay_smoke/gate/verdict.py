@@ -218,7 +218,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 def to_json(verdict: Verdict) -> bytes:
     """Return the bytes of `verdict.json`: the same verdict always gives the same bytes."""
-    return msgspec.json.format(msgspec.json.encode(verdict), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(verdict)) + b"\n"
 
 
 def from_json(content: bytes) -> Verdict:

@@ -1,12 +1,18 @@
 """What a verdict leads to, as a table: written by hand, so that the policy cannot vouch for itself."""
 
 import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from gate_stories import started
 from msgspec.structs import replace
 
+from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.evidence.policy import OBJECTIVE_KINDS, Policy
+from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.policy import (
     Answer,
     Circumstances,
@@ -18,7 +24,9 @@ from streampay_smoke.gate.policy import (
     schema,
     to_json,
 )
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import ObjectiveResult, Word
+
+SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "decision.schema.json"
 
 PREPARED = Circumstances(whole_suite=True, on_fail="rollback", deploy="d-1", target_release="v1", release_expected="v2")
 """A run that may roll back by itself."""
@@ -161,7 +169,114 @@ def test_what_is_said() -> None:
     )
 
 
-@pytest.mark.parametrize(("number", "said"), [(2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (21, "21st")])
+REASONS = [
+    (answer("PASS"), PREPARED, {}, "every promise was proved"),
+    (answer("PASS"), BY_HAND, {}, "a part of the suite passed: that is no reason to promote"),
+    (answer("SAFETY"), PREPARED, {}, "something pointed at real money"),
+    (answer("CONFIG"), PREPARED, {}, "nothing was judged"),
+    (answer("INCONCLUSIVE"), PREPARED, {}, "nothing is proved against the release"),
+    (answer("FAIL"), BY_HAND, {}, "a part of the suite failed: whoever played it decides"),
+    (
+        answer("FAIL", "release_unexpected"),
+        PREPARED,
+        {},
+        "the expected release never answered: there is nothing of it to roll back",
+    ),
+    (
+        answer("FAIL", "objective_missed", "settlement_time", "error_burn"),
+        PREPARED,
+        {},
+        "an objective that rolls back here was missed (settlement_time, error_burn)",
+    ),
+    (
+        answer("FAIL", "objective_missed", "settlement_time", "read_latency"),
+        PREPARED,
+        {},
+        "an objective was missed, and it only holds here (settlement_time, read_latency)",
+    ),
+    (answer("FAIL"), PREPARED, {}, "the release broke a promise"),
+    (answer("FAIL"), PREPARED, {"broken_promise": "hold"}, "the release broke a promise, and that only holds here"),
+]
+
+
+@pytest.mark.parametrize(("given", "run", "policy", "because"), REASONS)
+def test_why(given: Answer, run: Circumstances, policy: dict[str, Any], because: str) -> None:
+    assert decided(given, run, **policy).because == because
+
+
+def test_a_decision_is_told_whole() -> None:
+    run = Circumstances(whole_suite=True, deploy="d-1", target_release="v1", inconclusive_before=1)
+    policy = {"page_after_inconclusive": 9}
+    assert decided(answer("INCONCLUSIVE", "deadline"), run, **policy) == Decision(
+        schema="streampay.dev/gate-decision/v1",
+        run_id="r-1",
+        verdict=Word.INCONCLUSIVE,
+        reason_code="deadline",
+        step=Step.HOLD,
+        page=False,
+        because="nothing is proved against the release, the 2nd time in a row",
+        acts=False,
+        not_acting_because="",
+        deploy="d-1",
+        target_release="v1",
+        inconclusive_in_a_row=2,
+        policy=Policy(page_after_inconclusive=9),
+        rollback=None,
+    )
+
+
+def test_every_reason_not_to_act_is_said() -> None:
+    run = replace(PREPARED, on_fail="hold", release_expected="")
+    assert decided(answer("FAIL"), run).not_acting_because == (
+        "nobody asked for it (--on-fail rollback); no release is expected (--expect-release)"
+    )
+
+
+def test_an_answer_names_each_kind_of_gating_objective_that_was_missed_once(told: Callable[..., JournalRead]) -> None:
+    def result(kind: str, decision: str, *, gates: bool) -> ObjectiveResult:
+        return ObjectiveResult(
+            name=f"{kind}, again",
+            kind=kind,
+            method="m",
+            threshold=1.0,
+            unit="s",
+            samples=1,
+            estimate=None,
+            low=None,
+            high=None,
+            confidence=0.9,
+            decision=decision,
+            gates=gates,
+        )
+
+    results = (
+        result("read_latency", "fail", gates=False),
+        result("ready_time", "pass", gates=True),
+        result("error_burn", "fail", gates=True),
+        result("settlement_time", "fail", gates=True),
+        result("error_burn", "fail", gates=True),
+    )
+    verdict = replace(judge(told(started())), objectives=results)
+    assert Answer.of(verdict) == Answer(
+        word=verdict.verdict, reason_code=verdict.reason_code, missed=("error_burn", "settlement_time")
+    )
+    assert verdict.reason_code
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (2, "2nd"),
+        (3, "3rd"),
+        (4, "4th"),
+        (11, "11th"),
+        (12, "12th"),
+        (13, "13th"),
+        (14, "14th"),
+        (21, "21st"),
+        (111, "111th"),
+    ],
+)
 def test_rows_are_counted_in_words(number: int, said: str) -> None:
     decision = decided(answer("INCONCLUSIVE"), replace(PREPARED, inconclusive_before=number - 1))
     assert f"the {said} time in a row" in decision.because
@@ -175,7 +290,8 @@ def test_a_policy_that_is_none_is_refused() -> None:
     assert Policy(objectives_roll_back=OBJECTIVE_KINDS).objectives_roll_back == OBJECTIVE_KINDS
 
 
-def test_the_document_has_a_schema_and_one_way_to_be_written() -> None:
-    decision = decided(answer("FAIL"))
-    assert to_json(decision) == to_json(decision)
-    assert schema()["$id"] == f"https://{decision.schema}"
+def test_the_file_is_indented_and_its_schema_is_the_documented_one() -> None:
+    content = to_json(decided(answer("FAIL", "promise_broken")))
+    assert content.startswith(b'{\n  "schema": "streampay.dev/gate-decision/v1",\n  "run_id": "r-1",\n')
+    assert content.endswith(b"}\n")
+    assert schema() == json.loads(SCHEMA.read_text())
