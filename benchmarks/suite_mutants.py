@@ -1,22 +1,26 @@
 """The suite itself is spoilt, in hundreds of ways, and none of them may end in a PASS.
 
-    .venv-test/bin/python benchmarks/suite_mutants.py            all mutants; writes docs/suite-mutants.md and .json
+    .venv-test/bin/python benchmarks/suite_mutants.py            all mutants; writes docs/suite-mutants.md
     .venv-test/bin/python benchmarks/suite_mutants.py --quick    a sample with a fixed seed; writes nothing
     .venv-test/bin/python benchmarks/suite_mutants.py --only TEXT...    those whose kind or name has a text
 
 Ends with 1 when a mutant is a PASS, by its exit code or by the verdict it leaves. Mutants that take evidence away are
 played against a sandbox that is well, where the suite as it is passes; mutants that could call a fault good are played
 against a sandbox with that fault, which the suite as it is does not pass. Both are shown first.
+
+A full run keeps what it found in artifacts/suite-mutants/, and one that was stopped is taken up there, as long as
+nothing of the suite, the package and the mutators has changed.
 """
 
-import json
+import contextlib
+import hashlib
 import random
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,48 +39,62 @@ from mutators.around import (  # noqa: E402
 )
 from mutators.evidence import Forged, after_mutants, during_mutants, rechained_mutants  # noqa: E402
 from mutators.features import feature_mutants  # noqa: E402
-from mutators.mutant import HEALTHY, Mutant  # noqa: E402
-from mutators.playing import forged, play, run, sandbox, verdict_of  # noqa: E402
+from mutators.mutant import HEALTHY, PART, Mutant  # noqa: E402
+from mutators.playing import Player, environ_of, forged, run, sandbox, verdict_of  # noqa: E402
 from mutators.steps import hook_mutants, module_mutants, promise_mutants, step_mutants  # noqa: E402
-from mutators.told import ENTRIES, Told, page  # noqa: E402
+from mutators.told import ENTRIES, FORK, JUDGE, Told, page  # noqa: E402
 from suite_parts import Project  # noqa: E402
 
 SEED = 20261125
-QUICK_PLAYED, QUICK_JUDGED = 12, 60
+QUICK_FORKED, QUICK_ALONE, QUICK_JUDGED = 20, 3, 60
 PAGE = ROOT / "docs" / "suite-mutants.md"
+STATE = ROOT / "artifacts" / "suite-mutants"
 AT_ONCE = 3
+FORKED_OF = 30
+"""Of so many mutants of a kind that could be forked, the first is played by `run` and the second by `behave`."""
 
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
-    """What the suite as it is leaves: a good journal, and its size."""
+    """What the suite as it is leaves of a part: a good journal, and its size."""
 
     journal: Path
     lines: int
     size: int
 
+    @classmethod
+    def of(cls, journal: Path) -> "Baseline":
+        content = journal.read_bytes()
+        return cls(journal=journal, lines=content.count(b"\n"), size=len(content))
 
-def passes(folder: Path) -> Baseline:
-    """Show that the suite as it is passes what is well, through both entries; raises RuntimeError otherwise."""
-    for entry in ENTRIES:
-        with sandbox(HEALTHY) as environ:
-            project = Project(folder / entry, environ)
-            code, _ = run(project, Mutant(kind="", name=""), entry, project.environ)
-        if (code, verdict_of(project)[0]) != (0, "PASS"):
-            said = (project.folder / "output").read_text()
-            raise RuntimeError(f"the suite as it is does not pass through {entry}: {said}")
-    journal = (folder / ENTRIES[0] / "artifacts" / "latest").resolve() / "journal.jsonl"
-    content = journal.read_bytes()
-    return Baseline(journal=journal, lines=content.count(b"\n"), size=len(content))
+
+def passes(folder: Path, player: Player, environ: dict[str, str], *, whole: bool) -> Path:
+    """Show that the suite as it is passes what is well, however it is started; raises RuntimeError otherwise.
+
+    Returns the journal of a part of the suite.
+    """
+    entries = (*ENTRIES, FORK) if whole else (FORK,)
+    for tags in ("@smoke", PART) if whole else (PART,):
+        nothing = Mutant(kind="", name="", tags=tags)
+        for entry in entries:
+            project = Project(folder / f"{entry}, {tags}", environ)
+            if entry == FORK:
+                code = player.fork(project, nothing)
+            else:
+                code, _ = run(project, nothing, entry, environ_of(project, nothing))
+            if (code, verdict_of(project)[0]) != (0, "PASS"):
+                said = (project.folder / "output").read_text()
+                raise RuntimeError(f"the suite as it is does not pass through {entry}: {said}")
+    return (project.folder / "artifacts" / "latest").resolve() / "journal.jsonl"
 
 
 def finds(faults: Iterable[tuple[str, str]], folder: Path) -> None:
     """Show that the suite as it is finds faults, given with the tags to play; raises RuntimeError otherwise."""
     for fault, tags in faults:
         with sandbox(fault) as environ:
-            project = Project(folder / fault, environ)
+            project = Project(folder / f"{fault}, {tags}", environ)
             code, _ = run(project, Mutant(kind="", name="", tags=tags), ENTRIES[0], project.environ)
         if (code, verdict_of(project)[0]) != (1, "FAIL"):
-            raise RuntimeError(f"the suite as it is does not find {fault}")
+            raise RuntimeError(f"the suite as it is does not find {fault} with {tags}")
 
 
 def all_mutants(baseline: Baseline, scratch: Path) -> tuple[list[Mutant], list[Forged]]:
@@ -105,44 +123,108 @@ def all_mutants(baseline: Baseline, scratch: Path) -> tuple[list[Mutant], list[F
     return played, judged
 
 
+def entries_of(mutants: Sequence[Mutant]) -> list[str]:
+    """Return how each mutant is played: those that are played alone take turns at the two entries, by kind."""
+    turns: Counter[tuple[str, bool]] = Counter()
+    entries = []
+    for mutant in mutants:
+        turn = turns[mutant.kind, mutant.alone]
+        turns[mutant.kind, mutant.alone] += 1
+        if mutant.alone:
+            entries.append(mutant.entry or ENTRIES[turn % len(ENTRIES)])
+        else:
+            entries.append({0: ENTRIES[1], 1: ENTRIES[0]}.get(turn % FORKED_OF, FORK))
+    return entries
+
+
 Kind = TypeVar("Kind", Mutant, Forged)
 
 
-def chosen(mutants: Sequence[Kind], arguments: Sequence[str], sample: int) -> list[Kind]:
-    """Return the mutants that are asked for: all, a sample of one for each of some kinds, or those with a text."""
-    if arguments[:1] == ["--only"]:
-        return [mutant for mutant in mutants if any(text in mutant.id for text in arguments[1:])]
-    if arguments != ["--quick"]:
-        return list(mutants)
+def sampled(mutants: Sequence[Kind], size: int) -> list[Kind]:
+    """Return one mutant of each of some kinds."""
     rng = random.Random(SEED)
     kinds = list(dict.fromkeys(mutant.kind for mutant in mutants))
-    picked = rng.sample(kinds, min(sample, len(kinds)))
+    picked = rng.sample(kinds, min(size, len(kinds)))
     return [rng.choice([mutant for mutant in mutants if mutant.kind == kind]) for kind in picked]
 
 
-def play_all(mutants: Sequence[Mutant]) -> Iterator[Told | None]:
-    """Play mutants side by side; those of a kind take turns at the two entries."""
-    turns: Counter[str] = Counter()
-    entries = []
-    for mutant in mutants:
-        entries.append(mutant.entry or ENTRIES[turns[mutant.kind] % len(ENTRIES)])
-        turns[mutant.kind] += 1
+def play_all(player: Player, mutants: Sequence[tuple[Mutant, str]]) -> Iterator[tuple[Mutant, Told | None]]:
+    """Play mutants side by side; yields each as it ends."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield from pool.map(play, mutants, entries)
+        asked = {pool.submit(player.play, mutant, entry): mutant for mutant, entry in mutants}
+        try:
+            for done in as_completed(asked):
+                yield asked[done], done.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
-def told_by(arguments: Sequence[str]) -> Iterator[Told | None]:
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the state: a mutant by its id, and what became of it (None for one that is none)."""
+
+    id: str
+    told: Told | None
+
+
+class State:
+    """What a full run has found so far; a run of anything else starts with nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.journal = folder / f"{_digest()}.baseline.jsonl"
+        self._path = folder / f"{_digest()}.jsonl"
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def found(self) -> dict[str, Told | None]:
+        with contextlib.suppress(FileNotFoundError):
+            records = (msgspec.json.decode(line, type=Record) for line in self._path.read_bytes().splitlines())
+            return {record.id: record.told for record in records}
+        return {}
+
+    def keep(self, mutant: Mutant, told: Told | None) -> None:
+        with self._path.open("ab") as file:
+            file.write(msgspec.json.encode(Record(id=mutant.id, told=told)) + b"\n")
+
+
+def _digest() -> str:
+    digest = hashlib.sha256()
+    for folder in (ROOT / "features", ROOT / "environments", ROOT / "src", ROOT / "benchmarks"):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and path.suffix != ".pyc":
+                digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def told_by(arguments: Sequence[str], scratch: Path, state: State | None) -> Iterator[Told | None]:
     """Play and judge what is asked for; None for a mutant that is none."""
-    with tempfile.TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        baseline = passes(scratch)
-        played, judged = all_mutants(baseline, scratch)
-        to_play, to_judge = chosen(played, arguments, QUICK_PLAYED), chosen(judged, arguments, QUICK_JUDGED)
-        print(f"{len(to_play)} of {len(played)} to play, {len(to_judge)} of {len(judged)} to judge", flush=True)
-        faults = dict.fromkeys((mutant.against, mutant.tags) for mutant in to_play if mutant.against)
-        finds(faults, scratch)
-        yield from (forged(mutant, scratch) for mutant in to_judge)
-        yield from play_all(to_play)
+    with sandbox(HEALTHY) as environ, Player(environ) as player:
+        journal = passes(scratch, player, environ, whole=arguments != ["--quick"])
+        if state:
+            if not state.journal.exists():
+                state.journal.write_bytes(journal.read_bytes())
+            journal = state.journal
+        played, judged = all_mutants(Baseline.of(journal), scratch)
+        asked = list(zip(played, entries_of(played), strict=True))
+        if arguments == ["--quick"]:
+            alone = sampled([mutant for mutant in played if mutant.alone], QUICK_ALONE)
+            forked = sampled([mutant for mutant, entry in asked if entry == FORK], QUICK_FORKED)
+            asked = [(mutant, entry) for mutant, entry in asked if mutant in alone or mutant in forked]
+            judged = sampled(judged, QUICK_JUDGED)
+        elif arguments:
+            asked = [(mutant, entry) for mutant, entry in asked if _has(mutant, arguments[1:])]
+            judged = [mutant for mutant in judged if _has(mutant, arguments[1:])]
+        found = state.found() if state else {}
+        print(f"{len(asked)} to play ({len(found)} were before), {len(judged)} to judge", flush=True)
+        finds(dict.fromkeys((mutant.against, mutant.tags) for mutant, _ in asked if mutant.against), scratch)
+        yield from (forged(mutant, scratch) for mutant in judged)
+        yield from (found[mutant.id] for mutant, _ in asked if mutant.id in found)
+        for mutant, told in play_all(player, [pair for pair in asked if pair[0].id not in found]):
+            if state:
+                state.keep(mutant, told)
+            yield told
+
+
+def _has(mutant: Mutant | Forged, texts: Sequence[str]) -> bool:
+    return any(text in mutant.id for text in texts)
 
 
 def line(each: Told) -> str:
@@ -159,13 +241,14 @@ def main(arguments: Sequence[str]) -> int:
     began = time.monotonic()
     told: list[Told] = []
     equivalent = 0
-    for each in told_by(arguments):
-        if each is None:
-            equivalent += 1
-            continue
-        told.append(each)
-        if each.entry in ENTRIES or each.passed:
-            print(line(each), flush=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        for each in told_by(arguments, Path(scratch), None if arguments else State(STATE)):
+            if each is None:
+                equivalent += 1
+                continue
+            told.append(each)
+            if each.entry != JUDGE or each.passed:
+                print(line(each), flush=True)
     counted = [each for each in told if not each.late]
     holes = [each for each in counted if each.passed]
     print(
@@ -176,15 +259,7 @@ def main(arguments: Sequence[str]) -> int:
         print(line(each))
     if not arguments:
         PAGE.write_text(page(told, equivalent), encoding="utf-8")
-        PAGE.with_suffix(".json").write_text(_json(counted), encoding="utf-8")
     return 1 if holes else 0
-
-
-def _json(told: Sequence[Told]) -> str:
-    lines = (json.dumps([each.kind, each.name, each.entry, each.code, each.word, each.reason_code]) for each in told)
-    return '{"columns": ["kind", "name", "entry", "exit_code", "verdict", "reason_code"], "mutants": [\n' + (
-        ",\n".join(lines) + "\n]}\n"
-    )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from suite_parts import Project
 
-from mutators.mutant import Limits, Meddling, Mutant, Spoil
+from mutators.mutant import PART, Limits, Meddling, Mutant, Spoil
 from mutators.steps import customized
 from streampay_smoke.settings import VARIABLES
 
@@ -177,6 +177,7 @@ def process_mutants(journal_bytes: int) -> Iterator[Mutant]:
                 name=f"at {share} % of the journal, {entry}",
                 limits=Limits(file_bytes=journal_bytes * share // 100),
                 entry=entry,
+                tags=PART,
             )
 
 
@@ -208,6 +209,7 @@ def clock_mutants() -> Iterator[Mutant]:
                 name=f"by {seconds} s {what}",
                 spoil=customized(CLOCK.format(seconds=seconds, after=after)),
                 environ={"PYTHONPATH": "custom"},
+                tags=PART,
             )
 
 
@@ -223,6 +225,7 @@ def signal_mutants(journal_lines: int, rng: random.Random) -> Iterator[Mutant]:
                     kind=f"{number.name} to {'the ' if to == 'supervisor' else ''}{to}",
                     name=f"{entry}, at line {at_line} of the journal",
                     entry=entry,
+                    tags=PART,
                     meddling=Meddling(at_line=at_line, to=to, number=number),
                 )
 

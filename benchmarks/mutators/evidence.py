@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from mutators.mutant import Meddling, Mutant
+from mutators.mutant import PART, Meddling, Mutant
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.events import AnyEvent
 from streampay_smoke.evidence.journal import Journal, read
@@ -62,6 +62,7 @@ def during_mutants(journal_lines: int, foreign: Path, rng: random.Random) -> Ite
                     kind="the journal is spoilt while it is written",
                     name=f"{what}, {entry}, at line {at_line}",
                     entry=entry,
+                    tags=PART,
                     meddling=Meddling(at_line=at_line, deed=deed),
                 )
 

@@ -2,14 +2,19 @@
 
 import signal
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
-from behave.parser import ParserError, parse_file
+from behave.model import Scenario
+from behave.parser import ParserError, parse_feature
 from suite_parts import Project
 
 HEALTHY = ""
 """A sandbox without a fault: a mutant that destroys evidence must not be a PASS here."""
+
+PART = "@readiness or @settlement"
+"""What is played where a mutant has to be met while a run is under way: a tenth of the suite, with its money."""
 
 Spoil = Callable[[Project], None]
 
@@ -51,6 +56,17 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True):
     def id(self) -> str:
         return f"{self.kind}: {self.name}"
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether a mutant whose files are as they were is none at all."""
+        return not (self.environ or self.meddling or self.limits != Limits() or self.tags != "@smoke")
+
+    @property
+    def alone(self) -> bool:
+        """Whether it takes a new Python and a sandbox of its own: what is played in them is what is spoilt."""
+        python = any(name.startswith("PYTHON") for name in self.environ)
+        return python or bool(self.entry or self.against or self.meddling or self.limits != Limits())
+
 
 def replaced(name: str, text: str) -> Spoil:
     """Write a file of the features anew; raises ValueError where that changes nothing."""
@@ -64,20 +80,16 @@ def replaced(name: str, text: str) -> Spoil:
     return spoil
 
 
-def model(features: Path) -> object:
-    """Return what behave makes of the feature files: two suites with the same model play the same."""
-    found: list[object] = []
-    for path in sorted(features.rglob("*.feature")):
-        try:
-            feature = parse_file(str(path))
-        except (ParserError, UnicodeDecodeError) as error:
-            found.append((path.name, type(error).__name__))
-            continue
-        scenarios = feature.walk_scenarios() if feature else ()
-        found.append((path.name, [_told(scenario) for scenario in scenarios]))
-    return found
+@lru_cache(maxsize=64)
+def model(content: bytes) -> object:
+    """Return what behave makes of a feature file: two with the same model play the same."""
+    try:
+        feature = parse_feature(content.decode())
+    except (ParserError, UnicodeDecodeError) as error:
+        return type(error).__name__
+    return [_told(scenario) for scenario in (feature.walk_scenarios() if feature else ())]
 
 
-def _told(scenario: object) -> object:
-    steps = [(step.step_type, step.name) for step in scenario.all_steps]  # type: ignore[attr-defined]
-    return (scenario.name, sorted(scenario.effective_tags), steps)  # type: ignore[attr-defined]
+def _told(scenario: Scenario) -> object:
+    steps = [(step.step_type, step.name) for step in scenario.all_steps]
+    return (scenario.name, sorted(scenario.effective_tags), steps)

@@ -7,16 +7,20 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import msgspec
 from suite_parts import Project
 
 from mutators.evidence import Forged
+from mutators.forks import Forks, Request
 from mutators.mutant import HEALTHY, Limits, Meddling, Mutant, model
-from mutators.told import Told
+from mutators.told import ENTRIES, FORK, JUDGE, Told
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import from_json
@@ -33,23 +37,87 @@ def sandbox(fault: str) -> Iterator[dict[str, str]]:
         yield {**running.ready_document()["env"], "SMOKE_DEADLINE_SECONDS": DEADLINE_SECONDS}
 
 
-def play(mutant: Mutant, entry: str) -> Told | None:
-    """Play one mutant in a project of its own; None for one that is none, because behave would play the same."""
-    with tempfile.TemporaryDirectory() as folder, sandbox(mutant.against) as environ:
-        project = Project(Path(folder), environ)
-        before = _content(project.folder), model(project.features)
-        mutant.spoil(project)
-        unchanged = _content(project.folder) == before[0]
-        if unchanged and not (
-            mutant.environ or mutant.meddling or mutant.limits != Limits() or mutant.tags != "@smoke"
-        ):
-            raise ValueError(f"{mutant.id} changes nothing")
-        if _only_features(before[0], _content(project.folder)) and model(project.features) == before[1]:
-            return None
-        home = mutant.environ.get("HOME")
-        more = {**mutant.environ, **({"HOME": str(project.folder / home)} if home else {})}
-        code, late = run(project, mutant, entry, {**project.environ, **more})
-        word, reason_code = verdict_of(project)
+class Player:
+    """Plays mutants: those the gate stops at its door in forks, against one sandbox that is well, and others alone."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._own = threading.local()
+        self._forks = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._forks.close()
+
+    def play(self, mutant: Mutant, entry: str) -> Told | None:
+        """Play one mutant in a project of its own; None for one that is none, because behave would play the same."""
+        with tempfile.TemporaryDirectory() as folder:
+            if entry == FORK:
+                project = Project(Path(folder) / FORK, self._environ)
+                if not _spoilt(project, mutant):
+                    return None
+                code = self.fork(project, mutant)
+                if not _has_begun(project):
+                    return _told(mutant, FORK, project, code)
+                entry = ENTRIES[0]  # the door let it in: as users start it, then, and where nobody else disturbs it
+            with sandbox(mutant.against) as environ:
+                project = Project(Path(folder) / entry, environ)
+                if not _spoilt(project, mutant):
+                    return None
+                code, late = run(project, mutant, entry, environ_of(project, mutant))
+                return _told(mutant, entry, project, code, late=late)
+
+    def fork(self, project: Project, mutant: Mutant) -> int:
+        """Run behave in a fork; return its exit code."""
+        if not hasattr(self._own, "forks"):
+            self._own.forks = self._forks.enter_context(Forks())
+        forks: Forks = self._own.forks
+        return forks.behave(
+            Request(
+                arguments=(f"--tags={mutant.tags}", *mutant.arguments),
+                folder=str(project.folder),
+                environ=environ_of(project, mutant),
+                within_seconds=LONGEST_SECONDS,
+            )
+        )
+
+
+def _spoilt(project: Project, mutant: Mutant) -> bool:
+    """Spoil a project; False where behave would play the same. Raises ValueError for a mutant that changes nothing."""
+    before = _content(project.folder)
+    mutant.spoil(project)
+    now = _content(project.folder)
+    changed = [name for name in before.keys() | now.keys() if before.get(name) != now.get(name)]
+    if not changed and mutant.changes_nothing:
+        raise ValueError(f"{mutant.id} changes nothing")
+    return not changed or any(_plays_otherwise(before.get(name), now.get(name), name) for name in changed)
+
+
+def _plays_otherwise(before: bytes | None, now: bytes | None, name: str) -> bool:
+    return before is None or now is None or not name.endswith(".feature") or model(before) != model(now)
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def environ_of(project: Project, mutant: Mutant) -> dict[str, str]:
+    home = mutant.environ.get("HOME")
+    return {**project.environ, **mutant.environ, **({"HOME": str(project.folder / home)} if home else {})}
+
+
+def _has_begun(project: Project) -> bool:
+    """Whether a scenario was begun: then more than the gate's door stood in the way."""
+    latest = project.latest()
+    return latest is not None and b'"event":"scenario_started"' in (latest / "journal.jsonl").read_bytes()
+
+
+def _told(mutant: Mutant, entry: str, project: Project, code: int, *, late: bool = False) -> Told:
+    word, reason_code = verdict_of(project)
     return Told(
         kind=mutant.kind,
         name=mutant.name,
@@ -60,15 +128,6 @@ def play(mutant: Mutant, entry: str) -> Told | None:
         reason_code=reason_code,
         late=late,
     )
-
-
-def _content(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def _only_features(before: dict[str, bytes], now: dict[str, bytes]) -> bool:
-    changed = {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)}
-    return bool(changed) and all(name.endswith(".feature") for name in changed)
 
 
 def run(project: Project, mutant: Mutant, entry: str, environ: dict[str, str]) -> tuple[int, bool]:
@@ -165,7 +224,7 @@ def forged(mutant: Forged, scratch: Path) -> Told:
     return Told(
         kind=mutant.kind,
         name=mutant.name,
-        entry="judge",
+        entry=JUDGE,
         against=HEALTHY,
         code=verdict.exit_code,
         word=str(verdict.verdict),

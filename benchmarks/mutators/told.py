@@ -10,6 +10,9 @@ from mutators.mutant import HEALTHY
 ENTRIES = ("behave", "run")
 """The two ways to play the suite: `behave --tags=...` and `streampay-smoke run --tags ...`."""
 
+FORK, JUDGE = "behave, forked", "judge"
+"""`behave` as it is, in a fork of a process that has imported it; and a journal that is only judged."""
+
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a mutant: the entry it was played through, exit code, and the verdict on disk ("" for none)."""
@@ -30,7 +33,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def blames(self) -> bool:
         """Whether a mutant is called the release's fault where the release has none."""
-        well = self.against == HEALTHY and self.entry in ENTRIES
+        well = self.against == HEALTHY and self.entry != JUDGE
         return well and (self.code == 1 or self.word == "FAIL")
 
 
