@@ -9,6 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ensure_venv .venv-mutation requirements/mutation.txt
 bin=$PWD/.venv-mutation/bin
 [ "${1:-}" = --again ] || rm -rf mutants
-"$bin/mutmut" run
-if [ "${1:-}" = --again ]; then "$bin/python" scripts/mutation.py --survivors | xargs "$bin/mutmut" run; fi
+"$bin/python" scripts/mutation.py --begin
+nice "$bin/mutmut" run
+if [ "${1:-}" = --again ]; then "$bin/python" scripts/mutation.py --survivors | xargs nice "$bin/mutmut" run; fi
 exec "$bin/python" scripts/mutation.py --write

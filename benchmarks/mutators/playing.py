@@ -68,7 +68,7 @@ class Player:
                 project = Project(Path(folder) / entry, environ)
                 if not _spoilt(project, mutant):
                     return None
-                code, late = run(project, mutant, entry, environ_of(project, mutant))
+                code, late = run(project, mutant, entry, _environ_of(project, mutant))
                 return _told(mutant, entry, project, code, late=late)
 
     def fork(self, project: Project, mutant: Mutant) -> int:
@@ -80,7 +80,7 @@ class Player:
             Request(
                 arguments=(f"--tags={mutant.tags}", *mutant.arguments),
                 folder=str(project.folder),
-                environ=environ_of(project, mutant),
+                environ=_environ_of(project, mutant),
                 within_seconds=LONGEST_SECONDS,
             )
         )
@@ -105,7 +105,7 @@ def _content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def environ_of(project: Project, mutant: Mutant) -> dict[str, str]:
+def _environ_of(project: Project, mutant: Mutant) -> dict[str, str]:
     home = mutant.environ.get("HOME")
     return {**project.environ, **mutant.environ, **({"HOME": str(project.folder / home)} if home else {})}
 

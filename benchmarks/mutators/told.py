@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from mutators.mutant import HEALTHY
+from mutators.mutant import HEALTHY, PART
 
 ENTRIES = ("behave", "run")
 """The two ways to play the suite: `behave --tags=...` and `streampay-smoke run --tags ...`."""
@@ -50,21 +50,26 @@ or over. Made by
 
 which ends with 1 when one of them is a PASS, by its exit code or by the verdict it leaves. CI plays a sample.
 
-**{mutants} mutants, {passed} PASS.** {blaming} blamed a release that was well. Verdicts: {words}. Played through:
-{entries}.
+**{played} mutants were played, and {judged} journals judged: {passed} PASS.** {blaming} blamed a release that was well.
+Verdicts: {words}. Played through: {entries}.
 
 ## What counts as a mutant
 - Mutants that take evidence away are played against a sandbox that is well: the suite as it is passes there (shown
-  first, through both entries), so it is the change that stands in the way. Mutants that could call a fault good are
+  first, however it is started), so it is the change that stands in the way. Mutants that could call a fault good are
   played against a sandbox with a fault that the suite as it is finds (shown first too).
 - A change of a feature file counts only where behave's own parser makes other scenarios, tags or steps of it;
   {equivalent} that did not were left out. A mutant that changes no file, no setting and no process is an error.
 - Keys of `behave.ini` count where they decide what is played; those about how output looks do not.
 - A signal or a deed that came after the run was over is no mutant: {late} were left out.
+- `{fork}` is `behave` itself in a fork of a process that has imported it, which is ten times as fast as a new Python:
+  good enough for a suite that the gate refuses before it plays anything. A mutant that gets as far as a scenario is
+  played again in a process and a sandbox of its own, and only that counts. Two of each kind are started as users start
+  them, whatever becomes of them; signals, deeds, clocks, disks, closed streams, spoilt packages and faults always are.
+- Signals, deeds, clocks and full disks meet a part of the suite, `{part}`.
 - Changes of features, steps, hooks and promises are found because the manifest names what was accepted. It is no proof
   against somebody who accepts the change as well: its review is ([writing-scenarios.md](writing-scenarios.md)).
-- Journals that are only judged are counted apart (`judge`). Where the chain is written anew, by somebody who knows how,
-  one event that proves something is left out or says the contrary. Whoever invents a whole run is stopped by a
+- Journals that are only judged are counted apart (`{judge}`). Where the chain is written anew, by somebody who knows
+  how, one event that proves something is left out or says the contrary. Whoever invents a whole run is stopped by a
   signature only ([security.md](security.md)).
 - A release counts as blamed by an exit code of 1 or by FAIL, whatever the reason, where the sandbox was well.
 
@@ -75,16 +80,21 @@ which ends with 1 when one of them is a PASS, by its exit code or by the verdict
 
 def page(told: Sequence[Told], equivalent: int) -> str:
     """Return the page of a full run."""
-    counted = [each for each in told if not each.late]
+    counted = sorted((each for each in told if not each.late), key=lambda each: (each.entry == JUDGE, each.kind))
+    judged = sum(each.entry == JUDGE for each in counted)
     kinds = dict.fromkeys(each.kind for each in counted)
     return TEXT.format(
-        mutants=len(counted),
+        played=len(counted) - judged,
+        judged=judged,
         passed=sum(each.passed for each in counted),
         blaming=sum(each.blames for each in counted),
         words=_counted([each.word or "no verdict" for each in counted]),
-        entries=_counted([each.entry for each in counted]),
+        entries=_counted([f"`{each.entry}`" for each in counted]),
         equivalent=equivalent,
         late=len(told) - len(counted),
+        fork=FORK,
+        judge=JUDGE,
+        part=PART,
         rows="".join(_row(kind, [each for each in counted if each.kind == kind]) for kind in kinds),
     )
 

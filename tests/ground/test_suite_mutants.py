@@ -1,6 +1,5 @@
 """A sample of the suite's mutants: none is a PASS. The page is of a full run."""
 
-import json
 import re
 import subprocess
 import sys
@@ -26,9 +25,10 @@ def test_no_mutant_of_a_sample_is_a_pass() -> None:
 
 
 def test_the_page_is_of_a_full_run_without_a_pass() -> None:
-    document = json.loads(PAGE.with_suffix(".json").read_text(encoding="utf-8"))
-    played = [dict(zip(document["columns"], mutant, strict=True)) for mutant in document["mutants"]]
-    assert len({(mutant["kind"], mutant["name"]) for mutant in played}) == len(played)
-    assert len([mutant for mutant in played if mutant["entry"] != "judge"]) >= ENOUGH
-    assert [mutant for mutant in played if mutant["exit_code"] == 0 or mutant["verdict"] == "PASS"] == []
-    assert f"**{len(played)} mutants, 0 PASS.**" in PAGE.read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
+    said = re.search(r"\*\*(\d+) mutants were played, and (\d+) journals judged: 0 PASS\.\*\*", text)
+    assert said is not None
+    assert int(said[1]) >= ENOUGH
+    rows = re.findall(r"(?m)^\| .+? \| (\d+) \| (\d+) \| ", text)
+    assert sum(int(mutants) for mutants, _ in rows) == int(said[1]) + int(said[2])
+    assert {passed for _, passed in rows} == {"0"}
