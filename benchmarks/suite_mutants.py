@@ -1,6 +1,7 @@
 """The suite itself is spoilt, in hundreds of ways, and none of them may end in a PASS.
 
-    .venv-test/bin/python benchmarks/suite_mutants.py            all mutants; writes docs/suite-mutants.md
+    .venv-test/bin/python benchmarks/suite_mutants.py            at most 30 of each kind; writes docs/suite-mutants.md
+    .venv-test/bin/python benchmarks/suite_mutants.py --every    all of them; writes the page too
     .venv-test/bin/python benchmarks/suite_mutants.py --quick    a sample with a fixed seed; writes nothing
     .venv-test/bin/python benchmarks/suite_mutants.py --only TEXT...    those whose kind or name has a text
 
@@ -51,8 +52,7 @@ QUICK_FORKED, QUICK_ALONE, QUICK_JUDGED = 20, 3, 60
 PAGE = ROOT / "docs" / "suite-mutants.md"
 STATE = ROOT / "artifacts" / "suite-mutants"
 AT_ONCE = 3
-FORKED_OF = 30
-"""Of so many mutants of a kind that could be forked, the first is played by `run` and the second by `behave`."""
+MOST_OF_A_KIND = 30
 
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,20 +125,27 @@ def all_mutants(baseline: Baseline, scratch: Path) -> tuple[list[Mutant], list[F
 
 
 def entries_of(mutants: Sequence[Mutant]) -> list[str]:
-    """Return how each mutant is played: those that are played alone take turns at the two entries, by kind."""
-    turns: Counter[tuple[str, bool]] = Counter()
+    """Return how each mutant is played: alone at the two entries by turns, else in a fork but for one of a kind."""
+    turns: Counter[str] = Counter()
     entries = []
     for mutant in mutants:
-        turn = turns[mutant.kind, mutant.alone]
-        turns[mutant.kind, mutant.alone] += 1
-        if mutant.alone:
-            entries.append(mutant.entry or ENTRIES[turn % len(ENTRIES)])
-        else:
-            entries.append({0: ENTRIES[1], 1: ENTRIES[0]}.get(turn % FORKED_OF, FORK))
+        turn = turns[mutant.kind]
+        turns[mutant.kind] += 1
+        forked = FORK if turn else ENTRIES[1]
+        entries.append(mutant.entry or ENTRIES[turn % len(ENTRIES)] if mutant.alone else forked)
     return entries
 
 
 Kind = TypeVar("Kind", Mutant, Forged)
+
+
+def at_most(mutants: Sequence[Kind], most: int) -> list[Kind]:
+    """Return so many mutants of each kind."""
+    rng = random.Random(SEED)
+    of_kind: dict[str, list[Kind]] = {}
+    for mutant in mutants:
+        of_kind.setdefault(mutant.kind, []).append(mutant)
+    return [mutant for each in of_kind.values() for mutant in rng.sample(each, min(most, len(each)))]
 
 
 def sampled(mutants: Sequence[Kind], size: int) -> list[Kind]:
@@ -204,13 +211,15 @@ def told_by(arguments: Sequence[str], scratch: Path, state: State | None) -> Ite
                 state.journal.write_bytes(journal.read_bytes())
             journal = state.journal
         played, judged = all_mutants(Baseline.of(journal), scratch)
+        if not arguments:
+            played = at_most(played, MOST_OF_A_KIND)
         asked = list(zip(played, entries_of(played), strict=True))
         if arguments == ["--quick"]:
             alone = sampled([mutant for mutant in played if mutant.alone], QUICK_ALONE)
             forked = sampled([mutant for mutant, entry in asked if entry == FORK], QUICK_FORKED)
             asked = [(mutant, entry) for mutant, entry in asked if mutant in alone or mutant in forked]
             judged = sampled(judged, QUICK_JUDGED)
-        elif arguments:
+        elif arguments[:1] == ["--only"]:
             asked = [(mutant, entry) for mutant, entry in asked if _has(mutant, arguments[1:])]
             judged = [mutant for mutant in judged if _has(mutant, arguments[1:])]
         found = state.found() if state else {}
@@ -236,14 +245,15 @@ def line(each: Told) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Play what is asked for; 1 when a mutant is a PASS."""
-    if arguments not in ([], ["--quick"]) and not (len(arguments) > 1 and arguments[0] == "--only"):
-        print(f"unknown: {' '.join(arguments)}; use --quick, or --only TEXT...", file=sys.stderr)
+    writes = arguments in ([], ["--every"])
+    if not writes and arguments != ["--quick"] and not (len(arguments) > 1 and arguments[0] == "--only"):
+        print(f"unknown: {' '.join(arguments)}; use --quick, --every, or --only TEXT...", file=sys.stderr)
         return 2
     began = time.monotonic()
     told: list[Told] = []
     equivalent = 0
     with tempfile.TemporaryDirectory() as scratch:
-        for each in told_by(arguments, Path(scratch), None if arguments else State(STATE)):
+        for each in told_by(arguments, Path(scratch), State(STATE) if writes else None):
             if each is None:
                 equivalent += 1
                 continue
@@ -258,7 +268,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     for each in holes:
         print(line(each))
-    if not arguments:
+    if writes:
         PAGE.write_text(page(told, equivalent), encoding="utf-8")
     return 1 if holes else 0
 

@@ -48,7 +48,8 @@ or over. Made by
 .venv-test/bin/python benchmarks/suite_mutants.py
 ```
 
-which ends with 1 when one of them is a PASS, by its exit code or by the verdict it leaves. CI plays a sample.
+which ends with 1 when one of them is a PASS, by its exit code or by the verdict it leaves. It takes thirty of each
+kind; with `--every` it takes all. CI plays a sample.
 
 **{played} mutants were played, and {judged} journals judged: {passed} PASS.** {blaming} blamed a release that was well.
 Verdicts: {words}. Played through: {entries}.
@@ -63,8 +64,9 @@ Verdicts: {words}. Played through: {entries}.
 - A signal or a deed that came after the run was over is no mutant: {late} were left out.
 - `{fork}` is `behave` itself in a fork of a process that has imported it, which is ten times as fast as a new Python:
   good enough for a suite that the gate refuses before it plays anything. A mutant that gets as far as a scenario is
-  played again in a process and a sandbox of its own, and only that counts. Two of each kind are started as users start
-  them, whatever becomes of them; signals, deeds, clocks, disks, closed streams, spoilt packages and faults always are.
+  played again in a process and a sandbox of its own, and only that counts. One of each kind is played by
+  `streampay-smoke run` whatever becomes of it; signals, deeds, clocks, disks, closed streams, spoilt packages and
+  faults always meet a process as users start it.
 - Signals, deeds, clocks and full disks meet a part of the suite, `{part}`.
 - Changes of features, steps, hooks and promises are found because the manifest names what was accepted. It is no proof
   against somebody who accepts the change as well: its review is ([writing-scenarios.md](writing-scenarios.md)).
