@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from streampay_smoke.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import JournalRead
+from streampay_smoke.gate.attribution import CONTRACT_PROBE, LEDGER_PROBE, NETWORK_AGE_PROBE
 from streampay_smoke.gate.checks import checks_of
 from streampay_smoke.gate.history import fold
 from streampay_smoke.gate.judge import judge
@@ -252,3 +253,22 @@ def test_a_ledger_that_failed_another_check_explains_a_write_that_timed_out(told
     itself = replace(timed_out, blame=Blame.DEPENDENCY)
     own = [played(READY, status="error", failure=itself)]
     assert checked(told, started(), planned(READY), *own, ended()).rule == "ledger-side"
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule"), [("stream_not_created", "contract-never-deployed"), ("promise_broken", "settings")]
+)
+def test_a_service_that_cannot_create_in_another_scenario_tells_whose_the_missing_contract_is(
+    told: Tell, kind: str, rule: str
+) -> None:
+    missing = events.Failure(kind="contract_missing", blame=Blame.CONFIG, message="no such contract")
+    other = events.Failure(kind=kind, blame=Blame.PRODUCT, message="it did not")
+    probes = tuple(
+        events.Probed(name=name, ok=ok, detail="d")
+        for name, ok in ((LEDGER_PROBE, True), (CONTRACT_PROBE, False), (NETWORK_AGE_PROBE, True))
+    )
+    played_both = [
+        played(replace(READY, tags=("chain",)), status="error", failure=missing, probes=probes),
+        played(MONEY, status="failed", failure=other),
+    ]
+    assert checked(told, started(), planned(replace(READY, tags=("chain",)), MONEY), *played_both, ended()).rule == rule

@@ -53,6 +53,14 @@ def test_an_override_counts_and_the_first_word_stays_visible(told: Told) -> None
     ]
 
 
+def test_an_override_in_a_journal_that_was_changed_does_not_count(told: Told) -> None:
+    verdict = judge(msgspec.structs.replace(told(*STORY, override()), tampered_at=99))
+    assert verdict.verdict is not Word.PASS
+    assert verdict.overrides == ()
+    because = "an override by ada does not count: the journal was changed after it was written"
+    assert because in verdict.warnings
+
+
 def test_a_word_that_holds_is_an_override_too(told: Told) -> None:
     verdict = judge(told(*STORY, override(to="INCONCLUSIVE")))
     assert (verdict.verdict, verdict.exit_code, verdict.action) == (Word.INCONCLUSIVE, 3, Action.HOLD)
