@@ -32,6 +32,12 @@ DECISIVE = {
 }
 """Keys of behave that decide what is played, each with a value that plays less, or nothing."""
 
+QUESTIONS = {"format": "run"}
+"""Keys by which behave is asked for help instead: it answers and ends with 0 before it loads anything of this project.
+
+Only `streampay-smoke run`, which waits for evidence, can tell that nothing was played.
+"""
+
 HOME_TOML = """\
 dry_run = true
 stop = true
@@ -57,12 +63,18 @@ FAULTY_BY_TAGS = {
 def configuration_mutants() -> Iterator[Mutant]:
     """Yield changes of the project's behave.ini, and habits that somebody keeps in the home folder."""
     for key, value in DECISIVE.items():
-        yield Mutant(kind="a key of behave.ini is changed", name=f"{key} = {value}", spoil=_ini(key, value))
+        yield Mutant(
+            kind="a key of behave.ini is changed",
+            name=f"{key} = {value}",
+            spoil=_ini(key, value),
+            entry=QUESTIONS.get(key, ""),
+        )
         yield Mutant(
             kind="a key of behave.ini is gone, and the home folder has it",
             name=f"{key} = {value}",
             spoil=_both(_ini(key, None), _home("behave.ini", f"[behave]\n{key} = {value}\n")),
             environ={"HOME": "home"},
+            entry=QUESTIONS.get(key, ""),
         )
     deeds: dict[str, Callable[[Path], object]] = {
         "gone": lambda path: path.unlink(),

@@ -60,7 +60,10 @@ Verdicts: {words}. Played through: {entries}.
   played against a sandbox with a fault that the suite as it is finds (shown first too).
 - A change of a feature file counts only where behave's own parser makes other scenarios, tags or steps of it;
   {equivalent} that did not were left out. A mutant that changes no file, no setting and no process is an error.
-- Keys of `behave.ini` count where they decide what is played; those about how output looks do not.
+- Keys of `behave.ini` count where they decide what is played; those about how output looks do not. `format = help` is
+  played by `streampay-smoke run` only: `behave` itself is asked a question then, answers it, and ends with 0 and
+  without a verdict before it loads anything of this project. Where CD calls `behave` itself, a 0 counts only with the
+  `verdict.json` of that run ([runbook.md](runbook.md)).
 - A signal or a deed that came after the run was over is no mutant: {late} were left out.
 - `{fork}` is `behave` itself in a fork of a process that has imported it, which is ten times as fast as a new Python:
   good enough for a suite that the gate refuses before it plays anything. A mutant that gets as far as a scenario is
@@ -73,8 +76,8 @@ Verdicts: {words}. Played through: {entries}.
 - Journals that are only judged are counted apart (`{judge}`). Where the chain is written anew, by somebody who knows
   how, one event that proves something is left out or says the contrary. Whoever invents a whole run is stopped by a
   signature only ([security.md](security.md)).
-- A release counts as blamed by an exit code of 1 or by FAIL, whatever the reason, where the sandbox was well.
-
+- A release counts as blamed by an exit code of 1 or by FAIL, whatever the reason, where the sandbox was well:
+{blamed}
 | what is spoilt | mutants | PASS | verdicts | reason codes |
 |---|---:|---:|---|---|
 {rows}"""
@@ -92,6 +95,9 @@ def page(told: Sequence[Told], equivalent: int) -> str:
         blaming=sum(each.blames for each in counted),
         words=_counted([each.word or "no verdict" for each in counted]),
         entries=_counted([f"`{each.entry}`" for each in counted]),
+        blamed="".join(
+            f"  - {each.kind}: {each.name} ({each.reason_code or 'no verdict'})\n" for each in counted if each.blames
+        ),
         equivalent=equivalent,
         late=len(told) - len(counted),
         fork=FORK,

@@ -226,9 +226,11 @@ class Deployment:
         return self._told(replace(self._dialect.streams(limit=1, cursor=""), statuses=_REFUSALS), credential)
 
     def streams_answer(self, credential: Credential) -> Answer:
-        """Ask for the first stream, once and whatever comes, and return the answer."""
+        """Ask for the first stream, once, and return the answer. Raises only for silence and an old credential."""
         call = self._dialect.streams(limit=1, cursor="")
-        return self._send(call, credential, lambda answer: self._look(call, answer, lambda answer: None))
+        answer = self._send(call, credential, lambda answer: self._look(call, answer, lambda answer: None))
+        self._refuse_old(answer, credential)
+        return answer
 
     def stream(self, credential: Credential, stream_id: str) -> StreamRecord:
         """Return one stream."""
@@ -236,8 +238,10 @@ class Deployment:
         return self._about(answer, stream_id, self._dialect.read_stream(answer))
 
     def stream_answer(self, credential: Credential, stream_id: str) -> Answer:
-        """Ask for one stream and return the answer, refused or not."""
-        return self._told(replace(self._dialect.stream(stream_id), statuses=_REFUSALS), credential)
+        """Ask for one stream and return the answer, refused or not; raises CredentialRefused for an old credential."""
+        answer = self._told(replace(self._dialect.stream(stream_id), statuses=_REFUSALS), credential)
+        self._refuse_old(answer, credential)
+        return answer
 
     def create(self, credential: Credential, order: StreamOrder, key: str = "") -> StreamRecord:
         """Create a stream; the same key and order again must bring the same stream. Raises for another order."""
@@ -323,7 +327,10 @@ class Deployment:
 
         `proof` replaces the headers by which a write shows that it comes from the app's own page.
         """
-        return self._told(call, credential, proof=proof)
+        answer = self._told(call, credential, proof=proof)
+        if _UNAUTHORIZED not in call.statuses:
+            self._refuse_old(answer, credential)
+        return answer
 
     def page_proof(self) -> dict[str, str]:
         """Return the headers by which a write shows that it comes from the app's own page; none where none is given."""
@@ -467,16 +474,20 @@ class Deployment:
             return answer
         if answer.status == TOO_MANY_REQUESTS:
             self._refuse_haste(answer)
-        if answer.status == _UNAUTHORIZED and credential is not None and credential.operator_variable:
-            raise CredentialRefused(
-                f"{answer.asked} refused {credential.shown_as} with 401{self._reason(answer)}",
-                next_step=f"renew {credential.operator_variable}, then run again: it may simply be old",
-            )
+        self._refuse_old(answer, credential)
         expected = " or ".join(map(str, call.statuses))
         raise PromiseBroken(
             f"{answer.asked} answered {answer.status}, not {expected}{self._reason(answer)}",
             next_step=f"look for request id {answer.request_id} in the service's log",
         )
+
+    def _refuse_old(self, answer: Answer, credential: Credential | None) -> None:
+        """Raise CredentialRefused for an answer that is about a credential of the operator's, not about who may."""
+        if answer.status == _UNAUTHORIZED and credential is not None and credential.operator_variable:
+            raise CredentialRefused(
+                f"{answer.asked} refused {credential.shown_as} with 401{self._reason(answer)}",
+                next_step=f"renew {credential.operator_variable}, then run again: it may simply be old",
+            )
 
     def _reason(self, answer: Answer) -> str:
         """Return what an answer says for itself: its error code or kind of body, and its request id."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from stellar_sdk import Keypair
 
 from streampay_smoke.errors import (
@@ -483,6 +484,33 @@ def test_a_401_on_what_the_operator_supplied_is_a_matter_of_configuration(
     assert variable in caught.value.next_step
     assert caught.value.blame is Blame.CONFIG
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("request_line", "ask"),
+    [
+        ("GET /api/streams", lambda deployment, sender: deployment.streams_answer(sender)),
+        ("GET /api/streams/stream-1", lambda deployment, sender: deployment.stream_answer(sender, "stream-1")),
+        (
+            "GET /.well-known/jwks.json",
+            lambda deployment, sender: deployment.knock(deployment.doors.key_set(), sender),
+        ),
+    ],
+    ids=["streams", "a stream", "a door that is open to the operator"],
+)
+def test_an_answer_that_only_says_that_the_operators_credential_is_old_tells_nothing_of_the_release(
+    service: ScriptedService, deployment: Deployment, request_line: str, ask: Callable[[Deployment, Credential], Any]
+) -> None:
+    service.on(request_line, envelope(401, "UNAUTHORIZED"))
+    with pytest.raises(CredentialRefused, match="refused the synthetic user with 401"):
+        ask(deployment, replace(USER, kind="api-key"))
+    assert ask(deployment, replace(USER, kind="wallet")).status == 401
+
+
+def test_a_door_may_be_shut_to_the_operator_too(service: ScriptedService, deployment: Deployment) -> None:
+    service.on("GET /api/audit", envelope(401, "UNAUTHORIZED"))
+    *_, audit = deployment.doors.administration()
+    assert deployment.knock(audit, replace(USER, kind="api-key")).status == 401
 
 
 def test_a_401_on_a_fresh_sign_in_breaks_the_promise(service: ScriptedService, deployment: Deployment) -> None:
