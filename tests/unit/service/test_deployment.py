@@ -490,7 +490,7 @@ def test_a_401_on_what_the_operator_supplied_is_a_matter_of_configuration(
     ("request_line", "ask"),
     [
         ("GET /api/streams", lambda deployment, sender: deployment.streams_answer(sender)),
-        ("GET /api/streams/stream-1", lambda deployment, sender: deployment.stream_answer(sender, "stream-1")),
+        ("GET /api/v2/streams/stream-1", lambda deployment, sender: deployment.stream_answer(sender, "stream-1")),
         (
             "GET /.well-known/jwks.json",
             lambda deployment, sender: deployment.knock(deployment.doors.key_set(), sender),
