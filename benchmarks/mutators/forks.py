@@ -1,4 +1,4 @@
-"""Starts behave in forks of a process that has imported it: a suite that is refused is refused ten times as fast.
+"""Starts behave in forks of a process that has imported it: a suite that is refused is refused sooner that way.
 
 As a program it is that process: a line of JSON on its standard input is a request, the exit code its answer.
 """

@@ -65,7 +65,7 @@ Verdicts: {words}. Played through: {entries}.
   without a verdict before it loads anything of this project. Where CD calls `behave` itself, a 0 counts only with the
   `verdict.json` of that run ([runbook.md](runbook.md)).
 - A signal or a deed that came after the run was over is no mutant: {late} were left out.
-- `{fork}` is `behave` itself in a fork of a process that has imported it, which is ten times as fast as a new Python:
+- `{fork}` is `behave` itself in a fork of a process that has imported it, which starts sooner than a new Python:
   good enough for a suite that the gate refuses before it plays anything. A mutant that gets as far as a scenario is
   played again in a process and a sandbox of its own, and only that counts. One of each kind is played by
   `streampay-smoke run` whatever becomes of it; signals, deeds, clocks, disks, closed streams, spoilt packages and
