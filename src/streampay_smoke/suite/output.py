@@ -46,10 +46,11 @@ class RedactedStream(io.TextIOBase):
 class OutlastingStream(io.TextIOBase):
     """Passes text on while somebody takes it: a reader who went away, or a full disk, ends the words, not the run."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream: TextIO | None = stream
-        self._encoding = stream.encoding
-        self._isatty = stream.isatty()
+    def __init__(self, stream: TextIO | None) -> None:
+        """Stand before a stream; None for one that was closed before Python started."""
+        self._stream = stream
+        self._encoding = stream.encoding if stream else "utf-8"
+        self._isatty = stream.isatty() if stream else False
 
     @property
     def encoding(self) -> str:  # type: ignore[override]

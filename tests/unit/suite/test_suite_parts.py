@@ -307,6 +307,14 @@ def test_output_outlasts_its_reader() -> None:
     behind.close()
 
 
+def test_output_that_was_closed_from_the_start_takes_every_word() -> None:
+    stream = OutlastingStream(None)
+    assert (stream.encoding, stream.isatty(), stream.write("nobody reads this")) == ("utf-8", False, 17)
+    stream.flush()
+    with pytest.raises(BrokenPipeError):
+        stream.fileno()
+
+
 def test_output_is_given_back_afterwards(capsys: pytest.CaptureFixture[str]) -> None:
     redactor = Redactor()
     redactor.learn("correct horse")
