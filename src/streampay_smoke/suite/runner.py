@@ -17,7 +17,7 @@ from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
 from streampay_smoke.settings import Settings, project_root
 from streampay_smoke.signing import SigningKey
-from streampay_smoke.suite import manifest
+from streampay_smoke.suite import lifeline, manifest
 from streampay_smoke.suite import plan as plans
 from streampay_smoke.suite.budget import budget_seconds
 from streampay_smoke.suite.decision import decided
@@ -58,6 +58,8 @@ class GateRunner(Runner):
         try:
             with redacted_output(self._redactor):
                 with Journal(folder.journal_path, self._redactor) as journal, self._interruption.watching():
+                    if lifeline.LIFELINE in self.config.userdata:
+                        lifeline.follow(int(self.config.userdata[lifeline.LIFELINE]), self._interruption.abandon)
                     self._play(folder, journal)
                 verdict = finish(folder, supervised=self._supervised, signing_key=self._signing_key)
                 if not self._supervised:  # behave judges, and never acts: nothing is rolled back without a target
