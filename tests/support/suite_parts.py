@@ -78,7 +78,9 @@ class Project:
     def smoke(self, *arguments: str, **environ: str) -> Ran:
         return self._ran([sys.executable, "-m", "streampay_smoke", "run", *arguments], environ)
 
-    def start(self, *command: str, cwd: Path | None = None, **environ: str) -> "subprocess.Popen[str]":
+    def start(
+        self, *command: str, cwd: Path | None = None, own_session: bool = False, **environ: str
+    ) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=cwd or self.folder,
@@ -86,6 +88,19 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=own_session,
+        )
+
+    def answer(self, *command: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+        """Have one of the other commands answer."""
+        return subprocess.run(
+            [sys.executable, "-m", "streampay_smoke", *command],
+            cwd=self.folder,
+            env={**self.environ, **environ},
+            capture_output=True,
+            text=True,
+            timeout=RUN_SECONDS,
+            check=False,
         )
 
     def latest(self) -> Path | None:
