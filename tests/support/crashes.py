@@ -26,6 +26,10 @@ from streampay_smoke.suite.sweep import FINISHED
 from streampay_smoke.surroundings import Surroundings
 
 VICTIMS = ("behave", "supervisor", "the whole group", "behave, unsupervised")
+TAGS = "@smoke and not @wallet"
+"""All but sign-ins by wallet: a caller has five a minute, and all runs come from one address."""
+RUN_SECONDS = 600.0
+"""A machine that is full of other work takes its time, and killed runs are not about that."""
 SETTLEMENTS = frozenset({"settled", "withdrawn"})
 
 
@@ -104,15 +108,15 @@ class Scene:
     follows from the name of the place.
     """
 
-    def __init__(self, sandbox: Sandbox, faulty_url: str, folder: Path, *, tags: str = "@smoke") -> None:
+    def __init__(self, sandbox: Sandbox, faulty_url: str, folder: Path, *, tags: str = TAGS) -> None:
         self.sandbox = sandbox
         self._tags = tags
         self._faulty_url = faulty_url
         self._environ = {**sandbox.ready_document()["env"], "SMOKE_AUTH_MODE": "jwt"}
         for name in ("project", "neighbours"):
             (folder / name).mkdir()
-        self.project = Project(folder / "project", self._environ)
-        self.neighbours = Project(folder / "neighbours", self._environ)
+        self.project = Project(folder / "project", self._environ, run_seconds=RUN_SECONDS)
+        self.neighbours = Project(folder / "neighbours", self._environ, run_seconds=RUN_SECONDS)
 
     def healthy(self, name: str) -> Ran:
         """Play a whole run as the user called `name`."""
@@ -125,14 +129,14 @@ class Scene:
         neighbour = self._neighbour(kill)
         with Watched(self.project, *command, f"--tags={self._tags}", SMOKE_ENV=place) as watched:
             hit = self._struck(watched, kill)
-            watched.wait()
+            watched.wait(RUN_SECONDS)
             folder, lines = watched.folder, watched.lines
         left, problems = _left(folder, hit=hit)
         problems += [f"latest: {problem}" for problem in _latest_is_wrong(self.project)]
         beside = ""
         if neighbour is not None:
             with neighbour:
-                code = neighbour.wait()
+                code = neighbour.wait(RUN_SECONDS)
             beside = "PASS" if code == 0 else f"exit code {code}"
             if code != 0:
                 problems.append(f"the neighbour ended with {code}: {neighbour.output[-800:]}")

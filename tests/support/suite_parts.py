@@ -41,10 +41,11 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Project:
-    """A copy of the project's features that a test may spoil."""
+    """A copy of the project's features that a test may spoil; a run that takes longer than it may is an error."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environ: Mapping[str, str], *, run_seconds: float = RUN_SECONDS) -> None:
         self.folder = folder
+        self.run_seconds = run_seconds
         self.features = folder / "features"
         shutil.copytree(ROOT / "features", self.features)
         shutil.copytree(ROOT / "environments", folder / "environments")
@@ -99,7 +100,7 @@ class Project:
             env={**self.environ, **environ},
             capture_output=True,
             text=True,
-            timeout=RUN_SECONDS,
+            timeout=self.run_seconds,
             check=False,
         )
 
@@ -117,7 +118,7 @@ class Project:
             env={**self.environ, **environ},
             capture_output=True,
             text=True,
-            timeout=RUN_SECONDS,
+            timeout=self.run_seconds,
             check=False,
         )
         return self.ran(done.returncode, done.stdout + done.stderr)
