@@ -57,6 +57,7 @@ class GateRunner(Runner):
             return EXIT_CODES[Word.CONFIG]
         try:
             with redacted_output(self._redactor):
+                self._hand_output_to_formatters()
                 with Journal(folder.journal_path, self._redactor) as journal, self._interruption.watching():
                     if lifeline.LIFELINE in self.config.userdata:
                         lifeline.follow(int(self.config.userdata[lifeline.LIFELINE]), self._interruption.abandon)
@@ -68,6 +69,12 @@ class GateRunner(Runner):
         except Exception:  # noqa: BLE001 - e.g. a full disk: Python would exit with 1, which blames the release
             print(self._redactor.text(traceback.format_exc()), file=sys.stderr)
             return EXIT_CODES[Word.INCONCLUSIVE]
+
+    def _hand_output_to_formatters(self) -> None:
+        """Have behave's formatters print where this process prints now, not where it printed when it began."""
+        for output in self.config.outputs:
+            if output.name is None:
+                output.stream = sys.stdout
 
     def load_hooks(self, filename: str | None = None) -> None:
         """Load the hooks of the suite that was accepted: what differs from it is not even imported."""
