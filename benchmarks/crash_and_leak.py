@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-from crashes import Audit, Crash, Scene, broken, kills  # noqa: E402
+from crashes import TAGS, Audit, Crash, Scene, broken, kills  # noqa: E402
 
 from streampay_smoke.sandbox.road import Proxy  # noqa: E402
 from streampay_smoke.sandbox.stack import start_sandbox  # noqa: E402
@@ -61,12 +61,12 @@ def page(crashes: Sequence[Crash], audit: Audit, found: Sequence[str], *, seed: 
 Made at commit `{commit.stdout.strip()}` by
 
 ```
-.venv/bin/python benchmarks/crash_and_leak.py --write
+.venv/bin/python benchmarks/crash_and_leak.py --kills {len(crashes)} --seed {seed} --write
 ```
 
-with seed {seed}, in {seconds / 60:.0f} minutes. Moments are told by how much of the journal is written (0 to all of
-its lines, and up to 1.5 s from the start), so that a slow machine kills at the same places. A few kills are part of
-the tests (`tests/suite/test_crashes.py`).
+in {seconds / 60:.0f} minutes, with runs of `{TAGS}`. Moments are told by how much of the journal is written (0
+to all of its lines, and up to 1.5 s from the start), so that a slow machine kills at the same places. A few kills are
+part of the tests (`tests/suite/test_crashes.py`).
 
 ## What a killed run left
 

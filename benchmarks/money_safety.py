@@ -158,7 +158,7 @@ settled) on an allowed network, so that the search does get as far as the code t
 Made at commit `{report.commit}` by
 
 ```
-.venv/bin/python benchmarks/money_safety.py --write
+.venv/bin/python benchmarks/money_safety.py --examples {report.examples} --seed {report.first_seed} --write
 ```
 
 with seeds {report.first_seed} to {report.last_seed}, in {report.jobs} processes: {report.wall_seconds:,.0f} s on a
