@@ -81,6 +81,7 @@ Feature: Doors stay shut
     When they look at their list and at one of their streams
     Then nobody on the way may keep a copy
 
+  @writes
   Scenario: Mistakes are answered in plain words
     Given the synthetic user is signed in
     When they and a stranger make mistakes

@@ -14,6 +14,7 @@ Feature: The web app in a browser
     When a browser asks leave for another site's page
     Then it gets no leave
 
+  @writes
   Scenario: A write that another site slips in is refused
     Given the synthetic user is signed in
     When a write comes with less than the whole proof of the app's own page

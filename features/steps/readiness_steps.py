@@ -53,4 +53,4 @@ def every_replica_is_the_expected_release(context: Context) -> None:
 
 @given("it works on a test network")
 def works_on_a_test_network(context: Context) -> None:
-    readiness.refuse_real_money(context.world.readiness)
+    context.world.surroundings.refuse_real_money()

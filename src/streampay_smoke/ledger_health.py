@@ -4,6 +4,7 @@ from json import loads
 
 import msgspec
 
+from streampay_smoke.evidence.secret_shapes import shortened
 from streampay_smoke.http import NoAnswer, Reply, new_client
 
 FASTEST_CADENCE_SECONDS = 1.0
@@ -51,7 +52,7 @@ def ask_ledger_health(rpc_url: str, *, timeout_seconds: float) -> LedgerHealth:
             reply = client.request("POST", rpc_url, json=_CALL)
     except NoAnswer as problem:
         return LedgerHealth(said=str(problem))
-    return LedgerHealth(said=f"getHealth answered {reply.status}: {reply.text[:_SHOWN]}", told=_read(reply))
+    return LedgerHealth(said=f"getHealth answered {reply.status}: {shortened(reply.text, _SHOWN)}", told=_read(reply))
 
 
 def _read(reply: Reply) -> Health | None:

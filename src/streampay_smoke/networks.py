@@ -1,6 +1,8 @@
 """The test networks this gate may touch. There is no entry, and no flag, for the public one."""
 
 import hashlib
+import unicodedata
+from urllib.parse import unquote
 
 import msgspec
 
@@ -49,7 +51,7 @@ ALLOWED = {
 
 PUBLIC_PASSPHRASE = "Public Global Stellar Network ; September 2015"
 PUBLIC_NAMES = frozenset({"public", "pubnet", "mainnet"})
-_PUBLIC_SIGNS = ("mainnet", "pubnet", "horizon.stellar.org", "stellar.org/public")
+_PUBLIC_SIGNS = ("mainnet", "pubnet", "horizon.stellar.org", "stellar.org/public", "soroban-public")
 
 
 def allowed_network(name: str) -> Network:
@@ -79,9 +81,15 @@ def network_of_passphrase(passphrase: str) -> Network:
     )
 
 
+def folded(text: str) -> str:
+    """Return a text as a resolver reads the host names in it: full-width letters, other dots and %-escapes undone."""
+    plain = unicodedata.normalize("NFKC", unquote(text)).replace("\N{IDEOGRAPHIC FULL STOP}", ".").casefold()
+    return "".join(letter for letter in plain if unicodedata.category(letter) != "Cf")
+
+
 def refuse_public_url(name: str, url: str) -> None:
     """Raise GuardRefused when the value of variable `name` looks like the public network's address."""
-    if any(sign in url.lower() for sign in _PUBLIC_SIGNS):
+    if any(sign in folded(url) for sign in _PUBLIC_SIGNS):
         raise GuardRefused(
             f"{name} points at the public network", next_step="use the RPC of a test network, or the sandbox"
         )

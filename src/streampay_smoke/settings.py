@@ -20,7 +20,7 @@ from streampay_smoke.evidence.bake import Bake
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.evidence.redaction import SHORTEST_SECRET
-from streampay_smoke.networks import PUBLIC_PASSPHRASE, Network, allowed_network, refuse_public_url
+from streampay_smoke.networks import PUBLIC_PASSPHRASE, Network, allowed_network, folded, refuse_public_url
 from streampay_smoke.secret import Secret
 from streampay_smoke.service.claims import refuse_expired, refuse_unfit
 from streampay_smoke.service.strkey import is_address
@@ -492,7 +492,7 @@ def _refuse_public(given: Mapping[str, str]) -> None:
     for name in ("SMOKE_STELLAR_RPC_URL", "SMOKE_STELLAR_FRIENDBOT_URL"):
         refuse_public_url(name, given.get(name, ""))
     for name, value in given.items():
-        if PUBLIC_PASSPHRASE.lower() in value.lower():
+        if folded(PUBLIC_PASSPHRASE) in folded(value):
             refuse_public_url(name, "pubnet")
 
 
@@ -510,6 +510,7 @@ def _place(root: Path, environment: str) -> Place:
         raise SettingsInvalid(f"environments/{environment}.toml: {error}", next_step="correct the file") from error
     allowed_network(place.chain.network)
     refuse_public_url(f"environments/{environment}.toml: rpc_url", place.chain.rpc_url)
+    refuse_public_url(f"environments/{environment}.toml: friendbot_url", place.chain.friendbot_url)
     return place
 
 

@@ -281,6 +281,13 @@ class Surroundings:
         lag_seconds = SIMULATED_LAG_SECONDS if self.settings.network.simulated else LAG_SECONDS
         return LedgerProof(ledger, self.recipient.address, self.record, lag_seconds=lag_seconds)
 
+    def refuse_real_money(self) -> None:
+        """Raise GuardRefused for a service that named the public network when the run began, or names it now."""
+        refuse_real_money(self.readiness)
+        now = self.deployment.look_again()
+        if now.network:  # one that does not tell at the moment still has its first word
+            refuse_real_money(now)
+
     def new_key(self, purpose: str) -> str:
         """Return an idempotency key nobody used before; it names the run it belongs to."""
         return f"smoke-{self._run_id}-{purpose}-{secrets.token_hex(4)}"

@@ -50,6 +50,19 @@ def make(shared: Surroundings, key: str = "") -> str:
     return shared.create(ORDER, key or shared.new_key("create")).id
 
 
+def test_real_money_is_looked_for_again_before_each_journey(shared: Surroundings, small: SmallStreamPay) -> None:
+    shared.refuse_real_money()
+    small.lie("GET /api/readyz", readyz_says(503, status="degraded", message="fetch failed"))
+    shared.refuse_real_money()
+    small.lie("GET /api/readyz", readyz_says(message="reachable: https://horizon.stellar.org"))
+    with pytest.raises(GuardRefused, match="public network"):
+        shared.refuse_real_money()
+    small.be_honest("GET /api/readyz")
+    with pytest.raises(GuardRefused, match="named the public network"):
+        make(shared)
+    assert not small.writes
+
+
 def test_nothing_is_sent_before_a_step_needs_it(shared: Surroundings, small: SmallStreamPay) -> None:
     assert shared.deployment is shared.deployment
     assert shared.user is shared.user

@@ -174,7 +174,7 @@ def test_production_is_read_only_and_says_so(tmp_path: Path) -> None:
     assert passed == {"chain", "doors", "operations", "readiness", "streams", "throttling", "webapp"}
     excluded = {item.id: item.hint for item in verdict.checks if item.status == "excluded"}
     read_only = {name for name, hint in excluded.items() if "read-only" in hint}
-    assert {name.split("/")[0] for name in read_only} == {"doors", "settlement", "statements"}
+    assert {name.split("/")[0] for name in read_only} == {"doors", "settlement", "statements", "webapp"}
     assert set(excluded) - read_only == {
         "chain/the-contract-obeys-its-administrator",
         "doors/nobody-signs-in-with-a-challenge-that-was-used-before",

@@ -318,6 +318,17 @@ def test_behave_killed_in_the_middle_is_vouched_for_by_its_supervisor(project: P
     assert (ran.folder / "junit").is_dir()
 
 
+def test_a_run_whose_supervisor_is_killed_ends_too_and_is_no_pass(project: Project) -> None:
+    hang(project)
+    with project.start("streampay_smoke", "run", "--tags", "@readiness") as running:
+        wait_for_file(project.folder / "hanging", running)
+        running.kill()
+        output, _ = running.communicate(timeout=20)  # behave holds the other end until it has ended
+    verdict = project.ran(running.returncode, output).verdict
+    assert (running.returncode, verdict.verdict, verdict.reason_code) == (-9, Word.INCONCLUSIVE, "terminated")
+    assert "its supervisor is gone" in verdict.message_long
+
+
 @pytest.mark.parametrize("code", [0, 1])
 def test_behave_that_vanishes_is_no_pass(project: Project, code: int) -> None:
     project.edit(STEPS, CHECK, f"    import os\n    os._exit({code})")

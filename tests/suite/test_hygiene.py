@@ -1,8 +1,6 @@
 """What earlier runs left behind changes no verdict, and is swept; what is not ours is left alone."""
 
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from json import loads
 from pathlib import Path
@@ -47,18 +45,6 @@ def surroundings(poisoned: Sandbox) -> Iterator[Surroundings]:
     made.close()
 
 
-def command(project: Project, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "streampay_smoke", *arguments],
-        cwd=project.folder,
-        env={**project.environ, **environ},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def killed_in_the_middle(project: Project) -> None:
     """A run that is killed between starting a stream and settling it."""
     project.edit(
@@ -84,19 +70,19 @@ def test_a_run_after_one_that_was_killed_is_a_pass_and_a_sweep_leaves_nothing(pr
     events = [event["event"] for event in dead.events]
     assert events.count("resource_created") == events.count("resource_marked") == leaked > 0
 
-    early = command(project, "sweep")
+    early = project.answer("sweep")
     assert (early.returncode, early.stdout) == (0, "sweep: 0 brought to an end\n"), "their lease is not over"
 
     again = project.behave("--tags=@smoke")
     assert (again.code, again.verdict.verdict, again.verdict.cleanup.leaked) == (0, Word.PASS, 0), again.output
 
-    dry = command(project, "sweep", "--older-than", "0", "--dry-run")
-    swept = command(project, "sweep", "--older-than", "0")
+    dry = project.answer("sweep", "--older-than", "0", "--dry-run")
+    swept = project.answer("sweep", "--older-than", "0")
     assert (dry.returncode, swept.returncode) == (0, 0), swept.stderr
     assert f"{leaked} due and left alone (dry run)" in dry.stdout
     assert swept.stdout.endswith(f"sweep: {leaked} brought to an end\n")
     assert swept.stdout.count(f"of run {told.run_id}") == leaked
-    assert command(project, "sweep", "--older-than", "0").stdout == "sweep: 0 brought to an end\n"
+    assert project.answer("sweep", "--older-than", "0").stdout == "sweep: 0 brought to an end\n"
 
 
 class ByHand:
@@ -155,29 +141,29 @@ def test_sixty_leftovers_and_forged_ones_change_no_verdict_and_only_ours_are_swe
     ran = project.behave("--tags=@smoke and not @chain")
     assert (ran.code, ran.verdict.verdict, ran.verdict.cleanup.leaked) == (0, Word.PASS, 0), ran.output
 
-    swept = command(project, "sweep")
+    swept = project.answer("sweep")
     assert swept.returncode == 0, swept.stderr
     assert f"sweep: {sum(status != 'ended' for status in statuses)} brought to an end" in swept.stdout
     assert {by_hand.status(stream_id) for stream_id in ours} == {"ended"}
     assert {by_hand.status(stream_id) for stream_id in (leased, young, *theirs)} == {"draft"}
 
-    unmarked = command(project, "sweep", "--older-than", "0")
+    unmarked = project.answer("sweep", "--older-than", "0")
     assert "2 brought to an end" in unmarked.stdout, unmarked.stdout
     assert {by_hand.status(stream_id) for stream_id in (leased, young)} == {"ended"}
     assert {by_hand.status(stream_id) for stream_id in theirs} == {"draft"}
 
 
 def test_nothing_is_swept_where_real_money_could_be(project: Project) -> None:
-    read_only = command(project, "sweep", "--env", "production", SMOKE_AUTH_MODE="jwt", SMOKE_STELLAR_NETWORK="testnet")
+    read_only = project.answer("sweep", "--env", "production", SMOKE_AUTH_MODE="jwt", SMOKE_STELLAR_NETWORK="testnet")
     assert read_only.returncode == 2
     assert "production is read-only" in read_only.stderr
-    assert command(project, "sweep", "--env", "nowhere").returncode == 2
-    assert command(project, "sweep", SMOKE_STELLAR_NETWORK="pubnet").returncode == 4
+    assert project.answer("sweep", "--env", "nowhere").returncode == 2
+    assert project.answer("sweep", SMOKE_STELLAR_NETWORK="pubnet").returncode == 4
     place = project.folder / "environments" / "sandbox.toml"
     place.write_text(place.read_text().replace("ready_within_seconds = 10", "ready_within_seconds = 0.2"))
-    assert command(project, "sweep", SMOKE_BASE_URL="http://127.0.0.1:9").returncode == 3
+    assert project.answer("sweep", SMOKE_BASE_URL="http://127.0.0.1:9").returncode == 3
 
 
 def test_the_embedded_sandbox_has_nothing_to_sweep(tmp_path: Path) -> None:
-    swept = command(Project(tmp_path, {}), "sweep")
+    swept = Project(tmp_path, {}).answer("sweep")
     assert (swept.returncode, "nothing to sweep" in swept.stdout) == (0, True)

@@ -186,7 +186,7 @@ def result_of(code: str, operation: str = "", fee: int = 5_100) -> str:
     ).to_xdr()
 
 
-class LedgerDouble:
+class ScriptedLedger:
     """Answers like an honest RPC of the sandbox network, except where `script` says otherwise.
 
     Scripted answers of a method are given once each, in order. `closes` ledgers close, `seconds` apart, each time a
@@ -215,18 +215,8 @@ class LedgerDouble:
         self.sent: list[TransactionEnvelope] = []
         self.closed: dict[str, dict[str, Any]] = {}
         self.friendbot: list[str] = []
-        self.connections = 0
+        self.url = "http://ledger.test"
         self._scripts: defaultdict[str, deque[Answer]] = defaultdict(deque)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._release = threading.Event()
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def stop(self) -> None:
-        self._release.set()
-        self._server.shutdown()
-        self._server.server_close()
 
     def script(self, method: str, *answers: Answer) -> None:
         self._scripts[method].extend(answers)
@@ -259,14 +249,16 @@ class LedgerDouble:
         } | changes
         return self.closed[tx_hash]
 
-    def fails(self, operation: str, *diagnostics: xdr.DiagnosticEvent) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    def fails(
+        self, operation: str, *diagnostics: xdr.DiagnosticEvent, fee: int = 5_100
+    ) -> Callable[[dict[str, Any]], dict[str, Any]]:
         """A `getTransaction` answer: the transaction was closed as failed."""
 
         def answer(params: dict[str, Any]) -> dict[str, Any]:
             self.close_with(
                 params["hash"],
                 status="FAILED",
-                resultXdr=result_of("txFAILED", operation),
+                resultXdr=result_of("txFAILED", operation, fee),
                 resultMetaXdr=meta_v4(None, [], list(diagnostics)).to_xdr(),
             )
             return self.getTransaction(params)
@@ -419,6 +411,26 @@ class LedgerDouble:
         answer = scripted.popleft() if scripted else getattr(self, method)
         return answer(params) if callable(answer) else answer
 
+    def posted(self, request: dict[str, Any]) -> Raw:
+        """Answer a JSON-RPC request."""
+        params = request.get("params") or {}
+        self.calls.append((request["method"], params))
+        answer = self._answer(request["method"], params)
+        if isinstance(answer, RpcError):
+            error = {"code": answer.code, "message": answer.message}
+            error |= {"data": answer.data} if answer.data is not None else {}
+            return Raw(body=json.dumps({"jsonrpc": "2.0", "id": request["id"], "error": error}))
+        if isinstance(answer, dict):
+            return Raw(body=json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": answer}))
+        assert isinstance(answer, Raw)
+        return answer
+
+    def funded(self, address: str) -> Raw:
+        """Answer friendbot's callers."""
+        answer = self._fund(address)
+        assert isinstance(answer, Raw)
+        return answer
+
     def _fund(self, address: str) -> Answer:
         scripted = self._scripts["friendbot"]
         self.friendbot.append(address)
@@ -427,6 +439,24 @@ class LedgerDouble:
             return answer(address) if callable(answer) else answer
         self.sequences.setdefault(address, self.ledger << 32)
         return Raw(body=json.dumps({"successful": True, "hash": "0" * 64}))
+
+
+class LedgerDouble(ScriptedLedger):
+    """A scripted ledger that answers on a real socket."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connections = 0
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self._release = threading.Event()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def stop(self) -> None:
+        self._release.set()
+        self._server.shutdown()
+        self._server.server_close()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         double = self
@@ -442,22 +472,11 @@ class LedgerDouble:
 
             def do_GET(self) -> None:
                 query = parse_qs(urlsplit(self.path).query)
-                self._give(
-                    double._fund(query["addr"][0]) if urlsplit(self.path).path == "/friendbot" else Raw(status=404)
-                )
+                asked = urlsplit(self.path).path == "/friendbot"
+                self._give(double.funded(query["addr"][0]) if asked else Raw(status=404))
 
             def do_POST(self) -> None:
-                request = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                params = request.get("params") or {}
-                double.calls.append((request["method"], params))
-                answer = double._answer(request["method"], params)
-                if isinstance(answer, RpcError):
-                    error = {"code": answer.code, "message": answer.message}
-                    error |= {"data": answer.data} if answer.data is not None else {}
-                    answer = Raw(body=json.dumps({"jsonrpc": "2.0", "id": request["id"], "error": error}))
-                elif isinstance(answer, dict):
-                    answer = Raw(body=json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": answer}))
-                self._give(answer)
+                self._give(double.posted(json.loads(self.rfile.read(int(self.headers["content-length"])))))
 
             def _give(self, answer: Raw) -> None:
                 if answer.status <= 0:

@@ -441,47 +441,17 @@ _MOVES = {
 }
 
 
-class SmallStreamPay:
-    """The streams of an honest StreamPay on a loopback socket, without a ledger. A test tells it what to lie about."""
+class PaperStreamPay:
+    """The streams of an honest StreamPay, without a ledger. A test tells it what to lie about."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
-        self.closed = False
         self.streams: dict[str, dict[str, Any]] = {}
         self.owners: dict[str, str] = {}
         self._lies: dict[str, Lie] = {}
         self._kept: dict[tuple[str, ...], Says] = {}
         self._orders: dict[str, tuple[str, ...]] = {}
         self._ids = itertools.count(1)
-        small = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = -1  # head and body leave together: two packets would wait for an acknowledgement
-            disable_nagle_algorithm = True
-
-            def log_message(self, *args: Any) -> None:
-                """Stay quiet."""
-
-            def _answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length") or 0))
-                if small.closed:
-                    self.close_connection = True
-                    return
-                says = small.answer(_asked(self.command, self.path, dict(self.headers.items()), body))
-                self.send_response(says.status)
-                for name, value in says.headers.items():
-                    self.send_header(name, value)
-                self.send_header("content-length", str(len(says.body)))
-                self.end_headers()
-                self.wfile.write(says.body)
-
-            do_GET = do_POST = do_DELETE = _answer
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     @property
     def writes(self) -> list[str]:
@@ -518,12 +488,6 @@ class SmallStreamPay:
         }
         self.owners[stream_id] = owner
         return stream_id
-
-    def close(self) -> None:
-        """Stop answering, on kept connections too."""
-        self.closed = True
-        self._server.shutdown()
-        self._server.server_close()
 
     def _route(self, asked: Asked) -> tuple[str, Honest]:
         routes: dict[str, Honest] = {
@@ -620,6 +584,49 @@ class SmallStreamPay:
         return self._kept[scope]
 
 
+class SmallStreamPay(PaperStreamPay):
+    """The same on a loopback socket."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = False
+        small = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            wbufsize = -1  # head and body leave together: two packets would wait for an acknowledgement
+            disable_nagle_algorithm = True
+
+            def log_message(self, *args: Any) -> None:
+                """Stay quiet."""
+
+            def _answer(self) -> None:
+                body = self.rfile.read(int(self.headers.get("content-length") or 0))
+                if small.closed:
+                    self.close_connection = True
+                    return
+                says = small.answer(asked_for(self.command, self.path, dict(self.headers.items()), body))
+                self.send_response(says.status)
+                for name, value in says.headers.items():
+                    self.send_header(name, value)
+                self.send_header("content-length", str(len(says.body)))
+                self.end_headers()
+                self.wfile.write(says.body)
+
+            do_GET = do_POST = do_DELETE = _answer
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop answering, on kept connections too."""
+        self.closed = True
+        self._server.shutdown()
+        self._server.server_close()
+
+
 def readyz_says(status_code: int = 200, /, **stellar: str) -> Says:
     """Return a readiness answer in the service's own shape."""
     ledger = {"status": "ok", "message": "reachable: http://127.0.0.1:8000", **stellar}
@@ -632,7 +639,7 @@ def _refusal(status: int, code: str) -> Says:
     return Says(status=status, json={"error": {"code": code, "message": "no"}})
 
 
-def _asked(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Asked:
+def asked_for(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Asked:
     parts = urlsplit(target)
     found = _ITEM.fullmatch(parts.path)
     return Asked(

@@ -41,10 +41,11 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Project:
-    """A copy of the project's features that a test may spoil."""
+    """A copy of the project's features that a test may spoil; a run that takes longer than it may is an error."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environ: Mapping[str, str], *, run_seconds: float = RUN_SECONDS) -> None:
         self.folder = folder
+        self.run_seconds = run_seconds
         self.features = folder / "features"
         shutil.copytree(ROOT / "features", self.features)
         shutil.copytree(ROOT / "environments", folder / "environments")
@@ -78,7 +79,9 @@ class Project:
     def smoke(self, *arguments: str, **environ: str) -> Ran:
         return self._ran([sys.executable, "-m", "streampay_smoke", "run", *arguments], environ)
 
-    def start(self, *command: str, cwd: Path | None = None, **environ: str) -> "subprocess.Popen[str]":
+    def start(
+        self, *command: str, cwd: Path | None = None, own_session: bool = False, **environ: str
+    ) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=cwd or self.folder,
@@ -86,6 +89,19 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=own_session,
+        )
+
+    def answer(self, *command: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+        """Have one of the other commands answer."""
+        return subprocess.run(
+            [sys.executable, "-m", "streampay_smoke", *command],
+            cwd=self.folder,
+            env={**self.environ, **environ},
+            capture_output=True,
+            text=True,
+            timeout=self.run_seconds,
+            check=False,
         )
 
     def latest(self) -> Path | None:
@@ -102,7 +118,7 @@ class Project:
             env={**self.environ, **environ},
             capture_output=True,
             text=True,
-            timeout=RUN_SECONDS,
+            timeout=self.run_seconds,
             check=False,
         )
         return self.ran(done.returncode, done.stdout + done.stderr)

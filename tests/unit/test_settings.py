@@ -93,6 +93,9 @@ def test_no_network_but_the_listed_test_networks(name: str) -> None:
         ("SMOKE_STELLAR_RPC_URL", "https://mainnet.rpc.example"),
         ("SMOKE_STELLAR_RPC_URL", "https://horizon.stellar.org"),
         ("SMOKE_STELLAR_FRIENDBOT_URL", "https://pubnet.example/friendbot"),
+        ("SMOKE_STELLAR_RPC_URL", "https://horizon\N{IDEOGRAPHIC FULL STOP}stellar\N{FULLWIDTH FULL STOP}org"),
+        ("SMOKE_STELLAR_RPC_URL", "https://main\N{SOFT HYPHEN}net.sorobanrpc.com"),
+        ("SMOKE_STELLAR_RPC_URL", "https://%6Dainnet.sorobanrpc.com"),
         ("SMOKE_STELLAR_NETWORK", PUBLIC_PASSPHRASE),
         ("SMOKE_REGION", PUBLIC_PASSPHRASE),
     ],
@@ -107,9 +110,17 @@ def test_the_public_network_is_refused_even_when_the_rest_is_wrong() -> None:
         load(SMOKE_ENV="nowhere", SMOKE_STELLAR_NETWORK="public")
 
 
-def test_an_environment_file_cannot_name_the_public_network(place: Path) -> None:
+@pytest.mark.parametrize(
+    "lines",
+    [
+        'network = "public"',
+        'network = "testnet"\nrpc_url = "https://mainnet.sorobanrpc.com"',
+        'network = "testnet"\nfriendbot_url = "https://horizon.stellar.org/friendbot"',
+    ],
+)
+def test_an_environment_file_cannot_name_the_public_network(place: Path, lines: str) -> None:
     file = place / "environments" / "staging.toml"
-    file.write_text(file.read_text().replace('[chain]\nnetwork = "testnet"', '[chain]\nnetwork = "public"'))
+    file.write_text(file.read_text().replace('[chain]\nnetwork = "testnet"', f"[chain]\n{lines}"))
     with pytest.raises(GuardRefused):
         load(root=place, **STAGING)
 

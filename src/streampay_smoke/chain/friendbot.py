@@ -6,6 +6,7 @@ from stellar_sdk.client.response import Response
 
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.chain.transport import RpcTransport
+from streampay_smoke.evidence.secret_shapes import shortened
 
 _ALREADY_FUNDED = ("already funded", "createAccountAlreadyExist", "op_already_exists")
 """How friendbots of several ages say that there was nothing to do."""
@@ -53,4 +54,4 @@ def _detail(answer: Response) -> str:
     except ValueError:
         problem = None
     said = problem.get("detail") or problem.get("title") if isinstance(problem, dict) else None
-    return str(said or answer.text or f"status {answer.status_code}")[:200]
+    return shortened(str(said or answer.text or f"status {answer.status_code}"), 200)

@@ -46,33 +46,36 @@ def check_live(configured: Network, passphrase: str) -> None:
 
 
 class Purse:
-    """What one run may spend: every signature is paid from it in advance. Amounts are stroops of any token."""
+    """What one run may spend: every signature is paid from it in advance, and nothing is ever given back.
+
+    Only the RPC tells whether a transaction was applied and what it cost, and one that lies must not refill the
+    purse. What is certain without it: a ledger applies one transaction for each sequence number of an account, so
+    that those of one number are paid for once, at the price of the dearest. Amounts are stroops of any token.
+    """
 
     def __init__(self, max_stroops: int) -> None:
         self._max_stroops = max_stroops
-        self._committed: dict[str, int] = {}
+        self._committed: dict[tuple[str, int], int] = {}
+        self._spent_stroops = 0
         self._lock = threading.Lock()
 
     @property
     def spent_stroops(self) -> int:
         """The most that everything signed so far can have moved."""
-        return sum(self._committed.values())
+        return self._spent_stroops
 
-    def commit(self, tx_hash: str, stroops: int) -> None:
+    def commit(self, account: str, sequence: int, stroops: int) -> None:
         """Set aside what a transaction can move; raises GuardRefused when the run would exceed its cap."""
         with self._lock:
-            others = sum(amount for known, amount in self._committed.items() if known != tx_hash)
-            if others + stroops > self._max_stroops:
+            before = self._committed.get((account, sequence), 0)
+            spent = self._spent_stroops + max(stroops - before, 0)
+            if spent > self._max_stroops:
                 raise GuardRefused(
-                    f"this run would move {others + stroops} stroops, more than its cap of {self._max_stroops}",
+                    f"this run would move {spent} stroops, more than its cap of {self._max_stroops}",
                     next_step="find out what asked for so much before raising money.max_stroops of this place",
                 )
-            self._committed[tx_hash] = stroops
-
-    def correct(self, tx_hash: str, stroops: int) -> None:
-        """Replace what was set aside by what a transaction that did not succeed really cost."""
-        with self._lock:
-            self._committed[tx_hash] = stroops
+            self._spent_stroops = spent
+            self._committed[account, sequence] = max(stroops, before)
 
 
 def sign(envelope: "TransactionEnvelope", keypair: "Keypair", network: Network, purse: Purse) -> str:
@@ -91,7 +94,7 @@ def sign(envelope: "TransactionEnvelope", keypair: "Keypair", network: Network, 
         )
     stroops = outlay_stroops(envelope)
     digest = hashlib.sha256(signed_bytes).digest()
-    purse.commit(digest.hex(), stroops)
+    purse.commit(envelope.transaction.source.account_id, envelope.transaction.sequence, stroops)
     envelope.signatures.append(keypair.sign_decorated(digest))
     return digest.hex()
 
@@ -99,8 +102,8 @@ def sign(envelope: "TransactionEnvelope", keypair: "Keypair", network: Network, 
 def outlay_stroops(envelope: "TransactionEnvelope") -> int:
     """Return the most a transaction can take from its signer: its fee, and the amounts it authorises.
 
-    Those are the token calls in the authorised call tree, without which a contract can take nothing, or the
-    largest amount named anywhere, whichever is more. Raises GuardRefused for anything but one contract call.
+    Those are the token calls in the authorised call tree, without which a contract can take nothing, or the largest
+    amount any other call of it names, whichever is more. Raises GuardRefused for anything but one contract call.
     """
     operation, call = _only_call(envelope)
     trees = [entry.root_invocation for entry in operation.auth]
@@ -111,9 +114,7 @@ def outlay_stroops(envelope: "TransactionEnvelope") -> int:
                 "the simulation asks to authorise another call than the one that was made",
                 next_step="distrust this RPC: use another one for SMOKE_STELLAR_RPC_URL",
             )
-    calls = [call, *(inner for tree in trees for inner in _calls(tree))]
-    authorised = sum(_largest_amount(inner) for tree in trees for inner in _calls(tree) if _moves_tokens(inner))
-    return envelope.transaction.fee + max(authorised, *(_largest_amount(inner) for inner in calls))
+    return envelope.transaction.fee + max(_largest_amount(call), sum(_outlay(tree) for tree in trees))
 
 
 def _only_call(envelope: "TransactionEnvelope") -> "tuple[InvokeHostFunction, InvokeContractArgs]":
@@ -132,15 +133,16 @@ def _only_call(envelope: "TransactionEnvelope") -> "tuple[InvokeHostFunction, In
     )
 
 
-def _calls(tree: "SorobanAuthorizedInvocation") -> "Iterator[InvokeContractArgs]":
-    if tree.function.contract_fn is None:
+def _outlay(tree: "SorobanAuthorizedInvocation") -> int:
+    """Return the most that one authorised call and those below it can take."""
+    call = tree.function.contract_fn
+    if call is None:
         raise GuardRefused(
             "the simulation asks to authorise the creation of a contract",
             next_step="distrust this RPC: use another one for SMOKE_STELLAR_RPC_URL",
         )
-    yield tree.function.contract_fn
-    for inner in tree.sub_invocations:
-        yield from _calls(inner)
+    own, below = _largest_amount(call), sum(_outlay(inner) for inner in tree.sub_invocations)
+    return own + below if _moves_tokens(call) else max(own, below)
 
 
 def _moves_tokens(call: "InvokeContractArgs") -> bool:
@@ -148,7 +150,8 @@ def _moves_tokens(call: "InvokeContractArgs") -> bool:
 
 
 def _largest_amount(call: "InvokeContractArgs") -> int:
-    return max((amount for argument in call.args for amount in _amounts(argument)), default=0)
+    """Return the largest amount among a call's arguments, never below 0: what is negative must not pay for the rest."""
+    return max((0, *(amount for argument in call.args for amount in _amounts(argument))))
 
 
 def _amounts(value: "SCVal") -> Iterator[int]:

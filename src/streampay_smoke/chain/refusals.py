@@ -15,6 +15,7 @@ from streampay_smoke.chain.adapter import (
     TxRejected,
 )
 from streampay_smoke.chain.rpc import contract_missing
+from streampay_smoke.evidence.secret_shapes import shortened
 
 _HOST_ERROR = re.compile(r"Error\((\w+), #?(\w+)\)")
 _OUTSIDE_FOOTPRINT = "outside of the footprint"
@@ -96,7 +97,7 @@ def account_missing(address: str, network: str) -> TxRejected:
 def contract_error(call: Call, said: str) -> ChainError:
     """Return what the host's words mean: the contract's own error, a missing contract, or the host's error."""
     found = _HOST_ERROR.search(said)
-    summary = " ".join(said.split("\n", 1)[0].split())[:200]
+    summary = shortened(" ".join(said.split("\n", 1)[0].split()), 200)
     if found is None:
         return HostFailure(
             f"{call.function} was refused: {summary}", error=summary, next_step="see the answer of the simulation"

@@ -29,7 +29,7 @@ from streampay_smoke.chain.submission import Submitter
 from streampay_smoke.chain.transport import RpcTransport
 from streampay_smoke.chain.waiting import Seen, Waits
 from streampay_smoke.evidence.events import Recorder
-from streampay_smoke.networks import Network
+from streampay_smoke.networks import Network, refuse_public_url
 
 DEFAULT_MAX_STROOPS = 10_000_000_000
 """What one run may move unless its place says otherwise: 1,000 whole units."""
@@ -91,6 +91,7 @@ class StellarAdapter:
         if self._info is None:
             live = self._rpc.network()
             check_live(self._network, live.passphrase)
+            refuse_public_url("the friendbot that the RPC names", live.friendbot_url)
             self._info = ChainInfo(
                 network=self._network.name,
                 passphrase=live.passphrase,

@@ -91,7 +91,6 @@ class Submitter:
         closed = closed_transaction(self._follow(attempt))
         if not closed.code:
             return closed.outcome
-        self._purse.correct(attempt.tx_hash, closed.outcome.fee_charged_stroops)
         raise failed_on_ledger(attempt.call, closed.operation or closed.code, closed.diagnostics)
 
     def _simulated(self, call: Call, source: str) -> SimulateTransactionResponse:
@@ -126,7 +125,8 @@ class Submitter:
         if attempt.with_margin:
             _add_margin(envelope)
         _refuse_other_signers(envelope, address)
-        attempt.tx_hash = sign(envelope, attempt.keypair, self._network, self._purse)
+        with decoding("simulateTransaction"):  # its fees and resources may be numbers that no transaction can hold
+            attempt.tx_hash = sign(envelope, attempt.keypair, self._network, self._purse)
         attempt.sequence = source.sequence
         return envelope
 
@@ -158,7 +158,6 @@ class Submitter:
 
     def _refused(self, attempt: Attempt, answer: SendTransactionResponse) -> Setback:
         code, wanted_fee = rejection(answer.error_result_xdr)
-        self._purse.correct(attempt.tx_hash, 0)
         with decoding("sendTransaction"):
             said = diagnostics_text(xdr.DiagnosticEvent.from_xdr(text) for text in answer.diagnostic_events_xdr or ())
         return refused_on_entry(attempt.call.function, code, wanted_fee=wanted_fee, said=said)
@@ -219,7 +218,6 @@ class Submitter:
                 tx_hash=attempt.tx_hash,
                 next_step="the network stands still: look the transaction up before anything is repeated by hand",
             )
-        self._purse.correct(attempt.tx_hash, 0)
         return Setback(
             "dropped",
             TxTimeout(

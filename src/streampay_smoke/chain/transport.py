@@ -18,6 +18,7 @@ from stellar_sdk.client.response import Response
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.chain.pace import Clock
 from streampay_smoke.evidence.events import Awaiting, Exchanged, Recorder
+from streampay_smoke.evidence.secret_shapes import shortened
 from streampay_smoke.http import NoAnswer, Reply, new_client
 
 NOT_REPEATED = frozenset({"sendTransaction"})
@@ -144,7 +145,15 @@ class RpcTransport(BaseSyncClient):
         unavailable = self._unavailable(
             url, target, *found, status=reply.status, retry_after_seconds=_retry_after(reply, self._clock)
         )
-        self._note(verb, target, reply.status, reply.duration_ms, asked, _short(reply.text), str(unavailable))
+        self._note(
+            verb,
+            target,
+            reply.status,
+            reply.duration_ms,
+            asked,
+            shortened(reply.text, _SUMMARY_LENGTH),
+            str(unavailable),
+        )
         raise unavailable
 
     def _note(
@@ -201,7 +210,7 @@ def _rpc_problem(reply: Reply, request_id: Any) -> tuple[str, str] | None:
     if not isinstance(answer, dict) or answer.get("jsonrpc") != "2.0" or not {"result", "error"} & answer.keys():
         return "not json-rpc", _ABOUT["not json-rpc"]
     error = answer.get("error")
-    said = f": {_short(str(error.get('message')))}" if isinstance(error, dict) else ""
+    said = f": {shortened(str(error.get('message')), _SUMMARY_LENGTH)}" if isinstance(error, dict) else ""
     if answer.get("id") is None:
         return "id null", _ABOUT["id null"] + said
     if answer["id"] != request_id:
@@ -247,24 +256,21 @@ def _request_summary(purpose: str, json_data: dict[str, Any] | None, params: dic
     """Say what was asked: the purpose and the scalar parameters, never an envelope."""
     asked = dict((json_data or {}).get("params") or {}) | (params or {})
     scalars = {name: value for name, value in asked.items() if type(value) in (int, str) and name != "transaction"}
-    return _short(" ".join(part for part in (purpose, json.dumps(scalars) if scalars else "") if part))
+    words = " ".join(part for part in (purpose, json.dumps(scalars) if scalars else "") if part)
+    return shortened(words, _SUMMARY_LENGTH)
 
 
 def _response_summary(text: str) -> str:
     try:
         answer = json.loads(text)
     except ValueError:
-        return _short(text)
+        return shortened(text, _SUMMARY_LENGTH)
     result = answer.get("result", answer) if isinstance(answer, dict) else None
     if not isinstance(result, dict):
-        return _short(text)
+        return shortened(text, _SUMMARY_LENGTH)
     shown = {name: result[name] for name in _SUMMARY_FIELDS if result.get(name) is not None}
     counts = {name: len(value) for name, value in result.items() if isinstance(value, list)}
-    return _short(json.dumps(shown | counts))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _SUMMARY_LENGTH else f"{text[:_SUMMARY_LENGTH]}..."
+    return shortened(json.dumps(shown | counts), _SUMMARY_LENGTH)
 
 
 def _host(url: str) -> str:

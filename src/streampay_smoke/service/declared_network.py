@@ -5,6 +5,7 @@ from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from streampay_smoke.http import is_loopback
+from streampay_smoke.networks import PUBLIC_PASSPHRASE, folded
 
 PRIVATE = "private"
 PUBLIC = "public"
@@ -19,6 +20,9 @@ _NETWORK_OF_HOST = {
     "friendbot-futurenet.stellar.org": "futurenet",
 }
 _PUBLIC_SIGNS = ("mainnet", "pubnet")
+_PUBLIC_WITHOUT_URL = re.compile(
+    rf"(?<![\w.-])horizon\.stellar\.org(?!\.?[\w-])|{re.escape(folded(PUBLIC_PASSPHRASE))}"
+)
 _URL = re.compile(r"https?://[^\s\"'<>)\]]*\]?[^\s\"'<>)]*", re.IGNORECASE)
 
 
@@ -26,10 +30,11 @@ def declared_network(text: str, *, own_hosts: Collection[str]) -> str:
     """Return the network of the URLs in `text`: "testnet", "futurenet", "public", "private" or "".
 
     `own_hosts` are the hosts of the ledger this gate is configured for. Any sign of the public network wins over
-    all others; hosts that disagree otherwise tell nothing.
+    all others, its passphrase and the bare name of its Horizon too; hosts that disagree otherwise tell nothing.
     """
+    text = folded(text)
     found = {_network_of(host, own_hosts) for host in _hosts(text)}
-    if PUBLIC in found:
+    if PUBLIC in found or _PUBLIC_WITHOUT_URL.search(text):
         return PUBLIC
     return found.pop() if len(found) == 1 else ""
 

@@ -7,11 +7,11 @@ from typing import Any, Self
 
 from msgspec.structs import replace
 
-from streampay_smoke.errors import CredentialRefused, PromiseBroken
+from streampay_smoke.errors import CredentialRefused, GuardRefused, PromiseBroken
 from streampay_smoke.evidence.events import Recorder, ServiceSeen
 from streampay_smoke.service.cutover import WAITED_OUT, Cutover
-from streampay_smoke.service.declared_network import host_of
-from streampay_smoke.service.dialects import Call, Dialect, Doors, dialect_named
+from streampay_smoke.service.declared_network import PUBLIC, host_of
+from streampay_smoke.service.dialects import SIGN_IN, Call, Dialect, Doors, dialect_named
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.identity import Credential, SyntheticUser
 from streampay_smoke.service.marks import Mark
@@ -42,6 +42,9 @@ class Deployment:
     who was to be refused: haste says nothing of doors. Silence in answer to a
     request that may be sent again is waited out as `cutover` allows. `last_asked` is the request sent last, and how
     it was answered; `last_headers` are those of the last answer.
+
+    A service that named the public network even once, over whatever connection, is written to no more, sign-ins
+    apart: any such call raises GuardRefused.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Deployment:
         self._own_hosts = frozenset(host for url in ledger_urls if (host := host_of(url)))
         self._learn_secret = learn_secret
         self._csrf_token = ""
+        self._networks_named: set[str] = set()  # one for all connections: what a replica says counts for all
         self._credentials: dict[str, Credential] = {}
         self._logins: dict[str, Call] = {}
 
@@ -119,6 +123,7 @@ class Deployment:
         """
         answer = self._send(self._dialect.readiness(), None, self._look_at_readiness)
         readiness = self._dialect.read_readiness(answer, own_hosts=self._own_hosts)
+        self._networks_named.add(readiness.network)
         if readiness.genuine:
             sight = Sight(readiness=answer, fetch=self._fetch, expected=self._release_expected)
             readiness = replace(
@@ -396,6 +401,11 @@ class Deployment:
     def _send(
         self, call: Call, credential: Credential | None, look: Look, proof: Mapping[str, str] | None = None
     ) -> Answer:
+        if PUBLIC in self._networks_named and call.writes and call.purpose != SIGN_IN:
+            raise GuardRefused(
+                f"the service named the public network: {call.method} {call.path} is not sent to it",
+                next_step="point the gate at a deployment on a test network, and see why its replicas disagree",
+            )
         if proof is None:
             proof = self._csrf_headers() if call.writes else {}
         headers = {**call.headers, **proof}

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from streampay_smoke.evidence.redaction import REDACTED
+from streampay_smoke.evidence.secret_shapes import REDACTED, names_a_secret, shortened, without_shapes
 
 MAX_SHOWN_CHARACTERS = 4096
 """Longest head, and longest body, that is kept as evidence."""
@@ -16,32 +16,8 @@ MAX_SHOWN_CHARACTERS = 4096
 PRIVATE_FIELDS = frozenset({"email", "label", "memo", "partnerid", "phone"})
 """Stream fields that are their owner's business, folded by `folded_name`."""
 
-_SECRET_HEADERS = frozenset(
-    {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-csrf-token"}
-)
-_SECRET_FIELDS = frozenset(
-    {
-        "signature",
-        "accesstoken",
-        "refreshtoken",
-        "idtoken",
-        "csrftoken",
-        "sessiontoken",
-        "jwt",
-        "secret",
-        "clientsecret",
-        "apikey",
-        "authorization",
-        "password",
-        "seed",
-        "privatekey",
-    }
-)
 _KEY_MATERIAL = frozenset({"k", "d", "p", "q", "dp", "dq", "qi"})
 _ASSET = re.compile(r"[A-Za-z0-9]{1,12}(:G[A-Z2-7]{55})?")  # what a stream's `token` may be; a credential never fits
-_SECRET_IN_TEXT = re.compile(
-    r'(?i)("(?:signature|\w*token|jwt|\w*secret|api_?key|authorization|password|seed|private_?key)"\s*:\s*")[^"]{13,}'
-)
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +81,7 @@ def objects_in(value: Any) -> Iterator[dict[str, Any]]:
 
 def shown_message(start_line: str, headers: Iterable[tuple[str, str]], body: str) -> str:
     """Return a request or an answer as text for the journal: without secrets, private fields and excess length."""
-    head = "\n".join(f"{name}: {REDACTED if name.lower() in _SECRET_HEADERS else value}" for name, value in headers)
+    head = "\n".join(f"{name}: {REDACTED if names_a_secret(name) else value}" for name, value in headers)
     return "\n".join(
         part for part in (start_line, _bounded(head), "", _bounded(shown_body(body))) if part or body
     ).rstrip()
@@ -115,7 +91,7 @@ def shown_body(body: str) -> str:
     """Return a body without secrets and private fields; JSON comes back compact."""
     value = parsed(body)
     if value is None:
-        return _SECRET_IN_TEXT.sub(rf"\1{REDACTED}", body)
+        return without_shapes(body)
     return json.dumps(_shown(value), ensure_ascii=False, separators=(",", ":"))
 
 
@@ -136,7 +112,7 @@ def _hides(name: str, value: Any) -> bool:
         return False
     if folded == "token":
         return not (isinstance(value, dict | list) or (isinstance(value, str) and _ASSET.fullmatch(value)))
-    return folded in _SECRET_FIELDS or folded in PRIVATE_FIELDS
+    return folded in PRIVATE_FIELDS or names_a_secret(name)
 
 
 def folded_name(name: str) -> str:
@@ -147,7 +123,8 @@ def folded_name(name: str) -> str:
 def _bounded(text: str) -> str:
     if len(text) <= MAX_SHOWN_CHARACTERS:
         return text
-    return f"{text[:MAX_SHOWN_CHARACTERS]}… ({len(text) - MAX_SHOWN_CHARACTERS} more characters)"
+    kept = shortened(text, MAX_SHOWN_CHARACTERS, mark="")
+    return f"{kept}… ({len(text) - len(kept)} more characters)"
 
 
 def _refuse_constant(constant: str) -> Any:

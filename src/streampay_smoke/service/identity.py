@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from streampay_smoke.errors import FixtureMissing, SettingsInvalid
+from streampay_smoke.errors import FixtureMissing, GuardRefused, SettingsInvalid
 from streampay_smoke.secret import Secret
 from streampay_smoke.service.shape import is_one_word
 from streampay_smoke.service.strkey import KEY_BYTES, address_of, seed_bytes, seed_text
@@ -23,6 +23,9 @@ Learn = Callable[[str], None]
 ISSUER = "streampay"
 AUDIENCE = "streampay-api"
 TOKEN_SECONDS = 600
+
+TRANSACTION_HASH_BYTES = 32
+"""What every signature on a Stellar transaction or authorisation is made over."""
 
 VARIABLE_OF_MODE = {"jwt": "SMOKE_AUTH_JWT_SECRET", "bearer": "SMOKE_AUTH_TOKEN", "api-key": "SMOKE_API_KEY"}
 """The modes in which the operator supplies a credential, and the variable it comes in."""
@@ -78,9 +81,17 @@ class SyntheticUser(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, secret=secret, slot="B")
 
     def sign(self, text: str) -> str:
-        """Return the base64 Ed25519 signature over the UTF-8 bytes of `text`."""
+        """Return the base64 Ed25519 signature over the UTF-8 bytes of `text`.
+
+        Raises GuardRefused for 32 bytes: they could be the hash of a transaction, on whatever network.
+        """
         from nacl.signing import SigningKey
 
+        if len(text.encode()) == TRANSACTION_HASH_BYTES:
+            raise GuardRefused(
+                "the service gave the wallet something to sign that could be a transaction",
+                next_step="nothing was signed: see who hands out such challenges, and why",
+            )
         key = SigningKey(seed_bytes(self.seed.reveal()))
         return base64.b64encode(key.sign(text.encode()).signature).decode("ascii")
 

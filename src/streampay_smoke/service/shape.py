@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from streampay_smoke.errors import PromiseBroken
+from streampay_smoke.evidence.secret_shapes import shortened
 from streampay_smoke.service.exchange import Answer
 
 JSON, EVENTS = "application/json", "text/event-stream"
@@ -79,7 +80,8 @@ def in_words(value: Any) -> str:
     if isinstance(value, bool | int | float):
         return str(value).lower() if isinstance(value, bool) else str(value)
     if isinstance(value, str):
-        return repr(value) if len(value) <= _MAX_SHOWN else f"{value[:_MAX_SHOWN]!r}…"
+        kept = shortened(value, _MAX_SHOWN, mark="")
+        return f"{kept!r}{'' if kept == value else '…'}"
     return "an object" if isinstance(value, dict) else f"a list of {len(value)}"
 
 

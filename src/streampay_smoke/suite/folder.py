@@ -24,9 +24,6 @@ def artifacts_folder() -> Path:
 RUN_FOLDER = "run_folder"
 """Userdata of behave by which a supervisor names the folder it has made for this run."""
 
-SUPERVISOR = "supervisor"
-"""Userdata of behave by which a supervisor names its process."""
-
 ENVELOPE = "verdict.dsse.json"
 """The signed verdict."""
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
@@ -35,6 +36,7 @@ class Interruption:
         self.reason = ""
         self._doing = doing
         self._detail = ""
+        self._because = ""
         self._limit_seconds = 0.0
         self._run_ends_at = _NEVER
         self._step_ends_at = _NEVER
@@ -75,6 +77,13 @@ class Interruption:
         self._step_ends_at = _NEVER
         self._arm()
 
+    def abandon(self) -> None:
+        """End the run as SIGTERM does: whoever was to vouch for it is gone. May be called from any thread."""
+        self._because = "because its supervisor is gone"
+        ident = threading.main_thread().ident
+        assert ident is not None, "the main thread of a process that runs"
+        signal.pthread_kill(ident, signal.SIGTERM)  # it may be waiting for a socket, and is to be woken
+
     def event(self) -> Interrupted:
         """Return the journal's word for what happened."""
         return Interrupted(reason=self.reason, detail=self._detail)
@@ -107,7 +116,7 @@ class Interruption:
     def _told(self, name: str) -> str:
         doing = self._doing()
         if name != "deadline":
-            return doing
+            return f"{self._because} {doing}".strip()
         return f"the {self._limit_seconds:g} s of this run were over{f' {doing}' if doing else ''}"
 
 

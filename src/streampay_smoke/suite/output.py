@@ -12,7 +12,7 @@ from streampay_smoke.evidence.redaction import Redactor
 
 
 class RedactedStream(io.TextIOBase):
-    """Passes text on, line by line, redacted."""
+    """Passes text on, redacted, no line before it is whole."""
 
     def __init__(self, stream: TextIO, redactor: Redactor) -> None:
         self._stream = stream
@@ -29,11 +29,10 @@ class RedactedStream(io.TextIOBase):
         return self._stream.isatty()
 
     def write(self, text: str) -> int:
-        """Write whole lines at once: a secret may arrive in pieces."""
-        self._pending += text
-        *lines, self._pending = self._pending.split("\n")
-        for line in lines:
-            self._stream.write(self._redactor.text(line) + "\n")
+        """Write whole lines, and those that came together at once: a secret may arrive in pieces, and be of several."""
+        lines, newline, self._pending = (self._pending + text).rpartition("\n")
+        if newline:
+            self._stream.write(self._redactor.text(lines) + newline)
         return len(text)
 
     def flush(self) -> None:

@@ -1,8 +1,6 @@
 """The gate's behave runner: plans the evidence, lets behave play, and ends in a verdict whatever happens."""
 
 import contextlib
-import os
-import signal
 import sys
 import traceback
 from collections.abc import Iterator
@@ -19,13 +17,13 @@ from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, Word
 from streampay_smoke.settings import Settings, project_root
 from streampay_smoke.signing import SigningKey
-from streampay_smoke.suite import manifest
+from streampay_smoke.suite import lifeline, manifest
 from streampay_smoke.suite import plan as plans
 from streampay_smoke.suite.budget import budget_seconds
 from streampay_smoke.suite.decision import decided
 from streampay_smoke.suite.failures import failure_of
 from streampay_smoke.suite.finish import finish
-from streampay_smoke.suite.folder import RUN_FOLDER, SUPERVISOR, RunFolder, artifacts_folder
+from streampay_smoke.suite.folder import RUN_FOLDER, RunFolder, artifacts_folder
 from streampay_smoke.suite.interruption import Interruption
 from streampay_smoke.suite.loading import by_the_gate
 from streampay_smoke.suite.output import outlasting_output, redacted_output
@@ -71,6 +69,12 @@ class GateRunner(Runner):
             print("Next: see to the disk and the artifacts folder, then run again", file=sys.stderr)
             return EXIT_CODES[Word.INCONCLUSIVE]
 
+    def _hand_output_to_formatters(self) -> None:
+        """Have behave's formatters print where this process prints now, not where it printed when it began."""
+        for output in self.config.outputs:
+            if output.name is None:
+                output.stream = sys.stdout
+
     def load_hooks(self, filename: str | None = None) -> None:
         """Load the hooks of the suite that was accepted: what differs from it is not even imported."""
         self.pins = manifest.accepted(Path(self.base_dir), Path(manifest.INI))
@@ -91,7 +95,6 @@ class GateRunner(Runner):
         )
         self.session.look_around()
         failed = super().run_model(features)
-        self._end_as_an_orphan()
         self.session.measure(failed=bool(failed))
         self._interruption.allow(self.session.settings.bake_seconds)
         self.session.bake(failed=bool(failed))
@@ -108,7 +111,6 @@ class GateRunner(Runner):
 
     def begin_step(self, step: Step) -> None:
         """Open a step's evidence and give it its budget."""
-        self._end_as_an_orphan()
         match = self.step_registry.find_match(step)
         seconds = budget_seconds(match.func, self.session.settings.place)
         self.session.begin_step(step, seconds)
@@ -120,8 +122,11 @@ class GateRunner(Runner):
         self.session.end_step(step)
 
     def _answer(self) -> Verdict:
+        self._hand_output_to_formatters()
         folder = self._folder()
         with Journal(folder.journal_path, self._redactor) as journal, self._interruption.watching():
+            if lifeline.LIFELINE in self.config.userdata:
+                lifeline.follow(int(self.config.userdata[lifeline.LIFELINE]), self._interruption.abandon)
             self._play(folder, journal)
         if not journal.stands():
             with Journal(folder.journal_path, self._redactor) as found:
@@ -130,11 +135,6 @@ class GateRunner(Runner):
         if not self._supervised:  # behave judges, and never acts: without a recorded target nothing is rolled back
             decided(folder, verdict, self._settings, paths=(), target_release="")
         return verdict
-
-    def _end_as_an_orphan(self) -> None:
-        """End a run whose supervisor was killed, as if the signal had met this process: nobody waits for its answer."""
-        if self._supervised and os.getppid() != int(self.config.userdata[SUPERVISOR]):
-            signal.raise_signal(signal.SIGTERM)
 
     @property
     def _settings(self) -> Settings | None:

@@ -1,7 +1,6 @@
 """Runs behave in a process of its own and vouches for the answer, even when that process is killed or hangs."""
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -17,7 +16,8 @@ from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import Verdict, from_json
 from streampay_smoke.settings import Settings, project_root
-from streampay_smoke.suite.folder import RUN_FOLDER, SUPERVISOR, RunFolder
+from streampay_smoke.suite import lifeline
+from streampay_smoke.suite.folder import RUN_FOLDER, RunFolder
 from streampay_smoke.suite.progress import Progress
 
 GRACE_SECONDS = 0.8
@@ -35,12 +35,17 @@ _ENDINGS = (RunFinished, RunRefused, Interrupted)
 def supervise(settings: Settings, folder: RunFolder, environ: Mapping[str, str], paths: Sequence[str]) -> Verdict:
     """Play the features at `paths` (all by default) with `environ`, and return the verdict on what they left."""
     command = [sys.executable, "-m", "behave", f"--runner={RUNNER}", "--tags", settings.tags]
-    command += ["-D", f"{RUN_FOLDER}={folder.path}", "-D", f"{SUPERVISOR}={os.getpid()}", *paths]
-    with subprocess.Popen(command, cwd=project_root(), env=dict(environ)) as behave, _passing_on_signals_to(behave):
-        ending = _ending(behave, settings, folder)
-        if ending:
-            behave.kill()
-            behave.wait()
+    command += ["-D", f"{RUN_FOLDER}={folder.path}"]
+    with lifeline.held() as end:
+        command += ["-D", f"{lifeline.LIFELINE}={end}", *paths]
+        with (
+            subprocess.Popen(command, cwd=project_root(), env=dict(environ), pass_fds=[end]) as behave,
+            _passing_on_signals_to(behave),
+        ):
+            ending = _ending(behave, settings, folder)
+            if ending:
+                behave.kill()
+                behave.wait()
     return _vouched(folder, settings, exit_code=behave.returncode, ending=ending)
 
 

@@ -4,6 +4,7 @@ import ast
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -93,6 +94,15 @@ def test_an_address_of_the_public_network_is_refused_before_anything_is_sent(
 ) -> None:
     with pytest.raises(GuardRefused):
         make_adapter(network=TESTNET, **urls)
+
+
+def test_a_friendbot_of_the_public_network_that_the_rpc_names_is_refused(
+    make_adapter: Callable[..., StellarAdapter], ledger: LedgerDouble, payer: ChainAccount
+) -> None:
+    ledger.script("getNetwork", ledger.getNetwork({}) | {"friendbotUrl": "https://horizon.stellar.org/friendbot"})
+    with pytest.raises(GuardRefused, match="the friendbot that the RPC names"):
+        make_adapter(friendbot_url="").invoke(CONTRACT, "ping", signer=payer)
+    assert ledger.sent == []
 
 
 @given(passphrase=anything, configured=some.sampled_from(sorted(ALLOWED)))
@@ -201,6 +211,22 @@ def test_amounts_inside_lists_and_maps_count() -> None:
     assert outlay_stroops(envelope) == 170
 
 
+@pytest.mark.parametrize("amounts_below", [(-100,), (-(10**12),), (600, 600, -1200), (600, 600, -(2**127))])
+def test_negative_amounts_pay_for_nothing(amounts_below: tuple[int, ...]) -> None:
+    envelope = envelope_of(named=-(10**9), transfers=amounts_below)
+    assert outlay_stroops(envelope) == 100 + sum(amount for amount in amounts_below if amount > 0)
+
+
+def test_calls_of_any_other_name_count_wherever_they_stand_in_the_tree() -> None:
+    envelope = envelope_of()
+    operation = envelope.transaction.operations[0]
+    assert isinstance(operation, InvokeHostFunction)
+    send = transfer_args(400)
+    send.function_name = xdr.SCSymbol(b"send")
+    operation.auth[0].root_invocation.sub_invocations = [node(send), node(send, node(transfer_args(500)))]
+    assert outlay_stroops(envelope) == 100 + 400 + 500
+
+
 @given(limit=amounts, spending=some.lists(amounts, max_size=5))
 def test_no_sequence_of_signatures_exceeds_the_cap(limit: int, spending: list[int]) -> None:
     purse = Purse(limit)
@@ -208,10 +234,10 @@ def test_no_sequence_of_signatures_exceeds_the_cap(limit: int, spending: list[in
         before = purse.spent_stroops
         if before + stroops > limit:
             with pytest.raises(GuardRefused, match="cap"):
-                purse.commit(str(number), stroops)
+                purse.commit(OTHER, number, stroops)
             assert purse.spent_stroops == before
         else:
-            purse.commit(str(number), stroops)
+            purse.commit(OTHER, number, stroops)
         assert purse.spent_stroops <= limit
 
 
@@ -224,19 +250,18 @@ def test_a_transaction_beyond_the_cap_stays_unsigned() -> None:
     assert len(envelope.signatures) == 1
 
 
-def test_what_a_failed_transaction_did_not_move_is_free_again() -> None:
+def test_transactions_of_one_sequence_number_are_paid_for_once_at_the_price_of_the_dearest() -> None:
     purse = Purse(100)
-    purse.commit("a", 90)
-    purse.correct("a", 5)
-    purse.commit("b", 95)
-    assert purse.spent_stroops == 100
-
-
-def test_the_same_transaction_is_paid_for_once() -> None:
-    purse = Purse(100)
-    purse.commit("a", 60)
-    purse.commit("a", 60)
-    assert purse.spent_stroops == 60
+    for stroops in (60, 90, 30):
+        purse.commit(OTHER, 7, stroops)
+    assert purse.spent_stroops == 90
+    with pytest.raises(GuardRefused, match="101 stroops"):
+        purse.commit(OTHER, 7, 101)
+    with pytest.raises(GuardRefused, match="cap"):
+        purse.commit(OTHER, 8, 11)
+    with pytest.raises(GuardRefused, match="cap"):
+        purse.commit(SIGNER.public_key, 7, 11)
+    assert purse.spent_stroops == 90
 
 
 @pytest.mark.parametrize(
@@ -271,6 +296,33 @@ def test_a_run_stops_at_its_cap(
     adapter = make_adapter(max_stroops=25_000)
     adapter.invoke(CONTRACT, "open", OTHER, 10_000, signer=payer)
     with pytest.raises(GuardRefused, match="cap of 25000"):
+        adapter.invoke(CONTRACT, "open", OTHER, 10_000, signer=payer)
+    assert len(ledger.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "lie"),
+    [
+        ("sendTransaction", lambda ledger: ledger.refuses("txBAD_SEQ")),
+        ("getTransaction", lambda ledger: ledger.fails("ENTRY_ARCHIVED", fee=-(10**15))),
+    ],
+    ids=["refused", "failed at a negative fee"],
+)
+def test_an_rpc_that_lies_about_failure_does_not_refill_the_purse(
+    method: str,
+    lie: Callable[[LedgerDouble], Any],
+    make_adapter: Callable[..., StellarAdapter],
+    ledger: LedgerDouble,
+    payer: ChainAccount,
+) -> None:
+    adapter = make_adapter(max_stroops=25_000)
+
+    def and_moves_on(params: dict[str, Any]) -> Any:
+        ledger.sequences[payer.address] += 1
+        return lie(ledger)(params)
+
+    ledger.script(method, and_moves_on)
+    with pytest.raises(GuardRefused, match="30200 stroops, more than its cap of 25000"):
         adapter.invoke(CONTRACT, "open", OTHER, 10_000, signer=payer)
     assert len(ledger.sent) == 1
 

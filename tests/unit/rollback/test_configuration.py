@@ -7,7 +7,8 @@ import pytest
 from fleet_parts import place_of
 
 from streampay_smoke.errors import GuardRefused, SettingsInvalid
-from streampay_smoke.evidence.redaction import REDACTED, Redactor
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.evidence.secret_shapes import REDACTED
 from streampay_smoke.rollback.configuration import Actuation, actuation, deploy_of, known_id, log_path_of
 from streampay_smoke.rollback.hooks.command import CommandHook
 from streampay_smoke.settings import gather, load

@@ -12,6 +12,7 @@ from stellar_sdk import Keypair
 from streampay_smoke.errors import (
     Blame,
     CredentialRefused,
+    GuardRefused,
     PromiseBroken,
     ServiceUnavailable,
     SettingsInvalid,
@@ -22,6 +23,7 @@ from streampay_smoke.secret import Secret
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.dialects import DIALECTS
 from streampay_smoke.service.identity import ANONYMOUS, Credential, SyntheticUser, synthetic_user
+from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.records import StreamOrder
 from streampay_smoke.service.transport import NoServiceAnswer, ServiceTransport, Throttled
 from tests.unit.service.conftest import Asked, Says, ScriptedService
@@ -106,6 +108,39 @@ def test_readiness_tells_network_and_release_and_is_recorded(
     assert readiness.ready
     assert (readiness.network, readiness.release, readiness.simulated) == ("testnet", "r7", True)
     assert seen(events) == [ServiceSeen(release="r7", network="testnet", simulated=True)]
+
+
+def test_a_service_that_named_the_public_network_once_is_written_to_no_more(
+    service: ScriptedService, deployment: Deployment, user: SyntheticUser
+) -> None:
+    service.on(
+        "GET /api/readyz",
+        Says(json=ready("reachable: https://horizon-testnet.stellar.org")),
+        Says(json=ready("reachable: https://horizon.stellar.org")),
+        Says(json=ready("reachable: https://horizon-testnet.stellar.org")),
+    )
+    service.on("POST /api/streams/stream-1/start", Says(json={"data": stream(status="active")}))
+    service.on("GET /api/v2/streams/stream-1", Says(json=stream()))
+    service.on("GET /api/auth/wallet", Says(json={"challenge": "streampay_auth_1"}))
+    service.on("POST /api/auth/wallet", Says(json={"token": "tok_of_the_synthetic_user"}))
+    assert deployment.readiness().network == "testnet"
+    deployment.start(USER, "stream-1")
+    with deployment.fresh() as replica:
+        assert replica.readiness().network == "public"
+    assert deployment.readiness().network == "testnet"
+    before = len(service.asked)
+    for write in (
+        lambda: deployment.create(USER, ORDER, "k"),
+        lambda: deployment.start(USER, "stream-1"),
+        lambda: deployment.settle(USER, "stream-1", "k"),
+        lambda: deployment.act(USER, "stream-1", "stop"),
+        lambda: deployment.mark(USER, "stream-1", Mark(run_id="r", lease_until_seconds=1)),
+    ):
+        with pytest.raises(GuardRefused, match="named the public network"):
+            write()
+    assert len(service.asked) == before
+    assert deployment.stream(USER, "stream-1").id == "stream-1"
+    assert deployment.sign_in(user).kind == "wallet"
 
 
 def test_the_configured_ledger_is_private(service: ScriptedService, events: list[AnyEvent]) -> None:

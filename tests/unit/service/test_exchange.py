@@ -71,9 +71,16 @@ def test_a_secret_in_a_body_that_is_no_json_is_hidden() -> None:
 
 
 def test_heads_and_bodies_are_bounded() -> None:
-    shown = shown_message("HTTP 200", [("a", "x" * 9000)], "y" * 9000)
+    shown = shown_message("HTTP 200", [("a", "x " * 4500)], "y " * 4500)
     assert len(shown) < 2 * MAX_SHOWN_CHARACTERS + 200
     assert f"… ({9000 - MAX_SHOWN_CHARACTERS} more characters)" in shown
+
+
+def test_a_cut_makes_no_half_of_a_secret() -> None:
+    words = "y " * (MAX_SHOWN_CHARACTERS // 2 - 5)
+    shown = shown_body(f"{words}{'k3Y' * 10} and more")
+    assert "k3Y" in shown_message("HTTP 200", [], shown[-40:])
+    assert "k3Y" not in shown_message("HTTP 200", [], shown)
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "{", "NaN", '{"a": Infinity}', "[" * 100_000])

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from stellar_sdk import Keypair
 
-from streampay_smoke.errors import FixtureMissing, SettingsInvalid
+from streampay_smoke.errors import FixtureMissing, GuardRefused, SettingsInvalid
 from streampay_smoke.secret import Secret
 from streampay_smoke.service.identity import (
     ANONYMOUS,
@@ -88,6 +88,13 @@ def test_a_signature_is_the_wallets_own_over_the_text(learned: list[str]) -> Non
     user = user_of(learned)
     signature = base64.b64decode(user.sign("streampay_auth_1_ä"), validate=True)
     Keypair.from_public_key(user.address).verify("streampay_auth_1_ä".encode(), signature)
+
+
+@pytest.mark.parametrize("text", ["x" * 32, "streampay_auth_" + "x" * 17, "\N{LATIN SMALL LETTER E WITH ACUTE}" * 16])
+def test_what_could_be_a_transaction_is_never_signed(learned: list[str], text: str) -> None:
+    with pytest.raises(GuardRefused, match="could be a transaction"):
+        user_of(learned).sign(text)
+    assert user_of(learned).sign(f"{text}.")
 
 
 def test_a_minted_token_says_who_for_whom_and_ten_minutes(learned: list[str]) -> None:

@@ -15,6 +15,7 @@ import msgspec
 
 from streampay_smoke.errors import SettingsInvalid
 from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.evidence.secret_shapes import shortened
 from streampay_smoke.http import Client, NoAnswer, Reply, is_loopback
 from streampay_smoke.rollback.hook import HookFailed
 from streampay_smoke.secret import Secret
@@ -200,7 +201,7 @@ class Api:
 
     def _refused(self, method: str, path: str, reply: Reply) -> HookFailed:
         kind = self._kind_of(reply)
-        said = ": ".join(word for word in (kind, self._clean(words_of(reply))[:_SHOWN]) if word)
+        said = ": ".join(word for word in (kind, shortened(self._clean(words_of(reply)), _SHOWN)) if word)
         message = f"{method} {path} was answered {reply.status}{f': {said}' if said else ''}"
         if self._passes(reply):
             pause = retry_after_seconds(reply.header("retry-after"))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.evidence.secret_shapes import shortened
 from streampay_smoke.rollback.hook import HookFailed, Intent
 
 TARGET = "STREAMPAY_TARGET_RELEASE"
@@ -126,4 +127,4 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
-    return lines[-1].strip()[:_SHOWN] if lines else ""
+    return shortened(lines[-1].strip(), _SHOWN) if lines else ""

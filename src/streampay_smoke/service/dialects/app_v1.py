@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from streampay_smoke.http import one_event
 from streampay_smoke.service.declared_network import declared_network
 from streampay_smoke.service.dialects.app_v1_doors import AppV1Doors
-from streampay_smoke.service.dialects.calls import Call, CsrfRule, Doors
+from streampay_smoke.service.dialects.calls import SIGN_IN, Call, CsrfRule, Doors
 from streampay_smoke.service.exchange import Answer, parsed
 from streampay_smoke.service.marks import Mark, mark_in
 from streampay_smoke.service.records import (
@@ -76,12 +76,12 @@ class AppV1:
 
     def challenge(self, address: str) -> Call:
         """Ask for a challenge, good for five minutes."""
-        return Call(method="GET", path=f"/api/auth/wallet?{urlencode({'address': address})}", purpose="sign-in")
+        return Call(method="GET", path=f"/api/auth/wallet?{urlencode({'address': address})}", purpose=SIGN_IN)
 
     def login(self, address: str, challenge: str, signature: str) -> Call:
         """Send address, challenge and signature."""
         body = {"address": address, "challenge": challenge, "signature": signature}
-        return Call(method="POST", path="/api/auth/wallet", json=body, purpose="sign-in")
+        return Call(method="POST", path="/api/auth/wallet", json=body, purpose=SIGN_IN)
 
     def streams(self, *, limit: int, cursor: str) -> Call:
         """Ask for up to `limit` (1-100) streams, after `cursor` unless it is ""."""

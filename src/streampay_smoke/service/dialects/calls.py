@@ -10,6 +10,9 @@ from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamPage, StreamRecord, Withdrawal
 
+SIGN_IN = "sign-in"
+"""The purpose of the requests by which a user signs in: they are writes that change nobody's streams."""
+
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One request: where, and what. `statuses` are the ones that keep the promise.
