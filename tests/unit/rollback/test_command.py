@@ -147,7 +147,7 @@ def test_a_damaged_log_is_2(deployed: Run, fleet: Fleet, log_path: Path) -> None
         log.append(Accepted(deploy="another", said=""))
     log_path.write_bytes(log_path.read_bytes().replace(b'"v1"', b'"v0"'))
     code, said = deployed("--deploy", "d-1")
-    assert (code, said.startswith("NOT STARTED  line 2 of")) == (2, True)
+    assert (code, said.startswith("NOT STARTED  line 1 of")) == (2, True)
     assert fleet.engine.state().live == "v2"
 
 

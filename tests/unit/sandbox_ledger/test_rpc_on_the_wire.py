@@ -347,7 +347,7 @@ def test_instant_ledgers_strictly_increase_in_time(wire: Wire) -> None:
 
 
 def test_several_transactions_share_a_ledger_where_ledgers_take_time() -> None:
-    with started(close_seconds=0.2) as wire:
+    with started(close_seconds=1) as wire:
         people = [Person(wire) for _ in range(3)]
         with httpx.Client() as client:
             answers = [client.get(wire.ledger.friendbot_url, params={"addr": people[0].address})]

@@ -209,11 +209,12 @@ WHOLE = Plan(names=(NOISE, "undisturbed"), hurried=False, seeds=3)
 def test_a_long_run_goes_on_where_it_was_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    before = signal.getsignal(signal.SIGTERM)
     told = Told(tmp_path, monkeypatch)
     told.meanwhile[2] = lambda: signal.raise_signal(signal.SIGTERM)
     first = measure(WHOLE, root=tmp_path, commit="abc")
     assert (first.stopped, [case.runs for case in first.results.cases]) == ("it was told to stop", [1, 1])
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is before
     (kept,) = (tmp_path / "artifacts/selftest").glob("runs-*.jsonl")
     assert json.loads(kept.read_text().splitlines()[-1])["commit"] == "abc"
     with kept.open("a") as file:
