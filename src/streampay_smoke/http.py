@@ -16,14 +16,14 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpcore
 import httpx
 import msgspec
 
 from streampay_smoke import __version__
+from streampay_smoke.lifetimes import Closes
 
 MAX_BODY_BYTES = 1_048_576
 """Longest body that is read; a longer one is no answer."""
@@ -99,7 +99,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
         return self.content.decode("utf-8", errors="replace")
 
 
-class Client:
+class Client(Closes):
     """Sends requests to one place; safe to use from several threads. Use as a context manager, or call close()."""
 
     def __init__(
@@ -166,14 +166,6 @@ class Client:
     def close(self) -> None:
         """Close kept connections."""
         self._httpx.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 _LIBRARY_ERRORS = (

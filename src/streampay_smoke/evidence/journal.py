@@ -4,14 +4,14 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
 from streampay_smoke.evidence.chain import ChainRead, ChainWriter, Line, read_chain
 from streampay_smoke.evidence.events import AnyEvent
 from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.lifetimes import Closes
 
 
 class Entry(Line, frozen=True, kw_only=True):
@@ -24,7 +24,7 @@ JournalRead = ChainRead[Entry]
 """What could be read of a journal."""
 
 
-class Journal:
+class Journal(Closes):
     """Appends events to a file; safe to reopen after the writer was killed."""
 
     def __init__(self, path: Path, redactor: Redactor, *, now_ms: Callable[[], int] | None = None) -> None:
@@ -48,14 +48,6 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def read(path: Path) -> JournalRead:

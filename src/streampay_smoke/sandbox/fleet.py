@@ -23,14 +23,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from msgspec.structs import replace
 
 from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.lifetimes import Stops
 from streampay_smoke.sandbox.engine import Engine, EngineFault, EngineState
 from streampay_smoke.sandbox.faults import chosen_faults
 from streampay_smoke.sandbox.ledger import Ledger, start_ledger
@@ -56,7 +56,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     next_address: Iterator[int]
 
 
-class Fleet:
+class Fleet(Stops):
     """Serves from its making to `stop()`, or in a `with` block.
 
     `base_url` is the address users meet: each request goes to a release by weight, and to its replicas in turn.
@@ -119,14 +119,6 @@ class Fleet:
                 server.stop()
         self._treasury.close()
         self.ledger.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _to(self, name: str) -> Forward | Reply:
         release = self._releases[name]

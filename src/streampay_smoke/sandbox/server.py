@@ -3,13 +3,13 @@
 import asyncio
 import socket
 import threading
-from types import TracebackType
 from typing import Any, Final, Self
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn import Config, Server
 
 from streampay_smoke.errors import SettingsInvalid, SmokeError
+from streampay_smoke.lifetimes import Stops
 
 HOST: Final = "127.0.0.1"
 _START_SECONDS: Final = 10.0
@@ -17,7 +17,7 @@ _TICK_SECONDS: Final = 1.0
 _DRAIN_STEP_SECONDS: Final = 0.002
 
 
-class LoopbackServer:
+class LoopbackServer(Stops):
     """Serves `app` on 127.0.0.1 until stopped; `port` 0 takes a free one.
 
     `stopping` is set as the first thing `stop()` does, so that an application that deliberately hangs can wait on
@@ -70,11 +70,6 @@ class LoopbackServer:
 
     def __enter__(self) -> Self:
         return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _config(self) -> Config:
         return Config(

@@ -8,12 +8,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from streampay_smoke.errors import SettingsInvalid, SmokeError
+from streampay_smoke.lifetimes import Stops
 from streampay_smoke.networks import ALLOWED
 from streampay_smoke.secret import Secret
 
@@ -34,7 +34,7 @@ OPERATOR_VALID_SECONDS = 20
 _STOPPING_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
-class Sandbox:
+class Sandbox(Stops):
     """A running sandbox; stops at the end of a `with` block or by `stop()`."""
 
     def __init__(
@@ -67,14 +67,6 @@ class Sandbox:
         self._server.stop()
         self._treasury.close()
         self._ledger.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 def start_sandbox(

@@ -2,13 +2,13 @@
 
 import copy
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from msgspec.structs import replace
 
 from streampay_smoke.errors import CredentialRefused, GuardRefused, PromiseBroken
 from streampay_smoke.evidence.events import Recorder, ServiceSeen
+from streampay_smoke.lifetimes import Closes
 from streampay_smoke.service.cutover import WAITED_OUT, Cutover
 from streampay_smoke.service.declared_network import PUBLIC, host_of
 from streampay_smoke.service.dialects import SIGN_IN, Call, Dialect, Doors, dialect_named
@@ -33,7 +33,7 @@ _UNAUTHORIZED = 401
 _REFUSALS = (401, 403, 404)
 
 
-class Deployment:
+class Deployment(Closes):
     """Typed calls to one deployment. Safe to use from several threads when the transport's recorder is.
 
     Any call raises ServiceUnavailable when there is no answer, or a gateway answered in the service's place;
@@ -357,14 +357,6 @@ class Deployment:
     def close(self) -> None:
         """Close kept connections."""
         self._transport.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _challenge(self, user: SyntheticUser) -> str:
         return self._dialect.read_challenge(self._promised(self._dialect.challenge(user.address), None))

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from json import dumps
-from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self
 
 from streampay_smoke.errors import Blame, ServiceUnavailable, SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import Awaiting, Exchanged, Recorder, Waited
 from streampay_smoke.http import Enough, NoAnswer, Reply, new_client
+from streampay_smoke.lifetimes import Closes
 from streampay_smoke.service.exchange import Answer, parsed, shown_message
 from streampay_smoke.service.trace import Trace
 
@@ -66,7 +66,7 @@ class Authorisation(Protocol):
         """Header names and values; secret."""
 
 
-class ServiceTransport:
+class ServiceTransport(Closes):
     """Sends requests to one deployment and records each exchange.
 
     A 429 is waited out as its Retry-After says while `throttle_seconds` per request last; then it is returned
@@ -196,14 +196,6 @@ class ServiceTransport:
     def close(self) -> None:
         """Close kept connections."""
         self._client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def retry_after_seconds(value: str) -> float:

