@@ -23,9 +23,9 @@ def brisk(project: Project) -> Project:
 def test_a_release_that_stays_well_is_watched_past_the_deadline_and_passes(brisk: Project) -> None:
     with start_sandbox() as unhurried:  # its rate limits are not used up
         environ = unhurried.ready_document()["env"]
-        ran = brisk.smoke("--tags", "@readiness", "--deadline", "3", "--bake", "4s", **environ)
+        ran = brisk.smoke("--tags", "@readiness", "--deadline", "8", "--bake", "8s", **environ)
     assert (ran.code, ran.verdict.verdict) == (0, Word.PASS), ran.output
-    assert "watched for 4" in ran.verdict.message
+    assert "watched for 8" in ran.verdict.message
     burn = [answer for answer in ran.verdict.objectives if answer.kind == "error_burn"]
     assert len(burn) == 2, "own reads and the service's counters"
     assert burn[0].samples > 5

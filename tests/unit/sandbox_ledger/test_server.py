@@ -105,7 +105,9 @@ def test_signals_keep_their_handlers_and_nothing_is_printed(capfd: pytest.Captur
 def test_answers_are_not_held_back_by_nagle() -> None:
     with LoopbackServer(APP) as server, httpx.Client() as client:
         client.get(server.url)
-        before = time.monotonic()
-        for _ in range(10):
+        laps = []
+        for _ in range(20):
+            before = time.monotonic()
             client.get(server.url)
-        assert time.monotonic() - before < 0.3  # 0.4 s with delayed acknowledgements
+            laps.append(time.monotonic() - before)
+        assert sorted(laps)[5] < 0.03  # 0.04 s each with delayed acknowledgements

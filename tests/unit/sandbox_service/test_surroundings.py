@@ -5,12 +5,14 @@ import json
 import logging
 from typing import Any
 
+import httpx
 import pytest
 
 from streampay_smoke.sandbox.server import LoopbackServer
 from streampay_smoke.sandbox.service import catalogue, readiness
 from streampay_smoke.sandbox.service.limits import PER_MINUTE, DailyQuota, TokenBuckets
 from streampay_smoke.sandbox.service.readiness import Degraded, configured, signing_works
+from streampay_smoke.sandbox.stack import start_sandbox
 
 
 def body(reply: Any) -> Any:
@@ -308,3 +310,13 @@ def test_a_defect_of_a_fault_is_a_500_that_shows_nothing(
     assert (reply.status, body(reply)["error"]["code"]) == (500, "INTERNAL_ERROR")
     assert "secret" not in reply.text
     assert "an inner secret" in caplog.text
+
+
+def test_the_index_stays_where_it_is_while_the_ledger_is_away() -> None:
+    with start_sandbox() as sandbox:
+        before = httpx.get(f"{sandbox.base_url}/api/indexer/status")
+        sandbox._ledger.stop()
+        after = httpx.get(f"{sandbox.base_url}/api/indexer/status")
+    assert (before.status_code, after.status_code) == (200, 200)
+    assert before.text == after.text
+    assert '"ledgerCursor":0' not in before.text

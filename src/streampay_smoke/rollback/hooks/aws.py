@@ -136,7 +136,8 @@ class Aws:
         unsigned = AWSRequest(method="POST", url=f"{self._address}/", data=request.content, headers=headers)
         SigV4Auth(self._frozen, self._service.name, self._region).add_auth(unsigned)
         added = {name.lower(): value for name, value in unsigned.headers.items() if name.lower() not in headers}
-        secrets = (self._frozen.secret_key, self._frozen.token or "", added["authorization"])
+        _, _, signature = added["authorization"].rpartition("Signature=")  # the rest is names, some of AWS's errors
+        secrets = (self._frozen.secret_key, self._frozen.token or "", signature)
         return Credentials(headers=added, secrets=secrets)
 
 

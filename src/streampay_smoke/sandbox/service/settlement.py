@@ -1,5 +1,6 @@
 """The service's money: every stream is escrowed, run and settled on the ledger through the chain adapter."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -111,6 +112,7 @@ class Treasury:
         self._ledger = threading.RLock()
         self._funded = False
         self._fate_seconds = fate_seconds
+        self._newest_ledger = 0
         self._unresolved: dict[tuple[str, object], _Unresolved] = {}
 
     def fund(self) -> None:
@@ -181,8 +183,10 @@ class Treasury:
             return self._contract.stream(chain_id)
 
     def newest_ledger(self) -> int:
-        """Return the number of the newest ledger."""
-        return self.adapter.health().latest_ledger
+        """Return the number of the newest ledger it has seen, which stays while the ledger gives no answer."""
+        with contextlib.suppress(ChainUnavailable):
+            self._newest_ledger = self.adapter.health().latest_ledger
+        return self._newest_ledger
 
     def released(self, chain_id: int) -> int:
         """Return what the contract has paid out of a stream, in stroops."""
