@@ -37,6 +37,8 @@ PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _PASSING_CAUSES = frozenset({"dns", "refused", "reset", "unreachable", "timeout"})
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 5.0
+_LEAST_SECONDS = 0.5
+"""With less than this left, another try would only tell that it had no time, instead of what is in the way."""
 _SHOWN = 200
 
 
@@ -89,7 +91,7 @@ def persist(attempt: Callable[[Deadline], T], seconds: float, pace: Pace) -> T:
         except NotYet as problem:
             pause = problem.pause_seconds or backoff
             backoff = backoff if problem.pause_seconds else min(backoff * 2, _LONGEST_PAUSE_SECONDS)
-            if within.left_seconds() <= pause:
+            if within.left_seconds() <= pause + _LEAST_SECONDS:
                 raise HookFailed(
                     f"{problem}; given up after {tries} tr{'y' if tries == 1 else 'ies'} in "
                     f"{within.spent_seconds():.1f} s (limit {seconds:g} s)",
