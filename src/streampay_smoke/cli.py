@@ -3,13 +3,12 @@
 import argparse
 import os
 import sys
-import time
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streampay_smoke import __version__
+from streampay_smoke import __version__, times
 from streampay_smoke import settings as configuration
 from streampay_smoke.errors import SmokeError
 from streampay_smoke.evidence import journal as journals
@@ -152,7 +151,7 @@ def override(chosen: argparse.Namespace) -> int:
             who=chosen.who,
             why=chosen.why,
             until=chosen.until,
-            now_ms=time.time_ns() // 1_000_000,
+            now_ms=times.now_ms(),
         )
     except OverrideRefused as error:
         print(f"{error}\nNext: {error.next_step}", file=sys.stderr)

@@ -1,13 +1,13 @@
 """The journal: one append-only, hash-chained line of JSON for each event, flushed as it happens."""
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from streampay_smoke import times
 from streampay_smoke.evidence.chain import ChainRead, ChainWriter, Line, read_chain
 from streampay_smoke.evidence.events import AnyEvent
 from streampay_smoke.evidence.redaction import Redactor
@@ -27,9 +27,9 @@ JournalRead = ChainRead[Entry]
 class Journal(Closes):
     """Appends events to a file; safe to reopen after the writer was killed."""
 
-    def __init__(self, path: Path, redactor: Redactor, *, now_ms: Callable[[], int] | None = None) -> None:
+    def __init__(self, path: Path, redactor: Redactor, *, now_ms: Callable[[], int] = times.now_ms) -> None:
         self._redactor = redactor
-        self._now_ms = now_ms or (lambda: time.time_ns() // 1_000_000)
+        self._now_ms = now_ms
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self._lines = ChainWriter(path, self._file)
 

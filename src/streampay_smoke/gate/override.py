@@ -1,11 +1,11 @@
 """Break-glass: a verdict that somebody answers for instead of the evidence. What the evidence says stays visible."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from streampay_smoke.evidence.events import Overridden
 from streampay_smoke.gate.history import OverrideAt, RunHistory
 from streampay_smoke.gate.verdict import Override, Word
+from streampay_smoke.times import iso
 
 REASON_CODE = "overridden"
 
@@ -53,5 +53,4 @@ def in_words(override: Override, text: str) -> str:
 
 
 def _override(event: Overridden, word: Word) -> Override:
-    until = datetime.fromtimestamp(event.until_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Override(who=event.who, why=event.why, until=until, from_=word, to=event.to)
+    return Override(who=event.who, why=event.why, until=iso(event.until_ms), from_=word, to=event.to)

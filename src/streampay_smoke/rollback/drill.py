@@ -10,13 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from streampay_smoke import __version__
+from streampay_smoke import __version__, times
 from streampay_smoke.rollback.log import read_log
 from streampay_smoke.rollback.outcome import Ending
 
@@ -220,13 +219,13 @@ class _Ran(msgspec.Struct, frozen=True, kw_only=True):
 
 def drill(fleet: DrillFleet, folder: Path, root: Path) -> tuple[DrillReport, Path]:
     """Run a drill and write its report below `folder`, as JSON and as a page; return both. `root` is the project's."""
-    at = datetime.now(UTC)
-    stamp = at.strftime("%Y%m%dT%H%M%SZ")
+    at_ms = times.now_ms()
+    stamp = times.stamp(at_ms)
     folder.mkdir(parents=True, exist_ok=True)
     exercises = tuple(Drill(fleet, folder / f"{stamp}.jsonl", root).exercises())
     report = DrillReport(
         schema=SCHEMA,
-        at=at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        at=times.iso(at_ms),
         version=__version__,
         held=all(exercise.held for exercise in exercises),
         exercises=exercises,

@@ -7,13 +7,13 @@ holds the environment's only right to roll back; the kernel takes it back from a
 import contextlib
 import fcntl
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
 import msgspec
 
+from streampay_smoke import times
 from streampay_smoke.errors import Blame, SettingsInvalid, SmokeError
 from streampay_smoke.evidence.chain import ChainWriter, Line, read_chain
 from streampay_smoke.evidence.redaction import Redactor
@@ -193,9 +193,7 @@ class IntentLog:
 
     @classmethod
     @contextlib.contextmanager
-    def held(
-        cls, path: Path, redactor: Redactor, *, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
-    ) -> Iterator[Self]:
+    def held(cls, path: Path, redactor: Redactor, *, now_ms: Callable[[], int] = times.now_ms) -> Iterator[Self]:
         """Hold the log until the end of the block, making it first where there is none.
 
         Raises RollbackUnderWay when somebody else holds it, LogDamaged, and SettingsInvalid where it cannot be written.

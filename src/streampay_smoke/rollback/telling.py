@@ -1,12 +1,12 @@
 """What a rollback says to the person who reads it at night: the ending first, then why, then what to do."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 from streampay_smoke.rollback import log as logs
-from streampay_smoke.rollback.log import AnyStep, DeployHistory, LogLine, LogRead
+from streampay_smoke.rollback.log import AnyStep, DeployHistory, LogRead
 from streampay_smoke.rollback.outcome import Outcome
+from streampay_smoke.times import iso
 
 _LABEL_WIDTH = 8
 
@@ -21,7 +21,7 @@ def status(read: LogRead, where: str, log_path: Path, *, deploy: str = "") -> st
     """Return what the log says: a line for each deploy, or every step of one."""
     if deploy:
         history = read.of(deploy)
-        lines = [f"{_time(line)}  {_step(line.step)}" for line in history.lines] or ["nothing is recorded"]
+        lines = [f"{iso(line.at_ms)}  {_step(line.step)}" for line in history.lines] or ["nothing is recorded"]
         return "\n".join([f"STATUS  {where}: {deploy}", *lines, f"{'Log:':<{_LABEL_WIDTH}}{log_path}"])
     lines = list(_deploys(read)) or ["no deploy is recorded; before each one run rollback --record --deploy ID"]
     return "\n".join([f"STATUS  {where}", *lines, f"{'Log:':<{_LABEL_WIDTH}}{log_path}"])
@@ -30,7 +30,7 @@ def status(read: LogRead, where: str, log_path: Path, *, deploy: str = "") -> st
 def _deploys(read: LogRead) -> Iterator[str]:
     for deploy, history in read.deploys.items():
         if history.last is not None:
-            yield f"{_time(history.last)}  {deploy}: {_state(history)}"
+            yield f"{iso(history.last.at_ms)}  {deploy}: {_state(history)}"
 
 
 def _state(history: DeployHistory) -> str:
@@ -63,7 +63,3 @@ def _step(step: AnyStep) -> str:
             return f"not proved: {step.why}"
         case logs.Refused():
             return f"refused: {step.why}"
-
-
-def _time(line: LogLine) -> str:
-    return datetime.fromtimestamp(line.at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

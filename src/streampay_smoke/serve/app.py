@@ -2,9 +2,7 @@
 
 import functools
 import logging
-import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -13,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from streampay_smoke import __version__
+from streampay_smoke import __version__, times
 from streampay_smoke.serve import engines
 from streampay_smoke.serve.attempts import Attempt, Deploy, Order, Standing, standing
 from streampay_smoke.serve.keys import Keyring
@@ -55,7 +53,7 @@ class Interface:
         keyring: Keyring,
         place: Place,
         *,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_ms: Callable[[], int] = times.now_ms,
     ) -> None:
         self._runs = runs
         self._keyring = keyring
@@ -298,4 +296,4 @@ def _root(base_url: str) -> str:
 
 
 def _iso(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at_ms else ""
+    return times.iso(at_ms) if at_ms else ""

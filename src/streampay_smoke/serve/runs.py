@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import time
 from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
+from streampay_smoke import times
 from streampay_smoke.errors import SmokeError
 from streampay_smoke.gate.verdict import Word
 from streampay_smoke.serve.attempts import RENEWALS, Attempt, Deploy, Order, Outcome, State
@@ -72,7 +72,7 @@ class Runs:
         concurrency: int,
         valid_seconds: float,
         keep: int,
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_ms: Callable[[], int] = times.now_ms,
     ) -> None:
         self._store = store
         self._player = player
@@ -204,7 +204,7 @@ class Runs:
             raise QueueFull(f"{WAITING} deploys wait already", next_step=f"ask again in {RETRY_SECONDS} s")
         now_ms = self._now_ms()
         attempt = Attempt(
-            id=f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now_ms / 1000))}-{secrets.token_hex(4)}",
+            id=f"{times.stamp(now_ms)}-{secrets.token_hex(4)}",
             number=latest.number + 1 if latest else 1,
             order=order,
             supersedes=latest.id if latest else "",

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from streampay_smoke import times
 from streampay_smoke.errors import SmokeError
 from streampay_smoke.evidence.bake import WINDOW, Bake, CountersWatched, RatioQueried
 from streampay_smoke.evidence.events import AnyEvent, BakeEnded, BakeStarted, BurnRead, Exchanged, Watched
@@ -271,7 +272,7 @@ def watch(
             due[turn] = max(due[turn] + source.every_seconds, clock())
             look = source.look()
             yield look
-            if source.burns(time.time_ns() // 1_000_000, look):
+            if source.burns(times.now_ms(), look):
                 yield from control_probes(surroundings, reads.last_asked)
                 yield BakeEnded(reason=BURNING, watched_seconds=round(clock() - began, 1))
                 return

@@ -2,12 +2,12 @@
 
 import os
 import secrets
-import time
 from pathlib import Path
 from typing import Self
 
 import msgspec
 
+from streampay_smoke import times
 from streampay_smoke.errors import SettingsInvalid
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.judge import judge
@@ -40,7 +40,7 @@ class RunFolder(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def create(cls, artifacts: Path) -> Self:
         """Make a new folder and point `latest` at it; raises SettingsInvalid when that cannot be done."""
-        run_id = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}"
+        run_id = f"{times.stamp(times.now_ms())}-{secrets.token_hex(3)}"
         folder = cls(run_id=run_id, path=artifacts / run_id)
         try:
             folder.path.mkdir(parents=True)
