@@ -14,7 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import msgspec
 from suite_parts import Project
 
 from mutators.evidence import Forged
@@ -23,7 +22,7 @@ from mutators.mutant import HEALTHY, Limits, Meddling, Mutant, model
 from mutators.told import ENTRIES, FORK, JUDGE, Told
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import from_json
+from streampay_smoke.gate.verdict import written_at
 from streampay_smoke.sandbox.stack import start_sandbox
 
 LONGEST_SECONDS = 150.0
@@ -209,10 +208,7 @@ def _wait_for_orphans(session: int) -> None:
 
 def verdict_of(project: Project) -> tuple[str, str]:
     latest = project.latest()
-    try:
-        verdict = from_json((latest / "verdict.json").read_bytes()) if latest else None
-    except (OSError, msgspec.DecodeError):
-        verdict = None
+    verdict = written_at(latest / "verdict.json") if latest else None
     return (str(verdict.verdict), verdict.reason_code) if verdict else ("", "")
 
 

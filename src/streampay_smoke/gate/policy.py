@@ -20,7 +20,6 @@ NOT_DEPLOYED = "release_unexpected"
 """The expected release never answered: there is nothing of it to roll back."""
 
 HOLD, ROLL_BACK = "hold", "rollback"
-ON_FAIL = (HOLD, ROLL_BACK)
 
 
 class Step(StrEnum):

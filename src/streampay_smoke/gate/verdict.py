@@ -1,6 +1,7 @@
 """The verdict: the records of `verdict.json`, its schema and its one way to be written."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -224,6 +225,14 @@ def to_json(verdict: Verdict) -> bytes:
 def from_json(content: bytes) -> Verdict:
     """Read `verdict.json`; raises msgspec.ValidationError or DecodeError when it is not one."""
     return msgspec.json.decode(content, type=Verdict)
+
+
+def written_at(path: Path) -> Verdict | None:
+    """Return the verdict a run has written to a file, None where there is none that can be read."""
+    try:
+        return from_json(path.read_bytes())
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def schema() -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from streampay_smoke.gate.verdict import EXIT_CODES, SIGNAL_EXIT_CODES, Verdict, Word, from_json
+from streampay_smoke.gate.verdict import EXIT_CODES, SIGNAL_EXIT_CODES, Word, written_at
 from streampay_smoke.sandbox.fault import Truth
 from streampay_smoke.sandbox.stack import start_sandbox
 from streampay_smoke.selftest.case import WORDS, Case
@@ -135,7 +135,8 @@ def _answer(case: Case, seed: int, scene: Scene, running: "subprocess.Popen[byte
         return Played(case=case.name, seed=seed, word=NO_ANSWER, seconds=limit_seconds, trouble=trouble)
     seconds = round(time.monotonic() - began, 2)
     word = _WORD_OF_CODE.get(code)
-    verdict = _verdict(scene)
+    latest = scene.latest()
+    verdict = written_at(latest / "verdict.json") if latest else None
     if word is None:
         trouble = f"exit code {code}: {_last_words(scene)}"
         return Played(case=case.name, seed=seed, word=NO_ANSWER, seconds=seconds, trouble=trouble)
@@ -157,16 +158,6 @@ def _answer(case: Case, seed: int, scene: Scene, running: "subprocess.Popen[byte
         red=red,
         seconds=seconds,
     )
-
-
-def _verdict(scene: Scene) -> Verdict | None:
-    latest = scene.latest()
-    if latest is None:
-        return None
-    try:
-        return from_json((latest / "verdict.json").read_bytes())
-    except (OSError, msgspec.DecodeError):
-        return None
 
 
 def _last_words(scene: Scene) -> str:

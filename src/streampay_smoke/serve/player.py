@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from streampay_smoke.gate.verdict import EXIT_CODES, SIGNAL_EXIT_CODES, Action, Verdict, Word, from_json
+from streampay_smoke.gate.verdict import EXIT_CODES, SIGNAL_EXIT_CODES, Action, Verdict, Word, written_at
 from streampay_smoke.serve.attempts import Order
 
 RUN: Final = (sys.executable, "-m", "streampay_smoke", "run")
@@ -117,7 +117,7 @@ def answer_of(order: Order, folder: Path, *, exit_code: int | None) -> Answer:
 
     `exit_code` is None where it is not known.
     """
-    verdict = _written(folder)
+    verdict = written_at(folder / "artifacts" / "latest" / "verdict.json")
     if verdict is None:
         return _no_answer("no_verdict", f"the run ended with exit code {exit_code} and left no verdict.json")
     if exit_code is not None and exit_code != verdict.exit_code:
@@ -132,13 +132,6 @@ def answer_of(order: Order, folder: Path, *, exit_code: int | None) -> Answer:
     return Answer(
         verdict=verdict.verdict, reason_code=verdict.reason_code, message=verdict.message, run_id=verdict.run_id
     )
-
-
-def _written(folder: Path) -> Verdict | None:
-    try:
-        return from_json((folder / "artifacts" / "latest" / "verdict.json").read_bytes())
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return None
 
 
 def _other_than_ordered(order: Order, verdict: Verdict) -> str:

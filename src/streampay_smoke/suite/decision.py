@@ -10,11 +10,11 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import msgspec
 from msgspec.structs import replace
 
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate.policy import (
+    HOLD,
     Answer,
     Circumstances,
     Decision,
@@ -24,7 +24,7 @@ from streampay_smoke.gate.policy import (
     may_act,
     to_json,
 )
-from streampay_smoke.gate.verdict import Verdict, Word, from_json
+from streampay_smoke.gate.verdict import Verdict, Word, written_at
 from streampay_smoke.publish.files import replace_file
 from streampay_smoke.settings import Settings, project_root
 from streampay_smoke.suite.folder import RunFolder
@@ -56,7 +56,7 @@ def whole_suite() -> frozenset[str]:
 def notes_before(settings: Settings, *, paths: Sequence[str], target_release: str) -> Iterator[str]:
     """Yield, before a run that shall roll back, what would keep it from doing so; a part of the suite says nothing."""
     run = _prepared(settings, whole=True, paths=paths, target_release=target_release)
-    if settings.on_fail != "hold" and not paths:
+    if settings.on_fail != HOLD and not paths:
         for reason in may_act(run):
             yield f"--on-fail rollback was asked for, and this run will not roll back: {reason}"
 
@@ -139,10 +139,7 @@ def _verdicts_before(folder: RunFolder) -> Iterator[Verdict | None]:
     """Yield the verdicts of earlier runs in the same artifacts folder, the newest first."""
     for other in sorted(_runs_beside(folder), key=lambda path: path.name, reverse=True):
         if other.name < folder.path.name:
-            try:
-                yield from_json((other / "verdict.json").read_bytes())
-            except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-                yield None
+            yield written_at(other / "verdict.json")
 
 
 def _runs_beside(folder: RunFolder) -> Iterator[Path]:

@@ -8,13 +8,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType
 
-import msgspec
-
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.evidence.events import Interrupted, RunFinished, RunRefused
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.gate.verdict import Verdict, from_json
+from streampay_smoke.gate.verdict import Verdict, written_at
 from streampay_smoke.settings import Settings, project_root
 from streampay_smoke.suite import lifeline
 from streampay_smoke.suite.folder import RUN_FOLDER, RunFolder
@@ -70,7 +68,7 @@ def _vouched(folder: RunFolder, settings: Settings, *, exit_code: int, ending: s
     """Return the verdict behave wrote, or finish the run in its place when it could not."""
     entries = journals.read(folder.journal_path).entries
     ended = any(isinstance(entry.event, _ENDINGS) for entry in entries)
-    written = _written(folder)
+    written = written_at(folder.verdict_path)
     sealed = written is not None and (not written.signed_by or folder.envelope_path.exists())
     if (
         ended
@@ -87,13 +85,6 @@ def _vouched(folder: RunFolder, settings: Settings, *, exit_code: int, ending: s
     with Journal(folder.journal_path, _redactor(settings)) as journal:
         journal.append(Interrupted(reason=ending or "killed", detail=_how(exit_code, ending)))
     return finish(folder, supervised=True, signing_key=settings.signer())
-
-
-def _written(folder: RunFolder) -> Verdict | None:
-    try:
-        return from_json(folder.verdict_path.read_bytes())
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return None
 
 
 def _redactor(settings: Settings) -> Redactor:
