@@ -34,9 +34,9 @@ class Redactor:
         self._parts: set[str] = set()
         self._telling: set[str] = set()
 
-    def learn(self, secret: str | None) -> None:
-        """Remember a secret value from now on, and each line of one that has several."""
-        lines = [] if not secret else [secret, *secret.replace("\\n", "\n").splitlines()]
+    def learn(self, *secrets: str | None) -> None:
+        """Remember secret values from now on, and each line of one that has several; None is none."""
+        lines = [line for it in secrets if it for line in (it, *it.replace("\\n", "\n").splitlines())]
         with self._lock:
             new = {line for line in lines if len(line) >= SHORTEST_SECRET} - self._known
             if not new:

@@ -97,8 +97,8 @@ def actuation(gathered: Gathered, redactor: Redactor) -> Actuation:
     auth_mode = one_of("SMOKE_AUTH_MODE", values, tuple(AUTH_MODES))
     credentials, engine_secrets = gathered.credentials(auth_mode), gathered.engine_secrets()
     signer_seed = gathered.secret("SMOKE_SIGNER_SEED")
-    for secret in (*credentials.values(), *engine_secrets.values(), *([signer_seed] if signer_seed else [])):
-        redactor.learn(secret.reveal())
+    secrets = (*credentials.values(), *engine_secrets.values(), *([signer_seed] if signer_seed else []))
+    redactor.learn(*(secret.reveal() for secret in secrets))
     base_url = _base_url(gathered)
     table, hooks = _table(place.rollback, file)
     return Actuation(

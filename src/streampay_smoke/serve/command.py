@@ -154,8 +154,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 def _logging(tokens: tuple[Secret, ...]) -> Iterator[None]:
     """Write the service's own lines to standard error, without secrets."""
     redactor = Redactor()
-    for token in tokens:
-        redactor.learn(token.reveal())
+    redactor.learn(*(token.reveal() for token in tokens))
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter(redactor))
     logger = logging.getLogger("streampay_smoke.serve")

@@ -290,8 +290,7 @@ def doctor(load: Callable[[], contextlib.AbstractContextManager[Settings]], reda
     looks = list(look_at_machine())
     try:
         with load() as settings:
-            for secret in settings.secrets():
-                redactor.learn(secret)
+            redactor.learn(*settings.secrets())
             looks += look_at_settings(settings)
             surroundings = Surroundings(
                 _impatient(settings), record=warnings_to(looks), learn_secret=redactor.learn, run_id="doctor"

@@ -89,8 +89,7 @@ def _vouched(folder: RunFolder, settings: Settings, *, exit_code: int, ending: s
 
 def _redactor(settings: Settings) -> Redactor:
     redactor = Redactor()
-    for secret in settings.secrets():
-        redactor.learn(secret)
+    redactor.learn(*settings.secrets())
     return redactor
 
 

@@ -117,8 +117,7 @@ def swept_place(settings: Settings, redactor: Redactor, *, older_than_seconds: f
     if settings.embedded:
         print("a run's own sandbox ends with the run: there is nothing to sweep")
         return 0
-    for secret in settings.secrets():
-        redactor.learn(secret)
+    redactor.learn(*settings.secrets())
     surroundings = Surroundings(settings, record=_warn, learn_secret=redactor.learn, run_id="sweep")
     try:
         swept = sweep(surroundings, older_than_seconds=older_than_seconds, dry_run=dry_run, say=print)

@@ -190,8 +190,7 @@ class Api:
     def _clean(self, text: str) -> str:
         """Return the text without any secret that was sent so far."""
         redactor = Redactor()
-        for secret in self._secrets:
-            redactor.learn(secret)
+        redactor.learn(*self._secrets)
         return redactor.text(text)
 
     def _unanswered(self, method: str, path: str, problem: NoAnswer) -> HookFailed:
