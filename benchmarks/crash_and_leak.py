@@ -9,7 +9,6 @@ docs/crash-and-leak.md. Ends with 1 when something was found.
 """
 
 import argparse
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ from crashes import TAGS, Audit, Crash, Scene, broken, kills  # noqa: E402
 
 from streampay_smoke.sandbox.road import Proxy  # noqa: E402
 from streampay_smoke.sandbox.stack import start_sandbox  # noqa: E402
+from streampay_smoke.selftest.commits import commit_of  # noqa: E402
 
 PAGE = ROOT / "docs" / "crash-and-leak.md"
 
@@ -42,9 +42,6 @@ def wrongs(crashes: Sequence[Crash], audit: Audit) -> Iterator[str]:
 
 
 def page(crashes: Sequence[Crash], audit: Audit, found: Sequence[str], *, seed: int, seconds: float) -> str:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
     hit = [crash for crash in crashes if crash.hit]
     left = Counter((crash.kill.victim, crash.left) for crash in crashes)
     rows = "".join(f"| {victim} | {what} | {count} |\n" for (victim, what), count in sorted(left.items()))
@@ -58,7 +55,7 @@ def page(crashes: Sequence[Crash], audit: Audit, found: Sequence[str], *, seed: 
 {len(hit)} of {len(crashes)} runs were killed (`kill -9`) before they had ended; the others ended first. {summary}
 
 {listed}
-Made at commit `{commit.stdout.strip()}` by
+Made at commit `{commit_of(ROOT)}` by
 
 ```
 .venv/bin/python benchmarks/crash_and_leak.py --kills {len(crashes)} --seed {seed} --write

@@ -11,7 +11,6 @@ import argparse
 import json
 import math
 import os
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -25,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from money_properties import PROPERTIES, tried  # noqa: E402
+
+from streampay_smoke.selftest.commits import commit_of  # noqa: E402
 
 PAGE, DATA = ROOT / "docs" / "money-safety.md", ROOT / "docs" / "money-safety.json"
 BLOCK = 2_500
@@ -123,11 +124,8 @@ def report_of(blocks: Sequence[Block], *, wall_seconds: float, jobs: int) -> Rep
                 ends=dict(ends.most_common()),
             )
         )
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
     return Report(
-        commit=commit.stdout.strip(),
+        commit=commit_of(ROOT),
         examples=sum(each.examples for each in found),
         reached_a_key=sum(each.reached_a_key for each in found),
         wall_seconds=round(wall_seconds, 1),

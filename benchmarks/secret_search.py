@@ -8,7 +8,6 @@ docs/secret-search.md. Ends with 1 when a secret was found, or when the search m
 """
 
 import argparse
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ from spilled_secrets import DISGUISES, SPILLED  # noqa: E402
 from spilling import PLACES, Searched, search, without_redaction  # noqa: E402
 
 from streampay_smoke.sandbox.stack import start_sandbox  # noqa: E402
+from streampay_smoke.selftest.commits import commit_of  # noqa: E402
 
 PAGE = ROOT / "docs" / "secret-search.md"
 UNPROTECTED = "errors, bodies, pages and redirects"
@@ -45,9 +45,6 @@ def found_in(run: Searched) -> set[str]:
 
 
 def page(runs: Sequence[Searched], control: Searched, found: Sequence[str], *, seed: str, seconds: float) -> str:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
     rows = "".join(
         f"| {run.place} | {run.exit_code} | {run.answers} | {run.spilled} | {run.arrived} | {len(run.files)} "
         f"| {sum(run.files.values()):,} | {len(found_in(run))} |\n"
@@ -61,7 +58,7 @@ def page(runs: Sequence[Searched], control: Searched, found: Sequence[str], *, s
 were spilled by a service and a ledger in {len(runs)} runs; all that the runs left was searched, as it is and decoded.
 
 {"".join(f"- {each}" + chr(10) for each in found)}
-Made at commit `{commit.stdout.strip()}` by
+Made at commit `{commit_of(ROOT)}` by
 
 ```
 .venv/bin/python benchmarks/secret_search.py --write

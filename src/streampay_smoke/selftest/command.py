@@ -10,9 +10,10 @@ import msgspec
 from streampay_smoke.errors import SettingsInvalid
 from streampay_smoke.publish.files import replace_file
 from streampay_smoke.selftest.choosing import SHARE_OF, share, unknown
+from streampay_smoke.selftest.commits import CHANGES, commit_of
 from streampay_smoke.selftest.committed import FOLDER, committed_results, write
 from streampay_smoke.selftest.corpus import CORPUS
-from streampay_smoke.selftest.measuring import CHANGES, Plan, commit_of, measure
+from streampay_smoke.selftest.measuring import Plan, measure
 from streampay_smoke.selftest.playing import GATE
 from streampay_smoke.selftest.results import Results, merged, to_json
 from streampay_smoke.selftest.scoring import missed, score

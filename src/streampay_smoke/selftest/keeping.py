@@ -7,11 +7,10 @@ from pathlib import Path
 
 import msgspec
 
+from streampay_smoke.selftest.commits import CODE
 from streampay_smoke.selftest.playing import Played
 
 FOLDER = Path("artifacts/selftest")
-CODE = ("src", "features", "environments", "behave.ini")
-"""What a run is made of."""
 
 
 class KeptRun(Played, frozen=True, kw_only=True):

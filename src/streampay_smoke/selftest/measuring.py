@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import subprocess
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -12,7 +11,7 @@ import msgspec
 
 from streampay_smoke.selftest.case import Case
 from streampay_smoke.selftest.corpus import CORPUS
-from streampay_smoke.selftest.keeping import CODE, FOLDER, Keeper
+from streampay_smoke.selftest.keeping import FOLDER, Keeper
 from streampay_smoke.selftest.playing import GATE, NO_ANSWER, Played, play
 from streampay_smoke.selftest.pool import played
 from streampay_smoke.selftest.results import Results, collected
@@ -22,9 +21,6 @@ from streampay_smoke.settings import project_root
 
 JOBS_PER_CORE = 3
 """Most of a case is waiting: for ledgers, for answers that never come, for processes to start."""
-
-CHANGES = "+changes"
-"""Behind a commit whose code was changed."""
 
 WRONG = FOLDER / "wrong"
 """Where the evidence of runs that were wrong is kept."""
@@ -143,18 +139,3 @@ def play_task(task: Task) -> Played:
 
 def _lost(task: Task, why: str) -> Played:
     return Played(case=task.case, seed=task.seed, word=NO_ANSWER, trouble=why)
-
-
-def commit_of(root: Path) -> str:
-    """Return the commit a folder is at, with "+changes" where its code differs from it; "unknown" without git."""
-    try:
-        head = _git(root, "rev-parse", "--short=12", "HEAD")
-        changed = _git(root, "status", "--porcelain", "--", *CODE)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return f"{head}{CHANGES}" if changed else head
-
-
-def _git(root: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(root), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()

@@ -21,9 +21,10 @@ from streampay_smoke.sandbox.faults import FAULTS
 from streampay_smoke.selftest import command, measuring, pool
 from streampay_smoke.selftest.choosing import share
 from streampay_smoke.selftest.command import Wanted, selftest
+from streampay_smoke.selftest.commits import commit_of
 from streampay_smoke.selftest.committed import committed_results
 from streampay_smoke.selftest.corpus import CORPUS
-from streampay_smoke.selftest.measuring import Measured, Plan, Task, commit_of, measure
+from streampay_smoke.selftest.measuring import Measured, Plan, Task, measure
 from streampay_smoke.selftest.playing import Played
 from streampay_smoke.selftest.results import collected, from_json
 from streampay_smoke.selftest.weather import CALM, Weather
