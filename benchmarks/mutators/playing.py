@@ -11,9 +11,8 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from gate_watch import processes_of
 from suite_parts import Project
 
 from mutators.evidence import Forged
@@ -23,6 +22,7 @@ from mutators.told import ENTRIES, FORK, JUDGE, Told
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import written_at
+from streampay_smoke.lifetimes import Closes
 from streampay_smoke.sandbox.stack import start_sandbox
 
 LONGEST_SECONDS = 150.0
@@ -36,7 +36,7 @@ def sandbox(fault: str) -> Iterator[dict[str, str]]:
         yield {**running.ready_document()["env"], "SMOKE_DEADLINE_SECONDS": DEADLINE_SECONDS}
 
 
-class Player:
+class Player(Closes):
     """Plays mutants: those the gate stops at its door in forks, against one sandbox that is well, and others alone."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -44,12 +44,8 @@ class Player:
         self._own = threading.local()
         self._forks = contextlib.ExitStack()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """End the processes that fork."""
         self._forks.close()
 
     def play(self, mutant: Mutant, entry: str) -> Told | None:
@@ -196,12 +192,7 @@ def _wait_for_orphans(session: int) -> None:
     """Wait until nothing of a process's session runs any more: what it left behind may still write a verdict."""
     ends_at = time.monotonic() + LONGEST_SECONDS
     while time.monotonic() < ends_at:
-        alive = False
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError):
-                fields = stat.read_text().rpartition(")")[2].split()
-                alive = alive or (int(fields[3]) == session and fields[0] != "Z")
-        if not alive:
+        if not processes_of(session):
             return
         time.sleep(0.05)
 

@@ -10,6 +10,7 @@ import pytest
 from suite_parts import Project, Ran
 
 from streampay_smoke.gate.verdict import Word
+from streampay_smoke.sandbox.road import full_queue
 
 BUDGET_SECONDS = 2
 LATEST_MS = (BUDGET_SECONDS + 1) * 1000
@@ -40,17 +41,8 @@ def silent_port() -> Iterator[int]:
 @pytest.fixture
 def full_port() -> Iterator[int]:
     """A port whose backlog is full: connecting to it hangs."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen(0)
-        address = server.getsockname()
-        waiting = [socket.socket() for _ in range(4)]
-        for client in waiting:
-            client.setblocking(False)
-            client.connect_ex(address)
-        yield int(address[1])
-        for client in waiting:
-            client.close()
+    with full_queue() as port:
+        yield port
 
 
 @pytest.fixture

@@ -45,11 +45,7 @@ class Watched:
 
     def pids(self) -> dict[int, str]:
         """Return the session's living processes, each with its command line."""
-        found = {}
-        for entry in PROC.iterdir():
-            if entry.name.isdecimal() and _session_of(entry) == self.process.pid:
-                found[int(entry.name)] = command_line_of(entry)
-        return {pid: line for pid, line in found.items() if line}
+        return processes_of(self.process.pid)
 
     def wait_until(self, met: Callable[[], bool], within_seconds: float = 60.0) -> bool:
         """Return whether something came true while the run went on."""
@@ -116,6 +112,15 @@ class CommandLines:
     ) -> None:
         self._ended.set()
         self._looking.join()
+
+
+def processes_of(session: int) -> dict[int, str]:
+    """Return a session's living processes, each with its command line."""
+    found = {}
+    for entry in PROC.iterdir():
+        if entry.name.isdecimal() and _session_of(entry) == session:
+            found[int(entry.name)] = command_line_of(entry)
+    return {pid: line for pid, line in found.items() if line}
 
 
 def command_line_of(process: Path) -> str:

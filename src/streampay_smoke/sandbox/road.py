@@ -7,12 +7,13 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec.structs import replace
+
+from streampay_smoke.lifetimes import Stops
 
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "server", "date"})
 GATEWAY_PAGE = "<html><head><title>{status}</title></head><body>nginx</body></html>"
@@ -120,7 +121,7 @@ def burst(decisions: Sequence[Decided], *, path: str = "/", method: str = "", af
     return disturb
 
 
-class Proxy:
+class Proxy(Stops):
     """Serves on loopback from `with` to its end; `passed` are the requests in the order they came."""
 
     def __init__(self, *upstreams: str, disturb: Disturbance = undisturbed) -> None:
@@ -156,12 +157,25 @@ class Proxy:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
+        """Stop taking requests; none that is under way is waited for."""
         self._stopping.set()
         self._server.shutdown()
         self._server.server_close()
+
+
+@contextlib.contextmanager
+def full_queue() -> Iterator[int]:
+    """Give a port of loopback that connecting to hangs: its queue of connections is full, and nobody empties it."""
+    with contextlib.ExitStack() as held:
+        listener = held.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            caller = held.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(listener.getsockname())
+        yield int(listener.getsockname()[1])
 
 
 class _Server(ThreadingHTTPServer):

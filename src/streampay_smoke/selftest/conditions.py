@@ -2,12 +2,11 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
 
-from streampay_smoke.sandbox.road import Disturbance, undisturbed
+from streampay_smoke.sandbox.road import Disturbance, full_queue, undisturbed
 from streampay_smoke.sandbox.stack import start_sandbox
 from streampay_smoke.selftest.case import Condition
 from streampay_smoke.selftest.scene import Scene
@@ -141,14 +140,7 @@ def silent_stable_host(scene: Scene) -> None:
 
 
 def _silent_url(scene: Scene) -> str:
-    listener = scene.stack.enter_context(socket.socket())
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(0)
-    for _ in range(4):
-        caller = scene.stack.enter_context(socket.socket())
-        caller.setblocking(False)
-        caller.connect_ex(listener.getsockname())
-    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+    return f"http://127.0.0.1:{scene.stack.enter_context(full_queue())}"
 
 
 def nobody_reads_the_output(scene: Scene) -> None:
