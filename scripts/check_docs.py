@@ -21,7 +21,7 @@ from streampay_smoke.gate.verdict import Word
 from streampay_smoke.selftest.committed import committed_results, drift, write
 from streampay_smoke.selftest.corpus import CORPUS
 from streampay_smoke.settings import VARIABLES
-from streampay_smoke.suite import manifest
+from streampay_smoke.suite import pins
 
 ROOT = Path(__file__).resolve().parents[1]
 WRITE = "run scripts/check_docs.py --write and commit the result"
@@ -164,8 +164,8 @@ def broken_links(root: Path) -> Iterator[str]:
 
 def miscounted(root: Path) -> Iterator[str]:
     """What README.md and the sample run say of the suite, where the suite as accepted says something else."""
-    pins = manifest.read(root / "features" / "manifest.jsonl")
-    scenarios = [pin.name for pin in pins.values() if isinstance(pin, manifest.PinnedScenario)]
+    accepted = pins.read(root / "features" / pins.FILE)
+    scenarios = [pin.name for pin in accepted.values() if isinstance(pin, pins.PinnedScenario)]
     features = {name.split("/")[0] for name in scenarios}
     claim = f"{len(scenarios)} plain-language scenarios in {len(features)} features"
     if claim not in (root / "README.md").read_text(encoding="utf-8"):

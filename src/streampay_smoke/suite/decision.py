@@ -27,6 +27,7 @@ from streampay_smoke.gate.policy import (
 from streampay_smoke.gate.verdict import Verdict, Word, written_at
 from streampay_smoke.publish.files import replace_file
 from streampay_smoke.settings import Settings, project_root
+from streampay_smoke.suite import pins
 from streampay_smoke.suite.folder import RunFolder
 
 FILE = "decision.json"
@@ -41,15 +42,12 @@ _SAYS_NOTHING = (Word.CONFIG,)
 
 def whole_suite() -> frozenset[str]:
     """Return the ids of all accepted scenarios of the smoke, nothing where nobody knows them."""
-    # Imported here: it reads features with behave, which a run needs in its other process, and this one at its end.
-    from streampay_smoke.suite import manifest
-
     try:
-        pins = manifest.read(project_root() / "features" / manifest.FILE)
-    except manifest.SuiteChanged:
+        accepted = pins.read(project_root() / "features" / pins.FILE)
+    except pins.SuiteChanged:
         return frozenset()
     return frozenset(
-        pin.name for pin in pins.values() if isinstance(pin, manifest.PinnedScenario) and _SMOKE in pin.tags
+        pin.name for pin in accepted.values() if isinstance(pin, pins.PinnedScenario) and _SMOKE in pin.tags
     )
 
 

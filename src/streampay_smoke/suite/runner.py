@@ -27,6 +27,7 @@ from streampay_smoke.suite.folder import RUN_FOLDER, RunFolder, artifacts_folder
 from streampay_smoke.suite.interruption import Interruption
 from streampay_smoke.suite.loading import by_the_gate
 from streampay_smoke.suite.output import outlasting_output, redacted_output
+from streampay_smoke.suite.pins import Pins
 from streampay_smoke.suite.quarantine import read_quarantine, today
 from streampay_smoke.suite.session import Session, open_session
 
@@ -42,7 +43,7 @@ class GateRunner(Runner):
     """Exits with the verdict's code: 0 only when every promise was proved."""
 
     session: Session
-    pins: manifest.Pins
+    pins: Pins
 
     def __init__(self, config: Configuration) -> None:
         super().__init__(config)

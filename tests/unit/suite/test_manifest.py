@@ -9,7 +9,8 @@ from behave.configuration import Configuration
 from behave.parser import parse_feature
 
 from streampay_smoke import promises
-from streampay_smoke.suite.manifest import INI, SuiteChanged, accepted, main, refuse_strangers, write
+from streampay_smoke.suite.manifest import INI, accepted, main, refuse_strangers, write
+from streampay_smoke.suite.pins import SuiteChanged
 from streampay_smoke.suite.plan import plan
 
 ROOT = Path(__file__).parents[3]
