@@ -1,7 +1,7 @@
 """Keeps what is written in step with what is true.
 
 `check_docs.py` names every difference and ends with 1; `check_docs.py --write` writes the generated files anew.
-Generated: .env.example, docs/tags.md, docs/policy.md, docs/schemas/*.json, and from docs/selftest/results.json what is
+Generated: env.example, docs/tags.md, docs/policy.md, docs/schemas/*.json, and from docs/selftest/results.json what is
 beside it; those results must be about exactly the corpus of the selftest. Read: README.md and docs/, which must name
 every option and variable, none that does not exist, no page that does not exist, and as many scenarios as there are.
 """
@@ -122,7 +122,7 @@ def policy_page() -> str:
 
 
 GENERATED = {
-    ".env.example": env_example,
+    "env.example": env_example,
     "docs/tags.md": tags_page,
     "docs/policy.md": policy_page,
     "docs/schemas/verdict.schema.json": verdict_schema,

@@ -59,7 +59,7 @@ def test_pages_in_step_are_no_difference(
     assert found(check_docs, root, capsys) == []
 
 
-@pytest.mark.parametrize("name", [".env.example", "docs/tags.md", "docs/schemas/verdict.schema.json"])
+@pytest.mark.parametrize("name", ["env.example", "docs/tags.md", "docs/schemas/verdict.schema.json"])
 def test_a_stale_or_missing_generated_file_is_named(
     check_docs: ModuleType, root: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
