@@ -1,6 +1,7 @@
 """Plays what was chosen of the corpus and returns the results."""
 
 import contextlib
+import hashlib
 import os
 import signal
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -46,8 +47,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def tasks(self, seconds: Mapping[str, float], done: Container[tuple[str, int]] = ()) -> Sequence[Task]:
         """Return the runs that are not `done`.
 
-        All cases advance alike, so that what is stopped half-way is half of everything; of runs as far as each other,
-        those expected to take longest come first, and what was never timed before them.
+        All cases advance alike, so that what is stopped half-way is half of everything.
         """
         wanted = {name: self._seeds_of(CORPUS[name]) for name in self.names}
         tasks = [
@@ -56,7 +56,21 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             for seed in range(seeds)
             if (name, seed) not in done
         ]
-        return sorted(tasks, key=lambda task: (task.seed / wanted[task.case], -seconds.get(task.case, float("inf"))))
+        place = self._places(seconds)
+        return sorted(tasks, key=lambda task: (task.seed + place[task.case]) / wanted[task.case])
+
+    def _places(self, seconds: Mapping[str, float]) -> Mapping[str, float]:
+        """Return where in a round of all cases each has its turn, from 0 to 1.
+
+        In a hurry there is one round, and its end is waited for: what is expected to take longest begins, after what
+        was never timed. Of many rounds the order is drawn: what takes long mostly waits, and leaves the cores to what
+        is played beside it, unless that waits too.
+        """
+        if self.hurried:
+            ordered = sorted(self.names, key=lambda name: -seconds.get(name, float("inf")))
+        else:
+            ordered = sorted(self.names, key=lambda name: hashlib.sha256(name.encode()).digest())
+        return {name: number / len(ordered) for number, name in enumerate(ordered)}
 
     def _seeds_of(self, case: Case) -> int:
         if self.seeds is not None:

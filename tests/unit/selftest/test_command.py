@@ -1,5 +1,6 @@
 """The command from end to end, in worker processes, with a gate that says what it is told to."""
 
+import itertools
 import json
 import logging
 import os
@@ -156,10 +157,22 @@ def test_in_a_hurry_a_case_plays_what_it_is_about() -> None:
     assert CORPUS["undisturbed"].selection(hurried=True) == "@smoke"
 
 
-def test_a_plan_begins_with_what_takes_longest() -> None:
+def test_in_a_hurry_a_plan_begins_with_what_takes_longest() -> None:
     plan = Plan(names=(FAULT, NOISE, "undisturbed"), hurried=True)
     tasks = plan.tasks({FAULT: 1.0, NOISE: 9.0})
     assert [task.case for task in tasks] == ["undisturbed", NOISE, FAULT], "what was never timed may be the longest"
+
+
+def test_a_plan_of_many_rounds_mixes_what_waits_with_what_computes() -> None:
+    slow = [name for name, case in CORPUS.items() if not case.is_fault][:10]
+    full = Plan(names=tuple(CORPUS), hurried=False)
+    turns = [number for number, task in enumerate(full.tasks(dict.fromkeys(slow, 120.0))) if task.case in slow]
+    between = [later - earlier for earlier, later in itertools.pairwise(turns)]
+    assert len(turns) == 290
+    assert sum(gap == 1 for gap in between) < 50, "ten cases in a row would leave the cores idle"
+
+
+def test_a_plan_plays_every_case_as_often_as_the_targets_ask() -> None:
     full = Plan(names=(FAULT, NOISE, "undisturbed"), hurried=False)
     seeds = [task.case for task in full.tasks({})]
     half = seeds[: len(seeds) // 2]
