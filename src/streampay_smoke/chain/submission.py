@@ -168,7 +168,8 @@ class Submitter:
         Asks until the ledger has moved past the time bounds for good, or this long after them by our own clock.
         """
         pace, started = self._pace, self._clock.steady()
-        patience = attempt.valid_until - self._rpc.now() + (LEDGERS_UNTIL_DROPPED + 1) * pace.ledger_wait
+        valid_for = max(0.0, attempt.valid_until - self._rpc.now())
+        patience = valid_for + (LEDGERS_UNTIL_DROPPED + 1) * pace.ledger_wait
         interval, polls, first_late = pace.shortest, 0, None
         self._clock.sleep(pace.first_poll)
         while True:

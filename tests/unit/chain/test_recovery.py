@@ -363,6 +363,15 @@ def test_a_dropped_transaction_is_rebuilt_once_its_bounds_have_passed_for_good(
     assert (lost.met, closed.met) == (False, True)
 
 
+def test_a_ledger_whose_time_leaps_has_the_ledgers_it_takes_to_drop_all_the_same(
+    ledger: LedgerDouble, invoke: Invoke
+) -> None:
+    taken = ledger.says("PENDING")
+    ledger.script("sendTransaction", lambda asked: taken(asked) | {"latestLedgerCloseTime": str(START + 100)})
+    ledger.script("getTransaction", *[ledger.not_found] * 9)
+    assert invoke().attempts == 2
+
+
 def test_nothing_is_rebuilt_before_the_bounds_have_passed(ledger: LedgerDouble, invoke: Invoke) -> None:
     drops(ledger)
     ledger.script("getTransaction", *[ledger.not_found] * 8)
