@@ -10,7 +10,7 @@ from streampay_smoke.errors import FixtureMissing, PromiseBroken
 from streampay_smoke.evidence.events import Exchanged, ResourceCreated
 from streampay_smoke.promises import doors, throttling, webapp
 from streampay_smoke.service.identity import ANONYMOUS
-from streampay_smoke.service.transport import NoServiceAnswer
+from streampay_smoke.service.transport import NoServiceAnswer, Throttled
 from streampay_smoke.world import World
 
 NOT_FOUND = Says(status=404, json={"error": {"code": "STREAM_NOT_FOUND", "message": "no"}})
@@ -116,6 +116,12 @@ def test_in_a_rush_nobody_waits(world: World, small: SmallStreamPay, witness: Wi
     throttling.slowed_down(world.rush, witness.expect)
     with witness.breaks("another caller is served meanwhile", saw="status 429"):
         throttling.others_are_served(world.refusal, witness.expect)
+
+
+def test_a_quota_that_was_used_up_before_says_nothing_of_a_rush(world: World, small: SmallStreamPay) -> None:
+    small.lie("GET /api/streams", Says(status=429, headers={"retry-after": "3600"}))
+    with pytest.raises(Throttled, match="throttled for 3600 s"):
+        intruders.rush(world)
 
 
 def test_the_keys_a_rush_counts_under_are_new_each_time(world: World, small: SmallStreamPay) -> None:

@@ -237,6 +237,15 @@ class Deployment(Closes):
         self._refuse_old(answer, credential)
         return answer
 
+    def refuse_haste(self, answer: Answer) -> None:
+        """Raise Throttled where waiting as told would outlast the run; one that outlives a wait is the product's."""
+        pause = retry_after_seconds(answer.headers.get("retry-after", ""))
+        if pause > self._transport.throttle_seconds:
+            raise Throttled(
+                f"{answer.asked} is throttled for {pause:.0f} s{self._reason(answer)}",
+                next_step="wait, see who else uses this synthetic user, or raise its quota",
+            )
+
     def stream(self, credential: Credential, stream_id: str) -> StreamRecord:
         """Return one stream."""
         answer = self._promised(self._dialect.stream(stream_id), credential, self._dialect.read_stream)
@@ -475,7 +484,7 @@ class Deployment(Closes):
         if answer.status in call.statuses:
             return answer
         if answer.status == TOO_MANY_REQUESTS:
-            self._refuse_haste(answer)
+            self.refuse_haste(answer)
         self._refuse_old(answer, credential)
         expected = " or ".join(map(str, call.statuses))
         raise PromiseBroken(
@@ -504,15 +513,6 @@ class Deployment(Closes):
                 f"{body_in_words(answer)} (request id {answer.request_id})",
                 cause=f"http {answer.status}",
                 next_step="see whether any instance of the release is up behind its gateway",
-            )
-
-    def _refuse_haste(self, answer: Answer) -> None:
-        """Raise Throttled where waiting as told would outlast the run; one that outlives a wait is the product's."""
-        pause = retry_after_seconds(answer.headers.get("retry-after", ""))
-        if pause > self._transport.throttle_seconds:
-            raise Throttled(
-                f"{answer.asked} is throttled for {pause:.0f} s{self._reason(answer)}",
-                next_step="wait, see who else uses this synthetic user, or raise its quota",
             )
 
     def _csrf_headers(self) -> dict[str, str]:
