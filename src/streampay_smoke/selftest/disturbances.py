@@ -57,9 +57,10 @@ def answering(then: Callable[[Sent], Sent], path: str = "/", method: str = "") -
     return below(path, Forward(then=then), method=method)
 
 
-def every(number: int, decided: Decided) -> Disturbance:
-    """Let every `number`th request meet this."""
-    return lambda passing: decided if passing.number % number == number - 1 else NO_CHANGE
+def every(number: int, decided: Decided, path: str = "/") -> Disturbance:
+    """Let every `number`th request meet this, where it is one below a path."""
+    met = below(path, decided)
+    return lambda passing: met(passing) if passing.number % number == number - 1 else NO_CHANGE
 
 
 def first(number: int, decided: Decided) -> Disturbance:
@@ -146,7 +147,9 @@ def without_header(name: str) -> Callable[[Sent], Sent]:
 
 
 def zipped(sent: Sent) -> Sent:
-    """Compress an answer although nobody asked for it."""
+    """Compress an answer although nobody asked for it; one without a body stays as it is."""
+    if not sent.content:
+        return sent
     return replace(sent.with_header("content-encoding", "gzip"), content=gzip.compress(sent.content))
 
 

@@ -68,8 +68,9 @@ class Scene:
             copy(source, folder / name)
 
     def open_roads(self) -> None:
-        """Put a proxy wherever something is disturbed, and point the run at it."""
-        if self.road is not undisturbed or len(self.upstreams) > 1:
+        """Put a proxy wherever something is disturbed, and point the run at it, unless it is sent elsewhere already."""
+        elsewhere = self.environ["SMOKE_BASE_URL"] != self.sandbox.base_url
+        if not elsewhere and (self.road is not undisturbed or len(self.upstreams) > 1):
             self.environ["SMOKE_BASE_URL"] = self._proxy(self.road, *self.upstreams)
         if self.stable_road is not None:
             self.environ["SMOKE_BASELINE_URL"] = self._proxy(self.stable_road, self.sandbox.base_url)

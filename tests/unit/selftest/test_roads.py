@@ -81,6 +81,8 @@ def test_an_answer_is_remade(road: Road) -> None:
     assert road.client.request("GET", "/").header_values("set-cookie") == (*COOKIES, "AWSALB=abc; Path=/")
     road.disturb = disturbances.answering(disturbances.zipped)
     assert road.asked()["method"] == "GET", "the client unpacks it"
+    bare = Sent(status=204, headers=(), content=b"")
+    assert disturbances.zipped(bare) == bare, "what followed would be read as the next answer"
     road.disturb = disturbances.answering(disturbances.shouted)
     assert road.client.request("GET", "/").header("set-cookie") == "a=1, b=2"
     road.disturb = disturbances.answering(disturbances.saying(b'"number"', b'"count"'))
@@ -127,6 +129,7 @@ def met(disturb: Any, *requests: Passing) -> list[bool]:
 def test_who_meets_what() -> None:
     numbers = [passing(number) for number in range(6)]
     assert met(disturbances.every(3, TEAPOT), *numbers) == [False, False, True, False, False, True]
+    assert met(disturbances.every(3, TEAPOT, "/api/auth"), *numbers) == [False] * 6
     assert met(disturbances.first(2, TEAPOT), *numbers[:3]) == [True, True, False]
     assert met(disturbances.after(2, TEAPOT), *numbers[:4]) == [False, False, True, True]
     assert met(disturbances.everywhere(TEAPOT), *numbers) == [True] * 6

@@ -138,6 +138,14 @@ def test_a_silent_host_takes_packets_and_never_answers(scene: Scene) -> None:
         assert caught.value.cause == "timeout"
 
 
+def test_weather_on_the_road_does_not_bring_a_run_back_that_was_sent_elsewhere(scene: Scene) -> None:
+    conditions.silent_host(scene)
+    elsewhere = scene.environ["SMOKE_BASE_URL"]
+    conditions.road(lambda: everywhere(TEAPOT))(scene)
+    scene.open_roads()
+    assert scene.environ["SMOKE_BASE_URL"] == elsewhere
+
+
 def test_a_run_is_stopped_in_its_middle(scene: Scene) -> None:
     conditions.stopped_by(signal.SIGTERM, at="half-way")(scene)
     scene.gate = (sys.executable, "-c", WRITES_ITS_JOURNAL)
