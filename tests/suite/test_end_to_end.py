@@ -11,7 +11,7 @@ from stellar_sdk import Keypair
 from suite_parts import ROOT, Project, Ran
 
 from streampay_smoke.gate.verdict import Action, Word, schema
-from streampay_smoke.sandbox.road import Proxy, burst, gateway, hang_up
+from streampay_smoke.sandbox.road import Decided, Forward, Passing, Proxy, Reply, burst, gateway, hang_up
 from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.secret import Secret
 from streampay_smoke.service.deployment import Deployment
@@ -61,6 +61,7 @@ def test_every_promised_file_is_there(healthy: Ran) -> None:
     assert len(list((healthy.folder / "allure-results").glob("*-result.json"))) == SCENARIOS
 
 
+SEED = Keypair.random().secret
 SECRET_SHAPES = re.compile(rb"\bS[A-Z2-7]{55}\b|eyJ[\w-]{8,}\.eyJ[\w-]+\.|Bearer (?!<redacted>)[\w.-]{8,}")
 
 
@@ -78,6 +79,22 @@ def test_no_artifact_and_no_output_holds_a_secret(project: Project, sandbox: San
     for path, content in [*artifacts(ran.folder), (Path("output"), ran.output.encode())]:
         assert not SECRET_SHAPES.search(content), path
         assert not any(secret in content for secret in secrets), path
+
+
+def test_no_file_of_a_formatter_holds_a_secret(project: Project, sandbox: Sandbox, tmp_path: Path) -> None:
+    def spill(passing: Passing) -> Decided:
+        body = json.dumps({"error": {"code": SEED, "message": SEED}})
+        told = Reply(status=500, text=body, content_type="application/json")
+        return told if passing.path.startswith("/api/streams") else Forward()
+
+    path = tmp_path / "steps.txt"
+    with Proxy(sandbox.base_url, disturb=spill) as proxy:
+        ran = project.behave("--tags=@streams", "-f", "plain", "-o", str(path), SMOKE_BASE_URL=proxy.url)
+    assert ran.verdict.verdict is Word.FAIL, ran.output
+    told = path.read_text()
+    assert "answered 500" in told
+    assert "<redacted>" in told
+    assert SEED not in told
 
 
 @pytest.mark.parametrize("mode", ["jwt", "api-key"])
@@ -132,9 +149,6 @@ def test_an_expected_release_that_answers_passes(project: Project) -> None:
 def test_a_sandbox_cannot_vouch_for_staging(project: Project) -> None:
     ran = project.behave("--tags=@readiness", SMOKE_ENV="staging", SMOKE_STELLAR_NETWORK="testnet")
     assert ran.verdict.verdict is not Word.PASS
-
-
-SEED = Keypair.random().secret
 
 
 def forget(secret: str) -> None:

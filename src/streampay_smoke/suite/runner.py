@@ -24,6 +24,7 @@ from streampay_smoke.suite.decision import decided
 from streampay_smoke.suite.failures import failure_of
 from streampay_smoke.suite.finish import finish
 from streampay_smoke.suite.folder import RUN_FOLDER, RunFolder, artifacts_folder
+from streampay_smoke.suite.formatting import redacted
 from streampay_smoke.suite.interruption import Interruption
 from streampay_smoke.suite.loading import by_the_gate
 from streampay_smoke.suite.output import outlasting_output, redacted_output
@@ -69,12 +70,6 @@ class GateRunner(Runner):
             print(f"INCONCLUSIVE: the evidence was lost: {type(error).__name__}", file=sys.stderr)
             print("Next: see to the disk and the artifacts folder, then run again", file=sys.stderr)
             return EXIT_CODES[Word.INCONCLUSIVE]
-
-    def _hand_output_to_formatters(self) -> None:
-        """Have behave's formatters print where this process prints now, not where it printed when it began."""
-        for output in self.config.outputs:
-            if output.name is None:
-                output.stream = sys.stdout
 
     def load_hooks(self, filename: str | None = None) -> None:
         """Load the hooks of the suite that was accepted: what differs from it is not even imported."""
@@ -123,7 +118,7 @@ class GateRunner(Runner):
         self.session.end_step(step)
 
     def _answer(self) -> Verdict:
-        self._hand_output_to_formatters()
+        self.config.outputs = redacted(self.config.outputs, self._redactor)
         folder = self._folder()
         with Journal(folder.journal_path, self._redactor) as journal, self._interruption.watching():
             if lifeline.LIFELINE in self.config.userdata:

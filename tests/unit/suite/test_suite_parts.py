@@ -14,6 +14,7 @@ from threading import Thread
 from types import SimpleNamespace
 
 import pytest
+from behave.formatter.base import StreamOpener
 
 from streampay_smoke.chain.adapter import ChainUnavailable, ContractMissing
 from streampay_smoke.chain.progress import STANDS_STILL_SECONDS, LedgerProgress
@@ -24,6 +25,7 @@ from streampay_smoke.gate.verdict import Word, from_json
 from streampay_smoke.service.records import DependencyReport, Readiness
 from streampay_smoke.suite.failures import failure_of
 from streampay_smoke.suite.folder import RunFolder
+from streampay_smoke.suite.formatting import redacted
 from streampay_smoke.suite.output import OutlastingStream, RedactedStream, redacted_output
 from streampay_smoke.suite.probes import (
     contract_probe,
@@ -288,6 +290,20 @@ def test_a_secret_printed_in_pieces_is_redacted() -> None:
     stream.flush()
     assert behind.getvalue() == "say <redacted> now\nthen rest"
     assert stream.isatty() is False
+
+
+def test_files_of_formatters_are_redacted_and_whole_once_they_are_closed(tmp_path: Path) -> None:
+    redactor, path = Redactor(), tmp_path / "new" / "steps.json"
+    redactor.learn("correct horse")
+    printed, written = redacted([StreamOpener(stream=io.StringIO()), StreamOpener(str(path))], redactor)
+    assert printed.open() is sys.stdout
+    assert not path.exists(), "nothing is opened before somebody asks for it"
+    assert written.open() is written.open()
+    written.open().write("say correct ")
+    written.open().write("horse")
+    assert written.close()
+    assert not written.close()
+    assert path.read_text() == "say <redacted>"
 
 
 def test_output_outlasts_its_reader() -> None:
