@@ -29,6 +29,7 @@ from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, Str
 from streampay_smoke.service.replay import Asked
 from streampay_smoke.service.slots import accepted
 from streampay_smoke.service.trace import Trace
+from streampay_smoke.service.transport import WritePutOff
 from streampay_smoke.settings import Settings
 
 REQUEST_SECONDS = 15.0
@@ -316,7 +317,7 @@ class Surroundings:
         self.refuse_to_write()
         try:
             record = send()
-        except ServiceUnavailable:
+        except (ServiceUnavailable, WritePutOff):
             self._perhaps_made.append(order)
             raise
         except PromiseBroken as error:

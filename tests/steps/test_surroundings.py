@@ -207,6 +207,15 @@ def test_a_stream_that_was_not_created_is_a_broken_promise(
     assert not created(witness)
 
 
+def test_a_stream_that_the_service_could_not_make_for_now_is_told_apart(
+    shared: Surroundings, small: SmallStreamPay
+) -> None:
+    small.lie("POST /api/streams", Says(status=503, json={"error": {"code": "LEDGER_UNAVAILABLE", "message": "no"}}))
+    with pytest.raises(PromiseBroken, match="answered 503, not 201: LEDGER_UNAVAILABLE") as caught:
+        make(shared)
+    assert caught.value.kind == "write_put_off"
+
+
 STORED_ALL_THE_SAME = [
     pytest.param(Says(status=500), id="a crash"),
     pytest.param(Says(status=503, json={"error": {"code": "LEDGER_UNAVAILABLE", "message": "no"}}), id="a refusal"),

@@ -46,10 +46,16 @@ CONTRACT_MISSING = "contract_missing"
 WRITE_TIMED_OUT = "write_timed_out"
 """The service took a write and did not answer in time; its writes wait for the ledger."""
 
+WRITE_PUT_OFF = "write_put_off"
+"""The service itself said of a write: not now."""
+
+CREATION_KINDS = frozenset({STREAM_NOT_CREATED, WRITE_PUT_OFF})
+"""Failures of a service that cannot create a stream."""
+
 UNANSWERED = frozenset({"service_unavailable", "step_timeout", WRITE_TIMED_OUT})
 """Failures in which the service said nothing."""
 
-LEDGER_KINDS = frozenset({"never_ready", STREAM_NOT_CREATED, WRITE_TIMED_OUT})
+LEDGER_KINDS = frozenset({"never_ready", WRITE_TIMED_OUT, *CREATION_KINDS})
 """Failures a broken ledger can cause in any scenario: the service is not ready, or cannot make or move a stream."""
 
 
@@ -80,7 +86,7 @@ class FailedCheck(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def service_cannot_create(self) -> bool:
         """Return whether the service itself failed to create a stream, here or in another scenario."""
-        return self.failure.kind == STREAM_NOT_CREATED or self.creation_failed_elsewhere
+        return self.failure.kind in CREATION_KINDS or self.creation_failed_elsewhere
 
     def probe_held(self, name: str) -> bool:
         """Return whether a probe of this name was made and was ok."""
@@ -175,9 +181,9 @@ RULES = (
     ),
     Rule(
         name="ledger-failed-in-this-run",
-        applies=lambda check: check.failure.kind == WRITE_TIMED_OUT and check.ledger_failed_elsewhere,
+        applies=lambda check: check.failure.kind in {WRITE_TIMED_OUT, WRITE_PUT_OFF} and check.ledger_failed_elsewhere,
         blame=Blame.DEPENDENCY,
-        reason="the service waited in vain where this run, asking the ledger directly, waited in vain too",
+        reason="the service could not write, and this run, asking the ledger directly, got no usable answer either",
     ),
     Rule(
         name="contract-is-gone",

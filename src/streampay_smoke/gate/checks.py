@@ -6,7 +6,7 @@ from streampay_smoke.errors import Blame, PromiseBroken
 from streampay_smoke.evidence.events import ExpectedScenario, Failure, Probed
 from streampay_smoke.gate.attribution import (
     CLOCK_PROBE,
-    STREAM_NOT_CREATED,
+    CREATION_KINDS,
     Attribution,
     FailedCheck,
     attribute,
@@ -52,7 +52,7 @@ def _check(run: RunHistory, expected: ExpectedScenario, excluded_because: str | 
             tags=frozenset(expected.tags),
             probes=_probes(run, history),
             ledger_failed_elsewhere=any(other.blame == Blame.DEPENDENCY for other in _failures_beside(run, history)),
-            creation_failed_elsewhere=any(other.kind == STREAM_NOT_CREATED for other in _failures_beside(run, history)),
+            creation_failed_elsewhere=any(other.kind in CREATION_KINDS for other in _failures_beside(run, history)),
         )
     )
     status = "failed" if cause.blame is Blame.PRODUCT else "broken"

@@ -87,7 +87,7 @@ FAULTS = (
         name="one broken promise",
         story="operations: a single 500 of the service's own, which is not asked for again",
         severity=SERIOUS,
-        caught_by="streams/",
+        caught_by="doors/",
         conditions=(IMPATIENT, road(lambda: burst([error(500, "INTERNAL")], path=STREAMS))),
     ),
     Case(

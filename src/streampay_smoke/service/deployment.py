@@ -25,11 +25,13 @@ from streampay_smoke.service.transport import (
     NoServiceAnswer,
     ServiceTransport,
     Throttled,
+    WritePutOff,
     retry_after_seconds,
 )
 
 _GATEWAY_STATUSES = frozenset({502, 503, 504})
 _UNAUTHORIZED = 401
+_UNAVAILABLE = 503
 _REFUSALS = (401, 403, 404)
 
 
@@ -487,7 +489,8 @@ class Deployment(Closes):
             self.refuse_haste(answer)
         self._refuse_old(answer, credential)
         expected = " or ".join(map(str, call.statuses))
-        raise PromiseBroken(
+        put_off = call.writes and answer.status == _UNAVAILABLE
+        raise (WritePutOff if put_off else PromiseBroken)(
             f"{answer.asked} answered {answer.status}, not {expected}{self._reason(answer)}",
             next_step=f"look for request id {answer.request_id} in the service's log",
         )

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from json import dumps
 from typing import Any, ClassVar, Protocol, Self
 
-from streampay_smoke.errors import Blame, ServiceUnavailable, SettingsInvalid, SmokeError
+from streampay_smoke.errors import Blame, PromiseBroken, ServiceUnavailable, SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import Awaiting, Exchanged, Recorder, Waited
 from streampay_smoke.http import Enough, NoAnswer, Reply, new_client
 from streampay_smoke.lifetimes import Closes
@@ -49,6 +49,12 @@ class WriteTimedOut(NoServiceAnswer):
     """A write was taken and not answered in time: StreamPay's writes wait for the ledger."""
 
     kind: ClassVar[str] = "write_timed_out"
+
+
+class WritePutOff(PromiseBroken):
+    """The service itself answered a write with 503: not now. StreamPay's writes wait for the ledger."""
+
+    kind: ClassVar[str] = "write_put_off"
 
 
 class Throttled(SmokeError):

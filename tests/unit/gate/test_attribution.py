@@ -91,7 +91,7 @@ def test_a_broken_ledger_does_not_excuse_an_open_list() -> None:
     assert attribute(check(Blame.PRODUCT, LEDGER_DOWN, tags=("streams",))).blame is Blame.PRODUCT
 
 
-@pytest.mark.parametrize("kind", ["never_ready", "stream_not_created"])
+@pytest.mark.parametrize("kind", ["never_ready", "stream_not_created", "write_put_off"])
 @pytest.mark.parametrize("probe", [LEDGER_DOWN, CONTRACT_GONE])
 def test_a_broken_ledger_explains_what_needs_it_in_any_scenario(kind: str, probe: Probed) -> None:
     assert attribute(check(Blame.PRODUCT, probe, kind=kind, tags=("streams",))).blame is Blame.DEPENDENCY
@@ -144,8 +144,17 @@ def test_a_clock_that_is_off_explains_what_time_can_explain(failed: FailedCheck,
     assert attribute(failed).blame is blame
 
 
-def test_a_write_that_times_out_beside_a_ledger_that_works_is_the_release() -> None:
-    assert attribute(check(Blame.PRODUCT, LEDGER_UP, kind="write_timed_out")).blame is Blame.PRODUCT
+@pytest.mark.parametrize("kind", ["write_timed_out", "write_put_off"])
+def test_a_write_that_is_not_done_is_the_ledgers_only_where_that_failed_this_run_too(kind: str) -> None:
+    not_done = check(Blame.PRODUCT, LEDGER_UP, kind=kind, tags=("streams",))
+    assert attribute(not_done).blame is Blame.PRODUCT
+    found = attribute(replace(not_done, ledger_failed_elsewhere=True))
+    assert (found.blame, found.rule) == (Blame.DEPENDENCY, "ledger-failed-in-this-run")
+
+
+def test_a_write_put_off_beside_a_contract_that_was_never_there_is_the_release() -> None:
+    put_off = check(Blame.PRODUCT, LEDGER_UP, CONTRACT_GONE, OLD_NETWORK, kind="write_put_off")
+    assert attribute(put_off).rule == "contract-never-deployed"
 
 
 MISSING = check(Blame.CONFIG, LEDGER_UP, CONTRACT_GONE, OLD_NETWORK, kind="contract_missing", tags=("chain",))
@@ -174,8 +183,8 @@ def test_a_missing_contract_on_an_old_network_is_the_releases_when_its_service_c
 def test_a_missing_contract_that_something_else_explains_is_never_the_releases(probes: tuple[Probed, ...]) -> None:
     missing = replace(MISSING, probes=probes, creation_failed_elsewhere=True)
     assert attribute(missing).blame is Blame.CONFIG
-    not_created = check(Blame.PRODUCT, *probes, kind="stream_not_created", tags=("streams",))
-    assert attribute(not_created).blame is Blame.DEPENDENCY
+    for kind in ("stream_not_created", "write_put_off"):
+        assert attribute(check(Blame.PRODUCT, *probes, kind=kind, tags=("streams",))).blame is Blame.DEPENDENCY
 
 
 @pytest.mark.parametrize("kind", ["promise_broken", "stream_not_created", "service_unavailable"])

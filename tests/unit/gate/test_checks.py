@@ -256,7 +256,12 @@ def test_a_ledger_that_failed_another_check_explains_a_write_that_timed_out(told
 
 
 @pytest.mark.parametrize(
-    ("kind", "rule"), [("stream_not_created", "contract-never-deployed"), ("promise_broken", "settings")]
+    ("kind", "rule"),
+    [
+        ("stream_not_created", "contract-never-deployed"),
+        ("write_put_off", "contract-never-deployed"),
+        ("promise_broken", "settings"),
+    ],
 )
 def test_a_service_that_cannot_create_in_another_scenario_tells_whose_the_missing_contract_is(
     told: Tell, kind: str, rule: str
