@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from streampay_smoke.lifetimes import Stops
 
-HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "server", "date"})
+HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
 GATEWAY_PAGE = "<html><head><title>{status}</title></head><body>nginx</body></html>"
 
 
@@ -236,7 +236,7 @@ class _Handler(BaseHTTPRequestHandler):
         if sent.status == 0:
             self._hang_up()
             return
-        self.send_response(sent.status)
+        self.send_response_only(sent.status)  # what stands behind says who it is, and by its own clock
         for name, value in sent.headers:
             self.send_header(name, value)
         self.send_header("content-length", str(len(sent.content)))

@@ -58,6 +58,12 @@ def test_what_passes_is_what_was_sent(road: Road) -> None:
     assert road.client.request("GET", "/").header_values("set-cookie") == COOKIES
 
 
+def test_the_clock_of_what_stands_behind_is_what_a_caller_sees(road: Road) -> None:
+    then = "Thu, 01 Jan 2026 00:00:00 GMT"
+    road.disturb = disturbances.answering(lambda sent: Sent(status=200, headers=(("date", then),), content=b"{}"))
+    assert road.client.request("GET", "/").header_values("date") == (then,)
+
+
 def test_headers_bodies_and_queries_get_lost(road: Road) -> None:
     road.disturb = lambda passing: Forward(without=frozenset({"idempotency-key"}), with_body=False, path="/elsewhere")
     told = road.asked("POST", headers={"Idempotency-Key": "k", "Authorization": "a"}, json={"a": 1})
