@@ -25,7 +25,6 @@ from streampay_smoke.service.identity import (
     unowned_address,
 )
 from streampay_smoke.service.orders import order_to
-from streampay_smoke.service.transport import TOO_MANY_REQUESTS
 from streampay_smoke.surroundings import REQUEST_SECONDS, Surroundings
 from streampay_smoke.world import World
 
@@ -224,8 +223,7 @@ def rush(world: World) -> None:
             seen.tell(world.record)
     with _hurried(world, world.record) as hurried:
         world.refusal = hurried.streams_answer(first)
-    if world.refusal.status == TOO_MANY_REQUESTS:
-        world.deployment.refuse_haste(world.refusal)  # a quota the user had used up before says nothing of the rush
+    world.deployment.refuse_haste(world.refusal)  # a quota the user had used up before says nothing of the rush
 
 
 class _Last:

@@ -240,7 +240,9 @@ class Deployment(Closes):
         return answer
 
     def refuse_haste(self, answer: Answer) -> None:
-        """Raise Throttled where waiting as told would outlast the run; one that outlives a wait is the product's."""
+        """Raise Throttled for a 429 whose wait would outlast the run; one that outlives a wait is the product's."""
+        if answer.status != TOO_MANY_REQUESTS:
+            return
         pause = retry_after_seconds(answer.headers.get("retry-after", ""))
         if pause > self._transport.throttle_seconds:
             raise Throttled(
@@ -485,8 +487,7 @@ class Deployment(Closes):
         answer = self._raw(replace(call, must_succeed=True), credential, read)
         if answer.status in call.statuses:
             return answer
-        if answer.status == TOO_MANY_REQUESTS:
-            self.refuse_haste(answer)
+        self.refuse_haste(answer)
         self._refuse_old(answer, credential)
         expected = " or ".join(map(str, call.statuses))
         put_off = call.writes and answer.status == _UNAVAILABLE
