@@ -1,7 +1,6 @@
 """Every adapter of `deploy/`, played: a folder, a word and a situation in, an effect out."""
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from engines.google import CloudDeploy
 from engines.kubernetes import Job
 from engines.line import Line
 from engines.shell import Checkout
+from streampay_smoke import times
 from streampay_smoke.gate.verdict import Word
 from streampay_smoke.publish.github import outputs
 from streampay_smoke.secret import Secret
@@ -55,7 +55,7 @@ def program(folder: Path, word: Word, situation: Situation) -> FakeSmoke:
 
 def told(fake: FakeSmoke, word: Word) -> None:
     """Let the gate answer a word, and write for GitHub what it really writes."""
-    run_id = time.strftime("%Y%m%dT%H%M%SZ-e5f124", time.gmtime())
+    run_id = f"{times.stamp(times.now_ms())}-e5f124"
     verdict = msgspec.structs.replace(verdict_of(word), run_id=run_id)
     fake.answers(verdict)
     fake.tells_github(outputs(verdict))

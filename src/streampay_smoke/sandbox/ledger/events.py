@@ -1,6 +1,5 @@
 """getEvents: contract events by contract, topic and place, page by page."""
 
-import datetime
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -11,6 +10,7 @@ from streampay_smoke.sandbox.ledger.book import Book, ClosedTransaction, Emitted
 from streampay_smoke.sandbox.ledger.node import View
 from streampay_smoke.sandbox.ledger.parameters import INVALID_PARAMS, INVALID_REQUEST, Parameters, RpcError
 from streampay_smoke.sandbox.ledger.values import strkey
+from streampay_smoke.times import iso
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 10_000
@@ -146,11 +146,10 @@ def _contract(event: EmittedEvent) -> str:
 
 
 def _as_json(transaction: ClosedTransaction, event: EmittedEvent, contract: str, topics: list[str]) -> dict[str, Any]:
-    closed_at = datetime.datetime.fromtimestamp(transaction.closed_at, datetime.UTC)
     return {
         "type": "contract",
         "ledger": transaction.ledger,
-        "ledgerClosedAt": closed_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "ledgerClosedAt": iso(transaction.closed_at * 1000),
         "contractId": contract,
         "id": event.id,
         "operationIndex": event.operation,
