@@ -50,7 +50,7 @@ WRITE_PUT_OFF = "write_put_off"
 """The service itself said of a write: not now."""
 
 CREATION_KINDS = frozenset({STREAM_NOT_CREATED, WRITE_PUT_OFF})
-"""Failures of a service that cannot create a stream."""
+"""Failures of a service that cannot create a stream, or puts a write off as one that cannot."""
 
 UNANSWERED = frozenset({"service_unavailable", "step_timeout", WRITE_TIMED_OUT})
 """Failures in which the service said nothing."""

@@ -13,9 +13,10 @@ CALM = 0
 
 CLOSE_SECONDS = (0.0, 0.5, 1.0)
 """Each ledger closes at least one second of its own later: with shorter ones its time would race ahead of ours."""
+
 JITTER_SECONDS = (0.0, 0.002, 0.01, 0.03)
 AUTH_MODES = ("wallet", "jwt")
-"""Those in which every check is played: an API key has no second user."""
+"""Those with a second user, whom an API key has not. With `jwt` the check of used challenges is left out."""
 
 REGIONS = ("", "eu-west-1", "us-east-1")
 
