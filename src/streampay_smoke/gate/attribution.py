@@ -31,6 +31,9 @@ STABLE_PROBE = "stable release"
 CREDENTIAL_PROBE = "credential on the stable release"
 """Whether the stable release accepts the credential the operator supplied."""
 
+SHOWN_AGAIN_PROBE = "credential shown again"
+"""Whether the deployment itself accepts the refused credential when it is shown again."""
+
 CLOCK_PROBE = "clock"
 """Whether this runner's clock agrees with the service's or the ledger's; not ok: it is off against both."""
 
@@ -141,6 +144,13 @@ RULES = (
         applies=lambda check: check.failure.kind == "credential_refused" and check.probe_held(CREDENTIAL_PROBE),
         blame=Blame.PRODUCT,
         reason="the stable release accepts the same credential at the same moment",
+        reason_code="credential_refused_by_release",
+    ),
+    Rule(
+        name="credential-accepted-again",
+        applies=lambda check: check.failure.kind == "credential_refused" and check.probe_held(SHOWN_AGAIN_PROBE),
+        blame=Blame.PRODUCT,
+        reason="the release accepts the same credential when it is shown again: its instances disagree",
         reason_code="credential_refused_by_release",
     ),
     Rule(

@@ -22,6 +22,7 @@ from streampay_smoke.selftest.disturbances import (
     called,
     dripping,
     error,
+    every,
     everywhere,
     half,
     old_release,
@@ -246,6 +247,18 @@ FAULTS = (
         severity=CATASTROPHIC,
         caught_by="streams/",
         conditions=(IMPATIENT, another_upstream(), road(lambda: round_robin(2))),
+    ),
+    Case(
+        name="instances that do not all know a key",
+        story="operations: every second request meets an instance without the store of keys",
+        severity=CATASTROPHIC,
+        caught_by="streams/",
+        conditions=(
+            IMPATIENT,
+            setting(SMOKE_AUTH_MODE="api-key"),
+            road(lambda: every(2, error(401, "UNAUTHORIZED"), STREAMS)),
+        ),
+        features=("streams",),
     ),
     Case(
         name="red beside a stable release that is well",

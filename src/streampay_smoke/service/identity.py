@@ -30,6 +30,9 @@ TRANSACTION_HASH_BYTES = 32
 VARIABLE_OF_MODE = {"jwt": "SMOKE_AUTH_JWT_SECRET", "bearer": "SMOKE_AUTH_TOKEN", "api-key": "SMOKE_API_KEY"}
 """The modes in which the operator supplies a credential, and the variable it comes in."""
 
+SCRAPER = "metrics"
+"""The kind of the token with which figures are scraped: nobody's who uses StreamPay."""
+
 SLOT_B = "_B"
 """How the variables of the second credential slot end."""
 
@@ -37,7 +40,7 @@ MODES = ("wallet", *VARIABLE_OF_MODE)
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request shows of its sender. `kind` is the auth mode it came from, or "none" or "bad"."""
+    """What a request shows of its sender. `kind` is the auth mode it came from, or "metrics", "none" or "bad"."""
 
     kind: str
     headers: dict[str, str]
@@ -220,7 +223,7 @@ def metrics_credential(token: Secret | None) -> Credential:
     """Return what shows a scraper's token, or nobody's credential where there is none."""
     if token is None:
         return ANONYMOUS
-    return _bearer(token.reveal(), kind="metrics", shown_as="the scraper's token", variable="SMOKE_METRICS_TOKEN")
+    return _bearer(token.reveal(), kind=SCRAPER, shown_as="the scraper's token", variable="SMOKE_METRICS_TOKEN")
 
 
 def unowned_address() -> str:

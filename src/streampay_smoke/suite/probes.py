@@ -7,7 +7,7 @@ are in `streampay_smoke.gate.attribution`.
 import contextlib
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from json import loads
 from urllib.parse import urlsplit
@@ -26,12 +26,13 @@ from streampay_smoke.gate.attribution import (
     EGRESS_PROBE,
     LEDGER_PROBE,
     NETWORK_AGE_PROBE,
+    SHOWN_AGAIN_PROBE,
     STABLE_PROBE,
 )
 from streampay_smoke.http import NoAnswer, new_client
 from streampay_smoke.ledger_health import ask_ledger_health
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.identity import Credential
+from streampay_smoke.service.identity import SCRAPER, Credential
 from streampay_smoke.service.records import LEDGER_DEPENDENCY
 from streampay_smoke.service.replay import NO_ANSWER, Asked
 from streampay_smoke.suite.side_by_side import Probe, side_by_side
@@ -49,6 +50,9 @@ CLOCK_SECONDS = 60
 STABLE_PEER = "stable"
 """The peer that exchanges with the stable release are recorded under: they say nothing of the one that is judged."""
 
+SHOWN_AGAIN_TIMES = 4
+"""How often a refused credential is shown again: one of two instances that accepts it is met 15 times in 16."""
+
 _ACCEPTED, _REFUSED = 200, frozenset({401, 403})
 _NO_TRANSACTION = "0" * 64
 _DAY_SECONDS = 86_400
@@ -60,7 +64,11 @@ RESET_DAYS = 7.0
 def probes_at_start(surroundings: Surroundings) -> Iterator[AnyEvent]:
     """Make every probe that needs no failure, before the first scenario; yields their evidence."""
     yield from side_by_side(
-        {**_common(surroundings), STABLE_PROBE: lambda record: stable_readiness_probe(surroundings, record)},
+        {
+            **_common(surroundings),
+            STABLE_PROBE: lambda record: stable_readiness_probe(surroundings, record),
+            CREDENTIAL_PROBE: lambda record: credential_probe(surroundings, None, record),
+        },
         within_seconds=ALL_PROBES_SECONDS,
     )
 
@@ -68,7 +76,12 @@ def probes_at_start(surroundings: Surroundings) -> Iterator[AnyEvent]:
 def control_probes(surroundings: Surroundings, asked: Asked | None) -> Iterator[AnyEvent]:
     """Make every probe beside a failure of the request that was `asked`, None for none; yields their evidence."""
     yield from side_by_side(
-        {**_common(surroundings), STABLE_PROBE: lambda record: stable_replay_probe(surroundings, asked, record)},
+        {
+            **_common(surroundings),
+            STABLE_PROBE: lambda record: stable_replay_probe(surroundings, asked, record),
+            CREDENTIAL_PROBE: lambda record: credential_probe(surroundings, asked, record),
+            SHOWN_AGAIN_PROBE: lambda record: shown_again_probe(surroundings, asked, record),
+        },
         within_seconds=ALL_PROBES_SECONDS,
     )
     contract = contract_probe(surroundings)
@@ -93,7 +106,6 @@ def _common(surroundings: Surroundings) -> Mapping[str, Probe]:
         EGRESS_PROBE: lambda record: egress_probe(settings.base_url, settings.baseline_url),
         DEPENDENCY_REPORT_PROBE: dependency_report,
         CLOCK_PROBE: clock,
-        CREDENTIAL_PROBE: lambda record: credential_probe(surroundings, record),
     }
 
 
@@ -235,19 +247,62 @@ def stable_replay_probe(surroundings: Surroundings, asked: Asked | None, record:
     return Probed(name=STABLE_PROBE, ok=not same, detail=detail)
 
 
-def credential_probe(surroundings: Surroundings, record: Recorder) -> Probed:
-    """Show the stable release the credential the operator supplied, in each slot that holds one."""
-    settings = surroundings.settings
-    if not settings.baseline_url:
+def credential_probe(surroundings: Surroundings, asked: Asked | None, record: Recorder) -> Probed:
+    """Show the stable release the credentials the operator supplied."""
+    baseline_url = surroundings.settings.baseline_url
+    if not baseline_url:
         return _no_stable(CREDENTIAL_PROBE)
-    if settings.auth_mode == "wallet":
-        return Probed(name=CREDENTIAL_PROBE, ok=None, detail="the synthetic user signs in: no credential is supplied")
-    slot_b = list(settings.supplied_credentials.values())[1:]
+    credentials = _supplied(surroundings, asked)
+    if not credentials:
+        return _nothing_supplied(CREDENTIAL_PROBE)
+    with contextlib.closing(_probing(surroundings, baseline_url, _as_stable(record))) as stable:
+        return _told_of(CREDENTIAL_PROBE, [_status_for(stable, credential) for credential in credentials])
+
+
+def shown_again_probe(surroundings: Surroundings, asked: Asked | None, record: Recorder) -> Probed:
+    """Show the deployment the credentials the operator supplied once more, until an instance of it accepts one.
+
+    An old credential is refused however often it is shown, and one that instances disagree about is not old. Each
+    time is over a connection of its own: kept ones stick to one instance.
+    """
+    credentials = _supplied(surroundings, asked)
+    if not credentials:
+        return _nothing_supplied(SHOWN_AGAIN_PROBE)
+    statuses: list[int] = []
+    with contextlib.closing(_probing(surroundings, surroundings.settings.base_url, record)) as deployment:
+        for credential in credentials * SHOWN_AGAIN_TIMES:
+            with deployment.fresh() as instance:
+                statuses.append(_status_for(instance, credential))
+            if statuses[-1] == _ACCEPTED:
+                break
+    return _told_of(SHOWN_AGAIN_PROBE, statuses)
+
+
+def _supplied(surroundings: Surroundings, asked: Asked | None) -> list[Credential]:
+    """Return what the operator supplied: the scraper's token where that was shown last, else the user's, by slot."""
+    shown = asked.credential if asked is not None else None
+    if shown is not None and shown.kind == SCRAPER:
+        return [shown]
+    if surroundings.settings.auth_mode == "wallet":
+        return []
+    slot_b = list(surroundings.settings.supplied_credentials.values())[1:]
     users = (surroundings.user, *(surroundings.user.in_slot_b(secret) for secret in slot_b))
-    with contextlib.closing(_probing(surroundings, settings.baseline_url, _as_stable(record))) as stable:
-        statuses = [stable.refusal(user.supplied_credential()).status for user in users]
+    return [user.supplied_credential() for user in users]
+
+
+def _nothing_supplied(name: str) -> Probed:
+    return Probed(name=name, ok=None, detail="the synthetic user signs in: no credential is supplied")
+
+
+def _status_for(deployment: Deployment, credential: Credential) -> int:
+    """Return the status with which a deployment answers whoever shows this credential."""
+    answer = deployment.metrics_answer if credential.kind == SCRAPER else deployment.refusal
+    return answer(credential).status
+
+
+def _told_of(name: str, statuses: Sequence[int]) -> Probed:
     ok = True if _ACCEPTED in statuses else False if _REFUSED.issuperset(statuses) else None
-    return Probed(name=CREDENTIAL_PROBE, ok=ok, detail=f"it is answered {' and '.join(map(str, statuses))}")
+    return Probed(name=name, ok=ok, detail=f"it is answered {' and '.join(map(str, statuses))}")
 
 
 def clock_probe(service_seconds: float | None, ledger_seconds: float | None) -> Probed:

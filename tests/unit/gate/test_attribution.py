@@ -14,6 +14,7 @@ from streampay_smoke.gate.attribution import (
     LEDGER_PROBE,
     NETWORK_AGE_PROBE,
     RULES,
+    SHOWN_AGAIN_PROBE,
     STABLE_PROBE,
     FailedCheck,
     attribute,
@@ -31,6 +32,8 @@ STABLE_RED = Probed(name=STABLE_PROBE, ok=False, detail="5xx here and there")
 STABLE_WELL = Probed(name=STABLE_PROBE, ok=True, detail="2xx there")
 STABLE_ACCEPTS = Probed(name=CREDENTIAL_PROBE, ok=True, detail="200")
 STABLE_REFUSES = Probed(name=CREDENTIAL_PROBE, ok=False, detail="401")
+ACCEPTED_AGAIN = Probed(name=SHOWN_AGAIN_PROBE, ok=True, detail="401 and 200")
+REFUSED_AGAIN = Probed(name=SHOWN_AGAIN_PROBE, ok=False, detail="401")
 OTHERS_DOWN = Probed(name=DEPENDENCY_REPORT_PROBE, ok=False, detail="kms: degraded")
 
 
@@ -45,6 +48,11 @@ CASES = [
     (
         "credential-accepted-by-stable",
         check(Blame.CONFIG, STABLE_ACCEPTS, kind="credential_refused"),
+        Blame.PRODUCT,
+    ),
+    (
+        "credential-accepted-again",
+        check(Blame.CONFIG, ACCEPTED_AGAIN, STABLE_REFUSES, kind="credential_refused"),
         Blame.PRODUCT,
     ),
     (
@@ -116,12 +124,14 @@ def test_a_credential_both_refuse_is_the_operators() -> None:
     assert attribute(refused).blame is Blame.CONFIG
 
 
-def test_without_a_stable_release_a_refused_credential_is_the_operators() -> None:
+def test_a_credential_that_stays_refused_without_a_stable_release_is_the_operators() -> None:
     assert attribute(check(Blame.CONFIG, kind="credential_refused")).blame is Blame.CONFIG
+    assert attribute(check(Blame.CONFIG, REFUSED_AGAIN, kind="credential_refused")).blame is Blame.CONFIG
 
 
-def test_a_credential_the_stable_release_accepts_excuses_no_other_setting() -> None:
-    assert attribute(check(Blame.CONFIG, STABLE_ACCEPTS, kind="contract_missing")).blame is Blame.CONFIG
+@pytest.mark.parametrize("accepted", [STABLE_ACCEPTS, ACCEPTED_AGAIN])
+def test_a_credential_that_is_accepted_excuses_no_other_setting(accepted: Probed) -> None:
+    assert attribute(check(Blame.CONFIG, accepted, kind="contract_missing")).blame is Blame.CONFIG
 
 
 def test_a_stable_release_that_is_well_excuses_nothing() -> None:

@@ -9,16 +9,26 @@ from step_parts import CONTRACT, SmallStreamPay, Witness, settings_for, small_en
 
 from streampay_smoke.errors import SmokeError
 from streampay_smoke.evidence.events import Exchanged, Probed, Recorder, ServiceSeen
-from streampay_smoke.gate.attribution import CLOCK_PROBE, CREDENTIAL_PROBE, STABLE_PROBE
+from streampay_smoke.gate.attribution import (
+    CLOCK_PROBE,
+    CONTRACT_PROBE,
+    CREDENTIAL_PROBE,
+    SHOWN_AGAIN_PROBE,
+    STABLE_PROBE,
+)
 from streampay_smoke.sandbox.road import Decided, Disturbance, Forward, Passing, Proxy, Reply, hang_up, undisturbed
+from streampay_smoke.secret import Secret
+from streampay_smoke.service.identity import metrics_credential
 from streampay_smoke.suite.probes import (
     CLOCK_SECONDS,
+    SHOWN_AGAIN_TIMES,
     STABLE_PEER,
     clock_probe,
     control_probes,
     credential_probe,
     ledger_time,
     probes_at_start,
+    shown_again_probe,
     stable_readiness_probe,
     stable_replay_probe,
 )
@@ -99,7 +109,7 @@ def test_without_a_stable_release_its_probes_do_not_apply(alone: Surroundings, w
     probes = (
         stable_readiness_probe(alone, record),
         stable_replay_probe(alone, None, record),
-        credential_probe(alone, record),
+        credential_probe(alone, None, record),
     )
     assert [probe.ok for probe in probes] == [None, None, None]
 
@@ -174,7 +184,7 @@ def test_the_operators_credential_is_shown_to_the_stable_release(
         environ = small_environ(
             small, SMOKE_BASELINE_URL=stable.url, SMOKE_AUTH_MODE="api-key", SMOKE_API_KEY="a-long-enough-key"
         )
-        assert credential_probe(surroundings_of(settings_for(environ), witness), witness.events.append).ok is ok
+        assert credential_probe(surroundings_of(settings_for(environ), witness), None, witness.events.append).ok is ok
 
 
 def test_either_credential_slot_may_be_the_one_the_stable_release_accepts(
@@ -193,12 +203,58 @@ def test_either_credential_slot_may_be_the_one_the_stable_release_accepts(
             SMOKE_API_KEY="a-long-enough-key",
             SMOKE_API_KEY_B="another-long-key",
         )
-        probe = credential_probe(surroundings_of(settings_for(environ), witness), witness.events.append)
+        probe = credential_probe(surroundings_of(settings_for(environ), witness), None, witness.events.append)
     assert (probe.ok, probe.detail) == (True, "it is answered 401 and 200")
 
 
 def test_a_user_who_signs_in_has_no_credential_to_show(around: Surroundings, witness: Witness) -> None:
-    assert credential_probe(around, witness.events.append).ok is None
+    assert credential_probe(around, None, witness.events.append).ok is None
+    assert shown_again_probe(around, around.last_asked, witness.events.append).ok is None
+
+
+@pytest.mark.parametrize("stable", [Reply(status=401), None])
+def test_a_scrapers_token_is_shown_where_figures_are_read_and_nowhere_else(
+    around: Surroundings, witness: Witness, here: Side, there: Side, stable: Reply | None
+) -> None:
+    figures = Reply(status=200, text="up 1", content_type="text/plain")
+
+    def disturb(reply: Reply) -> Disturbance:
+        return lambda passing: reply if passing.path == "/api/metrics" else Reply(status=418)
+
+    here.disturb, there.disturb = disturb(Reply(status=401)), disturb(stable or figures)
+    around.deployment.metrics_answer(metrics_credential(Secret("a-scrapers-token")))
+    record = witness.events.append
+    assert credential_probe(around, around.last_asked, record).ok is (stable is None)
+    assert shown_again_probe(around, around.last_asked, record).ok is False
+
+
+@pytest.mark.parametrize(
+    ("statuses", "ok"),
+    [
+        ([None], True),
+        ([401, 401, 401, None], True),
+        ([401] * SHOWN_AGAIN_TIMES, False),
+        ([401, 403, 401, 500], None),
+    ],
+)
+def test_a_refused_credential_is_shown_again_until_an_instance_accepts_it(
+    small: SmallStreamPay, witness: Witness, here: Side, statuses: list[int | None], ok: bool | None
+) -> None:
+    decided = iter(statuses)
+
+    def disturb(passing: Passing) -> Decided:
+        status = next(decided)
+        return Forward() if status is None else Reply(status=status)
+
+    here.disturb = disturb
+    with Proxy(small.url, disturb=here) as candidate:
+        environ = small_environ(
+            small, SMOKE_BASE_URL=candidate.url, SMOKE_AUTH_MODE="api-key", SMOKE_API_KEY="a-long-enough-key"
+        )
+        probe = shown_again_probe(surroundings_of(settings_for(environ), witness), None, witness.events.append)
+    told = " and ".join(str(status or 200) for status in statuses)
+    assert (probe.name, probe.ok, probe.detail) == (SHOWN_AGAIN_PROBE, ok, f"it is answered {told}")
+    assert next(decided, "none is left") == "none is left"
 
 
 @pytest.mark.parametrize(
@@ -233,7 +289,9 @@ def test_probes_at_the_start_and_beside_a_failure(around: Surroundings) -> None:
     start = [event for event in probes_at_start(around) if isinstance(event, Probed)]
     beside = [event for event in control_probes(around, around.last_asked) if isinstance(event, Probed)]
     assert {STABLE_PROBE, CREDENTIAL_PROBE, CLOCK_PROBE} <= {probe.name for probe in start}
-    assert len(beside) == len(start) + 1  # the contract, which costs the ledger's library
+    # The contract costs the ledger's library, and before a failure no credential was refused.
+    assert {probe.name for probe in beside} - {probe.name for probe in start} == {CONTRACT_PROBE, SHOWN_AGAIN_PROBE}
+    assert len(beside) == len(start) + 2
     assert around.settings.contract_id == CONTRACT
 
 
