@@ -22,7 +22,14 @@ from streampay_smoke.secret import Secret
 from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import Answer
-from streampay_smoke.service.identity import Credential, Learn, SyntheticUser, synthetic_user, unowned_address
+from streampay_smoke.service.identity import (
+    Credential,
+    Learn,
+    SyntheticUser,
+    payer_seed,
+    synthetic_user,
+    unowned_address,
+)
 from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamRecord
@@ -266,12 +273,20 @@ class Surroundings:
     @once
     def payer(self) -> ChainAccount:
         """A funded account that opens streams on the contract itself."""
-        return self._funded("payer", self.settings.signer_seed)
+        return self._funded(self.payer_of(self.settings.environment, self._run_id))
+
+    def payer_of(self, environment: str, run_id: str) -> ChainAccount:
+        """Return the account that opens streams on the contract in a run; nothing is sent.
+
+        It is the run's own, and the same whoever asks: what a killed run left can be cancelled. A seed that is given
+        is the payer's in every run.
+        """
+        return self._account("payer", self.settings.signer_seed or payer_seed(environment, run_id))
 
     @once
     def recipient(self) -> ChainAccount:
         """A funded account of this run that streams pay to."""
-        return self._funded("recipient", self.settings.recipient_seed)
+        return self._funded(self._account("recipient", self.settings.recipient_seed))
 
     def proof(self) -> SettlementProof:
         """Begin to watch the money of one scenario, in the way this run's settings ask for."""
@@ -427,9 +442,11 @@ class Surroundings:
         key = self.new_key("clean-up")
         return 200 <= self.deployment.act(credential, stream_id, action, key).status < 300
 
-    def _funded(self, name: str, seed: Secret | None) -> ChainAccount:
-        chain = self.ledger.chain
-        account = chain.account(name, seed.reveal() if seed else None)
+    def _account(self, name: str, seed: Secret | None) -> ChainAccount:
+        account = self.ledger.chain.account(name, seed.reveal() if seed else None)
         self._learn_secret(account.seed)
-        chain.fund(account.address)
+        return account
+
+    def _funded(self, account: ChainAccount) -> ChainAccount:
+        self.ledger.chain.fund(account.address)
         return account

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from step_parts import Witness, settings_for, surroundings_of
 
 from streampay_smoke.chain.adapter import ChainAccount, ContractFailure
-from streampay_smoke.evidence.events import ResourceCreated, ResourceReleased, RunStarted
+from streampay_smoke.evidence.events import ChainSeen, ResourceCreated, ResourceReleased, RunStarted
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.promises.ledger import DIRECT_STREAM
@@ -57,13 +57,21 @@ def run_of(place: Settings, **changes: Any) -> RunStarted:
 
 
 def journal_of(
-    place: Settings, *made: int, ended: tuple[int, ...] = (), at_ms: int = LONG_AGO_MS, **changes: Any
+    place: Settings,
+    *made: int,
+    ended: tuple[int, ...] = (),
+    at_ms: int = LONG_AGO_MS,
+    first_ledger: int | None = None,
+    **changes: Any,
 ) -> Path:
     """Write the journal of a run that made these contract streams and brought some to their end."""
     folder = place.artifacts / f"run-{len(list(place.artifacts.iterdir()))}"
     folder.mkdir()
     with Journal(folder / "journal.jsonl", Redactor(), now_ms=lambda: at_ms) as journal:
         journal.append(run_of(place, **changes))
+        if first_ledger is not None:
+            seen = ChainSeen(network=place.network.name, simulated=True, ledger=first_ledger, contract_id="")
+            journal.append(seen)
         journal.append(ResourceCreated(kind="stream", id="stream-1"))
         for stream_id in made:
             journal.append(ResourceCreated(kind=DIRECT_STREAM, id=str(stream_id)))
@@ -73,7 +81,7 @@ def journal_of(
 
 
 def found(shared: Surroundings, older_than_seconds: float | None = None) -> list[int]:
-    left = left_open(shared.settings, older_than_seconds=older_than_seconds, now_seconds=NOW)
+    left = left_open(shared, older_than_seconds=older_than_seconds, now_seconds=NOW)
     return [stream.stream_id for stream in left]
 
 
@@ -109,7 +117,7 @@ def test_what_is_no_journal_of_a_run_is_passed_over(shared: Surroundings) -> Non
 def opened(shared: Surroundings, payer: ChainAccount | None = None, *, seconds: int = 1, start: bool = True) -> int:
     """Open a stream on the contract as a run does that is killed afterwards."""
     ledger = shared.ledger
-    dead = payer or ledger.chain.account("a run that is gone")
+    dead = payer or ledger.chain.account("somebody else")
     ledger.chain.fund(dead.address)
     recipient = shared.recipient.address
     stream_id = ledger.contract.open_draft(dead, recipient, ledger.token_contract_id, 777, seconds).stream_id
@@ -118,8 +126,8 @@ def opened(shared: Surroundings, payer: ChainAccount | None = None, *, seconds: 
     return stream_id
 
 
-def left(stream_id: int) -> LeftOpen:
-    return LeftOpen(run_id="gone", stream_id=stream_id)
+def left(stream_id: int, run_id: str = "gone") -> LeftOpen:
+    return LeftOpen(environment="sandbox", run_id=run_id, stream_id=stream_id)
 
 
 def test_a_stream_whose_time_is_over_is_settled_by_anybody(shared: Surroundings) -> None:
@@ -127,20 +135,73 @@ def test_a_stream_whose_time_is_over_is_settled_by_anybody(shared: Surroundings)
     shared.ledger.one_ledger_later()
     before = shared.ledger.chain.balance(shared.recipient.address)
 
-    assert fate_of(shared, left(stream_id)) is Fate.DUE
-    bring_to_end(shared, left(stream_id))
+    assert fate_of(shared, left(stream_id)) is Fate.SETTLEABLE
+    bring_to_end(shared, left(stream_id), Fate.SETTLEABLE)
 
     assert fate_of(shared, left(stream_id)) is Fate.OVER
     assert shared.ledger.chain.balance(shared.recipient.address) == before + 777
 
 
-def test_what_cannot_be_ended_yet_or_any_more_says_why(shared: Surroundings) -> None:
+def test_what_somebody_else_opened_cannot_be_ended_yet_or_at_all_and_says_why(shared: Surroundings) -> None:
     running, draft = opened(shared, seconds=86_400), opened(shared, start=False)
 
     assert fate_of(shared, left(running)) is Fate.RUNNING
     assert fate_of(shared, left(draft)) is Fate.LOST
     assert "time is not over" in Fate.RUNNING.because
-    assert "key is gone" in Fate.LOST.because
+    assert "not ours" in Fate.LOST.because
+
+
+@pytest.mark.parametrize("start", [True, False])
+def test_what_a_run_opened_is_cancelled_by_whoever_sweeps_and_the_money_goes_back(
+    environ: dict[str, str], shared: Surroundings, witness: Witness, start: bool
+) -> None:
+    killed = surroundings_of(settings_for(environ), witness, run_id="gone")
+    payer = killed.payer
+    stream_id = opened(killed, payer, seconds=86_400, start=start)
+    killed.close()
+    paid_in = shared.ledger.chain.balance(payer.address)
+
+    assert fate_of(shared, left(stream_id, run_id="another")) is (Fate.RUNNING if start else Fate.LOST)
+    assert fate_of(shared, left(stream_id)) is Fate.CANCELLABLE
+    bring_to_end(shared, left(stream_id), Fate.CANCELLABLE)
+
+    assert shared.ledger.contract.stream(stream_id).status == "cancelled"
+    fees_stroops = paid_in + 777 - shared.ledger.chain.balance(payer.address)
+    assert 0 < fees_stroops < 1_000_000
+    assert fate_of(shared, left(stream_id)) is Fate.OVER
+
+
+def test_a_stream_that_a_run_was_killed_too_early_to_name_is_found_by_its_payer(
+    environ: dict[str, str], shared: Surroundings, witness: Witness
+) -> None:
+    first_ledger = shared.ledger.chain.health().latest_ledger
+    killed = surroundings_of(settings_for(environ), witness, run_id="early")
+    named, unnamed = (opened(killed, killed.payer, start=False) for _ in range(2))
+    opened(shared, start=False)
+    killed.close()
+    journal_of(shared.settings, named, first_ledger=first_ledger, run_id="early")
+    journal_of(shared.settings, first_ledger=0, run_id="another")
+    journal_of(shared.settings, run_id="a third")
+
+    assert found(shared) == [named, unnamed]
+    said: list[str] = []
+    assert len(swept(shared, said).ended) == 2
+    assert found(shared) == [named, unnamed], "journals are never written again"
+    assert swept(shared, said) == Swept()
+
+
+def test_streams_of_a_shared_payer_that_no_journal_names_may_be_another_runs(
+    environ: dict[str, str], shared: Surroundings, witness: Witness, tmp_path: Path
+) -> None:
+    seed = shared.ledger.chain.account("kept").seed
+    settings = replace(settings_for({**environ, "SMOKE_SIGNER_SEED": seed}), artifacts=tmp_path)
+    kept = surroundings_of(settings, witness)
+    first_ledger = kept.ledger.chain.health().latest_ledger
+    opened(kept, kept.payer, start=False)
+    journal_of(settings, first_ledger=first_ledger)
+
+    assert found(kept) == []
+    kept.close()
 
 
 def test_a_stream_the_network_forgot_is_over_and_any_other_refusal_is_raised(
@@ -163,8 +224,8 @@ def test_a_payer_whose_seed_is_kept_cancels_what_it_opened(
     kept = surroundings_of(settings_for({**environ, "SMOKE_SIGNER_SEED": seed}), witness)
     stream_id = opened(kept, kept.payer, start=False)
 
-    assert fate_of(kept, left(stream_id)) is Fate.DUE
-    bring_to_end(kept, left(stream_id))
+    assert fate_of(kept, left(stream_id)) is Fate.CANCELLABLE
+    bring_to_end(kept, left(stream_id), Fate.CANCELLABLE)
 
     assert kept.ledger.contract.stream(stream_id).status == "cancelled"
     kept.close()

@@ -678,6 +678,6 @@ def small_environ(small: SmallStreamPay, **environ: str) -> dict[str, str]:
     }
 
 
-def surroundings_of(settings: Settings, witness: Witness) -> Surroundings:
+def surroundings_of(settings: Settings, witness: Witness, *, run_id: str = "run-1") -> Surroundings:
     """Return the surroundings of a run whose journal is the witness."""
-    return Surroundings(settings, record=witness.events.append, learn_secret=lambda secret: None, run_id="run-1")
+    return Surroundings(settings, record=witness.events.append, learn_secret=lambda secret: None, run_id=run_id)

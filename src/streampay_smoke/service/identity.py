@@ -185,6 +185,16 @@ def synthetic_user(
     return _user_of(seed, blank)
 
 
+def payer_seed(environment: str, run_id: str) -> Secret:
+    """Return the seed (S...) of the account that pays for a run's own streams on a test network.
+
+    It follows from the run's id and is no secret worth keeping: what a killed run left open has to end without it
+    having been stored anywhere.
+    """
+    text = f"streampay-smoke payer of run {run_id} in {environment}"
+    return Secret(seed_text(hashlib.sha256(text.encode()).digest()))
+
+
 BadName = Literal["none", "junk", "expired", "foreign", "alg-none", "other-audience", "other-issuer", "hs512"]
 BAD_NAMES: tuple[BadName, ...] = get_args(BadName)
 

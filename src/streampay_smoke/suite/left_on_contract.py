@@ -1,25 +1,40 @@
-"""Streams that killed runs opened on the contract itself: the payer's key died with the run, the contract lives on.
+"""Streams that killed runs opened on the contract itself, and what can still be done about them.
 
-The journals in the artifacts folder name them. A stream whose time is over can be settled by anybody.
+The journals in the artifacts folder name the runs, and most of their streams; the contract's own events name those of
+a run that was killed before it could. A run's payer follows from its id: whoever sweeps can sign for it.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 import msgspec
 
-from streampay_smoke.chain.adapter import ContractFailure
+from streampay_smoke.chain.adapter import ChainAccount, ContractFailure
 from streampay_smoke.evidence import journal as journals
-from streampay_smoke.evidence.events import ResourceCreated, ResourceReleased, RunStarted
+from streampay_smoke.evidence.events import AnyEvent, ChainSeen, ResourceCreated, ResourceReleased, RunStarted
 from streampay_smoke.promises.ledger import DIRECT_STREAM, FINAL_STATUSES
 from streampay_smoke.settings import Settings
 from streampay_smoke.surroundings import LEASE_SECONDS, Surroundings
 
 
-class LeftOpen(msgspec.Struct, frozen=True, kw_only=True):
-    """A contract stream that a journal names as made and not as brought to its end."""
+class QuietRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What a journal that nobody has written to for a while tells of its run: contract streams it made, and ended.
 
+    `first_ledger` is the newest ledger when it began, None when it saw none.
+    """
+
+    environment: str
+    run_id: str
+    made: frozenset[int]
+    ended: frozenset[int]
+    first_ledger: int | None
+
+
+class LeftOpen(msgspec.Struct, frozen=True, kw_only=True):
+    """A contract stream that a run made, and did not note to have brought to its end."""
+
+    environment: str
     run_id: str
     stream_id: int
 
@@ -36,35 +51,35 @@ class Fate(StrEnum):
     RUNNING = "running"
     """Its time is not over yet; then anybody may settle it."""
 
-    DUE = "due"
-    """Anybody may settle it, or we hold its payer's key."""
+    SETTLEABLE = "settleable"
+    """Its time is over: anybody may settle it."""
+
+    CANCELLABLE = "cancellable"
+    """Its time is not over, and we hold the payer's key that cancels it."""
 
     LOST = "lost"
-    """It never started, and only the key that died with its run could cancel it."""
+    """It never started, and we do not hold the only key that could cancel it."""
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a sweep brings the stream to its end."""
+        return self in {Fate.SETTLEABLE, Fate.CANCELLABLE}
 
     @property
     def because(self) -> str:
         """Why nothing is done about it."""
-        return {Fate.RUNNING: "its time is not over", Fate.LOST: "it never started, and its payer's key is gone"}[self]
+        return {Fate.RUNNING: "its time is not over", Fate.LOST: "it never started, and its payer is not ours"}[self]
 
 
-def left_open(settings: Settings, *, older_than_seconds: float | None, now_seconds: float) -> Iterator[LeftOpen]:
-    """Yield what the journals of runs on this contract name; a run that wrote a moment ago may be under way."""
-    needed_seconds = LEASE_SECONDS if older_than_seconds is None else older_than_seconds
-    for path in sorted(settings.artifacts.glob("*/journal.jsonl")):
-        if path.parent.is_symlink():
-            continue
-        with contextlib.suppress(OSError):  # a folder that goes away meanwhile, or is not ours to read
-            entries = journals.read(path).entries
-            started = next((entry.event for entry in entries if isinstance(entry.event, RunStarted)), None)
-            if started is None or not _is_here(started, settings):
-                continue
-            if now_seconds - entries[-1].at_ms / 1000 >= needed_seconds:
-                events = [entry.event for entry in entries]
-                made = {event.id for event in events if isinstance(event, ResourceCreated) and _on_contract(event)}
-                ended = {event.id for event in events if isinstance(event, ResourceReleased) and _on_contract(event)}
-                for stream_id in sorted(map(int, made - ended)):
-                    yield LeftOpen(run_id=started.run_id, stream_id=stream_id)
+def left_open(
+    surroundings: Surroundings, *, older_than_seconds: float | None, now_seconds: float
+) -> Iterator[LeftOpen]:
+    """Yield what quiet runs on this contract made and did not end: first what journals name. Raises ChainError."""
+    runs = tuple(_quiet_runs(surroundings.settings, older_than_seconds=older_than_seconds, now_seconds=now_seconds))
+    for run in runs:
+        yield from _left_by(run, run.made)
+    for run, unnamed in _unnamed(surroundings, runs):
+        yield from _left_by(run, unnamed)
 
 
 def fate_of(surroundings: Surroundings, left: LeftOpen) -> Fate:
@@ -78,24 +93,78 @@ def fate_of(surroundings: Surroundings, left: LeftOpen) -> Fate:
         raise
     if state.status in FINAL_STATUSES:
         return Fate.OVER
-    if surroundings.settings.signer_seed and state.payer == surroundings.payer.address:
-        return Fate.DUE
-    if state.status == "draft":
-        return Fate.LOST
-    return Fate.DUE if ledger.chain.health().closed_at >= state.ends_at else Fate.RUNNING
+    if state.status != "draft" and ledger.chain.health().closed_at >= state.ends_at:
+        return Fate.SETTLEABLE
+    if state.payer == _payer_of(surroundings, left).address:
+        return Fate.CANCELLABLE
+    return Fate.LOST if state.status == "draft" else Fate.RUNNING
 
 
-def bring_to_end(surroundings: Surroundings, left: LeftOpen) -> None:
-    """Cancel a stream whose payer's key we hold, settle any other; raises ChainError."""
-    contract, payer = surroundings.ledger.contract, surroundings.payer
-    if contract.stream(left.stream_id).payer == payer.address:
-        contract.cancel(left.stream_id, payer)
+def bring_to_end(surroundings: Surroundings, left: LeftOpen, fate: Fate) -> None:
+    """Settle or cancel a stream, as its fate allows; raises ChainError."""
+    contract = surroundings.ledger.contract
+    if fate is Fate.CANCELLABLE:
+        contract.cancel(left.stream_id, _payer_of(surroundings, left))
     else:
-        contract.settle(left.stream_id, payer)
+        contract.settle(left.stream_id, surroundings.payer)
 
 
-def _on_contract(event: ResourceCreated | ResourceReleased) -> bool:
-    return event.kind == DIRECT_STREAM and event.id.isdecimal()
+def _quiet_runs(settings: Settings, *, older_than_seconds: float | None, now_seconds: float) -> Iterator[QuietRun]:
+    """Read the journals of runs on this contract; a run that wrote a moment ago may be under way."""
+    needed_seconds = LEASE_SECONDS if older_than_seconds is None else older_than_seconds
+    for path in sorted(settings.artifacts.glob("*/journal.jsonl")):
+        if path.parent.is_symlink():
+            continue
+        with contextlib.suppress(OSError):  # a folder that goes away meanwhile, or is not ours to read
+            entries = journals.read(path).entries
+            started = next((entry.event for entry in entries if isinstance(entry.event, RunStarted)), None)
+            if started is None or not _is_here(started, settings):
+                continue
+            if now_seconds - entries[-1].at_ms / 1000 >= needed_seconds:
+                events = [entry.event for entry in entries]
+                yield QuietRun(
+                    environment=started.environment,
+                    run_id=started.run_id,
+                    made=_ids(events, ResourceCreated),
+                    ended=_ids(events, ResourceReleased),
+                    first_ledger=next((each.ledger for each in events if isinstance(each, ChainSeen)), None),
+                )
+
+
+def _unnamed(surroundings: Surroundings, runs: tuple[QuietRun, ...]) -> Iterator[tuple[QuietRun, frozenset[int]]]:
+    """Yield the streams that a run's payer opened and its journal does not name.
+
+    Not where a seed is given: that payer is shared with runs that are under way.
+    """
+    first_ledgers = [run.first_ledger for run in runs if run.first_ledger is not None]
+    if not first_ledgers or surroundings.settings.signer_seed:
+        return
+    since_ledger = max(min(first_ledgers), surroundings.ledger.chain.health().oldest_ledger)
+    opened: dict[str, set[int]] = {}
+    for event in surroundings.ledger.contract.stream_events(since_ledger):
+        if event.name == "created":
+            opened.setdefault(event.fields["payer"], set()).add(event.stream_id)
+    for run in runs:
+        payer = surroundings.payer_of(run.environment, run.run_id)
+        yield run, frozenset(opened.get(payer.address, ())) - run.made
+
+
+def _left_by(run: QuietRun, made: frozenset[int]) -> Iterator[LeftOpen]:
+    for stream_id in sorted(made - run.ended):
+        yield LeftOpen(environment=run.environment, run_id=run.run_id, stream_id=stream_id)
+
+
+def _payer_of(surroundings: Surroundings, left: LeftOpen) -> ChainAccount:
+    return surroundings.payer_of(left.environment, left.run_id)
+
+
+def _ids(events: Sequence[AnyEvent], kind: type[ResourceCreated | ResourceReleased]) -> frozenset[int]:
+    """Return the contract streams that events of one kind name."""
+    return frozenset(
+        int(event.id)
+        for event in events
+        if isinstance(event, kind) and event.kind == DIRECT_STREAM and event.id.isdecimal()
+    )
 
 
 def _is_here(started: RunStarted, settings: Settings) -> bool:

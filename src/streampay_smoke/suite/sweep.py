@@ -1,6 +1,7 @@
 """`streampay-smoke sweep`: brings to an end what crashed runs left behind, and nothing of anybody else's."""
 
 import datetime
+import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -97,16 +98,16 @@ def _of_the_service(
 def _on_the_contract(
     surroundings: Surroundings, older_than_seconds: float | None, now_seconds: float, dry_run: bool
 ) -> Iterator[Told]:
-    for stream in left_open(surroundings.settings, older_than_seconds=older_than_seconds, now_seconds=now_seconds):
+    for stream in left_open(surroundings, older_than_seconds=older_than_seconds, now_seconds=now_seconds):
         name = str(stream)
         try:
             fate = fate_of(surroundings, stream)
-            if fate is Fate.DUE and not dry_run:
-                bring_to_end(surroundings, stream)
+            if fate.is_due and not dry_run:
+                bring_to_end(surroundings, stream, fate)
         except SmokeError as error:
             yield Told(word="stuck", name=name, said=f"{name}: {error}")
             continue
-        if fate is Fate.DUE:
+        if fate.is_due:
             yield Told(word="due" if dry_run else "ended", name=name, said=name)
         elif fate is not Fate.OVER:
             yield Told(word=fate, name=name, said=f"{name}: {fate.because}")
@@ -118,14 +119,15 @@ def swept_place(settings: Settings, redactor: Redactor, *, older_than_seconds: f
         print("a run's own sandbox ends with the run: there is nothing to sweep")
         return 0
     redactor.learn(*settings.secrets())
-    surroundings = Surroundings(settings, record=_warn, learn_secret=redactor.learn, run_id="sweep")
+    run_id = f"sweep-{secrets.token_hex(3)}"  # its payer is its own, as a run's
+    surroundings = Surroundings(settings, record=_warn, learn_secret=redactor.learn, run_id=run_id)
     try:
         swept = sweep(surroundings, older_than_seconds=older_than_seconds, dry_run=dry_run, say=print)
     finally:
         surroundings.close()
     stuck = f", {len(swept.stuck)} could not be" if swept.stuck else ""
     due = f", {len(swept.left)} due and left alone (dry run)" if dry_run else ""
-    lost = f", {len(swept.lost)} lost with their key" if swept.lost else ""
+    lost = f", {len(swept.lost)} lost" if swept.lost else ""
     print(f"sweep: {len(swept.ended)} brought to an end{stuck}{lost}{due}")
     return EXIT_CODES[Word.INCONCLUSIVE] if swept.stuck else 0
 
