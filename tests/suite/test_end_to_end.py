@@ -81,20 +81,30 @@ def test_no_artifact_and_no_output_holds_a_secret(project: Project, sandbox: San
         assert not any(secret in content for secret in secrets), path
 
 
-def test_no_file_of_a_formatter_holds_a_secret(project: Project, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_nothing_that_behave_and_allure_write_by_themselves_holds_a_secret(
+    project: Project, sandbox: Sandbox, tmp_path: Path
+) -> None:
     def spill(passing: Passing) -> Decided:
         body = json.dumps({"error": {"code": SEED, "message": SEED}})
         told = Reply(status=500, text=body, content_type="application/json")
         return told if passing.path.startswith("/api/streams") else Forward()
 
-    path = tmp_path / "steps.txt"
+    formats = {"plain": "steps.txt", "json": "steps.json", "allure_behave.formatter:AllureFormatter": "allure"}
+    chosen = [word for name, path in formats.items() for word in ("-f", name, "-o", str(tmp_path / "told" / path))]
+    junit = ("--junit", f"--junit-directory={tmp_path / 'told' / 'junit'}")
     with Proxy(sandbox.base_url, disturb=spill) as proxy:
-        ran = project.behave("--tags=@streams", "-f", "plain", "-o", str(path), SMOKE_BASE_URL=proxy.url)
+        ran = project.behave("--tags=@streams", *chosen, *junit, SMOKE_BASE_URL=proxy.url)
     assert ran.verdict.verdict is Word.FAIL, ran.output
-    told = path.read_text()
-    assert "answered 500" in told
-    assert "<redacted>" in told
-    assert SEED not in told
+    written: dict[str, str] = {}
+    for path in (tmp_path / "told").rglob("*"):
+        if path.is_file():
+            kind = path.relative_to(tmp_path / "told").parts[0]
+            written[kind] = written.get(kind, "") + path.read_text()
+    assert written.keys() == {"steps.txt", "steps.json", "allure", "junit"}
+    for kind, told in written.items():
+        assert "answered 500" in told, kind
+        assert "<redacted>" in told or "&lt;redacted&gt;" in told, kind
+        assert SEED not in told, kind
 
 
 @pytest.mark.parametrize("mode", ["jwt", "api-key"])

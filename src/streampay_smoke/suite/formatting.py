@@ -12,7 +12,7 @@ from streampay_smoke.suite.output import RedactedStream
 def redacted(openers: Iterable[StreamOpener], redactor: Redactor) -> list[StreamOpener]:
     """Return openers of the same outputs, for standard output as it is now and for files that are redacted.
 
-    A formatter that takes the name of its output for a folder writes there by itself, and is not redacted.
+    A formatter that takes the name of its output for a folder writes there by itself: see `results`.
     """
     return [
         StreamOpener(stream=sys.stdout) if opener.name is None else _FileOpener(opener.name, redactor)

@@ -30,6 +30,7 @@ from streampay_smoke.suite.loading import by_the_gate
 from streampay_smoke.suite.output import outlasting_output, redacted_output
 from streampay_smoke.suite.pins import Pins
 from streampay_smoke.suite.quarantine import read_quarantine, today
+from streampay_smoke.suite.results import redact_results
 from streampay_smoke.suite.session import Session, open_session
 
 _LOST = Failure(
@@ -90,6 +91,7 @@ class GateRunner(Runner):
             plans.announced(planned, Path(self.base_dir), self.session.settings, tags=str(self.config.tag_expression))
         )
         self.session.look_around()
+        redact_results(self, self._redactor)
         failed = super().run_model(features)
         self.session.measure(failed=bool(failed))
         self._interruption.allow(self.session.settings.bake_seconds)
