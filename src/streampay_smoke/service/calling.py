@@ -1,0 +1,241 @@
+"""How calls are sent to a deployment, and what comes back in an answer's place: silence, haste, an old credential."""
+
+import copy
+from collections.abc import Callable, Mapping
+
+from msgspec.structs import replace
+
+from streampay_smoke.errors import CredentialRefused, GuardRefused, PromiseBroken
+from streampay_smoke.lifetimes import Closes
+from streampay_smoke.service.cutover import Cutover
+from streampay_smoke.service.declared_network import PUBLIC
+from streampay_smoke.service.dialects import SIGN_IN, Call, Dialect
+from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.identity import Credential
+from streampay_smoke.service.replay import Asked, Impression, Look
+from streampay_smoke.service.shape import body_in_words, is_one_word
+from streampay_smoke.service.transport import (
+    TOO_MANY_REQUESTS,
+    NoServiceAnswer,
+    ServiceTransport,
+    Throttled,
+    WritePutOff,
+    retry_after_seconds,
+)
+
+GATEWAY_STATUSES = frozenset({502, 503, 504})
+UNAUTHORIZED = 401
+_UNAVAILABLE = 503
+
+Read = Callable[[Answer], object]
+"""Reads what an answer says; raises PromiseBroken for a body of another shape."""
+
+
+def _as_it_is(answer: Answer) -> None:
+    """Read nothing."""
+
+
+class Caller(Closes):
+    """Sends a dialect's calls to one deployment.
+
+    What is sent to a service that named the public network even once raises GuardRefused where it writes, sign-ins
+    apart. `last_asked` is the request sent last, and how it was answered; `last_headers` are those of the last answer.
+    """
+
+    def __init__(
+        self,
+        transport: ServiceTransport,
+        dialect: Dialect,
+        *,
+        cutover: Cutover,
+        learn_secret: Callable[[str], None],
+    ) -> None:
+        self.last_asked: Asked | None = None
+        self.last_headers: dict[str, str] = {}
+        self._transport = transport
+        self._dialect = dialect
+        self._cutover = cutover
+        self._learn_secret = learn_secret
+        self._csrf_token = ""
+        self._networks_named: set[str] = set()  # one for all connections: what a replica says counts for all
+
+    def fresh(self) -> "Caller":
+        """Return a caller of the same deployment, over connections of its own."""
+        fresh = copy.copy(self)
+        fresh._transport = self._transport.fresh()
+        return fresh
+
+    def close(self) -> None:
+        """Close kept connections."""
+        self._transport.close()
+
+    def heard_of(self, network: str) -> None:
+        """Take note of a network that the service named."""
+        self._networks_named.add(network)
+
+    def fetch(self, path: str) -> Answer:
+        """Return whatever answers for a path."""
+        return self._transport.send("GET", path)
+
+    def send(
+        self, call: Call, credential: Credential | None, look: Look, proof: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send a call once and return whatever answers, having looked at it.
+
+        `proof` replaces the headers by which a write shows that it comes from the app's own page.
+        """
+        if PUBLIC in self._networks_named and call.writes and call.purpose != SIGN_IN:
+            raise GuardRefused(
+                f"the service named the public network: {call.method} {call.path} is not sent to it",
+                next_step="point the gate at a deployment on a test network, and see why its replicas disagree",
+            )
+        if proof is None:
+            proof = self.page_proof() if call.writes else {}
+        headers = {**call.headers, **proof}
+        asked = self.last_asked = Asked(call=call, credential=credential, look=look)
+        answer = self._transport.send(
+            call.method,
+            call.path,
+            headers=headers,
+            json=call.json,
+            credential=credential,
+            purpose=call.purpose if call.must_succeed else "",
+            enough=call.enough,
+        )
+        self.last_asked, self.last_headers = replace(asked, impression=look(answer)), answer.headers
+        return answer
+
+    def once(self, call: Call, credential: Credential | None) -> Answer:
+        """Send a call once and return whatever answers."""
+        return self.send(call, credential, self._looking(call, _as_it_is))
+
+    def ask(
+        self,
+        call: Call,
+        credential: Credential | None,
+        read: Read = _as_it_is,
+        *,
+        proof: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Return the service's own answer; silence is waited out where the call may be repeated, else raised."""
+        look = self._looking(call, read)
+
+        def send() -> Answer:
+            answer = self.send(call, credential, look, proof)
+            self._refuse_gateway(answer)
+            return answer
+
+        return self._cutover.through(f"{call.method} {call.path}", send) if call.repeatable else send()
+
+    def told(self, call: Call, credential: Credential | None, *, proof: Mapping[str, str] | None = None) -> Answer:
+        """Return the service's answer about who may; raises Throttled for one that is about haste."""
+        answer = self.ask(call, credential, proof=proof)
+        if answer.status == TOO_MANY_REQUESTS:
+            raise Throttled(
+                f"{answer.asked} is throttled, and so tells nothing of who may{self._reason(answer)}",
+                next_step="wait, and see who else sends requests from this address or as this synthetic user",
+            )
+        return answer
+
+    def promised(self, call: Call, credential: Credential | None, read: Read = _as_it_is) -> Answer:
+        """Return the service's answer with a status it promised; raises what went wrong for any other."""
+        answer = self.ask(replace(call, must_succeed=True), credential, read)
+        if answer.status in call.statuses:
+            return answer
+        self.refuse_haste(answer)
+        self.refuse_old(answer, credential)
+        expected = " or ".join(map(str, call.statuses))
+        put_off = call.writes and answer.status == _UNAVAILABLE
+        raise (WritePutOff if put_off else PromiseBroken)(
+            f"{answer.asked} answered {answer.status}, not {expected}{self._reason(answer)}",
+            next_step=f"look for request id {answer.request_id} in the service's log",
+        )
+
+    def refuse_haste(self, answer: Answer) -> None:
+        """Raise Throttled for a 429 whose wait would outlast the run; one that outlives a wait is the product's."""
+        if answer.status != TOO_MANY_REQUESTS:
+            return
+        pause = retry_after_seconds(answer.headers.get("retry-after", ""))
+        if pause > self._transport.throttle_seconds:
+            raise Throttled(
+                f"{answer.asked} is throttled for {pause:.0f} s{self._reason(answer)}",
+                next_step="wait, see who else uses this synthetic user, or raise its quota",
+            )
+
+    def refuse_old(self, answer: Answer, credential: Credential | None) -> None:
+        """Raise CredentialRefused for an answer that is about a credential of the operator's, not about who may."""
+        if answer.status == UNAUTHORIZED and credential is not None and credential.operator_variable:
+            raise CredentialRefused(
+                f"{answer.asked} refused {credential.shown_as} with 401{self._reason(answer)}",
+                next_step=f"renew {credential.operator_variable}, then run again: it may simply be old",
+            )
+
+    def page_proof(self) -> dict[str, str]:
+        """Return the double-submit pair, by hand: the cookie is Secure, so that no cookie jar returns it over http.
+
+        Where the service hands out no cookie, the write goes without the pair and the service decides.
+        """
+        rule = self._dialect.csrf
+        if rule is None:
+            return {}
+        if not self._csrf_token:
+            self._csrf_token = _cookie(self._fetched_patiently(rule.issued_by), rule.cookie)
+            self._learn_secret(self._csrf_token)
+        return rule.pair(self._csrf_token) if self._csrf_token else {}
+
+    def _fetched_patiently(self, path: str) -> Answer:
+        def fetch() -> Answer:
+            answer = self.fetch(path)
+            self._refuse_gateway(answer)
+            return answer
+
+        return self._cutover.through(f"GET {path}", fetch)
+
+    def _looking(self, call: Call, read: Read) -> Look:
+        """Return how to look at a call's answer: it keeps its promise with a promised status and a readable body."""
+
+        def look(answer: Answer) -> Impression:
+            said = self._dialect.error_code(answer)
+            well_formed = answer.status >= 400 and bool(said)
+            if answer.status < 400:
+                try:
+                    read(answer)
+                    well_formed = True
+                except PromiseBroken:
+                    well_formed = False
+            return Impression(
+                status_class=answer.status // 100,
+                genuine=well_formed,
+                kept=answer.status in call.statuses and (well_formed or answer.status >= 400),
+            )
+
+        return look
+
+    def _refuse_gateway(self, answer: Answer) -> None:
+        if answer.status in GATEWAY_STATUSES and not self._dialect.error_code(answer):
+            raise NoServiceAnswer(
+                f"{answer.asked} was answered by a gateway, not by the service: status {answer.status}, "
+                f"{body_in_words(answer)} (request id {answer.request_id})",
+                cause=f"http {answer.status}",
+                next_step="see whether any instance of the release is up behind its gateway",
+            )
+
+    def _reason(self, answer: Answer) -> str:
+        """Return what an answer says for itself: its error code or kind of body, and its request id."""
+        said = self._dialect.error_code(answer) or body_in_words(answer)
+        target = answer.headers.get("location", "").split("?", 1)[0]
+        return f": {said}{f', pointing at {target}' if target else ''} (request id {answer.request_id})"
+
+
+def _cookie(answer: Answer, name: str) -> str:
+    """Return the value of a cookie an answer sets, "" when it does not; raises PromiseBroken for an unusable one."""
+    for line in answer.set_cookies:
+        key, _, value = line.split(";", 1)[0].partition("=")
+        if key.strip() == name:
+            if not is_one_word(value.strip()):
+                raise PromiseBroken(
+                    f"{answer.asked} set a cookie {name} that cannot be sent back (request id {answer.request_id})",
+                    next_step="see what the service hands out as this cookie",
+                )
+            return value.strip()
+    return ""
