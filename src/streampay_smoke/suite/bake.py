@@ -21,7 +21,7 @@ from streampay_smoke.http import Client, NoAnswer, new_client
 from streampay_smoke.secret import Secret
 from streampay_smoke.service.identity import Credential
 from streampay_smoke.service.replay import Asked
-from streampay_smoke.suite.probes import control_probes
+from streampay_smoke.suite.probes.rounds import control_probes
 from streampay_smoke.surroundings import Surroundings
 
 READ_SECONDS = 5.0

@@ -24,7 +24,8 @@ from streampay_smoke.service.records import Readiness
 from streampay_smoke.settings import Settings, project_root
 from streampay_smoke.suite import manifest
 from streampay_smoke.suite.plan import all_scenarios
-from streampay_smoke.suite.probes import clock_probe, ledger_time, service_date
+from streampay_smoke.suite.probes.ledger import ledger_time
+from streampay_smoke.suite.probes.runner import clock_probe, service_date
 from streampay_smoke.suite.quarantine import FILE, read_quarantine, today
 from streampay_smoke.surroundings import REQUEST_SECONDS, Surroundings
 

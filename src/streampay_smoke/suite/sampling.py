@@ -16,7 +16,7 @@ from streampay_smoke.gate.statistics import PairedTest
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.identity import Credential
 from streampay_smoke.service.transport import TOO_MANY_REQUESTS
-from streampay_smoke.suite.probes import ledger_probe
+from streampay_smoke.suite.probes.ledger import ledger_probe
 from streampay_smoke.surroundings import Surroundings
 
 MOST_PAIRS = 40

@@ -31,7 +31,7 @@ from streampay_smoke.suite.budget import StepTimeout
 from streampay_smoke.suite.failures import failure_of
 from streampay_smoke.suite.folder import RunFolder
 from streampay_smoke.suite.plan import PlannedScenario
-from streampay_smoke.suite.probes import control_probes, probes_at_start
+from streampay_smoke.suite.probes.rounds import control_probes, probes_at_start
 from streampay_smoke.suite.sampling import measure
 from streampay_smoke.surroundings import Surroundings
 from streampay_smoke.world import World

@@ -19,20 +19,14 @@ from streampay_smoke.gate.attribution import (
 from streampay_smoke.sandbox.road import Decided, Disturbance, Forward, Passing, Proxy, Reply, hang_up, undisturbed
 from streampay_smoke.secret import Secret
 from streampay_smoke.service.identity import metrics_credential
-from streampay_smoke.suite.probes import (
-    CLOCK_SECONDS,
-    SHOWN_AGAIN_TIMES,
-    STABLE_PEER,
-    clock_probe,
-    control_probes,
-    credential_probe,
-    ledger_time,
-    probes_at_start,
-    shown_again_probe,
-    stable_readiness_probe,
-    stable_replay_probe,
-)
-from streampay_smoke.suite.side_by_side import side_by_side
+from streampay_smoke.suite.probes.credentials import SHOWN_AGAIN_TIMES, credential_probe, shown_again_probe
+from streampay_smoke.suite.probes.deployments import STABLE_PEER
+from streampay_smoke.suite.probes.ledger import ledger_time
+from streampay_smoke.suite.probes.limits import CLOCK_SECONDS
+from streampay_smoke.suite.probes.release import stable_readiness_probe, stable_replay_probe
+from streampay_smoke.suite.probes.rounds import control_probes, probes_at_start
+from streampay_smoke.suite.probes.runner import clock_probe
+from streampay_smoke.suite.probes.side_by_side import side_by_side
 from streampay_smoke.surroundings import Surroundings
 
 BROKEN = Reply(status=500, text="Internal Server Error", content_type="text/plain")

@@ -27,13 +27,9 @@ from streampay_smoke.suite.failures import failure_of
 from streampay_smoke.suite.folder import RunFolder
 from streampay_smoke.suite.formatting import redacted
 from streampay_smoke.suite.output import OutlastingStream, RedactedStream, redacted_output
-from streampay_smoke.suite.probes import (
-    contract_probe,
-    dependency_report_probe,
-    egress_probe,
-    ledger_probe,
-    network_age_probe,
-)
+from streampay_smoke.suite.probes.ledger import contract_probe, ledger_probe, network_age_probe
+from streampay_smoke.suite.probes.release import dependency_report_probe
+from streampay_smoke.suite.probes.runner import egress_probe
 
 
 @pytest.mark.parametrize(
@@ -210,7 +206,7 @@ def test_a_silent_host_is_the_runners_trouble_unless_the_stable_release_is_reach
             raise TimeoutError("timed out")
         return connect(address, timeout)
 
-    monkeypatch.setattr("streampay_smoke.suite.probes.socket.create_connection", silent)
+    monkeypatch.setattr("streampay_smoke.suite.probes.runner.socket.create_connection", silent)
     assert egress_probe("http://192.0.2.1").ok is False
     assert egress_probe("http://192.0.2.1", "https://192.0.2.1").ok is False
     assert egress_probe("http://192.0.2.1", ledger).ok is True
