@@ -63,7 +63,7 @@ def told_alike(context: Context) -> None:
     asked = (world.deployment, world.credential)
     older, newer = (ask(*asked, page_size=listing.LARGEST_PAGE) for ask in (listing.pages_of, listing.newer_pages_of))
     opened = world.deployment.stream(world.credential, world.receipt.stream_id)
-    statements.told_alike(older, newer, opened, world.surroundings.streams_of_this_run, world.expect)
+    statements.told_alike(older, newer, opened, world.surroundings.streams.unfinished, world.expect)
 
 
 @when("the user looks for the stream that is kept from release to release")

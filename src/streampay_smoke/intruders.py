@@ -106,7 +106,7 @@ def try_to_write(world: World, caller: str) -> None:
     world.caller = f"a caller with {world.caller}"
     world.knocks = _knock(
         (
-            ("order a stream", lambda: shared.try_to_create(credential, order), REFUSED),
+            ("order a stream", lambda: shared.streams.try_to_create(credential, order), REFUSED),
             ("settle somebody's stream", _acting(shared, credential, name, "settle"), HIDDEN),
             ("stop somebody's stream", _acting(shared, credential, name, "stop"), HIDDEN),
         )
@@ -152,7 +152,7 @@ def claim_a_settlement(world: World) -> None:
     """Order a stream, and change the user's own in both ways there are, as if they were settled and somebody else's."""
     shared, deployment, credential = world.surroundings, world.deployment, world.credential
     claims = deployment.doors.as_if_settled(secrets.token_hex(32))
-    made = deployment.created_by(shared.try_to_create(credential, order_to(unowned_address()), claims))
+    made = deployment.created_by(shared.streams.try_to_create(credential, order_to(unowned_address()), claims))
     for change in (deployment.doors.change, deployment.doors.change_many):
         deployment.knock(change(world.own_stream.id, claims), credential)
     names = [world.own_stream.id, *([made.id] if made else [])]

@@ -29,7 +29,7 @@ def streams_of_the_user(surroundings: Surroundings, at_least: int) -> tuple[Stre
 def new_draft(surroundings: Surroundings) -> StreamRecord:
     """Create a stream that is never started; nobody is ever paid by it."""
     order = order_to(unowned_address())
-    return surroundings.create(order, surroundings.new_key("draft"))
+    return surroundings.streams.create(order, surroundings.new_key("draft"))
 
 
 def pages_of_own_streams(world: World) -> tuple[StreamPage, ...]:
@@ -43,7 +43,7 @@ def order_stream(world: World, *, requests: int) -> None:
     shared = world.surroundings
     world.order = order_to(world.proof.recipient)
     key = shared.new_key("create")
-    world.created = tuple(shared.create(world.order, key) for _ in range(requests))
+    world.created = tuple(shared.streams.create(world.order, key) for _ in range(requests))
 
 
 def start_stream(world: World) -> None:
@@ -83,8 +83,8 @@ def settle_after_all(world: World) -> None:
 
 def settled_stream(world: World) -> None:
     """Take a stream this run has settled before, or settle one."""
-    if world.surroundings.receipts:
-        world.receipt = world.surroundings.receipts[0]
+    if world.surroundings.streams.receipts:
+        world.receipt = world.surroundings.streams.receipts[0]
         return
     world.proof = world.surroundings.proof()
     order_stream(world, requests=1)
@@ -95,18 +95,18 @@ def settled_stream(world: World) -> None:
 def place_newer_order(world: World) -> None:
     """Create a stream in the newer way; nobody is ever paid by it."""
     world.order, world.key = order_to(unowned_address()), world.surroundings.new_key("order")
-    world.placed = world.surroundings.create_newer(world.order, world.key)
+    world.placed = world.surroundings.streams.create_newer(world.order, world.key)
 
 
 def repeat_newer_order(world: World) -> None:
     """Ask again with the same key, and for another order under it; what comes of that is removed again too."""
     shared = world.surroundings
-    world.placed_again = shared.create_newer(world.order, world.key)
+    world.placed_again = shared.streams.create_newer(world.order, world.key)
     other = order_to(unowned_address())
     world.other_order = world.deployment.newer_create_answer(world.credential, other, world.key)
     made = world.deployment.created_by(world.other_order)
     if made is not None:
-        shared.remember(made)
+        shared.streams.remember(made)
 
 
 def withdraw(world: World) -> None:
@@ -134,7 +134,7 @@ def _settled_elsewhere(world: World, stream_id: str) -> Receipt:
 
 def _keep_receipt(world: World, receipt: Receipt) -> None:
     world.receipt = receipt
-    world.surroundings.receipts.append(receipt)
+    world.surroundings.streams.receipts.append(receipt)
     world.expect.equal("the receipt is for the stream that was settled", receipt.stream_id, world.created[0].id)
 
 

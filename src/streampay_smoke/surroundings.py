@@ -4,24 +4,21 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
 from streampay_smoke.chain.progress import LedgerProgress
-from streampay_smoke.errors import FixtureMissing, PromiseBroken, ServiceUnavailable, SmokeError
-from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen, ResourceMarked
+from streampay_smoke.errors import FixtureMissing, SmokeError
+from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen
 from streampay_smoke.housekeeping import Housekeeping
 from streampay_smoke.promises.fleet import sample_fleet
 from streampay_smoke.promises.ledger import CLOCK_SKEW_SECONDS, SIMULATED_AHEAD_SECONDS, Ledger
-from streampay_smoke.promises.listing import records_of
 from streampay_smoke.promises.proofs import LAG_SECONDS, LedgerProof, ServiceProof, SettlementProof
 from streampay_smoke.promises.readiness import become_ready, refuse_real_money
 from streampay_smoke.secret import Secret
 from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.identity import (
     Credential,
     Learn,
@@ -30,46 +27,19 @@ from streampay_smoke.service.identity import (
     synthetic_user,
     unowned_address,
 )
-from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.orders import order_to
-from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamRecord
+from streampay_smoke.service.records import Readiness, StreamRecord
 from streampay_smoke.service.replay import Asked
 from streampay_smoke.service.slots import accepted
 from streampay_smoke.service.trace import Trace
-from streampay_smoke.service.transport import WritePutOff
 from streampay_smoke.settings import Settings
+from streampay_smoke.synthetic_streams import LEASE_SECONDS, SyntheticStreams
 
 REQUEST_SECONDS = 15.0
 """Limit of one request to the service: a settlement may wait for a ledger or two of 5 s."""
 
 SIMULATED_LAG_SECONDS = 1.0
 """The sandbox has one ledger and no backends that lag behind."""
-
-LEASE_SECONDS = 900.0
-"""How long nobody else touches what a run made; twice the run's deadline where that is longer."""
-
-STREAM = "stream"
-
-_ENDINGS = {"draft": (("stop",),), "active": (("stop",),), "paused": (("settle",), ("start", "stop"))}
-"""How a stream of each unfinished status is brought to an end: the ways to try, each a series of actions.
-
-A paused stream cannot be stopped, and can be settled only once its time is over.
-"""
-
-_ENDED = frozenset({"ended", "withdrawn", "cancelled"})
-
-
-class StreamNotCreated(PromiseBroken):
-    """The service did not create a stream it was asked for."""
-
-    kind = "stream_not_created"
-
-
-def _is_of(record: StreamRecord, order: StreamOrder) -> bool:
-    """Return whether an unfinished stream is what an order asked for."""
-    ordered = (order.recipient, order.rate, order.schedule)
-    return record.status not in _ENDED and (record.recipient, record.rate, record.schedule) == ordered
-
 
 T = TypeVar("T")
 
@@ -116,12 +86,9 @@ class Surroundings:
         self._run_id = run_id
         self._trace = Trace.of_run(run_id, os.environ)
         self.housekeeping = Housekeeping(record)
-        self._takes_marks = True
         self.opened: dict[str, Any] = {}
         self.failures: dict[str, SmokeError] = {}
         self.ledger_progress = LedgerProgress()
-        self._perhaps_made: list[StreamOrder] = []
-        self.receipts: list[Receipt] = []
         self._cutover = Cutover(settings.place.service.cutover_seconds, record)
         self._patient_until_seconds = 0.0
 
@@ -183,11 +150,6 @@ class Surroundings:
             within_seconds=max(0.0, self._patient_until_seconds - time.monotonic()),
             record=self.record,
         )
-
-    @property
-    def streams_of_this_run(self) -> frozenset[str]:
-        """The names of the streams this run has made and not removed."""
-        return frozenset(self.housekeeping.names(STREAM))
 
     @property
     def last_asked(self) -> Asked | None:
@@ -309,51 +271,23 @@ class Surroundings:
         return f"smoke-{self._run_id}-{purpose}-{secrets.token_hex(4)}"
 
     @once
+    def streams(self) -> SyntheticStreams:
+        """The streams this run makes; they are the synthetic user's unless somebody else is named."""
+        return SyntheticStreams(
+            self.deployment,
+            lambda: self.credential,
+            refuse_to_write=self.refuse_to_write,
+            new_key=self.new_key,
+            housekeeping=self.housekeeping,
+            record=self.record,
+            run_id=self._run_id,
+            lease_seconds=max(LEASE_SECONDS, 2 * self.settings.deadline_seconds),
+        )
+
+    @once
     def draft(self) -> StreamRecord:
         """A stream of this run that nobody starts: what must not move is tried on it."""
-        return self.create(order_to(unowned_address()), self.new_key("draft"))
-
-    def create(self, order: StreamOrder, key: str) -> StreamRecord:
-        """Create a stream and remember to remove it; refuses wherever real money could be moved.
-
-        Raises GuardRefused for a service on the public network, FixtureMissing where this place is read-only.
-        """
-        return self._created(order, lambda: self.deployment.create(self.credential, order, key))
-
-    def create_newer(self, order: StreamOrder, key: str) -> StreamRecord:
-        """Create a stream in the newer form of the API; as `create` otherwise."""
-        return self._created(order, lambda: self.deployment.newer_create(self.credential, order, key))
-
-    def remember(self, record: StreamRecord) -> None:
-        """Remember to remove a stream of the synthetic user that came about."""
-        self._remember(record, self.credential)
-
-    def _created(self, order: StreamOrder, send: Callable[[], StreamRecord]) -> StreamRecord:
-        self.refuse_to_write()
-        try:
-            record = send()
-        except (ServiceUnavailable, WritePutOff):
-            self._perhaps_made.append(order)
-            raise
-        except PromiseBroken as error:
-            self._perhaps_made.append(order)
-            raise StreamNotCreated(str(error), next_step=error.next_step) from error
-        self.remember(record)
-        return record
-
-    def try_to_create(
-        self, credential: Credential, order: StreamOrder, claims: Mapping[str, Any] | None = None
-    ) -> Answer:
-        """Ask for a stream that should not come about as it is asked for; refuses as `create` does.
-
-        One that comes about all the same is remembered to be removed.
-        """
-        self.refuse_to_write()
-        answer = self.deployment.create_answer(credential, order, self.new_key("create"), claims)
-        record = self.deployment.created_by(answer)
-        if record is not None:
-            self._remember(record, credential)
-        return answer
+        return self.streams.create(order_to(unowned_address()), self.new_key("draft"))
 
     def refuse_to_write(self) -> None:
         """Raise GuardRefused for a service on the public network, FixtureMissing where this place is read-only."""
@@ -367,31 +301,12 @@ class Surroundings:
 
     def clean_up(self) -> None:
         """Bring every stream of this run to an end; one that stays is counted as leaked in the verdict."""
-        self._find_what_was_perhaps_made()
+        if "streams" in self.opened:
+            self.streams.find_what_was_perhaps_made()
         self.housekeeping.clean_up()
         if "ledger" in self.opened:
             with contextlib.suppress(ChainError):  # where the ledger ended is then unknown, and shown as that
                 self._note_ledger(self.ledger.chain.health().latest_ledger)
-
-    def _find_what_was_perhaps_made(self) -> None:
-        """Remember the streams that came of orders which were not answered well: a service may store, then fail.
-
-        Where nobody can look, each such order counts as left behind.
-        """
-        orders, self._perhaps_made = self._perhaps_made, []
-        if not orders:
-            return
-        try:
-            records = records_of(self.deployment, self.credential)
-            found = [record for record in records if any(_is_of(record, order) for order in orders)]
-            unmarked = [record for record in found if self.deployment.mark_of(self.credential, record.id) is None]
-        except SmokeError:
-            for order in orders:
-                self.housekeeping.made(STREAM, f"ordered to {order.recipient}, never confirmed", lambda: False)
-            return
-        for record in unmarked:
-            if not self.housekeeping.has(STREAM, record.id):
-                self.housekeeping.made(STREAM, record.id, partial(self.end, record.id, self.credential))
 
     def close(self) -> None:
         """Release sockets."""
@@ -410,37 +325,6 @@ class Surroundings:
                 contract_id=self.settings.contract_id,
             )
         )
-
-    def _remember(self, record: StreamRecord, credential: Credential) -> None:
-        """Note how a new stream ends, and mark it where the service takes marks; a mark never fails a run."""
-        stream_id = record.id
-        if self.housekeeping.has(STREAM, stream_id):
-            return
-        self.housekeeping.made(STREAM, stream_id, lambda: self.end(stream_id, credential))
-        if not self._takes_marks:
-            return
-        lease_until_seconds = int(time.time() + max(LEASE_SECONDS, 2 * self.settings.deadline_seconds))
-        mark = Mark(run_id=self._run_id, lease_until_seconds=lease_until_seconds)
-        try:
-            self._takes_marks = self.deployment.mark(credential, stream_id, mark)
-        except SmokeError:
-            self._takes_marks = False  # the exchange is in the journal; sweep then goes by the stream's age
-        if self._takes_marks:
-            self.record(ResourceMarked(kind=STREAM, id=stream_id, lease_until_seconds=lease_until_seconds))
-
-    def end(self, stream_id: str, credential: Credential) -> bool:
-        """Bring a stream to its end, whatever its status; False when the service does not."""
-        status = self.deployment.stream(credential, stream_id).status
-        if status in _ENDED:
-            return True
-        ways = _ENDINGS.get(status, ())
-        if not any(all(self._done(stream_id, credential, action) for action in way) for way in ways):
-            return False
-        return self.deployment.stream(credential, stream_id).status in _ENDED
-
-    def _done(self, stream_id: str, credential: Credential, action: str) -> bool:
-        key = self.new_key("clean-up")
-        return 200 <= self.deployment.act(credential, stream_id, action, key).status < 300
 
     def _account(self, name: str, seed: Secret | None) -> ChainAccount:
         account = self.ledger.chain.account(name, seed.reveal() if seed else None)

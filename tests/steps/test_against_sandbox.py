@@ -111,7 +111,7 @@ def tells_alike(world: World) -> None:
     asked = (world.deployment, world.credential)
     older, newer = (ask(*asked, page_size=2) for ask in (listing.pages_of, listing.newer_pages_of))
     opened = world.deployment.stream(world.credential, world.receipt.stream_id)
-    statements.told_alike(older, newer, opened, world.surroundings.streams_of_this_run, world.expect)
+    statements.told_alike(older, newer, opened, world.surroundings.streams.unfinished, world.expect)
 
 
 def keeps_the_canary(world: World) -> None:

@@ -18,7 +18,8 @@ from streampay_smoke.sandbox.stack import start_sandbox
 from streampay_smoke.settings import Settings
 from streampay_smoke.suite.left_on_contract import Fate, LeftOpen, bring_to_end, fate_of, left_open
 from streampay_smoke.suite.sweep import Swept, sweep
-from streampay_smoke.surroundings import LEASE_SECONDS, Surroundings
+from streampay_smoke.surroundings import Surroundings
+from streampay_smoke.synthetic_streams import LEASE_SECONDS
 
 NOW = time.time()
 LONG_AGO_MS = int((NOW - LEASE_SECONDS - 1) * 1000)

@@ -99,7 +99,7 @@ def test_one_slot_asks_nothing(small: SmallStreamPay, witness: Witness) -> None:
 def test_a_service_that_takes_no_marks_is_asked_once_and_fails_nothing(small: SmallStreamPay, witness: Witness) -> None:
     shared = surroundings_of(settings_for(small_environ(small)), witness)
     for _ in range(2):
-        shared.create(ORDER, shared.new_key("create"))
+        shared.streams.create(ORDER, shared.new_key("create"))
     assert len(witness.of(ResourceCreated)) == 2
     assert not witness.of(ResourceMarked)
     shared.clean_up()
@@ -115,7 +115,7 @@ def real(witness: Witness) -> Iterator[Surroundings]:
 
 
 def test_a_stream_carries_the_run_and_a_lease(real: Surroundings, witness: Witness) -> None:
-    stream = real.create(order_to(real.user.address), real.new_key("create"))
+    stream = real.streams.create(order_to(real.user.address), real.new_key("create"))
     (marked,) = witness.of(ResourceMarked)
     assert real.deployment.mark_of(real.credential, stream.id) == Mark(
         run_id="run-1", lease_until_seconds=marked.lease_until_seconds

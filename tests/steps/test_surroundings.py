@@ -47,7 +47,7 @@ def released(witness: Witness) -> list[str]:
 
 
 def make(shared: Surroundings, key: str = "") -> str:
-    return shared.create(ORDER, key or shared.new_key("create")).id
+    return shared.streams.create(ORDER, key or shared.new_key("create")).id
 
 
 def test_real_money_is_looked_for_again_before_each_journey(shared: Surroundings, small: SmallStreamPay) -> None:
@@ -234,7 +234,7 @@ def stores_and_says(small: SmallStreamPay, says: Says) -> None:
 
 def not_created(shared: Surroundings, recipient: str = ORDER.recipient) -> None:
     with pytest.raises(SmokeError):
-        shared.create(replace(ORDER, recipient=recipient), shared.new_key("create"))
+        shared.streams.create(replace(ORDER, recipient=recipient), shared.new_key("create"))
 
 
 @pytest.mark.parametrize("says", STORED_ALL_THE_SAME)

@@ -16,7 +16,8 @@ from streampay_smoke.service.orders import RATE, SCHEDULE
 from streampay_smoke.suite import doctor as doctors
 from streampay_smoke.suite.doctor import Look, State
 from streampay_smoke.suite.sweep import Swept, sweep, swept_place
-from streampay_smoke.surroundings import LEASE_SECONDS, Surroundings
+from streampay_smoke.surroundings import Surroundings
+from streampay_smoke.synthetic_streams import LEASE_SECONDS
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
 OLD, YOUNG = "2026-11-23T11:00:00.000Z", "2026-11-23T11:59:00.000Z"

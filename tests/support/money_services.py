@@ -183,6 +183,6 @@ def _settle_a_stream(shared: Surroundings, *, replica_first: bool) -> None:
     if replica_first:
         shared.deployment.fresh().look_again()
     credential, key = shared.credential, shared.new_key("settle")
-    stream = shared.create(order_to(unowned_address()), shared.new_key("create"))
+    stream = shared.streams.create(order_to(unowned_address()), shared.new_key("create"))
     shared.deployment.start(credential, stream.id, shared.new_key("start"))
     shared.deployment.settle(credential, stream.id, key)

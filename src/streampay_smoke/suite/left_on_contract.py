@@ -15,7 +15,8 @@ from streampay_smoke.evidence import journal as journals
 from streampay_smoke.evidence.events import AnyEvent, ChainSeen, ResourceCreated, ResourceReleased, RunStarted
 from streampay_smoke.promises.ledger import DIRECT_STREAM, FINAL_STATUSES
 from streampay_smoke.settings import Settings
-from streampay_smoke.surroundings import LEASE_SECONDS, Surroundings
+from streampay_smoke.surroundings import Surroundings
+from streampay_smoke.synthetic_streams import LEASE_SECONDS
 
 
 class QuietRun(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,8 @@ from streampay_smoke.service.orders import RATE, SCHEDULE
 from streampay_smoke.service.records import StreamRecord
 from streampay_smoke.settings import Settings
 from streampay_smoke.suite.left_on_contract import Fate, bring_to_end, fate_of, left_open
-from streampay_smoke.surroundings import LEASE_SECONDS, Surroundings
+from streampay_smoke.surroundings import Surroundings
+from streampay_smoke.synthetic_streams import LEASE_SECONDS
 
 FINISHED = frozenset({"ended", "withdrawn", "cancelled"})
 
@@ -89,7 +90,7 @@ def _of_the_service(
             yield Told(word="due", name=stream.id, said=said)
             continue
         try:
-            done, why = surroundings.end(stream.id, surroundings.credential), "the service refused"
+            done, why = surroundings.streams.end(stream.id, surroundings.credential), "the service refused"
         except SmokeError as error:
             done, why = False, str(error)
         yield Told(word="ended" if done else "stuck", name=stream.id, said=said if done else f"{said}: {why}")
