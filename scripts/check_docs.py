@@ -20,7 +20,7 @@ from streampay_smoke.gate.objectives import MISSED
 from streampay_smoke.gate.verdict import Word
 from streampay_smoke.selftest.committed import committed_results, drift, write
 from streampay_smoke.selftest.corpus import CORPUS
-from streampay_smoke.settings import VARIABLES
+from streampay_smoke.settings.variables import VARIABLES
 from streampay_smoke.suite import pins
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -10,7 +10,7 @@ from suite_parts import Project
 
 from mutators.mutant import PART, Limits, Meddling, Mutant, Spoil
 from mutators.steps import customized
-from streampay_smoke.settings import VARIABLES
+from streampay_smoke.settings.variables import VARIABLES
 
 DECISIVE = {
     "default_tags": "@nothing",

@@ -13,7 +13,8 @@ from streampay_smoke import settings as configuration
 from streampay_smoke.errors import SmokeError
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
-from streampay_smoke.settings import VARIABLES, Variable
+from streampay_smoke.settings.gathering import gather, project_root
+from streampay_smoke.settings.variables import VARIABLES, Variable
 from streampay_smoke.suite.output import outlasting_output
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _target_release(settings: configuration.Settings, options: Mapping[str, str]
     from streampay_smoke.rollback.log import read_log
 
     try:
-        recorded = read_log(log_path_of(configuration.gather(options))).of(settings.deploy).recorded
+        recorded = read_log(log_path_of(gather(options))).of(settings.deploy).recorded
     except SmokeError as error:
         print(f"note: no rollback target can be read: {error}", file=sys.stderr)
         return ""
@@ -134,7 +135,7 @@ def report(chosen: argparse.Namespace) -> int:
     if not (run_folder / "journal.jsonl").is_file():
         print(f"{chosen.folder} is not the folder of a run: it has no journal.jsonl", file=sys.stderr)
         return EXIT_CODES[Word.CONFIG]
-    built = build_report(run_folder, node_report_dir=configuration.project_root() / "report")
+    built = build_report(run_folder, node_report_dir=project_root() / "report")
     print(f"{built.path}{f' ({built.note})' if built.note else ''}")
     return 0
 

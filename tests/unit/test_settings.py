@@ -11,7 +11,9 @@ from streampay_smoke.chain.contract import PROFILES
 from streampay_smoke.errors import GuardRefused, SettingsInvalid, SmokeError
 from streampay_smoke.networks import ALLOWED, PUBLIC_NAMES, PUBLIC_PASSPHRASE
 from streampay_smoke.sandbox.ledger.genesis import named_keypair
-from streampay_smoke.settings import CONTRACT_PROFILES, VARIABLES, Settings
+from streampay_smoke.settings import Settings
+from streampay_smoke.settings.gathering import project_root
+from streampay_smoke.settings.variables import CONTRACT_PROFILES, VARIABLES
 
 ROOT = Path(__file__).parents[2]
 STAGING = {
@@ -261,9 +263,9 @@ def test_every_refusal_is_a_smoke_error() -> None:
 
 def test_the_project_is_found_from_below_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(ROOT / "tests")
-    assert configuration.project_root() == ROOT
+    assert project_root() == ROOT
     monkeypatch.chdir(tmp_path)
-    assert configuration.project_root() == ROOT
+    assert project_root() == ROOT
 
 
 @pytest.mark.parametrize(

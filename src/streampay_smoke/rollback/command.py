@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from streampay_smoke import settings as configuration
 from streampay_smoke.errors import SettingsInvalid, SmokeError
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.rollback.actuator import Actuator
@@ -17,7 +16,7 @@ from streampay_smoke.rollback.outcome import Ending, NoPreviousRelease, Outcome,
 from streampay_smoke.rollback.proof import Prover
 from streampay_smoke.rollback.telling import status, told
 from streampay_smoke.rollback.wire import Wire
-from streampay_smoke.settings import Gathered
+from streampay_smoke.settings.gathering import Gathered, gather, project_root
 
 if TYPE_CHECKING:
     from streampay_smoke.rollback.drill import DrillFleet
@@ -44,7 +43,7 @@ def run(chosen: argparse.Namespace, start_fleet: StartFleet | None = None) -> in
     """Do what was chosen; every ending is said, and is an exit code. A drill needs the sandbox, which others bring."""
     redactor = Redactor()
     try:
-        gathered = configuration.gather(variables(chosen))
+        gathered = gather(variables(chosen))
         if chosen.status:
             return _say(redactor, _status(gathered))
         if chosen.drill:
@@ -68,7 +67,7 @@ def _drilled(gathered: Gathered, redactor: Redactor, start_fleet: StartFleet | N
             next_step="run streampay-smoke rollback --drill, without --env",
         )
     with start_fleet(STABLE) as fleet:
-        report, page = drill(fleet, log_path_of(gathered).parent / "drills", configuration.project_root())
+        report, page = drill(fleet, log_path_of(gathered).parent / "drills", project_root())
     _say(redactor, f"{page_of(report)}\nreport: {page}")
     return Ending.VERIFIED if report.held else Ending.NOT_VERIFIED
 

@@ -16,7 +16,10 @@ from streampay_smoke.networks import ALLOWED
 from streampay_smoke.rollback.hook import Hook
 from streampay_smoke.rollback.hooks import hook_named
 from streampay_smoke.secret import Secret
-from streampay_smoke.settings import AUTH_MODES, DIALECTS, Gathered, Place, one_of, require_url
+from streampay_smoke.settings.gathering import Gathered
+from streampay_smoke.settings.place import Place
+from streampay_smoke.settings.values import one_of, require_url
+from streampay_smoke.settings.variables import AUTH_MODES, DIALECTS
 
 ADDRESSES = ("SMOKE_ROLLBACK_BASE_URL", "SMOKE_BASE_URL")
 """Where the proof is looked for: the address users meet, which is not always the one a run judges."""

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Mapping
 
-from streampay_smoke.settings import VARIABLES
+from streampay_smoke.settings.variables import VARIABLES
 
 DESCRIPTION = "Put the release back that was live before a deploy, and prove that it is live and healthy."
 EXIT_CODES = (

@@ -18,7 +18,7 @@ from streampay_smoke.selftest.playing import GATE
 from streampay_smoke.selftest.results import Results, merged, to_json
 from streampay_smoke.selftest.scoring import missed, score
 from streampay_smoke.selftest.telling import summary
-from streampay_smoke.settings import project_root
+from streampay_smoke.settings.gathering import project_root
 
 MET, MISSED, STOPPED = 0, 1, 3
 

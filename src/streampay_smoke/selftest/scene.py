@@ -11,7 +11,8 @@ from typing import IO
 
 from streampay_smoke.sandbox.road import Disturbance, Proxy, undisturbed
 from streampay_smoke.sandbox.stack import Sandbox
-from streampay_smoke.settings import VARIABLES, project_root
+from streampay_smoke.settings.gathering import project_root
+from streampay_smoke.settings.variables import VARIABLES
 
 RELEASE = "sandbox"
 """What the sandbox calls its release; every run expects it, as a deploy does."""

@@ -14,7 +14,6 @@ from typing import Final
 import msgspec
 from uvicorn import Config, Server
 
-from streampay_smoke import settings as configuration
 from streampay_smoke.errors import SettingsInvalid
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.secret import Secret
@@ -23,6 +22,8 @@ from streampay_smoke.serve.keys import Keyring, flagger_key
 from streampay_smoke.serve.player import GRACE_SECONDS, REPORT_SECONDS, Player
 from streampay_smoke.serve.runs import Runs
 from streampay_smoke.serve.store import Store
+from streampay_smoke.settings.gathering import gather
+from streampay_smoke.settings.values import duration, positive, require_url
 
 TOKENS: Final = ("SMOKE_SERVE_TOKEN", "SMOKE_SERVE_TOKEN_B")
 SHORTEST_TOKEN: Final = 24
@@ -45,9 +46,9 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 def load(environ: Mapping[str, str] | None = None, *, root: Path | None = None) -> ServeSettings:
     """Return the settings of the service; raises SettingsInvalid, for a missing token first of all."""
-    values = configuration.gather(environ=environ, root=root).values
-    bake_seconds = configuration.duration("SMOKE_BAKE", values)
-    limit_seconds = configuration.positive("SMOKE_DEADLINE_SECONDS", values) + bake_seconds + REPORT_SECONDS
+    values = gather(environ=environ, root=root).values
+    bake_seconds = duration("SMOKE_BAKE", values)
+    limit_seconds = positive("SMOKE_DEADLINE_SECONDS", values) + bake_seconds + REPORT_SECONDS
     return ServeSettings(
         tokens=_tokens(values),
         place=Place(
@@ -59,8 +60,8 @@ def load(environ: Mapping[str, str] | None = None, *, root: Path | None = None) 
             wait_seconds=limit_seconds + GRACE_SECONDS,
         ),
         limit_seconds=limit_seconds,
-        valid_seconds=configuration.positive("SMOKE_SERVE_VALID_SECONDS", values),
-        keep_runs=round(configuration.positive("SMOKE_SERVE_KEEP_RUNS", values)),
+        valid_seconds=positive("SMOKE_SERVE_VALID_SECONDS", values),
+        keep_runs=round(positive("SMOKE_SERVE_KEEP_RUNS", values)),
     )
 
 
@@ -177,7 +178,7 @@ class _Formatter(logging.Formatter):
 
 def _targets(given: str) -> tuple[str, ...]:
     for url in given.split():
-        configuration.require_url("SMOKE_SERVE_TARGETS", url)
+        require_url("SMOKE_SERVE_TARGETS", url)
     return tuple(url.rstrip("/") for url in given.split())
 
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, TypeVar
 
 from streampay_smoke.errors import Blame, SmokeError
 from streampay_smoke.evidence.pending import Pending
-from streampay_smoke.settings import Place
+from streampay_smoke.settings.place import Place
 
 _BUDGET = "streampay_smoke_budget"
 

@@ -26,7 +26,8 @@ from streampay_smoke.gate.policy import (
 )
 from streampay_smoke.gate.verdict import Verdict, Word, written_at
 from streampay_smoke.publish.files import replace_file
-from streampay_smoke.settings import Settings, project_root
+from streampay_smoke.settings import Settings
+from streampay_smoke.settings.gathering import project_root
 from streampay_smoke.suite import pins
 from streampay_smoke.suite.folder import RunFolder
 

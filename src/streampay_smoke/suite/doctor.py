@@ -21,7 +21,8 @@ from streampay_smoke.promises.readiness import refuse_real_money
 from streampay_smoke.publish.report import allure_missing_because
 from streampay_smoke.service.claims import claims_of, seconds_left
 from streampay_smoke.service.records import Readiness
-from streampay_smoke.settings import Settings, project_root
+from streampay_smoke.settings import Settings
+from streampay_smoke.settings.gathering import project_root
 from streampay_smoke.suite import manifest
 from streampay_smoke.suite.plan import all_scenarios
 from streampay_smoke.suite.probes.ledger import ledger_time

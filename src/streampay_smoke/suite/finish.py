@@ -11,7 +11,7 @@ from streampay_smoke.publish.publish import publish
 from streampay_smoke.publish.report import build_report
 from streampay_smoke.publish.summary import console_block, paint_for
 from streampay_smoke.publish.telling import tell
-from streampay_smoke.settings import project_root
+from streampay_smoke.settings.gathering import project_root
 from streampay_smoke.signing import SigningKey
 from streampay_smoke.suite.announcing import announce_to_ci
 from streampay_smoke.suite.folder import RunFolder

@@ -13,7 +13,7 @@ from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Verdict, to_json
 from streampay_smoke.publish.files import replace_file
-from streampay_smoke.settings import VARIABLES
+from streampay_smoke.settings.variables import VARIABLES
 
 
 def artifacts_folder() -> Path:

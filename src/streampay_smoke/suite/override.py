@@ -13,7 +13,7 @@ from streampay_smoke.gate.history import OverrideAt, fold
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.override import refused_because
 from streampay_smoke.gate.verdict import Verdict
-from streampay_smoke.settings import SIGNING_KEY
+from streampay_smoke.settings.variables import SIGNING_KEY
 from streampay_smoke.signing import SigningKey
 from streampay_smoke.suite.finish import finish
 from streampay_smoke.suite.folder import RunFolder

@@ -15,7 +15,8 @@ from streampay_smoke.evidence.events import Failure, RunFinished, RunRefused
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, Word
-from streampay_smoke.settings import Settings, project_root
+from streampay_smoke.settings import Settings
+from streampay_smoke.settings.gathering import project_root
 from streampay_smoke.signing import SigningKey
 from streampay_smoke.suite import lifeline, manifest
 from streampay_smoke.suite import plan as plans

@@ -13,7 +13,8 @@ from streampay_smoke.evidence.events import Interrupted, RunFinished, RunRefused
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import Verdict, written_at
-from streampay_smoke.settings import Settings, project_root
+from streampay_smoke.settings import Settings
+from streampay_smoke.settings.gathering import project_root
 from streampay_smoke.suite import lifeline
 from streampay_smoke.suite.folder import RUN_FOLDER, RunFolder
 from streampay_smoke.suite.progress import Progress

@@ -144,7 +144,7 @@ def test_an_engine_nobody_knows_is_refused_with_the_nearest_name() -> None:
 
 
 def test_engines_name_their_secrets_as_variables_of_the_actuator() -> None:
-    from streampay_smoke.settings import ENGINE_PREFIX, VARIABLES
+    from streampay_smoke.settings.variables import ENGINE_PREFIX, VARIABLES
 
     for name, engine in ENGINES.items():
         for variable in engine.secrets:

@@ -11,7 +11,8 @@ from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.evidence.secret_shapes import REDACTED
 from streampay_smoke.rollback.configuration import Actuation, actuation, deploy_of, known_id, log_path_of
 from streampay_smoke.rollback.hooks.command import CommandHook
-from streampay_smoke.settings import gather, load
+from streampay_smoke.settings import load
+from streampay_smoke.settings.gathering import gather
 
 Given = Callable[..., Actuation]
 ENGINE = '\n[rollback]\nhook = "command"\n[rollback.command]\nroll_back = ["true"]\n'

@@ -10,7 +10,7 @@ import pytest
 
 from streampay_smoke.rollback.hooks import ENGINES, hook_named
 from streampay_smoke.secret import Secret
-from streampay_smoke.settings import ENGINE_PREFIX, VARIABLES
+from streampay_smoke.settings.variables import ENGINE_PREFIX, VARIABLES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "hooks.md").read_text()
 SECTIONS = dict(re.findall(r"^## ([\w-]+)\n(.*?)(?=^## |\Z)", PAGE, flags=re.MULTILINE | re.DOTALL))

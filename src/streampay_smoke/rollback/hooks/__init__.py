@@ -10,7 +10,7 @@ An environment file says which one, and gives it a table of its own:
 
 To add an engine: write a module here with a frozen Struct (`forbid_unknown_fields=True`, facts only, never a secret)
 and a class with the two calls of `streampay_smoke.rollback.hook.Hook`, then add its line to `ENGINES`. The secrets it
-needs are variables named in its line, which are in `settings.VARIABLES` too (`secret=True`) and begin with
+needs are variables named in its line, which are in `settings.variables` too (`secret=True`) and begin with
 `SMOKE_ROLLBACK_`: it is handed those that are set, and no others.
 """
 
