@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from gate_stories import HELD, MONEY, READY, SETTLED, ended, planned, played, started
@@ -10,7 +11,7 @@ from streampay_smoke.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import Action, Verdict, Word, from_json, to_json
+from streampay_smoke.gate.verdict import Action, Verdict, Word, from_json, to_json, written_at
 
 Tell = Callable[..., JournalRead]
 
@@ -312,6 +313,16 @@ def test_the_same_journal_gives_the_same_bytes(told: Tell) -> None:
     assert to_json(judge(journal)) == first
     assert isinstance(from_json(first), Verdict)
     assert to_json(from_json(first)) == first
+
+
+def test_a_verdict_is_read_from_where_a_run_wrote_it_and_from_nowhere_else(told: Tell, tmp_path: Path) -> None:
+    verdict, path = judge(told(*a_good_run())), tmp_path / "verdict.json"
+    assert written_at(path) is None
+    path.write_bytes(to_json(verdict))
+    assert written_at(path) == verdict
+    for spoilt in (to_json(verdict)[:-3], b"[]", b'"\xff"', b""):
+        path.write_bytes(spoilt)
+        assert written_at(path) is None
 
 
 def test_nothing_at_all_is_inconclusive() -> None:
