@@ -2,7 +2,8 @@
 
     .venv/bin/python benchmarks/crash_and_leak.py [--kills N] [--jobs N] [--seed N] [--write]
 
-All runs share one sandbox that lives as long as the search. After each kill (-9: of behave alone, of its supervisor
+All runs share one sandbox that lives as long as the search, and are played until N were killed: some end first. After
+each kill (-9: of behave alone, of its supervisor
 alone, of the whole group, of behave without a supervisor) what is left of the run is read, the next run is played
 against a healthy or a faulty release, and `sweep` is run; at the end the whole ledger is audited. `--write` writes
 docs/crash-and-leak.md. Ends with 1 when something was found.
@@ -11,6 +12,7 @@ docs/crash-and-leak.md. Ends with 1 when something was found.
 import argparse
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,13 +22,37 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-from crashes import TAGS, Audit, Crash, Scene, broken, kills  # noqa: E402
+from crashes import TAGS, Audit, Crash, Kill, Scene, broken, kills  # noqa: E402
 
 from streampay_smoke.sandbox.road import Proxy  # noqa: E402
 from streampay_smoke.sandbox.stack import start_sandbox  # noqa: E402
 from streampay_smoke.selftest.commits import commit_of  # noqa: E402
 
 PAGE = ROOT / "docs" / "crash-and-leak.md"
+
+
+class Search:
+    """Plays one planned kill after the other, from several threads, until as many runs as wanted were killed."""
+
+    def __init__(self, planned: Iterator[Kill], *, wanted: int) -> None:
+        self.crashes: list[Crash] = []
+        self._planned = planned
+        self._wanted = wanted
+        self._lock = threading.Lock()
+
+    def play(self, scene: Scene) -> None:
+        """Play kills in one scene."""
+        while (kill := self._next()) is not None:
+            crash = scene.crash(kill)
+            with self._lock:
+                self.crashes.append(crash)
+            said = "; ".join(crash.problems) or "well"
+            print(f"{kill.number:>4} {kill.victim}, line {crash.lines}: {crash.left}; {said}", flush=True)
+
+    def _next(self) -> Kill | None:
+        with self._lock:
+            enough = sum(crash.hit for crash in self.crashes) >= self._wanted
+            return None if enough else next(self._planned)
 
 
 def wrongs(crashes: Sequence[Crash], audit: Audit) -> Iterator[str]:
@@ -41,7 +67,9 @@ def wrongs(crashes: Sequence[Crash], audit: Audit) -> Iterator[str]:
         yield f"stream {stream_id} is left, {status}"
 
 
-def page(crashes: Sequence[Crash], audit: Audit, found: Sequence[str], *, seed: int, seconds: float) -> str:
+def page(
+    crashes: Sequence[Crash], audit: Audit, found: Sequence[str], *, wanted: int, seed: int, seconds: float
+) -> str:
     hit = [crash for crash in crashes if crash.hit]
     left = Counter((crash.kill.victim, crash.left) for crash in crashes)
     rows = "".join(f"| {victim} | {what} | {count} |\n" for (victim, what), count in sorted(left.items()))
@@ -58,7 +86,7 @@ def page(crashes: Sequence[Crash], audit: Audit, found: Sequence[str], *, seed: 
 Made at commit `{commit_of(ROOT)}` by
 
 ```
-.venv/bin/python benchmarks/crash_and_leak.py --kills {len(crashes)} --seed {seed} --write
+.venv/bin/python benchmarks/crash_and_leak.py --kills {wanted} --seed {seed} --write
 ```
 
 in {seconds / 60:.0f} minutes, with runs of `{TAGS}`. Moments are told by how much of the journal is written (0
@@ -121,26 +149,17 @@ def main(arguments: Sequence[str]) -> int:
         if first.code != 0:
             print(first.output, file=sys.stderr)
             return 2
-        planned = list(kills(chosen.kills, seed=chosen.seed, lines=len(first.events)))
-
-        def play(job: int) -> list[Crash]:
-            crashes = []
-            for kill in planned[job :: chosen.jobs]:
-                crash = scenes[job].crash(kill)
-                crashes.append(crash)
-                said = "; ".join(crash.problems) or "well"
-                print(f"{kill.number:>4} {kill.victim}, line {crash.lines}: {crash.left}; {said}", flush=True)
-            return crashes
-
+        search = Search(kills(seed=chosen.seed, lines=len(first.events)), wanted=chosen.kills)
         with ThreadPoolExecutor(chosen.jobs) as pool:
-            crashes = [crash for share in pool.map(play, range(chosen.jobs)) for crash in share]
-        audit = scenes[0].audit(range(chosen.kills))
+            list(pool.map(search.play, scenes))
+        crashes = sorted(search.crashes, key=lambda crash: crash.kill.number)
+        audit = scenes[0].audit(range(len(crashes)))
         for scene in scenes[1:]:
-            audit.service_streams_left.update(scene.left_at_the_service(range(chosen.kills)))
+            audit.service_streams_left.update(scene.left_at_the_service(range(len(crashes))))
     found = list(wrongs(crashes, audit))
     print(f"\n{audit}\n" + "\n".join(found or ["nothing was found"]))
     if chosen.write:
-        text = page(crashes, audit, found, seed=chosen.seed, seconds=time.monotonic() - began)
+        text = page(crashes, audit, found, wanted=chosen.kills, seed=chosen.seed, seconds=time.monotonic() - began)
         PAGE.write_text(text, encoding="utf-8")
     return 1 if found else 0
 

@@ -1,5 +1,6 @@
 """Kills runs of the gate at any moment, looks at what they leave, and audits the ledger they paid on."""
 
+import itertools
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -78,9 +79,9 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
     unpaid_and_ended_by_the_service: int
 
 
-def kills(count: int, *, seed: int, lines: int) -> Iterator[Kill]:
-    """Yield `count` kills spread over a run whose journal grows to so many lines: its start and its end too."""
-    for number in range(count):
+def kills(*, seed: int, lines: int) -> Iterator[Kill]:
+    """Yield kills without end, spread over a run whose journal grows to so many lines: its start and its end too."""
+    for number in itertools.count():
         dice = random.Random(f"{seed}/{number}")
         part = dice.random()
         after_lines = 0 if part < 0.15 else lines if part > 0.9 else dice.randrange(1, lines)
