@@ -32,6 +32,7 @@ status=0
 # closing words still arrive after Ctrl-C.
 "$python" -m coverage run -m pytest --numprocesses=4 --dist=worksteal 2>&1 | tee -i "$output" || status=$?
 "$python" -m coverage combine --quiet
+rm -f .coverage.* # what processes left that were killed while they wrote it: nobody can read that
 "$python" -m coverage report || {
   say "branch coverage of src/ is too low, see the table above"
   [ "$status" -ne 0 ] || status=1
