@@ -5,7 +5,7 @@ from behave.runner import Context
 
 from streampay_smoke import intruders
 from streampay_smoke.promises import doors
-from streampay_smoke.service.identity import ANONYMOUS
+from streampay_smoke.service.credentials import ANONYMOUS
 from streampay_smoke.suite.budget import takes
 
 

@@ -17,16 +17,10 @@ from streampay_smoke.promises.ledger import CLOCK_SKEW_SECONDS, SIMULATED_AHEAD_
 from streampay_smoke.promises.proofs import LAG_SECONDS, LedgerProof, ServiceProof, SettlementProof
 from streampay_smoke.promises.readiness import become_ready, refuse_real_money
 from streampay_smoke.secret import Secret
+from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.identity import (
-    Credential,
-    Learn,
-    SyntheticUser,
-    payer_seed,
-    synthetic_user,
-    unowned_address,
-)
+from streampay_smoke.service.identity import Learn, SyntheticUser, payer_seed, synthetic_user, unowned_address
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import Readiness, StreamRecord
 from streampay_smoke.service.replay import Asked

@@ -9,9 +9,9 @@ from streampay_smoke.errors import PromiseBroken, ServiceUnavailable, SmokeError
 from streampay_smoke.evidence.events import Recorder, ResourceMarked
 from streampay_smoke.housekeeping import Housekeeping
 from streampay_smoke.promises.listing import records_of
+from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import Answer
-from streampay_smoke.service.identity import Credential
 from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.records import Receipt, StreamOrder, StreamRecord
 from streampay_smoke.service.transport import WritePutOff

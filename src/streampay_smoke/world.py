@@ -7,10 +7,10 @@ from streampay_smoke.promises.expectation import Expect
 from streampay_smoke.promises.ledger import DirectStream, Ledger
 from streampay_smoke.promises.proofs import SettlementProof
 from streampay_smoke.promises.throttling import Rush
+from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.dialects import Call
 from streampay_smoke.service.exchange import Answer
-from streampay_smoke.service.identity import Credential
 from streampay_smoke.service.records import (
     Readiness,
     Receipt,

@@ -14,7 +14,9 @@ from streampay_smoke.evidence.events import ChainSeen, Exchanged, ResourceCreate
 from streampay_smoke.promises import doors, ledger, listing, operations, readiness, settlement, statements
 from streampay_smoke.promises.readiness import NeverReady
 from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
-from streampay_smoke.service.identity import BadName, bad_credential, metrics_credential, unowned_address
+from streampay_smoke.service.credentials import metrics_credential
+from streampay_smoke.service.forgeries import BadName, bad_credential
+from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.transport import Throttled
 from streampay_smoke.world import World
 

@@ -13,7 +13,7 @@ from streampay_smoke.evidence.events import Exchanged, ResourceCreated, Resource
 from streampay_smoke.promises import doors, throttling, webapp
 from streampay_smoke.promises.doors import SyntheticUserAdministers
 from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
-from streampay_smoke.service.identity import ANONYMOUS
+from streampay_smoke.service.credentials import ANONYMOUS
 from streampay_smoke.service.transport import Throttled
 from streampay_smoke.world import World
 

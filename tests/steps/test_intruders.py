@@ -9,7 +9,7 @@ from streampay_smoke import intruders
 from streampay_smoke.errors import FixtureMissing, PromiseBroken
 from streampay_smoke.evidence.events import Exchanged, ResourceCreated
 from streampay_smoke.promises import doors, throttling, webapp
-from streampay_smoke.service.identity import ANONYMOUS
+from streampay_smoke.service.credentials import ANONYMOUS
 from streampay_smoke.service.transport import NoServiceAnswer, Throttled
 from streampay_smoke.world import World
 

@@ -8,9 +8,9 @@ from step_parts import Asked, Honest, Says, SmallStreamPay, Witness, answer, pag
 
 from streampay_smoke.errors import PromiseBroken
 from streampay_smoke.promises import listing
+from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import PRIVATE_FIELDS, Answer
-from streampay_smoke.service.identity import Credential
 from streampay_smoke.service.records import StreamPage
 
 OWNER = Credential(kind="wallet", headers={"authorization": "Bearer owner"}, shown_as="the owner")

@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection, Sequence
 
 from streampay_smoke.errors import PromiseBroken
 from streampay_smoke.promises.expectation import Expect
+from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import PRIVATE_FIELDS, Answer, folded_name, objects_in
-from streampay_smoke.service.identity import Credential
 from streampay_smoke.service.records import StreamPage, StreamRecord
 
 REFUSALS = frozenset({401, 403})

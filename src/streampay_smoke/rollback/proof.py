@@ -23,8 +23,10 @@ from streampay_smoke.promises.readiness import answers_for_itself, dependencies_
 from streampay_smoke.rollback.configuration import Actuation
 from streampay_smoke.rollback.outcome import NotLive
 from streampay_smoke.rollback.wire import Wire
+from streampay_smoke.service.credentials import ANONYMOUS
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.identity import ANONYMOUS, SyntheticUser, bad_credential, synthetic_user
+from streampay_smoke.service.forgeries import bad_credential
+from streampay_smoke.service.identity import SyntheticUser, synthetic_user
 from streampay_smoke.service.records import LEDGER_DEPENDENCY, Readiness
 from streampay_smoke.service.slots import accepted
 from streampay_smoke.service.transport import NoServiceAnswer

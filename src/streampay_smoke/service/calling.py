@@ -7,11 +7,11 @@ from msgspec.structs import replace
 
 from streampay_smoke.errors import CredentialRefused, GuardRefused, PromiseBroken
 from streampay_smoke.lifetimes import Closes
+from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.declared_network import PUBLIC
 from streampay_smoke.service.dialects import SIGN_IN, Call, Dialect
 from streampay_smoke.service.exchange import Answer
-from streampay_smoke.service.identity import Credential
 from streampay_smoke.service.replay import Asked, Impression, Look
 from streampay_smoke.service.shape import body_in_words, is_one_word
 from streampay_smoke.service.transport import (

@@ -10,11 +10,12 @@ from streampay_smoke.errors import PromiseBroken
 from streampay_smoke.evidence.events import Recorder, ServiceSeen
 from streampay_smoke.lifetimes import Closes
 from streampay_smoke.service.calling import GATEWAY_STATUSES, UNAUTHORIZED, Caller
+from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import WAITED_OUT, Cutover
 from streampay_smoke.service.declared_network import host_of
 from streampay_smoke.service.dialects import Call, Dialect, Doors, dialect_named
 from streampay_smoke.service.exchange import Answer
-from streampay_smoke.service.identity import Credential, SyntheticUser
+from streampay_smoke.service.identity import SyntheticUser
 from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamPage, StreamRecord, Withdrawal
 from streampay_smoke.service.release import ReleaseTeller, Sight, header_of, release_teller

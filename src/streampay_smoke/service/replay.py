@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.dialects import Call
 from streampay_smoke.service.exchange import Answer
-from streampay_smoke.service.identity import Credential
 
 NO_ANSWER = 0
 

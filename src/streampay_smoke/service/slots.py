@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from streampay_smoke.errors import CredentialRefused, SmokeError
 from streampay_smoke.evidence.events import Recorder, Warned
+from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.identity import Credential, SyntheticUser
+from streampay_smoke.service.identity import SyntheticUser
 
 SLOT_B_USED = "credential_slot_b"
 

@@ -3,11 +3,7 @@
 import msgspec
 
 PREFIX = "SMOKE_"
-
-
 SIGNING_KEY = "SMOKE_SIGNING_KEY"
-
-
 ENGINE_PREFIX = "SMOKE_ROLLBACK_"
 """How the variables of the actuator begin, and with them every secret of a deployment engine."""
 
@@ -166,7 +162,6 @@ VARIABLES = {
 }
 """Every variable of the gate. A name outside this table is refused: a typo must not open the gate."""
 
-
 AUTH_MODES = {
     "wallet": "",
     "jwt": "SMOKE_AUTH_JWT_SECRET",
@@ -175,21 +170,11 @@ AUTH_MODES = {
 }
 """Auth modes and the variable each cannot do without."""
 
-
 LONGEST_BAKE_SECONDS = 6 * 3600.0
 """Longer than that is monitoring, which keeps more than one run's evidence."""
 
-
 ON_INCONCLUSIVE = ("hold", "fail")
-
-
 ON_FAIL = ("hold", "rollback")
-
-
 DIALECTS = ("app-v1",)
-
-
 PROOFS = ("ledger", "service")
-
-
 CONTRACT_PROFILES = ("streampay-stream", "streampay-contracts")

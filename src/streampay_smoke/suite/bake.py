@@ -19,7 +19,7 @@ from streampay_smoke.evidence.events import AnyEvent, BakeEnded, BakeStarted, Bu
 from streampay_smoke.gate.bake import LONG_WINDOW, SHORT_WINDOW, BurnTest, error_each, query_burns
 from streampay_smoke.http import Client, NoAnswer, new_client
 from streampay_smoke.secret import Secret
-from streampay_smoke.service.identity import Credential
+from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.replay import Asked
 from streampay_smoke.suite.probes.rounds import control_probes
 from streampay_smoke.surroundings import Surroundings

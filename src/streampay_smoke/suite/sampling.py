@@ -13,8 +13,8 @@ from streampay_smoke.evidence.events import AnyEvent, Exchanged, Measured, PairS
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.gate.objectives import LEDGER_KINDS, confidence_of
 from streampay_smoke.gate.statistics import PairedTest
+from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.identity import Credential
 from streampay_smoke.service.transport import TOO_MANY_REQUESTS
 from streampay_smoke.suite.probes.ledger import ledger_probe
 from streampay_smoke.surroundings import Surroundings

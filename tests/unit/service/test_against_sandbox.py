@@ -9,8 +9,10 @@ from streampay_smoke.evidence.events import AnyEvent, Exchanged
 from streampay_smoke.http import new_client
 from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.secret import Secret
+from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.identity import BAD_NAMES, Credential, SyntheticUser, bad_credential, synthetic_user
+from streampay_smoke.service.forgeries import BAD_NAMES, bad_credential
+from streampay_smoke.service.identity import SyntheticUser, synthetic_user
 from streampay_smoke.service.records import StreamOrder
 from streampay_smoke.service.strkey import address_of
 

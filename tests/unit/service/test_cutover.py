@@ -7,10 +7,10 @@ import pytest
 
 from streampay_smoke.errors import PromiseBroken
 from streampay_smoke.evidence.events import AnyEvent, Exchanged, Retried, Waited
+from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.dialects import DIALECTS, Call
-from streampay_smoke.service.identity import Credential
 from streampay_smoke.service.records import StreamOrder
 from streampay_smoke.service.transport import NoServiceAnswer, ServiceTransport
 from tests.unit.service.conftest import Says, ScriptedService

@@ -20,9 +20,10 @@ from streampay_smoke.errors import (
 )
 from streampay_smoke.evidence.events import AnyEvent, Exchanged, ServiceSeen
 from streampay_smoke.secret import Secret
+from streampay_smoke.service.credentials import ANONYMOUS, Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.dialects import DIALECTS
-from streampay_smoke.service.identity import ANONYMOUS, Credential, SyntheticUser, synthetic_user
+from streampay_smoke.service.identity import SyntheticUser, synthetic_user
 from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.records import StreamOrder
 from streampay_smoke.service.transport import NoServiceAnswer, ServiceTransport, Throttled

@@ -12,17 +12,9 @@ from stellar_sdk import Keypair
 
 from streampay_smoke.errors import FixtureMissing, GuardRefused, SettingsInvalid
 from streampay_smoke.secret import Secret
-from streampay_smoke.service.identity import (
-    ANONYMOUS,
-    BAD_NAMES,
-    MODES,
-    VARIABLE_OF_MODE,
-    BadName,
-    Credential,
-    SyntheticUser,
-    bad_credential,
-    synthetic_user,
-)
+from streampay_smoke.service.credentials import ANONYMOUS, VARIABLE_OF_MODE, Credential
+from streampay_smoke.service.forgeries import BAD_NAMES, BadName, bad_credential
+from streampay_smoke.service.identity import MODES, SyntheticUser, synthetic_user
 
 JWT_SECRET = Secret("a-signing-secret-of-at-least-64-bytes, as the longest method asks for it")
 SUPPLIED: dict[str, Secret | None] = {

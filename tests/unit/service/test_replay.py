@@ -6,9 +6,9 @@ import pytest
 
 from streampay_smoke.errors import SmokeError
 from streampay_smoke.evidence.events import AnyEvent
+from streampay_smoke.service.credentials import ANONYMOUS, Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.dialects import DIALECTS
-from streampay_smoke.service.identity import ANONYMOUS, Credential
 from streampay_smoke.service.replay import SILENCE, Asked, Impression
 from streampay_smoke.service.transport import HostUnresolved, ServiceTransport
 from tests.unit.service.conftest import Says, Script, ScriptedService

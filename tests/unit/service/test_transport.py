@@ -12,7 +12,7 @@ import pytest
 from streampay_smoke.errors import Blame, ServiceUnavailable, SettingsInvalid
 from streampay_smoke.evidence.events import AnyEvent, Exchanged, Waited
 from streampay_smoke.service import transport as module
-from streampay_smoke.service.identity import Credential
+from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.transport import (
     HostUnresolved,
     NoServiceAnswer,

@@ -18,7 +18,7 @@ from streampay_smoke.gate.attribution import (
 )
 from streampay_smoke.sandbox.road import Decided, Disturbance, Forward, Passing, Proxy, Reply, hang_up, undisturbed
 from streampay_smoke.secret import Secret
-from streampay_smoke.service.identity import metrics_credential
+from streampay_smoke.service.credentials import metrics_credential
 from streampay_smoke.suite.probes.credentials import SHOWN_AGAIN_TIMES, credential_probe, shown_again_probe
 from streampay_smoke.suite.probes.deployments import STABLE_PEER
 from streampay_smoke.suite.probes.ledger import ledger_time

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from streampay_smoke.evidence.events import Probed, Recorder
 from streampay_smoke.gate.attribution import CREDENTIAL_PROBE, SHOWN_AGAIN_PROBE
+from streampay_smoke.service.credentials import SCRAPER, Credential
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.identity import SCRAPER, Credential
 from streampay_smoke.service.replay import Asked
 from streampay_smoke.suite.probes.deployments import at_candidate, at_stable, no_stable
 from streampay_smoke.surroundings import Surroundings

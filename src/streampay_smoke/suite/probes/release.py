@@ -2,8 +2,8 @@
 
 from streampay_smoke.evidence.events import Probed, Recorder
 from streampay_smoke.gate.attribution import DEPENDENCY_REPORT_PROBE, STABLE_PROBE
+from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.identity import Credential
 from streampay_smoke.service.records import LEDGER_DEPENDENCY
 from streampay_smoke.service.replay import NO_ANSWER, Asked
 from streampay_smoke.suite.probes.deployments import at_stable, no_stable
