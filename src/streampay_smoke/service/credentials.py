@@ -15,8 +15,12 @@ from streampay_smoke.secret import Secret
 ISSUER = "streampay"
 AUDIENCE = "streampay-api"
 TOKEN_SECONDS = 600
+
 VARIABLE_OF_MODE = {"jwt": "SMOKE_AUTH_JWT_SECRET", "bearer": "SMOKE_AUTH_TOKEN", "api-key": "SMOKE_API_KEY"}
 """The modes in which the operator supplies a credential, and the variable it comes in."""
+
+SLOT_B = "_B"
+"""How the variables of the second credential slot end."""
 
 SCRAPER = "metrics"
 """The kind of the token with which figures are scraped: nobody's who uses StreamPay."""

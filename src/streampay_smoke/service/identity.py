@@ -9,7 +9,7 @@ import msgspec
 
 from streampay_smoke.errors import FixtureMissing, GuardRefused, SettingsInvalid
 from streampay_smoke.secret import Secret
-from streampay_smoke.service.credentials import VARIABLE_OF_MODE, Credential, bearer, minted, token_claims
+from streampay_smoke.service.credentials import SLOT_B, VARIABLE_OF_MODE, Credential, bearer, minted, token_claims
 from streampay_smoke.service.shape import is_one_word
 from streampay_smoke.service.strkey import KEY_BYTES, address_of, seed_bytes, seed_text
 
@@ -20,9 +20,6 @@ Learn = Callable[[str], None]
 
 TRANSACTION_HASH_BYTES = 32
 """What every signature on a Stellar transaction or authorisation is made over."""
-
-SLOT_B = "_B"
-"""How the variables of the second credential slot end."""
 
 MODES = ("wallet", *VARIABLE_OF_MODE)
 

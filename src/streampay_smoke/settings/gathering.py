@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 from streampay_smoke.errors import SettingsInvalid
 from streampay_smoke.networks import PUBLIC_PASSPHRASE, allowed_network, folded, refuse_public_url
 from streampay_smoke.secret import Secret
+from streampay_smoke.service.credentials import SLOT_B
 from streampay_smoke.settings.place import Place, read_place, values_of
 from streampay_smoke.settings.values import secret_of
 from streampay_smoke.settings.variables import AUTH_MODES, ENGINE_PREFIX, PREFIX, VARIABLES
@@ -32,7 +33,7 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
 
     def credentials(self, mode: str) -> dict[str, Secret]:
         """Return the operator's credentials of an auth mode by their variable, slot A before slot B."""
-        slots = (AUTH_MODES[mode], f"{AUTH_MODES[mode]}_B") if AUTH_MODES[mode] else ()
+        slots = (AUTH_MODES[mode], f"{AUTH_MODES[mode]}{SLOT_B}") if AUTH_MODES[mode] else ()
         return {name: secret for name in slots if (secret := self.secret(name)) is not None}
 
     def engine_secrets(self) -> dict[str, Secret]:

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from streampay_smoke.service.credentials import VARIABLE_OF_MODE
+
 PREFIX = "SMOKE_"
 SIGNING_KEY = "SMOKE_SIGNING_KEY"
 ENGINE_PREFIX = "SMOKE_ROLLBACK_"
@@ -162,12 +164,7 @@ VARIABLES = {
 }
 """Every variable of the gate. A name outside this table is refused: a typo must not open the gate."""
 
-AUTH_MODES = {
-    "wallet": "",
-    "jwt": "SMOKE_AUTH_JWT_SECRET",
-    "bearer": "SMOKE_AUTH_TOKEN",
-    "api-key": "SMOKE_API_KEY",
-}
+AUTH_MODES = {"wallet": "", **VARIABLE_OF_MODE}
 """Auth modes and the variable each cannot do without."""
 
 LONGEST_BAKE_SECONDS = 6 * 3600.0
