@@ -1,13 +1,16 @@
 """A sample of `benchmarks/crash_and_leak.py`: killed runs answer nothing wrong, pay nobody twice, leak nothing."""
 
+import threading
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import pytest
 from crashes import Kill, Scene, broken, kills
+from gate_watch import Watched
 
-from streampay_smoke.sandbox.road import Proxy
+from streampay_smoke.promises.ledger import DIRECT_STREAM
+from streampay_smoke.sandbox.road import Decided, Forward, Passing, Proxy, Reply
 from streampay_smoke.sandbox.stack import start_sandbox
 
 SHORT = "@settlement or @readiness"
@@ -34,6 +37,33 @@ def test_runs_that_are_killed_in_the_middle_leave_nothing_wrong(scene: Scene) ->
     assert not audit.unexplained_transfers
     assert not audit.missing_stroops
     assert not audit.service_streams_left
+
+
+def test_a_draft_that_a_killed_run_left_on_the_contract_is_cancelled_by_a_sweep(tmp_path: Path) -> None:
+    drafted, swept = threading.Event(), threading.Event()
+
+    def no_start(passing: Passing) -> Decided:
+        """Let no request through once the run has named its stream: what comes next would start it."""
+        named = any(DIRECT_STREAM in path.read_text() for path in tmp_path.rglob("journal.jsonl"))
+        if not named or swept.is_set():
+            return Forward()
+        drafted.set()
+        return Reply(status=503)
+
+    with start_sandbox() as sandbox, Proxy(sandbox.rpc_url, disturb=no_start) as road:
+        scene = Scene(sandbox, sandbox.base_url, tmp_path)
+        ledger = {"SMOKE_STELLAR_RPC_URL": road.url}
+        with Watched(scene.project, "behave", "--tags=@chain", **ledger) as watched:
+            assert watched.wait_until(drafted.is_set)
+            assert watched.kill(*watched.pids())
+            watched.wait()
+        assert list(scene.audit(()).direct_streams_left.values()) == ["draft"]
+        swept.set()
+        said = scene.project.answer("sweep", "--older-than", "0", **ledger)
+        assert said.returncode == 0, said.stderr
+        assert said.stdout.startswith("ended  contract stream "), said.stdout
+        audit = scene.audit(())
+    assert (audit.direct_streams, audit.direct_streams_left, audit.missing_stroops) == (1, {}, 0)
 
 
 def test_moments_are_drawn_from_the_seed_alone_and_cover_the_run() -> None:
