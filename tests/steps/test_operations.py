@@ -76,7 +76,6 @@ def test_a_question_for_the_token_shows_that_figures_are_on(witness: Witness) ->
     [
         (answer(503, {"error": "METRICS_DISABLED"}), "status 503 without them"),
         (answer(404), "status 404"),
-        (answer(403), "status 403"),
         (answer(200, text="streampay_metrics_up 0\n"), "status 200 without them"),
         (answer(200, text="streampay_metrics_up 10\n"), "status 200"),
         (answer(200, text="no_streampay_metrics_up 1\n"), "status 200"),
@@ -84,7 +83,7 @@ def test_a_question_for_the_token_shows_that_figures_are_on(witness: Witness) ->
         (answer(200, text="<html>streampay_metrics_up</html>"), "status 200"),
         (answer(200, text=""), "status 200"),
     ],
-    ids=["off", "no route", "forbidden", "down", "ten", "another name", "a comment", "a page", "nothing"],
+    ids=["off", "no route", "down", "ten", "another name", "a comment", "a page", "nothing"],
 )
 @pytest.mark.parametrize("variable", ["", "SMOKE_METRICS_TOKEN"])
 def test_figures_that_are_not_there_are_found_out(told: Answer, saw: str, variable: str, witness: Witness) -> None:
@@ -92,9 +91,15 @@ def test_figures_that_are_not_there_are_found_out(told: Answer, saw: str, variab
         operations.figures_are_there(told, variable=variable, expect=witness.expect)
 
 
-def test_an_old_token_is_the_operators(witness: Witness) -> None:
-    with pytest.raises(CredentialRefused, match="SMOKE_METRICS_TOKEN") as caught:
-        operations.figures_are_there(answer(401), variable="SMOKE_METRICS_TOKEN", expect=witness.expect)
+def test_nobody_who_shows_no_token_is_refused_for_it(witness: Witness) -> None:
+    with witness.breaks(FIGURES, expected="figures", saw="status 403"):
+        operations.figures_are_there(answer(403), variable="", expect=witness.expect)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_old_token_is_the_operators(status: int, witness: Witness) -> None:
+    with pytest.raises(CredentialRefused, match=f"SMOKE_METRICS_TOKEN with {status}") as caught:
+        operations.figures_are_there(answer(status), variable="SMOKE_METRICS_TOKEN", expect=witness.expect)
 
     assert caught.value.next_step
     assert not witness.checks

@@ -36,6 +36,7 @@ from streampay_smoke.selftest.disturbances import (
 
 STREAMS = "/api/streams"
 EVENTS = "/api/indexer/status"
+GOOD = "a-token-that-is-good"
 CATASTROPHIC, SERIOUS = Severity.CATASTROPHIC, Severity.SERIOUS
 IMPATIENT = place(ready_within_seconds=1, cutover_seconds=1)
 
@@ -291,6 +292,19 @@ FAULTS = (
             stable(),
         ),
         features=("streams",),
+    ),
+    Case(
+        name="a good scraper's token, refused by the release alone",
+        story="operations: the stable release shows its figures for it at the same moment",
+        severity=SERIOUS,
+        caught_by="operations/",
+        conditions=(
+            IMPATIENT,
+            setting(SMOKE_METRICS_TOKEN=GOOD),
+            road(lambda: below("/api/metrics", error(403, "FORBIDDEN"))),
+            stable(),
+        ),
+        features=("operations",),
     ),
     Case(
         name="sign-in is gone",

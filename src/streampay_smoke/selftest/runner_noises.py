@@ -14,6 +14,7 @@ from streampay_smoke.selftest.conditions import (
     nobody_reads_the_output,
     place,
     place_text,
+    road,
     setting,
     silent_host,
     silent_stable_host,
@@ -22,10 +23,12 @@ from streampay_smoke.selftest.conditions import (
     through,
     without,
 )
+from streampay_smoke.selftest.disturbances import below, error
 
 NOISE = Severity.DISTURBANCE
 NONE, HARNESS, CONFIG = Truth.NONE, Truth.HARNESS, Truth.CONFIG
 WRONG = "a-key-that-was-rotated"
+TOKEN_REFUSED = below("/api/metrics", error(403, "FORBIDDEN"))
 ODD_BEHAVE = "[behave]\ntags = @nothing\nstop = true\ndry_run = true\nformat = null\nrunner = behave.runner:Runner\n"
 IN_THE_MIDDLE = '"scenario_finished"'
 
@@ -105,6 +108,14 @@ NOISES = (
         truth=CONFIG,
         conditions=(setting(SMOKE_AUTH_MODE="jwt", SMOKE_AUTH_JWT_SECRET="a-secret-that-was-rotated-long-ago"),),
         tags="@streams",
+    ),
+    Case(
+        name="a scraper's token that was rotated",
+        story="measured: metrics are refused with 403 to whoever shows another token",
+        severity=NOISE,
+        truth=CONFIG,
+        conditions=(setting(SMOKE_METRICS_TOKEN=WRONG), road(lambda: TOKEN_REFUSED), stable(lambda: TOKEN_REFUSED)),
+        tags="@operations",
     ),
     Case(
         name="a token that has expired",
