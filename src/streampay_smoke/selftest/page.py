@@ -50,19 +50,19 @@ def _head(results: Results) -> str:
         "```\nstreampay-smoke selftest --full --write    # the whole smoke, several weathers a case: a night\n"
         "streampay-smoke selftest --every-case      # every case once, with the features it is about: some minutes\n"
         "streampay-smoke selftest --quick           # a third of that, another for each commit; a check of CI\n```\n\n"
-        f"Made at {_commits(results)}. A seed is a weather: when ledgers close, jitter on the road, how the user\n"
-        "signs in. Bounds are exact (Clopper-Pearson, 95 %).\n"
-        "[How to add a fault](../writing-faults.md) takes five minutes.\n"
+        f"Made at {_commits(results)}.\n\n"
+        "A seed is a weather: when ledgers close, jitter on the road, how the user signs in. Bounds are exact\n"
+        "(Clopper-Pearson, 95 %). [How to add a fault](../writing-faults.md) takes five minutes.\n"
     )
 
 
 def _commits(results: Results) -> str:
     counts = Counter((case.commit, case.hurried) for case in results.cases)
     told = (
-        f"commit `{commit}` ({cases} cases{', quick' if hurried else ''})"
+        f"commit `{commit}` ({cases} case{'s' if cases > 1 else ''}{', quick' if hurried else ''})"
         for (commit, hurried), cases in counts.most_common()
     )
-    return ", ".join(told)
+    return ",\n".join(told)
 
 
 def _score(of: Score) -> str:
