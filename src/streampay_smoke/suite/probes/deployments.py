@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from streampay_smoke.evidence.events import AnyEvent, Awaiting, Exchanged, Probed, Recorder, ServiceSeen
+from streampay_smoke.evidence.events import AnyEvent, Awaiting, Exchanged, Probed, Recorder
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.suite.probes.limits import PROBE_SECONDS
 from streampay_smoke.surroundings import Surroundings
@@ -31,15 +31,10 @@ def _probing(surroundings: Surroundings, base_url: str, record: Recorder) -> Dep
 
 
 def _as_stable(record: Recorder) -> Recorder:
-    """Return a recorder under which nothing the stable release says passes for the one that is judged."""
+    """Return a recorder of what is asked of the stable release: nothing it says passes for the one that is judged."""
 
     def under_its_own_name(event: AnyEvent) -> None:
-        match event:
-            case Exchanged() | Awaiting():
-                record(replace(event, peer=STABLE_PEER))
-            case ServiceSeen():
-                return
-            case _:
-                record(event)
+        if isinstance(event, Exchanged | Awaiting):
+            record(replace(event, peer=STABLE_PEER))
 
     return under_its_own_name
