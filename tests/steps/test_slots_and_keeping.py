@@ -9,6 +9,7 @@ from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.errors import CredentialRefused
 from streampay_smoke.evidence.events import ResourceCreated, ResourceMarked, ResourceReleased, Warned
 from streampay_smoke.promises.ledger import DIRECT_STREAM, DirectStream
+from streampay_smoke.sandbox.road import Decided, Forward, Passing, Proxy, hang_up
 from streampay_smoke.sandbox.stack import start_sandbox
 from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.orders import order_to
@@ -121,6 +122,25 @@ def test_a_stream_carries_the_run_and_a_lease(real: Surroundings, witness: Witne
         run_id="run-1", lease_until_seconds=marked.lease_until_seconds
     )
     assert real.deployment.mark_of(real.credential, "stream-nobody") is None
+
+
+def test_a_mark_that_meets_silence_fails_nothing_and_is_not_tried_again(witness: Witness) -> None:
+    marks = iter(["silence", "never asked"])
+
+    def disturb(passing: Passing) -> Decided:
+        return hang_up() if passing.method == "PATCH" and next(marks) == "silence" else Forward()
+
+    with start_sandbox() as sandbox, Proxy(sandbox.base_url, disturb=disturb) as road:
+        environ = {**sandbox.ready_document()["env"], "SMOKE_BASE_URL": road.url}
+        shared = surroundings_of(settings_for(environ), witness)
+        for _ in range(2):
+            shared.streams.create(order_to(shared.user.address), shared.new_key("create"))
+        assert not witness.of(ResourceMarked)
+        assert len(shared.streams.unfinished) == 2
+        shared.clean_up()
+        assert not shared.streams.unfinished
+        shared.close()
+    assert next(marks) == "never asked"
 
 
 def test_a_direct_stream_whose_settlement_failed_is_cancelled_at_the_end(
