@@ -3,10 +3,9 @@
     .venv/bin/python benchmarks/crash_and_leak.py [--kills N] [--jobs N] [--seed N] [--write]
 
 All runs share one sandbox that lives as long as the search, and are played until N were killed: some end first. After
-each kill (-9: of behave alone, of its supervisor
-alone, of the whole group, of behave without a supervisor) what is left of the run is read, the next run is played
-against a healthy or a faulty release, and `sweep` is run; at the end the whole ledger is audited. `--write` writes
-docs/crash-and-leak.md. Ends with 1 when something was found.
+each kill (-9: of behave alone, of its supervisor alone, of the whole group, of behave without a supervisor) what is
+left of the run is read, the next run is played against a healthy or a faulty release, and `sweep` is run; at the end
+the whole ledger is audited. `--write` writes docs/crash-and-leak.md. Ends with 1 when something was found.
 """
 
 import argparse

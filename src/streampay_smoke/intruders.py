@@ -10,13 +10,13 @@ from msgspec.structs import replace
 
 from streampay_smoke.evidence.events import AnyEvent, Awaiting, Exchanged, Recorder
 from streampay_smoke.promises import throttling, webapp
-from streampay_smoke.promises.doors import ABSENT, HIDDEN, REFUSED, Knock, SyntheticUserAdministers, administrators_in
+from streampay_smoke.promises.doors import ABSENT, HIDDEN, Knock, SyntheticUserAdministers, administrators_in
 from streampay_smoke.promises.expectation import Expect
 from streampay_smoke.service.claims import claims_of
 from streampay_smoke.service.credentials import ANONYMOUS, Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.dialects import Call
-from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.exchange import REFUSED, Answer
 from streampay_smoke.service.forgeries import BadCredential, BadName, bad_credential
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.orders import order_to

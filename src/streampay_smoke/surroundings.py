@@ -175,12 +175,16 @@ class Surroundings:
             supplied=settings.supplied_credentials,
         )
 
+    @property
+    def user_by_slot(self) -> tuple[SyntheticUser, ...]:
+        """The synthetic user with the credential of slot A and, where that is set, with that of slot B."""
+        slot_b = list(self.settings.supplied_credentials.values())[1:]
+        return (self.user, *(self.user.in_slot_b(secret) for secret in slot_b))
+
     @once
     def signed_in(self) -> tuple[SyntheticUser, Credential]:
         """The synthetic user with the credential slot the deployment takes, and the credential."""
-        slot_b = list(self.settings.supplied_credentials.values())[1:]
-        users = (self.user, *(self.user.in_slot_b(secret) for secret in slot_b))
-        return accepted(self.deployment, users, record=self.record)
+        return accepted(self.deployment, self.user_by_slot, record=self.record)
 
     @once
     def credential(self) -> Credential:

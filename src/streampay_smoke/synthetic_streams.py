@@ -27,7 +27,8 @@ _ENDINGS = {"draft": (("stop",),), "active": (("stop",),), "paused": (("settle",
 A paused stream cannot be stopped, and can be settled only once its time is over.
 """
 
-_ENDED = frozenset({"ended", "withdrawn", "cancelled"})
+FINISHED = frozenset({"ended", "withdrawn", "cancelled"})
+"""The statuses of a stream that has come to its end."""
 
 
 class StreamNotCreated(PromiseBroken):
@@ -101,12 +102,12 @@ class SyntheticStreams:
     def end(self, stream_id: str, credential: Credential) -> bool:
         """Bring a stream to its end, whatever its status; False when the service does not."""
         status = self._deployment.stream(credential, stream_id).status
-        if status in _ENDED:
+        if status in FINISHED:
             return True
         ways = _ENDINGS.get(status, ())
         if not any(all(self._done(stream_id, credential, action) for action in way) for way in ways):
             return False
-        return self._deployment.stream(credential, stream_id).status in _ENDED
+        return self._deployment.stream(credential, stream_id).status in FINISHED
 
     def find_what_was_perhaps_made(self) -> None:
         """Remember the streams that came of orders which were not answered well: a service may store, then fail.
@@ -167,4 +168,4 @@ class SyntheticStreams:
 def _is_of(record: StreamRecord, order: StreamOrder) -> bool:
     """Return whether an unfinished stream is what an order asked for."""
     ordered = (order.recipient, order.rate, order.schedule)
-    return record.status not in _ENDED and (record.recipient, record.rate, record.schedule) == ordered
+    return record.status not in FINISHED and (record.recipient, record.rate, record.schedule) == ordered

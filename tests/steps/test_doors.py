@@ -8,7 +8,8 @@ from step_parts import Witness, answer, record
 
 from streampay_smoke.errors import Blame, PromiseBroken
 from streampay_smoke.promises import doors
-from streampay_smoke.promises.doors import ABSENT, HIDDEN, REFUSED, Knock, SyntheticUserAdministers
+from streampay_smoke.promises.doors import ABSENT, HIDDEN, Knock, SyntheticUserAdministers
+from streampay_smoke.service.exchange import REFUSED
 from streampay_smoke.service.records import StreamRecord
 
 ROW = {"id": "stream-1", "status": "draft", "recipient": "G", "rate": "1", "schedule": "day"}

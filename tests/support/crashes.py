@@ -23,8 +23,8 @@ from streampay_smoke.sandbox.road import Forward, Passing, Reply
 from streampay_smoke.sandbox.stack import Sandbox
 from streampay_smoke.settings import load
 from streampay_smoke.suite.folder import RunFolder
-from streampay_smoke.suite.sweep import FINISHED
 from streampay_smoke.surroundings import Surroundings
+from streampay_smoke.synthetic_streams import FINISHED
 
 VICTIMS = ("behave", "supervisor", "the whole group", "behave, unsupervised")
 TAGS = "@smoke and not @wallet and not @doors"

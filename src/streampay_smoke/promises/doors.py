@@ -10,10 +10,9 @@ from msgspec.structs import replace
 from streampay_smoke.errors import Blame, SmokeError
 from streampay_smoke.promises.expectation import Expect
 from streampay_smoke.promises.listing import streams_in
-from streampay_smoke.service.exchange import Answer, folded_name, objects_in
+from streampay_smoke.service.exchange import REFUSED, Answer, folded_name, objects_in
 from streampay_smoke.service.records import StreamRecord
 
-REFUSED = frozenset({401, 403})
 HIDDEN = REFUSED | {404}
 """Where the caller may not even know that something is there."""
 

@@ -7,10 +7,8 @@ from streampay_smoke.errors import PromiseBroken
 from streampay_smoke.promises.expectation import Expect
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.exchange import PRIVATE_FIELDS, Answer, folded_name, objects_in
+from streampay_smoke.service.exchange import PRIVATE_FIELDS, REFUSED, Answer, folded_name, objects_in
 from streampay_smoke.service.records import StreamPage, StreamRecord
-
-REFUSALS = frozenset({401, 403})
 
 _STREAM_SIGNS = {"id", "recipient"}
 _STREAM_IN_TEXT = re.compile(r'\\?"recipient\\?"\s*:')
@@ -95,7 +93,7 @@ def refused(answer: Answer, who: str, expect: Expect) -> None:
     """A caller without a valid credential is told so."""
     expect(
         f"a caller with {who} is refused",
-        answer.status in REFUSALS,
+        answer.status in REFUSED,
         expected="a refusal",
         observed=f"status {answer.status} (request {answer.request_id})",
     )

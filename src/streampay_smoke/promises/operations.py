@@ -9,11 +9,10 @@ from typing import ClassVar
 from streampay_smoke.errors import Blame, CredentialRefused, SmokeError
 from streampay_smoke.promises.expectation import Expect
 from streampay_smoke.promises.ledger import CLOCK_SKEW_SECONDS, Ledger
-from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.exchange import REFUSED, Answer
 from streampay_smoke.service.records import Readiness
 
 WELL, UNAUTHORIZED = 200, 401
-_TOKEN_REFUSED = frozenset({401, 403})
 
 BEHIND_LEDGERS, AHEAD_LEDGERS = 12, 3
 """A minute of testnet's ledgers; and how far our own look at the ledger may lag behind the service's."""
@@ -52,7 +51,7 @@ def figures_are_there(answer: Answer, *, variable: str, expect: Expect) -> None:
 
     `variable` names where the token came from, "" where there is none; raises CredentialRefused for a refused one.
     """
-    if answer.status in _TOKEN_REFUSED and variable:
+    if answer.status in REFUSED and variable:
         raise CredentialRefused(
             f"{answer.asked} refused the token in {variable} with {answer.status}",
             next_step=f"renew {variable}: it may simply be old",

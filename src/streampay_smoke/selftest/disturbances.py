@@ -47,6 +47,10 @@ def for_the_first_caller(decided: Decided) -> Disturbance:
     return disturb
 
 
+SCRAPER_REFUSED = below("/api/metrics", error(403, "FORBIDDEN"))
+"""What StreamPay says to a scraper whose token is another one, as measured."""
+
+
 def everywhere(decided: Decided) -> Disturbance:
     """Let every request meet the same."""
     return lambda passing: decided

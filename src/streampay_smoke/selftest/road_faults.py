@@ -15,6 +15,7 @@ from streampay_smoke.selftest.conditions import (
 )
 from streampay_smoke.selftest.disturbances import (
     CRASH,
+    SCRAPER_REFUSED,
     SILENCE,
     after,
     answering,
@@ -301,7 +302,7 @@ FAULTS = (
         conditions=(
             IMPATIENT,
             setting(SMOKE_METRICS_TOKEN=GOOD),
-            road(lambda: below("/api/metrics", error(403, "FORBIDDEN"))),
+            road(lambda: SCRAPER_REFUSED),
             stable(),
         ),
         features=("operations",),

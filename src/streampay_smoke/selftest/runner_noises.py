@@ -23,12 +23,11 @@ from streampay_smoke.selftest.conditions import (
     through,
     without,
 )
-from streampay_smoke.selftest.disturbances import below, error
+from streampay_smoke.selftest.disturbances import SCRAPER_REFUSED
 
 NOISE = Severity.DISTURBANCE
 NONE, HARNESS, CONFIG = Truth.NONE, Truth.HARNESS, Truth.CONFIG
 WRONG = "a-key-that-was-rotated"
-TOKEN_REFUSED = below("/api/metrics", error(403, "FORBIDDEN"))
 ODD_BEHAVE = "[behave]\ntags = @nothing\nstop = true\ndry_run = true\nformat = null\nrunner = behave.runner:Runner\n"
 IN_THE_MIDDLE = '"scenario_finished"'
 
@@ -114,7 +113,7 @@ NOISES = (
         story="measured: metrics are refused with 403 to whoever shows another token",
         severity=NOISE,
         truth=CONFIG,
-        conditions=(setting(SMOKE_METRICS_TOKEN=WRONG), road(lambda: TOKEN_REFUSED), stable(lambda: TOKEN_REFUSED)),
+        conditions=(setting(SMOKE_METRICS_TOKEN=WRONG), road(lambda: SCRAPER_REFUSED), stable(lambda: SCRAPER_REFUSED)),
         tags="@operations",
     ),
     Case(

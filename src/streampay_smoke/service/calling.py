@@ -121,9 +121,7 @@ class Caller(Closes):
         look = self._looking(call, read)
 
         def send() -> Answer:
-            answer = self.send(call, credential, look, proof)
-            self._refuse_gateway(answer)
-            return answer
+            return self._of_the_service(self.send(call, credential, look, proof))
 
         return self._cutover.through(f"{call.method} {call.path}", send) if call.repeatable else send()
 
@@ -179,17 +177,12 @@ class Caller(Closes):
         if rule is None:
             return {}
         if not self._csrf_token:
-            self._csrf_token = _cookie(self._fetched_patiently(rule.issued_by), rule.cookie)
+            page = self._cutover.through(
+                f"GET {rule.issued_by}", lambda: self._of_the_service(self.fetch(rule.issued_by))
+            )
+            self._csrf_token = _cookie(page, rule.cookie)
             self._learn_secret(self._csrf_token)
         return rule.pair(self._csrf_token) if self._csrf_token else {}
-
-    def _fetched_patiently(self, path: str) -> Answer:
-        def fetch() -> Answer:
-            answer = self.fetch(path)
-            self._refuse_gateway(answer)
-            return answer
-
-        return self._cutover.through(f"GET {path}", fetch)
 
     def _looking(self, call: Call, read: Read) -> Look:
         """Return how to look at a call's answer: it keeps its promise with a promised status and a readable body."""
@@ -211,7 +204,8 @@ class Caller(Closes):
 
         return look
 
-    def _refuse_gateway(self, answer: Answer) -> None:
+    def _of_the_service(self, answer: Answer) -> Answer:
+        """Return an answer as it is; raises NoServiceAnswer for one that a gateway gave in the service's place."""
         if answer.status in GATEWAY_STATUSES and not self._dialect.error_code(answer):
             raise NoServiceAnswer(
                 f"{answer.asked} was answered by a gateway, not by the service: status {answer.status}, "
@@ -219,6 +213,7 @@ class Caller(Closes):
                 cause=f"http {answer.status}",
                 next_step="see whether any instance of the release is up behind its gateway",
             )
+        return answer
 
     def _reason(self, answer: Answer) -> str:
         """Return what an answer says for itself: its error code or kind of body, and its request id."""

@@ -13,6 +13,9 @@ from streampay_smoke.evidence.secret_shapes import REDACTED, names_a_secret, sho
 MAX_SHOWN_CHARACTERS = 4096
 """Longest head, and longest body, that is kept as evidence."""
 
+REFUSED = frozenset({401, 403})
+"""How callers are turned away: nobody knows them, or they may not."""
+
 PRIVATE_FIELDS = frozenset({"email", "label", "memo", "partnerid", "phone"})
 """Stream fields that are their owner's business, folded by `folded_name`."""
 

@@ -9,7 +9,6 @@ from streampay_smoke.errors import SettingsInvalid
 from streampay_smoke.networks import Network, allowed_network
 from streampay_smoke.secret import Secret
 from streampay_smoke.service.claims import refuse_expired, refuse_unfit
-from streampay_smoke.service.credentials import SLOT_B
 from streampay_smoke.settings.gathering import gather
 from streampay_smoke.settings.place import Place, refuse_impossible
 from streampay_smoke.settings.values import duration, one_of, positive, require_url, secret_of
@@ -21,6 +20,7 @@ from streampay_smoke.settings.variables import (
     ON_INCONCLUSIVE,
     PROOFS,
     SIGNING_KEY,
+    slots_of,
 )
 from streampay_smoke.signing import SigningKey
 
@@ -81,8 +81,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "bearer": (self.auth_token, self.auth_token_b),
             "api-key": (self.api_key, self.api_key_b),
         }.get(self.auth_mode, ())
-        names = (AUTH_MODES[self.auth_mode], f"{AUTH_MODES[self.auth_mode]}{SLOT_B}")
-        return {name: secret for name, secret in zip(names, slots, strict=False) if secret is not None}
+        named = zip(slots_of(self.auth_mode), slots, strict=True)
+        return {name: secret for name, secret in named if secret is not None}
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret value, for the redactor."""
@@ -184,7 +184,7 @@ def _validate_auth(values: Mapping[str, str]) -> None:
             next_step=f"set {needed} from your secret store, or choose another SMOKE_AUTH_MODE",
         )
     if values["SMOKE_AUTH_MODE"] in ("bearer", "api-key"):
-        tokens = {name: values[name] for name in (needed, f"{needed}{SLOT_B}") if values[name]}
+        tokens = {name: values[name] for name in slots_of(values["SMOKE_AUTH_MODE"]) if values[name]}
         for name, token in tokens.items():
             refuse_unfit(name, token)
         refuse_expired(tokens)

@@ -14,10 +14,9 @@ from dotenv import dotenv_values
 from streampay_smoke.errors import SettingsInvalid
 from streampay_smoke.networks import PUBLIC_PASSPHRASE, allowed_network, folded, refuse_public_url
 from streampay_smoke.secret import Secret
-from streampay_smoke.service.credentials import SLOT_B
 from streampay_smoke.settings.place import Place, read_place, values_of
 from streampay_smoke.settings.values import secret_of
-from streampay_smoke.settings.variables import AUTH_MODES, ENGINE_PREFIX, PREFIX, VARIABLES
+from streampay_smoke.settings.variables import ENGINE_PREFIX, PREFIX, VARIABLES, slots_of
 
 
 class Gathered(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,8 +32,7 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
 
     def credentials(self, mode: str) -> dict[str, Secret]:
         """Return the operator's credentials of an auth mode by their variable, slot A before slot B."""
-        slots = (AUTH_MODES[mode], f"{AUTH_MODES[mode]}{SLOT_B}") if AUTH_MODES[mode] else ()
-        return {name: secret for name in slots if (secret := self.secret(name)) is not None}
+        return {name: secret for name in slots_of(mode) if (secret := self.secret(name)) is not None}
 
     def engine_secrets(self) -> dict[str, Secret]:
         """Return the secrets of deployment engines that are set, by variable."""

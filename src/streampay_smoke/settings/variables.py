@@ -2,7 +2,7 @@
 
 import msgspec
 
-from streampay_smoke.service.credentials import VARIABLE_OF_MODE
+from streampay_smoke.service.credentials import SLOT_B, VARIABLE_OF_MODE
 
 PREFIX = "SMOKE_"
 SIGNING_KEY = "SMOKE_SIGNING_KEY"
@@ -166,6 +166,13 @@ VARIABLES = {
 
 AUTH_MODES = {"wallet": "", **VARIABLE_OF_MODE}
 """Auth modes and the variable each cannot do without."""
+
+
+def slots_of(auth_mode: str) -> tuple[str, ...]:
+    """Return the variables of an auth mode's credential, slot A before slot B; none for a user who signs in."""
+    name = AUTH_MODES.get(auth_mode, "")
+    return (name, f"{name}{SLOT_B}") if name else ()
+
 
 LONGEST_BAKE_SECONDS = 6 * 3600.0
 """Longer than that is monitoring, which keeps more than one run's evidence."""

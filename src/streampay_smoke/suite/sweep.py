@@ -20,9 +20,7 @@ from streampay_smoke.service.records import StreamRecord
 from streampay_smoke.settings import Settings
 from streampay_smoke.suite.left_on_contract import Fate, bring_to_end, fate_of, left_open
 from streampay_smoke.surroundings import Surroundings
-from streampay_smoke.synthetic_streams import LEASE_SECONDS
-
-FINISHED = frozenset({"ended", "withdrawn", "cancelled"})
+from streampay_smoke.synthetic_streams import FINISHED, LEASE_SECONDS
 
 
 class Leftover(msgspec.Struct, frozen=True, kw_only=True):

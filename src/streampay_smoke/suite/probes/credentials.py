@@ -6,6 +6,7 @@ from streampay_smoke.evidence.events import Probed, Recorder
 from streampay_smoke.gate.attribution import CREDENTIAL_PROBE, SHOWN_AGAIN_PROBE
 from streampay_smoke.service.credentials import SCRAPER, Credential
 from streampay_smoke.service.deployment import Deployment
+from streampay_smoke.service.exchange import REFUSED
 from streampay_smoke.service.replay import Asked
 from streampay_smoke.suite.probes.deployments import at_candidate, at_stable, no_stable
 from streampay_smoke.surroundings import Surroundings
@@ -13,7 +14,7 @@ from streampay_smoke.surroundings import Surroundings
 SHOWN_AGAIN_TIMES = 4
 """How often a refused credential is shown again: one of two instances that accepts it is met 15 times in 16."""
 
-_ACCEPTED, _REFUSED = 200, frozenset({401, 403})
+_ACCEPTED = 200
 
 
 def credential_probe(surroundings: Surroundings, asked: Asked | None, record: Recorder) -> Probed:
@@ -53,9 +54,7 @@ def _supplied(surroundings: Surroundings, asked: Asked | None) -> list[Credentia
         return [shown]
     if surroundings.settings.auth_mode == "wallet":
         return []
-    slot_b = list(surroundings.settings.supplied_credentials.values())[1:]
-    users = (surroundings.user, *(surroundings.user.in_slot_b(secret) for secret in slot_b))
-    return [user.supplied_credential() for user in users]
+    return [user.supplied_credential() for user in surroundings.user_by_slot]
 
 
 def _nothing_supplied(name: str) -> Probed:
@@ -69,5 +68,5 @@ def _status_for(deployment: Deployment, credential: Credential) -> int:
 
 
 def _told_of(name: str, statuses: Sequence[int]) -> Probed:
-    ok = True if _ACCEPTED in statuses else False if _REFUSED.issuperset(statuses) else None
+    ok = True if _ACCEPTED in statuses else False if REFUSED.issuperset(statuses) else None
     return Probed(name=name, ok=ok, detail=f"it is answered {' and '.join(map(str, statuses))}")
