@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 from behave.model import Scenario, Step
 
-from streampay_smoke import promises
+from streampay_smoke import acceptance
 from streampay_smoke.run.pins import ACCEPT, FILE, Pin, PinnedFile, PinnedScenario, Pins, SuiteChanged, read
 from streampay_smoke.runner.plan import PlannedScenario, scenarios_below
 
@@ -49,10 +49,10 @@ def refuse(found: Iterable[str]) -> None:
 
 def pins_of(features: Path, ini: Path) -> Pins:
     """Return what is there: every scenario below `features`, and every file that decides what they do."""
-    package = Path(promises.__file__).parent
+    room = Path(acceptance.__file__).parent
     files = {
         **{f"features/{path.relative_to(features).as_posix()}": path for path in features.rglob("*.py")},
-        **{f"streampay_smoke/promises/{path.relative_to(package).as_posix()}": path for path in package.rglob("*.py")},
+        **{f"streampay_smoke/acceptance/{path.relative_to(room).as_posix()}": path for path in room.rglob("*.py")},
         INI: ini,
     }
     pinned = [PinnedFile(name=name, sha256=_digest(path)) for name, path in files.items() if path.is_file()]

@@ -8,7 +8,7 @@ import pytest
 from behave.configuration import Configuration
 from behave.parser import parse_feature
 
-from streampay_smoke import promises
+from streampay_smoke import acceptance
 from streampay_smoke.run.pins import SuiteChanged
 from streampay_smoke.runner.manifest import INI, accepted, main, refuse_strangers, write
 from streampay_smoke.runner.plan import plan
@@ -44,7 +44,7 @@ def edit(name: str, old: str, new: str) -> Callable[[Path], None]:
 def test_the_suite_of_this_project_is_the_one_that_was_accepted() -> None:
     pins = accepted(ROOT / "features", ROOT / INI)
     assert {"behave.ini", "features/environment.py", "features/steps/chain_steps.py"} < pins.keys()
-    assert "streampay_smoke/promises/expectation.py" in pins
+    assert "streampay_smoke/acceptance/checks/expectation.py" in pins
     assert "settlement/a-settled-stream-pays-the-recipient-on-the-ledger" in pins
 
 
@@ -141,12 +141,12 @@ def test_a_change_that_is_accepted_is_no_change(project: Path, name: str) -> Non
 
 
 def test_a_promise_that_was_changed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = project / "promises"
-    shutil.copytree(Path(promises.__file__).parent, package)
-    monkeypatch.setattr(promises, "__file__", str(package / "__init__.py"))
+    package = project / "acceptance"
+    shutil.copytree(Path(acceptance.__file__).parent, package)
+    monkeypatch.setattr(acceptance, "__file__", str(package / "__init__.py"))
     accepted(project / "features", project / INI)
-    edit("promises/readiness.py", "report.ok, expected", "True, expected")(project)
-    assert "streampay_smoke/promises/readiness.py was changed" in changed(project)
+    edit("acceptance/checks/readiness.py", "report.ok, expected", "True, expected")(project)
+    assert "streampay_smoke/acceptance/checks/readiness.py was changed" in changed(project)
 
 
 def test_many_changes_are_counted(project: Path) -> None:
