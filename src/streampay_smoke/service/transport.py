@@ -13,7 +13,7 @@ from streampay_smoke.core.errors import Blame, PromiseBroken, ServiceUnavailable
 from streampay_smoke.core.lifetimes import Closes
 from streampay_smoke.evidence.events import Awaiting, Exchanged, Recorder, Waited
 from streampay_smoke.http.client import Enough, NoAnswer, Reply, new_client
-from streampay_smoke.service.exchange import Answer, parsed, shown_message
+from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer, parsed, shown_message
 from streampay_smoke.service.trace import Trace
 
 SYNTHETIC_HEADERS = {"baggage": "synthetic=true", "x-streampay-synthetic": "smoke"}
@@ -23,7 +23,6 @@ RELEASE_HEADER = "x-release"
 SIMULATED_HEADER = "x-streampay-simulated"
 REQUEST_ID_HEADER = "x-request-id"
 
-TOO_MANY_REQUESTS = 429
 _SHORTEST_PAUSE_SECONDS = 1.0
 
 
