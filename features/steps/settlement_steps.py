@@ -48,7 +48,7 @@ def start_stream(context: Context) -> None:
 @takes("journey")
 def settle(context: Context) -> None:
     world = context.world
-    world.settlement = actions.settle(world.run_context, world.credential, world.stream.id)
+    world.settlement = actions.settle(world.run_context, world.credential, world.started.record.id)
 
 
 @when("the user settles the stream with the key that was refused")

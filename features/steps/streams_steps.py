@@ -5,7 +5,6 @@ from behave.runner import Context
 
 from streampay_smoke.acceptance.actions import streams, unauthorized_attempts
 from streampay_smoke.acceptance.checks import listing
-from streampay_smoke.acceptance.observations.listing import pages_of
 from streampay_smoke.runner.budget import takes
 
 
@@ -27,8 +26,8 @@ def have_streams(context: Context, count: int) -> None:
 @takes("journey")
 def list_page_by_page(context: Context) -> None:
     world = context.world
-    world.page_size = streams.page_size_for(len(world.own_streams))
-    world.pages = pages_of(world.deployment, world.credential, page_size=world.page_size)
+    list_own, number = streams.list_over_several_pages, len(world.own_streams)
+    world.page_size, world.pages = list_own(world.deployment, world.credential, number)
 
 
 @then("every stream is shown exactly once")

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from step_parts import Witness, run_context_of, settings_for
 
 from streampay_sandbox.stack import start_sandbox
-from streampay_smoke.acceptance.actions.contract_stream import CONTRACT_STREAM
+from streampay_smoke.acceptance.resources.contract_streams import CONTRACT_STREAM
 from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import ChainAccount, ContractFailure

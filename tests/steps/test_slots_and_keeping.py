@@ -7,7 +7,8 @@ from step_parts import ORDER, Asked, Honest, Says, SmallStreamPay, Witness, run_
 
 from streampay_sandbox.road import Decided, Forward, Passing, Proxy, hang_up
 from streampay_sandbox.stack import start_sandbox
-from streampay_smoke.acceptance.actions.contract_stream import CONTRACT_STREAM, cancel, parties, stream_and_settle
+from streampay_smoke.acceptance.actions.contract_stream import parties, stream_and_settle
+from streampay_smoke.acceptance.resources.contract_streams import CONTRACT_STREAM, cancel
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.core.errors import CredentialRefused

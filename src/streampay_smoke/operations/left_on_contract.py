@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from streampay_smoke.acceptance.actions.contract_stream import CONTRACT_STREAM, FINAL_STATUSES
+from streampay_smoke.acceptance.resources.contract_streams import CONTRACT_STREAM, FINAL_STATUSES
 from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import ChainAccount, ContractFailure

@@ -4,14 +4,9 @@ import msgspec
 
 from streampay_smoke.acceptance.checks.ledger import ContractStreamObservation
 from streampay_smoke.acceptance.observations.ledger import MOVES_WITHIN_SECONDS, Ledger
+from streampay_smoke.acceptance.resources.contract_streams import CONTRACT_STREAM, cancel
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.chain.adapter import ChainAccount, TxOutcome
-
-CONTRACT_STREAM = "contract stream"
-"""A stream on the contract that no service knows of."""
-
-FINAL_STATUSES = frozenset({"settled", "cancelled"})
-"""In these the contract takes no cancellation."""
 
 TOTAL_STROOPS, DURATION_SECONDS = 1_234_567, 1
 
@@ -84,10 +79,3 @@ def look_at(ledger: Ledger, stream: SettledStream, between: Parties) -> Contract
         fees_stroops=sum(outcome.fee_charged_stroops for outcome in stream.outcomes),
         retried=any(outcome.attempts > 1 for outcome in stream.outcomes),
     )
-
-
-def cancel(ledger: Ledger, stream_id: int, payer: ChainAccount) -> bool:
-    """End a stream that was not settled: what nobody has earned goes back to the payer."""
-    if ledger.contract.stream(stream_id).status not in FINAL_STATUSES:
-        ledger.contract.cancel(stream_id, payer)
-    return True

@@ -28,9 +28,12 @@ def new_draft(run: RunContext) -> StreamRecord:
     return run.streams.create(order_to(unowned_address()), run.new_key("draft"))
 
 
-def page_size_for(streams: int) -> int:
-    """Return a length of page by which a list of so many streams goes over at least two pages."""
-    return min(LARGEST_PAGE, max(1, streams // 2))
+def list_over_several_pages(
+    deployment: Deployment, credential: Credential, streams: int
+) -> tuple[int, tuple[StreamPage, ...]]:
+    """List so many streams over at least two pages; returns the length of page that was asked for, and the pages."""
+    page_size = min(LARGEST_PAGE, max(1, streams // 2))
+    return page_size, pages_of(deployment, credential, page_size=page_size)
 
 
 def all_pages(deployment: Deployment, credential: Credential) -> tuple[StreamPage, ...]:
