@@ -17,11 +17,13 @@ from streampay_smoke.evidence.events import AnyEvent, Warned
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
 from streampay_smoke.http import NoAnswer, new_client
+from streampay_smoke.ledger_health import measured_seconds_per_ledger
 from streampay_smoke.promises.readiness import refuse_real_money
 from streampay_smoke.publish.report import allure_missing_because
 from streampay_smoke.service.claims import claims_of, seconds_left
 from streampay_smoke.service.records import Readiness
 from streampay_smoke.settings import Settings
+from streampay_smoke.settings.deadline import LEDGER_STEPS
 from streampay_smoke.settings.gathering import project_root
 from streampay_smoke.suite import manifest
 from streampay_smoke.suite.plan import all_scenarios
@@ -34,6 +36,9 @@ DISTRIBUTION = "streampay-smoke"
 OLDEST_PYTHON = (3, 11)
 
 EXPIRY_WARNING_DAYS = 7
+SPARE_SECONDS = 30.0
+"""What a whole smoke needs of its deadline beside its waits for ledgers."""
+
 _DAY_SECONDS = 86_400
 
 
@@ -101,6 +106,7 @@ def look_around(surroundings: Surroundings) -> Iterator[Look]:
     yield from _looked("service", lambda: _service(surroundings))
     yield from _looked("sign-in", lambda: _sign_in(surroundings))
     yield from _looked("ledger", lambda: _ledger(surroundings))
+    yield from _looked("deadline", lambda: _deadline(surroundings))
     yield from _looked("friendbot", lambda: _friendbot(surroundings))
     yield from _looked("contract", lambda: _contract(surroundings))
     clock = clock_probe(service_date(surroundings.deployment), ledger_time(settings.rpc_url))
@@ -184,6 +190,22 @@ def _ledger(surroundings: Surroundings) -> Iterator[Look]:
     info = surroundings.ledger.chain.connect()
     kind = "simulated" if info.simulated else "real"
     yield _ok("ledger", f"{info.network} ({kind}) at {surroundings.settings.rpc_url}, ledger {info.latest_ledger}")
+
+
+def _deadline(surroundings: Surroundings) -> Iterator[Look]:
+    settings = surroundings.settings
+    pace = measured_seconds_per_ledger(settings.rpc_url, timeout_seconds=REQUEST_SECONDS)
+    if pace is None:
+        yield _ok("deadline", f"{settings.deadline_seconds:g} s; the RPC does not tell how far apart its ledgers close")
+        return
+    waits_seconds = LEDGER_STEPS * pace
+    said = (
+        f"{settings.deadline_seconds:g} s; a whole smoke waits about {waits_seconds:.0f} s for ledgers {pace:g} s apart"
+    )
+    if settings.deadline_is_derived or settings.deadline_seconds > waits_seconds + SPARE_SECONDS:
+        yield _ok("deadline", said)
+    else:
+        yield _warning("deadline", said, "leave SMOKE_DEADLINE_SECONDS unset, or set it (or deadline_seconds) higher")
 
 
 def _friendbot(surroundings: Surroundings) -> Iterator[Look]:

@@ -11,6 +11,7 @@ from streampay_smoke import __version__
 from streampay_smoke import settings as configuration
 from streampay_smoke.evidence.events import (
     AnyEvent,
+    DeadlineExtended,
     Failure,
     ObjectivesSet,
     Probed,
@@ -24,13 +25,16 @@ from streampay_smoke.evidence.events import (
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.pending import Pending
 from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.ledger_health import measured_seconds_per_ledger
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.settings import Settings
+from streampay_smoke.settings.deadline import derived_deadline_seconds
 from streampay_smoke.suite.bake import watch
 from streampay_smoke.suite.budget import StepTimeout
 from streampay_smoke.suite.failures import failure_of
 from streampay_smoke.suite.folder import RunFolder
 from streampay_smoke.suite.plan import PlannedScenario
+from streampay_smoke.suite.probes.limits import PROBE_SECONDS
 from streampay_smoke.suite.probes.rounds import control_probes, probes_at_start
 from streampay_smoke.suite.sampling import measure
 from streampay_smoke.surroundings import Surroundings
@@ -116,6 +120,27 @@ class Session:
         """Make the control probes once before the first scenario."""
         for evidence in probes_at_start(self._surroundings):
             self.record(evidence)
+
+    def extend_deadline(self, ledger_steps: int) -> float:
+        """Return how much longer this run may take: the ledger may be slower than its network is known to be.
+
+        A deadline that somebody set stands.
+        """
+        if not self.settings.deadline_is_derived:
+            return 0.0
+        pace = measured_seconds_per_ledger(self.settings.rpc_url, timeout_seconds=PROBE_SECONDS)
+        if pace is None:
+            return 0.0
+        needed_seconds = derived_deadline_seconds(
+            ready_within_seconds=self.settings.place.service.ready_within_seconds,
+            seconds_per_ledger=pace,
+            ledger_steps=ledger_steps,
+        )
+        more_seconds = max(0.0, needed_seconds - self.settings.deadline_seconds)
+        if more_seconds:
+            self._ends_at_seconds += more_seconds
+            self.record(DeadlineExtended(more_seconds=more_seconds, ledger_steps=ledger_steps, seconds_per_ledger=pace))
+        return more_seconds
 
     def measure(self, *, failed: bool) -> None:
         """Sample what this place's objectives need beyond the scenarios."""
