@@ -9,10 +9,10 @@ import httpx
 import pytest
 from suite_parts import Project, Ran
 
+from streampay_sandbox.service.auth import Tokens
+from streampay_sandbox.stack import Sandbox, start_sandbox
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.gate.verdict import Word
-from streampay_smoke.sandbox.service.auth import Tokens
-from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
-from streampay_smoke.secret import Secret
 from streampay_smoke.service.identity import unowned_address
 
 OF_THE_NETWORK = {"staging": 'network = "testnet"', "local": 'network = "private"', "production": 'network = "public"'}

@@ -14,9 +14,9 @@ from typing import Final
 import msgspec
 from uvicorn import Config, Server
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.secret import Secret
 from streampay_smoke.serve.app import Interface, Place
 from streampay_smoke.serve.keys import Keyring, flagger_key
 from streampay_smoke.serve.player import GRACE_SECONDS, REPORT_SECONDS, Player
