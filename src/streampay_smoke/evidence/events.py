@@ -25,6 +25,7 @@ class ExpectedScenario(msgspec.Struct, frozen=True, kw_only=True):
     """A scenario the feature files and the tag expression promise to run.
 
     `assertions` are those of its `steps` that must assert something: its Then steps, and the And steps after them.
+    `at_least` is how many assertions each of its `steps` makes in a good run; () where nobody has measured that.
     """
 
     id: str
@@ -34,6 +35,7 @@ class ExpectedScenario(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...]
     steps: tuple[str, ...]
     assertions: tuple[str, ...] = ()
+    at_least: tuple[int, ...] = ()
     description: str = ""
 
 

@@ -85,6 +85,7 @@ class GateRunner(Runner):
         features = self.features if features is None else features
         planned = plans.plan(features, self.config)
         manifest.refuse_strangers(self.pins, planned)
+        planned = manifest.with_least_assertions(planned, self.pins, proof=self.session.settings.settlement_proof)
         self.session.expect(planned)
         quarantine = read_quarantine(project_root(), plans.all_scenarios(Path(self.base_dir)), today=today())
         if quarantine is not None:
