@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
-from streampay_smoke.sandbox.service.auth import Tokens
-from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
-from streampay_smoke.secret import Secret
 from suite_parts import Project, Ran
 
+from streampay_sandbox.service.auth import Tokens
+from streampay_sandbox.stack import Sandbox, start_sandbox
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.gate.verdict import Word
 from streampay_smoke.service.identity import unowned_address
 

@@ -363,6 +363,14 @@ class Measured(Event, frozen=True, kw_only=True):
     ledger_detail: str = ""
 
 
+class DeadlineExtended(Event, frozen=True, kw_only=True):
+    """The run may take this much longer than its settings say: its ledger closes more slowly than its network's do."""
+
+    more_seconds: float
+    ledger_steps: int
+    seconds_per_ledger: float
+
+
 class BakeStarted(Event, frozen=True, kw_only=True):
     """From here on the release is watched, and everything belongs to that."""
 
@@ -430,6 +438,7 @@ AnyEvent = (
     | ObjectivesSet
     | PairSampled
     | Measured
+    | DeadlineExtended
     | BakeStarted
     | Watched
     | BurnRead

@@ -19,6 +19,7 @@ from streampay_smoke.evidence.events import AnyEvent, Warned
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
 from streampay_smoke.http.client import NoAnswer, new_client
+from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
 from streampay_smoke.publish.report import allure_missing_because
 from streampay_smoke.run.probes.ledger import ledger_time
 from streampay_smoke.run.probes.runner import clock_probe, service_date
@@ -28,12 +29,16 @@ from streampay_smoke.runner.quarantine import FILE, read_quarantine, today
 from streampay_smoke.service.claims import claims_of, seconds_left
 from streampay_smoke.service.records import Readiness
 from streampay_smoke.settings import Settings
+from streampay_smoke.settings.deadline import LEDGER_STEPS
 from streampay_smoke.settings.gathering import project_root
 
 DISTRIBUTION = "streampay-smoke"
 OLDEST_PYTHON = (3, 11)
 
 EXPIRY_WARNING_DAYS = 7
+SPARE_SECONDS = 30.0
+"""What a whole smoke needs of its deadline beside its waits for ledgers."""
+
 _DAY_SECONDS = 86_400
 
 
@@ -101,6 +106,7 @@ def look_around(run_context: RunContext) -> Iterator[Look]:
     yield from _looked("service", lambda: _service(run_context))
     yield from _looked("sign-in", lambda: _sign_in(run_context))
     yield from _looked("ledger", lambda: _ledger(run_context))
+    yield from _looked("deadline", lambda: _deadline(run_context))
     yield from _looked("friendbot", lambda: _friendbot(run_context))
     yield from _looked("contract", lambda: _contract(run_context))
     clock = clock_probe(service_date(run_context.deployment), ledger_time(settings.rpc_url))
@@ -184,6 +190,22 @@ def _ledger(run_context: RunContext) -> Iterator[Look]:
     info = run_context.ledger.chain.connect()
     kind = "simulated" if info.simulated else "real"
     yield _ok("ledger", f"{info.network} ({kind}) at {run_context.settings.rpc_url}, ledger {info.latest_ledger}")
+
+
+def _deadline(run_context: RunContext) -> Iterator[Look]:
+    settings = run_context.settings
+    pace = measured_seconds_per_ledger(settings.rpc_url, timeout_seconds=REQUEST_SECONDS)
+    if pace is None:
+        yield _ok("deadline", f"{settings.deadline_seconds:g} s; the RPC does not tell how far apart its ledgers close")
+        return
+    waits_seconds = LEDGER_STEPS * pace
+    said = (
+        f"{settings.deadline_seconds:g} s; a whole smoke waits about {waits_seconds:.0f} s for ledgers {pace:g} s apart"
+    )
+    if settings.deadline_is_derived or settings.deadline_seconds > waits_seconds + SPARE_SECONDS:
+        yield _ok("deadline", said)
+    else:
+        yield _warning("deadline", said, "leave SMOKE_DEADLINE_SECONDS unset, or set it (or deadline_seconds) higher")
 
 
 def _friendbot(run_context: RunContext) -> Iterator[Look]:

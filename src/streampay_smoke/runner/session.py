@@ -13,6 +13,7 @@ from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.evidence.events import (
     AnyEvent,
+    DeadlineExtended,
     Failure,
     ObjectivesSet,
     Probed,
@@ -26,16 +27,19 @@ from streampay_smoke.evidence.events import (
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.pending import Pending
 from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
 from streampay_smoke.run.bake import watch
 from streampay_smoke.run.embedded import start_sandbox
 from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RunFolder
+from streampay_smoke.run.probes.limits import PROBE_SECONDS
 from streampay_smoke.run.probes.rounds import control_probes, probes_at_start
 from streampay_smoke.run.sampling import measure
 from streampay_smoke.runner.budget import StepTimeout
 from streampay_smoke.runner.plan import PlannedScenario
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.settings import Settings
+from streampay_smoke.settings.deadline import derived_deadline_seconds
 
 
 class Session:
@@ -117,6 +121,27 @@ class Session:
         """Make the control probes once before the first scenario."""
         for evidence in probes_at_start(self._run_context):
             self.record(evidence)
+
+    def extend_deadline(self, ledger_steps: int) -> float:
+        """Return how much longer this run may take: the ledger may be slower than its network is known to be.
+
+        A deadline that somebody set stands.
+        """
+        if not self.settings.deadline_is_derived:
+            return 0.0
+        pace = measured_seconds_per_ledger(self.settings.rpc_url, timeout_seconds=PROBE_SECONDS)
+        if pace is None:
+            return 0.0
+        needed_seconds = derived_deadline_seconds(
+            ready_within_seconds=self.settings.place.service.ready_within_seconds,
+            seconds_per_ledger=pace,
+            ledger_steps=ledger_steps,
+        )
+        more_seconds = max(0.0, needed_seconds - self.settings.deadline_seconds)
+        if more_seconds:
+            self._ends_at_seconds += more_seconds
+            self.record(DeadlineExtended(more_seconds=more_seconds, ledger_steps=ledger_steps, seconds_per_ledger=pace))
+        return more_seconds
 
     def measure(self, *, failed: bool) -> None:
         """Sample what this place's objectives need beyond the scenarios."""
