@@ -9,6 +9,9 @@ from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import Network, allowed_network
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.core.signing import SigningKey
+from streampay_smoke.evidence.addresses import host_only, keys_in
+from streampay_smoke.http.proxies import proxy_secrets, route_to
+from streampay_smoke.http.trust import refuse_unusable_trust
 from streampay_smoke.service.claims import refuse_expired, refuse_unfit
 from streampay_smoke.settings.gathering import gather
 from streampay_smoke.settings.place import Place, refuse_impossible
@@ -26,6 +29,9 @@ from streampay_smoke.settings.variables import (
 
 _NOT_DUMPED = frozenset({"place", "network", "engine_secrets"})
 """What a dump leaves out: facts of the file, and what is the actuator's alone."""
+
+_SHOWN_BY_HOST = ("rpc_url", "friendbot_url")
+"""Addresses whose path may be a provider's key."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,10 +91,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return {name: secret for name, secret in named if secret is not None}
 
     def secrets(self) -> tuple[str, ...]:
-        """Return every secret value, for the redactor."""
+        """Return the value of every secret that was given."""
         held = (getattr(self, name) for name in self.__struct_fields__)
         secrets = [value for value in held if isinstance(value, Secret)]
         return tuple(secret.reveal() for secret in (*secrets, *self.engine_secrets.values()))
+
+    def redacted(self) -> tuple[str, ...]:
+        """Return everything that no text of a run may show: the secrets, and the keys in addresses and proxies."""
+        keys = (*keys_in(self.rpc_url), *keys_in(self.friendbot_url))
+        return (*self.secrets(), *keys, *proxy_secrets())
 
     def signer(self) -> SigningKey | None:
         """Return the key that signs verdicts, None where none was given."""
@@ -97,7 +108,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def dump(self) -> dict[str, str]:
         """Return all settings in words, secrets as `<secret>`."""
         shown = {name: getattr(self, name) for name in self.__struct_fields__ if name not in _NOT_DUMPED}
-        return {name: str(value) for name, value in {**shown, "network": self.network.name}.items()}
+        worded = {"network": self.network.name} | {name: host_only(shown[name]) for name in _SHOWN_BY_HOST}
+        return {name: str(value) for name, value in {**shown, **worded}.items()}
 
 
 def load(
@@ -165,6 +177,7 @@ def _validate(environment: str, place: Place, values: Mapping[str, str]) -> None
         )
     for name in ("SMOKE_BASE_URL", "SMOKE_BASELINE_URL", "SMOKE_STELLAR_RPC_URL", "SMOKE_STELLAR_FRIENDBOT_URL"):
         require_url(name, values[name])
+        _require_way(values[name])
     _validate_auth(values)
     _validate_chain(values)
     proof = values["SMOKE_SETTLEMENT_PROOF"]
@@ -174,6 +187,13 @@ def _validate(environment: str, place: Place, values: Mapping[str, str]) -> None
             next_step=f"environments/{environment}.toml allows: {', '.join(place.money.proofs)}",
         )
     refuse_impossible(environment, place)
+
+
+def _require_way(url: str) -> None:
+    """Raise SettingsInvalid where the runner's proxy or its certificates for an address cannot be used."""
+    route_to(url)
+    if url.startswith("https:"):
+        refuse_unusable_trust()
 
 
 def _validate_auth(values: Mapping[str, str]) -> None:

@@ -93,6 +93,7 @@ def test_a_pass_field_by_field(told: Tell) -> None:
             release_expected="v2",
             releases_observed=("v2",),
             simulated=False,
+            reached=True,
         ),
         chain=Chain(network="testnet", simulated=False, contract_id="C9", ledger_start=5, ledger_end=9),
         checks=verdict.checks,
@@ -165,7 +166,13 @@ def test_an_override_field_by_field(told: Tell) -> None:
 def test_a_journal_of_nothing(told: Tell) -> None:
     verdict = judge(told())
     assert verdict.target == Target(
-        environment="", region="", base_url="", release_expected="", releases_observed=(), simulated=False
+        environment="",
+        region="",
+        base_url="",
+        release_expected="",
+        releases_observed=(),
+        simulated=False,
+        reached=False,
     )
     assert verdict.chain == Chain(network="", simulated=False, contract_id="", ledger_start=None, ledger_end=None)
     assert verdict.settlement == Settlement(stream_id="", tx_hash="", ledger=None, proof="none")

@@ -278,7 +278,7 @@ def test_a_request_that_cannot_be_written_is_a_matter_of_settings(connect: Conne
 def test_every_cause_has_a_next_step() -> None:
     from streampay_smoke.http import client as http
 
-    assert set(module._NEXT_STEPS) == set(http._CAUSES) - {"dns", "bad request"}
+    assert set(module._NEXT_STEPS) == set(http.CAUSES) - {"dns", "bad request", "proxy", "untrusted"}
 
 
 def test_it_closes_as_a_context_manager(service: ScriptedService, events: list[AnyEvent]) -> None:
