@@ -1,5 +1,6 @@
 """One frozen `Settings` for a run, complete and validated before anything is sent."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,6 +30,8 @@ from streampay_smoke.settings.variables import (
 
 _NOT_DUMPED = frozenset({"place", "network", "engine_secrets"})
 """What a dump leaves out: facts of the file, and what is the actuator's alone."""
+
+_ADDRESSES = ("SMOKE_BASE_URL", "SMOKE_BASELINE_URL", "SMOKE_STELLAR_RPC_URL", "SMOKE_STELLAR_FRIENDBOT_URL")
 
 _SHOWN_BY_HOST = ("rpc_url", "friendbot_url")
 """Addresses whose path may be a provider's key."""
@@ -126,6 +129,7 @@ def load(
     gathered = gather(options, environ=environ, root=root)
     environment, place, values = gathered.environment, gathered.place, gathered.values
     _validate(environment, place, values)
+    _require_ways(values, os.environ if environ is None else environ)
     if values[SIGNING_KEY]:  # a key that cannot sign is found before the run, never a verdict without a signature
         SigningKey.given(values[SIGNING_KEY], variable=SIGNING_KEY)
     network = allowed_network(values["SMOKE_STELLAR_NETWORK"])
@@ -175,9 +179,8 @@ def _validate(environment: str, place: Place, values: Mapping[str, str]) -> None
             f"{environment} has no address: SMOKE_BASE_URL is not set",
             next_step="set SMOKE_BASE_URL or --base-url to the deployment's root",
         )
-    for name in ("SMOKE_BASE_URL", "SMOKE_BASELINE_URL", "SMOKE_STELLAR_RPC_URL", "SMOKE_STELLAR_FRIENDBOT_URL"):
+    for name in _ADDRESSES:
         require_url(name, values[name])
-        _require_way(values[name])
     _validate_auth(values)
     _validate_chain(values)
     proof = values["SMOKE_SETTLEMENT_PROOF"]
@@ -189,11 +192,13 @@ def _validate(environment: str, place: Place, values: Mapping[str, str]) -> None
     refuse_impossible(environment, place)
 
 
-def _require_way(url: str) -> None:
+def _require_ways(values: Mapping[str, str], environ: Mapping[str, str]) -> None:
     """Raise SettingsInvalid where the runner's proxy or its certificates for an address cannot be used."""
-    route_to(url)
-    if url.startswith("https:"):
-        refuse_unusable_trust()
+    urls = [values[name] for name in _ADDRESSES]
+    for url in urls:
+        route_to(url, environ)
+    if any(url.startswith("https:") for url in urls):
+        refuse_unusable_trust(environ)
 
 
 def _validate_auth(values: Mapping[str, str]) -> None:
