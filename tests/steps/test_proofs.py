@@ -425,7 +425,7 @@ def test_a_start_and_a_stream_that_our_ledger_learns_of_late_are_waited_for(
 
 
 def test_a_transaction_nobody_knows_is_waited_for_only_as_long_as_a_ledger_may_lag(witness: Witness) -> None:
-    paper, proof = watched(witness)
+    _, proof = watched(witness)
 
     with witness.breaks("the ledger knows the receipt's transaction", saw="never saw it"):
         proof.paid(receipt(), ORDER, witness.expect)
