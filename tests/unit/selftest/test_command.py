@@ -123,6 +123,16 @@ def test_a_case_that_does_not_exist_is_named_with_its_neighbour(capsys: pytest.C
         selftest(Wanted(only=("zzzzzzzz",)))
 
 
+def test_an_installation_without_the_selftest_says_where_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "streampay_selftest"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "path", [])
+    assert cli.main(["selftest", "--list"]) == 2
+    assert "Next: run it in a checkout of the project" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "option", [["--jobs", "0"], ["--seeds", "-1"], ["--quick", "--full"], ["--every-case", "--full"]]
 )
