@@ -9,7 +9,7 @@ from streampay_sandbox.faults import FAULTS
 from streampay_sandbox.ledger.faults import FAULTS as LEDGER_FAULTS
 from streampay_selftest import noises, road_faults, runner_noises
 from streampay_selftest.case import Case
-from streampay_selftest.conditions import place, objective_gates, setting
+from streampay_selftest.conditions import objective_gates, place, setting
 
 IMPATIENT = place(ready_within_seconds=1, cutover_seconds=1)
 """A release that will not mend is not waited for: no fault is hidden by that, and a noise is never hurried."""

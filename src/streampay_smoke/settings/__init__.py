@@ -9,6 +9,9 @@ from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import Network
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.core.signing import SigningKey
+from streampay_smoke.evidence.addresses import host_only, keys_in
+from streampay_smoke.http.proxies import proxy_secrets, route_to
+from streampay_smoke.http.trust import refuse_unusable_trust
 from streampay_smoke.service.claims import refuse_expired, refuse_unfit
 from streampay_smoke.settings.deadline import deadline_of
 from streampay_smoke.settings.place import Place, refuse_impossible
@@ -18,6 +21,11 @@ from streampay_smoke.settings.variables import AUTH_MODES, PROOFS, SIGNING_KEY, 
 
 _NOT_DUMPED = frozenset({"place", "network", "engine_secrets"})
 """What a dump leaves out: facts of the file, and what is the actuator's alone."""
+
+_ADDRESSES = ("SMOKE_BASE_URL", "SMOKE_BASELINE_URL", "SMOKE_STELLAR_RPC_URL", "SMOKE_STELLAR_FRIENDBOT_URL")
+
+_SHOWN_BY_HOST = ("rpc_url", "friendbot_url")
+"""Addresses whose path may be a provider's key."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,10 +86,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return {name: secret for name, secret in named if secret is not None}
 
     def secrets(self) -> tuple[str, ...]:
-        """Return every secret value, for the redactor."""
+        """Return the value of every secret that was given."""
         held = (getattr(self, name) for name in self.__struct_fields__)
         secrets = [value for value in held if isinstance(value, Secret)]
         return tuple(secret.reveal() for secret in (*secrets, *self.engine_secrets.values()))
+
+    def redacted(self) -> tuple[str, ...]:
+        """Return everything that no text of a run may show: the secrets, and the keys in addresses and proxies."""
+        keys = (*keys_in(self.rpc_url), *keys_in(self.friendbot_url))
+        return (*self.secrets(), *keys, *proxy_secrets())
 
     def signer(self) -> SigningKey | None:
         """Return the key that signs verdicts, None where none was given."""
@@ -90,7 +103,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def dump(self) -> dict[str, str]:
         """Return all settings in words, secrets as `<secret>`."""
         shown = {name: getattr(self, name) for name in self.__struct_fields__ if name not in _NOT_DUMPED}
-        return {name: str(value) for name, value in {**shown, "network": self.network.name}.items()}
+        worded = {"network": self.network.name} | {name: host_only(shown[name]) for name in _SHOWN_BY_HOST}
+        return {name: str(value) for name, value in {**shown, **worded}.items()}
 
 
 class EvidenceSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,7 +147,10 @@ def settings_of(raw: RawSettings) -> Settings:
     """Return the settings of a run that were given, all of them validated; raises as `load` does."""
     problems = Problems()
     values = raw.values_for(Settings, problems)
-    for contradiction in (_refuse_no_address, _refuse_no_credential, _refuse_no_contract, _refuse_proof):
+    for contradiction in (
+        *(_refuse_no_address, _refuse_no_credential, _refuse_no_contract, _refuse_proof),
+        _refuse_unusable_routes,
+    ):
         with problems.collected():
             contradiction(raw)
     with problems.collected():
@@ -164,6 +181,15 @@ def _refuse_no_address(raw: RawSettings) -> None:
             f"{raw.environment} has no address: SMOKE_BASE_URL is not set",
             next_step="set SMOKE_BASE_URL or --base-url to the deployment's root",
         )
+
+
+def _refuse_unusable_routes(raw: RawSettings) -> None:
+    """Raise SettingsInvalid where the runner's proxy or its certificates for an address cannot be used."""
+    urls = [raw.text(name) for name in _ADDRESSES]
+    for url in urls:
+        route_to(url, raw.environ)
+    if any(url.startswith("https:") for url in urls):
+        refuse_unusable_trust(raw.environ)
 
 
 def _refuse_no_credential(raw: RawSettings) -> None:

@@ -39,13 +39,14 @@ class RawSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What was given for an environment, with nothing decided about what it is good for.
 
     `given` holds options, environment and `.env`; `sandbox` what an embedded sandbox says of itself, which counts where
-    nobody gave anything.
+    nobody gave anything; `environ` is the environment the proxy and the certificates of this runner are named in.
     """
 
     environment: str
     place: Place
     given: dict[str, Given]
     sandbox: dict[str, str] = {}
+    environ: dict[str, str] = {}
 
     def over(self, sandbox: Mapping[str, str]) -> "RawSettings":
         """Return the same settings over what an embedded sandbox says of itself."""
@@ -107,11 +108,12 @@ def read(
     """
     root = root or project_root()
     problems = Problems()
-    given = _given(options or {}, os.environ if environ is None else environ, root, problems)
+    environ = dict(os.environ if environ is None else environ)
+    given = _given(options or {}, environ, root, problems)
     _refuse_public(given)
     problems.refuse()
     environment = given["SMOKE_ENV"].value if "SMOKE_ENV" in given else VARIABLES["SMOKE_ENV"].default
-    return RawSettings(environment=environment, place=read_place(root, environment), given=given)
+    return RawSettings(environment=environment, place=read_place(root, environment), given=given, environ=environ)
 
 
 def read_what_can_be(
@@ -181,6 +183,8 @@ def _given(options: Mapping[str, str], environ: Mapping[str, str], root: Path, p
                     f"{origin} ({name}) was given with nothing in it: the variable it is made of may not be set",
                     next_step=f"give {origin} a value, or leave it out",
                 )
+            else:  # unset, and so is what a lower source says
+                given.pop(name, None)
     return given
 
 

@@ -213,7 +213,7 @@ VARIABLES = {
         Variable(
             "SMOKE_STELLAR_FRIENDBOT_URL",
             "Friendbot of that network; wins over what the RPC names",
-            parsing.address,
+            parsing.endpoint,
             unset="of the network",
             file_key="chain.friendbot_url",
             field="friendbot_url",

@@ -33,14 +33,32 @@ def test_a_service_without_a_token_does_not_start(
     ("environ", "said"),
     [
         ({"SMOKE_SERVE_TOKEN": "too-short"}, "SMOKE_SERVE_TOKEN (from the environment) is shorter than 24"),
-        ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_TOKEN_B": "too-short"}, "SMOKE_SERVE_TOKEN_B (from the environment) is shorter"),
+        (
+            {"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_TOKEN_B": "too-short"},
+            "SMOKE_SERVE_TOKEN_B (from the environment) is shorter",
+        ),
         ({"SMOKE_SERVE_TOKEN_B": TOKEN}, "SMOKE_SERVE_TOKEN is not set"),
-        ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_VALID_SECONDS": "soon"}, "SMOKE_SERVE_VALID_SECONDS (from the environment) is 'soon'"),
-        ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_KEEP_RUNS": "-1"}, "SMOKE_SERVE_KEEP_RUNS (from the environment) is '-1'"),
-        ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_DEADLINE_SECONDS": "0"}, "SMOKE_DEADLINE_SECONDS (from the environment) is '0'"),
+        (
+            {"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_VALID_SECONDS": "soon"},
+            "SMOKE_SERVE_VALID_SECONDS (from the environment) is 'soon'",
+        ),
+        (
+            {"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_KEEP_RUNS": "-1"},
+            "SMOKE_SERVE_KEEP_RUNS (from the environment) is '-1'",
+        ),
+        (
+            {"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_DEADLINE_SECONDS": "0"},
+            "SMOKE_DEADLINE_SECONDS (from the environment) is '0'",
+        ),
         ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_TOKNE": "x"}, "did you mean SMOKE_SERVE_TOKEN"),
-        ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_TARGETS": "preview.example"}, "SMOKE_SERVE_TARGETS (from the environment) is not an http"),
-        ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_TARGETS": "https://a:b@x"}, "SMOKE_SERVE_TARGETS (from the environment) carries cred"),
+        (
+            {"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_TARGETS": "preview.example"},
+            "SMOKE_SERVE_TARGETS (from the environment) is not an http",
+        ),
+        (
+            {"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_TARGETS": "https://a:b@x"},
+            "SMOKE_SERVE_TARGETS (from the environment) carries cred",
+        ),
         ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_ENV": "nowhere"}, "no environments/nowhere.toml"),
     ],
 )
