@@ -131,7 +131,9 @@ def test_an_rpc_that_hangs_is_a_dependency(
     ran = hurried.behave("features/chain.feature", SMOKE_STELLAR_RPC_URL=f"http://127.0.0.1:{silent_port}")
     ended = step(ran, "When the ledger is watched")
     assert ended["duration_ms"] < latest_ms(3 * budget_seconds, watch), ran.output
-    assert (ended["failure"]["kind"], ended["failure"]["blame"]) == ("step_timeout", "dependency")
+    nearer = {"step_timeout", "chain_unavailable"}  # the limit of a request, where a slow machine gives steps more
+    assert ended["failure"]["kind"] in nearer, ran.output
+    assert ended["failure"]["blame"] == "dependency"
     assert (ran.code, ran.verdict.verdict, ran.verdict.attribution) == (3, Word.INCONCLUSIVE, "dependency"), ran.output
 
 
