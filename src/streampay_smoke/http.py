@@ -23,7 +23,6 @@ import httpx
 import msgspec
 
 from streampay_smoke import __version__
-from streampay_smoke.lifetimes import Closes
 
 MAX_BODY_BYTES = 1_048_576
 """Longest body that is read; a longer one is no answer."""
@@ -99,7 +98,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
         return self.content.decode("utf-8", errors="replace")
 
 
-class Client(Closes):
+class Client(contextlib.AbstractContextManager["Client"]):
     """Sends requests to one place; safe to use from several threads. Use as a context manager, or call close()."""
 
     def __init__(
@@ -166,6 +165,9 @@ class Client(Closes):
     def close(self) -> None:
         """Close kept connections."""
         self._httpx.close()
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 _LIBRARY_ERRORS = (

@@ -282,7 +282,7 @@ class RunFinished(Event, frozen=True, kw_only=True):
 
 
 class Interrupted(Event, frozen=True, kw_only=True):
-    """The run was ended from outside: "SIGTERM", "SIGINT", "deadline", "step_timeout" or "killed"."""
+    """The run was ended from outside: "SIGTERM", "SIGINT", "SIGHUP", "deadline", "step_timeout" or "killed"."""
 
     reason: str
     detail: str = ""

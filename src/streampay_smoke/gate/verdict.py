@@ -38,7 +38,7 @@ EXIT_CODES = {Word.PASS: 0, Word.FAIL: 1, Word.CONFIG: 2, Word.INCONCLUSIVE: 3, 
 ACTIONS = {Word.PASS: Action.PROMOTE, Word.FAIL: Action.ROLLBACK}
 """Every other word holds."""
 
-SIGNAL_EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143}
+SIGNAL_EXIT_CODES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from streampay_smoke.errors import SettingsInvalid, SmokeError
-from streampay_smoke.lifetimes import Stops
 from streampay_smoke.networks import ALLOWED
 from streampay_smoke.secret import Secret
 
@@ -31,10 +30,10 @@ OPERATOR_RETRY_SECONDS = 1.0
 OPERATOR_VALID_SECONDS = 20
 """The service is less patient with its ledger than the gate: its callers are waiting."""
 
-_STOPPING_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
+_STOPPING_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 
-class Sandbox(Stops):
+class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
     """A running sandbox; stops at the end of a `with` block or by `stop()`."""
 
     def __init__(
@@ -67,6 +66,9 @@ class Sandbox(Stops):
         self._server.stop()
         self._treasury.close()
         self._ledger.stop()
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
 
 
 def start_sandbox(
@@ -173,7 +175,7 @@ def serve(
     faults: Sequence[str] = (),
     release: str = "sandbox",
 ) -> None:
-    """Serve the sandbox until SIGTERM or SIGINT.
+    """Serve the sandbox until SIGTERM, SIGINT or SIGHUP.
 
     `ready_file` gets the ready document once both answer, readable by its owner only, and goes away at the end.
     Raises SettingsInvalid as `start_sandbox`, and when the file cannot be written. To be called from the main
@@ -200,7 +202,7 @@ def serve(
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[Callable[[], object]]:
-    """Give what waits for SIGTERM or SIGINT.
+    """Give what waits for SIGTERM, SIGINT or SIGHUP.
 
     Blocked in here, the signals stay pending in every thread until they are waited for: none is lost or half handled.
     """

@@ -66,7 +66,7 @@ def load(environ: Mapping[str, str] | None = None, *, root: Path | None = None) 
 
 
 def serve(settings: ServeSettings, *, host: str, port: int, state: Path, concurrency: int) -> None:
-    """Serve until SIGTERM or SIGINT; then end every run, which leaves its verdict, and return.
+    """Serve until SIGTERM, SIGINT or SIGHUP; then end every run, which leaves its verdict, and return.
 
     Raises SettingsInvalid where the address or the state folder is not to be had.
     """
@@ -112,7 +112,7 @@ async def _served(settings: ServeSettings, store: Store, listener: socket.socket
             timeout_graceful_shutdown=FAREWELL_SECONDS,
         )
     )
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, server.leave)
     address, port = listener.getsockname()[:2]
     sys.stdout.write(f"serving {settings.place.environment} at http://{address}:{port}\n")

@@ -3,12 +3,13 @@
 import contextlib
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from behave.configuration import Configuration
 from behave.model import Feature, Step
 from behave.runner import Runner
+from behave.step_registry import registry as step_registry
 
 from streampay_smoke.errors import Blame, SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import Failure, RunFinished, RunRefused
@@ -79,6 +80,13 @@ class GateRunner(Runner):
         with by_the_gate():
             super().load_hooks(filename)
 
+    def load_step_definitions(self, extra_step_paths: Sequence[str] | None = None) -> None:
+        """Load the steps; only a step's own function is interrupted when its budget is over."""
+        super().load_step_definitions(extra_step_paths)
+        for matchers in step_registry.steps.values():
+            for matcher in matchers:
+                matcher.func = self._interruption.interruptible(matcher.func)
+
     def run_model(self, features: list[Feature] | None = None) -> bool:
         """Write the manifest down, then let behave play it."""
         features = self.features if features is None else features
@@ -123,7 +131,7 @@ class GateRunner(Runner):
     def _answer(self) -> Verdict:
         self.config.outputs = redacted(self.config.outputs, self._redactor)
         folder = self._folder()
-        with Journal(folder.journal_path, self._redactor) as journal, self._interruption.watching():
+        with self._journal(folder) as journal, self._interruption.watching():
             if lifeline.LIFELINE in self.config.userdata:
                 lifeline.follow(int(self.config.userdata[lifeline.LIFELINE]), self._interruption.abandon)
             self._play(folder, journal)
@@ -134,6 +142,9 @@ class GateRunner(Runner):
         if not self._supervised:  # behave judges, and never acts: without a recorded target nothing is rolled back
             decided(folder, verdict, self._settings, paths=(), target_release="")
         return verdict
+
+    def _journal(self, folder: RunFolder) -> Journal:
+        return Journal(folder.journal_path, self._redactor, uninterrupted=self._interruption.uninterrupted)
 
     @property
     def _settings(self) -> Settings | None:

@@ -106,12 +106,12 @@ def _how(exit_code: int, ending: str) -> str:
 
 @contextlib.contextmanager
 def _passing_on_signals_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Hand SIGTERM and SIGINT to behave, which writes the verdict; a terminal's Ctrl-C reaches it by itself."""
+    """Hand the signals that end a run to behave, which writes the verdict; a terminal's own reach it twice."""
 
     def pass_on(number: int, frame: FrameType | None) -> None:
-        process.send_signal(signal.SIGTERM if number == signal.SIGTERM else signal.SIGINT)
+        process.send_signal(number)
 
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, pass_on) for number in ENDING_SIGNALS}
     try:
         yield
     finally:

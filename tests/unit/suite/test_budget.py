@@ -1,6 +1,5 @@
 """Budgets of steps, whose fault it is when one is over, and the alarm that says so."""
 
-import contextlib
 import signal
 import time
 from collections.abc import Iterator
@@ -9,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from behave.matchers import Match
 
 from streampay_smoke.errors import Blame
 from streampay_smoke.evidence import events
@@ -17,7 +15,7 @@ from streampay_smoke.evidence.journal import Journal, read
 from streampay_smoke.evidence.pending import Pending
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.suite.budget import StepTimeout, budget_seconds, takes
-from streampay_smoke.suite.interruption import Interruption
+from streampay_smoke.suite.interruption import ENDING_SIGNALS, Interruption
 from streampay_smoke.suite.progress import Progress
 
 PLACE: Any = SimpleNamespace(
@@ -73,7 +71,7 @@ def test_a_step_that_waits_for_nobody_is_the_suites() -> None:
 
 @pytest.fixture
 def interruption() -> Iterator[Interruption]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
+    before = {number: signal.getsignal(number) for number in (*ENDING_SIGNALS, signal.SIGALRM)}
     watched = Interruption(lambda: "in step 'When asked'")
     with watched.watching():
         yield watched
@@ -81,9 +79,8 @@ def interruption() -> Iterator[Interruption]:
         signal.signal(number, handler)
 
 
-def in_a_step(play: Any) -> None:
-    context = SimpleNamespace(use_with_user_mode=contextlib.nullcontext)
-    Match(lambda context: play(), []).run(context)
+def in_a_step(interruption: Interruption, play: Any) -> None:
+    interruption.interruptible(play)()
 
 
 class Over(Exception):
@@ -99,7 +96,7 @@ def test_a_step_ends_with_its_budget_and_the_run_goes_on(interruption: Interrupt
     interruption.begin_step(0.05, Over)
     started = time.monotonic()
     with pytest.raises(Over):
-        in_a_step(sleep_long)
+        in_a_step(interruption, sleep_long)
     interruption.end_step()
     assert time.monotonic() - started < 1
     assert interruption.reason == ""
@@ -110,7 +107,7 @@ def test_a_nearer_deadline_ends_the_run_and_says_where(interruption: Interruptio
     interruption.limit(0.05)
     interruption.begin_step(30, Over)
     with pytest.raises(KeyboardInterrupt):
-        in_a_step(sleep_long)
+        in_a_step(interruption, sleep_long)
     assert interruption.event() == events.Interrupted(
         reason="deadline", detail="the 0.05 s of this run were over in step 'When asked'"
     )
@@ -129,7 +126,7 @@ def test_a_step_that_swallows_the_alarm_gets_another_and_at_last_the_deadline(in
     interruption.limit(0.8)
     interruption.begin_step(0.05, Over)
     with pytest.raises(KeyboardInterrupt):
-        in_a_step(stubborn)
+        in_a_step(interruption, stubborn)
     assert len(alarms) == 2
     assert interruption.reason == "deadline"
 
@@ -154,10 +151,10 @@ def test_a_line_of_the_journal_is_never_torn(interruption: Interruption, tmp_pat
             time.sleep(0.2)
             return value
 
-    with Journal(tmp_path / "journal", Slow()) as journal:
+    with Journal(tmp_path / "journal", Slow(), uninterrupted=interruption.uninterrupted) as journal:
         interruption.begin_step(0.05, Over)
         with pytest.raises(Over):
-            in_a_step(writing(journal))
+            in_a_step(interruption, writing(journal))
         interruption.end_step()
         journal.append(events.StepStarted(text="b"))
     kept = read(tmp_path / "journal")
@@ -172,8 +169,11 @@ def test_a_signal_that_arrives_while_a_line_is_written_still_ends_the_run(
             signal.raise_signal(signal.SIGTERM)
             return value
 
-    with Journal(tmp_path / "journal", Kills()) as journal, pytest.raises(KeyboardInterrupt):
-        in_a_step(writing(journal))
+    with (
+        Journal(tmp_path / "journal", Kills(), uninterrupted=interruption.uninterrupted) as journal,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        in_a_step(interruption, writing(journal))
     assert interruption.reason == "SIGTERM"
     assert len(read(tmp_path / "journal").entries) == 1
 

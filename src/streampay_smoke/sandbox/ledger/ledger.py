@@ -1,8 +1,8 @@
 """A running ledger, and how to start one."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
-from streampay_smoke.lifetimes import Stops
 from streampay_smoke.networks import ALLOWED
 from streampay_smoke.sandbox.ledger.app import build_app
 from streampay_smoke.sandbox.ledger.cadence import cadence
@@ -16,7 +16,7 @@ from streampay_smoke.sandbox.ledger.state import State
 from streampay_smoke.sandbox.server import LoopbackServer
 
 
-class Ledger(Stops):
+class Ledger(AbstractContextManager["Ledger"]):
     """A ledger that serves until stopped. `node` reaches its state, for tests."""
 
     def __init__(self, node: Node, server: LoopbackServer, passphrase: str) -> None:
@@ -66,6 +66,9 @@ class Ledger(Stops):
     def stop(self) -> None:
         """Stop serving; a second call does nothing."""
         self._server.stop()
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
 
 
 def start_ledger(
