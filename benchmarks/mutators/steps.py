@@ -133,8 +133,7 @@ def _changed(kind: str, file: str, name: str, lines: list[str]) -> Mutant:
 def _package_with(module: str, text: str) -> Spoil:
     def spoil(project: Project) -> None:
         copy = project.folder / "package" / "streampay_smoke"
-        shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "sandbox"))
-        (copy / "sandbox").symlink_to(PACKAGE / "sandbox")
+        shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
         (copy / "promises" / module).write_text(text)
 
     return spoil

@@ -4,8 +4,8 @@ from behave import given, then, when
 from behave.runner import Context
 
 from streampay_smoke.promises import ledger
+from streampay_smoke.runner.budget import takes
 from streampay_smoke.service.identity import unowned_address
-from streampay_smoke.suite.budget import takes
 
 
 @when("the ledger is watched")

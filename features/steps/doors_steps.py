@@ -5,8 +5,8 @@ from behave.runner import Context
 
 from streampay_smoke import intruders
 from streampay_smoke.promises import doors
+from streampay_smoke.runner.budget import takes
 from streampay_smoke.service.credentials import ANONYMOUS
-from streampay_smoke.suite.budget import takes
 
 
 @when("the published keys are looked up")

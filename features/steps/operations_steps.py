@@ -4,8 +4,8 @@ from behave import then, when
 from behave.runner import Context
 
 from streampay_smoke.promises import operations
+from streampay_smoke.runner.budget import takes
 from streampay_smoke.service.credentials import metrics_credential
-from streampay_smoke.suite.budget import takes
 
 TWENTY = 20
 

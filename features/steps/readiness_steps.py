@@ -4,7 +4,7 @@ from behave import given, then, when
 from behave.runner import Context
 
 from streampay_smoke.promises import fleet, operations, readiness
-from streampay_smoke.suite.budget import takes
+from streampay_smoke.runner.budget import takes
 
 
 @when("the service is asked whether it is ready")

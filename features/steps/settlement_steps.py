@@ -5,7 +5,7 @@ from behave.runner import Context
 
 from streampay_smoke import journeys
 from streampay_smoke.promises import settlement
-from streampay_smoke.suite.budget import takes
+from streampay_smoke.runner.budget import takes
 
 
 @given("a recipient with a funded test account")

@@ -5,7 +5,7 @@ from behave.runner import Context
 
 from streampay_smoke import journeys
 from streampay_smoke.promises import listing, statements
-from streampay_smoke.suite.budget import takes
+from streampay_smoke.runner.budget import takes
 
 
 @given("the user has placed an order in the newer way")

@@ -5,7 +5,7 @@ from behave.runner import Context
 
 from streampay_smoke import intruders, journeys
 from streampay_smoke.promises import doors, listing
-from streampay_smoke.suite.budget import takes
+from streampay_smoke.runner.budget import takes
 
 
 @given("the synthetic user is signed in")

@@ -5,7 +5,7 @@ from behave.runner import Context
 
 from streampay_smoke import intruders
 from streampay_smoke.promises import throttling
-from streampay_smoke.suite.budget import takes
+from streampay_smoke.runner.budget import takes
 
 
 @when("somebody new asks for streams")

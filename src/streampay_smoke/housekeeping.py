@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from streampay_smoke.errors import SmokeError
+from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import Recorder, ResourceCreated, ResourceReleased
 
 End = Callable[[], bool]

@@ -9,14 +9,14 @@ from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
 from streampay_smoke.chain.progress import LedgerProgress
-from streampay_smoke.errors import FixtureMissing, SmokeError
+from streampay_smoke.core.errors import FixtureMissing, SmokeError
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen
 from streampay_smoke.housekeeping import Housekeeping
 from streampay_smoke.promises.fleet import sample_fleet
 from streampay_smoke.promises.ledger import CLOCK_SKEW_SECONDS, SIMULATED_AHEAD_SECONDS, Ledger
 from streampay_smoke.promises.proofs import LAG_SECONDS, LedgerProof, ServiceProof, SettlementProof
 from streampay_smoke.promises.readiness import become_ready, refuse_real_money
-from streampay_smoke.secret import Secret
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.deployment import Deployment

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from streampay_smoke.errors import PromiseBroken, ServiceUnavailable, SmokeError
+from streampay_smoke.core.errors import PromiseBroken, ServiceUnavailable, SmokeError
 from streampay_smoke.evidence.events import Recorder, ResourceMarked
 from streampay_smoke.housekeeping import Housekeeping
 from streampay_smoke.promises.listing import records_of

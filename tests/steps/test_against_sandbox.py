@@ -7,13 +7,13 @@ from contextlib import contextmanager
 import pytest
 from step_parts import Witness, settings_for, surroundings_of
 
+from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke import intruders, journeys
 from streampay_smoke.chain.adapter import ChainUnavailable, ContractFailure, ContractMissing, InterfaceDrift
-from streampay_smoke.errors import GuardRefused, PromiseBroken, SmokeError
+from streampay_smoke.core.errors import GuardRefused, PromiseBroken, SmokeError
 from streampay_smoke.evidence.events import ChainSeen, Exchanged, ResourceCreated, ResourceReleased, Settled
 from streampay_smoke.promises import doors, ledger, listing, operations, readiness, settlement, statements
 from streampay_smoke.promises.readiness import NeverReady
-from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.service.credentials import metrics_credential
 from streampay_smoke.service.forgeries import BadName, bad_credential
 from streampay_smoke.service.identity import unowned_address

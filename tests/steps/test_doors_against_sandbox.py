@@ -7,12 +7,12 @@ from functools import partial
 import pytest
 from step_parts import Witness, settings_for, surroundings_of
 
+from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke import intruders, journeys
-from streampay_smoke.errors import GuardRefused, PromiseBroken
+from streampay_smoke.core.errors import GuardRefused, PromiseBroken
 from streampay_smoke.evidence.events import Exchanged, ResourceCreated, ResourceReleased
 from streampay_smoke.promises import doors, throttling, webapp
 from streampay_smoke.promises.doors import SyntheticUserAdministers
-from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.service.credentials import ANONYMOUS
 from streampay_smoke.service.transport import Throttled
 from streampay_smoke.world import World

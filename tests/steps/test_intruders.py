@@ -6,7 +6,7 @@ import pytest
 from step_parts import Asked, Honest, Says, SmallStreamPay, Witness, settings_for, small_environ, surroundings_of
 
 from streampay_smoke import intruders
-from streampay_smoke.errors import FixtureMissing, PromiseBroken
+from streampay_smoke.core.errors import FixtureMissing, PromiseBroken
 from streampay_smoke.evidence.events import Exchanged, ResourceCreated
 from streampay_smoke.promises import doors, throttling, webapp
 from streampay_smoke.service.credentials import ANONYMOUS

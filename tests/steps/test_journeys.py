@@ -16,12 +16,12 @@ from step_parts import (
     surroundings_of,
 )
 
+from streampay_sandbox.road import Proxy
 from streampay_smoke import journeys
-from streampay_smoke.amounts import stroops
-from streampay_smoke.errors import FixtureMissing, GuardRefused, PromiseBroken
+from streampay_smoke.core.amounts import stroops
+from streampay_smoke.core.errors import FixtureMissing, GuardRefused, PromiseBroken
 from streampay_smoke.evidence.events import ResourceCreated, ResourceReleased
 from streampay_smoke.promises import listing, settlement, statements
-from streampay_smoke.sandbox.road import Proxy
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.world import World
 

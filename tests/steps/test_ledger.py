@@ -30,7 +30,7 @@ from streampay_smoke.chain.adapter import (
     InterfaceDrift,
 )
 from streampay_smoke.chain.contract import StreamContract
-from streampay_smoke.errors import Blame
+from streampay_smoke.core.errors import Blame
 from streampay_smoke.housekeeping import Housekeeping
 from streampay_smoke.promises.ledger import (
     CLOCK_SKEW_SECONDS,

@@ -9,15 +9,15 @@ import pytest
 from msgspec.structs import replace
 from step_parts import Witness, settings_for, surroundings_of
 
+from streampay_sandbox.stack import start_sandbox
 from streampay_smoke.chain.adapter import ChainAccount, ContractFailure
 from streampay_smoke.evidence.events import ChainSeen, ResourceCreated, ResourceReleased, RunStarted
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.operations.left_on_contract import Fate, LeftOpen, bring_to_end, fate_of, left_open
+from streampay_smoke.operations.sweep import Swept, sweep
 from streampay_smoke.promises.ledger import DIRECT_STREAM
-from streampay_smoke.sandbox.stack import start_sandbox
 from streampay_smoke.settings import Settings
-from streampay_smoke.suite.left_on_contract import Fate, LeftOpen, bring_to_end, fate_of, left_open
-from streampay_smoke.suite.sweep import Swept, sweep
 from streampay_smoke.surroundings import Surroundings
 from streampay_smoke.synthetic_streams import LEASE_SECONDS
 

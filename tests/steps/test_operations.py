@@ -7,7 +7,7 @@ import pytest
 from step_parts import START, Witness, answer, paper_ledger
 
 from streampay_smoke.chain.adapter import ChainUnavailable
-from streampay_smoke.errors import Blame, CredentialRefused
+from streampay_smoke.core.errors import Blame, CredentialRefused
 from streampay_smoke.promises import operations
 from streampay_smoke.promises.ledger import CLOCK_SKEW_SECONDS, SIMULATED_AHEAD_SECONDS, Ledger
 from streampay_smoke.promises.operations import ClocksDisagree

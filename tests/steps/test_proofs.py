@@ -23,7 +23,7 @@ from step_parts import (
 
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.chain.contract import PROFILES
-from streampay_smoke.errors import PromiseBroken
+from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.evidence.events import Settled, Waited
 from streampay_smoke.promises import proofs
 from streampay_smoke.promises.expectation import Expect

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 from step_parts import ORDER, Asked, Honest, Says, SmallStreamPay, Witness, settings_for, small_environ, surroundings_of
 
+from streampay_sandbox.road import Decided, Forward, Passing, Proxy, hang_up
+from streampay_sandbox.stack import start_sandbox
 from streampay_smoke.chain.adapter import ChainUnavailable
-from streampay_smoke.errors import CredentialRefused
+from streampay_smoke.core.errors import CredentialRefused
 from streampay_smoke.evidence.events import ResourceCreated, ResourceMarked, ResourceReleased, Warned
 from streampay_smoke.promises.ledger import DIRECT_STREAM, DirectStream
-from streampay_smoke.sandbox.road import Decided, Forward, Passing, Proxy, hang_up
-from streampay_smoke.sandbox.stack import start_sandbox
 from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.surroundings import Surroundings

@@ -19,13 +19,13 @@ from step_parts import (
     surroundings_of,
 )
 
+from streampay_sandbox.road import Proxy
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.chain.pace import PACES
-from streampay_smoke.errors import FixtureMissing, GuardRefused, PromiseBroken, SettingsInvalid, SmokeError
+from streampay_smoke.core.errors import FixtureMissing, GuardRefused, PromiseBroken, SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import ReleaseSeen, ResourceCreated, ResourceReleased, Waited
 from streampay_smoke.promises.proofs import ServiceProof
 from streampay_smoke.promises.readiness import NeverReady
-from streampay_smoke.sandbox.road import Proxy
 from streampay_smoke.service.transport import Throttled
 from streampay_smoke.surroundings import Surroundings
 from streampay_smoke.world import World

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from step_parts import Says, SmallStreamPay, Witness, readyz_says, settings_for, small_environ, surroundings_of
 
-from streampay_smoke.errors import GuardRefused, SettingsInvalid
+from streampay_smoke.core.errors import GuardRefused, SettingsInvalid
 from streampay_smoke.evidence.events import Warned
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import Word
+from streampay_smoke.operations import doctor as doctors
+from streampay_smoke.operations.doctor import Look, State
+from streampay_smoke.operations.sweep import Swept, sweep, swept_place
 from streampay_smoke.service.orders import RATE, SCHEDULE
-from streampay_smoke.suite import doctor as doctors
-from streampay_smoke.suite.doctor import Look, State
-from streampay_smoke.suite.sweep import Swept, sweep, swept_place
 from streampay_smoke.surroundings import Surroundings
 from streampay_smoke.synthetic_streams import LEASE_SECONDS
 

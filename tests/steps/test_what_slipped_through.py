@@ -31,7 +31,7 @@ from step_parts import (
 
 from streampay_smoke import journeys
 from streampay_smoke.chain.contract import PROFILES, StreamContract
-from streampay_smoke.errors import SettingsInvalid, SmokeError
+from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import ResourceReleased
 from streampay_smoke.housekeeping import Housekeeping
 from streampay_smoke.promises import doors, listing, settlement

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from suite_parts import ROOT, Project, wait_for_file
 
+from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.evidence.journal import read
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Word
-from streampay_smoke.http import new_client
-from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
+from streampay_smoke.http.client import new_client
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.orders import RATE, SCHEDULE

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from suite_parts import Project
 
+from streampay_smoke.core.signing import SigningKey
 from streampay_smoke.gate.verdict import Word
-from streampay_smoke.signing import SigningKey
 
 SEED = bytes(range(32))
 KEY = base64.b64encode(SEED).decode()

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from suite_parts import Project, Ran
 
+from streampay_sandbox.road import full_queue
 from streampay_smoke.gate.verdict import Word
-from streampay_smoke.sandbox.road import full_queue
 
 BUDGET_SECONDS = 2
 LATEST_MS = (BUDGET_SECONDS + 1) * 1000

@@ -10,19 +10,19 @@ import msgspec
 from gate_watch import Watched
 from suite_parts import Project, Ran
 
+from streampay_sandbox.road import Forward, Passing, Reply
+from streampay_sandbox.stack import Sandbox
 from streampay_smoke.chain.contract import PROFILES, StreamContract, StreamEvent
 from streampay_smoke.chain.stellar import StellarAdapter
+from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.evidence.events import Interrupted, RunFinished
 from streampay_smoke.evidence.journal import read
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Verdict, Word, from_json, to_json
-from streampay_smoke.networks import ALLOWED
 from streampay_smoke.promises.ledger import FINAL_STATUSES
 from streampay_smoke.promises.listing import LARGEST_PAGE, pages_of
-from streampay_smoke.sandbox.road import Forward, Passing, Reply
-from streampay_smoke.sandbox.stack import Sandbox
+from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.settings import load
-from streampay_smoke.suite.folder import RunFolder
 from streampay_smoke.surroundings import Surroundings
 from streampay_smoke.synthetic_streams import FINISHED
 

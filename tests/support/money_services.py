@@ -14,9 +14,9 @@ from dice import Dice, drawn
 from money_watch import HASH_BYTES, signed_only_for
 from step_parts import CONTRACT, ROOT, Asked, Honest, PaperStreamPay, Says, asked_for, readyz_says
 
-from streampay_smoke.errors import GuardRefused, SmokeError
-from streampay_smoke.http import Enough, Reply
-from streampay_smoke.networks import ALLOWED, PUBLIC_PASSPHRASE
+from streampay_smoke.core.errors import GuardRefused, SmokeError
+from streampay_smoke.core.networks import ALLOWED, PUBLIC_PASSPHRASE
+from streampay_smoke.http.client import Enough, Reply
 from streampay_smoke.service import transport
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.orders import order_to

@@ -30,7 +30,7 @@ from streampay_smoke.chain.adapter import (
     TxOutcome,
 )
 from streampay_smoke.chain.contract import PROFILES, ContractProfile, Payment, StreamContract, StreamEvent
-from streampay_smoke.errors import PromiseBroken
+from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.evidence.events import AnyEvent, Checked
 from streampay_smoke.promises.expectation import Expect
 from streampay_smoke.promises.ledger import Ledger

@@ -45,7 +45,7 @@ class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a step, hook or scenario failed: a kind and first attribution from `streampay_smoke.errors`."""
+    """Why a step, hook or scenario failed: a kind and first attribution from `streampay_smoke.core.errors`."""
 
     kind: str
     blame: str

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from streampay_smoke import times
+from streampay_smoke.core import times
 from streampay_smoke.evidence.chain import ChainRead, ChainWriter, Line, read_chain
 from streampay_smoke.evidence.events import AnyEvent
 from streampay_smoke.evidence.redaction import Redactor

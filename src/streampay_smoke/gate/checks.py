@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from streampay_smoke.errors import Blame, PromiseBroken
+from streampay_smoke.core.errors import Blame, PromiseBroken
 from streampay_smoke.evidence.events import ExpectedScenario, Failure, Probed
 from streampay_smoke.gate.attribution import (
     CLOCK_PROBE,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from streampay_smoke.errors import Blame
+from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate import bake
 from streampay_smoke.gate.checks import checks_of

@@ -2,7 +2,7 @@
 and one paragraph for people.
 """
 
-from streampay_smoke.errors import Blame
+from streampay_smoke.core.errors import Blame
 from streampay_smoke.gate.verdict import MESSAGE_LIMIT, MESSAGE_LONG_LIMIT, Action, Word
 
 WHO = {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from streampay_smoke.errors import PromiseBroken, SmokeError
+from streampay_smoke.core.errors import PromiseBroken, SmokeError
 from streampay_smoke.evidence.events import Checked, Recorder
 
 

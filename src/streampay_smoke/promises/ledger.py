@@ -12,7 +12,7 @@ from streampay_smoke.chain.adapter import (
     TxOutcome,
 )
 from streampay_smoke.chain.contract import Payment, StreamContract, StreamEvent
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.housekeeping import Housekeeping
 from streampay_smoke.promises.expectation import Expect
 

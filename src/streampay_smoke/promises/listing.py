@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Sequence
 
-from streampay_smoke.errors import PromiseBroken
+from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.promises.expectation import Expect
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment

@@ -2,10 +2,10 @@
 
 import itertools
 
-from streampay_smoke.errors import GuardRefused, PromiseBroken, SmokeError
+from streampay_smoke.core.errors import GuardRefused, PromiseBroken, SmokeError
+from streampay_smoke.core.networks import PUBLIC_NAMES
 from streampay_smoke.evidence.events import Recorder, Retried
-from streampay_smoke.networks import PUBLIC_NAMES
-from streampay_smoke.polling import Attempt, eventually
+from streampay_smoke.evidence.polling import Attempt, eventually
 from streampay_smoke.promises.expectation import Expect
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.records import Readiness

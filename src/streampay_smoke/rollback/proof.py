@@ -11,11 +11,11 @@ import time
 import msgspec
 from msgspec.structs import replace
 
-from streampay_smoke.errors import SmokeError
+from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import AnyEvent, Checked
+from streampay_smoke.evidence.polling import Attempt, eventually
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.ledger_health import ask_ledger_health
-from streampay_smoke.polling import Attempt, eventually
+from streampay_smoke.http.ledger_health import ask_ledger_health
 from streampay_smoke.promises.expectation import Expect
 from streampay_smoke.promises.fleet import every_replica_is, sample_fleet
 from streampay_smoke.promises.listing import refused, shows_no_stream

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,9 +13,10 @@ from typing import Final
 import msgspec
 from uvicorn import Config, Server
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.ending_signals import ending_signals
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.secret import Secret
 from streampay_smoke.serve.app import Interface, Place
 from streampay_smoke.serve.keys import Keyring, flagger_key
 from streampay_smoke.serve.player import GRACE_SECONDS, REPORT_SECONDS, Player
@@ -112,7 +112,7 @@ async def _served(settings: ServeSettings, store: Store, listener: socket.socket
             timeout_graceful_shutdown=FAREWELL_SECONDS,
         )
     )
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in ending_signals():
         asyncio.get_running_loop().add_signal_handler(number, server.leave)
     address, port = listener.getsockname()[:2]
     sys.stdout.write(f"serving {settings.place.environment} at http://{address}:{port}\n")

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 
 from msgspec.structs import replace
 
-from streampay_smoke.errors import CredentialRefused, GuardRefused, PromiseBroken
+from streampay_smoke.core.errors import CredentialRefused, GuardRefused, PromiseBroken
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.declared_network import PUBLIC

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from streampay_smoke.errors import PromiseBroken
+from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.evidence.events import Recorder, ServiceSeen
 from streampay_smoke.service.calling import GATEWAY_STATUSES, UNAUTHORIZED, Caller
 from streampay_smoke.service.credentials import Credential

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import msgspec
 
-from streampay_smoke.errors import SettingsInvalid
-from streampay_smoke.networks import Network, allowed_network
-from streampay_smoke.secret import Secret
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.networks import Network, allowed_network
+from streampay_smoke.core.secret import Secret
+from streampay_smoke.core.signing import SigningKey
 from streampay_smoke.service.claims import refuse_expired, refuse_unfit
 from streampay_smoke.settings.gathering import gather
 from streampay_smoke.settings.place import Place, refuse_impossible
@@ -22,7 +23,6 @@ from streampay_smoke.settings.variables import (
     SIGNING_KEY,
     slots_of,
 )
-from streampay_smoke.signing import SigningKey
 
 _NOT_DUMPED = frozenset({"place", "network", "engine_secrets"})
 """What a dump leaves out: facts of the file, and what is the actuator's alone."""

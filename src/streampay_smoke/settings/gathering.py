@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 from dotenv import dotenv_values
 
-from streampay_smoke.errors import SettingsInvalid
-from streampay_smoke.networks import PUBLIC_PASSPHRASE, allowed_network, folded, refuse_public_url
-from streampay_smoke.secret import Secret
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.networks import PUBLIC_PASSPHRASE, allowed_network, folded, refuse_public_url
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.settings.place import Place, read_place, values_of
 from streampay_smoke.settings.values import secret_of
 from streampay_smoke.settings.variables import ENGINE_PREFIX, PREFIX, VARIABLES, slots_of

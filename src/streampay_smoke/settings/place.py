@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.networks import allowed_network, refuse_public_url
 from streampay_smoke.evidence.bake import Bake
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.evidence.policy import Policy
-from streampay_smoke.networks import allowed_network, refuse_public_url
 from streampay_smoke.service.strkey import is_address
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")

@@ -15,7 +15,12 @@ import msgspec
 import pytest
 from stellar_sdk import Keypair
 
-from streampay_smoke.amounts import accrued
+from streampay_sandbox.server import LoopbackServer
+from streampay_sandbox.service.app import build_app
+from streampay_sandbox.service.faults import faulty
+from streampay_sandbox.service.limits import PER_MINUTE, TokenBuckets
+from streampay_sandbox.service.parts import Parts, ServiceSettings, honest_parts, new_memory
+from streampay_sandbox.service.settlement import Treasury
 from streampay_smoke.chain.adapter import (
     ChainAccount,
     ChainError,
@@ -23,14 +28,9 @@ from streampay_smoke.chain.adapter import (
     ContractFailure,
     TxOutcome,
 )
-from streampay_smoke.http import Reply, new_client
-from streampay_smoke.sandbox.server import LoopbackServer
-from streampay_smoke.sandbox.service.app import build_app
-from streampay_smoke.sandbox.service.faults import faulty
-from streampay_smoke.sandbox.service.limits import PER_MINUTE, TokenBuckets
-from streampay_smoke.sandbox.service.parts import Parts, ServiceSettings, honest_parts, new_memory
-from streampay_smoke.sandbox.service.settlement import Treasury
-from streampay_smoke.secret import Secret
+from streampay_smoke.core.amounts import accrued
+from streampay_smoke.core.secret import Secret
+from streampay_smoke.http.client import Reply, new_client
 
 TOKEN = "the-native-token"
 API_KEY = "an-api-key-for-tests"

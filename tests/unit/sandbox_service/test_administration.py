@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streampay_smoke.sandbox.service.auth import STAFF_ROLES
+from streampay_sandbox.service.auth import STAFF_ROLES
 from tests.unit.sandbox_service.conftest import API_KEY
 
 PAGES = ("/api/admin/pause", "/api/admin/quotas", "/api/audit")

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from stellar_sdk import Keypair
 
+from streampay_sandbox.service import settlement
+from streampay_sandbox.service.seeds import SEEDS
 from streampay_smoke.chain.adapter import ChainUnavailable, TxTimeout
-from streampay_smoke.sandbox.service import settlement
-from streampay_smoke.sandbox.service.seeds import SEEDS
 
 
 def body(reply: Any) -> Any:

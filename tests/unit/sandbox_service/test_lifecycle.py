@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from streampay_smoke.amounts import accrued
+from streampay_sandbox.service import lifecycle
+from streampay_sandbox.service.streams import ACTIONS, Status
 from streampay_smoke.chain.adapter import ChainUnavailable, ContractFailure, TxTimeout
-from streampay_smoke.sandbox.service import lifecycle
-from streampay_smoke.sandbox.service.streams import ACTIONS, Status
+from streampay_smoke.core.amounts import accrued
 
 
 def body(reply: Any) -> Any:

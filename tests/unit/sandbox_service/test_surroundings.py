@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from streampay_smoke.sandbox.server import LoopbackServer
-from streampay_smoke.sandbox.service import catalogue, readiness
-from streampay_smoke.sandbox.service.limits import PER_MINUTE, DailyQuota, TokenBuckets
-from streampay_smoke.sandbox.service.readiness import Degraded, configured, signing_works
-from streampay_smoke.sandbox.stack import start_sandbox
+from streampay_sandbox.server import LoopbackServer
+from streampay_sandbox.service import catalogue, readiness
+from streampay_sandbox.service.limits import PER_MINUTE, DailyQuota, TokenBuckets
+from streampay_sandbox.service.readiness import Degraded, configured, signing_works
+from streampay_sandbox.stack import start_sandbox
 
 
 def body(reply: Any) -> Any:

@@ -1,0 +1,71 @@
+"""Which probes are made when: at the start of a run, and beside a failure."""
+
+from collections.abc import Iterator, Mapping
+
+from streampay_smoke.evidence.events import AnyEvent, Probed, Recorder
+from streampay_smoke.gate.attribution import (
+    CLOCK_PROBE,
+    CREDENTIAL_PROBE,
+    DEPENDENCY_REPORT_PROBE,
+    EGRESS_PROBE,
+    LEDGER_PROBE,
+    SHOWN_AGAIN_PROBE,
+    STABLE_PROBE,
+)
+from streampay_smoke.run.probes.credentials import credential_probe, shown_again_probe
+from streampay_smoke.run.probes.deployments import at_candidate
+from streampay_smoke.run.probes.ledger import contract_probe, ledger_probe, ledger_time, network_age_probe
+from streampay_smoke.run.probes.limits import ALL_PROBES_SECONDS
+from streampay_smoke.run.probes.release import dependency_report_probe, stable_readiness_probe, stable_replay_probe
+from streampay_smoke.run.probes.runner import clock_probe, egress_probe, service_date
+from streampay_smoke.run.probes.side_by_side import Probe, side_by_side
+from streampay_smoke.service.replay import Asked
+from streampay_smoke.surroundings import Surroundings
+
+
+def probes_at_start(surroundings: Surroundings) -> Iterator[AnyEvent]:
+    """Make every probe that needs no failure, before the first scenario; yields their evidence."""
+    yield from side_by_side(
+        {
+            **_common(surroundings),
+            STABLE_PROBE: lambda record: stable_readiness_probe(surroundings, record),
+            CREDENTIAL_PROBE: lambda record: credential_probe(surroundings, None, record),
+        },
+        within_seconds=ALL_PROBES_SECONDS,
+    )
+
+
+def control_probes(surroundings: Surroundings, asked: Asked | None) -> Iterator[AnyEvent]:
+    """Make every probe beside a failure of the request that was `asked`, None for none; yields their evidence."""
+    yield from side_by_side(
+        {
+            **_common(surroundings),
+            STABLE_PROBE: lambda record: stable_replay_probe(surroundings, asked, record),
+            CREDENTIAL_PROBE: lambda record: credential_probe(surroundings, asked, record),
+            SHOWN_AGAIN_PROBE: lambda record: shown_again_probe(surroundings, asked, record),
+        },
+        within_seconds=ALL_PROBES_SECONDS,
+    )
+    contract = contract_probe(surroundings)
+    yield contract
+    if contract.ok is False:
+        yield network_age_probe(surroundings.settings.rpc_url)
+
+
+def _common(surroundings: Surroundings) -> Mapping[str, Probe]:
+    settings = surroundings.settings
+
+    def dependency_report(record: Recorder) -> Probed:
+        with at_candidate(surroundings, record) as deployment:
+            return dependency_report_probe(deployment)
+
+    def clock(record: Recorder) -> Probed:
+        with at_candidate(surroundings, record) as deployment:
+            return clock_probe(service_date(deployment), ledger_time(settings.rpc_url))
+
+    return {
+        LEDGER_PROBE: lambda record: ledger_probe(settings.rpc_url, surroundings.ledger_progress),
+        EGRESS_PROBE: lambda record: egress_probe(settings.base_url, settings.baseline_url),
+        DEPENDENCY_REPORT_PROBE: dependency_report,
+        CLOCK_PROBE: clock,
+    }

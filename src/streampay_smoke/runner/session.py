@@ -1,0 +1,203 @@
+"""A run in progress: its settings, its evidence, and what its scenarios share."""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from behave.model import Scenario, Step
+
+from streampay_smoke import __version__
+from streampay_smoke import settings as configuration
+from streampay_smoke.evidence.events import (
+    AnyEvent,
+    Failure,
+    ObjectivesSet,
+    Probed,
+    RunStarted,
+    ScenarioFinished,
+    ScenarioStarted,
+    StepFinished,
+    StepOverran,
+    StepStarted,
+)
+from streampay_smoke.evidence.journal import Journal
+from streampay_smoke.evidence.pending import Pending
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.run.bake import watch
+from streampay_smoke.run.embedded import start_sandbox
+from streampay_smoke.run.failures import failure_of
+from streampay_smoke.run.folder import RunFolder
+from streampay_smoke.run.probes.rounds import control_probes, probes_at_start
+from streampay_smoke.run.sampling import measure
+from streampay_smoke.runner.budget import StepTimeout
+from streampay_smoke.runner.plan import PlannedScenario
+from streampay_smoke.service.trace import Trace
+from streampay_smoke.settings import Settings
+from streampay_smoke.surroundings import Surroundings
+from streampay_smoke.world import World
+
+
+class Session:
+    """Gives each scenario a fresh world and writes down what becomes of it."""
+
+    def __init__(self, settings: Settings, journal: Journal, redactor: Redactor, run_id: str) -> None:
+        self.settings = settings
+        self.pending = Pending()
+        self._journal = journal
+        self._surroundings = Surroundings(settings, record=self.record, learn_secret=redactor.learn, run_id=run_id)
+        self._ids: dict[int, str] = {}
+        self._failure: Failure | None = None
+        self._probed: tuple[BaseException, tuple[Probed, ...]] | None = None
+        self._started_seconds = 0.0
+        self._ends_at_seconds = time.monotonic() + settings.deadline_seconds
+        self._clock_ahead_seconds = time.time() - time.monotonic()
+
+    @property
+    def clock_moved_seconds(self) -> float:
+        """How much more time went by on this runner's clock than passed: 0 unless somebody set it."""
+        return round(time.time() - time.monotonic() - self._clock_ahead_seconds, 3)
+
+    def expect(self, planned: Sequence[PlannedScenario]) -> None:
+        """Remember the identities of the scenarios that are about to run."""
+        self._ids = {id(item.scenario): item.expected.id for item in planned}
+
+    def begin(self, scenario: Scenario) -> World:
+        """Open a scenario's evidence; raises KeyError for one nobody planned."""
+        self._failure = None
+        self._started_seconds = time.monotonic()
+        self.record(ScenarioStarted(id=self._ids[id(scenario)]))
+        return World(self._surroundings)
+
+    def record(self, event: AnyEvent) -> None:
+        """Write one event down."""
+        self._journal.append(event)
+        self.pending.observe(event)
+
+    def begin_step(self, step: Step, budget_seconds: float) -> None:
+        """Open a step's evidence."""
+        self.record(StepStarted(text=f"{step.keyword} {step.name}", budget_seconds=budget_seconds))
+
+    def overrun(self) -> StepTimeout:
+        """Return what the step that is under way fails with because its budget is over."""
+        self.record(StepOverran(text=self.pending.step, budget_seconds=self.pending.budget_seconds))
+        return StepTimeout.at(self.pending)
+
+    def end_step(self, step: Step) -> None:
+        """Close a step's evidence, with the failure and the control probes made beside it."""
+        failure = failure_of(step.exception) if step.exception is not None else None
+        if failure is not None and self._failure is None:
+            self._probe(step.exception)
+            self._failure = failure  # only now: without its probes a failure blames nobody
+        self.record(
+            StepFinished(
+                text=f"{step.keyword} {step.name}",
+                status=step.status.name,
+                duration_ms=round(step.duration * 1000),
+                failure=failure,
+            )
+        )
+
+    def end(self, scenario: Scenario) -> None:
+        """Close a scenario's evidence."""
+        failure = self._failure
+        if failure is None and scenario.exception is not None:
+            failure = failure_of(scenario.exception)
+        self.record(
+            ScenarioFinished(
+                id=self._ids[id(scenario)],
+                status=scenario.status.name,
+                duration_ms=round((time.monotonic() - self._started_seconds) * 1000),
+                reason=scenario.skip_reason or "",
+                failure=failure,
+            )
+        )
+
+    def look_around(self) -> None:
+        """Make the control probes once before the first scenario."""
+        for evidence in probes_at_start(self._surroundings):
+            self.record(evidence)
+
+    def measure(self, *, failed: bool) -> None:
+        """Sample what this place's objectives need beyond the scenarios."""
+        if self.settings.place.objectives:
+            left_seconds = self._ends_at_seconds - time.monotonic()
+            for evidence in measure(self._surroundings, left_seconds=left_seconds, failed=failed):
+                self.record(evidence)
+
+    def bake(self, *, failed: bool) -> None:
+        """Watch the release for as long as this run was asked to; one that failed already is not watched."""
+        if self.settings.bake_seconds and not failed:
+            for evidence in watch(self._surroundings, seconds=self.settings.bake_seconds):
+                self.record(evidence)
+
+    def clean_up(self) -> None:
+        """Bring the synthetic data of this run to an end, after a last look at the release."""
+        self._surroundings.look_at_release_again()
+        self._surroundings.clean_up()
+
+    def close(self) -> None:
+        """Release sockets."""
+        self._surroundings.close()
+
+    def _probe(self, error: BaseException) -> None:
+        """Make the control probes; a failure that is remembered from before was probed when it happened."""
+        evidence: tuple[AnyEvent, ...]
+        if self._probed is None or self._probed[0] is not error:
+            evidence = tuple(control_probes(self._surroundings, self._surroundings.last_asked))
+            self._probed = (error, tuple(event for event in evidence if isinstance(event, Probed)))
+        else:
+            evidence = self._probed[1]
+        for event in evidence:
+            self.record(event)
+
+
+@contextlib.contextmanager
+def open_session(folder: RunFolder, journal: Journal, redactor: Redactor) -> Iterator[Session]:
+    """Load the settings and, for the embedded sandbox, start it; raises SmokeError before anything is sent."""
+    with effective_settings() as settings:
+        redactor.learn(*settings.secrets())
+        journal.append(_run_started(settings, folder))
+        if settings.place.objectives:
+            journal.append(ObjectivesSet(objectives=settings.place.objectives))
+        session = Session(settings, journal, redactor, folder.run_id)
+        try:
+            yield session
+        finally:
+            session.close()
+
+
+@contextlib.contextmanager
+def effective_settings(options: Mapping[str, str] | None = None) -> Iterator[Settings]:
+    """Load the settings; where a run would start its own sandbox, start it. Raises SmokeError."""
+    settings = configuration.load(options)
+    if not settings.embedded:
+        yield settings
+        return
+    with start_sandbox() as sandbox:
+        yield configuration.load(options, environ=_over(sandbox.ready_document()["env"], os.environ))
+
+
+def _over(base: Mapping[str, str], override: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the sandbox's own variables under whatever the operator set."""
+    return {**base, **{name: value for name, value in override.items() if value}}
+
+
+def _run_started(settings: Settings, folder: RunFolder) -> RunStarted:
+    return RunStarted(
+        run_id=folder.run_id,
+        suite_version=__version__,
+        environment=settings.environment,
+        region=settings.region,
+        base_url=settings.base_url,
+        release_expected=settings.expect_release,
+        network=settings.network.name,
+        contract_id=settings.contract_id,
+        proof=settings.settlement_proof,
+        on_inconclusive=settings.on_inconclusive,
+        service_simulated=settings.place.service.simulated,
+        settings=settings.dump(),
+        trace_id=Trace.of_run(folder.run_id, os.environ).id,
+        signed_by=signer.public.id if (signer := settings.signer()) else "",
+        bake_seconds=settings.bake_seconds,
+    )
