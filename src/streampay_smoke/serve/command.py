@@ -46,9 +46,10 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 def load(environ: Mapping[str, str] | None = None, *, root: Path | None = None) -> ServeSettings:
     """Return the settings of the service; raises SettingsInvalid, for a missing token first of all."""
-    values = gather(environ=environ, root=root).values
+    gathered = gather(environ=environ, root=root)
+    values = gathered.values
     bake_seconds = duration("SMOKE_BAKE", values)
-    limit_seconds = positive("SMOKE_DEADLINE_SECONDS", values) + bake_seconds + REPORT_SECONDS
+    limit_seconds = gathered.deadline_seconds() + bake_seconds + REPORT_SECONDS
     return ServeSettings(
         tokens=_tokens(values),
         place=Place(

@@ -67,11 +67,13 @@ class MoneyPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An environment file: the facts of a place on one screen, never a secret.
 
-    `step_seconds` is how long a step may take, `ledger_step_seconds` one that waits for ledgers to close. `rollback`
+    `deadline_seconds` limits a whole run, 0 for what its waits for ledgers add up to. `step_seconds` is how long a step
+    may take, `ledger_step_seconds` one that waits for ledgers to close. `rollback`
     is read by the actuator alone (`streampay_smoke.rollback`): a gate judges without it.
     """
 
     description: str
+    deadline_seconds: float = 0.0
     step_seconds: float = 30.0
     ledger_step_seconds: float = 90.0
     service: ServicePlace
@@ -121,6 +123,7 @@ def values_of(place: Place) -> dict[str, str]:
         "SMOKE_STELLAR_FRIENDBOT_URL": place.chain.friendbot_url,
         "SMOKE_CONTRACT_ID": place.chain.contract_id,
         "SMOKE_CONTRACT_PROFILE": place.chain.contract_profile,
+        "SMOKE_DEADLINE_SECONDS": f"{place.deadline_seconds:g}" if place.deadline_seconds else "",
     }
     return {name: value for name, value in values.items() if value}
 
