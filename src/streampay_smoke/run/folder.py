@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -16,9 +17,14 @@ from streampay_smoke.publish.files import replace_file
 from streampay_smoke.settings.variables import VARIABLES
 
 
-def artifacts_folder() -> Path:
-    """Return the folder that gets one folder for each run, as a run without options knows it."""
-    return Path(os.environ.get("SMOKE_ARTIFACTS") or VARIABLES["SMOKE_ARTIFACTS"].default).absolute()
+def artifacts_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder that gets one folder for each run, also where the settings cannot be used."""
+    return Path(environ.get("SMOKE_ARTIFACTS") or VARIABLES["SMOKE_ARTIFACTS"].default).absolute()
+
+
+def report_wanted(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether a run gets an HTML report, also where the settings cannot be used."""
+    return (environ.get("SMOKE_REPORT") or VARIABLES["SMOKE_REPORT"].default) != "0"
 
 
 RUN_FOLDER = "run_folder"

@@ -118,6 +118,11 @@ class Interruption:
         assert ident is not None, "the main thread of a process that runs"
         signal.pthread_kill(ident, signal.SIGTERM)  # it may be waiting for a socket, and is to be woken
 
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether whoever was to vouch for the run is gone."""
+        return bool(self._because)
+
     def event(self) -> Interrupted:
         """Return the journal's word for what happened."""
         return Interrupted(reason=self.reason, detail=self._detail)
