@@ -1,5 +1,6 @@
 """Runs behave in a process of its own and vouches for the answer, even when that process is killed or hangs."""
 
+import importlib
 import signal
 import subprocess
 import sys
@@ -36,12 +37,13 @@ def supervise(settings: Settings, folder: RunFolder, environ: Mapping[str, str],
 
     From here on, ending signals are behave's: once it has ended, they end nothing.
     """
-    command = [sys.executable, "-m", "behave", f"--runner={RUNNER}", "--tags", settings.tags]
+    command = [sys.executable, "-m", "behave", f"--runner={RUNNER}", f"--tags={settings.tags}"]
     command += ["-D", f"{RUN_FOLDER}={folder.path}"]
     with parent_death_pipe() as end:
-        command += ["-D", f"{PARENT_DEATH_PIPE}={end}", *paths]
+        command += ["-D", f"{PARENT_DEATH_PIPE}={end}", "--", *paths]
         with subprocess.Popen(command, cwd=project_root(), env=dict(environ), pass_fds=[end]) as behave:
             _pass_on_signals_to(behave)
+            importlib.import_module("streampay_smoke.run.conclude")  # while behave starts: it takes a while, too
             ending = _ending(behave, settings, folder)
             if ending:
                 behave.kill()

@@ -31,6 +31,7 @@ from streampay_smoke.runner.interruption import Interruption
 from streampay_smoke.runner.loading import by_the_gate
 from streampay_smoke.runner.quarantine import read_quarantine, today
 from streampay_smoke.runner.results import redact_results
+from streampay_smoke.runner.selection import tag_expression
 from streampay_smoke.runner.session import Session, open_session
 from streampay_smoke.settings.gathering import project_root
 
@@ -176,11 +177,13 @@ class GateRunner(Runner):
         return RunFolder.create(artifacts_folder())
 
     def _play(self, folder: RunFolder, journal: Journal) -> None:
-        with self._refusals_in(journal), open_session(folder, journal, self._redactor) as session:
-            self.session = session
-            self._interruption.limit(session.settings.deadline_seconds)
+        with self._refusals_in(journal):
+            self.config.tag_expression = tag_expression(self.config.tags)
             _refuse_dry_run(self.config)
-            super().run()
+            with open_session(folder, journal, self._redactor) as session:
+                self.session = session
+                self._interruption.limit(session.settings.deadline_seconds)
+                super().run()
 
     @contextlib.contextmanager
     def _refusals_in(self, journal: Journal) -> Iterator[None]:
