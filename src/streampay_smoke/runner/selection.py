@@ -21,10 +21,10 @@ class TagExpression(Protocol):
 
 def tag_expression(given: str | Sequence[str]) -> TagExpression:
     """Return what `--tags` selects, given once or several times; raises SettingsInvalid where one cannot be read."""
-    texts = [given] if isinstance(given, str) else list(given)
+    texts = [text for text in ([given] if isinstance(given, str) else given) if text.strip()]
     for text in texts:
         _check(text)
-    expression: TagExpression = TagExpressionProtocol.V2.parse(texts if any(texts) else "")
+    expression: TagExpression = TagExpressionProtocol.V2.parse(texts or "")
     return expression
 
 
@@ -41,7 +41,7 @@ def _check(text: str) -> None:
         TagExpressionProtocol.V2.parse(text)
     except TagExpressionError as error:
         raise SettingsInvalid(
-            f"the tag expression {text!r} cannot be read: {_place(str(error))}", next_step=HOW
+            f"the tag expression {text!r} cannot be read: {_mistake(text, error)}", next_step=HOW
         ) from error
 
 
@@ -52,7 +52,13 @@ def _in_the_newer_way(word: str) -> str:
     return f"not {word[1:]}" if word.startswith(("-", "~")) else ""
 
 
-def _place(said: str) -> str:
-    """Return what the parser says of the mistake, in one line: its drawing of the place needs several."""
-    first = said.splitlines()[0]
-    return first.removeprefix("Syntax error. ").rstrip(".")
+def _mistake(text: str, error: TagExpressionError) -> str:
+    """Return what the parser says of the mistake, in one line: its drawing of the place needs several.
+
+    It names an operand that is missing at the end only where something follows: a parenthesis.
+    """
+    try:
+        TagExpressionProtocol.V2.parse([text])
+    except TagExpressionError as clearer:
+        error = clearer
+    return str(error).splitlines()[0].removeprefix("Syntax error. ").rstrip(".")

@@ -179,6 +179,16 @@ def test_a_signal_that_arrives_while_a_line_is_written_still_ends_the_run(
     assert len(read(tmp_path / "journal").entries) == 1
 
 
+def test_a_signal_that_comes_twice_interrupts_once(interruption: Interruption) -> None:
+    """A terminal's reaches the whole process group, and once more through the supervisor."""
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGHUP)
+    signal.raise_signal(signal.SIGHUP)
+    assert interruption.reason == "SIGHUP"
+    with pytest.raises(KeyboardInterrupt):  # another one is meant
+        signal.raise_signal(signal.SIGTERM)
+
+
 def told(path: Path, *story: events.AnyEvent, at_ms: int) -> None:
     with Journal(path, Redactor(), now_ms=lambda: at_ms) as journal:
         for event in story:
