@@ -130,6 +130,11 @@ def override(project: Project, folder: Path) -> Ran:
     return project.ran(said.returncode, said.stdout + said.stderr)
 
 
+def changed(project: Project) -> Ran:
+    project.spoil("settlement.feature", "@money", "@money @slow")
+    return project.smoke(READY)
+
+
 def failing(project: Project) -> Ran:
     place = project.folder / "environments" / "sandbox.toml"
     place.write_text(place.read_text().replace("ready_within_seconds = 10", "ready_within_seconds = 0.5"))
@@ -158,7 +163,7 @@ WAYS: dict[str, tuple[Play, str, str, str]] = {
         "hold",
     ),
     "a changed suite": (
-        lambda project: (project.spoil("settlement.feature", "@money", "@money @slow"), project.smoke(READY))[1],
+        changed,
         "CONFIG",
         "suite_changed",
         "hold",

@@ -100,17 +100,17 @@ def settings(**environ: str) -> Settings:
 PREPARED = {"SMOKE_ON_FAIL": "rollback", "SMOKE_DEPLOY": "d-1", "SMOKE_EXPECT_RELEASE": "v2"}
 
 
+WHOLE = RunPlanned(tags="@smoke", expected=(), whole_suite=True)
+
+
 def accepted() -> frozenset[str]:
     return decisions.smoke_of(pins.read(Path("features") / pins.FILE))
 
 
-def decided(folder: RunFolder, word: str, *, history: RunHistory | None = None, **environ: str) -> Decision:
+def decided(folder: RunFolder, word: str, planned: RunPlanned | None = WHOLE, /, **environ: str) -> Decision:
     asked = decisions.prepared(settings(**environ), target_release="v1", acts_here=True)
     answer = verdict(word, environment="sandbox", ids=accepted())
-    return decisions.decided(folder, answer, history or RunHistory(planned=WHOLE), asked)
-
-
-WHOLE = RunPlanned(tags="@smoke", expected=(), whole_suite=True)
+    return decisions.decided(folder, answer, RunHistory(planned=planned), asked)
 
 
 def test_the_decision_is_beside_the_verdict(folder: RunFolder) -> None:
@@ -166,7 +166,7 @@ def test_a_suite_nobody_accepted_is_never_the_whole_one() -> None:
 
 @pytest.mark.parametrize("planned", [None, replace(WHOLE, whole_suite=False), replace(WHOLE, by_path=True)])
 def test_a_part_of_the_suite_holds(folder: RunFolder, planned: RunPlanned | None) -> None:
-    decision = decided(folder, "FAIL", history=RunHistory(planned=planned), **PREPARED)
+    decision = decided(folder, "FAIL", planned, **PREPARED)
     assert (decision.step, decision.acts) == (Step.HOLD, False)
 
 
