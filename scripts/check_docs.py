@@ -112,7 +112,7 @@ def policy_page() -> str:
     )
     return (
         "# What a verdict leads to\n\n"
-        "Every run writes `decision.json` beside `verdict.json`, and says it; `action` in the verdict is the same step.\n"
+        "Every run writes `decision.json` beside `verdict.json`, and says it; the verdict's `action` is the same step.\n"
         "This is the default policy; `[policy]` of an environment file changes it "
         "([configuration](configuration.md)).\n\n"
         f"| a run that | step | pages | because |\n|---|---|---|---|\n{rows}\n"
