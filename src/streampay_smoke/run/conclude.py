@@ -4,12 +4,12 @@ It is the same for `streampay-smoke run`, raw `behave`, a refusal, a signal, a r
 Only the evidence decides: the verdict is computed from the journal, and what is said anywhere from both.
 """
 
-import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from streampay_smoke.core import system_facts
 from streampay_smoke.core.ending_signals import ending_signals_disregarded
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.core.signing import SigningKey
@@ -31,7 +31,7 @@ from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.run.output import redacted_output
 from streampay_smoke.run.seal import seal
-from streampay_smoke.settings.gathering import project_root
+from streampay_smoke.settings.reading import project_root
 
 NOTHING_ASKED = Circumstances(whole_suite=False, acts_here=False)
 """Nobody asked for a rollback, and nothing here could make one."""
@@ -48,7 +48,6 @@ def conclude(
     asked: Circumstances = NOTHING_ASKED,
     act: Act | None = None,
     report: bool,
-    environ: Mapping[str, str] = os.environ,
 ) -> int:
     """End a run whose journal is closed, and return its exit code: the verdict's, or INCONCLUSIVE's without one.
 
@@ -62,7 +61,7 @@ def conclude(
                 entries, verdict, unsigned = _judged(folder, signing_key)
             except OSError as error:
                 return evidence_lost(error)
-            _carried_out(folder, entries, verdict, asked, act, environ, [unsigned] if unsigned else [])
+            _carried_out(folder, entries, verdict, asked, act, [unsigned] if unsigned else [])
         if report:
             try:
                 _attempt("the report could not be written", lambda: _report(folder))
@@ -71,7 +70,7 @@ def conclude(
         return verdict.exit_code
 
 
-def refuse(folder: RunFolder, error: SmokeError, *, report: bool, environ: Mapping[str, str] = os.environ) -> int:
+def refuse(folder: RunFolder, error: SmokeError, *, report: bool) -> int:
     """End a run that cannot begin, and return its exit code."""
     redactor = Redactor()
     try:
@@ -79,7 +78,7 @@ def refuse(folder: RunFolder, error: SmokeError, *, report: bool, environ: Mappi
             journal.append(RunRefused(failure=failure_of(error)))
     except OSError as lost:
         return evidence_lost(lost)
-    return conclude(folder, redactor=redactor, report=report, environ=environ)
+    return conclude(folder, redactor=redactor, report=report)
 
 
 def evidence_lost(error: Exception) -> int:
@@ -103,7 +102,6 @@ def _carried_out(
     verdict: Verdict,
     asked: Circumstances,
     act: Act | None,
-    environ: Mapping[str, str],
     notes: list[str],
 ) -> None:
     """Decide, act, publish and announce."""
@@ -113,8 +111,8 @@ def _carried_out(
         print(f"{verdict.message}\ndecision: {in_words(decision)}", flush=True)  # a rollback may take minutes
         decision = act(decision)
         _attempt(f"{decisions.FILE} could not be written", lambda: decisions.write(folder, decision))
-    notes += publish(folder.path, entries, verdict, environ=environ).notes
-    _attempt("the CI system could not be told", lambda: _announce(folder, entries, verdict, decision, environ, notes))
+    notes += publish(folder.path, entries, verdict).notes
+    _attempt("the CI system could not be told", lambda: _announce(folder, entries, verdict, decision, notes))
 
 
 def _announce(
@@ -122,10 +120,9 @@ def _announce(
     entries: tuple[Entry, ...],
     verdict: Verdict,
     decision: Decision,
-    environ: Mapping[str, str],
     notes: Iterable[str],
 ) -> None:
-    run = tell(entries, verdict)
+    run, environ = tell(entries, verdict), system_facts.variables()
     print(console_block(run, paint_for(sys.stdout, environ)))
     print(f"decision: {in_words(decision)}")
     print(f"evidence: {_shown(folder.path)}")

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -14,18 +13,6 @@ from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Verdict, to_json
 from streampay_smoke.publish.files import replace_file
-from streampay_smoke.settings.variables import VARIABLES
-
-
-def artifacts_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the folder that gets one folder for each run, also where the settings cannot be used."""
-    return Path(environ.get("SMOKE_ARTIFACTS") or VARIABLES["SMOKE_ARTIFACTS"].default).absolute()
-
-
-def report_wanted(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether a run gets an HTML report, also where the settings cannot be used."""
-    return (environ.get("SMOKE_REPORT") or VARIABLES["SMOKE_REPORT"].default) != "0"
-
 
 RUN_FOLDER = "run_folder"
 """Userdata of behave by which a supervisor names the folder it has made for this run."""

@@ -18,7 +18,7 @@ from streampay_smoke.run.folder import RUN_FOLDER, RunFolder
 from streampay_smoke.run.parent_death import PARENT_DEATH_PIPE, parent_death_pipe
 from streampay_smoke.run.progress import Progress
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.gathering import project_root
+from streampay_smoke.settings.reading import project_root
 
 GRACE_SECONDS = 0.8
 """How much longer than the deadline behave may take to write its evidence before it is killed."""
@@ -82,7 +82,7 @@ def _vouch(folder: RunFolder, settings: Settings, *, exit_code: int, ending: str
 def redactor_of(settings: Settings) -> Redactor:
     """Return a redactor that knows the secrets of these settings."""
     redactor = Redactor()
-    redactor.learn(*settings.secrets())
+    redactor.learn(*settings.redacted())
     return redactor
 
 

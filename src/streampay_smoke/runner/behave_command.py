@@ -15,8 +15,9 @@ from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.standard_streams import open_standard_streams
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
 from streampay_smoke.run.conclude import refuse
-from streampay_smoke.run.folder import RunFolder, artifacts_folder, report_wanted
+from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.run.output import outlasting_output
+from streampay_smoke.settings import load_evidence
 
 
 def main() -> int:
@@ -52,7 +53,8 @@ def _refused(because: str) -> int:
     )
     with outlasting_output():
         try:
-            return refuse(RunFolder.create(artifacts_folder()), error, report=report_wanted())
+            evidence = load_evidence()
+            return refuse(RunFolder.create(evidence.artifacts), error, report=evidence.report)
         except SettingsInvalid as unwritable:
             print(f"CONFIG: {error}\nNext: {error.next_step}\n{unwritable}", file=sys.stderr)
             return EXIT_CODES[Word.CONFIG]

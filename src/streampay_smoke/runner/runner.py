@@ -19,7 +19,7 @@ from streampay_smoke.gate.verdict import EXIT_CODES, Word
 from streampay_smoke.run.conclude import NOTHING_ASKED, conclude, evidence_lost
 from streampay_smoke.run.decision import is_whole, prepared, smoke_of
 from streampay_smoke.run.failures import failure_of
-from streampay_smoke.run.folder import RUN_FOLDER, RunFolder, artifacts_folder, report_wanted
+from streampay_smoke.run.folder import RUN_FOLDER, RunFolder
 from streampay_smoke.run.output import outlasting_output, redacted_output
 from streampay_smoke.run.parent_death import PARENT_DEATH_PIPE, watch_parent
 from streampay_smoke.run.pins import Pins
@@ -33,7 +33,8 @@ from streampay_smoke.runner.quarantine import read_quarantine, today
 from streampay_smoke.runner.results import redact_results
 from streampay_smoke.runner.selection import tag_expression
 from streampay_smoke.runner.session import Session, open_session
-from streampay_smoke.settings.gathering import project_root
+from streampay_smoke.settings import load_evidence
+from streampay_smoke.settings.reading import project_root
 
 _LOST = Failure(
     kind="journal_lost",
@@ -158,7 +159,7 @@ class GateRunner(Runner):
             redactor=self._redactor,
             signing_key=settings.signer() if settings else None,
             asked=prepared(settings, acts_here=False) if settings else NOTHING_ASKED,
-            report=settings.report if settings else report_wanted(),
+            report=settings.report if settings else load_evidence().report,
         )
 
     def _journal(self, folder: RunFolder) -> Journal:
@@ -174,7 +175,7 @@ class GateRunner(Runner):
     def _folder(self) -> RunFolder:
         if self._supervised:
             return RunFolder.existing(Path(self.config.userdata[RUN_FOLDER]))
-        return RunFolder.create(artifacts_folder())
+        return RunFolder.create(load_evidence().artifacts)
 
     def _play(self, folder: RunFolder, journal: Journal) -> None:
         with self._refusals_in(journal):
