@@ -4,6 +4,7 @@ import copy
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from json import dumps
@@ -11,7 +12,6 @@ from typing import Any, ClassVar, Protocol, Self
 from urllib.parse import urlsplit
 
 from streampay_smoke.core.errors import Blame, PromiseBroken, ServiceUnavailable, SettingsInvalid, SmokeError
-from streampay_smoke.core.lifetimes import Closes
 from streampay_smoke.evidence.events import Awaiting, Exchanged, Recorder, Waited
 from streampay_smoke.http.client import Enough, NoAnswer, Reply, new_client
 from streampay_smoke.service.exchange import Answer, parsed, shown_message
@@ -88,7 +88,7 @@ class Authorisation(Protocol):
         """Header names and values; secret."""
 
 
-class ServiceTransport(Closes):
+class ServiceTransport(AbstractContextManager["ServiceTransport"]):
     """Sends requests to one deployment and records each exchange.
 
     A 429 is waited out as its Retry-After says while `throttle_seconds` per request last; then it is returned
@@ -226,6 +226,9 @@ class ServiceTransport(Closes):
     def close(self) -> None:
         """Close kept connections."""
         self._client.close()
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 def https_address(base_url: str, path: str, answer: Answer) -> str:
