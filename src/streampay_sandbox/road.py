@@ -13,8 +13,6 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec.structs import replace
 
-from streampay_smoke.core.lifetimes import Stops
-
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
 GATEWAY_PAGE = "<html><head><title>{status}</title></head><body>nginx</body></html>"
 
@@ -121,7 +119,7 @@ def burst(decisions: Sequence[Decided], *, path: str = "/", method: str = "", af
     return disturb
 
 
-class Proxy(Stops):
+class Proxy(contextlib.AbstractContextManager["Proxy"]):
     """Serves on loopback from `with` to its end; `passed` are the requests in the order they came."""
 
     def __init__(self, *upstreams: str, disturb: Disturbance = undisturbed) -> None:
@@ -162,6 +160,9 @@ class Proxy(Stops):
         self._stopping.set()
         self._server.shutdown()
         self._server.server_close()
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
 
 
 @contextlib.contextmanager
@@ -205,6 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.raw_requestline or not self.parse_request():
             self.close_connection = True
             return
+        self.path = _origin_form(self.path)
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         match self.proxy.decide(self.connection_number, self.command, self.path, headers):
@@ -253,6 +255,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name in the base class
         """Say nothing: a caller reads the gate's output, not the road's."""
+
+
+def _origin_form(target: str) -> str:
+    """Return the path and query of a request's target: what is sent to a forward proxy names the host as well."""
+    if target.startswith("/"):
+        return target
+    parts = urlsplit(target)
+    return f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
 
 
 def _pieces(sent: Sent) -> Iterator[bytes]:

@@ -12,7 +12,7 @@ from streampay_smoke.chain.contract import PROFILES
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid, SmokeError
 from streampay_smoke.core.networks import ALLOWED, PUBLIC_NAMES, PUBLIC_PASSPHRASE
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.gathering import project_root
+from streampay_smoke.settings.reading import project_root
 from streampay_smoke.settings.variables import CONTRACT_PROFILES, VARIABLES
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ def test_a_typo_is_refused_with_the_nearest_name() -> None:
 
 def test_a_typo_in_dotenv_is_refused_too(place: Path) -> None:
     (place / ".env").write_text("SMOKE_TAG=@x\n")
-    with pytest.raises(SettingsInvalid, match=r"SMOKE_TAG \(from .env\).*SMOKE_TAGS"):
+    with pytest.raises(SettingsInvalid, match=r"SMOKE_TAG \(from \.env, line 1\).*SMOKE_TAGS"):
         load(root=place)
 
 
@@ -83,10 +83,18 @@ def test_other_peoples_variables_are_ignored() -> None:
     assert load(SMOKELESS="1", PATH="/bin").environment == "sandbox"
 
 
-@pytest.mark.parametrize("name", [*sorted(PUBLIC_NAMES), "PUBLIC", " mainnet ", "pubnet2", "my-net"])
-def test_no_network_but_the_listed_test_networks(name: str) -> None:
+@pytest.mark.parametrize("name", [*sorted(PUBLIC_NAMES), "PUBLIC", " mainnet "])
+def test_the_public_network_is_refused_by_name(name: str) -> None:
     with pytest.raises(GuardRefused):
         load(SMOKE_STELLAR_NETWORK=name)
+
+
+@pytest.mark.parametrize(("name", "nearest"), [("pubic", "public"), ("tesnet", "testnet"), ("my-net", "")])
+def test_a_network_that_nobody_knows_is_a_wrong_setting(name: str, nearest: str) -> None:
+    with pytest.raises(SettingsInvalid) as refused:
+        load(SMOKE_STELLAR_NETWORK=name)
+    assert not isinstance(refused.value, GuardRefused)
+    assert nearest in f"{refused.value} {refused.value.next_step}"
 
 
 @pytest.mark.parametrize(
@@ -235,6 +243,40 @@ def test_secrets_are_held_back_and_known_to_the_redactor() -> None:
     assert sorted(settings.secrets()) == sorted(given.values())
     for shown in (repr(settings), str(settings.dump()), str(settings)):
         assert not any(secret in shown for secret in given.values())
+
+
+KEY = "7f3a9c1e5b2d4f60a8c7e9d1b3f5a7c9"
+
+
+def test_keys_in_addresses_are_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://smoke:a-proxys-password@proxy:1")
+    addresses = {
+        "SMOKE_STELLAR_RPC_URL": f"https://rpc.example/v1/{KEY}",
+        "SMOKE_STELLAR_FRIENDBOT_URL": f"https://bot.example/?key={KEY[::-1]}",
+    }
+    settings = load(**{**STAGING, **addresses})
+    assert {KEY, KEY[::-1], "a-proxys-password"} <= set(settings.redacted())
+    assert settings.dump()["rpc_url"] == "https://rpc.example"
+    assert not any(key in str(settings.dump()) for key in (KEY, KEY[::-1]))
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"SSL_CERT_FILE": "/nowhere.pem"}, "SSL_CERT_FILE names /nowhere.pem"),
+        ({"SSL_CERT_DIR": "/nowhere"}, "SSL_CERT_DIR names /nowhere"),
+        ({"HTTPS_PROXY": "socks5://proxy"}, "HTTPS_PROXY names a proxy of another kind"),
+        ({"all_proxy": "http://"}, "all_proxy is not the address of a proxy"),
+    ],
+)
+def test_a_way_out_that_cannot_be_used_is_named_before_anything_is_sent(environ: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsInvalid, match=named) as caught:
+        load(**{**STAGING, **environ, "SMOKE_BASE_URL": "https://staging.example"})
+    assert caught.value.next_step
+
+
+def test_a_way_out_that_nothing_goes_by_does_not_matter() -> None:
+    load(SSL_CERT_FILE="/nowhere.pem", HTTPS_PROXY="socks5://proxy", NO_PROXY="*")
 
 
 def test_every_environment_file_of_the_project_is_complete() -> None:

@@ -1,7 +1,6 @@
 """What the scenarios of one run share: the deployment, the synthetic user, the ledger, and what was created."""
 
 import contextlib
-import os
 import secrets
 import time
 from collections.abc import Callable
@@ -12,11 +11,12 @@ from streampay_smoke.acceptance.checks.readiness import refuse_real_money
 from streampay_smoke.acceptance.observations.fleet import sample_fleet
 from streampay_smoke.acceptance.observations.ledger import SIMULATED_AHEAD_SECONDS, Ledger
 from streampay_smoke.acceptance.observations.readiness import become_ready
-from streampay_smoke.acceptance.observations.settlement import LAG_SECONDS, LedgerProof, ServiceProof, SettlementProof
+from streampay_smoke.acceptance.observations.settlement import LedgerProof, ServiceProof, SettlementProof
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS, SyntheticStreams
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
 from streampay_smoke.chain.progress import LedgerProgress
+from streampay_smoke.core import system_facts
 from streampay_smoke.core.errors import FixtureMissing, SmokeError
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen
@@ -33,9 +33,6 @@ from streampay_smoke.settings import Settings
 
 REQUEST_SECONDS = 15.0
 """Limit of one request to the service: a settlement may wait for a ledger or two of 5 s."""
-
-SIMULATED_LAG_SECONDS = 1.0
-"""The sandbox has one ledger and no backends that lag behind."""
 
 T = TypeVar("T")
 
@@ -80,7 +77,7 @@ class RunContext:
         self.record = record
         self._learn_secret = learn_secret
         self._run_id = run_id
-        self._trace = Trace.of_run(run_id, os.environ)
+        self._trace = Trace.of_run(run_id, system_facts.variables())
         self.housekeeping = Housekeeping(record)
         self.opened: dict[str, Any] = {}
         self.failures: dict[str, SmokeError] = {}
@@ -256,8 +253,7 @@ class RunContext:
             return ServiceProof(lambda stream_id: self.deployment.stream(self.credential, stream_id))
         ledger = self.ledger
         ledger.contract.check_interface()
-        lag_seconds = SIMULATED_LAG_SECONDS if self.settings.network.simulated else LAG_SECONDS
-        return LedgerProof(ledger, self.recipient.address, self.record, lag_seconds=lag_seconds)
+        return LedgerProof(ledger, self.recipient.address, self.record)
 
     def refuse_real_money(self) -> None:
         """Raise GuardRefused for a service that named the public network when the run began, or names it now."""

@@ -35,14 +35,14 @@ class Action(StrEnum):
 
 EXIT_CODES = {Word.PASS: 0, Word.FAIL: 1, Word.CONFIG: 2, Word.INCONCLUSIVE: 3, Word.SAFETY: 4}
 
-ACTIONS = {Word.PASS: Action.PROMOTE, Word.FAIL: Action.ROLLBACK}
-"""Every other word holds."""
-
-SIGNAL_EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143}
+SIGNAL_EXIT_CODES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """The deployment that was judged, and whether it was a real one."""
+    """The deployment that was judged, whether it was a real one, and whether it was reached at all.
+
+    `reached` is None in verdicts of older versions, which do not say.
+    """
 
     environment: str
     region: str
@@ -50,6 +50,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     release_expected: str
     releases_observed: tuple[str, ...]
     simulated: bool
+    reached: bool | None = None
 
 
 class Chain(msgspec.Struct, frozen=True, kw_only=True):

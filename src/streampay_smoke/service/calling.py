@@ -2,11 +2,11 @@
 
 import copy
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 
 from msgspec.structs import replace
 
 from streampay_smoke.core.errors import CredentialRefused, GuardRefused, PromiseBroken
-from streampay_smoke.core.lifetimes import Closes
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.declared_network import PUBLIC
@@ -34,7 +34,7 @@ def _as_it_is(answer: Answer) -> None:
     """Read nothing."""
 
 
-class Caller(Closes):
+class Caller(AbstractContextManager["Caller"]):
     """Sends a dialect's calls to one deployment.
 
     What is sent to a service that named the public network even once raises GuardRefused where it writes, sign-ins
@@ -67,6 +67,9 @@ class Caller(Closes):
     def close(self) -> None:
         """Close kept connections."""
         self._transport.close()
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def heard_of(self, network: str) -> None:
         """Take note of a network that the service named."""

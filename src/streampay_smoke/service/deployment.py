@@ -2,12 +2,12 @@
 
 import copy
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from msgspec.structs import replace
 
 from streampay_smoke.core.errors import PromiseBroken
-from streampay_smoke.core.lifetimes import Closes
 from streampay_smoke.evidence.events import Recorder, ServiceSeen
 from streampay_smoke.service.calling import GATEWAY_STATUSES, UNAUTHORIZED, Caller
 from streampay_smoke.service.credentials import Credential
@@ -26,7 +26,7 @@ from streampay_smoke.service.transport import NoServiceAnswer, ServiceTransport
 _REFUSALS = (401, 403, 404)
 
 
-class Deployment(Closes):
+class Deployment(AbstractContextManager["Deployment"]):
     """Typed calls to one deployment. Safe to use from several threads when the transport's recorder is.
 
     Any call raises ServiceUnavailable when there is no answer, or a gateway answered in the service's place;
@@ -365,6 +365,9 @@ class Deployment(Closes):
     def close(self) -> None:
         """Close kept connections."""
         self._caller.close()
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def _challenge(self, user: SyntheticUser) -> str:
         return self._dialect.read_challenge(self._caller.promised(self._dialect.challenge(user.address), None))

@@ -1,23 +1,21 @@
 """The HTTP client: one answer or one named cause, within one time limit, whatever the peer does."""
 
-import contextlib
 import gzip
 import logging
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
+from waits import HANG_SECONDS, Stopwatch, slowdown, wait_until
 
 from streampay_smoke import __version__
 from streampay_smoke.http import client as http
-from streampay_smoke.http.client import MAX_BODY_BYTES, Client, NoAnswer, new_client, one_event
+from streampay_smoke.http.bodies import MAX_BODY_BYTES
+from streampay_smoke.http.client import Client, NoAnswer, new_client, one_event
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -76,7 +74,7 @@ def listen() -> Iterator[Listen]:
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    with new_client(timeout_seconds=5) as client:
+    with new_client(timeout_seconds=HANG_SECONDS) as client:
         yield client
 
 
@@ -94,13 +92,14 @@ def test_an_answer_has_status_headers_body_and_duration(listen: Listen, client: 
     peer = listen(
         says(b"HTTP/1.1 503 No\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\nX-Y: \xe9\r\ncontent-length: 3\r\n\r\nh\xe9!")
     )
-    reply = client.request("GET", f"{peer.url}/x")
+    with Stopwatch() as watch:
+        reply = client.request("GET", f"{peer.url}/x")
     assert reply.status == 503
     assert reply.header("Set-Cookie") == "a=1, b=2"
     assert reply.header_values("SET-COOKIE") == ("a=1", "b=2")
     assert reply.header("absent") == ""
     assert reply.text == "h�!"
-    assert 0 <= reply.duration_ms < 5000
+    assert 0 <= reply.duration_ms <= 1000 * watch.seconds + 1
 
 
 def test_a_request_carries_user_agent_defaults_query_and_json(listen: Listen) -> None:
@@ -122,12 +121,16 @@ def test_a_redirect_is_an_answer_and_not_followed(listen: Listen, client: Client
     assert len(peer.received) == 1
 
 
-def test_proxy_variables_are_ignored(listen: Listen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_below_the_base_url_is_named_whole() -> None:
+    with new_client(base_url="http://127.0.0.1:9/root", timeout_seconds=5) as client, pytest.raises(NoAnswer) as caught:
+        client.request("GET", "/a?token=hunter2")
+    assert caught.value.where == "http://127.0.0.1:9/root/a"
+
+
+def test_a_query_that_an_address_has_is_kept_beside_more(listen: Listen, client: Client) -> None:
     peer = listen(says(OK))
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:1")
-    with new_client(timeout_seconds=5) as client:
-        assert client.request("GET", peer.url).status == 200
+    client.request("GET", f"{peer.url}/friendbot?key=1", params={"addr": "G"})
+    assert peer.received[0].startswith(b"GET /friendbot?key=1&addr=G ")
 
 
 def test_cookies_are_never_kept_or_sent_back(listen: Listen, client: Client) -> None:
@@ -140,10 +143,10 @@ def test_cookies_are_never_kept_or_sent_back(listen: Listen, client: Client) -> 
 def test_a_refused_connection_is_named(client: Client) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(NoAnswer, match=rf"http://127\.0\.0\.1:{port}/a: the connection was refused") as caught:
-        client.request("GET", f"http://user:hunter2@127.0.0.1:{port}/a?token=hunter2")
+    with pytest.raises(NoAnswer, match=rf"http://127\.0\.0\.1:{port}: the connection was refused") as caught:
+        client.request("GET", f"http://user:hunter2@127.0.0.1:{port}/hunter2/a?token=hunter2")
     assert caught.value.cause == "refused"
-    assert caught.value.where == f"http://127.0.0.1:{port}/a"
+    assert caught.value.where == f"http://127.0.0.1:{port}"
     assert "hunter2" not in str(caught.value)
 
 
@@ -159,13 +162,11 @@ def test_a_resolver_that_hangs_ends_at_the_limit(client: Client, monkeypatch: py
     over = threading.Event()
 
     def hang(*arguments: object, **options: object) -> list[object]:
-        over.wait(10)
+        over.wait(HANG_SECONDS)
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
-    started = time.monotonic()
     assert cause_of(client, "http://slow.example/", timeout_seconds=0.2) == "dns"
-    assert time.monotonic() - started < 2
     over.set()
 
 
@@ -200,7 +201,7 @@ def test_a_body_cut_short_is_a_reset(listen: Listen, client: Client) -> None:
 def test_silence_ends_at_the_limit(listen: Listen, client: Client) -> None:
     started = time.monotonic()
     assert cause_of(client, listen(lambda connection: None).url, timeout_seconds=0.2) == "timeout"
-    assert 0.15 < time.monotonic() - started < 2
+    assert time.monotonic() - started > 0.15
 
 
 @pytest.mark.parametrize(
@@ -215,7 +216,7 @@ def test_a_drip_fed_answer_ends_at_the_limit(listen: Listen, client: Client, sta
     peer = listen(drip)
     started = time.monotonic()
     assert cause_of(client, peer.url, timeout_seconds=0.3) == "timeout"
-    assert 0.25 < time.monotonic() - started < 2
+    assert time.monotonic() - started > 0.25
 
 
 EVENTS = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -228,13 +229,11 @@ def chunk(text: bytes) -> bytes:
 def test_a_stream_of_events_is_read_as_far_as_the_first_one(listen: Listen, client: Client) -> None:
     def tell(connection: socket.socket) -> None:
         connection.sendall(EVENTS + chunk(b": padding\n\n") + chunk(b"event: x\nda") + chunk(b"ta: 1\n\n"))
-        peer.done.wait(20)
+        peer.done.wait(HANG_SECONDS)
 
     peer = listen(tell)
-    began = time.monotonic()
     reply = client.request("GET", peer.url, enough=one_event)
     assert (reply.status, reply.text) == (200, ": padding\n\nevent: x\ndata: 1\n\n")
-    assert time.monotonic() - began < 2
     # The connection is given up: what comes after it belongs to nobody.
     assert client.request("GET", peer.url, enough=one_event).opened_connection
 
@@ -242,7 +241,7 @@ def test_a_stream_of_events_is_read_as_far_as_the_first_one(listen: Listen, clie
 def test_a_stream_without_events_ends_at_the_limit(listen: Listen, client: Client) -> None:
     def silent(connection: socket.socket) -> None:
         connection.sendall(EVENTS + chunk(b": keep-alive\n\n"))
-        peer.done.wait(20)
+        peer.done.wait(HANG_SECONDS)
 
     peer = listen(silent)
     with pytest.raises(NoAnswer) as caught:
@@ -273,7 +272,10 @@ def test_no_time_at_all_is_a_timeout(listen: Listen, client: Client) -> None:
 
 
 def test_a_request_that_nobody_reads_ends_at_the_limit(listen: Listen, client: Client) -> None:
-    peer = listen(lambda connection: time.sleep(3) if not peer.done.is_set() else None)
+    def reads_nothing(connection: socket.socket) -> None:
+        peer.done.wait(HANG_SECONDS)
+
+    peer = listen(reads_nothing)
     with pytest.raises(NoAnswer) as caught:
         client.request("POST", peer.url, content=b"x" * 30_000_000, timeout_seconds=0.3)
     assert caught.value.cause == "timeout"
@@ -281,9 +283,10 @@ def test_a_request_that_nobody_reads_ends_at_the_limit(listen: Listen, client: C
 
 def test_the_limit_holds_for_each_request_and_not_for_the_connection(listen: Listen, client: Client) -> None:
     peer = listen(says(OK))
-    client.request("GET", peer.url, timeout_seconds=0.2)
-    time.sleep(0.25)
-    assert client.request("GET", peer.url, timeout_seconds=0.2).status == 200
+    seconds = 0.2 * slowdown()
+    client.request("GET", peer.url, timeout_seconds=seconds)
+    time.sleep(1.25 * seconds)  # the time itself is what the connection must not count
+    assert client.request("GET", peer.url, timeout_seconds=seconds).status == 200
 
 
 def test_a_body_of_the_largest_size_is_read_and_one_byte_more_is_not(listen: Listen, client: Client) -> None:
@@ -313,10 +316,15 @@ def test_a_compressed_bomb_is_too_large(listen: Listen, client: Client) -> None:
     assert cause_of(client, listen(says(answer)).url) == "too large"
 
 
-@pytest.mark.parametrize("encoding", [b"gzip", b"br"])
-def test_a_body_that_cannot_be_unpacked_is_no_answer(listen: Listen, client: Client, encoding: bytes) -> None:
+@pytest.mark.parametrize("encoding", [b"gzip", b"br", b"UTF-8"])
+def test_a_body_that_cannot_be_decoded_is_named(listen: Listen, client: Client, encoding: bytes) -> None:
     answer = b"HTTP/1.1 200 OK\r\ncontent-encoding: %s\r\ncontent-length: 4\r\n\r\njunk" % encoding
-    assert cause_of(client, listen(says(answer)).url) == "protocol"
+    assert cause_of(client, listen(says(answer)).url) == "body"
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(listen: Listen, client: Client) -> None:
+    peer = listen(says(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n\xef\xbb\xbf{}"))
+    assert client.request("GET", peer.url).text == "{}"
 
 
 def test_a_peer_that_speaks_no_http_is_named(listen: Listen, client: Client) -> None:
@@ -349,72 +357,13 @@ def test_tls_to_a_plain_port_is_named(listen: Listen, client: Client) -> None:
     assert cause_of(client, listen(says(OK)).url.replace("http:", "https:")) == "tls"
 
 
-@pytest.fixture
-def tls_url(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """Serve https on localhost; gives the URL and the certificate that only its owner vouches for."""
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("no openssl command to make a certificate with")
-    made_for = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
-    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    subprocess.run(
-        [openssl, "req", "-x509", *kind, *made_for, "-keyout", str(key), "-out", str(certificate)],
-        check=True,
-        capture_output=True,
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                plain, _ = listener.accept()
-            except OSError:
-                return
-            with contextlib.suppress(OSError), context.wrap_socket(plain, server_side=True) as connection:
-                connection.recv(65536)
-                connection.sendall(OK)
-
-    threading.Thread(target=serve, daemon=True).start()
-    yield f"https://localhost:{listener.getsockname()[1]}/", certificate
-    listener.close()
-
-
-def test_a_certificate_nobody_vouches_for_is_refused(tls_url: tuple[str, Path], client: Client) -> None:
-    with pytest.raises(NoAnswer, match="self-signed certificate") as caught:
-        client.request("GET", tls_url[0])
-    assert caught.value.cause == "tls"
-
-
-def test_a_private_authority_is_trusted_through_the_usual_variable(
-    tls_url: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(tls_url[1]))
-    with new_client(timeout_seconds=5) as client:
-        assert client.request("GET", tls_url[0]).text == "ok"
-        assert cause_of(client, tls_url[0].replace("localhost", "127.0.0.1")) == "tls"
-
-
-def test_an_authority_that_is_named_is_the_only_one_trusted(
-    tls_url: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with new_client(timeout_seconds=5, authority=tls_url[1]) as client:
-        assert client.request("GET", tls_url[0]).text == "ok"
-    (tmp_path / "none.pem").write_text("no certificate\n")
-    for wrong in ("none.pem", "missing.pem"):
-        with pytest.raises(OSError):  # noqa: PT011 (an SSLError is one too)
-            new_client(timeout_seconds=5, authority=tmp_path / wrong)
-
-
 def test_the_ca_bundle_is_not_read_for_plain_http(
     listen: Listen, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*arguments: object) -> ssl.SSLContext:
         raise AssertionError("the CA bundle was read")
 
-    monkeypatch.setattr("httpx.create_ssl_context", refuse)
+    monkeypatch.setattr("streampay_smoke.http.trust.trusted", refuse)
     monkeypatch.setattr("httpcore._ssl.default_ssl_context", refuse)
     assert client.request("GET", listen(says(OK)).url).status == 200
 
@@ -424,10 +373,9 @@ def test_several_threads_each_have_their_own_limit(listen: Listen, client: Clien
     causes: list[str] = []
     worker = threading.Thread(target=lambda: causes.append(cause_of(client, silent.url, timeout_seconds=0.3)))
     worker.start()
-    while not silent.received:
-        time.sleep(0.001)
-    assert client.request("GET", quick.url, timeout_seconds=5).status == 200
-    worker.join(5)
+    wait_until(lambda: bool(silent.received) or bool(causes), "the request")
+    assert client.request("GET", quick.url, timeout_seconds=HANG_SECONDS).status == 200
+    worker.join(HANG_SECONDS)
     assert causes == ["timeout"]
 
 

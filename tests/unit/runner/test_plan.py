@@ -1,6 +1,7 @@
 """The manifest: what the features and the tag expression promise to run, and what a place leaves out by name."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from behave.configuration import Configuration
@@ -65,6 +66,8 @@ PRODUCTION = {
     "SMOKE_AUTH_TOKEN": "a-long-token",
     "SMOKE_CONTRACT_ID": "C1",
 }
+
+WHOLE: Any = {"tags": "@smoke", "whole_suite": True, "by_path": False}
 
 
 def planned(*arguments: str) -> tuple[PlannedScenario, ...]:
@@ -136,7 +139,7 @@ IN_PRODUCTION = {
 def test_a_place_leaves_out_by_name_and_with_its_reason(environ: dict[str, str], excluded: dict[str, str]) -> None:
     items = planned()
     settings = configuration.load(environ=environ, root=ROOT)
-    found = {item.id: item.reason for item in announced(items, ROOT / "features", settings, "@smoke").excluded}
+    found = {item.id: item.reason for item in announced(items, ROOT / "features", settings, **WHOLE).excluded}
     assert found.keys() == excluded.keys()
     for scenario_id, reason in excluded.items():
         assert reason in found[scenario_id]
@@ -147,12 +150,12 @@ def test_a_place_leaves_out_by_name_and_with_its_reason(environ: dict[str, str],
 def test_an_empty_feature_file_is_a_problem_whatever_is_selected(tmp_path: Path) -> None:
     (tmp_path / "money.feature").write_text("")
     settings = configuration.load(environ={}, root=ROOT)
-    assert "money.feature" in announced(planned(), tmp_path, settings, "@smoke").problems[0]
+    assert "money.feature" in announced(planned(), tmp_path, settings, **WHOLE).problems[0]
 
 
 def test_the_projects_own_features_have_no_problems() -> None:
     settings = configuration.load(environ={}, root=ROOT)
-    assert announced(planned(), ROOT / "features", settings, "@smoke").problems == ()
+    assert announced(planned(), ROOT / "features", settings, **WHOLE).problems == ()
 
 
 WITHOUT_FACTS = {
@@ -188,7 +191,7 @@ def test_each_place_leaves_out_of_the_projects_features_what_it_cannot_prove(
     features = [parse_file(str(path)) for path in sorted((ROOT / "features").glob("*.feature"))]
     items = plan(features, config)
     settings = configuration.load(environ=environ, root=ROOT)
-    excluded = {item.id for item in announced(items, ROOT / "features", settings, "@smoke").excluded}
+    excluded = {item.id for item in announced(items, ROOT / "features", settings, **WHOLE).excluded}
     assert {name for name in excluded if name in ids(items)} == excluded
     assert excluded >= left_out
     assert not {name for name in excluded - left_out if name.startswith(("chain/", "settlement/", "statements/"))}

@@ -2,12 +2,12 @@
 
 import itertools
 
-from streampay_smoke.core.errors import PromiseBroken, SmokeError
+from streampay_smoke.core.errors import Blame, PromiseBroken, SmokeError
 from streampay_smoke.evidence.events import Recorder, Retried
 from streampay_smoke.evidence.polling import Attempt, eventually
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.records import Readiness
-from streampay_smoke.service.transport import HostUnresolved, NoServiceAnswer
+from streampay_smoke.service.transport import NoServiceAnswer
 
 POLL_SECONDS = 0.25
 
@@ -47,9 +47,9 @@ def become_ready(
             record(Retried(target="the readiness", attempt=attempt, because=unanswered.pop()))
         try:
             readiness = deployment.readiness()
-        except HostUnresolved:
-            raise
         except NoServiceAnswer as problem:
+            if problem.blame != Blame.PRODUCT:  # the runner's own: no wait mends it
+                raise
             silence.append(problem)
             unanswered.append(problem.cause)
             return Attempt(met=False, value=None, last=str(problem))

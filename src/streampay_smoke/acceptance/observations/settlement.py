@@ -1,22 +1,16 @@
 """What can be seen of a settlement: on the ledger, or, where an environment allows it, in the service's records."""
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from streampay_smoke.acceptance.checks.settlement import SERVICE, TX_HASH, Creations, LedgerObservation, Payments
 from streampay_smoke.acceptance.observations.ledger import Ledger
 from streampay_smoke.chain.adapter import TxOutcome
+from streampay_smoke.chain.contract import StreamEvent
+from streampay_smoke.chain.lag import shown_or_missing
 from streampay_smoke.evidence.events import Recorder, TransactionSeen
-from streampay_smoke.evidence.polling import Attempt, NeverHappened, eventually
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.records import Receipt, StreamRecord
-
-LAG_SECONDS = 20.0
-"""Four ledgers of testnet's 5 s: how far an RPC may be behind the one the service uses."""
-
-LOOK_SECONDS = 0.5
-
-T = TypeVar("T")
 
 
 class SettlementProof(Protocol):
@@ -43,33 +37,26 @@ class SettlementProof(Protocol):
 class LedgerProof:
     """The default: the transaction, its contract, its events, the amount and the balance are looked up."""
 
-    def __init__(self, ledger: Ledger, recipient: str, record: Recorder, *, lag_seconds: float = LAG_SECONDS) -> None:
+    def __init__(self, ledger: Ledger, recipient: str, record: Recorder) -> None:
         ledger.must_pay()
         self.recipient = recipient
         self._ledger = ledger
         self._record = record
-        self._lag_seconds = lag_seconds
         self._first_ledger = ledger.next_ledger()
         self._balance_before = ledger.chain.balance(recipient)
 
     def starts(self) -> int:
         """Count the starts, waiting for an RPC that is some ledgers behind the service's."""
-
-        def look() -> Attempt[int]:
-            starts = len(self._ledger.starts_to(self.recipient, self._first_ledger))
-            return Attempt(met=starts > 0, value=starts, last=f"{starts} starts")
-
-        try:
-            return self._eventually(look, what="the ledger to show that the stream was started")
-        except NeverHappened:
-            return 0
+        starts = self._ledger.starts_to
+        return len(self._shown(lambda: starts(self.recipient, self._first_ledger), "that the stream was started"))
 
     def creations(self) -> Creations:
-        """Return the creations that the ledger shows."""
+        """Return the creations that the ledger shows, waiting for the first in the same way."""
+        created = self._ledger.created_to
         return Creations(
             recipient=self.recipient,
             token_contract_id=self._ledger.token_contract_id,
-            created=self._ledger.created_to(self.recipient, self._first_ledger),
+            created=self._shown(lambda: created(self.recipient, self._first_ledger), "that a stream was created"),
         )
 
     def settlement(self, receipt: Receipt) -> LedgerObservation:
@@ -102,23 +89,19 @@ class LedgerProof:
 
     def _closed(self, tx_hash: str) -> TxOutcome | None:
         """Return the transaction, waiting for an RPC that is some ledgers behind the service's."""
-
-        def look() -> Attempt[TxOutcome | None]:
-            outcome = self._ledger.chain.transaction(tx_hash)
-            return Attempt(met=outcome is not None, value=outcome, last="found" if outcome else "not found")
-
-        try:
-            outcome = self._eventually(look, what=f"the ledger to know transaction {tx_hash}")
-        except NeverHappened:
-            return None
+        outcome = shown_or_missing(
+            self._ledger.chain,
+            lambda: self._ledger.chain.transaction(tx_hash),
+            what=f"transaction {tx_hash}",
+            record=self._record,
+        )
         if outcome is not None:
             self._record(TransactionSeen(tx_hash=outcome.tx_hash, ledger=outcome.ledger, closed_at=outcome.closed_at))
         return outcome
 
-    def _eventually(self, look: Callable[[], Attempt[T]], *, what: str) -> T:
-        return eventually(
-            look, what=what, within_seconds=self._lag_seconds, every_seconds=LOOK_SECONDS, record=self._record
-        )
+    def _shown(self, read: Callable[[], tuple[StreamEvent, ...]], what: str) -> tuple[StreamEvent, ...]:
+        """Return events, waiting for the first in the same way."""
+        return shown_or_missing(self._ledger.chain, lambda: read() or None, what=what, record=self._record) or ()
 
 
 class ServiceProof:
