@@ -202,7 +202,7 @@ def test_the_expected_release_is_left_out_only_where_a_run_expects_none(release:
     config = Configuration(["--runner=behave.runner:Runner"], load_config=False)
     items = plan([parse_file(str(ROOT / "features" / "readiness.feature"))], config)
     settings = configuration.load(environ={"SMOKE_EXPECT_RELEASE": release}, root=ROOT)
-    excluded = {item.id: item.reason for item in announced(items, ROOT / "features", settings, "@smoke").excluded}
+    excluded = {item.id: item.reason for item in announced(items, ROOT / "features", settings, **WHOLE).excluded}
     scenario = "readiness/the-release-that-was-deployed-is-the-one-that-answers"
     assert (scenario in excluded) is not bool(release)
     assert set(excluded) <= {scenario}
