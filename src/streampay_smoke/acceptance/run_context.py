@@ -85,12 +85,18 @@ class RunContext:
         self.ledger_progress = LedgerProgress()
         self._cutover = Cutover(settings.place.service.cutover_seconds, record)
         self._patient_until_seconds = 0.0
+        self.throttle_patience: Callable[[], float] | None = None
+        """How many more seconds this run may wait for rate limits; None for the same time for each request."""
 
     @once
     def deployment(self) -> Deployment:
         """The deployment under test; nothing is sent yet."""
         return self.deployment_at(
-            self.settings.base_url, record=self.record, timeout_seconds=REQUEST_SECONDS, cutover=self._cutover
+            self.settings.base_url,
+            record=self.record,
+            timeout_seconds=REQUEST_SECONDS,
+            patience=self.throttle_patience,
+            cutover=self._cutover,
         )
 
     def deployment_at(
@@ -100,6 +106,7 @@ class RunContext:
         record: Recorder,
         timeout_seconds: float,
         throttle_seconds: float = 30.0,
+        patience: Callable[[], float] | None = None,
         cutover: Cutover | None = None,
     ) -> Deployment:
         """Return a deployment of StreamPay in this environment; nothing is sent yet."""
@@ -110,6 +117,7 @@ class RunContext:
             record=record,
             timeout_seconds=timeout_seconds,
             throttle_seconds=throttle_seconds,
+            patience=patience,
             cutover=cutover,
             learn_secret=self._learn_secret,
             release_told_by=settings.place.service.release_told_by,

@@ -115,6 +115,7 @@ class GateRunner(Runner):
         """Open a step's evidence and give it its budget."""
         match = self.step_registry.find_match(step)
         seconds = budget_seconds(match.func, self.session.settings.place)
+        self.session.time_left.ledger_steps -= waits_for_ledgers(match.func)
         self.session.begin_step(step, seconds)
         self._interruption.begin_step(seconds, self.session.overrun)
 
@@ -137,6 +138,10 @@ class GateRunner(Runner):
         if not self._supervised:  # behave judges, and never acts: without a recorded target nothing is rolled back
             decided(folder, verdict, self._settings, paths=(), target_release="")
         return verdict
+
+    def _allow(self, step_seconds: float, run_seconds: float) -> None:
+        self._interruption.allow(run_seconds)
+        self._interruption.allow_step(step_seconds)
 
     @property
     def _settings(self) -> Settings | None:
@@ -161,6 +166,7 @@ class GateRunner(Runner):
     def _play(self, folder: RunFolder, journal: Journal) -> None:
         with self._refusals_in(journal), open_session(folder, journal, self._redactor) as session:
             self.session = session
+            session.allow = self._allow
             self._interruption.limit(session.settings.deadline_seconds)
             _refuse_dry_run(self.config)
             super().run()

@@ -74,6 +74,7 @@ class Deployment(Closes):
         ledger_urls: tuple[str, ...] = (),
         trace: Trace | None = None,
         throttle_seconds: float = 30.0,
+        patience: Callable[[], float] | None = None,
         cutover: Cutover | None = None,
     ) -> "Deployment":
         """Return the deployment at a root URL; nothing is sent yet.
@@ -88,6 +89,7 @@ class Deployment(Closes):
                 record=record,
                 timeout_seconds=timeout_seconds,
                 throttle_seconds=throttle_seconds,
+                patience=patience,
                 trace=trace,
                 release_header=header_of(release_told_by),
             ),
@@ -235,8 +237,13 @@ class Deployment(Closes):
         self._caller.refuse_old(answer, credential)
         return answer
 
+    @property
+    def has_shown_streams(self) -> bool:
+        """Whether any request for the streams was let through its limit, refused for another reason or not."""
+        return self._caller.let_through(self._dialect.streams(limit=1, cursor=""))
+
     def refuse_haste(self, answer: Answer) -> None:
-        """Raise Throttled for a 429 whose wait would outlast the run; one that outlives a wait is the product's."""
+        """Raise Throttled for a 429."""
         self._caller.refuse_haste(answer)
 
     def stream(self, credential: Credential, stream_id: str) -> StreamRecord:
@@ -321,7 +328,7 @@ class Deployment(Closes):
 
     def metrics_answer(self, credential: Credential | None) -> Answer:
         """Ask for the service's figures and return the answer, refused or not."""
-        return self._caller.ask(self._dialect.metrics(), credential)
+        return self._caller.told(self._dialect.metrics(), credential)
 
     def act(self, credential: Credential, stream_id: str, action: str, key: str = "") -> Answer:
         """Act on a stream and return the answer, refused or not."""

@@ -9,7 +9,7 @@ from streampay_smoke.evidence.events import Recorder, Retried
 from streampay_smoke.evidence.polling import Attempt, eventually
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.records import Readiness
-from streampay_smoke.service.transport import HostUnresolved, NoServiceAnswer
+from streampay_smoke.service.transport import TOO_MANY_REQUESTS, HostUnresolved, NoServiceAnswer, Throttled
 
 POLL_SECONDS = 0.25
 
@@ -40,10 +40,12 @@ def become_ready(
     latest: list[Readiness] = []
     attempts = itertools.count(1)
     unanswered: list[str] = []
+    throttled: list[Readiness] = []
 
     def ask() -> Attempt[Readiness | None]:
         silence.clear()
         latest.clear()
+        throttled.clear()
         attempt = next(attempts)
         if unanswered:
             record(Retried(target="the readiness", attempt=attempt, because=unanswered.pop()))
@@ -55,6 +57,8 @@ def become_ready(
             silence.append(problem)
             unanswered.append(problem.cause)
             return Attempt(met=False, value=None, last=str(problem))
+        if readiness.status_code == TOO_MANY_REQUESTS:
+            throttled.append(readiness)
         if not readiness.genuine and readiness.status_code in _GATEWAY_STATUSES:
             unanswered.append(f"http {readiness.status_code}")
         if not readiness.ready or release_expected in {"", readiness.release}:
@@ -66,6 +70,8 @@ def become_ready(
     def never(message: str) -> SmokeError:
         if latest:
             return _AnotherRelease(message)
+        if throttled:
+            return Throttled(message, next_step="run again later, or raise the limits of the gate's address")
         return silence[0] if silence else NeverReady(message, next_step="see what the service waits for or who answers")
 
     try:
