@@ -212,7 +212,7 @@ class Scene:
         )
         contract = StreamContract(adapter, ready["contract_id"], PROFILES["streampay-stream"])
         try:
-            operator = self.sandbox._treasury.operator.address
+            operator = self.sandbox._treasury.operator_address
             return _audited(adapter, contract, operator, self.left_at_the_service(numbers))
         finally:
             adapter.close()
