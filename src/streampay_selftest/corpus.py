@@ -19,6 +19,8 @@ READS_GATE = place_text('kind = "read_latency"\n', 'kind = "read_latency"\ngates
 PLAYED_WITH: Mapping[str, Mapping[str, object]] = {
     # A user of a signed token is asked for no challenge, and the check of used ones is left out.
     "wallet-challenge-lasts": {"conditions": (IMPATIENT, setting(SMOKE_AUTH_MODE="wallet"))},
+    # It tells everybody to wait for a minute, which is longer than this run has.
+    "limits-block-everybody": {"conditions": (IMPATIENT, setting(SMOKE_DEADLINE_SECONDS="40"))},
     # Out of the box the time of reads is shown and turns no verdict; a place that has it gate is told. The part that
     # is played ends before its deadline: a run that is cut off explains its own slowness, and is held.
     "slow": {"conditions": (READS_GATE,), "tags": "@streams and not @signing-secret and not @second-user"},

@@ -425,7 +425,7 @@ FAULTS = (
         name="too many requests, for ever",
         story="operations: the limit counts every user as one",
         severity=CATASTROPHIC,
-        caught_by="streams/",
+        caught_by="throttling/",
         conditions=(
             IMPATIENT,
             road(lambda: below(STREAMS, error(429, "rate_limit_exceeded", retry_after="16"))),

@@ -36,7 +36,9 @@ def test_runs_of_a_part_wait_for_their_share_of_the_sign_ins(tmp_path: Path) -> 
         runs = at_once(tmp_path, sandbox, "--tags", "@streams or @readiness")
 
     assert [run.verdict.verdict for run in runs] == [Word.PASS] * AT_ONCE, [run.output for run in runs]
-    assert any(event["type"] == "rate_limit_wait" for run in runs for event in run.events), "there was nothing to share"
+    assert any(event["event"] == "rate_limit_wait" for run in runs for event in run.events), (
+        "there was nothing to share"
+    )
 
 
 @pytest.mark.timeout(SECONDS + 30)
