@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from streampay_sandbox.fault import Fault, Truth
 from streampay_sandbox.faults import FAULTS
 from streampay_sandbox.ledger.faults import FAULTS as LEDGER_FAULTS
-from streampay_selftest import noises, road_faults, runner_noises
+from streampay_selftest import noises, road_faults, runner_noises, settings_noises
 from streampay_selftest.case import Case
 from streampay_selftest.conditions import place, place_text, setting
 
@@ -56,5 +56,6 @@ CORPUS = _by_name(
         *road_faults.FAULTS,
         *noises.NOISES,
         *runner_noises.NOISES,
+        *settings_noises.NOISES,
     )
 )

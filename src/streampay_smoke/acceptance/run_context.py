@@ -7,8 +7,13 @@ import time
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
-from streampay_smoke.acceptance.checks.fleet import sample_fleet
+from streampay_smoke.acceptance.checks.fleet import sample_fleet, samples_needed
 from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS, SIMULATED_AHEAD_SECONDS, Ledger
+from streampay_smoke.acceptance.checks.place import (
+    FRESH_LOOKS,
+    refuse_another_network,
+    refuse_another_release,
+)
 from streampay_smoke.acceptance.checks.proofs import LAG_SECONDS, LedgerProof, ServiceProof, SettlementProof
 from streampay_smoke.acceptance.checks.readiness import become_ready, refuse_real_money
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
@@ -137,8 +142,24 @@ class RunContext:
             record=self.record,
             release_expected=self.settings.expect_release,
         )
+        self._refuse_another_place(readiness)
         self.record(ReleaseSeen(moment="start", release=readiness.release))
         return readiness
+
+    def _refuse_another_place(self, readiness: Readiness) -> None:
+        """Raise where the settings contradict what answers; fresh connections may lead to other replicas."""
+        settings, service = self.settings, self.settings.place.service
+        refuse_another_network(
+            readiness, expected=service.network, gate=settings.network, settles=settings.place.money.settles
+        )
+        if settings.expect_release in {"", readiness.release}:
+            return
+        looks = max(FRESH_LOOKS, samples_needed(service.replicas, service.replica_miss_probability))
+        try:
+            told = [readiness.release, *(self._release_of_a_replica() for _ in range(looks))]
+        except SmokeError:
+            return  # what falls silent is no release that stands there unchanged
+        refuse_another_release(settings.expect_release, told, told_by=service.release_told_by)
 
     @once
     def fleet(self) -> tuple[str, ...]:
