@@ -185,7 +185,7 @@ RULES = (
             and not check.probe_held(STABLE_PROBE)
         ),
         blame=Blame.CONFIG,
-        reason="nothing at this address answers as StreamPay does: what it does not do breaks no promise of the release",
+        reason="nothing at this address answers as StreamPay does: that breaks no promise of the release",
         reason_code=ANOTHER_APPLICATION,
     ),
     Rule(
