@@ -166,6 +166,15 @@ def test_a_service_that_is_not_what_it_should_be_is_named(
     assert found.next_step
 
 
+@pytest.mark.parametrize(("open_to_strangers", "state"), [(False, State.OK), (True, State.WARNING)])
+def test_a_credential_is_proved_only_where_a_stranger_is_refused(
+    small: SmallStreamPay, shared: RunContext, open_to_strangers: bool, state: State
+) -> None:
+    if open_to_strangers:
+        small.lie("GET /api/streams", Says(json={"data": [], "meta": {"hasNext": False, "total": 0}}))
+    assert next(look for look in doctors.look_around(shared) if look.name == "sign-in").state is state
+
+
 def test_the_doctor_says_what_a_credential_says_of_its_end(small: SmallStreamPay) -> None:
     environ = {"SMOKE_AUTH_MODE": "api-key", "SMOKE_API_KEY": "an-opaque-key", "SMOKE_API_KEY_B": "a.e30.c2lnbmF0"}
     said = [look.said for look in doctors._credentials(settings_for(small_environ(small, **environ)))]

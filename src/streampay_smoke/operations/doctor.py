@@ -32,6 +32,8 @@ from streampay_smoke.runner import manifest
 from streampay_smoke.runner.plan import all_scenarios
 from streampay_smoke.runner.quarantine import FILE, read_quarantine, today
 from streampay_smoke.service.claims import claims_of, seconds_left
+from streampay_smoke.service.credentials import ANONYMOUS
+from streampay_smoke.service.exchange import REFUSED
 from streampay_smoke.service.records import Readiness
 from streampay_smoke.settings import Settings
 from streampay_smoke.settings.deadline import LEDGER_STEPS
@@ -195,7 +197,14 @@ def _network(settings: Settings, readiness: Readiness) -> Iterator[Look]:
 def _sign_in(run_context: RunContext) -> Iterator[Look]:
     credential = run_context.credential
     run_context.deployment.streams(credential, limit=1)
-    yield _ok("sign-in", f"the service takes {credential.shown_as}")
+    if run_context.deployment.refusal(ANONYMOUS).status in REFUSED:
+        yield _ok("sign-in", f"the service takes {credential.shown_as}")
+    else:
+        yield _warning(
+            "sign-in",
+            f"streams are shown to {credential.shown_as}, and to a stranger too: that proves no credential",
+            "see who may list streams here: a run fails for it",
+        )
 
 
 def _ledger(run_context: RunContext) -> Iterator[Look]:
