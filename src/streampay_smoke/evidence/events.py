@@ -379,6 +379,16 @@ class DeadlineExtended(Event, frozen=True, kw_only=True):
     seconds_per_ledger: float
 
 
+class RateLimitWait(Event, frozen=True, kw_only=True):
+    """The service said 429, and `seconds` are waited before the request is sent again: `step_seconds` and `run_seconds`
+    are what the step under way and the run may take longer for it.
+    """
+
+    seconds: float
+    step_seconds: float = 0.0
+    run_seconds: float = 0.0
+
+
 class BakeStarted(Event, frozen=True, kw_only=True):
     """From here on the release is watched, and everything belongs to that."""
 
@@ -447,6 +457,7 @@ AnyEvent = (
     | PairSampled
     | Measured
     | DeadlineExtended
+    | RateLimitWait
     | BakeStarted
     | Watched
     | BurnRead

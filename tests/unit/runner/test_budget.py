@@ -105,6 +105,16 @@ def test_a_step_ends_with_its_budget_and_the_run_goes_on(interruption: Interrupt
     assert next_alarm_seconds > 2, "the alarm of a step is taken back: what is left is the run's"
 
 
+def test_a_step_that_waits_for_a_rate_limit_gets_the_time_it_waits(interruption: Interruption) -> None:
+    interruption.limit(30)
+    interruption.begin_step(0.05, Over)
+    interruption.allow_step(0.3)
+    in_a_step(interruption, lambda: time.sleep(0.15))
+    with pytest.raises(Over):
+        in_a_step(interruption, sleep_long)
+    interruption.end_step()
+
+
 def test_a_nearer_deadline_ends_the_run_and_says_where(interruption: Interruption) -> None:
     interruption.limit(0.05)
     interruption.begin_step(30, Over)

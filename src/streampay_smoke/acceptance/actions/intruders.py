@@ -22,6 +22,7 @@ from streampay_smoke.service.exchange import REFUSED, Answer
 from streampay_smoke.service.forgeries import BadCredential, BadName, bad_credential
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.orders import order_to
+from streampay_smoke.service.transport import TOO_MANY_REQUESTS
 
 BAD_CALLERS: dict[str, BadName] = {
     "no credential": "none",
@@ -41,6 +42,9 @@ _END_OF_CHALLENGE = 6
 _ALIKE = ("0123456789", "abcdef", "ghijklmnopqrstuvwxyz", "ABCDEF", "GHIJKLMNOPQRSTUVWXYZ")
 _NEXT = str.maketrans("".join(_ALIKE), "".join(group[1:] + group[0] for group in _ALIKE))
 """Makes another character of the same kind of each letter and digit."""
+
+_RUSHES = 2
+"""How often a rush has to slow another caller down before the limit counts as shared."""
 
 Door = tuple[str, Callable[[], Answer], frozenset[int]]
 """What would be done behind it, how to knock, and the statuses that leave it shut."""
@@ -194,21 +198,42 @@ def ask_leave_for(world: ScenarioContext, origin: str) -> None:
 
 
 def come_as_somebody_new(world: ScenarioContext) -> None:
-    """Ask for streams once, and without patience, as a caller nobody has seen before."""
+    """Ask for streams once, and without patience, as a caller nobody has seen before.
+
+    Raises Throttled for a limit that lets callers through: runs beside this one may have used it up, where it counts
+    by address. One that lets nobody through in a whole run is the product's.
+    """
     with _hurried(world, world.record) as hurried:
         world.refusal = hurried.streams_answer(_counted_apart(ANONYMOUS, hurried))
+    if world.refusal.status != TOO_MANY_REQUESTS:
+        return
+    waiting = world.deployment
+    if not waiting.has_shown_streams:
+        waiting.streams_answer(_counted_apart(ANONYMOUS, waiting))  # waits as it is told
+    if waiting.has_shown_streams:
+        waiting.refuse_haste(world.refusal)
 
 
 def rush(world: ScenarioContext) -> None:
     """Ask for streams as the second user until told to wait, and then once as the first.
 
-    Both count apart from everything else in this run. Of the many answers the journal keeps the last.
+    Both count apart from everything else in this run. The first one is served before the rush, or Throttled is raised:
+    somebody else used the limit up. That the rush slows them down has to be seen twice. Of the many answers the
+    journal keeps the last.
     """
+    second, first = (
+        _counted_apart(each, world.deployment) for each in (world.run_context.second_credential, world.credential)
+    )
+    for _ in range(_RUSHES):
+        world.deployment.refuse_haste(world.deployment.streams_answer(first))
+        _rush_once(world, second, first)
+        if world.refusal.status != TOO_MANY_REQUESTS:
+            return
+
+
+def _rush_once(world: ScenarioContext, second: Credential, first: Credential) -> None:
     place, seen = world.settings.place.service, _Last()
     with _hurried(world, seen) as hurried:
-        second, first = (
-            _counted_apart(each, hurried) for each in (world.run_context.second_credential, world.credential)
-        )
         world.record(Awaiting(peer="service", what="many requests of one caller in a rush"))
         try:
             world.rush = throttling.rush(
@@ -218,7 +243,6 @@ def rush(world: ScenarioContext) -> None:
             seen.tell(world.record)
     with _hurried(world, world.record) as hurried:
         world.refusal = hurried.streams_answer(first)
-    world.deployment.refuse_haste(world.refusal)  # a quota the user had used up before says nothing of the rush
 
 
 class _Last:

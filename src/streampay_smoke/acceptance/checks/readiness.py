@@ -3,13 +3,14 @@
 import itertools
 
 from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.checks.place import refuse_another_application
 from streampay_smoke.core.errors import Blame, GuardRefused, PromiseBroken, SmokeError
 from streampay_smoke.core.networks import PUBLIC_NAMES
 from streampay_smoke.evidence.events import Recorder, Retried
 from streampay_smoke.evidence.polling import Attempt, eventually
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.records import Readiness
-from streampay_smoke.service.transport import NoServiceAnswer
+from streampay_smoke.service.transport import TOO_MANY_REQUESTS, NoServiceAnswer, Throttled
 
 POLL_SECONDS = 0.25
 
@@ -36,6 +37,7 @@ def become_ready(
     that time is returned, for a check to judge. Raises NeverReady with the last answer; NoServiceAnswer when the
     service never answered at all.
     """
+    answered: list[Readiness] = []
     silence: list[NoServiceAnswer] = []
     latest: list[Readiness] = []
     attempts = itertools.count(1)
@@ -44,6 +46,7 @@ def become_ready(
     def ask() -> Attempt[Readiness | None]:
         silence.clear()
         latest.clear()
+        answered.clear()
         attempt = next(attempts)
         if unanswered:
             record(Retried(target="the readiness", attempt=attempt, because=unanswered.pop()))
@@ -55,6 +58,7 @@ def become_ready(
             silence.append(problem)
             unanswered.append(problem.cause)
             return Attempt(met=False, value=None, last=str(problem))
+        answered.append(readiness)
         if not readiness.genuine and readiness.status_code in _GATEWAY_STATUSES:
             unanswered.append(f"http {readiness.status_code}")
         if not readiness.ready or release_expected in {"", readiness.release}:
@@ -66,7 +70,7 @@ def become_ready(
     def never(message: str) -> SmokeError:
         if latest:
             return _AnotherRelease(message)
-        return silence[0] if silence else NeverReady(message, next_step="see what the service waits for or who answers")
+        return silence[0] if silence else _never_ready(message, answered[0])
 
     try:
         readiness = eventually(
@@ -79,8 +83,17 @@ def become_ready(
         )
     except _AnotherRelease:
         return latest[0]
+    except NeverReady:
+        refuse_another_application(deployment, answered[0])
+        raise
     assert readiness is not None  # an attempt is only met with an answer
     return readiness
+
+
+def _never_ready(message: str, last: Readiness) -> SmokeError:
+    if last.status_code == TOO_MANY_REQUESTS:
+        return Throttled(message, next_step="run again later, or raise the limits of the gate's address")
+    return NeverReady(message, next_step="see what the service waits for or who answers")
 
 
 def answers_for_itself(readiness: Readiness, expect: Expect) -> None:
