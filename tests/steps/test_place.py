@@ -6,14 +6,14 @@ from collections.abc import Callable
 import pytest
 from step_parts import Says, SmallStreamPay, Witness, readiness, run_context_of, settings_for, small_environ
 
-from streampay_smoke.acceptance.checks.place import (
+from streampay_smoke.acceptance.observations.place import (
     AnotherApplication,
     NetworkUnexpected,
     ReleaseUnexpected,
     refuse_another_network,
     refuse_another_release,
 )
-from streampay_smoke.acceptance.checks.readiness import NeverReady
+from streampay_smoke.acceptance.observations.readiness import NeverReady
 from streampay_smoke.core.errors import Blame, SmokeError
 from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.evidence.events import ReleaseSeen

@@ -6,15 +6,17 @@ import time
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
-from streampay_smoke.acceptance.checks.fleet import sample_fleet, samples_needed
-from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS, SIMULATED_AHEAD_SECONDS, Ledger
-from streampay_smoke.acceptance.checks.place import (
+from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS
+from streampay_smoke.acceptance.checks.readiness import refuse_real_money
+from streampay_smoke.acceptance.observations.fleet import sample_fleet, samples_needed
+from streampay_smoke.acceptance.observations.ledger import SIMULATED_AHEAD_SECONDS, Ledger
+from streampay_smoke.acceptance.observations.place import (
     FRESH_LOOKS,
     refuse_another_network,
     refuse_another_release,
 )
-from streampay_smoke.acceptance.checks.proofs import LedgerProof, ServiceProof, SettlementProof
-from streampay_smoke.acceptance.checks.readiness import become_ready, refuse_real_money
+from streampay_smoke.acceptance.observations.readiness import become_ready
+from streampay_smoke.acceptance.observations.settlement import LedgerProof, ServiceProof, SettlementProof
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS, SyntheticStreams
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
@@ -277,7 +279,7 @@ class RunContext:
     def proof(self) -> SettlementProof:
         """Begin to watch the money of one scenario, in the way this run's settings ask for."""
         if self.settings.settlement_proof == "service":
-            return ServiceProof(self.record)
+            return ServiceProof(lambda stream_id: self.deployment.stream(self.credential, stream_id))
         ledger = self.ledger
         ledger.contract.check_interface()
         return LedgerProof(ledger, self.recipient.address, self.record)

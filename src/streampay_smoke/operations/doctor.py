@@ -12,12 +12,12 @@ from pathlib import Path
 
 import msgspec
 
-from streampay_smoke.acceptance.checks.place import (
+from streampay_smoke.acceptance.checks.readiness import refuse_real_money
+from streampay_smoke.acceptance.observations.place import (
     refuse_another_application,
     refuse_another_network,
     refuse_another_release,
 )
-from streampay_smoke.acceptance.checks.readiness import refuse_real_money
 from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
 from streampay_smoke.core.errors import Blame, SmokeError
 from streampay_smoke.evidence.addresses import host_only

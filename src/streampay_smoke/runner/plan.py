@@ -38,6 +38,11 @@ EXCLUSION_RULES = (
         reason=lambda settings: settings.place.money.settles_not_because,
     ),
     ExclusionRule(
+        tag="expected-release",
+        applies=lambda settings: not settings.expect_release,
+        reason=lambda settings: "no release is expected (SMOKE_EXPECT_RELEASE): any one release is judged",
+    ),
+    ExclusionRule(
         tag="second-user",
         applies=lambda settings: settings.auth_mode in ONE_USER_MODES,
         reason=lambda settings: f"auth mode {settings.auth_mode} has one synthetic user only",

@@ -11,11 +11,10 @@ from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.declared_network import PUBLIC
 from streampay_smoke.service.dialects import SIGN_IN, Call, Dialect
-from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
 from streampay_smoke.service.replay import Asked, Impression, Look
 from streampay_smoke.service.shape import body_in_words, is_one_word
 from streampay_smoke.service.transport import (
-    TOO_MANY_REQUESTS,
     NoServiceAnswer,
     ServiceTransport,
     Throttled,

@@ -15,7 +15,7 @@ from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import WAITED_OUT, Cutover
 from streampay_smoke.service.declared_network import host_of
 from streampay_smoke.service.dialects import Call, Dialect, Doors, dialect_named
-from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
 from streampay_smoke.service.identity import SyntheticUser
 from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamPage, StreamRecord, Withdrawal
@@ -23,7 +23,7 @@ from streampay_smoke.service.release import ReleaseTeller, Sight, header_of, rel
 from streampay_smoke.service.replay import SILENCE, Asked, Impression
 from streampay_smoke.service.shape import body_in_words
 from streampay_smoke.service.trace import Trace
-from streampay_smoke.service.transport import TOO_MANY_REQUESTS, NoServiceAnswer, ServiceTransport
+from streampay_smoke.service.transport import NoServiceAnswer, ServiceTransport
 
 _REFUSALS = (401, 403, 404)
 

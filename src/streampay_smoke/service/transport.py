@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from streampay_smoke.core.errors import Blame, PromiseBroken, ServiceUnavailable, SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import Awaiting, Exchanged, RateLimitWait, Recorder, Waited
 from streampay_smoke.http.client import Enough, NoAnswer, Reply, new_client
-from streampay_smoke.service.exchange import Answer, parsed, shown_message
+from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer, parsed, shown_message
 from streampay_smoke.service.trace import Trace
 
 SYNTHETIC_HEADERS = {"baggage": "synthetic=true", "x-streampay-synthetic": "smoke"}
@@ -24,7 +24,6 @@ RELEASE_HEADER = "x-release"
 SIMULATED_HEADER = "x-streampay-simulated"
 REQUEST_ID_HEADER = "x-request-id"
 
-TOO_MANY_REQUESTS = 429
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SHORTEST_PAUSE_SECONDS = 1.0
 

@@ -169,6 +169,7 @@ WITHOUT_FACTS = {
 WRITES = {
     "settlement/a-settled-stream-pays-the-recipient-on-the-ledger",
     "settlement/a-settlement-that-is-repeated-pays-nobody-again",
+    "settlement/a-settlement-that-was-refused-too-early-can-be-made-later",
     "statements/a-stream-that-was-paid-out-is-told-alike-in-both-ways",
     "statements/an-order-is-kept-once-and-every-replica-knows-it",
 }
@@ -177,7 +178,7 @@ WRITES = {
 @pytest.mark.parametrize(
     ("environ", "left_out"),
     [
-        ({}, set()),
+        ({}, {"readiness/the-release-that-was-deployed-is-the-one-that-answers"}),
         ({"SMOKE_ENV": "local", "SMOKE_CONTRACT_ID": "C1"}, WITHOUT_FACTS),
         ({"SMOKE_ENV": "staging", "SMOKE_BASE_URL": "https://x", "SMOKE_CONTRACT_ID": "C1"}, WITHOUT_FACTS),
         (PRODUCTION, WITHOUT_FACTS | WRITES | {"streams/another-user-sees-none-of-them"}),
@@ -194,3 +195,15 @@ def test_each_place_leaves_out_of_the_projects_features_what_it_cannot_prove(
     assert {name for name in excluded if name in ids(items)} == excluded
     assert excluded >= left_out
     assert not {name for name in excluded - left_out if name.startswith(("chain/", "settlement/", "statements/"))}
+
+
+@pytest.mark.parametrize("release", ["", "v2"])
+def test_the_expected_release_is_left_out_only_where_a_run_expects_none(release: str) -> None:
+    config = Configuration(["--runner=behave.runner:Runner"], load_config=False)
+    items = plan([parse_file(str(ROOT / "features" / "readiness.feature"))], config)
+    settings = configuration.load(environ={"SMOKE_EXPECT_RELEASE": release}, root=ROOT)
+    excluded = {item.id: item.reason for item in announced(items, ROOT / "features", settings, **WHOLE).excluded}
+    scenario = "readiness/the-release-that-was-deployed-is-the-one-that-answers"
+    assert (scenario in excluded) is not bool(release)
+    assert set(excluded) <= {scenario}
+    assert all("SMOKE_EXPECT_RELEASE" in reason for reason in excluded.values())
