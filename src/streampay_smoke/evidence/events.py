@@ -213,11 +213,15 @@ class Settled(Event, frozen=True, kw_only=True):
 
 
 class Probed(Event, frozen=True, kw_only=True):
-    """A control probe made beside a failure: `ok` is None when the probe does not apply here."""
+    """A control probe made beside a failure: `ok` is None when the probe does not apply here.
+
+    `took_ms` is how long what it timed took, None where it timed nothing.
+    """
 
     name: str
     ok: bool | None
     detail: str
+    took_ms: float | None = None
 
 
 class ResourceCreated(Event, frozen=True, kw_only=True):

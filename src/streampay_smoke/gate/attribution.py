@@ -16,6 +16,12 @@ LEDGER_PROBE = "ledger"
 EGRESS_PROBE = "egress"
 """Whether this runner can look up and reach the deployment's host at all."""
 
+PACE_PROBE = "way to the deployment"
+"""How long a round trip of this runner's way takes, timed beside answers that were slow."""
+
+STABLE_PACE_PROBE = "pace of the stable release"
+"""How long a read takes on the stable release, timed beside answers that were slow."""
+
 DEPENDENCY_REPORT_PROBE = "dependency report"
 """Whether the dependencies the service itself names are ok, the ledger left out."""
 

@@ -15,7 +15,7 @@ from streampay_smoke.gate.facts import (
     target_of,
 )
 from streampay_smoke.gate.history import RunHistory
-from streampay_smoke.gate.objectives import misses
+from streampay_smoke.gate.misses import misses
 from streampay_smoke.gate.quarantine import QUARANTINED, in_force
 from streampay_smoke.gate.releases import mismatch
 from streampay_smoke.gate.verdict import (
@@ -129,16 +129,11 @@ def findings_of_objectives(
     run: RunHistory, journal: JournalRead, checks: Sequence[Check], answers: Sequence[ObjectiveResult]
 ) -> Sequence[Finding]:
     """Return one finding for each gating objective that was missed."""
-    probes = [
-        *run.probes_at_start,
-        *(probe for history in run.scenarios.values() for probe in history.probes),
-        *run.probes_in_bake,
-    ]
     return [
         Finding(
             word=WORD_OF_BLAME[miss.blame], reason_code=miss.reason_code, attribution=miss.blame.value, text=miss.text
         )
-        for miss in misses(answers, journal.entries, checks, probes)
+        for miss in misses(answers, run, journal.entries, checks)
     ]
 
 

@@ -24,6 +24,7 @@ from streampay_smoke.gate.findings import (
 )
 from streampay_smoke.gate.history import RunHistory, fold
 from streampay_smoke.gate.message import line, paragraph
+from streampay_smoke.gate.misses import left_out
 from streampay_smoke.gate.objectives import results
 from streampay_smoke.gate.override import REASON_CODE, in_words, standing
 from streampay_smoke.gate.quarantine import QUARANTINED, lapsed
@@ -52,7 +53,9 @@ def judge(journal: JournalRead) -> Verdict:
     run = fold(journal.entries)
     checks = tuple(checks_of(run))
     answers = (
-        *results(run.objectives.objectives if run.objectives else (), journal.entries, checks),
+        *results(
+            run.objectives.objectives if run.objectives else (), journal.entries, checks, left_out=left_out(checks)
+        ),
         *bake.results(run.bake, journal.entries),
     )
     findings = [

@@ -113,7 +113,8 @@ class ObjectiveResult(msgspec.Struct, frozen=True, kw_only=True):
 
     `decision` is pass, fail or insufficient_sample, which is neither. `estimate`, `low` and `high` are in `unit`, None
     where the samples do not give them; each bound, and each decision, is wrong with at most 1 - `confidence`.
-    `warm_up` counts samples that were left out; `gates` says whether a fail counts against the verdict.
+    `warm_up` counts samples that were left out; `gates` says whether a fail counts against the verdict. `bad` counts
+    the samples that were not as promised, None where single samples are neither.
     """
 
     name: str
@@ -131,6 +132,7 @@ class ObjectiveResult(msgspec.Struct, frozen=True, kw_only=True):
     quantile: float | None = None
     warm_up: int = 0
     note: str = ""
+    bad: int | None = None
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):

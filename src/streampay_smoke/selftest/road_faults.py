@@ -6,7 +6,6 @@ from streampay_smoke.selftest.case import Case
 from streampay_smoke.selftest.conditions import (
     another_upstream,
     place,
-    place_text,
     road,
     rpc_road,
     setting,
@@ -48,7 +47,6 @@ ANOTHER_SERVICE = Reply(status=200, text='{"status": "UP", "service": "billing"}
 MAINTENANCE = Reply(status=200, text="<h1>We will be back soon</h1>")
 WAF = Reply(status=403, text="<html><body>Request blocked. Reference 0.17c8.</body></html>")
 
-COMPARISON_GATES = place_text('kind = "read_comparison"\n', 'kind = "read_comparison"\ngates = true\n')
 
 FAULTS = (
     Case(
@@ -390,14 +388,13 @@ FAULTS = (
     ),
     Case(
         name="ten times as slow as the stable release",
-        story="operations: an index is missing; the comparison gates",
+        story="operations: an index is missing",
         severity=SERIOUS,
         caught_by="objective_missed",
         conditions=(
             IMPATIENT,
             road(lambda: everywhere(Forward(seconds=0.05))),
             stable(lambda: everywhere(Forward(seconds=0.005))),
-            COMPARISON_GATES,
         ),
         features=("readiness",),
     ),

@@ -32,7 +32,7 @@ from streampay_smoke.suite.failures import failure_of
 from streampay_smoke.suite.folder import RunFolder
 from streampay_smoke.suite.plan import PlannedScenario
 from streampay_smoke.suite.probes.rounds import control_probes, probes_at_start
-from streampay_smoke.suite.sampling import measure
+from streampay_smoke.suite.sampling import SlowAnswers, measure
 from streampay_smoke.surroundings import Surroundings
 from streampay_smoke.world import World
 
@@ -45,6 +45,7 @@ class Session:
         self.pending = Pending()
         self._journal = journal
         self._surroundings = Surroundings(settings, record=self.record, learn_secret=redactor.learn, run_id=run_id)
+        self._slow_answers = SlowAnswers(self._surroundings)
         self._ids: dict[int, str] = {}
         self._failure: Failure | None = None
         self._probed: tuple[BaseException, tuple[Probed, ...]] | None = None
@@ -56,6 +57,11 @@ class Session:
     def clock_moved_seconds(self) -> float:
         """How much more time went by on this runner's clock than passed: 0 unless somebody set it."""
         return round(time.time() - time.monotonic() - self._clock_ahead_seconds, 3)
+
+    @property
+    def _left_seconds(self) -> float:
+        """The time to the run's deadline."""
+        return self._ends_at_seconds - time.monotonic()
 
     def expect(self, planned: Sequence[PlannedScenario]) -> None:
         """Remember the identities of the scenarios that are about to run."""
@@ -72,6 +78,7 @@ class Session:
         """Write one event down."""
         self._journal.append(event)
         self.pending.observe(event)
+        self._slow_answers.observe(event)
 
     def begin_step(self, step: Step, budget_seconds: float) -> None:
         """Open a step's evidence."""
@@ -99,6 +106,8 @@ class Session:
 
     def end(self, scenario: Scenario) -> None:
         """Close a scenario's evidence."""
+        for evidence in self._slow_answers.evidence(left_seconds=self._left_seconds):
+            self.record(evidence)
         failure = self._failure
         if failure is None and scenario.exception is not None:
             failure = failure_of(scenario.exception)
@@ -120,8 +129,7 @@ class Session:
     def measure(self, *, failed: bool) -> None:
         """Sample what this place's objectives need beyond the scenarios."""
         if self.settings.place.objectives:
-            left_seconds = self._ends_at_seconds - time.monotonic()
-            for evidence in measure(self._surroundings, left_seconds=left_seconds, failed=failed):
+            for evidence in measure(self._surroundings, left_seconds=self._left_seconds, failed=failed):
                 self.record(evidence)
 
     def bake(self, *, failed: bool) -> None:
@@ -137,6 +145,7 @@ class Session:
 
     def close(self) -> None:
         """Release sockets."""
+        self._slow_answers.close()
         self._surroundings.close()
 
     def _probe(self, error: BaseException) -> None:

@@ -19,8 +19,10 @@ def egress_probe(base_url: str, baseline_url: str = "") -> Probed:
     control nobody knows whether a packet of this run ever got there.
     """
     host, port = _address(base_url)
+    began_seconds = time.monotonic()
     try:
         _connect(host, port)
+        took_ms = round((time.monotonic() - began_seconds) * 1000, 1)
     except ConnectionRefusedError:
         return Probed(name=EGRESS_PROBE, ok=True, detail=f"{host} refuses connections on port {port}")
     except socket.gaierror as problem:
@@ -29,7 +31,8 @@ def egress_probe(base_url: str, baseline_url: str = "") -> Probed:
         stable = _is_reached(baseline_url)
         control = "the stable release's host is reached" if stable else "and no stable release shows a way there"
         return Probed(name=EGRESS_PROBE, ok=stable, detail=f"{host} is silent ({problem}), {control}")
-    return Probed(name=EGRESS_PROBE, ok=True, detail=f"{host} accepts connections on port {port}")
+    detail = f"{host} accepts connections on port {port}"
+    return Probed(name=EGRESS_PROBE, ok=True, detail=detail, took_ms=took_ms)
 
 
 def _is_reached(url: str) -> bool:
