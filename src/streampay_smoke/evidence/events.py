@@ -25,6 +25,7 @@ class ExpectedScenario(msgspec.Struct, frozen=True, kw_only=True):
     """A scenario the feature files and the tag expression promise to run.
 
     `assertions` are those of its `steps` that must assert something: its Then steps, and the And steps after them.
+    `concern` is what it is about, a `streampay_smoke.gate.concerns.Concern`.
     """
 
     id: str
@@ -35,6 +36,7 @@ class ExpectedScenario(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[str, ...]
     assertions: tuple[str, ...] = ()
     description: str = ""
+    concern: str = ""
 
 
 class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,12 +47,18 @@ class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a step, hook or scenario failed: a kind and first attribution from `streampay_smoke.errors`."""
+    """Why a step, hook or scenario failed: a kind and first attribution from `streampay_smoke.errors`.
+
+    `cause` is a cause of `streampay_smoke.http.NoAnswer` for silence. `first_in` is the id of the scenario that met
+    this very failure first: it was remembered, and nothing was tried again.
+    """
 
     kind: str
     blame: str
     message: str
     next_step: str = ""
+    cause: str = ""
+    first_in: str = ""
 
 
 class RunStarted(Event, frozen=True, kw_only=True):

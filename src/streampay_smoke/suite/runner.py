@@ -81,7 +81,7 @@ class GateRunner(Runner):
 
     def run_model(self, features: list[Feature] | None = None) -> bool:
         """Write the manifest down, then let behave play it."""
-        features = self.features if features is None else features
+        features = plans.readiness_first(self.features if features is None else features)
         planned = plans.plan(features, self.config)
         manifest.refuse_strangers(self.pins, planned)
         self.session.expect(planned)

@@ -4,8 +4,10 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from behave.model import Scenario, Step
+from msgspec.structs import replace
 
 from streampay_smoke import __version__
 from streampay_smoke import settings as configuration
@@ -37,6 +39,14 @@ from streampay_smoke.surroundings import Surroundings
 from streampay_smoke.world import World
 
 
+class _Met(NamedTuple):
+    """A failure, the scenario that met it first, and the control probes made beside it."""
+
+    error: BaseException
+    scenario_id: str
+    probes: tuple[Probed, ...]
+
+
 class Session:
     """Gives each scenario a fresh world and writes down what becomes of it."""
 
@@ -48,7 +58,8 @@ class Session:
         self._slow_answers = SlowAnswers(self._surroundings)
         self._ids: dict[int, str] = {}
         self._failure: Failure | None = None
-        self._probed: tuple[BaseException, tuple[Probed, ...]] | None = None
+        self._met: list[_Met] = []
+        self._scenario_id = ""
         self._started_seconds = 0.0
         self._ends_at_seconds = time.monotonic() + settings.deadline_seconds
         self._clock_ahead_seconds = time.time() - time.monotonic()
@@ -71,7 +82,8 @@ class Session:
         """Open a scenario's evidence; raises KeyError for one nobody planned."""
         self._failure = None
         self._started_seconds = time.monotonic()
-        self.record(ScenarioStarted(id=self._ids[id(scenario)]))
+        self._scenario_id = self._ids[id(scenario)]
+        self.record(ScenarioStarted(id=self._scenario_id))
         return World(self._surroundings)
 
     def record(self, event: AnyEvent) -> None:
@@ -93,8 +105,8 @@ class Session:
         """Close a step's evidence, with the failure and the control probes made beside it."""
         failure = failure_of(step.exception) if step.exception is not None else None
         if failure is not None and self._failure is None:
-            self._probe(step.exception)
-            self._failure = failure  # only now: without its probes a failure blames nobody
+            first_in = self._probe(step.exception)
+            self._failure = failure = replace(failure, first_in=first_in)  # without its probes it blames nobody
         self.record(
             StepFinished(
                 text=f"{step.keyword} {step.name}",
@@ -148,16 +160,22 @@ class Session:
         self._slow_answers.close()
         self._surroundings.close()
 
-    def _probe(self, error: BaseException) -> None:
-        """Make the control probes; a failure that is remembered from before was probed when it happened."""
-        evidence: tuple[AnyEvent, ...]
-        if self._probed is None or self._probed[0] is not error:
-            evidence = tuple(control_probes(self._surroundings, self._surroundings.last_asked))
-            self._probed = (error, tuple(event for event in evidence if isinstance(event, Probed)))
-        else:
-            evidence = self._probed[1]
+    def _probe(self, error: BaseException) -> str:
+        """Make the control probes; return the scenario that met a failure first which is remembered from before.
+
+        Such a failure was probed when it happened.
+        """
+        before = next((met for met in self._met if met.error is error), None)
+        if before is not None:
+            for probed in before.probes:
+                self.record(probed)
+            return before.scenario_id if before.scenario_id != self._scenario_id else ""
+        evidence = tuple(control_probes(self._surroundings, self._surroundings.last_asked))
         for event in evidence:
             self.record(event)
+        probes = tuple(event for event in evidence if isinstance(event, Probed))
+        self._met.append(_Met(error, self._scenario_id, probes))
+        return ""
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from streampay_smoke.gate.facts import (
     simulated_in_words,
     target_of,
 )
+from streampay_smoke.gate.blocking import Examined
 from streampay_smoke.gate.findings import Finding, findings_of_checks, findings_of_the_run, unproved
 from streampay_smoke.gate.history import RunHistory, fold
 from streampay_smoke.gate.judge import judge
@@ -402,17 +403,19 @@ def test_a_check_that_gates_and_did_not_pass_is_a_finding(told: Tell) -> None:
         attempts=(),
         hint="never ran",
     )
-    assert findings_of_checks(run, [check]) == [
+    assert findings_of_checks(run, [Examined(check=check)]) == [
         Finding(
             word=Word.INCONCLUSIVE,
             reason_code="scenarios_missing",
             attribution="harness",
-            text="The release is ready: never ran",
+            text="never ran",
             scenario="The release is ready",
+            concern="",
+            checks=(READY.id,),
         )
     ]
     for status in ("passed", "excluded", "quarantined"):
-        assert findings_of_checks(run, [replace(check, status=status)]) == []
+        assert findings_of_checks(run, [Examined(check=replace(check, status=status))]) == []
 
 
 def test_an_interruption_names_the_step_it_met(told: Tell) -> None:
