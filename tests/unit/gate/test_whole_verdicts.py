@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from streampay_smoke.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import JournalRead
+from streampay_smoke.gate.blocking import Examined
 from streampay_smoke.gate.facts import (
     chain_of,
     cleanup_of,
@@ -21,7 +22,6 @@ from streampay_smoke.gate.facts import (
     simulated_in_words,
     target_of,
 )
-from streampay_smoke.gate.blocking import Examined
 from streampay_smoke.gate.findings import Finding, findings_of_checks, findings_of_the_run, unproved
 from streampay_smoke.gate.history import RunHistory, fold
 from streampay_smoke.gate.judge import judge

@@ -12,7 +12,8 @@ from streampay_smoke.publish.github import annotations, announce, outputs
 
 
 def test_a_failure_of_the_release_is_an_error_at_its_scenario(sample: Callable[[str], Any]) -> None:
-    (told,) = annotations(sample("failing").told)
+    verdict, told = annotations(sample("failing").told)
+    assert verdict.startswith("::error title=[product] FAIL::A caller with <junk>")
     assert told.startswith(
         "::error file=features/user_lists_streams.feature,line=21,"
         'title=[product] A caller with <junk> & "more" is refused::'
@@ -47,7 +48,7 @@ def test_evidence_cannot_give_a_command(sample: Callable[[str], Any]) -> None:
         scenario.check, scenario="100%, or: more\n::error::x", hint="50% lost\r\n::set-output name=verdict::PASS"
     )
     spoilt = msgspec.structs.replace(run, scenarios=(msgspec.structs.replace(scenario, check=check),))
-    (told,) = annotations(spoilt)
+    _, told = annotations(spoilt)
     assert "\n" not in told
     assert "\r" not in told
     assert "title=[product] 100%25%2C or%3A more%0A%3A%3Aerror%3A%3Ax::" in told
@@ -78,5 +79,5 @@ def test_files_are_appended_to_and_only_where_they_are_asked_for(sample: Callabl
     assert list(announce(run, environ)) == []
     assert out.read_text().startswith("before=1\nverdict=FAIL\n")
     assert summary.read_text().startswith("# FAIL")
-    assert len(list(announce(run, {"GITHUB_ACTIONS": "true"}))) == 1
+    assert len(list(announce(run, {"GITHUB_ACTIONS": "true"}))) == 2
     assert list(announce(run, {})) == []
