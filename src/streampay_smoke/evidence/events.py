@@ -12,6 +12,8 @@ import msgspec
 from streampay_smoke.evidence.bake import Bake
 from streampay_smoke.evidence.objectives import Objective
 
+_SERVER_ERROR = 500
+
 
 def _snake(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
@@ -50,7 +52,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """Why a step, hook or scenario failed: a kind and first attribution from `streampay_smoke.errors`.
 
     `cause` is a cause of `streampay_smoke.http.NoAnswer` for silence. `first_in` is the id of the scenario that met
-    this very failure first: it was remembered, and nothing was tried again.
+    this very failure first: it was remembered, and nothing was tried again. `statuses` are those of the service's
+    answers since the scenario began to do what it is about, `asked` is the request the last one was an answer to.
     """
 
     kind: str
@@ -59,6 +62,13 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     next_step: str = ""
     cause: str = ""
     first_in: str = ""
+    asked: str = ""
+    statuses: tuple[int, ...] = ()
+
+    @property
+    def met_server_errors_only(self) -> bool:
+        """Whether the service answered with 5xx each time: it said nothing of what it was asked."""
+        return bool(self.statuses) and all(status >= _SERVER_ERROR for status in self.statuses)
 
 
 class RunStarted(Event, frozen=True, kw_only=True):

@@ -21,6 +21,8 @@ HOST_CAUSES = frozenset({"refused", "dns", "unreachable", "tls"})
 _VARIABLE = re.compile(r"\b(?:stream|smoke)-[\w-]+|\b(?=\w*\d)[0-9a-f]{6,}\b|\d+\.\d+|\?\S*")
 """What differs between two failures of one cause: ids, hashes, times and queries."""
 
+_QUERY = re.compile(r"(?<=\w)\?[^\s,;)]+=[^\s,;)]*")
+
 
 class Examined(msgspec.Struct, frozen=True, kw_only=True):
     """A check, why it is no pass (None for a pass and for one that never ran), and where it failed.
@@ -31,6 +33,23 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True):
     check: Check
     failure: Failure | None = None
     at_precondition: bool = False
+
+    @property
+    def stands_for_itself(self) -> bool:
+        """Whether the name of the check says nothing of the failure: it did not come to what it is about."""
+        return self.at_precondition or self.met_server_errors_only
+
+    @property
+    def met_server_errors_only(self) -> bool:
+        """Whether the service answered with errors of its own only, whatever was asked."""
+        return self.failure is not None and self.failure.met_server_errors_only
+
+    @property
+    def headline(self) -> str:
+        """What happened, why it is attributed as it is, and what to do next."""
+        if self.failure is None or not self.met_server_errors_only or self.at_precondition:
+            return _QUERY.sub("", self.check.hint)
+        return f"{self.failure.asked} answered {self.failure.statuses[-1]} ({self.check.hint})"
 
     @property
     def signature(self) -> tuple[str, str, str, str]:
@@ -61,6 +80,8 @@ def _is_same_cause(cause: Examined, other: Examined) -> bool:
         return failure.first_in in {cause.check.id, met.first_in}
     if met.cause in HOST_CAUSES and (met.kind, met.cause) == (failure.kind, failure.cause):
         return cause.check.attribution == other.check.attribution
+    if met.met_server_errors_only and failure.met_server_errors_only:
+        return _VARIABLE.sub("#", met.asked) == _VARIABLE.sub("#", failure.asked)
     return other.at_precondition and cause.signature == other.signature
 
 

@@ -16,7 +16,7 @@ from streampay_smoke.gate.attribution import (
     attribute,
 )
 from streampay_smoke.gate.blocking import Examined, with_blocked
-from streampay_smoke.gate.concerns import Concern, concern_of
+from streampay_smoke.gate.concerns import Concern, concern_of, rank_of
 from streampay_smoke.gate.history import RunHistory, ScenarioHistory
 from streampay_smoke.gate.quarantine import in_force, quarantined
 from streampay_smoke.gate.verdict import RUN, Check
@@ -60,19 +60,21 @@ def _examined(run: RunHistory, expected: ExpectedScenario, excluded_because: str
         return Examined(check=_described(expected, history, status="passed", hint=_flaky_because(history)))
     early = _is_precondition(history.failed_step, expected)
     check = _unhappy(run, expected, history, failure)
-    concern = _concern(failure, check.attribution, early=early) or check.concern
-    return Examined(check=replace(check, concern=concern), failure=failure, at_precondition=early)
+    return Examined(
+        check=replace(check, concern=_concern(failure, check, early=early)), failure=failure, at_precondition=early
+    )
 
 
 UNAVAILABLE = frozenset({*UNANSWERED, *LEDGER_KINDS, "host_unresolved"})
 """Kinds of failures that say that nothing was served, whatever was asked for."""
 
 
-def _concern(failure: Failure, attribution: str, *, early: bool) -> str:
-    """Return what a failure is about, "" for what its scenario is about."""
-    if attribution == Blame.SAFETY:
+def _concern(failure: Failure, check: Check, *, early: bool) -> str:
+    """Return what a failure is about: nobody got in, or saw anything, where the service answered with errors only."""
+    if check.attribution == Blame.SAFETY:
         return Concern.SAFETY
-    return Concern.AVAILABILITY if early or failure.kind in UNAVAILABLE else ""
+    errors = failure.met_server_errors_only and rank_of(check.concern) != rank_of(Concern.MONEY)
+    return Concern.AVAILABILITY if early or errors or failure.kind in UNAVAILABLE else check.concern
 
 
 def _is_precondition(step: str, expected: ExpectedScenario) -> bool:

@@ -151,7 +151,12 @@ def findings_of_checks(run: RunHistory, examined: Sequence[Examined]) -> Sequenc
     told = {blocked for finding in found for blocked in finding.blocked}
     astray = [each for each in examined if each.check.status == BLOCKED and each.check.id not in told]
     found += [_finding(run, [each], examined) for each in astray]  # its cause does not gate: it does
-    return sorted(found, key=lambda finding: (finding.attribution == Blame.HARNESS, rank_of(finding.concern)))
+    return sorted(found, key=_gravity)
+
+
+def _gravity(finding: Finding) -> tuple[bool, int, int]:
+    """Return what findings of one word are ordered by: what is known before what is not, then the gravest."""
+    return finding.attribution == Blame.HARNESS, rank_of(finding.concern), -len(finding.blocked)
 
 
 def _finding(run: RunHistory, group: Sequence[Examined], examined: Sequence[Examined]) -> Finding:
@@ -159,12 +164,12 @@ def _finding(run: RunHistory, group: Sequence[Examined], examined: Sequence[Exam
     first = min(group, key=lambda each: rank_of(each.check.concern))
     ids = tuple(each.check.id for each in group)
     blocked = tuple(each.check.id for each in examined if each.check.blocked_by in ids)
-    stands_for_itself = bool(blocked) or first.at_precondition
+    stands_for_itself = bool(blocked) or first.stands_for_itself
     return Finding(
         word=WORD_OF_BLAME[Blame(first.check.attribution)],
         reason_code=_reason_code(run, first.check),
         attribution=first.check.attribution,
-        text=first.check.hint,
+        text=first.headline,
         scenario="" if stands_for_itself else first.check.scenario,
         concern=first.check.concern,
         checks=ids,

@@ -45,41 +45,47 @@ class HasChecks(Protocol):
 
 
 class Beside(msgspec.Struct, frozen=True, kw_only=True):
-    """What there is beside the headline: more red checks, how many of them about money, and checks it blocks."""
+    """What there is beside the headline: more red checks, checks it blocks, and how many of each are about money."""
 
     more: int = 0
-    about_money: int = 0
+    more_about_money: int = 0
     blocked: int = 0
+    blocked_about_money: int = 0
 
     @classmethod
     def of(cls, reasons: Sequence[HasChecks], checks: Sequence[Check]) -> "Beside":
         """Return what there is beside the first of these reasons."""
         red = [red_id for reason in reasons for red_id in reason.checks]
         others = red[1:] if reasons and reasons[0].checks else red
-        concerns = {check.id: check.concern for check in checks}
+        blocked = reasons[0].blocked if reasons else ()
+        money = {check.id for check in checks if check.concern == Concern.MONEY}
         return cls(
             more=len(others),
-            about_money=sum(concerns.get(red_id) == Concern.MONEY for red_id in others),
-            blocked=len(reasons[0].blocked) if reasons else 0,
+            more_about_money=sum(each in money for each in others),
+            blocked=len(blocked),
+            blocked_about_money=sum(each in money for each in blocked),
         )
 
     def in_short(self) -> str:
         """Return e.g. " (+3 red, 1 of money; 27 blocked)", "" for nothing."""
-        red = f"+{self.more} red{f', {self.about_money} of money' if self.about_money else ''}" if self.more else ""
-        blocked = f"{self.blocked} blocked" if self.blocked else ""
-        told = "; ".join(part for part in (red, blocked) if part)
+        counted = (
+            (self.more, self.more_about_money, f"+{self.more} red"),
+            (self.blocked, self.blocked_about_money, f"{self.blocked} blocked"),
+        )
+        told = "; ".join(f"{what}{f', {money} of money' if money else ''}" for count, money, what in counted if count)
         return f" ({told})" if told else ""
 
     def in_words(self) -> str:
         """Return the same in sentences, "" for nothing."""
-        money = f", {self.about_money} of them about money" if self.about_money else ""
-        more = f" {_checks(self.more, 'more check')} red{money}." if self.more else ""
-        blocked = f" {_checks(self.blocked, 'check')} blocked by it." if self.blocked else ""
-        return blocked + more
-
-
-def _checks(count: int, noun: str) -> str:
-    return f"{count} {noun} is" if count == 1 else f"{count} {noun}s are"
+        counted = (
+            (self.blocked, self.blocked_about_money, "check", "blocked by it"),
+            (self.more, self.more_about_money, "more check", "red"),
+        )
+        return "".join(
+            f" {count} {noun}{' is' if count == 1 else 's are'} {what}{f', {money} about money' if money else ''}."
+            for count, money, noun, what in counted
+            if count
+        )
 
 
 ALONE = Beside()

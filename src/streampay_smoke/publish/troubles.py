@@ -4,18 +4,22 @@ from collections.abc import Iterator
 
 import msgspec
 
-from streampay_smoke.gate.verdict import RUN, Cause
+from streampay_smoke.gate.concerns import Concern, rank_of
+from streampay_smoke.gate.verdict import RUN, Cause, Word
 from streampay_smoke.publish.outcomes import RED, Outcome
 from streampay_smoke.publish.telling import RunTold, ScenarioTold
 
 THE_RUN = "The run itself"
+
+BLOCKED_NAMED = 2
+"""Blocked checks that are named; the others are counted."""
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that went wrong.
 
     `scenario` is the check that shows it best, None for the run itself; `equal` counts the other checks that failed in
-    the same way, `blocked` those that were not played because of it.
+    the same way. `blocked` are those that were not played because of it, the gravest first.
     """
 
     title: str
@@ -25,18 +29,23 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     concern: str = ""
     scenario: ScenarioTold | None = None
     equal: int = 0
-    blocked: int = 0
+    blocked: tuple[ScenarioTold, ...] = ()
 
     @property
     def beside(self) -> str:
-        """How many other checks it concerns, "" for none."""
-        parts = (
-            f"{self.equal} more failed in the same way" if self.equal else "",
-            f"{self.blocked} {'check was' if self.blocked == 1 else 'checks were'} not played because of it"
-            if self.blocked
-            else "",
-        )
+        """How many other checks it concerns, and which are the gravest of those it blocks; "" for none."""
+        parts = (f"{self.equal} more failed in the same way" if self.equal else "", self._blocking())
         return "; ".join(part for part in parts if part)
+
+    def _blocking(self) -> str:
+        if not self.blocked:
+            return ""
+        count = len(self.blocked)
+        money = sum(scenario.check.concern == Concern.MONEY for scenario in self.blocked)
+        about = f", {money} about money" if money else ""
+        names = ", ".join(scenario.check.scenario for scenario in self.blocked[:BLOCKED_NAMED])
+        rest = ", ..." if count > BLOCKED_NAMED else ""
+        return f"{count} {'check was' if count == 1 else 'checks were'} not played because of it{about}: {names}{rest}"
 
 
 def troubles(run: RunTold) -> tuple[Trouble, ...]:
@@ -53,18 +62,23 @@ def _of_cause(cause: Cause, run: RunTold) -> Trouble:
     if not red:
         standing = next((scenario for scenario in run.red if scenario.check.id == RUN), None)
         text = standing.message if standing is not None and cause is run.verdict.causes[0] else cause.text
-        outcome = Outcome.FAILED if cause.verdict == "FAIL" else Outcome.BROKEN
+        outcome = Outcome.FAILED if cause.verdict is Word.FAIL else Outcome.BROKEN
         return Trouble(
             title=THE_RUN,
             text=text,
             attribution=cause.attribution,
             outcome=outcome,
             concern=cause.concern,
-            blocked=len(cause.blocked),
+            blocked=_blocked(cause, run),
         )
     return msgspec.structs.replace(
-        _of_check(red[0]), concern=cause.concern, equal=len(red) - 1, blocked=len(cause.blocked)
+        _of_check(red[0]), concern=cause.concern, equal=len(red) - 1, blocked=_blocked(cause, run)
     )
+
+
+def _blocked(cause: Cause, run: RunTold) -> tuple[ScenarioTold, ...]:
+    blocked = [scenario for scenario in run.scenarios if scenario.check.id in cause.blocked]
+    return tuple(sorted(blocked, key=lambda scenario: rank_of(scenario.check.concern)))
 
 
 def _red(cause: Cause, run: RunTold) -> Iterator[ScenarioTold]:

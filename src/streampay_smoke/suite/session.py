@@ -13,6 +13,7 @@ from streampay_smoke import __version__
 from streampay_smoke import settings as configuration
 from streampay_smoke.evidence.events import (
     AnyEvent,
+    Exchanged,
     Failure,
     ObjectivesSet,
     Probed,
@@ -38,6 +39,9 @@ from streampay_smoke.suite.sampling import SlowAnswers, measure
 from streampay_smoke.surroundings import Surroundings
 from streampay_smoke.world import World
 
+WHEN = "when"
+"""behave's name for a step that does what its scenario is about."""
+
 
 class _Met(NamedTuple):
     """A failure, the scenario that met it first, and the control probes made beside it."""
@@ -60,6 +64,8 @@ class Session:
         self._failure: Failure | None = None
         self._met: list[_Met] = []
         self._scenario_id = ""
+        self._doing = ""
+        self._answers: list[Exchanged] = []
         self._started_seconds = 0.0
         self._ends_at_seconds = time.monotonic() + settings.deadline_seconds
         self._clock_ahead_seconds = time.time() - time.monotonic()
@@ -82,7 +88,8 @@ class Session:
         """Open a scenario's evidence; raises KeyError for one nobody planned."""
         self._failure = None
         self._started_seconds = time.monotonic()
-        self._scenario_id = self._ids[id(scenario)]
+        self._scenario_id, self._doing = self._ids[id(scenario)], ""
+        self._answers.clear()
         self.record(ScenarioStarted(id=self._scenario_id))
         return World(self._surroundings)
 
@@ -91,9 +98,14 @@ class Session:
         self._journal.append(event)
         self.pending.observe(event)
         self._slow_answers.observe(event)
+        if isinstance(event, Exchanged) and event.peer == "service" and event.status is not None:
+            self._answers.append(event)
 
     def begin_step(self, step: Step, budget_seconds: float) -> None:
         """Open a step's evidence."""
+        if step.step_type == WHEN != self._doing:
+            self._answers.clear()
+        self._doing = step.step_type
         self.record(StepStarted(text=f"{step.keyword} {step.name}", budget_seconds=budget_seconds))
 
     def overrun(self) -> StepTimeout:
@@ -105,6 +117,7 @@ class Session:
         """Close a step's evidence, with the failure and the control probes made beside it."""
         failure = failure_of(step.exception) if step.exception is not None else None
         if failure is not None and self._failure is None:
+            failure = self._with_answers(failure)
             first_in = self._probe(step.exception)
             self._failure = failure = replace(failure, first_in=first_in)  # without its probes it blames nobody
         self.record(
@@ -159,6 +172,16 @@ class Session:
         """Release sockets."""
         self._slow_answers.close()
         self._surroundings.close()
+
+    def _with_answers(self, failure: Failure) -> Failure:
+        if not self._answers:
+            return failure
+        last = self._answers[-1]
+        return replace(
+            failure,
+            asked=f"{last.method} {last.target.partition('?')[0]}",
+            statuses=tuple(answer.status for answer in self._answers if answer.status is not None),
+        )
 
     def _probe(self, error: BaseException) -> str:
         """Make the control probes; return the scenario that met a failure first which is remembered from before.
