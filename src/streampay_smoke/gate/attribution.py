@@ -25,6 +25,12 @@ STABLE_PACE_PROBE = "pace of the stable release"
 DEPENDENCY_REPORT_PROBE = "dependency report"
 """Whether the dependencies the service itself names are ok, the ledger left out."""
 
+NAMED_DEPENDENCY_PROBE = "dependency named by the service"
+"""Whether nothing that the service stands on is named as down by the service itself; not ok: that, and nothing else."""
+
+STABLE_READY_PROBE = "readiness of the stable release"
+"""Whether the stable release is ready at the same time."""
+
 CONTRACT_PROBE = "contract"
 """Whether the expected contract is on the ledger, asked past the service."""
 
@@ -200,6 +206,17 @@ RULES = (
         applies=lambda check: check.failure.kind in {WRITE_TIMED_OUT, WRITE_PUT_OFF} and check.ledger_failed_elsewhere,
         blame=Blame.DEPENDENCY,
         reason="the service could not write, and this run, asking the ledger directly, got no usable answer either",
+    ),
+    Rule(
+        name="named-dependency-is-down",
+        applies=lambda check: (
+            check.failure.kind in LEDGER_KINDS
+            and check.probe_failed(NAMED_DEPENDENCY_PROBE)
+            and not check.probe_held(STABLE_READY_PROBE)
+        ),
+        blame=Blame.DEPENDENCY,
+        reason="the service itself names what it stands on as down, and all else as well",
+        reason_code="dependency_down",
     ),
     Rule(
         name="contract-is-gone",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
+from streampay_smoke.errors import PromiseBroken
 from streampay_smoke.evidence.events import Failure
 from streampay_smoke.gate.verdict import Check
 
@@ -27,12 +28,13 @@ _QUERY = re.compile(r"(?<=\w)\?[^\s,;)]+=[^\s,;)]*")
 class Examined(msgspec.Struct, frozen=True, kw_only=True):
     """A check, why it is no pass (None for a pass and for one that never ran), and where it failed.
 
-    `at_precondition` says that it failed before it did what it is about.
+    `at_precondition` says that it failed before it did what it is about, which is `about` a concern.
     """
 
     check: Check
     failure: Failure | None = None
     at_precondition: bool = False
+    about: str = ""
 
     @property
     def stands_for_itself(self) -> bool:
@@ -47,9 +49,12 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def headline(self) -> str:
         """What happened, why it is attributed as it is, and what to do next."""
-        if self.failure is None or not self.met_server_errors_only or self.at_precondition:
-            return _QUERY.sub("", self.check.hint)
-        return f"{self.failure.asked} answered {self.failure.statuses[-1]} ({self.check.hint})"
+        hint = _QUERY.sub("", self.check.hint)
+        if self.failure is None or not self.met_server_errors_only or self.failure.kind != PromiseBroken.kind:
+            return hint
+        if self.failure.asked in hint:
+            return hint
+        return f"{self.failure.asked} answered {self.failure.statuses[-1]}: {hint}"
 
     @property
     def signature(self) -> tuple[str, str, str, str]:
@@ -65,7 +70,7 @@ def with_blocked(examined: Sequence[Examined]) -> list[Examined]:
     for each in examined:
         cause = next((other for other in red if _is_same_cause(other, each)), None)
         if each.check.status in RED and cause is not None:
-            told.append(replace(each, check=_blocked(each.check, cause)))
+            told.append(replace(each, check=_blocked(each, cause)))
         else:
             red += [each] if each.check.status in RED else []
             told.append(each)
@@ -85,10 +90,11 @@ def _is_same_cause(cause: Examined, other: Examined) -> bool:
     return other.at_precondition and cause.signature == other.signature
 
 
-def _blocked(check: Check, cause: Examined) -> Check:
+def _blocked(examined: Examined, cause: Examined) -> Check:
     assert cause.failure is not None
     return replace(
-        check,
+        examined.check,
+        concern=examined.about,
         status=BLOCKED,
         attribution=cause.check.attribution,
         rule=BLOCKED,

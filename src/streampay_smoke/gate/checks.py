@@ -16,7 +16,7 @@ from streampay_smoke.gate.attribution import (
     attribute,
 )
 from streampay_smoke.gate.blocking import Examined, with_blocked
-from streampay_smoke.gate.concerns import Concern, concern_of, rank_of
+from streampay_smoke.gate.concerns import Concern, concern_of
 from streampay_smoke.gate.history import RunHistory, ScenarioHistory
 from streampay_smoke.gate.quarantine import in_force, quarantined
 from streampay_smoke.gate.verdict import RUN, Check
@@ -61,7 +61,10 @@ def _examined(run: RunHistory, expected: ExpectedScenario, excluded_because: str
     early = _is_precondition(history.failed_step, expected)
     check = _unhappy(run, expected, history, failure)
     return Examined(
-        check=replace(check, concern=_concern(failure, check, early=early)), failure=failure, at_precondition=early
+        check=replace(check, concern=_concern(failure, check, early=early)),
+        failure=failure,
+        at_precondition=early,
+        about=check.concern,
     )
 
 
@@ -70,11 +73,16 @@ UNAVAILABLE = frozenset({*UNANSWERED, *LEDGER_KINDS, "host_unresolved"})
 
 
 def _concern(failure: Failure, check: Check, *, early: bool) -> str:
-    """Return what a failure is about: nobody got in, or saw anything, where the service answered with errors only."""
+    """Return what a failure is about.
+
+    Where the service answered with errors only, nobody got in or saw anything; writes may have moved money still.
+    """
     if check.attribution == Blame.SAFETY:
         return Concern.SAFETY
-    errors = failure.met_server_errors_only and rank_of(check.concern) != rank_of(Concern.MONEY)
-    return Concern.AVAILABILITY if early or errors or failure.kind in UNAVAILABLE else check.concern
+    errors = failure.met_server_errors_only and check.concern not in {Concern.MONEY, Concern.OPERABILITY}
+    unread = failure.met_server_errors_only and check.concern == Concern.MONEY and failure.asked.startswith("GET ")
+    unavailable = early or errors or unread or failure.kind in UNAVAILABLE
+    return Concern.AVAILABILITY if unavailable else check.concern
 
 
 def _is_precondition(step: str, expected: ExpectedScenario) -> bool:

@@ -66,6 +66,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
             text=self.text,
             checks=self.checks,
             blocked=self.blocked,
+            scenario=self.scenario,
         )
 
 

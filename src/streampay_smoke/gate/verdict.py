@@ -121,7 +121,8 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that speaks against PASS, the gravest first in a verdict.
 
     `checks` are the ids of those that are red for it, none for a cause of the run itself; `blocked` of those that could
-    not be played because of it. `text` is what happened, without the name of a check.
+    not be played because of it. `text` is what happened. `scenario` is the name of the check that says what it means,
+    "" where the text stands for itself.
     """
 
     verdict: Word
@@ -131,6 +132,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     checks: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
+    scenario: str = ""
 
 
 PASS, FAIL, INSUFFICIENT = "pass", "fail", "insufficient_sample"

@@ -5,7 +5,7 @@ import itertools
 from streampay_smoke.errors import GuardRefused, PromiseBroken, SmokeError
 from streampay_smoke.evidence.events import Recorder, Retried
 from streampay_smoke.networks import PUBLIC_NAMES
-from streampay_smoke.polling import Attempt, eventually
+from streampay_smoke.polling import LAST_ANSWER, Attempt, eventually
 from streampay_smoke.promises.expectation import Expect
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.records import Readiness
@@ -66,7 +66,12 @@ def become_ready(
     def never(message: str) -> SmokeError:
         if latest:
             return _AnotherRelease(message)
-        return silence[0] if silence else NeverReady(message, next_step="see what the service waits for or who answers")
+        if silence:
+            return silence[0]
+        waited, _, last = message.partition(f"; {LAST_ANSWER}")
+        return NeverReady(
+            f"the service is not ready: {last} ({waited})", next_step="see what the service waits for or who answers"
+        )
 
     try:
         readiness = eventually(

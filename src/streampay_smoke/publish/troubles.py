@@ -11,6 +11,8 @@ from streampay_smoke.publish.telling import RunTold, ScenarioTold
 
 THE_RUN = "The run itself"
 
+TITLE_CHARACTERS = 120
+
 BLOCKED_NAMED = 2
 """Blocked checks that are named; the others are counted."""
 
@@ -72,8 +74,19 @@ def _of_cause(cause: Cause, run: RunTold) -> Trouble:
             blocked=_blocked(cause, run),
         )
     return msgspec.structs.replace(
-        _of_check(red[0]), concern=cause.concern, equal=len(red) - 1, blocked=_blocked(cause, run)
+        _of_check(red[0]),
+        title=cause.scenario or _clause(cause.text),
+        text=cause.text,
+        concern=cause.concern,
+        equal=len(red) - 1,
+        blocked=_blocked(cause, run),
     )
+
+
+def _clause(text: str) -> str:
+    """Return the beginning of a text that says what happened."""
+    clause = text.partition(" (")[0]
+    return clause if len(clause) <= TITLE_CHARACTERS else f"{clause[: TITLE_CHARACTERS - 1]}…"
 
 
 def _blocked(cause: Cause, run: RunTold) -> tuple[ScenarioTold, ...]:

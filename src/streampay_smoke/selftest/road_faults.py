@@ -14,6 +14,7 @@ from streampay_smoke.selftest.conditions import (
 )
 from streampay_smoke.selftest.disturbances import (
     CRASH,
+    HORIZON_DOWN,
     SCRAPER_REFUSED,
     SILENCE,
     after,
@@ -397,6 +398,28 @@ FAULTS = (
             stable(lambda: everywhere(Forward(seconds=0.005))),
         ),
         features=("readiness",),
+    ),
+    Case(
+        name="reads take twice the promised time",
+        story="operations: an index is missing, and no stable release is named",
+        severity=SERIOUS,
+        caught_by="objective_missed",
+        conditions=(IMPATIENT, road(lambda: everywhere(Forward(seconds=2.0)))),
+        tags="@streams and not @signing-secret and not @second-user",
+    ),
+    Case(
+        name="reads so slow that the run meets its deadline",
+        story="operations: the same, and the whole smoke is too much for it",
+        severity=SERIOUS,
+        caught_by="objective_missed",
+        conditions=(IMPATIENT, setting(SMOKE_DEADLINE_SECONDS="60"), road(lambda: everywhere(Forward(seconds=1.5)))),
+    ),
+    Case(
+        name="a dependency that only the new release cannot reach",
+        story="operations: the release is configured with another Horizon; the stable one is ready",
+        severity=CATASTROPHIC,
+        caught_by="readiness/",
+        conditions=(IMPATIENT, road(lambda: below("/api/readyz", HORIZON_DOWN)), stable()),
     ),
     Case(
         name="answers later than anybody waits",

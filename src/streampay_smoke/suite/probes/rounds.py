@@ -9,15 +9,23 @@ from streampay_smoke.gate.attribution import (
     DEPENDENCY_REPORT_PROBE,
     EGRESS_PROBE,
     LEDGER_PROBE,
+    NAMED_DEPENDENCY_PROBE,
     SHOWN_AGAIN_PROBE,
     STABLE_PROBE,
+    STABLE_READY_PROBE,
 )
 from streampay_smoke.service.replay import Asked
 from streampay_smoke.suite.probes.credentials import credential_probe, shown_again_probe
 from streampay_smoke.suite.probes.deployments import at_candidate
 from streampay_smoke.suite.probes.ledger import contract_probe, ledger_probe, ledger_time, network_age_probe
 from streampay_smoke.suite.probes.limits import ALL_PROBES_SECONDS
-from streampay_smoke.suite.probes.release import dependency_report_probe, stable_readiness_probe, stable_replay_probe
+from streampay_smoke.suite.probes.release import (
+    dependency_report_probe,
+    named_dependency_probe,
+    stable_readiness_probe,
+    stable_ready_probe,
+    stable_replay_probe,
+)
 from streampay_smoke.suite.probes.runner import clock_probe, egress_probe, service_date
 from streampay_smoke.suite.probes.side_by_side import Probe, side_by_side
 from streampay_smoke.surroundings import Surroundings
@@ -37,12 +45,19 @@ def probes_at_start(surroundings: Surroundings) -> Iterator[AnyEvent]:
 
 def control_probes(surroundings: Surroundings, asked: Asked | None) -> Iterator[AnyEvent]:
     """Make every probe beside a failure of the request that was `asked`, None for none; yields their evidence."""
+
+    def named_dependency(record: Recorder) -> Probed:
+        with at_candidate(surroundings, record) as deployment:
+            return named_dependency_probe(deployment)
+
     yield from side_by_side(
         {
             **_common(surroundings),
             STABLE_PROBE: lambda record: stable_replay_probe(surroundings, asked, record),
             CREDENTIAL_PROBE: lambda record: credential_probe(surroundings, asked, record),
             SHOWN_AGAIN_PROBE: lambda record: shown_again_probe(surroundings, asked, record),
+            NAMED_DEPENDENCY_PROBE: named_dependency,
+            STABLE_READY_PROBE: lambda record: stable_ready_probe(surroundings, record),
         },
         within_seconds=ALL_PROBES_SECONDS,
     )
