@@ -19,6 +19,9 @@ RED = frozenset({"failed", "broken"})
 HOST_CAUSES = frozenset({"refused", "dns", "unreachable", "tls"})
 """Causes of silence that are those of a whole host, whatever is asked of it."""
 
+CALLER_KINDS = frozenset({"throttled"})
+"""Failures that are those of a caller, whatever it asks for."""
+
 _VARIABLE = re.compile(r"\b(?:stream|smoke)-[\w-]+|\b(?=\w*\d)[0-9a-f]{6,}\b|\d+\.\d+|\?\S*")
 """What differs between two failures of one cause: ids, hashes, times and queries."""
 
@@ -39,7 +42,8 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def stands_for_itself(self) -> bool:
         """Whether the name of the check says nothing of the failure: it did not come to what it is about."""
-        return self.at_precondition or self.met_server_errors_only
+        of_the_caller = self.failure is not None and self.failure.kind in CALLER_KINDS
+        return self.at_precondition or self.met_server_errors_only or of_the_caller
 
     @property
     def met_server_errors_only(self) -> bool:
@@ -83,8 +87,9 @@ def _is_same_cause(cause: Examined, other: Examined) -> bool:
         return False
     if failure.first_in:
         return failure.first_in in {cause.check.id, met.first_in}
-    if met.cause in HOST_CAUSES and (met.kind, met.cause) == (failure.kind, failure.cause):
-        return cause.check.attribution == other.check.attribution
+    if met.cause in HOST_CAUSES or met.kind in CALLER_KINDS:
+        same = (met.kind, met.cause, cause.check.attribution)
+        return same == (failure.kind, failure.cause, other.check.attribution)
     if met.met_server_errors_only and failure.met_server_errors_only:
         return _VARIABLE.sub("#", met.asked) == _VARIABLE.sub("#", failure.asked)
     return other.at_precondition and cause.signature == other.signature

@@ -15,7 +15,7 @@ from streampay_smoke.gate.attribution import (
     FailedCheck,
     attribute,
 )
-from streampay_smoke.gate.blocking import Examined, with_blocked
+from streampay_smoke.gate.blocking import CALLER_KINDS, Examined, with_blocked
 from streampay_smoke.gate.concerns import Concern, concern_of
 from streampay_smoke.gate.history import RunHistory, ScenarioHistory
 from streampay_smoke.gate.quarantine import in_force, quarantined
@@ -68,7 +68,7 @@ def _examined(run: RunHistory, expected: ExpectedScenario, excluded_because: str
     )
 
 
-UNAVAILABLE = frozenset({*UNANSWERED, *LEDGER_KINDS, "host_unresolved"})
+UNAVAILABLE = frozenset({*UNANSWERED, *LEDGER_KINDS, *CALLER_KINDS, "host_unresolved"})
 """Kinds of failures that say that nothing was served, whatever was asked for."""
 
 

@@ -7,7 +7,7 @@ from behave.configuration import Configuration
 from behave.parser import parse_feature, parse_file
 
 from streampay_smoke import settings as configuration
-from streampay_smoke.suite.plan import PlannedScenario, announced, plan
+from streampay_smoke.suite.plan import PlannedScenario, announced, plan, readiness_first
 
 TEXT = """
 @smoke
@@ -191,3 +191,14 @@ def test_each_place_leaves_out_of_the_projects_features_what_it_cannot_prove(
     assert {name for name in excluded if name in ids(items)} == excluded
     assert excluded >= left_out
     assert not {name for name in excluded - left_out if name.startswith(("chain/", "settlement/", "statements/"))}
+
+
+def test_readiness_is_played_first_and_the_rest_in_its_order() -> None:
+    features = [parse_feature(f"Feature: {name}", filename=f"features/{name}.feature") for name in "cbra"]
+    ready = parse_feature("Feature: ready", filename="features/readiness.feature")
+    assert readiness_first([*features[:2], ready, *features[2:]]) == [ready, *features]
+
+
+def test_a_scenario_is_planned_with_what_it_is_about() -> None:
+    feature = parse_feature(TEXT, filename="features/settlement.feature")
+    assert {item.expected.concern for item in plan([feature], Configuration(command_args=[]))} == {"money"}
