@@ -23,9 +23,9 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from crashes import TAGS, Audit, Crash, Kill, Scene, broken, kills  # noqa: E402
 
-from streampay_smoke.sandbox.road import Proxy  # noqa: E402
-from streampay_smoke.sandbox.stack import start_sandbox  # noqa: E402
-from streampay_smoke.selftest.commits import commit_of  # noqa: E402
+from streampay_sandbox.road import Proxy  # noqa: E402
+from streampay_sandbox.stack import start_sandbox  # noqa: E402
+from streampay_selftest.commits import commit_of  # noqa: E402
 
 PAGE = ROOT / "docs" / "crash-and-leak.md"
 

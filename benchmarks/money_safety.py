@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from money_properties import PROPERTIES, tried  # noqa: E402
 
-from streampay_smoke.selftest.commits import commit_of  # noqa: E402
+from streampay_selftest.commits import commit_of  # noqa: E402
 
 PAGE, DATA = ROOT / "docs" / "money-safety.md", ROOT / "docs" / "money-safety.json"
 BLOCK = 2_500

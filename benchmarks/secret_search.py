@@ -20,8 +20,8 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 from spilled_secrets import DISGUISES, SPILLED  # noqa: E402
 from spilling import PLACES, Searched, search, without_redaction  # noqa: E402
 
-from streampay_smoke.sandbox.stack import start_sandbox  # noqa: E402
-from streampay_smoke.selftest.commits import commit_of  # noqa: E402
+from streampay_sandbox.stack import start_sandbox  # noqa: E402
+from streampay_selftest.commits import commit_of  # noqa: E402
 
 PAGE = ROOT / "docs" / "secret-search.md"
 UNPROTECTED = "errors, bodies, pages and redirects"

@@ -1,6 +1,6 @@
-"""Hooks: they open and close evidence, and never assert. What they do is in streampay_smoke.suite.hooks."""
+"""Hooks: they open and close evidence, and never assert. What they do is in streampay_smoke.runner.hooks."""
 
-from streampay_smoke.suite import hooks, loading
+from streampay_smoke.runner import hooks, loading
 
 loading.refuse_foreign_runner()
 

@@ -12,16 +12,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from streampay_selftest.committed import committed_results, drift, write
+from streampay_selftest.corpus import CORPUS
 from streampay_smoke.evidence.bake import ERROR_BURN
 from streampay_smoke.evidence.policy import Policy
-from streampay_smoke.featurelint import KNOWN_TAGS
 from streampay_smoke.gate import policy, verdict
 from streampay_smoke.gate.objectives import MISSED
 from streampay_smoke.gate.verdict import Word
-from streampay_smoke.selftest.committed import committed_results, drift, write
-from streampay_smoke.selftest.corpus import CORPUS
+from streampay_smoke.run import pins
+from streampay_smoke.runner.feature_lint import KNOWN_TAGS
 from streampay_smoke.settings.variables import VARIABLES
-from streampay_smoke.suite import pins
 
 ROOT = Path(__file__).resolve().parents[1]
 WRITE = "run scripts/check_docs.py --write and commit the result"
@@ -44,7 +44,8 @@ def tags_page() -> str:
     rows = "".join(f"| `@{tag}` | {meaning} |\n" for tag, meaning in KNOWN_TAGS.items())
     return (
         "# Tags\n\n"
-        "A feature may carry these tags and no others; `python -m streampay_smoke.featurelint` refuses the rest.\n"
+        "A feature may carry these tags and no others; "
+        "`python -m streampay_smoke.runner.feature_lint` refuses the rest.\n"
         "Select with `behave --tags=@streams` or `scripts/smoke.sh --tags '@smoke and not @money'`.\n\n"
         f"| tag | what it means |\n|---|---|\n{rows}"
     )
@@ -115,6 +116,8 @@ def policy_page() -> str:
         "than the verdict. This is the default policy; `[policy]` of an environment file changes it "
         "([configuration](configuration.md)).\n\n"
         f"| a run that | step | pages | because |\n|---|---|---|---|\n{rows}\n"
+        "The whole suite is every scenario of the smoke that this environment plans without tags or paths:\n"
+        "what it leaves out by name, as a read-only production does, makes no part of it.\n\n"
         "`rollback` is what the decision asks of CD. The run itself starts it only with `--on-fail rollback`, and\n"
         "each of these alone keeps it from doing so ([rollback](rollback.md)):\n\n"
         + "".join(f"- {refusal.because}\n" for refusal in policy.REFUSALS)

@@ -19,7 +19,7 @@ stop() {
 trap stop EXIT
 
 title() { printf '\n== %s\n' "$*"; }
-engine() { "$bin/python" -m streampay_smoke.sandbox.engine_client "$@"; }
+engine() { "$bin/python" -m streampay_sandbox.engine_client "$@"; }
 rollback() { "$bin/streampay-smoke" rollback "$@"; }
 
 # Shows the end of a run: the verdict, the decision, and what came of it.
@@ -31,7 +31,7 @@ gate() {
   return 0
 }
 
-"$bin/python" -m streampay_smoke.sandbox.fleet --ready-file "$demo/fleet.json" --stable v1 &
+"$bin/python" -m streampay_sandbox.fleet --ready-file "$demo/fleet.json" --stable v1 &
 fleet=$!
 while [ ! -s "$demo/fleet.json" ]; do
   kill -0 "$fleet" 2>/dev/null || die "the fleet did not start"

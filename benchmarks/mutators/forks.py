@@ -57,7 +57,7 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     """Fork for each request; a fork returns from here with SystemExit, as Python itself does from `-m behave`."""
     from behave.__main__ import main
 
-    import streampay_smoke.suite.runner  # noqa: F401 - what every fork needs
+    import streampay_smoke.runner.runner  # noqa: F401 - what every fork needs
 
     for line in requests:
         request = msgspec.json.decode(line, type=Request)

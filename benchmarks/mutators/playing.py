@@ -19,11 +19,11 @@ from mutators.evidence import Forged
 from mutators.forks import Forks, Request
 from mutators.mutant import HEALTHY, Limits, Meddling, Mutant, model
 from mutators.told import ENTRIES, FORK, JUDGE, Told
+from streampay_sandbox.stack import start_sandbox
+from streampay_smoke.core.lifetimes import Closes
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import written_at
-from streampay_smoke.lifetimes import Closes
-from streampay_smoke.sandbox.stack import start_sandbox
 
 LONGEST_SECONDS = 150.0
 DEADLINE_SECONDS = "110"

@@ -6,19 +6,16 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from streampay_smoke import __version__, times
+from streampay_smoke import __version__
 from streampay_smoke import settings as configuration
-from streampay_smoke.errors import SmokeError
+from streampay_smoke.core import times
+from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
+from streampay_smoke.run.output import outlasting_output
 from streampay_smoke.settings.gathering import gather, project_root
 from streampay_smoke.settings.variables import VARIABLES, Variable
-from streampay_smoke.suite.output import outlasting_output
-
-if TYPE_CHECKING:
-    from streampay_smoke.sandbox.fleet import Fleet
 
 RUN_OPTIONS = {
     variable.option.removeprefix("--").replace("-", "_"): name
@@ -45,10 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(chosen: argparse.Namespace) -> int:
     """Play the features and answer with the verdict's exit code."""
     # Imported here, and as late as can be: behave's process needs more, and starts only once this one is ready.
-    from streampay_smoke.suite import decision as decisions
-    from streampay_smoke.suite.announcing import announce_to_ci
-    from streampay_smoke.suite.folder import RunFolder
-    from streampay_smoke.suite.supervisor import supervise
+    from streampay_smoke.run import decision as decisions
+    from streampay_smoke.run.announcing import announce_to_ci
+    from streampay_smoke.run.folder import RunFolder
+    from streampay_smoke.run.supervisor import supervise
 
     options = _options(chosen)
     environ = {**os.environ, **options}
@@ -57,7 +54,7 @@ def run(chosen: argparse.Namespace) -> int:
     try:
         settings = configuration.load(options)
     except SmokeError as error:
-        from streampay_smoke.suite.refusal import refuse
+        from streampay_smoke.run.refusal import refuse
 
         verdict = refuse(folder, error)
         decisions.decided(folder, verdict, None, paths=chosen.paths, target_release="")
@@ -72,7 +69,7 @@ def run(chosen: argparse.Namespace) -> int:
         decisions.acted_on(folder, decision, settings, environ)
     announce_to_ci(folder)
     if settings.report:
-        from streampay_smoke.suite.finish import report
+        from streampay_smoke.run.finish import report
 
         report(folder)
     return verdict.exit_code
@@ -115,8 +112,8 @@ def judge(chosen: argparse.Namespace) -> int:
 
 def _verified(chosen: argparse.Namespace) -> bool:
     """Whether a journal and its verdict are what the given key signed; says what differs."""
-    from streampay_smoke.signing import PublicKey
-    from streampay_smoke.suite.verification import differences
+    from streampay_smoke.core.signing import PublicKey
+    from streampay_smoke.operations.verification import differences
 
     key = PublicKey.given(chosen.verify)
     found = list(differences(chosen.journal, chosen.verdict or chosen.journal.with_name("verdict.json"), key))
@@ -142,8 +139,8 @@ def report(chosen: argparse.Namespace) -> int:
 
 def override(chosen: argparse.Namespace) -> int:
     """Override the verdict on a run that ended: break-glass, for a person who answers for it."""
-    from streampay_smoke.suite.override import OverrideRefused
-    from streampay_smoke.suite.override import override as overridden
+    from streampay_smoke.operations.override import OverrideRefused
+    from streampay_smoke.operations.override import override as overridden
 
     try:
         verdict = overridden(
@@ -163,10 +160,10 @@ def override(chosen: argparse.Namespace) -> int:
 
 def sweep(chosen: argparse.Namespace) -> int:
     """Bring to an end what crashed runs left in a deployment."""
-    from streampay_smoke.errors import Blame
+    from streampay_smoke.core.errors import Blame
     from streampay_smoke.evidence.redaction import Redactor
-    from streampay_smoke.suite.output import redacted_output
-    from streampay_smoke.suite.sweep import swept_place
+    from streampay_smoke.operations.sweep import swept_place
+    from streampay_smoke.run.output import redacted_output
 
     try:
         settings = configuration.load(_options(chosen))
@@ -182,9 +179,9 @@ def sweep(chosen: argparse.Namespace) -> int:
 def doctor(chosen: argparse.Namespace) -> int:
     """Look at everything a run needs, one by one, and say what to do about each problem."""
     from streampay_smoke.evidence.redaction import Redactor
-    from streampay_smoke.suite import doctor as doctors
-    from streampay_smoke.suite.output import redacted_output
-    from streampay_smoke.suite.session import effective_settings
+    from streampay_smoke.operations import doctor as doctors
+    from streampay_smoke.run.output import redacted_output
+    from streampay_smoke.runner.session import effective_settings
 
     redactor = Redactor()
     with redacted_output(redactor):
@@ -196,21 +193,16 @@ def doctor(chosen: argparse.Namespace) -> int:
 def rollback(chosen: argparse.Namespace) -> int:
     """Put the release back that was live before a deploy, and prove that it is live and healthy."""
     from streampay_smoke.rollback.command import run as rolled_back
+    from streampay_smoke.run.embedded import start_fleet
 
-    return rolled_back(chosen, _fleet)
-
-
-def _fleet(stable: str) -> "Fleet":
-    from streampay_smoke.sandbox.fleet import Fleet
-
-    return Fleet(stable)
+    return rolled_back(chosen, start_fleet)
 
 
 def sandbox(chosen: argparse.Namespace) -> int:
     """Serve a StreamPay and a ledger on loopback until killed."""
-    from streampay_smoke.sandbox.stack import serve
+    from streampay_smoke.run.embedded import serve_sandbox
 
-    serve(
+    serve_sandbox(
         port=chosen.port,
         rpc_port=chosen.rpc_port,
         ready_file=chosen.ready_file,
@@ -234,8 +226,14 @@ def serve(chosen: argparse.Namespace) -> int:
 
 def selftest(chosen: argparse.Namespace) -> int:
     """Play faults the gate has to catch and noise it must not fall for; 1 when a target is missed, 3 when stopped."""
-    from streampay_smoke.selftest.command import Wanted, selftest
-
+    try:
+        from streampay_selftest.command import Wanted, selftest
+    except ModuleNotFoundError as error:
+        if error.name != "streampay_selftest":
+            raise
+        raise SettingsInvalid(
+            "the selftest is not part of this installation", next_step="run it in a checkout of the project"
+        ) from error
     return selftest(
         Wanted(
             full=chosen.full,

@@ -156,4 +156,4 @@ def test_the_command_line_still_selects(tmp_path: Path, project: Path) -> None:
     assert shown["format"] == "['progress3']"
     assert shown["paths"] == "['features/x.feature']"
     assert shown["tag_expression"] == "( smoke and not ( money ) )"
-    assert shown["runner"] == "streampay_smoke.suite.runner:GateRunner"
+    assert shown["runner"] == "streampay_smoke.runner.runner:GateRunner"

@@ -6,10 +6,10 @@ from types import ModuleType
 
 import pytest
 
-from streampay_smoke.selftest.committed import write
-from streampay_smoke.selftest.corpus import CORPUS
-from streampay_smoke.selftest.playing import Played
-from streampay_smoke.selftest.results import collected
+from streampay_selftest.committed import write
+from streampay_selftest.corpus import CORPUS
+from streampay_selftest.playing import Played
+from streampay_selftest.results import collected
 
 SCRIPT = Path(__file__).parents[2] / "scripts/check_docs.py"
 

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from streampay_smoke.suite.runner import GateRunner
-from streampay_smoke.suite.supervisor import RUNNER
+from streampay_smoke.run.supervisor import RUNNER
+from streampay_smoke.runner.runner import GateRunner
 
 # httpx brings rich and click along only where they are installed; test_locks.py keeps rich out of a run.
 HEAVY = {"aiohttp", "cryptography", "jwt", "pydantic", "requests", "starlette", "stellar_sdk", "uvicorn"}
-EVERY_RUN = ("settings", "service", "evidence", "gate", "promises", "world", "suite", "cli", "featurelint")
+EVERY_RUN = ("settings", "service", "evidence", "gate", "acceptance", "run", "runner", "operations", "cli")
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys
@@ -34,8 +34,8 @@ def test_what_every_run_imports_imports_nothing_heavy(name: str) -> None:
 
 
 def test_the_supervisor_starts_behave_and_does_not_import_it() -> None:
-    supervisor = "streampay_smoke.suite.supervisor"
-    others = "streampay_smoke.suite.announcing, streampay_smoke.suite.decision"
+    supervisor = "streampay_smoke.run.supervisor"
+    others = "streampay_smoke.run.announcing, streampay_smoke.run.decision"
     code = f"import sys, streampay_smoke.cli, {supervisor}, {others}; print(*{{'behave', 'httpx'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == []

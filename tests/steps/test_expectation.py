@@ -3,7 +3,7 @@
 import pytest
 from step_parts import Witness
 
-from streampay_smoke.errors import Blame, PromiseBroken
+from streampay_smoke.core.errors import Blame, PromiseBroken
 from streampay_smoke.evidence.events import Checked
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from suite_parts import Project
 
-from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
+from streampay_sandbox.stack import Sandbox, start_sandbox
 
 
 @pytest.fixture(scope="session")

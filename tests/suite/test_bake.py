@@ -3,9 +3,9 @@
 import pytest
 from suite_parts import Project
 
+from streampay_sandbox.road import Forward, Passing, Proxy, Reply
+from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.gate.verdict import Word
-from streampay_smoke.sandbox.road import Forward, Passing, Proxy, Reply
-from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
 
 PACE = ("reads_per_minute = 30", "reads_per_minute = 300")
 LISTS_BEFORE_IT_BREAKS = 8

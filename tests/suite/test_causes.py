@@ -7,8 +7,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from suite_parts import Project, Ran
 
+from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.gate.verdict import Word
-from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
 
 NOWHERE = "http://127.0.0.1:9"
 SUMMARY_LINES = {Word.PASS: 60, Word.FAIL: 120, Word.INCONCLUSIVE: 120}

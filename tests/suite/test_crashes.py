@@ -9,9 +9,9 @@ import pytest
 from crashes import Kill, Scene, broken, kills
 from gate_watch import Watched
 
-from streampay_smoke.promises.ledger import DIRECT_STREAM
-from streampay_smoke.sandbox.road import Decided, Forward, Passing, Proxy, Reply
-from streampay_smoke.sandbox.stack import start_sandbox
+from streampay_sandbox.road import Decided, Forward, Passing, Proxy, Reply
+from streampay_sandbox.stack import start_sandbox
+from streampay_smoke.acceptance.checks.ledger import DIRECT_STREAM
 
 SHORT = "@settlement or @readiness"
 

@@ -10,10 +10,10 @@ import pytest
 from stellar_sdk import Keypair
 from suite_parts import ROOT, Project, Ran
 
+from streampay_sandbox.road import Decided, Forward, Passing, Proxy, Reply, burst, gateway, hang_up
+from streampay_sandbox.stack import Sandbox, start_sandbox
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.gate.verdict import Action, Word, schema
-from streampay_smoke.sandbox.road import Decided, Forward, Passing, Proxy, Reply, burst, gateway, hang_up
-from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
-from streampay_smoke.secret import Secret
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.identity import synthetic_user, unowned_address
 from streampay_smoke.service.records import StreamOrder

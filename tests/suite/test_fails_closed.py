@@ -171,14 +171,14 @@ def test_a_suite_that_nobody_accepted_is_not_played(project: Project, command: s
     assert (ran.code, ran.verdict.reason_code) == (2, "suite_changed"), ran.output
     assert "features/steps/readiness_steps.py was changed" in ran.verdict.message_long
     assert "settlement/a-settled-stream-pays-the-recipient-on-the-ledger has other steps" in ran.verdict.message_long
-    assert "python -m streampay_smoke.suite.manifest --write" in ran.verdict.message_long
+    assert "python -m streampay_smoke.runner.manifest --write" in ran.verdict.message_long
     assert "scenario_started" not in {event["event"] for event in ran.events}
 
 
 @pytest.mark.parametrize(("command", "code"), [("behave", 2), ("smoke", 2)])
 def test_a_configuration_that_names_another_runner(project: Project, command: str, code: int) -> None:
     ini = project.folder / "behave.ini"
-    ini.write_text(ini.read_text().replace("streampay_smoke.suite.runner:GateRunner", "behave.runner:Runner"))
+    ini.write_text(ini.read_text().replace("streampay_smoke.runner.runner:GateRunner", "behave.runner:Runner"))
     ran = {"behave": project.behave, "smoke": project.smoke}[command](READY)
     assert (ran.code, ran.verdict.verdict) == (code, Word.CONFIG), ran.output
 
@@ -191,7 +191,7 @@ def test_a_scenario_that_nobody_accepted_is_not_played(project: Project, tmp_pat
     assert (ran.code, ran.verdict.reason_code) == (2, "suite_changed"), ran.output
 
 
-@pytest.mark.parametrize("runner", [[], ["--runner=streampay_smoke.suite.runner:GateRunner"]])
+@pytest.mark.parametrize("runner", [[], ["--runner=streampay_smoke.runner.runner:GateRunner"]])
 def test_behave_started_in_another_folder_by_somebody_with_habits(
     project: Project, tmp_path: Path, runner: list[str]
 ) -> None:

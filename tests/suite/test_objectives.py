@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from suite_parts import Project, Ran
 
+from streampay_sandbox.road import Forward, Proxy
+from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.gate.verdict import ObjectiveResult, Word
-from streampay_smoke.sandbox.road import Forward, Proxy
-from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
 
 COMPARISON = "reads are no slower than on the stable release"
 READINESS = "--tags=@readiness"

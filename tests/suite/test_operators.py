@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 import pytest
 from suite_parts import Project, Ran
 
+from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.cli import main
 from streampay_smoke.gate.verdict import Verdict, Word, from_json
-from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
 
 WRONG = "a-secret-that-signs-nothing-anybody-takes"
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from suite_parts import Project, Ran
 
+from streampay_sandbox.engine import EngineFault
+from streampay_sandbox.fleet import Fleet
 from streampay_smoke.gate.verdict import Word
-from streampay_smoke.sandbox.engine import EngineFault
-from streampay_smoke.sandbox.fleet import Fleet
 
 
 @pytest.fixture(scope="module")

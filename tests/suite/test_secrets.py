@@ -7,7 +7,7 @@ import pytest
 from spilled_secrets import SPILLED
 from spilling import search, without_redaction
 
-from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
+from streampay_sandbox.stack import Sandbox, start_sandbox
 
 SHORT = "@readiness or @streams or @doors"
 BROKEN = "errors, bodies, pages and redirects"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from suite_parts import Project
 
+from streampay_smoke.core.signing import SigningKey
 from streampay_smoke.gate.verdict import Word
-from streampay_smoke.signing import SigningKey
 
 SEED = bytes(range(32))
 KEY = base64.b64encode(SEED).decode()
@@ -96,7 +96,7 @@ def test_the_ci_system_is_told_and_its_trace_is_joined(project: Project) -> None
         **github,
     )
     assert ran.code == 1, ran.output
-    assert ran.output.count("::error ") == 1
+    assert ran.output.count("::error ") == 2  # the verdict, and the check
     assert "title=[product]" in ran.output
     assert (project.folder / "out").read_text().count("verdict=FAIL\n") == 1
     assert (project.folder / "summary").read_text().startswith("# FAIL")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from suite_parts import Project, Ran
 
+from streampay_sandbox.road import full_queue
 from streampay_smoke.gate.verdict import Word
-from streampay_smoke.sandbox.road import full_queue
 
 BUDGET_SECONDS = 2
 LATEST_MS = (BUDGET_SECONDS + 1) * 1000
@@ -86,7 +86,7 @@ def asks(port: int) -> tuple[str, ...]:
     return (
         "from streampay_smoke.service.transport import ServiceTransport",
         f"transport = ServiceTransport('http://127.0.0.1:{port}', timeout_seconds=30,",
-        "                             record=context.world.surroundings.record)",
+        "                             record=context.world.run_context.record)",
         "transport.send('GET', '/hanging')",
     )
 

@@ -24,7 +24,7 @@ import nacl.signing  # noqa: F401
 from msgspec.structs import replace
 
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.http import Client
+from streampay_smoke.http.client import Client
 from streampay_smoke.rollback import actuator, command, proof
 from streampay_smoke.rollback import configuration as configurations
 from streampay_smoke.rollback import log as logs

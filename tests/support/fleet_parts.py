@@ -4,9 +4,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from streampay_sandbox.fleet import Fleet
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.rollback.configuration import Actuation, actuation
-from streampay_smoke.sandbox.fleet import Fleet
 from streampay_smoke.settings.gathering import gather
 
 ROOT = Path(__file__).parents[2]

@@ -17,6 +17,7 @@ from engine_double import Double, serving
 from github_double import GithubDouble
 from hook_pace import noted
 
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import Hook, HookFailed, Intent
 from streampay_smoke.rollback.hooks.argo_rollouts import ArgoRolloutsHook, ArgoRolloutsSettings
 from streampay_smoke.rollback.hooks.aws_codedeploy import CodeDeployHook, CodeDeploySettings
@@ -25,7 +26,6 @@ from streampay_smoke.rollback.hooks.cloud_run import CloudRunHook, CloudRunSetti
 from streampay_smoke.rollback.hooks.github import GithubHook, GithubSettings
 from streampay_smoke.rollback.hooks.kubernetes import KubernetesHook, KubernetesSettings
 from streampay_smoke.rollback.hooks.kubernetes_service import KubernetesServiceHook, KubernetesServiceSettings
-from streampay_smoke.secret import Secret
 
 
 @dataclass

@@ -12,7 +12,7 @@ import msgspec
 from stellar_sdk import Address, Keypair, StrKey, TransactionEnvelope, scval, xdr
 
 from streampay_smoke.chain.pace import Clock, Pace
-from streampay_smoke.networks import ALLOWED
+from streampay_smoke.core.networks import ALLOWED
 
 CONTRACT = StrKey.encode_contract(b"\x07" * 32)
 START = 1_800_000_000

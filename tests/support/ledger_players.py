@@ -9,16 +9,16 @@ from stellar_sdk import Account as SdkAccount
 from stellar_sdk import Keypair, SorobanServer, StrKey, TransactionBuilder, TransactionEnvelope, scval, xdr
 from stellar_sdk import xdr as stellar_xdr
 
-from streampay_smoke.networks import ALLOWED
-from streampay_smoke.sandbox.ledger import Ledger, start_ledger
-from streampay_smoke.sandbox.ledger.authorization import AuthRecorder, Credentials
-from streampay_smoke.sandbox.ledger.contracts import ContractModel
-from streampay_smoke.sandbox.ledger.faults import GenesisPlan
-from streampay_smoke.sandbox.ledger.footprint import FootprintRecorder
-from streampay_smoke.sandbox.ledger.genesis import give_birth
-from streampay_smoke.sandbox.ledger.host import Host, LedgerInfo
-from streampay_smoke.sandbox.ledger.state import Account, Draft, State, load_account, load_instance, store_account
-from streampay_smoke.sandbox.ledger.values import strkey
+from streampay_sandbox.ledger import Ledger, start_ledger
+from streampay_sandbox.ledger.authorization import AuthRecorder, Credentials
+from streampay_sandbox.ledger.contracts import ContractModel
+from streampay_sandbox.ledger.faults import GenesisPlan
+from streampay_sandbox.ledger.footprint import FootprintRecorder
+from streampay_sandbox.ledger.genesis import give_birth
+from streampay_sandbox.ledger.host import Host, LedgerInfo
+from streampay_sandbox.ledger.state import Account, Draft, State, load_account, load_instance, store_account
+from streampay_sandbox.ledger.values import strkey
+from streampay_smoke.core.networks import ALLOWED
 
 NETWORK = ALLOWED["sandbox"]
 UNIT = 10_000_000

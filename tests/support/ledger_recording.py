@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from stellar_sdk import xdr
 
-from streampay_smoke.sandbox.ledger import friendbot as friendbot_module
-from streampay_smoke.sandbox.ledger.rpc import Rpc
+from streampay_sandbox.ledger import friendbot as friendbot_module
+from streampay_sandbox.ledger.rpc import Rpc
 
 Blob = tuple[str, str]
 """An XDR type in the naming of SDF's Rust codec, and base64."""

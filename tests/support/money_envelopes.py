@@ -16,8 +16,8 @@ from stellar_sdk import Account, Address, Asset, Keypair, StrKey, TransactionBui
 from stellar_sdk.operation import InvokeHostFunction
 
 from streampay_smoke.chain.guard import Purse, sign
-from streampay_smoke.errors import GuardRefused
-from streampay_smoke.networks import ALLOWED, PUBLIC_PASSPHRASE, Network
+from streampay_smoke.core.errors import GuardRefused
+from streampay_smoke.core.networks import ALLOWED, PUBLIC_PASSPHRASE, Network
 
 SIGNER = Keypair.from_raw_ed25519_seed(b"\x01" * 32)
 STRANGER = Keypair.from_raw_ed25519_seed(b"\x02" * 32)

@@ -21,9 +21,9 @@ from stellar_sdk.operation import InvokeHostFunction
 from streampay_smoke.chain import guard, submission, transport
 from streampay_smoke.chain.adapter import ChainAccount
 from streampay_smoke.chain.stellar import StellarAdapter
-from streampay_smoke.errors import GuardRefused, SmokeError
-from streampay_smoke.http import NoAnswer, Reply
-from streampay_smoke.networks import ALLOWED, PUBLIC_PASSPHRASE, Network
+from streampay_smoke.core.errors import GuardRefused, SmokeError
+from streampay_smoke.core.networks import ALLOWED, PUBLIC_PASSPHRASE, Network
+from streampay_smoke.http.client import NoAnswer, Reply
 
 RPC_URL = "http://rpc.test"
 ELSEWHERE = "https://mainnet.sorobanrpc.com"

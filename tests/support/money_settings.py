@@ -12,8 +12,8 @@ from stellar_sdk import Account, TransactionBuilder, TransactionEnvelope, scval
 
 from streampay_smoke.chain.guard import Purse, check_live, sign
 from streampay_smoke.chain.stellar import StellarAdapter
-from streampay_smoke.errors import GuardRefused, SettingsInvalid
-from streampay_smoke.networks import ALLOWED, PUBLIC_PASSPHRASE
+from streampay_smoke.core.errors import GuardRefused, SettingsInvalid
+from streampay_smoke.core.networks import ALLOWED, PUBLIC_PASSPHRASE
 from streampay_smoke.settings import Settings, load
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import xdrlib3
 from nacl.signing import SignedMessage, SigningKey
 from stellar_sdk import FeeBumpTransactionEnvelope, TransactionEnvelope, xdr
 
-from streampay_smoke.networks import ALLOWED, PUBLIC_PASSPHRASE, Network
+from streampay_smoke.core.networks import ALLOWED, PUBLIC_PASSPHRASE, Network
 from streampay_smoke.service.dialects.app_v1 import CHALLENGE_PREFIX
 
 AnyEnvelope = TransactionEnvelope | FeeBumpTransactionEnvelope

@@ -22,8 +22,8 @@ from stellar_sdk import TransactionEnvelope
 
 from streampay_smoke.chain import guard, submission
 from streampay_smoke.chain.stellar import StellarAdapter
-from streampay_smoke.errors import SmokeError
-from streampay_smoke.networks import ALLOWED, PUBLIC_PASSPHRASE, Network
+from streampay_smoke.core.errors import SmokeError
+from streampay_smoke.core.networks import ALLOWED, PUBLIC_PASSPHRASE, Network
 
 HOST = "rpc.test"
 PUBLIC_NODE, PRIVATE_NODE = "203.0.113.66", "203.0.113.77"

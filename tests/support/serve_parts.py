@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import msgspec
 from starlette.types import Message
 
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.gate.verdict import Word
-from streampay_smoke.secret import Secret
 from streampay_smoke.serve.app import Interface, Place
 from streampay_smoke.serve.attempts import Order
 from streampay_smoke.serve.keys import Keyring

@@ -13,8 +13,8 @@ from gate_watch import CommandLines, Watched
 from spilled_secrets import DISGUISES, SPILLED, Maker, parts_in, parts_of, spilled
 from suite_parts import Project
 
-from streampay_smoke.sandbox.road import Forward, Passing, Proxy, Reply
-from streampay_smoke.sandbox.stack import Sandbox
+from streampay_sandbox.road import Forward, Passing, Proxy, Reply
+from streampay_sandbox.stack import Sandbox
 
 TEXTS_PER_ANSWER = 8
 READINESS = "/api/readyz"

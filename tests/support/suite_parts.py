@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from streampay_smoke.gate.verdict import Verdict, from_json
-from streampay_smoke.suite.manifest import INI, write
+from streampay_smoke.runner.manifest import INI, write
 
 ROOT = Path(__file__).parents[2]
 RUN_SECONDS = 90

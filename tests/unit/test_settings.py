@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from streampay_sandbox.ledger.genesis import named_keypair
 from streampay_smoke import settings as configuration
 from streampay_smoke.chain.contract import PROFILES
-from streampay_smoke.errors import GuardRefused, SettingsInvalid, SmokeError
-from streampay_smoke.networks import ALLOWED, PUBLIC_NAMES, PUBLIC_PASSPHRASE
-from streampay_smoke.sandbox.ledger.genesis import named_keypair
+from streampay_smoke.core.errors import GuardRefused, SettingsInvalid, SmokeError
+from streampay_smoke.core.networks import ALLOWED, PUBLIC_NAMES, PUBLIC_PASSPHRASE
 from streampay_smoke.settings import Settings
 from streampay_smoke.settings.gathering import project_root
 from streampay_smoke.settings.variables import CONTRACT_PROFILES, VARIABLES

@@ -1,7 +1,7 @@
 """Accounts of a run: fresh keypairs, or the synthetic user's own. Nothing here talks to a network."""
 
 from streampay_smoke.chain.adapter import ChainAccount
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
 
 
 def account_of(name: str, seed: str | None = None) -> ChainAccount:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 import msgspec
 
-from streampay_smoke.errors import Blame, SmokeError
+from streampay_smoke.core.errors import Blame, SmokeError
 
 
 class ChainInfo(msgspec.Struct, frozen=True, kw_only=True):

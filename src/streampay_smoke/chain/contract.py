@@ -15,7 +15,7 @@ from streampay_smoke.chain.adapter import (
     TxOutcome,
 )
 from streampay_smoke.chain.profiles import PROFILES, ContractProfile, Operation, profile_named
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
 
 __all__ = [
     "PROFILES",

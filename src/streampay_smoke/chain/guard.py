@@ -8,8 +8,8 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from streampay_smoke.errors import GuardRefused, SettingsInvalid
-from streampay_smoke.networks import ALLOWED, Network, allowed_network, network_of_passphrase, refuse_public_url
+from streampay_smoke.core.errors import GuardRefused, SettingsInvalid
+from streampay_smoke.core.networks import ALLOWED, Network, allowed_network, network_of_passphrase, refuse_public_url
 
 if TYPE_CHECKING:
     from stellar_sdk import Keypair, TransactionEnvelope

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):

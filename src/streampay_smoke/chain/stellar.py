@@ -28,8 +28,8 @@ from streampay_smoke.chain.rpc import LedgerRpc, contract_missing
 from streampay_smoke.chain.submission import Submitter
 from streampay_smoke.chain.transport import RpcTransport
 from streampay_smoke.chain.waiting import Seen, Waits
+from streampay_smoke.core.networks import Network, refuse_public_url
 from streampay_smoke.evidence.events import Recorder
-from streampay_smoke.networks import Network, refuse_public_url
 
 DEFAULT_MAX_STROOPS = 10_000_000_000
 """What one run may move unless its place says otherwise: 1,000 whole units."""

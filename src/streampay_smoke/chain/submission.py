@@ -28,8 +28,8 @@ from streampay_smoke.chain.refusals import (
 )
 from streampay_smoke.chain.rpc import LedgerRpc
 from streampay_smoke.chain.sequences import Sequences
+from streampay_smoke.core.networks import Network
 from streampay_smoke.evidence.events import Recorder, Waited
-from streampay_smoke.networks import Network
 
 RESOURCE_MARGIN = (115, 100)
 """How much more a second simulation's resources are allowed to cost: 15 %."""

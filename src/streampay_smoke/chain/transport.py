@@ -19,7 +19,7 @@ from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.chain.pace import Clock
 from streampay_smoke.evidence.events import Awaiting, Exchanged, Recorder
 from streampay_smoke.evidence.secret_shapes import shortened
-from streampay_smoke.http import NoAnswer, Reply, new_client
+from streampay_smoke.http.client import NoAnswer, Reply, new_client
 
 NOT_REPEATED = frozenset({"sendTransaction"})
 """Methods that are never sent a second time by the transport: whoever sent them must look first."""

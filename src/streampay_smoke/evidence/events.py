@@ -27,7 +27,8 @@ class ExpectedScenario(msgspec.Struct, frozen=True, kw_only=True):
     """A scenario the feature files and the tag expression promise to run.
 
     `assertions` are those of its `steps` that must assert something: its Then steps, and the And steps after them.
-    `concern` is what it is about, a `streampay_smoke.gate.concerns.Concern`.
+    `concern` is what it is about, a `streampay_smoke.gate.concerns.Concern`. `at_least` is how many assertions each of
+    its `steps` makes in a good run; () where nobody has measured that.
     """
 
     id: str
@@ -37,6 +38,7 @@ class ExpectedScenario(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...]
     steps: tuple[str, ...]
     assertions: tuple[str, ...] = ()
+    at_least: tuple[int, ...] = ()
     description: str = ""
     concern: str = ""
 
@@ -49,10 +51,10 @@ class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a step, hook or scenario failed: a kind and first attribution from `streampay_smoke.errors`.
+    """Why a step, hook or scenario failed: a kind and first attribution from `streampay_smoke.core.errors`.
 
-    `cause` is a cause of `streampay_smoke.http.NoAnswer` for silence. `first_in` is the id of the scenario that met
-    this very failure first: it was remembered, and nothing was tried again. `statuses` are those of the service's
+    `cause` is a cause of `streampay_smoke.http.client.NoAnswer` for silence. `first_in` is the id of the scenario that
+    met this very failure first: it was remembered, and nothing was tried again. `statuses` are those of the service's
     answers since the scenario began to do what it is about, `asked` is the request the last one was an answer to.
     """
 
@@ -383,6 +385,14 @@ class Measured(Event, frozen=True, kw_only=True):
     ledger_detail: str = ""
 
 
+class DeadlineExtended(Event, frozen=True, kw_only=True):
+    """The run may take this much longer than its settings say: its ledger closes more slowly than its network's do."""
+
+    more_seconds: float
+    ledger_steps: int
+    seconds_per_ledger: float
+
+
 class BakeStarted(Event, frozen=True, kw_only=True):
     """From here on the release is watched, and everything belongs to that."""
 
@@ -450,6 +460,7 @@ AnyEvent = (
     | ObjectivesSet
     | PairSampled
     | Measured
+    | DeadlineExtended
     | BakeStarted
     | Watched
     | BurnRead

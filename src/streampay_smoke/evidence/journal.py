@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from streampay_smoke import times
+from streampay_smoke.core import times
+from streampay_smoke.core.lifetimes import Closes
 from streampay_smoke.evidence.chain import ChainRead, ChainWriter, Line, read_chain
 from streampay_smoke.evidence.events import AnyEvent
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.lifetimes import Closes
 
 
 class Entry(Line, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from streampay_smoke.errors import Blame
+from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence.events import Failure, Probed
 
 LEDGER_PROBE = "ledger"

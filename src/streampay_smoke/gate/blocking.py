@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
-from streampay_smoke.errors import PromiseBroken
+from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.evidence.events import Failure
 from streampay_smoke.gate.verdict import Check
 

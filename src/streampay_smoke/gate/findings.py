@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from streampay_smoke.errors import Blame, PromiseBroken
+from streampay_smoke.core.errors import Blame, PromiseBroken
 from streampay_smoke.evidence.events import Failure
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate.attribution import REASON_CODES

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from streampay_smoke.errors import Blame
+from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate import bake
 from streampay_smoke.gate.checks import examined

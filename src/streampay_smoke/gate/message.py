@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from streampay_smoke.errors import Blame
+from streampay_smoke.core.errors import Blame
 from streampay_smoke.gate.concerns import Concern
 from streampay_smoke.gate.verdict import MESSAGE_LIMIT, MESSAGE_LONG_LIMIT, Action, Check, Word
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from streampay_smoke.errors import Blame, FixtureMissing
+from streampay_smoke.core.errors import Blame, FixtureMissing
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.bake import ERROR_BURN
 from streampay_smoke.evidence.journal import Entry

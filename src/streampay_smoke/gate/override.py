@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from streampay_smoke.core.times import iso
 from streampay_smoke.evidence.events import Overridden
 from streampay_smoke.gate.history import OverrideAt, RunHistory
 from streampay_smoke.gate.verdict import Override, Word
-from streampay_smoke.times import iso
 
 REASON_CODE = "overridden"
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from streampay_smoke.errors import Blame
+from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence.events import QuarantineEntry, QuarantineRead
 from streampay_smoke.gate.verdict import Check, Quarantined
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from streampay_smoke.errors import Blame
+from streampay_smoke.core.errors import Blame
 
 START = "start"
 ANSWER = "answer"

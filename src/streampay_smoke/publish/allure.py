@@ -26,7 +26,7 @@ from allure_commons.model2 import (
 from allure_commons.types import LabelType, Severity
 from allure_commons.utils import md5
 
-from streampay_smoke.errors import Blame
+from streampay_smoke.core.errors import Blame
 from streampay_smoke.gate.verdict import Verdict, Word
 from streampay_smoke.publish import objectives, words
 from streampay_smoke.publish.executor import executor

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from streampay_smoke.errors import Blame
+from streampay_smoke.core.errors import Blame
 from streampay_smoke.gate.concerns import Concern
 from streampay_smoke.gate.verdict import Verdict, Word
 from streampay_smoke.publish.summary import summary_md

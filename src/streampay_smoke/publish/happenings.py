@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from streampay_smoke.amounts import STROOPS_PER_UNIT
+from streampay_smoke.core.amounts import STROOPS_PER_UNIT
 from streampay_smoke.evidence import events
 from streampay_smoke.publish.outcomes import Outcome
 

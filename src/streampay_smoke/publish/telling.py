@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from streampay_smoke.errors import Blame
+from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import Entry
 from streampay_smoke.gate.verdict import RUN, Check, Verdict, Word

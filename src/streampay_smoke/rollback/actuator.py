@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from streampay_smoke.errors import SmokeError
+from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.rollback import log as logs
 from streampay_smoke.rollback.configuration import known_id
 from streampay_smoke.rollback.hook import Hook, HookFailed, Intent

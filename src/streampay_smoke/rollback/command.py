@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from streampay_smoke.errors import SettingsInvalid, SmokeError
+from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.rollback.actuator import Actuator
 from streampay_smoke.rollback.configuration import actuation, deploy_of, known_id, log_path_of

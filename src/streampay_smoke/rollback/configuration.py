@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.networks import ALLOWED
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.networks import ALLOWED
 from streampay_smoke.rollback.hook import Hook
 from streampay_smoke.rollback.hooks import hook_named
-from streampay_smoke.secret import Secret
 from streampay_smoke.settings.gathering import Gathered
 from streampay_smoke.settings.place import Place
 from streampay_smoke.settings.values import one_of, require_url

@@ -15,7 +15,8 @@ from typing import Protocol
 
 import msgspec
 
-from streampay_smoke import __version__, times
+from streampay_smoke import __version__
+from streampay_smoke.core import times
 from streampay_smoke.rollback.log import read_log
 from streampay_smoke.rollback.outcome import Ending
 
@@ -62,7 +63,7 @@ class DrillLedger(Protocol):
 
 
 class DrillFleet(Protocol):
-    """A fleet of the sandbox (`streampay_smoke.sandbox.fleet.Fleet`), with STABLE live."""
+    """A fleet of the sandbox (`streampay_sandbox.fleet.Fleet`), with STABLE live."""
 
     @property
     def engine(self) -> DrillEngine:

@@ -4,7 +4,7 @@ from typing import ClassVar, Protocol
 
 import msgspec
 
-from streampay_smoke.errors import Blame, SmokeError
+from streampay_smoke.core.errors import Blame, SmokeError
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):

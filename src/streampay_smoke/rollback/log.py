@@ -13,8 +13,8 @@ from typing import ClassVar, Self
 
 import msgspec
 
-from streampay_smoke import times
-from streampay_smoke.errors import Blame, SettingsInvalid, SmokeError
+from streampay_smoke.core import times
+from streampay_smoke.core.errors import Blame, SettingsInvalid, SmokeError
 from streampay_smoke.evidence.chain import ChainWriter, Line, read_chain
 from streampay_smoke.evidence.redaction import Redactor
 

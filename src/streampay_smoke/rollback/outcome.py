@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import msgspec
 
-from streampay_smoke.errors import Blame, SmokeError
+from streampay_smoke.core.errors import Blame, SmokeError
 
 
 class Ending(IntEnum):

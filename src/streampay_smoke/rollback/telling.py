@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from streampay_smoke.core.times import iso
 from streampay_smoke.rollback import log as logs
 from streampay_smoke.rollback.log import AnyStep, DeployHistory, LogRead
 from streampay_smoke.rollback.outcome import Outcome
-from streampay_smoke.times import iso
 
 _LABEL_WIDTH = 8
 

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from streampay_smoke import __version__, times
+from streampay_smoke import __version__
+from streampay_smoke.core import times
 from streampay_smoke.serve import engines
 from streampay_smoke.serve.attempts import Attempt, Deploy, Order, Standing, standing
 from streampay_smoke.serve.keys import Keyring

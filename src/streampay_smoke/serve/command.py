@@ -14,9 +14,9 @@ from typing import Final
 import msgspec
 from uvicorn import Config, Server
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.secret import Secret
 from streampay_smoke.serve.app import Interface, Place
 from streampay_smoke.serve.keys import Keyring, flagger_key
 from streampay_smoke.serve.player import GRACE_SECONDS, REPORT_SECONDS, Player
@@ -46,9 +46,10 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 def load(environ: Mapping[str, str] | None = None, *, root: Path | None = None) -> ServeSettings:
     """Return the settings of the service; raises SettingsInvalid, for a missing token first of all."""
-    values = gather(environ=environ, root=root).values
+    gathered = gather(environ=environ, root=root)
+    values = gathered.values
     bake_seconds = duration("SMOKE_BAKE", values)
-    limit_seconds = positive("SMOKE_DEADLINE_SECONDS", values) + bake_seconds + REPORT_SECONDS
+    limit_seconds = gathered.deadline_seconds() + bake_seconds + REPORT_SECONDS
     return ServeSettings(
         tokens=_tokens(values),
         place=Place(

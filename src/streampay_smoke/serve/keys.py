@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
-from streampay_smoke.secret import Secret
+from streampay_smoke.core.secret import Secret
 
 _SCOPE = "flagger"
 

@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from streampay_smoke import times
-from streampay_smoke.errors import SmokeError
+from streampay_smoke.core import times
+from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.gate.verdict import Word
 from streampay_smoke.serve.attempts import RENEWALS, Attempt, Deploy, Order, Outcome, State
 from streampay_smoke.serve.player import Answer, Player

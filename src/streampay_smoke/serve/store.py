@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.serve.attempts import Attempt
 
 RECORD = "attempt.json"

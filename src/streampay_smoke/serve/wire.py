@@ -11,7 +11,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from streampay_smoke.errors import SmokeError
+from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.gate.verdict import Word
 from streampay_smoke.serve.attempts import DeployName, Region, Release, Url
 from streampay_smoke.serve.runs import RETRY_SECONDS, Closing, OrderDiffers, Overtaken, QueueFull, Unknown

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from streampay_smoke.errors import CredentialRefused, GuardRefused, PromiseBroken
-from streampay_smoke.lifetimes import Closes
+from streampay_smoke.core.errors import CredentialRefused, GuardRefused, PromiseBroken
+from streampay_smoke.core.lifetimes import Closes
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.declared_network import PUBLIC

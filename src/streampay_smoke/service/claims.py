@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
 
 REFUSED_ROLES = frozenset(
     {"admin", "administrator", "superuser", "root", "finance", "security", "compliance", "support", "system"}

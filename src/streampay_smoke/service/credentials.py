@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from streampay_smoke.secret import Secret
+from streampay_smoke.core.secret import Secret
 
 # PyJWT is imported where it is used: a run that only asks whether a service is ready needs no token.
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from streampay_smoke.http import is_loopback
-from streampay_smoke.networks import PUBLIC_PASSPHRASE, folded
+from streampay_smoke.core.networks import PUBLIC_PASSPHRASE, folded
+from streampay_smoke.http.client import is_loopback
 
 PRIVATE = "private"
 PUBLIC = "public"

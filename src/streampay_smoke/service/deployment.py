@@ -6,9 +6,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from streampay_smoke.errors import PromiseBroken
+from streampay_smoke.core.errors import PromiseBroken
+from streampay_smoke.core.lifetimes import Closes
 from streampay_smoke.evidence.events import Recorder, ServiceSeen
-from streampay_smoke.lifetimes import Closes
 from streampay_smoke.service.calling import GATEWAY_STATUSES, UNAUTHORIZED, Caller
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import WAITED_OUT, Cutover

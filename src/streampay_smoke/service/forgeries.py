@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from streampay_smoke.secret import Secret
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.service.credentials import ANONYMOUS, AUDIENCE, ISSUER, Credential, bearer, minted, token_claims
 from streampay_smoke.service.identity import SyntheticUser
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from streampay_smoke.errors import FixtureMissing, GuardRefused, SettingsInvalid
-from streampay_smoke.secret import Secret
+from streampay_smoke.core.errors import FixtureMissing, GuardRefused, SettingsInvalid
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.service.credentials import SLOT_B, VARIABLE_OF_MODE, Credential, bearer, minted, token_claims
 from streampay_smoke.service.shape import is_one_word
 from streampay_smoke.service.strkey import KEY_BYTES, address_of, seed_bytes, seed_text

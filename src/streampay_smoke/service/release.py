@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.service.exchange import Answer
 
 Fetch = Callable[[str], Answer]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from streampay_smoke.errors import CredentialRefused, SmokeError
+from streampay_smoke.core.errors import CredentialRefused, SmokeError
 from streampay_smoke.evidence.events import Recorder, Warned
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment

@@ -6,7 +6,7 @@ Here because stellar-sdk costs more start-up time than the rest of a run, and si
 import base64
 import binascii
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
 
 KEY_BYTES = 32
 _VERSION_ADDRESS = 6 << 3  # "G"

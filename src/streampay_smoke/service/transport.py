@@ -9,10 +9,10 @@ from email.utils import parsedate_to_datetime
 from json import dumps
 from typing import Any, ClassVar, Protocol, Self
 
-from streampay_smoke.errors import Blame, PromiseBroken, ServiceUnavailable, SettingsInvalid, SmokeError
+from streampay_smoke.core.errors import Blame, PromiseBroken, ServiceUnavailable, SettingsInvalid, SmokeError
+from streampay_smoke.core.lifetimes import Closes
 from streampay_smoke.evidence.events import Awaiting, Exchanged, Recorder, Waited
-from streampay_smoke.http import Enough, NoAnswer, Reply, new_client
-from streampay_smoke.lifetimes import Closes
+from streampay_smoke.http.client import Enough, NoAnswer, Reply, new_client
 from streampay_smoke.service.exchange import Answer, parsed, shown_message
 from streampay_smoke.service.trace import Trace
 
@@ -30,7 +30,7 @@ _SHORTEST_PAUSE_SECONDS = 1.0
 class NoServiceAnswer(ServiceUnavailable):
     """The deployment gave no answer of its own.
 
-    `cause` is a cause of `streampay_smoke.http.NoAnswer`, or e.g. "http 502" where a gateway answered for it.
+    `cause` is a cause of `streampay_smoke.http.client.NoAnswer`, or e.g. "http 502" where a gateway answered for it.
     """
 
     def __init__(self, message: str, *, cause: str, next_step: str = "") -> None:

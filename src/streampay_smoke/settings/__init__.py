@@ -5,13 +5,14 @@ from pathlib import Path
 
 import msgspec
 
-from streampay_smoke.errors import SettingsInvalid
-from streampay_smoke.networks import Network, allowed_network
-from streampay_smoke.secret import Secret
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.networks import Network, allowed_network
+from streampay_smoke.core.secret import Secret
+from streampay_smoke.core.signing import SigningKey
 from streampay_smoke.service.claims import refuse_expired, refuse_unfit
 from streampay_smoke.settings.gathering import gather
 from streampay_smoke.settings.place import Place, refuse_impossible
-from streampay_smoke.settings.values import duration, one_of, positive, require_url, secret_of
+from streampay_smoke.settings.values import duration, one_of, require_url, secret_of
 from streampay_smoke.settings.variables import (
     AUTH_MODES,
     CONTRACT_PROFILES,
@@ -22,7 +23,6 @@ from streampay_smoke.settings.variables import (
     SIGNING_KEY,
     slots_of,
 )
-from streampay_smoke.signing import SigningKey
 
 _NOT_DUMPED = frozenset({"place", "network", "engine_secrets"})
 """What a dump leaves out: facts of the file, and what is the actuator's alone."""
@@ -39,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     tags: str
     deadline_seconds: float
+    deadline_is_derived: bool
     bake_seconds: float
     on_inconclusive: str
     on_fail: str
@@ -125,7 +126,8 @@ def load(
         expect_release=values["SMOKE_EXPECT_RELEASE"],
         region=values["SMOKE_REGION"],
         tags=values["SMOKE_TAGS"],
-        deadline_seconds=positive("SMOKE_DEADLINE_SECONDS", values),
+        deadline_seconds=gathered.deadline_seconds(),
+        deadline_is_derived=gathered.deadline_is_derived,
         bake_seconds=duration("SMOKE_BAKE", values),
         on_inconclusive=one_of("SMOKE_ON_INCONCLUSIVE", values, ON_INCONCLUSIVE),
         on_fail=one_of("SMOKE_ON_FAIL", values, ON_FAIL),

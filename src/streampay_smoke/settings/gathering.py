@@ -11,11 +11,12 @@ from pathlib import Path
 import msgspec
 from dotenv import dotenv_values
 
-from streampay_smoke.errors import SettingsInvalid
-from streampay_smoke.networks import PUBLIC_PASSPHRASE, allowed_network, folded, refuse_public_url
-from streampay_smoke.secret import Secret
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.networks import PUBLIC_PASSPHRASE, allowed_network, folded, refuse_public_url
+from streampay_smoke.core.secret import Secret
+from streampay_smoke.settings.deadline import derived_deadline_seconds
 from streampay_smoke.settings.place import Place, read_place, values_of
-from streampay_smoke.settings.values import secret_of
+from streampay_smoke.settings.values import positive, secret_of
 from streampay_smoke.settings.variables import ENGINE_PREFIX, PREFIX, VARIABLES, slots_of
 
 
@@ -33,6 +34,20 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     def credentials(self, mode: str) -> dict[str, Secret]:
         """Return the operator's credentials of an auth mode by their variable, slot A before slot B."""
         return {name: secret for name in slots_of(mode) if (secret := self.secret(name)) is not None}
+
+    @property
+    def deadline_is_derived(self) -> bool:
+        """Whether nobody set the deadline of a run."""
+        return not self.values["SMOKE_DEADLINE_SECONDS"]
+
+    def deadline_seconds(self) -> float:
+        """Return the deadline that was set, else what a whole smoke takes on this network; raises SettingsInvalid."""
+        if not self.deadline_is_derived:
+            return positive("SMOKE_DEADLINE_SECONDS", self.values)
+        return derived_deadline_seconds(
+            ready_within_seconds=self.place.service.ready_within_seconds,
+            seconds_per_ledger=allowed_network(self.values["SMOKE_STELLAR_NETWORK"]).seconds_per_ledger,
+        )
 
     def engine_secrets(self) -> dict[str, Secret]:
         """Return the secrets of deployment engines that are set, by variable."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.networks import allowed_network, refuse_public_url
 from streampay_smoke.evidence.bake import Bake
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.evidence.policy import Policy
-from streampay_smoke.networks import allowed_network, refuse_public_url
 from streampay_smoke.service.strkey import is_address
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
@@ -67,11 +67,13 @@ class MoneyPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An environment file: the facts of a place on one screen, never a secret.
 
-    `step_seconds` is how long a step may take, `ledger_step_seconds` one that waits for ledgers to close. `rollback`
+    `deadline_seconds` limits a whole run, 0 for what its waits for ledgers add up to. `step_seconds` is how long a step
+    may take, `ledger_step_seconds` one that waits for ledgers to close. `rollback`
     is read by the actuator alone (`streampay_smoke.rollback`): a gate judges without it.
     """
 
     description: str
+    deadline_seconds: float = 0.0
     step_seconds: float = 30.0
     ledger_step_seconds: float = 90.0
     service: ServicePlace
@@ -121,6 +123,7 @@ def values_of(place: Place) -> dict[str, str]:
         "SMOKE_STELLAR_FRIENDBOT_URL": place.chain.friendbot_url,
         "SMOKE_CONTRACT_ID": place.chain.contract_id,
         "SMOKE_CONTRACT_PROFILE": place.chain.contract_profile,
+        "SMOKE_DEADLINE_SECONDS": f"{place.deadline_seconds:g}" if place.deadline_seconds else "",
     }
     return {name: value for name, value in values.items() if value}
 

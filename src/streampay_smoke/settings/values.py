@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.redaction import SHORTEST_SECRET
-from streampay_smoke.secret import Secret
 from streampay_smoke.settings.variables import LONGEST_BAKE_SECONDS
 
 

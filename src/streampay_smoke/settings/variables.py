@@ -43,7 +43,9 @@ VARIABLES = {
         Variable(name="SMOKE_REGION", option="--region", about="Region named in verdict and reports"),
         Variable(name="SMOKE_TAGS", option="--tags", default="@smoke", about="Tag expression of the scenarios to run"),
         Variable(
-            name="SMOKE_DEADLINE_SECONDS", option="--deadline", default="120", about="Hard limit for the whole run"
+            name="SMOKE_DEADLINE_SECONDS",
+            option="--deadline",
+            about="Hard limit for the whole run; by default what its waits for ledgers take at the network's pace",
         ),
         Variable(
             name="SMOKE_BAKE",

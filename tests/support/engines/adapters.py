@@ -17,10 +17,10 @@ from engines.google import CloudDeploy
 from engines.kubernetes import Job
 from engines.line import Line
 from engines.shell import Checkout
-from streampay_smoke import times
+from streampay_smoke.core import times
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.gate.verdict import Word
 from streampay_smoke.publish.github import outputs
-from streampay_smoke.secret import Secret
 from streampay_smoke.serve.keys import flagger_key
 
 Play = Callable[[Path, Word, Situation], Effect]

@@ -9,7 +9,7 @@ from ledger_double import PACE, FakeTime, LedgerDouble
 
 from streampay_smoke.chain.adapter import ChainAccount
 from streampay_smoke.chain.stellar import StellarAdapter
-from streampay_smoke.networks import ALLOWED
+from streampay_smoke.core.networks import ALLOWED
 
 
 @pytest.fixture

@@ -34,9 +34,9 @@ from streampay_smoke.chain.adapter import (
 from streampay_smoke.chain.codec import encoded, plain
 from streampay_smoke.chain.pace import PACES
 from streampay_smoke.chain.stellar import StellarAdapter
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.evidence.events import Waited
-from streampay_smoke.networks import ALLOWED
 
 TOKEN = Asset.native().contract_id(ALLOWED["sandbox"].passphrase)
 SOMEBODY = Keypair.from_raw_ed25519_seed(b"\x05" * 32).public_key

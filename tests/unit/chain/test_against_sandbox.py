@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from streampay_smoke.amounts import accrued
+from streampay_sandbox.ledger import Ledger, start_ledger
 from streampay_smoke.chain.adapter import (
     ChainAccount,
     ChainUnavailable,
@@ -21,9 +21,9 @@ from streampay_smoke.chain.adapter import (
 from streampay_smoke.chain.contract import PROFILES, StreamContract
 from streampay_smoke.chain.pace import Pace
 from streampay_smoke.chain.stellar import StellarAdapter
-from streampay_smoke.errors import GuardRefused
-from streampay_smoke.networks import ALLOWED
-from streampay_smoke.sandbox.ledger import Ledger, start_ledger
+from streampay_smoke.core.amounts import accrued
+from streampay_smoke.core.errors import GuardRefused
+from streampay_smoke.core.networks import ALLOWED
 
 TOTAL = 10_000_001
 DURATION = 97

@@ -18,7 +18,7 @@ from streampay_smoke.chain.adapter import (
 )
 from streampay_smoke.chain.contract import PROFILES, StreamContract, interface_drifts
 from streampay_smoke.chain.profiles import PROFILE_NAMES, ContractProfile, profile_named
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
 
 MAIN = PROFILES["streampay-stream"]
 EARLY = PROFILES["streampay-contracts"]

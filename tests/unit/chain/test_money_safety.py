@@ -11,7 +11,7 @@ from nacl.signing import SigningKey
 from stellar_sdk import Account, Asset, Keypair, TransactionBuilder
 
 from streampay_smoke.chain import guard
-from streampay_smoke.networks import ALLOWED, PUBLIC_PASSPHRASE
+from streampay_smoke.core.networks import ALLOWED, PUBLIC_PASSPHRASE
 
 SAMPLES = {"envelopes": 1_400, "purse": 300, "settings": 700, "services": 400, "ledgers": 180, "wires": 30}
 

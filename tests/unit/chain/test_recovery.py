@@ -22,7 +22,7 @@ from streampay_smoke.chain.adapter import (
 )
 from streampay_smoke.chain.recovery import MAX_BASE_FEE, RECOVERIES
 from streampay_smoke.chain.stellar import StellarAdapter
-from streampay_smoke.errors import Blame
+from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence.events import Probed, Waited
 
 Invoke = Callable[[], TxOutcome]

@@ -12,7 +12,7 @@ from ledger_double import CONTRACT, PACE, START, FakeTime, LedgerDouble, Raw, Rp
 from streampay_smoke.chain.adapter import ChainAccount, ChainUnavailable
 from streampay_smoke.chain.stellar import StellarAdapter
 from streampay_smoke.chain.transport import RpcTransport
-from streampay_smoke.errors import Blame
+from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence.events import Exchanged
 
 PAGE = "<!DOCTYPE html><title>502</title>"

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from streampay_smoke.errors import Blame
+from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence.events import Failure, Probed
 from streampay_smoke.gate.attribution import (
     CLOCK_PROBE,

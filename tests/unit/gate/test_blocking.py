@@ -7,13 +7,13 @@ import pytest
 from gate_stories import HELD, MONEY, READY, SETTLED, ended, planned, played, started
 from msgspec.structs import replace
 
-from streampay_smoke.errors import Blame
+from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate.concerns import CONCERNS, Concern, concern_of, known_concern, rank_of
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import MESSAGE_LIMIT, Verdict, Word
-from streampay_smoke.suite.plan import scenarios_below
+from streampay_smoke.runner.plan import scenarios_below
 
 Tell = Callable[..., JournalRead]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from gate_stories import HELD, MONEY, READY, SETTLED, ended, planned, played, started
 
-from streampay_smoke.errors import Blame
+from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate.judge import judge

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streampay_smoke.errors import Blame
+from streampay_smoke.core.errors import Blame
 from streampay_smoke.gate.message import NEXT, line, paragraph
 from streampay_smoke.gate.verdict import ACTIONS, MESSAGE_LIMIT, MESSAGE_LONG_LIMIT, Action, Word
 

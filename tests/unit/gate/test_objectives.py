@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from gate_stories import HELD, MONEY, READY, SETTLED, ended, planned, played, started
 
-from streampay_smoke.errors import Blame
+from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.events import AnyEvent
 from streampay_smoke.evidence.journal import JournalRead

@@ -10,7 +10,7 @@ import pytest
 from gate_stories import HELD, READY, ended, planned, played, started
 from msgspec.structs import replace
 
-from streampay_smoke.errors import Blame
+from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.bake import Bake, CountersWatched, RatioQueried
 from streampay_smoke.evidence.journal import Entry, JournalRead

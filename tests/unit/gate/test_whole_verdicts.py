@@ -9,7 +9,7 @@ import pytest
 from gate_stories import HELD, MONEY, READY, SETTLED, ended, planned, played, started
 from msgspec.structs import replace
 
-from streampay_smoke.errors import Blame
+from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate.blocking import Examined

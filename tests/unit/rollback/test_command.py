@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from fleet_parts import place_of
 
+from streampay_sandbox.engine import EngineFault
+from streampay_sandbox.fleet import Fleet
 from streampay_smoke.cli import main as cli
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.rollback import actuator, proof
 from streampay_smoke.rollback.command import main
 from streampay_smoke.rollback.log import Accepted, IntentLog, read_log
-from streampay_smoke.sandbox.engine import EngineFault
-from streampay_smoke.sandbox.fleet import Fleet
 
 Run = Callable[..., tuple[int, str]]
 
@@ -192,10 +192,11 @@ import sys
 class Gone:
     def find_spec(self, name, path=None, target=None):
         parts = name.split(".")
-        rooms = ("gate", "suite", "publish", "chain", "sandbox", "surroundings", "cli")
-        if parts[0] in ("behave", "stellar_sdk", "allure_commons", "allure_behave", "starlette", "uvicorn"):
+        rooms = ("gate", "operations", "runner", "run", "publish", "chain", "cli")
+        rest = ("behave", "stellar_sdk", "allure_commons", "allure_behave", "starlette", "uvicorn", "streampay_sandbox")
+        if parts[0] in rest:
             raise ModuleNotFoundError(name)
-        if parts[0] == "streampay_smoke" and len(parts) > 1 and parts[1] in rooms:
+        if parts[0] == "streampay_smoke" and len(parts) > 1 and (parts[1] in rooms or parts[2:] == ["run_context"]):
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Gone())
 from streampay_smoke.rollback.command import main

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.rollback.hook import Hook, HookFailed, Intent
 from streampay_smoke.rollback.hooks import ENGINES, hook_named
 from streampay_smoke.rollback.hooks.command import CommandHook, CommandSettings

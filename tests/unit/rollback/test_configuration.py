@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fleet_parts import place_of
 
-from streampay_smoke.errors import GuardRefused, SettingsInvalid
+from streampay_smoke.core.errors import GuardRefused, SettingsInvalid
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.evidence.secret_shapes import REDACTED
 from streampay_smoke.rollback.configuration import Actuation, actuation, deploy_of, known_id, log_path_of

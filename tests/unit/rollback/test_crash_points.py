@@ -10,7 +10,7 @@ import pytest
 from crash_explorer import Exploration, Explored, Scenario
 from fleet_parts import ROOT, place_of
 
-from streampay_smoke.sandbox.fleet import Fleet
+from streampay_sandbox.fleet import Fleet
 
 SCENARIOS = (
     Scenario(name="healthy", least=38),

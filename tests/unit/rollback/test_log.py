@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.evidence.secret_shapes import REDACTED
 from streampay_smoke.rollback.log import (

@@ -7,15 +7,15 @@ import pytest
 from fleet_parts import actuation_of, place_of
 from msgspec.structs import replace
 
-from streampay_smoke.errors import CredentialRefused, PromiseBroken, SettingsInvalid, SmokeError
+from streampay_sandbox.fleet import Fleet
+from streampay_sandbox.road import Proxy, burst, gateway
+from streampay_smoke.core.errors import CredentialRefused, PromiseBroken, SettingsInvalid, SmokeError
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.rollback import proof as proofs
 from streampay_smoke.rollback.configuration import Actuation
 from streampay_smoke.rollback.outcome import NotLive
 from streampay_smoke.rollback.proof import Proof, Prover
 from streampay_smoke.rollback.wire import Wire, _on_one_line
-from streampay_smoke.sandbox.fleet import Fleet
-from streampay_smoke.sandbox.road import Proxy, burst, gateway
 
 SECONDS = 0.4
 

@@ -8,7 +8,7 @@ from aws_double import REGION, CodeDeployDouble
 from engine_double import writes
 from hook_cases import Played, aws_codedeploy
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.rollback.hooks.aws_codedeploy import CodeDeployHook, CodeDeploySettings
 
 

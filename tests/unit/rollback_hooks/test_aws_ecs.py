@@ -10,7 +10,7 @@ from cluster_double import digest
 from engine_double import writes
 from hook_cases import Played, aws_ecs
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.rollback.hooks.aws_ecs import EcsHook, EcsSettings
 
 SETTINGS = EcsSettings(cluster="pay", service="web", region=REGION)

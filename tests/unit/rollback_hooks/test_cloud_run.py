@@ -10,9 +10,9 @@ from engine_double import Answered, Asked, serving, writes
 from hook_cases import Played, cloud_run
 from hook_pace import noted
 
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import HookFailed
 from streampay_smoke.rollback.hooks.cloud_run import CloudRunHook, CloudRunSettings
-from streampay_smoke.secret import Secret
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hooks import ENGINES, hook_named
-from streampay_smoke.secret import Secret
 from streampay_smoke.settings.variables import ENGINE_PREFIX, VARIABLES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "hooks.md").read_text()

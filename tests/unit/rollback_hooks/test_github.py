@@ -9,7 +9,7 @@ from engine_double import writes
 from github_double import GithubDouble
 from hook_cases import Played, github
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.rollback.hooks.github import GithubHook, GithubSettings
 
 

@@ -9,11 +9,11 @@ from cluster_double import NAMESPACE, TOKEN, ClusterDouble, DeploymentDouble, di
 from engine_double import writes
 from hook_cases import Played, kubernetes
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import HookFailed
 from streampay_smoke.rollback.hooks.cluster import KEY_ANNOTATION, selector_text
 from streampay_smoke.rollback.hooks.kubernetes import KubernetesHook, KubernetesSettings
-from streampay_smoke.secret import Secret
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from engine_double import Answered, Asked, Double, serving
 from hook_pace import noted
 from official import package
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import Hook, HookFailed, Intent
 from streampay_smoke.rollback.hooks.webhook import (
     SECRET,
@@ -24,7 +25,6 @@ from streampay_smoke.rollback.hooks.webhook import (
     signing_key,
     verified,
 )
-from streampay_smoke.secret import Secret
 
 standardwebhooks = package("standardwebhooks")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from streampay_smoke.errors import SettingsInvalid
-from streampay_smoke.http import Client, NoAnswer, new_client
-from streampay_smoke.sandbox import engine_client
-from streampay_smoke.sandbox.engine import Applied, Engine, EngineFault
-from streampay_smoke.sandbox.fleet import ENGINE_VARIABLE, Fleet
+from streampay_sandbox import engine_client
+from streampay_sandbox.engine import Applied, Engine, EngineFault
+from streampay_sandbox.fleet import ENGINE_VARIABLE, Fleet
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.http.client import Client, NoAnswer, new_client
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.identity import synthetic_user, unowned_address
 from streampay_smoke.service.records import StreamOrder

@@ -12,9 +12,9 @@ from stellar_sdk.auth import DelegateSignature, authorize_entry, build_with_dele
 from stellar_sdk.operation import InvokeHostFunction
 from stellar_sdk.soroban_rpc import AuthMode
 
-from streampay_smoke.sandbox.ledger.authorization import MAX_SIGNATURE_LEDGERS
-from streampay_smoke.sandbox.ledger.contracts import ContractModel, EntryPoint, entry_points
-from streampay_smoke.sandbox.ledger.values import ADDRESS, I128, VOID
+from streampay_sandbox.ledger.authorization import MAX_SIGNATURE_LEDGERS
+from streampay_sandbox.ledger.contracts import ContractModel, EntryPoint, entry_points
+from streampay_sandbox.ledger.values import ADDRESS, I128, VOID
 
 Entry = xdr.SorobanAuthorizationEntry
 Credentials = xdr.SorobanCredentialsType

@@ -8,10 +8,8 @@ import pytest
 from ledger_players import UNIT, Person, RpcRefusal, Wire, build, invoke_code, result_code, started
 from stellar_sdk import Keypair, scval, xdr
 
-from streampay_smoke.errors import SettingsInvalid
-from streampay_smoke.networks import PUBLIC_PASSPHRASE
-from streampay_smoke.sandbox.ledger import FAULTS, start_ledger
-from streampay_smoke.sandbox.ledger.faults import (
+from streampay_sandbox.ledger import FAULTS, start_ledger
+from streampay_sandbox.ledger.faults import (
     ESCROW_FLOAT_STROOPS,
     LAG_LEDGERS,
     OLD_NETWORK_LEDGER,
@@ -20,7 +18,9 @@ from streampay_smoke.sandbox.ledger.faults import (
     TRY_AGAIN_TIMES,
     UNKNOWN_NETWORK,
 )
-from streampay_smoke.sandbox.ledger.stream_contract.payouts import SOMEBODY_ELSE
+from streampay_sandbox.ledger.stream_contract.payouts import SOMEBODY_ELSE
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.networks import PUBLIC_PASSPHRASE
 
 
 def test_every_fault_has_a_name_and_a_story() -> None:

@@ -5,9 +5,9 @@ from ledger_players import UNIT, Person, Wire, started
 from msgspec.structs import replace
 from stellar_sdk import Asset, Keypair, TransactionEnvelope
 
-from streampay_smoke.sandbox.ledger import friendbot as friendbot_module
-from streampay_smoke.sandbox.ledger.genesis import FRIENDBOT_ACCOUNTS
-from streampay_smoke.sandbox.ledger.state import Draft, load_account, store_account
+from streampay_sandbox.ledger import friendbot as friendbot_module
+from streampay_sandbox.ledger.genesis import FRIENDBOT_ACCOUNTS
+from streampay_sandbox.ledger.state import Draft, load_account, store_account
 
 
 def test_an_account_is_created_with_10_000(wire: Wire) -> None:

@@ -9,8 +9,8 @@ import pytest
 from ledger_players import NETWORK, UNIT, Person, RpcRefusal, Wire, build, started
 from stellar_sdk import Account, Keypair, TextMemo, scval, xdr
 
-from streampay_smoke.sandbox.ledger.keys import Key, account_key, instance_key
-from streampay_smoke.sandbox.ledger.rpc import MAX_KEYS
+from streampay_sandbox.ledger.keys import Key, account_key, instance_key
+from streampay_sandbox.ledger.rpc import MAX_KEYS
 
 NUMBERS = {
     "latestLedger",

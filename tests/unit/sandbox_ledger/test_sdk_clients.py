@@ -11,8 +11,8 @@ from stellar_sdk.contract.exceptions import SimulationFailedError
 from stellar_sdk.exceptions import AccountNotFoundException
 from stellar_sdk.soroban_rpc import EventFilter, EventFilterType, GetTransactionStatus, SendTransactionStatus
 
-from streampay_smoke.networks import ALLOWED
-from streampay_smoke.sandbox.ledger import start_ledger
+from streampay_sandbox.ledger import start_ledger
+from streampay_smoke.core.networks import ALLOWED
 
 
 def arguments(payer: Person, recipient: Person, total: int, seconds: int) -> list[xdr.SCVal]:

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from streampay_smoke.errors import SettingsInvalid, SmokeError
-from streampay_smoke.sandbox.server import LoopbackServer
+from streampay_sandbox.server import LoopbackServer
+from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 
 
 def hello(_: Request) -> Response:

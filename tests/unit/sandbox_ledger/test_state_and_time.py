@@ -2,12 +2,12 @@ import pytest
 from ledger_players import NETWORK, UNIT, Bench
 from stellar_sdk import Keypair, StrKey, scval, xdr
 
-from streampay_smoke.sandbox.ledger import book as book_module
-from streampay_smoke.sandbox.ledger.book import Book, ClosedLedger
-from streampay_smoke.sandbox.ledger.cadence import MOST_CAUGHT_UP, Instant, Interval, Stalled, cadence
-from streampay_smoke.sandbox.ledger.clock import Clock
-from streampay_smoke.sandbox.ledger.keys import account_key, data_key
-from streampay_smoke.sandbox.ledger.state import (
+from streampay_sandbox.ledger import book as book_module
+from streampay_sandbox.ledger.book import Book, ClosedLedger
+from streampay_sandbox.ledger.cadence import MOST_CAUGHT_UP, Instant, Interval, Stalled, cadence
+from streampay_sandbox.ledger.clock import Clock
+from streampay_sandbox.ledger.keys import account_key, data_key
+from streampay_sandbox.ledger.state import (
     Account,
     Draft,
     State,
@@ -16,7 +16,7 @@ from streampay_smoke.sandbox.ledger.state import (
     load_account,
     store_account,
 )
-from streampay_smoke.sandbox.ledger.stream_contract import pay_recipient, stream_contract
+from streampay_sandbox.ledger.stream_contract import pay_recipient, stream_contract
 
 Change = xdr.LedgerEntryChangeType
 SOMEBODY = Keypair.random().public_key

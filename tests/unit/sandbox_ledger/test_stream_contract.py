@@ -4,21 +4,21 @@ from hypothesis import strategies as st
 from ledger_players import UNIT, Bench
 from stellar_sdk import scval
 
-from streampay_smoke.amounts import accrued
-from streampay_smoke.sandbox.ledger.failures import HostError
-from streampay_smoke.sandbox.ledger.keys import instance_key
-from streampay_smoke.sandbox.ledger.state import Draft, instance_row, load_instance
-from streampay_smoke.sandbox.ledger.stream_contract import (
+from streampay_sandbox.ledger.failures import HostError
+from streampay_sandbox.ledger.keys import instance_key
+from streampay_sandbox.ledger.state import Draft, instance_row, load_instance
+from streampay_sandbox.ledger.stream_contract import (
     pay_less,
     pay_recipient,
     pay_somebody_else,
     pay_twice,
     stream_contract,
 )
-from streampay_smoke.sandbox.ledger.stream_contract.arithmetic import fee, vested, withdrawable
-from streampay_smoke.sandbox.ledger.stream_contract.payouts import SOMEBODY_ELSE, Payout
-from streampay_smoke.sandbox.ledger.stream_contract.records import Code, Stream
-from streampay_smoke.sandbox.ledger.values import I128_MAX, U64_MAX
+from streampay_sandbox.ledger.stream_contract.arithmetic import fee, vested, withdrawable
+from streampay_sandbox.ledger.stream_contract.payouts import SOMEBODY_ELSE, Payout
+from streampay_sandbox.ledger.stream_contract.records import Code, Stream
+from streampay_sandbox.ledger.values import I128_MAX, U64_MAX
+from streampay_smoke.core.amounts import accrued
 
 NOW = 1_800_000_000
 TOTAL = 100 * UNIT

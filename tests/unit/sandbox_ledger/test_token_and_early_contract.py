@@ -2,10 +2,10 @@ import pytest
 from ledger_players import UNIT, Bench
 from stellar_sdk import scval, xdr
 
-from streampay_smoke.sandbox.ledger.early_contract import MODEL as EARLY
-from streampay_smoke.sandbox.ledger.failures import HostError
-from streampay_smoke.sandbox.ledger.stellar_asset_contract import INT64_MAX
-from streampay_smoke.sandbox.ledger.stream_contract import pay_recipient, stream_contract
+from streampay_sandbox.ledger.early_contract import MODEL as EARLY
+from streampay_sandbox.ledger.failures import HostError
+from streampay_sandbox.ledger.stellar_asset_contract import INT64_MAX
+from streampay_sandbox.ledger.stream_contract import pay_recipient, stream_contract
 
 NOW = 1_800_000_000
 

@@ -17,8 +17,8 @@ from stellar_sdk import (
     xdr,
 )
 
-from streampay_smoke.networks import PUBLIC_PASSPHRASE
-from streampay_smoke.sandbox.ledger.state import Draft, SupplyBroken, load_account
+from streampay_sandbox.ledger.state import Draft, SupplyBroken, load_account
+from streampay_smoke.core.networks import PUBLIC_PASSPHRASE
 
 
 def payment(person: Person, to: str, amount: str = "1", **options: object) -> TransactionEnvelope:

@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 from ledger_players import Wire
 from stellar_sdk import SorobanServer, scval, xdr
 
-from streampay_smoke.sandbox.ledger.early_contract import MODEL as EARLY
-from streampay_smoke.sandbox.ledger.failures import ErrorType, describe
-from streampay_smoke.sandbox.ledger.spec import build_wasm
-from streampay_smoke.sandbox.ledger.stream_contract import pay_recipient, stream_contract
-from streampay_smoke.sandbox.ledger.stream_contract.records import STATUS
-from streampay_smoke.sandbox.ledger.values import (
+from streampay_sandbox.ledger.early_contract import MODEL as EARLY
+from streampay_sandbox.ledger.failures import ErrorType, describe
+from streampay_sandbox.ledger.spec import build_wasm
+from streampay_sandbox.ledger.stream_contract import pay_recipient, stream_contract
+from streampay_sandbox.ledger.stream_contract.records import STATUS
+from streampay_sandbox.ledger.values import (
     ADDRESS,
     BOOL,
     I128,

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from streampay_smoke.http import new_client
-from streampay_smoke.sandbox.service.faults import FAULTS, doors, everywhere, faulty
-from streampay_smoke.sandbox.service.limits import PER_MINUTE
+from streampay_sandbox.service.faults import FAULTS, doors, everywhere, faulty
+from streampay_sandbox.service.limits import PER_MINUTE
+from streampay_smoke.http.client import new_client
 from tests.unit.sandbox_service.conftest import GENEROUS
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from stellar_sdk import Keypair
 
-from streampay_smoke.sandbox.service.idempotency import KeyBook, KeyReused
-from streampay_smoke.sandbox.service.wire import Answer
+from streampay_sandbox.service.idempotency import KeyBook, KeyReused
+from streampay_sandbox.service.wire import Answer
 
 
 def body(reply: Any) -> Any:

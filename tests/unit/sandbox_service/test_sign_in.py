@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from stellar_sdk import Keypair
 
-from streampay_smoke.sandbox.service.auth import API_KEY_CALLER, Tokens
-from streampay_smoke.sandbox.service.errors import Refusal
-from streampay_smoke.sandbox.service.wallet import CHALLENGE_SECONDS, Challenges, WalletSignIn, signature_verified
-from streampay_smoke.sandbox.service.wire import Call
-from streampay_smoke.secret import Secret
+from streampay_sandbox.service.auth import API_KEY_CALLER, Tokens
+from streampay_sandbox.service.errors import Refusal
+from streampay_sandbox.service.wallet import CHALLENGE_SECONDS, Challenges, WalletSignIn, signature_verified
+from streampay_sandbox.service.wire import Call
+from streampay_smoke.core.secret import Secret
 
 
 def error_code(reply: Any) -> str:

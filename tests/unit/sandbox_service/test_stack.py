@@ -13,19 +13,19 @@ from typing import Any
 import jwt
 import pytest
 
-from streampay_smoke.amounts import accrued, stroops
+from streampay_sandbox.faults import FAULTS, chosen_faults
+from streampay_sandbox.ledger.faults import FAULTS as LEDGER_FAULTS
+from streampay_sandbox.ledger.genesis import twin_contract_id
+from streampay_sandbox.server import LoopbackServer
+from streampay_sandbox.service.faults import FAULTS as SERVICE_FAULTS
+from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.chain.adapter import TxOutcome
 from streampay_smoke.chain.contract import PROFILES, StreamContract
 from streampay_smoke.chain.stellar import StellarAdapter
-from streampay_smoke.errors import SettingsInvalid
-from streampay_smoke.http import Client, NoAnswer, Reply, new_client
-from streampay_smoke.networks import ALLOWED
-from streampay_smoke.sandbox.faults import FAULTS, chosen_faults
-from streampay_smoke.sandbox.ledger.faults import FAULTS as LEDGER_FAULTS
-from streampay_smoke.sandbox.ledger.genesis import twin_contract_id
-from streampay_smoke.sandbox.server import LoopbackServer
-from streampay_smoke.sandbox.service.faults import FAULTS as SERVICE_FAULTS
-from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
+from streampay_smoke.core.amounts import accrued, stroops
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.networks import ALLOWED
+from streampay_smoke.http.client import Client, NoAnswer, Reply, new_client
 
 RATE = "600"
 TOTAL = 6_000_000_000
@@ -320,8 +320,8 @@ def test_an_unknown_fault_is_refused_with_the_known_ones(name: str, hint: str) -
 SERVE = """
 import sys
 from pathlib import Path
-from streampay_smoke.errors import SettingsInvalid
-from streampay_smoke.sandbox.stack import serve
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_sandbox.stack import serve
 try:
     serve(ready_file=Path(sys.argv[1]) if len(sys.argv) > 1 else None)
 except SettingsInvalid as problem:

@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from streampay_smoke.sandbox.server import LoopbackServer
-from streampay_smoke.sandbox.service import catalogue, readiness
-from streampay_smoke.sandbox.service.limits import PER_MINUTE, DailyQuota, TokenBuckets
-from streampay_smoke.sandbox.service.readiness import Degraded, configured, signing_works
-from streampay_smoke.sandbox.stack import start_sandbox
+from streampay_sandbox.server import LoopbackServer
+from streampay_sandbox.service import catalogue, readiness
+from streampay_sandbox.service.limits import PER_MINUTE, DailyQuota, TokenBuckets
+from streampay_sandbox.service.readiness import Degraded, configured, signing_works
+from streampay_sandbox.stack import start_sandbox
 
 
 def body(reply: Any) -> Any:
@@ -278,7 +278,11 @@ def test_no_answer_holds_a_secret(deployment: Any) -> None:
     paths = ("/", "/api/readyz", "/api/metrics", "/.well-known/jwks.json", "/api/streams", "/api/auth/wallet/health")
     everything = "".join(deployment.user("GET", path).text for path in paths)
     settings = deployment.parts.settings
-    for secret in (settings.jwt_secret.reveal(), settings.api_key.reveal(), deployment.treasury.operator.seed):
+    for secret in (
+        settings.jwt_secret.reveal(),
+        settings.api_key.reveal(),
+        deployment.treasury.contract.operator.secret,
+    ):
         assert secret not in everything
         assert secret not in repr(deployment.parts.settings)
 
@@ -304,7 +308,7 @@ def test_a_defect_of_a_fault_is_a_500_that_shows_nothing(
     deployment = deploy("replay-pays-again")
     stream_id = deployment.started()
     assert deployment.act(stream_id, "settle", key="k").status == 200
-    monkeypatch.setattr(deployment.ledger, "invoke", broken)
+    monkeypatch.setattr(deployment.ledger, "transfer", broken)
     with caplog.at_level(logging.ERROR):
         reply = deployment.act(stream_id, "settle", key="k")
     assert (reply.status, body(reply)["error"]["code"]) == (500, "INTERNAL_ERROR")

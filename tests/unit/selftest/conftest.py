@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
-from streampay_smoke.selftest.scene import Scene
+from streampay_sandbox.stack import Sandbox, start_sandbox
+from streampay_selftest.scene import Scene
 
 
 @pytest.fixture(scope="session")

@@ -15,20 +15,20 @@ from pathlib import Path
 
 import pytest
 
+from streampay_sandbox.fault import Truth
+from streampay_sandbox.faults import FAULTS
+from streampay_selftest import command, measuring, pool
+from streampay_selftest.choosing import share
+from streampay_selftest.command import Wanted, selftest
+from streampay_selftest.commits import commit_of
+from streampay_selftest.committed import committed_results
+from streampay_selftest.corpus import CORPUS
+from streampay_selftest.measuring import Measured, Plan, Task, measure
+from streampay_selftest.playing import Played
+from streampay_selftest.results import collected, from_json
+from streampay_selftest.weather import CALM, Weather
 from streampay_smoke import cli
-from streampay_smoke.errors import SettingsInvalid
-from streampay_smoke.sandbox.fault import Truth
-from streampay_smoke.sandbox.faults import FAULTS
-from streampay_smoke.selftest import command, measuring, pool
-from streampay_smoke.selftest.choosing import share
-from streampay_smoke.selftest.command import Wanted, selftest
-from streampay_smoke.selftest.commits import commit_of
-from streampay_smoke.selftest.committed import committed_results
-from streampay_smoke.selftest.corpus import CORPUS
-from streampay_smoke.selftest.measuring import Measured, Plan, Task, measure
-from streampay_smoke.selftest.playing import Played
-from streampay_smoke.selftest.results import collected, from_json
-from streampay_smoke.selftest.weather import CALM, Weather
+from streampay_smoke.core.errors import SettingsInvalid
 
 ROOT = Path(__file__).parents[3]
 FAKE = (sys.executable, str(ROOT / "tests" / "support" / "fake_gate.py"))
@@ -121,6 +121,16 @@ def test_a_case_that_does_not_exist_is_named_with_its_neighbour(capsys: pytest.C
     assert "did you mean 'settle-lies'" in capsys.readouterr().err
     with pytest.raises(SettingsInvalid, match="no case"):
         selftest(Wanted(only=("zzzzzzzz",)))
+
+
+def test_an_installation_without_the_selftest_says_where_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "streampay_selftest"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "path", [])
+    assert cli.main(["selftest", "--list"]) == 2
+    assert "Next: run it in a checkout of the project" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from streampay_smoke.sandbox.fault import Severity, Truth
-from streampay_smoke.selftest import playing
-from streampay_smoke.selftest.case import Case
-from streampay_smoke.selftest.conditions import beside_another_run, place
-from streampay_smoke.selftest.playing import CONTRADICTION, NO_ANSWER, Played, is_right, play
+from streampay_sandbox.fault import Severity, Truth
+from streampay_selftest import playing
+from streampay_selftest.case import Case
+from streampay_selftest.conditions import beside_another_run, place
+from streampay_selftest.playing import CONTRADICTION, NO_ANSWER, Played, is_right, play
 
 SCRIPT = Path(__file__).parents[2] / "support" / "fake_gate.py"
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from streampay_smoke.http import Client, NoAnswer, new_client
-from streampay_smoke.sandbox.road import Decided, Forward, Passing, Proxy, Reply, Sent, hang_up
-from streampay_smoke.selftest import disturbances
-from streampay_smoke.selftest.weather import Weather
+from streampay_sandbox.road import Decided, Forward, Passing, Proxy, Reply, Sent, hang_up
+from streampay_selftest import disturbances
+from streampay_selftest.weather import Weather
+from streampay_smoke.http.client import Client, NoAnswer, new_client
 
 COOKIES = ("a=1", "b=2")
 

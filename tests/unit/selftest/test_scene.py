@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from streampay_smoke.http import NoAnswer, new_client
-from streampay_smoke.sandbox.road import Reply
-from streampay_smoke.sandbox.stack import Sandbox
-from streampay_smoke.selftest import conditions
-from streampay_smoke.selftest.disturbances import everywhere, round_robin
-from streampay_smoke.selftest.scene import RELEASE, Scene
+from streampay_sandbox.road import Reply
+from streampay_sandbox.stack import Sandbox
+from streampay_selftest import conditions
+from streampay_selftest.disturbances import everywhere, round_robin
+from streampay_selftest.scene import RELEASE, Scene
+from streampay_smoke.http.client import NoAnswer, new_client
 from streampay_smoke.settings import load
 
 TEAPOT = Reply(status=418, text="short and stout")

@@ -10,14 +10,14 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from streampay_smoke.sandbox.fault import Severity, Truth
-from streampay_smoke.selftest import committed, telling
-from streampay_smoke.selftest.case import Case
-from streampay_smoke.selftest.chart import chart
-from streampay_smoke.selftest.page import page
-from streampay_smoke.selftest.playing import CONTRADICTION, NO_ANSWER, Played
-from streampay_smoke.selftest.results import Results, collected, from_json, merged, to_json
-from streampay_smoke.selftest.scoring import (
+from streampay_sandbox.fault import Severity, Truth
+from streampay_selftest import committed, telling
+from streampay_selftest.case import Case
+from streampay_selftest.chart import chart
+from streampay_selftest.page import page
+from streampay_selftest.playing import CONTRADICTION, NO_ANSWER, Played
+from streampay_selftest.results import Results, collected, from_json, merged, to_json
+from streampay_selftest.scoring import (
     FAULT_SEEDS,
     NOISY_RUNS,
     TARGETS,

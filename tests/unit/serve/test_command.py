@@ -7,8 +7,8 @@ import pytest
 from serve_parts import OTHER_TOKEN, TOKEN
 
 from streampay_smoke import cli
-from streampay_smoke.errors import SettingsInvalid
-from streampay_smoke.secret import Secret
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.serve import command
 from streampay_smoke.serve.keys import flagger_key
 

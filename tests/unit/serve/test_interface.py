@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from serve_parts import BEARER, OTHER_TOKEN, PLACE, TOKEN, Service, ToldPlayer, canary
 
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.gate.verdict import Word
-from streampay_smoke.secret import Secret
 from streampay_smoke.serve import wire
 from streampay_smoke.serve.keys import Keyring, flagger_key
 

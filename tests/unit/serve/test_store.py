@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.serve.attempts import Attempt, Deploy, Order
 from streampay_smoke.serve.store import Store
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from streampay_smoke.errors import PromiseBroken
+from streampay_sandbox.stack import Sandbox, start_sandbox
+from streampay_smoke.core.errors import PromiseBroken
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.events import AnyEvent, Exchanged
-from streampay_smoke.http import new_client
-from streampay_smoke.sandbox.stack import Sandbox, start_sandbox
-from streampay_smoke.secret import Secret
+from streampay_smoke.http.client import new_client
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.forgeries import BAD_NAMES, bad_credential

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from streampay_smoke.errors import PromiseBroken, SettingsInvalid
-from streampay_smoke.http import one_event
+from streampay_smoke.core.errors import PromiseBroken, SettingsInvalid
+from streampay_smoke.http.client import one_event
 from streampay_smoke.service.dialects import DIALECTS, dialect_named
 from streampay_smoke.service.dialects.app_v1 import AppV1
 from streampay_smoke.service.exchange import Answer, parsed

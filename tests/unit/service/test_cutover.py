@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streampay_smoke.errors import PromiseBroken
+from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.evidence.events import AnyEvent, Exchanged, Retried, Waited
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover

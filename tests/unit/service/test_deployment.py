@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from stellar_sdk import Keypair
 
-from streampay_smoke.errors import (
+from streampay_smoke.core.errors import (
     Blame,
     CredentialRefused,
     GuardRefused,
@@ -18,8 +18,8 @@ from streampay_smoke.errors import (
     SettingsInvalid,
     SmokeError,
 )
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.events import AnyEvent, Exchanged, ServiceSeen
-from streampay_smoke.secret import Secret
 from streampay_smoke.service.credentials import ANONYMOUS, Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.dialects import DIALECTS

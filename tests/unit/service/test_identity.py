@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from stellar_sdk import Keypair
 
-from streampay_smoke.errors import FixtureMissing, GuardRefused, SettingsInvalid
-from streampay_smoke.secret import Secret
+from streampay_smoke.core.errors import FixtureMissing, GuardRefused, SettingsInvalid
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.service.credentials import ANONYMOUS, VARIABLE_OF_MODE, Credential
 from streampay_smoke.service.forgeries import BAD_NAMES, BadName, bad_credential
 from streampay_smoke.service.identity import MODES, SyntheticUser, synthetic_user

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.service.exchange import Answer, parsed
 from streampay_smoke.service.release import Sight, release_teller
 

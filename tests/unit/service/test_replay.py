@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from streampay_smoke.errors import SmokeError
+from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import AnyEvent
 from streampay_smoke.service.credentials import ANONYMOUS, Credential
 from streampay_smoke.service.deployment import Deployment

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stellar_sdk import Keypair, StrKey
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.service.strkey import address_of, is_address, seed_bytes, seed_text
 
 

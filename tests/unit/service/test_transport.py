@@ -9,7 +9,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from streampay_smoke.errors import Blame, ServiceUnavailable, SettingsInvalid
+from streampay_smoke.core.errors import Blame, ServiceUnavailable, SettingsInvalid
 from streampay_smoke.evidence.events import AnyEvent, Exchanged, Waited
 from streampay_smoke.service import transport as module
 from streampay_smoke.service.credentials import Credential
@@ -276,7 +276,7 @@ def test_a_request_that_cannot_be_written_is_a_matter_of_settings(connect: Conne
 
 
 def test_every_cause_has_a_next_step() -> None:
-    from streampay_smoke import http
+    from streampay_smoke.http import client as http
 
     assert set(module._NEXT_STEPS) == set(http._CAUSES) - {"dns", "bad request"}
 

@@ -20,7 +20,8 @@ from typing import Any
 
 import msgspec
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import Hook
 from streampay_smoke.rollback.hooks import webhook
 from streampay_smoke.rollback.hooks.argo_rollouts import ArgoRolloutsHook, ArgoRolloutsSettings
@@ -33,7 +34,6 @@ from streampay_smoke.rollback.hooks.github import GithubHook, GithubSettings
 from streampay_smoke.rollback.hooks.kubernetes import KubernetesHook, KubernetesSettings
 from streampay_smoke.rollback.hooks.kubernetes_service import KubernetesServiceHook, KubernetesServiceSettings
 from streampay_smoke.rollback.hooks.webhook import WebhookHook, WebhookSettings
-from streampay_smoke.secret import Secret
 
 Secrets = Mapping[str, Secret]
 """The secrets an engine named and somebody set, by variable."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import Intent
 from streampay_smoke.rollback.hooks.asking import LOOK_SECONDS, REAL, TOKEN, Deadline, Pace, persist
 from streampay_smoke.rollback.hooks.cluster import (
@@ -32,7 +33,6 @@ from streampay_smoke.rollback.hooks.cluster import (
 )
 from streampay_smoke.rollback.hooks.images import IMAGE_DIGEST, Origin
 from streampay_smoke.rollback.hooks.standing import refuse_other
-from streampay_smoke.secret import Secret
 
 REVISION = "rollout.argoproj.io/revision"
 HASH_LABEL = "rollouts-pod-template-hash"

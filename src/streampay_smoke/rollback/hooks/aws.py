@@ -2,9 +2,9 @@
 
 botocore finds the credentials and signs, and nothing else of it is used: it is AWS's own, knows every way credentials
 are handed to a job (variables, profiles, OIDC, containers, instances) and renews them. It is an optional extra (`aws`),
-loaded here alone, because it is larger than all the rest. The requests are sent by `streampay_smoke.http` like every
-other, inside one deadline; botocore's client would follow its own retries and time limits. The `aws` command line was
-the other choice: it is on the way to the same API through one more process, whose version nobody here pins.
+loaded here alone, because it is larger than all the rest. The requests are sent by `streampay_smoke.http.client` like
+every other, inside one deadline; botocore's client would follow its own retries and time limits. The `aws` command line
+was the other choice: it is on the way to the same API through one more process, whose version nobody here pins.
 """
 
 import importlib.util
@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from streampay_smoke.errors import SettingsInvalid
-from streampay_smoke.http import Reply, new_client
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.http.client import Reply, new_client
 from streampay_smoke.rollback.hook import HookFailed
 from streampay_smoke.rollback.hooks.asking import (
     PASSING,

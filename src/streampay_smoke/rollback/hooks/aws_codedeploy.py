@@ -11,14 +11,14 @@ from typing import Any
 
 import msgspec
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import Intent
 from streampay_smoke.rollback.hooks.asking import LOOK_SECONDS, REAL, Deadline, Pace, persist
 from streampay_smoke.rollback.hooks.aws import CODEDEPLOY, ECS, Aws, AwsSettings
 from streampay_smoke.rollback.hooks.aws_ecs import TaskDefinitions
 from streampay_smoke.rollback.hooks.images import Origin
 from streampay_smoke.rollback.hooks.standing import refuse_other
-from streampay_smoke.secret import Secret
 
 _UNDER_WAY = frozenset({"Created", "Queued", "InProgress", "Baking", "Ready"})
 _BATCH = 25  # the most BatchGetDeployments takes

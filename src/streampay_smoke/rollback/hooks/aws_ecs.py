@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import Intent
 from streampay_smoke.rollback.hooks.asking import LOOK_SECONDS, REAL, Deadline, Pace, persist
 from streampay_smoke.rollback.hooks.aws import ECS, Aws, AwsSettings
 from streampay_smoke.rollback.hooks.images import IMAGE_DIGEST, Origin
 from streampay_smoke.rollback.hooks.standing import refuse_other
-from streampay_smoke.secret import Secret
 
 _STOPPABLE = frozenset({"PENDING", "IN_PROGRESS"})
 _GOING_BACK = frozenset({"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"})

@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from streampay_smoke.http import NoAnswer, new_client
+from streampay_smoke.core.secret import Secret
+from streampay_smoke.http.client import NoAnswer, new_client
 from streampay_smoke.rollback.hook import HookFailed, Intent
 from streampay_smoke.rollback.hooks.asking import (
     LOOK_SECONDS,
@@ -30,7 +31,6 @@ from streampay_smoke.rollback.hooks.asking import (
 )
 from streampay_smoke.rollback.hooks.images import IMAGE_DIGEST, Origin
 from streampay_smoke.rollback.hooks.standing import refuse_other
-from streampay_smoke.secret import Secret
 
 BY_REVISION = "revision"
 _CONFLICT = 409

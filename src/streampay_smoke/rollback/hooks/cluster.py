@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from streampay_smoke.errors import SettingsInvalid
-from streampay_smoke.http import new_client
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.secret import Secret
+from streampay_smoke.http.client import new_client
 from streampay_smoke.rollback.hook import HookFailed, Intent
 from streampay_smoke.rollback.hooks.asking import (
     PASSING,
@@ -22,7 +23,6 @@ from streampay_smoke.rollback.hooks.asking import (
     checked_address,
 )
 from streampay_smoke.rollback.hooks.images import Origin
-from streampay_smoke.secret import Secret
 
 KEY_ANNOTATION = "streampay.dev/rollback-key"
 """Holds the key of the last intent an object was put back by: a repeated one is recognised."""

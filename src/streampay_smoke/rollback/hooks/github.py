@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from streampay_smoke.errors import SettingsInvalid
-from streampay_smoke.http import Reply, new_client
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.secret import Secret
+from streampay_smoke.http.client import Reply, new_client
 from streampay_smoke.rollback.hook import HookFailed, Intent
 from streampay_smoke.rollback.hooks.asking import (
     PASSING,
@@ -27,7 +28,6 @@ from streampay_smoke.rollback.hooks.asking import (
     checked_address,
     persist,
 )
-from streampay_smoke.secret import Secret
 
 _HEADERS = {"accept": "application/vnd.github+json", "x-github-api-version": "2022-11-28"}
 _POLL_SECONDS = 3.0

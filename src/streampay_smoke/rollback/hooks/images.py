@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.rollback.hook import HookFailed
 
 IMAGE_DIGEST = "image-digest"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import Intent
 from streampay_smoke.rollback.hooks.asking import LOOK_SECONDS, REAL, TOKEN, Deadline, Pace, persist
 from streampay_smoke.rollback.hooks.cluster import (
@@ -20,7 +21,6 @@ from streampay_smoke.rollback.hooks.cluster import (
 )
 from streampay_smoke.rollback.hooks.images import IMAGE_DIGEST, Origin
 from streampay_smoke.rollback.hooks.standing import refuse_other
-from streampay_smoke.secret import Secret
 
 
 class KubernetesServiceSettings(ClusterSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -19,8 +19,9 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from streampay_smoke.errors import SettingsInvalid
-from streampay_smoke.http import Reply, new_client
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.secret import Secret
+from streampay_smoke.http.client import Reply, new_client
 from streampay_smoke.rollback.hook import Intent
 from streampay_smoke.rollback.hooks.asking import (
     REAL,
@@ -34,7 +35,6 @@ from streampay_smoke.rollback.hooks.asking import (
     persist,
     words_of,
 )
-from streampay_smoke.secret import Secret
 
 SECRET = "SMOKE_ROLLBACK_WEBHOOK_SECRET"  # noqa: S105 (the variable's name)
 TOLERANCE_SECONDS = 300

@@ -1,6 +1,6 @@
 """The API shapes a deployment may speak. A dialect is data in, data out: it never sends anything itself."""
 
-from streampay_smoke.errors import SettingsInvalid
+from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.service.dialects.app_v1 import AppV1
 from streampay_smoke.service.dialects.calls import SIGN_IN, Call, CsrfRule, Dialect, Doors
 

@@ -1,0 +1,197 @@
+"""A fleet of the sandbox: releases of its StreamPay, each of several replicas, behind one address and one engine.
+
+All releases share one ledger, one operator and one memory. StreamPay itself keeps its streams in its process and
+forgets them with it; a deployment of several replicas could not even list what it just created. So the fleet stands
+for a StreamPay over a shared database: streams, idempotency keys, sign-in challenges and limits are known to every
+replica of every release, and a stream created on a canary is there after the rollback. The limits are raised: a fleet
+is for deploys and rollbacks, and both sign in.
+
+The engine's API is HTTP on loopback, parameters in the query, every answer a JSON object:
+
+    GET  /state                                  weights, live release, keys it was asked with, rollbacks it applied
+    GET  /preview?release=R                      an address that leads to R alone, whatever its weight
+    POST /start?release=R&replicas=N&fault=F...  start a release at no traffic; no replica: one that crashes
+    POST /shift?R=WEIGHT&...                     share the traffic; the live release stays what it is
+    POST /promote?release=R                      all traffic to R, which becomes the live release
+    POST /roll-back?release=R&key=K              the same, once for each key
+    POST /misbehave?fault=F...                   go wrong in these ways from now on
+"""
+
+import argparse
+import itertools
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+from msgspec.structs import replace
+
+from streampay_sandbox.engine import Engine, EngineFault, EngineState
+from streampay_sandbox.faults import chosen_faults
+from streampay_sandbox.ledger import Ledger, start_ledger
+from streampay_sandbox.road import Disturbance, Forward, Passing, Proxy, Reply, gateway, hang_up
+from streampay_sandbox.server import LoopbackServer
+from streampay_sandbox.service.app import build_app
+from streampay_sandbox.service.faults import faulty
+from streampay_sandbox.service.limits import PER_MINUTE, TokenBuckets
+from streampay_sandbox.service.parts import honest_parts, new_memory
+from streampay_sandbox.stack import environ_of, new_settings, new_treasury, stoppable, write_private
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.lifetimes import Stops
+
+ENGINE_VARIABLE = "STREAMPAY_FLEET"
+"""The variable in which the engine's address reaches the commands of `[rollback.command]`."""
+
+PER_MINUTE_IN_A_FLEET = {**dict.fromkeys(PER_MINUTE, 100_000), "read": PER_MINUTE["read"]}
+"""Several gates in a minute sign in and create; the limit on reads stays, for the gate looks for it."""
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """A release that runs: its replicas, and the addresses the next requests go to. Without replicas it is dead."""
+
+    replicas: tuple[LoopbackServer, ...]
+    next_address: Iterator[int]
+
+
+class Fleet(Stops):
+    """Serves from its making to `stop()`, or in a `with` block.
+
+    `base_url` is the address users meet: each request goes to a release by weight, and to its replicas in turn.
+    """
+
+    def __init__(self, stable: str = "v1", *, replicas: int = 2) -> None:
+        self.ledger: Ledger = start_ledger()
+        self._settings = new_settings(self.ledger, stable)
+        self._treasury = new_treasury(self.ledger)
+        self._memory = new_memory(TokenBuckets(PER_MINUTE_IN_A_FLEET))
+        self._stopping = threading.Event()
+        self._releases: dict[str, Release] = {}
+        self._addresses: list[str] = []
+        self._previews: dict[str, Proxy] = {}
+        self.engine = Engine(stable)
+        self._public = _Road(self._addresses, lambda passing: self._to(self.engine.next_release())).__enter__()
+        self._admin = Proxy(disturb=self._asked).__enter__()
+        self.base_url = self._public.url
+        self.engine_url = self._admin.url
+        self.start(stable, replicas=replicas)
+
+    def start(self, name: str, *, replicas: int = 2, faults: Sequence[str] = ()) -> None:
+        """Start a release at no traffic; `faults` are names of service faults. No replica: a release that crashes."""
+        settings = replace(self._settings, release=name)
+        honest = honest_parts(settings, self._treasury, memory=self._memory, stopping=self._stopping)
+        app = build_app(faulty(honest, chosen_faults(faults).service))
+        servers = tuple(LoopbackServer(app, stopping=self._stopping).start() for _ in range(replicas))
+        addresses = range(len(self._addresses), len(self._addresses) + replicas)
+        self._addresses.extend(server.url for server in servers)
+        self._releases[name] = Release(replicas=servers, next_address=itertools.cycle(addresses))
+        self.engine.add(name)
+
+    def preview_url(self, name: str) -> str:
+        """Return an address that leads to one release alone, whatever its weight; raises KeyError for none."""
+        self._releases[name]
+        if name not in self._previews:
+            self._previews[name] = _Road(self._addresses, lambda passing: self._to(name)).__enter__()
+        return self._previews[name].url
+
+    def replica_urls(self, name: str) -> tuple[str, ...]:
+        """Return where the replicas of a release answer themselves."""
+        return tuple(server.url for server in self._releases[name].replicas)
+
+    def environ(self) -> dict[str, str]:
+        """Return the variables that point a run, and a rollback, at the fleet."""
+        return {**environ_of(self.base_url, self.ledger, self._settings), ENGINE_VARIABLE: self.engine_url}
+
+    def ready_document(self) -> Mapping[str, Any]:
+        """Return where everything answers; it holds the fleet's secrets, for a file that only its owner reads."""
+        return {"base_url": self.base_url, "engine_url": self.engine_url, "env": self.environ()}
+
+    def stop(self) -> None:
+        """Stop everything; a second call does nothing."""
+        self.engine.stop()
+        self._stopping.set()
+        for road in (self._public, self._admin, *self._previews.values()):
+            road.__exit__(None, None, None)
+        for release in self._releases.values():
+            for server in release.replicas:
+                server.stop()
+        self._treasury.close()
+        self.ledger.stop()
+
+    def _to(self, name: str) -> Forward | Reply:
+        release = self._releases[name]
+        return Forward(to=next(release.next_address)) if release.replicas else gateway(503)
+
+    def _asked(self, passing: Passing) -> Reply:
+        """Answer a request to the engine's API."""
+        if EngineFault.DOWN in self.engine.faults and not passing.path.startswith("/misbehave"):
+            return _json(503, {"error": "the engine is down"})
+        asked = urlsplit(passing.path)
+        given = parse_qs(asked.query)
+        action = _ACTIONS.get(f"{passing.method} {asked.path}")
+        if action is None:
+            return _json(404, {"error": f"{passing.method} {asked.path} is nothing the engine does"})
+        try:
+            said = action(self, given)
+        except SettingsInvalid as problem:
+            return _json(409, {"error": str(problem)})
+        except (KeyError, ValueError) as problem:
+            return _json(400, {"error": f"a parameter is missing or wrong: {problem}"})
+        if asked.path == "/roll-back" and EngineFault.NO_ANSWER in self.engine.faults:
+            return hang_up()
+        return _json(200, said if isinstance(said, EngineState) else {"said": said or "done"})
+
+
+class _Road(Proxy):
+    """A proxy whose upstreams come and go."""
+
+    def __init__(self, upstreams: Sequence[str], disturb: Disturbance) -> None:
+        super().__init__(disturb=disturb)
+        self._addresses = upstreams
+
+    def upstream(self, index: int) -> str:
+        """Return the address of an upstream."""
+        return self._addresses[index]
+
+
+Given = Mapping[str, Sequence[str]]
+
+_ACTIONS: Mapping[str, Callable[[Fleet, Given], object]] = {
+    "GET /state": lambda fleet, given: fleet.engine.state(),
+    "GET /preview": lambda fleet, given: fleet.preview_url(given["release"][0]),
+    "POST /start": lambda fleet, given: fleet.start(
+        given["release"][0], replicas=int(given.get("replicas", ["2"])[0]), faults=given.get("fault", ())
+    ),
+    "POST /shift": lambda fleet, given: fleet.engine.shift({name: int(text[0]) for name, text in given.items()}),
+    "POST /promote": lambda fleet, given: fleet.engine.promote(given["release"][0]),
+    "POST /roll-back": lambda fleet, given: fleet.engine.roll_back(given["release"][0], given["key"][0]),
+    "POST /misbehave": lambda fleet, given: fleet.engine.misbehave(*given.get("fault", ())),
+}
+
+
+def _json(status: int, document: object) -> Reply:
+    return Reply(status=status, text=msgspec.json.encode(document).decode(), content_type="application/json")
+
+
+def serve(*, ready_file: Path, stable: str, replicas: int) -> None:
+    """Serve a fleet until SIGTERM or SIGINT; `ready_file` gets the ready document, and goes away at the end."""
+    with stoppable() as wait, Fleet(stable, replicas=replicas) as fleet:
+        try:
+            write_private(ready_file, msgspec.json.format(msgspec.json.encode(fleet.ready_document())))
+            sys.stdout.write(
+                f"fleet: StreamPay at {fleet.base_url}, its engine at {fleet.engine_url} (all simulated)\n"
+            )
+            sys.stdout.flush()
+            wait()
+        finally:
+            ready_file.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=serve.__doc__)
+    parser.add_argument("--ready-file", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--stable", default="v1", metavar="RELEASE")
+    parser.add_argument("--replicas", type=int, default=2)
+    serve(**vars(parser.parse_args()))

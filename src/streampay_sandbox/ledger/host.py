@@ -1,0 +1,270 @@
+"""The host environment contracts run in: storage, calls, authorisation, events and the ledger's time."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from stellar_sdk import xdr
+
+from streampay_sandbox.ledger.authorization import Authorizer, Frame
+from streampay_sandbox.ledger.contracts import ContractModel, EntryPoint
+from streampay_sandbox.ledger.failures import ErrorCode, ErrorType, HostError, host_error, trap
+from streampay_sandbox.ledger.footprint import Footprint
+from streampay_sandbox.ledger.keys import PERSISTENT, Durability, Key, code_key, data_key, instance_key
+from streampay_sandbox.ledger.state import Draft, data_row, instance_row, load_instance
+from streampay_sandbox.ledger.values import (
+    ADDRESS,
+    SYMBOL,
+    Kind,
+    WrongValue,
+    sc_address,
+    vec,
+)
+
+MINIMUM_PERSISTENT_LEDGERS: Final = 120_960
+MAXIMUM_TTL_LEDGERS: Final = 3_110_400
+INSTRUCTIONS_PER_CALL: Final = 900_000
+INSTRUCTIONS_PER_ACCESS: Final = 150_000
+
+
+class LedgerInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The ledger an invocation runs in: `sequence`, and `timestamp` as its close time in Unix seconds."""
+
+    sequence: int
+    timestamp: int
+    network_id: bytes
+
+
+class Contracts(msgspec.Struct, frozen=True, kw_only=True):
+    """The code this ledger can run: models by the hash of their wasm, and the built-in asset contract."""
+
+    by_wasm_hash: Mapping[bytes, ContractModel]
+    asset_contract: ContractModel
+
+
+class Host:
+    """Runs one invocation against a draft of the state."""
+
+    def __init__(
+        self, *, ledger: LedgerInfo, draft: Draft, footprint: Footprint, authorizer: Authorizer, contracts: Contracts
+    ) -> None:
+        self.ledger = ledger
+        self.draft = draft
+        self.footprint = footprint
+        self.events: list[xdr.ContractEvent] = []
+        self.instructions = 0
+        self._authorizer = authorizer
+        self._contracts = contracts
+        self._frames: list[Frame] = []
+        self._failed_in: xdr.ContractID | None = None
+
+    @property
+    def failed_in(self) -> xdr.ContractID | None:
+        """The innermost contract at the moment of failure."""
+        return self._failed_in
+
+    def call(self, contract: str, function: str, arguments: list[xdr.SCVal]) -> xdr.SCVal:
+        """Run a function of a contract and return its SCVal; raises HostError."""
+        self.instructions += INSTRUCTIONS_PER_CALL
+        frame = Frame(contract, function, arguments)
+        self._frames.append(frame)
+        try:
+            model, instance = self._load(contract)
+            entry_point = _entry_point(model, frame)
+            env = Env(self, contract, instance)
+            answer = entry_point.output.encode(entry_point.body(env, *_decode(entry_point, arguments)))
+            env.keep_instance()
+            return answer
+        except HostError:
+            if self._failed_in is None:
+                self._failed_in = sc_address(contract).contract_id
+            raise
+        finally:
+            self._frames.pop()
+
+    def require_auth(self, address: str) -> None:
+        """Require `address` to agree to the current call; a contract agrees to the calls it makes itself."""
+        if len(self._frames) > 1 and self._frames[-2].contract == address:
+            return
+        self._authorizer.require(address, self._frames)
+
+    def emit(self, contract: str, topics: list[xdr.SCVal], data: xdr.SCVal) -> None:
+        """Publish a contract event."""
+        self.events.append(contract_event(contract, topics, data))
+
+    def read(self, key: Key) -> xdr.LedgerEntryData | None:
+        """Return the entry under `key`, None where there is none or a temporary one has run out."""
+        self.instructions += INSTRUCTIONS_PER_ACCESS
+        self.footprint.reading(key)
+        entry = self.draft.get(key)
+        if entry is None or (entry.live_until is not None and entry.live_until < self.ledger.sequence):
+            return None
+        return entry.data
+
+    def write(self, key: Key, data: xdr.LedgerEntryData) -> None:
+        """Write an entry; a new row of contract data gets the network's minimum time to live."""
+        self.instructions += INSTRUCTIONS_PER_ACCESS
+        self.footprint.writing(key)
+        before = self.draft.get(key)
+        live_until = before.live_until if before is not None else None
+        if key.durable and live_until is None:
+            live_until = self.ledger.sequence + MINIMUM_PERSISTENT_LEDGERS - 1
+        self.draft.put(key, data, live_until)
+
+    def extend(self, key: Key, threshold: int, extend_to: int) -> None:
+        """Let an entry live `extend_to` ledgers from now if it has no more than `threshold` left."""
+        self.footprint.reading(key)
+        entry = self.draft.get(key)
+        if entry is None or entry.live_until is None:
+            return
+        target = self.ledger.sequence + min(extend_to, MAXIMUM_TTL_LEDGERS - 1)
+        if entry.live_until - self.ledger.sequence <= threshold and target > entry.live_until:
+            self.draft.extend(key, target)
+
+    def _load(self, contract: str) -> tuple[ContractModel, xdr.SCContractInstance]:
+        self.footprint.reading(instance_key(contract))
+        instance = load_instance(self.draft, contract)
+        if instance is None:
+            raise host_error(
+                ErrorType.SCE_STORAGE,
+                ErrorCode.SCEC_MISSING_VALUE,
+                "trying to get non-existing value for contract instance",
+                ADDRESS.encode(contract),
+            )
+        wasm_hash = instance.executable.wasm_hash
+        if wasm_hash is None:
+            return self._contracts.asset_contract, instance
+        self.footprint.reading(code_key(wasm_hash.hash))
+        return self._contracts.by_wasm_hash[wasm_hash.hash], instance
+
+
+class Env:
+    """What one contract call sees of the host."""
+
+    def __init__(self, host: Host, contract: str, instance: xdr.SCContractInstance) -> None:
+        self.contract = contract
+        self.host = host
+        self._instance = instance
+        self._rows = {entry.key.to_xdr_bytes(): entry for entry in _instance_rows(instance)}
+        self._instance_changed = False
+
+    @property
+    def now(self) -> int:
+        """The ledger's close time in Unix seconds."""
+        return self.host.ledger.timestamp
+
+    @property
+    def ledger(self) -> int:
+        """The ledger's sequence number."""
+        return self.host.ledger.sequence
+
+    def require_auth(self, address: str) -> None:
+        """Require `address` to agree to this call."""
+        self.host.require_auth(address)
+
+    def call(self, contract: str, function: str, *arguments: xdr.SCVal) -> xdr.SCVal:
+        """Call another contract."""
+        return self.host.call(contract, function, list(arguments))
+
+    def emit(self, topics: list[xdr.SCVal], data: xdr.SCVal) -> None:
+        """Publish an event of this contract."""
+        self.host.emit(self.contract, topics, data)
+
+    def get(self, key: xdr.SCVal, kind: Kind) -> Any:
+        """Return a persistent row's value, None where there is none."""
+        data = self.host.read(data_key(self.contract, key))
+        return None if data is None or data.contract_data is None else kind.decode(data.contract_data.val)
+
+    def put(self, key: xdr.SCVal, kind: Kind, value: Any, durability: Durability = PERSISTENT) -> None:
+        """Write a row."""
+        row = data_row(self.contract, key, kind.encode(value), durability)
+        self.host.write(data_key(self.contract, key, durability), row)
+
+    def extend(self, key: xdr.SCVal, threshold: int, extend_to: int) -> None:
+        """Extend a persistent row's time to live, in ledgers."""
+        self.host.extend(data_key(self.contract, key), threshold, extend_to)
+
+    def instance_get(self, key: xdr.SCVal, kind: Kind) -> Any:
+        """Return a value kept in the contract's instance, None where there is none."""
+        entry = self._rows.get(key.to_xdr_bytes())
+        return None if entry is None else kind.decode(entry.val)
+
+    def instance_put(self, key: xdr.SCVal, kind: Kind, value: Any) -> None:
+        """Keep a value in the contract's instance."""
+        self._rows[key.to_xdr_bytes()] = xdr.SCMapEntry(key, kind.encode(value))
+        self._instance_changed = True
+
+    def instance_extend(self, threshold: int, extend_to: int) -> None:
+        """Extend the time to live of the instance and of its code, in ledgers."""
+        self.keep_instance()
+        self.host.extend(instance_key(self.contract), threshold, extend_to)
+        if self._instance.executable.wasm_hash is not None:
+            self.host.extend(code_key(self._instance.executable.wasm_hash.hash), threshold, extend_to)
+
+    def keep_instance(self) -> None:
+        """Write the instance back if a value in it changed."""
+        if not self._instance_changed:
+            return
+        self._instance_changed = False
+        storage = instance_storage(self._rows.values())
+        row = instance_row(self.contract, self._instance.executable, storage)
+        self.host.write(instance_key(self.contract), row)
+
+
+def instance_storage(rows: Any) -> xdr.SCMap:
+    """Return instance rows as the map the host keeps, in its order."""
+    return xdr.SCMap(sorted(rows, key=lambda row: _order(row.key)))
+
+
+def _order(value: xdr.SCVal) -> tuple[Any, ...]:
+    """Order keys as the host orders values: by type, vectors by their items, shorter first."""
+    if value.vec is not None:
+        return (value.type.value, *(_order(item) for item in value.vec.sc_vec))
+    if value.sym is not None:
+        return (value.type.value, value.sym.sc_symbol)
+    return (value.type.value, value.to_xdr_bytes())
+
+
+def _instance_rows(instance: xdr.SCContractInstance) -> list[xdr.SCMapEntry]:
+    return instance.storage.sc_map if instance.storage is not None else []
+
+
+def _entry_point(model: ContractModel, frame: Frame) -> EntryPoint:
+    entry_point = model.entry_points.get(frame.function)
+    if entry_point is None:
+        raise host_error(
+            ErrorType.SCE_WASM_VM,
+            ErrorCode.SCEC_MISSING_VALUE,
+            "trying to invoke non-existent contract function",
+            xdr.SCVal(xdr.SCValType.SCV_SYMBOL, sym=xdr.SCSymbol(frame.function.encode())),
+        )
+    if len(entry_point.inputs) != len(frame.arguments):
+        raise host_error(
+            ErrorType.SCE_WASM_VM,
+            ErrorCode.SCEC_UNEXPECTED_SIZE,
+            "the wrong number of arguments for the contract function",
+            SYMBOL.encode(frame.function),
+        )
+    return entry_point
+
+
+def _decode(entry_point: EntryPoint, arguments: list[xdr.SCVal]) -> list[Any]:
+    try:
+        return [kind.decode(value) for (_, kind), value in zip(entry_point.inputs, arguments, strict=True)]
+    except WrongValue:
+        raise trap("VM call trapped: UnreachableCodeReached", SYMBOL.encode(entry_point.name)) from None
+
+
+def contract_event(contract: str, topics: list[xdr.SCVal], data: xdr.SCVal) -> xdr.ContractEvent:
+    """Return an event of a contract."""
+    return xdr.ContractEvent(
+        ext=xdr.ExtensionPoint(0),
+        contract_id=sc_address(contract).contract_id,
+        type=xdr.ContractEventType.CONTRACT,
+        body=xdr.ContractEventBody(0, xdr.ContractEventV0(topics, data)),
+    )
+
+
+def storage_key(name: str, *parts: xdr.SCVal) -> xdr.SCVal:
+    """Return a contract enum case as a storage key: a vector of its symbol and its payload."""
+    return vec(SYMBOL.encode(name), *parts)

@@ -1,0 +1,100 @@
+"""A running ledger, and how to start one."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from stellar_sdk import Network
+
+from streampay_sandbox.ledger.app import build_app
+from streampay_sandbox.ledger.cadence import cadence
+from streampay_sandbox.ledger.clock import Clock
+from streampay_sandbox.ledger.faults import Interference
+from streampay_sandbox.ledger.friendbot import Friendbot
+from streampay_sandbox.ledger.genesis import Birth, give_birth
+from streampay_sandbox.ledger.node import Node
+from streampay_sandbox.ledger.rpc import Rpc
+from streampay_sandbox.ledger.state import State
+from streampay_sandbox.server import LoopbackServer
+from streampay_smoke.core.lifetimes import Stops
+
+NETWORK: Final = Network("StreamPay Smoke Sandbox Network ; November 2026")
+"""What every transaction of the sandbox is signed for."""
+
+
+class Ledger(Stops):
+    """A ledger that serves until stopped. `node` reaches its state, for tests."""
+
+    def __init__(self, node: Node, server: LoopbackServer, passphrase: str) -> None:
+        self.node = node
+        self.passphrase = passphrase
+        self._server = server
+
+    @property
+    def rpc_url(self) -> str:
+        """Address of the RPC."""
+        return f"{self._server.url}/rpc"
+
+    @property
+    def friendbot_url(self) -> str:
+        """Address of friendbot."""
+        return f"{self._server.url}/friendbot"
+
+    @property
+    def contract_id(self) -> str:
+        """The `streampay-stream` contract, deployed and initialised; the same id in every sandbox."""
+        return self.birth.contract_id
+
+    @property
+    def early_contract_id(self) -> str:
+        """The early contract, deployed beside it."""
+        return self.birth.early_contract_id
+
+    @property
+    def native_token_id(self) -> str:
+        """The contract of the native asset."""
+        return self.birth.native_token_id
+
+    @property
+    def birth(self) -> Birth:
+        """What the ledger was born with, its admin's key pair included."""
+        return self.node.birth
+
+    @property
+    def errors(self) -> Sequence[Exception]:
+        """Exceptions of the ledger itself that clients saw as HTTP 500; empty unless the sandbox is broken."""
+        return tuple(self._server.errors)
+
+    def advance(self, seconds: int) -> None:
+        """Move ledger time on by `seconds`, without waiting."""
+        self.node.advance(seconds)
+
+    def stop(self) -> None:
+        """Stop serving; a second call does nothing."""
+        self._server.stop()
+
+
+def start_ledger(
+    *, port: int = 0, close_seconds: float = 0.0, faults: Sequence[str] = (), clock: Clock | None = None
+) -> Ledger:
+    """Start a ledger on 127.0.0.1 and return it serving.
+
+    `close_seconds` 0 closes a ledger for every accepted transaction, otherwise one each so many seconds. `faults`
+    are names out of `FAULTS`. Raises SettingsInvalid for an unknown fault or a port that is taken.
+    """
+    passphrase, network_id = NETWORK.network_passphrase, NETWORK.network_id()
+    interference = Interference(faults)
+    state = State()
+    birth = give_birth(state, interference.genesis(), passphrase=passphrase, network_id=network_id)
+    node = Node(
+        network_id=network_id,
+        clock=clock or Clock(),
+        cadence=interference.cadence(cadence(close_seconds)),
+        state=state,
+        birth=birth,
+        interference=interference,
+    )
+    rpc = Rpc(node, passphrase=passphrase, friendbot_url=lambda: f"{server.url}/friendbot")
+    app = build_app(node, rpc, Friendbot(node, passphrase=passphrase))
+    server = LoopbackServer(app, port, stopping=node.stopping)
+    server.start()
+    return Ledger(node, server, passphrase)

@@ -1,0 +1,186 @@
+"""The network as one node sees it: takes transactions, closes ledgers, simulates. One lock guards all of it."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from streampay_sandbox.ledger.applying import Rules, apply_transaction
+from streampay_sandbox.ledger.book import Book, ClosedLedger, ClosedTransaction
+from streampay_sandbox.ledger.cadence import Cadence
+from streampay_sandbox.ledger.clock import Clock
+from streampay_sandbox.ledger.faults import Interference
+from streampay_sandbox.ledger.genesis import Birth
+from streampay_sandbox.ledger.host import LedgerInfo
+from streampay_sandbox.ledger.simulation import Refused, Request, Simulated, simulate
+from streampay_sandbox.ledger.state import Reader, State
+from streampay_sandbox.ledger.transactions import Submission, Transaction, refuse
+
+_POLL_SECONDS = 0.02
+Found = TypeVar("Found")
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """What a backend knows: its state and its newest ledger, a little old while it lags."""
+
+    reader: Reader
+    latest: ClosedLedger
+
+
+class Node:
+    """Everything behind the RPC; methods may be called from any thread."""
+
+    def __init__(
+        self,
+        *,
+        network_id: bytes,
+        clock: Clock,
+        cadence: Cadence,
+        state: State,
+        birth: Birth,
+        interference: Interference,
+    ) -> None:
+        self.lock = threading.RLock()
+        self.stopping = threading.Event()
+        self.clock = clock
+        self.state = state
+        self.book = Book()
+        self.birth = birth
+        self.interference = interference
+        self.network_id = network_id
+        self._cadence = cadence
+        self._pending: list[Transaction] = []
+        self._closed_wall = clock.wall()
+        born_at = clock.close_time(0) - 1
+        self.book.add(
+            ClosedLedger(
+                sequence=birth.first_ledger,
+                closed_at=born_at,
+                transactions=(),
+                fee_pool=state.fee_pool,
+                total_coins=state.total_coins,
+            )
+        )
+
+    def view(self) -> View:
+        """Close what is due and return what the backend knows."""
+        with self.lock:
+            self.tick()
+            newest = self.book.latest
+            sequence = max(newest.sequence - self.interference.lag_ledgers, self.book.oldest.sequence)
+            if sequence == newest.sequence:
+                return View(reader=self.state, latest=newest)
+            return View(reader=self.state.as_of(sequence), latest=self.book.ledger(sequence))
+
+    def tick(self) -> None:
+        """Close the ledgers that are due by now."""
+        with self.lock:
+            for wall in self._cadence.due(self._closed_wall, self.clock.wall()):
+                self._close(wall)
+
+    def close_now(self) -> None:
+        """Close a ledger at once, whatever the cadence says."""
+        with self.lock:
+            self._close(self.clock.wall())
+
+    def advance(self, seconds: int) -> None:
+        """Move ledger time on by `seconds` and close a ledger that shows it."""
+        with self.lock:
+            self.clock.advance(seconds)
+            self.close_now()
+
+    def simulate(self, request: Request) -> tuple[Simulated | Refused, ClosedLedger]:
+        """Simulate in the ledger after the newest known one; returns that newest one too."""
+        with self.lock:
+            view = self.view()
+            ledger = LedgerInfo(
+                sequence=view.latest.sequence + 1,
+                timestamp=self.clock.close_time(view.latest.closed_at),
+                network_id=self.network_id,
+            )
+            answer = simulate(request, view.reader, ledger=ledger, contracts=self.birth.contracts)
+            return answer, view.latest
+
+    def send(self, transaction: Transaction) -> Submission:
+        """Take a transaction as the RPC does, faults included."""
+        with self.lock:
+            self.tick()
+            return self.interference.sending(transaction) or self.accept(transaction)
+
+    def accept(self, transaction: Transaction) -> Submission:
+        """Queue a transaction, or say why not; at most one of each source account is queued."""
+        with self.lock:
+            hash_hex = transaction.hash.hex()
+            for queued in self._pending:
+                if queued.hash == transaction.hash:
+                    return Submission(status="DUPLICATE", hash=hash_hex)
+                if queued.source == transaction.source:
+                    return Submission(status="TRY_AGAIN_LATER", hash=hash_hex)
+            refused = refuse(transaction, self.state, self.clock.wall())
+            if refused is not None:
+                return Submission(status="ERROR", hash=hash_hex, error=refused)
+            self._pending.append(transaction)
+            if self._cadence.on_submission:
+                self._close(self.clock.wall())
+            return Submission(status="PENDING", hash=hash_hex)
+
+    def is_busy(self, address: str) -> bool:
+        """Whether a transaction of this source account is queued."""
+        with self.lock:
+            return any(queued.source == address for queued in self._pending)
+
+    def wait_for(self, hash_hex: str, *, within_seconds: float) -> ClosedTransaction | None:
+        """Wait until a transaction has closed; None when the time is up or the server stops."""
+        return self.wait_until(lambda: self.book.transaction(hash_hex), within_seconds=within_seconds)
+
+    def wait_until(self, look: Callable[[], Found | None], *, within_seconds: float) -> Found | None:
+        """Wait until `look` finds something; None when the time is up or the server stops."""
+        give_up_at = time.monotonic() + within_seconds
+        while True:
+            self.tick()
+            with self.lock:
+                found = look()
+            if found is not None or time.monotonic() >= give_up_at or self.stopping.wait(_POLL_SECONDS):
+                return found
+
+    def _close(self, wall: float) -> None:
+        previous = self.book.latest
+        sequence = previous.sequence + 1
+        closed_at = self.clock.close_time(previous.closed_at, wall)
+        self.state.begin_ledger(sequence)
+        rules = Rules(
+            ledger=LedgerInfo(sequence=sequence, timestamp=closed_at, network_id=self.network_id),
+            contracts=self.birth.contracts,
+            native_token=self.birth.native_token_id,
+        )
+        closed: list[ClosedTransaction] = []
+        for transaction in self._take_pending(wall):
+            applied = apply_transaction(transaction, self.state, rules, self.interference.applying(transaction))
+            closed.append(
+                ClosedTransaction(
+                    transaction=transaction,
+                    applied=applied,
+                    ledger=sequence,
+                    closed_at=closed_at,
+                    order=len(closed) + 1,
+                )
+            )
+        self._closed_wall = wall
+        self.book.add(
+            ClosedLedger(
+                sequence=sequence,
+                closed_at=closed_at,
+                transactions=tuple(closed),
+                fee_pool=self.state.fee_pool,
+                total_coins=self.state.total_coins,
+            )
+        )
+
+    def _take_pending(self, wall: float) -> list[Transaction]:
+        """Empty the queue; what has become invalid while it waited is dropped without a trace, as by stellar-core."""
+        queued, self._pending = self._pending, []
+        if self._cadence.on_submission:
+            return queued
+        return [transaction for transaction in queued if refuse(transaction, self.state, wall) is None]

@@ -1,0 +1,204 @@
+"""Simulation: an invocation run on a throw-away draft, to learn its footprint, authorisations, fee and answer."""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+from stellar_sdk import xdr
+
+from streampay_sandbox.ledger.authorization import AuthRecorder, AuthVerifier, Credentials
+from streampay_sandbox.ledger.failures import HostError, describe
+from streampay_sandbox.ledger.fees import (
+    EXTRA_FEE_PERCENT,
+    EXTRA_INSTRUCTIONS_PERCENT,
+    event_fee,
+    non_refundable_fee,
+    rent_fee,
+    with_leeway,
+)
+from streampay_sandbox.ledger.footprint import FootprintRecorder
+from streampay_sandbox.ledger.host import Contracts, Host, LedgerInfo
+from streampay_sandbox.ledger.keys import Key
+from streampay_sandbox.ledger.state import Draft, Entry, Reader
+from streampay_sandbox.ledger.transactions import EnvelopeInvalid, Transaction, account_of, parse
+from streampay_sandbox.ledger.values import strkey
+
+_SIGNATURE_ROOM_BYTES = 300
+_WRITE_ROOM_PERCENT = 20
+_Supported = xdr.OperationType.INVOKE_HOST_FUNCTION
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be simulated. `auth_mode` is "", "enforce", "record" or "record_allow_nonroot"."""
+
+    envelope_xdr: str
+    auth_mode: str = ""
+    upgraded_auth: bool = False
+    extra_instructions: int = 0
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """A simulation that failed; `early` ones never ran."""
+
+    error: str
+    diagnostics: tuple[xdr.DiagnosticEvent, ...] = ()
+    early: bool = False
+
+
+class StateChange(msgspec.Struct, frozen=True, kw_only=True):
+    """How one entry would change; None before or after means it would be created or deleted."""
+
+    key: Key
+    before: Entry | None
+    after: Entry | None
+
+
+class Simulated(msgspec.Struct, frozen=True, kw_only=True):
+    """A simulation that worked; the fee is in stroops."""
+
+    value: xdr.SCVal
+    auth: list[xdr.SorobanAuthorizationEntry]
+    transaction_data: xdr.SorobanTransactionData
+    min_resource_fee: int
+    events: list[xdr.ContractEvent]
+    changes: list[StateChange]
+
+
+def simulate(request: Request, reader: Reader, *, ledger: LedgerInfo, contracts: Contracts) -> Simulated | Refused:
+    """Run the request's invocation as if it were in `ledger`; nothing is changed and no account is needed."""
+    try:
+        transaction = parse(request.envelope_xdr, ledger.network_id)
+    except EnvelopeInvalid as error:
+        return Refused(error=f"Could not unmarshal transaction: {error}", early=True)
+    unfit = _unfit(transaction, request)
+    if unfit:
+        return Refused(error=unfit, early=True)
+    operation = transaction.operations[0]
+    invoke = operation.body.invoke_host_function_op
+    call = invoke.host_function.invoke_contract if invoke is not None else None
+    if invoke is None or call is None:
+        return Refused(error="only contract invocations are played by this ledger", early=True)
+    source = transaction.source if operation.source_account is None else account_of(operation.source_account)
+    draft = Draft(reader, ledger.sequence)
+    footprint = FootprintRecorder()
+    recorder = AuthRecorder(
+        source=source,
+        credentials=Credentials.SOROBAN_CREDENTIALS_ADDRESS_V2
+        if request.upgraded_auth
+        else Credentials.SOROBAN_CREDENTIALS_ADDRESS,
+        nonroot=request.auth_mode == "record_allow_nonroot",
+        footprint=footprint,
+        draft=draft,
+    )
+    enforced = bool(invoke.auth) or request.auth_mode == "enforce"
+    host = Host(
+        ledger=ledger,
+        draft=draft,
+        footprint=footprint,
+        authorizer=AuthVerifier(
+            invoke.auth,
+            source=source,
+            network_id=ledger.network_id,
+            ledger=ledger.sequence,
+            footprint=footprint,
+            draft=draft,
+        )
+        if enforced
+        else recorder,
+        contracts=contracts,
+    )
+    try:
+        value = host.call(strkey(call.contract_address), call.function_name.sc_symbol.decode(), call.args)
+    except HostError as error:
+        return _failed(error, host)
+    auth = list(invoke.auth) if enforced else recorder.entries()
+    return _succeeded(request, transaction, host, footprint, value, auth)
+
+
+def _unfit(transaction: Transaction, request: Request) -> str:
+    """Return why a transaction cannot be simulated, "" when it can."""
+    checks: tuple[tuple[Callable[[], bool], str], ...] = (
+        (lambda: len(transaction.operations) != 1, "Transaction contains more than one operation"),
+        (
+            lambda: transaction.operations[0].body.type != _Supported,
+            "Transaction contains unsupported operation type: only contract invocations are played by this ledger",
+        ),
+        (
+            lambda: transaction.body.memo.type != xdr.MemoType.MEMO_NONE,
+            "Transaction contains a memo. Soroban transactions do not support memos.",
+        ),
+        (
+            lambda: request.auth_mode.startswith("record") and _carries_auth(transaction),
+            "Transaction contains authorization entries that can not be recorded",
+        ),
+    )
+    return next((reason for applies, reason in checks if applies()), "")
+
+
+def _carries_auth(transaction: Transaction) -> bool:
+    invoke = transaction.operations[0].body.invoke_host_function_op
+    return invoke is not None and bool(invoke.auth)
+
+
+def _failed(error: HostError, host: Host) -> Refused:
+    diagnostic = error.diagnostic(host.failed_in)
+    contract = host.failed_in
+    where = "" if contract is None else f"contract:{_contract_strkey(contract)}, "
+    log = f'   0: [Diagnostic Event] {where}topics:[error, {describe(error.error)}], data:"{error.reason}"'
+    return Refused(
+        error=f"HostError: {describe(error.error)}\n\nEvent log (newest first):\n{log}\n", diagnostics=(diagnostic,)
+    )
+
+
+def _contract_strkey(contract: xdr.ContractID) -> str:
+    return strkey(xdr.SCAddress(xdr.SCAddressType.SC_ADDRESS_TYPE_CONTRACT, contract_id=contract))
+
+
+def _succeeded(
+    request: Request,
+    transaction: Transaction,
+    host: Host,
+    footprint: FootprintRecorder,
+    value: xdr.SCVal,
+    auth: list[xdr.SorobanAuthorizationEntry],
+) -> Simulated:
+    draft = host.draft
+    sizes: Mapping[Key, int] = {key: _size(draft.get(key)) for key in (*footprint.read_only, *footprint.read_write)}
+    resources = xdr.SorobanResources(
+        footprint=footprint.to_xdr(),
+        instructions=xdr.Uint32(
+            with_leeway(host.instructions, EXTRA_INSTRUCTIONS_PERCENT) + request.extra_instructions
+        ),
+        disk_read_bytes=xdr.Uint32(sum(size for key, size in sizes.items() if not key.durable)),
+        write_bytes=xdr.Uint32(with_leeway(sum(sizes[key] for key in footprint.read_write), _WRITE_ROOM_PERCENT)),
+    )
+    data = xdr.SorobanTransactionData(xdr.SorobanTransactionDataExt(0), resources, xdr.Int64(0))
+    size = (
+        transaction.size
+        + len(data.to_xdr_bytes())
+        + sum(len(entry.to_xdr_bytes()) + _SIGNATURE_ROOM_BYTES for entry in auth)
+    )
+    preimage = xdr.InvokeHostFunctionSuccessPreImage(value, host.events).to_xdr_bytes()
+    new_rows = sum(1 for key in draft.changes if key.durable and draft.base.get(key) is None)
+    refundable = event_fee(len(preimage)) + rent_fee(new_rows)
+    fee = with_leeway(non_refundable_fee(resources, size) + refundable, EXTRA_FEE_PERCENT)
+    return Simulated(
+        value=value,
+        auth=auth,
+        transaction_data=xdr.SorobanTransactionData(data.ext, resources, xdr.Int64(fee)),
+        min_resource_fee=fee,
+        events=host.events,
+        changes=_changes(draft),
+    )
+
+
+def _size(entry: Entry | None) -> int:
+    return 0 if entry is None else len(entry.data.to_xdr_bytes()) + 8
+
+
+def _changes(draft: Draft) -> list[StateChange]:
+    found = []
+    for key, after in draft.changes.items():
+        before = draft.base.get(key)
+        if before is None or after is None or before.data is not after.data:
+            found.append(StateChange(key=key, before=before, after=after))
+    return found

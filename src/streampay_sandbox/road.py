@@ -1,0 +1,265 @@
+"""The road to a deployment: a proxy that disturbs what passes, as a load balancer does on a bad day."""
+
+import contextlib
+import http.client
+import itertools
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec.structs import replace
+
+from streampay_smoke.core.lifetimes import Stops
+
+HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
+GATEWAY_PAGE = "<html><head><title>{status}</title></head><body>nginx</body></html>"
+
+
+class Passing(msgspec.Struct, frozen=True, kw_only=True):
+    """A request on its way: its place among all requests (from 0) and among the connections made (from 0).
+
+    Header names are lower case.
+    """
+
+    number: int
+    connection: int
+    method: str
+    path: str
+    headers: Mapping[str, str] = {}
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer as it goes over the wire.
+
+    `hang_up_after` is how many bytes of its content are sent before the connection is gone, None for all of them;
+    `drip_seconds` is the pause after each byte.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    content: bytes
+    hang_up_after: int | None = None
+    drip_seconds: float = 0.0
+
+    def header(self, name: str) -> str:
+        """Return a header's first value, "" where there is none."""
+        return next((value for key, value in self.headers if key.lower() == name), "")
+
+    def with_header(self, name: str, value: str) -> "Sent":
+        """Return the answer with a header in place of any of this name."""
+        others = tuple((key, kept) for key, kept in self.headers if key.lower() != name)
+        return replace(self, headers=(*others, (name, value)))
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer given in the place of the one behind; status 0 hangs up without any."""
+
+    status: int
+    text: str = ""
+    content_type: str = "text/html"
+    headers: Mapping[str, str] = {}
+
+    def sent(self) -> Sent:
+        """Return it as it goes over the wire."""
+        headers = (("content-type", self.content_type), *self.headers.items())
+        return Sent(status=self.status, headers=headers, content=self.text.encode())
+
+
+def _unchanged(sent: Sent) -> Sent:
+    return sent
+
+
+class Forward(msgspec.Struct, frozen=True, kw_only=True):
+    """Let it pass, to the upstream of this index, `seconds` later; `headers` replace those of its answer.
+
+    `without` names request headers (lower case) that get lost and `path` is asked for instead, "" for the same.
+    `times` is how often it is delivered; the last answer counts. `then` makes of it what is sent back.
+    """
+
+    to: int = 0
+    seconds: float = 0.0
+    headers: Mapping[str, str] = {}
+    without: frozenset[str] = frozenset()
+    with_body: bool = True
+    path: str = ""
+    times: int = 1
+    then: Callable[[Sent], Sent] = _unchanged
+
+
+Decided = Reply | Forward | Sent
+Disturbance = Callable[[Passing], Decided]
+
+
+def undisturbed(passing: Passing) -> Forward:
+    """Let everything pass."""
+    return Forward()
+
+
+def hang_up() -> Reply:
+    """Return the answer of a process that dies on a request: none, and the connection is gone."""
+    return Reply(status=0)
+
+
+def gateway(status: int) -> Reply:
+    """Return a gateway's own page, as it stands in for a deployment nobody reaches."""
+    return Reply(status=status, text=GATEWAY_PAGE.format(status=status))
+
+
+def burst(decisions: Sequence[Decided], *, path: str = "/", method: str = "", after: int = 0) -> Disturbance:
+    """Return the disturbance of the first requests below a path, `after` so many: each meets the next of these."""
+    left, skipped = iter(decisions), itertools.count()
+
+    def disturb(passing: Passing) -> Decided:
+        if passing.path.startswith(path) and method in {"", passing.method} and next(skipped) >= after:
+            return next(left, Forward())
+        return Forward()
+
+    return disturb
+
+
+class Proxy(Stops):
+    """Serves on loopback from `with` to its end; `passed` are the requests in the order they came."""
+
+    def __init__(self, *upstreams: str, disturb: Disturbance = undisturbed) -> None:
+        self.passed: list[Passing] = []
+        self._upstreams = upstreams
+        self._disturb = disturb
+        self._lock = threading.Lock()
+        self._connections = itertools.count()
+        self._stopping = threading.Event()
+        self._server = _Server(self)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def decide(self, connection: int, method: str, path: str, headers: Mapping[str, str]) -> Decided:
+        """Return what becomes of a request that has come."""
+        with self._lock:
+            passing = Passing(number=len(self.passed), connection=connection, method=method, path=path, headers=headers)
+            self.passed.append(passing)
+            return self._disturb(passing)
+
+    def next_connection(self) -> int:
+        """Return the number of a connection that was just made."""
+        return next(self._connections)
+
+    def wait(self, seconds: float) -> None:
+        """Hold a request up; the end of the proxy ends the wait."""
+        self._stopping.wait(seconds)
+
+    def upstream(self, index: int) -> str:
+        """Return the address of an upstream."""
+        return self._upstreams[index]
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """Stop taking requests; none that is under way is waited for."""
+        self._stopping.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@contextlib.contextmanager
+def full_queue() -> Iterator[int]:
+    """Give a port of loopback that connecting to hangs: its queue of connections is full, and nobody empties it."""
+    with contextlib.ExitStack() as held:
+        listener = held.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            caller = held.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(listener.getsockname())
+        yield int(listener.getsockname()[1])
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, proxy: Proxy) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.proxy = proxy
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Peers hang up on purpose here."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def setup(self) -> None:
+        super().setup()
+        self.proxy = self.server.proxy
+        self.connection_number = self.proxy.next_connection()
+
+    def handle_one_request(self) -> None:
+        self.raw_requestline = self.rfile.readline(65537)
+        if not self.raw_requestline or not self.parse_request():
+            self.close_connection = True
+            return
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        match self.proxy.decide(self.connection_number, self.command, self.path, headers):
+            case Forward() as forward:
+                self.proxy.wait(forward.seconds)
+                self._send(forward.then(self._answer_behind(forward, headers, body)))
+            case Reply() as reply:
+                self._send(reply.sent())
+            case sent:
+                self._send(sent)
+
+    def _answer_behind(self, forward: Forward, headers: Mapping[str, str], body: bytes) -> Sent:
+        parts = urlsplit(self.proxy.upstream(forward.to))
+        left_out = HOP_BY_HOP | forward.without
+        kept = {name: value for name, value in headers.items() if name not in left_out}
+        content = body if body and forward.with_body else None
+        with contextlib.closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)) as behind:
+            for _ in range(forward.times - 1):
+                behind.request(self.command, forward.path or self.path, body=content, headers=kept)
+                behind.getresponse().read()
+            behind.request(self.command, forward.path or self.path, body=content, headers=kept)
+            answer = behind.getresponse()
+            replaced = HOP_BY_HOP | set(forward.headers)
+            passed_on = [(name, value) for name, value in answer.getheaders() if name.lower() not in replaced]
+            passed_on += forward.headers.items()
+            return Sent(status=answer.status, headers=tuple(passed_on), content=answer.read())
+
+    def _send(self, sent: Sent) -> None:
+        if sent.status == 0:
+            self._hang_up()
+            return
+        self.send_response_only(sent.status)  # what stands behind says who it is, and by its own clock
+        for name, value in sent.headers:
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(sent.content)))
+        self.end_headers()
+        for piece in _pieces(sent):
+            self.wfile.write(piece)
+            self.proxy.wait(sent.drip_seconds)
+        if sent.hang_up_after is not None:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name in the base class
+        """Say nothing: a caller reads the gate's output, not the road's."""
+
+
+def _pieces(sent: Sent) -> Iterator[bytes]:
+    """Yield what of the content is sent, in the pieces it is sent in."""
+    content = sent.content[: sent.hang_up_after]
+    if not sent.drip_seconds:
+        yield content
+        return
+    for place in range(len(content)):
+        yield content[place : place + 1]

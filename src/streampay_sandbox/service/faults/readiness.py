@@ -1,0 +1,105 @@
+"""Ways in which a deployment is not what it says it is: readiness that lies, and other releases."""
+
+from collections.abc import Callable
+from typing import Final
+
+from msgspec.structs import replace
+
+from streampay_sandbox.fault import Severity, Truth
+from streampay_sandbox.service.faults.fault import Mutation, ServiceFault
+from streampay_sandbox.service.pages import HTML
+from streampay_sandbox.service.parts import Parts
+from streampay_sandbox.service.wire import Answer
+
+
+def _readyz(answer: Callable[[Answer], Answer]) -> Mutation:
+    """Return the mutation that turns the readiness answer into another."""
+
+    def mutate(parts: Parts) -> Parts:
+        return replace(parts, readyz=lambda call: answer(parts.readyz(call)))
+
+    return mutate
+
+
+def _page_instead(text: str) -> Mutation:
+    return _readyz(lambda honest: Answer(text=text, media_type=HTML))
+
+
+def _stellar(answer: Answer, **fields: str) -> Answer:
+    checks = answer.document["checks"]
+    return answer.with_document({**answer.document, "checks": {**checks, "stellar": {**checks["stellar"], **fields}}})
+
+
+def _degraded(answer: Answer) -> Answer:
+    answer = _stellar(answer, status="degraded", message="fetch failed")
+    return answer.with_document({**answer.document, "status": "degraded"})
+
+
+_SPA = '<!doctype html><html><head><title>StreamPay</title></head><body><div id="root"></div></body></html>'
+
+
+_LOGIN = '<!doctype html><html><body><form action="/login"><input name="password"></form></body></html>'
+
+
+_WELCOME = "<!DOCTYPE html><html><head><title>Welcome to nginx!</title></head><body>Welcome to nginx!</body></html>"
+
+
+FAULTS: Final = (
+    ServiceFault(
+        name="ready-lies-html",
+        story="operations: the SPA's index answers 200 everywhere",
+        severity=Severity.CATASTROPHIC,
+        caught_by="readiness/",
+        mutation=_page_instead(_SPA),
+    ),
+    ServiceFault(
+        name="ready-login-page",
+        story="operations: an access proxy asks for a login with 200",
+        severity=Severity.CATASTROPHIC,
+        caught_by="readiness/",
+        mutation=_page_instead(_LOGIN),
+    ),
+    ServiceFault(
+        name="ready-proxy-welcome",
+        story="operations: the proxy's welcome page, no backend",
+        severity=Severity.CATASTROPHIC,
+        caught_by="readiness/",
+        mutation=_page_instead(_WELCOME),
+    ),
+    ServiceFault(
+        name="ready-empty-json",
+        story="operations: a gateway's mock answers {}",
+        severity=Severity.CATASTROPHIC,
+        caught_by="readiness/",
+        mutation=_readyz(lambda honest: Answer(document={})),
+    ),
+    ServiceFault(
+        name="ready-degraded-but-200",
+        story="operations: the status code is no longer derived from the checks",
+        severity=Severity.CATASTROPHIC,
+        caught_by="readiness/",
+        mutation=_readyz(lambda honest: _degraded(honest).with_status(200)),
+    ),
+    ServiceFault(
+        name="ready-names-mainnet",
+        story="measured: STELLAR_NETWORK=mainnet shows only in this message",
+        severity=Severity.CATASTROPHIC,
+        truth=Truth.SAFETY,
+        caught_by="settlement/",
+        mutation=_readyz(lambda honest: _stellar(honest, message="reachable: https://horizon.stellar.org")),
+    ),
+    ServiceFault(
+        name="ready-never",
+        story="measured: 503 while Horizon cannot be reached",
+        severity=Severity.DISTURBANCE,
+        truth=Truth.DEPENDENCY,
+        mutation=_readyz(lambda honest: _degraded(honest).with_status(503)),
+    ),
+    ServiceFault(
+        name="release-stale",
+        story="operations: the rollout left the old build live",
+        severity=Severity.CATASTROPHIC,
+        caught_by="readiness/",
+        mutation=lambda parts: replace(parts, release=f"before-{parts.release}"),
+    ),
+)

@@ -1,0 +1,132 @@
+"""The parts a StreamPay is made of. Honest ones by default; a fault is one of them replaced."""
+
+import threading
+import time
+from collections.abc import Callable, Container
+
+import msgspec
+
+from streampay_sandbox.service import readiness
+from streampay_sandbox.service.auth import Door, Tokens, door, staff_door
+from streampay_sandbox.service.catalogue import Visible, own_streams
+from streampay_sandbox.service.cors import ALLOWED_ORIGINS
+from streampay_sandbox.service.csrf import PairCheck, equal_pair
+from streampay_sandbox.service.idempotency import Fingerprint, KeyBook, whole_request
+from streampay_sandbox.service.limits import DailyQuota, TokenBuckets
+from streampay_sandbox.service.pages import jwks
+from streampay_sandbox.service.seeds import CANARY, SEEDS
+from streampay_sandbox.service.settlement import Escrow, Settle, Treasury
+from streampay_sandbox.service.streams import StreamStore
+from streampay_sandbox.service.wallet import Challenges, SignatureCheck, signature_verified
+from streampay_sandbox.service.wire import Handler, Layer
+from streampay_smoke.core.secret import Secret
+
+
+class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the service is told at its start."""
+
+    release: str
+    rpc_url: str
+    network_passphrase: str
+    contract_id: str
+    jwt_secret: Secret
+    api_key: Secret
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """What StreamPay remembers. Its own process forgets it with itself, as measured; the replicas and releases of a
+    fleet share one, as those of a deployment share a database.
+    """
+
+    store: StreamStore
+    keys: KeyBook
+    challenges: Challenges
+    buckets: TokenBuckets
+    quota: DailyQuota
+
+
+def new_memory(buckets: TokenBuckets | None = None) -> Memory:
+    """Return the memory of a StreamPay that was just started."""
+    return Memory(
+        store=StreamStore((*SEEDS, CANARY)),
+        keys=KeyBook(),
+        challenges=Challenges(),
+        buckets=buckets or TokenBuckets(),
+        quota=DailyQuota(),
+    )
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the application is built from. `stopping` is set when the sandbox goes down."""
+
+    settings: ServiceSettings
+    release: str
+    treasury: Treasury
+    store: StreamStore
+    keys: KeyBook
+    challenges: Challenges
+    tokens: Tokens
+    door: Door
+    list_door: Door
+    staff: Door
+    visible: Visible
+    escrow: Escrow
+    settle: Settle
+    fingerprint: Fingerprint
+    signature_check: SignatureCheck
+    pair_check: PairCheck
+    origins: Container[str]
+    readyz: Handler
+    jwks: Handler
+    index_cursor: Callable[[], int]
+    buckets: TokenBuckets
+    quota: DailyQuota
+    layers: tuple[Layer, ...]
+    clock: Callable[[], float]
+    stopping: threading.Event
+
+
+def honest_parts(settings: ServiceSettings, treasury: Treasury, *, memory: Memory, stopping: threading.Event) -> Parts:
+    """Return the parts of a StreamPay that keeps its promises."""
+    tokens = Tokens(settings.jwt_secret)
+    who = door(tokens.subject, settings.api_key)
+    checks = readiness.Readiness(
+        {
+            "config": readiness.configured(
+                {
+                    "release": settings.release,
+                    "contract id": settings.contract_id,
+                    "network passphrase": settings.network_passphrase,
+                }
+            ),
+            "stellar": readiness.stellar_reachable(settings.rpc_url),
+            "kms": readiness.signing_works(tokens),
+        }
+    )
+    return Parts(
+        settings=settings,
+        release=settings.release,
+        treasury=treasury,
+        store=memory.store,
+        keys=memory.keys,
+        challenges=memory.challenges,
+        tokens=tokens,
+        door=who,
+        list_door=who,
+        staff=staff_door(who, tokens),
+        visible=own_streams,
+        escrow=treasury.open,
+        settle=treasury.settle,
+        fingerprint=whole_request,
+        signature_check=signature_verified,
+        pair_check=equal_pair,
+        origins=ALLOWED_ORIGINS,
+        readyz=checks.readyz,
+        jwks=jwks,
+        index_cursor=treasury.newest_ledger,
+        buckets=memory.buckets,
+        quota=memory.quota,
+        layers=(),
+        clock=time.time,
+        stopping=stopping,
+    )

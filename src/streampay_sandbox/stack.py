@@ -1,0 +1,212 @@
+"""Starts the whole sandbox, a ledger and a StreamPay on it, inside this process or as a command."""
+
+import contextlib
+import os
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.lifetimes import Stops
+from streampay_smoke.core.secret import Secret
+
+if TYPE_CHECKING:
+    from streampay_sandbox.ledger import Ledger
+    from streampay_sandbox.server import LoopbackServer
+    from streampay_sandbox.service.parts import ServiceSettings
+    from streampay_sandbox.service.settlement import Treasury
+
+LEDGER_TIMEOUT_SECONDS = 4.0
+TRANSACTION_VALID_SECONDS = 20
+"""The service is less patient with its ledger than the gate: its callers are waiting."""
+
+_STOPPING_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
+
+
+class Sandbox(Stops):
+    """A running sandbox; stops at the end of a `with` block or by `stop()`."""
+
+    def __init__(
+        self, *, ledger: "Ledger", server: "LoopbackServer", treasury: "Treasury", settings: "ServiceSettings"
+    ) -> None:
+        self._ledger = ledger
+        self._server = server
+        self._treasury = treasury
+        self._settings = settings
+        self.base_url = server.url
+        self.rpc_url = ledger.rpc_url
+        self.friendbot_url = ledger.friendbot_url
+
+    def ready_document(self) -> dict[str, Any]:
+        """Return where everything answers, and under `env` the variables that point a run at it.
+
+        It holds the sandbox's secrets, which are made anew at each start: for a file that only its owner reads.
+        """
+        return {
+            "base_url": self.base_url,
+            "rpc_url": self.rpc_url,
+            "friendbot_url": self.friendbot_url,
+            "network_passphrase": self._ledger.passphrase,
+            "contract_id": self._ledger.contract_id,
+            "env": environ_of(self.base_url, self._ledger, self._settings),
+        }
+
+    def stop(self) -> None:
+        """Stop the service, then the ledger; a second call does nothing."""
+        self._server.stop()
+        self._treasury.close()
+        self._ledger.stop()
+
+
+def start_sandbox(
+    *,
+    port: int = 0,
+    rpc_port: int = 0,
+    close_seconds: float = 0.0,
+    faults: Sequence[str] = (),
+    release: str = "sandbox",
+) -> Sandbox:
+    """Start a ledger and a StreamPay on it, and return once both answer.
+
+    Port 0 takes a free one; `close_seconds` 0 closes a ledger for each transaction. Raises SettingsInvalid for a
+    port that is taken and for a fault nobody knows.
+    """
+    # What serves the sandbox costs half a second to import, and a run against a deployment needs none of it.
+    from streampay_sandbox.faults import chosen_faults
+    from streampay_sandbox.ledger import start_ledger
+
+    chosen = chosen_faults(faults)
+    ledger = start_ledger(port=rpc_port, close_seconds=close_seconds, faults=chosen.ledger)
+    try:
+        return _with_service(ledger, port=port, close_seconds=close_seconds, faults=chosen.service, release=release)
+    except BaseException:
+        ledger.stop()
+        raise
+
+
+def _with_service(
+    ledger: "Ledger", *, port: int, close_seconds: float, faults: tuple[str, ...], release: str
+) -> Sandbox:
+    from streampay_sandbox.server import LoopbackServer
+    from streampay_sandbox.service.app import build_app
+    from streampay_sandbox.service.faults import faulty
+    from streampay_sandbox.service.parts import honest_parts, new_memory
+
+    settings, treasury = new_settings(ledger, release), new_treasury(ledger)
+    stopping = threading.Event()
+    parts = honest_parts(settings, treasury, memory=new_memory(), stopping=stopping)
+    server = LoopbackServer(build_app(faulty(parts, faults)), port, stopping=stopping).start()
+    return Sandbox(ledger=ledger, server=server, treasury=treasury, settings=settings)
+
+
+def new_settings(ledger: "Ledger", release: str) -> "ServiceSettings":
+    """Return what a StreamPay on this ledger is told at its start, with secrets made anew."""
+    from streampay_sandbox.service.parts import ServiceSettings
+
+    return ServiceSettings(
+        release=release,
+        rpc_url=ledger.rpc_url,
+        network_passphrase=ledger.passphrase,
+        contract_id=ledger.contract_id,
+        jwt_secret=Secret(secrets.token_hex(32)),
+        api_key=Secret(secrets.token_hex(24)),
+    )
+
+
+def new_treasury(ledger: "Ledger") -> "Treasury":
+    """Return the operator's account on this ledger, which was born with coins."""
+    from streampay_sandbox.service.settlement import Treasury
+    from streampay_sandbox.service.stellar import Stellar
+    from streampay_sandbox.service.stream_contract import StreamContract
+
+    stellar = Stellar(
+        ledger.rpc_url,
+        ledger.passphrase,
+        timeout_seconds=LEDGER_TIMEOUT_SECONDS,
+        valid_seconds=TRANSACTION_VALID_SECONDS,
+    )
+    contract = StreamContract(stellar, ledger.contract_id, ledger.native_token_id, ledger.birth.operator)
+    return Treasury(contract)
+
+
+def environ_of(base_url: str, ledger: "Ledger", settings: "ServiceSettings") -> dict[str, str]:
+    """Return the variables that point a run at a StreamPay of the sandbox."""
+    return {
+        "SMOKE_ENV": "sandbox",
+        "SMOKE_BASE_URL": base_url,
+        "SMOKE_STELLAR_NETWORK": "sandbox",
+        "SMOKE_STELLAR_RPC_URL": ledger.rpc_url,
+        "SMOKE_STELLAR_FRIENDBOT_URL": ledger.friendbot_url,
+        "SMOKE_CONTRACT_ID": ledger.contract_id,
+        "SMOKE_TOKEN_CONTRACT_ID": ledger.native_token_id,
+        "SMOKE_AUTH_MODE": "wallet",
+        "SMOKE_AUTH_JWT_SECRET": settings.jwt_secret.reveal(),
+        "SMOKE_API_KEY": settings.api_key.reveal(),
+    }
+
+
+def serve(
+    *,
+    ready_file: Path | None = None,
+    port: int = 0,
+    rpc_port: int = 0,
+    close_seconds: float = 0.0,
+    faults: Sequence[str] = (),
+    release: str = "sandbox",
+) -> None:
+    """Serve the sandbox until SIGTERM or SIGINT.
+
+    `ready_file` gets the ready document once both answer, readable by its owner only, and goes away at the end.
+    Raises SettingsInvalid as `start_sandbox`, and when the file cannot be written. To be called from the main
+    thread of a process that has no other threads yet.
+    """
+    with (
+        stoppable() as wait,
+        start_sandbox(
+            port=port, rpc_port=rpc_port, close_seconds=close_seconds, faults=faults, release=release
+        ) as sandbox,
+    ):
+        try:
+            if ready_file is not None:
+                write_private(ready_file, msgspec.json.format(msgspec.json.encode(sandbox.ready_document())))
+            sys.stdout.write(
+                f"sandbox: StreamPay at {sandbox.base_url}, Stellar RPC at {sandbox.rpc_url} (all simulated)\n"
+            )
+            sys.stdout.flush()
+            wait()
+        finally:
+            if ready_file is not None:
+                ready_file.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[Callable[[], object]]:
+    """Give what waits for SIGTERM or SIGINT.
+
+    Blocked in here, the signals stay pending in every thread until they are waited for: none is lost or half handled.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING_SIGNALS)
+    try:
+        yield lambda: signal.sigwait(_STOPPING_SIGNALS)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file in one step that only its owner can read."""
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise SettingsInvalid(
+            f"cannot write the ready file {path}: {error.strerror}", next_step="give a path in an existing folder"
+        ) from error

@@ -1,0 +1,61 @@
+"""A case: one thing that is wrong while the gate runs, and the answers that are right."""
+
+from collections.abc import Callable
+
+from streampay_sandbox.fault import Fault, Truth
+from streampay_selftest.scene import Scene
+from streampay_smoke.gate.verdict import Word
+
+Condition = Callable[[Scene], None]
+"""Changes what the gate will meet, before it starts."""
+
+WORDS = {
+    Truth.PRODUCT: Word.FAIL,
+    Truth.SAFETY: Word.SAFETY,
+    Truth.CONFIG: Word.CONFIG,
+    Truth.DEPENDENCY: Word.INCONCLUSIVE,
+    Truth.HARNESS: Word.INCONCLUSIVE,
+    Truth.NONE: Word.PASS,
+}
+"""The word that goes with each attribution."""
+
+CAUGHT = frozenset({Word.FAIL, Word.SAFETY})
+"""Words that keep a release from its users, or money from moving."""
+
+SMOKE = "@smoke"
+
+
+class Case(Fault, frozen=True, kw_only=True):
+    """A fault that must be caught, or noise that must not be called one.
+
+    `truth` is the right attribution, and `or_else` names others that are right too: some noise can be ridden out or
+    held, as its moment decides. `caught_by` is as for any fault, or the reason code of a finding about the whole run.
+    `faults` are the sandbox's own; `conditions` change the rest of the scene. `features` are what is played in a
+    hurry; `tags`, where given, select the scenarios at any time.
+    """
+
+    or_else: tuple[Truth, ...] = ()
+    faults: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    features: tuple[str, ...] = ()
+    tags: str = ""
+
+    @property
+    def truths(self) -> tuple[Truth, ...]:
+        """Every attribution that is right."""
+        return (self.truth, *self.or_else)
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether the gate must catch it; else it must never call it the release's fault."""
+        return WORDS[self.truth] in CAUGHT
+
+    def selection(self, *, hurried: bool) -> str:
+        """Return the tag expression to play: all of the smoke, or in a hurry only what this case is about."""
+        if self.tags:
+            return self.tags
+        feature, slash, _ = self.caught_by.partition("/")
+        features = self.features or ((feature,) if slash else ())
+        if not hurried or not features:
+            return SMOKE
+        return " or ".join(f"@{feature}" for feature in features)

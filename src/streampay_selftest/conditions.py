@@ -1,0 +1,237 @@
+"""What can be different about a scene, in words a table of cases is made of."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+
+from streampay_sandbox.road import Disturbance, full_queue, undisturbed
+from streampay_sandbox.stack import start_sandbox
+from streampay_selftest.case import Condition
+from streampay_selftest.scene import Scene
+
+PATIENCE_SECONDS = 40.0
+"""How long something that a run has to reach first is waited for."""
+
+LOOK_SECONDS = 0.02
+
+Told = Callable[[], Disturbance]
+"""Makes a disturbance anew for each run: most of them count."""
+
+
+def road(told: Told) -> Condition:
+    """Disturb the way to the deployment."""
+
+    def change(scene: Scene) -> None:
+        scene.road = told()
+
+    return change
+
+
+def rpc_road(told: Told) -> Condition:
+    """Disturb this runner's way to the ledger; the deployment has one of its own."""
+
+    def change(scene: Scene) -> None:
+        scene.rpc_road = told()
+
+    return change
+
+
+def stable(told: Told = lambda: undisturbed) -> Condition:
+    """Put a stable release beside the deployment: the same sandbox, down a road of its own."""
+
+    def change(scene: Scene) -> None:
+        scene.stable_road = told()
+
+    return change
+
+
+def another_upstream(*faults: str) -> Condition:
+    """Put a second StreamPay, with a ledger and secrets of its own, behind the same address."""
+
+    def change(scene: Scene) -> None:
+        other = scene.stack.enter_context(start_sandbox(faults=faults))
+        scene.upstreams.append(other.base_url)
+
+    return change
+
+
+def setting(**variables: str) -> Condition:
+    """Set environment variables; with "" one that was set is unset."""
+
+    def change(scene: Scene) -> None:
+        scene.environ.update(variables)
+
+    return change
+
+
+def without(*variables: str) -> Condition:
+    """Take variables out of the environment."""
+
+    def change(scene: Scene) -> None:
+        for name in variables:
+            scene.environ.pop(name, None)
+
+    return change
+
+
+def place(**values: object) -> Condition:
+    """Replace keys of the environment file."""
+
+    def change(scene: Scene) -> None:
+        scene.place.update(values)
+
+    return change
+
+
+def place_text(old: str, new: str) -> Condition:
+    """Replace a text in the environment file."""
+
+    def change(scene: Scene) -> None:
+        scene.place_edits.append((old, new))
+
+    return change
+
+
+def file(path: str, text: str) -> Condition:
+    """Write a file below the folder of the project; `home/...` is the runner's home."""
+
+    def change(scene: Scene) -> None:
+        target = scene.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+
+    return change
+
+
+def artifacts(path: str) -> Condition:
+    """Let runs leave their folders at a path, relative to the project's folder."""
+
+    def change(scene: Scene) -> None:
+        scene.artifacts = scene.folder / path
+        scene.environ["SMOKE_ARTIFACTS"] = path
+
+    return change
+
+
+def through(*command: str) -> Condition:
+    """Start the gate through another command."""
+
+    def change(scene: Scene) -> None:
+        scene.shell = command
+
+    return change
+
+
+def limited(limit: str) -> Condition:
+    """Start the gate under a limit of the shell's `ulimit`."""
+    return through("/bin/sh", "-c", f'ulimit {limit} && exec "$@"', "sh")
+
+
+def silent_host(scene: Scene) -> None:
+    """Lead to an address that takes packets and never answers: its queue of connections is full."""
+    scene.environ["SMOKE_BASE_URL"] = _silent_url(scene)
+
+
+def silent_stable_host(scene: Scene) -> None:
+    """Let the stable release's address be one that never answers."""
+    scene.environ["SMOKE_BASELINE_URL"] = _silent_url(scene)
+
+
+def _silent_url(scene: Scene) -> str:
+    return f"http://127.0.0.1:{scene.stack.enter_context(full_queue())}"
+
+
+def nobody_reads_the_output(scene: Scene) -> None:
+    """Close the other end of the pipe the gate writes to, as `| head -1` does."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    scene.output = writing
+    scene.stack.callback(os.close, writing)
+
+
+def stopped_by(number: signal.Signals, *, at: str) -> Condition:
+    """Send the run a signal once its journal holds a text."""
+
+    def change(scene: Scene) -> None:
+        def stop(running: "subprocess.Popen[bytes]") -> None:
+            if _reached(scene, running, at):
+                running.send_signal(number)
+
+        scene.during.append(stop)
+
+    return change
+
+
+def after_a_run_that_was_killed(tags: str, *, at: str) -> Condition:
+    """Kill a run, and all of its processes at once, when its journal holds a text; then comes the run that counts."""
+
+    def change(scene: Scene) -> None:
+        def killed() -> None:
+            with scene.start(tags) as running:
+                try:
+                    _reached(scene, running, at)
+                finally:
+                    os.killpg(running.pid, signal.SIGKILL)
+
+        scene.before.append(killed)
+
+    return change
+
+
+def beside_another_run(tags: str) -> Condition:
+    """Play another run of the same gate against the same deployment at the same time."""
+
+    def change(scene: Scene) -> None:
+        folder = scene.folder / "another"
+        scene.beside.append((Scene(folder, scene.sandbox, scene.stack, scene.gate), tags))
+
+    return change
+
+
+def clock_ahead(seconds: int) -> Condition:
+    """Let the clock of the gate's processes be ahead of everybody else's; behind where `seconds` is negative.
+
+    Python imports `sitecustomize` at every start, and PYTHONPATH says from where.
+    """
+    return _customized(
+        "import datetime, time\n"
+        f"_ahead = {seconds}\n"
+        "_time, _time_ns, _datetime = time.time, time.time_ns, datetime.datetime\n"
+        "time.time = lambda: _time() + _ahead\n"
+        "time.time_ns = lambda: _time_ns() + _ahead * 10**9\n"
+        "class datetime_ahead(_datetime):\n"
+        "    @classmethod\n"
+        "    def now(cls, tz=None):\n"
+        "        return cls.fromtimestamp(_time() + _ahead, tz)\n"
+        "    @classmethod\n"
+        "    def utcnow(cls):\n"
+        "        return cls.now(datetime.UTC).replace(tzinfo=None)\n"
+        "datetime.datetime = datetime_ahead\n"
+    )
+
+
+def _customized(code: str) -> Condition:
+    def change(scene: Scene) -> None:
+        folder = scene.folder / "customized"
+        folder.mkdir()
+        (folder / "sitecustomize.py").write_text(code, encoding="utf-8")
+        inherited = filter(None, [scene.environ.get("PYTHONPATH")])
+        scene.environ["PYTHONPATH"] = os.pathsep.join([str(folder), *inherited])
+
+    return change
+
+
+def _reached(scene: Scene, running: "subprocess.Popen[bytes]", text: str) -> bool:
+    """Wait until the journal of the newest run holds a text; False when the run ended before."""
+    ends_at = time.monotonic() + PATIENCE_SECONDS
+    wanted = text.encode()
+    while running.poll() is None and time.monotonic() < ends_at:
+        latest = scene.latest()
+        if latest is not None:
+            journal = latest / "journal.jsonl"
+            if journal.exists() and wanted in journal.read_bytes():
+                return True
+        time.sleep(LOOK_SECONDS)
+    return False

@@ -1,0 +1,55 @@
+"""Every case, by name: the sandbox's own faults, and what the tables beside this module hold."""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
+
+from streampay_sandbox.fault import Fault, Truth
+from streampay_sandbox.faults import FAULTS
+from streampay_sandbox.ledger.faults import FAULTS as LEDGER_FAULTS
+from streampay_selftest import noises, road_faults, runner_noises
+from streampay_selftest.case import Case
+from streampay_selftest.conditions import place, setting
+
+IMPATIENT = place(ready_within_seconds=1, cutover_seconds=1)
+"""A release that will not mend is not waited for: no fault is hidden by that, and a noise is never hurried."""
+
+PLAYED_WITH: Mapping[str, Mapping[str, object]] = {
+    # A user of a signed token is asked for no challenge, and the check of used ones is left out.
+    "wallet-challenge-lasts": {"conditions": (IMPATIENT, setting(SMOKE_AUTH_MODE="wallet"))},
+    # A part that ends before its deadline: the whole smoke is cut off by it, and its streams cannot all be ended.
+    "slow": {"tags": "@streams and not @signing-secret and not @second-user"},
+}
+"""What a fault of the sandbox needs beside it, where it is not caught just as it is: fields of its case."""
+
+
+def of_the_sandbox(fault: Fault) -> Case:
+    """Return the case of a fault that the sandbox plays."""
+    told = {name: getattr(fault, name) for name in Fault.__struct_fields__}
+    ledger = fault.name in LEDGER_FAULTS
+    case = Case(
+        **told,
+        faults=(fault.name,),
+        conditions=() if fault.truth is Truth.NONE else (IMPATIENT,),
+        features=("chain",) if ledger and not fault.caught_by else (),
+    )
+    return replace(case, **PLAYED_WITH.get(fault.name, {}))
+
+
+def _by_name(cases: Iterable[Case]) -> Mapping[str, Case]:
+    corpus: dict[str, Case] = {}
+    for case in cases:
+        if case.name in corpus:
+            raise ValueError(f"two cases are named {case.name!r}")
+        corpus[case.name] = case
+    return corpus
+
+
+CORPUS = _by_name(
+    (
+        *(of_the_sandbox(fault) for fault in FAULTS.values()),
+        *road_faults.FAULTS,
+        *noises.NOISES,
+        *runner_noises.NOISES,
+    )
+)

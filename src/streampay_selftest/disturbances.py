@@ -1,0 +1,188 @@
+"""Ways in which a road goes wrong, for the tables of cases."""
+
+import gzip
+import itertools
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from streampay_sandbox.road import Decided, Disturbance, Forward, Passing, Reply, Sent, gateway, hang_up
+
+OLD = "the-old-one"
+"""A release that is not the expected one."""
+
+SILENCE = (gateway(502), gateway(503), hang_up(), gateway(504), hang_up())
+"""What a load balancer says while it changes its backends."""
+
+CRASH = Reply(status=500, text="Internal Server Error", content_type="text/plain")
+HORIZON_DOWN = Reply(
+    status=503,
+    text='{"status": "degraded", "checks": {"config": {"status": "ok"}, "kms": {"status": "ok"}, '
+    '"stellar": {"status": "degraded", "message": "fetch failed"}}}',
+    content_type="application/json",
+)
+"""What StreamPay says while it cannot reach Horizon, as measured."""
+
+NO_CHANGE = Forward()
+
+
+def error(status: int, code: str, **headers: str) -> Reply:
+    """Return an error in the service's own envelope."""
+    body = f'{{"error": {{"code": "{code}", "message": "m"}}}}'
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Reply(status=status, text=body, content_type="application/json", headers=named)
+
+
+def below(path: str, decided: Decided, *, method: str = "") -> Disturbance:
+    """Let requests below a path, of one method or of any, always meet the same."""
+
+    def disturb(passing: Passing) -> Decided:
+        return decided if passing.path.startswith(path) and method in {"", passing.method} else NO_CHANGE
+
+    return disturb
+
+
+def for_the_first_caller(decided: Decided) -> Disturbance:
+    """Let every request with the credential that was seen first meet the same; other callers pass."""
+    first: list[str] = []
+
+    def disturb(passing: Passing) -> Decided:
+        credential = passing.headers.get("authorization", "")
+        if credential and not first:
+            first.append(credential)
+        return decided if credential and credential in first else NO_CHANGE
+
+    return disturb
+
+
+SCRAPER_REFUSED = below("/api/metrics", error(403, "FORBIDDEN"))
+"""What StreamPay says to a scraper whose token is another one, as measured."""
+
+
+def everywhere(decided: Decided) -> Disturbance:
+    """Let every request meet the same."""
+    return lambda passing: decided
+
+
+def answering(then: Callable[[Sent], Sent], path: str = "/", method: str = "") -> Disturbance:
+    """Let what comes back of requests below a path be remade."""
+    return below(path, Forward(then=then), method=method)
+
+
+def every(number: int, decided: Decided, path: str = "/") -> Disturbance:
+    """Let every `number`th request meet this, where it is one below a path."""
+    met = below(path, decided)
+    return lambda passing: met(passing) if passing.number % number == number - 1 else NO_CHANGE
+
+
+def first(number: int, decided: Decided) -> Disturbance:
+    """Let the first requests meet this."""
+    return lambda passing: decided if passing.number < number else NO_CHANGE
+
+
+def after(number: int, decided: Decided) -> Disturbance:
+    """Let every request after the first ones meet this."""
+    return lambda passing: decided if passing.number >= number else NO_CHANGE
+
+
+def one_replica_of(number: int, decided: Decided, *, until: int = 10**9) -> Disturbance:
+    """Let one connection of so many lead to what meets requests with this, until so many requests have passed."""
+    return lambda passing: (
+        decided if passing.connection % number == number - 1 and passing.number < until else NO_CHANGE
+    )
+
+
+def old_release() -> Forward:
+    """Return the way to a release that is not the expected one."""
+    return Forward(headers={"x-release": OLD})
+
+
+def shared_cache(path: str = "/") -> Disturbance:
+    """Keep every answer to a read below a path by its address alone, whoever asked."""
+    kept: dict[str, Sent] = {}
+
+    def disturb(passing: Passing) -> Decided:
+        if passing.method != "GET" or not passing.path.startswith(path):
+            return NO_CHANGE
+        if passing.path in kept:
+            return kept[passing.path]
+
+        def keep(sent: Sent) -> Sent:
+            if sent.status == 200:
+                kept[passing.path] = sent
+            return sent
+
+        return Forward(then=keep)
+
+    return disturb
+
+
+def round_robin(upstreams: int) -> Disturbance:
+    """Send each request to the next upstream: a balancer without sticky sessions."""
+    turn = itertools.cycle(range(upstreams))
+    return lambda passing: Forward(to=next(turn))
+
+
+def saying(told: bytes, instead: bytes) -> Callable[[Sent], Sent]:
+    """Put other words in the place of an answer's own."""
+    return lambda sent: replace(sent, content=sent.content.replace(told, instead))
+
+
+def half(sent: Sent) -> Sent:
+    """Cut an answer's content in the middle, and let its length say so: what is left is no JSON."""
+    return replace(sent, content=sent.content[: len(sent.content) // 2])
+
+
+def torn(sent: Sent) -> Sent:
+    """Hang up in the middle of an answer's content."""
+    return replace(sent, hang_up_after=len(sent.content) // 2)
+
+
+def lost(sent: Sent) -> Sent:
+    """Hang up in place of an answer that was on its way: what was asked for has been done."""
+    return replace(sent, status=0)
+
+
+def dripping(seconds: float) -> Callable[[Sent], Sent]:
+    """Send an answer byte by byte."""
+    return lambda sent: replace(sent, drip_seconds=seconds)
+
+
+def called(content_type: str) -> Callable[[Sent], Sent]:
+    """Call an answer's content something that it is not, or is not called here."""
+    return lambda sent: sent.with_header("content-type", content_type)
+
+
+def without_header(name: str) -> Callable[[Sent], Sent]:
+    """Lose a header of an answer."""
+    return lambda sent: replace(sent, headers=tuple((key, value) for key, value in sent.headers if key.lower() != name))
+
+
+def zipped(sent: Sent) -> Sent:
+    """Compress an answer although nobody asked for it; one without a body stays as it is."""
+    if not sent.content:
+        return sent
+    return replace(sent.with_header("content-encoding", "gzip"), content=gzip.compress(sent.content))
+
+
+def closing(sent: Sent) -> Sent:
+    """Close the connection after an answer, and say so."""
+    return replace(sent.with_header("connection", "close"), hang_up_after=len(sent.content))
+
+
+def dressed(sent: Sent) -> Sent:
+    """Add what gateways add: cookies that keep a session, marks of a cache, headers of their own."""
+    added = (
+        ("set-cookie", "AWSALB=abc; Path=/"),
+        ("via", "1.1 edge"),
+        ("x-cache", "Miss"),
+        ("alt-svc", 'h3=":443"; ma=86400'),
+        ("server-timing", "edge;dur=1"),
+        ("strict-transport-security", "max-age=31536000"),
+    )
+    return replace(sent, headers=(*sent.headers, *added))
+
+
+def shouted(sent: Sent) -> Sent:
+    """Write header names in capitals, as HTTP allows."""
+    return replace(sent, headers=tuple((key.upper(), value) for key, value in sent.headers))

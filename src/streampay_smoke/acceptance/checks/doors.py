@@ -1,0 +1,241 @@
+"""What StreamPay promises of its doors: who gets through, and what may be heard from outside."""
+
+import base64
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.checks.listing import streams_in
+from streampay_smoke.core.errors import Blame, SmokeError
+from streampay_smoke.service.exchange import REFUSED, Answer, folded_name, objects_in
+from streampay_smoke.service.records import StreamRecord
+
+HIDDEN = REFUSED | {404}
+"""Where the caller may not even know that something is there."""
+
+ABSENT = HIDDEN | {405, 410, 501}
+"""A door that a deployment does not have is shut."""
+
+_NOT_ABOUT_DOORS = frozenset({408, 425, 429})
+_TOKEN_FIELDS = frozenset({"token", "accesstoken", "refreshtoken", "idtoken", "jwt", "session", "sessiontoken"})
+_PRIVATE_MEMBERS = ("d", "k", "oth", "p", "q", "dp", "dq", "qi")
+_SHARED_CACHES = ("cache-control", "cdn-cache-control", "surrogate-control")
+_INVITATIONS = frozenset({"public", "s-maxage"})
+
+_SECRET_SHAPES = {
+    "a password in an address": re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/@:\"']*:[^\s/@\"']+@", re.IGNORECASE),
+    "a token": re.compile(r"\beyJ[\w-]{4,}\.[\w-]{4,}\.[\w-]*"),
+    "a Stellar seed": re.compile(r"\bS[A-Z2-7]{55}\b"),
+    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+}
+_WORKINGS = {
+    "a stack trace": re.compile(
+        r"\bat [^\"\n]{0,200}?(?:\.[a-z]{1,4}|node:[\w/]+):\d+:\d+"
+        r"|\bat [\w$.<>]+\(\w+\.\w+:\d+\)"
+        r"|Traceback \(most recent call last\)"
+    ),
+    "a place on its disk": re.compile(r"/(?:node_modules|\.next/server|usr/src|var/task)/[\w.@-]+"),
+}
+_STACK_FIELDS = frozenset({"stack", "stacktrace", "traceback"})
+
+
+class SyntheticUserAdministers(SmokeError):
+    """The credential given to this run opens what only administrators may see: it is not a synthetic user's."""
+
+    kind = "synthetic_user_administers"
+    blame = Blame.CONFIG
+
+    def __init__(self, message: str, *, next_step: str = "") -> None:
+        super().__init__(message, next_step=next_step or "give this run the credential of a user without any role")
+
+
+class Knock(msgspec.Struct, frozen=True, kw_only=True):
+    """One try at a door that has to stay shut: what would be done behind it, and the answer.
+
+    `shut` are the statuses that leave it so.
+    """
+
+    deed: str
+    answer: Answer
+    shut: frozenset[int] = HIDDEN
+
+    @property
+    def opened(self) -> bool:
+        """Whether the answer is no refusal."""
+        return self.answer.status not in self.shut
+
+
+def refused(knocks: Sequence[Knock], who: str, expect: Expect) -> None:
+    """Whoever knocks is refused at each door."""
+    for knock in knocks:
+        expect(
+            f"{who} cannot {knock.deed}",
+            not knock.opened,
+            expected="a refusal",
+            observed=f"status {knock.answer.status} (request {knock.answer.request_id})",
+        )
+
+
+def shown_nothing(knocks: Sequence[Knock], who: str, expect: Expect) -> None:
+    """A refusal does not show what is behind the door."""
+    count = sum(streams_in(knock.answer) for knock in knocks)
+    expect(f"{who} is shown no stream", count == 0, expected="no stream", observed=f"{count} streams")
+
+
+def names_no_administrator(knocks: Sequence[Knock], who: str, expect: Expect) -> None:
+    """The answers do not say who administers."""
+    named = sorted({name for knock in knocks for name in administrators_in(knock.answer)})
+    expect(f"{who} is not told who administers", not named, expected="no name", observed=", ".join(named) or "no name")
+
+
+def administrators_in(answer: Answer) -> dict[str, str]:
+    """Return the fields of an answer that name an administrator, and whom."""
+    return {
+        name: value
+        for found in objects_in(answer.json)
+        for name, value in found.items()
+        if folded_name(name).startswith("admin") and isinstance(value, str) and value
+    }
+
+
+def publishes_no_secret(answer: Answer, secrets: Collection[str], expect: Expect) -> None:
+    """The published keys, where there are any, hold public halves only, and none of the secrets known here."""
+    expect(
+        "keys are published, or none are",
+        answer.status == 200 or answer.status in ABSENT,
+        expected="keys, or none",
+        observed=f"status {answer.status} (request {answer.request_id})",
+    )
+    leaks = sorted({*_private_members(answer), *_known_in(answer.body_text, secrets)})
+    expect(
+        "the published keys hold no secret",
+        not leaks,
+        expected="public halves",
+        observed=", ".join(leaks) or "public halves",
+    )
+
+
+def not_let_in(answer: Answer, proof: str, expect: Expect) -> None:
+    """A sign-in with a proof that is none brings no token, and is told so."""
+    expect(
+        f"nobody is let in with {proof}",
+        400 <= answer.status < 500 and answer.status not in _NOT_ABOUT_DOORS,
+        expected="a refusal",
+        observed=f"status {answer.status} (request {answer.request_id})",
+    )
+    handed_out = sorted(
+        {
+            name
+            for found in objects_in(answer.json)
+            for name, value in found.items()
+            if folded_name(name) in _TOKEN_FIELDS and value
+        }
+    )
+    expect("no token is handed out", not handed_out, expected="no token", observed=", ".join(handed_out) or "no token")
+
+
+def unchanged(before: StreamRecord, after: StreamRecord, expect: Expect) -> None:
+    """What was refused has not happened: the stream is what it was."""
+    expect(
+        "the stream is as it was",
+        _lasting(after) == _lasting(before),
+        expected=_in_words(before),
+        observed=_in_words(after),
+    )
+
+
+def never_settled(records: Sequence[StreamRecord], expect: Expect) -> None:
+    """Streams that were just ordered are drafts without a settlement, whatever the order claimed."""
+    for record in records:
+        hashes = {record.settlement_tx_hash, record.receipt_tx_hash} - {""}
+        expect(
+            f"stream {record.id} was never settled",
+            record.status == "draft" and not hashes,
+            expected="draft, no settlement",
+            observed=f"{record.status}, {'a settlement' if hashes else 'no settlement'}",
+        )
+
+
+def kept_by_nobody(headers: Mapping[str, Mapping[str, str]], expect: Expect) -> None:
+    """No cache that strangers share is invited, by the headers of an answer, to keep what one user saw."""
+    for what, sent in headers.items():
+        invited = sorted(_invitations(sent))
+        expect(
+            f"nobody on the way keeps a copy of {what}",
+            not invited,
+            expected="private, or not to be stored",
+            observed=", ".join(invited) or "private, or not to be stored",
+        )
+
+
+def tells_no_secret(answers: Sequence[Answer], secrets: Collection[str], expect: Expect) -> None:
+    """No answer repeats a secret that was sent, or tells one of the service's."""
+    for answer in answers:
+        told = sorted(
+            {
+                *_known_in(answer.body_text, secrets),
+                *(what for what, shape in _SECRET_SHAPES.items() if shape.search(answer.body_text)),
+            }
+        )
+        expect(
+            f"the answer to {answer.asked} tells no secret",
+            not told,
+            expected="no secret",
+            observed=", ".join(told) or "no secret",
+        )
+
+
+def shows_no_workings(answers: Sequence[Answer], expect: Expect) -> None:
+    """No answer shows where in its code the service stumbled."""
+    for answer in answers:
+        shown = sorted({what for what, shape in _WORKINGS.items() if shape.search(answer.body_text)} | _stacks(answer))
+        expect(
+            f"the answer to {answer.asked} shows no workings",
+            not shown,
+            expected="an error in plain words",
+            observed=", ".join(shown) or "an error in plain words",
+        )
+
+
+def _private_members(answer: Answer) -> Iterator[str]:
+    if answer.json is None:
+        yield from ("a private key" for _ in _SECRET_SHAPES["a private key"].findall(answer.body_text))
+    for key in objects_in(answer.json):
+        kind = key.get("kty")
+        if kind == "oct":
+            yield "a secret that signs (kty oct)"
+        if kind is not None or "kid" in key:
+            yield from (f"private member {name}" for name in _PRIVATE_MEMBERS if name in key)
+
+
+def _known_in(text: str, secrets: Collection[str]) -> Iterator[str]:
+    for secret in secrets:
+        encoded = base64.b64encode(secret.encode()).decode().rstrip("=")
+        forms = {secret, encoded, encoded.translate(str.maketrans("+/", "-_")), secret.encode().hex()}
+        if any(form in text for form in forms):
+            yield "a secret known to this run"
+
+
+def _lasting(record: StreamRecord) -> StreamRecord:
+    return replace(record, updated_at="", next_action="")
+
+
+def _in_words(record: StreamRecord) -> str:
+    settled = f", settled by {record.settlement_tx_hash}" if record.settlement_tx_hash else ""
+    return f"{record.status}, {record.rate} a {record.schedule} to {record.recipient}, tags {record.tags}{settled}"
+
+
+def _invitations(headers: Mapping[str, str]) -> Iterator[str]:
+    """Yield the directives by which a shared cache may keep an answer to a request with credentials (RFC 9111, 3.5)."""
+    for header in _SHARED_CACHES:
+        said = {part.strip().lower().partition("=")[0] for part in headers.get(header, "").split(",")}
+        invited = said & (_INVITATIONS if "private" in said else _INVITATIONS | {"must-revalidate"})
+        yield from (f"{header}: {directive}" for directive in invited if "no-store" not in said)
+
+
+def _stacks(answer: Answer) -> set[str]:
+    names = {folded_name(name) for found in objects_in(answer.json) for name, value in found.items() if value}
+    return {"a stack trace"} if names & _STACK_FIELDS else set()

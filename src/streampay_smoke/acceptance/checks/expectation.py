@@ -1,0 +1,28 @@
+"""The one way to assert: every check leaves evidence, whether it holds or not."""
+
+from typing import Any
+
+from streampay_smoke.core.errors import PromiseBroken, SmokeError
+from streampay_smoke.evidence.events import Checked, Recorder
+
+
+class Expect:
+    """Records a check and raises PromiseBroken, or another error, when it does not hold."""
+
+    def __init__(self, record: Recorder, error: type[SmokeError] = PromiseBroken) -> None:
+        self._record = record
+        self._error = error
+
+    def raising(self, error: type[SmokeError]) -> "Expect":
+        """Return the same for promises that are not the release's to keep."""
+        return Expect(self._record, error)
+
+    def __call__(self, promise: str, held: bool, *, expected: Any, observed: Any) -> None:
+        """Check one promise; `expected` and `observed` are shown in words."""
+        self._record(Checked(promise=promise, held=held, expected=str(expected), observed=str(observed)))
+        if not held:
+            raise self._error(f"{promise}: expected {expected}, saw {observed}")
+
+    def equal(self, promise: str, observed: Any, expected: Any) -> None:
+        """Check that two values are the same."""
+        self(promise, observed == expected, expected=expected, observed=observed)

@@ -1,0 +1,121 @@
+"""What StreamPay promises to those who run it: it answers every time, tells the time, and shows its figures."""
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS, Ledger
+from streampay_smoke.core.errors import Blame, CredentialRefused, SmokeError
+from streampay_smoke.service.exchange import REFUSED, Answer
+from streampay_smoke.service.records import Readiness
+
+WELL, UNAUTHORIZED = 200, 401
+
+BEHIND_LEDGERS, AHEAD_LEDGERS = 12, 3
+"""A minute of testnet's ledgers; and how far our own look at the ledger may lag behind the service's."""
+
+_UP = re.compile(r"^streampay_metrics_up(\{[^}]*\})?[ \t]+1(\.0*)?[ \t]*$", re.MULTILINE)
+
+
+class ClocksDisagree(SmokeError):
+    """Of three clocks no two tell that it is the service's that is wrong: nothing to blame a release for."""
+
+    kind: ClassVar[str] = "clocks_disagree"
+    blame: ClassVar[Blame] = Blame.HARNESS
+
+
+def answers_every_time(answers: Sequence[Answer], code_of: Callable[[Answer], str], expect: Expect) -> None:
+    """Every one of many questions is answered: a failure made on purpose, or now and then, is one too many."""
+    found = Counter(_in_words(answer, code_of) for answer in answers)
+    failed = {words: count for words, count in found.items() if words != "answered"}
+    expect(
+        "the service answers every time",
+        bool(answers) and not failed,
+        expected=f"{len(answers)} answers",
+        observed="; ".join(f"{count} times {words}" for words, count in sorted(failed.items()))
+        or f"{len(answers)} answers",
+    )
+
+
+def _in_words(answer: Answer, code_of: Callable[[Answer], str]) -> str:
+    if answer.status == WELL:
+        return "answered"
+    return f"status {answer.status} {code_of(answer)}".strip()
+
+
+def figures_are_there(answer: Answer, *, variable: str, expect: Expect) -> None:
+    """The metrics can be scraped; without a token a refusal shows that they are on, and guarded.
+
+    `variable` names where the token came from, "" where there is none; raises CredentialRefused for a refused one.
+    """
+    if answer.status in REFUSED and variable:
+        raise CredentialRefused(
+            f"{answer.asked} refused the token in {variable} with {answer.status}",
+            next_step=f"renew {variable}: it may simply be old",
+        )
+    up = answer.status == WELL and bool(_UP.search(answer.body_text))
+    expect(
+        "the service's figures can be read",
+        up or answer.status == UNAUTHORIZED,
+        expected="figures that say the service is up, or a question for the token",
+        observed="figures" if up else f"status {answer.status} without them (request {answer.request_id})",
+    )
+
+
+def index_follows(cursors: Sequence[int], newest_ledger: int, expect: Expect) -> None:
+    """The index of the ledger is at its end, and what it has reached it does not lose again."""
+    expect(
+        "the index never goes back",
+        list(cursors) == sorted(cursors),
+        expected="each ledger at or after the one before",
+        observed=" then ".join(map(str, cursors)),
+    )
+    reached = cursors[-1]
+    expect(
+        "the index follows the ledger",
+        newest_ledger - BEHIND_LEDGERS <= reached <= newest_ledger + AHEAD_LEDGERS,
+        expected=f"at most {BEHIND_LEDGERS} ledgers behind {newest_ledger}",
+        observed=f"ledger {reached}",
+    )
+
+
+def clock_is_right(
+    readiness: Readiness,
+    ledger: Callable[[], Ledger],
+    expect: Expect,
+    *,
+    now_seconds: Callable[[], float] = time.time,
+) -> None:
+    """The service's clock agrees with ours; where it does not, the ledger's decides which of the two is wrong.
+
+    Raises ClocksDisagree where the service is not the odd one out.
+    """
+    ahead = readiness.clock_ahead_seconds
+    if ahead is None:
+        raise ClocksDisagree(
+            "the service's answers carry no time: nobody can tell whether its clock is right",
+            next_step="let the service or its gateway send the Date header that HTTP asks for",
+        )
+    wrong = abs(ahead) > CLOCK_SKEW_SECONDS and _ours_is_right(ahead, ledger(), now_seconds)
+    expect(
+        "the service's clock agrees with ours",
+        not wrong,
+        expected=f"at most {CLOCK_SKEW_SECONDS} s apart, as the ledger's clock is",
+        observed=f"{abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}",
+    )
+
+
+def _ours_is_right(service_ahead: float, ledger: Ledger, now_seconds: Callable[[], float]) -> bool:
+    """Whether the ledger's clock agrees with ours; raises ClocksDisagree where it does not."""
+    ledger_ahead = ledger.chain.health().closed_at - now_seconds()
+    if -CLOCK_SKEW_SECONDS <= ledger_ahead <= ledger.most_ahead_seconds:
+        return True
+    ours = abs(ledger_ahead - service_ahead) <= CLOCK_SKEW_SECONDS
+    raise ClocksDisagree(
+        f"{'this runner is the odd one out' if ours else 'no two clocks agree'}: ahead of it are the service by "
+        f"{service_ahead:.0f} s and the newest ledger by {ledger_ahead:.0f} s",
+        next_step="set this machine's clock (NTP), then look at the service's",
+    )

@@ -1,0 +1,103 @@
+"""What StreamPay promises of its records: they say the same whoever asks, in which way, and over which replica."""
+
+from collections.abc import Collection, Sequence
+
+from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.checks.settlement import REFUSALS
+from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.records import Receipt, StreamPage, StreamRecord, Withdrawal
+
+WELL = 200
+
+
+def repeated_order_is_the_first(placed: StreamRecord, again: StreamRecord, expect: Expect) -> None:
+    """An order that is repeated with its key brings the stream it brought before."""
+    expect.equal("a repeated order is the first stream", again.id, placed.id)
+
+
+def key_does_not_answer_for_other_order(answer: Answer, placed: StreamRecord, expect: Expect) -> None:
+    """Another order under a used key is refused: whoever sent it must not take the first stream for it."""
+    echoed = placed.id in answer.body_text
+    expect(
+        "an order's key answers for that order only",
+        answer.status in REFUSALS and not echoed,
+        expected="a refusal",
+        observed=f"status {answer.status}{f' and stream {placed.id}' if echoed else ''} (request {answer.request_id})",
+    )
+
+
+def every_replica_shows(looks: Sequence[Answer], record: StreamRecord, expect: Expect) -> None:
+    """A stream is found again over every connection, in the state it was left in."""
+    shown = [_as_shown(look, record.id) for look in looks]
+    wanted = f"{record.id} as {record.status}"
+    others = sorted(set(shown) - {wanted})
+    expect(
+        "every replica that answers shows the stream",
+        bool(shown) and not others,
+        expected=f"{wanted} in {len(shown)} looks",
+        observed="; ".join(f"{what} in {shown.count(what)} of {len(shown)} looks" for what in others) or wanted,
+    )
+
+
+def _as_shown(look: Answer, stream_id: str) -> str:
+    body = look.json if isinstance(look.json, dict) else {}
+    inner = body.get("data")
+    item = inner if isinstance(inner, dict) else body
+    if look.status != WELL:
+        return f"status {look.status}"
+    return f"{item.get('id')} as {item.get('status')}"
+
+
+def withdrawal_is_of(withdrawal: Withdrawal, receipt: Receipt, expect: Expect) -> None:
+    """A withdrawal is of the money that was settled, and is under way or done."""
+    expect.equal("the withdrawal is of the stream that was settled", withdrawal.stream_id, receipt.stream_id)
+    expect(
+        "the withdrawal is under way or done",
+        withdrawal.state in {"pending", "succeeded"} and not withdrawal.alert,
+        expected="pending or succeeded",
+        observed=f"{withdrawal.state}{', and somebody has to look at it' if withdrawal.alert else ''}",
+    )
+    expect.equal(
+        "the withdrawal is of the settled transaction", withdrawal.settlement_tx_hash, receipt.settlement_tx_hash
+    )
+    promised = {"pending": "ended", "succeeded": "withdrawn"}[withdrawal.state]
+    expect.equal("the stream's state follows its withdrawal", withdrawal.stream_status, promised)
+
+
+def told_alike(
+    older: Sequence[StreamPage],
+    newer: Sequence[StreamPage],
+    opened: StreamRecord,
+    own: Collection[str],
+    expect: Expect,
+) -> None:
+    """Both lists, and a stream that is opened, say the same of every stream of this run.
+
+    Only of this run's: what somebody else does meanwhile may well be told by one list and not yet by the other.
+    """
+    by_older, by_newer = _stories(older, own), _stories(newer, own)
+    expect.equal("both ways show every stream of this run", (set(by_older), set(by_newer)), (set(own), set(own)))
+    for stream_id in sorted(own):
+        expect.equal(f"both ways tell the same story of {stream_id}", by_newer[stream_id], by_older[stream_id])
+    expect.equal(f"{opened.id} is the same when it is opened", _story(opened), by_older.get(opened.id))
+
+
+def _stories(pages: Sequence[StreamPage], own: Collection[str]) -> dict[str, str]:
+    return {record.id: _story(record) for page in pages for record in page.streams if record.id in own}
+
+
+def _story(record: StreamRecord) -> str:
+    settled = f", settled in {record.settlement_tx_hash}" if record.settlement_tx_hash else ""
+    receipt = f", by receipt in {record.receipt_tx_hash}" if record.receipt_tx_hash else ""
+    return f"{record.status}: {record.rate} a {record.schedule} to {record.recipient}{settled}{receipt}"
+
+
+def is_still_there(answer: Answer, stream_id: str, expect: Expect) -> None:
+    """A stream that was there before this release is there with it, and shown to its owner."""
+    shown = _as_shown(answer, stream_id)
+    expect(
+        "a stream from before this release is still there",
+        answer.status == WELL and shown.startswith(f"{stream_id} as "),
+        expected=f"{stream_id}, as its owner left it",
+        observed=f"{shown} (request {answer.request_id})",
+    )

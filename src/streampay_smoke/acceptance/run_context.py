@@ -1,0 +1,334 @@
+"""What the scenarios of one run share: the deployment, the synthetic user, the ledger, and what was created."""
+
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any, Generic, Self, TypeVar, cast, overload
+
+from streampay_smoke.acceptance.checks.fleet import sample_fleet
+from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS, SIMULATED_AHEAD_SECONDS, Ledger
+from streampay_smoke.acceptance.checks.proofs import LAG_SECONDS, LedgerProof, ServiceProof, SettlementProof
+from streampay_smoke.acceptance.checks.readiness import become_ready, refuse_real_money
+from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
+from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS, SyntheticStreams
+from streampay_smoke.chain.adapter import ChainAccount, ChainError
+from streampay_smoke.chain.progress import LedgerProgress
+from streampay_smoke.core.errors import FixtureMissing, SmokeError
+from streampay_smoke.core.secret import Secret
+from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen
+from streampay_smoke.service.credentials import Credential
+from streampay_smoke.service.cutover import Cutover
+from streampay_smoke.service.deployment import Deployment
+from streampay_smoke.service.identity import Learn, SyntheticUser, payer_seed, synthetic_user, unowned_address
+from streampay_smoke.service.orders import order_to
+from streampay_smoke.service.records import Readiness, StreamRecord
+from streampay_smoke.service.replay import Asked
+from streampay_smoke.service.slots import accepted
+from streampay_smoke.service.trace import Trace
+from streampay_smoke.settings import Settings
+
+REQUEST_SECONDS = 15.0
+"""Limit of one request to the service: a settlement may wait for a ledger or two of 5 s."""
+
+SIMULATED_LAG_SECONDS = 1.0
+"""The sandbox has one ledger and no backends that lag behind."""
+
+T = TypeVar("T")
+
+
+class once(Generic[T]):  # noqa: N801 - reads as the decorator it is
+    """A property that is computed one time in a run: a failure is remembered like a value.
+
+    What was waited for in vain is not waited for again by every scenario.
+    """
+
+    def __init__(self, compute: Callable[["RunContext"], T]) -> None:
+        self._compute = compute
+        self._name = compute.__name__
+        self.__doc__ = compute.__doc__
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, instance: "RunContext", owner: type) -> T: ...
+
+    def __get__(self, instance: "RunContext | None", owner: type) -> "Self | T":
+        """Return the value, computing it first where needed; raises what it raised before."""
+        if instance is None:
+            return self
+        if self._name in instance.failures:
+            raise instance.failures[self._name].with_traceback(None)
+        if self._name not in instance.opened:
+            try:
+                instance.opened[self._name] = self._compute(instance)
+            except SmokeError as error:
+                instance.failures[self._name] = error
+                raise
+        return cast("T", instance.opened[self._name])
+
+
+class RunContext:
+    """Made once for a run. Everything is opened when a step first needs it."""
+
+    def __init__(self, settings: Settings, *, record: Recorder, learn_secret: Learn, run_id: str) -> None:
+        self.settings = settings
+        self.record = record
+        self._learn_secret = learn_secret
+        self._run_id = run_id
+        self._trace = Trace.of_run(run_id, os.environ)
+        self.housekeeping = Housekeeping(record)
+        self.opened: dict[str, Any] = {}
+        self.failures: dict[str, SmokeError] = {}
+        self.ledger_progress = LedgerProgress()
+        self._cutover = Cutover(settings.place.service.cutover_seconds, record)
+        self._patient_until_seconds = 0.0
+
+    @once
+    def deployment(self) -> Deployment:
+        """The deployment under test; nothing is sent yet."""
+        return self.deployment_at(
+            self.settings.base_url, record=self.record, timeout_seconds=REQUEST_SECONDS, cutover=self._cutover
+        )
+
+    def deployment_at(
+        self,
+        base_url: str,
+        *,
+        record: Recorder,
+        timeout_seconds: float,
+        throttle_seconds: float = 30.0,
+        cutover: Cutover | None = None,
+    ) -> Deployment:
+        """Return a deployment of StreamPay in this environment; nothing is sent yet."""
+        settings = self.settings
+        return Deployment.at(
+            base_url,
+            dialect=settings.dialect,
+            record=record,
+            timeout_seconds=timeout_seconds,
+            throttle_seconds=throttle_seconds,
+            cutover=cutover,
+            learn_secret=self._learn_secret,
+            release_told_by=settings.place.service.release_told_by,
+            release_expected=settings.expect_release,
+            ledger_urls=(settings.rpc_url,),
+            trace=self._trace,
+        )
+
+    @once
+    def readiness(self) -> Readiness:
+        """The service's word that it is ready, waited for once."""
+        within_seconds = self.settings.place.service.ready_within_seconds
+        self._patient_until_seconds = time.monotonic() + within_seconds
+        readiness = become_ready(
+            self.deployment,
+            within_seconds=within_seconds,
+            record=self.record,
+            release_expected=self.settings.expect_release,
+        )
+        self.record(ReleaseSeen(moment="start", release=readiness.release))
+        return readiness
+
+    @once
+    def fleet(self) -> tuple[str, ...]:
+        """The releases met when each replica of the fleet is likely to have answered, looked at once."""
+        service = self.settings.place.service
+        return sample_fleet(
+            self._release_of_a_replica,
+            replicas=service.replicas,
+            miss_probability=service.replica_miss_probability,
+            expected=self.settings.expect_release,
+            within_seconds=max(0.0, self._patient_until_seconds - time.monotonic()),
+            record=self.record,
+        )
+
+    @property
+    def last_asked(self) -> Asked | None:
+        """What the deployment was asked last, and how its answer looked."""
+        return self.deployment.last_asked if "deployment" in self.opened else None
+
+    def look_at_release_again(self) -> None:
+        """Take note of the release that answers after the last check: a swap in between is no deployment to judge."""
+        if "readiness" not in self.opened:
+            return
+        try:
+            self.record(ReleaseSeen(moment="end", release=self.deployment.look_again().release))
+        except SmokeError as problem:
+            self.record(ReleaseSeen(moment="end", release="", detail=str(problem)))
+
+    def _release_of_a_replica(self) -> str:
+        with self.deployment.fresh() as replica:
+            return replica.look_again().release
+
+    @once
+    def user(self) -> SyntheticUser:
+        """The synthetic user of this environment."""
+        settings = self.settings
+        return synthetic_user(
+            settings.environment,
+            settings.auth_mode,
+            learn_secret=self._learn_secret,
+            signer_seed=settings.signer_seed,
+            supplied=settings.supplied_credentials,
+        )
+
+    @property
+    def user_by_slot(self) -> tuple[SyntheticUser, ...]:
+        """The synthetic user with the credential of slot A and, where that is set, with that of slot B."""
+        slot_b = list(self.settings.supplied_credentials.values())[1:]
+        return (self.user, *(self.user.in_slot_b(secret) for secret in slot_b))
+
+    @once
+    def signed_in(self) -> tuple[SyntheticUser, Credential]:
+        """The synthetic user with the credential slot the deployment takes, and the credential."""
+        return accepted(self.deployment, self.user_by_slot, record=self.record)
+
+    @once
+    def credential(self) -> Credential:
+        """The synthetic user, signed in."""
+        return self.signed_in[1]
+
+    @property
+    def jwt_secret(self) -> Secret | None:
+        """What the deployment signs tokens with, as far as the operator shares it: of the slot it takes."""
+        settings = self.settings
+        rotating = settings.auth_mode == "jwt" and settings.auth_jwt_secret_b is not None
+        return self.signed_in[0].secret if rotating else settings.auth_jwt_secret
+
+    @once
+    def second_credential(self) -> Credential:
+        """Another synthetic user, signed in; raises FixtureMissing where there can be none."""
+        first = self.signed_in[0] if self.settings.auth_mode == "jwt" else self.user
+        return self.deployment.sign_in(first.second_user())
+
+    @once
+    def ledger(self) -> Ledger:
+        """The ledger, guarded and connected; raises the chain's errors."""
+        # Imported here: stellar-sdk costs more start-up time than all the rest of a run.
+        from streampay_smoke.chain.contract import PROFILES, StreamContract
+        from streampay_smoke.chain.stellar import StellarAdapter
+
+        settings = self.settings
+        chain = StellarAdapter(
+            settings.network,
+            rpc_url=settings.rpc_url,
+            friendbot_url=settings.friendbot_url,
+            record=self.record,
+            max_stroops=settings.place.money.max_stroops,
+        )
+        self._note_ledger(chain.connect().latest_ledger)
+        token = settings.token_contract_id or chain.native_token_contract()
+        profile = PROFILES[settings.contract_profile]
+        return Ledger(
+            chain,
+            StreamContract(chain, settings.contract_id, profile, token=token),
+            contract_id=settings.contract_id,
+            token_contract_id=token,
+            most_ahead_seconds=SIMULATED_AHEAD_SECONDS if settings.network.simulated else CLOCK_SKEW_SECONDS,
+        )
+
+    @once
+    def payer(self) -> ChainAccount:
+        """A funded account that opens streams on the contract itself."""
+        return self._funded(self.payer_of(self.settings.environment, self._run_id))
+
+    def payer_of(self, environment: str, run_id: str) -> ChainAccount:
+        """Return the account that opens streams on the contract in a run; nothing is sent.
+
+        It is the run's own, and the same whoever asks: what a killed run left can be cancelled. A seed that is given
+        is the payer's in every run.
+        """
+        return self._account("payer", self.settings.signer_seed or payer_seed(environment, run_id))
+
+    @once
+    def recipient(self) -> ChainAccount:
+        """A funded account of this run that streams pay to."""
+        return self._funded(self._account("recipient", self.settings.recipient_seed))
+
+    def proof(self) -> SettlementProof:
+        """Begin to watch the money of one scenario, in the way this run's settings ask for."""
+        if self.settings.settlement_proof == "service":
+            return ServiceProof(self.record)
+        ledger = self.ledger
+        ledger.contract.check_interface()
+        lag_seconds = SIMULATED_LAG_SECONDS if self.settings.network.simulated else LAG_SECONDS
+        return LedgerProof(ledger, self.recipient.address, self.record, lag_seconds=lag_seconds)
+
+    def refuse_real_money(self) -> None:
+        """Raise GuardRefused for a service that named the public network when the run began, or names it now."""
+        refuse_real_money(self.readiness)
+        now = self.deployment.look_again()
+        if now.network:  # one that does not tell at the moment still has its first word
+            refuse_real_money(now)
+
+    def new_key(self, purpose: str) -> str:
+        """Return an idempotency key nobody used before; it names the run it belongs to."""
+        return f"smoke-{self._run_id}-{purpose}-{secrets.token_hex(4)}"
+
+    @once
+    def streams(self) -> SyntheticStreams:
+        """The streams this run makes; they are the synthetic user's unless somebody else is named."""
+        return SyntheticStreams(
+            self.deployment,
+            lambda: self.credential,
+            refuse_to_write=self.refuse_to_write,
+            new_key=self.new_key,
+            housekeeping=self.housekeeping,
+            record=self.record,
+            run_id=self._run_id,
+            lease_seconds=max(LEASE_SECONDS, 2 * self.settings.deadline_seconds),
+        )
+
+    @once
+    def draft(self) -> StreamRecord:
+        """A stream of this run that nobody starts: what must not move is tried on it."""
+        return self.streams.create(order_to(unowned_address()), self.new_key("draft"))
+
+    def refuse_to_write(self) -> None:
+        """Raise GuardRefused for a service on the public network, FixtureMissing where this place is read-only."""
+        money = self.settings.place.money
+        if not money.settles:
+            raise FixtureMissing(
+                f"this needs a new stream, but {money.settles_not_because}",
+                next_step="give the synthetic user two streams of its own here, once, by hand",
+            )
+        refuse_real_money(self.readiness)
+
+    def clean_up(self) -> None:
+        """Bring every stream of this run to an end; one that stays is counted as leaked in the verdict."""
+        if "streams" in self.opened:
+            self.streams.find_what_was_perhaps_made()
+        self.housekeeping.clean_up()
+        if "ledger" in self.opened:
+            with contextlib.suppress(ChainError):  # where the ledger ended is then unknown, and shown as that
+                self._note_ledger(self.ledger.chain.health().latest_ledger)
+
+    def close(self) -> None:
+        """Release sockets."""
+        if "ledger" in self.opened:
+            self.ledger.chain.close()
+        if "deployment" in self.opened:
+            self.deployment.close()
+
+    def _note_ledger(self, latest_ledger: int) -> None:
+        network = self.settings.network
+        self.record(
+            ChainSeen(
+                network=network.name,
+                simulated=network.simulated,
+                ledger=latest_ledger,
+                contract_id=self.settings.contract_id,
+            )
+        )
+
+    def _account(self, name: str, seed: Secret | None) -> ChainAccount:
+        account = self.ledger.chain.account(name, seed.reveal() if seed else None)
+        self._learn_secret(account.seed)
+        return account
+
+    def _funded(self, account: ChainAccount) -> ChainAccount:
+        self.ledger.chain.fund(account.address)
+        return account

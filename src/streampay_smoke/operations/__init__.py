@@ -1,0 +1,1 @@
+"""What an operator does beside runs: doctor, sweep, override, verification."""

@@ -1,0 +1,348 @@
+"""`streampay-smoke doctor`: what a run needs, looked at one by one, each with its next step. Nothing is changed."""
+
+import contextlib
+import importlib.metadata
+import platform
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from streampay_smoke.acceptance.checks.readiness import refuse_real_money
+from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
+from streampay_smoke.core.errors import Blame, SmokeError
+from streampay_smoke.evidence.events import AnyEvent, Warned
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.gate.verdict import EXIT_CODES, Word
+from streampay_smoke.http.client import NoAnswer, new_client
+from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
+from streampay_smoke.publish.report import allure_missing_because
+from streampay_smoke.run.probes.ledger import ledger_time
+from streampay_smoke.run.probes.runner import clock_probe, service_date
+from streampay_smoke.runner import manifest
+from streampay_smoke.runner.plan import all_scenarios
+from streampay_smoke.runner.quarantine import FILE, read_quarantine, today
+from streampay_smoke.service.claims import claims_of, seconds_left
+from streampay_smoke.service.records import Readiness
+from streampay_smoke.settings import Settings
+from streampay_smoke.settings.deadline import LEDGER_STEPS
+from streampay_smoke.settings.gathering import project_root
+
+DISTRIBUTION = "streampay-smoke"
+OLDEST_PYTHON = (3, 11)
+
+EXPIRY_WARNING_DAYS = 7
+SPARE_SECONDS = 30.0
+"""What a whole smoke needs of its deadline beside its waits for ledgers."""
+
+_DAY_SECONDS = 86_400
+
+
+class State(StrEnum):
+    """How one thing is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+    SKIPPED = "skipped"
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing looked at. `word` is the verdict a run would come to for a problem."""
+
+    name: str
+    state: State
+    said: str
+    next_step: str = ""
+    word: Word = Word.PASS
+
+
+Looking = Callable[[], Iterator[Look]]
+
+_WORDS = {Blame.SAFETY: Word.SAFETY, Blame.CONFIG: Word.CONFIG}
+_GRAVITY = (Word.SAFETY, Word.CONFIG, Word.INCONCLUSIVE)
+
+
+def exit_code(looks: Sequence[Look]) -> int:
+    """Return 0 for no problem, 4 for safety, 2 for settings, 3 for what cannot be reached; the gravest wins."""
+    found = {look.word for look in looks if look.state is State.PROBLEM}
+    return next((EXIT_CODES[word] for word in _GRAVITY if word in found), 0)
+
+
+def look_at_machine() -> Iterator[Look]:
+    """Look at Python, the packages, and what the report is built with."""
+    version = platform.python_version()
+    if sys.version_info >= OLDEST_PYTHON:
+        yield _ok("Python", version)
+    else:  # pragma: no cover - the package does not install there
+        yield _problem("Python", f"{version} is too old", "install Python 3.11 or newer")
+    yield _packages(importlib.metadata.requires(DISTRIBUTION) or [])
+    missing = allure_missing_because(project_root() / "report")
+    if missing:
+        yield _warning(
+            "Allure reporter", f"{missing}; the built-in page is used", "install Node, then npm ci in report/"
+        )
+    else:
+        yield _ok("Allure reporter", "Allure 3 builds the report")
+
+
+def look_at_settings(settings: Settings) -> Iterator[Look]:
+    """Look at the settings and what goes with them; nothing is sent."""
+    yield _ok("settings", f"environments/{settings.environment}.toml: {settings.place.description}")
+    yield _writable(settings.artifacts)
+    yield from _looked("suite", _suite)
+    yield from _quarantine()
+    yield from _credentials(settings)
+
+
+def look_around(run_context: RunContext) -> Iterator[Look]:
+    """Look at the synthetic user, the service and the ledger."""
+    settings = run_context.settings
+    yield from _looked("synthetic user", lambda: _user(run_context))
+    yield from _looked("service", lambda: _service(run_context))
+    yield from _looked("sign-in", lambda: _sign_in(run_context))
+    yield from _looked("ledger", lambda: _ledger(run_context))
+    yield from _looked("deadline", lambda: _deadline(run_context))
+    yield from _looked("friendbot", lambda: _friendbot(run_context))
+    yield from _looked("contract", lambda: _contract(run_context))
+    clock = clock_probe(service_date(run_context.deployment), ledger_time(settings.rpc_url))
+    if clock.ok is False:
+        yield _problem("clocks", clock.detail, "set this machine's clock (NTP)", Word.INCONCLUSIVE)
+    else:
+        yield _ok("clocks", clock.detail) if clock.ok else _warning("clocks", clock.detail, "look at them by hand")
+
+
+def problem_of(name: str, error: SmokeError) -> Look:
+    """Return the look at something that raised."""
+    return _problem(name, str(error), error.next_step, _WORDS.get(error.blame, Word.INCONCLUSIVE))
+
+
+def skipped(names: Sequence[str], because: str) -> Iterator[Look]:
+    """Yield what could not be looked at."""
+    for name in names:
+        yield Look(name=name, state=State.SKIPPED, said=because)
+
+
+def table(looks: Sequence[Look]) -> str:
+    """Return the looks as lines for a terminal, each with its next step below."""
+    width = max(len(look.name) for look in looks)
+    lines: list[str] = []
+    for look in looks:
+        lines.append(f"{look.state:<8} {look.name:<{width}}  {' '.join(look.said.split())}")
+        if look.next_step and look.state is not State.OK:
+            lines.append(f"{'':<8} {'':<{width}}  Next: {look.next_step}")
+    counts = ", ".join(f"{count} {state}" for state in State if (count := sum(look.state is state for look in looks)))
+    return "\n".join([*lines, "", f"doctor: {counts}"])
+
+
+def _looked(name: str, look: Looking) -> Iterator[Look]:
+    try:
+        yield from look()
+    except SmokeError as error:
+        yield problem_of(name, error)
+
+
+def _user(run_context: RunContext) -> Iterator[Look]:
+    user = run_context.user
+    seed = "SMOKE_SIGNER_SEED" if run_context.settings.signer_seed else "the environment's name"
+    yield _ok("synthetic user", f"{user.address} (from {seed}, auth mode {user.mode})")
+
+
+def _service(run_context: RunContext) -> Iterator[Look]:
+    settings = run_context.settings
+    readiness = run_context.deployment.readiness()
+    if not readiness.ready:
+        next_step = "see what the service waits for, or who answers at SMOKE_BASE_URL"
+        yield _problem("service", f"{settings.base_url}: {readiness.in_words}", next_step, Word.INCONCLUSIVE)
+    else:
+        told = readiness.release or "that does not name itself"
+        yield _ok("service", f"{settings.base_url} is ready, release {told}")
+    if readiness.genuine:
+        yield from _looked("its network", lambda: _network(settings, readiness))
+
+
+def _network(settings: Settings, readiness: Readiness) -> Iterator[Look]:
+    expected = settings.place.service.network
+    if settings.place.money.settles:
+        refuse_real_money(readiness)
+    if readiness.network == expected:
+        yield _ok("its network", expected)
+        return
+    yield _problem(
+        "its network",
+        f"the service names {readiness.network or 'none'}, this environment expects {expected}",
+        "check SMOKE_BASE_URL, or service.network of the environment file",
+        Word.CONFIG,
+    )
+
+
+def _sign_in(run_context: RunContext) -> Iterator[Look]:
+    credential = run_context.credential
+    run_context.deployment.streams(credential, limit=1)
+    yield _ok("sign-in", f"the service takes {credential.shown_as}")
+
+
+def _ledger(run_context: RunContext) -> Iterator[Look]:
+    info = run_context.ledger.chain.connect()
+    kind = "simulated" if info.simulated else "real"
+    yield _ok("ledger", f"{info.network} ({kind}) at {run_context.settings.rpc_url}, ledger {info.latest_ledger}")
+
+
+def _deadline(run_context: RunContext) -> Iterator[Look]:
+    settings = run_context.settings
+    pace = measured_seconds_per_ledger(settings.rpc_url, timeout_seconds=REQUEST_SECONDS)
+    if pace is None:
+        yield _ok("deadline", f"{settings.deadline_seconds:g} s; the RPC does not tell how far apart its ledgers close")
+        return
+    waits_seconds = LEDGER_STEPS * pace
+    said = (
+        f"{settings.deadline_seconds:g} s; a whole smoke waits about {waits_seconds:.0f} s for ledgers {pace:g} s apart"
+    )
+    if settings.deadline_is_derived or settings.deadline_seconds > waits_seconds + SPARE_SECONDS:
+        yield _ok("deadline", said)
+    else:
+        yield _warning("deadline", said, "leave SMOKE_DEADLINE_SECONDS unset, or set it (or deadline_seconds) higher")
+
+
+def _friendbot(run_context: RunContext) -> Iterator[Look]:
+    url = run_context.ledger.chain.connect().friendbot_url
+    try:
+        with new_client(timeout_seconds=REQUEST_SECONDS) as client:
+            status = client.request("GET", url).status
+    except NoAnswer as problem:
+        yield _problem("friendbot", f"{url}: {problem}", "set SMOKE_STELLAR_FRIENDBOT_URL", Word.INCONCLUSIVE)
+        return
+    if status >= 500:
+        yield _problem("friendbot", f"{url} answers {status}", "wait, or use another friendbot", Word.INCONCLUSIVE)
+    else:
+        yield _ok("friendbot", f"{url} answers")
+
+
+def _contract(run_context: RunContext) -> Iterator[Look]:
+    settings = run_context.settings
+    run_context.ledger.contract.check_interface()
+    yield _ok("contract", f"{settings.contract_id} has the interface {settings.contract_profile}")
+
+
+def _credentials(settings: Settings) -> Iterator[Look]:
+    slots = settings.supplied_credentials
+    if not slots:
+        yield _ok("credentials", "mode wallet signs in with a key of its own: there is nothing to expire")
+    for variable, secret in slots.items():
+        yield _expiry(variable, secret.reveal(), settings.auth_mode)
+
+
+def _expiry(variable: str, token: str, mode: str) -> Look:
+    if mode == "jwt":
+        return _ok(variable, "set; tokens of ten minutes are minted with it")
+    left_seconds = seconds_left(token)
+    if left_seconds is None:
+        opaque = "set; it does not say when it ends, or whose it is" if not claims_of(token) else "set; it has no end"
+        return _ok(variable, opaque)
+    days = left_seconds / _DAY_SECONDS
+    if days <= 0:
+        return _problem(variable, "has expired", f"issue a new credential and set {variable} to it", Word.CONFIG)
+    if days < EXPIRY_WARNING_DAYS:
+        next_step = f"rotate: set {variable.removesuffix('_B')}_B to a new one, then replace slot A"
+        return _warning(variable, f"expires in {days:.1f} days", next_step)
+    return _ok(variable, f"set; good for {days:.0f} days")
+
+
+def _suite() -> Iterator[Look]:
+    root = project_root()
+    pins = manifest.accepted(root / "features", root / manifest.INI)
+    yield _ok("suite", f"its {len(pins)} scenarios and files are those that were accepted")
+
+
+def _quarantine() -> Iterator[Look]:
+    root = project_root()
+    read = read_quarantine(root, all_scenarios(root / "features"), today=today())
+    if read is None:
+        yield _ok("quarantine", f"there is no {FILE}: every check gates")
+        return
+    for problem in read.problems:
+        yield _problem("quarantine", problem, f"correct {FILE}", Word.CONFIG)
+    for entry in read.entries:
+        said = f"{entry.id} until {entry.until} ({entry.owner}, {entry.ticket})"
+        if entry.until < read.today:
+            yield _warning("quarantine", f"over: {said}", f"remove the entry from {FILE}: the check gates again")
+        else:
+            yield _warning("quarantine", f"does not gate: {said}", "mend the check before its day is over")
+
+
+def _writable(folder: Path) -> Look:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        return _problem(
+            "artifacts", f"{folder} cannot be written: {error.strerror}", "set SMOKE_ARTIFACTS to a writable folder"
+        )
+    return _ok("artifacts", f"{folder} can be written")
+
+
+def _packages(required: Sequence[str]) -> Look:
+    names = [match[0] for line in required if "extra ==" not in line and (match := re.match(r"[\w.-]+", line))]
+    missing = []
+    for name in names:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            importlib.metadata.version(name)
+            continue
+        missing.append(name)
+    if missing:
+        return _problem("packages", f"not installed: {', '.join(missing)}", "run scripts/smoke.sh: it installs them")
+    return _ok("packages", f"{len(names)} of {len(names)} are installed")
+
+
+def warnings_to(looks: list[Look]) -> Callable[[AnyEvent], None]:
+    """Return a recorder that keeps the warnings of what is looked at, and nothing else."""
+
+    def record(event: AnyEvent) -> None:
+        if isinstance(event, Warned):
+            looks.append(_warning("credentials", event.text, "finish the rotation: move slot B's value to slot A"))
+
+    return record
+
+
+def doctor(load: Callable[[], contextlib.AbstractContextManager[Settings]], redactor: Redactor) -> list[Look]:
+    """Look at everything; what comes after settings that cannot be used is skipped."""
+    looks = list(look_at_machine())
+    try:
+        with load() as settings:
+            redactor.learn(*settings.secrets())
+            looks += look_at_settings(settings)
+            run_context = RunContext(
+                _impatient(settings), record=warnings_to(looks), learn_secret=redactor.learn, run_id="doctor"
+            )
+            try:
+                for look in look_around(run_context):
+                    looks.append(look)
+            finally:
+                run_context.close()
+    except SmokeError as error:
+        looks.append(problem_of("settings", error))
+        looks += skipped(("service", "sign-in", "ledger", "contract"), "not looked at: the settings cannot be used")
+    return looks
+
+
+def _impatient(settings: Settings) -> Settings:
+    """Return the settings without the patience of a run: a doctor looks once."""
+    service = msgspec.structs.replace(settings.place.service, cutover_seconds=0.0)
+    return msgspec.structs.replace(settings, place=msgspec.structs.replace(settings.place, service=service))
+
+
+def _ok(name: str, said: str) -> Look:
+    return Look(name=name, state=State.OK, said=said)
+
+
+def _warning(name: str, said: str, next_step: str) -> Look:
+    return Look(name=name, state=State.WARNING, said=said, next_step=next_step)
+
+
+def _problem(name: str, said: str, next_step: str, word: Word = Word.CONFIG) -> Look:
+    return Look(name=name, state=State.PROBLEM, said=said, next_step=next_step, word=word)

@@ -1,0 +1,172 @@
+"""`streampay-smoke sweep`: brings to an end what crashed runs left behind, and nothing of anybody else's."""
+
+import datetime
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from streampay_smoke.acceptance.checks.listing import records_of
+from streampay_smoke.acceptance.checks.readiness import refuse_real_money
+from streampay_smoke.acceptance.resources.synthetic_streams import FINISHED, LEASE_SECONDS
+from streampay_smoke.acceptance.run_context import RunContext
+from streampay_smoke.core.errors import SettingsInvalid, SmokeError
+from streampay_smoke.evidence.events import AnyEvent, Warned
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.gate.verdict import EXIT_CODES, Word
+from streampay_smoke.operations.left_on_contract import Fate, bring_to_end, fate_of, left_open
+from streampay_smoke.service.marks import Mark
+from streampay_smoke.service.orders import RATE, SCHEDULE
+from streampay_smoke.service.records import StreamRecord
+from streampay_smoke.settings import Settings
+
+
+class Leftover(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream of the synthetic user that is due: its record, and in words why."""
+
+    record: StreamRecord
+    because: str
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """A line about one stream: "ended", "stuck", "due", "lost" or "running", its name, and what is said of it."""
+
+    word: str
+    name: str
+    said: str
+
+
+class Swept(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sweep did, by stream: brought to an end, could not be, only looked at, and nobody's to end any more."""
+
+    ended: tuple[str, ...] = ()
+    stuck: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+
+
+def sweep(
+    run_context: RunContext,
+    *,
+    older_than_seconds: float | None,
+    dry_run: bool,
+    say: Callable[[str], None],
+    now_seconds: Callable[[], float] = time.time,
+) -> Swept:
+    """Find the streams that are due and bring each to an end, with a line for each.
+
+    A stream is due when its mark says that its lease is over; one without a mark when it is this gate's own order,
+    by its rate and schedule, and older than a lease. `older_than_seconds` replaces both times by an age. So are the
+    streams that runs before left on the contract itself. Raises GuardRefused for a service on the public network,
+    SettingsInvalid where this place is read-only.
+    """
+    money = run_context.settings.place.money
+    if not money.settles:
+        raise SettingsInvalid(
+            f"nothing is swept here: {money.settles_not_because}",
+            next_step="nothing to do: a run creates no stream in a read-only place",
+        )
+    refuse_real_money(run_context.readiness)
+    told: list[Told] = []
+    for found in (_of_the_service, _on_the_contract):
+        for line in found(run_context, older_than_seconds, now_seconds(), dry_run):
+            told.append(line)
+            say(f"{line.word:<6} {line.said}")
+    names = {word: tuple(line.name for line in told if line.word == word) for word in ("ended", "stuck", "due", "lost")}
+    return Swept(ended=names["ended"], stuck=names["stuck"], left=names["due"], lost=names["lost"])
+
+
+def _of_the_service(
+    run_context: RunContext, older_than_seconds: float | None, now_seconds: float, dry_run: bool
+) -> Iterator[Told]:
+    for leftover in _due(run_context, older_than_seconds, now_seconds):
+        stream = leftover.record
+        said = f"{stream.id} ({stream.status}, {leftover.because})"
+        if dry_run:
+            yield Told(word="due", name=stream.id, said=said)
+            continue
+        try:
+            done, why = run_context.streams.end(stream.id, run_context.credential), "the service refused"
+        except SmokeError as error:
+            done, why = False, str(error)
+        yield Told(word="ended" if done else "stuck", name=stream.id, said=said if done else f"{said}: {why}")
+
+
+def _on_the_contract(
+    run_context: RunContext, older_than_seconds: float | None, now_seconds: float, dry_run: bool
+) -> Iterator[Told]:
+    for stream in left_open(run_context, older_than_seconds=older_than_seconds, now_seconds=now_seconds):
+        name = str(stream)
+        try:
+            fate = fate_of(run_context, stream)
+            if fate.is_due and not dry_run:
+                bring_to_end(run_context, stream, fate)
+        except SmokeError as error:
+            yield Told(word="stuck", name=name, said=f"{name}: {error}")
+            continue
+        if fate.is_due:
+            yield Told(word="due" if dry_run else "ended", name=name, said=name)
+        elif fate is not Fate.OVER:
+            yield Told(word=fate, name=name, said=f"{name}: {fate.because}")
+
+
+def swept_place(settings: Settings, redactor: Redactor, *, older_than_seconds: float | None, dry_run: bool) -> int:
+    """Sweep the place the settings name, say what was done, and return the exit code. Raises SmokeError."""
+    if settings.embedded:
+        print("a run's own sandbox ends with the run: there is nothing to sweep")
+        return 0
+    redactor.learn(*settings.secrets())
+    run_id = f"sweep-{secrets.token_hex(3)}"  # its payer is its own, as a run's
+    run_context = RunContext(settings, record=_warn, learn_secret=redactor.learn, run_id=run_id)
+    try:
+        swept = sweep(run_context, older_than_seconds=older_than_seconds, dry_run=dry_run, say=print)
+    finally:
+        run_context.close()
+    stuck = f", {len(swept.stuck)} could not be" if swept.stuck else ""
+    due = f", {len(swept.left)} due and left alone (dry run)" if dry_run else ""
+    lost = f", {len(swept.lost)} lost" if swept.lost else ""
+    print(f"sweep: {len(swept.ended)} brought to an end{stuck}{lost}{due}")
+    return EXIT_CODES[Word.INCONCLUSIVE] if swept.stuck else 0
+
+
+def _warn(event: AnyEvent) -> None:
+    """Say the warnings; a sweep judges nothing and keeps no evidence."""
+    if isinstance(event, Warned):
+        print(f"warning: {event.text}", file=sys.stderr)
+
+
+def _due(run_context: RunContext, older_than_seconds: float | None, now_seconds: float) -> Iterator[Leftover]:
+    """Yield what is due; the list is read to its end first, for ending a stream moves the pages."""
+    deployment, credential = run_context.deployment, run_context.credential
+    unfinished = [stream for stream in records_of(deployment, credential) if stream.status not in FINISHED]
+    for stream in unfinished:
+        because = _because(stream, deployment.mark_of(credential, stream.id), older_than_seconds, now_seconds)
+        if because:
+            yield Leftover(record=stream, because=because)
+
+
+def _because(stream: StreamRecord, mark: Mark | None, older_than_seconds: float | None, now_seconds: float) -> str:
+    """Return why a stream is due, "" when it is not, or is nobody's we know of."""
+    if mark is None and (stream.rate, stream.schedule) != (RATE, SCHEDULE):
+        return ""
+    whose = f"of run {mark.run_id}" if mark else "without a mark"
+    if mark is not None and older_than_seconds is None:
+        over_seconds = now_seconds - mark.lease_until_seconds
+        return f"{whose}, its lease ended {over_seconds:.0f} s ago" if over_seconds > 0 else ""
+    age_seconds = _age_seconds(stream, now_seconds)
+    needed_seconds = LEASE_SECONDS if older_than_seconds is None else older_than_seconds
+    if age_seconds is None or age_seconds < needed_seconds:
+        return ""
+    return f"{whose}, {age_seconds:.0f} s old"
+
+
+def _age_seconds(stream: StreamRecord, now_seconds: float) -> float | None:
+    """Return how old a stream is by the service's own clock, None when it does not say."""
+    try:
+        made = datetime.datetime.fromisoformat(stream.created_at)
+    except ValueError:
+        return None
+    made = made if made.tzinfo else made.replace(tzinfo=datetime.UTC)
+    return max(0.0, now_seconds - made.timestamp())

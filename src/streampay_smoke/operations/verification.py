@@ -1,0 +1,65 @@
+"""Verifies a signed verdict: the envelope, the verdict's bytes, and the journal it was computed from."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from streampay_smoke import __version__
+from streampay_smoke.core.signing import BadEnvelope, PublicKey
+from streampay_smoke.evidence.events import RunStarted
+from streampay_smoke.evidence.journal import read
+from streampay_smoke.gate.judge import judge
+from streampay_smoke.gate.verdict import Verdict, from_json, to_json
+from streampay_smoke.run.folder import ENVELOPE
+from streampay_smoke.run.seal import VERDICT_TYPE
+
+
+def differences(journal: Path, verdict: Path, key: PublicKey) -> Iterator[str]:
+    """Yield what differs between a journal, its verdict and what `key` signed; nothing when all is as it was.
+
+    The envelope is looked for beside the verdict. Raises OSError for a journal that cannot be read.
+    """
+    content = journal.read_bytes()
+    try:
+        shown = verdict.read_bytes()
+        signed = key.verify(verdict.with_name(ENVELOPE).read_bytes(), VERDICT_TYPE)
+    except OSError as error:
+        yield f"{error.filename}: {error.strerror}: nothing shows that this verdict was signed"
+        return
+    except BadEnvelope as problem:
+        yield f"{ENVELOPE}: {problem}"
+        return
+    if shown != signed:
+        yield f"{verdict.name} is not what was signed: they differ from byte {_first_difference(shown, signed)} on"
+    try:
+        told = from_json(signed)
+    except msgspec.DecodeError as problem:
+        yield f"the signed verdict cannot be read by this version: {problem}"
+        return
+    if told.signed_by != key.id:
+        yield "the signed verdict names another key than the one that signed it"
+    if hashlib.sha256(content).hexdigest() != told.evidence.journal_sha256:
+        yield f"{journal.name} is not the journal the signed verdict was computed from"
+    yield from _judged_differently(journal, told, signed)
+
+
+def _judged_differently(journal: Path, told: Verdict, signed: bytes) -> Iterator[str]:
+    """Judge again. Another version may say it in other words and fields, but not answer otherwise."""
+    again = read(journal)
+    verdict = judge(again)
+    answers = (verdict.verdict, verdict.exit_code, verdict.reason_code)
+    if answers != (told.verdict, told.exit_code, told.reason_code):
+        yield f"the journal proves {verdict.verdict} ({verdict.reason_code}), not {told.verdict} ({told.reason_code})"
+    elif to_json(verdict) != signed and _written_by(again.entries[0].event if again.entries else None) == __version__:
+        yield "the journal gives another verdict than the signed one, though their answers are the same"
+
+
+def _written_by(first: object) -> str:
+    return first.suite_version if isinstance(first, RunStarted) else __version__
+
+
+def _first_difference(one: bytes, other: bytes) -> int:
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (left, right) in enumerate(pairs) if left != right), min(len(one), len(other)))

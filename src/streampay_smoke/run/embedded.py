@@ -1,0 +1,33 @@
+"""The only way from the gate to the sandbox: started inside this process, served, or started as a fleet.
+
+Everything is imported when it is called: a run against a deployment never pays for the sandbox.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from streampay_sandbox.fleet import Fleet
+    from streampay_sandbox.stack import Sandbox
+
+
+def start_sandbox() -> "Sandbox":
+    """Start a ledger and a StreamPay on it in this process; stops at the end of a `with` block or by `stop()`."""
+    from streampay_sandbox import stack
+
+    return stack.start_sandbox()
+
+
+def start_fleet(stable: str) -> "Fleet":
+    """Start a fleet with the release STABLE live, for a rollback drill; stops like `start_sandbox`."""
+    from streampay_sandbox.fleet import Fleet
+
+    return Fleet(stable)
+
+
+def serve_sandbox(*, ready_file: Path, port: int, rpc_port: int, close_seconds: float, faults: Sequence[str]) -> None:
+    """Serve the sandbox until SIGTERM or SIGINT; see `streampay_sandbox.stack.serve`."""
+    from streampay_sandbox import stack
+
+    stack.serve(ready_file=ready_file, port=port, rpc_port=rpc_port, close_seconds=close_seconds, faults=faults)

@@ -1,0 +1,75 @@
+"""Is it the ledger? It is asked directly, past the service, and mostly past the SDK."""
+
+import time
+from json import loads
+
+from streampay_smoke.acceptance.run_context import RunContext
+from streampay_smoke.chain.adapter import ContractMissing
+from streampay_smoke.chain.progress import STANDS_STILL_SECONDS, LedgerProgress
+from streampay_smoke.core.errors import SmokeError
+from streampay_smoke.evidence.events import Probed
+from streampay_smoke.gate.attribution import CONTRACT_PROBE, LEDGER_PROBE, NETWORK_AGE_PROBE
+from streampay_smoke.http.client import NoAnswer, new_client
+from streampay_smoke.http.ledger_health import ask_ledger_health
+from streampay_smoke.run.probes.limits import CLOCK_SECONDS, PROBE_SECONDS
+
+RESET_DAYS = 7.0
+"""A test network that has lived for longer than this was not reset just now: its contracts are there or never were."""
+
+_NO_TRANSACTION = "0" * 64
+_DAY_SECONDS = 86_400
+
+
+def ledger_probe(rpc_url: str, progress: LedgerProgress | None = None) -> Probed:
+    """Ask the ledger's RPC for its health, past the service and past the SDK.
+
+    A ledger that says "healthy" is not believed when nothing has closed since `progress` saw it last, or for so long
+    that no clock of ours explains it.
+    """
+    if not rpc_url:
+        return Probed(name=LEDGER_PROBE, ok=None, detail="no RPC is configured")
+    answer = ask_ledger_health(rpc_url, timeout_seconds=PROBE_SECONDS)
+    health = answer.told
+    if health is None or not answer.well:
+        return Probed(name=LEDGER_PROBE, ok=False, detail=answer.said)
+    stood_seconds = (progress or LedgerProgress()).stood_for(health.latest_ledger)
+    closed_ago_seconds = time.time() - health.latest_ledger_close_time if health.latest_ledger_close_time else 0.0
+    if stood_seconds >= STANDS_STILL_SECONDS:
+        standing = f"no ledger after {health.latest_ledger} closed for {stood_seconds:.0f} s"
+    elif closed_ago_seconds > CLOCK_SECONDS + STANDS_STILL_SECONDS:
+        standing = f"ledger {health.latest_ledger} closed {closed_ago_seconds:.0f} s ago by this runner's clock"
+    else:
+        return Probed(name=LEDGER_PROBE, ok=True, detail=answer.said)
+    return Probed(name=LEDGER_PROBE, ok=False, detail=f"it says healthy, but stands still: {standing}")
+
+
+def network_age_probe(rpc_url: str) -> Probed:
+    """Estimate how long the ledger has lived: its number times its cadence; ok for one too old to be just reset."""
+    answer = ask_ledger_health(rpc_url, timeout_seconds=PROBE_SECONDS)
+    if answer.told is None:
+        return Probed(name=NETWORK_AGE_PROBE, ok=None, detail=f"getHealth does not tell: {answer.said}")
+    ledgers, seconds_each = answer.told.latest_ledger, answer.told.seconds_per_ledger
+    days = ledgers * seconds_each / _DAY_SECONDS
+    detail = f"ledger {ledgers} at {seconds_each:.1f} s each: about {days:.1f} days"
+    return Probed(name=NETWORK_AGE_PROBE, ok=days >= RESET_DAYS, detail=detail)
+
+
+def contract_probe(run_context: RunContext) -> Probed:
+    """Look the expected contract up on the ledger, past the service."""
+    try:
+        functions = run_context.ledger.chain.spec(run_context.settings.contract_id)
+    except ContractMissing as problem:
+        return Probed(name=CONTRACT_PROBE, ok=False, detail=str(problem))
+    except SmokeError as problem:
+        return Probed(name=CONTRACT_PROBE, ok=None, detail=f"the ledger could not be asked: {problem}")
+    return Probed(name=CONTRACT_PROBE, ok=True, detail=f"it is there, with {len(functions)} functions")
+
+
+def ledger_time(rpc_url: str) -> float | None:
+    """Return when the newest ledger closed, in Unix seconds; every answer about a transaction tells it."""
+    call = {"jsonrpc": "2.0", "id": 1, "method": "getTransaction", "params": {"hash": _NO_TRANSACTION}}
+    try:
+        with new_client(timeout_seconds=PROBE_SECONDS) as client:
+            return float(loads(client.request("POST", rpc_url, json=call).text)["result"]["latestLedgerCloseTime"])
+    except (NoAnswer, ValueError, TypeError, KeyError):
+        return None

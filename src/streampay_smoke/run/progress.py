@@ -1,0 +1,53 @@
+"""Sees from outside how far a run is: a step that holds the interpreter cannot be interrupted from within."""
+
+import contextlib
+import time
+from pathlib import Path
+
+import msgspec
+
+from streampay_smoke.evidence import events
+from streampay_smoke.evidence.journal import Entry
+
+GRACE_SECONDS = 0.7
+"""How much longer than its budget a step may take before it counts as stuck: its own process is asked first."""
+
+
+class Progress:
+    """Reads a growing journal and knows the step that is under way, and the time it has beside its deadline.
+
+    A journal that is gone or spoilt tells nothing more; that it is, is for the judge to say.
+    """
+
+    def __init__(self, journal: Path) -> None:
+        self._path = journal
+        self._read = 0
+        self._due_at_ms: float | None = None
+        self.more_seconds = 0.0
+
+    def step_is_stuck(self) -> bool:
+        """Return whether a step is over its budget and nothing was written about it."""
+        self._catch_up()
+        return self._due_at_ms is not None and time.time() * 1000 > self._due_at_ms
+
+    def _catch_up(self) -> None:
+        whole = b""
+        with contextlib.suppress(OSError), self._path.open("rb") as journal:
+            journal.seek(self._read)
+            whole, _, _ = journal.read().rpartition(b"\n")
+        if not whole:
+            return
+        self._read += len(whole) + 1
+        for line in whole.split(b"\n"):
+            with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+                self._observe(msgspec.json.decode(line, type=Entry))
+
+    def _observe(self, entry: Entry) -> None:
+        match entry.event:
+            case events.StepStarted(budget_seconds=budget_seconds):
+                due = entry.at_ms + (budget_seconds + GRACE_SECONDS) * 1000
+                self._due_at_ms = due if budget_seconds else None
+            case events.StepOverran() | events.StepFinished() | events.ScenarioFinished():
+                self._due_at_ms = None
+            case events.BakeStarted(seconds=seconds) | events.DeadlineExtended(more_seconds=seconds):
+                self.more_seconds += seconds

@@ -1,0 +1,46 @@
+"""Where behave's formatters write: into what this process prints to now, or into files, and never a secret."""
+
+import sys
+from collections.abc import Iterable
+
+from behave.formatter.base import StreamOpener
+
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.run.output import RedactedStream
+
+
+def redacted(openers: Iterable[StreamOpener], redactor: Redactor) -> list[StreamOpener]:
+    """Return openers of the same outputs, for standard output as it is now and for files that are redacted.
+
+    A formatter that takes the name of its output for a folder writes there by itself: see `results`.
+    """
+    return [
+        StreamOpener(stream=sys.stdout) if opener.name is None else _FileOpener(opener.name, redactor)
+        for opener in openers
+    ]
+
+
+class _FileOpener(StreamOpener):
+    """Opens a file when its formatter asks for it, as behave's own does."""
+
+    stream: "_RedactedFile | None"
+
+    def __init__(self, name: str, redactor: Redactor) -> None:
+        super().__init__(name)
+        self._redactor = redactor
+
+    def open(self) -> "_RedactedFile":
+        """Return the file, opened at the first call."""
+        if self.stream is None:
+            self.stream = _RedactedFile(super().open(), self._redactor)
+        return self.stream
+
+
+class _RedactedFile(RedactedStream):
+    """A redacted stream that ends the one behind it."""
+
+    def close(self) -> None:
+        """Write what is left of a line, and close the file."""
+        if not self.closed:
+            super().close()
+            self._stream.close()

@@ -1,0 +1,278 @@
+"""A run in progress: its settings, its evidence, and what its scenarios share."""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from behave.model import Scenario, Step
+from msgspec.structs import replace
+
+from streampay_smoke import __version__
+from streampay_smoke import settings as configuration
+from streampay_smoke.acceptance.run_context import RunContext
+from streampay_smoke.acceptance.scenario_context import ScenarioContext
+from streampay_smoke.evidence.events import (
+    AnyEvent,
+    DeadlineExtended,
+    Exchanged,
+    Failure,
+    ObjectivesSet,
+    Probed,
+    RunStarted,
+    ScenarioFinished,
+    ScenarioStarted,
+    StepFinished,
+    StepOverran,
+    StepStarted,
+)
+from streampay_smoke.evidence.journal import Journal
+from streampay_smoke.evidence.pending import Pending
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
+from streampay_smoke.run.bake import watch
+from streampay_smoke.run.embedded import start_sandbox
+from streampay_smoke.run.failures import failure_of
+from streampay_smoke.run.folder import RunFolder
+from streampay_smoke.run.probes.limits import PROBE_SECONDS
+from streampay_smoke.run.probes.rounds import control_probes, probes_at_start
+from streampay_smoke.run.sampling import SlowAnswers, measure
+from streampay_smoke.runner.budget import StepTimeout
+from streampay_smoke.runner.plan import PlannedScenario
+from streampay_smoke.service.trace import Trace
+from streampay_smoke.settings import Settings
+from streampay_smoke.settings.deadline import derived_deadline_seconds
+
+WHEN = "when"
+"""behave's name for a step that does what its scenario is about."""
+
+
+class _Met(NamedTuple):
+    """A failure, the scenario that met it first, and the control probes made beside it."""
+
+    error: BaseException
+    scenario_id: str
+    probes: tuple[Probed, ...]
+
+
+class Session:
+    """Gives each scenario a fresh world and writes down what becomes of it."""
+
+    def __init__(self, settings: Settings, journal: Journal, redactor: Redactor, run_id: str) -> None:
+        self.settings = settings
+        self.pending = Pending()
+        self._journal = journal
+        self._run_context = RunContext(settings, record=self.record, learn_secret=redactor.learn, run_id=run_id)
+        self._slow_answers = SlowAnswers(self._run_context)
+        self._ids: dict[int, str] = {}
+        self._failure: Failure | None = None
+        self._met: list[_Met] = []
+        self._scenario_id = ""
+        self._doing = ""
+        self._answers: list[Exchanged] = []
+        self._started_seconds = 0.0
+        self._ends_at_seconds = time.monotonic() + settings.deadline_seconds
+        self._clock_ahead_seconds = time.time() - time.monotonic()
+
+    @property
+    def clock_moved_seconds(self) -> float:
+        """How much more time went by on this runner's clock than passed: 0 unless somebody set it."""
+        return round(time.time() - time.monotonic() - self._clock_ahead_seconds, 3)
+
+    @property
+    def _left_seconds(self) -> float:
+        """The time to the run's deadline."""
+        return self._ends_at_seconds - time.monotonic()
+
+    def expect(self, planned: Sequence[PlannedScenario]) -> None:
+        """Remember the identities of the scenarios that are about to run."""
+        self._ids = {id(item.scenario): item.expected.id for item in planned}
+
+    def begin(self, scenario: Scenario) -> ScenarioContext:
+        """Open a scenario's evidence; raises KeyError for one nobody planned."""
+        self._failure = None
+        self._started_seconds = time.monotonic()
+        self._scenario_id, self._doing = self._ids[id(scenario)], ""
+        self._answers.clear()
+        self.record(ScenarioStarted(id=self._scenario_id))
+        return ScenarioContext(self._run_context)
+
+    def record(self, event: AnyEvent) -> None:
+        """Write one event down."""
+        self._journal.append(event)
+        self.pending.observe(event)
+        self._slow_answers.observe(event)
+        if isinstance(event, Exchanged) and event.peer == "service" and event.status is not None:
+            self._answers.append(event)
+
+    def begin_step(self, step: Step, budget_seconds: float) -> None:
+        """Open a step's evidence."""
+        if step.step_type == WHEN != self._doing:
+            self._answers.clear()
+        self._doing = step.step_type
+        self.record(StepStarted(text=f"{step.keyword} {step.name}", budget_seconds=budget_seconds))
+
+    def overrun(self) -> StepTimeout:
+        """Return what the step that is under way fails with because its budget is over."""
+        self.record(StepOverran(text=self.pending.step, budget_seconds=self.pending.budget_seconds))
+        return StepTimeout.at(self.pending)
+
+    def end_step(self, step: Step) -> None:
+        """Close a step's evidence, with the failure and the control probes made beside it."""
+        failure = failure_of(step.exception) if step.exception is not None else None
+        if failure is not None and self._failure is None:
+            failure = self._with_answers(failure)
+            first_in = self._probe(step.exception)
+            self._failure = failure = replace(failure, first_in=first_in)  # without its probes it blames nobody
+        self.record(
+            StepFinished(
+                text=f"{step.keyword} {step.name}",
+                status=step.status.name,
+                duration_ms=round(step.duration * 1000),
+                failure=failure,
+            )
+        )
+
+    def end(self, scenario: Scenario) -> None:
+        """Close a scenario's evidence."""
+        for evidence in self._slow_answers.evidence(left_seconds=self._left_seconds):
+            self.record(evidence)
+        failure = self._failure
+        if failure is None and scenario.exception is not None:
+            failure = failure_of(scenario.exception)
+        self.record(
+            ScenarioFinished(
+                id=self._ids[id(scenario)],
+                status=scenario.status.name,
+                duration_ms=round((time.monotonic() - self._started_seconds) * 1000),
+                reason=scenario.skip_reason or "",
+                failure=failure,
+            )
+        )
+
+    def look_around(self) -> None:
+        """Make the control probes once before the first scenario."""
+        for evidence in probes_at_start(self._run_context):
+            self.record(evidence)
+
+    def extend_deadline(self, ledger_steps: int) -> float:
+        """Return how much longer this run may take: the ledger may be slower than its network is known to be.
+
+        A deadline that somebody set stands.
+        """
+        if not self.settings.deadline_is_derived:
+            return 0.0
+        pace = measured_seconds_per_ledger(self.settings.rpc_url, timeout_seconds=PROBE_SECONDS)
+        if pace is None:
+            return 0.0
+        needed_seconds = derived_deadline_seconds(
+            ready_within_seconds=self.settings.place.service.ready_within_seconds,
+            seconds_per_ledger=pace,
+            ledger_steps=ledger_steps,
+        )
+        more_seconds = max(0.0, needed_seconds - self.settings.deadline_seconds)
+        if more_seconds:
+            self._ends_at_seconds += more_seconds
+            self.record(DeadlineExtended(more_seconds=more_seconds, ledger_steps=ledger_steps, seconds_per_ledger=pace))
+        return more_seconds
+
+    def measure(self, *, failed: bool) -> None:
+        """Sample what this place's objectives need beyond the scenarios."""
+        if self.settings.place.objectives:
+            for evidence in measure(self._run_context, left_seconds=self._left_seconds, failed=failed):
+                self.record(evidence)
+
+    def bake(self, *, failed: bool) -> None:
+        """Watch the release for as long as this run was asked to; one that failed already is not watched."""
+        if self.settings.bake_seconds and not failed:
+            for evidence in watch(self._run_context, seconds=self.settings.bake_seconds):
+                self.record(evidence)
+
+    def clean_up(self) -> None:
+        """Bring the synthetic data of this run to an end, after a last look at the release."""
+        self._run_context.look_at_release_again()
+        self._run_context.clean_up()
+
+    def close(self) -> None:
+        """Release sockets."""
+        self._slow_answers.close()
+        self._run_context.close()
+
+    def _with_answers(self, failure: Failure) -> Failure:
+        if not self._answers:
+            return failure
+        last = self._answers[-1]
+        return replace(
+            failure,
+            asked=f"{last.method} {last.target.partition('?')[0]}",
+            statuses=tuple(answer.status for answer in self._answers if answer.status is not None),
+        )
+
+    def _probe(self, error: BaseException) -> str:
+        """Make the control probes; return the scenario that met a failure first which is remembered from before.
+
+        Such a failure was probed when it happened.
+        """
+        before = next((met for met in self._met if met.error is error), None)
+        if before is not None:
+            for probed in before.probes:
+                self.record(probed)
+            return before.scenario_id if before.scenario_id != self._scenario_id else ""
+        evidence = tuple(control_probes(self._run_context, self._run_context.last_asked))
+        for event in evidence:
+            self.record(event)
+        probes = tuple(event for event in evidence if isinstance(event, Probed))
+        self._met.append(_Met(error, self._scenario_id, probes))
+        return ""
+
+
+@contextlib.contextmanager
+def open_session(folder: RunFolder, journal: Journal, redactor: Redactor) -> Iterator[Session]:
+    """Load the settings and, for the embedded sandbox, start it; raises SmokeError before anything is sent."""
+    with effective_settings() as settings:
+        redactor.learn(*settings.secrets())
+        journal.append(_run_started(settings, folder))
+        if settings.place.objectives:
+            journal.append(ObjectivesSet(objectives=settings.place.objectives))
+        session = Session(settings, journal, redactor, folder.run_id)
+        try:
+            yield session
+        finally:
+            session.close()
+
+
+@contextlib.contextmanager
+def effective_settings(options: Mapping[str, str] | None = None) -> Iterator[Settings]:
+    """Load the settings; where a run would start its own sandbox, start it. Raises SmokeError."""
+    settings = configuration.load(options)
+    if not settings.embedded:
+        yield settings
+        return
+    with start_sandbox() as sandbox:
+        yield configuration.load(options, environ=_over(sandbox.ready_document()["env"], os.environ))
+
+
+def _over(base: Mapping[str, str], override: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the sandbox's own variables under whatever the operator set."""
+    return {**base, **{name: value for name, value in override.items() if value}}
+
+
+def _run_started(settings: Settings, folder: RunFolder) -> RunStarted:
+    return RunStarted(
+        run_id=folder.run_id,
+        suite_version=__version__,
+        environment=settings.environment,
+        region=settings.region,
+        base_url=settings.base_url,
+        release_expected=settings.expect_release,
+        network=settings.network.name,
+        contract_id=settings.contract_id,
+        proof=settings.settlement_proof,
+        on_inconclusive=settings.on_inconclusive,
+        service_simulated=settings.place.service.simulated,
+        settings=settings.dump(),
+        trace_id=Trace.of_run(folder.run_id, os.environ).id,
+        signed_by=signer.public.id if (signer := settings.signer()) else "",
+        bake_seconds=settings.bake_seconds,
+    )

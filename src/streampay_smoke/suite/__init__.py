@@ -1,1 +1,0 @@
-"""The suite inside behave: its runner, hooks, plan and control probes."""

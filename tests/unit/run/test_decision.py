@@ -1,0 +1,214 @@
+"""The decision beside the verdict: how a row of INCONCLUSIVE answers is counted, and what is started when."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+from fleet_parts import ROOT, place_of
+from msgspec.structs import replace
+
+from streampay_sandbox.engine import EngineFault
+from streampay_sandbox.fleet import Fleet
+from streampay_smoke.evidence.chain import ChainRead
+from streampay_smoke.gate.judge import judge
+from streampay_smoke.gate.policy import Decision, Step, schema
+from streampay_smoke.gate.verdict import Verdict, Word, to_json
+from streampay_smoke.rollback.command import main as rollback
+from streampay_smoke.run import decision as decisions
+from streampay_smoke.run.folder import RunFolder
+from streampay_smoke.settings import Settings, load
+
+SMOKE = frozenset({"readiness/a", "streams/b"})
+
+
+def verdict(word: str, *, environment: str = "staging", region: str = "", ids: frozenset[str] = SMOKE) -> Verdict:
+    blank = judge(ChainRead(entries=(), sha256=""))
+    return replace(
+        blank,
+        verdict=Word(word),
+        reason_code="promise_broken" if word == "FAIL" else "deadline",
+        target=replace(blank.target, environment=environment, region=region),
+        evidence=replace(blank.evidence, expected_ids=tuple(sorted(ids))),
+    )
+
+
+def row(*verdicts: Verdict | None, region: str = "") -> int:
+    return decisions.inconclusive_in_a_row(verdicts, "staging", region, SMOKE)
+
+
+INCONCLUSIVE = verdict("INCONCLUSIVE")
+
+
+def test_a_row_is_counted_from_the_newest_to_another_answer() -> None:
+    assert row() == 0
+    assert row(INCONCLUSIVE, INCONCLUSIVE, verdict("PASS"), INCONCLUSIVE) == 2
+    assert row(verdict("FAIL"), INCONCLUSIVE) == 0
+    assert row(verdict("SAFETY"), INCONCLUSIVE) == 0
+
+
+def test_runs_that_judged_nothing_neither_go_on_with_a_row_nor_end_it() -> None:
+    assert row(verdict("CONFIG"), INCONCLUSIVE) == 1
+
+
+def test_runs_of_a_part_of_the_suite_are_passed_over() -> None:
+    part = frozenset({"streams/b"})
+    assert row(verdict("PASS", ids=part), INCONCLUSIVE, verdict("INCONCLUSIVE", ids=part), INCONCLUSIVE) == 2
+
+
+def test_other_places_have_rows_of_their_own() -> None:
+    elsewhere = verdict("PASS", environment="production")
+    eu = verdict("INCONCLUSIVE", region="eu")
+    assert row(elsewhere, INCONCLUSIVE, eu) == 1
+    assert row(elsewhere, INCONCLUSIVE, eu, region="eu") == 1
+
+
+def test_an_answer_that_is_lost_is_no_answer() -> None:
+    never_started = verdict("INCONCLUSIVE", environment="", ids=frozenset())
+    assert row(None, never_started, INCONCLUSIVE, verdict("PASS")) == 3
+
+
+# -- on the disk
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+    place_of(tmp_path)
+    (tmp_path / "features").mkdir()
+    shutil.copy(ROOT / "features" / "manifest.jsonl", tmp_path / "features")
+    monkeypatch.chdir(tmp_path)
+    return RunFolder.create(tmp_path / "artifacts")
+
+
+def settings(**environ: str) -> Settings:
+    given = {
+        "SMOKE_BASE_URL": "http://127.0.0.1:1",
+        "SMOKE_CONTRACT_ID": "C1",
+        "SMOKE_STELLAR_RPC_URL": "http://127.0.0.1:1/rpc",
+        **environ,
+    }
+    return load(environ=given)
+
+
+PREPARED = {"SMOKE_ON_FAIL": "rollback", "SMOKE_DEPLOY": "d-1", "SMOKE_EXPECT_RELEASE": "v2"}
+
+
+def decided(folder: RunFolder, word: str, **environ: str) -> Decision:
+    return decisions.decided(
+        folder,
+        verdict(word, environment="sandbox", ids=decisions.accepted_smoke()),
+        settings(**environ),
+        paths=(),
+        target_release="v1",
+    )
+
+
+def test_the_decision_is_beside_the_verdict_and_said(folder: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    decision = decided(folder, "FAIL", **PREPARED)
+    assert decision.acts
+    written = json.loads((folder.path / "decision.json").read_text())
+    jsonschema_rs.validator_for(schema()).validate(written)
+    assert (written["step"], written["run_id"], written["policy"]["page_after_inconclusive"]) == (
+        "rollback",
+        folder.run_id,
+        3,
+    )
+    assert capsys.readouterr().out == "decision: roll back: the release broke a promise -> v1 is put back now\n"
+
+
+def test_earlier_runs_are_found_in_the_artifacts_folder(folder: RunFolder) -> None:
+    artifacts = folder.path.parent
+    answers = {"20200101T000001Z-a": "PASS", "20200101T000002Z-b": "INCONCLUSIVE", "20200101T000003Z-c": "INCONCLUSIVE"}
+    for name, word in answers.items():
+        (artifacts / name).mkdir()
+        (artifacts / name / "journal.jsonl").touch()
+        answer = verdict(word, environment="sandbox", ids=decisions.accepted_smoke())
+        (artifacts / name / "verdict.json").write_bytes(to_json(answer))
+    (artifacts / "rollback").mkdir()
+    (artifacts / "99990101T000000Z-later").mkdir()
+    (artifacts / "99990101T000000Z-later" / "journal.jsonl").touch()
+    decision = decided(folder, "INCONCLUSIVE")
+    assert (decision.inconclusive_in_a_row, decision.page) == (3, True)
+    (artifacts / "20200101T000003Z-c" / "verdict.json").write_text("not a verdict")
+    assert decided(folder, "INCONCLUSIVE").inconclusive_in_a_row == 3
+    (artifacts / "20200101T000003Z-c" / "verdict.json").write_bytes(
+        to_json(verdict("PASS", environment="sandbox", ids=decisions.accepted_smoke()))
+    )
+    assert decided(folder, "INCONCLUSIVE").inconclusive_in_a_row == 1
+
+
+def test_a_suite_nobody_accepted_is_never_the_whole_one(folder: RunFolder) -> None:
+    answer = verdict("FAIL", environment="sandbox", ids=decisions.accepted_smoke())
+    (folder.path.parent.parent / "features" / "manifest.jsonl").unlink()
+    assert decisions.accepted_smoke() == frozenset()
+    decision = decisions.decided(folder, answer, settings(**PREPARED), paths=(), target_release="v1")
+    assert (decision.step, decision.acts) == (Step.HOLD, False)
+
+
+def test_settings_that_cannot_be_used_hold(folder: RunFolder) -> None:
+    decision = decisions.decided(folder, verdict("CONFIG"), None, paths=(), target_release="")
+    assert (decision.step, decision.acts, decision.page) == (Step.HOLD, False, False)
+
+
+def test_a_folder_that_cannot_be_written_is_said(folder: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    gone = RunFolder(run_id="gone", path=folder.path / "journal.jsonl" / "gone")
+    assert decided(gone, "PASS").step is Step.PROMOTE
+    assert "decision.json could not be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("environ", "paths", "target", "notes"),
+    [
+        (PREPARED, (), "v1", 0),
+        (PREPARED, (), "", 1),
+        ({"SMOKE_ON_FAIL": "rollback"}, (), "", 2),
+        ({}, (), "", 0),
+        (PREPARED, ("features/streams.feature",), "", 0),
+    ],
+)
+def test_what_keeps_a_run_from_rolling_back_is_said_before_it_begins(
+    folder: RunFolder, environ: dict[str, str], paths: tuple[str, ...], target: str, notes: int
+) -> None:
+    told = list(decisions.notes_before(settings(**environ), paths=paths, target_release=target))
+    assert len(told) == notes
+    assert all(note.startswith("--on-fail rollback was asked for") for note in told)
+
+
+# -- the rollback, as a process of its own
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[Fleet]:
+    with Fleet("v1", replicas=1) as running:
+        running.start("v2", replicas=1)
+        yield running
+
+
+@pytest.mark.parametrize(("fault", "code", "live"), [((), 0, "v1"), ((EngineFault.DOES_NOTHING,), 1, "v2")])
+def test_the_rollback_is_another_process_and_its_ending_is_kept(
+    folder: RunFolder,
+    fleet: Fleet,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: tuple[str, ...],
+    code: int,
+    live: str,
+) -> None:
+    file = Path("environments/sandbox.toml")
+    if fault:  # then nothing is worth waiting for
+        file.write_text(file.read_text().replace("within_seconds = 20", "within_seconds = 2"))
+    for name, value in {**fleet.environ(), "SMOKE_AUTH_MODE": "jwt"}.items():
+        monkeypatch.setenv(name, value)
+    fleet.engine.misbehave()
+    fleet.engine.promote("v1")
+    assert rollback(["--record", "--deploy", "d-1"]) == 0
+    fleet.engine.misbehave(*fault)
+    fleet.engine.promote("v2")
+    environ = {**os.environ, **PREPARED}
+    ended = decisions.acted_on(folder, decided(folder, "FAIL", **PREPARED), load(environ=environ), environ)
+    assert ended.rollback is not None
+    assert ended.rollback.exit_code == code
+    assert json.loads((folder.path / "decision.json").read_text())["rollback"] == {"exit_code": code}
+    assert fleet.engine.state().live == live

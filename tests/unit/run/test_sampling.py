@@ -1,0 +1,125 @@
+"""The sampler's limits: pairs, seconds, patience; on readers that answer as told."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from streampay_smoke.chain.progress import LedgerProgress
+from streampay_smoke.evidence.events import AnyEvent, Exchanged, Measured, PairSampled
+from streampay_smoke.evidence.objectives import Objective
+from streampay_smoke.run import sampling
+
+COMPARISON = Objective(name="reads", kind="read_comparison", threshold=1.1, within_seconds=10)
+
+
+class Told:
+    """A reader whose answers are told beforehand: microseconds and status, the last one again and again."""
+
+    def __init__(self, *answers: tuple[int, int | None], connects_at: frozenset[int] = frozenset()) -> None:
+        self._answers = answers
+        self._connects_at = connects_at
+        self.reads = 0
+        self.microseconds, self.status = 0, None
+        self.connected = False
+        self.last: Exchanged | None = None
+
+    def read(self) -> None:
+        self.microseconds, self.status = self._answers[min(self.reads, len(self._answers) - 1)]  # type: ignore[assignment]
+        self.connected = self.reads in self._connects_at
+        self.reads += 1
+
+
+def sampled(
+    candidate: Told, stable: Told, *, seconds: float = 10, confidence: float = 0.999
+) -> tuple[list[PairSampled], str]:
+    pairs: list[PairSampled] = []
+    coins = iter([True, False] * 50)
+    sampler = sampling._compared(candidate, stable, COMPARISON, confidence, seconds, lambda: next(coins))  # type: ignore[arg-type]
+    while True:
+        try:
+            event = next(sampler)
+        except StopIteration as end:
+            return pairs, end.value
+        assert isinstance(event, PairSampled)
+        pairs.append(event)
+
+
+def test_sampling_ends_when_the_question_is_decided() -> None:
+    pairs, why = sampled(Told((2_000, 200)), Told((1_000, 200)))
+    assert len(pairs) < 20
+    assert "decided" in why
+
+
+def test_no_more_than_forty_pairs_are_made() -> None:
+    pairs, why = sampled(Told((1_100, 200)), Told((1_000, 200)))
+    assert sum(pair.counts for pair in pairs) == sampling.MOST_PAIRS == 40
+    assert sum(pair.warm_up for pair in pairs) == sampling.WARM_UP_PAIRS
+    assert why == "ended after 40 pairs: no more are made"
+
+
+def test_the_coin_decides_who_is_first() -> None:
+    pairs, _ = sampled(Told((1_100, 200)), Told((1_000, 200)))
+    assert [pair.candidate_first for pair in pairs[:4]] == [True, False, True, False]
+
+
+@pytest.mark.parametrize("who", ["candidate", "stable"])
+def test_a_rate_limit_ends_sampling(who: str) -> None:
+    throttled, free = Told((1_000, 200), (1_000, 200), (1_000, 200), (1_000, 429)), Told((1_000, 200))
+    pairs, why = sampled(*((throttled, free) if who == "candidate" else (free, throttled)))
+    assert len(pairs) == 4
+    assert "rate limit" in why
+
+
+def test_three_pairs_in_a_row_without_answers_end_sampling() -> None:
+    pairs, why = sampled(Told((1_000, 200), (1_000, None), (1_000, 200), (1_000, None)), Told((1_000, 200)))
+    assert len(pairs) == 6
+    assert "3 pairs in a row lacked an answer" in why
+
+
+def test_the_seconds_end_sampling() -> None:
+    pairs, why = sampled(Told((1_000, 200)), Told((1_000, 200)), seconds=0)
+    assert len(pairs) == 1
+    assert "0 s were over" in why
+
+
+def test_a_pair_that_waited_for_a_connection_is_warm_up() -> None:
+    pairs, _ = sampled(Told((1_000, 200), connects_at=frozenset({5})), Told((1_000, 200), connects_at=frozenset({7})))
+    assert [number for number, pair in enumerate(pairs) if pair.warm_up] == [0, 1, 5, 7]
+
+
+class Place:
+    def __init__(self, *objectives: Objective, baseline_url: str = "http://127.0.0.1:9") -> None:
+        self.settings = self
+        self.place = self
+        self.objectives = objectives
+        self.baseline_url = baseline_url
+        self.rpc_url = ""
+        self.ledger_progress = LedgerProgress()
+
+
+def measured(place: Place, *, left_seconds: float = 100, failed: bool = False) -> list[AnyEvent]:
+    found: Iterator[AnyEvent] = sampling.measure(place, left_seconds=left_seconds, failed=failed)  # type: ignore[arg-type]
+    return list(found)
+
+
+@pytest.mark.parametrize(
+    ("place", "facts", "because"),
+    [
+        (Place(COMPARISON, baseline_url=""), {}, "no stable release"),
+        (Place(COMPARISON), {"failed": True}, "a scenario failed"),
+        (Place(COMPARISON), {"left_seconds": 4.9}, "deadline is too near"),
+    ],
+)
+def test_sampling_that_cannot_be_says_why(place: Place, facts: dict[str, float], because: str) -> None:
+    (only,) = measured(place, **facts)  # type: ignore[arg-type]
+    assert isinstance(only, Measured)
+    assert because in only.sampling
+    assert only.ledger_ok is None
+
+
+def test_the_ledger_is_asked_where_a_gate_needs_it() -> None:
+    gate = Objective(name="time-out", kind="settlement_time", threshold=90, quantile=1, gates=True)
+    (only,) = measured(Place(gate))
+    assert isinstance(only, Measured)
+    assert (only.sampling, only.ledger_ok) == ("", False)
+    assert "no RPC" in only.ledger_detail

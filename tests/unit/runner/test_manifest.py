@@ -1,0 +1,310 @@
+"""The pinned manifest: every change of what is checked is found, named and only accepted on purpose."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from behave.configuration import Configuration
+from behave.parser import parse_feature
+from gate_stories import planned, started
+
+from streampay_smoke import acceptance
+from streampay_smoke.evidence import events
+from streampay_smoke.evidence.journal import Journal
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.run.pins import PinnedScenario, SuiteChanged, read
+from streampay_smoke.runner.manifest import (
+    INI,
+    accepted,
+    learn,
+    main,
+    refuse_strangers,
+    unmeasured,
+    with_least_assertions,
+    write,
+)
+from streampay_smoke.runner.plan import all_scenarios, plan, scenarios_below
+
+ROOT = Path(__file__).parents[3]
+ROOM = Path(acceptance.__file__).parent
+
+
+@pytest.fixture(name="project")
+def a_project(tmp_path: Path) -> Path:
+    shutil.copytree(ROOT / "features", tmp_path / "features")
+    shutil.copy(ROOT / INI, tmp_path)
+    return tmp_path
+
+
+def changed(project: Path) -> str:
+    with pytest.raises(SuiteChanged) as refused:
+        accepted(project / "features", project / INI)
+    assert (refused.value.kind, refused.value.blame) == ("suite_changed", "config")
+    assert refused.value.next_step
+    return str(refused.value)
+
+
+def edit(name: str, old: str, new: str) -> Callable[[Path], None]:
+    def change(project: Path) -> None:
+        path = project / name
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    return change
+
+
+def test_the_suite_of_this_project_is_the_one_that_was_accepted() -> None:
+    pins = accepted(ROOT / "features", ROOT / INI)
+    assert {"behave.ini", "features/environment.py", "features/steps/chain_steps.py"} < pins.keys()
+    assert "settlement/a-settled-stream-pays-the-recipient-on-the-ledger" in pins
+    assert {f"streampay_smoke/acceptance/{path.relative_to(ROOM)}" for path in ROOM.rglob("*.py")} < pins.keys()
+
+
+def test_somebody_measured_how_much_every_scenario_asserts() -> None:
+    pins = read(ROOT / "features" / "manifest.jsonl")
+    assert unmeasured(pins) == ()
+    scenarios = [pin for pin in pins.values() if isinstance(pin, PinnedScenario)]
+    assert all(sum(map(bool, pin.at_least_by("ledger"))) >= pin.assertions for pin in scenarios)
+
+
+CHANGES = {
+    "a step that is gone": (
+        edit("features/settlement.feature", "    And it works on a test network\n", ""),
+        "has other steps (9, 4 of them asserting; there were 10, 4 of them asserting)",
+    ),
+    "an assertion that is gone": (
+        edit("features/readiness.feature", "    And every dependency it names is ok\n", ""),
+        "has other steps (6, 5 of them asserting; there were 7, 6 of them asserting)",
+    ),
+    "another keyword": (edit("features/readiness.feature", "When the", "Given the"), "has other steps"),
+    "another word": (edit("features/streams.feature", "least 2 streams", "least 1 stream"), "has other steps"),
+    "a table": (
+        edit("features/readiness.feature", "asked whether it is ready", "asked whether it is ready\n      | a |\n"),
+        "has other steps",
+    ),
+    "a text": (
+        edit("features/readiness.feature", "asked whether it is ready", 'asked whether it is ready\n"""\nx\n"""\n'),
+        "has other steps",
+    ),
+    "a tag that is gone": (
+        edit("features/chain.feature", "@smoke @chain", "@chain"),
+        "is tagged @blocker @chain, not @blocker @chain @smoke",
+    ),
+    "every tag is gone": (
+        edit("features/readiness.feature", "@smoke @readiness @blocker\n", ""),
+        "is tagged with nothing, not @blocker @readiness @smoke",
+    ),
+    "a scenario that is gone": (
+        edit("features/streams.feature", "      | an unsigned token                |\n", ""),
+        "streams/a-caller-with-an-unsigned-token-is-refused is gone",
+    ),
+    "a scenario with another name": (
+        edit("features/chain.feature", "healthy and moving", "healthy"),
+        "chain/the-network-is-healthy was added; chain/the-network-is-healthy-and-moving is gone",
+    ),
+    "a file that is no feature any more": (
+        lambda project: (project / "features" / "readiness.feature").write_text("Then what\n"),
+        "readiness/the-release-that-went-live-is-ready-to-serve is gone",
+    ),
+    "a feature file that is gone": (
+        lambda project: (project / "features/readiness.feature").unlink(),
+        "readiness/the-release-that-went-live-is-ready-to-serve is gone",
+    ),
+    "a step file": (
+        edit("features/steps/chain_steps.py", "ledger.network_moves(", "str("),
+        "features/steps/chain_steps.py was changed",
+    ),
+    "one step file more": (
+        lambda project: (project / "features/steps/new_steps.py").touch(),
+        "features/steps/new_steps.py was added",
+    ),
+    "a module beside the steps": (lambda project: (project / "features/httpx.py").touch(), "httpx.py was added"),
+    "no hooks": (lambda project: (project / "features/environment.py").unlink(), "features/environment.py is gone"),
+    "another configuration": (edit("behave.ini", "stop = false", "stop = true"), "behave.ini was changed"),
+    "no configuration": (lambda project: (project / INI).unlink(), "behave.ini is gone"),
+    "no manifest": (lambda project: (project / "features/manifest.jsonl").unlink(), "manifest.jsonl cannot be read"),
+    "an empty manifest": (
+        lambda project: (project / "features/manifest.jsonl").write_text(""),
+        "behave.ini was added; ",
+    ),
+    "a manifest after a bad merge": (
+        edit("features/manifest.jsonl", "\n", "\n<<<<<<< ours\n"),
+        "manifest.jsonl, line 2, cannot be read",
+    ),
+    "a manifest that is no text": (
+        lambda project: (project / "features/manifest.jsonl").write_bytes(b"\xff\xfe"),
+        "manifest.jsonl, line 1, cannot be read",
+    ),
+    "a manifest with a line twice": (
+        lambda project: (project / "features/manifest.jsonl").write_text(
+            (project / "features/manifest.jsonl").read_text() * 2
+        ),
+        "behave.ini is there twice",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_is_named(project: Path, name: str) -> None:
+    change, said = CHANGES[name]
+    accepted(project / "features", project / INI)
+    change(project)
+    assert said in changed(project)
+
+
+@pytest.mark.parametrize("name", [name for name in CHANGES if "manifest" not in name])
+def test_a_change_that_is_accepted_is_no_change(project: Path, name: str) -> None:
+    CHANGES[name][0](project)
+    write(project / "features", project / INI)
+    assert accepted(project / "features", project / INI)
+
+
+def test_a_promise_that_was_changed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = project / "acceptance"
+    shutil.copytree(Path(acceptance.__file__).parent, package)
+    monkeypatch.setattr(acceptance, "__file__", str(package / "__init__.py"))
+    accepted(project / "features", project / INI)
+    edit("acceptance/checks/readiness.py", "report.ok, expected", "True, expected")(project)
+    assert "streampay_smoke/acceptance/checks/readiness.py was changed" in changed(project)
+
+
+def test_line_endings_are_no_change(project: Path) -> None:
+    for path in project.rglob("*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert accepted(project / "features", project / INI)
+
+
+NETWORK = "chain/the-network-is-healthy-and-moving"
+
+
+def journal_of(project: Path, *held: int, name: str = NETWORK, proof: str = "ledger", status: str = "passed") -> Path:
+    """A journal in which the steps of one scenario make so many assertions."""
+    expected = all_scenarios(project / "features")[name]
+    path = project / f"{proof}-{'-'.join(map(str, held))}-{status}.jsonl"
+    with Journal(path, Redactor()) as journal:
+        journal.append(started(proof=proof))
+        journal.append(planned(expected))
+        journal.append(events.ScenarioStarted(id=name))
+        for text, count in zip(expected.steps, held, strict=True):
+            journal.append(events.StepStarted(text=text))
+            for _ in range(count):
+                journal.append(events.Checked(promise="it moves", held=True))
+            journal.append(events.StepFinished(text=text, status=status, duration_ms=1))
+        journal.append(events.ScenarioFinished(id=name, status=status, duration_ms=1))
+    return path
+
+
+def counted(project: Path, name: str = NETWORK) -> dict[str, tuple[int, ...]]:
+    pin = read(project / "features" / "manifest.jsonl")[name]
+    assert isinstance(pin, PinnedScenario)
+    return pin.at_least
+
+
+def test_the_fewest_assertions_of_good_runs_are_learned(project: Path) -> None:
+    good = [journal_of(project, 0, 5), journal_of(project, 0, 4), journal_of(project, 0, 1, status="failed")]
+    learn(project / "features", good)
+    assert counted(project) == {"ledger": (0, 4)}
+    learn(project / "features", [journal_of(project, 0, 2, proof="service")])
+    assert counted(project) == {"ledger": (0, 4), "service": (0, 2)}
+    learn(project / "features", [journal_of(project, 0, 4, proof="service")])
+    assert counted(project) == {"ledger": (0, 4)}, "what is said already is not said twice"
+
+
+def test_what_was_learned_is_announced_and_kept(project: Path) -> None:
+    learn(project / "features", [journal_of(project, 0, 7), journal_of(project, 0, 2, proof="service")])
+    pins = accepted(project / "features", project / INI)
+    network = [item for item in scenarios_below(project / "features") if item.expected.id == NETWORK]
+    for proof, count in (("ledger", 7), ("service", 2)):
+        assert [item.expected.at_least for item in with_least_assertions(network, pins, proof=proof)] == [(0, count)]
+    edit("features/steps/chain_steps.py", "ledger.network_moves(", "str(")(project)
+    write(project / "features", project / INI)
+    assert counted(project)["ledger"] == (0, 7)
+
+
+def test_a_scenario_with_other_steps_is_not_measured(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    edit("features/chain.feature", "When the ledger is watched", "When the contract is asked what it would do")(project)
+    assert main(["--write"]) == 0
+    assert f"not measured yet: {NETWORK}" in capsys.readouterr().out
+    assert counted(project) == {}
+    assert main(["--learn", str(journal_of(project, 0, 3))]) == 0
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("what", ["cut off", "of other steps", "not there"])
+def test_nothing_is_learned_from_a_journal_that_is(project: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    monkeypatch.chdir(project)
+    journal = journal_of(project, 0, 1)
+    if what == "cut off":
+        journal.write_bytes(journal.read_bytes()[:-20])
+    elif what == "of other steps":
+        edit("features/chain.feature", "When the ledger is watched", "When the ledger is looked at")(project)
+        write(project / "features", project / INI)
+    else:
+        journal.unlink()
+    before = (project / "features/manifest.jsonl").read_bytes()
+    assert main(["--learn", str(journal)]) == 1
+    assert (project / "features/manifest.jsonl").read_bytes() == before
+
+
+def test_numbers_of_other_steps_are_no_manifest(project: Path) -> None:
+    edit("features/manifest.jsonl", '"ledger":[0,', '"ledger":[0,0,')(project)
+    assert "has 4 steps, and at_least counts others" in changed(project)
+
+
+def test_many_changes_are_counted(project: Path) -> None:
+    edit("features/streams.feature", "    Given the service is ready\n", "")(project)
+    told = changed(project)
+    assert told.count("has other steps") == 3
+    assert told.endswith("; and 7 more")
+
+
+def test_prose_is_not_pinned(project: Path) -> None:
+    edit("features/streams.feature", "and nobody else does.", "and only those.")(project)
+    edit("features/chain.feature", "Feature: The ledger itself", "Feature: The ledger")(project)
+    assert accepted(project / "features", project / INI)
+
+
+def test_features_of_another_folder_are_told_where_to_start(project: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy(ROOT / INI, elsewhere)
+    with pytest.raises(SuiteChanged, match=r"does not read the behave\.ini of these features") as refused:
+        accepted(project / "features", elsewhere / INI)
+    assert refused.value.next_step == f"start it in {project}"
+
+
+def test_a_scenario_from_elsewhere_is_a_stranger(project: Path) -> None:
+    pins = accepted(project / "features", project / INI)
+    config = Configuration(["--runner=behave.runner:Runner"], load_config=False)
+    text = (project / "features" / "readiness.feature").read_text()
+    refuse_strangers(pins, plan([parse_feature(text, filename="features/readiness.feature")], config))
+    for name, given in (("readiness", text.replace("    And every replica", "    # And every replica")), ("x", text)):
+        with pytest.raises(SuiteChanged, match=r"has other steps|was added"):
+            refuse_strangers(pins, plan([parse_feature(given, filename=f"{name}.feature")], config))
+
+
+def test_the_command_names_differences_and_accepts_them(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    before = (project / "features/manifest.jsonl").read_bytes()
+    assert (main([]), capsys.readouterr().out) == (0, "")
+    edit("features/chain.feature", "@smoke ", "")(project)
+    assert main([]) == 1
+    said = capsys.readouterr().out
+    assert said.count("is tagged @blocker @chain, not") == 4
+    assert "--write" in said
+    assert main(["--write"]) == 0
+    assert main([]) == 0
+    after = (project / "features/manifest.jsonl").read_bytes()
+    lines = [*zip(before.splitlines(), after.splitlines(), strict=True)]
+    assert sum(old != new for old, new in lines) == 5, "one line for each scenario"
+    (project / "features/manifest.jsonl").write_text("{}\n")
+    assert main([]) == 1
+    assert "line 1" in capsys.readouterr().out
