@@ -142,6 +142,8 @@ def _slow_elsewhere(
     if slow and 2 * slow >= len(stable):
         return Blame.DEPENDENCY, f"the stable release took as long at the same moment ({max(stable):.0f} ms)"
     way_ms = _way_ms(run)
+    if way_ms is None and not stable and any(probe.name == PACE_PROBE for probe in _probes(run)):
+        return Blame.HARNESS, "nobody could time this runner's way there"
     if way_ms and not _missed_without(way_ms, answer, run, entries, checks):
         return Blame.HARNESS, f"this runner's own way there takes {way_ms:.0f} ms for a round trip"
     ledger = [
@@ -157,10 +159,10 @@ def _slow_elsewhere(
 _OK = 200
 
 
-def _way_ms(run: RunHistory) -> float:
-    """Return how long a round trip of this runner's way takes, 0 where nobody timed it: the upper median."""
+def _way_ms(run: RunHistory) -> float | None:
+    """Return how long a round trip of this runner's way takes, None where nobody timed it: the upper median."""
     timed = sorted(_timed(run))
-    return timed[len(timed) // 2] if timed else 0.0
+    return timed[len(timed) // 2] if timed else None
 
 
 def _timed(run: RunHistory) -> Iterator[float]:

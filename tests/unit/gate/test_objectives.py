@@ -270,6 +270,8 @@ def test_a_run_that_somebody_ended_proves_no_miss(told: Tell) -> None:
     [
         ((events.Probed(name="way to the deployment", ok=True, detail="", took_ms=30.0),), Word.FAIL),
         ((events.Probed(name="way to the deployment", ok=True, detail="", took_ms=450.0),), Word.INCONCLUSIVE),
+        ((events.Probed(name="way to the deployment", ok=True, detail="", took_ms=0.0),), Word.FAIL),
+        ((events.Probed(name="way to the deployment", ok=True, detail="by a proxy"),), Word.INCONCLUSIVE),
         ((events.Probed(name="pace of the stable release", ok=True, detail="", took_ms=80.0),), Word.FAIL),
         ((events.Probed(name="pace of the stable release", ok=True, detail="", took_ms=880.0),), Word.INCONCLUSIVE),
         ((events.Exchanged(peer="ledger", method="POST", target="r", status=200, duration_ms=9),) * 3, Word.FAIL),
