@@ -32,7 +32,7 @@ from streampay_smoke.service.claims import claims_of, seconds_left
 from streampay_smoke.service.records import Readiness
 from streampay_smoke.settings import Settings
 from streampay_smoke.settings.deadline import LEDGER_STEPS
-from streampay_smoke.settings.gathering import project_root
+from streampay_smoke.settings.reading import project_root
 
 DISTRIBUTION = "streampay-smoke"
 OLDEST_PYTHON = (3, 11)
