@@ -14,7 +14,7 @@ from streampay_smoke.core.networks import PUBLIC_NAMES
 from streampay_smoke.evidence.events import Retried, ServiceSeen, Waited
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.records import DependencyReport, Readiness
-from streampay_smoke.service.transport import HostUnresolved, NoServiceAnswer
+from streampay_smoke.service.transport import HostUnresolved, NoServiceAnswer, Throttled
 
 LIMIT_SECONDS = 0.02
 
@@ -94,14 +94,11 @@ def test_become_ready_waits_for_a_service_that_starts_late(
         pytest.param(Says(status=302, headers={"location": "/login"}), "status 302", id="a redirect"),
         pytest.param(Says(status=500, text="oops"), "status 500", id="a crash"),
         pytest.param(Says(status=502, text="<html>bad</html>"), "status 502", id="a gateway"),
-        pytest.param(Says(status=429), "status 429", id="throttled"),
     ],
 )
 def test_become_ready_fails_when_the_service_never_says_so(
     says: Says, last: str, deployment: Deployment, small: SmallStreamPay, witness: Witness
 ) -> None:
-    # A 429 is waited out for as long as it asks; this one asks for more than anybody has.
-    says = Says(status=says.status, json=says.json, text=says.text, headers={**says.headers, "retry-after": "999"})
     small.lie("GET /api/readyz", says)
 
     with pytest.raises(NeverReady) as caught:
@@ -116,6 +113,18 @@ def test_become_ready_fails_when_the_service_never_says_so(
     waited = witness.of(Waited)[-1]
     assert not waited.met
     assert waited.last in str(caught.value)
+
+
+def test_a_limit_on_the_readiness_blames_nobody(
+    deployment: Deployment, small: SmallStreamPay, witness: Witness
+) -> None:
+    # A 429 is waited out for as long as it asks; this one asks for more than anybody has.
+    small.lie("GET /api/readyz", Says(status=429, headers={"retry-after": "999"}))
+
+    with pytest.raises(Throttled, match="status 429") as caught:
+        become_ready(deployment, within_seconds=LIMIT_SECONDS, record=witness.events.append)
+
+    assert caught.value.blame is Blame.HARNESS
 
 
 def test_become_ready_fails_when_nobody_listens(witness: Witness) -> None:

@@ -1,6 +1,7 @@
 """What unauthorized callers try, against a small StreamPay that answers in ways a sandbox does not."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 
 import pytest
 from feature_steps import play
@@ -111,13 +112,33 @@ def test_a_rush_that_meets_silence_still_leaves_its_last_exchange(
     assert witness.of(Exchanged)[-1].error
 
 
-def test_in_a_rush_nobody_waits(world: ScenarioContext, small: SmallStreamPay, witness: Witness) -> None:
-    small.lie("GET /api/streams", Says(status=429, headers={"retry-after": "1"}))
+TO_WAIT = Says(status=429, headers={"retry-after": "1"})
+
+
+def turned_away(*numbers: int) -> Callable[[Asked, Honest], Says]:
+    """Tell these requests for the streams, counted from 0, to wait."""
+    count = itertools.count()
+    return lambda asked, honest: TO_WAIT if next(count) in numbers else honest(asked)
+
+
+def test_a_rush_that_slows_another_caller_down_twice_is_the_limits_fault(
+    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+) -> None:
+    small.lie("GET /api/streams", turned_away(1, 2, 4, 5))  # 0 and 3 are the first caller's, before each rush
     play(world, "rush")
     assert (world.rush.requests, world.refusal.status) == (1, 429)
     throttling.slowed_down(world.rush, witness.expect)
     with witness.breaks("another caller is served meanwhile", saw="status 429"):
         throttling.others_are_served(world.refusal, witness.expect)
+
+
+def test_a_caller_who_is_slowed_down_once_may_share_the_limit_with_another_run(
+    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+) -> None:
+    small.lie("GET /api/streams", turned_away(1, 2, 4))
+    play(world, "rush")
+    throttling.slowed_down(world.rush, witness.expect)
+    throttling.others_are_served(world.refusal, witness.expect)
 
 
 def test_a_quota_that_was_used_up_before_says_nothing_of_a_rush(world: ScenarioContext, small: SmallStreamPay) -> None:
@@ -126,12 +147,38 @@ def test_a_quota_that_was_used_up_before_says_nothing_of_a_rush(world: ScenarioC
         play(world, "rush")
 
 
+def test_somebody_new_who_is_told_to_wait_where_nobody_was_ever_served_met_a_broken_limit(
+    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+) -> None:
+    small.lie("GET /api/streams", Says(status=429, headers={"retry-after": "3600"}))
+    play(world, "list_as_somebody_new")
+    with witness.breaks("a caller nobody has seen is not told to wait", saw="status 429"):
+        throttling.served_at_once(world.refusal, witness.expect)
+
+
+def test_somebody_new_who_is_served_after_a_wait_met_a_limit_that_another_run_used_up(
+    world: ScenarioContext, small: SmallStreamPay
+) -> None:
+    small.lie("GET /api/streams", turned_away(0, 1))
+    with pytest.raises(Throttled):
+        play(world, "list_as_somebody_new")
+
+
+def test_somebody_new_who_is_told_to_wait_where_this_run_was_served_met_a_limit_that_was_used_up(
+    world: ScenarioContext, small: SmallStreamPay
+) -> None:
+    small.lie("GET /api/streams", turned_away(1))
+    world.deployment.streams(world.credential)
+    with pytest.raises(Throttled):
+        play(world, "list_as_somebody_new")
+
+
 def test_the_keys_a_rush_counts_under_are_new_each_time(world: ScenarioContext, small: SmallStreamPay) -> None:
-    small.lie("GET /api/streams", Says(status=429, headers={"retry-after": "1"}))
+    small.lie("GET /api/streams", turned_away(1, 4))
     for _ in range(2):
         play(world, "rush")
     keys = [asked.headers["x-api-key"] for asked in small.asked if "x-api-key" in asked.headers]
-    assert len(set(keys)) == len(keys) == 4
+    assert len(set(keys)) == 4
 
 
 def test_halves_are_made_of_what_the_page_was_given(world: ScenarioContext, small: SmallStreamPay) -> None:

@@ -100,6 +100,11 @@ class Interruption:
         self._run_ends_at += seconds
         self._arm()
 
+    def allow_step(self, seconds: float) -> None:
+        """Give the step that is under way so much more time: it waits for what is neither its fault nor its peer's."""
+        self._step_ends_at += seconds
+        self._arm()
+
     def begin_step(self, budget_seconds: float, overrun: Callable[[], Exception]) -> None:
         """Give a step its budget, counted from now; `overrun` makes the error it fails with."""
         self._overrun = overrun

@@ -91,7 +91,7 @@ class GateRunner(Runner):
 
     def run_model(self, features: list[Feature] | None = None) -> bool:
         """Write the manifest down, then let behave play it."""
-        features = self.features if features is None else features
+        features = plans.readiness_first(self.features if features is None else features)
         planned = plans.plan(features, self.config)
         manifest.refuse_strangers(self.pins, planned)
         planned = manifest.with_least_assertions(planned, self.pins, proof=self.session.settings.settlement_proof)
@@ -131,6 +131,7 @@ class GateRunner(Runner):
         """Open a step's evidence and give it its budget."""
         match = self.step_registry.find_match(step)
         seconds = budget_seconds(match.func, self.session.settings.place)
+        self.session.time_left.ledger_steps -= waits_for_ledgers(match.func)
         self.session.begin_step(step, seconds)
         self._interruption.begin_step(seconds, self.session.overrun)
 
@@ -165,6 +166,10 @@ class GateRunner(Runner):
     def _journal(self, folder: RunFolder) -> Journal:
         return Journal(folder.journal_path, self._redactor, uninterrupted=self._interruption.uninterrupted)
 
+    def _allow(self, step_seconds: float, run_seconds: float) -> None:
+        self._interruption.allow(run_seconds)
+        self._interruption.allow_step(step_seconds)
+
     def _doing(self) -> str:
         return self.session.pending.told() if hasattr(self, "session") else ""
 
@@ -183,6 +188,7 @@ class GateRunner(Runner):
             _refuse_dry_run(self.config)
             with open_session(folder, journal, self._redactor) as session:
                 self.session = session
+                session.allow = self._allow
                 self._interruption.limit(session.settings.deadline_seconds)
                 super().run()
 

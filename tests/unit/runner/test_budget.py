@@ -105,6 +105,16 @@ def test_a_step_ends_with_its_budget_and_the_run_goes_on(interruption: Interrupt
     assert next_alarm_seconds > 2, "the alarm of a step is taken back: what is left is the run's"
 
 
+def test_a_step_that_waits_for_a_rate_limit_gets_the_time_it_waits(interruption: Interruption) -> None:
+    interruption.limit(30)
+    interruption.begin_step(0.05, Over)
+    interruption.allow_step(0.3)
+    in_a_step(interruption, lambda: time.sleep(0.15))
+    with pytest.raises(Over):
+        in_a_step(interruption, sleep_long)
+    interruption.end_step()
+
+
 def test_a_nearer_deadline_ends_the_run_and_says_where(interruption: Interruption) -> None:
     interruption.limit(0.05)
     interruption.begin_step(30, Over)
@@ -137,7 +147,7 @@ def test_a_step_that_swallows_the_alarm_gets_another_and_at_last_the_deadline(in
 
 def test_behaves_own_work_around_a_step_is_let_alone(interruption: Interruption) -> None:
     interruption.begin_step(0.02, Over)
-    time.sleep(0.1)
+    time.sleep(0.1)  # the alarm comes meanwhile, and finds no step
     interruption.end_step()
 
 
@@ -152,7 +162,7 @@ def writing(journal: Journal) -> Any:
 def test_a_line_of_the_journal_is_never_torn(interruption: Interruption, tmp_path: Path) -> None:
     class Slow(Redactor):
         def value(self, value: Any) -> Any:
-            time.sleep(0.2)
+            time.sleep(0.2)  # the alarm comes meanwhile
             return value
 
     with Journal(tmp_path / "journal", Slow(), uninterrupted=interruption.uninterrupted) as journal:

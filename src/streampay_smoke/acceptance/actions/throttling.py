@@ -16,21 +16,47 @@ from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
 SPARE = 5
 """Requests beyond what the limit allows in the time they took, before it counts as none."""
 
+_RUSHES = 2
+"""How often a rush has to slow another caller down before the limit counts as shared."""
+
 
 def list_as_somebody_new(run: RunContext) -> Answer:
-    """Ask for streams once, and without waiting for a limit, as a caller nobody has seen before."""
+    """Ask for streams once, and without waiting for a limit, as a caller nobody has seen before.
+
+    Raises Throttled for a limit that lets callers through: runs beside this one may have used it up, where it counts
+    by address. One that lets nobody through in a whole run is the product's.
+    """
     with _not_waiting(run, run.record) as deployment:
-        return deployment.streams_answer(_counted_apart(ANONYMOUS, deployment))
+        answer = deployment.streams_answer(_counted_apart(ANONYMOUS, deployment))
+    if answer.status != TOO_MANY_REQUESTS:
+        return answer
+    waiting = run.deployment
+    if not waiting.has_shown_streams:
+        waiting.streams_answer(_counted_apart(ANONYMOUS, waiting))  # waits as it is told
+    if waiting.has_shown_streams:
+        waiting.refuse_haste(answer)
+    return answer
 
 
 def rush_and_list_as_another(run: RunContext, rushing: Credential, other: Credential) -> tuple[Rush, Answer]:
     """Ask for streams with one credential until told to wait, and then once with another.
 
-    Both count apart from everything else in this run. Of the many answers the journal keeps the last.
+    Both count apart from everything else in this run. The other one is served before the rush, or Throttled is raised:
+    somebody else used the limit up. That the rush slows them down has to be seen twice. Of the many answers the
+    journal keeps the last.
     """
+    first, second = (_counted_apart(each, run.deployment) for each in (rushing, other))
+    for _ in range(_RUSHES - 1):
+        rushed, answer = _rush_once(run, first, second)
+        if answer.status != TOO_MANY_REQUESTS:
+            return rushed, answer
+    return _rush_once(run, first, second)
+
+
+def _rush_once(run: RunContext, first: Credential, second: Credential) -> tuple[Rush, Answer]:
+    run.deployment.refuse_haste(run.deployment.streams_answer(second))
     service, seen = run.settings.place.service, _Last()
     with _not_waiting(run, seen) as deployment:
-        first, second = (_counted_apart(each, deployment) for each in (rushing, other))
         run.record(Awaiting(peer="service", what="many requests of one caller in a rush"))
         try:
             rushed = rush(
@@ -41,9 +67,7 @@ def rush_and_list_as_another(run: RunContext, rushing: Credential, other: Creden
         finally:
             seen.tell(run.record)
     with _not_waiting(run, run.record) as deployment:
-        answer = deployment.streams_answer(second)
-    run.deployment.refuse_haste(answer)  # a quota the user had used up before says nothing of the rush
-    return rushed, answer
+        return rushed, deployment.streams_answer(second)
 
 
 def rush(

@@ -2,12 +2,14 @@
 
 import itertools
 
+from streampay_smoke.acceptance.observations.place import refuse_another_application
 from streampay_smoke.core.errors import Blame, PromiseBroken, SmokeError
 from streampay_smoke.evidence.events import Recorder, Retried
-from streampay_smoke.evidence.polling import Attempt, eventually
+from streampay_smoke.evidence.polling import LAST_ANSWER, Attempt, eventually
 from streampay_smoke.service.deployment import Deployment
+from streampay_smoke.service.exchange import TOO_MANY_REQUESTS
 from streampay_smoke.service.records import Readiness
-from streampay_smoke.service.transport import NoServiceAnswer
+from streampay_smoke.service.transport import NoServiceAnswer, Throttled
 
 POLL_SECONDS = 0.25
 
@@ -34,6 +36,7 @@ def become_ready(
     that time is returned, for a check to judge. Raises NeverReady with the last answer; NoServiceAnswer when the
     service never answered at all.
     """
+    answered: list[Readiness] = []
     silence: list[NoServiceAnswer] = []
     latest: list[Readiness] = []
     attempts = itertools.count(1)
@@ -42,6 +45,7 @@ def become_ready(
     def ask() -> Attempt[Readiness | None]:
         silence.clear()
         latest.clear()
+        answered.clear()
         attempt = next(attempts)
         if unanswered:
             record(Retried(target="the readiness", attempt=attempt, because=unanswered.pop()))
@@ -53,6 +57,7 @@ def become_ready(
             silence.append(problem)
             unanswered.append(problem.cause)
             return Attempt(met=False, value=None, last=str(problem))
+        answered.append(readiness)
         if not readiness.genuine and readiness.status_code in _GATEWAY_STATUSES:
             unanswered.append(f"http {readiness.status_code}")
         if not readiness.ready or release_expected in {"", readiness.release}:
@@ -64,7 +69,10 @@ def become_ready(
     def never(message: str) -> SmokeError:
         if latest:
             return _AnotherRelease(message)
-        return silence[0] if silence else NeverReady(message, next_step="see what the service waits for or who answers")
+        if silence:
+            return silence[0]
+        waited, _, last = message.partition(f"; {LAST_ANSWER}")
+        return _never_ready(f"the service is not ready: {last} ({waited})", answered[0])
 
     try:
         readiness = eventually(
@@ -77,5 +85,14 @@ def become_ready(
         )
     except _AnotherRelease:
         return latest[0]
+    except NeverReady:
+        refuse_another_application(deployment, answered[0])
+        raise
     assert readiness is not None  # an attempt is only met with an answer
     return readiness
+
+
+def _never_ready(message: str, last: Readiness) -> SmokeError:
+    if last.status_code == TOO_MANY_REQUESTS:
+        return Throttled(message, next_step="run again later, or raise the limits of the gate's address")
+    return NeverReady(message, next_step="see what the service waits for or who answers")
