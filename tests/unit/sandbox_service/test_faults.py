@@ -441,6 +441,69 @@ def scraped(deployment: Any) -> Any:
     return deployment.send("GET", "/api/metrics").status, deployment.send("GET", "/api/healthz").status
 
 
+def lists_by_version(deployment: Any) -> Any:
+    """Statuses of both lists for a caller whose credential is any text, and whether somebody's stream shows."""
+    return list_statuses(deployment, {"authorization": "any text"})
+
+
+def creates_by_version(deployment: Any) -> Any:
+    """Statuses of a creation in either version by a caller whose credential is any text."""
+    headers = {"authorization": "any text"}
+    paths = ("/api/streams", "/api/v2/streams")
+    return [deployment.send("POST", path, json=deployment.order(), headers=headers).status for path in paths]
+
+
+def changes_by_version(deployment: Any) -> Any:
+    """Statuses of a stop in v1 and a change and a deletion in v2 by nobody, and whether the stream is still there."""
+    stream_id = deployment.create()
+    item = f"/api/v2/streams/{stream_id}"
+    statuses = [
+        deployment.send("POST", f"/api/streams/{stream_id}/stop").status,
+        deployment.send("PATCH", item, json={"description": "mine"}).status,
+        deployment.send("DELETE", item).status,
+    ]
+    return statuses, deployment.user("GET", item).status
+
+
+def batch_by(authorization: str) -> Callable[[Any], Any]:
+    def probe(deployment: Any) -> Any:
+        stream_id = deployment.create()
+        updates = {"updates": [{"id": stream_id, "data": {"description": "mine"}}]}
+        headers = {"authorization": authorization}
+        status = deployment.send("POST", "/api/v2/streams/batch", json=updates, headers=headers).status
+        return status, deployment.record(stream_id).get("description", "")
+
+    return probe
+
+
+def failed_and_again(deployment: Any) -> Any:
+    """A settlement whose ledger fails once: statuses of it, of the same key and of another, and the state between."""
+    stream_id = deployment.started()
+    deployment.ledger.now += 30
+    first = deployment.act(stream_id, "settle", key="k").status
+    state = deployment.record(stream_id)["status"]
+    return first, state, deployment.act(stream_id, "settle", key="k").status, deployment.paid()
+
+
+def transactions_named(deployment: Any) -> Any:
+    """How the receipt's two fields begin, whether they are equal, whether a replay repeats them, and what was paid."""
+    first = body(settled(deployment))["data"]
+    again = body(deployment.act(first["id"], "settle", key="k"))["data"]
+    named = (first["settlementTxHash"], first["settlement"]["txHash"])
+    repeated = (again["settlementTxHash"], again["settlement"]["txHash"]) == named
+    return [text.startswith("fake-tx-") for text in named], named[0] == named[1], repeated, deployment.paid()
+
+
+def cancelled_by_version(deployment: Any) -> Any:
+    """What v1 and v2 call a cancelled stream."""
+    stream_id = deployment.started()
+    owner = {"actor-wallet-address": deployment.wallet.public_key}
+    assert deployment.act(stream_id, "cancel", headers=owner).status == 200
+    (v1,) = body(deployment.user("GET", "/api/streams"))["data"]
+    (v2,) = body(deployment.user("GET", "/api/v2/streams"))["streams"]
+    return v1["status"], v2["status"], deployment.record(stream_id)["status"]
+
+
 SLOW_SECONDS = 0.3
 FEW = dict.fromkeys(PER_MINUTE, 5)
 REFUSED = [(401, False), (401, False)]
@@ -497,6 +560,19 @@ DIFFERENCES: Mapping[str, Difference] = {
     "create-repeats": Difference(repeated_create, True, False),
     "list-open": Difference(lambda deployment: list_statuses(deployment, {}), REFUSED, OPEN),
     "list-accepts-junk": Difference(list_with(lambda deployment: "x"), REFUSED, OPEN),
+    "v2-lists-for-any-text": Difference(lists_by_version, REFUSED, [(401, False), (200, True)]),
+    "v2-creates-for-any-text": Difference(creates_by_version, [401, 401], [401, 201]),
+    "v2-changes-open": Difference(changes_by_version, ([401] * 3, 200), ([401, 200, 204], 404)),
+    "v2-batch-for-any-bearer": Difference(batch_by("Bearer any"), (401, ""), (200, "mine")),
+    "failed-settle-ends-stream": Difference(failed_and_again, (200, "ended", 200, HALF), (502, "ended", 409, 0)),
+    "failed-settle-frozen": Difference(failed_and_again, (200, "ended", 200, HALF), (502, "active", 502, 0)),
+    "settle-invents-transaction": Difference(
+        transactions_named, ([False, False], True, True, HALF), ([True, True], True, True, 0)
+    ),
+    "settle-invents-two": Difference(
+        transactions_named, ([False, False], True, True, HALF), ([True, True], False, True, 0)
+    ),
+    "record-cancelled-as-draft": Difference(cancelled_by_version, ("cancelled",) * 3, ("cancelled", "draft", "draft")),
     "list-accepts-expired": Difference(list_with(expired), REFUSED, OPEN),
     "list-accepts-foreign": Difference(list_with(foreign), REFUSED, OPEN),
     "list-accepts-alg-none": Difference(list_with(unsigned), REFUSED, OPEN),
@@ -613,6 +689,29 @@ def test_a_shut_door_for_writes_lets_reads_pass(deploy: Any) -> None:
 def test_a_lost_create_key_leaves_settle_keys_alone(deploy: Any) -> None:
     deployment = deploy("create-repeats")
     assert replay_pays(deployment) == ("true", HALF)
+
+
+def test_v2_still_refuses_those_who_show_nothing(deploy: Any) -> None:
+    for name in ("v2-lists-for-any-text", "v2-creates-for-any-text"):
+        deployment = deploy(name)
+        assert deployment.send("GET", "/api/v2/streams").status == 401
+        assert deployment.send("POST", "/api/v2/streams", json=deployment.order()).status == 401
+    assert batch_by("any")(deploy("v2-batch-for-any-bearer")) == (401, "")
+
+
+def test_a_settlement_that_failed_once_and_froze_is_paid_under_another_key(deploy: Any) -> None:
+    deployment = deploy("failed-settle-frozen")
+    assert failed_and_again(deployment)[0] == 502
+    (row,) = body(deployment.user("GET", "/api/streams"))["data"]
+    assert deployment.act(row["id"], "settle", key="another").status == 200
+
+
+def test_what_the_real_service_gets_wrong_adds_up(deploy: Any) -> None:
+    """Reused keys, stored errors and two hashes show although nothing ever reaches the ledger."""
+    names = ("settle-invents-two", "key-answers-for-other-stream", "refusal-frozen")
+    assert key_on_another_stream(deploy(*names)) == (200, "active")
+    assert too_early_and_again(deploy(*names)) == (409, "draft", 409)
+    assert transactions_named(deploy(*names)) == ([True, True], False, True, 0)
 
 
 def test_faults_add_up(deploy: Any) -> None:
