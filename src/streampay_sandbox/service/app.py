@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from streampay_sandbox.service import pages
-from streampay_sandbox.service.auth import known_caller, limit_identity
+from streampay_sandbox.service.auth import known_caller
 from streampay_sandbox.service.catalogue import Catalogue
 from streampay_sandbox.service.cors import cors_enforced
 from streampay_sandbox.service.csrf import csrf_enforced
@@ -54,12 +54,11 @@ def _routes(parts: Parts, metrics: pages.Metrics) -> Routes:
     sign_in = WalletSignIn(parts.tokens, parts.signature_check, parts.challenges)
     release = pages.ReleasePages(parts.release)
     administration = pages.AdministrationPages(parts.treasury.operator_address)
-    who_counts = limit_identity(parts.door)
     known, known_to_lists = known_caller(parts.door), known_caller(parts.list_door)
     staff = known_caller(parts.staff)
-    read, write = (limited(parts.buckets, tier, who_counts) for tier in ("read", "write"))
-    challenges, logins = (limited(parts.buckets, tier, _address) for tier in ("challenge", "login"))
-    quota = daily(parts.quota, who_counts)
+    read, write = (limited(parts.buckets, tier, parts.counted_as) for tier in ("read", "write"))
+    challenges, logins = (limited(parts.buckets, tier, parts.signs_in_from) for tier in ("challenge", "login"))
+    quota = daily(parts.quota, parts.counted_as)
 
     def must(action: str) -> Layer:
         return key_required(action, parts.keys, parts.fingerprint)
@@ -130,7 +129,3 @@ def _by_method(handlers: Mapping[str, Handler]) -> Handler:
         return handler(call)
 
     return handle
-
-
-def _address(call: Call) -> str:
-    return call.header("x-forwarded-for").partition(",")[0].strip() or call.client

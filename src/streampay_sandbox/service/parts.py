@@ -7,12 +7,12 @@ from collections.abc import Callable, Container
 import msgspec
 
 from streampay_sandbox.service import readiness
-from streampay_sandbox.service.auth import Door, Tokens, door, staff_door
+from streampay_sandbox.service.auth import Door, Tokens, door, limit_identity, staff_door
 from streampay_sandbox.service.catalogue import Visible, own_streams
 from streampay_sandbox.service.cors import ALLOWED_ORIGINS
 from streampay_sandbox.service.csrf import PairCheck, equal_pair
 from streampay_sandbox.service.idempotency import Fingerprint, KeyBook, whole_request
-from streampay_sandbox.service.limits import DailyQuota, TokenBuckets
+from streampay_sandbox.service.limits import DailyQuota, TokenBuckets, WhoCounts
 from streampay_sandbox.service.pages import jwks
 from streampay_sandbox.service.seeds import CANARY, SEEDS
 from streampay_sandbox.service.settlement import Escrow, Settle, Treasury
@@ -57,7 +57,11 @@ def new_memory(buckets: TokenBuckets | None = None) -> Memory:
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the application is built from. `stopping` is set when the sandbox goes down."""
+    """Everything the application is built from.
+
+    `counted_as` says whose limit a call counts against, `signs_in_from` whose a sign-in does. `stopping` is set when
+    the sandbox goes down.
+    """
 
     settings: ServiceSettings
     release: str
@@ -81,6 +85,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     index_cursor: Callable[[], int]
     buckets: TokenBuckets
     quota: DailyQuota
+    counted_as: WhoCounts
+    signs_in_from: WhoCounts
     layers: tuple[Layer, ...]
     clock: Callable[[], float]
     stopping: threading.Event
@@ -126,6 +132,8 @@ def honest_parts(settings: ServiceSettings, treasury: Treasury, *, memory: Memor
         index_cursor=treasury.newest_ledger,
         buckets=memory.buckets,
         quota=memory.quota,
+        counted_as=limit_identity(who),
+        signs_in_from=lambda call: call.client,
         layers=(),
         clock=time.time,
         stopping=stopping,

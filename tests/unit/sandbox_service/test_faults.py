@@ -296,8 +296,8 @@ def error_says(deployment: Any) -> Any:
 
 def hurried(deployment: Any) -> Any:
     """Whether a caller in a rush is stopped, and somebody else with them."""
-    key = {"authorization": f"Bearer {deployment.token}", "x-api-key": "in-a-rush"}
-    statuses = {deployment.send("GET", "/api/streams?limit=1", headers=key).status for _ in range(6)}
+    other = deployment.parts.tokens.issue("in-a-rush")[0]
+    statuses = {deployment.user("GET", "/api/streams?limit=1", token=other).status for _ in range(6)}
     return 429 in statuses, deployment.user("GET", "/api/streams").status
 
 
@@ -504,6 +504,25 @@ def cancelled_by_version(deployment: Any) -> Any:
     return v1["status"], v2["status"], deployment.record(stream_id)["status"]
 
 
+def evading(header: str) -> Callable[[Any], Any]:
+    """Whether a signed-in caller is stopped who sends another value of a header each time, and one who guesses so."""
+
+    def probe(deployment: Any) -> Any:
+        sent = [{header: f"192.0.2.{number}"} for number in range(7)]
+        reads = [deployment.user("GET", "/api/streams", headers=each).status for each in sent]
+        logins = [deployment.send("POST", "/api/auth/wallet", json={}, headers=each).status for each in sent]
+        return 429 in reads, 429 in logins
+
+    return probe
+
+
+def used_up_by_a_stranger(deployment: Any) -> Any:
+    """What a user is told after a stranger has asked and asked with a forged token that names them."""
+    for _ in range(7):
+        deployment.user("GET", "/api/streams", token=deployment.forged(secret="s" * 64))
+    return deployment.user("GET", "/api/streams").status
+
+
 SLOW_SECONDS = 0.3
 FEW = dict.fromkeys(PER_MINUTE, 5)
 REFUSED = [(401, False), (401, False)]
@@ -627,6 +646,10 @@ DIFFERENCES: Mapping[str, Difference] = {
     "error-shows-password": Difference(error_says, (False, False), (False, True)),
     "limits-off": Difference(hurried, (True, 200), (False, 200)),
     "limits-shared": Difference(hurried, (True, 200), (True, 429)),
+    "limits-evaded-by-key": Difference(evading("x-api-key"), (True, True), (False, True)),
+    "limits-evaded-by-address": Difference(evading("x-forwarded-for"), (True, True), (False, True)),
+    "logins-evaded-by-address": Difference(evading("x-forwarded-for"), (True, True), (True, False)),
+    "limits-believe-tokens": Difference(used_up_by_a_stranger, 200, 429),
     "every-url-500": Difference(every_status, [200, 200, 404], [500, 500, 500]),
     "stack-trace-in-answer": Difference(shows_a_stack, (401, False), (401, True)),
     "csrf-shut": Difference(write_status, 201, 403),
@@ -650,7 +673,8 @@ def test_every_fault_has_a_difference_to_show() -> None:
 def test_a_fault_shows(deploy: Any, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(everywhere, "SLOW_SECONDS", SLOW_SECONDS)
     difference = DIFFERENCES[name]
-    per_minute = FEW if difference.probe is hurried else GENEROUS
+    limited = name.startswith(("limits-", "logins-")) and name != "limits-block-everybody"
+    per_minute = FEW if limited else GENEROUS
     assert difference.probe(deploy(per_minute=per_minute)) == difference.honest
     assert difference.probe(deploy(name, per_minute=per_minute)) == difference.faulty
 
