@@ -1,19 +1,23 @@
 """Every fault is visibly different from a StreamPay that keeps its promises."""
 
 import base64
+import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
 from streampay_sandbox.service.faults import FAULTS, doors, everywhere, faulty
 from streampay_sandbox.service.limits import PER_MINUTE
+from streampay_sandbox.service.webhooks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature_of
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.http.client import new_client
-from tests.unit.sandbox_service.conftest import GENEROUS
+from tests.unit.sandbox_service.conftest import GENEROUS, WEBHOOK_SECRET
 
 
 def body(reply: Any) -> Any:
@@ -523,6 +527,81 @@ def used_up_by_a_stranger(deployment: Any) -> Any:
     return deployment.user("GET", "/api/streams").status
 
 
+LISTENING = {"x-tenant-id": "t"}
+
+
+def listened(deployment: Any, stream_id: str, do: Callable[[], Any], **headers: str) -> Any:
+    """Status of a subscription, and which streams it tells of once `do` has been done."""
+    url, sent = f"{deployment.url}/api/streams/{stream_id}/events", {**LISTENING, **headers}
+    try:
+        with httpx.stream("GET", url, headers=sent, timeout=LISTEN_SECONDS, trust_env=False) as reply:
+            if reply.status_code != 200:
+                return reply.status_code, []
+            do()
+            told: list[str] = []
+            with contextlib.suppress(httpx.ReadTimeout):
+                lines = reply.iter_lines()
+                while stream_id not in told:  # the one that `do` moves last
+                    told += [json.loads(line.partition(": ")[2])["id"] for line in [next(lines)] if "data:" in line]
+            return reply.status_code, told
+    except httpx.ReadTimeout:
+        return "no headers", []
+
+
+def heard_by(token: Callable[[Any], str]) -> Callable[[Any], Any]:
+    """What a caller hears of somebody's stream: status, whether of this stream, whether of another."""
+
+    def probe(deployment: Any) -> Any:
+        stream_id, other = deployment.create(), deployment.create()
+
+        def start_both() -> None:
+            for each in (other, stream_id):
+                assert deployment.act(each, "start").status == 200
+
+        shown = {"authorization": token(deployment)} if token(deployment) else {}
+        status, told = listened(deployment, stream_id, start_both, **shown)
+        return status, stream_id in told, other in told
+
+    return probe
+
+
+def owner(deployment: Any) -> str:
+    return f"Bearer {deployment.token}"
+
+
+def reports(deployment: Any) -> Any:
+    """Statuses of a report that is unsigned, one with any signature, and one signed as it should be."""
+    content, now = b'{"eventType":"settlement.finished"}', str(int(time.time()))
+    good = {TIMESTAMP_HEADER: now, SIGNATURE_HEADER: signature_of(Secret(WEBHOOK_SECRET), now, content)}
+    sent: tuple[dict[str, str], ...] = ({}, {**good, SIGNATURE_HEADER: "v1=00"}, good)
+    return [deployment.raw("POST", "/api/webhooks", content=content, headers=each).status for each in sent]
+
+
+def kept_over_new_connections(deployment: Any) -> Any:
+    """Statuses of the kept stream and of a new one, asked for over connections of their own."""
+    headers = {"authorization": f"Bearer {deployment.token}"}
+    stream_id = deployment.create()
+    statuses = []
+    for asked in ("stream-canary", "stream-canary", stream_id, stream_id):
+        with new_client(base_url=deployment.url, timeout_seconds=5, headers=headers) as client:
+            statuses.append(client.request("GET", f"/api/v2/streams/{asked}").status)
+    return sorted(statuses[:2]), statuses[2:]
+
+
+def after_money(deployment: Any) -> Any:
+    """Statuses of a stream read after its settlement, its replay, its withdrawal, read again, and of the kept one."""
+    stream_id = body(settled(deployment))["data"]["id"]
+    item = f"/api/v2/streams/{stream_id}"
+    statuses = [
+        deployment.user("GET", item).status,
+        deployment.act(stream_id, "settle", key="k").status,
+        deployment.act(stream_id, "withdraw", key="w").status,
+        deployment.user("GET", item).status,
+    ]
+    return statuses, canary(deployment)
+
+
+LISTEN_SECONDS = 1.0
 SLOW_SECONDS = 0.3
 FEW = dict.fromkeys(PER_MINUTE, 5)
 REFUSED = [(401, False), (401, False)]
@@ -650,6 +729,19 @@ DIFFERENCES: Mapping[str, Difference] = {
     "limits-evaded-by-address": Difference(evading("x-forwarded-for"), (True, True), (False, True)),
     "logins-evaded-by-address": Difference(evading("x-forwarded-for"), (True, True), (True, False)),
     "limits-believe-tokens": Difference(used_up_by_a_stranger, 200, 429),
+    "events-open": Difference(heard_by(nobodys), (401, False, False), (200, True, False)),
+    "events-to-others": Difference(heard_by(another_user), (403, False, False), (200, True, False)),
+    "events-mixed": Difference(heard_by(owner), (200, True, False), (200, True, True)),
+    "events-silent": Difference(heard_by(owner), (200, True, False), (200, False, False)),
+    "events-buffered": Difference(heard_by(owner), (200, True, False), ("no headers", False, False)),
+    "webhooks-unsigned": Difference(reports, [401, 401, 200], [200, 200, 200]),
+    "webhooks-any-signature": Difference(reports, [401, 401, 200], [401, 200, 200]),
+    "webhooks-fail": Difference(reports, [401, 401, 200], [500, 500, 500]),
+    "replica-lacks-kept-stream": Difference(
+        kept_over_new_connections, ([200, 200], [200, 200]), ([200, 404], [200, 200])
+    ),
+    "restart-loses-streams": Difference(after_money, ([200] * 4, 200), ([404] * 4, 200)),
+    "restart-loses-streams-late": Difference(after_money, ([200] * 4, 200), ([200, 200, 200, 404], 200)),
     "every-url-500": Difference(every_status, [200, 200, 404], [500, 500, 500]),
     "stack-trace-in-answer": Difference(shows_a_stack, (401, False), (401, True)),
     "csrf-shut": Difference(write_status, 201, 403),

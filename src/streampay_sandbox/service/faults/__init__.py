@@ -12,6 +12,7 @@ from streampay_sandbox.service.faults import (
     ownership,
     papers,
     readiness,
+    reports,
     settlement,
 )
 from streampay_sandbox.service.faults.fault import ServiceFault
@@ -19,7 +20,7 @@ from streampay_sandbox.service.parts import Parts
 
 FAULTS: Mapping[str, ServiceFault] = {
     fault.name: fault
-    for room in (settlement, papers, keys, fleet, lists, ownership, doors, browser, readiness, everywhere)
+    for room in (settlement, papers, keys, fleet, lists, ownership, doors, browser, reports, readiness, everywhere)
     for fault in room.FAULTS
 }
 """Every fault of the service by name."""
