@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from streampay_sandbox.fault import Severity
 from streampay_sandbox.service.errors import Refusal
 from streampay_sandbox.service.faults.fault import SETTLE, V2, Mutation, ServiceFault, around_with, both
-from streampay_sandbox.service.idempotency import Kept, KeyBook, whole_request
+from streampay_sandbox.service.idempotency import Kept, KeyBook
 from streampay_sandbox.service.parts import Parts
 from streampay_sandbox.service.stellar import LedgerSilent
 from streampay_sandbox.service.streams import Settlement, Status, Stream
@@ -75,8 +75,8 @@ def _refused_and_ended(parts: Parts, inner: Handler, call: Call) -> Answer:
     return answer
 
 
-def _ignores_orders(call: Call) -> str:
-    return "" if call.route == V2 else whole_request(call)
+def _ignores_orders(parts: Parts) -> Parts:
+    return replace(parts, fingerprint=lambda call: "" if call.route == V2 else parts.fingerprint(call))
 
 
 FAULTS: Final = (
@@ -85,7 +85,7 @@ FAULTS: Final = (
         story="measured: v2 brings the first stream back for another order under the same key",
         severity=Severity.CATASTROPHIC,
         caught_by="statements/an-order-is-kept-once",
-        mutation=lambda parts: replace(parts, fingerprint=_ignores_orders),
+        mutation=_ignores_orders,
     ),
     ServiceFault(
         name="refusal-frozen",

@@ -191,8 +191,11 @@ def _pay_after(parts: Parts, stream: Stream, closed_at: int) -> None:
                 return
 
 
-def _body_only(call: Call) -> str:
-    return call.body.decode("utf-8", errors="replace")
+def _settles_by_body_alone(parts: Parts) -> Parts:
+    def fingerprint(call: Call) -> str:
+        return call.body.decode("utf-8", errors="replace") if call.route == SETTLE else parts.fingerprint(call)
+
+    return replace(parts, fingerprint=fingerprint)
 
 
 FAULTS: Final = (
@@ -320,7 +323,7 @@ FAULTS: Final = (
         story="measured: a settle key is global and swallows another stream's settlement",
         severity=Severity.CATASTROPHIC,
         caught_by="settlement/a-settlement-that-is-repeated",
-        mutation=lambda parts: replace(parts, fingerprint=_body_only),
+        mutation=_settles_by_body_alone,
     ),
     ServiceFault(
         name="create-repeats",
