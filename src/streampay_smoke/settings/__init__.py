@@ -1,5 +1,6 @@
 """One frozen `Settings` for a run, complete and validated before anything is sent."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import Network, allowed_network
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.core.signing import SigningKey
+from streampay_smoke.evidence.addresses import host_only, keys_in
+from streampay_smoke.http.proxies import proxy_secrets, route_to
+from streampay_smoke.http.trust import refuse_unusable_trust
 from streampay_smoke.service.claims import refuse_expired, refuse_unfit
 from streampay_smoke.settings.gathering import gather
 from streampay_smoke.settings.place import Place, refuse_impossible
@@ -26,6 +30,11 @@ from streampay_smoke.settings.variables import (
 
 _NOT_DUMPED = frozenset({"place", "network", "engine_secrets"})
 """What a dump leaves out: facts of the file, and what is the actuator's alone."""
+
+_ADDRESSES = ("SMOKE_BASE_URL", "SMOKE_BASELINE_URL", "SMOKE_STELLAR_RPC_URL", "SMOKE_STELLAR_FRIENDBOT_URL")
+
+_SHOWN_BY_HOST = ("rpc_url", "friendbot_url")
+"""Addresses whose path may be a provider's key."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,10 +95,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return {name: secret for name, secret in named if secret is not None}
 
     def secrets(self) -> tuple[str, ...]:
-        """Return every secret value, for the redactor."""
+        """Return the value of every secret that was given."""
         held = (getattr(self, name) for name in self.__struct_fields__)
         secrets = [value for value in held if isinstance(value, Secret)]
         return tuple(secret.reveal() for secret in (*secrets, *self.engine_secrets.values()))
+
+    def redacted(self) -> tuple[str, ...]:
+        """Return everything that no text of a run may show: the secrets, and the keys in addresses and proxies."""
+        keys = (*keys_in(self.rpc_url), *keys_in(self.friendbot_url))
+        return (*self.secrets(), *keys, *proxy_secrets())
 
     def signer(self) -> SigningKey | None:
         """Return the key that signs verdicts, None where none was given."""
@@ -98,7 +112,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def dump(self) -> dict[str, str]:
         """Return all settings in words, secrets as `<secret>`."""
         shown = {name: getattr(self, name) for name in self.__struct_fields__ if name not in _NOT_DUMPED}
-        return {name: str(value) for name, value in {**shown, "network": self.network.name}.items()}
+        worded = {"network": self.network.name} | {name: host_only(shown[name]) for name in _SHOWN_BY_HOST}
+        return {name: str(value) for name, value in {**shown, **worded}.items()}
 
 
 def load(
@@ -115,6 +130,7 @@ def load(
     gathered = gather(options, environ=environ, root=root)
     environment, place, values = gathered.environment, gathered.place, gathered.values
     _validate(environment, place, values)
+    _require_ways(values, os.environ if environ is None else environ)
     if values[SIGNING_KEY]:  # a key that cannot sign is found before the run, never a verdict without a signature
         SigningKey.given(values[SIGNING_KEY], variable=SIGNING_KEY)
     network = allowed_network(values["SMOKE_STELLAR_NETWORK"])
@@ -165,7 +181,7 @@ def _validate(environment: str, place: Place, values: Mapping[str, str]) -> None
             f"{environment} has no address: SMOKE_BASE_URL is not set",
             next_step="set SMOKE_BASE_URL or --base-url to the deployment's root",
         )
-    for name in ("SMOKE_BASE_URL", "SMOKE_BASELINE_URL", "SMOKE_STELLAR_RPC_URL", "SMOKE_STELLAR_FRIENDBOT_URL"):
+    for name in _ADDRESSES:
         require_url(name, values[name])
     _validate_auth(values)
     _validate_chain(values)
@@ -176,6 +192,15 @@ def _validate(environment: str, place: Place, values: Mapping[str, str]) -> None
             next_step=f"environments/{environment}.toml allows: {', '.join(place.money.proofs)}",
         )
     refuse_impossible(environment, place)
+
+
+def _require_ways(values: Mapping[str, str], environ: Mapping[str, str]) -> None:
+    """Raise SettingsInvalid where the runner's proxy or its certificates for an address cannot be used."""
+    urls = [values[name] for name in _ADDRESSES]
+    for url in urls:
+        route_to(url, environ)
+    if any(url.startswith("https:") for url in urls):
+        refuse_unusable_trust(environ)
 
 
 def _validate_auth(values: Mapping[str, str]) -> None:
