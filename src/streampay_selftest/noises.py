@@ -6,6 +6,7 @@ from streampay_selftest.case import Case
 from streampay_selftest.conditions import place, road, rpc_road, setting, stable, without
 from streampay_selftest.disturbances import (
     CRASH,
+    HORIZON_DOWN,
     SILENCE,
     after,
     answering,
@@ -25,6 +26,7 @@ from streampay_selftest.disturbances import (
     marked,
     old_release,
     one_replica_of,
+    rate_limited,
     shouted,
     to_https,
     without_close_times,
@@ -271,6 +273,24 @@ NOISES = (
         conditions=(road(lambda: for_the_first_caller(error(429, "ORG_DAILY_QUOTA_EXCEEDED", retry_after="3600"))),),
         features=("streams",),
     ),
+    Case(
+        name="a gateway that limits its callers by address",
+        story="operations: several runs leave through one address, and a gateway counts them as one caller",
+        severity=NOISE,
+        truth=NONE,
+        conditions=(road(lambda: rate_limited(burst=10, per_second=2)),),
+        tags="@streams or @settlement",
+    ),
+    Case(
+        name="a limit that another run beside it keeps used up",
+        story="operations: sign-ins are limited by address, and there is no time to wait",
+        severity=NOISE,
+        truth=Truth.HARNESS,
+        conditions=(
+            road(lambda: below("/api/auth/wallet", error(429, "rate_limit_exceeded", retry_after="12"), method="POST")),
+            setting(SMOKE_AUTH_MODE="wallet", SMOKE_DEADLINE_SECONDS="30"),
+        ),
+    ),
     # The stable release.
     Case(
         name="a stable release that is red in the same way",
@@ -311,6 +331,30 @@ NOISES = (
         truth=NONE,
         conditions=(JWT, stable(lambda: everywhere(Forward(seconds=60)))),
         features=("readiness", "streams"),
+    ),
+    Case(
+        name="a stable release that is as slow",
+        story="operations: the database that both stand on is slow",
+        severity=NOISE,
+        truth=DEPENDENCY,
+        conditions=(
+            JWT,
+            road(lambda: everywhere(Forward(seconds=1.3))),
+            stable(lambda: everywhere(Forward(seconds=1.3))),
+        ),
+        tags="@streams and not @signing-secret and not @second-user",
+    ),
+    Case(
+        name="the service names Horizon as down, and the stable release does too",
+        story="operations: Horizon is down, the RPC is well",
+        severity=NOISE,
+        truth=DEPENDENCY,
+        conditions=(
+            SHORT,
+            road(lambda: below("/api/readyz", HORIZON_DOWN)),
+            stable(lambda: below("/api/readyz", HORIZON_DOWN)),
+        ),
+        features=("readiness",),
     ),
     Case(
         name="a stable release beside it",

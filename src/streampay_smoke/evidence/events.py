@@ -11,6 +11,9 @@ import msgspec
 
 from streampay_smoke.evidence.bake import Bake
 from streampay_smoke.evidence.objectives import Objective
+from streampay_smoke.evidence.policy import Policy
+
+_SERVER_ERROR = 500
 
 
 def _snake(name: str) -> str:
@@ -25,7 +28,8 @@ class ExpectedScenario(msgspec.Struct, frozen=True, kw_only=True):
     """A scenario the feature files and the tag expression promise to run.
 
     `assertions` are those of its `steps` that must assert something: its Then steps, and the And steps after them.
-    `at_least` is how many assertions each of its `steps` makes in a good run; () where nobody has measured that.
+    `concern` is what it is about, a `streampay_smoke.gate.concerns.Concern`. `at_least` is how many assertions each of
+    its `steps` makes in a good run; () where nobody has measured that.
     """
 
     id: str
@@ -37,6 +41,7 @@ class ExpectedScenario(msgspec.Struct, frozen=True, kw_only=True):
     assertions: tuple[str, ...] = ()
     at_least: tuple[int, ...] = ()
     description: str = ""
+    concern: str = ""
 
 
 class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,19 +52,34 @@ class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a step, hook or scenario failed: a kind and first attribution from `streampay_smoke.core.errors`."""
+    """Why a step, hook or scenario failed: a kind and first attribution from `streampay_smoke.core.errors`.
+
+    `cause` is a cause of `streampay_smoke.http.client.NoAnswer` for silence. `first_in` is the id of the scenario that
+    met this very failure first: it was remembered, and nothing was tried again. `statuses` are those of the service's
+    answers since the scenario began to do what it is about, `asked` is the request the last one was an answer to.
+    """
 
     kind: str
     blame: str
     message: str
     next_step: str = ""
+    cause: str = ""
+    first_in: str = ""
+    asked: str = ""
+    statuses: tuple[int, ...] = ()
+
+    @property
+    def met_server_errors_only(self) -> bool:
+        """Whether the service answered with 5xx each time: it said nothing of what it was asked."""
+        return bool(self.statuses) and all(status >= _SERVER_ERROR for status in self.statuses)
 
 
 class RunStarted(Event, frozen=True, kw_only=True):
     """What was asked of this run, before anything was sent. `settings` is the redacted dump.
 
     `trace_id` is the W3C trace of the run's requests, `signed_by` the id of the key that will sign its verdict,
-    `bake_seconds` how long the release has to be watched after the scenarios, 0 for not at all.
+    `bake_seconds` how long the release has to be watched after the scenarios, 0 for not at all. `policy` is what this
+    environment makes of a verdict.
     """
 
     run_id: str
@@ -77,15 +97,21 @@ class RunStarted(Event, frozen=True, kw_only=True):
     trace_id: str = ""
     signed_by: str = ""
     bake_seconds: float = 0.0
+    policy: Policy = Policy()
 
 
 class RunPlanned(Event, frozen=True, kw_only=True):
-    """The evidence manifest: what must run for a PASS. `problems` are defects of the feature files."""
+    """The evidence manifest: what must run for a PASS. `problems` are defects of the feature files.
+
+    `whole_suite` says that every scenario of the smoke was planned, `by_path` that somebody named feature files.
+    """
 
     tags: str
     expected: tuple[ExpectedScenario, ...]
     excluded: tuple[Exclusion, ...] = ()
     problems: tuple[str, ...] = ()
+    whole_suite: bool = True
+    by_path: bool = False
 
 
 class RunRefused(Event, frozen=True, kw_only=True):
@@ -215,11 +241,15 @@ class Settled(Event, frozen=True, kw_only=True):
 
 
 class Probed(Event, frozen=True, kw_only=True):
-    """A control probe made beside a failure: `ok` is None when the probe does not apply here."""
+    """A control probe made beside a failure: `ok` is None when the probe does not apply here.
+
+    `took_ms` is how long what it timed took, None where it timed nothing.
+    """
 
     name: str
     ok: bool | None
     detail: str
+    took_ms: float | None = None
 
 
 class ResourceCreated(Event, frozen=True, kw_only=True):
@@ -284,7 +314,7 @@ class RunFinished(Event, frozen=True, kw_only=True):
 
 
 class Interrupted(Event, frozen=True, kw_only=True):
-    """The run was ended from outside: "SIGTERM", "SIGINT", "deadline", "step_timeout" or "killed"."""
+    """The run was ended from outside: "SIGTERM", "SIGINT", "SIGHUP", "deadline", "step_timeout" or "killed"."""
 
     reason: str
     detail: str = ""
@@ -371,6 +401,16 @@ class DeadlineExtended(Event, frozen=True, kw_only=True):
     seconds_per_ledger: float
 
 
+class RateLimitWait(Event, frozen=True, kw_only=True):
+    """The service said 429, and `seconds` are waited before the request is sent again: `step_seconds` and `run_seconds`
+    are what the step under way and the run may take longer for it.
+    """
+
+    seconds: float
+    step_seconds: float = 0.0
+    run_seconds: float = 0.0
+
+
 class BakeStarted(Event, frozen=True, kw_only=True):
     """From here on the release is watched, and everything belongs to that."""
 
@@ -439,6 +479,7 @@ AnyEvent = (
     | PairSampled
     | Measured
     | DeadlineExtended
+    | RateLimitWait
     | BakeStarted
     | Watched
     | BurnRead

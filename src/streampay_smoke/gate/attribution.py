@@ -16,8 +16,20 @@ LEDGER_PROBE = "ledger"
 EGRESS_PROBE = "egress"
 """Whether this runner can look up and reach the deployment's host at all."""
 
+PACE_PROBE = "way to the deployment"
+"""How long a round trip of this runner's way takes, timed beside answers that were slow."""
+
+STABLE_PACE_PROBE = "pace of the stable release"
+"""How long a read takes on the stable release, timed beside answers that were slow."""
+
 DEPENDENCY_REPORT_PROBE = "dependency report"
 """Whether the dependencies the service itself names are ok, the ledger left out."""
+
+NAMED_DEPENDENCY_PROBE = "dependency named by the service"
+"""Whether nothing that the service stands on is named as down by the service itself; not ok: that, and nothing else."""
+
+STABLE_READY_PROBE = "readiness of the stable release"
+"""Whether the stable release is ready at the same time."""
 
 CONTRACT_PROBE = "contract"
 """Whether the expected contract is on the ledger, asked past the service."""
@@ -36,6 +48,9 @@ SHOWN_AGAIN_PROBE = "credential shown again"
 
 CLOCK_PROBE = "clock"
 """Whether this runner's clock agrees with the service's or the ledger's; not ok: it is off against both."""
+
+ANOTHER_APPLICATION = "another_application"
+"""Nothing at the address answers as StreamPay does."""
 
 LEDGER_TAGS = frozenset({"chain", "settlement", "readiness", "statements", "indexer"})
 """Scenarios a broken ledger can turn red by itself."""
@@ -72,7 +87,8 @@ class FailedCheck(msgspec.Struct, frozen=True, kw_only=True):
     """What attribution looks at.
 
     `ledger_failed_elsewhere`: this run itself got no usable answer of the ledger. `creation_failed_elsewhere`: the
-    service could not create a stream in another scenario.
+    service could not create a stream in another scenario. `another_application_answers`: another scenario found that
+    nothing at the address answers as StreamPay does.
     """
 
     failure: Failure
@@ -80,6 +96,7 @@ class FailedCheck(msgspec.Struct, frozen=True, kw_only=True):
     probes: tuple[Probed, ...]
     ledger_failed_elsewhere: bool = False
     creation_failed_elsewhere: bool = False
+    another_application_answers: bool = False
 
     @property
     def needs_ledger(self) -> bool:
@@ -173,6 +190,23 @@ RULES = (
         reason_code="contract_undeployed",
     ),
     Rule(
+        name="another-application-here-alone",
+        applies=lambda check: check.failure.kind == ANOTHER_APPLICATION and check.probe_held(STABLE_PROBE),
+        blame=Blame.PRODUCT,
+        reason="the stable release answers as StreamPay does at the same moment, and this address as something else",
+    ),
+    Rule(
+        name="another-application",
+        applies=lambda check: (
+            check.failure.blame == Blame.PRODUCT
+            and check.another_application_answers
+            and not check.probe_held(STABLE_PROBE)
+        ),
+        blame=Blame.CONFIG,
+        reason="nothing at this address answers as StreamPay does: that breaks no promise of the release",
+        reason_code=ANOTHER_APPLICATION,
+    ),
+    Rule(
         name="settings",
         applies=_blamed(Blame.CONFIG),
         blame=Blame.CONFIG,
@@ -203,6 +237,17 @@ RULES = (
         applies=lambda check: check.failure.kind in {WRITE_TIMED_OUT, WRITE_PUT_OFF} and check.ledger_failed_elsewhere,
         blame=Blame.DEPENDENCY,
         reason="the service could not write, and this run, asking the ledger directly, got no usable answer either",
+    ),
+    Rule(
+        name="named-dependency-is-down",
+        applies=lambda check: (
+            check.failure.kind in LEDGER_KINDS
+            and check.probe_failed(NAMED_DEPENDENCY_PROBE)
+            and not check.probe_held(STABLE_READY_PROBE)
+        ),
+        blame=Blame.DEPENDENCY,
+        reason="the service itself names what it stands on as down, and all else as well",
+        reason_code="dependency_down",
     ),
     Rule(
         name="contract-is-gone",

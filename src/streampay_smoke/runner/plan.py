@@ -11,6 +11,7 @@ from behave.model import Feature, Scenario
 from behave.parser import ParserError, parse_file
 
 from streampay_smoke.evidence.events import Exclusion, ExpectedScenario, RunPlanned
+from streampay_smoke.gate.concerns import concern_of
 from streampay_smoke.runner.feature_lint import problems_in
 from streampay_smoke.settings import Settings
 
@@ -36,6 +37,11 @@ EXCLUSION_RULES = (
         tag="writes",
         applies=lambda settings: not settings.place.money.settles,
         reason=lambda settings: settings.place.money.settles_not_because,
+    ),
+    ExclusionRule(
+        tag="expected-release",
+        applies=lambda settings: not settings.expect_release,
+        reason=lambda settings: "no release is expected (SMOKE_EXPECT_RELEASE): any one release is judged",
     ),
     ExclusionRule(
         tag="second-user",
@@ -97,6 +103,15 @@ def plan(features: Sequence[Feature], config: Configuration) -> tuple[PlannedSce
     return tuple(item for item in identified(features) if item.scenario.should_run(config))
 
 
+READINESS = "readiness"
+"""The feature that is played first, by the name of its file: what is not ready explains all that follows."""
+
+
+def readiness_first(features: Sequence[Feature]) -> list[Feature]:
+    """Return the features in the order they are played in, whichever way behave found them."""
+    return sorted(features, key=lambda feature: PurePath(feature.filename).stem != READINESS)
+
+
 def identified(features: Sequence[Feature]) -> tuple[PlannedScenario, ...]:
     """Return every scenario with its identity, which does not depend on what is selected."""
     taken: set[str] = set()
@@ -124,7 +139,15 @@ def all_scenarios(folder: Path) -> dict[str, ExpectedScenario]:
     return {item.expected.id: item.expected for item in scenarios_below(folder)}
 
 
-def announced(planned: Sequence[PlannedScenario], folder: Path, settings: Settings, tags: str) -> RunPlanned:
+def announced(
+    planned: Sequence[PlannedScenario],
+    folder: Path,
+    settings: Settings,
+    tags: str,
+    *,
+    whole_suite: bool,
+    by_path: bool,
+) -> RunPlanned:
     """Return the manifest as the journal keeps it; scenarios excluded here are marked to be skipped.
 
     The whole `folder` of feature files is linted, not what was selected of it: behave passes over an empty file.
@@ -134,6 +157,8 @@ def announced(planned: Sequence[PlannedScenario], folder: Path, settings: Settin
         expected=tuple(item.expected for item in planned),
         excluded=tuple(_exclusions(planned, settings)),
         problems=problems_in([folder]),
+        whole_suite=whole_suite,
+        by_path=by_path,
     )
 
 
@@ -164,6 +189,7 @@ def _expected(feature: Feature, scenario: Scenario, taken: set[str]) -> Expected
         steps=tuple(f"{step.keyword} {step.name}" for step in scenario.all_steps),
         assertions=tuple(f"{step.keyword} {step.name}" for step in scenario.all_steps if step.step_type == "then"),
         description=" ".join(feature.description),
+        concern=concern_of(scenario_id),
     )
 
 

@@ -12,10 +12,12 @@ from streampay_smoke.gate.attribution import (
     DEPENDENCY_REPORT_PROBE,
     EGRESS_PROBE,
     LEDGER_PROBE,
+    NAMED_DEPENDENCY_PROBE,
     NETWORK_AGE_PROBE,
     RULES,
     SHOWN_AGAIN_PROBE,
     STABLE_PROBE,
+    STABLE_READY_PROBE,
     FailedCheck,
     attribute,
 )
@@ -28,12 +30,17 @@ CONTRACT_GONE = Probed(name=CONTRACT_PROBE, ok=False, detail="not found")
 OLD_NETWORK = Probed(name=NETWORK_AGE_PROBE, ok=True, detail="ledger 3730763: about 216 days")
 YOUNG_NETWORK = Probed(name=NETWORK_AGE_PROBE, ok=False, detail="ledger 12: about 0 days")
 CLOCK_OFF = Probed(name=CLOCK_PROBE, ok=False, detail="ahead by 300 s")
+STABLE_WELL = Probed(name=STABLE_PROBE, ok=True, detail="well")
 STABLE_RED = Probed(name=STABLE_PROBE, ok=False, detail="5xx here and there")
 STABLE_WELL = Probed(name=STABLE_PROBE, ok=True, detail="2xx there")
 STABLE_ACCEPTS = Probed(name=CREDENTIAL_PROBE, ok=True, detail="200")
 STABLE_REFUSES = Probed(name=CREDENTIAL_PROBE, ok=False, detail="401")
 ACCEPTED_AGAIN = Probed(name=SHOWN_AGAIN_PROBE, ok=True, detail="401 and 200")
 REFUSED_AGAIN = Probed(name=SHOWN_AGAIN_PROBE, ok=False, detail="401")
+NAMED_DOWN = Probed(name=NAMED_DEPENDENCY_PROBE, ok=False, detail="stellar degraded")
+NAMED_WELL = Probed(name=NAMED_DEPENDENCY_PROBE, ok=True, detail="all well")
+STABLE_READY = Probed(name=STABLE_READY_PROBE, ok=True, detail="ready")
+STABLE_NOT_READY = Probed(name=STABLE_READY_PROBE, ok=False, detail="stellar degraded")
 OTHERS_DOWN = Probed(name=DEPENDENCY_REPORT_PROBE, ok=False, detail="kms: degraded")
 
 
@@ -60,6 +67,12 @@ CASES = [
         check(Blame.PRODUCT, LEDGER_UP, CONTRACT_GONE, OLD_NETWORK, kind="stream_not_created"),
         Blame.PRODUCT,
     ),
+    (
+        "another-application-here-alone",
+        check(Blame.CONFIG, STABLE_WELL, kind="another_application"),
+        Blame.PRODUCT,
+    ),
+    ("another-application", replace(check(Blame.PRODUCT), another_application_answers=True), Blame.CONFIG),
     ("settings", check(Blame.CONFIG, LEDGER_DOWN), Blame.CONFIG),
     ("runner-has-no-way-out", check(Blame.PRODUCT, NO_WAY_OUT, kind="service_unavailable"), Blame.HARNESS),
     ("ledger-is-down", check(Blame.PRODUCT, LEDGER_DOWN), Blame.DEPENDENCY),
@@ -68,6 +81,7 @@ CASES = [
         replace(check(Blame.PRODUCT, LEDGER_UP, kind="write_timed_out"), ledger_failed_elsewhere=True),
         Blame.DEPENDENCY,
     ),
+    ("named-dependency-is-down", check(Blame.PRODUCT, LEDGER_UP, NAMED_DOWN, kind="never_ready"), Blame.DEPENDENCY),
     ("contract-is-gone", check(Blame.PRODUCT, LEDGER_UP, CONTRACT_GONE), Blame.DEPENDENCY),
     ("pre-existing", check(Blame.PRODUCT, LEDGER_UP, STABLE_RED), Blame.DEPENDENCY),
     ("ledger-side", check(Blame.DEPENDENCY, LEDGER_UP), Blame.DEPENDENCY),
@@ -76,11 +90,33 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("probes", "kind", "blame"),
+    [
+        ((NAMED_DOWN, STABLE_NOT_READY), "never_ready", Blame.DEPENDENCY),
+        ((NAMED_DOWN, STABLE_READY), "never_ready", Blame.PRODUCT),
+        ((NAMED_DOWN,), "write_put_off", Blame.DEPENDENCY),
+        ((NAMED_DOWN,), "promise_broken", Blame.PRODUCT),
+        ((NAMED_WELL,), "never_ready", Blame.PRODUCT),
+        ((), "never_ready", Blame.PRODUCT),
+    ],
+)
+def test_a_dependency_the_service_names_explains_what_waits_for_it(
+    probes: tuple[Probed, ...], kind: str, blame: Blame
+) -> None:
+    assert attribute(check(Blame.PRODUCT, LEDGER_UP, *probes, kind=kind)).blame is blame
+
+
 @pytest.mark.parametrize(("rule", "failed", "blame"), CASES, ids=[rule for rule, _, _ in CASES])
 def test_each_rule_has_its_case(rule: str, failed: FailedCheck, blame: Blame) -> None:
     found = attribute(failed)
     assert (found.rule, found.blame) == (rule, blame)
     assert found.reason
+
+
+def test_what_answers_otherwise_than_the_stable_release_at_the_same_moment_is_the_release() -> None:
+    failed = replace(check(Blame.PRODUCT, STABLE_WELL), another_application_answers=True)
+    assert attribute(failed).blame is Blame.PRODUCT
 
 
 def test_no_rule_is_without_a_case() -> None:

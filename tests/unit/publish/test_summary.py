@@ -30,15 +30,16 @@ def test_the_summary_says_what_next_and_what_was_simulated(sample: Callable[[str
 
 
 def test_the_summary_has_a_row_for_every_check(any_run: Any) -> None:
-    rows = [line for line in markdown(any_run).splitlines() if line.startswith(("| ✅", "| ❌", "| ⚠️", "| ⏭️"))]
+    rows = [line for line in markdown(any_run).splitlines() if line.startswith(("| ✅", "| ❌", "| ⚠️", "| ⏭️", "| ⏸️"))]
     assert len(rows) == len(any_run.told.scenarios)
 
 
 def test_the_summary_explains_what_went_wrong_where_something_did(sample: Callable[[str], Any]) -> None:
     text = markdown(sample("failing"))
     assert "## What went wrong" in text
-    assert "- Attributed to: the release" in text
-    assert "- At the step: Then they are refused" in text
+    assert '1. **A caller with &lt;junk&gt; &amp; "more" is refused** (contract of the API; the release)' in text
+    assert "(at: Then they are refused)" in text
+    assert text.index("## What went wrong") < text.index("## Checks")
     assert "## What went wrong" not in markdown(sample("passing"))
 
 
@@ -143,9 +144,18 @@ def test_every_verdict_has_its_meaning_and_its_next_step(sample: Callable[[str],
     assert words.next_step(verdict)
 
 
-def test_a_missing_answer_that_counts_as_a_failure_asks_for_a_rollback(sample: Callable[[str], Any]) -> None:
-    verdict = msgspec.structs.replace(sample("killed").verdict, action=Action.ROLLBACK)
-    assert words.next_step(verdict).startswith("Roll back")
+def test_a_missing_answer_that_counts_as_a_failure_still_holds(sample: Callable[[str], Any]) -> None:
+    verdict = msgspec.structs.replace(sample("killed").verdict, exit_code=1)
+    assert words.next_step(verdict).startswith("Hold: promote nothing, roll nothing back.")
+    assert words.next_step(verdict).endswith(
+        "Its exit code is that of a failure, as this run was told (--on-inconclusive fail)."
+    )
+
+
+@pytest.mark.parametrize("name", ["passing", "failing"])
+def test_what_only_holds_asks_for_nothing_else(sample: Callable[[str], Any], name: str) -> None:
+    verdict = msgspec.structs.replace(sample(name).verdict, action=Action.HOLD)
+    assert words.next_step(verdict).startswith("Hold: ")
 
 
 def test_a_release_is_named_with_the_expected_one_where_they_differ(sample: Callable[[str], Any]) -> None:

@@ -91,15 +91,15 @@ FAULTS: Final = (
     ServiceFault(
         name="ready-never",
         story="measured: 503 while Horizon cannot be reached",
-        severity=Severity.CATASTROPHIC,
-        caught_by="readiness/",
+        severity=Severity.DISTURBANCE,
+        truth=Truth.DEPENDENCY,
         mutation=_readyz(lambda honest: _degraded(honest).with_status(503)),
     ),
     ServiceFault(
         name="release-stale",
-        story="operations: the rollout left the old build live",
-        severity=Severity.CATASTROPHIC,
-        caught_by="readiness/",
+        story="operations: the rollout left the old build live, or the expected id is wrong: nobody can tell which",
+        severity=Severity.DISTURBANCE,
+        truth=Truth.CONFIG,
         mutation=lambda parts: replace(parts, release=f"before-{parts.release}"),
     ),
 )
