@@ -11,6 +11,7 @@ from xml.etree.ElementTree import fromstring
 import msgspec
 import pytest
 from suite_parts import Project, Ran, wait_for_file
+from waits import HANG_SECONDS
 
 from streampay_sandbox.stack import start_sandbox
 from streampay_smoke.gate.policy import Decision
@@ -109,7 +110,7 @@ def stopped(project: Project, *command: str, number: signal.Signals) -> Ran:
     with project.start(*command) as running:
         wait_for_file(project.folder / "hanging", running)
         running.send_signal(number)
-        output, _ = running.communicate(timeout=30)
+        output, _ = running.communicate(timeout=HANG_SECONDS)
     return project.ran(running.returncode, output)
 
 
