@@ -11,7 +11,7 @@ from typing import IO
 
 from streampay_sandbox.road import Disturbance, Proxy, undisturbed
 from streampay_sandbox.stack import Sandbox
-from streampay_smoke.settings.gathering import project_root
+from streampay_smoke.settings.reading import project_root
 from streampay_smoke.settings.variables import VARIABLES
 
 RELEASE = "sandbox"

@@ -1,7 +1,6 @@
 """What the scenarios of one run share: the deployment, the synthetic user, the ledger, and what was created."""
 
 import contextlib
-import os
 import secrets
 import time
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
 from streampay_smoke.chain.progress import LedgerProgress
+from streampay_smoke.core import system_facts
 from streampay_smoke.core.errors import FixtureMissing, SmokeError
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen
@@ -78,7 +78,7 @@ class Surroundings:
         self.record = record
         self._learn_secret = learn_secret
         self._run_id = run_id
-        self._trace = Trace.of_run(run_id, os.environ)
+        self._trace = Trace.of_run(run_id, system_facts.variables())
         self.housekeeping = Housekeeping(record)
         self.opened: dict[str, Any] = {}
         self.failures: dict[str, SmokeError] = {}

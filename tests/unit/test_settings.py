@@ -12,7 +12,7 @@ from streampay_smoke.chain.contract import PROFILES
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid, SmokeError
 from streampay_smoke.core.networks import ALLOWED, PUBLIC_NAMES, PUBLIC_PASSPHRASE
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.gathering import project_root
+from streampay_smoke.settings.reading import project_root
 from streampay_smoke.settings.variables import CONTRACT_PROFILES, VARIABLES
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ def test_a_typo_is_refused_with_the_nearest_name() -> None:
 
 def test_a_typo_in_dotenv_is_refused_too(place: Path) -> None:
     (place / ".env").write_text("SMOKE_TAG=@x\n")
-    with pytest.raises(SettingsInvalid, match=r"SMOKE_TAG \(from .env\).*SMOKE_TAGS"):
+    with pytest.raises(SettingsInvalid, match=r"SMOKE_TAG \(from .env, line 1\).*SMOKE_TAGS"):
         load(root=place)
 
 
@@ -83,10 +83,28 @@ def test_other_peoples_variables_are_ignored() -> None:
     assert load(SMOKELESS="1", PATH="/bin").environment == "sandbox"
 
 
-@pytest.mark.parametrize("name", [*sorted(PUBLIC_NAMES), "PUBLIC", " mainnet ", "pubnet2", "my-net"])
-def test_no_network_but_the_listed_test_networks(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", [*sorted(PUBLIC_NAMES), "PUBLIC", " mainnet ", "\N{FULLWIDTH LATIN SMALL LETTER P}ublic"]
+)
+def test_the_public_network_is_refused_by_name(name: str) -> None:
     with pytest.raises(GuardRefused):
         load(SMOKE_STELLAR_NETWORK=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("pubic", "did you mean public? The public network is never touched"), ("pubnet2", "did you mean pubnet?")]
+    + [("testnett", "did you mean testnet?"), ("TESTNET", "did you mean testnet?"), ("0", "is no known network")],
+)
+def test_a_typo_of_a_network_is_no_real_money(name: str, meant: str, place: Path) -> None:
+    with pytest.raises(SettingsInvalid, match=re.escape(meant)) as refusal:
+        load(SMOKE_STELLAR_NETWORK=name)
+    assert "testnet" in refusal.value.next_step
+    file = place / "environments" / "staging.toml"
+    file.write_text(file.read_text().replace('[chain]\nnetwork = "testnet"', f'[chain]\nnetwork = "{name}"'))
+    with pytest.raises(SettingsInvalid, match=re.escape(meant)) as refusal:
+        load(root=place, **STAGING)
+    assert str(refusal.value).startswith("environments/staging.toml: ")
 
 
 @pytest.mark.parametrize(

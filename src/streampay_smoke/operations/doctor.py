@@ -27,7 +27,7 @@ from streampay_smoke.runner.quarantine import FILE, read_quarantine, today
 from streampay_smoke.service.claims import claims_of, seconds_left
 from streampay_smoke.service.records import Readiness
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.gathering import project_root
+from streampay_smoke.settings.reading import project_root
 from streampay_smoke.surroundings import REQUEST_SECONDS, Surroundings
 
 DISTRIBUTION = "streampay-smoke"

@@ -1,7 +1,6 @@
 """Break-glass: writes an override into the journal of a run that ended, and judges the run again."""
 
 import datetime
-import os
 from pathlib import Path
 
 from streampay_smoke.core.errors import SettingsInvalid
@@ -16,6 +15,7 @@ from streampay_smoke.gate.override import refused_because
 from streampay_smoke.gate.verdict import Verdict
 from streampay_smoke.run.finish import finish
 from streampay_smoke.run.folder import RunFolder
+from streampay_smoke.settings.reading import read as read_settings
 from streampay_smoke.settings.variables import SIGNING_KEY
 
 
@@ -61,9 +61,9 @@ def override(run_folder: Path, *, to: str, who: str, why: str, until: str, now_m
 
 
 def _key_at_hand() -> SigningKey | None:
-    """Return the key in this process's environment: an override by somebody without it leaves a verdict unsigned."""
-    given = os.environ.get(SIGNING_KEY, "").strip()
-    return SigningKey.given(given, variable=SIGNING_KEY) if given else None
+    """Return the key that is set here: an override by somebody without it leaves a verdict unsigned."""
+    given = read_settings().secret(SIGNING_KEY)
+    return SigningKey.given(given.reveal(), variable=SIGNING_KEY) if given else None
 
 
 def _moment_ms(text: str) -> int:

@@ -29,7 +29,7 @@ from streampay_smoke.publish.files import replace_file
 from streampay_smoke.run import pins
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.gathering import project_root
+from streampay_smoke.settings.reading import project_root
 
 FILE = "decision.json"
 

@@ -1,9 +1,9 @@
 """The end of a run: judge the journal, publish the reports, say the answer."""
 
-import os
 import sys
 from pathlib import Path
 
+from streampay_smoke.core import system_facts
 from streampay_smoke.core.signing import SigningKey
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.judge import judge
@@ -15,7 +15,8 @@ from streampay_smoke.publish.telling import tell
 from streampay_smoke.run.announcing import announce_to_ci
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.run.seal import seal
-from streampay_smoke.settings.gathering import project_root
+from streampay_smoke.settings import load_evidence
+from streampay_smoke.settings.reading import project_root
 
 
 def finish(folder: RunFolder, *, supervised: bool, signing_key: SigningKey | None = None) -> Verdict:
@@ -28,13 +29,13 @@ def finish(folder: RunFolder, *, supervised: bool, signing_key: SigningKey | Non
     folder.write_verdict(verdict)
     unsigned = seal(folder, verdict, signing_key)
     published = publish(folder.path, read.entries, verdict)
-    print(console_block(tell(read.entries, verdict), paint_for(sys.stdout, os.environ)))
+    print(console_block(tell(read.entries, verdict), paint_for(sys.stdout, system_facts.variables())))
     print(f"evidence: {_shown(folder.path)}")
     for note in (*([unsigned] if unsigned else []), *published.notes):
         print(f"note: {note}", file=sys.stderr)
     if not supervised:
         announce_to_ci(folder)
-        if os.environ.get("SMOKE_REPORT", "1") != "0":
+        if load_evidence().report:
             report(folder)
     return verdict
 

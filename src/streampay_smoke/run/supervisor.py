@@ -17,7 +17,7 @@ from streampay_smoke.run import lifeline
 from streampay_smoke.run.folder import RUN_FOLDER, RunFolder
 from streampay_smoke.run.progress import Progress
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.gathering import project_root
+from streampay_smoke.settings.reading import project_root
 
 GRACE_SECONDS = 0.8
 """How much longer than the deadline behave may take to write its evidence before it is killed."""

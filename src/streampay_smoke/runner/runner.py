@@ -33,7 +33,7 @@ from streampay_smoke.runner.quarantine import read_quarantine, today
 from streampay_smoke.runner.results import redact_results
 from streampay_smoke.runner.session import Session, open_session
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.gathering import project_root
+from streampay_smoke.settings.reading import project_root
 
 _LOST = Failure(
     kind="journal_lost",

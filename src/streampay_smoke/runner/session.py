@@ -1,7 +1,6 @@
 """A run in progress: its settings, its evidence, and what its scenarios share."""
 
 import contextlib
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -9,6 +8,7 @@ from behave.model import Scenario, Step
 
 from streampay_smoke import __version__
 from streampay_smoke import settings as configuration
+from streampay_smoke.core import system_facts
 from streampay_smoke.evidence.events import (
     AnyEvent,
     Failure,
@@ -34,6 +34,7 @@ from streampay_smoke.runner.budget import StepTimeout
 from streampay_smoke.runner.plan import PlannedScenario
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.settings import Settings
+from streampay_smoke.settings.reading import read
 from streampay_smoke.surroundings import Surroundings
 from streampay_smoke.world import World
 
@@ -170,17 +171,13 @@ def open_session(folder: RunFolder, journal: Journal, redactor: Redactor) -> Ite
 @contextlib.contextmanager
 def effective_settings(options: Mapping[str, str] | None = None) -> Iterator[Settings]:
     """Load the settings; where a run would start its own sandbox, start it. Raises SmokeError."""
-    settings = configuration.load(options)
+    raw = read(options)
+    settings = configuration.settings_of(raw)
     if not settings.embedded:
         yield settings
         return
     with start_sandbox() as sandbox:
-        yield configuration.load(options, environ=_over(sandbox.ready_document()["env"], os.environ))
-
-
-def _over(base: Mapping[str, str], override: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the sandbox's own variables under whatever the operator set."""
-    return {**base, **{name: value for name, value in override.items() if value}}
+        yield configuration.settings_of(raw.over(sandbox.ready_document()["env"]))
 
 
 def _run_started(settings: Settings, folder: RunFolder) -> RunStarted:
@@ -197,7 +194,7 @@ def _run_started(settings: Settings, folder: RunFolder) -> RunStarted:
         on_inconclusive=settings.on_inconclusive,
         service_simulated=settings.place.service.simulated,
         settings=settings.dump(),
-        trace_id=Trace.of_run(folder.run_id, os.environ).id,
+        trace_id=Trace.of_run(folder.run_id, system_facts.variables()).id,
         signed_by=signer.public.id if (signer := settings.signer()) else "",
         bake_seconds=settings.bake_seconds,
     )

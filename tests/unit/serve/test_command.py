@@ -15,7 +15,7 @@ from streampay_smoke.serve.keys import flagger_key
 ROOT = Path(__file__).parents[3]
 
 
-def load(**environ: str) -> command.ServeSettings:
+def load(**environ: str) -> command.Service:
     return command.load(environ, root=ROOT)
 
 
