@@ -93,8 +93,13 @@ def test_the_public_network_is_refused_by_name(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [("pubic", "did you mean public? The public network is never touched"), ("pubnet2", "did you mean pubnet?")]
-    + [("testnett", "did you mean testnet?"), ("TESTNET", "did you mean testnet?"), ("0", "is no known network")],
+    [
+        ("pubic", "did you mean public? The public network is never touched"),
+        ("pubnet2", "did you mean pubnet?"),
+        ("testnett", "did you mean testnet?"),
+        ("TESTNET", "did you mean testnet?"),
+        ("0", "is no known network"),
+    ],
 )
 def test_a_typo_of_a_network_is_no_real_money(name: str, meant: str, place: Path) -> None:
     with pytest.raises(SettingsInvalid, match=re.escape(meant)) as refusal:
