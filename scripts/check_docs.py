@@ -116,6 +116,8 @@ def policy_page() -> str:
         "than the verdict. This is the default policy; `[policy]` of an environment file changes it "
         "([configuration](configuration.md)).\n\n"
         f"| a run that | step | pages | because |\n|---|---|---|---|\n{rows}\n"
+        "The whole suite is every scenario of the smoke that this environment plans without tags or paths:\n"
+        "what it leaves out by name, as a read-only production does, makes no part of it.\n\n"
         "`rollback` is what the decision asks of CD. The run itself starts it only with `--on-fail rollback`, and\n"
         "each of these alone keeps it from doing so ([rollback](rollback.md)):\n\n"
         + "".join(f"- {refusal.because}\n" for refusal in policy.REFUSALS)

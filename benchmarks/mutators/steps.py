@@ -70,7 +70,7 @@ def hook_mutants(features: Path) -> Iterator[Mutant]:
 
 def promise_mutants() -> Iterator[Mutant]:
     """Yield a copy of the package for each promise, in which that one does nothing."""
-    for path in sorted((PACKAGE / "promises").glob("*.py")):
+    for path in sorted((PACKAGE / "acceptance" / "checks").glob("*.py")):
         source = path.read_text()
         lines = source.splitlines()
         for function in _functions(source, methods=True):
@@ -88,7 +88,7 @@ def promise_mutants() -> Iterator[Mutant]:
 
 def module_mutants() -> Iterator[Mutant]:
     """Yield, for each module of promises, a start of Python that empties its functions when it is imported."""
-    for path in sorted((PACKAGE / "promises").glob("*.py")):
+    for path in sorted((PACKAGE / "acceptance" / "checks").glob("*.py")):
         names = [
             f.name for f in _functions(path.read_text()) if not f.name.startswith("_") and f.name != "become_ready"
         ]
@@ -96,7 +96,9 @@ def module_mutants() -> Iterator[Mutant]:
             yield Mutant(
                 kind="a module of promises is emptied in memory",
                 name=path.name,
-                spoil=_customized(EMPTYING.format(module=f"streampay_smoke.promises.{path.stem}", names=names)),
+                spoil=_customized(
+                    EMPTYING.format(module=f"streampay_smoke.acceptance.checks.{path.stem}", names=names)
+                ),
                 environ={"PYTHONPATH": "custom"},
             )
 
@@ -134,7 +136,7 @@ def _package_with(module: str, text: str) -> Spoil:
     def spoil(project: Project) -> None:
         copy = project.folder / "package" / "streampay_smoke"
         shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-        (copy / "promises" / module).write_text(text)
+        (copy / "acceptance" / "checks" / module).write_text(text)
 
     return spoil
 

@@ -3,7 +3,7 @@
 from behave import given, then, when
 from behave.runner import Context
 
-from streampay_smoke.promises import ledger
+from streampay_smoke.acceptance.checks import ledger
 from streampay_smoke.runner.budget import takes
 from streampay_smoke.service.identity import unowned_address
 
@@ -13,7 +13,7 @@ from streampay_smoke.service.identity import unowned_address
 @when("the contract is asked what it would do")
 @takes("ledger")
 def reach_ledger(context: Context) -> None:
-    context.world.ledger = context.world.surroundings.ledger
+    context.world.ledger = context.world.run_context.ledger
 
 
 @then("the network closes ledgers in time with our clock")
@@ -31,7 +31,7 @@ def interface_is_there(context: Context) -> None:
 @given("a payer with a funded test account")
 @takes("ledger")
 def payer_with_account(context: Context) -> None:
-    context.world.payer = context.world.surroundings.payer
+    context.world.payer = context.world.run_context.payer
 
 
 @then("it would take a new stream")
@@ -58,7 +58,7 @@ def obeys_its_administrator(context: Context) -> None:
 @given("a payer and a recipient with funded test accounts")
 @takes("ledger")
 def payer_and_recipient(context: Context) -> None:
-    shared = context.world.surroundings
+    shared = context.world.run_context
     recipient = shared.recipient.address
     context.world.direct_stream = ledger.DirectStream(shared.ledger, shared.payer, recipient, shared.housekeeping)
 

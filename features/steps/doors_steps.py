@@ -3,8 +3,8 @@
 from behave import given, then, when
 from behave.runner import Context
 
-from streampay_smoke import intruders
-from streampay_smoke.promises import doors
+from streampay_smoke.acceptance.actions import intruders
+from streampay_smoke.acceptance.checks import doors
 from streampay_smoke.runner.budget import takes
 from streampay_smoke.service.credentials import ANONYMOUS
 
@@ -53,7 +53,7 @@ def not_let_in(context: Context) -> None:
 @takes("journey")
 def have_a_draft(context: Context) -> None:
     world = context.world
-    world.own_stream = world.deployment.stream(world.credential, world.surroundings.draft.id)
+    world.own_stream = world.deployment.stream(world.credential, world.run_context.draft.id)
 
 
 @when("a caller with {caller} orders a stream, and settles and stops theirs")

@@ -3,7 +3,7 @@
 from behave import then, when
 from behave.runner import Context
 
-from streampay_smoke.promises import operations
+from streampay_smoke.acceptance.checks import operations
 from streampay_smoke.runner.budget import takes
 from streampay_smoke.service.credentials import metrics_credential
 
@@ -43,5 +43,5 @@ def ask_index(context: Context) -> None:
 @then("it is at the end of the ledger, and never goes back")
 @takes("ledger")
 def index_follows(context: Context) -> None:
-    newest = context.world.surroundings.ledger.chain.health().latest_ledger
+    newest = context.world.run_context.ledger.chain.health().latest_ledger
     operations.index_follows(context.world.cursors, newest, context.world.expect)

@@ -3,7 +3,7 @@
 from behave import given, then, when
 from behave.runner import Context
 
-from streampay_smoke.promises import fleet, operations, readiness
+from streampay_smoke.acceptance.checks import fleet, operations, readiness
 from streampay_smoke.runner.budget import takes
 
 
@@ -11,7 +11,7 @@ from streampay_smoke.runner.budget import takes
 @given("the service is ready")
 @takes("readiness")
 def ask_whether_ready(context: Context) -> None:
-    context.world.readiness = context.world.surroundings.readiness
+    context.world.readiness = context.world.run_context.readiness
 
 
 @then("it answers for itself within the time this environment allows")
@@ -34,7 +34,7 @@ def names_network(context: Context) -> None:
 @takes("ledger")
 def clock_agrees(context: Context) -> None:
     world = context.world
-    operations.clock_is_right(world.readiness, lambda: world.surroundings.ledger, world.expect)
+    operations.clock_is_right(world.readiness, lambda: world.run_context.ledger, world.expect)
 
 
 @then("the expected release answers")
@@ -47,10 +47,10 @@ def expected_release_answers(context: Context) -> None:
 @takes("readiness")
 def every_replica_is_the_expected_release(context: Context) -> None:
     world = context.world
-    met = (world.readiness.release, *world.surroundings.fleet)
+    met = (world.readiness.release, *world.run_context.fleet)
     fleet.every_replica_is(world.settings.expect_release, met, world.expect)
 
 
 @given("it works on a test network")
 def works_on_a_test_network(context: Context) -> None:
-    context.world.surroundings.refuse_real_money()
+    context.world.run_context.refuse_real_money()

@@ -3,15 +3,15 @@
 from behave import given, then, when
 from behave.runner import Context
 
-from streampay_smoke import journeys
-from streampay_smoke.promises import settlement
+from streampay_smoke.acceptance.actions import journeys
+from streampay_smoke.acceptance.checks import settlement
 from streampay_smoke.runner.budget import takes
 
 
 @given("a recipient with a funded test account")
 @takes("ledger")
 def recipient_with_account(context: Context) -> None:
-    context.world.proof = context.world.surroundings.proof()
+    context.world.proof = context.world.run_context.proof()
 
 
 @given("the user has ordered a stream to the recipient")

@@ -3,8 +3,8 @@
 from behave import given, then, when
 from behave.runner import Context
 
-from streampay_smoke import journeys
-from streampay_smoke.promises import listing, statements
+from streampay_smoke.acceptance.actions import journeys
+from streampay_smoke.acceptance.checks import listing, statements
 from streampay_smoke.runner.budget import takes
 
 
@@ -63,7 +63,7 @@ def told_alike(context: Context) -> None:
     asked = (world.deployment, world.credential)
     older, newer = (ask(*asked, page_size=listing.LARGEST_PAGE) for ask in (listing.pages_of, listing.newer_pages_of))
     opened = world.deployment.stream(world.credential, world.receipt.stream_id)
-    statements.told_alike(older, newer, opened, world.surroundings.streams.unfinished, world.expect)
+    statements.told_alike(older, newer, opened, world.run_context.streams.unfinished, world.expect)
 
 
 @when("the user looks for the stream that is kept from release to release")

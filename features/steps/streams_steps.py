@@ -3,22 +3,22 @@
 from behave import given, then, when
 from behave.runner import Context
 
-from streampay_smoke import intruders, journeys
-from streampay_smoke.promises import doors, listing
+from streampay_smoke.acceptance.actions import intruders, journeys
+from streampay_smoke.acceptance.checks import doors, listing
 from streampay_smoke.runner.budget import takes
 
 
 @given("the synthetic user is signed in")
 @takes("journey")
 def sign_in(context: Context) -> None:
-    context.world.credential = context.world.surroundings.credential
+    context.world.credential = context.world.run_context.credential
 
 
 @given("they have at least {count:d} stream")
 @given("they have at least {count:d} streams")
 @takes("journey")
 def have_streams(context: Context, count: int) -> None:
-    context.world.own_streams = journeys.streams_of_the_user(context.world.surroundings, at_least=count)
+    context.world.own_streams = journeys.streams_of_the_user(context.world.run_context, at_least=count)
 
 
 @when("they list their streams over several pages")
@@ -59,7 +59,7 @@ def no_stream_is_shown(context: Context) -> None:
 @takes("journey")
 def list_as_second_user(context: Context) -> None:
     world = context.world
-    world.pages = listing.pages_of(world.deployment, world.surroundings.second_credential, page_size=100)
+    world.pages = listing.pages_of(world.deployment, world.run_context.second_credential, page_size=100)
 
 
 @then("none of the first user's streams is shown")
@@ -72,6 +72,6 @@ def hidden_from_second_user(context: Context) -> None:
 def second_user_cannot_open(context: Context) -> None:
     world = context.world
     world.caller = "another user"
-    intruders.look_in(world, world.surroundings.second_credential, [stream.id for stream in world.own_streams[:3]])
+    intruders.look_in(world, world.run_context.second_credential, [stream.id for stream in world.own_streams[:3]])
     doors.refused(world.knocks, world.caller, world.expect)
     doors.shown_nothing(world.knocks, world.caller, world.expect)

@@ -3,8 +3,8 @@
 from behave import then, when
 from behave.runner import Context
 
-from streampay_smoke import intruders
-from streampay_smoke.promises import webapp
+from streampay_smoke.acceptance.actions import intruders
+from streampay_smoke.acceptance.checks import webapp
 from streampay_smoke.runner.budget import takes
 
 

@@ -65,7 +65,7 @@ class Fleet(Stops):
     def __init__(self, stable: str = "v1", *, replicas: int = 2) -> None:
         self.ledger: Ledger = start_ledger()
         self._settings = new_settings(self.ledger, stable)
-        self._treasury = new_treasury(self.ledger, close_seconds=0.0)
+        self._treasury = new_treasury(self.ledger)
         self._memory = new_memory(TokenBuckets(PER_MINUTE_IN_A_FLEET))
         self._stopping = threading.Event()
         self._releases: dict[str, Release] = {}

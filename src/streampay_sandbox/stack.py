@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from streampay_smoke.core.errors import SettingsInvalid, SmokeError
+from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.lifetimes import Stops
-from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.core.secret import Secret
 
 if TYPE_CHECKING:
@@ -23,12 +22,8 @@ if TYPE_CHECKING:
     from streampay_sandbox.service.parts import ServiceSettings
     from streampay_sandbox.service.settlement import Treasury
 
-OPERATOR_MAX_STROOPS = 2**62
-"""The operator may move everything it is given: it plays the service, and the gate's cap is not its."""
-
-OPERATOR_TIMEOUT_SECONDS = 4.0
-OPERATOR_RETRY_SECONDS = 1.0
-OPERATOR_VALID_SECONDS = 20
+LEDGER_TIMEOUT_SECONDS = 4.0
+TRANSACTION_VALID_SECONDS = 20
 """The service is less patient with its ledger than the gate: its callers are waiting."""
 
 _STOPPING_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
@@ -103,7 +98,7 @@ def _with_service(
     from streampay_sandbox.service.faults import faulty
     from streampay_sandbox.service.parts import honest_parts, new_memory
 
-    settings, treasury = new_settings(ledger, release), new_treasury(ledger, close_seconds)
+    settings, treasury = new_settings(ledger, release), new_treasury(ledger)
     stopping = threading.Event()
     parts = honest_parts(settings, treasury, memory=new_memory(), stopping=stopping)
     server = LoopbackServer(build_app(faulty(parts, faults)), port, stopping=stopping).start()
@@ -124,28 +119,20 @@ def new_settings(ledger: "Ledger", release: str) -> "ServiceSettings":
     )
 
 
-def new_treasury(ledger: "Ledger", close_seconds: float) -> "Treasury":
-    """Return the operator's account on this ledger, funded where the ledger lets it be."""
+def new_treasury(ledger: "Ledger") -> "Treasury":
+    """Return the operator's account on this ledger, which was born with coins."""
     from streampay_sandbox.service.settlement import Treasury
-    from streampay_smoke.chain.contract import PROFILES, StreamContract
-    from streampay_smoke.chain.pace import PACES
-    from streampay_smoke.chain.stellar import StellarAdapter
+    from streampay_sandbox.service.stellar import Stellar
+    from streampay_sandbox.service.stream_contract import StreamContract
 
-    adapter = StellarAdapter(
-        ALLOWED["sandbox"],
-        rpc_url=ledger.rpc_url,
-        friendbot_url=ledger.friendbot_url,
-        record=lambda event: None,  # the service's own traffic is no evidence of the gate's
-        max_stroops=OPERATOR_MAX_STROOPS,
-        timeout_seconds=OPERATOR_TIMEOUT_SECONDS + close_seconds,  # friendbot waits for a ledger
-        pace=msgspec.structs.replace(PACES["sandbox"], valid=OPERATOR_VALID_SECONDS, retry=OPERATOR_RETRY_SECONDS),
+    stellar = Stellar(
+        ledger.rpc_url,
+        ledger.passphrase,
+        timeout_seconds=LEDGER_TIMEOUT_SECONDS,
+        valid_seconds=TRANSACTION_VALID_SECONDS,
     )
-    contract = StreamContract(adapter, ledger.contract_id, PROFILES["streampay-stream"])
-    treasury = Treasury(adapter, contract, ledger.native_token_id, operator_seed=ledger.birth.operator.secret)
-    # A ledger that is down, or not one the guard lets through, is asked again before the first transaction.
-    with contextlib.suppress(SmokeError):
-        treasury.fund()
-    return treasury
+    contract = StreamContract(stellar, ledger.contract_id, ledger.native_token_id, ledger.birth.operator)
+    return Treasury(contract)
 
 
 def environ_of(base_url: str, ledger: "Ledger", settings: "ServiceSettings") -> dict[str, str]:

@@ -11,13 +11,13 @@ from typing import IO
 
 from streampay_sandbox.road import Disturbance, Proxy, undisturbed
 from streampay_sandbox.stack import Sandbox
+from streampay_smoke.settings.deadline import SHORTEST_SECONDS
 from streampay_smoke.settings.reading import project_root
-from streampay_smoke.settings.variables import VARIABLES
 
 RELEASE = "sandbox"
 """What the sandbox calls its release; every run expects it, as a deploy does."""
 
-DEADLINE_SECONDS = VARIABLES["SMOKE_DEADLINE_SECONDS"].default
+DEADLINE_SECONDS = f"{SHORTEST_SECONDS:g}"
 """What a run has that says nothing of its own."""
 
 INHERITED = re.compile(r"PATH|LANG|LC_\w+|TMPDIR|VIRTUAL_ENV|SSL_CERT_\w+|PYTHON\w*|COVERAGE\w*|LD_LIBRARY_PATH")

@@ -5,41 +5,41 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from step_parts import Witness, settings_for, surroundings_of
+from step_parts import Witness, run_context_of, settings_for
 
 from streampay_sandbox.stack import Sandbox, start_sandbox
-from streampay_smoke import intruders, journeys
+from streampay_smoke.acceptance.actions import intruders, journeys
+from streampay_smoke.acceptance.checks import doors, ledger, listing, operations, readiness, settlement, statements
+from streampay_smoke.acceptance.checks.readiness import NeverReady
+from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.chain.adapter import ChainUnavailable, ContractFailure, ContractMissing, InterfaceDrift
 from streampay_smoke.core.errors import GuardRefused, PromiseBroken, SmokeError
 from streampay_smoke.evidence.events import ChainSeen, Exchanged, ResourceCreated, ResourceReleased, Settled
-from streampay_smoke.promises import doors, ledger, listing, operations, readiness, settlement, statements
-from streampay_smoke.promises.readiness import NeverReady
 from streampay_smoke.service.credentials import metrics_credential
 from streampay_smoke.service.forgeries import BadName, bad_credential
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.transport import Throttled
-from streampay_smoke.world import World
 
-Story = Callable[[World], None]
+Story = Callable[[ScenarioContext], None]
 """What a scenario of the features does, step after step."""
 
 
-def new_world(sandbox: Sandbox, witness: Witness) -> World:
+def new_world(sandbox: Sandbox, witness: Witness) -> ScenarioContext:
     settings = settings_for(sandbox.ready_document()["env"])
-    return World(surroundings_of(settings, witness))
+    return ScenarioContext(run_context_of(settings, witness))
 
 
-def is_ready(world: World) -> None:
-    world.readiness = world.surroundings.readiness
+def is_ready(world: ScenarioContext) -> None:
+    world.readiness = world.run_context.readiness
     readiness.answers_for_itself(world.readiness, world.expect)
     readiness.dependencies_are_ok(world.readiness, world.expect)
     readiness.names_network(world.readiness, world.settings.place.service.network, world.expect)
     readiness.release_answers(world.readiness, "sandbox", world.expect)
 
 
-def lists_streams(world: World) -> None:
-    world.credential = world.surroundings.credential
-    world.own_streams = journeys.streams_of_the_user(world.surroundings, at_least=2)
+def lists_streams(world: ScenarioContext) -> None:
+    world.credential = world.run_context.credential
+    world.own_streams = journeys.streams_of_the_user(world.run_context, at_least=2)
     world.pages = journeys.pages_of_own_streams(world)
     own = [stream.id for stream in world.own_streams]
     listing.each_shown_once(world.pages, own, page_size=world.page_size, expect=world.expect)
@@ -47,8 +47,8 @@ def lists_streams(world: World) -> None:
 
 
 def refuses(name: BadName) -> Story:
-    def story(world: World) -> None:
-        bad = bad_credential(name, world.surroundings.user, jwt_secret=world.settings.auth_jwt_secret)
+    def story(world: ScenarioContext) -> None:
+        bad = bad_credential(name, world.run_context.user, jwt_secret=world.settings.auth_jwt_secret)
         refusal = world.deployment.refusal(bad.credential)
         listing.refused(refusal, name, world.expect)
         listing.shows_no_stream(refusal, name, world.expect)
@@ -56,18 +56,18 @@ def refuses(name: BadName) -> Story:
     return story
 
 
-def hides_from_others(world: World) -> None:
-    world.own_streams = journeys.streams_of_the_user(world.surroundings, at_least=1)
-    second = world.surroundings.second_credential
+def hides_from_others(world: ScenarioContext) -> None:
+    world.own_streams = journeys.streams_of_the_user(world.run_context, at_least=1)
+    second = world.run_context.second_credential
     listing.hidden_from(listing.pages_of(world.deployment, second, page_size=100), world.own_streams, world.expect)
     intruders.look_in(world, second, [stream.id for stream in world.own_streams[:3]])
     doors.refused(world.knocks, "another user", world.expect)
 
 
-def settles(world: World) -> None:
-    readiness.refuse_real_money(world.surroundings.readiness)
-    world.credential = world.surroundings.credential
-    world.proof = world.surroundings.proof()
+def settles(world: ScenarioContext) -> None:
+    readiness.refuse_real_money(world.run_context.readiness)
+    world.credential = world.run_context.credential
+    world.proof = world.run_context.proof()
     journeys.order_stream(world, requests=2)
     journeys.start_stream(world)
     journeys.settle(world)
@@ -79,9 +79,9 @@ def settles(world: World) -> None:
     world.proof.agrees(world.receipt, record, world.order, world.expect)
 
 
-def repeats(world: World) -> None:
-    world.credential = world.surroundings.credential
-    world.proof = world.surroundings.proof()
+def repeats(world: ScenarioContext) -> None:
+    world.credential = world.run_context.credential
+    world.proof = world.run_context.proof()
     journeys.order_stream(world, requests=1)
     journeys.settle_too_early(world)
     journeys.start_stream(world)
@@ -95,8 +95,8 @@ def repeats(world: World) -> None:
     world.proof.still_paid_once(world.receipt, world.expect)
 
 
-def keeps_orders(world: World) -> None:
-    world.credential = world.surroundings.credential
+def keeps_orders(world: ScenarioContext) -> None:
+    world.credential = world.run_context.credential
     journeys.place_newer_order(world)
     journeys.repeat_newer_order(world)
     statements.repeated_order_is_the_first(world.placed, world.placed_again, world.expect)
@@ -105,63 +105,63 @@ def keeps_orders(world: World) -> None:
     statements.every_replica_shows(looks, world.placed, world.expect)
 
 
-def tells_alike(world: World) -> None:
-    world.credential = world.surroundings.credential
+def tells_alike(world: ScenarioContext) -> None:
+    world.credential = world.run_context.credential
     journeys.settled_stream(world)
     journeys.withdraw(world)
     statements.withdrawal_is_of(world.withdrawal, world.receipt, world.expect)
     asked = (world.deployment, world.credential)
     older, newer = (ask(*asked, page_size=2) for ask in (listing.pages_of, listing.newer_pages_of))
     opened = world.deployment.stream(world.credential, world.receipt.stream_id)
-    statements.told_alike(older, newer, opened, world.surroundings.streams.unfinished, world.expect)
+    statements.told_alike(older, newer, opened, world.run_context.streams.unfinished, world.expect)
 
 
-def keeps_the_canary(world: World) -> None:
+def keeps_the_canary(world: ScenarioContext) -> None:
     canary = world.settings.place.service.canary_stream
-    kept = world.deployment.stream_answer(world.surroundings.credential, canary)
+    kept = world.deployment.stream_answer(world.run_context.credential, canary)
     statements.is_still_there(kept, canary, world.expect)
 
 
-def answers_every_time(world: World) -> None:
+def answers_every_time(world: ScenarioContext) -> None:
     answers = [world.deployment.alive_answer() for _ in range(20)]
     operations.answers_every_time(answers, world.deployment.error_code, world.expect)
 
 
-def shows_figures(world: World) -> None:
+def shows_figures(world: ScenarioContext) -> None:
     figures = world.deployment.metrics_answer(metrics_credential(world.settings.metrics_token))
     operations.figures_are_there(figures, variable="", expect=world.expect)
 
 
-def keeps_an_index(world: World) -> None:
+def keeps_an_index(world: ScenarioContext) -> None:
     cursors = [world.deployment.index_cursor() for _ in range(2)]
-    operations.index_follows(cursors, world.surroundings.ledger.chain.health().latest_ledger, world.expect)
+    operations.index_follows(cursors, world.run_context.ledger.chain.health().latest_ledger, world.expect)
 
 
-def tells_the_time(world: World) -> None:
-    operations.clock_is_right(world.surroundings.readiness, lambda: world.surroundings.ledger, world.expect)
+def tells_the_time(world: ScenarioContext) -> None:
+    operations.clock_is_right(world.run_context.readiness, lambda: world.run_context.ledger, world.expect)
 
 
-def ledger_moves(world: World) -> None:
-    ledger.network_moves(world.surroundings.ledger, world.expect)
+def ledger_moves(world: ScenarioContext) -> None:
+    ledger.network_moves(world.run_context.ledger, world.expect)
 
 
-def contract_is_there(world: World) -> None:
-    ledger.interface_is_there(world.surroundings.ledger, world.expect)
+def contract_is_there(world: ScenarioContext) -> None:
+    ledger.interface_is_there(world.run_context.ledger, world.expect)
 
 
-def contract_is_open(world: World) -> None:
-    shared = world.surroundings
+def contract_is_open(world: ScenarioContext) -> None:
+    shared = world.run_context
     ledger.contract_takes_streams(shared.ledger, shared.payer.address, unowned_address(), world.expect)
     ledger.nobody_can_claim(shared.ledger, shared.payer.address, world.expect)
 
 
-def contract_obeys(world: World) -> None:
-    ledger.obeys(world.surroundings.ledger, world.settings.place.chain.contract_admin, world.expect)
-    ledger.obeys_nobody_else(world.surroundings.ledger, unowned_address(), world.expect)
+def contract_obeys(world: ScenarioContext) -> None:
+    ledger.obeys(world.run_context.ledger, world.settings.place.chain.contract_admin, world.expect)
+    ledger.obeys_nobody_else(world.run_context.ledger, unowned_address(), world.expect)
 
 
-def streams_directly(world: World) -> None:
-    shared = world.surroundings
+def streams_directly(world: ScenarioContext) -> None:
+    shared = world.run_context
     direct = ledger.DirectStream(shared.ledger, shared.payer, shared.recipient.address, shared.housekeeping)
     direct.play(total_stroops=1_234_567, duration_seconds=1)
     direct.paid_whole_once(world.expect)
@@ -199,7 +199,7 @@ STORIES: dict[str, Story] = {
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streampay_smoke.surroundings.SIMULATED_LAG_SECONDS", 0.05)
+    monkeypatch.setattr("streampay_smoke.acceptance.run_context.SIMULATED_LAG_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -224,13 +224,13 @@ def faulty() -> Iterator[Callable[[str], Sandbox]]:
 
 
 @contextmanager
-def opened(sandbox: Sandbox, witness: Witness) -> Iterator[World]:
+def opened(sandbox: Sandbox, witness: Witness) -> Iterator[ScenarioContext]:
     world = new_world(sandbox, witness)
     try:
         yield world
     finally:
-        world.surroundings.clean_up()
-        world.surroundings.close()
+        world.run_context.clean_up()
+        world.run_context.close()
 
 
 def left_behind(witness: Witness) -> set[str]:
@@ -265,8 +265,8 @@ def test_a_settlement_is_proved_by_the_ledger_with_the_amount_it_found(honest: S
 def test_a_second_scenario_of_a_run_does_not_count_the_first_ones_payment(honest: Sandbox, witness: Witness) -> None:
     with opened(honest, witness) as world:
         settles(world)
-        repeats(World(world.surroundings))
-        settles(World(world.surroundings))
+        repeats(ScenarioContext(world.run_context))
+        settles(ScenarioContext(world.run_context))
 
     assert len({settled.tx_hash for settled in witness.of(Settled)}) == 3
     assert not left_behind(witness)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from step_parts import Witness, answer, record
 
+from streampay_smoke.acceptance.checks import doors
+from streampay_smoke.acceptance.checks.doors import ABSENT, HIDDEN, Knock, SyntheticUserAdministers
 from streampay_smoke.core.errors import Blame, PromiseBroken
-from streampay_smoke.promises import doors
-from streampay_smoke.promises.doors import ABSENT, HIDDEN, Knock, SyntheticUserAdministers
 from streampay_smoke.service.exchange import REFUSED
 from streampay_smoke.service.records import StreamRecord
 

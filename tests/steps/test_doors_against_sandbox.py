@@ -5,53 +5,53 @@ from contextlib import contextmanager
 from functools import partial
 
 import pytest
-from step_parts import Witness, settings_for, surroundings_of
+from step_parts import Witness, run_context_of, settings_for
 
 from streampay_sandbox.stack import Sandbox, start_sandbox
-from streampay_smoke import intruders, journeys
+from streampay_smoke.acceptance.actions import intruders, journeys
+from streampay_smoke.acceptance.checks import doors, throttling, webapp
+from streampay_smoke.acceptance.checks.doors import SyntheticUserAdministers
+from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.core.errors import GuardRefused, PromiseBroken
 from streampay_smoke.evidence.events import Exchanged, ResourceCreated, ResourceReleased
-from streampay_smoke.promises import doors, throttling, webapp
-from streampay_smoke.promises.doors import SyntheticUserAdministers
 from streampay_smoke.service.credentials import ANONYMOUS
 from streampay_smoke.service.transport import Throttled
-from streampay_smoke.world import World
 
-Story = Callable[[World], None]
+Story = Callable[[ScenarioContext], None]
 """What a scenario of the features does, step after step."""
 
 
-def keys(world: World) -> None:
+def keys(world: ScenarioContext) -> None:
     answer = world.deployment.knock(world.deployment.doors.key_set())
     doors.publishes_no_secret(answer, world.settings.secrets(), world.expect)
 
 
-def administration(world: World, caller: str) -> None:
+def administration(world: ScenarioContext, caller: str) -> None:
     signed_in(world)
     intruders.ask_for_administration(world, caller)
     doors.refused(world.knocks, world.caller, intruders.expect_of_administration(world))
     doors.names_no_administrator(world.knocks, world.caller, world.expect)
 
 
-def sign_in(world: World, proof: str) -> None:
+def sign_in(world: ScenarioContext, proof: str) -> None:
     signed_in(world)
     intruders.sign_in_with(world, proof)
     doors.not_let_in(world.refusal, world.caller, world.expect)
 
 
-def writes(world: World, caller: str) -> None:
+def writes(world: ScenarioContext, caller: str) -> None:
     draft(world)
     intruders.try_to_write(world, caller)
     refused_and_unchanged(world)
 
 
-def meddles(world: World) -> None:
+def meddles(world: ScenarioContext) -> None:
     draft(world)
     intruders.meddle(world)
     refused_and_unchanged(world)
 
 
-def claims(world: World) -> None:
+def claims(world: ScenarioContext) -> None:
     draft(world)
     intruders.claim_a_settlement(world)
     own, *ordered = world.own_streams
@@ -59,7 +59,7 @@ def claims(world: World) -> None:
     doors.never_settled(ordered, world.expect)
 
 
-def strangers_look(world: World) -> None:
+def strangers_look(world: ScenarioContext) -> None:
     draft(world)
     world.caller = "a stranger"
     intruders.look_in(world, ANONYMOUS, [world.own_stream.id])
@@ -67,32 +67,32 @@ def strangers_look(world: World) -> None:
     doors.shown_nothing(world.knocks, world.caller, world.expect)
 
 
-def keeps(world: World) -> None:
+def keeps(world: ScenarioContext) -> None:
     signed_in(world)
-    world.own_streams = journeys.streams_of_the_user(world.surroundings, at_least=1)
+    world.own_streams = journeys.streams_of_the_user(world.run_context, at_least=1)
     intruders.look_at_own(world)
     doors.kept_by_nobody(world.cached_by, world.expect)
 
 
-def mistakes(world: World) -> None:
+def mistakes(world: ScenarioContext) -> None:
     signed_in(world)
     intruders.make_mistakes(world)
     doors.tells_no_secret(world.answers, world.secrets, world.expect)
     doors.shows_no_workings(world.answers, world.expect)
 
 
-def app_writes(world: World) -> None:
+def app_writes(world: ScenarioContext) -> None:
     intruders.ask_leave_for(world, world.settings.place.service.app_origin)
     asked = world.deployment.doors.preflight(world.caller).headers
     webapp.app_may_write(world.answers[-1], world.caller, asked, world.expect)
 
 
-def other_site_asks(world: World) -> None:
+def other_site_asks(world: ScenarioContext) -> None:
     intruders.ask_leave_for(world, intruders.OTHER_SITE)
     webapp.stranger_may_not(world.answers, world.caller, world.expect)
 
 
-def slips_in(world: World) -> None:
+def slips_in(world: ScenarioContext) -> None:
     signed_in(world)
     intruders.slip_a_write_in(world)
     doors.refused(world.knocks, world.caller, world.expect)
@@ -100,28 +100,28 @@ def slips_in(world: World) -> None:
     webapp.own_page_gets_through(answer, world.write.statuses, world.expect)
 
 
-def newcomer(world: World) -> None:
+def newcomer(world: ScenarioContext) -> None:
     intruders.come_as_somebody_new(world)
     throttling.served_at_once(world.refusal, world.expect)
 
 
-def rush(world: World) -> None:
+def rush(world: ScenarioContext) -> None:
     signed_in(world)
     intruders.rush(world)
     throttling.slowed_down(world.rush, world.expect)
     throttling.others_are_served(world.refusal, world.expect)
 
 
-def signed_in(world: World) -> None:
-    world.credential = world.surroundings.credential
+def signed_in(world: ScenarioContext) -> None:
+    world.credential = world.run_context.credential
 
 
-def draft(world: World) -> None:
+def draft(world: ScenarioContext) -> None:
     signed_in(world)
-    world.own_stream = world.deployment.stream(world.credential, world.surroundings.draft.id)
+    world.own_stream = world.deployment.stream(world.credential, world.run_context.draft.id)
 
 
-def refused_and_unchanged(world: World) -> None:
+def refused_and_unchanged(world: ScenarioContext) -> None:
     doors.refused(world.knocks, world.caller, world.expect)
     after = world.deployment.stream(world.credential, world.own_stream.id)
     doors.unchanged(world.own_stream, after, world.expect)
@@ -153,14 +153,14 @@ STORIES: dict[str, Story] = {
 
 
 @contextmanager
-def opened(sandbox: Sandbox, witness: Witness, **environ: str) -> Iterator[World]:
+def opened(sandbox: Sandbox, witness: Witness, **environ: str) -> Iterator[ScenarioContext]:
     settings = settings_for({**sandbox.ready_document()["env"], **environ})
-    world = World(surroundings_of(settings, witness))
+    world = ScenarioContext(run_context_of(settings, witness))
     try:
         yield world
     finally:
-        world.surroundings.clean_up()
-        world.surroundings.close()
+        world.run_context.clean_up()
+        world.run_context.close()
 
 
 def left_behind(witness: Witness) -> set[str]:
@@ -171,7 +171,7 @@ def test_in_an_honest_sandbox_every_door_is_shut_and_few_streams_are_made(witnes
     with start_sandbox() as sandbox, opened(sandbox, witness) as world:
         for story in STORIES.values():
             checks = len(witness.checks)
-            story(World(world.surroundings))
+            story(ScenarioContext(world.run_context))
             assert len(witness.checks) > checks
 
     assert all(check.held for check in witness.checks)
@@ -184,7 +184,7 @@ def test_doors_are_shut_in_every_mode_that_has_a_secret(mode: str, witness: Witn
     one_user = {"meddles", "rush"} if mode == "api-key" else set()
     with start_sandbox() as sandbox, opened(sandbox, witness, SMOKE_AUTH_MODE=mode) as world:
         for name in STORIES.keys() - {"used challenge", *one_user}:
-            STORIES[name](World(world.surroundings))
+            STORIES[name](ScenarioContext(world.run_context))
 
     assert all(check.held for check in witness.checks)
 
@@ -342,7 +342,7 @@ def test_an_owner_is_only_claimed_to_be_where_it_is_known_who_that_is(
 ) -> None:
     with start_sandbox() as sandbox:
         with opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as world:
-            token = world.surroundings.credential.headers["authorization"].removeprefix("Bearer ")
+            token = world.run_context.credential.headers["authorization"].removeprefix("Bearer ")
         with opened(sandbox, witness, SMOKE_AUTH_MODE=mode, SMOKE_AUTH_TOKEN=token) as world:
             strangers_look(world)
             assert [knock.deed for knock in world.knocks][1:] == ["open the stream as its owner's tenant"] * claims

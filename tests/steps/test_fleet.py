@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from step_parts import Witness
 
+from streampay_smoke.acceptance.checks.fleet import ROUNDS, every_replica_is, sample_fleet, samples_needed
 from streampay_smoke.evidence.events import ReleaseSeen
-from streampay_smoke.promises.fleet import ROUNDS, every_replica_is, sample_fleet, samples_needed
 
 
 @pytest.mark.parametrize(

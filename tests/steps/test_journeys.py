@@ -11,36 +11,36 @@ from step_parts import (
     SmallStreamPay,
     Witness,
     readyz_says,
+    run_context_of,
     settings_for,
     small_environ,
-    surroundings_of,
 )
 
 from streampay_sandbox.road import Proxy
-from streampay_smoke import journeys
+from streampay_smoke.acceptance.actions import journeys
+from streampay_smoke.acceptance.checks import listing, settlement, statements
+from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.core.amounts import stroops
 from streampay_smoke.core.errors import FixtureMissing, GuardRefused, PromiseBroken
 from streampay_smoke.evidence.events import ResourceCreated, ResourceReleased
-from streampay_smoke.promises import listing, settlement, statements
 from streampay_smoke.service.orders import order_to
-from streampay_smoke.world import World
 
 
 @pytest.fixture
-def world(small: SmallStreamPay, witness: Witness) -> Iterator[World]:
-    world = World(surroundings_of(settings_for(small_environ(small)), witness))
-    world.credential = world.surroundings.credential
-    world.proof = world.surroundings.proof()
+def world(small: SmallStreamPay, witness: Witness) -> Iterator[ScenarioContext]:
+    world = ScenarioContext(run_context_of(settings_for(small_environ(small)), witness))
+    world.credential = world.run_context.credential
+    world.proof = world.run_context.proof()
     yield world
-    world.surroundings.close()
+    world.run_context.close()
 
 
 @pytest.fixture
-def user(world: World) -> str:
-    return world.surroundings.user.address
+def user(world: ScenarioContext) -> str:
+    return world.run_context.user.address
 
 
-def started(world: World, *, requests: int) -> None:
+def started(world: ScenarioContext, *, requests: int) -> None:
     journeys.order_stream(world, requests=requests)
     journeys.start_stream(world)
 
@@ -55,13 +55,13 @@ def test_the_order_is_only_right_when_it_is_computed_exactly() -> None:
 
 @pytest.mark.parametrize(("have", "at_least", "made"), [(0, 2, 2), (1, 2, 1), (2, 2, 0), (3, 2, 0), (0, 1, 1)])
 def test_the_user_gets_as_many_streams_as_a_scenario_needs(
-    have: int, at_least: int, made: int, world: World, user: str, small: SmallStreamPay, witness: Witness
+    have: int, at_least: int, made: int, world: ScenarioContext, user: str, small: SmallStreamPay, witness: Witness
 ) -> None:
     for _ in range(have):
         small.add(user)
     small.add("somebody else")
 
-    own = journeys.streams_of_the_user(world.surroundings, at_least=at_least)
+    own = journeys.streams_of_the_user(world.run_context, at_least=at_least)
 
     assert len(own) == have + made
     assert len(witness.of(ResourceCreated)) == made
@@ -72,14 +72,14 @@ def test_streams_that_are_missing_are_not_created_in_a_read_only_place(small: Sm
     settings = settings_for(small_environ(small), settles=False, settles_not_because="read-only")
 
     with pytest.raises(FixtureMissing, match="read-only"):
-        journeys.streams_of_the_user(surroundings_of(settings, witness), at_least=1)
+        journeys.streams_of_the_user(run_context_of(settings, witness), at_least=1)
 
     assert not small.writes
 
 
 def test_streams_that_are_there_are_enough_in_a_read_only_place(small: SmallStreamPay, witness: Witness) -> None:
     settings = settings_for(small_environ(small), settles=False, settles_not_because="read-only")
-    shared = surroundings_of(settings, witness)
+    shared = run_context_of(settings, witness)
     own = [small.add(shared.user.address) for _ in range(2)]
 
     assert [stream.id for stream in journeys.streams_of_the_user(shared, at_least=2)] == own
@@ -91,26 +91,26 @@ def test_a_user_who_is_the_only_one_gets_streams_too(mode: str, small: SmallStre
     environ = small_environ(
         small, SMOKE_AUTH_MODE=mode, SMOKE_AUTH_TOKEN="an-operators-token", SMOKE_API_KEY="an-operators-key"
     )
-    shared = surroundings_of(settings_for(environ), witness)
+    shared = run_context_of(settings_for(environ), witness)
 
     assert len(journeys.streams_of_the_user(shared, at_least=2)) == 2
 
 
-def test_drafts_pay_to_nobody_who_is_watched(world: World, small: SmallStreamPay) -> None:
-    drafts = [journeys.new_draft(world.surroundings) for _ in range(2)]
+def test_drafts_pay_to_nobody_who_is_watched(world: ScenarioContext, small: SmallStreamPay) -> None:
+    drafts = [journeys.new_draft(world.run_context) for _ in range(2)]
 
     recipients = {small.streams[draft.id]["recipient"] for draft in drafts}
     assert world.proof.recipient not in recipients
-    assert world.surroundings.user.address not in recipients
+    assert world.run_context.user.address not in recipients
 
 
 @pytest.mark.parametrize(("have", "page_size", "pages"), [(2, 1, 2), (3, 1, 3), (4, 2, 2), (5, 2, 3), (250, 100, 3)])
 def test_own_streams_are_listed_over_several_pages_however_many_there_are(
-    have: int, page_size: int, pages: int, world: World, user: str, small: SmallStreamPay, witness: Witness
+    have: int, page_size: int, pages: int, world: ScenarioContext, user: str, small: SmallStreamPay, witness: Witness
 ) -> None:
     for _ in range(have):
         small.add(user)
-    world.own_streams = journeys.streams_of_the_user(world.surroundings, at_least=2)
+    world.own_streams = journeys.streams_of_the_user(world.run_context, at_least=2)
 
     world.pages = journeys.pages_of_own_streams(world)
 
@@ -121,11 +121,11 @@ def test_own_streams_are_listed_over_several_pages_however_many_there_are(
 
 
 def test_a_list_that_loses_a_stream_between_its_pages_is_found_out(
-    world: World, user: str, small: SmallStreamPay, witness: Witness
+    world: ScenarioContext, user: str, small: SmallStreamPay, witness: Witness
 ) -> None:
     for _ in range(5):
         small.add(user)
-    world.own_streams = journeys.streams_of_the_user(world.surroundings, at_least=2)
+    world.own_streams = journeys.streams_of_the_user(world.run_context, at_least=2)
 
     def skips_one(asked: Asked, honest: Honest) -> Says:
         if "cursor" in asked.query:
@@ -143,7 +143,7 @@ def test_a_list_that_loses_a_stream_between_its_pages_is_found_out(
 
 @pytest.mark.parametrize("requests", [1, 2, 3])
 def test_a_started_stream_was_asked_for_under_one_key(
-    requests: int, world: World, small: SmallStreamPay, witness: Witness
+    requests: int, world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     started(world, requests=requests)
 
@@ -157,7 +157,9 @@ def test_a_started_stream_was_asked_for_under_one_key(
     settlement.one_stream_was_created(world.created, world.order, witness.expect)
 
 
-def test_a_creation_that_repeats_itself_is_found_out(world: World, small: SmallStreamPay, witness: Witness) -> None:
+def test_a_creation_that_repeats_itself_is_found_out(
+    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+) -> None:
     def without_key(asked: Asked, honest: Honest) -> Says:
         return Says(status=201, json={"data": small.streams[small.add(asked.user, **asked.json)]})
 
@@ -171,7 +173,7 @@ def test_a_creation_that_repeats_itself_is_found_out(world: World, small: SmallS
 
 @pytest.mark.parametrize("status", ["draft", "paused", "ended"])
 def test_a_stream_that_does_not_start_is_found_out(
-    status: str, world: World, small: SmallStreamPay, witness: Witness
+    status: str, world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     def stays(asked: Asked, honest: Honest) -> Says:
         return Says(json={"data": {**small.streams[asked.stream_id], "status": status}})
@@ -182,7 +184,9 @@ def test_a_stream_that_does_not_start_is_found_out(
         started(world, requests=1)
 
 
-def test_no_stream_is_ordered_from_a_service_on_the_public_network(world: World, small: SmallStreamPay) -> None:
+def test_no_stream_is_ordered_from_a_service_on_the_public_network(
+    world: ScenarioContext, small: SmallStreamPay
+) -> None:
     small.lie("GET /api/readyz", readyz_says(message="reachable: https://horizon.stellar.org"))
 
     with pytest.raises(GuardRefused):
@@ -191,7 +195,9 @@ def test_no_stream_is_ordered_from_a_service_on_the_public_network(world: World,
     assert not small.writes
 
 
-def test_a_settled_stream_is_brought_to_its_end(world: World, small: SmallStreamPay, witness: Witness) -> None:
+def test_a_settled_stream_is_brought_to_its_end(
+    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+) -> None:
     started(world, requests=1)
     journeys.settle(world)
     stream_id = world.created[0].id
@@ -200,11 +206,13 @@ def test_a_settled_stream_is_brought_to_its_end(world: World, small: SmallStream
     assert small.streams[stream_id]["status"] == "ended"
     settled = [asked for asked in small.asked if asked.path.endswith("/settle")]
     assert [asked.key for asked in settled] == [world.settlement_key]
-    world.surroundings.clean_up()
+    world.run_context.clean_up()
     assert [event.id for event in witness.of(ResourceReleased)] == [stream_id]
 
 
-def test_a_receipt_for_another_stream_is_found_out(world: World, small: SmallStreamPay, witness: Witness) -> None:
+def test_a_receipt_for_another_stream_is_found_out(
+    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+) -> None:
     other = small.add("somebody else", settlementTxHash="ab" * 32, status="ended")
     receipt = {**small.streams[other], "settlement": {"txHash": "ab" * 32, "settledAt": "2027-01-15T08:00:10Z"}}
     small.lie("POST settle", Says(json={"data": receipt}))
@@ -228,7 +236,7 @@ def test_a_receipt_for_another_stream_is_found_out(world: World, small: SmallStr
     ],
 )
 def test_a_settlement_without_a_receipt_is_a_broken_promise_and_still_cleaned_up(
-    says: Says, world: World, small: SmallStreamPay, witness: Witness
+    says: Says, world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     started(world, requests=1)
     small.lie("POST settle", says)
@@ -236,24 +244,26 @@ def test_a_settlement_without_a_receipt_is_a_broken_promise_and_still_cleaned_up
     with pytest.raises(PromiseBroken, match="/settle"):
         journeys.settle(world)
 
-    world.surroundings.clean_up()
+    world.run_context.clean_up()
     assert [event.id for event in witness.of(ResourceReleased)] == [world.created[0].id]
 
 
-def settled(world: World) -> World:
+def settled(world: ScenarioContext) -> ScenarioContext:
     started(world, requests=1)
     journeys.settle(world)
     return world
 
 
-def check_repetition(world: World, witness: Witness) -> None:
+def check_repetition(world: ScenarioContext, witness: Witness) -> None:
     for again in world.repeated_receipts:
         settlement.same_receipt(world.receipt, again, witness.expect)
     settlement.cannot_settle_again(world.second_settlement, witness.expect)
     settlement.key_does_not_answer_for(world.other_settlement, world.receipt, world.other_stream, witness.expect)
 
 
-def test_a_settlement_that_is_repeated_is_the_same_one(world: World, small: SmallStreamPay, witness: Witness) -> None:
+def test_a_settlement_that_is_repeated_is_the_same_one(
+    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+) -> None:
     journeys.repeat_settlement(settled(world))
 
     check_repetition(world, witness)
@@ -266,7 +276,9 @@ def test_a_settlement_that_is_repeated_is_the_same_one(world: World, small: Smal
     assert small.streams[world.other_stream.id]["status"] == "draft"
 
 
-def test_the_other_stream_is_a_draft_that_was_never_started(world: World, user: str, small: SmallStreamPay) -> None:
+def test_the_other_stream_is_a_draft_that_was_never_started(
+    world: ScenarioContext, user: str, small: SmallStreamPay
+) -> None:
     for status in ("active", "paused", "ended", "cancelled"):
         small.add(user, status=status)
     small.add("somebody else")
@@ -330,7 +342,7 @@ def _crashes(small: SmallStreamPay) -> None:
     ],
 )
 def test_a_service_that_mishandles_a_repetition_is_found_out(
-    lie: object, promise: str, world: World, small: SmallStreamPay, witness: Witness
+    lie: object, promise: str, world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     settled(world)
     assert callable(lie)
@@ -341,18 +353,20 @@ def test_a_service_that_mishandles_a_repetition_is_found_out(
         check_repetition(world, witness)
 
 
-def ordered(world: World) -> World:
+def ordered(world: ScenarioContext) -> ScenarioContext:
     journeys.order_stream(world, requests=1)
     return world
 
 
-def settles_after_all(world: World) -> None:
+def settles_after_all(world: ScenarioContext) -> None:
     journeys.settle_too_early(ordered(world))
     journeys.start_stream(world)
     journeys.settle_after_all(world)
 
 
-def test_a_settlement_that_came_too_early_is_made_later_with_its_key(world: World, small: SmallStreamPay) -> None:
+def test_a_settlement_that_came_too_early_is_made_later_with_its_key(
+    world: ScenarioContext, small: SmallStreamPay
+) -> None:
     settles_after_all(world)
 
     early, late = [asked for asked in small.asked if asked.path.endswith("/settle")]
@@ -361,7 +375,7 @@ def test_a_settlement_that_came_too_early_is_made_later_with_its_key(world: Worl
     assert small.streams[world.created[0].id]["status"] == "ended"
 
 
-def test_a_key_that_is_used_up_by_a_refusal_is_replaced(world: World, small: SmallStreamPay) -> None:
+def test_a_key_that_is_used_up_by_a_refusal_is_replaced(world: ScenarioContext, small: SmallStreamPay) -> None:
     seen: set[str] = set()
 
     def used_up(asked: Asked, honest: Honest) -> Says:
@@ -378,7 +392,7 @@ def test_a_key_that_is_used_up_by_a_refusal_is_replaced(world: World, small: Sma
     assert small.streams[world.created[0].id]["status"] == "ended"
 
 
-def test_a_refusal_that_is_frozen_is_found_out(world: World, small: SmallStreamPay, witness: Witness) -> None:
+def test_a_refusal_that_is_frozen_is_found_out(world: ScenarioContext, small: SmallStreamPay, witness: Witness) -> None:
     frozen: dict[str, Says] = {}
     small.lie("POST settle", lambda asked, honest: frozen.setdefault(asked.key, honest(asked)))
 
@@ -388,7 +402,7 @@ def test_a_refusal_that_is_frozen_is_found_out(world: World, small: SmallStreamP
 
 @pytest.mark.parametrize("says", [Says(json={"data": {}}), Says(status=500)], ids=["settled", "crashed"])
 def test_a_draft_that_is_settled_is_found_out(
-    says: Says, world: World, small: SmallStreamPay, witness: Witness
+    says: Says, world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     small.lie("POST settle", says)
 
@@ -396,7 +410,9 @@ def test_a_draft_that_is_settled_is_found_out(
         journeys.settle_too_early(ordered(world))
 
 
-def test_a_draft_that_is_ended_by_a_refusal_is_found_out(world: World, small: SmallStreamPay, witness: Witness) -> None:
+def test_a_draft_that_is_ended_by_a_refusal_is_found_out(
+    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+) -> None:
     def ends_it(asked: Asked, honest: Honest) -> Says:
         says = honest(asked)
         small.streams[asked.stream_id]["status"] = "ended"
@@ -409,7 +425,7 @@ def test_a_draft_that_is_ended_by_a_refusal_is_found_out(world: World, small: Sm
 
 
 def test_a_receipt_that_is_late_and_for_another_stream_is_found_out(
-    world: World, small: SmallStreamPay, witness: Witness
+    world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     def another(asked: Asked, honest: Honest) -> Says:
         says = honest(asked)
@@ -421,22 +437,22 @@ def test_a_receipt_that_is_late_and_for_another_stream_is_found_out(
         settles_after_all(world)
 
 
-def test_a_settlement_is_repeated_over_connections_of_its_own(world: World, small: SmallStreamPay) -> None:
+def test_a_settlement_is_repeated_over_connections_of_its_own(world: ScenarioContext, small: SmallStreamPay) -> None:
     with Proxy(small.url) as proxy:
         settings = settings_for(small_environ(small, SMOKE_BASE_URL=proxy.url))
-        world = World(surroundings_of(settings, Witness()))
-        world.credential = world.surroundings.credential
-        world.proof = world.surroundings.proof()
+        world = ScenarioContext(run_context_of(settings, Witness()))
+        world.credential = world.run_context.credential
+        world.proof = world.run_context.proof()
         journeys.repeat_settlement(settled(world))
         connections = [passing.connection for passing in proxy.passed if passing.path.endswith("/settle")]
-        world.surroundings.close()
+        world.run_context.close()
     first, again, one, another, *rest = connections
     assert first == again == rest[0] == rest[1]
     assert len({first, one, another}) == 3
     assert len(world.repeated_receipts) == 3
 
 
-def test_a_replica_that_does_not_know_the_key_is_found_out(world: World, small: SmallStreamPay) -> None:
+def test_a_replica_that_does_not_know_the_key_is_found_out(world: ScenarioContext, small: SmallStreamPay) -> None:
     settled(world)
     seen: list[str] = []
 
@@ -452,7 +468,7 @@ def test_a_replica_that_does_not_know_the_key_is_found_out(world: World, small: 
 
 
 def test_an_order_in_the_newer_way_is_repeated_and_refused_for_another(
-    world: World, small: SmallStreamPay, witness: Witness
+    world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     journeys.place_newer_order(world)
     journeys.repeat_newer_order(world)
@@ -466,7 +482,7 @@ def test_an_order_in_the_newer_way_is_repeated_and_refused_for_another(
 
 
 def test_a_stream_that_comes_of_another_order_is_removed_again(
-    world: World, small: SmallStreamPay, witness: Witness
+    world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     def ignores_keys(asked: Asked, honest: Honest) -> Says:
         return Says(status=201, json=small.streams[small.add(asked.user, **asked.json)])
@@ -475,7 +491,7 @@ def test_a_stream_that_comes_of_another_order_is_removed_again(
     small.lie("POST /api/v2/streams", ignores_keys)
     journeys.repeat_newer_order(world)
 
-    world.surroundings.clean_up()
+    world.run_context.clean_up()
     made = [event.id for event in witness.of(ResourceCreated)]
     assert len(made) == 3
     assert sorted(event.id for event in witness.of(ResourceReleased)) == sorted(made)
@@ -488,27 +504,29 @@ def test_a_stream_is_looked_at_over_as_many_connections_as_a_place_needs(
     with Proxy(small.url) as proxy:
         settings = settings_for(small_environ(small, SMOKE_BASE_URL=proxy.url))
         service = replace(settings.place.service, replicas=replicas)
-        world = World(surroundings_of(replace(settings, place=replace(settings.place, service=service)), Witness()))
-        world.credential = world.surroundings.credential
-        stream_id = small.add(world.surroundings.user.address)
+        world = ScenarioContext(
+            run_context_of(replace(settings, place=replace(settings.place, service=service)), Witness())
+        )
+        world.credential = world.run_context.credential
+        stream_id = small.add(world.run_context.user.address)
         found = journeys.looks_over_new_connections(world, stream_id)
         asked = [passing.connection for passing in proxy.passed if stream_id in passing.path]
-        world.surroundings.close()
+        world.run_context.close()
     assert len(found) == len(set(asked)) == looks
     assert {look.status for look in found} == {200}
 
 
-def test_a_settled_stream_is_made_once_and_then_taken(world: World, small: SmallStreamPay) -> None:
+def test_a_settled_stream_is_made_once_and_then_taken(world: ScenarioContext, small: SmallStreamPay) -> None:
     journeys.settled_stream(world)
     first = world.receipt
-    again = World(world.surroundings)
+    again = ScenarioContext(world.run_context)
     journeys.settled_stream(again)
 
     assert again.receipt is first
     assert len([asked for asked in small.asked if asked.path.endswith("/settle")]) == 1
 
 
-def test_what_was_settled_is_withdrawn(world: World, small: SmallStreamPay, witness: Witness) -> None:
+def test_what_was_settled_is_withdrawn(world: ScenarioContext, small: SmallStreamPay, witness: Witness) -> None:
     journeys.settled_stream(world)
     journeys.withdraw(world)
 
@@ -517,7 +535,7 @@ def test_what_was_settled_is_withdrawn(world: World, small: SmallStreamPay, witn
     assert asked.key
 
 
-def test_a_withdrawal_that_is_refused_is_a_broken_promise(world: World, small: SmallStreamPay) -> None:
+def test_a_withdrawal_that_is_refused_is_a_broken_promise(world: ScenarioContext, small: SmallStreamPay) -> None:
     journeys.settled_stream(world)
     small.lie("POST withdraw", Says(status=500))
     with pytest.raises(PromiseBroken, match="/withdraw answered 500"):

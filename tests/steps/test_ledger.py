@@ -22,17 +22,7 @@ from step_parts import (
     paper_ledger,
 )
 
-from streampay_smoke.chain.adapter import (
-    ChainUnavailable,
-    ContractFailure,
-    ContractInterface,
-    ContractMissing,
-    InterfaceDrift,
-)
-from streampay_smoke.chain.contract import StreamContract
-from streampay_smoke.core.errors import Blame
-from streampay_smoke.housekeeping import Housekeeping
-from streampay_smoke.promises.ledger import (
+from streampay_smoke.acceptance.checks.ledger import (
     CLOCK_SKEW_SECONDS,
     MOVES_WITHIN_SECONDS,
     SIMULATED_AHEAD_SECONDS,
@@ -46,6 +36,16 @@ from streampay_smoke.promises.ledger import (
     obeys,
     obeys_nobody_else,
 )
+from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
+from streampay_smoke.chain.adapter import (
+    ChainUnavailable,
+    ContractFailure,
+    ContractInterface,
+    ContractMissing,
+    InterfaceDrift,
+)
+from streampay_smoke.chain.contract import StreamContract
+from streampay_smoke.core.errors import Blame
 
 TOTAL_STROOPS = 1_234_567
 

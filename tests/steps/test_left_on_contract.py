@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from step_parts import Witness, settings_for, surroundings_of
+from step_parts import Witness, run_context_of, settings_for
 
 from streampay_sandbox.stack import start_sandbox
+from streampay_smoke.acceptance.checks.ledger import DIRECT_STREAM
+from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS
+from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import ChainAccount, ContractFailure
 from streampay_smoke.evidence.events import ChainSeen, ResourceCreated, ResourceReleased, RunStarted
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.operations.left_on_contract import Fate, LeftOpen, bring_to_end, fate_of, left_open
 from streampay_smoke.operations.sweep import Swept, sweep
-from streampay_smoke.promises.ledger import DIRECT_STREAM
 from streampay_smoke.settings import Settings
-from streampay_smoke.surroundings import Surroundings
-from streampay_smoke.synthetic_streams import LEASE_SECONDS
 
 NOW = time.time()
 LONG_AGO_MS = int((NOW - LEASE_SECONDS - 1) * 1000)
@@ -32,11 +32,11 @@ def environ() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def shared(environ: dict[str, str], tmp_path: Path, witness: Witness) -> Iterator[Surroundings]:
+def shared(environ: dict[str, str], tmp_path: Path, witness: Witness) -> Iterator[RunContext]:
     settings = replace(settings_for(environ), artifacts=tmp_path)
-    surroundings = surroundings_of(settings, witness)
-    yield surroundings
-    surroundings.close()
+    run_context = run_context_of(settings, witness)
+    yield run_context
+    run_context.close()
 
 
 def run_of(place: Settings, **changes: Any) -> RunStarted:
@@ -81,19 +81,19 @@ def journal_of(
     return folder
 
 
-def found(shared: Surroundings, older_than_seconds: float | None = None) -> list[int]:
+def found(shared: RunContext, older_than_seconds: float | None = None) -> list[int]:
     left = left_open(shared, older_than_seconds=older_than_seconds, now_seconds=NOW)
     return [stream.stream_id for stream in left]
 
 
-def test_a_journal_names_what_it_made_and_did_not_end(shared: Surroundings) -> None:
+def test_a_journal_names_what_it_made_and_did_not_end(shared: RunContext) -> None:
     journal_of(shared.settings, 4, 5, 6, ended=(5,))
     journal_of(shared.settings)
     (shared.settings.artifacts / "latest").symlink_to("run-0")
     assert found(shared) == [4, 6]
 
 
-def test_a_run_that_may_be_under_way_is_left_alone(shared: Surroundings) -> None:
+def test_a_run_that_may_be_under_way_is_left_alone(shared: RunContext) -> None:
     journal_of(shared.settings, 4, at_ms=int(NOW * 1000) - 1_000)
     assert found(shared) == []
     assert found(shared, older_than_seconds=0) == [4]
@@ -102,12 +102,12 @@ def test_a_run_that_may_be_under_way_is_left_alone(shared: Surroundings) -> None
 @pytest.mark.parametrize(
     "changes", [{"network": "testnet"}, {"contract_id": "CANOTHER"}, {"settings": {"rpc_url": "http://127.0.0.1:9"}}]
 )
-def test_a_run_on_another_contract_is_none_of_ours(shared: Surroundings, changes: dict[str, Any]) -> None:
+def test_a_run_on_another_contract_is_none_of_ours(shared: RunContext, changes: dict[str, Any]) -> None:
     journal_of(shared.settings, 4, **changes)
     assert found(shared) == []
 
 
-def test_what_is_no_journal_of_a_run_is_passed_over(shared: Surroundings) -> None:
+def test_what_is_no_journal_of_a_run_is_passed_over(shared: RunContext) -> None:
     folder = journal_of(shared.settings, 4)
     (folder / "journal.jsonl").write_text("no journal\n")
     (shared.settings.artifacts / "empty").mkdir()
@@ -115,7 +115,7 @@ def test_what_is_no_journal_of_a_run_is_passed_over(shared: Surroundings) -> Non
     assert found(shared) == []
 
 
-def opened(shared: Surroundings, payer: ChainAccount | None = None, *, seconds: int = 1, start: bool = True) -> int:
+def opened(shared: RunContext, payer: ChainAccount | None = None, *, seconds: int = 1, start: bool = True) -> int:
     """Open a stream on the contract as a run does that is killed afterwards."""
     ledger = shared.ledger
     dead = payer or ledger.chain.account("somebody else")
@@ -131,7 +131,7 @@ def left(stream_id: int, run_id: str = "gone") -> LeftOpen:
     return LeftOpen(environment="sandbox", run_id=run_id, stream_id=stream_id)
 
 
-def test_a_stream_whose_time_is_over_is_settled_by_anybody(shared: Surroundings) -> None:
+def test_a_stream_whose_time_is_over_is_settled_by_anybody(shared: RunContext) -> None:
     stream_id = opened(shared)
     shared.ledger.one_ledger_later()
     before = shared.ledger.chain.balance(shared.recipient.address)
@@ -143,7 +143,7 @@ def test_a_stream_whose_time_is_over_is_settled_by_anybody(shared: Surroundings)
     assert shared.ledger.chain.balance(shared.recipient.address) == before + 777
 
 
-def test_what_somebody_else_opened_cannot_be_ended_yet_or_at_all_and_says_why(shared: Surroundings) -> None:
+def test_what_somebody_else_opened_cannot_be_ended_yet_or_at_all_and_says_why(shared: RunContext) -> None:
     running, draft = opened(shared, seconds=86_400), opened(shared, start=False)
 
     assert fate_of(shared, left(running)) is Fate.RUNNING
@@ -154,9 +154,9 @@ def test_what_somebody_else_opened_cannot_be_ended_yet_or_at_all_and_says_why(sh
 
 @pytest.mark.parametrize("start", [True, False])
 def test_what_a_run_opened_is_cancelled_by_whoever_sweeps_and_the_money_goes_back(
-    environ: dict[str, str], shared: Surroundings, witness: Witness, start: bool
+    environ: dict[str, str], shared: RunContext, witness: Witness, start: bool
 ) -> None:
-    killed = surroundings_of(settings_for(environ), witness, run_id="gone")
+    killed = run_context_of(settings_for(environ), witness, run_id="gone")
     payer = killed.payer
     stream_id = opened(killed, payer, seconds=86_400, start=start)
     killed.close()
@@ -173,10 +173,10 @@ def test_what_a_run_opened_is_cancelled_by_whoever_sweeps_and_the_money_goes_bac
 
 
 def test_a_stream_that_a_run_was_killed_too_early_to_name_is_found_by_its_payer(
-    environ: dict[str, str], shared: Surroundings, witness: Witness
+    environ: dict[str, str], shared: RunContext, witness: Witness
 ) -> None:
     first_ledger = shared.ledger.chain.health().latest_ledger
-    killed = surroundings_of(settings_for(environ), witness, run_id="early")
+    killed = run_context_of(settings_for(environ), witness, run_id="early")
     named, unnamed = (opened(killed, killed.payer, start=False) for _ in range(2))
     opened(shared, start=False)
     killed.close()
@@ -192,11 +192,11 @@ def test_a_stream_that_a_run_was_killed_too_early_to_name_is_found_by_its_payer(
 
 
 def test_streams_of_a_shared_payer_that_no_journal_names_may_be_another_runs(
-    environ: dict[str, str], shared: Surroundings, witness: Witness, tmp_path: Path
+    environ: dict[str, str], shared: RunContext, witness: Witness, tmp_path: Path
 ) -> None:
     seed = shared.ledger.chain.account("kept").seed
     settings = replace(settings_for({**environ, "SMOKE_SIGNER_SEED": seed}), artifacts=tmp_path)
-    kept = surroundings_of(settings, witness)
+    kept = run_context_of(settings, witness)
     first_ledger = kept.ledger.chain.health().latest_ledger
     opened(kept, kept.payer, start=False)
     journal_of(settings, first_ledger=first_ledger)
@@ -206,7 +206,7 @@ def test_streams_of_a_shared_payer_that_no_journal_names_may_be_another_runs(
 
 
 def test_a_stream_the_network_forgot_is_over_and_any_other_refusal_is_raised(
-    shared: Surroundings, monkeypatch: pytest.MonkeyPatch
+    shared: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert fate_of(shared, left(999_999)) is Fate.OVER
 
@@ -219,10 +219,10 @@ def test_a_stream_the_network_forgot_is_over_and_any_other_refusal_is_raised(
 
 
 def test_a_payer_whose_seed_is_kept_cancels_what_it_opened(
-    environ: dict[str, str], shared: Surroundings, witness: Witness
+    environ: dict[str, str], shared: RunContext, witness: Witness
 ) -> None:
     seed = shared.ledger.chain.account("kept").seed
-    kept = surroundings_of(settings_for({**environ, "SMOKE_SIGNER_SEED": seed}), witness)
+    kept = run_context_of(settings_for({**environ, "SMOKE_SIGNER_SEED": seed}), witness)
     stream_id = opened(kept, kept.payer, start=False)
 
     assert fate_of(kept, left(stream_id)) is Fate.CANCELLABLE
@@ -232,11 +232,11 @@ def test_a_payer_whose_seed_is_kept_cancels_what_it_opened(
     kept.close()
 
 
-def swept(shared: Surroundings, said: list[str], *, dry_run: bool = False) -> Swept:
+def swept(shared: RunContext, said: list[str], *, dry_run: bool = False) -> Swept:
     return sweep(shared, older_than_seconds=None, dry_run=dry_run, say=said.append, now_seconds=lambda: NOW)
 
 
-def test_a_sweep_ends_what_is_due_on_the_contract_and_says_the_rest(shared: Surroundings) -> None:
+def test_a_sweep_ends_what_is_due_on_the_contract_and_says_the_rest(shared: RunContext) -> None:
     due, running, draft = opened(shared), opened(shared, seconds=86_400), opened(shared, start=False)
     shared.ledger.one_ledger_later()
     journal_of(shared.settings, due, running, draft, 999_999)
@@ -256,7 +256,7 @@ def test_a_sweep_ends_what_is_due_on_the_contract_and_says_the_rest(shared: Surr
 
 
 def test_a_contract_stream_that_cannot_be_ended_is_stuck_and_the_rest_goes_on(
-    shared: Surroundings, monkeypatch: pytest.MonkeyPatch
+    shared: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = opened(shared), opened(shared)
     shared.ledger.one_ledger_later()

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from step_parts import Asked, Honest, Says, SmallStreamPay, Witness, answer, page, record
 
+from streampay_smoke.acceptance.checks import listing
 from streampay_smoke.core.errors import PromiseBroken
-from streampay_smoke.promises import listing
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import PRIVATE_FIELDS, Answer

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from step_parts import START, Witness, answer, paper_ledger
 
+from streampay_smoke.acceptance.checks import operations
+from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS, SIMULATED_AHEAD_SECONDS, Ledger
+from streampay_smoke.acceptance.checks.operations import ClocksDisagree
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.core.errors import Blame, CredentialRefused
-from streampay_smoke.promises import operations
-from streampay_smoke.promises.ledger import CLOCK_SKEW_SECONDS, SIMULATED_AHEAD_SECONDS, Ledger
-from streampay_smoke.promises.operations import ClocksDisagree
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import Readiness
 

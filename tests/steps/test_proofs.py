@@ -21,13 +21,13 @@ from step_parts import (
     record,
 )
 
+from streampay_smoke.acceptance.checks import proofs
+from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.checks.proofs import LedgerProof, ServiceProof, SettlementProof
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.chain.contract import PROFILES
 from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.evidence.events import Settled, Waited
-from streampay_smoke.promises import proofs
-from streampay_smoke.promises.expectation import Expect
-from streampay_smoke.promises.proofs import LedgerProof, ServiceProof, SettlementProof
 from streampay_smoke.service.records import Receipt
 
 EARNED_STROOPS = 648_148

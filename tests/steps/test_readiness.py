@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 from step_parts import Asked, Honest, Says, SmallStreamPay, Witness, readiness, readyz_says
 
+from streampay_smoke.acceptance.checks import readiness as promises
+from streampay_smoke.acceptance.checks.readiness import NeverReady, become_ready
 from streampay_smoke.core.errors import Blame, GuardRefused, PromiseBroken, ServiceUnavailable
 from streampay_smoke.core.networks import PUBLIC_NAMES
 from streampay_smoke.evidence.events import Retried, ServiceSeen, Waited
-from streampay_smoke.promises import readiness as promises
-from streampay_smoke.promises.readiness import NeverReady, become_ready
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.records import DependencyReport, Readiness
 from streampay_smoke.service.transport import HostUnresolved, NoServiceAnswer

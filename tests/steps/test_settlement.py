@@ -27,10 +27,10 @@ from step_parts import (
     record,
 )
 
+from streampay_smoke.acceptance.checks import settlement
+from streampay_smoke.acceptance.checks.settlement import LedgerFinding
 from streampay_smoke.chain.adapter import TxOutcome
 from streampay_smoke.chain.contract import Payment
-from streampay_smoke.promises import settlement
-from streampay_smoke.promises.settlement import LedgerFinding
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import StreamRecord
 

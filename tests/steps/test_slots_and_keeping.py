@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 
 import pytest
-from step_parts import ORDER, Asked, Honest, Says, SmallStreamPay, Witness, settings_for, small_environ, surroundings_of
+from step_parts import ORDER, Asked, Honest, Says, SmallStreamPay, Witness, run_context_of, settings_for, small_environ
 
 from streampay_sandbox.road import Decided, Forward, Passing, Proxy, hang_up
 from streampay_sandbox.stack import start_sandbox
+from streampay_smoke.acceptance.checks.ledger import DIRECT_STREAM, DirectStream
+from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.core.errors import CredentialRefused
 from streampay_smoke.evidence.events import ResourceCreated, ResourceMarked, ResourceReleased, Warned
-from streampay_smoke.promises.ledger import DIRECT_STREAM, DirectStream
 from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.orders import order_to
-from streampay_smoke.surroundings import Surroundings
 
 OLD, NEW = "credential-of-slot-a", "credential-of-slot-b"
 MODES = [
@@ -22,9 +22,9 @@ MODES = [
 ]
 
 
-def in_rotation(small: SmallStreamPay, witness: Witness, mode: str, variable: str) -> Surroundings:
+def in_rotation(small: SmallStreamPay, witness: Witness, mode: str, variable: str) -> RunContext:
     environ = {"SMOKE_AUTH_MODE": mode, variable: OLD, f"{variable}_B": NEW}
-    return surroundings_of(settings_for(small_environ(small, **environ)), witness)
+    return run_context_of(settings_for(small_environ(small, **environ)), witness)
 
 
 def refuse(small: SmallStreamPay, *refused: str) -> None:
@@ -76,7 +76,7 @@ def test_another_trouble_than_a_refusal_is_left_to_the_scenarios(small: SmallStr
 
 def test_the_signing_secret_is_that_of_the_slot_the_deployment_takes(small: SmallStreamPay, witness: Witness) -> None:
     environ = {"SMOKE_AUTH_MODE": "jwt", "SMOKE_AUTH_JWT_SECRET": "a" * 40, "SMOKE_AUTH_JWT_SECRET_B": "b" * 40}
-    shared = surroundings_of(settings_for(small_environ(small, **environ)), witness)
+    shared = run_context_of(settings_for(small_environ(small, **environ)), witness)
     calls = iter([401, 200, 200])
 
     def once_refused(asked: Asked, honest: Honest) -> Says:
@@ -91,14 +91,14 @@ def test_the_signing_secret_is_that_of_the_slot_the_deployment_takes(small: Smal
 
 def test_one_slot_asks_nothing(small: SmallStreamPay, witness: Witness) -> None:
     environ = {"SMOKE_AUTH_MODE": "jwt", "SMOKE_AUTH_JWT_SECRET": "a" * 40}
-    shared = surroundings_of(settings_for(small_environ(small, **environ)), witness)
+    shared = run_context_of(settings_for(small_environ(small, **environ)), witness)
     assert shared.credential.operator_variable == "SMOKE_AUTH_JWT_SECRET"
     assert shared.jwt_secret is shared.settings.auth_jwt_secret
     assert not small.asked
 
 
 def test_a_service_that_takes_no_marks_is_asked_once_and_fails_nothing(small: SmallStreamPay, witness: Witness) -> None:
-    shared = surroundings_of(settings_for(small_environ(small)), witness)
+    shared = run_context_of(settings_for(small_environ(small)), witness)
     for _ in range(2):
         shared.streams.create(ORDER, shared.new_key("create"))
     assert len(witness.of(ResourceCreated)) == 2
@@ -108,14 +108,14 @@ def test_a_service_that_takes_no_marks_is_asked_once_and_fails_nothing(small: Sm
 
 
 @pytest.fixture
-def real(witness: Witness) -> Iterator[Surroundings]:
+def real(witness: Witness) -> Iterator[RunContext]:
     with start_sandbox() as sandbox:
-        shared = surroundings_of(settings_for(sandbox.ready_document()["env"]), witness)
+        shared = run_context_of(settings_for(sandbox.ready_document()["env"]), witness)
         yield shared
         shared.close()
 
 
-def test_a_stream_carries_the_run_and_a_lease(real: Surroundings, witness: Witness) -> None:
+def test_a_stream_carries_the_run_and_a_lease(real: RunContext, witness: Witness) -> None:
     stream = real.streams.create(order_to(real.user.address), real.new_key("create"))
     (marked,) = witness.of(ResourceMarked)
     assert real.deployment.mark_of(real.credential, stream.id) == Mark(
@@ -132,7 +132,7 @@ def test_a_mark_that_meets_silence_fails_nothing_and_is_not_tried_again(witness:
 
     with start_sandbox() as sandbox, Proxy(sandbox.base_url, disturb=disturb) as road:
         environ = {**sandbox.ready_document()["env"], "SMOKE_BASE_URL": road.url}
-        shared = surroundings_of(settings_for(environ), witness)
+        shared = run_context_of(settings_for(environ), witness)
         for _ in range(2):
             shared.streams.create(order_to(shared.user.address), shared.new_key("create"))
         assert not witness.of(ResourceMarked)
@@ -144,7 +144,7 @@ def test_a_mark_that_meets_silence_fails_nothing_and_is_not_tried_again(witness:
 
 
 def test_a_direct_stream_whose_settlement_failed_is_cancelled_at_the_end(
-    real: Surroundings, witness: Witness, monkeypatch: pytest.MonkeyPatch
+    real: RunContext, witness: Witness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def down(*args: object) -> None:
         raise ChainUnavailable("the ledger is silent")
@@ -166,7 +166,7 @@ def test_a_direct_stream_whose_settlement_failed_is_cancelled_at_the_end(
 
 
 def test_a_direct_stream_that_cannot_be_cancelled_is_counted(
-    real: Surroundings, witness: Witness, monkeypatch: pytest.MonkeyPatch
+    real: RunContext, witness: Witness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def down(*args: object) -> None:
         raise ChainUnavailable("the ledger is silent")

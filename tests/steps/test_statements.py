@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from step_parts import HASH, OTHER_HASH, RECIPIENT, Witness, answer, receipt, record
 
-from streampay_smoke.promises import statements
+from streampay_smoke.acceptance.checks import statements
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import StreamPage, StreamRecord, Withdrawal
 

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from step_parts import Says, SmallStreamPay, Witness, readyz_says, settings_for, small_environ, surroundings_of
+from step_parts import Says, SmallStreamPay, Witness, readyz_says, run_context_of, settings_for, small_environ
 
+from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS
+from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid
 from streampay_smoke.evidence.events import Warned
 from streampay_smoke.evidence.redaction import Redactor
@@ -16,23 +18,21 @@ from streampay_smoke.operations import doctor as doctors
 from streampay_smoke.operations.doctor import Look, State
 from streampay_smoke.operations.sweep import Swept, sweep, swept_place
 from streampay_smoke.service.orders import RATE, SCHEDULE
-from streampay_smoke.surroundings import Surroundings
-from streampay_smoke.synthetic_streams import LEASE_SECONDS
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
 OLD, YOUNG = "2026-11-23T11:00:00.000Z", "2026-11-23T11:59:00.000Z"
 
 
 @pytest.fixture
-def shared(small: SmallStreamPay, witness: Witness) -> Surroundings:
-    return surroundings_of(settings_for(small_environ(small)), witness)
+def shared(small: SmallStreamPay, witness: Witness) -> RunContext:
+    return run_context_of(settings_for(small_environ(small)), witness)
 
 
-def stream_of(small: SmallStreamPay, shared: Surroundings, **fields: object) -> str:
+def stream_of(small: SmallStreamPay, shared: RunContext, **fields: object) -> str:
     return small.add(shared.user.address, **{"rate": RATE, "schedule": SCHEDULE, "createdAt": OLD, **fields})
 
 
-def swept(shared: Surroundings, said: list[str] | None = None, *, older_than: float | None = None) -> Swept:
+def swept(shared: RunContext, said: list[str] | None = None, *, older_than: float | None = None) -> Swept:
     say: Callable[[str], None] = (said if said is not None else []).append
     return sweep(shared, older_than_seconds=older_than, dry_run=False, say=say, now_seconds=lambda: NOW)
 
@@ -59,13 +59,13 @@ def swept(shared: Surroundings, said: list[str] | None = None, *, older_than: fl
     ],
 )
 def test_only_what_is_ours_and_over_is_due(
-    small: SmallStreamPay, shared: Surroundings, fields: dict[str, object], due: bool
+    small: SmallStreamPay, shared: RunContext, fields: dict[str, object], due: bool
 ) -> None:
     stream_id = stream_of(small, shared, **fields)
     assert swept(shared).ended == ((stream_id,) if due else ())
 
 
-def test_an_age_replaces_the_lease(small: SmallStreamPay, shared: Surroundings) -> None:
+def test_an_age_replaces_the_lease(small: SmallStreamPay, shared: RunContext) -> None:
     leased = stream_of(small, shared, tags=["smoke:run-0", f"lease:{int(NOW) + 500}"])
     young = stream_of(small, shared, createdAt=YOUNG)
     assert swept(shared, older_than=LEASE_SECONDS).ended == (leased,)
@@ -76,7 +76,7 @@ def test_an_age_replaces_the_lease(small: SmallStreamPay, shared: Surroundings) 
     "lie", [Says(status=500), Says(status=409, json={"error": {"code": "X"}}), Says(status=502, text="<html>")]
 )
 def test_what_cannot_be_ended_is_said_and_the_rest_goes_on(
-    small: SmallStreamPay, shared: Surroundings, lie: Says
+    small: SmallStreamPay, shared: RunContext, lie: Says
 ) -> None:
     stuck = stream_of(small, shared)
     small.lie("POST stop", lie)
@@ -85,14 +85,14 @@ def test_what_cannot_be_ended_is_said_and_the_rest_goes_on(
     assert said[0].startswith(f"stuck  {stuck} (draft, without a mark, 3600 s old): ")
 
 
-def test_a_broken_list_hides_nothing_that_is_due(small: SmallStreamPay, shared: Surroundings) -> None:
+def test_a_broken_list_hides_nothing_that_is_due(small: SmallStreamPay, shared: RunContext) -> None:
     stream_id = stream_of(small, shared)
     small.lie("GET /api/streams", Says(status=500))
     assert swept(shared).ended == (stream_id,)
 
 
 def test_nothing_is_swept_on_the_public_network_or_in_a_read_only_place(
-    small: SmallStreamPay, witness: Witness, shared: Surroundings
+    small: SmallStreamPay, witness: Witness, shared: RunContext
 ) -> None:
     stream_of(small, shared)
     small.lie("GET /api/readyz", readyz_says(message="reachable: https://horizon.stellar.org"))
@@ -100,12 +100,12 @@ def test_nothing_is_swept_on_the_public_network_or_in_a_read_only_place(
         swept(shared)
     read_only = settings_for(small_environ(small), settles=False, settles_not_because="real money")
     with pytest.raises(SettingsInvalid, match="real money"):
-        swept(surroundings_of(read_only, witness))
+        swept(run_context_of(read_only, witness))
     assert not small.writes
 
 
 def test_the_exit_code_of_a_sweep_says_that_something_is_left(
-    small: SmallStreamPay, shared: Surroundings, capsys: pytest.CaptureFixture[str]
+    small: SmallStreamPay, shared: RunContext, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stream_of(small, shared)
     small.lie("POST stop", Says(status=500))
@@ -158,7 +158,7 @@ def test_a_machine_that_lacks_something_is_named(monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_a_service_that_is_not_what_it_should_be_is_named(
-    small: SmallStreamPay, shared: Surroundings, lie: Says, name: str, word: Word
+    small: SmallStreamPay, shared: RunContext, lie: Says, name: str, word: Word
 ) -> None:
     small.lie("GET /api/readyz", lie)
     found = next(look for look in doctors.look_around(shared) if look.name == name)

@@ -5,8 +5,8 @@ import itertools
 import pytest
 from step_parts import Witness, answer
 
-from streampay_smoke.promises import throttling
-from streampay_smoke.promises.throttling import SPARE, Rush
+from streampay_smoke.acceptance.checks import throttling
+from streampay_smoke.acceptance.checks.throttling import SPARE, Rush
 
 WAIT = answer(429, headers={"retry-after": "1"})
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from step_parts import Witness, answer
 
-from streampay_smoke.promises import webapp
+from streampay_smoke.acceptance.checks import webapp
 
 ORIGIN, OTHER = "https://app.example", "https://another-site.example"
 SENT = {

@@ -24,35 +24,35 @@ from step_parts import (
     payment,
     receipt,
     record,
+    run_context_of,
     settings_for,
     small_environ,
-    surroundings_of,
 )
 
-from streampay_smoke import journeys
+from streampay_smoke.acceptance.actions import journeys
+from streampay_smoke.acceptance.checks import doors, listing, settlement
+from streampay_smoke.acceptance.checks.ledger import DirectStream, Ledger
+from streampay_smoke.acceptance.checks.proofs import LedgerProof
+from streampay_smoke.acceptance.checks.settlement import LedgerFinding
+from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
+from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.chain.contract import PROFILES, StreamContract
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import ResourceReleased
-from streampay_smoke.housekeeping import Housekeeping
-from streampay_smoke.promises import doors, listing, settlement
-from streampay_smoke.promises.ledger import DirectStream, Ledger
-from streampay_smoke.promises.proofs import LedgerProof
-from streampay_smoke.promises.settlement import LedgerFinding
-from streampay_smoke.world import World
 
 ROW = {"id": "stream-1", "status": "draft", "recipient": "G", "rate": "1", "schedule": "day"}
 
 
 @pytest.fixture
-def world(small: SmallStreamPay, witness: Witness) -> Iterator[World]:
-    world = World(surroundings_of(settings_for(small_environ(small)), witness))
-    world.credential = world.surroundings.credential
-    world.proof = world.surroundings.proof()
+def world(small: SmallStreamPay, witness: Witness) -> Iterator[ScenarioContext]:
+    world = ScenarioContext(run_context_of(settings_for(small_environ(small)), witness))
+    world.credential = world.run_context.credential
+    world.proof = world.run_context.proof()
     yield world
-    world.surroundings.close()
+    world.run_context.close()
 
 
-def started(world: World) -> None:
+def started(world: ScenarioContext) -> None:
     journeys.order_stream(world, requests=1)
     journeys.start_stream(world)
 
@@ -162,7 +162,7 @@ def test_a_contract_that_pays_nobody_is_a_matter_of_settings(witness: Witness) -
 
 
 def test_a_stream_whose_record_never_ended_is_ended_by_clean_up_although_its_receipt_said_so(
-    world: World, small: SmallStreamPay, witness: Witness
+    world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     def forgets(asked: Asked, honest: Honest) -> Says:
         says = honest(asked)
@@ -173,19 +173,23 @@ def test_a_stream_whose_record_never_ended_is_ended_by_clean_up_although_its_rec
     started(world)
     journeys.settle(world)
     assert not witness.of(ResourceReleased)
-    world.surroundings.clean_up()
+    world.run_context.clean_up()
     assert small.streams[world.created[0].id]["status"] == "ended"
 
 
-def test_clean_up_believes_the_record_and_not_the_answer(world: World, small: SmallStreamPay, witness: Witness) -> None:
+def test_clean_up_believes_the_record_and_not_the_answer(
+    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+) -> None:
     started(world)
     small.lie("POST stop", Says(json={"data": {}}))
-    world.surroundings.clean_up()
+    world.run_context.clean_up()
     assert not witness.of(ResourceReleased)
 
 
-def test_the_key_is_tried_on_a_draft_of_this_run_not_on_whatever_is_listed(world: World, small: SmallStreamPay) -> None:
-    found = small.add(world.surroundings.user.address)
+def test_the_key_is_tried_on_a_draft_of_this_run_not_on_whatever_is_listed(
+    world: ScenarioContext, small: SmallStreamPay
+) -> None:
+    found = small.add(world.run_context.user.address)
     started(world)
     journeys.settle(world)
     journeys.repeat_settlement(world)

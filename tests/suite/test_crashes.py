@@ -11,7 +11,7 @@ from gate_watch import Watched
 
 from streampay_sandbox.road import Decided, Forward, Passing, Proxy, Reply
 from streampay_sandbox.stack import start_sandbox
-from streampay_smoke.promises.ledger import DIRECT_STREAM
+from streampay_smoke.acceptance.checks.ledger import DIRECT_STREAM
 
 SHORT = "@settlement or @readiness"
 

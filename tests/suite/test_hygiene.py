@@ -10,6 +10,7 @@ import pytest
 from suite_parts import ROOT, Project, wait_for_file
 
 from streampay_sandbox.stack import Sandbox, start_sandbox
+from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.evidence.journal import read
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Word
@@ -18,7 +19,6 @@ from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.orders import RATE, SCHEDULE
 from streampay_smoke.settings import load
-from streampay_smoke.surroundings import Surroundings
 
 SETTLED_STEP = "    journeys.settle(context.world)"
 LEFTOVERS = 60
@@ -38,9 +38,9 @@ def project(tmp_path: Path, poisoned: Sandbox) -> Project:
 
 
 @pytest.fixture
-def surroundings(poisoned: Sandbox) -> Iterator[Surroundings]:
+def run_context(poisoned: Sandbox) -> Iterator[RunContext]:
     settings = load(environ={**poisoned.ready_document()["env"], "SMOKE_AUTH_MODE": "jwt"})
-    made = Surroundings(settings, record=lambda event: None, learn_secret=lambda text: None, run_id="gone")
+    made = RunContext(settings, record=lambda event: None, learn_secret=lambda text: None, run_id="gone")
     yield made
     made.close()
 
@@ -88,9 +88,9 @@ def test_a_run_after_one_that_was_killed_is_a_pass_and_a_sweep_leaves_nothing(pr
 class ByHand:
     """Puts streams of the synthetic user into a sandbox, past the limits of the API that runs use."""
 
-    def __init__(self, surroundings: Surroundings, sandbox: Sandbox) -> None:
+    def __init__(self, run_context: RunContext, sandbox: Sandbox) -> None:
         self._client = new_client(
-            base_url=sandbox.base_url, timeout_seconds=10, headers={**surroundings.credential.headers, **CSRF}
+            base_url=sandbox.base_url, timeout_seconds=10, headers={**run_context.credential.headers, **CSRF}
         )
 
     def create(self, *, status: str = "draft", rate: str = RATE, **change: Any) -> str:
@@ -107,8 +107,8 @@ class ByHand:
 
 
 @pytest.fixture
-def by_hand(surroundings: Surroundings, poisoned: Sandbox) -> ByHand:
-    return ByHand(surroundings, poisoned)
+def by_hand(run_context: RunContext, poisoned: Sandbox) -> ByHand:
+    return ByHand(run_context, poisoned)
 
 
 FORGED = (

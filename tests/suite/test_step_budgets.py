@@ -86,7 +86,7 @@ def asks(port: int) -> tuple[str, ...]:
     return (
         "from streampay_smoke.service.transport import ServiceTransport",
         f"transport = ServiceTransport('http://127.0.0.1:{port}', timeout_seconds=30,",
-        "                             record=context.world.surroundings.record)",
+        "                             record=context.world.run_context.record)",
         "transport.send('GET', '/hanging')",
     )
 

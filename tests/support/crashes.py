@@ -12,6 +12,10 @@ from suite_parts import Project, Ran
 
 from streampay_sandbox.road import Forward, Passing, Reply
 from streampay_sandbox.stack import Sandbox
+from streampay_smoke.acceptance.checks.ledger import FINAL_STATUSES
+from streampay_smoke.acceptance.checks.listing import LARGEST_PAGE, pages_of
+from streampay_smoke.acceptance.resources.synthetic_streams import FINISHED
+from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.contract import PROFILES, StreamContract, StreamEvent
 from streampay_smoke.chain.stellar import StellarAdapter
 from streampay_smoke.core.networks import ALLOWED
@@ -19,12 +23,8 @@ from streampay_smoke.evidence.events import Interrupted, RunFinished
 from streampay_smoke.evidence.journal import read
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Verdict, Word, from_json, to_json
-from streampay_smoke.promises.ledger import FINAL_STATUSES
-from streampay_smoke.promises.listing import LARGEST_PAGE, pages_of
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.settings import load
-from streampay_smoke.surroundings import Surroundings
-from streampay_smoke.synthetic_streams import FINISHED
 
 VICTIMS = ("behave", "supervisor", "the whole group", "behave, unsupervised")
 TAGS = "@smoke and not @wallet and not @doors"
@@ -195,7 +195,7 @@ class Scene:
             if not (project.folder / "environments" / f"{name}.toml").exists():
                 continue
             settings = load({"SMOKE_ENV": name}, environ=self._environ, root=project.folder)
-            shared = Surroundings(settings, record=lambda event: None, learn_secret=lambda text: None, run_id="audit")
+            shared = RunContext(settings, record=lambda event: None, learn_secret=lambda text: None, run_id="audit")
             for page in pages_of(shared.deployment, shared.credential, page_size=LARGEST_PAGE):
                 left |= {stream.id: stream.status for stream in page.streams if stream.status not in FINISHED}
             shared.close()
@@ -212,7 +212,7 @@ class Scene:
         )
         contract = StreamContract(adapter, ready["contract_id"], PROFILES["streampay-stream"])
         try:
-            operator = self.sandbox._treasury.operator.address
+            operator = self.sandbox._treasury.operator_address
             return _audited(adapter, contract, operator, self.left_at_the_service(numbers))
         finally:
             adapter.close()

@@ -1,7 +1,7 @@
 """A service that names the public network: at once, in disguise, later in the run, on one replica only; and
 challenges that a wallet had better not sign.
 
-Played on a run's real surroundings, down to the HTTP client: there stands a StreamPay without a socket.
+Played on a run's real run_context, down to the HTTP client: there stands a StreamPay without a socket.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from dice import Dice, drawn
 from money_watch import HASH_BYTES, signed_only_for
 from step_parts import CONTRACT, ROOT, Asked, Honest, PaperStreamPay, Says, asked_for, readyz_says
 
+from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.core.errors import GuardRefused, SmokeError
 from streampay_smoke.core.networks import ALLOWED, PUBLIC_PASSPHRASE
 from streampay_smoke.http.client import Enough, Reply
@@ -21,7 +22,6 @@ from streampay_smoke.service import transport
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.settings import load
-from streampay_smoke.surroundings import Surroundings
 
 TEST = (
     "reachable: https://horizon-testnet.stellar.org",
@@ -160,7 +160,7 @@ class Service:
 def play_service(story: ServiceStory, messages: list[bytes], service: Service) -> str:
     """Have the synthetic user sign in, create, start and settle streams, scenario by scenario."""
     service.begin(story)
-    shared = Surroundings(service.settings, record=lambda event: None, learn_secret=lambda text: None, run_id="run")
+    shared = RunContext(service.settings, record=lambda event: None, learn_secret=lambda text: None, run_id="run")
     refusals: list[SmokeError] = []
     settled = 0
     for _ in range(story.scenarios):
@@ -178,7 +178,7 @@ def play_service(story: ServiceStory, messages: list[bytes], service: Service) -
     return f"{'settled at first, then ' if settled else ''}refused: the service's word ({kind})"
 
 
-def _settle_a_stream(shared: Surroundings, *, replica_first: bool) -> None:
+def _settle_a_stream(shared: RunContext, *, replica_first: bool) -> None:
     shared.refuse_real_money()
     if replica_first:
         shared.deployment.fresh().look_again()

@@ -16,6 +16,9 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.checks.ledger import Ledger
+from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import (
     ChainAccount,
     ChainAdapter,
@@ -32,12 +35,9 @@ from streampay_smoke.chain.adapter import (
 from streampay_smoke.chain.contract import PROFILES, ContractProfile, Payment, StreamContract, StreamEvent
 from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.evidence.events import AnyEvent, Checked
-from streampay_smoke.promises.expectation import Expect
-from streampay_smoke.promises.ledger import Ledger
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import DependencyReport, Readiness, Receipt, StreamOrder, StreamPage, StreamRecord
 from streampay_smoke.settings import Settings, load
-from streampay_smoke.surroundings import Surroundings
 
 ROOT = Path(__file__).parents[2]
 
@@ -678,6 +678,6 @@ def small_environ(small: SmallStreamPay, **environ: str) -> dict[str, str]:
     }
 
 
-def surroundings_of(settings: Settings, witness: Witness, *, run_id: str = "run-1") -> Surroundings:
-    """Return the surroundings of a run whose journal is the witness."""
-    return Surroundings(settings, record=witness.events.append, learn_secret=lambda secret: None, run_id=run_id)
+def run_context_of(settings: Settings, witness: Witness, *, run_id: str = "run-1") -> RunContext:
+    """Return the run_context of a run whose journal is the witness."""
+    return RunContext(settings, record=witness.events.append, learn_secret=lambda secret: None, run_id=run_id)

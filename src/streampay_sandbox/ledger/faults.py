@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec.structs import replace
-from stellar_sdk import xdr
+from stellar_sdk import Network, xdr
 
 from streampay_sandbox.fault import Fault, Severity, Truth
 from streampay_sandbox.ledger import early_contract
@@ -25,7 +25,6 @@ from streampay_sandbox.ledger.stream_contract import (
 )
 from streampay_sandbox.ledger.transactions import Submission, Transaction, is_soroban, rejection
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.core.networks import PUBLIC_PASSPHRASE
 
 Answer = TypeVar("Answer")
 HANG_SECONDS: Final = 30.0
@@ -331,7 +330,7 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
             severity=Severity.CATASTROPHIC,
             truth=Truth.SAFETY,
             caught_by="chain/",
-            hooks=lambda: _in_answer("getNetwork", passphrase=PUBLIC_PASSPHRASE),
+            hooks=lambda: _in_answer("getNetwork", passphrase=Network.PUBLIC_NETWORK_PASSPHRASE),
         ),
         LedgerFault(
             name="network-unknown",

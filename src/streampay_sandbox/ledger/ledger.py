@@ -1,6 +1,9 @@
 """A running ledger, and how to start one."""
 
 from collections.abc import Sequence
+from typing import Final
+
+from stellar_sdk import Network
 
 from streampay_sandbox.ledger.app import build_app
 from streampay_sandbox.ledger.cadence import cadence
@@ -13,7 +16,9 @@ from streampay_sandbox.ledger.rpc import Rpc
 from streampay_sandbox.ledger.state import State
 from streampay_sandbox.server import LoopbackServer
 from streampay_smoke.core.lifetimes import Stops
-from streampay_smoke.core.networks import ALLOWED
+
+NETWORK: Final = Network("StreamPay Smoke Sandbox Network ; November 2026")
+"""What every transaction of the sandbox is signed for."""
 
 
 class Ledger(Stops):
@@ -76,20 +81,20 @@ def start_ledger(
     `close_seconds` 0 closes a ledger for every accepted transaction, otherwise one each so many seconds. `faults`
     are names out of `FAULTS`. Raises SettingsInvalid for an unknown fault or a port that is taken.
     """
-    network = ALLOWED["sandbox"]
+    passphrase, network_id = NETWORK.network_passphrase, NETWORK.network_id()
     interference = Interference(faults)
     state = State()
-    birth = give_birth(state, interference.genesis(), passphrase=network.passphrase, network_id=network.network_id)
+    birth = give_birth(state, interference.genesis(), passphrase=passphrase, network_id=network_id)
     node = Node(
-        network_id=network.network_id,
+        network_id=network_id,
         clock=clock or Clock(),
         cadence=interference.cadence(cadence(close_seconds)),
         state=state,
         birth=birth,
         interference=interference,
     )
-    rpc = Rpc(node, passphrase=network.passphrase, friendbot_url=lambda: f"{server.url}/friendbot")
-    app = build_app(node, rpc, Friendbot(node, passphrase=network.passphrase))
+    rpc = Rpc(node, passphrase=passphrase, friendbot_url=lambda: f"{server.url}/friendbot")
+    app = build_app(node, rpc, Friendbot(node, passphrase=passphrase))
     server = LoopbackServer(app, port, stopping=node.stopping)
     server.start()
-    return Ledger(node, server, network.passphrase)
+    return Ledger(node, server, passphrase)

@@ -53,7 +53,7 @@ def _routes(parts: Parts, metrics: pages.Metrics) -> Routes:
     lifecycle = Lifecycle(parts.store, parts.treasury, parts.settle)
     sign_in = WalletSignIn(parts.tokens, parts.signature_check, parts.challenges)
     release = pages.ReleasePages(parts.release)
-    administration = pages.AdministrationPages(parts.treasury.operator.address)
+    administration = pages.AdministrationPages(parts.treasury.operator_address)
     who_counts = limit_identity(parts.door)
     known, known_to_lists = known_caller(parts.door), known_caller(parts.list_door)
     staff = known_caller(parts.staff)

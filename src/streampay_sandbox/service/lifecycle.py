@@ -12,10 +12,10 @@ from streampay_sandbox.service.clock import iso_now
 from streampay_sandbox.service.errors import Refusal
 from streampay_sandbox.service.orders import is_account
 from streampay_sandbox.service.settlement import Settle, Treasury, or_refused
+from streampay_sandbox.service.stellar import LedgerError
 from streampay_sandbox.service.streams import ACTIONS, LIVE, Status, Stream, StreamStore, Withdrawal
 from streampay_sandbox.service.views import stream_v1, withdrawal
 from streampay_sandbox.service.wire import Answer, Call
-from streampay_smoke.chain.adapter import ChainError
 
 MAX_CONFIRMATION_ATTEMPTS = 10
 MAX_CONFIRMATION_SECONDS = 300
@@ -161,7 +161,7 @@ class Lifecycle:
     def _on_ledger(self, tx_hash: str) -> bool:
         try:
             return self._treasury.confirmed(tx_hash)
-        except ChainError:
+        except LedgerError:
             return False  # as measured: a ledger that does not answer counts as one that has not seen it yet
 
 

@@ -11,7 +11,20 @@ from stellar_sdk import StrKey
 from streampay_sandbox.service.errors import Refusal
 from streampay_sandbox.service.streams import NATIVE
 from streampay_sandbox.service.wire import MAX_BODY_BYTES, Answer, Call, Handler
-from streampay_smoke.core.amounts import PERIOD_SECONDS, stroops
+
+DECIMALS = 7
+"""What a unit is divided into: ten million stroops."""
+
+PERIOD_SECONDS: Mapping[str, int] = {
+    "second": 1,
+    "minute": 60,
+    "hour": 3_600,
+    "day": 24 * 3_600,
+    "week": 7 * 24 * 3_600,
+    "month": 30 * 24 * 3_600,
+    "year": 365 * 24 * 3_600,
+}
+"""How long one period of each schedule is. The service's own table, as is its arithmetic: none is the gate's."""
 
 MAX_STROOPS = 2**127 - 1
 """Largest amount a contract can name."""
@@ -31,7 +44,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def total_stroops(self) -> int:
         """What one schedule period pays."""
-        return stroops(self.rate)
+        return _stroops(self.rate)
 
     @property
     def duration_seconds(self) -> int:
@@ -89,6 +102,12 @@ def is_account(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and StrKey.is_valid_ed25519_public_key(value)
 
 
+def _stroops(rate: str) -> int:
+    """Return a decimal number with up to seven decimals in stroops, exactly, however large."""
+    whole, _, fraction = rate.partition(".")
+    return int(whole + fraction.ljust(DECIMALS, "0"))
+
+
 _Findings = list[tuple[str, str]]
 
 
@@ -111,9 +130,9 @@ def _rate(value: Any) -> _Findings:
         return [("INVALID_RATE_FORMAT", "rate must be a decimal number.")]
     if Decimal(value) <= 0:
         return [("NEGATIVE_RATE", "rate must be greater than zero.")]
-    if len(value.partition(".")[2]) > 7:
+    if len(value.partition(".")[2]) > DECIMALS:
         return [("DECIMAL_PRECISION_EXCEEDED", "rate has at most 7 decimals.")]
-    if Decimal(value) * 10_000_000 > MAX_STROOPS:
+    if _stroops(value) > MAX_STROOPS:
         return [("INVALID_RATE_FORMAT", "rate is more than a ledger can hold.")]
     return []
 

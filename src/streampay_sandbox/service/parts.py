@@ -20,7 +20,6 @@ from streampay_sandbox.service.streams import StreamStore
 from streampay_sandbox.service.wallet import Challenges, SignatureCheck, signature_verified
 from streampay_sandbox.service.wire import Handler, Layer
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.http.client import new_client
 
 
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,9 +99,7 @@ def honest_parts(settings: ServiceSettings, treasury: Treasury, *, memory: Memor
                     "network passphrase": settings.network_passphrase,
                 }
             ),
-            "stellar": readiness.stellar_reachable(
-                new_client(timeout_seconds=readiness.STELLAR_LIMIT_SECONDS), settings.rpc_url
-            ),
+            "stellar": readiness.stellar_reachable(settings.rpc_url),
             "kms": readiness.signing_works(tokens),
         }
     )

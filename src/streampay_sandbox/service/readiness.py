@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
+import httpx
 import msgspec
 
 from streampay_sandbox.service.auth import Tokens
 from streampay_sandbox.service.clock import iso_now
 from streampay_sandbox.service.errors import Refusal
 from streampay_sandbox.service.wire import Answer, Call
-from streampay_smoke.http.client import Client, NoAnswer
 
 STELLAR_LIMIT_SECONDS = 2.0
 SHORTEST_SECRET = 32
@@ -33,18 +33,21 @@ def configured(settings: Mapping[str, str]) -> Check:
     return check
 
 
-def stellar_reachable(client: Client, rpc_url: str) -> Check:
+def stellar_reachable(rpc_url: str) -> Check:
     """Return the check that the RPC answers `getHealth` with "healthy" within two seconds."""
+    client = httpx.Client(trust_env=False, timeout=STELLAR_LIMIT_SECONDS)
 
     def check() -> str:
         try:
-            reply = client.request("POST", rpc_url, json={"jsonrpc": "2.0", "id": 1, "method": "getHealth"})
-        except NoAnswer as problem:
-            raise Degraded("Request timed out." if problem.cause == "timeout" else "fetch failed") from None
+            reply = client.post(rpc_url, json={"jsonrpc": "2.0", "id": 1, "method": "getHealth"})
+        except httpx.TimeoutException:
+            raise Degraded("Request timed out.") from None
+        except httpx.HTTPError:
+            raise Degraded("fetch failed") from None
         try:
             status = msgspec.json.decode(reply.content)["result"]["status"]
         except (msgspec.DecodeError, KeyError, TypeError):
-            raise Degraded(f"HTTP {reply.status} without a health status") from None
+            raise Degraded(f"HTTP {reply.status_code} without a health status") from None
         if status != "healthy":
             raise Degraded(f"the RPC is {status}")
         return f"reachable: {rpc_url}"

@@ -11,12 +11,13 @@ from streampay_smoke.core.errors import GuardRefused, SettingsInvalid
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):
-    """A network the guard lets through, and where it usually answers."""
+    """A network the guard lets through, where it usually answers, and how far apart its ledgers close."""
 
     name: str
     passphrase: str
     rpc_url: str = ""
     friendbot_url: str = ""
+    seconds_per_ledger: float = 5.0
     simulated: bool = False
 
     @property
@@ -28,12 +29,18 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
 ALLOWED = {
     network.name: network
     for network in (
-        Network(name="sandbox", passphrase="StreamPay Smoke Sandbox Network ; November 2026", simulated=True),
+        Network(
+            name="sandbox",
+            passphrase="StreamPay Smoke Sandbox Network ; November 2026",
+            seconds_per_ledger=0.0,
+            simulated=True,
+        ),
         Network(
             name="local",
             passphrase="Standalone Network ; February 2017",
             rpc_url="http://localhost:8000/rpc",
             friendbot_url="http://localhost:8000/friendbot",
+            seconds_per_ledger=1.0,
         ),
         Network(
             name="futurenet",

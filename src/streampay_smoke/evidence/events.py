@@ -25,6 +25,7 @@ class ExpectedScenario(msgspec.Struct, frozen=True, kw_only=True):
     """A scenario the feature files and the tag expression promise to run.
 
     `assertions` are those of its `steps` that must assert something: its Then steps, and the And steps after them.
+    `at_least` is how many assertions each of its `steps` makes in a good run; () where nobody has measured that.
     """
 
     id: str
@@ -34,6 +35,7 @@ class ExpectedScenario(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...]
     steps: tuple[str, ...]
     assertions: tuple[str, ...] = ()
+    at_least: tuple[int, ...] = ()
     description: str = ""
 
 
@@ -361,6 +363,14 @@ class Measured(Event, frozen=True, kw_only=True):
     ledger_detail: str = ""
 
 
+class DeadlineExtended(Event, frozen=True, kw_only=True):
+    """The run may take this much longer than its settings say: its ledger closes more slowly than its network's do."""
+
+    more_seconds: float
+    ledger_steps: int
+    seconds_per_ledger: float
+
+
 class BakeStarted(Event, frozen=True, kw_only=True):
     """From here on the release is watched, and everything belongs to that."""
 
@@ -428,6 +438,7 @@ AnyEvent = (
     | ObjectivesSet
     | PairSampled
     | Measured
+    | DeadlineExtended
     | BakeStarted
     | Watched
     | BurnRead

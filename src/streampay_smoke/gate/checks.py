@@ -128,12 +128,25 @@ def _failure(run: RunHistory, expected: ExpectedScenario, history: ScenarioHisto
     passed = tuple(step.text for step in history.steps if step.status == "passed")
     if passed != expected.steps:
         return _unproved(f"{len(passed)} of {len(expected.steps)} steps left evidence of passing")
-    silent = [step.text for step in history.steps if step.text in expected.assertions and not step.checks_held]
-    if silent or not history.checks:
-        return _unproved(f"nothing was asserted{f' by: {silent[0]}' if silent else ''}")
+    short = next(_short(expected, history), "" if history.checks else "nothing was asserted")
+    if short:
+        return _unproved(short)
     if MONEY_TAG in expected.tags and not _proved(run, history):
         return _unproved("no settlement was proved in the way this run asks for")
     return None
+
+
+def _short(expected: ExpectedScenario, history: ScenarioHistory) -> Iterator[str]:
+    """Yield in words which of the steps, all of which passed, asserted less than they do in a good run."""
+    measured = expected.at_least or (0,) * len(expected.steps)
+    if len(measured) != len(expected.steps):
+        yield f"assertions were counted of {len(measured)} steps, and there are {len(expected.steps)}"
+    for step, fewest in zip(history.steps, measured, strict=False):
+        at_least = max(fewest, int(step.text in expected.assertions))
+        if not step.checks_held and at_least:
+            yield f"nothing was asserted by: {step.text}"
+        elif step.checks_held < at_least:
+            yield f"{step.checks_held} of at least {at_least} assertions were made by: {step.text}"
 
 
 def _unproved(message: str, *, kind: str = EVIDENCE_MISSING) -> Failure:

@@ -1,5 +1,7 @@
 """Whether a ledger is up: its RPC asked for its health, past every SDK and every service."""
 
+import itertools
+import statistics
 from json import loads
 
 import msgspec
@@ -11,6 +13,7 @@ FASTEST_CADENCE_SECONDS = 1.0
 """The shortest time between two ledgers of a test network: an age worked out with it is never too long."""
 
 _LEDGERS_THAT_TELL = 100
+_LEDGERS_MEASURED = 5
 _CALL = {"jsonrpc": "2.0", "id": 1, "method": "getHealth"}
 _SHOWN = 200
 
@@ -53,6 +56,24 @@ def ask_ledger_health(rpc_url: str, *, timeout_seconds: float) -> LedgerHealth:
     except NoAnswer as problem:
         return LedgerHealth(said=str(problem))
     return LedgerHealth(said=f"getHealth answered {reply.status}: {shortened(reply.text, _SHOWN)}", told=_read(reply))
+
+
+def measured_seconds_per_ledger(rpc_url: str, *, timeout_seconds: float) -> float | None:
+    """Return how far apart the newest ledgers closed; None where the RPC does not tell, or keeps too few."""
+    health = ask_ledger_health(rpc_url, timeout_seconds=timeout_seconds).told
+    if health is None or health.latest_ledger <= health.oldest_ledger:
+        return None
+    first = max(health.oldest_ledger, health.latest_ledger - _LEDGERS_MEASURED)
+    parameters = {"startLedger": first, "pagination": {"limit": _LEDGERS_MEASURED + 1}}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "getLedgers", "params": parameters}
+    try:
+        with new_client(timeout_seconds=timeout_seconds) as client:
+            ledgers = loads(client.request("POST", rpc_url, json=call).text)["result"]["ledgers"]
+        closed_at = [int(ledger["ledgerCloseTime"]) for ledger in ledgers]
+    except (NoAnswer, ValueError, TypeError, KeyError):
+        return None
+    gaps_seconds = [after - before for before, after in itertools.pairwise(closed_at)]
+    return float(statistics.median(gaps_seconds)) if gaps_seconds else None
 
 
 def _read(reply: Reply) -> Health | None:

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import msgspec
 
+from streampay_smoke.acceptance.checks.readiness import refuse_real_money
+from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
 from streampay_smoke.core.errors import Blame, SmokeError
 from streampay_smoke.evidence.events import AnyEvent, Warned
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
 from streampay_smoke.http.client import NoAnswer, new_client
-from streampay_smoke.promises.readiness import refuse_real_money
+from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
 from streampay_smoke.publish.report import allure_missing_because
 from streampay_smoke.run.probes.ledger import ledger_time
 from streampay_smoke.run.probes.runner import clock_probe, service_date
@@ -27,13 +29,16 @@ from streampay_smoke.runner.quarantine import FILE, read_quarantine, today
 from streampay_smoke.service.claims import claims_of, seconds_left
 from streampay_smoke.service.records import Readiness
 from streampay_smoke.settings import Settings
+from streampay_smoke.settings.deadline import LEDGER_STEPS
 from streampay_smoke.settings.reading import project_root
-from streampay_smoke.surroundings import REQUEST_SECONDS, Surroundings
 
 DISTRIBUTION = "streampay-smoke"
 OLDEST_PYTHON = (3, 11)
 
 EXPIRY_WARNING_DAYS = 7
+SPARE_SECONDS = 30.0
+"""What a whole smoke needs of its deadline beside its waits for ledgers."""
+
 _DAY_SECONDS = 86_400
 
 
@@ -94,16 +99,17 @@ def look_at_settings(settings: Settings) -> Iterator[Look]:
     yield from _credentials(settings)
 
 
-def look_around(surroundings: Surroundings) -> Iterator[Look]:
+def look_around(run_context: RunContext) -> Iterator[Look]:
     """Look at the synthetic user, the service and the ledger."""
-    settings = surroundings.settings
-    yield from _looked("synthetic user", lambda: _user(surroundings))
-    yield from _looked("service", lambda: _service(surroundings))
-    yield from _looked("sign-in", lambda: _sign_in(surroundings))
-    yield from _looked("ledger", lambda: _ledger(surroundings))
-    yield from _looked("friendbot", lambda: _friendbot(surroundings))
-    yield from _looked("contract", lambda: _contract(surroundings))
-    clock = clock_probe(service_date(surroundings.deployment), ledger_time(settings.rpc_url))
+    settings = run_context.settings
+    yield from _looked("synthetic user", lambda: _user(run_context))
+    yield from _looked("service", lambda: _service(run_context))
+    yield from _looked("sign-in", lambda: _sign_in(run_context))
+    yield from _looked("ledger", lambda: _ledger(run_context))
+    yield from _looked("deadline", lambda: _deadline(run_context))
+    yield from _looked("friendbot", lambda: _friendbot(run_context))
+    yield from _looked("contract", lambda: _contract(run_context))
+    clock = clock_probe(service_date(run_context.deployment), ledger_time(settings.rpc_url))
     if clock.ok is False:
         yield _problem("clocks", clock.detail, "set this machine's clock (NTP)", Word.INCONCLUSIVE)
     else:
@@ -140,15 +146,15 @@ def _looked(name: str, look: Looking) -> Iterator[Look]:
         yield problem_of(name, error)
 
 
-def _user(surroundings: Surroundings) -> Iterator[Look]:
-    user = surroundings.user
-    seed = "SMOKE_SIGNER_SEED" if surroundings.settings.signer_seed else "the environment's name"
+def _user(run_context: RunContext) -> Iterator[Look]:
+    user = run_context.user
+    seed = "SMOKE_SIGNER_SEED" if run_context.settings.signer_seed else "the environment's name"
     yield _ok("synthetic user", f"{user.address} (from {seed}, auth mode {user.mode})")
 
 
-def _service(surroundings: Surroundings) -> Iterator[Look]:
-    settings = surroundings.settings
-    readiness = surroundings.deployment.readiness()
+def _service(run_context: RunContext) -> Iterator[Look]:
+    settings = run_context.settings
+    readiness = run_context.deployment.readiness()
     if not readiness.ready:
         next_step = "see what the service waits for, or who answers at SMOKE_BASE_URL"
         yield _problem("service", f"{settings.base_url}: {readiness.in_words}", next_step, Word.INCONCLUSIVE)
@@ -174,20 +180,36 @@ def _network(settings: Settings, readiness: Readiness) -> Iterator[Look]:
     )
 
 
-def _sign_in(surroundings: Surroundings) -> Iterator[Look]:
-    credential = surroundings.credential
-    surroundings.deployment.streams(credential, limit=1)
+def _sign_in(run_context: RunContext) -> Iterator[Look]:
+    credential = run_context.credential
+    run_context.deployment.streams(credential, limit=1)
     yield _ok("sign-in", f"the service takes {credential.shown_as}")
 
 
-def _ledger(surroundings: Surroundings) -> Iterator[Look]:
-    info = surroundings.ledger.chain.connect()
+def _ledger(run_context: RunContext) -> Iterator[Look]:
+    info = run_context.ledger.chain.connect()
     kind = "simulated" if info.simulated else "real"
-    yield _ok("ledger", f"{info.network} ({kind}) at {surroundings.settings.rpc_url}, ledger {info.latest_ledger}")
+    yield _ok("ledger", f"{info.network} ({kind}) at {run_context.settings.rpc_url}, ledger {info.latest_ledger}")
 
 
-def _friendbot(surroundings: Surroundings) -> Iterator[Look]:
-    url = surroundings.ledger.chain.connect().friendbot_url
+def _deadline(run_context: RunContext) -> Iterator[Look]:
+    settings = run_context.settings
+    pace = measured_seconds_per_ledger(settings.rpc_url, timeout_seconds=REQUEST_SECONDS)
+    if pace is None:
+        yield _ok("deadline", f"{settings.deadline_seconds:g} s; the RPC does not tell how far apart its ledgers close")
+        return
+    waits_seconds = LEDGER_STEPS * pace
+    said = (
+        f"{settings.deadline_seconds:g} s; a whole smoke waits about {waits_seconds:.0f} s for ledgers {pace:g} s apart"
+    )
+    if settings.deadline_is_derived or settings.deadline_seconds > waits_seconds + SPARE_SECONDS:
+        yield _ok("deadline", said)
+    else:
+        yield _warning("deadline", said, "leave SMOKE_DEADLINE_SECONDS unset, or set it (or deadline_seconds) higher")
+
+
+def _friendbot(run_context: RunContext) -> Iterator[Look]:
+    url = run_context.ledger.chain.connect().friendbot_url
     try:
         with new_client(timeout_seconds=REQUEST_SECONDS) as client:
             status = client.request("GET", url).status
@@ -200,9 +222,9 @@ def _friendbot(surroundings: Surroundings) -> Iterator[Look]:
         yield _ok("friendbot", f"{url} answers")
 
 
-def _contract(surroundings: Surroundings) -> Iterator[Look]:
-    settings = surroundings.settings
-    surroundings.ledger.contract.check_interface()
+def _contract(run_context: RunContext) -> Iterator[Look]:
+    settings = run_context.settings
+    run_context.ledger.contract.check_interface()
     yield _ok("contract", f"{settings.contract_id} has the interface {settings.contract_profile}")
 
 
@@ -294,14 +316,14 @@ def doctor(load: Callable[[], contextlib.AbstractContextManager[Settings]], reda
         with load() as settings:
             redactor.learn(*settings.secrets())
             looks += look_at_settings(settings)
-            surroundings = Surroundings(
+            run_context = RunContext(
                 _impatient(settings), record=warnings_to(looks), learn_secret=redactor.learn, run_id="doctor"
             )
             try:
-                for look in look_around(surroundings):
+                for look in look_around(run_context):
                     looks.append(look)
             finally:
-                surroundings.close()
+                run_context.close()
     except SmokeError as error:
         looks.append(problem_of("settings", error))
         looks += skipped(("service", "sign-in", "ledger", "contract"), "not looked at: the settings cannot be used")

@@ -10,13 +10,13 @@ from enum import StrEnum
 
 import msgspec
 
+from streampay_smoke.acceptance.checks.ledger import DIRECT_STREAM, FINAL_STATUSES
+from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS
+from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import ChainAccount, ContractFailure
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.evidence.events import AnyEvent, ChainSeen, ResourceCreated, ResourceReleased, RunStarted
-from streampay_smoke.promises.ledger import DIRECT_STREAM, FINAL_STATUSES
 from streampay_smoke.settings import Settings
-from streampay_smoke.surroundings import Surroundings
-from streampay_smoke.synthetic_streams import LEASE_SECONDS
 
 
 class QuietRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,20 +72,18 @@ class Fate(StrEnum):
         return {Fate.RUNNING: "its time is not over", Fate.LOST: "it never started, and its payer is not ours"}[self]
 
 
-def left_open(
-    surroundings: Surroundings, *, older_than_seconds: float | None, now_seconds: float
-) -> Iterator[LeftOpen]:
+def left_open(run_context: RunContext, *, older_than_seconds: float | None, now_seconds: float) -> Iterator[LeftOpen]:
     """Yield what quiet runs on this contract made and did not end: first what journals name. Raises ChainError."""
-    runs = tuple(_quiet_runs(surroundings.settings, older_than_seconds=older_than_seconds, now_seconds=now_seconds))
+    runs = tuple(_quiet_runs(run_context.settings, older_than_seconds=older_than_seconds, now_seconds=now_seconds))
     for run in runs:
         yield from _left_by(run, run.made)
-    for run, unnamed in _unnamed(surroundings, runs):
+    for run, unnamed in _unnamed(run_context, runs):
         yield from _left_by(run, unnamed)
 
 
-def fate_of(surroundings: Surroundings, left: LeftOpen) -> Fate:
+def fate_of(run_context: RunContext, left: LeftOpen) -> Fate:
     """Ask the contract what became of a stream; raises ChainError."""
-    ledger = surroundings.ledger
+    ledger = run_context.ledger
     try:
         state = ledger.contract.stream(left.stream_id)
     except ContractFailure as refusal:
@@ -96,18 +94,18 @@ def fate_of(surroundings: Surroundings, left: LeftOpen) -> Fate:
         return Fate.OVER
     if state.status != "draft" and ledger.chain.health().closed_at >= state.ends_at:
         return Fate.SETTLEABLE
-    if state.payer == _payer_of(surroundings, left).address:
+    if state.payer == _payer_of(run_context, left).address:
         return Fate.CANCELLABLE
     return Fate.LOST if state.status == "draft" else Fate.RUNNING
 
 
-def bring_to_end(surroundings: Surroundings, left: LeftOpen, fate: Fate) -> None:
+def bring_to_end(run_context: RunContext, left: LeftOpen, fate: Fate) -> None:
     """Settle or cancel a stream, as its fate allows; raises ChainError."""
-    contract = surroundings.ledger.contract
+    contract = run_context.ledger.contract
     if fate is Fate.CANCELLABLE:
-        contract.cancel(left.stream_id, _payer_of(surroundings, left))
+        contract.cancel(left.stream_id, _payer_of(run_context, left))
     else:
-        contract.settle(left.stream_id, surroundings.payer)
+        contract.settle(left.stream_id, run_context.payer)
 
 
 def _quiet_runs(settings: Settings, *, older_than_seconds: float | None, now_seconds: float) -> Iterator[QuietRun]:
@@ -132,21 +130,21 @@ def _quiet_runs(settings: Settings, *, older_than_seconds: float | None, now_sec
                 )
 
 
-def _unnamed(surroundings: Surroundings, runs: tuple[QuietRun, ...]) -> Iterator[tuple[QuietRun, frozenset[int]]]:
+def _unnamed(run_context: RunContext, runs: tuple[QuietRun, ...]) -> Iterator[tuple[QuietRun, frozenset[int]]]:
     """Yield the streams that a run's payer opened and its journal does not name.
 
     Not where a seed is given: that payer is shared with runs that are under way.
     """
     first_ledgers = [run.first_ledger for run in runs if run.first_ledger is not None]
-    if not first_ledgers or surroundings.settings.signer_seed:
+    if not first_ledgers or run_context.settings.signer_seed:
         return
-    since_ledger = max(min(first_ledgers), surroundings.ledger.chain.health().oldest_ledger)
+    since_ledger = max(min(first_ledgers), run_context.ledger.chain.health().oldest_ledger)
     opened: dict[str, set[int]] = {}
-    for event in surroundings.ledger.contract.stream_events(since_ledger):
+    for event in run_context.ledger.contract.stream_events(since_ledger):
         if event.name == "created":
             opened.setdefault(event.fields["payer"], set()).add(event.stream_id)
     for run in runs:
-        payer = surroundings.payer_of(run.environment, run.run_id)
+        payer = run_context.payer_of(run.environment, run.run_id)
         yield run, frozenset(opened.get(payer.address, ())) - run.made
 
 
@@ -155,8 +153,8 @@ def _left_by(run: QuietRun, made: frozenset[int]) -> Iterator[LeftOpen]:
         yield LeftOpen(environment=run.environment, run_id=run.run_id, stream_id=stream_id)
 
 
-def _payer_of(surroundings: Surroundings, left: LeftOpen) -> ChainAccount:
-    return surroundings.payer_of(left.environment, left.run_id)
+def _payer_of(run_context: RunContext, left: LeftOpen) -> ChainAccount:
+    return run_context.payer_of(left.environment, left.run_id)
 
 
 def _ids(events: Sequence[AnyEvent], kind: type[ResourceCreated | ResourceReleased]) -> frozenset[int]:

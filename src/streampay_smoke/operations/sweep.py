@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from streampay_smoke.acceptance.checks.listing import records_of
+from streampay_smoke.acceptance.checks.readiness import refuse_real_money
+from streampay_smoke.acceptance.resources.synthetic_streams import FINISHED, LEASE_SECONDS
+from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import AnyEvent, Warned
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
 from streampay_smoke.operations.left_on_contract import Fate, bring_to_end, fate_of, left_open
-from streampay_smoke.promises.listing import records_of
-from streampay_smoke.promises.readiness import refuse_real_money
 from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.orders import RATE, SCHEDULE
 from streampay_smoke.service.records import StreamRecord
 from streampay_smoke.settings import Settings
-from streampay_smoke.surroundings import Surroundings
-from streampay_smoke.synthetic_streams import FINISHED, LEASE_SECONDS
 
 
 class Leftover(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +48,7 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def sweep(
-    surroundings: Surroundings,
+    run_context: RunContext,
     *,
     older_than_seconds: float | None,
     dry_run: bool,
@@ -62,16 +62,16 @@ def sweep(
     streams that runs before left on the contract itself. Raises GuardRefused for a service on the public network,
     SettingsInvalid where this place is read-only.
     """
-    money = surroundings.settings.place.money
+    money = run_context.settings.place.money
     if not money.settles:
         raise SettingsInvalid(
             f"nothing is swept here: {money.settles_not_because}",
             next_step="nothing to do: a run creates no stream in a read-only place",
         )
-    refuse_real_money(surroundings.readiness)
+    refuse_real_money(run_context.readiness)
     told: list[Told] = []
     for found in (_of_the_service, _on_the_contract):
-        for line in found(surroundings, older_than_seconds, now_seconds(), dry_run):
+        for line in found(run_context, older_than_seconds, now_seconds(), dry_run):
             told.append(line)
             say(f"{line.word:<6} {line.said}")
     names = {word: tuple(line.name for line in told if line.word == word) for word in ("ended", "stuck", "due", "lost")}
@@ -79,30 +79,30 @@ def sweep(
 
 
 def _of_the_service(
-    surroundings: Surroundings, older_than_seconds: float | None, now_seconds: float, dry_run: bool
+    run_context: RunContext, older_than_seconds: float | None, now_seconds: float, dry_run: bool
 ) -> Iterator[Told]:
-    for leftover in _due(surroundings, older_than_seconds, now_seconds):
+    for leftover in _due(run_context, older_than_seconds, now_seconds):
         stream = leftover.record
         said = f"{stream.id} ({stream.status}, {leftover.because})"
         if dry_run:
             yield Told(word="due", name=stream.id, said=said)
             continue
         try:
-            done, why = surroundings.streams.end(stream.id, surroundings.credential), "the service refused"
+            done, why = run_context.streams.end(stream.id, run_context.credential), "the service refused"
         except SmokeError as error:
             done, why = False, str(error)
         yield Told(word="ended" if done else "stuck", name=stream.id, said=said if done else f"{said}: {why}")
 
 
 def _on_the_contract(
-    surroundings: Surroundings, older_than_seconds: float | None, now_seconds: float, dry_run: bool
+    run_context: RunContext, older_than_seconds: float | None, now_seconds: float, dry_run: bool
 ) -> Iterator[Told]:
-    for stream in left_open(surroundings, older_than_seconds=older_than_seconds, now_seconds=now_seconds):
+    for stream in left_open(run_context, older_than_seconds=older_than_seconds, now_seconds=now_seconds):
         name = str(stream)
         try:
-            fate = fate_of(surroundings, stream)
+            fate = fate_of(run_context, stream)
             if fate.is_due and not dry_run:
-                bring_to_end(surroundings, stream, fate)
+                bring_to_end(run_context, stream, fate)
         except SmokeError as error:
             yield Told(word="stuck", name=name, said=f"{name}: {error}")
             continue
@@ -119,11 +119,11 @@ def swept_place(settings: Settings, redactor: Redactor, *, older_than_seconds: f
         return 0
     redactor.learn(*settings.secrets())
     run_id = f"sweep-{secrets.token_hex(3)}"  # its payer is its own, as a run's
-    surroundings = Surroundings(settings, record=_warn, learn_secret=redactor.learn, run_id=run_id)
+    run_context = RunContext(settings, record=_warn, learn_secret=redactor.learn, run_id=run_id)
     try:
-        swept = sweep(surroundings, older_than_seconds=older_than_seconds, dry_run=dry_run, say=print)
+        swept = sweep(run_context, older_than_seconds=older_than_seconds, dry_run=dry_run, say=print)
     finally:
-        surroundings.close()
+        run_context.close()
     stuck = f", {len(swept.stuck)} could not be" if swept.stuck else ""
     due = f", {len(swept.left)} due and left alone (dry run)" if dry_run else ""
     lost = f", {len(swept.lost)} lost" if swept.lost else ""
@@ -137,9 +137,9 @@ def _warn(event: AnyEvent) -> None:
         print(f"warning: {event.text}", file=sys.stderr)
 
 
-def _due(surroundings: Surroundings, older_than_seconds: float | None, now_seconds: float) -> Iterator[Leftover]:
+def _due(run_context: RunContext, older_than_seconds: float | None, now_seconds: float) -> Iterator[Leftover]:
     """Yield what is due; the list is read to its end first, for ending a stream moves the pages."""
-    deployment, credential = surroundings.deployment, surroundings.credential
+    deployment, credential = run_context.deployment, run_context.credential
     unfinished = [stream for stream in records_of(deployment, credential) if stream.status not in FINISHED]
     for stream in unfinished:
         because = _because(stream, deployment.mark_of(credential, stream.id), older_than_seconds, now_seconds)

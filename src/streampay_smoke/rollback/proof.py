@@ -11,15 +11,15 @@ import time
 import msgspec
 from msgspec.structs import replace
 
+from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.checks.fleet import every_replica_is, sample_fleet
+from streampay_smoke.acceptance.checks.listing import refused, shows_no_stream
+from streampay_smoke.acceptance.checks.readiness import answers_for_itself, dependencies_are_ok, names_network
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import AnyEvent, Checked
 from streampay_smoke.evidence.polling import Attempt, eventually
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.http.ledger_health import ask_ledger_health
-from streampay_smoke.promises.expectation import Expect
-from streampay_smoke.promises.fleet import every_replica_is, sample_fleet
-from streampay_smoke.promises.listing import refused, shows_no_stream
-from streampay_smoke.promises.readiness import answers_for_itself, dependencies_are_ok, names_network
 from streampay_smoke.rollback.configuration import Actuation
 from streampay_smoke.rollback.outcome import NotLive
 from streampay_smoke.rollback.wire import Wire

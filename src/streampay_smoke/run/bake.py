@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.core import times
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.core.secret import Secret
@@ -22,7 +23,6 @@ from streampay_smoke.http.client import Client, NoAnswer, new_client
 from streampay_smoke.run.probes.rounds import control_probes
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.replay import Asked
-from streampay_smoke.surroundings import Surroundings
 
 READ_SECONDS = 5.0
 """Limit of one look."""
@@ -60,12 +60,12 @@ class Source(Protocol):
 class Reads:
     """Reads the synthetic user's list as a user would, with a connection of its own."""
 
-    def __init__(self, surroundings: Surroundings, bake: Bake) -> None:
+    def __init__(self, run_context: RunContext, bake: Bake) -> None:
         self.every_seconds = 60 / bake.reads_per_minute
-        self._surroundings = surroundings
+        self._run_context = run_context
         self._release = ""
-        self._deployment = surroundings.deployment_at(
-            surroundings.settings.base_url, record=self._note, timeout_seconds=READ_SECONDS, throttle_seconds=0.0
+        self._deployment = run_context.deployment_at(
+            run_context.settings.base_url, record=self._note, timeout_seconds=READ_SECONDS, throttle_seconds=0.0
         )
         self._credential: Credential | None = None
         self._test = BurnTest(bake, error=error_each(bake))
@@ -75,7 +75,7 @@ class Reads:
         self._release = ""
         try:
             if self._credential is None:
-                self._credential = self._deployment.sign_in(self._surroundings.user)
+                self._credential = self._deployment.sign_in(self._run_context.user)
             self._deployment.streams(self._credential, limit=1)
         except SmokeError as problem:
             self._credential = None  # it may have run out: the next look signs in anew
@@ -235,8 +235,8 @@ def _tested(test: BurnTest, at_ms: int, look: Watched) -> bool:
     return test.burns
 
 
-def _sources(surroundings: Surroundings, bake: Bake, reads: Reads, seconds: float) -> Sequence[Source]:
-    settings, every_seconds = surroundings.settings, min(METRICS_SECONDS, seconds / _FEWEST_LOOKS)
+def _sources(run_context: RunContext, bake: Bake, reads: Reads, seconds: float) -> Sequence[Source]:
+    settings, every_seconds = run_context.settings, min(METRICS_SECONDS, seconds / _FEWEST_LOOKS)
     sources: list[Source] = [reads]
     if bake.counters is not None:
         sources.append(
@@ -248,17 +248,17 @@ def _sources(surroundings: Surroundings, bake: Bake, reads: Reads, seconds: floa
 
 
 def watch(
-    surroundings: Surroundings,
+    run_context: RunContext,
     *,
     seconds: float,
     wait: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[AnyEvent]:
     """Watch for so many seconds, each source at its own pace; yields the evidence, at last one `BakeEnded`."""
-    bake = surroundings.settings.place.bake
+    bake = run_context.settings.place.bake
     yield BakeStarted(seconds=seconds, bake=bake)
-    reads = Reads(surroundings, bake)
-    sources = _sources(surroundings, bake, reads, seconds)
+    reads = Reads(run_context, bake)
+    sources = _sources(run_context, bake, reads, seconds)
     began = clock()
     ends_at = began + seconds
     due = dict.fromkeys(range(len(sources)), began)
@@ -273,7 +273,7 @@ def watch(
             look = source.look()
             yield look
             if source.burns(times.now_ms(), look):
-                yield from control_probes(surroundings, reads.last_asked)
+                yield from control_probes(run_context, reads.last_asked)
                 yield BakeEnded(reason=BURNING, watched_seconds=round(clock() - began, 1))
                 return
     wait(max(0.0, ends_at - clock()))

@@ -41,7 +41,7 @@ _SAYS_NOTHING = (Word.CONFIG,)
 """Words that neither go on with a row of INCONCLUSIVE answers nor end it."""
 
 
-def whole_suite() -> frozenset[str]:
+def accepted_smoke() -> frozenset[str]:
     """Return the ids of all accepted scenarios of the smoke, nothing where nobody knows them."""
     try:
         accepted = pins.read(project_root() / "features" / pins.FILE)
@@ -50,6 +50,15 @@ def whole_suite() -> frozenset[str]:
     return frozenset(
         pin.name for pin in accepted.values() if isinstance(pin, pins.PinnedScenario) and _SMOKE in pin.tags
     )
+
+
+def is_whole(verdict: Verdict, smoke: frozenset[str]) -> bool:
+    """Whether a run planned all of the smoke: what its environment leaves out by name was planned too.
+
+    A tag filter leaves out without a name, and a suite that nobody accepted is never the whole one.
+    """
+    planned = {*verdict.evidence.expected_ids, *verdict.evidence.excluded_ids}
+    return bool(smoke) and smoke <= planned
 
 
 def notes_before(settings: Settings, *, paths: Sequence[str], target_release: str) -> Iterator[str]:
@@ -64,8 +73,8 @@ def decided(
     folder: RunFolder, verdict: Verdict, settings: Settings | None, *, paths: Sequence[str], target_release: str
 ) -> Decision:
     """Return the decision on a run that ended, written down and said. `settings` is None where there are none."""
-    smoke = whole_suite()
-    whole = bool(smoke) and smoke <= set(verdict.evidence.expected_ids)
+    smoke = accepted_smoke()
+    whole = is_whole(verdict, smoke)
     if settings is None:
         policy, run = Policy(), Circumstances(whole_suite=whole)
     else:
@@ -106,7 +115,7 @@ def inconclusive_in_a_row(
             continue
         started = bool(verdict.target.environment)
         elsewhere = started and (verdict.target.environment, verdict.target.region) != (environment, region)
-        partial = bool(verdict.evidence.expected_ids) and not smoke <= set(verdict.evidence.expected_ids)
+        partial = bool(verdict.evidence.expected_ids) and not is_whole(verdict, smoke)
         if elsewhere or partial or verdict.verdict in _SAYS_NOTHING:
             continue
         if verdict.verdict is not Word.INCONCLUSIVE:

@@ -12,21 +12,37 @@ FILE = "manifest.jsonl"
 
 ACCEPT = "python -m streampay_smoke.runner.manifest --write"
 
+LEDGER = "ledger"
+"""How settlements are proved unless a run asks for less."""
+
 _MOST_SHOWN = 3
 
 
-class PinnedScenario(msgspec.Struct, frozen=True, kw_only=True, tag_field="pinned", tag="scenario"):
-    """A scenario; `sha256` covers its steps, those of its background among them, with their tables and texts."""
+class PinnedScenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="pinned", tag="scenario"):
+    """A scenario; `sha256` covers its steps, those of its background among them, with their tables and texts.
+
+    `at_least` is how many assertions each step made, at least, in good runs: by what settlements are proved with
+    ("ledger", "service"), or {} for a scenario that nobody has measured.
+    """
 
     name: str
     tags: tuple[str, ...]
     steps: int
     assertions: int
     sha256: str
+    at_least: dict[str, tuple[int, ...]] = {}
+
+    def __post_init__(self) -> None:
+        if any(len(counts) != self.steps for counts in self.at_least.values()):
+            raise ValueError(f"{self.name} has {self.steps} steps, and at_least counts others")
+
+    def at_least_by(self, proof: str) -> tuple[int, ...]:
+        """Return the least numbers of assertions where settlements are proved by `proof`; () when nobody measured."""
+        return self.at_least.get(proof) or self.at_least.get(LEDGER, ())
 
 
 class PinnedFile(msgspec.Struct, frozen=True, kw_only=True, tag_field="pinned", tag="file"):
-    """A file that decides what scenarios do: hooks, steps, promises, behave's configuration."""
+    """A file that decides what scenarios do: hooks, steps, the acceptance package, behave's configuration."""
 
     name: str
     sha256: str

@@ -14,7 +14,7 @@ GRACE_SECONDS = 0.7
 
 
 class Progress:
-    """Reads a growing journal and knows the step that is under way, and whether the release is being watched.
+    """Reads a growing journal and knows the step that is under way, and the time it has beside its deadline.
 
     A journal that is gone or spoilt tells nothing more; that it is, is for the judge to say.
     """
@@ -23,7 +23,7 @@ class Progress:
         self._path = journal
         self._read = 0
         self._due_at_ms: float | None = None
-        self.bake_seconds = 0.0
+        self.more_seconds = 0.0
 
     def step_is_stuck(self) -> bool:
         """Return whether a step is over its budget and nothing was written about it."""
@@ -49,5 +49,5 @@ class Progress:
                 self._due_at_ms = due if budget_seconds else None
             case events.StepOverran() | events.StepFinished() | events.ScenarioFinished():
                 self._due_at_ms = None
-            case events.BakeStarted(seconds=seconds):
-                self.bake_seconds = seconds
+            case events.BakeStarted(seconds=seconds) | events.DeadlineExtended(more_seconds=seconds):
+                self.more_seconds += seconds

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable, Generator, Iterator
 
+from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import AnyEvent, Exchanged, Measured, PairSampled
 from streampay_smoke.evidence.objectives import Objective
@@ -17,7 +18,6 @@ from streampay_smoke.run.probes.ledger import ledger_probe
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.transport import TOO_MANY_REQUESTS
-from streampay_smoke.surroundings import Surroundings
 
 MOST_PAIRS = 40
 WARM_UP_PAIRS = 2
@@ -35,17 +35,17 @@ Coin = Callable[[], bool]
 class Reader:
     """Reads the synthetic user's list on one deployment and knows how the last read went."""
 
-    def __init__(self, surroundings: Surroundings, base_url: str) -> None:
+    def __init__(self, run_context: RunContext, base_url: str) -> None:
         self.microseconds = 0
         self.last: Exchanged | None = None
-        self._deployment: Deployment = surroundings.deployment_at(
+        self._deployment: Deployment = run_context.deployment_at(
             base_url, record=self._look, timeout_seconds=REQUEST_SECONDS, throttle_seconds=0.0
         )
         self._credential: Credential | None = None
 
-    def sign_in(self, surroundings: Surroundings, credential: Credential | None = None) -> None:
+    def sign_in(self, run_context: RunContext, credential: Credential | None = None) -> None:
         """Use a credential, by default one of its own: a token is good where it was given out. Raises SmokeError."""
-        self._credential = credential or self._deployment.sign_in(surroundings.user)
+        self._credential = credential or self._deployment.sign_in(run_context.user)
 
     def read(self) -> None:
         """Read once; whatever comes of it is told by `last`."""
@@ -76,21 +76,21 @@ class Reader:
 
 
 def measure(
-    surroundings: Surroundings, *, left_seconds: float, failed: bool, coin: Coin | None = None
+    run_context: RunContext, *, left_seconds: float, failed: bool, coin: Coin | None = None
 ) -> Iterator[AnyEvent]:
     """Sample what the objectives of this place need; yields their evidence, at last one `Measured`.
 
     `left_seconds` is the time to the run's deadline. After a failed scenario there is nothing to compare any more.
     """
-    objectives = surroundings.settings.place.objectives
+    objectives = run_context.settings.place.objectives
     comparison = next((objective for objective in objectives if objective.kind == "read_comparison"), None)
     why = ""
     if comparison is not None:
-        why = yield from _pairs(surroundings, comparison, left_seconds, failed, coin or _coin)
+        why = yield from _pairs(run_context, comparison, left_seconds, failed, coin or _coin)
     if not any(objective.gates and objective.kind in LEDGER_KINDS for objective in objectives):
         yield Measured(sampling=why)
         return
-    ledger = ledger_probe(surroundings.settings.rpc_url, surroundings.ledger_progress)
+    ledger = ledger_probe(run_context.settings.rpc_url, run_context.ledger_progress)
     yield Measured(sampling=why, ledger_ok=ledger.ok is True, ledger_detail=ledger.detail)
 
 
@@ -99,10 +99,10 @@ def _coin() -> bool:
 
 
 def _pairs(
-    surroundings: Surroundings, comparison: Objective, left_seconds: float, failed: bool, coin: Coin
+    run_context: RunContext, comparison: Objective, left_seconds: float, failed: bool, coin: Coin
 ) -> Generator[AnyEvent, None, str]:
     """Yield pairs until the question is decided or a limit is reached; returns why it ended."""
-    settings = surroundings.settings
+    settings = run_context.settings
     seconds = min(comparison.within_seconds, left_seconds - SPARED_SECONDS)
     reasons = {
         "SMOKE_BASELINE_URL names no stable release": not settings.baseline_url,
@@ -113,12 +113,12 @@ def _pairs(
     if because:
         return f"not sampled: {because}"
     with (
-        contextlib.closing(Reader(surroundings, settings.base_url)) as candidate,
-        contextlib.closing(Reader(surroundings, settings.baseline_url)) as stable,
+        contextlib.closing(Reader(run_context, settings.base_url)) as candidate,
+        contextlib.closing(Reader(run_context, settings.baseline_url)) as stable,
     ):
         try:
-            candidate.sign_in(surroundings, surroundings.credential)
-            stable.sign_in(surroundings)
+            candidate.sign_in(run_context, run_context.credential)
+            stable.sign_in(run_context)
         except SmokeError as problem:
             return f"not sampled: no sign-in ({problem})"
         confidence = confidence_of(comparison, settings.place.objectives)

@@ -54,10 +54,10 @@ def _ending(behave: "subprocess.Popen[bytes]", settings: Settings, folder: RunFo
     limit_at = time.monotonic() + settings.deadline_seconds + GRACE_SECONDS
     while True:
         try:
-            behave.wait(min(LOOK_SECONDS, max(limit_at + progress.bake_seconds - time.monotonic(), 0.0)))
+            behave.wait(min(LOOK_SECONDS, max(limit_at + progress.more_seconds - time.monotonic(), 0.0)))
         except subprocess.TimeoutExpired:
             stuck = progress.step_is_stuck()
-            if time.monotonic() >= limit_at + progress.bake_seconds:
+            if time.monotonic() >= limit_at + progress.more_seconds:
                 return "deadline"
             if stuck:
                 return "step_timeout"

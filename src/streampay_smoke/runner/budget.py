@@ -38,6 +38,11 @@ def budget_seconds(step: Callable[..., Any], place: Place) -> float:
     return of_place(place)
 
 
+def waits_for_ledgers(step: Callable[..., Any]) -> bool:
+    """Whether a step function has the budget of those that wait for ledgers to close."""
+    return getattr(step, _BUDGET, None) is BUDGETS["ledger"]
+
+
 class StepTimeout(SmokeError):
     """A step took longer than its budget, and no peer that owes it an answer explains that: the suite's own trouble."""
 

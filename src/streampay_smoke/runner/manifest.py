@@ -6,18 +6,26 @@ what a scenario does; a change that is meant is accepted by writing it anew, and
 
     python -m streampay_smoke.runner.manifest            names what differs, and ends with 1 then
     python -m streampay_smoke.runner.manifest --write    accepts the suite as it is
+    python -m streampay_smoke.runner.manifest --learn JOURNAL...
+                          pins how many assertions each step makes at least: the fewest in the scenarios that passed
+
+The digest of a file does not depend on its line endings: a checkout with CRLF is the same suite.
 """
 
 import hashlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from behave.model import Scenario, Step
+from msgspec.structs import replace
 
-from streampay_smoke import promises
-from streampay_smoke.run.pins import ACCEPT, FILE, Pin, PinnedFile, PinnedScenario, Pins, SuiteChanged, read
+from streampay_smoke import acceptance
+from streampay_smoke.evidence.events import ExpectedScenario
+from streampay_smoke.evidence.journal import read as read_journal
+from streampay_smoke.gate.history import ScenarioHistory, fold
+from streampay_smoke.run.pins import ACCEPT, FILE, LEDGER, Pin, PinnedFile, PinnedScenario, Pins, SuiteChanged, read
 from streampay_smoke.runner.plan import PlannedScenario, scenarios_below
 
 INI = "behave.ini"
@@ -41,6 +49,15 @@ def refuse_strangers(pins: Pins, planned: Iterable[PlannedScenario]) -> None:
     refuse(differences(pins, {**pins, **_by_name(map(_pinned, planned))}))
 
 
+def with_least_assertions(planned: Iterable[PlannedScenario], pins: Pins, *, proof: str) -> tuple[PlannedScenario, ...]:
+    """Return the scenarios with the numbers of assertions that were pinned for runs of this settlement proof."""
+    return tuple(
+        replace(item, expected=replace(item.expected, at_least=pin.at_least_by(proof)))
+        for item in planned
+        if isinstance(pin := pins[item.expected.id], PinnedScenario)
+    )
+
+
 def refuse(found: Iterable[str]) -> None:
     """Raise SuiteChanged when there are differences."""
     if told := tuple(found):
@@ -49,10 +66,10 @@ def refuse(found: Iterable[str]) -> None:
 
 def pins_of(features: Path, ini: Path) -> Pins:
     """Return what is there: every scenario below `features`, and every file that decides what they do."""
-    package = Path(promises.__file__).parent
+    room = Path(acceptance.__file__).parent
     files = {
         **{f"features/{path.relative_to(features).as_posix()}": path for path in features.rglob("*.py")},
-        **{f"streampay_smoke/promises/{path.relative_to(package).as_posix()}": path for path in package.rglob("*.py")},
+        **{f"streampay_smoke/acceptance/{path.relative_to(room).as_posix()}": path for path in room.rglob("*.py")},
         INI: ini,
     }
     pinned = [PinnedFile(name=name, sha256=_digest(path)) for name, path in files.items() if path.is_file()]
@@ -66,15 +83,94 @@ def differences(before: Pins, now: Pins) -> Iterator[str]:
             yield f"{name} is gone"
         elif name not in before:
             yield f"{name} was added"
-        elif before[name] != now[name]:
+        elif _played(before[name]) != _played(now[name]):
             yield _difference(before[name], now[name])
 
 
 def write(features: Path, ini: Path) -> None:
-    """Accept the suite as it is: one line for each pin, sorted, so that changes of several people merge."""
-    pins = pins_of(features, ini)
-    lines = (msgspec.json.encode(pins[name]) + b"\n" for name in sorted(pins))
-    (features / FILE).write_bytes(b"".join(lines))
+    """Accept the suite as it is, in sorted lines; scenarios with unchanged steps keep their numbers of assertions."""
+    try:
+        before = read(features / FILE)
+    except SuiteChanged:
+        before = {}
+    _store(features / FILE, {name: _measured_as(before.get(name), pin) for name, pin in pins_of(features, ini).items()})
+
+
+def learn(features: Path, journals: Sequence[Path]) -> None:
+    """Pin the fewest assertions that each step made in these journals, for every scenario that passed in one of them.
+
+    What settlements are proved with decides how much there is to assert, so each kind of proof is counted apart.
+    Raises SuiteChanged for a journal that is damaged, or of other scenarios than those below `features`.
+    """
+    known = {item.expected.id: item.expected.steps for item in scenarios_below(features)}
+    fewest: dict[str, dict[str, tuple[int, ...]]] = {}
+    for journal in journals:
+        proof, counts = _counted_in(journal, known)
+        for name, numbers in counts.items():
+            of_scenario = fewest.setdefault(name, {})
+            of_scenario[proof] = tuple(map(min, numbers, of_scenario.get(proof, numbers)))
+    pins = read(features / FILE)
+    _store(
+        features / FILE,
+        {
+            name: replace(pin, at_least=_shortened({**pin.at_least, **fewest.get(name, {})}))
+            if isinstance(pin, PinnedScenario)
+            else pin
+            for name, pin in pins.items()
+        },
+    )
+
+
+def unmeasured(pins: Pins) -> tuple[str, ...]:
+    """Return the scenarios of which nobody has measured how much they assert."""
+    return tuple(name for name, pin in pins.items() if isinstance(pin, PinnedScenario) and not pin.at_least)
+
+
+def _store(path: Path, pins: Pins) -> None:
+    path.write_bytes(b"".join(msgspec.json.encode(pins[name]) + b"\n" for name in sorted(pins)))
+
+
+def _counted_in(journal: Path, known: Mapping[str, Sequence[str]]) -> tuple[str, Mapping[str, tuple[int, ...]]]:
+    """Return the settlement proof of a run, and how many assertions the steps of its passed scenarios made."""
+    chain = read_journal(journal)
+    run = fold(chain.entries)
+    if chain.truncated or chain.tampered_at or run.started is None or run.planned is None:
+        raise SuiteChanged(f"{journal} is no whole journal", next_step="play the suite again and learn from that run")
+    for expected in run.planned.expected:
+        if known.get(expected.id) != expected.steps:
+            raise SuiteChanged(
+                f"{journal} is of another suite: {expected.id} differs",
+                next_step="play the suite as it is now and learn from that run",
+            )
+    passed = {
+        expected.id: tuple(step.checks_held for step in history.steps)
+        for expected in run.planned.expected
+        if (history := run.scenarios.get(expected.id)) is not None and _passed(expected, history)
+    }
+    return run.started.proof, passed
+
+
+def _passed(expected: ExpectedScenario, history: ScenarioHistory) -> bool:
+    steps = tuple(step.text for step in history.steps if step.status == "passed")
+    held = all(check.held for check in history.checks)
+    return history.finished is not None and history.finished.status == "passed" and held and steps == expected.steps
+
+
+def _shortened(at_least: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """Return the numbers without those that only repeat what runs with a proof on the ledger assert."""
+    by_ledger = at_least.get(LEDGER)
+    return {proof: counts for proof, counts in at_least.items() if proof == LEDGER or counts != by_ledger}
+
+
+def _measured_as(before: Pin | None, now: Pin) -> Pin:
+    if isinstance(before, PinnedScenario) and isinstance(now, PinnedScenario) and before.sha256 == now.sha256:
+        return replace(now, at_least=before.at_least)
+    return now
+
+
+def _played(pin: Pin) -> Pin:
+    """Return what of a pin can be seen without playing it."""
+    return replace(pin, at_least={}) if isinstance(pin, PinnedScenario) else pin
 
 
 def _difference(before: Pin, now: Pin) -> str:
@@ -108,7 +204,7 @@ def _by_name(pins: Iterable[Pin]) -> dict[str, Pin]:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
 
 
 def _digest_of_steps(scenario: Scenario) -> str:
@@ -121,14 +217,26 @@ def _told(step: Step) -> Sequence[str | Sequence[Sequence[str]]]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Compare the suite in this folder with its manifest, or with --write accept it; 1 when something differs."""
+    """Compare the suite in this folder with its manifest, or accept or measure it; 1 when something differs."""
     features, ini = Path("features"), Path(INI)
-    if arguments == ["--write"]:
-        write(features, ini)
-        return 0
     try:
-        found = tuple(differences(read(features / FILE), pins_of(features, ini)))
-    except SuiteChanged as error:
+        match arguments:
+            case []:
+                found = tuple(differences(read(features / FILE), pins_of(features, ini)))
+            case ["--write"]:
+                write(features, ini)
+                found = ()
+            case ["--learn", *journals] if journals:
+                learn(features, [Path(journal) for journal in journals])
+                found = ()
+            case _:
+                print(
+                    "usage: python -m streampay_smoke.runner.manifest [--write | --learn JOURNAL...]", file=sys.stderr
+                )
+                return 2
+        if not found and (names := unmeasured(read(features / FILE))):
+            print(f"not measured yet: {', '.join(names)}; play them, then --learn that run's journal.jsonl")
+    except (SuiteChanged, OSError) as error:
         found = (str(error),)
     for difference in found:
         print(difference)

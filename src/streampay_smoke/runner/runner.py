@@ -3,12 +3,12 @@
 import contextlib
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from behave.configuration import Configuration
 from behave.model import Feature, Step
-from behave.runner import Runner
+from behave.runner import Runner, the_step_registry
 
 from streampay_smoke.core.errors import Blame, SettingsInvalid, SmokeError
 from streampay_smoke.core.signing import SigningKey
@@ -25,7 +25,7 @@ from streampay_smoke.run.output import outlasting_output, redacted_output
 from streampay_smoke.run.pins import Pins
 from streampay_smoke.runner import manifest
 from streampay_smoke.runner import plan as plans
-from streampay_smoke.runner.budget import budget_seconds
+from streampay_smoke.runner.budget import budget_seconds, waits_for_ledgers
 from streampay_smoke.runner.formatting import redacted
 from streampay_smoke.runner.interruption import Interruption
 from streampay_smoke.runner.loading import by_the_gate
@@ -85,6 +85,7 @@ class GateRunner(Runner):
         features = self.features if features is None else features
         planned = plans.plan(features, self.config)
         manifest.refuse_strangers(self.pins, planned)
+        planned = manifest.with_least_assertions(planned, self.pins, proof=self.session.settings.settlement_proof)
         self.session.expect(planned)
         quarantine = read_quarantine(project_root(), plans.all_scenarios(Path(self.base_dir)), today=today())
         if quarantine is not None:
@@ -93,6 +94,7 @@ class GateRunner(Runner):
             plans.announced(planned, Path(self.base_dir), self.session.settings, tags=str(self.config.tag_expression))
         )
         self.session.look_around()
+        self._interruption.allow(self.session.extend_deadline(ledger_steps(planned)))
         redact_results(self, self._redactor)
         failed = super().run_model(features)
         self.session.measure(failed=bool(failed))
@@ -176,6 +178,15 @@ class GateRunner(Runner):
             journal.append(RunRefused(failure=_defective(error)))
         if self._interruption.reason:
             journal.append(self._interruption.event())
+
+
+def ledger_steps(planned: Sequence[plans.PlannedScenario]) -> int:
+    """Return how many steps of the plan wait for the ledger.
+
+    behave's `step_registry.registry` is another one by then: it resets that after it has bound this one.
+    """
+    matches = (the_step_registry.find_match(step) for item in planned for step in item.scenario.all_steps)
+    return sum(match is not None and waits_for_ledgers(match.func) for match in matches)
 
 
 def _refuse_dry_run(config: Configuration) -> None:

@@ -8,9 +8,12 @@ from behave.model import Scenario, Step
 
 from streampay_smoke import __version__
 from streampay_smoke import settings as configuration
+from streampay_smoke.acceptance.run_context import RunContext
+from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.core import system_facts
 from streampay_smoke.evidence.events import (
     AnyEvent,
+    DeadlineExtended,
     Failure,
     ObjectivesSet,
     Probed,
@@ -24,19 +27,20 @@ from streampay_smoke.evidence.events import (
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.pending import Pending
 from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
 from streampay_smoke.run.bake import watch
 from streampay_smoke.run.embedded import start_sandbox
 from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RunFolder
+from streampay_smoke.run.probes.limits import PROBE_SECONDS
 from streampay_smoke.run.probes.rounds import control_probes, probes_at_start
 from streampay_smoke.run.sampling import measure
 from streampay_smoke.runner.budget import StepTimeout
 from streampay_smoke.runner.plan import PlannedScenario
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.settings import Settings
+from streampay_smoke.settings.deadline import derived_deadline_seconds
 from streampay_smoke.settings.reading import read
-from streampay_smoke.surroundings import Surroundings
-from streampay_smoke.world import World
 
 
 class Session:
@@ -46,7 +50,7 @@ class Session:
         self.settings = settings
         self.pending = Pending()
         self._journal = journal
-        self._surroundings = Surroundings(settings, record=self.record, learn_secret=redactor.learn, run_id=run_id)
+        self._run_context = RunContext(settings, record=self.record, learn_secret=redactor.learn, run_id=run_id)
         self._ids: dict[int, str] = {}
         self._failure: Failure | None = None
         self._probed: tuple[BaseException, tuple[Probed, ...]] | None = None
@@ -63,12 +67,12 @@ class Session:
         """Remember the identities of the scenarios that are about to run."""
         self._ids = {id(item.scenario): item.expected.id for item in planned}
 
-    def begin(self, scenario: Scenario) -> World:
+    def begin(self, scenario: Scenario) -> ScenarioContext:
         """Open a scenario's evidence; raises KeyError for one nobody planned."""
         self._failure = None
         self._started_seconds = time.monotonic()
         self.record(ScenarioStarted(id=self._ids[id(scenario)]))
-        return World(self._surroundings)
+        return ScenarioContext(self._run_context)
 
     def record(self, event: AnyEvent) -> None:
         """Write one event down."""
@@ -116,36 +120,57 @@ class Session:
 
     def look_around(self) -> None:
         """Make the control probes once before the first scenario."""
-        for evidence in probes_at_start(self._surroundings):
+        for evidence in probes_at_start(self._run_context):
             self.record(evidence)
+
+    def extend_deadline(self, ledger_steps: int) -> float:
+        """Return how much longer this run may take: the ledger may be slower than its network is known to be.
+
+        A deadline that somebody set stands.
+        """
+        if not self.settings.deadline_is_derived:
+            return 0.0
+        pace = measured_seconds_per_ledger(self.settings.rpc_url, timeout_seconds=PROBE_SECONDS)
+        if pace is None:
+            return 0.0
+        needed_seconds = derived_deadline_seconds(
+            ready_within_seconds=self.settings.place.service.ready_within_seconds,
+            seconds_per_ledger=pace,
+            ledger_steps=ledger_steps,
+        )
+        more_seconds = max(0.0, needed_seconds - self.settings.deadline_seconds)
+        if more_seconds:
+            self._ends_at_seconds += more_seconds
+            self.record(DeadlineExtended(more_seconds=more_seconds, ledger_steps=ledger_steps, seconds_per_ledger=pace))
+        return more_seconds
 
     def measure(self, *, failed: bool) -> None:
         """Sample what this place's objectives need beyond the scenarios."""
         if self.settings.place.objectives:
             left_seconds = self._ends_at_seconds - time.monotonic()
-            for evidence in measure(self._surroundings, left_seconds=left_seconds, failed=failed):
+            for evidence in measure(self._run_context, left_seconds=left_seconds, failed=failed):
                 self.record(evidence)
 
     def bake(self, *, failed: bool) -> None:
         """Watch the release for as long as this run was asked to; one that failed already is not watched."""
         if self.settings.bake_seconds and not failed:
-            for evidence in watch(self._surroundings, seconds=self.settings.bake_seconds):
+            for evidence in watch(self._run_context, seconds=self.settings.bake_seconds):
                 self.record(evidence)
 
     def clean_up(self) -> None:
         """Bring the synthetic data of this run to an end, after a last look at the release."""
-        self._surroundings.look_at_release_again()
-        self._surroundings.clean_up()
+        self._run_context.look_at_release_again()
+        self._run_context.clean_up()
 
     def close(self) -> None:
         """Release sockets."""
-        self._surroundings.close()
+        self._run_context.close()
 
     def _probe(self, error: BaseException) -> None:
         """Make the control probes; a failure that is remembered from before was probed when it happened."""
         evidence: tuple[AnyEvent, ...]
         if self._probed is None or self._probed[0] is not error:
-            evidence = tuple(control_probes(self._surroundings, self._surroundings.last_asked))
+            evidence = tuple(control_probes(self._run_context, self._run_context.last_asked))
             self._probed = (error, tuple(event for event in evidence if isinstance(event, Probed)))
         else:
             evidence = self._probed[1]

@@ -30,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     tags: str
     deadline_seconds: float
+    deadline_is_derived: bool
     bake_seconds: float
     on_inconclusive: str
     on_fail: str
@@ -145,6 +146,8 @@ def settings_of(raw: RawSettings) -> Settings:
             "place": raw.place,
             "rpc_url": values["rpc_url"] or network.rpc_url,
             "friendbot_url": values["friendbot_url"] or network.friendbot_url,
+            "deadline_seconds": raw.deadline_seconds(),
+            "deadline_is_derived": raw.deadline_is_derived,
             "engine_secrets": raw.engine_secrets(),
         }
     )

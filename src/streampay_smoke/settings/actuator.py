@@ -91,5 +91,7 @@ def load_serve(environ: Mapping[str, str] | None = None, *, root: Path | None = 
             "set SMOKE_SERVE_TOKEN from your secret store, 24 characters or more",
         )
     values = raw.values_for(ServeSettings, problems)
+    with problems.collected():
+        values["deadline_seconds"] = raw.deadline_seconds()
     problems.refuse()
     return ServeSettings(**values)

@@ -154,6 +154,11 @@ def seconds(name: str, given: str) -> float:
     return _number(name, given, LONGEST_SECONDS)
 
 
+def limit(name: str, given: str) -> float:
+    """Return a time in seconds, 0 where nobody sets one."""
+    return seconds(name, given) if given else 0.0
+
+
 def count(name: str, given: str) -> int:
     """Return a whole number above 0."""
     return max(round(_number(name, given, 1e6)), 1)

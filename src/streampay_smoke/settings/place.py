@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import functools
+import operator
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -90,11 +91,13 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     What has no default here has it in `shared.toml`, unless a place must say it.
 
-    `step_seconds` is how long a step may take, `ledger_step_seconds` one that waits for ledgers to close. `rollback`
+    `deadline_seconds` limits a whole run, 0 for what its waits for ledgers add up to. `step_seconds` is how long a step
+    may take, `ledger_step_seconds` one that waits for ledgers to close. `rollback`
     is read by the actuator alone (`streampay_smoke.rollback`): a gate judges without it.
     """
 
     description: str
+    deadline_seconds: _Seconds = 0.0
     step_seconds: _Above0
     ledger_step_seconds: _Above0
     service: ServicePlace
@@ -176,9 +179,9 @@ def _over(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 
 def values_of(place: Place) -> dict[str, str]:
     """Return the variables that a place gives a value to."""
-    keys = {name: variable.file_key.split(".") for name, variable in VARIABLES.items() if variable.file_key}
-    values = {name: getattr(getattr(place, table), key) for name, (table, key) in keys.items()}
-    return {name: value for name, value in values.items() if value}
+    keys = {name: operator.attrgetter(variable.file_key) for name, variable in VARIABLES.items() if variable.file_key}
+    values = {name: value_at(place) for name, value_at in keys.items()}
+    return {name: f"{value:g}" if isinstance(value, float) else value for name, value in values.items() if value}
 
 
 @contextlib.contextmanager

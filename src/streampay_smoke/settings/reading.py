@@ -15,6 +15,7 @@ import msgspec
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import PUBLIC_NAMES, PUBLIC_PASSPHRASE, allowed_network, folded, refuse_public_url
 from streampay_smoke.core.secret import Secret
+from streampay_smoke.settings.deadline import derived_deadline_seconds
 from streampay_smoke.settings.dotenv_file import FILE, read_dotenv
 from streampay_smoke.settings.place import Place, read_place, values_of
 from streampay_smoke.settings.problems import Problems
@@ -76,6 +77,18 @@ class RawSettings(msgspec.Struct, frozen=True, kw_only=True):
     def credentials(self, mode: str) -> dict[str, Secret]:
         """Return the operator's credentials of an auth mode by their variable, slot A before slot B."""
         return {name: secret for name in slots_of(mode) if (secret := self.secret(name)) is not None}
+
+    @property
+    def deadline_is_derived(self) -> bool:
+        """Whether nobody set the deadline of a run."""
+        return not self.text("SMOKE_DEADLINE_SECONDS")
+
+    def deadline_seconds(self) -> float:
+        """Return the deadline that was set, else what a whole smoke takes on this network; raises SettingsInvalid."""
+        return self.parsed("SMOKE_DEADLINE_SECONDS") or derived_deadline_seconds(
+            ready_within_seconds=self.place.service.ready_within_seconds,
+            seconds_per_ledger=self.parsed("SMOKE_STELLAR_NETWORK").seconds_per_ledger,
+        )
 
     def engine_secrets(self) -> dict[str, Secret]:
         """Return the secrets of deployment engines that are set, by variable."""

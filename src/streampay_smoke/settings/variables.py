@@ -98,11 +98,14 @@ VARIABLES = {
         ),
         Variable(
             "SMOKE_DEADLINE_SECONDS",
-            "Hard limit of the whole run",
-            parsing.seconds,
+            "Hard limit of the whole run: by default twice what its steps wait for ledgers at the network's pace, a "
+            "minute and the time for readiness (370 on testnet); a ledger that closes more slowly extends it. doctor "
+            "compares",
+            parsing.limit,
             option="--deadline",
             metavar="SECONDS",
-            default="120",
+            unset="120, or more on slow ledgers",
+            file_key="deadline_seconds",
         ),
         Variable(
             "SMOKE_BAKE",

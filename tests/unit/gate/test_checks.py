@@ -136,6 +136,24 @@ COURSES: dict[str, tuple[events.ExpectedScenario, Story, str, str]] = {
         "evidence_missing",
         f"nothing was asserted by: And well{HARNESS}",
     ),
+    "a step that asserts less than in a good run": (
+        replace(SILENT, at_least=(0, 2, 1)),
+        [scenario(step("When asked"), step("Then ready", HELD), step("And well", HELD, HELD)), PASSED],
+        "evidence_missing",
+        f"1 of at least 2 assertions were made by: Then ready{HARNESS}",
+    ),
+    "a step that asserts nothing, though nobody counted": (
+        replace(SILENT, at_least=(0, 1, 0)),
+        [scenario(step("When asked"), step("Then ready", HELD), step("And well")), PASSED],
+        "evidence_missing",
+        f"nothing was asserted by: And well{HARNESS}",
+    ),
+    "other steps were counted": (
+        replace(SILENT, at_least=(0, 1)),
+        [scenario(step("When asked"), step("Then ready", HELD), step("And well", HELD)), PASSED],
+        "evidence_missing",
+        f"assertions were counted of 2 steps, and there are 3{HARNESS}",
+    ),
     "no settlement": (
         replace(MONEY, id=READY.id),
         [played(replace(MONEY, id=READY.id), HELD), PASSED],
@@ -192,6 +210,12 @@ def test_each_course_is_told_to_the_letter(told: Tell, name: str) -> None:
 
 def test_a_run_without_a_last_word_leaves_the_scenarios_own(told: Tell) -> None:
     assert checked(told, started(), planned(READY), played(READY, HELD)).status == "passed"
+
+
+def test_a_step_may_assert_more_than_in_a_good_run(told: Tell) -> None:
+    expected = replace(SILENT, at_least=(0, 2, 1))
+    story = scenario(step("When asked"), step("Then ready", HELD, HELD, HELD), step("And well", HELD))
+    assert checked(told, started(), planned(expected), story, PASSED).status == "passed"
 
 
 def test_a_settlement_counts_in_the_way_the_run_asks_for_only(told: Tell) -> None:

@@ -192,11 +192,11 @@ import sys
 class Gone:
     def find_spec(self, name, path=None, target=None):
         parts = name.split(".")
-        rooms = ("gate", "operations", "runner", "run", "publish", "chain", "surroundings", "cli")
+        rooms = ("gate", "operations", "runner", "run", "publish", "chain", "cli")
         rest = ("behave", "stellar_sdk", "allure_commons", "allure_behave", "starlette", "uvicorn", "streampay_sandbox")
         if parts[0] in rest:
             raise ModuleNotFoundError(name)
-        if parts[0] == "streampay_smoke" and len(parts) > 1 and parts[1] in rooms:
+        if parts[0] == "streampay_smoke" and len(parts) > 1 and (parts[1] in rooms or parts[2:] == ["run_context"]):
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Gone())
 from streampay_smoke.rollback.command import main

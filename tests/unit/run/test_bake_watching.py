@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from step_parts import Says, SmallStreamPay, Witness, settings_for, small_environ, surroundings_of
+from step_parts import Says, SmallStreamPay, Witness, run_context_of, settings_for, small_environ
 
+from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.evidence.bake import Bake, CountersWatched, RatioQueried
 from streampay_smoke.evidence.events import AnyEvent, BakeEnded, BakeStarted, BurnRead, Probed, Watched
 from streampay_smoke.run.bake import _NothingSeen, summed, watch
-from streampay_smoke.surroundings import Surroundings
 
 COUNTERS = CountersWatched(requests="answers_total", errors='answers_total{status=~"5..", app="a"}')
 STEADY = Bake(reads_per_minute=60)
@@ -23,9 +23,9 @@ def small() -> Iterator[SmallStreamPay]:
     service.close()
 
 
-def around(small: SmallStreamPay, bake: Bake, **environ: str) -> Surroundings:
+def around(small: SmallStreamPay, bake: Bake, **environ: str) -> RunContext:
     settings = settings_for(small_environ(small, **environ))
-    return surroundings_of(replace(settings, place=replace(settings.place, bake=bake)), Witness())
+    return run_context_of(replace(settings, place=replace(settings.place, bake=bake)), Witness())
 
 
 class Clock:
@@ -41,9 +41,9 @@ class Clock:
         self.now += seconds + 0.001
 
 
-def watched(surroundings: Surroundings, seconds: float = 20) -> list[AnyEvent]:
+def watched(run_context: RunContext, seconds: float = 20) -> list[AnyEvent]:
     clock = Clock()
-    return list(watch(surroundings, seconds=seconds, wait=clock.wait, clock=clock))
+    return list(watch(run_context, seconds=seconds, wait=clock.wait, clock=clock))
 
 
 def looks(events: list[AnyEvent], source: str) -> list[tuple[int, int]]:
@@ -82,8 +82,8 @@ def test_a_throttle_is_about_the_caller(small: SmallStreamPay) -> None:
 
 def test_a_credential_that_ran_out_is_about_the_caller(small: SmallStreamPay) -> None:
     small.lie("GET /api/streams", Says(status=401, json={"error": {"code": "UNAUTHORIZED", "message": "m"}}))
-    surroundings = around(small, STEADY, SMOKE_AUTH_MODE="api-key", SMOKE_API_KEY="a-key-that-was-rotated")
-    seen = watched(surroundings)
+    run_context = around(small, STEADY, SMOKE_AUTH_MODE="api-key", SMOKE_API_KEY="a-key-that-was-rotated")
+    seen = watched(run_context)
     assert set(looks(seen, "reads")) == {(0, 0)}
 
 
@@ -103,8 +103,8 @@ def scrapes(small: SmallStreamPay, *texts: str) -> None:
 
 def test_counters_are_compared_with_the_scrape_before(small: SmallStreamPay) -> None:
     scrapes(small, exposition(1_000, 100), exposition(1_090, 100), exposition(1_100, 101))
-    surroundings = around(small, Bake(reads_per_minute=1, counters=COUNTERS), SMOKE_METRICS_TOKEN="a-metrics-token")
-    seen = watched(surroundings, seconds=50)
+    run_context = around(small, Bake(reads_per_minute=1, counters=COUNTERS), SMOKE_METRICS_TOKEN="a-metrics-token")
+    seen = watched(run_context, seconds=50)
     assert looks(seen, "counters")[:4] == [(0, 0), (90, 0), (10, 1), (0, 0)]
     assert small.asked[-1].headers["authorization"] == "Bearer a-metrics-token"
 
@@ -141,7 +141,7 @@ def test_all_series_of_a_selector_are_added_up() -> None:
         summed(exposition(3, 4), "errors_total")
 
 
-def prometheus(small: SmallStreamPay, answer: Any) -> Surroundings:
+def prometheus(small: SmallStreamPay, answer: Any) -> RunContext:
     small.lie("GET /api/v1/query", answer)
     queried = RatioQueried(url=small.url, ratio="sum(rate(errors[{window}])) / sum(rate(all[{window}]))")
     return around(small, Bake(reads_per_minute=1, query=queried))

@@ -99,7 +99,7 @@ PREPARED = {"SMOKE_ON_FAIL": "rollback", "SMOKE_DEPLOY": "d-1", "SMOKE_EXPECT_RE
 def decided(folder: RunFolder, word: str, **environ: str) -> Decision:
     return decisions.decided(
         folder,
-        verdict(word, environment="sandbox", ids=decisions.whole_suite()),
+        verdict(word, environment="sandbox", ids=decisions.accepted_smoke()),
         settings(**environ),
         paths=(),
         target_release="v1",
@@ -125,7 +125,7 @@ def test_earlier_runs_are_found_in_the_artifacts_folder(folder: RunFolder) -> No
     for name, word in answers.items():
         (artifacts / name).mkdir()
         (artifacts / name / "journal.jsonl").touch()
-        answer = verdict(word, environment="sandbox", ids=decisions.whole_suite())
+        answer = verdict(word, environment="sandbox", ids=decisions.accepted_smoke())
         (artifacts / name / "verdict.json").write_bytes(to_json(answer))
     (artifacts / "rollback").mkdir()
     (artifacts / "99990101T000000Z-later").mkdir()
@@ -135,15 +135,15 @@ def test_earlier_runs_are_found_in_the_artifacts_folder(folder: RunFolder) -> No
     (artifacts / "20200101T000003Z-c" / "verdict.json").write_text("not a verdict")
     assert decided(folder, "INCONCLUSIVE").inconclusive_in_a_row == 3
     (artifacts / "20200101T000003Z-c" / "verdict.json").write_bytes(
-        to_json(verdict("PASS", environment="sandbox", ids=decisions.whole_suite()))
+        to_json(verdict("PASS", environment="sandbox", ids=decisions.accepted_smoke()))
     )
     assert decided(folder, "INCONCLUSIVE").inconclusive_in_a_row == 1
 
 
 def test_a_suite_nobody_accepted_is_never_the_whole_one(folder: RunFolder) -> None:
-    answer = verdict("FAIL", environment="sandbox", ids=decisions.whole_suite())
+    answer = verdict("FAIL", environment="sandbox", ids=decisions.accepted_smoke())
     (folder.path.parent.parent / "features" / "manifest.jsonl").unlink()
-    assert decisions.whole_suite() == frozenset()
+    assert decisions.accepted_smoke() == frozenset()
     decision = decisions.decided(folder, answer, settings(**PREPARED), paths=(), target_release="v1")
     assert (decision.step, decision.acts) == (Step.HOLD, False)
 

@@ -5,9 +5,10 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from step_parts import CONTRACT, SmallStreamPay, Witness, settings_for, small_environ, surroundings_of
+from step_parts import CONTRACT, SmallStreamPay, Witness, run_context_of, settings_for, small_environ
 
 from streampay_sandbox.road import Decided, Disturbance, Forward, Passing, Proxy, Reply, hang_up, undisturbed
+from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.events import Exchanged, Probed, Recorder, ServiceSeen
@@ -27,7 +28,6 @@ from streampay_smoke.run.probes.rounds import control_probes, probes_at_start
 from streampay_smoke.run.probes.runner import clock_probe
 from streampay_smoke.run.probes.side_by_side import side_by_side
 from streampay_smoke.service.credentials import metrics_credential
-from streampay_smoke.surroundings import Surroundings
 
 BROKEN = Reply(status=500, text="Internal Server Error", content_type="text/plain")
 
@@ -72,33 +72,33 @@ def there() -> Side:
 
 
 @pytest.fixture
-def around(small: SmallStreamPay, witness: Witness, here: Side, there: Side) -> Iterator[Surroundings]:
+def around(small: SmallStreamPay, witness: Witness, here: Side, there: Side) -> Iterator[RunContext]:
     with Proxy(small.url, disturb=here) as candidate, Proxy(small.url, disturb=there) as stable:
         environ = small_environ(small, SMOKE_BASE_URL=candidate.url, SMOKE_BASELINE_URL=stable.url)
-        surroundings = surroundings_of(settings_for(environ), witness)
-        yield surroundings
-        surroundings.close()
+        run_context = run_context_of(settings_for(environ), witness)
+        yield run_context
+        run_context.close()
 
 
 @pytest.fixture
-def alone(small: SmallStreamPay, witness: Witness) -> Iterator[Surroundings]:
-    surroundings = surroundings_of(settings_for(small_environ(small)), witness)
-    yield surroundings
-    surroundings.close()
+def alone(small: SmallStreamPay, witness: Witness) -> Iterator[RunContext]:
+    run_context = run_context_of(settings_for(small_environ(small)), witness)
+    yield run_context
+    run_context.close()
 
 
-def listed(around: Surroundings) -> None:
+def listed(around: RunContext) -> None:
     try:
         around.deployment.streams(around.credential)
     except SmokeError:
         return
 
 
-def replayed(around: Surroundings, witness: Witness) -> Probed:
+def replayed(around: RunContext, witness: Witness) -> Probed:
     return stable_replay_probe(around, around.last_asked, witness.events.append)
 
 
-def test_without_a_stable_release_its_probes_do_not_apply(alone: Surroundings, witness: Witness) -> None:
+def test_without_a_stable_release_its_probes_do_not_apply(alone: RunContext, witness: Witness) -> None:
     record = witness.events.append
     probes = (
         stable_readiness_probe(alone, record),
@@ -109,14 +109,14 @@ def test_without_a_stable_release_its_probes_do_not_apply(alone: Surroundings, w
 
 
 def test_a_read_that_is_red_there_in_the_same_way(
-    around: Surroundings, witness: Witness, here: Side, there: Side
+    around: RunContext, witness: Witness, here: Side, there: Side
 ) -> None:
     here.disturb = there.disturb = streams_are(BROKEN)
     listed(around)
     assert replayed(around, witness).ok is False
 
 
-def test_a_read_that_is_well_there(around: Surroundings, witness: Witness, here: Side) -> None:
+def test_a_read_that_is_well_there(around: RunContext, witness: Witness, here: Side) -> None:
     here.disturb = streams_are(BROKEN)
     listed(around)
     probe = replayed(around, witness)
@@ -124,27 +124,25 @@ def test_a_read_that_is_well_there(around: Surroundings, witness: Witness, here:
     assert "as promised" in probe.detail
 
 
-def test_a_read_that_is_red_there_in_another_way(
-    around: Surroundings, witness: Witness, here: Side, there: Side
-) -> None:
+def test_a_read_that_is_red_there_in_another_way(around: RunContext, witness: Witness, here: Side, there: Side) -> None:
     here.disturb, there.disturb = streams_are(BROKEN), streams_are(hang_up())
     listed(around)
     assert replayed(around, witness).ok is True
 
 
-def test_an_answer_that_was_as_promised_is_not_compared(around: Surroundings, witness: Witness, there: Side) -> None:
+def test_an_answer_that_was_as_promised_is_not_compared(around: RunContext, witness: Witness, there: Side) -> None:
     there.disturb = streams_are(BROKEN)
     listed(around)
     assert replayed(around, witness).ok is None
 
 
-def test_nothing_asked_is_not_compared(around: Surroundings, witness: Witness) -> None:
+def test_nothing_asked_is_not_compared(around: RunContext, witness: Witness) -> None:
     assert replayed(around, witness).ok is None
 
 
 @pytest.mark.parametrize(("stable", "ok"), [(BROKEN, False), (Reply(status=404), True), (None, True)])
 def test_a_write_is_never_repeated_there_only_its_readiness_is_asked_for(
-    around: Surroundings,
+    around: RunContext,
     small: SmallStreamPay,
     witness: Witness,
     here: Side,
@@ -160,7 +158,7 @@ def test_a_write_is_never_repeated_there_only_its_readiness_is_asked_for(
     assert small.writes == []
 
 
-def test_the_stable_release_passes_for_nothing_else(around: Surroundings, witness: Witness) -> None:
+def test_the_stable_release_passes_for_nothing_else(around: RunContext, witness: Witness) -> None:
     assert stable_readiness_probe(around, witness.events.append).ok is True
     assert {event.peer for event in witness.of(Exchanged)} == {STABLE_PEER}
     assert witness.of(ServiceSeen) == []
@@ -178,7 +176,7 @@ def test_the_operators_credential_is_shown_to_the_stable_release(
         environ = small_environ(
             small, SMOKE_BASELINE_URL=stable.url, SMOKE_AUTH_MODE="api-key", SMOKE_API_KEY="a-long-enough-key"
         )
-        assert credential_probe(surroundings_of(settings_for(environ), witness), None, witness.events.append).ok is ok
+        assert credential_probe(run_context_of(settings_for(environ), witness), None, witness.events.append).ok is ok
 
 
 def test_either_credential_slot_may_be_the_one_the_stable_release_accepts(
@@ -197,18 +195,18 @@ def test_either_credential_slot_may_be_the_one_the_stable_release_accepts(
             SMOKE_API_KEY="a-long-enough-key",
             SMOKE_API_KEY_B="another-long-key",
         )
-        probe = credential_probe(surroundings_of(settings_for(environ), witness), None, witness.events.append)
+        probe = credential_probe(run_context_of(settings_for(environ), witness), None, witness.events.append)
     assert (probe.ok, probe.detail) == (True, "it is answered 401 and 200")
 
 
-def test_a_user_who_signs_in_has_no_credential_to_show(around: Surroundings, witness: Witness) -> None:
+def test_a_user_who_signs_in_has_no_credential_to_show(around: RunContext, witness: Witness) -> None:
     assert credential_probe(around, None, witness.events.append).ok is None
     assert shown_again_probe(around, around.last_asked, witness.events.append).ok is None
 
 
 @pytest.mark.parametrize("stable", [Reply(status=401), None])
 def test_a_scrapers_token_is_shown_where_figures_are_read_and_nowhere_else(
-    around: Surroundings, witness: Witness, here: Side, there: Side, stable: Reply | None
+    around: RunContext, witness: Witness, here: Side, there: Side, stable: Reply | None
 ) -> None:
     figures = Reply(status=200, text="up 1", content_type="text/plain")
 
@@ -245,7 +243,7 @@ def test_a_refused_credential_is_shown_again_until_an_instance_accepts_it(
         environ = small_environ(
             small, SMOKE_BASE_URL=candidate.url, SMOKE_AUTH_MODE="api-key", SMOKE_API_KEY="a-long-enough-key"
         )
-        probe = shown_again_probe(surroundings_of(settings_for(environ), witness), None, witness.events.append)
+        probe = shown_again_probe(run_context_of(settings_for(environ), witness), None, witness.events.append)
     told = " and ".join(str(status or 200) for status in statuses)
     assert (probe.name, probe.ok, probe.detail) == (SHOWN_AGAIN_PROBE, ok, f"it is answered {told}")
     assert next(decided, "none is left") == "none is left"
@@ -279,7 +277,7 @@ def test_a_ledger_that_is_down_tells_no_time(small: SmallStreamPay) -> None:
     assert ledger_time(small.url) is None
 
 
-def test_probes_at_the_start_and_beside_a_failure(around: Surroundings) -> None:
+def test_probes_at_the_start_and_beside_a_failure(around: RunContext) -> None:
     start = [event for event in probes_at_start(around) if isinstance(event, Probed)]
     beside = [event for event in control_probes(around, around.last_asked) if isinstance(event, Probed)]
     assert {STABLE_PROBE, CREDENTIAL_PROBE, CLOCK_PROBE} <= {probe.name for probe in start}

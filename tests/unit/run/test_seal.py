@@ -75,8 +75,8 @@ def changes(content: bytes, *, every: int = 1) -> Iterator[bytes]:
     yield b""
 
 
-# Every byte of an envelope is changed in
-# tests/unit/core/test_signing.py, around a smaller payload; a journal is hashed.
+# Every byte of an envelope is changed in tests/unit/core/test_signing.py, around a smaller payload;
+# a journal is hashed.
 @pytest.mark.parametrize(("file", "every"), [("verdict_path", 1), ("envelope_path", 7), ("journal_path", 5)])
 def test_a_change_of_any_byte_is_found(ends: Ends, file: str, every: int) -> None:
     folder = ends()

@@ -7,13 +7,27 @@ from pathlib import Path
 import pytest
 from behave.configuration import Configuration
 from behave.parser import parse_feature
+from gate_stories import planned, started
 
-from streampay_smoke import promises
-from streampay_smoke.run.pins import SuiteChanged
-from streampay_smoke.runner.manifest import INI, accepted, main, refuse_strangers, write
-from streampay_smoke.runner.plan import plan
+from streampay_smoke import acceptance
+from streampay_smoke.evidence import events
+from streampay_smoke.evidence.journal import Journal
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.run.pins import PinnedScenario, SuiteChanged, read
+from streampay_smoke.runner.manifest import (
+    INI,
+    accepted,
+    learn,
+    main,
+    refuse_strangers,
+    unmeasured,
+    with_least_assertions,
+    write,
+)
+from streampay_smoke.runner.plan import all_scenarios, plan, scenarios_below
 
 ROOT = Path(__file__).parents[3]
+ROOM = Path(acceptance.__file__).parent
 
 
 @pytest.fixture(name="project")
@@ -44,8 +58,15 @@ def edit(name: str, old: str, new: str) -> Callable[[Path], None]:
 def test_the_suite_of_this_project_is_the_one_that_was_accepted() -> None:
     pins = accepted(ROOT / "features", ROOT / INI)
     assert {"behave.ini", "features/environment.py", "features/steps/chain_steps.py"} < pins.keys()
-    assert "streampay_smoke/promises/expectation.py" in pins
     assert "settlement/a-settled-stream-pays-the-recipient-on-the-ledger" in pins
+    assert {f"streampay_smoke/acceptance/{path.relative_to(ROOM)}" for path in ROOM.rglob("*.py")} < pins.keys()
+
+
+def test_somebody_measured_how_much_every_scenario_asserts() -> None:
+    pins = read(ROOT / "features" / "manifest.jsonl")
+    assert unmeasured(pins) == ()
+    scenarios = [pin for pin in pins.values() if isinstance(pin, PinnedScenario)]
+    assert all(sum(map(bool, pin.at_least_by("ledger"))) >= pin.assertions for pin in scenarios)
 
 
 CHANGES = {
@@ -141,12 +162,99 @@ def test_a_change_that_is_accepted_is_no_change(project: Path, name: str) -> Non
 
 
 def test_a_promise_that_was_changed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = project / "promises"
-    shutil.copytree(Path(promises.__file__).parent, package)
-    monkeypatch.setattr(promises, "__file__", str(package / "__init__.py"))
+    package = project / "acceptance"
+    shutil.copytree(Path(acceptance.__file__).parent, package)
+    monkeypatch.setattr(acceptance, "__file__", str(package / "__init__.py"))
     accepted(project / "features", project / INI)
-    edit("promises/readiness.py", "report.ok, expected", "True, expected")(project)
-    assert "streampay_smoke/promises/readiness.py was changed" in changed(project)
+    edit("acceptance/checks/readiness.py", "report.ok, expected", "True, expected")(project)
+    assert "streampay_smoke/acceptance/checks/readiness.py was changed" in changed(project)
+
+
+def test_line_endings_are_no_change(project: Path) -> None:
+    for path in project.rglob("*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert accepted(project / "features", project / INI)
+
+
+NETWORK = "chain/the-network-is-healthy-and-moving"
+
+
+def journal_of(project: Path, *held: int, name: str = NETWORK, proof: str = "ledger", status: str = "passed") -> Path:
+    """A journal in which the steps of one scenario make so many assertions."""
+    expected = all_scenarios(project / "features")[name]
+    path = project / f"{proof}-{'-'.join(map(str, held))}-{status}.jsonl"
+    with Journal(path, Redactor()) as journal:
+        journal.append(started(proof=proof))
+        journal.append(planned(expected))
+        journal.append(events.ScenarioStarted(id=name))
+        for text, count in zip(expected.steps, held, strict=True):
+            journal.append(events.StepStarted(text=text))
+            for _ in range(count):
+                journal.append(events.Checked(promise="it moves", held=True))
+            journal.append(events.StepFinished(text=text, status=status, duration_ms=1))
+        journal.append(events.ScenarioFinished(id=name, status=status, duration_ms=1))
+    return path
+
+
+def counted(project: Path, name: str = NETWORK) -> dict[str, tuple[int, ...]]:
+    pin = read(project / "features" / "manifest.jsonl")[name]
+    assert isinstance(pin, PinnedScenario)
+    return pin.at_least
+
+
+def test_the_fewest_assertions_of_good_runs_are_learned(project: Path) -> None:
+    good = [journal_of(project, 0, 5), journal_of(project, 0, 4), journal_of(project, 0, 1, status="failed")]
+    learn(project / "features", good)
+    assert counted(project) == {"ledger": (0, 4)}
+    learn(project / "features", [journal_of(project, 0, 2, proof="service")])
+    assert counted(project) == {"ledger": (0, 4), "service": (0, 2)}
+    learn(project / "features", [journal_of(project, 0, 4, proof="service")])
+    assert counted(project) == {"ledger": (0, 4)}, "what is said already is not said twice"
+
+
+def test_what_was_learned_is_announced_and_kept(project: Path) -> None:
+    learn(project / "features", [journal_of(project, 0, 7), journal_of(project, 0, 2, proof="service")])
+    pins = accepted(project / "features", project / INI)
+    network = [item for item in scenarios_below(project / "features") if item.expected.id == NETWORK]
+    for proof, count in (("ledger", 7), ("service", 2)):
+        assert [item.expected.at_least for item in with_least_assertions(network, pins, proof=proof)] == [(0, count)]
+    edit("features/steps/chain_steps.py", "ledger.network_moves(", "str(")(project)
+    write(project / "features", project / INI)
+    assert counted(project)["ledger"] == (0, 7)
+
+
+def test_a_scenario_with_other_steps_is_not_measured(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    edit("features/chain.feature", "When the ledger is watched", "When the contract is asked what it would do")(project)
+    assert main(["--write"]) == 0
+    assert f"not measured yet: {NETWORK}" in capsys.readouterr().out
+    assert counted(project) == {}
+    assert main(["--learn", str(journal_of(project, 0, 3))]) == 0
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("what", ["cut off", "of other steps", "not there"])
+def test_nothing_is_learned_from_a_journal_that_is(project: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    monkeypatch.chdir(project)
+    journal = journal_of(project, 0, 1)
+    if what == "cut off":
+        journal.write_bytes(journal.read_bytes()[:-20])
+    elif what == "of other steps":
+        edit("features/chain.feature", "When the ledger is watched", "When the ledger is looked at")(project)
+        write(project / "features", project / INI)
+    else:
+        journal.unlink()
+    before = (project / "features/manifest.jsonl").read_bytes()
+    assert main(["--learn", str(journal)]) == 1
+    assert (project / "features/manifest.jsonl").read_bytes() == before
+
+
+def test_numbers_of_other_steps_are_no_manifest(project: Path) -> None:
+    edit("features/manifest.jsonl", '"ledger":[0,', '"ledger":[0,0,')(project)
+    assert "has 4 steps, and at_least counts others" in changed(project)
 
 
 def test_many_changes_are_counted(project: Path) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jwt
-import msgspec
 import pytest
 from stellar_sdk import Keypair
 
@@ -21,18 +20,11 @@ from streampay_sandbox.service.faults import faulty
 from streampay_sandbox.service.limits import PER_MINUTE, TokenBuckets
 from streampay_sandbox.service.parts import Parts, ServiceSettings, honest_parts, new_memory
 from streampay_sandbox.service.settlement import Treasury
-from streampay_smoke.chain.adapter import (
-    ChainAccount,
-    ChainError,
-    ChainHealth,
-    ContractFailure,
-    TxOutcome,
-)
+from streampay_sandbox.service.stellar import Closed, LedgerError, LedgerHead, LedgerRefused
 from streampay_smoke.core.amounts import accrued
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.http.client import Reply, new_client
 
-TOKEN = "the-native-token"
 API_KEY = "an-api-key-for-tests"
 JWT_SECRET = "a-jwt-secret-for-tests-" + "x" * 64
 GENEROUS = dict.fromkeys(PER_MINUTE, 10_000)
@@ -58,118 +50,103 @@ class ChainStream:
         return accrued(self.total_stroops, self.duration_seconds, until - (self.ends_at - self.duration_seconds))
 
 
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
-    stream_id: int
-    outcome: TxOutcome
+class Recorded(Closed, frozen=True, kw_only=True):
+    """A transaction, with the contract function it called."""
+
+    function: str
 
 
 class FakeLedger:
-    """Adapter and contract at once. `now` is its clock; `failing` raises at the next calls while it is set."""
+    """Network and contract at once. `now` is its clock; `failing` raises at the next calls while it is set."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000
         self.streams: dict[int, ChainStream] = {}
         self.paid: dict[str, int] = {}
-        self.transactions: dict[str, TxOutcome] = {}
-        self.funded: list[str] = []
-        self.failing: ChainError | None = None
-        self.failing_after: ChainError | None = None
-        self.closed = False
-        self._accounts = 0
+        self.transactions: dict[str, Recorded] = {}
+        self.failing: LedgerError | None = None
+        self.failing_after: LedgerError | None = None
+        self.network_checks = 0
+        self.operator = Keypair.random()
+        self.stellar = self
         self._ids = itertools.count(1)
 
-    def _send(self, function: str, value: Any = None) -> TxOutcome:
-        outcome = TxOutcome(
-            tx_hash=secrets.token_hex(32),
-            status="SUCCESS",
-            ledger=7,
-            closed_at=self.now,
-            contract_id="C",
-            function=function,
-            value=value,
-            events=(),
-            fee_charged_stroops=100,
+    def _send(self, function: str, value: Any = None) -> Closed:
+        closed = Recorded(
+            tx_hash=secrets.token_hex(32), succeeded=True, closed_at=self.now, value=value, function=function
         )
-        self.transactions[outcome.tx_hash] = outcome
+        self.transactions[closed.tx_hash] = closed
         if self.failing_after is not None:
             problem, self.failing_after = self.failing_after, None
-            problem.tx_hash = outcome.tx_hash  # type: ignore[attr-defined]
+            problem.tx_hash = closed.tx_hash  # type: ignore[attr-defined]
             raise problem
-        return outcome
+        return closed
 
     def _check(self) -> None:
         if self.failing is not None:
             raise self.failing
 
-    def account(self, name: str, seed: str | None = None) -> ChainAccount:
-        keypair = Keypair.random()
-        return ChainAccount(name=name, address=keypair.public_key, seed=keypair.secret)
-
-    def fund(self, *addresses: str) -> None:
+    def check_network(self) -> None:
         self._check()
-        self.funded.extend(addresses)
+        self.network_checks += 1
 
-    def health(self) -> ChainHealth:
+    def head(self) -> LedgerHead:
         self._check()
-        return ChainHealth(status="healthy", latest_ledger=7, oldest_ledger=1, closed_at=self.now)
+        return LedgerHead(sequence=7, closed_at=self.now)
 
-    def transaction(self, tx_hash: str) -> TxOutcome | None:
+    def transaction(self, tx_hash: str) -> Closed | None:
         self._check()
         return self.transactions.get(tx_hash)
 
-    def invoke(self, contract_id: str, function: str, *args: Any, signer: ChainAccount) -> TxOutcome:
-        assert (contract_id, function, args[0]) == (TOKEN, "transfer", signer.address)
-        self.paid[args[1]] = self.paid.get(args[1], 0) + args[2]
-        return self._send(function)
+    def transfer(self, recipient: str, amount_stroops: int) -> Closed:
+        self.paid[recipient] = self.paid.get(recipient, 0) + amount_stroops
+        return self._send("transfer")
 
-    def close(self) -> None:
-        self.closed = True
+    def new_account(self, balance_stroops: int) -> Keypair:
+        return Keypair.random()
 
-    def open_draft(
-        self, payer: ChainAccount, recipient: str, token: str, total_stroops: int, duration_seconds: int
-    ) -> Opened:
+    def open_draft(self, recipient: str, total_stroops: int, duration_seconds: int) -> Closed:
         self._check()
-        assert token == TOKEN
-        assert payer.address in self.funded
+        assert self.network_checks == 1
         stream_id = next(self._ids)
         self.streams[stream_id] = ChainStream(recipient, total_stroops, duration_seconds)
-        return Opened(stream_id=stream_id, outcome=self._send("create_draft_stream", stream_id))
+        return self._send("create_draft_stream", stream_id)
 
     def _move(self, function: str, stream_id: int, allowed: Sequence[str], to: str) -> ChainStream:
         self._check()
         found = self.streams.get(stream_id)
         if found is None or found.status not in allowed:
-            raise ContractFailure(f"{function} is not possible", code=6, name="InvalidState")
+            raise LedgerRefused(f"{function} is not possible: InvalidState")
         found.status = to
         return found
 
-    def start(self, stream_id: int, payer: ChainAccount) -> TxOutcome:
+    def start(self, stream_id: int) -> Closed:
         stream = self._move("start_stream", stream_id, ["Draft"], "Active")
         stream.started_at, stream.ends_at = self.now, self.now + stream.duration_seconds
         return self._send("start_stream")
 
-    def pause(self, stream_id: int, payer: ChainAccount) -> TxOutcome:
+    def pause(self, stream_id: int) -> Closed:
         self._move("pause_stream", stream_id, ["Active"], "Paused").paused_at = self.now
         return self._send("pause_stream")
 
-    def resume(self, stream_id: int, payer: ChainAccount) -> TxOutcome:
+    def resume(self, stream_id: int) -> Closed:
         stream = self._move("resume_stream", stream_id, ["Paused"], "Active")
         stream.ends_at += self.now - stream.paused_at
         stream.paused_at = 0
         return self._send("resume_stream")
 
-    def settle(self, stream_id: int, signer: ChainAccount) -> TxOutcome:
+    def settle(self, stream_id: int) -> Closed:
         self._pay(self._move("settle", stream_id, ["Active", "Paused"], "Settled"), everything=True)
         return self._send("settle")
 
-    def cancel(self, stream_id: int, payer: ChainAccount) -> TxOutcome:
+    def cancel(self, stream_id: int) -> Closed:
         self._pay(self._move("cancel_stream", stream_id, ["Draft", "Active", "Paused"], "Cancelled"))
         return self._send("cancel_stream")
 
     def stream(self, stream_id: int) -> ChainStream:
         self._check()
         if stream_id not in self.streams:
-            raise ContractFailure("get_stream is not possible", code=1, name="NotFound")
+            raise LedgerRefused("get_stream is not possible: NotFound")
         return copy.copy(self.streams[stream_id])
 
     def _pay(self, stream: ChainStream, *, everything: bool = False) -> None:
@@ -300,7 +277,7 @@ def deploy(rpc_url: str) -> Iterator[Deploy]:
         *faults: str, per_minute: Mapping[str, int] = GENEROUS, rpc: str = rpc_url, release: str = "r-1"
     ) -> Deployment:
         ledger = FakeLedger()
-        treasury = Treasury(ledger, ledger, TOKEN)  # type: ignore[arg-type]
+        treasury = Treasury(ledger)  # type: ignore[arg-type]
         settings = ServiceSettings(
             release=release,
             rpc_url=rpc,

@@ -17,12 +17,12 @@ def test_staff_sees_them(deployment: Any, role: str) -> None:
     replies = [deployment.user("GET", page, token=token) for page in PAGES]
     assert [reply.status for reply in replies] == [200] * 3
     state = json.loads(replies[0].content)["data"]
-    assert state == {"paused": False, "pausedAt": None, "adminAddress": deployment.treasury.operator.address}
+    assert state == {"paused": False, "pausedAt": None, "adminAddress": deployment.treasury.operator_address}
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_nobody_else_does(deployment: Any, page: str) -> None:
-    claim = {"actor-wallet-address": deployment.treasury.operator.address, "x-streampay-actor-role": "admin"}
+    claim = {"actor-wallet-address": deployment.treasury.operator_address, "x-streampay-actor-role": "admin"}
     assert deployment.send("GET", page).status == 401
     assert deployment.send("GET", page, headers=claim).status == 401
     assert deployment.user("GET", page, headers=claim).status == 403

@@ -8,7 +8,7 @@ from stellar_sdk import Keypair
 
 from streampay_sandbox.service import settlement
 from streampay_sandbox.service.seeds import SEEDS
-from streampay_smoke.chain.adapter import ChainUnavailable, TxTimeout
+from streampay_sandbox.service.stellar import LedgerSilent
 
 
 def body(reply: Any) -> Any:
@@ -101,7 +101,7 @@ def test_what_is_no_json_object_is_refused(deployment: Any, content: bytes) -> N
 
 @pytest.mark.parametrize("path", ["/api/streams", "/api/v2/streams"])
 def test_a_dead_ledger_creates_nothing_and_the_same_key_works_afterwards(deployment: Any, path: str) -> None:
-    deployment.ledger.failing = ChainUnavailable("the RPC refused the connection", cause="refused")
+    deployment.ledger.failing = LedgerSilent("the RPC refused the connection")
     reply = deployment.user("POST", path, json=deployment.order(), key="k")
     assert (reply.status, body(reply)["error"]["code"]) == (503, "LEDGER_UNAVAILABLE")
     assert "RPC" not in reply.text
@@ -112,7 +112,7 @@ def test_a_dead_ledger_creates_nothing_and_the_same_key_works_afterwards(deploym
 
 
 def test_an_escrow_lost_from_sight_is_found_again_instead_of_made_twice(deployment: Any) -> None:
-    deployment.ledger.failing_after = TxTimeout("nobody saw it", tx_hash="")
+    deployment.ledger.failing_after = LedgerSilent("nobody saw it", tx_hash="")
     assert deployment.user("POST", "/api/streams", json=deployment.order(), key="k").status == 503
     reply = deployment.user("POST", "/api/streams", json=deployment.order(), key="k")
     assert reply.status == 201
@@ -270,7 +270,7 @@ def test_only_some_fields_of_a_stream_can_be_changed(deployment: Any) -> None:
 def test_a_deleted_draft_is_gone_and_its_escrow_comes_back(deployment: Any) -> None:
     stream_id = deployment.create()
     path = f"/api/v2/streams/{stream_id}"
-    deployment.ledger.failing = ChainUnavailable("no answer", cause="timeout")
+    deployment.ledger.failing = LedgerSilent("no answer")
     assert deployment.user("DELETE", path).status == 503
     deployment.ledger.failing = None
     assert deployment.user("DELETE", path).status == 204
@@ -289,11 +289,11 @@ def test_a_running_stream_cannot_be_deleted_but_a_finished_one_can(deployment: A
     assert deployment.user("DELETE", path).status == 204
 
 
-def test_a_failed_funding_is_made_up_for_before_the_first_escrow(deployment: Any) -> None:
-    assert deployment.ledger.funded == []
+def test_the_network_is_checked_once_before_anything_is_signed(deployment: Any) -> None:
+    assert deployment.ledger.network_checks == 0
     deployment.create()
     deployment.create()
-    assert deployment.ledger.funded == [deployment.treasury.operator.address]
+    assert deployment.ledger.network_checks == 1
     assert settlement.FATE_SECONDS > 30
 
 

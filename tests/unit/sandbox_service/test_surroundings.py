@@ -278,7 +278,11 @@ def test_no_answer_holds_a_secret(deployment: Any) -> None:
     paths = ("/", "/api/readyz", "/api/metrics", "/.well-known/jwks.json", "/api/streams", "/api/auth/wallet/health")
     everything = "".join(deployment.user("GET", path).text for path in paths)
     settings = deployment.parts.settings
-    for secret in (settings.jwt_secret.reveal(), settings.api_key.reveal(), deployment.treasury.operator.seed):
+    for secret in (
+        settings.jwt_secret.reveal(),
+        settings.api_key.reveal(),
+        deployment.treasury.contract.operator.secret,
+    ):
         assert secret not in everything
         assert secret not in repr(deployment.parts.settings)
 
@@ -304,7 +308,7 @@ def test_a_defect_of_a_fault_is_a_500_that_shows_nothing(
     deployment = deploy("replay-pays-again")
     stream_id = deployment.started()
     assert deployment.act(stream_id, "settle", key="k").status == 200
-    monkeypatch.setattr(deployment.ledger, "invoke", broken)
+    monkeypatch.setattr(deployment.ledger, "transfer", broken)
     with caplog.at_level(logging.ERROR):
         reply = deployment.act(stream_id, "settle", key="k")
     assert (reply.status, body(reply)["error"]["code"]) == (500, "INTERNAL_ERROR")

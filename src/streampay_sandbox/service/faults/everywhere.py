@@ -10,8 +10,8 @@ from streampay_sandbox.fault import Severity
 from streampay_sandbox.service.errors import Refusal
 from streampay_sandbox.service.faults.fault import Mutation, ServiceFault, around, around_with
 from streampay_sandbox.service.parts import Parts
+from streampay_sandbox.service.stellar import LedgerRefused
 from streampay_sandbox.service.wire import Answer, Call, Handler
-from streampay_smoke.chain.adapter import SignatureRefused
 
 SLOW_SECONDS = 3.0
 CHAOS_EACH: Final = 7
@@ -82,7 +82,7 @@ def _chaos(parts: Parts) -> Parts:
 
 def _cannot_sign(parts: Parts) -> Parts:
     def refused(*_: object) -> NoReturn:
-        raise SignatureRefused("the network refused the signature", code="txBAD_AUTH")
+        raise LedgerRefused("the network refused the transaction: txBAD_AUTH")
 
     return replace(parts, escrow=refused, settle=refused)
 

@@ -10,19 +10,18 @@ from msgspec.structs import replace
 
 from streampay_sandbox.fault import Severity
 from streampay_sandbox.ledger.genesis import twin_contract_id
-from streampay_sandbox.service.cashier import Cashier
+from streampay_sandbox.service.cashier import FIRST_COINS_STROOPS, Cashier
 from streampay_sandbox.service.clock import iso_now
 from streampay_sandbox.service.errors import Refusal
 from streampay_sandbox.service.faults.fault import SETTLE, ServiceFault, around, around_with, both, is_create
 from streampay_sandbox.service.idempotency import HEADER, REPLAY_HEADER
+from streampay_sandbox.service.orders import PERIOD_SECONDS
 from streampay_sandbox.service.parts import Parts
 from streampay_sandbox.service.seeds import CANARY, SEEDS
 from streampay_sandbox.service.settlement import Treasury
+from streampay_sandbox.service.stellar import LedgerError
 from streampay_sandbox.service.streams import Settlement, Stream, StreamStore
 from streampay_sandbox.service.wire import Answer, Call, Handler
-from streampay_smoke.chain.adapter import ChainError
-from streampay_smoke.chain.contract import PROFILES, StreamContract
-from streampay_smoke.core.amounts import PERIOD_SECONDS, accrued
 
 MORE_THAN_IT_HAS_STROOPS: Final = 10**17
 OTHER_NETWORK: Final = "Test SDF Network ; September 2015"
@@ -33,21 +32,8 @@ def _invented_hash() -> str:
     return secrets.token_hex(32)
 
 
-def _pay(parts: Parts, recipient: str, amount_stroops: int) -> None:
-    treasury = parts.treasury
-    treasury.invoke(
-        treasury.token,
-        "transfer",
-        treasury.operator.address,
-        recipient,
-        amount_stroops,
-    )
-
-
 def _somebody_else(parts: Parts) -> str:
-    stranger = parts.treasury.adapter.account("somebody-else").address
-    parts.treasury.adapter.fund(stranger)
-    return stranger
+    return parts.treasury.new_account(FIRST_COINS_STROOPS).public_key
 
 
 def _settle_lies(parts: Parts) -> Parts:
@@ -60,7 +46,7 @@ def _settle_lies(parts: Parts) -> Parts:
 def _settle_pays_twice(parts: Parts) -> Parts:
     def settle(stream: Stream) -> Settlement:
         settled = parts.settle(stream)
-        _pay(parts, stream.recipient, parts.treasury.released(stream.chain_id))
+        parts.treasury.pay(stream.recipient, parts.treasury.released(stream.chain_id))
         return settled
 
     return replace(parts, settle=settle)
@@ -102,16 +88,20 @@ def _settle_by_plain_payment(parts: Parts) -> Parts:
     def settle(stream: Stream) -> Settlement:
         on_chain = parts.treasury.stream(stream.chain_id)
         period_seconds = PERIOD_SECONDS[stream.schedule]
-        elapsed_seconds = parts.treasury.adapter.health().closed_at + 1 - (on_chain.ends_at - period_seconds)
-        earned = accrued(on_chain.total_stroops, period_seconds, elapsed_seconds)
-        return Settlement(settled_at=iso_now(), tx_hash=Cashier(parts).pay(stream.recipient, max(earned, 1)))
+        cashier = Cashier(parts.treasury)
+        closes_at = parts.treasury.ledger_time() + 1
+        elapsed_seconds = min(closes_at - (on_chain.ends_at - period_seconds), period_seconds)
+        earned = on_chain.total_stroops * max(elapsed_seconds, 0) // period_seconds
+        return Settlement(settled_at=iso_now(), tx_hash=cashier.pay(stream.recipient, max(earned, 1)))
 
     return replace(parts, settle=settle)
 
 
 def _settle_names_a_failure(parts: Parts) -> Parts:
     def settle(stream: Stream) -> Settlement:
-        return Settlement(settled_at=iso_now(), tx_hash=Cashier(parts).pay(stream.recipient, MORE_THAN_IT_HAS_STROOPS))
+        return Settlement(
+            settled_at=iso_now(), tx_hash=Cashier(parts.treasury).pay(stream.recipient, MORE_THAN_IT_HAS_STROOPS)
+        )
 
     return replace(parts, settle=settle)
 
@@ -126,10 +116,8 @@ def _settle_names_other_network(parts: Parts) -> Parts:
 
 
 def _works_with_another_contract(parts: Parts) -> Parts:
-    honest = parts.treasury
     network_id = hashlib.sha256(parts.settings.network_passphrase.encode()).digest()
-    twin = StreamContract(honest.adapter, twin_contract_id(network_id), PROFILES["streampay-stream"])
-    treasury = Treasury(honest.adapter, twin, honest.token, operator_seed=honest.operator.seed)
+    treasury = Treasury(parts.treasury.contract.with_id(twin_contract_id(network_id)))
     return replace(parts, treasury=treasury, escrow=treasury.open, settle=treasury.settle)
 
 
@@ -158,7 +146,7 @@ def _replay_pays(parts: Parts, inner: Handler, call: Call) -> Answer:
     answer = inner(call)
     if call.route == SETTLE and answer.headers.get(REPLAY_HEADER) == "true":
         stream = next(stream for stream in parts.store.everything() if stream.id == call.params["stream_id"])
-        _pay(parts, stream.recipient, parts.treasury.released(stream.chain_id))
+        parts.treasury.pay(stream.recipient, parts.treasury.released(stream.chain_id))
     return answer
 
 
@@ -172,7 +160,7 @@ def _replay_pays_later(parts: Parts, inner: Handler, call: Call) -> Answer:
     answer = inner(call)
     if call.route == SETTLE and answer.headers.get(REPLAY_HEADER) == "true":
         stream = next(stream for stream in parts.store.everything() if stream.id == call.params["stream_id"])
-        answered_at = parts.treasury.adapter.health().closed_at
+        answered_at = parts.treasury.ledger_time()
         threading.Thread(target=_pay_after, args=(parts, stream, answered_at), daemon=True).start()
     return answer
 
@@ -180,9 +168,9 @@ def _replay_pays_later(parts: Parts, inner: Handler, call: Call) -> Answer:
 def _pay_after(parts: Parts, stream: Stream, closed_at: int) -> None:
     """Pay a stream again once a ledger has closed after `closed_at`; the end of the sandbox ends the wait."""
     while not parts.stopping.wait(LOOK_SECONDS):
-        with contextlib.suppress(ChainError, RuntimeError):  # a sandbox that is stopping closes its connections
-            if parts.treasury.adapter.health().closed_at > closed_at:
-                _pay(parts, stream.recipient, parts.treasury.released(stream.chain_id))
+        with contextlib.suppress(LedgerError, RuntimeError):  # a sandbox that is stopping closes its connections
+            if parts.treasury.ledger_time() > closed_at:
+                parts.treasury.pay(stream.recipient, parts.treasury.released(stream.chain_id))
                 return
 
 

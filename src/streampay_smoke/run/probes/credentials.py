@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.evidence.events import Probed, Recorder
 from streampay_smoke.gate.attribution import CREDENTIAL_PROBE, SHOWN_AGAIN_PROBE
 from streampay_smoke.run.probes.deployments import at_candidate, at_stable, no_stable
@@ -9,7 +10,6 @@ from streampay_smoke.service.credentials import SCRAPER, Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import REFUSED
 from streampay_smoke.service.replay import Asked
-from streampay_smoke.surroundings import Surroundings
 
 SHOWN_AGAIN_TIMES = 4
 """How often a refused credential is shown again: one of two instances that accepts it is met 15 times in 16."""
@@ -17,28 +17,28 @@ SHOWN_AGAIN_TIMES = 4
 _ACCEPTED = 200
 
 
-def credential_probe(surroundings: Surroundings, asked: Asked | None, record: Recorder) -> Probed:
+def credential_probe(run_context: RunContext, asked: Asked | None, record: Recorder) -> Probed:
     """Show the stable release the credentials the operator supplied."""
-    if not surroundings.settings.baseline_url:
+    if not run_context.settings.baseline_url:
         return no_stable(CREDENTIAL_PROBE)
-    credentials = _supplied(surroundings, asked)
+    credentials = _supplied(run_context, asked)
     if not credentials:
         return _nothing_supplied(CREDENTIAL_PROBE)
-    with at_stable(surroundings, record) as stable:
+    with at_stable(run_context, record) as stable:
         return _told_of(CREDENTIAL_PROBE, [_status_for(stable, credential) for credential in credentials])
 
 
-def shown_again_probe(surroundings: Surroundings, asked: Asked | None, record: Recorder) -> Probed:
+def shown_again_probe(run_context: RunContext, asked: Asked | None, record: Recorder) -> Probed:
     """Show the deployment the credentials the operator supplied once more, until an instance of it accepts one.
 
     An old credential is refused however often it is shown, and one that instances disagree about is not old. Each
     time is over a connection of its own: kept ones stick to one instance.
     """
-    credentials = _supplied(surroundings, asked)
+    credentials = _supplied(run_context, asked)
     if not credentials:
         return _nothing_supplied(SHOWN_AGAIN_PROBE)
     statuses: list[int] = []
-    with at_candidate(surroundings, record) as deployment:
+    with at_candidate(run_context, record) as deployment:
         for credential in credentials * SHOWN_AGAIN_TIMES:
             with deployment.fresh() as instance:
                 statuses.append(_status_for(instance, credential))
@@ -47,14 +47,14 @@ def shown_again_probe(surroundings: Surroundings, asked: Asked | None, record: R
     return _told_of(SHOWN_AGAIN_PROBE, statuses)
 
 
-def _supplied(surroundings: Surroundings, asked: Asked | None) -> list[Credential]:
+def _supplied(run_context: RunContext, asked: Asked | None) -> list[Credential]:
     """Return what the operator supplied: the scraper's token where that was shown last, else the user's, by slot."""
     shown = asked.credential if asked is not None else None
     if shown is not None and shown.kind == SCRAPER:
         return [shown]
-    if surroundings.settings.auth_mode == "wallet":
+    if run_context.settings.auth_mode == "wallet":
         return []
-    return [user.supplied_credential() for user in surroundings.user_by_slot]
+    return [user.supplied_credential() for user in run_context.user_by_slot]
 
 
 def _nothing_supplied(name: str) -> Probed:

@@ -2,23 +2,23 @@
 
 from msgspec.structs import replace
 
+from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.evidence.events import AnyEvent, Awaiting, Exchanged, Probed, Recorder
 from streampay_smoke.run.probes.limits import PROBE_SECONDS
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.surroundings import Surroundings
 
 STABLE_PEER = "stable"
 """The peer that exchanges with the stable release are recorded under: they say nothing of the one that is judged."""
 
 
-def at_candidate(surroundings: Surroundings, record: Recorder) -> Deployment:
+def at_candidate(run_context: RunContext, record: Recorder) -> Deployment:
     """Return the deployment that is judged, with connections of its own; nothing is sent."""
-    return _probing(surroundings, surroundings.settings.base_url, record)
+    return _probing(run_context, run_context.settings.base_url, record)
 
 
-def at_stable(surroundings: Surroundings, record: Recorder) -> Deployment:
+def at_stable(run_context: RunContext, record: Recorder) -> Deployment:
     """Return the stable release, which must be named; nothing is sent."""
-    return _probing(surroundings, surroundings.settings.baseline_url, _as_stable(record))
+    return _probing(run_context, run_context.settings.baseline_url, _as_stable(record))
 
 
 def no_stable(name: str) -> Probed:
@@ -26,8 +26,8 @@ def no_stable(name: str) -> Probed:
     return Probed(name=name, ok=None, detail="SMOKE_BASELINE_URL names no stable release")
 
 
-def _probing(surroundings: Surroundings, base_url: str, record: Recorder) -> Deployment:
-    return surroundings.deployment_at(base_url, record=record, timeout_seconds=PROBE_SECONDS, throttle_seconds=0.0)
+def _probing(run_context: RunContext, base_url: str, record: Recorder) -> Deployment:
+    return run_context.deployment_at(base_url, record=record, timeout_seconds=PROBE_SECONDS, throttle_seconds=0.0)
 
 
 def _as_stable(record: Recorder) -> Recorder:

@@ -3,6 +3,7 @@
 import time
 from json import loads
 
+from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import ContractMissing
 from streampay_smoke.chain.progress import STANDS_STILL_SECONDS, LedgerProgress
 from streampay_smoke.core.errors import SmokeError
@@ -11,7 +12,6 @@ from streampay_smoke.gate.attribution import CONTRACT_PROBE, LEDGER_PROBE, NETWO
 from streampay_smoke.http.client import NoAnswer, new_client
 from streampay_smoke.http.ledger_health import ask_ledger_health
 from streampay_smoke.run.probes.limits import CLOCK_SECONDS, PROBE_SECONDS
-from streampay_smoke.surroundings import Surroundings
 
 RESET_DAYS = 7.0
 """A test network that has lived for longer than this was not reset just now: its contracts are there or never were."""
@@ -54,10 +54,10 @@ def network_age_probe(rpc_url: str) -> Probed:
     return Probed(name=NETWORK_AGE_PROBE, ok=days >= RESET_DAYS, detail=detail)
 
 
-def contract_probe(surroundings: Surroundings) -> Probed:
+def contract_probe(run_context: RunContext) -> Probed:
     """Look the expected contract up on the ledger, past the service."""
     try:
-        functions = surroundings.ledger.chain.spec(surroundings.settings.contract_id)
+        functions = run_context.ledger.chain.spec(run_context.settings.contract_id)
     except ContractMissing as problem:
         return Probed(name=CONTRACT_PROBE, ok=False, detail=str(problem))
     except SmokeError as problem:

@@ -1,5 +1,6 @@
 """Is it the release? Its own report of its dependencies, and the stable release, asked the same."""
 
+from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.evidence.events import Probed, Recorder
 from streampay_smoke.gate.attribution import DEPENDENCY_REPORT_PROBE, STABLE_PROBE
 from streampay_smoke.run.probes.deployments import at_stable, no_stable
@@ -7,7 +8,6 @@ from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.records import LEDGER_DEPENDENCY
 from streampay_smoke.service.replay import NO_ANSWER, Asked
-from streampay_smoke.surroundings import Surroundings
 
 
 def dependency_report_probe(deployment: Deployment) -> Probed:
@@ -26,44 +26,42 @@ def dependency_report_probe(deployment: Deployment) -> Probed:
     return Probed(name=DEPENDENCY_REPORT_PROBE, ok=not degraded, detail="; ".join(degraded) or "all others are ok")
 
 
-def stable_readiness_probe(surroundings: Surroundings, record: Recorder) -> Probed:
+def stable_readiness_probe(run_context: RunContext, record: Recorder) -> Probed:
     """Ask the stable release whether it is ready."""
-    if not surroundings.settings.baseline_url:
+    if not run_context.settings.baseline_url:
         return no_stable(STABLE_PROBE)
-    with at_stable(surroundings, record) as stable:
+    with at_stable(run_context, record) as stable:
         there = stable.readiness_impression()
     return Probed(name=STABLE_PROBE, ok=there.kept, detail=f"readiness: {there.in_words}")
 
 
-def stable_replay_probe(surroundings: Surroundings, asked: Asked | None, record: Recorder) -> Probed:
+def stable_replay_probe(run_context: RunContext, asked: Asked | None, record: Recorder) -> Probed:
     """Put the request that failed to the stable release; for one that writes, ask only whether that release is ready.
 
     Not ok when it is red in the same way; does not apply where the answer itself was as promised.
     """
-    if not surroundings.settings.baseline_url:
+    if not run_context.settings.baseline_url:
         return no_stable(STABLE_PROBE)
     if asked is None or asked.impression.kept:
         detail = "the last answer of the service was as promised, and what it says is not compared"
         return Probed(name=STABLE_PROBE, ok=None, detail=detail)
     here = asked.impression
-    with at_stable(surroundings, record) as stable:
+    with at_stable(run_context, record) as stable:
         if asked.call.writes:
             there = stable.readiness_impression()
             down = {NO_ANSWER, 5}
             same = not there.kept and there.status_class == here.status_class and here.status_class in down
             request = "its readiness"
         else:
-            there = stable.replayed(asked, _credential_there(surroundings, stable, asked.credential))
+            there = stable.replayed(asked, _credential_there(run_context, stable, asked.credential))
             same = there.is_red_like(here)
             request = f"{asked.call.method} {asked.call.path}"
     detail = f"{request}: {there.in_words}; here: {here.in_words}"
     return Probed(name=STABLE_PROBE, ok=not same, detail=detail)
 
 
-def _credential_there(
-    surroundings: Surroundings, stable: Deployment, credential: Credential | None
-) -> Credential | None:
+def _credential_there(run_context: RunContext, stable: Deployment, credential: Credential | None) -> Credential | None:
     """Return what shows the same user there: a token got by signing in is good where it was given out."""
     if credential is None or credential.kind != "wallet":
         return credential
-    return stable.sign_in(surroundings.user)
+    return stable.sign_in(run_context.user)

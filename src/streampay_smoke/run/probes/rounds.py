@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.evidence.events import AnyEvent, Probed, Recorder
 from streampay_smoke.gate.attribution import (
     CLOCK_PROBE,
@@ -20,51 +21,50 @@ from streampay_smoke.run.probes.release import dependency_report_probe, stable_r
 from streampay_smoke.run.probes.runner import clock_probe, egress_probe, service_date
 from streampay_smoke.run.probes.side_by_side import Probe, side_by_side
 from streampay_smoke.service.replay import Asked
-from streampay_smoke.surroundings import Surroundings
 
 
-def probes_at_start(surroundings: Surroundings) -> Iterator[AnyEvent]:
+def probes_at_start(run_context: RunContext) -> Iterator[AnyEvent]:
     """Make every probe that needs no failure, before the first scenario; yields their evidence."""
     yield from side_by_side(
         {
-            **_common(surroundings),
-            STABLE_PROBE: lambda record: stable_readiness_probe(surroundings, record),
-            CREDENTIAL_PROBE: lambda record: credential_probe(surroundings, None, record),
+            **_common(run_context),
+            STABLE_PROBE: lambda record: stable_readiness_probe(run_context, record),
+            CREDENTIAL_PROBE: lambda record: credential_probe(run_context, None, record),
         },
         within_seconds=ALL_PROBES_SECONDS,
     )
 
 
-def control_probes(surroundings: Surroundings, asked: Asked | None) -> Iterator[AnyEvent]:
+def control_probes(run_context: RunContext, asked: Asked | None) -> Iterator[AnyEvent]:
     """Make every probe beside a failure of the request that was `asked`, None for none; yields their evidence."""
     yield from side_by_side(
         {
-            **_common(surroundings),
-            STABLE_PROBE: lambda record: stable_replay_probe(surroundings, asked, record),
-            CREDENTIAL_PROBE: lambda record: credential_probe(surroundings, asked, record),
-            SHOWN_AGAIN_PROBE: lambda record: shown_again_probe(surroundings, asked, record),
+            **_common(run_context),
+            STABLE_PROBE: lambda record: stable_replay_probe(run_context, asked, record),
+            CREDENTIAL_PROBE: lambda record: credential_probe(run_context, asked, record),
+            SHOWN_AGAIN_PROBE: lambda record: shown_again_probe(run_context, asked, record),
         },
         within_seconds=ALL_PROBES_SECONDS,
     )
-    contract = contract_probe(surroundings)
+    contract = contract_probe(run_context)
     yield contract
     if contract.ok is False:
-        yield network_age_probe(surroundings.settings.rpc_url)
+        yield network_age_probe(run_context.settings.rpc_url)
 
 
-def _common(surroundings: Surroundings) -> Mapping[str, Probe]:
-    settings = surroundings.settings
+def _common(run_context: RunContext) -> Mapping[str, Probe]:
+    settings = run_context.settings
 
     def dependency_report(record: Recorder) -> Probed:
-        with at_candidate(surroundings, record) as deployment:
+        with at_candidate(run_context, record) as deployment:
             return dependency_report_probe(deployment)
 
     def clock(record: Recorder) -> Probed:
-        with at_candidate(surroundings, record) as deployment:
+        with at_candidate(run_context, record) as deployment:
             return clock_probe(service_date(deployment), ledger_time(settings.rpc_url))
 
     return {
-        LEDGER_PROBE: lambda record: ledger_probe(settings.rpc_url, surroundings.ledger_progress),
+        LEDGER_PROBE: lambda record: ledger_probe(settings.rpc_url, run_context.ledger_progress),
         EGRESS_PROBE: lambda record: egress_probe(settings.base_url, settings.baseline_url),
         DEPENDENCY_REPORT_PROBE: dependency_report,
         CLOCK_PROBE: clock,

@@ -1,12 +1,13 @@
 """What one scenario knows. Steps and hooks are the only ones that touch it."""
 
+from streampay_smoke.acceptance.checks.doors import Knock
+from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.checks.ledger import DirectStream, Ledger
+from streampay_smoke.acceptance.checks.proofs import SettlementProof
+from streampay_smoke.acceptance.checks.throttling import Rush
+from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import ChainAccount
 from streampay_smoke.evidence.events import Recorder
-from streampay_smoke.promises.doors import Knock
-from streampay_smoke.promises.expectation import Expect
-from streampay_smoke.promises.ledger import DirectStream, Ledger
-from streampay_smoke.promises.proofs import SettlementProof
-from streampay_smoke.promises.throttling import Rush
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.dialects import Call
@@ -20,11 +21,10 @@ from streampay_smoke.service.records import (
     Withdrawal,
 )
 from streampay_smoke.settings import Settings
-from streampay_smoke.surroundings import Surroundings
 
 
-class World:
-    """A scenario's own facts, and the run's shared surroundings. Fields are set by the step their comment names."""
+class ScenarioContext:
+    """A scenario's own facts, and the run's shared run_context. Fields are set by the step their comment names."""
 
     readiness: Readiness  # the service is asked whether it is ready
     credential: Credential  # the synthetic user is signed in
@@ -62,21 +62,21 @@ class World:
     payer: ChainAccount  # a payer has a funded test account
     direct_stream: DirectStream  # a stream is made on the contract itself
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        self.surroundings = surroundings
-        self.expect = Expect(surroundings.record)
+    def __init__(self, run_context: RunContext) -> None:
+        self.run_context = run_context
+        self.expect = Expect(run_context.record)
 
     @property
     def settings(self) -> Settings:
         """The run's settings."""
-        return self.surroundings.settings
+        return self.run_context.settings
 
     @property
     def record(self) -> Recorder:
         """The run's journal."""
-        return self.surroundings.record
+        return self.run_context.record
 
     @property
     def deployment(self) -> Deployment:
         """The deployment under test."""
-        return self.surroundings.deployment
+        return self.run_context.deployment

@@ -4,8 +4,8 @@ import math
 import time
 from collections.abc import Callable, Sequence
 
+from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.evidence.events import Recorder, ReleaseSeen
-from streampay_smoke.promises.expectation import Expect
 
 ROUNDS = 3
 """How often a fleet is looked at before a stale replica counts: a roll-out ends, a forgotten replica stays."""

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from streampay_smoke.acceptance.checks.listing import records_of
+from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.core.errors import PromiseBroken, ServiceUnavailable, SmokeError
 from streampay_smoke.evidence.events import Recorder, ResourceMarked
-from streampay_smoke.housekeeping import Housekeeping
-from streampay_smoke.promises.listing import records_of
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import Answer

@@ -2,13 +2,13 @@
 
 from typing import Protocol
 
+from streampay_smoke.acceptance.checks import settlement
+from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.checks.ledger import Ledger
 from streampay_smoke.chain.adapter import TxOutcome
 from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.evidence.events import Recorder, Settled, TransactionSeen
 from streampay_smoke.evidence.polling import Attempt, NeverHappened, eventually
-from streampay_smoke.promises import settlement
-from streampay_smoke.promises.expectation import Expect
-from streampay_smoke.promises.ledger import Ledger
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.records import Receipt, StreamOrder, StreamRecord
 

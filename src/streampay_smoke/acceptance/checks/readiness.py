@@ -2,11 +2,11 @@
 
 import itertools
 
+from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.core.errors import GuardRefused, PromiseBroken, SmokeError
 from streampay_smoke.core.networks import PUBLIC_NAMES
 from streampay_smoke.evidence.events import Recorder, Retried
 from streampay_smoke.evidence.polling import Attempt, eventually
-from streampay_smoke.promises.expectation import Expect
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.records import Readiness
 from streampay_smoke.service.transport import HostUnresolved, NoServiceAnswer

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import msgspec
 from msgspec.structs import replace
 
+from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.checks.listing import streams_in
 from streampay_smoke.core.errors import Blame, SmokeError
-from streampay_smoke.promises.expectation import Expect
-from streampay_smoke.promises.listing import streams_in
 from streampay_smoke.service.exchange import REFUSED, Answer, folded_name, objects_in
 from streampay_smoke.service.records import StreamRecord
 

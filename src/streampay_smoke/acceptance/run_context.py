@@ -6,17 +6,18 @@ import time
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
+from streampay_smoke.acceptance.checks.fleet import sample_fleet
+from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS, SIMULATED_AHEAD_SECONDS, Ledger
+from streampay_smoke.acceptance.checks.proofs import LAG_SECONDS, LedgerProof, ServiceProof, SettlementProof
+from streampay_smoke.acceptance.checks.readiness import become_ready, refuse_real_money
+from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
+from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS, SyntheticStreams
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
 from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core import system_facts
 from streampay_smoke.core.errors import FixtureMissing, SmokeError
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen
-from streampay_smoke.housekeeping import Housekeeping
-from streampay_smoke.promises.fleet import sample_fleet
-from streampay_smoke.promises.ledger import CLOCK_SKEW_SECONDS, SIMULATED_AHEAD_SECONDS, Ledger
-from streampay_smoke.promises.proofs import LAG_SECONDS, LedgerProof, ServiceProof, SettlementProof
-from streampay_smoke.promises.readiness import become_ready, refuse_real_money
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.deployment import Deployment
@@ -27,7 +28,6 @@ from streampay_smoke.service.replay import Asked
 from streampay_smoke.service.slots import accepted
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.settings import Settings
-from streampay_smoke.synthetic_streams import LEASE_SECONDS, SyntheticStreams
 
 REQUEST_SECONDS = 15.0
 """Limit of one request to the service: a settlement may wait for a ledger or two of 5 s."""
@@ -44,7 +44,7 @@ class once(Generic[T]):  # noqa: N801 - reads as the decorator it is
     What was waited for in vain is not waited for again by every scenario.
     """
 
-    def __init__(self, compute: Callable[["Surroundings"], T]) -> None:
+    def __init__(self, compute: Callable[["RunContext"], T]) -> None:
         self._compute = compute
         self._name = compute.__name__
         self.__doc__ = compute.__doc__
@@ -53,9 +53,9 @@ class once(Generic[T]):  # noqa: N801 - reads as the decorator it is
     def __get__(self, instance: None, owner: type) -> Self: ...
 
     @overload
-    def __get__(self, instance: "Surroundings", owner: type) -> T: ...
+    def __get__(self, instance: "RunContext", owner: type) -> T: ...
 
-    def __get__(self, instance: "Surroundings | None", owner: type) -> "Self | T":
+    def __get__(self, instance: "RunContext | None", owner: type) -> "Self | T":
         """Return the value, computing it first where needed; raises what it raised before."""
         if instance is None:
             return self
@@ -70,7 +70,7 @@ class once(Generic[T]):  # noqa: N801 - reads as the decorator it is
         return cast("T", instance.opened[self._name])
 
 
-class Surroundings:
+class RunContext:
     """Made once for a run. Everything is opened when a step first needs it."""
 
     def __init__(self, settings: Settings, *, record: Recorder, learn_secret: Learn, run_id: str) -> None:

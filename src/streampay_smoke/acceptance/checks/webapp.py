@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from streampay_smoke.promises.expectation import Expect
+from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.service.exchange import Answer
 
 SLIPPED_IN = frozenset({400, 403, 419})

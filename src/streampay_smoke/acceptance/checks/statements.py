@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
-from streampay_smoke.promises.expectation import Expect
-from streampay_smoke.promises.settlement import REFUSALS
+from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.checks.settlement import REFUSALS
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import Receipt, StreamPage, StreamRecord, Withdrawal
 

@@ -14,28 +14,28 @@ from step_parts import (
     SmallStreamPay,
     Witness,
     readyz_says,
+    run_context_of,
     settings_for,
     small_environ,
-    surroundings_of,
 )
 
 from streampay_sandbox.road import Proxy
+from streampay_smoke.acceptance.checks.proofs import ServiceProof
+from streampay_smoke.acceptance.checks.readiness import NeverReady
+from streampay_smoke.acceptance.run_context import RunContext
+from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.chain.pace import PACES
 from streampay_smoke.core.errors import FixtureMissing, GuardRefused, PromiseBroken, SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import ReleaseSeen, ResourceCreated, ResourceReleased, Waited
-from streampay_smoke.promises.proofs import ServiceProof
-from streampay_smoke.promises.readiness import NeverReady
 from streampay_smoke.service.transport import Throttled
-from streampay_smoke.surroundings import Surroundings
-from streampay_smoke.world import World
 
 
 @pytest.fixture
-def shared(small: SmallStreamPay, witness: Witness) -> Iterator[Surroundings]:
-    surroundings = surroundings_of(settings_for(small_environ(small)), witness)
-    yield surroundings
-    surroundings.close()
+def shared(small: SmallStreamPay, witness: Witness) -> Iterator[RunContext]:
+    run_context = run_context_of(settings_for(small_environ(small)), witness)
+    yield run_context
+    run_context.close()
 
 
 def created(witness: Witness) -> list[str]:
@@ -46,11 +46,11 @@ def released(witness: Witness) -> list[str]:
     return [event.id for event in witness.of(ResourceReleased)]
 
 
-def make(shared: Surroundings, key: str = "") -> str:
+def make(shared: RunContext, key: str = "") -> str:
     return shared.streams.create(ORDER, key or shared.new_key("create")).id
 
 
-def test_real_money_is_looked_for_again_before_each_journey(shared: Surroundings, small: SmallStreamPay) -> None:
+def test_real_money_is_looked_for_again_before_each_journey(shared: RunContext, small: SmallStreamPay) -> None:
     shared.refuse_real_money()
     small.lie("GET /api/readyz", readyz_says(503, status="degraded", message="fetch failed"))
     shared.refuse_real_money()
@@ -63,13 +63,13 @@ def test_real_money_is_looked_for_again_before_each_journey(shared: Surroundings
     assert not small.writes
 
 
-def test_nothing_is_sent_before_a_step_needs_it(shared: Surroundings, small: SmallStreamPay) -> None:
+def test_nothing_is_sent_before_a_step_needs_it(shared: RunContext, small: SmallStreamPay) -> None:
     assert shared.deployment is shared.deployment
     assert shared.user is shared.user
     assert not small.asked
 
 
-def test_what_was_opened_is_shared(shared: Surroundings, small: SmallStreamPay) -> None:
+def test_what_was_opened_is_shared(shared: RunContext, small: SmallStreamPay) -> None:
     assert shared.readiness is shared.readiness
     assert shared.credential is shared.credential
     assert shared.second_credential is shared.second_credential
@@ -80,7 +80,7 @@ def test_what_was_opened_is_shared(shared: Surroundings, small: SmallStreamPay) 
 
 
 def test_a_service_that_never_became_ready_is_not_waited_for_again(
-    shared: Surroundings, small: SmallStreamPay, witness: Witness
+    shared: RunContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     small.lie("GET /api/readyz", readyz_says(503, status="degraded"))
     for _ in range(3):
@@ -91,11 +91,11 @@ def test_a_service_that_never_became_ready_is_not_waited_for_again(
 
 
 def test_a_shared_thing_says_what_it_is() -> None:
-    assert Surroundings.readiness.__doc__ == "The service's word that it is ready, waited for once."
+    assert RunContext.readiness.__doc__ == "The service's word that it is ready, waited for once."
 
 
-def test_a_world_hands_on_what_its_surroundings_hold(shared: Surroundings, witness: Witness) -> None:
-    world = World(shared)
+def test_a_world_hands_on_what_its_run_context_hold(shared: RunContext, witness: Witness) -> None:
+    world = ScenarioContext(shared)
 
     assert world.settings is shared.settings
     assert world.deployment is shared.deployment
@@ -104,7 +104,7 @@ def test_a_world_hands_on_what_its_surroundings_hold(shared: Surroundings, witne
     witness.saw_held("a world's checks reach the journal")
 
 
-def test_a_stream_is_created_and_remembered(shared: Surroundings, small: SmallStreamPay, witness: Witness) -> None:
+def test_a_stream_is_created_and_remembered(shared: RunContext, small: SmallStreamPay, witness: Witness) -> None:
     stream_id = make(shared)
 
     assert small.streams[stream_id]["recipient"] == ORDER.recipient
@@ -112,14 +112,14 @@ def test_a_stream_is_created_and_remembered(shared: Surroundings, small: SmallSt
     assert not released(witness)
 
 
-def test_a_stream_that_came_of_a_repeated_request_is_one_resource(shared: Surroundings, witness: Witness) -> None:
+def test_a_stream_that_came_of_a_repeated_request_is_one_resource(shared: RunContext, witness: Witness) -> None:
     assert make(shared, "the same key") == make(shared, "the same key")
 
     assert len(created(witness)) == 1
 
 
 def test_every_stream_a_repeated_request_makes_is_remembered(
-    shared: Surroundings, small: SmallStreamPay, witness: Witness
+    shared: RunContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     def without_key(asked: Asked, honest: Honest) -> Says:
         return Says(status=201, json={"data": small.streams[small.add(asked.user, **asked.json)]})
@@ -145,7 +145,7 @@ def test_every_stream_a_repeated_request_makes_is_remembered(
     ],
 )
 def test_nothing_is_created_where_real_money_could_be_moved(
-    message: str, error: type[SmokeError], shared: Surroundings, small: SmallStreamPay, witness: Witness
+    message: str, error: type[SmokeError], shared: RunContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     small.lie("GET /api/readyz", readyz_says(message=message))
 
@@ -161,7 +161,7 @@ def test_nothing_is_created_where_real_money_could_be_moved(
 
 def test_nothing_is_created_in_a_place_that_is_read_only(small: SmallStreamPay, witness: Witness) -> None:
     settings = settings_for(small_environ(small), settles=False, settles_not_because="its streams carry real money")
-    shared = surroundings_of(settings, witness)
+    shared = run_context_of(settings, witness)
 
     with pytest.raises(FixtureMissing, match="its streams carry real money") as caught:
         make(shared)
@@ -172,7 +172,7 @@ def test_nothing_is_created_in_a_place_that_is_read_only(small: SmallStreamPay, 
 
 
 def test_nothing_is_created_by_a_service_that_never_became_ready(
-    shared: Surroundings, small: SmallStreamPay, witness: Witness
+    shared: RunContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     small.lie("GET /api/readyz", readyz_says(503, status="degraded"))
 
@@ -195,7 +195,7 @@ def test_nothing_is_created_by_a_service_that_never_became_ready(
     ],
 )
 def test_a_stream_that_was_not_created_is_a_broken_promise(
-    says: Says, shared: Surroundings, small: SmallStreamPay, witness: Witness
+    says: Says, shared: RunContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     small.lie("POST /api/streams", says)
 
@@ -208,7 +208,7 @@ def test_a_stream_that_was_not_created_is_a_broken_promise(
 
 
 def test_a_stream_that_the_service_could_not_make_for_now_is_told_apart(
-    shared: Surroundings, small: SmallStreamPay
+    shared: RunContext, small: SmallStreamPay
 ) -> None:
     small.lie("POST /api/streams", Says(status=503, json={"error": {"code": "LEDGER_UNAVAILABLE", "message": "no"}}))
     with pytest.raises(PromiseBroken, match="answered 503, not 201: LEDGER_UNAVAILABLE") as caught:
@@ -232,14 +232,14 @@ def stores_and_says(small: SmallStreamPay, says: Says) -> None:
     small.lie("POST /api/streams", lie)
 
 
-def not_created(shared: Surroundings, recipient: str = ORDER.recipient) -> None:
+def not_created(shared: RunContext, recipient: str = ORDER.recipient) -> None:
     with pytest.raises(SmokeError):
         shared.streams.create(replace(ORDER, recipient=recipient), shared.new_key("create"))
 
 
 @pytest.mark.parametrize("says", STORED_ALL_THE_SAME)
 def test_a_stream_that_was_stored_and_answered_as_failed_is_found_and_ended(
-    says: Says, shared: Surroundings, small: SmallStreamPay, witness: Witness
+    says: Says, shared: RunContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     other = small.add(shared.user.address)
     stores_and_says(small, says)
@@ -253,7 +253,7 @@ def test_a_stream_that_was_stored_and_answered_as_failed_is_found_and_ended(
 
 
 def test_what_was_stored_is_found_by_the_newer_list_where_the_first_one_is_broken(
-    shared: Surroundings, small: SmallStreamPay, witness: Witness
+    shared: RunContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     stores_and_says(small, Says(status=500))
     small.lie("GET /api/streams", Says(status=500))
@@ -265,7 +265,7 @@ def test_what_was_stored_is_found_by_the_newer_list_where_the_first_one_is_broke
 
 
 def test_an_order_nobody_can_look_for_is_left_behind(
-    shared: Surroundings, small: SmallStreamPay, witness: Witness
+    shared: RunContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     stores_and_says(small, Says(status=500))
     for route in ("GET /api/streams", "GET /api/v2/streams"):
@@ -280,7 +280,7 @@ def test_an_order_nobody_can_look_for_is_left_behind(
 
 
 def test_an_order_that_came_to_nothing_leaves_nothing(
-    shared: Surroundings, small: SmallStreamPay, witness: Witness
+    shared: RunContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     small.lie("POST /api/streams", Says(status=500))
     not_created(shared)
@@ -293,7 +293,7 @@ def test_an_order_that_came_to_nothing_leaves_nothing(
 
 
 def test_a_stream_of_another_run_to_the_same_recipient_is_left_alone(
-    shared: Surroundings, small: SmallStreamPay, witness: Witness
+    shared: RunContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     order = {"recipient": ORDER.recipient, "rate": ORDER.rate, "schedule": ORDER.schedule}
     marked = small.add(shared.user.address, **order, tags=["smoke:run-0", "lease:9999999999"])
@@ -310,7 +310,7 @@ def test_a_stream_of_another_run_to_the_same_recipient_is_left_alone(
 
 @pytest.mark.parametrize("field", ["recipient", "rate", "schedule"])
 def test_a_stream_other_than_the_one_ordered_is_a_broken_promise(
-    field: str, shared: Surroundings, small: SmallStreamPay
+    field: str, shared: RunContext, small: SmallStreamPay
 ) -> None:
     def another(asked: Asked, honest: Honest) -> Says:
         data = honest(asked).json["data"]
@@ -322,7 +322,7 @@ def test_a_stream_other_than_the_one_ordered_is_a_broken_promise(
         make(shared)
 
 
-def test_a_throttled_creation_says_nothing_of_the_release(shared: Surroundings, small: SmallStreamPay) -> None:
+def test_a_throttled_creation_says_nothing_of_the_release(shared: RunContext, small: SmallStreamPay) -> None:
     small.lie("POST /api/streams", Says(status=429, headers={"retry-after": "3600"}))
 
     with pytest.raises(Throttled):
@@ -341,7 +341,7 @@ def test_a_throttled_creation_says_nothing_of_the_release(shared: Surroundings, 
     ],
 )
 def test_clean_up_brings_a_stream_of_any_status_to_an_end(
-    status: str, action: str, left: str, shared: Surroundings, small: SmallStreamPay, witness: Witness
+    status: str, action: str, left: str, shared: RunContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     stream_id = make(shared)
     small.streams[stream_id]["status"] = status
@@ -369,7 +369,7 @@ def test_clean_up_brings_a_stream_of_any_status_to_an_end(
     ],
 )
 def test_clean_up_that_fails_raises_nothing_and_leaves_the_stream_counted(
-    route: str, lie: Says, shared: Surroundings, small: SmallStreamPay, witness: Witness
+    route: str, lie: Says, shared: RunContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     stream_id = make(shared)
     small.lie(route, lie)
@@ -381,7 +381,7 @@ def test_clean_up_that_fails_raises_nothing_and_leaves_the_stream_counted(
 
 
 def test_clean_up_that_fails_for_one_stream_goes_on_with_the_others(
-    shared: Surroundings, small: SmallStreamPay, witness: Witness
+    shared: RunContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     streams = [make(shared) for _ in range(3)]
 
@@ -397,9 +397,7 @@ def test_clean_up_that_fails_for_one_stream_goes_on_with_the_others(
     assert released(witness) == [*streams[1:], streams[0]]
 
 
-def test_clean_up_without_an_answer_raises_nothing(
-    shared: Surroundings, small: SmallStreamPay, witness: Witness
-) -> None:
+def test_clean_up_without_an_answer_raises_nothing(shared: RunContext, small: SmallStreamPay, witness: Witness) -> None:
     make(shared)
     small.close()
 
@@ -409,7 +407,7 @@ def test_clean_up_without_an_answer_raises_nothing(
 
 
 def test_clean_up_and_close_of_a_run_that_did_nothing_send_nothing(
-    shared: Surroundings, small: SmallStreamPay, witness: Witness
+    shared: RunContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     shared.clean_up()
     shared.close()
@@ -418,14 +416,14 @@ def test_clean_up_and_close_of_a_run_that_did_nothing_send_nothing(
     assert not witness.events
 
 
-def test_keys_are_never_the_same_and_name_their_run(shared: Surroundings) -> None:
+def test_keys_are_never_the_same_and_name_their_run(shared: RunContext) -> None:
     keys = {shared.new_key("create") for _ in range(100)}
 
     assert len(keys) == 100
     assert all(key.startswith("smoke-run-1-create-") for key in keys)
 
 
-def test_the_services_word_is_proof_only_where_settings_say_so(shared: Surroundings) -> None:
+def test_the_services_word_is_proof_only_where_settings_say_so(shared: RunContext) -> None:
     assert isinstance(shared.proof(), ServiceProof)
 
 
@@ -441,7 +439,7 @@ def test_a_ledger_that_is_asked_for_and_down_is_not_replaced_by_the_services_wor
         SMOKE_STELLAR_FRIENDBOT_URL=nowhere,
         SMOKE_CONTRACT_ID=CONTRACT,
     )
-    shared = surroundings_of(settings_for(environ), witness)
+    shared = run_context_of(settings_for(environ), witness)
 
     for _ in range(2):
         with pytest.raises(ChainUnavailable):
@@ -464,7 +462,7 @@ def test_the_operators_credential_is_used_where_the_place_wants_it(
     mode: str, environ: dict[str, str], small: SmallStreamPay, witness: Witness
 ) -> None:
     learned: list[str] = []
-    shared = Surroundings(
+    shared = RunContext(
         settings_for(small_environ(small, SMOKE_AUTH_MODE=mode, **environ)),
         record=witness.events.append,
         learn_secret=learned.append,
@@ -485,17 +483,15 @@ def test_there_is_no_second_user_where_the_operator_supplies_the_only_one(
     )
 
     with pytest.raises(FixtureMissing, match=f"auth mode {mode} knows one user only"):
-        _ = surroundings_of(settings_for(environ), witness).second_credential
+        _ = run_context_of(settings_for(environ), witness).second_credential
 
 
-def test_a_trouble_nobody_foresaw_is_not_kept_as_an_answer(
-    shared: Surroundings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_trouble_nobody_foresaw_is_not_kept_as_an_answer(shared: RunContext, monkeypatch: pytest.MonkeyPatch) -> None:
     def defect(*args: Any, **kwargs: Any) -> Callable[[], None]:
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr("streampay_smoke.surroundings.become_ready", defect)
+        patch.setattr("streampay_smoke.acceptance.run_context.become_ready", defect)
         with pytest.raises(ZeroDivisionError):
             _ = shared.readiness
 
@@ -508,7 +504,7 @@ def test_a_place_with_a_bad_contract_is_a_matter_of_settings(small: SmallStreamP
 
 
 def test_the_release_is_looked_at_when_ready_and_again_at_the_end(
-    shared: Surroundings, small: SmallStreamPay, witness: Witness
+    shared: RunContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     shared.look_at_release_again()
     assert not small.asked
@@ -526,9 +522,9 @@ def test_each_look_at_the_fleet_has_a_connection_of_its_own(small: SmallStreamPa
         settings = settings_for(small_environ(small, SMOKE_BASE_URL=proxy.url))
         service = replace(settings.place.service, replicas=2, replica_miss_probability=0.1)
         settings = replace(settings, place=replace(settings.place, service=service))
-        surroundings = surroundings_of(settings, witness)
-        assert surroundings.readiness.ready
-        met = surroundings.fleet
-        surroundings.close()
+        run_context = run_context_of(settings, witness)
+        assert run_context.readiness.ready
+        met = run_context.fleet
+        run_context.close()
     assert len(met) == len(witness.of(ReleaseSeen)) - 1 == 5
     assert len({passing.connection for passing in proxy.passed}) == 6

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from streampay_smoke.promises.expectation import Expect
+from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.transport import TOO_MANY_REQUESTS
 

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.chain.adapter import (
     ChainAccount,
     ChainAdapter,
@@ -13,8 +15,6 @@ from streampay_smoke.chain.adapter import (
 )
 from streampay_smoke.chain.contract import Payment, StreamContract, StreamEvent
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.housekeeping import Housekeeping
-from streampay_smoke.promises.expectation import Expect
 
 MOVES_WITHIN_SECONDS = 30.0
 """Six ledgers of testnet's 5 s: slower than that is not moving."""

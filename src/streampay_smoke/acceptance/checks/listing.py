@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable, Collection, Sequence
 
+from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.core.errors import PromiseBroken
-from streampay_smoke.promises.expectation import Expect
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import PRIVATE_FIELDS, REFUSED, Answer, folded_name, objects_in

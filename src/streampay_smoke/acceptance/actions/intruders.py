@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 
 from msgspec.structs import replace
 
+from streampay_smoke.acceptance.checks import throttling, webapp
+from streampay_smoke.acceptance.checks.doors import ABSENT, HIDDEN, Knock, SyntheticUserAdministers, administrators_in
+from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
+from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.evidence.events import AnyEvent, Awaiting, Exchanged, Recorder
-from streampay_smoke.promises import throttling, webapp
-from streampay_smoke.promises.doors import ABSENT, HIDDEN, Knock, SyntheticUserAdministers, administrators_in
-from streampay_smoke.promises.expectation import Expect
 from streampay_smoke.service.claims import claims_of
 from streampay_smoke.service.credentials import ANONYMOUS, Credential
 from streampay_smoke.service.deployment import Deployment
@@ -20,8 +22,6 @@ from streampay_smoke.service.exchange import REFUSED, Answer
 from streampay_smoke.service.forgeries import BadCredential, BadName, bad_credential
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.orders import order_to
-from streampay_smoke.surroundings import REQUEST_SECONDS, Surroundings
-from streampay_smoke.world import World
 
 BAD_CALLERS: dict[str, BadName] = {
     "no credential": "none",
@@ -46,14 +46,14 @@ Door = tuple[str, Callable[[], Answer], frozenset[int]]
 """What would be done behind it, how to knock, and the statuses that leave it shut."""
 
 
-def come_as(world: World, caller: str) -> Credential:
+def come_as(world: ScenarioContext, caller: str) -> Credential:
     """Return the credential of a bad caller, whom the world then names in its checks."""
-    bad = _bad(world.surroundings, BAD_CALLERS[caller])
+    bad = _bad(world.run_context, BAD_CALLERS[caller])
     world.caller = f"{caller} ({bad.proof})" if bad.proof != "full" else caller
     return bad.credential
 
 
-def ask_for_administration(world: World, caller: str) -> None:
+def ask_for_administration(world: ScenarioContext, caller: str) -> None:
     """Ask for the administrators' pages as a stranger, as one who claims to be administrator, or as the user."""
     doors = world.deployment.doors
     credential, claim = {
@@ -68,19 +68,19 @@ def ask_for_administration(world: World, caller: str) -> None:
     )
 
 
-def expect_of_administration(world: World) -> Expect:
+def expect_of_administration(world: ScenarioContext) -> Expect:
     """Return how to expect shut pages: a credential that the operator supplied may be an administrator's own."""
     if world.caller != "the synthetic user":
         return world.expect
     supplied = world.credential.kind in {"bearer", "api-key"}
     named = {address for knock in world.knocks for address in administrators_in(knock.answer).values()}
-    own = supplied or world.surroundings.user.address in named
+    own = supplied or world.run_context.user.address in named
     return world.expect.raising(SyntheticUserAdministers) if own else world.expect
 
 
-def sign_in_with(world: World, proof: str) -> None:
+def sign_in_with(world: ScenarioContext, proof: str) -> None:
     """Try to sign in as the synthetic user with a proof that is none."""
-    deployment, user = world.deployment, world.surroundings.signed_in[0]
+    deployment, user = world.deployment, world.run_context.signed_in[0]
     ways: dict[str, Callable[[], Answer]] = {
         "somebody else's signature": lambda: deployment.sign_in_signing(user, user.somebody_else().sign),
         "a challenge nobody was given": lambda: deployment.sign_in_signing(user, user.sign, answering=never_given),
@@ -94,9 +94,9 @@ def never_given(challenge: str) -> str:
     return challenge[:-_END_OF_CHALLENGE] + challenge[-_END_OF_CHALLENGE:].translate(_NEXT)
 
 
-def try_to_write(world: World, caller: str) -> None:
+def try_to_write(world: ScenarioContext, caller: str) -> None:
     """Order a stream, and settle and stop the user's own, with a credential that must not open anything."""
-    shared, name, credential = world.surroundings, world.own_stream.id, come_as(world, caller)
+    shared, name, credential = world.run_context, world.own_stream.id, come_as(world, caller)
     order = order_to(unowned_address())
     world.caller = f"a caller with {world.caller}"
     world.knocks = _knock(
@@ -108,9 +108,9 @@ def try_to_write(world: World, caller: str) -> None:
     )
 
 
-def meddle(world: World) -> None:
+def meddle(world: ScenarioContext) -> None:
     """Do everything that can be done with a stream, as another user than the one it belongs to."""
-    shared, name, deployment = world.surroundings, world.own_stream.id, world.deployment
+    shared, name, deployment = world.run_context, world.own_stream.id, world.deployment
     second, doors = shared.second_credential, deployment.doors
     shared.refuse_to_write()
     world.caller = "another user"
@@ -130,7 +130,7 @@ def meddle(world: World) -> None:
     )
 
 
-def look_in(world: World, credential: Credential, stream_ids: Iterable[str]) -> None:
+def look_in(world: ScenarioContext, credential: Credential, stream_ids: Iterable[str]) -> None:
     """Open the user's streams by their names, and by claiming to be their owner where it is known who that is."""
     deployment, owner = world.deployment, _owner(world)
     claiming = deployment.doors.stream_of_tenant
@@ -143,9 +143,9 @@ def look_in(world: World, credential: Credential, stream_ids: Iterable[str]) -> 
     world.knocks = _knock([*by_name, *(by_claim if owner else [])])
 
 
-def claim_a_settlement(world: World) -> None:
+def claim_a_settlement(world: ScenarioContext) -> None:
     """Order a stream, and change the user's own in both ways there are, as if they were settled and somebody else's."""
-    shared, deployment, credential = world.surroundings, world.deployment, world.credential
+    shared, deployment, credential = world.run_context, world.deployment, world.credential
     claims = deployment.doors.as_if_settled(secrets.token_hex(32))
     made = deployment.created_by(shared.streams.try_to_create(credential, order_to(unowned_address()), claims))
     for change in (deployment.doors.change, deployment.doors.change_many):
@@ -154,7 +154,7 @@ def claim_a_settlement(world: World) -> None:
     world.own_streams = tuple(deployment.stream(credential, name) for name in names)
 
 
-def look_at_own(world: World) -> None:
+def look_at_own(world: ScenarioContext) -> None:
     """Look at the user's list and at one of their streams, and remember what the answers let caches do."""
     deployment = world.deployment
     world.cached_by = {}
@@ -164,16 +164,16 @@ def look_at_own(world: World) -> None:
     world.cached_by["one of their streams"] = deployment.last_headers
 
 
-def make_mistakes(world: World) -> None:
+def make_mistakes(world: ScenarioContext) -> None:
     """Ask for what cannot be, with the user's credential and with junk, and remember what must not be repeated."""
-    deployment, junk = world.deployment, _bad(world.surroundings, "junk").credential
+    deployment, junk = world.deployment, _bad(world.run_context, "junk").credential
     wrong = [deployment.knock(call, world.credential) for call in deployment.doors.mistakes()]
     world.answers = (*wrong, deployment.refusal(junk))
     sent = [value.removeprefix("Bearer ") for each in (world.credential, junk) for value in each.headers.values()]
     world.secrets = (*sent, *world.settings.secrets())
 
 
-def slip_a_write_in(world: World) -> None:
+def slip_a_write_in(world: ScenarioContext) -> None:
     """Send a write that changes nothing, with all that a page other than the app's own can show."""
     deployment, proof = world.deployment, world.deployment.page_proof()
     world.caller = "another site's page"
@@ -186,20 +186,20 @@ def slip_a_write_in(world: World) -> None:
     )
 
 
-def ask_leave_for(world: World, origin: str) -> None:
+def ask_leave_for(world: ScenarioContext, origin: str) -> None:
     """Ask as a browser does for a page of an origin: when it reads, and before it writes."""
     doors = world.deployment.doors
     world.caller = origin
     world.answers = tuple(world.deployment.knock(ask(origin)) for ask in (doors.read_by_page, doors.preflight))
 
 
-def come_as_somebody_new(world: World) -> None:
+def come_as_somebody_new(world: ScenarioContext) -> None:
     """Ask for streams once, and without patience, as a caller nobody has seen before."""
     with _hurried(world, world.record) as hurried:
         world.refusal = hurried.streams_answer(_counted_apart(ANONYMOUS, hurried))
 
 
-def rush(world: World) -> None:
+def rush(world: ScenarioContext) -> None:
     """Ask for streams as the second user until told to wait, and then once as the first.
 
     Both count apart from everything else in this run. Of the many answers the journal keeps the last.
@@ -207,7 +207,7 @@ def rush(world: World) -> None:
     place, seen = world.settings.place.service, _Last()
     with _hurried(world, seen) as hurried:
         second, first = (
-            _counted_apart(each, hurried) for each in (world.surroundings.second_credential, world.credential)
+            _counted_apart(each, hurried) for each in (world.run_context.second_credential, world.credential)
         )
         world.record(Awaiting(peer="service", what="many requests of one caller in a rush"))
         try:
@@ -236,21 +236,21 @@ class _Last:
             record(self._exchange)
 
 
-def _owner(world: World) -> str:
+def _owner(world: ScenarioContext) -> str:
     """Return whose the user's streams are: the wallet, whom the token names, or "" for a key that names nobody."""
-    if world.surroundings.credential.kind in {"wallet", "jwt"}:
-        return world.surroundings.signed_in[0].address
-    subject = claims_of(world.surroundings.credential.headers.get("authorization", "")).get("sub", "")
+    if world.run_context.credential.kind in {"wallet", "jwt"}:
+        return world.run_context.signed_in[0].address
+    subject = claims_of(world.run_context.credential.headers.get("authorization", "")).get("sub", "")
     return subject if isinstance(subject, str) else ""
 
 
-def _bad(shared: Surroundings, name: BadName) -> BadCredential:
+def _bad(shared: RunContext, name: BadName) -> BadCredential:
     return bad_credential(name, shared.user, jwt_secret=shared.jwt_secret)
 
 
-def _hurried(world: World, record: Recorder) -> Deployment:
+def _hurried(world: ScenarioContext, record: Recorder) -> Deployment:
     """Return the deployment for somebody who takes a "wait" for an answer."""
-    return world.surroundings.deployment_at(
+    return world.run_context.deployment_at(
         world.settings.base_url, record=record, timeout_seconds=REQUEST_SECONDS, throttle_seconds=0.0
     )
 
@@ -276,7 +276,7 @@ def _knocking(
     return lambda: deployment.knock(call, credential, proof=proof)
 
 
-def _acting(shared: Surroundings, credential: Credential, stream_id: str, action: str) -> Callable[[], Answer]:
+def _acting(shared: RunContext, credential: Credential, stream_id: str, action: str) -> Callable[[], Answer]:
     return lambda: shared.deployment.act(credential, stream_id, action, shared.new_key(action))
 
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.chain.adapter import TxOutcome
 from streampay_smoke.chain.contract import Payment, StreamEvent
 from streampay_smoke.core.amounts import PERIOD_SECONDS, accrued, stroops
-from streampay_smoke.promises.expectation import Expect
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import Receipt, StreamOrder, StreamRecord
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS, Ledger
 from streampay_smoke.core.errors import Blame, CredentialRefused, SmokeError
-from streampay_smoke.promises.expectation import Expect
-from streampay_smoke.promises.ledger import CLOCK_SKEW_SECONDS, Ledger
 from streampay_smoke.service.exchange import REFUSED, Answer
 from streampay_smoke.service.records import Readiness
 

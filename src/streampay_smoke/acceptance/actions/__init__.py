@@ -1,0 +1,1 @@
+"""What users, operators and attackers do: values in, values out."""

@@ -1,0 +1,124 @@
+"""How long a run may take: what somebody set, else what its waits for ledgers add up to."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from json import dumps, loads
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from streampay_smoke.evidence.journal import Journal
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
+from streampay_smoke.run.progress import Progress
+from streampay_smoke.runner.session import Session
+from streampay_smoke.settings import load
+from streampay_smoke.settings.deadline import LEDGER_STEPS, SHORTEST_SECONDS, derived_deadline_seconds
+
+GIVEN = {"SMOKE_BASE_URL": "http://127.0.0.1:1", "SMOKE_CONTRACT_ID": "C1"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "seconds"), [("sandbox", SHORTEST_SECONDS), ("local", 140.0), ("staging", 370.0)]
+)
+def test_the_default_follows_the_network(environment: str, seconds: float) -> None:
+    environ = {**GIVEN, "SMOKE_ENV": environment, "SMOKE_STELLAR_RPC_URL": "http://127.0.0.1:1/rpc"}
+    settings = load(environ=environ)
+    assert (settings.deadline_seconds, settings.deadline_is_derived) == (seconds, True)
+
+
+def test_a_run_on_ledgers_of_six_seconds_has_twice_its_time() -> None:
+    assert derived_deadline_seconds(ready_within_seconds=10, seconds_per_ledger=6) > 2 * LEDGER_STEPS * 6
+
+
+def test_a_variable_stands_before_the_environment_file(tmp_path: Path) -> None:
+    (tmp_path / "environments").mkdir()
+    shipped = Path("environments/sandbox.toml").read_text()
+    (tmp_path / "environments" / "sandbox.toml").write_text(f"deadline_seconds = 77.5\n{shipped}")
+    environ = {**GIVEN, "SMOKE_STELLAR_RPC_URL": "http://127.0.0.1:1/rpc"}
+    assert load(environ=environ, root=tmp_path).deadline_seconds == 77.5
+    set_by_hand = load(environ={**environ, "SMOKE_DEADLINE_SECONDS": "9"}, root=tmp_path)
+    assert (set_by_hand.deadline_seconds, set_by_hand.deadline_is_derived) == (9.0, False)
+
+
+class Rpc(BaseHTTPRequestHandler):
+    health: ClassVar[dict[str, Any]] = {"status": "healthy", "latestLedger": 30, "oldestLedger": 10}
+    ledgers: ClassVar[Any] = []
+
+    def do_POST(self) -> None:
+        call = loads(self.rfile.read(int(self.headers["content-length"])))
+        result = self.health if call["method"] == "getHealth" else {"ledgers": self.ledgers}
+        body = dumps({"jsonrpc": "2.0", "id": call["id"], "result": result}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def rpc() -> Iterator[ThreadingHTTPServer]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("ThisRpc", (Rpc,), {})) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("closed_at", "pace"),
+    [([100, 105, 110, 116], 5.0), ([100, 100, 101, 101], 0.0), ([7], None), (["soon", "later"], None), (None, None)],
+)
+def test_the_pace_is_what_the_newest_ledgers_show(
+    rpc: ThreadingHTTPServer, closed_at: list[Any] | None, pace: float | None
+) -> None:
+    ledgers = None if closed_at is None else [{"ledgerCloseTime": str(each)} for each in closed_at]
+    rpc.RequestHandlerClass.ledgers = ledgers  # type: ignore[attr-defined]
+    url = f"http://127.0.0.1:{rpc.server_port}/"
+    assert measured_seconds_per_ledger(url, timeout_seconds=5) == pace
+
+
+@pytest.mark.parametrize(
+    ("environ", "closed_at", "more_seconds"),
+    [
+        ({}, [100, 105, 110], 10 + 60 + 2 * 25 * 5 - SHORTEST_SECONDS),
+        ({}, [100, 100, 100], 0.0),
+        ({"SMOKE_DEADLINE_SECONDS": "90"}, [100, 105, 110], 0.0),
+    ],
+)
+def test_a_slow_ledger_extends_a_deadline_that_nobody_set(
+    rpc: ThreadingHTTPServer, tmp_path: Path, environ: dict[str, str], closed_at: list[int], more_seconds: float
+) -> None:
+    rpc.RequestHandlerClass.ledgers = [{"ledgerCloseTime": str(each)} for each in closed_at]  # type: ignore[attr-defined]
+    settings = load(environ={**GIVEN, "SMOKE_STELLAR_RPC_URL": f"http://127.0.0.1:{rpc.server_port}/", **environ})
+    path = tmp_path / "journal.jsonl"
+    with Journal(path, Redactor()) as journal:
+        assert Session(settings, journal, Redactor(), "run").extend_deadline(25) == more_seconds
+    progress = Progress(path)
+    assert not progress.step_is_stuck()
+    assert progress.more_seconds == more_seconds
+
+
+def test_a_ledger_that_says_nothing_has_no_pace() -> None:
+    assert measured_seconds_per_ledger("http://127.0.0.1:9/", timeout_seconds=1) is None
+
+
+def test_the_steps_that_wait_for_ledgers_are_counted() -> None:
+    done = subprocess.run([sys.executable, "-c", COUNT], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == LEDGER_STEPS
+
+
+COUNT = """
+from behave.runner_util import load_step_modules
+from pathlib import Path
+from streampay_smoke.runner.plan import scenarios_below
+from streampay_smoke.runner.runner import ledger_steps
+
+load_step_modules(["features/steps"])
+print(ledger_steps(scenarios_below(Path("features"))))
+"""
+"""In a process of its own: behave's registry takes each step once."""
