@@ -94,6 +94,16 @@ def place_text(old: str, new: str) -> Condition:
     return change
 
 
+def objective(name: str, **values: object) -> Condition:
+    """Change what the shared objective of this name says, as an environment file may."""
+
+    def change(scene: Scene) -> None:
+        lines = "".join(f"{key} = {value}\n" for key, value in values.items())
+        scene.place_added.append(f'\n[[objectives]]\nname = "{name}"\n{lines}')
+
+    return change
+
+
 def file(path: str, text: str) -> Condition:
     """Write a file below the folder of the project; `home/...` is the runner's home."""
 

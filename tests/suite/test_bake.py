@@ -7,7 +7,7 @@ from streampay_sandbox.road import Forward, Passing, Proxy, Reply
 from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.gate.verdict import Word
 
-PACE = ("reads_per_minute = 30", "reads_per_minute = 300")
+PACE = ("[bake.counters]", "[bake]\nreads_per_minute = 300\n\n[bake.counters]")
 LISTS_BEFORE_IT_BREAKS = 8
 
 

@@ -168,7 +168,7 @@ def forget(secret: str) -> None:
 def in_production(project: Project) -> Ran:
     """Play the whole smoke as production would be played, the sandbox's ledger standing in for testnet."""
     place = project.folder / "environments" / "production.toml"
-    place.write_text(place.read_text().replace('"build-manifest"', '"header:x-release"'))
+    place.write_text(place.read_text().replace("[service]\n", '[service]\nrelease_told_by = "header:x-release"\n'))
     return project.behave("--tags=@smoke", SMOKE_ENV="production", SMOKE_SIGNER_SEED=SEED)
 
 

@@ -135,6 +135,8 @@ def _exit_code(run: RunHistory, word: Word, reason_code: str) -> int:
 
 
 def _action(run: RunHistory, word: Word) -> Action:
+    if run.started is not None and run.started.rehearsal:
+        return Action.HOLD
     if word is Word.INCONCLUSIVE and _two_state(run):
         return Action.ROLLBACK
     return ACTIONS.get(word, Action.HOLD)

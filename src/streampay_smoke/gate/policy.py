@@ -31,17 +31,26 @@ class Step(StrEnum):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a decision looks at in a verdict; `missed` are the kinds of gating objectives that failed."""
+    """What a decision looks at in a verdict.
+
+    `missed` are the kinds of gating objectives that failed; `rehearsal` says that no deployment was judged.
+    """
 
     word: Word
     reason_code: str
     missed: tuple[str, ...] = ()
+    rehearsal: bool = False
 
     @classmethod
     def of(cls, verdict: Verdict) -> "Answer":
         """Return the answer of a verdict."""
         missed = (result.kind for result in verdict.objectives if result.gates and result.decision == FAIL)
-        return cls(word=verdict.verdict, reason_code=verdict.reason_code, missed=tuple(dict.fromkeys(missed)))
+        return cls(
+            word=verdict.verdict,
+            reason_code=verdict.reason_code,
+            missed=tuple(dict.fromkeys(missed)),
+            rehearsal=verdict.target.rehearsal,
+        )
 
 
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +154,8 @@ REFUSALS = (
 def _step(answer: Answer, policy: Policy, run: Circumstances, in_a_row: int) -> tuple[Step, bool, str]:
     """Return what is done, whether somebody is paged, and why."""
     match answer.word:
+        case Word.PASS | Word.FAIL | Word.INCONCLUSIVE if answer.rehearsal:
+            return Step.HOLD, False, "a rehearsal on the sandbox: nobody named a deployment, and none was judged"
         case Word.PASS if run.whole_suite:
             return Step.PROMOTE, False, "every promise was proved"
         case Word.PASS:

@@ -42,7 +42,7 @@ SIGNAL_EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143}
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """The deployment that was judged, and whether it was a real one."""
+    """The deployment that was judged, and whether it was a real one. A `rehearsal` judged none: nobody named one."""
 
     environment: str
     region: str
@@ -50,6 +50,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     release_expected: str
     releases_observed: tuple[str, ...]
     simulated: bool
+    rehearsal: bool = False
 
 
 class Chain(msgspec.Struct, frozen=True, kw_only=True):

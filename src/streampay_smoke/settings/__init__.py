@@ -59,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     engine_secrets: dict[str, Secret] = {}
     serve_token: Secret | None  # the service's own: a run only keeps it out of what it writes
     serve_token_b: Secret | None
+    rehearsal: bool  # whether this run started a sandbox of its own
 
     @property
     def embedded(self) -> bool:
@@ -147,6 +148,7 @@ def settings_of(raw: RawSettings) -> Settings:
             "rpc_url": values["rpc_url"] or network.rpc_url,
             "friendbot_url": values["friendbot_url"] or network.friendbot_url,
             "deadline_seconds": raw.deadline_seconds(),
+            "rehearsal": bool(raw.sandbox),
             "deadline_is_derived": raw.deadline_is_derived,
             "engine_secrets": raw.engine_secrets(),
         }

@@ -9,12 +9,12 @@ from typing import NamedTuple
 from dotenv.parser import Binding, parse_stream
 
 from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.utf8 import LINE_END, text_of
 from streampay_smoke.settings.problems import Problems
 
 FILE = ".env"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_LINE_END = re.compile(r"\r\n|\n|\r")
 _HOW = "write NAME=value, and put a value with spaces, # or line ends between quotes"
 
 
@@ -35,15 +35,6 @@ def read_dotenv(root: Path, problems: Problems) -> list[Line]:
     return lines
 
 
-def text_of(content: bytes, name: str) -> str:
-    """Return the text of a file that has to be UTF-8, with or without a mark of it; raises SettingsInvalid."""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        number = len(_LINE_END.findall(content[: error.start].decode("latin-1"))) + 1
-        raise SettingsInvalid(f"{name}, line {number} is not UTF-8", next_step=f"save {name} as UTF-8") from error
-
-
 def _text(path: Path) -> str:
     try:
         return text_of(path.read_bytes(), FILE)
@@ -60,7 +51,7 @@ def _line(binding: Binding, problems: Problems) -> Iterator[Line]:
         return  # empty, or a comment
     written = binding.original.string
     blank = written[: len(written) - len(written.lstrip())]
-    number = binding.original.line + len(_LINE_END.findall(blank))
+    number = binding.original.line + len(LINE_END.findall(blank))
     if binding.error or binding.key is None or binding.value is None or not _NAME.fullmatch(binding.key):
         problems.add(f"{FILE}, line {number} cannot be read: it is not NAME=value", _HOW)
     else:

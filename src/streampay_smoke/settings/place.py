@@ -15,12 +15,12 @@ from msgspec import Meta
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import allowed_network, refuse_public_url
+from streampay_smoke.core.utf8 import text_of
 from streampay_smoke.evidence.bake import Bake
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.service.release import release_teller
 from streampay_smoke.service.strkey import is_address
-from streampay_smoke.settings.dotenv_file import text_of
 from streampay_smoke.settings.parsing import LONGEST_SECONDS
 from streampay_smoke.settings.variables import VARIABLES
 

@@ -79,12 +79,15 @@ def test_variables_and_keys_and_text_of_the_place(scene: Scene) -> None:
     conditions.setting(SMOKE_REGION="eu", SMOKE_TAGS="@chain")(scene)
     conditions.without("SMOKE_TAGS", "SMOKE_NEVER_SET")(scene)
     conditions.place(ready_within_seconds=3, step_seconds=4.5)(scene)
-    conditions.place_text("quantile = 0.95\nthreshold = 1_000", "quantile = 0.5\nthreshold = 7")(scene)
+    conditions.place_text("metrics = true", "metrics = false")(scene)
+    conditions.objective("lists and streams are read quickly", threshold=7)(scene)
     scene.write_place()
     settings = load(environ=scene.environ, root=scene.folder)
     assert (settings.region, settings.tags) == ("eu", "@smoke")
     assert (settings.place.service.ready_within_seconds, settings.place.step_seconds) == (3, 4.5)
-    assert settings.place.objectives[0].threshold == 7
+    assert not settings.place.service.metrics
+    changed = {objective.name: objective.threshold for objective in settings.place.objectives}
+    assert changed["lists and streams are read quickly"] == 7
 
 
 def test_text_that_is_not_in_the_place_is_no_silent_nothing(scene: Scene) -> None:
