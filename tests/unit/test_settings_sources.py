@@ -107,7 +107,7 @@ def test_every_command_takes_dotenv_alike(root: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [name for name, variable in VARIABLES.items() if variable.metavar])
 @pytest.mark.parametrize("value", ["", "  "])
 def test_an_option_with_nothing_in_it_is_refused(root: Path, name: str, value: str) -> None:
-    assert f"{VARIABLES[name].option} ({name}) was given with nothing in it" in str(refused(root, {name: value}))
+    assert f"given with nothing in it: {VARIABLES[name].option};" in str(refused(root, {name: value}))
     load(environ={name: value}, root=root)
 
 

@@ -29,9 +29,12 @@ class Line(NamedTuple):
 def read_dotenv(root: Path, problems: Problems) -> list[Line]:
     """Return what `.env` in a folder says, nothing where there is none. No line is quoted: it may hold a secret."""
     lines: list[Line] = []
+    unreadable: list[str] = []
     with problems.collected():
         for binding in parse_stream(io.StringIO(_text(root / FILE))):
-            lines.extend(_line(binding, problems))
+            lines.extend(_line(binding, unreadable))
+    if unreadable:
+        problems.add(f"{FILE}, line {', '.join(unreadable)} cannot be read: it is not NAME=value", _HOW)
     return lines
 
 
@@ -46,13 +49,13 @@ def _text(path: Path) -> str:
         ) from error
 
 
-def _line(binding: Binding, problems: Problems) -> Iterator[Line]:
+def _line(binding: Binding, unreadable: list[str]) -> Iterator[Line]:
     if binding.key is None and not binding.error:
         return  # empty, or a comment
     written = binding.original.string
     blank = written[: len(written) - len(written.lstrip())]
     number = binding.original.line + len(LINE_END.findall(blank))
     if binding.error or binding.key is None or binding.value is None or not _NAME.fullmatch(binding.key):
-        problems.add(f"{FILE}, line {number} cannot be read: it is not NAME=value", _HOW)
+        unreadable.append(str(number))
     else:
         yield Line(binding.key, binding.value, number)

@@ -32,6 +32,7 @@ LAST_PORT = 65_535
 SHORTEST_SERVE_TOKEN = 24
 
 _SHOWN_CHARACTERS = 60
+_ADDRESS = "http(s)://host[:port][/path]"
 _URL_CHARACTERS = frozenset(string.ascii_letters + string.digits + "-._~:/?#[]@!$&'()*+,;=%")
 _HOST = re.compile(r"(?=.{1,253}\.?\Z)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\.[A-Za-z0-9_-]{1,63})*\.?")
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -41,7 +42,8 @@ def text(name: str, given: str) -> str:
     """Return a text of one line."""
     if not given.isprintable():
         raise SettingsInvalid(
-            f"{name} holds a character that cannot be shown", next_step=f"write {name} on one line, without controls"
+            f"{name} holds a character that cannot be shown",
+            next_step=f"write {_variable(name)} on one line, without control characters",
         )
     return given
 
@@ -53,7 +55,7 @@ def path(name: str, given: str) -> Path:
     except OSError as error:
         raise SettingsInvalid(
             f"{name} is a relative path, and the working directory is gone: {error.strerror}",
-            next_step=f"set {name} to an absolute path",
+            next_step=f"set {_variable(name)} to an absolute path",
         ) from error
 
 
@@ -68,7 +70,7 @@ def address(name: str, given: str) -> str:
     if "?" in given or "#" in given:
         raise SettingsInvalid(
             f"{name} has a query or a fragment: the paths that are added would be lost in it",
-            next_step=f"set {name} to http(s)://host[:port][/path]",
+            next_step=f"write {_variable(name)} as {_ADDRESS}",
         )
     return given.rstrip("/")
 
@@ -78,7 +80,9 @@ def endpoint(name: str, given: str) -> str:
     if given:
         _refuse_no_address(name, given)
         if "#" in given:
-            raise SettingsInvalid(f"{name} has a fragment, which is never sent", next_step=f"leave it out of {name}")
+            raise SettingsInvalid(
+                f"{name} has a fragment, which is never sent", next_step=f"leave it out of {_variable(name)}"
+            )
     return given
 
 
@@ -95,7 +99,7 @@ def report_address(name: str, given: str) -> str:
 
 
 def _refuse_no_address(name: str, given: str) -> None:
-    next_step = f"set {name} to http(s)://host[:port][/path]"
+    next_step = f"write {_variable(name)} as {_ADDRESS}"
     if not set(given) <= _URL_CHARACTERS or _PERCENT.search(given):
         raise SettingsInvalid(
             f"{name} is not an http(s) address: it holds a character that no address has", next_step=next_step
@@ -196,11 +200,12 @@ def secret(name: str, given: str) -> Secret | None:
     if len(given) < SHORTEST_SECRET:
         raise SettingsInvalid(
             f"{name} is shorter than {SHORTEST_SECRET} characters",
-            next_step=f"set {name} to the real secret",
+            next_step=f"set {_variable(name)} to the real secret",
         )
     if not all(character.isprintable() or character in "\r\n\t" for character in given):
         raise SettingsInvalid(
-            f"{name} holds a character that no secret has", next_step=f"set {name} again from your secret store"
+            f"{name} holds a character that no secret has",
+            next_step=f"set {_variable(name)} again from your secret store",
         )
     return Secret(given)
 
@@ -223,6 +228,11 @@ def signing_key(name: str, given: str) -> Secret | None:
 
 
 network: Parse = lambda name, given: allowed_network(given)  # noqa: E731
+
+
+def _variable(name: str) -> str:
+    """Return the variable's name alone: a message may add where its value comes from."""
+    return name.partition(" ")[0]
 
 
 def _shown(given: str) -> str:

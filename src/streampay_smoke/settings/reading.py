@@ -180,6 +180,12 @@ def _given(options: Mapping[str, str], environ: Mapping[str, str], root: Path, p
             f"{', '.join(links)}: Kubernetes links of a Service, and no settings",
             "say enableServiceLinks: false in the pod's spec, or give that Service another name",
         )
+    empty = [_option(name) for name, value in options.items() if not value.strip()]
+    if empty:
+        problems.add(
+            f"given with nothing in it: {', '.join(empty)}; the variable it is made of may not be set",
+            "give it a value, or leave it out",
+        )
     given: dict[str, Given] = {}
     for name, value, origin in sources:
         if name in links or not _is_ours(name, origin):
@@ -190,11 +196,6 @@ def _given(options: Mapping[str, str], environ: Mapping[str, str], root: Path, p
             given.pop(name, None)  # what is empty is unset, and hides what a lower source says
             if found:
                 given[name] = Given(found, origin)
-            elif origin == _option(name):
-                raise SettingsInvalid(
-                    f"{origin} ({name}) was given with nothing in it: the variable it is made of may not be set",
-                    next_step=f"give {origin} a value, or leave it out",
-                )
     return given
 
 
