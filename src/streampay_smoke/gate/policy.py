@@ -155,7 +155,7 @@ def _step(answer: Answer, policy: Policy, run: Circumstances, in_a_row: int) -> 
     """Return what is done, whether somebody is paged, and why."""
     match answer.word:
         case Word.PASS | Word.FAIL | Word.INCONCLUSIVE if answer.rehearsal:
-            return Step.HOLD, False, "a rehearsal on the sandbox: nobody named a deployment, and none was judged"
+            return Step.HOLD, False, "nobody named a deployment: a rehearsal on the sandbox judges none"
         case Word.PASS if run.whole_suite:
             return Step.PROMOTE, False, "every promise was proved"
         case Word.PASS:
