@@ -205,6 +205,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.raw_requestline or not self.parse_request():
             self.close_connection = True
             return
+        self.path = _origin_form(self.path)
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         match self.proxy.decide(self.connection_number, self.command, self.path, headers):
@@ -253,6 +254,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name in the base class
         """Say nothing: a caller reads the gate's output, not the road's."""
+
+
+def _origin_form(target: str) -> str:
+    """Return the path and query of a request's target: what is sent to a forward proxy names the host as well."""
+    if target.startswith("/"):
+        return target
+    parts = urlsplit(target)
+    return f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
 
 
 def _pieces(sent: Sent) -> Iterator[bytes]:

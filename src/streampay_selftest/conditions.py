@@ -5,8 +5,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
-from streampay_sandbox.road import Disturbance, full_queue, undisturbed
+from streampay_sandbox.road import Disturbance, Proxy, full_queue, undisturbed
 from streampay_sandbox.stack import start_sandbox
 from streampay_selftest.case import Condition
 from streampay_selftest.scene import Scene
@@ -15,6 +16,9 @@ PATIENCE_SECONDS = 40.0
 """How long something that a run has to reach first is waited for."""
 
 LOOK_SECONDS = 0.02
+
+BEHIND_THE_PROXY = "127.0.0.2"
+"""A host that nothing listens on: a proxy may lead anywhere under its name."""
 
 Told = Callable[[], Disturbance]
 """Makes a disturbance anew for each run: most of them count."""
@@ -34,6 +38,16 @@ def rpc_road(told: Told) -> Condition:
 
     def change(scene: Scene) -> None:
         scene.rpc_road = told()
+
+    return change
+
+
+def only_by_proxy(told: Told = lambda: undisturbed) -> Condition:
+    """Give the deployment an address that only the runner's proxy reaches, and disturb that proxy."""
+
+    def change(scene: Scene) -> None:
+        scene.environ["SMOKE_BASE_URL"] = f"http://{BEHIND_THE_PROXY}:{urlsplit(scene.sandbox.base_url).port}"
+        scene.environ["HTTP_PROXY"] = scene.stack.enter_context(Proxy(scene.sandbox.base_url, disturb=told())).url
 
     return change
 

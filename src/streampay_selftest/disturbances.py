@@ -1,7 +1,12 @@
 """Ways in which a road goes wrong, for the tables of cases."""
 
+import codecs
 import gzip
 import itertools
+import json
+import re
+import zlib
+from collections import Counter
 from collections.abc import Callable
 
 from msgspec.structs import replace
@@ -155,6 +160,77 @@ def zipped(sent: Sent) -> Sent:
     if not sent.content:
         return sent
     return replace(sent.with_header("content-encoding", "gzip"), content=gzip.compress(sent.content))
+
+
+def zipped_in_members(sent: Sent) -> Sent:
+    """Compress an answer in two members, as gateways do that compress piece by piece."""
+    if not sent.content:
+        return sent
+    middle = len(sent.content) // 2
+    members = gzip.compress(sent.content[:middle]) + gzip.compress(sent.content[middle:])
+    return replace(sent.with_header("content-encoding", "gzip"), content=members)
+
+
+def deflated(sent: Sent) -> Sent:
+    """Compress an answer without the header that deflate has in HTTP, as some servers do."""
+    if not sent.content:
+        return sent
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = packer.compress(sent.content) + packer.flush()
+    return replace(sent.with_header("content-encoding", "deflate"), content=packed)
+
+
+def zipped_and_cut(sent: Sent) -> Sent:
+    """Compress an answer and lose its end, where the checksum is."""
+    whole = zipped(sent)
+    return replace(whole, content=whole.content[:-8]) if sent.content else sent
+
+
+def marked(sent: Sent) -> Sent:
+    """Begin JSON with a byte order mark."""
+    if "json" not in sent.header("content-type"):
+        return sent
+    return replace(sent, content=codecs.BOM_UTF8 + sent.content)
+
+
+def to_https(passing: Passing) -> Decided:
+    """Send everybody to the same address on https."""
+    return Reply(status=308, headers={"location": f"https://{passing.headers.get('host', '')}{passing.path}"})
+
+
+def without_close_times(sent: Sent) -> Sent:
+    """Leave the close times out of getHealth, as an RPC before stellar-rpc 27.1 does."""
+    if b'"ledgerRetentionWindow"' not in sent.content:
+        return sent
+    return replace(sent, content=_CLOSE_TIMES.sub(b"", sent.content))
+
+
+def late_transactions(times: int) -> Callable[[], Disturbance]:
+    """Let an RPC not know each transaction yet, the first so many times it is asked: a backend lags behind."""
+
+    def told() -> Disturbance:
+        asked: Counter[bytes] = Counter()
+
+        def late(sent: Sent) -> Sent:
+            found = _TRANSACTION.search(sent.content)
+            if found is None or b'"resultMetaXdr"' not in sent.content:
+                return sent
+            asked[found[1]] += 1
+            if asked[found[1]] > times:
+                return sent
+            answer = json.loads(sent.content)
+            kept = {name: value for name, value in answer["result"].items() if name in _NOT_FOUND}
+            answer["result"] = {**kept, "status": "NOT_FOUND"}
+            return replace(sent, content=json.dumps(answer).encode())
+
+        return answering(late)
+
+    return told
+
+
+_CLOSE_TIMES = re.compile(rb'"(?:latest|oldest)LedgerCloseTime": ?"?[0-9]+"?, ?')
+_TRANSACTION = re.compile(rb'"txHash": ?"([0-9a-f]{64})"')
+_NOT_FOUND = frozenset({"txHash", "latestLedger", "latestLedgerCloseTime", "oldestLedger", "oldestLedgerCloseTime"})
 
 
 def closing(sent: Sent) -> Sent:

@@ -33,6 +33,7 @@ from streampay_selftest.disturbances import (
     shared_cache,
     torn,
     without_header,
+    zipped_and_cut,
 )
 
 STREAMS = "/api/streams"
@@ -148,6 +149,13 @@ FAULTS = (
         severity=SERIOUS,
         caught_by="streams/",
         conditions=(IMPATIENT, road(lambda: answering(torn, STREAMS, "GET"))),
+    ),
+    Case(
+        name="compressed lists are cut",
+        story="curl/curl#22156: a body that ends before its checksum; nobody knows what is missing",
+        severity=SERIOUS,
+        caught_by="streams/",
+        conditions=(IMPATIENT, road(lambda: answering(zipped_and_cut, STREAMS, "GET"))),
     ),
     Case(
         name="JSON that is called HTML",

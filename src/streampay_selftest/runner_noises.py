@@ -3,6 +3,7 @@
 import signal
 
 from streampay_sandbox.fault import Severity, Truth
+from streampay_sandbox.road import Reply, gateway
 from streampay_selftest.case import Case
 from streampay_selftest.conditions import (
     after_a_run_that_was_killed,
@@ -12,6 +13,7 @@ from streampay_selftest.conditions import (
     file,
     limited,
     nobody_reads_the_output,
+    only_by_proxy,
     place,
     place_text,
     road,
@@ -23,10 +25,11 @@ from streampay_selftest.conditions import (
     through,
     without,
 )
-from streampay_selftest.disturbances import SCRAPER_REFUSED
+from streampay_selftest.disturbances import SCRAPER_REFUSED, everywhere
 
 NOISE = Severity.DISTURBANCE
 NONE, HARNESS, CONFIG = Truth.NONE, Truth.HARNESS, Truth.CONFIG
+SHORT = place(ready_within_seconds=2, cutover_seconds=1)
 WRONG = "a-key-that-was-rotated"
 ODD_BEHAVE = "[behave]\ntags = @nothing\nstop = true\ndry_run = true\nformat = null\nrunner = behave.runner:Runner\n"
 IN_THE_MIDDLE = '"scenario_finished"'
@@ -71,6 +74,54 @@ NOISES = (
             ),
         ),
         features=("readiness", "chain"),
+    ),
+    Case(
+        name="a proxy that is the only way out",
+        story="cloudfoundry/cf-smoke-tests#30: the runner reaches the deployment by HTTP_PROXY only",
+        severity=NOISE,
+        truth=NONE,
+        conditions=(only_by_proxy(),),
+        features=("readiness", "streams"),
+    ),
+    Case(
+        name="a proxy that is gone",
+        story="wandb/weave#5849: the only way out refuses connections",
+        severity=NOISE,
+        truth=HARNESS,
+        conditions=(SHORT, only_by_proxy(), setting(HTTP_PROXY="http://127.0.0.1:9")),
+        tags="@readiness or @streams",
+    ),
+    Case(
+        name="a proxy that asks for a password",
+        story="operations: the proxy's password was changed, and it answers 407",
+        severity=NOISE,
+        truth=HARNESS,
+        conditions=(SHORT, only_by_proxy(lambda: everywhere(Reply(status=407)))),
+        tags="@readiness or @streams",
+    ),
+    Case(
+        name="a proxy that reaches nothing",
+        story="operations: the proxy itself is cut off, and answers 503 to everything",
+        severity=NOISE,
+        truth=HARNESS,
+        conditions=(SHORT, only_by_proxy(lambda: everywhere(gateway(503)))),
+        tags="@readiness or @streams",
+    ),
+    Case(
+        name="a proxy of a kind the gate does not speak",
+        story="operations: HTTP_PROXY names a SOCKS proxy",
+        severity=NOISE,
+        truth=CONFIG,
+        conditions=(only_by_proxy(), setting(HTTP_PROXY="socks5://127.0.0.1:9")),
+        features=("readiness",),
+    ),
+    Case(
+        name="a file of authorities that is not there",
+        story="operations: SSL_CERT_FILE names a file of another image",
+        severity=NOISE,
+        truth=CONFIG,
+        conditions=(setting(SMOKE_BASE_URL="https://127.0.0.1:9", SSL_CERT_FILE="/nowhere/authorities.pem"),),
+        features=("readiness",),
     ),
     # Credentials.
     Case(

@@ -199,7 +199,7 @@ STORIES: dict[str, Story] = {
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streampay_smoke.acceptance.run_context.SIMULATED_LAG_SECONDS", 0.05)
+    monkeypatch.setattr("streampay_smoke.chain.lag.LAG_LEDGERS", 1)
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ from step_parts import (
     record,
 )
 
-from streampay_smoke.acceptance.checks import proofs
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.checks.proofs import LedgerProof, ServiceProof, SettlementProof
+from streampay_smoke.chain import lag
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.chain.contract import PROFILES
 from streampay_smoke.core.errors import PromiseBroken
@@ -38,7 +38,8 @@ REST_STROOPS = 7_777_777 - EARNED_STROOPS
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proofs, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(lag, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(lag, "SLOWEST_LEDGER_SECONDS", 0.2)
 
 
 def settle(
@@ -65,7 +66,8 @@ def watched(witness: Witness) -> tuple[PaperLedger, LedgerProof]:
     paper.start_stream(90)
     paper.transact(OTHER_HASH)
     paper.pay(4_711, tx_hash=OTHER_HASH)
-    return paper, LedgerProof(ledger, RECIPIENT, witness.events.append, lag_seconds=0.01)
+    paper.closes_when_asked = True
+    return paper, LedgerProof(ledger, RECIPIENT, witness.events.append)
 
 
 def test_a_settlement_made_as_promised_is_proved_by_the_ledger(witness: Witness) -> None:
@@ -80,7 +82,13 @@ def test_a_settlement_made_as_promised_is_proved_by_the_ledger(witness: Witness)
     assert len(witness.checks) >= 14
     assert all(check.held for check in witness.checks)
     assert witness.of(Settled) == [
-        Settled(stream_id="stream-1", tx_hash=HASH, ledger=paper.ledger, proof="ledger", amount_stroops=EARNED_STROOPS)
+        Settled(
+            stream_id="stream-1",
+            tx_hash=HASH,
+            ledger=paper.transactions[HASH].ledger,
+            proof="ledger",
+            amount_stroops=EARNED_STROOPS,
+        )
     ]
 
 
@@ -316,6 +324,7 @@ def test_a_payment_in_the_ledger_after_the_answer_is_seen(witness: Witness, monk
 
 def test_still_paid_once_waits_for_one_ledger_and_no_more(witness: Witness) -> None:
     paper, proof = watched(witness)
+    paper.closes_when_asked = False
     settle(paper)
     before = paper.ledger
 
@@ -368,6 +377,7 @@ def test_a_contract_that_tells_of_no_streams_proves_none(witness: Witness) -> No
     paper, ledger = paper_ledger()
     proof = LedgerProof(ledger, RECIPIENT, witness.events.append)
     settle(paper)
+    paper.closes_when_asked = True
     ledger.contract.profile = PROFILES["streampay-contracts"]
 
     with witness.breaks("one stream was created on the ledger", saw="0 streams"):
@@ -378,7 +388,7 @@ def test_a_transaction_that_our_ledger_learns_of_late_is_waited_for(
     witness: Witness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paper, ledger = paper_ledger()
-    proof = LedgerProof(ledger, RECIPIENT, witness.events.append, lag_seconds=60)
+    proof = LedgerProof(ledger, RECIPIENT, witness.events.append)
     settle(paper)
     looks, known = iter([None, None]), paper.transaction
     monkeypatch.setattr(paper, "transaction", lambda tx_hash: next(looks, known(tx_hash)))
@@ -390,8 +400,32 @@ def test_a_transaction_that_our_ledger_learns_of_late_is_waited_for(
     assert len(witness.of(Settled)) == 1
 
 
-def test_a_transaction_nobody_knows_is_waited_for_only_as_long_as_a_ledger_may_lag(witness: Witness) -> None:
+def test_an_rpc_that_stands_still_accuses_nobody(witness: Witness) -> None:
     paper, proof = watched(witness)
+    paper.closes_when_asked = False
+
+    with pytest.raises(ChainUnavailable, match=r"0 of 4 ledgers later") as caught:
+        proof.paid(receipt(), ORDER, witness.expect)
+
+    assert caught.value.blame == "dependency"
+    assert all(check.held for check in witness.checks)
+
+
+def test_a_start_and_a_stream_that_our_ledger_learns_of_late_are_waited_for(
+    witness: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paper, proof = watched(witness)
+    settle(paper)
+    told = paper.events
+    for look in (proof.running, lambda expect: proof.created_once(ORDER, expect)):
+        late = iter([(), (), ()])
+        monkeypatch.setattr(paper, "events", lambda late=late, **asked: next(late, None) or told(**asked))
+        look(witness.expect)
+    assert all(check.held for check in witness.checks)
+
+
+def test_a_transaction_nobody_knows_is_waited_for_only_as_long_as_a_ledger_may_lag(witness: Witness) -> None:
+    _, proof = watched(witness)
 
     with witness.breaks("the ledger knows the receipt's transaction", saw="never saw it"):
         proof.paid(receipt(), ORDER, witness.expect)
@@ -399,7 +433,7 @@ def test_a_transaction_nobody_knows_is_waited_for_only_as_long_as_a_ledger_may_l
     (waited,) = witness.of(Waited)
     assert not waited.met
     assert HASH in waited.what
-    assert paper.ledger == FIRST_LEDGER + 2
+    assert "4 of 4 ledgers later" in waited.last
 
 
 class Blind(Expect):

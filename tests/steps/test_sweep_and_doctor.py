@@ -166,6 +166,16 @@ def test_a_service_that_is_not_what_it_should_be_is_named(
     assert found.next_step
 
 
+def test_the_doctor_says_what_goes_by_a_proxy_and_shows_ledgers_by_their_host(
+    small: SmallStreamPay, shared: RunContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "proxy" not in looks_by_name(list(doctors.look_around(shared)))
+    monkeypatch.setenv("HTTP_PROXY", "http://smoke:a-proxys-password@127.0.0.1:9")
+    found = looks_by_name(list(doctors.look_around(shared)))
+    assert "service directly: HTTP_PROXY is not used for 127.0.0.1" in found["proxy"].said
+    assert not any("a-proxys-password" in look.said or "/friendbot" in look.said for look in found.values())
+
+
 def test_the_doctor_says_what_a_credential_says_of_its_end(small: SmallStreamPay) -> None:
     environ = {"SMOKE_AUTH_MODE": "api-key", "SMOKE_API_KEY": "an-opaque-key", "SMOKE_API_KEY_B": "a.e30.c2lnbmF0"}
     said = [look.said for look in doctors._credentials(settings_for(small_environ(small, **environ)))]

@@ -231,6 +231,7 @@ class PaperLedger:
         self.statuses = itertools.repeat("healthy")
         self.stands_still = False
         self.never_closes = False
+        self.closes_when_asked = False
         self.balances: dict[str, int] = {RECIPIENT: 10_000_000, PAYER.address: 50_000_000}
         self.transactions: dict[str, TxOutcome] = {}
         self.told: list[ContractEvent] = []
@@ -296,6 +297,8 @@ class PaperLedger:
         )
 
     def health(self) -> ChainHealth:
+        if self.closes_when_asked:
+            self.next_ledger()
         return ChainHealth(
             status=next(self.statuses), latest_ledger=self.ledger, oldest_ledger=1, closed_at=self.closed_at
         )

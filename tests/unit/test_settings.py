@@ -260,6 +260,40 @@ def test_secrets_are_held_back_and_known_to_the_redactor() -> None:
         assert not any(secret in shown for secret in given.values())
 
 
+KEY = "7f3a9c1e5b2d4f60a8c7e9d1b3f5a7c9"
+
+
+def test_keys_in_addresses_are_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://smoke:a-proxys-password@proxy:1")
+    addresses = {
+        "SMOKE_STELLAR_RPC_URL": f"https://rpc.example/v1/{KEY}",
+        "SMOKE_STELLAR_FRIENDBOT_URL": f"https://bot.example/{KEY[::-1]}",
+    }
+    settings = load(**{**STAGING, **addresses})
+    assert {KEY, KEY[::-1], "a-proxys-password"} <= set(settings.redacted())
+    assert settings.dump()["rpc_url"] == "https://rpc.example"
+    assert not any(key in str(settings.dump()) for key in (KEY, KEY[::-1]))
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"SSL_CERT_FILE": "/nowhere.pem"}, "SSL_CERT_FILE names /nowhere.pem"),
+        ({"SSL_CERT_DIR": "/nowhere"}, "SSL_CERT_DIR names /nowhere"),
+        ({"HTTPS_PROXY": "socks5://proxy"}, "HTTPS_PROXY names a proxy of another kind"),
+        ({"all_proxy": "http://"}, "all_proxy is not the address of a proxy"),
+    ],
+)
+def test_a_way_out_that_cannot_be_used_is_named_before_anything_is_sent(environ: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsInvalid, match=named) as caught:
+        load(**{**STAGING, **environ, "SMOKE_BASE_URL": "https://staging.example"})
+    assert caught.value.next_step
+
+
+def test_a_way_out_that_nothing_goes_by_does_not_matter() -> None:
+    load(SSL_CERT_FILE="/nowhere.pem", HTTPS_PROXY="socks5://proxy", NO_PROXY="*")
+
+
 def test_every_environment_file_of_the_project_is_complete() -> None:
     found = {path.stem for path in (ROOT / "environments").glob("*.toml")}
     assert found == {"sandbox", "local", "staging", "production"}

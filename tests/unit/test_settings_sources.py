@@ -114,7 +114,7 @@ def test_an_option_with_nothing_in_it_is_refused(root: Path, name: str, value: s
 @pytest.mark.parametrize("name", ["SMOKE_REGION", "SMOKE_EXPECT_RELEASE", "SMOKE_API_KEY"])
 def test_bytes_that_are_no_text_are_named_by_their_variable(root: Path, name: str) -> None:
     value = b"Z\xfcrich-and-more".decode(errors="surrogateescape")
-    assert str(refused(root, **{name: value})) == f"{name} is not UTF-8"
+    assert str(refused(root, None, **{name: value})) == f"{name} is not UTF-8"
     if VARIABLES[name].option:
         assert f"{name} (from {VARIABLES[name].option}) is not UTF-8" in str(refused(root, {name: value}))
 
@@ -133,7 +133,7 @@ def test_bytes_that_are_no_text_are_named_by_their_variable(root: Path, name: st
     ],
 )
 def test_links_of_a_service_are_known(root: Path, name: str) -> None:
-    problem = refused(root, **{name: "tcp://10.0.0.7:8780"})
+    problem = refused(root, None, **{name: "tcp://10.0.0.7:8780"})
     assert f"{name}: Kubernetes links" in str(problem)
     assert "enableServiceLinks: false" in problem.next_step
 
@@ -208,7 +208,7 @@ def test_an_environment_file_is_utf8_whatever_the_locale(root: Path, mark: bytes
 )
 @pytest.mark.parametrize("name", ["SMOKE_BASE_URL", "SMOKE_BASELINE_URL", "SMOKE_STELLAR_FRIENDBOT_URL"])
 def test_what_is_no_address_is_refused_and_not_quoted(root: Path, name: str, url: str) -> None:
-    problem = refused(root, SMOKE_CONTRACT_ID="C1", SMOKE_STELLAR_RPC_URL="http://rpc", **{name: url})
+    problem = refused(root, None, **{"SMOKE_CONTRACT_ID": "C1", "SMOKE_STELLAR_RPC_URL": "http://rpc", name: url})
     assert name in str(problem)
     assert SECRET not in f"{problem} {problem.next_step}"
 

@@ -8,7 +8,7 @@ from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from streampay_smoke.acceptance.checks.fleet import sample_fleet
 from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS, SIMULATED_AHEAD_SECONDS, Ledger
-from streampay_smoke.acceptance.checks.proofs import LAG_SECONDS, LedgerProof, ServiceProof, SettlementProof
+from streampay_smoke.acceptance.checks.proofs import LedgerProof, ServiceProof, SettlementProof
 from streampay_smoke.acceptance.checks.readiness import become_ready, refuse_real_money
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS, SyntheticStreams
@@ -31,9 +31,6 @@ from streampay_smoke.settings import Settings
 
 REQUEST_SECONDS = 15.0
 """Limit of one request to the service: a settlement may wait for a ledger or two of 5 s."""
-
-SIMULATED_LAG_SECONDS = 1.0
-"""The sandbox has one ledger and no backends that lag behind."""
 
 T = TypeVar("T")
 
@@ -254,8 +251,7 @@ class RunContext:
             return ServiceProof(self.record)
         ledger = self.ledger
         ledger.contract.check_interface()
-        lag_seconds = SIMULATED_LAG_SECONDS if self.settings.network.simulated else LAG_SECONDS
-        return LedgerProof(ledger, self.recipient.address, self.record, lag_seconds=lag_seconds)
+        return LedgerProof(ledger, self.recipient.address, self.record)
 
     def refuse_real_money(self) -> None:
         """Raise GuardRefused for a service that named the public network when the run began, or names it now."""

@@ -1,7 +1,8 @@
 """Stellar RPC, method by method: the SDK's models over our transport, and the ledger's clock.
 
 Ledger headers and close metas are never decoded: their layout changes with the protocol. The newest ledger and its
-time come from `getHealth` and from what every answer says beside its result.
+time come from `getHealth`, which tells the time since stellar-rpc 27.1 only, and from what every answer says beside its
+result.
 
 Backends behind one address lag behind each other, and an old answer is a wrong one: a stream that was just opened
 would be missing. What tells of state is asked for again until it comes from the newest ledger anybody here has seen.
@@ -41,6 +42,8 @@ from streampay_smoke.chain.pace import Clock
 from streampay_smoke.chain.transport import RpcTransport
 from streampay_smoke.chain.waiting import Seen, Waits
 
+_NO_TRANSACTION = "0" * 64
+
 
 class LiveNetwork(msgspec.Struct, frozen=True, kw_only=True):
     """What the RPC says of its network."""
@@ -61,7 +64,7 @@ class _Health(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     status: str
     latest_ledger: int
     oldest_ledger: int
-    latest_ledger_close_time: int
+    latest_ledger_close_time: int = 0
 
 
 class _Dated(Protocol):
@@ -106,15 +109,20 @@ class LedgerRpc:
             )
 
     def health(self) -> ChainHealth:
-        """Ask `getHealth`; past the SDK, whose model leaves the close time out."""
+        """Ask `getHealth`; past the SDK, whose model leaves the close time out.
+
+        Where the RPC tells no time there, the newest ledger and its time are those of an answer about a transaction.
+        """
         with decoding("getHealth"):
             found = msgspec.convert(self._transport.call(self._url, "getHealth"), _Health, strict=False)
-        self._saw(found.latest_ledger, found.latest_ledger_close_time)
+        newest, closed_at = found.latest_ledger, found.latest_ledger_close_time
+        if not closed_at:
+            with decoding("getTransaction"):
+                answer = self._server.get_transaction(_NO_TRANSACTION)
+            newest, closed_at = answer.latest_ledger, answer.latest_ledger_close_time
+        self._saw(newest, closed_at)
         return ChainHealth(
-            status=found.status,
-            latest_ledger=found.latest_ledger,
-            oldest_ledger=found.oldest_ledger,
-            closed_at=found.latest_ledger_close_time,
+            status=found.status, latest_ledger=newest, oldest_ledger=found.oldest_ledger, closed_at=closed_at
         )
 
     def accounts(self, addresses: Sequence[str]) -> dict[str, AccountEntry]:

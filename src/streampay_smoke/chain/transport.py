@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from stellar_sdk.client.base_sync_client import BaseSyncClient
 from stellar_sdk.client.response import Response
 
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.chain.pace import Clock
+from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.evidence.events import Awaiting, Exchanged, Recorder
 from streampay_smoke.evidence.secret_shapes import shortened
 from streampay_smoke.http.client import NoAnswer, Reply, new_client
@@ -24,7 +24,7 @@ from streampay_smoke.http.client import NoAnswer, Reply, new_client
 NOT_REPEATED = frozenset({"sendTransaction"})
 """Methods that are never sent a second time by the transport: whoever sent them must look first."""
 
-_LASTING = ("redirect", "tls", "bad request", "not json-rpc", "http 4", "rpc error -326")
+_LASTING = ("redirect", "tls", "untrusted", "bad request", "body", "not json-rpc", "http 4", "rpc error -326")
 """Causes that another try a moment later does not cure; all others may pass."""
 _PASSING = ("http 429", "http 408", "http 425", "rpc error -32603")
 
@@ -38,6 +38,13 @@ _ABOUT = {
     "no result": "the answer held no result",
     "redirect": "it redirected, and redirects are refused",
 }
+
+_NEXT_STEPS = {
+    "proxy": "see to the proxy, or exempt the host from it in NO_PROXY: this says nothing of the release",
+    "untrusted": "add the certificate of that authority to this machine, or name it in SSL_CERT_FILE: this says "
+    "nothing of the release",
+}
+"""What to do about a silence that is this runner's own, by its cause."""
 
 _SUMMARY_FIELDS = (
     "status",
@@ -135,7 +142,7 @@ class RpcTransport(BaseSyncClient):
             reply = self._http.request(verb, url, json=json_data, params=params)
         except NoAnswer as problem:
             duration_ms = round(problem.waited_seconds * 1000)
-            unavailable = self._unavailable(url, target, problem.cause, f"no usable answer ({problem.cause})")
+            unavailable = self._unavailable(url, target, problem.cause, _silence(problem))
             self._note(verb, target, None, duration_ms, asked, "", str(unavailable))
             raise unavailable from None
         found = problem_of(reply)
@@ -186,13 +193,19 @@ class RpcTransport(BaseSyncClient):
         who = "friendbot" if friendbot else "the ledger's RPC"
         asked = "" if friendbot else f" to {target}"
         return ChainUnavailable(
-            f"{who} at {_host(url)} gave no usable answer{asked}: {detail}",
+            f"{who} at {host_only(url)} gave no usable answer{asked}: {detail}",
             cause=cause,
             status=status,
             retry_after_seconds=retry_after_seconds,
-            next_step=f"check {'SMOKE_STELLAR_FRIENDBOT_URL' if friendbot else 'SMOKE_STELLAR_RPC_URL'} "
+            next_step=_NEXT_STEPS.get(cause)
+            or f"check {'SMOKE_STELLAR_FRIENDBOT_URL' if friendbot else 'SMOKE_STELLAR_RPC_URL'} "
             "and whether that network is up, then run again: this says nothing of the release",
         )
+
+
+def _silence(problem: NoAnswer) -> str:
+    """Return a silence in words: where it was is told by host beside them."""
+    return str(problem).removeprefix(f"{problem.where}: ")
 
 
 def _rpc_problem(reply: Reply, request_id: Any) -> tuple[str, str] | None:
@@ -229,7 +242,8 @@ def _friendbot_problem(reply: Reply) -> tuple[str, str] | None:
 
 def _status_problem(reply: Reply) -> tuple[str, str] | None:
     if 300 <= reply.status < 400:
-        return "redirect", _ABOUT["redirect"]
+        to = host_only(reply.header("location"))
+        return "redirect", f"{_ABOUT['redirect']}{f' (it points at {to})' if to else ''}"
     if reply.status != 200:
         page = " (an HTML page)" if reply.text.lstrip().startswith("<") else ""
         return f"http {reply.status}", f"status {reply.status}{page}"
@@ -271,7 +285,3 @@ def _response_summary(text: str) -> str:
     shown = {name: result[name] for name in _SUMMARY_FIELDS if result.get(name) is not None}
     counts = {name: len(value) for name, value in result.items() if isinstance(value, list)}
     return shortened(json.dumps(shown | counts), _SUMMARY_LENGTH)
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).netloc.rpartition("@")[2]

@@ -58,7 +58,13 @@ CREATION_KINDS = frozenset({STREAM_NOT_CREATED, WRITE_PUT_OFF})
 UNANSWERED = frozenset({"service_unavailable", "step_timeout", WRITE_TIMED_OUT})
 """Failures in which the service said nothing."""
 
-LEDGER_KINDS = frozenset({"never_ready", WRITE_TIMED_OUT, *CREATION_KINDS})
+NEVER_READY = "never_ready"
+"""The service did not say in time that it is ready."""
+
+NO_WAY_OUT = frozenset({"host_unresolved", "proxy_failed"})
+"""Failures of this runner's own way to the deployment."""
+
+LEDGER_KINDS = frozenset({NEVER_READY, WRITE_TIMED_OUT, *CREATION_KINDS})
 """Failures a broken ledger can cause in any scenario: the service is not ready, or cannot make or move a stream."""
 
 
@@ -174,7 +180,10 @@ RULES = (
     ),
     Rule(
         name="runner-has-no-way-out",
-        applies=lambda check: check.failure.kind in UNANSWERED and check.probe_failed(EGRESS_PROBE),
+        applies=lambda check: (
+            check.failure.kind in NO_WAY_OUT
+            or (check.failure.kind in {NEVER_READY, *UNANSWERED} and check.probe_failed(EGRESS_PROBE))
+        ),
         blame=Blame.HARNESS,
         reason="this runner cannot reach the deployment's host: no evidence against the release",
     ),

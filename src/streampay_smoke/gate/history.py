@@ -66,6 +66,7 @@ class RunHistory(msgspec.Struct, kw_only=True):
     bake_ended: events.BakeEnded | None = None
     probes_in_bake: list[events.Probed] = msgspec.field(default_factory=list)
     overrides: list[OverrideAt] = msgspec.field(default_factory=list)
+    service_answered: bool = False
     started_at_ms: int = 0
     ended_at_ms: int = 0
 
@@ -129,8 +130,12 @@ def fold(entries: Sequence[Entry]) -> RunHistory:
 
 
 def _note_release(run: RunHistory, event: events.Exchanged | events.PairSampled | events.Watched) -> None:
-    """Take note of an answer's release; the stable release that probes ask is not the one that is judged."""
-    if not event.release or (isinstance(event, events.Exchanged) and event.peer != "service"):
+    """Take note of an answer and its release; the stable release that probes ask is not the one that is judged."""
+    if isinstance(event, events.Exchanged):
+        if event.peer != "service":
+            return
+        run.service_answered = run.service_answered or event.status is not None
+    if not event.release:
         return
     if event.release not in run.releases:
         run.releases.append(event.release)

@@ -42,7 +42,10 @@ SIGNAL_EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143}
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """The deployment that was judged, and whether it was a real one. A `rehearsal` judged none: nobody named one."""
+    """The deployment that was judged, whether it was a real one, and whether it was reached at all.
+
+    `reached` is None in verdicts of older versions, which do not say. A `rehearsal` judged none: nobody named one.
+    """
 
     environment: str
     region: str
@@ -51,6 +54,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     releases_observed: tuple[str, ...]
     simulated: bool
     rehearsal: bool = False
+    reached: bool | None = None
 
 
 class Chain(msgspec.Struct, frozen=True, kw_only=True):

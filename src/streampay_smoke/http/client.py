@@ -1,7 +1,8 @@
-"""The only HTTP client of the package: no redirects, no proxies, no cookie jar, one time limit per request.
+"""The only HTTP client of the package: no redirects, no cookie jar, one time limit per request.
 
 The limit is the whole request's: name resolution, connecting, TLS, a drip-fed header or body. Nothing is ever
-re-sent. The rest of the package sees `Client`, `Reply` and `NoAnswer`, never the library behind them.
+re-sent. Proxies and certificate authorities are those of the machine: see `proxies` and `trust`. The rest of the
+package sees `Client`, `Reply` and `NoAnswer`, never the library behind them.
 """
 
 import contextlib
@@ -13,7 +14,6 @@ import socket
 import ssl
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,9 @@ import msgspec
 
 from streampay_smoke import __version__
 from streampay_smoke.core.lifetimes import Closes
-
-MAX_BODY_BYTES = 1_048_576
-"""Longest body that is read; a longer one is no answer."""
+from streampay_smoke.http import trust
+from streampay_smoke.http.bodies import MAX_BODY_BYTES, BodyUnreadable, decoded
+from streampay_smoke.http.proxies import DIRECT, Proxy, Route, route_to
 
 Enough = Callable[[bytes], bool]
 """Whether as much of a body has come as somebody wants to read."""
@@ -49,28 +49,32 @@ def one_event(body: bytes) -> bool:
 class NoAnswer(Exception):
     """A request that brought no usable HTTP answer.
 
-    `cause` is one of "dns", "refused", "reset", "unreachable", "timeout", "tls", "protocol", "too large" and
-    "bad request" (it could not even be sent). `where` is the URL without query and user info.
+    `cause` is a key of `CAUSES`. `where` is the address without query and user info: the path too where it is below
+    the client's base URL, scheme and host otherwise, for the path of an address somebody gave may hold a key.
     """
 
     def __init__(self, cause: str, *, where: str, waited_seconds: float, detail: str = "") -> None:
-        super().__init__(f"{where}: {_CAUSES[cause]}{f' ({detail})' if detail else ''} after {waited_seconds:.1f} s")
+        super().__init__(f"{where}: {CAUSES[cause]}{f' ({detail})' if detail else ''} after {waited_seconds:.1f} s")
         self.cause = cause
         self.where = where
         self.waited_seconds = waited_seconds
 
 
-_CAUSES = {
+CAUSES = {
     "dns": "the host name does not resolve",
     "refused": "the connection was refused",
     "reset": "the connection was closed without a full answer",
     "unreachable": "the host cannot be reached",
     "timeout": "there was no full answer in time",
     "tls": "TLS could not be established",
+    "untrusted": "this machine trusts no authority that vouches for its certificate",
+    "proxy": "the proxy of this machine gave no way there",
     "protocol": "the answer is not proper HTTP",
+    "body": "the body of the answer cannot be read",
     "too large": "the answer is too large",
     "bad request": "the request cannot be sent",
 }
+"""What can be in the way of an answer, by its short name."""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,21 +99,28 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """The body as UTF-8; bytes that are no UTF-8 become U+FFFD."""
-        return self.content.decode("utf-8", errors="replace")
+        """The body as UTF-8, without a byte order mark; bytes that are no UTF-8 become U+FFFD."""
+        return self.content.decode("utf-8-sig", errors="replace")
 
 
 class Client(Closes):
     """Sends requests to one place; safe to use from several threads. Use as a context manager, or call close()."""
 
     def __init__(
-        self, *, base_url: str, timeout_seconds: float, headers: Mapping[str, str] | None, authority: Path | None
+        self,
+        *,
+        base_url: str,
+        timeout_seconds: float,
+        headers: Mapping[str, str] | None,
+        authority: Path | None,
+        direct: bool,
     ) -> None:
         self.timeout_seconds = timeout_seconds
         no_cookies = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+        self._transport = _Transport(trust.only(authority) if authority else None, direct=direct)
         self._httpx = httpx.Client(
             base_url=base_url,
-            transport=_Transport(ssl.create_default_context(cafile=authority) if authority else None),
+            transport=self._transport,
             trust_env=False,
             follow_redirects=False,
             cookies=no_cookies,
@@ -130,31 +141,42 @@ class Client(Closes):
     ) -> Reply:
         """Send one request, once, and return its answer whatever the status; raises NoAnswer.
 
+        Raises SettingsInvalid where a proxy variable or SSL_CERT_FILE names nothing that can be used.
+
         A body is read to its end, or as far as `enough` asks for: a stream of events has none.
         `timeout_seconds` replaces the client's limit. `url` is absolute or a path below the base URL; `params`
-        are its query.
+        are added to its query.
         """
         limit = self.timeout_seconds if timeout_seconds is None else timeout_seconds
         started = time.monotonic()
         where = _without_secrets(url, self._httpx.base_url)
         try:
+            whole = httpx.URL(url).copy_merge_params(dict(params)) if params else url
             request = self._httpx.build_request(
-                method, url, headers=headers, json=json, content=content, params=params, timeout=limit
+                method, whole, headers=headers, json=json, content=content, timeout=limit
             )
         except (httpx.InvalidURL, UnicodeError, TypeError, ValueError) as problem:
             # The library's own message may quote a header, and with it a secret.
             raise _no_answer("bad request", where, started, type(problem).__name__) from None
-        _deadline.ends_at, _deadline.connected = started + limit, False
+        route = self._transport.route_to(str(request.url))
+        _deadline.ends_at, _deadline.connected, _deadline.at_proxy = started + limit, False, ""
         try:
-            response = self._httpx.send(request, stream=True)
+            # Past the library's own sending, which reads the target of a redirect even where none is followed.
+            response = self._transport.handle_request(request)
             try:
-                body = _decoded(_capped(response.iter_raw(), enough), response.headers.get("content-encoding", ""))
+                _refuse_answer_of_proxy(response, route, request.url.scheme)
+                body, whole_body = _read(response.iter_raw(), enough)
+                if whole_body:
+                    body = decoded(body, response.headers.get("content-encoding", ""))
             finally:
                 response.close()
-        except _BadBody as problem:
+        except BodyUnreadable as problem:
             raise _no_answer(problem.cause, where, started, str(problem)) from None
+        except _ProxyAnswered as problem:
+            raise _no_answer(problem.cause, where, started, f"{route.in_words}: status {problem.status}") from None
         except _LIBRARY_ERRORS as problem:
-            raise _no_answer(_cause_of(problem), where, started, _detail_of(problem)) from None
+            cause, detail = _told(problem)
+            raise _no_answer(cause, where, started, ": ".join(filter(None, (route.in_words, detail)))) from None
         return Reply(
             status=response.status_code,
             header_items=tuple((key.lower(), value) for key, value in response.headers.multi_items()),
@@ -173,6 +195,7 @@ _LIBRARY_ERRORS = (
     httpcore.NetworkError,
     httpcore.ProtocolError,
     httpcore.UnsupportedProtocol,
+    httpcore.ProxyError,
 )
 
 
@@ -182,13 +205,17 @@ def new_client(
     timeout_seconds: float,
     headers: Mapping[str, str] | None = None,
     authority: Path | None = None,
+    direct: bool = False,
 ) -> Client:
     """Return a client; `timeout_seconds` bounds each whole request, `headers` go with every one.
 
     `authority` is a PEM file of the only certificate authorities that are trusted, such as a cluster's own. Raises
-    OSError when it cannot be read or holds none.
+    OSError when it cannot be read or holds none. A `direct` client uses no proxy, whatever is set: for addresses that
+    exist on this machine's own link only.
     """
-    return Client(base_url=base_url, timeout_seconds=timeout_seconds, headers=headers, authority=authority)
+    return Client(
+        base_url=base_url, timeout_seconds=timeout_seconds, headers=headers, authority=authority, direct=direct
+    )
 
 
 def is_loopback(host: str) -> bool:
@@ -201,17 +228,42 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-class _BadBody(Exception):
-    def __init__(self, cause: str, detail: str) -> None:
-        super().__init__(detail)
-        self.cause = cause
+_GATEWAY_STATUSES = frozenset({502, 503, 504})
+_PROXY_AUTHENTICATION_REQUIRED = 407
+_MARKS_OF_A_PROXY = ("proxy-status", "x-squid-error")
+"""Headers by which a proxy says that an answer is its own (RFC 9209, and Squid)."""
+
+
+class _ProxyAnswered(Exception):
+    """A proxy answered in the place of the host that was asked."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+        # A proxy that did not get through says nothing of itself: the host may be gone, or the way to it.
+        self.cause = "unreachable" if status in _GATEWAY_STATUSES else "proxy"
+
+
+def _refuse_answer_of_proxy(response: httpx.Response, route: Route, scheme: str) -> None:
+    if route.proxy is None or scheme != "http":
+        return
+    marked = response.status_code >= 400 and any(
+        mark in response.headers and (mark != "proxy-status" or "error=" in response.headers[mark])
+        for mark in _MARKS_OF_A_PROXY
+    )
+    if marked or response.status_code == _PROXY_AUTHENTICATION_REQUIRED:
+        raise _ProxyAnswered(response.status_code)
 
 
 class _Deadline(threading.local):
-    """The request this thread is making: when it has to be over, on the monotonic clock, and whether it connected."""
+    """The request this thread is making: when it has to be over, on the monotonic clock, and whether it connected.
+
+    `at_proxy` is "connecting" while a proxy is on its way to be reached, and "asked" while it is to open a tunnel.
+    """
 
     ends_at: float = float("inf")
     connected: bool = False
+    at_proxy: str = ""
 
     def left(self, expired: type[httpcore.TimeoutException]) -> float:
         seconds = self.ends_at - time.monotonic()
@@ -224,10 +276,14 @@ _deadline = _Deadline()
 
 
 class _BoundedStream(httpcore.NetworkStream):
-    """A connection on which every wait ends at the request's deadline, so that drips cannot stretch it."""
+    """A connection on which every wait ends at the request's deadline, so that drips cannot stretch it.
 
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
+    `then` is what the request is doing at the proxy once TLS with it is there, None where TLS is with the host itself.
+    """
+
+    def __init__(self, stream: httpcore.NetworkStream, *, then: str | None = None) -> None:
         self._stream = stream
+        self._then = then
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._stream.read(max_bytes, _deadline.left(httpcore.ReadTimeout))
@@ -242,14 +298,22 @@ class _BoundedStream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         limit = _deadline.left(httpcore.ConnectTimeout)
-        return _BoundedStream(self._stream.start_tls(ssl_context, server_hostname, limit))
+        if self._then is None:
+            _deadline.at_proxy = ""
+        secured = _BoundedStream(self._stream.start_tls(ssl_context, server_hostname, limit))
+        _deadline.at_proxy = self._then or ""
+        return secured
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
 
 
 class _BoundedBackend(httpcore.NetworkBackend):
-    """Resolves and connects within the request's deadline."""
+    """Resolves and connects within the request's deadline, to the host itself or to a proxy that is to tunnel to it."""
+
+    def __init__(self, proxy: Proxy | None, *, tunnels: bool) -> None:
+        self._proxy = proxy
+        self._once_there = "asked" if proxy is not None and tunnels else ""
 
     def connect_tcp(
         self,
@@ -260,6 +324,14 @@ class _BoundedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         _deadline.connected = True
+        _deadline.at_proxy = "connecting" if self._proxy else ""
+        stream = self._connected(host, port)
+        if self._proxy is not None and self._proxy.scheme == "https":
+            return _BoundedStream(stream, then=self._once_there)
+        _deadline.at_proxy = self._once_there
+        return _BoundedStream(stream)
+
+    def _connected(self, host: str, port: int) -> httpcore.NetworkStream:
         addresses = _resolve(host, port)
         for untried in range(len(addresses), 1, -1):
             try:
@@ -270,7 +342,7 @@ class _BoundedBackend(httpcore.NetworkBackend):
 
     def _connect(self, address: str, port: int, *, share: int) -> httpcore.NetworkStream:
         limit = _deadline.left(httpcore.ConnectTimeout) / share
-        return _BoundedStream(httpcore.SyncBackend().connect_tcp(address, port, limit))
+        return httpcore.SyncBackend().connect_tcp(address, port, limit)
 
 
 class _NotResolved(httpcore.ConnectError):
@@ -295,19 +367,24 @@ def _resolve(host: str, port: int) -> list[str]:
 
 
 class _Transport(httpx.BaseTransport):
-    """Hands requests to one pool per scheme; the CA bundle is read for https only, where it is always used.
+    """Hands requests to one pool per scheme and proxy; certificates are read for https only: that costs time.
 
-    SSL_CERT_FILE and SSL_CERT_DIR are honoured, for deployments behind a private authority, unless `trust` is given.
+    `trusted` replaces the authorities of this machine.
     """
 
-    def __init__(self, trust: ssl.SSLContext | None) -> None:
-        self._trust = trust
-        self._pools: dict[str, httpcore.ConnectionPool] = {}
+    def __init__(self, trusted: ssl.SSLContext | None, *, direct: bool) -> None:
+        self._trusted = trusted
+        self._direct = direct
+        self._pools: dict[tuple[str, Proxy | None], httpcore.ConnectionPool] = {}
         self._lock = threading.Lock()
+
+    def route_to(self, url: str) -> Route:
+        """Return how an address is reached."""
+        return DIRECT if self._direct else route_to(url)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
-        response = self._pool(url.scheme).handle_request(
+        response = self._pool(url.scheme, self.route_to(str(url)).proxy).handle_request(
             httpcore.Request(
                 method=request.method,
                 url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
@@ -318,16 +395,32 @@ class _Transport(httpx.BaseTransport):
         )
         return httpx.Response(status_code=response.status, headers=response.headers, stream=_Body(response))
 
-    def _pool(self, scheme: str) -> httpcore.ConnectionPool:
+    def _pool(self, scheme: str, proxy: Proxy | None) -> httpcore.ConnectionPool:
         with self._lock:
-            if scheme not in self._pools:
-                self._pools[scheme] = httpcore.ConnectionPool(
-                    ssl_context=(self._trust or httpx.create_ssl_context()) if scheme == "https" else None,
-                    max_connections=_MAX_CONNECTIONS,
-                    keepalive_expiry=_KEEP_ALIVE_SECONDS,
-                    network_backend=_BoundedBackend(),
-                )
-            return self._pools[scheme]
+            if (scheme, proxy) not in self._pools:
+                self._pools[scheme, proxy] = self._new_pool(scheme, proxy)
+            return self._pools[scheme, proxy]
+
+    def _new_pool(self, scheme: str, proxy: Proxy | None) -> httpcore.ConnectionPool:
+        secure = scheme == "https"
+        trusted = (self._trusted or trust.trusted()) if secure else None
+        backend = _BoundedBackend(proxy, tunnels=secure)
+        if proxy is None:
+            return httpcore.ConnectionPool(
+                ssl_context=trusted,
+                max_connections=_MAX_CONNECTIONS,
+                keepalive_expiry=_KEEP_ALIVE_SECONDS,
+                network_backend=backend,
+            )
+        return httpcore.HTTPProxy(
+            proxy_url=proxy.url,
+            proxy_auth=(proxy.user.encode(), proxy.password.encode()) if proxy.user or proxy.password else None,
+            ssl_context=trusted,
+            proxy_ssl_context=trust.trusted() if proxy.scheme == "https" else None,
+            max_connections=_MAX_CONNECTIONS,
+            keepalive_expiry=_KEEP_ALIVE_SECONDS,
+            network_backend=backend,
+        )
 
     def close(self) -> None:
         for pool in self._pools.values():
@@ -345,39 +438,27 @@ class _Body(httpx.SyncByteStream):
         self._response.close()
 
 
-def _capped(chunks: Iterable[bytes], enough: Enough | None = None) -> bytes:
+def _read(chunks: Iterable[bytes], enough: Enough | None) -> tuple[bytes, bool]:
+    """Return a body, and whether it is the whole one or as much of it as was `enough`."""
     body = bytearray()
     for chunk in chunks:
         body += chunk
         if len(body) > MAX_BODY_BYTES:
-            raise _BadBody("too large", f"more than {MAX_BODY_BYTES} bytes")
+            raise BodyUnreadable("too large", f"more than {MAX_BODY_BYTES} bytes")
         if enough is not None and enough(bytes(body)):
-            break
-    return bytes(body)
-
-
-def _decoded(body: bytes, encoding: str) -> bytes:
-    """Return the body without its content encoding: some gateways compress although nobody asked for it."""
-    if encoding.strip().lower() in {"", "identity"} or not body:
-        return body
-    if encoding.strip().lower() not in {"gzip", "x-gzip", "deflate"}:
-        raise _BadBody("protocol", "a content encoding nobody asked for")
-    try:
-        decoder = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
-        return _capped([decoder.decompress(body, MAX_BODY_BYTES + 1)])
-    except zlib.error:
-        raise _BadBody("protocol", f"the body is not {encoding}") from None
+            return bytes(body), False
+    return bytes(body), True
 
 
 def _without_secrets(url: str, base: httpx.URL) -> str:
-    """Return where a request goes, without query and user info."""
+    """Return where a request goes: scheme and host, and the path where it is below the base URL."""
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, TypeError):
         return "an address that is no URL"
     if parsed.is_relative_url:
         return f"{base.scheme}://{base.netloc.decode('ascii')}{base.path.rstrip('/')}/{parsed.path.lstrip('/')}"
-    return f"{parsed.scheme}://{parsed.netloc.decode('ascii')}{parsed.path}"
+    return f"{parsed.scheme}://{parsed.netloc.decode('ascii')}"
 
 
 def _no_answer(cause: str, where: str, started: float, detail: str) -> NoAnswer:
@@ -398,9 +479,25 @@ _CAUSE_BY_ERROR: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 
+def _told(problem: BaseException) -> tuple[str, str]:
+    """Return our word for what went wrong, and the system's own reason where that can hold no request data."""
+    if isinstance(problem, httpcore.ProxyError):
+        status = str(problem).partition(" ")[0]
+        answered = _ProxyAnswered(int(status) if status.isdecimal() else 0)
+        return answered.cause, f"status {answered.status}"
+    cause, detail = _cause_of(problem), _detail_of(problem)
+    if not _deadline.at_proxy or cause == "bad request":
+        return cause, detail
+    said = f"{CAUSES[cause]} ({detail})" if detail else CAUSES[cause]
+    # Once it is asked for a tunnel, its silence may be that of the host behind it.
+    return ("unreachable" if _deadline.at_proxy == "asked" and cause in {"timeout", "reset"} else "proxy"), said
+
+
 def _cause_of(problem: BaseException) -> str:
     """Return our word for what went wrong, told by the innermost known error of the chain."""
     chain = _chain(problem)
+    if any(isinstance(error, ssl.SSLCertVerificationError) and trust.is_unknown_authority(error) for error in chain):
+        return "untrusted"
     for kind, cause in _CAUSE_BY_ERROR:
         if any(isinstance(error, kind) for error in chain):
             return cause

@@ -15,11 +15,13 @@ import msgspec
 from streampay_smoke.acceptance.checks.readiness import refuse_real_money
 from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
 from streampay_smoke.core.errors import Blame, SmokeError
+from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.evidence.events import AnyEvent, Warned
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
 from streampay_smoke.http.client import NoAnswer, new_client
 from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
+from streampay_smoke.http.proxies import route_to
 from streampay_smoke.publish.report import allure_missing_because
 from streampay_smoke.run.probes.ledger import ledger_time
 from streampay_smoke.run.probes.runner import clock_probe, service_date
@@ -103,6 +105,7 @@ def look_around(run_context: RunContext) -> Iterator[Look]:
     """Look at the synthetic user, the service and the ledger."""
     settings = run_context.settings
     yield from _looked("synthetic user", lambda: _user(run_context))
+    yield from _looked("proxy", lambda: _ways(settings))
     yield from _looked("service", lambda: _service(run_context))
     yield from _looked("sign-in", lambda: _sign_in(run_context))
     yield from _looked("ledger", lambda: _ledger(run_context))
@@ -189,7 +192,8 @@ def _sign_in(run_context: RunContext) -> Iterator[Look]:
 def _ledger(run_context: RunContext) -> Iterator[Look]:
     info = run_context.ledger.chain.connect()
     kind = "simulated" if info.simulated else "real"
-    yield _ok("ledger", f"{info.network} ({kind}) at {run_context.settings.rpc_url}, ledger {info.latest_ledger}")
+    rpc = host_only(run_context.settings.rpc_url)
+    yield _ok("ledger", f"{info.network} ({kind}) at {rpc}, ledger {info.latest_ledger}")
 
 
 def _deadline(run_context: RunContext) -> Iterator[Look]:
@@ -210,16 +214,26 @@ def _deadline(run_context: RunContext) -> Iterator[Look]:
 
 def _friendbot(run_context: RunContext) -> Iterator[Look]:
     url = run_context.ledger.chain.connect().friendbot_url
+    host = host_only(url)  # its path may be a provider's key
     try:
         with new_client(timeout_seconds=REQUEST_SECONDS) as client:
             status = client.request("GET", url).status
     except NoAnswer as problem:
-        yield _problem("friendbot", f"{url}: {problem}", "set SMOKE_STELLAR_FRIENDBOT_URL", Word.INCONCLUSIVE)
+        yield _problem("friendbot", str(problem), "set SMOKE_STELLAR_FRIENDBOT_URL", Word.INCONCLUSIVE)
         return
     if status >= 500:
-        yield _problem("friendbot", f"{url} answers {status}", "wait, or use another friendbot", Word.INCONCLUSIVE)
+        yield _problem("friendbot", f"{host} answers {status}", "wait, or use another friendbot", Word.INCONCLUSIVE)
     else:
-        yield _ok("friendbot", f"{url} answers")
+        yield _ok("friendbot", f"{host} answers")
+
+
+def _ways(settings: Settings) -> Iterator[Look]:
+    """Look at which addresses are reached by a proxy; nothing is said where none is set."""
+    addresses = {"service": settings.base_url, "RPC": settings.rpc_url, "friendbot": settings.friendbot_url}
+    ways = {name: route_to(url).in_words for name, url in addresses.items() if url}
+    said = "; ".join(f"{name} {way}" for name, way in ways.items() if way)
+    if said:
+        yield _ok("proxy", said)
 
 
 def _contract(run_context: RunContext) -> Iterator[Look]:
@@ -314,7 +328,7 @@ def doctor(load: Callable[[], contextlib.AbstractContextManager[Settings]], reda
     looks = list(look_at_machine())
     try:
         with load() as settings:
-            redactor.learn(*settings.secrets())
+            redactor.learn(*settings.redacted())
             looks += look_at_settings(settings)
             run_context = RunContext(
                 _impatient(settings), record=warnings_to(looks), learn_secret=redactor.learn, run_id="doctor"

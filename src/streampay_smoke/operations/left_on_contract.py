@@ -15,6 +15,7 @@ from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import ChainAccount, ContractFailure
 from streampay_smoke.evidence import journal as journals
+from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.evidence.events import AnyEvent, ChainSeen, ResourceCreated, ResourceReleased, RunStarted
 from streampay_smoke.settings import Settings
 
@@ -169,4 +170,8 @@ def _ids(events: Sequence[AnyEvent], kind: type[ResourceCreated | ResourceReleas
 def _is_here(started: RunStarted, settings: Settings) -> bool:
     """Whether a run was on this very contract: every sandbox has the same ids, and its own address."""
     same = (started.network, started.contract_id) == (settings.network.name, settings.contract_id)
-    return same and (not settings.network.simulated or started.settings.get("rpc_url") == settings.rpc_url)
+    return same and (not settings.network.simulated or _rpc_host(started) == host_only(settings.rpc_url))
+
+
+def _rpc_host(started: RunStarted) -> str:
+    return host_only(started.settings.get("rpc_url", ""))

@@ -117,7 +117,7 @@ def swept_place(settings: Settings, redactor: Redactor, *, older_than_seconds: f
     if settings.embedded:
         print("a run's own sandbox ends with the run: there is nothing to sweep")
         return 0
-    redactor.learn(*settings.secrets())
+    redactor.learn(*settings.redacted())
     run_id = f"sweep-{secrets.token_hex(3)}"  # its payer is its own, as a run's
     run_context = RunContext(settings, record=_warn, learn_secret=redactor.learn, run_id=run_id)
     try:

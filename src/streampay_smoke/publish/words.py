@@ -75,7 +75,10 @@ def service(verdict: Verdict) -> str:
     """Return whether the service was real, simulated, or never reached."""
     if verdict.target.simulated:
         return SIMULATED
-    return REAL if verdict.evidence.executed_ids or verdict.target.releases_observed else NOT_REACHED
+    reached = verdict.target.reached
+    if reached is None:  # an older verdict
+        reached = bool(verdict.evidence.executed_ids or verdict.target.releases_observed)
+    return REAL if reached else NOT_REACHED
 
 
 def ledger(verdict: Verdict) -> str:

@@ -90,7 +90,7 @@ def _vouched(folder: RunFolder, settings: Settings, *, exit_code: int, ending: s
 
 def _redactor(settings: Settings) -> Redactor:
     redactor = Redactor()
-    redactor.learn(*settings.secrets())
+    redactor.learn(*settings.redacted())
     return redactor
 
 

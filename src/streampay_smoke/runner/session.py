@@ -182,7 +182,7 @@ class Session:
 def open_session(folder: RunFolder, journal: Journal, redactor: Redactor) -> Iterator[Session]:
     """Load the settings and, for the embedded sandbox, start it; raises SmokeError before anything is sent."""
     with effective_settings() as settings:
-        redactor.learn(*settings.secrets())
+        redactor.learn(*settings.redacted())
         journal.append(_run_started(settings, folder))
         if settings.place.objectives:
             journal.append(ObjectivesSet(objectives=settings.place.objectives))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from json import dumps
 from typing import Any, ClassVar, Protocol, Self
+from urllib.parse import urlsplit
 
 from streampay_smoke.core.errors import Blame, PromiseBroken, ServiceUnavailable, SettingsInvalid, SmokeError
 from streampay_smoke.core.lifetimes import Closes
@@ -24,6 +25,7 @@ SIMULATED_HEADER = "x-streampay-simulated"
 REQUEST_ID_HEADER = "x-request-id"
 
 TOO_MANY_REQUESTS = 429
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SHORTEST_PAUSE_SECONDS = 1.0
 
 
@@ -43,6 +45,20 @@ class HostUnresolved(NoServiceAnswer):
 
     kind: ClassVar[str] = "host_unresolved"
     blame: ClassVar[Blame] = Blame.HARNESS
+
+
+class ProxyFailed(NoServiceAnswer):
+    """The proxy this runner is to use gave no way to the deployment: the runner's trouble, not the release's."""
+
+    kind: ClassVar[str] = "proxy_failed"
+    blame: ClassVar[Blame] = Blame.HARNESS
+
+
+class CertificateUntrusted(NoServiceAnswer):
+    """No authority that this runner trusts vouches for the deployment's certificate: it may lack the operator's own."""
+
+    kind: ClassVar[str] = "certificate_untrusted"
+    blame: ClassVar[Blame] = Blame.CONFIG
 
 
 class WriteTimedOut(NoServiceAnswer):
@@ -97,6 +113,7 @@ class ServiceTransport(Closes):
         self.throttle_seconds = throttle_seconds
         self._sleep = sleep
         self._trace = trace or Trace.fresh()
+        self._served_as_asked = False  # once it was, a redirect to https is the release's own doing
         self._client = new_client(base_url=base_url, timeout_seconds=timeout_seconds, headers=SYNTHETIC_HEADERS)
 
     def send(
@@ -114,8 +131,8 @@ class ServiceTransport(Closes):
 
         A body is read as far as `enough` asks for, to its end without it.
 
-        Raises ServiceUnavailable (as NoServiceAnswer with `cause`, or HostUnresolved) when there is none, and
-        SettingsInvalid when the request cannot be written as HTTP.
+        Raises ServiceUnavailable (as NoServiceAnswer with `cause`, or what this runner is in the way by) when there is
+        none, and SettingsInvalid when the request cannot be written as HTTP, or the whole host is served by https only.
         """
         given = {**(headers or {}), **(credential.headers if credential else {})}
         waited, attempts = 0.0, 1
@@ -174,6 +191,7 @@ class ServiceTransport(Closes):
             )
             raise _unavailable(f"{method} {path}", problem) from None
         answer = _answer(method, path, reply, headers[REQUEST_ID_HEADER], self._release_header)
+        moved_to = https_address(self.base_url, path, answer)
         self.record(
             Exchanged(
                 peer="service",
@@ -189,6 +207,12 @@ class ServiceTransport(Closes):
                 opened_connection=reply.opened_connection,
             )
         )
+        if moved_to and not self._served_as_asked:
+            raise SettingsInvalid(
+                f"{self.base_url} sends everybody to https: {method} {path} is redirected to {moved_to}{path}",
+                next_step=f"set SMOKE_BASE_URL (--base-url) to {moved_to}",
+            )
+        self._served_as_asked = True
         return answer
 
     def fresh(self) -> Self:
@@ -202,6 +226,20 @@ class ServiceTransport(Closes):
     def close(self) -> None:
         """Close kept connections."""
         self._client.close()
+
+
+def https_address(base_url: str, path: str, answer: Answer) -> str:
+    """Return the https address of a plain http one that an answer redirects to on the same host and path, or ""."""
+    base = urlsplit(base_url)
+    if base.scheme != "http" or answer.status not in _REDIRECTS:
+        return ""
+    try:
+        target = urlsplit(answer.headers.get("location", ""))
+        same = target.scheme == "https" and target.hostname == base.hostname
+    except ValueError:
+        return ""
+    asked = f"{base.path}{path.partition('?')[0]}"
+    return f"https://{target.netloc}{base.path}" if same and target.path == asked else ""
 
 
 def retry_after_seconds(value: str) -> float:
@@ -247,6 +285,19 @@ def _unavailable(asked: str, problem: NoAnswer) -> SmokeError:
         return HostUnresolved(
             message, cause=problem.cause, next_step="check SMOKE_BASE_URL and the name resolution of this runner"
         )
+    if problem.cause == "proxy":
+        return ProxyFailed(
+            message,
+            cause=problem.cause,
+            next_step="see to the proxy, or exempt the host from it in NO_PROXY: this says nothing of the release",
+        )
+    if problem.cause == "untrusted":
+        return CertificateUntrusted(
+            message,
+            cause=problem.cause,
+            next_step="add the certificate of your authority to this machine, or name it in SSL_CERT_FILE; where the "
+            "deployment should have a public certificate, see which one it shows, and whether its chain is whole",
+        )
     silent = WriteTimedOut if problem.cause == "timeout" and asked.startswith("POST ") else NoServiceAnswer
     return silent(message, cause=problem.cause, next_step=_NEXT_STEPS[problem.cause])
 
@@ -256,7 +307,8 @@ _NEXT_STEPS = {
     "reset": "see whether the service or its gateway crashed on this request",
     "unreachable": "see whether the deployment is reachable from this runner",
     "timeout": "see what the service was waiting for: its database, the ledger, its key store",
-    "tls": "see who serves this name and whether the certificate is valid; a private authority goes in SSL_CERT_FILE",
+    "tls": "see who serves this name, and whether its certificate is for it and still valid",
     "protocol": "see what listens on this address: it does not speak HTTP",
+    "body": "see which gateway or middleware sets Content-Encoding, and whether it sends bodies whole",
     "too large": "see what the service sent: no answer of StreamPay is this long",
 }

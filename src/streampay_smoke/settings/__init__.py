@@ -1,5 +1,6 @@
 """One frozen `Settings` for a run, complete and validated before anything is sent."""
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,14 +10,22 @@ from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import ALLOWED, Network
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.core.signing import SigningKey
+from streampay_smoke.evidence.addresses import host_only, keys_in
+from streampay_smoke.http.proxies import proxy_secrets, route_to
+from streampay_smoke.http.trust import refuse_unusable_trust
 from streampay_smoke.service.claims import refuse_expired, refuse_unfit
 from streampay_smoke.settings.place import Place, refuse_impossible
 from streampay_smoke.settings.problems import Problems
 from streampay_smoke.settings.reading import RawSettings, read, read_what_can_be
-from streampay_smoke.settings.variables import AUTH_MODES, PROOFS, SIGNING_KEY, slots_of
+from streampay_smoke.settings.variables import AUTH_MODES, PROOFS, SIGNING_KEY, VARIABLES, slots_of
 
 _NOT_DUMPED = frozenset({"place", "network", "engine_secrets"})
 """What a dump leaves out: facts of the file, and what is the actuator's alone."""
+
+_ADDRESSES = ("SMOKE_BASE_URL", "SMOKE_BASELINE_URL", "SMOKE_STELLAR_RPC_URL", "SMOKE_STELLAR_FRIENDBOT_URL")
+
+_SHOWN_BY_HOST = ("rpc_url", "friendbot_url")
+"""Addresses whose path may be a provider's key."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,10 +87,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return {name: secret for name, secret in named if secret is not None}
 
     def secrets(self) -> tuple[str, ...]:
-        """Return every secret value, for the redactor."""
+        """Return the value of every secret that was given."""
         held = (getattr(self, name) for name in self.__struct_fields__)
         secrets = [value for value in held if isinstance(value, Secret)]
         return tuple(secret.reveal() for secret in (*secrets, *self.engine_secrets.values()))
+
+    def redacted(self) -> tuple[str, ...]:
+        """Return everything that no text of a run may show: the secrets, and the keys in addresses and proxies."""
+        keys = (*keys_in(self.rpc_url), *keys_in(self.friendbot_url))
+        return (*self.secrets(), *keys, *proxy_secrets())
 
     def signer(self) -> SigningKey | None:
         """Return the key that signs verdicts, None where none was given."""
@@ -90,7 +104,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def dump(self) -> dict[str, str]:
         """Return all settings in words, secrets as `<secret>`."""
         shown = {name: getattr(self, name) for name in self.__struct_fields__ if name not in _NOT_DUMPED}
-        return {name: str(value) for name, value in {**shown, "network": self.network.name}.items()}
+        worded = {"network": self.network.name} | {name: host_only(shown[name]) for name in _SHOWN_BY_HOST}
+        return {name: str(value) for name, value in {**shown, **worded}.items()}
 
 
 class EvidenceSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,7 +148,7 @@ def settings_of(raw: RawSettings) -> Settings:
     """Return the settings of a run that were given, all of them validated; raises as `load` does."""
     problems = Problems()
     values = raw.values_for(Settings, problems)
-    for contradiction in (_refuse_no_address, _refuse_no_credential, _refuse_no_contract, _refuse_proof):
+    for contradiction in CONTRADICTIONS:
         with problems.collected():
             contradiction(raw)
     with problems.collected():
@@ -165,6 +180,22 @@ def _refuse_no_address(raw: RawSettings) -> None:
             f"{raw.environment} has no address: SMOKE_BASE_URL is not set",
             next_step="set SMOKE_BASE_URL or --base-url to the deployment's root",
         )
+
+
+def _refuse_no_way(raw: RawSettings) -> None:
+    """Raise SettingsInvalid where the runner's proxy or its certificates for an address cannot be used."""
+    urls = [url for name in _ADDRESSES if (url := raw.text(name)) and _is_address(name, url)]
+    for url in urls:
+        route_to(url, raw.system)
+    if any(url.startswith("https:") for url in urls):
+        refuse_unusable_trust(raw.system)
+
+
+def _is_address(name: str, url: str) -> bool:
+    with contextlib.suppress(SettingsInvalid):
+        VARIABLES[name].parse(name, url)
+        return True
+    return False
 
 
 def _refuse_no_credential(raw: RawSettings) -> None:
@@ -202,3 +233,7 @@ def _refuse_proof(raw: RawSettings) -> None:
             f"SMOKE_SETTLEMENT_PROOF={proof} is not allowed in {raw.environment}",
             next_step=f"environments/{raw.environment}.toml allows: {', '.join(raw.place.money.proofs)}",
         )
+
+
+CONTRADICTIONS = (_refuse_no_address, _refuse_no_way, _refuse_no_credential, _refuse_no_contract, _refuse_proof)
+"""What no single value can tell: each raises SettingsInvalid for settings that do not go together."""

@@ -39,13 +39,14 @@ class Given(NamedTuple):
 class RawSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What was given for an environment, with nothing decided about what it is good for.
 
-    `given` holds options, environment and `.env`; `sandbox` what an embedded sandbox says of itself, which counts where
-    nobody gave anything.
+    `given` holds options, environment and `.env`, `system` the variables that are no settings, `sandbox` what an
+    embedded sandbox says of itself: it counts where nobody gave anything.
     """
 
     environment: str
     place: Place
     given: dict[str, Given]
+    system: dict[str, str] = {}
     sandbox: dict[str, str] = {}
 
     def over(self, sandbox: Mapping[str, str]) -> "RawSettings":
@@ -119,12 +120,14 @@ def read(
     points at the public network.
     """
     root = root or project_root()
+    environ = os.environ if environ is None else environ
     problems = Problems()
-    given = _given(options or {}, os.environ if environ is None else environ, root, problems)
+    given = _given(options or {}, environ, root, problems)
     _refuse_public(given)
     problems.refuse()
     environment = given["SMOKE_ENV"].value if "SMOKE_ENV" in given else VARIABLES["SMOKE_ENV"].default
-    return RawSettings(environment=environment, place=read_place(root, environment), given=given)
+    system = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
+    return RawSettings(environment=environment, place=read_place(root, environment), given=given, system=system)
 
 
 def read_what_can_be(

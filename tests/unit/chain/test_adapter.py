@@ -481,6 +481,16 @@ def test_events_of_any_topic_ask_without_topics(ledger: LedgerDouble, adapter: S
     assert ledger.calls[-1][1]["filters"][0]["topics"] is None
 
 
+def test_an_rpc_that_tells_no_close_time_in_its_health_tells_it_elsewhere(
+    ledger: LedgerDouble, adapter: StellarAdapter
+) -> None:
+    whole = adapter.health()
+    told = {name: value for name, value in ledger.getHealth({}).items() if not name.endswith("CloseTime")}
+    ledger.script("getHealth", told)
+    assert adapter.health() == whole
+    assert ledger.methods()[-2:] == ["getHealth", "getTransaction"]
+
+
 def test_there_are_no_events_in_a_ledger_that_has_not_closed(ledger: LedgerDouble, adapter: StellarAdapter) -> None:
     assert adapter.events(since_ledger=1_001, contract_ids=[CONTRACT]) == ()
     assert ledger.methods() == ["getHealth"]

@@ -229,7 +229,7 @@ def test_a_failure_is_recorded_with_status_and_reason(
     first, second, third = (event for event in recorded if isinstance(event, Exchanged))
     assert (first.status, second.status, third.status) == (404, None, 404)
     assert "status 404" in first.error
-    assert "reset" in second.error
+    assert "the connection was closed without a full answer" in second.error
     assert len(first.response) < 400
 
 

@@ -39,6 +39,7 @@ from streampay_smoke.gate.verdict import (
     schema,
     to_json,
 )
+from streampay_smoke.publish import words
 
 Tell = Callable[..., JournalRead]
 
@@ -93,6 +94,7 @@ def test_a_pass_field_by_field(told: Tell) -> None:
             release_expected="v2",
             releases_observed=("v2",),
             simulated=False,
+            reached=True,
         ),
         chain=Chain(network="testnet", simulated=False, contract_id="C9", ledger_start=5, ledger_end=9),
         checks=verdict.checks,
@@ -165,7 +167,13 @@ def test_an_override_field_by_field(told: Tell) -> None:
 def test_a_journal_of_nothing(told: Tell) -> None:
     verdict = judge(told())
     assert verdict.target == Target(
-        environment="", region="", base_url="", release_expected="", releases_observed=(), simulated=False
+        environment="",
+        region="",
+        base_url="",
+        release_expected="",
+        releases_observed=(),
+        simulated=False,
+        reached=False,
     )
     assert verdict.chain == Chain(network="", simulated=False, contract_id="", ledger_start=None, ledger_end=None)
     assert verdict.settlement == Settlement(stream_id="", tx_hash="", ledger=None, proof="none")
@@ -498,3 +506,13 @@ def test_the_file_is_indented_and_its_schema_is_the_documented_one(told: Tell) -
     assert content.startswith(b'{\n  "schema": "streampay.dev/gate-verdict/v1",\n  "run_id": "r1",\n')
     assert content.endswith(b"}\n")
     assert schema() == json.loads(DOCUMENTED.read_text())
+
+
+@pytest.mark.parametrize(
+    ("peer", "status", "reached"), [("service", None, False), ("service", 502, True), ("stable", 200, False)]
+)
+def test_a_host_is_reached_by_an_answer_of_its_own(told: Tell, peer: str, status: int | None, reached: bool) -> None:
+    asked = events.Exchanged(peer=peer, method="GET", target="/", status=status, duration_ms=1)
+    verdict = judge(told(started(**WHO), planned(READY), asked, played(READY, HELD), ended(readiness__ready="passed")))
+    assert verdict.target.reached is reached
+    assert words.service(verdict) == (words.REAL if reached else words.NOT_REACHED)

@@ -1,23 +1,20 @@
 """The HTTP client: one answer or one named cause, within one time limit, whatever the peer does."""
 
-import contextlib
 import gzip
 import logging
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from streampay_smoke import __version__
 from streampay_smoke.http import client as http
-from streampay_smoke.http.client import MAX_BODY_BYTES, Client, NoAnswer, new_client, one_event
+from streampay_smoke.http.bodies import MAX_BODY_BYTES
+from streampay_smoke.http.client import Client, NoAnswer, new_client, one_event
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -122,12 +119,16 @@ def test_a_redirect_is_an_answer_and_not_followed(listen: Listen, client: Client
     assert len(peer.received) == 1
 
 
-def test_proxy_variables_are_ignored(listen: Listen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_below_the_base_url_is_named_whole() -> None:
+    with new_client(base_url="http://127.0.0.1:9/root", timeout_seconds=5) as client, pytest.raises(NoAnswer) as caught:
+        client.request("GET", "/a?token=hunter2")
+    assert caught.value.where == "http://127.0.0.1:9/root/a"
+
+
+def test_a_query_that_an_address_has_is_kept_beside_more(listen: Listen, client: Client) -> None:
     peer = listen(says(OK))
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:1")
-    with new_client(timeout_seconds=5) as client:
-        assert client.request("GET", peer.url).status == 200
+    client.request("GET", f"{peer.url}/friendbot?key=1", params={"addr": "G"})
+    assert peer.received[0].startswith(b"GET /friendbot?key=1&addr=G ")
 
 
 def test_cookies_are_never_kept_or_sent_back(listen: Listen, client: Client) -> None:
@@ -140,10 +141,10 @@ def test_cookies_are_never_kept_or_sent_back(listen: Listen, client: Client) -> 
 def test_a_refused_connection_is_named(client: Client) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(NoAnswer, match=rf"http://127\.0\.0\.1:{port}/a: the connection was refused") as caught:
-        client.request("GET", f"http://user:hunter2@127.0.0.1:{port}/a?token=hunter2")
+    with pytest.raises(NoAnswer, match=rf"http://127\.0\.0\.1:{port}: the connection was refused") as caught:
+        client.request("GET", f"http://user:hunter2@127.0.0.1:{port}/hunter2/a?token=hunter2")
     assert caught.value.cause == "refused"
-    assert caught.value.where == f"http://127.0.0.1:{port}/a"
+    assert caught.value.where == f"http://127.0.0.1:{port}"
     assert "hunter2" not in str(caught.value)
 
 
@@ -313,10 +314,15 @@ def test_a_compressed_bomb_is_too_large(listen: Listen, client: Client) -> None:
     assert cause_of(client, listen(says(answer)).url) == "too large"
 
 
-@pytest.mark.parametrize("encoding", [b"gzip", b"br"])
-def test_a_body_that_cannot_be_unpacked_is_no_answer(listen: Listen, client: Client, encoding: bytes) -> None:
+@pytest.mark.parametrize("encoding", [b"gzip", b"br", b"UTF-8"])
+def test_a_body_that_cannot_be_decoded_is_named(listen: Listen, client: Client, encoding: bytes) -> None:
     answer = b"HTTP/1.1 200 OK\r\ncontent-encoding: %s\r\ncontent-length: 4\r\n\r\njunk" % encoding
-    assert cause_of(client, listen(says(answer)).url) == "protocol"
+    assert cause_of(client, listen(says(answer)).url) == "body"
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(listen: Listen, client: Client) -> None:
+    peer = listen(says(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n\xef\xbb\xbf{}"))
+    assert client.request("GET", peer.url).text == "{}"
 
 
 def test_a_peer_that_speaks_no_http_is_named(listen: Listen, client: Client) -> None:
@@ -349,72 +355,13 @@ def test_tls_to_a_plain_port_is_named(listen: Listen, client: Client) -> None:
     assert cause_of(client, listen(says(OK)).url.replace("http:", "https:")) == "tls"
 
 
-@pytest.fixture
-def tls_url(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """Serve https on localhost; gives the URL and the certificate that only its owner vouches for."""
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("no openssl command to make a certificate with")
-    made_for = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
-    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    subprocess.run(
-        [openssl, "req", "-x509", *kind, *made_for, "-keyout", str(key), "-out", str(certificate)],
-        check=True,
-        capture_output=True,
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                plain, _ = listener.accept()
-            except OSError:
-                return
-            with contextlib.suppress(OSError), context.wrap_socket(plain, server_side=True) as connection:
-                connection.recv(65536)
-                connection.sendall(OK)
-
-    threading.Thread(target=serve, daemon=True).start()
-    yield f"https://localhost:{listener.getsockname()[1]}/", certificate
-    listener.close()
-
-
-def test_a_certificate_nobody_vouches_for_is_refused(tls_url: tuple[str, Path], client: Client) -> None:
-    with pytest.raises(NoAnswer, match="self-signed certificate") as caught:
-        client.request("GET", tls_url[0])
-    assert caught.value.cause == "tls"
-
-
-def test_a_private_authority_is_trusted_through_the_usual_variable(
-    tls_url: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(tls_url[1]))
-    with new_client(timeout_seconds=5) as client:
-        assert client.request("GET", tls_url[0]).text == "ok"
-        assert cause_of(client, tls_url[0].replace("localhost", "127.0.0.1")) == "tls"
-
-
-def test_an_authority_that_is_named_is_the_only_one_trusted(
-    tls_url: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with new_client(timeout_seconds=5, authority=tls_url[1]) as client:
-        assert client.request("GET", tls_url[0]).text == "ok"
-    (tmp_path / "none.pem").write_text("no certificate\n")
-    for wrong in ("none.pem", "missing.pem"):
-        with pytest.raises(OSError):  # noqa: PT011 (an SSLError is one too)
-            new_client(timeout_seconds=5, authority=tmp_path / wrong)
-
-
 def test_the_ca_bundle_is_not_read_for_plain_http(
     listen: Listen, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*arguments: object) -> ssl.SSLContext:
         raise AssertionError("the CA bundle was read")
 
-    monkeypatch.setattr("httpx.create_ssl_context", refuse)
+    monkeypatch.setattr("streampay_smoke.http.trust.trusted", refuse)
     monkeypatch.setattr("httpcore._ssl.default_ssl_context", refuse)
     assert client.request("GET", listen(says(OK)).url).status == 200
 

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 from behave.formatter.base import StreamOpener
+from proxy_double import ProxyDouble
 
 from streampay_smoke.chain.adapter import ChainUnavailable, ContractMissing
 from streampay_smoke.chain.progress import STANDS_STILL_SECONDS, LedgerProgress
@@ -211,6 +212,34 @@ def test_a_silent_host_is_the_runners_trouble_unless_the_stable_release_is_reach
     assert egress_probe("http://192.0.2.1", "https://192.0.2.1").ok is False
     assert egress_probe("http://192.0.2.1", ledger).ok is True
     assert egress_probe("http://192.0.2.1", f"http://127.0.0.1:{closed_port}").ok is True
+
+
+NO_WAY = b"HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n"
+NOT_READY = b"HTTP/1.1 503 No\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
+
+
+@pytest.mark.parametrize(("answers", "reached"), [(b"", True), (NO_WAY, False), (NOT_READY, True)])
+def test_a_host_behind_a_proxy_is_reached_when_it_answers_itself(
+    ledger: str, monkeypatch: pytest.MonkeyPatch, answers: bytes, reached: bool
+) -> None:
+    with ProxyDouble(answers=answers) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        probed = egress_probe(ledger.replace("127.0.0.1", "127.0.0.2"))
+    assert probed.ok is reached
+    assert f"by the proxy 127.0.0.1:{proxy.port} of HTTP_PROXY" in probed.detail
+
+
+def test_a_proxy_that_reaches_the_stable_release_only_leaves_the_host_at_fault(
+    ledger: str, closed_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ProxyDouble() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        gone = f"http://127.0.0.2:{closed_port}"
+        assert egress_probe(gone).ok is False
+        assert egress_probe(gone, ledger).ok is True
+        assert egress_probe(gone, ledger.replace("127.0.0.1", "127.0.0.2")).ok is True
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port}")
+        assert egress_probe(gone, ledger.replace("127.0.0.1", "127.0.0.2")).ok is False
 
 
 class Says:

@@ -6,8 +6,10 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
+from authorities import Authority, TlsServer
 
 from streampay_smoke.core.errors import Blame, ServiceUnavailable, SettingsInvalid
 from streampay_smoke.evidence.events import AnyEvent, Exchanged, Waited
@@ -278,10 +280,65 @@ def test_a_request_that_cannot_be_written_is_a_matter_of_settings(connect: Conne
 def test_every_cause_has_a_next_step() -> None:
     from streampay_smoke.http import client as http
 
-    assert set(module._NEXT_STEPS) == set(http._CAUSES) - {"dns", "bad request"}
+    assert set(module._NEXT_STEPS) == set(http.CAUSES) - {"dns", "bad request", "proxy", "untrusted"}
 
 
 def test_it_closes_as_a_context_manager(service: ScriptedService, events: list[AnyEvent]) -> None:
     with ServiceTransport(service.url, record=events.append, timeout_seconds=5) as transport:
         assert transport.send("GET", "/a").status == 404
         assert transport.base_url == service.url
+
+
+def redirecting(location: str) -> Says:
+    return Says(status=308, headers=(("location", location),))
+
+
+def test_a_host_that_is_served_by_https_only_is_a_wrong_address(
+    service: ScriptedService, connect: Connect, events: list[AnyEvent]
+) -> None:
+    host = service.url.partition("//")[2]
+    service.on("GET /api/readyz", redirecting(f"https://{host}/api/readyz?x=1"))
+    with pytest.raises(SettingsInvalid, match=f"sends everybody to https: .*https://{host}/api/readyz") as caught:
+        connect().send("GET", "/api/readyz")
+    assert caught.value.next_step == f"set SMOKE_BASE_URL (--base-url) to https://{host}"
+    assert exchanged(events)[0].status == 308
+
+
+ELSEWHERE = (
+    "https://elsewhere.example/api/x",
+    "https://127.0.0.1/login",
+    "http://127.0.0.1/api/x",
+    "/api/x/",
+    "https://[::1",
+    "",
+)
+
+
+@pytest.mark.parametrize("location", ELSEWHERE)
+def test_any_other_redirect_is_the_answer(service: ScriptedService, connect: Connect, location: str) -> None:
+    service.on("GET /api/x", redirecting(location))
+    assert connect().send("GET", "/api/x").status == 308
+
+
+def test_a_redirect_to_https_is_the_releases_once_http_was_served(service: ScriptedService, connect: Connect) -> None:
+    service.on("GET /api/x", redirecting("https://127.0.0.1/api/x"))
+    transport = connect()
+    transport.send("GET", "/api/readyz")
+    assert transport.send("GET", "/api/x").status == 308
+
+
+def test_a_proxy_in_the_way_is_the_runners_trouble(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://smoke:a-proxys-password@127.0.0.1:9")
+    with pytest.raises(module.ProxyFailed, match=r"by the proxy 127\.0\.0\.1:9 of HTTP_PROXY: .*refused") as caught:
+        connect("http://127.0.0.2:1").send("GET", "/api/readyz")
+    assert caught.value.blame is Blame.HARNESS
+    assert "NO_PROXY" in caught.value.next_step
+    assert "a-proxys-password" not in str(caught.value)
+
+
+def test_an_unknown_authority_is_a_setting(connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = Authority(tmp_path, "internal").issue("localhost")
+    with TlsServer(certificate) as server, pytest.raises(module.CertificateUntrusted) as caught:
+        connect(server.url().rstrip("/")).send("GET", "/api/readyz")
+    assert caught.value.blame is Blame.CONFIG
+    assert "SSL_CERT_FILE" in caught.value.next_step

@@ -8,14 +8,15 @@ from typing import ClassVar
 
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS, Ledger
+from streampay_smoke.chain.lag import LAG_LEDGERS
 from streampay_smoke.core.errors import Blame, CredentialRefused, SmokeError
 from streampay_smoke.service.exchange import REFUSED, Answer
 from streampay_smoke.service.records import Readiness
 
 WELL, UNAUTHORIZED = 200, 401
 
-BEHIND_LEDGERS, AHEAD_LEDGERS = 12, 3
-"""A minute of testnet's ledgers; and how far our own look at the ledger may lag behind the service's."""
+BEHIND_LEDGERS = 12
+"""A minute of testnet's ledgers."""
 
 _UP = re.compile(r"^streampay_metrics_up(\{[^}]*\})?[ \t]+1(\.0*)?[ \t]*$", re.MULTILINE)
 
@@ -76,7 +77,7 @@ def index_follows(cursors: Sequence[int], newest_ledger: int, expect: Expect) ->
     reached = cursors[-1]
     expect(
         "the index follows the ledger",
-        newest_ledger - BEHIND_LEDGERS <= reached <= newest_ledger + AHEAD_LEDGERS,
+        newest_ledger - BEHIND_LEDGERS <= reached <= newest_ledger + LAG_LEDGERS,
         expected=f"at most {BEHIND_LEDGERS} ledgers behind {newest_ledger}",
         observed=f"ledger {reached}",
     )

@@ -1,21 +1,18 @@
 """How a settlement is proved: on the ledger, or, where an environment allows it, by the service's word."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from streampay_smoke.acceptance.checks import settlement
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.checks.ledger import Ledger
 from streampay_smoke.chain.adapter import TxOutcome
+from streampay_smoke.chain.contract import StreamEvent
+from streampay_smoke.chain.lag import shown_or_missing
 from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.evidence.events import Recorder, Settled, TransactionSeen
-from streampay_smoke.evidence.polling import Attempt, NeverHappened, eventually
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.records import Receipt, StreamOrder, StreamRecord
-
-LAG_SECONDS = 20.0
-"""Four ledgers of testnet's 5 s: how far an RPC may be behind the one the service uses."""
-
-LOOK_SECONDS = 0.5
 
 
 class SettlementProof(Protocol):
@@ -45,42 +42,31 @@ class SettlementProof(Protocol):
 class LedgerProof:
     """The default: the transaction, its contract, its events, the amount and the balance are looked up."""
 
-    def __init__(self, ledger: Ledger, recipient: str, record: Recorder, *, lag_seconds: float = LAG_SECONDS) -> None:
+    def __init__(self, ledger: Ledger, recipient: str, record: Recorder) -> None:
         ledger.must_pay()
         self.recipient = recipient
         self._ledger = ledger
         self._record = record
-        self._lag_seconds = lag_seconds
         self._first_ledger = ledger.next_ledger()
         self._balance_before = ledger.chain.balance(recipient)
 
     def running(self, expect: Expect) -> None:
         """The ledger shows the start, waiting for an RPC that is some ledgers behind the service's."""
-
-        def look() -> Attempt[int]:
-            starts = len(self._ledger.starts_to(self.recipient, self._first_ledger))
-            return Attempt(met=starts > 0, value=starts, last=f"{starts} starts")
-
-        try:
-            starts = eventually(
-                look,
-                what="the ledger to show that the stream was started",
-                within_seconds=self._lag_seconds,
-                every_seconds=LOOK_SECONDS,
-                record=self._record,
-            )
-        except NeverHappened:
-            starts = 0
+        starts = self._shown(
+            lambda: self._ledger.starts_to(self.recipient, self._first_ledger), "that the stream was started"
+        )
         expect(
             "the stream runs on the ledger before it is settled",
-            starts > 0,
+            bool(starts),
             expected=f"the start of a stream to {self.recipient}",
-            observed=f"{starts} starts",
+            observed=f"{len(starts)} starts",
         )
 
     def created_once(self, order: StreamOrder, expect: Expect) -> None:
         """One stream to the recipient came into being on the ledger, and it holds what was ordered."""
-        created = self._ledger.created_to(self.recipient, self._first_ledger)
+        created = self._shown(
+            lambda: self._ledger.created_to(self.recipient, self._first_ledger), "that a stream was created"
+        )
         expect(
             "one stream was created on the ledger",
             len(created) == 1,
@@ -155,21 +141,16 @@ class LedgerProof:
 
     def _closed(self, tx_hash: str) -> TxOutcome | None:
         """Return the transaction, waiting for an RPC that is some ledgers behind the service's."""
+        return shown_or_missing(
+            self._ledger.chain,
+            lambda: self._ledger.chain.transaction(tx_hash),
+            what=f"transaction {tx_hash}",
+            record=self._record,
+        )
 
-        def look() -> Attempt[TxOutcome | None]:
-            outcome = self._ledger.chain.transaction(tx_hash)
-            return Attempt(met=outcome is not None, value=outcome, last="found" if outcome else "not found")
-
-        try:
-            return eventually(
-                look,
-                what=f"the ledger to know transaction {tx_hash}",
-                within_seconds=self._lag_seconds,
-                every_seconds=LOOK_SECONDS,
-                record=self._record,
-            )
-        except NeverHappened:
-            return None
+    def _shown(self, read: Callable[[], tuple[StreamEvent, ...]], what: str) -> tuple[StreamEvent, ...]:
+        """Return events, waiting for the first in the same way."""
+        return shown_or_missing(self._ledger.chain, lambda: read() or None, what=what, record=self._record) or ()
 
 
 class ServiceProof:

@@ -3,13 +3,13 @@
 import itertools
 
 from streampay_smoke.acceptance.checks.expectation import Expect
-from streampay_smoke.core.errors import GuardRefused, PromiseBroken, SmokeError
+from streampay_smoke.core.errors import Blame, GuardRefused, PromiseBroken, SmokeError
 from streampay_smoke.core.networks import PUBLIC_NAMES
 from streampay_smoke.evidence.events import Recorder, Retried
 from streampay_smoke.evidence.polling import Attempt, eventually
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.records import Readiness
-from streampay_smoke.service.transport import HostUnresolved, NoServiceAnswer
+from streampay_smoke.service.transport import NoServiceAnswer
 
 POLL_SECONDS = 0.25
 
@@ -49,9 +49,9 @@ def become_ready(
             record(Retried(target="the readiness", attempt=attempt, because=unanswered.pop()))
         try:
             readiness = deployment.readiness()
-        except HostUnresolved:
-            raise
         except NoServiceAnswer as problem:
+            if problem.blame != Blame.PRODUCT:  # the runner's own: no wait mends it
+                raise
             silence.append(problem)
             unanswered.append(problem.cause)
             return Attempt(met=False, value=None, last=str(problem))

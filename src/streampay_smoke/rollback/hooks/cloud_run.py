@@ -277,7 +277,10 @@ class GoogleToken:
             "GCE_METADATA_HOST", _METADATA_HOST
         )  # as every library of Google's reads it
         try:
-            with new_client(base_url=f"http://{host}", timeout_seconds=_METADATA_SECONDS, headers=_FLAVOR) as client:
+            address = f"http://{host}"
+            with new_client(
+                base_url=address, timeout_seconds=_METADATA_SECONDS, headers=_FLAVOR, direct=True
+            ) as client:
                 reply = client.request("GET", _METADATA_PATH)
             told = msgspec.json.decode(reply.content)
             return Secret(str(told["access_token"])), self._pace.clock() + float(told["expires_in"])

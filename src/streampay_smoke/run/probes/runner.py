@@ -8,17 +8,23 @@ from urllib.parse import urlsplit
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import Probed
 from streampay_smoke.gate.attribution import CLOCK_PROBE, EGRESS_PROBE
+from streampay_smoke.http.client import NoAnswer, new_client
+from streampay_smoke.http.proxies import route_to
 from streampay_smoke.run.probes.limits import CLOCK_SECONDS, PROBE_SECONDS
 from streampay_smoke.service.deployment import Deployment
 
 
 def egress_probe(base_url: str, baseline_url: str = "") -> Probed:
-    """Find out whether this runner reaches the deployment's host; a refusal is an answer of that host.
+    """Find out whether this runner reaches the deployment's host, by its proxy where it has one for that host.
+
+    Without one, a refusal is an answer of that host.
 
     Silence is the way's trouble, unless the stable release's host is reached at the same moment: without that
     control nobody knows whether a packet of this run ever got there.
     """
     host, port = _address(base_url)
+    if route_to(base_url).proxy is not None:
+        return _egress_by_proxy(base_url, baseline_url)
     try:
         _connect(host, port)
     except ConnectionRefusedError:
@@ -32,9 +38,40 @@ def egress_probe(base_url: str, baseline_url: str = "") -> Probed:
     return Probed(name=EGRESS_PROBE, ok=True, detail=f"{host} accepts connections on port {port}")
 
 
+_OF_THE_HOST = frozenset({"tls", "untrusted", "body", "too large"})
+_OF_THE_HOST_IN_A_TUNNEL = _OF_THE_HOST | {"reset", "timeout", "protocol"}
+_GATEWAY_STATUSES = frozenset({502, 503, 504})
+
+
+def _egress_by_proxy(base_url: str, baseline_url: str) -> Probed:
+    """Ask the host by the proxy: its own word about the way there is no evidence without a control."""
+    host, route = urlsplit(base_url).hostname, route_to(base_url)
+    there, said = _asked_by_proxy(base_url)
+    if there:
+        return Probed(name=EGRESS_PROBE, ok=True, detail=f"{host} is reached {route.in_words}")
+    stable = _is_reached(baseline_url)
+    control = "the stable release's host is reached" if stable else "and no stable release shows a way there"
+    return Probed(name=EGRESS_PROBE, ok=stable, detail=f"{host} is not reached {route.in_words} ({said}), {control}")
+
+
+def _asked_by_proxy(url: str) -> tuple[bool, str]:
+    """Return whether the host itself answered, and what came in words."""
+    tunnelled = urlsplit(url).scheme == "https"
+    try:
+        with new_client(timeout_seconds=PROBE_SECONDS / 2) as client:
+            reply = client.request("GET", url)
+    except NoAnswer as problem:
+        return problem.cause in (_OF_THE_HOST_IN_A_TUNNEL if tunnelled else _OF_THE_HOST), problem.cause
+    # A gateway's status may be the proxy's own word; a service that is not ready says so in JSON.
+    own = tunnelled or reply.status not in _GATEWAY_STATUSES or reply.text.lstrip().startswith("{")
+    return own, f"status {reply.status}"
+
+
 def _is_reached(url: str) -> bool:
     if not url:
         return False
+    if route_to(url).proxy is not None:
+        return _asked_by_proxy(url)[0]
     try:
         _connect(*_address(url))
     except ConnectionRefusedError:
