@@ -99,21 +99,16 @@ def place(**values: object) -> Condition:
     return change
 
 
+def objective_gates(name: str) -> Condition:
+    """Let an objective that all environments share decide."""
+    return place_text("\n[money]\n", f'\n[[objectives]]\nname = "{name}"\ngates = true\n\n[money]\n')
+
+
 def place_text(old: str, new: str) -> Condition:
     """Replace a text in the environment file."""
 
     def change(scene: Scene) -> None:
         scene.place_edits.append((old, new))
-
-    return change
-
-
-def objective(name: str, **values: object) -> Condition:
-    """Change what the shared objective of this name says, as an environment file may."""
-
-    def change(scene: Scene) -> None:
-        lines = "".join(f"{key} = {value}\n" for key, value in values.items())
-        scene.place_added.append(f'\n[[objectives]]\nname = "{name}"\n{lines}')
 
     return change
 

@@ -9,12 +9,12 @@ from streampay_sandbox.faults import FAULTS
 from streampay_sandbox.ledger.faults import FAULTS as LEDGER_FAULTS
 from streampay_selftest import noises, road_faults, runner_noises
 from streampay_selftest.case import Case
-from streampay_selftest.conditions import objective, place, setting
+from streampay_selftest.conditions import objective_gates, place, setting
 
 IMPATIENT = place(ready_within_seconds=1, cutover_seconds=1)
 """A release that will not mend is not waited for: no fault is hidden by that, and a noise is never hurried."""
 
-READS_GATE = objective("lists and streams are read quickly", gates="true")
+READS_GATE = objective_gates("lists and streams are read quickly")
 
 PLAYED_WITH: Mapping[str, Mapping[str, object]] = {
     # A user of a signed token is asked for no challenge, and the check of used ones is left out.

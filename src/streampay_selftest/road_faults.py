@@ -5,7 +5,7 @@ from streampay_sandbox.road import Forward, Reply, burst, gateway, hang_up
 from streampay_selftest.case import Case
 from streampay_selftest.conditions import (
     another_upstream,
-    objective,
+    objective_gates,
     place,
     road,
     rpc_road,
@@ -49,7 +49,7 @@ ANOTHER_SERVICE = Reply(status=200, text='{"status": "UP", "service": "billing"}
 MAINTENANCE = Reply(status=200, text="<h1>We will be back soon</h1>")
 WAF = Reply(status=403, text="<html><body>Request blocked. Reference 0.17c8.</body></html>")
 
-COMPARISON_GATES = objective("reads are no slower than on the stable release", gates="true")
+COMPARISON_GATES = objective_gates("reads are no slower than on the stable release")
 
 FAULTS = (
     Case(

@@ -31,7 +31,7 @@ class Scene:
 
     `road` leads to the deployment, `upstreams` to what stands behind it; `stable_road` to the stable release, None for
     no stable release; `rpc_road` from this runner to the ledger. `place` replaces keys of the environment
-    file, `place_edits` text in it, and `place_added` is written after it.
+    file, `place_edits` text in it.
     `shell` is what the gate is started through. `before` is done one by one before the run, `during` beside it;
     `beside` are runs of the same gate at the same time.
     """
@@ -57,7 +57,6 @@ class Scene:
         self.rpc_road: Disturbance = undisturbed
         self.place: dict[str, object] = {}
         self.place_edits: list[tuple[str, str]] = []
-        self.place_added: list[str] = []
         self.shell: tuple[str, ...] = ()
         self.before: list[Callable[[], None]] = []
         self.during: list[Callable[[subprocess.Popen[bytes]], None]] = []
@@ -94,7 +93,6 @@ class Scene:
             if old not in text:
                 raise ValueError(f"{old!r} is not in {path.name}")
             text = text.replace(old, new, 1)
-        text += "".join(self.place_added)
         path.write_text(text, encoding="utf-8")
 
     def start(self, tags: str) -> "subprocess.Popen[bytes]":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from behave.configuration import configfile_options_iter
+from waits import HANG_SECONDS
 
 ROOT = Path(__file__).parents[2]
 OURS = ROOT / "behave.ini"
@@ -83,7 +84,7 @@ def configuration(project: Path, home: Path, *options: str, **environment: str) 
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
     )
     return dict(json.loads(done.stdout.splitlines()[-1]))
 

@@ -54,7 +54,7 @@ def test_a_draft_that_a_killed_run_left_on_the_contract_is_cancelled_by_a_sweep(
         scene = Scene(sandbox, sandbox.base_url, tmp_path)
         ledger = {"SMOKE_STELLAR_RPC_URL": road.url}
         with Watched(scene.project, "behave", "--name=settled on the contract", **ledger) as watched:
-            assert watched.wait_until(drafted.is_set, within_seconds=90)
+            assert watched.wait_until(drafted.is_set)
             assert watched.kill(*watched.pids())
             watched.wait()
         assert list(scene.audit(()).direct_streams_left.values()) == ["draft"]

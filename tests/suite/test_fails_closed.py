@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from suite_parts import Project, wait_for_file
+from waits import HANG_SECONDS, Stopwatch
 
 from streampay_smoke.evidence.journal import read
 from streampay_smoke.gate.judge import judge
@@ -199,7 +200,7 @@ def test_behave_started_in_another_folder_by_somebody_with_habits(
     (tmp_path / "home" / "behave.ini").write_text("[behave]\ndry_run = true\nexclude_re = .*\n")
     home = tmp_path / "home"
     with project.start("behave", READY, *runner, str(project.features), cwd=home, HOME=str(home)) as running:
-        output, _ = running.communicate(timeout=20)
+        output, _ = running.communicate(timeout=HANG_SECONDS)
     assert running.returncode == 2, output
 
 
@@ -234,7 +235,7 @@ def test_a_run_whose_supervisor_is_killed_ends_as_interrupted(project: Project) 
     with project.start("streampay_smoke", "run", "--tags", "@readiness") as running:
         wait_for_file(project.folder / "hanging", running)
         running.kill()
-        running.communicate(timeout=20)
+        running.communicate(timeout=HANG_SECONDS)
     ran = project.ran(-9, "")
     assert (ran.verdict.verdict, ran.verdict.reason_code) == (Word.INCONCLUSIVE, "terminated")
 
@@ -263,11 +264,14 @@ def test_a_folder_that_cannot_be_written(project: Project, tmp_path: Path) -> No
 def test_evidence_that_cannot_be_kept(project: Project, command: str) -> None:
     """Files end at 8 KiB: what Python makes of that itself is exit code 1, which would blame the release."""
     limited = ["/bin/sh", "-c", f'ulimit -f 16 && exec "{sys.executable}" -m {command} --tags @readiness']
-    ran = subprocess.run(limited, cwd=project.folder, env=project.environ, capture_output=True, check=False, timeout=60)
+    ran = subprocess.run(
+        limited, cwd=project.folder, env=project.environ, capture_output=True, check=False, timeout=HANG_SECONDS
+    )
     assert (ran.returncode, project.ran(3, "").verdict.verdict) == (3, Word.INCONCLUSIVE), ran.stderr
 
 
-HANGING = "    import time\n    print('now hanging', flush=True)\n    open('hanging', 'w').close()\n    time.sleep(60)"
+HANG = f"time.sleep({HANG_SECONDS})"
+HANGING = f"    import time\n    print('now hanging', flush=True)\n    open('hanging', 'w').close()\n    {HANG}"
 
 
 def hang(project: Project) -> None:
@@ -283,7 +287,7 @@ def test_a_run_that_is_stopped_still_answers(
     with project.start(*command) as running:
         wait_for_file(project.folder / "hanging", running)
         running.send_signal(number)
-        output, _ = running.communicate(timeout=20)
+        output, _ = running.communicate(timeout=HANG_SECONDS)
     assert running.returncode == code, output
     verdict = project.ran(running.returncode, output).verdict
     assert (verdict.verdict, verdict.reason_code, verdict.exit_code) == (Word.INCONCLUSIVE, "terminated", code)
@@ -293,17 +297,15 @@ def test_a_run_that_is_stopped_still_answers(
 @pytest.mark.parametrize("command", [("behave", READY), ("streampay_smoke", "run", "--tags", "@readiness")])
 def test_the_deadline_ends_a_hanging_step(project: Project, command: tuple[str, ...]) -> None:
     hang(project)
-    with project.start(*command, SMOKE_DEADLINE_SECONDS="2") as running:
-        output, _ = running.communicate(timeout=20)
+    with Stopwatch() as watch, project.start(*command, SMOKE_DEADLINE_SECONDS="2") as running:
+        output, _ = running.communicate(timeout=HANG_SECONDS)
     verdict = project.ran(running.returncode, output).verdict
     assert (running.returncode, verdict.reason_code) == (3, "deadline"), output
-    assert verdict.timings.total_ms < 3_500
+    assert verdict.timings.total_ms < 1000 * (2 + watch.allows(1.5))
 
 
 def test_the_deadline_ends_a_step_that_cannot_be_interrupted(project: Project) -> None:
-    stubborn = HANGING.replace(
-        "time.sleep(60)", "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32)); time.sleep(60)"
-    )
+    stubborn = HANGING.replace(HANG, f"import signal; signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32)); {HANG}")
     project.edit(STEPS, CHECK, stubborn)
     ran = project.smoke("--tags", "@readiness", SMOKE_DEADLINE_SECONDS="2")
     assert (ran.code, ran.verdict.reason_code) == (3, "deadline"), ran.output
@@ -323,7 +325,7 @@ def test_a_run_whose_supervisor_is_killed_ends_too_and_is_no_pass(project: Proje
     with project.start("streampay_smoke", "run", "--tags", "@readiness") as running:
         wait_for_file(project.folder / "hanging", running)
         running.kill()
-        output, _ = running.communicate(timeout=20)  # behave holds the other end until it has ended
+        output, _ = running.communicate(timeout=HANG_SECONDS)  # behave holds the other end until it has ended
     verdict = project.ran(running.returncode, output).verdict
     assert (running.returncode, verdict.verdict, verdict.reason_code) == (-9, Word.INCONCLUSIVE, "terminated")
     assert "its supervisor is gone" in verdict.message_long
@@ -342,7 +344,7 @@ def test_raw_behave_that_is_killed_leaves_no_pass_behind(project: Project) -> No
     with project.start("behave", READY) as running:
         wait_for_file(project.folder / "hanging", running)
         running.kill()
-        running.communicate(timeout=20)
+        running.communicate(timeout=HANG_SECONDS)
     assert project.ran(-9, "").verdict.verdict is Word.INCONCLUSIVE
 
 
@@ -351,15 +353,15 @@ def test_a_journal_judged_elsewhere_gives_the_same_bytes(project: Project, tmp_p
     copy = tmp_path / "copied.jsonl"
     copy.write_bytes((ran.folder / "journal.jsonl").read_bytes())
     with project.start("streampay_smoke", "judge", str(copy)) as judging:
-        output, _ = judging.communicate(timeout=20)
+        output, _ = judging.communicate(timeout=HANG_SECONDS)
     assert (judging.returncode, output) == (0, (ran.folder / "verdict.json").read_text())
     copy.write_bytes(copy.read_bytes().replace(b'"held":true', b'"held":TRUE', 1))
     with project.start("streampay_smoke", "judge", str(copy)) as judging:
-        judging.communicate(timeout=20)
+        judging.communicate(timeout=HANG_SECONDS)
     assert judging.returncode == 3
 
 
 def test_a_missing_journal_is_config(project: Project) -> None:
     with project.start("streampay_smoke", "judge", "nowhere.jsonl") as judging:
-        output, _ = judging.communicate(timeout=20)
+        output, _ = judging.communicate(timeout=HANG_SECONDS)
     assert (judging.returncode, "nowhere.jsonl" in output) == (2, True)

@@ -35,7 +35,8 @@ def road(sandbox: Sandbox, *, seconds: float) -> Proxy:
 def gating(folder: Path, environ: dict[str, str]) -> Project:
     project = Project(folder, environ)
     place = folder / "environments" / "sandbox.toml"
-    place.write_text(f'{place.read_text()}\n[[objectives]]\nname = "{COMPARISON}"\ngates = true\n')
+    gates = f'\n[[objectives]]\nname = "{COMPARISON}"\ngates = true\n'
+    place.write_text(place.read_text() + gates)
     return project
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from suite_parts import Project
+from waits import HANG_SECONDS
 
 from streampay_smoke.core.signing import SigningKey
 from streampay_smoke.gate.verdict import Word
@@ -21,7 +22,7 @@ PEM = "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n".format(
 
 def judged(project: Project, journal: Path, *options: str) -> tuple[int, str]:
     with project.start("streampay_smoke", "judge", str(journal), *options) as judging:
-        output, _ = judging.communicate(timeout=20)
+        output, _ = judging.communicate(timeout=HANG_SECONDS)
     return judging.returncode, output
 
 
