@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import allowed_network
-from streampay_smoke.core.secret import Secret
+from streampay_smoke.core.secret import Secret, quoted
 from streampay_smoke.core.signing import SigningKey
 from streampay_smoke.evidence.redaction import SHORTEST_SECRET
 
@@ -31,7 +31,6 @@ LAST_PORT = 65_535
 
 SHORTEST_SERVE_TOKEN = 24
 
-_SHOWN_CHARACTERS = 60
 _ADDRESS = "http(s)://host[:port][/path]"
 _URL_CHARACTERS = frozenset(string.ascii_letters + string.digits + "-._~:/?#[]@!$&'()*+,;=%")
 _HOST = re.compile(r"(?=.{1,253}\.?\Z)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\.[A-Za-z0-9_-]{1,63})*\.?")
@@ -142,7 +141,7 @@ def one_of(*allowed: str) -> Parse:
 
     def parse(name: str, given: str) -> str:
         if given not in allowed:
-            raise SettingsInvalid(f"{name} is {_shown(given)}", next_step=f"use one of: {', '.join(allowed)}")
+            raise SettingsInvalid(f"{name} is {quoted(given)}", next_step=f"use one of: {', '.join(allowed)}")
         return given
 
     return parse
@@ -174,7 +173,7 @@ def _number(name: str, given: str, most: float) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number <= most:
-        raise SettingsInvalid(f"{name} is {_shown(given)}", next_step=f"use a number above 0, {most:g} at most")
+        raise SettingsInvalid(f"{name} is {quoted(given)}", next_step=f"use a number above 0, {most:g} at most")
     return number
 
 
@@ -187,7 +186,7 @@ def duration(name: str, given: str) -> float:
         found = -1.0
     if not 0 <= found <= LONGEST_BAKE_SECONDS:
         raise SettingsInvalid(
-            f"{name} is {_shown(given)}",
+            f"{name} is {quoted(given)}",
             next_step=f"use a time such as 90s, 10m or 1h, {LONGEST_BAKE_SECONDS / 3600:g}h at most, or 0",
         )
     return found
@@ -233,7 +232,3 @@ network: Parse = lambda name, given: allowed_network(given)  # noqa: E731
 def _variable(name: str) -> str:
     """Return the variable's name alone: a message may add where its value comes from."""
     return name.partition(" ")[0]
-
-
-def _shown(given: str) -> str:
-    return repr(given[:_SHOWN_CHARACTERS])

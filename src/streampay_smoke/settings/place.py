@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import allowed_network, refuse_public_url
+from streampay_smoke.core.secret import quoted
 from streampay_smoke.core.utf8 import text_of
 from streampay_smoke.evidence.bake import Bake
 from streampay_smoke.evidence.objectives import Objective
@@ -127,11 +128,11 @@ def read_place(root: Path, environment: str) -> Place:
     if environment not in known:
         nearest = difflib.get_close_matches(environment, known, n=1)
         raise SettingsInvalid(
-            f"SMOKE_ENV names {environment[:60]!r}, but there is no environments/{ascii(environment)[1:-1][:60]}.toml"
+            f"SMOKE_ENV names {quoted(environment)}, but there is no {_file(environment)}"
             f"{f'; did you mean {nearest[0]}?' if nearest else ''}",
             next_step=f"use one of: {', '.join(known) or 'none found'}",
         )
-    file = f"environments/{environment}.toml"
+    file = _file(environment)
     try:
         own = tomllib.loads(text_of(path.read_bytes(), file))
         place = msgspec.convert(_over_shared(own), Place)
@@ -144,6 +145,10 @@ def read_place(root: Path, environment: str) -> Place:
     refuse_public_url(f"{file}: rpc_url", place.chain.rpc_url)
     refuse_public_url(f"{file}: friendbot_url", place.chain.friendbot_url)
     return place
+
+
+def _file(environment: str) -> str:
+    return f"environments/{environment if _NAME.fullmatch(environment) else 'NAME'}.toml"
 
 
 @functools.cache
