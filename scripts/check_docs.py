@@ -116,8 +116,8 @@ def policy_page() -> str:
     )
     return (
         "# What a verdict leads to\n\n"
-        "`streampay-smoke run` writes `decision.json` beside `verdict.json`, and says it. It can only be more careful\n"
-        "than the verdict. This is the default policy; `[policy]` of an environment file changes it "
+        "Every run writes and says `decision.json` beside `verdict.json`, whose `action` is the same step.\n"
+        "This is the default policy; `[policy]` of an environment file changes it "
         "([configuration](configuration.md)).\n\n"
         f"| a run that | step | pages | because |\n|---|---|---|---|\n{rows}\n"
         "The whole suite is every scenario of the smoke that this environment plans without tags or paths:\n"

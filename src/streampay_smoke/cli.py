@@ -10,6 +10,7 @@ from streampay_smoke import __version__
 from streampay_smoke import settings as configuration
 from streampay_smoke.core import times
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
+from streampay_smoke.core.standard_streams import open_standard_streams
 from streampay_smoke.core.system_facts import child_environment
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
@@ -20,6 +21,7 @@ from streampay_smoke.settings.reading import project_root
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    open_standard_streams()
     chosen = _parser().parse_args(arguments)
     with outlasting_output():
         try:
@@ -36,35 +38,38 @@ def run(chosen: argparse.Namespace) -> int:
     """Play the features and answer with the verdict's exit code."""
     # Imported here, and as late as can be: behave's process needs more, and starts only once this one is ready.
     from streampay_smoke.run import decision as decisions
-    from streampay_smoke.run.announcing import announce_to_ci
     from streampay_smoke.run.folder import RunFolder
-    from streampay_smoke.run.supervisor import supervise
+    from streampay_smoke.run.supervisor import redactor_of, supervise
 
     options = given_options(chosen)
-    folder = RunFolder.create(configuration.load_evidence(options).artifacts)
+    evidence = configuration.load_evidence(options)
+    folder = RunFolder.create(evidence.artifacts)
     try:
         settings = configuration.load(options)
     except SmokeError as error:
-        from streampay_smoke.run.refusal import refuse
+        from streampay_smoke.run.conclude import refuse
 
-        verdict = refuse(folder, error)
-        decisions.decided(folder, verdict, None, paths=chosen.paths, target_release="")
-        announce_to_ci(folder)
-        return verdict.exit_code
-    target_release = _target_release(settings, options)
-    for note in decisions.notes_before(settings, paths=chosen.paths, target_release=target_release):
+        return refuse(folder, error, report=evidence.report)
+    asked = decisions.prepared(settings, target_release=_target_release(settings, options), acts_here=True)
+    for note in decisions.notes_before(asked, chosen.paths):
         print(f"note: {note}", file=sys.stderr)
     environ = child_environment({**options, "SMOKE_ARTIFACTS": str(settings.artifacts)})
-    verdict = supervise(settings, folder, environ, chosen.paths)
-    decision = decisions.decided(folder, verdict, settings, paths=chosen.paths, target_release=target_release)
-    if decision.acts:  # before anything else is made of the run: users meet the failed release until then
-        decisions.acted_on(folder, decision, settings, environ)
-    announce_to_ci(folder)
-    if settings.report:
-        from streampay_smoke.run.finish import report
+    try:
+        supervise(settings, folder, environ, chosen.paths)
+    except OSError as error:  # the journal: whatever behave made of it, nobody can read it
+        from streampay_smoke.run.conclude import evidence_lost
 
-        report(folder)
-    return verdict.exit_code
+        return evidence_lost(error)
+    from streampay_smoke.run.conclude import conclude
+
+    return conclude(
+        folder,
+        redactor=redactor_of(settings),
+        signing_key=settings.signer(),
+        asked=asked,
+        act=lambda decision: decisions.acted_on(decision, settings, environ),
+        report=settings.report,
+    )
 
 
 def _target_release(settings: configuration.Settings, options: Mapping[str, str]) -> str:
@@ -137,7 +142,7 @@ def override(chosen: argparse.Namespace) -> int:
     from streampay_smoke.operations.override import override as overridden
 
     try:
-        verdict = overridden(
+        return overridden(
             chosen.folder,
             to=chosen.to,
             who=chosen.who,
@@ -149,7 +154,6 @@ def override(chosen: argparse.Namespace) -> int:
         print(f"{error}\nNext: {error.next_step}", file=sys.stderr)
         stands = error.verdict.verdict
         return EXIT_CODES[stands if stands is Word.SAFETY else Word.CONFIG]
-    return verdict.exit_code
 
 
 def sweep(chosen: argparse.Namespace) -> int:

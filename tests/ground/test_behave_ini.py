@@ -64,7 +64,7 @@ HOSTILE = {
     "steps_catalog": "true",
     "stop": "true",
     "summary": "false",
-    "tag_expression_protocol": "v1",
+    "tag_expression_protocol": "auto_detect",
     "tags": "@nothing",
     "use_nested_step_modules": "true",
     "verbose": "true",
@@ -156,5 +156,5 @@ def test_the_command_line_still_selects(tmp_path: Path, project: Path) -> None:
     shown = configuration(project, empty, "--tags=@smoke and not @money", "-f", "progress3", "features/x.feature")
     assert shown["format"] == "['progress3']"
     assert shown["paths"] == "['features/x.feature']"
-    assert shown["tag_expression"] == "( smoke and not ( money ) )"
+    assert shown["tags"] == "['@smoke and not @money']"
     assert shown["runner"] == "streampay_smoke.runner.runner:GateRunner"

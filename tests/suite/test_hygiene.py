@@ -21,7 +21,7 @@ from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.orders import RATE, SCHEDULE
 from streampay_smoke.settings import load
 
-SETTLED_STEP = "    journeys.settle(context.world)"
+SETTLED_STEP = "    world.settlement = actions.settle(world.run_context, world.credential, world.started.record.id)"
 LEFTOVERS = 60
 CSRF = {"cookie": "csrf-token=by-hand", "x-csrf-token": "by-hand"}
 

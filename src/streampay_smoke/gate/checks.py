@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from streampay_smoke.core.errors import Blame, PromiseBroken
 from streampay_smoke.evidence.events import ExpectedScenario, Failure, Probed
 from streampay_smoke.gate.attribution import (
+    ANOTHER_APPLICATION,
     CLOCK_PROBE,
     CREATION_KINDS,
     Attribution,
@@ -52,6 +53,9 @@ def _check(run: RunHistory, expected: ExpectedScenario, excluded_because: str | 
             tags=frozenset(expected.tags),
             probes=_probes(run, history),
             ledger_failed_elsewhere=any(other.blame == Blame.DEPENDENCY for other in _failures_beside(run, history)),
+            another_application_answers=any(
+                other.kind == ANOTHER_APPLICATION for other in _failures_beside(run, history)
+            ),
             creation_failed_elsewhere=any(other.kind in CREATION_KINDS for other in _failures_beside(run, history)),
         )
     )

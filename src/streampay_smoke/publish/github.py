@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from streampay_smoke.core.errors import Blame
+from streampay_smoke.gate.policy import Decision
 from streampay_smoke.gate.verdict import Verdict, Word
 from streampay_smoke.publish.outcomes import Outcome
 from streampay_smoke.publish.summary import summary_md
@@ -28,13 +29,13 @@ _PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ","
 """GitHub's own escapes: a command ends with its line, a property with a comma or a colon."""
 
 
-def announce(run: RunTold, environ: Mapping[str, str]) -> Iterator[str]:
+def announce(run: RunTold, decision: Decision, environ: Mapping[str, str]) -> Iterator[str]:
     """Append outputs and summary where GitHub asks for them; yield the annotations to print.
 
     Raises OSError when one of GitHub's files cannot be written.
     """
     if path := environ.get(OUTPUT):
-        _append(path, outputs(run.verdict))
+        _append(path, outputs(run.verdict, decision))
     if path := environ.get(SUMMARY):
         _append(path, summary_md(run).decode())
     if environ.get(ACTIONS) == "true":
@@ -45,7 +46,7 @@ REHEARSAL = "REHEARSAL"
 """The verdict that later jobs see of a run for which nobody named a deployment: neither PASS nor FAIL of one."""
 
 
-def outputs(verdict: Verdict) -> str:
+def outputs(verdict: Verdict, decision: Decision) -> str:
     """Return what later jobs decide by; a job that never wrote it has an empty verdict, and that is no PASS."""
     values = {
         "verdict": REHEARSAL if verdict.target.rehearsal else str(verdict.verdict),
@@ -54,6 +55,8 @@ def outputs(verdict: Verdict) -> str:
         "message": verdict.message,
         "run_id": verdict.run_id,
         "exit_code": str(verdict.exit_code),
+        "decision": str(decision.step),
+        "page": str(decision.page).lower(),
         "simulated": str(verdict.target.simulated).lower(),
     }
     return "".join(_output(name, value) for name, value in values.items())

@@ -2,8 +2,9 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import msgspec
 from behave.model import Scenario, Step
 
 from streampay_smoke import __version__
@@ -17,6 +18,7 @@ from streampay_smoke.evidence.events import (
     Failure,
     ObjectivesSet,
     Probed,
+    RateLimitWait,
     RunStarted,
     ScenarioFinished,
     ScenarioStarted,
@@ -37,6 +39,7 @@ from streampay_smoke.run.probes.rounds import control_probes, probes_at_start
 from streampay_smoke.run.sampling import measure
 from streampay_smoke.runner.budget import StepTimeout
 from streampay_smoke.runner.plan import PlannedScenario
+from streampay_smoke.runner.time_left import TimeLeft
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.settings import Settings
 from streampay_smoke.settings.deadline import derived_deadline_seconds
@@ -55,7 +58,14 @@ class Session:
         self._failure: Failure | None = None
         self._probed: tuple[BaseException, tuple[Probed, ...]] | None = None
         self._started_seconds = 0.0
-        self._ends_at_seconds = time.monotonic() + settings.deadline_seconds
+        self.time_left = TimeLeft(
+            settings.deadline_seconds,
+            derived=settings.deadline_is_derived,
+            seconds_per_ledger=settings.network.seconds_per_ledger,
+        )
+        self._run_context.throttle_patience = self.time_left.patience_seconds
+        self.allow: Callable[[float, float], None] = lambda step_seconds, run_seconds: None
+        """Gives the step under way, and the run, so many more seconds."""
         self._clock_ahead_seconds = time.time() - time.monotonic()
 
     @property
@@ -75,7 +85,12 @@ class Session:
         return ScenarioContext(self._run_context)
 
     def record(self, event: AnyEvent) -> None:
-        """Write one event down."""
+        """Write one event down; a wait for a rate limit uses up neither the step's budget nor a derived deadline."""
+        if isinstance(event, RateLimitWait):
+            event = msgspec.structs.replace(
+                event, step_seconds=event.seconds, run_seconds=self.time_left.wait(event.seconds)
+            )
+            self.allow(event.step_seconds, event.run_seconds)
         self._journal.append(event)
         self.pending.observe(event)
 
@@ -128,10 +143,12 @@ class Session:
 
         A deadline that somebody set stands.
         """
-        if not self.settings.deadline_is_derived:
-            return 0.0
+        self.time_left.ledger_steps = ledger_steps
         pace = measured_seconds_per_ledger(self.settings.rpc_url, timeout_seconds=PROBE_SECONDS)
         if pace is None:
+            return 0.0
+        self.time_left.seconds_per_ledger = pace
+        if not self.settings.deadline_is_derived:
             return 0.0
         needed_seconds = derived_deadline_seconds(
             ready_within_seconds=self.settings.place.service.ready_within_seconds,
@@ -140,15 +157,14 @@ class Session:
         )
         more_seconds = max(0.0, needed_seconds - self.settings.deadline_seconds)
         if more_seconds:
-            self._ends_at_seconds += more_seconds
+            self.time_left.extend(more_seconds)
             self.record(DeadlineExtended(more_seconds=more_seconds, ledger_steps=ledger_steps, seconds_per_ledger=pace))
         return more_seconds
 
     def measure(self, *, failed: bool) -> None:
         """Sample what this place's objectives need beyond the scenarios."""
         if self.settings.place.objectives:
-            left_seconds = self._ends_at_seconds - time.monotonic()
-            for evidence in measure(self._run_context, left_seconds=left_seconds, failed=failed):
+            for evidence in measure(self._run_context, left_seconds=self.time_left.seconds, failed=failed):
                 self.record(evidence)
 
     def bake(self, *, failed: bool) -> None:
@@ -223,4 +239,5 @@ def _run_started(settings: Settings, folder: RunFolder) -> RunStarted:
         signed_by=signer.public.id if (signer := settings.signer()) else "",
         bake_seconds=settings.bake_seconds,
         rehearsal=settings.rehearsal,
+        policy=settings.place.policy,
     )

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import signal
 import socket
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from typing import Final
 import msgspec
 from uvicorn import Config, Server
 
+from streampay_smoke.core.ending_signals import ending_signals
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.core.system_facts import child_environment
@@ -62,7 +62,7 @@ def load(environ: Mapping[str, str] | None = None, *, root: Path | None = None) 
 
 
 def serve(settings: Service, *, host: str, port: int, state: Path, concurrency: int) -> None:
-    """Serve until SIGTERM or SIGINT; then end every run, which leaves its verdict, and return.
+    """Serve until SIGTERM, SIGINT or SIGHUP; then end every run, which leaves its verdict, and return.
 
     Raises SettingsInvalid where the address or the state folder is not to be had.
     """
@@ -108,7 +108,7 @@ async def _served(settings: Service, store: Store, listener: socket.socket, conc
             timeout_graceful_shutdown=FAREWELL_SECONDS,
         )
     )
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ending_signals():
         asyncio.get_running_loop().add_signal_handler(number, server.leave)
     address, port = listener.getsockname()[:2]
     sys.stdout.write(f"serving {settings.place.environment} at http://{address}:{port}\n")

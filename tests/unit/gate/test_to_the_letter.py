@@ -95,9 +95,7 @@ def test_a_sentence_that_ends_gets_no_second_end(end: str) -> None:
 
 
 def test_a_paragraph_says_whose_and_what_next() -> None:
-    assert paragraph(Word.INCONCLUSIVE, "harness", Action.ROLLBACK, text="x") == (
-        "x. Attributed to the test suite or its machine. Next: roll back."
-    )
+    assert paragraph(Word.FAIL, "product", Action.HOLD, text="x") == ("x. Attributed to the release. Next: hold.")
     assert paragraph(Word.INCONCLUSIVE, "a newcomer", Action.HOLD, text="x") == (
         "x. Attributed to a newcomer. Next: hold, run again."
     )

@@ -10,7 +10,7 @@ from waits import HANG_SECONDS
 from streampay_sandbox.fault import Severity, Truth
 from streampay_selftest import playing
 from streampay_selftest.case import Case
-from streampay_selftest.conditions import beside_another_run, place
+from streampay_selftest.conditions import beside_other_runs, place
 from streampay_selftest.playing import CONTRADICTION, NO_ANSWER, Played, is_right, play
 
 SCRIPT = Path(__file__).parents[2] / "support" / "fake_gate.py"
@@ -103,7 +103,7 @@ def test_of_two_runs_the_one_that_is_wrong_counts() -> None:
         story="s",
         severity=Severity.DISTURBANCE,
         truth=Truth.NONE,
-        conditions=(beside_another_run("@chain"), place(ready_within_seconds=1)),
+        conditions=(beside_other_runs("@chain"), place(ready_within_seconds=1)),
     )
     assert is_right(twice, played(twice, "PASS", "none"))
     assert not is_right(twice, played(twice, "FAIL", "product"))

@@ -171,9 +171,9 @@ def test_a_run_before_is_killed_whole(scene: Scene) -> None:
 
 
 def test_another_run_has_a_folder_of_its_own(scene: Scene) -> None:
-    conditions.beside_another_run("@chain")(scene)
+    conditions.beside_other_runs("@chain")(scene)
     ((another, tags),) = scene.beside
-    assert (another.folder, tags, another.sandbox) == (scene.folder / "another", "@chain", scene.sandbox)
+    assert (another.folder, tags, another.sandbox) == (scene.folder / "another-0", "@chain", scene.sandbox)
 
 
 def test_what_the_gate_says_is_kept(scene: Scene) -> None:
