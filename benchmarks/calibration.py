@@ -33,6 +33,10 @@ THRESHOLD = 1.1
 ONE_GATE = 1 - RUN_ERROR
 GATES = 6
 SIX_GATES = 1 - RUN_ERROR / GATES
+SHIPPED = 7
+SHIPPED_GATES = 1 - RUN_ERROR / SHIPPED
+"""The environment files state eight objectives; "no settlement runs into the time-out" tests nothing."""
+
 READS, WRITES, SETTLEMENTS, REQUESTS, CHECKS = 30, 6, 2, 40, 13
 """A run as the thirteen scenarios make it, with some room for larger lists."""
 
@@ -137,7 +141,16 @@ FOUND = (
 """Where a doubled latency is claimed to be found in at least 99 % of the runs."""
 
 
-NOT_CLAIMED = frozenset({("six with room", "AR(1), rho 0.99"), *(("six at the limit", model) for model in DEPENDENT)})
+FOUND_ALONE = (AS_MEASURED, "log-normal, sigma 0.25", "log-normal, sigma 0.35")
+"""Where a p95 of twice the promise is claimed to be found in at least 99 % of the runs, without a stable release."""
+
+NOT_CLAIMED = frozenset(
+    {
+        ("six with room", "AR(1), rho 0.99"),
+        ("half the promise", "AR(1), rho 0.99"),
+        *(("six at the limit", model) for model in DEPENDENT),
+    }
+)
 """Where false alarms of absolute objectives are counted and shown, and not promised to be rare."""
 
 
@@ -206,6 +219,16 @@ def false_alarm_of_six(rng: random.Random, reads: Reads, limits: tuple[float, fl
     return slower is True or FAIL in answers
 
 
+def read_miss(rng: random.Random, reads: Reads, factor: float) -> bool:
+    """Whether the p95 of reads is proved missed by a release whose p95 is `factor` times what is promised."""
+    if id(reads) not in _PROMISED:
+        _PROMISED[id(reads)] = threshold_of(reads, READS)
+    bad = sum(factor * latency > _PROMISED[id(reads)] for latency in reads(rng, READS))
+    return within_budget(bad, READS, 0.05, SHIPPED_GATES) == FAIL
+
+
+_PROMISED: dict[int, float] = {}
+
 Task = tuple[str, str, int, int]
 """What is simulated, the model, the number of the chunk and its runs."""
 
@@ -245,6 +268,13 @@ def _six(margin: float) -> Callable[..., tuple[bool, int]]:
     return run
 
 
+def _at(factor: float) -> Callable[..., tuple[bool, int]]:
+    def run(rng: random.Random, model: str, reads: Reads) -> tuple[bool, int]:
+        return read_miss(rng, reads, factor), 0
+
+    return run
+
+
 def _unpaired(rng: random.Random, model: str, reads: Reads) -> tuple[bool, int]:
     """The usual way: all reads of one release, then all of the other, and a rank test as if they were independent."""
     latencies = reads(rng, 2 * MOST_PAIRS)
@@ -273,12 +303,16 @@ KINDS: dict[str, Callable[..., tuple[bool, int]]] = {
     "same passed": _pairs_of(1.0, False),
     "six at the limit": _six(1.0),
     "six with room": _six(2.0),
+    "twice the promise": _at(2.0),
+    "half the promise": _at(0.5),
+    "a tenth of the promise": _at(0.1),
     "fixed order": _pairs_of(1.0, True, coin=False),
     "unpaired": _unpaired,
     "peeking": _peeking,
 }
 
 EVERYWHERE = ("same", "limit", "doubled", "doubled passed", "same passed", "six at the limit", "six with room")
+OF_READS = ("twice the promise", "half the promise", "a tenth of the promise")
 WRONG_WAYS = {
     "fixed order": ("the first of two reads warms the second", "warming caches (a trend)"),
     "unpaired": ("log-normal, sigma 0.5", "AR(1), rho 0.9", "bursts", "warming caches (a trend)"),
@@ -288,9 +322,9 @@ WRONG_WAYS = {
 
 def simulate(runs: int) -> dict[tuple[str, str], Counted]:
     """Simulate everything; the answer depends on the seed and the number of runs, not on the cores."""
-    wanted = [(kind, model) for kind in EVERYWHERE for model in MODELS]
+    wanted = [(kind, model) for kind in (*EVERYWHERE, *OF_READS) for model in MODELS]
     wanted += [(kind, model) for kind, models in WRONG_WAYS.items() for model in models]
-    fewer = {"doubled", "doubled passed", "same passed", *WRONG_WAYS}
+    fewer = {"doubled", "doubled passed", "same passed", *OF_READS, *WRONG_WAYS}
     tasks: list[Task] = [
         (kind, model, number, CHUNK)
         for kind, model in wanted
@@ -310,7 +344,14 @@ def broken_claims(found: dict[tuple[str, str], Counted]) -> list[str]:
     """Claims that what was counted contradicts: its interval lies wholly on the wrong side."""
     broken = []
     for model in MODELS:
-        for kind in ("same", "limit", "six at the limit", "six with room"):
+        for kind in (
+            "same",
+            "limit",
+            "six at the limit",
+            "six with room",
+            "half the promise",
+            "a tenth of the promise",
+        ):
             if (kind, model) in NOT_CLAIMED:
                 continue
             counted = found[kind, model]
@@ -322,6 +363,11 @@ def broken_claims(found: dict[tuple[str, str], Counted]) -> list[str]:
         f"power, {model}: {found['doubled', model].told}, less than 99 %"
         for model in FOUND
         if found["doubled", model].bounds[1] < 0.99
+    ]
+    broken += [
+        f"power without a stable release, {model}: {found['twice the promise', model].told}, less than 99 %"
+        for model in FOUND_ALONE
+        if found["twice the promise", model].bounds[1] < 0.99
     ]
     return broken
 
@@ -345,6 +391,20 @@ def power_rows(found: dict[tuple[str, str], Counted]) -> Iterator[str]:
         yield f"| {model} | {doubled.told} | {reached} | {middle} | {passed.hits} of {passed.runs:,} | {same.told} |"
 
 
+def reads_rows(found: dict[tuple[str, str], Counted]) -> Iterator[str]:
+    for model in MODELS:
+        twice, half, tenth = (found[kind, model] for kind in OF_READS)
+        low, high = twice.bounds
+        reached = "yes" if low >= 0.99 else "open" if high >= 0.99 else "**no**"
+        yield f"| {model} | {twice.told} | {reached} | {half.told} | {met(half)} | {tenth.told} | {met(tenth)} |"
+
+
+READS_HEAD = (
+    "| latencies | p95 at twice the promise found | 99 % "
+    "| at half of it, false alarms | met | at a tenth of it, false alarms | met |"
+)
+
+
 def page(found: dict[tuple[str, str], Counted], runs: int) -> str:
     alarms = table(
         "| latencies | comparison, same release | met | comparison, exactly 1.1 times as slow | met |",
@@ -366,6 +426,7 @@ def page(found: dict[tuple[str, str], Counted], runs: int) -> str:
         "| latencies | doubled latency found | 99 % | pairs (median) | doubled latency passed | same release passed |",
         power_rows(found),
     )
+    alone = table(READS_HEAD, reads_rows(found))
     wrong = table(
         "| way | latencies | false alarms |",
         (
@@ -380,6 +441,8 @@ def page(found: dict[tuple[str, str], Counted], runs: int) -> str:
         alarms=alarms,
         six=six,
         power=power,
+        alone=alone,
+        shipped=SHIPPED,
         wrong=wrong,
         few="\n".join(few_rows()),
         reads=READS,
@@ -425,6 +488,18 @@ proved equal within the threshold; mostly 40 pairs are too few for that, and the
 The table is for a comparison that is the only gate. Every further objective that gates takes its share of the error,
 and some of the power.
 
+## Reads against what is promised, without a stable release
+
+`lists and streams are read quickly` as the environment files ship it: p95, one of {shipped} objectives that share the
+error of 0.1 %. A run has {reads} reads. A release whose p95 is twice, half, and a tenth of what is promised; StreamPay
+promises 1 s and takes some 10 ms.
+
+{alone}
+
+**Where each read takes twice the promised time, four reads prove it**, whatever else they do: see the last table. Where
+only the p95 is at twice the promise and single reads vary a lot, most reads are quick, and a run's few reads say too
+little: the answer is `insufficient_sample`.
+
 ## False alarms when six objectives gate together: at most 0.1 % of the runs
 
 A run has {reads} reads, {writes} writes, {settlements} settlements (bimodal ledger timing), {requests} requests that
@@ -462,7 +537,7 @@ def few_rows() -> Iterator[str]:
         ("p95, flaky ratio 0.05", 0.05),
         ("success ratio 0.99", 0.01),
     ):
-        for confidence in (0.99, ONE_GATE):
+        for confidence in (0.99, ONE_GATE, SHIPPED_GATES):
             enough = next(count for count in range(1, 5000) if within_budget(0, count, budget, confidence) == "pass")
             fails = [
                 next(
@@ -474,7 +549,7 @@ def few_rows() -> Iterator[str]:
                 f"{bad} of {count}" if bad else f"none of {count} would do"
                 for bad, count in zip(fails, (5, 10, 30), strict=True)
             )
-            yield f"| {name}, confidence {confidence:.1%} | {enough} | {told} |"
+            yield f"| {name}, confidence {confidence:.3%} | {enough} | {told} |"
 
 
 def main(arguments: list[str]) -> int:

@@ -22,6 +22,14 @@ SILENCE = (gateway(502), gateway(503), hang_up(), gateway(504), hang_up())
 """What a load balancer says while it changes its backends."""
 
 CRASH = Reply(status=500, text="Internal Server Error", content_type="text/plain")
+HORIZON_DOWN = Reply(
+    status=503,
+    text='{"status": "degraded", "checks": {"config": {"status": "ok"}, "kms": {"status": "ok"}, '
+    '"stellar": {"status": "degraded", "message": "fetch failed"}}}',
+    content_type="application/json",
+)
+"""What StreamPay says while it cannot reach Horizon, as measured."""
+
 NO_CHANGE = Forward()
 
 

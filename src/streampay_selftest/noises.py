@@ -6,6 +6,7 @@ from streampay_selftest.case import Case
 from streampay_selftest.conditions import place, road, rpc_road, setting, stable, without
 from streampay_selftest.disturbances import (
     CRASH,
+    HORIZON_DOWN,
     SILENCE,
     after,
     answering,
@@ -330,6 +331,30 @@ NOISES = (
         truth=NONE,
         conditions=(JWT, stable(lambda: everywhere(Forward(seconds=60)))),
         features=("readiness", "streams"),
+    ),
+    Case(
+        name="a stable release that is as slow",
+        story="operations: the database that both stand on is slow",
+        severity=NOISE,
+        truth=DEPENDENCY,
+        conditions=(
+            JWT,
+            road(lambda: everywhere(Forward(seconds=1.3))),
+            stable(lambda: everywhere(Forward(seconds=1.3))),
+        ),
+        tags="@streams and not @signing-secret and not @second-user",
+    ),
+    Case(
+        name="the service names Horizon as down, and the stable release does too",
+        story="operations: Horizon is down, the RPC is well",
+        severity=NOISE,
+        truth=DEPENDENCY,
+        conditions=(
+            SHORT,
+            road(lambda: below("/api/readyz", HORIZON_DOWN)),
+            stable(lambda: below("/api/readyz", HORIZON_DOWN)),
+        ),
+        features=("readiness",),
     ),
     Case(
         name="a stable release beside it",

@@ -45,8 +45,8 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     """What the gate answered to a case.
 
     `word` is what its exit code says, and its verdict too. `caught_by` is the red check, or the reason code, that the
-    case names; "" where none of those was red. `red` are all red checks. `seconds` are those of the gate's process,
-    `cpu_seconds` what the run cost the machine, its sandbox included.
+    case names; "" where none of those was red. `red` are all red checks, and those that a red one blocks. `seconds` are
+    those of the gate's process, `cpu_seconds` what the run cost the machine, its sandbox included.
     """
 
     case: str

@@ -11,7 +11,7 @@ from streampay_sandbox.road import Forward, Passing, Proxy, Reply
 from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.gate.verdict import Word
 
-COUNTERS = "[bake.counters]\n"
+COUNTERS = "[bake.counters]"
 LISTS_BEFORE_IT_BREAKS = 8
 READS = 40
 """As many as a service that limits its callers lets pass in a minute, with what else a run asks."""

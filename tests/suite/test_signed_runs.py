@@ -98,7 +98,7 @@ def test_the_ci_system_is_told_and_its_trace_is_joined(project: Project) -> None
             **broken.ready_document()["env"],
         )
     assert ran.code == 1, ran.output
-    assert ran.output.count("::error ") == 1
+    assert ran.output.count("::error ") == 2  # the verdict, and the check
     assert "title=[product]" in ran.output
     assert (project.folder / "out").read_text().count("verdict=FAIL\n") == 1
     assert (project.folder / "summary").read_text().startswith("# FAIL")

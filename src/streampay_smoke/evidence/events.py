@@ -13,6 +13,8 @@ from streampay_smoke.evidence.bake import Bake
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.evidence.policy import Policy
 
+_SERVER_ERROR = 500
+
 
 def _snake(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
@@ -26,7 +28,8 @@ class ExpectedScenario(msgspec.Struct, frozen=True, kw_only=True):
     """A scenario the feature files and the tag expression promise to run.
 
     `assertions` are those of its `steps` that must assert something: its Then steps, and the And steps after them.
-    `at_least` is how many assertions each of its `steps` makes in a good run; () where nobody has measured that.
+    `concern` is what it is about, a `streampay_smoke.gate.concerns.Concern`. `at_least` is how many assertions each of
+    its `steps` makes in a good run; () where nobody has measured that.
     """
 
     id: str
@@ -38,6 +41,7 @@ class ExpectedScenario(msgspec.Struct, frozen=True, kw_only=True):
     assertions: tuple[str, ...] = ()
     at_least: tuple[int, ...] = ()
     description: str = ""
+    concern: str = ""
 
 
 class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,12 +52,26 @@ class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a step, hook or scenario failed: a kind and first attribution from `streampay_smoke.core.errors`."""
+    """Why a step, hook or scenario failed: a kind and first attribution from `streampay_smoke.core.errors`.
+
+    `cause` is a cause of `streampay_smoke.http.client.NoAnswer` for silence. `first_in` is the id of the scenario that
+    met this very failure first: it was remembered, and nothing was tried again. `statuses` are those of the service's
+    answers since the scenario began to do what it is about, `asked` is the request the last one was an answer to.
+    """
 
     kind: str
     blame: str
     message: str
     next_step: str = ""
+    cause: str = ""
+    first_in: str = ""
+    asked: str = ""
+    statuses: tuple[int, ...] = ()
+
+    @property
+    def met_server_errors_only(self) -> bool:
+        """Whether the service answered with 5xx each time: it said nothing of what it was asked."""
+        return bool(self.statuses) and all(status >= _SERVER_ERROR for status in self.statuses)
 
 
 class RunStarted(Event, frozen=True, kw_only=True):
@@ -225,11 +243,15 @@ class Settled(Event, frozen=True, kw_only=True):
 
 
 class Probed(Event, frozen=True, kw_only=True):
-    """A control probe made beside a failure: `ok` is None when the probe does not apply here."""
+    """A control probe made beside a failure: `ok` is None when the probe does not apply here.
+
+    `took_ms` is how long what it timed took, None where it timed nothing.
+    """
 
     name: str
     ok: bool | None
     detail: str
+    took_ms: float | None = None
 
 
 class ResourceCreated(Event, frozen=True, kw_only=True):

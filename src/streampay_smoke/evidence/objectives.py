@@ -24,19 +24,21 @@ EVERY_SAMPLE = 1.0
 
 
 class Objective(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One `[[objectives]]` table. A miss is a FAIL where it `gates`, and is shown only where it does not.
+    """One `[[objectives]]` table. A proved miss is a FAIL; with `gates = false` it is shown only.
 
     `threshold` is in the unit of `UNITS`: the most (latency, time, flaky ratio, comparison) or the least (success
-    ratio) that keeps the objective. `quantile` is for latencies and times, `within_seconds` bounds the sampling of a
-    comparison. Raises ValueError for values that make no objective.
+    ratio) that keeps the objective. `quantile` is for latencies and times. Of a comparison, `within_seconds` bounds
+    the sampling, and a difference below `least_ms` is none: nobody notices it. Raises ValueError for values that make
+    no objective.
     """
 
     name: str
     kind: Kind
     threshold: float
     quantile: float = 0.95
-    gates: bool = False
+    gates: bool = True
     within_seconds: float = 10.0
+    least_ms: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.name.strip():
@@ -49,6 +51,8 @@ class Objective(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError(f"{self.name}: a quantile is above 0 and at most 1 (1: no sample may miss)")
         if not 0 < self.within_seconds <= 60:
             raise ValueError(f"{self.name}: within_seconds is above 0 and at most 60")
+        if not 0 <= self.least_ms < float("inf"):
+            raise ValueError(f"{self.name}: least_ms is at least 0")
 
     @property
     def unit(self) -> str:

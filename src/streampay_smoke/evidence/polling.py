@@ -20,6 +20,10 @@ class Attempt(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     last: str
 
 
+LAST_ANSWER = "the last answer was: "
+"""What stands before the last answer in the message of a wait that was in vain."""
+
+
 class NeverHappened(SmokeError):
     """Something StreamPay promises did not become true in time."""
 
@@ -80,6 +84,4 @@ def eventually(
         sleep(min(every_seconds, left))
     waited = remember(met=False)
     times = "once" if attempts == 1 else f"{attempts} times"
-    raise error(
-        f"waited {waited:.1f} s (limit {within_seconds:g} s) for {what}, looked {times}; the last answer was: {last}"
-    )
+    raise error(f"waited {waited:.1f} s (limit {within_seconds:g} s) for {what}, looked {times}; {LAST_ANSWER}{last}")

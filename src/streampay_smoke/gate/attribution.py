@@ -16,8 +16,20 @@ LEDGER_PROBE = "ledger"
 EGRESS_PROBE = "egress"
 """Whether this runner can look up and reach the deployment's host at all."""
 
+PACE_PROBE = "way to the deployment"
+"""How long a round trip of this runner's way takes, timed beside answers that were slow."""
+
+STABLE_PACE_PROBE = "pace of the stable release"
+"""How long a read takes on the stable release, timed beside answers that were slow."""
+
 DEPENDENCY_REPORT_PROBE = "dependency report"
 """Whether the dependencies the service itself names are ok, the ledger left out."""
+
+NAMED_DEPENDENCY_PROBE = "dependency named by the service"
+"""Whether nothing that the service stands on is named as down by the service itself; not ok: that, and nothing else."""
+
+STABLE_READY_PROBE = "readiness of the stable release"
+"""Whether the stable release is ready at the same time."""
 
 CONTRACT_PROBE = "contract"
 """Whether the expected contract is on the ledger, asked past the service."""
@@ -225,6 +237,17 @@ RULES = (
         applies=lambda check: check.failure.kind in {WRITE_TIMED_OUT, WRITE_PUT_OFF} and check.ledger_failed_elsewhere,
         blame=Blame.DEPENDENCY,
         reason="the service could not write, and this run, asking the ledger directly, got no usable answer either",
+    ),
+    Rule(
+        name="named-dependency-is-down",
+        applies=lambda check: (
+            check.failure.kind in LEDGER_KINDS
+            and check.probe_failed(NAMED_DEPENDENCY_PROBE)
+            and not check.probe_held(STABLE_READY_PROBE)
+        ),
+        blame=Blame.DEPENDENCY,
+        reason="the service itself names what it stands on as down, and all else as well",
+        reason_code="dependency_down",
     ),
     Rule(
         name="contract-is-gone",

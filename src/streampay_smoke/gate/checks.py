@@ -2,21 +2,28 @@
 
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
+
 from streampay_smoke.core.errors import Blame, PromiseBroken
 from streampay_smoke.evidence.events import ExpectedScenario, Failure, Probed
 from streampay_smoke.gate.attribution import (
     ANOTHER_APPLICATION,
     CLOCK_PROBE,
     CREATION_KINDS,
+    LEDGER_KINDS,
+    UNANSWERED,
     Attribution,
     FailedCheck,
     attribute,
 )
+from streampay_smoke.gate.blocking import CALLER_KINDS, Examined, with_blocked
+from streampay_smoke.gate.concerns import Concern, concern_of
 from streampay_smoke.gate.history import RunHistory, ScenarioHistory
 from streampay_smoke.gate.quarantine import in_force, quarantined
-from streampay_smoke.gate.verdict import (
-    Check,
-)
+from streampay_smoke.gate.verdict import RUN, Check
+
+MISSING = "missing"
+"""The status of a scenario that never came to its end."""
 
 MONEY_TAG = "money"
 """Scenarios that may only pass when a settlement was proved."""
@@ -27,26 +34,65 @@ EVIDENCE_MISSING = "evidence_missing"
 
 def checks_of(run: RunHistory) -> Sequence[Check]:
     """Return one check for each expected scenario, in the order they were promised."""
+    return [each.check for each in examined(run)]
+
+
+def examined(run: RunHistory) -> Sequence[Examined]:
+    """Return one check for each expected scenario, in the order they were promised, and why it is no pass."""
     if run.planned is None:
         return ()
     reasons = {exclusion.id: exclusion.reason for exclusion in run.planned.excluded}
     entries = in_force(run.quarantine)
-    return [
-        quarantined(_check(run, expected, reasons.get(expected.id)), entries.get(expected.id))
-        for expected in run.planned.expected
-    ]
+    each = [_examined(run, expected, reasons.get(expected.id)) for expected in run.planned.expected]
+    gating = [replace(one, check=quarantined(one.check, entries.get(one.check.id))) for one in each]
+    return with_blocked(gating)
 
 
-def _check(run: RunHistory, expected: ExpectedScenario, excluded_because: str | None) -> Check:
+def _examined(run: RunHistory, expected: ExpectedScenario, excluded_because: str | None) -> Examined:
     history = run.scenarios.get(expected.id)
     if excluded_because is not None:
-        return _described(expected, history, status="excluded", hint=excluded_because)
+        return Examined(check=_described(expected, history, status="excluded", hint=excluded_because))
     if history is None or history.finished is None:
         how = "was interrupted" if history else "never ran"
-        return _described(expected, history, status="missing", blame=Blame.HARNESS, rule="not-run", hint=how)
+        missing = _described(expected, history, status=MISSING, blame=Blame.HARNESS, rule="not-run", hint=how)
+        return Examined(check=replace(missing, blocked_by=RUN if history is None and run.ended_early else ""))
     failure = _failure(run, expected, history)
     if failure is None:
-        return _described(expected, history, status="passed", hint=_flaky_because(history))
+        return Examined(check=_described(expected, history, status="passed", hint=_flaky_because(history)))
+    early = _is_precondition(history.failed_step, expected)
+    check = _unhappy(run, expected, history, failure)
+    return Examined(
+        check=replace(check, concern=_concern(failure, check, early=early)),
+        failure=failure,
+        at_precondition=early,
+        about=check.concern,
+    )
+
+
+UNAVAILABLE = frozenset({*UNANSWERED, *LEDGER_KINDS, *CALLER_KINDS, "host_unresolved"})
+"""Kinds of failures that say that nothing was served, whatever was asked for."""
+
+
+def _concern(failure: Failure, check: Check, *, early: bool) -> str:
+    """Return what a failure is about.
+
+    Where the service answered with errors only, nobody got in or saw anything; writes may have moved money still.
+    """
+    if check.attribution == Blame.SAFETY:
+        return Concern.SAFETY
+    errors = failure.met_server_errors_only and check.concern not in {Concern.MONEY, Concern.OPERABILITY}
+    unread = failure.met_server_errors_only and check.concern == Concern.MONEY and failure.asked.startswith("GET ")
+    unavailable = early or errors or unread or failure.kind in UNAVAILABLE
+    return Concern.AVAILABILITY if unavailable else check.concern
+
+
+def _is_precondition(step: str, expected: ExpectedScenario) -> bool:
+    """Return whether a step comes before the first one that does what the scenario is about."""
+    doing = next((place for place, text in enumerate(expected.steps) if text.startswith("When ")), 0)
+    return step in expected.steps[:doing]
+
+
+def _unhappy(run: RunHistory, expected: ExpectedScenario, history: ScenarioHistory, failure: Failure) -> Check:
     cause: Attribution = attribute(
         FailedCheck(
             failure=failure,
@@ -107,6 +153,7 @@ def _described(
         attempts=(finished.status,) if finished else (),
         hint=hint,
         rule=rule,
+        concern=expected.concern or concern_of(expected.id),
         flaky=bool(history and history.retries),
     )
 

@@ -9,16 +9,19 @@ from streampay_smoke.evidence.events import Failure
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate.attribution import REASON_CODES
 from streampay_smoke.gate.bake import unobserved
-from streampay_smoke.gate.checks import EVIDENCE_MISSING
+from streampay_smoke.gate.blocking import BLOCKED, Examined
+from streampay_smoke.gate.checks import EVIDENCE_MISSING, MISSING
+from streampay_smoke.gate.concerns import Concern, rank_of
 from streampay_smoke.gate.facts import (
     foreign_simulation,
     target_of,
 )
 from streampay_smoke.gate.history import RunHistory
-from streampay_smoke.gate.objectives import misses
+from streampay_smoke.gate.misses import misses
 from streampay_smoke.gate.quarantine import QUARANTINED, in_force
 from streampay_smoke.gate.releases import mismatch
 from streampay_smoke.gate.verdict import (
+    Cause,
     Check,
     ObjectiveResult,
     Word,
@@ -37,13 +40,34 @@ WORD_OF_BLAME = {
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One reason against PASS."""
+    """One reason against PASS.
+
+    `checks` are the ids of those that are red for it, `blocked` of those that could not be played because of it.
+    `scenario` is the name of the only one that is red, "" where the reason stands for itself.
+    """
 
     word: Word
     reason_code: str
     attribution: str
     text: str
     scenario: str = ""
+    concern: str = Concern.OPERABILITY
+    checks: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
+
+    @property
+    def cause(self) -> Cause:
+        """The same, as the verdict keeps it."""
+        return Cause(
+            verdict=self.word,
+            reason_code=self.reason_code,
+            attribution=self.attribution,
+            concern=self.concern,
+            text=self.text,
+            checks=self.checks,
+            blocked=self.blocked,
+            scenario=self.scenario,
+        )
 
 
 def findings_of_the_run(run: RunHistory, journal: JournalRead) -> Sequence[Finding]:
@@ -61,8 +85,10 @@ def findings_of_the_run(run: RunHistory, journal: JournalRead) -> Sequence[Findi
         findings.append(unproved("never_started", "the journal ends before any scenario was planned"))
     else:
         findings += _findings_of_the_plan(run)
-    if run.finished is None:
+    if run.finished is None and run.refused is None and run.interrupted is None:
         findings.append(unproved("unfinished", "the journal ends before the run did"))
+    elif run.finished is None:
+        pass  # why is told above, or by what ended the run
     elif abs(run.finished.clock_moved_seconds) > CLOCK_STEP_SECONDS:
         moved = f"this runner's clock was moved by {run.finished.clock_moved_seconds:g} s while the run was played"
         findings.append(unproved("runner_clock_off", moved))
@@ -110,35 +136,61 @@ def _findings_of_the_plan(run: RunHistory) -> Sequence[Finding]:
     return findings
 
 
-def findings_of_checks(run: RunHistory, checks: Sequence[Check]) -> Sequence[Finding]:
-    """Return one finding for each check that gates and did not pass."""
-    return [
-        Finding(
-            word=WORD_OF_BLAME[Blame(check.attribution)],
-            reason_code=_reason_code(run, check),
-            attribution=check.attribution,
-            text=f"{check.scenario}: {check.hint}",
-            scenario=check.scenario,
-        )
-        for check in checks
-        if check.status not in {"passed", "excluded", QUARANTINED}
-    ]
+def findings_of_checks(run: RunHistory, examined: Sequence[Examined]) -> Sequence[Finding]:
+    """Return one finding for each cause that keeps gating checks from passing, the gravest first.
+
+    Equal failures are one finding. What is blocked stands with its cause.
+    """
+    silent = {"passed", "excluded", QUARANTINED, BLOCKED}
+    if run.ended_early:  # that is a finding of its own, with all that never came to its end
+        silent.add(MISSING)
+    groups: dict[object, list[Examined]] = {}
+    for each in examined:
+        if each.check.status not in silent:
+            groups.setdefault((_reason_code(run, each.check), *each.signature), []).append(each)
+    found = [_finding(run, group, examined) for group in groups.values()]
+    told = {blocked for finding in found for blocked in finding.blocked}
+    astray = [each for each in examined if each.check.status == BLOCKED and each.check.id not in told]
+    found += [_finding(run, [each], examined) for each in astray]  # its cause does not gate: it does
+    return sorted(found, key=_gravity)
+
+
+def _gravity(finding: Finding) -> tuple[bool, int, int]:
+    """Return what findings of one word are ordered by: what is known before what is not, then the gravest."""
+    return finding.attribution == Blame.HARNESS, rank_of(finding.concern), -len(finding.blocked)
+
+
+def _finding(run: RunHistory, group: Sequence[Examined], examined: Sequence[Examined]) -> Finding:
+    """Return the finding that checks with equal failures are."""
+    first = min(group, key=lambda each: rank_of(each.check.concern))
+    ids = tuple(each.check.id for each in group)
+    blocked = tuple(each.check.id for each in examined if each.check.blocked_by in ids)
+    stands_for_itself = bool(blocked) or first.stands_for_itself
+    return Finding(
+        word=WORD_OF_BLAME[Blame(first.check.attribution)],
+        reason_code=_reason_code(run, first.check),
+        attribution=first.check.attribution,
+        text=first.headline,
+        scenario="" if stands_for_itself else first.check.scenario,
+        concern=first.check.concern,
+        checks=ids,
+        blocked=blocked,
+    )
 
 
 def findings_of_objectives(
     run: RunHistory, journal: JournalRead, checks: Sequence[Check], answers: Sequence[ObjectiveResult]
 ) -> Sequence[Finding]:
     """Return one finding for each gating objective that was missed."""
-    probes = [
-        *run.probes_at_start,
-        *(probe for history in run.scenarios.values() for probe in history.probes),
-        *run.probes_in_bake,
-    ]
     return [
         Finding(
-            word=WORD_OF_BLAME[miss.blame], reason_code=miss.reason_code, attribution=miss.blame.value, text=miss.text
+            word=WORD_OF_BLAME[miss.blame],
+            reason_code=miss.reason_code,
+            attribution=miss.blame.value,
+            text=miss.text,
+            concern=Concern.AVAILABILITY,
         )
-        for miss in misses(answers, journal.entries, checks, probes)
+        for miss in misses(answers, run, journal.entries, checks)
     ]
 
 
@@ -153,7 +205,7 @@ def findings_of_the_bake(run: RunHistory, journal: JournalRead) -> Sequence[Find
 
 
 def _reason_code(run: RunHistory, check: Check) -> str:
-    if check.status == "missing":
+    if check.status == MISSING:
         return "scenarios_missing"
     if check.rule in REASON_CODES:
         return REASON_CODES[check.rule]

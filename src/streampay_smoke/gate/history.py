@@ -70,6 +70,11 @@ class RunHistory(msgspec.Struct, kw_only=True):
     started_at_ms: int = 0
     ended_at_ms: int = 0
 
+    @property
+    def ended_early(self) -> bool:
+        """Whether the run ended before its scenarios did: refused, ended from outside, or its process was lost."""
+        return self.interrupted is not None or self.refused is not None or self.finished is None
+
 
 _ONE_OF_A_RUN: dict[type[events.Event], str] = {
     events.RunStarted: "started",

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate import bake
-from streampay_smoke.gate.checks import checks_of
+from streampay_smoke.gate.checks import examined
 from streampay_smoke.gate.facts import (
     chain_of,
     cleanup_of,
@@ -24,13 +26,15 @@ from streampay_smoke.gate.findings import (
     unproved,
 )
 from streampay_smoke.gate.history import RunHistory, fold
-from streampay_smoke.gate.message import line, paragraph
+from streampay_smoke.gate.message import Beside, line, paragraph
+from streampay_smoke.gate.misses import left_out
 from streampay_smoke.gate.objectives import results
 from streampay_smoke.gate.override import REASON_CODE, in_words, standing
 from streampay_smoke.gate.policy import Answer, missed_kinds, step_of
 from streampay_smoke.gate.quarantine import QUARANTINED, lapsed
 from streampay_smoke.gate.verdict import (
     EXIT_CODES,
+    RUN,
     SCHEMA,
     SIGNAL_EXIT_CODES,
     Action,
@@ -51,26 +55,32 @@ GRAVITY = (Word.SAFETY, Word.FAIL, Word.CONFIG, Word.INCONCLUSIVE)
 def judge(journal: JournalRead) -> Verdict:
     """Return the verdict on a journal. The same journal gives the same verdict anywhere."""
     run = fold(journal.entries)
-    checks = tuple(checks_of(run))
+    found = examined(run)
+    checks = tuple(each.check for each in found)
     answers = (
-        *results(run.objectives.objectives if run.objectives else (), journal.entries, checks),
+        *results(
+            run.objectives.objectives if run.objectives else (), journal.entries, checks, left_out=left_out(checks)
+        ),
         *bake.results(run.bake, journal.entries),
     )
     findings = [
         *findings_of_the_run(run, journal),
-        *findings_of_checks(run, checks),
+        *findings_of_checks(run, found),
         *findings_of_objectives(run, journal, checks, answers),
         *findings_of_the_bake(run, journal),
     ]
-    decisive = _decisive(run, findings)
+    cut_off = _cut_off(run, checks)
+    decisive = _decisive(run, findings, cut_off)
+    causes = _in_order(decisive, [*findings, *([cut_off] if cut_off else [])])
     word = decisive.word if decisive else Word.PASS
     reason_code = decisive.reason_code if decisive else "all_promises_kept"
-    text = decisive.text if decisive else _praise(run, checks)
+    text = _told(decisive) if decisive else _praise(run, checks)
     attribution = decisive.attribution if decisive else "none"
     override, refused_overrides = standing(run, word, tampered=bool(journal.tampered_at))
     if override is not None:
         word, reason_code, text, attribution = Word(override.to), REASON_CODE, in_words(override, text), "none"
     scenario = decisive.scenario if decisive and override is None else ""
+    beside = Beside.of(causes, checks) if override is None else Beside()
     action = _action(run, word, reason_code, missed_kinds(answers))
     simulated = simulated_in_words(run, short=word is not Word.PASS)
     started = run.started
@@ -80,7 +90,7 @@ def judge(journal: JournalRead) -> Verdict:
         verdict=word,
         exit_code=_exit_code(run, word, reason_code),
         reason_code=reason_code,
-        message=line(word, attribution, action, simulated, scenario=scenario, text=text),
+        message=line(word, attribution, action, simulated, scenario=scenario, text=text, beside=beside),
         attribution=attribution,
         action=action,
         target=target_of(run),
@@ -101,30 +111,54 @@ def judge(journal: JournalRead) -> Verdict:
             *refused_overrides,
         ),
         overrides=(override,) if override else (),
-        message_long=paragraph(word, attribution, action, text=text),
+        message_long=paragraph(word, attribution, action, text=text, beside=beside),
         trace_id=started.trace_id if started else "",
         signed_by=started.signed_by if started else "",
         data=Data.of(word),
+        causes=tuple(finding.cause for finding in causes),
     )
 
 
-def _decisive(run: RunHistory, findings: Sequence[Finding]) -> Finding | None:
+def _in_order(decisive: Finding | None, findings: Sequence[Finding]) -> Sequence[Finding]:
+    """Return every finding, the decisive one first and then the gravest."""
+    if decisive is None:
+        return ()
+    rest = sorted((each for each in findings if each != decisive), key=lambda each: GRAVITY.index(each.word))
+    return (decisive, *rest)
+
+
+def _told(finding: Finding) -> str:
+    return f"{finding.scenario}: {finding.text}" if finding.scenario else finding.text
+
+
+def _decisive(run: RunHistory, findings: Sequence[Finding], cut_off: Finding | None) -> Finding | None:
     """Return the gravest finding; an interruption leaves only what had been proved by then standing."""
     by_gravity = sorted(findings, key=lambda finding: GRAVITY.index(finding.word))
     gravest = by_gravity[0] if by_gravity else None
-    if run.interrupted is None:
+    if run.interrupted is None or cut_off is None:
         return gravest
     if gravest is not None and gravest.word is Word.SAFETY:
         return gravest
-    doing = run.pending.told()
     if run.interrupted.reason in TIME_OVER:
         if gravest is not None and gravest.word is Word.FAIL:
             return gravest
         waited = next((finding for finding in findings if finding.attribution == Blame.DEPENDENCY), None)
         if waited is not None:  # what took the time is known: it is not the suite's own trouble
             return waited
-        return unproved(run.interrupted.reason, f"{run.interrupted.detail} {doing}".strip())
-    return unproved("terminated", f"ended by {run.interrupted.reason} {run.interrupted.detail} {doing}".strip())
+    return cut_off
+
+
+def _cut_off(run: RunHistory, checks: Sequence[Check]) -> Finding | None:
+    """Return that the run was ended from outside, and which checks it did not get to; None for one that was not."""
+    if run.interrupted is None:
+        return None
+    doing = run.pending.told()
+    if run.interrupted.reason in TIME_OVER:
+        ended = unproved(run.interrupted.reason, f"{run.interrupted.detail} {doing}".strip())
+    else:
+        how = f"ended by {run.interrupted.reason} {run.interrupted.detail} {doing}".strip()
+        ended = unproved("terminated", how)
+    return replace(ended, blocked=tuple(check.id for check in checks if check.blocked_by == RUN))
 
 
 def _exit_code(run: RunHistory, word: Word, reason_code: str) -> int:

@@ -2,8 +2,14 @@
 and one paragraph for people.
 """
 
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
 from streampay_smoke.core.errors import Blame
-from streampay_smoke.gate.verdict import MESSAGE_LIMIT, MESSAGE_LONG_LIMIT, Action, Word
+from streampay_smoke.gate.concerns import Concern
+from streampay_smoke.gate.verdict import MESSAGE_LIMIT, MESSAGE_LONG_LIMIT, Action, Check, Word
 
 WHO = {
     Blame.PRODUCT.value: "the release",
@@ -26,14 +32,76 @@ _SCENARIO_LENGTH = 36
 """A scenario's name is cut here where the line is too long: what happened is worth more."""
 
 
-def line(word: Word, attribution: str, action: Action, simulated: str, *, scenario: str, text: str) -> str:
+class HasChecks(Protocol):
+    """A reason against PASS with the checks it turned red, and those it blocked."""
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """The ids of red checks."""
+
+    @property
+    def blocked(self) -> tuple[str, ...]:
+        """The ids of blocked ones."""
+
+
+class Beside(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is beside the headline: more red checks, checks it blocks, and how many of each are about money."""
+
+    more: int = 0
+    more_about_money: int = 0
+    blocked: int = 0
+    blocked_about_money: int = 0
+
+    @classmethod
+    def of(cls, reasons: Sequence[HasChecks], checks: Sequence[Check]) -> "Beside":
+        """Return what there is beside the first of these reasons."""
+        red = [red_id for reason in reasons for red_id in reason.checks]
+        others = red[1:] if reasons and reasons[0].checks else red
+        blocked = reasons[0].blocked if reasons else ()
+        money = {check.id for check in checks if check.concern == Concern.MONEY}
+        return cls(
+            more=len(others),
+            more_about_money=sum(each in money for each in others),
+            blocked=len(blocked),
+            blocked_about_money=sum(each in money for each in blocked),
+        )
+
+    def in_short(self) -> str:
+        """Return e.g. " (+3 red, 1 of money; 27 blocked)", "" for nothing."""
+        counted = (
+            (self.more, self.more_about_money, f"+{self.more} red"),
+            (self.blocked, self.blocked_about_money, f"{self.blocked} blocked"),
+        )
+        told = "; ".join(f"{what}{f', {money} of money' if money else ''}" for count, money, what in counted if count)
+        return f" ({told})" if told else ""
+
+    def in_words(self) -> str:
+        """Return the same in sentences, "" for nothing."""
+        counted = (
+            (self.blocked, self.blocked_about_money, "check", "blocked by it"),
+            (self.more, self.more_about_money, "more check", "red"),
+        )
+        return "".join(
+            f" {count} {noun}{' is' if count == 1 else 's are'} {what}{f', {money} about money' if money else ''}."
+            for count, money, noun, what in counted
+            if count
+        )
+
+
+ALONE = Beside()
+"""A headline with nothing beside it."""
+
+
+def line(
+    word: Word, attribution: str, action: Action, simulated: str, *, scenario: str, text: str, beside: Beside = ALONE
+) -> str:
     """Return word, whose fault, what was simulated, where, what, and the next step, in MESSAGE_LIMIT characters.
 
     `simulated` is "" or a note such as "simulated ledger". What happened is shortened first, then the scenario.
     """
     blame = f" [{attribution}]" if attribution != "none" else ""
     head = f"{word}{blame}{f' ({simulated})' if simulated else ''}: "
-    tail = f" -> {_next(word, action)}" if word is not Word.PASS else ""
+    tail = beside.in_short() + (f" -> {_next(word, action)}" if word is not Word.PASS else "")
     room = MESSAGE_LIMIT - len(head) - len(tail)
     what = text.removeprefix(f"{scenario}: ") if scenario else text
     where = f"{scenario}: " if scenario else ""
@@ -42,12 +110,12 @@ def line(word: Word, attribution: str, action: Action, simulated: str, *, scenar
     return f"{head}{_cut(_one_line(where + what), room)}{tail}"
 
 
-def paragraph(word: Word, attribution: str, action: Action, *, text: str) -> str:
+def paragraph(word: Word, attribution: str, action: Action, *, text: str, beside: Beside = ALONE) -> str:
     """Return what happened, whose fault it is and the next step, in MESSAGE_LONG_LIMIT characters."""
     told = _one_line(text)
     if word is Word.PASS or attribution == "none":
         return _cut(told, MESSAGE_LONG_LIMIT)
-    tail = f" Attributed to {WHO.get(attribution, attribution)}."
+    tail = f"{beside.in_words()} Attributed to {WHO.get(attribution, attribution)}."
     if "Next: " not in told:
         tail += f" Next: {_next(word, action)}."
     if not told.endswith((".", "!", "?", "…")):

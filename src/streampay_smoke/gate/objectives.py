@@ -2,20 +2,18 @@
 
 A decision is made where a test with a stated error makes it, and is `insufficient_sample` otherwise: never a pass.
 All objectives that gate share one error, so that a healthy release is blamed by any of them in at most one run of a
-thousand.
+thousand. Whose fault a miss is: see `streampay_smoke.gate.misses`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
-from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.bake import ERROR_BURN
 from streampay_smoke.evidence.journal import Entry
 from streampay_smoke.evidence.objectives import EVERY_SAMPLE, Objective
 from streampay_smoke.gate import statistics
-from streampay_smoke.gate.attribution import EGRESS_PROBE, LEDGER_PROBE, STABLE_PROBE
 from streampay_smoke.gate.verdict import FAIL, INSUFFICIENT, PASS, Check, ObjectiveResult
 
 RUN_ERROR = 0.001
@@ -27,41 +25,36 @@ SHOWN_CONFIDENCE = 0.99
 READS = frozenset({"list", "show"})
 WRITES = frozenset({"create", "start"})
 SETTLE = "settle"
+US_PER_MS = 1_000
 _TOO_MANY_REQUESTS = 429
 
 LEDGER_KINDS = frozenset({"write_latency", "settlement_time"})
 """What a slow ledger makes slow all by itself."""
-
-COMPARED_KINDS = frozenset({"read_latency"})
-"""What a stable release that is just as slow explains."""
 
 MISSED = "objective_missed"
 UNATTRIBUTED = "objective_unattributed"
 
 
 class Measurements(msgspec.Struct, kw_only=True):
-    """The samples of a run. Latencies are milliseconds, times seconds; `attempts` are True where they succeeded."""
+    """The samples of a run. Latencies are milliseconds, times seconds; `attempts` are True where they succeeded.
+
+    `cold_reads` and `cold_writes` hold the time of a new connection too.
+    """
 
     reads: list[float] = msgspec.field(default_factory=list)
     writes: list[float] = msgspec.field(default_factory=list)
     settlements: list[float] = msgspec.field(default_factory=list)
     attempts: list[bool] = msgspec.field(default_factory=list)
     pairs: list[events.PairSampled] = msgspec.field(default_factory=list)
+    cold_reads: list[float] = msgspec.field(default_factory=list)
+    cold_writes: list[float] = msgspec.field(default_factory=list)
     warm_up_reads: int = 0
     warm_up_writes: int = 0
     end: events.Measured | None = None
 
 
-class Miss(msgspec.Struct, frozen=True, kw_only=True):
-    """A gating objective that failed, and whose fault that is."""
-
-    blame: Blame
-    reason_code: str
-    text: str
-
-
-def measure(entries: Sequence[Entry]) -> Measurements:
-    """Return the samples in a journal.
+def measure(entries: Sequence[Entry], left_out: Collection[str] = ()) -> Measurements:
+    """Return the samples in a journal; the scenarios whose ids are `left_out` give none.
 
     Requests that have to succeed name their purpose; refusals, probes and polls name none and are no samples. Warm-up
     is what came before the service first spoke for itself, and every answer that waited for a connection. A request
@@ -69,7 +62,7 @@ def measure(entries: Sequence[Entry]) -> Measurements:
     """
     found = Measurements()
     ready, settle_began_ms, last_purpose = False, None, ""
-    for entry in entries:
+    for entry in _counting(entries, left_out):
         match entry.event:
             case events.ServiceSeen():
                 ready = True
@@ -96,6 +89,18 @@ def measure(entries: Sequence[Entry]) -> Measurements:
     return found
 
 
+def _counting(entries: Sequence[Entry], left_out: Collection[str]) -> Iterator[Entry]:
+    """Yield the entries of no scenario that is left out."""
+    counts = True
+    for entry in entries:
+        if isinstance(entry.event, events.ScenarioStarted):
+            counts = entry.event.id not in left_out
+        if counts:
+            yield entry
+        if isinstance(entry.event, events.ScenarioFinished):
+            counts = True
+
+
 def _take(found: Measurements, exchange: events.Exchanged, *, ready: bool) -> None:
     if exchange.status == _TOO_MANY_REQUESTS:
         return
@@ -107,86 +112,117 @@ def _take(found: Measurements, exchange: events.Exchanged, *, ready: bool) -> No
     if exchange.purpose in READS:
         found.warm_up_reads += not warm
         found.reads += [exchange.duration_ms] * warm
+        found.cold_reads += [exchange.duration_ms] * (ready and not warm)
     elif exchange.purpose in WRITES:
         found.warm_up_writes += not warm
         found.writes += [exchange.duration_ms] * warm
+        found.cold_writes += [exchange.duration_ms] * (ready and not warm)
 
 
 def results(
-    objectives: Sequence[Objective], entries: Sequence[Entry], checks: Sequence[Check]
+    objectives: Sequence[Objective],
+    entries: Sequence[Entry],
+    checks: Sequence[Check],
+    *,
+    left_out: Collection[str] = (),
+    less_ms: float = 0.0,
 ) -> tuple[ObjectiveResult, ...]:
-    """Return the answer to each objective."""
+    """Return the answer to each objective.
+
+    `less_ms` is taken off each latency for every round trip it holds: what a runner's own way costs.
+    """
     if not objectives:
         return ()
-    found = measure(entries)
+    found = _shortened(measure(entries, left_out), less_ms) if less_ms else measure(entries, left_out)
     return tuple(
         _JUDGES[objective.kind](objective, found, checks, confidence_of(objective, objectives))
         for objective in objectives
     )
 
 
+ROUND_TRIPS_TO_CONNECT = 4
+"""Round trips of a request over a new connection: TCP, TLS (two before version 1.3), and the request itself."""
+
+
+def _shortened(found: Measurements, less_ms: float) -> Measurements:
+    def less(values: Sequence[float], round_trips: int) -> list[float]:
+        return [max(0.0, value - round_trips * less_ms) for value in values]
+
+    return msgspec.structs.replace(
+        found,
+        reads=less(found.reads, 1),
+        writes=less(found.writes, 1),
+        cold_reads=less(found.cold_reads, ROUND_TRIPS_TO_CONNECT),
+        cold_writes=less(found.cold_writes, ROUND_TRIPS_TO_CONNECT),
+    )
+
+
 def confidence_of(objective: Objective, objectives: Iterable[Objective]) -> float:
-    """Return the confidence of an objective's decisions among those of its place."""
+    """Return the confidence of an objective's decisions among those of its place.
+
+    The error is shared by those that gate and may err: "no sample at all" is about the samples of this run alone.
+    """
     if not objective.gates:
         return SHOWN_CONFIDENCE
-    return 1 - RUN_ERROR / sum(other.gates for other in objectives)
-
-
-def misses(
-    answers: Sequence[ObjectiveResult],
-    entries: Sequence[Entry],
-    checks: Sequence[Check],
-    probes: Sequence[events.Probed],
-) -> tuple[Miss, ...]:
-    """Return the gating objectives that failed. The release is blamed only when nothing else explains it."""
-    failed = [answer for answer in answers if answer.gates and answer.decision == FAIL]
-    if not failed:
-        return ()
-    end = measure(entries).end
-    return tuple(_miss(answer, _explanation(answer, answers, checks, probes, end)) for answer in failed)
-
-
-def _miss(answer: ObjectiveResult, elsewhere: tuple[Blame, str] | None) -> Miss:
-    text = f"objective {answer.name}: {in_words(answer)}"
-    if elsewhere is None:
-        return Miss(blame=Blame.PRODUCT, reason_code=MISSED, text=text)
-    blame, because = elsewhere
-    return Miss(blame=blame, reason_code=UNATTRIBUTED, text=f"{text}; not the release's alone: {because}")
-
-
-def _explanation(
-    answer: ObjectiveResult,
-    answers: Sequence[ObjectiveResult],
-    checks: Sequence[Check],
-    probes: Sequence[events.Probed],
-    end: events.Measured | None,
-) -> tuple[Blame, str] | None:
-    """Return what else than the release explains a miss."""
-    disturbed = next((check for check in checks if check.attribution not in {"none", Blame.PRODUCT.value}), None)
-    if disturbed is not None:
-        return Blame(disturbed.attribution), f"{disturbed.scenario} was disturbed ({disturbed.rule})"
-    if any(probe.name == EGRESS_PROBE and probe.ok is False for probe in probes):
-        return Blame.HARNESS, "this runner's way to the deployment failed"
-    if answer.kind == ERROR_BURN and any(probe.name == STABLE_PROBE and probe.ok is False for probe in probes):
-        return Blame.DEPENDENCY, "the stable release is red in the same way"
-    if answer.kind in LEDGER_KINDS:
-        if any(probe.name == LEDGER_PROBE and probe.ok is False for probe in probes):
-            return Blame.DEPENDENCY, "the ledger, asked directly, was not healthy during the run"
-        if end is None or end.ledger_ok is not True:
-            said = end.ledger_detail if end and end.ledger_detail else "it was not asked"
-            return Blame.DEPENDENCY, f"the ledger did not prove its health: {said}"
-    compared = next((other for other in answers if other.kind == "read_comparison" and other.decision == PASS), None)
-    if answer.kind in COMPARED_KINDS and compared is not None:
-        return Blame.DEPENDENCY, "the stable release is not faster at the same moment"
-    return None
+    sharing = sum(other.gates and other.quantile < EVERY_SAMPLE for other in objectives)
+    return 1 - RUN_ERROR / max(1, sharing)
 
 
 def in_words(answer: ObjectiveResult) -> str:
-    """Return what was measured against what, in a few words."""
-    seen = "nothing measured" if answer.estimate is None else f"{_number(answer.estimate)} {answer.unit}"
-    word = "at least" if answer.kind == "success_ratio" else "at most"
-    what = f"p{answer.quantile * 100:g} " if answer.quantile not in {None, EVERY_SAMPLE} else ""
-    return f"{what}{seen}, {word} {_number(answer.threshold)} {answer.unit} is promised ({answer.samples} samples)"
+    """Return what was measured and what is promised, as people say it."""
+    if answer.estimate is None:
+        return f"nothing measured, {_promised(answer)}"
+    return f"{_measured(answer)}, {_promised(answer)}{_counted(answer)}"
+
+
+_SAMPLES = {"read_latency": "reads", "write_latency": "writes", "settlement_time": "settlements"}
+"""What the samples of each kind that has a quantile are."""
+
+
+def _measured(answer: ObjectiveResult) -> str:
+    assert answer.estimate is not None
+    bad = answer.bad or 0
+    match answer.kind:
+        case "success_ratio":
+            return f"{bad} of {answer.samples} requests failed ({_share(1 - answer.estimate)})"
+        case "flaky_ratio":
+            return f"{bad} of {answer.samples} checks needed a second attempt ({_share(answer.estimate)})"
+        case "read_comparison":
+            return f"{answer.estimate:.3g} times as slow as the stable release"
+        case kind if kind == ERROR_BURN:
+            return f"errors at {answer.estimate:.3g} times the budget"
+        case _:
+            which = f"p{answer.quantile * 100:g}" if answer.quantile not in {None, EVERY_SAMPLE} else "slowest"
+            return f"{which} {_amount(answer.estimate, answer.unit)}"
+
+
+def _promised(answer: ObjectiveResult) -> str:
+    match answer.kind:
+        case "success_ratio":
+            return f"promised at most {_share(1 - answer.threshold)}"
+        case "flaky_ratio":
+            return f"promised at most {_share(answer.threshold)}"
+        case kind if kind in {"read_comparison", ERROR_BURN}:
+            return f"promised at most {answer.threshold:g} times"
+        case _:
+            return f"promised {_amount(answer.threshold, answer.unit)}"
+
+
+def _counted(answer: ObjectiveResult) -> str:
+    if answer.kind in _SAMPLES:
+        return f", {answer.bad or 0} of {answer.samples} {_SAMPLES[answer.kind]} too slow"
+    return f" ({answer.samples} pairs of reads)" if answer.kind == "read_comparison" else ""
+
+
+def _share(value: float) -> str:
+    return f"{round(100 * value, 1):g} %"
+
+
+def _amount(value: float, unit: str) -> str:
+    """Return a duration: milliseconds up to a second, then seconds."""
+    if unit == "ms" and value >= 1_000:
+        value, unit = value / 1_000, "s"
+    return f"{value:.3g} {unit}"
 
 
 def bounds_in_words(answer: ObjectiveResult) -> str:
@@ -201,22 +237,26 @@ def _number(value: float) -> str:
     return f"{value:g}" if abs(value) < 100_000 else f"{value:.0f}"
 
 
-def _judge_values(objective: Objective, values: Sequence[float], confidence: float, *, warm_up: int) -> ObjectiveResult:
+def _judge_values(
+    objective: Objective, warm: Sequence[float], cold: Sequence[float], confidence: float, *, warm_up: int = 0
+) -> ObjectiveResult:
+    """Judge warm samples; a service that closes its connections, so that most are cold, is judged by all of them."""
+    values, warm_up = (warm, warm_up) if len(warm) >= len(cold) else ([*warm, *cold], warm_up - len(cold))
     values = values[: statistics.MOST_SAMPLES]
     if objective.quantile >= EVERY_SAMPLE:
         return _judge_every(objective, values, warm_up=warm_up)
-    interval = statistics.quantile_interval(values, objective.quantile, confidence)
     bad = sum(value > objective.threshold for value in values)
     return _result(
         objective,
         method="binomial confidence sequence",
         samples=len(values),
         estimate=statistics.quantile(values, objective.quantile) if values else None,
-        interval=interval,
+        interval=statistics.quantile_interval(values, objective.quantile, confidence),
         confidence=confidence,
         decision=within_budget(bad, len(values), 1 - objective.quantile, confidence),
         quantile=objective.quantile,
         warm_up=warm_up,
+        bad=bad,
     )
 
 
@@ -235,6 +275,7 @@ def _judge_every(objective: Objective, values: Sequence[float], *, warm_up: int)
         quantile=EVERY_SAMPLE,
         warm_up=warm_up,
         note="about the samples of this run only" if values else "",
+        bad=sum(value > objective.threshold for value in values),
     )
 
 
@@ -249,19 +290,19 @@ def within_budget(bad: int, samples: int, budget: float, confidence: float) -> s
 def _judge_reads(
     objective: Objective, found: Measurements, checks: Sequence[Check], confidence: float
 ) -> ObjectiveResult:
-    return _judge_values(objective, found.reads, confidence, warm_up=found.warm_up_reads)
+    return _judge_values(objective, found.reads, found.cold_reads, confidence, warm_up=found.warm_up_reads)
 
 
 def _judge_writes(
     objective: Objective, found: Measurements, checks: Sequence[Check], confidence: float
 ) -> ObjectiveResult:
-    return _judge_values(objective, found.writes, confidence, warm_up=found.warm_up_writes)
+    return _judge_values(objective, found.writes, found.cold_writes, confidence, warm_up=found.warm_up_writes)
 
 
 def _judge_settlements(
     objective: Objective, found: Measurements, checks: Sequence[Check], confidence: float
 ) -> ObjectiveResult:
-    return _judge_values(objective, found.settlements, confidence, warm_up=0)
+    return _judge_values(objective, found.settlements, (), confidence)
 
 
 def _judge_success(
@@ -281,6 +322,7 @@ def _judge_success(
         ),
         confidence=confidence,
         decision=within_budget(bad, len(attempts), 1 - objective.threshold, confidence),
+        bad=bad,
     )
 
 
@@ -297,7 +339,7 @@ def _judge_flaky(
         interval=statistics.share_interval(flaky, len(executed), confidence),
         confidence=confidence,
         decision=within_budget(flaky, len(executed), objective.threshold, confidence),
-        note=f"{flaky} of {len(executed)} checks needed a second attempt" if flaky else "",
+        bad=flaky,
     )
 
 
@@ -306,7 +348,7 @@ def _judge_comparison(
 ) -> ObjectiveResult:
     pairs = [(pair.candidate_us, pair.stable_us) for pair in found.pairs if pair.counts][: statistics.MOST_SAMPLES]
     ratios = [candidate / stable for candidate, stable in pairs]
-    decided = statistics.decide_pairs(pairs, objective.threshold, confidence)
+    decided = statistics.decide_pairs(pairs, objective.threshold, confidence, least_more=objective.least_ms * US_PER_MS)
     return _result(
         objective,
         method="paired betting test",
@@ -344,6 +386,7 @@ def _result(
     quantile: float | None = None,
     warm_up: int = 0,
     note: str = "",
+    bad: int | None = None,
 ) -> ObjectiveResult:
     return ObjectiveResult(
         name=objective.name,
@@ -361,6 +404,7 @@ def _result(
         quantile=quantile,
         warm_up=warm_up,
         note=note,
+        bad=bad,
     )
 
 

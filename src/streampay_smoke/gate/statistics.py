@@ -101,17 +101,20 @@ class PairedTest:
     """Follows pairs one by one and keeps the evidence that the candidate is slower, or faster, than `threshold` times.
 
     Under "not slower" the ratio divided by the threshold is as likely to be 1/r as r, or smaller. A tie bets nothing.
+    `least_more` is taken off the candidate's latency: so much more, in the unit of the latencies, is no difference.
     """
 
-    def __init__(self, threshold: float) -> None:
+    def __init__(self, threshold: float, *, least_more: float = 0.0) -> None:
         self._shift = math.log(threshold)
+        self._least_more = least_more
         self._slower = [1.0] * len(BETS)
         self._faster = [1.0] * len(BETS)
         self.pairs = 0
 
     def add(self, candidate: float, stable: float) -> None:
         """Take the latencies of one pair, in the same unit and above 0."""
-        distance = math.log(candidate / stable) - self._shift
+        within = min(self._least_more, max(0.0, candidate - stable))  # it makes the candidate no faster than the stable
+        distance = math.log((candidate - within) / stable) - self._shift
         self.pairs += 1
         for place, bet in enumerate(BETS):
             stake = math.tanh(min(bet.slope * abs(distance), bet.most) / 2) if distance else 0.0
@@ -137,9 +140,11 @@ class PairedTest:
         return False if self.faster >= limit else None
 
 
-def decide_pairs(pairs: Iterable[tuple[float, float]], threshold: float, confidence: float) -> bool | None:
+def decide_pairs(
+    pairs: Iterable[tuple[float, float]], threshold: float, confidence: float, *, least_more: float = 0.0
+) -> bool | None:
     """Return the first decision on pairs of candidate and stable, in their order: what is proved once stays so."""
-    test = PairedTest(threshold)
+    test = PairedTest(threshold, least_more=least_more)
     for candidate, stable in pairs:
         test.add(candidate, stable)
         decided = test.decided(confidence)

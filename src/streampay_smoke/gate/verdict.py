@@ -87,9 +87,11 @@ class Override(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One scenario.
 
-    `status` is passed, failed (the release), broken (anything else), excluded, missing, or quarantined: it did not
-    pass, and that does not gate. `flaky` says that a request met with silence and had to be sent again; a promise
-    that was once seen broken is never asked for again.
+    `status` is passed, failed (the release), broken (anything else), blocked (by what another check met first),
+    excluded, missing, or quarantined: it did not pass, and that does not gate. `blocked_by` is the id of the check that
+    met the cause first, or RUN for a missing one where the run ended before. `concern` is what a failure is about, else
+    what the scenario is about: see `streampay_smoke.gate.concerns`. `flaky` says that a request met with silence and
+    had to be sent again; a promise that was once seen broken is never asked for again.
     """
 
     id: str
@@ -104,6 +106,35 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     rule: str = ""
     quarantined: Quarantined | None = None
     flaky: bool = False
+    concern: str = ""
+    blocked_by: str = ""
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether this check says nothing of its own: what kept it from being played is told elsewhere."""
+        return bool(self.blocked_by)
+
+
+RUN = "run"
+"""Stands for the run itself where a check's id stands otherwise."""
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that speaks against PASS, the gravest first in a verdict.
+
+    `checks` are the ids of those that are red for it, none for a cause of the run itself; `blocked` of those that could
+    not be played because of it. `text` is what happened. `scenario` is the name of the check that says what it means,
+    "" where the text stands for itself.
+    """
+
+    verdict: Word
+    reason_code: str
+    attribution: str
+    concern: str
+    text: str
+    checks: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
+    scenario: str = ""
 
 
 PASS, FAIL, INSUFFICIENT = "pass", "fail", "insufficient_sample"
@@ -115,7 +146,8 @@ class ObjectiveResult(msgspec.Struct, frozen=True, kw_only=True):
 
     `decision` is pass, fail or insufficient_sample, which is neither. `estimate`, `low` and `high` are in `unit`, None
     where the samples do not give them; each bound, and each decision, is wrong with at most 1 - `confidence`.
-    `warm_up` counts samples that were left out; `gates` says whether a fail counts against the verdict.
+    `warm_up` counts samples that were left out; `gates` says whether a fail counts against the verdict. `bad` counts
+    the samples that were not as promised, None where single samples are neither.
     """
 
     name: str
@@ -133,6 +165,7 @@ class ObjectiveResult(msgspec.Struct, frozen=True, kw_only=True):
     quantile: float | None = None
     warm_up: int = 0
     note: str = ""
+    bad: int | None = None
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,7 +224,8 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """`verdict.json`.
 
-    `message` is one line for engines, `message_long` a paragraph for people. `trace_id` is the W3C trace of the
+    `message` is one line for engines, `message_long` a paragraph for people. `causes` are what speaks against PASS,
+    equal failures grouped, the gravest first: the first is the headline. `trace_id` is the W3C trace of the
     run's requests; `signed_by` the id of the key that vouches for this file in `verdict.dsse.json`, "" for none.
     """
 
@@ -217,6 +251,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str = ""
     signed_by: str = ""
     data: Data | None = None
+    causes: tuple[Cause, ...] = ()
 
 
 def to_json(verdict: Verdict) -> bytes:

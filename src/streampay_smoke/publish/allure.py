@@ -48,6 +48,11 @@ class Category(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 DID_NOT_RUN = "did not run"
 
+BLOCKED = "blocked"
+
+_STATUSES = {outcome: outcome.value for outcome in Outcome} | {Outcome.BLOCKED: Outcome.SKIPPED.value}
+"""Allure's words: it has none for what was not played because of something else, and shows it as skipped."""
+
 _CATEGORY_NAMES = {
     DID_NOT_RUN: "Did not run: no evidence",
     Blame.SAFETY.value: "Safety: the guard of real money refused",
@@ -55,11 +60,21 @@ _CATEGORY_NAMES = {
     Blame.CONFIG.value: "Configuration: the run was set up wrongly",
     Blame.DEPENDENCY.value: "Dependency: something the release stands on was down",
     Blame.HARNESS.value: "Harness: the suite or its machine failed",
+    BLOCKED: "Blocked: not played because of another cause",
 }
+
+
+def _statuses_of(cause: str) -> tuple[str, ...]:
+    """Return the statuses of results with a cause: what did not run is red only where the run was cut off in it."""
+    if cause == BLOCKED:
+        return (Outcome.SKIPPED.value,)
+    red = (Outcome.FAILED.value, Outcome.BROKEN.value)
+    return (*red, Outcome.SKIPPED.value) if cause == DID_NOT_RUN else red
+
 
 CATEGORIES = tuple(
     # Allure 2 matches the whole text, Allure 3 searches in it: anchored and open-ended, this means the same to both.
-    Category(name=name, matched_statuses=("failed", "broken"), trace_regex=rf"^Cause: {cause}\b[\s\S]*")
+    Category(name=name, matched_statuses=_statuses_of(cause), trace_regex=rf"^Cause: {cause}\b[\s\S]*")
     for cause, name in _CATEGORY_NAMES.items()
 )
 
@@ -140,7 +155,7 @@ def _result(scenario: ScenarioTold, run: RunTold, folder: Path) -> TestResult:
         testCaseId=md5(check.id),
         titlePath=[check.feature],
         description=_description(scenario, run.verdict),
-        status=scenario.outcome.value,
+        status=_STATUSES[scenario.outcome],
         statusDetails=_details(scenario),
         stage="finished",
         start=scenario.started_at_ms,
@@ -172,7 +187,9 @@ def _details(scenario: ScenarioTold) -> StatusDetails | None:
 def _trace(scenario: ScenarioTold) -> Iterator[str]:
     """Yield the cause in the form the categories look for, then what is known of it."""
     check = scenario.check
-    cause = DID_NOT_RUN if scenario.is_unfinished else check.attribution
+    cause = BLOCKED if scenario.outcome is Outcome.BLOCKED else check.attribution
+    if scenario.is_unfinished:
+        cause = DID_NOT_RUN
     yield f"Cause: {cause}" + (f" ({words.who(cause)})" if words.who(cause) != cause else "")
     if check.rule:
         yield f"Decided by: {check.rule}"
@@ -211,7 +228,7 @@ def _step(step: StepTold, scenario: ScenarioTold, folder: Path, identity: str) -
         details = _details(scenario)
     return TestStepResult(
         name=f"{step.text} ({step.note})" if step.note else step.text,
-        status=step.outcome.value,
+        status=_STATUSES[step.outcome],
         statusDetails=details,
         stage="finished",
         start=step.started_at_ms,
@@ -229,7 +246,7 @@ def _happening(happening: Happening, folder: Path, identity: str) -> TestStepRes
     """
     line = TestStepResult(
         name=happening.words,
-        status=happening.outcome.value,
+        status=_STATUSES[happening.outcome],
         stage="finished",
         start=happening.at_ms,
         stop=happening.at_ms + happening.duration_ms,

@@ -17,6 +17,8 @@ _STATUS = {
     Outcome.FAILED: "failed",
     # Consumers look at `failed` alone: what is broken or never ran must not slip past them as "other".
     Outcome.BROKEN: "failed",
+    # What it waits for is a failed test of its own.
+    Outcome.BLOCKED: "skipped",
     Outcome.SKIPPED: "skipped",
 }
 
@@ -35,7 +37,7 @@ def ctrf_json(run: RunTold) -> bytes:
                 "tests": len(run.scenarios),
                 "passed": run.count(Outcome.PASSED),
                 "failed": run.count(Outcome.FAILED) + run.count(Outcome.BROKEN),
-                "skipped": run.count(Outcome.SKIPPED),
+                "skipped": run.count(Outcome.SKIPPED) + run.count(Outcome.BLOCKED),
                 "pending": 0,
                 "other": 0,
                 "suites": len(run.by_feature),
@@ -46,6 +48,7 @@ def ctrf_json(run: RunTold) -> bytes:
                     "message": verdict.message,
                     "action": verdict.action,
                     "objectives": list(verdict.objectives),
+                    "causes": list(verdict.causes),
                 },
             },
             "tests": [_test(scenario, run) for scenario in run.scenarios],
@@ -92,7 +95,7 @@ def _test(scenario: ScenarioTold, run: RunTold) -> dict[str, Any]:
         "retries": max(len(check.attempts) - 1, 0),
         "flaky": check.flaky,
         "steps": [_step(step) for step in scenario.steps],
-        "extra": {"assertions": check.assertions},
+        "extra": {"assertions": check.assertions, "concern": check.concern, "blocked_by": check.blocked_by},
     }
     if scenario.message:
         told["message"] = scenario.message

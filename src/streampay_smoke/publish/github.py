@@ -5,11 +5,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from streampay_smoke.core.errors import Blame
+from streampay_smoke.gate.concerns import Concern
 from streampay_smoke.gate.policy import Decision
 from streampay_smoke.gate.verdict import Verdict, Word
-from streampay_smoke.publish.outcomes import Outcome
 from streampay_smoke.publish.summary import summary_md
-from streampay_smoke.publish.telling import RunTold, ScenarioTold
+from streampay_smoke.publish.telling import RunTold
+from streampay_smoke.publish.troubles import Trouble, troubles
+
+MOST_ANNOTATIONS = 10
+"""GitHub shows no more of a step, and drops the rest without a word."""
 
 ACTIONS = "GITHUB_ACTIONS"
 OUTPUT = "GITHUB_OUTPUT"
@@ -63,18 +67,28 @@ def outputs(verdict: Verdict, decision: Decision) -> str:
 
 
 def annotations(run: RunTold) -> Iterator[str]:
-    """Yield a workflow command for each unhappy check, and one for a verdict that no check explains."""
-    unhappy = [scenario for scenario in run.scenarios if scenario.outcome in {Outcome.FAILED, Outcome.BROKEN}]
-    yield from map(_annotation, unhappy)
-    if not unhappy and run.verdict.verdict is not Word.PASS:
-        verdict = run.verdict
-        yield _command(verdict.attribution, str(verdict.verdict), verdict.message_long or verdict.message)
+    """Yield the verdict as a workflow command, the gravest troubles, and how many more there are; none for a PASS."""
+    verdict = run.verdict
+    found = [trouble for trouble in troubles(run) if trouble.scenario is not None]
+    if verdict.verdict is Word.PASS and not found:  # an override hides nothing
+        return
+    yield _command(verdict.attribution, str(verdict.verdict), verdict.message_long or verdict.message)
+    room = MOST_ANNOTATIONS - 1
+    shown = found if len(found) <= room else found[: room - 1]
+    yield from map(_annotation, shown)
+    rest = found[len(shown) :]
+    if rest:
+        money = sum(trouble.concern == Concern.MONEY for trouble in rest)
+        about = f", {money} of them about money" if money else ""
+        yield _command(verdict.attribution, "and more", f"{len(rest)} more causes{about}: see the step's summary")
 
 
-def _annotation(scenario: ScenarioTold) -> str:
-    file, _, line = scenario.location.rpartition(":")
+def _annotation(trouble: Trouble) -> str:
+    assert trouble.scenario is not None
+    file, _, line = trouble.scenario.location.rpartition(":")
     place = {"file": file, "line": line} if file and line.isdecimal() else {}
-    return _command(scenario.check.attribution, scenario.check.scenario, scenario.message, place)
+    beside = f" ({trouble.beside})" if trouble.beside else ""
+    return _command(trouble.attribution, trouble.title, f"{trouble.text}{beside}", place)
 
 
 def _command(attribution: str, what: str, message: str, place: Mapping[str, str] | None = None) -> str:

@@ -7,13 +7,13 @@ from streampay_smoke.publish import objectives, words
 from streampay_smoke.publish.happenings import Happening
 from streampay_smoke.publish.html_style import STYLE
 from streampay_smoke.publish.markup import Markup, element, joined
-from streampay_smoke.publish.outcomes import Outcome
+from streampay_smoke.publish.outcomes import RED, Outcome
 from streampay_smoke.publish.telling import Ending, RunTold, ScenarioTold, StepTold
+from streampay_smoke.publish.troubles import Trouble, troubles
 
 CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """No script, no image, no font, no request: the browser itself keeps the report from loading anything."""
 
-_UNHAPPY = frozenset({Outcome.FAILED, Outcome.BROKEN})
 _KIND_CLASSES = {words.REAL: "real", words.SIMULATED: "simulated", words.NOT_REACHED: "skipped"}
 _ENDING_WORDS = {
     Ending.EXCLUDED: "excluded here",
@@ -83,24 +83,33 @@ def _facts(run: RunTold) -> Markup:
 
 def _troubles(run: RunTold) -> Iterable[Markup]:
     """Yield what went wrong, before anything else is told."""
-    unhappy = [scenario for scenario in run.scenarios if scenario.outcome in _UNHAPPY]
-    if not unhappy:
+    found = troubles(run)
+    if not found:
         return
     items = [
         element(
             "li",
-            element("a", scenario.check.scenario, href=f"#{_anchor(scenario)}"),
+            _title(trouble),
             " ",
-            element("span", _blamed(scenario), class_=f"badge {scenario.outcome}"),
-            element("p", scenario.message),
+            element("span", _blamed(trouble), class_=f"badge {trouble.outcome}"),
+            element("p", trouble.text),
+            *([element("p", f"{trouble.beside}.")] if trouble.beside else []),
         )
-        for scenario in unhappy
+        for trouble in found
     ]
     yield element("section", element("h2", "What went wrong"), element("ol", *items), class_="troubles")
 
 
-def _blamed(scenario: ScenarioTold) -> str:
-    return str(scenario.ending) if scenario.is_unfinished else words.who(scenario.check.attribution)
+def _title(trouble: Trouble) -> Markup:
+    if trouble.scenario is None:
+        return element("strong", trouble.title)
+    return element("a", trouble.title, href=f"#{_anchor(trouble.scenario)}")
+
+
+def _blamed(trouble: Trouble) -> str:
+    scenario = trouble.scenario
+    who = str(scenario.ending) if scenario and scenario.is_unfinished else words.who(trouble.attribution)
+    return ", ".join(part for part in (trouble.concern, who) if part)
 
 
 def _objectives(run: RunTold) -> Iterable[Markup]:
@@ -146,7 +155,7 @@ def _scenario(scenario: ScenarioTold) -> Markup:
         element("div", _error(scenario), _steps(scenario.steps), _origin(scenario), class_="inside"),
         id=_anchor(scenario),
         class_=f"scenario {scenario.outcome}",
-        open="" if scenario.outcome in _UNHAPPY else None,
+        open="" if scenario.outcome in RED else None,
     )
 
 
@@ -163,6 +172,8 @@ def _error(scenario: ScenarioTold) -> Markup:
         return Markup("")
     if scenario.outcome is Outcome.SKIPPED:
         return element("p", words.left_out(scenario.check, excluded="Left out here"), class_="reason")
+    if scenario.outcome is Outcome.BLOCKED:
+        return element("p", scenario.message, class_="reason")
     failure = scenario.failure
     facts = {
         "Attributed to": words.who(scenario.check.attribution),
@@ -201,7 +212,7 @@ def _step(step: StepTold) -> Markup:
             "details",
             element("summary", head),
             element("ul", *map(_happening, step.happenings), class_="happenings"),
-            open="" if step.outcome in _UNHAPPY else None,
+            open="" if step.outcome in RED else None,
         ),
     )
 

@@ -44,7 +44,7 @@ summary { cursor: pointer; }
 .badge.passed { color: var(--passed); background: var(--passed-tint); }
 .badge.failed { color: var(--failed); background: var(--failed-tint); }
 .badge.broken { color: var(--broken); background: var(--broken-tint); }
-.badge.skipped { color: var(--skipped); background: var(--skipped-tint); }
+.badge.skipped, .badge.blocked { color: var(--skipped); background: var(--skipped-tint); }
 .badge.real { color: var(--real); background: var(--real-tint); }
 .badge.simulated { color: var(--simulated); background: var(--simulated-tint); }
 .facts { margin: 1.25rem .25rem 0; font-size: .92rem; }
@@ -79,7 +79,8 @@ summary { cursor: pointer; }
 .mark.passed { color: var(--passed); } .mark.passed::before { content: "\\2713"; }
 .mark.failed { color: var(--failed); } .mark.failed::before { content: "\\2717"; }
 .mark.broken { color: var(--broken); } .mark.broken::before { content: "!"; }
-.mark.skipped { color: var(--skipped); } .mark.skipped::before { content: "\\2013"; }
+.mark.skipped, .mark.blocked { color: var(--skipped); }
+.mark.skipped::before, .mark.blocked::before { content: "\\2013"; }
 .reason { color: var(--soft); }
 .origin { margin-top: .75rem; color: var(--soft); font-size: .8rem; overflow-wrap: anywhere; }
 footer { margin-top: 2.5rem; color: var(--soft); font-size: .8rem; overflow-wrap: anywhere; }

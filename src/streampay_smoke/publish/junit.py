@@ -54,11 +54,16 @@ def _counts(scenarios: tuple[ScenarioTold, ...]) -> dict[str, str]:
         "tests": str(len(outcomes)),
         "failures": str(outcomes.count(Outcome.FAILED)),
         "errors": str(outcomes.count(Outcome.BROKEN)),
-        "skipped": str(outcomes.count(Outcome.SKIPPED)),
+        "skipped": str(outcomes.count(Outcome.SKIPPED) + outcomes.count(Outcome.BLOCKED)),
     }
 
 
-_VERDICT_TAGS = {Outcome.FAILED: "failure", Outcome.BROKEN: "error", Outcome.SKIPPED: "skipped"}
+_VERDICT_TAGS = {
+    Outcome.FAILED: "failure",
+    Outcome.BROKEN: "error",
+    Outcome.BLOCKED: "skipped",  # what it waits for is a failure or an error of its own
+    Outcome.SKIPPED: "skipped",
+}
 
 
 def _case(scenario: ScenarioTold) -> ET.Element:
@@ -69,7 +74,7 @@ def _case(scenario: ScenarioTold) -> ET.Element:
     tag = _VERDICT_TAGS.get(scenario.outcome)
     if tag is not None:
         told = ET.SubElement(case, tag)
-        if scenario.outcome is Outcome.SKIPPED:
+        if tag == "skipped":
             told.text = _text(scenario.message)
         else:
             told.set("message", _text(scenario.message))

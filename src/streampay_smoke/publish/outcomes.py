@@ -1,27 +1,38 @@
-"""The four words every report uses for a check or a step, and how the verdict's and behave's words map to them."""
+"""The words every report uses for a check or a step, and how the verdict's and behave's words map to them."""
 
 from enum import StrEnum
 from typing import Self
 
+from streampay_smoke.gate.verdict import Check
+
 
 class Outcome(StrEnum):
-    """Failed is the release's fault; broken is anybody else's, or no answer at all."""
+    """Failed is the release's fault; broken is anybody else's, or no answer at all.
+
+    Blocked is what could not be played because of a cause that is told elsewhere: no pass, and no failure of its own.
+    """
 
     PASSED = "passed"
     FAILED = "failed"
     BROKEN = "broken"
+    BLOCKED = "blocked"
     SKIPPED = "skipped"
 
     @classmethod
-    def of(cls, check_status: str) -> Self:
+    def of_check(cls, check: Check) -> Self:
         """Return the outcome of a verdict's check; a status nobody foresaw is broken, never a pass."""
-        return cls(_OF_CHECK.get(check_status, "broken"))
+        if check.is_blocked and check.status != "passed":
+            return cls("blocked")
+        return cls(_OF_CHECK.get(check.status, "broken"))
 
     @classmethod
     def of_step(cls, behave_status: str, unhappy: Self) -> Self:
         """Return the outcome of a step; one that did not pass is what its scenario is."""
         return cls(_OF_STEP.get(behave_status, unhappy))
 
+
+RED = frozenset({Outcome.FAILED, Outcome.BROKEN})
+"""What somebody has to look at."""
 
 _OF_CHECK = {
     "passed": "passed",

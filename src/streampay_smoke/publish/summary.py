@@ -1,20 +1,35 @@
 """The short answers: `summary.md` for people and CI pages, and the block printed at the end of a run."""
 
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TextIO
 
 from streampay_smoke.publish import objectives, words
 from streampay_smoke.publish.outcomes import Outcome
 from streampay_smoke.publish.telling import Ending, RunTold, ScenarioTold
+from streampay_smoke.publish.troubles import troubles
 
 CONSOLE_LINES = 25
 CONSOLE_COLUMNS = 110
 WHY_COLUMNS = 150
 WHY_LINES = 3
 
-_UNHAPPY = frozenset({Outcome.FAILED, Outcome.BROKEN})
-_SIGNS = {Outcome.PASSED: "✅", Outcome.FAILED: "❌", Outcome.BROKEN: "⚠️", Outcome.SKIPPED: "⏭️"}
+TROUBLES_SHOWN = 12
+"""Causes that are told one by one in `summary.md`; the rest is counted."""
+
+ROWS_SHOWN = 30
+"""Checks that have a row of their own in `summary.md`, beside one for each feature."""
+
+SMALL_RUN = 15
+"""Checks of a run in which those that passed have a row too."""
+
+_SIGNS = {
+    Outcome.PASSED: "✅",
+    Outcome.FAILED: "❌",
+    Outcome.BROKEN: "⚠️",
+    Outcome.BLOCKED: "⏸️",
+    Outcome.SKIPPED: "⏭️",
+}
 
 Paint = Callable[[str, str], str]
 """Takes a text and the name of a tone (a key of TONES); returns the text, coloured or plain."""
@@ -23,6 +38,7 @@ TONES = {
     "passed": "32",
     "failed": "31",
     "broken": "33",
+    "blocked": "2",
     "skipped": "2",
     "PASS": "1;32",
     "FAIL": "1;31",
@@ -34,7 +50,7 @@ TONES = {
 
 
 def summary_md(run: RunTold) -> bytes:
-    """Return the run as Markdown: the verdict first, then the checks, then what went wrong."""
+    """Return the run as Markdown: the verdict first, then what went wrong, then what was checked."""
     verdict = run.verdict
     lines = [
         f"# {verdict.verdict}: {_markdown(words.meaning(verdict))}",
@@ -44,6 +60,7 @@ def summary_md(run: RunTold) -> bytes:
         f"**Next: {_markdown(words.next_step(verdict))}**",
         "",
         *(line for warning in verdict.warnings for line in (f"Warning: {_markdown(warning)}", "")),
+        *_troubles(run),
         f"Played against: {_markdown(words.against(verdict))}.",
         "",
         "| | |",
@@ -52,15 +69,38 @@ def summary_md(run: RunTold) -> bytes:
         "",
         f"## Checks: {_counted(run)}",
         "",
-        "| | Check | Result | Assertions | Took |",
-        "|---|---|---|---|---|",
+        *_checks(run),
+        *_objectives(run),
     ]
-    for feature, scenarios in run.by_feature.items():
-        lines.append(f"| | **{_markdown(feature)}** | | | |")
-        lines += map(_row, scenarios)
-    lines += _objectives(run)
-    lines += _troubles(run)
     return ("\n".join(lines) + "\n").encode()
+
+
+def _checks(run: RunTold) -> Iterable[str]:
+    """Yield a table with a row for each feature, and one for each check that did not simply pass."""
+    yield from ("| | Check | Result | Assertions | Took |", "|---|---|---|---|---|")
+    left = ROWS_SHOWN
+    for feature, scenarios in run.by_feature.items():
+        held = sum(scenario.check.assertions for scenario in scenarios)
+        took = words.seconds(sum(scenario.duration_ms for scenario in scenarios))
+        yield f"| | **{_markdown(feature)}** | {_of_feature(scenarios)} | {held} | {took} |"
+        small = len(run.scenarios) <= SMALL_RUN
+        own = [scenario for scenario in scenarios if small or _has_a_row(scenario)]
+        yield from map(_row, own[:left])
+        if own[left:]:
+            yield f"| | and {len(own[left:])} more | | | |"
+        left = max(0, left - len(own))
+
+
+def _has_a_row(scenario: ScenarioTold) -> bool:
+    if scenario.outcome is Outcome.PASSED:
+        return scenario.check.flaky or scenario.check.quarantined is not None
+    return scenario.outcome is not Outcome.BLOCKED
+
+
+def _of_feature(scenarios: Sequence[ScenarioTold]) -> str:
+    outcomes = [scenario.outcome for scenario in scenarios]
+    blocked = f", {outcomes.count(Outcome.BLOCKED)} blocked" if Outcome.BLOCKED in outcomes else ""
+    return f"{outcomes.count(Outcome.PASSED)} of {len(outcomes)} passed{blocked}"
 
 
 def _facts(run: RunTold) -> dict[str, str]:
@@ -108,22 +148,26 @@ def _objectives(run: RunTold) -> Iterable[str]:
     if not run.verdict.objectives:
         return
     yield from ("", f"## Objectives: {objectives.counted(run.verdict)}", "")
-    yield from ("| | Objective | Result | Measured | How sure |", "|---|---|---|---|---|")
+    yield from ("| | Objective | Result | Measured |", "|---|---|---|---|")
     for each in objectives.told(run.verdict):
-        cells = (each.name, each.decision, each.measured, each.certainty)
+        cells = (each.name, each.decision, each.measured)
         yield f"| {_SIGNS[each.outcome]} | {' | '.join(map(_markdown, cells))} |"
 
 
 def _troubles(run: RunTold) -> Iterable[str]:
-    unhappy = [scenario for scenario in run.scenarios if scenario.outcome in _UNHAPPY]
-    if unhappy:
-        yield from ("", "## What went wrong")
-    for scenario in unhappy:
-        yield from ("", f"### {_markdown(scenario.check.scenario)}", "")
-        yield f"- {_markdown(scenario.message)}"
-        yield f"- Attributed to: {_markdown(words.who(scenario.check.attribution))}"
-        if scenario.failed_step is not None:
-            yield f"- At the step: {_markdown(scenario.failed_step.text)}"
+    found = troubles(run)
+    if not found:
+        return
+    yield from ("## What went wrong", "")
+    for number, trouble in enumerate(found[:TROUBLES_SHOWN], start=1):
+        concern = f"{trouble.concern}; " if trouble.concern else ""
+        yield f"{number}. **{_markdown(trouble.title)}** ({_markdown(concern + words.who(trouble.attribution))})"
+        yield f"   {_markdown(trouble.text)}"
+        if trouble.beside:
+            yield f"   - {trouble.beside}"
+    if found[TROUBLES_SHOWN:]:
+        yield f"\nAnd {len(found[TROUBLES_SHOWN:])} more: see report.html."
+    yield ""
 
 
 _MARKDOWN_ESCAPES = str.maketrans(
@@ -168,23 +212,21 @@ def console_block(run: RunTold, paint: Paint) -> str:
 
 
 def _console_checks(run: RunTold, paint: Paint, room: int) -> list[str]:
-    """Return the checks: under their features, or features that passed whole in one line, or the unhappy ones only."""
+    """Return the checks: under their features, or features that passed whole in one line, or the red ones only."""
     by_feature = run.by_feature
     whole = [line for name, scenarios in by_feature.items() for line in [name, *_console_lines(scenarios, paint)]]
-    if len(whole) <= room:
+    if len(whole) <= room and not run.count(Outcome.BLOCKED):
         return whole
     folded = [line for name, scenarios in by_feature.items() for line in _console_feature(name, scenarios, paint)]
     if len(folded) <= room:
         return folded
-    unhappy = [scenario for scenario in run.scenarios if scenario.outcome in _UNHAPPY]
-    shown = unhappy[: room - 1]
+    shown = run.red[: room - 1]
     return [*_console_lines(shown, paint), f"  and {len(run.scenarios) - len(shown)} more: {_counted(run)} in all"]
 
 
 def _console_feature(name: str, scenarios: tuple[ScenarioTold, ...], paint: Paint) -> list[str]:
-    others = [scenario for scenario in scenarios if scenario.outcome is not Outcome.PASSED]
-    passed = len(scenarios) - len(others)
-    return [_cut(f"{name}: {passed} of {len(scenarios)} passed", CONSOLE_COLUMNS), *_console_lines(others, paint)]
+    others = [scenario for scenario in scenarios if scenario.outcome not in {Outcome.PASSED, Outcome.BLOCKED}]
+    return [_cut(f"{name}: {_of_feature(scenarios)}", CONSOLE_COLUMNS), *_console_lines(others, paint)]
 
 
 def _console_lines(scenarios: Iterable[ScenarioTold], paint: Paint) -> list[str]:

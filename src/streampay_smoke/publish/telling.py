@@ -12,12 +12,9 @@ import msgspec
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import Entry
-from streampay_smoke.gate.verdict import Check, Verdict, Word
+from streampay_smoke.gate.verdict import RUN, Check, Verdict, Word
 from streampay_smoke.publish.happenings import Happening, happening
-from streampay_smoke.publish.outcomes import Outcome
-
-RUN_CHECK_ID = "run"
-"""The id of the check that stands for the run itself when no scenario explains its verdict."""
+from streampay_smoke.publish.outcomes import RED, Outcome
 
 SET_UP = "Set up"
 TEAR_DOWN = "Tear down"
@@ -63,13 +60,14 @@ class ScenarioTold(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     failure: events.Failure | None = None
     steps: tuple[StepTold, ...] = ()
+    blocked_because: str = ""
 
     @property
     def message(self) -> str:
         """Why this is not a plain pass: the verdict's own words, with how far the scenario got. Empty for a pass."""
         unfinished = _UNFINISHED.get(self.ending)
         if unfinished is not None:
-            return f"{self.ending}: {unfinished}"
+            return f"{self.ending}: {unfinished}{f' ({self.blocked_because})' if self.blocked_because else ''}"
         return self.check.hint if self.outcome is not Outcome.PASSED else ""
 
     @property
@@ -80,7 +78,7 @@ class ScenarioTold(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def failed_step(self) -> StepTold | None:
         """The first step that was not kept, if any."""
-        return next((step for step in self.steps if step.outcome in {Outcome.FAILED, Outcome.BROKEN}), None)
+        return next((step for step in self.steps if step.outcome in {*RED, Outcome.BLOCKED}), None)
 
 
 class RunTold(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +87,18 @@ class RunTold(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
     started: events.RunStarted | None
     scenarios: tuple[ScenarioTold, ...]
+
+    @property
+    def red(self) -> tuple[ScenarioTold, ...]:
+        """The checks somebody has to look at, the gravest cause first, then in the order of the run."""
+        order = [red for cause in self.verdict.causes for red in cause.checks]
+        place = {red: at for at, red in enumerate(order)}
+        red = (scenario for scenario in self.scenarios if scenario.outcome in RED)
+        return tuple(sorted(red, key=lambda scenario: place.get(scenario.check.id, _place_of(scenario, len(order)))))
+
+    def blocked_by(self, check_id: str) -> tuple[ScenarioTold, ...]:
+        """Return the checks that were not played because of what this check met, or the run for RUN."""
+        return tuple(scenario for scenario in self.scenarios if scenario.check.blocked_by == check_id)
 
     def count(self, outcome: Outcome) -> int:
         """Return how many checks have this outcome."""
@@ -101,6 +111,11 @@ class RunTold(msgspec.Struct, frozen=True, kw_only=True):
         return {
             name: tuple(scenario for scenario in self.scenarios if scenario.check.feature == name) for name in features
         }
+
+
+def _place_of(scenario: ScenarioTold, last: int) -> int:
+    """Return the place of a check that no cause names: the run itself comes first, others last."""
+    return -1 if scenario.check.id == RUN else last
 
 
 def tell(entries: Sequence[Entry], verdict: Verdict) -> RunTold:
@@ -138,7 +153,7 @@ def _scenario(
     check: Check, expected: events.ExpectedScenario | None, chapter: Sequence[Entry], verdict: Verdict
 ) -> ScenarioTold:
     finished = next((entry.event for entry in chapter if isinstance(entry.event, events.ScenarioFinished)), None)
-    outcome = Outcome.of(check.status)
+    outcome = Outcome.of_check(check)
     ending = _ending(check, chapter)
     steps = _steps(expected.steps if expected else (), chapter, outcome, ending)
     if finished is not None and finished.failure is not None:
@@ -154,6 +169,7 @@ def _scenario(
         description=expected.description if expected else "",
         failure=next((step.failure for step in steps if step.failure is not None), None),
         steps=tuple(steps),
+        blocked_because=verdict.message if check.blocked_by == RUN else "",
     )
 
 
@@ -200,7 +216,7 @@ def _steps(planned: Sequence[str], chapter: Sequence[Entry], outcome: Outcome, e
     if ending is Ending.EXCLUDED:
         return []
     gathered = _gathered(chapter)
-    unhappy = outcome if outcome is Outcome.FAILED else Outcome.BROKEN
+    unhappy = outcome if outcome in {Outcome.FAILED, Outcome.BLOCKED} else Outcome.BROKEN
     told = [step.told(unhappy, ending) for step in gathered]
     ran = sum(not step.is_hook for step in gathered)
     at_ms = chapter[-1].at_ms if chapter else 0
@@ -272,9 +288,8 @@ def _run_itself_is_at_fault(entries: Sequence[Entry], verdict: Verdict) -> bool:
     """Whether the verdict has a cause no scenario shows: refused, empty, tampered with, ended from outside."""
     if not verdict.checks or any(isinstance(entry.event, events.RunRefused) for entry in entries):
         return True
-    silent = {"passed", "excluded", "quarantined"}
-    unhappy = {check.attribution for check in verdict.checks if check.status not in silent}
-    return verdict.verdict is not Word.PASS and verdict.attribution not in unhappy
+    red = {check.attribution for check in verdict.checks if Outcome.of_check(check) in RED}
+    return verdict.verdict is not Word.PASS and verdict.attribution not in red
 
 
 def _run_check(entries: Sequence[Entry], verdict: Verdict) -> ScenarioTold:
@@ -286,7 +301,7 @@ def _run_check(entries: Sequence[Entry], verdict: Verdict) -> ScenarioTold:
         hint = f"{failure.message.rstrip('.')}{next_step}"
     status = "failed" if verdict.verdict is Word.FAIL else "broken"
     check = Check(
-        id=RUN_CHECK_ID,
+        id=RUN,
         feature="The run itself",
         scenario="The run was refused before any scenario" if refused else "The run as a whole",
         status=status,
@@ -299,7 +314,7 @@ def _run_check(entries: Sequence[Entry], verdict: Verdict) -> ScenarioTold:
     )
     return ScenarioTold(
         check=check,
-        outcome=Outcome.of(status),
+        outcome=Outcome.of_check(check),
         ending=Ending.FINISHED,
         started_at_ms=verdict.timings.started_at_ms,
         duration_ms=verdict.timings.total_ms,

@@ -7,7 +7,13 @@ from streampay_smoke.evidence.events import Failure
 def failure_of(error: BaseException) -> Failure:
     """Return the failure an exception stands for; anything the suite did not foresee is its own fault."""
     if isinstance(error, SmokeError):
-        return Failure(kind=error.kind, blame=error.blame, message=str(error), next_step=error.next_step)
+        return Failure(
+            kind=error.kind,
+            blame=error.blame,
+            message=str(error),
+            next_step=error.next_step,
+            cause=getattr(error, "cause", ""),
+        )
     return Failure(
         kind="harness_error",
         blame=Blame.HARNESS,

@@ -1,6 +1,7 @@
 """What objectives need beyond the scenarios: pairs of the same read on candidate and stable release, and the ledger.
 
-Runs once, after the scenarios and before the verdict. It reads with the synthetic credential and writes nothing.
+Pairs are read once, after the scenarios and before the verdict. Beside answers that are slow, what else could be as
+slow is timed at once: the run may not get to its end. It reads with the synthetic credential and writes nothing.
 """
 
 import contextlib
@@ -8,13 +9,18 @@ import random
 import time
 from collections.abc import Callable, Generator, Iterator
 
+from msgspec.structs import replace
+
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.core.errors import SmokeError
-from streampay_smoke.evidence.events import AnyEvent, Exchanged, Measured, PairSampled
+from streampay_smoke.evidence.events import AnyEvent, Exchanged, Measured, PairSampled, Probed
 from streampay_smoke.evidence.objectives import Objective
-from streampay_smoke.gate.objectives import LEDGER_KINDS, confidence_of
+from streampay_smoke.gate.attribution import PACE_PROBE, STABLE_PACE_PROBE
+from streampay_smoke.gate.objectives import LEDGER_KINDS, READS, US_PER_MS, WRITES, confidence_of
 from streampay_smoke.gate.statistics import PairedTest
+from streampay_smoke.http.proxies import route_to
 from streampay_smoke.run.probes.ledger import ledger_probe
+from streampay_smoke.run.probes.runner import egress_probe
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS
@@ -26,10 +32,86 @@ REQUEST_SECONDS = 3.0
 SPARED_SECONDS = 5.0
 """Left to the run's deadline when sampling ends at the latest: a request may be under way, and the end is written."""
 
+_OK = 200
 MOST_SILENT_PAIRS = 3
 """Pairs in a row without two good answers after which there is nothing to compare."""
 
+MOST_ROUNDS = 3
+"""How often what else could be slow is timed in a run."""
+
+ROUND_SECONDS = 2 * REQUEST_SECONDS + SPARED_SECONDS
+"""Left to the run's deadline when something else is timed at the latest."""
+
+_PURPOSES = {"read_latency": READS, "write_latency": WRITES}
+
 Coin = Callable[[], bool]
+
+
+def _same_proxy(one: str, other: str) -> bool:
+    proxy = route_to(one).proxy
+    return proxy is not None and proxy == route_to(other).proxy
+
+
+class SlowAnswers:
+    """Follows a run's answers, and times what else could be slow beside those above an objective's threshold."""
+
+    def __init__(self, run_context: RunContext) -> None:
+        self._run_context = run_context
+        self._objectives = [
+            objective for objective in run_context.settings.place.objectives if objective.kind in _PURPOSES
+        ]
+        self._slow = False
+        self._rounds = 0
+        self._stable: Reader | None = None
+
+    def observe(self, event: AnyEvent) -> None:
+        """Take note of one event."""
+        if isinstance(event, Exchanged) and event.peer == "service":
+            self._slow = self._slow or any(
+                event.purpose in _PURPOSES[each.kind] and event.duration_ms > each.threshold
+                for each in self._objectives
+            )
+
+    def evidence(self, *, left_seconds: float) -> Iterator[AnyEvent]:
+        """Yield what was timed, nothing where no answer was slow since the last time or there is no time left."""
+        if not self._slow or self._rounds >= MOST_ROUNDS or left_seconds < ROUND_SECONDS:
+            return
+        self._slow, self._rounds = False, self._rounds + 1
+        settings = self._run_context.settings
+        way = egress_probe(settings.base_url, settings.baseline_url)
+        began_seconds = time.monotonic()
+        ledger = ledger_probe(settings.rpc_url, self._run_context.ledger_progress)
+        took_ms = round((time.monotonic() - began_seconds) * 1000, 1)
+        if way.took_ms is None and ledger.ok and _same_proxy(settings.base_url, settings.rpc_url):
+            way = replace(way, took_ms=took_ms)  # the ledger's own time is in it: the way takes no longer
+        yield replace(way, name=PACE_PROBE)
+        yield ledger
+        if settings.baseline_url:
+            yield self._pace_of_stable()
+
+    def close(self) -> None:
+        """Close kept connections."""
+        if self._stable is not None:
+            self._stable.close()
+
+    def _pace_of_stable(self) -> Probed:
+        try:
+            if self._stable is None:
+                reader = Reader(self._run_context, self._run_context.settings.baseline_url)
+                reader.sign_in(self._run_context)
+                self._stable = reader
+        except SmokeError as problem:
+            return Probed(name=STABLE_PACE_PROBE, ok=None, detail=f"no sign-in ({problem})")
+        self._stable.read()
+        took_ms = self._stable.microseconds / US_PER_MS
+        answered = self._stable.status == _OK
+        detail = f"its list took {took_ms:.0f} ms" if answered else f"its list answered {self._stable.status}"
+        return Probed(
+            name=STABLE_PACE_PROBE,
+            ok=answered or None,
+            detail=detail,
+            took_ms=round(took_ms, 1) if answered else None,
+        )
 
 
 class Reader:
@@ -129,7 +211,7 @@ def _compared(
     candidate: Reader, stable: Reader, comparison: Objective, confidence: float, seconds: float, coin: Coin
 ) -> Generator[AnyEvent, None, str]:
     ends_at = time.monotonic() + seconds
-    test, silent = PairedTest(comparison.threshold), 0
+    test, silent = PairedTest(comparison.threshold, least_more=comparison.least_ms * US_PER_MS), 0
     for number in range(WARM_UP_PAIRS + MOST_PAIRS):
         candidate_first = coin()
         for reader in (candidate, stable) if candidate_first else (stable, candidate):
@@ -144,7 +226,7 @@ def _compared(
             release=candidate.last.release if candidate.last else "",
         )
         yield pair
-        silent = 0 if pair.candidate_status == pair.stable_status == 200 else silent + 1
+        silent = 0 if pair.candidate_status == pair.stable_status == _OK else silent + 1
         if pair.counts:
             test.add(pair.candidate_us, pair.stable_us)
         reasons = {

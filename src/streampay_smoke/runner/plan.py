@@ -12,6 +12,7 @@ from behave.parser import ParserError, parse_file
 
 from streampay_smoke.core.utf8 import text_of
 from streampay_smoke.evidence.events import Exclusion, ExpectedScenario, RunPlanned
+from streampay_smoke.gate.concerns import concern_of
 from streampay_smoke.runner.feature_lint import problems_in
 from streampay_smoke.settings import Settings
 
@@ -103,6 +104,15 @@ def plan(features: Sequence[Feature], config: Configuration) -> tuple[PlannedSce
     return tuple(item for item in identified(features) if item.scenario.should_run(config))
 
 
+READINESS = "readiness"
+"""The feature that is played first, by the name of its file: what is not ready explains all that follows."""
+
+
+def readiness_first(features: Sequence[Feature]) -> list[Feature]:
+    """Return the features in the order they are played in, whichever way behave found them."""
+    return sorted(features, key=lambda feature: PurePath(feature.filename).stem != READINESS)
+
+
 def identified(features: Sequence[Feature]) -> tuple[PlannedScenario, ...]:
     """Return every scenario with its identity, which does not depend on what is selected."""
     taken: set[str] = set()
@@ -181,6 +191,7 @@ def _expected(feature: Feature, scenario: Scenario, taken: set[str]) -> Expected
         steps=tuple(f"{step.keyword} {step.name}" for step in scenario.all_steps),
         assertions=tuple(f"{step.keyword} {step.name}" for step in scenario.all_steps if step.step_type == "then"),
         description=" ".join(feature.description),
+        concern=concern_of(scenario_id),
     )
 
 

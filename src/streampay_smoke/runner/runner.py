@@ -91,7 +91,7 @@ class GateRunner(Runner):
 
     def run_model(self, features: list[Feature] | None = None) -> bool:
         """Write the manifest down, then let behave play it."""
-        features = self.features if features is None else features
+        features = plans.readiness_first(self.features if features is None else features)
         planned = plans.plan(features, self.config)
         manifest.refuse_strangers(self.pins, planned)
         planned = manifest.with_least_assertions(planned, self.pins, proof=self.session.settings.settlement_proof)

@@ -3,9 +3,10 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-import msgspec
 from behave.model import Scenario, Step
+from msgspec.structs import replace
 
 from streampay_smoke import __version__
 from streampay_smoke import settings as configuration
@@ -15,6 +16,7 @@ from streampay_smoke.core import system_facts
 from streampay_smoke.evidence.events import (
     AnyEvent,
     DeadlineExtended,
+    Exchanged,
     Failure,
     ObjectivesSet,
     Probed,
@@ -36,7 +38,7 @@ from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.run.probes.limits import PROBE_SECONDS
 from streampay_smoke.run.probes.rounds import control_probes, probes_at_start
-from streampay_smoke.run.sampling import measure
+from streampay_smoke.run.sampling import SlowAnswers, measure
 from streampay_smoke.runner.budget import StepTimeout
 from streampay_smoke.runner.plan import PlannedScenario
 from streampay_smoke.runner.time_left import TimeLeft
@@ -44,6 +46,17 @@ from streampay_smoke.service.trace import Trace
 from streampay_smoke.settings import Settings
 from streampay_smoke.settings.deadline import derived_deadline_seconds
 from streampay_smoke.settings.reading import read
+
+WHEN = "when"
+"""behave's name for a step that does what its scenario is about."""
+
+
+class _Met(NamedTuple):
+    """A failure, the scenario that met it first, and the control probes made beside it."""
+
+    error: BaseException
+    scenario_id: str
+    probes: tuple[Probed, ...]
 
 
 class Session:
@@ -54,9 +67,13 @@ class Session:
         self.pending = Pending()
         self._journal = journal
         self._run_context = RunContext(settings, record=self.record, learn_secret=redactor.learn, run_id=run_id)
+        self._slow_answers = SlowAnswers(self._run_context)
         self._ids: dict[int, str] = {}
         self._failure: Failure | None = None
-        self._probed: tuple[BaseException, tuple[Probed, ...]] | None = None
+        self._met: list[_Met] = []
+        self._scenario_id = ""
+        self._doing = ""
+        self._answers: list[Exchanged] = []
         self._started_seconds = 0.0
         self.time_left = TimeLeft(
             settings.deadline_seconds,
@@ -81,21 +98,27 @@ class Session:
         """Open a scenario's evidence; raises KeyError for one nobody planned."""
         self._failure = None
         self._started_seconds = time.monotonic()
-        self.record(ScenarioStarted(id=self._ids[id(scenario)]))
+        self._scenario_id, self._doing = self._ids[id(scenario)], ""
+        self._answers.clear()
+        self.record(ScenarioStarted(id=self._scenario_id))
         return ScenarioContext(self._run_context)
 
     def record(self, event: AnyEvent) -> None:
         """Write one event down; a wait for a rate limit uses up neither the step's budget nor a derived deadline."""
         if isinstance(event, RateLimitWait):
-            event = msgspec.structs.replace(
-                event, step_seconds=event.seconds, run_seconds=self.time_left.wait(event.seconds)
-            )
+            event = replace(event, step_seconds=event.seconds, run_seconds=self.time_left.wait(event.seconds))
             self.allow(event.step_seconds, event.run_seconds)
         self._journal.append(event)
         self.pending.observe(event)
+        self._slow_answers.observe(event)
+        if isinstance(event, Exchanged) and event.peer == "service" and event.status is not None:
+            self._answers.append(event)
 
     def begin_step(self, step: Step, budget_seconds: float) -> None:
         """Open a step's evidence."""
+        if step.step_type == WHEN != self._doing:
+            self._answers.clear()
+        self._doing = step.step_type
         self.record(StepStarted(text=f"{step.keyword} {step.name}", budget_seconds=budget_seconds))
 
     def overrun(self) -> StepTimeout:
@@ -107,8 +130,9 @@ class Session:
         """Close a step's evidence, with the failure and the control probes made beside it."""
         failure = failure_of(step.exception) if step.exception is not None else None
         if failure is not None and self._failure is None:
-            self._probe(step.exception)
-            self._failure = failure  # only now: without its probes a failure blames nobody
+            failure = self._with_answers(failure)
+            first_in = self._probe(step.exception)
+            self._failure = failure = replace(failure, first_in=first_in)  # without its probes it blames nobody
         self.record(
             StepFinished(
                 text=f"{step.keyword} {step.name}",
@@ -120,6 +144,8 @@ class Session:
 
     def end(self, scenario: Scenario) -> None:
         """Close a scenario's evidence."""
+        for evidence in self._slow_answers.evidence(left_seconds=self.time_left.seconds):
+            self.record(evidence)
         failure = self._failure
         if failure is None and scenario.exception is not None:
             failure = failure_of(scenario.exception)
@@ -180,18 +206,35 @@ class Session:
 
     def close(self) -> None:
         """Release sockets."""
+        self._slow_answers.close()
         self._run_context.close()
 
-    def _probe(self, error: BaseException) -> None:
-        """Make the control probes; a failure that is remembered from before was probed when it happened."""
-        evidence: tuple[AnyEvent, ...]
-        if self._probed is None or self._probed[0] is not error:
-            evidence = tuple(control_probes(self._run_context, self._run_context.last_asked))
-            self._probed = (error, tuple(event for event in evidence if isinstance(event, Probed)))
-        else:
-            evidence = self._probed[1]
+    def _with_answers(self, failure: Failure) -> Failure:
+        if not self._answers:
+            return failure
+        last = self._answers[-1]
+        return replace(
+            failure,
+            asked=f"{last.method} {last.target.partition('?')[0]}",
+            statuses=tuple(answer.status for answer in self._answers if answer.status is not None),
+        )
+
+    def _probe(self, error: BaseException) -> str:
+        """Make the control probes; return the scenario that met a failure first which is remembered from before.
+
+        Such a failure was probed when it happened.
+        """
+        before = next((met for met in self._met if met.error is error), None)
+        if before is not None:
+            for probed in before.probes:
+                self.record(probed)
+            return before.scenario_id if before.scenario_id != self._scenario_id else ""
+        evidence = tuple(control_probes(self._run_context, self._run_context.last_asked))
         for event in evidence:
             self.record(event)
+        probes = tuple(event for event in evidence if isinstance(event, Probed))
+        self._met.append(_Met(error, self._scenario_id, probes))
+        return ""
 
 
 @contextlib.contextmanager

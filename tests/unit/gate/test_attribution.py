@@ -12,10 +12,12 @@ from streampay_smoke.gate.attribution import (
     DEPENDENCY_REPORT_PROBE,
     EGRESS_PROBE,
     LEDGER_PROBE,
+    NAMED_DEPENDENCY_PROBE,
     NETWORK_AGE_PROBE,
     RULES,
     SHOWN_AGAIN_PROBE,
     STABLE_PROBE,
+    STABLE_READY_PROBE,
     FailedCheck,
     attribute,
 )
@@ -35,6 +37,10 @@ STABLE_ACCEPTS = Probed(name=CREDENTIAL_PROBE, ok=True, detail="200")
 STABLE_REFUSES = Probed(name=CREDENTIAL_PROBE, ok=False, detail="401")
 ACCEPTED_AGAIN = Probed(name=SHOWN_AGAIN_PROBE, ok=True, detail="401 and 200")
 REFUSED_AGAIN = Probed(name=SHOWN_AGAIN_PROBE, ok=False, detail="401")
+NAMED_DOWN = Probed(name=NAMED_DEPENDENCY_PROBE, ok=False, detail="stellar degraded")
+NAMED_WELL = Probed(name=NAMED_DEPENDENCY_PROBE, ok=True, detail="all well")
+STABLE_READY = Probed(name=STABLE_READY_PROBE, ok=True, detail="ready")
+STABLE_NOT_READY = Probed(name=STABLE_READY_PROBE, ok=False, detail="stellar degraded")
 OTHERS_DOWN = Probed(name=DEPENDENCY_REPORT_PROBE, ok=False, detail="kms: degraded")
 
 
@@ -75,12 +81,30 @@ CASES = [
         replace(check(Blame.PRODUCT, LEDGER_UP, kind="write_timed_out"), ledger_failed_elsewhere=True),
         Blame.DEPENDENCY,
     ),
+    ("named-dependency-is-down", check(Blame.PRODUCT, LEDGER_UP, NAMED_DOWN, kind="never_ready"), Blame.DEPENDENCY),
     ("contract-is-gone", check(Blame.PRODUCT, LEDGER_UP, CONTRACT_GONE), Blame.DEPENDENCY),
     ("pre-existing", check(Blame.PRODUCT, LEDGER_UP, STABLE_RED), Blame.DEPENDENCY),
     ("ledger-side", check(Blame.DEPENDENCY, LEDGER_UP), Blame.DEPENDENCY),
     ("release", check(Blame.PRODUCT, LEDGER_UP, WAY_OUT), Blame.PRODUCT),
     ("harness", check(Blame.HARNESS, LEDGER_UP), Blame.HARNESS),
 ]
+
+
+@pytest.mark.parametrize(
+    ("probes", "kind", "blame"),
+    [
+        ((NAMED_DOWN, STABLE_NOT_READY), "never_ready", Blame.DEPENDENCY),
+        ((NAMED_DOWN, STABLE_READY), "never_ready", Blame.PRODUCT),
+        ((NAMED_DOWN,), "write_put_off", Blame.DEPENDENCY),
+        ((NAMED_DOWN,), "promise_broken", Blame.PRODUCT),
+        ((NAMED_WELL,), "never_ready", Blame.PRODUCT),
+        ((), "never_ready", Blame.PRODUCT),
+    ],
+)
+def test_a_dependency_the_service_names_explains_what_waits_for_it(
+    probes: tuple[Probed, ...], kind: str, blame: Blame
+) -> None:
+    assert attribute(check(Blame.PRODUCT, LEDGER_UP, *probes, kind=kind)).blame is blame
 
 
 @pytest.mark.parametrize(("rule", "failed", "blame"), CASES, ids=[rule for rule, _, _ in CASES])

@@ -59,6 +59,8 @@ def test_a_check_that_passed_is_told_whole(told: Tell) -> None:
         rule="",
         quarantined=None,
         flaky=False,
+        concern="availability",
+        blocked_by="",
     )
 
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import JournalRead
+from streampay_smoke.gate.blocking import Examined
 from streampay_smoke.gate.facts import (
     chain_of,
     cleanup_of,
@@ -410,17 +411,19 @@ def test_a_check_that_gates_and_did_not_pass_is_a_finding(told: Tell) -> None:
         attempts=(),
         hint="never ran",
     )
-    assert findings_of_checks(run, [check]) == [
+    assert findings_of_checks(run, [Examined(check=check)]) == [
         Finding(
             word=Word.INCONCLUSIVE,
             reason_code="scenarios_missing",
             attribution="harness",
-            text="The release is ready: never ran",
+            text="never ran",
             scenario="The release is ready",
+            concern="",
+            checks=(READY.id,),
         )
     ]
     for status in ("passed", "excluded", "quarantined"):
-        assert findings_of_checks(run, [replace(check, status=status)]) == []
+        assert findings_of_checks(run, [Examined(check=replace(check, status=status))]) == []
 
 
 def test_an_interruption_names_the_step_it_met(told: Tell) -> None:

@@ -61,7 +61,7 @@ PAID = "The recipient is paid exactly once"
         ("failing", REFUSED, "failed"),
         ("ledger_down", PAID, "broken"),
         ("killed", REFUSED, "broken"),
-        ("killed", PAID, "broken"),
+        ("killed", PAID, "skipped"),
         ("excluded", PAID, "skipped"),
         ("hook_failed", PAID, "broken"),
         ("set_up_failed", PAID, "broken"),

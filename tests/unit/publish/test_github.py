@@ -18,7 +18,8 @@ ROLL_BACK = decide(
 
 
 def test_a_failure_of_the_release_is_an_error_at_its_scenario(sample: Callable[[str], Any]) -> None:
-    (told,) = annotations(sample("failing").told)
+    verdict, told = annotations(sample("failing").told)
+    assert verdict.startswith("::error title=[product] FAIL::A caller with <junk>")
     assert told.startswith(
         "::error file=features/user_lists_streams.feature,line=21,"
         'title=[product] A caller with <junk> & "more" is refused::'
@@ -52,12 +53,50 @@ def test_evidence_cannot_give_a_command(sample: Callable[[str], Any]) -> None:
     check = msgspec.structs.replace(
         scenario.check, scenario="100%, or: more\n::error::x", hint="50% lost\r\n::set-output name=verdict::PASS"
     )
-    spoilt = msgspec.structs.replace(run, scenarios=(msgspec.structs.replace(scenario, check=check),))
-    (told,) = annotations(spoilt)
+    cause = msgspec.structs.replace(run.verdict.causes[0], scenario=check.scenario, text=check.hint)
+    spoilt = msgspec.structs.replace(
+        run,
+        scenarios=(msgspec.structs.replace(scenario, check=check),),
+        verdict=msgspec.structs.replace(run.verdict, causes=(cause,)),
+    )
+    _, told = annotations(spoilt)
     assert "\n" not in told
     assert "\r" not in told
     assert "title=[product] 100%25%2C or%3A more%0A%3A%3Aerror%3A%3Ax::" in told
     assert told.endswith("50%25 lost%0D%0A::set-output name=verdict::PASS")
+
+
+def many(sample: Callable[[str], Any], count: int) -> Any:
+    """A run in which so many checks failed, each in a way of its own, the last of them about money."""
+    run = sample("failing").told
+    scenario, cause = run.scenarios[1], run.verdict.causes[0]
+    names = [f"check {number}" for number in range(count)]
+    scenarios = tuple(
+        msgspec.structs.replace(scenario, check=msgspec.structs.replace(scenario.check, id=name, scenario=name))
+        for name in names
+    )
+    causes = tuple(
+        msgspec.structs.replace(cause, checks=(name,), scenario=name, concern="money" if name == names[-1] else "x")
+        for name in names
+    )
+    return msgspec.structs.replace(
+        run, scenarios=scenarios, verdict=msgspec.structs.replace(run.verdict, causes=causes)
+    )
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 10, 37])
+def test_no_more_are_made_than_are_shown_and_the_rest_is_counted(sample: Callable[[str], Any], count: int) -> None:
+    told = list(annotations(many(sample, count)))
+    assert len(told) == min(count + 1, 10)
+    assert told[0].startswith("::error title=[product] FAIL::")
+    assert told[1].partition("title=")[2].startswith("[product] check 0::")
+    if count > 9:
+        rest = count - 8
+        assert told[-1].endswith(f"{rest} more causes, 1 of them about money: see the step's summary")
+
+
+def test_a_blocked_check_is_no_annotation(sample: Callable[[str], Any]) -> None:
+    assert not [line for line in annotations(sample("killed").told) if "The recipient is paid" in line]
 
 
 def test_outputs_are_what_later_jobs_decide_by(sample: Callable[[str], Any]) -> None:
@@ -85,7 +124,7 @@ def test_files_are_appended_to_and_only_where_they_are_asked_for(sample: Callabl
     assert list(announce(run, ROLL_BACK, environ)) == []
     assert out.read_text().startswith("before=1\nverdict=FAIL\n")
     assert summary.read_text().startswith("# FAIL")
-    assert len(list(announce(run, ROLL_BACK, {"GITHUB_ACTIONS": "true"}))) == 1
+    assert len(list(announce(run, ROLL_BACK, {"GITHUB_ACTIONS": "true"}))) == 2
     assert list(announce(run, ROLL_BACK, {})) == []
 
 

@@ -67,7 +67,7 @@ def test_a_run_that_is_no_pass_is_red(any_run: Any) -> None:
     [
         ("failing", 'A caller with <junk> & "more" is refused', "failure", "promise_broken"),
         ("ledger_down", "The recipient is paid exactly once", "error", "chain_unavailable"),
-        ("killed", "The recipient is paid exactly once", "error", "not-run"),
+        ("killed", 'A caller with <junk> & "more" is refused', "error", "not-run"),
         ("hook_failed", "The recipient is paid exactly once", "error", "harness_error"),
         ("refused", "The run was refused before any scenario", "error", "guard_refused"),
     ],

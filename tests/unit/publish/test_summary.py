@@ -30,15 +30,16 @@ def test_the_summary_says_what_next_and_what_was_simulated(sample: Callable[[str
 
 
 def test_the_summary_has_a_row_for_every_check(any_run: Any) -> None:
-    rows = [line for line in markdown(any_run).splitlines() if line.startswith(("| ✅", "| ❌", "| ⚠️", "| ⏭️"))]
+    rows = [line for line in markdown(any_run).splitlines() if line.startswith(("| ✅", "| ❌", "| ⚠️", "| ⏭️", "| ⏸️"))]
     assert len(rows) == len(any_run.told.scenarios)
 
 
 def test_the_summary_explains_what_went_wrong_where_something_did(sample: Callable[[str], Any]) -> None:
     text = markdown(sample("failing"))
     assert "## What went wrong" in text
-    assert "- Attributed to: the release" in text
-    assert "- At the step: Then they are refused" in text
+    assert '1. **A caller with &lt;junk&gt; &amp; "more" is refused** (contract of the API; the release)' in text
+    assert "(at: Then they are refused)" in text
+    assert text.index("## What went wrong") < text.index("## Checks")
     assert "## What went wrong" not in markdown(sample("passing"))
 
 

@@ -69,7 +69,7 @@ def test_a_killed_run_tells_what_was_interrupted_and_what_never_ran(sample: Call
     assert [step.note for step in interrupted.steps] == ["", "interrupted here", "not reached"]
     assert interrupted.duration_ms > 0
     never = scenario(run, "The recipient is paid exactly once")
-    assert (never.outcome, never.ending, never.duration_ms) == (Outcome.BROKEN, Ending.DID_NOT_RUN, 0)
+    assert (never.outcome, never.ending, never.duration_ms) == (Outcome.BLOCKED, Ending.DID_NOT_RUN, 0)
     assert never.message.startswith("did not run: ")
     assert all(step.note == "not reached" for step in never.steps)
 
@@ -182,8 +182,11 @@ def test_a_repeated_scenario_tells_its_last_attempt(script: Any, sample: Callabl
         ("a word of tomorrow", "broken"),
     ],
 )
-def test_only_passed_is_a_pass(status: str, outcome: str) -> None:
-    assert Outcome.of(status) == outcome
+def test_only_passed_is_a_pass(sample: Callable[[str], Any], status: str, outcome: str) -> None:
+    check = msgspec.structs.replace(sample("passing").verdict.checks[0], status=status)
+    assert Outcome.of_check(check) == outcome
+    blocked = msgspec.structs.replace(check, blocked_by="another")
+    assert Outcome.of_check(blocked) == ("passed" if status == "passed" else "blocked")
 
 
 @pytest.mark.parametrize("status", ["failed", "error", "undefined", "pending", "hook_error", "cleanup_error", ""])

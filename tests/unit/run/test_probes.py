@@ -1,5 +1,6 @@
 """Control probes against a stable release, the clock, and side by side: each both ways, on real sockets."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -17,14 +18,22 @@ from streampay_smoke.gate.attribution import (
     CLOCK_PROBE,
     CONTRACT_PROBE,
     CREDENTIAL_PROBE,
+    EGRESS_PROBE,
+    NAMED_DEPENDENCY_PROBE,
     SHOWN_AGAIN_PROBE,
     STABLE_PROBE,
+    STABLE_READY_PROBE,
 )
 from streampay_smoke.run.probes.credentials import SHOWN_AGAIN_TIMES, credential_probe, shown_again_probe
-from streampay_smoke.run.probes.deployments import STABLE_PEER
+from streampay_smoke.run.probes.deployments import STABLE_PEER, at_candidate
 from streampay_smoke.run.probes.ledger import ledger_time
 from streampay_smoke.run.probes.limits import CLOCK_SECONDS
-from streampay_smoke.run.probes.release import stable_readiness_probe, stable_replay_probe
+from streampay_smoke.run.probes.release import (
+    named_dependency_probe,
+    stable_readiness_probe,
+    stable_ready_probe,
+    stable_replay_probe,
+)
 from streampay_smoke.run.probes.rounds import control_probes, probes_at_start
 from streampay_smoke.run.probes.runner import clock_probe
 from streampay_smoke.run.probes.side_by_side import side_by_side
@@ -278,13 +287,57 @@ def test_a_ledger_that_is_down_tells_no_time(small: SmallStreamPay) -> None:
     assert ledger_time(small.url) is None
 
 
+def readiness_says(status: int, **reports: str) -> Disturbance:
+    checks = {name: {"status": said} for name, said in reports.items()}
+    overall = "ok" if set(reports.values()) == {"ok"} else "degraded"
+    body = json.dumps({"status": overall, "checks": checks})
+    answer = Reply(status=status, text=body, content_type="application/json")
+    return lambda passing: answer if passing.path.startswith("/api/readyz") else Forward()
+
+
+@pytest.mark.parametrize(
+    ("disturb", "ok"),
+    [
+        (readiness_says(200, config="ok", stellar="ok", kms="ok"), None),
+        (readiness_says(503, config="ok", stellar="degraded", kms="ok"), False),
+        (readiness_says(503, config="ok", stellar="ok", kms="degraded"), False),
+        (readiness_says(503, config="degraded", stellar="degraded", kms="ok"), None),
+        (readiness_says(200, config="ok", stellar="degraded", kms="ok"), None),
+        (lambda passing: BROKEN, None),
+        (lambda passing: hang_up(), None),
+    ],
+    ids=["ready", "Horizon", "key store", "its own settings too", "with 200", "an error", "silence"],
+)
+def test_a_dependency_is_named_by_a_service_that_is_not_ready(
+    around: RunContext, witness: Witness, here: Side, disturb: Disturbance, ok: bool | None
+) -> None:
+    here.disturb = disturb
+    with at_candidate(around, witness.events.append) as deployment:
+        assert named_dependency_probe(deployment).ok is ok
+
+
+def test_whether_the_stable_release_is_ready_is_its_own_word(
+    around: RunContext, alone: RunContext, witness: Witness, there: Side
+) -> None:
+    assert stable_ready_probe(around, witness.events.append).ok is True
+    there.disturb = readiness_says(503, config="ok", stellar="degraded", kms="ok")
+    assert stable_ready_probe(around, witness.events.append).ok is False
+    assert stable_ready_probe(alone, witness.events.append).ok is None
+
+
 def test_probes_at_the_start_and_beside_a_failure(around: RunContext) -> None:
     start = [event for event in probes_at_start(around) if isinstance(event, Probed)]
     beside = [event for event in control_probes(around, around.last_asked) if isinstance(event, Probed)]
     assert {STABLE_PROBE, CREDENTIAL_PROBE, CLOCK_PROBE} <= {probe.name for probe in start}
     # The contract costs the ledger's library, and before a failure no credential was refused.
-    assert {probe.name for probe in beside} - {probe.name for probe in start} == {CONTRACT_PROBE, SHOWN_AGAIN_PROBE}
-    assert len(beside) == len(start) + 2
+    assert {probe.name for probe in beside} - {probe.name for probe in start} == {
+        CONTRACT_PROBE,
+        SHOWN_AGAIN_PROBE,
+        NAMED_DEPENDENCY_PROBE,
+        STABLE_READY_PROBE,
+    }
+    assert len(beside) == len(start) + 4
+    assert all(probe.took_ms is not None for probe in beside if probe.name == EGRESS_PROBE)
     assert around.settings.contract_id == CONTRACT
 
 

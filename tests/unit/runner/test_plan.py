@@ -8,7 +8,7 @@ from behave.configuration import Configuration
 from behave.parser import parse_feature, parse_file
 
 from streampay_smoke import settings as configuration
-from streampay_smoke.runner.plan import PlannedScenario, announced, plan
+from streampay_smoke.runner.plan import PlannedScenario, announced, plan, readiness_first
 
 TEXT = """
 @smoke
@@ -207,3 +207,14 @@ def test_the_expected_release_is_left_out_only_where_a_run_expects_none(release:
     assert (scenario in excluded) is not bool(release)
     assert set(excluded) <= {scenario}
     assert all("SMOKE_EXPECT_RELEASE" in reason for reason in excluded.values())
+
+
+def test_readiness_is_played_first_and_the_rest_in_its_order() -> None:
+    features = [parse_feature(f"Feature: {name}", filename=f"features/{name}.feature") for name in "cbra"]
+    ready = parse_feature("Feature: ready", filename="features/readiness.feature")
+    assert readiness_first([*features[:2], ready, *features[2:]]) == [ready, *features]
+
+
+def test_a_scenario_is_planned_with_what_it_is_about() -> None:
+    feature = parse_feature(TEXT, filename="features/settlement.feature")
+    assert {item.expected.concern for item in plan([feature], Configuration(command_args=[]))} == {"money"}

@@ -90,7 +90,8 @@ def test_a_code_that_contradicts_the_verdict_is_inconclusive(
 @pytest.mark.parametrize(
     ("changes", "reason_code"),
     [
-        ({"action": Action.HOLD}, "verdict_disputed"),
+        ({"action": Action.HOLD}, "part_of_the_suite"),
+        ({"action": Action.ROLLBACK}, "verdict_disputed"),
         ({"exit_code": 1}, "verdict_disputed"),
         ({"exit_code": 143}, "verdict_disputed"),
         ({"exit_code": 99}, "verdict_disputed"),

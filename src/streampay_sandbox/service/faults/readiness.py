@@ -91,8 +91,8 @@ FAULTS: Final = (
     ServiceFault(
         name="ready-never",
         story="measured: 503 while Horizon cannot be reached",
-        severity=Severity.CATASTROPHIC,
-        caught_by="readiness/",
+        severity=Severity.DISTURBANCE,
+        truth=Truth.DEPENDENCY,
         mutation=_readyz(lambda honest: _degraded(honest).with_status(503)),
     ),
     ServiceFault(

@@ -5,7 +5,7 @@ import itertools
 from streampay_smoke.acceptance.observations.place import refuse_another_application
 from streampay_smoke.core.errors import Blame, PromiseBroken, SmokeError
 from streampay_smoke.evidence.events import Recorder, Retried
-from streampay_smoke.evidence.polling import Attempt, eventually
+from streampay_smoke.evidence.polling import LAST_ANSWER, Attempt, eventually
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS
 from streampay_smoke.service.records import Readiness
@@ -69,7 +69,10 @@ def become_ready(
     def never(message: str) -> SmokeError:
         if latest:
             return _AnotherRelease(message)
-        return silence[0] if silence else _never_ready(message, answered[0])
+        if silence:
+            return silence[0]
+        waited, _, last = message.partition(f"; {LAST_ANSWER}")
+        return _never_ready(f"the service is not ready: {last} ({waited})", answered[0])
 
     try:
         readiness = eventually(

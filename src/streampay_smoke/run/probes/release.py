@@ -1,13 +1,25 @@
 """Is it the release? Its own report of its dependencies, and the stable release, asked the same."""
 
 from streampay_smoke.acceptance.run_context import RunContext
+from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import Probed, Recorder
-from streampay_smoke.gate.attribution import DEPENDENCY_REPORT_PROBE, STABLE_PROBE
+from streampay_smoke.gate.attribution import (
+    DEPENDENCY_REPORT_PROBE,
+    NAMED_DEPENDENCY_PROBE,
+    STABLE_PROBE,
+    STABLE_READY_PROBE,
+)
 from streampay_smoke.run.probes.deployments import at_stable, no_stable
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.records import LEDGER_DEPENDENCY
 from streampay_smoke.service.replay import NO_ANSWER, Asked
+
+SERVICE_UNAVAILABLE = 503
+"""How a service that is not ready answers."""
+
+OWN_REPORT = "config"
+"""What the service reports of itself, among what it reports of others."""
 
 
 def dependency_report_probe(deployment: Deployment) -> Probed:
@@ -24,6 +36,31 @@ def dependency_report_probe(deployment: Deployment) -> Probed:
         if name != LEDGER_DEPENDENCY and report.status != "ok"
     ]
     return Probed(name=DEPENDENCY_REPORT_PROBE, ok=not degraded, detail="; ".join(degraded) or "all others are ok")
+
+
+def named_dependency_probe(deployment: Deployment) -> Probed:
+    """Ask the service whether it is ready; not ok where it is not, and names something it stands on as the reason.
+
+    Its own configuration is no such thing, and an answer of 200 that names trouble is trouble of another kind.
+    """
+    name = NAMED_DEPENDENCY_PROBE
+    try:
+        readiness = deployment.readiness()
+    except SmokeError as problem:
+        return Probed(name=name, ok=None, detail=str(problem))
+    down = [dependency for dependency, report in readiness.dependencies.items() if not report.ok]
+    if not readiness.genuine or readiness.status_code != SERVICE_UNAVAILABLE or OWN_REPORT in down:
+        return Probed(name=name, ok=None, detail=readiness.in_words)
+    return Probed(name=name, ok=not down, detail=readiness.in_words)
+
+
+def stable_ready_probe(run_context: RunContext, record: Recorder) -> Probed:
+    """Ask the stable release whether it is ready, by its own word."""
+    if not run_context.settings.baseline_url:
+        return no_stable(STABLE_READY_PROBE)
+    with at_stable(run_context, record) as stable:
+        readiness = stable.readiness()
+    return Probed(name=STABLE_READY_PROBE, ok=readiness.ready, detail=readiness.in_words)
 
 
 def stable_readiness_probe(run_context: RunContext, record: Recorder) -> Probed:

@@ -10,14 +10,22 @@ from streampay_smoke.gate.attribution import (
     DEPENDENCY_REPORT_PROBE,
     EGRESS_PROBE,
     LEDGER_PROBE,
+    NAMED_DEPENDENCY_PROBE,
     SHOWN_AGAIN_PROBE,
     STABLE_PROBE,
+    STABLE_READY_PROBE,
 )
 from streampay_smoke.run.probes.credentials import credential_probe, shown_again_probe
 from streampay_smoke.run.probes.deployments import at_candidate
 from streampay_smoke.run.probes.ledger import contract_probe, ledger_probe, ledger_time, network_age_probe
 from streampay_smoke.run.probes.limits import ALL_PROBES_SECONDS
-from streampay_smoke.run.probes.release import dependency_report_probe, stable_readiness_probe, stable_replay_probe
+from streampay_smoke.run.probes.release import (
+    dependency_report_probe,
+    named_dependency_probe,
+    stable_readiness_probe,
+    stable_ready_probe,
+    stable_replay_probe,
+)
 from streampay_smoke.run.probes.runner import clock_probe, egress_probe, service_date
 from streampay_smoke.run.probes.side_by_side import Probe, side_by_side
 from streampay_smoke.service.replay import Asked
@@ -37,12 +45,19 @@ def probes_at_start(run_context: RunContext) -> Iterator[AnyEvent]:
 
 def control_probes(run_context: RunContext, asked: Asked | None) -> Iterator[AnyEvent]:
     """Make every probe beside a failure of the request that was `asked`, None for none; yields their evidence."""
+
+    def named_dependency(record: Recorder) -> Probed:
+        with at_candidate(run_context, record) as deployment:
+            return named_dependency_probe(deployment)
+
     yield from side_by_side(
         {
             **_common(run_context),
             STABLE_PROBE: lambda record: stable_replay_probe(run_context, asked, record),
             CREDENTIAL_PROBE: lambda record: credential_probe(run_context, asked, record),
             SHOWN_AGAIN_PROBE: lambda record: shown_again_probe(run_context, asked, record),
+            NAMED_DEPENDENCY_PROBE: named_dependency,
+            STABLE_READY_PROBE: lambda record: stable_ready_probe(run_context, record),
         },
         within_seconds=ALL_PROBES_SECONDS,
     )

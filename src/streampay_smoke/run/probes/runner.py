@@ -25,8 +25,10 @@ def egress_probe(base_url: str, baseline_url: str = "") -> Probed:
     host, port = _address(base_url)
     if route_to(base_url).proxy is not None:
         return _egress_by_proxy(base_url, baseline_url)
+    began_seconds = time.monotonic()
     try:
         _connect(host, port)
+        took_ms = round((time.monotonic() - began_seconds) * 1000, 1)
     except ConnectionRefusedError:
         return Probed(name=EGRESS_PROBE, ok=True, detail=f"{host} refuses connections on port {port}")
     except socket.gaierror as problem:
@@ -35,7 +37,8 @@ def egress_probe(base_url: str, baseline_url: str = "") -> Probed:
         stable = _is_reached(baseline_url)
         control = "the stable release's host is reached" if stable else "and no stable release shows a way there"
         return Probed(name=EGRESS_PROBE, ok=stable, detail=f"{host} is silent ({problem}), {control}")
-    return Probed(name=EGRESS_PROBE, ok=True, detail=f"{host} accepts connections on port {port}")
+    detail = f"{host} accepts connections on port {port}"
+    return Probed(name=EGRESS_PROBE, ok=True, detail=detail, took_ms=took_ms)
 
 
 _OF_THE_HOST = frozenset({"tls", "untrusted", "body", "too large"})

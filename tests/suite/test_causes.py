@@ -1,0 +1,135 @@
+"""One cause is red in whole runs, the rest is blocked by it, and the headline is the gravest one."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from suite_parts import Project, Ran
+
+from streampay_sandbox.stack import Sandbox, start_sandbox
+from streampay_smoke.gate.verdict import Word
+
+NOWHERE = "http://127.0.0.1:9"
+SUMMARY_LINES = {Word.PASS: 60, Word.FAIL: 120, Word.INCONCLUSIVE: 120}
+PATIENCE = ("ready_within_seconds = 10", "ready_within_seconds = 1\ncutover_seconds = 1")
+
+
+def impatient(folder: Path, sandbox: Sandbox) -> Project:
+    project = Project(folder, sandbox.ready_document()["env"])
+    place = folder / "environments" / "sandbox.toml"
+    place.write_text(place.read_text().replace(*PATIENCE))
+    return project
+
+
+def red_of(ran: Ran) -> list[str]:
+    return [check.id for check in ran.verdict.checks if check.status in {"failed", "broken", "missing"}]
+
+
+def blocked_of(ran: Ran) -> list[str]:
+    return [check.id for check in ran.verdict.checks if check.status == "blocked"]
+
+
+def assert_shown(ran: Ran) -> None:
+    """Every report shows the same checks red and the same ones blocked, and the summary is short."""
+    red, blocked = len(red_of(ran)), len(blocked_of(ran))
+    junit = ET.parse(next((ran.folder / "junit").glob("*.xml"))).getroot()
+    tests = json.loads((ran.folder / "ctrf.json").read_text())["results"]["summary"]
+    allure = [json.loads(path.read_text())["status"] for path in (ran.folder / "allure-results").glob("*-result.json")]
+    skipped = sum(int(suite.get("skipped", "")) for suite in junit)
+    assert int(junit.get("failures", "")) + int(junit.get("errors", "")) == red
+    assert (tests["failed"], tests["skipped"], skipped) == (red, blocked, blocked)
+    assert (allure.count("failed") + allure.count("broken"), allure.count("skipped")) == (red, blocked)
+    summary = (ran.folder / "summary.md").read_text().splitlines()
+    assert len(summary) < SUMMARY_LINES[ran.verdict.verdict]
+    assert summary.index("## What went wrong") < summary.index("| | |")
+
+
+def test_a_ledger_that_is_dead_is_one_red_check(tmp_path: Path) -> None:
+    with start_sandbox() as sandbox:
+        ran = impatient(tmp_path, sandbox).smoke(SMOKE_STELLAR_RPC_URL=NOWHERE)
+    assert (ran.code, ran.verdict.verdict, ran.verdict.attribution) == (3, Word.INCONCLUSIVE, "dependency"), ran.output
+    assert len(red_of(ran)) == 1
+    assert len(blocked_of(ran)) >= 6
+    assert "the ledger's RPC at 127.0.0.1:9 gave no usable answer" in ran.verdict.message
+    assert {check.blocked_by for check in ran.verdict.checks if check.status == "blocked"} == set(red_of(ran))
+    assert_shown(ran)
+
+
+def test_a_service_that_is_dead_is_what_the_headline_says(tmp_path: Path) -> None:
+    with start_sandbox() as sandbox:
+        project = impatient(tmp_path, sandbox)
+        ran = project.smoke("--tags", "@smoke and not @chain and not @operations", SMOKE_BASE_URL=NOWHERE)
+    assert (ran.code, ran.verdict.verdict) == (1, Word.FAIL), ran.output
+    assert "GET /api/readyz got no answer" in ran.verdict.message
+    assert red_of(ran) == ["readiness/the-release-that-went-live-is-ready-to-serve"]
+    assert len(blocked_of(ran)) >= 25
+    assert_shown(ran)
+
+
+def test_raw_behave_plays_readiness_first(tmp_path: Path) -> None:
+    with start_sandbox(faults=("every-url-500",)) as sandbox:
+        ran = impatient(tmp_path, sandbox).behave("--tags=@readiness or @streams")
+    assert ran.code == 1, ran.output
+    assert next(event["id"] for event in ran.events if event["event"] == "scenario_started").startswith("readiness/")
+    assert "the service is not ready: status 500" in ran.verdict.message
+    assert len(red_of(ran)) == 1
+
+
+@pytest.mark.parametrize(
+    ("faults", "tags", "concern", "headline"),
+    [
+        (
+            ("list-leaks-others", "metrics-off", "cors-lacks-headers"),
+            "@streams or @operations or @webapp",
+            "privacy and access",
+            "Another user sees none of them",
+        ),
+        (
+            ("settle-lies", "list-leaks-others", "metrics-off"),
+            "@streams or @operations or @settlement",
+            "money",
+            "A settled stream pays the recipient",
+        ),
+        (("metrics-off", "cors-lacks-headers"), "@operations or @webapp", "contract of the API", "The app's pages may"),
+    ],
+    ids=["privacy before the API", "money before privacy", "the API before operability"],
+)
+def test_the_gravest_cause_is_the_headline(
+    tmp_path: Path, faults: tuple[str, ...], tags: str, concern: str, headline: str
+) -> None:
+    with start_sandbox(faults=faults) as sandbox:
+        ran = impatient(tmp_path, sandbox).behave(f"--tags={tags}")
+    assert (ran.code, ran.verdict.verdict) == (1, Word.FAIL), ran.output
+    assert ran.verdict.causes[0].concern == concern
+    assert f": {headline}" in ran.verdict.message
+    assert len(ran.verdict.causes) == len({cause.text for cause in ran.verdict.causes}) > 1
+
+
+def test_a_sign_in_that_fails_blocks_whoever_needs_it(tmp_path: Path) -> None:
+    with start_sandbox(faults=("chaos-left-on",)) as sandbox:
+        ran = impatient(tmp_path, sandbox).behave("--tags=@doors or @settlement or @throttling")
+    first = ran.verdict.causes[0]
+    assert (ran.code, first.concern, first.scenario) == (1, "availability", ""), ran.output
+    assert "answered 503, not 200: CHAOS_INJECTED" in ran.verdict.message
+    assert len(first.blocked) > 5
+    assert not set(first.blocked) & set(red_of(ran))
+
+
+def test_a_dependency_the_service_names_is_no_fault_of_the_release(tmp_path: Path) -> None:
+    with start_sandbox(faults=("ready-never",)) as sandbox:
+        ran = impatient(tmp_path / "alone", sandbox).behave("--tags=@readiness")
+        assert (ran.code, ran.verdict.reason_code, ran.verdict.attribution) == (3, "dependency_down", "dependency")
+        with start_sandbox() as stable:
+            project = impatient(tmp_path / "beside", sandbox)
+            ran = project.behave("--tags=@readiness", SMOKE_BASELINE_URL=stable.base_url)
+    assert (ran.code, ran.verdict.reason_code, ran.verdict.attribution) == (1, "never_ready", "product"), ran.output
+
+
+def test_annotations_are_few_and_the_verdict_is_first(tmp_path: Path) -> None:
+    faults = ("list-open", "list-accepts-junk", "list-accepts-expired", "list-accepts-foreign", "list-leaks-others")
+    with start_sandbox(faults=faults) as sandbox:
+        ran = impatient(tmp_path, sandbox).smoke("--tags", "@streams or @settlement", GITHUB_ACTIONS="true")
+    told = [line for line in ran.output.splitlines() if line.startswith("::")]
+    assert told[0].startswith("::error title=[product] FAIL::")
+    assert len(told) <= 10

@@ -1,0 +1,218 @@
+"""One cause is red, and what it kept from being played is blocked: never passed, and never a failure of its own."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from gate_stories import HELD, MONEY, READY, SETTLED, ended, planned, played, started
+from msgspec.structs import replace
+
+from streampay_smoke.core.errors import Blame
+from streampay_smoke.evidence import events
+from streampay_smoke.evidence.journal import JournalRead
+from streampay_smoke.gate.concerns import CONCERNS, Concern, concern_of, known_concern, rank_of
+from streampay_smoke.gate.judge import judge
+from streampay_smoke.gate.verdict import MESSAGE_LIMIT, Verdict, Word
+from streampay_smoke.runner.plan import scenarios_below
+
+Tell = Callable[..., JournalRead]
+
+FEATURES = Path(__file__).parents[3] / "features"
+
+
+def scenario(name: str, *, given: bool = True) -> events.ExpectedScenario:
+    """A scenario with a precondition; `name` is its id."""
+    steps = (*(("Given it is ready",) if given else ()), "When asked", "Then answered")
+    return replace(READY, id=name, scenario=name, steps=steps, assertions=("Then answered",), tags=("smoke",))
+
+
+A, B, C = (scenario(name) for name in ("streams/a-caller-with-a", "settlement/b", "operations/c"))
+SILENT = events.Failure(kind="service_unavailable", blame=Blame.PRODUCT, message="no answer", cause="refused")
+WRONG = events.Failure(kind="promise_broken", blame=Blame.PRODUCT, message="expected 5, saw 4")
+
+
+def failing(expected: events.ExpectedScenario, failure: events.Failure, step: str = "") -> list[events.AnyEvent]:
+    """A scenario that fails at a step, its first one by default."""
+    at = step or expected.steps[0]
+    before = expected.steps[: expected.steps.index(at)]
+    story: list[events.AnyEvent] = [events.ScenarioStarted(id=expected.id)]
+    for text in before:
+        story += [events.StepStarted(text=text), events.StepFinished(text=text, status="passed", duration_ms=1)]
+    story += [events.StepStarted(text=at)]
+    story += [events.StepFinished(text=at, status="failed", duration_ms=1, failure=failure)]
+    return [*story, events.ScenarioFinished(id=expected.id, status="failed", duration_ms=9, failure=failure)]
+
+
+def verdict_on(
+    told: Tell, *stories: tuple[events.ExpectedScenario, list[events.AnyEvent]], **quarantine: str
+) -> Verdict:
+    entries = tuple(
+        events.QuarantineEntry(id=name, owner="o", ticket="t", until="2026-12-01") for name in quarantine.values()
+    )
+    plan = planned(*(expected for expected, _ in stories))
+    end = events.RunFinished(failed=True, hook_failures=0, statuses={expected.id: "failed" for expected, _ in stories})
+    return judge(
+        told(
+            started(),
+            *([events.QuarantineRead(today="2026-11-01", entries=entries)] if entries else []),
+            plan,
+            *(story for _, story in stories),
+            end,
+        )
+    )
+
+
+def statuses(verdict: Verdict) -> list[tuple[str, str]]:
+    return [(check.status, check.blocked_by) for check in verdict.checks]
+
+
+def test_a_failure_that_is_remembered_blocks(told: Tell) -> None:
+    again = replace(WRONG, first_in=A.id)
+    verdict = verdict_on(told, (A, failing(A, WRONG)), (B, failing(B, again)), (C, failing(C, again, "When asked")))
+    assert statuses(verdict) == [("failed", ""), ("blocked", A.id), ("blocked", A.id)]
+    assert (verdict.verdict, verdict.attribution) == (Word.FAIL, "product")
+    (cause,) = verdict.causes
+    assert (cause.checks, cause.blocked, cause.concern) == ((A.id,), (B.id, C.id), "availability")
+    assert "2 blocked, 1 of money" in verdict.message
+    assert "2 checks are blocked by it, 1 about money." in verdict.message_long
+
+
+def test_a_blocked_check_is_attributed_as_its_cause_is(told: Tell) -> None:
+    """Whether a ledger that is down explains a failure hangs on tags, and one failure has one cause."""
+    sick = events.Probed(name="ledger", ok=False, detail="behind")
+    chain = replace(B, tags=("smoke", "settlement"))
+    first = failing(chain, WRONG)
+    first.insert(-2, sick)
+    second = failing(A, replace(WRONG, first_in=chain.id))
+    second.insert(-2, sick)
+    verdict = verdict_on(told, (chain, first), (A, second))
+    assert [(check.status, check.attribution) for check in verdict.checks] == [
+        ("broken", "dependency"),
+        ("blocked", "dependency"),
+    ]
+    assert verdict.verdict is Word.INCONCLUSIVE
+
+
+def test_a_host_that_is_silent_is_one_cause(told: Tell) -> None:
+    later = replace(SILENT, message="no answer to something else")
+    verdict = verdict_on(told, (A, failing(A, SILENT)), (B, failing(B, later, "When asked")))
+    assert statuses(verdict) == [("failed", ""), ("blocked", A.id)]
+
+
+def test_silence_of_one_request_is_not_that_of_a_host(told: Tell) -> None:
+    one, other = (replace(SILENT, cause="timeout", message=message) for message in ("GET /a", "GET /b"))
+    verdict = verdict_on(told, (A, failing(A, one, "When asked")), (B, failing(B, other, "When asked")))
+    assert statuses(verdict) == [("failed", ""), ("failed", "")]
+
+
+def test_a_promise_that_is_broken_twice_is_red_twice_and_told_once(told: Tell) -> None:
+    verdict = verdict_on(told, (A, failing(A, WRONG, "Then answered")), (B, failing(B, WRONG, "Then answered")))
+    assert statuses(verdict) == [("failed", ""), ("failed", "")]
+    (cause,) = verdict.causes
+    assert (cause.checks, cause.concern, cause.scenario) == ((A.id, B.id), "money", B.scenario)
+
+
+def test_a_quarantined_check_blocks_nobody(told: Tell) -> None:
+    again = replace(WRONG, first_in=A.id)
+    stories = (A, failing(A, WRONG)), (B, failing(B, again)), (C, failing(C, again))
+    verdict = verdict_on(told, *stories, first=A.id)
+    assert statuses(verdict) == [("quarantined", ""), ("failed", ""), ("blocked", B.id)]
+    assert verdict.verdict is Word.FAIL
+
+
+def test_errors_of_the_service_accuse_no_check_of_something_else(told: Tell) -> None:
+    error = replace(WRONG, asked="GET /api/streams", statuses=(500, 500))
+    verdict = verdict_on(
+        told, (A, failing(A, error, "Then answered")), (C, failing(C, replace(error, message="saw 500"), "When asked"))
+    )
+    assert statuses(verdict) == [("failed", ""), ("blocked", A.id)]
+    assert (verdict.causes[0].concern, verdict.causes[0].scenario) == ("availability", "")
+    assert "GET /api/streams answered 500: expected 5" in verdict.message
+
+
+def test_one_answer_that_was_no_error_keeps_a_check_red(told: Tell) -> None:
+    error = replace(WRONG, asked="GET /api/streams", statuses=(500, 500))
+    shown = replace(error, message="saw streams", statuses=(200, 500))
+    verdict = verdict_on(told, (C, failing(C, error, "Then answered")), (A, failing(A, shown, "Then answered")))
+    assert statuses(verdict) == [("failed", ""), ("failed", "")]
+    assert verdict.causes[0].checks == (A.id,)
+
+
+def test_the_gravest_cause_is_the_headline(told: Tell) -> None:
+    contract = scenario("streams/a-signed-in-user-sees-their-streams")
+    stories = tuple(
+        (expected, failing(expected, replace(WRONG, message=f"{expected.id} is wrong"), "Then answered"))
+        for expected in (C, contract, A, B)
+    )
+    verdict = verdict_on(told, *stories)
+    assert [cause.concern for cause in verdict.causes] == [
+        "money",
+        "privacy and access",
+        "contract of the API",
+        "operability",
+    ]
+    assert verdict.message.startswith("FAIL [product]: settlement/b: settlement/b is wrong")
+    assert verdict.message.endswith(" (+3 red) -> roll back")
+    assert len(verdict.message) <= MESSAGE_LIMIT
+    assert "3 more checks are red." in verdict.message_long
+
+
+def test_safety_is_graver_than_money(told: Tell) -> None:
+    guard = events.Failure(kind="guard_refused", blame=Blame.SAFETY, message="the public network")
+    verdict = verdict_on(told, (B, failing(B, WRONG, "Then answered")), (C, failing(C, guard)))
+    assert (verdict.verdict, verdict.causes[0].concern) == (Word.SAFETY, "safety")
+    assert verdict.message.endswith("(+1 red, 1 of money) -> hold, page")
+
+
+def test_a_precondition_that_fails_is_not_about_what_it_is_for(told: Tell) -> None:
+    verdict = verdict_on(
+        told, (B, failing(B, replace(WRONG, message="it answered 404"))), (A, failing(A, WRONG, "Then answered"))
+    )
+    assert [cause.concern for cause in verdict.causes] == ["privacy and access", "availability"]
+
+
+def test_what_a_run_did_not_come_to_is_blocked_by_its_end(told: Tell) -> None:
+    story = [played(READY, HELD), events.Interrupted(reason="SIGTERM", detail="by CI")]
+    verdict = judge(told(started(), planned(READY, MONEY, A), *story))
+    assert [(check.status, check.blocked_by) for check in verdict.checks] == [
+        ("passed", ""),
+        ("missing", "run"),
+        ("missing", "run"),
+    ]
+    assert (verdict.causes[0].reason_code, verdict.causes[0].blocked) == ("terminated", (MONEY.id, A.id))
+    assert verdict.evidence.missing_ids == (MONEY.id, A.id)
+
+
+def test_a_scenario_that_a_whole_run_left_out_is_red(told: Tell) -> None:
+    verdict = judge(told(started(), planned(READY, A), played(READY, HELD), ended(readiness__ready="passed")))
+    assert (verdict.checks[1].status, verdict.checks[1].blocked_by) == ("missing", "")
+    assert (verdict.verdict, verdict.reason_code) == (Word.INCONCLUSIVE, "scenarios_missing")
+
+
+def test_a_pass_has_no_causes(told: Tell) -> None:
+    story = played(READY, HELD), played(MONEY, HELD, SETTLED)
+    passed = ended(readiness__ready="passed", settlement__paid="passed")
+    assert judge(told(started(), planned(READY, MONEY), *story, passed)).causes == ()
+
+
+def test_every_scenario_of_the_suite_is_classified() -> None:
+    unknown = [item.expected.id for item in scenarios_below(FEATURES) if known_concern(item.expected.id) is None]
+    assert unknown == []
+
+
+def test_every_row_of_the_table_is_about_a_scenario_of_the_suite() -> None:
+    ids = [item.expected.id for item in scenarios_below(FEATURES)]
+    assert [row for row in CONCERNS if not any(known.startswith(row) for known in ids)] == []
+
+
+def test_the_longest_beginning_counts() -> None:
+    assert concern_of("doors/only-the-ledger-says-that-a-stream-is-settled") is Concern.MONEY
+    assert concern_of("doors/anything-else") is Concern.ACCESS
+    assert concern_of("a/new-feature") is Concern.CONTRACT
+
+
+@pytest.mark.parametrize(
+    ("graver", "lesser"), [("safety", "money"), ("money", "privacy and access"), ("operability", "a new word")]
+)
+def test_concerns_are_ranked(graver: str, lesser: str) -> None:
+    assert rank_of(graver) < rank_of(lesser)
