@@ -281,5 +281,6 @@ def _run_started(settings: Settings, folder: RunFolder) -> RunStarted:
         trace_id=Trace.of_run(folder.run_id, system_facts.variables()).id,
         signed_by=signer.public.id if (signer := settings.signer()) else "",
         bake_seconds=settings.bake_seconds,
+        rehearsal=settings.rehearsal,
         policy=settings.place.policy,
     )

@@ -106,6 +106,15 @@ def test_a_pass_that_does_not_fit_together_is_no_pass(
 
 
 @pytest.mark.parametrize("word", [Word.PASS, Word.FAIL])
+def test_a_rehearsal_is_no_answer_about_a_deployment(tmp_path: Path, word: Word) -> None:
+    verdict = verdict_of(word, **PROVED)
+    target = msgspec.structs.replace(verdict.target, rehearsal=True)
+    write(tmp_path, to_json(msgspec.structs.replace(verdict, target=target)))
+    answer = answer_of(ORDER, tmp_path, exit_code=None)
+    assert (answer.verdict, answer.reason_code) == (Word.INCONCLUSIVE, "rehearsal")
+
+
+@pytest.mark.parametrize("word", [Word.PASS, Word.FAIL])
 @pytest.mark.parametrize(
     "judged", [{**PROVED, "release": "r0"}, {**PROVED, "base_url": "https://other"}, {**PROVED, "environment": "local"}]
 )
