@@ -22,7 +22,7 @@ from streampay_selftest.choosing import share
 from streampay_selftest.command import Wanted, selftest
 from streampay_selftest.commits import commit_of
 from streampay_selftest.committed import committed_results
-from streampay_selftest.corpus import CORPUS
+from streampay_selftest.corpus import CORPUS, NOT_LOOKED_AT
 from streampay_selftest.measuring import Measured, Plan, Task, measure
 from streampay_selftest.playing import Played
 from streampay_selftest.results import collected, from_json
@@ -143,8 +143,11 @@ def test_options_that_make_no_sense_are_refused(option: list[str]) -> None:
 
 
 def test_every_fault_of_the_sandbox_is_in_the_corpus() -> None:
-    assert FAULTS.keys() <= CORPUS.keys()
+    assert FAULTS.keys() - NOT_LOOKED_AT <= CORPUS.keys()
+    assert FAULTS.keys() - CORPUS.keys() >= NOT_LOOKED_AT
     for name, fault in FAULTS.items():
+        if name in NOT_LOOKED_AT:
+            continue
         case = CORPUS[name]
         assert (case.faults, case.truth, case.caught_by, case.story) == (
             (name,),
