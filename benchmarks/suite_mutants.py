@@ -43,7 +43,8 @@ from mutators.evidence import Forged, after_mutants, during_mutants, rechained_m
 from mutators.features import feature_mutants  # noqa: E402
 from mutators.mutant import HEALTHY, PART, Mutant  # noqa: E402
 from mutators.playing import Player, forged, run, sandbox, verdict_of  # noqa: E402
-from mutators.steps import hook_mutants, module_mutants, promise_mutants, step_mutants  # noqa: E402
+from mutators.room import emptied_mutants, room_mutants, weakened_mutants  # noqa: E402
+from mutators.steps import hook_mutants, step_mutants  # noqa: E402
 from mutators.told import ENTRIES, FORK, JUDGE, Told, page  # noqa: E402
 from suite_parts import Project  # noqa: E402
 
@@ -106,8 +107,9 @@ def all_mutants(baseline: Baseline, scratch: Path) -> tuple[list[Mutant], list[F
         *feature_mutants(features),
         *step_mutants(features),
         *hook_mutants(features),
-        *promise_mutants(),
-        *module_mutants(),
+        *room_mutants(),
+        *weakened_mutants(),
+        *emptied_mutants(),
         *configuration_mutants(),
         *manifest_mutants(features / "manifest.jsonl"),
         *environment_mutants(),

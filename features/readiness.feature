@@ -8,5 +8,10 @@ Feature: Service is ready
     And every dependency it names is ok
     And it names the network this environment is for
     And its clock agrees with ours
-    And the expected release answers
+    And every replica that answers is the same release
+
+  @expected-release
+  Scenario: The release that was deployed is the one that answers
+    When the service is asked whether it is ready
+    Then the expected release answers
     And every replica that answers is the expected release

@@ -9,7 +9,8 @@ Feature: Statements tell one story
   @writes
   Scenario: An order is kept once, and every replica knows it
     Given the user has placed an order in the newer way
-    When the order is repeated with its key, and another order is placed under it
+    When the order is repeated with its key
+    And another order is placed under its key
     Then the repeated order is the first stream
     And the key does not answer for the other order
     And every replica that answers shows the stream

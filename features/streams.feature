@@ -38,4 +38,6 @@ Feature: Authenticated user lists streams
     And they have at least 1 stream
     When a second synthetic user lists their own streams
     Then none of the first user's streams is shown
-    And the second user cannot open any of them
+    When they open streams of the first user by their names
+    Then every attempt is refused
+    And they are shown no stream

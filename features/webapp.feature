@@ -18,5 +18,6 @@ Feature: The web app in a browser
   Scenario: A write that another site slips in is refused
     Given the synthetic user is signed in
     When a write comes with less than the whole proof of the app's own page
-    Then every attempt is refused
+    Then the app's own page is given a proof in two halves
+    And every such write is refused
     And the same write with the whole proof is let through

@@ -1,9 +1,10 @@
 """Keeps what is written in step with what is true.
 
 `check_docs.py` names every difference and ends with 1; `check_docs.py --write` writes the generated files anew.
-Generated: env.example, docs/tags.md, docs/policy.md, docs/schemas/*.json, and from docs/selftest/results.json what is
-beside it; those results must be about exactly the corpus of the selftest. Read: README.md and docs/, which must name
-every option and variable, none that does not exist, no page that does not exist, and as many scenarios as there are.
+Generated: env.example, a table of docs/configuration.md, docs/tags.md, docs/policy.md, docs/schemas/*.json, and from
+docs/selftest/results.json what is beside it; those results must be about exactly the corpus of the selftest. Read:
+README.md and docs/, which must name every option and variable, none that does not exist, no page that does not exist,
+and as many scenarios as there are.
 """
 
 import json
@@ -21,22 +22,18 @@ from streampay_smoke.gate.objectives import MISSED
 from streampay_smoke.gate.verdict import Word
 from streampay_smoke.run import pins
 from streampay_smoke.runner.feature_lint import KNOWN_TAGS
+from streampay_smoke.settings.pages import env_example, table
 from streampay_smoke.settings.variables import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[1]
 WRITE = "run scripts/check_docs.py --write and commit the result"
 
 
-def env_example() -> str:
-    """Every variable with what it is for, and no value: a secret never gets a place in a committed file."""
-    lines = ["# Copy to .env and fill in what this machine needs. An option or a real variable wins over this file."]
-    for variable in VARIABLES.values():
-        notes = [f"default: {variable.default}"] if variable.default else []
-        notes += [f"option: {variable.option}"] if variable.option else []
-        notes += ["secret"] if variable.secret else []
-        note = f" ({', '.join(notes)})" if notes else ""
-        lines += ["", f"# {variable.about}{note}", f"#{variable.name}="]
-    return "\n".join(lines) + "\n"
+def configuration_page() -> str:
+    """The page about settings, with the table of every variable as it is now."""
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    head, _, rest = page.partition("| variable |")
+    return head + table() + rest[rest.index("\n\n") + 1 :]
 
 
 def tags_page() -> str:
@@ -112,8 +109,8 @@ def policy_page() -> str:
     )
     return (
         "# What a verdict leads to\n\n"
-        "`streampay-smoke run` writes `decision.json` beside `verdict.json`, and says it. It can only be more careful\n"
-        "than the verdict. This is the default policy; `[policy]` of an environment file changes it "
+        "Every run writes and says `decision.json` beside `verdict.json`, whose `action` is the same step.\n"
+        "This is the default policy; `[policy]` of an environment file changes it "
         "([configuration](configuration.md)).\n\n"
         f"| a run that | step | pages | because |\n|---|---|---|---|\n{rows}\n"
         "The whole suite is every scenario of the smoke that this environment plans without tags or paths:\n"
@@ -126,6 +123,7 @@ def policy_page() -> str:
 
 GENERATED = {
     "env.example": env_example,
+    "docs/configuration.md": configuration_page,
     "docs/tags.md": tags_page,
     "docs/policy.md": policy_page,
     "docs/schemas/verdict.schema.json": verdict_schema,

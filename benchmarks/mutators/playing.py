@@ -20,7 +20,6 @@ from mutators.forks import Forks, Request
 from mutators.mutant import HEALTHY, Limits, Meddling, Mutant, model
 from mutators.told import ENTRIES, FORK, JUDGE, Told
 from streampay_sandbox.stack import start_sandbox
-from streampay_smoke.core.lifetimes import Closes
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import written_at
@@ -36,7 +35,7 @@ def sandbox(fault: str) -> Iterator[dict[str, str]]:
         yield {**running.ready_document()["env"], "SMOKE_DEADLINE_SECONDS": DEADLINE_SECONDS}
 
 
-class Player(Closes):
+class Player(contextlib.AbstractContextManager["Player"]):
     """Plays mutants: those the gate stops at its door in forks, against one sandbox that is well, and others alone."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -47,6 +46,9 @@ class Player(Closes):
     def close(self) -> None:
         """End the processes that fork."""
         self._forks.close()
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def play(self, mutant: Mutant, entry: str) -> Told | None:
         """Play one mutant in a project of its own; None for one that is none, because behave would play the same."""

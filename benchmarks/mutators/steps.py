@@ -1,16 +1,12 @@
-"""Step files, hooks and promises: emptied, made to swallow, to skip, to vanish or to lie, one function at a time."""
+"""Step files and hooks: emptied, made to swallow, to skip, to vanish or to lie, one function at a time."""
 
 import ast
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from suite_parts import Project
 
-import streampay_smoke
 from mutators.mutant import Mutant, Spoil, replaced
-
-PACKAGE = Path(streampay_smoke.__file__).parent
 
 BODIES = {
     "does nothing": "pass",
@@ -37,7 +33,7 @@ def step_mutants(features: Path) -> Iterator[Mutant]:
         source = path.read_text()
         lines = source.splitlines()
         file = f"steps/{path.name}"
-        for function in _functions(source):
+        for function in functions(source):
             head, body = lines[: function.body[0].lineno - 1], lines[function.body[0].lineno - 1 : function.end_lineno]
             tail = lines[function.end_lineno or 0 :]
             for what, statement in BODIES.items():
@@ -68,62 +64,8 @@ def hook_mutants(features: Path) -> Iterator[Mutant]:
     )
 
 
-def promise_mutants() -> Iterator[Mutant]:
-    """Yield a copy of the package for each promise, in which that one does nothing."""
-    for path in sorted((PACKAGE / "acceptance" / "checks").glob("*.py")):
-        source = path.read_text()
-        lines = source.splitlines()
-        for function in _functions(source, methods=True):
-            if function.name.startswith("_"):
-                continue
-            body = [*lines[: function.body[0].lineno - 1], f"{' ' * (function.col_offset + 4)}return None"]
-            text = "\n".join([*body, *lines[function.end_lineno or 0 :]]) + "\n"
-            yield Mutant(
-                kind="a promise does nothing",
-                name=f"{path.name}, {function.name}, line {function.lineno}",
-                spoil=_package_with(path.name, text),
-                environ={"PYTHONPATH": "package"},
-            )
-
-
-def module_mutants() -> Iterator[Mutant]:
-    """Yield, for each module of promises, a start of Python that empties its functions when it is imported."""
-    for path in sorted((PACKAGE / "acceptance" / "checks").glob("*.py")):
-        names = [
-            f.name for f in _functions(path.read_text()) if not f.name.startswith("_") and f.name != "become_ready"
-        ]
-        if names:
-            yield Mutant(
-                kind="a module of promises is emptied in memory",
-                name=path.name,
-                spoil=_customized(
-                    EMPTYING.format(module=f"streampay_smoke.acceptance.checks.{path.stem}", names=names)
-                ),
-                environ={"PYTHONPATH": "custom"},
-            )
-
-
-EMPTYING = """\
-import importlib.abc, importlib.machinery, sys
-
-class Emptying(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path, target=None):
-        if name != {module!r}:
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(name, path)
-        run = spec.loader.exec_module
-        def exec_module(module):
-            run(module)
-            for function in {names!r}:
-                setattr(module, function, lambda *arguments, **more: None)
-        spec.loader.exec_module = exec_module
-        return spec
-
-sys.meta_path.insert(0, Emptying())
-"""
-
-
-def _functions(source: str, *, methods: bool = False) -> list[ast.FunctionDef]:
+def functions(source: str, *, methods: bool = False) -> list[ast.FunctionDef]:
+    """Return the functions of a module and, where asked for, the methods of its classes."""
     nodes = ast.walk(ast.parse(source)) if methods else ast.parse(source).body
     return [node for node in nodes if isinstance(node, ast.FunctionDef)]
 
@@ -132,21 +74,11 @@ def _changed(kind: str, file: str, name: str, lines: list[str]) -> Mutant:
     return Mutant(kind=kind, name=f"{file}, {name}", spoil=replaced(file, "\n".join(lines) + "\n"))
 
 
-def _package_with(module: str, text: str) -> Spoil:
-    def spoil(project: Project) -> None:
-        copy = project.folder / "package" / "streampay_smoke"
-        shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-        (copy / "acceptance" / "checks" / module).write_text(text)
+def customized(text: str) -> Spoil:
+    """Let every Python of the run start with this code."""
 
-    return spoil
-
-
-def _customized(text: str) -> Spoil:
     def spoil(project: Project) -> None:
         (project.folder / "custom").mkdir()
         (project.folder / "custom" / "sitecustomize.py").write_text(text)
 
     return spoil
-
-
-customized: Callable[[str], Spoil] = _customized

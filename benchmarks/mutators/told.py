@@ -40,9 +40,9 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 TEXT = """\
 # The suite itself is spoilt
 
-A gate that is broken must not say PASS. Each mutant below is one change: of a feature, a step, a hook, a promise, the
-configuration, the manifest, the settings, the process, the clock, the disk, or the evidence of a run that is under way
-or over. Made by
+A gate that is broken must not say PASS. Each mutant below is one change: of a feature, a step, a hook, an action, a
+check, an observation, the configuration, the manifest, the settings, the process, the clock, the disk, or the evidence
+of a run that is under way or over. Made by
 
 ```
 .venv-test/bin/python benchmarks/suite_mutants.py
@@ -71,8 +71,10 @@ Verdicts: {words}. Played through: {entries}.
   `streampay-smoke run` whatever becomes of it; signals, deeds, clocks, disks, closed streams, spoilt packages and
   faults always meet a process as users start it.
 - Signals, deeds, clocks and full disks meet a part of the suite, `{part}`.
-- Changes of features, steps, hooks and promises are found because the manifest names what was accepted. It is no proof
-  against somebody who accepts the change as well: its review is ([writing-scenarios.md](writing-scenarios.md)).
+- Changes of features, steps, hooks and the acceptance package are found because the manifest names what was accepted.
+  Where somebody accepts the change as well, the numbers of assertions still stand: what asserts less than in good runs
+  is no evidence. A change that asserts as much and means less is found by the review of the manifest only
+  ([writing-scenarios.md](writing-scenarios.md)).
 - Journals that are only judged are counted apart (`{judge}`). Where the chain is written anew, by somebody who knows
   how, one event that proves something is left out or says the contrary. Whoever invents a whole run is stopped by a
   signature only ([security.md](security.md)).

@@ -3,7 +3,9 @@
 from behave import given, then, when
 from behave.runner import Context
 
+from streampay_smoke.acceptance.actions import contract_stream
 from streampay_smoke.acceptance.checks import ledger
+from streampay_smoke.acceptance.observations import ledger as observed
 from streampay_smoke.runner.budget import takes
 from streampay_smoke.service.identity import unowned_address
 
@@ -19,13 +21,14 @@ def reach_ledger(context: Context) -> None:
 @then("the network closes ledgers in time with our clock")
 @takes("ledger")
 def network_moves(context: Context) -> None:
-    ledger.network_moves(context.world.ledger, context.world.expect)
+    ledger.network_moves(observed.network(context.world.ledger), context.world.expect)
 
 
 @then("it offers everything StreamPay builds on")
 @takes("ledger")
 def interface_is_there(context: Context) -> None:
-    ledger.interface_is_there(context.world.ledger, context.world.expect)
+    contract = context.world.ledger.contract
+    ledger.interface_is_there(contract.interface_drifts(), contract.profile.name, context.world.expect)
 
 
 @given("a payer with a funded test account")
@@ -38,44 +41,46 @@ def payer_with_account(context: Context) -> None:
 @takes("ledger")
 def takes_streams(context: Context) -> None:
     world = context.world
-    ledger.contract_takes_streams(world.ledger, world.payer.address, unowned_address(), world.expect)
+    refusal = observed.refusal_of_new_stream(world.ledger, world.payer.address, unowned_address())
+    ledger.contract_takes_streams(refusal, world.expect)
 
 
 @then("nobody can make themselves its administrator")
 @takes("ledger")
 def nobody_can_claim(context: Context) -> None:
-    ledger.nobody_can_claim(context.world.ledger, context.world.payer.address, context.world.expect)
+    claimable = context.world.ledger.contract.may_be_claimed(context.world.payer.address)
+    ledger.nobody_can_claim(claimable, context.world.expect)
 
 
 @then("it would obey the administrator this environment names, and nobody else")
 @takes("ledger")
 def obeys_its_administrator(context: Context) -> None:
-    world = context.world
-    ledger.obeys(world.ledger, world.settings.place.chain.contract_admin, world.expect)
-    ledger.obeys_nobody_else(world.ledger, unowned_address(), world.expect)
+    contract, expect = context.world.ledger.contract, context.world.expect
+    admin = context.world.settings.place.chain.contract_admin
+    ledger.obeys(contract.obeys(admin), admin, expect)
+    ledger.obeys_nobody_else(contract.obeys(unowned_address()), expect)
 
 
 @given("a payer and a recipient with funded test accounts")
 @takes("ledger")
 def payer_and_recipient(context: Context) -> None:
-    shared = context.world.run_context
-    recipient = shared.recipient.address
-    context.world.direct_stream = ledger.DirectStream(shared.ledger, shared.payer, recipient, shared.housekeeping)
+    run = context.world.run_context
+    context.world.parties = contract_stream.parties(run.ledger, run.payer, run.recipient.address)
 
 
 @when("the payer streams to the recipient and settles at the end")
 @takes("ledger")
 def stream_and_settle(context: Context) -> None:
-    context.world.direct_stream.play(total_stroops=1_234_567, duration_seconds=1)
+    world, run = context.world, context.world.run_context
+    settled = contract_stream.stream_and_settle(run.ledger, world.parties, run.housekeeping)
+    world.contract_stream = contract_stream.look_at(run.ledger, settled, world.parties)
 
 
 @then("the contract pays the recipient the whole amount exactly once")
-@takes("ledger")
 def paid_whole_once(context: Context) -> None:
-    context.world.direct_stream.paid_whole_once(context.world.expect)
+    ledger.paid_whole_once(context.world.contract_stream, context.world.expect)
 
 
 @then("nothing is lost or made on the way")
-@takes("ledger")
 def money_is_conserved(context: Context) -> None:
-    context.world.direct_stream.money_is_conserved(context.world.expect)
+    ledger.money_is_conserved(context.world.contract_stream, context.world.expect)

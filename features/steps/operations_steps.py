@@ -3,17 +3,15 @@
 from behave import then, when
 from behave.runner import Context
 
+from streampay_smoke.acceptance.actions import operations as operators
 from streampay_smoke.acceptance.checks import operations
 from streampay_smoke.runner.budget import takes
-from streampay_smoke.service.credentials import metrics_credential
-
-TWENTY = 20
 
 
 @when("the service is asked twenty times over whether it is alive")
 @takes("journey")
-def ask_over_and_over(context: Context) -> None:
-    context.world.answers = tuple(context.world.deployment.alive_answer() for _ in range(TWENTY))
+def ask_whether_alive(context: Context) -> None:
+    context.world.answers = operators.ask_whether_alive(context.world.deployment, times=20)
 
 
 @then("it answers every time, and fails nobody on purpose")
@@ -22,22 +20,21 @@ def answers_every_time(context: Context) -> None:
 
 
 @when("the figures of the service are asked for")
-def ask_for_figures(context: Context) -> None:
-    world = context.world
-    world.figures = world.deployment.metrics_answer(metrics_credential(world.settings.metrics_token))
+def ask_for_metrics(context: Context) -> None:
+    context.world.metrics = operators.read_metrics(context.world.deployment, context.world.settings.metrics_token)
 
 
 @then("they are there for those who watch over it")
-def figures_are_there(context: Context) -> None:
+def metrics_are_there(context: Context) -> None:
     world = context.world
     variable = "SMOKE_METRICS_TOKEN" if world.settings.metrics_token else ""
-    operations.figures_are_there(world.figures, variable=variable, expect=world.expect)
+    operations.metrics_are_there(world.metrics, variable=variable, expect=world.expect)
 
 
 @when("the index is asked twice how far it is")
 @takes("journey")
 def ask_index(context: Context) -> None:
-    context.world.cursors = tuple(context.world.deployment.index_cursor() for _ in range(2))
+    context.world.cursors = operators.index_cursors(context.world.deployment)
 
 
 @then("it is at the end of the ledger, and never goes back")

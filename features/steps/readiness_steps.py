@@ -4,6 +4,7 @@ from behave import given, then, when
 from behave.runner import Context
 
 from streampay_smoke.acceptance.checks import fleet, operations, readiness
+from streampay_smoke.acceptance.observations.clocks import clocks
 from streampay_smoke.runner.budget import takes
 
 
@@ -34,13 +35,21 @@ def names_network(context: Context) -> None:
 @takes("ledger")
 def clock_agrees(context: Context) -> None:
     world = context.world
-    operations.clock_is_right(world.readiness, lambda: world.run_context.ledger, world.expect)
+    operations.clock_is_right(clocks(world.readiness, lambda: world.run_context.ledger), world.expect)
 
 
 @then("the expected release answers")
 def expected_release_answers(context: Context) -> None:
     expected = context.world.settings.expect_release
     readiness.release_answers(context.world.readiness, expected, context.world.expect)
+
+
+@then("every replica that answers is the same release")
+@takes("readiness")
+def one_release_answers(context: Context) -> None:
+    world = context.world
+    met = (world.readiness.release, *world.run_context.fleet)
+    fleet.one_release_answers(met, world.settings.expect_release, world.expect)
 
 
 @then("every replica that answers is the expected release")

@@ -3,66 +3,78 @@
 from behave import given, then, when
 from behave.runner import Context
 
-from streampay_smoke.acceptance.actions import journeys
-from streampay_smoke.acceptance.checks import listing, statements
+from streampay_smoke.acceptance.actions import orders, settlement, streams
+from streampay_smoke.acceptance.checks import statements
+from streampay_smoke.acceptance.observations import listing
 from streampay_smoke.runner.budget import takes
 
 
 @given("the user has placed an order in the newer way")
 @takes("journey")
-def place_newer_order(context: Context) -> None:
-    journeys.place_newer_order(context.world)
+def place_order(context: Context) -> None:
+    context.world.placed = orders.place_order(context.world.run_context)
 
 
-@when("the order is repeated with its key, and another order is placed under it")
+@when("the order is repeated with its key")
 @takes("journey")
-def repeat_newer_order(context: Context) -> None:
-    journeys.repeat_newer_order(context.world)
+def repeat_order(context: Context) -> None:
+    context.world.placed_again = orders.repeat_order(context.world.run_context, context.world.placed)
+
+
+@when("another order is placed under its key")
+@takes("journey")
+def place_other_order(context: Context) -> None:
+    world = context.world
+    world.other_order = orders.place_other_order(world.run_context, world.credential, world.placed.key)
 
 
 @then("the repeated order is the first stream")
 def repeated_order_is_the_first(context: Context) -> None:
-    statements.repeated_order_is_the_first(context.world.placed, context.world.placed_again, context.world.expect)
+    world = context.world
+    statements.repeated_order_is_the_first(world.placed.stream, world.placed_again, world.expect)
 
 
 @then("the key does not answer for the other order")
 def key_does_not_answer_for_other_order(context: Context) -> None:
     world = context.world
-    statements.key_does_not_answer_for_other_order(world.other_order, world.placed, world.expect)
+    statements.key_does_not_answer_for_other_order(world.other_order, world.placed.stream, world.expect)
 
 
 @then("every replica that answers shows the stream")
 @takes("journey")
 def every_replica_shows(context: Context) -> None:
-    world = context.world
-    looks = journeys.looks_over_new_connections(world, world.placed.id)
-    statements.every_replica_shows(looks, world.placed, world.expect)
+    world, stream = context.world, context.world.placed.stream
+    looks = streams.looks_over_new_connections(world.run_context, world.credential, stream.id)
+    statements.every_replica_shows(looks, stream, world.expect)
 
 
 @given("the user has a settled stream")
 @takes("ledger")
 def have_settled_stream(context: Context) -> None:
-    journeys.settled_stream(context.world)
+    world = context.world
+    world.settlement = settlement.settled_stream(world.run_context, world.credential)
 
 
 @when("the user withdraws what was settled")
 @takes("journey")
 def withdraw(context: Context) -> None:
-    journeys.withdraw(context.world)
+    world = context.world
+    world.withdrawal = settlement.withdraw(world.run_context, world.credential, world.settlement.stream_id)
 
 
 @then("the withdrawal is of the settled money")
 def withdrawal_is_of_settlement(context: Context) -> None:
-    statements.withdrawal_is_of(context.world.withdrawal, context.world.receipt, context.world.expect)
+    world, settled = context.world, context.world.settlement
+    statements.withdrawal_is_of(world.withdrawal, settled.stream_id, settled.receipt, world.expect)
 
 
 @then("the older and the newer way tell the same story of the streams of this run")
 @takes("journey")
 def told_alike(context: Context) -> None:
     world = context.world
-    asked = (world.deployment, world.credential)
-    older, newer = (ask(*asked, page_size=listing.LARGEST_PAGE) for ask in (listing.pages_of, listing.newer_pages_of))
-    opened = world.deployment.stream(world.credential, world.receipt.stream_id)
+    asked, size = (world.deployment, world.credential), listing.LARGEST_PAGE
+    older, newer = listing.pages_of(*asked, page_size=size), listing.newer_pages_of(*asked, page_size=size)
+    opened = world.deployment.stream(world.credential, world.settlement.stream_id)
     statements.told_alike(older, newer, opened, world.run_context.streams.unfinished, world.expect)
 
 

@@ -3,8 +3,8 @@
 from behave import given, then, when
 from behave.runner import Context
 
-from streampay_smoke.acceptance.actions import intruders, journeys
-from streampay_smoke.acceptance.checks import doors, listing
+from streampay_smoke.acceptance.actions import streams, unauthorized_attempts
+from streampay_smoke.acceptance.checks import listing
 from streampay_smoke.runner.budget import takes
 
 
@@ -18,13 +18,16 @@ def sign_in(context: Context) -> None:
 @given("they have at least {count:d} streams")
 @takes("journey")
 def have_streams(context: Context, count: int) -> None:
-    context.world.own_streams = journeys.streams_of_the_user(context.world.run_context, at_least=count)
+    world = context.world
+    world.own_streams = streams.streams_of_the_user(world.run_context, world.credential, at_least=count)
 
 
 @when("they list their streams over several pages")
 @takes("journey")
 def list_page_by_page(context: Context) -> None:
-    context.world.pages = journeys.pages_of_own_streams(context.world)
+    world = context.world
+    list_own, number = streams.list_over_several_pages, len(world.own_streams)
+    world.page_size, world.pages = list_own(world.deployment, world.credential, number)
 
 
 @then("every stream is shown exactly once")
@@ -39,10 +42,10 @@ def nothing_private(context: Context) -> None:
     listing.nothing_private(context.world.pages, context.world.expect)
 
 
-@when("a caller with {caller} lists streams")
-def list_as_a_stranger(context: Context, caller: str) -> None:
-    credential = intruders.come_as(context.world, caller)
-    context.world.refusal = context.world.deployment.refusal(credential)
+@when("a caller with {credential} lists streams")
+def list_with(context: Context, credential: str) -> None:
+    world = context.world
+    world.caller, world.refusal = unauthorized_attempts.list_streams(world.run_context, credential)
 
 
 @then("the caller is refused")
@@ -59,19 +62,18 @@ def no_stream_is_shown(context: Context) -> None:
 @takes("journey")
 def list_as_second_user(context: Context) -> None:
     world = context.world
-    world.pages = listing.pages_of(world.deployment, world.run_context.second_credential, page_size=100)
+    world.pages = streams.all_pages(world.deployment, world.run_context.second_credential)
+
+
+@when("they open streams of the first user by their names")
+@takes("journey")
+def open_as_second_user(context: Context) -> None:
+    world, run = context.world, context.world.run_context
+    stream_ids = [stream.id for stream in world.own_streams[:3]]
+    opened_by = ("another user", run.second_credential)
+    world.attempts = unauthorized_attempts.open_streams(run, *opened_by, stream_ids)
 
 
 @then("none of the first user's streams is shown")
 def hidden_from_second_user(context: Context) -> None:
     listing.hidden_from(context.world.pages, context.world.own_streams, context.world.expect)
-
-
-@then("the second user cannot open any of them")
-@takes("journey")
-def second_user_cannot_open(context: Context) -> None:
-    world = context.world
-    world.caller = "another user"
-    intruders.look_in(world, world.run_context.second_credential, [stream.id for stream in world.own_streams[:3]])
-    doors.refused(world.knocks, world.caller, world.expect)
-    doors.shown_nothing(world.knocks, world.caller, world.expect)

@@ -3,14 +3,14 @@
 from behave import then, when
 from behave.runner import Context
 
-from streampay_smoke.acceptance.actions import intruders
+from streampay_smoke.acceptance.actions import throttling as callers
 from streampay_smoke.acceptance.checks import throttling
 from streampay_smoke.runner.budget import takes
 
 
 @when("somebody new asks for streams")
-def come_as_somebody_new(context: Context) -> None:
-    intruders.come_as_somebody_new(context.world)
+def list_as_somebody_new(context: Context) -> None:
+    context.world.refusal = callers.list_as_somebody_new(context.world.run_context)
 
 
 @then("they are not told to wait")
@@ -21,7 +21,9 @@ def not_told_to_wait(context: Context) -> None:
 @when("a second synthetic user asks and asks, and then the first one asks")
 @takes("journey")
 def rush(context: Context) -> None:
-    intruders.rush(context.world)
+    world, run = context.world, context.world.run_context
+    rushed = callers.rush_and_list_as_another(run, run.second_credential, world.credential)
+    world.rush, world.refusal = rushed
 
 
 @then("the second user is told to wait")

@@ -22,6 +22,7 @@ import itertools
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -40,7 +41,6 @@ from streampay_sandbox.service.limits import PER_MINUTE, TokenBuckets
 from streampay_sandbox.service.parts import honest_parts, new_memory
 from streampay_sandbox.stack import environ_of, new_settings, new_treasury, stoppable, write_private
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.core.lifetimes import Stops
 
 ENGINE_VARIABLE = "STREAMPAY_FLEET"
 """The variable in which the engine's address reaches the commands of `[rollback.command]`."""
@@ -56,7 +56,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     next_address: Iterator[int]
 
 
-class Fleet(Stops):
+class Fleet(AbstractContextManager["Fleet"]):
     """Serves from its making to `stop()`, or in a `with` block.
 
     `base_url` is the address users meet: each request goes to a release by weight, and to its replicas in turn.
@@ -120,6 +120,9 @@ class Fleet(Stops):
         self._treasury.close()
         self.ledger.stop()
 
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
     def _to(self, name: str) -> Forward | Reply:
         release = self._releases[name]
         return Forward(to=next(release.next_address)) if release.replicas else gateway(503)
@@ -176,7 +179,7 @@ def _json(status: int, document: object) -> Reply:
 
 
 def serve(*, ready_file: Path, stable: str, replicas: int) -> None:
-    """Serve a fleet until SIGTERM or SIGINT; `ready_file` gets the ready document, and goes away at the end."""
+    """Serve a fleet until SIGTERM, SIGINT or SIGHUP; `ready_file` gets the ready document, and goes away at the end."""
     with stoppable() as wait, Fleet(stable, replicas=replicas) as fleet:
         try:
             write_private(ready_file, msgspec.json.format(msgspec.json.encode(fleet.ready_document())))

@@ -13,8 +13,6 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec.structs import replace
 
-from streampay_smoke.core.lifetimes import Stops
-
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
 GATEWAY_PAGE = "<html><head><title>{status}</title></head><body>nginx</body></html>"
 
@@ -121,7 +119,7 @@ def burst(decisions: Sequence[Decided], *, path: str = "/", method: str = "", af
     return disturb
 
 
-class Proxy(Stops):
+class Proxy(contextlib.AbstractContextManager["Proxy"]):
     """Serves on loopback from `with` to its end; `passed` are the requests in the order they came."""
 
     def __init__(self, *upstreams: str, disturb: Disturbance = undisturbed) -> None:
@@ -162,6 +160,9 @@ class Proxy(Stops):
         self._stopping.set()
         self._server.shutdown()
         self._server.server_close()
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
 
 
 @contextlib.contextmanager

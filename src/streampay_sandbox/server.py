@@ -3,13 +3,13 @@
 import asyncio
 import socket
 import threading
+from contextlib import AbstractContextManager
 from typing import Any, Final, Self
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn import Config, Server
 
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
-from streampay_smoke.core.lifetimes import Stops
 
 HOST: Final = "127.0.0.1"
 _START_SECONDS: Final = 10.0
@@ -17,7 +17,7 @@ _TICK_SECONDS: Final = 1.0
 _DRAIN_STEP_SECONDS: Final = 0.002
 
 
-class LoopbackServer(Stops):
+class LoopbackServer(AbstractContextManager["LoopbackServer"]):
     """Serves `app` on 127.0.0.1 until stopped; `port` 0 takes a free one.
 
     `stopping` is set as the first thing `stop()` does, so that an application that deliberately hangs can wait on
@@ -67,6 +67,9 @@ class LoopbackServer(Stops):
         if self._server is not None and self._thread is not None:
             self._server.leave()
             self._thread.join()
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
 
     def __enter__(self) -> Self:
         return self.start()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from streampay_smoke.core.ending_signals import ending_signals
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.core.lifetimes import Stops
 from streampay_smoke.core.secret import Secret
 
 if TYPE_CHECKING:
@@ -26,10 +26,8 @@ LEDGER_TIMEOUT_SECONDS = 4.0
 TRANSACTION_VALID_SECONDS = 20
 """The service is less patient with its ledger than the gate: its callers are waiting."""
 
-_STOPPING_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 
-
-class Sandbox(Stops):
+class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
     """A running sandbox; stops at the end of a `with` block or by `stop()`."""
 
     def __init__(
@@ -62,6 +60,9 @@ class Sandbox(Stops):
         self._server.stop()
         self._treasury.close()
         self._ledger.stop()
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
 
 
 def start_sandbox(
@@ -160,7 +161,7 @@ def serve(
     faults: Sequence[str] = (),
     release: str = "sandbox",
 ) -> None:
-    """Serve the sandbox until SIGTERM or SIGINT.
+    """Serve the sandbox until SIGTERM, SIGINT or SIGHUP.
 
     `ready_file` gets the ready document once both answer, readable by its owner only, and goes away at the end.
     Raises SettingsInvalid as `start_sandbox`, and when the file cannot be written. To be called from the main
@@ -187,13 +188,14 @@ def serve(
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[Callable[[], object]]:
-    """Give what waits for SIGTERM or SIGINT.
+    """Give what waits for SIGTERM, SIGINT or SIGHUP.
 
     Blocked in here, the signals stay pending in every thread until they are waited for: none is lost or half handled.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING_SIGNALS)
+    stopping = ending_signals()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, stopping)
     try:
-        yield lambda: signal.sigwait(_STOPPING_SIGNALS)
+        yield lambda: signal.sigwait(stopping)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

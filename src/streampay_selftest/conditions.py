@@ -194,12 +194,13 @@ def after_a_run_that_was_killed(tags: str, *, at: str) -> Condition:
     return change
 
 
-def beside_another_run(tags: str) -> Condition:
-    """Play another run of the same gate against the same deployment at the same time."""
+def beside_other_runs(tags: str, *, runs: int = 1) -> Condition:
+    """Play other runs of the same gate against the same deployment at the same time."""
 
     def change(scene: Scene) -> None:
-        folder = scene.folder / "another"
-        scene.beside.append((Scene(folder, scene.sandbox, scene.stack, scene.gate), tags))
+        for number in range(runs):
+            folder = scene.folder / f"another-{number}"
+            scene.beside.append((Scene(folder, scene.sandbox, scene.stack, scene.gate), tags))
 
     return change
 

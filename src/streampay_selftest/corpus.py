@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from streampay_sandbox.fault import Fault, Truth
 from streampay_sandbox.faults import FAULTS
 from streampay_sandbox.ledger.faults import FAULTS as LEDGER_FAULTS
-from streampay_selftest import noises, road_faults, runner_noises
+from streampay_selftest import noises, road_faults, runner_noises, settings_noises
 from streampay_selftest.case import Case
 from streampay_selftest.conditions import place, setting
 
@@ -17,6 +17,8 @@ IMPATIENT = place(ready_within_seconds=1, cutover_seconds=1)
 PLAYED_WITH: Mapping[str, Mapping[str, object]] = {
     # A user of a signed token is asked for no challenge, and the check of used ones is left out.
     "wallet-challenge-lasts": {"conditions": (IMPATIENT, setting(SMOKE_AUTH_MODE="wallet"))},
+    # It tells everybody to wait for a minute, which is longer than this run has.
+    "limits-block-everybody": {"conditions": (IMPATIENT, setting(SMOKE_DEADLINE_SECONDS="40"))},
     # A part that ends before its deadline: the whole smoke is cut off by it, and its streams cannot all be ended.
     "slow": {"tags": "@streams and not @signing-secret and not @second-user"},
 }
@@ -51,5 +53,6 @@ CORPUS = _by_name(
         *road_faults.FAULTS,
         *noises.NOISES,
         *runner_noises.NOISES,
+        *settings_noises.NOISES,
     )
 )

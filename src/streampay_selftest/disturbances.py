@@ -5,6 +5,8 @@ import gzip
 import itertools
 import json
 import re
+import threading
+import time
 import zlib
 from collections import Counter
 from collections.abc import Callable
@@ -88,6 +90,24 @@ def first(number: int, decided: Decided) -> Disturbance:
 def after(number: int, decided: Decided) -> Disturbance:
     """Let every request after the first ones meet this."""
     return lambda passing: decided if passing.number >= number else NO_CHANGE
+
+
+def rate_limited(*, burst: int, per_second: float) -> Disturbance:
+    """Limit all callers together, as a gateway does that counts by address: 429, and when to come back."""
+    lock = threading.Lock()
+    level, seen_at = float(burst), time.monotonic()
+
+    def disturb(passing: Passing) -> Decided:
+        nonlocal level, seen_at
+        with lock:
+            now = time.monotonic()
+            level, seen_at = min(float(burst), level + (now - seen_at) * per_second), now
+            if level < 1:
+                return error(429, "rate_limit_exceeded", retry_after="1")
+            level -= 1
+            return NO_CHANGE
+
+    return disturb
 
 
 def one_replica_of(number: int, decided: Decided, *, until: int = 10**9) -> Disturbance:

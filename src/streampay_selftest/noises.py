@@ -26,6 +26,7 @@ from streampay_selftest.disturbances import (
     marked,
     old_release,
     one_replica_of,
+    rate_limited,
     shouted,
     to_https,
     without_close_times,
@@ -271,6 +272,24 @@ NOISES = (
         truth=Truth.HARNESS,
         conditions=(road(lambda: for_the_first_caller(error(429, "ORG_DAILY_QUOTA_EXCEEDED", retry_after="3600"))),),
         features=("streams",),
+    ),
+    Case(
+        name="a gateway that limits its callers by address",
+        story="operations: several runs leave through one address, and a gateway counts them as one caller",
+        severity=NOISE,
+        truth=NONE,
+        conditions=(road(lambda: rate_limited(burst=10, per_second=2)),),
+        tags="@streams or @settlement",
+    ),
+    Case(
+        name="a limit that another run beside it keeps used up",
+        story="operations: sign-ins are limited by address, and there is no time to wait",
+        severity=NOISE,
+        truth=Truth.HARNESS,
+        conditions=(
+            road(lambda: below("/api/auth/wallet", error(429, "rate_limit_exceeded", retry_after="12"), method="POST")),
+            setting(SMOKE_AUTH_MODE="wallet", SMOKE_DEADLINE_SECONDS="30"),
+        ),
     ),
     # The stable release.
     Case(

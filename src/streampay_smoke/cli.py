@@ -1,7 +1,6 @@
 """`streampay-smoke`: run the gate, judge a journal again, build a report, serve the sandbox."""
 
 import argparse
-import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -11,22 +10,18 @@ from streampay_smoke import __version__
 from streampay_smoke import settings as configuration
 from streampay_smoke.core import times
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
+from streampay_smoke.core.standard_streams import open_standard_streams
+from streampay_smoke.core.system_facts import child_environment
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
 from streampay_smoke.run.output import outlasting_output
-from streampay_smoke.settings.gathering import gather, project_root
-from streampay_smoke.settings.variables import VARIABLES, Variable
-
-RUN_OPTIONS = {
-    variable.option.removeprefix("--").replace("-", "_"): name
-    for name, variable in VARIABLES.items()
-    if variable.option and variable.option != "--report"
-}
-"""The options of `run` that stand for a variable: argparse's name to the variable's."""
+from streampay_smoke.settings.options import add_options, given_options
+from streampay_smoke.settings.reading import project_root
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    open_standard_streams()
     chosen = _parser().parse_args(arguments)
     with outlasting_output():
         try:
@@ -43,36 +38,38 @@ def run(chosen: argparse.Namespace) -> int:
     """Play the features and answer with the verdict's exit code."""
     # Imported here, and as late as can be: behave's process needs more, and starts only once this one is ready.
     from streampay_smoke.run import decision as decisions
-    from streampay_smoke.run.announcing import announce_to_ci
     from streampay_smoke.run.folder import RunFolder
-    from streampay_smoke.run.supervisor import supervise
+    from streampay_smoke.run.supervisor import redactor_of, supervise
 
-    options = _options(chosen)
-    environ = {**os.environ, **options}
-    artifacts = Path(environ.get("SMOKE_ARTIFACTS") or VARIABLES["SMOKE_ARTIFACTS"].default).absolute()
-    folder = RunFolder.create(artifacts)
+    options = given_options(chosen)
+    evidence = configuration.load_evidence(options)
+    folder = RunFolder.create(evidence.artifacts)
     try:
         settings = configuration.load(options)
     except SmokeError as error:
-        from streampay_smoke.run.refusal import refuse
+        from streampay_smoke.run.conclude import refuse
 
-        verdict = refuse(folder, error)
-        decisions.decided(folder, verdict, None, paths=chosen.paths, target_release="")
-        announce_to_ci(folder)
-        return verdict.exit_code
-    target_release = _target_release(settings, options)
-    for note in decisions.notes_before(settings, paths=chosen.paths, target_release=target_release):
+        return refuse(folder, error, report=evidence.report)
+    asked = decisions.prepared(settings, target_release=_target_release(settings, options), acts_here=True)
+    for note in decisions.notes_before(asked, chosen.paths):
         print(f"note: {note}", file=sys.stderr)
-    verdict = supervise(settings, folder, environ, chosen.paths)
-    decision = decisions.decided(folder, verdict, settings, paths=chosen.paths, target_release=target_release)
-    if decision.acts:  # before anything else is made of the run: users meet the failed release until then
-        decisions.acted_on(folder, decision, settings, environ)
-    announce_to_ci(folder)
-    if settings.report:
-        from streampay_smoke.run.finish import report
+    environ = child_environment({**options, "SMOKE_ARTIFACTS": str(settings.artifacts)})
+    try:
+        supervise(settings, folder, environ, chosen.paths)
+    except OSError as error:  # the journal: whatever behave made of it, nobody can read it
+        from streampay_smoke.run.conclude import evidence_lost
 
-        report(folder)
-    return verdict.exit_code
+        return evidence_lost(error)
+    from streampay_smoke.run.conclude import conclude
+
+    return conclude(
+        folder,
+        redactor=redactor_of(settings),
+        signing_key=settings.signer(),
+        asked=asked,
+        act=lambda decision: decisions.acted_on(decision, settings, environ),
+        report=settings.report,
+    )
 
 
 def _target_release(settings: configuration.Settings, options: Mapping[str, str]) -> str:
@@ -81,9 +78,10 @@ def _target_release(settings: configuration.Settings, options: Mapping[str, str]
         return ""
     from streampay_smoke.rollback.configuration import log_path_of
     from streampay_smoke.rollback.log import read_log
+    from streampay_smoke.settings.actuator import load_rollback
 
     try:
-        recorded = read_log(log_path_of(gather(options))).of(settings.deploy).recorded
+        recorded = read_log(log_path_of(load_rollback(options))).of(settings.deploy).recorded
     except SmokeError as error:
         print(f"note: no rollback target can be read: {error}", file=sys.stderr)
         return ""
@@ -128,9 +126,10 @@ def report(chosen: argparse.Namespace) -> int:
     """Build the HTML report of a run again."""
     from streampay_smoke.publish.report import build_report
 
-    run_folder = chosen.folder.resolve()
+    folder = chosen.folder or configuration.load_evidence().artifacts / "latest"
+    run_folder = folder.resolve()
     if not (run_folder / "journal.jsonl").is_file():
-        print(f"{chosen.folder} is not the folder of a run: it has no journal.jsonl", file=sys.stderr)
+        print(f"{folder} is not the folder of a run: it has no journal.jsonl", file=sys.stderr)
         return EXIT_CODES[Word.CONFIG]
     built = build_report(run_folder, node_report_dir=project_root() / "report")
     print(f"{built.path}{f' ({built.note})' if built.note else ''}")
@@ -143,7 +142,7 @@ def override(chosen: argparse.Namespace) -> int:
     from streampay_smoke.operations.override import override as overridden
 
     try:
-        verdict = overridden(
+        return overridden(
             chosen.folder,
             to=chosen.to,
             who=chosen.who,
@@ -155,7 +154,6 @@ def override(chosen: argparse.Namespace) -> int:
         print(f"{error}\nNext: {error.next_step}", file=sys.stderr)
         stands = error.verdict.verdict
         return EXIT_CODES[stands if stands is Word.SAFETY else Word.CONFIG]
-    return verdict.exit_code
 
 
 def sweep(chosen: argparse.Namespace) -> int:
@@ -166,7 +164,7 @@ def sweep(chosen: argparse.Namespace) -> int:
     from streampay_smoke.run.output import redacted_output
 
     try:
-        settings = configuration.load(_options(chosen))
+        settings = configuration.load(given_options(chosen))
         redactor = Redactor()
         with redacted_output(redactor):
             return swept_place(settings, redactor, older_than_seconds=chosen.older_than, dry_run=chosen.dry_run)
@@ -185,7 +183,7 @@ def doctor(chosen: argparse.Namespace) -> int:
 
     redactor = Redactor()
     with redacted_output(redactor):
-        looks = doctors.doctor(lambda: effective_settings(_options(chosen)), redactor)
+        looks = doctors.doctor(lambda: effective_settings(given_options(chosen)), redactor)
         print(doctors.table(looks))
     return doctors.exit_code(looks)
 
@@ -248,14 +246,6 @@ def selftest(chosen: argparse.Namespace) -> int:
     )
 
 
-def _options(chosen: argparse.Namespace) -> dict[str, str]:
-    """Return the variables that were given as options."""
-    given = {name: getattr(chosen, option, None) for option, name in RUN_OPTIONS.items()}
-    if getattr(chosen, "report", None) is not None:
-        given["SMOKE_REPORT"] = "1" if chosen.report else "0"
-    return {name: value for name, value in given.items() if value is not None}
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="streampay-smoke", description="The deploy gate for StreamPay.")
     parser.add_argument("--version", action="version", version=f"streampay-smoke {__version__}")
@@ -277,14 +267,14 @@ def _parser() -> argparse.ArgumentParser:
 
     reporting = commands.add_parser("report", help="build a run's HTML report again", description=report.__doc__)
     reporting.add_argument(
-        "folder", type=Path, nargs="?", default=Path("artifacts/latest"), metavar="FOLDER", help="a run's folder"
+        "folder", type=Path, nargs="?", metavar="FOLDER", help="a run's folder (default: the latest run)"
     )
     reporting.set_defaults(command=report)
 
     _add_override(commands.add_parser("override", help="override a verdict", description=override.__doc__))
     _add_sweep(commands.add_parser("sweep", help="remove what crashed runs left", description=sweep.__doc__))
     looking = commands.add_parser("doctor", help="look at everything a run needs", description=doctor.__doc__)
-    _add_settings(looking, VARIABLES)
+    add_options(looking)
     looking.set_defaults(command=doctor)
     _add_rollback(commands)
     _add_sandbox(commands.add_parser("sandbox", help="serve a StreamPay and a ledger", description=sandbox.__doc__))
@@ -294,7 +284,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    _add_settings(parser, VARIABLES)
+    add_options(parser)
     parser.add_argument("paths", nargs="*", metavar="FEATURE", help="feature files to play (all by default)")
     parser.set_defaults(command=run)
 
@@ -308,12 +298,12 @@ def _add_override(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=override)
 
 
-SWEEP_OPTIONS = ("--env", "--base-url")
+SWEEP_OPTIONS = ("SMOKE_ENV", "SMOKE_BASE_URL")
 """The options of `run` that say where; the rest comes from variables or does not matter to a sweep."""
 
 
 def _add_sweep(parser: argparse.ArgumentParser) -> None:
-    _add_settings(parser, {name: item for name, item in VARIABLES.items() if item.option in SWEEP_OPTIONS})
+    add_options(parser, SWEEP_OPTIONS)
     parser.add_argument(
         "--older-than",
         type=_seconds,
@@ -329,28 +319,6 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds < float("inf"):
         raise ValueError(text)
     return seconds
-
-
-def _add_settings(parser: argparse.ArgumentParser, variables: Mapping[str, Variable]) -> None:
-    """Add the options that stand for variables."""
-    metavars = {
-        "--on-inconclusive": "hold|fail",
-        "--on-fail": "hold|rollback",
-        "--deadline": "SECONDS",
-        "--bake": "DURATION",
-        "--env": "NAME",
-        "--tags": "EXPR",
-        "--region": "NAME",
-        "--expect-release": "ID",
-        "--deploy": "ID",
-    }
-    for name, variable in variables.items():
-        if variable.option == "--report":
-            parser.add_argument("--report", action=argparse.BooleanOptionalAction, help=f"{variable.about} ({name})")
-        elif variable.option:
-            parser.add_argument(
-                variable.option, metavar=metavars.get(variable.option, "URL"), help=f"{variable.about} ({name})"
-            )
 
 
 def _add_rollback(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -8,10 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from waits import HANG_SECONDS, wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -90,7 +90,7 @@ class Clone:
 
     def run(self, script: str, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
         process = self.start(script, *arguments, **extra)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=HANG_SECONDS)
         return subprocess.CompletedProcess(script, process.returncode, out, err)
 
     def noted(self, words: str) -> int:
@@ -98,10 +98,7 @@ class Clone:
         return self.notes.read_text().count(words) if self.notes.exists() else 0
 
     def wait_until_busy(self) -> None:
-        ends_at = time.monotonic() + 20
-        while not self.busy.exists():
-            assert time.monotonic() < ends_at, "pip was never started"
-            time.sleep(0.01)
+        wait_until(self.busy.exists, "the start of pip")
 
 
 @pytest.fixture(name="clone")
@@ -165,7 +162,7 @@ def test_a_start_killed_half_way_is_taken_up_by_the_next(clone: Clone, tmp_path:
     first = clone.start("smoke.sh", WAIT_FOR=str(tmp_path / "hold"))
     clone.wait_until_busy()
     os.killpg(first.pid, signal.SIGKILL)
-    first.communicate(timeout=20)
+    first.communicate(timeout=HANG_SECONDS)
     done = clone.run("smoke.sh")
     assert done.returncode == 0, done.stderr
     assert clone.noted("install --require-hashes") == 2
@@ -180,7 +177,7 @@ def test_two_starts_at_once_install_once(clone: Clone, tmp_path: Path) -> None:
     assert second.stderr is not None
     assert second.stderr.readline() == "streampay-smoke: another start is preparing .venv; waiting for it\n"
     hold.unlink()
-    assert [process.communicate(timeout=30)[0][:6] for process in (first, second)] == ["ran in", "ran in"]
+    assert [process.communicate(timeout=HANG_SECONDS)[0][:6] for process in (first, second)] == ["ran in", "ran in"]
     assert clone.noted("install --require-hashes") == 1
 
 

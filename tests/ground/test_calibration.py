@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from waits import HANG_SECONDS
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "calibration.md"
 RATE = re.compile(r"(\d+\.\d+)% \((\d+\.\d+)% to (\d+\.\d+)%\)")
@@ -28,7 +30,7 @@ def test_the_quick_form_reproduces_the_claims_of_the_page() -> None:
         [sys.executable, ROOT / "benchmarks" / "calibration.py", "--quick"],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=HANG_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from waits import HANG_SECONDS
 
 from streampay_smoke.run.supervisor import RUNNER
 from streampay_smoke.runner.runner import GateRunner
@@ -28,16 +29,18 @@ def test_what_every_run_imports_imports_nothing_heavy(name: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=HANG_SECONDS,
     )
     assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
 
 
 def test_the_supervisor_starts_behave_and_does_not_import_it() -> None:
     supervisor = "streampay_smoke.run.supervisor"
-    others = "streampay_smoke.run.announcing, streampay_smoke.run.decision"
+    others = "streampay_smoke.run.conclude, streampay_smoke.run.decision"
     code = f"import sys, streampay_smoke.cli, {supervisor}, {others}; print(*{{'behave', 'httpx'}} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=HANG_SECONDS
+    )
     assert done.stdout.split() == []
 
 

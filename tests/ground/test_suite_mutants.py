@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from waits import HANG_SECONDS
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "suite-mutants.md"
 ENOUGH = 500
@@ -15,7 +17,7 @@ def test_no_mutant_of_a_sample_is_a_pass() -> None:
         [sys.executable, ROOT / "benchmarks" / "suite_mutants.py", "--quick"],
         capture_output=True,
         text=True,
-        timeout=115,
+        timeout=HANG_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

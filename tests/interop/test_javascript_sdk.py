@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ledger_players import NETWORK, started
 from ledger_recording import Blob, record
+from waits import HANG_SECONDS
 
 HERE = Path(__file__).parent
 
@@ -28,7 +29,12 @@ def journey(node: str) -> Journey:
             "nativeTokenId": ledger.native_token_id,
         }
         done = subprocess.run(
-            [node, "journey.cjs", json.dumps(place)], cwd=HERE, capture_output=True, text=True, timeout=60, check=False
+            [node, "journey.cjs", json.dumps(place)],
+            cwd=HERE,
+            capture_output=True,
+            text=True,
+            timeout=HANG_SECONDS,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout), place, blobs
@@ -98,7 +104,7 @@ def test_all_xdr_it_was_given_is_sdfs(journey: Journey, node: str) -> None:
         input=json.dumps(blobs),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
         check=False,
     )
     assert judged.returncode == 0, judged.stderr

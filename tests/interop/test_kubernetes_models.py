@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cluster_double import ClusterDouble
 from hook_cases import Case, argo_rollouts, kubernetes, kubernetes_service
+from waits import HANG_SECONDS
 
 HERE = Path(__file__).parent
 CASES: tuple[Case, ...] = (
@@ -27,7 +28,7 @@ def problems(node: str, objects: list[Any]) -> list[str | None]:
         input=json.dumps(objects),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr

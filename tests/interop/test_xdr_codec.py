@@ -10,6 +10,7 @@ import pytest
 from ledger_players import UNIT, Wire, build, started
 from ledger_recording import Blob, code_sections, record
 from stellar_sdk import Asset, Keypair, SorobanServer, scval
+from waits import HANG_SECONDS
 
 HERE = Path(__file__).parent
 
@@ -21,7 +22,7 @@ def judge(node: str, blobs: list[Blob]) -> dict[str, Any]:
         input=json.dumps(blobs),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr

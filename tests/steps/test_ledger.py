@@ -22,19 +22,16 @@ from step_parts import (
     paper_ledger,
 )
 
-from streampay_smoke.acceptance.checks.ledger import (
-    CLOCK_SKEW_SECONDS,
+from streampay_smoke.acceptance.actions import contract_stream
+from streampay_smoke.acceptance.checks import ledger as checks
+from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS, NetworkUnwell
+from streampay_smoke.acceptance.observations.ledger import (
     MOVES_WITHIN_SECONDS,
     SIMULATED_AHEAD_SECONDS,
-    DirectStream,
     Ledger,
-    NetworkUnwell,
-    contract_takes_streams,
-    interface_is_there,
-    network_moves,
-    nobody_can_claim,
-    obeys,
-    obeys_nobody_else,
+    network,
+    refusal_of_new_stream,
 )
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.chain.adapter import (
@@ -44,10 +41,33 @@ from streampay_smoke.chain.adapter import (
     ContractMissing,
     InterfaceDrift,
 )
-from streampay_smoke.chain.contract import StreamContract
 from streampay_smoke.core.errors import Blame
 
 TOTAL_STROOPS = 1_234_567
+
+
+def network_moves(ledger: Ledger, expect: Expect, *, now_seconds: Callable[[], float]) -> None:
+    checks.network_moves(network(ledger, now_seconds=now_seconds), expect)
+
+
+def interface_is_there(ledger: Ledger, expect: Expect) -> None:
+    checks.interface_is_there(ledger.contract.interface_drifts(), ledger.contract.profile.name, expect)
+
+
+def contract_takes_streams(ledger: Ledger, expect: Expect) -> None:
+    checks.contract_takes_streams(refusal_of_new_stream(ledger, PAYER.address, RECIPIENT), expect)
+
+
+def nobody_can_claim(ledger: Ledger, expect: Expect) -> None:
+    checks.nobody_can_claim(ledger.contract.may_be_claimed("GSTRANGER"), expect)
+
+
+def obeys(ledger: Ledger, expect: Expect) -> None:
+    checks.obeys(ledger.contract.obeys("GADMIN"), "GADMIN", expect)
+
+
+def obeys_nobody_else(ledger: Ledger, expect: Expect) -> None:
+    checks.obeys_nobody_else(ledger.contract.obeys("GSTRANGER"), expect)
 
 
 def test_next_ledger_is_the_one_after_the_newest() -> None:
@@ -178,7 +198,7 @@ def test_interface_is_there_passes_for_the_contract_of_the_profile(witness: Witn
     interface_is_there(ledger, witness.expect)
 
     witness.saw_held("the contract offers what StreamPay builds on")
-    assert witness.checks[0].observed == "9 functions"
+    assert witness.checks[0].observed == "the interface of profile streampay-stream"
 
 
 def test_interface_is_there_fails_when_the_contract_is_missing(witness: Witness) -> None:
@@ -195,10 +215,10 @@ def test_a_contract_at_work_passes_what_it_is_asked_and_signs_nothing(witness: W
     paper, ledger = paper_ledger()
     before = paper.ledger
 
-    contract_takes_streams(ledger, PAYER.address, RECIPIENT, witness.expect)
-    nobody_can_claim(ledger, "GSTRANGER", witness.expect)
-    obeys(ledger, "GADMIN", witness.expect)
-    obeys_nobody_else(ledger, "GSTRANGER", witness.expect)
+    contract_takes_streams(ledger, witness.expect)
+    nobody_can_claim(ledger, witness.expect)
+    obeys(ledger, witness.expect)
+    obeys_nobody_else(ledger, witness.expect)
 
     witness.saw_held(
         "the contract takes new streams",
@@ -220,7 +240,7 @@ def test_a_paused_contract_is_called_paused(witness: Witness) -> None:
     paper.paused = True
 
     with witness.breaks("the contract takes new streams", expected="would be taken", saw="has paused it"):
-        contract_takes_streams(ledger, PAYER.address, RECIPIENT, witness.expect)
+        contract_takes_streams(ledger, witness.expect)
 
 
 def test_a_contract_that_refuses_streams_for_another_reason_says_which(witness: Witness) -> None:
@@ -231,11 +251,11 @@ def test_a_contract_that_refuses_streams_for_another_reason_says_which(witness: 
 
     paper.read = refuses  # type: ignore[method-assign]
     with witness.breaks("the contract takes new streams", saw="TokenNotAllowed"):
-        contract_takes_streams(ledger, PAYER.address, RECIPIENT, witness.expect)
+        contract_takes_streams(ledger, witness.expect)
     with pytest.raises(ContractFailure):
-        nobody_can_claim(ledger, "GSTRANGER", witness.expect)
+        nobody_can_claim(ledger, witness.expect)
     with pytest.raises(ContractFailure):
-        obeys(ledger, "GADMIN", witness.expect)
+        obeys(ledger, witness.expect)
 
 
 def test_a_contract_nobody_has_initialised_is_anybodys(witness: Witness) -> None:
@@ -243,9 +263,9 @@ def test_a_contract_nobody_has_initialised_is_anybodys(witness: Witness) -> None
     paper.admin = ""
 
     with witness.breaks("nobody can make themselves the contract's administrator", saw="it is anybody's"):
-        nobody_can_claim(ledger, "GSTRANGER", witness.expect)
+        nobody_can_claim(ledger, witness.expect)
     with witness.breaks("the contract obeys its administrator", expected="GADMIN", saw="or nobody"):
-        obeys(ledger, "GADMIN", witness.expect)
+        obeys(ledger, witness.expect)
 
 
 def test_a_contract_of_a_stranger_obeys_the_stranger(witness: Witness) -> None:
@@ -253,9 +273,9 @@ def test_a_contract_of_a_stranger_obeys_the_stranger(witness: Witness) -> None:
     paper.admin = "GSTRANGER"
 
     with witness.breaks("the contract obeys its administrator", expected="GADMIN", saw="somebody else"):
-        obeys(ledger, "GADMIN", witness.expect)
+        obeys(ledger, witness.expect)
     with witness.breaks("the contract obeys nobody else", expected="a refusal", saw="it would obey anybody"):
-        obeys_nobody_else(ledger, "GSTRANGER", witness.expect)
+        obeys_nobody_else(ledger, witness.expect)
 
 
 def _without_settle(interface: ContractInterface) -> ContractInterface:
@@ -294,20 +314,6 @@ def test_interface_is_there_fails_when_the_contract_has_drifted(
     assert caught.value.blame is Blame.PRODUCT
 
 
-def test_interface_is_there_fails_when_nothing_is_offered_though_nothing_was_promised(witness: Witness) -> None:
-    paper, _ = paper_ledger()
-
-    class Promiseless(StreamContract):
-        def check_interface(self) -> None:
-            """Find nothing amiss."""
-
-    paper.contracts[CONTRACT] = _empty(paper.contracts[CONTRACT])
-    blind = Ledger(paper, Promiseless(paper, CONTRACT, paper.profile), contract_id=CONTRACT, token_contract_id=TOKEN)
-
-    with witness.breaks("the contract offers what StreamPay builds on", expected="functions", saw="0 functions"):
-        interface_is_there(blind, witness.expect)
-
-
 def _retell(paper: PaperLedger, **changes: Any) -> None:
     paper.told[-1] = replace(paper.told[-1], **changes)
 
@@ -317,10 +323,21 @@ def _split(paper: PaperLedger) -> None:
     paper.told += [replace(last, data=last.data - 1), replace(last, data=1)]
 
 
-def played(paper: PaperLedger, ledger: Ledger) -> DirectStream:
-    direct = DirectStream(ledger, PAYER, RECIPIENT, Housekeeping(lambda event: None))
-    direct.play(total_stroops=TOTAL_STROOPS, duration_seconds=3)
-    return direct
+class Played:
+    """A stream that was made and settled on the contract itself, and what is expected of it then."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._parties = contract_stream.parties(ledger, PAYER, RECIPIENT)
+        self._settled = contract_stream.stream_and_settle(
+            ledger, self._parties, Housekeeping(lambda event: None), total_stroops=TOTAL_STROOPS, duration_seconds=3
+        )
+
+    def paid_whole_once(self, expect: Expect) -> None:
+        checks.paid_whole_once(contract_stream.look_at(self._ledger, self._settled, self._parties), expect)
+
+    def money_is_conserved(self, expect: Expect) -> None:
+        checks.money_is_conserved(contract_stream.look_at(self._ledger, self._settled, self._parties), expect)
 
 
 WHOLE = (
@@ -336,7 +353,7 @@ def test_a_direct_stream_that_is_settled_passes(witness: Witness) -> None:
     paper.transact(OTHER_HASH)
     paper.pay(99, tx_hash=OTHER_HASH)
 
-    direct = played(paper, ledger)
+    direct = Played(ledger)
     direct.paid_whole_once(witness.expect)
     direct.money_is_conserved(witness.expect)
 
@@ -347,7 +364,7 @@ def test_a_direct_stream_that_is_settled_passes(witness: Witness) -> None:
 def test_a_direct_stream_is_settled_only_after_its_time(witness: Witness) -> None:
     paper, ledger = paper_ledger()
 
-    played(paper, ledger)
+    Played(ledger)
 
     started_at = START + 10
     assert paper.waits == [(started_at + 3, MOVES_WITHIN_SECONDS + 3)]
@@ -380,7 +397,7 @@ def test_a_direct_stream_fails_when_the_payment_is_another(
     spoil: Callable[[PaperLedger], None], saw: str, witness: Witness
 ) -> None:
     paper, ledger = paper_ledger()
-    direct = played(paper, ledger)
+    direct = Played(ledger)
     spoil(paper)
 
     with witness.breaks(WHOLE[0], expected=TOTAL_STROOPS, saw=saw):
@@ -401,7 +418,7 @@ def test_a_direct_stream_fails_when_the_contract_remembers_otherwise(
     state: Mapping[str, Any], promise: str, saw: str, witness: Witness
 ) -> None:
     paper, ledger = paper_ledger()
-    direct = played(paper, ledger)
+    direct = Played(ledger)
     paper.streams[7].update(state)
 
     with witness.breaks(promise, saw=saw):
@@ -427,7 +444,7 @@ def test_a_direct_stream_fails_when_money_is_lost_or_made(
     address: str, stroops: int, promise: str, saw: int, witness: Witness
 ) -> None:
     paper, ledger = paper_ledger()
-    direct = played(paper, ledger)
+    direct = Played(ledger)
     paper.balances[address] += stroops
 
     with witness.breaks(promise, saw=saw):
@@ -437,9 +454,8 @@ def test_a_direct_stream_fails_when_money_is_lost_or_made(
 def test_a_direct_stream_that_never_becomes_due_is_the_ledgers_fault() -> None:
     paper, ledger = paper_ledger()
     paper.never_closes = True
-    direct = DirectStream(ledger, PAYER, RECIPIENT, Housekeeping(lambda event: None))
 
     with pytest.raises(ChainUnavailable):
-        direct.play(total_stroops=TOTAL_STROOPS, duration_seconds=3)
+        Played(ledger)
 
     assert not [event for event in paper.told if event.topics[0] == "transfer"]

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from step_parts import Witness, run_context_of, settings_for
 
 from streampay_sandbox.stack import start_sandbox
-from streampay_smoke.acceptance.checks.ledger import DIRECT_STREAM
+from streampay_smoke.acceptance.resources.contract_streams import CONTRACT_STREAM
 from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import ChainAccount, ContractFailure
@@ -75,9 +75,9 @@ def journal_of(
             journal.append(seen)
         journal.append(ResourceCreated(kind="stream", id="stream-1"))
         for stream_id in made:
-            journal.append(ResourceCreated(kind=DIRECT_STREAM, id=str(stream_id)))
+            journal.append(ResourceCreated(kind=CONTRACT_STREAM, id=str(stream_id)))
         for stream_id in ended:
-            journal.append(ResourceReleased(kind=DIRECT_STREAM, id=str(stream_id)))
+            journal.append(ResourceReleased(kind=CONTRACT_STREAM, id=str(stream_id)))
     return folder
 
 

@@ -7,6 +7,8 @@ import pytest
 from step_parts import Asked, Honest, Says, SmallStreamPay, Witness, answer, page, record
 
 from streampay_smoke.acceptance.checks import listing
+from streampay_smoke.acceptance.observations import listing as lists
+from streampay_smoke.acceptance.observations.listing import pages_of
 from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
@@ -39,7 +41,7 @@ def test_pages_of_follows_the_list_to_its_end(
     own = [small.add("owner") for _ in range(streams)]
     small.add("somebody else")
 
-    found = listing.pages_of(deployment, OWNER, page_size=page_size)
+    found = pages_of(deployment, OWNER, page_size=page_size)
 
     assert shown(found) == own
     assert len(found) == pages
@@ -49,7 +51,7 @@ def test_pages_of_follows_the_list_to_its_end(
 def test_pages_of_fails_when_the_list_never_ends(
     small: SmallStreamPay, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "PAGE_LIMIT", 7)
+    monkeypatch.setattr(lists, "PAGE_LIMIT", 7)
 
     def endless(asked: Asked, honest: Honest) -> Says:
         place = int(asked.query.get("cursor", "0"))
@@ -59,7 +61,7 @@ def test_pages_of_fails_when_the_list_never_ends(
     small.lie("GET /api/streams", endless)
 
     with pytest.raises(PromiseBroken, match="list does not end: after 7 pages of 1"):
-        listing.pages_of(deployment, OWNER, page_size=1)
+        pages_of(deployment, OWNER, page_size=1)
 
     assert len(small.asked) == 7
 
@@ -67,13 +69,13 @@ def test_pages_of_fails_when_the_list_never_ends(
 def test_pages_of_fails_when_the_cursor_leads_back_to_the_first_page(
     small: SmallStreamPay, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "PAGE_LIMIT", 5)
+    monkeypatch.setattr(lists, "PAGE_LIMIT", 5)
     small.add("owner")
     small.add("owner")
     small.lie("GET /api/streams", lambda asked, honest: honest(_without_cursor(asked)))
 
     with pytest.raises(PromiseBroken) as caught:
-        listing.pages_of(deployment, OWNER, page_size=1)
+        pages_of(deployment, OWNER, page_size=1)
 
     assert caught.type is PromiseBroken
     assert len(small.asked) <= 5
@@ -106,7 +108,7 @@ def test_pages_of_fails_when_a_page_is_not_what_was_promised(
     small.lie("GET /api/streams", says)
 
     with pytest.raises(PromiseBroken, match=reason):
-        listing.pages_of(deployment, OWNER, page_size=2)
+        pages_of(deployment, OWNER, page_size=2)
 
 
 EACH_ONCE = (

@@ -7,8 +7,10 @@ import pytest
 from step_parts import START, Witness, answer, paper_ledger
 
 from streampay_smoke.acceptance.checks import operations
-from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS, SIMULATED_AHEAD_SECONDS, Ledger
+from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS
 from streampay_smoke.acceptance.checks.operations import ClocksDisagree
+from streampay_smoke.acceptance.observations.clocks import clocks
+from streampay_smoke.acceptance.observations.ledger import SIMULATED_AHEAD_SECONDS, Ledger
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.core.errors import Blame, CredentialRefused
 from streampay_smoke.service.exchange import Answer
@@ -59,14 +61,14 @@ FIGURES = "the service's figures can be read"
         "streampay_metrics_up 1",
     ],
 )
-def test_figures_are_there(text: str, witness: Witness) -> None:
-    operations.figures_are_there(answer(200, text=text), variable="", expect=witness.expect)
+def test_metrics_are_there(text: str, witness: Witness) -> None:
+    operations.metrics_are_there(answer(200, text=text), variable="", expect=witness.expect)
 
     witness.saw_held(FIGURES)
 
 
 def test_a_question_for_the_token_shows_that_figures_are_on(witness: Witness) -> None:
-    operations.figures_are_there(answer(401), variable="", expect=witness.expect)
+    operations.metrics_are_there(answer(401), variable="", expect=witness.expect)
 
     witness.saw_held(FIGURES)
 
@@ -88,18 +90,18 @@ def test_a_question_for_the_token_shows_that_figures_are_on(witness: Witness) ->
 @pytest.mark.parametrize("variable", ["", "SMOKE_METRICS_TOKEN"])
 def test_figures_that_are_not_there_are_found_out(told: Answer, saw: str, variable: str, witness: Witness) -> None:
     with witness.breaks(FIGURES, expected="figures", saw=saw):
-        operations.figures_are_there(told, variable=variable, expect=witness.expect)
+        operations.metrics_are_there(told, variable=variable, expect=witness.expect)
 
 
 def test_nobody_who_shows_no_token_is_refused_for_it(witness: Witness) -> None:
     with witness.breaks(FIGURES, expected="figures", saw="status 403"):
-        operations.figures_are_there(answer(403), variable="", expect=witness.expect)
+        operations.metrics_are_there(answer(403), variable="", expect=witness.expect)
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_an_old_token_is_the_operators(status: int, witness: Witness) -> None:
     with pytest.raises(CredentialRefused, match=f"SMOKE_METRICS_TOKEN with {status}") as caught:
-        operations.figures_are_there(answer(status), variable="SMOKE_METRICS_TOKEN", expect=witness.expect)
+        operations.metrics_are_there(answer(status), variable="SMOKE_METRICS_TOKEN", expect=witness.expect)
 
     assert caught.value.next_step
     assert not witness.checks
@@ -149,9 +151,8 @@ def ready(ahead_seconds: float | None) -> Readiness:
 def check_clock(witness: Witness, ahead_seconds: float | None, *, ledger_ahead: int = 0, lead: int = 60) -> None:
     _, ledger = paper_ledger()
     ledger.most_ahead_seconds = lead
-    operations.clock_is_right(
-        ready(ahead_seconds), lambda: ledger, witness.expect, now_seconds=lambda: START - ledger_ahead
-    )
+    seen = clocks(ready(ahead_seconds), lambda: ledger, now_seconds=lambda: START - ledger_ahead)
+    operations.clock_is_right(seen, witness.expect)
 
 
 def no_ledger() -> Ledger:
@@ -160,7 +161,7 @@ def no_ledger() -> Ledger:
 
 @pytest.mark.parametrize("ahead_seconds", [0.0, -1.0, CLOCK_SKEW_SECONDS, -CLOCK_SKEW_SECONDS])
 def test_clocks_that_agree_need_no_third_one(ahead_seconds: float, witness: Witness) -> None:
-    operations.clock_is_right(ready(ahead_seconds), no_ledger, witness.expect)
+    operations.clock_is_right(clocks(ready(ahead_seconds), no_ledger), witness.expect)
 
     witness.saw_held(AGREES)
 
@@ -203,12 +204,12 @@ def test_a_simulated_ledger_that_leads_still_tells_whose_clock_is_wrong(witness:
 
 def test_answers_without_a_time_decide_nothing(witness: Witness) -> None:
     with pytest.raises(ClocksDisagree, match="carry no time"):
-        operations.clock_is_right(ready(None), no_ledger, witness.expect)
+        operations.clock_is_right(clocks(ready(None), no_ledger), witness.expect)
 
 
 def test_a_ledger_that_cannot_be_asked_decides_nothing(witness: Witness) -> None:
     with pytest.raises(ChainUnavailable):
-        operations.clock_is_right(ready(600), no_ledger, witness.expect)
+        operations.clock_is_right(clocks(ready(600), no_ledger), witness.expect)
 
 
 def dated(date: str, received_at: float = 1_800_000_000.0) -> Answer:

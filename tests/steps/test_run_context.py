@@ -20,8 +20,8 @@ from step_parts import (
 )
 
 from streampay_sandbox.road import Proxy
-from streampay_smoke.acceptance.checks.proofs import ServiceProof
-from streampay_smoke.acceptance.checks.readiness import NeverReady
+from streampay_smoke.acceptance.observations.readiness import NeverReady
+from streampay_smoke.acceptance.observations.settlement import ServiceProof
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.chain.adapter import ChainUnavailable
@@ -94,14 +94,13 @@ def test_a_shared_thing_says_what_it_is() -> None:
     assert RunContext.readiness.__doc__ == "The service's word that it is ready, waited for once."
 
 
-def test_a_world_hands_on_what_its_run_context_hold(shared: RunContext, witness: Witness) -> None:
+def test_a_scenarios_context_hands_on_what_the_run_holds(shared: RunContext, witness: Witness) -> None:
     world = ScenarioContext(shared)
 
     assert world.settings is shared.settings
     assert world.deployment is shared.deployment
-    assert world.record is shared.record
-    world.expect.equal("a world's checks reach the journal", 1, 1)
-    witness.saw_held("a world's checks reach the journal")
+    world.expect.equal("a scenario's checks reach the journal", 1, 1)
+    witness.saw_held("a scenario's checks reach the journal")
 
 
 def test_a_stream_is_created_and_remembered(shared: RunContext, small: SmallStreamPay, witness: Witness) -> None:

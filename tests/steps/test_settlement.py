@@ -194,8 +194,12 @@ def test_paid_by_contract_fails_when_nobody_paid(witness: Witness) -> None:
         check_paid_by_contract(unpaid, witness)
 
 
+def paid_by(*payments: Payment) -> settlement.Payments:
+    return settlement.Payments(tx_hashes=tuple(each.tx_hash for each in payments))
+
+
 def test_paid_exactly_once_passes_for_one_payment(witness: Witness) -> None:
-    settlement.paid_exactly_once([payment()], witness.expect)
+    settlement.paid_exactly_once(paid_by(payment()), witness.expect)
 
     witness.saw_held("the recipient was paid exactly once")
 
@@ -213,7 +217,7 @@ def test_paid_exactly_once_fails_when_it_was_another_number_of_times(
     payments: Sequence[Payment], saw: str, witness: Witness
 ) -> None:
     with witness.breaks("the recipient was paid exactly once", expected="one payment", saw=saw):
-        settlement.paid_exactly_once(payments, witness.expect)
+        settlement.paid_exactly_once(paid_by(*payments), witness.expect)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +303,7 @@ def test_a_payment_that_is_split_is_the_exact_amount_but_not_one_payment(
 
     assert settlement.paid_exact_amount(found, ORDER, 907_407, witness.expect) == 907_407
     with witness.breaks("the recipient was paid exactly once"):
-        settlement.paid_exactly_once(found.payments, witness.expect)
+        settlement.paid_exactly_once(paid_by(*found.payments), witness.expect)
 
 
 @pytest.mark.parametrize(
@@ -341,8 +345,8 @@ def test_no_amount_but_one_is_ever_exact(elapsed_seconds: int, off_by: int, stro
         pytest.param({"receipt_tx_hash": ""}, id="the record's hash only"),
     ],
 )
-def test_papers_agree_passes_for_papers_that_name_one_settlement(change: dict[str, str], witness: Witness) -> None:
-    settlement.papers_agree(receipt(), record(**change), ORDER, witness.expect)
+def test_records_agree_passes_for_papers_that_name_one_settlement(change: dict[str, str], witness: Witness) -> None:
+    settlement.records_agree(receipt(), record(**change), ORDER, witness.expect)
 
     assert len(witness.checks) >= 4
     assert all(check.held for check in witness.checks)
@@ -420,7 +424,7 @@ def test_papers_agree_passes_for_papers_that_name_one_settlement(change: dict[st
         ),
     ],
 )
-def test_papers_agree_fails_when_they_do_not(
+def test_records_agree_fails_when_they_do_not(
     receipt_change: dict[str, str],
     record_change: dict[str, str],
     promise: str,
@@ -429,7 +433,7 @@ def test_papers_agree_fails_when_they_do_not(
     witness: Witness,
 ) -> None:
     with witness.breaks(promise, expected=expected, saw=saw):
-        settlement.papers_agree(receipt(**receipt_change), record(**record_change), ORDER, witness.expect)
+        settlement.records_agree(receipt(**receipt_change), record(**record_change), ORDER, witness.expect)
 
 
 @pytest.mark.parametrize(
@@ -440,9 +444,9 @@ def test_papers_agree_fails_when_they_do_not(
         ({"schedule": "hour"}, "0.7777777 a hour"),
     ],
 )
-def test_papers_agree_fails_for_a_record_of_another_order(change: dict[str, str], saw: str, witness: Witness) -> None:
+def test_records_agree_fails_for_a_record_of_another_order(change: dict[str, str], saw: str, witness: Witness) -> None:
     with witness.breaks("the record is still of the order", expected=f"0.7777777 a minute to {RECIPIENT}", saw=saw):
-        settlement.papers_agree(receipt(), record(**change), ORDER, witness.expect)
+        settlement.records_agree(receipt(), record(**change), ORDER, witness.expect)
 
 
 def test_escrowed_as_ordered_passes_for_the_order_to_the_last_stroop(witness: Witness) -> None:

@@ -7,7 +7,8 @@ from step_parts import ORDER, Asked, Honest, Says, SmallStreamPay, Witness, run_
 
 from streampay_sandbox.road import Decided, Forward, Passing, Proxy, hang_up
 from streampay_sandbox.stack import start_sandbox
-from streampay_smoke.acceptance.checks.ledger import DIRECT_STREAM, DirectStream
+from streampay_smoke.acceptance.actions.contract_stream import parties, stream_and_settle
+from streampay_smoke.acceptance.resources.contract_streams import CONTRACT_STREAM, cancel
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.core.errors import CredentialRefused
@@ -149,20 +150,20 @@ def test_a_direct_stream_whose_settlement_failed_is_cancelled_at_the_end(
     def down(*args: object) -> None:
         raise ChainUnavailable("the ledger is silent")
 
-    direct = DirectStream(real.ledger, real.payer, real.recipient.address, real.housekeeping)
+    between = parties(real.ledger, real.payer, real.recipient.address)
     with monkeypatch.context() as patch:
         patch.setattr(real.ledger.contract, "settle", down)
         with pytest.raises(ChainUnavailable):
-            direct.play(total_stroops=1_000, duration_seconds=1)
+            stream_and_settle(real.ledger, between, real.housekeeping)
     (made,) = witness.of(ResourceCreated)
-    assert made.kind == DIRECT_STREAM
+    assert made.kind == CONTRACT_STREAM
     assert not witness.of(ResourceReleased)
 
     real.clean_up()
 
     assert [gone.id for gone in witness.of(ResourceReleased)] == [made.id]
     assert real.ledger.contract.stream(int(made.id)).status == "cancelled"
-    assert direct.cancel(), "a stream that is over needs no second end"
+    assert cancel(real.ledger, int(made.id), real.payer), "a stream that is over needs no second end"
 
 
 def test_a_direct_stream_that_cannot_be_cancelled_is_counted(
@@ -171,11 +172,11 @@ def test_a_direct_stream_that_cannot_be_cancelled_is_counted(
     def down(*args: object) -> None:
         raise ChainUnavailable("the ledger is silent")
 
-    direct = DirectStream(real.ledger, real.payer, real.recipient.address, real.housekeeping)
+    between = parties(real.ledger, real.payer, real.recipient.address)
     for name in ("start", "cancel"):
         monkeypatch.setattr(real.ledger.contract, name, down)
     with pytest.raises(ChainUnavailable):
-        direct.play(total_stroops=1_000, duration_seconds=1)
+        stream_and_settle(real.ledger, between, real.housekeeping)
     real.clean_up()
     assert len(witness.of(ResourceCreated)) == 1
     assert not witness.of(ResourceReleased)

@@ -166,6 +166,15 @@ def test_a_service_that_is_not_what_it_should_be_is_named(
     assert found.next_step
 
 
+@pytest.mark.parametrize(("open_to_strangers", "state"), [(False, State.OK), (True, State.WARNING)])
+def test_a_credential_is_proved_only_where_a_stranger_is_refused(
+    small: SmallStreamPay, shared: RunContext, open_to_strangers: bool, state: State
+) -> None:
+    if open_to_strangers:
+        small.lie("GET /api/streams", Says(json={"data": [], "meta": {"hasNext": False, "total": 0}}))
+    assert next(look for look in doctors.look_around(shared) if look.name == "sign-in").state is state
+
+
 def test_the_doctor_says_what_goes_by_a_proxy_and_shows_ledgers_by_their_host(
     small: SmallStreamPay, shared: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:

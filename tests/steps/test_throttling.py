@@ -5,8 +5,9 @@ import itertools
 import pytest
 from step_parts import Witness, answer
 
+from streampay_smoke.acceptance.actions.throttling import SPARE, rush
 from streampay_smoke.acceptance.checks import throttling
-from streampay_smoke.acceptance.checks.throttling import SPARE, Rush
+from streampay_smoke.acceptance.checks.throttling import Rush
 
 WAIT = answer(429, headers={"retry-after": "1"})
 
@@ -55,7 +56,7 @@ def test_others_are_served_fails_for_somebody_who_is_not(status: int, witness: W
 def test_a_rush_ends_when_it_is_told_to_wait() -> None:
     answers = iter([answer(200), answer(401), WAIT])
 
-    rushed = throttling.rush(lambda: next(answers), per_minute=60, replicas=1, clock=lambda: 0.0)
+    rushed = rush(lambda: next(answers), per_minute=60, replicas=1, clock=lambda: 0.0)
 
     assert (rushed.requests, rushed.last.status) == (3, 429)
 
@@ -69,6 +70,6 @@ def test_a_rush_that_nothing_stops_ends_when_every_replica_would_have(
 ) -> None:
     clock = itertools.count(0.0, seconds_each)
 
-    rushed = throttling.rush(lambda: answer(200), per_minute=60, replicas=replicas, clock=lambda: next(clock))
+    rushed = rush(lambda: answer(200), per_minute=60, replicas=replicas, clock=lambda: next(clock))
 
     assert (rushed.requests, rushed.last.status) == (requests, 200)

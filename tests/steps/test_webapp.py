@@ -29,14 +29,14 @@ PAIR = {"cookie": "csrf-token=a", "x-csrf-token": "a"}
 
 
 def test_a_page_with_both_halves_has_a_proof(witness: Witness) -> None:
-    webapp.page_has_a_proof(PAIR, witness.expect)
+    webapp.page_has_a_token(PAIR, witness.expect)
 
     witness.saw_held("the app's page is given a proof of its own")
 
 
 def test_a_page_that_is_given_nothing_has_none(witness: Witness) -> None:
     with witness.breaks("the app's page is given a proof of its own", saw="none"):
-        webapp.page_has_a_proof({}, witness.expect)
+        webapp.page_has_a_token({}, witness.expect)
 
 
 def test_another_sites_page_never_shows_the_whole_proof() -> None:

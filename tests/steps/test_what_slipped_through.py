@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from feature_steps import play
 from step_parts import (
     CONTRACT,
     HASH,
@@ -29,12 +30,11 @@ from step_parts import (
     small_environ,
 )
 
-from streampay_smoke.acceptance.actions import journeys
-from streampay_smoke.acceptance.checks import doors, listing, settlement
-from streampay_smoke.acceptance.checks.ledger import DirectStream, Ledger
-from streampay_smoke.acceptance.checks.proofs import LedgerProof
+from streampay_smoke.acceptance.actions import contract_stream
+from streampay_smoke.acceptance.checks import access, listing, settlement
 from streampay_smoke.acceptance.checks.settlement import LedgerFinding
-from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
+from streampay_smoke.acceptance.observations.ledger import Ledger
+from streampay_smoke.acceptance.observations.settlement import LedgerProof
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.chain.contract import PROFILES, StreamContract
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
@@ -53,8 +53,7 @@ def world(small: SmallStreamPay, witness: Witness) -> Iterator[ScenarioContext]:
 
 
 def started(world: ScenarioContext) -> None:
-    journeys.order_stream(world, requests=1)
-    journeys.start_stream(world)
+    play(world, "order_stream", "start_stream")
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 408, 415, 429, 499])
@@ -82,13 +81,13 @@ def test_an_echo_in_another_case_is_one(echo: str, witness: Witness) -> None:
 
 def test_a_record_whose_two_hashes_differ_does_not_agree(witness: Witness) -> None:
     with witness.breaks("the record names the receipt's transaction", expected=HASH, saw=OTHER_HASH):
-        settlement.papers_agree(receipt(), record(receipt_tx_hash=OTHER_HASH), ORDER, witness.expect)
+        settlement.records_agree(receipt(), record(receipt_tx_hash=OTHER_HASH), ORDER, witness.expect)
 
 
 @pytest.mark.parametrize("status", ["active", "draft", "paused", "cancelled"])
 def test_a_receipt_that_does_not_say_ended_does_not_agree(status: str, witness: Witness) -> None:
     with witness.breaks("the receipt says that the stream has ended", expected="ended", saw=status):
-        settlement.papers_agree(receipt(status=status), record(), ORDER, witness.expect)
+        settlement.records_agree(receipt(status=status), record(), ORDER, witness.expect)
 
 
 @pytest.mark.parametrize("change", [{"receipt_tx_hash": OTHER_HASH}, {"settled_at": "2027-01-15T09:00:00Z"}])
@@ -137,10 +136,11 @@ def test_an_error_under_data_is_no_stream(witness: Witness) -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_refusal_that_shows_the_stream_opens_it(status: int, witness: Witness) -> None:
-    knock = doors.Knock(deed="open the stream", answer=answer(status, {"error": {}, "data": ROW}))
-    doors.refused([knock], "another user", witness.expect)
+    attempt = access.UnauthorizedAttempt(what="open the stream", answer=answer(status, {"error": {}, "data": ROW}))
+    attempts = access.Attempts(who="another user", made=(attempt,))
+    access.refused(attempts, witness.expect)
     with witness.breaks("another user is shown no stream", saw="1 streams"):
-        doors.shown_nothing([knock], "another user", witness.expect)
+        access.shown_nothing(attempts, witness.expect)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_contract_that_pays_nobody_is_a_matter_of_settings(witness: Witness) -
     with pytest.raises(SettingsInvalid, match="pay nobody"):
         LedgerProof(ledger, RECIPIENT, witness.events.append)
     with pytest.raises(SettingsInvalid, match="pay nobody"):
-        DirectStream(ledger, PAYER, RECIPIENT, Housekeeping(witness.events.append))
+        contract_stream.parties(ledger, PAYER, RECIPIENT)
 
 
 def test_a_stream_whose_record_never_ended_is_ended_by_clean_up_although_its_receipt_said_so(
@@ -171,10 +171,10 @@ def test_a_stream_whose_record_never_ended_is_ended_by_clean_up_although_its_rec
 
     small.lie("POST settle", forgets)
     started(world)
-    journeys.settle(world)
+    play(world, "settle")
     assert not witness.of(ResourceReleased)
     world.run_context.clean_up()
-    assert small.streams[world.created[0].id]["status"] == "ended"
+    assert small.streams[world.stream.id]["status"] == "ended"
 
 
 def test_clean_up_believes_the_record_and_not_the_answer(
@@ -191,6 +191,6 @@ def test_the_key_is_tried_on_a_draft_of_this_run_not_on_whatever_is_listed(
 ) -> None:
     found = small.add(world.run_context.user.address)
     started(world)
-    journeys.settle(world)
-    journeys.repeat_settlement(world)
+    play(world, "settle")
+    play(world, "settle_another_stream")
     assert world.other_stream.id != found

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from suite_parts import Project, Ran, wait_for_file
+from waits import HANG_SECONDS
 
 from streampay_smoke import cli
 from streampay_smoke.evidence import journal as journals
@@ -87,7 +88,7 @@ def test_the_sandbox_serves_until_it_is_killed_and_a_run_finds_it(bare_project: 
         assert ready.stat().st_mode & 0o077 == 0
         found = bare_project.behave("--tags=@streams", **document["env"])
         serving.send_signal(signal.SIGTERM)
-        output, _ = serving.communicate(timeout=20)
+        output, _ = serving.communicate(timeout=HANG_SECONDS)
     assert (serving.returncode, ready.exists()) == (0, False), output
     assert found.code == 1, found.output
     assert from_json((found.folder / "verdict.json").read_bytes()).target.simulated

@@ -11,7 +11,7 @@ from gate_watch import Watched
 
 from streampay_sandbox.road import Decided, Forward, Passing, Proxy, Reply
 from streampay_sandbox.stack import start_sandbox
-from streampay_smoke.acceptance.checks.ledger import DIRECT_STREAM
+from streampay_smoke.acceptance.resources.contract_streams import CONTRACT_STREAM
 
 SHORT = "@settlement or @readiness"
 
@@ -44,7 +44,7 @@ def test_a_draft_that_a_killed_run_left_on_the_contract_is_cancelled_by_a_sweep(
 
     def no_start(passing: Passing) -> Decided:
         """Let no request through once the run has named its stream: what comes next would start it."""
-        named = any(DIRECT_STREAM in path.read_text() for path in tmp_path.rglob("journal.jsonl"))
+        named = any(CONTRACT_STREAM in path.read_text() for path in tmp_path.rglob("journal.jsonl"))
         if not named or swept.is_set():
             return Forward()
         drafted.set()
@@ -54,7 +54,7 @@ def test_a_draft_that_a_killed_run_left_on_the_contract_is_cancelled_by_a_sweep(
         scene = Scene(sandbox, sandbox.base_url, tmp_path)
         ledger = {"SMOKE_STELLAR_RPC_URL": road.url}
         with Watched(scene.project, "behave", "--name=settled on the contract", **ledger) as watched:
-            assert watched.wait_until(drafted.is_set, within_seconds=90)
+            assert watched.wait_until(drafted.is_set)
             assert watched.kill(*watched.pids())
             watched.wait()
         assert list(scene.audit(()).direct_streams_left.values()) == ["draft"]

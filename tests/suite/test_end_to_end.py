@@ -18,7 +18,9 @@ from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.identity import synthetic_user, unowned_address
 from streampay_smoke.service.records import StreamOrder
 
-SCENARIOS = 44
+SCENARIOS = 45
+EXCLUDED = ("readiness/the-release-that-was-deployed-is-the-one-that-answers",)
+"""What is left out where nobody says which release was deployed."""
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ def test_a_healthy_release_is_a_pass(healthy: Ran) -> None:
     verdict = healthy.verdict
     assert (healthy.code, verdict.verdict, verdict.action) == (0, Word.PASS, Action.PROMOTE), healthy.output
     assert len(verdict.evidence.executed_ids) == SCENARIOS
-    assert verdict.evidence.missing_ids == verdict.evidence.excluded_ids == ()
+    assert (verdict.evidence.missing_ids, verdict.evidence.excluded_ids) == ((), EXCLUDED)
     assert verdict.settlement.proof == "ledger"
     assert re.fullmatch("[0-9a-f]{64}", verdict.settlement.tx_hash)
     assert verdict.cleanup.created > 0
@@ -58,7 +60,7 @@ def test_the_verdict_keeps_its_schema(healthy: Ran) -> None:
 def test_every_promised_file_is_there(healthy: Ran) -> None:
     for name in ("verdict.json", "journal.jsonl", "junit", "ctrf.json", "allure-results", "summary.md"):
         assert (healthy.folder / name).exists(), name
-    assert len(list((healthy.folder / "allure-results").glob("*-result.json"))) == SCENARIOS
+    assert len(list((healthy.folder / "allure-results").glob("*-result.json"))) == SCENARIOS + len(EXCLUDED)
 
 
 SEED = Keypair.random().secret
@@ -120,7 +122,7 @@ def test_a_cutover_is_ridden_out_and_shown(project: Project, sandbox: Sandbox) -
     with Proxy(sandbox.base_url, disturb=burst(CUTOVER)) as proxy:
         ran = project.behave("--tags=@readiness", SMOKE_BASE_URL=proxy.url)
     assert ran.verdict.verdict is Word.PASS, ran.output
-    assert [item.flaky for item in ran.verdict.checks] == [True]
+    assert [item.flaky for item in ran.verdict.checks if item.status == "passed"] == [True]
     assert "1 flaky" in ran.verdict.message
     assert "flaky" in (ran.folder / "summary.md").read_text()
     retried = [event["because"] for event in ran.events if event["event"] == "retried"]
@@ -204,6 +206,7 @@ def test_production_is_read_only_and_says_so(tmp_path: Path) -> None:
         "doors/nobody-signs-in-with-a-challenge-that-was-used-before",
         "operations/its-figures-can-be-read",
         "operations/the-index-follows-the-ledger",
+        *EXCLUDED,
         "statements/a-stream-from-before-this-release-is-still-there",
         "throttling/a-caller-in-a-rush-is-told-to-wait-and-nobody-else-is",
         "webapp/the-app-s-pages-may-write",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from suite_parts import ROOT, Project, wait_for_file
+from waits import HANG_SECONDS
 
 from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.acceptance.run_context import RunContext
@@ -20,7 +21,7 @@ from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.orders import RATE, SCHEDULE
 from streampay_smoke.settings import load
 
-SETTLED_STEP = "    journeys.settle(context.world)"
+SETTLED_STEP = "    world.settlement = actions.settle(world.run_context, world.credential, world.started.record.id)"
 LEFTOVERS = 60
 CSRF = {"cookie": "csrf-token=by-hand", "x-csrf-token": "by-hand"}
 
@@ -50,12 +51,12 @@ def killed_in_the_middle(project: Project) -> None:
     project.edit(
         "steps/settlement_steps.py",
         SETTLED_STEP,
-        "    import pathlib, time\n    pathlib.Path('hanging').touch()\n    time.sleep(60)",
+        f"    import pathlib, time\n    pathlib.Path('hanging').touch()\n    time.sleep({HANG_SECONDS})",
     )
     with project.start("behave", "--tags=@settlement or @streams") as running:
         wait_for_file(project.folder / "hanging", running)
         running.send_signal(signal.SIGKILL)
-        running.communicate(timeout=20)
+        running.communicate(timeout=HANG_SECONDS)
     (project.folder / "hanging").unlink()
     steps = "steps/settlement_steps.py"
     project.put(steps, (ROOT / "features" / steps).read_text())

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from suite_parts import Project, Ran
+from waits import HANG_SECONDS
 
 from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.cli import main
@@ -88,7 +89,7 @@ class _Passing(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.seen.append((f"{self.command} {self.path}", headers))
         body = self.rfile.read(int(headers.get("content-length", "0")))
-        upstream = HTTPConnection(self.server.target.hostname or "", self.server.target.port, timeout=20)
+        upstream = HTTPConnection(self.server.target.hostname or "", self.server.target.port, timeout=HANG_SECONDS)
         upstream.request(self.command, self.path, body or None, headers)
         answer = upstream.getresponse()
         content = answer.read()

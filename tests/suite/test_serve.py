@@ -3,15 +3,13 @@
 import http.client
 import json
 import signal
-import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from serve_parts import BEARER, TOKEN
 from suite_parts import Project
-
-READY_SECONDS = 30
+from waits import HANG_SECONDS, wait_until
 
 
 class Process:
@@ -32,7 +30,7 @@ class Process:
         self.address = urlsplit(line.split()[-1]).netloc
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        connection = http.client.HTTPConnection(self.address, timeout=10)
+        connection = http.client.HTTPConnection(self.address, timeout=HANG_SECONDS)
         try:
             connection.request(method, path, None if body is None else json.dumps(body), BEARER)
             return json.loads(connection.getresponse().read())
@@ -40,15 +38,12 @@ class Process:
             connection.close()
 
     def until(self, deploy: str, state: str) -> Any:
-        limit = time.monotonic() + READY_SECONDS
-        while (answer := self.call("GET", f"/v1/runs/{deploy}"))["state"] != state:
-            assert time.monotonic() < limit, answer
-            time.sleep(0.02)
-        return answer
+        wait_until(lambda: bool(self.call("GET", f"/v1/runs/{deploy}")["state"] == state), f"{deploy} is {state}")
+        return self.call("GET", f"/v1/runs/{deploy}")
 
     def end(self, number: signal.Signals) -> str:
         self.process.send_signal(number)
-        return self.process.communicate(timeout=30)[0]
+        return self.process.communicate(timeout=HANG_SECONDS)[0]
 
 
 def test_a_run_outlives_a_service_that_is_killed_and_is_not_repeated(project: Project, tmp_path: Path) -> None:
@@ -83,7 +78,4 @@ def test_a_service_that_is_told_to_end_leaves_a_verdict(project: Project, tmp_pa
 
 
 def wait_for_process(record: Path) -> None:
-    limit = time.monotonic() + READY_SECONDS
-    while not json.loads(record.read_text())["process"]:
-        assert time.monotonic() < limit
-        time.sleep(0.01)
+    wait_until(lambda: bool(json.loads(record.read_text())["process"]), f"a process in {record.name}")

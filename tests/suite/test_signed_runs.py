@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from suite_parts import Project
+from waits import HANG_SECONDS
 
+from streampay_sandbox.stack import start_sandbox
 from streampay_smoke.core.signing import SigningKey
 from streampay_smoke.gate.verdict import Word
 
@@ -21,7 +23,7 @@ PEM = "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n".format(
 
 def judged(project: Project, journal: Path, *options: str) -> tuple[int, str]:
     with project.start("streampay_smoke", "judge", str(journal), *options) as judging:
-        output, _ = judging.communicate(timeout=20)
+        output, _ = judging.communicate(timeout=HANG_SECONDS)
     return judging.returncode, output
 
 
@@ -86,15 +88,15 @@ def test_the_ci_system_is_told_and_its_trace_is_joined(project: Project) -> None
     place = project.folder / "environments" / "sandbox.toml"
     place.write_text(place.read_text().replace("ready_within_seconds = 10", "ready_within_seconds = 0.5"))
     github = {"GITHUB_OUTPUT": str(project.folder / "out"), "GITHUB_STEP_SUMMARY": str(project.folder / "summary")}
-    ran = project.smoke(
-        "--tags",
-        "@readiness",
-        "--expect-release",
-        "the-new-one",
-        GITHUB_ACTIONS="true",
-        TRACEPARENT=f"00-{trace}-00f067aa0ba902b7-01",
-        **github,
-    )
+    with start_sandbox(faults=("ready-degraded-but-200",)) as broken:
+        ran = project.smoke(
+            "--tags",
+            "@readiness",
+            GITHUB_ACTIONS="true",
+            TRACEPARENT=f"00-{trace}-00f067aa0ba902b7-01",
+            **github,
+            **broken.ready_document()["env"],
+        )
     assert ran.code == 1, ran.output
     assert ran.output.count("::error ") == 2  # the verdict, and the check
     assert "title=[product]" in ran.output

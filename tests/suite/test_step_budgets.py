@@ -1,6 +1,7 @@
 """A step that takes longer than its budget ends within a second, whatever it hangs in, and the run goes on."""
 
 import json
+import math
 import socket
 import threading
 from collections.abc import Iterator
@@ -8,12 +9,11 @@ from typing import Any
 
 import pytest
 from suite_parts import Project, Ran
+from waits import HANG_SECONDS, Stopwatch
 
 from streampay_sandbox.road import full_queue
 from streampay_smoke.gate.verdict import Word
 
-BUDGET_SECONDS = 2
-LATEST_MS = (BUDGET_SECONDS + 1) * 1000
 CHECK = "    readiness.dependencies_are_ok(context.world.readiness, context.world.expect)"
 STEP = "And every dependency it names is ok"
 SCENARIOS = ("--name=The release that went live", "--name=A caller with")
@@ -21,11 +21,23 @@ SCENARIOS = ("--name=The release that went live", "--name=A caller with")
 
 
 @pytest.fixture
-def hurried(project: Project) -> Project:
-    """A project whose steps have two seconds."""
+def watch() -> Iterator[Stopwatch]:
+    with Stopwatch() as running:
+        yield running
+
+
+@pytest.fixture
+def budget_seconds(watch: Stopwatch) -> int:
+    """What a step has: two seconds where the machine is idle, for steps that do not hang have to be through."""
+    return math.ceil(watch.allows(1.5))
+
+
+@pytest.fixture
+def hurried(project: Project, budget_seconds: int) -> Project:
+    """A project whose steps have little time."""
     place = project.folder / "environments" / "sandbox.toml"
     place.write_text(
-        f"step_seconds = {BUDGET_SECONDS}\nledger_step_seconds = {BUDGET_SECONDS}\n"
+        f"step_seconds = {budget_seconds}\nledger_step_seconds = {3 * budget_seconds}\n"
         + place.read_text().replace("ready_within_seconds = 10", "ready_within_seconds = 0.1")
     )
     return project
@@ -73,6 +85,11 @@ def dripping_port() -> Iterator[int]:
         stopped.set()
 
 
+def latest_ms(budget_seconds: float, watch: Stopwatch) -> float:
+    """Return when a step of this budget has ended: within a second, as far as the machine gives it one."""
+    return 1000 * (budget_seconds + watch.allows(1))
+
+
 def step(ran: Ran, text: str = STEP) -> dict[str, Any]:
     (found,) = [event for event in ran.events if event["event"] == "step_finished" and event["text"] == text]
     return found
@@ -85,7 +102,7 @@ def hang_in(project: Project, *code: str) -> None:
 def asks(port: int) -> tuple[str, ...]:
     return (
         "from streampay_smoke.service.transport import ServiceTransport",
-        f"transport = ServiceTransport('http://127.0.0.1:{port}', timeout_seconds=30,",
+        f"transport = ServiceTransport('http://127.0.0.1:{port}', timeout_seconds={HANG_SECONDS},",
         "                             record=context.world.run_context.record)",
         "transport.send('GET', '/hanging')",
     )
@@ -93,47 +110,52 @@ def asks(port: int) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("port", ["silent_port", "full_port", "dripping_port"])
 def test_a_service_that_hangs_is_the_releases_fault(
-    hurried: Project, port: str, request: pytest.FixtureRequest
+    hurried: Project, budget_seconds: int, watch: Stopwatch, port: str, request: pytest.FixtureRequest
 ) -> None:
     hang_in(hurried, *asks(request.getfixturevalue(port)))
     ran = hurried.behave("features/readiness.feature")
     ended = step(ran)
-    assert ended["duration_ms"] < LATEST_MS, ran.output
+    assert ended["duration_ms"] < latest_ms(budget_seconds, watch), ran.output
     assert (ended["failure"]["kind"], ended["failure"]["blame"]) == ("step_timeout", "product"), ran.output
     assert (ran.code, ran.verdict.reason_code) == (1, "step_timeout"), ran.output
-    assert "longer than its 2 s, waiting for the service to answer GET /hanging" in ran.verdict.message_long
+    assert (
+        f"longer than its {budget_seconds} s, waiting for the service to answer GET /hanging"
+        in ran.verdict.message_long
+    )
     assert "the last answer was" in ran.verdict.message_long or "nothing had answered" in ran.verdict.message_long
 
 
-def test_an_rpc_that_hangs_is_a_dependency(hurried: Project, silent_port: int) -> None:
-    place = hurried.folder / "environments" / "sandbox.toml"  # the first look at a ledger imports its library, too
-    place.write_text(place.read_text().replace("ledger_step_seconds = 2", "ledger_step_seconds = 6"))
+def test_an_rpc_that_hangs_is_a_dependency(
+    hurried: Project, budget_seconds: int, watch: Stopwatch, silent_port: int
+) -> None:
     ran = hurried.behave("features/chain.feature", SMOKE_STELLAR_RPC_URL=f"http://127.0.0.1:{silent_port}")
     ended = step(ran, "When the ledger is watched")
-    assert ended["duration_ms"] < 7_000, ran.output
-    assert (ended["failure"]["kind"], ended["failure"]["blame"]) == ("step_timeout", "dependency")
+    assert ended["duration_ms"] < latest_ms(3 * budget_seconds, watch), ran.output
+    nearer = {"step_timeout", "chain_unavailable"}  # the limit of a request, where a slow machine gives steps more
+    assert ended["failure"]["kind"] in nearer, ran.output
+    assert ended["failure"]["blame"] == "dependency"
     assert (ran.code, ran.verdict.verdict, ran.verdict.attribution) == (3, Word.INCONCLUSIVE, "dependency"), ran.output
 
 
 SLOW_DNS = (
     "import socket, time",
     "look_up = socket.getaddrinfo",
-    "hang = lambda host: host == 'slow.invalid' and time.sleep(60)",
+    f"hang = lambda host: host == 'slow.invalid' and time.sleep({HANG_SECONDS})",
     "socket.getaddrinfo = lambda host, *more, **options: hang(host) or look_up(host, *more, **options)",
     *(line.replace("127.0.0.1", "slow.invalid") for line in asks(80)),
 )
 BACKTRACKING = ("import re", "re.match(r'(a+)+$', 'a' * 64 + 'b')")
-SWALLOWED = ("import time", "try:", "    time.sleep(60)", "except Exception:", "    pass")
+SWALLOWED = ("import time", "try:", f"    time.sleep({HANG_SECONDS})", "except Exception:", "    pass")
 
 
 @pytest.mark.parametrize(("code", "blame"), [(SLOW_DNS, "product"), (BACKTRACKING, "harness")])
 def test_a_step_that_hangs_ends_and_the_next_scenario_is_played(
-    hurried: Project, code: tuple[str, ...], blame: str
+    hurried: Project, budget_seconds: int, watch: Stopwatch, code: tuple[str, ...], blame: str
 ) -> None:
     hang_in(hurried, *code)
     ran = hurried.behave(*SCENARIOS)
     ended = step(ran)
-    assert ended["duration_ms"] < LATEST_MS, ran.output
+    assert ended["duration_ms"] < latest_ms(budget_seconds, watch), ran.output
     assert (ended["failure"]["kind"], ended["failure"]["blame"]) == ("step_timeout", blame), ran.output
     assert ran.code == (1 if blame == "product" else 3)
     others = [check.status for check in ran.verdict.checks if check.id.startswith("streams/")]
@@ -151,16 +173,18 @@ def test_a_step_that_swallows_its_alarm_is_no_pass(hurried: Project) -> None:
 HOLDING = ("sum(range(10**12))",)  # one call into C, which looks at no signal
 
 
-def test_a_call_that_holds_the_interpreter_is_killed_by_the_supervisor(hurried: Project) -> None:
+def test_a_call_that_holds_the_interpreter_is_killed_by_the_supervisor(
+    hurried: Project, budget_seconds: int, watch: Stopwatch
+) -> None:
     hang_in(hurried, *HOLDING)
     ran = hurried.smoke("features/readiness.feature", SMOKE_TAGS="@readiness")
     assert (ran.code, ran.verdict.reason_code) == (3, "step_timeout"), ran.output
     begun = next(
         entry["at_ms"] for entry in entries(ran) if entry["event"].get("text") == STEP and "budget" in str(entry)
     )
-    assert ran.verdict.timings.ended_at_ms - begun < LATEST_MS
+    assert ran.verdict.timings.ended_at_ms - begun < latest_ms(budget_seconds, watch)
     assert STEP in ran.verdict.message_long
-    assert "budget 2 s" in ran.verdict.message_long
+    assert f"budget {budget_seconds} s" in ran.verdict.message_long
     assert "the last answer was" in ran.verdict.message_long or "nothing had answered" in ran.verdict.message_long
 
 
@@ -169,13 +193,14 @@ def entries(ran: Ran) -> list[dict[str, Any]]:
 
 
 def test_at_the_deadline_the_verdict_names_the_step_its_budget_and_what_it_waited_for(
-    project: Project, silent_port: int
+    project: Project, watch: Stopwatch, silent_port: int
 ) -> None:
     hang_in(project, *asks(silent_port))
-    ran = project.behave("features/readiness.feature", SMOKE_DEADLINE_SECONDS="2")
+    seconds = math.ceil(watch.allows(1.5))
+    ran = project.behave("features/readiness.feature", SMOKE_DEADLINE_SECONDS=str(seconds))
     assert (ran.code, ran.verdict.reason_code) == (3, "deadline"), ran.output
-    assert ran.verdict.timings.total_ms < 3_000
-    for told in (STEP, "the 2 s of this run were over", "budget 30 s", "to answer GET /hanging"):
+    assert ran.verdict.timings.total_ms < latest_ms(seconds, watch)
+    for told in (STEP, f"the {seconds} s of this run were over", "budget 30 s", "to answer GET /hanging"):
         assert told in ran.verdict.message_long
 
 

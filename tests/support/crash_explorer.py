@@ -22,6 +22,7 @@ import jwt  # noqa: F401 - loaded before the forks: each would load it anew
 import msgspec
 import nacl.signing  # noqa: F401
 from msgspec.structs import replace
+from waits import HANG_SECONDS
 
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.http.client import Client
@@ -63,7 +64,7 @@ class Exploration(msgspec.Struct, frozen=True, kw_only=True):
     root: str
     engine_url: str
     scenario: Scenario
-    settle_seconds: float = 0.6
+    settle_seconds: float
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +126,7 @@ class EngineHook:
         return str(said["said"])
 
     def _ask(self, method: str, path: str, *, dies: bool = False) -> dict[str, object]:
-        connection = http.client.HTTPConnection(self._address, timeout=10)
+        connection = http.client.HTTPConnection(self._address, timeout=HANG_SECONDS)
         try:
             connection.request(method, path)
             if dies:

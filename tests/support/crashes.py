@@ -12,8 +12,8 @@ from suite_parts import Project, Ran
 
 from streampay_sandbox.road import Forward, Passing, Reply
 from streampay_sandbox.stack import Sandbox
-from streampay_smoke.acceptance.checks.ledger import FINAL_STATUSES
-from streampay_smoke.acceptance.checks.listing import LARGEST_PAGE, pages_of
+from streampay_smoke.acceptance.observations.listing import LARGEST_PAGE, pages_of
+from streampay_smoke.acceptance.resources.contract_streams import FINAL_STATUSES
 from streampay_smoke.acceptance.resources.synthetic_streams import FINISHED
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.contract import PROFILES, StreamContract, StreamEvent

@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
+from waits import HANG_SECONDS
+
 
 @dataclass
 class Asked:
@@ -98,7 +100,7 @@ class Double:
         """Keep the request waiting until `released`."""
 
         def wait(asked: Asked) -> None:
-            released.wait(30)
+            released.wait(HANG_SECONDS)
 
         self._disturbances.append((when, wait))
 

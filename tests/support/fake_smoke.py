@@ -6,8 +6,10 @@ from pathlib import Path
 import msgspec
 
 from streampay_smoke.evidence import journal as journals
+from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import ACTIONS, EXIT_CODES, Action, Data, Verdict, Word, to_json
+from streampay_smoke.gate.policy import Answer, Circumstances, Decision, decide
+from streampay_smoke.gate.verdict import EXIT_CODES, Action, Data, Verdict, Word, to_json
 
 REASONS = {
     Word.PASS: "all_promises_kept",
@@ -28,12 +30,17 @@ def verdict_of(word: Word, *, release: str = "", environment: str = "staging", b
         exit_code=EXIT_CODES[word],
         reason_code=REASONS[word],
         message=f"{word}: as the test wants it",
-        action=ACTIONS.get(word, Action.HOLD),
+        action={Word.PASS: Action.PROMOTE, Word.FAIL: Action.ROLLBACK}.get(word, Action.HOLD),
         target=msgspec.structs.replace(
             empty.target, environment=environment, release_expected=release, base_url=base_url
         ),
         data=Data.of(word),
     )
+
+
+def decision_on(verdict: Verdict) -> Decision:
+    """Return the decision on a verdict of the whole suite."""
+    return decide(Answer.of(verdict), Policy(), Circumstances(whole_suite=True), run_id=verdict.run_id)
 
 
 SCRIPT = """#!/usr/bin/env bash

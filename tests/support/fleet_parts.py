@@ -7,7 +7,7 @@ from pathlib import Path
 from streampay_sandbox.fleet import Fleet
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.rollback.configuration import Actuation, actuation
-from streampay_smoke.settings.gathering import gather
+from streampay_smoke.settings.actuator import load_rollback
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,4 +31,4 @@ def actuation_of(
         "SMOKE_ARTIFACTS": str(root / "artifacts"),
         **environ,
     }
-    return actuation(gather(environ=given, root=root), redactor or Redactor())
+    return actuation(load_rollback(environ=given, root=root), redactor or Redactor())

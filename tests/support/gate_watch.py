@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from suite_parts import Project
+from waits import HANG_SECONDS
 
 PROC = Path("/proc")
 LOOK_SECONDS = 0.005
@@ -47,7 +48,7 @@ class Watched:
         """Return the session's living processes, each with its command line."""
         return processes_of(self.process.pid)
 
-    def wait_until(self, met: Callable[[], bool], within_seconds: float = 60.0) -> bool:
+    def wait_until(self, met: Callable[[], bool], within_seconds: float = HANG_SECONDS) -> bool:
         """Return whether something came true while the run went on."""
         limit = time.monotonic() + within_seconds
         while not met():
@@ -67,7 +68,7 @@ class Watched:
                 continue
         return hit
 
-    def wait(self, within_seconds: float = 120.0) -> int:
+    def wait(self, within_seconds: float = HANG_SECONDS) -> int:
         """Return the exit code, once every process that could still print has ended."""
         self.output, _ = self.process.communicate(timeout=within_seconds)
         return self.process.returncode
@@ -87,7 +88,7 @@ class Watched:
         if self.process.poll() is None:
             self.process.kill()
         if self.process.stdout is not None and not self.process.stdout.closed:
-            self.process.communicate(timeout=30)
+            self.process.communicate(timeout=HANG_SECONDS)
 
 
 class CommandLines:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from stellar_sdk import Address, Keypair, StrKey, TransactionEnvelope, scval, xdr
+from waits import HANG_SECONDS
 
 from streampay_smoke.chain.pace import Clock, Pace
 from streampay_smoke.core.networks import ALLOWED
@@ -481,7 +482,7 @@ class LedgerDouble(ScriptedLedger):
             def _give(self, answer: Raw) -> None:
                 if answer.status <= 0:
                     if answer.status < 0:
-                        double._release.wait(10)
+                        double._release.wait(HANG_SECONDS)
                     self.close_connection = True
                     return
                 body = answer.body.encode()

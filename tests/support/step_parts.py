@@ -17,7 +17,7 @@ import pytest
 from msgspec.structs import replace
 
 from streampay_smoke.acceptance.checks.expectation import Expect
-from streampay_smoke.acceptance.checks.ledger import Ledger
+from streampay_smoke.acceptance.observations.ledger import Ledger
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import (
     ChainAccount,

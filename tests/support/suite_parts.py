@@ -5,18 +5,17 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from waits import HANG_SECONDS, wait_until
 
 from streampay_smoke.gate.verdict import Verdict, from_json
 from streampay_smoke.runner.manifest import INI, write
 
 ROOT = Path(__file__).parents[2]
-RUN_SECONDS = 90
 
 
 class Ran(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +42,7 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
 class Project:
     """A copy of the project's features that a test may spoil; a run that takes longer than it may is an error."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str], *, run_seconds: float = RUN_SECONDS) -> None:
+    def __init__(self, folder: Path, environ: Mapping[str, str], *, run_seconds: float = HANG_SECONDS) -> None:
         self.folder = folder
         self.run_seconds = run_seconds
         self.features = folder / "features"
@@ -124,10 +123,7 @@ class Project:
         return self.ran(done.returncode, done.stdout + done.stderr)
 
 
-def wait_for_file(path: Path, running: "subprocess.Popen[str]", within_seconds: float = 30.0) -> None:
+def wait_for_file(path: Path, running: "subprocess.Popen[str]") -> None:
     """Wait until a file that the process makes is there."""
-    limit = time.monotonic() + within_seconds
-    while not path.exists():
-        assert running.poll() is None, running.communicate()[0]
-        assert time.monotonic() < limit, f"{path.name} never appeared"
-        time.sleep(0.02)
+    wait_until(lambda: path.exists() or running.poll() is not None, path.name)
+    assert path.exists(), running.communicate()[0]

@@ -12,7 +12,7 @@ from streampay_smoke.chain.contract import PROFILES
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid, SmokeError
 from streampay_smoke.core.networks import ALLOWED, PUBLIC_NAMES, PUBLIC_PASSPHRASE
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.gathering import project_root
+from streampay_smoke.settings.reading import project_root
 from streampay_smoke.settings.variables import CONTRACT_PROFILES, VARIABLES
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ def test_a_typo_is_refused_with_the_nearest_name() -> None:
 
 def test_a_typo_in_dotenv_is_refused_too(place: Path) -> None:
     (place / ".env").write_text("SMOKE_TAG=@x\n")
-    with pytest.raises(SettingsInvalid, match=r"SMOKE_TAG \(from .env\).*SMOKE_TAGS"):
+    with pytest.raises(SettingsInvalid, match=r"SMOKE_TAG \(from \.env, line 1\).*SMOKE_TAGS"):
         load(root=place)
 
 
@@ -83,10 +83,18 @@ def test_other_peoples_variables_are_ignored() -> None:
     assert load(SMOKELESS="1", PATH="/bin").environment == "sandbox"
 
 
-@pytest.mark.parametrize("name", [*sorted(PUBLIC_NAMES), "PUBLIC", " mainnet ", "pubnet2", "my-net"])
-def test_no_network_but_the_listed_test_networks(name: str) -> None:
+@pytest.mark.parametrize("name", [*sorted(PUBLIC_NAMES), "PUBLIC", " mainnet "])
+def test_the_public_network_is_refused_by_name(name: str) -> None:
     with pytest.raises(GuardRefused):
         load(SMOKE_STELLAR_NETWORK=name)
+
+
+@pytest.mark.parametrize(("name", "nearest"), [("pubic", "public"), ("tesnet", "testnet"), ("my-net", "")])
+def test_a_network_that_nobody_knows_is_a_wrong_setting(name: str, nearest: str) -> None:
+    with pytest.raises(SettingsInvalid) as refused:
+        load(SMOKE_STELLAR_NETWORK=name)
+    assert not isinstance(refused.value, GuardRefused)
+    assert nearest in f"{refused.value} {refused.value.next_step}"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A running ledger, and how to start one."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Final
 
 from stellar_sdk import Network
@@ -15,13 +16,12 @@ from streampay_sandbox.ledger.node import Node
 from streampay_sandbox.ledger.rpc import Rpc
 from streampay_sandbox.ledger.state import State
 from streampay_sandbox.server import LoopbackServer
-from streampay_smoke.core.lifetimes import Stops
 
 NETWORK: Final = Network("StreamPay Smoke Sandbox Network ; November 2026")
 """What every transaction of the sandbox is signed for."""
 
 
-class Ledger(Stops):
+class Ledger(AbstractContextManager["Ledger"]):
     """A ledger that serves until stopped. `node` reaches its state, for tests."""
 
     def __init__(self, node: Node, server: LoopbackServer, passphrase: str) -> None:
@@ -71,6 +71,9 @@ class Ledger(Stops):
     def stop(self) -> None:
         """Stop serving; a second call does nothing."""
         self._server.stop()
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
 
 
 def start_ledger(

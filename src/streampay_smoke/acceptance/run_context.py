@@ -1,20 +1,27 @@
 """What the scenarios of one run share: the deployment, the synthetic user, the ledger, and what was created."""
 
 import contextlib
-import os
 import secrets
 import time
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
-from streampay_smoke.acceptance.checks.fleet import sample_fleet
-from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS, SIMULATED_AHEAD_SECONDS, Ledger
-from streampay_smoke.acceptance.checks.proofs import LedgerProof, ServiceProof, SettlementProof
-from streampay_smoke.acceptance.checks.readiness import become_ready, refuse_real_money
+from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS
+from streampay_smoke.acceptance.checks.readiness import refuse_real_money
+from streampay_smoke.acceptance.observations.fleet import sample_fleet, samples_needed
+from streampay_smoke.acceptance.observations.ledger import SIMULATED_AHEAD_SECONDS, Ledger
+from streampay_smoke.acceptance.observations.place import (
+    FRESH_LOOKS,
+    refuse_another_network,
+    refuse_another_release,
+)
+from streampay_smoke.acceptance.observations.readiness import become_ready
+from streampay_smoke.acceptance.observations.settlement import LedgerProof, ServiceProof, SettlementProof
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS, SyntheticStreams
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
 from streampay_smoke.chain.progress import LedgerProgress
+from streampay_smoke.core import system_facts
 from streampay_smoke.core.errors import FixtureMissing, SmokeError
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen
@@ -75,19 +82,25 @@ class RunContext:
         self.record = record
         self._learn_secret = learn_secret
         self._run_id = run_id
-        self._trace = Trace.of_run(run_id, os.environ)
+        self._trace = Trace.of_run(run_id, system_facts.variables())
         self.housekeeping = Housekeeping(record)
         self.opened: dict[str, Any] = {}
         self.failures: dict[str, SmokeError] = {}
         self.ledger_progress = LedgerProgress()
         self._cutover = Cutover(settings.place.service.cutover_seconds, record)
         self._patient_until_seconds = 0.0
+        self.throttle_patience: Callable[[], float] | None = None
+        """How many more seconds this run may wait for rate limits; None for the same time for each request."""
 
     @once
     def deployment(self) -> Deployment:
         """The deployment under test; nothing is sent yet."""
         return self.deployment_at(
-            self.settings.base_url, record=self.record, timeout_seconds=REQUEST_SECONDS, cutover=self._cutover
+            self.settings.base_url,
+            record=self.record,
+            timeout_seconds=REQUEST_SECONDS,
+            patience=self.throttle_patience,
+            cutover=self._cutover,
         )
 
     def deployment_at(
@@ -97,6 +110,7 @@ class RunContext:
         record: Recorder,
         timeout_seconds: float,
         throttle_seconds: float = 30.0,
+        patience: Callable[[], float] | None = None,
         cutover: Cutover | None = None,
     ) -> Deployment:
         """Return a deployment of StreamPay in this environment; nothing is sent yet."""
@@ -107,6 +121,7 @@ class RunContext:
             record=record,
             timeout_seconds=timeout_seconds,
             throttle_seconds=throttle_seconds,
+            patience=patience,
             cutover=cutover,
             learn_secret=self._learn_secret,
             release_told_by=settings.place.service.release_told_by,
@@ -126,8 +141,24 @@ class RunContext:
             record=self.record,
             release_expected=self.settings.expect_release,
         )
+        self._refuse_another_place(readiness)
         self.record(ReleaseSeen(moment="start", release=readiness.release))
         return readiness
+
+    def _refuse_another_place(self, readiness: Readiness) -> None:
+        """Raise where the settings contradict what answers; fresh connections may lead to other replicas."""
+        settings, service = self.settings, self.settings.place.service
+        refuse_another_network(
+            readiness, expected=service.network, gate=settings.network, settles=settings.place.money.settles
+        )
+        if settings.expect_release in {"", readiness.release}:
+            return
+        looks = max(FRESH_LOOKS, samples_needed(service.replicas, service.replica_miss_probability))
+        try:
+            told = [readiness.release, *(self._release_of_a_replica() for _ in range(looks))]
+        except SmokeError:
+            return  # what falls silent is no release that stands there unchanged
+        refuse_another_release(settings.expect_release, told, told_by=service.release_told_by)
 
     @once
     def fleet(self) -> tuple[str, ...]:
@@ -248,7 +279,7 @@ class RunContext:
     def proof(self) -> SettlementProof:
         """Begin to watch the money of one scenario, in the way this run's settings ask for."""
         if self.settings.settlement_proof == "service":
-            return ServiceProof(self.record)
+            return ServiceProof(lambda stream_id: self.deployment.stream(self.credential, stream_id))
         ledger = self.ledger
         ledger.contract.check_interface()
         return LedgerProof(ledger, self.recipient.address, self.record)

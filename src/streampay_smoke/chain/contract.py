@@ -96,10 +96,13 @@ class StreamContract:
         """The contract id of the token streams are paid in."""
         return self._token or self._adapter.native_token_contract()
 
+    def interface_drifts(self) -> tuple[str, ...]:
+        """Return in words what the interface on chain lacks of the profile; raises ContractMissing."""
+        return tuple(interface_drifts(self.profile, self._adapter.interface(self.contract_id)))
+
     def check_interface(self) -> None:
         """Compare the interface on chain with the profile; raises ContractMissing, InterfaceDrift with all drifts."""
-        drifts = interface_drifts(self.profile, self._adapter.interface(self.contract_id))
-        if drifts:
+        if drifts := self.interface_drifts():
             raise InterfaceDrift(
                 f"contract {self.contract_id} is not what profile {self.profile.name} promises: {'; '.join(drifts)}",
                 next_step="check SMOKE_CONTRACT_ID and SMOKE_CONTRACT_PROFILE; if the contract was upgraded on "

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid
-from streampay_smoke.core.networks import ALLOWED, Network, allowed_network, network_of_passphrase, refuse_public_url
+from streampay_smoke.core.networks import ALLOWED, Network, network_of_passphrase, refuse_public_url
 
 if TYPE_CHECKING:
     from stellar_sdk import Keypair, TransactionEnvelope
@@ -22,8 +22,8 @@ _MOVING_FUNCTIONS = frozenset({"transfer", "transfer_from", "burn", "burn_from",
 
 def check_configured(network: Network, *, rpc_url: str, friendbot_url: str) -> None:
     """Raise GuardRefused unless `network` is one of the allowed test networks, by name, passphrase and nature."""
-    allowed = allowed_network(network.name)
-    if (allowed.passphrase, allowed.simulated) != (network.passphrase, network.simulated):
+    allowed = ALLOWED.get(network.name)
+    if allowed is None or (allowed.passphrase, allowed.simulated) != (network.passphrase, network.simulated):
         raise GuardRefused(
             f"network {network.name!r} is not what the list of test networks says it is",
             next_step=f"set SMOKE_STELLAR_NETWORK to one of {', '.join(ALLOWED)}",

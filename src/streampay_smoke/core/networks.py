@@ -1,12 +1,13 @@
 """The test networks this gate may touch. There is no entry, and no flag, for the public one."""
 
+import difflib
 import hashlib
 import unicodedata
 from urllib.parse import unquote
 
 import msgspec
 
-from streampay_smoke.core.errors import GuardRefused
+from streampay_smoke.core.errors import GuardRefused, SettingsInvalid
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,17 +63,20 @@ _PUBLIC_SIGNS = ("mainnet", "pubnet", "horizon.stellar.org", "stellar.org/public
 
 
 def allowed_network(name: str) -> Network:
-    """Return the test network called `name`; raises GuardRefused for the public network and unknown names."""
-    if name.strip().lower() in PUBLIC_NAMES:
+    """Return the test network called `name`.
+
+    Raises GuardRefused for the public network, SettingsInvalid for a name nobody knows: a typo is no real money.
+    """
+    next_step = f"set SMOKE_STELLAR_NETWORK to one of {', '.join(ALLOWED)}"
+    if folded(name).strip() in PUBLIC_NAMES:
         raise GuardRefused(
-            f"network {name!r} is the public one: this gate never touches real money",
-            next_step=f"set SMOKE_STELLAR_NETWORK to one of {', '.join(ALLOWED)}",
+            f"network {name!r} is the public one: this gate never touches real money", next_step=next_step
         )
     if name not in ALLOWED:
-        raise GuardRefused(
-            f"network {name!r} is not on the list of test networks",
-            next_step=f"set SMOKE_STELLAR_NETWORK to one of {', '.join(ALLOWED)}",
-        )
+        nearest = difflib.get_close_matches(folded(name), (*ALLOWED, *sorted(PUBLIC_NAMES)), n=1)
+        meant = f"; did you mean {nearest[0]}?" if nearest else ""
+        never = " The public network is never touched" if PUBLIC_NAMES.intersection(nearest) else ""
+        raise SettingsInvalid(f"network {name[:60]!r} is no known network{meant}{never}", next_step=next_step)
     return ALLOWED[name]
 
 

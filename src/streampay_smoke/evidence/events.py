@@ -11,6 +11,7 @@ import msgspec
 
 from streampay_smoke.evidence.bake import Bake
 from streampay_smoke.evidence.objectives import Objective
+from streampay_smoke.evidence.policy import Policy
 
 _SERVER_ERROR = 500
 
@@ -77,7 +78,8 @@ class RunStarted(Event, frozen=True, kw_only=True):
     """What was asked of this run, before anything was sent. `settings` is the redacted dump.
 
     `trace_id` is the W3C trace of the run's requests, `signed_by` the id of the key that will sign its verdict,
-    `bake_seconds` how long the release has to be watched after the scenarios, 0 for not at all.
+    `bake_seconds` how long the release has to be watched after the scenarios, 0 for not at all. `policy` is what this
+    environment makes of a verdict.
     """
 
     run_id: str
@@ -95,15 +97,21 @@ class RunStarted(Event, frozen=True, kw_only=True):
     trace_id: str = ""
     signed_by: str = ""
     bake_seconds: float = 0.0
+    policy: Policy = Policy()
 
 
 class RunPlanned(Event, frozen=True, kw_only=True):
-    """The evidence manifest: what must run for a PASS. `problems` are defects of the feature files."""
+    """The evidence manifest: what must run for a PASS. `problems` are defects of the feature files.
+
+    `whole_suite` says that every scenario of the smoke was planned, `by_path` that somebody named feature files.
+    """
 
     tags: str
     expected: tuple[ExpectedScenario, ...]
     excluded: tuple[Exclusion, ...] = ()
     problems: tuple[str, ...] = ()
+    whole_suite: bool = True
+    by_path: bool = False
 
 
 class RunRefused(Event, frozen=True, kw_only=True):
@@ -306,7 +314,7 @@ class RunFinished(Event, frozen=True, kw_only=True):
 
 
 class Interrupted(Event, frozen=True, kw_only=True):
-    """The run was ended from outside: "SIGTERM", "SIGINT", "deadline", "step_timeout" or "killed"."""
+    """The run was ended from outside: "SIGTERM", "SIGINT", "SIGHUP", "deadline", "step_timeout" or "killed"."""
 
     reason: str
     detail: str = ""
@@ -393,6 +401,16 @@ class DeadlineExtended(Event, frozen=True, kw_only=True):
     seconds_per_ledger: float
 
 
+class RateLimitWait(Event, frozen=True, kw_only=True):
+    """The service said 429, and `seconds` are waited before the request is sent again: `step_seconds` and `run_seconds`
+    are what the step under way and the run may take longer for it.
+    """
+
+    seconds: float
+    step_seconds: float = 0.0
+    run_seconds: float = 0.0
+
+
 class BakeStarted(Event, frozen=True, kw_only=True):
     """From here on the release is watched, and everything belongs to that."""
 
@@ -461,6 +479,7 @@ AnyEvent = (
     | PairSampled
     | Measured
     | DeadlineExtended
+    | RateLimitWait
     | BakeStarted
     | Watched
     | BurnRead

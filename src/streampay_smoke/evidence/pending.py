@@ -34,6 +34,8 @@ class Pending:
                 self._answered_ms.clear()
             case events.StepFinished() | events.ScenarioFinished():
                 self.step, self.budget_seconds = "", 0.0
+            case events.RateLimitWait() if self.budget_seconds:
+                self.budget_seconds += event.step_seconds
             case events.Awaiting(peer=""):
                 self._waits.append(event)
             case events.Awaiting():

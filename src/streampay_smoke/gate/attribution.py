@@ -49,6 +49,9 @@ SHOWN_AGAIN_PROBE = "credential shown again"
 CLOCK_PROBE = "clock"
 """Whether this runner's clock agrees with the service's or the ledger's; not ok: it is off against both."""
 
+ANOTHER_APPLICATION = "another_application"
+"""Nothing at the address answers as StreamPay does."""
+
 LEDGER_TAGS = frozenset({"chain", "settlement", "readiness", "statements", "indexer"})
 """Scenarios a broken ledger can turn red by itself."""
 
@@ -84,7 +87,8 @@ class FailedCheck(msgspec.Struct, frozen=True, kw_only=True):
     """What attribution looks at.
 
     `ledger_failed_elsewhere`: this run itself got no usable answer of the ledger. `creation_failed_elsewhere`: the
-    service could not create a stream in another scenario.
+    service could not create a stream in another scenario. `another_application_answers`: another scenario found that
+    nothing at the address answers as StreamPay does.
     """
 
     failure: Failure
@@ -92,6 +96,7 @@ class FailedCheck(msgspec.Struct, frozen=True, kw_only=True):
     probes: tuple[Probed, ...]
     ledger_failed_elsewhere: bool = False
     creation_failed_elsewhere: bool = False
+    another_application_answers: bool = False
 
     @property
     def needs_ledger(self) -> bool:
@@ -183,6 +188,23 @@ RULES = (
         blame=Blame.PRODUCT,
         reason="the contract is not on a ledger that was not reset, and the service cannot create a stream either",
         reason_code="contract_undeployed",
+    ),
+    Rule(
+        name="another-application-here-alone",
+        applies=lambda check: check.failure.kind == ANOTHER_APPLICATION and check.probe_held(STABLE_PROBE),
+        blame=Blame.PRODUCT,
+        reason="the stable release answers as StreamPay does at the same moment, and this address as something else",
+    ),
+    Rule(
+        name="another-application",
+        applies=lambda check: (
+            check.failure.blame == Blame.PRODUCT
+            and check.another_application_answers
+            and not check.probe_held(STABLE_PROBE)
+        ),
+        blame=Blame.CONFIG,
+        reason="nothing at this address answers as StreamPay does: that breaks no promise of the release",
+        reason_code=ANOTHER_APPLICATION,
     ),
     Rule(
         name="settings",

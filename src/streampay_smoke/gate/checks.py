@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from streampay_smoke.core.errors import Blame, PromiseBroken
 from streampay_smoke.evidence.events import ExpectedScenario, Failure, Probed
 from streampay_smoke.gate.attribution import (
+    ANOTHER_APPLICATION,
     CLOCK_PROBE,
     CREATION_KINDS,
     LEDGER_KINDS,
@@ -98,6 +99,9 @@ def _unhappy(run: RunHistory, expected: ExpectedScenario, history: ScenarioHisto
             tags=frozenset(expected.tags),
             probes=_probes(run, history),
             ledger_failed_elsewhere=any(other.blame == Blame.DEPENDENCY for other in _failures_beside(run, history)),
+            another_application_answers=any(
+                other.kind == ANOTHER_APPLICATION for other in _failures_beside(run, history)
+            ),
             creation_failed_elsewhere=any(other.kind in CREATION_KINDS for other in _failures_beside(run, history)),
         )
     )

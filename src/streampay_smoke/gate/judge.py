@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence.journal import JournalRead
+from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate import bake
 from streampay_smoke.gate.checks import examined
 from streampay_smoke.gate.facts import (
@@ -25,13 +26,13 @@ from streampay_smoke.gate.findings import (
     unproved,
 )
 from streampay_smoke.gate.history import RunHistory, fold
-from streampay_smoke.gate.message import Beside, line, paragraph
+from streampay_smoke.gate.message import ALONE, Beside, line, paragraph
 from streampay_smoke.gate.misses import left_out
 from streampay_smoke.gate.objectives import results
 from streampay_smoke.gate.override import REASON_CODE, in_words, standing
+from streampay_smoke.gate.policy import Answer, missed_kinds, step_of
 from streampay_smoke.gate.quarantine import QUARANTINED, lapsed
 from streampay_smoke.gate.verdict import (
-    ACTIONS,
     EXIT_CODES,
     RUN,
     SCHEMA,
@@ -79,8 +80,8 @@ def judge(journal: JournalRead) -> Verdict:
     if override is not None:
         word, reason_code, text, attribution = Word(override.to), REASON_CODE, in_words(override, text), "none"
     scenario = decisive.scenario if decisive and override is None else ""
-    beside = Beside.of(causes, checks) if override is None else Beside()
-    action = _action(run, word)
+    beside = Beside.of(causes, checks) if override is None else ALONE
+    action = _action(run, word, reason_code, missed_kinds(answers))
     simulated = simulated_in_words(run, short=word is not Word.PASS)
     started = run.started
     return Verdict(
@@ -168,10 +169,15 @@ def _exit_code(run: RunHistory, word: Word, reason_code: str) -> int:
     return EXIT_CODES[word]
 
 
-def _action(run: RunHistory, word: Word) -> Action:
-    if word is Word.INCONCLUSIVE and _two_state(run):
-        return Action.ROLLBACK
-    return ACTIONS.get(word, Action.HOLD)
+def _action(run: RunHistory, word: Word, reason_code: str, missed: tuple[str, ...]) -> Action:
+    """Return what the verdict calls for: the step that is decided on it, by the policy of the place."""
+    step = step_of(
+        Answer(word=word, reason_code=reason_code, missed=missed),
+        run.started.policy if run.started else Policy(),
+        whole_suite=run.planned is not None and run.planned.whole_suite,
+        by_path=run.planned is not None and run.planned.by_path,
+    )
+    return Action[step.name]
 
 
 def _two_state(run: RunHistory) -> bool:

@@ -124,7 +124,8 @@ def paragraph(word: Word, attribution: str, action: Action, *, text: str, beside
 
 
 def _next(word: Word, action: Action) -> str:
-    return NEXT[Word.FAIL] if action is Action.ROLLBACK else NEXT[word]
+    """Return the next step. Not every FAIL is rolled back: a policy may hold, and a part of the suite always does."""
+    return "hold" if word is Word.FAIL and action is Action.HOLD else NEXT[word]
 
 
 def _one_line(text: str) -> str:

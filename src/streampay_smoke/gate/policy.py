@@ -4,7 +4,7 @@ It can only be more careful than the verdict: nothing but a PASS of the whole su
 back. Who acts on it is another question, and `may_act` is the only place that answers it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -12,7 +12,8 @@ import msgspec
 
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate.objectives import MISSED
-from streampay_smoke.gate.verdict import FAIL, Verdict, Word, json_schema
+from streampay_smoke.gate.override import REASON_CODE as OVERRIDDEN
+from streampay_smoke.gate.verdict import FAIL, ObjectiveResult, Verdict, Word, json_schema
 
 SCHEMA = "streampay.dev/gate-decision/v1"
 
@@ -23,10 +24,10 @@ HOLD, ROLL_BACK = "hold", "rollback"
 
 
 class Step(StrEnum):
-    """What is done with the release."""
+    """What is done with the release; named as the actions of a verdict."""
 
     PROMOTE = "promote"
-    ROLL_BACK = "rollback"
+    ROLLBACK = "rollback"
     HOLD = "hold"
 
 
@@ -40,8 +41,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, verdict: Verdict) -> "Answer":
         """Return the answer of a verdict."""
-        missed = (result.kind for result in verdict.objectives if result.gates and result.decision == FAIL)
-        return cls(word=verdict.verdict, reason_code=verdict.reason_code, missed=tuple(dict.fromkeys(missed)))
+        return cls(word=verdict.verdict, reason_code=verdict.reason_code, missed=missed_kinds(verdict.objectives))
+
+
+def missed_kinds(results: Iterable[ObjectiveResult]) -> tuple[str, ...]:
+    """Return the kinds of gating objectives that were missed."""
+    missed = (result.kind for result in results if result.gates and result.decision == FAIL)
+    return tuple(dict.fromkeys(missed))
 
 
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +55,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
 
     `whole_suite` says that every scenario of the smoke was planned, `by_path` that somebody named feature files.
     `target_release` is what was recorded before `deploy`, "" for nothing. `inconclusive_before` counts the runs of the
-    whole suite right before this one that were INCONCLUSIVE too.
+    whole suite right before this one that were INCONCLUSIVE too. `acts_here` says that this process could roll back.
     """
 
     whole_suite: bool
@@ -59,10 +65,11 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     target_release: str = ""
     release_expected: str = ""
     inconclusive_before: int = 0
+    acts_here: bool = True
 
 
 class RolledBack(msgspec.Struct, frozen=True, kw_only=True):
-    """How the rollback that was started ended: its exit code, None while it is under way."""
+    """How the rollback that was started ended: its exit code, None where it could not be started."""
 
     exit_code: int | None
 
@@ -90,7 +97,7 @@ def decide(answer: Answer, policy: Policy, run: Circumstances, *, run_id: str) -
     """Return what an answer leads to."""
     in_a_row = run.inconclusive_before + 1 if answer.word is Word.INCONCLUSIVE and run.whole_suite else 0
     step, page, because = _step(answer, policy, run, in_a_row)
-    refusals = may_act(run) if step is Step.ROLL_BACK else ()
+    refusals = may_act(run) if step is Step.ROLLBACK else ()
     page = page or (bool(refusals) and run.on_fail == ROLL_BACK)  # somebody counts on a rollback that is not made
     return Decision(
         schema=SCHEMA,
@@ -100,13 +107,18 @@ def decide(answer: Answer, policy: Policy, run: Circumstances, *, run_id: str) -
         step=step,
         page=page,
         because=because,
-        acts=step is Step.ROLL_BACK and not refusals,
+        acts=step is Step.ROLLBACK and not refusals,
         not_acting_because="; ".join(refusals),
         deploy=run.deploy,
         target_release=run.target_release,
         inconclusive_in_a_row=in_a_row,
         policy=policy,
     )
+
+
+def step_of(answer: Answer, policy: Policy, *, whole_suite: bool, by_path: bool) -> Step:
+    """Return what an answer of such a run leads to: what a verdict calls for is never more than what is decided."""
+    return _step(answer, policy, Circumstances(whole_suite=whole_suite, by_path=by_path), 0)[0]
 
 
 def may_act(run: Circumstances) -> Sequence[str]:
@@ -126,6 +138,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 REFUSALS = (
     Refusal(because="nobody asked for it (--on-fail rollback)", applies=lambda run: run.on_fail != ROLL_BACK),
+    Refusal(because="behave was started by hand, and never rolls back", applies=lambda run: not run.acts_here),
     Refusal(because="a part of the suite was played", applies=lambda run: not run.whole_suite),
     Refusal(because="feature files were named by hand", applies=lambda run: run.by_path),
     Refusal(because="no deploy is named (--deploy)", applies=lambda run: not run.deploy),
@@ -145,6 +158,10 @@ REFUSALS = (
 def _step(answer: Answer, policy: Policy, run: Circumstances, in_a_row: int) -> tuple[Step, bool, str]:
     """Return what is done, whether somebody is paged, and why."""
     match answer.word:
+        case Word.PASS if run.whole_suite and answer.reason_code == OVERRIDDEN:
+            return Step.PROMOTE, False, "a person answers for it instead of the evidence"
+        case Word.INCONCLUSIVE if answer.reason_code == OVERRIDDEN:
+            return Step.HOLD, False, "a person answers for it instead of the evidence"
         case Word.PASS if run.whole_suite:
             return Step.PROMOTE, False, "every promise was proved"
         case Word.PASS:
@@ -169,10 +186,10 @@ def _step_of_fail(answer: Answer, policy: Policy, run: Circumstances) -> tuple[S
     if answer.reason_code == MISSED:
         kinds = ", ".join(answer.missed)
         if set(answer.missed) & set(policy.objectives_roll_back):
-            return Step.ROLL_BACK, False, f"an objective that rolls back here was missed ({kinds})"
+            return Step.ROLLBACK, False, f"an objective that rolls back here was missed ({kinds})"
         return Step.HOLD, True, f"an objective was missed, and it only holds here ({kinds})"
     if policy.broken_promise == ROLL_BACK:
-        return Step.ROLL_BACK, False, "the release broke a promise"
+        return Step.ROLLBACK, False, "the release broke a promise"
     return Step.HOLD, True, "the release broke a promise, and that only holds here"
 
 
@@ -183,15 +200,25 @@ def _ordinal(number: int) -> str:
 
 def in_words(decision: Decision) -> str:
     """Return one line for the console."""
-    step = {Step.PROMOTE: "promote", Step.ROLL_BACK: "roll back", Step.HOLD: "hold"}[decision.step]
+    step = {Step.PROMOTE: "promote", Step.ROLLBACK: "roll back", Step.HOLD: "hold"}[decision.step]
     page = ", and page somebody" if decision.page else ""
-    if decision.acts:
+    if decision.rollback is not None:
+        who = _rolled_back(decision, decision.rollback)
+    elif decision.acts:
         who = f" -> {decision.target_release} is put back now"
     elif decision.not_acting_because:
         who = f" -> not by this run: {decision.not_acting_because}"
     else:
         who = ""
     return f"{step}{page}: {decision.because}{who}"
+
+
+def _rolled_back(decision: Decision, rollback: RolledBack) -> str:
+    if not decision.acts:
+        return " -> a rollback was started before, by an earlier decision on this run"
+    if rollback.exit_code == 0:
+        return f" -> {decision.target_release} was put back"
+    return f" -> the rollback to {decision.target_release} is not proved (exit code {rollback.exit_code})"
 
 
 def to_json(decision: Decision) -> bytes:

@@ -53,7 +53,7 @@ def mismatch(expected: str, sightings: Sequence[Sighting]) -> Mismatch | None:
         return Mismatch(
             blame=Blame.HARNESS,
             reason_code="release_unconfirmed",
-            text=f"{expected} was expected, and what answered {'at the end' if told else ''} did not name its release",
+            text=f"{expected} was expected, and what answered{' at the end' if told else ''} did not name its release",
         )
     return None
 

@@ -35,10 +35,7 @@ class Action(StrEnum):
 
 EXIT_CODES = {Word.PASS: 0, Word.FAIL: 1, Word.CONFIG: 2, Word.INCONCLUSIVE: 3, Word.SAFETY: 4}
 
-ACTIONS = {Word.PASS: Action.PROMOTE, Word.FAIL: Action.ROLLBACK}
-"""Every other word holds."""
-
-SIGNAL_EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143}
+SIGNAL_EXIT_CODES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,7 +23,6 @@ import httpx
 import msgspec
 
 from streampay_smoke import __version__
-from streampay_smoke.core.lifetimes import Closes
 from streampay_smoke.http import trust
 from streampay_smoke.http.bodies import MAX_BODY_BYTES, BodyUnreadable, decoded
 from streampay_smoke.http.proxies import DIRECT, Proxy, Route, route_to
@@ -103,7 +102,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
         return self.content.decode("utf-8-sig", errors="replace")
 
 
-class Client(Closes):
+class Client(contextlib.AbstractContextManager["Client"]):
     """Sends requests to one place; safe to use from several threads. Use as a context manager, or call close()."""
 
     def __init__(
@@ -188,6 +187,9 @@ class Client(Closes):
     def close(self) -> None:
         """Close kept connections."""
         self._httpx.close()
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 _LIBRARY_ERRORS = (

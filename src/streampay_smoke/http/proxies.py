@@ -6,13 +6,13 @@ and `no_proxy` lists hosts that are reached directly: names with their subdomain
 """
 
 import ipaddress
-import os
 from collections.abc import Iterator, Mapping
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
 
 from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.system_facts import variables
 
 _PORTS = {"http": 80, "https": 443}
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -62,7 +62,7 @@ DIRECT = Route()
 
 def route_to(url: str, environ: Mapping[str, str] | None = None) -> Route:
     """Return how `url` is reached; raises SettingsInvalid for a variable that names no usable proxy."""
-    environ = os.environ if environ is None else environ
+    environ = variables() if environ is None else environ
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".").lower()
     name = next((name for name in _VARIABLES.get(parts.scheme, ()) if environ.get(name, "").strip()), "")
@@ -78,7 +78,7 @@ def route_to(url: str, environ: Mapping[str, str] | None = None) -> Route:
 
 def proxy_secrets(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Return the credentials in proxy variables, as they are written there and as they are meant."""
-    environ = os.environ if environ is None else environ
+    environ = variables() if environ is None else environ
     found: dict[str, None] = {}
     for name in dict.fromkeys(name for names in _VARIABLES.values() for name in names):
         userinfo = environ.get(name, "").rpartition("@")[0].rpartition("//")[2]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.system_facts import variables
 
 FILE_VARIABLE = "SSL_CERT_FILE"
 DIRECTORY_VARIABLE = "SSL_CERT_DIR"
@@ -34,7 +35,7 @@ def trusted(environ: Mapping[str, str] | None = None) -> ssl.SSLContext:
 
     Raises SettingsInvalid when SSL_CERT_FILE or SSL_CERT_DIR names nothing that can be used.
     """
-    environ = os.environ if environ is None else environ
+    environ = variables() if environ is None else environ
     named = (environ.get(FILE_VARIABLE, ""), environ.get(DIRECTORY_VARIABLE, ""))
     with _lock:
         if named not in _contexts:
@@ -49,7 +50,7 @@ def only(authority: Path) -> ssl.SSLContext:
 
 def refuse_unusable_trust(environ: Mapping[str, str] | None = None) -> None:
     """Raise SettingsInvalid when SSL_CERT_FILE or SSL_CERT_DIR names nothing that can be used."""
-    environ = os.environ if environ is None else environ
+    environ = variables() if environ is None else environ
     _load_named(
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), environ.get(FILE_VARIABLE, ""), environ.get(DIRECTORY_VARIABLE, "")
     )

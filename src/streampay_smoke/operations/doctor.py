@@ -13,6 +13,11 @@ from pathlib import Path
 import msgspec
 
 from streampay_smoke.acceptance.checks.readiness import refuse_real_money
+from streampay_smoke.acceptance.observations.place import (
+    refuse_another_application,
+    refuse_another_network,
+    refuse_another_release,
+)
 from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
 from streampay_smoke.core.errors import Blame, SmokeError
 from streampay_smoke.evidence.addresses import host_only
@@ -29,10 +34,12 @@ from streampay_smoke.runner import manifest
 from streampay_smoke.runner.plan import all_scenarios
 from streampay_smoke.runner.quarantine import FILE, read_quarantine, today
 from streampay_smoke.service.claims import claims_of, seconds_left
+from streampay_smoke.service.credentials import ANONYMOUS
+from streampay_smoke.service.exchange import REFUSED
 from streampay_smoke.service.records import Readiness
 from streampay_smoke.settings import Settings
 from streampay_smoke.settings.deadline import LEDGER_STEPS
-from streampay_smoke.settings.gathering import project_root
+from streampay_smoke.settings.reading import project_root
 
 DISTRIBUTION = "streampay-smoke"
 OLDEST_PYTHON = (3, 11)
@@ -158,6 +165,7 @@ def _user(run_context: RunContext) -> Iterator[Look]:
 def _service(run_context: RunContext) -> Iterator[Look]:
     settings = run_context.settings
     readiness = run_context.deployment.readiness()
+    refuse_another_application(run_context.deployment, readiness)
     if not readiness.ready:
         next_step = "see what the service waits for, or who answers at SMOKE_BASE_URL"
         yield _problem("service", f"{settings.base_url}: {readiness.in_words}", next_step, Word.INCONCLUSIVE)
@@ -165,28 +173,41 @@ def _service(run_context: RunContext) -> Iterator[Look]:
         told = readiness.release or "that does not name itself"
         yield _ok("service", f"{settings.base_url} is ready, release {told}")
     if readiness.genuine:
+        yield from _looked("its release", lambda: _release(settings, readiness))
         yield from _looked("its network", lambda: _network(settings, readiness))
 
 
+def _release(settings: Settings, readiness: Readiness) -> Iterator[Look]:
+    refuse_another_release(settings.expect_release, [readiness.release], told_by=settings.place.service.release_told_by)
+    told = readiness.release or "not told"
+    yield _ok("its release", f"{told}, and {settings.expect_release or 'any'} is expected")
+
+
 def _network(settings: Settings, readiness: Readiness) -> Iterator[Look]:
-    expected = settings.place.service.network
-    if settings.place.money.settles:
+    place = settings.place
+    if place.money.settles:
         refuse_real_money(readiness)
-    if readiness.network == expected:
+    expected = place.service.network
+    refuse_another_network(readiness, expected=expected, gate=settings.network, settles=place.money.settles)
+    if readiness.network:
         yield _ok("its network", expected)
-        return
-    yield _problem(
-        "its network",
-        f"the service names {readiness.network or 'none'}, this environment expects {expected}",
-        "check SMOKE_BASE_URL, or service.network of the environment file",
-        Word.CONFIG,
-    )
+    else:
+        yield _problem(
+            "its network", "the service names none", "see what its readiness says of its ledger", Word.INCONCLUSIVE
+        )
 
 
 def _sign_in(run_context: RunContext) -> Iterator[Look]:
     credential = run_context.credential
     run_context.deployment.streams(credential, limit=1)
-    yield _ok("sign-in", f"the service takes {credential.shown_as}")
+    if run_context.deployment.refusal(ANONYMOUS).status in REFUSED:
+        yield _ok("sign-in", f"the service takes {credential.shown_as}")
+    else:
+        yield _warning(
+            "sign-in",
+            f"streams are shown to {credential.shown_as}, and to a stranger too: that proves no credential",
+            "see who may list streams here: a run fails for it",
+        )
 
 
 def _ledger(run_context: RunContext) -> Iterator[Look]:

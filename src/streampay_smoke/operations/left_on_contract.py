@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from streampay_smoke.acceptance.checks.ledger import DIRECT_STREAM, FINAL_STATUSES
+from streampay_smoke.acceptance.resources.contract_streams import CONTRACT_STREAM, FINAL_STATUSES
 from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import ChainAccount, ContractFailure
@@ -163,7 +163,7 @@ def _ids(events: Sequence[AnyEvent], kind: type[ResourceCreated | ResourceReleas
     return frozenset(
         int(event.id)
         for event in events
-        if isinstance(event, kind) and event.kind == DIRECT_STREAM and event.id.isdecimal()
+        if isinstance(event, kind) and event.kind == CONTRACT_STREAM and event.id.isdecimal()
     )
 
 

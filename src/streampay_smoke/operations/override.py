@@ -1,7 +1,6 @@
 """Break-glass: writes an override into the journal of a run that ended, and judges the run again."""
 
 import datetime
-import os
 from pathlib import Path
 
 from streampay_smoke.core.errors import SettingsInvalid
@@ -14,8 +13,10 @@ from streampay_smoke.gate.history import OverrideAt, fold
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.override import refused_because
 from streampay_smoke.gate.verdict import Verdict
-from streampay_smoke.run.finish import finish
+from streampay_smoke.run.conclude import conclude
 from streampay_smoke.run.folder import RunFolder
+from streampay_smoke.settings import load_evidence
+from streampay_smoke.settings.reading import read as read_settings
 from streampay_smoke.settings.variables import SIGNING_KEY
 
 
@@ -29,8 +30,8 @@ class OverrideRefused(SettingsInvalid):
         self.verdict = verdict
 
 
-def override(run_folder: Path, *, to: str, who: str, why: str, until: str, now_ms: int) -> Verdict:
-    """Override the verdict on a run until an ISO time with a zone, and publish the new one.
+def override(run_folder: Path, *, to: str, who: str, why: str, until: str, now_ms: int) -> int:
+    """Override the verdict on a run until an ISO time with a zone, and conclude the run anew; return its exit code.
 
     Raises SettingsInvalid for a folder without a journal or a time that is none, and OverrideRefused where
     `streampay_smoke.gate.override` does not allow it; then nothing is written.
@@ -43,6 +44,7 @@ def override(run_folder: Path, *, to: str, who: str, why: str, until: str, now_m
             f"{run_folder} is not the folder of a run: journal.jsonl: {error.strerror}",
             next_step="name the folder of the run, artifacts/<run id>",
         ) from error
+    key = _key_at_hand()
     event = Overridden(who=who, why=why, until_ms=_moment_ms(until), to=to)
     run, verdict = fold(read.entries), judge(read)
     because = "a run is overridden once" if run.overrides else ""
@@ -55,15 +57,16 @@ def override(run_folder: Path, *, to: str, who: str, why: str, until: str, now_m
             next_step="see to the cause the verdict names, and run again",
             verdict=verdict,
         )
-    with Journal(folder.journal_path, Redactor(), now_ms=lambda: now_ms) as journal:
+    redactor = Redactor()
+    with Journal(folder.journal_path, redactor, now_ms=lambda: now_ms) as journal:
         journal.append(event)
-    return finish(folder, supervised=True, signing_key=_key_at_hand())
+    return conclude(folder, redactor=redactor, signing_key=key, report=load_evidence().report)
 
 
 def _key_at_hand() -> SigningKey | None:
-    """Return the key in this process's environment: an override by somebody without it leaves a verdict unsigned."""
-    given = os.environ.get(SIGNING_KEY, "").strip()
-    return SigningKey.given(given, variable=SIGNING_KEY) if given else None
+    """Return the key that is set here: an override by somebody without it leaves a verdict unsigned."""
+    given = read_settings().secret(SIGNING_KEY)
+    return SigningKey.given(given.reveal(), variable=SIGNING_KEY) if given else None
 
 
 def _moment_ms(text: str) -> int:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from streampay_smoke.acceptance.checks.listing import records_of
 from streampay_smoke.acceptance.checks.readiness import refuse_real_money
+from streampay_smoke.acceptance.observations.listing import records_of
 from streampay_smoke.acceptance.resources.synthetic_streams import FINISHED, LEASE_SECONDS
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError

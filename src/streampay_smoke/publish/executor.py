@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from streampay_smoke.core.system_facts import readable
 from streampay_smoke.evidence.redaction import Redactor
 
 
@@ -74,6 +75,6 @@ def executor(environ: Mapping[str, str]) -> Executor:
 def _filled(template: str, environ: Mapping[str, str]) -> str:
     """Return the template with variables filled in, empty when one of them is missing."""
     try:
-        return template.format_map(environ)
+        return readable(template.format_map(environ))
     except KeyError:
         return ""

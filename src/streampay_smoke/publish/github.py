@@ -6,6 +6,7 @@ from pathlib import Path
 
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.gate.concerns import Concern
+from streampay_smoke.gate.policy import Decision
 from streampay_smoke.gate.verdict import Verdict, Word
 from streampay_smoke.publish.summary import summary_md
 from streampay_smoke.publish.telling import RunTold
@@ -32,20 +33,20 @@ _PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ","
 """GitHub's own escapes: a command ends with its line, a property with a comma or a colon."""
 
 
-def announce(run: RunTold, environ: Mapping[str, str]) -> Iterator[str]:
+def announce(run: RunTold, decision: Decision, environ: Mapping[str, str]) -> Iterator[str]:
     """Append outputs and summary where GitHub asks for them; yield the annotations to print.
 
     Raises OSError when one of GitHub's files cannot be written.
     """
     if path := environ.get(OUTPUT):
-        _append(path, outputs(run.verdict))
+        _append(path, outputs(run.verdict, decision))
     if path := environ.get(SUMMARY):
         _append(path, summary_md(run).decode())
     if environ.get(ACTIONS) == "true":
         yield from annotations(run)
 
 
-def outputs(verdict: Verdict) -> str:
+def outputs(verdict: Verdict, decision: Decision) -> str:
     """Return what later jobs decide by; a job that never wrote it has an empty verdict, and that is no PASS."""
     values = {
         "verdict": str(verdict.verdict),
@@ -54,6 +55,8 @@ def outputs(verdict: Verdict) -> str:
         "message": verdict.message,
         "run_id": verdict.run_id,
         "exit_code": str(verdict.exit_code),
+        "decision": str(decision.step),
+        "page": str(decision.page).lower(),
     }
     return "".join(_output(name, value) for name, value in values.items())
 

@@ -1,11 +1,11 @@
 """Writes every report of a run. One that fails is a note, and never stops the others or changes the verdict."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from streampay_smoke.core import system_facts
 from streampay_smoke.evidence.journal import Entry
 from streampay_smoke.gate.verdict import Verdict
 from streampay_smoke.publish.allure import write_allure_results
@@ -52,11 +52,12 @@ def publish(
     entries: Sequence[Entry],
     verdict: Verdict,
     *,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] | None = None,
     publishers: Mapping[str, Publisher] = PUBLISHERS,
 ) -> Published:
     """Write all reports into the run's folder, each whole or not at all."""
     run = tell(entries, verdict)
+    environ = system_facts.variables() if environ is None else environ
     written: list[Path] = []
     notes: list[str] = []
     for name, write in publishers.items():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from streampay_smoke.core import system_facts
 from streampay_smoke.evidence import journal
 from streampay_smoke.gate.verdict import from_json
 from streampay_smoke.publish.allure import report_name
@@ -53,7 +54,7 @@ def build_report(
     run_dir: Path,
     *,
     node_report_dir: Path,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] | None = None,
     timeout_seconds: float = ALLURE_TIMEOUT_SECONDS,
 ) -> ReportBuilt:
     """Make `allure-report/index.html` in a run's folder from its journal and verdict.
@@ -61,6 +62,7 @@ def build_report(
     `node_report_dir` holds Allure's configuration and `node_modules`. Raises OSError when the run's folder cannot be
     read or written, and msgspec.DecodeError or ValidationError when its verdict is none.
     """
+    environ = system_facts.variables() if environ is None else environ
     run = tell(journal.read(run_dir / "journal.jsonl").entries, from_json((run_dir / "verdict.json").read_bytes()))
     kind, note = ReportKind.ALLURE, ""
     try:
@@ -73,8 +75,9 @@ def build_report(
     return ReportBuilt(kind=kind, path=path, note=note)
 
 
-def allure_missing_because(node_report_dir: Path, environ: Mapping[str, str] = os.environ) -> str:
+def allure_missing_because(node_report_dir: Path, environ: Mapping[str, str] | None = None) -> str:
     """Return why Allure cannot make the report here, "" when it can."""
+    environ = system_facts.variables() if environ is None else environ
     if shutil.which("node", path=environ.get("PATH", os.defpath)) is None:
         return "Node is not installed"
     if not (node_report_dir / "node_modules" / ".bin" / "allure").exists():

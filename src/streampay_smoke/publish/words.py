@@ -1,7 +1,7 @@
 """The plain words of every report: what a verdict means, who is meant, what was simulated, what to do next."""
 
 from streampay_smoke.gate.message import WHO
-from streampay_smoke.gate.verdict import Action, Check, Verdict, Word
+from streampay_smoke.gate.verdict import EXIT_CODES, Action, Check, Verdict, Word
 
 MEANING = {
     Word.PASS: "The release keeps every promise that was checked.",
@@ -21,10 +21,14 @@ NEXT_STEP = {
 
 _REHEARSED = "This was a rehearsal against a simulation: it says nothing about a deployment."
 _OVERRIDDEN = {
-    Word.PASS.value: "Promote on the word of the person named.",
-    Word.INCONCLUSIVE.value: "Hold on the word of the person named: roll nothing back.",
+    Action.PROMOTE: "Promote on the word of the person named.",
+    Action.HOLD: "Hold on the word of the person named: roll nothing back.",
 }
-_FORCED = "Roll back: this run was told to treat a missing answer as a failure."
+_FORCED = "Its exit code is that of a failure, as this run was told (--on-inconclusive fail)."
+_HELD = {
+    Word.PASS: "Hold: a part of the suite is no reason to promote. Play the whole suite.",
+    Word.FAIL: "Hold: nothing is rolled back for this by itself. Read the first failed check, then decide.",
+}
 
 
 def meaning(verdict: Verdict) -> str:
@@ -48,9 +52,11 @@ def next_step(verdict: Verdict) -> str:
     """Return what to do with this verdict, in one sentence or two."""
     for override in verdict.overrides:
         said = f"The evidence says {override.from_}: see to its cause before {override.until}."
-        return f"{_OVERRIDDEN[override.to]} {said}"
-    if verdict.verdict is Word.INCONCLUSIVE and verdict.action is Action.ROLLBACK:
-        return _FORCED
+        return f"{_OVERRIDDEN[verdict.action]} {said}"
+    if verdict.action is Action.HOLD and verdict.verdict in _HELD:
+        return _HELD[verdict.verdict]
+    if verdict.verdict is Word.INCONCLUSIVE and verdict.exit_code == EXIT_CODES[Word.FAIL]:
+        return f"{NEXT_STEP[Word.INCONCLUSIVE]} {_FORCED}"
     if verdict.verdict is Word.PASS and verdict.target.simulated:
         return _REHEARSED
     return NEXT_STEP[verdict.verdict]

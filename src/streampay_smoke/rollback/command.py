@@ -11,12 +11,14 @@ from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.rollback.actuator import Actuator
 from streampay_smoke.rollback.configuration import actuation, deploy_of, known_id, log_path_of
 from streampay_smoke.rollback.log import IntentLog, RollbackUnderWay, read_log
-from streampay_smoke.rollback.options import DESCRIPTION, EXIT_CODES, add_arguments, variables
+from streampay_smoke.rollback.options import DESCRIPTION, EXIT_CODES, add_arguments
 from streampay_smoke.rollback.outcome import Ending, NoPreviousRelease, Outcome, RollbackRefused
 from streampay_smoke.rollback.proof import Prover
 from streampay_smoke.rollback.telling import status, told
 from streampay_smoke.rollback.wire import Wire
-from streampay_smoke.settings.gathering import Gathered, gather, project_root
+from streampay_smoke.settings.actuator import RollbackSettings, load_rollback
+from streampay_smoke.settings.options import given_options
+from streampay_smoke.settings.reading import project_root
 
 if TYPE_CHECKING:
     from streampay_smoke.rollback.drill import DrillFleet
@@ -43,40 +45,40 @@ def run(chosen: argparse.Namespace, start_fleet: StartFleet | None = None) -> in
     """Do what was chosen; every ending is said, and is an exit code. A drill needs the sandbox, which others bring."""
     redactor = Redactor()
     try:
-        gathered = gather(variables(chosen))
+        given = load_rollback(given_options(chosen))
         if chosen.status:
-            return _say(redactor, _status(gathered))
+            return _say(redactor, _status(given))
         if chosen.drill:
-            return _drilled(gathered, redactor, start_fleet)
-        return _acted(gathered, redactor, record=chosen.record, failed=chosen.failed)
+            return _drilled(given, redactor, start_fleet)
+        return _acted(given, redactor, record=chosen.record, failed=chosen.failed)
     except SmokeError as problem:
         return _refused(problem, redactor)
 
 
-def _status(gathered: Gathered) -> str:
-    path = log_path_of(gathered)
-    return status(read_log(path), gathered.environment, path, deploy=gathered.values["SMOKE_DEPLOY"])
+def _status(given: RollbackSettings) -> str:
+    path = log_path_of(given)
+    return status(read_log(path), given.environment, path, deploy=given.deploy)
 
 
-def _drilled(gathered: Gathered, redactor: Redactor, start_fleet: StartFleet | None) -> int:
+def _drilled(given: RollbackSettings, redactor: Redactor, start_fleet: StartFleet | None) -> int:
     from streampay_smoke.rollback.drill import STABLE, drill, page_of
 
-    if start_fleet is None or gathered.environment != "sandbox":
+    if start_fleet is None or given.environment != "sandbox":
         raise SettingsInvalid(
             "a drill is made on a fleet of the sandbox, and nowhere else",
             next_step="run streampay-smoke rollback --drill, without --env",
         )
     with start_fleet(STABLE) as fleet:
-        report, page = drill(fleet, log_path_of(gathered).parent / "drills", project_root())
+        report, page = drill(fleet, log_path_of(given).parent / "drills", project_root())
     _say(redactor, f"{page_of(report)}\nreport: {page}")
     return Ending.VERIFIED if report.held else Ending.NOT_VERIFIED
 
 
-def _acted(gathered: Gathered, redactor: Redactor, *, record: bool, failed: str) -> int:
-    deploy = deploy_of(gathered)
+def _acted(given: RollbackSettings, redactor: Redactor, *, record: bool, failed: str) -> int:
+    deploy = deploy_of(given)
     if failed:
         known_id(failed, "--failed")
-    settings = actuation(gathered, redactor)
+    settings = actuation(given, redactor)
     with IntentLog.held(settings.log_path, redactor) as log:
         actuator = Actuator(
             environment=settings.environment,

@@ -11,18 +11,12 @@ from typing import Any
 import msgspec
 
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.rollback.hook import Hook
 from streampay_smoke.rollback.hooks import hook_named
-from streampay_smoke.settings.gathering import Gathered
+from streampay_smoke.settings.actuator import RollbackSettings
 from streampay_smoke.settings.place import Place
-from streampay_smoke.settings.values import one_of, require_url
-from streampay_smoke.settings.variables import AUTH_MODES, DIALECTS
-
-ADDRESSES = ("SMOKE_ROLLBACK_BASE_URL", "SMOKE_BASE_URL")
-"""Where the proof is looked for: the address users meet, which is not always the one a run judges."""
 
 _FILE_WORD = re.compile(r"[\w.-]+")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,199}")
@@ -59,29 +53,28 @@ class Actuation(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.environment}, {self.region}" if self.region else self.environment
 
 
-def log_path_of(gathered: Gathered) -> Path:
+def log_path_of(settings: RollbackSettings) -> Path:
     """Return where an environment's intents are kept."""
-    if gathered.values["SMOKE_ROLLBACK_LOG"]:
-        return Path(gathered.values["SMOKE_ROLLBACK_LOG"]).absolute()
-    region = gathered.values["SMOKE_REGION"]
+    if settings.rollback_log:
+        return Path(settings.rollback_log).absolute()
+    region = settings.region
     if region and not _FILE_WORD.fullmatch(region):
         raise SettingsInvalid(
             f"SMOKE_REGION is {region!r}: it cannot be part of the intent log's name",
             next_step="set SMOKE_ROLLBACK_LOG, or use letters, digits, dots and dashes",
         )
-    name = f"{gathered.environment}-{region}" if region else gathered.environment
-    return Path(gathered.values["SMOKE_ARTIFACTS"]).absolute() / "rollback" / f"{name}.jsonl"
+    name = f"{settings.environment}-{region}" if region else settings.environment
+    return settings.artifacts / "rollback" / f"{name}.jsonl"
 
 
-def deploy_of(gathered: Gathered) -> str:
+def deploy_of(settings: RollbackSettings) -> str:
     """Return the deploy a rollback is about; raises SettingsInvalid where none is named."""
-    deploy = gathered.values["SMOKE_DEPLOY"]
-    if not deploy:
+    if not settings.deploy:
         raise SettingsInvalid(
             "no deploy is named: SMOKE_DEPLOY is not set",
             next_step="give --deploy the id your deployment system has for the deploy; --status shows those recorded",
         )
-    return known_id(deploy, "SMOKE_DEPLOY")
+    return known_id(settings.deploy, "SMOKE_DEPLOY")
 
 
 def known_id(text: str, what: str) -> str:
@@ -94,29 +87,28 @@ def known_id(text: str, what: str) -> str:
     return text
 
 
-def actuation(gathered: Gathered, redactor: Redactor) -> Actuation:
+def actuation(settings: RollbackSettings, redactor: Redactor) -> Actuation:
     """Return what a rollback of the place needs; the redactor learns every secret first. Raises SettingsInvalid."""
-    place, values, file = gathered.place, gathered.values, f"environments/{gathered.environment}.toml"
-    auth_mode = one_of("SMOKE_AUTH_MODE", values, tuple(AUTH_MODES))
-    credentials, engine_secrets = gathered.credentials(auth_mode), gathered.engine_secrets()
-    signer_seed = gathered.secret("SMOKE_SIGNER_SEED")
-    secrets = (*credentials.values(), *engine_secrets.values(), *([signer_seed] if signer_seed else []))
+    place, file = settings.place, f"environments/{settings.environment}.toml"
+    signer = [settings.signer_seed] if settings.signer_seed else []
+    secrets = (*settings.credentials.values(), *settings.engine_secrets.values(), *signer)
     redactor.learn(*(secret.reveal() for secret in secrets))
-    base_url = _base_url(gathered)
+    base_url = _base_url(settings)
     table, hooks = _table(place.rollback, file)
     return Actuation(
-        environment=gathered.environment,
-        region=values["SMOKE_REGION"],
+        environment=settings.environment,
+        region=settings.region,
         place=place,
         base_url=base_url,
-        dialect=one_of("SMOKE_DIALECT", values, DIALECTS),
-        auth_mode=auth_mode,
-        credentials=credentials,
-        signer_seed=signer_seed,
-        ledger_rpc_url=_ledger_rpc_url(place, values),
+        dialect=settings.dialect,
+        auth_mode=settings.auth_mode,
+        credentials=settings.credentials,
+        signer_seed=settings.signer_seed,
+        # where the service's ledger is the public one, it is never asked
+        ledger_rpc_url="" if place.service.network == "public" else settings.rpc_url,
         within_seconds=table.within_seconds,
-        log_path=log_path_of(gathered),
-        hook=hook_named(table.hook, hooks.get(table.hook, {}), engine_secrets, where=file),
+        log_path=log_path_of(settings),
+        hook=hook_named(table.hook, hooks.get(table.hook, {}), settings.engine_secrets, where=file),
     )
 
 
@@ -142,28 +134,18 @@ def _table(raw: Mapping[str, Any], file: str) -> tuple[RollbackTable, Mapping[st
     return table, engines
 
 
-def _base_url(gathered: Gathered) -> str:
+def _base_url(settings: RollbackSettings) -> str:
     """Return where the proof is looked for; raises SettingsInvalid for none, and for one that would prove nothing."""
-    name = next((name for name in ADDRESSES if gathered.values[name]), ADDRESSES[-1])
-    url = gathered.values[name].rstrip("/")
-    if not url:
+    name = settings.base_url_called
+    if not settings.base_url:
         raise SettingsInvalid(
-            f"{gathered.environment} has no address: {name} is not set, and a rollback nobody sees is none",
+            f"{settings.environment} has no address: {name} is not set, and a rollback nobody sees is none",
             next_step=f"set {name} or --base-url to the address users meet",
         )
-    require_url(name, url)
-    if gathered.place.service.network == "public" and not url.startswith("https://"):
+    if settings.place.service.network == "public" and not settings.base_url.startswith("https://"):
         raise SettingsInvalid(
-            f"{gathered.environment} is on the public network, and {name} is not an https address: "
+            f"{settings.environment} is on the public network, and {name} is not an https address: "
             "who answers there could be anybody",
             next_step=f"set {name} to the https address users meet",
         )
-    return url
-
-
-def _ledger_rpc_url(place: Place, values: Mapping[str, str]) -> str:
-    """Return the RPC of the service's ledger, "" where none is known here: the public one is never asked."""
-    if place.service.network == "public":
-        return ""
-    network = ALLOWED.get(values["SMOKE_STELLAR_NETWORK"])
-    return values["SMOKE_STELLAR_RPC_URL"] or (network.rpc_url if network else "")
+    return settings.base_url

@@ -4,7 +4,6 @@ A rollback that was never made does not work on the night it is needed. A drill 
 what may break around it, kills it half-way, and leaves a dated report of what it did.
 """
 
-import os
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import msgspec
 
 from streampay_smoke import __version__
 from streampay_smoke.core import times
+from streampay_smoke.core.system_facts import child_environment
 from streampay_smoke.rollback.log import read_log
 from streampay_smoke.rollback.outcome import Ending
 
@@ -112,7 +112,7 @@ class Drill:
         self._log_path = log_path
         self._root = root
         self._made_before = 0
-        self._environ = {**os.environ, **fleet.environ(), "SMOKE_ROLLBACK_LOG": str(log_path)}
+        self._environ = child_environment({**fleet.environ(), "SMOKE_ROLLBACK_LOG": str(log_path)})
         fleet.start(BROKEN, replicas=2, faults=[BROKEN_BY])
         fleet.start(OTHER, replicas=1)
 

@@ -1,9 +1,8 @@
 """The options of `streampay-smoke rollback`, apart from what they need: every command builds the whole parser."""
 
 import argparse
-from collections.abc import Mapping
 
-from streampay_smoke.settings.variables import VARIABLES
+from streampay_smoke.settings.options import add_options
 
 DESCRIPTION = "Put the release back that was live before a deploy, and prove that it is live and healthy."
 EXIT_CODES = (
@@ -14,20 +13,13 @@ EXIT_CODES = (
 NOT_PROVED = 1
 """What a rollback that breaks exits with: something may have been done by then."""
 
-METAVARS: Mapping[str, str] = {
-    "SMOKE_ENV": "NAME",
-    "SMOKE_BASE_URL": "URL",
-    "SMOKE_REGION": "NAME",
-    "SMOKE_DEPLOY": "ID",
-}
+OPTIONS = ("SMOKE_ENV", "SMOKE_BASE_URL", "SMOKE_REGION", "SMOKE_DEPLOY")
 """The variables that are options here too."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    for name, metavar in METAVARS.items():
-        variable = VARIABLES[name]
-        parser.add_argument(variable.option, dest=name, metavar=metavar, help=f"{variable.about} ({name})")
+    add_options(parser, OPTIONS)
     parser.add_argument(
         "--failed", default="", metavar="RELEASE", help="the release to remove (the one that is live, by default)"
     )
@@ -39,8 +31,3 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--drill", action="store_true", help="do all of it on a fleet of the sandbox and write a dated report"
     )
     doing.add_argument("--status", action="store_true", help="show what is recorded and what was done; do nothing")
-
-
-def variables(chosen: argparse.Namespace) -> dict[str, str]:
-    """Return the variables that were given as options."""
-    return {name: value for name in METAVARS if (value := getattr(chosen, name)) is not None}

@@ -12,9 +12,10 @@ import msgspec
 from msgspec.structs import replace
 
 from streampay_smoke.acceptance.checks.expectation import Expect
-from streampay_smoke.acceptance.checks.fleet import every_replica_is, sample_fleet
+from streampay_smoke.acceptance.checks.fleet import every_replica_is
 from streampay_smoke.acceptance.checks.listing import refused, shows_no_stream
 from streampay_smoke.acceptance.checks.readiness import answers_for_itself, dependencies_are_ok, names_network
+from streampay_smoke.acceptance.observations.fleet import sample_fleet
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import AnyEvent, Checked
 from streampay_smoke.evidence.polling import Attempt, eventually

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from streampay_smoke.acceptance.checks.fleet import ROUNDS, samples_needed
+from streampay_smoke.acceptance.observations.fleet import ROUNDS, samples_needed
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import Recorder
 from streampay_smoke.rollback.configuration import Actuation

@@ -1,4 +1,4 @@
-"""What is made of a verdict: the decision is written beside it, said, and acted on only where everything was prepared.
+"""What is made of a verdict: the decision beside it, and the rollback, only where everything was prepared for it.
 
 The rollback itself is another program (`python -m streampay_smoke.rollback`), started after the verdict is on disk, in
 a session of its own: a pipeline that is cancelled while it runs does not leave a fleet half-way.
@@ -10,9 +10,11 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 
 from streampay_smoke.evidence.policy import Policy
+from streampay_smoke.gate.history import RunHistory
 from streampay_smoke.gate.policy import (
     HOLD,
     Answer,
@@ -20,7 +22,6 @@ from streampay_smoke.gate.policy import (
     Decision,
     RolledBack,
     decide,
-    in_words,
     may_act,
     to_json,
 )
@@ -29,7 +30,7 @@ from streampay_smoke.publish.files import replace_file
 from streampay_smoke.run import pins
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.gathering import project_root
+from streampay_smoke.settings.reading import project_root
 
 FILE = "decision.json"
 
@@ -41,63 +42,66 @@ _SAYS_NOTHING = (Word.CONFIG,)
 """Words that neither go on with a row of INCONCLUSIVE answers nor end it."""
 
 
-def accepted_smoke() -> frozenset[str]:
-    """Return the ids of all accepted scenarios of the smoke, nothing where nobody knows them."""
-    try:
-        accepted = pins.read(project_root() / "features" / pins.FILE)
-    except pins.SuiteChanged:
-        return frozenset()
+def smoke_of(accepted: pins.Pins) -> frozenset[str]:
+    """Return the ids of all accepted scenarios of the smoke."""
     return frozenset(
         pin.name for pin in accepted.values() if isinstance(pin, pins.PinnedScenario) and _SMOKE in pin.tags
     )
 
 
-def is_whole(verdict: Verdict, smoke: frozenset[str]) -> bool:
-    """Whether a run planned all of the smoke: what its environment leaves out by name was planned too.
+def is_whole(planned: Iterable[str], smoke: frozenset[str]) -> bool:
+    """Whether these scenarios are all of the smoke: what an environment leaves out by name was planned too.
 
     A tag filter leaves out without a name, and a suite that nobody accepted is never the whole one.
     """
-    planned = {*verdict.evidence.expected_ids, *verdict.evidence.excluded_ids}
-    return bool(smoke) and smoke <= planned
+    return bool(smoke) and smoke <= set(planned)
 
 
-def notes_before(settings: Settings, *, paths: Sequence[str], target_release: str) -> Iterator[str]:
+def prepared(settings: Settings, *, target_release: str = "", acts_here: bool) -> Circumstances:
+    """Return what was asked for in case the release fails. What was played is only known once a run has ended."""
+    return Circumstances(
+        whole_suite=False,
+        on_fail=settings.on_fail,
+        deploy=settings.deploy,
+        target_release=target_release,
+        release_expected=settings.expect_release,
+        acts_here=acts_here,
+    )
+
+
+def notes_before(asked: Circumstances, paths: Sequence[str]) -> Iterator[str]:
     """Yield, before a run that shall roll back, what would keep it from doing so; a part of the suite says nothing."""
-    run = _prepared(settings, whole=True, paths=paths, target_release=target_release)
-    if settings.on_fail != HOLD and not paths:
-        for reason in may_act(run):
+    if asked.on_fail != HOLD and not paths:
+        for reason in may_act(replace(asked, whole_suite=True)):
             yield f"--on-fail rollback was asked for, and this run will not roll back: {reason}"
 
 
-def decided(
-    folder: RunFolder, verdict: Verdict, settings: Settings | None, *, paths: Sequence[str], target_release: str
-) -> Decision:
-    """Return the decision on a run that ended, written down and said. `settings` is None where there are none."""
-    smoke = accepted_smoke()
-    whole = is_whole(verdict, smoke)
-    if settings is None:
-        policy, run = Policy(), Circumstances(whole_suite=whole)
-    else:
-        before = inconclusive_in_a_row(_verdicts_before(folder), settings.environment, settings.region, smoke)
-        prepared = _prepared(settings, whole=whole, paths=paths, target_release=target_release)
-        policy, run = settings.place.policy, replace(prepared, inconclusive_before=before)
+def decided(folder: RunFolder, verdict: Verdict, history: RunHistory, asked: Circumstances) -> Decision:
+    """Return the decision on a run that ended. What an earlier decision on it started is kept (an override)."""
+    planned, earlier = history.planned, _written_at(folder.path / FILE)
+    run = replace(
+        asked,
+        whole_suite=planned is not None and planned.whole_suite,
+        by_path=planned is not None and planned.by_path,
+        inconclusive_before=_inconclusive_before(folder, verdict),
+    )
+    policy = history.started.policy if history.started else Policy()
     decision = decide(Answer.of(verdict), policy, run, run_id=folder.run_id)
-    write(folder, decision)
-    print(f"decision: {in_words(decision)}")
-    sys.stdout.flush()
-    return decision
+    return replace(decision, rollback=earlier.rollback if earlier else None)
 
 
-def acted_on(folder: RunFolder, decision: Decision, settings: Settings, environ: Mapping[str, str]) -> Decision:
+def acted_on(decision: Decision, settings: Settings, environ: Mapping[str, str]) -> Decision:
     """Start the rollback a decision asks for, wait for it, and return the decision with its ending."""
     command = [
         *(sys.executable, "-m", ROLLBACK, "--env", settings.environment, "--deploy", settings.deploy),
         *("--failed", settings.expect_release),
     ]
-    done = subprocess.run(command, cwd=project_root(), env=dict(environ), start_new_session=True, check=False)
-    ended = replace(decision, rollback=RolledBack(exit_code=done.returncode))
-    write(folder, ended)
-    return ended
+    try:
+        done = subprocess.run(command, cwd=project_root(), env=dict(environ), start_new_session=True, check=False)
+    except OSError as error:
+        print(f"the rollback could not be started: {error.strerror}", file=sys.stderr)
+        return replace(decision, rollback=RolledBack(exit_code=None))
+    return replace(decision, rollback=RolledBack(exit_code=done.returncode))
 
 
 def inconclusive_in_a_row(
@@ -115,7 +119,8 @@ def inconclusive_in_a_row(
             continue
         started = bool(verdict.target.environment)
         elsewhere = started and (verdict.target.environment, verdict.target.region) != (environment, region)
-        partial = bool(verdict.evidence.expected_ids) and not is_whole(verdict, smoke)
+        planned = {*verdict.evidence.expected_ids, *verdict.evidence.excluded_ids}
+        partial = bool(planned) and not is_whole(planned, smoke)
         if elsewhere or partial or verdict.verdict in _SAYS_NOTHING:
             continue
         if verdict.verdict is not Word.INCONCLUSIVE:
@@ -125,22 +130,24 @@ def inconclusive_in_a_row(
 
 
 def write(folder: RunFolder, decision: Decision) -> None:
-    """Write `decision.json`; a folder that cannot be written is said, for the verdict stands without it."""
+    """Write `decision.json`; raises OSError."""
+    replace_file(folder.path / FILE, to_json(decision))
+
+
+def _written_at(path: Path) -> Decision | None:
+    """Return a decision that was written, None where there is none that can be read."""
     try:
-        replace_file(folder.path / FILE, to_json(decision))
-    except OSError as error:
-        print(f"note: {FILE} could not be written: {error.strerror}", file=sys.stderr)
+        return msgspec.json.decode(path.read_bytes(), type=Decision)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
-def _prepared(settings: Settings, *, whole: bool, paths: Sequence[str], target_release: str) -> Circumstances:
-    return Circumstances(
-        whole_suite=whole,
-        by_path=bool(paths),
-        on_fail=settings.on_fail,
-        deploy=settings.deploy,
-        target_release=target_release,
-        release_expected=settings.expect_release,
-    )
+def _inconclusive_before(folder: RunFolder, verdict: Verdict) -> int:
+    try:
+        smoke = smoke_of(pins.read(project_root() / "features" / pins.FILE))
+    except pins.SuiteChanged:
+        smoke = frozenset()
+    return inconclusive_in_a_row(_verdicts_before(folder), verdict.target.environment, verdict.target.region, smoke)
 
 
 def _verdicts_before(folder: RunFolder) -> Iterator[Verdict | None]:

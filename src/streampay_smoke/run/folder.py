@@ -13,13 +13,6 @@ from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Verdict, to_json
 from streampay_smoke.publish.files import replace_file
-from streampay_smoke.settings.variables import VARIABLES
-
-
-def artifacts_folder() -> Path:
-    """Return the folder that gets one folder for each run, as a run without options knows it."""
-    return Path(os.environ.get("SMOKE_ARTIFACTS") or VARIABLES["SMOKE_ARTIFACTS"].default).absolute()
-
 
 RUN_FOLDER = "run_folder"
 """Userdata of behave by which a supervisor names the folder it has made for this run."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from streampay_smoke.core.errors import Blame, SmokeError
+from streampay_smoke.gate.checks import MONEY_TAG
 
 FILE = "manifest.jsonl"
 """Its name in the folder of the features."""
@@ -21,8 +22,9 @@ _MOST_SHOWN = 3
 class PinnedScenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="pinned", tag="scenario"):
     """A scenario; `sha256` covers its steps, those of its background among them, with their tables and texts.
 
-    `at_least` is how many assertions each step made, at least, in good runs: by what settlements are proved with
-    ("ledger", "service"), or {} for a scenario that nobody has measured.
+    `at_least` is how many assertions each step made, at least, in good runs. A scenario that moves money asserts more
+    on the ledger than where the service is taken at its word, and is counted for each proof ("ledger", "service");
+    others are counted under "ledger". What nobody has measured is not there.
     """
 
     name: str
@@ -38,7 +40,11 @@ class PinnedScenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
     def at_least_by(self, proof: str) -> tuple[int, ...]:
         """Return the least numbers of assertions where settlements are proved by `proof`; () when nobody measured."""
-        return self.at_least.get(proof) or self.at_least.get(LEDGER, ())
+        return self.at_least.get(self.counted_under(proof), ())
+
+    def counted_under(self, proof: str) -> str:
+        """Return the proof under which assertions are counted in runs that prove settlements by `proof`."""
+        return proof if MONEY_TAG in self.tags else LEDGER
 
 
 class PinnedFile(msgspec.Struct, frozen=True, kw_only=True, tag_field="pinned", tag="file"):

@@ -49,5 +49,8 @@ class Progress:
                 self._due_at_ms = due if budget_seconds else None
             case events.StepOverran() | events.StepFinished() | events.ScenarioFinished():
                 self._due_at_ms = None
+            case events.RateLimitWait(step_seconds=step_seconds, run_seconds=run_seconds):
+                self._due_at_ms = self._due_at_ms and self._due_at_ms + step_seconds * 1000
+                self.more_seconds += run_seconds
             case events.BakeStarted(seconds=seconds) | events.DeadlineExtended(more_seconds=seconds):
                 self.more_seconds += seconds

@@ -23,7 +23,7 @@ from streampay_smoke.run.probes.ledger import ledger_probe
 from streampay_smoke.run.probes.runner import egress_probe
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.transport import TOO_MANY_REQUESTS
+from streampay_smoke.service.exchange import TOO_MANY_REQUESTS
 
 MOST_PAIRS = 40
 WARM_UP_PAIRS = 2

@@ -15,10 +15,10 @@ VERDICT_TYPE = "application/vnd.streampay.gate-verdict+json"
 
 
 def seal(folder: RunFolder, verdict: Verdict, key: SigningKey | None) -> str:
-    """Sign a verdict that is on disk, and what it attests; return a note where something was left unsigned.
+    """Sign a verdict, and what it attests; return a note where something was left unsigned.
 
-    Envelopes of an earlier verdict of this run are removed first. A verdict names the key that signs it, so a
-    missing envelope is seen.
+    It comes before the verdict is written: one that names a key is never without its envelope. Envelopes of an
+    earlier verdict of this run are removed first.
     """
     folder.envelope_path.unlink(missing_ok=True)
     folder.attestation_path.unlink(missing_ok=True)

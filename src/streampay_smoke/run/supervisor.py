@@ -1,23 +1,24 @@
 """Runs behave in a process of its own and vouches for the answer, even when that process is killed or hangs."""
 
-import contextlib
+import importlib
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType
 
+from streampay_smoke.core.ending_signals import ending_signals
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.evidence.events import Interrupted, RunFinished, RunRefused
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.gate.verdict import Verdict, written_at
-from streampay_smoke.run import lifeline
+from streampay_smoke.gate.judge import judge
 from streampay_smoke.run.folder import RUN_FOLDER, RunFolder
+from streampay_smoke.run.parent_death import PARENT_DEATH_PIPE, parent_death_pipe
 from streampay_smoke.run.progress import Progress
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.gathering import project_root
+from streampay_smoke.settings.reading import project_root
 
 GRACE_SECONDS = 0.8
 """How much longer than the deadline behave may take to write its evidence before it is killed."""
@@ -31,21 +32,23 @@ RUNNER = "streampay_smoke.runner.runner:GateRunner"
 _ENDINGS = (RunFinished, RunRefused, Interrupted)
 
 
-def supervise(settings: Settings, folder: RunFolder, environ: Mapping[str, str], paths: Sequence[str]) -> Verdict:
-    """Play the features at `paths` (all by default) with `environ`, and return the verdict on what they left."""
-    command = [sys.executable, "-m", "behave", f"--runner={RUNNER}", "--tags", settings.tags]
+def supervise(settings: Settings, folder: RunFolder, environ: Mapping[str, str], paths: Sequence[str]) -> None:
+    """Play the features at `paths` (all by default) with `environ`; the journal then says how the run ended.
+
+    From here on, ending signals are behave's: once it has ended, they end nothing.
+    """
+    command = [sys.executable, "-m", "behave", f"--runner={RUNNER}", f"--tags={settings.tags}"]
     command += ["-D", f"{RUN_FOLDER}={folder.path}"]
-    with lifeline.held() as end:
-        command += ["-D", f"{lifeline.LIFELINE}={end}", *paths]
-        with (
-            subprocess.Popen(command, cwd=project_root(), env=dict(environ), pass_fds=[end]) as behave,
-            _passing_on_signals_to(behave),
-        ):
+    with parent_death_pipe() as end:
+        command += ["-D", f"{PARENT_DEATH_PIPE}={end}", "--", *paths]
+        with subprocess.Popen(command, cwd=project_root(), env=dict(environ), pass_fds=[end]) as behave:
+            _pass_on_signals_to(behave)
+            importlib.import_module("streampay_smoke.run.conclude")  # while behave starts: it takes a while, too
             ending = _ending(behave, settings, folder)
             if ending:
                 behave.kill()
                 behave.wait()
-    return _vouched(folder, settings, exit_code=behave.returncode, ending=ending)
+    _vouch(folder, settings, exit_code=behave.returncode, ending=ending)
 
 
 def _ending(behave: "subprocess.Popen[bytes]", settings: Settings, folder: RunFolder) -> str:
@@ -65,30 +68,19 @@ def _ending(behave: "subprocess.Popen[bytes]", settings: Settings, folder: RunFo
             return ""
 
 
-def _vouched(folder: RunFolder, settings: Settings, *, exit_code: int, ending: str) -> Verdict:
-    """Return the verdict behave wrote, or finish the run in its place when it could not."""
-    entries = journals.read(folder.journal_path).entries
-    ended = any(isinstance(entry.event, _ENDINGS) for entry in entries)
-    written = written_at(folder.verdict_path)
-    sealed = written is not None and (not written.signed_by or folder.envelope_path.exists())
-    if (
-        ended
-        and not ending
-        and sealed
-        and written == folder.judged()
-        and written.exit_code == exit_code
-        and written.run_id in {"", folder.run_id}
-    ):
-        return written
-    # Imported here: behave's process publishes, and has done so unless it was killed.
-    from streampay_smoke.run.finish import finish
-
-    with Journal(folder.journal_path, _redactor(settings)) as journal:
+def _vouch(folder: RunFolder, settings: Settings, *, exit_code: int, ending: str) -> None:
+    """Write down that behave was killed, unless its evidence says how the run ended and explains its exit code."""
+    read = journals.read(folder.journal_path)
+    verdict = judge(read)
+    ended = any(isinstance(entry.event, _ENDINGS) for entry in read.entries)
+    if ended and not ending and verdict.exit_code == exit_code and verdict.run_id in {"", folder.run_id}:
+        return
+    with Journal(folder.journal_path, redactor_of(settings)) as journal:
         journal.append(Interrupted(reason=ending or "killed", detail=_how(exit_code, ending)))
-    return finish(folder, supervised=True, signing_key=settings.signer())
 
 
-def _redactor(settings: Settings) -> Redactor:
+def redactor_of(settings: Settings) -> Redactor:
+    """Return a redactor that knows the secrets of these settings."""
     redactor = Redactor()
     redactor.learn(*settings.redacted())
     return redactor
@@ -104,16 +96,12 @@ def _how(exit_code: int, ending: str) -> str:
     return f"behave ended with exit code {exit_code}, which its evidence does not explain"
 
 
-@contextlib.contextmanager
-def _passing_on_signals_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Hand SIGTERM and SIGINT to behave, which writes the verdict; a terminal's Ctrl-C reaches it by itself."""
+def _pass_on_signals_to(process: subprocess.Popen[bytes]) -> None:
+    """Hand the signals that end a run to behave, which writes down what was done; a terminal's own reach it twice."""
 
     def pass_on(number: int, frame: FrameType | None) -> None:
-        process.send_signal(signal.SIGTERM if number == signal.SIGTERM else signal.SIGINT)
+        del frame
+        process.send_signal(number)
 
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    for number in ending_signals():
+        signal.signal(number, pass_on)

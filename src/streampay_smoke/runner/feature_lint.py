@@ -27,6 +27,7 @@ KNOWN_TAGS: Final[dict[str, str]] = {
     "statements": "Records say the same whoever asks, in which way, and over which replica.",
     "operations": "The service answers every time, and can be watched over.",
     "money": "Moves test money: left out, by name, where a place is read-only.",
+    "expected-release": "Needs to know which release was deployed: left out, by name, where a run expects none.",
     "second-user": "Needs a second synthetic user, who must see nothing of the first.",
     "writes": "Tries to create or change a stream: left out, by name, where a place is read-only.",
     "wallet": "Repeats the sign-in of a wallet: left out where the synthetic user signs in otherwise.",

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Iterable
 
 from behave.formatter.base import StreamOpener
+from behave.reporter.base import Reporter
+from behave.reporter.summary import SummaryReporter
 
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.run.output import RedactedStream
@@ -18,6 +20,13 @@ def redacted(openers: Iterable[StreamOpener], redactor: Redactor) -> list[Stream
         StreamOpener(stream=sys.stdout) if opener.name is None else _FileOpener(opener.name, redactor)
         for opener in openers
     ]
+
+
+def summarize_on_standard_output(reporters: Iterable[Reporter]) -> None:
+    """Let behave's summary go to standard output as it is now: it took what there was when it was made, or nothing."""
+    for reporter in reporters:
+        if isinstance(reporter, SummaryReporter):
+            reporter.stream = sys.stdout
 
 
 class _FileOpener(StreamOpener):

@@ -1,28 +1,29 @@
 """Signals, the deadline and step budgets: whatever ends a run or a step from outside, its evidence is still written."""
 
 import contextlib
+import functools
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from types import CodeType, FrameType
+from types import FrameType
+from typing import Any
 
-from behave.matchers import Match
-
+from streampay_smoke.core.ending_signals import ending_signals
 from streampay_smoke.evidence.events import Interrupted
-from streampay_smoke.evidence.journal import Journal
 
-REASONS = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "SIGINT", signal.SIGALRM: "deadline"}
+_DEADLINE = "deadline"
 
 _REPEAT_SECONDS = 0.5
 """A step that swallows the first alarm gets another one this much later."""
 
-_LINE_SECONDS = 0.01
-"""A line of the journal is never torn: an alarm that arrives while one is written comes back this much later."""
+_SAME_SIGNAL_SECONDS = 1.0
+"""A signal to the process group reaches a run twice, once through its supervisor: within this time it counts once."""
+
+_SOONEST_SECONDS = 0.01
+"""A timer set to 0 would be off."""
 
 _NEVER = float("inf")
-_WRITING = Journal.append.__code__
-_STEP = Match.run.__code__
 
 
 class Interruption:
@@ -30,12 +31,19 @@ class Interruption:
 
     One timer serves two limits, the run's deadline and the budget of the step that is under way; the nearer one is
     always armed. A step that is over its budget fails with the error of its `overrun`, and the run goes on.
+
+    Masking signals (pthread_sigmask) would not do for `uninterrupted`: the system then hands them to another thread of
+    this process, and Python still calls the handler between two instructions of the main one. So the handler waits.
     """
 
     def __init__(self, doing: Callable[[], str] = lambda: "") -> None:
         self.reason = ""
         self._doing = doing
         self._detail = ""
+        self._signal_at = -_NEVER
+        self._held_back = False
+        self._due = False
+        self._in_step = False
         self._because = ""
         self._limit_seconds = 0.0
         self._run_ends_at = _NEVER
@@ -45,14 +53,40 @@ class Interruption:
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Take over the signals for the time of a run; from its end on they wait for the verdict to be written."""
-        for number in REASONS:
+        watched = (*ending_signals(), signal.SIGALRM)
+        for number in watched:
             signal.signal(number, self._interrupt)
         try:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            for number in REASONS:
+            for number in watched:
                 signal.signal(number, signal.SIG_IGN)
+
+    @contextlib.contextmanager
+    def uninterrupted(self) -> Iterator[None]:
+        """Let a block, a line of the journal, come to its end; what arrives meanwhile interrupts right after it."""
+        self._held_back = True
+        try:
+            yield
+        finally:
+            self._held_back = False
+            if self._due:
+                self._due = False
+                self._act()
+
+    def interruptible(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a step function that its budget may interrupt: behave's own work around a step is let alone."""
+
+        @functools.wraps(step)
+        def run(*arguments: Any, **named: Any) -> Any:
+            self._in_step = True
+            try:
+                return step(*arguments, **named)
+            finally:
+                self._in_step = False
+
+        return run
 
     def limit(self, seconds: float) -> None:
         """Set the deadline of the run, counted from now."""
@@ -64,6 +98,11 @@ class Interruption:
         """Give the run so much more time: what follows was asked for beside its deadline."""
         self._limit_seconds += seconds
         self._run_ends_at += seconds
+        self._arm()
+
+    def allow_step(self, seconds: float) -> None:
+        """Give the step that is under way so much more time: it waits for what is neither its fault nor its peer's."""
+        self._step_ends_at += seconds
         self._arm()
 
     def begin_step(self, budget_seconds: float, overrun: Callable[[], Exception]) -> None:
@@ -84,6 +123,11 @@ class Interruption:
         assert ident is not None, "the main thread of a process that runs"
         signal.pthread_kill(ident, signal.SIGTERM)  # it may be waiting for a socket, and is to be woken
 
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether whoever was to vouch for the run is gone."""
+        return bool(self._because)
+
     def event(self) -> Interrupted:
         """Return the journal's word for what happened."""
         return Interrupted(reason=self.reason, detail=self._detail)
@@ -95,35 +139,33 @@ class Interruption:
 
     @staticmethod
     def _alarm_in(seconds: float) -> None:
-        signal.setitimer(signal.ITIMER_REAL, max(seconds, _LINE_SECONDS), _REPEAT_SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, max(seconds, _SOONEST_SECONDS), _REPEAT_SECONDS)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        name = REASONS[signal.Signals(number)]
-        over = time.monotonic() >= self._run_ends_at
-        if not self.reason and (name != "deadline" or over):
-            self.reason, self._detail = name, self._told(name)
-        if _runs(_WRITING, frame):
-            self._alarm_in(_LINE_SECONDS)
-        elif self.reason:
-            raise KeyboardInterrupt(self.reason)
-        elif time.monotonic() < self._step_ends_at:
-            self._arm()
+        del frame
+        now = time.monotonic()
+        name = _DEADLINE if number == signal.SIGALRM else signal.Signals(number).name
+        if name == self.reason and name != _DEADLINE and now < self._signal_at + _SAME_SIGNAL_SECONDS:
+            return
+        if not self.reason and (name != _DEADLINE or now >= self._run_ends_at):
+            self.reason, self._detail, self._signal_at = name, self._told(name), now
+        if self._held_back:
+            self._due = True
         else:
-            self._alarm_in(min(_REPEAT_SECONDS, self._run_ends_at - time.monotonic()))
-            if _runs(_STEP, frame):
-                raise self._overrun()
+            self._act()
+
+    def _act(self) -> None:
+        if self.reason:
+            raise KeyboardInterrupt(self.reason)
+        if time.monotonic() < self._step_ends_at:
+            self._arm()
+            return
+        self._alarm_in(min(_REPEAT_SECONDS, self._run_ends_at - time.monotonic()))
+        if self._in_step:
+            raise self._overrun()
 
     def _told(self, name: str) -> str:
         doing = self._doing()
-        if name != "deadline":
+        if name != _DEADLINE:
             return f"{self._because} {doing}".strip()
         return f"the {self._limit_seconds:g} s of this run were over{f' {doing}' if doing else ''}"
-
-
-def _runs(code: CodeType, frame: FrameType | None) -> bool:
-    """Whether a function is among those that were interrupted: behave's own work around a step must be let alone."""
-    while frame is not None:
-        if frame.f_code is code:
-            return True
-        frame = frame.f_back
-    return False

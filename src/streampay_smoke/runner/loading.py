@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
-from streampay_smoke.run.folder import RunFolder, artifacts_folder
-from streampay_smoke.run.refusal import refuse
+from streampay_smoke.run.conclude import refuse
+from streampay_smoke.run.folder import RunFolder
+from streampay_smoke.settings import load_evidence
 
 _BY_THE_GATE = contextvars.ContextVar("by_the_gate", default=False)
 
@@ -36,7 +37,8 @@ def refuse_foreign_runner() -> None:
         next_step="start behave in the project's folder, where its behave.ini is, and without --runner",
     )
     try:
-        code = refuse(RunFolder.create(artifacts_folder()), error).exit_code
+        evidence = load_evidence()
+        code = refuse(RunFolder.create(evidence.artifacts), error, report=evidence.report)
     except SettingsInvalid as unwritable:
         print(f"CONFIG: {error}\nNext: {error.next_step}\n{unwritable}", file=sys.stderr)
         code = EXIT_CODES[Word.CONFIG]

@@ -25,7 +25,7 @@ from streampay_smoke import acceptance
 from streampay_smoke.evidence.events import ExpectedScenario
 from streampay_smoke.evidence.journal import read as read_journal
 from streampay_smoke.gate.history import ScenarioHistory, fold
-from streampay_smoke.run.pins import ACCEPT, FILE, LEDGER, Pin, PinnedFile, PinnedScenario, Pins, SuiteChanged, read
+from streampay_smoke.run.pins import ACCEPT, FILE, Pin, PinnedFile, PinnedScenario, Pins, SuiteChanged, read
 from streampay_smoke.runner.plan import PlannedScenario, scenarios_below
 
 INI = "behave.ini"
@@ -52,9 +52,8 @@ def refuse_strangers(pins: Pins, planned: Iterable[PlannedScenario]) -> None:
 def with_least_assertions(planned: Iterable[PlannedScenario], pins: Pins, *, proof: str) -> tuple[PlannedScenario, ...]:
     """Return the scenarios with the numbers of assertions that were pinned for runs of this settlement proof."""
     return tuple(
-        replace(item, expected=replace(item.expected, at_least=pin.at_least_by(proof)))
+        replace(item, expected=replace(item.expected, at_least=_scenario(pins, item.expected.id).at_least_by(proof)))
         for item in planned
-        if isinstance(pin := pins[item.expected.id], PinnedScenario)
     )
 
 
@@ -103,22 +102,19 @@ def learn(features: Path, journals: Sequence[Path]) -> None:
     Raises SuiteChanged for a journal that is damaged, or of other scenarios than those below `features`.
     """
     known = {item.expected.id: item.expected.steps for item in scenarios_below(features)}
+    pins = read(features / FILE)
     fewest: dict[str, dict[str, tuple[int, ...]]] = {}
     for journal in journals:
         proof, counts = _counted_in(journal, known)
         for name, numbers in counts.items():
-            of_scenario = fewest.setdefault(name, {})
-            of_scenario[proof] = tuple(map(min, numbers, of_scenario.get(proof, numbers)))
-    pins = read(features / FILE)
-    _store(
-        features / FILE,
-        {
-            name: replace(pin, at_least=_shortened({**pin.at_least, **fewest.get(name, {})}))
-            if isinstance(pin, PinnedScenario)
-            else pin
-            for name, pin in pins.items()
-        },
-    )
+            of_scenario, under = fewest.setdefault(name, {}), _scenario(pins, name).counted_under(proof)
+            of_scenario[under] = tuple(map(min, numbers, of_scenario.get(under, numbers)))
+    learned = {
+        name: replace(pin, at_least={**pin.at_least, **counts})
+        for name, counts in fewest.items()
+        for pin in [_scenario(pins, name)]
+    }
+    _store(features / FILE, {**pins, **learned})
 
 
 def unmeasured(pins: Pins) -> tuple[str, ...]:
@@ -156,10 +152,12 @@ def _passed(expected: ExpectedScenario, history: ScenarioHistory) -> bool:
     return history.finished is not None and history.finished.status == "passed" and held and steps == expected.steps
 
 
-def _shortened(at_least: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    """Return the numbers without those that only repeat what runs with a proof on the ledger assert."""
-    by_ledger = at_least.get(LEDGER)
-    return {proof: counts for proof, counts in at_least.items() if proof == LEDGER or counts != by_ledger}
+def _scenario(pins: Pins, name: str) -> PinnedScenario:
+    """Return a scenario's pin; raises SuiteChanged where there is none."""
+    pin = pins.get(name)
+    if not isinstance(pin, PinnedScenario):
+        raise SuiteChanged.because([f"{name} was added"])
+    return pin
 
 
 def _measured_as(before: Pin | None, now: Pin) -> Pin:

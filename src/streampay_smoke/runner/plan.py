@@ -39,6 +39,11 @@ EXCLUSION_RULES = (
         reason=lambda settings: settings.place.money.settles_not_because,
     ),
     ExclusionRule(
+        tag="expected-release",
+        applies=lambda settings: not settings.expect_release,
+        reason=lambda settings: "no release is expected (SMOKE_EXPECT_RELEASE): any one release is judged",
+    ),
+    ExclusionRule(
         tag="second-user",
         applies=lambda settings: settings.auth_mode in ONE_USER_MODES,
         reason=lambda settings: f"auth mode {settings.auth_mode} has one synthetic user only",
@@ -134,7 +139,15 @@ def all_scenarios(folder: Path) -> dict[str, ExpectedScenario]:
     return {item.expected.id: item.expected for item in scenarios_below(folder)}
 
 
-def announced(planned: Sequence[PlannedScenario], folder: Path, settings: Settings, tags: str) -> RunPlanned:
+def announced(
+    planned: Sequence[PlannedScenario],
+    folder: Path,
+    settings: Settings,
+    tags: str,
+    *,
+    whole_suite: bool,
+    by_path: bool,
+) -> RunPlanned:
     """Return the manifest as the journal keeps it; scenarios excluded here are marked to be skipped.
 
     The whole `folder` of feature files is linted, not what was selected of it: behave passes over an empty file.
@@ -144,6 +157,8 @@ def announced(planned: Sequence[PlannedScenario], folder: Path, settings: Settin
         expected=tuple(item.expected for item in planned),
         excluded=tuple(_exclusions(planned, settings)),
         problems=problems_in([folder]),
+        whole_suite=whole_suite,
+        by_path=by_path,
     )
 
 

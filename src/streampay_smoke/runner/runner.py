@@ -11,29 +11,30 @@ from behave.model import Feature, Step
 from behave.runner import Runner, the_step_registry
 
 from streampay_smoke.core.errors import Blame, SettingsInvalid, SmokeError
-from streampay_smoke.core.signing import SigningKey
+from streampay_smoke.core.standard_streams import open_standard_streams
 from streampay_smoke.evidence.events import Failure, RunFinished, RunRefused
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, Word
-from streampay_smoke.run import lifeline
-from streampay_smoke.run.decision import decided
+from streampay_smoke.gate.verdict import EXIT_CODES, Word
+from streampay_smoke.run.conclude import NOTHING_ASKED, conclude, evidence_lost
+from streampay_smoke.run.decision import is_whole, prepared, smoke_of
 from streampay_smoke.run.failures import failure_of
-from streampay_smoke.run.finish import finish
-from streampay_smoke.run.folder import RUN_FOLDER, RunFolder, artifacts_folder
+from streampay_smoke.run.folder import RUN_FOLDER, RunFolder
 from streampay_smoke.run.output import outlasting_output, redacted_output
+from streampay_smoke.run.parent_death import PARENT_DEATH_PIPE, watch_parent
 from streampay_smoke.run.pins import Pins
 from streampay_smoke.runner import manifest
 from streampay_smoke.runner import plan as plans
 from streampay_smoke.runner.budget import budget_seconds, waits_for_ledgers
-from streampay_smoke.runner.formatting import redacted
+from streampay_smoke.runner.formatting import redacted, summarize_on_standard_output
 from streampay_smoke.runner.interruption import Interruption
 from streampay_smoke.runner.loading import by_the_gate
 from streampay_smoke.runner.quarantine import read_quarantine, today
 from streampay_smoke.runner.results import redact_results
+from streampay_smoke.runner.selection import tag_expression
 from streampay_smoke.runner.session import Session, open_session
-from streampay_smoke.settings import Settings
-from streampay_smoke.settings.gathering import project_root
+from streampay_smoke.settings import load_evidence
+from streampay_smoke.settings.reading import project_root
 
 _LOST = Failure(
     kind="journal_lost",
@@ -50,6 +51,7 @@ class GateRunner(Runner):
     pins: Pins
 
     def __init__(self, config: Configuration) -> None:
+        open_standard_streams()
         super().__init__(config)
         self._redactor = Redactor()
         self._interruption = Interruption(self._doing)
@@ -64,21 +66,28 @@ class GateRunner(Runner):
         """Play the run and return its verdict's exit code; what breaks the gate itself is no fault of the release."""
         try:
             with redacted_output(self._redactor):
-                return self._answer().exit_code
+                return self._answer()
         except SettingsInvalid as error:
             print(f"CONFIG: {error}\nNext: {error.next_step}", file=sys.stderr)
             return EXIT_CODES[Word.CONFIG]
-        except Exception as error:  # noqa: BLE001 - e.g. a full disk: Python would exit with 1, which blames the release
+        except OSError as error:  # e.g. a full disk: Python would exit with 1, which blames the release
+            return evidence_lost(error)
+        except Exception as error:  # noqa: BLE001 - the same for whatever breaks the gate itself
             print(self._redactor.text(traceback.format_exc()), file=sys.stderr)
-            print(f"INCONCLUSIVE: the evidence was lost: {type(error).__name__}", file=sys.stderr)
-            print("Next: see to the disk and the artifacts folder, then run again", file=sys.stderr)
-            return EXIT_CODES[Word.INCONCLUSIVE]
+            return evidence_lost(error)
 
     def load_hooks(self, filename: str | None = None) -> None:
         """Load the hooks of the suite that was accepted: what differs from it is not even imported."""
         self.pins = manifest.accepted(Path(self.base_dir), Path(manifest.INI))
         with by_the_gate():
             super().load_hooks(filename)
+
+    def load_step_definitions(self, extra_step_paths: Sequence[str] | None = None) -> None:
+        """Load the steps; only a step's own function is interrupted when its budget is over."""
+        super().load_step_definitions(extra_step_paths)
+        for matchers in the_step_registry.steps.values():
+            for matcher in matchers:
+                matcher.func = self._interruption.interruptible(matcher.func)
 
     def run_model(self, features: list[Feature] | None = None) -> bool:
         """Write the manifest down, then let behave play it."""
@@ -91,7 +100,14 @@ class GateRunner(Runner):
         if quarantine is not None:
             self.session.record(quarantine)
         self.session.record(
-            plans.announced(planned, Path(self.base_dir), self.session.settings, tags=str(self.config.tag_expression))
+            plans.announced(
+                planned,
+                Path(self.base_dir),
+                self.session.settings,
+                str(self.config.tag_expression),
+                whole_suite=is_whole((item.expected.id for item in planned), smoke_of(self.pins)),
+                by_path=self.config.paths != ["features"],
+            )
         )
         self.session.look_around()
         self._interruption.allow(self.session.extend_deadline(ledger_steps(planned)))
@@ -115,6 +131,7 @@ class GateRunner(Runner):
         """Open a step's evidence and give it its budget."""
         match = self.step_registry.find_match(step)
         seconds = budget_seconds(match.func, self.session.settings.place)
+        self.session.time_left.ledger_steps -= waits_for_ledgers(match.func)
         self.session.begin_step(step, seconds)
         self._interruption.begin_step(seconds, self.session.overrun)
 
@@ -123,28 +140,35 @@ class GateRunner(Runner):
         self._interruption.end_step()
         self.session.end_step(step)
 
-    def _answer(self) -> Verdict:
+    def _answer(self) -> int:
+        """Play the run, and conclude it unless its supervisor will; return the exit code of its verdict."""
         self.config.outputs = redacted(self.config.outputs, self._redactor)
+        summarize_on_standard_output(self.config.reporters)
         folder = self._folder()
-        with Journal(folder.journal_path, self._redactor) as journal, self._interruption.watching():
-            if lifeline.LIFELINE in self.config.userdata:
-                lifeline.follow(int(self.config.userdata[lifeline.LIFELINE]), self._interruption.abandon)
+        with self._journal(folder) as journal, self._interruption.watching():
+            if PARENT_DEATH_PIPE in self.config.userdata:
+                watch_parent(int(self.config.userdata[PARENT_DEATH_PIPE]), self._interruption.abandon)
             self._play(folder, journal)
         if not journal.stands():
             with Journal(folder.journal_path, self._redactor) as found:
                 found.append(RunRefused(failure=_LOST))
-        verdict = finish(folder, supervised=self._supervised, signing_key=self._signing_key)
-        if not self._supervised:  # behave judges, and never acts: without a recorded target nothing is rolled back
-            decided(folder, verdict, self._settings, paths=(), target_release="")
-        return verdict
+        if self._supervised and not self._interruption.is_abandoned:
+            return folder.judged().exit_code
+        settings = self.session.settings if hasattr(self, "session") else None
+        return conclude(
+            folder,
+            redactor=self._redactor,
+            signing_key=settings.signer() if settings else None,
+            asked=prepared(settings, acts_here=False) if settings else NOTHING_ASKED,
+            report=settings.report if settings else load_evidence().report,
+        )
 
-    @property
-    def _settings(self) -> Settings | None:
-        return self.session.settings if hasattr(self, "session") else None
+    def _journal(self, folder: RunFolder) -> Journal:
+        return Journal(folder.journal_path, self._redactor, uninterrupted=self._interruption.uninterrupted)
 
-    @property
-    def _signing_key(self) -> SigningKey | None:
-        return self._settings.signer() if self._settings else None
+    def _allow(self, step_seconds: float, run_seconds: float) -> None:
+        self._interruption.allow(run_seconds)
+        self._interruption.allow_step(step_seconds)
 
     def _doing(self) -> str:
         return self.session.pending.told() if hasattr(self, "session") else ""
@@ -156,14 +180,17 @@ class GateRunner(Runner):
     def _folder(self) -> RunFolder:
         if self._supervised:
             return RunFolder.existing(Path(self.config.userdata[RUN_FOLDER]))
-        return RunFolder.create(artifacts_folder())
+        return RunFolder.create(load_evidence().artifacts)
 
     def _play(self, folder: RunFolder, journal: Journal) -> None:
-        with self._refusals_in(journal), open_session(folder, journal, self._redactor) as session:
-            self.session = session
-            self._interruption.limit(session.settings.deadline_seconds)
+        with self._refusals_in(journal):
+            self.config.tag_expression = tag_expression(self.config.tags)
             _refuse_dry_run(self.config)
-            super().run()
+            with open_session(folder, journal, self._redactor) as session:
+                self.session = session
+                session.allow = self._allow
+                self._interruption.limit(session.settings.deadline_seconds)
+                super().run()
 
     @contextlib.contextmanager
     def _refusals_in(self, journal: Journal) -> Iterator[None]:

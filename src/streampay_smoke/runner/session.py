@@ -1,11 +1,11 @@
 """A run in progress: its settings, its evidence, and what its scenarios share."""
 
 import contextlib
-import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
 from behave.model import Scenario, Step
 from msgspec.structs import replace
 
@@ -13,6 +13,7 @@ from streampay_smoke import __version__
 from streampay_smoke import settings as configuration
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
+from streampay_smoke.core import system_facts
 from streampay_smoke.evidence.events import (
     AnyEvent,
     DeadlineExtended,
@@ -20,6 +21,7 @@ from streampay_smoke.evidence.events import (
     Failure,
     ObjectivesSet,
     Probed,
+    RateLimitWait,
     RunStarted,
     ScenarioFinished,
     ScenarioStarted,
@@ -40,9 +42,11 @@ from streampay_smoke.run.probes.rounds import control_probes, probes_at_start
 from streampay_smoke.run.sampling import SlowAnswers, measure
 from streampay_smoke.runner.budget import StepTimeout
 from streampay_smoke.runner.plan import PlannedScenario
+from streampay_smoke.runner.time_left import TimeLeft
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.settings import Settings
 from streampay_smoke.settings.deadline import derived_deadline_seconds
+from streampay_smoke.settings.reading import read
 
 WHEN = "when"
 """behave's name for a step that does what its scenario is about."""
@@ -72,18 +76,20 @@ class Session:
         self._doing = ""
         self._answers: list[Exchanged] = []
         self._started_seconds = 0.0
-        self._ends_at_seconds = time.monotonic() + settings.deadline_seconds
+        self.time_left = TimeLeft(
+            settings.deadline_seconds,
+            derived=settings.deadline_is_derived,
+            seconds_per_ledger=settings.network.seconds_per_ledger,
+        )
+        self._run_context.throttle_patience = self.time_left.patience_seconds
+        self.allow: Callable[[float, float], None] = lambda step_seconds, run_seconds: None
+        """Gives the step under way, and the run, so many more seconds."""
         self._clock_ahead_seconds = time.time() - time.monotonic()
 
     @property
     def clock_moved_seconds(self) -> float:
         """How much more time went by on this runner's clock than passed: 0 unless somebody set it."""
         return round(time.time() - time.monotonic() - self._clock_ahead_seconds, 3)
-
-    @property
-    def _left_seconds(self) -> float:
-        """The time to the run's deadline."""
-        return self._ends_at_seconds - time.monotonic()
 
     def expect(self, planned: Sequence[PlannedScenario]) -> None:
         """Remember the identities of the scenarios that are about to run."""
@@ -99,7 +105,12 @@ class Session:
         return ScenarioContext(self._run_context)
 
     def record(self, event: AnyEvent) -> None:
-        """Write one event down."""
+        """Write one event down; a wait for a rate limit uses up neither the step's budget nor a derived deadline."""
+        if isinstance(event, RateLimitWait):
+            event = msgspec.structs.replace(
+                event, step_seconds=event.seconds, run_seconds=self.time_left.wait(event.seconds)
+            )
+            self.allow(event.step_seconds, event.run_seconds)
         self._journal.append(event)
         self.pending.observe(event)
         self._slow_answers.observe(event)
@@ -136,7 +147,7 @@ class Session:
 
     def end(self, scenario: Scenario) -> None:
         """Close a scenario's evidence."""
-        for evidence in self._slow_answers.evidence(left_seconds=self._left_seconds):
+        for evidence in self._slow_answers.evidence(left_seconds=self.time_left.seconds):
             self.record(evidence)
         failure = self._failure
         if failure is None and scenario.exception is not None:
@@ -161,10 +172,12 @@ class Session:
 
         A deadline that somebody set stands.
         """
-        if not self.settings.deadline_is_derived:
-            return 0.0
+        self.time_left.ledger_steps = ledger_steps
         pace = measured_seconds_per_ledger(self.settings.rpc_url, timeout_seconds=PROBE_SECONDS)
         if pace is None:
+            return 0.0
+        self.time_left.seconds_per_ledger = pace
+        if not self.settings.deadline_is_derived:
             return 0.0
         needed_seconds = derived_deadline_seconds(
             ready_within_seconds=self.settings.place.service.ready_within_seconds,
@@ -173,14 +186,14 @@ class Session:
         )
         more_seconds = max(0.0, needed_seconds - self.settings.deadline_seconds)
         if more_seconds:
-            self._ends_at_seconds += more_seconds
+            self.time_left.extend(more_seconds)
             self.record(DeadlineExtended(more_seconds=more_seconds, ledger_steps=ledger_steps, seconds_per_ledger=pace))
         return more_seconds
 
     def measure(self, *, failed: bool) -> None:
         """Sample what this place's objectives need beyond the scenarios."""
         if self.settings.place.objectives:
-            for evidence in measure(self._run_context, left_seconds=self._left_seconds, failed=failed):
+            for evidence in measure(self._run_context, left_seconds=self.time_left.seconds, failed=failed):
                 self.record(evidence)
 
     def bake(self, *, failed: bool) -> None:
@@ -245,17 +258,13 @@ def open_session(folder: RunFolder, journal: Journal, redactor: Redactor) -> Ite
 @contextlib.contextmanager
 def effective_settings(options: Mapping[str, str] | None = None) -> Iterator[Settings]:
     """Load the settings; where a run would start its own sandbox, start it. Raises SmokeError."""
-    settings = configuration.load(options)
+    raw = read(options)
+    settings = configuration.settings_of(raw)
     if not settings.embedded:
         yield settings
         return
     with start_sandbox() as sandbox:
-        yield configuration.load(options, environ=_over(sandbox.ready_document()["env"], os.environ))
-
-
-def _over(base: Mapping[str, str], override: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the sandbox's own variables under whatever the operator set."""
-    return {**base, **{name: value for name, value in override.items() if value}}
+        yield configuration.settings_of(raw.over(sandbox.ready_document()["env"]))
 
 
 def _run_started(settings: Settings, folder: RunFolder) -> RunStarted:
@@ -272,7 +281,8 @@ def _run_started(settings: Settings, folder: RunFolder) -> RunStarted:
         on_inconclusive=settings.on_inconclusive,
         service_simulated=settings.place.service.simulated,
         settings=settings.dump(),
-        trace_id=Trace.of_run(folder.run_id, os.environ).id,
+        trace_id=Trace.of_run(folder.run_id, system_facts.variables()).id,
         signed_by=signer.public.id if (signer := settings.signer()) else "",
         bake_seconds=settings.bake_seconds,
+        policy=settings.place.policy,
     )

@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
-import signal
 import socket
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,19 +12,18 @@ from typing import Final
 import msgspec
 from uvicorn import Config, Server
 
+from streampay_smoke.core.ending_signals import ending_signals
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
+from streampay_smoke.core.system_facts import child_environment
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.serve.app import Interface, Place
 from streampay_smoke.serve.keys import Keyring, flagger_key
 from streampay_smoke.serve.player import GRACE_SECONDS, REPORT_SECONDS, Player
 from streampay_smoke.serve.runs import Runs
 from streampay_smoke.serve.store import Store
-from streampay_smoke.settings.gathering import gather
-from streampay_smoke.settings.values import duration, positive, require_url
+from streampay_smoke.settings.actuator import load_serve
 
-TOKENS: Final = ("SMOKE_SERVE_TOKEN", "SMOKE_SERVE_TOKEN_B")
-SHORTEST_TOKEN: Final = 24
 CONNECTIONS: Final = 256
 """More callers at once are told 503."""
 
@@ -34,8 +31,8 @@ FAREWELL_SECONDS: Final = 3
 """How long answers that are under way may take once the service is told to end."""
 
 
-class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the service needs to know beside what its runs read for themselves."""
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """The service as its settings make it. `limit_seconds` is what one run may take in all."""
 
     tokens: tuple[Secret, ...]
     place: Place
@@ -44,30 +41,28 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     keep_runs: int
 
 
-def load(environ: Mapping[str, str] | None = None, *, root: Path | None = None) -> ServeSettings:
-    """Return the settings of the service; raises SettingsInvalid, for a missing token first of all."""
-    gathered = gather(environ=environ, root=root)
-    values = gathered.values
-    bake_seconds = duration("SMOKE_BAKE", values)
-    limit_seconds = gathered.deadline_seconds() + bake_seconds + REPORT_SECONDS
-    return ServeSettings(
-        tokens=_tokens(values),
+def load(environ: Mapping[str, str] | None = None, *, root: Path | None = None) -> Service:
+    """Return the service as its settings make it; raises SettingsInvalid, for a missing token first of all."""
+    given = load_serve(environ, root=root)
+    limit_seconds = given.deadline_seconds + given.bake_seconds + REPORT_SECONDS
+    return Service(
+        tokens=(given.serve_token, *([given.serve_token_b] if given.serve_token_b else [])),
         place=Place(
-            environment=values["SMOKE_ENV"],
-            region=values["SMOKE_REGION"],
-            base_url=values["SMOKE_BASE_URL"].rstrip("/"),
-            targets=_targets(values["SMOKE_SERVE_TARGETS"]),
-            report_url=values["SMOKE_SERVE_REPORT_URL"],
+            environment=given.environment,
+            region=given.region,
+            base_url=given.base_url,
+            targets=given.serve_targets,
+            report_url=given.serve_report_url,
             wait_seconds=limit_seconds + GRACE_SECONDS,
         ),
         limit_seconds=limit_seconds,
-        valid_seconds=positive("SMOKE_SERVE_VALID_SECONDS", values),
-        keep_runs=round(positive("SMOKE_SERVE_KEEP_RUNS", values)),
+        valid_seconds=given.serve_valid_seconds,
+        keep_runs=given.serve_keep_runs,
     )
 
 
-def serve(settings: ServeSettings, *, host: str, port: int, state: Path, concurrency: int) -> None:
-    """Serve until SIGTERM or SIGINT; then end every run, which leaves its verdict, and return.
+def serve(settings: Service, *, host: str, port: int, state: Path, concurrency: int) -> None:
+    """Serve until SIGTERM, SIGINT or SIGHUP; then end every run, which leaves its verdict, and return.
 
     Raises SettingsInvalid where the address or the state folder is not to be had.
     """
@@ -79,7 +74,7 @@ def serve(settings: ServeSettings, *, host: str, port: int, state: Path, concurr
         store.close()
 
 
-def key_for(settings: ServeSettings, canary: str) -> str:
+def key_for(settings: Service, canary: str) -> str:
     """Return the key of a canary given as NAMESPACE/NAME; raises SettingsInvalid."""
     namespace, _, name = canary.partition("/")
     if not namespace or not name or "/" in name:
@@ -87,8 +82,8 @@ def key_for(settings: ServeSettings, canary: str) -> str:
     return flagger_key(settings.tokens[0], namespace, name)
 
 
-async def _served(settings: ServeSettings, store: Store, listener: socket.socket, concurrency: int) -> None:
-    player = Player(os.environ, limit_seconds=settings.limit_seconds)
+async def _served(settings: Service, store: Store, listener: socket.socket, concurrency: int) -> None:
+    player = Player(child_environment({}), limit_seconds=settings.limit_seconds)
     runs = Runs(
         store,
         player,
@@ -113,7 +108,7 @@ async def _served(settings: ServeSettings, store: Store, listener: socket.socket
             timeout_graceful_shutdown=FAREWELL_SECONDS,
         )
     )
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ending_signals():
         asyncio.get_running_loop().add_signal_handler(number, server.leave)
     address, port = listener.getsockname()[:2]
     sys.stdout.write(f"serving {settings.place.environment} at http://{address}:{port}\n")
@@ -175,24 +170,3 @@ class _Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return self._redactor.text(super().format(record))
-
-
-def _targets(given: str) -> tuple[str, ...]:
-    for url in given.split():
-        require_url("SMOKE_SERVE_TARGETS", url)
-    return tuple(url.rstrip("/") for url in given.split())
-
-
-def _tokens(values: Mapping[str, str]) -> tuple[Secret, ...]:
-    given = {name: values[name] for name in TOKENS if values[name]}
-    if TOKENS[0] not in given:
-        raise SettingsInvalid(
-            f"{TOKENS[0]} is not set: the service would answer to anybody",
-            next_step=f"set {TOKENS[0]} from your secret store, {SHORTEST_TOKEN} characters or more",
-        )
-    for name, token in given.items():
-        if len(token) < SHORTEST_TOKEN:
-            raise SettingsInvalid(
-                f"{name} is shorter than {SHORTEST_TOKEN} characters", next_step="make one with: openssl rand -hex 32"
-            )
-    return tuple(Secret(token) for token in given.values())

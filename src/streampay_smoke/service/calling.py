@@ -2,20 +2,19 @@
 
 import copy
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 
 from msgspec.structs import replace
 
 from streampay_smoke.core.errors import CredentialRefused, GuardRefused, PromiseBroken
-from streampay_smoke.core.lifetimes import Closes
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.declared_network import PUBLIC
 from streampay_smoke.service.dialects import SIGN_IN, Call, Dialect
-from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
 from streampay_smoke.service.replay import Asked, Impression, Look
 from streampay_smoke.service.shape import body_in_words, is_one_word
 from streampay_smoke.service.transport import (
-    TOO_MANY_REQUESTS,
     NoServiceAnswer,
     ServiceTransport,
     Throttled,
@@ -35,7 +34,7 @@ def _as_it_is(answer: Answer) -> None:
     """Read nothing."""
 
 
-class Caller(Closes):
+class Caller(AbstractContextManager["Caller"]):
     """Sends a dialect's calls to one deployment.
 
     What is sent to a service that named the public network even once raises GuardRefused where it writes, sign-ins
@@ -57,6 +56,7 @@ class Caller(Closes):
         self._cutover = cutover
         self._learn_secret = learn_secret
         self._csrf_token = ""
+        self._let_through: set[str] = set()
         self._networks_named: set[str] = set()  # one for all connections: what a replica says counts for all
 
     def fresh(self) -> "Caller":
@@ -68,6 +68,9 @@ class Caller(Closes):
     def close(self) -> None:
         """Close kept connections."""
         self._transport.close()
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def heard_of(self, network: str) -> None:
         """Take note of a network that the service named."""
@@ -103,7 +106,13 @@ class Caller(Closes):
             enough=call.enough,
         )
         self.last_asked, self.last_headers = replace(asked, impression=look(answer)), answer.headers
+        if answer.status != TOO_MANY_REQUESTS:
+            self._let_through.add(_kind(call))
         return answer
+
+    def let_through(self, call: Call) -> bool:
+        """Return whether a call of this kind was ever answered with anything but 429."""
+        return _kind(call) in self._let_through
 
     def once(self, call: Call, credential: Credential | None) -> Answer:
         """Send a call once and return whatever answers."""
@@ -128,11 +137,7 @@ class Caller(Closes):
     def told(self, call: Call, credential: Credential | None, *, proof: Mapping[str, str] | None = None) -> Answer:
         """Return the service's answer about who may; raises Throttled for one that is about haste."""
         answer = self.ask(call, credential, proof=proof)
-        if answer.status == TOO_MANY_REQUESTS:
-            raise Throttled(
-                f"{answer.asked} is throttled, and so tells nothing of who may{self._reason(answer)}",
-                next_step="wait, and see who else sends requests from this address or as this synthetic user",
-            )
+        self.refuse_haste(answer)
         return answer
 
     def promised(self, call: Call, credential: Credential | None, read: Read = _as_it_is) -> Answer:
@@ -150,15 +155,17 @@ class Caller(Closes):
         )
 
     def refuse_haste(self, answer: Answer) -> None:
-        """Raise Throttled for a 429 whose wait would outlast the run; one that outlives a wait is the product's."""
+        """Raise Throttled for a 429: whatever was waited, the limit may be used up by runs beside this one.
+
+        That a limit lets nobody through at all is found where a caller asks whom nobody has seen before.
+        """
         if answer.status != TOO_MANY_REQUESTS:
             return
         pause = retry_after_seconds(answer.headers.get("retry-after", ""))
-        if pause > self._transport.throttle_seconds:
-            raise Throttled(
-                f"{answer.asked} is throttled for {pause:.0f} s{self._reason(answer)}",
-                next_step="wait, see who else uses this synthetic user, or raise its quota",
-            )
+        raise Throttled(
+            f"{answer.asked} is throttled for {pause:.0f} s more than this run can wait{self._reason(answer)}",
+            next_step="run again later or fewer at once, or raise SMOKE_DEADLINE_SECONDS or the limits of this address",
+        )
 
     def refuse_old(self, answer: Answer, credential: Credential | None) -> None:
         """Raise CredentialRefused for an answer that is about a credential of the operator's, not about who may."""
@@ -220,6 +227,11 @@ class Caller(Closes):
         said = self._dialect.error_code(answer) or body_in_words(answer)
         target = answer.headers.get("location", "").split("?", 1)[0]
         return f": {said}{f', pointing at {target}' if target else ''} (request id {answer.request_id})"
+
+
+def _kind(call: Call) -> str:
+    """Return the method and the path of a call, without its query."""
+    return f"{call.method} {call.path.partition('?')[0]}"
 
 
 def _cookie(answer: Answer, name: str) -> str:

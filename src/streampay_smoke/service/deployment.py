@@ -1,32 +1,34 @@
 """The deployment under test, as a user meets it: every call either keeps its promise or raises what went wrong."""
 
 import copy
+import secrets
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from msgspec.structs import replace
 
 from streampay_smoke.core.errors import PromiseBroken
-from streampay_smoke.core.lifetimes import Closes
 from streampay_smoke.evidence.events import Recorder, ServiceSeen
 from streampay_smoke.service.calling import GATEWAY_STATUSES, UNAUTHORIZED, Caller
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import WAITED_OUT, Cutover
 from streampay_smoke.service.declared_network import host_of
 from streampay_smoke.service.dialects import Call, Dialect, Doors, dialect_named
-from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
 from streampay_smoke.service.identity import SyntheticUser
 from streampay_smoke.service.marks import Mark
 from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamPage, StreamRecord, Withdrawal
 from streampay_smoke.service.release import ReleaseTeller, Sight, header_of, release_teller
 from streampay_smoke.service.replay import SILENCE, Asked, Impression
+from streampay_smoke.service.shape import body_in_words
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.service.transport import NoServiceAnswer, ServiceTransport
 
 _REFUSALS = (401, 403, 404)
 
 
-class Deployment(Closes):
+class Deployment(AbstractContextManager["Deployment"]):
     """Typed calls to one deployment. Safe to use from several threads when the transport's recorder is.
 
     Any call raises ServiceUnavailable when there is no answer, or a gateway answered in the service's place;
@@ -50,6 +52,7 @@ class Deployment(Closes):
         learn_secret: Callable[[str], None] = lambda secret: None,
         cutover: Cutover | None = None,
     ) -> None:
+        self._base_url = transport.base_url
         self._cutover = cutover or Cutover(0.0, transport.record)
         self._caller = Caller(transport, dialect, cutover=self._cutover, learn_secret=learn_secret)
         self._record = transport.record
@@ -74,6 +77,7 @@ class Deployment(Closes):
         ledger_urls: tuple[str, ...] = (),
         trace: Trace | None = None,
         throttle_seconds: float = 30.0,
+        patience: Callable[[], float] | None = None,
         cutover: Cutover | None = None,
     ) -> "Deployment":
         """Return the deployment at a root URL; nothing is sent yet.
@@ -88,6 +92,7 @@ class Deployment(Closes):
                 record=record,
                 timeout_seconds=timeout_seconds,
                 throttle_seconds=throttle_seconds,
+                patience=patience,
                 trace=trace,
                 release_header=header_of(release_told_by),
             ),
@@ -144,6 +149,29 @@ class Deployment(Closes):
             return readiness
 
         return self._cutover.through(f"GET {self._dialect.readiness().path}", ask)
+
+    @property
+    def base_url(self) -> str:
+        """Where the deployment is."""
+        return self._base_url
+
+    def foreign_answers(self) -> tuple[str, ...]:
+        """Ask for what StreamPay answers anybody, and for a path nobody has; return what came instead, in words.
+
+        Nothing is returned where one answer is StreamPay's own, or tells nothing of who gives it: silence, 429, 5xx.
+        """
+        dialect = self._dialect
+        asked = (dialect.readiness(), dialect.alive(), dialect.streams(limit=1, cursor=""))
+        seen = []
+        for path in (*(call.path for call in asked), f"/api/smoke-{secrets.token_hex(8)}"):
+            try:
+                answer = self._caller.fetch(path)
+            except NoServiceAnswer:
+                return ()
+            if answer.status >= 500 or answer.status == TOO_MANY_REQUESTS or dialect.recognises(answer):
+                return ()
+            seen.append(f"{answer.asked} answered {answer.status}, {body_in_words(answer)}")
+        return tuple(seen)
 
     def replayed(self, asked: Asked, credential: Credential | None) -> Impression:
         """Send a request that reads once more, here and once, and return how its answer looks.
@@ -235,8 +263,13 @@ class Deployment(Closes):
         self._caller.refuse_old(answer, credential)
         return answer
 
+    @property
+    def has_shown_streams(self) -> bool:
+        """Whether any request for the streams was let through its limit, refused for another reason or not."""
+        return self._caller.let_through(self._dialect.streams(limit=1, cursor=""))
+
     def refuse_haste(self, answer: Answer) -> None:
-        """Raise Throttled for a 429 whose wait would outlast the run; one that outlives a wait is the product's."""
+        """Raise Throttled for a 429."""
         self._caller.refuse_haste(answer)
 
     def stream(self, credential: Credential, stream_id: str) -> StreamRecord:
@@ -321,7 +354,7 @@ class Deployment(Closes):
 
     def metrics_answer(self, credential: Credential | None) -> Answer:
         """Ask for the service's figures and return the answer, refused or not."""
-        return self._caller.ask(self._dialect.metrics(), credential)
+        return self._caller.told(self._dialect.metrics(), credential)
 
     def act(self, credential: Credential, stream_id: str, action: str, key: str = "") -> Answer:
         """Act on a stream and return the answer, refused or not."""
@@ -365,6 +398,9 @@ class Deployment(Closes):
     def close(self) -> None:
         """Close kept connections."""
         self._caller.close()
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def _challenge(self, user: SyntheticUser) -> str:
         return self._dialect.read_challenge(self._caller.promised(self._dialect.challenge(user.address), None))

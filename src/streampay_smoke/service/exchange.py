@@ -13,6 +13,8 @@ from streampay_smoke.evidence.secret_shapes import REDACTED, names_a_secret, sho
 MAX_SHOWN_CHARACTERS = 4096
 """Longest head, and longest body, that is kept as evidence."""
 
+TOO_MANY_REQUESTS = 429
+
 REFUSED = frozenset({401, 403})
 """How callers are turned away: nobody knows them, or they may not."""
 

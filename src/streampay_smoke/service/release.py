@@ -40,6 +40,14 @@ def header_of(told_by: str) -> str:
     return name.lower() if kind == "header" else ""
 
 
+def read_by(told_by: str) -> str:
+    """Return in words what a `release_told_by` setting reads."""
+    kind, _, rest = told_by.partition(":")
+    if kind == "build-manifest":
+        return "build-manifest: the build id that the start page names"
+    return f"the header {rest}" if kind == "header" else f"the field {rest}"
+
+
 def release_teller(told_by: str) -> ReleaseTeller:
     """Return the teller for a `release_told_by` setting; raises SettingsInvalid for any other form."""
     kind, _, rest = told_by.partition(":")

@@ -4,6 +4,7 @@ import copy
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from json import dumps
@@ -11,10 +12,9 @@ from typing import Any, ClassVar, Protocol, Self
 from urllib.parse import urlsplit
 
 from streampay_smoke.core.errors import Blame, PromiseBroken, ServiceUnavailable, SettingsInvalid, SmokeError
-from streampay_smoke.core.lifetimes import Closes
-from streampay_smoke.evidence.events import Awaiting, Exchanged, Recorder, Waited
+from streampay_smoke.evidence.events import Awaiting, Exchanged, RateLimitWait, Recorder, Waited
 from streampay_smoke.http.client import Enough, NoAnswer, Reply, new_client
-from streampay_smoke.service.exchange import Answer, parsed, shown_message
+from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer, parsed, shown_message
 from streampay_smoke.service.trace import Trace
 
 SYNTHETIC_HEADERS = {"baggage": "synthetic=true", "x-streampay-synthetic": "smoke"}
@@ -24,7 +24,6 @@ RELEASE_HEADER = "x-release"
 SIMULATED_HEADER = "x-streampay-simulated"
 REQUEST_ID_HEADER = "x-request-id"
 
-TOO_MANY_REQUESTS = 429
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SHORTEST_PAUSE_SECONDS = 1.0
 
@@ -74,7 +73,7 @@ class WritePutOff(PromiseBroken):
 
 
 class Throttled(SmokeError):
-    """The rate limit asks for more patience than a run has: this identity was busy before the run began."""
+    """The rate limit asks for more patience than a run has: this caller, or another run beside it, used it up."""
 
     kind: ClassVar[str] = "throttled"
     blame: ClassVar[Blame] = Blame.HARNESS
@@ -88,12 +87,13 @@ class Authorisation(Protocol):
         """Header names and values; secret."""
 
 
-class ServiceTransport(Closes):
+class ServiceTransport(AbstractContextManager["ServiceTransport"]):
     """Sends requests to one deployment and records each exchange.
 
-    A 429 is waited out as its Retry-After says while `throttle_seconds` per request last; then it is returned
-    like any other answer. Nothing else is ever sent twice here. `release_header` names the release of an answer,
-    "" for a deployment that tells it another way. Safe to use from several threads when `record` is.
+    A 429 is waited out as its Retry-After says while `throttle_seconds` per request last, or, where it is given, while
+    `patience` returns enough seconds; then it is returned like any other answer. Nothing else is ever sent twice here.
+    `release_header` names the release of an answer, "" for a deployment that tells it another way. Safe to use from
+    several threads when `record` is.
     """
 
     def __init__(
@@ -103,6 +103,7 @@ class ServiceTransport(Closes):
         record: Recorder,
         timeout_seconds: float,
         throttle_seconds: float = 30.0,
+        patience: Callable[[], float] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         trace: Trace | None = None,
         release_header: str = RELEASE_HEADER,
@@ -110,7 +111,8 @@ class ServiceTransport(Closes):
         self.base_url = base_url
         self._release_header = release_header
         self.record = record
-        self.throttle_seconds = throttle_seconds
+        self._throttle_seconds = throttle_seconds
+        self._patience = patience
         self._sleep = sleep
         self._trace = trace or Trace.fresh()
         self._served_as_asked = False  # once it was, a redirect to https is the release's own doing
@@ -135,13 +137,14 @@ class ServiceTransport(Closes):
         none, and SettingsInvalid when the request cannot be written as HTTP, or the whole host is served by https only.
         """
         given = {**(headers or {}), **(credential.headers if credential else {})}
-        waited, attempts = 0.0, 1
+        waited, attempts, within_seconds = 0.0, 1, self._patience_seconds(0.0)
         answer = self._send_once(method, path, given, json, purpose, enough)
         while answer.status == TOO_MANY_REQUESTS:
             pause = retry_after_seconds(answer.headers.get("retry-after", ""))
-            if waited + pause > self.throttle_seconds:
+            if pause > self._patience_seconds(waited):
                 break
             self.record(Awaiting(what=f"the rate limit to let {method} {path} through"))
+            self.record(RateLimitWait(seconds=pause))
             self._sleep(pause)
             waited, attempts = waited + pause, attempts + 1
             answer = self._send_once(method, path, given, json, purpose, enough)
@@ -150,13 +153,16 @@ class ServiceTransport(Closes):
                 Waited(
                     what=f"the rate limit to let {method} {path} through",
                     met=answer.status != TOO_MANY_REQUESTS,
-                    within_seconds=self.throttle_seconds,
+                    within_seconds=round(within_seconds, 3),
                     waited_seconds=waited,
                     attempts=attempts,
                     last=f"status {answer.status}, Retry-After {answer.headers.get('retry-after', 'unsaid')!r}",
                 )
             )
         return answer
+
+    def _patience_seconds(self, waited_seconds: float) -> float:
+        return self._patience() if self._patience else self._throttle_seconds - waited_seconds
 
     def _send_once(
         self, method: str, path: str, given: Mapping[str, str], json: Any, purpose: str, enough: Enough | None
@@ -226,6 +232,9 @@ class ServiceTransport(Closes):
     def close(self) -> None:
         """Close kept connections."""
         self._client.close()
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 def https_address(base_url: str, path: str, answer: Answer) -> str:

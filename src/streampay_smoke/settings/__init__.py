@@ -1,32 +1,23 @@
 """One frozen `Settings` for a run, complete and validated before anything is sent."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.core.networks import Network, allowed_network
+from streampay_smoke.core.networks import Network
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.core.signing import SigningKey
 from streampay_smoke.evidence.addresses import host_only, keys_in
 from streampay_smoke.http.proxies import proxy_secrets, route_to
 from streampay_smoke.http.trust import refuse_unusable_trust
 from streampay_smoke.service.claims import refuse_expired, refuse_unfit
-from streampay_smoke.settings.gathering import gather
+from streampay_smoke.settings.deadline import deadline_of
 from streampay_smoke.settings.place import Place, refuse_impossible
-from streampay_smoke.settings.values import duration, one_of, require_url, secret_of
-from streampay_smoke.settings.variables import (
-    AUTH_MODES,
-    CONTRACT_PROFILES,
-    DIALECTS,
-    ON_FAIL,
-    ON_INCONCLUSIVE,
-    PROOFS,
-    SIGNING_KEY,
-    slots_of,
-)
+from streampay_smoke.settings.problems import Problems
+from streampay_smoke.settings.reading import RawSettings, read, read_what_can_be
+from streampay_smoke.settings.variables import AUTH_MODES, PROOFS, SIGNING_KEY, slots_of
 
 _NOT_DUMPED = frozenset({"place", "network", "engine_secrets"})
 """What a dump leaves out: facts of the file, and what is the actuator's alone."""
@@ -107,13 +98,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def signer(self) -> SigningKey | None:
         """Return the key that signs verdicts, None where none was given."""
-        return SigningKey.given(self.signing_key.reveal(), variable=SIGNING_KEY) if self.signing_key else None
+        return _signer(self.signing_key)
 
     def dump(self) -> dict[str, str]:
         """Return all settings in words, secrets as `<secret>`."""
         shown = {name: getattr(self, name) for name in self.__struct_fields__ if name not in _NOT_DUMPED}
         worded = {"network": self.network.name} | {name: host_only(shown[name]) for name in _SHOWN_BY_HOST}
         return {name: str(value) for name, value in {**shown, **worded}.items()}
+
+
+class EvidenceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run has to know in order to say that its settings are wrong: where evidence goes, and who signs it."""
+
+    artifacts: Path
+    report: bool
+    signing_key: Secret | None
+
+    def signer(self) -> SigningKey | None:
+        """Return the key that signs verdicts, None where none was given."""
+        return _signer(self.signing_key)
 
 
 def load(
@@ -127,106 +130,99 @@ def load(
     `options` maps variable names to values from the command line. `root` holds `environments/` and `.env`.
     Raises SettingsInvalid or, for anything that points at the public network, GuardRefused.
     """
-    gathered = gather(options, environ=environ, root=root)
-    environment, place, values = gathered.environment, gathered.place, gathered.values
-    _validate(environment, place, values)
-    _require_ways(values, os.environ if environ is None else environ)
-    if values[SIGNING_KEY]:  # a key that cannot sign is found before the run, never a verdict without a signature
-        SigningKey.given(values[SIGNING_KEY], variable=SIGNING_KEY)
-    network = allowed_network(values["SMOKE_STELLAR_NETWORK"])
+    return settings_of(read(options, environ=environ, root=root))
+
+
+def load_evidence(
+    options: Mapping[str, str] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    root: Path | None = None,
+) -> EvidenceSettings:
+    """Return where evidence goes and who signs it, whatever is wrong with these or other settings."""
+    return read_what_can_be(EvidenceSettings, options, environ=environ, root=root)
+
+
+def settings_of(raw: RawSettings) -> Settings:
+    """Return the settings of a run that were given, all of them validated; raises as `load` does."""
+    problems = Problems()
+    values = raw.values_for(Settings, problems)
+    for contradiction in (
+        *(_refuse_no_address, _refuse_no_credential, _refuse_no_contract, _refuse_proof),
+        _refuse_unusable_routes,
+    ):
+        with problems.collected():
+            contradiction(raw)
+    with problems.collected():
+        refuse_impossible(raw.environment, raw.place)
+    problems.refuse()
+    network = values["network"]
     return Settings(
-        environment=environment,
-        place=place,
-        base_url=values["SMOKE_BASE_URL"].rstrip("/"),
-        baseline_url=values["SMOKE_BASELINE_URL"].rstrip("/"),
-        expect_release=values["SMOKE_EXPECT_RELEASE"],
-        region=values["SMOKE_REGION"],
-        tags=values["SMOKE_TAGS"],
-        deadline_seconds=gathered.deadline_seconds(),
-        deadline_is_derived=gathered.deadline_is_derived,
-        bake_seconds=duration("SMOKE_BAKE", values),
-        on_inconclusive=one_of("SMOKE_ON_INCONCLUSIVE", values, ON_INCONCLUSIVE),
-        on_fail=one_of("SMOKE_ON_FAIL", values, ON_FAIL),
-        report=one_of("SMOKE_REPORT", values, ("0", "1")) == "1",
-        artifacts=Path(values["SMOKE_ARTIFACTS"]).absolute(),
-        deploy=values["SMOKE_DEPLOY"],
-        dialect=one_of("SMOKE_DIALECT", values, DIALECTS),
-        auth_mode=one_of("SMOKE_AUTH_MODE", values, tuple(AUTH_MODES)),
-        auth_token=secret_of("SMOKE_AUTH_TOKEN", values),
-        auth_jwt_secret=secret_of("SMOKE_AUTH_JWT_SECRET", values),
-        api_key=secret_of("SMOKE_API_KEY", values),
-        auth_token_b=secret_of("SMOKE_AUTH_TOKEN_B", values),
-        auth_jwt_secret_b=secret_of("SMOKE_AUTH_JWT_SECRET_B", values),
-        api_key_b=secret_of("SMOKE_API_KEY_B", values),
-        metrics_token=secret_of("SMOKE_METRICS_TOKEN", values),
-        network=network,
-        rpc_url=values["SMOKE_STELLAR_RPC_URL"] or network.rpc_url,
-        friendbot_url=values["SMOKE_STELLAR_FRIENDBOT_URL"] or network.friendbot_url,
-        contract_id=values["SMOKE_CONTRACT_ID"],
-        contract_profile=one_of("SMOKE_CONTRACT_PROFILE", values, CONTRACT_PROFILES),
-        signer_seed=secret_of("SMOKE_SIGNER_SEED", values),
-        recipient_seed=secret_of("SMOKE_RECIPIENT_SEED", values),
-        token_contract_id=values["SMOKE_TOKEN_CONTRACT_ID"],
-        settlement_proof=one_of("SMOKE_SETTLEMENT_PROOF", values, PROOFS),
-        signing_key=secret_of("SMOKE_SIGNING_KEY", values),
-        serve_token=secret_of("SMOKE_SERVE_TOKEN", values),
-        serve_token_b=secret_of("SMOKE_SERVE_TOKEN_B", values),
-        engine_secrets=gathered.engine_secrets(),
+        **{
+            **values,
+            "environment": raw.environment,
+            "place": raw.place,
+            "deadline_seconds": values["deadline_seconds"] or deadline_of(raw.place, network),
+            "deadline_is_derived": values["deadline_seconds"] is None,
+            "rpc_url": values["rpc_url"] or network.rpc_url,
+            "friendbot_url": values["friendbot_url"] or network.friendbot_url,
+            "engine_secrets": raw.engine_secrets(),
+        }
     )
 
 
-def _validate(environment: str, place: Place, values: Mapping[str, str]) -> None:
-    if not place.service.simulated and not values["SMOKE_BASE_URL"]:
+def _signer(key: Secret | None) -> SigningKey | None:
+    return SigningKey.given(key.reveal(), variable=SIGNING_KEY) if key else None
+
+
+def _refuse_no_address(raw: RawSettings) -> None:
+    if not raw.place.service.simulated and not raw.text("SMOKE_BASE_URL"):
         raise SettingsInvalid(
-            f"{environment} has no address: SMOKE_BASE_URL is not set",
+            f"{raw.environment} has no address: SMOKE_BASE_URL is not set",
             next_step="set SMOKE_BASE_URL or --base-url to the deployment's root",
         )
-    for name in _ADDRESSES:
-        require_url(name, values[name])
-    _validate_auth(values)
-    _validate_chain(values)
-    proof = values["SMOKE_SETTLEMENT_PROOF"]
-    if proof in PROOFS and proof not in place.money.proofs:
-        raise SettingsInvalid(
-            f"SMOKE_SETTLEMENT_PROOF={proof} is not allowed in {environment}",
-            next_step=f"environments/{environment}.toml allows: {', '.join(place.money.proofs)}",
-        )
-    refuse_impossible(environment, place)
 
 
-def _require_ways(values: Mapping[str, str], environ: Mapping[str, str]) -> None:
+def _refuse_unusable_routes(raw: RawSettings) -> None:
     """Raise SettingsInvalid where the runner's proxy or its certificates for an address cannot be used."""
-    urls = [values[name] for name in _ADDRESSES]
+    urls = [raw.text(name) for name in _ADDRESSES]
     for url in urls:
-        route_to(url, environ)
+        route_to(url, raw.environ)
     if any(url.startswith("https:") for url in urls):
-        refuse_unusable_trust(environ)
+        refuse_unusable_trust(raw.environ)
 
 
-def _validate_auth(values: Mapping[str, str]) -> None:
-    needed = AUTH_MODES.get(values["SMOKE_AUTH_MODE"], "")
-    if needed and not values[needed]:
+def _refuse_no_credential(raw: RawSettings) -> None:
+    mode = raw.text("SMOKE_AUTH_MODE")
+    needed = AUTH_MODES.get(mode, "")
+    if needed and not raw.text(needed):
         raise SettingsInvalid(
-            f"auth mode {values['SMOKE_AUTH_MODE']} needs {needed}, which is not set",
+            f"auth mode {mode} needs {needed}, which is not set",
             next_step=f"set {needed} from your secret store, or choose another SMOKE_AUTH_MODE",
         )
-    if values["SMOKE_AUTH_MODE"] in ("bearer", "api-key"):
-        tokens = {name: values[name] for name in slots_of(values["SMOKE_AUTH_MODE"]) if values[name]}
+    if mode in ("bearer", "api-key"):
+        tokens = {name: raw.text(name) for name in slots_of(mode) if raw.text(name)}
         for name, token in tokens.items():
             refuse_unfit(name, token)
         refuse_expired(tokens)
 
 
-def _validate_chain(values: Mapping[str, str]) -> None:
-    embedded_ledger = values["SMOKE_STELLAR_NETWORK"] == "sandbox" and not values["SMOKE_BASE_URL"]
-    if embedded_ledger:
-        return
-    needed = ["SMOKE_CONTRACT_ID"]
-    if values["SMOKE_STELLAR_NETWORK"] == "sandbox":
-        needed.append("SMOKE_STELLAR_RPC_URL")
-    for name in needed:
-        if not values[name]:
+def _refuse_no_contract(raw: RawSettings) -> None:
+    sandbox = raw.text("SMOKE_STELLAR_NETWORK") == "sandbox"
+    if sandbox and not raw.text("SMOKE_BASE_URL"):
+        return  # the embedded ledger names its own
+    for name in ("SMOKE_CONTRACT_ID", *(["SMOKE_STELLAR_RPC_URL"] if sandbox else [])):
+        if not raw.text(name):
             raise SettingsInvalid(
                 f"{name} is not set: without it nothing on the ledger can be checked",
-                next_step=f"set {name}, in the environment or in environments/{values['SMOKE_ENV']}.toml",
+                next_step=f"set {name}, in the environment or in environments/{raw.environment}.toml",
             )
+
+
+def _refuse_proof(raw: RawSettings) -> None:
+    proof = raw.text("SMOKE_SETTLEMENT_PROOF")
+    if proof in PROOFS and proof not in raw.place.money.proofs:
+        raise SettingsInvalid(
+            f"SMOKE_SETTLEMENT_PROOF={proof} is not allowed in {raw.environment}",
+            next_step=f"environments/{raw.environment}.toml allows: {', '.join(raw.place.money.proofs)}",
+        )

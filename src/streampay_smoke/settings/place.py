@@ -1,20 +1,42 @@
 """An environment file: the facts of a place, read and checked."""
 
+import contextlib
+import difflib
+import functools
 import re
 import tomllib
+from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import allowed_network, refuse_public_url
 from streampay_smoke.evidence.bake import Bake
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.evidence.policy import Policy
+from streampay_smoke.service.release import release_teller
 from streampay_smoke.service.strkey import is_address
+from streampay_smoke.settings.dotenv_file import text_of
+from streampay_smoke.settings.parsing import LONGEST_SECONDS
+from streampay_smoke.settings.variables import VARIABLES
 
+SHARED = Path(__file__).with_name("shared.toml")
+"""What all environments share: what none of them says of itself."""
+
+_KINDS_OF_MONEY = frozenset({"write_latency", "settlement_time"})
+"""Kinds of objectives that nothing can be said of where no streams are created."""
+
+_NAME = re.compile(r"[\w.-]+")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
+
+
+_Above0 = Annotated[float, Meta(gt=0, le=LONGEST_SECONDS)]
+_Seconds = Annotated[float, Meta(ge=0, le=LONGEST_SECONDS)]
+_Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
 class ServicePlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,18 +49,18 @@ class ServicePlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     can be scraped, `indexer` that the service keeps an index of this place's ledger and tells how far it is.
     """
 
-    network: str
-    ready_within_seconds: float
+    network: Literal["testnet", "futurenet", "public", "private"]
+    ready_within_seconds: _Seconds
     base_url: str = ""
     simulated: bool = False
-    dialect: str = "app-v1"
-    auth_mode: str = "wallet"
-    release_told_by: str = "build-manifest"
-    cutover_seconds: float = 15.0
-    replicas: int = 1
-    replica_miss_probability: float = 0.001
+    dialect: str
+    auth_mode: str
+    release_told_by: str
+    cutover_seconds: _Seconds
+    replicas: Annotated[int, Meta(ge=1, le=10_000)]
+    replica_miss_probability: Annotated[float, Meta(gt=0, lt=1)]
     app_origin: str = ""
-    reads_per_minute: int = 0
+    reads_per_minute: _Count = 0
     canary_stream: str = ""
     metrics: bool = False
     indexer: bool = False
@@ -48,7 +70,7 @@ class ChainPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """`[chain]` of an environment file. `contract_admin` is whom the contract must obey, "" where nobody says."""
 
     network: str
-    contract_profile: str = "streampay-stream"
+    contract_profile: str
     contract_id: str = ""
     contract_admin: str = ""
     rpc_url: str = ""
@@ -67,15 +89,17 @@ class MoneyPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An environment file: the facts of a place on one screen, never a secret.
 
+    What has no default here has it in `shared.toml`, unless a place must say it.
+
     `deadline_seconds` limits a whole run, 0 for what its waits for ledgers add up to. `step_seconds` is how long a step
-    may take, `ledger_step_seconds` one that waits for ledgers to close. `rollback`
-    is read by the actuator alone (`streampay_smoke.rollback`): a gate judges without it.
+    may take, `ledger_step_seconds` one that waits for ledgers to close. `rollback` is read by the actuator alone
+    (`streampay_smoke.rollback`): a gate judges without it.
     """
 
     description: str
-    deadline_seconds: float = 0.0
-    step_seconds: float = 30.0
-    ledger_step_seconds: float = 90.0
+    deadline_seconds: _Seconds = 0.0
+    step_seconds: _Above0
+    ledger_step_seconds: _Above0
     service: ServicePlace
     chain: ChainPlace
     money: MoneyPlace
@@ -94,44 +118,83 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def read_place(root: Path, environment: str) -> Place:
-    """Return what `environments/NAME.toml` says; raises SettingsInvalid, GuardRefused for the public network."""
+    """Return what `environments/NAME.toml` says, over what all environments share.
+
+    Raises SettingsInvalid, GuardRefused for the public network.
+    """
     path = root / "environments" / f"{environment}.toml"
-    known = sorted(found.stem for found in path.parent.glob("*.toml"))
+    known = sorted(found.stem for found in path.parent.glob("*.toml") if _NAME.fullmatch(found.stem))
     if environment not in known:
+        nearest = difflib.get_close_matches(environment, known, n=1)
         raise SettingsInvalid(
-            f"SMOKE_ENV names {environment!r}, but there is no environments/{environment}.toml",
+            f"SMOKE_ENV names {environment[:60]!r}, but there is no environments/{ascii(environment)[1:-1][:60]}.toml"
+            f"{f'; did you mean {nearest[0]}?' if nearest else ''}",
             next_step=f"use one of: {', '.join(known) or 'none found'}",
         )
+    file = f"environments/{environment}.toml"
     try:
-        place = msgspec.convert(tomllib.loads(path.read_text()), Place)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise SettingsInvalid(f"environments/{environment}.toml: {error}", next_step="correct the file") from error
-    allowed_network(place.chain.network)
-    refuse_public_url(f"environments/{environment}.toml: rpc_url", place.chain.rpc_url)
-    refuse_public_url(f"environments/{environment}.toml: friendbot_url", place.chain.friendbot_url)
+        own = tomllib.loads(text_of(path.read_bytes(), file))
+        place = msgspec.convert(_over_shared(own), Place)
+    except OSError as error:
+        raise SettingsInvalid(f"{file} cannot be read: {error.strerror}", next_step="make it readable") from error
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
+        raise SettingsInvalid(f"{file}: {error}", next_step="correct the file") from error
+    with _in(file):
+        allowed_network(place.chain.network)
+    refuse_public_url(f"{file}: rpc_url", place.chain.rpc_url)
+    refuse_public_url(f"{file}: friendbot_url", place.chain.friendbot_url)
     return place
+
+
+@functools.cache
+def _shared() -> dict[str, Any]:
+    return tomllib.loads(SHARED.read_bytes().decode())
+
+
+def _over_shared(own: dict[str, Any]) -> dict[str, Any]:
+    """Return an environment file over the shared defaults; an objective by the same name is changed, not repeated."""
+    objectives = own.get("objectives", [])
+    together = _over(_shared(), {name: value for name, value in own.items() if name != "objectives"})
+    if not isinstance(objectives, list):
+        return {**together, "objectives": objectives}
+    money = own.get("money")
+    settles = not isinstance(money, dict) or money.get("settles") is not False
+    shared = {item["name"]: item for item in _shared()["objectives"] if settles or item["kind"] not in _KINDS_OF_MONEY}
+    names = [item.get("name") if isinstance(item, dict) else None for item in objectives]
+    changed = [
+        {**shared[name], **item} if isinstance(name, str) and name in shared else item
+        for name, item in zip(names, objectives, strict=True)
+    ]
+    return {**together, "objectives": [*(item for name, item in shared.items() if name not in names), *changed]}
+
+
+def _over(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    both_tables = {
+        name: _over(shared[name], value)
+        for name, value in own.items()
+        if isinstance(value, dict) and isinstance(shared.get(name), dict)
+    }
+    return {**shared, **own, **both_tables}
 
 
 def values_of(place: Place) -> dict[str, str]:
     """Return the variables that a place gives a value to."""
-    values = {
-        "SMOKE_BASE_URL": place.service.base_url,
-        "SMOKE_DIALECT": place.service.dialect,
-        "SMOKE_AUTH_MODE": place.service.auth_mode,
-        "SMOKE_STELLAR_NETWORK": place.chain.network,
-        "SMOKE_STELLAR_RPC_URL": place.chain.rpc_url,
-        "SMOKE_STELLAR_FRIENDBOT_URL": place.chain.friendbot_url,
-        "SMOKE_CONTRACT_ID": place.chain.contract_id,
-        "SMOKE_CONTRACT_PROFILE": place.chain.contract_profile,
-        "SMOKE_DEADLINE_SECONDS": f"{place.deadline_seconds:g}" if place.deadline_seconds else "",
-    }
-    return {name: value for name, value in values.items() if value}
+    readers = {name: attrgetter(variable.file_key) for name, variable in VARIABLES.items() if variable.file_key}
+    return {name: f"{value}" for name, reader in readers.items() if (value := reader(place))}
+
+
+@contextlib.contextmanager
+def _in(file: str) -> Iterator[None]:
+    """Name the file in whatever is wrong with its settings."""
+    try:
+        yield
+    except SettingsInvalid as error:
+        raise SettingsInvalid(f"{file}: {error}", next_step=f"correct the file: {error.next_step}") from error
 
 
 def refuse_impossible(environment: str, place: Place) -> None:
     """Raise SettingsInvalid for what no place can be like, naming the file."""
     service = place.service
-    _refuse_impossible_numbers(environment, service)
     if service.app_origin and not _ORIGIN.fullmatch(service.app_origin):
         raise SettingsInvalid(
             f"environments/{environment}.toml: app_origin is not what a browser calls an origin",
@@ -142,27 +205,10 @@ def refuse_impossible(environment: str, place: Place) -> None:
             f"environments/{environment}.toml: chain.contract_admin is no Stellar address",
             next_step="give the administrator's address (56 characters that begin with G), or leave it out",
         )
-    if not (place.step_seconds > 0 and place.ledger_step_seconds > 0):
-        raise SettingsInvalid(
-            f"environments/{environment}.toml: a step has no time",
-            next_step="use step_seconds and ledger_step_seconds above 0",
-        )
+    with _in(f"environments/{environment}.toml"):
+        release_teller(service.release_told_by)
     if not place.money.settles and not place.money.settles_not_because:
         raise SettingsInvalid(
             f"environments/{environment}.toml moves no money but does not say why",
             next_step="set money.settles_not_because: every exclusion is shown with its reason",
-        )
-
-
-def _refuse_impossible_numbers(environment: str, service: ServicePlace) -> None:
-    possible = (
-        service.cutover_seconds >= 0,
-        service.replicas >= 1,
-        0 < service.replica_miss_probability < 1,
-        service.reads_per_minute >= 0,
-    )
-    if not all(possible):
-        raise SettingsInvalid(
-            f"environments/{environment}.toml: [service] has a number that cannot be",
-            next_step="use cutover_seconds and reads_per_minute >= 0, replicas >= 1, 0 < replica_miss_probability < 1",
         )

@@ -1,186 +1,319 @@
-"""Every variable a person can set: its name, option, default, and what it is for."""
+"""Every variable a person can set, and all that is known of it.
 
-import msgspec
+Validation, the options of the commands, `env.example` and the table in `docs/configuration.md` are made from this.
+"""
+
+from typing import NamedTuple
 
 from streampay_smoke.service.credentials import SLOT_B, VARIABLE_OF_MODE
+from streampay_smoke.settings import parsing
+from streampay_smoke.settings.parsing import Parse
 
 PREFIX = "SMOKE_"
 SIGNING_KEY = "SMOKE_SIGNING_KEY"
 ENGINE_PREFIX = "SMOKE_ROLLBACK_"
 """How the variables of the actuator begin, and with them every secret of a deployment engine."""
 
+AUTH_MODES = {"wallet": "", **VARIABLE_OF_MODE}
+"""Auth modes and the variable each cannot do without."""
 
-class Variable(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting a person can give. `option` is its name on the command line, "" where it has none."""
+DIALECTS = ("app-v1",)
+PROOFS = ("ledger", "service")
+CONTRACT_PROFILES = ("streampay-stream", "streampay-contracts")
+
+
+class Variable(NamedTuple):
+    """One setting a person can give.
+
+    `option` is its name on the command line, "" where it has none, and `metavar` what stands for its value there.
+    `default` is what counts where nobody gives it; where that is nothing, `unset` says what it means. `file_key` is the
+    key of an environment file that gives it a value, `field` the name the parsed value has in the settings. `page`
+    below docs/ says more.
+    """
 
     name: str
     about: str
+    parse: Parse = parsing.text
     option: str = ""
+    metavar: str = ""
     default: str = ""
-    secret: bool = False
+    unset: str = ""
+    file_key: str = ""
+    field: str = ""
+    page: str = ""
+
+    @property
+    def secret(self) -> bool:
+        """Whether its value must never be shown."""
+        return self.parse in {parsing.secret, parsing.serve_token, parsing.signing_key}
+
+    @property
+    def attribute(self) -> str:
+        """The name of the parsed value: `field`, by default the variable's name in lower case without its prefix."""
+        return self.field or self.name.removeprefix(PREFIX).lower()
 
 
 VARIABLES = {
     variable.name: variable
     for variable in (
         Variable(
-            name="SMOKE_ENV",
+            "SMOKE_ENV",
+            "The environment to judge: a file environments/NAME.toml",
             option="--env",
+            metavar="NAME",
             default="sandbox",
-            about="The place to judge: a file environments/NAME.toml",
+            field="environment",
         ),
         Variable(
-            name="SMOKE_BASE_URL",
+            "SMOKE_BASE_URL",
+            "Root of the deployment under test; the dialect adds the paths. Required everywhere but in the sandbox",
+            parsing.address,
             option="--base-url",
-            about="Root of the deployment under test; the dialect adds paths",
+            metavar="URL",
+            file_key="service.base_url",
         ),
         Variable(
-            name="SMOKE_BASELINE_URL", option="--baseline-url", about="Root of the stable release, for control probes"
+            "SMOKE_BASELINE_URL",
+            "Root of the stable release. Control probes read from it, never write: is a failure older than this "
+            "release? It is shown the credential of the run. A read_comparison objective reads from it in pairs",
+            parsing.address,
+            option="--baseline-url",
+            metavar="URL",
         ),
         Variable(
-            name="SMOKE_EXPECT_RELEASE", option="--expect-release", about="The release that must answer; empty for any"
+            "SMOKE_EXPECT_RELEASE",
+            "The release that must answer",
+            option="--expect-release",
+            metavar="ID",
+            unset="any",
         ),
-        Variable(name="SMOKE_REGION", option="--region", about="Region named in verdict and reports"),
-        Variable(name="SMOKE_TAGS", option="--tags", default="@smoke", about="Tag expression of the scenarios to run"),
+        Variable("SMOKE_REGION", "Region named in verdict and reports", option="--region", metavar="NAME"),
         Variable(
-            name="SMOKE_DEADLINE_SECONDS",
+            "SMOKE_TAGS",
+            "Tag expression of the scenarios to run",
+            option="--tags",
+            metavar="EXPR",
+            default="@smoke",
+            page="tags",
+        ),
+        Variable(
+            "SMOKE_DEADLINE_SECONDS",
+            "Hard limit of the whole run. By default twice what its steps wait for ledgers at the network's pace, a "
+            "minute and the time for readiness (370 on testnet); a ledger that closes more slowly extends it",
+            parsing.seconds_if_set,
             option="--deadline",
-            about="Hard limit for the whole run; by default what its waits for ledgers take at the network's pace",
+            metavar="SECONDS",
+            unset="120, or more on slow ledgers",
+            file_key="deadline_seconds",
         ),
         Variable(
-            name="SMOKE_BAKE",
+            "SMOKE_BAKE",
+            "How long the release is watched after the scenarios, beside the deadline: 90s, 10m, at most 6h; "
+            "0 for not at all",
+            parsing.duration,
             option="--bake",
+            metavar="DURATION",
             default="0",
-            about="How long the release is watched after the scenarios, such as 90s, 10m or 1h; 0 for not at all",
+            field="bake_seconds",
+            page="objectives",
         ),
         Variable(
-            name="SMOKE_ON_INCONCLUSIVE",
+            "SMOKE_ON_INCONCLUSIVE",
+            "hold, or fail, which makes INCONCLUSIVE exit 1 for engines that know two states only",
+            parsing.one_of("hold", "fail"),
             option="--on-inconclusive",
+            metavar="hold|fail",
             default="hold",
-            about="hold, or fail for engines that know two states only",
         ),
         Variable(
-            name="SMOKE_ON_FAIL",
+            "SMOKE_ON_FAIL",
+            "hold, or rollback to put the recorded release back when the whole suite says FAIL",
+            parsing.one_of("hold", "rollback"),
             option="--on-fail",
+            metavar="hold|rollback",
             default="hold",
-            about="hold, or rollback to put the recorded release back when the whole suite says FAIL",
+            page="policy",
         ),
         Variable(
-            name="SMOKE_REPORT",
+            "SMOKE_REPORT",
+            "1 or 0: whether to build the HTML report at the end",
+            parsing.flag,
             option="--report",
             default="1",
-            about="1 or 0: whether to build the HTML report at the end",
         ),
-        Variable(name="SMOKE_ARTIFACTS", default="artifacts", about="Folder that gets one folder for each run"),
+        Variable("SMOKE_ARTIFACTS", "Folder that gets one folder for each run", parsing.path, default="artifacts"),
         Variable(
-            name="SMOKE_DEPLOY",
+            "SMOKE_DEPLOY",
+            "The deployment system's own id of this deploy, by which it can be rolled back",
             option="--deploy",
-            about="The deployment system's own id of this deploy, by which it can be rolled back",
+            metavar="ID",
+            page="rollback",
         ),
         Variable(
-            name="SMOKE_ROLLBACK_BASE_URL",
-            about="Root users meet, where a run judges a preview address; SMOKE_BASE_URL by default",
+            "SMOKE_ROLLBACK_BASE_URL",
+            "Where a rollback looks for what is live: the address users meet, where a run judges a preview",
+            parsing.address,
+            unset="SMOKE_BASE_URL",
+            page="rollback",
         ),
         Variable(
-            name="SMOKE_ROLLBACK_LOG",
-            about="The intent log of this environment's rollbacks, on a local disk that outlives the deploy",
-        ),
-        Variable(name="SMOKE_DIALECT", about="The API's shape: app-v1"),
-        Variable(name="SMOKE_AUTH_MODE", about="How the synthetic user signs in: wallet, jwt, bearer or api-key"),
-        Variable(name="SMOKE_AUTH_TOKEN", secret=True, about="The synthetic user's token, for auth mode bearer"),
-        Variable(
-            name="SMOKE_AUTH_JWT_SECRET", secret=True, about="Signs short-lived tokens (auth mode jwt, expired tokens)"
-        ),
-        Variable(name="SMOKE_API_KEY", secret=True, about="The synthetic user's API key, for auth mode api-key"),
-        Variable(
-            name="SMOKE_AUTH_TOKEN_B", secret=True, about="Slot B of SMOKE_AUTH_TOKEN, tried where slot A is refused"
+            "SMOKE_ROLLBACK_LOG",
+            "The intent log of an environment's rollbacks, on a local disk that outlives the deploy",
+            unset="rollback/NAME[-REGION].jsonl in SMOKE_ARTIFACTS",
+            page="rollback",
         ),
         Variable(
-            name="SMOKE_AUTH_JWT_SECRET_B",
-            secret=True,
-            about="Slot B of SMOKE_AUTH_JWT_SECRET, tried where slot A is refused",
-        ),
-        Variable(name="SMOKE_API_KEY_B", secret=True, about="Slot B of SMOKE_API_KEY, tried where slot A is refused"),
-        Variable(
-            name="SMOKE_METRICS_TOKEN",
-            secret=True,
-            about="Bearer token of the metrics a bake reads: the service's endpoint, or Prometheus",
-        ),
-        Variable(name="SMOKE_STELLAR_NETWORK", about="sandbox, local, futurenet or testnet; never the public network"),
-        Variable(name="SMOKE_STELLAR_RPC_URL", about="Stellar RPC of that network"),
-        Variable(name="SMOKE_STELLAR_FRIENDBOT_URL", about="Friendbot of that network"),
-        Variable(name="SMOKE_CONTRACT_ID", about="The StreamPay contract (C...) money must be paid by"),
-        Variable(
-            name="SMOKE_CONTRACT_PROFILE", about="The contract's interface: streampay-stream or streampay-contracts"
+            "SMOKE_DIALECT",
+            f"The shape of the API: {', '.join(DIALECTS)}",
+            parsing.one_of(*DIALECTS),
+            file_key="service.dialect",
         ),
         Variable(
-            name="SMOKE_SIGNER_SEED", secret=True, about="Test-network seed (S...) of the synthetic user and payer"
+            "SMOKE_AUTH_MODE",
+            "How the synthetic user signs in: wallet, jwt, bearer or api-key",
+            parsing.one_of(*AUTH_MODES),
+            file_key="service.auth_mode",
         ),
-        Variable(name="SMOKE_RECIPIENT_SEED", secret=True, about="Test-network seed (S...) of the recipient"),
-        Variable(name="SMOKE_TOKEN_CONTRACT_ID", about="Token contract (C...) of the streams; native by default"),
+        Variable("SMOKE_AUTH_TOKEN", "The synthetic user's token, for auth mode bearer", parsing.secret),
         Variable(
-            name="SMOKE_SETTLEMENT_PROOF",
+            "SMOKE_AUTH_JWT_SECRET",
+            "Signs tokens in auth mode jwt, and genuine expired tokens for the refusal check in every mode",
+            parsing.secret,
+        ),
+        Variable("SMOKE_API_KEY", "The synthetic user's API key, for auth mode api-key", parsing.secret),
+        *(
+            Variable(
+                f"{name}{SLOT_B}",
+                f"Slot B of {name}, tried once where slot A is refused",
+                parsing.secret,
+                page="security",
+            )
+            for name in ("SMOKE_AUTH_TOKEN", "SMOKE_AUTH_JWT_SECRET", "SMOKE_API_KEY")
+        ),
+        Variable(
+            "SMOKE_METRICS_TOKEN",
+            "Bearer token of the metrics a bake reads: the service's endpoint, or Prometheus",
+            parsing.secret,
+        ),
+        Variable(
+            "SMOKE_STELLAR_NETWORK",
+            "sandbox, local, futurenet or testnet; never the public network",
+            parsing.network,
+            file_key="chain.network",
+            field="network",
+        ),
+        Variable(
+            "SMOKE_STELLAR_RPC_URL",
+            "Stellar RPC of that network",
+            parsing.endpoint,
+            unset="of the network",
+            file_key="chain.rpc_url",
+            field="rpc_url",
+        ),
+        Variable(
+            "SMOKE_STELLAR_FRIENDBOT_URL",
+            "Friendbot of that network; wins over what the RPC names",
+            parsing.endpoint,
+            unset="of the network",
+            file_key="chain.friendbot_url",
+            field="friendbot_url",
+        ),
+        Variable(
+            "SMOKE_CONTRACT_ID",
+            "The StreamPay contract (C...) money must be paid by. Required outside the embedded sandbox",
+            file_key="chain.contract_id",
+        ),
+        Variable(
+            "SMOKE_CONTRACT_PROFILE",
+            "The contract's interface: streampay-stream, or streampay-contracts, the early contract",
+            parsing.one_of(*CONTRACT_PROFILES),
+            file_key="chain.contract_profile",
+        ),
+        Variable(
+            "SMOKE_SIGNER_SEED",
+            "Test-network seed (S...) of the synthetic user and payer",
+            parsing.secret,
+            unset="derived",
+        ),
+        Variable(
+            "SMOKE_RECIPIENT_SEED",
+            "Test-network seed (S...) of the recipient",
+            parsing.secret,
+            unset="a fresh account",
+        ),
+        Variable("SMOKE_TOKEN_CONTRACT_ID", "Token contract (C...) of the streams", unset="native"),
+        Variable(
+            "SMOKE_SETTLEMENT_PROOF",
+            "ledger, or service where the environment allows to take the service's word",
+            parsing.one_of(*PROOFS),
             default="ledger",
-            about="ledger, or service where the environment allows to take the service's word",
         ),
         Variable(
-            name=SIGNING_KEY,
-            secret=True,
-            about="Ed25519 key that signs verdicts: base64 of a 32-byte seed, or PKCS#8 PEM",
+            SIGNING_KEY,
+            "Ed25519 key that signs verdicts and attestations: base64 of a 32-byte seed, or PKCS#8 PEM. "
+            "One that cannot sign is CONFIG before the run",
+            parsing.signing_key,
+            page="security",
         ),
         Variable(
-            name="SMOKE_ROLLBACK_TOKEN",
-            secret=True,
-            about="Bearer token for the deployment engine a release is put back on: Kubernetes, GitHub, Cloud Run",
+            "SMOKE_ROLLBACK_TOKEN",
+            "Bearer token for the deployment engine a release is put back on: Kubernetes, GitHub, Cloud Run",
+            parsing.secret,
+            page="hooks",
         ),
         Variable(
-            name="SMOKE_ROLLBACK_WEBHOOK_SECRET",
-            secret=True,
-            about="Signs what is posted to a rollback webhook: whsec_ and base64 of 24 to 64 random bytes",
+            "SMOKE_ROLLBACK_WEBHOOK_SECRET",
+            "Signs what is posted to a rollback webhook: whsec_ and base64 of 24 to 64 random bytes",
+            parsing.secret,
+            page="hooks",
         ),
         Variable(
-            name="SMOKE_SERVE_TOKEN",
-            secret=True,
-            about="Opens `streampay-smoke serve`, which does not start without it; 24 characters or more",
-        ),
-        Variable(name="SMOKE_SERVE_TOKEN_B", secret=True, about="Slot B of SMOKE_SERVE_TOKEN: both open the service"),
-        Variable(
-            name="SMOKE_SERVE_TARGETS",
-            about="Addresses a caller of the service may have judged beside SMOKE_BASE_URL, separated by spaces",
+            "SMOKE_SERVE_TOKEN",
+            "Opens `streampay-smoke serve`, which does not start without it; 24 characters or more",
+            parsing.serve_token,
+            page="serve",
         ),
         Variable(
-            name="SMOKE_SERVE_REPORT_URL",
-            about="Where reports can be read, with {run_id} for the run; told by the service as report_url",
+            "SMOKE_SERVE_TOKEN_B",
+            "Slot B of SMOKE_SERVE_TOKEN: both open the service",
+            parsing.serve_token,
+            page="serve",
         ),
         Variable(
-            name="SMOKE_SERVE_VALID_SECONDS",
+            "SMOKE_SERVE_TARGETS",
+            "Addresses a caller of the service may have judged beside SMOKE_BASE_URL, separated by spaces",
+            parsing.addresses,
+            page="serve",
+        ),
+        Variable(
+            "SMOKE_SERVE_REPORT_URL",
+            "Where reports can be read, with {run_id} for the run; told by the service as report_url",
+            parsing.report_address,
+            page="serve",
+        ),
+        Variable(
+            "SMOKE_SERVE_VALID_SECONDS",
+            "How long the service lets a verdict count; INCONCLUSIVE five minutes at most",
+            parsing.seconds,
             default="3600",
-            about="How long the service lets a verdict count; INCONCLUSIVE five minutes at most",
+            page="serve",
         ),
         Variable(
-            name="SMOKE_SERVE_KEEP_RUNS",
+            "SMOKE_SERVE_KEEP_RUNS",
+            "How many finished runs the service keeps; one whose verdict still counts is always kept",
+            parsing.count,
             default="100",
-            about="How many finished runs the service keeps; one whose verdict still counts is always kept",
+            page="serve",
         ),
     )
 }
 """Every variable of the gate. A name outside this table is refused: a typo must not open the gate."""
 
-AUTH_MODES = {"wallet": "", **VARIABLE_OF_MODE}
-"""Auth modes and the variable each cannot do without."""
+BY_ATTRIBUTE = {variable.attribute: variable for variable in VARIABLES.values()}
+"""The variables by the names their parsed values have."""
 
 
 def slots_of(auth_mode: str) -> tuple[str, ...]:
     """Return the variables of an auth mode's credential, slot A before slot B; none for a user who signs in."""
     name = AUTH_MODES.get(auth_mode, "")
     return (name, f"{name}{SLOT_B}") if name else ()
-
-
-LONGEST_BAKE_SECONDS = 6 * 3600.0
-"""Longer than that is monitoring, which keeps more than one run's evidence."""
-
-ON_INCONCLUSIVE = ("hold", "fail")
-ON_FAIL = ("hold", "rollback")
-DIALECTS = ("app-v1",)
-PROOFS = ("ledger", "service")
-CONTRACT_PROFILES = ("streampay-stream", "streampay-contracts")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from fake_smoke import FakeSmoke, verdict_of
+from fake_smoke import FakeSmoke, decision_on, verdict_of
 from serve_parts import TOKEN
 
 from engines import argo, aws, flagger, gitlab
@@ -58,7 +58,7 @@ def told(fake: FakeSmoke, word: Word) -> None:
     run_id = f"{times.stamp(times.now_ms())}-e5f124"
     verdict = msgspec.structs.replace(verdict_of(word), run_id=run_id)
     fake.answers(verdict)
-    fake.tells_github(outputs(verdict))
+    fake.tells_github(outputs(verdict, decision_on(verdict)))
 
 
 # Argo Rollouts

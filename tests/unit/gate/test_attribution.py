@@ -30,6 +30,7 @@ CONTRACT_GONE = Probed(name=CONTRACT_PROBE, ok=False, detail="not found")
 OLD_NETWORK = Probed(name=NETWORK_AGE_PROBE, ok=True, detail="ledger 3730763: about 216 days")
 YOUNG_NETWORK = Probed(name=NETWORK_AGE_PROBE, ok=False, detail="ledger 12: about 0 days")
 CLOCK_OFF = Probed(name=CLOCK_PROBE, ok=False, detail="ahead by 300 s")
+STABLE_WELL = Probed(name=STABLE_PROBE, ok=True, detail="well")
 STABLE_RED = Probed(name=STABLE_PROBE, ok=False, detail="5xx here and there")
 STABLE_WELL = Probed(name=STABLE_PROBE, ok=True, detail="2xx there")
 STABLE_ACCEPTS = Probed(name=CREDENTIAL_PROBE, ok=True, detail="200")
@@ -66,6 +67,12 @@ CASES = [
         check(Blame.PRODUCT, LEDGER_UP, CONTRACT_GONE, OLD_NETWORK, kind="stream_not_created"),
         Blame.PRODUCT,
     ),
+    (
+        "another-application-here-alone",
+        check(Blame.CONFIG, STABLE_WELL, kind="another_application"),
+        Blame.PRODUCT,
+    ),
+    ("another-application", replace(check(Blame.PRODUCT), another_application_answers=True), Blame.CONFIG),
     ("settings", check(Blame.CONFIG, LEDGER_DOWN), Blame.CONFIG),
     ("runner-has-no-way-out", check(Blame.PRODUCT, NO_WAY_OUT, kind="service_unavailable"), Blame.HARNESS),
     ("ledger-is-down", check(Blame.PRODUCT, LEDGER_DOWN), Blame.DEPENDENCY),
@@ -105,6 +112,11 @@ def test_each_rule_has_its_case(rule: str, failed: FailedCheck, blame: Blame) ->
     found = attribute(failed)
     assert (found.rule, found.blame) == (rule, blame)
     assert found.reason
+
+
+def test_what_answers_otherwise_than_the_stable_release_at_the_same_moment_is_the_release() -> None:
+    failed = replace(check(Blame.PRODUCT, STABLE_WELL), another_application_answers=True)
+    assert attribute(failed).blame is Blame.PRODUCT
 
 
 def test_no_rule_is_without_a_case() -> None:

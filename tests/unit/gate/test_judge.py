@@ -276,7 +276,7 @@ def test_two_state_engines_can_have_inconclusive_as_a_failure(told: Tell) -> Non
     verdict = judge(
         told(started(on_inconclusive="fail"), planned(READY), story, ended(failed=True, readiness__ready="failed"))
     )
-    assert (verdict.verdict, verdict.exit_code, verdict.action) == (Word.INCONCLUSIVE, 1, Action.ROLLBACK)
+    assert (verdict.verdict, verdict.exit_code, verdict.action) == (Word.INCONCLUSIVE, 1, Action.HOLD)
 
 
 def test_releases_and_ledgers_and_leaks_are_counted(told: Tell) -> None:

@@ -6,10 +6,13 @@ from hypothesis import strategies as st
 
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.gate.message import NEXT, line, paragraph
-from streampay_smoke.gate.verdict import ACTIONS, MESSAGE_LIMIT, MESSAGE_LONG_LIMIT, Action, Word
+from streampay_smoke.gate.verdict import MESSAGE_LIMIT, MESSAGE_LONG_LIMIT, Action, Word
 
 SIMULATED = ("", "simulated", "simulated service", "simulated ledger")
 UNHAPPY = sorted(set(Word) - {Word.PASS})
+
+
+ACTIONS = dict.fromkeys(Word, Action.HOLD) | {Word.PASS: Action.PROMOTE, Word.FAIL: Action.ROLLBACK}
 
 
 @given(
@@ -22,7 +25,7 @@ UNHAPPY = sorted(set(Word) - {Word.PASS})
 def test_whatever_happened_the_line_says_the_word_the_blame_and_the_next_step_in_140_characters(
     word: Word, blame: Blame, simulated: str, scenario: str, essence: str
 ) -> None:
-    action = ACTIONS.get(word, Action.HOLD)
+    action = ACTIONS[word]
     told = line(word, blame, action, simulated, scenario=scenario, text=f"{scenario}: {essence}")
     assert len(told) <= MESSAGE_LIMIT
     assert told.startswith(f"{word} [{blame}]")
@@ -33,7 +36,7 @@ def test_whatever_happened_the_line_says_the_word_the_blame_and_the_next_step_in
 
 @given(word=st.sampled_from(Word), blame=st.sampled_from([*Blame, "none"]), text=st.text(max_size=3000))
 def test_the_paragraph_has_its_limit_too(word: Word, blame: str, text: str) -> None:
-    told = paragraph(word, blame, ACTIONS.get(word, Action.HOLD), text=text)
+    told = paragraph(word, blame, ACTIONS[word], text=text)
     assert len(told) <= MESSAGE_LONG_LIMIT
 
 
@@ -63,9 +66,9 @@ def test_a_pass_is_praise_and_blames_nobody() -> None:
     assert paragraph(Word.PASS, "none", Action.PROMOTE, text="2 scenarios") == "2 scenarios"
 
 
-def test_an_engine_with_two_states_is_told_what_it_will_do() -> None:
-    told = line(Word.INCONCLUSIVE, Blame.HARNESS, Action.ROLLBACK, "", scenario="", text="killed")
-    assert told.endswith("-> roll back")
+def test_a_failure_that_only_holds_asks_for_no_rollback() -> None:
+    told = line(Word.FAIL, Blame.PRODUCT, Action.HOLD, "", scenario="", text="too slow")
+    assert told == "FAIL [product]: too slow -> hold"
 
 
 @pytest.mark.parametrize(

@@ -123,8 +123,8 @@ def test_it_is_never_bolder_than_the_verdict(word: Word, whole: bool) -> None:
         run = replace(PREPARED, whole_suite=whole, by_path=by_path)
         decision = decided(answer(word, reason, *missed), run, broken_promise=promise)
         assert decision.step is not Step.PROMOTE or (word is Word.PASS and whole)
-        assert decision.step is not Step.ROLL_BACK or (word is Word.FAIL and whole and not by_path)
-        assert not decision.acts or decision.step is Step.ROLL_BACK
+        assert decision.step is not Step.ROLLBACK or (word is Word.FAIL and whole and not by_path)
+        assert not decision.acts or decision.step is Step.ROLLBACK
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_each_of_these_alone_keeps_a_run_from_acting(change: dict[str, object], 
     run = replace(PREPARED, **change)
     assert may_act(run) == (because,)
     decision = decided(answer("FAIL", "promise_broken"), run)
-    assert (decision.step, decision.acts, decision.not_acting_because) == (Step.ROLL_BACK, False, because)
+    assert (decision.step, decision.acts, decision.not_acting_because) == (Step.ROLLBACK, False, because)
     assert decision.page is (run.on_fail == "rollback")  # somebody counts on a rollback that is not made
     assert f"-> not by this run: {because}" in in_words(decision)
 

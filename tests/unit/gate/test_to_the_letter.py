@@ -35,28 +35,22 @@ def strange(expected: str, *course: tuple[str, str]) -> Mismatch | None:
 
 
 @pytest.mark.parametrize(
-    ("expected", "course", "blame", "said"),
+    ("expected", "course", "blame", "code", "names"),
     [
-        ("new", [(START, "a"), (ANSWER, "b")], Blame.PRODUCT, "a, b answered where new was expected"),
-        (
-            "new",
-            [(START, "")],
-            Blame.HARNESS,
-            "new was expected, and what answered  did not name its release",
-        ),
-        (
-            "new",
-            [(START, "new"), (END, "")],
-            Blame.HARNESS,
-            "new was expected, and what answered at the end did not name its release",
-        ),
-        ("", [(START, "a"), (END, "b")], Blame.HARNESS, "a and b answered in one run: nobody knows which was judged"),
+        ("new", [(START, "a"), (ANSWER, "b")], Blame.PRODUCT, "release_unexpected", ("a, b", "new")),
+        ("new", [(START, "")], Blame.HARNESS, "release_unconfirmed", ("new",)),
+        ("new", [(START, "new"), (END, "")], Blame.HARNESS, "release_unconfirmed", ("new", "at the end")),
+        ("", [(START, "a"), (END, "b")], Blame.HARNESS, "release_changed", ("a and b",)),
     ],
 )
-def test_a_strange_release_is_told(expected: str, course: list[tuple[str, str]], blame: Blame, said: str) -> None:
+def test_a_strange_release_is_told(
+    expected: str, course: list[tuple[str, str]], blame: Blame, code: str, names: tuple[str, ...]
+) -> None:
     found = strange(expected, *course)
     assert found is not None
-    assert (found.blame, found.text) == (blame, said)
+    assert (found.blame, found.reason_code) == (blame, code)
+    assert [name for name in names if name not in found.text] == []
+    assert "  " not in found.text, "a word that is left out leaves no gap"
 
 
 # --- the line and the paragraph ---------------------------------------------------------------------------------------
@@ -102,9 +96,7 @@ def test_a_sentence_that_ends_gets_no_second_end(end: str) -> None:
 
 
 def test_a_paragraph_says_whose_and_what_next() -> None:
-    assert paragraph(Word.INCONCLUSIVE, "harness", Action.ROLLBACK, text="x") == (
-        "x. Attributed to the test suite or its machine. Next: roll back."
-    )
+    assert paragraph(Word.FAIL, "product", Action.HOLD, text="x") == ("x. Attributed to the release. Next: hold.")
     assert paragraph(Word.INCONCLUSIVE, "a newcomer", Action.HOLD, text="x") == (
         "x. Attributed to a newcomer. Next: hold, run again."
     )

@@ -438,12 +438,12 @@ def test_an_interruption_names_the_step_it_met(told: Tell) -> None:
     assert late.message_long.startswith(f"too late {step}. Attributed to")
 
 
-def test_two_states_are_said_as_they_act(told: Tell) -> None:
+def test_two_states_are_in_the_exit_code_alone(told: Tell) -> None:
     verdict = judge(told(started(on_inconclusive="fail"), planned(READY), ended()))
-    assert (verdict.exit_code, verdict.action) == (1, Action.ROLLBACK)
-    assert verdict.message == "INCONCLUSIVE [harness]: The release is ready: never ran -> roll back"
+    assert (verdict.exit_code, verdict.action) == (1, Action.HOLD)
+    assert verdict.message == "INCONCLUSIVE [harness]: The release is ready: never ran -> hold, run again"
     assert verdict.message_long == (
-        "The release is ready: never ran. Attributed to the test suite or its machine. Next: roll back."
+        "The release is ready: never ran. Attributed to the test suite or its machine. Next: hold, run again."
     )
 
 

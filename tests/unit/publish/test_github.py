@@ -7,8 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from streampay_smoke.gate.verdict import Verdict
+from streampay_smoke.evidence.policy import Policy
+from streampay_smoke.gate.policy import Answer, Circumstances, decide
+from streampay_smoke.gate.verdict import Verdict, Word
 from streampay_smoke.publish.github import annotations, announce, outputs
+
+ROLL_BACK = decide(
+    Answer(word=Word.FAIL, reason_code="promise_broken"), Policy(), Circumstances(whole_suite=True), run_id="r-1"
+)
 
 
 def test_a_failure_of_the_release_is_an_error_at_its_scenario(sample: Callable[[str], Any]) -> None:
@@ -94,15 +100,16 @@ def test_a_blocked_check_is_no_annotation(sample: Callable[[str], Any]) -> None:
 
 
 def test_outputs_are_what_later_jobs_decide_by(sample: Callable[[str], Any]) -> None:
-    lines = outputs(sample("failing").verdict).splitlines()
+    lines = outputs(sample("failing").verdict, ROLL_BACK).splitlines()
     values = dict(line.split("=", 1) for line in lines)
     assert (values["verdict"], values["reason"], values["exit_code"]) == ("FAIL", "promise_broken", "1")
     assert (values["run_id"], values["action"]) == ("20261123T190000Z-abc123", "ROLLBACK")
+    assert (values["decision"], values["page"]) == ("rollback", "false")
 
 
 def test_an_output_cannot_smuggle_another(sample: Callable[[str], Any]) -> None:
     verdict: Verdict = msgspec.structs.replace(sample("failing").verdict, message="one\nverdict=PASS\nend")
-    lines = outputs(verdict).splitlines()
+    lines = outputs(verdict, ROLL_BACK).splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("message<<"))
     delimiter = lines[start].removeprefix("message<<")
     assert len(delimiter) > 30
@@ -114,8 +121,8 @@ def test_files_are_appended_to_and_only_where_they_are_asked_for(sample: Callabl
     out, summary = tmp_path / "out", tmp_path / "summary"
     out.write_text("before=1\n")
     environ = {"GITHUB_OUTPUT": str(out), "GITHUB_STEP_SUMMARY": str(summary)}
-    assert list(announce(run, environ)) == []
+    assert list(announce(run, ROLL_BACK, environ)) == []
     assert out.read_text().startswith("before=1\nverdict=FAIL\n")
     assert summary.read_text().startswith("# FAIL")
-    assert len(list(announce(run, {"GITHUB_ACTIONS": "true"}))) == 2
-    assert list(announce(run, {})) == []
+    assert len(list(announce(run, ROLL_BACK, {"GITHUB_ACTIONS": "true"}))) == 2
+    assert list(announce(run, ROLL_BACK, {})) == []

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from official import package, package_file
+from waits import HANG_SECONDS
 
 from streampay_smoke.gate.verdict import Quarantined, Verdict
 from streampay_smoke.publish.attestation import TEST_RESULT, attested
@@ -54,7 +55,7 @@ def validated(path: Path) -> "subprocess.CompletedProcess[str]":
     if node is None:
         pytest.skip("node is not installed")
     command = [node, "-e", VALIDATE, str(library), str(path)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
 
 
 def test_every_line_is_a_cloud_event(any_run: Any, tmp_path: Path) -> None:

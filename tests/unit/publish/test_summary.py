@@ -144,9 +144,18 @@ def test_every_verdict_has_its_meaning_and_its_next_step(sample: Callable[[str],
     assert words.next_step(verdict)
 
 
-def test_a_missing_answer_that_counts_as_a_failure_asks_for_a_rollback(sample: Callable[[str], Any]) -> None:
-    verdict = msgspec.structs.replace(sample("killed").verdict, action=Action.ROLLBACK)
-    assert words.next_step(verdict).startswith("Roll back")
+def test_a_missing_answer_that_counts_as_a_failure_still_holds(sample: Callable[[str], Any]) -> None:
+    verdict = msgspec.structs.replace(sample("killed").verdict, exit_code=1)
+    assert words.next_step(verdict).startswith("Hold: promote nothing, roll nothing back.")
+    assert words.next_step(verdict).endswith(
+        "Its exit code is that of a failure, as this run was told (--on-inconclusive fail)."
+    )
+
+
+@pytest.mark.parametrize("name", ["passing", "failing"])
+def test_what_only_holds_asks_for_nothing_else(sample: Callable[[str], Any], name: str) -> None:
+    verdict = msgspec.structs.replace(sample(name).verdict, action=Action.HOLD)
+    assert words.next_step(verdict).startswith("Hold: ")
 
 
 def test_a_release_is_named_with_the_expected_one_where_they_differ(sample: Callable[[str], Any]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fleet_parts import place_of
+from waits import HANG_SECONDS
 
 from streampay_sandbox.engine import EngineFault
 from streampay_sandbox.fleet import Fleet
@@ -217,7 +218,7 @@ def test_it_works_with_gate_ci_and_chain_all_down(tmp_path: Path) -> None:
         def rollback(*arguments: str) -> "subprocess.CompletedProcess[str]":
             command = [sys.executable, "-c", WITHOUT_THE_REST, *arguments]
             return subprocess.run(
-                command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False
+                command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
             )
 
         recorded = rollback("--record", "--deploy", "d-1")

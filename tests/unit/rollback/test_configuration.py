@@ -12,7 +12,7 @@ from streampay_smoke.evidence.secret_shapes import REDACTED
 from streampay_smoke.rollback.configuration import Actuation, actuation, deploy_of, known_id, log_path_of
 from streampay_smoke.rollback.hooks.command import CommandHook
 from streampay_smoke.settings import load
-from streampay_smoke.settings.gathering import gather
+from streampay_smoke.settings.actuator import load_rollback
 
 Given = Callable[..., Actuation]
 ENGINE = '\n[rollback]\nhook = "command"\n[rollback.command]\nroll_back = ["true"]\n'
@@ -31,7 +31,7 @@ def root(tmp_path: Path) -> Path:
 def given(root: Path) -> Given:
     def give(**environ: str) -> Actuation:
         staging = {"SMOKE_ENV": "staging", "SMOKE_BASE_URL": "https://staging.example/"}
-        return actuation(gather(environ={**staging, **environ}, root=root), Redactor())
+        return actuation(load_rollback(environ={**staging, **environ}, root=root), Redactor())
 
     return give
 
@@ -58,7 +58,7 @@ def test_an_expired_credential_keeps_nobody_from_rolling_back(given: Given) -> N
 
 def test_the_proof_is_looked_for_where_users_are(given: Given) -> None:
     assert given(SMOKE_ROLLBACK_BASE_URL="https://pay.example/").base_url == "https://pay.example"
-    with pytest.raises(SettingsInvalid, match="SMOKE_ROLLBACK_BASE_URL is not an http"):
+    with pytest.raises(SettingsInvalid, match=r"SMOKE_ROLLBACK_BASE_URL \(from the environment\) is not an http"):
         given(SMOKE_ROLLBACK_BASE_URL="pay.example")
 
 
@@ -72,7 +72,7 @@ def test_every_secret_is_known_to_the_redactor(root: Path) -> None:
         "SMOKE_API_KEY_B": "the-key-of-slot-b",
         "SMOKE_SIGNER_SEED": "a-seed-of-the-user",
     }
-    settings = actuation(gather(environ=environ, root=root), redactor)
+    settings = actuation(load_rollback(environ=environ, root=root), redactor)
     assert list(settings.credentials) == ["SMOKE_API_KEY", "SMOKE_API_KEY_B"]
     said = redactor.text("the-key-of-slot-a the-key-of-slot-b a-seed-of-the-user")
     assert said == " ".join([REDACTED] * 3)
@@ -80,7 +80,7 @@ def test_every_secret_is_known_to_the_redactor(root: Path) -> None:
 
 def test_the_log_is_one_for_each_environment_and_region(root: Path) -> None:
     def path(**environ: str) -> Path:
-        return log_path_of(gather(environ=environ, root=root))
+        return log_path_of(load_rollback(environ=environ, root=root))
 
     assert path(SMOKE_ARTIFACTS="/a") == Path("/a/rollback/sandbox.jsonl")
     assert path(SMOKE_ARTIFACTS="/a", SMOKE_ENV="staging", SMOKE_REGION="eu-1") == Path(
@@ -111,8 +111,8 @@ def test_the_ledger_that_is_asked_is_never_the_public_one(given: Given) -> None:
         ({"SMOKE_BASE_URL": ""}, "staging has no address"),
         ({"SMOKE_BASE_URL": "staging.example"}, "not an http"),
         ({"SMOKE_BASE_URL": "https://u:p@staging.example"}, "carries credentials"),
-        ({"SMOKE_DIALECT": "app-v9"}, "SMOKE_DIALECT is 'app-v9'"),
-        ({"SMOKE_AUTH_MODE": "magic"}, "SMOKE_AUTH_MODE is 'magic'"),
+        ({"SMOKE_DIALECT": "app-v9"}, r"SMOKE_DIALECT \(from the environment\) is 'app-v9'"),
+        ({"SMOKE_AUTH_MODE": "magic"}, r"SMOKE_AUTH_MODE \(from the environment\) is 'magic'"),
         ({"SMOKE_API_KEY": "short", "SMOKE_AUTH_MODE": "api-key"}, "shorter than"),
         ({"SMOKE_ENV": "production", "SMOKE_BASE_URL": "http://pay.example"}, "not an https address"),
         ({"SMOKE_ENV": "production", "SMOKE_BASE_URL": "http://localhost:3000"}, "not an https address"),
@@ -164,11 +164,11 @@ def test_names_of_releases_are_ids(good: str) -> None:
 
 
 def test_a_rollback_is_about_one_deploy(root: Path) -> None:
-    assert deploy_of(gather(environ={"SMOKE_DEPLOY": "d-1"}, root=root)) == "d-1"
+    assert deploy_of(load_rollback(environ={"SMOKE_DEPLOY": "d-1"}, root=root)) == "d-1"
     with pytest.raises(SettingsInvalid, match="no deploy is named"):
-        deploy_of(gather(environ={}, root=root))
+        deploy_of(load_rollback(environ={}, root=root))
     with pytest.raises(SettingsInvalid, match="SMOKE_DEPLOY is 'd 1'"):
-        deploy_of(gather(environ={"SMOKE_DEPLOY": "d 1"}, root=root))
+        deploy_of(load_rollback(environ={"SMOKE_DEPLOY": "d 1"}, root=root))
 
 
 def test_a_gate_judges_without_a_rollback_table_that_is_right(root: Path) -> None:

@@ -9,8 +9,12 @@ import msgspec
 import pytest
 from crash_explorer import Exploration, Explored, Scenario
 from fleet_parts import ROOT, place_of
+from msgspec.structs import replace
+from waits import HANG_SECONDS, slowdown
 
 from streampay_sandbox.fleet import Fleet
+
+SETTLE_SECONDS = 0.6
 
 SCENARIOS = (
     Scenario(name="healthy", least=38),
@@ -38,17 +42,19 @@ def fleet() -> Iterator[Fleet]:
 
 def explore(fleet: Fleet, root: Path, scenario: Scenario) -> Explored:
     fleet.engine.misbehave(*scenario.faults)
+    slow = slowdown()
     asked = Exploration(
         environ={**fleet.environ(), "SMOKE_AUTH_MODE": "jwt"},
         root=str(place_of(root)),
         engine_url=fleet.engine_url,
-        scenario=scenario,
+        scenario=replace(scenario, within_seconds=slow * scenario.within_seconds),
+        settle_seconds=slow * SETTLE_SECONDS,
     )
     done = subprocess.run(
         [sys.executable, ROOT / "tests" / "support" / "crash_explorer.py"],
         input=msgspec.json.encode(asked),
         capture_output=True,
-        timeout=110,
+        timeout=HANG_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from waits import HANG_SECONDS
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.evidence.redaction import Redactor
@@ -138,7 +139,7 @@ def _hold_and_die(path: Path) -> None:
 def test_a_holder_that_is_killed_holds_nothing(path: Path) -> None:
     holder = multiprocessing.get_context("spawn").Process(target=_hold_and_die, args=(path,))
     holder.start()
-    holder.join(30)
+    holder.join(HANG_SECONDS)
     assert holder.exitcode == -9
     write(path, INTENDED)
     assert read_log(path).of("d-1").recorded == RECORDED

@@ -12,6 +12,7 @@ import pytest
 from engine_double import Answered, Asked, Double, serving
 from hook_pace import noted
 from official import package
+from waits import Stopwatch
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
@@ -159,12 +160,12 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_key(
 
 def test_retry_after_is_waited_out(hook: WebhookHook, double: Double, pauses: list[float]) -> None:
     double.refuse(429, headers={"retry-after": "2"})
-    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=4), usegmt=True)
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
     double.refuse(503, headers={"retry-after": soon})
     double.refuse(503, headers={"retry-after": "when it is mended"})
     hook.roll_back(INTENT)
     assert pauses[0] == 2
-    assert 2 < pauses[1] <= 4
+    assert 2 < pauses[1] <= 30
     assert pauses[2] == 0.25
 
 
@@ -178,11 +179,10 @@ def test_no_wait_goes_beyond_the_deadline(hook: WebhookHook, double: Double, pau
 def test_a_silent_receiver_is_given_up_at_the_deadline(hook: WebhookHook, double: Double) -> None:
     released = threading.Event()
     double.never_answer(released)
-    started = time.monotonic()
-    with pytest.raises(HookFailed, match="there was no full answer in time"):
+    with Stopwatch() as watch, pytest.raises(HookFailed, match="there was no full answer in time"):
         hook.roll_back(msgspec.structs.replace(INTENT, deadline_seconds=0.3))
     released.set()
-    assert time.monotonic() - started < 3
+    assert watch.seconds < watch.allows(3)
 
 
 def test_nobody_listening_says_what_to_do(pauses: list[float]) -> None:

@@ -14,11 +14,15 @@ from msgspec.structs import replace
 from streampay_sandbox.engine import EngineFault
 from streampay_sandbox.fleet import Fleet
 from streampay_smoke.evidence.chain import ChainRead
+from streampay_smoke.evidence.events import RunPlanned
+from streampay_smoke.gate.history import RunHistory
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.policy import Decision, Step, schema
+from streampay_smoke.gate.policy import Decision, RolledBack, Step, in_words, schema
 from streampay_smoke.gate.verdict import Verdict, Word, to_json
 from streampay_smoke.rollback.command import main as rollback
 from streampay_smoke.run import decision as decisions
+from streampay_smoke.run import pins
+from streampay_smoke.run.conclude import NOTHING_ASKED
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.settings import Settings, load
 
@@ -96,19 +100,23 @@ def settings(**environ: str) -> Settings:
 PREPARED = {"SMOKE_ON_FAIL": "rollback", "SMOKE_DEPLOY": "d-1", "SMOKE_EXPECT_RELEASE": "v2"}
 
 
-def decided(folder: RunFolder, word: str, **environ: str) -> Decision:
-    return decisions.decided(
-        folder,
-        verdict(word, environment="sandbox", ids=decisions.accepted_smoke()),
-        settings(**environ),
-        paths=(),
-        target_release="v1",
-    )
+WHOLE = RunPlanned(tags="@smoke", expected=(), whole_suite=True)
 
 
-def test_the_decision_is_beside_the_verdict_and_said(folder: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
+def accepted() -> frozenset[str]:
+    return decisions.smoke_of(pins.read(Path("features") / pins.FILE))
+
+
+def decided(folder: RunFolder, word: str, planned: RunPlanned | None = WHOLE, /, **environ: str) -> Decision:
+    asked = decisions.prepared(settings(**environ), target_release="v1", acts_here=True)
+    answer = verdict(word, environment="sandbox", ids=accepted())
+    return decisions.decided(folder, answer, RunHistory(planned=planned), asked)
+
+
+def test_the_decision_is_beside_the_verdict(folder: RunFolder) -> None:
     decision = decided(folder, "FAIL", **PREPARED)
     assert decision.acts
+    decisions.write(folder, decision)
     written = json.loads((folder.path / "decision.json").read_text())
     jsonschema_rs.validator_for(schema()).validate(written)
     assert (written["step"], written["run_id"], written["policy"]["page_after_inconclusive"]) == (
@@ -116,7 +124,16 @@ def test_the_decision_is_beside_the_verdict_and_said(folder: RunFolder, capsys: 
         folder.run_id,
         3,
     )
-    assert capsys.readouterr().out == "decision: roll back: the release broke a promise -> v1 is put back now\n"
+    assert in_words(decision) == "roll back: the release broke a promise -> v1 is put back now"
+
+
+def test_what_an_earlier_decision_on_the_same_run_started_is_kept(folder: RunFolder) -> None:
+    acted = replace(decided(folder, "FAIL", **PREPARED), rollback=RolledBack(exit_code=0))
+    assert in_words(acted).endswith(" -> v1 was put back")
+    decisions.write(folder, acted)
+    anew = decided(folder, "PASS")
+    assert (anew.step, anew.acts, anew.rollback) == (Step.PROMOTE, False, RolledBack(exit_code=0))
+    assert in_words(anew).endswith("a rollback was started before, by an earlier decision on this run")
 
 
 def test_earlier_runs_are_found_in_the_artifacts_folder(folder: RunFolder) -> None:
@@ -125,7 +142,7 @@ def test_earlier_runs_are_found_in_the_artifacts_folder(folder: RunFolder) -> No
     for name, word in answers.items():
         (artifacts / name).mkdir()
         (artifacts / name / "journal.jsonl").touch()
-        answer = verdict(word, environment="sandbox", ids=decisions.accepted_smoke())
+        answer = verdict(word, environment="sandbox", ids=accepted())
         (artifacts / name / "verdict.json").write_bytes(to_json(answer))
     (artifacts / "rollback").mkdir()
     (artifacts / "99990101T000000Z-later").mkdir()
@@ -135,28 +152,34 @@ def test_earlier_runs_are_found_in_the_artifacts_folder(folder: RunFolder) -> No
     (artifacts / "20200101T000003Z-c" / "verdict.json").write_text("not a verdict")
     assert decided(folder, "INCONCLUSIVE").inconclusive_in_a_row == 3
     (artifacts / "20200101T000003Z-c" / "verdict.json").write_bytes(
-        to_json(verdict("PASS", environment="sandbox", ids=decisions.accepted_smoke()))
+        to_json(verdict("PASS", environment="sandbox", ids=accepted()))
     )
     assert decided(folder, "INCONCLUSIVE").inconclusive_in_a_row == 1
 
 
-def test_a_suite_nobody_accepted_is_never_the_whole_one(folder: RunFolder) -> None:
-    answer = verdict("FAIL", environment="sandbox", ids=decisions.accepted_smoke())
-    (folder.path.parent.parent / "features" / "manifest.jsonl").unlink()
-    assert decisions.accepted_smoke() == frozenset()
-    decision = decisions.decided(folder, answer, settings(**PREPARED), paths=(), target_release="v1")
+def test_a_suite_nobody_accepted_is_never_the_whole_one() -> None:
+    assert decisions.is_whole(SMOKE, SMOKE)
+    assert decisions.is_whole([*SMOKE, "another"], SMOKE)
+    assert not decisions.is_whole(["readiness/a"], SMOKE)
+    assert not decisions.is_whole(SMOKE, frozenset())
+
+
+@pytest.mark.parametrize("planned", [None, replace(WHOLE, whole_suite=False), replace(WHOLE, by_path=True)])
+def test_a_part_of_the_suite_holds(folder: RunFolder, planned: RunPlanned | None) -> None:
+    decision = decided(folder, "FAIL", planned, **PREPARED)
     assert (decision.step, decision.acts) == (Step.HOLD, False)
 
 
-def test_settings_that_cannot_be_used_hold(folder: RunFolder) -> None:
-    decision = decisions.decided(folder, verdict("CONFIG"), None, paths=(), target_release="")
+def test_a_run_that_nobody_prepared_holds(folder: RunFolder) -> None:
+    decision = decisions.decided(folder, verdict("CONFIG"), RunHistory(), NOTHING_ASKED)
     assert (decision.step, decision.acts, decision.page) == (Step.HOLD, False, False)
 
 
-def test_a_folder_that_cannot_be_written_is_said(folder: RunFolder, capsys: pytest.CaptureFixture[str]) -> None:
-    gone = RunFolder(run_id="gone", path=folder.path / "journal.jsonl" / "gone")
-    assert decided(gone, "PASS").step is Step.PROMOTE
-    assert "decision.json could not be written" in capsys.readouterr().err
+def test_behave_itself_never_rolls_back_and_somebody_is_told(folder: RunFolder) -> None:
+    asked = decisions.prepared(settings(**PREPARED), target_release="v1", acts_here=False)
+    decision = decisions.decided(folder, verdict("FAIL", ids=accepted()), RunHistory(planned=WHOLE), asked)
+    assert (decision.step, decision.acts, decision.page) == (Step.ROLLBACK, False, True)
+    assert decision.not_acting_because == "behave was started by hand, and never rolls back"
 
 
 @pytest.mark.parametrize(
@@ -172,7 +195,8 @@ def test_a_folder_that_cannot_be_written_is_said(folder: RunFolder, capsys: pyte
 def test_what_keeps_a_run_from_rolling_back_is_said_before_it_begins(
     folder: RunFolder, environ: dict[str, str], paths: tuple[str, ...], target: str, notes: int
 ) -> None:
-    told = list(decisions.notes_before(settings(**environ), paths=paths, target_release=target))
+    asked = decisions.prepared(settings(**environ), target_release=target, acts_here=True)
+    told = list(decisions.notes_before(asked, paths))
     assert len(told) == notes
     assert all(note.startswith("--on-fail rollback was asked for") for note in told)
 
@@ -207,8 +231,7 @@ def test_the_rollback_is_another_process_and_its_ending_is_kept(
     fleet.engine.misbehave(*fault)
     fleet.engine.promote("v2")
     environ = {**os.environ, **PREPARED}
-    ended = decisions.acted_on(folder, decided(folder, "FAIL", **PREPARED), load(environ=environ), environ)
+    ended = decisions.acted_on(decided(folder, "FAIL", **PREPARED), load(environ=environ), environ)
     assert ended.rollback is not None
     assert ended.rollback.exit_code == code
-    assert json.loads((folder.path / "decision.json").read_text())["rollback"] == {"exit_code": code}
     assert fleet.engine.state().live == live

@@ -1,6 +1,5 @@
 """Budgets of steps, whose fault it is when one is over, and the alarm that says so."""
 
-import contextlib
 import signal
 import time
 from collections.abc import Iterator
@@ -9,8 +8,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from behave.matchers import Match
+from waits import HANG_SECONDS
 
+from streampay_smoke.core.ending_signals import ending_signals
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import Journal, read
@@ -73,7 +73,7 @@ def test_a_step_that_waits_for_nobody_is_the_suites() -> None:
 
 @pytest.fixture
 def interruption() -> Iterator[Interruption]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
+    before = {number: signal.getsignal(number) for number in (*ending_signals(), signal.SIGALRM)}
     watched = Interruption(lambda: "in step 'When asked'")
     with watched.watching():
         yield watched
@@ -81,9 +81,8 @@ def interruption() -> Iterator[Interruption]:
         signal.signal(number, handler)
 
 
-def in_a_step(play: Any) -> None:
-    context = SimpleNamespace(use_with_user_mode=contextlib.nullcontext)
-    Match(lambda context: play(), []).run(context)
+def in_a_step(interruption: Interruption, play: Any) -> None:
+    interruption.interruptible(play)()
 
 
 class Over(Exception):
@@ -91,26 +90,36 @@ class Over(Exception):
 
 
 def sleep_long() -> None:
-    time.sleep(20)
+    time.sleep(HANG_SECONDS)
+    pytest.fail("nothing ended this")
 
 
 def test_a_step_ends_with_its_budget_and_the_run_goes_on(interruption: Interruption) -> None:
+    interruption.limit(HANG_SECONDS)
+    interruption.begin_step(0.05, Over)
+    with pytest.raises(Over):
+        in_a_step(interruption, sleep_long)
+    interruption.end_step()
+    assert interruption.reason == ""
+    next_alarm_seconds, _ = signal.getitimer(signal.ITIMER_REAL)
+    assert next_alarm_seconds > 2, "the alarm of a step is taken back: what is left is the run's"
+
+
+def test_a_step_that_waits_for_a_rate_limit_gets_the_time_it_waits(interruption: Interruption) -> None:
     interruption.limit(30)
     interruption.begin_step(0.05, Over)
-    started = time.monotonic()
+    interruption.allow_step(0.3)
+    in_a_step(interruption, lambda: time.sleep(0.15))
     with pytest.raises(Over):
-        in_a_step(sleep_long)
+        in_a_step(interruption, sleep_long)
     interruption.end_step()
-    assert time.monotonic() - started < 1
-    assert interruption.reason == ""
-    time.sleep(0.6)  # long enough for a repeated alarm, had it not been taken back
 
 
 def test_a_nearer_deadline_ends_the_run_and_says_where(interruption: Interruption) -> None:
     interruption.limit(0.05)
     interruption.begin_step(30, Over)
     with pytest.raises(KeyboardInterrupt):
-        in_a_step(sleep_long)
+        in_a_step(interruption, sleep_long)
     assert interruption.event() == events.Interrupted(
         reason="deadline", detail="the 0.05 s of this run were over in step 'When asked'"
     )
@@ -122,15 +131,17 @@ def test_a_step_that_swallows_the_alarm_gets_another_and_at_last_the_deadline(in
     def stubborn() -> None:
         while True:
             try:
-                time.sleep(20)
+                sleep_long()
             except Over:
-                alarms.append(time.monotonic())
+                alarms.append("swallowed")
+                if len(alarms) == 2:
+                    interruption.limit(0.05)
 
-    interruption.limit(0.8)
+    interruption.limit(HANG_SECONDS)
     interruption.begin_step(0.05, Over)
     with pytest.raises(KeyboardInterrupt):
-        in_a_step(stubborn)
-    assert len(alarms) == 2
+        in_a_step(interruption, stubborn)
+    assert len(alarms) >= 2
     assert interruption.reason == "deadline"
 
 
@@ -154,10 +165,10 @@ def test_a_line_of_the_journal_is_never_torn(interruption: Interruption, tmp_pat
             time.sleep(0.2)
             return value
 
-    with Journal(tmp_path / "journal", Slow()) as journal:
+    with Journal(tmp_path / "journal", Slow(), uninterrupted=interruption.uninterrupted) as journal:
         interruption.begin_step(0.05, Over)
         with pytest.raises(Over):
-            in_a_step(writing(journal))
+            in_a_step(interruption, writing(journal))
         interruption.end_step()
         journal.append(events.StepStarted(text="b"))
     kept = read(tmp_path / "journal")
@@ -172,10 +183,23 @@ def test_a_signal_that_arrives_while_a_line_is_written_still_ends_the_run(
             signal.raise_signal(signal.SIGTERM)
             return value
 
-    with Journal(tmp_path / "journal", Kills()) as journal, pytest.raises(KeyboardInterrupt):
-        in_a_step(writing(journal))
+    with (
+        Journal(tmp_path / "journal", Kills(), uninterrupted=interruption.uninterrupted) as journal,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        in_a_step(interruption, writing(journal))
     assert interruption.reason == "SIGTERM"
     assert len(read(tmp_path / "journal").entries) == 1
+
+
+def test_a_signal_that_comes_twice_interrupts_once(interruption: Interruption) -> None:
+    """A terminal's reaches the whole process group, and once more through the supervisor."""
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGHUP)
+    signal.raise_signal(signal.SIGHUP)
+    assert interruption.reason == "SIGHUP"
+    with pytest.raises(KeyboardInterrupt):  # another one is meant
+        signal.raise_signal(signal.SIGTERM)
 
 
 def told(path: Path, *story: events.AnyEvent, at_ms: int) -> None:

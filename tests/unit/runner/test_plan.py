@@ -1,6 +1,7 @@
 """The manifest: what the features and the tag expression promise to run, and what a place leaves out by name."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from behave.configuration import Configuration
@@ -65,6 +66,8 @@ PRODUCTION = {
     "SMOKE_AUTH_TOKEN": "a-long-token",
     "SMOKE_CONTRACT_ID": "C1",
 }
+
+WHOLE: Any = {"tags": "@smoke", "whole_suite": True, "by_path": False}
 
 
 def planned(*arguments: str) -> tuple[PlannedScenario, ...]:
@@ -136,7 +139,7 @@ IN_PRODUCTION = {
 def test_a_place_leaves_out_by_name_and_with_its_reason(environ: dict[str, str], excluded: dict[str, str]) -> None:
     items = planned()
     settings = configuration.load(environ=environ, root=ROOT)
-    found = {item.id: item.reason for item in announced(items, ROOT / "features", settings, "@smoke").excluded}
+    found = {item.id: item.reason for item in announced(items, ROOT / "features", settings, **WHOLE).excluded}
     assert found.keys() == excluded.keys()
     for scenario_id, reason in excluded.items():
         assert reason in found[scenario_id]
@@ -147,12 +150,12 @@ def test_a_place_leaves_out_by_name_and_with_its_reason(environ: dict[str, str],
 def test_an_empty_feature_file_is_a_problem_whatever_is_selected(tmp_path: Path) -> None:
     (tmp_path / "money.feature").write_text("")
     settings = configuration.load(environ={}, root=ROOT)
-    assert "money.feature" in announced(planned(), tmp_path, settings, "@smoke").problems[0]
+    assert "money.feature" in announced(planned(), tmp_path, settings, **WHOLE).problems[0]
 
 
 def test_the_projects_own_features_have_no_problems() -> None:
     settings = configuration.load(environ={}, root=ROOT)
-    assert announced(planned(), ROOT / "features", settings, "@smoke").problems == ()
+    assert announced(planned(), ROOT / "features", settings, **WHOLE).problems == ()
 
 
 WITHOUT_FACTS = {
@@ -166,6 +169,7 @@ WITHOUT_FACTS = {
 WRITES = {
     "settlement/a-settled-stream-pays-the-recipient-on-the-ledger",
     "settlement/a-settlement-that-is-repeated-pays-nobody-again",
+    "settlement/a-settlement-that-was-refused-too-early-can-be-made-later",
     "statements/a-stream-that-was-paid-out-is-told-alike-in-both-ways",
     "statements/an-order-is-kept-once-and-every-replica-knows-it",
 }
@@ -174,7 +178,7 @@ WRITES = {
 @pytest.mark.parametrize(
     ("environ", "left_out"),
     [
-        ({}, set()),
+        ({}, {"readiness/the-release-that-was-deployed-is-the-one-that-answers"}),
         ({"SMOKE_ENV": "local", "SMOKE_CONTRACT_ID": "C1"}, WITHOUT_FACTS),
         ({"SMOKE_ENV": "staging", "SMOKE_BASE_URL": "https://x", "SMOKE_CONTRACT_ID": "C1"}, WITHOUT_FACTS),
         (PRODUCTION, WITHOUT_FACTS | WRITES | {"streams/another-user-sees-none-of-them"}),
@@ -187,10 +191,22 @@ def test_each_place_leaves_out_of_the_projects_features_what_it_cannot_prove(
     features = [parse_file(str(path)) for path in sorted((ROOT / "features").glob("*.feature"))]
     items = plan(features, config)
     settings = configuration.load(environ=environ, root=ROOT)
-    excluded = {item.id for item in announced(items, ROOT / "features", settings, "@smoke").excluded}
+    excluded = {item.id for item in announced(items, ROOT / "features", settings, **WHOLE).excluded}
     assert {name for name in excluded if name in ids(items)} == excluded
     assert excluded >= left_out
     assert not {name for name in excluded - left_out if name.startswith(("chain/", "settlement/", "statements/"))}
+
+
+@pytest.mark.parametrize("release", ["", "v2"])
+def test_the_expected_release_is_left_out_only_where_a_run_expects_none(release: str) -> None:
+    config = Configuration(["--runner=behave.runner:Runner"], load_config=False)
+    items = plan([parse_file(str(ROOT / "features" / "readiness.feature"))], config)
+    settings = configuration.load(environ={"SMOKE_EXPECT_RELEASE": release}, root=ROOT)
+    excluded = {item.id: item.reason for item in announced(items, ROOT / "features", settings, **WHOLE).excluded}
+    scenario = "readiness/the-release-that-was-deployed-is-the-one-that-answers"
+    assert (scenario in excluded) is not bool(release)
+    assert set(excluded) <= {scenario}
+    assert all("SMOKE_EXPECT_RELEASE" in reason for reason in excluded.values())
 
 
 def test_readiness_is_played_first_and_the_rest_in_its_order() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from waits import HANG_SECONDS
 
 from streampay_sandbox import engine_client
 from streampay_sandbox.engine import Applied, Engine, EngineFault
@@ -184,7 +185,7 @@ def test_an_engine_that_is_late() -> None:
     late.roll_back("v1", "k")
     assert late.state().live == "v2"
     for timer in late._late:
-        timer.join(10)
+        timer.join(HANG_SECONDS)
     assert late.state().live == "v1"
     late.stop()
 
@@ -194,7 +195,7 @@ def test_an_engine_that_is_stopped_does_nothing_more() -> None:
     late.roll_back("v1", "k")
     late.stop()
     for timer in late._late:
-        timer.join(10)
+        timer.join(HANG_SECONDS)
     assert late.state().live == "v2"
 
 

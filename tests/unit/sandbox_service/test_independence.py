@@ -21,8 +21,8 @@ from streampay_smoke.chain.stellar import StellarAdapter
 from streampay_smoke.core.networks import ALLOWED
 
 SHARED = {
+    "ending_signals": "the signals that a program which serves ends by",
     "errors": "SettingsInvalid, which the command line turns into an answer",
-    "lifetimes": "what runs ends with its block",
     "secret": "a text that shows in no repr",
     "times": "a moment as text, for the ledger's events",
 }

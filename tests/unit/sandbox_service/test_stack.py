@@ -12,6 +12,7 @@ from typing import Any
 
 import jwt
 import pytest
+from waits import HANG_SECONDS, cpu_seconds_of_the_yardstick
 
 from streampay_sandbox.faults import FAULTS, chosen_faults
 from streampay_sandbox.ledger.faults import FAULTS as LEDGER_FAULTS
@@ -41,7 +42,7 @@ class Visitor:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         env = sandbox.ready_document()["env"]
-        self.client: Client = new_client(base_url=sandbox.base_url, timeout_seconds=60)
+        self.client: Client = new_client(base_url=sandbox.base_url, timeout_seconds=HANG_SECONDS)
         self.chain = StellarAdapter(
             ALLOWED["sandbox"],
             rpc_url=sandbox.rpc_url,
@@ -251,16 +252,18 @@ def test_a_fault_with_money_shows_on_the_ledger(visit: Visit, name: str) -> None
     assert seen == expected
 
 
-def test_create_start_and_settle_cost_less_than_300_ms_of_cpu(visit: Visit) -> None:
+def test_create_start_and_settle_cost_little_cpu(visit: Visit) -> None:
+    """Less than 300 ms where Python does the yardstick in 30 ms: CPU time, too, is longer on a machine that is full."""
     visitor = visit()
     settled(visitor, visitor.started())
-    laps = []
+    shares = []
     for lap in range(3):
-        began = time.process_time()  # a machine with other work to do tells nothing by a clock
+        yardstick = cpu_seconds_of_the_yardstick()
+        began = time.process_time()
         stream_id = visitor.started()
         assert visitor.post(f"/api/streams/{stream_id}/settle", key=f"lap-{lap}").status == 200
-        laps.append(time.process_time() - began)
-    assert min(laps) < 0.3
+        shares.append((time.process_time() - began) / yardstick)
+    assert min(shares) < 10
 
 
 def test_the_ready_document_points_a_run_at_the_sandbox(visit: Visit) -> None:
@@ -347,7 +350,7 @@ def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path, how: signal
     with new_client(base_url=document["base_url"], timeout_seconds=5) as client:
         assert client.request("GET", "/api/readyz").status == 200
     process.send_signal(how)
-    rest, errors = process.communicate(timeout=20)
+    rest, errors = process.communicate(timeout=HANG_SECONDS)
     assert (process.returncode, rest, errors) == (0, "", "")
     assert not ready.exists()
     assert document["base_url"] in line
@@ -360,12 +363,12 @@ def test_the_command_needs_no_ready_file() -> None:
     assert process.stdout is not None
     assert process.stdout.readline().startswith("sandbox: StreamPay at http://127.0.0.1:")
     process.terminate()
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=HANG_SECONDS) == 0
 
 
 def test_a_ready_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     process = serving(str(tmp_path / "no such folder" / "ready.json"))
-    out, errors = process.communicate(timeout=20)
+    out, errors = process.communicate(timeout=HANG_SECONDS)
     assert (process.returncode, out) == (1, "")
     assert "cannot write the ready file" in errors
     assert "give a path in an existing folder" in errors

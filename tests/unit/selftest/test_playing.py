@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from waits import HANG_SECONDS
 
 from streampay_sandbox.fault import Severity, Truth
 from streampay_selftest import playing
 from streampay_selftest.case import Case
-from streampay_selftest.conditions import beside_another_run, place
+from streampay_selftest.conditions import beside_other_runs, place
 from streampay_selftest.playing import CONTRADICTION, NO_ANSWER, Played, is_right, play
 
 SCRIPT = Path(__file__).parents[2] / "support" / "fake_gate.py"
@@ -31,7 +32,7 @@ def test_a_fault_that_is_caught_by_its_check_is_right() -> None:
     assert (answer.word, answer.attribution, answer.caught_by) == ("FAIL", "product", "streams/a-list")
     assert answer.red == ("chain/other", "streams/a-list")
     assert answer.message == "selected ['@streams']"
-    assert 0 < answer.seconds < 30
+    assert 0 < answer.seconds < HANG_SECONDS
     assert answer.cpu_seconds > 0
     assert is_right(FAULT, answer)
 
@@ -102,7 +103,7 @@ def test_of_two_runs_the_one_that_is_wrong_counts() -> None:
         story="s",
         severity=Severity.DISTURBANCE,
         truth=Truth.NONE,
-        conditions=(beside_another_run("@chain"), place(ready_within_seconds=1)),
+        conditions=(beside_other_runs("@chain"), place(ready_within_seconds=1)),
     )
     assert is_right(twice, played(twice, "PASS", "none"))
     assert not is_right(twice, played(twice, "FAIL", "product"))

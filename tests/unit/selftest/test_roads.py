@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from waits import HANG_SECONDS
 
 from streampay_sandbox.road import Decided, Forward, Passing, Proxy, Reply, Sent, hang_up
 from streampay_selftest import disturbances
@@ -46,7 +47,7 @@ def road() -> Iterator[Road]:
     with (
         Proxy(disturb=echo) as behind,
         Proxy(behind.url, disturb=made) as proxy,
-        new_client(base_url=proxy.url, timeout_seconds=3) as made.client,
+        new_client(base_url=proxy.url, timeout_seconds=HANG_SECONDS) as made.client,
     ):
         yield made
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waits import HANG_SECONDS
 
 from streampay_sandbox.road import Reply
 from streampay_sandbox.stack import Sandbox
@@ -79,12 +80,12 @@ def test_variables_and_keys_and_text_of_the_place(scene: Scene) -> None:
     conditions.setting(SMOKE_REGION="eu", SMOKE_TAGS="@chain")(scene)
     conditions.without("SMOKE_TAGS", "SMOKE_NEVER_SET")(scene)
     conditions.place(ready_within_seconds=3, step_seconds=4.5)(scene)
-    conditions.place_text("quantile = 0.95\nthreshold = 1_000", "quantile = 0.5\nthreshold = 7")(scene)
+    conditions.place_text("reads_per_minute = 60", "reads_per_minute = 7")(scene)
     scene.write_place()
     settings = load(environ=scene.environ, root=scene.folder)
     assert (settings.region, settings.tags) == ("eu", "@smoke")
     assert (settings.place.service.ready_within_seconds, settings.place.step_seconds) == (3, 4.5)
-    assert settings.place.objectives[0].threshold == 7
+    assert settings.place.service.reads_per_minute == 7
 
 
 def test_text_that_is_not_in_the_place_is_no_silent_nothing(scene: Scene) -> None:
@@ -104,7 +105,7 @@ def test_files_and_folders(scene: Scene) -> None:
 def started(scene: Scene, code: str) -> tuple[int, str]:
     scene.gate = (sys.executable, "-c", code)
     with scene.start("@smoke") as running:
-        return running.wait(30), (scene.folder / "output.txt").read_text()
+        return running.wait(HANG_SECONDS), (scene.folder / "output.txt").read_text()
 
 
 def test_a_limit_holds_for_the_gate(scene: Scene) -> None:
@@ -118,9 +119,10 @@ def test_a_clock_is_off_in_every_way_it_is_asked(scene: Scene, seconds: int) -> 
     conditions.clock_ahead(seconds)(scene)
     code = "import datetime, time; print(time.time(), time.time_ns() / 1e9, datetime.datetime.now().timestamp(), "
     code += "datetime.datetime.now(datetime.UTC).timestamp())"
+    began = time.time()
     _, told = started(scene, code)
     for clock in told.split():
-        assert float(clock) - time.time() == pytest.approx(seconds, abs=5)
+        assert began - 1 < float(clock) - seconds < time.time() + 1
 
 
 def test_nobody_reads(scene: Scene) -> None:
@@ -151,14 +153,14 @@ def test_a_run_is_stopped_in_its_middle(scene: Scene) -> None:
     scene.gate = (sys.executable, "-c", WRITES_ITS_JOURNAL)
     with scene.start("@smoke") as running:
         scene.during[0](running)
-        assert running.wait(20) == -signal.SIGTERM
+        assert running.wait(HANG_SECONDS) == -signal.SIGTERM
 
 
 def test_a_run_that_ended_before_is_not_stopped(scene: Scene) -> None:
     conditions.stopped_by(signal.SIGTERM, at="never")(scene)
     with scene.start("@smoke") as running:
         scene.during[0](running)
-        assert running.wait(20) == 0
+        assert running.wait(HANG_SECONDS) == 0
 
 
 def test_a_run_before_is_killed_whole(scene: Scene) -> None:
@@ -169,13 +171,13 @@ def test_a_run_before_is_killed_whole(scene: Scene) -> None:
 
 
 def test_another_run_has_a_folder_of_its_own(scene: Scene) -> None:
-    conditions.beside_another_run("@chain")(scene)
+    conditions.beside_other_runs("@chain")(scene)
     ((another, tags),) = scene.beside
-    assert (another.folder, tags, another.sandbox) == (scene.folder / "another", "@chain", scene.sandbox)
+    assert (another.folder, tags, another.sandbox) == (scene.folder / "another-0", "@chain", scene.sandbox)
 
 
 def test_what_the_gate_says_is_kept(scene: Scene) -> None:
     with scene.start("@smoke") as running:
-        assert running.wait(20) == 0
+        assert running.wait(HANG_SECONDS) == 0
     assert (scene.folder / "output.txt").read_text() == "a gate\n"
     assert scene.latest() is None

@@ -62,14 +62,14 @@ FAULTS: Final = (
         name="refusal-frozen",
         story="measured: a settlement refused too early is refused under its key for a day, whatever happens since",
         severity=Severity.CATASTROPHIC,
-        caught_by="settlement/a-settlement-that-is-repeated",
+        caught_by="settlement/a-settlement-that-was-refused-too-early",
         mutation=lambda parts: replace(parts, keys=_KeepsRefusals()),
     ),
     ServiceFault(
         name="refused-settle-ends-stream",
         story="release: a settlement moves the stream to its end before it finds out that it must refuse",
         severity=Severity.CATASTROPHIC,
-        caught_by="settlement/a-settlement-that-is-repeated",
+        caught_by="settlement/a-settlement-that-was-refused-too-early",
         mutation=around_with(_refused_and_ended),
     ),
 )

@@ -97,9 +97,9 @@ FAULTS: Final = (
     ),
     ServiceFault(
         name="release-stale",
-        story="operations: the rollout left the old build live",
-        severity=Severity.CATASTROPHIC,
-        caught_by="readiness/",
+        story="operations: the rollout left the old build live, or the expected id is wrong: nobody can tell which",
+        severity=Severity.DISTURBANCE,
+        truth=Truth.CONFIG,
         mutation=lambda parts: replace(parts, release=f"before-{parts.release}"),
     ),
 )

@@ -1,20 +1,21 @@
 """The one way to assert: every check leaves evidence, whether it holds or not."""
 
+from collections.abc import Callable
 from typing import Any
 
 from streampay_smoke.core.errors import PromiseBroken, SmokeError
-from streampay_smoke.evidence.events import Checked, Recorder
+from streampay_smoke.evidence.events import Checked, Recorder, Settled
 
 
 class Expect:
     """Records a check and raises PromiseBroken, or another error, when it does not hold."""
 
-    def __init__(self, record: Recorder, error: type[SmokeError] = PromiseBroken) -> None:
+    def __init__(self, record: Recorder, error: Callable[[str], SmokeError] = PromiseBroken) -> None:
         self._record = record
         self._error = error
 
-    def raising(self, error: type[SmokeError]) -> "Expect":
-        """Return the same for promises that are not the release's to keep."""
+    def raising(self, error: Callable[[str], SmokeError]) -> "Expect":
+        """Return the same for promises that are not the release's to keep; `error` makes an error of a message."""
         return Expect(self._record, error)
 
     def __call__(self, promise: str, held: bool, *, expected: Any, observed: Any) -> None:
@@ -26,3 +27,7 @@ class Expect:
     def equal(self, promise: str, observed: Any, expected: Any) -> None:
         """Check that two values are the same."""
         self(promise, observed == expected, expected=expected, observed=observed)
+
+    def settled(self, settlement: Settled) -> None:
+        """Record that a settlement was proved: everything that was expected of it held."""
+        self._record(settlement)

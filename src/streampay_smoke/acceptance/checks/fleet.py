@@ -1,70 +1,41 @@
-"""A fleet behind one address: enough looks, each over a connection of its own, to meet a replica left behind."""
+"""What a fleet behind one address promises: all of it is one release."""
 
-import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import ClassVar
 
 from streampay_smoke.acceptance.checks.expectation import Expect
-from streampay_smoke.evidence.events import Recorder, ReleaseSeen
-
-ROUNDS = 3
-"""How often a fleet is looked at before a stale replica counts: a roll-out ends, a forgotten replica stays."""
+from streampay_smoke.core.errors import Blame, SmokeError
 
 
-def samples_needed(replicas: int, miss_probability: float) -> int:
-    """Return the smallest n with (1 - 1/N)^n <= miss: then one stale replica of N is missed no more often than that.
+class SeveralReleases(SmokeError):
+    """Replicas of several releases answer, and none was expected: nobody knows which one is judged."""
 
-    The balancer is taken to choose evenly and independently; one that favours replicas needs a higher `replicas`.
-    One replica needs no samples: whatever answers is it.
-    """
-    if replicas <= 1:
-        return 0
-    return math.ceil(math.log(miss_probability) / math.log1p(-1 / replicas))
+    kind: ClassVar[str] = "release_mixed"
+    blame: ClassVar[Blame] = Blame.HARNESS
 
 
-def sample_fleet(
-    look: Callable[[], str],
-    *,
-    replicas: int,
-    miss_probability: float,
-    expected: str,
-    within_seconds: float,
-    record: Recorder,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> tuple[str, ...]:
-    """Return the releases that enough looks met, () for a fleet of one.
-
-    Where a release is `expected`, a round that met another one is repeated within `within_seconds`, at most ROUNDS
-    rounds in all; each round is large enough that all together keep `miss_probability`. Only the last one counts.
-    """
-    number = samples_needed(replicas, miss_probability / ROUNDS)
-    ends_at = clock() + within_seconds
-    met = _round(look, number, record)
-    for _ in range(ROUNDS - 1):
-        left_seconds = ends_at - clock()
-        if not expected or set(met) <= {expected} or left_seconds <= 0:
-            break
-        sleep(min(within_seconds / (ROUNDS - 1), left_seconds))
-        record(ReleaseSeen(moment="start", release=look(), detail="another release was met: looking at the fleet anew"))
-        met = _round(look, number, record)
-    return met
-
-
-def _round(look: Callable[[], str], number: int, record: Recorder) -> tuple[str, ...]:
-    met = []
-    for _ in range(number):
-        met.append(look())
-        record(ReleaseSeen(moment="sample", release=met[-1]))
-    return tuple(met)
+def one_release_answers(met: Sequence[str], expected: str, expect: Expect) -> None:
+    """Every replica that answered names the same release; raises SeveralReleases where none is `expected`."""
+    found = _named(met)
+    expect = expect if expected else expect.raising(SeveralReleases)
+    expect(
+        "every replica that answers is the same release",
+        len(found) == 1,
+        expected=f"one release in {len(met)} looks",
+        observed=" and ".join(found),
+    )
 
 
 def every_replica_is(expected: str, met: Sequence[str], expect: Expect) -> None:
-    """Every replica that answered is the expected release; any release will do when none is expected."""
-    others = sorted({release or "a release that does not name itself" for release in met if release != expected})
+    """Every replica that answered is the expected release."""
+    others = [name for name in _named(met) if name != expected]
     expect(
         "every replica that answers is the expected release",
-        not others if expected else True,
-        expected=f"{expected or 'any release'} in {len(met)} looks",
-        observed=", ".join(others) or expected or "any release",
+        not others,
+        expected=f"{expected} in {len(met)} looks",
+        observed=", ".join(others) or expected,
     )
+
+
+def _named(met: Sequence[str]) -> list[str]:
+    return sorted({release or "a release that does not name itself" for release in met})

@@ -1,58 +1,14 @@
 """What StreamPay promises to people who list streams, and to those who may not."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 from streampay_smoke.acceptance.checks.expectation import Expect
-from streampay_smoke.core.errors import PromiseBroken
-from streampay_smoke.service.credentials import Credential
-from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import PRIVATE_FIELDS, REFUSED, Answer, folded_name, objects_in
 from streampay_smoke.service.records import StreamPage, StreamRecord
 
 _STREAM_SIGNS = {"id", "recipient"}
 _STREAM_IN_TEXT = re.compile(r'\\?"recipient\\?"\s*:')
-
-LARGEST_PAGE = 100
-"""How many streams the longest page may hold."""
-
-PAGE_LIMIT = 200
-"""More pages than this are a list that never ends."""
-
-
-def pages_of(deployment: Deployment, credential: Credential, *, page_size: int) -> tuple[StreamPage, ...]:
-    """Follow the list to its end; raises PromiseBroken when it leads in a circle or a page has the wrong shape."""
-    return _followed(lambda cursor: deployment.streams(credential, limit=page_size, cursor=cursor), page_size)
-
-
-def newer_pages_of(deployment: Deployment, credential: Credential, *, page_size: int) -> tuple[StreamPage, ...]:
-    """Follow the list in the newer form of the API to its end; raises as `pages_of`."""
-    return _followed(lambda cursor: deployment.newer_streams(credential, limit=page_size, cursor=cursor), page_size)
-
-
-def records_of(deployment: Deployment, credential: Credential) -> tuple[StreamRecord, ...]:
-    """Return all streams of the credential's holder, by whichever list works; raises what the newer one raises."""
-    try:
-        pages = pages_of(deployment, credential, page_size=LARGEST_PAGE)
-    except PromiseBroken:  # a broken list hides nothing that has to be brought to an end
-        pages = newer_pages_of(deployment, credential, page_size=LARGEST_PAGE)
-    return tuple(stream for page in pages for stream in page.streams)
-
-
-def _followed(ask: Callable[[str], StreamPage], page_size: int) -> tuple[StreamPage, ...]:
-    pages = [ask("")]
-    followed: set[str] = set()
-    while pages[-1].has_next:
-        cursor = pages[-1].next_cursor
-        if cursor in followed or len(pages) == PAGE_LIMIT:
-            raise PromiseBroken(
-                f"the list does not end: after {len(pages)} pages of {page_size} it "
-                + ("leads back to a page already shown" if cursor in followed else "still goes on"),
-                next_step="see how the service reads the cursor it gave out",
-            )
-        followed.add(cursor)
-        pages.append(ask(cursor))
-    return tuple(pages)
 
 
 def each_shown_once(pages: Sequence[StreamPage], own: Collection[str], page_size: int, expect: Expect) -> None:

@@ -1,17 +1,17 @@
 """What StreamPay promises to those who run it: it answers every time, tells the time, and shows its figures."""
 
 import re
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+import msgspec
+
 from streampay_smoke.acceptance.checks.expectation import Expect
-from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS, Ledger
+from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS
 from streampay_smoke.chain.lag import LAG_LEDGERS
 from streampay_smoke.core.errors import Blame, CredentialRefused, SmokeError
 from streampay_smoke.service.exchange import REFUSED, Answer
-from streampay_smoke.service.records import Readiness
 
 WELL, UNAUTHORIZED = 200, 401
 
@@ -19,6 +19,18 @@ BEHIND_LEDGERS = 12
 """A minute of testnet's ledgers."""
 
 _UP = re.compile(r"^streampay_metrics_up(\{[^}]*\})?[ \t]+1(\.0*)?[ \t]*$", re.MULTILINE)
+
+
+class Clocks(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the service's and the ledger's clock are ahead of ours.
+
+    The service's is None where its answers carry no time; the ledger's is None where the service's clock agrees with
+    ours, and nobody has to decide between the two.
+    """
+
+    service_ahead_seconds: float | None
+    ledger_ahead_seconds: float | None
+    ledger_most_ahead_seconds: int = CLOCK_SKEW_SECONDS
 
 
 class ClocksDisagree(SmokeError):
@@ -47,7 +59,7 @@ def _in_words(answer: Answer, code_of: Callable[[Answer], str]) -> str:
     return f"status {answer.status} {code_of(answer)}".strip()
 
 
-def figures_are_there(answer: Answer, *, variable: str, expect: Expect) -> None:
+def metrics_are_there(answer: Answer, *, variable: str, expect: Expect) -> None:
     """The metrics can be scraped; without a token a refusal shows that they are on, and guarded.
 
     `variable` names where the token came from, "" where there is none; raises CredentialRefused for a refused one.
@@ -83,40 +95,27 @@ def index_follows(cursors: Sequence[int], newest_ledger: int, expect: Expect) ->
     )
 
 
-def clock_is_right(
-    readiness: Readiness,
-    ledger: Callable[[], Ledger],
-    expect: Expect,
-    *,
-    now_seconds: Callable[[], float] = time.time,
-) -> None:
+def clock_is_right(clocks: Clocks, expect: Expect) -> None:
     """The service's clock agrees with ours; where it does not, the ledger's decides which of the two is wrong.
 
     Raises ClocksDisagree where the service is not the odd one out.
     """
-    ahead = readiness.clock_ahead_seconds
+    ahead, ledger_ahead = clocks.service_ahead_seconds, clocks.ledger_ahead_seconds
     if ahead is None:
         raise ClocksDisagree(
             "the service's answers carry no time: nobody can tell whether its clock is right",
             next_step="let the service or its gateway send the Date header that HTTP asks for",
         )
-    wrong = abs(ahead) > CLOCK_SKEW_SECONDS and _ours_is_right(ahead, ledger(), now_seconds)
+    if ledger_ahead is not None and not -CLOCK_SKEW_SECONDS <= ledger_ahead <= clocks.ledger_most_ahead_seconds:
+        ours = abs(ledger_ahead - ahead) <= CLOCK_SKEW_SECONDS
+        raise ClocksDisagree(
+            f"{'this runner is the odd one out' if ours else 'no two clocks agree'}: ahead of it are the service by "
+            f"{ahead:.0f} s and the newest ledger by {ledger_ahead:.0f} s",
+            next_step="set this machine's clock (NTP), then look at the service's",
+        )
     expect(
         "the service's clock agrees with ours",
-        not wrong,
+        abs(ahead) <= CLOCK_SKEW_SECONDS,
         expected=f"at most {CLOCK_SKEW_SECONDS} s apart, as the ledger's clock is",
         observed=f"{abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}",
-    )
-
-
-def _ours_is_right(service_ahead: float, ledger: Ledger, now_seconds: Callable[[], float]) -> bool:
-    """Whether the ledger's clock agrees with ours; raises ClocksDisagree where it does not."""
-    ledger_ahead = ledger.chain.health().closed_at - now_seconds()
-    if -CLOCK_SKEW_SECONDS <= ledger_ahead <= ledger.most_ahead_seconds:
-        return True
-    ours = abs(ledger_ahead - service_ahead) <= CLOCK_SKEW_SECONDS
-    raise ClocksDisagree(
-        f"{'this runner is the odd one out' if ours else 'no two clocks agree'}: ahead of it are the service by "
-        f"{service_ahead:.0f} s and the newest ledger by {ledger_ahead:.0f} s",
-        next_step="set this machine's clock (NTP), then look at the service's",
     )

@@ -1,91 +1,9 @@
 """What a release promises when it says that it is ready."""
 
-import itertools
-
 from streampay_smoke.acceptance.checks.expectation import Expect
-from streampay_smoke.core.errors import Blame, GuardRefused, PromiseBroken, SmokeError
+from streampay_smoke.core.errors import GuardRefused, PromiseBroken
 from streampay_smoke.core.networks import PUBLIC_NAMES
-from streampay_smoke.evidence.events import Recorder, Retried
-from streampay_smoke.evidence.polling import LAST_ANSWER, Attempt, eventually
-from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.records import Readiness
-from streampay_smoke.service.transport import NoServiceAnswer
-
-POLL_SECONDS = 0.25
-
-_GATEWAY_STATUSES = frozenset({502, 503, 504})
-
-
-class NeverReady(PromiseBroken):
-    """The release did not become ready in the time this place allows."""
-
-    kind = "never_ready"
-
-
-class _AnotherRelease(NeverReady):
-    """A release is ready, but not the expected one."""
-
-
-def become_ready(
-    deployment: Deployment, *, within_seconds: float, record: Recorder, release_expected: str = ""
-) -> Readiness:
-    """Wait until the service itself says that it is ready, and return what it said.
-
-    Start-up, load-balancer cutover (refused, 502, 503) and an old release that still answers while
-    `release_expected` is rolled out are waited out inside `within_seconds`; the release that answers at the end of
-    that time is returned, for a check to judge. Raises NeverReady with the last answer; NoServiceAnswer when the
-    service never answered at all.
-    """
-    silence: list[NoServiceAnswer] = []
-    latest: list[Readiness] = []
-    attempts = itertools.count(1)
-    unanswered: list[str] = []
-
-    def ask() -> Attempt[Readiness | None]:
-        silence.clear()
-        latest.clear()
-        attempt = next(attempts)
-        if unanswered:
-            record(Retried(target="the readiness", attempt=attempt, because=unanswered.pop()))
-        try:
-            readiness = deployment.readiness()
-        except NoServiceAnswer as problem:
-            if problem.blame != Blame.PRODUCT:  # the runner's own: no wait mends it
-                raise
-            silence.append(problem)
-            unanswered.append(problem.cause)
-            return Attempt(met=False, value=None, last=str(problem))
-        if not readiness.genuine and readiness.status_code in _GATEWAY_STATUSES:
-            unanswered.append(f"http {readiness.status_code}")
-        if not readiness.ready or release_expected in {"", readiness.release}:
-            return Attempt(met=readiness.ready, value=readiness, last=readiness.in_words)
-        latest.append(readiness)
-        told = readiness.release or "a release that does not name itself"
-        return Attempt(met=False, value=readiness, last=f"{told} is ready, not {release_expected}")
-
-    def never(message: str) -> SmokeError:
-        if latest:
-            return _AnotherRelease(message)
-        if silence:
-            return silence[0]
-        waited, _, last = message.partition(f"; {LAST_ANSWER}")
-        return NeverReady(
-            f"the service is not ready: {last} ({waited})", next_step="see what the service waits for or who answers"
-        )
-
-    try:
-        readiness = eventually(
-            ask,
-            what="the service to say that it is ready" + (f" in {release_expected}" if release_expected else ""),
-            within_seconds=within_seconds,
-            every_seconds=POLL_SECONDS,
-            record=record,
-            error=never,
-        )
-    except _AnotherRelease:
-        return latest[0]
-    assert readiness is not None  # an attempt is only met with an answer
-    return readiness
 
 
 def answers_for_itself(readiness: Readiness, expect: Expect) -> None:
@@ -100,16 +18,12 @@ def answers_for_itself(readiness: Readiness, expect: Expect) -> None:
 
 
 def dependencies_are_ok(readiness: Readiness, expect: Expect) -> None:
-    """Every dependency the service names is ok, one check each; naming none is no report."""
-    expect(
-        "the service names its dependencies",
-        bool(readiness.dependencies),
-        expected="its dependencies",
-        observed=", ".join(readiness.dependencies) or "none",
-    )
-    for name, report in readiness.dependencies.items():
-        observed = f"{report.status} {report.message}".strip()
-        expect(f"dependency {name} is ok", report.ok, expected="ok", observed=observed)
+    """Every dependency the service names is ok; naming none is no report."""
+    reports = readiness.dependencies
+    names = ", ".join(reports)
+    expect("the service names its dependencies", bool(reports), expected="its dependencies", observed=names or "none")
+    failing = [f"{name} is {each.status} {each.message}".strip() for name, each in reports.items() if not each.ok]
+    expect("every dependency is ok", not failing, expected=f"{names} ok", observed="; ".join(failing) or f"{names} ok")
 
 
 def names_network(readiness: Readiness, expected: str, expect: Expect) -> None:
@@ -123,13 +37,9 @@ def names_network(readiness: Readiness, expected: str, expect: Expect) -> None:
 
 
 def release_answers(readiness: Readiness, expected: str, expect: Expect) -> None:
-    """The release that was deployed is the one that answers; any release will do when none is expected."""
-    expect(
-        "the expected release answers",
-        readiness.release == expected if expected else True,
-        expected=expected or "any release",
-        observed=readiness.release or "a release that does not name itself",
-    )
+    """The release that was deployed is the one that answers."""
+    observed = readiness.release or "a release that does not name itself"
+    expect("the expected release answers", readiness.release == expected, expected=expected, observed=observed)
 
 
 def refuse_real_money(readiness: Readiness) -> None:

@@ -10,6 +10,8 @@ from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.chain.adapter import TxOutcome
 from streampay_smoke.chain.contract import Payment, StreamEvent
 from streampay_smoke.core.amounts import PERIOD_SECONDS, accrued, stroops
+from streampay_smoke.core.errors import PromiseBroken
+from streampay_smoke.evidence.events import Settled
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import Receipt, StreamOrder, StreamRecord
 
@@ -20,6 +22,9 @@ TX_HASH = re.compile(r"[0-9a-f]{64}")
 
 REFUSALS = frozenset({409, 422})
 """How a settlement is refused for what it asks. Other 4xx refuse the caller or their haste, and prove nothing."""
+
+LEDGER, SERVICE = "ledger", "service"
+"""What a settlement is proved by."""
 
 CLAIMED_WITHIN_SECONDS = 120
 """How far a receipt's time may be from the ledger's: the service's clock, and its wait for the ledger."""
@@ -39,12 +44,87 @@ class LedgerFinding(msgspec.Struct, frozen=True, kw_only=True):
     created: StreamEvent
 
 
+class LedgerObservation(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ledger shows of one scenario's money after a settlement.
+
+    `transaction` is the one the receipt names, None where no closed ledger has it; `paid_out` left the contract in it.
+    `created`, `starts` and `payments` are of the recipient's streams since `first_ledger`; `balance_change` is the
+    recipient's, in stroops. `most_ahead_seconds` is how far the ledger's clock may be ahead of ours.
+    """
+
+    contract_id: str
+    recipient: str
+    first_ledger: int
+    most_ahead_seconds: int
+    transaction: TxOutcome | None
+    created: tuple[StreamEvent, ...]
+    starts: tuple[StreamEvent, ...]
+    payments: tuple[Payment, ...]
+    paid_out: tuple[Payment, ...]
+    balance_change: int
+
+
+class Creations(msgspec.Struct, frozen=True, kw_only=True):
+    """The streams to a recipient that came into being on the ledger, and the token they should hold."""
+
+    recipient: str
+    token_contract_id: str
+    created: tuple[StreamEvent, ...]
+
+
+class StartedStream(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream after its start: the service's record, and how many starts the ledger shows, None without a ledger."""
+
+    record: StreamRecord
+    starts_on_ledger: int | None
+
+
+class Payments(msgspec.Struct, frozen=True, kw_only=True):
+    """The transactions that paid a recipient, as `shown_by` the ledger, or named by the service's record."""
+
+    tx_hashes: tuple[str, ...]
+    shown_by: str = LEDGER
+
+
+def runs(started: StartedStream, expect: Expect) -> None:
+    """A stream that was started is active, and runs on the ledger before anybody settles it."""
+    expect.equal("a started stream is active", started.record.status, "active")
+    if started.starts_on_ledger is not None:
+        expect(
+            "the stream runs on the ledger before it is settled",
+            started.starts_on_ledger > 0,
+            expected=f"the start of a stream to {started.record.recipient}",
+            observed=f"{started.starts_on_ledger} starts",
+        )
+
+
+def created_once(
+    records: Sequence[StreamRecord], creations: Creations | None, order: StreamOrder, expect: Expect
+) -> None:
+    """One stream came of an order, by the service's answers and, where somebody looked (`creations`), by the ledger."""
+    one_stream_was_created(records, order, expect)
+    if creations is not None:
+        created_once_on_ledger(creations, order, expect)
+
+
 def one_stream_was_created(records: Sequence[StreamRecord], order: StreamOrder, expect: Expect) -> None:
     """A creation that is repeated with its key names the same stream each time, and it is the one ordered."""
     names = sorted({record.id for record in records})
     expect("a repeated creation makes one stream", len(names) == 1, expected="one stream", observed=names)
     for record in records:
         expect.equal("the stream is the one ordered", _order_in_words(record), _order_in_words(order))
+
+
+def created_once_on_ledger(creations: Creations, order: StreamOrder, expect: Expect) -> None:
+    """One stream to the recipient came into being on the ledger, and it holds what was ordered."""
+    created = creations.created
+    expect(
+        "one stream was created on the ledger",
+        len(created) == 1,
+        expected=f"one stream to {creations.recipient}",
+        observed=f"{len(created)} streams: {tuple(event.stream_id for event in created)}",
+    )
+    escrowed_as_ordered(created[0], order, creations.token_contract_id, expect)
 
 
 def escrowed_as_ordered(created: StreamEvent, order: StreamOrder, token: str, expect: Expect) -> None:
@@ -93,10 +173,88 @@ def paid_by_contract_in_this_run(
     )
 
 
-def paid_exactly_once(payments: Sequence[Payment], expect: Expect) -> None:
-    """The contract paid the recipient one time since the scenario began."""
-    hashes = [payment.tx_hash for payment in payments]
-    expect("the recipient was paid exactly once", len(hashes) == 1, expected="one payment", observed=hashes or "none")
+def receipt_is_of(receipt: Receipt, stream_id: str, expect: Expect) -> None:
+    """The receipt is for the stream whose settlement was asked for."""
+    expect.equal("the receipt is for the stream that was settled", receipt.stream_id, stream_id)
+
+
+def paid(seen: LedgerObservation | None, receipt: Receipt, order: StreamOrder, expect: Expect) -> None:
+    """The recipient got the exact amount, from the expected contract, during this run.
+
+    Without a look at the ledger (`seen` is None) the receipt is taken at its word, and the verdict says so.
+    """
+    if seen is None:
+        _claims_a_settlement(receipt, expect)
+        return
+    names_a_transaction(receipt, expect)
+    finding = found_on_ledger(seen, receipt, expect)
+    paid_by_contract_in_this_run(
+        finding,
+        contract_id=seen.contract_id,
+        recipient=seen.recipient,
+        first_ledger=seen.first_ledger,
+        expect=expect,
+    )
+    amount_stroops = paid_exact_amount(finding, order, seen.balance_change, expect)
+    nothing_lost_or_made(finding, seen.recipient, expect)
+    settled_when_it_says(receipt, finding, seen.most_ahead_seconds, expect)
+    expect.settled(
+        Settled(
+            stream_id=receipt.stream_id,
+            tx_hash=finding.outcome.tx_hash,
+            ledger=finding.outcome.ledger,
+            proof=LEDGER,
+            amount_stroops=amount_stroops,
+        )
+    )
+
+
+def _claims_a_settlement(receipt: Receipt, expect: Expect) -> None:
+    tx_hash = receipt.settlement_tx_hash
+    expect.equal("the receipt says that the stream has ended", receipt.status, "ended")
+    expect("the receipt names a transaction", bool(tx_hash), expected="a transaction", observed=tx_hash or "none")
+    expect.settled(
+        Settled(stream_id=receipt.stream_id, tx_hash=tx_hash, ledger=None, proof=SERVICE, amount_stroops=None)
+    )
+
+
+def found_on_ledger(seen: LedgerObservation, receipt: Receipt, expect: Expect) -> LedgerFinding:
+    """The ledger knows the receipt's transaction, and one start of the stream; returns them with the creation."""
+    expect(
+        "the ledger knows the receipt's transaction",
+        seen.transaction is not None,
+        expected=f"transaction {receipt.settlement_tx_hash} in a closed ledger",
+        observed="found" if seen.transaction else "the network never saw it",
+    )
+    starts = seen.starts
+    expect("the stream was started once on the ledger", len(starts) == 1, expected=1, observed=len(starts))
+    if seen.transaction is None:  # whatever the checks make of it, nothing is proved
+        raise PromiseBroken("the ledger does not know the receipt's transaction")
+    return LedgerFinding(
+        outcome=seen.transaction,
+        payments=seen.payments,
+        paid_out=seen.paid_out,
+        started_at=starts[0].closed_at,
+        created=next(event for event in seen.created if event.stream_id == starts[0].stream_id),
+    )
+
+
+def paid_exactly_once(payments: Payments, expect: Expect) -> None:
+    """One transaction paid the recipient since the scenario began; without a ledger, the service's record names one."""
+    by_ledger = payments.shown_by == LEDGER
+    hashes = payments.tx_hashes
+    expect(
+        "the recipient was paid exactly once" if by_ledger else "the service names one transaction",
+        len(hashes) == 1,
+        expected="one payment" if by_ledger else "one transaction",
+        observed=list(hashes) or "none",
+    )
+
+
+def payments_are_the_receipts(payments: Payments, receipt: Receipt, expect: Expect) -> None:
+    """What paid the recipient is the receipt's transaction."""
+    whose = "the ledger's payment" if payments.shown_by == LEDGER else "the record's transaction"
+    expect.equal(f"{whose} is the receipt's transaction", list(payments.tx_hashes), [receipt.settlement_tx_hash])
 
 
 def paid_exact_amount(finding: LedgerFinding, order: StreamOrder, balance_change: int, expect: Expect) -> int:
@@ -177,7 +335,7 @@ def refusal_is_not_kept(early: Answer, again: Answer, code_of: Callable[[Answer]
     )
 
 
-def papers_agree(receipt: Receipt, record: StreamRecord, order: StreamOrder, expect: Expect) -> None:
+def records_agree(receipt: Receipt, record: StreamRecord, order: StreamOrder, expect: Expect) -> None:
     """Receipt and record name the same settlement of the same stream, and that stream is the one ordered."""
     expect.equal("the receipt is for the stream that was settled", receipt.stream_id, record.id)
     expect.equal("the receipt's two hashes agree", receipt.receipt_tx_hash, receipt.settlement_tx_hash)

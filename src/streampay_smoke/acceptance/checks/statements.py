@@ -48,9 +48,9 @@ def _as_shown(look: Answer, stream_id: str) -> str:
     return f"{item.get('id')} as {item.get('status')}"
 
 
-def withdrawal_is_of(withdrawal: Withdrawal, receipt: Receipt, expect: Expect) -> None:
+def withdrawal_is_of(withdrawal: Withdrawal, stream_id: str, receipt: Receipt, expect: Expect) -> None:
     """A withdrawal is of the money that was settled, and is under way or done."""
-    expect.equal("the withdrawal is of the stream that was settled", withdrawal.stream_id, receipt.stream_id)
+    expect.equal("the withdrawal is of the stream that was settled", withdrawal.stream_id, stream_id)
     expect(
         "the withdrawal is under way or done",
         withdrawal.state in {"pending", "succeeded"} and not withdrawal.alert,
@@ -77,8 +77,13 @@ def told_alike(
     """
     by_older, by_newer = _stories(older, own), _stories(newer, own)
     expect.equal("both ways show every stream of this run", (set(by_older), set(by_newer)), (set(own), set(own)))
-    for stream_id in sorted(own):
-        expect.equal(f"both ways tell the same story of {stream_id}", by_newer[stream_id], by_older[stream_id])
+    differing = [name for name in sorted(own) if by_newer[name] != by_older[name]]
+    expect(
+        "both ways tell the same story of every stream of this run",
+        not differing,
+        expected="; ".join(f"{name}: {by_older[name]}" for name in differing) or "the same story",
+        observed="; ".join(f"{name}: {by_newer[name]}" for name in differing) or "the same story",
+    )
     expect.equal(f"{opened.id} is the same when it is opened", _story(opened), by_older.get(opened.id))
 
 

@@ -1,16 +1,9 @@
 """What StreamPay promises of its limits: they slow one caller down, and nobody else."""
 
-import time
-from collections.abc import Callable
-
 import msgspec
 
 from streampay_smoke.acceptance.checks.expectation import Expect
-from streampay_smoke.service.exchange import Answer
-from streampay_smoke.service.transport import TOO_MANY_REQUESTS
-
-SPARE = 5
-"""Requests beyond what the limit allows in the time they took, before it counts as none."""
+from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
 
 
 class Rush(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,18 +12,6 @@ class Rush(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     seconds: float
     last: Answer
-
-
-def rush(
-    ask: Callable[[], Answer], *, per_minute: int, replicas: int, clock: Callable[[], float] = time.monotonic
-) -> Rush:
-    """Ask until told to wait, or until every replica's limit, and what it gave back meanwhile, is used up."""
-    began, requests = clock(), 0
-    while True:
-        last, requests = ask(), requests + 1
-        seconds = clock() - began
-        if last.status == TOO_MANY_REQUESTS or requests >= replicas * per_minute * (1 + seconds / 60) + SPARE:
-            return Rush(requests=requests, seconds=seconds, last=last)
 
 
 def served_at_once(answer: Answer, expect: Expect) -> None:

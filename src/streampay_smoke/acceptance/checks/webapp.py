@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.service.exchange import Answer
 
-SLIPPED_IN = frozenset({400, 403, 419})
+FORGED_WRITE_REFUSED = frozenset({400, 403, 419})
 """How a write is refused that does not show that it comes from the app's own page."""
 
 _ALLOWED_ORIGIN = "access-control-allow-origin"
@@ -14,7 +14,7 @@ _ALLOWED_HEADERS = "access-control-allow-headers"
 _ALLOWED_CREDENTIALS = "access-control-allow-credentials"
 
 
-def page_has_a_proof(proof: Mapping[str, str], expect: Expect) -> None:
+def page_has_a_token(proof: Mapping[str, str], expect: Expect) -> None:
     """The app's page is given something to show with its writes."""
     expect(
         "the app's page is given a proof of its own",

@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from streampay_smoke.acceptance.checks.listing import records_of
+import msgspec
+
+from streampay_smoke.acceptance.observations.listing import records_of
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.core.errors import PromiseBroken, ServiceUnavailable, SmokeError
 from streampay_smoke.evidence.events import Recorder, ResourceMarked
@@ -37,11 +39,19 @@ class StreamNotCreated(PromiseBroken):
     kind = "stream_not_created"
 
 
+class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+    """A settlement the user asked for: the stream, the key it was asked for with, and the receipt."""
+
+    stream_id: str
+    key: str
+    receipt: Receipt
+
+
 class SyntheticStreams:
     """Makes streams as a user of the deployment, and keeps book of them.
 
     Whatever makes one raises as `refuse_to_write` does where nothing may be written. `user` is the credential of whom
-    streams belong to unless another is named; `receipts` are of the settlements of this run.
+    streams belong to unless another is named; `settlements` are those of this run.
     """
 
     def __init__(
@@ -56,7 +66,7 @@ class SyntheticStreams:
         run_id: str,
         lease_seconds: float,
     ) -> None:
-        self.receipts: list[Receipt] = []
+        self.settlements: list[Settlement] = []
         self._deployment = deployment
         self._user = user
         self._refuse_to_write = refuse_to_write

@@ -4,12 +4,12 @@ A revision never changes and its image was resolved to a digest when it was made
 `etag` makes the change conditional: whoever changed the service in between is looked at first.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+from streampay_smoke.core import system_facts
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.http.client import NoAnswer, new_client
 from streampay_smoke.rollback.hook import HookFailed, Intent
@@ -273,7 +273,9 @@ class GoogleToken:
         return bearer(self._token)
 
     def _handed_out(self) -> tuple[Secret, float]:
-        host = os.environ.get("GCE_METADATA_HOST", _METADATA_HOST)  # as every library of Google's reads it
+        host = system_facts.variables().get(
+            "GCE_METADATA_HOST", _METADATA_HOST
+        )  # as every library of Google's reads it
         try:
             address = f"http://{host}"
             with new_client(

@@ -1,12 +1,12 @@
 """The Kubernetes API, as far as a rollback needs it: read objects, change one on the condition that nobody else did."""
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from streampay_smoke.core import system_facts
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.http.client import new_client
@@ -217,7 +217,8 @@ def selector_text(selector: Mapping[str, Any]) -> str:
 def _server(settings: ClusterSettings) -> str:
     if settings.server:
         return checked_address("server", settings.server)
-    host, port = os.environ.get("KUBERNETES_SERVICE_HOST", ""), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    pod = system_facts.variables()
+    host, port = pod.get("KUBERNETES_SERVICE_HOST", ""), pod.get("KUBERNETES_SERVICE_PORT", "443")
     if not host:
         raise SettingsInvalid(
             "no Kubernetes API is named, and this is no pod of a cluster",

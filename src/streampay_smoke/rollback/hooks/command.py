@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from streampay_smoke.core import system_facts
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.evidence.secret_shapes import shortened
 from streampay_smoke.rollback.hook import HookFailed, Intent
@@ -26,7 +27,6 @@ LOOK_SECONDS = 15.0
 PYTHON = "{python}"
 
 _SHOWN = 300
-_GATE_PREFIX = "SMOKE_"
 
 
 class CommandSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,12 +86,11 @@ class CommandHook:
 
 def _run(command: Sequence[str], given: Mapping[str, str], *, within_seconds: float) -> str:
     """Run a command in a process group of its own and return what it printed; raises HookFailed."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_GATE_PREFIX)}
     name = command[0]
     try:
         process = subprocess.Popen(
             [sys.executable if name == PYTHON else name, *command[1:]],
-            env={**inherited, **given},
+            env={**system_facts.variables(), **given},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

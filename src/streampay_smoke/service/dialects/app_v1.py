@@ -232,12 +232,23 @@ class AppV1:
         keep_promise(answer, "a status of the index", found, media_type=EVENTS)
         return int(told["ledgerCursor"])
 
+    def recognises(self, answer: Answer) -> bool:
+        """An error in its envelope, its health, its readiness, a page of streams, or a page of its web app."""
+        body = answer.json
+        if not isinstance(body, dict):
+            return "streampay" in answer.body_text.lower() and "<html" in answer.body_text.lower()
+        return bool(self.error_code(answer)) or any(names <= body.keys() for names in _OWN_BODIES)
+
     def error_code(self, answer: Answer) -> str:
         """Read `{error: {code, message}}`, or the flat `{error: code, message}` of the key errors."""
         error = answer.json.get("error") if isinstance(answer.json, dict) else None
         if isinstance(error, dict) and isinstance(error.get("code"), str):
             return str(error["code"])
         return error if isinstance(error, str) and isinstance(answer.json.get("message"), str) else ""
+
+
+_OWN_BODIES = ({"status", "checked_at"}, {"status", "checks"}, {"data", "meta"})
+"""Names that the service's health, its readiness and a page of streams have at the top."""
 
 
 def _page(answer: Answer, rows: str, limit: int) -> StreamPage:

@@ -178,5 +178,8 @@ class Dialect(Protocol):
     def read_index_cursor(self, answer: Answer) -> int:
         """Read the ledger the index has reached."""
 
+    def recognises(self, answer: Answer) -> bool:
+        """Return whether an answer is the service's own by its shape, whatever it says."""
+
     def error_code(self, answer: Answer) -> str:
         """Return the code in the service's own error envelope, "" when the body is not the service's."""

@@ -1,4 +1,4 @@
-"""What doors promise, on answers a service could give: shown to hold, and to break in each way there is."""
+"""What is promised of access, on answers a service could give: shown to hold, and to break in each way there is."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,8 +6,14 @@ from typing import Any
 import pytest
 from step_parts import Witness, answer, record
 
-from streampay_smoke.acceptance.checks import doors
-from streampay_smoke.acceptance.checks.doors import ABSENT, HIDDEN, Knock, SyntheticUserAdministers
+from streampay_smoke.acceptance.checks import access
+from streampay_smoke.acceptance.checks.access import (
+    ABSENT,
+    HIDDEN,
+    Attempts,
+    SyntheticUserAdministers,
+    UnauthorizedAttempt,
+)
 from streampay_smoke.core.errors import Blame, PromiseBroken
 from streampay_smoke.service.exchange import REFUSED
 from streampay_smoke.service.records import StreamRecord
@@ -17,33 +23,39 @@ ADMINISTRATOR = {"data": {"paused": False, "adminAddress": "GADMIN"}}
 REFUSAL = {"error": {"code": "UNAUTHORIZED", "message": "Only the admin may perform this operation."}}
 
 
-def knock(status: int, body: Any = None, shut: frozenset[int] = HIDDEN, deed: str = "do it") -> Knock:
-    return Knock(deed=deed, answer=answer(status, body), shut=shut)
+def attempt(
+    status: int, body: Any = None, refusals: frozenset[int] = HIDDEN, what: str = "do it"
+) -> UnauthorizedAttempt:
+    return UnauthorizedAttempt(what=what, answer=answer(status, body), refusals=refusals)
+
+
+def by_a_stranger(*made: UnauthorizedAttempt) -> Attempts:
+    return Attempts(who="a stranger", made=made)
 
 
 @pytest.mark.parametrize(
-    ("shut", "statuses"),
+    ("refusals", "statuses"),
     [(REFUSED, [401, 403]), (HIDDEN, [401, 403, 404]), (ABSENT, [401, 403, 404, 405, 410, 501])],
 )
-def test_refused_passes_where_every_door_stays_shut(
-    shut: frozenset[int], statuses: list[int], witness: Witness
+def test_refused_passes_where_every_attempt_is_refused(
+    refusals: frozenset[int], statuses: list[int], witness: Witness
 ) -> None:
-    doors.refused([knock(status, shut=shut) for status in statuses], "a stranger", witness.expect)
+    access.refused(by_a_stranger(*(attempt(status, refusals=refusals) for status in statuses)), witness.expect)
 
     witness.saw_held(*["a stranger cannot do it"] * len(statuses))
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 302, 304, 400, 404, 409, 422, 429, 500, 502, 503])
-def test_refused_fails_for_a_door_that_opens(status: int, witness: Witness) -> None:
-    knocks = [knock(401), knock(status, shut=REFUSED, deed="settle it")]
+def test_refused_fails_for_an_attempt_that_succeeds(status: int, witness: Witness) -> None:
+    attempts = by_a_stranger(attempt(401), attempt(status, refusals=REFUSED, what="settle it"))
 
     with witness.breaks("a stranger cannot settle it", expected="a refusal", saw=f"status {status} (request request-7"):
-        doors.refused(knocks, "a stranger", witness.expect)
+        access.refused(attempts, witness.expect)
 
 
 def test_an_operators_own_credential_that_administers_is_a_matter_of_settings(witness: Witness) -> None:
     with pytest.raises(SyntheticUserAdministers, match="the synthetic user cannot do it") as caught:
-        doors.refused([knock(200)], "the synthetic user", witness.expect.raising(SyntheticUserAdministers))
+        access.refused(Attempts(who="the synthetic user", made=(attempt(200),), perhaps_entitled=True), witness.expect)
 
     assert caught.value.blame is Blame.CONFIG
     assert "without any role" in caught.value.next_step
@@ -54,7 +66,7 @@ def test_an_operators_own_credential_that_administers_is_a_matter_of_settings(wi
     "body", [None, REFUSAL, {"data": {"adminAddress": ""}}, {"data": {"adminCount": 2}}, ["admin"]]
 )
 def test_names_no_administrator_passes_for_answers_that_name_nobody(body: Any, witness: Witness) -> None:
-    doors.names_no_administrator([knock(403, body)], "a stranger", witness.expect)
+    access.names_no_administrator(by_a_stranger(attempt(403, body)), witness.expect)
 
     witness.saw_held("a stranger is not told who administers")
 
@@ -71,21 +83,21 @@ def test_names_no_administrator_fails_for_a_name_anywhere_and_does_not_repeat_it
     body: Any, saw: str, witness: Witness
 ) -> None:
     with witness.breaks("a stranger is not told who administers", expected="no name", saw=saw):
-        doors.names_no_administrator([knock(403), knock(403, body)], "a stranger", witness.expect)
+        access.names_no_administrator(by_a_stranger(attempt(403), attempt(403, body)), witness.expect)
 
     assert "GADMIN" not in witness.checks[-1].observed
 
 
 @pytest.mark.parametrize("body", [None, REFUSAL, {"data": []}])
 def test_shown_nothing_passes_for_answers_without_a_stream(body: Any, witness: Witness) -> None:
-    doors.shown_nothing([knock(404, body)], "a stranger", witness.expect)
+    access.shown_nothing(by_a_stranger(attempt(404, body)), witness.expect)
 
     witness.saw_held("a stranger is shown no stream")
 
 
 def test_shown_nothing_fails_for_a_refusal_that_shows_the_stream(witness: Witness) -> None:
     with witness.breaks("a stranger is shown no stream", expected="no stream", saw="2 streams"):
-        doors.shown_nothing([knock(404, {"data": ROW}), knock(403, [ROW])], "a stranger", witness.expect)
+        access.shown_nothing(by_a_stranger(attempt(404, {"data": ROW}), attempt(403, [ROW])), witness.expect)
 
 
 SECRET = "the-secret-that-signs-tokens"
@@ -106,7 +118,7 @@ RSA = {"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB"}
 def test_publishes_no_secret_passes_for_public_halves_and_for_none(
     status: int, body: Any, text: str, witness: Witness
 ) -> None:
-    doors.publishes_no_secret(answer(status, body, text=text), [SECRET], witness.expect)
+    access.publishes_no_secret(answer(status, body, text=text), [SECRET], witness.expect)
 
     witness.saw_held(*PUBLISHED)
 
@@ -114,7 +126,7 @@ def test_publishes_no_secret_passes_for_public_halves_and_for_none(
 @pytest.mark.parametrize("status", [204, 302, 400, 429, 500])
 def test_publishes_no_secret_fails_where_it_cannot_be_told(status: int, witness: Witness) -> None:
     with witness.breaks(PUBLISHED[0], saw=f"status {status}"):
-        doors.publishes_no_secret(answer(status), [SECRET], witness.expect)
+        access.publishes_no_secret(answer(status), [SECRET], witness.expect)
 
 
 @pytest.mark.parametrize(
@@ -132,14 +144,14 @@ def test_publishes_no_secret_fails_where_it_cannot_be_told(status: int, witness:
 )
 def test_publishes_no_secret_fails_for_whatever_is_not_public(body: Any, saw: str, witness: Witness) -> None:
     with witness.breaks(PUBLISHED[1], expected="public halves", saw=saw):
-        doors.publishes_no_secret(answer(200, body), [SECRET], witness.expect)
+        access.publishes_no_secret(answer(200, body), [SECRET], witness.expect)
 
     assert SECRET not in witness.checks[-1].observed
 
 
 def test_publishes_no_secret_fails_for_a_private_key_in_plain_text(witness: Witness) -> None:
     with witness.breaks(PUBLISHED[1], saw="a private key"):
-        doors.publishes_no_secret(answer(200, text="-----BEGIN RSA PRIVATE KEY-----\nMII"), [SECRET], witness.expect)
+        access.publishes_no_secret(answer(200, text="-----BEGIN RSA PRIVATE KEY-----\nMII"), [SECRET], witness.expect)
 
 
 LET_IN = ("nobody is let in with a forgery", "no token is handed out")
@@ -147,7 +159,7 @@ LET_IN = ("nobody is let in with a forgery", "no token is handed out")
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 422])
 def test_not_let_in_passes_for_a_refusal(status: int, witness: Witness) -> None:
-    doors.not_let_in(answer(status, REFUSAL), "a forgery", witness.expect)
+    access.not_let_in(answer(status, REFUSAL), "a forgery", witness.expect)
 
     witness.saw_held(*LET_IN)
 
@@ -155,13 +167,13 @@ def test_not_let_in_passes_for_a_refusal(status: int, witness: Witness) -> None:
 @pytest.mark.parametrize("status", [200, 201, 204, 302, 408, 425, 429, 500, 503])
 def test_not_let_in_fails_for_everything_else(status: int, witness: Witness) -> None:
     with witness.breaks(LET_IN[0], expected="a refusal", saw=f"status {status}"):
-        doors.not_let_in(answer(status), "a forgery", witness.expect)
+        access.not_let_in(answer(status), "a forgery", witness.expect)
 
 
 @pytest.mark.parametrize("field", ["token", "access_token", "accessToken", "idToken", "jwt", "session"])
 def test_not_let_in_fails_for_a_refusal_that_hands_a_token_out(field: str, witness: Witness) -> None:
     with witness.breaks(LET_IN[1], expected="no token", saw=field):
-        doors.not_let_in(answer(401, {**REFUSAL, "data": {field: "tok_secret"}}), "a forgery", witness.expect)
+        access.not_let_in(answer(401, {**REFUSAL, "data": {field: "tok_secret"}}), "a forgery", witness.expect)
 
     assert "tok_secret" not in witness.checks[-1].observed
 
@@ -171,7 +183,7 @@ BEFORE = record(status="draft", settlement_tx_hash="", receipt_tx_hash="", tags=
 
 @pytest.mark.parametrize("changes", [{}, {"updated_at": "2"}, {"next_action": "start"}])
 def test_unchanged_passes_for_the_same_stream(changes: Mapping[str, str], witness: Witness) -> None:
-    doors.unchanged(BEFORE, record(**{**_fields(BEFORE), **changes}), witness.expect)
+    access.unchanged(BEFORE, record(**{**_fields(BEFORE), **changes}), witness.expect)
 
     witness.saw_held("the stream is as it was")
 
@@ -190,28 +202,30 @@ def test_unchanged_fails_for_a_stream_that_was_meddled_with(
     changes: Mapping[str, Any], saw: str, witness: Witness
 ) -> None:
     with witness.breaks("the stream is as it was", expected="draft", saw=saw):
-        doors.unchanged(BEFORE, record(**{**_fields(BEFORE), **changes}), witness.expect)
+        access.unchanged(BEFORE, record(**{**_fields(BEFORE), **changes}), witness.expect)
 
 
 def test_never_settled_passes_for_drafts(witness: Witness) -> None:
-    doors.never_settled([BEFORE], witness.expect)
+    access.never_settled([BEFORE], witness.expect)
 
-    witness.saw_held("stream stream-1 was never settled")
+    access.never_settled([], witness.expect)
+
+    witness.saw_held(*["no stream that was ordered as settled is settled"] * 2)
 
 
 @pytest.mark.parametrize(
     ("changes", "saw"),
     [
-        ({"status": "ended"}, "ended, no settlement"),
-        ({"settlement_tx_hash": "ab" * 32}, "draft, a settlement"),
-        ({"receipt_tx_hash": "ab" * 32}, "draft, a settlement"),
+        ({"status": "ended"}, "is ended, without a settlement"),
+        ({"settlement_tx_hash": "ab" * 32}, "is draft, with a settlement"),
+        ({"receipt_tx_hash": "ab" * 32}, "is draft, with a settlement"),
     ],
 )
 def test_never_settled_fails_for_a_claim_that_was_believed(
     changes: Mapping[str, str], saw: str, witness: Witness
 ) -> None:
-    with witness.breaks("stream stream-1 was never settled", expected="draft, no settlement", saw=saw):
-        doors.never_settled([record(**{**_fields(BEFORE), **changes})], witness.expect)
+    with witness.breaks("no stream that was ordered as settled is settled", expected="drafts", saw=saw):
+        access.never_settled([BEFORE, record(**{**_fields(BEFORE), **changes})], witness.expect)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +242,7 @@ def test_never_settled_fails_for_a_claim_that_was_believed(
 def test_kept_by_nobody_passes_where_shared_caches_keep_their_hands_off(
     headers: dict[str, str], witness: Witness
 ) -> None:
-    doors.kept_by_nobody({"their list": headers}, witness.expect)
+    access.kept_by_nobody({"their list": headers}, witness.expect)
 
     witness.saw_held("nobody on the way keeps a copy of their list")
 
@@ -248,7 +262,7 @@ def test_kept_by_nobody_fails_where_a_shared_cache_is_invited(
     headers: dict[str, str], saw: str, witness: Witness
 ) -> None:
     with witness.breaks("nobody on the way keeps a copy of one stream", saw=saw):
-        doors.kept_by_nobody({"their list": {}, "one stream": headers}, witness.expect)
+        access.kept_by_nobody({"their list": {}, "one stream": headers}, witness.expect)
 
 
 SENT = "junk-0123456789abcdef"
@@ -264,7 +278,7 @@ SENT = "junk-0123456789abcdef"
     ],
 )
 def test_tells_no_secret_passes_for_an_error_in_plain_words(text: str, witness: Witness) -> None:
-    doors.tells_no_secret([answer(404, text=text, path="/api/x")], [SENT], witness.expect)
+    access.tells_no_secret([answer(404, text=text, path="/api/x")], [SENT], witness.expect)
 
     witness.saw_held("the answer to POST /api/x tells no secret")
 
@@ -284,7 +298,7 @@ def test_tells_no_secret_fails_for_one_and_does_not_repeat_it(text: str, saw: st
     answers = [answer(404), answer(500, text=text, path="/api/x")]
 
     with witness.breaks("the answer to POST /api/x tells no secret", expected="no secret", saw=saw):
-        doors.tells_no_secret(answers, [SENT], witness.expect)
+        access.tells_no_secret(answers, [SENT], witness.expect)
 
     assert not {SENT, "hunter2"} & set(witness.checks[-1].observed.split())
 
@@ -299,7 +313,7 @@ def test_tells_no_secret_fails_for_one_and_does_not_repeat_it(text: str, saw: st
     ],
 )
 def test_shows_no_workings_passes_for_an_error_in_plain_words(body: Any, witness: Witness) -> None:
-    doors.shows_no_workings([answer(404, body, path="/api/x")], witness.expect)
+    access.shows_no_workings([answer(404, body, path="/api/x")], witness.expect)
 
     witness.saw_held("the answer to POST /api/x shows no workings")
 
@@ -318,7 +332,7 @@ def test_shows_no_workings_passes_for_an_error_in_plain_words(body: Any, witness
 )
 def test_shows_no_workings_fails_where_the_code_shows(body: Any, text: str, saw: str, witness: Witness) -> None:
     with witness.breaks("the answer to POST /api/x shows no workings", expected="plain words", saw=saw):
-        doors.shows_no_workings([answer(500, body, text=text, path="/api/x")], witness.expect)
+        access.shows_no_workings([answer(500, body, text=text, path="/api/x")], witness.expect)
 
 
 def _fields(stream: StreamRecord) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from feature_steps import play
 from msgspec.structs import replace
 from step_parts import (
     Asked,
@@ -17,13 +18,16 @@ from step_parts import (
 )
 
 from streampay_sandbox.road import Proxy
-from streampay_smoke.acceptance.actions import journeys
-from streampay_smoke.acceptance.checks import listing, settlement, statements
+from streampay_smoke.acceptance.actions import settlement as settling
+from streampay_smoke.acceptance.actions import streams
+from streampay_smoke.acceptance.checks import listing
+from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.core.amounts import stroops
 from streampay_smoke.core.errors import FixtureMissing, GuardRefused, PromiseBroken
 from streampay_smoke.evidence.events import ResourceCreated, ResourceReleased
 from streampay_smoke.service.orders import order_to
+from streampay_smoke.service.records import StreamRecord
 
 
 @pytest.fixture
@@ -40,9 +44,14 @@ def user(world: ScenarioContext) -> str:
     return world.run_context.user.address
 
 
-def started(world: ScenarioContext, *, requests: int) -> None:
-    journeys.order_stream(world, requests=requests)
-    journeys.start_stream(world)
+def started(world: ScenarioContext, *, requests: int = 1) -> ScenarioContext:
+    world.stream = settling.order_stream(world.run_context, world.proof.recipient, requests=requests)
+    play(world, "start_stream")
+    return world
+
+
+def own_streams(run: RunContext, at_least: int) -> tuple[StreamRecord, ...]:
+    return streams.streams_of_the_user(run, run.credential, at_least=at_least)
 
 
 def test_the_order_is_only_right_when_it_is_computed_exactly() -> None:
@@ -61,7 +70,7 @@ def test_the_user_gets_as_many_streams_as_a_scenario_needs(
         small.add(user)
     small.add("somebody else")
 
-    own = journeys.streams_of_the_user(world.run_context, at_least=at_least)
+    own = own_streams(world.run_context, at_least=at_least)
 
     assert len(own) == have + made
     assert len(witness.of(ResourceCreated)) == made
@@ -72,7 +81,7 @@ def test_streams_that_are_missing_are_not_created_in_a_read_only_place(small: Sm
     settings = settings_for(small_environ(small), settles=False, settles_not_because="read-only")
 
     with pytest.raises(FixtureMissing, match="read-only"):
-        journeys.streams_of_the_user(run_context_of(settings, witness), at_least=1)
+        own_streams(run_context_of(settings, witness), at_least=1)
 
     assert not small.writes
 
@@ -82,7 +91,7 @@ def test_streams_that_are_there_are_enough_in_a_read_only_place(small: SmallStre
     shared = run_context_of(settings, witness)
     own = [small.add(shared.user.address) for _ in range(2)]
 
-    assert [stream.id for stream in journeys.streams_of_the_user(shared, at_least=2)] == own
+    assert [stream.id for stream in own_streams(shared, at_least=2)] == own
     assert not small.writes
 
 
@@ -93,11 +102,11 @@ def test_a_user_who_is_the_only_one_gets_streams_too(mode: str, small: SmallStre
     )
     shared = run_context_of(settings_for(environ), witness)
 
-    assert len(journeys.streams_of_the_user(shared, at_least=2)) == 2
+    assert len(own_streams(shared, at_least=2)) == 2
 
 
 def test_drafts_pay_to_nobody_who_is_watched(world: ScenarioContext, small: SmallStreamPay) -> None:
-    drafts = [journeys.new_draft(world.run_context) for _ in range(2)]
+    drafts = [streams.new_draft(world.run_context) for _ in range(2)]
 
     recipients = {small.streams[draft.id]["recipient"] for draft in drafts}
     assert world.proof.recipient not in recipients
@@ -110,9 +119,9 @@ def test_own_streams_are_listed_over_several_pages_however_many_there_are(
 ) -> None:
     for _ in range(have):
         small.add(user)
-    world.own_streams = journeys.streams_of_the_user(world.run_context, at_least=2)
+    world.own_streams = own_streams(world.run_context, at_least=2)
 
-    world.pages = journeys.pages_of_own_streams(world)
+    play(world, "list_page_by_page")
 
     assert world.page_size == page_size
     assert len(world.pages) == pages
@@ -125,7 +134,7 @@ def test_a_list_that_loses_a_stream_between_its_pages_is_found_out(
 ) -> None:
     for _ in range(5):
         small.add(user)
-    world.own_streams = journeys.streams_of_the_user(world.run_context, at_least=2)
+    world.own_streams = own_streams(world.run_context, at_least=2)
 
     def skips_one(asked: Asked, honest: Honest) -> Says:
         if "cursor" in asked.query:
@@ -133,11 +142,11 @@ def test_a_list_that_loses_a_stream_between_its_pages_is_found_out(
         return honest(asked)
 
     small.lie("GET /api/streams", skips_one)
-    pages = journeys.pages_of_own_streams(world)
+    play(world, "list_page_by_page")
 
     with witness.breaks("the user's own streams are all shown", saw="missing: ['stream-003']"):
         listing.each_shown_once(
-            pages, [stream.id for stream in world.own_streams], page_size=world.page_size, expect=witness.expect
+            world.pages, [stream.id for stream in world.own_streams], page_size=world.page_size, expect=witness.expect
         )
 
 
@@ -151,10 +160,11 @@ def test_a_started_stream_was_asked_for_under_one_key(
     assert len(creations) == requests
     assert len({asked.key for asked in creations}) == 1
     assert creations[0].key
-    assert world.order.recipient == world.proof.recipient
-    assert small.streams[world.created[0].id]["status"] == "active"
+    assert world.stream.order.recipient == world.proof.recipient
+    assert small.streams[world.stream.id]["status"] == "active"
+    play(world, "stream_runs")
     witness.saw_held("a started stream is active")
-    settlement.one_stream_was_created(world.created, world.order, witness.expect)
+    play(world, "created_once")
 
 
 def test_a_creation_that_repeats_itself_is_found_out(
@@ -167,7 +177,7 @@ def test_a_creation_that_repeats_itself_is_found_out(
     started(world, requests=2)
 
     with witness.breaks("a repeated creation makes one stream"):
-        settlement.one_stream_was_created(world.created, world.order, witness.expect)
+        play(world, "created_once")
     assert len(witness.of(ResourceCreated)) == 2
 
 
@@ -180,8 +190,9 @@ def test_a_stream_that_does_not_start_is_found_out(
 
     small.lie("POST start", stays)
 
+    started(world)
     with witness.breaks("a started stream is active", expected="active", saw=status):
-        started(world, requests=1)
+        play(world, "stream_runs")
 
 
 def test_no_stream_is_ordered_from_a_service_on_the_public_network(
@@ -198,14 +209,14 @@ def test_no_stream_is_ordered_from_a_service_on_the_public_network(
 def test_a_settled_stream_is_brought_to_its_end(
     world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
-    started(world, requests=1)
-    journeys.settle(world)
-    stream_id = world.created[0].id
+    started(world)
+    play(world, "settle")
+    stream_id = world.stream.id
 
-    assert world.receipt.stream_id == stream_id
+    assert world.settlement.receipt.stream_id == stream_id
     assert small.streams[stream_id]["status"] == "ended"
     settled = [asked for asked in small.asked if asked.path.endswith("/settle")]
-    assert [asked.key for asked in settled] == [world.settlement_key]
+    assert [asked.key for asked in settled] == [world.settlement.key]
     world.run_context.clean_up()
     assert [event.id for event in witness.of(ResourceReleased)] == [stream_id]
 
@@ -216,10 +227,11 @@ def test_a_receipt_for_another_stream_is_found_out(
     other = small.add("somebody else", settlementTxHash="ab" * 32, status="ended")
     receipt = {**small.streams[other], "settlement": {"txHash": "ab" * 32, "settledAt": "2027-01-15T08:00:10Z"}}
     small.lie("POST settle", Says(json={"data": receipt}))
-    started(world, requests=1)
+    started(world)
 
-    with witness.breaks("the receipt is for the stream that was settled", expected=world.created[0].id, saw=other):
-        journeys.settle(world)
+    play(world, "settle")
+    with witness.breaks("the receipt is for the stream that was settled", expected=world.stream.id, saw=other):
+        play(world, "paid_exact_amount")
 
     assert not witness.of(ResourceReleased)
 
@@ -238,41 +250,41 @@ def test_a_receipt_for_another_stream_is_found_out(
 def test_a_settlement_without_a_receipt_is_a_broken_promise_and_still_cleaned_up(
     says: Says, world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
-    started(world, requests=1)
+    started(world)
     small.lie("POST settle", says)
 
     with pytest.raises(PromiseBroken, match="/settle"):
-        journeys.settle(world)
+        play(world, "settle")
 
     world.run_context.clean_up()
-    assert [event.id for event in witness.of(ResourceReleased)] == [world.created[0].id]
+    assert [event.id for event in witness.of(ResourceReleased)] == [world.stream.id]
 
 
 def settled(world: ScenarioContext) -> ScenarioContext:
-    started(world, requests=1)
-    journeys.settle(world)
+    play(started(world), "settle")
     return world
 
 
-def check_repetition(world: ScenarioContext, witness: Witness) -> None:
-    for again in world.repeated_receipts:
-        settlement.same_receipt(world.receipt, again, witness.expect)
-    settlement.cannot_settle_again(world.second_settlement, witness.expect)
-    settlement.key_does_not_answer_for(world.other_settlement, world.receipt, world.other_stream, witness.expect)
+def repeat(world: ScenarioContext) -> None:
+    play(world, "repeat_settlement", "settle_with_new_key", "settle_another_stream")
+
+
+def check_repetition(world: ScenarioContext) -> None:
+    play(world, "repeated_answer_is_the_first", "new_key_cannot_settle", "key_does_not_answer_for_other")
 
 
 def test_a_settlement_that_is_repeated_is_the_same_one(
     world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
-    journeys.repeat_settlement(settled(world))
+    repeat(settled(world))
 
-    check_repetition(world, witness)
+    check_repetition(world)
     settles = [asked for asked in small.asked if asked.path.endswith("/settle")]
     first, *again, with_new_key, on_other = settles
     assert len(again) == 3
     assert {first.key, *(asked.key for asked in again)} == {on_other.key} != {with_new_key.key}
-    assert {asked.stream_id for asked in (first, *again, with_new_key)} == {world.created[0].id}
-    assert on_other.stream_id == world.other_stream.id != world.created[0].id
+    assert {asked.stream_id for asked in (first, *again, with_new_key)} == {world.stream.id}
+    assert on_other.stream_id == world.other_stream.id != world.stream.id
     assert small.streams[world.other_stream.id]["status"] == "draft"
 
 
@@ -283,7 +295,7 @@ def test_the_other_stream_is_a_draft_that_was_never_started(
         small.add(user, status=status)
     small.add("somebody else")
 
-    journeys.repeat_settlement(settled(world))
+    repeat(settled(world))
 
     assert small.streams[world.other_stream.id]["status"] == "draft"
     assert small.owners[world.other_stream.id] == user
@@ -347,32 +359,26 @@ def test_a_service_that_mishandles_a_repetition_is_found_out(
     settled(world)
     assert callable(lie)
     lie(small)
-    journeys.repeat_settlement(world)
+    repeat(world)
 
     with witness.breaks(promise):
-        check_repetition(world, witness)
+        check_repetition(world)
 
 
-def ordered(world: ScenarioContext) -> ScenarioContext:
-    journeys.order_stream(world, requests=1)
-    return world
-
-
-def settles_after_all(world: ScenarioContext) -> None:
-    journeys.settle_too_early(ordered(world))
-    journeys.start_stream(world)
-    journeys.settle_after_all(world)
+def settles_after_refusal(world: ScenarioContext) -> None:
+    play(world, "order_stream", "settle_too_early", "refused_too_early")
+    play(world, "start_stream", "settle_with_refused_key", "refusal_is_not_kept", "settled_after_all")
 
 
 def test_a_settlement_that_came_too_early_is_made_later_with_its_key(
     world: ScenarioContext, small: SmallStreamPay
 ) -> None:
-    settles_after_all(world)
+    settles_after_refusal(world)
 
     early, late = [asked for asked in small.asked if asked.path.endswith("/settle")]
-    assert early.key == late.key == world.settlement_key
-    assert world.receipt.stream_id == world.created[0].id
-    assert small.streams[world.created[0].id]["status"] == "ended"
+    assert early.key == late.key == world.settlement.key
+    assert world.settlement.receipt.stream_id == world.stream.id
+    assert small.streams[world.stream.id]["status"] == "ended"
 
 
 def test_a_key_that_is_used_up_by_a_refusal_is_replaced(world: ScenarioContext, small: SmallStreamPay) -> None:
@@ -385,11 +391,11 @@ def test_a_key_that_is_used_up_by_a_refusal_is_replaced(world: ScenarioContext, 
         return honest(asked)
 
     small.lie("POST settle", used_up)
-    settles_after_all(world)
+    settles_after_refusal(world)
 
     assert len(seen) == 2
-    assert world.settlement_key in seen
-    assert small.streams[world.created[0].id]["status"] == "ended"
+    assert world.settlement.key in seen
+    assert small.streams[world.stream.id]["status"] == "ended"
 
 
 def test_a_refusal_that_is_frozen_is_found_out(world: ScenarioContext, small: SmallStreamPay, witness: Witness) -> None:
@@ -397,7 +403,7 @@ def test_a_refusal_that_is_frozen_is_found_out(world: ScenarioContext, small: Sm
     small.lie("POST settle", lambda asked, honest: frozen.setdefault(asked.key, honest(asked)))
 
     with witness.breaks("a settlement refused too early can be made later", saw="INVALID_STREAM_STATE"):
-        settles_after_all(world)
+        settles_after_refusal(world)
 
 
 @pytest.mark.parametrize("says", [Says(json={"data": {}}), Says(status=500)], ids=["settled", "crashed"])
@@ -407,7 +413,7 @@ def test_a_draft_that_is_settled_is_found_out(
     small.lie("POST settle", says)
 
     with witness.breaks("a stream that was never started is not settled"):
-        journeys.settle_too_early(ordered(world))
+        play(world, "order_stream", "settle_too_early", "refused_too_early")
 
 
 def test_a_draft_that_is_ended_by_a_refusal_is_found_out(
@@ -421,7 +427,7 @@ def test_a_draft_that_is_ended_by_a_refusal_is_found_out(
     small.lie("POST settle", ends_it)
 
     with witness.breaks("a refused settlement changes nothing", saw="ended"):
-        journeys.settle_too_early(ordered(world))
+        play(world, "order_stream", "settle_too_early", "refused_too_early")
 
 
 def test_a_receipt_that_is_late_and_for_another_stream_is_found_out(
@@ -433,8 +439,9 @@ def test_a_receipt_that_is_late_and_for_another_stream_is_found_out(
 
     small.lie("POST settle", another)
 
+    settles_after_refusal(world)
     with witness.breaks("the receipt is for the stream that was settled", saw="stream-999"):
-        settles_after_all(world)
+        play(world, "paid_exact_amount")
 
 
 def test_a_settlement_is_repeated_over_connections_of_its_own(world: ScenarioContext, small: SmallStreamPay) -> None:
@@ -443,7 +450,7 @@ def test_a_settlement_is_repeated_over_connections_of_its_own(world: ScenarioCon
         world = ScenarioContext(run_context_of(settings, Witness()))
         world.credential = world.run_context.credential
         world.proof = world.run_context.proof()
-        journeys.repeat_settlement(settled(world))
+        repeat(settled(world))
         connections = [passing.connection for passing in proxy.passed if passing.path.endswith("/settle")]
         world.run_context.close()
     first, again, one, another, *rest = connections
@@ -458,27 +465,25 @@ def test_a_replica_that_does_not_know_the_key_is_found_out(world: ScenarioContex
 
     def forgets(asked: Asked, honest: Honest) -> Says:
         seen.append(asked.key)
-        if asked.key == world.settlement_key and seen.count(asked.key) > 1:
+        if asked.key == world.settlement.key and seen.count(asked.key) > 1:
             return Says(status=409, json={"error": {"code": "INVALID_STREAM_STATE", "message": "no"}})
         return honest(asked)
 
     small.lie("POST settle", forgets)
     with pytest.raises(PromiseBroken, match="answered 409, not 200"):
-        journeys.repeat_settlement(world)
+        repeat(world)
 
 
 def test_an_order_in_the_newer_way_is_repeated_and_refused_for_another(
     world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
-    journeys.place_newer_order(world)
-    journeys.repeat_newer_order(world)
+    play(world, "place_order", "repeat_order", "place_other_order")
 
-    statements.repeated_order_is_the_first(world.placed, world.placed_again, witness.expect)
-    statements.key_does_not_answer_for_other_order(world.other_order, world.placed, witness.expect)
+    play(world, "repeated_order_is_the_first", "key_does_not_answer_for_other_order")
     orders = [asked for asked in small.asked if f"{asked.method} {asked.path}" == "POST /api/v2/streams"]
-    assert {asked.key for asked in orders} == {world.key}
+    assert {asked.key for asked in orders} == {world.placed.key}
     assert orders[0].json == orders[1].json != orders[2].json
-    assert [event.id for event in witness.of(ResourceCreated)] == [world.placed.id]
+    assert [event.id for event in witness.of(ResourceCreated)] == [world.placed.stream.id]
 
 
 def test_a_stream_that_comes_of_another_order_is_removed_again(
@@ -487,9 +492,9 @@ def test_a_stream_that_comes_of_another_order_is_removed_again(
     def ignores_keys(asked: Asked, honest: Honest) -> Says:
         return Says(status=201, json=small.streams[small.add(asked.user, **asked.json)])
 
-    journeys.place_newer_order(world)
+    play(world, "place_order")
     small.lie("POST /api/v2/streams", ignores_keys)
-    journeys.repeat_newer_order(world)
+    play(world, "repeat_order", "place_other_order")
 
     world.run_context.clean_up()
     made = [event.id for event in witness.of(ResourceCreated)]
@@ -509,7 +514,7 @@ def test_a_stream_is_looked_at_over_as_many_connections_as_a_place_needs(
         )
         world.credential = world.run_context.credential
         stream_id = small.add(world.run_context.user.address)
-        found = journeys.looks_over_new_connections(world, stream_id)
+        found = streams.looks_over_new_connections(world.run_context, world.credential, stream_id)
         asked = [passing.connection for passing in proxy.passed if stream_id in passing.path]
         world.run_context.close()
     assert len(found) == len(set(asked)) == looks
@@ -517,26 +522,23 @@ def test_a_stream_is_looked_at_over_as_many_connections_as_a_place_needs(
 
 
 def test_a_settled_stream_is_made_once_and_then_taken(world: ScenarioContext, small: SmallStreamPay) -> None:
-    journeys.settled_stream(world)
-    first = world.receipt
+    play(world, "have_settled_stream")
     again = ScenarioContext(world.run_context)
-    journeys.settled_stream(again)
+    play(again, "sign_in", "have_settled_stream")
 
-    assert again.receipt is first
+    assert again.settlement is world.settlement
     assert len([asked for asked in small.asked if asked.path.endswith("/settle")]) == 1
 
 
 def test_what_was_settled_is_withdrawn(world: ScenarioContext, small: SmallStreamPay, witness: Witness) -> None:
-    journeys.settled_stream(world)
-    journeys.withdraw(world)
+    play(world, "have_settled_stream", "withdraw", "withdrawal_is_of_settlement")
 
-    statements.withdrawal_is_of(world.withdrawal, world.receipt, witness.expect)
     (asked,) = [asked for asked in small.asked if asked.path.endswith("/withdraw")]
     assert asked.key
 
 
 def test_a_withdrawal_that_is_refused_is_a_broken_promise(world: ScenarioContext, small: SmallStreamPay) -> None:
-    journeys.settled_stream(world)
+    play(world, "have_settled_stream")
     small.lie("POST withdraw", Says(status=500))
     with pytest.raises(PromiseBroken, match="/withdraw answered 500"):
-        journeys.withdraw(world)
+        play(world, "withdraw")

@@ -1,12 +1,14 @@
-"""What intruders try, against a small StreamPay that answers in ways a sandbox does not."""
+"""What unauthorized callers try, against a small StreamPay that answers in ways a sandbox does not."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 
 import pytest
+from feature_steps import play
 from step_parts import Asked, Honest, Says, SmallStreamPay, Witness, run_context_of, settings_for, small_environ
 
-from streampay_smoke.acceptance.actions import intruders
-from streampay_smoke.acceptance.checks import doors, throttling, webapp
+from streampay_smoke.acceptance.actions.unauthorized_attempts import open_streams
+from streampay_smoke.acceptance.checks import throttling, webapp
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.core.errors import FixtureMissing, PromiseBroken
 from streampay_smoke.evidence.events import Exchanged, ResourceCreated
@@ -40,8 +42,8 @@ def test_an_order_that_claims_too_much_may_be_refused_whole(
     world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     small.lie("POST /api/streams", NOT_VALID)
-    intruders.claim_a_settlement(world)
-    assert [stream.id for stream in world.own_streams] == [world.own_stream.id]
+    play(world, "claim_a_settlement")
+    assert [stream.id for stream in world.claimed] == [world.own_stream.id]
     assert len(witness.of(ResourceCreated)) == 1
 
 
@@ -53,28 +55,28 @@ def test_an_order_that_is_given_away_is_one_its_owner_cannot_see(world: Scenario
 
     small.lie("POST /api/streams", believes)
     with pytest.raises(PromiseBroken, match="answered 404"):
-        intruders.claim_a_settlement(world)
+        play(world, "claim_a_settlement")
 
 
 def test_a_sign_in_that_a_deployment_does_not_have_lets_nobody_in(
     world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     small.lie("GET /api/auth/wallet", Says(status=404, text="<html><title>404</title></html>"))
-    intruders.sign_in_with(world, "somebody else's signature")
-    doors.not_let_in(world.refusal, world.caller, witness.expect)
+    play(world, "sign_in_with", proof="somebody else's signature")
+    play(world, "not_let_in")
     assert [asked.method for asked in small.asked if asked.path == "/api/auth/wallet"].count("POST") == 1
 
 
 def test_pages_that_a_deployment_does_not_have_are_shut(world: ScenarioContext, witness: Witness) -> None:
-    intruders.ask_for_administration(world, "a stranger who claims to be administrator")
-    assert [knock.answer.status for knock in world.knocks] == [404] * 3
-    doors.refused(world.knocks, world.caller, witness.expect)
+    play(world, "administer", caller="a stranger who claims to be administrator")
+    assert [attempt.answer.status for attempt in world.attempts.made] == [404] * 3
+    play(world, "every_attempt_is_refused")
 
 
 def test_a_service_that_goes_silent_at_a_door_is_told_as_that(world: ScenarioContext, small: SmallStreamPay) -> None:
     small.close()
     with pytest.raises(NoServiceAnswer):
-        intruders.look_in(world, ANONYMOUS, ["stream-001"])
+        open_streams(world.run_context, "a stranger", ANONYMOUS, ["stream-001"])
 
 
 def test_a_page_that_is_given_no_proof_breaks_a_promise_and_no_write_is_tried(
@@ -83,19 +85,20 @@ def test_a_page_that_is_given_no_proof_breaks_a_promise_and_no_write_is_tried(
     small.lie("GET /api/healthz", Says(json={}))
     world = world_of(small, witness)
     before = len(small.writes)
+    play(world, "forge_writes")
     with witness.breaks("the app's page is given a proof of its own", saw="none"):
-        intruders.slip_a_write_in(world)
+        play(world, "page_has_a_token")
     assert len(small.writes) == before
 
 
-@pytest.mark.parametrize("attempt", [intruders.meddle, lambda world: intruders.try_to_write(world, "no credential")])
+@pytest.mark.parametrize("attempt", [("take_over", {}), ("write_with", {"credential": "no credential"})])
 def test_nothing_is_tried_by_writing_where_a_place_is_read_only(
-    attempt: object, small: SmallStreamPay, witness: Witness
+    attempt: tuple[str, dict[str, str]], small: SmallStreamPay, witness: Witness
 ) -> None:
     world = world_of(small, witness, settles=False, settles_not_because="it is read-only")
     world.own_stream = world.deployment.stream(world.credential, small.add(world.run_context.user.address))
     with pytest.raises(FixtureMissing, match="read-only"):
-        attempt(world)  # type: ignore[operator]
+        play(world, attempt[0], **attempt[1])
     assert small.writes == []
 
 
@@ -105,37 +108,83 @@ def test_a_rush_that_meets_silence_still_leaves_its_last_exchange(
     world.run_context.second_credential  # noqa: B018 - signed in before the service goes silent
     small.close()
     with pytest.raises(NoServiceAnswer):
-        intruders.rush(world)
+        play(world, "rush")
     assert witness.of(Exchanged)[-1].error
 
 
-def test_in_a_rush_nobody_waits(world: ScenarioContext, small: SmallStreamPay, witness: Witness) -> None:
-    small.lie("GET /api/streams", Says(status=429, headers={"retry-after": "1"}))
-    intruders.rush(world)
+TO_WAIT = Says(status=429, headers={"retry-after": "1"})
+
+
+def turned_away(*numbers: int) -> Callable[[Asked, Honest], Says]:
+    """Tell these requests for the streams, counted from 0, to wait."""
+    count = itertools.count()
+    return lambda asked, honest: TO_WAIT if next(count) in numbers else honest(asked)
+
+
+def test_a_rush_that_slows_another_caller_down_twice_is_the_limits_fault(
+    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+) -> None:
+    small.lie("GET /api/streams", turned_away(1, 2, 4, 5))  # 0 and 3 are the first caller's, before each rush
+    play(world, "rush")
     assert (world.rush.requests, world.refusal.status) == (1, 429)
     throttling.slowed_down(world.rush, witness.expect)
     with witness.breaks("another caller is served meanwhile", saw="status 429"):
         throttling.others_are_served(world.refusal, witness.expect)
 
 
+def test_a_caller_who_is_slowed_down_once_may_share_the_limit_with_another_run(
+    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+) -> None:
+    small.lie("GET /api/streams", turned_away(1, 2, 4))
+    play(world, "rush")
+    throttling.slowed_down(world.rush, witness.expect)
+    throttling.others_are_served(world.refusal, witness.expect)
+
+
 def test_a_quota_that_was_used_up_before_says_nothing_of_a_rush(world: ScenarioContext, small: SmallStreamPay) -> None:
     small.lie("GET /api/streams", Says(status=429, headers={"retry-after": "3600"}))
     with pytest.raises(Throttled, match="throttled for 3600 s"):
-        intruders.rush(world)
+        play(world, "rush")
+
+
+def test_somebody_new_who_is_told_to_wait_where_nobody_was_ever_served_met_a_broken_limit(
+    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+) -> None:
+    small.lie("GET /api/streams", Says(status=429, headers={"retry-after": "3600"}))
+    play(world, "list_as_somebody_new")
+    with witness.breaks("a caller nobody has seen is not told to wait", saw="status 429"):
+        throttling.served_at_once(world.refusal, witness.expect)
+
+
+def test_somebody_new_who_is_served_after_a_wait_met_a_limit_that_another_run_used_up(
+    world: ScenarioContext, small: SmallStreamPay
+) -> None:
+    small.lie("GET /api/streams", turned_away(0, 1))
+    with pytest.raises(Throttled):
+        play(world, "list_as_somebody_new")
+
+
+def test_somebody_new_who_is_told_to_wait_where_this_run_was_served_met_a_limit_that_was_used_up(
+    world: ScenarioContext, small: SmallStreamPay
+) -> None:
+    small.lie("GET /api/streams", turned_away(1))
+    world.deployment.streams(world.credential)
+    with pytest.raises(Throttled):
+        play(world, "list_as_somebody_new")
 
 
 def test_the_keys_a_rush_counts_under_are_new_each_time(world: ScenarioContext, small: SmallStreamPay) -> None:
-    small.lie("GET /api/streams", Says(status=429, headers={"retry-after": "1"}))
+    small.lie("GET /api/streams", turned_away(1, 4))
     for _ in range(2):
-        intruders.rush(world)
+        play(world, "rush")
     keys = [asked.headers["x-api-key"] for asked in small.asked if "x-api-key" in asked.headers]
-    assert len(set(keys)) == len(keys) == 4
+    assert len(set(keys)) == 4
 
 
 def test_halves_are_made_of_what_the_page_was_given(world: ScenarioContext, small: SmallStreamPay) -> None:
     small.lie("POST stop", NOT_FOUND)
-    intruders.slip_a_write_in(world)
-    (knock,) = world.knocks
-    assert knock.opened
-    assert knock.deed == "write with nothing to show"
-    assert knock.shut == webapp.SLIPPED_IN
+    play(world, "forge_writes")
+    (attempt,) = world.forged.attempts.made
+    assert attempt.succeeded
+    assert attempt.what == "write with nothing to show"
+    assert attempt.refusals == webapp.FORGED_WRITE_REFUSED

@@ -1,4 +1,4 @@
-"""A supervised run does not outlive its supervisor: nobody would vouch for its answer, and it would go on by itself.
+"""The parent-death pipe: a supervised run does not outlive its supervisor, which alone would vouch for its answer.
 
 The supervisor holds one end of a pipe and writes nothing into it. However it ends, killed or not, the system closes
 that end, and the run sees it.
@@ -9,13 +9,13 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 
-LIFELINE = "lifeline"
+PARENT_DEATH_PIPE = "parent_death_pipe"
 """Userdata by which a supervisor names the end of the pipe that it hands down."""
 
 
 @contextlib.contextmanager
-def held() -> Iterator[int]:
-    """Hold a lifeline, and give the number of the end to hand down to the run."""
+def parent_death_pipe() -> Iterator[int]:
+    """Hold a pipe for the time of a run, and give the descriptor of the end to hand down."""
     handed_down, kept = os.pipe()
     try:
         yield handed_down
@@ -24,7 +24,7 @@ def held() -> Iterator[int]:
         os.close(kept)
 
 
-def follow(handed_down: int, gone: Callable[[], None]) -> None:
+def watch_parent(handed_down: int, gone: Callable[[], None]) -> None:
     """Call `gone` once nobody holds the other end, from a thread of its own."""
 
     def wait() -> None:
@@ -33,4 +33,4 @@ def follow(handed_down: int, gone: Callable[[], None]) -> None:
                 pass
         gone()
 
-    threading.Thread(target=wait, name=LIFELINE, daemon=True).start()
+    threading.Thread(target=wait, name=PARENT_DEATH_PIPE, daemon=True).start()

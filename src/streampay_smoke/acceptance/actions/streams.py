@@ -1,0 +1,61 @@
+"""What a user does with streams that nobody is paid by: create drafts, list them, look at them."""
+
+from streampay_smoke.acceptance.observations.fleet import samples_needed
+from streampay_smoke.acceptance.observations.listing import LARGEST_PAGE, pages_of
+from streampay_smoke.acceptance.run_context import RunContext
+from streampay_smoke.service.credentials import Credential
+from streampay_smoke.service.deployment import Deployment
+from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.identity import unowned_address
+from streampay_smoke.service.orders import order_to
+from streampay_smoke.service.records import StreamPage, StreamRecord
+
+FEWEST_LOOKS = 5
+"""Looks at a stream where a place names one replica: a second one that lacks it is missed once in 32 runs."""
+
+
+def streams_of_the_user(run: RunContext, credential: Credential, at_least: int) -> tuple[StreamRecord, ...]:
+    """Return the synthetic user's streams, creating drafts until there are enough."""
+    pages = pages_of(run.deployment, credential, page_size=LARGEST_PAGE)
+    have = [stream for page in pages for stream in page.streams]
+    while len(have) < at_least:
+        have.append(new_draft(run))
+    return tuple(have)
+
+
+def new_draft(run: RunContext) -> StreamRecord:
+    """Create a stream that is never started; nobody is ever paid by it."""
+    return run.streams.create(order_to(unowned_address()), run.new_key("draft"))
+
+
+def list_over_several_pages(
+    deployment: Deployment, credential: Credential, streams: int
+) -> tuple[int, tuple[StreamPage, ...]]:
+    """List so many streams over at least two pages; returns the length of page that was asked for, and the pages."""
+    page_size = min(LARGEST_PAGE, max(1, streams // 2))
+    return page_size, pages_of(deployment, credential, page_size=page_size)
+
+
+def all_pages(deployment: Deployment, credential: Credential) -> tuple[StreamPage, ...]:
+    """List a user's streams over as few pages as there can be."""
+    return pages_of(deployment, credential, page_size=LARGEST_PAGE)
+
+
+def headers_of_own_streams(deployment: Deployment, credential: Credential, stream_id: str) -> dict[str, dict[str, str]]:
+    """Look at the user's list and at one of their streams; returns the headers of each answer, by what it shows."""
+    deployment.streams(credential, limit=1)
+    of_list = deployment.last_headers
+    deployment.stream(credential, stream_id)
+    return {"their list": of_list, "one of their streams": deployment.last_headers}
+
+
+def looks_over_new_connections(run: RunContext, credential: Credential, stream_id: str) -> tuple[Answer, ...]:
+    """Ask for a stream over connections of their own, often enough to meet every replica a place names."""
+    service = run.settings.place.service
+    number = max(FEWEST_LOOKS, samples_needed(service.replicas, service.replica_miss_probability))
+
+    def look() -> Answer:
+        with run.deployment.fresh() as replica:
+            return replica.stream_answer(credential, stream_id)
+
+    return tuple(look() for _ in range(number))

@@ -1,0 +1,49 @@
+"""How a list of streams is read to its end, over as many pages as it takes."""
+
+from collections.abc import Callable
+
+from streampay_smoke.core.errors import PromiseBroken
+from streampay_smoke.service.credentials import Credential
+from streampay_smoke.service.deployment import Deployment
+from streampay_smoke.service.records import StreamPage, StreamRecord
+
+LARGEST_PAGE = 100
+"""How many streams the longest page may hold."""
+
+PAGE_LIMIT = 200
+"""More pages than this are a list that never ends."""
+
+
+def pages_of(deployment: Deployment, credential: Credential, *, page_size: int) -> tuple[StreamPage, ...]:
+    """Follow the list to its end; raises PromiseBroken when it leads in a circle or a page has the wrong shape."""
+    return _followed(lambda cursor: deployment.streams(credential, limit=page_size, cursor=cursor), page_size)
+
+
+def newer_pages_of(deployment: Deployment, credential: Credential, *, page_size: int) -> tuple[StreamPage, ...]:
+    """Follow the list in the newer form of the API to its end; raises as `pages_of`."""
+    return _followed(lambda cursor: deployment.newer_streams(credential, limit=page_size, cursor=cursor), page_size)
+
+
+def records_of(deployment: Deployment, credential: Credential) -> tuple[StreamRecord, ...]:
+    """Return all streams of the credential's holder, by whichever list works; raises what the newer one raises."""
+    try:
+        pages = pages_of(deployment, credential, page_size=LARGEST_PAGE)
+    except PromiseBroken:  # a broken list hides nothing that has to be brought to an end
+        pages = newer_pages_of(deployment, credential, page_size=LARGEST_PAGE)
+    return tuple(stream for page in pages for stream in page.streams)
+
+
+def _followed(ask: Callable[[str], StreamPage], page_size: int) -> tuple[StreamPage, ...]:
+    pages = [ask("")]
+    followed: set[str] = set()
+    while pages[-1].has_next:
+        cursor = pages[-1].next_cursor
+        if cursor in followed or len(pages) == PAGE_LIMIT:
+            raise PromiseBroken(
+                f"the list does not end: after {len(pages)} pages of {page_size} it "
+                + ("leads back to a page already shown" if cursor in followed else "still goes on"),
+                next_step="see how the service reads the cursor it gave out",
+            )
+        followed.add(cursor)
+        pages.append(ask(cursor))
+    return tuple(pages)

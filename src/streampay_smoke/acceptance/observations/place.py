@@ -1,0 +1,87 @@
+"""Settings against what was found at the address: what contradicts them says nothing of the release.
+
+`run` and `doctor` ask the same functions, so that they never disagree.
+"""
+
+from collections.abc import Collection
+from typing import ClassVar
+
+from streampay_smoke.core.errors import Blame, SmokeError
+from streampay_smoke.core.networks import PUBLIC_NAMES, Network
+from streampay_smoke.service.declared_network import PRIVATE
+from streampay_smoke.service.deployment import Deployment
+from streampay_smoke.service.records import Readiness
+from streampay_smoke.service.release import read_by
+
+FRESH_LOOKS = 5
+"""Looks over connections of their own that all have to tell one release, before the expected one counts as absent."""
+
+_TOLD_AS_THEMSELVES = frozenset({"testnet", "futurenet"})
+
+
+class ReleaseUnexpected(SmokeError):
+    """One release answered throughout, and it is not the expected one: the id is wrong, or nothing was deployed."""
+
+    kind: ClassVar[str] = "release_unexpected"
+    blame: ClassVar[Blame] = Blame.CONFIG
+
+
+class NetworkUnexpected(SmokeError):
+    """The service works on another network than the environment file says, or than the gate looks at."""
+
+    kind: ClassVar[str] = "network_unexpected"
+    blame: ClassVar[Blame] = Blame.CONFIG
+
+
+class AnotherApplication(SmokeError):
+    """Something answers at the address, and none of its answers is StreamPay's."""
+
+    kind: ClassVar[str] = "another_application"
+    blame: ClassVar[Blame] = Blame.CONFIG
+
+
+def refuse_another_release(expected: str, told: Collection[str], *, told_by: str) -> None:
+    """Raise ReleaseUnexpected where all looks told one release, by its name, and it is not the expected one."""
+    met = set(told)
+    if expected and len(met) == 1 and not met & {"", expected}:
+        raise ReleaseUnexpected(
+            f"{expected} was expected, and {met.pop()} answered in {len(told)} of {len(told)} looks, "
+            f"as told by {read_by(told_by)}",
+            next_step="see whether the deploy happened, and give --expect-release the id that is read there",
+        )
+
+
+def refuse_another_network(readiness: Readiness, *, expected: str, gate: Network, settles: bool) -> None:
+    """Raise NetworkUnexpected for a network that is not this environment's, or not the one this gate looks at.
+
+    A service that names none, or the public one where money would be moved, is not a matter of settings.
+    """
+    named = readiness.network
+    if not named or (settles and named in PUBLIC_NAMES):
+        return
+    if named != expected:
+        raise NetworkUnexpected(
+            f"the service names the network {named}, and this environment expects {expected}",
+            next_step="check SMOKE_BASE_URL, or service.network of the environment file",
+        )
+    looked_at = gate.name if gate.name in _TOLD_AS_THEMSELVES else PRIVATE
+    if settles and named != looked_at:
+        raise NetworkUnexpected(
+            f"the service works on the network {named}, and this gate looks at {gate.name} ({looked_at})",
+            next_step="set SMOKE_STELLAR_NETWORK and SMOKE_STELLAR_RPC_URL to the service's network",
+        )
+
+
+def refuse_another_application(deployment: Deployment, readiness: Readiness) -> None:
+    """Raise AnotherApplication where neither the readiness nor any other path is answered as StreamPay does.
+
+    A crash, a silence or a limit on one of them leaves it open who answers.
+    """
+    if readiness.genuine or readiness.status_code >= 500:
+        return
+    seen = deployment.foreign_answers()
+    if seen:
+        raise AnotherApplication(
+            f"another application than StreamPay answers at {deployment.base_url}: {'; '.join(seen)}",
+            next_step="check SMOKE_BASE_URL (host, port, path), SMOKE_DIALECT, and what stands before the service",
+        )

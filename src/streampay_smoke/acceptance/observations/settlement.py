@@ -1,0 +1,131 @@
+"""What can be seen of a settlement: on the ledger, or, where an environment allows it, in the service's records."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from streampay_smoke.acceptance.checks.settlement import SERVICE, TX_HASH, Creations, LedgerObservation, Payments
+from streampay_smoke.acceptance.observations.ledger import Ledger
+from streampay_smoke.chain.adapter import TxOutcome
+from streampay_smoke.chain.contract import StreamEvent
+from streampay_smoke.chain.lag import shown_or_missing
+from streampay_smoke.evidence.events import Recorder, TransactionSeen
+from streampay_smoke.service.identity import unowned_address
+from streampay_smoke.service.records import Receipt, StreamRecord
+
+
+class SettlementProof(Protocol):
+    """Watches one scenario's money from before the first order on."""
+
+    recipient: str
+
+    def starts(self) -> int | None:
+        """Count the starts of streams to the recipient, None without a ledger; to be asked before a settlement."""
+
+    def creations(self) -> Creations | None:
+        """Return the streams to the recipient that came into being, None without a ledger."""
+
+    def settlement(self, receipt: Receipt) -> LedgerObservation | None:
+        """Return what the ledger shows of the settlement a receipt claims, None without a ledger."""
+
+    def payments(self, stream_id: str) -> Payments:
+        """Return what has paid the recipient of a stream so far."""
+
+    def payments_a_ledger_later(self, stream_id: str) -> Payments:
+        """Return what has paid them when one more ledger has closed: a payment may follow its answer."""
+
+
+class LedgerProof:
+    """The default: the transaction, its contract, its events, the amount and the balance are looked up."""
+
+    def __init__(self, ledger: Ledger, recipient: str, record: Recorder) -> None:
+        ledger.must_pay()
+        self.recipient = recipient
+        self._ledger = ledger
+        self._record = record
+        self._first_ledger = ledger.next_ledger()
+        self._balance_before = ledger.chain.balance(recipient)
+
+    def starts(self) -> int:
+        """Count the starts, waiting for an RPC that is some ledgers behind the service's."""
+        starts = self._ledger.starts_to
+        return len(self._shown(lambda: starts(self.recipient, self._first_ledger), "that the stream was started"))
+
+    def creations(self) -> Creations:
+        """Return the creations that the ledger shows, waiting for the first in the same way."""
+        created = self._ledger.created_to
+        return Creations(
+            recipient=self.recipient,
+            token_contract_id=self._ledger.token_contract_id,
+            created=self._shown(lambda: created(self.recipient, self._first_ledger), "that a stream was created"),
+        )
+
+    def settlement(self, receipt: Receipt) -> LedgerObservation:
+        """Look the receipt's transaction up, and what it did; a receipt that names none is not looked for."""
+        named = TX_HASH.fullmatch(receipt.settlement_tx_hash)
+        transaction = self._closed(receipt.settlement_tx_hash) if named else None
+        ledger, since = self._ledger, (self.recipient, self._first_ledger)
+        return LedgerObservation(
+            contract_id=ledger.contract_id,
+            recipient=self.recipient,
+            first_ledger=self._first_ledger,
+            most_ahead_seconds=ledger.most_ahead_seconds,
+            transaction=transaction,
+            created=ledger.created_to(*since),
+            starts=ledger.starts_to(*since),
+            payments=ledger.payments_to(*since),
+            paid_out=ledger.contract.paid_out(transaction) if transaction else (),
+            balance_change=ledger.chain.balance(self.recipient) - self._balance_before,
+        )
+
+    def payments(self, stream_id: str) -> Payments:
+        """Return every payment to the recipient, by whomever and whatever for."""
+        found = self._ledger.payments_to(self.recipient, self._first_ledger)
+        return Payments(tx_hashes=tuple(payment.tx_hash for payment in found))
+
+    def payments_a_ledger_later(self, stream_id: str) -> Payments:
+        """Return them after the next ledger."""
+        self._ledger.one_ledger_later()
+        return self.payments(stream_id)
+
+    def _closed(self, tx_hash: str) -> TxOutcome | None:
+        """Return the transaction, waiting for an RPC that is some ledgers behind the service's."""
+        outcome = shown_or_missing(
+            self._ledger.chain,
+            lambda: self._ledger.chain.transaction(tx_hash),
+            what=f"transaction {tx_hash}",
+            record=self._record,
+        )
+        if outcome is not None:
+            self._record(TransactionSeen(tx_hash=outcome.tx_hash, ledger=outcome.ledger, closed_at=outcome.closed_at))
+        return outcome
+
+    def _shown(self, read: Callable[[], tuple[StreamEvent, ...]], what: str) -> tuple[StreamEvent, ...]:
+        """Return events, waiting for the first in the same way."""
+        return shown_or_missing(self._ledger.chain, lambda: read() or None, what=what, record=self._record) or ()
+
+
+class ServiceProof:
+    """The service's own records, taken at their word; the verdict always says so."""
+
+    def __init__(self, record_of: Callable[[str], StreamRecord]) -> None:
+        self.recipient = unowned_address()
+        self._record_of = record_of
+
+    def starts(self) -> None:
+        """Nothing to see but the service's answer."""
+
+    def creations(self) -> None:
+        """Nothing to see but the service's answers."""
+
+    def settlement(self, receipt: Receipt) -> None:
+        """Nothing to see but the receipt."""
+
+    def payments(self, stream_id: str) -> Payments:
+        """Return the transactions that the service's record of the stream names now."""
+        record = self._record_of(stream_id)
+        named = {record.settlement_tx_hash, record.receipt_tx_hash} - {""}
+        return Payments(tx_hashes=tuple(sorted(named)), shown_by=SERVICE)
+
+    def payments_a_ledger_later(self, stream_id: str) -> Payments:
+        """Return them at once: without a ledger nobody knows when the next one closes."""
+        return self.payments(stream_id)

@@ -1,0 +1,152 @@
+"""How every run ends: judge, sign, decide, act, publish, announce, in this order, whatever ended it.
+
+It is the same for `streampay-smoke run`, raw `behave`, a refusal, a signal, a run that was killed, and an override.
+Only the evidence decides: the verdict is computed from the journal, and what is said anywhere from both.
+"""
+
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from streampay_smoke.core import system_facts
+from streampay_smoke.core.ending_signals import ending_signals_disregarded
+from streampay_smoke.core.errors import SmokeError
+from streampay_smoke.core.signing import SigningKey
+from streampay_smoke.evidence import journal as journals
+from streampay_smoke.evidence.events import RunRefused
+from streampay_smoke.evidence.journal import Entry, Journal
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.gate.history import fold
+from streampay_smoke.gate.judge import judge
+from streampay_smoke.gate.policy import Circumstances, Decision, in_words
+from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, Word
+from streampay_smoke.publish import github
+from streampay_smoke.publish.publish import publish
+from streampay_smoke.publish.report import build_report
+from streampay_smoke.publish.summary import console_block, paint_for
+from streampay_smoke.publish.telling import tell
+from streampay_smoke.run import decision as decisions
+from streampay_smoke.run.failures import failure_of
+from streampay_smoke.run.folder import RunFolder
+from streampay_smoke.run.output import redacted_output
+from streampay_smoke.run.seal import seal
+from streampay_smoke.settings.reading import project_root
+
+NOTHING_ASKED = Circumstances(whole_suite=False, acts_here=False)
+"""Nobody asked for a rollback, and nothing here could make one."""
+
+Act = Callable[[Decision], Decision]
+"""Starts what a decision asks for, and returns the decision with how that ended."""
+
+
+def conclude(
+    folder: RunFolder,
+    *,
+    redactor: Redactor,
+    signing_key: SigningKey | None = None,
+    asked: Circumstances = NOTHING_ASKED,
+    act: Act | None = None,
+    report: bool,
+) -> int:
+    """End a run whose journal is closed, and return its exit code: the verdict's, or INCONCLUSIVE's without one.
+
+    The verdict is on disk, and signed, before anything else is made of it; whatever fails after that is a note and
+    changes nothing. `act` is left out where nothing may be rolled back. The HTML `report` comes last: it may take a
+    minute, and a signal ends it, not the answer.
+    """
+    with redacted_output(redactor):
+        with ending_signals_disregarded():
+            try:
+                entries, verdict, unsigned = _judged(folder, signing_key)
+            except OSError as error:
+                return evidence_lost(error)
+            _carried_out(folder, entries, verdict, asked, act, [unsigned] if unsigned else [])
+        if report:
+            try:
+                _attempt("the report could not be written", lambda: _report(folder))
+            except KeyboardInterrupt:
+                print("note: the report was not finished: a signal ended it", file=sys.stderr)
+        return verdict.exit_code
+
+
+def refuse(folder: RunFolder, error: SmokeError, *, report: bool) -> int:
+    """End a run that cannot begin, and return its exit code."""
+    redactor = Redactor()
+    try:
+        with Journal(folder.journal_path, redactor) as journal:
+            journal.append(RunRefused(failure=failure_of(error)))
+    except OSError as lost:
+        return evidence_lost(lost)
+    return conclude(folder, redactor=redactor, report=report)
+
+
+def evidence_lost(error: Exception) -> int:
+    """Say that a run has no verdict because its evidence could not be kept, and return its exit code."""
+    print(f"INCONCLUSIVE: the evidence was lost: {type(error).__name__}: {error}", file=sys.stderr)
+    print("Next: see to the disk and the artifacts folder, then run again", file=sys.stderr)
+    return EXIT_CODES[Word.INCONCLUSIVE]
+
+
+def _judged(folder: RunFolder, signing_key: SigningKey | None) -> tuple[tuple[Entry, ...], Verdict, str]:
+    read = journals.read(folder.journal_path)
+    verdict = judge(read)
+    unsigned = seal(folder, verdict, signing_key)
+    folder.write_verdict(verdict)
+    return read.entries, verdict, unsigned
+
+
+def _carried_out(
+    folder: RunFolder,
+    entries: tuple[Entry, ...],
+    verdict: Verdict,
+    asked: Circumstances,
+    act: Act | None,
+    notes: list[str],
+) -> None:
+    """Decide, act, publish and announce."""
+    decision = decisions.decided(folder, verdict, fold(entries), asked)
+    _attempt(f"{decisions.FILE} could not be written", lambda: decisions.write(folder, decision))
+    if decision.acts and act is not None:
+        print(f"{verdict.message}\ndecision: {in_words(decision)}", flush=True)  # a rollback may take minutes
+        decision = act(decision)
+        _attempt(f"{decisions.FILE} could not be written", lambda: decisions.write(folder, decision))
+    notes += publish(folder.path, entries, verdict).notes
+    _attempt("the CI system could not be told", lambda: _announce(folder, entries, verdict, decision, notes))
+
+
+def _announce(
+    folder: RunFolder,
+    entries: tuple[Entry, ...],
+    verdict: Verdict,
+    decision: Decision,
+    notes: Iterable[str],
+) -> None:
+    run, environ = tell(entries, verdict), system_facts.variables()
+    print(console_block(run, paint_for(sys.stdout, environ)))
+    print(f"decision: {in_words(decision)}")
+    print(f"evidence: {_shown(folder.path)}")
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    for line in github.announce(run, decision, environ):
+        print(line)
+
+
+def _report(folder: RunFolder) -> None:
+    built = build_report(folder.path, node_report_dir=project_root() / "report")
+    print(f"report: {_shown(built.path)}{f' ({built.note})' if built.note else ''}")
+
+
+def _attempt(trouble: str, step: Callable[[], None]) -> None:
+    try:
+        step()
+    except OSError as error:
+        print(f"note: {trouble}: {error.strerror or error}", file=sys.stderr)
+    except Exception:  # noqa: BLE001 - the verdict stands, whatever is made of it
+        print(f"note: {trouble}:\n{traceback.format_exc()}", file=sys.stderr)
+
+
+def _shown(path: Path) -> Path:
+    """Return a path as people type it, in the project's folder."""
+    root = project_root()
+    return path.relative_to(root) if path.is_relative_to(root) else path

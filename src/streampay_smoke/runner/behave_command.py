@@ -1,0 +1,60 @@
+"""The command `behave` as an installation of the gate has it: behave itself, except that what it refuses is CONFIG.
+
+behave ends with 1 for a command line that it cannot use, and 1 is the gate's FAIL. The gate's runner cannot say
+otherwise: behave makes it only once it has read its arguments. `python -m behave` does not come by here.
+"""
+
+import sys
+from pathlib import Path
+
+from behave.__main__ import main as behave
+from behave.__main__ import run_behave
+from behave.configuration import Configuration, config_filenames
+
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.standard_streams import open_standard_streams
+from streampay_smoke.gate.verdict import EXIT_CODES, Word
+from streampay_smoke.run.conclude import refuse
+from streampay_smoke.run.folder import RunFolder
+from streampay_smoke.run.output import outlasting_output
+from streampay_smoke.settings import load_evidence
+
+
+def main() -> int:
+    """Run behave, and return its exit code; in a folder that is not the gate's, as behave itself does."""
+    open_standard_streams()
+    if not _is_the_gates_folder():
+        return int(behave())
+    try:
+        config = Configuration()
+    except SystemExit as usage:
+        if not usage.code:
+            raise
+        return _refused("it does not know one of its arguments, see above")
+    except Exception as error:  # noqa: BLE001 - e.g. re.error for a name that is no pattern
+        return _refused(f"{type(error).__name__}: {error}")
+    try:
+        # The gate's runner exits by itself: whoever comes back from here has played nothing.
+        return _refused("see above") if run_behave(config) else 0
+    except Exception as error:  # noqa: BLE001 - a runner that cannot be imported, an output that cannot be opened
+        return _refused(f"{type(error).__name__}: {error}")
+
+
+def _is_the_gates_folder() -> bool:
+    """Whether behave is configured here for the gate; a file that cannot be read is told by behave."""
+    package = __name__.partition(".")[0]
+    return any(package in Path(name).read_text(encoding="utf-8", errors="replace") for name in config_filenames())
+
+
+def _refused(because: str) -> int:
+    error = SettingsInvalid(
+        f"behave cannot use its command line or its configuration: {because}",
+        next_step="correct the command; nothing was judged",
+    )
+    with outlasting_output():
+        try:
+            evidence = load_evidence()
+            return refuse(RunFolder.create(evidence.artifacts), error, report=evidence.report)
+        except SettingsInvalid as unwritable:
+            print(f"CONFIG: {error}\nNext: {error.next_step}\n{unwritable}", file=sys.stderr)
+            return EXIT_CODES[Word.CONFIG]

@@ -1,0 +1,64 @@
+"""Which scenarios a tag expression selects, read by the gate and not by behave, whose own refusal exits with 1."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from behave.tag_expression import TagExpressionProtocol
+from behave.tag_expression.parser import TagExpressionError, TagExpressionParser
+
+from streampay_smoke.core.errors import SettingsInvalid
+
+HOW = "write it like '@settlement and not @slow', with and, or, not and parentheses, in quotes for the shell"
+
+
+class TagExpression(Protocol):
+    """What behave asks whether a scenario is selected."""
+
+    def evaluate(self, tags: Sequence[str]) -> bool:
+        """Whether a scenario with these tags is selected."""
+        ...
+
+
+def tag_expression(given: str | Sequence[str]) -> TagExpression:
+    """Return what `--tags` selects, given once or several times; raises SettingsInvalid where one cannot be read."""
+    texts = [text for text in ([given] if isinstance(given, str) else given) if text.strip()]
+    for text in texts:
+        _check(text)
+    expression: TagExpression = TagExpressionProtocol.V2.parse(texts or "")
+    return expression
+
+
+def _check(text: str) -> None:
+    """Raise SettingsInvalid for an expression that cannot be read, or that is of the first version of behave."""
+    for word in TagExpressionParser.tokenize(text) if "\\" not in text else ():
+        older = _in_the_newer_way(word)
+        if older:
+            raise SettingsInvalid(
+                f"the tag expression {text!r} cannot be used: {word!r} is written as behave 1.2 had it",
+                next_step=f"write {older!r}; {HOW}",
+            )
+    try:
+        TagExpressionProtocol.V2.parse(text)
+    except TagExpressionError as error:
+        raise SettingsInvalid(
+            f"the tag expression {text!r} cannot be read: {_mistake(text, error)}", next_step=HOW
+        ) from error
+
+
+def _in_the_newer_way(word: str) -> str:
+    """Return what is meant by an operand of the first version, "" for one that is of the second."""
+    if "," in word:
+        return " or ".join(_in_the_newer_way(part) or part for part in word.split(",") if part)
+    return f"not {word[1:]}" if word.startswith(("-", "~")) else ""
+
+
+def _mistake(text: str, error: TagExpressionError) -> str:
+    """Return what the parser says of the mistake, in one line: its drawing of the place needs several.
+
+    It names an operand that is missing at the end only where something follows: a parenthesis.
+    """
+    try:
+        TagExpressionProtocol.V2.parse([text])
+    except TagExpressionError as clearer:
+        error = clearer
+    return str(error).splitlines()[0].removeprefix("Syntax error. ").rstrip(".")

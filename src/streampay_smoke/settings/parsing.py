@@ -1,0 +1,229 @@
+"""One parser for each kind of setting. It gets what to call the setting in a message, and the text that was given.
+
+Each returns the value, or raises SettingsInvalid with the name and the next step. What may be a secret is never quoted:
+secrets themselves, and addresses, for people paste credentials into them.
+"""
+
+import ipaddress
+import re
+import string
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.networks import allowed_network
+from streampay_smoke.core.secret import Secret
+from streampay_smoke.core.signing import SigningKey
+from streampay_smoke.evidence.redaction import SHORTEST_SECRET
+
+Parse = Callable[[str, str], Any]
+"""Returns the value of a setting, given its name and its text; raises SettingsInvalid."""
+
+LONGEST_BAKE_SECONDS = 6 * 3600.0
+"""Longer than that is monitoring, which keeps more than one run's evidence."""
+
+LONGEST_SECONDS = 24 * 3600.0
+"""A limit above it bounds nothing."""
+
+LAST_PORT = 65_535
+
+SHORTEST_SERVE_TOKEN = 24
+
+_SHOWN_CHARACTERS = 60
+_URL_CHARACTERS = frozenset(string.ascii_letters + string.digits + "-._~:/?#[]@!$&'()*+,;=%")
+_HOST = re.compile(r"(?=.{1,253}\.?\Z)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\.[A-Za-z0-9_-]{1,63})*\.?")
+_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+def text(name: str, given: str) -> str:
+    """Return a text of one line."""
+    if not given.isprintable():
+        raise SettingsInvalid(
+            f"{name} holds a character that cannot be shown", next_step=f"write {name} on one line, without controls"
+        )
+    return given
+
+
+def path(name: str, given: str) -> Path:
+    """Return an absolute path."""
+    try:
+        return Path(text(name, given)).absolute()
+    except OSError as error:
+        raise SettingsInvalid(
+            f"{name} is a relative path, and the working directory is gone: {error.strerror}",
+            next_step=f"set {name} to an absolute path",
+        ) from error
+
+
+def address(name: str, given: str) -> str:
+    """Return an http(s) address without a slash at its end; "" stays "". Nothing but host, port and path may be in it.
+
+    A query or a fragment would swallow every path that is added, and credentials do not belong in an address.
+    """
+    if not given:
+        return ""
+    _refuse_no_address(name, given)
+    if "?" in given or "#" in given:
+        raise SettingsInvalid(
+            f"{name} has a query or a fragment: the paths that are added would be lost in it",
+            next_step=f"set {name} to http(s)://host[:port][/path]",
+        )
+    return given.rstrip("/")
+
+
+def endpoint(name: str, given: str) -> str:
+    """Return an http(s) address that is called as it is, with its query; "" stays ""."""
+    if given:
+        _refuse_no_address(name, given)
+        if "#" in given:
+            raise SettingsInvalid(f"{name} has a fragment, which is never sent", next_step=f"leave it out of {name}")
+    return given
+
+
+def addresses(name: str, given: str) -> tuple[str, ...]:
+    """Return addresses that are separated by spaces."""
+    return tuple(address(name, url) for url in given.split())
+
+
+def report_address(name: str, given: str) -> str:
+    """Return an http(s) address in which `{run_id}` stands for the run; "" stays ""."""
+    if given:
+        _refuse_no_address(name, given.replace("{run_id}", "run"))
+    return given
+
+
+def _refuse_no_address(name: str, given: str) -> None:
+    next_step = f"set {name} to http(s)://host[:port][/path]"
+    if not set(given) <= _URL_CHARACTERS or _PERCENT.search(given):
+        raise SettingsInvalid(
+            f"{name} is not an http(s) address: it holds a character that no address has", next_step=next_step
+        )
+    try:
+        parts = urlsplit(given)
+        host, has_user = parts.hostname or "", "@" in parts.netloc
+    except ValueError as error:
+        raise SettingsInvalid(f"{name} is not an http(s) address", next_step=next_step) from error
+    if parts.scheme not in {"http", "https"} or not host:
+        raise SettingsInvalid(f"{name} is not an http(s) address", next_step=next_step)
+    if has_user:
+        raise SettingsInvalid(
+            f"{name} carries credentials in the address",
+            next_step="give credentials through SMOKE_AUTH_TOKEN, SMOKE_API_KEY or SMOKE_AUTH_JWT_SECRET",
+        )
+    if not (_is_ipv6(host) if parts.netloc.startswith("[") else _HOST.fullmatch(host)):
+        raise SettingsInvalid(f"{name} names no host", next_step=next_step)
+    before, colon, port = parts.netloc.rpartition("]")[2].partition(":")
+    if ("[" in parts.netloc and before) or (colon and not _is_port(port)):
+        raise SettingsInvalid(
+            f"{name} has no port between 1 and {LAST_PORT} after its host",
+            next_step=next_step,
+        )
+
+
+def _is_port(given: str) -> bool:
+    return given.isascii() and given.isdecimal() and len(given) <= 5 and 0 < int(given) <= LAST_PORT
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).version == 6
+    except ValueError:
+        return False
+
+
+def one_of(*allowed: str) -> Parse:
+    """Return the parser of a setting that is one of these words."""
+
+    def parse(name: str, given: str) -> str:
+        if given not in allowed:
+            raise SettingsInvalid(f"{name} is {_shown(given)}", next_step=f"use one of: {', '.join(allowed)}")
+        return given
+
+    return parse
+
+
+def flag(name: str, given: str) -> bool:
+    """Return whether a setting is on: 1 or 0."""
+    return bool(one_of("0", "1")(name, given) == "1")
+
+
+def seconds(name: str, given: str) -> float:
+    """Return a time in seconds: above 0, a day at most."""
+    return _number(name, given, LONGEST_SECONDS)
+
+
+def seconds_if_set(name: str, given: str) -> float | None:
+    """Return a time in seconds, None where it is not set."""
+    return seconds(name, given) if given else None
+
+
+def count(name: str, given: str) -> int:
+    """Return a whole number above 0."""
+    return max(round(_number(name, given, 1e6)), 1)
+
+
+def _number(name: str, given: str, most: float) -> float:
+    try:
+        number = float(given)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= most:
+        raise SettingsInvalid(f"{name} is {_shown(given)}", next_step=f"use a number above 0, {most:g} at most")
+    return number
+
+
+def duration(name: str, given: str) -> float:
+    """Return seconds for a number with s, m or h, or without any for seconds."""
+    number, unit = (given[:-1], given[-1]) if given[-1:] in {"s", "m", "h"} else (given, "")
+    try:
+        found = float(number) * {"": 1, "s": 1, "m": 60, "h": 3600}[unit]
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= LONGEST_BAKE_SECONDS:
+        raise SettingsInvalid(
+            f"{name} is {_shown(given)}",
+            next_step=f"use a time such as 90s, 10m or 1h, {LONGEST_BAKE_SECONDS / 3600:g}h at most, or 0",
+        )
+    return found
+
+
+def secret(name: str, given: str) -> Secret | None:
+    """Return a secret, None where it is not set; one too short cannot be redacted."""
+    if not given:
+        return None
+    if len(given) < SHORTEST_SECRET:
+        raise SettingsInvalid(
+            f"{name} is shorter than {SHORTEST_SECRET} characters",
+            next_step=f"set {name} to the real secret",
+        )
+    if not all(character.isprintable() or character in "\r\n\t" for character in given):
+        raise SettingsInvalid(
+            f"{name} holds a character that no secret has", next_step=f"set {name} again from your secret store"
+        )
+    return Secret(given)
+
+
+def serve_token(name: str, given: str) -> Secret | None:
+    """Return a token that opens the service, None where it is not set; one too short could be guessed."""
+    if given and len(given) < SHORTEST_SERVE_TOKEN:
+        raise SettingsInvalid(
+            f"{name} is shorter than {SHORTEST_SERVE_TOKEN} characters", next_step="make one with: openssl rand -hex 32"
+        )
+    return secret(name, given)
+
+
+def signing_key(name: str, given: str) -> Secret | None:
+    """Return the key that signs verdicts, None where it is not set; one that cannot sign is refused before a run."""
+    held = secret(name, given)
+    if held is not None:
+        SigningKey.given(held.reveal(), variable=name)
+    return held
+
+
+network: Parse = lambda name, given: allowed_network(given)  # noqa: E731
+
+
+def _shown(given: str) -> str:
+    return repr(given[:_SHOWN_CHARACTERS])

@@ -1,0 +1,244 @@
+"""What was given, from every source, by the order of precedence.
+
+Highest first: option, environment variable, `.env`, `environments/NAME.toml`, default.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Container, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, cast
+
+import msgspec
+
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.networks import PUBLIC_NAMES, PUBLIC_PASSPHRASE, allowed_network, folded, refuse_public_url
+from streampay_smoke.core.secret import Secret
+from streampay_smoke.settings.dotenv_file import FILE, read_dotenv
+from streampay_smoke.settings.place import Place, read_place, values_of
+from streampay_smoke.settings.problems import Problems
+from streampay_smoke.settings.variables import BY_ATTRIBUTE, ENGINE_PREFIX, PREFIX, VARIABLES, slots_of
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+ENVIRONMENT = "the environment"
+
+_SERVICE_LINK = re.compile(r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
+"""What Kubernetes adds to every container for each Service of its namespace, after the Service's name."""
+
+
+class Given(NamedTuple):
+    """A value somebody gave, and where: "the environment", ".env, line 3", "--env"."""
+
+    value: str
+    origin: str
+
+
+class RawSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What was given for an environment, with nothing decided about what it is good for.
+
+    `given` holds options, environment and `.env`; `sandbox` what an embedded sandbox says of itself, which counts where
+    nobody gave anything; `environ` is the environment the proxy and the certificates of this runner are named in.
+    """
+
+    environment: str
+    place: Place
+    given: dict[str, Given]
+    sandbox: dict[str, str] = {}
+    environ: dict[str, str] = {}
+
+    def over(self, sandbox: Mapping[str, str]) -> "RawSettings":
+        """Return the same settings over what an embedded sandbox says of itself."""
+        return msgspec.structs.replace(self, sandbox=dict(sandbox))
+
+    def text(self, name: str) -> str:
+        """Return a variable's text, its default where nobody gave it."""
+        if name in self.given:
+            return self.given[name].value
+        return self.sandbox.get(name) or values_of(self.place).get(name) or VARIABLES[name].default
+
+    def called(self, name: str) -> str:
+        """Return what to call a variable in a message: its name and where its value comes from."""
+        if name in self.given:
+            return _called(name, self.given[name].origin)
+        if name not in self.sandbox and name in values_of(self.place):
+            return _called(name, f"environments/{self.environment}.toml: {VARIABLES[name].file_key}")
+        return name
+
+    def parsed(self, name: str) -> Any:
+        """Return a variable's value; raises SettingsInvalid."""
+        return VARIABLES[name].parse(self.called(name), self.text(name))
+
+    def secret(self, name: str) -> Secret | None:
+        """Return a secret, None where it is not set; raises SettingsInvalid for one too short to be redacted."""
+        return cast("Secret | None", self.parsed(name))
+
+    def credentials(self, mode: str) -> dict[str, Secret]:
+        """Return the operator's credentials of an auth mode by their variable, slot A before slot B."""
+        return {name: secret for name in slots_of(mode) if (secret := self.secret(name)) is not None}
+
+    def engine_secrets(self) -> dict[str, Secret]:
+        """Return the secrets of deployment engines that are set, by variable."""
+        names = (name for name, variable in VARIABLES.items() if variable.secret and name.startswith(ENGINE_PREFIX))
+        return {name: secret for name in names if (secret := self.secret(name)) is not None}
+
+    def values_for(
+        self, kind: type[msgspec.Struct], problems: Problems, *, without: Container[str] = ()
+    ) -> dict[str, Any]:
+        """Return the parsed value of every field of `kind` that is a variable's; what cannot be parsed is left out."""
+        values: dict[str, Any] = {}
+        for field in kind.__struct_fields__:
+            if field in BY_ATTRIBUTE and field not in without:
+                with problems.collected():
+                    values[field] = self.parsed(BY_ATTRIBUTE[field].name)
+        return values
+
+
+def read(
+    options: Mapping[str, str] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    root: Path | None = None,
+) -> RawSettings:
+    """Return what was given, by the order of precedence.
+
+    Raises SettingsInvalid for what cannot be read and for a name or an environment nobody knows, GuardRefused for what
+    points at the public network.
+    """
+    root = root or project_root()
+    problems = Problems()
+    environ = dict(os.environ if environ is None else environ)
+    given = _given(options or {}, environ, root, problems)
+    _refuse_public(given)
+    problems.refuse()
+    environment = given["SMOKE_ENV"].value if "SMOKE_ENV" in given else VARIABLES["SMOKE_ENV"].default
+    return RawSettings(environment=environment, place=read_place(root, environment), given=given, environ=environ)
+
+
+def read_what_can_be(
+    kind: type[T],
+    options: Mapping[str, str] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    root: Path | None = None,
+) -> T:
+    """Return the settings of `kind`, whatever is wrong with others: those that cannot be read are the defaults.
+
+    For what a run has to know in order to say that its settings are wrong. Environment files give none of them.
+    """
+    unsaid = Problems()
+    given: dict[str, Given] = {}
+    with unsaid.collected():
+        given = _given(options or {}, os.environ if environ is None else environ, root or project_root(), unsaid)
+    values: dict[str, Any] = {}
+    for field in kind.__struct_fields__:
+        variable = BY_ATTRIBUTE[field]
+        values[field] = variable.parse(variable.name, variable.default)
+        if variable.name in given:
+            with unsaid.collected():
+                values[field] = variable.parse(variable.name, given[variable.name].value)
+    return kind(**values)
+
+
+def project_root() -> Path:
+    """Return the folder with `environments/`: the working directory or one above it, else the checkout's own.
+
+    Raises SettingsInvalid where the working directory was removed.
+    """
+    try:
+        here = Path.cwd()
+    except OSError as error:
+        raise SettingsInvalid(
+            f"the working directory cannot be used: {error.strerror}", next_step="start it in a folder that exists"
+        ) from error
+    candidates = (here, *here.parents, Path(__file__).resolve().parents[3])
+    return next((folder for folder in candidates if (folder / "environments").is_dir()), here)
+
+
+def _given(options: Mapping[str, str], environ: Mapping[str, str], root: Path, problems: Problems) -> dict[str, Given]:
+    """Return what is set, the highest source last; an option alone may not be empty."""
+    sources = [
+        *((line.name, line.value, f"{FILE}, line {line.number}") for line in read_dotenv(root, problems)),
+        *((name, value, ENVIRONMENT) for name, value in environ.items() if name.upper().startswith(PREFIX)),
+        *((name, value, _option(name)) for name, value in options.items()),
+    ]
+    links = sorted(name for name, _, origin in sources if origin == ENVIRONMENT and _is_service_link(name))
+    if links:
+        problems.add(
+            f"{', '.join(links)}: Kubernetes links of a Service, and no settings",
+            "say enableServiceLinks: false in the pod's spec, or rename the Service: its name begins with smoke",
+        )
+    given: dict[str, Given] = {}
+    for name, value, origin in sources:
+        if name in links or not _is_ours(name, origin):
+            continue
+        with problems.collected():
+            _refuse_unknown(name, origin)
+            found = _readable(_called(name, origin), value).strip()
+            if found:
+                given[name] = Given(found, origin)
+            elif origin == _option(name):
+                raise SettingsInvalid(
+                    f"{origin} ({name}) was given with nothing in it: the variable it is made of may not be set",
+                    next_step=f"give {origin} a value, or leave it out",
+                )
+            else:  # unset, and so is what a lower source says
+                given.pop(name, None)
+    return given
+
+
+def _option(name: str) -> str:
+    """Return the origin of a value that came as an option."""
+    return (VARIABLES[name].option if name in VARIABLES else "") or "the options"
+
+
+def _is_ours(name: str, origin: str) -> bool:
+    """Whether a name is meant for the gate: one that is written in lower case counts in a file of our own."""
+    if name.startswith(PREFIX):
+        return True
+    upper = name.upper()
+    return upper.startswith(PREFIX) and (upper in VARIABLES or origin.startswith(FILE))
+
+
+def _is_service_link(name: str) -> bool:
+    return (
+        name not in VARIABLES
+        and name.startswith(PREFIX)
+        and _SERVICE_LINK.fullmatch(name.removeprefix(PREFIX)) is not None
+    )
+
+
+def _refuse_unknown(name: str, origin: str) -> None:
+    if name in VARIABLES:
+        return
+    nearest = difflib.get_close_matches(name.upper(), VARIABLES, n=1, cutoff=0.0)[0]
+    raise SettingsInvalid(
+        f"{_called(ascii(name)[1:-1], origin)} is not a setting; did you mean {nearest}?",
+        next_step="correct or unset it: a typo must not open the gate",
+    )
+
+
+def _readable(called: str, value: str) -> str:
+    """Return a value; raises SettingsInvalid where its bytes are no text."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise SettingsInvalid(f"{called} is not UTF-8", next_step="give it in UTF-8") from error
+    return value
+
+
+def _called(name: str, origin: str) -> str:
+    return f"{name} (from {origin})"
+
+
+def _refuse_public(given: Mapping[str, Given]) -> None:
+    """Refuse the public network by name, address or passphrase, whichever variable it came in."""
+    if "SMOKE_STELLAR_NETWORK" in given and folded(given["SMOKE_STELLAR_NETWORK"].value).strip() in PUBLIC_NAMES:
+        allowed_network(given["SMOKE_STELLAR_NETWORK"].value)
+    for name in ("SMOKE_STELLAR_RPC_URL", "SMOKE_STELLAR_FRIENDBOT_URL"):
+        if name in given:
+            refuse_public_url(name, given[name].value)
+    for name, (value, _) in given.items():
+        if folded(PUBLIC_PASSPHRASE) in folded(value):
+            refuse_public_url(name, "pubnet")
