@@ -60,7 +60,7 @@ def test_reads_at_twice_the_promised_time_fail(tmp_path: Path, candidate: Sandbo
             "--tags=@streams and not @signing-secret and not @second-user", SMOKE_BASE_URL=slow.url
         )
     assert (ran.code, ran.verdict.verdict, ran.verdict.reason_code) == (1, Word.FAIL, "objective_missed"), ran.output
-    assert ran.verdict.message.endswith("reads too slow -> roll back")
+    assert ran.verdict.message.endswith("reads too slow -> hold")
     assert "lists and streams are read quickly: p95 2.0" in ran.verdict.message
     timed = [event for event in ran.events if event["event"] == "probed" and event["name"] == "way to the deployment"]
     assert timed
