@@ -1,10 +1,10 @@
 """Keeps what is written in step with what is true.
 
 `check_docs.py` names every difference and ends with 1; `check_docs.py --write` writes the generated files anew.
-Generated: env.example, a table of docs/configuration.md, docs/tags.md, docs/policy.md, docs/schemas/*.json, and from
-docs/selftest/results.json what is beside it; those results must be about exactly the corpus of the selftest. Read:
-README.md and docs/, which must name every option and variable, none that does not exist, no page that does not exist,
-and as many scenarios as there are.
+Generated: env.example, the table of settings in docs/configuration.md, docs/tags.md, docs/policy.md,
+docs/schemas/*.json, and from docs/selftest/results.json what is beside it; those results must be about exactly the
+corpus of the selftest. Read: README.md and docs/, which must name no variable and no page that does not exist, and as
+many scenarios as there are.
 """
 
 import json
@@ -22,18 +22,20 @@ from streampay_smoke.gate.objectives import MISSED
 from streampay_smoke.gate.verdict import Word
 from streampay_smoke.run import pins
 from streampay_smoke.runner.feature_lint import KNOWN_TAGS
-from streampay_smoke.settings.pages import env_example, table
+from streampay_smoke.settings import pages as settings_pages
 from streampay_smoke.settings.variables import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[1]
 WRITE = "run scripts/check_docs.py --write and commit the result"
 
 
-def configuration_page() -> str:
-    """The page about settings, with the table of every variable as it is now."""
-    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    head, _, rest = page.partition("| variable |")
-    return head + table() + rest[rest.index("\n\n") + 1 :]
+TABLE = ("<!-- the settings, generated -->\n", "<!-- end of the settings -->\n")
+
+
+def with_table(page: str) -> str:
+    """A page with the table of settings made anew between its two marks; at its end where it has none."""
+    before, _, rest = page.partition(TABLE[0])
+    return f"{before}{TABLE[0]}\n{settings_pages.table()}\n{TABLE[1]}{rest.partition(TABLE[1])[2]}"
 
 
 def tags_page() -> str:
@@ -68,6 +70,11 @@ EXAMPLES: Sequence[tuple[str, policy.Answer, policy.Circumstances]] = (
         policy.Circumstances(whole_suite=False),
     ),
     ("FAIL, a broken promise", policy.Answer(word=Word.FAIL, reason_code="promise_broken"), _WHOLE),
+    (
+        "any answer of a rehearsal, for which nobody named a deployment",
+        policy.Answer(word=Word.PASS, reason_code="all_promises_kept", rehearsal=True),
+        _WHOLE,
+    ),
     (
         "FAIL, the error budget burnt while it was watched",
         policy.Answer(word=Word.FAIL, reason_code=MISSED, missed=(ERROR_BURN,)),
@@ -122,13 +129,15 @@ def policy_page() -> str:
 
 
 GENERATED = {
-    "env.example": env_example,
-    "docs/configuration.md": configuration_page,
+    "env.example": settings_pages.env_example,
     "docs/tags.md": tags_page,
     "docs/policy.md": policy_page,
     "docs/schemas/verdict.schema.json": verdict_schema,
     "docs/schemas/decision.schema.json": decision_schema,
 }
+
+
+HAS_TABLE = "docs/configuration.md"
 
 
 def stale_files(root: Path) -> Iterator[str]:
@@ -137,17 +146,15 @@ def stale_files(root: Path) -> Iterator[str]:
         path = root / name
         if not path.is_file() or path.read_text(encoding="utf-8") != content():
             yield f"{name} is missing or out of date; {WRITE}"
+    page = root / HAS_TABLE
+    if not page.is_file() or page.read_text(encoding="utf-8") != with_table(page.read_text(encoding="utf-8")):
+        yield f"{HAS_TABLE} is missing or its table of settings out of date; {WRITE}"
 
 
-def unnamed(root: Path) -> Iterator[str]:
-    """Options and variables that no page names, and variables on pages that do not exist."""
+def unknown_variables(root: Path) -> Iterator[str]:
+    """Variables on pages that do not exist."""
     pages = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
     texts = {page: page.read_text(encoding="utf-8") for page in pages if page.is_file()}
-    named = set(re.findall(r"--[a-z][a-z-]*|SMOKE_[A-Z0-9_]*[A-Z0-9]", "\n".join(texts.values())))
-    for variable in VARIABLES.values():
-        for name in (variable.name, variable.option):
-            if name and name not in named:
-                yield f"{name} is named neither in README.md nor below docs/; say there what it does"
     for page, text in texts.items():
         for name in sorted(set(re.findall(r"SMOKE_[A-Z0-9_]*[A-Z0-9]", text)) - set(VARIABLES)):
             yield f"{page.relative_to(root)} names {name}, which does not exist; correct the page"
@@ -182,12 +189,14 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
         for name, content in GENERATED.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(content(), encoding="utf-8")
+        page = root / HAS_TABLE
+        page.write_text(with_table(page.read_text(encoding="utf-8") if page.exists() else ""), encoding="utf-8")
         if (measured := committed_results(root)) is not None:
             write(root, measured)
         return 0
     differences = [
         *stale_files(root),
-        *unnamed(root),
+        *unknown_variables(root),
         *broken_links(root),
         *miscounted(root),
         *drift(root, CORPUS),

@@ -3,14 +3,17 @@
 All releases share one ledger, one operator and one memory. StreamPay itself keeps its streams in its process and
 forgets them with it; a deployment of several replicas could not even list what it just created. So the fleet stands
 for a StreamPay over a shared database: streams, idempotency keys, sign-in challenges and limits are known to every
-replica of every release, and a stream created on a canary is there after the rollback. The limits are raised: a fleet
-is for deploys and rollbacks, and both sign in.
+replica of every release, and a stream created on a canary is there after the rollback. `memory=own` starts a release
+whose replicas are as StreamPay is: each knows only what it was told itself, and `/restart` makes one forget that. The
+limits are raised: a fleet is for deploys and rollbacks, and both sign in.
 
 The engine's API is HTTP on loopback, parameters in the query, every answer a JSON object:
 
     GET  /state                                  weights, live release, keys it was asked with, rollbacks it applied
     GET  /preview?release=R                      an address that leads to R alone, whatever its weight
     POST /start?release=R&replicas=N&fault=F...  start a release at no traffic; no replica: one that crashes
+               &memory=own                       its replicas share nothing
+    POST /restart?release=R&replica=N            let a replica forget what it keeps in its memory
     POST /shift?R=WEIGHT&...                     share the traffic; the live release stays what it is
     POST /promote?release=R                      all traffic to R, which becomes the live release
     POST /roll-back?release=R&key=K              the same, once for each key
@@ -29,6 +32,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from msgspec.structs import replace
+from starlette.applications import Starlette
 
 from streampay_sandbox.engine import Engine, EngineFault, EngineState
 from streampay_sandbox.faults import chosen_faults
@@ -38,7 +42,7 @@ from streampay_sandbox.server import LoopbackServer
 from streampay_sandbox.service.app import build_app
 from streampay_sandbox.service.faults import faulty
 from streampay_sandbox.service.limits import PER_MINUTE, TokenBuckets
-from streampay_sandbox.service.parts import honest_parts, new_memory
+from streampay_sandbox.service.parts import Memory, Parts, honest_parts, new_memory
 from streampay_sandbox.stack import environ_of, new_settings, new_treasury, stoppable, write_private
 from streampay_smoke.core.errors import SettingsInvalid
 
@@ -50,9 +54,13 @@ PER_MINUTE_IN_A_FLEET = {**dict.fromkeys(PER_MINUTE, 100_000), "read": PER_MINUT
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
-    """A release that runs: its replicas, and the addresses the next requests go to. Without replicas it is dead."""
+    """A release that runs: its replicas, what each is made of, and the addresses the next requests go to.
+
+    Without replicas it is dead.
+    """
 
     replicas: tuple[LoopbackServer, ...]
+    parts: tuple[Parts, ...]
     next_address: Iterator[int]
 
 
@@ -66,7 +74,7 @@ class Fleet(AbstractContextManager["Fleet"]):
         self.ledger: Ledger = start_ledger()
         self._settings = new_settings(self.ledger, stable)
         self._treasury = new_treasury(self.ledger)
-        self._memory = new_memory(TokenBuckets(PER_MINUTE_IN_A_FLEET))
+        self._memory = _new_memory()
         self._stopping = threading.Event()
         self._releases: dict[str, Release] = {}
         self._addresses: list[str] = []
@@ -78,16 +86,31 @@ class Fleet(AbstractContextManager["Fleet"]):
         self.engine_url = self._admin.url
         self.start(stable, replicas=replicas)
 
-    def start(self, name: str, *, replicas: int = 2, faults: Sequence[str] = ()) -> None:
-        """Start a release at no traffic; `faults` are names of service faults. No replica: a release that crashes."""
+    def start(self, name: str, *, replicas: int = 2, faults: Sequence[str] = (), own_memory: bool = False) -> None:
+        """Start a release at no traffic; `faults` are names of service faults. No replica: a release that crashes.
+
+        With `own_memory` each replica keeps streams, keys and challenges for itself.
+        """
         settings = replace(self._settings, release=name)
-        honest = honest_parts(settings, self._treasury, memory=self._memory, stopping=self._stopping)
-        app = build_app(faulty(honest, chosen_faults(faults).service))
-        servers = tuple(LoopbackServer(app, stopping=self._stopping).start() for _ in range(replicas))
+        chosen = chosen_faults(faults).service
+
+        def made(memory: Memory) -> tuple[Parts, Starlette]:
+            honest = honest_parts(settings, self._treasury, memory=memory, stopping=self._stopping)
+            parts = faulty(honest, chosen)
+            return parts, build_app(parts)
+
+        own = [made(_new_memory()) for _ in range(replicas)] if own_memory else [made(self._memory)] * replicas
+        servers = tuple(LoopbackServer(app, stopping=self._stopping).start() for _, app in own)
         addresses = range(len(self._addresses), len(self._addresses) + replicas)
         self._addresses.extend(server.url for server in servers)
-        self._releases[name] = Release(replicas=servers, next_address=itertools.cycle(addresses))
+        self._releases[name] = Release(
+            replicas=servers, parts=tuple(parts for parts, _ in own), next_address=itertools.cycle(addresses)
+        )
         self.engine.add(name)
+
+    def restart(self, name: str, replica: int) -> None:
+        """Let a replica forget what it keeps in its memory; raises KeyError and IndexError for none."""
+        self._releases[name].parts[replica].forget()
 
     def preview_url(self, name: str) -> str:
         """Return an address that leads to one release alone, whatever its weight; raises KeyError for none."""
@@ -140,7 +163,7 @@ class Fleet(AbstractContextManager["Fleet"]):
             said = action(self, given)
         except SettingsInvalid as problem:
             return _json(409, {"error": str(problem)})
-        except (KeyError, ValueError) as problem:
+        except (LookupError, ValueError) as problem:
             return _json(400, {"error": f"a parameter is missing or wrong: {problem}"})
         if asked.path == "/roll-back" and EngineFault.NO_ANSWER in self.engine.faults:
             return hang_up()
@@ -159,14 +182,22 @@ class _Road(Proxy):
         return self._addresses[index]
 
 
+def _new_memory() -> Memory:
+    return new_memory(TokenBuckets(PER_MINUTE_IN_A_FLEET))
+
+
 Given = Mapping[str, Sequence[str]]
 
 _ACTIONS: Mapping[str, Callable[[Fleet, Given], object]] = {
     "GET /state": lambda fleet, given: fleet.engine.state(),
     "GET /preview": lambda fleet, given: fleet.preview_url(given["release"][0]),
     "POST /start": lambda fleet, given: fleet.start(
-        given["release"][0], replicas=int(given.get("replicas", ["2"])[0]), faults=given.get("fault", ())
+        given["release"][0],
+        replicas=int(given.get("replicas", ["2"])[0]),
+        faults=given.get("fault", ()),
+        own_memory=given.get("memory") == ["own"],
     ),
+    "POST /restart": lambda fleet, given: fleet.restart(given["release"][0], int(given["replica"][0])),
     "POST /shift": lambda fleet, given: fleet.engine.shift({name: int(text[0]) for name, text in given.items()}),
     "POST /promote": lambda fleet, given: fleet.engine.promote(given["release"][0]),
     "POST /roll-back": lambda fleet, given: fleet.engine.roll_back(given["release"][0], given["key"][0]),

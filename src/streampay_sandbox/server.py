@@ -86,6 +86,7 @@ class LoopbackServer(AbstractContextManager["LoopbackServer"]):
             log_level=60,  # above CRITICAL: the sandbox shares its terminal with the run it serves
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # nothing stands before it that may say whose connection it is
             date_header=False,  # each application tells the time itself, or does not
             timeout_keep_alive=75,
         )

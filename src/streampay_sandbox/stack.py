@@ -19,7 +19,7 @@ from streampay_smoke.core.secret import Secret
 if TYPE_CHECKING:
     from streampay_sandbox.ledger import Ledger
     from streampay_sandbox.server import LoopbackServer
-    from streampay_sandbox.service.parts import ServiceSettings
+    from streampay_sandbox.service.parts import Parts, ServiceSettings
     from streampay_sandbox.service.settlement import Treasury
 
 LEDGER_TIMEOUT_SECONDS = 4.0
@@ -31,12 +31,19 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
     """A running sandbox; stops at the end of a `with` block or by `stop()`."""
 
     def __init__(
-        self, *, ledger: "Ledger", server: "LoopbackServer", treasury: "Treasury", settings: "ServiceSettings"
+        self,
+        *,
+        ledger: "Ledger",
+        server: "LoopbackServer",
+        treasury: "Treasury",
+        settings: "ServiceSettings",
+        parts: "Parts",
     ) -> None:
         self._ledger = ledger
         self._server = server
         self._treasury = treasury
         self._settings = settings
+        self._parts = parts
         self.base_url = server.url
         self.rpc_url = ledger.rpc_url
         self.friendbot_url = ledger.friendbot_url
@@ -54,6 +61,10 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
             "contract_id": self._ledger.contract_id,
             "env": environ_of(self.base_url, self._ledger, self._settings),
         }
+
+    def restart_service(self) -> None:
+        """Let the service forget what a process that keeps everything in its memory forgets at a restart."""
+        self._parts.forget()
 
     def stop(self) -> None:
         """Stop the service, then the ledger; a second call does nothing."""
@@ -101,9 +112,9 @@ def _with_service(
 
     settings, treasury = new_settings(ledger, release), new_treasury(ledger)
     stopping = threading.Event()
-    parts = honest_parts(settings, treasury, memory=new_memory(), stopping=stopping)
-    server = LoopbackServer(build_app(faulty(parts, faults)), port, stopping=stopping).start()
-    return Sandbox(ledger=ledger, server=server, treasury=treasury, settings=settings)
+    parts = faulty(honest_parts(settings, treasury, memory=new_memory(), stopping=stopping), faults)
+    server = LoopbackServer(build_app(parts), port, stopping=stopping).start()
+    return Sandbox(ledger=ledger, server=server, treasury=treasury, settings=settings, parts=parts)
 
 
 def new_settings(ledger: "Ledger", release: str) -> "ServiceSettings":
@@ -117,6 +128,7 @@ def new_settings(ledger: "Ledger", release: str) -> "ServiceSettings":
         contract_id=ledger.contract_id,
         jwt_secret=Secret(secrets.token_hex(32)),
         api_key=Secret(secrets.token_hex(24)),
+        webhook_secret=Secret(secrets.token_hex(24)),
     )
 
 

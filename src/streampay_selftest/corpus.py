@@ -47,9 +47,21 @@ def _by_name(cases: Iterable[Case]) -> Mapping[str, Case]:
     return corpus
 
 
+NOT_LOOKED_AT = frozenset(
+    {
+        *("v2-lists-for-any-text", "v2-creates-for-any-text", "v2-changes-open", "v2-batch-for-any-bearer"),
+        *("failed-settle-ends-stream", "failed-settle-frozen", "settle-invents-transaction", "settle-invents-two"),
+        *("record-cancelled-as-draft", "limits-evaded-by-key", "limits-evaded-by-address", "logins-evaded-by-address"),
+        *("limits-believe-tokens", "events-open", "events-to-others", "events-mixed", "events-silent"),
+        *("events-buffered", "webhooks-unsigned", "webhooks-any-signature", "webhooks-fail"),
+        *("replica-lacks-kept-stream", "restart-loses-streams", "restart-loses-streams-late", "streampay-as-probed"),
+    }
+)
+"""Faults that the sandbox plays and no scenario is about yet: a gate that is not asked for them misses most of them."""
+
 CORPUS = _by_name(
     (
-        *(of_the_sandbox(fault) for fault in FAULTS.values()),
+        *(of_the_sandbox(fault) for fault in FAULTS.values() if fault.name not in NOT_LOOKED_AT),
         *road_faults.FAULTS,
         *noises.NOISES,
         *runner_noises.NOISES,

@@ -32,13 +32,15 @@ def the_script() -> ModuleType:
 @pytest.fixture(name="root")
 def documented_project(tmp_path: Path, check_docs: ModuleType) -> Path:
     check_docs.main(["--write"], tmp_path)
-    names = [name for variable in check_docs.VARIABLES.values() for name in (variable.name, variable.option)]
-    (tmp_path / "README.md").write_text("\n".join(names))
-    for linked in ("configuration.md", "rollback.md", "writing-faults.md"):
-        (tmp_path / "docs" / linked).touch()
+    for linked in (
+        "rollback",
+        "writing-faults",
+        *filter(None, (variable.page for variable in check_docs.VARIABLES.values())),
+    ):
+        (tmp_path / "docs" / f"{linked}.md").touch()
     (tmp_path / "features").mkdir()
     (tmp_path / "features/manifest.jsonl").write_text(f"{PINNED}\n")
-    with (tmp_path / "README.md").open("a") as readme:
+    with (tmp_path / "README.md").open("w") as readme:
         readme.write("\n1 plain-language scenarios in 1 features\n")
     (tmp_path / "docs/sample-green-run.log").write_text("\n1 scenarios passed, 0 failed, 0 skipped\n")
     played = [Played(case=name, seed=0, word="PASS") for name in CORPUS]
@@ -77,23 +79,18 @@ def test_results_that_are_not_about_the_corpus_are_named(
     assert line.startswith("docs/selftest/results.json is missing")
 
 
-@pytest.mark.parametrize("name", ["SMOKE_BASE_URL", "--base-url", "--env"])
-def test_a_name_no_page_explains_is_named(
-    check_docs: ModuleType, root: Path, capsys: pytest.CaptureFixture[str], name: str
+@pytest.mark.parametrize(
+    "spoil", [("`--base-url`", "`--url`"), ("<!-- the settings", "<!-- settings"), ("| `SMOKE_ENV`", "|")]
+)
+def test_a_table_of_settings_that_is_not_the_generated_one_is_named(
+    check_docs: ModuleType, root: Path, capsys: pytest.CaptureFixture[str], spoil: tuple[str, str]
 ) -> None:
-    readme = root / "README.md"
-    readme.write_text("\n".join(line for line in readme.read_text().splitlines() if line != name))
-    (line,) = found(check_docs, root, capsys)
-    assert line.startswith(f"{name} is named neither")
-
-
-def test_a_longer_name_does_not_stand_for_a_shorter_one(
-    check_docs: ModuleType, root: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    readme = root / "README.md"
-    readme.write_text(readme.read_text().replace("--env\n", "--environment\n"))
-    (line,) = found(check_docs, root, capsys)
-    assert line.startswith("--env is named neither")
+    page = root / "docs/configuration.md"
+    assert spoil[0] in page.read_text()
+    page.write_text(page.read_text().replace(*spoil, 1))
+    assert found(check_docs, root, capsys)[0].startswith("docs/configuration.md is missing or its table")
+    page.unlink()
+    assert found(check_docs, root, capsys)[0].startswith("docs/configuration.md is missing or its table")
 
 
 def test_a_variable_that_does_not_exist_is_named_with_its_page(
@@ -125,6 +122,6 @@ def test_a_suite_that_was_counted_before_it_grew_is_named(
 
 
 def test_no_secret_gets_a_value_in_the_example(check_docs: ModuleType) -> None:
-    lines = check_docs.env_example().splitlines()
+    lines = check_docs.settings_pages.env_example().splitlines()
     assert all(line.startswith("#") or not line for line in lines)
     assert sum(line.endswith("=") for line in lines) == len(check_docs.VARIABLES)

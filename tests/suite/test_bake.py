@@ -11,7 +11,7 @@ from streampay_sandbox.road import Forward, Passing, Proxy, Reply
 from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.gate.verdict import Word
 
-PACE = "reads_per_minute = 30"
+COUNTERS = "[bake.counters]"
 LISTS_BEFORE_IT_BREAKS = 8
 READS = 40
 """As many as a service that limits its callers lets pass in a minute, with what else a run asks."""
@@ -25,8 +25,10 @@ def ended(ran: Ran) -> dict[str, Any]:
 
 def quicken(project: Project, reads_per_minute: int) -> None:
     place = project.folder / "environments" / "sandbox.toml"
-    assert PACE in place.read_text()
-    place.write_text(place.read_text().replace(PACE, f"reads_per_minute = {reads_per_minute}"))
+    assert COUNTERS in place.read_text()
+    place.write_text(
+        place.read_text().replace(COUNTERS, f"[bake]\nreads_per_minute = {reads_per_minute}\n\n{COUNTERS}")
+    )
 
 
 @pytest.fixture

@@ -170,7 +170,9 @@ def forget(secret: str) -> None:
 def in_production(project: Project) -> Ran:
     """Play the whole smoke as production would be played, the sandbox's ledger standing in for testnet."""
     place = project.folder / "environments" / "production.toml"
-    place.write_text(place.read_text().replace('"build-manifest"', '"header:x-release"'))
+    told_by = 'release_told_by = "header:x-release"\n'
+    text = place.read_text().replace(told_by, "")
+    place.write_text(text.replace("[service]\n", f"[service]\n{told_by}"))
     return project.behave("--tags=@smoke", SMOKE_ENV="production", SMOKE_SIGNER_SEED=SEED)
 
 

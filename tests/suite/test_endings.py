@@ -11,6 +11,7 @@ from xml.etree.ElementTree import fromstring
 import msgspec
 import pytest
 from suite_parts import Project, Ran, wait_for_file
+from waits import HANG_SECONDS
 
 from streampay_sandbox.stack import start_sandbox
 from streampay_smoke.gate.policy import Decision
@@ -109,7 +110,7 @@ def stopped(project: Project, *command: str, number: signal.Signals) -> Ran:
     with project.start(*command) as running:
         wait_for_file(project.folder / "hanging", running)
         running.send_signal(number)
-        output, _ = running.communicate(timeout=30)
+        output, _ = running.communicate(timeout=HANG_SECONDS)
     return project.ran(running.returncode, output)
 
 
@@ -136,9 +137,9 @@ def changed(project: Project) -> Ran:
 
 
 def failing(project: Project) -> Ran:
-    place = project.folder / "environments" / "sandbox.toml"
-    place.write_text(place.read_text().replace("ready_within_seconds = 10", "ready_within_seconds = 0.5"))
-    return project.smoke(READY, "--expect-release", "the-new-one")
+    with start_sandbox(faults=["list-open"]) as broken:
+        project.environ |= {**broken.ready_document()["env"], "SMOKE_AUTH_MODE": "jwt"}
+        return project.smoke("--tags=@streams")
 
 
 WAYS: dict[str, tuple[Play, str, str, str]] = {
@@ -181,7 +182,7 @@ WAYS: dict[str, tuple[Play, str, str, str]] = {
         "hold",
     ),
     "killed": (killed, "INCONCLUSIVE", "terminated", "hold"),
-    "failing": (failing, "FAIL", "release_unexpected", "hold"),
+    "failing": (failing, "FAIL", "promise_broken", "hold"),
     "overridden": (overridden, "PASS", "overridden", "hold"),
     "public network": (
         lambda project: project.smoke(READY, SMOKE_STELLAR_NETWORK="pubnet"),

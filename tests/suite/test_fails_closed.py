@@ -92,7 +92,9 @@ def test_help_of_behave_is_no_run(bare_project: Project, arguments: list[str]) -
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
 def test_standard_streams_that_are_closed_change_nothing(project: Project, command: str, closed: str) -> None:
     line = f'exec "{sys.executable}" -m {command} --tags @readiness {closed}'
-    done = subprocess.run(["/bin/sh", "-c", line], cwd=project.folder, env=project.environ, check=False, timeout=60)
+    done = subprocess.run(
+        ["/bin/sh", "-c", line], cwd=project.folder, env=project.environ, check=False, timeout=HANG_SECONDS
+    )
     assert (done.returncode, project.ran(0, "").verdict.verdict) == (0, Word.PASS)
 
 
@@ -357,7 +359,7 @@ def test_a_signal_to_the_whole_process_group_counts_once_and_streams_are_ended(p
     with project.start("streampay_smoke", "run", "--tags", "@settlement", own_session=True) as running:
         wait_for_file(project.folder / "hanging", running)
         os.killpg(running.pid, signal.SIGHUP)
-        output, _ = running.communicate(timeout=30)
+        output, _ = running.communicate(timeout=HANG_SECONDS)
     ran = project.ran(running.returncode, output)
     assert (ran.code, ran.verdict.reason_code) == (129, "terminated"), output
     assert ran.verdict.cleanup.created > 0
@@ -376,7 +378,7 @@ def test_who_ignores_hangups_goes_on(project: Project) -> None:
         wait_for_file(project.folder / "hanging", running)
         running.send_signal(signal.SIGHUP)
         (project.folder / "go").touch()
-        running.communicate(timeout=30)
+        running.communicate(timeout=HANG_SECONDS)
     assert running.returncode == 0
 
 

@@ -66,7 +66,7 @@ def test_a_key_that_cannot_sign_is_config_before_anything_is_sent(bare_project: 
     options = ["--tags=@readiness"] if command == "behave" else ["--tags", "@readiness"]
     ran = getattr(bare_project, command)(*options, SMOKE_SIGNING_KEY="bm90IGEga2V5")
     assert (ran.code, ran.verdict.verdict, ran.verdict.reason_code) == (2, Word.CONFIG, "settings_invalid")
-    assert "SMOKE_SIGNING_KEY is no Ed25519 private key" in ran.output
+    assert "SMOKE_SIGNING_KEY (from the environment) is no Ed25519 private key" in ran.output
     assert "bm90IGEga2V5" not in ran.output
 
 

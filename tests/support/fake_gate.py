@@ -52,5 +52,5 @@ if not chosen.silent:
 print("the last words")
 sys.stdout.flush()
 if chosen.hang:
-    time.sleep(60)
+    time.sleep(300)
 sys.exit(EXIT_CODES[chosen.word] if chosen.exit is None else chosen.exit)

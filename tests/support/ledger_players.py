@@ -8,6 +8,7 @@ import httpx
 from stellar_sdk import Account as SdkAccount
 from stellar_sdk import Keypair, SorobanServer, StrKey, TransactionBuilder, TransactionEnvelope, scval, xdr
 from stellar_sdk import xdr as stellar_xdr
+from waits import HANG_SECONDS
 
 from streampay_sandbox.ledger import Ledger, start_ledger
 from streampay_sandbox.ledger.authorization import AuthRecorder, Credentials
@@ -37,7 +38,7 @@ class Wire:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self.http = httpx.Client(timeout=20)
+        self.http = httpx.Client(timeout=HANG_SECONDS)
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         """Return a method's result; raises RpcRefusal for a JSON-RPC error."""

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+from waits import HANG_SECONDS
+
 
 class ProxyDouble:
     """Listens on 127.0.0.1. `lines` are the request lines it was sent, `heads` the whole heads.
@@ -68,7 +70,9 @@ class ProxyDouble:
             return
         parts = urlsplit(f"//{target}" if method == "CONNECT" else target)
         try:
-            upstream = socket.create_connection(self._reach(parts.hostname or "", parts.port or 80), timeout=5)
+            upstream = socket.create_connection(
+                self._reach(parts.hostname or "", parts.port or 80), timeout=HANG_SECONDS
+            )
         except OSError:
             connection.sendall(
                 b"HTTP/1.1 502 Bad Gateway\r\nx-squid-error: ERR_CONNECT_FAIL 111\r\ncontent-length: 0\r\n\r\n"
@@ -83,7 +87,7 @@ class ProxyDouble:
             back = threading.Thread(target=_copy, args=(upstream, connection), daemon=True)
             back.start()
             _copy(connection, upstream)
-            back.join(5)
+            back.join(HANG_SECONDS)
 
     def __enter__(self) -> Self:
         return self

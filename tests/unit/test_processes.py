@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from waits import HANG_SECONDS
 
 IGNORES = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)"
 SHOW = """
@@ -57,6 +58,11 @@ os.write(int(sys.argv[1]), f"{min(read, write)}".encode())
 def test_what_is_opened_next_is_no_standard_stream(closed: str) -> None:
     line = f'exec 9>&1; exec "{sys.executable}" -c "$CODE" 9 {closed or ">/dev/null"}'
     done = subprocess.run(
-        ["/bin/sh", "-c", line], env={"CODE": OPENS}, stdout=subprocess.PIPE, text=True, check=True, timeout=30
+        ["/bin/sh", "-c", line],
+        env={"CODE": OPENS},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=HANG_SECONDS,
     )
     assert int(done.stdout.replace("printed", "")) > 2

@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from streampay_sandbox.service import pages
-from streampay_sandbox.service.auth import known_caller, limit_identity
+from streampay_sandbox.service.auth import known_caller
 from streampay_sandbox.service.catalogue import Catalogue
 from streampay_sandbox.service.cors import cors_enforced
 from streampay_sandbox.service.csrf import csrf_enforced
@@ -15,10 +15,12 @@ from streampay_sandbox.service.errors import Refusal, refusals_answered, request
 from streampay_sandbox.service.idempotency import key_honoured, key_required
 from streampay_sandbox.service.lifecycle import Lifecycle
 from streampay_sandbox.service.limits import daily, limited
+from streampay_sandbox.service.live import EventPages
 from streampay_sandbox.service.orders import body_limited
 from streampay_sandbox.service.parts import Parts
 from streampay_sandbox.service.wallet import WalletSignIn
-from streampay_sandbox.service.wire import METHODS, Answer, Call, Handler, Layer, endpoint, layered
+from streampay_sandbox.service.webhooks import WebhookPages
+from streampay_sandbox.service.wire import METHODS, WEBHOOKS, Answer, Call, Handler, Layer, endpoint, layered
 
 Routes = Mapping[str, Mapping[str, Handler]]
 """Path template to method to handler."""
@@ -42,7 +44,7 @@ def build_app(parts: Parts) -> Starlette:
     )
     return Starlette(
         routes=[
-            Route(path, endpoint(path, layered(_by_method(handlers), around)), methods=list(METHODS))
+            Route(path, endpoint(path, layered(_by_method(handlers), around), parts.stopping), methods=list(METHODS))
             for path, handlers in _routes(parts, metrics).items()
         ]
     )
@@ -50,16 +52,17 @@ def build_app(parts: Parts) -> Starlette:
 
 def _routes(parts: Parts, metrics: pages.Metrics) -> Routes:
     catalogue = Catalogue(parts.store, parts.escrow, parts.visible)
-    lifecycle = Lifecycle(parts.store, parts.treasury, parts.settle)
+    lifecycle = Lifecycle(parts.store, parts.treasury, parts.settle, parts.live.tell)
+    live = EventPages(parts.store, parts.live, parts.event_door, parts.subscribes)
+    webhooks = WebhookPages(parts.signed)
     sign_in = WalletSignIn(parts.tokens, parts.signature_check, parts.challenges)
     release = pages.ReleasePages(parts.release)
     administration = pages.AdministrationPages(parts.treasury.operator_address)
-    who_counts = limit_identity(parts.door)
     known, known_to_lists = known_caller(parts.door), known_caller(parts.list_door)
     staff = known_caller(parts.staff)
-    read, write = (limited(parts.buckets, tier, who_counts) for tier in ("read", "write"))
-    challenges, logins = (limited(parts.buckets, tier, _address) for tier in ("challenge", "login"))
-    quota = daily(parts.quota, who_counts)
+    read, write = (limited(parts.buckets, tier, parts.counted_as) for tier in ("read", "write"))
+    challenges, logins = (limited(parts.buckets, tier, parts.signs_in_from) for tier in ("challenge", "login"))
+    quota = daily(parts.quota, parts.counted_as)
 
     def must(action: str) -> Layer:
         return key_required(action, parts.keys, parts.fingerprint)
@@ -85,6 +88,7 @@ def _routes(parts: Parts, metrics: pages.Metrics) -> Routes:
             "POST": layered(catalogue.create_v1, (write, known, may("create"))),
         },
         item: {"GET": layered(catalogue.item_v1, (read, known))},
+        f"{item}/events": {"GET": live.events},
         f"{item}/start": {"POST": layered(lifecycle.start, (known, may("start")))},
         f"{item}/pause": {"POST": layered(lifecycle.pause, (write, known, may("pause")))},
         f"{item}/stop": {"POST": layered(lifecycle.stop, (known, may("stop")))},
@@ -101,6 +105,8 @@ def _routes(parts: Parts, metrics: pages.Metrics) -> Routes:
             "PATCH": layered(catalogue.change_v2, (known,)),
             "DELETE": layered(lifecycle.delete, (known,)),
         },
+        WEBHOOKS: {"POST": webhooks.take},
+        f"{WEBHOOKS}/health": {"GET": webhooks.health},
         "/api/admin/pause": {"GET": layered(administration.pause, (staff,))},
         "/api/admin/quotas": {"GET": layered(administration.quotas, (staff,))},
         "/api/audit": {"GET": layered(administration.audit, (staff,))},
@@ -130,7 +136,3 @@ def _by_method(handlers: Mapping[str, Handler]) -> Handler:
         return handler(call)
 
     return handle
-
-
-def _address(call: Call) -> str:
-    return call.header("x-forwarded-for").partition(",")[0].strip() or call.client

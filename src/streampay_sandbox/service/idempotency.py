@@ -73,6 +73,11 @@ class KeyBook:
                 entry.fingerprint, entry.answer = fingerprint, answer
             return Kept(answer=answer, replayed=False)
 
+    def forget(self) -> None:
+        """Lose every answer."""
+        with self._lock:
+            self._entries.clear()
+
     def is_kept(self, answer: Answer) -> bool:
         """Return whether an answer is given again: only successes are."""
         return answer.status < 300

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from streampay_sandbox.service.auth import unauthorized
 from streampay_sandbox.service.clock import iso_now
 from streampay_sandbox.service.errors import Refusal
+from streampay_sandbox.service.live import SETTLED, UPDATED
 from streampay_sandbox.service.orders import is_account
 from streampay_sandbox.service.settlement import Settle, Treasury, or_refused
 from streampay_sandbox.service.stellar import LedgerError
@@ -21,13 +22,18 @@ MAX_CONFIRMATION_ATTEMPTS = 10
 MAX_CONFIRMATION_SECONDS = 300
 
 
+Tell = Callable[[str, Stream], None]
+"""Tells those who listen what has happened to a stream: (name of the event, the stream as it is now)."""
+
+
 class Lifecycle:
     """The handlers of POST /api/streams/:id/ACTION. A ledger that fails leaves the record as it was."""
 
-    def __init__(self, store: StreamStore, treasury: Treasury, settle: Settle) -> None:
+    def __init__(self, store: StreamStore, treasury: Treasury, settle: Settle, tell: Tell) -> None:
         self._store = store
         self._treasury = treasury
         self._settle = settle
+        self._tell = tell
 
     def start(self, call: Call) -> Answer:
         """Start a draft, or resume a paused stream."""
@@ -88,6 +94,8 @@ class Lifecycle:
             if confirmed:
                 moved = replace(moved, status=Status.WITHDRAWN, updated_at=checked.last_checked_at)
             self._store.save(moved)
+            if confirmed:
+                self._tell(UPDATED, moved)
         return Answer(
             document={
                 "alert": checked.state == "failed",
@@ -134,13 +142,20 @@ class Lifecycle:
         return Answer(status=204)
 
     def _moved(
-        self, call: Call, action: str, money: Callable[[Stream], Stream], *, code: str = "LEDGER_FAILED"
+        self,
+        call: Call,
+        action: str,
+        money: Callable[[Stream], Stream],
+        *,
+        code: str = "LEDGER_FAILED",
+        told_as: str = UPDATED,
     ) -> Answer:
         with self._store.held(call.params["stream_id"], call.caller) as stream:
             stream.check_may(action)
             paid = or_refused(code, 502, lambda: money(stream))
             moved = replace(paid, status=ACTIONS[action].to, updated_at=iso_now())
             self._store.save(moved)
+            self._tell(SETTLED if action == "settle" else UPDATED, moved)
         return Answer(document={"data": stream_v1(moved)})
 
     def _checked(self, stream: Stream) -> Withdrawal:

@@ -10,7 +10,7 @@ from stellar_sdk import StrKey
 
 from streampay_sandbox.service.errors import Refusal
 from streampay_sandbox.service.streams import NATIVE
-from streampay_sandbox.service.wire import MAX_BODY_BYTES, Answer, Call, Handler
+from streampay_sandbox.service.wire import Answer, Call, Handler
 
 DECIMALS = 7
 """What a unit is divided into: ten million stroops."""
@@ -53,11 +53,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def body_limited(inner: Handler) -> Handler:
-    """Layer: refuse bodies over 262144 bytes, chunked or not."""
+    """Layer: refuse bodies that are too long, chunked or not."""
 
     def handle(call: Call) -> Answer:
-        if len(call.body) > MAX_BODY_BYTES:
-            raise Refusal(413, "REQUEST_TOO_LARGE", f"A request has at most {MAX_BODY_BYTES} bytes.")
+        if len(call.body) > call.most_bytes:
+            raise Refusal(413, "REQUEST_TOO_LARGE", f"A request has at most {call.most_bytes} bytes.")
         return inner(call)
 
     return handle

@@ -7,17 +7,19 @@ from collections.abc import Callable, Container
 import msgspec
 
 from streampay_sandbox.service import readiness
-from streampay_sandbox.service.auth import Door, Tokens, door, staff_door
+from streampay_sandbox.service.auth import Door, Tokens, door, limit_identity, staff_door
 from streampay_sandbox.service.catalogue import Visible, own_streams
 from streampay_sandbox.service.cors import ALLOWED_ORIGINS
 from streampay_sandbox.service.csrf import PairCheck, equal_pair
 from streampay_sandbox.service.idempotency import Fingerprint, KeyBook, whole_request
-from streampay_sandbox.service.limits import DailyQuota, TokenBuckets
+from streampay_sandbox.service.limits import DailyQuota, TokenBuckets, WhoCounts
+from streampay_sandbox.service.live import LiveEvents, Subscribes, owner_subscribes
 from streampay_sandbox.service.pages import jwks
 from streampay_sandbox.service.seeds import CANARY, SEEDS
 from streampay_sandbox.service.settlement import Escrow, Settle, Treasury
 from streampay_sandbox.service.streams import StreamStore
 from streampay_sandbox.service.wallet import Challenges, SignatureCheck, signature_verified
+from streampay_sandbox.service.webhooks import Signed, signed_with
 from streampay_sandbox.service.wire import Handler, Layer
 from streampay_smoke.core.secret import Secret
 
@@ -31,6 +33,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     contract_id: str
     jwt_secret: Secret
     api_key: Secret
+    webhook_secret: Secret
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +46,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     challenges: Challenges
     buckets: TokenBuckets
     quota: DailyQuota
+    live: LiveEvents
 
 
 def new_memory(buckets: TokenBuckets | None = None) -> Memory:
@@ -53,11 +57,16 @@ def new_memory(buckets: TokenBuckets | None = None) -> Memory:
         challenges=Challenges(),
         buckets=buckets or TokenBuckets(),
         quota=DailyQuota(),
+        live=LiveEvents(),
     )
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the application is built from. `stopping` is set when the sandbox goes down."""
+    """Everything the application is built from.
+
+    `counted_as` says whose limit a call counts against, `signs_in_from` whose a sign-in does. `stopping` is set when
+    the sandbox goes down.
+    """
 
     settings: ServiceSettings
     release: str
@@ -81,9 +90,21 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     index_cursor: Callable[[], int]
     buckets: TokenBuckets
     quota: DailyQuota
+    counted_as: WhoCounts
+    signs_in_from: WhoCounts
+    live: LiveEvents
+    event_door: Door
+    subscribes: Subscribes
+    signed: Signed
     layers: tuple[Layer, ...]
     clock: Callable[[], float]
     stopping: threading.Event
+
+    def forget(self) -> None:
+        """Lose streams, keys and challenges, as a process that keeps them in its memory does at a restart."""
+        self.store.forget()
+        self.keys.forget()
+        self.challenges.forget()
 
 
 def honest_parts(settings: ServiceSettings, treasury: Treasury, *, memory: Memory, stopping: threading.Event) -> Parts:
@@ -126,6 +147,12 @@ def honest_parts(settings: ServiceSettings, treasury: Treasury, *, memory: Memor
         index_cursor=treasury.newest_ledger,
         buckets=memory.buckets,
         quota=memory.quota,
+        counted_as=limit_identity(who),
+        signs_in_from=lambda call: call.client,
+        live=memory.live,
+        event_door=who,
+        subscribes=owner_subscribes,
+        signed=signed_with(settings.webhook_secret),
         layers=(),
         clock=time.time,
         stopping=stopping,

@@ -117,16 +117,20 @@ class StreamStore:
 
     def __init__(self, seeds: tuple[Stream, ...] = ()) -> None:
         self._lock = threading.Lock()
-        self._streams: dict[str, Stream] = {}
-        self._locks: dict[str, threading.Lock] = {}
-        for seed in seeds:
-            self.add(seed)
+        self._seeds = seeds
+        self._streams = {seed.id: seed for seed in seeds}
+        self._locks = {seed.id: threading.Lock() for seed in seeds}
 
     def add(self, stream: Stream) -> None:
         """Store a new stream."""
         with self._lock:
             self._streams[stream.id] = stream
             self._locks[stream.id] = threading.Lock()
+
+    def forget(self) -> None:
+        """Lose every stream but those there were at first, as a process does that is started again."""
+        with self._lock:
+            self._streams = {seed.id: seed for seed in self._seeds}
 
     def save(self, stream: Stream) -> None:
         """Store a stream's new state."""
@@ -136,7 +140,7 @@ class StreamStore:
     def remove(self, stream_id: str) -> None:
         """Forget a stream."""
         with self._lock:
-            self._streams.pop(stream_id)
+            self._streams.pop(stream_id, None)
 
     def find(self, stream_id: str, tenant: str) -> Stream:
         """Return a stream of `tenant`; raises Refusal (404) for unknown ones and those of others alike."""

@@ -56,6 +56,11 @@ class Challenges:
             self._issued[challenge] = _Issued(address=address, expires_at=now + CHALLENGE_SECONDS)
         return challenge, now + CHALLENGE_SECONDS
 
+    def forget(self) -> None:
+        """Lose every challenge."""
+        with self._lock:
+            self._issued.clear()
+
     def holds(self, challenge: str, address: str) -> bool:
         """Return whether a challenge was given to this address, has not expired, and was not used up."""
         issued = self._issued.get(challenge)

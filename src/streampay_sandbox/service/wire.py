@@ -1,15 +1,27 @@
 """Calls and answers as plain values, so that everything behind the socket is a function of one to the other."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request, cookie_parser
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 MAX_BODY_BYTES = 262_144
-"""Longest body that is read; a longer one is refused with 413."""
+MAX_WEBHOOK_BYTES = 1_048_576
+"""Longest bodies that are read; a longer one is refused with 413."""
+
+WEBHOOKS = "/api/webhooks"
+"""Where other services report: signed, larger, and without a browser's CSRF pair."""
+
+KEEP_ALIVE_SECONDS = 30.0
+LOOK_SECONDS = 0.25
+"""A feed says something each 30 s, as measured, and looks this often whether the service is going down."""
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -42,17 +54,35 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return cookie_parser(self.header("cookie"))
 
     @property
+    def is_webhook(self) -> bool:
+        """Whether another service calls, and no browser."""
+        return self.path == WEBHOOKS or self.path.startswith(f"{WEBHOOKS}/")
+
+    @property
+    def most_bytes(self) -> int:
+        """How long the body may be."""
+        return MAX_WEBHOOK_BYTES if self.is_webhook else MAX_BODY_BYTES
+
+    @property
     def is_write(self) -> bool:
         """Whether the method changes something."""
         return self.method in WRITES
 
 
+Feed = Callable[[Callable[[str], object]], AbstractContextManager[None]]
+"""Hands every text that comes to a listener, from any thread, for as long as the block runs."""
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """One response: `document` is sent as JSON; without one, `text` is sent as `media_type`."""
+    """One response: `document` is sent as JSON; without one, `text` is sent as `media_type`.
+
+    What `feed` brings is sent after it, for as long as the connection lasts.
+    """
 
     status: int = 200
     document: Any = None
     text: str = ""
+    feed: Feed | None = None
     media_type: str = ""
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
@@ -86,43 +116,75 @@ def json_bytes(document: Any) -> bytes:
     return msgspec.json.encode(document)
 
 
-def endpoint(route: str, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    """Return the Starlette endpoint that answers with `handler`, run in the thread pool."""
+def endpoint(route: str, handler: Handler, stopping: threading.Event) -> Callable[[Request], Awaitable[Response]]:
+    """Return the Starlette endpoint that answers with `handler`, run in the thread pool.
+
+    A feed ends when `stopping` is set.
+    """
 
     async def serve(request: Request) -> Response:
-        call = await _call(request, route)
-        return _response(await run_in_threadpool(handler, call))
+        answer = await run_in_threadpool(handler, await _call(request, route))
+        return _response(answer) if answer.feed is None else _Fed(answer, answer.feed, stopping)
 
     return serve
 
 
 async def _call(request: Request, route: str) -> Call:
-    return Call(
+    call = Call(
         method=request.method,
         path=request.url.path,
         route=route,
         params=dict(request.path_params),
         query=dict(request.query_params),
         headers={name.lower(): value for name, value in request.headers.items()},
-        body=await _body(request),
+        body=b"",
         client=request.client.host if request.client else "",
         connection=":".join(map(str, request.client)) if request.client else "",
     )
+    return msgspec.structs.replace(call, body=await _body(request, call.most_bytes))
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, most_bytes: int) -> bytes:
     """Return the body, or one byte more than is allowed of a longer one, chunked or not."""
-    if (
-        request.headers.get("content-length", "0").isdecimal()
-        and int(request.headers.get("content-length", "0")) > MAX_BODY_BYTES
-    ):
-        return b" " * (MAX_BODY_BYTES + 1)
+    told = request.headers.get("content-length", "0")
+    if told.isdecimal() and int(told) > most_bytes:
+        return b" " * (most_bytes + 1)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > most_bytes:
             break
-    return bytes(body[: MAX_BODY_BYTES + 1])
+    return bytes(body[: most_bytes + 1])
+
+
+class _Fed(StreamingResponse):
+    """A response that goes on until the client leaves; it listens before its first byte is sent."""
+
+    def __init__(self, answer: Answer, feed: Feed, stopping: threading.Event) -> None:
+        self._first = answer.text or ": listening\n\n"
+        self._feed = feed
+        self._stopping = stopping
+        self._texts = asyncio.Queue[str]()
+        headers = dict(answer.headers)
+        super().__init__(self._told(), status_code=answer.status, headers=headers, media_type=answer.media_type)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        with self._feed(lambda text: loop.call_soon_threadsafe(self._texts.put_nowait, text)):
+            await super().__call__(scope, receive, send)
+
+    async def _told(self) -> AsyncIterator[str]:
+        yield self._first
+        silent_seconds = 0.0
+        while not self._stopping.is_set():
+            try:
+                yield await asyncio.wait_for(self._texts.get(), LOOK_SECONDS)
+                silent_seconds = 0.0
+            except TimeoutError:
+                silent_seconds += LOOK_SECONDS
+            if silent_seconds >= KEEP_ALIVE_SECONDS:
+                yield ": keep-alive\n\n"
+                silent_seconds = 0.0
 
 
 def _response(answer: Answer) -> Response:

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 import msgspec
 
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid
+from streampay_smoke.core.secret import quoted
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,13 +71,13 @@ def allowed_network(name: str) -> Network:
     next_step = f"set SMOKE_STELLAR_NETWORK to one of {', '.join(ALLOWED)}"
     if folded(name).strip() in PUBLIC_NAMES:
         raise GuardRefused(
-            f"network {name!r} is the public one: this gate never touches real money", next_step=next_step
+            f"network {quoted(name)} is the public one: this gate never touches real money", next_step=next_step
         )
     if name not in ALLOWED:
         nearest = difflib.get_close_matches(folded(name), (*ALLOWED, *sorted(PUBLIC_NAMES)), n=1)
         meant = f"; did you mean {nearest[0]}?" if nearest else ""
         never = " The public network is never touched" if PUBLIC_NAMES.intersection(nearest) else ""
-        raise SettingsInvalid(f"network {name[:60]!r} is no known network{meant}{never}", next_step=next_step)
+        raise SettingsInvalid(f"network {quoted(name)} is no known network{meant}{never}", next_step=next_step)
     return ALLOWED[name]
 
 

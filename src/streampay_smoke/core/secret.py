@@ -1,6 +1,10 @@
 """A secret value that cannot be shown by accident."""
 
+import re
+
 import msgspec
+
+_WORD = re.compile(r"[\w.@+-][\w .@+-]{0,38}", re.ASCII)
 
 
 class Secret(msgspec.Struct, frozen=True):
@@ -16,3 +20,11 @@ class Secret(msgspec.Struct, frozen=True):
         return "<secret>"
 
     __str__ = __repr__
+
+
+def quoted(given: str) -> str:
+    """Return a value for a message: a word as it is, and of anything else only how long it is.
+
+    People paste addresses and tokens into the wrong variable.
+    """
+    return repr(given) if _WORD.fullmatch(given) else f"a text of {len(given)} characters, which is not shown"

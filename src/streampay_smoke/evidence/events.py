@@ -79,7 +79,8 @@ class RunStarted(Event, frozen=True, kw_only=True):
 
     `trace_id` is the W3C trace of the run's requests, `signed_by` the id of the key that will sign its verdict,
     `bake_seconds` how long the release has to be watched after the scenarios, 0 for not at all. `policy` is what this
-    environment makes of a verdict.
+    environment makes of a verdict. `rehearsal` says that the run started a sandbox of its own, because nobody named a
+    deployment.
     """
 
     run_id: str
@@ -97,6 +98,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     trace_id: str = ""
     signed_by: str = ""
     bake_seconds: float = 0.0
+    rehearsal: bool = False
     policy: Policy = Policy()
 
 

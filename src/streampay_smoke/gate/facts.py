@@ -25,6 +25,7 @@ def target_of(run: RunHistory) -> Target:
         release_expected=started.release_expected if started else "",
         releases_observed=tuple(observed),
         simulated=bool(started and started.service_simulated) or any(service.simulated for service in run.services),
+        rehearsal=bool(started and started.rehearsal),
         reached=run.service_answered or bool(observed or run.services),
     )
 

@@ -172,7 +172,12 @@ def _exit_code(run: RunHistory, word: Word, reason_code: str) -> int:
 def _action(run: RunHistory, word: Word, reason_code: str, missed: tuple[str, ...]) -> Action:
     """Return what the verdict calls for: the step that is decided on it, by the policy of the place."""
     step = step_of(
-        Answer(word=word, reason_code=reason_code, missed=missed),
+        Answer(
+            word=word,
+            reason_code=reason_code,
+            missed=missed,
+            rehearsal=run.started is not None and run.started.rehearsal,
+        ),
         run.started.policy if run.started else Policy(),
         whole_suite=run.planned is not None and run.planned.whole_suite,
         by_path=run.planned is not None and run.planned.by_path,

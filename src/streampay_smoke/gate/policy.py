@@ -32,16 +32,25 @@ class Step(StrEnum):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a decision looks at in a verdict; `missed` are the kinds of gating objectives that failed."""
+    """What a decision looks at in a verdict.
+
+    `missed` are the kinds of gating objectives that failed; `rehearsal` says that no deployment was judged.
+    """
 
     word: Word
     reason_code: str
     missed: tuple[str, ...] = ()
+    rehearsal: bool = False
 
     @classmethod
     def of(cls, verdict: Verdict) -> "Answer":
         """Return the answer of a verdict."""
-        return cls(word=verdict.verdict, reason_code=verdict.reason_code, missed=missed_kinds(verdict.objectives))
+        return cls(
+            word=verdict.verdict,
+            reason_code=verdict.reason_code,
+            missed=missed_kinds(verdict.objectives),
+            rehearsal=verdict.target.rehearsal,
+        )
 
 
 def missed_kinds(results: Iterable[ObjectiveResult]) -> tuple[str, ...]:
@@ -158,6 +167,8 @@ REFUSALS = (
 def _step(answer: Answer, policy: Policy, run: Circumstances, in_a_row: int) -> tuple[Step, bool, str]:
     """Return what is done, whether somebody is paged, and why."""
     match answer.word:
+        case Word.PASS | Word.FAIL | Word.INCONCLUSIVE if answer.rehearsal:
+            return Step.HOLD, False, "nobody named a deployment: a rehearsal on the sandbox judges none"
         case Word.PASS if run.whole_suite and answer.reason_code == OVERRIDDEN:
             return Step.PROMOTE, False, "a person answers for it instead of the evidence"
         case Word.INCONCLUSIVE if answer.reason_code == OVERRIDDEN:

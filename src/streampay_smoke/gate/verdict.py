@@ -41,7 +41,7 @@ SIGNAL_EXIT_CODES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The deployment that was judged, whether it was a real one, and whether it was reached at all.
 
-    `reached` is None in verdicts of older versions, which do not say.
+    `reached` is None in verdicts of older versions, which do not say. A `rehearsal` judged none: nobody named one.
     """
 
     environment: str
@@ -50,6 +50,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     release_expected: str
     releases_observed: tuple[str, ...]
     simulated: bool
+    rehearsal: bool = False
     reached: bool | None = None
 
 

@@ -46,10 +46,14 @@ def announce(run: RunTold, decision: Decision, environ: Mapping[str, str]) -> It
         yield from annotations(run)
 
 
+REHEARSAL = "REHEARSAL"
+"""The verdict that later jobs see of a run for which nobody named a deployment: neither PASS nor FAIL of one."""
+
+
 def outputs(verdict: Verdict, decision: Decision) -> str:
     """Return what later jobs decide by; a job that never wrote it has an empty verdict, and that is no PASS."""
     values = {
-        "verdict": str(verdict.verdict),
+        "verdict": REHEARSAL if verdict.target.rehearsal else str(verdict.verdict),
         "action": str(verdict.action),
         "reason": verdict.reason_code,
         "message": verdict.message,
@@ -57,6 +61,7 @@ def outputs(verdict: Verdict, decision: Decision) -> str:
         "exit_code": str(verdict.exit_code),
         "decision": str(decision.step),
         "page": str(decision.page).lower(),
+        "simulated": str(verdict.target.simulated).lower(),
     }
     return "".join(_output(name, value) for name, value in values.items())
 

@@ -276,6 +276,8 @@ def problems_in(paths: Sequence[Path]) -> tuple[str, ...]:
                 feature = parse_file(str(file))
             except OSError as error:
                 found.append(f"{file}: cannot be read: {error.strerror}; check the path")
+            except UnicodeDecodeError:
+                found.append(f"{file}: is not UTF-8; save it as UTF-8")
             except ParserError as error:
                 found.append(f"{file}:{error.line}: is no Gherkin: {' '.join(str(error).split())}; correct the line")
             else:

@@ -22,6 +22,7 @@ from behave.model import Scenario, Step
 from msgspec.structs import replace
 
 from streampay_smoke import acceptance
+from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import ExpectedScenario
 from streampay_smoke.evidence.journal import read as read_journal
 from streampay_smoke.gate.history import ScenarioHistory, fold
@@ -234,7 +235,7 @@ def main(arguments: Sequence[str]) -> int:
                 return 2
         if not found and (names := unmeasured(read(features / FILE))):
             print(f"not measured yet: {', '.join(names)}; play them, then --learn that run's journal.jsonl")
-    except (SuiteChanged, OSError) as error:
+    except (SmokeError, OSError) as error:
         found = (str(error),)
     for difference in found:
         print(difference)

@@ -10,6 +10,7 @@ from behave.configuration import Configuration
 from behave.model import Feature, Scenario
 from behave.parser import ParserError, parse_file
 
+from streampay_smoke.core.utf8 import text_of
 from streampay_smoke.evidence.events import Exclusion, ExpectedScenario, RunPlanned
 from streampay_smoke.gate.concerns import concern_of
 from streampay_smoke.runner.feature_lint import problems_in
@@ -125,11 +126,12 @@ def identified(features: Sequence[Feature]) -> tuple[PlannedScenario, ...]:
 def scenarios_below(folder: Path) -> tuple[PlannedScenario, ...]:
     """Return every scenario of the feature files below a folder, whatever is selected of them.
 
-    Files that are no feature are left to the lint.
+    Files that are no feature are left to the lint. Raises SettingsInvalid for one that is not UTF-8.
     """
     features = []
     for path in sorted(folder.rglob("*.feature")):
         with contextlib.suppress(OSError, ParserError):
+            text_of(path.read_bytes(), f"features/{path.relative_to(folder).as_posix()}")
             features.append(parse_file(str(path)))
     return identified([feature for feature in features if feature is not None])
 

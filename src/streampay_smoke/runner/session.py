@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
 from behave.model import Scenario, Step
 from msgspec.structs import replace
 
@@ -107,9 +106,7 @@ class Session:
     def record(self, event: AnyEvent) -> None:
         """Write one event down; a wait for a rate limit uses up neither the step's budget nor a derived deadline."""
         if isinstance(event, RateLimitWait):
-            event = msgspec.structs.replace(
-                event, step_seconds=event.seconds, run_seconds=self.time_left.wait(event.seconds)
-            )
+            event = replace(event, step_seconds=event.seconds, run_seconds=self.time_left.wait(event.seconds))
             self.allow(event.step_seconds, event.run_seconds)
         self._journal.append(event)
         self.pending.observe(event)
@@ -284,5 +281,6 @@ def _run_started(settings: Settings, folder: RunFolder) -> RunStarted:
         trace_id=Trace.of_run(folder.run_id, system_facts.variables()).id,
         signed_by=signer.public.id if (signer := settings.signer()) else "",
         bake_seconds=settings.bake_seconds,
+        rehearsal=settings.rehearsal,
         policy=settings.place.policy,
     )

@@ -124,6 +124,11 @@ def answer_of(order: Order, folder: Path, *, exit_code: int | None) -> Answer:
         return _no_answer("verdict_disputed", f"exit code {exit_code} is not that of verdict {verdict.verdict}")
     if verdict.exit_code not in {EXIT_CODES[verdict.verdict], *SIGNAL_EXIT_CODES.values()}:
         return _no_answer("verdict_disputed", f"verdict {verdict.verdict} does not go with code {verdict.exit_code}")
+    if verdict.target.rehearsal:
+        return _no_answer("rehearsal", "no deployment was named: the run played a sandbox of its own")
+    if verdict.verdict is Word.PASS and verdict.exit_code == 0 and verdict.action is Action.HOLD:
+        because = "a part of the suite passed (SMOKE_TAGS): that is no reason to promote"
+        return msgspec.structs.replace(_no_answer("part_of_the_suite", because), run_id=verdict.run_id)
     if verdict.verdict is Word.PASS and (verdict.action is not Action.PROMOTE or verdict.exit_code != 0):
         return _no_answer("verdict_disputed", f"verdict PASS does not go with action {verdict.action}")
     differs = _other_than_ordered(order, verdict)

@@ -1,23 +1,23 @@
 """One frozen `Settings` for a run, complete and validated before anything is sent."""
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.core.networks import Network
+from streampay_smoke.core.networks import ALLOWED, Network
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.core.signing import SigningKey
 from streampay_smoke.evidence.addresses import host_only, keys_in
 from streampay_smoke.http.proxies import proxy_secrets, route_to
 from streampay_smoke.http.trust import refuse_unusable_trust
 from streampay_smoke.service.claims import refuse_expired, refuse_unfit
-from streampay_smoke.settings.deadline import deadline_of
 from streampay_smoke.settings.place import Place, refuse_impossible
 from streampay_smoke.settings.problems import Problems
 from streampay_smoke.settings.reading import RawSettings, read, read_what_can_be
-from streampay_smoke.settings.variables import AUTH_MODES, PROOFS, SIGNING_KEY, slots_of
+from streampay_smoke.settings.variables import AUTH_MODES, PROOFS, SIGNING_KEY, VARIABLES, slots_of
 
 _NOT_DUMPED = frozenset({"place", "network", "engine_secrets"})
 """What a dump leaves out: facts of the file, and what is the actuator's alone."""
@@ -68,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     engine_secrets: dict[str, Secret] = {}
     serve_token: Secret | None  # the service's own: a run only keeps it out of what it writes
     serve_token_b: Secret | None
+    rehearsal: bool  # whether this run started a sandbox of its own
 
     @property
     def embedded(self) -> bool:
@@ -147,10 +148,7 @@ def settings_of(raw: RawSettings) -> Settings:
     """Return the settings of a run that were given, all of them validated; raises as `load` does."""
     problems = Problems()
     values = raw.values_for(Settings, problems)
-    for contradiction in (
-        *(_refuse_no_address, _refuse_no_credential, _refuse_no_contract, _refuse_proof),
-        _refuse_unusable_routes,
-    ):
+    for contradiction in CONTRADICTIONS:
         with problems.collected():
             contradiction(raw)
     with problems.collected():
@@ -162,10 +160,11 @@ def settings_of(raw: RawSettings) -> Settings:
             **values,
             "environment": raw.environment,
             "place": raw.place,
-            "deadline_seconds": values["deadline_seconds"] or deadline_of(raw.place, network),
-            "deadline_is_derived": values["deadline_seconds"] is None,
             "rpc_url": values["rpc_url"] or network.rpc_url,
             "friendbot_url": values["friendbot_url"] or network.friendbot_url,
+            "deadline_seconds": raw.deadline_seconds(),
+            "rehearsal": bool(raw.sandbox),
+            "deadline_is_derived": raw.deadline_is_derived,
             "engine_secrets": raw.engine_secrets(),
         }
     )
@@ -183,13 +182,20 @@ def _refuse_no_address(raw: RawSettings) -> None:
         )
 
 
-def _refuse_unusable_routes(raw: RawSettings) -> None:
+def _refuse_no_way(raw: RawSettings) -> None:
     """Raise SettingsInvalid where the runner's proxy or its certificates for an address cannot be used."""
-    urls = [raw.text(name) for name in _ADDRESSES]
+    urls = [url for name in _ADDRESSES if (url := raw.text(name)) and _is_address(name, url)]
     for url in urls:
-        route_to(url, raw.environ)
+        route_to(url, raw.system)
     if any(url.startswith("https:") for url in urls):
-        refuse_unusable_trust(raw.environ)
+        refuse_unusable_trust(raw.system)
+
+
+def _is_address(name: str, url: str) -> bool:
+    with contextlib.suppress(SettingsInvalid):
+        VARIABLES[name].parse(name, url)
+        return True
+    return False
 
 
 def _refuse_no_credential(raw: RawSettings) -> None:
@@ -208,9 +214,10 @@ def _refuse_no_credential(raw: RawSettings) -> None:
 
 
 def _refuse_no_contract(raw: RawSettings) -> None:
-    sandbox = raw.text("SMOKE_STELLAR_NETWORK") == "sandbox"
-    if sandbox and not raw.text("SMOKE_BASE_URL"):
-        return  # the embedded ledger names its own
+    network = raw.text("SMOKE_STELLAR_NETWORK")
+    sandbox = network == "sandbox"
+    if network not in ALLOWED or (sandbox and not raw.text("SMOKE_BASE_URL")):
+        return  # told already; and the embedded ledger names its own
     for name in ("SMOKE_CONTRACT_ID", *(["SMOKE_STELLAR_RPC_URL"] if sandbox else [])):
         if not raw.text(name):
             raise SettingsInvalid(
@@ -226,3 +233,7 @@ def _refuse_proof(raw: RawSettings) -> None:
             f"SMOKE_SETTLEMENT_PROOF={proof} is not allowed in {raw.environment}",
             next_step=f"environments/{raw.environment}.toml allows: {', '.join(raw.place.money.proofs)}",
         )
+
+
+CONTRADICTIONS = (_refuse_no_address, _refuse_no_way, _refuse_no_credential, _refuse_no_contract, _refuse_proof)
+"""What no single value can tell: each raises SettingsInvalid for settings that do not go together."""

@@ -7,7 +7,6 @@ import msgspec
 
 from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.settings.deadline import deadline_of
 from streampay_smoke.settings.place import Place
 from streampay_smoke.settings.problems import Problems
 from streampay_smoke.settings.reading import read
@@ -93,7 +92,6 @@ def load_serve(environ: Mapping[str, str] | None = None, *, root: Path | None = 
         )
     values = raw.values_for(ServeSettings, problems)
     with problems.collected():
-        network = raw.parsed("SMOKE_STELLAR_NETWORK")
-        values["deadline_seconds"] = values.get("deadline_seconds") or deadline_of(raw.place, network)
+        values["deadline_seconds"] = raw.deadline_seconds()
     problems.refuse()
     return ServeSettings(**values)

@@ -9,12 +9,12 @@ from typing import NamedTuple
 from dotenv.parser import Binding, parse_stream
 
 from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.utf8 import LINE_END, text_of
 from streampay_smoke.settings.problems import Problems
 
 FILE = ".env"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_LINE_END = re.compile(r"\r\n|\n|\r")
 _HOW = "write NAME=value, and put a value with spaces, # or line ends between quotes"
 
 
@@ -27,24 +27,15 @@ class Line(NamedTuple):
 
 
 def read_dotenv(root: Path, problems: Problems) -> list[Line]:
-    """Return what `.env` in a folder says, nothing where there is none.
-
-    A line is never quoted: it may hold a secret.
-    """
+    """Return what `.env` in a folder says, nothing where there is none. No line is quoted: it may hold a secret."""
     lines: list[Line] = []
+    unreadable: list[str] = []
     with problems.collected():
         for binding in parse_stream(io.StringIO(_text(root / FILE))):
-            lines += _line(binding, problems)
+            lines.extend(_line(binding, unreadable))
+    if unreadable:
+        problems.add(f"{FILE}, line {', '.join(unreadable)} cannot be read: it is not NAME=value", _HOW)
     return lines
-
-
-def text_of(content: bytes, name: str) -> str:
-    """Return the text of a file that has to be UTF-8, with or without a mark of it; raises SettingsInvalid."""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        number = len(_LINE_END.findall(content[: error.start].decode("latin-1"))) + 1
-        raise SettingsInvalid(f"{name}, line {number} is not UTF-8", next_step=f"save {name} as UTF-8") from error
 
 
 def _text(path: Path) -> str:
@@ -58,13 +49,13 @@ def _text(path: Path) -> str:
         ) from error
 
 
-def _line(binding: Binding, problems: Problems) -> Iterator[Line]:
+def _line(binding: Binding, unreadable: list[str]) -> Iterator[Line]:
     if binding.key is None and not binding.error:
         return  # empty, or a comment
     written = binding.original.string
     blank = written[: len(written) - len(written.lstrip())]
-    number = binding.original.line + len(_LINE_END.findall(blank))
+    number = binding.original.line + len(LINE_END.findall(blank))
     if binding.error or binding.key is None or binding.value is None or not _NAME.fullmatch(binding.key):
-        problems.add(f"{FILE}, line {number} cannot be read: it is not NAME=value", _HOW)
+        unreadable.append(str(number))
     else:
         yield Line(binding.key, binding.value, number)

@@ -26,7 +26,7 @@ def _row(variable: Variable) -> str:
     if options and not variable.metavar:
         options.append(variable.option.replace("--", "--no-"))
     page = f" ([{variable.page}]({variable.page}.md))" if variable.page else ""
-    about = f"{'secret; ' if variable.secret else ''}{variable.about}".replace("|", "\\|")
+    about = f"{'Secret. ' if variable.secret else ''}{variable.about}".replace("|", "\\|")
     cells = (f"`{variable.name}`", ", ".join(f"`{option}`" for option in options) or "-", _default(variable))
     return f"| {' | '.join(cells)} | {about}{page} |\n"
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import allowed_network
-from streampay_smoke.core.secret import Secret
+from streampay_smoke.core.secret import Secret, quoted
 from streampay_smoke.core.signing import SigningKey
 from streampay_smoke.evidence.redaction import SHORTEST_SECRET
 
@@ -31,7 +31,7 @@ LAST_PORT = 65_535
 
 SHORTEST_SERVE_TOKEN = 24
 
-_SHOWN_CHARACTERS = 60
+_ADDRESS = "http(s)://host[:port][/path]"
 _URL_CHARACTERS = frozenset(string.ascii_letters + string.digits + "-._~:/?#[]@!$&'()*+,;=%")
 _HOST = re.compile(r"(?=.{1,253}\.?\Z)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\.[A-Za-z0-9_-]{1,63})*\.?")
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -41,7 +41,8 @@ def text(name: str, given: str) -> str:
     """Return a text of one line."""
     if not given.isprintable():
         raise SettingsInvalid(
-            f"{name} holds a character that cannot be shown", next_step=f"write {name} on one line, without controls"
+            f"{name} holds a character that cannot be shown",
+            next_step=f"write {_variable(name)} on one line, without control characters",
         )
     return given
 
@@ -53,7 +54,7 @@ def path(name: str, given: str) -> Path:
     except OSError as error:
         raise SettingsInvalid(
             f"{name} is a relative path, and the working directory is gone: {error.strerror}",
-            next_step=f"set {name} to an absolute path",
+            next_step=f"set {_variable(name)} to an absolute path",
         ) from error
 
 
@@ -68,7 +69,7 @@ def address(name: str, given: str) -> str:
     if "?" in given or "#" in given:
         raise SettingsInvalid(
             f"{name} has a query or a fragment: the paths that are added would be lost in it",
-            next_step=f"set {name} to http(s)://host[:port][/path]",
+            next_step=f"write {_variable(name)} as {_ADDRESS}",
         )
     return given.rstrip("/")
 
@@ -78,7 +79,9 @@ def endpoint(name: str, given: str) -> str:
     if given:
         _refuse_no_address(name, given)
         if "#" in given:
-            raise SettingsInvalid(f"{name} has a fragment, which is never sent", next_step=f"leave it out of {name}")
+            raise SettingsInvalid(
+                f"{name} has a fragment, which is never sent", next_step=f"leave it out of {_variable(name)}"
+            )
     return given
 
 
@@ -95,7 +98,7 @@ def report_address(name: str, given: str) -> str:
 
 
 def _refuse_no_address(name: str, given: str) -> None:
-    next_step = f"set {name} to http(s)://host[:port][/path]"
+    next_step = f"write {_variable(name)} as {_ADDRESS}"
     if not set(given) <= _URL_CHARACTERS or _PERCENT.search(given):
         raise SettingsInvalid(
             f"{name} is not an http(s) address: it holds a character that no address has", next_step=next_step
@@ -138,7 +141,7 @@ def one_of(*allowed: str) -> Parse:
 
     def parse(name: str, given: str) -> str:
         if given not in allowed:
-            raise SettingsInvalid(f"{name} is {_shown(given)}", next_step=f"use one of: {', '.join(allowed)}")
+            raise SettingsInvalid(f"{name} is {quoted(given)}", next_step=f"use one of: {', '.join(allowed)}")
         return given
 
     return parse
@@ -154,9 +157,9 @@ def seconds(name: str, given: str) -> float:
     return _number(name, given, LONGEST_SECONDS)
 
 
-def seconds_if_set(name: str, given: str) -> float | None:
-    """Return a time in seconds, None where it is not set."""
-    return seconds(name, given) if given else None
+def limit(name: str, given: str) -> float:
+    """Return a time in seconds, 0 where nobody sets one."""
+    return seconds(name, given) if given else 0.0
 
 
 def count(name: str, given: str) -> int:
@@ -170,7 +173,7 @@ def _number(name: str, given: str, most: float) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number <= most:
-        raise SettingsInvalid(f"{name} is {_shown(given)}", next_step=f"use a number above 0, {most:g} at most")
+        raise SettingsInvalid(f"{name} is {quoted(given)}", next_step=f"use a number above 0, {most:g} at most")
     return number
 
 
@@ -183,7 +186,7 @@ def duration(name: str, given: str) -> float:
         found = -1.0
     if not 0 <= found <= LONGEST_BAKE_SECONDS:
         raise SettingsInvalid(
-            f"{name} is {_shown(given)}",
+            f"{name} is {quoted(given)}",
             next_step=f"use a time such as 90s, 10m or 1h, {LONGEST_BAKE_SECONDS / 3600:g}h at most, or 0",
         )
     return found
@@ -196,11 +199,12 @@ def secret(name: str, given: str) -> Secret | None:
     if len(given) < SHORTEST_SECRET:
         raise SettingsInvalid(
             f"{name} is shorter than {SHORTEST_SECRET} characters",
-            next_step=f"set {name} to the real secret",
+            next_step=f"set {_variable(name)} to the real secret",
         )
     if not all(character.isprintable() or character in "\r\n\t" for character in given):
         raise SettingsInvalid(
-            f"{name} holds a character that no secret has", next_step=f"set {name} again from your secret store"
+            f"{name} holds a character that no secret has",
+            next_step=f"set {_variable(name)} again from your secret store",
         )
     return Secret(given)
 
@@ -225,5 +229,6 @@ def signing_key(name: str, given: str) -> Secret | None:
 network: Parse = lambda name, given: allowed_network(given)  # noqa: E731
 
 
-def _shown(given: str) -> str:
-    return repr(given[:_SHOWN_CHARACTERS])
+def _variable(name: str) -> str:
+    """Return the variable's name alone: a message may add where its value comes from."""
+    return name.partition(" ")[0]

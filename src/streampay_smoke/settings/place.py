@@ -3,10 +3,10 @@
 import contextlib
 import difflib
 import functools
+import operator
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,12 +15,13 @@ from msgspec import Meta
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import allowed_network, refuse_public_url
+from streampay_smoke.core.secret import quoted
+from streampay_smoke.core.utf8 import text_of
 from streampay_smoke.evidence.bake import Bake
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.service.release import release_teller
 from streampay_smoke.service.strkey import is_address
-from streampay_smoke.settings.dotenv_file import text_of
 from streampay_smoke.settings.parsing import LONGEST_SECONDS
 from streampay_smoke.settings.variables import VARIABLES
 
@@ -92,8 +93,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     What has no default here has it in `shared.toml`, unless a place must say it.
 
     `deadline_seconds` limits a whole run, 0 for what its waits for ledgers add up to. `step_seconds` is how long a step
-    may take, `ledger_step_seconds` one that waits for ledgers to close. `rollback` is read by the actuator alone
-    (`streampay_smoke.rollback`): a gate judges without it.
+    may take, `ledger_step_seconds` one that waits for ledgers to close. `rollback`
+    is read by the actuator alone (`streampay_smoke.rollback`): a gate judges without it.
     """
 
     description: str
@@ -127,11 +128,11 @@ def read_place(root: Path, environment: str) -> Place:
     if environment not in known:
         nearest = difflib.get_close_matches(environment, known, n=1)
         raise SettingsInvalid(
-            f"SMOKE_ENV names {environment[:60]!r}, but there is no environments/{ascii(environment)[1:-1][:60]}.toml"
+            f"SMOKE_ENV names {quoted(environment)}, but there is no {_file(environment)}"
             f"{f'; did you mean {nearest[0]}?' if nearest else ''}",
             next_step=f"use one of: {', '.join(known) or 'none found'}",
         )
-    file = f"environments/{environment}.toml"
+    file = _file(environment)
     try:
         own = tomllib.loads(text_of(path.read_bytes(), file))
         place = msgspec.convert(_over_shared(own), Place)
@@ -144,6 +145,10 @@ def read_place(root: Path, environment: str) -> Place:
     refuse_public_url(f"{file}: rpc_url", place.chain.rpc_url)
     refuse_public_url(f"{file}: friendbot_url", place.chain.friendbot_url)
     return place
+
+
+def _file(environment: str) -> str:
+    return f"environments/{environment if _NAME.fullmatch(environment) else 'NAME'}.toml"
 
 
 @functools.cache
@@ -179,8 +184,9 @@ def _over(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 
 def values_of(place: Place) -> dict[str, str]:
     """Return the variables that a place gives a value to."""
-    readers = {name: attrgetter(variable.file_key) for name, variable in VARIABLES.items() if variable.file_key}
-    return {name: f"{value}" for name, reader in readers.items() if (value := reader(place))}
+    keys = {name: operator.attrgetter(variable.file_key) for name, variable in VARIABLES.items() if variable.file_key}
+    values = {name: value_at(place) for name, value_at in keys.items()}
+    return {name: f"{value:g}" if isinstance(value, float) else value for name, value in values.items() if value}
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ import msgspec
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import PUBLIC_NAMES, PUBLIC_PASSPHRASE, allowed_network, folded, refuse_public_url
 from streampay_smoke.core.secret import Secret
+from streampay_smoke.settings.deadline import derived_deadline_seconds
 from streampay_smoke.settings.dotenv_file import FILE, read_dotenv
 from streampay_smoke.settings.place import Place, read_place, values_of
 from streampay_smoke.settings.problems import Problems
@@ -38,15 +39,15 @@ class Given(NamedTuple):
 class RawSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What was given for an environment, with nothing decided about what it is good for.
 
-    `given` holds options, environment and `.env`; `sandbox` what an embedded sandbox says of itself, which counts where
-    nobody gave anything; `environ` is the environment the proxy and the certificates of this runner are named in.
+    `given` holds options, environment and `.env`, `system` the variables that are no settings, `sandbox` what an
+    embedded sandbox says of itself: it counts where nobody gave anything.
     """
 
     environment: str
     place: Place
     given: dict[str, Given]
+    system: dict[str, str] = {}
     sandbox: dict[str, str] = {}
-    environ: dict[str, str] = {}
 
     def over(self, sandbox: Mapping[str, str]) -> "RawSettings":
         """Return the same settings over what an embedded sandbox says of itself."""
@@ -78,6 +79,18 @@ class RawSettings(msgspec.Struct, frozen=True, kw_only=True):
         """Return the operator's credentials of an auth mode by their variable, slot A before slot B."""
         return {name: secret for name in slots_of(mode) if (secret := self.secret(name)) is not None}
 
+    @property
+    def deadline_is_derived(self) -> bool:
+        """Whether nobody set the deadline of a run."""
+        return not self.text("SMOKE_DEADLINE_SECONDS")
+
+    def deadline_seconds(self) -> float:
+        """Return the deadline that was set, else what a whole smoke takes on this network; raises SettingsInvalid."""
+        return self.parsed("SMOKE_DEADLINE_SECONDS") or derived_deadline_seconds(
+            ready_within_seconds=self.place.service.ready_within_seconds,
+            seconds_per_ledger=self.parsed("SMOKE_STELLAR_NETWORK").seconds_per_ledger,
+        )
+
     def engine_secrets(self) -> dict[str, Secret]:
         """Return the secrets of deployment engines that are set, by variable."""
         names = (name for name, variable in VARIABLES.items() if variable.secret and name.startswith(ENGINE_PREFIX))
@@ -107,13 +120,14 @@ def read(
     points at the public network.
     """
     root = root or project_root()
+    environ = os.environ if environ is None else environ
     problems = Problems()
-    environ = dict(os.environ if environ is None else environ)
     given = _given(options or {}, environ, root, problems)
     _refuse_public(given)
     problems.refuse()
     environment = given["SMOKE_ENV"].value if "SMOKE_ENV" in given else VARIABLES["SMOKE_ENV"].default
-    return RawSettings(environment=environment, place=read_place(root, environment), given=given, environ=environ)
+    system = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
+    return RawSettings(environment=environment, place=read_place(root, environment), given=given, system=system)
 
 
 def read_what_can_be(
@@ -167,7 +181,13 @@ def _given(options: Mapping[str, str], environ: Mapping[str, str], root: Path, p
     if links:
         problems.add(
             f"{', '.join(links)}: Kubernetes links of a Service, and no settings",
-            "say enableServiceLinks: false in the pod's spec, or rename the Service: its name begins with smoke",
+            "say enableServiceLinks: false in the pod's spec, or give that Service another name",
+        )
+    empty = [_option(name) for name, value in options.items() if not value.strip()]
+    if empty:
+        problems.add(
+            f"given with nothing in it: {', '.join(empty)}; the variable it is made of may not be set",
+            "give it a value, or leave it out",
         )
     given: dict[str, Given] = {}
     for name, value, origin in sources:
@@ -176,15 +196,9 @@ def _given(options: Mapping[str, str], environ: Mapping[str, str], root: Path, p
         with problems.collected():
             _refuse_unknown(name, origin)
             found = _readable(_called(name, origin), value).strip()
+            given.pop(name, None)  # what is empty is unset, and hides what a lower source says
             if found:
                 given[name] = Given(found, origin)
-            elif origin == _option(name):
-                raise SettingsInvalid(
-                    f"{origin} ({name}) was given with nothing in it: the variable it is made of may not be set",
-                    next_step=f"give {origin} a value, or leave it out",
-                )
-            else:  # unset, and so is what a lower source says
-                given.pop(name, None)
     return given
 
 
@@ -214,7 +228,7 @@ def _refuse_unknown(name: str, origin: str) -> None:
         return
     nearest = difflib.get_close_matches(name.upper(), VARIABLES, n=1, cutoff=0.0)[0]
     raise SettingsInvalid(
-        f"{_called(ascii(name)[1:-1], origin)} is not a setting; did you mean {nearest}?",
+        f"{ascii(name)[1:-1]} (from {origin}) is not a setting; did you mean {nearest}?",
         next_step="correct or unset it: a typo must not open the gate",
     )
 
@@ -229,7 +243,7 @@ def _readable(called: str, value: str) -> str:
 
 
 def _called(name: str, origin: str) -> str:
-    return f"{name} (from {origin})"
+    return name if origin == ENVIRONMENT else f"{name} (from {origin})"
 
 
 def _refuse_public(given: Mapping[str, Given]) -> None:

@@ -26,9 +26,9 @@ class Variable(NamedTuple):
     """One setting a person can give.
 
     `option` is its name on the command line, "" where it has none, and `metavar` what stands for its value there.
-    `default` is what counts where nobody gives it; where that is nothing, `unset` says what it means. `file_key` is the
-    key of an environment file that gives it a value, `field` the name the parsed value has in the settings. `page`
-    below docs/ says more.
+    `default` is what counts where nobody gives it; where that is nothing, `unset` says what it means. `file_key` is
+    the key of an environment file that gives it a value, `field` the name the parsed value has in the settings.
+    `page` below docs/ says more.
     """
 
     name: str
@@ -98,9 +98,10 @@ VARIABLES = {
         ),
         Variable(
             "SMOKE_DEADLINE_SECONDS",
-            "Hard limit of the whole run. By default twice what its steps wait for ledgers at the network's pace, a "
-            "minute and the time for readiness (370 on testnet); a ledger that closes more slowly extends it",
-            parsing.seconds_if_set,
+            "Hard limit of the whole run: by default twice what its steps wait for ledgers at the network's pace, a "
+            "minute and the time for readiness (370 on testnet); a ledger that closes more slowly extends it. doctor "
+            "compares",
+            parsing.limit,
             option="--deadline",
             metavar="SECONDS",
             unset="120, or more on slow ledgers",
@@ -213,7 +214,7 @@ VARIABLES = {
         Variable(
             "SMOKE_STELLAR_FRIENDBOT_URL",
             "Friendbot of that network; wins over what the RPC names",
-            parsing.endpoint,
+            parsing.address,
             unset="of the network",
             file_key="chain.friendbot_url",
             field="friendbot_url",

@@ -295,3 +295,18 @@ def test_the_file_is_indented_and_its_schema_is_the_documented_one() -> None:
     assert content.startswith(b'{\n  "schema": "streampay.dev/gate-decision/v1",\n  "run_id": "r-1",\n')
     assert content.endswith(b"}\n")
     assert schema() == json.loads(SCHEMA.read_text())
+
+
+@pytest.mark.parametrize("word", ["PASS", "FAIL", "INCONCLUSIVE"])
+def test_a_rehearsal_leads_to_nothing(word: str) -> None:
+    run = replace(PREPARED, inconclusive_before=9)
+    decision = decided(replace(answer(word, "promise_broken"), rehearsal=True), run)
+    assert (decision.step, decision.page, decision.acts) == (Step.HOLD, False, False)
+    assert "nobody named a deployment" in decision.because
+
+
+def test_a_verdict_says_that_it_was_a_rehearsal(told: Callable[..., JournalRead]) -> None:
+    for rehearsal in (True, False):
+        verdict = judge(told(started(rehearsal=rehearsal)))
+        assert Answer.of(verdict).rehearsal is rehearsal
+        assert verdict.target.rehearsal is rehearsal

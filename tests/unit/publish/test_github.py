@@ -126,3 +126,11 @@ def test_files_are_appended_to_and_only_where_they_are_asked_for(sample: Callabl
     assert summary.read_text().startswith("# FAIL")
     assert len(list(announce(run, ROLL_BACK, {"GITHUB_ACTIONS": "true"}))) == 2
     assert list(announce(run, ROLL_BACK, {})) == []
+
+
+def test_a_rehearsal_is_no_pass_for_later_jobs(sample: Callable[[str], Any]) -> None:
+    verdict: Verdict = sample("passing").verdict
+    rehearsed = msgspec.structs.replace(verdict, target=msgspec.structs.replace(verdict.target, rehearsal=True))
+    for judged, said in ((verdict, "PASS"), (rehearsed, "REHEARSAL")):
+        values = dict(line.split("=", 1) for line in outputs(judged, ROLL_BACK).splitlines())
+        assert (values["verdict"], values["simulated"]) == (said, "true")

@@ -58,7 +58,7 @@ def test_an_expired_credential_keeps_nobody_from_rolling_back(given: Given) -> N
 
 def test_the_proof_is_looked_for_where_users_are(given: Given) -> None:
     assert given(SMOKE_ROLLBACK_BASE_URL="https://pay.example/").base_url == "https://pay.example"
-    with pytest.raises(SettingsInvalid, match=r"SMOKE_ROLLBACK_BASE_URL \(from the environment\) is not an http"):
+    with pytest.raises(SettingsInvalid, match="SMOKE_ROLLBACK_BASE_URL is not an http"):
         given(SMOKE_ROLLBACK_BASE_URL="pay.example")
 
 
@@ -111,8 +111,8 @@ def test_the_ledger_that_is_asked_is_never_the_public_one(given: Given) -> None:
         ({"SMOKE_BASE_URL": ""}, "staging has no address"),
         ({"SMOKE_BASE_URL": "staging.example"}, "not an http"),
         ({"SMOKE_BASE_URL": "https://u:p@staging.example"}, "carries credentials"),
-        ({"SMOKE_DIALECT": "app-v9"}, r"SMOKE_DIALECT \(from the environment\) is 'app-v9'"),
-        ({"SMOKE_AUTH_MODE": "magic"}, r"SMOKE_AUTH_MODE \(from the environment\) is 'magic'"),
+        ({"SMOKE_DIALECT": "app-v9"}, "SMOKE_DIALECT is 'app-v9'"),
+        ({"SMOKE_AUTH_MODE": "magic"}, "SMOKE_AUTH_MODE is 'magic'"),
         ({"SMOKE_API_KEY": "short", "SMOKE_AUTH_MODE": "api-key"}, "shorter than"),
         ({"SMOKE_ENV": "production", "SMOKE_BASE_URL": "http://pay.example"}, "not an https address"),
         ({"SMOKE_ENV": "production", "SMOKE_BASE_URL": "http://localhost:3000"}, "not an https address"),

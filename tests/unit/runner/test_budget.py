@@ -147,7 +147,7 @@ def test_a_step_that_swallows_the_alarm_gets_another_and_at_last_the_deadline(in
 
 def test_behaves_own_work_around_a_step_is_let_alone(interruption: Interruption) -> None:
     interruption.begin_step(0.02, Over)
-    time.sleep(0.1)
+    time.sleep(0.1)  # the alarm comes meanwhile, and finds no step
     interruption.end_step()
 
 
@@ -162,7 +162,7 @@ def writing(journal: Journal) -> Any:
 def test_a_line_of_the_journal_is_never_torn(interruption: Interruption, tmp_path: Path) -> None:
     class Slow(Redactor):
         def value(self, value: Any) -> Any:
-            time.sleep(0.2)
+            time.sleep(0.2)  # the alarm comes meanwhile
             return value
 
     with Journal(tmp_path / "journal", Slow(), uninterrupted=interruption.uninterrupted) as journal:

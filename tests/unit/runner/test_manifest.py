@@ -10,10 +10,12 @@ from behave.parser import parse_feature
 from gate_stories import planned, started
 
 from streampay_smoke import acceptance
+from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.run.pins import PinnedScenario, SuiteChanged, read
+from streampay_smoke.runner.feature_lint import problems_in
 from streampay_smoke.runner.manifest import (
     INI,
     accepted,
@@ -319,3 +321,16 @@ def test_the_command_names_differences_and_accepts_them(
     (project / "features/manifest.jsonl").write_text("{}\n")
     assert main([]) == 1
     assert "line 1" in capsys.readouterr().out
+
+
+def test_a_feature_that_is_not_utf8_is_named(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    with (project / "features/chain.feature").open("ab") as feature:
+        feature.write(b"# f\xfcr uns\n")
+    with pytest.raises(SettingsInvalid, match=r"features/chain\.feature, line \d+ is not UTF-8"):
+        accepted(project / "features", project / INI)
+    assert main(["--write"]) == 1
+    assert "features/chain.feature, line" in capsys.readouterr().out
+    assert "chain.feature: is not UTF-8" in "".join(problems_in([project / "features"]))

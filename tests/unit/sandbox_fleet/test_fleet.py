@@ -68,6 +68,26 @@ def test_a_release_that_crashed_is_a_gateways_503(fleet: Fleet, client: Client) 
     assert releases(client, fleet.base_url, 1) == {"503": 1}
 
 
+def test_replicas_with_memories_of_their_own_disagree_and_a_restart_forgets(fleet: Fleet, client: Client) -> None:
+    started = client.request("POST", f"{fleet.engine_url}/start?release=apart&memory=own&replicas=2")
+    assert started.status == 200
+    urls = fleet.replica_urls("apart")
+    token, _ = fleet._releases["apart"].parts[0].tokens.issue("a user")
+    headers = {"authorization": f"Bearer {token}", "cookie": "csrf-token=x", "x-csrf-token": "x"}
+    order = {"recipient": unowned_address(), "rate": "1", "schedule": "minute"}
+    created = client.request("POST", f"{urls[0]}/api/streams", json=order, headers=headers)
+    assert created.status == 201, created.text
+    path = f"/api/v2/streams/{json.loads(created.content)['data']['id']}"
+
+    def statuses() -> list[int]:
+        return [client.request("GET", f"{url}{path}", headers=headers).status for url in urls]
+
+    assert statuses() == [200, 404]
+    assert client.request("POST", f"{fleet.engine_url}/restart?release=apart&replica=2").status == 400
+    assert client.request("POST", f"{fleet.engine_url}/restart?release=apart&replica=0").status == 200
+    assert statuses() == [404, 404]
+
+
 def test_all_replicas_of_all_releases_share_one_memory(fleet: Fleet, client: Client) -> None:
     fleet.engine.shift({"v1": 50, "v2": 50})
     user = synthetic_user("fleet", "wallet", learn_secret=lambda secret: None)

@@ -26,6 +26,7 @@ from streampay_smoke.core.secret import Secret
 from streampay_smoke.http.client import Reply, new_client
 
 API_KEY = "an-api-key-for-tests"
+WEBHOOK_SECRET = "a-webhook-secret-for-tests"
 JWT_SECRET = "a-jwt-secret-for-tests-" + "x" * 64
 GENEROUS = dict.fromkeys(PER_MINUTE, 10_000)
 
@@ -285,6 +286,7 @@ def deploy(rpc_url: str) -> Iterator[Deploy]:
             contract_id="C",
             jwt_secret=Secret(JWT_SECRET),
             api_key=Secret(API_KEY),
+            webhook_secret=Secret(WEBHOOK_SECRET),
         )
         stopping = threading.Event()
         honest = honest_parts(settings, treasury, memory=new_memory(TokenBuckets(per_minute)), stopping=stopping)

@@ -1,19 +1,23 @@
 """Every fault is visibly different from a StreamPay that keeps its promises."""
 
 import base64
+import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 
-from streampay_sandbox.service.faults import FAULTS, doors, everywhere, faulty
+from streampay_sandbox.service.faults import AS_PROBED, FAULTS, doors, everywhere, faulty
 from streampay_sandbox.service.limits import PER_MINUTE
+from streampay_sandbox.service.webhooks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature_of
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.http.client import new_client
-from tests.unit.sandbox_service.conftest import GENEROUS
+from tests.unit.sandbox_service.conftest import GENEROUS, WEBHOOK_SECRET
 
 
 def body(reply: Any) -> Any:
@@ -121,10 +125,14 @@ def others_shown(deployment: Any) -> Any:
     return len(pages[0]["data"]), len(pages[1]["streams"])
 
 
+def row_of(stream_id: str, rows: Any) -> Any:
+    return next(row for row in rows if row["id"] == stream_id)
+
+
 def private_fields(deployment: Any) -> Any:
-    deployment.create()
-    (row,) = body(deployment.user("GET", "/api/streams"))["data"]
-    (row2,) = body(deployment.user("GET", "/api/v2/streams"))["streams"]
+    stream_id = deployment.create()
+    row = row_of(stream_id, body(deployment.user("GET", "/api/streams"))["data"])
+    row2 = row_of(stream_id, body(deployment.user("GET", "/api/v2/streams"))["streams"])
     return sorted({"email", "label", "memo", "partnerId"} & row.keys() & row2.keys())
 
 
@@ -296,8 +304,8 @@ def error_says(deployment: Any) -> Any:
 
 def hurried(deployment: Any) -> Any:
     """Whether a caller in a rush is stopped, and somebody else with them."""
-    key = {"authorization": f"Bearer {deployment.token}", "x-api-key": "in-a-rush"}
-    statuses = {deployment.send("GET", "/api/streams?limit=1", headers=key).status for _ in range(6)}
+    other = deployment.parts.tokens.issue("in-a-rush")[0]
+    statuses = {deployment.user("GET", "/api/streams?limit=1", token=other).status for _ in range(6)}
     return 429 in statuses, deployment.user("GET", "/api/streams").status
 
 
@@ -383,9 +391,8 @@ def newer_form(deployment: Any) -> Any:
     """What v2 says of a withdrawn stream, in its list and opened."""
     stream_id = body(settled(deployment))["data"]["id"]
     deployment.act(stream_id, "withdraw", key="w")
-    (row,) = body(deployment.user("GET", "/api/v2/streams"))["streams"]
+    row = row_of(stream_id, body(deployment.user("GET", "/api/v2/streams"))["streams"])
     opened = body(deployment.user("GET", f"/api/v2/streams/{stream_id}"))
-    assert body(deployment.user("GET", "/api/streams"))["data"][0]["status"] == "withdrawn"
     return {(item["status"], item["settlement"] is None) for item in (row, opened, opened["data"])}
 
 
@@ -441,6 +448,163 @@ def scraped(deployment: Any) -> Any:
     return deployment.send("GET", "/api/metrics").status, deployment.send("GET", "/api/healthz").status
 
 
+def lists_by_version(deployment: Any) -> Any:
+    """Statuses of both lists for a caller whose credential is any text, and whether somebody's stream shows."""
+    return list_statuses(deployment, {"authorization": "any text"})
+
+
+def creates_by_version(deployment: Any) -> Any:
+    """Statuses of a creation in either version by a caller whose credential is any text."""
+    headers = {"authorization": "any text"}
+    paths = ("/api/streams", "/api/v2/streams")
+    return [deployment.send("POST", path, json=deployment.order(), headers=headers).status for path in paths]
+
+
+def changes_by_version(deployment: Any) -> Any:
+    """Statuses of a stop in v1 and a change and a deletion in v2 by nobody, and whether the stream is still there."""
+    stream_id = deployment.create()
+    item = f"/api/v2/streams/{stream_id}"
+    statuses = [
+        deployment.send("POST", f"/api/streams/{stream_id}/stop").status,
+        deployment.send("PATCH", item, json={"description": "mine"}).status,
+        deployment.send("DELETE", item).status,
+    ]
+    return statuses, deployment.user("GET", item).status
+
+
+def batch_by(authorization: str) -> Callable[[Any], Any]:
+    def probe(deployment: Any) -> Any:
+        stream_id = deployment.create()
+        updates = {"updates": [{"id": stream_id, "data": {"description": "mine"}}]}
+        headers = {"authorization": authorization}
+        status = deployment.send("POST", "/api/v2/streams/batch", json=updates, headers=headers).status
+        return status, deployment.record(stream_id).get("description", "")
+
+    return probe
+
+
+def failed_and_again(deployment: Any) -> Any:
+    """A settlement whose ledger fails once: statuses of it, of the same key and of another, and the state between."""
+    stream_id = deployment.started()
+    deployment.ledger.now += 30
+    first = deployment.act(stream_id, "settle", key="k").status
+    state = deployment.record(stream_id)["status"]
+    return first, state, deployment.act(stream_id, "settle", key="k").status, deployment.paid()
+
+
+def transactions_named(deployment: Any) -> Any:
+    """How the receipt's two fields begin, whether they are equal, whether a replay repeats them, and what was paid."""
+    first = body(settled(deployment))["data"]
+    again = body(deployment.act(first["id"], "settle", key="k"))["data"]
+    named = (first["settlementTxHash"], first["settlement"]["txHash"])
+    repeated = (again["settlementTxHash"], again["settlement"]["txHash"]) == named
+    return [text.startswith("fake-tx-") for text in named], named[0] == named[1], repeated, deployment.paid()
+
+
+def cancelled_by_version(deployment: Any) -> Any:
+    """What v1 and v2 call a cancelled stream."""
+    stream_id = deployment.started()
+    owner = {"actor-wallet-address": deployment.wallet.public_key}
+    assert deployment.act(stream_id, "cancel", headers=owner).status == 200
+    v1 = row_of(stream_id, body(deployment.user("GET", "/api/streams"))["data"])
+    v2 = row_of(stream_id, body(deployment.user("GET", "/api/v2/streams"))["streams"])
+    return v1["status"], v2["status"], deployment.record(stream_id)["status"]
+
+
+def evading(header: str) -> Callable[[Any], Any]:
+    """Whether a signed-in caller is stopped who sends another value of a header each time, and one who guesses so."""
+
+    def probe(deployment: Any) -> Any:
+        sent = [{header: f"192.0.2.{number}"} for number in range(7)]
+        reads = [deployment.user("GET", "/api/streams", headers=each).status for each in sent]
+        logins = [deployment.send("POST", "/api/auth/wallet", json={}, headers=each).status for each in sent]
+        return 429 in reads, 429 in logins
+
+    return probe
+
+
+def used_up_by_a_stranger(deployment: Any) -> Any:
+    """What a user is told after a stranger has asked and asked with a forged token that names them."""
+    for _ in range(7):
+        deployment.user("GET", "/api/streams", token=deployment.forged(secret="s" * 64))
+    return deployment.user("GET", "/api/streams").status
+
+
+LISTENING = {"x-tenant-id": "t"}
+
+
+def listened(deployment: Any, stream_id: str, do: Callable[[], Any], **headers: str) -> Any:
+    """Status of a subscription, and which streams it tells of once `do` has been done."""
+    url, sent = f"{deployment.url}/api/streams/{stream_id}/events", {**LISTENING, **headers}
+    try:
+        with httpx.stream("GET", url, headers=sent, timeout=LISTEN_SECONDS, trust_env=False) as reply:
+            if reply.status_code != 200:
+                return reply.status_code, []
+            do()
+            told: list[str] = []
+            with contextlib.suppress(httpx.ReadTimeout):
+                lines = reply.iter_lines()
+                while stream_id not in told:  # the one that `do` moves last
+                    told += [json.loads(line.partition(": ")[2])["id"] for line in [next(lines)] if "data:" in line]
+            return reply.status_code, told
+    except httpx.ReadTimeout:
+        return "no headers", []
+
+
+def heard_by(token: Callable[[Any], str]) -> Callable[[Any], Any]:
+    """What a caller hears of somebody's stream: status, whether of this stream, whether of another."""
+
+    def probe(deployment: Any) -> Any:
+        stream_id, other = deployment.create(), deployment.create()
+
+        def start_both() -> None:
+            for each in (other, stream_id):
+                assert deployment.act(each, "start").status == 200
+
+        shown = {"authorization": token(deployment)} if token(deployment) else {}
+        status, told = listened(deployment, stream_id, start_both, **shown)
+        return status, stream_id in told, other in told
+
+    return probe
+
+
+def owner(deployment: Any) -> str:
+    return f"Bearer {deployment.token}"
+
+
+def reports(deployment: Any) -> Any:
+    """Statuses of a report that is unsigned, one with any signature, and one signed as it should be."""
+    content, now = b'{"eventType":"settlement.finished"}', str(int(time.time()))
+    good = {TIMESTAMP_HEADER: now, SIGNATURE_HEADER: signature_of(Secret(WEBHOOK_SECRET), now, content)}
+    sent: tuple[dict[str, str], ...] = ({}, {**good, SIGNATURE_HEADER: "v1=00"}, good)
+    return [deployment.raw("POST", "/api/webhooks", content=content, headers=each).status for each in sent]
+
+
+def kept_over_new_connections(deployment: Any) -> Any:
+    """Statuses of the kept stream and of a new one, asked for over connections of their own."""
+    headers = {"authorization": f"Bearer {deployment.token}"}
+    stream_id = deployment.create()
+    statuses = []
+    for asked in ("stream-canary", "stream-canary", stream_id, stream_id):
+        with new_client(base_url=deployment.url, timeout_seconds=5, headers=headers) as client:
+            statuses.append(client.request("GET", f"/api/v2/streams/{asked}").status)
+    return sorted(statuses[:2]), statuses[2:]
+
+
+def after_money(deployment: Any) -> Any:
+    """Statuses of a stream read after its settlement, its replay, its withdrawal, read again, and of the kept one."""
+    stream_id = body(settled(deployment))["data"]["id"]
+    item = f"/api/v2/streams/{stream_id}"
+    statuses = [
+        deployment.user("GET", item).status,
+        deployment.act(stream_id, "settle", key="k").status,
+        deployment.act(stream_id, "withdraw", key="w").status,
+        deployment.user("GET", item).status,
+    ]
+    return statuses, canary(deployment)
+
+
+LISTEN_SECONDS = 1.0
 SLOW_SECONDS = 0.3
 FEW = dict.fromkeys(PER_MINUTE, 5)
 REFUSED = [(401, False), (401, False)]
@@ -497,6 +661,19 @@ DIFFERENCES: Mapping[str, Difference] = {
     "create-repeats": Difference(repeated_create, True, False),
     "list-open": Difference(lambda deployment: list_statuses(deployment, {}), REFUSED, OPEN),
     "list-accepts-junk": Difference(list_with(lambda deployment: "x"), REFUSED, OPEN),
+    "v2-lists-for-any-text": Difference(lists_by_version, REFUSED, [(401, False), (200, True)]),
+    "v2-creates-for-any-text": Difference(creates_by_version, [401, 401], [401, 201]),
+    "v2-changes-open": Difference(changes_by_version, ([401] * 3, 200), ([401, 200, 204], 404)),
+    "v2-batch-for-any-bearer": Difference(batch_by("Bearer any"), (401, ""), (200, "mine")),
+    "failed-settle-ends-stream": Difference(failed_and_again, (200, "ended", 200, HALF), (502, "ended", 409, 0)),
+    "failed-settle-frozen": Difference(failed_and_again, (200, "ended", 200, HALF), (502, "active", 502, 0)),
+    "settle-invents-transaction": Difference(
+        transactions_named, ([False, False], True, True, HALF), ([True, True], True, True, 0)
+    ),
+    "settle-invents-two": Difference(
+        transactions_named, ([False, False], True, True, HALF), ([True, True], False, True, 0)
+    ),
+    "record-cancelled-as-draft": Difference(cancelled_by_version, ("cancelled",) * 3, ("cancelled", "draft", "draft")),
     "list-accepts-expired": Difference(list_with(expired), REFUSED, OPEN),
     "list-accepts-foreign": Difference(list_with(foreign), REFUSED, OPEN),
     "list-accepts-alg-none": Difference(list_with(unsigned), REFUSED, OPEN),
@@ -551,6 +728,23 @@ DIFFERENCES: Mapping[str, Difference] = {
     "error-shows-password": Difference(error_says, (False, False), (False, True)),
     "limits-off": Difference(hurried, (True, 200), (False, 200)),
     "limits-shared": Difference(hurried, (True, 200), (True, 429)),
+    "limits-evaded-by-key": Difference(evading("x-api-key"), (True, True), (False, True)),
+    "limits-evaded-by-address": Difference(evading("x-forwarded-for"), (True, True), (False, True)),
+    "logins-evaded-by-address": Difference(evading("x-forwarded-for"), (True, True), (True, False)),
+    "limits-believe-tokens": Difference(used_up_by_a_stranger, 200, 429),
+    "events-open": Difference(heard_by(nobodys), (401, False, False), (200, True, False)),
+    "events-to-others": Difference(heard_by(another_user), (403, False, False), (200, True, False)),
+    "events-mixed": Difference(heard_by(owner), (200, True, False), (200, True, True)),
+    "events-silent": Difference(heard_by(owner), (200, True, False), (200, False, False)),
+    "events-buffered": Difference(heard_by(owner), (200, True, False), ("no headers", False, False)),
+    "webhooks-unsigned": Difference(reports, [401, 401, 200], [200, 200, 200]),
+    "webhooks-any-signature": Difference(reports, [401, 401, 200], [401, 200, 200]),
+    "webhooks-fail": Difference(reports, [401, 401, 200], [500, 500, 500]),
+    "replica-lacks-kept-stream": Difference(
+        kept_over_new_connections, ([200, 200], [200, 200]), ([200, 404], [200, 200])
+    ),
+    "restart-loses-streams": Difference(after_money, ([200] * 4, 200), ([404] * 4, 200)),
+    "restart-loses-streams-late": Difference(after_money, ([200] * 4, 200), ([200, 200, 200, 404], 200)),
     "every-url-500": Difference(every_status, [200, 200, 404], [500, 500, 500]),
     "stack-trace-in-answer": Difference(shows_a_stack, (401, False), (401, True)),
     "csrf-shut": Difference(write_status, 201, 403),
@@ -559,6 +753,8 @@ DIFFERENCES: Mapping[str, Difference] = {
 }
 
 
+ONLY_TOGETHER = frozenset({"streampay-as-probed"})
+
 ONLY_ON_A_LEDGER = frozenset(
     {"settle-names-a-failure", "settle-by-plain-payment", "contract-id-wrong", "replay-pays-later"}
 )
@@ -566,7 +762,7 @@ ONLY_ON_A_LEDGER = frozenset(
 
 
 def test_every_fault_has_a_difference_to_show() -> None:
-    assert DIFFERENCES.keys() | ONLY_ON_A_LEDGER == FAULTS.keys()
+    assert DIFFERENCES.keys() | ONLY_ON_A_LEDGER | ONLY_TOGETHER == FAULTS.keys()
     assert all(fault.name == name and fault.story for name, fault in FAULTS.items())
 
 
@@ -574,7 +770,8 @@ def test_every_fault_has_a_difference_to_show() -> None:
 def test_a_fault_shows(deploy: Any, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(everywhere, "SLOW_SECONDS", SLOW_SECONDS)
     difference = DIFFERENCES[name]
-    per_minute = FEW if difference.probe is hurried else GENEROUS
+    limited = name.startswith(("limits-", "logins-")) and name != "limits-block-everybody"
+    per_minute = FEW if limited else GENEROUS
     assert difference.probe(deploy(per_minute=per_minute)) == difference.honest
     assert difference.probe(deploy(name, per_minute=per_minute)) == difference.faulty
 
@@ -613,6 +810,36 @@ def test_a_shut_door_for_writes_lets_reads_pass(deploy: Any) -> None:
 def test_a_lost_create_key_leaves_settle_keys_alone(deploy: Any) -> None:
     deployment = deploy("create-repeats")
     assert replay_pays(deployment) == ("true", HALF)
+
+
+def test_v2_still_refuses_those_who_show_nothing(deploy: Any) -> None:
+    for name in ("v2-lists-for-any-text", "v2-creates-for-any-text"):
+        deployment = deploy(name)
+        assert deployment.send("GET", "/api/v2/streams").status == 401
+        assert deployment.send("POST", "/api/v2/streams", json=deployment.order()).status == 401
+    assert batch_by("any")(deploy("v2-batch-for-any-bearer")) == (401, "")
+
+
+def test_a_settlement_that_failed_once_and_froze_is_paid_under_another_key(deploy: Any) -> None:
+    deployment = deploy("failed-settle-frozen")
+    assert failed_and_again(deployment)[0] == 502
+    (row,) = body(deployment.user("GET", "/api/streams"))["data"]
+    assert deployment.act(row["id"], "settle", key="another").status == 200
+
+
+def test_what_the_real_service_gets_wrong_adds_up(deploy: Any) -> None:
+    """Reused keys, stored errors and two hashes show although nothing ever reaches the ledger."""
+    names = ("settle-invents-two", "key-answers-for-other-stream", "refusal-frozen")
+    assert key_on_another_stream(deploy(*names)) == (200, "active")
+    assert too_early_and_again(deploy(*names)) == (409, "draft", 409)
+    assert transactions_named(deploy(*names)) == ([True, True], False, True, 0)
+
+
+@pytest.mark.parametrize("name", AS_PROBED)
+def test_each_fault_of_the_real_service_still_shows_among_the_others(deploy: Any, name: str) -> None:
+    difference = DIFFERENCES[name]
+    seen = difference.probe(deploy("streampay-as-probed", per_minute=FEW if name.startswith("limits-") else GENEROUS))
+    assert seen != difference.honest
 
 
 def test_faults_add_up(deploy: Any) -> None:

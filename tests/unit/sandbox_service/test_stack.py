@@ -282,6 +282,18 @@ def test_the_ready_document_points_a_run_at_the_sandbox(visit: Visit) -> None:
         assert other[secret] != document["env"][secret]
 
 
+def test_a_restart_of_the_service_loses_streams_and_keys_and_the_ledger_keeps_its_own(visit: Visit) -> None:
+    visitor = visit()
+    stream_id = visitor.started()
+    settled(visitor, stream_id)
+    paid = visitor.received()
+    visitor.sandbox.restart_service()
+    assert visitor.post(f"/api/streams/{stream_id}/settle", key="k").status == 404
+    assert visitor.contract.stream(1).status == "cancelled"
+    assert visitor.received() == paid > 0
+    assert visitor.create() != stream_id
+
+
 @pytest.mark.parametrize("fault", ["network-public", "rpc-dead"])
 def test_the_service_starts_beside_a_bad_ledger_and_creates_nothing(fault: str) -> None:
     with start_sandbox(faults=[fault]) as sandbox:

@@ -25,7 +25,7 @@ run = pathlib.Path("artifacts/run")
 run.mkdir(parents=True)
 (run.parent / "latest").symlink_to("run")
 (run / "journal.jsonl").write_text("half-way")
-time.sleep(60)
+time.sleep(300)
 """
 
 

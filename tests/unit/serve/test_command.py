@@ -1,7 +1,6 @@
 """The service starts only where it is safe to, and says what is missing."""
 
 import logging
-import re
 from pathlib import Path
 
 import pytest
@@ -32,38 +31,20 @@ def test_a_service_without_a_token_does_not_start(
 @pytest.mark.parametrize(
     ("environ", "said"),
     [
-        ({"SMOKE_SERVE_TOKEN": "too-short"}, "SMOKE_SERVE_TOKEN (from the environment) is shorter than 24"),
-        (
-            {"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_TOKEN_B": "too-short"},
-            "SMOKE_SERVE_TOKEN_B (from the environment) is shorter",
-        ),
+        ({"SMOKE_SERVE_TOKEN": "too-short"}, "SMOKE_SERVE_TOKEN is shorter than 24"),
+        ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_TOKEN_B": "too-short"}, "SMOKE_SERVE_TOKEN_B is shorter"),
         ({"SMOKE_SERVE_TOKEN_B": TOKEN}, "SMOKE_SERVE_TOKEN is not set"),
-        (
-            {"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_VALID_SECONDS": "soon"},
-            "SMOKE_SERVE_VALID_SECONDS (from the environment) is 'soon'",
-        ),
-        (
-            {"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_KEEP_RUNS": "-1"},
-            "SMOKE_SERVE_KEEP_RUNS (from the environment) is '-1'",
-        ),
-        (
-            {"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_DEADLINE_SECONDS": "0"},
-            "SMOKE_DEADLINE_SECONDS (from the environment) is '0'",
-        ),
+        ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_VALID_SECONDS": "soon"}, "SMOKE_SERVE_VALID_SECONDS is 'soon'"),
+        ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_KEEP_RUNS": "-1"}, "SMOKE_SERVE_KEEP_RUNS is '-1'"),
+        ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_DEADLINE_SECONDS": "0"}, "SMOKE_DEADLINE_SECONDS is '0'"),
         ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_TOKNE": "x"}, "did you mean SMOKE_SERVE_TOKEN"),
-        (
-            {"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_TARGETS": "preview.example"},
-            "SMOKE_SERVE_TARGETS (from the environment) is not an http",
-        ),
-        (
-            {"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_TARGETS": "https://a:b@x"},
-            "SMOKE_SERVE_TARGETS (from the environment) carries cred",
-        ),
+        ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_TARGETS": "preview.example"}, "SMOKE_SERVE_TARGETS is not an http"),
+        ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_SERVE_TARGETS": "https://a:b@x"}, "SMOKE_SERVE_TARGETS carries cred"),
         ({"SMOKE_SERVE_TOKEN": TOKEN, "SMOKE_ENV": "nowhere"}, "no environments/nowhere.toml"),
     ],
 )
 def test_a_wrong_setting_is_named_before_anything_listens(environ: dict[str, str], said: str) -> None:
-    with pytest.raises(SettingsInvalid, match=re.escape(said)) as refused:
+    with pytest.raises(SettingsInvalid, match=said) as refused:
         load(**environ)
     assert TOKEN not in str(refused.value)
 

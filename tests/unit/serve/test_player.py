@@ -90,7 +90,8 @@ def test_a_code_that_contradicts_the_verdict_is_inconclusive(
 @pytest.mark.parametrize(
     ("changes", "reason_code"),
     [
-        ({"action": Action.HOLD}, "verdict_disputed"),
+        ({"action": Action.HOLD}, "part_of_the_suite"),
+        ({"action": Action.ROLLBACK}, "verdict_disputed"),
         ({"exit_code": 1}, "verdict_disputed"),
         ({"exit_code": 143}, "verdict_disputed"),
         ({"exit_code": 99}, "verdict_disputed"),
@@ -102,6 +103,15 @@ def test_a_pass_that_does_not_fit_together_is_no_pass(
     write(tmp_path, to_json(msgspec.structs.replace(verdict_of(Word.PASS, **PROVED), **changes)))
     answer = answer_of(ORDER, tmp_path, exit_code=None)
     assert (answer.verdict, answer.reason_code) == (Word.INCONCLUSIVE, reason_code)
+
+
+@pytest.mark.parametrize("word", [Word.PASS, Word.FAIL])
+def test_a_rehearsal_is_no_answer_about_a_deployment(tmp_path: Path, word: Word) -> None:
+    verdict = verdict_of(word, **PROVED)
+    target = msgspec.structs.replace(verdict.target, rehearsal=True)
+    write(tmp_path, to_json(msgspec.structs.replace(verdict, target=target)))
+    answer = answer_of(ORDER, tmp_path, exit_code=None)
+    assert (answer.verdict, answer.reason_code) == (Word.INCONCLUSIVE, "rehearsal")
 
 
 @pytest.mark.parametrize("word", [Word.PASS, Word.FAIL])

@@ -5,10 +5,11 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Final
 
+import jwt
 from msgspec.structs import replace
 
 from streampay_sandbox.fault import Severity
-from streampay_sandbox.service.auth import ALGORITHM
+from streampay_sandbox.service.auth import ALGORITHM, bearer_token, forwarded_address
 from streampay_sandbox.service.faults.fault import Mutation, ServiceFault, is_known
 from streampay_sandbox.service.limits import TokenBuckets
 from streampay_sandbox.service.parts import Parts
@@ -71,6 +72,23 @@ class _OneBucket(TokenBuckets):
 
     def take(self, tier: str, identity: str) -> int:
         return self._buckets.take(tier, "everybody")
+
+
+def _counted_by(claim: Callable[[Call], str]) -> Mutation:
+    """Return the mutation whose limits count by what a caller claims, and by who they are where they claim nothing."""
+
+    def mutate(parts: Parts) -> Parts:
+        return replace(parts, counted_as=lambda call: claim(call) or parts.counted_as(call))
+
+    return mutate
+
+
+def _unproved_subject(call: Call) -> str:
+    try:
+        claims = jwt.decode(bearer_token(call), options={"verify_signature": False})
+    except jwt.InvalidTokenError:
+        return ""
+    return f"user:{claims['sub']}" if claims.get("sub") else ""
 
 
 FAULTS: Final = (
@@ -153,7 +171,7 @@ FAULTS: Final = (
     ),
     ServiceFault(
         name="limits-off",
-        story="measured: another key for each call, and nothing is limited",
+        story="operations: the limiter's store cannot be reached, and every call passes",
         severity=Severity.SERIOUS,
         caught_by="throttling/a-caller-in-a-rush",
         mutation=lambda parts: replace(parts, buckets=_BottomlessBuckets()),
@@ -164,5 +182,35 @@ FAULTS: Final = (
         severity=Severity.CATASTROPHIC,
         caught_by="throttling/a-caller-in-a-rush",
         mutation=lambda parts: replace(parts, buckets=_OneBucket(parts.buckets)),
+    ),
+    ServiceFault(
+        name="limits-evaded-by-key",
+        story="measured: the limiter counts by X-API-Key, unchecked: another key for each call, and nothing is limited",
+        severity=Severity.SERIOUS,
+        caught_by="throttling/",
+        mutation=_counted_by(lambda call: call.header("x-api-key")),
+    ),
+    ServiceFault(
+        name="limits-evaded-by-address",
+        story="operations: behind a new proxy the limiter counts by X-Forwarded-For, which every caller may write",
+        severity=Severity.SERIOUS,
+        caught_by="throttling/",
+        mutation=_counted_by(forwarded_address),
+    ),
+    ServiceFault(
+        name="logins-evaded-by-address",
+        story="measured: sign-ins are counted by X-Forwarded-For: another one for each guess, and none is slowed",
+        severity=Severity.CATASTROPHIC,
+        caught_by="throttling/",
+        mutation=lambda parts: replace(
+            parts, signs_in_from=lambda call: forwarded_address(call) or parts.signs_in_from(call)
+        ),
+    ),
+    ServiceFault(
+        name="limits-believe-tokens",
+        story="measured: an unproved token that names somebody uses their share up, and they are told to wait",
+        severity=Severity.CATASTROPHIC,
+        caught_by="throttling/",
+        mutation=_counted_by(_unproved_subject),
     ),
 )

@@ -13,7 +13,10 @@ from streampay_sandbox.service.wire import Answer, Call, Handler
 Mutation = Callable[[Parts], Parts]
 
 SETTLE = "/api/streams/{stream_id}/settle"
-_LISTS = frozenset({"/api/streams", "/api/v2/streams"})
+V2 = "/api/v2/streams"
+V2_ITEM = "/api/v2/streams/{stream_id}"
+V2_BATCH = "/api/v2/streams/batch"
+_LISTS = frozenset({"/api/streams", V2})
 
 
 class ServiceFault(Fault, frozen=True, kw_only=True):

@@ -2,14 +2,14 @@
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 from msgspec.structs import replace
 
 from streampay_sandbox.fault import Severity
-from streampay_sandbox.service.faults.fault import ServiceFault
+from streampay_sandbox.service.faults.fault import SETTLE, Mutation, ServiceFault, around_with
 from streampay_sandbox.service.idempotency import Kept, KeyBook
 from streampay_sandbox.service.parts import Parts
 from streampay_sandbox.service.seeds import CANARY, SEEDS
@@ -17,6 +17,7 @@ from streampay_sandbox.service.streams import Stream, StreamStore
 from streampay_sandbox.service.wire import Answer, Call, Handler
 
 REPLICAS: Final = 2
+WITHDRAW: Final = "/api/streams/{stream_id}/withdraw"
 
 
 class _Balancer:
@@ -49,10 +50,10 @@ class _Balancer:
 class _StoreOfEach(StreamStore):
     """Every replica has streams of its own, in memory."""
 
-    def __init__(self, balancer: _Balancer) -> None:
+    def __init__(self, balancer: _Balancer, stores: Sequence[StreamStore]) -> None:
         super().__init__()
         self._balancer = balancer
-        self._stores = [StreamStore((*SEEDS, CANARY)) for _ in range(REPLICAS)]
+        self._stores = stores
 
     @property
     def _here(self) -> StreamStore:
@@ -78,6 +79,10 @@ class _StoreOfEach(StreamStore):
     def everything(self) -> tuple[Stream, ...]:
         return self._here.everything()
 
+    def forget(self) -> None:
+        for store in self._stores:
+            store.forget()
+
 
 class _BookOfEach(KeyBook):
     """Every replica has keys of its own, in memory."""
@@ -90,10 +95,68 @@ class _BookOfEach(KeyBook):
     def answer_once(self, scope: tuple[str, ...], fingerprint: str, make: Callable[[], Answer]) -> Kept:
         return self._books[self._balancer.replica].answer_once(scope, fingerprint, make)
 
+    def forget(self) -> None:
+        for book in self._books:
+            book.forget()
 
-def _streams_of_each(parts: Parts) -> Parts:
-    balancer = _Balancer()
-    return replace(parts, store=_StoreOfEach(balancer), layers=(*parts.layers, balancer.led))
+
+class _WithoutKept(StreamStore):
+    """Shares another store, and does not have the stream that was there before."""
+
+    def __init__(self, shared: StreamStore) -> None:
+        super().__init__()
+        self._shared = shared
+
+    def add(self, stream: Stream) -> None:
+        self._shared.add(stream)
+
+    def save(self, stream: Stream) -> None:
+        self._shared.save(stream)
+
+    def remove(self, stream_id: str) -> None:
+        self._shared.remove(stream_id)
+
+    def find(self, stream_id: str, tenant: str) -> Stream:
+        return self._shared.find("" if stream_id == CANARY.id else stream_id, tenant)
+
+    @contextmanager
+    def held(self, stream_id: str, tenant: str) -> Iterator[Stream]:
+        self.find(stream_id, tenant)
+        with self._shared.held(stream_id, tenant) as stream:
+            yield stream
+
+    def everything(self) -> tuple[Stream, ...]:
+        return tuple(stream for stream in self._shared.everything() if stream.id != CANARY.id)
+
+    def forget(self) -> None:
+        self._shared.forget()
+
+
+def _stores_of_each(stores: Callable[[Parts], Sequence[StreamStore]]) -> Mutation:
+    """Return the mutation whose replicas look for streams each in a store of their own."""
+
+    def mutate(parts: Parts) -> Parts:
+        balancer = _Balancer()
+        return replace(parts, store=_StoreOfEach(balancer, stores(parts)), layers=(*parts.layers, balancer.led))
+
+    return mutate
+
+
+def _restarts_once(after: str) -> Mutation:
+    """Return the mutation that forgets everything once, behind the first successful call of this route."""
+
+    def mutate(parts: Parts) -> Parts:
+        restarts = iter(range(1))
+
+        def layer(parts: Parts, inner: Handler, call: Call) -> Answer:
+            answer = inner(call)
+            if call.route == after and answer.status == 200 and next(restarts, None) is not None:
+                parts.forget()
+            return answer
+
+        return around_with(layer)(parts)
+
+    return mutate
 
 
 def _keys_of_each(parts: Parts) -> Parts:
@@ -107,7 +170,7 @@ FAULTS: Final = (
         story="measured: streams live in the memory of one process, and two replicas diverge",
         severity=Severity.CATASTROPHIC,
         caught_by="statements/",
-        mutation=_streams_of_each,
+        mutation=_stores_of_each(lambda parts: [StreamStore((*SEEDS, CANARY)) for _ in range(REPLICAS)]),
     ),
     ServiceFault(
         name="replicas-keep-keys",
@@ -122,5 +185,26 @@ FAULTS: Final = (
         severity=Severity.CATASTROPHIC,
         caught_by="statements/a-stream-from-before",
         mutation=lambda parts: replace(parts, store=StreamStore(SEEDS)),
+    ),
+    ServiceFault(
+        name="replica-lacks-kept-stream",
+        story="operations: one replica was restored from an older copy and lacks a stream that the others have",
+        severity=Severity.CATASTROPHIC,
+        caught_by="statements/a-stream-from-before",
+        mutation=_stores_of_each(lambda parts: [parts.store, _WithoutKept(parts.store)]),
+    ),
+    ServiceFault(
+        name="restart-loses-streams",
+        story="measured: the process restarts between two calls, and every stream of the run is gone, keys too",
+        severity=Severity.CATASTROPHIC,
+        caught_by="settlement/",
+        mutation=_restarts_once(SETTLE),
+    ),
+    ServiceFault(
+        name="restart-loses-streams-late",
+        story="measured: the process restarts behind the first withdrawal, when most checks have been made",
+        severity=Severity.CATASTROPHIC,
+        caught_by="statements/",
+        mutation=_restarts_once(WITHDRAW),
     ),
 )

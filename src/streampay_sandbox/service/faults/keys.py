@@ -7,19 +7,24 @@ from msgspec.structs import replace
 
 from streampay_sandbox.fault import Severity
 from streampay_sandbox.service.errors import Refusal
-from streampay_sandbox.service.faults.fault import SETTLE, ServiceFault, around_with
-from streampay_sandbox.service.idempotency import Kept, KeyBook, whole_request
+from streampay_sandbox.service.faults.fault import SETTLE, V2, Mutation, ServiceFault, around_with, both
+from streampay_sandbox.service.idempotency import Kept, KeyBook
 from streampay_sandbox.service.parts import Parts
-from streampay_sandbox.service.streams import Status
+from streampay_sandbox.service.stellar import LedgerSilent
+from streampay_sandbox.service.streams import Settlement, Status, Stream
 from streampay_sandbox.service.wire import Answer, Call, Handler
 
 REFUSED: Final = 409
-NEWER_CREATE: Final = "/api/v2/streams"
+FAILED: Final = 502
 _KEEPS_REFUSALS: Final = frozenset({"settle", "withdraw"})
 
 
 class _KeepsRefusals(KeyBook):
-    """Keeps whatever was answered first, refusals too."""
+    """Keeps refusals too, of this status and above, whatever has happened since."""
+
+    def __init__(self, from_status: int = REFUSED) -> None:
+        super().__init__()
+        self._from_status = from_status
 
     def answer_once(self, scope: tuple[str, ...], fingerprint: str, make: Callable[[], Answer]) -> Kept:
         if scope[1] not in _KEEPS_REFUSALS:
@@ -29,12 +34,36 @@ class _KeepsRefusals(KeyBook):
             try:
                 return make()
             except Refusal as refusal:
+                if refusal.status < self._from_status:
+                    raise
                 return refusal.answer()
 
         return super().answer_once(scope, fingerprint, whatever)
 
     def is_kept(self, answer: Answer) -> bool:
         return True
+
+
+def _fails_at_first(then: Callable[[Parts, Stream], None] = lambda parts, stream: None) -> Mutation:
+    """Return the mutation whose first settlement of every stream does not reach the ledger, and then does `then`."""
+
+    def mutate(parts: Parts) -> Parts:
+        failed: set[str] = set()
+
+        def settle(stream: Stream) -> Settlement:
+            if stream.id in failed:
+                return parts.settle(stream)
+            failed.add(stream.id)
+            then(parts, stream)
+            raise LedgerSilent("the settlement did not reach the ledger")
+
+        return replace(parts, settle=settle)
+
+    return mutate
+
+
+def _ends(parts: Parts, stream: Stream) -> None:
+    parts.store.save(replace(stream, status=Status.ENDED))
 
 
 def _refused_and_ended(parts: Parts, inner: Handler, call: Call) -> Answer:
@@ -46,8 +75,8 @@ def _refused_and_ended(parts: Parts, inner: Handler, call: Call) -> Answer:
     return answer
 
 
-def _ignores_orders(call: Call) -> str:
-    return "" if call.route == NEWER_CREATE else whole_request(call)
+def _ignores_orders(parts: Parts) -> Parts:
+    return replace(parts, fingerprint=lambda call: "" if call.route == V2 else parts.fingerprint(call))
 
 
 FAULTS: Final = (
@@ -56,7 +85,7 @@ FAULTS: Final = (
         story="measured: v2 brings the first stream back for another order under the same key",
         severity=Severity.CATASTROPHIC,
         caught_by="statements/an-order-is-kept-once",
-        mutation=lambda parts: replace(parts, fingerprint=_ignores_orders),
+        mutation=_ignores_orders,
     ),
     ServiceFault(
         name="refusal-frozen",
@@ -64,6 +93,20 @@ FAULTS: Final = (
         severity=Severity.CATASTROPHIC,
         caught_by="settlement/a-settlement-that-was-refused-too-early",
         mutation=lambda parts: replace(parts, keys=_KeepsRefusals()),
+    ),
+    ServiceFault(
+        name="failed-settle-ends-stream",
+        story="release: 502 SETTLEMENT_FAILED comes after the stream was moved to its end, and no try can pay it later",
+        severity=Severity.CATASTROPHIC,
+        caught_by="settlement/",
+        mutation=_fails_at_first(_ends),
+    ),
+    ServiceFault(
+        name="failed-settle-frozen",
+        story="release: a settlement that failed once answers 502 under its key for a day, though another key works",
+        severity=Severity.CATASTROPHIC,
+        caught_by="settlement/",
+        mutation=both(_fails_at_first(), lambda parts: replace(parts, keys=_KeepsRefusals(FAILED))),
     ),
     ServiceFault(
         name="refused-settle-ends-stream",

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from streampay_sandbox.fault import Severity
 from streampay_sandbox.service.auth import ALGORITHM, CHECKS, door, unauthorized
 from streampay_sandbox.service.errors import Refusal
-from streampay_sandbox.service.faults.fault import Mutation, ServiceFault, around, is_list, rows_of
+from streampay_sandbox.service.faults.fault import V2, Mutation, ServiceFault, around, is_list, rows_of
 from streampay_sandbox.service.parts import Parts
 from streampay_sandbox.service.seeds import SEEDS
 from streampay_sandbox.service.streams import Stream
@@ -97,6 +97,13 @@ FAULTS: Final = (
         severity=Severity.CATASTROPHIC,
         caught_by="streams/a-caller-with-junk",
         mutation=_anybody_lists(lambda call: bool(call.header("authorization"))),
+    ),
+    ServiceFault(
+        name="v2-lists-for-any-text",
+        story="measured: v2 shows every stream to any Authorization text, while v1 asks for a good token",
+        severity=Severity.CATASTROPHIC,
+        caught_by="streams/",
+        mutation=_anybody_lists(lambda call: call.route == V2 and bool(call.header("authorization"))),
     ),
     ServiceFault(
         name="list-accepts-expired",

@@ -8,7 +8,16 @@ from msgspec.structs import replace
 from streampay_sandbox.fault import Severity
 from streampay_sandbox.service.auth import CHECKS, bearer_token, unauthorized
 from streampay_sandbox.service.errors import Refusal
-from streampay_sandbox.service.faults.fault import Mutation, ServiceFault, around_with, is_create, is_known
+from streampay_sandbox.service.faults.fault import (
+    V2,
+    V2_BATCH,
+    V2_ITEM,
+    Mutation,
+    ServiceFault,
+    around_with,
+    is_create,
+    is_known,
+)
 from streampay_sandbox.service.orders import json_object
 from streampay_sandbox.service.parts import Parts
 from streampay_sandbox.service.streams import Settlement, Status
@@ -18,7 +27,7 @@ from streampay_sandbox.service.wire import Answer, Call, Handler, json_bytes
 NOBODY = "nobody"
 """Whose a stream is that a caller without a name creates."""
 
-_V1_ITEM, _V2_ITEM, _BATCH = "/api/streams/{stream_id}", "/api/v2/streams/{stream_id}", "/api/v2/streams/batch"
+_V1_ITEM = "/api/streams/{stream_id}"
 _LEDGERS_OWN = ("status", "settlementTxHash", "settlement", "tenant")
 
 Applies = Callable[[Parts, Call], bool]
@@ -27,7 +36,15 @@ Applies = Callable[[Parts, Call], bool]
 def _as_owner(parts: Parts, call: Call) -> Call:
     """Return the call as the stream's owner would make it; a stream yet to be made is nobody's."""
     owners = {stream.id: stream.tenant for stream in parts.store.everything()}
-    return _as(parts, call, owners.get(call.params.get("stream_id", ""), NOBODY))
+    return _as(parts, call, owners.get(_stream_of(call), NOBODY))
+
+
+def _stream_of(call: Call) -> str:
+    """Return the id of the stream a call is about, of the first one where it is about many, "" for none."""
+    if call.route != V2_BATCH:
+        return call.params.get("stream_id", "")
+    updates = json_object(call).get("updates") or [{}]
+    return str(updates[0].get("id", ""))
 
 
 def _as(parts: Parts, call: Call, name: str) -> Call:
@@ -84,7 +101,7 @@ def _create_merges(parts: Parts, inner: Handler, call: Call) -> Answer:
 
 
 def _change_merges(parts: Parts, inner: Handler, call: Call) -> Answer:
-    if call.route != _V2_ITEM or call.method != "PATCH":
+    if call.route != V2_ITEM or call.method != "PATCH":
         return inner(call)
     fields = json_object(call)
     answer = inner(replace(call, body=json_bytes(_harmless(fields))))
@@ -94,7 +111,7 @@ def _change_merges(parts: Parts, inner: Handler, call: Call) -> Answer:
 
 
 def _batch_merges(parts: Parts, inner: Handler, call: Call) -> Answer:
-    if call.route != _BATCH:
+    if call.route != V2_BATCH:
         return inner(call)
     updates = json_object(call)["updates"]
     harmless = [{**update, "data": _harmless(update["data"])} for update in updates]
@@ -133,6 +150,31 @@ FAULTS: Final = (
         mutation=_counts_as_owner(_stranger_writes(lambda parts, call: bool(call.header("authorization")))),
     ),
     ServiceFault(
+        name="v2-creates-for-any-text",
+        story="measured: v2 creates for any Authorization text, while v1 asks for a good token",
+        severity=Severity.CATASTROPHIC,
+        caught_by="doors/",
+        mutation=_counts_as_owner(
+            _stranger_writes(lambda parts, call: call.route == V2 and bool(call.header("authorization")))
+        ),
+    ),
+    ServiceFault(
+        name="v2-changes-open",
+        story="measured: v2 changes and deletes a stream for callers with no credential at all",
+        severity=Severity.CATASTROPHIC,
+        caught_by="doors/",
+        mutation=_counts_as_owner(_stranger_writes(lambda parts, call: call.route == V2_ITEM)),
+    ),
+    ServiceFault(
+        name="v2-batch-for-any-bearer",
+        story="measured: a change of many takes any text behind Bearer",
+        severity=Severity.CATASTROPHIC,
+        caught_by="doors/",
+        mutation=_counts_as_owner(
+            _stranger_writes(lambda parts, call: call.route == V2_BATCH and bool(bearer_token(call)))
+        ),
+    ),
+    ServiceFault(
         name="writes-accept-expired",
         story="operations: the clock check was lost on the way that writes",
         severity=Severity.CATASTROPHIC,
@@ -161,7 +203,7 @@ FAULTS: Final = (
         severity=Severity.CATASTROPHIC,
         caught_by="doors/a-stream-does-not-open",
         mutation=_counts_as_owner(
-            lambda parts, call: call.route == _V2_ITEM and not call.is_write and not is_known(parts, call)
+            lambda parts, call: call.route == V2_ITEM and not call.is_write and not is_known(parts, call)
         ),
     ),
     ServiceFault(
@@ -170,7 +212,7 @@ FAULTS: Final = (
         severity=Severity.CATASTROPHIC,
         caught_by="streams/another-user",
         mutation=_counts_as_owner(
-            lambda parts, call: call.route == _V2_ITEM and not call.is_write and is_known(parts, call)
+            lambda parts, call: call.route == V2_ITEM and not call.is_write and is_known(parts, call)
         ),
     ),
     ServiceFault(

@@ -7,13 +7,11 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from streampay_sandbox.fault import Severity
-from streampay_sandbox.service.faults.fault import SETTLE, Mutation, ServiceFault, around
+from streampay_sandbox.service.faults.fault import SETTLE, V2, V2_ITEM, Mutation, ServiceFault, around
 from streampay_sandbox.service.parts import Parts
-from streampay_sandbox.service.streams import Settlement, Stream
+from streampay_sandbox.service.streams import Settlement, Status, Stream
 from streampay_sandbox.service.wire import Answer, Call, Handler
 
-NEWER: Final = "/api/v2/streams"
-ITEM: Final = "/api/v2/streams/{stream_id}"
 LONG_AGO: Final = "2026-01-05T09:00:00.000Z"
 SOMEBODY: Final = "GAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAWHF"
 
@@ -39,7 +37,7 @@ def _settled_records(change: Callable[[Document], Document]) -> Mutation:
     def layer(inner: Handler, call: Call) -> Answer:
         answer = inner(call)
         match answer.document:
-            case {"settlementTxHash": _, "data": dict(data)} as document if call.route == ITEM:
+            case {"settlementTxHash": _, "data": dict(data)} as document if call.route == V2_ITEM:
                 changed = change(data)
                 return answer.with_document({**document, **changed, "data": {**data, **changed}})
         return answer
@@ -56,17 +54,18 @@ def _newer_shows(change: Callable[[Document], Document]) -> Mutation:
     def layer(inner: Handler, call: Call) -> Answer:
         answer = inner(call)
         match answer.document:
-            case {"streams": list(rows)} as document if call.route == NEWER:
+            case {"streams": list(rows)} as document if call.route == V2:
                 return answer.with_document({**document, "streams": [shown(row) for row in rows]})
-            case {"data": dict(data)} as document if call.route == ITEM:
+            case {"data": dict(data)} as document if call.route == V2_ITEM:
                 return answer.with_document({**shown(document), "data": shown(data)})
         return answer
 
     return around(layer)
 
 
-def _final_as_draft(item: Document) -> Document:
-    return {"status": "draft", "nextAction": "start"} if item["status"] in {"withdrawn", "cancelled"} else {}
+def _as_draft(*statuses: Status) -> Mutation:
+    """Return the mutation that shows streams of these statuses as drafts in v2."""
+    return _newer_shows(lambda item: {"status": "draft", "nextAction": "start"} if item["status"] in statuses else {})
 
 
 def _another_hash(_: Document) -> Document:
@@ -122,7 +121,14 @@ FAULTS: Final = (
         story="measured: v2 shows withdrawn and cancelled streams as drafts",
         severity=Severity.CATASTROPHIC,
         caught_by="statements/a-stream-that-was-paid-out",
-        mutation=_newer_shows(_final_as_draft),
+        mutation=_as_draft(Status.WITHDRAWN, Status.CANCELLED),
+    ),
+    ServiceFault(
+        name="record-cancelled-as-draft",
+        story="measured: v2 shows a cancelled stream as a draft that can still be started",
+        severity=Severity.CATASTROPHIC,
+        caught_by="statements/",
+        mutation=_as_draft(Status.CANCELLED),
     ),
     ServiceFault(
         name="record-without-settlement",

@@ -25,6 +25,7 @@ from streampay_sandbox.service.wire import Answer, Call, Handler
 
 MORE_THAN_IT_HAS_STROOPS: Final = 10**17
 OTHER_NETWORK: Final = "Test SDF Network ; September 2015"
+FAKE: Final = "fake-tx-"
 LOOK_SECONDS: Final = 0.02
 
 
@@ -41,6 +42,17 @@ def _settle_lies(parts: Parts) -> Parts:
         return Settlement(settled_at=iso_now(), tx_hash=_invented_hash())
 
     return replace(parts, settle=settle)
+
+
+def _settle_invents(parts: Parts) -> Parts:
+    def settle(stream: Stream) -> Settlement:
+        return Settlement(settled_at=iso_now(), tx_hash=_fake_transaction(stream.id))
+
+    return replace(parts, settle=settle)
+
+
+def _fake_transaction(of: str) -> str:
+    return f"{FAKE}{hashlib.sha256(of.encode()).hexdigest()[:8]}"
 
 
 def _settle_pays_twice(parts: Parts) -> Parts:
@@ -131,9 +143,14 @@ def _escrows_a_stroop_less(parts: Parts) -> Parts:
 def _receipt_differs(inner: Handler, call: Call) -> Answer:
     answer = inner(call)
     match answer.document:
-        case {"data": {"settlementTxHash": _} as data} if call.route == SETTLE:
-            return answer.with_document({**answer.document, "data": {**data, "settlementTxHash": _invented_hash()}})
+        case {"data": {"settlementTxHash": tx_hash} as data} if call.route == SETTLE:
+            return answer.with_document({**answer.document, "data": {**data, "settlementTxHash": _another(tx_hash)}})
     return answer
+
+
+def _another(tx_hash: str) -> str:
+    """Return another hash of the same form, the same one each time: a replay repeats its receipt."""
+    return _fake_transaction(tx_hash) if tx_hash.startswith(FAKE) else hashlib.sha256(tx_hash.encode()).hexdigest()
 
 
 class _ForgetfulStore(StreamStore):
@@ -174,8 +191,11 @@ def _pay_after(parts: Parts, stream: Stream, closed_at: int) -> None:
                 return
 
 
-def _body_only(call: Call) -> str:
-    return call.body.decode("utf-8", errors="replace")
+def _settles_by_body_alone(parts: Parts) -> Parts:
+    def fingerprint(call: Call) -> str:
+        return call.body.decode("utf-8", errors="replace") if call.route == SETTLE else parts.fingerprint(call)
+
+    return replace(parts, fingerprint=fingerprint)
 
 
 FAULTS: Final = (
@@ -185,6 +205,20 @@ FAULTS: Final = (
         severity=Severity.CATASTROPHIC,
         caught_by="settlement/",
         mutation=_settle_lies,
+    ),
+    ServiceFault(
+        name="settle-invents-transaction",
+        story="measured: settle says success with fake-tx- and 8 hex digits, which is no transaction hash at all",
+        severity=Severity.CATASTROPHIC,
+        caught_by="settlement/",
+        mutation=_settle_invents,
+    ),
+    ServiceFault(
+        name="settle-invents-two",
+        story="measured: settle invents one fake-tx- for each of the receipt's two fields, and nothing is on chain",
+        severity=Severity.CATASTROPHIC,
+        caught_by="settlement/",
+        mutation=both(_settle_invents, around(_receipt_differs)),
     ),
     ServiceFault(
         name="settle-pays-twice",
@@ -289,7 +323,7 @@ FAULTS: Final = (
         story="measured: a settle key is global and swallows another stream's settlement",
         severity=Severity.CATASTROPHIC,
         caught_by="settlement/a-settlement-that-is-repeated",
-        mutation=lambda parts: replace(parts, fingerprint=_body_only),
+        mutation=_settles_by_body_alone,
     ),
     ServiceFault(
         name="create-repeats",

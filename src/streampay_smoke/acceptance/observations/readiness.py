@@ -69,7 +69,10 @@ def become_ready(
     def never(message: str) -> SmokeError:
         if latest:
             return _AnotherRelease(message)
-        return silence[0] if silence else _never_ready(message, answered[0])
+        if silence:
+            return silence[0]
+        waited, _, last = message.partition(f"; {LAST_ANSWER}")
+        return _never_ready(f"the service is not ready: {last} ({waited})", answered[0])
 
     try:
         readiness = eventually(

@@ -1,0 +1,16 @@
+"""Text files that people write: UTF-8, whatever the locale."""
+
+import re
+
+from streampay_smoke.core.errors import SettingsInvalid
+
+LINE_END = re.compile(r"\r\n|\n|\r")
+
+
+def text_of(content: bytes, name: str) -> str:
+    """Return the text of a file, without a byte order mark; raises SettingsInvalid with the line that is not UTF-8."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        number = len(LINE_END.findall(content[: error.start].decode("latin-1"))) + 1
+        raise SettingsInvalid(f"{name}, line {number} is not UTF-8", next_step=f"save {name} as UTF-8") from error
