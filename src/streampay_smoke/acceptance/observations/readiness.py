@@ -95,7 +95,4 @@ def become_ready(
 def _never_ready(message: str, last: Readiness) -> SmokeError:
     if last.status_code == TOO_MANY_REQUESTS:
         return Throttled(message, next_step="run again later, or raise the limits of the gate's address")
-    waited, _, said = message.partition(f"; {LAST_ANSWER}")
-    return NeverReady(
-        f"the service is not ready: {said} ({waited})", next_step="see what the service waits for or who answers"
-    )
+    return NeverReady(message, next_step="see what the service waits for or who answers")
