@@ -25,7 +25,7 @@ DECISIVE = {
     "stage": "fake",
     "steps_catalog": "true",
     "stop": "true",
-    "tag_expression_protocol": "v1",
+    "tag_expression_protocol": "v2",
     "tags": "@readiness",
     "use_nested_step_modules": "true",
     "wip": "true",

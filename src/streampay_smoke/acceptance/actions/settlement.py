@@ -82,8 +82,8 @@ def settled_stream(run: RunContext, credential: Credential) -> Settlement:
         return run.streams.settlements[0]
     proof = run.proof()
     stream = order_stream(run, proof.recipient)
-    start_stream(run, credential, stream.id, proof)
-    return settle(run, credential, stream.id)
+    started = start_stream(run, credential, stream.id, proof)
+    return settle(run, credential, started.record.id)
 
 
 def repeat_settlement(deployment: Deployment, credential: Credential, settlement: Settlement) -> tuple[Receipt, ...]:
