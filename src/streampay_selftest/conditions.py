@@ -99,11 +99,6 @@ def place(**values: object) -> Condition:
     return change
 
 
-def objective_gates(name: str) -> Condition:
-    """Let an objective that all environments share decide."""
-    return place_text("\n[money]\n", f'\n[[objectives]]\nname = "{name}"\ngates = true\n\n[money]\n')
-
-
 def place_text(old: str, new: str) -> Condition:
     """Replace a text in the environment file."""
 

@@ -17,6 +17,8 @@ IMPATIENT = place(ready_within_seconds=1, cutover_seconds=1)
 PLAYED_WITH: Mapping[str, Mapping[str, object]] = {
     # A user of a signed token is asked for no challenge, and the check of used ones is left out.
     "wallet-challenge-lasts": {"conditions": (IMPATIENT, setting(SMOKE_AUTH_MODE="wallet"))},
+    # It tells everybody to wait for a minute, which is longer than this run has.
+    "limits-block-everybody": {"conditions": (IMPATIENT, setting(SMOKE_DEADLINE_SECONDS="40"))},
     # A part that ends before its deadline: the whole smoke is cut off by it, and its streams cannot all be ended.
     "slow": {"tags": "@streams and not @signing-secret and not @second-user"},
 }

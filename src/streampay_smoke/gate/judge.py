@@ -26,7 +26,7 @@ from streampay_smoke.gate.findings import (
     unproved,
 )
 from streampay_smoke.gate.history import RunHistory, fold
-from streampay_smoke.gate.message import Beside, line, paragraph
+from streampay_smoke.gate.message import ALONE, Beside, line, paragraph
 from streampay_smoke.gate.misses import left_out
 from streampay_smoke.gate.objectives import results
 from streampay_smoke.gate.override import REASON_CODE, in_words, standing
@@ -80,7 +80,7 @@ def judge(journal: JournalRead) -> Verdict:
     if override is not None:
         word, reason_code, text, attribution = Word(override.to), REASON_CODE, in_words(override, text), "none"
     scenario = decisive.scenario if decisive and override is None else ""
-    beside = Beside.of(causes, checks) if override is None else Beside()
+    beside = Beside.of(causes, checks) if override is None else ALONE
     action = _action(run, word, reason_code, missed_kinds(answers))
     simulated = simulated_in_words(run, short=word is not Word.PASS)
     started = run.started
