@@ -33,6 +33,7 @@ def test_a_healthy_release_is_a_pass(healthy: Ran) -> None:
     verdict = healthy.verdict
     assert (healthy.code, verdict.verdict, verdict.action) == (0, Word.PASS, Action.HOLD), healthy.output
     assert verdict.target.rehearsal, "nobody named a deployment"
+    assert "This was a rehearsal against a simulation" in healthy.output
     assert len(verdict.evidence.executed_ids) == SCENARIOS
     assert (verdict.evidence.missing_ids, verdict.evidence.excluded_ids) == ((), EXCLUDED)
     assert verdict.settlement.proof == "ledger"

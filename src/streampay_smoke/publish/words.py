@@ -53,6 +53,8 @@ def next_step(verdict: Verdict) -> str:
     for override in verdict.overrides:
         said = f"The evidence says {override.from_}: see to its cause before {override.until}."
         return f"{_OVERRIDDEN[verdict.action]} {said}"
+    if verdict.verdict is Word.PASS and verdict.target.rehearsal:
+        return _REHEARSED
     if verdict.action is Action.HOLD and verdict.verdict in _HELD:
         return _HELD[verdict.verdict]
     if verdict.verdict is Word.INCONCLUSIVE and verdict.exit_code == EXIT_CODES[Word.FAIL]:
