@@ -1,10 +1,7 @@
 """How long a run may take where nobody says: long enough for the ledgers that its steps wait for."""
 
-from streampay_smoke.core.networks import Network
-from streampay_smoke.settings.place import Place
-
 LEDGER_STEPS = 25
-"""Steps of a whole smoke that wait for ledgers to close (tests/unit/suite/test_plan.py counts them)."""
+"""Steps of a whole smoke that wait for ledgers to close (tests/unit/run/test_deadline.py counts them)."""
 
 SHORTEST_SECONDS = 120.0
 _REQUESTS_SECONDS = 60.0
@@ -12,13 +9,6 @@ _REQUESTS_SECONDS = 60.0
 
 _LEDGERS_PER_STEP = 2
 """A step waits for one ledger; one that is missed, or closes late, is made up for by another."""
-
-
-def deadline_of(place: Place, network: Network) -> float:
-    """Return the hard limit of a whole smoke in an environment."""
-    return derived_deadline_seconds(
-        ready_within_seconds=place.service.ready_within_seconds, seconds_per_ledger=network.seconds_per_ledger
-    )
 
 
 def derived_deadline_seconds(
