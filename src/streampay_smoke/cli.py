@@ -49,7 +49,7 @@ def run(chosen: argparse.Namespace) -> int:
     except SmokeError as error:
         from streampay_smoke.run.conclude import refuse
 
-        return refuse(folder, error, report=evidence.report)
+        return refuse(folder, error, evidence)
     asked = decisions.prepared(settings, target_release=_target_release(settings, options), acts_here=True)
     for note in decisions.notes_before(asked, chosen.paths):
         print(f"note: {note}", file=sys.stderr)
@@ -124,6 +124,7 @@ def _verified(chosen: argparse.Namespace) -> bool:
 
 def report(chosen: argparse.Namespace) -> int:
     """Build the HTML report of a run again."""
+    from streampay_smoke.publish.publish import PAGE
     from streampay_smoke.publish.report import build_report
 
     folder = chosen.folder or configuration.load_evidence().artifacts / "latest"
@@ -132,7 +133,8 @@ def report(chosen: argparse.Namespace) -> int:
         print(f"{folder} is not the folder of a run: it has no journal.jsonl", file=sys.stderr)
         return EXIT_CODES[Word.CONFIG]
     built = build_report(run_folder, node_report_dir=project_root() / "report")
-    print(f"{built.path}{f' ({built.note})' if built.note else ''}")
+    print(run_folder / PAGE)
+    print(f"{built.path}{f' (a copy: {built.note})' if built.note else ''}")
     return 0
 
 

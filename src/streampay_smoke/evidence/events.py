@@ -117,9 +117,15 @@ class RunPlanned(Event, frozen=True, kw_only=True):
 
 
 class RunRefused(Event, frozen=True, kw_only=True):
-    """The run ended before any scenario: bad settings, a guard, or a broken suite."""
+    """The run ended before any scenario: bad settings, a guard, or a broken suite.
+
+    `run_id`, `environment` and `region` say which run it was and what it was asked to judge: no `RunStarted` does.
+    """
 
     failure: Failure
+    run_id: str = ""
+    environment: str = ""
+    region: str = ""
 
 
 class ScenarioStarted(Event, frozen=True, kw_only=True):

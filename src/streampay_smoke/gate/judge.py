@@ -83,10 +83,10 @@ def judge(journal: JournalRead) -> Verdict:
     beside = Beside.of(causes, checks) if override is None else ALONE
     action = _action(run, word, reason_code, missed_kinds(answers))
     simulated = simulated_in_words(run, short=word is not Word.PASS)
-    started = run.started
+    started, named = run.started, run.started or run.refused
     return Verdict(
         schema=SCHEMA,
-        run_id=started.run_id if started else "",
+        run_id=named.run_id if named else "",
         verdict=word,
         exit_code=_exit_code(run, word, reason_code),
         reason_code=reason_code,

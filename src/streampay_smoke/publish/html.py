@@ -1,20 +1,32 @@
-"""The report without Node: one HTML file that loads nothing from anywhere."""
+"""The report for people: one HTML file that loads nothing from anywhere, made from the templates beside this module."""
 
-from collections.abc import Iterable
+import re
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from streampay_smoke.publish import objectives, words
-from streampay_smoke.publish.happenings import Happening
-from streampay_smoke.publish.html_style import STYLE
-from streampay_smoke.publish.markup import Markup, element, joined
+from markupsafe import Markup, escape
+
+from streampay_smoke.evidence import events
+from streampay_smoke.publish import again, objectives, samples, words
+from streampay_smoke.publish.journey import journey
 from streampay_smoke.publish.outcomes import RED, Outcome
-from streampay_smoke.publish.telling import Ending, RunTold, ScenarioTold, StepTold
+from streampay_smoke.publish.payment import payment
+from streampay_smoke.publish.telling import Ending, RunTold, ScenarioTold
 from streampay_smoke.publish.troubles import Trouble, troubles
+
+if TYPE_CHECKING:
+    import jinja2
+
+TEMPLATES = Path(__file__).with_name("templates")
 
 CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """No script, no image, no font, no request: the browser itself keeps the report from loading anything."""
 
-_KIND_CLASSES = {words.REAL: "real", words.SIMULATED: "simulated", words.NOT_REACHED: "skipped"}
+_LONG_NAMES = re.compile(r"\b(?:[0-9a-f]{64}|[CG][A-Z2-7]{55})\b")
+"""Hashes, accounts and contracts: shown short, copied whole."""
+
 _ENDING_WORDS = {
     Ending.EXCLUDED: "excluded here",
     Ending.INTERRUPTED: "interrupted",
@@ -25,138 +37,108 @@ _ENDING_WORDS = {
 def html_report(run: RunTold) -> bytes:
     """Return the whole report as one HTML document."""
     verdict = run.verdict
-    title = f"{verdict.verdict} · StreamPay deploy gate"
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=CONTENT_POLICY),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", title),
-        element("style", Markup(STYLE)),
+    found = troubles(run)
+    return render(
+        "report.html.j2",
+        run=run,
+        verdict=verdict,
+        policy=CONTENT_POLICY,
+        title=f"{verdict.verdict} · StreamPay deploy gate",
+        payment=payment(run),
+        outcomes={outcome: run.count(outcome) for outcome in Outcome if run.count(outcome)},
+        kinds={"service": words.service(verdict), "ledger": words.ledger(verdict)},
+        facts=_facts(run),
+        troubles=found,
+        journey=journey(run),
+        objectives=list(zip(objectives.told(verdict), map(samples.sentence, verdict.objectives), strict=True)),
+        objectives_counted=objectives.counted(verdict),
+        pictures=samples.pictures(run),
+        picture_width=samples.WIDTH,
+        command=again.command(run),
+        explorer=again.explorer_links(run),
+        suite=f"streampay-smoke {run.started.suite_version}" if run.started else "streampay-smoke",
+    ).encode()
+
+
+def render(template: str, **values: object) -> str:
+    """Return a template filled in; every value in it is escaped, and a name it does not know is an error."""
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> "jinja2.Environment":
+    import jinja2  # no verdict waits for the templates
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    main = element("main", _banner(run), _facts(run), *_troubles(run), *_features(run), *_objectives(run), _footer(run))
-    page = element("html", head, element("body", main), lang="en")
-    return f"<!doctype html>\n{page}\n".encode()
+    environment.filters |= {
+        "short": _short,
+        "anchor": _anchor,
+        "ending": _ending,
+        "measured": _measured,
+        "blamed": _blamed,
+        "origin": _origin,
+        "seconds": words.seconds,
+        "kind_class": {words.REAL: "real", words.SIMULATED: "simulated", words.NOT_REACHED: "skipped"}.__getitem__,
+    }
+    environment.globals |= {"words": words, "RED": RED, "Outcome": Outcome}
+    return environment
 
 
-def _banner(run: RunTold) -> Markup:
-    verdict = run.verdict
-    return element(
-        "header",
-        element("p", "StreamPay deploy gate", class_="over"),
-        element("h1", str(verdict.verdict)),
-        element("p", words.meaning(verdict), class_="meaning"),
-        element("p", words.reason(verdict), class_="message"),
-        element("p", element("strong", "Next: "), words.next_step(verdict), class_="next"),
-        *(element("p", element("strong", "Warning: "), warning, class_="next") for warning in verdict.warnings),
-        element("p", *_badges(run), class_="badges"),
-        class_=f"banner {verdict.verdict.lower()}",
-    )
-
-
-def _badges(run: RunTold) -> Iterable[Markup]:
-    for name, kind in (("service", words.service(run.verdict)), ("ledger", words.ledger(run.verdict))):
-        yield element("span", f"{name}: {kind}", class_=f"badge {_KIND_CLASSES[kind]}")
-    for outcome in Outcome:
-        if run.count(outcome):
-            yield element("span", f"{run.count(outcome)} {outcome}", class_=f"badge {outcome}")
-
-
-def _facts(run: RunTold) -> Markup:
+def _facts(run: RunTold) -> dict[str, str]:
+    """Return what was judged, by name; what is not known is left out."""
     verdict = run.verdict
     target, chain, cleanup = verdict.target, verdict.chain, verdict.cleanup
     ledgers = f", ledgers {chain.ledger_start} to {chain.ledger_end}" if chain.ledger_start is not None else ""
     facts = {
         "Environment": ", ".join(part for part in (target.environment, target.region) if part),
-        "Deployment": target.base_url,
         "Release": words.release(verdict),
+        "Deployment": target.base_url,
         "Network": f"{chain.network}{ledgers}",
         "Contract": chain.contract_id,
         "Settlement": words.settlement(verdict),
         "Synthetic data": f"{cleanup.created} made, {cleanup.deleted} brought to an end, {cleanup.leaked} left behind",
+        "Cost": _cost(run),
         "When": f"{_clock(verdict.timings.started_at_ms)}, took {words.seconds(verdict.timings.total_ms)}",
+        "Run": verdict.run_id,
     }
-    rows = [joined(element("dt", name), element("dd", value)) for name, value in facts.items() if value]
-    return element("dl", *rows, class_="facts")
+    return {name: value for name, value in facts.items() if value}
 
 
-def _troubles(run: RunTold) -> Iterable[Markup]:
-    """Yield what went wrong, before anything else is told."""
-    found = troubles(run)
-    if not found:
-        return
-    items = [
-        element(
-            "li",
-            _title(trouble),
-            " ",
-            element("span", _blamed(trouble), class_=f"badge {trouble.outcome}"),
-            element("p", trouble.text),
-            *([element("p", f"{trouble.beside}.")] if trouble.beside else []),
-        )
-        for trouble in found
-    ]
-    yield element("section", element("h2", "What went wrong"), element("ol", *items), class_="troubles")
+def _cost(run: RunTold) -> str:
+    """Return what the run asked of others: it pays its fees in test money, which the journal does not count."""
+    asked = [step.event.peer for step in run.entries if isinstance(step.event, events.Exchanged)]
+    if not asked:
+        return ""
+    return f"{asked.count('service')} requests to the service, {asked.count('ledger')} to the ledger; test money only"
 
 
-def _title(trouble: Trouble) -> Markup:
-    if trouble.scenario is None:
-        return element("strong", trouble.title)
-    return element("a", trouble.title, href=f"#{_anchor(trouble.scenario)}")
+def _short(text: str) -> Markup:
+    """Return text in which long names take little room; a copy of them is whole."""
+    parts = []
+    end = 0
+    for found in _LONG_NAMES.finditer(text):
+        parts += [
+            escape(text[end : found.start()]),
+            Markup('<span class="long" title="{0}">{0}</span>').format(found[0]),
+        ]
+        end = found.end()
+    return Markup("").join([*parts, escape(text[end:])])
+
+
+def _ending(scenario: ScenarioTold) -> str:
+    return _ENDING_WORDS.get(scenario.ending, str(scenario.outcome))
 
 
 def _blamed(trouble: Trouble) -> str:
     scenario = trouble.scenario
     who = str(scenario.ending) if scenario and scenario.is_unfinished else words.who(trouble.attribution)
     return ", ".join(part for part in (trouble.concern, who) if part)
-
-
-def _objectives(run: RunTold) -> Iterable[Markup]:
-    if not run.verdict.objectives:
-        return
-    items = [
-        element(
-            "li",
-            element("span", each.decision, class_=f"badge {each.outcome}"),
-            " ",
-            element("strong", each.name),
-            element("p", f"{each.measured}. {each.certainty}", class_="description"),
-        )
-        for each in objectives.told(run.verdict)
-    ]
-    heading = element("h2", "Objectives", element("small", objectives.counted(run.verdict)))
-    yield element("section", heading, element("ul", *items), class_="objectives")
-
-
-def _features(run: RunTold) -> Iterable[Markup]:
-    for feature, scenarios in run.by_feature.items():
-        passed = sum(scenario.outcome is Outcome.PASSED for scenario in scenarios)
-        description = next((scenario.description for scenario in scenarios if scenario.description), "")
-        yield element(
-            "section",
-            element("h2", feature, element("small", f"{passed} of {len(scenarios)} passed")),
-            element("p", description, class_="description") if description else Markup(""),
-            *map(_scenario, scenarios),
-        )
-
-
-def _scenario(scenario: ScenarioTold) -> Markup:
-    outcome = _ENDING_WORDS.get(scenario.ending, str(scenario.outcome))
-    summary = element(
-        "summary",
-        element("span", outcome, class_=f"badge {scenario.outcome}"),
-        element("span", scenario.check.scenario, class_="name"),
-        element("span", _measured(scenario), class_="took"),
-    )
-    return element(
-        "details",
-        summary,
-        element("div", _error(scenario), _steps(scenario.steps), _origin(scenario), class_="inside"),
-        id=_anchor(scenario),
-        class_=f"scenario {scenario.outcome}",
-        open="" if scenario.outcome in RED else None,
-    )
 
 
 def _measured(scenario: ScenarioTold) -> str:
@@ -167,82 +149,9 @@ def _measured(scenario: ScenarioTold) -> str:
     return f"{counted}{words.seconds(scenario.duration_ms)}"
 
 
-def _error(scenario: ScenarioTold) -> Markup:
-    if scenario.outcome is Outcome.PASSED:
-        return Markup("")
-    if scenario.outcome is Outcome.SKIPPED:
-        return element("p", words.left_out(scenario.check, excluded="Left out here"), class_="reason")
-    if scenario.outcome is Outcome.BLOCKED:
-        return element("p", scenario.message, class_="reason")
-    failure = scenario.failure
-    facts = {
-        "Attributed to": words.who(scenario.check.attribution),
-        "Kind": failure.kind if failure else scenario.check.rule,
-        "At": scenario.failed_step.text if scenario.failed_step else "",
-        "Next": failure.next_step if failure else "",
-    }
-    return element(
-        "div",
-        element("p", failure.message if failure else scenario.message, class_="what"),
-        element(
-            "dl",
-            *(joined(element("dt", name), element("dd", value)) for name, value in facts.items() if value),
-        ),
-        class_=f"error {scenario.outcome}",
-    )
-
-
-def _steps(steps: Iterable[StepTold]) -> Markup:
-    told = [_step(step) for step in steps]
-    return element("ol", *told, class_="steps") if told else Markup("")
-
-
-def _step(step: StepTold) -> Markup:
-    took = step.note or words.seconds(step.duration_ms)
-    head = joined(
-        element("span", class_=f"mark {step.outcome}", title=str(step.outcome)),
-        element("span", step.text, class_="name"),
-        element("span", took, class_="took"),
-    )
-    if not step.happenings:
-        return element("li", element("div", head, class_="line"))
-    return element(
-        "li",
-        element(
-            "details",
-            element("summary", head),
-            element("ul", *map(_happening, step.happenings), class_="happenings"),
-            open="" if step.outcome in RED else None,
-        ),
-    )
-
-
-def _happening(happening: Happening) -> Markup:
-    mark = element("span", class_=f"mark {happening.outcome}", title=str(happening.outcome))
-    facts = Markup("")
-    if happening.facts:
-        rows = [joined(element("dt", name), element("dd", value)) for name, value in happening.facts]
-        facts = element("dl", *rows)
-    if not happening.bodies:
-        return element("li", mark, element("span", happening.words), facts)
-    bodies = [joined(element("h4", name), element("pre", text)) for name, text in happening.bodies]
-    return element("li", element("details", element("summary", mark, element("span", happening.words)), facts, *bodies))
-
-
-def _origin(scenario: ScenarioTold) -> Markup:
+def _origin(scenario: ScenarioTold) -> str:
     tags = " ".join(f"@{tag}" for tag in scenario.tags if not tag.startswith("allure."))
-    origin = " · ".join(part for part in (scenario.location, tags) if part)
-    return element("p", origin, class_="origin") if origin else Markup("")
-
-
-def _footer(run: RunTold) -> Markup:
-    verdict = run.verdict
-    suite = f"streampay-smoke {run.started.suite_version}" if run.started else "streampay-smoke"
-    lines = (
-        f"Run {verdict.run_id or 'without an id'} · {suite} · exit code {verdict.exit_code} ({verdict.reason_code})",
-        f"Computed from a journal with SHA-256 {verdict.evidence.journal_sha256}",
-    )
-    return element("footer", *(element("p", line) for line in lines))
+    return " · ".join(part for part in (scenario.location, tags) if part)
 
 
 def _anchor(scenario: ScenarioTold) -> str:

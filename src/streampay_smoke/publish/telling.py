@@ -80,13 +80,24 @@ class ScenarioTold(msgspec.Struct, frozen=True, kw_only=True):
         """The first step that was not kept, if any."""
         return next((step for step in self.steps if step.outcome in {*RED, Outcome.BLOCKED}), None)
 
+    @property
+    def broken_check(self) -> Happening | None:
+        """The first assertion that did not hold, if any."""
+        happenings = (happening for step in self.steps for happening in step.happenings)
+        return next((each for each in happenings if each.is_check and each.outcome in RED), None)
+
 
 class RunTold(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole run. `scenarios` is never empty: a run that was refused is told by one broken check."""
+    """The whole run. `scenarios` is never empty: a run that was refused is told by one broken check.
+
+    `entries` are the evidence itself. `decision` is what the verdict leads to, in one line; "" where nobody decided.
+    """
 
     verdict: Verdict
     started: events.RunStarted | None
     scenarios: tuple[ScenarioTold, ...]
+    entries: tuple[Entry, ...] = ()
+    decision: str = ""
 
     @property
     def red(self) -> tuple[ScenarioTold, ...]:
@@ -118,7 +129,7 @@ def _place_of(scenario: ScenarioTold, last: int) -> int:
     return -1 if scenario.check.id == RUN else last
 
 
-def tell(entries: Sequence[Entry], verdict: Verdict) -> RunTold:
+def tell(entries: Sequence[Entry], verdict: Verdict, *, decision: str = "") -> RunTold:
     """Return the story of a run. The verdict decides every outcome; the journal explains it."""
     chapters = _chapters(entries)
     started = next((entry.event for entry in entries if isinstance(entry.event, events.RunStarted)), None)
@@ -129,7 +140,9 @@ def tell(entries: Sequence[Entry], verdict: Verdict) -> RunTold:
     ]
     if _run_itself_is_at_fault(entries, verdict):
         scenarios.insert(0, _run_check(entries, verdict))
-    return RunTold(verdict=verdict, started=started, scenarios=tuple(scenarios))
+    return RunTold(
+        verdict=verdict, started=started, scenarios=tuple(scenarios), entries=tuple(entries), decision=decision
+    )
 
 
 def _chapters(entries: Sequence[Entry]) -> dict[str, tuple[Entry, ...]]:

@@ -12,11 +12,11 @@ from behave.runner import Runner, the_step_registry
 
 from streampay_smoke.core.errors import Blame, SettingsInvalid, SmokeError
 from streampay_smoke.core.standard_streams import open_standard_streams
-from streampay_smoke.evidence.events import Failure, RunFinished, RunRefused
+from streampay_smoke.evidence.events import Failure, RunFinished
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
-from streampay_smoke.run.conclude import NOTHING_ASKED, conclude, evidence_lost
+from streampay_smoke.run.conclude import NOTHING_ASKED, conclude, evidence_lost, refusal
 from streampay_smoke.run.decision import is_whole, prepared, smoke_of
 from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RUN_FOLDER, RunFolder
@@ -151,7 +151,7 @@ class GateRunner(Runner):
             self._play(folder, journal)
         if not journal.stands():
             with Journal(folder.journal_path, self._redactor) as found:
-                found.append(RunRefused(failure=_LOST))
+                found.append(refusal(folder, _LOST, load_evidence()))
         if self._supervised and not self._interruption.is_abandoned:
             return folder.judged().exit_code
         settings = self.session.settings if hasattr(self, "session") else None
@@ -183,7 +183,7 @@ class GateRunner(Runner):
         return RunFolder.create(load_evidence().artifacts)
 
     def _play(self, folder: RunFolder, journal: Journal) -> None:
-        with self._refusals_in(journal):
+        with self._refusals_in(folder, journal):
             self.config.tag_expression = tag_expression(self.config.tags)
             _refuse_dry_run(self.config)
             with open_session(folder, journal, self._redactor) as session:
@@ -193,16 +193,19 @@ class GateRunner(Runner):
                 super().run()
 
     @contextlib.contextmanager
-    def _refusals_in(self, journal: Journal) -> Iterator[None]:
+    def _refusals_in(self, folder: RunFolder, journal: Journal) -> Iterator[None]:
         """Write down whatever kept the run from its end."""
+        failure: Failure | None = None
         try:
             yield
         except SmokeError as error:
-            journal.append(RunRefused(failure=failure_of(error)))
+            failure = failure_of(error)
         except KeyboardInterrupt:
             pass  # told below, together with the interruptions that behave unwound
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken suite raises anything, even SystemExit(0)
-            journal.append(RunRefused(failure=_defective(error)))
+            failure = _defective(error)
+        if failure is not None:
+            journal.append(refusal(folder, failure, load_evidence()))
         if self._interruption.reason:
             journal.append(self._interruption.event())
 
