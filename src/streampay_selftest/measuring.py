@@ -18,7 +18,7 @@ from streampay_selftest.pool import played
 from streampay_selftest.results import Results, collected
 from streampay_selftest.scoring import FAULT_SEEDS, NOISY_RUNS, UNDISTURBED, UNDISTURBED_RUNS
 from streampay_selftest.telling import Progress
-from streampay_smoke.settings.reading import project_root
+from streampay_smoke.settings.folders import project_root
 
 JOBS_PER_CORE = 3
 """Most of a case is waiting: for ledgers, for answers that never come, for processes to start."""

@@ -15,8 +15,8 @@ from streampay_smoke.core.system_facts import child_environment
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
 from streampay_smoke.run.output import outlasting_output
+from streampay_smoke.settings.folders import in_words, project_root, read_from
 from streampay_smoke.settings.options import add_options, given_options
-from streampay_smoke.settings.reading import project_root
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,6 +44,7 @@ def run(chosen: argparse.Namespace) -> int:
     options = given_options(chosen)
     evidence = configuration.load_evidence(options)
     folder = RunFolder.create(evidence.artifacts)
+    print(f"reads: {in_words(read_from())}", flush=True)
     try:
         settings = configuration.load(options)
     except SmokeError as error:

@@ -26,6 +26,7 @@ def target_of(run: RunHistory) -> Target:
         releases_observed=tuple(observed),
         simulated=bool(started and started.service_simulated) or any(service.simulated for service in run.services),
         rehearsal=bool(started and started.rehearsal),
+        read_from=named.read_from if named else {},
         reached=run.service_answered or bool(observed or run.services),
     )
 

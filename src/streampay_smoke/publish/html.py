@@ -106,6 +106,7 @@ def _facts(run: RunTold) -> dict[str, str]:
         "Cost": _cost(run),
         "When": f"{_clock(verdict.timings.started_at_ms)}, took {words.seconds(verdict.timings.total_ms)}",
         "Run": verdict.run_id,
+        "Read from": ", ".join(f"{name} {folder}" for name, folder in target.read_from.items()),
     }
     return {name: value for name, value in facts.items() if value}
 

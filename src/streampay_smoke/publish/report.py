@@ -90,6 +90,8 @@ def allure_missing_because(node_report_dir: Path, environ: Mapping[str, str] | N
     environ = system_facts.variables() if environ is None else environ
     if shutil.which("node", path=environ.get("PATH", os.defpath)) is None:
         return "Node is not installed"
+    if not node_report_dir.is_dir():
+        return "Allure comes with a checkout of the project only"
     if not (node_report_dir / "node_modules" / ".bin" / "allure").exists():
         return f"Allure is not installed; run `npm ci` in {node_report_dir.name}/ for its report"
     return ""

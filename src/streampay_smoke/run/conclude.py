@@ -33,7 +33,7 @@ from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.run.output import redacted_output
 from streampay_smoke.run.seal import seal
 from streampay_smoke.settings import EvidenceSettings
-from streampay_smoke.settings.reading import project_root
+from streampay_smoke.settings.folders import project_root, read_from
 
 NOTHING_ASKED = Circumstances(whole_suite=False, acts_here=False)
 """Nobody asked for a rollback, and nothing here could make one."""
@@ -85,7 +85,13 @@ def refuse(folder: RunFolder, error: SmokeError, evidence: EvidenceSettings) -> 
 
 def refusal(folder: RunFolder, failure: Failure, evidence: EvidenceSettings) -> RunRefused:
     """Return the evidence that a run could not begin."""
-    return RunRefused(failure=failure, run_id=folder.run_id, environment=evidence.environment, region=evidence.region)
+    return RunRefused(
+        failure=failure,
+        run_id=folder.run_id,
+        environment=evidence.environment,
+        region=evidence.region,
+        read_from=read_from(),
+    )
 
 
 def evidence_lost(error: Exception) -> int:

@@ -31,7 +31,7 @@ from streampay_smoke.publish.files import replace_file
 from streampay_smoke.run import pins
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.reading import project_root
+from streampay_smoke.settings.folders import FEATURES, project_root, suite_root
 
 ROLLBACK = "streampay_smoke.rollback"
 """The program that acts."""
@@ -135,7 +135,7 @@ def write(folder: RunFolder, decision: Decision) -> None:
 
 def _inconclusive_before(folder: RunFolder, verdict: Verdict) -> int:
     try:
-        smoke = smoke_of(pins.read(project_root() / "features" / pins.FILE))
+        smoke = smoke_of(pins.read(suite_root(project_root()) / FEATURES / pins.FILE))
     except pins.SuiteChanged:
         smoke = frozenset()
     return inconclusive_in_a_row(_verdicts_before(folder), verdict.target.environment, verdict.target.region, smoke)
