@@ -69,6 +69,6 @@ def _banner(run: RunTold) -> str:
         lines=(
             f"Money: {payment(run).sentence}",
             f"Decision: {run.decision}" if run.decision else "",
-            f"{words.reason(verdict)} · {words.against(verdict)}",
+            f"{verdict.message} · {words.against(verdict)}",
         ),
     )
