@@ -3,7 +3,7 @@
 import shlex
 
 from streampay_smoke.core.networks import ALLOWED
-from streampay_smoke.publish.telling import RunTold
+from streampay_smoke.publish.report_model import RunReport
 
 ALL_TAGS = "@smoke"
 
@@ -12,7 +12,7 @@ COMMAND = ("streampay-smoke", "run")
 _OPTIONS = {"base_url": "--base-url", "expect_release": "--expect-release", "region": "--region", "tags": "--tags"}
 
 
-def command(run: RunTold) -> str:
+def command(run: RunReport) -> str:
     """Return the command that plays this run again; credentials come from the environment, as before."""
     target = run.verdict.target
     words = [*COMMAND, *(["--env", target.environment] if target.environment else [])]
@@ -27,7 +27,7 @@ def command(run: RunTold) -> str:
     return shlex.join(words)
 
 
-def explorer_links(run: RunTold) -> dict[str, str]:
+def explorer_links(run: RunReport) -> dict[str, str]:
     """Return pages of a block explorer about the settlement and the contract, by their label; none for a simulation."""
     chain, settlement = run.verdict.chain, run.verdict.settlement
     network = ALLOWED.get(chain.network)

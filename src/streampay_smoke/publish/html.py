@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup, escape
 
 from streampay_smoke.evidence import events
-from streampay_smoke.publish import again, objectives, samples, words
+from streampay_smoke.publish import again, objectives, samples, wording
 from streampay_smoke.publish.journey import journey
-from streampay_smoke.publish.outcomes import RED, Outcome
 from streampay_smoke.publish.payment import payment
-from streampay_smoke.publish.telling import Ending, RunTold, ScenarioTold
-from streampay_smoke.publish.troubles import Trouble, troubles
+from streampay_smoke.publish.report_model import RunReport, ScenarioEnding, ScenarioReport
+from streampay_smoke.publish.report_status import RED, ReportStatus
+from streampay_smoke.publish.reported_problems import ReportedProblem, reported_problems
 
 if TYPE_CHECKING:
     import jinja2
@@ -28,16 +28,16 @@ _LONG_NAMES = re.compile(r"\b(?:[0-9a-f]{64}|[CG][A-Z2-7]{55})\b")
 """Hashes, accounts and contracts: shown short, copied whole."""
 
 _ENDING_WORDS = {
-    Ending.EXCLUDED: "excluded here",
-    Ending.INTERRUPTED: "interrupted",
-    Ending.DID_NOT_RUN: "did not run",
+    ScenarioEnding.EXCLUDED: "excluded here",
+    ScenarioEnding.INTERRUPTED: "interrupted",
+    ScenarioEnding.DID_NOT_RUN: "did not run",
 }
 
 
-def html_report(run: RunTold) -> bytes:
+def html_report(run: RunReport) -> bytes:
     """Return the whole report as one HTML document."""
     verdict = run.verdict
-    found = troubles(run)
+    found = reported_problems(run)
     return render(
         "report.html.j2",
         run=run,
@@ -45,12 +45,14 @@ def html_report(run: RunTold) -> bytes:
         policy=CONTENT_POLICY,
         title=f"{verdict.verdict} · StreamPay deploy gate",
         payment=payment(run),
-        outcomes={outcome: run.count(outcome) for outcome in Outcome if run.count(outcome)},
-        kinds={"service": words.service(verdict), "ledger": words.ledger(verdict)},
+        outcomes={outcome: run.count(outcome) for outcome in ReportStatus if run.count(outcome)},
+        kinds={"service": wording.service(verdict), "ledger": wording.ledger(verdict)},
         facts=_facts(run),
-        troubles=found,
+        problems=found,
         journey=journey(run),
-        objectives=list(zip(objectives.told(verdict), map(samples.sentence, verdict.objectives), strict=True)),
+        objectives=list(
+            zip(objectives.objective_reports(verdict), map(samples.sentence, verdict.objectives), strict=True)
+        ),
         objectives_counted=objectives.counted(verdict),
         pictures=samples.pictures(run),
         picture_width=samples.WIDTH,
@@ -83,35 +85,39 @@ def _environment() -> "jinja2.Environment":
         "measured": _measured,
         "blamed": _blamed,
         "origin": _origin,
-        "seconds": words.seconds,
-        "kind_class": {words.REAL: "real", words.SIMULATED: "simulated", words.NOT_REACHED: "skipped"}.__getitem__,
+        "seconds": wording.seconds,
+        "kind_class": {
+            wording.REAL: "real",
+            wording.SIMULATED: "simulated",
+            wording.NOT_REACHED: "skipped",
+        }.__getitem__,
     }
-    environment.globals |= {"words": words, "RED": RED, "Outcome": Outcome}
+    environment.globals |= {"words": wording, "RED": RED, "Outcome": ReportStatus}
     return environment
 
 
-def _facts(run: RunTold) -> dict[str, str]:
+def _facts(run: RunReport) -> dict[str, str]:
     """Return what was judged, by name; what is not known is left out."""
     verdict = run.verdict
     target, chain, cleanup = verdict.target, verdict.chain, verdict.cleanup
     ledgers = f", ledgers {chain.ledger_start} to {chain.ledger_end}" if chain.ledger_start is not None else ""
     facts = {
         "Environment": ", ".join(part for part in (target.environment, target.region) if part),
-        "Release": words.release(verdict),
+        "Release": wording.release(verdict),
         "Deployment": target.base_url,
         "Network": f"{chain.network}{ledgers}",
         "Contract": chain.contract_id,
-        "Settlement": words.settlement(verdict),
+        "Settlement": wording.settlement(verdict),
         "Synthetic data": f"{cleanup.created} made, {cleanup.deleted} brought to an end, {cleanup.leaked} left behind",
         "Cost": _cost(run),
-        "When": f"{_clock(verdict.timings.started_at_ms)}, took {words.seconds(verdict.timings.total_ms)}",
+        "When": f"{_clock(verdict.timings.started_at_ms)}, took {wording.seconds(verdict.timings.total_ms)}",
         "Run": verdict.run_id,
         "Read from": ", ".join(f"{name} {folder}" for name, folder in target.read_from.items()),
     }
     return {name: value for name, value in facts.items() if value}
 
 
-def _cost(run: RunTold) -> str:
+def _cost(run: RunReport) -> str:
     """Return what the run asked of others: it pays its fees in test money, which the journal does not count."""
     asked = [step.event.peer for step in run.entries if isinstance(step.event, events.Exchanged)]
     if not asked:
@@ -132,30 +138,30 @@ def _short(text: str) -> Markup:
     return Markup("").join([*parts, escape(text[end:])])
 
 
-def _ending(scenario: ScenarioTold) -> str:
+def _ending(scenario: ScenarioReport) -> str:
     return _ENDING_WORDS.get(scenario.ending, str(scenario.outcome))
 
 
-def _blamed(trouble: Trouble) -> str:
-    scenario = trouble.scenario
-    who = str(scenario.ending) if scenario and scenario.is_unfinished else words.who(trouble.attribution)
-    return ", ".join(part for part in (trouble.concern, who) if part)
+def _blamed(problem: ReportedProblem) -> str:
+    scenario = problem.scenario
+    who = str(scenario.ending) if scenario and scenario.is_unfinished else wording.who(problem.attribution)
+    return ", ".join(part for part in (problem.concern, who) if part)
 
 
-def _measured(scenario: ScenarioTold) -> str:
-    if scenario.ending in {Ending.EXCLUDED, Ending.DID_NOT_RUN}:
+def _measured(scenario: ScenarioReport) -> str:
+    if scenario.ending in {ScenarioEnding.EXCLUDED, ScenarioEnding.DID_NOT_RUN}:
         return ""
     assertions = scenario.check.assertions
-    counted = f"{words.assertions(assertions)} · " if assertions else ""
-    return f"{counted}{words.seconds(scenario.duration_ms)}"
+    counted = f"{wording.assertions(assertions)} · " if assertions else ""
+    return f"{counted}{wording.seconds(scenario.duration_ms)}"
 
 
-def _origin(scenario: ScenarioTold) -> str:
+def _origin(scenario: ScenarioReport) -> str:
     tags = " ".join(f"@{tag}" for tag in scenario.tags if not tag.startswith("allure."))
     return " · ".join(part for part in (scenario.location, tags) if part)
 
 
-def _anchor(scenario: ScenarioTold) -> str:
+def _anchor(scenario: ScenarioReport) -> str:
     return f"check-{scenario.check.id}"
 
 

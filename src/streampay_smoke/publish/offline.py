@@ -2,11 +2,11 @@
 
 import re
 
-from streampay_smoke.gate.verdict import Word
-from streampay_smoke.publish import words
+from streampay_smoke.gate.verdict import VerdictStatus
+from streampay_smoke.publish import wording
 from streampay_smoke.publish.html import render
 from streampay_smoke.publish.payment import payment
-from streampay_smoke.publish.telling import RunTold
+from streampay_smoke.publish.report_model import RunReport
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' data: blob:; style-src 'unsafe-inline' data:; "
@@ -27,7 +27,7 @@ _LOADS = re.compile(
 )
 _TRACKERS = re.compile(r"googletagmanager|google-analytics|\bgtag\(", re.IGNORECASE)
 
-_TONES = {Word.PASS: "#1a7f4b", Word.FAIL: "#c62f2f", Word.SAFETY: "#c62f2f"}
+_TONES = {VerdictStatus.PASS: "#1a7f4b", VerdictStatus.FAIL: "#c62f2f", VerdictStatus.SAFETY: "#c62f2f"}
 _OTHER_TONE = "#a85b00"
 
 _SHOWN_CHARACTERS = 120
@@ -37,7 +37,7 @@ class NotOffline(Exception):
     """The page would load something from the network, or is not the page this module knows."""
 
 
-def made_offline(page: str, run: RunTold) -> str:
+def made_offline(page: str, run: RunReport) -> str:
     """Return the page without analytics, with a policy against all loading, and with the verdict above it.
 
     Raises NotOffline when something in it still points at the network, or there is no place for the policy.
@@ -49,7 +49,7 @@ def made_offline(page: str, run: RunTold) -> str:
     return page
 
 
-def _inserted(page: str, run: RunTold) -> str:
+def _inserted(page: str, run: RunReport) -> str:
     policy = f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">'
     for place, addition in (("<head>", policy), ("<body>", _banner(run))):
         before, found, after = page.partition(place)
@@ -59,16 +59,16 @@ def _inserted(page: str, run: RunTold) -> str:
     return page
 
 
-def _banner(run: RunTold) -> str:
+def _banner(run: RunReport) -> str:
     verdict = run.verdict
     return render(
         "banner.html.j2",
         tone=_TONES.get(verdict.verdict, _OTHER_TONE),
         word=verdict.verdict,
-        what=f"{words.meaning(verdict)} {words.next_step(verdict)}",
+        what=f"{wording.meaning(verdict)} {wording.next_step(verdict)}",
         lines=(
             f"Money: {payment(run).sentence}",
             f"Decision: {run.decision}" if run.decision else "",
-            f"{verdict.message} · {words.against(verdict)}",
+            f"{verdict.message} · {wording.against(verdict)}",
         ),
     )

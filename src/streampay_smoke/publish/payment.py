@@ -7,10 +7,10 @@ import msgspec
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.gate.concerns import Concern
-from streampay_smoke.gate.verdict import Word
-from streampay_smoke.publish.happenings import units
-from streampay_smoke.publish.outcomes import RED, Outcome
-from streampay_smoke.publish.telling import RunTold, ScenarioTold
+from streampay_smoke.gate.verdict import VerdictStatus
+from streampay_smoke.publish.report_model import RunReport, ScenarioReport
+from streampay_smoke.publish.report_status import RED, ReportStatus
+from streampay_smoke.publish.step_events import units
 
 SETTLE = "settle"
 """The purpose of a request for a settlement (`Exchanged.purpose`)."""
@@ -19,11 +19,11 @@ SETTLE = "settle"
 class Payment(msgspec.Struct, frozen=True, kw_only=True):
     """The sentence, and how good the news is."""
 
-    outcome: Outcome
+    outcome: ReportStatus
     sentence: str
 
 
-def payment(run: RunTold) -> Payment:
+def payment(run: RunReport) -> Payment:
     """Return what is known of the payment to the recipient. It never says more than the evidence does."""
     settled = [entry.event for entry in run.entries if isinstance(entry.event, events.Settled)]
     red = [scenario for scenario in _about_money(run) if scenario.outcome in RED]
@@ -32,52 +32,56 @@ def payment(run: RunTold) -> Payment:
         return _paid(run, proved, red)
     if settled:
         return Payment(
-            outcome=Outcome.SKIPPED,
+            outcome=ReportStatus.SKIPPED,
             sentence="The service says that the recipient was paid; the ledger was not asked.",
         )
     return _not_paid(run, red)
 
 
-def _about_money(run: RunTold) -> list[ScenarioTold]:
+def _about_money(run: RunReport) -> list[ScenarioReport]:
     return [scenario for scenario in run.scenarios if scenario.check.concern == Concern.MONEY]
 
 
-def _paid(run: RunTold, settled: events.Settled, red: Sequence[ScenarioTold]) -> Payment:
+def _paid(run: RunReport, settled: events.Settled, red: Sequence[ScenarioReport]) -> Payment:
     amount = f" {units(settled.amount_stroops)} {_token(run)}" if settled.amount_stroops is not None else ""
     ledger = f" in ledger {settled.ledger}" if settled.ledger is not None else ""
     simulated = " of a simulation" if run.verdict.chain.simulated else ""
     sentence = f"The recipient was paid{amount}, proved{ledger}{simulated}."
     if not red:
-        return Payment(outcome=Outcome.PASSED, sentence=sentence)
+        return Payment(outcome=ReportStatus.PASSED, sentence=sentence)
     count = "1 check" if len(red) == 1 else f"{len(red)} checks"
-    outcome = Outcome.FAILED if any(scenario.outcome is Outcome.FAILED for scenario in red) else Outcome.BROKEN
+    outcome = (
+        ReportStatus.FAILED if any(scenario.outcome is ReportStatus.FAILED for scenario in red) else ReportStatus.BROKEN
+    )
     return Payment(outcome=outcome, sentence=f"{sentence} But {count} about money did not pass.")
 
 
-def _token(run: RunTold) -> str:
+def _token(run: RunReport) -> str:
     """Return what the amount is of: nobody but the operator knows what another token is called."""
     named = run.started.settings.get("token_contract_id", "") if run.started else ""
     return "XLM" if run.verdict.chain.simulated or named in {"", "None"} else "of the stream's token"
 
 
-def _not_paid(run: RunTold, red: Sequence[ScenarioTold]) -> Payment:
+def _not_paid(run: RunReport, red: Sequence[ScenarioReport]) -> Payment:
     asked = [scenario for scenario in run.scenarios if _asked_for_a_settlement(scenario)]
     if not asked:
-        return Payment(outcome=Outcome.SKIPPED, sentence=f"Money was not looked at, because {_why_not_looked_at(run)}.")
-    failed = next((scenario for scenario in red if scenario.outcome is Outcome.FAILED), None)
+        return Payment(
+            outcome=ReportStatus.SKIPPED, sentence=f"Money was not looked at, because {_why_not_looked_at(run)}."
+        )
+    failed = next((scenario for scenario in red if scenario.outcome is ReportStatus.FAILED), None)
     if failed is not None and failed.check.attribution == Blame.PRODUCT.value:
         return Payment(
-            outcome=Outcome.FAILED, sentence=f"No payment to the recipient was proved: {_what_failed(failed)}."
+            outcome=ReportStatus.FAILED, sentence=f"No payment to the recipient was proved: {_what_failed(failed)}."
         )
     cause = _what_failed(red[0]) if red else "the settlement was not followed to its end"
-    return Payment(outcome=Outcome.BROKEN, sentence=f"Whether the recipient was paid is not known: {cause}.")
+    return Payment(outcome=ReportStatus.BROKEN, sentence=f"Whether the recipient was paid is not known: {cause}.")
 
 
-def _asked_for_a_settlement(scenario: ScenarioTold) -> bool:
-    return any(happening.purpose == SETTLE for step in scenario.steps for happening in step.happenings)
+def _asked_for_a_settlement(scenario: ScenarioReport) -> bool:
+    return any(step_event.purpose == SETTLE for step in scenario.steps for step_event in step.step_events)
 
 
-def _what_failed(scenario: ScenarioTold) -> str:
+def _what_failed(scenario: ScenarioReport) -> str:
     """Return the promise that did not hold and what was seen, else what the check says of itself."""
     check = scenario.broken_check
     if check is None:
@@ -86,14 +90,14 @@ def _what_failed(scenario: ScenarioTold) -> str:
     return f'"{check.words}" did not hold{f" (seen: {seen})" if seen else ""}'
 
 
-def _why_not_looked_at(run: RunTold) -> str:
+def _why_not_looked_at(run: RunReport) -> str:
     for scenario in _about_money(run):
-        if scenario.outcome is Outcome.SKIPPED:
+        if scenario.outcome is ReportStatus.SKIPPED:
             return f"it is excluded here: {scenario.check.hint.rstrip('.')}"
-        if scenario.outcome is Outcome.BLOCKED or scenario.is_unfinished:
+        if scenario.outcome is ReportStatus.BLOCKED or scenario.is_unfinished:
             return "the run did not come that far"
         if scenario.outcome in RED:
             return scenario.message.rstrip(".")
-    if run.started is None or run.verdict.verdict in {Word.CONFIG, Word.SAFETY}:
+    if run.started is None or run.verdict.verdict in {VerdictStatus.CONFIG, VerdictStatus.SAFETY}:
         return "the run ended before its first check"
     return "this run was not asked for a settlement"

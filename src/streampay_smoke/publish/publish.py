@@ -14,20 +14,20 @@ from streampay_smoke.publish.ctrf import ctrf_json
 from streampay_smoke.publish.files import replace_file
 from streampay_smoke.publish.html import html_report
 from streampay_smoke.publish.junit import junit_xml
+from streampay_smoke.publish.report_model import RunReport, report_of
 from streampay_smoke.publish.summary import summary_md
-from streampay_smoke.publish.telling import RunTold, tell
 
 ALLURE_RESULTS = "allure-results"
 
 PAGE = "report.html"
 """The report for people."""
 
-Publisher = Callable[[Path, RunTold, Mapping[str, str]], None]
+Publisher = Callable[[Path, RunReport, Mapping[str, str]], None]
 """Writes one report to a path, from a run's story and the environment variables (for the CI's name)."""
 
 
-def _file(render: Callable[[RunTold], bytes]) -> Publisher:
-    def publish_file(path: Path, run: RunTold, environ: Mapping[str, str]) -> None:
+def _file(render: Callable[[RunReport], bytes]) -> Publisher:
+    def publish_file(path: Path, run: RunReport, environ: Mapping[str, str]) -> None:
         del environ
         replace_file(path, render(run))
 
@@ -62,7 +62,7 @@ def publish(
     publishers: Mapping[str, Publisher] = PUBLISHERS,
 ) -> Published:
     """Write all reports into the run's folder, each whole or not at all; `decision` is what the verdict leads to."""
-    run = tell(entries, verdict, decision=decision)
+    run = report_of(entries, verdict, decision=decision)
     environ = system_facts.variables() if environ is None else environ
     written: list[Path] = []
     notes: list[str] = []

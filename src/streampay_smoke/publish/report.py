@@ -23,7 +23,7 @@ from streampay_smoke.publish.files import replace_file, replacing_folder
 from streampay_smoke.publish.html import html_report
 from streampay_smoke.publish.offline import NotOffline, made_offline
 from streampay_smoke.publish.publish import ALLURE_RESULTS, PAGE
-from streampay_smoke.publish.telling import RunTold, tell
+from streampay_smoke.publish.report_model import RunReport, report_of
 
 ALLURE_TIMEOUT_SECONDS = 60.0
 
@@ -69,7 +69,7 @@ def build_report(
     environ = system_facts.variables() if environ is None else environ
     verdict = from_json((run_dir / "verdict.json").read_bytes())
     decision = policy.written_at(run_dir / policy.FILE)
-    run = tell(
+    run = report_of(
         journal.read(run_dir / "journal.jsonl").entries, verdict, decision=policy.in_words(decision) if decision else ""
     )
     plain = html_report(run)
@@ -98,7 +98,7 @@ def allure_missing_because(node_report_dir: Path, environ: Mapping[str, str] | N
 
 
 def _allure_page(
-    results: Path, run: RunTold, node_report_dir: Path, environ: Mapping[str, str], timeout_seconds: float
+    results: Path, run: RunReport, node_report_dir: Path, environ: Mapping[str, str], timeout_seconds: float
 ) -> bytes:
     allure = node_report_dir / "node_modules" / ".bin" / "allure"
     if missing := allure_missing_because(node_report_dir, environ):

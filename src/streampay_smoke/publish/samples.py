@@ -5,7 +5,7 @@ import msgspec
 from streampay_smoke.gate.misses import left_out
 from streampay_smoke.gate.objectives import in_words, measure
 from streampay_smoke.gate.verdict import ObjectiveResult
-from streampay_smoke.publish.telling import RunTold
+from streampay_smoke.publish.report_model import RunReport
 
 WIDTH = 300.0
 """Units from zero to the right edge of a picture."""
@@ -37,7 +37,7 @@ def sentence(answer: ObjectiveResult) -> str:
     return f"{answer.samples - bad} of {answer.samples} {what} took {limit} or less; {promised}"
 
 
-def pictures(run: RunTold) -> dict[str, Picture]:
+def pictures(run: RunReport) -> dict[str, Picture]:
     """Return a picture for each objective that has a limit in time and samples, by the objective's name."""
     if not any(answer.kind in _KINDS for answer in run.verdict.objectives):
         return {}

@@ -10,9 +10,9 @@ from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.publish.journey import journey
-from streampay_smoke.publish.outcomes import Outcome
 from streampay_smoke.publish.payment import payment
-from streampay_smoke.publish.telling import RunTold, tell
+from streampay_smoke.publish.report_model import RunReport, report_of
+from streampay_smoke.publish.report_status import ReportStatus
 
 HASH = "ab" * 32
 MONEY = events.ExpectedScenario(
@@ -34,14 +34,16 @@ UNSEEN = events.Checked(promise="the ledger knows it", held=False, expected="a t
 REAL = {"network": "testnet", "service_simulated": False, "settings": {"token_contract_id": ""}}
 
 
-def told(script: Any, *inside: events.AnyEvent, ending: str = "passed", blame: str = "", **started: object) -> RunTold:
+def told(
+    script: Any, *inside: events.AnyEvent, ending: str = "passed", blame: str = "", **started: object
+) -> RunReport:
     """Return a run of one scenario about money, whose last step has these events."""
     begun = msgspec.structs.replace(BEGUN, **{**REAL, **started})
     run = script().begin(started=begun, expected=(MONEY,)).open(MONEY).step(MONEY.steps[0], ASKED)
     failure = events.Failure(kind="any", blame=blame, message="it broke.") if blame else None
     run.step(MONEY.steps[1], *inside, status=ending, failure=failure).close(MONEY, ending, failure)
     entries = tuple(run.finish(failed=bool(blame)).entries)
-    return tell(entries, judge(JournalRead(entries=entries, sha256="5" * 64)))
+    return report_of(entries, judge(JournalRead(entries=entries, sha256="5" * 64)))
 
 
 BEGUN = events.RunStarted(
@@ -63,7 +65,7 @@ BEGUN = events.RunStarted(
 def test_a_payment_is_told_with_its_amount_and_its_ledger(script: Any) -> None:
     found = payment(told(script, SEEN, HELD, SETTLED))
     assert (found.outcome, found.sentence) == (
-        Outcome.PASSED,
+        ReportStatus.PASSED,
         "The recipient was paid 0.0129629 XLM, proved in ledger 14.",
     )
 
@@ -79,20 +81,20 @@ def test_another_token_is_not_called_lumens(script: Any) -> None:
 
 def test_a_payment_beside_a_broken_promise_is_no_good_news(script: Any) -> None:
     found = payment(told(script, SEEN, SETTLED, UNSEEN, ending="failed", blame="product"))
-    assert found.outcome is Outcome.FAILED
+    assert found.outcome is ReportStatus.FAILED
     assert found.sentence.endswith("But 1 check about money did not pass.")
 
 
 def test_the_services_word_alone_is_no_proof(script: Any) -> None:
     claimed = msgspec.structs.replace(SETTLED, proof="service", ledger=None)
     found = payment(told(script, claimed, proof="service"))
-    assert found.outcome is Outcome.SKIPPED
+    assert found.outcome is ReportStatus.SKIPPED
     assert "the ledger was not asked" in found.sentence
 
 
 def test_a_payment_that_the_ledger_does_not_show_was_not_proved(script: Any) -> None:
     found = payment(told(script, UNSEEN, ending="failed", blame="product"))
-    assert found.outcome is Outcome.FAILED
+    assert found.outcome is ReportStatus.FAILED
     assert found.sentence == (
         'No payment to the recipient was proved: "the ledger knows it" did not hold (seen: none).'
     )
@@ -101,21 +103,21 @@ def test_a_payment_that_the_ledger_does_not_show_was_not_proved(script: Any) -> 
 @pytest.mark.parametrize("blame", ["dependency", "harness"])
 def test_nobody_is_said_to_be_unpaid_for_what_others_did(script: Any, blame: str) -> None:
     found = payment(told(script, ending="error", blame=blame))
-    assert found.outcome is Outcome.BROKEN
+    assert found.outcome is ReportStatus.BROKEN
     assert found.sentence.startswith("Whether the recipient was paid is not known: ")
 
 
 @pytest.mark.parametrize("name", ["refused", "empty", "killed", "excluded"])
 def test_money_that_nobody_looked_at_is_not_told_as_paid(sample: Callable[[str], Any], name: str) -> None:
     found = payment(sample(name).told)
-    assert found.outcome is Outcome.SKIPPED
+    assert found.outcome is ReportStatus.SKIPPED
     assert found.sentence.startswith("Money was not looked at, because ")
 
 
 def test_an_exclusion_says_why_money_is_not_looked_at(script: Any) -> None:
     left_out = events.Exclusion(id=MONEY.id, reason="this place is read-only")
     entries = tuple(script().begin(expected=(MONEY,), excluded=(left_out,)).finish().entries)
-    run = tell(entries, judge(JournalRead(entries=entries, sha256="5" * 64)))
+    run = report_of(entries, judge(JournalRead(entries=entries, sha256="5" * 64)))
     assert payment(run).sentence == "Money was not looked at, because it is excluded here: this place is read-only."
 
 
@@ -139,7 +141,7 @@ def test_the_journey_goes_from_the_request_to_the_checks_in_order(script: Any) -
 def test_a_broken_check_is_red_on_the_journey(script: Any) -> None:
     found = journey(told(script, UNSEEN, ending="failed", blame="product"))
     assert found is not None
-    assert found.moments[-1].outcome is Outcome.FAILED
+    assert found.moments[-1].outcome is ReportStatus.FAILED
 
 
 def test_without_a_settlement_there_is_no_journey(sample: Callable[[str], Any]) -> None:
