@@ -20,7 +20,7 @@ def page(results: Results) -> str:
         "## The score\n",
         _score(of),
         "## The targets\n",
-        "".join(f"- {target.about}: **{target.told(of)}**\n" for target in TARGETS),
+        "".join(f"- {target.about}: **{target.described(of)}**\n" for target in TARGETS),
         "## What was true, and what was answered\n",
         _matrix(results),
         "## Faults: each has to be FAIL or SAFETY, and the named check has to be red\n",
@@ -122,7 +122,7 @@ def _row(case: CaseResult) -> str:
 
 def _answers(case: CaseResult) -> Sequence[str]:
     return [
-        f"{'' if outcome.right else '**wrong** '}{outcome.word} "
+        f"{'' if outcome.right else '**wrong** '}{outcome.status} "
         f"`{outcome.caught_by or outcome.reason_code or outcome.attribution or 'nothing'}`"
         + (f" ({outcome.runs}x)" if len(case.outcomes) > 1 else "")
         for outcome in case.outcomes

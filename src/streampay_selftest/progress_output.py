@@ -57,7 +57,7 @@ class ProgressOutput:
 def line(case: Case, played: CaseRun, *, right: bool) -> str:
     """Return the line about one run; a wrong answer says what was right instead, and what the gate said."""
     seed = f" seed {played.seed}" if played.seed else ""
-    answer = f"{played.word} {played.attribution}".strip()
+    answer = f"{played.status} {played.attribution}".strip()
     told = f"{'ok   ' if right else 'WRONG'} {played.seconds:5.1f} s  {case.name}{seed}: {answer}"
     if right:
         return f"{told}, {played.caught_by}" if played.caught_by else told
@@ -65,7 +65,7 @@ def line(case: Case, played: CaseRun, *, right: bool) -> str:
         f", seen by {case.caught_by or 'a check nobody named'}" if case.is_fault else ""
     )
     red = f"; red: {', '.join(played.red[:3])}" if played.red else ""
-    said = played.trouble or played.message
+    said = played.problem or played.message
     return f"{told} {played.reason_code}, not {wanted}{red}\n      {said}\n      {case.story}"
 
 
@@ -79,7 +79,7 @@ def _table(results: Results) -> Sequence[str]:
     lines = []
     for case in sorted(results.cases, key=lambda case: (case.kind, case.right == case.runs)):
         answers = ", ".join(
-            f"{outcome.word} {outcome.caught_by or outcome.attribution}"
+            f"{outcome.status} {outcome.caught_by or outcome.attribution}"
             + (f" x{outcome.runs}" if case.runs > 1 else "")
             for outcome in case.outcomes
         )
@@ -130,5 +130,5 @@ def shares(of: Score) -> Sequence[str]:
 
 def targets(of: Score) -> Sequence[str]:
     """Return each target and whether it is met."""
-    lines = [f"{target.about}: {target.told(of)}" for target in TARGETS]
+    lines = [f"{target.about}: {target.described(of)}" for target in TARGETS]
     return [*lines, *(f"always wrong: {name}" for name in of.always_wrong)]

@@ -10,7 +10,7 @@ from streampay_selftest.case import CAUGHT
 from streampay_selftest.case_run import CONTRADICTION, NO_ANSWER
 from streampay_selftest.results import FAULT, NOISE, CaseOutcome, CaseResult, Results
 from streampay_smoke.gate.statistics import clopper_pearson, quantile
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 
 CONFIDENCE = 0.95
 """Of the bounds, which are Clopper-Pearson's."""
@@ -114,7 +114,7 @@ class ScoreTarget(msgspec.Struct, frozen=True, kw_only=True):
     held: Callable[[Score], bool]
     behind: Callable[[Score], SampleSize]
 
-    def told(self, score: Score) -> str:
+    def described(self, score: Score) -> str:
         """Return MISSED, met, or how much is lacking before either can be said."""
         behind = self.behind(score)
         if not self.held(score):
@@ -201,10 +201,10 @@ def score(results: Results) -> Score:
             lambda outcome: outcome.attribution == Truth.PRODUCT,
         ),
         undisturbed_inconclusive=Share(
-            hits=_runs(undisturbed, lambda outcome: outcome.word == Word.INCONCLUSIVE), of=_runs(undisturbed)
+            hits=_runs(undisturbed, lambda outcome: outcome.status == VerdictStatus.INCONCLUSIVE), of=_runs(undisturbed)
         ),
         vacuous=_runs([case for case in everything if Truth.NONE not in case.truths], _is_pass),
-        unanswered=_runs(everything, lambda outcome: outcome.word in {NO_ANSWER, CONTRADICTION}),
+        unanswered=_runs(everything, lambda outcome: outcome.status in {NO_ANSWER, CONTRADICTION}),
         always_wrong=tuple(case.name for case in everything if not case.right),
         seconds_to_fail=_times(faults, _is_alarm),
         seconds_to_pass=_times(undisturbed, _is_pass),
@@ -260,7 +260,7 @@ def confusion(results: Results) -> Confusion:
     wrong: Counter[tuple[str, str]] = Counter()
     for case in results.cases:
         for outcome in case.outcomes:
-            cell = case.truths[0], f"{outcome.word} {outcome.attribution}".strip()
+            cell = case.truths[0], f"{outcome.status} {outcome.attribution}".strip()
             counts[cell] += outcome.runs
             wrong[cell] += 0 if outcome.right else outcome.runs
     return Confusion(counts=counts, wrong=wrong)
@@ -286,11 +286,11 @@ def _runs(cases: Iterable[CaseResult], which: Callable[[CaseOutcome], bool] = la
 
 
 def _is_alarm(outcome: CaseOutcome) -> bool:
-    return outcome.word in CAUGHT
+    return outcome.status in CAUGHT
 
 
 def _is_pass(outcome: CaseOutcome) -> bool:
-    return outcome.word == Word.PASS
+    return outcome.status == VerdictStatus.PASS
 
 
 def _times(cases: Iterable[CaseResult], which: Callable[[CaseOutcome], bool]) -> tuple[float, float] | None:

@@ -52,7 +52,7 @@ def build_app(parts: Parts) -> Starlette:
 
 def _routes(parts: Parts, metrics: pages.Metrics) -> Routes:
     catalogue = Catalogue(parts.store, parts.escrow, parts.visible)
-    lifecycle = Lifecycle(parts.store, parts.treasury, parts.settle, parts.live.tell)
+    lifecycle = Lifecycle(parts.store, parts.treasury, parts.settle, parts.live.publish)
     live = EventPages(parts.store, parts.live, parts.event_authenticator, parts.subscribes)
     webhooks = WebhookPages(parts.signed)
     sign_in = WalletSignIn(parts.tokens, parts.signature_check, parts.challenges)

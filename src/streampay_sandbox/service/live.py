@@ -27,7 +27,7 @@ class LiveEvents:
         self._lock = threading.Lock()
         self._listeners: dict[str, list[Listener]] = {}
 
-    def tell(self, name: str, stream: Stream) -> None:
+    def publish(self, name: str, stream: Stream) -> None:
         """Tell everybody who listens to the stream what it is now."""
         said = {
             "id": stream.id,

@@ -15,7 +15,7 @@ from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import AnyEvent, Warned
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.gate.verdict import EXIT_CODES, Word
+from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
 from streampay_smoke.operations.left_on_contract import Fate, bring_to_end, fate_of, left_open
 from streampay_smoke.service.lease import Lease
 from streampay_smoke.service.orders import RATE, SCHEDULE
@@ -33,7 +33,7 @@ class Leftover(msgspec.Struct, frozen=True, kw_only=True):
 class SweepLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line about one stream: "ended", "stuck", "due", "lost" or "running", its name, and what is said of it."""
 
-    word: str
+    fate: str
     name: str
     said: str
 
@@ -73,8 +73,8 @@ def sweep(
     for found in (_of_the_service, _on_the_contract):
         for line in found(run_context, older_than_seconds, now_seconds(), dry_run):
             told.append(line)
-            say(f"{line.word:<6} {line.said}")
-    names = {word: tuple(line.name for line in told if line.word == word) for word in ("ended", "stuck", "due", "lost")}
+            say(f"{line.fate:<6} {line.said}")
+    names = {fate: tuple(line.name for line in told if line.fate == fate) for fate in ("ended", "stuck", "due", "lost")}
     return Swept(ended=names["ended"], stuck=names["stuck"], left=names["due"], lost=names["lost"])
 
 
@@ -85,13 +85,13 @@ def _of_the_service(
         stream = leftover.record
         said = f"{stream.id} ({stream.status}, {leftover.because})"
         if dry_run:
-            yield SweepLine(word="due", name=stream.id, said=said)
+            yield SweepLine(fate="due", name=stream.id, said=said)
             continue
         try:
             done, why = run_context.streams.end(stream.id, run_context.credential), "the service refused"
         except SmokeError as error:
             done, why = False, str(error)
-        yield SweepLine(word="ended" if done else "stuck", name=stream.id, said=said if done else f"{said}: {why}")
+        yield SweepLine(fate="ended" if done else "stuck", name=stream.id, said=said if done else f"{said}: {why}")
 
 
 def _on_the_contract(
@@ -104,12 +104,12 @@ def _on_the_contract(
             if fate.is_due and not dry_run:
                 bring_to_end(run_context, stream, fate)
         except SmokeError as error:
-            yield SweepLine(word="stuck", name=name, said=f"{name}: {error}")
+            yield SweepLine(fate="stuck", name=name, said=f"{name}: {error}")
             continue
         if fate.is_due:
-            yield SweepLine(word="due" if dry_run else "ended", name=name, said=name)
+            yield SweepLine(fate="due" if dry_run else "ended", name=name, said=name)
         elif fate is not Fate.OVER:
-            yield SweepLine(word=fate, name=name, said=f"{name}: {fate.because}")
+            yield SweepLine(fate=fate, name=name, said=f"{name}: {fate.because}")
 
 
 def sweep_environment(
@@ -130,7 +130,7 @@ def sweep_environment(
     due = f", {len(swept.left)} due and left alone (dry run)" if dry_run else ""
     lost = f", {len(swept.lost)} lost" if swept.lost else ""
     print(f"sweep: {len(swept.ended)} brought to an end{stuck}{lost}{due}")
-    return EXIT_CODES[Word.INCONCLUSIVE] if swept.stuck else 0
+    return EXIT_CODES[VerdictStatus.INCONCLUSIVE] if swept.stuck else 0
 
 
 def _warn(event: AnyEvent) -> None:

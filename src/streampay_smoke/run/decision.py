@@ -25,7 +25,7 @@ from streampay_smoke.gate.policy import (
     may_act,
     to_json,
 )
-from streampay_smoke.gate.verdict import Verdict, Word, written_at
+from streampay_smoke.gate.verdict import Verdict, VerdictStatus, written_at
 from streampay_smoke.publish.files import replace_file
 from streampay_smoke.run import pins
 from streampay_smoke.run.folder import RunFolder
@@ -38,7 +38,7 @@ ROLLBACK = "streampay_smoke.rollback"
 """The program that acts."""
 
 _SMOKE = "smoke"
-_SAYS_NOTHING = (Word.CONFIG,)
+_SAYS_NOTHING = (VerdictStatus.CONFIG,)
 """Words that neither go on with a row of INCONCLUSIVE answers nor end it."""
 
 
@@ -123,7 +123,7 @@ def inconclusive_in_a_row(
         partial = bool(planned) and not is_whole(planned, smoke)
         if elsewhere or partial or verdict.verdict in _SAYS_NOTHING:
             continue
-        if verdict.verdict is not Word.INCONCLUSIVE:
+        if verdict.verdict is not VerdictStatus.INCONCLUSIVE:
             break
         row += 1
     return row

@@ -58,7 +58,7 @@ class StepTimeout(SmokeError):
         slow = pending.spent_on_peer_seconds > pending.budget_seconds / 2
         kind = _BY_PEER.get(pending.peer, StepTimeout) if slow else StepTimeout
         return kind(
-            f"the step took longer than its {pending.budget_seconds:g} s, {pending.told_wait()}",
+            f"the step took longer than its {pending.budget_seconds:g} s, {pending.described_wait()}",
             next_step=kind.next_step_of,
         )
 

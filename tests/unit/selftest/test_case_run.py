@@ -29,7 +29,7 @@ def played(case: Case, *arguments: str) -> CaseRun:
 
 def test_a_fault_that_is_caught_by_its_check_is_right() -> None:
     answer = played(FAULT, "FAIL", "product", "chain/other", "streams/a-list")
-    assert (answer.word, answer.attribution, answer.caught_by) == ("FAIL", "product", "streams/a-list")
+    assert (answer.status, answer.attribution, answer.caught_by) == ("FAIL", "product", "streams/a-list")
     assert answer.red == ("chain/other", "streams/a-list")
     assert answer.message == "selected ['@streams']"
     assert 0 < answer.seconds < HANG_SECONDS
@@ -58,7 +58,7 @@ def test_a_reason_code_names_a_fault_of_the_whole_run() -> None:
 
 def test_a_fault_that_names_no_check_is_never_right() -> None:
     case = Case(name="f", story="s", severity=Severity.SERIOUS)
-    assert not is_right(case, CaseRun(case="f", seed=0, word="FAIL", attribution="product", caught_by=""))
+    assert not is_right(case, CaseRun(case="f", seed=0, status="FAIL", attribution="product", caught_by=""))
 
 
 @pytest.mark.parametrize("arguments", [["PASS", "none"], ["INCONCLUSIVE", "dependency"]])
@@ -75,24 +75,28 @@ def test_a_noise_that_is_called_something_else_is_wrong(arguments: Sequence[str]
 
 def test_an_exit_code_that_is_no_answer() -> None:
     answer = played(NOISE, "PASS", "none", "--exit", "7")
-    assert (answer.word, answer.trouble) == (NO_ANSWER, "exit code 7: the last words")
+    assert (answer.status, answer.problem) == (NO_ANSWER, "exit code 7: the last words")
 
 
 def test_an_exit_code_that_contradicts_the_verdict() -> None:
-    assert played(NOISE, "PASS", "none", "--exit", "1").word == CONTRADICTION
+    assert played(NOISE, "PASS", "none", "--exit", "1").status == CONTRADICTION
 
 
-@pytest.mark.parametrize(("word", "attribution"), [("CONFIG", "config"), ("FAIL", ""), ("PASS", "")])
-def test_without_a_verdict_only_config_says_whose_it_is(word: str, attribution: str) -> None:
-    answer = played(NOISE, word, "none", "--silent")
-    assert (answer.word, answer.attribution, answer.trouble) == (word, attribution, "no verdict.json: the last words")
+@pytest.mark.parametrize(("status", "attribution"), [("CONFIG", "config"), ("FAIL", ""), ("PASS", "")])
+def test_without_a_verdict_only_config_says_whose_it_is(status: str, attribution: str) -> None:
+    answer = played(NOISE, status, "none", "--silent")
+    assert (answer.status, answer.attribution, answer.problem) == (
+        status,
+        attribution,
+        "no verdict.json: the last words",
+    )
 
 
 def test_a_gate_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(case_run, "OVERTIME_SECONDS", 1.0)
     monkeypatch.setattr(case_run, "DEADLINE_SECONDS", "0.5")
     answer = played(NOISE, "PASS", "none", "--hang")
-    assert (answer.word, answer.seconds) == (NO_ANSWER, 1.5)
+    assert (answer.status, answer.seconds) == (NO_ANSWER, 1.5)
 
 
 def test_of_two_runs_the_one_that_is_wrong_counts() -> None:

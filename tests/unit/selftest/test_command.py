@@ -50,7 +50,7 @@ def test_it_is_red_for_a_missed_fault_and_for_a_false_alarm_and_green_for_neithe
     told = tmp_path / "told.json"
     assert selftest(Wanted(only=only, jobs=1, json_file=told), gate=(*FAKE, *says)) == code
     (case,) = from_json(told.read_bytes()).cases
-    assert (case.name, case.outcomes[0].word, case.hurried) == (only[0], says[0], True)
+    assert (case.name, case.outcomes[0].status, case.hurried) == (only[0], says[0], True)
     assert ("MISSED" in capsys.readouterr().out) is bool(code)
 
 
@@ -59,7 +59,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project of its own, whose results are made up: noise is ridden out, and a fault is too."""
 
     def measured(plan: Plan, **_: object) -> Measurement:
-        answers = [CaseRun(case=name, seed=0, word="PASS", attribution="none") for name in plan.names]
+        answers = [CaseRun(case=name, seed=0, status="PASS", attribution="none") for name in plan.names]
         stopped = "" if len(plan.names) < len(CORPUS) else "it was told to stop"
         return Measurement(results=collected(CORPUS, answers, commit="abc", hurried=plan.hurried), stopped=stopped)
 
@@ -227,7 +227,7 @@ class Told:
         for number, task in enumerate(tasks):
             self.asked.append((task.case, task.seed))
             self.meanwhile.get(number, bool)()
-            yield task, CaseRun(case=task.case, seed=task.seed, word="PASS", attribution="none")
+            yield task, CaseRun(case=task.case, seed=task.seed, status="PASS", attribution="none")
 
 
 WHOLE = Plan(names=(NOISE, "undisturbed"), hurried=False, seeds=3)

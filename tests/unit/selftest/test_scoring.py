@@ -48,11 +48,11 @@ CORPUS = {
 }
 
 
-def answer(case: str, word: str, attribution: str, caught_by: str = "", **more: object) -> CaseRun:
+def answer(case: str, status: str, attribution: str, caught_by: str = "", **more: object) -> CaseRun:
     told = {
         "case": case,
         "seed": 0,
-        "word": word,
+        "status": status,
         "attribution": attribution,
         "caught_by": caught_by,
         "seconds": 1.5,
@@ -118,7 +118,7 @@ def test_every_target_can_be_missed() -> None:
 
 def test_a_target_that_too_few_runs_stand_behind_is_not_met() -> None:
     of = score(results())
-    assert {target.told(of) for target in TARGETS} == {
+    assert {target.described(of) for target in TARGETS} == {
         "not yet shown (3 of 12 whole runs)",
         "not yet shown (3 of 3,000 whole runs)",
         "not yet shown (6 of 3,012 whole runs)",
@@ -133,9 +133,9 @@ def test_a_target_is_met_by_enough_whole_runs_of_every_fault() -> None:
     faulty = [replace(each, seed=seed) for each in RIGHT[:3] for seed in range(FAULT_SEEDS)]
     runs = [*noisy, *faulty]
     whole = score(collected(CORPUS, runs, commit="abc", hurried=False))
-    assert {target.told(whole) for target in TARGETS} == {"met"}
+    assert {target.described(whole) for target in TARGETS} == {"met"}
     hurried = score(collected(CORPUS, runs, commit="abc", hurried=True))
-    assert not any(target.told(hurried) == "met" for target in TARGETS)
+    assert not any(target.described(hurried) == "met" for target in TARGETS)
     one_too_often = [*runs[:-1], replace(faulty[0], seed=FAULT_SEEDS)]
     of = score(collected(CORPUS, one_too_often, commit="abc", hurried=False))
     assert of.behind_faults == SampleSize(runs=11, needed=12), (

@@ -377,7 +377,7 @@ def test_a_write_may_show_less_than_the_whole_proof(
     service: ScriptedService, deployment: Deployment, half: dict[str, str]
 ) -> None:
     write = deployment.access.harmless_write()
-    assert deployment.attempt(write, USER, proof=half).status == 404
+    assert deployment.attempt(write, USER, csrf_headers=half).status == 404
     assert deployment.attempt(write, USER).status == 404
     less, whole = service.requests(f"POST {write.path}")
     assert {name: less.headers[name] for name in ("cookie", "x-csrf-token") if name in less.headers} == half

@@ -19,7 +19,7 @@ EVENTS: Final = "/api/streams/{stream_id}/events"
 
 
 class _Silent(LiveEvents):
-    def tell(self, name: str, stream: Stream) -> None:
+    def publish(self, name: str, stream: Stream) -> None:
         """Tell nobody."""
 
 
