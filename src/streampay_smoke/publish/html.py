@@ -37,7 +37,6 @@ _ENDING_WORDS = {
 def html_report(run: RunReport) -> bytes:
     """Return the whole report as one HTML document."""
     verdict = run.verdict
-    found = reported_problems(run)
     return render(
         "report.html.j2",
         run=run,
@@ -48,7 +47,7 @@ def html_report(run: RunReport) -> bytes:
         outcomes={outcome: run.count(outcome) for outcome in ReportStatus if run.count(outcome)},
         kinds={"service": wording.service(verdict), "ledger": wording.ledger(verdict)},
         facts=_facts(run),
-        problems=found,
+        problems=reported_problems(run),
         journey=journey(run),
         objectives=list(
             zip(objectives.objective_reports(verdict), map(samples.sentence, verdict.objectives), strict=True)
@@ -92,7 +91,7 @@ def _environment() -> "jinja2.Environment":
             wording.NOT_REACHED: "skipped",
         }.__getitem__,
     }
-    environment.globals |= {"words": wording, "RED": RED, "Outcome": ReportStatus}
+    environment.globals |= {"wording": wording, "RED": RED, "ReportStatus": ReportStatus}
     return environment
 
 
