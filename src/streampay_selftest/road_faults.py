@@ -88,7 +88,7 @@ FAULTS = (
         name="one broken promise",
         story="operations: a single 500 of the service's own, which is not asked for again",
         severity=SERIOUS,
-        caught_by="doors/",
+        caught_by="access/",
         conditions=(IMPATIENT, road(lambda: burst([error(500, "INTERNAL")], path=STREAMS))),
     ),
     Case(
@@ -161,7 +161,7 @@ FAULTS = (
         name="single streams are cached",
         story="operations: the edge keeps answers about a stream that has moved on, and shows them to strangers",
         severity=CATASTROPHIC,
-        caught_by="doors/a-stream-does-not-open-for-strangers",
+        caught_by="access/an-anonymous-caller",
         conditions=(
             IMPATIENT,
             road(lambda: shared_cache("/api/v2/streams/")),
@@ -171,14 +171,14 @@ FAULTS = (
         name="events are held back",
         story="measured: the stream of events is silent for ever, buffered by a gateway",
         severity=SERIOUS,
-        caught_by="operations/the-index-follows",
+        caught_by="operations/the-index-of-the-ledger",
         conditions=(place(ready_within_seconds=1, step_seconds=4), road(lambda: below(EVENTS, Forward(seconds=30)))),
     ),
     Case(
         name="withdrawals fail on the ledger",
         story="measured: withdrawals are looked up on another network's Horizon, and never reach their end",
         severity=CATASTROPHIC,
-        caught_by="statements/a-stream-that-was-paid-out",
+        caught_by="records/api-v1-and-api-v2",
         conditions=(IMPATIENT, road(lambda: answering(saying(b'"state":"succeeded"', b'"state":"failed"'), STREAMS))),
     ),
     Case(

@@ -64,7 +64,7 @@ def test_a_service_that_is_dead_is_what_the_headline_says(tmp_path: Path) -> Non
         ran = project.smoke("--tags", "@smoke and not @chain and not @operations", SMOKE_BASE_URL=NOWHERE)
     assert (ran.code, ran.verdict.verdict) == (1, Word.FAIL), ran.output
     assert "GET /api/readyz got no answer" in ran.verdict.message
-    assert red_of(ran) == ["readiness/the-release-that-went-live-is-ready-to-serve"]
+    assert red_of(ran) == ["readiness/the-service-and-its-dependencies-are-ready"]
     assert len(blocked_of(ran)) >= 25
     assert_shown(ran)
 
@@ -85,7 +85,7 @@ def test_raw_behave_plays_readiness_first(tmp_path: Path) -> None:
             ("list-leaks-others", "metrics-off", "cors-lacks-headers"),
             "@streams or @operations or @webapp",
             "privacy and access",
-            "Another user sees none of them",
+            "A second user cannot list or read the streams of the first user",
         ),
         (
             ("settle-lies", "list-leaks-others", "metrics-off"),

@@ -15,7 +15,7 @@ from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Word
 
 READY = "--tags=@readiness"
-CHECK = "    readiness.dependencies_are_ok(context.world.readiness, context.world.expect)"
+CHECK = "    readiness.dependencies_are_healthy(context.world.readiness, context.world.expect)"
 STEPS = "steps/readiness_steps.py"
 
 
@@ -216,7 +216,7 @@ def test_a_foreign_runner_and_nowhere_to_say_so(project: Project, tmp_path: Path
     assert (ran.code, "cannot be written" in ran.output, "behave.ini" in ran.output) == (2, True, True), ran.output
 
 
-GUARD = "    And it works on a test network\n"
+GUARD = "    And the service works on a test network\n"
 
 
 @pytest.mark.parametrize("command", ["behave", "smoke"])
@@ -347,7 +347,7 @@ def test_a_run_that_is_stopped_still_answers(
     assert running.returncode == code, output
     verdict = project.ran(running.returncode, output).verdict
     assert (verdict.verdict, verdict.reason_code, verdict.exit_code) == (Word.INCONCLUSIVE, "terminated", code)
-    assert "every dependency it names is ok" in verdict.message
+    assert "every dependency that the service names is healthy" in verdict.message
 
 
 def test_a_signal_to_the_whole_process_group_counts_once_and_streams_are_ended(project: Project) -> None:

@@ -163,7 +163,7 @@ def test_a_quarantined_check_is_shown_does_not_gate_and_gates_again(tmp_path: Pa
 
 
 def test_a_defective_quarantine_file_is_config(project: Project) -> None:
-    entry = '[[quarantine]]\nid = "streams/another-user-sees-none-of-them"\nowner = "team"\nuntil = 2126-01-01\n'
+    entry = '[[quarantine]]\nid = "streams/a-second-user-cannot-list-or-read-the-streams-of-the-first-user"\nowner = "team"\nuntil = 2126-01-01\n'
     (project.folder / "quarantine.toml").write_text(entry)
     bad = project.behave("--tags=@readiness")
     assert (bad.code, bad.verdict.reason_code) == (2, "suite_defective"), bad.output
@@ -310,13 +310,13 @@ def test_the_doctor_shows_the_quarantine(
     project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = '[[quarantine]]\nid = "{}"\nowner = "team"\nticket = "T-1"\nuntil = {:%Y-%m-%d}\n'
-    listed, now = "streams/another-user-sees-none-of-them", datetime.now(UTC)
+    listed, now = "streams/a-second-user-cannot-list-or-read-the-streams-of-the-first-user", datetime.now(UTC)
     path = project.folder / "quarantine.toml"
     path.write_text(entry.format(listed, now))
     code, said = doctor(project, capsys, monkeypatch)
-    assert (code, "does not gate: streams/another" in said) == (0, True), said
+    assert (code, "does not gate: streams/a-second-user" in said) == (0, True), said
     path.write_text(entry.format(listed, now - timedelta(days=3)))
-    assert "over: streams/another" in doctor(project, capsys, monkeypatch)[1]
+    assert "over: streams/a-second-user" in doctor(project, capsys, monkeypatch)[1]
     path.write_text(entry.format("streams/nothing", now))
     assert doctor(project, capsys, monkeypatch)[0] == 2
 

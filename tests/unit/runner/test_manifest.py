@@ -73,11 +73,11 @@ def test_somebody_measured_how_much_every_scenario_asserts() -> None:
 
 CHANGES = {
     "a step that is gone": (
-        edit("features/settlement.feature", "    And it works on a test network\n", ""),
+        edit("features/settlement.feature", "    And the service works on a test network\n", ""),
         "has other steps (11, 5 of them asserting; there were 12, 5 of them asserting)",
     ),
     "an assertion that is gone": (
-        edit("features/readiness.feature", "    And every dependency it names is ok\n", ""),
+        edit("features/readiness.feature", "    And every dependency that the service names is healthy\n", ""),
         "has other steps (5, 4 of them asserting; there were 6, 5 of them asserting)",
     ),
     "another keyword": (edit("features/readiness.feature", "When the", "Given the"), "has other steps"),
@@ -100,22 +100,22 @@ CHANGES = {
     ),
     "a scenario that is gone": (
         edit("features/streams.feature", "      | an unsigned token                |\n", ""),
-        "streams/a-caller-with-an-unsigned-token-is-refused is gone",
+        "streams/a-caller-with-an-unsigned-token-cannot-list-streams is gone",
     ),
     "a scenario with another name": (
         edit("features/chain.feature", "healthy and moving", "healthy"),
-        "chain/the-network-is-healthy was added; chain/the-network-is-healthy-and-moving is gone",
+        "ledger/the-ledger-network was added; ledger/the-ledger-network-is-healthy-and-closes-ledgers is gone",
     ),
     "a file that is no feature any more": (
         lambda project: (project / "features" / "readiness.feature").write_text("Then what\n"),
-        "readiness/the-release-that-went-live-is-ready-to-serve is gone",
+        "readiness/the-service-and-its-dependencies-are-ready is gone",
     ),
     "a feature file that is gone": (
         lambda project: (project / "features/readiness.feature").unlink(),
-        "readiness/the-release-that-went-live-is-ready-to-serve is gone",
+        "readiness/the-service-and-its-dependencies-are-ready is gone",
     ),
     "a step file": (
-        edit("features/steps/chain_steps.py", "ledger.network_moves(", "str("),
+        edit("features/steps/chain_steps.py", "ledger.network_is_healthy(", "str("),
         "features/steps/chain_steps.py was changed",
     ),
     "one step file more": (
@@ -179,8 +179,8 @@ def test_line_endings_are_no_change(project: Path) -> None:
     assert accepted(project / "features", project / INI)
 
 
-NETWORK = "chain/the-network-is-healthy-and-moving"
-MONEY = "settlement/a-settlement-that-is-repeated-pays-nobody-again"
+NETWORK = "ledger/the-ledger-network-is-healthy-and-closes-ledgers"
+MONEY = "settlement/a-repeated-settlement-does-not-pay-the-recipient-twice"
 
 
 def journal_of(project: Path, *held: int, name: str = NETWORK, proof: str = "ledger", status: str = "passed") -> Path:
@@ -232,7 +232,7 @@ def test_what_was_learned_is_announced_and_kept(project: Path) -> None:
     network = [item for item in scenarios_below(project / "features") if item.expected.id == NETWORK]
     for proof in ("ledger", "service"):
         assert [item.expected.at_least for item in with_least_assertions(network, pins, proof=proof)] == [(0, 7)]
-    edit("features/steps/chain_steps.py", "ledger.network_moves(", "str(")(project)
+    edit("features/steps/chain_steps.py", "ledger.network_is_healthy(", "str(")(project)
     write(project / "features", project / INI)
     assert counted(project)["ledger"] == (0, 7)
 
@@ -241,7 +241,9 @@ def test_a_scenario_with_other_steps_is_not_measured(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(project)
-    edit("features/chain.feature", "When the ledger is watched", "When the contract is asked what it would do")(project)
+    edit("features/chain.feature", "When the ledger network is observed", "When calls to the contract are simulated")(
+        project
+    )
     assert main(["--write"]) == 0
     assert f"not measured yet: {NETWORK}" in capsys.readouterr().out
     assert counted(project) == {}
@@ -256,7 +258,7 @@ def test_nothing_is_learned_from_a_journal_that_is(project: Path, monkeypatch: p
     if what == "cut off":
         journal.write_bytes(journal.read_bytes()[:-20])
     elif what == "of other steps":
-        edit("features/chain.feature", "When the ledger is watched", "When the ledger is looked at")(project)
+        edit("features/chain.feature", "When the ledger network is observed", "When the ledger is looked at")(project)
         write(project / "features", project / INI)
     else:
         journal.unlink()
@@ -279,7 +281,9 @@ def test_many_changes_are_counted(project: Path) -> None:
 
 def test_prose_is_not_pinned(project: Path) -> None:
     edit("features/streams.feature", "and nobody else does.", "and only those.")(project)
-    edit("features/chain.feature", "Feature: The ledger itself", "Feature: The ledger")(project)
+    edit("features/chain.feature", "Feature: Ledger and contract work without the service", "Feature: The ledger")(
+        project
+    )
     assert accepted(project / "features", project / INI)
 
 

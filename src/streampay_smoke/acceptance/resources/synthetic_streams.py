@@ -87,8 +87,8 @@ class SyntheticStreams:
         """Create a stream and remember to bring it to an end."""
         return self._created(order, lambda: self._deployment.create(self._user(), order, key))
 
-    def create_newer(self, order: StreamOrder, key: str) -> StreamRecord:
-        """Create a stream in the newer form of the API; as `create` otherwise."""
+    def create_v2(self, order: StreamOrder, key: str) -> StreamRecord:
+        """Create a stream through API v2; as `create` otherwise."""
         return self._created(order, lambda: self._deployment.newer_create(self._user(), order, key))
 
     def try_to_create(
