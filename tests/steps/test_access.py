@@ -154,7 +154,7 @@ def test_publishes_no_secret_fails_for_a_private_key_in_plain_text(witness: Witn
         access.publishes_no_secret(answer(200, text="-----BEGIN RSA PRIVATE KEY-----\nMII"), [SECRET], witness.expect)
 
 
-LET_IN = ("nobody is let in with a forgery", "no token is issued")
+LET_IN = ("a sign-in with a forgery is refused", "no token is issued")
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 422])
@@ -242,7 +242,7 @@ def test_never_settled_fails_for_a_claim_that_was_believed(
 def test_kept_by_nobody_passes_where_shared_caches_keep_their_hands_off(
     headers: dict[str, str], witness: Witness
 ) -> None:
-    access.not_stored_by_shared_caches({"their list": headers}, witness.expect)
+    access.not_stored_by_shared_caches({"the list of streams": headers}, witness.expect)
 
     witness.saw_held("shared caches do not store the list of streams")
 
@@ -262,7 +262,7 @@ def test_kept_by_nobody_fails_where_a_shared_cache_is_invited(
     headers: dict[str, str], saw: str, witness: Witness
 ) -> None:
     with witness.breaks("shared caches do not store one stream", saw=saw):
-        access.not_stored_by_shared_caches({"their list": {}, "one stream": headers}, witness.expect)
+        access.not_stored_by_shared_caches({"the list of streams": {}, "one stream": headers}, witness.expect)
 
 
 SENT = "junk-0123456789abcdef"
@@ -332,7 +332,7 @@ def test_shows_no_workings_passes_for_an_error_in_plain_words(body: Any, witness
 )
 def test_shows_no_workings_fails_where_the_code_shows(body: Any, text: str, saw: str, witness: Witness) -> None:
     with witness.breaks(
-        "the answer to POST /api/x contains no stack trace or file path", expected="plain words", saw=saw
+        "the answer to POST /api/x contains no stack trace or file path", expected="an error message alone", saw=saw
     ):
         access.contains_no_stack_trace([answer(500, body, text=text, path="/api/x")], witness.expect)
 

@@ -34,7 +34,7 @@ def administration(world: ScenarioContext, caller: str) -> None:
 def sign_in(world: ScenarioContext, response: str) -> None:
     play(world, "sign_in")
     play(world, "sign_in_with", response=response)
-    play(world, "sign_in_refused")
+    play(world, "sign_in_is_refused")
 
 
 def writes(world: ScenarioContext, credential: str) -> None:
@@ -94,7 +94,7 @@ def rush(world: ScenarioContext) -> None:
     play(world, "sign_in", "exceed_limit", "second_user_is_throttled", "first_user_is_served")
 
 
-STRANGER, CLAIMANT = "a stranger", "an anonymous caller who claims to be administrator"
+STRANGER, CLAIMANT = "an anonymous caller", "an anonymous caller who claims to be administrator"
 STORIES: dict[str, Story] = {
     "keys": keys,
     "administration, stranger": partial(administration, caller=STRANGER),
@@ -160,26 +160,30 @@ BROKEN = [
     ("jwks-leaks", "keys", "the published signing keys contain no secret"),
     ("jwks-leaks-previous", "keys", "the published signing keys contain no secret"),
     ("jwks-leaks-private-half", "keys", "the published signing keys contain no secret"),
-    ("admin-open", "administration, stranger", "a stranger cannot open /api/admin/pause"),
+    ("admin-open", "administration, stranger", "an anonymous caller cannot open /api/admin/pause"),
     ("admin-by-header", "administration, claimant", f"{CLAIMANT} cannot open /api/admin/pause"),
     ("admin-any-user", "administration, user", "the synthetic user cannot open /api/admin/pause"),
-    ("audit-open", "administration, stranger", "a stranger cannot open /api/audit"),
-    ("wallet-any-signature", "signature", "nobody is let in with another user's signature"),
-    ("wallet-any-challenge", "challenge", "nobody is let in with a challenge that was never issued"),
-    ("wallet-challenge-lasts", "used challenge", "nobody is let in with a challenge that was already used"),
+    ("audit-open", "administration, stranger", "an anonymous caller cannot open /api/audit"),
+    ("wallet-any-signature", "signature", "a sign-in with another user's signature is refused"),
+    ("wallet-any-challenge", "challenge", "a sign-in with a challenge that was never issued is refused"),
+    ("wallet-challenge-lasts", "used challenge", "a sign-in with a challenge that was already used is refused"),
     ("writes-open", "writes, nobody", "a caller with no credential cannot create a stream"),
     ("writes-accept-junk", "writes, junk", "a caller with a malformed token cannot create a stream"),
     ("writes-accept-expired", "writes, expired", "a caller with an expired token cannot create a stream"),
     ("writes-refused-too-late", "writes, nobody", "the stream is unchanged"),
     ("others-act", "takes over", "another user cannot start the stream"),
-    ("item-open", "strangers look", "a stranger cannot open the stream"),
-    ("tenant-by-header", "strangers look", "a stranger cannot read the stream while claiming the owner's tenant"),
+    ("item-open", "strangers look", "an anonymous caller cannot read the stream"),
+    (
+        "tenant-by-header",
+        "strangers look",
+        "an anonymous caller cannot read the stream while claiming the owner's tenant",
+    ),
     ("change-takes-anything", "claims", "the stream is unchanged"),
     ("batch-takes-anything", "claims", "the stream is unchanged"),
     ("caches-share", "keeps", "shared caches do not store the list of streams"),
     ("csrf-open", "forges", "another site's page cannot write with no token"),
-    ("csrf-by-cookie-alone", "forges", "another site's page cannot write with what the browser keeps"),
-    ("csrf-any-pair", "forges", "another site's page cannot write with two halves that differ"),
+    ("csrf-by-cookie-alone", "forges", "another site's page cannot write with the part that the browser keeps"),
+    ("csrf-any-pair", "forges", "another site's page cannot write with two parts that do not match"),
     ("cors-lacks-headers", "app writes", "the web app may send the headers of a write"),
     ("cors-forgets-app", "app writes", "the CORS preflight is answered"),
     ("cors-any-origin", "other site asks", "another site is not allowed to send OPTIONS"),
@@ -221,7 +225,7 @@ def test_an_order_that_is_believed_is_found_and_cleared_away(witness: Witness) -
     with (
         start_sandbox(faults=("create-takes-anything",)) as sandbox,
         opened(sandbox, witness) as world,
-        pytest.raises(PromiseBroken, match=r"no stream that was ordered as settled .* is ended, with a"),
+        pytest.raises(PromiseBroken, match=r"no stream that was created as settled .* is ended, with a"),
     ):
         claims(world)
 

@@ -186,7 +186,7 @@ def test_network_moves_fails_when_the_clocks_disagree(skew_seconds: int, witness
     paper, ledger = paper_ledger()
 
     direction = "behind" if skew_seconds > 0 else "ahead"  # of the ledger, seen from a clock that is later or earlier
-    with pytest.raises(NetworkUnwell, match=f"clock agrees with ours: .*saw {abs(skew_seconds)} s {direction}"):
+    with pytest.raises(NetworkUnwell, match=f"clock of the ledger is right: .*saw {abs(skew_seconds)} s {direction}"):
         network_is_healthy(ledger, witness.expect, now_seconds=lambda: paper.closed_at + skew_seconds)
 
     assert [check.held for check in witness.checks] == [True, True, False]
@@ -239,7 +239,7 @@ def test_a_paused_contract_is_called_paused(witness: Witness) -> None:
     paper, ledger = paper_ledger()
     paper.paused = True
 
-    with witness.breaks("the contract accepts new streams", expected="would be taken", saw="has paused it"):
+    with witness.breaks("the contract accepts new streams", expected="a new stream is accepted", saw="has paused it"):
         accepts_new_stream(ledger, witness.expect)
 
 
@@ -262,7 +262,7 @@ def test_a_contract_nobody_has_initialised_is_anybodys(witness: Witness) -> None
     paper, ledger = paper_ledger()
     paper.admin = ""
 
-    with witness.breaks("nobody can claim the administrator role of the contract", saw="it is anybody's"):
+    with witness.breaks("nobody can claim the administrator role of the contract", saw="anybody can claim it"):
         administrator_role_cannot_be_claimed(ledger, witness.expect)
     with witness.breaks("the administrator controls the contract", expected="GADMIN", saw="or nobody"):
         administrator_controls_contract(ledger, witness.expect)

@@ -89,12 +89,12 @@ def test_a_question_for_the_token_shows_that_figures_are_on(witness: Witness) ->
 )
 @pytest.mark.parametrize("variable", ["", "SMOKE_METRICS_TOKEN"])
 def test_figures_that_are_not_there_are_found_out(told: Answer, saw: str, variable: str, witness: Witness) -> None:
-    with witness.breaks(FIGURES, expected="figures", saw=saw):
+    with witness.breaks(FIGURES, expected="metrics", saw=saw):
         operations.metrics_are_available(told, variable=variable, expect=witness.expect)
 
 
 def test_nobody_who_shows_no_token_is_refused_for_it(witness: Witness) -> None:
-    with witness.breaks(FIGURES, expected="figures", saw="status 403"):
+    with witness.breaks(FIGURES, expected="metrics", saw="status 403"):
         operations.metrics_are_available(answer(403), variable="", expect=witness.expect)
 
 

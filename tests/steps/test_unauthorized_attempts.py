@@ -65,7 +65,7 @@ def test_a_sign_in_that_a_deployment_does_not_have_lets_nobody_in(
 ) -> None:
     small.lie("GET /api/auth/wallet", Says(status=404, text="<html><title>404</title></html>"))
     play(world, "sign_in_with", response="another user's signature")
-    play(world, "sign_in_refused")
+    play(world, "sign_in_is_refused")
     assert [asked.method for asked in small.asked if asked.path == "/api/auth/wallet"].count("POST") == 1
 
 

@@ -110,7 +110,7 @@ def test_the_gravest_cause_is_the_headline(
 
 def test_a_sign_in_that_fails_blocks_whoever_needs_it(tmp_path: Path) -> None:
     with start_sandbox(faults=("chaos-left-on",)) as sandbox:
-        ran = impatient(tmp_path, sandbox).behave("--tags=@doors or @settlement or @throttling")
+        ran = impatient(tmp_path, sandbox).behave("--tags=@access or @settlement or @throttling")
     first = ran.verdict.causes[0]
     assert (ran.code, first.concern, first.scenario) == (1, "availability", ""), ran.output
     assert "answered 503, not 200: CHAOS_INJECTED" in ran.verdict.message

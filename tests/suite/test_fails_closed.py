@@ -242,9 +242,9 @@ def test_a_configuration_that_names_another_runner(project: Project, command: st
 
 def test_a_scenario_that_nobody_accepted_is_not_played(project: Project, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    text = (project.features / "chain.feature").read_text()
-    (tmp_path / "other" / "chain.feature").write_text(text.replace("is healthy and moving", "is there"))
-    ran = project.behave("features/readiness.feature", "other/chain.feature")
+    text = (project.features / "ledger.feature").read_text()
+    (tmp_path / "other" / "ledger.feature").write_text(text.replace("is healthy and closes ledgers", "is there"))
+    ran = project.behave("features/readiness.feature", "other/ledger.feature")
     assert (ran.code, ran.verdict.reason_code) == (2, "suite_changed"), ran.output
 
 

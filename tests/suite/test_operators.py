@@ -163,7 +163,8 @@ def test_a_quarantined_check_is_shown_does_not_gate_and_gates_again(tmp_path: Pa
 
 
 def test_a_defective_quarantine_file_is_config(project: Project) -> None:
-    entry = '[[quarantine]]\nid = "streams/a-second-user-cannot-list-or-read-the-streams-of-the-first-user"\nowner = "team"\nuntil = 2126-01-01\n'
+    listed = "streams/a-second-user-cannot-list-or-read-the-streams-of-the-first-user"
+    entry = f'[[quarantine]]\nid = "{listed}"\nowner = "team"\nuntil = 2126-01-01\n'
     (project.folder / "quarantine.toml").write_text(entry)
     bad = project.behave("--tags=@readiness")
     assert (bad.code, bad.verdict.reason_code) == (2, "suite_defective"), bad.output
@@ -275,7 +276,7 @@ def test_the_doctor_names_a_problem_and_the_next_step(
 def test_the_doctor_names_a_suite_that_nobody_accepted(
     bare_project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bare_project.spoil("chain.feature", "@smoke ", "")
+    bare_project.spoil("ledger.feature", "@smoke ", "")
     code, said = doctor(bare_project, capsys, monkeypatch)
     assert (code, "problem  suite" in said, "manifest --write" in said) == (2, True, True), said
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.checks.fleet import every_replica_is
-from streampay_smoke.acceptance.checks.listing import refused, contains_no_stream
+from streampay_smoke.acceptance.checks.listing import contains_no_stream, refused
 from streampay_smoke.acceptance.checks.readiness import dependencies_are_healthy, names_network, reports_ready
 from streampay_smoke.acceptance.observations.fleet import sample_fleet
 from streampay_smoke.core.errors import SmokeError
@@ -162,9 +162,9 @@ class Prover:
         _, credential = accepted(deployment, users, record=self._record)
         deployment.streams(credential, limit=1)  # raises for every shape but that of a page
         self._kept.append("the synthetic user is shown a list")
-        strangers = {"no credential": ANONYMOUS, "junk for a token": bad_credential("junk", users[0]).credential}
-        for who, stranger in strangers.items():
-            answer = deployment.refusal(stranger)
+        bad = {"no credential": ANONYMOUS, "a malformed token": bad_credential("junk", users[0]).credential}
+        for who, invalid in bad.items():
+            answer = deployment.refusal(invalid)
             refused(answer, who, expect)
             contains_no_stream(answer, who, expect)
 

@@ -41,7 +41,7 @@ def test_the_paragraph_has_its_limit_too(word: Word, blame: str, text: str) -> N
 
 
 def test_a_long_scenario_leaves_room_for_what_happened() -> None:
-    scenario = "A user lists all their streams page by page, and nobody else's"
+    scenario = "A signed-in user sees their streams page by page, and nobody else's"
     told = line(
         Word.INCONCLUSIVE,
         Blame.DEPENDENCY,

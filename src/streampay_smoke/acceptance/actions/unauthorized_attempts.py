@@ -35,6 +35,8 @@ BAD_CREDENTIALS: dict[str, BadName] = {
 
 SYNTHETIC_USER = "the synthetic user"
 
+_CREATE = "create a stream"
+
 _END_OF_CHALLENGE = 6
 _ALIKE = ("0123456789", "abcdef", "ghijklmnopqrstuvwxyz", "ABCDEF", "GHIJKLMNOPQRSTUVWXYZ")
 _NEXT = str.maketrans("".join(_ALIKE), "".join(group[1:] + group[0] for group in _ALIKE))
@@ -114,7 +116,7 @@ def write_with(run: RunContext, credential_name: str, stream_id: str, expected: 
     who, credential = bad_caller(run, credential_name)
     order = order_to(unowned_address())
     ways = {
-        "create a stream": lambda: run.streams.try_to_create(credential, order),
+        _CREATE: lambda: run.streams.try_to_create(credential, order),
         "settle the user's stream": _acting(run, credential, stream_id, "settle"),
         "stop the user's stream": _acting(run, credential, stream_id, "stop"),
     }
@@ -173,13 +175,13 @@ def claim_settlement(
     claims = deployment.doors.as_if_settled(secrets.token_hex(32))
     order = order_to(unowned_address())
     ways: dict[str, Callable[[], Answer]] = {
-        "create a stream": lambda: run.streams.try_to_create(credential, order, claims),
+        _CREATE: lambda: run.streams.try_to_create(credential, order, claims),
         "change the stream": requesting(deployment, deployment.doors.change(stream_id, claims), credential),
         "change streams in bulk": requesting(deployment, deployment.doors.change_many(stream_id, claims), credential),
     }
-    answers = [ways[write]() for write in writes]
-    created = [record for record in map(deployment.created_by, answers) if record and record.id != stream_id]
-    return tuple(deployment.stream(credential, record.id) for record in created)
+    answers = {write: ways[write]() for write in writes}
+    created = deployment.created_by(answers[_CREATE]) if _CREATE in answers else None
+    return (deployment.stream(credential, created.id),) if created else ()
 
 
 def send_invalid_requests(run: RunContext, credential: Credential) -> tuple[tuple[Answer, ...], tuple[str, ...]]:
