@@ -5,7 +5,7 @@ Feature: Service is ready
   Scenario: The service and its dependencies are ready
     When the service is asked whether it is ready
     Then the service reports that it is ready in time
-    And every dependency that the service names is healthy
+    And every named dependency is healthy
     And the service names the network of this environment
     And the clock of the service is right
     And all replicas that answer run the same release

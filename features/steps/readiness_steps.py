@@ -20,7 +20,7 @@ def reports_ready(context: Context) -> None:
     readiness.reports_ready(context.world.readiness, context.world.expect)
 
 
-@then("every dependency that the service names is healthy")
+@then("every named dependency is healthy")
 def dependencies_are_healthy(context: Context) -> None:
     readiness.dependencies_are_healthy(context.world.readiness, context.world.expect)
 

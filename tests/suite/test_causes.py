@@ -85,7 +85,7 @@ def test_raw_behave_plays_readiness_first(tmp_path: Path) -> None:
             ("list-leaks-others", "metrics-off", "cors-lacks-headers"),
             "@streams or @operations or @webapp",
             "privacy and access",
-            "A second user cannot list or read the streams of the first user",
+            "A second user cannot list or read",
         ),
         (
             ("settle-lies", "list-leaks-others", "metrics-off"),
@@ -93,7 +93,12 @@ def test_raw_behave_plays_readiness_first(tmp_path: Path) -> None:
             "money",
             "A settled stream pays the recipient",
         ),
-        (("metrics-off", "cors-lacks-headers"), "@operations or @webapp", "contract of the API", "The app's pages may"),
+        (
+            ("metrics-off", "cors-lacks-headers"),
+            "@operations or @webapp",
+            "contract of the API",
+            "The CORS preflight allows the web",
+        ),
     ],
     ids=["privacy before the API", "money before privacy", "the API before operability"],
 )

@@ -117,7 +117,7 @@ def test_a_misspelt_keyword(project: Project) -> None:
 
 
 def test_a_step_nobody_defined(project: Project) -> None:
-    project.edit("readiness.feature", "Then it answers for itself", "Then it sings for itself")
+    project.edit("readiness.feature", "Then the service reports that it is ready", "Then it sings for itself")
     ran = project.behave(READY)
     assert (ran.code, ran.verdict.verdict) == (3, Word.INCONCLUSIVE), ran.output
 
@@ -347,7 +347,7 @@ def test_a_run_that_is_stopped_still_answers(
     assert running.returncode == code, output
     verdict = project.ran(running.returncode, output).verdict
     assert (verdict.verdict, verdict.reason_code, verdict.exit_code) == (Word.INCONCLUSIVE, "terminated", code)
-    assert "every dependency that the service names is healthy" in verdict.message
+    assert "every named dependency is healthy" in verdict.message
 
 
 def test_a_signal_to_the_whole_process_group_counts_once_and_streams_are_ended(project: Project) -> None:

@@ -15,7 +15,7 @@ from streampay_sandbox.road import full_queue
 from streampay_smoke.gate.verdict import Word
 
 CHECK = "    readiness.dependencies_are_healthy(context.world.readiness, context.world.expect)"
-STEP = "And every dependency that the service names is healthy"
+STEP = "And every named dependency is healthy"
 SCENARIOS = ("--name=The service and its dependencies", "--name=A caller with")
 """One that can be made to hang, and five that come after it and need no sign-in, which is limited."""
 

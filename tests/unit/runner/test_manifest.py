@@ -77,7 +77,7 @@ CHANGES = {
         "has other steps (11, 5 of them asserting; there were 12, 5 of them asserting)",
     ),
     "an assertion that is gone": (
-        edit("features/readiness.feature", "    And every dependency that the service names is healthy\n", ""),
+        edit("features/readiness.feature", "    And every named dependency is healthy\n", ""),
         "has other steps (5, 4 of them asserting; there were 6, 5 of them asserting)",
     ),
     "another keyword": (edit("features/readiness.feature", "When the", "Given the"), "has other steps"),
