@@ -5,9 +5,9 @@ import itertools
 import pytest
 from step_parts import Witness, answer
 
-from streampay_smoke.acceptance.actions.throttling import SPARE, exceed_limit
+from streampay_smoke.acceptance.actions.throttling import SPARE, request_until_throttled
 from streampay_smoke.acceptance.checks import throttling
-from streampay_smoke.acceptance.checks.throttling import Burst
+from streampay_smoke.acceptance.checks.throttling import RequestBurst
 
 WAIT = answer(429, headers={"retry-after": "1"})
 
@@ -26,7 +26,7 @@ def test_served_at_once_fails_for_a_caller_who_is_turned_away(status: int, witne
 
 
 def test_slowed_down_passes_for_a_caller_who_is_told_how_long_to_wait(witness: Witness) -> None:
-    throttling.burst_is_throttled(Burst(requests=61, seconds=0.2, last=WAIT), witness.expect)
+    throttling.burst_is_throttled(RequestBurst(requests=61, seconds=0.2, last=WAIT), witness.expect)
 
     witness.saw_held("a caller who exceeds the limit is throttled", "the answer says how long to wait")
 
@@ -35,12 +35,12 @@ def test_slowed_down_fails_for_a_caller_nothing_stops(witness: Witness) -> None:
     with witness.breaks(
         "a caller who exceeds the limit is throttled", saw="status 200 to the last of 66 requests in 0.2 s"
     ):
-        throttling.burst_is_throttled(Burst(requests=66, seconds=0.2, last=answer(200)), witness.expect)
+        throttling.burst_is_throttled(RequestBurst(requests=66, seconds=0.2, last=answer(200)), witness.expect)
 
 
 def test_slowed_down_fails_where_nobody_says_for_how_long(witness: Witness) -> None:
     with witness.breaks("the answer says how long to wait", saw="no time"):
-        throttling.burst_is_throttled(Burst(requests=61, seconds=0.2, last=answer(429)), witness.expect)
+        throttling.burst_is_throttled(RequestBurst(requests=61, seconds=0.2, last=answer(429)), witness.expect)
 
 
 def test_others_are_served_passes_for_their_streams(witness: Witness) -> None:
@@ -58,7 +58,7 @@ def test_others_are_served_fails_for_somebody_who_is_not(status: int, witness: W
 def test_a_rush_ends_when_it_is_told_to_wait() -> None:
     answers = iter([answer(200), answer(401), WAIT])
 
-    rushed = exceed_limit(lambda: next(answers), per_minute=60, replicas=1, clock=lambda: 0.0)
+    rushed = request_until_throttled(lambda: next(answers), per_minute=60, replicas=1, clock=lambda: 0.0)
 
     assert (rushed.requests, rushed.last.status) == (3, 429)
 
@@ -72,6 +72,6 @@ def test_a_rush_that_nothing_stops_ends_when_every_replica_would_have(
 ) -> None:
     clock = itertools.count(0.0, seconds_each)
 
-    rushed = exceed_limit(lambda: answer(200), per_minute=60, replicas=replicas, clock=lambda: next(clock))
+    rushed = request_until_throttled(lambda: answer(200), per_minute=60, replicas=replicas, clock=lambda: next(clock))
 
     assert (rushed.requests, rushed.last.status) == (requests, 200)

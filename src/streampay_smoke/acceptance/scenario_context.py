@@ -8,7 +8,7 @@ from streampay_smoke.acceptance.checks.access import Attempts
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.checks.ledger import ContractStreamObservation
 from streampay_smoke.acceptance.checks.settlement import StartedStream
-from streampay_smoke.acceptance.checks.throttling import Burst
+from streampay_smoke.acceptance.checks.throttling import RequestBurst
 from streampay_smoke.acceptance.observations.ledger import Ledger
 from streampay_smoke.acceptance.observations.settlement import SettlementProof
 from streampay_smoke.acceptance.resources.synthetic_streams import Settlement
@@ -38,7 +38,7 @@ class ScenarioContext:
     headers: dict[str, dict[str, str]]  # the user reads their streams: the headers of each answer, by what was read
     secrets: tuple[str, ...]  # invalid requests are sent: what no answer may contain
     forged: ForgedWrites  # another site sends writes
-    burst: Burst  # a user exceeds the read limit
+    burst: RequestBurst  # a user exceeds the read limit
     proof: SettlementProof  # a recipient with a funded test account
     stream: OrderedStream  # the user creates a stream
     early_settlement: EarlySettlement  # the user settles the stream before its start

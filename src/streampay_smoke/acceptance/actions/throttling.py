@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from streampay_smoke.acceptance.checks.throttling import Burst
+from streampay_smoke.acceptance.checks.throttling import RequestBurst
 from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
 from streampay_smoke.evidence.events import AnyEvent, Awaiting, Exchanged, Recorder
 from streampay_smoke.service.credentials import ANONYMOUS, Credential
@@ -38,7 +38,7 @@ def list_as_new_caller(run: RunContext) -> Answer:
     return answer
 
 
-def exceed_limit_and_list_as_another(run: RunContext, exceeding: Credential, other: Credential) -> tuple[Burst, Answer]:
+def exceed_limit_and_list_as_another(run: RunContext, exceeding: Credential, other: Credential) -> tuple[RequestBurst, Answer]:
     """List streams with one credential until it is throttled, and then once with another.
 
     Both count apart from everything else in this run. The other one is served before the burst, or Throttled is raised:
@@ -47,19 +47,19 @@ def exceed_limit_and_list_as_another(run: RunContext, exceeding: Credential, oth
     """
     first, second = (_with_own_limit(each, run.deployment) for each in (exceeding, other))
     for _ in range(_BURSTS - 1):
-        burst, answer = _exceed_once(run, first, second)
+        burst, answer = _burst_once(run, first, second)
         if answer.status != TOO_MANY_REQUESTS:
             return burst, answer
-    return _exceed_once(run, first, second)
+    return _burst_once(run, first, second)
 
 
-def _exceed_once(run: RunContext, first: Credential, second: Credential) -> tuple[Burst, Answer]:
+def _burst_once(run: RunContext, first: Credential, second: Credential) -> tuple[RequestBurst, Answer]:
     run.deployment.refuse_haste(run.deployment.streams_answer(second))
     service, seen = run.settings.place.service, _Last()
     with _not_waiting(run, seen) as deployment:
         run.record(Awaiting(peer="service", what="many requests of one caller"))
         try:
-            burst = exceed_limit(
+            burst = request_until_throttled(
                 lambda: deployment.streams_answer(first),
                 per_minute=service.reads_per_minute,
                 replicas=service.replicas,
@@ -70,16 +70,16 @@ def _exceed_once(run: RunContext, first: Credential, second: Credential) -> tupl
         return burst, deployment.streams_answer(second)
 
 
-def exceed_limit(
+def request_until_throttled(
     ask: Callable[[], Answer], *, per_minute: int, replicas: int, clock: Callable[[], float] = time.monotonic
-) -> Burst:
+) -> RequestBurst:
     """Ask until throttled, or until every replica's limit, and what it gave back meanwhile, is used up."""
     began, requests = clock(), 0
     while True:
         last, requests = ask(), requests + 1
         seconds = clock() - began
         if last.status == TOO_MANY_REQUESTS or requests >= replicas * per_minute * (1 + seconds / 60) + SPARE:
-            return Burst(requests=requests, seconds=seconds, last=last)
+            return RequestBurst(requests=requests, seconds=seconds, last=last)
 
 
 class _Last:

@@ -6,7 +6,7 @@ from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
 
 
-class Burst(msgspec.Struct, frozen=True, kw_only=True):
+class RequestBurst(msgspec.Struct, frozen=True, kw_only=True):
     """Many requests of one caller: how many, in how many seconds, and the last answer."""
 
     requests: int
@@ -24,7 +24,7 @@ def new_caller_is_not_throttled(answer: Answer, expect: Expect) -> None:
     )
 
 
-def burst_is_throttled(burst: Burst, expect: Expect) -> None:
+def burst_is_throttled(burst: RequestBurst, expect: Expect) -> None:
     """A caller who exceeds the limit is throttled, and told for how long."""
     expect(
         "a caller who exceeds the limit is throttled",
