@@ -13,7 +13,7 @@ from streampay_smoke.service.credentials import ANONYMOUS
 @when("the published signing keys are read")
 def read_signing_keys(context: Context) -> None:
     deployment = context.world.deployment
-    context.world.refusal = deployment.knock(deployment.doors.key_set())
+    context.world.refusal = deployment.attempt(deployment.access.key_set())
 
 
 @then("the published signing keys contain no secret")

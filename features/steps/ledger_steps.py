@@ -56,7 +56,7 @@ def administrator_role_cannot_be_claimed(context: Context) -> None:
 @takes("ledger")
 def only_administrator_controls_contract(context: Context) -> None:
     contract, expect = context.world.ledger.contract, context.world.expect
-    admin = context.world.settings.place.chain.contract_admin
+    admin = context.world.settings.facts.chain.contract_admin
     ledger.administrator_controls_contract(contract.obeys(admin), admin, expect)
     ledger.nobody_else_controls_contract(contract.obeys(unowned_address()), expect)
 

@@ -27,7 +27,7 @@ def dependencies_are_healthy(context: Context) -> None:
 
 @then("the service names the network of this environment")
 def names_network(context: Context) -> None:
-    expected = context.world.settings.place.service.network
+    expected = context.world.settings.facts.service.network
     readiness.names_network(context.world.readiness, expected, context.world.expect)
 
 

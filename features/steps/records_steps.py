@@ -81,10 +81,10 @@ def same_in_both_versions(context: Context) -> None:
 @when("the user reads the stream that is kept across releases")
 def read_kept_stream(context: Context) -> None:
     world = context.world
-    world.kept = world.deployment.stream_answer(world.credential, world.settings.place.service.canary_stream)
+    world.kept = world.deployment.stream_answer(world.credential, world.settings.facts.service.canary_stream)
 
 
 @then("the service shows the kept stream to its owner")
 def kept_stream_exists(context: Context) -> None:
     world = context.world
-    records.kept_stream_exists(world.kept, world.settings.place.service.canary_stream, world.expect)
+    records.kept_stream_exists(world.kept, world.settings.facts.service.canary_stream, world.expect)

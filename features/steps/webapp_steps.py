@@ -11,12 +11,12 @@ from streampay_smoke.runner.budget import takes
 @when("a browser sends a CORS preflight for the web app")
 def preflight_for_web_app(context: Context) -> None:
     world = context.world
-    world.answers = browser.read_and_preflight(world.deployment, world.settings.place.service.app_origin)
+    world.answers = browser.read_and_preflight(world.deployment, world.settings.facts.service.app_origin)
 
 
 @then("the web app is allowed to send its writes")
 def preflight_allows_web_app(context: Context) -> None:
-    world, origin = context.world, context.world.settings.place.service.app_origin
+    world, origin = context.world, context.world.settings.facts.service.app_origin
     asked = browser.preflight_headers(world.deployment, origin)
     webapp.preflight_allows_writes(world.answers[-1], origin, asked, world.expect)
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from streampay_sandbox.fault import Fault, Truth
-from streampay_selftest.scene import Scene
+from streampay_selftest.run_setup import RunSetup
 from streampay_smoke.gate.verdict import Word
 
-Condition = Callable[[Scene], None]
+Condition = Callable[[RunSetup], None]
 """Changes what the gate will meet, before it starts."""
 
 WORDS = {
@@ -30,7 +30,7 @@ class Case(Fault, frozen=True, kw_only=True):
 
     `truth` is the right attribution, and `or_else` names others that are right too: some noise can be ridden out or
     held, as its moment decides. `caught_by` is as for any fault, or the reason code of a finding about the whole run.
-    `faults` are the sandbox's own; `conditions` change the rest of the scene. `features` are what is played in a
+    `faults` are the sandbox's own; `conditions` change the rest of the setup. `features` are what is played in a
     hurry; `tags`, where given, select the scenarios at any time.
     """
 

@@ -160,14 +160,14 @@ def sweep(chosen: argparse.Namespace) -> int:
     """Bring to an end what crashed runs left in a deployment."""
     from streampay_smoke.core.errors import Blame
     from streampay_smoke.evidence.redaction import Redactor
-    from streampay_smoke.operations.sweep import swept_place
+    from streampay_smoke.operations.sweep import sweep_environment
     from streampay_smoke.run.output import redacted_output
 
     try:
         settings = configuration.load(given_options(chosen))
         redactor = Redactor()
         with redacted_output(redactor):
-            return swept_place(settings, redactor, older_than_seconds=chosen.older_than, dry_run=chosen.dry_run)
+            return sweep_environment(settings, redactor, older_than_seconds=chosen.older_than, dry_run=chosen.dry_run)
     except SmokeError as error:
         print(f"{error}\nNext: {error.next_step}" if error.next_step else str(error), file=sys.stderr)
         word = {Blame.SAFETY: Word.SAFETY, Blame.CONFIG: Word.CONFIG}.get(error.blame, Word.INCONCLUSIVE)
@@ -386,7 +386,7 @@ def _add_selftest(parser: argparse.ArgumentParser) -> None:
         help="the whole smoke, four seeds a fault, 3,000 runs with noise; goes on where an earlier one was stopped",
     )
     parser.add_argument("--only", action="extend", nargs="+", default=[], metavar="NAME", help="play these cases only")
-    parser.add_argument("--seeds", type=_count, metavar="N", help="play each case with so many weathers")
+    parser.add_argument("--seeds", type=_count, metavar="N", help="play each case with so many run variations")
     parser.add_argument("--jobs", type=_count, metavar="N", help="runs at the same time (default: 3 a core)")
     parser.add_argument("--list", action="store_true", help="only say which cases there are")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results of this run to a file")

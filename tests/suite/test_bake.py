@@ -7,7 +7,7 @@ import pytest
 from suite_parts import Project, Ran
 from waits import HANG_SECONDS, slowdown
 
-from streampay_sandbox.road import Forward, Passing, Proxy, Reply
+from streampay_sandbox.proxy import DisturbingProxy, Forward, ProxiedRequest, SubstituteAnswer
 from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.gate.verdict import Word
 
@@ -60,12 +60,16 @@ def test_a_release_that_breaks_after_its_promotion_fails_long_before_the_bake_is
 ) -> None:
     lists = iter(range(10_000))
 
-    def disturb(passing: Passing) -> Reply | Forward:
+    def behaviour(passing: ProxiedRequest) -> SubstituteAnswer | Forward:
         broken = passing.path.startswith("/api/streams") and next(lists) >= LISTS_BEFORE_IT_BREAKS
-        return Reply(status=500, text='{"error": {"code": "INTERNAL", "message": "m"}}') if broken else Forward()
+        return (
+            SubstituteAnswer(status=500, text='{"error": {"code": "INTERNAL", "message": "m"}}')
+            if broken
+            else Forward()
+        )
 
-    with Proxy(sandbox.base_url, disturb=disturb) as road:
-        ran = brisk.smoke("--tags", "@readiness", "--bake", str(HANG_SECONDS), SMOKE_BASE_URL=road.url)
+    with DisturbingProxy(sandbox.base_url, behaviour=behaviour) as proxy:
+        ran = brisk.smoke("--tags", "@readiness", "--bake", str(HANG_SECONDS), SMOKE_BASE_URL=proxy.url)
     assert (ran.code, ran.verdict.verdict) == (1, Word.FAIL), ran.output
     assert (ran.verdict.attribution, ran.verdict.reason_code) == ("product", "objective_missed")
     assert ended(ran)["reason"] == "burning"

@@ -10,7 +10,16 @@ import pytest
 from stellar_sdk import Keypair
 from suite_parts import ROOT, Project, Ran
 
-from streampay_sandbox.road import Decided, Forward, Passing, Proxy, Reply, burst, gateway, hang_up
+from streampay_sandbox.proxy import (
+    DisturbingProxy,
+    Forward,
+    ProxiedRequest,
+    ProxyDecision,
+    SubstituteAnswer,
+    burst,
+    gateway,
+    hang_up,
+)
 from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.gate.verdict import Action, Word, schema
@@ -88,15 +97,15 @@ def test_no_artifact_and_no_output_holds_a_secret(project: Project, sandbox: San
 def test_nothing_that_behave_and_allure_write_by_themselves_holds_a_secret(
     project: Project, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    def spill(passing: Passing) -> Decided:
+    def spill(passing: ProxiedRequest) -> ProxyDecision:
         body = json.dumps({"error": {"code": SEED, "message": SEED}})
-        told = Reply(status=500, text=body, content_type="application/json")
+        told = SubstituteAnswer(status=500, text=body, content_type="application/json")
         return told if passing.path.startswith("/api/streams") else Forward()
 
     formats = {"plain": "steps.txt", "json": "steps.json", "allure_behave.formatter:AllureFormatter": "allure"}
     chosen = [word for name, path in formats.items() for word in ("-f", name, "-o", str(tmp_path / "told" / path))]
     junit = ("--junit", f"--junit-directory={tmp_path / 'told' / 'junit'}")
-    with Proxy(sandbox.base_url, disturb=spill) as proxy:
+    with DisturbingProxy(sandbox.base_url, behaviour=spill) as proxy:
         ran = project.behave("--tags=@streams", *chosen, *junit, SMOKE_BASE_URL=proxy.url)
     assert ran.verdict.verdict is Word.FAIL, ran.output
     written: dict[str, str] = {}
@@ -121,7 +130,7 @@ CUTOVER = [gateway(502), gateway(503), hang_up(), gateway(504), hang_up()]
 
 
 def test_a_cutover_is_ridden_out_and_shown(project: Project, sandbox: Sandbox) -> None:
-    with Proxy(sandbox.base_url, disturb=burst(CUTOVER)) as proxy:
+    with DisturbingProxy(sandbox.base_url, behaviour=burst(CUTOVER)) as proxy:
         ran = project.behave("--tags=@readiness", SMOKE_BASE_URL=proxy.url)
     assert ran.verdict.verdict is Word.PASS, ran.output
     assert [item.flaky for item in ran.verdict.checks if item.status == "passed"] == [True]

@@ -17,7 +17,7 @@ from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Word
 from streampay_smoke.http.client import new_client
 from streampay_smoke.service.identity import unowned_address
-from streampay_smoke.service.marks import Mark
+from streampay_smoke.service.lease import Lease
 from streampay_smoke.service.orders import RATE, SCHEDULE
 from streampay_smoke.settings import load
 
@@ -129,8 +129,8 @@ FORGED = (
 def test_sixty_leftovers_and_forged_ones_change_no_verdict_and_only_ours_are_swept(
     project: Project, by_hand: ByHand
 ) -> None:
-    over = Mark(run_id="gone", lease_until_seconds=1).tags
-    running = Mark(run_id="running", lease_until_seconds=2**33).tags
+    over = Lease(run_id="gone", lease_until_seconds=1).tags
+    running = Lease(run_id="running", lease_until_seconds=2**33).tags
     statuses = ["draft", "active", "ended"] * (LEFTOVERS // 3 - 1) + ["paused"] * 3
     ours = [by_hand.create(status=status, tags=over) for status in statuses]
     leased = by_hand.create(tags=running)

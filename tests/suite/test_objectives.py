@@ -1,4 +1,4 @@
-"""Objectives in whole runs: the candidate beside a stable release, on roads of known length."""
+"""Objectives in whole runs: the candidate beside a stable release, on proxies of known length."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from suite_parts import Project, Ran
 
-from streampay_sandbox.road import Forward, Proxy
+from streampay_sandbox.proxy import DisturbingProxy, Forward
 from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.gate.verdict import ObjectiveResult, Word
 
@@ -27,9 +27,9 @@ def candidate() -> Iterator[Sandbox]:
         yield running
 
 
-def road(sandbox: Sandbox, *, seconds: float) -> Proxy:
-    """A road on which every answer takes so much longer."""
-    return Proxy(sandbox.base_url, disturb=lambda passing: Forward(seconds=seconds))
+def proxy(sandbox: Sandbox, *, seconds: float) -> DisturbingProxy:
+    """A proxy on which every answer takes so much longer."""
+    return DisturbingProxy(sandbox.base_url, behaviour=lambda passing: Forward(seconds=seconds))
 
 
 def answer(ran: Ran, name: str) -> ObjectiveResult:
@@ -39,7 +39,7 @@ def answer(ran: Ran, name: str) -> ObjectiveResult:
 def test_a_candidate_that_is_slower_than_the_stable_release_fails(
     tmp_path: Path, candidate: Sandbox, stable: Sandbox
 ) -> None:
-    with road(candidate, seconds=0.06) as slow, road(stable, seconds=0.01) as quick:
+    with proxy(candidate, seconds=0.06) as slow, proxy(stable, seconds=0.01) as quick:
         ran = Project(tmp_path, candidate.ready_document()["env"]).behave(
             READINESS, SMOKE_BASE_URL=slow.url, SMOKE_BASELINE_URL=quick.url
         )
@@ -55,7 +55,7 @@ def test_a_candidate_that_is_slower_than_the_stable_release_fails(
 
 
 def test_reads_at_twice_the_promised_time_fail(tmp_path: Path, candidate: Sandbox) -> None:
-    with road(candidate, seconds=2.0) as slow:
+    with proxy(candidate, seconds=2.0) as slow:
         ran = Project(tmp_path, candidate.ready_document()["env"]).behave(
             "--tags=@streams and not @signing-secret and not @second-user", SMOKE_BASE_URL=slow.url
         )
@@ -68,7 +68,7 @@ def test_reads_at_twice_the_promised_time_fail(tmp_path: Path, candidate: Sandbo
 
 
 def test_reads_that_let_a_run_meet_its_deadline_fail(tmp_path: Path, candidate: Sandbox) -> None:
-    with road(candidate, seconds=1.2) as slow:
+    with proxy(candidate, seconds=1.2) as slow:
         project = Project(tmp_path, candidate.ready_document()["env"])
         ran = project.smoke("--deadline", "50", SMOKE_BASE_URL=slow.url)
     assert (ran.code, ran.verdict.verdict, ran.verdict.reason_code) == (1, Word.FAIL, "objective_missed"), ran.output
@@ -76,7 +76,7 @@ def test_reads_that_let_a_run_meet_its_deadline_fail(tmp_path: Path, candidate: 
 
 
 def test_a_stable_release_that_is_as_slow_holds(tmp_path: Path, candidate: Sandbox, stable: Sandbox) -> None:
-    with road(candidate, seconds=1.2) as slow, road(stable, seconds=1.2) as as_slow:
+    with proxy(candidate, seconds=1.2) as slow, proxy(stable, seconds=1.2) as as_slow:
         project = Project(tmp_path, candidate.ready_document()["env"])
         ran = project.smoke("--deadline", "60", SMOKE_BASE_URL=slow.url, SMOKE_BASELINE_URL=as_slow.url)
     assert (ran.code, ran.verdict.verdict) == (3, Word.INCONCLUSIVE), ran.output
@@ -85,7 +85,7 @@ def test_a_stable_release_that_is_as_slow_holds(tmp_path: Path, candidate: Sandb
 
 
 def test_a_candidate_that_is_quicker_keeps_the_objective(tmp_path: Path, candidate: Sandbox, stable: Sandbox) -> None:
-    with road(stable, seconds=0.06) as slow:
+    with proxy(stable, seconds=0.06) as slow:
         ran = Project(tmp_path, candidate.ready_document()["env"]).behave(READINESS, SMOKE_BASELINE_URL=slow.url)
     assert (ran.code, answer(ran, COMPARISON).decision) == (0, "pass"), ran.output
 

@@ -11,7 +11,7 @@ import pytest
 from suite_parts import Project, Ran
 from waits import HANG_SECONDS, Stopwatch
 
-from streampay_sandbox.road import full_queue
+from streampay_sandbox.proxy import full_queue
 from streampay_smoke.gate.verdict import Word
 
 CHECK = "    readiness.dependencies_are_healthy(context.world.readiness, context.world.expect)"

@@ -10,7 +10,7 @@ import msgspec
 from gate_watch import Watched
 from suite_parts import Project, Ran
 
-from streampay_sandbox.road import Forward, Passing, Reply
+from streampay_sandbox.proxy import Forward, ProxiedRequest, SubstituteAnswer
 from streampay_sandbox.stack import Sandbox
 from streampay_smoke.acceptance.observations.listing import LARGEST_PAGE, pages_of
 from streampay_smoke.acceptance.resources.contract_streams import FINAL_STATUSES
@@ -95,10 +95,10 @@ def kills(*, seed: int, lines: int) -> Iterator[Kill]:
         )
 
 
-def broken(passing: Passing) -> Reply | Forward:
+def broken(passing: ProxiedRequest) -> SubstituteAnswer | Forward:
     """Answer in the place of a release that cannot list or create streams."""
     if passing.path.startswith("/api/streams"):
-        return Reply(status=500, text="Internal Server Error", content_type="text/plain")
+        return SubstituteAnswer(status=500, text="Internal Server Error", content_type="text/plain")
     return Forward()
 
 

@@ -8,7 +8,7 @@ import msgspec
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.policy import Answer, Circumstances, Decision, decide
+from streampay_smoke.gate.policy import Circumstances, Decision, VerdictSummary, decide
 from streampay_smoke.gate.verdict import EXIT_CODES, Action, Data, Verdict, Word, to_json
 
 REASONS = {
@@ -40,7 +40,7 @@ def verdict_of(word: Word, *, release: str = "", environment: str = "staging", b
 
 def decision_on(verdict: Verdict) -> Decision:
     """Return the decision on a verdict of the whole suite."""
-    return decide(Answer.of(verdict), Policy(), Circumstances(whole_suite=True), run_id=verdict.run_id)
+    return decide(VerdictSummary.of(verdict), Policy(), Circumstances(whole_suite=True), run_id=verdict.run_id)
 
 
 SCRIPT = """#!/usr/bin/env bash

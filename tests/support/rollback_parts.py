@@ -7,9 +7,9 @@ from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.rollback.actuator import Actuator
 from streampay_smoke.rollback.hook import HookFailed, Intent
 from streampay_smoke.rollback.log import IntentLog, LogRead, read_log
-from streampay_smoke.rollback.outcome import NotLive, Outcome
+from streampay_smoke.rollback.outcome import NotLive, RollbackOutcome
 from streampay_smoke.rollback.proof import Proof
-from streampay_smoke.rollback.wire import Seen
+from streampay_smoke.rollback.wire import ObservedReleases
 
 SILENT = "the connection was refused"
 
@@ -100,11 +100,11 @@ class Engine:
 
     # the wire
 
-    def look(self) -> Seen:
+    def look(self) -> ObservedReleases:
         self._let_time_act()
-        return Seen(releases=self.live, looks=3, silence="" if self.live else SILENT)
+        return ObservedReleases(releases=self.live, looks=3, silence="" if self.live else SILENT)
 
-    def peek(self) -> Seen:
+    def peek(self) -> ObservedReleases:
         return self.look()
 
     # the proof
@@ -134,13 +134,13 @@ class Bench:
         self.clock = Clock()
         self.engine = Engine(self.clock, "v1")
 
-    def record(self, deploy: str = "d-1") -> Outcome:
+    def record(self, deploy: str = "d-1") -> RollbackOutcome:
         return self._act(lambda actuator: actuator.record(deploy))
 
     def deploy(self, release: str = "v2") -> None:
         self.engine.live = (release,)
 
-    def roll_back(self, deploy: str = "d-1", failed: str = "") -> Outcome:
+    def roll_back(self, deploy: str = "d-1", failed: str = "") -> RollbackOutcome:
         return self._act(lambda actuator: actuator.roll_back(deploy, failed))
 
     def steps(self, deploy: str = "d-1") -> list[str]:
@@ -150,7 +150,7 @@ class Bench:
     def log(self) -> LogRead:
         return read_log(self.path)
 
-    def _act(self, act: Callable[[Actuator], Outcome]) -> Outcome:
+    def _act(self, act: Callable[[Actuator], RollbackOutcome]) -> RollbackOutcome:
         with IntentLog.held(self.path, Redactor()) as log:
             actuator = Actuator(
                 environment="staging",

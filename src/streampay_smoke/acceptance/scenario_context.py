@@ -11,7 +11,7 @@ from streampay_smoke.acceptance.checks.settlement import StartedStream
 from streampay_smoke.acceptance.checks.throttling import RequestBurst
 from streampay_smoke.acceptance.observations.ledger import Ledger
 from streampay_smoke.acceptance.observations.settlement import SettlementProof
-from streampay_smoke.acceptance.resources.synthetic_streams import Settlement
+from streampay_smoke.acceptance.resources.synthetic_streams import RequestedSettlement
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import ChainAccount
 from streampay_smoke.service.credentials import Credential
@@ -44,7 +44,7 @@ class ScenarioContext:
     early_settlement: EarlySettlement  # the user settles the stream before its start
     started: StartedStream  # the user starts the stream
     answer_to_refused_key: Answer  # the user settles the stream with the refused key
-    settlement: Settlement  # the user settles the stream
+    settlement: RequestedSettlement  # the user settles the stream
     repeated_receipts: tuple[Receipt, ...]  # the settlement is repeated, over several connections
     second_settlement: Answer  # the user settles the stream again with a new key
     other_stream: StreamRecord  # the user settles another stream with the used key

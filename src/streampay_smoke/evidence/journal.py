@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from streampay_smoke.core import times
-from streampay_smoke.evidence.chain import ChainRead, ChainWriter, Line, read_chain
+from streampay_smoke.evidence.chain import ChainedLine, ChainRead, ChainWriter, read_chain
 from streampay_smoke.evidence.events import AnyEvent
 from streampay_smoke.evidence.redaction import Redactor
 
 
-class Entry(Line, frozen=True, kw_only=True):
+class Entry(ChainedLine, frozen=True, kw_only=True):
     """A journal line."""
 
     event: AnyEvent

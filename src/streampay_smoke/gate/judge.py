@@ -30,7 +30,7 @@ from streampay_smoke.gate.message import ALONE, Beside, line, paragraph
 from streampay_smoke.gate.misses import left_out
 from streampay_smoke.gate.objectives import results
 from streampay_smoke.gate.override import REASON_CODE, in_words, standing
-from streampay_smoke.gate.policy import Answer, missed_kinds, step_of
+from streampay_smoke.gate.policy import VerdictSummary, missed_kinds, step_of
 from streampay_smoke.gate.quarantine import QUARANTINED, lapsed
 from streampay_smoke.gate.verdict import (
     EXIT_CODES,
@@ -172,7 +172,7 @@ def _exit_code(run: RunHistory, word: Word, reason_code: str) -> int:
 def _action(run: RunHistory, word: Word, reason_code: str, missed: tuple[str, ...]) -> Action:
     """Return what the verdict calls for: the step that is decided on it, by the policy of the place."""
     step = step_of(
-        Answer(
+        VerdictSummary(
             word=word,
             reason_code=reason_code,
             missed=missed,

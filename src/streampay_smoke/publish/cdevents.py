@@ -13,7 +13,7 @@ from streampay_smoke import __version__
 from streampay_smoke.gate.verdict import Verdict, Word, to_json
 from streampay_smoke.publish.executor import executor
 from streampay_smoke.publish.files import replace_file
-from streampay_smoke.publish.telling import RunTold, ScenarioTold
+from streampay_smoke.publish.report_model import RunReport, ScenarioReport
 
 SPEC_VERSION = "0.5.1"
 
@@ -42,12 +42,12 @@ OUTPUTS = {
 """What a run leaves in its folder, as CDEvents names its kind, and its media type."""
 
 
-def write_cdevents(path: Path, run: RunTold, environ: Mapping[str, str]) -> None:
+def write_cdevents(path: Path, run: RunReport, environ: Mapping[str, str]) -> None:
     """Write the events of a run in the order they happened."""
     replace_file(path, b"".join(msgspec.json.encode(event) + b"\n" for event in cloud_events(run, environ)))
 
 
-def cloud_events(run: RunTold, environ: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def cloud_events(run: RunReport, environ: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     """Yield each event in CloudEvents' structured mode."""
     verdict = run.verdict
     place, suite_run = _environment(verdict), _run_id(verdict)
@@ -69,7 +69,7 @@ def outcome(verdict: Verdict) -> str:
 
 
 def _event(
-    run: RunTold, kind: str, subject: str, at_ms: int, content: dict[str, Any], told: dict[str, Any] | None = None
+    run: RunReport, kind: str, subject: str, at_ms: int, content: dict[str, Any], told: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return a CDEvent in the CloudEvent that carries it: its own context is the envelope's."""
     verdict = run.verdict
@@ -130,7 +130,7 @@ def _told(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _case(run: RunTold, scenario: ScenarioTold) -> dict[str, Any]:
+def _case(run: RunReport, scenario: ScenarioReport) -> dict[str, Any]:
     check = scenario.check
     case: dict[str, Any] = {
         "outcome": _case_outcome(run, scenario),
@@ -143,7 +143,7 @@ def _case(run: RunTold, scenario: ScenarioTold) -> dict[str, Any]:
     return case
 
 
-def _case_outcome(run: RunTold, scenario: ScenarioTold) -> str:
+def _case_outcome(run: RunReport, scenario: ScenarioReport) -> str:
     check = scenario.check
     if check.status == "missing" and run.verdict.reason_code == "terminated":
         return "cancel"
@@ -151,7 +151,7 @@ def _case_outcome(run: RunTold, scenario: ScenarioTold) -> str:
     return _CASE_OUTCOMES.get(found, "error")
 
 
-def _case_id(run: RunTold, scenario: ScenarioTold) -> str:
+def _case_id(run: RunReport, scenario: ScenarioReport) -> str:
     return f"{_run_id(run.verdict)}/{scenario.check.id}"
 
 

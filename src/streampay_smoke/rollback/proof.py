@@ -18,18 +18,18 @@ from streampay_smoke.acceptance.checks.readiness import dependencies_are_healthy
 from streampay_smoke.acceptance.observations.fleet import sample_fleet
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import AnyEvent, Checked
-from streampay_smoke.evidence.polling import Attempt, eventually
+from streampay_smoke.evidence.polling import PollResult, eventually
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.http.ledger_health import ask_ledger_health
 from streampay_smoke.rollback.configuration import Actuation
 from streampay_smoke.rollback.outcome import NotLive
 from streampay_smoke.rollback.wire import Wire
+from streampay_smoke.service.bad_credentials import bad_credential
+from streampay_smoke.service.credential_slots import accepted
 from streampay_smoke.service.credentials import ANONYMOUS
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.forgeries import bad_credential
 from streampay_smoke.service.identity import SyntheticUser, synthetic_user
 from streampay_smoke.service.records import LEDGER_DEPENDENCY, Readiness
-from streampay_smoke.service.slots import accepted
 from streampay_smoke.service.transport import NoServiceAnswer
 
 POLL_SECONDS = 0.25
@@ -67,7 +67,7 @@ class Prover:
         with self._wire.deployment(
             release_expected=target,
             learn_secret=self._redactor.learn,
-            cutover_seconds=self._settings.place.service.cutover_seconds,
+            cutover_seconds=self._settings.facts.service.cutover_seconds,
         ) as deployment:
             readiness = self._live(deployment, target, within_seconds=ends_at - time.monotonic())
             self._is_healthy(readiness, expect)
@@ -87,20 +87,20 @@ class Prover:
     def _live(self, deployment: Deployment, target: str, *, within_seconds: float) -> Readiness:
         """Wait until the target answers and is ready, its ledger left out."""
 
-        def look_once() -> Attempt[Readiness | None]:
+        def look_once() -> PollResult[Readiness | None]:
             with deployment.fresh() as fresh:
                 try:
                     readiness = fresh.readiness()
                 except NoServiceAnswer as problem:
-                    return Attempt(met=False, value=None, last=str(problem))
+                    return PollResult(met=False, value=None, last=str(problem))
             told = readiness.release or "a release that does not name itself"
             met = readiness.genuine and readiness.release == target and not _degraded(readiness)
-            return Attempt(met=met, value=readiness, last=f"{told}: {readiness.in_words}")
+            return PollResult(met=met, value=readiness, last=f"{told}: {readiness.in_words}")
 
-        def look() -> Attempt[Readiness | None]:
+        def look() -> PollResult[Readiness | None]:
             """Look once for each replica: a roll-out ends when no look meets another release."""
             attempt = look_once()
-            for _ in range(self._settings.place.service.replicas - 1):
+            for _ in range(self._settings.facts.service.replicas - 1):
                 if attempt.met:
                     attempt = look_once()
             return attempt
@@ -119,7 +119,7 @@ class Prover:
 
     def _is_healthy(self, readiness: Readiness, expect: Expect) -> None:
         if readiness.ready or not self._excused(readiness):
-            names_network(readiness, self._settings.place.service.network, expect)
+            names_network(readiness, self._settings.facts.service.network, expect)
         else:
             others = {name: it for name, it in readiness.dependencies.items() if name != LEDGER_DEPENDENCY}
             readiness = replace(readiness, ready=True, dependencies=others)
@@ -142,7 +142,7 @@ class Prover:
         return True
 
     def _every_replica(self, deployment: Deployment, target: str, *, within_seconds: float) -> tuple[str, ...]:
-        service = self._settings.place.service
+        service = self._settings.facts.service
 
         def look() -> str:
             with deployment.fresh() as replica:

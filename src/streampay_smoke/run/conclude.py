@@ -24,8 +24,8 @@ from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, Word
 from streampay_smoke.publish import github
 from streampay_smoke.publish.publish import publish
 from streampay_smoke.publish.report import build_report
+from streampay_smoke.publish.report_model import report_of
 from streampay_smoke.publish.summary import console_block, paint_for
-from streampay_smoke.publish.telling import tell
 from streampay_smoke.run import decision as decisions
 from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RunFolder
@@ -122,7 +122,7 @@ def _announce(
     decision: Decision,
     notes: Iterable[str],
 ) -> None:
-    run, environ = tell(entries, verdict), system_facts.variables()
+    run, environ = report_of(entries, verdict), system_facts.variables()
     print(console_block(run, paint_for(sys.stdout, environ)))
     print(f"decision: {in_words(decision)}")
     print(f"evidence: {_shown(folder.path)}")

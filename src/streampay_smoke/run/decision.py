@@ -17,10 +17,10 @@ from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate.history import RunHistory
 from streampay_smoke.gate.policy import (
     HOLD,
-    Answer,
     Circumstances,
     Decision,
     RolledBack,
+    VerdictSummary,
     decide,
     may_act,
     to_json,
@@ -86,7 +86,7 @@ def decided(folder: RunFolder, verdict: Verdict, history: RunHistory, asked: Cir
         inconclusive_before=_inconclusive_before(folder, verdict),
     )
     policy = history.started.policy if history.started else Policy()
-    decision = decide(Answer.of(verdict), policy, run, run_id=folder.run_id)
+    decision = decide(VerdictSummary.of(verdict), policy, run, run_id=folder.run_id)
     return replace(decision, rollback=earlier.rollback if earlier else None)
 
 

@@ -130,7 +130,7 @@ class GateRunner(Runner):
     def begin_step(self, step: Step) -> None:
         """Open a step's evidence and give it its budget."""
         match = self.step_registry.find_match(step)
-        seconds = budget_seconds(match.func, self.session.settings.place)
+        seconds = budget_seconds(match.func, self.session.settings.facts)
         self.session.time_left.ledger_steps -= waits_for_ledgers(match.func)
         self.session.begin_step(step, seconds)
         self._interruption.begin_step(seconds, self.session.overrun)

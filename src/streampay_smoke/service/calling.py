@@ -12,7 +12,7 @@ from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.declared_network import PUBLIC
 from streampay_smoke.service.dialects import SIGN_IN, Call, Dialect
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
-from streampay_smoke.service.replay import Asked, Impression, Look
+from streampay_smoke.service.replay import AnswerSummary, Look, ObservedRequest
 from streampay_smoke.service.shape import body_in_words, is_one_word
 from streampay_smoke.service.transport import (
     NoServiceAnswer,
@@ -49,7 +49,7 @@ class Caller(AbstractContextManager["Caller"]):
         cutover: Cutover,
         learn_secret: Callable[[str], None],
     ) -> None:
-        self.last_asked: Asked | None = None
+        self.last_asked: ObservedRequest | None = None
         self.last_headers: dict[str, str] = {}
         self._transport = transport
         self._dialect = dialect
@@ -93,9 +93,9 @@ class Caller(AbstractContextManager["Caller"]):
                 next_step="point the gate at a deployment on a test network, and see why its replicas disagree",
             )
         if proof is None:
-            proof = self.page_proof() if call.writes else {}
+            proof = self.csrf_token() if call.writes else {}
         headers = {**call.headers, **proof}
-        asked = self.last_asked = Asked(call=call, credential=credential, look=look)
+        asked = self.last_asked = ObservedRequest(call=call, credential=credential, look=look)
         answer = self._transport.send(
             call.method,
             call.path,
@@ -105,7 +105,7 @@ class Caller(AbstractContextManager["Caller"]):
             purpose=call.purpose if call.must_succeed else "",
             enough=call.enough,
         )
-        self.last_asked, self.last_headers = replace(asked, impression=look(answer)), answer.headers
+        self.last_asked, self.last_headers = replace(asked, answer_summary=look(answer)), answer.headers
         if answer.status != TOO_MANY_REQUESTS:
             self._let_through.add(_kind(call))
         return answer
@@ -137,7 +137,7 @@ class Caller(AbstractContextManager["Caller"]):
     def told(self, call: Call, credential: Credential | None, *, proof: Mapping[str, str] | None = None) -> Answer:
         """Return the service's answer about who may; raises Throttled for one that is about haste."""
         answer = self.ask(call, credential, proof=proof)
-        self.refuse_haste(answer)
+        self.raise_if_throttled(answer)
         return answer
 
     def promised(self, call: Call, credential: Credential | None, read: Read = _as_it_is) -> Answer:
@@ -145,7 +145,7 @@ class Caller(AbstractContextManager["Caller"]):
         answer = self.ask(replace(call, must_succeed=True), credential, read)
         if answer.status in call.statuses:
             return answer
-        self.refuse_haste(answer)
+        self.raise_if_throttled(answer)
         self.refuse_old(answer, credential)
         expected = " or ".join(map(str, call.statuses))
         put_off = call.writes and answer.status == _UNAVAILABLE
@@ -154,7 +154,7 @@ class Caller(AbstractContextManager["Caller"]):
             next_step=f"look for request id {answer.request_id} in the service's log",
         )
 
-    def refuse_haste(self, answer: Answer) -> None:
+    def raise_if_throttled(self, answer: Answer) -> None:
         """Raise Throttled for a 429: whatever was waited, the limit may be used up by runs beside this one.
 
         That a limit lets nobody through at all is found where a caller asks whom nobody has seen before.
@@ -175,7 +175,7 @@ class Caller(AbstractContextManager["Caller"]):
                 next_step=f"renew {credential.operator_variable}, then run again: it may simply be old",
             )
 
-    def page_proof(self) -> dict[str, str]:
+    def csrf_token(self) -> dict[str, str]:
         """Return the double-submit pair, by hand: the cookie is Secure, so that no cookie jar returns it over http.
 
         Where the service hands out no cookie, the write goes without the pair and the service decides.
@@ -194,7 +194,7 @@ class Caller(AbstractContextManager["Caller"]):
     def _looking(self, call: Call, read: Read) -> Look:
         """Return how to look at a call's answer: it keeps its promise with a promised status and a readable body."""
 
-        def look(answer: Answer) -> Impression:
+        def look(answer: Answer) -> AnswerSummary:
             said = self._dialect.error_code(answer)
             well_formed = answer.status >= 400 and bool(said)
             if answer.status < 400:
@@ -203,7 +203,7 @@ class Caller(AbstractContextManager["Caller"]):
                     well_formed = True
                 except PromiseBroken:
                     well_formed = False
-            return Impression(
+            return AnswerSummary(
                 status_class=answer.status // 100,
                 genuine=well_formed,
                 kept=answer.status in call.statuses and (well_formed or answer.status >= 400),

@@ -22,7 +22,7 @@ _BUILD_ID_SIGNS = (
 )
 
 
-class Sight(msgspec.Struct, frozen=True, kw_only=True):
+class ReleaseSources(msgspec.Struct, frozen=True, kw_only=True):
     """What a teller may look at: a readiness answer just seen, other paths, the release there should be or ""."""
 
     readiness: Answer
@@ -30,7 +30,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     expected: str = ""
 
 
-ReleaseTeller = Callable[[Sight], str]
+ReleaseReader = Callable[[ReleaseSources], str]
 """Returns the release that answers, "" when the deployment does not tell."""
 
 
@@ -48,7 +48,7 @@ def read_by(told_by: str) -> str:
     return f"the header {rest}" if kind == "header" else f"the field {rest}"
 
 
-def release_teller(told_by: str) -> ReleaseTeller:
+def release_reader(told_by: str) -> ReleaseReader:
     """Return the teller for a `release_told_by` setting; raises SettingsInvalid for any other form."""
     kind, _, rest = told_by.partition(":")
     if kind == "header" and rest:
@@ -61,15 +61,15 @@ def release_teller(told_by: str) -> ReleaseTeller:
     raise SettingsInvalid(f"release_told_by is {told_by!r}", next_step=f"use {FORMS}")
 
 
-def _by_header(name: str) -> ReleaseTeller:
-    def tell(sight: Sight) -> str:
+def _by_header(name: str) -> ReleaseReader:
+    def tell(sight: ReleaseSources) -> str:
         return sight.readiness.headers.get(name.lower(), "")
 
     return tell
 
 
-def _by_field(path: str, pointer: str) -> ReleaseTeller:
-    def tell(sight: Sight) -> str:
+def _by_field(path: str, pointer: str) -> ReleaseReader:
+    def tell(sight: ReleaseSources) -> str:
         answer = sight.readiness if sight.readiness.path == path else sight.fetch(path)
         value = _at(answer.json, pointer)
         return value if answer.status == 200 and isinstance(value, str) else ""
@@ -77,7 +77,7 @@ def _by_field(path: str, pointer: str) -> ReleaseTeller:
     return tell
 
 
-def _by_build_manifest(sight: Sight) -> str:
+def _by_build_manifest(sight: ReleaseSources) -> str:
     """Tell by the build id the start page names, which for the expected one must have its manifest.
 
     That manifest alone proves little (old assets stay on CDNs), so it decides only where the

@@ -32,7 +32,7 @@ class Line:
         self.player = ToldPlayer(word, waits=situation is Situation.SLOW)
         # A short wait stands for a caller that hangs up: what it did not wait for goes on.
         place = msgspec.structs.replace(PLACE, targets=TARGETS, wait_seconds=0.01)
-        self.service = Service(folder / "state", self.player, place=place)
+        self.service = Service(folder / "state", self.player, served=place)
 
     def __enter__(self) -> "Line":
         return self

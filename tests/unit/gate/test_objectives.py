@@ -63,7 +63,7 @@ def the_only(verdict: Verdict) -> ObjectiveResult:
     return only
 
 
-def test_a_place_without_objectives_has_no_answers(told: Tell) -> None:
+def test_an_environment_without_objectives_has_no_answers(told: Tell) -> None:
     assert judge(told(*run())).objectives == ()
 
 

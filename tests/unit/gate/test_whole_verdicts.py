@@ -40,7 +40,7 @@ from streampay_smoke.gate.verdict import (
     schema,
     to_json,
 )
-from streampay_smoke.publish import words
+from streampay_smoke.publish import wording
 
 Tell = Callable[..., JournalRead]
 
@@ -518,4 +518,4 @@ def test_a_host_is_reached_by_an_answer_of_its_own(told: Tell, peer: str, status
     asked = events.Exchanged(peer=peer, method="GET", target="/", status=status, duration_ms=1)
     verdict = judge(told(started(**WHO), planned(READY), asked, played(READY, HELD), ended(readiness__ready="passed")))
     assert verdict.target.reached is reached
-    assert words.service(verdict) == (words.REAL if reached else words.NOT_REACHED)
+    assert wording.service(verdict) == (wording.REAL if reached else wording.NOT_REACHED)

@@ -9,7 +9,7 @@ import pytest
 from streampay_smoke.evidence import events
 from streampay_smoke.publish.html import html_report
 from streampay_smoke.publish.markup import Markup, element, joined
-from streampay_smoke.publish.telling import tell
+from streampay_smoke.publish.report_model import report_of
 
 LOADING = {"src", "srcset", "data", "poster", "action", "background"}
 
@@ -107,7 +107,7 @@ def test_evidence_cannot_turn_into_markup(script: Any, sample: Callable[[str], A
     )
     verdict = msgspec.structs.replace(sample("failing").verdict, message=bad)
     check = msgspec.structs.replace(verdict.checks[1], id=ready.id, scenario=bad, feature=bad, hint=bad)
-    told = tell(tuple(run.close(ready, "failed").entries), msgspec.structs.replace(verdict, checks=(check,)))
+    told = report_of(tuple(run.close(ready, "failed").entries), msgspec.structs.replace(verdict, checks=(check,)))
     read = Page(html_report(told).decode())
     assert {tag for tag, _ in read.seen}.isdisjoint({"script", "img"})
     assert "<script>alert(1)</script>" in read.text

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fleet_parts import actuation_of, place_of
+from fleet_parts import actuation_of, environment_in
 from msgspec.structs import replace
 
 from streampay_sandbox.fleet import Fleet
-from streampay_sandbox.road import Proxy, burst, gateway
+from streampay_sandbox.proxy import DisturbingProxy, burst, gateway
 from streampay_smoke.core.errors import CredentialRefused, PromiseBroken, SettingsInvalid, SmokeError
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.rollback import proof as proofs
@@ -30,7 +30,7 @@ def fleet() -> Iterator[Fleet]:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return place_of(tmp_path, replicas=3, replica_miss_probability=0.05)
+    return environment_in(tmp_path, replicas=3, replica_miss_probability=0.05)
 
 
 @pytest.fixture(autouse=True)
@@ -124,8 +124,8 @@ def test_slot_b_is_tried_where_slot_a_is_refused(fleet: Fleet, root: Path) -> No
 
 def test_a_cutover_is_waited_out(fleet: Fleet, root: Path) -> None:
     silence = burst([gateway(502), gateway(503)], path="/api/streams")
-    with Proxy(fleet.preview_url("v1"), disturb=silence) as road:
-        assert prove(actuation_of(fleet, root, base_url=road.url)).promises
+    with DisturbingProxy(fleet.preview_url("v1"), behaviour=silence) as proxy:
+        assert prove(actuation_of(fleet, root, base_url=proxy.url)).promises
 
 
 def test_no_secret_is_left_for_the_redactor_to_learn(fleet: Fleet, root: Path) -> None:

@@ -118,7 +118,7 @@ def test_every_engine_is_told_in_its_own_words(serving: Serving, word: Word) -> 
 
 
 def test_an_engine_that_is_early_is_told_to_wait(serving: Serving) -> None:
-    service = serving(ToldPlayer(Word.FAIL, waits=True), place=msgspec.structs.replace(PLACE, wait_seconds=0.01))
+    service = serving(ToldPlayer(Word.FAIL, waits=True), served=msgspec.structs.replace(PLACE, wait_seconds=0.01))
     assert [service.post(f"/v1/flagger/{hook}", canary(key=KEY), {}).status for hook in HOOKS] == [409, 409, 403]
     assert service.post("/v1/ecs", {"deploy": "e"}).json["hookStatus"] == "IN_PROGRESS"
     assert service.post("/v1/codedeploy", {"deploy": "c"}).json["status"] == ""

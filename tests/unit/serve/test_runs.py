@@ -38,7 +38,7 @@ def test_a_run_that_has_not_ended_neither_passes_nor_fails(serving: Serving) -> 
     assert service.answer("nobody-asked")["data"] == {"verdict": "UNKNOWN", **neither}
 
 
-def test_a_rerun_takes_the_place_of_the_old_verdict_at_once(serving: Serving) -> None:
+def test_a_rerun_takes_the_environment_of_the_old_verdict_at_once(serving: Serving) -> None:
     player = ToldPlayer(Word.PASS, Word.FAIL)
     service = serving(player)
     service.post("/v1/runs", ASK)

@@ -31,7 +31,7 @@ def repeat(run: RunContext, created: CreatedStream) -> StreamRecord:
 
 def send_another(run: RunContext, credential: Credential, used_key: str) -> Answer:
     """Send another create request with a used key; a stream that it makes is ended too."""
-    answer = run.deployment.newer_create_answer(credential, order_to(unowned_address()), used_key)
+    answer = run.deployment.create_v2_answer(credential, order_to(unowned_address()), used_key)
     made = run.deployment.created_by(answer)
     if made is not None:
         run.streams.remember(made)

@@ -34,11 +34,13 @@ def list_as_new_caller(run: RunContext) -> Answer:
     if not waiting.has_shown_streams:
         waiting.streams_answer(_with_own_limit(ANONYMOUS, waiting))  # waits as it is told
     if waiting.has_shown_streams:
-        waiting.refuse_haste(answer)
+        waiting.raise_if_throttled(answer)
     return answer
 
 
-def exceed_limit_and_list_as_another(run: RunContext, exceeding: Credential, other: Credential) -> tuple[RequestBurst, Answer]:
+def exceed_limit_and_list_as_another(
+    run: RunContext, exceeding: Credential, other: Credential
+) -> tuple[RequestBurst, Answer]:
     """List streams with one credential until it is throttled, and then once with another.
 
     Both count apart from everything else in this run. The other one is served before the burst, or Throttled is raised:
@@ -54,8 +56,8 @@ def exceed_limit_and_list_as_another(run: RunContext, exceeding: Credential, oth
 
 
 def _burst_once(run: RunContext, first: Credential, second: Credential) -> tuple[RequestBurst, Answer]:
-    run.deployment.refuse_haste(run.deployment.streams_answer(second))
-    service, seen = run.settings.place.service, _Last()
+    run.deployment.raise_if_throttled(run.deployment.streams_answer(second))
+    service, seen = run.settings.facts.service, _Last()
     with _not_waiting(run, seen) as deployment:
         run.record(Awaiting(peer="service", what="many requests of one caller"))
         try:
@@ -106,5 +108,5 @@ def _not_waiting(run: RunContext, record: Recorder) -> Deployment:
 
 def _with_own_limit(credential: Credential, deployment: Deployment) -> Credential:
     """Return the credential under a caller's key nobody has used before, where limits count by it."""
-    key = {deployment.doors.caller_header: f"smoke-{secrets.token_hex(16)}"}
+    key = {deployment.access.caller_header: f"smoke-{secrets.token_hex(16)}"}
     return replace(credential, headers={**key, **credential.headers})

@@ -11,12 +11,12 @@ from msgspec.structs import replace
 from streampay_smoke.acceptance.checks.access import Attempts, UnauthorizedAttempt, administrators_in
 from streampay_smoke.acceptance.checks.refusals import NOT_AVAILABLE, Refusals
 from streampay_smoke.acceptance.run_context import RunContext
+from streampay_smoke.service.bad_credentials import BadCredential, BadName, bad_credential
 from streampay_smoke.service.claims import claims_of
 from streampay_smoke.service.credentials import ANONYMOUS, Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.dialects import Call
 from streampay_smoke.service.exchange import Answer
-from streampay_smoke.service.forgeries import BadCredential, BadName, bad_credential
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import StreamRecord
@@ -60,7 +60,7 @@ def requesting(
     deployment: Deployment, call: Call, credential: Credential, csrf_token: Mapping[str, str] | None = None
 ) -> Callable[[], Answer]:
     """Return how a request is sent and its answer returned, refused or not."""
-    return lambda: deployment.knock(call, credential, proof=csrf_token)
+    return lambda: deployment.attempt(call, credential, proof=csrf_token)
 
 
 def list_streams(run: RunContext, credential_name: str) -> tuple[str, Answer]:
@@ -77,7 +77,7 @@ def bad_caller(run: RunContext, credential_name: str) -> tuple[str, Credential]:
 
 def open_administration(run: RunContext, who: str) -> Attempts:
     """Ask for the administration pages, as an anonymous caller (who may claim to be administrator) or as the user."""
-    deployment, pages = run.deployment, run.deployment.doors
+    deployment, pages = run.deployment, run.deployment.access
     credential, claim = {
         "an anonymous caller": (ANONYMOUS, {}),
         "an anonymous caller who claims to be administrator": (ANONYMOUS, pages.claim_to_administer()),
@@ -126,7 +126,7 @@ def write_with(run: RunContext, credential_name: str, stream_id: str, expected: 
 def write_as_second_user(run: RunContext, stream_id: str, expected: Refusals) -> Attempts:
     """Do what can be done with a stream, as another user than the one it belongs to."""
     second, deployment = run.second_credential, run.deployment
-    requests = deployment.doors
+    requests = deployment.access
     run.refuse_to_write()
     change = {"tags": ["taken"]}
     ways = {
@@ -148,7 +148,7 @@ def read_streams(
     Their owner's tenant can be claimed only where it is known who the owner is.
     """
     deployment, owner = run.deployment, _owner(run)
-    claiming = deployment.doors.stream_of_tenant
+    claiming = deployment.access.stream_of_tenant
     ways: dict[str, Callable[[str], Callable[[], Answer]] | None] = {
         "read the stream": lambda stream_id: _reading(deployment, credential, stream_id),
         "read the stream while claiming the owner's tenant": (
@@ -172,12 +172,12 @@ def claim_settlement(
     Returns the streams that were created.
     """
     deployment = run.deployment
-    claims = deployment.doors.as_if_settled(secrets.token_hex(32))
+    claims = deployment.access.as_if_settled(secrets.token_hex(32))
     order = order_to(unowned_address())
     ways: dict[str, Callable[[], Answer]] = {
         _CREATE: lambda: run.streams.try_to_create(credential, order, claims),
-        "change the stream": requesting(deployment, deployment.doors.change(stream_id, claims), credential),
-        "change streams in bulk": requesting(deployment, deployment.doors.change_many(stream_id, claims), credential),
+        "change the stream": requesting(deployment, deployment.access.change(stream_id, claims), credential),
+        "change streams in bulk": requesting(deployment, deployment.access.change_many(stream_id, claims), credential),
     }
     answers = {write: ways[write]() for write in writes}
     created = deployment.created_by(answers[_CREATE]) if _CREATE in answers else None
@@ -190,7 +190,7 @@ def send_invalid_requests(run: RunContext, credential: Credential) -> tuple[tupl
     Returns the answers, and the secrets that none of them may repeat.
     """
     deployment, junk = run.deployment, _bad(run, "junk").credential
-    wrong = [deployment.knock(call, credential) for call in deployment.doors.mistakes()]
+    wrong = [deployment.attempt(call, credential) for call in deployment.access.mistakes()]
     sent = [value.removeprefix("Bearer ") for each in (credential, junk) for value in each.headers.values()]
     return (*wrong, deployment.refusal(junk)), (*sent, *run.settings.secrets())
 

@@ -21,7 +21,7 @@ def pages_of(deployment: Deployment, credential: Credential, *, page_size: int) 
 
 def pages_of_v2(deployment: Deployment, credential: Credential, *, page_size: int) -> tuple[StreamPage, ...]:
     """Follow the list of API v2 to its end; raises as `pages_of`."""
-    return _followed(lambda cursor: deployment.newer_streams(credential, limit=page_size, cursor=cursor), page_size)
+    return _followed(lambda cursor: deployment.streams_v2(credential, limit=page_size, cursor=cursor), page_size)
 
 
 def records_of(deployment: Deployment, credential: Credential) -> tuple[StreamRecord, ...]:
