@@ -20,7 +20,7 @@ from fake_smoke import FakeSmoke
 from ruamel.yaml import YAML
 
 from streampay_smoke.gate.verdict import Word
-from streampay_smoke.settings.deadline import derived_deadline_seconds
+from streampay_smoke.settings.deadline import CLEAN_UP_MOST_SECONDS, derived_deadline_seconds
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
@@ -205,7 +205,7 @@ def test_inconclusive_is_tried_again_before_promotion_and_fail_is_not(tmp_path: 
 
 # SMOKE_DEADLINE_SECONDS in staging, where nobody sets it
 DEADLINE_SECONDS = derived_deadline_seconds(ready_within_seconds=60, seconds_per_ledger=5)
-WHOLE_RUN_SECONDS = DEADLINE_SECONDS + 30  # and a start, and a report
+WHOLE_RUN_SECONDS = DEADLINE_SECONDS + CLEAN_UP_MOST_SECONDS + 30  # and a start, and a report
 
 
 def test_a_job_has_time_for_every_run_it_may_start() -> None:

@@ -17,8 +17,13 @@ from streampay_smoke.acceptance.observations.place import (
 )
 from streampay_smoke.acceptance.observations.readiness import become_ready
 from streampay_smoke.acceptance.observations.settlement import LedgerProof, ServiceProof, SettlementProof
+from streampay_smoke.acceptance.resources.contract_streams import CONTRACT_STREAM, find_unconfirmed
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
-from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS, SyntheticStreams
+from streampay_smoke.acceptance.resources.synthetic_streams import (
+    APPEARS_WITHIN_SECONDS,
+    LEASE_SECONDS,
+    SyntheticStreams,
+)
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
 from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core import system_facts
@@ -247,7 +252,8 @@ class RunContext:
             record=self.record,
             max_stroops=settings.place.money.max_stroops,
         )
-        self._note_ledger(chain.connect().latest_ledger)
+        first_ledger = chain.connect().latest_ledger
+        self._note_ledger(first_ledger)
         token = settings.token_contract_id or chain.native_token_contract()
         profile = PROFILES[settings.contract_profile]
         return Ledger(
@@ -255,6 +261,7 @@ class RunContext:
             StreamContract(chain, settings.contract_id, profile, token=token),
             contract_id=settings.contract_id,
             token_contract_id=token,
+            first_ledger=first_ledger,
             most_ahead_seconds=SIMULATED_AHEAD_SECONDS if settings.network.simulated else CLOCK_SKEW_SECONDS,
         )
 
@@ -324,14 +331,27 @@ class RunContext:
             )
         refuse_real_money(self.readiness)
 
-    def clean_up(self) -> None:
-        """Bring every stream of this run to an end; one that stays is counted as leaked in the verdict."""
+    def clean_up(self, *, cut_off: bool = False) -> None:
+        """Bring every stream of this run to an end; one that stays is counted as leaked in the verdict.
+
+        What a run that was cut off asked for last may still be under way.
+        """
         if "streams" in self.opened:
             self.streams.find_what_was_perhaps_made()
-        self.housekeeping.clean_up()
+        if CONTRACT_STREAM in self.housekeeping.unconfirmed:
+            shared_payer = self.settings.signer_seed is not None  # what it opened may be another run's
+            first_ledger = None if shared_payer else self.ledger.first_ledger
+            find_unconfirmed(self.ledger, self.payer, self.housekeeping, first_ledger=first_ledger)
+        self.housekeeping.clean_up(again_within_seconds=APPEARS_WITHIN_SECONDS if cut_off else 0.0)
         if "ledger" in self.opened:
             with contextlib.suppress(ChainError):  # where the ledger ended is then unknown, and shown as that
                 self._note_ledger(self.ledger.chain.health().latest_ledger)
+
+    @property
+    def unfinished(self) -> int:
+        """How many things `clean_up` has to end, or to search for."""
+        streams: SyntheticStreams | None = self.opened.get("streams")
+        return len(self.housekeeping) + (streams.unconfirmed if streams else 0)
 
     def close(self) -> None:
         """Release sockets."""

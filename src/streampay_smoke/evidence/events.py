@@ -403,6 +403,12 @@ class DeadlineExtended(Event, frozen=True, kw_only=True):
     seconds_per_ledger: float
 
 
+class CleanUpStarted(Event, frozen=True, kw_only=True):
+    """From here on the run ends what it made, for at most `within_seconds`, whatever is left of its deadline."""
+
+    within_seconds: float
+
+
 class RateLimitWait(Event, frozen=True, kw_only=True):
     """The service said 429, and `seconds` are waited before the request is sent again: `step_seconds` and `run_seconds`
     are what the step under way and the run may take longer for it.
@@ -481,6 +487,7 @@ AnyEvent = (
     | PairSampled
     | Measured
     | DeadlineExtended
+    | CleanUpStarted
     | RateLimitWait
     | BakeStarted
     | Watched

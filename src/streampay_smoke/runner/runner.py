@@ -12,7 +12,7 @@ from behave.runner import Runner, the_step_registry
 
 from streampay_smoke.core.errors import Blame, SettingsInvalid, SmokeError
 from streampay_smoke.core.standard_streams import open_standard_streams
-from streampay_smoke.evidence.events import Failure, RunFinished, RunRefused
+from streampay_smoke.evidence.events import CleanUpStarted, Failure, RunFinished, RunRefused
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, Word
@@ -55,6 +55,7 @@ class GateRunner(Runner):
         super().__init__(config)
         self._redactor = Redactor()
         self._interruption = Interruption(self._doing)
+        self._cleaned_up = False
 
     def run(self) -> bool:
         """Play the run; never returns, for behave itself knows two answers only."""
@@ -112,7 +113,10 @@ class GateRunner(Runner):
         self.session.look_around()
         self._interruption.allow(self.session.extend_deadline(ledger_steps(planned)))
         redact_results(self, self._redactor)
-        failed = super().run_model(features)
+        try:
+            failed = super().run_model(features)
+        finally:  # an alarm may come where behave catches none
+            self.clean_up()
         self.session.measure(failed=bool(failed))
         self._interruption.allow(self.session.settings.bake_seconds)
         self.session.bake(failed=bool(failed))
@@ -139,6 +143,16 @@ class GateRunner(Runner):
         """Take a step's budget back and close its evidence."""
         self._interruption.end_step()
         self.session.end_step(step)
+
+    def clean_up(self) -> None:
+        """Bring what the run made to an end, once, in a time of its own."""
+        if self._cleaned_up:
+            return
+        self._cleaned_up = True
+        seconds = self.session.clean_up_seconds
+        self._interruption.reserve(seconds)
+        self.session.record(CleanUpStarted(within_seconds=seconds))
+        self.session.clean_up(cut_off=bool(self._interruption.reason))
 
     def _answer(self) -> int:
         """Play the run, and conclude it unless its supervisor will; return the exit code of its verdict."""

@@ -19,7 +19,7 @@ from streampay_smoke.serve.attempts import Order
 RUN: Final = (sys.executable, "-m", "streampay_smoke", "run")
 
 REPORT_SECONDS: Final = 30.0
-"""How much longer than its deadline a run may take to start and to build its report."""
+"""How much longer than its deadline and its clean-up a run may take to start and to build its report."""
 
 GRACE_SECONDS: Final = 10.0
 """How long a run that is told to end may write its verdict before it is killed."""
