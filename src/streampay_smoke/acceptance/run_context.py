@@ -4,6 +4,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS
@@ -34,6 +35,7 @@ from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.identity import Learn, SyntheticUser, payer_seed, synthetic_user, unowned_address
+from streampay_smoke.service.kept_sign_ins import KeptSignIns, folder_of_user
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import Readiness, StreamRecord
 from streampay_smoke.service.replay import Asked
@@ -94,6 +96,10 @@ class RunContext:
         self.ledger_progress = LedgerProgress()
         self._cutover = Cutover(settings.place.service.cutover_seconds, record)
         self._patient_until_seconds = 0.0
+        self._credential_at_stable: Credential | None = None
+        self._kept_sign_ins = KeptSignIns(folder_of_user(system_facts.variables()) if settings.keep_sign_in else None)
+        self.reuses_sign_ins = False
+        """Whether a sign-in of another run may be used: not in a whole suite, which proves that users get in."""
         self.throttle_patience: Callable[[], float] | None = None
         """How many more seconds this run may wait for rate limits; None for the same time for each request."""
 
@@ -217,7 +223,28 @@ class RunContext:
     @once
     def signed_in(self) -> tuple[SyntheticUser, Credential]:
         """The synthetic user with the credential slot the deployment takes, and the credential."""
+        if self.settings.auth_mode == "wallet":
+            return self.user, self._signed_in_by_wallet(self.user)
         return accepted(self.deployment, self.user_by_slot, record=self.record)
+
+    def _signed_in_by_wallet(self, user: SyntheticUser) -> Credential:
+        """Return a user's credential: of a sign-in that was kept, where this run may use that, else of a new one."""
+        base_url = self.settings.base_url
+        token = self._kept_sign_ins.find(base_url, user.address) if self.reuses_sign_ins else ""
+        if token:
+            kept = user.token_credential(token)
+            with contextlib.suppress(SmokeError):  # whatever is wrong, a sign-in of its own will show it
+                if self.deployment.streams_answer(kept).status == HTTPStatus.OK:
+                    return kept
+        new = self.deployment.sign_in(user)
+        self._kept_sign_ins.keep(base_url, user.address, new.token)
+        return new
+
+    def signed_in_at(self, stable: Deployment) -> Credential:
+        """Return the synthetic user's credential at the stable release, signed in once; raises SmokeError."""
+        if self._credential_at_stable is None:
+            self._credential_at_stable = stable.sign_in(self.user)
+        return self._credential_at_stable
 
     @once
     def credential(self) -> Credential:
@@ -235,7 +262,8 @@ class RunContext:
     def second_credential(self) -> Credential:
         """Another synthetic user, signed in; raises FixtureMissing where there can be none."""
         first = self.signed_in[0] if self.settings.auth_mode == "jwt" else self.user
-        return self.deployment.sign_in(first.second_user())
+        second = first.second_user()
+        return self._signed_in_by_wallet(second) if second.mode == "wallet" else self.deployment.sign_in(second)
 
     @once
     def ledger(self) -> Ledger:

@@ -100,13 +100,16 @@ class GateRunner(Runner):
         quarantine = read_quarantine(project_root(), plans.all_scenarios(Path(self.base_dir)), today=today())
         if quarantine is not None:
             self.session.record(quarantine)
+        whole_suite = is_whole((item.expected.id for item in planned), smoke_of(self.pins))
+        if not whole_suite:
+            self.session.reuse_sign_ins()
         self.session.record(
             plans.announced(
                 planned,
                 Path(self.base_dir),
                 self.session.settings,
                 str(self.config.tag_expression),
-                whole_suite=is_whole((item.expected.id for item in planned), smoke_of(self.pins)),
+                whole_suite=whole_suite,
                 by_path=self.config.paths != ["features"],
             )
         )

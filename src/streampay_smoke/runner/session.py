@@ -90,6 +90,10 @@ class Session:
         """How much more time went by on this runner's clock than passed: 0 unless somebody set it."""
         return round(time.time() - time.monotonic() - self._clock_ahead_seconds, 3)
 
+    def reuse_sign_ins(self) -> None:
+        """Let the users of this run, which is of a part of the suite, use sign-ins of runs before it."""
+        self._run_context.reuses_sign_ins = True
+
     def expect(self, planned: Sequence[PlannedScenario]) -> None:
         """Remember the identities of the scenarios that are about to run."""
         self._ids = {id(item.scenario): item.expected.id for item in planned}

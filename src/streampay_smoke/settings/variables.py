@@ -142,6 +142,13 @@ VARIABLES = {
             option="--report",
             default="1",
         ),
+        Variable(
+            "SMOKE_KEEP_SIGN_IN",
+            "1 or 0: whether runs of a part of the suite use the sign-ins of runs on this machine in the five minutes "
+            "before, kept in ~/.cache/streampay-smoke for their owner only; a whole suite always signs in",
+            parsing.flag,
+            default="1",
+        ),
         Variable("SMOKE_ARTIFACTS", "Folder that gets one folder for each run", parsing.path, default="artifacts"),
         Variable(
             "SMOKE_DEPLOY",
