@@ -160,7 +160,11 @@ class RunContext:
         """Raise where the settings contradict what answers; fresh connections may lead to other replicas."""
         settings, service = self.settings, self.settings.place.service
         refuse_another_network(
-            readiness, expected=service.network, gate=settings.network, settles=settings.place.money.settles
+            readiness,
+            expected=service.network,
+            gate=settings.network,
+            rpc_url=settings.rpc_url,
+            settles=settings.place.money.settles,
         )
         if settings.expect_release in {"", readiness.release}:
             return

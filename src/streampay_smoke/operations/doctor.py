@@ -188,7 +188,9 @@ def _network(settings: Settings, readiness: Readiness) -> Iterator[Look]:
     if place.money.settles:
         refuse_real_money(readiness)
     expected = place.service.network
-    refuse_another_network(readiness, expected=expected, gate=settings.network, settles=place.money.settles)
+    refuse_another_network(
+        readiness, expected=expected, gate=settings.network, rpc_url=settings.rpc_url, settles=place.money.settles
+    )
     if readiness.network:
         yield _ok("its network", expected)
     else:
