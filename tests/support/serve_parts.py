@@ -66,11 +66,12 @@ class Clock:
 class ToldPlayer(Player):
     """Plays what it is told: words in order, the last one for ever. With `waits`, a run ends at `let_go()`."""
 
-    def __init__(self, *words: Word, waits: bool = False) -> None:
+    def __init__(self, *words: Word, waits: bool = False, held: bool = False) -> None:
         super().__init__({}, limit_seconds=1)
         self.words = list(words) or [Word.PASS]
         self.played: list[Order] = []
         self.waits = waits
+        self.held = held
         self._gone = asyncio.Event()
 
     def let_go(self) -> None:
@@ -86,7 +87,8 @@ class ToldPlayer(Player):
         if self.waits:
             await self._gone.wait()
         word = self.words.pop(0) if len(self.words) > 1 else self.words[0]
-        return Answer(verdict=word, reason_code=f"told_{word.lower()}", message=f"{word}: as told", run_id="run-1")
+        told = {"reason_code": f"told_{word.lower()}", "message": f"{word}: as told", "run_id": "run-1"}
+        return Answer(verdict=word, held=self.held, **told)
 
 
 class Service:

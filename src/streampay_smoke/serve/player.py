@@ -31,12 +31,16 @@ _OWN = "SMOKE_SERVE_"
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run came to: its verdict's word and reasons, or in words why there is no verdict to act on."""
+    """What a run came to: its verdict's word and reasons, or in words why there is no verdict to act on.
+
+    `held` says that the word is FAIL and rolls nothing back: the policy holds for it.
+    """
 
     verdict: Word
     reason_code: str
     message: str
     run_id: str = ""
+    held: bool = False
 
 
 class Player:
@@ -135,7 +139,11 @@ def answer_of(order: Order, folder: Path, *, exit_code: int | None) -> Answer:
     if differs and verdict.verdict in {Word.PASS, Word.FAIL}:
         return _no_answer("verdict_of_another", f"the run judged another {differs} than was asked for")
     return Answer(
-        verdict=verdict.verdict, reason_code=verdict.reason_code, message=verdict.message, run_id=verdict.run_id
+        verdict=verdict.verdict,
+        reason_code=verdict.reason_code,
+        message=verdict.message,
+        run_id=verdict.run_id,
+        held=verdict.verdict is Word.FAIL and verdict.action is not Action.ROLLBACK,
     )
 
 
