@@ -117,9 +117,10 @@ class RunPlanned(Event, frozen=True, kw_only=True):
 
 
 class RunRefused(Event, frozen=True, kw_only=True):
-    """The run ended before any scenario: bad settings, a guard, or a broken suite."""
+    """The run ended before any scenario: bad settings, a guard, or a broken suite; it may never have started."""
 
     failure: Failure
+    run_id: str = ""
 
 
 class ScenarioStarted(Event, frozen=True, kw_only=True):

@@ -87,7 +87,7 @@ def judge(journal: JournalRead) -> Verdict:
     started = run.started
     return Verdict(
         schema=SCHEMA,
-        run_id=started.run_id if started else "",
+        run_id=started.run_id if started else run.refused.run_id if run.refused else "",
         verdict=word,
         exit_code=_exit_code(run, word, reason_code),
         reason_code=reason_code,

@@ -168,7 +168,7 @@ class GateRunner(Runner):
             self._play(folder, journal)
         if not journal.stands():
             with Journal(folder.journal_path, self._redactor) as found:
-                found.append(RunRefused(failure=_LOST))
+                found.append(RunRefused(failure=_LOST, run_id=folder.run_id))
         if self._supervised and not self._interruption.is_abandoned:
             return folder.judged().exit_code
         settings = self.session.settings if hasattr(self, "session") else None
@@ -200,7 +200,7 @@ class GateRunner(Runner):
         return RunFolder.create(load_evidence().artifacts)
 
     def _play(self, folder: RunFolder, journal: Journal) -> None:
-        with self._refusals_in(journal):
+        with self._refusals_in(folder, journal):
             self.config.tag_expression = tag_expression(self.config.tags)
             _refuse_dry_run(self.config)
             with open_session(folder, journal, self._redactor) as session:
@@ -210,16 +210,16 @@ class GateRunner(Runner):
                 super().run()
 
     @contextlib.contextmanager
-    def _refusals_in(self, journal: Journal) -> Iterator[None]:
+    def _refusals_in(self, folder: RunFolder, journal: Journal) -> Iterator[None]:
         """Write down whatever kept the run from its end."""
         try:
             yield
         except SmokeError as error:
-            journal.append(RunRefused(failure=failure_of(error)))
+            journal.append(RunRefused(failure=failure_of(error), run_id=folder.run_id))
         except KeyboardInterrupt:
             pass  # told below, together with the interruptions that behave unwound
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken suite raises anything, even SystemExit(0)
-            journal.append(RunRefused(failure=_defective(error)))
+            journal.append(RunRefused(failure=_defective(error), run_id=folder.run_id))
         if self._interruption.reason:
             journal.append(self._interruption.event())
 

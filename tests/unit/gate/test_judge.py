@@ -253,7 +253,9 @@ def test_a_deadline_that_the_ledger_used_up_is_the_ledgers(told: Tell, reason: s
     ("blame", "word"), [(Blame.CONFIG, Word.CONFIG), (Blame.SAFETY, Word.SAFETY), (Blame.DEPENDENCY, Word.INCONCLUSIVE)]
 )
 def test_a_run_refused_before_it_began_says_why(told: Tell, blame: Blame, word: Word) -> None:
-    verdict = judge(told(events.RunRefused(failure=failure(blame, kind="settings_invalid", message="no address"))))
+    refused = events.RunRefused(failure=failure(blame, kind="settings_invalid", message="no address"), run_id="r7")
+    verdict = judge(told(refused))
+    assert verdict.run_id == "r7"
     assert (verdict.verdict, verdict.reason_code) == (word, "settings_invalid")
     assert "no address" in verdict.message
 
