@@ -464,3 +464,12 @@ def test_a_missing_journal_is_config(project: Project) -> None:
     with project.start("streampay_smoke", "judge", "nowhere.jsonl") as judging:
         output, _ = judging.communicate(timeout=HANG_SECONDS)
     assert (judging.returncode, "nowhere.jsonl" in output) == (2, True)
+
+
+def test_a_service_that_is_not_there_is_waited_for_once(project: Project) -> None:
+    place = project.folder / "environments" / "sandbox.toml"
+    place.write_text(place.read_text().replace("ready_within_seconds = 10", "ready_within_seconds = 1"))
+    with Stopwatch() as watch:
+        ran = project.smoke("--tags", "@readiness or @operations", SMOKE_BASE_URL="http://127.0.0.1:9")
+    assert (ran.code, ran.verdict.verdict) == (1, Word.FAIL), ran.output
+    assert ran.verdict.timings.total_ms < 1000 * (1 + watch.allows(4)), "the patience for a cutover is 15 s"

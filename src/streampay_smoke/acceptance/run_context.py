@@ -146,12 +146,16 @@ class RunContext:
         """The service's word that it is ready, waited for once."""
         within_seconds = self.settings.place.service.ready_within_seconds
         self._patient_until_seconds = time.monotonic() + within_seconds
-        readiness = become_ready(
-            self.deployment,
-            within_seconds=within_seconds,
-            record=self.record,
-            release_expected=self.settings.expect_release,
-        )
+        try:
+            readiness = become_ready(
+                self.deployment,
+                within_seconds=within_seconds,
+                record=self.record,
+                release_expected=self.settings.expect_release,
+            )
+        except SmokeError:
+            self._cutover.give_up()
+            raise
         self._refuse_another_place(readiness)
         self.record(ReleaseSeen(moment="start", release=readiness.release))
         return readiness
