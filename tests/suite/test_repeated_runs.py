@@ -7,7 +7,7 @@ from suite_parts import Project, Ran
 from waits import Stopwatch
 
 from streampay_sandbox.stack import start_sandbox
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 
 TIMES = 6
 SIGN_IN = ("POST", "/api/auth/wallet")
@@ -35,7 +35,7 @@ def test_a_feature_is_repeated_six_times_and_never_waits_for_a_limit(own: Projec
         own.environ |= sandbox.ready_document()["env"]
         runs = [own.smoke("--tags", "@streams") for _ in range(TIMES)]
 
-    assert [run.verdict.verdict for run in runs] == [Word.PASS] * TIMES, runs[-1].output
+    assert [run.verdict.verdict for run in runs] == [VerdictStatus.PASS] * TIMES, runs[-1].output
     assert [sign_ins(run) for run in runs] == [2, 0, 0, 0, 0, 0]
     assert not any(waited(run) for run in runs)
     longest_ms = max(run.verdict.timings.total_ms for run in runs)
@@ -65,7 +65,7 @@ def test_a_whole_suite_and_whoever_says_so_signs_in_anew(own: Project) -> None:
         own.environ |= sandbox.ready_document()["env"]
         own.smoke("--tags", "@streams and not @second-user")
         whole = own.smoke()
-    assert whole.verdict.verdict is Word.PASS, whole.output
+    assert whole.verdict.verdict is VerdictStatus.PASS, whole.output
     assert sign_ins(whole) >= 5, "two users, and three attempts in vain"
 
 
@@ -75,5 +75,5 @@ def test_a_kept_sign_in_that_is_refused_is_made_anew(own: Project) -> None:
         own.smoke("--tags", "@streams", **environ)
     with start_sandbox(port=port) as sandbox:
         ran = own.smoke("--tags", "@streams", **sandbox.ready_document()["env"])
-    assert ran.verdict.verdict is Word.PASS, ran.output
+    assert ran.verdict.verdict is VerdictStatus.PASS, ran.output
     assert sign_ins(ran) == 2

@@ -15,7 +15,7 @@ from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import Journal, read
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import Word, from_json, to_json
+from streampay_smoke.gate.verdict import VerdictStatus, from_json, to_json
 from streampay_smoke.publish.publish import publish
 from streampay_smoke.service.exchange import parsed, shown_message
 
@@ -60,7 +60,7 @@ def test_any_json_a_deployment_answers_is_evidence_and_told(value: Any, text: st
         published = publish(folder, kept.entries, verdict, environ={})
 
         assert kept.tampered_at == 0
-        assert verdict.verdict is Word.FAIL
+        assert verdict.verdict is VerdictStatus.FAIL
         assert from_json(to_json(verdict)) == verdict
         assert published.notes == ()
         ET.fromstring((folder / "junit" / "streampay-smoke.xml").read_bytes())

@@ -12,11 +12,11 @@ from streampay_smoke.acceptance.observations.listing import records_of
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.core.errors import CredentialRefused, GuardRefused, PromiseBroken, SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import Recorder, ResourceMarked
-from streampay_smoke.evidence.polling import Attempt, NeverHappened, eventually
+from streampay_smoke.evidence.polling import NeverHappened, PollResult, eventually
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import Answer
-from streampay_smoke.service.marks import Mark
+from streampay_smoke.service.lease import Lease
 from streampay_smoke.service.records import Receipt, StreamOrder, StreamRecord
 from streampay_smoke.service.transport import Throttled, WritePutOff
 
@@ -47,7 +47,7 @@ class StreamNotCreated(PromiseBroken):
     kind = "stream_not_created"
 
 
-class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+class RequestedSettlement(msgspec.Struct, frozen=True, kw_only=True):
     """A settlement the user asked for: the stream, the key it was asked for with, and the receipt."""
 
     stream_id: str
@@ -82,7 +82,7 @@ class SyntheticStreams:
         run_id: str,
         lease_seconds: float,
     ) -> None:
-        self.settlements: list[Settlement] = []
+        self.settlements: list[RequestedSettlement] = []
         self._deployment = deployment
         self._user = user
         self._refuse_to_write = refuse_to_write
@@ -91,7 +91,7 @@ class SyntheticStreams:
         self._record = record
         self._run_id = run_id
         self._lease_seconds = lease_seconds
-        self._takes_marks = True
+        self._takes_leases = True
         self._perhaps_made: list[_Unconfirmed] = []
 
     @property
@@ -103,9 +103,9 @@ class SyntheticStreams:
         """Create a stream and remember to bring it to an end."""
         return self._created(order, lambda: self._deployment.create(self._user(), order, key))
 
-    def create_newer(self, order: StreamOrder, key: str) -> StreamRecord:
-        """Create a stream in the newer form of the API; as `create` otherwise."""
-        return self._created(order, lambda: self._deployment.newer_create(self._user(), order, key))
+    def create_v2(self, order: StreamOrder, key: str) -> StreamRecord:
+        """Create a stream by API v2; as `create` otherwise."""
+        return self._created(order, lambda: self._deployment.create_v2(self._user(), order, key))
 
     def try_to_create(
         self, credential: Credential, order: StreamOrder, claims: Mapping[str, Any] | None = None
@@ -165,18 +165,18 @@ class SyntheticStreams:
                 self._housekeeping.made(STREAM, name, lambda: False)
         self._perhaps_made.clear()
 
-    def _find(self) -> Attempt[None]:
+    def _find(self) -> PollResult[None]:
         """Remember the streams that came of unconfirmed orders; met when there is one of each."""
         user = self._user()
         for record in records_of(self._deployment, user):
             orders = [each for each in self._perhaps_made if _is_of(record, each.order)]
             known = not orders or self._housekeeping.has(STREAM, record.id)
-            if known or self._deployment.mark_of(user, record.id) is not None:
+            if known or self._deployment.lease_of(user, record.id) is not None:
                 continue
             self._housekeeping.made(STREAM, record.id, partial(self.end, record.id, user))
             next((each for each in orders if not each.found), orders[0]).found = True
         missing = sum(not each.found for each in self._perhaps_made)
-        return Attempt(met=not missing, value=None, last=f"{missing} were not")
+        return PollResult(met=not missing, value=None, last=f"{missing} were not")
 
     def _created(self, order: StreamOrder, send: Callable[[], StreamRecord]) -> StreamRecord:
         self._refuse_to_write()
@@ -206,20 +206,20 @@ class SyntheticStreams:
         self._perhaps_made.remove(unconfirmed)
 
     def _remember(self, record: StreamRecord, credential: Credential) -> None:
-        """Note how a new stream ends, and mark it where the service takes marks; a mark never fails a run."""
+        """Note how a new stream ends, and give it a lease where the service holds leases; a mark never fails a run."""
         stream_id = record.id
         if self._housekeeping.has(STREAM, stream_id):
             return
         self._housekeeping.made(STREAM, stream_id, lambda: self.end(stream_id, credential))
-        if not self._takes_marks:
+        if not self._takes_leases:
             return
         lease_until_seconds = int(time.time() + self._lease_seconds)
-        mark = Mark(run_id=self._run_id, lease_until_seconds=lease_until_seconds)
+        lease = Lease(run_id=self._run_id, lease_until_seconds=lease_until_seconds)
         try:
-            self._takes_marks = self._deployment.mark(credential, stream_id, mark)
+            self._takes_leases = self._deployment.write_lease(credential, stream_id, lease)
         except SmokeError:
-            self._takes_marks = False  # the exchange is in the journal; sweep then goes by the stream's age
-        if self._takes_marks:
+            self._takes_leases = False  # the exchange is in the journal; sweep then goes by the stream's age
+        if self._takes_leases:
             self._record(ResourceMarked(kind=STREAM, id=stream_id, lease_until_seconds=lease_until_seconds))
 
     def _done(self, stream_id: str, credential: Credential, action: str) -> bool:
