@@ -189,9 +189,9 @@ def _network(settings: Settings, readiness: Readiness) -> Iterator[DoctorCheck]:
     facts = settings.facts
     if facts.money.settles:
         refuse_real_money(readiness)
-    expected = place.service.network
+    expected = facts.service.network
     refuse_another_network(
-        readiness, expected=expected, gate=settings.network, rpc_url=settings.rpc_url, settles=place.money.settles
+        readiness, expected=expected, gate=settings.network, rpc_url=settings.rpc_url, settles=facts.money.settles
     )
     if readiness.network:
         yield _ok("its network", expected)

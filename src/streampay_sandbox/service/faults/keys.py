@@ -84,14 +84,14 @@ FAULTS: Final = (
         name="key-answers-for-other-order",
         story="measured: v2 brings the first stream back for another order under the same key",
         severity=Severity.CATASTROPHIC,
-        caught_by="statements/an-order-is-kept-once",
+        caught_by="records/a-repeated-create",
         mutation=_ignores_orders,
     ),
     ServiceFault(
         name="refusal-frozen",
         story="measured: a settlement refused too early is refused under its key for a day, whatever happens since",
         severity=Severity.CATASTROPHIC,
-        caught_by="settlement/a-settlement-that-was-refused-too-early",
+        caught_by="settlement/a-settlement-refused",
         mutation=lambda parts: replace(parts, keys=_KeepsRefusals()),
     ),
     ServiceFault(
@@ -112,7 +112,7 @@ FAULTS: Final = (
         name="refused-settle-ends-stream",
         story="release: a settlement moves the stream to its end before it finds out that it must refuse",
         severity=Severity.CATASTROPHIC,
-        caught_by="settlement/a-settlement-that-was-refused-too-early",
+        caught_by="settlement/a-settlement-refused",
         mutation=around_with(_refused_and_ended),
     ),
 )

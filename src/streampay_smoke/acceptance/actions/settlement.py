@@ -1,4 +1,4 @@
-"""What a user does to pay somebody: order a stream, start it, settle it, and withdraw what was settled."""
+"""What a user does to pay somebody: create a stream, start it, settle it, and withdraw what was settled."""
 
 import msgspec
 
@@ -37,7 +37,7 @@ class EarlySettlement(msgspec.Struct, frozen=True, kw_only=True):
     record: StreamRecord
 
 
-def order_stream(run: RunContext, recipient: str, *, requests: int = 1) -> OrderedStream:
+def create_stream(run: RunContext, recipient: str, *, requests: int = 1) -> OrderedStream:
     """Create a stream to the recipient, asking `requests` times under one key."""
     order, key = order_to(recipient), run.new_key("create")
     return OrderedStream(order=order, created=tuple(run.streams.create(order, key) for _ in range(requests)))
@@ -55,7 +55,7 @@ def settle(run: RunContext, credential: Credential, stream_id: str) -> Requested
     return _kept(run, stream_id, key, run.deployment.settle(credential, stream_id, key))
 
 
-def settle_too_early(run: RunContext, credential: Credential, stream_id: str) -> EarlySettlement:
+def settle_before_start(run: RunContext, credential: Credential, stream_id: str) -> EarlySettlement:
     """Ask for the settlement of a stream that was never started, and look at what became of it."""
     key = run.new_key("settle")
     answer = run.deployment.act(credential, stream_id, "settle", key)
@@ -67,7 +67,7 @@ def settle_with_refused_key(run: RunContext, credential: Credential, stream_id: 
     return run.deployment.act(credential, stream_id, "settle", refused_key)
 
 
-def settled_after_all(
+def settle_with_new_key_if_used_up(
     run: RunContext, credential: Credential, stream_id: str, refused_key: str, answer: Answer
 ) -> RequestedSettlement:
     """Return the settlement that `answer` gives for a key that was refused before, or settle with a new key."""
@@ -81,7 +81,7 @@ def settled_stream(run: RunContext, credential: Credential) -> RequestedSettleme
     if run.streams.settlements:
         return run.streams.settlements[0]
     proof = run.proof()
-    stream = order_stream(run, proof.recipient)
+    stream = create_stream(run, proof.recipient)
     started = start_stream(run, credential, stream.id, proof)
     return settle(run, credential, started.record.id)
 
