@@ -18,10 +18,10 @@ from msgspec.structs import replace
 
 from streampay_sandbox.fault import Truth
 from streampay_sandbox.stack import start_sandbox
-from streampay_selftest.case import WORDS, Case
+from streampay_selftest.case import STATUS_OF_TRUTH, Case
 from streampay_selftest.run_setup import DEADLINE_SECONDS, RunSetup
 from streampay_selftest.run_variation import RunVariation
-from streampay_smoke.gate.verdict import EXIT_CODES, SIGNAL_EXIT_CODES, Word, written_at
+from streampay_smoke.gate.verdict import EXIT_CODES, SIGNAL_EXIT_CODES, VerdictStatus, written_at
 
 GATE = (sys.executable, "-m", "streampay_smoke", "run")
 
@@ -36,22 +36,22 @@ CONTRADICTION = "CONTRADICTION"
 
 PASSED = frozenset({"passed", "excluded"})
 
-_WORD_OF_CODE = {code: word for word, code in EXIT_CODES.items()} | dict.fromkeys(
-    SIGNAL_EXIT_CODES.values(), Word.INCONCLUSIVE
+_STATUS_OF_CODE = {code: status for status, code in EXIT_CODES.items()} | dict.fromkeys(
+    SIGNAL_EXIT_CODES.values(), VerdictStatus.INCONCLUSIVE
 )
 
 
 class CaseRun(msgspec.Struct, frozen=True, kw_only=True):
     """What the gate answered to a case.
 
-    `word` is what its exit code says, and its verdict too. `caught_by` is the red check, or the reason code, that the
+    `status` is what its exit code says, and its verdict too. `caught_by` is the red check, or the reason code, that the
     case names; "" where none of those was red. `red` are all red checks, and those that a red one blocks. `seconds` are
     those of the gate's process, `cpu_seconds` what the run cost the machine, its sandbox included.
     """
 
     case: str
     seed: int
-    word: str
+    status: str
     attribution: str = ""
     reason_code: str = ""
     message: str = ""
@@ -59,7 +59,7 @@ class CaseRun(msgspec.Struct, frozen=True, kw_only=True):
     red: tuple[str, ...] = ()
     seconds: float = 0.0
     cpu_seconds: float = 0.0
-    trouble: str = ""
+    problem: str = ""
 
 
 def play(case: Case, seed: int, *, hurried: bool, gate: Sequence[str] = GATE, evidence: Path | None = None) -> CaseRun:
@@ -95,7 +95,7 @@ def play(case: Case, seed: int, *, hurried: bool, gate: Sequence[str] = GATE, ev
 
 def is_right(case: Case, played: CaseRun) -> bool:
     """Whether an answer is one of those that are right; a fault has to be seen by the check that is named."""
-    right = any(played.word == WORDS[truth] and played.attribution == truth for truth in case.truths)
+    right = any(played.status == STATUS_OF_TRUTH[truth] and played.attribution == truth for truth in case.truths)
     return right and (not case.is_fault or bool(played.caught_by))
 
 
@@ -131,26 +131,28 @@ def _answer(case: Case, seed: int, setup: RunSetup, running: "subprocess.Popen[b
     try:
         code = running.wait(max(0.0, limit_seconds - (time.monotonic() - began)))
     except subprocess.TimeoutExpired:
-        trouble = f"the gate did not end within {limit_seconds:g} s"
-        return CaseRun(case=case.name, seed=seed, word=NO_ANSWER, seconds=limit_seconds, trouble=trouble)
+        problem = f"the gate did not end within {limit_seconds:g} s"
+        return CaseRun(case=case.name, seed=seed, status=NO_ANSWER, seconds=limit_seconds, problem=problem)
     seconds = round(time.monotonic() - began, 2)
-    word = _WORD_OF_CODE.get(code)
+    status = _STATUS_OF_CODE.get(code)
     latest = setup.latest()
     verdict = written_at(latest / "verdict.json") if latest else None
-    if word is None:
-        trouble = f"exit code {code}: {_last_words(setup)}"
-        return CaseRun(case=case.name, seed=seed, word=NO_ANSWER, seconds=seconds, trouble=trouble)
+    if status is None:
+        problem = f"exit code {code}: {_last_words(setup)}"
+        return CaseRun(case=case.name, seed=seed, status=NO_ANSWER, seconds=seconds, problem=problem)
     if verdict is None:
         # Nothing could be left: the exit code alone is the answer, and only CONFIG says enough about itself.
-        attribution = Truth.CONFIG if word is Word.CONFIG else ""
-        trouble = f"no verdict.json: {_last_words(setup)}"
-        return CaseRun(case=case.name, seed=seed, word=word, attribution=attribution, seconds=seconds, trouble=trouble)
+        attribution = Truth.CONFIG if status is VerdictStatus.CONFIG else ""
+        problem = f"no verdict.json: {_last_words(setup)}"
+        return CaseRun(
+            case=case.name, seed=seed, status=status, attribution=attribution, seconds=seconds, problem=problem
+        )
     red = tuple(check.id for check in verdict.checks if check.status not in PASSED)
     named = [name for name in (*red, verdict.reason_code) if case.caught_by and name.startswith(case.caught_by)]
     return CaseRun(
         case=case.name,
         seed=seed,
-        word=word if word is verdict.verdict else CONTRADICTION,
+        status=status if status is verdict.verdict else CONTRADICTION,
         attribution=verdict.attribution,
         reason_code=verdict.reason_code,
         message=verdict.message,

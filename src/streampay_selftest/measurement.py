@@ -81,8 +81,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             return FAULT_SEEDS
         if case.name == UNDISTURBED:
             return UNDISTURBED_RUNS
-        noises = sum(not each.is_fault for each in CORPUS.values()) - 1
-        return -(-DISTURBED_RUNS // noises)
+        disturbances = sum(not each.is_fault for each in CORPUS.values()) - 1
+        return -(-DISTURBED_RUNS // disturbances)
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,11 +117,11 @@ def measure(
     with _stoppable(), contextlib.closing(playing):
         try:
             for task, result in playing:
-                if run_store and not run_store.stands:
+                if run_store and not run_store.is_current:
                     stopped = "the code has changed: runs of one state of it are not added to those of another"
                     break
                 if run_store:
-                    run_store.keep(result, commit)
+                    run_store.add(result, commit)
                 progress.show(CORPUS[task.case], result)
                 results.append(result)
         except KeyboardInterrupt:
@@ -152,4 +152,4 @@ def play_task(task: Task) -> CaseRun:
 
 
 def _lost(task: Task, why: str) -> CaseRun:
-    return CaseRun(case=task.case, seed=task.seed, word=NO_ANSWER, trouble=why)
+    return CaseRun(case=task.case, seed=task.seed, status=NO_ANSWER, problem=why)

@@ -8,7 +8,7 @@ from typing import TextIO
 
 from streampay_selftest.case import Case
 from streampay_selftest.case_run import CaseRun, is_right
-from streampay_selftest.results import Results
+from streampay_selftest.results import FAULT, Results
 from streampay_selftest.scoring import TARGETS, Confusion, Score, confusion
 
 BAR_WIDTH = 24
@@ -57,7 +57,7 @@ class ProgressOutput:
 def line(case: Case, played: CaseRun, *, right: bool) -> str:
     """Return the line about one run; a wrong answer says what was right instead, and what the gate said."""
     seed = f" seed {played.seed}" if played.seed else ""
-    answer = f"{played.word} {played.attribution}".strip()
+    answer = f"{played.status} {played.attribution}".strip()
     told = f"{'ok   ' if right else 'WRONG'} {played.seconds:5.1f} s  {case.name}{seed}: {answer}"
     if right:
         return f"{told}, {played.caught_by}" if played.caught_by else told
@@ -65,7 +65,7 @@ def line(case: Case, played: CaseRun, *, right: bool) -> str:
         f", seen by {case.caught_by or 'a check nobody named'}" if case.is_fault else ""
     )
     red = f"; red: {', '.join(played.red[:3])}" if played.red else ""
-    said = played.trouble or played.message
+    said = played.problem or played.message
     return f"{told} {played.reason_code}, not {wanted}{red}\n      {said}\n      {case.story}"
 
 
@@ -77,14 +77,14 @@ def summary(results: Results, of: Score) -> str:
 def _table(results: Results) -> Sequence[str]:
     width = max(len(case.name) for case in results.cases)
     lines = []
-    for case in sorted(results.cases, key=lambda case: (case.kind, case.right == case.runs)):
+    for case in sorted(results.cases, key=lambda case: (case.kind != FAULT, case.right == case.runs)):
         answers = ", ".join(
-            f"{outcome.word} {outcome.caught_by or outcome.attribution}"
+            f"{outcome.status} {outcome.caught_by or outcome.attribution}"
             + (f" x{outcome.runs}" if case.runs > 1 else "")
             for outcome in case.outcomes
         )
         sign = " " if case.right == case.runs else "!"
-        lines.append(f"{sign} {case.kind:5}  {case.name:{width}}  {case.right}/{case.runs}  {answers}")
+        lines.append(f"{sign} {case.kind:11}  {case.name:{width}}  {case.right}/{case.runs}  {answers}")
     return lines
 
 
@@ -112,7 +112,7 @@ def shares(of: Score) -> Sequence[str]:
         *(f"  {severity:25} {share.in_words}" for severity, share in of.recall_by_severity.items()),
         f"  by the check named        {of.named.in_words}",
         f"precision                   {of.precision.in_words}",
-        f"false alarms in noise       {of.false_alarms.in_words}",
+        f"false alarms                {of.false_alarms.in_words}",
         f"  where PASS was right      {of.false_alarms_ridden_out.in_words}",
         f"attribution right           {of.attribution.in_words}",
         f"undisturbed, INCONCLUSIVE   {of.undisturbed_inconclusive.in_words}",
@@ -130,5 +130,5 @@ def shares(of: Score) -> Sequence[str]:
 
 def targets(of: Score) -> Sequence[str]:
     """Return each target and whether it is met."""
-    lines = [f"{target.about}: {target.told(of)}" for target in TARGETS]
+    lines = [f"{target.about}: {target.described(of)}" for target in TARGETS]
     return [*lines, *(f"always wrong: {name}" for name in of.always_wrong)]

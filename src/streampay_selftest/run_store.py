@@ -29,7 +29,7 @@ class RunStore:
         self._begun = False
 
     @property
-    def stands(self) -> bool:
+    def is_current(self) -> bool:
         """Whether the code still is what the runs are of."""
         return state_of(self._root) == self._state
 
@@ -44,7 +44,7 @@ class RunStore:
                 runs[run.case, run.seed] = run
         return runs
 
-    def keep(self, run: CaseRun, commit: str) -> None:
+    def add(self, run: CaseRun, commit: str) -> None:
         """Append a run; the first one begins a line of its own, whatever became of the last one of those before."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         kept = StoredRun(commit=commit, **{name: getattr(run, name) for name in CaseRun.__struct_fields__})

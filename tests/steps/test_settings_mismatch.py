@@ -17,7 +17,7 @@ from streampay_smoke.acceptance.observations.settings_mismatch import (
 from streampay_smoke.core.errors import Blame, SmokeError
 from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.evidence.events import ReleaseSeen
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.operations.doctor import DoctorState, look_around
 
 READS = "build-manifest: the build id that the start page names"
@@ -104,7 +104,11 @@ def test_run_and_doctor_say_the_same(
         with pytest.raises(error) as caught:
             shared.readiness  # noqa: B018 - looked at once in a run
         assert caught.value.blame is Blame.CONFIG
-        looks = [look for look in look_around(shared) if look.state is DoctorState.PROBLEM and look.word is Word.CONFIG]
+        looks = [
+            look
+            for look in look_around(shared)
+            if look.state is DoctorState.PROBLEM and look.verdict is VerdictStatus.CONFIG
+        ]
     assert looks, "the doctor sees it too"
     assert not witness.of(ReleaseSeen), "nothing was judged"
 

@@ -13,7 +13,7 @@ from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid
 from streampay_smoke.evidence.events import Warned
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.operations import doctor as doctors
 from streampay_smoke.operations.doctor import DoctorCheck, DoctorState
 from streampay_smoke.operations.sweep import Swept, sweep, sweep_environment
@@ -122,13 +122,16 @@ def test_the_exit_code_of_a_sweep_says_that_something_is_left(
     assert "warning: credential slot A" in printed.err
 
 
-def look(state: DoctorState, word: Word = Word.PASS) -> DoctorCheck:
-    return DoctorCheck(name="x", state=state, said="said", next_step="step", word=word)
+def look(state: DoctorState, verdict: VerdictStatus = VerdictStatus.PASS) -> DoctorCheck:
+    return DoctorCheck(name="x", state=state, said="said", next_step="step", verdict=verdict)
 
 
 def test_the_gravest_problem_is_the_doctors_exit_code() -> None:
-    unreachable, setting = look(DoctorState.PROBLEM, Word.INCONCLUSIVE), look(DoctorState.PROBLEM, Word.CONFIG)
-    safety = look(DoctorState.PROBLEM, Word.SAFETY)
+    unreachable, setting = (
+        look(DoctorState.PROBLEM, VerdictStatus.INCONCLUSIVE),
+        look(DoctorState.PROBLEM, VerdictStatus.CONFIG),
+    )
+    safety = look(DoctorState.PROBLEM, VerdictStatus.SAFETY)
     assert doctors.exit_code([look(DoctorState.OK), look(DoctorState.WARNING), look(DoctorState.SKIPPED)]) == 0
     assert doctors.exit_code([unreachable]) == 3
     assert doctors.exit_code([unreachable, setting]) == 2
@@ -149,20 +152,20 @@ def test_a_machine_that_lacks_something_is_named(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("lie", "name", "word"),
+    ("lie", "name", "verdict"),
     [
-        (readyz_says(503, status="degraded"), "service", Word.INCONCLUSIVE),
-        (Says(text="<html><title>Welcome</title></html>"), "service", Word.INCONCLUSIVE),
-        (readyz_says(message="reachable: https://horizon-testnet.stellar.org"), "its network", Word.CONFIG),
-        (readyz_says(message="reachable: https://horizon.stellar.org"), "its network", Word.SAFETY),
+        (readyz_says(503, status="degraded"), "service", VerdictStatus.INCONCLUSIVE),
+        (Says(text="<html><title>Welcome</title></html>"), "service", VerdictStatus.INCONCLUSIVE),
+        (readyz_says(message="reachable: https://horizon-testnet.stellar.org"), "its network", VerdictStatus.CONFIG),
+        (readyz_says(message="reachable: https://horizon.stellar.org"), "its network", VerdictStatus.SAFETY),
     ],
 )
 def test_a_service_that_is_not_what_it_should_be_is_named(
-    small: SmallStreamPay, shared: RunContext, lie: Says, name: str, word: Word
+    small: SmallStreamPay, shared: RunContext, lie: Says, name: str, verdict: VerdictStatus
 ) -> None:
     small.lie("GET /api/readyz", lie)
     found = next(look for look in doctors.look_around(shared) if look.name == name)
-    assert (found.state, found.word) == (DoctorState.PROBLEM, word)
+    assert (found.state, found.verdict) == (DoctorState.PROBLEM, verdict)
     assert found.next_step
 
 

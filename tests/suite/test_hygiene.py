@@ -14,7 +14,7 @@ from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.evidence.journal import read
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.http.client import new_client
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.lease import Lease
@@ -65,7 +65,7 @@ def killed_in_the_middle(project: Project) -> None:
 def test_a_run_after_one_that_was_killed_is_a_pass_and_a_sweep_leaves_nothing(project: Project) -> None:
     killed_in_the_middle(project)
     dead = project.ran(-9, "")
-    assert dead.verdict.verdict is Word.INCONCLUSIVE
+    assert dead.verdict.verdict is VerdictStatus.INCONCLUSIVE
     told = judge(read(dead.folder / "journal.jsonl"))
     leaked = told.cleanup.leaked
     events = [event["event"] for event in dead.events]
@@ -75,7 +75,7 @@ def test_a_run_after_one_that_was_killed_is_a_pass_and_a_sweep_leaves_nothing(pr
     assert (early.returncode, early.stdout) == (0, "sweep: 0 brought to an end\n"), "their lease is not over"
 
     again = project.behave("--tags=@smoke")
-    assert (again.code, again.verdict.verdict, again.verdict.cleanup.leaked) == (0, Word.PASS, 0), again.output
+    assert (again.code, again.verdict.verdict, again.verdict.cleanup.leaked) == (0, VerdictStatus.PASS, 0), again.output
 
     dry = project.answer("sweep", "--older-than", "0", "--dry-run")
     swept = project.answer("sweep", "--older-than", "0")
@@ -140,7 +140,7 @@ def test_sixty_leftovers_and_forged_ones_change_no_verdict_and_only_ours_are_swe
 
     # Each transaction closed a ledger of its own, so that this ledger's clock is ahead: @chain would say so.
     ran = project.behave("--tags=@smoke and not @chain")
-    assert (ran.code, ran.verdict.verdict, ran.verdict.cleanup.leaked) == (0, Word.PASS, 0), ran.output
+    assert (ran.code, ran.verdict.verdict, ran.verdict.cleanup.leaked) == (0, VerdictStatus.PASS, 0), ran.output
 
     swept = project.answer("sweep")
     assert swept.returncode == 0, swept.stderr

@@ -8,7 +8,7 @@ from suite_parts import Project, Ran
 
 from streampay_sandbox.proxy import DisturbingProxy, Forward
 from streampay_sandbox.stack import Sandbox, start_sandbox
-from streampay_smoke.gate.verdict import ObjectiveResult, Word
+from streampay_smoke.gate.verdict import ObjectiveResult, VerdictStatus
 
 COMPARISON = "reads are no slower than on the stable release"
 READINESS = "--tags=@readiness"
@@ -44,7 +44,9 @@ def test_a_candidate_that_is_slower_than_the_stable_release_fails(
             READINESS, SMOKE_BASE_URL=slow.url, SMOKE_BASELINE_URL=quick.url
         )
     compared = answer(ran, COMPARISON)
-    assert (ran.code, ran.verdict.verdict, ran.verdict.reason_code) == (1, Word.FAIL, "objective_missed"), ran.output
+    assert (ran.code, ran.verdict.verdict, ran.verdict.reason_code) == (1, VerdictStatus.FAIL, "objective_missed"), (
+        ran.output
+    )
     assert (compared.decision, compared.gates, compared.confidence) == ("fail", True, 0.999857)
     assert compared.samples < 40
     assert compared.warm_up >= 2
@@ -59,7 +61,9 @@ def test_reads_at_twice_the_promised_time_fail(tmp_path: Path, candidate: Sandbo
         ran = Project(tmp_path, candidate.ready_document()["env"]).behave(
             "--tags=@streams and not @signing-secret and not @second-user", SMOKE_BASE_URL=slow.url
         )
-    assert (ran.code, ran.verdict.verdict, ran.verdict.reason_code) == (1, Word.FAIL, "objective_missed"), ran.output
+    assert (ran.code, ran.verdict.verdict, ran.verdict.reason_code) == (1, VerdictStatus.FAIL, "objective_missed"), (
+        ran.output
+    )
     assert ran.verdict.message.endswith("reads too slow -> hold")
     assert "lists and streams are read quickly: p95 2.0" in ran.verdict.message
     timed = [event for event in ran.events if event["event"] == "probed" and event["name"] == "way to the deployment"]
@@ -71,7 +75,9 @@ def test_reads_that_let_a_run_meet_its_deadline_fail(tmp_path: Path, candidate: 
     with proxy(candidate, seconds=1.2) as slow:
         project = Project(tmp_path, candidate.ready_document()["env"])
         ran = project.smoke("--deadline", "50", SMOKE_BASE_URL=slow.url)
-    assert (ran.code, ran.verdict.verdict, ran.verdict.reason_code) == (1, Word.FAIL, "objective_missed"), ran.output
+    assert (ran.code, ran.verdict.verdict, ran.verdict.reason_code) == (1, VerdictStatus.FAIL, "objective_missed"), (
+        ran.output
+    )
     assert ran.verdict.evidence.missing_ids
 
 
@@ -79,7 +85,7 @@ def test_a_stable_release_that_is_as_slow_holds(tmp_path: Path, candidate: Sandb
     with proxy(candidate, seconds=1.2) as slow, proxy(stable, seconds=1.2) as as_slow:
         project = Project(tmp_path, candidate.ready_document()["env"])
         ran = project.smoke("--deadline", "60", SMOKE_BASE_URL=slow.url, SMOKE_BASELINE_URL=as_slow.url)
-    assert (ran.code, ran.verdict.verdict) == (3, Word.INCONCLUSIVE), ran.output
+    assert (ran.code, ran.verdict.verdict) == (3, VerdictStatus.INCONCLUSIVE), ran.output
     missed = [each.name for each in ran.verdict.objectives if each.decision == "fail"]
     assert missed == ["lists and streams are read quickly"]
 
@@ -116,14 +122,14 @@ def test_a_failed_scenario_is_not_followed_by_sampling(tmp_path: Path, stable: S
         place = tmp_path / "environments" / "sandbox.toml"
         place.write_text(place.read_text().replace("ready_within_seconds = 10", "ready_within_seconds = 1"))
         ran = project.behave(READINESS, SMOKE_BASELINE_URL=stable.base_url)
-    assert ran.verdict.verdict is Word.FAIL, ran.output
+    assert ran.verdict.verdict is VerdictStatus.FAIL, ran.output
     assert answer(ran, COMPARISON).note == "not sampled: a scenario failed"
 
 
 def test_a_whole_run_measures_what_its_place_asks_for(tmp_path: Path, candidate: Sandbox) -> None:
     ran = Project(tmp_path, candidate.ready_document()["env"]).behave("--tags=@settlement or @streams")
     found = {each.kind: each for each in ran.verdict.objectives}
-    assert (ran.code, ran.verdict.verdict) == (0, Word.PASS), ran.output
+    assert (ran.code, ran.verdict.verdict) == (0, VerdictStatus.PASS), ran.output
     assert found["read_latency"].samples >= 5
     assert found["write_latency"].samples >= 4
     assert found["success_ratio"].estimate == 1.0

@@ -8,7 +8,7 @@ from streampay_smoke.rollback.actuator import Actuator
 from streampay_smoke.rollback.hook import HookFailed, Intent
 from streampay_smoke.rollback.log import IntentLog, LogRead, read_log
 from streampay_smoke.rollback.outcome import NotLive, RollbackOutcome
-from streampay_smoke.rollback.proof import Proof
+from streampay_smoke.rollback.verification import Verification
 from streampay_smoke.rollback.wire import ObservedReleases
 
 SILENT = "the connection was refused"
@@ -109,14 +109,14 @@ class Engine:
 
     # the proof
 
-    def prove(self, target: str, *, within_seconds: float) -> Proof:
+    def verify(self, target: str, *, within_seconds: float) -> Verification:
         self.clock.sleep(max(0.0, within_seconds - 1))
         self._let_time_act()
         if self.live != (target,):
             raise NotLive(f"{' and '.join(self.live) or 'nothing'} is live")
         if target in self.sick:
             raise NotLive(f"{target} is not ready", next_step="see its log")
-        return Proof(promises=("it is live", "it is ready"))
+        return Verification(promises=("it is live", "it is ready"))
 
     def _let_time_act(self) -> None:
         for at, release in list(self.due):
@@ -158,7 +158,7 @@ class Bench:
                 log=log,
                 hook=self.engine,
                 wire=self.engine,
-                prover=self.engine,
+                verifier=self.engine,
                 within_seconds=60,
                 clock=self.clock,
                 sleep=self.clock.sleep,

@@ -10,7 +10,7 @@ import msgspec
 from starlette.types import Message
 
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.serve.app import Interface, ServedEnvironment
 from streampay_smoke.serve.attempts import RunOrder
 from streampay_smoke.serve.keys import Keyring
@@ -66,9 +66,9 @@ class Clock:
 class ToldPlayer(RunProcesses):
     """Plays what it is told: words in order, the last one for ever. With `waits`, a run ends at `let_go()`."""
 
-    def __init__(self, *words: Word, waits: bool = False) -> None:
+    def __init__(self, *words: VerdictStatus, waits: bool = False) -> None:
         super().__init__({}, limit_seconds=1)
-        self.words = list(words) or [Word.PASS]
+        self.words = list(words) or [VerdictStatus.PASS]
         self.played: list[RunOrder] = []
         self.waits = waits
         self._gone = asyncio.Event()
@@ -77,7 +77,7 @@ class ToldPlayer(RunProcesses):
         self._gone.set()
 
     def close(self) -> None:
-        self.words = [Word.INCONCLUSIVE]
+        self.words = [VerdictStatus.INCONCLUSIVE]
         self.let_go()
 
     async def play(self, order: RunOrder, folder: Path, started: Callable[[int], None]) -> RunAnswer:
@@ -85,8 +85,10 @@ class ToldPlayer(RunProcesses):
         started(0)
         if self.waits:
             await self._gone.wait()
-        word = self.words.pop(0) if len(self.words) > 1 else self.words[0]
-        return RunAnswer(verdict=word, reason_code=f"told_{word.lower()}", message=f"{word}: as told", run_id="run-1")
+        status = self.words.pop(0) if len(self.words) > 1 else self.words[0]
+        return RunAnswer(
+            verdict=status, reason_code=f"told_{status.lower()}", message=f"{status}: as told", run_id="run-1"
+        )
 
 
 class Service:

@@ -52,13 +52,13 @@ def build_app(parts: Parts) -> Starlette:
 
 def _routes(parts: Parts, metrics: pages.Metrics) -> Routes:
     catalogue = Catalogue(parts.store, parts.escrow, parts.visible)
-    lifecycle = Lifecycle(parts.store, parts.treasury, parts.settle, parts.live.tell)
+    lifecycle = Lifecycle(parts.store, parts.treasury, parts.settle, parts.live.publish)
     live = EventPages(parts.store, parts.live, parts.event_authenticator, parts.subscribes)
     webhooks = WebhookPages(parts.signed)
     sign_in = WalletSignIn(parts.tokens, parts.signature_check, parts.challenges)
     release = pages.ReleasePages(parts.release)
     administration = pages.AdministrationPages(parts.treasury.operator_address)
-    known, known_to_lists = known_caller(parts.door), known_caller(parts.list_authenticator)
+    known, known_to_lists = known_caller(parts.authenticator), known_caller(parts.list_authenticator)
     staff = known_caller(parts.staff)
     read, write = (limited(parts.buckets, tier, parts.counted_as) for tier in ("read", "write"))
     challenges, logins = (limited(parts.buckets, tier, parts.signs_in_from) for tier in ("challenge", "login"))

@@ -166,14 +166,14 @@ class _Fed(StreamingResponse):
         self._stopping = stopping
         self._texts = asyncio.Queue[str]()
         headers = dict(answer.headers)
-        super().__init__(self._told(), status_code=answer.status, headers=headers, media_type=answer.media_type)
+        super().__init__(self._event_stream(), status_code=answer.status, headers=headers, media_type=answer.media_type)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
         with self._feed(lambda text: loop.call_soon_threadsafe(self._texts.put_nowait, text)):
             await super().__call__(scope, receive, send)
 
-    async def _told(self) -> AsyncIterator[str]:
+    async def _event_stream(self) -> AsyncIterator[str]:
         yield self._first
         silent_seconds = 0.0
         while not self._stopping.is_set():

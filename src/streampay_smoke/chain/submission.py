@@ -177,13 +177,13 @@ class Submitter:
             polls += 1
             waited = self._clock.steady() - started
             if answer.status != GetTransactionStatus.NOT_FOUND:
-                self._tell(attempt, patience, waited, polls, answer)
+                self._record_wait(attempt, patience, waited, polls, answer)
                 return answer
             if answer.latest_ledger_close_time > attempt.valid_until:
                 first_late = min(first_late or answer.latest_ledger, answer.latest_ledger)
             dropped = first_late is not None and answer.latest_ledger >= first_late + LEDGERS_UNTIL_DROPPED
             if dropped or waited > patience:
-                self._tell(attempt, patience, waited, polls, answer)
+                self._record_wait(attempt, patience, waited, polls, answer)
                 self._sequences.forget(attempt.keypair.public_key)
                 raise self._lost(attempt, dropped=dropped)
             self._clock.sleep(interval)
@@ -197,7 +197,7 @@ class Submitter:
             self._sequences.forget(attempt.keypair.public_key)
             raise perhaps_applied(unanswered, attempt.tx_hash) from None
 
-    def _tell(
+    def _record_wait(
         self, attempt: SubmissionAttempt, patience: float, waited: float, polls: int, answer: GetTransactionResponse
     ) -> None:
         self._record(

@@ -64,7 +64,7 @@ class ChainWriter:
         self._seq += 1
         self._link = hashlib.sha256(line).hexdigest()
 
-    def stands(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether the file ends with what was written here: nobody removed, replaced or cut it meanwhile."""
         return _resume(self._path) == (self._seq, self._link)
 

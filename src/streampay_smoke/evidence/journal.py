@@ -53,9 +53,9 @@ class Journal(contextlib.AbstractContextManager["Journal"]):
         fields = msgspec.to_builtins(event)
         return {"event": fields.pop("event"), **self._redactor.value(fields)}
 
-    def stands(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether the file ends with what was written here: nobody removed, replaced or cut it meanwhile."""
-        return self._lines.stands()
+        return self._lines.is_intact()
 
     def close(self) -> None:
         """Close the file."""

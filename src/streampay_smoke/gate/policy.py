@@ -1,4 +1,4 @@
-"""What a verdict leads to: a pure function of the answer, the place's policy, and what the run was.
+"""What a verdict leads to: a pure function of the answer, the environment's policy, and what the run was.
 
 It can only be more careful than the verdict: nothing but a PASS of the whole suite promotes, nothing but a FAIL rolls
 back. Who acts on it is another question, and `may_act` is the only place that answers it.
@@ -13,7 +13,7 @@ import msgspec
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate.objectives import MISSED
 from streampay_smoke.gate.override import REASON_CODE as OVERRIDDEN
-from streampay_smoke.gate.verdict import FAIL, ObjectiveResult, Verdict, Word, json_schema
+from streampay_smoke.gate.verdict import FAIL, ObjectiveResult, Verdict, VerdictStatus, json_schema
 
 SCHEMA = "streampay.dev/gate-decision/v1"
 
@@ -37,7 +37,7 @@ class VerdictSummary(msgspec.Struct, frozen=True, kw_only=True):
     `missed` are the kinds of gating objectives that failed; `rehearsal` says that no deployment was judged.
     """
 
-    word: Word
+    status: VerdictStatus
     reason_code: str
     missed: tuple[str, ...] = ()
     rehearsal: bool = False
@@ -46,7 +46,7 @@ class VerdictSummary(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, verdict: Verdict) -> "VerdictSummary":
         """Return the answer of a verdict."""
         return cls(
-            word=verdict.verdict,
+            status=verdict.verdict,
             reason_code=verdict.reason_code,
             missed=missed_kinds(verdict.objectives),
             rehearsal=verdict.target.rehearsal,
@@ -88,7 +88,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: str
     run_id: str
-    verdict: Word
+    verdict: VerdictStatus
     reason_code: str
     step: ReleaseStep
     page: bool
@@ -104,14 +104,14 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 def decide(answer: VerdictSummary, policy: Policy, run: Circumstances, *, run_id: str) -> Decision:
     """Return what an answer leads to."""
-    in_a_row = run.inconclusive_before + 1 if answer.word is Word.INCONCLUSIVE and run.whole_suite else 0
+    in_a_row = run.inconclusive_before + 1 if answer.status is VerdictStatus.INCONCLUSIVE and run.whole_suite else 0
     step, page, because = _step(answer, policy, run, in_a_row)
     refusals = may_act(run) if step is ReleaseStep.ROLLBACK else ()
     page = page or (bool(refusals) and run.on_fail == ROLL_BACK)  # somebody counts on a rollback that is not made
     return Decision(
         schema=SCHEMA,
         run_id=run_id,
-        verdict=answer.word,
+        verdict=answer.status,
         reason_code=answer.reason_code,
         step=step,
         page=page,
@@ -166,24 +166,24 @@ ROLLBACK_OBSTACLES = (
 
 def _step(answer: VerdictSummary, policy: Policy, run: Circumstances, in_a_row: int) -> tuple[ReleaseStep, bool, str]:
     """Return what is done, whether somebody is paged, and why."""
-    match answer.word:
-        case Word.PASS | Word.FAIL | Word.INCONCLUSIVE if answer.rehearsal:
+    match answer.status:
+        case VerdictStatus.PASS | VerdictStatus.FAIL | VerdictStatus.INCONCLUSIVE if answer.rehearsal:
             return ReleaseStep.HOLD, False, "nobody named a deployment: a rehearsal on the sandbox judges none"
-        case Word.PASS if run.whole_suite and answer.reason_code == OVERRIDDEN:
+        case VerdictStatus.PASS if run.whole_suite and answer.reason_code == OVERRIDDEN:
             return ReleaseStep.PROMOTE, False, "a person answers for it instead of the evidence"
-        case Word.INCONCLUSIVE if answer.reason_code == OVERRIDDEN:
+        case VerdictStatus.INCONCLUSIVE if answer.reason_code == OVERRIDDEN:
             return ReleaseStep.HOLD, False, "a person answers for it instead of the evidence"
-        case Word.PASS if run.whole_suite:
+        case VerdictStatus.PASS if run.whole_suite:
             return ReleaseStep.PROMOTE, False, "every promise was proved"
-        case Word.PASS:
+        case VerdictStatus.PASS:
             return ReleaseStep.HOLD, False, "a part of the suite passed: that is no reason to promote"
-        case Word.FAIL:
+        case VerdictStatus.FAIL:
             return _step_of_fail(answer, policy, run)
-        case Word.SAFETY:
+        case VerdictStatus.SAFETY:
             return ReleaseStep.HOLD, True, "something pointed at real money"
-        case Word.CONFIG:
+        case VerdictStatus.CONFIG:
             return ReleaseStep.HOLD, False, "nothing was judged"
-        case Word.INCONCLUSIVE:
+        case VerdictStatus.INCONCLUSIVE:
             page = in_a_row >= policy.page_after_inconclusive
             times = f", the {_ordinal(in_a_row)} time in a row" if in_a_row > 1 else ""
             return ReleaseStep.HOLD, page, f"nothing is proved against the release{times}"

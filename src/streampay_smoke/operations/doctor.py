@@ -23,7 +23,7 @@ from streampay_smoke.core.errors import Blame, SmokeError
 from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.evidence.events import AnyEvent, Warned
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.gate.verdict import EXIT_CODES, Word
+from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
 from streampay_smoke.http.client import NoAnswer, new_client
 from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
 from streampay_smoke.http.proxies import route_to
@@ -61,25 +61,25 @@ class DoctorState(StrEnum):
 
 
 class DoctorCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing looked at. `word` is the verdict a run would come to for a problem."""
+    """One thing looked at. `verdict` is the verdict a run would come to for a problem."""
 
     name: str
     state: DoctorState
     said: str
     next_step: str = ""
-    word: Word = Word.PASS
+    verdict: VerdictStatus = VerdictStatus.PASS
 
 
 Looking = Callable[[], Iterator[DoctorCheck]]
 
-_WORDS = {Blame.SAFETY: Word.SAFETY, Blame.CONFIG: Word.CONFIG}
-_GRAVITY = (Word.SAFETY, Word.CONFIG, Word.INCONCLUSIVE)
+_STATUS_OF_BLAME = {Blame.SAFETY: VerdictStatus.SAFETY, Blame.CONFIG: VerdictStatus.CONFIG}
+_GRAVITY = (VerdictStatus.SAFETY, VerdictStatus.CONFIG, VerdictStatus.INCONCLUSIVE)
 
 
 def exit_code(looks: Sequence[DoctorCheck]) -> int:
     """Return 0 for no problem, 4 for safety, 2 for settings, 3 for what cannot be reached; the gravest wins."""
-    found = {look.word for look in looks if look.state is DoctorState.PROBLEM}
-    return next((EXIT_CODES[word] for word in _GRAVITY if word in found), 0)
+    found = {look.verdict for look in looks if look.state is DoctorState.PROBLEM}
+    return next((EXIT_CODES[verdict] for verdict in _GRAVITY if verdict in found), 0)
 
 
 def look_at_machine() -> Iterator[DoctorCheck]:
@@ -121,14 +121,14 @@ def look_around(run_context: RunContext) -> Iterator[DoctorCheck]:
     yield from _looked("contract", lambda: _contract(run_context))
     clock = clock_probe(service_date(run_context.deployment), ledger_time(settings.rpc_url))
     if clock.ok is False:
-        yield _problem("clocks", clock.detail, "set this machine's clock (NTP)", Word.INCONCLUSIVE)
+        yield _problem("clocks", clock.detail, "set this machine's clock (NTP)", VerdictStatus.INCONCLUSIVE)
     else:
         yield _ok("clocks", clock.detail) if clock.ok else _warning("clocks", clock.detail, "look at them by hand")
 
 
 def problem_of(name: str, error: SmokeError) -> DoctorCheck:
     """Return the look at something that raised."""
-    return _problem(name, str(error), error.next_step, _WORDS.get(error.blame, Word.INCONCLUSIVE))
+    return _problem(name, str(error), error.next_step, _STATUS_OF_BLAME.get(error.blame, VerdictStatus.INCONCLUSIVE))
 
 
 def skipped(names: Sequence[str], because: str) -> Iterator[DoctorCheck]:
@@ -170,7 +170,7 @@ def _service(run_context: RunContext) -> Iterator[DoctorCheck]:
     refuse_another_application(run_context.deployment, readiness)
     if not readiness.ready:
         next_step = "see what the service waits for, or who answers at SMOKE_BASE_URL"
-        yield _problem("service", f"{settings.base_url}: {readiness.in_words}", next_step, Word.INCONCLUSIVE)
+        yield _problem("service", f"{settings.base_url}: {readiness.in_words}", next_step, VerdictStatus.INCONCLUSIVE)
     else:
         told = readiness.release or "that does not name itself"
         yield _ok("service", f"{settings.base_url} is ready, release {told}")
@@ -186,16 +186,19 @@ def _release(settings: Settings, readiness: Readiness) -> Iterator[DoctorCheck]:
 
 
 def _network(settings: Settings, readiness: Readiness) -> Iterator[DoctorCheck]:
-    place = settings.facts
-    if place.money.settles:
+    facts = settings.facts
+    if facts.money.settles:
         refuse_real_money(readiness)
-    expected = place.service.network
-    refuse_another_network(readiness, expected=expected, gate=settings.network, settles=place.money.settles)
+    expected = facts.service.network
+    refuse_another_network(readiness, expected=expected, gate=settings.network, settles=facts.money.settles)
     if readiness.network:
         yield _ok("its network", expected)
     else:
         yield _problem(
-            "its network", "the service names none", "see what its readiness says of its ledger", Word.INCONCLUSIVE
+            "its network",
+            "the service names none",
+            "see what its readiness says of its ledger",
+            VerdictStatus.INCONCLUSIVE,
         )
 
 
@@ -207,7 +210,7 @@ def _sign_in(run_context: RunContext) -> Iterator[DoctorCheck]:
     else:
         yield _warning(
             "sign-in",
-            f"streams are shown to {credential.shown_as}, and to a stranger too: that proves no credential",
+            f"streams are shown to {credential.shown_as}, and without a credential too: that proves none",
             "see who may list streams here: a run fails for it",
         )
 
@@ -242,10 +245,12 @@ def _friendbot(run_context: RunContext) -> Iterator[DoctorCheck]:
         with new_client(timeout_seconds=REQUEST_SECONDS) as client:
             status = client.request("GET", url).status
     except NoAnswer as problem:
-        yield _problem("friendbot", str(problem), "set SMOKE_STELLAR_FRIENDBOT_URL", Word.INCONCLUSIVE)
+        yield _problem("friendbot", str(problem), "set SMOKE_STELLAR_FRIENDBOT_URL", VerdictStatus.INCONCLUSIVE)
         return
     if status >= 500:
-        yield _problem("friendbot", f"{host} answers {status}", "wait, or use another friendbot", Word.INCONCLUSIVE)
+        yield _problem(
+            "friendbot", f"{host} answers {status}", "wait, or use another friendbot", VerdictStatus.INCONCLUSIVE
+        )
     else:
         yield _ok("friendbot", f"{host} answers")
 
@@ -282,7 +287,9 @@ def _expiry(variable: str, token: str, mode: str) -> DoctorCheck:
         return _ok(variable, opaque)
     days = left_seconds / _DAY_SECONDS
     if days <= 0:
-        return _problem(variable, "has expired", f"issue a new credential and set {variable} to it", Word.CONFIG)
+        return _problem(
+            variable, "has expired", f"issue a new credential and set {variable} to it", VerdictStatus.CONFIG
+        )
     if days < EXPIRY_WARNING_DAYS:
         next_step = f"rotate: set {variable.removesuffix('_B')}_B to a new one, then replace slot A"
         return _warning(variable, f"expires in {days:.1f} days", next_step)
@@ -302,7 +309,7 @@ def _quarantine() -> Iterator[DoctorCheck]:
         yield _ok("quarantine", f"there is no {FILE}: every check gates")
         return
     for problem in read.problems:
-        yield _problem("quarantine", problem, f"correct {FILE}", Word.CONFIG)
+        yield _problem("quarantine", problem, f"correct {FILE}", VerdictStatus.CONFIG)
     for entry in read.entries:
         said = f"{entry.id} until {entry.until} ({entry.owner}, {entry.ticket})"
         if entry.until < read.today:
@@ -381,5 +388,5 @@ def _warning(name: str, said: str, next_step: str) -> DoctorCheck:
     return DoctorCheck(name=name, state=DoctorState.WARNING, said=said, next_step=next_step)
 
 
-def _problem(name: str, said: str, next_step: str, word: Word = Word.CONFIG) -> DoctorCheck:
-    return DoctorCheck(name=name, state=DoctorState.PROBLEM, said=said, next_step=next_step, word=word)
+def _problem(name: str, said: str, next_step: str, verdict: VerdictStatus = VerdictStatus.CONFIG) -> DoctorCheck:
+    return DoctorCheck(name=name, state=DoctorState.PROBLEM, said=said, next_step=next_step, verdict=verdict)

@@ -27,7 +27,7 @@ from allure_commons.types import LabelType, Severity
 from allure_commons.utils import md5
 
 from streampay_smoke.core.errors import Blame
-from streampay_smoke.gate.verdict import Verdict, Word
+from streampay_smoke.gate.verdict import Verdict, VerdictStatus
 from streampay_smoke.publish import objectives, wording
 from streampay_smoke.publish.executor import executor
 from streampay_smoke.publish.files import replacing_folder
@@ -85,7 +85,7 @@ def write_allure_results(folder: Path, run: RunReport, environ: Mapping[str, str
         logger = AllureFileLogger(part)
         for scenario in run.scenarios:
             logger.report_result(_result(scenario, run, part))
-        if run.verdict.verdict is not Word.PASS:
+        if run.verdict.verdict is not VerdictStatus.PASS:
             logger.report_globals(_globals(run.verdict))
         (part / "environment.properties").write_text(_properties(environment(run)), encoding="ascii")
         (part / "executor.json").write_bytes(msgspec.json.encode(executor(environ)))
@@ -93,7 +93,7 @@ def write_allure_results(folder: Path, run: RunReport, environ: Mapping[str, str
 
 
 def report_name(verdict: Verdict) -> str:
-    """Return the title of the report: the verdict's word and the place it is about."""
+    """Return the title of the report: the verdict's word and the environment it is about."""
     place = f" · {verdict.target.environment}" if verdict.target.environment else ""
     return f"{verdict.verdict}{place} · StreamPay deploy gate"
 

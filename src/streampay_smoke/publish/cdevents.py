@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 import msgspec
 
 from streampay_smoke import __version__
-from streampay_smoke.gate.verdict import Verdict, Word, to_json
+from streampay_smoke.gate.verdict import Verdict, VerdictStatus, to_json
 from streampay_smoke.publish.executor import executor
 from streampay_smoke.publish.files import replace_file
 from streampay_smoke.publish.report_model import RunReport, ScenarioReport
@@ -22,12 +22,17 @@ SUITE_FINISHED = "dev.cdevents.testsuiterun.finished.0.3.0"
 CASE_FINISHED = "dev.cdevents.testcaserun.finished.0.3.0"
 OUTPUT_PUBLISHED = "dev.cdevents.testoutput.published.0.3.0"
 
-_SUITE_OUTCOMES = {Word.PASS: "success", Word.FAIL: "failure"}
+_SUITE_OUTCOMES = {VerdictStatus.PASS: "success", VerdictStatus.FAIL: "failure"}
 """Every other word is an error, and a run that was stopped is cancelled."""
 
 _CASE_OUTCOMES = {"passed": "success", "failed": "failure"}
 
-_SEVERITIES = {Word.SAFETY: "critical", Word.FAIL: "high", Word.CONFIG: "medium", Word.INCONCLUSIVE: "medium"}
+_SEVERITIES = {
+    VerdictStatus.SAFETY: "critical",
+    VerdictStatus.FAIL: "high",
+    VerdictStatus.CONFIG: "medium",
+    VerdictStatus.INCONCLUSIVE: "medium",
+}
 
 _SEVERITY_TAGS = {"blocker": "critical", "critical": "high", "normal": "medium", "minor": "low", "trivial": "low"}
 """Severity tags of the features, in CDEvents' words."""
@@ -60,7 +65,9 @@ def cloud_events(run: RunReport, environ: Mapping[str, str]) -> Iterator[dict[st
     for name, (kind, media_type) in OUTPUTS.items():
         content = {"outputType": kind, "format": media_type}
         yield _event(run, OUTPUT_PUBLISHED, f"{suite_run}/{name}", ended_at_ms, content)
-    yield _event(run, SUITE_FINISHED, suite_run, ended_at_ms, place | _suite() | _answer(verdict), _told(verdict))
+    yield _event(
+        run, SUITE_FINISHED, suite_run, ended_at_ms, place | _suite() | _answer(verdict), _custom_data(verdict)
+    )
 
 
 def outcome(verdict: Verdict) -> str:
@@ -118,7 +125,7 @@ def _answer(verdict: Verdict) -> dict[str, str]:
     return answer | {"severity": severity} if severity else answer
 
 
-def _told(verdict: Verdict) -> dict[str, Any]:
+def _custom_data(verdict: Verdict) -> dict[str, Any]:
     return {
         "verdict": verdict.verdict,
         "action": verdict.action,

@@ -7,7 +7,7 @@ from pathlib import Path
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.gate.concerns import Concern
 from streampay_smoke.gate.policy import Decision
-from streampay_smoke.gate.verdict import Verdict, Word
+from streampay_smoke.gate.verdict import Verdict, VerdictStatus
 from streampay_smoke.publish.report_model import RunReport
 from streampay_smoke.publish.reported_problems import ReportedProblem, reported_problems
 from streampay_smoke.publish.summary import summary_md
@@ -70,7 +70,7 @@ def annotations(run: RunReport) -> Iterator[str]:
     """Yield the verdict as a workflow command, the gravest problems, and how many more there are; none for a PASS."""
     verdict = run.verdict
     found = [problem for problem in reported_problems(run) if problem.scenario is not None]
-    if verdict.verdict is Word.PASS and not found:  # an override hides nothing
+    if verdict.verdict is VerdictStatus.PASS and not found:  # an override hides nothing
         return
     yield _command(verdict.attribution, str(verdict.verdict), verdict.message_long or verdict.message)
     room = MOST_ANNOTATIONS - 1

@@ -2,7 +2,7 @@
 
 import re
 
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.publish import wording
 from streampay_smoke.publish.markup import Markup, element
 from streampay_smoke.publish.report_model import RunReport
@@ -26,7 +26,7 @@ _LOADS = re.compile(
 )
 _TRACKERS = re.compile(r"googletagmanager|google-analytics|\bgtag\(", re.IGNORECASE)
 
-_TONES = {Word.PASS: "#1a7f4b", Word.FAIL: "#c62f2f", Word.SAFETY: "#c62f2f"}
+_TONES = {VerdictStatus.PASS: "#1a7f4b", VerdictStatus.FAIL: "#c62f2f", VerdictStatus.SAFETY: "#c62f2f"}
 _OTHER_TONE = "#a85b00"
 
 _SHOWN_CHARACTERS = 120

@@ -12,7 +12,7 @@ import msgspec
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import Entry
-from streampay_smoke.gate.verdict import RUN, Check, Verdict, Word
+from streampay_smoke.gate.verdict import RUN, Check, Verdict, VerdictStatus
 from streampay_smoke.publish.report_status import RED, ReportStatus
 from streampay_smoke.publish.step_events import StepEvent, step_event
 
@@ -191,7 +191,7 @@ class _OpenStep(msgspec.Struct, kw_only=True):
     finished: events.StepFinished | None = None
     is_hook: bool = False
 
-    def told(self, unhappy: ReportStatus, ending: ScenarioEnding) -> StepReport:
+    def report(self, unhappy: ReportStatus, ending: ScenarioEnding) -> StepReport:
         """Return the step as it ended; `unhappy` is what an unhappy step of this scenario is called."""
         outcome, note = ReportStatus.PASSED, ""
         if self.finished is not None:
@@ -219,7 +219,7 @@ def _steps(
         return []
     gathered = _gathered(chapter)
     unhappy = outcome if outcome in {ReportStatus.FAILED, ReportStatus.BLOCKED} else ReportStatus.BROKEN
-    told = [step.told(unhappy, ending) for step in gathered]
+    told = [step.report(unhappy, ending) for step in gathered]
     ran = sum(not step.is_hook for step in gathered)
     at_ms = chapter[-1].at_ms if chapter else 0
     rest = [
@@ -291,7 +291,7 @@ def _run_itself_is_at_fault(entries: Sequence[Entry], verdict: Verdict) -> bool:
     if not verdict.checks or any(isinstance(entry.event, events.RunRefused) for entry in entries):
         return True
     red = {check.attribution for check in verdict.checks if ReportStatus.of_check(check) in RED}
-    return verdict.verdict is not Word.PASS and verdict.attribution not in red
+    return verdict.verdict is not VerdictStatus.PASS and verdict.attribution not in red
 
 
 def _run_check(entries: Sequence[Entry], verdict: Verdict) -> ScenarioReport:
@@ -301,7 +301,7 @@ def _run_check(entries: Sequence[Entry], verdict: Verdict) -> ScenarioReport:
     if failure is not None:
         next_step = f". Next: {failure.next_step}." if failure.next_step else ""
         hint = f"{failure.message.rstrip('.')}{next_step}"
-    status = "failed" if verdict.verdict is Word.FAIL else "broken"
+    status = "failed" if verdict.verdict is VerdictStatus.FAIL else "broken"
     check = Check(
         id=RUN,
         feature="The run itself",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from streampay_smoke.gate.concerns import Concern, rank_of
-from streampay_smoke.gate.verdict import RUN, Cause, Word
+from streampay_smoke.gate.verdict import RUN, Cause, VerdictStatus
 from streampay_smoke.publish.report_model import RunReport, ScenarioReport
 from streampay_smoke.publish.report_status import RED, ReportStatus
 
@@ -64,7 +64,7 @@ def _of_cause(cause: Cause, run: RunReport) -> ReportedProblem:
     if not red:
         standing = next((scenario for scenario in run.red if scenario.check.id == RUN), None)
         text = standing.message if standing is not None and cause is run.verdict.causes[0] else cause.text
-        outcome = ReportStatus.FAILED if cause.verdict is Word.FAIL else ReportStatus.BROKEN
+        outcome = ReportStatus.FAILED if cause.verdict is VerdictStatus.FAIL else ReportStatus.BROKEN
         return ReportedProblem(
             title=THE_RUN,
             text=text,

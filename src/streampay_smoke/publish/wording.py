@@ -1,22 +1,22 @@
 """The plain words of every report: what a verdict means, who is meant, what was simulated, what to do next."""
 
 from streampay_smoke.gate.message import WHO
-from streampay_smoke.gate.verdict import EXIT_CODES, Action, Check, Verdict, Word
+from streampay_smoke.gate.verdict import EXIT_CODES, Action, Check, Verdict, VerdictStatus
 
 MEANING = {
-    Word.PASS: "The release keeps every promise that was checked.",
-    Word.FAIL: "The release broke a promise.",
-    Word.INCONCLUSIVE: "There is not enough evidence to judge the release.",
-    Word.CONFIG: "Nothing was judged: the run was set up wrongly.",
-    Word.SAFETY: "The guard of real money refused to go on.",
+    VerdictStatus.PASS: "The release keeps every promise that was checked.",
+    VerdictStatus.FAIL: "The release broke a promise.",
+    VerdictStatus.INCONCLUSIVE: "There is not enough evidence to judge the release.",
+    VerdictStatus.CONFIG: "Nothing was judged: the run was set up wrongly.",
+    VerdictStatus.SAFETY: "The guard of real money refused to go on.",
 }
 
 NEXT_STEP = {
-    Word.PASS: "Promote the release.",
-    Word.FAIL: "Roll back to the previous release, then read the first failed check.",
-    Word.INCONCLUSIVE: "Hold: promote nothing, roll nothing back. See to the cause, then run again.",
-    Word.CONFIG: "Hold. Correct what is named, then run again.",
-    Word.SAFETY: "Hold and page the owner of this gate. Do not run again before the cause is understood.",
+    VerdictStatus.PASS: "Promote the release.",
+    VerdictStatus.FAIL: "Roll back to the previous release, then read the first failed check.",
+    VerdictStatus.INCONCLUSIVE: "Hold: promote nothing, roll nothing back. See to the cause, then run again.",
+    VerdictStatus.CONFIG: "Hold. Correct what is named, then run again.",
+    VerdictStatus.SAFETY: "Hold and page the owner of this gate. Do not run again before the cause is understood.",
 }
 
 _REHEARSED = "This was a rehearsal against a simulation: it says nothing about a deployment."
@@ -26,8 +26,8 @@ _OVERRIDDEN = {
 }
 _FORCED = "Its exit code is that of a failure, as this run was told (--on-inconclusive fail)."
 _HELD = {
-    Word.PASS: "Hold: a part of the suite is no reason to promote. Play the whole suite.",
-    Word.FAIL: "Hold: nothing is rolled back for this by itself. Read the first failed check, then decide.",
+    VerdictStatus.PASS: "Hold: a part of the suite is no reason to promote. Play the whole suite.",
+    VerdictStatus.FAIL: "Hold: nothing is rolled back for this by itself. Read the first failed check, then decide.",
 }
 
 
@@ -53,13 +53,13 @@ def next_step(verdict: Verdict) -> str:
     for override in verdict.overrides:
         said = f"The evidence says {override.from_}: see to its cause before {override.until}."
         return f"{_OVERRIDDEN[verdict.action]} {said}"
-    if verdict.verdict is Word.PASS and verdict.target.rehearsal:
+    if verdict.verdict is VerdictStatus.PASS and verdict.target.rehearsal:
         return _REHEARSED
     if verdict.action is Action.HOLD and verdict.verdict in _HELD:
         return _HELD[verdict.verdict]
-    if verdict.verdict is Word.INCONCLUSIVE and verdict.exit_code == EXIT_CODES[Word.FAIL]:
-        return f"{NEXT_STEP[Word.INCONCLUSIVE]} {_FORCED}"
-    if verdict.verdict is Word.PASS and verdict.target.simulated:
+    if verdict.verdict is VerdictStatus.INCONCLUSIVE and verdict.exit_code == EXIT_CODES[VerdictStatus.FAIL]:
+        return f"{NEXT_STEP[VerdictStatus.INCONCLUSIVE]} {_FORCED}"
+    if verdict.verdict is VerdictStatus.PASS and verdict.target.simulated:
         return _REHEARSED
     return NEXT_STEP[verdict.verdict]
 

@@ -17,7 +17,7 @@ from streampay_smoke.rollback.configuration import known_id
 from streampay_smoke.rollback.hook import Hook, HookFailed, Intent
 from streampay_smoke.rollback.log import DeployHistory, IntentLog
 from streampay_smoke.rollback.outcome import Fact, NoPreviousRelease, RollbackEnding, RollbackOutcome, RollbackRefused
-from streampay_smoke.rollback.proof import Proof, failure_in_words
+from streampay_smoke.rollback.verification import Verification, failure_in_words
 from streampay_smoke.rollback.wire import ObservedReleases, RollbackSituation, rollback_situation
 
 MOST_ASKED = 3
@@ -32,7 +32,7 @@ _ASK_IN = (RollbackSituation.FAILED_LIVE, RollbackSituation.UNKNOWN)
 """Where things may stand for the engine to be asked; silence is fenced before it comes to that."""
 
 
-class Looks(Protocol):
+class Observes(Protocol):
     """What is live on the wire; see `streampay_smoke.rollback.wire.Wire`."""
 
     def look(self) -> ObservedReleases:
@@ -42,10 +42,10 @@ class Looks(Protocol):
         """Look once."""
 
 
-class Proves(Protocol):
-    """The proof of a rollback; see `streampay_smoke.rollback.proof.Prover`."""
+class Verifies(Protocol):
+    """The proof of a rollback; see `streampay_smoke.rollback.verification.ReleaseVerifier`."""
 
-    def prove(self, target: str, *, within_seconds: float) -> Proof:
+    def verify(self, target: str, *, within_seconds: float) -> Verification:
         """Return the proof, or raise what is in its way."""
 
 
@@ -59,8 +59,8 @@ class Actuator:
         where: str,
         log: IntentLog,
         hook: Hook,
-        wire: Looks,
-        prover: Proves,
+        wire: Observes,
+        verifier: Verifies,
         within_seconds: float,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -70,7 +70,7 @@ class Actuator:
         self._log = log
         self._hook = hook
         self._wire = wire
-        self._prover = prover
+        self._verifier = verifier
         self._within_seconds = within_seconds
         self._clock = clock
         self._sleep = sleep
@@ -94,18 +94,18 @@ class Actuator:
         releases = tuple(dict.fromkeys([*seen.releases, *([engine_release] if engine_release else [])]))
         if len(releases) > 1:
             raise RollbackRefused(
-                f"nothing is recorded: {self._told(seen, engine_release)}; nobody could say which one to put back",
+                f"nothing is recorded: {self._described(seen, engine_release)}; nobody could say which one to put back",
                 next_step="wait for the roll-out that is under way, or correct service.release_told_by or the engine's "
                 "live release, then record again",
             )
         target = known_id(releases[0], "the live release") if releases else ""
-        because = "" if target else self._told(seen, engine_release)
+        because = "" if target else self._described(seen, engine_release)
         self._log.append(
             logs.TargetRecorded(
                 deploy=deploy, release=target, engine_release=engine_release, looks=seen.looks, because=because
             )
         )
-        facts = [("Seen", self._told(seen, engine_release)), *([("Engine", trouble)] if trouble else [])]
+        facts = [("Seen", self._described(seen, engine_release)), *([("Engine", trouble)] if trouble else [])]
         if not target:
             return RollbackOutcome(
                 ending=RollbackEnding.NO_PREVIOUS,
@@ -120,7 +120,7 @@ class Actuator:
         )
 
     def roll_back(self, deploy: str, failed: str = "") -> RollbackOutcome:
-        """Put the release back that was live before `deploy`, and prove it. `failed` is the release to remove.
+        """Put the release back that was live before `deploy`, and verify it. `failed` is the release to remove.
 
         Raises NoPreviousRelease or RollbackRefused where nothing may be done, and SettingsInvalid.
         """
@@ -144,7 +144,7 @@ class Actuator:
                 next_step="look in the log (--status) for an older release, and deploy it by hand",
             )
         stands = rollback_situation(seen, engine_release, failed=failed, target=target)
-        told = self._told(seen, engine_release)
+        told = self._described(seen, engine_release)
         self._refuse_to_guess(stands, history, failed=failed, target=target, told=told)
         intended = history.intended
         if intended is None:
@@ -168,7 +168,7 @@ class Actuator:
     def _carried_out(
         self, intended: logs.RollbackIntended, stands: RollbackSituation, history: DeployHistory
     ) -> RollbackOutcome:
-        """Ask until the engine accepts or the target is live, then prove; never raises for what the engine does."""
+        """Ask until the engine accepts or the target is live, then verify; never raises for what the engine does."""
         hidden = intended.hidden and not history.accepted
         engine, asked, accepted = "", 0, False
         while asked < MOST_ASKED and self._left_seconds > 0 and not accepted:
@@ -220,7 +220,7 @@ class Actuator:
         """Prove the rollback, write down what came of it, and say it."""
         target, deploy = intended.target_release, intended.deploy
         try:
-            proof = self._prover.prove(target, within_seconds=within_seconds)
+            proof = self._verifier.verify(target, within_seconds=within_seconds)
         except SmokeError as problem:
             return self._not_proved(intended, facts, failure_in_words(problem))
         self._log.append(logs.RollbackProved(deploy=deploy, release=target, promises=proof.promises, notes=proof.notes))
@@ -246,7 +246,7 @@ class Actuator:
     def _nothing_to_do(self, target: str, told: str) -> RollbackOutcome:
         """Prove a target that is live although nobody was asked; the deploy's rollback stays to be made."""
         try:
-            proof = self._prover.prove(target, within_seconds=self._left_seconds)
+            proof = self._verifier.verify(target, within_seconds=self._left_seconds)
         except SmokeError as problem:
             return RollbackOutcome(
                 ending=RollbackEnding.NOT_VERIFIED,
@@ -264,7 +264,7 @@ class Actuator:
     def _already(self, history: DeployHistory, seen: ObservedReleases, engine_release: str) -> RollbackOutcome:
         """A deploy is rolled back once, whatever is live by now; a failed release that is back is said, not fought."""
         intended = history.intended
-        told = self._told(seen, engine_release)
+        told = self._described(seen, engine_release)
         if intended is not None and intended.failed_release in {*seen.releases, engine_release}:
             raise RollbackRefused(
                 f"{history.deploy} was rolled back and proved, and {intended.failed_release} is live again ({told}): "
@@ -354,7 +354,7 @@ class Actuator:
         about = (self._where, history.deploy, failed, target, str(history.recorded_at_ms))
         return f"rollback-{hashlib.sha256('|'.join(about).encode()).hexdigest()[:32]}"
 
-    def _told(self, seen: ObservedReleases, engine_release: str) -> str:
+    def _described(self, seen: ObservedReleases, engine_release: str) -> str:
         return f"{seen.in_words}, the engine names {engine_release or 'none'}"
 
 
@@ -374,8 +374,8 @@ def _target_of(history: DeployHistory) -> str:
     return recorded.release
 
 
-def _proved(proof: Proof) -> tuple[tuple[str, str], ...]:
-    said = "its readiness, its name on every replica, a list for its user, none for strangers"
+def _proved(proof: Verification) -> tuple[tuple[str, str], ...]:
+    said = "its readiness, its name on every replica, a list for its user, none without a credential"
     return (("Proved", f"{said} ({len(proof.promises)} checks)"), *(("Note", note) for note in proof.notes))
 
 

@@ -14,7 +14,7 @@ from streampay_smoke.rollback.log import IntentLog, RollbackUnderWay, read_log
 from streampay_smoke.rollback.options import DESCRIPTION, EXIT_CODES, add_arguments
 from streampay_smoke.rollback.outcome import NoPreviousRelease, RollbackEnding, RollbackOutcome, RollbackRefused
 from streampay_smoke.rollback.output import outcome_block, status
-from streampay_smoke.rollback.proof import Prover
+from streampay_smoke.rollback.verification import ReleaseVerifier
 from streampay_smoke.rollback.wire import Wire
 from streampay_smoke.settings.actuator import RollbackSettings, load_rollback
 from streampay_smoke.settings.options import given_options
@@ -90,7 +90,7 @@ def _acted(given: RollbackSettings, redactor: Redactor, *, record: bool, failed:
             log=log,
             hook=settings.hook,
             wire=Wire(settings, record=lambda event: None),
-            prover=Prover(settings, redactor),
+            verifier=ReleaseVerifier(settings, redactor),
             within_seconds=settings.within_seconds,
         )
         try:

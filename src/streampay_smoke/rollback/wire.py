@@ -116,7 +116,7 @@ class Wire:
         silence, simulated, looks = "", False, 0
         while looks < number and (looks == 0 or self._clock() < ends_at):
             looks += 1
-            release, why, is_simulated = self._told()
+            release, why, is_simulated = self._read_release()
             simulated = simulated or is_simulated
             if release:
                 releases.append(release)
@@ -131,7 +131,7 @@ class Wire:
             releases=tuple(dict.fromkeys(releases)), looks=looks, silence=silence, simulated=simulated
         )
 
-    def _told(self) -> tuple[str, str, bool]:
+    def _read_release(self) -> tuple[str, str, bool]:
         """Return the release one connection tells, "" and why not, and whether it is a sandbox's.
 
         A release that is too broken to say that it is ready still tells its name in the header it stamps.

@@ -98,7 +98,7 @@ class Interface:
         """Start or fetch the run of a deploy."""
         order = self._order(decoded(await body_of(request), RunRequest))
         attempt = self._started(order)
-        return json_response(202 if attempt.outcome is None else 200, self._told(order.deploy, attempt))
+        return json_response(202 if attempt.outcome is None else 200, self._answer(order.deploy, attempt))
 
     async def fetch(self, request: Request) -> Response:
         """Tell of a deploy, or of its `attempt`, without starting anything: 200 whatever there is to tell."""
@@ -109,9 +109,9 @@ class Interface:
             attempt = self._runs.attempt(named)
             if attempt is None or attempt.order.deploy != deploy:
                 raise RequestRefused(
-                    404, f"{deploy.told()} has no such attempt", "leave `attempt` out for the latest one"
+                    404, f"{deploy.label()} has no such attempt", "leave `attempt` out for the latest one"
                 )
-        return json_response(200, self._told(deploy, attempt))
+        return json_response(200, self._answer(deploy, attempt))
 
     async def again(self, request: Request) -> Response:
         """Start another attempt, which takes the place of the latest."""
@@ -126,7 +126,7 @@ class Interface:
                 supersedes=asked.supersedes,
             )
         )
-        return json_response(202 if attempt.outcome is None else 200, self._told(deploy, attempt))
+        return json_response(202 if attempt.outcome is None else 200, self._answer(deploy, attempt))
 
     # Flagger
 
@@ -146,7 +146,7 @@ class Interface:
         order = await self._canary(request)
         attempt = self._runs.latest(order.deploy)
         if attempt is not None and attempt.order != order:
-            raise RequestRefused(403, f"{order.deploy.told()} was judged with another release or address")
+            raise RequestRefused(403, f"{order.deploy.label()} was judged with another release or address")
         return self._in_words(attempt, engines.ROLLBACK, engines.NO_ROLLBACK)
 
     async def _canary(self, request: Request) -> RunOrder:
@@ -219,7 +219,7 @@ class Interface:
             raise RequestRefused(
                 409,
                 f"this service judges {self._served.environment}",
-                "ask the service of that environment: credentials of one place are shown to no other",
+                "ask the service of that environment: credentials of one environment are shown to no other",
             )
         return Deploy(environment=self._served.environment, region=region or self._served.region, name=name)
 
@@ -250,7 +250,7 @@ class Interface:
         superseded = attempt is not None and bool(self._runs.superseded_by(attempt))
         return deploy_status(attempt, self._now_ms(), superseded=superseded)
 
-    def _told(self, deploy: Deploy, attempt: RunAttempt | None) -> DeployAnswer:
+    def _answer(self, deploy: Deploy, attempt: RunAttempt | None) -> DeployAnswer:
         now = self._standing(attempt)
         data = AnswerData(
             verdict=now,
@@ -259,9 +259,9 @@ class Interface:
             score=int(now is DeployStatus.PASS),
         )
         told = DeployAnswer(data=data, deploy=deploy.name, environment=deploy.environment, region=deploy.region)
-        return told if attempt is None else self._told_of(told, attempt)
+        return told if attempt is None else self._answer_of(told, attempt)
 
-    def _told_of(self, told: DeployAnswer, attempt: RunAttempt) -> DeployAnswer:
+    def _answer_of(self, told: DeployAnswer, attempt: RunAttempt) -> DeployAnswer:
         outcome = attempt.outcome
         known = msgspec.structs.replace(
             told,

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 
 RENEWALS: Final = 3
 """How many attempts in a row may end INCONCLUSIVE before only a person can ask for the next one."""
@@ -24,7 +24,7 @@ class Deploy(msgspec.Struct, frozen=True, kw_only=True):
     region: Region
     name: DeployName
 
-    def told(self) -> str:
+    def label(self) -> str:
         """Return it in one word for logs and messages."""
         return "/".join(part for part in (self.environment, self.region, self.name) if part)
 
@@ -48,7 +48,7 @@ class AttemptState(StrEnum):
 class AttemptOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """How an attempt ended. `valid_until_ms` is 0 for an answer that stands until a person asks again."""
 
-    verdict: Word
+    verdict: VerdictStatus
     reason_code: str
     message: str
     finished_at_ms: int

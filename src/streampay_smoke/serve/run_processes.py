@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from streampay_smoke.gate.verdict import EXIT_CODES, SIGNAL_EXIT_CODES, Action, Verdict, Word, written_at
+from streampay_smoke.gate.verdict import EXIT_CODES, SIGNAL_EXIT_CODES, Action, Verdict, VerdictStatus, written_at
 from streampay_smoke.serve.attempts import RunOrder
 
 RUN: Final = (sys.executable, "-m", "streampay_smoke", "run")
@@ -33,7 +33,7 @@ _OWN = "SMOKE_SERVE_"
 class RunAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What a run came to: its verdict's word and reasons, or in words why there is no verdict to act on."""
 
-    verdict: Word
+    verdict: VerdictStatus
     reason_code: str
     message: str
     run_id: str = ""
@@ -126,13 +126,13 @@ def answer_of(order: RunOrder, folder: Path, *, exit_code: int | None) -> RunAns
         return _no_answer("verdict_disputed", f"verdict {verdict.verdict} does not go with code {verdict.exit_code}")
     if verdict.target.rehearsal:
         return _no_answer("rehearsal", "no deployment was named: the run played a sandbox of its own")
-    if verdict.verdict is Word.PASS and verdict.exit_code == 0 and verdict.action is Action.HOLD:
+    if verdict.verdict is VerdictStatus.PASS and verdict.exit_code == 0 and verdict.action is Action.HOLD:
         because = "a part of the suite passed (SMOKE_TAGS): that is no reason to promote"
         return msgspec.structs.replace(_no_answer("part_of_the_suite", because), run_id=verdict.run_id)
-    if verdict.verdict is Word.PASS and (verdict.action is not Action.PROMOTE or verdict.exit_code != 0):
+    if verdict.verdict is VerdictStatus.PASS and (verdict.action is not Action.PROMOTE or verdict.exit_code != 0):
         return _no_answer("verdict_disputed", f"verdict PASS does not go with action {verdict.action}")
     differs = _other_than_ordered(order, verdict)
-    if differs and verdict.verdict in {Word.PASS, Word.FAIL}:
+    if differs and verdict.verdict in {VerdictStatus.PASS, VerdictStatus.FAIL}:
         return _no_answer("verdict_of_another", f"the run judged another {differs} than was asked for")
     return RunAnswer(
         verdict=verdict.verdict, reason_code=verdict.reason_code, message=verdict.message, run_id=verdict.run_id
@@ -152,7 +152,7 @@ def _other_than_ordered(order: RunOrder, verdict: Verdict) -> str:
 
 
 def _no_answer(reason_code: str, message: str) -> RunAnswer:
-    return RunAnswer(verdict=Word.INCONCLUSIVE, reason_code=reason_code, message=message)
+    return RunAnswer(verdict=VerdictStatus.INCONCLUSIVE, reason_code=reason_code, message=message)
 
 
 def _variables(order: RunOrder, folder: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ import msgspec
 
 from streampay_smoke.core import times
 from streampay_smoke.core.errors import SmokeError
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.serve.attempts import RENEWALS, AttemptOutcome, AttemptState, Deploy, RunAttempt, RunOrder
 from streampay_smoke.serve.run_processes import RunAnswer, RunProcesses
 from streampay_smoke.serve.store import Store
@@ -100,7 +100,7 @@ class Runs:
             return self._enqueue(order, None)
         if order != latest.order:
             raise OrderDiffers(
-                f"{order.deploy.told()} was asked for with another release or address",
+                f"{order.deploy.label()} was asked for with another release or address",
                 next_step="name the deploy by something that changes with its release, or ask for a new attempt",
             )
         return self._enqueue(order, latest) if self._renewable(latest) else latest
@@ -113,12 +113,12 @@ class Runs:
         """
         latest = self.latest(deploy)
         if latest is None:
-            raise Unknown(f"nobody has asked for {deploy.told()} yet", next_step="POST it to /v1/runs")
+            raise Unknown(f"nobody has asked for {deploy.label()} yet", next_step="POST it to /v1/runs")
         if latest.outcome is None:
             return latest
         if supersedes and supersedes != latest.id:
             raise Overtaken(
-                f"{supersedes} is not the latest attempt of {deploy.told()}", next_step=f"look at {latest.id} first"
+                f"{supersedes} is not the latest attempt of {deploy.label()}", next_step=f"look at {latest.id} first"
             )
         order = RunOrder(
             deploy=deploy,
@@ -195,7 +195,7 @@ class Runs:
             return False
         recent = [self._attempts[name] for name in self._by_deploy[latest.order.deploy][-RENEWALS:]]
         words = [one.outcome.verdict for one in recent if one.outcome is not None]
-        return not (len(words) == RENEWALS and set(words) == {Word.INCONCLUSIVE})
+        return not (len(words) == RENEWALS and set(words) == {VerdictStatus.INCONCLUSIVE})
 
     def _enqueue(self, order: RunOrder, latest: RunAttempt | None) -> RunAttempt:
         if self._closing:
@@ -213,7 +213,7 @@ class Runs:
         self._store.keep(attempt)
         self._remember(attempt)
         self._queue.put_nowait(attempt.id)
-        _log.info("attempt %s queued for %s, number %d", attempt.id, order.deploy.told(), attempt.number)
+        _log.info("attempt %s queued for %s, number %d", attempt.id, order.deploy.label(), attempt.number)
         return attempt
 
     def _remember(self, attempt: RunAttempt) -> None:
@@ -240,7 +240,9 @@ class Runs:
         except OSError as error:
             _log.error("attempt %s could not be started: %s", name, error.strerror)
             answer = RunAnswer(
-                verdict=Word.INCONCLUSIVE, reason_code="not_started", message=f"no run could start: {error.strerror}"
+                verdict=VerdictStatus.INCONCLUSIVE,
+                reason_code="not_started",
+                message=f"no run could start: {error.strerror}",
             )
         self._finish(name, answer)
 
@@ -282,10 +284,10 @@ class Runs:
         _log.info("attempt %s is %s (%s)", name, answer.verdict, answer.reason_code)
         self._settled.pop(name).set()
 
-    def _valid_until_ms(self, word: Word, now_ms: int) -> int:
-        if word is Word.SAFETY:
+    def _valid_until_ms(self, status: VerdictStatus, now_ms: int) -> int:
+        if status is VerdictStatus.SAFETY:
             return 0
-        if word is Word.INCONCLUSIVE:
+        if status is VerdictStatus.INCONCLUSIVE:
             return now_ms + min(self._valid_ms, INCONCLUSIVE_VALID_SECONDS * 1000)
         return now_ms + self._valid_ms
 

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from streampay_smoke.core.errors import SmokeError
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.serve.attempts import DeployName, Region, Release, Url
 from streampay_smoke.serve.runs import RETRY_SECONDS, Closing, OrderDiffers, Overtaken, QueueFull, Unknown
 
@@ -90,7 +90,7 @@ class DeployAnswer(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""
     supersedes: str = ""
     superseded_by: str = ""
-    verdict: Word | None = None
+    verdict: VerdictStatus | None = None
     reason_code: str = ""
     message: str = ""
     run_id: str = ""

@@ -34,8 +34,8 @@ class Deployment(AbstractContextManager["Deployment"]):
     Any call raises ServiceUnavailable when there is no answer, or a gateway answered in the service's place;
     PromiseBroken when an answer has a wrong status or shape; CredentialRefused when a credential that the operator
     supplied gets a 401; Throttled when the rate limit asks for more patience than a run has, or turns away somebody
-    who was to be refused: haste says nothing of doors. Silence in answer to a request that may be sent again is waited
-    out as `cutover` allows.
+    who was to be refused: a rate limit says nothing of access. Silence in answer to a request that may be sent again
+    is waited out as `cutover` allows.
 
     A service that named the public network even once, over whatever connection, is written to no more, sign-ins
     apart: any such call raises GuardRefused.
@@ -126,7 +126,7 @@ class Deployment(AbstractContextManager["Deployment"]):
         """
         answer = self._caller.send(self._dialect.readiness(), None, self._look_at_readiness)
         readiness = self._dialect.read_readiness(answer, own_hosts=self._own_hosts)
-        self._caller.heard_of(readiness.network)
+        self._caller.note_network(readiness.network)
         if readiness.genuine:
             sight = ReleaseSources(readiness=answer, fetch=self._caller.fetch, expected=self._release_expected)
             readiness = replace(
@@ -226,15 +226,15 @@ class Deployment(AbstractContextManager["Deployment"]):
         given, that is the answer.
         """
         asked = self._dialect.challenge(user.address)
-        given = self._caller.told(asked, None)
+        given = self._caller.access_answer(asked, None)
         if given.status not in asked.statuses:
             return given
         challenge = answering(self._dialect.read_challenge(given))
-        return self._caller.told(self._dialect.login(user.address, challenge, sign(challenge)), None)
+        return self._caller.access_answer(self._dialect.login(user.address, challenge, sign(challenge)), None)
 
     def sign_in_again(self, user: SyntheticUser) -> Answer:
         """Send the sign-in that let `user` in once more, word for word; for checks of the refusal."""
-        return self._caller.told(self._logins[user.address], None)
+        return self._caller.access_answer(self._logins[user.address], None)
 
     def streams(self, credential: Credential, *, limit: int = 20, cursor: str = "") -> StreamPage:
         """Return one page of the streams the credential's holder sees."""
@@ -246,7 +246,7 @@ class Deployment(AbstractContextManager["Deployment"]):
         return read(self._caller.promised(call, credential, read))
 
     def streams_v2(self, credential: Credential, *, limit: int = 20, cursor: str = "") -> StreamPage:
-        """Return one page of the streams the credential's holder sees, in the newer form of the API."""
+        """Return one page of the streams the credential's holder sees, by API v2."""
         call = self._dialect.streams_v2(limit=limit, cursor=cursor)
 
         def read(answer: Answer) -> StreamPage:
@@ -256,19 +256,21 @@ class Deployment(AbstractContextManager["Deployment"]):
 
     def refusal(self, credential: Credential) -> Answer:
         """Ask for the streams and return the answer, refused or not."""
-        return self._caller.told(replace(self._dialect.streams(limit=1, cursor=""), statuses=_REFUSALS), credential)
+        return self._caller.access_answer(
+            replace(self._dialect.streams(limit=1, cursor=""), statuses=_REFUSALS), credential
+        )
 
     def streams_answer(self, credential: Credential) -> Answer:
         """Ask for the first stream, once, and return the answer. Raises only for silence and an old credential."""
         call = self._dialect.streams(limit=1, cursor="")
         answer = self._caller.once(call, credential)
-        self._caller.refuse_old(answer, credential)
+        self._caller.raise_if_credential_refused(answer, credential)
         return answer
 
     @property
     def has_shown_streams(self) -> bool:
         """Whether any request for the streams was let through its limit, refused for another reason or not."""
-        return self._caller.let_through(self._dialect.streams(limit=1, cursor=""))
+        return self._caller.was_let_through(self._dialect.streams(limit=1, cursor=""))
 
     def raise_if_throttled(self, answer: Answer) -> None:
         """Raise Throttled for a 429."""
@@ -281,8 +283,8 @@ class Deployment(AbstractContextManager["Deployment"]):
 
     def stream_answer(self, credential: Credential, stream_id: str) -> Answer:
         """Ask for one stream and return the answer, refused or not; raises CredentialRefused for an old credential."""
-        answer = self._caller.told(replace(self._dialect.stream(stream_id), statuses=_REFUSALS), credential)
-        self._caller.refuse_old(answer, credential)
+        answer = self._caller.access_answer(replace(self._dialect.stream(stream_id), statuses=_REFUSALS), credential)
+        self._caller.raise_if_credential_refused(answer, credential)
         return answer
 
     def create(self, credential: Credential, order: StreamOrder, key: str = "") -> StreamRecord:
@@ -290,12 +292,12 @@ class Deployment(AbstractContextManager["Deployment"]):
         return self._created(self._dialect.create(order, key), credential, order)
 
     def create_v2(self, credential: Credential, order: StreamOrder, key: str = "") -> StreamRecord:
-        """Create a stream in the newer form of the API; raises as `create`."""
+        """Create a stream by API v2; raises as `create`."""
         return self._created(self._dialect.create_v2(order, key), credential, order)
 
     def create_v2_answer(self, credential: Credential, order: StreamOrder, key: str = "") -> Answer:
-        """Ask for a stream in the newer form and return the answer, refused or not."""
-        return self._caller.told(self._dialect.create_v2(order, key), credential)
+        """Ask for a stream by API v2 and return the answer, refused or not."""
+        return self._caller.access_answer(self._dialect.create_v2(order, key), credential)
 
     def _created(self, call: Call, credential: Credential, order: StreamOrder) -> StreamRecord:
         answer = self._caller.promised(call, credential)
@@ -314,7 +316,7 @@ class Deployment(AbstractContextManager["Deployment"]):
     ) -> Answer:
         """Ask for a stream and return the answer, refused or not; `claims` are further fields of the order."""
         call = self._dialect.create(order, key)
-        return self._caller.told(replace(call, json={**call.json, **(claims or {})}), credential)
+        return self._caller.access_answer(replace(call, json={**call.json, **(claims or {})}), credential)
 
     def created_by(self, answer: Answer) -> StreamRecord | None:
         """Return the stream that an answer to a creation made, None where it made none."""
@@ -348,43 +350,43 @@ class Deployment(AbstractContextManager["Deployment"]):
 
     def alive_answer(self) -> Answer:
         """Ask whether the service is alive and return the answer; a gateway's silence is waited out."""
-        return self._caller.told(self._dialect.alive(), None)
+        return self._caller.access_answer(self._dialect.alive(), None)
 
     def index_cursor(self) -> int:
         """Return the ledger that the service's index of the ledger has reached."""
         return self._dialect.read_index_cursor(self._caller.promised(self._dialect.index_status(), None))
 
     def metrics_answer(self, credential: Credential | None) -> Answer:
-        """Ask for the service's figures and return the answer, refused or not."""
-        return self._caller.told(self._dialect.metrics(), credential)
+        """Ask for the service's metrics and return the answer, refused or not."""
+        return self._caller.access_answer(self._dialect.metrics(), credential)
 
     def act(self, credential: Credential, stream_id: str, action: str, key: str = "") -> Answer:
         """Act on a stream and return the answer, refused or not."""
-        return self._caller.told(self._dialect.act(stream_id, action, key), credential)
+        return self._caller.access_answer(self._dialect.act(stream_id, action, key), credential)
 
     def attempt(
-        self, call: Call, credential: Credential | None = None, *, proof: Mapping[str, str] | None = None
+        self, call: Call, credential: Credential | None = None, *, csrf_headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Send one of the `doors` and return the answer, refused or not.
+        """Send one of the requests of `access` and return the answer, refused or not.
 
-        `proof` replaces the headers by which a write shows that it comes from the app's own page.
+        `csrf_headers` replaces the headers by which a write shows that it comes from the app's own page.
         """
-        answer = self._caller.told(call, credential, proof=proof)
+        answer = self._caller.access_answer(call, credential, csrf_headers=csrf_headers)
         if UNAUTHORIZED not in call.statuses:
-            self._caller.refuse_old(answer, credential)
+            self._caller.raise_if_credential_refused(answer, credential)
         return answer
 
     def csrf_token(self) -> dict[str, str]:
         """Return the headers by which a write shows that it comes from the app's own page; none where none is given."""
-        return self._caller.csrf_token()
+        return self._caller.csrf_headers()
 
-    def mark(self, credential: Credential, stream_id: str, mark: Lease) -> bool:
-        """Write a mark on a stream; False where the service has no place for it. Raises only for silence."""
-        call = self._dialect.mark(stream_id, mark)
+    def write_lease(self, credential: Credential, stream_id: str, lease: Lease) -> bool:
+        """Write a lease into a stream's tags; False where the service cannot hold it. Raises only for silence."""
+        call = self._dialect.write_lease(stream_id, lease)
         return call is not None and self._caller.ask(call, credential).status in call.statuses
 
     def lease_of(self, credential: Credential, stream_id: str) -> Lease | None:
-        """Return the mark on a stream, None where it carries none. Raises only for silence."""
+        """Return the lease of a stream, None where it carries none. Raises only for silence."""
         return self._dialect.read_lease(self._caller.ask(self._dialect.stream(stream_id), credential))
 
     def error_code(self, answer: Answer) -> str:

@@ -31,7 +31,7 @@ class ReleaseSources(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ReleaseReader = Callable[[ReleaseSources], str]
-"""Returns the release that answers, "" when the deployment does not tell."""
+"""Returns the release that answers, "" when the deployment does not read."""
 
 
 def header_of(told_by: str) -> str:
@@ -62,30 +62,30 @@ def release_reader(told_by: str) -> ReleaseReader:
 
 
 def _by_header(name: str) -> ReleaseReader:
-    def tell(sight: ReleaseSources) -> str:
-        return sight.readiness.headers.get(name.lower(), "")
+    def read(sources: ReleaseSources) -> str:
+        return sources.readiness.headers.get(name.lower(), "")
 
-    return tell
+    return read
 
 
 def _by_field(path: str, pointer: str) -> ReleaseReader:
-    def tell(sight: ReleaseSources) -> str:
-        answer = sight.readiness if sight.readiness.path == path else sight.fetch(path)
+    def read(sources: ReleaseSources) -> str:
+        answer = sources.readiness if sources.readiness.path == path else sources.fetch(path)
         value = _at(answer.json, pointer)
         return value if answer.status == 200 and isinstance(value, str) else ""
 
-    return tell
+    return read
 
 
-def _by_build_manifest(sight: ReleaseSources) -> str:
+def _by_build_manifest(sources: ReleaseSources) -> str:
     """Tell by the build id the start page names, which for the expected one must have its manifest.
 
     That manifest alone proves little (old assets stay on CDNs), so it decides only where the
     page names no build. The page shows "-" as "_".
     """
-    named = _build_id_of(sight.fetch("/"))
-    if sight.expected and named in {"", sight.expected, sight.expected.replace("-", "_")}:
-        return sight.expected if _has_manifest(sight.fetch, sight.expected) else ""
+    named = _build_id_of(sources.fetch("/"))
+    if sources.expected and named in {"", sources.expected, sources.expected.replace("-", "_")}:
+        return sources.expected if _has_manifest(sources.fetch, sources.expected) else ""
     return named
 
 

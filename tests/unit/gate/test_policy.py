@@ -24,7 +24,7 @@ from streampay_smoke.gate.policy import (
     schema,
     to_json,
 )
-from streampay_smoke.gate.verdict import ObjectiveResult, Word
+from streampay_smoke.gate.verdict import ObjectiveResult, VerdictStatus
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "decision.schema.json"
 
@@ -34,15 +34,15 @@ PREPARED = Circumstances(whole_suite=True, on_fail="rollback", deploy="d-1", tar
 BY_HAND = Circumstances(whole_suite=False, by_path=True)
 
 
-def answer(word: str, reason_code: str = "", *missed: str) -> VerdictSummary:
-    return VerdictSummary(word=Word(word), reason_code=reason_code, missed=missed)
+def answer(status: str, reason_code: str = "", *missed: str) -> VerdictSummary:
+    return VerdictSummary(status=VerdictStatus(status), reason_code=reason_code, missed=missed)
 
 
 def decided(given: VerdictSummary, run: Circumstances = PREPARED, **policy: Any) -> Decision:
     return decide(given, Policy(**policy), run, run_id="r-1")
 
 
-# word, reason code, kinds of missed objectives; step, page, acts
+# status, reason code, kinds of missed objectives; step, page, acts
 GOLDEN = [
     ("PASS", "all_promises_kept", (), "promote", False, False),
     ("PASS", "overridden", (), "promote", False, False),
@@ -67,16 +67,16 @@ GOLDEN = [
 ]
 
 
-@pytest.mark.parametrize(("word", "reason", "missed", "step", "page", "acts"), GOLDEN)
-def test_golden(word: str, reason: str, missed: tuple[str, ...], step: str, page: bool, acts: bool) -> None:
-    decision = decided(answer(word, reason, *missed))
+@pytest.mark.parametrize(("status", "reason", "missed", "step", "page", "acts"), GOLDEN)
+def test_golden(status: str, reason: str, missed: tuple[str, ...], step: str, page: bool, acts: bool) -> None:
+    decision = decided(answer(status, reason, *missed))
     assert (decision.step, decision.page, decision.acts) == (step, page, acts)
     assert decision.because
     assert bool(decision.not_acting_because) is False
 
 
 def test_every_word_is_in_the_table() -> None:
-    assert {row[0] for row in GOLDEN} == set(Word)
+    assert {row[0] for row in GOLDEN} == set(VerdictStatus)
 
 
 @pytest.mark.parametrize(
@@ -113,9 +113,9 @@ def test_an_inconclusive_part_of_the_suite_wakes_nobody() -> None:
     assert (decision.page, decision.inconclusive_in_a_row) == (False, 0)
 
 
-@pytest.mark.parametrize("word", list(Word))
+@pytest.mark.parametrize("status", list(VerdictStatus))
 @pytest.mark.parametrize("whole", [True, False])
-def test_it_is_never_bolder_than_the_verdict(word: Word, whole: bool) -> None:
+def test_it_is_never_bolder_than_the_verdict(status: VerdictStatus, whole: bool) -> None:
     for reason, missed, promise, by_path in itertools.product(
         ("promise_broken", "objective_missed", "release_unexpected"),
         ((), ("error_burn",)),
@@ -123,9 +123,9 @@ def test_it_is_never_bolder_than_the_verdict(word: Word, whole: bool) -> None:
         (True, False),
     ):
         run = replace(PREPARED, whole_suite=whole, by_path=by_path)
-        decision = decided(answer(word, reason, *missed), run, broken_promise=promise)
-        assert decision.step is not ReleaseStep.PROMOTE or (word is Word.PASS and whole)
-        assert decision.step is not ReleaseStep.ROLLBACK or (word is Word.FAIL and whole and not by_path)
+        decision = decided(answer(status, reason, *missed), run, broken_promise=promise)
+        assert decision.step is not ReleaseStep.PROMOTE or (status is VerdictStatus.PASS and whole)
+        assert decision.step is not ReleaseStep.ROLLBACK or (status is VerdictStatus.FAIL and whole and not by_path)
         assert not decision.acts or decision.step is ReleaseStep.ROLLBACK
 
 
@@ -212,7 +212,7 @@ def test_a_decision_is_told_whole() -> None:
     assert decided(answer("INCONCLUSIVE", "deadline"), run, **policy) == Decision(
         schema="streampay.dev/gate-decision/v1",
         run_id="r-1",
-        verdict=Word.INCONCLUSIVE,
+        verdict=VerdictStatus.INCONCLUSIVE,
         reason_code="deadline",
         step=ReleaseStep.HOLD,
         page=False,
@@ -260,7 +260,7 @@ def test_an_answer_names_each_kind_of_gating_objective_that_was_missed_once(told
     )
     verdict = replace(judge(told(started())), objectives=results)
     assert VerdictSummary.of(verdict) == VerdictSummary(
-        word=verdict.verdict, reason_code=verdict.reason_code, missed=("error_burn", "settlement_time")
+        status=verdict.verdict, reason_code=verdict.reason_code, missed=("error_burn", "settlement_time")
     )
     assert verdict.reason_code
 
@@ -299,10 +299,10 @@ def test_the_file_is_indented_and_its_schema_is_the_documented_one() -> None:
     assert schema() == json.loads(SCHEMA.read_text())
 
 
-@pytest.mark.parametrize("word", ["PASS", "FAIL", "INCONCLUSIVE"])
-def test_a_rehearsal_leads_to_nothing(word: str) -> None:
+@pytest.mark.parametrize("status", ["PASS", "FAIL", "INCONCLUSIVE"])
+def test_a_rehearsal_leads_to_nothing(status: str) -> None:
     run = replace(PREPARED, inconclusive_before=9)
-    decision = decided(replace(answer(word, "promise_broken"), rehearsal=True), run)
+    decision = decided(replace(answer(status, "promise_broken"), rehearsal=True), run)
     assert (decision.step, decision.page, decision.acts) == (ReleaseStep.HOLD, False, False)
     assert "nobody named a deployment" in decision.because
 

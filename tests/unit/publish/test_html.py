@@ -51,7 +51,7 @@ def page(run: Any) -> Page:
 
 def test_every_run_makes_a_whole_page_with_its_verdict_first(any_run: Any) -> None:
     read = page(any_run)
-    words = [word for word in read.words if word.strip()]
+    words = [status for status in read.words if status.strip()]
     assert str(any_run.verdict.verdict) in words[words.index("StreamPay deploy gate") + 1]
 
 
@@ -60,7 +60,7 @@ def test_the_page_loads_nothing(any_run: Any) -> None:
     assert {tag for tag, _ in read.seen}.isdisjoint({"script", "link", "img", "iframe", "object", "embed", "form"})
     assert not any(LOADING & set(attrs) for _, attrs in read.seen)
     assert all((attrs.get("href") or "#").startswith("#") for _, attrs in read.seen)
-    style = next(word for word in read.words if ":root" in word)
+    style = next(status for status in read.words if ":root" in status)
     assert not re.search(r"url\(|@import", style)
 
 

@@ -13,7 +13,7 @@ from streampay_smoke.evidence.journal import Journal, read
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.publish import objectives
 from streampay_smoke.publish.allure import environment
 from streampay_smoke.publish.ctrf import ctrf_json
@@ -52,7 +52,7 @@ COMPARED = Objective(name="no slower", kind="read_comparison", threshold=1.1)
 
 def test_a_miss_that_is_shown_is_told_and_turns_nothing(run: Run) -> None:
     told = run(reads(500), COMPARED)
-    assert told.verdict.verdict is Word.PASS
+    assert told.verdict.verdict is VerdictStatus.PASS
     assert [each.outcome for each in objectives.objective_reports(told.verdict)] == [
         ReportStatus.BROKEN,
         ReportStatus.SKIPPED,
@@ -77,7 +77,7 @@ def test_every_report_tells_the_objectives(run: Run) -> None:
 
 def test_a_gating_miss_is_a_failure_of_the_run_itself(run: Run) -> None:
     told = run(reads(500, gates=True))
-    assert told.verdict.verdict is Word.FAIL
+    assert told.verdict.verdict is VerdictStatus.FAIL
     assert (told.scenarios[0].outcome, told.scenarios[0].check.id) == (ReportStatus.FAILED, "run")
     assert objectives.objective_reports(told.verdict)[0].outcome is ReportStatus.FAILED
     assert b"<failure" in junit_xml(told)

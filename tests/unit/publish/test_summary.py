@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from streampay_smoke.gate.verdict import Action, Word
+from streampay_smoke.gate.verdict import Action, VerdictStatus
 from streampay_smoke.publish import wording
 from streampay_smoke.publish.summary import CONSOLE_LINES, console_block, paint_for, plain, summary_md
 
@@ -137,10 +137,10 @@ def test_colour_is_for_terminals_that_want_it(
     assert ("\033[" in block) == coloured
 
 
-@pytest.mark.parametrize("word", list(Word))
-def test_every_verdict_has_its_meaning_and_its_next_step(sample: Callable[[str], Any], word: Word) -> None:
-    verdict = msgspec.structs.replace(sample("passing").verdict, verdict=word)
-    assert wording.MEANING[word]
+@pytest.mark.parametrize("status", list(VerdictStatus))
+def test_every_verdict_has_its_meaning_and_its_next_step(sample: Callable[[str], Any], status: VerdictStatus) -> None:
+    verdict = msgspec.structs.replace(sample("passing").verdict, verdict=status)
+    assert wording.MEANING[status]
     assert wording.next_step(verdict)
 
 

@@ -422,7 +422,7 @@ def test_a_rollback_killed_in_the_middle_of_a_late_engine_waits_before_it_asks_a
 ) -> None:
     deployed.engine.behaves = deployed.engine.later(3)
     killed_at(RollbackNotProved, monkeypatch)
-    monkeypatch.setattr(deployed.engine, "prove", interrupted)
+    monkeypatch.setattr(deployed.engine, "verify", interrupted)
     with pytest.raises(KeyboardInterrupt):
         deployed.roll_back()
     monkeypatch.undo()

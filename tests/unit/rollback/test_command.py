@@ -14,7 +14,7 @@ from streampay_sandbox.engine import EngineFault
 from streampay_sandbox.fleet import Fleet
 from streampay_smoke.cli import main as cli
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.rollback import actuator, proof
+from streampay_smoke.rollback import actuator, verification
 from streampay_smoke.rollback.command import main
 from streampay_smoke.rollback.log import EngineAccepted, IntentLog, read_log
 
@@ -41,7 +41,7 @@ def run(fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     for name, value in {**fleet.environ(), "SMOKE_AUTH_MODE": "api-key"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(actuator, "SETTLE_SECONDS", 0.2)
-    monkeypatch.setattr(proof, "LEAST_SECONDS", 0.2)
+    monkeypatch.setattr(verification, "LEAST_SECONDS", 0.2)
     fleet.engine.misbehave()
     fleet.engine.promote("v1")
 

@@ -1,4 +1,4 @@
-"""What a rollback needs to know, what it never asks for, and settings that would prove nothing."""
+"""What a rollback needs to know, what it never asks for, and settings that would verify nothing."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -18,7 +18,7 @@ from streampay_smoke.evidence.events import RunPlanned
 from streampay_smoke.gate.history import RunHistory
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.policy import Decision, ReleaseStep, RolledBack, in_words, schema
-from streampay_smoke.gate.verdict import Verdict, Word, to_json
+from streampay_smoke.gate.verdict import Verdict, VerdictStatus, to_json
 from streampay_smoke.rollback.command import main as rollback
 from streampay_smoke.run import decision as decisions
 from streampay_smoke.run import pins
@@ -33,7 +33,7 @@ def verdict(word: str, *, environment: str = "staging", region: str = "", ids: f
     blank = judge(ChainRead(entries=(), sha256=""))
     return replace(
         blank,
-        verdict=Word(word),
+        verdict=VerdictStatus(word),
         reason_code="promise_broken" if word == "FAIL" else "deadline",
         target=replace(blank.target, environment=environment, region=region),
         evidence=replace(blank.evidence, expected_ids=tuple(sorted(ids))),

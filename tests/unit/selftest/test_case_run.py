@@ -16,7 +16,7 @@ from streampay_selftest.conditions import beside_other_runs, environment_file
 SCRIPT = Path(__file__).parents[2] / "support" / "fake_gate.py"
 
 FAULT = Case(name="f", story="s", severity=Severity.CATASTROPHIC, caught_by="streams/")
-NOISE = Case(name="n", story="s", severity=Severity.DISTURBANCE, truth=Truth.DEPENDENCY, or_else=(Truth.NONE,))
+DISTURBANCE = Case(name="n", story="s", severity=Severity.DISTURBANCE, truth=Truth.DEPENDENCY, or_else=(Truth.NONE,))
 
 
 def gate(*arguments: str) -> Sequence[str]:
@@ -29,7 +29,7 @@ def played(case: Case, *arguments: str) -> CaseRun:
 
 def test_a_fault_that_is_caught_by_its_check_is_right() -> None:
     answer = played(FAULT, "FAIL", "product", "ledger/other", "streams/a-list")
-    assert (answer.word, answer.attribution, answer.caught_by) == ("FAIL", "product", "streams/a-list")
+    assert (answer.status, answer.attribution, answer.caught_by) == ("FAIL", "product", "streams/a-list")
     assert answer.red == ("ledger/other", "streams/a-list")
     assert answer.message == "selected ['@streams']"
     assert 0 < answer.seconds < HANG_SECONDS
@@ -58,41 +58,45 @@ def test_a_reason_code_names_a_fault_of_the_whole_run() -> None:
 
 def test_a_fault_that_names_no_check_is_never_right() -> None:
     case = Case(name="f", story="s", severity=Severity.SERIOUS)
-    assert not is_right(case, CaseRun(case="f", seed=0, word="FAIL", attribution="product", caught_by=""))
+    assert not is_right(case, CaseRun(case="f", seed=0, status="FAIL", attribution="product", caught_by=""))
 
 
 @pytest.mark.parametrize("arguments", [["PASS", "none"], ["INCONCLUSIVE", "dependency"]])
-def test_a_noise_may_be_ridden_out_or_held(arguments: Sequence[str]) -> None:
-    assert is_right(NOISE, played(NOISE, *arguments))
+def test_a_disturbance_may_be_ridden_out_or_held(arguments: Sequence[str]) -> None:
+    assert is_right(DISTURBANCE, played(DISTURBANCE, *arguments))
 
 
 @pytest.mark.parametrize(
     "arguments", [["FAIL", "product"], ["INCONCLUSIVE", "harness"], ["CONFIG", "config"], ["SAFETY", "safety"]]
 )
-def test_a_noise_that_is_called_something_else_is_wrong(arguments: Sequence[str]) -> None:
-    assert not is_right(NOISE, played(NOISE, *arguments))
+def test_a_disturbance_that_is_called_something_else_is_wrong(arguments: Sequence[str]) -> None:
+    assert not is_right(DISTURBANCE, played(DISTURBANCE, *arguments))
 
 
 def test_an_exit_code_that_is_no_answer() -> None:
-    answer = played(NOISE, "PASS", "none", "--exit", "7")
-    assert (answer.word, answer.trouble) == (NO_ANSWER, "exit code 7: the last words")
+    answer = played(DISTURBANCE, "PASS", "none", "--exit", "7")
+    assert (answer.status, answer.problem) == (NO_ANSWER, "exit code 7: the last words")
 
 
 def test_an_exit_code_that_contradicts_the_verdict() -> None:
-    assert played(NOISE, "PASS", "none", "--exit", "1").word == CONTRADICTION
+    assert played(DISTURBANCE, "PASS", "none", "--exit", "1").status == CONTRADICTION
 
 
-@pytest.mark.parametrize(("word", "attribution"), [("CONFIG", "config"), ("FAIL", ""), ("PASS", "")])
-def test_without_a_verdict_only_config_says_whose_it_is(word: str, attribution: str) -> None:
-    answer = played(NOISE, word, "none", "--silent")
-    assert (answer.word, answer.attribution, answer.trouble) == (word, attribution, "no verdict.json: the last words")
+@pytest.mark.parametrize(("status", "attribution"), [("CONFIG", "config"), ("FAIL", ""), ("PASS", "")])
+def test_without_a_verdict_only_config_says_whose_it_is(status: str, attribution: str) -> None:
+    answer = played(DISTURBANCE, status, "none", "--silent")
+    assert (answer.status, answer.attribution, answer.problem) == (
+        status,
+        attribution,
+        "no verdict.json: the last words",
+    )
 
 
 def test_a_gate_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(case_run, "OVERTIME_SECONDS", 1.0)
     monkeypatch.setattr(case_run, "DEADLINE_SECONDS", "0.5")
-    answer = played(NOISE, "PASS", "none", "--hang")
-    assert (answer.word, answer.seconds) == (NO_ANSWER, 1.5)
+    answer = played(DISTURBANCE, "PASS", "none", "--hang")
+    assert (answer.status, answer.seconds) == (NO_ANSWER, 1.5)
 
 
 def test_of_two_runs_the_one_that_is_wrong_counts() -> None:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from fake_smoke import FakeSmoke, verdict_of
 
-from streampay_smoke.gate.verdict import Action, Word, to_json
+from streampay_smoke.gate.verdict import Action, VerdictStatus, to_json
 from streampay_smoke.serve import run_processes as players
 from streampay_smoke.serve.attempts import Deploy, RunOrder
 from streampay_smoke.serve.run_processes import RunAnswer, RunProcesses, answer_of
@@ -41,17 +41,17 @@ def do(what: Coroutine[Any, Any, RunAnswer]) -> RunAnswer:
     return asyncio.run(asyncio.wait_for(what, 20))
 
 
-@pytest.mark.parametrize("word", list(Word))
-def test_a_run_answers_with_its_verdict(fake: FakeSmoke, tmp_path: Path, word: Word) -> None:
-    fake.answers(verdict_of(word, **PROVED))
+@pytest.mark.parametrize("status", list(VerdictStatus))
+def test_a_run_answers_with_its_verdict(fake: FakeSmoke, tmp_path: Path, status: VerdictStatus) -> None:
+    fake.answers(verdict_of(status, **PROVED))
     groups: list[int] = []
     answer = do(player_of(fake).play(ORDER, tmp_path, groups.append))
-    assert (answer.verdict, answer.run_id) == (word, "20261123T212214Z-e5f124")
+    assert (answer.verdict, answer.run_id) == (status, "20261123T212214Z-e5f124")
     assert len(groups) == 1
 
 
 def test_a_run_is_told_what_to_judge_and_no_token_of_the_service(fake: FakeSmoke, tmp_path: Path) -> None:
-    fake.answers(verdict_of(Word.PASS, **PROVED))
+    fake.answers(verdict_of(VerdictStatus.PASS, **PROVED))
     fake.looks()
     order = msgspec.structs.replace(ORDER, deploy=Deploy(environment="staging", region="eu", name="d"))
     do(
@@ -75,16 +75,19 @@ def test_a_run_is_told_what_to_judge_and_no_token_of_the_service(fake: FakeSmoke
 def test_a_run_that_leaves_nothing_is_inconclusive(fake: FakeSmoke, tmp_path: Path) -> None:
     fake.ends_with("run", 0)
     answer = do(player_of(fake).play(ORDER, tmp_path, lambda group: None))
-    assert (answer.verdict, answer.reason_code) == (Word.INCONCLUSIVE, "no_verdict")
+    assert (answer.verdict, answer.reason_code) == (VerdictStatus.INCONCLUSIVE, "no_verdict")
 
 
-@pytest.mark.parametrize(("word", "exit_code"), [(Word.PASS, 1), (Word.FAIL, 0), (Word.PASS, 137), (Word.FAIL, 2)])
+@pytest.mark.parametrize(
+    ("status", "exit_code"),
+    [(VerdictStatus.PASS, 1), (VerdictStatus.FAIL, 0), (VerdictStatus.PASS, 137), (VerdictStatus.FAIL, 2)],
+)
 def test_a_code_that_contradicts_the_verdict_is_inconclusive(
-    fake: FakeSmoke, tmp_path: Path, word: Word, exit_code: int
+    fake: FakeSmoke, tmp_path: Path, status: VerdictStatus, exit_code: int
 ) -> None:
-    fake.answers(verdict_of(word, **PROVED), exit_code=exit_code)
+    fake.answers(verdict_of(status, **PROVED), exit_code=exit_code)
     answer = do(player_of(fake).play(ORDER, tmp_path, lambda group: None))
-    assert (answer.verdict, answer.reason_code) == (Word.INCONCLUSIVE, "verdict_disputed")
+    assert (answer.verdict, answer.reason_code) == (VerdictStatus.INCONCLUSIVE, "verdict_disputed")
 
 
 @pytest.mark.parametrize(
@@ -100,28 +103,30 @@ def test_a_code_that_contradicts_the_verdict_is_inconclusive(
 def test_a_pass_that_does_not_fit_together_is_no_pass(
     tmp_path: Path, changes: dict[str, Any], reason_code: str
 ) -> None:
-    write(tmp_path, to_json(msgspec.structs.replace(verdict_of(Word.PASS, **PROVED), **changes)))
+    write(tmp_path, to_json(msgspec.structs.replace(verdict_of(VerdictStatus.PASS, **PROVED), **changes)))
     answer = answer_of(ORDER, tmp_path, exit_code=None)
-    assert (answer.verdict, answer.reason_code) == (Word.INCONCLUSIVE, reason_code)
+    assert (answer.verdict, answer.reason_code) == (VerdictStatus.INCONCLUSIVE, reason_code)
 
 
-@pytest.mark.parametrize("word", [Word.PASS, Word.FAIL])
-def test_a_rehearsal_is_no_answer_about_a_deployment(tmp_path: Path, word: Word) -> None:
-    verdict = verdict_of(word, **PROVED)
+@pytest.mark.parametrize("status", [VerdictStatus.PASS, VerdictStatus.FAIL])
+def test_a_rehearsal_is_no_answer_about_a_deployment(tmp_path: Path, status: VerdictStatus) -> None:
+    verdict = verdict_of(status, **PROVED)
     target = msgspec.structs.replace(verdict.target, rehearsal=True)
     write(tmp_path, to_json(msgspec.structs.replace(verdict, target=target)))
     answer = answer_of(ORDER, tmp_path, exit_code=None)
-    assert (answer.verdict, answer.reason_code) == (Word.INCONCLUSIVE, "rehearsal")
+    assert (answer.verdict, answer.reason_code) == (VerdictStatus.INCONCLUSIVE, "rehearsal")
 
 
-@pytest.mark.parametrize("word", [Word.PASS, Word.FAIL])
+@pytest.mark.parametrize("status", [VerdictStatus.PASS, VerdictStatus.FAIL])
 @pytest.mark.parametrize(
     "judged", [{**PROVED, "release": "r0"}, {**PROVED, "base_url": "https://other"}, {**PROVED, "environment": "local"}]
 )
-def test_a_verdict_on_something_else_is_none_on_this(tmp_path: Path, word: Word, judged: dict[str, str]) -> None:
-    write(tmp_path, to_json(verdict_of(word, **judged)))
+def test_a_verdict_on_something_else_is_none_on_this(
+    tmp_path: Path, status: VerdictStatus, judged: dict[str, str]
+) -> None:
+    write(tmp_path, to_json(verdict_of(status, **judged)))
     answer = answer_of(ORDER, tmp_path, exit_code=None)
-    assert (answer.verdict, answer.reason_code) == (Word.INCONCLUSIVE, "verdict_of_another")
+    assert (answer.verdict, answer.reason_code) == (VerdictStatus.INCONCLUSIVE, "verdict_of_another")
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"verdict": "PASS"}', b"\xff\xfe"])
@@ -131,10 +136,10 @@ def test_a_verdict_that_cannot_be_read_is_none(tmp_path: Path, content: bytes) -
 
 
 def test_a_run_that_is_over_its_time_is_ended_and_leaves_its_verdict(fake: FakeSmoke, tmp_path: Path) -> None:
-    fake.answers(verdict_of(Word.PASS, **PROVED))
+    fake.answers(verdict_of(VerdictStatus.PASS, **PROVED))
     fake.waits()
     answer = do(player_of(fake, limit_seconds=0.3).play(ORDER, tmp_path, lambda group: None))
-    assert (answer.verdict, answer.reason_code) == (Word.INCONCLUSIVE, "terminated")
+    assert (answer.verdict, answer.reason_code) == (VerdictStatus.INCONCLUSIVE, "terminated")
 
 
 def test_a_run_that_does_not_listen_is_killed(tmp_path: Path) -> None:
@@ -149,7 +154,7 @@ def test_a_run_that_does_not_listen_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_still_alive_is_adopted(fake: FakeSmoke, tmp_path: Path) -> None:
-    fake.answers(verdict_of(Word.FAIL, **PROVED))
+    fake.answers(verdict_of(VerdictStatus.FAIL, **PROVED))
     fake.waits()
 
     async def story() -> RunAnswer:
@@ -163,7 +168,7 @@ def test_a_run_that_is_still_alive_is_adopted(fake: FakeSmoke, tmp_path: Path) -
         return await second
 
     answer = do(story())
-    assert (answer.verdict, len(fake.calls)) == (Word.FAIL, 1)
+    assert (answer.verdict, len(fake.calls)) == (VerdictStatus.FAIL, 1)
 
 
 @pytest.mark.parametrize("going_down", [True, False])
@@ -185,9 +190,9 @@ def test_an_adopted_run_is_ended_in_time_too(fake: FakeSmoke, tmp_path: Path, go
 
 
 def test_nothing_is_waited_for_where_nothing_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write(tmp_path, to_json(verdict_of(Word.PASS, **PROVED)))
+    write(tmp_path, to_json(verdict_of(VerdictStatus.PASS, **PROVED)))
     monkeypatch.setattr(asyncio, "sleep", lambda seconds: pytest.fail(f"it waited {seconds} s"))
-    assert do(RunProcesses({}, limit_seconds=20).adopt(ORDER, tmp_path, os.getpid())).verdict is Word.PASS
+    assert do(RunProcesses({}, limit_seconds=20).adopt(ORDER, tmp_path, os.getpid())).verdict is VerdictStatus.PASS
 
 
 def test_a_closed_player_ends_its_runs(fake: FakeSmoke, tmp_path: Path) -> None:

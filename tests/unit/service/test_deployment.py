@@ -134,7 +134,7 @@ def test_a_service_that_named_the_public_network_once_is_written_to_no_more(
         lambda: deployment.start(USER, "stream-1"),
         lambda: deployment.settle(USER, "stream-1", "k"),
         lambda: deployment.act(USER, "stream-1", "stop"),
-        lambda: deployment.mark(USER, "stream-1", Lease(run_id="r", lease_until_seconds=1)),
+        lambda: deployment.write_lease(USER, "stream-1", Lease(run_id="r", lease_until_seconds=1)),
     ):
         with pytest.raises(GuardRefused, match="named the public network"):
             write()
@@ -377,7 +377,7 @@ def test_a_write_may_show_less_than_the_whole_proof(
     service: ScriptedService, deployment: Deployment, half: dict[str, str]
 ) -> None:
     write = deployment.access.harmless_write()
-    assert deployment.attempt(write, USER, proof=half).status == 404
+    assert deployment.attempt(write, USER, csrf_headers=half).status == 404
     assert deployment.attempt(write, USER).status == 404
     less, whole = service.requests(f"POST {write.path}")
     assert {name: less.headers[name] for name in ("cookie", "x-csrf-token") if name in less.headers} == half

@@ -67,7 +67,7 @@ def _burst_once(run: RunContext, first: Credential, second: Credential) -> tuple
                 replicas=service.replicas,
             )
         finally:
-            seen.tell(run.record)
+            seen.record_last(run.record)
     with _not_waiting(run, run.record) as deployment:
         return burst, deployment.streams_answer(second)
 
@@ -94,7 +94,7 @@ class _Last:
         if isinstance(event, Exchanged):
             self._exchange = event
 
-    def tell(self, record: Recorder) -> None:
+    def record_last(self, record: Recorder) -> None:
         if self._exchange is not None:
             record(self._exchange)
 

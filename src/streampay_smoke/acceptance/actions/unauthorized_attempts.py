@@ -60,7 +60,7 @@ def requesting(
     deployment: Deployment, call: Call, credential: Credential, csrf_token: Mapping[str, str] | None = None
 ) -> Callable[[], Answer]:
     """Return how a request is sent and its answer returned, refused or not."""
-    return lambda: deployment.attempt(call, credential, proof=csrf_token)
+    return lambda: deployment.attempt(call, credential, csrf_headers=csrf_token)
 
 
 def list_streams(run: RunContext, credential_name: str) -> tuple[str, Answer]:

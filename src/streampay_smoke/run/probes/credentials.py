@@ -25,7 +25,7 @@ def credential_probe(run_context: RunContext, asked: ObservedRequest | None, rec
     if not credentials:
         return _nothing_supplied(CREDENTIAL_PROBE)
     with at_stable(run_context, record) as stable:
-        return _told_of(CREDENTIAL_PROBE, [_status_for(stable, credential) for credential in credentials])
+        return _probe_of(CREDENTIAL_PROBE, [_status_for(stable, credential) for credential in credentials])
 
 
 def shown_again_probe(run_context: RunContext, asked: ObservedRequest | None, record: Recorder) -> Probed:
@@ -44,7 +44,7 @@ def shown_again_probe(run_context: RunContext, asked: ObservedRequest | None, re
                 statuses.append(_status_for(instance, credential))
             if statuses[-1] == _ACCEPTED:
                 break
-    return _told_of(SHOWN_AGAIN_PROBE, statuses)
+    return _probe_of(SHOWN_AGAIN_PROBE, statuses)
 
 
 def _supplied(run_context: RunContext, asked: ObservedRequest | None) -> list[Credential]:
@@ -67,6 +67,6 @@ def _status_for(deployment: Deployment, credential: Credential) -> int:
     return answer(credential).status
 
 
-def _told_of(name: str, statuses: Sequence[int]) -> Probed:
+def _probe_of(name: str, statuses: Sequence[int]) -> Probed:
     ok = True if _ACCEPTED in statuses else False if REFUSED.issuperset(statuses) else None
     return Probed(name=name, ok=ok, detail=f"it is answered {' and '.join(map(str, statuses))}")

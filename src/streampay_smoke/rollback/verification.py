@@ -1,9 +1,10 @@
 """The proof of a rollback: a user's read journey against the release that is to be live, on every replica.
 
 It is the journey the gate plays, without the gate: readiness that answers for itself, one release everywhere, a list
-for the synthetic user, none for a stranger. It moves nothing, and it needs no ledger: where the service calls itself
-degraded for its ledger alone, the release is what it was before the deploy, and is taken as healthy. The ledger is
-asked once, past the service, where its address is known: one that calls itself healthy takes that excuse away.
+for the synthetic user, none for an unauthorized caller. It moves nothing, and it needs no ledger: where the service
+calls itself degraded for its ledger alone, the release is what it was before the deploy, and is taken as healthy. The
+ledger is asked once, past the service, where its address is known: one that calls itself healthy takes that excuse
+away.
 """
 
 import time
@@ -39,14 +40,14 @@ LEAST_SECONDS = 5.0
 """A proof is looked for this long at least, however late the engine was."""
 
 
-class Proof(msgspec.Struct, frozen=True, kw_only=True):
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """What was promised and kept, in words, and what is to be known beside it."""
 
     promises: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
 
-class Prover:
+class ReleaseVerifier:
     """Plays the read journey."""
 
     def __init__(self, settings: Actuation, redactor: Redactor) -> None:
@@ -56,7 +57,7 @@ class Prover:
         self._notes: list[str] = []
         self._wire = Wire(settings, record=self._record)
 
-    def prove(self, target: str, *, within_seconds: float) -> Proof:
+    def verify(self, target: str, *, within_seconds: float) -> Verification:
         """Return the proof that `target` is live on every replica and healthy; waits for that as long as it may.
 
         Raises NotLive when another release still answers, and whatever broken promise the journey meets.
@@ -78,7 +79,7 @@ class Prover:
         expect.raising(NotLive)(
             "the previous release answers to the end", last == target, expected=target, observed=last
         )
-        return Proof(promises=tuple(dict.fromkeys(self._kept)), notes=tuple(self._notes))
+        return Verification(promises=tuple(dict.fromkeys(self._kept)), notes=tuple(self._notes))
 
     def _record(self, event: AnyEvent) -> None:
         if isinstance(event, Checked) and event.held:

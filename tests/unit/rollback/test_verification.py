@@ -11,10 +11,10 @@ from streampay_sandbox.fleet import Fleet
 from streampay_sandbox.proxy import DisturbingProxy, burst, gateway
 from streampay_smoke.core.errors import CredentialRefused, PromiseBroken, SettingsInvalid, SmokeError
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.rollback import proof as proofs
+from streampay_smoke.rollback import verification as proofs
 from streampay_smoke.rollback.configuration import Actuation
 from streampay_smoke.rollback.outcome import NotLive
-from streampay_smoke.rollback.proof import Proof, Prover
+from streampay_smoke.rollback.verification import ReleaseVerifier, Verification
 from streampay_smoke.rollback.wire import Wire, _on_one_line
 
 SECONDS = 0.4
@@ -39,12 +39,12 @@ def _impatient(monkeypatch: pytest.MonkeyPatch, fleet: Fleet) -> None:
     fleet.engine.promote("v1")
 
 
-def prove(settings: Actuation, target: str = "v1") -> Proof:
-    return Prover(settings, Redactor()).prove(target, within_seconds=SECONDS)
+def verify(settings: Actuation, target: str = "v1") -> Verification:
+    return ReleaseVerifier(settings, Redactor()).verify(target, within_seconds=SECONDS)
 
 
 def test_a_healthy_release_on_every_replica_is_proved(fleet: Fleet, root: Path) -> None:
-    proof = prove(actuation_of(fleet, root))
+    proof = verify(actuation_of(fleet, root))
     assert proof.notes == ()
     assert set(proof.promises) >= {
         "the previous release is live",
@@ -59,25 +59,25 @@ def test_a_healthy_release_on_every_replica_is_proved(fleet: Fleet, root: Path) 
 
 @pytest.mark.parametrize("mode", ["jwt", "api-key"])
 def test_every_way_to_sign_in_proves_it(fleet: Fleet, root: Path, mode: str) -> None:
-    assert prove(actuation_of(fleet, root, SMOKE_AUTH_MODE=mode)).promises
+    assert verify(actuation_of(fleet, root, SMOKE_AUTH_MODE=mode)).promises
 
 
 def test_another_release_is_not_it(fleet: Fleet, root: Path) -> None:
     fleet.engine.promote("v2")
     with pytest.raises(NotLive, match=r"for v1 to be live and ready, looked .*: v2: status 200"):
-        prove(actuation_of(fleet, root))
+        verify(actuation_of(fleet, root))
 
 
 def test_one_replica_of_another_release_is_found(fleet: Fleet, root: Path) -> None:
     fleet.engine.shift({"v1": 75, "v2": 25})
     with pytest.raises(NotLive):
-        prove(actuation_of(fleet, root))
+        verify(actuation_of(fleet, root))
 
 
 def test_silence_is_not_it(fleet: Fleet, root: Path) -> None:
     fleet.engine.promote("dead")
     with pytest.raises(NotLive, match="status 503, but"):
-        prove(actuation_of(fleet, root))
+        verify(actuation_of(fleet, root))
 
 
 @pytest.mark.parametrize(
@@ -101,17 +101,17 @@ def test_a_release_that_is_not_healthy_is_not_proved(
     release = f"with-{fault}"
     fleet.start(release, replicas=1, faults=[fault])
     with pytest.raises(error, match=why):
-        prove(actuation_of(fleet, root, base_url=fleet.preview_url(release)), release)
+        verify(actuation_of(fleet, root, base_url=fleet.preview_url(release)), release)
 
 
 def test_a_credential_that_is_old_leaves_the_proof_open(fleet: Fleet, root: Path) -> None:
     with pytest.raises(CredentialRefused, match="refused the operator's API key with 401"):
-        prove(actuation_of(fleet, root, SMOKE_AUTH_MODE="api-key", SMOKE_API_KEY="an-old-key-of-ours"))
+        verify(actuation_of(fleet, root, SMOKE_AUTH_MODE="api-key", SMOKE_API_KEY="an-old-key-of-ours"))
 
 
 def test_a_credential_nobody_gave_leaves_the_proof_open(fleet: Fleet, root: Path) -> None:
     with pytest.raises(SettingsInvalid, match="auth mode bearer needs SMOKE_AUTH_TOKEN"):
-        prove(actuation_of(fleet, root, SMOKE_AUTH_MODE="bearer"))
+        verify(actuation_of(fleet, root, SMOKE_AUTH_MODE="bearer"))
 
 
 def test_slot_b_is_tried_where_slot_a_is_refused(fleet: Fleet, root: Path) -> None:
@@ -119,18 +119,18 @@ def test_slot_b_is_tried_where_slot_a_is_refused(fleet: Fleet, root: Path) -> No
     settings = actuation_of(
         fleet, root, SMOKE_AUTH_MODE="api-key", SMOKE_API_KEY="an-old-key-of-ours", SMOKE_API_KEY_B=good
     )
-    assert prove(settings).promises
+    assert verify(settings).promises
 
 
 def test_a_cutover_is_waited_out(fleet: Fleet, root: Path) -> None:
     silence = burst([gateway(502), gateway(503)], path="/api/streams")
     with DisturbingProxy(fleet.preview_url("v1"), behaviour=silence) as proxy:
-        assert prove(actuation_of(fleet, root, base_url=proxy.url)).promises
+        assert verify(actuation_of(fleet, root, base_url=proxy.url)).promises
 
 
 def test_no_secret_is_left_for_the_redactor_to_learn(fleet: Fleet, root: Path) -> None:
     redactor = Redactor()
-    Prover(actuation_of(fleet, root, redactor=redactor), redactor).prove("v1", within_seconds=SECONDS)
+    ReleaseVerifier(actuation_of(fleet, root, redactor=redactor), redactor).verify("v1", within_seconds=SECONDS)
     environ = fleet.environ()
     settings = actuation_of(fleet, root, redactor=redactor, SMOKE_AUTH_MODE="api-key")
     assert settings.credentials
@@ -148,7 +148,7 @@ def without_ledger() -> Iterator[Fleet]:
 
 
 def test_a_ledger_that_is_down_keeps_nobody_from_proving(without_ledger: Fleet, root: Path) -> None:
-    proof = prove(actuation_of(without_ledger, root))
+    proof = verify(actuation_of(without_ledger, root))
     (note,) = proof.notes
     assert "the service calls its ledger degraded (fetch failed), and it is down when asked directly too" in note
     assert "the synthetic user is shown a list" in proof.promises
@@ -156,14 +156,14 @@ def test_a_ledger_that_is_down_keeps_nobody_from_proving(without_ledger: Fleet, 
 
 
 def test_where_no_ledger_is_known_the_release_is_taken_at_its_word(without_ledger: Fleet, root: Path) -> None:
-    proof = prove(replace(actuation_of(without_ledger, root), ledger_rpc_url=""))
+    proof = verify(replace(actuation_of(without_ledger, root), ledger_rpc_url=""))
     assert "no other ledger is known here" in proof.notes[0]
 
 
 def test_a_ledger_that_is_well_takes_the_excuse_away(without_ledger: Fleet, fleet: Fleet, root: Path) -> None:
     settings = replace(actuation_of(without_ledger, root), ledger_rpc_url=fleet.ledger.rpc_url)
     with pytest.raises(PromiseBroken):
-        prove(settings)
+        verify(settings)
 
 
 # -- looks
