@@ -136,13 +136,6 @@ def settle_with_new_key(context: Context) -> None:
     world.second_settlement = actions.settle_with_new_key(world.run_context, world.credential, world.stream.id)
 
 
-@when("the key is used to settle another stream")
-@takes("journey")
-def settle_another_stream(context: Context) -> None:
-    world, key = context.world, context.world.settlement.key
-    world.other_stream, world.other_settlement = actions.settle_another_stream(world.run_context, world.credential, key)
-
-
 @then("the repeated answer is the first receipt")
 def repeated_answer_is_the_first(context: Context) -> None:
     for again in context.world.repeated_receipts:
@@ -152,9 +145,3 @@ def repeated_answer_is_the_first(context: Context) -> None:
 @then("a new key cannot settle the stream again")
 def new_key_cannot_settle(context: Context) -> None:
     settlement.cannot_settle_again(context.world.second_settlement, context.world.expect)
-
-
-@then("the key does not answer for the other stream")
-def key_does_not_answer_for_other(context: Context) -> None:
-    world, receipt = context.world, context.world.settlement.receipt
-    settlement.key_does_not_answer_for(world.other_settlement, receipt, world.other_stream, world.expect)

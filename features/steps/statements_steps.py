@@ -79,9 +79,10 @@ def told_alike(context: Context) -> None:
 
 
 @when("the user looks for the stream that is kept from release to release")
+@takes("journey")
 def look_for_kept_stream(context: Context) -> None:
-    world = context.world
-    world.kept = world.deployment.stream_answer(world.credential, world.settings.place.service.canary_stream)
+    world, kept = context.world, context.world.settings.place.service.canary_stream
+    world.kept = streams.looks_over_new_connections(world.run_context, world.credential, kept)
 
 
 @then("it is there, and it is theirs")

@@ -8,7 +8,7 @@ from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS
 from streampay_smoke.acceptance.checks.readiness import refuse_real_money
-from streampay_smoke.acceptance.observations.fleet import sample_fleet, samples_needed
+from streampay_smoke.acceptance.observations.fleet import looks_needed, sample_fleet, samples_needed
 from streampay_smoke.acceptance.observations.ledger import SIMULATED_AHEAD_SECONDS, Ledger
 from streampay_smoke.acceptance.observations.place import (
     FRESH_LOOKS,
@@ -18,13 +18,13 @@ from streampay_smoke.acceptance.observations.place import (
 from streampay_smoke.acceptance.observations.readiness import become_ready
 from streampay_smoke.acceptance.observations.settlement import LedgerProof, ServiceProof, SettlementProof
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
-from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS, SyntheticStreams
+from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS, STREAM, SyntheticStreams
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
 from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core import system_facts
 from streampay_smoke.core.errors import FixtureMissing, SmokeError
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen
+from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen, ResourceLost, Warned
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.deployment import Deployment
@@ -307,7 +307,14 @@ class RunContext:
             record=self.record,
             run_id=self._run_id,
             lease_seconds=max(LEASE_SECONDS, 2 * self.settings.deadline_seconds),
+            looks=self.looks_needed,
         )
+
+    @property
+    def looks_needed(self) -> int:
+        """How many connections to ask over before every replica is likely to have answered."""
+        service = self.settings.place.service
+        return looks_needed(service.replicas, service.replica_miss_probability)
 
     @once
     def draft(self) -> StreamRecord:
@@ -332,6 +339,24 @@ class RunContext:
         if "ledger" in self.opened:
             with contextlib.suppress(ChainError):  # where the ledger ended is then unknown, and shown as that
                 self._note_ledger(self.ledger.chain.health().latest_ledger)
+
+    def look_for_own_streams(self) -> None:
+        """Take note of the streams of this run that the service has forgotten, after all that this run did with them.
+
+        Where nobody can look, that is a warning: silence does not say that anything was lost.
+        """
+        if "streams" not in self.opened:
+            return
+        try:
+            lost = self.streams.lost()
+        except SmokeError as problem:
+            text = f"nobody could look for the streams of this run after the last check: {problem}"
+            self.record(Warned(code="streams_not_looked_for", text=text))
+            return
+        if lost:
+            self.look_at_release_again()  # another release that took its place has forgotten nothing
+        for stream_id, seen in lost.items():
+            self.record(ResourceLost(kind=STREAM, id=stream_id, seen=seen))
 
     def close(self) -> None:
         """Release sockets."""

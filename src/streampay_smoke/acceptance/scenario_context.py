@@ -6,6 +6,7 @@ from streampay_smoke.acceptance.actions.orders import PlacedOrder
 from streampay_smoke.acceptance.actions.settlement import EarlySettlement, OrderedStream
 from streampay_smoke.acceptance.checks.access import Attempts
 from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.checks.failed_settlements import FailedSettlement
 from streampay_smoke.acceptance.checks.ledger import ContractStreamObservation
 from streampay_smoke.acceptance.checks.settlement import StartedStream
 from streampay_smoke.acceptance.checks.throttling import Rush
@@ -53,7 +54,10 @@ class ScenarioContext:
     placed_again: StreamRecord  # the order is repeated
     other_order: Answer  # another order is placed under its key
     withdrawal: Withdrawal  # the user withdraws what was settled
-    kept: Answer  # the user looks for the stream that outlives releases
+    kept: tuple[Answer, ...]  # the user looks for the stream that outlives releases, over several connections
+    failed_settlements: tuple[FailedSettlement, ...]  # the settlements of this run that failed are repeated
+    record: StreamRecord  # the user opens the stream that was settled
+    shown: dict[str, str]  # the user looks at a stream in several ways: its status by where it was looked at
     metrics: Answer  # its metrics are asked for
     cursors: tuple[int, ...]  # its index is asked how far it is
     ledger: Ledger  # the ledger is watched

@@ -165,6 +165,11 @@ def _released(event: events.ResourceReleased, at_ms: int) -> Happening:
     return Happening(words=f"brought synthetic {event.kind} {event.id} to its end", outcome=Outcome.PASSED, at_ms=at_ms)
 
 
+def _lost(event: events.ResourceLost, at_ms: int) -> Happening:
+    words = f"the service has forgotten synthetic {event.kind} {event.id}"
+    return Happening(words=words, outcome=Outcome.FAILED, at_ms=at_ms, facts=_facts(("seen", event.seen)))
+
+
 _TELLERS: dict[type[events.Event], Callable[[Any, int], Happening]] = {
     events.Checked: _checked,
     events.Exchanged: _exchanged,
@@ -177,4 +182,5 @@ _TELLERS: dict[type[events.Event], Callable[[Any, int], Happening]] = {
     events.ChainSeen: _chain_seen,
     events.ResourceCreated: _created,
     events.ResourceReleased: _released,
+    events.ResourceLost: _lost,
 }

@@ -31,6 +31,7 @@ KNOWN_TAGS: Final[dict[str, str]] = {
     "second-user": "Needs a second synthetic user, who must see nothing of the first.",
     "writes": "Tries to create or change a stream: left out, by name, where a place is read-only.",
     "wallet": "Repeats the sign-in of a wallet: left out where the synthetic user signs in otherwise.",
+    "own-wallet": "Acts in the name of the synthetic user's wallet: left out where a run does not know it.",
     "signing-secret": "Needs the secret tokens are signed with: left out where SMOKE_AUTH_JWT_SECRET is not set.",
     "app-origin": "Needs to know where the web app's pages come from: left out where a place does not say.",
     "read-limit": "Uses up one caller's reads of a minute: left out where a place does not say how many there are.",
