@@ -51,11 +51,14 @@ class Case(Fault, frozen=True, kw_only=True):
         return WORDS[self.truth] in CAUGHT
 
     def selection(self, *, hurried: bool) -> str:
-        """Return the tag expression to play: all of the smoke, or in a hurry only what this case is about."""
+        """Return the tag expression to play: all of the smoke, or in a hurry only what this case is about.
+
+        A feature's file is named by its tag, and by more behind "_" where the tag has several.
+        """
         if self.tags:
             return self.tags
         feature, slash, _ = self.caught_by.partition("/")
-        features = self.features or ((feature,) if slash else ())
+        features = self.features or ((feature.partition("_")[0],) if slash else ())
         if not hurried or not features:
             return SMOKE
         return " or ".join(f"@{feature}" for feature in features)

@@ -28,7 +28,14 @@ from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen, Re
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.identity import Learn, SyntheticUser, payer_seed, synthetic_user, unowned_address
+from streampay_smoke.service.identity import (
+    Learn,
+    SyntheticUser,
+    address_of_seed,
+    payer_seed,
+    synthetic_user,
+    unowned_address,
+)
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import Readiness, StreamRecord
 from streampay_smoke.service.replay import Asked
@@ -276,10 +283,27 @@ class RunContext:
         """A funded account of this run that streams pay to."""
         return self._funded(self._account("recipient", self.settings.recipient_seed))
 
+    @once
+    def unwatched_recipient(self) -> str:
+        """The address that streams pay where nobody looks at the ledger: that of the seed, else one of this run.
+
+        A service that settles on a ledger can only pay an account, so friendbot is asked for one. Where none answers,
+        such a service needs SMOKE_RECIPIENT_SEED.
+        """
+        from streampay_smoke.chain.friendbot import ask_friendbot
+
+        settings = self.settings
+        address = address_of_seed(settings.recipient_seed) if settings.recipient_seed else unowned_address()
+        with contextlib.suppress(ChainError):
+            ask_friendbot(settings.network, settings.friendbot_url, address, record=self.record)
+        return address
+
     def proof(self) -> SettlementProof:
         """Begin to watch the money of one scenario, in the way this run's settings ask for."""
         if self.settings.settlement_proof == "service":
-            return ServiceProof(lambda stream_id: self.deployment.stream(self.credential, stream_id))
+            return ServiceProof(
+                self.unwatched_recipient, lambda stream_id: self.deployment.stream(self.credential, stream_id)
+            )
         ledger = self.ledger
         ledger.contract.check_interface()
         return LedgerProof(ledger, self.recipient.address, self.record)

@@ -34,7 +34,7 @@ CONCERNS: dict[str, Concern] = {
     "settlement/": Concern.MONEY,
     "settlement_keys/": Concern.MONEY,
     "statements/": Concern.MONEY,
-    "stream_cancellation/": Concern.MONEY,
+    "statements_cancelled/": Concern.MONEY,
     "streams/a-caller-with-": Concern.ACCESS,
     "streams/a-signed-in-user-sees-their-streams": Concern.CONTRACT,
     "streams/another-user-sees-none-of-them": Concern.ACCESS,
