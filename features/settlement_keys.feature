@@ -1,4 +1,4 @@
-@smoke @settlement @critical
+@smoke @settlement @settlement-keys @critical
 Feature: Settlement keys and receipts
   A key and a receipt stand for one settlement of one stream, whatever the ledger shows of it.
 

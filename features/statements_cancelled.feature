@@ -1,4 +1,4 @@
-@smoke @statements @critical
+@smoke @statements @statements-cancelled @critical
 Feature: Cancelled streams
   A stream that was cancelled is over, and every version of the API says so.
 

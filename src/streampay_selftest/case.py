@@ -51,14 +51,11 @@ class Case(Fault, frozen=True, kw_only=True):
         return WORDS[self.truth] in CAUGHT
 
     def selection(self, *, hurried: bool) -> str:
-        """Return the tag expression to play: all of the smoke, or in a hurry only what this case is about.
-
-        A feature's file is named by its tag, and by more behind "_" where the tag has several.
-        """
+        """Return the tag expression to play: all of the smoke, or in a hurry only what this case is about."""
         if self.tags:
             return self.tags
         feature, slash, _ = self.caught_by.partition("/")
-        features = self.features or ((feature.partition("_")[0],) if slash else ())
+        features = self.features or ((feature,) if slash else ())
         if not hurried or not features:
             return SMOKE
-        return " or ".join(f"@{feature}" for feature in features)
+        return " or ".join(f"@{feature.replace('_', '-')}" for feature in features)
