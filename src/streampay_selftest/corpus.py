@@ -7,12 +7,12 @@ from msgspec.structs import replace
 from streampay_sandbox.fault import Fault, Truth
 from streampay_sandbox.faults import FAULTS
 from streampay_sandbox.ledger.faults import FAULTS as LEDGER_FAULTS
-from streampay_selftest import noises, road_faults, runner_noises, settings_noises
+from streampay_selftest import network_disturbances, proxy_faults, runner_disturbances, settings_disturbances
 from streampay_selftest.case import Case
-from streampay_selftest.conditions import place, setting
+from streampay_selftest.conditions import environment_file, setting
 
-IMPATIENT = place(ready_within_seconds=1, cutover_seconds=1)
-"""A release that will not mend is not waited for: no fault is hidden by that, and a noise is never hurried."""
+IMPATIENT = environment_file(ready_within_seconds=1, cutover_seconds=1)
+"""A release that will not mend is not waited for: no fault is hidden by that, and a disturbance is never hurried."""
 
 PLAYED_WITH: Mapping[str, Mapping[str, object]] = {
     # A user of a signed token is asked for no challenge, and the check of used ones is left out.
@@ -52,14 +52,14 @@ BY_THE_SERVICES_WORD = (
     *("failed-settle-ends-stream", "failed-settle-frozen", "key-answers-for-other-stream", "refusal-frozen"),
     *("record-cancelled-as-draft", "record-not-settled", "replicas-keep-streams", "restart-loses-streams"),
 )
-"""Faults of money that are seen without a ledger, too: played once more where the service's word is the proof."""
+"""Faults of money that are seen without a ledger, too: played once more where the service's status is the proof."""
 
 
 def without_a_ledger(fault: Fault) -> Case:
-    """Return the case of a fault of the sandbox where settlements are proved by the service's word."""
+    """Return the case of a fault of the sandbox where settlements are proved by the service's status."""
     case = of_the_sandbox(fault)
     proof = setting(SMOKE_SETTLEMENT_PROOF="service")
-    return replace(case, name=f"{fault.name}, by the service's word", conditions=(*case.conditions, proof))
+    return replace(case, name=f"{fault.name}, by the service's status", conditions=(*case.conditions, proof))
 
 
 NOT_LOOKED_AT = frozenset(
@@ -76,9 +76,9 @@ CORPUS = _by_name(
     (
         *(of_the_sandbox(fault) for fault in FAULTS.values() if fault.name not in NOT_LOOKED_AT),
         *(without_a_ledger(FAULTS[name]) for name in BY_THE_SERVICES_WORD),
-        *road_faults.FAULTS,
-        *noises.NOISES,
-        *runner_noises.NOISES,
-        *settings_noises.NOISES,
+        *proxy_faults.PROXY_FAULTS,
+        *network_disturbances.NETWORK_DISTURBANCES,
+        *runner_disturbances.RUNNER_DISTURBANCES,
+        *settings_disturbances.SETTINGS_DISTURBANCES,
     )
 )

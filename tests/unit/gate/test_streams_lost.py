@@ -9,7 +9,7 @@ from streampay_smoke.core.errors import Blame, PromiseBroken
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 
 Told = Callable[..., JournalRead]
 
@@ -34,13 +34,17 @@ def story(*last: events.AnyEvent, failure: events.Failure | None = None) -> list
 
 
 def test_streams_that_are_still_known_are_a_pass(told: Told) -> None:
-    assert judge(told(*story())).verdict is Word.PASS
+    assert judge(told(*story())).verdict is VerdictStatus.PASS
 
 
 def test_a_release_that_forgot_streams_after_the_last_check_fails(told: Told) -> None:
     verdict = judge(told(*story(*lost(0, 3))))
 
-    assert (verdict.verdict, verdict.reason_code, verdict.attribution) == (Word.FAIL, "streams_lost", "product")
+    assert (verdict.verdict, verdict.reason_code, verdict.attribution) == (
+        VerdictStatus.FAIL,
+        "streams_lost",
+        "product",
+    )
     assert (
         "2 of the 5 streams of this run after the last check: stream-0, stream-3 (GET /x answered 404)"
         in verdict.causes[0].text
@@ -52,7 +56,7 @@ def test_many_lost_streams_are_named_in_part(told: Told) -> None:
     assert "stream-0, stream-1, stream-2 and 2 more" in judge(told(*story(*lost(0, 1, 2, 3, 4)))).causes[0].text
 
 
-def test_another_release_that_took_the_place_is_what_is_told(told: Told) -> None:
+def test_another_release_that_took_the_environment_is_what_is_told(told: Told) -> None:
     verdict = judge(told(*story(events.ReleaseSeen(moment="end", release="old"), *lost(0))))
 
     assert verdict.reason_code == "release_changed"
@@ -64,7 +68,7 @@ def test_what_a_check_found_stands_before_it_where_it_fails_too(told: Told, blam
     found = events.Failure(kind=PromiseBroken.kind, blame=blame, message="no")
     verdict = judge(told(*story(*lost(0), failure=found)))
 
-    assert verdict.verdict is Word.FAIL
+    assert verdict.verdict is VerdictStatus.FAIL
     first = PromiseBroken.kind if blame is Blame.PRODUCT else "streams_lost"
     assert verdict.reason_code == first
     assert {cause.reason_code for cause in verdict.causes} == {PromiseBroken.kind, "streams_lost"}

@@ -17,22 +17,22 @@ import pytest
 
 from streampay_sandbox.fault import Truth
 from streampay_sandbox.faults import FAULTS
-from streampay_selftest import command, measuring, pool
-from streampay_selftest.choosing import share
+from streampay_selftest import command, measurement, pool
+from streampay_selftest.case_run import CaseRun
+from streampay_selftest.case_selection import share
 from streampay_selftest.command import Wanted, selftest
 from streampay_selftest.commits import commit_of
 from streampay_selftest.committed import committed_results
 from streampay_selftest.corpus import CORPUS, NOT_LOOKED_AT
-from streampay_selftest.measuring import Measured, Plan, Task, measure
-from streampay_selftest.playing import Played
+from streampay_selftest.measurement import Measurement, Plan, Task, measure
 from streampay_selftest.results import collected, from_json
-from streampay_selftest.weather import CALM, Weather
+from streampay_selftest.run_variation import NO_VARIATION, RunVariation
 from streampay_smoke import cli
 from streampay_smoke.core.errors import SettingsInvalid
 
 ROOT = Path(__file__).parents[3]
 FAKE = (sys.executable, str(ROOT / "tests" / "support" / "fake_gate.py"))
-FAULT, NOISE = "settle-lies", "cold start"
+FAULT, DISTURBANCE = "settle-lies", "cold start"
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ FAULT, NOISE = "settle-lies", "cold start"
     [
         ((FAULT,), ["FAIL", "product", "settlement/x"], 0),
         ((FAULT,), ["PASS", "none"], 1),
-        ((NOISE,), ["PASS", "none"], 0),
-        ((NOISE,), ["FAIL", "product", "readiness/x"], 1),
+        ((DISTURBANCE,), ["PASS", "none"], 0),
+        ((DISTURBANCE,), ["FAIL", "product", "readiness/x"], 1),
     ],
 )
 def test_it_is_red_for_a_missed_fault_and_for_a_false_alarm_and_green_for_neither(
@@ -50,18 +50,18 @@ def test_it_is_red_for_a_missed_fault_and_for_a_false_alarm_and_green_for_neithe
     told = tmp_path / "told.json"
     assert selftest(Wanted(only=only, jobs=1, json_file=told), gate=(*FAKE, *says)) == code
     (case,) = from_json(told.read_bytes()).cases
-    assert (case.name, case.outcomes[0].word, case.hurried) == (only[0], says[0], True)
+    assert (case.name, case.outcomes[0].status, case.hurried) == (only[0], says[0], True)
     assert ("MISSED" in capsys.readouterr().out) is bool(code)
 
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project of its own, whose results are made up: noise is ridden out, and a fault is too."""
+    """A project of its own, whose results are made up: a disturbance is ridden out, and a fault is too."""
 
-    def measured(plan: Plan, **_: object) -> Measured:
-        answers = [Played(case=name, seed=0, word="PASS", attribution="none") for name in plan.names]
+    def measured(plan: Plan, **_: object) -> Measurement:
+        answers = [CaseRun(case=name, seed=0, status="PASS", attribution="none") for name in plan.names]
         stopped = "" if len(plan.names) < len(CORPUS) else "it was told to stop"
-        return Measured(results=collected(CORPUS, answers, commit="abc", hurried=plan.hurried), stopped=stopped)
+        return Measurement(results=collected(CORPUS, answers, commit="abc", hurried=plan.hurried), stopped=stopped)
 
     monkeypatch.setattr(command, "measure", measured)
     monkeypatch.setattr(command, "project_root", lambda: tmp_path)
@@ -69,10 +69,10 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_what_was_stopped_is_not_green(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    noises = {name: case for name, case in CORPUS.items() if Truth.NONE in case.truths}
+    disturbances = {name: case for name, case in CORPUS.items() if Truth.NONE in case.truths}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "CORPUS", noises)
-        patch.setattr(sys.modules[__name__], "CORPUS", noises)
+        patch.setattr(command, "CORPUS", disturbances)
+        patch.setattr(sys.modules[__name__], "CORPUS", disturbances)
         assert selftest(Wanted(every_case=True)) == 3
     assert "stopped: it was told to stop. The same command goes on" in capsys.readouterr().out
 
@@ -101,18 +101,18 @@ def test_shares_differ_and_none_of_the_corpus_is_never_drawn() -> None:
 
 
 def test_results_are_written_beside_those_that_are_there(root: Path) -> None:
-    for only in (NOISE, "undisturbed"):
+    for only in (DISTURBANCE, "undisturbed"):
         assert selftest(Wanted(full=True, only=(only,), write=True)) == 0
     written = committed_results(root)
     assert written is not None
-    assert {case.name for case in written.cases} == {NOISE, "undisturbed"}
+    assert {case.name for case in written.cases} == {DISTURBANCE, "undisturbed"}
     assert (root / "docs/selftest/chart.svg").is_file()
 
 
 def test_the_command_line_lists_the_corpus(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["selftest", "--list", "--only", FAULT, NOISE]) == 0
+    assert cli.main(["selftest", "--list", "--only", FAULT, DISTURBANCE]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["fault", "noise"]
+    assert [line.split()[0] for line in lines] == ["fault", "disturbance"]
     assert FAULTS[FAULT].story in lines[0]
 
 
@@ -171,9 +171,11 @@ def test_in_a_hurry_a_case_plays_what_it_is_about() -> None:
 
 
 def test_in_a_hurry_a_plan_begins_with_what_takes_longest() -> None:
-    plan = Plan(names=(FAULT, NOISE, "undisturbed"), hurried=True)
-    tasks = plan.tasks({FAULT: 1.0, NOISE: 9.0})
-    assert [task.case for task in tasks] == ["undisturbed", NOISE, FAULT], "what was never timed may be the longest"
+    plan = Plan(names=(FAULT, DISTURBANCE, "undisturbed"), hurried=True)
+    tasks = plan.tasks({FAULT: 1.0, DISTURBANCE: 9.0})
+    assert [task.case for task in tasks] == ["undisturbed", DISTURBANCE, FAULT], (
+        "what was never timed may be the longest"
+    )
 
 
 def test_a_plan_of_many_rounds_mixes_what_waits_with_what_computes() -> None:
@@ -186,24 +188,24 @@ def test_a_plan_of_many_rounds_mixes_what_waits_with_what_computes() -> None:
 
 
 def test_a_plan_plays_every_case_as_often_as_the_targets_ask() -> None:
-    full = Plan(names=(FAULT, NOISE, "undisturbed"), hurried=False)
+    full = Plan(names=(FAULT, DISTURBANCE, "undisturbed"), hurried=False)
     seeds = [task.case for task in full.tasks({})]
     half = seeds[: len(seeds) // 2]
     assert half.count(FAULT) == 2, "what is stopped half-way is half of everything"
     assert half.count("undisturbed") in range(370, 381)
     assert len(full.tasks({}, {(FAULT, 3), ("undisturbed", 7)})) == len(seeds) - 2
     assert (seeds.count(FAULT), seeds.count("undisturbed")) == (4, 750)
-    noises = sum(not case.is_fault for case in CORPUS.values()) - 1
-    assert seeds.count(NOISE) * noises >= 3000
+    disturbances = sum(not case.is_fault for case in CORPUS.values()) - 1
+    assert seeds.count(DISTURBANCE) * disturbances >= 3000
     assert len(Plan(names=(FAULT,), hurried=False, seeds=7).tasks({})) == 7
 
 
-def test_the_same_seed_brings_the_same_weather() -> None:
-    assert Weather.of("a", CALM) == Weather(seed=CALM)
-    drawn = [Weather.of("a", seed) for seed in range(1, 30)]
-    assert drawn == [Weather.of("a", seed) for seed in range(1, 30)]
+def test_the_same_seed_brings_the_same_variation() -> None:
+    assert RunVariation.of("a", NO_VARIATION) == RunVariation(seed=NO_VARIATION)
+    drawn = [RunVariation.of("a", seed) for seed in range(1, 30)]
+    assert drawn == [RunVariation.of("a", seed) for seed in range(1, 30)]
     assert len({(each.close_seconds, each.jitter_seconds, each.auth_mode) for each in drawn}) > 10
-    assert drawn != [Weather.of("b", seed) for seed in range(1, 30)]
+    assert drawn != [RunVariation.of("b", seed) for seed in range(1, 30)]
 
 
 def test_results_say_which_code_they_are_of(tmp_path: Path) -> None:
@@ -221,16 +223,16 @@ class Told:
             (root / name).mkdir()
             (root / name / "code.py").write_text(name)
         (root / "behave.ini").write_text("[behave]")
-        monkeypatch.setattr(measuring, "played", self._played)
+        monkeypatch.setattr(measurement, "played", self._played)
 
-    def _played(self, tasks: Sequence[Task], *_: object, **__: object) -> Iterator[tuple[Task, Played]]:
+    def _played(self, tasks: Sequence[Task], *_: object, **__: object) -> Iterator[tuple[Task, CaseRun]]:
         for number, task in enumerate(tasks):
             self.asked.append((task.case, task.seed))
             self.meanwhile.get(number, bool)()
-            yield task, Played(case=task.case, seed=task.seed, word="PASS", attribution="none")
+            yield task, CaseRun(case=task.case, seed=task.seed, status="PASS", attribution="none")
 
 
-WHOLE = Plan(names=(NOISE, "undisturbed"), hurried=False, seeds=3)
+WHOLE = Plan(names=(DISTURBANCE, "undisturbed"), hurried=False, seeds=3)
 
 
 def test_a_long_run_goes_on_where_it_was_stopped(
@@ -273,7 +275,7 @@ def test_runs_of_one_state_of_the_code_are_not_added_to_those_of_another(
 
 def test_a_quick_run_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Told(tmp_path, monkeypatch)
-    measure(Plan(names=(NOISE,), hurried=True), root=tmp_path)
+    measure(Plan(names=(DISTURBANCE,), hurried=True), root=tmp_path)
     assert not (tmp_path / "artifacts").exists()
 
 

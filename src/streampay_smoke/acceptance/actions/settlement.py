@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from streampay_smoke.acceptance.checks.failed_settlements import FailedSettlement, has_failed
 from streampay_smoke.acceptance.checks.settlement import REFUSALS, SETTLED, StartedStream
 from streampay_smoke.acceptance.observations.settlement import SettlementProof
-from streampay_smoke.acceptance.resources.synthetic_streams import Settlement
+from streampay_smoke.acceptance.resources.synthetic_streams import RequestedSettlement
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.core.errors import PromiseBroken, SmokeError
 from streampay_smoke.service.credentials import Credential
@@ -53,7 +53,7 @@ def start_stream(run: RunContext, credential: Credential, stream_id: str, proof:
     return StartedStream(record=record, starts_on_ledger=proof.starts())
 
 
-def settle(run: RunContext, credential: Credential, stream_id: str) -> Settlement:
+def settle(run: RunContext, credential: Credential, stream_id: str) -> RequestedSettlement:
     """Settle a stream under a new key; one that fails is noted, with the stream's record, and raised."""
     deployment, key = run.deployment, run.new_key("settle")
     answer = deployment.settle_answer(credential, stream_id, key)
@@ -79,14 +79,14 @@ def settle_with_refused_key(run: RunContext, credential: Credential, stream_id: 
 
 def settled_after_all(
     run: RunContext, credential: Credential, stream_id: str, refused_key: str, answer: Answer
-) -> Settlement:
+) -> RequestedSettlement:
     """Return the settlement that `answer` gives for a key that was refused before, or settle with a new key."""
     if answer.status == SETTLED:
         return _kept(run, stream_id, refused_key, run.deployment.settled(answer, credential, stream_id))
     return settle(run, credential, stream_id)
 
 
-def settled_stream(run: RunContext, credential: Credential) -> Settlement:
+def settled_stream(run: RunContext, credential: Credential) -> RequestedSettlement:
     """Take a stream this run has settled before, or settle one; a settlement that fails is repeated.
 
     What is looked for on a settled stream is not hidden by a settlement that fails at first.
@@ -140,14 +140,16 @@ def _tells(answer: Answer) -> bool:
     return has_failed(answer) or answer.status in REFUSALS
 
 
-def _settle_a_new_stream(run: RunContext, credential: Credential) -> Settlement:
+def _settle_a_new_stream(run: RunContext, credential: Credential) -> RequestedSettlement:
     proof = run.proof()
     stream = order_stream(run, proof.recipient)
     started = start_stream(run, credential, stream.id, proof)
     return settle(run, credential, started.record.id)
 
 
-def repeat_settlement(deployment: Deployment, credential: Credential, settlement: Settlement) -> tuple[Receipt, ...]:
+def repeat_settlement(
+    deployment: Deployment, credential: Credential, settlement: RequestedSettlement
+) -> tuple[Receipt, ...]:
     """Ask for a settlement again with its key, on the connection in use and over connections of their own."""
 
     def elsewhere() -> Receipt:
@@ -178,7 +180,7 @@ def withdraw(run: RunContext, credential: Credential, stream_id: str) -> Withdra
     return run.deployment.withdraw(credential, stream_id, run.new_key("withdraw"))
 
 
-def _kept(run: RunContext, stream_id: str, key: str, receipt: Receipt) -> Settlement:
-    settlement = Settlement(stream_id=stream_id, key=key, receipt=receipt)
+def _kept(run: RunContext, stream_id: str, key: str, receipt: Receipt) -> RequestedSettlement:
+    settlement = RequestedSettlement(stream_id=stream_id, key=key, receipt=receipt)
     run.streams.settlements.append(settlement)
     return settlement

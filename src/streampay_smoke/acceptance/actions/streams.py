@@ -46,7 +46,7 @@ def headers_of_own_streams(deployment: Deployment, credential: Credential, strea
 
 
 def looks_over_new_connections(run: RunContext, credential: Credential, stream_id: str) -> tuple[Answer, ...]:
-    """Ask for a stream over connections of their own, often enough to meet every replica a place names."""
+    """Ask for a stream over connections of their own, often enough to meet every replica an environment names."""
 
     def look() -> Answer:
         with run.deployment.fresh() as replica:

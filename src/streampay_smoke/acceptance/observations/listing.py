@@ -19,17 +19,17 @@ def pages_of(deployment: Deployment, credential: Credential, *, page_size: int) 
     return _followed(lambda cursor: deployment.streams(credential, limit=page_size, cursor=cursor), page_size)
 
 
-def newer_pages_of(deployment: Deployment, credential: Credential, *, page_size: int) -> tuple[StreamPage, ...]:
-    """Follow the list in the newer form of the API to its end; raises as `pages_of`."""
-    return _followed(lambda cursor: deployment.newer_streams(credential, limit=page_size, cursor=cursor), page_size)
+def pages_of_v2(deployment: Deployment, credential: Credential, *, page_size: int) -> tuple[StreamPage, ...]:
+    """Follow the list of API v2 to its end; raises as `pages_of`."""
+    return _followed(lambda cursor: deployment.streams_v2(credential, limit=page_size, cursor=cursor), page_size)
 
 
 def records_of(deployment: Deployment, credential: Credential) -> tuple[StreamRecord, ...]:
-    """Return all streams of the credential's holder, by whichever list works; raises what the newer one raises."""
+    """Return all streams of the credential's holder, by whichever list works; raises what that of API v2 raises."""
     try:
         pages = pages_of(deployment, credential, page_size=LARGEST_PAGE)
     except PromiseBroken:  # a broken list hides nothing that has to be brought to an end
-        pages = newer_pages_of(deployment, credential, page_size=LARGEST_PAGE)
+        pages = pages_of_v2(deployment, credential, page_size=LARGEST_PAGE)
     return tuple(stream for page in pages for stream in page.streams)
 
 
@@ -41,7 +41,7 @@ def status_in_each_form(deployment: Deployment, credential: Credential, stream_i
 
     return {
         "list of API v1": listed(pages_of(deployment, credential, page_size=LARGEST_PAGE)),
-        "list of API v2": listed(newer_pages_of(deployment, credential, page_size=LARGEST_PAGE)),
+        "list of API v2": listed(pages_of_v2(deployment, credential, page_size=LARGEST_PAGE)),
         "stream of API v2": deployment.stream(credential, stream_id).status,
     }
 

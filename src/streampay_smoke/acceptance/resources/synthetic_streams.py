@@ -17,7 +17,7 @@ from streampay_smoke.evidence.events import Recorder, ResourceMarked
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import Answer
-from streampay_smoke.service.marks import Mark
+from streampay_smoke.service.lease import Lease
 from streampay_smoke.service.records import Receipt, StreamOrder, StreamRecord
 from streampay_smoke.service.transport import WritePutOff
 
@@ -44,7 +44,7 @@ class StreamNotCreated(PromiseBroken):
     kind = "stream_not_created"
 
 
-class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+class RequestedSettlement(msgspec.Struct, frozen=True, kw_only=True):
     """A settlement the user asked for: the stream, the key it was asked for with, and the receipt."""
 
     stream_id: str
@@ -72,7 +72,7 @@ class SyntheticStreams:
         lease_seconds: float,
         looks: int = FEWEST_LOOKS,
     ) -> None:
-        self.settlements: list[Settlement] = []
+        self.settlements: list[RequestedSettlement] = []
         self._deployment = deployment
         self._user = user
         self._refuse_to_write = refuse_to_write
@@ -84,7 +84,7 @@ class SyntheticStreams:
         self._looks = looks
         self._made: dict[str, Credential] = {}
         self._gone: dict[str, str] = {}
-        self._takes_marks = True
+        self._takes_leases = True
         self._perhaps_made: list[StreamOrder] = []
         self._failed: dict[str, FailedSettlement] = {}
 
@@ -106,9 +106,9 @@ class SyntheticStreams:
         """Create a stream and remember to bring it to an end."""
         return self._created(order, lambda: self._deployment.create(self._user(), order, key))
 
-    def create_newer(self, order: StreamOrder, key: str) -> StreamRecord:
-        """Create a stream in the newer form of the API; as `create` otherwise."""
-        return self._created(order, lambda: self._deployment.newer_create(self._user(), order, key))
+    def create_v2(self, order: StreamOrder, key: str) -> StreamRecord:
+        """Create a stream by API v2; as `create` otherwise."""
+        return self._created(order, lambda: self._deployment.create_v2(self._user(), order, key))
 
     def try_to_create(
         self, credential: Credential, order: StreamOrder, claims: Mapping[str, Any] | None = None
@@ -140,7 +140,7 @@ class SyntheticStreams:
         with self._knowing(stream_id, credential) as (deployment, answer):
             return self._status(deployment, stream_id, credential, answer) in FINISHED
 
-    def mark_of(self, stream_id: str, credential: Credential) -> Mark | None:
+    def lease_of(self, stream_id: str, credential: Credential) -> Lease | None:
         """Return the mark on a stream, None where it carries none, or is gone."""
         with self._knowing(stream_id, credential) as (deployment, answer):
             return deployment.mark_shown(answer)
@@ -204,7 +204,7 @@ class SyntheticStreams:
             user = self._user()
             records = records_of(self._deployment, user)
             found = [record for record in records if any(_is_of(record, order) for order in orders)]
-            unmarked = [record for record in found if self._deployment.mark_of(user, record.id) is None]
+            unmarked = [record for record in found if self._deployment.lease_of(user, record.id) is None]
         except SmokeError:
             for order in orders:
                 self._housekeeping.made(STREAM, f"ordered to {order.recipient}, never confirmed", lambda: False)
@@ -227,21 +227,21 @@ class SyntheticStreams:
         return record
 
     def _remember(self, record: StreamRecord, credential: Credential) -> None:
-        """Note how a new stream ends, and mark it where the service takes marks; a mark never fails a run."""
+        """Note how a new stream ends, and give it a lease where the service holds leases; a mark never fails a run."""
         stream_id = record.id
         if self._housekeeping.has(STREAM, stream_id):
             return
         self._made[stream_id] = credential
         self._housekeeping.made(STREAM, stream_id, lambda: self.end(stream_id, credential))
-        if not self._takes_marks:
+        if not self._takes_leases:
             return
         lease_until_seconds = int(time.time() + self._lease_seconds)
-        mark = Mark(run_id=self._run_id, lease_until_seconds=lease_until_seconds)
+        lease = Lease(run_id=self._run_id, lease_until_seconds=lease_until_seconds)
         try:
-            self._takes_marks = self._deployment.mark(credential, stream_id, mark)
+            self._takes_leases = self._deployment.write_lease(credential, stream_id, lease)
         except SmokeError:
-            self._takes_marks = False  # the exchange is in the journal; sweep then goes by the stream's age
-        if self._takes_marks:
+            self._takes_leases = False  # the exchange is in the journal; sweep then goes by the stream's age
+        if self._takes_leases:
             self._record(ResourceMarked(kind=STREAM, id=stream_id, lease_until_seconds=lease_until_seconds))
 
     def _done(self, deployment: Deployment, stream_id: str, credential: Credential, action: str) -> bool:
