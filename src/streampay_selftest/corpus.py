@@ -52,14 +52,14 @@ BY_THE_SERVICES_WORD = (
     *("failed-settle-ends-stream", "failed-settle-frozen", "key-answers-for-other-stream", "refusal-frozen"),
     *("record-cancelled-as-draft", "record-not-settled", "replicas-keep-streams", "restart-loses-streams"),
 )
-"""Faults of money that are seen without a ledger, too: played once more where the service's status is the proof."""
+"""Faults of money that are seen without a ledger, too: played once more where proof is `service`."""
 
 
 def without_a_ledger(fault: Fault) -> Case:
-    """Return the case of a fault of the sandbox where settlements are proved by the service's status."""
+    """Return the case of a fault of the sandbox where settlements are proved by the service's word."""
     case = of_the_sandbox(fault)
     proof = setting(SMOKE_SETTLEMENT_PROOF="service")
-    return replace(case, name=f"{fault.name}, by the service's status", conditions=(*case.conditions, proof))
+    return replace(case, name=f"{fault.name}, by the service's word", conditions=(*case.conditions, proof))
 
 
 NOT_LOOKED_AT = frozenset(

@@ -36,8 +36,8 @@ IN_THE_MIDDLE = '"scenario_finished"'
 
 RUNNER_DISTURBANCES = (
     Case(
-        name="settlements proved by the service's status",
-        story="operations: a place that lets its service settle where this gate cannot look",
+        name="settlements proved by the service's word",
+        story="operations: an environment whose service settles where this gate cannot look",
         severity=DISTURBANCE,
         truth=NONE,
         conditions=(setting(SMOKE_SETTLEMENT_PROOF="service"),),

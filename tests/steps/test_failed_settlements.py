@@ -28,8 +28,8 @@ from streampay_smoke.service.records import StreamRecord
 from streampay_smoke.service.transport import WritePutOff
 
 FAILED = Says(status=502, json={"error": {"code": "SETTLEMENT_FAILED", "message": "no"}})
-UNSETTLED = "a settlement that failed leaves its stream unsettled"
-MADE = "a settlement that failed is made when it is repeated with its key"
+UNSETTLED = "a failed settlement leaves its stream unsettled"
+MADE = "a failed settlement succeeds when it is repeated with the same key"
 
 
 @pytest.fixture
@@ -83,8 +83,8 @@ def always_fails(small: SmallStreamPay) -> None:
 
 
 def play_scenario(world: ScenarioContext) -> None:
-    play(world, "have_asked_for_a_settlement", "repeat_failed_settlements")
-    play(world, "failed_settlements_left_unsettled", "failed_settlements_made")
+    play(world, "have_requested_a_settlement", "repeat_failed_settlements")
+    play(world, "failed_settlements_left_unsettled", "failed_settlements_succeed")
 
 
 def test_a_run_whose_settlements_are_made_has_none_that_failed(world: ScenarioContext, witness: Witness) -> None:
@@ -137,7 +137,7 @@ def test_a_stream_that_a_failed_settlement_ended_is_found_out_with_what_came_of_
 ) -> None:
     ends_the_stream(small)
 
-    play(world, "have_asked_for_a_settlement", "repeat_failed_settlements")
+    play(world, "have_requested_a_settlement", "repeat_failed_settlements")
     with witness.breaks(UNSETTLED, expected="active or paused", saw="then it was ended, its key answered 409"):
         play(world, "failed_settlements_left_unsettled")
 
@@ -147,11 +147,11 @@ def test_a_key_that_failed_for_good_is_found_out_though_another_one_works(
 ) -> None:
     freezes_the_key(small)
 
-    play(world, "have_asked_for_a_settlement", "repeat_failed_settlements", "failed_settlements_left_unsettled")
+    play(world, "have_requested_a_settlement", "repeat_failed_settlements", "failed_settlements_left_unsettled")
     with witness.breaks(
         MADE, expected="a receipt", saw="its key answered 502 SETTLEMENT_FAILED, a new key answered 200"
     ):
-        play(world, "failed_settlements_made")
+        play(world, "failed_settlements_succeed")
 
     assert len(run.streams.settlements) == 1
 
@@ -162,8 +162,8 @@ def test_a_settlement_that_fails_at_first_hides_nothing_that_needs_a_settled_str
 ) -> None:
     fault(small)
 
-    play(world, "have_settled_stream", "open_settled_stream", "receipt_names_one_transaction")
-    play(world, "stream_names_the_receipts_transaction", "settle_another_stream", "key_does_not_answer_for_other")
+    play(world, "have_settled_stream", "read_settled_stream", "receipt_names_one_transaction")
+    play(world, "record_names_receipts_transaction", "settle_another_stream", "settlement_of_another_stream_is_refused")
 
     assert world.settlement == run.streams.settlements[0]
     assert run.streams.failed_settlements[0].is_made
@@ -185,7 +185,7 @@ def test_a_service_that_puts_a_settlement_off_has_not_failed_it(
     small.lie("POST settle", Says(status=503, json={"error": {"code": "LEDGER_UNAVAILABLE", "message": "later"}}))
 
     with pytest.raises(WritePutOff):
-        play(world, "have_asked_for_a_settlement")
+        play(world, "have_requested_a_settlement")
 
     assert not run.streams.failed_settlements
 
@@ -194,7 +194,7 @@ def test_a_repetition_that_is_put_off_says_so_and_nothing_of_the_promise(
     world: ScenarioContext, small: SmallStreamPay
 ) -> None:
     always_fails(small)
-    play(world, "have_asked_for_a_settlement")
+    play(world, "have_requested_a_settlement")
     small.lie("POST settle", Says(status=503, json={"error": {"code": "LEDGER_UNAVAILABLE", "message": "later"}}))
 
     with pytest.raises(WritePutOff):
@@ -206,11 +206,11 @@ def test_a_stream_that_could_not_be_looked_at_is_looked_at_again(
 ) -> None:
     fails_at_first(small)
     small.lie("GET item", Says(status=500))
-    play(world, "have_asked_for_a_settlement")
+    play(world, "have_requested_a_settlement")
     assert run.streams.failed_settlements[0].record is None
     small.be_honest("GET item")
 
-    play(world, "repeat_failed_settlements", "failed_settlements_left_unsettled", "failed_settlements_made")
+    play(world, "repeat_failed_settlements", "failed_settlements_left_unsettled", "failed_settlements_succeed")
 
     witness.saw_held(UNSETTLED, MADE)
 

@@ -15,7 +15,7 @@ from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import VerdictStatus
 
 READY = "--tags=@readiness"
-CHECK = "    readiness.dependencies_are_ok(context.world.readiness, context.world.expect)"
+CHECK = "    readiness.dependencies_are_healthy(context.world.readiness, context.world.expect)"
 STEPS = "steps/readiness_steps.py"
 
 
@@ -117,7 +117,7 @@ def test_a_misspelt_keyword(project: Project) -> None:
 
 
 def test_a_step_nobody_defined(project: Project) -> None:
-    project.edit("readiness.feature", "Then it answers for itself", "Then it sings for itself")
+    project.edit("readiness.feature", "Then the service reports that it is ready", "Then it sings for itself")
     ran = project.behave(READY)
     assert (ran.code, ran.verdict.verdict) == (3, VerdictStatus.INCONCLUSIVE), ran.output
 
@@ -216,7 +216,7 @@ def test_a_foreign_runner_and_nowhere_to_say_so(project: Project, tmp_path: Path
     assert (ran.code, "cannot be written" in ran.output, "behave.ini" in ran.output) == (2, True, True), ran.output
 
 
-GUARD = "    And it works on a test network\n"
+GUARD = "    And the service works on a test network\n"
 
 
 @pytest.mark.parametrize("command", ["behave", "smoke"])
@@ -242,9 +242,9 @@ def test_a_configuration_that_names_another_runner(project: Project, command: st
 
 def test_a_scenario_that_nobody_accepted_is_not_played(project: Project, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    text = (project.features / "chain.feature").read_text()
-    (tmp_path / "other" / "chain.feature").write_text(text.replace("is healthy and moving", "is there"))
-    ran = project.behave("features/readiness.feature", "other/chain.feature")
+    text = (project.features / "ledger.feature").read_text()
+    (tmp_path / "other" / "ledger.feature").write_text(text.replace("is healthy and closes ledgers", "is there"))
+    ran = project.behave("features/readiness.feature", "other/ledger.feature")
     assert (ran.code, ran.verdict.reason_code) == (2, "suite_changed"), ran.output
 
 
@@ -347,7 +347,7 @@ def test_a_run_that_is_stopped_still_answers(
     assert running.returncode == code, output
     verdict = project.ran(running.returncode, output).verdict
     assert (verdict.verdict, verdict.reason_code, verdict.exit_code) == (VerdictStatus.INCONCLUSIVE, "terminated", code)
-    assert "every dependency it names is ok" in verdict.message
+    assert "every named dependency is healthy" in verdict.message
 
 
 def test_a_signal_to_the_whole_process_group_counts_once_and_streams_are_ended(project: Project) -> None:

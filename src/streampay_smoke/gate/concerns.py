@@ -24,24 +24,24 @@ OTHERWISE = Concern.CONTRACT
 """What a scenario is about that the table does not know."""
 
 CONCERNS: dict[str, Concern] = {
-    "chain/": Concern.MONEY,
-    "chain/the-network-is-healthy": Concern.AVAILABILITY,
-    "doors/": Concern.ACCESS,
-    "doors/only-the-ledger-says-that-a-stream-is-settled": Concern.MONEY,
+    "access/": Concern.ACCESS,
+    "access/a-user-cannot-mark-their-own-stream-as-settled": Concern.MONEY,
+    "ledger/": Concern.MONEY,
+    "ledger/the-ledger-network-is-healthy": Concern.AVAILABILITY,
     "operations/": Concern.OPERABILITY,
-    "operations/the-service-answers-every-time": Concern.AVAILABILITY,
+    "operations/the-service-answers-every-liveness-request": Concern.AVAILABILITY,
     "readiness/": Concern.AVAILABILITY,
+    "records/": Concern.MONEY,
+    "records_cancelled/": Concern.MONEY,
     "settlement/": Concern.MONEY,
     "settlement_keys/": Concern.MONEY,
-    "statements/": Concern.MONEY,
-    "statements_cancelled/": Concern.MONEY,
     "streams/a-caller-with-": Concern.ACCESS,
-    "streams/a-signed-in-user-sees-their-streams": Concern.CONTRACT,
-    "streams/another-user-sees-none-of-them": Concern.ACCESS,
-    "throttling/a-caller-in-a-rush": Concern.OPERABILITY,
-    "throttling/a-caller-nobody-has-seen-before": Concern.AVAILABILITY,
+    "streams/a-second-user-cannot-list-or-read-the-streams": Concern.ACCESS,
+    "streams/a-user-lists-all-their-streams": Concern.CONTRACT,
+    "throttling/a-new-caller-is-not-throttled": Concern.AVAILABILITY,
+    "throttling/only-the-caller-who-exceeds-the-read-limit": Concern.OPERABILITY,
     "webapp/": Concern.ACCESS,
-    "webapp/the-app-s-pages-may-write": Concern.CONTRACT,
+    "webapp/the-cors-preflight-allows-the-web-app-to-write": Concern.CONTRACT,
 }
 
 

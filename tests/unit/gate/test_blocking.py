@@ -139,7 +139,7 @@ def test_one_answer_that_was_no_error_keeps_a_check_red(told: Tell) -> None:
 
 
 def test_the_gravest_cause_is_the_headline(told: Tell) -> None:
-    contract = scenario("streams/a-signed-in-user-sees-their-streams")
+    contract = scenario("streams/a-user-lists")
     stories = tuple(
         (expected, failing(expected, replace(WRONG, message=f"{expected.id} is wrong"), "Then answered"))
         for expected in (C, contract, A, B)
@@ -206,8 +206,8 @@ def test_every_row_of_the_table_is_about_a_scenario_of_the_suite() -> None:
 
 
 def test_the_longest_beginning_counts() -> None:
-    assert concern_of("doors/only-the-ledger-says-that-a-stream-is-settled") is Concern.MONEY
-    assert concern_of("doors/anything-else") is Concern.ACCESS
+    assert concern_of("access/a-user-cannot-mark-their-own-stream-as-settled") is Concern.MONEY
+    assert concern_of("access/anything-else") is Concern.ACCESS
     assert concern_of("a/new-feature") is Concern.CONTRACT
 
 

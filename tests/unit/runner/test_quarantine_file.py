@@ -83,8 +83,8 @@ def test_a_file_of_another_shape_is_named(tmp_path: Path, text: str, named: str)
 def test_the_ids_are_those_of_all_features_and_broken_files_are_left_to_the_lint(tmp_path: Path) -> None:
     features = Path(__file__).parents[3] / "features"
     known = all_scenarios(features)
-    assert "streams/another-user-sees-none-of-them" in known
-    assert "streams/a-caller-with-no-credential-is-refused" in known
+    assert "streams/a-second-user-cannot-list-or-read-the-streams-of-the-first-user" in known
+    assert "streams/a-caller-with-no-credential-cannot-list-streams" in known
     assert "money" in known["settlement/a-settled-stream-pays-the-recipient-on-the-ledger"].tags
     (tmp_path / "empty.feature").write_text("")
     (tmp_path / "broken.feature").write_text("Scenario: nothing above\n  Whn what\n")

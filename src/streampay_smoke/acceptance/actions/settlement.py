@@ -1,4 +1,4 @@
-"""What a user does to pay somebody: order a stream, start it, settle it, and withdraw what was settled."""
+"""What a user does to pay somebody: create a stream, start it, settle it, and withdraw what was settled."""
 
 import contextlib
 
@@ -6,7 +6,8 @@ import msgspec
 from msgspec.structs import replace
 
 from streampay_smoke.acceptance.checks.failed_settlements import FailedSettlement, has_failed
-from streampay_smoke.acceptance.checks.settlement import REFUSALS, SETTLED, StartedStream
+from streampay_smoke.acceptance.checks.refusals import NOT_SETTLED
+from streampay_smoke.acceptance.checks.settlement import SETTLED, StartedStream
 from streampay_smoke.acceptance.observations.settlement import SettlementProof
 from streampay_smoke.acceptance.resources.synthetic_streams import RequestedSettlement
 from streampay_smoke.acceptance.run_context import RunContext
@@ -41,7 +42,7 @@ class EarlySettlement(msgspec.Struct, frozen=True, kw_only=True):
     record: StreamRecord
 
 
-def order_stream(run: RunContext, recipient: str, *, requests: int = 1) -> OrderedStream:
+def create_stream(run: RunContext, recipient: str, *, requests: int = 1) -> OrderedStream:
     """Create a stream to the recipient, asking `requests` times under one key."""
     order, key = order_to(recipient), run.new_key("create")
     return OrderedStream(order=order, created=tuple(run.streams.create(order, key) for _ in range(requests)))
@@ -65,7 +66,7 @@ def settle(run: RunContext, credential: Credential, stream_id: str) -> Requested
     return _kept(run, stream_id, key, deployment.settled(answer, credential, stream_id))
 
 
-def settle_too_early(run: RunContext, credential: Credential, stream_id: str) -> EarlySettlement:
+def settle_before_start(run: RunContext, credential: Credential, stream_id: str) -> EarlySettlement:
     """Ask for the settlement of a stream that was never started, and look at what became of it."""
     key = run.new_key("settle")
     answer = run.deployment.act(credential, stream_id, "settle", key)
@@ -77,7 +78,7 @@ def settle_with_refused_key(run: RunContext, credential: Credential, stream_id: 
     return run.deployment.act(credential, stream_id, "settle", refused_key)
 
 
-def settled_after_all(
+def settle_with_new_key_if_used_up(
     run: RunContext, credential: Credential, stream_id: str, refused_key: str, answer: Answer
 ) -> RequestedSettlement:
     """Return the settlement that `answer` gives for a key that was refused before, or settle with a new key."""
@@ -137,12 +138,12 @@ def _repeated(run: RunContext, credential: Credential, failed: FailedSettlement)
 
 def _tells(answer: Answer) -> bool:
     """Return whether an answer says that a settlement failed or was refused for what it asks."""
-    return has_failed(answer) or answer.status in REFUSALS
+    return has_failed(answer) or answer.status in NOT_SETTLED
 
 
 def _settle_a_new_stream(run: RunContext, credential: Credential) -> RequestedSettlement:
     proof = run.proof()
-    stream = order_stream(run, proof.recipient)
+    stream = create_stream(run, proof.recipient)
     started = start_stream(run, credential, stream.id, proof)
     return settle(run, credential, started.record.id)
 

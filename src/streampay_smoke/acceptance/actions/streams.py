@@ -42,7 +42,7 @@ def headers_of_own_streams(deployment: Deployment, credential: Credential, strea
     deployment.streams(credential, limit=1)
     of_list = deployment.last_headers
     deployment.stream(credential, stream_id)
-    return {"their list": of_list, "one of their streams": deployment.last_headers}
+    return {"the list of streams": of_list, "one stream": deployment.last_headers}
 
 
 def looks_over_new_connections(run: RunContext, credential: Credential, stream_id: str) -> tuple[Answer, ...]:

@@ -49,20 +49,20 @@ def left_unsettled(
     """A settlement that failed has not ended its stream: it can still be settled. `made` is how many were made."""
     ended = [each for each in failed if not _can_be_settled(each.record)]
     expect(
-        "a settlement that failed leaves its stream unsettled",
+        "a failed settlement leaves its stream unsettled",
         not ended,
         expected="each stream active or paused, without a transaction",
         observed=_in_words(ended, code_of) or _in_words(failed, code_of) or f"{made} settlements, and none failed",
     )
 
 
-def made_with_their_keys(
+def succeed_with_same_key(
     failed: Sequence[FailedSettlement], made: int, code_of: Callable[[Answer], str], expect: Expect
 ) -> None:
     """A settlement that failed is made later when it is repeated with its key."""
     lost = [each for each in failed if each.repeated is None or each.repeated.status != SETTLED]
     expect(
-        "a settlement that failed is made when it is repeated with its key",
+        "a failed settlement succeeds when it is repeated with the same key",
         not lost,
         expected="a receipt",
         observed=_in_words(lost, code_of) or _in_words(failed, code_of) or f"{made} settlements, and none failed",

@@ -107,7 +107,7 @@ class SyntheticStreams:
         return self._created(order, lambda: self._deployment.create(self._user(), order, key))
 
     def create_v2(self, order: StreamOrder, key: str) -> StreamRecord:
-        """Create a stream by API v2; as `create` otherwise."""
+        """Create a stream through API v2; as `create` otherwise."""
         return self._created(order, lambda: self._deployment.create_v2(self._user(), order, key))
 
     def try_to_create(

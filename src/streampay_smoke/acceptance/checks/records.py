@@ -1,28 +1,28 @@
-"""What StreamPay promises of its records: they say the same whoever asks, in which way, and over which replica."""
+"""What StreamPay promises of its records: they are the same in each version of the API and on each replica."""
 
 from collections.abc import Collection, Mapping, Sequence
 
 from streampay_smoke.acceptance.checks.expectation import Expect
-from streampay_smoke.acceptance.checks.settlement import REFUSALS
+from streampay_smoke.acceptance.checks.refusals import NOT_SETTLED
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import Receipt, StreamPage, StreamRecord, Withdrawal
 
 WELL = 200
 
 
-def repeated_order_is_the_first(placed: StreamRecord, again: StreamRecord, expect: Expect) -> None:
-    """An order that is repeated with its key brings the stream it brought before."""
-    expect.equal("a repeated order is the first stream", again.id, placed.id)
+def repeated_create_returns_first_stream(first: StreamRecord, again: StreamRecord, expect: Expect) -> None:
+    """A create request that is repeated with its key returns the stream of the first one."""
+    expect.equal("a repeated create request returns the first stream", again.id, first.id)
 
 
-def key_does_not_answer_for_other_order(answer: Answer, placed: StreamRecord, expect: Expect) -> None:
-    """Another order under a used key is refused: whoever sent it must not take the first stream for it."""
-    echoed = placed.id in answer.body_text
+def other_create_is_refused(answer: Answer, first: StreamRecord, expect: Expect) -> None:
+    """Another create request with a used key is refused: its sender must not mistake the first stream for theirs."""
+    echoed = first.id in answer.body_text
     expect(
-        "an order's key answers for that order only",
-        answer.status in REFUSALS and not echoed,
+        "another create request with a used key is refused",
+        answer.status in NOT_SETTLED and not echoed,
         expected="a refusal",
-        observed=f"status {answer.status}{f' and stream {placed.id}' if echoed else ''} (request {answer.request_id})",
+        observed=f"status {answer.status}{f' and stream {first.id}' if echoed else ''} (request {answer.request_id})",
     )
 
 
@@ -70,45 +70,45 @@ def withdrawal_is_of(withdrawal: Withdrawal, stream_id: str, receipt: Receipt, e
     expect.equal("the stream's state follows its withdrawal", withdrawal.stream_status, promised)
 
 
-def told_alike(
-    older: Sequence[StreamPage],
-    newer: Sequence[StreamPage],
+def same_in_both_versions(
+    v1: Sequence[StreamPage],
+    v2: Sequence[StreamPage],
     opened: StreamRecord,
     own: Collection[str],
     expect: Expect,
 ) -> None:
-    """Both lists, and a stream that is opened, say the same of every stream of this run.
+    """Both versions of the API list the same records of this run, and so does a stream that is read by id.
 
-    Only of this run's: what somebody else does meanwhile may well be told by one list and not yet by the other.
+    Only of this run's: another user may change a stream between the two lists.
     """
-    by_older, by_newer = _stories(older, own), _stories(newer, own)
-    expect.equal("both ways show every stream of this run", (set(by_older), set(by_newer)), (set(own), set(own)))
-    differing = [name for name in sorted(own) if by_newer[name] != by_older[name]]
+    by_v1, by_v2 = _summaries(v1, own), _summaries(v2, own)
+    expect.equal("API v1 and API v2 list every stream of this run", (set(by_v1), set(by_v2)), (set(own), set(own)))
+    differing = [name for name in sorted(own) if by_v2[name] != by_v1[name]]
     expect(
-        "both ways tell the same story of every stream of this run",
+        "API v1 and API v2 return the same records",
         not differing,
-        expected="; ".join(f"{name}: {by_older[name]}" for name in differing) or "the same story",
-        observed="; ".join(f"{name}: {by_newer[name]}" for name in differing) or "the same story",
+        expected="; ".join(f"{name}: {by_v1[name]}" for name in differing) or "the same records",
+        observed="; ".join(f"{name}: {by_v2[name]}" for name in differing) or "the same records",
     )
-    expect.equal(f"{opened.id} is the same when it is opened", _story(opened), by_older.get(opened.id))
+    expect.equal(f"{opened.id} is the same when it is read by id", _summary(opened), by_v1.get(opened.id))
 
 
-def _stories(pages: Sequence[StreamPage], own: Collection[str]) -> dict[str, str]:
-    return {record.id: _story(record) for page in pages for record in page.streams if record.id in own}
+def _summaries(pages: Sequence[StreamPage], own: Collection[str]) -> dict[str, str]:
+    return {record.id: _summary(record) for page in pages for record in page.streams if record.id in own}
 
 
-def _story(record: StreamRecord) -> str:
+def _summary(record: StreamRecord) -> str:
     settled = f", settled in {record.settlement_tx_hash}" if record.settlement_tx_hash else ""
     receipt = f", by receipt in {record.receipt_tx_hash}" if record.receipt_tx_hash else ""
     return f"{record.status}: {record.rate} a {record.schedule} to {record.recipient}{settled}{receipt}"
 
 
-def is_still_there(looks: Sequence[Answer], stream_id: str, expect: Expect) -> None:
-    """A stream that was there before this release is there with it: every replica shows it, in the same state."""
+def kept_stream_exists(looks: Sequence[Answer], stream_id: str, expect: Expect) -> None:
+    """A stream of an earlier release exists: every replica shows it, in the same state."""
     shown = [_as_shown(look) for look in looks]
     there = [what for what in shown if what.startswith(f"{stream_id} as ")]
     expect(
-        "a stream from before this release is still there",
+        "a stream from an earlier release still exists",
         bool(there) and len(there) == len(shown) and len(set(shown)) == 1,
         expected=f"{stream_id}, as its owner left it, in {len(shown)} looks",
         observed=looks_in_words(shown),
@@ -121,7 +121,7 @@ CANCELLED = "cancelled"
 def shown_as_cancelled(shown: Mapping[str, str], expect: Expect) -> None:
     """A stream that was cancelled is shown as that; `shown` is its status by where it was looked at, "" for nowhere."""
     expect(
-        "a cancelled stream is shown as cancelled everywhere",
+        "a cancelled stream is shown as cancelled in API v1 and API v2",
         bool(shown) and set(shown.values()) == {CANCELLED},
         expected="; ".join(f"{where}: {CANCELLED}" for where in shown),
         observed="; ".join(f"{where}: {status or 'not shown'}" for where, status in shown.items()),

@@ -4,7 +4,7 @@ from behave import then, when
 from behave.runner import Context
 
 from streampay_smoke.acceptance.actions import settlement as actions
-from streampay_smoke.acceptance.checks import statements
+from streampay_smoke.acceptance.checks import records
 from streampay_smoke.acceptance.observations import listing
 from streampay_smoke.runner.budget import takes
 
@@ -22,4 +22,4 @@ def cancel_stream(context: Context) -> None:
 
 @then("API v1 and API v2 show the stream as cancelled")
 def shown_as_cancelled(context: Context) -> None:
-    statements.shown_as_cancelled(context.world.shown, context.world.expect)
+    records.shown_as_cancelled(context.world.shown, context.world.expect)
