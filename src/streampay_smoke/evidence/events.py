@@ -119,7 +119,7 @@ class RunPlanned(Event, frozen=True, kw_only=True):
 
 
 class RunRefused(Event, frozen=True, kw_only=True):
-    """The run ended before any scenario: bad settings, a guard, or a broken suite.
+    """The run ended before any scenario: bad settings, a guard, or a broken suite; it may never have started.
 
     `run_id`, `environment` and `region` say which run it was and what it was asked to judge, `read_from` in
     which folders its environments and features were looked for: no `RunStarted` does.
@@ -286,6 +286,14 @@ class ResourceReleased(Event, frozen=True, kw_only=True):
     id: str
 
 
+class ResourceLost(Event, frozen=True, kw_only=True):
+    """Synthetic data that nobody removed is unknown to the service after the last check; `seen` is what it answered."""
+
+    kind: str
+    id: str
+    seen: str
+
+
 class StepOverran(Event, frozen=True, kw_only=True):
     """A step was stopped because its budget was over; what it waited for stands before this event."""
 
@@ -413,6 +421,12 @@ class DeadlineExtended(Event, frozen=True, kw_only=True):
     seconds_per_ledger: float
 
 
+class CleanUpStarted(Event, frozen=True, kw_only=True):
+    """From here on the run ends what it made, for at most `within_seconds`, whatever is left of its deadline."""
+
+    within_seconds: float
+
+
 class RateLimitWait(Event, frozen=True, kw_only=True):
     """The service said 429, and `seconds` are waited before the request is sent again: `step_seconds` and `run_seconds`
     are what the step under way and the run may take longer for it.
@@ -478,6 +492,7 @@ AnyEvent = (
     | ResourceCreated
     | ResourceMarked
     | ResourceReleased
+    | ResourceLost
     | StepOverran
     | StepFinished
     | ScenarioFinished
@@ -491,6 +506,7 @@ AnyEvent = (
     | PairSampled
     | Measured
     | DeadlineExtended
+    | CleanUpStarted
     | RateLimitWait
     | BakeStarted
     | Watched
