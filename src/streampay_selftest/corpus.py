@@ -56,10 +56,10 @@ BY_THE_SERVICES_WORD = (
 
 
 def without_a_ledger(fault: Fault) -> Case:
-    """Return the case of a fault of the sandbox where settlements are proved by the service's word."""
+    """Return the case of a fault of the sandbox where settlements are proved by the service's status."""
     case = of_the_sandbox(fault)
     proof = setting(SMOKE_SETTLEMENT_PROOF="service")
-    return replace(case, name=f"{fault.name}, by the service's word", conditions=(*case.conditions, proof))
+    return replace(case, name=f"{fault.name}, by the service's status", conditions=(*case.conditions, proof))
 
 
 NOT_LOOKED_AT = frozenset(
