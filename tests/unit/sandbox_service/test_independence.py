@@ -81,7 +81,7 @@ class Both(msgspec.Struct, frozen=True):
         payout = self.service.cancel(chain_id)
         outcome = self.adapter.transaction(payout.settlement.tx_hash)
         assert outcome is not None
-        (payment,) = self.gate.payments_of(outcome, recipient)
+        (payment,) = self.gate.payments(outcome.ledger, recipient)
         state = self.gate.stream(chain_id)
         return (payment.amount_stroops, state.released_stroops, state.total_stroops, state.status) == (
             payout.paid_stroops,
