@@ -7,8 +7,6 @@ accept an answer to another question; none of that happens here.
 import json
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from stellar_sdk.client.base_sync_client import BaseSyncClient
@@ -20,6 +18,7 @@ from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.evidence.events import Awaiting, Exchanged, Recorder
 from streampay_smoke.evidence.secret_shapes import shortened
 from streampay_smoke.http.client import NoAnswer, Reply, new_client
+from streampay_smoke.http.retry_after import retry_after_seconds
 
 NOT_REPEATED = frozenset({"sendTransaction"})
 """Methods that are never sent a second time by the transport: whoever sent them must look first."""
@@ -149,9 +148,8 @@ class RpcTransport(BaseSyncClient):
         if found is None:
             self._note(verb, target, reply.status, reply.duration_ms, asked, _response_summary(reply.text), "")
             return Response(reply.status, reply.text, dict(reply.header_items), "")
-        unavailable = self._unavailable(
-            url, target, *found, status=reply.status, retry_after_seconds=_retry_after(reply, self._clock)
-        )
+        pause = retry_after_seconds(reply.header("retry-after"), now=self._clock.wall())
+        unavailable = self._unavailable(url, target, *found, status=reply.status, retry_after_seconds=pause)
         self._note(
             verb,
             target,
@@ -252,18 +250,6 @@ def _status_problem(reply: Reply) -> tuple[str, str] | None:
 
 def _lasting(cause: str) -> bool:
     return cause.startswith(_LASTING) and not cause.startswith(_PASSING)
-
-
-def _retry_after(reply: Reply, clock: Clock) -> float | None:
-    """Return the seconds Retry-After asks for (a number or an HTTP date), None when it says nothing usable."""
-    value = reply.header("retry-after").strip()
-    if value.isdecimal():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    return max(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - clock.wall(), 0.0)
 
 
 def _request_summary(purpose: str, json_data: dict[str, Any] | None, params: dict[str, str] | None) -> str:
