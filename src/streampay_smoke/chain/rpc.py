@@ -31,7 +31,6 @@ from stellar_sdk.soroban_rpc import (
 )
 
 from streampay_smoke.chain.adapter import (
-    ChainHealth,
     ChainUnavailable,
     ContractInterface,
     ContractMissing,
@@ -41,6 +40,7 @@ from streampay_smoke.chain.codec import ASSET_CONTRACT, decoding, interface_of
 from streampay_smoke.chain.pace import Clock
 from streampay_smoke.chain.transport import RpcTransport
 from streampay_smoke.chain.waiting import Seen, Waits
+from streampay_smoke.http.ledger_health import Health
 
 _NO_TRANSACTION = "0" * 64
 
@@ -58,13 +58,6 @@ class AccountEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     sequence: int
     balance_stroops: int
-
-
-class _Health(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    status: str
-    latest_ledger: int
-    oldest_ledger: int
-    latest_ledger_close_time: int = 0
 
 
 class _Dated(Protocol):
@@ -108,22 +101,21 @@ class LedgerRpc:
                 friendbot_url=found.friendbot_url or "",
             )
 
-    def health(self) -> ChainHealth:
+    def health(self) -> Health:
         """Ask `getHealth`; past the SDK, whose model leaves the close time out.
 
         Where the RPC tells no time there, the newest ledger and its time are those of an answer about a transaction.
         """
         with decoding("getHealth"):
-            found = msgspec.convert(self._transport.call(self._url, "getHealth"), _Health, strict=False)
-        newest, closed_at = found.latest_ledger, found.latest_ledger_close_time
-        if not closed_at:
+            health = msgspec.convert(self._transport.call(self._url, "getHealth"), Health, strict=False)
+        if not health.closed_at:
             with decoding("getTransaction"):
                 answer = self._server.get_transaction(_NO_TRANSACTION)
-            newest, closed_at = answer.latest_ledger, answer.latest_ledger_close_time
-        self._saw(newest, closed_at)
-        return ChainHealth(
-            status=found.status, latest_ledger=newest, oldest_ledger=found.oldest_ledger, closed_at=closed_at
-        )
+            health = msgspec.structs.replace(
+                health, latest_ledger=answer.latest_ledger, closed_at=answer.latest_ledger_close_time
+            )
+        self._saw(health.latest_ledger, health.closed_at)
+        return health
 
     def accounts(self, addresses: Sequence[str]) -> dict[str, AccountEntry]:
         """Return those of `addresses` (at most 200) that exist."""

@@ -11,7 +11,6 @@ from stellar_sdk.soroban_rpc import EventFilter, EventFilterType, GetEventsRespo
 from streampay_smoke.chain.accounts import account_of
 from streampay_smoke.chain.adapter import (
     ChainAccount,
-    ChainHealth,
     ChainInfo,
     ChainUnavailable,
     ContractEvent,
@@ -30,6 +29,7 @@ from streampay_smoke.chain.transport import RpcTransport
 from streampay_smoke.chain.waiting import Seen, Waits
 from streampay_smoke.core.networks import Network, refuse_public_url
 from streampay_smoke.evidence.events import Recorder
+from streampay_smoke.http.ledger_health import Health
 
 DEFAULT_MAX_STROOPS = 10_000_000_000
 """What one run may move unless its place says otherwise: 1,000 whole units."""
@@ -103,7 +103,7 @@ class StellarAdapter:
             )
         return self._info
 
-    def health(self) -> ChainHealth:
+    def health(self) -> Health:
         """See ChainAdapter."""
         return self._rpc.health()
 
@@ -209,10 +209,10 @@ class StellarAdapter:
         """See ChainAdapter; computed, nothing is sent."""
         return Asset.native().contract_id(self._network.passphrase)
 
-    def wait_for_close(self, closed_at: int, *, within_seconds: float) -> ChainHealth:
+    def wait_for_close(self, closed_at: int, *, within_seconds: float) -> Health:
         """See ChainAdapter."""
 
-        def look() -> Seen[ChainHealth]:
+        def look() -> Seen[Health]:
             health = self._rpc.health()
             missing = closed_at - health.closed_at
             return Seen(

@@ -19,19 +19,19 @@ _SHOWN = 200
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What getHealth says; close times are Unix seconds, 0 where an RPC does not tell them."""
+    """What getHealth says; `closed_at` is when the newest ledger closed. Times are Unix seconds, 0 where untold."""
 
     status: str
     latest_ledger: int
     oldest_ledger: int = 0
-    latest_ledger_close_time: int = 0
+    closed_at: int = msgspec.field(default=0, name="latestLedgerCloseTime")
     oldest_ledger_close_time: int = 0
 
     @property
     def seconds_per_ledger(self) -> float:
         """How far apart the ledgers it keeps are; what they are at least where it keeps too few to tell."""
         ledgers = self.latest_ledger - self.oldest_ledger
-        seconds = self.latest_ledger_close_time - self.oldest_ledger_close_time
+        seconds = self.closed_at - self.oldest_ledger_close_time
         enough = ledgers >= _LEDGERS_THAT_TELL and self.oldest_ledger_close_time > 0 and seconds > 0
         return seconds / ledgers if enough else FASTEST_CADENCE_SECONDS
 

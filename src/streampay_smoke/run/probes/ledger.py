@@ -33,7 +33,7 @@ def ledger_probe(rpc_url: str, progress: LedgerProgress | None = None) -> Probed
     if health is None or not answer.well:
         return Probed(name=LEDGER_PROBE, ok=False, detail=answer.said)
     stood_seconds = (progress or LedgerProgress()).stood_for(health.latest_ledger)
-    closed_ago_seconds = time.time() - health.latest_ledger_close_time if health.latest_ledger_close_time else 0.0
+    closed_ago_seconds = time.time() - health.closed_at if health.closed_at else 0.0
     if stood_seconds >= STANDS_STILL_SECONDS:
         standing = f"no ledger after {health.latest_ledger} closed for {stood_seconds:.0f} s"
     elif closed_ago_seconds > CLOCK_SECONDS + STANDS_STILL_SECONDS:
