@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
-from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS
 from streampay_smoke.acceptance.checks.readiness import refuse_real_money
 from streampay_smoke.acceptance.observations.fleet import sample_fleet, samples_needed
 from streampay_smoke.acceptance.observations.ledger import SIMULATED_AHEAD_SECONDS, Ledger
@@ -20,6 +19,7 @@ from streampay_smoke.acceptance.observations.settlement import LedgerProof, Serv
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS, SyntheticStreams
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
+from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
 from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core import system_facts
 from streampay_smoke.core.errors import FixtureMissing, SmokeError

@@ -37,9 +37,9 @@ from streampay_smoke.chain.adapter import (
     InterfaceDrift,
 )
 from streampay_smoke.chain.codec import ASSET_CONTRACT, decoding, interface_of
-from streampay_smoke.chain.pace import Clock
 from streampay_smoke.chain.transport import RpcTransport
-from streampay_smoke.chain.waiting import Seen, Waits
+from streampay_smoke.chain.waiting import Waits
+from streampay_smoke.evidence.polling import Attempt
 from streampay_smoke.http.ledger_health import Health
 
 _NO_TRANSACTION = "0" * 64
@@ -70,15 +70,14 @@ _Answer = TypeVar("_Answer", bound=_Dated)
 class LedgerRpc:
     """One RPC endpoint; every method raises ChainUnavailable when there is no usable answer.
 
-    A backend is given `lag_seconds` to reach the newest ledger that is known.
+    A backend is given as long as a ledger may take to reach the newest one that is known.
     """
 
-    def __init__(self, url: str, transport: RpcTransport, clock: Clock, waits: Waits, *, lag_seconds: float) -> None:
+    def __init__(self, url: str, transport: RpcTransport, waits: Waits) -> None:
         self._url = url
         self._transport = transport
-        self._clock = clock
+        self._clock = waits.clock
         self._waits = waits
-        self._lag_seconds = lag_seconds
         self._server = SorobanServer(url, client=transport)
         self._closed_at = 0
         self._seen_at = 0.0
@@ -213,19 +212,19 @@ class LedgerRpc:
         """
         newest = self.newest_ledger
 
-        def look() -> Seen[_Answer]:
+        def look() -> Attempt[_Answer]:
             answer = ask()
             current = answer.latest_ledger >= newest or answer.latest_ledger == 0
-            return Seen(answer=answer if current or enough(answer) else None, last=f"ledger {answer.latest_ledger}")
+            return Attempt(met=current or enough(answer), value=answer, last=f"ledger {answer.latest_ledger}")
 
-        found = self._waits.wait(f"the RPC's {what} reach ledger {newest}", look, within_seconds=self._lag_seconds)
-        if found is None:
-            raise ChainUnavailable(
+        def lagging(_: str) -> ChainUnavailable:
+            return ChainUnavailable(
                 f"the RPC's {what} do not reach ledger {newest}, which it had announced",
                 cause="lagging",
                 next_step="its backends lag behind each other: run again, or use another SMOKE_STELLAR_RPC_URL",
             )
-        return found
+
+        return self._waits.wait(f"the RPC's {what} reach ledger {newest}", look, error=lagging)
 
     def _saw(self, ledger: int, closed_at: int = 0) -> None:
         self.newest_ledger = max(self.newest_ledger, ledger)

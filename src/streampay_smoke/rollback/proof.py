@@ -6,6 +6,7 @@ degraded for its ledger alone, the release is what it was before the deploy, and
 asked once, past the service, where its address is known: one that calls itself healthy takes that excuse away.
 """
 
+import itertools
 import time
 
 import msgspec
@@ -109,7 +110,7 @@ class Prover:
             look,
             what=f"{target} to be live and ready",
             within_seconds=within_seconds,
-            every_seconds=POLL_SECONDS,
+            pauses=itertools.repeat(POLL_SECONDS),
             record=self._record,
             error=NotLive,
         )

@@ -20,11 +20,10 @@ from streampay_smoke.chain.adapter import (
     TxTimeout,
 )
 from streampay_smoke.chain.contract import PROFILES, StreamContract
-from streampay_smoke.chain.pace import Pace
 from streampay_smoke.chain.stellar import StellarAdapter
 from streampay_smoke.core.amounts import accrued
 from streampay_smoke.core.errors import GuardRefused
-from streampay_smoke.core.networks import ALLOWED
+from streampay_smoke.core.networks import ALLOWED, Pace
 
 TOTAL = 10_000_001
 DURATION = 97

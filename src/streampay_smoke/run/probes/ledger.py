@@ -5,13 +5,14 @@ from json import loads
 
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import ContractMissing
-from streampay_smoke.chain.progress import STANDS_STILL_SECONDS, LedgerProgress
+from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS, STANDS_STILL_SECONDS
+from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import Probed
 from streampay_smoke.gate.attribution import CONTRACT_PROBE, LEDGER_PROBE, NETWORK_AGE_PROBE
 from streampay_smoke.http.client import NoAnswer, new_client
 from streampay_smoke.http.ledger_health import ask_ledger_health
-from streampay_smoke.run.probes.limits import CLOCK_SECONDS, PROBE_SECONDS
+from streampay_smoke.run.probes.limits import PROBE_SECONDS
 
 RESET_DAYS = 7.0
 """A test network that has lived for longer than this was not reset just now: its contracts are there or never were."""
@@ -36,7 +37,7 @@ def ledger_probe(rpc_url: str, progress: LedgerProgress | None = None) -> Probed
     closed_ago_seconds = time.time() - health.closed_at if health.closed_at else 0.0
     if stood_seconds >= STANDS_STILL_SECONDS:
         standing = f"no ledger after {health.latest_ledger} closed for {stood_seconds:.0f} s"
-    elif closed_ago_seconds > CLOCK_SECONDS + STANDS_STILL_SECONDS:
+    elif closed_ago_seconds > CLOCK_SKEW_SECONDS + STANDS_STILL_SECONDS:
         standing = f"ledger {health.latest_ledger} closed {closed_ago_seconds:.0f} s ago by this runner's clock"
     else:
         return Probed(name=LEDGER_PROBE, ok=True, detail=answer.said)
