@@ -31,7 +31,8 @@ from streampay_smoke.chain.adapter import (
     FunctionInterface,
     TxOutcome,
 )
-from streampay_smoke.chain.contract import PROFILES, ContractProfile, Payment, StreamContract, StreamEvent
+from streampay_smoke.chain.contract import Payment, StreamContract, StreamEvent
+from streampay_smoke.chain.profiles import PROFILES, ContractProfile
 from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.evidence.events import AnyEvent, Checked
 from streampay_smoke.http.ledger_health import Health

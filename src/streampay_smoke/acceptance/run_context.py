@@ -236,7 +236,8 @@ class RunContext:
     def ledger(self) -> Ledger:
         """The ledger, guarded and connected; raises the chain's errors."""
         # Imported here: stellar-sdk costs more start-up time than all the rest of a run.
-        from streampay_smoke.chain.contract import PROFILES, StreamContract
+        from streampay_smoke.chain.contract import StreamContract
+        from streampay_smoke.chain.profiles import PROFILES
         from streampay_smoke.chain.stellar import StellarAdapter
 
         settings = self.settings

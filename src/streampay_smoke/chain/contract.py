@@ -14,20 +14,8 @@ from streampay_smoke.chain.adapter import (
     InterfaceDrift,
     TxOutcome,
 )
-from streampay_smoke.chain.profiles import PROFILES, ContractProfile, Operation, profile_named
+from streampay_smoke.chain.profiles import ContractProfile, Operation
 from streampay_smoke.core.errors import SettingsInvalid
-
-__all__ = [
-    "PROFILES",
-    "ContractProfile",
-    "OpenedStream",
-    "Payment",
-    "StreamContract",
-    "StreamEvent",
-    "StreamState",
-    "interface_drifts",
-    "profile_named",
-]
 
 
 class OpenedStream(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import ipaddress
 import unicodedata
 from collections.abc import Iterator
 from urllib.parse import unquote
@@ -130,6 +131,16 @@ def network_of_passphrase(passphrase: str) -> Network:
         f"the passphrase {passphrase!r} belongs to {what}",
         next_step="point SMOKE_STELLAR_RPC_URL at a test network",
     )
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host, as a name or an address, is this machine itself."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def folded(text: str) -> str:

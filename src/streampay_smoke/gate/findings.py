@@ -21,6 +21,7 @@ from streampay_smoke.gate.misses import misses
 from streampay_smoke.gate.quarantine import QUARANTINED, in_force
 from streampay_smoke.gate.releases import mismatch
 from streampay_smoke.gate.verdict import (
+    WORD_OF_BLAME,
     Cause,
     Check,
     ObjectiveResult,
@@ -29,14 +30,6 @@ from streampay_smoke.gate.verdict import (
 
 CLOCK_STEP_SECONDS = 5.0
 """A clock that is corrected by more than this in the middle of a run has made its times worthless."""
-
-WORD_OF_BLAME = {
-    Blame.SAFETY: Word.SAFETY,
-    Blame.PRODUCT: Word.FAIL,
-    Blame.CONFIG: Word.CONFIG,
-    Blame.DEPENDENCY: Word.INCONCLUSIVE,
-    Blame.HARNESS: Word.INCONCLUSIVE,
-}
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ from streampay_smoke.gate.policy import Answer, missed_kinds, step_of
 from streampay_smoke.gate.quarantine import QUARANTINED, lapsed
 from streampay_smoke.gate.verdict import (
     EXIT_CODES,
+    GRAVITY,
     RUN,
     SCHEMA,
     SIGNAL_EXIT_CODES,
@@ -47,9 +48,6 @@ from streampay_smoke.gate.verdict import (
 
 TIME_OVER = frozenset({"deadline", "step_timeout"})
 """Interruptions that leave a proved fault standing, of the release or of the ledger: what was seen before, was seen."""
-
-GRAVITY = (Word.SAFETY, Word.FAIL, Word.CONFIG, Word.INCONCLUSIVE)
-"""When several apply, the first wins: money first, then what is proved against the release."""
 
 
 def judge(journal: JournalRead) -> Verdict:

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from streampay_smoke.core.errors import Blame
+
 SCHEMA = "streampay.dev/gate-verdict/v1"
 
 MESSAGE_LIMIT = 140
@@ -33,7 +35,22 @@ class Action(StrEnum):
     HOLD = "HOLD"
 
 
+GRAVITY = (Word.SAFETY, Word.FAIL, Word.CONFIG, Word.INCONCLUSIVE)
+"""Of several answers the first counts: money first, then what is proved against the release."""
+
 EXIT_CODES = {Word.PASS: 0, Word.FAIL: 1, Word.CONFIG: 2, Word.INCONCLUSIVE: 3, Word.SAFETY: 4}
+
+WORD_OF_BLAME = {
+    Blame.SAFETY: Word.SAFETY,
+    Blame.PRODUCT: Word.FAIL,
+    Blame.CONFIG: Word.CONFIG,
+    Blame.DEPENDENCY: Word.INCONCLUSIVE,
+    Blame.HARNESS: Word.INCONCLUSIVE,
+}
+"""The answer of a run whose failure is attributed so."""
+
+WORD_WITHOUT_RUN = {**WORD_OF_BLAME, Blame.PRODUCT: Word.INCONCLUSIVE}
+"""The answer of a command that fails so and judges nothing: only a run may say FAIL."""
 
 SIGNAL_EXIT_CODES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
 

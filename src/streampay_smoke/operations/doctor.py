@@ -19,11 +19,11 @@ from streampay_smoke.acceptance.observations.place import (
     refuse_another_release,
 )
 from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
-from streampay_smoke.core.errors import Blame, SmokeError
+from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.evidence.events import AnyEvent, Warned
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.gate.verdict import EXIT_CODES, Word
+from streampay_smoke.gate.verdict import EXIT_CODES, GRAVITY, WORD_WITHOUT_RUN, Word
 from streampay_smoke.http.client import NoAnswer, new_client
 from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
 from streampay_smoke.http.proxies import route_to
@@ -72,14 +72,11 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
 Looking = Callable[[], Iterator[Look]]
 
-_WORDS = {Blame.SAFETY: Word.SAFETY, Blame.CONFIG: Word.CONFIG}
-_GRAVITY = (Word.SAFETY, Word.CONFIG, Word.INCONCLUSIVE)
-
 
 def exit_code(looks: Sequence[Look]) -> int:
     """Return 0 for no problem, 4 for safety, 2 for settings, 3 for what cannot be reached; the gravest wins."""
     found = {look.word for look in looks if look.state is State.PROBLEM}
-    return next((EXIT_CODES[word] for word in _GRAVITY if word in found), 0)
+    return next((EXIT_CODES[word] for word in GRAVITY if word in found), 0)
 
 
 def look_at_machine() -> Iterator[Look]:
@@ -128,7 +125,7 @@ def look_around(run_context: RunContext) -> Iterator[Look]:
 
 def problem_of(name: str, error: SmokeError) -> Look:
     """Return the look at something that raised."""
-    return _problem(name, str(error), error.next_step, _WORDS.get(error.blame, Word.INCONCLUSIVE))
+    return _problem(name, str(error), error.next_step, WORD_WITHOUT_RUN[error.blame])
 
 
 def skipped(names: Sequence[str], because: str) -> Iterator[Look]:

@@ -4,8 +4,14 @@ import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from streampay_smoke.core.networks import ALLOWED, PUBLIC_HORIZON, PUBLIC_HOST_SIGNS, PUBLIC_PASSPHRASE, folded
-from streampay_smoke.http.client import is_loopback
+from streampay_smoke.core.networks import (
+    ALLOWED,
+    PUBLIC_HORIZON,
+    PUBLIC_HOST_SIGNS,
+    PUBLIC_PASSPHRASE,
+    folded,
+    is_loopback,
+)
 
 PRIVATE = "private"
 PUBLIC = "public"

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from streampay_smoke.core.errors import Blame, PromiseBroken, ServiceUnavailable, SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import Awaiting, Exchanged, RateLimitWait, Recorder, Waited
-from streampay_smoke.http.client import Enough, NoAnswer, Reply, new_client
+from streampay_smoke.http.bodies import Enough
+from streampay_smoke.http.client import NoAnswer, Reply, new_client
 from streampay_smoke.http.retry_after import retry_after_seconds
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer, parsed, shown_message
 from streampay_smoke.service.trace import Trace

@@ -19,7 +19,8 @@ from streampay_smoke.chain.adapter import (
     InterfaceDrift,
     TxTimeout,
 )
-from streampay_smoke.chain.contract import PROFILES, StreamContract
+from streampay_smoke.chain.contract import StreamContract
+from streampay_smoke.chain.profiles import PROFILES
 from streampay_smoke.chain.stellar import StellarAdapter
 from streampay_smoke.core.amounts import accrued
 from streampay_smoke.core.errors import GuardRefused

@@ -16,8 +16,8 @@ from streampay_smoke.chain.adapter import (
     InterfaceDrift,
     TxOutcome,
 )
-from streampay_smoke.chain.contract import PROFILES, StreamContract, interface_drifts
-from streampay_smoke.chain.profiles import PROFILE_NAMES, ContractProfile, profile_named
+from streampay_smoke.chain.contract import StreamContract, interface_drifts
+from streampay_smoke.chain.profiles import PROFILES, ContractProfile
 from streampay_smoke.core.errors import SettingsInvalid
 
 MAIN = PROFILES["streampay-stream"]
@@ -122,7 +122,7 @@ def interface_like(profile: ContractProfile) -> ContractInterface:
     )
 
 
-@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILE_NAMES)
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=list(PROFILES))
 def test_a_contract_that_keeps_its_profile_has_no_drift(profile: ContractProfile) -> None:
     contract_on(Remembering(interface=interface_like(profile)), profile).check_interface()
 
@@ -177,14 +177,6 @@ def test_all_drifts_are_listed_at_once() -> None:
     assert "struct Stream is absent" in message
     assert "error 1 is absent instead of NotFound" in message
     assert "SMOKE_CONTRACT_PROFILE" in caught.value.next_step
-
-
-def test_an_unknown_profile_names_the_known_ones() -> None:
-    with pytest.raises(SettingsInvalid) as caught:
-        profile_named("streampay")
-    assert "streampay-stream, streampay-contracts" in caught.value.next_step
-    assert profile_named("streampay-contracts") is EARLY
-    assert PROFILE_NAMES[0] == "streampay-stream"
 
 
 def test_opening_passes_the_arguments_in_the_contracts_order() -> None:

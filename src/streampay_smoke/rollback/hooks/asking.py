@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.networks import is_loopback
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.evidence.secret_shapes import shortened
-from streampay_smoke.http.client import Client, NoAnswer, Reply, is_loopback
+from streampay_smoke.http.client import Client, NoAnswer, Reply
 from streampay_smoke.http.retry_after import retry_after_seconds
 from streampay_smoke.rollback.hook import HookFailed
 

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 from msgspec.structs import replace
 
-from streampay_smoke.http.client import one_event
+from streampay_smoke.http.bodies import one_event
 from streampay_smoke.service.declared_network import declared_network
 from streampay_smoke.service.dialects.app_v1_doors import AppV1Doors
 from streampay_smoke.service.dialects.calls import SIGN_IN, Call, CsrfRule, Doors
