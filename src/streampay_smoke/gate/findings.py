@@ -187,13 +187,13 @@ def findings_of_objectives(
     ]
 
 
-def findings_of_the_bake(run: RunHistory, journal: JournalRead) -> Sequence[Finding]:
+def findings_of_the_bake(run: RunHistory) -> Sequence[Finding]:
     """Return what keeps a bake that was asked for from being evidence: it did not end, or saw nothing."""
     if run.started is None or not run.started.bake_seconds:
         return ()
     if run.bake is None or run.bake_ended is None:
         return (unproved("bake_incomplete", f"the release was not watched for {run.started.bake_seconds:g} s"),)
-    dark = unobserved(run.bake, journal.entries)
+    dark = unobserved(run.bake.bake, run.looks)
     return [unproved("bake_unobserved", f"the bake could not see: {source}") for source in dark]
 
 

@@ -59,13 +59,13 @@ def judge(journal: JournalRead) -> Verdict:
         *results(
             run.objectives.objectives if run.objectives else (), journal.entries, checks, left_out=left_out(checks)
         ),
-        *bake.results(run.bake, journal.entries),
+        *bake.results(run),
     )
     findings = [
         *findings_of_the_run(run, journal),
         *findings_of_checks(run, found),
         *findings_of_objectives(run, journal, checks, answers),
-        *findings_of_the_bake(run, journal),
+        *findings_of_the_bake(run),
     ]
     cut_off = _cut_off(run, checks)
     decisive = _decisive(run, findings, cut_off)
