@@ -13,7 +13,7 @@ from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.core.standard_streams import open_standard_streams
 from streampay_smoke.core.system_facts import child_environment
 from streampay_smoke.evidence import journal as journals
-from streampay_smoke.gate.verdict import EXIT_CODES, WORD_WITHOUT_RUN, Word
+from streampay_smoke.gate.verdict import EXIT_CODES, STATUS_WITHOUT_RUN, Word
 from streampay_smoke.run.output import outlasting_output
 from streampay_smoke.settings.options import add_options, given_options
 from streampay_smoke.settings.reading import project_root
@@ -169,7 +169,7 @@ def sweep(chosen: argparse.Namespace) -> int:
             return swept_place(settings, redactor, older_than_seconds=chosen.older_than, dry_run=chosen.dry_run)
     except SmokeError as error:
         print(f"{error}\nNext: {error.next_step}" if error.next_step else str(error), file=sys.stderr)
-        return EXIT_CODES[WORD_WITHOUT_RUN[error.blame]]
+        return EXIT_CODES[STATUS_WITHOUT_RUN[error.blame]]
 
 
 def doctor(chosen: argparse.Namespace) -> int:

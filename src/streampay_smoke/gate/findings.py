@@ -21,7 +21,7 @@ from streampay_smoke.gate.misses import misses
 from streampay_smoke.gate.quarantine import QUARANTINED, in_force
 from streampay_smoke.gate.releases import mismatch
 from streampay_smoke.gate.verdict import (
-    WORD_OF_BLAME,
+    STATUS_OF_BLAME,
     Cause,
     Check,
     ObjectiveResult,
@@ -72,7 +72,7 @@ def findings_of_the_run(run: RunHistory, journal: JournalRead) -> Sequence[Findi
         failure = run.refused.failure
         blame = Blame(failure.blame)
         findings.append(
-            Finding(word=WORD_OF_BLAME[blame], reason_code=failure.kind, attribution=blame, text=_with_next(failure))
+            Finding(word=STATUS_OF_BLAME[blame], reason_code=failure.kind, attribution=blame, text=_with_next(failure))
         )
     elif run.planned is None or run.started is None:
         findings.append(unproved("never_started", "the journal ends before any scenario was planned"))
@@ -91,7 +91,7 @@ def findings_of_the_run(run: RunHistory, journal: JournalRead) -> Sequence[Findi
     if strange is not None:
         findings.append(
             Finding(
-                word=WORD_OF_BLAME[strange.blame],
+                word=STATUS_OF_BLAME[strange.blame],
                 reason_code=strange.reason_code,
                 attribution=strange.blame,
                 text=strange.text,
@@ -160,7 +160,7 @@ def _finding(run: RunHistory, group: Sequence[Examined], examined: Sequence[Exam
     blocked = tuple(each.check.id for each in examined if each.check.blocked_by in ids)
     stands_for_itself = bool(blocked) or first.stands_for_itself
     return Finding(
-        word=WORD_OF_BLAME[Blame(first.check.attribution)],
+        word=STATUS_OF_BLAME[Blame(first.check.attribution)],
         reason_code=_reason_code(run, first.check),
         attribution=first.check.attribution,
         text=first.headline,
@@ -177,7 +177,7 @@ def findings_of_objectives(
     """Return one finding for each gating objective that was missed."""
     return [
         Finding(
-            word=WORD_OF_BLAME[miss.blame],
+            word=STATUS_OF_BLAME[miss.blame],
             reason_code=miss.reason_code,
             attribution=miss.blame.value,
             text=miss.text,

@@ -40,7 +40,7 @@ GRAVITY = (Word.SAFETY, Word.FAIL, Word.CONFIG, Word.INCONCLUSIVE)
 
 EXIT_CODES = {Word.PASS: 0, Word.FAIL: 1, Word.CONFIG: 2, Word.INCONCLUSIVE: 3, Word.SAFETY: 4}
 
-WORD_OF_BLAME = {
+STATUS_OF_BLAME = {
     Blame.SAFETY: Word.SAFETY,
     Blame.PRODUCT: Word.FAIL,
     Blame.CONFIG: Word.CONFIG,
@@ -49,7 +49,7 @@ WORD_OF_BLAME = {
 }
 """The answer of a run whose failure is attributed so."""
 
-WORD_WITHOUT_RUN = {**WORD_OF_BLAME, Blame.PRODUCT: Word.INCONCLUSIVE}
+STATUS_WITHOUT_RUN = {**STATUS_OF_BLAME, Blame.PRODUCT: Word.INCONCLUSIVE}
 """The answer of a command that fails so and judges nothing: only a run may say FAIL."""
 
 SIGNAL_EXIT_CODES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}

@@ -1,8 +1,9 @@
 """The only HTTP client of the package: no redirects, no cookie jar, one time limit per request.
 
-The limit is the whole request's: name resolution, connecting, TLS, a drip-fed header or body. Nothing is ever
-re-sent. Proxies and certificate authorities are those of the machine: see `proxies` and `trust`. The rest of the
-package sees `Client`, `Reply` and `NoAnswer`, never the library behind them.
+The limit is the whole request's: name resolution, connecting, TLS, a drip-fed header or body. It is kept here because
+httpx limits each wait of a request, not their sum: an answer that drips is never late. Nothing is ever re-sent. Proxies
+and certificate authorities are those of the machine: see `proxies` and `trust`. The rest of the package sees `Client`,
+`Reply` and `NoAnswer`, never the library behind them.
 """
 
 import contextlib

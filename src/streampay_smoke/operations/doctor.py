@@ -23,7 +23,7 @@ from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.evidence.events import AnyEvent, Warned
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.gate.verdict import EXIT_CODES, GRAVITY, WORD_WITHOUT_RUN, Word
+from streampay_smoke.gate.verdict import EXIT_CODES, GRAVITY, STATUS_WITHOUT_RUN, Word
 from streampay_smoke.http.client import NoAnswer, new_client
 from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
 from streampay_smoke.http.proxies import route_to
@@ -125,7 +125,7 @@ def look_around(run_context: RunContext) -> Iterator[Look]:
 
 def problem_of(name: str, error: SmokeError) -> Look:
     """Return the look at something that raised."""
-    return _problem(name, str(error), error.next_step, WORD_WITHOUT_RUN[error.blame])
+    return _problem(name, str(error), error.next_step, STATUS_WITHOUT_RUN[error.blame])
 
 
 def skipped(names: Sequence[str], because: str) -> Iterator[Look]:
