@@ -40,9 +40,7 @@ from streampay_smoke.chain.codec import ASSET_CONTRACT, decoding, interface_of
 from streampay_smoke.chain.transport import RpcTransport
 from streampay_smoke.chain.waiting import Waits
 from streampay_smoke.evidence.polling import Attempt
-from streampay_smoke.http.ledger_health import Health
-
-_NO_TRANSACTION = "0" * 64
+from streampay_smoke.http.ledger_health import NO_TRANSACTION, Health
 
 
 class LiveNetwork(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +107,7 @@ class LedgerRpc:
             health = msgspec.convert(self._transport.call(self._url, "getHealth"), Health, strict=False)
         if not health.closed_at:
             with decoding("getTransaction"):
-                answer = self._server.get_transaction(_NO_TRANSACTION)
+                answer = self._server.get_transaction(NO_TRANSACTION)
             health = msgspec.structs.replace(
                 health, latest_ledger=answer.latest_ledger, closed_at=answer.latest_ledger_close_time
             )

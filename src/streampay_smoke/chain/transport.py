@@ -7,6 +7,7 @@ accept an answer to another question; none of that happens here.
 import json
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from stellar_sdk.client.base_sync_client import BaseSyncClient
@@ -134,48 +135,26 @@ class RpcTransport(BaseSyncClient):
         json_data: dict[str, Any] | None = None,
         params: dict[str, str] | None = None,
     ) -> Response:
-        asked = _request_summary(self._purpose, json_data, params)
         self._record(Awaiting(peer="ledger", what=f"{verb} {target}"))
+        asked = _request_summary(self._purpose, json_data, params)
+        exchanged = partial(Exchanged, peer="ledger", method=verb, target=target, request=asked)
         try:
             # Not following redirects is the client's rule: a signed transaction goes nowhere it was not sent.
             reply = self._http.request(verb, url, json=json_data, params=params)
         except NoAnswer as problem:
-            duration_ms = round(problem.waited_seconds * 1000)
             unavailable = self._unavailable(url, target, problem.cause, _silence(problem))
-            self._note(verb, target, None, duration_ms, asked, "", str(unavailable))
+            duration_ms = round(problem.waited_seconds * 1000)
+            self._record(exchanged(status=None, duration_ms=duration_ms, error=str(unavailable)))
             raise unavailable from None
+        answered = partial(exchanged, status=reply.status, duration_ms=reply.duration_ms)
         found = problem_of(reply)
         if found is None:
-            self._note(verb, target, reply.status, reply.duration_ms, asked, _response_summary(reply.text), "")
+            self._record(answered(response=_response_summary(reply.text)))
             return Response(reply.status, reply.text, dict(reply.header_items), "")
         pause = retry_after_seconds(reply.header("retry-after"), now=self._clock.wall())
         unavailable = self._unavailable(url, target, *found, status=reply.status, retry_after_seconds=pause)
-        self._note(
-            verb,
-            target,
-            reply.status,
-            reply.duration_ms,
-            asked,
-            shortened(reply.text, _SUMMARY_LENGTH),
-            str(unavailable),
-        )
+        self._record(answered(response=shortened(reply.text, _SUMMARY_LENGTH), error=str(unavailable)))
         raise unavailable
-
-    def _note(
-        self, verb: str, target: str, status: int | None, duration_ms: int, request: str, response: str, error: str
-    ) -> None:
-        self._record(
-            Exchanged(
-                peer="ledger",
-                method=verb,
-                target=target,
-                status=status,
-                duration_ms=duration_ms,
-                request=request,
-                response=response,
-                error=error,
-            )
-        )
 
     @staticmethod
     def _unavailable(

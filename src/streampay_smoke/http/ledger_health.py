@@ -1,8 +1,9 @@
-"""Whether a ledger is up: its RPC asked for its health, past every SDK and every service."""
+"""What a ledger's RPC tells of itself, asked past every SDK and every service: its health, its pace and its time."""
 
 import itertools
 import statistics
 from json import loads
+from typing import Any
 
 import msgspec
 
@@ -14,7 +15,9 @@ FASTEST_CADENCE_SECONDS = 1.0
 
 _LEDGERS_THAT_TELL = 100
 _LEDGERS_MEASURED = 5
-_CALL = {"jsonrpc": "2.0", "id": 1, "method": "getHealth"}
+NO_TRANSACTION = "0" * 64
+"""The hash of no transaction: an answer about it tells the newest ledger all the same."""
+
 _SHOWN = 200
 
 
@@ -51,8 +54,7 @@ class LedgerHealth(msgspec.Struct, frozen=True, kw_only=True):
 def ask_ledger_health(rpc_url: str, *, timeout_seconds: float) -> LedgerHealth:
     """Ask the RPC once. Never raises: silence is an answer too."""
     try:
-        with new_client(timeout_seconds=timeout_seconds) as client:
-            reply = client.request("POST", rpc_url, json=_CALL)
+        reply = _asked(rpc_url, "getHealth", timeout_seconds=timeout_seconds)
     except NoAnswer as problem:
         return LedgerHealth(said=str(problem))
     return LedgerHealth(said=f"getHealth answered {reply.status}: {shortened(reply.text, _SHOWN)}", told=_read(reply))
@@ -65,19 +67,39 @@ def measured_seconds_per_ledger(rpc_url: str, *, timeout_seconds: float) -> floa
         return None
     first = max(health.oldest_ledger, health.latest_ledger - _LEDGERS_MEASURED)
     parameters = {"startLedger": first, "pagination": {"limit": _LEDGERS_MEASURED + 1}}
-    call = {"jsonrpc": "2.0", "id": 1, "method": "getLedgers", "params": parameters}
     try:
-        with new_client(timeout_seconds=timeout_seconds) as client:
-            ledgers = loads(client.request("POST", rpc_url, json=call).text)["result"]["ledgers"]
+        ledgers = _result(_asked(rpc_url, "getLedgers", parameters, timeout_seconds=timeout_seconds))["ledgers"]
         closed_at = [int(ledger["ledgerCloseTime"]) for ledger in ledgers]
-    except (NoAnswer, ValueError, TypeError, KeyError):
+    except _UNTOLD:
         return None
     gaps_seconds = [after - before for before, after in itertools.pairwise(closed_at)]
     return float(statistics.median(gaps_seconds)) if gaps_seconds else None
 
 
+def ledger_time(rpc_url: str, *, timeout_seconds: float) -> float | None:
+    """Return when the newest ledger closed, in Unix seconds; every answer about a transaction tells it."""
+    try:
+        answer = _asked(rpc_url, "getTransaction", {"hash": NO_TRANSACTION}, timeout_seconds=timeout_seconds)
+        return float(_result(answer)["latestLedgerCloseTime"])
+    except _UNTOLD:
+        return None
+
+
+_UNTOLD = (NoAnswer, ValueError, TypeError, KeyError)
+
+
+def _asked(rpc_url: str, method: str, parameters: dict[str, Any] | None = None, *, timeout_seconds: float) -> Reply:
+    call = {"jsonrpc": "2.0", "id": 1, "method": method} | ({"params": parameters} if parameters else {})
+    with new_client(timeout_seconds=timeout_seconds) as client:
+        return client.request("POST", rpc_url, json=call)
+
+
+def _result(reply: Reply) -> Any:
+    return loads(reply.text)["result"]
+
+
 def _read(reply: Reply) -> Health | None:
     try:
-        return msgspec.convert(loads(reply.text)["result"], Health, strict=False) if reply.status == 200 else None
+        return msgspec.convert(_result(reply), Health, strict=False) if reply.status == 200 else None
     except (ValueError, TypeError, KeyError):
         return None

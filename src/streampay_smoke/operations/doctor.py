@@ -25,10 +25,9 @@ from streampay_smoke.evidence.events import AnyEvent, Warned
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, GRAVITY, STATUS_WITHOUT_RUN, Word
 from streampay_smoke.http.client import NoAnswer, new_client
-from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
+from streampay_smoke.http.ledger_health import ledger_time, measured_seconds_per_ledger
 from streampay_smoke.http.proxies import route_to
 from streampay_smoke.publish.report import allure_missing_because
-from streampay_smoke.run.probes.ledger import ledger_time
 from streampay_smoke.run.probes.runner import clock_probe, service_date
 from streampay_smoke.runner import manifest
 from streampay_smoke.runner.plan import all_scenarios
@@ -116,7 +115,9 @@ def look_around(run_context: RunContext) -> Iterator[Look]:
     yield from _looked("deadline", lambda: _deadline(run_context))
     yield from _looked("friendbot", lambda: _friendbot(run_context))
     yield from _looked("contract", lambda: _contract(run_context))
-    clock = clock_probe(service_date(run_context.deployment), ledger_time(settings.rpc_url))
+    clock = clock_probe(
+        service_date(run_context.deployment), ledger_time(settings.rpc_url, timeout_seconds=REQUEST_SECONDS)
+    )
     if clock.ok is False:
         yield _problem("clocks", clock.detail, "set this machine's clock (NTP)", Word.INCONCLUSIVE)
     else:

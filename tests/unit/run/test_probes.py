@@ -25,9 +25,9 @@ from streampay_smoke.gate.attribution import (
     STABLE_PROBE,
     STABLE_READY_PROBE,
 )
+from streampay_smoke.http.ledger_health import ledger_time
 from streampay_smoke.run.probes.credentials import SHOWN_AGAIN_TIMES, credential_probe, shown_again_probe
 from streampay_smoke.run.probes.deployments import STABLE_PEER, at_candidate
-from streampay_smoke.run.probes.ledger import ledger_time
 from streampay_smoke.run.probes.release import (
     named_dependency_probe,
     stable_readiness_probe,
@@ -283,8 +283,8 @@ def test_without_both_times_the_clock_is_not_judged(service: float | None, ledge
 
 
 def test_a_ledger_that_is_down_tells_no_time(small: SmallStreamPay) -> None:
-    assert ledger_time("http://127.0.0.1:9") is None
-    assert ledger_time(small.url) is None
+    assert ledger_time("http://127.0.0.1:9", timeout_seconds=1) is None
+    assert ledger_time(small.url, timeout_seconds=1) is None
 
 
 def readiness_says(status: int, **reports: str) -> Disturbance:

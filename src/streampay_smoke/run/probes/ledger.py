@@ -1,7 +1,6 @@
 """Is it the ledger? It is asked directly, past the service, and mostly past the SDK."""
 
 import time
-from json import loads
 
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import ContractMissing
@@ -10,14 +9,12 @@ from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import Probed
 from streampay_smoke.gate.attribution import CONTRACT_PROBE, LEDGER_PROBE, NETWORK_AGE_PROBE
-from streampay_smoke.http.client import NoAnswer, new_client
 from streampay_smoke.http.ledger_health import ask_ledger_health
 from streampay_smoke.run.probes.limits import PROBE_SECONDS
 
 RESET_DAYS = 7.0
 """A test network that has lived for longer than this was not reset just now: its contracts are there or never were."""
 
-_NO_TRANSACTION = "0" * 64
 _DAY_SECONDS = 86_400
 
 
@@ -64,13 +61,3 @@ def contract_probe(run_context: RunContext) -> Probed:
     except SmokeError as problem:
         return Probed(name=CONTRACT_PROBE, ok=None, detail=f"the ledger could not be asked: {problem}")
     return Probed(name=CONTRACT_PROBE, ok=True, detail=f"it is there, with {len(functions)} functions")
-
-
-def ledger_time(rpc_url: str) -> float | None:
-    """Return when the newest ledger closed, in Unix seconds; every answer about a transaction tells it."""
-    call = {"jsonrpc": "2.0", "id": 1, "method": "getTransaction", "params": {"hash": _NO_TRANSACTION}}
-    try:
-        with new_client(timeout_seconds=PROBE_SECONDS) as client:
-            return float(loads(client.request("POST", rpc_url, json=call).text)["result"]["latestLedgerCloseTime"])
-    except (NoAnswer, ValueError, TypeError, KeyError):
-        return None
