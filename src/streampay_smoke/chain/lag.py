@@ -11,7 +11,7 @@ from typing import TypeVar
 from streampay_smoke.chain.adapter import ChainAdapter, ChainUnavailable
 from streampay_smoke.chain.pace import LAG_LEDGERS, SLOWEST_LEDGER_SECONDS, Clock
 from streampay_smoke.evidence.events import Recorder
-from streampay_smoke.evidence.polling import Attempt, eventually
+from streampay_smoke.evidence.polling import PollResult, eventually
 
 LOOK_SECONDS = 0.25
 
@@ -34,12 +34,12 @@ def shown_or_missing(
     clock = clock or Clock()
     first = chain.health().latest_ledger
 
-    def attempt() -> Attempt[Found | None]:
+    def attempt() -> PollResult[Found | None]:
         # Before the look: what was closed in the ledgers that count has to be there for it.
         passed = chain.health().latest_ledger - first
         found = look()
         last = f"not there, {passed} of {LAG_LEDGERS} ledgers later" if found is None else "found"
-        return Attempt(met=found is not None, value=found, last=last, final=passed >= LAG_LEDGERS)
+        return PollResult(met=found is not None, value=found, last=last, final=passed >= LAG_LEDGERS)
 
     return eventually(
         attempt,

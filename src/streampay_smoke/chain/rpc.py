@@ -39,7 +39,7 @@ from streampay_smoke.chain.adapter import (
 from streampay_smoke.chain.codec import ASSET_CONTRACT, decoding, interface_of
 from streampay_smoke.chain.transport import RpcTransport
 from streampay_smoke.chain.waiting import Waits
-from streampay_smoke.evidence.polling import Attempt
+from streampay_smoke.evidence.polling import PollResult
 from streampay_smoke.http.ledger_health import NO_TRANSACTION, Health
 
 
@@ -210,10 +210,10 @@ class LedgerRpc:
         """
         newest = self.newest_ledger
 
-        def look() -> Attempt[_Answer]:
+        def look() -> PollResult[_Answer]:
             answer = ask()
             current = answer.latest_ledger >= newest or answer.latest_ledger == 0
-            return Attempt(met=current or enough(answer), value=answer, last=f"ledger {answer.latest_ledger}")
+            return PollResult(met=current or enough(answer), value=answer, last=f"ledger {answer.latest_ledger}")
 
         def lagging(_: str) -> ChainUnavailable:
             return ChainUnavailable(

@@ -19,16 +19,16 @@ from streampay_smoke.chain.adapter import (
 )
 from streampay_smoke.chain.codec import closed_transaction, decoding, encoded_arguments, event_of, plain
 from streampay_smoke.chain.friendbot import Friendbot
-from streampay_smoke.chain.guard import Purse, check_configured, check_live
+from streampay_smoke.chain.guard import SpendCap, check_configured, check_live
 from streampay_smoke.chain.pace import Clock
-from streampay_smoke.chain.refusals import Call
+from streampay_smoke.chain.refusals import ContractCall
 from streampay_smoke.chain.rpc import LedgerRpc, contract_missing
 from streampay_smoke.chain.submission import Submitter
 from streampay_smoke.chain.transport import RpcTransport
 from streampay_smoke.chain.waiting import Waits
 from streampay_smoke.core.networks import Network, Pace, refuse_public_url
 from streampay_smoke.evidence.events import Recorder
-from streampay_smoke.evidence.polling import Attempt
+from streampay_smoke.evidence.polling import PollResult
 from streampay_smoke.http.ledger_health import Health
 
 DEFAULT_MAX_STROOPS = 10_000_000_000
@@ -74,7 +74,7 @@ class StellarAdapter:
             timeout_seconds=timeout_seconds,
         )
         self._rpc = LedgerRpc(rpc_url, self._transport, self._waits)
-        self._submitter = Submitter(self._rpc, network=network, waits=self._waits, purse=Purse(max_stroops))
+        self._submitter = Submitter(self._rpc, network=network, waits=self._waits, spend_cap=SpendCap(max_stroops))
         self._interfaces: dict[str, ContractInterface] = {}
         self._info: ChainInfo | None = None
 
@@ -113,10 +113,10 @@ class StellarAdapter:
                 known.pop(address, None)
         wanted = set(addresses)
 
-        def look() -> Attempt[None]:
+        def look() -> PollResult[None]:
             missing = sorted(wanted - known.keys())
             known.update(self._rpc.accounts(missing) if missing else {})
-            return Attempt(met=known.keys() >= wanted, value=None, last=f"{len(known)} of {len(wanted)}")
+            return PollResult(met=known.keys() >= wanted, value=None, last=f"{len(known)} of {len(wanted)}")
 
         def not_seen(_: str) -> ChainUnavailable:
             return ChainUnavailable(
@@ -205,10 +205,10 @@ class StellarAdapter:
     def wait_for_close(self, closed_at: int, *, within_seconds: float) -> Health:
         """See ChainAdapter."""
 
-        def look() -> Attempt[Health]:
+        def look() -> PollResult[Health]:
             health = self._rpc.health()
             missing = closed_at - health.closed_at
-            return Attempt(
+            return PollResult(
                 met=missing <= 0,
                 value=health,
                 last=f"ledger {health.latest_ledger} closed at {health.closed_at}",
@@ -230,9 +230,9 @@ class StellarAdapter:
         """See ChainAdapter."""
         self._transport.close()
 
-    def _call(self, contract_id: str, function: str, args: tuple[Any, ...]) -> Call:
+    def _call(self, contract_id: str, function: str, args: tuple[Any, ...]) -> ContractCall:
         interface = self.interface(contract_id)
-        return Call(
+        return ContractCall(
             contract_id=contract_id,
             function=function,
             arguments=encoded_arguments(function, interface, args),

@@ -6,7 +6,7 @@ from typing import TypeVar
 from streampay_smoke.chain.pace import Clock
 from streampay_smoke.core.networks import Pace
 from streampay_smoke.evidence.events import Recorder
-from streampay_smoke.evidence.polling import Attempt, eventually
+from streampay_smoke.evidence.polling import PollResult, eventually
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ class Waits:
     def wait(
         self,
         what: str,
-        look: Callable[[], Attempt[T]],
+        look: Callable[[], PollResult[T]],
         *,
         within_seconds: float | None = None,
         error: Callable[[str], Exception] | None = None,

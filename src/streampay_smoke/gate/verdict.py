@@ -17,7 +17,7 @@ MESSAGE_LONG_LIMIT = 1024
 """A paragraph for people; engines that keep more than a line keep about this much."""
 
 
-class Word(StrEnum):
+class VerdictStatus(StrEnum):
     """The five answers."""
 
     PASS = "PASS"  # noqa: S105 - not a password
@@ -35,21 +35,27 @@ class Action(StrEnum):
     HOLD = "HOLD"
 
 
-GRAVITY = (Word.SAFETY, Word.FAIL, Word.CONFIG, Word.INCONCLUSIVE)
+GRAVITY = (VerdictStatus.SAFETY, VerdictStatus.FAIL, VerdictStatus.CONFIG, VerdictStatus.INCONCLUSIVE)
 """Of several answers the first counts: money first, then what is proved against the release."""
 
-EXIT_CODES = {Word.PASS: 0, Word.FAIL: 1, Word.CONFIG: 2, Word.INCONCLUSIVE: 3, Word.SAFETY: 4}
+EXIT_CODES = {
+    VerdictStatus.PASS: 0,
+    VerdictStatus.FAIL: 1,
+    VerdictStatus.CONFIG: 2,
+    VerdictStatus.INCONCLUSIVE: 3,
+    VerdictStatus.SAFETY: 4,
+}
 
 STATUS_OF_BLAME = {
-    Blame.SAFETY: Word.SAFETY,
-    Blame.PRODUCT: Word.FAIL,
-    Blame.CONFIG: Word.CONFIG,
-    Blame.DEPENDENCY: Word.INCONCLUSIVE,
-    Blame.HARNESS: Word.INCONCLUSIVE,
+    Blame.SAFETY: VerdictStatus.SAFETY,
+    Blame.PRODUCT: VerdictStatus.FAIL,
+    Blame.CONFIG: VerdictStatus.CONFIG,
+    Blame.DEPENDENCY: VerdictStatus.INCONCLUSIVE,
+    Blame.HARNESS: VerdictStatus.INCONCLUSIVE,
 }
 """The answer of a run whose failure is attributed so."""
 
-STATUS_WITHOUT_RUN = {**STATUS_OF_BLAME, Blame.PRODUCT: Word.INCONCLUSIVE}
+STATUS_WITHOUT_RUN = {**STATUS_OF_BLAME, Blame.PRODUCT: VerdictStatus.INCONCLUSIVE}
 """The answer of a command that fails so and judges nothing: only a run may say FAIL."""
 
 SIGNAL_EXIT_CODES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
@@ -92,7 +98,7 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
-    """A verdict somebody replaced: who, why, until when (ISO 8601, UTC), and from which word to which."""
+    """A verdict somebody replaced: who, why, until when (ISO 8601, UTC), and from which status to which."""
 
     who: str
     why: str
@@ -144,7 +150,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     "" where the text stands for itself.
     """
 
-    verdict: Word
+    verdict: VerdictStatus
     reason_code: str
     attribution: str
     concern: str
@@ -219,15 +225,20 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     `pass` and `fail` are both false where nothing was judged; `score` is 1 for PASS, else 0.
     """
 
-    verdict: Word
+    verdict: VerdictStatus
     passed: bool = msgspec.field(name="pass")
     failed: bool = msgspec.field(name="fail")
     score: int
 
     @classmethod
-    def of(cls, word: Word) -> "Data":
+    def of(cls, status: VerdictStatus) -> "Data":
         """Return the data of a word."""
-        return cls(verdict=word, passed=word is Word.PASS, failed=word is Word.FAIL, score=int(word is Word.PASS))
+        return cls(
+            verdict=status,
+            passed=status is VerdictStatus.PASS,
+            failed=status is VerdictStatus.FAIL,
+            score=int(status is VerdictStatus.PASS),
+        )
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
@@ -248,7 +259,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: str
     run_id: str
-    verdict: Word
+    verdict: VerdictStatus
     exit_code: int
     reason_code: str
     message: str

@@ -13,7 +13,7 @@ GRACE_SECONDS = 0.7
 """How much longer than its budget a step may take before it counts as stuck: its own process is asked first."""
 
 
-class Progress:
+class RunProgress:
     """Reads a growing journal and knows the step that is under way, and the time it has beside its deadline.
 
     A journal that is gone or spoilt tells nothing more; that it is, is for the judge to say.
