@@ -51,8 +51,8 @@ def _head(results: Results) -> str:
         "streampay-smoke selftest --every-case      # every case once, with the features it is about: some minutes\n"
         "streampay-smoke selftest --quick           # a third of that, another for each commit; a check of CI\n```\n\n"
         f"Made at {_commits(results)}.\n\n"
-        "A seed draws a run variation: when ledgers close, jitter of the proxy, how the user signs in. Bounds are exact\n"
-        "(Clopper-Pearson, 95 %). [How to add a fault](../writing-faults.md) takes five minutes.\n"
+        "A seed draws a run variation: when ledgers close, jitter of the proxy, how the user signs in. Bounds are\n"
+        "exact (Clopper-Pearson, 95 %). [How to add a fault](../writing-faults.md) takes five minutes.\n"
     )
 
 

@@ -95,13 +95,13 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     seconds_to_pass: tuple[float, float] | None
     cpu_seconds: float | None
     behind_faults: SampleSize
-    behind_noises: SampleSize
+    behind_disturbances: SampleSize
     behind_undisturbed: SampleSize
 
     @property
     def behind_all(self) -> SampleSize:
         """The runs with a fault and those with noise; the lack of one is not made good by the other."""
-        both = self.behind_faults, self.behind_noises
+        both = self.behind_faults, self.behind_disturbances
         return SampleSize(
             runs=sum(min(each.runs, each.needed) for each in both), needed=sum(each.needed for each in both)
         )
@@ -127,7 +127,7 @@ def _faults(score: Score) -> SampleSize:
 
 
 def _disturbances(score: Score) -> SampleSize:
-    return score.behind_noises
+    return score.behind_disturbances
 
 
 def _all(score: Score) -> SampleSize:
@@ -213,7 +213,7 @@ def score(results: Results) -> Score:
             runs=sum(min(case.runs, FAULT_SEEDS) for case in faults if not case.hurried),
             needed=FAULT_SEEDS * len(faults),
         ),
-        behind_noises=_behind([case for case in noises if case.name != UNDISTURBED], DISTURBED_RUNS),
+        behind_disturbances=_behind([case for case in noises if case.name != UNDISTURBED], DISTURBED_RUNS),
         behind_undisturbed=_behind(undisturbed, UNDISTURBED_RUNS),
     )
 

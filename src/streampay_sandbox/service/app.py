@@ -58,7 +58,7 @@ def _routes(parts: Parts, metrics: pages.Metrics) -> Routes:
     sign_in = WalletSignIn(parts.tokens, parts.signature_check, parts.challenges)
     release = pages.ReleasePages(parts.release)
     administration = pages.AdministrationPages(parts.treasury.operator_address)
-    known, known_to_lists = known_caller(parts.door), known_caller(parts.list_authenticator)
+    known, known_to_lists = known_caller(parts.authenticator), known_caller(parts.list_authenticator)
     staff = known_caller(parts.staff)
     read, write = (limited(parts.buckets, tier, parts.counted_as) for tier in ("read", "write"))
     challenges, logins = (limited(parts.buckets, tier, parts.signs_in_from) for tier in ("challenge", "login"))

@@ -34,8 +34,8 @@ class Deployment(AbstractContextManager["Deployment"]):
     Any call raises ServiceUnavailable when there is no answer, or a gateway answered in the service's place;
     PromiseBroken when an answer has a wrong status or shape; CredentialRefused when a credential that the operator
     supplied gets a 401; Throttled when the rate limit asks for more patience than a run has, or turns away somebody
-    who was to be refused: a rate limit says nothing of access. Silence in answer to a request that may be sent again is waited
-    out as `cutover` allows.
+    who was to be refused: a rate limit says nothing of access. Silence in answer to a request that may be sent again
+    is waited out as `cutover` allows.
 
     A service that named the public network even once, over whatever connection, is written to no more, sign-ins
     apart: any such call raises GuardRefused.
@@ -380,9 +380,9 @@ class Deployment(AbstractContextManager["Deployment"]):
         """Return the headers by which a write shows that it comes from the app's own page; none where none is given."""
         return self._caller.csrf_headers()
 
-    def mark(self, credential: Credential, stream_id: str, mark: Lease) -> bool:
+    def write_lease(self, credential: Credential, stream_id: str, mark: Lease) -> bool:
         """Write a mark on a stream; False where the service has no place for it. Raises only for silence."""
-        call = self._dialect.mark(stream_id, mark)
+        call = self._dialect.write_lease(stream_id, mark)
         return call is not None and self._caller.ask(call, credential).status in call.statuses
 
     def lease_of(self, credential: Credential, stream_id: str) -> Lease | None:

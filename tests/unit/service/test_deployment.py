@@ -134,7 +134,7 @@ def test_a_service_that_named_the_public_network_once_is_written_to_no_more(
         lambda: deployment.start(USER, "stream-1"),
         lambda: deployment.settle(USER, "stream-1", "k"),
         lambda: deployment.act(USER, "stream-1", "stop"),
-        lambda: deployment.mark(USER, "stream-1", Lease(run_id="r", lease_until_seconds=1)),
+        lambda: deployment.write_lease(USER, "stream-1", Lease(run_id="r", lease_until_seconds=1)),
     ):
         with pytest.raises(GuardRefused, match="named the public network"):
             write()

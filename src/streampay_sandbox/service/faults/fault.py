@@ -60,7 +60,7 @@ def is_create(call: HttpCall) -> bool:
 def is_known(parts: Parts, call: HttpCall) -> bool:
     """Whether a call's credential is a good one."""
     try:
-        parts.door(call)
+        parts.authenticator(call)
     except Refusal:
         return False
     return True

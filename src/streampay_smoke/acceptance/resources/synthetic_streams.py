@@ -164,7 +164,7 @@ class SyntheticStreams:
         lease_until_seconds = int(time.time() + self._lease_seconds)
         mark = Lease(run_id=self._run_id, lease_until_seconds=lease_until_seconds)
         try:
-            self._takes_leases = self._deployment.mark(credential, stream_id, mark)
+            self._takes_leases = self._deployment.write_lease(credential, stream_id, mark)
         except SmokeError:
             self._takes_leases = False  # the exchange is in the journal; sweep then goes by the stream's age
         if self._takes_leases:

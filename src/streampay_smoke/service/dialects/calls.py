@@ -142,7 +142,7 @@ class Dialect(Protocol):
     def index_status(self) -> Call:
         """Ask how far the service's index of the ledger is."""
 
-    def mark(self, stream_id: str, mark: Lease) -> Call | None:
+    def write_lease(self, stream_id: str, mark: Lease) -> Call | None:
         """Write a mark on a stream, None where this API has no place for one."""
 
     def act(self, stream_id: str, action: str, key: str) -> Call:
