@@ -83,8 +83,6 @@ class TxOutcome(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[ContractEvent, ...]
     fee_charged_stroops: int
     attempts: int = 1
-    polls: int = 0
-    elapsed_seconds: float = 0.0
 
 
 class ChainError(SmokeError):

@@ -34,7 +34,6 @@ class SubmissionAttempt:
         self.base_fee = MIN_BASE_FEE
         self.with_margin = False
         self.count = 0
-        self.polls = 0
         self.met: Counter[str] = Counter()
         self.simulation: SimulateTransactionResponse | None = None
         self.envelope: TransactionEnvelope | None = None

@@ -62,7 +62,6 @@ class Submitter:
     def submit(self, call: ContractCall, keypair: Keypair) -> TxOutcome:
         """Return the outcome of `call` signed by `keypair`, once a ledger closed with it; raises ChainErrors."""
         with self._one_at_a_time:
-            started = self._waits.clock.steady()
             attempt = SubmissionAttempt(call, keypair)
             while True:
                 attempt.count += 1
@@ -71,10 +70,7 @@ class Submitter:
                 except Setback as setback:
                     self._repairs.prepare(attempt, setback)
                 else:
-                    elapsed = self._waits.clock.steady() - started
-                    return msgspec.structs.replace(
-                        outcome, attempts=attempt.count, polls=attempt.polls, elapsed_seconds=elapsed
-                    )
+                    return msgspec.structs.replace(outcome, attempts=attempt.count)
 
     def _try(self, attempt: SubmissionAttempt) -> TxOutcome:
         if attempt.simulation is None:
@@ -189,7 +185,6 @@ class Submitter:
         raise self._lost(attempt, dropped=dropped(answer))
 
     def _look_up(self, attempt: SubmissionAttempt) -> GetTransactionResponse:
-        attempt.polls += 1
         try:
             return self._rpc.transaction(attempt.tx_hash)
         except ChainUnavailable as unanswered:
