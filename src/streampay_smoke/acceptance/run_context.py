@@ -84,6 +84,7 @@ class RunContext:
         self._run_id = run_id
         self._trace = Trace.of_run(run_id, system_facts.variables())
         self.housekeeping = Housekeeping(record)
+        self._sockets = contextlib.ExitStack()
         self.opened: dict[str, Any] = {}
         self.failures: dict[str, SmokeError] = {}
         self.ledger_progress = LedgerProgress()
@@ -95,13 +96,14 @@ class RunContext:
     @once
     def deployment(self) -> Deployment:
         """The deployment under test; nothing is sent yet."""
-        return self.deployment_at(
+        deployment = self.deployment_at(
             self.settings.base_url,
             record=self.record,
             timeout_seconds=REQUEST_SECONDS,
             patience=self.throttle_patience,
             cutover=self._cutover,
         )
+        return self._sockets.enter_context(deployment)
 
     def deployment_at(
         self,
@@ -248,6 +250,7 @@ class RunContext:
             record=self.record,
             max_stroops=settings.facts.money.max_stroops,
         )
+        self._sockets.callback(chain.close)
         self._note_ledger(chain.connect().latest_ledger)
         token = settings.token_contract_id or chain.native_token_contract()
         profile = PROFILES[settings.contract_profile]
@@ -336,10 +339,7 @@ class RunContext:
 
     def close(self) -> None:
         """Release sockets."""
-        if "ledger" in self.opened:
-            self.ledger.chain.close()
-        if "deployment" in self.opened:
-            self.deployment.close()
+        self._sockets.close()
 
     def _note_ledger(self, latest_ledger: int) -> None:
         network = self.settings.network
