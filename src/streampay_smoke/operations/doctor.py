@@ -184,11 +184,11 @@ def _release(settings: Settings, readiness: Readiness) -> Iterator[DoctorCheck]:
 
 
 def _network(settings: Settings, readiness: Readiness) -> Iterator[DoctorCheck]:
-    place = settings.facts
-    if place.money.settles:
+    facts = settings.facts
+    if facts.money.settles:
         refuse_real_money(readiness)
-    expected = place.service.network
-    refuse_another_network(readiness, expected=expected, gate=settings.network, settles=place.money.settles)
+    expected = facts.service.network
+    refuse_another_network(readiness, expected=expected, gate=settings.network, settles=facts.money.settles)
     if readiness.network:
         yield _ok("its network", expected)
     else:
@@ -208,7 +208,7 @@ def _sign_in(run_context: RunContext) -> Iterator[DoctorCheck]:
     else:
         yield _warning(
             "sign-in",
-            f"streams are shown to {credential.shown_as}, and to a stranger too: that proves no credential",
+            f"streams are shown to {credential.shown_as}, and without a credential too: that proves none",
             "see who may list streams here: a run fails for it",
         )
 
