@@ -380,9 +380,9 @@ class Deployment(AbstractContextManager["Deployment"]):
         """Return the headers by which a write shows that it comes from the app's own page; none where none is given."""
         return self._caller.csrf_headers()
 
-    def write_lease(self, credential: Credential, stream_id: str, mark: Lease) -> bool:
-        """Write a mark on a stream; False where the service has no place for it. Raises only for silence."""
-        call = self._dialect.write_lease(stream_id, mark)
+    def write_lease(self, credential: Credential, stream_id: str, lease: Lease) -> bool:
+        """Write a lease into a stream's tags; False where the service cannot hold it. Raises only for silence."""
+        call = self._dialect.write_lease(stream_id, lease)
         return call is not None and self._caller.ask(call, credential).status in call.statuses
 
     def lease_of(self, credential: Credential, stream_id: str) -> Lease | None:

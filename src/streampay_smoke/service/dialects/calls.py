@@ -142,8 +142,8 @@ class Dialect(Protocol):
     def index_status(self) -> Call:
         """Ask how far the service's index of the ledger is."""
 
-    def write_lease(self, stream_id: str, mark: Lease) -> Call | None:
-        """Write a mark on a stream, None where this API has no place for one."""
+    def write_lease(self, stream_id: str, lease: Lease) -> Call | None:
+        """Write a lease into a stream's tags, None where this API cannot hold one."""
 
     def act(self, stream_id: str, action: str, key: str) -> Call:
         """Act on a stream: "start", "pause", "stop", "settle" or "withdraw", under an idempotency key, "" for none."""
