@@ -5,7 +5,6 @@ Validation, the options of the commands, `env.example` and the table in `docs/co
 
 from typing import NamedTuple
 
-from streampay_smoke.chain.profiles import PROFILES
 from streampay_smoke.service.credentials import SLOT_B, VARIABLE_OF_MODE
 from streampay_smoke.service.dialects import DIALECTS
 from streampay_smoke.settings import parsing
@@ -227,7 +226,7 @@ VARIABLES = {
         Variable(
             "SMOKE_CONTRACT_PROFILE",
             "The contract's interface: streampay-stream, or streampay-contracts, the early contract",
-            parsing.one_of(*PROFILES),
+            parsing.contract_profile,
             file_key="chain.contract_profile",
         ),
         Variable(
