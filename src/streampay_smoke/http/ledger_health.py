@@ -66,9 +66,8 @@ def measured_seconds_per_ledger(rpc_url: str, *, timeout_seconds: float) -> floa
     if health is None or health.latest_ledger <= health.oldest_ledger:
         return None
     first = max(health.oldest_ledger, health.latest_ledger - _LEDGERS_MEASURED)
-    parameters = {"startLedger": first, "pagination": {"limit": _LEDGERS_MEASURED + 1}}
     try:
-        ledgers = _result(_asked(rpc_url, "getLedgers", parameters, timeout_seconds=timeout_seconds))["ledgers"]
+        ledgers = _ledgers(rpc_url, first, limit=_LEDGERS_MEASURED + 1, timeout_seconds=timeout_seconds)
         closed_at = [int(ledger["ledgerCloseTime"]) for ledger in ledgers]
     except _UNTOLD:
         return None
@@ -85,7 +84,31 @@ def ledger_time(rpc_url: str, *, timeout_seconds: float) -> float | None:
         return None
 
 
+def is_same_ledger(one_url: str, other_url: str, *, timeout_seconds: float) -> bool | None:
+    """Return whether two RPCs show the same ledger: the newest that both have; None where they do not tell."""
+    told = [ask_ledger_health(url, timeout_seconds=timeout_seconds).health for url in (one_url, other_url)]
+    healths = [health for health in told if health is not None]
+    if len(healths) < len(told):
+        return None
+    newest = min(health.latest_ledger for health in healths)
+    try:
+        hashes = {
+            str(_ledgers(url, newest, limit=1, timeout_seconds=timeout_seconds)[0]["hash"])
+            for url in (one_url, other_url)
+        }
+    except (*_UNTOLD, LookupError):
+        return None
+    return len(hashes) == 1
+
+
 _UNTOLD = (NoAnswer, ValueError, TypeError, KeyError)
+
+
+def _ledgers(rpc_url: str, first: int, *, limit: int, timeout_seconds: float) -> list[dict[str, Any]]:
+    """Return ledgers as getLedgers has them; raises NoAnswer, and ValueError, TypeError or KeyError for no ledgers."""
+    parameters = {"startLedger": first, "pagination": {"limit": limit}}
+    answer = _asked(rpc_url, "getLedgers", parameters, timeout_seconds=timeout_seconds)
+    return msgspec.convert(_result(answer)["ledgers"], list[dict[str, Any]])
 
 
 def _asked(rpc_url: str, method: str, parameters: dict[str, Any] | None = None, *, timeout_seconds: float) -> Reply:
