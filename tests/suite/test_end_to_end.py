@@ -213,7 +213,8 @@ def test_production_is_read_only_and_says_so(tmp_path: Path) -> None:
     assert passed == {"ledger", "access", "operations", "readiness", "streams", "throttling", "webapp"}
     excluded = {item.id: item.hint for item in verdict.checks if item.status == "excluded"}
     read_only = {name for name, hint in excluded.items() if "read-only" in hint}
-    assert {name.split("/")[0] for name in read_only} == {"access", "settlement", "records", "webapp"}
+    written = {"access", "records", "records_cancelled", "settlement", "settlement_keys", "webapp"}
+    assert {name.split("/")[0] for name in read_only} == written
     assert set(excluded) - read_only == {
         "ledger/only-the-expected-administrator-controls-the-contract",
         "access/a-sign-in-with-a-challenge-that-was-already-used-is-refused",
