@@ -79,9 +79,10 @@ def same_in_both_versions(context: Context) -> None:
 
 
 @when("the user reads the stream that is kept across releases")
+@takes("journey")
 def read_kept_stream(context: Context) -> None:
-    world = context.world
-    world.kept = world.deployment.stream_answer(world.credential, world.settings.facts.service.canary_stream)
+    world, kept = context.world, context.world.settings.facts.service.canary_stream
+    world.kept = streams.looks_over_new_connections(world.run_context, world.credential, kept)
 
 
 @then("the service shows the kept stream to its owner")

@@ -136,13 +136,6 @@ def settle_with_new_key(context: Context) -> None:
     world.second_settlement = actions.settle_with_new_key(world.run_context, world.credential, world.stream.id)
 
 
-@when("the user settles another stream with the used key")
-@takes("journey")
-def settle_another_stream(context: Context) -> None:
-    world, key = context.world, context.world.settlement.key
-    world.other_stream, world.other_settlement = actions.settle_another_stream(world.run_context, world.credential, key)
-
-
 @then("the repeated settlement returns the first receipt")
 def repeated_settlement_returns_first_receipt(context: Context) -> None:
     for again in context.world.repeated_receipts:
@@ -152,9 +145,3 @@ def repeated_settlement_returns_first_receipt(context: Context) -> None:
 @then("the settlement with a new key is refused")
 def settlement_with_new_key_is_refused(context: Context) -> None:
     settlement.cannot_settle_again(context.world.second_settlement, context.world.expect)
-
-
-@then("the settlement of another stream with the used key is refused")
-def settlement_of_another_stream_is_refused(context: Context) -> None:
-    world, receipt = context.world, context.world.settlement.receipt
-    settlement.used_key_is_refused(world.other_settlement, receipt, world.other_stream, world.expect)

@@ -304,6 +304,7 @@ def test_the_other_stream_is_a_draft_that_was_never_started(
 
     repeat(settled(world))
 
+    assert world.other_stream.id == world.run_context.draft.id
     assert small.streams[world.other_stream.id]["status"] == "draft"
     assert small.owners[world.other_stream.id] == user
 

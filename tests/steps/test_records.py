@@ -6,6 +6,7 @@ import pytest
 from step_parts import HASH, OTHER_HASH, RECIPIENT, Witness, answer, receipt, record
 
 from streampay_smoke.acceptance.checks import records
+from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import StreamPage, StreamRecord, Withdrawal
 
@@ -178,8 +179,12 @@ def test_a_list_that_lacks_a_stream_of_this_run_is_found_out(
 THERE = "a stream from an earlier release still exists"
 
 
-def test_a_kept_stream_is_there(witness: Witness) -> None:
-    records.kept_stream_exists(answer(200, {"id": "stream-canary", "status": "ended"}), "stream-canary", witness.expect)
+KEPT = answer(200, {"id": "stream-canary", "status": "ended"})
+
+
+@pytest.mark.parametrize("looks", [[KEPT], [KEPT] * 5])
+def test_a_kept_stream_is_there(looks: list[Answer], witness: Witness) -> None:
+    records.kept_stream_exists(looks, "stream-canary", witness.expect)
 
     witness.saw_held(THERE)
 
@@ -187,18 +192,55 @@ def test_a_kept_stream_is_there(witness: Witness) -> None:
 @pytest.mark.parametrize(
     ("kept", "saw"),
     [
-        (answer(404), "status 404 (request request-7)"),
-        (answer(401), "status 401"),
-        (answer(500), "status 500"),
-        (answer(200, {"id": "stream-1", "status": "ended"}), "stream-1 as ended"),
-        (answer(200, {}), "None as None"),
-        (answer(200, text="<html>"), "None as None"),
+        ([answer(404)], "status 404 in 1 of 1 looks"),
+        ([answer(401)], "status 401"),
+        ([answer(500)], "status 500"),
+        ([answer(200, {"id": "stream-1", "status": "ended"})], "stream-1 as ended"),
+        ([answer(200, {})], "None as None"),
+        ([answer(200, text="<html>")], "None as None"),
+        ([], "no look"),
+        (
+            [KEPT, answer(404), KEPT],
+            "replicas disagree: status 404 in 1 of 3 looks; stream-canary as ended in 2 of 3 looks",
+        ),
+        (
+            [KEPT, answer(200, {"id": "stream-canary", "status": "draft"})],
+            "replicas disagree: stream-canary as draft in 1 of 2 looks; stream-canary as ended in 1 of 2 looks",
+        ),
     ],
-    ids=["gone", "refused", "crashed", "another", "nothing", "a page"],
+    ids=["gone", "refused", "crashed", "another", "nothing", "a page", "no look", "on some", "in two states"],
 )
-def test_a_kept_stream_that_is_gone_is_found_out(kept: Answer, saw: str, witness: Witness) -> None:
+def test_a_kept_stream_that_is_gone_is_found_out(kept: list[Answer], saw: str, witness: Witness) -> None:
     with witness.breaks(THERE, expected="stream-canary, as its owner left it", saw=saw):
         records.kept_stream_exists(kept, "stream-canary", witness.expect)
+
+
+CANCELLED = "a cancelled stream is shown as cancelled in API v1 and API v2"
+
+
+def test_a_cancelled_stream_is_shown_as_cancelled(witness: Witness) -> None:
+    records.shown_as_cancelled({"list of API v1": "cancelled", "list of API v2": "cancelled"}, witness.expect)
+
+    witness.saw_held(CANCELLED)
+
+
+@pytest.mark.parametrize(
+    ("shown", "saw"),
+    [
+        ({"list of API v1": "cancelled", "list of API v2": "draft"}, "list of API v2: draft"),
+        ({"list of API v1": "", "list of API v2": "cancelled"}, "list of API v1: not shown"),
+        ({"list of API v1": "draft"}, "list of API v1: draft"),
+        ({}, ""),
+    ],
+    ids=["told otherwise", "missing", "nowhere cancelled", "nowhere looked"],
+)
+def test_a_cancelled_stream_that_is_shown_otherwise_is_found_out(
+    shown: dict[str, str], saw: str, witness: Witness
+) -> None:
+    with pytest.raises(PromiseBroken, match=CANCELLED):
+        records.shown_as_cancelled(shown, witness.expect)
+
+    assert saw in witness.checks[-1].observed
 
 
 def test_the_recipient_of_a_story_is_the_orders() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS
 from streampay_smoke.acceptance.checks.readiness import refuse_real_money
-from streampay_smoke.acceptance.observations.fleet import sample_fleet, samples_needed
+from streampay_smoke.acceptance.observations.fleet import looks_needed, sample_fleet, samples_needed
 from streampay_smoke.acceptance.observations.ledger import SIMULATED_AHEAD_SECONDS, Ledger
 from streampay_smoke.acceptance.observations.readiness import become_ready
 from streampay_smoke.acceptance.observations.settings_mismatch import (
@@ -23,6 +23,7 @@ from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.acceptance.resources.synthetic_streams import (
     APPEARS_WITHIN_SECONDS,
     LEASE_SECONDS,
+    STREAM,
     SyntheticStreams,
 )
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
@@ -30,12 +31,19 @@ from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core import system_facts
 from streampay_smoke.core.errors import FixtureMissing, SmokeError
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen
+from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen, ResourceLost, Warned
 from streampay_smoke.service.credential_slots import accepted
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.identity import Learn, SyntheticUser, payer_seed, synthetic_user, unowned_address
+from streampay_smoke.service.identity import (
+    Learn,
+    SyntheticUser,
+    address_of_seed,
+    payer_seed,
+    synthetic_user,
+    unowned_address,
+)
 from streampay_smoke.service.kept_sign_ins import KeptSignIns, folder_of_user
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import Readiness, StreamRecord
@@ -319,10 +327,27 @@ class RunContext:
         """A funded account of this run that streams pay to."""
         return self._funded(self._account("recipient", self.settings.recipient_seed))
 
+    @once
+    def unwatched_recipient(self) -> str:
+        """The address that streams pay where nobody looks at the ledger: that of the seed, else one of this run.
+
+        A service that settles on a ledger can only pay an account, so friendbot is asked for one. Where none answers,
+        such a service needs SMOKE_RECIPIENT_SEED.
+        """
+        from streampay_smoke.chain.friendbot import ask_friendbot
+
+        settings = self.settings
+        address = address_of_seed(settings.recipient_seed) if settings.recipient_seed else unowned_address()
+        with contextlib.suppress(ChainError):
+            ask_friendbot(settings.network, settings.friendbot_url, address, record=self.record)
+        return address
+
     def proof(self) -> SettlementProof:
         """Begin to watch the money of one scenario, in the way this run's settings ask for."""
         if self.settings.settlement_proof == "service":
-            return ServiceProof(lambda stream_id: self.deployment.stream(self.credential, stream_id))
+            return ServiceProof(
+                self.unwatched_recipient, lambda stream_id: self.deployment.stream(self.credential, stream_id)
+            )
         ledger = self.ledger
         ledger.contract.check_interface()
         return LedgerProof(ledger, self.recipient.address, self.record)
@@ -350,7 +375,14 @@ class RunContext:
             record=self.record,
             run_id=self._run_id,
             lease_seconds=max(LEASE_SECONDS, 2 * self.settings.deadline_seconds),
+            looks=self.looks_needed,
         )
+
+    @property
+    def looks_needed(self) -> int:
+        """How many connections to ask over before every replica is likely to have answered."""
+        service = self.settings.facts.service
+        return looks_needed(service.replicas, service.replica_miss_probability)
 
     @once
     def draft(self) -> StreamRecord:
@@ -388,6 +420,24 @@ class RunContext:
         """How many things `clean_up` has to end, or to search for."""
         streams: SyntheticStreams | None = self.opened.get("streams")
         return len(self.housekeeping) + (streams.unconfirmed if streams else 0)
+
+    def look_for_own_streams(self) -> None:
+        """Take note of the streams of this run that the service has forgotten, after all that this run did with them.
+
+        Where nobody can look, that is a warning: silence does not say that anything was lost.
+        """
+        if "streams" not in self.opened:
+            return
+        try:
+            lost = self.streams.lost()
+        except SmokeError as problem:
+            text = f"nobody could look for the streams of this run after the last check: {problem}"
+            self.record(Warned(code="streams_not_looked_for", text=text))
+            return
+        if lost:
+            self.look_at_release_again()  # another release that took its place has forgotten nothing
+        for stream_id, seen in lost.items():
+            self.record(ResourceLost(kind=STREAM, id=stream_id, seen=seen))
 
     def close(self) -> None:
         """Release sockets."""

@@ -6,6 +6,7 @@ from streampay_smoke.acceptance.actions.create_requests import CreatedStream
 from streampay_smoke.acceptance.actions.settlement import EarlySettlement, OrderedStream
 from streampay_smoke.acceptance.checks.access import Attempts
 from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.checks.failed_settlements import FailedSettlement
 from streampay_smoke.acceptance.checks.ledger import ContractStreamObservation
 from streampay_smoke.acceptance.checks.settlement import StartedStream
 from streampay_smoke.acceptance.checks.throttling import RequestBurst
@@ -53,7 +54,10 @@ class ScenarioContext:
     created_again: StreamRecord  # the create request is repeated
     other_create: Answer  # another create request is sent with its key
     withdrawal: Withdrawal  # the user withdraws the settled amount
-    kept: Answer  # the user reads the stream that is kept across releases
+    kept: tuple[Answer, ...]  # the user reads the stream that is kept across releases, over several connections
+    failed_settlements: tuple[FailedSettlement, ...]  # the user repeats every failed settlement
+    record: StreamRecord  # the user reads the settled stream
+    shown: dict[str, str]  # the user cancels the stream: its status by where it is shown
     metrics: Answer  # its metrics are requested
     cursors: tuple[int, ...]  # the position of its index is read
     ledger: Ledger  # the ledger network is observed

@@ -277,6 +277,14 @@ class ResourceReleased(Event, frozen=True, kw_only=True):
     id: str
 
 
+class ResourceLost(Event, frozen=True, kw_only=True):
+    """Synthetic data that nobody removed is unknown to the service after the last check; `seen` is what it answered."""
+
+    kind: str
+    id: str
+    seen: str
+
+
 class StepOverran(Event, frozen=True, kw_only=True):
     """A step was stopped because its budget was over; what it waited for stands before this event."""
 
@@ -475,6 +483,7 @@ AnyEvent = (
     | ResourceCreated
     | ResourceMarked
     | ResourceReleased
+    | ResourceLost
     | StepOverran
     | StepFinished
     | ScenarioFinished

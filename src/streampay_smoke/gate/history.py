@@ -55,6 +55,7 @@ class RunHistory(msgspec.Struct, kw_only=True):
     chains: list[events.ChainSeen] = msgspec.field(default_factory=list)
     created: list[events.ResourceCreated] = msgspec.field(default_factory=list)
     released: list[events.ResourceReleased] = msgspec.field(default_factory=list)
+    lost: list[events.ResourceLost] = msgspec.field(default_factory=list)
     releases: list[str] = msgspec.field(default_factory=list)
     pending: Pending = msgspec.field(default_factory=Pending)
     sightings: list[Sighting] = msgspec.field(default_factory=list)
@@ -93,6 +94,7 @@ _MANY_OF_A_RUN: dict[type[events.Event], str] = {
     events.ChainSeen: "chains",
     events.ResourceCreated: "created",
     events.ResourceReleased: "released",
+    events.ResourceLost: "lost",
     events.Warned: "warnings",
 }
 _MANY_OF_A_SCENARIO: dict[type[events.Event], str] = {

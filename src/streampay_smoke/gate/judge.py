@@ -23,6 +23,7 @@ from streampay_smoke.gate.findings import (
     findings_of_objectives,
     findings_of_the_bake,
     findings_of_the_run,
+    findings_of_what_was_lost,
     unproved,
 )
 from streampay_smoke.gate.history import RunHistory, fold
@@ -67,6 +68,7 @@ def judge(journal: JournalRead) -> Verdict:
     findings = [
         *findings_of_the_run(run, journal),
         *findings_of_checks(run, found),
+        *findings_of_what_was_lost(run),
         *findings_of_objectives(run, journal, checks, answers),
         *findings_of_the_bake(run, journal),
     ]

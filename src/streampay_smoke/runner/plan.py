@@ -55,6 +55,11 @@ EXCLUSION_RULES = (
         reason=lambda settings: f"nobody signs in with a wallet here: the auth mode is {settings.auth_mode}",
     ),
     ExclusionRule(
+        tag="own-wallet",
+        applies=lambda settings: settings.auth_mode in ONE_USER_MODES,
+        reason=lambda settings: f"auth mode {settings.auth_mode} does not tell which wallet the synthetic user has",
+    ),
+    ExclusionRule(
         tag="signing-secret",
         applies=lambda settings: settings.auth_jwt_secret is None,
         reason=lambda settings: "SMOKE_AUTH_JWT_SECRET is not set: no token can be made that is good but for one thing",

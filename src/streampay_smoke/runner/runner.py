@@ -123,6 +123,7 @@ class GateRunner(Runner):
         self.session.measure(failed=bool(failed))
         self._interruption.allow(self.session.settings.bake_seconds)
         self.session.bake(failed=bool(failed))
+        self.session.look_for_streams()
         self.session.record(
             RunFinished(
                 failed=bool(failed),

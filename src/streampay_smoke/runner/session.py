@@ -213,6 +213,10 @@ class Session:
         self._run_context.look_at_release_again()
         self._run_context.clean_up(cut_off=cut_off)
 
+    def look_for_streams(self) -> None:
+        """Look whether the service still knows what this run made: the last thing that is looked at."""
+        self._run_context.look_for_own_streams()
+
     def close(self) -> None:
         """Release sockets."""
         self._slow_answers.close()

@@ -44,7 +44,7 @@ def test_any_json_a_deployment_answers_is_evidence_and_told(value: Any, text: st
     seen = f"{parsed(body)!r} {text}"
     failure = events.Failure(kind="promise_broken", blame=Blame.PRODUCT, message=f"answered {seen}", next_step=text)
     checked = events.Checked(promise="it is ready", held=False, expected=text, observed=f"{parsed(body)}")
-    story = [exchanged, checked]
+    story: list[events.AnyEvent] = [exchanged, checked]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with Journal(folder / "journal.jsonl", Redactor()) as journal:

@@ -17,6 +17,7 @@ from streampay_sandbox.service.streams import Stream, StreamStore
 from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall
 
 REPLICAS: Final = 2
+STOP: Final = "/api/streams/{stream_id}/stop"
 WITHDRAW: Final = "/api/streams/{stream_id}/withdraw"
 
 
@@ -206,5 +207,12 @@ FAULTS: Final = (
         severity=Severity.CATASTROPHIC,
         caught_by="records/",
         mutation=_restarts_once(WITHDRAW),
+    ),
+    ServiceFault(
+        name="restart-loses-streams-last",
+        story="measured: the process restarts when the last check was made, behind the first stop of what is left",
+        severity=Severity.CATASTROPHIC,
+        caught_by="streams_lost",
+        mutation=_restarts_once(STOP),
     ),
 )

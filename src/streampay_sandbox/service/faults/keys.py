@@ -98,14 +98,14 @@ FAULTS: Final = (
         name="failed-settle-ends-stream",
         story="release: 502 SETTLEMENT_FAILED comes after the stream was moved to its end, and no try can pay it later",
         severity=Severity.CATASTROPHIC,
-        caught_by="settlement/",
+        caught_by="settlement_keys/a-failed-settlement",
         mutation=_fails_at_first(_ends),
     ),
     ServiceFault(
         name="failed-settle-frozen",
         story="release: a settlement that failed once answers 502 under its key for a day, though another key works",
         severity=Severity.CATASTROPHIC,
-        caught_by="settlement/",
+        caught_by="settlement_keys/a-failed-settlement",
         mutation=both(_fails_at_first(), lambda parts: replace(parts, keys=_KeepsRefusals(FAILED))),
     ),
     ServiceFault(

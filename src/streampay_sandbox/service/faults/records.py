@@ -127,7 +127,7 @@ FAULTS: Final = (
         name="record-cancelled-as-draft",
         story="measured: v2 shows a cancelled stream as a draft that can still be started",
         severity=Severity.CATASTROPHIC,
-        caught_by="records/",
+        caught_by="records_cancelled/",
         mutation=_as_draft(Status.CANCELLED),
     ),
     ServiceFault(

@@ -210,14 +210,14 @@ FAULTS: Final = (
         name="settle-invents-transaction",
         story="measured: settle says success with fake-tx- and 8 hex digits, which is no transaction hash at all",
         severity=Severity.CATASTROPHIC,
-        caught_by="settlement/",
+        caught_by="settlement_keys/a-receipt",
         mutation=_settle_invents,
     ),
     ServiceFault(
         name="settle-invents-two",
         story="measured: settle invents one fake-tx- for each of the receipt's two fields, and nothing is on chain",
         severity=Severity.CATASTROPHIC,
-        caught_by="settlement/",
+        caught_by="settlement_keys/a-receipt",
         mutation=both(_settle_invents, around(_receipt_differs)),
     ),
     ServiceFault(
@@ -322,7 +322,7 @@ FAULTS: Final = (
         name="key-answers-for-other-stream",
         story="measured: a settle key is global and swallows another stream's settlement",
         severity=Severity.CATASTROPHIC,
-        caught_by="settlement/a-repeated-settlement",
+        caught_by="settlement_keys/a-used-settlement-key",
         mutation=_settles_by_body_alone,
     ),
     ServiceFault(

@@ -1,6 +1,6 @@
 """What StreamPay promises of its records: they are the same in each version of the API and on each replica."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.checks.refusals import NOT_SETTLED
@@ -28,18 +28,24 @@ def other_create_is_refused(answer: Answer, first: StreamRecord, expect: Expect)
 
 def every_replica_shows(looks: Sequence[Answer], record: StreamRecord, expect: Expect) -> None:
     """A stream is found again over every connection, in the state it was left in."""
-    shown = [_as_shown(look, record.id) for look in looks]
+    shown = [_as_shown(look) for look in looks]
     wanted = f"{record.id} as {record.status}"
-    others = sorted(set(shown) - {wanted})
     expect(
         "every replica that answers shows the stream",
-        bool(shown) and not others,
+        set(shown) == {wanted},
         expected=f"{wanted} in {len(shown)} looks",
-        observed="; ".join(f"{what} in {shown.count(what)} of {len(shown)} looks" for what in others) or wanted,
+        observed=looks_in_words(shown),
     )
 
 
-def _as_shown(look: Answer, stream_id: str) -> str:
+def looks_in_words(shown: Sequence[str]) -> str:
+    """Return what looks over several connections showed: every answer, and how often; they may disagree."""
+    kinds = sorted(set(shown))
+    told = "; ".join(f"{what} in {shown.count(what)} of {len(shown)} looks" for what in kinds)
+    return f"replicas disagree: {told}" if len(kinds) > 1 else told or "no look"
+
+
+def _as_shown(look: Answer) -> str:
     body = look.json if isinstance(look.json, dict) else {}
     inner = body.get("data")
     item = inner if isinstance(inner, dict) else body
@@ -97,12 +103,26 @@ def _summary(record: StreamRecord) -> str:
     return f"{record.status}: {record.rate} a {record.schedule} to {record.recipient}{settled}{receipt}"
 
 
-def kept_stream_exists(answer: Answer, stream_id: str, expect: Expect) -> None:
-    """A stream of an earlier release exists, and is shown to its owner."""
-    shown = _as_shown(answer, stream_id)
+def kept_stream_exists(looks: Sequence[Answer], stream_id: str, expect: Expect) -> None:
+    """A stream of an earlier release exists: every replica shows it, in the same state."""
+    shown = [_as_shown(look) for look in looks]
+    there = [what for what in shown if what.startswith(f"{stream_id} as ")]
     expect(
         "a stream from an earlier release still exists",
-        answer.status == WELL and shown.startswith(f"{stream_id} as "),
-        expected=f"{stream_id}, as its owner left it",
-        observed=f"{shown} (request {answer.request_id})",
+        bool(there) and len(there) == len(shown) and len(set(shown)) == 1,
+        expected=f"{stream_id}, as its owner left it, in {len(shown)} looks",
+        observed=looks_in_words(shown),
+    )
+
+
+CANCELLED = "cancelled"
+
+
+def shown_as_cancelled(shown: Mapping[str, str], expect: Expect) -> None:
+    """A stream that was cancelled is shown as that; `shown` is its status by where it was looked at, "" for nowhere."""
+    expect(
+        "a cancelled stream is shown as cancelled in API v1 and API v2",
+        bool(shown) and set(shown.values()) == {CANCELLED},
+        expected="; ".join(f"{where}: {CANCELLED}" for where in shown),
+        observed="; ".join(f"{where}: {status or 'not shown'}" for where, status in shown.items()),
     )

@@ -149,6 +149,12 @@ def names_a_transaction(receipt: Receipt, expect: Expect) -> None:
     )
 
 
+def names_one_transaction(receipt: Receipt, expect: Expect) -> None:
+    """The receipt names one transaction, in both places that name it."""
+    expect.equal("the receipt's two hashes agree", receipt.receipt_tx_hash, receipt.settlement_tx_hash)
+    names_a_transaction(receipt, expect)
+
+
 def paid_by_contract_in_this_run(
     finding: LedgerFinding, *, contract_id: str, recipient: str, first_ledger: int, expect: Expect
 ) -> None:
@@ -208,9 +214,9 @@ def paid(seen: LedgerObservation | None, receipt: Receipt, order: StreamOrder, e
 
 
 def _receipt_reports_settlement(receipt: Receipt, expect: Expect) -> None:
-    tx_hash = receipt.settlement_tx_hash
     expect.equal("the receipt says that the stream has ended", receipt.status, "ended")
-    expect("the receipt names a transaction", bool(tx_hash), expected="a transaction", observed=tx_hash or "none")
+    names_a_transaction(receipt, expect)
+    tx_hash = receipt.settlement_tx_hash
     expect.settled(
         Settled(stream_id=receipt.stream_id, tx_hash=tx_hash, ledger=None, proof=SERVICE, amount_stroops=None)
     )
@@ -338,6 +344,13 @@ def records_agree(receipt: Receipt, record: StreamRecord, order: StreamOrder, ex
     expect.equal("the receipt is for the stream that was settled", receipt.stream_id, record.id)
     expect.equal("the receipt's two hashes agree", receipt.receipt_tx_hash, receipt.settlement_tx_hash)
     expect.equal("the receipt says that the stream has ended", receipt.status, "ended")
+    record_names(receipt, record, expect)
+    expect.equal("the record says that the stream has ended", record.status, "ended")
+    expect.equal("the record is still of the order", _order_in_words(record), _order_in_words(order))
+
+
+def record_names(receipt: Receipt, record: StreamRecord, expect: Expect) -> None:
+    """The stream's record names the transaction of the receipt, and no other."""
     recorded = {tx_hash for tx_hash in (record.settlement_tx_hash, record.receipt_tx_hash) if tx_hash}
     expect(
         "the record names the receipt's transaction",
@@ -345,8 +358,6 @@ def records_agree(receipt: Receipt, record: StreamRecord, order: StreamOrder, ex
         expected=receipt.settlement_tx_hash,
         observed=", ".join(sorted(recorded)) or "no transaction",
     )
-    expect.equal("the record says that the stream has ended", record.status, "ended")
-    expect.equal("the record is still of the order", _order_in_words(record), _order_in_words(order))
 
 
 def _order_in_words(shown: StreamOrder | StreamRecord) -> str:

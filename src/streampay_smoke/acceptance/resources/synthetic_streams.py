@@ -8,7 +8,9 @@ from typing import Any
 
 import msgspec
 
-from streampay_smoke.acceptance.observations.listing import records_of
+from streampay_smoke.acceptance.checks.failed_settlements import FailedSettlement
+from streampay_smoke.acceptance.observations.fleet import FEWEST_LOOKS
+from streampay_smoke.acceptance.observations.listing import LARGEST_PAGE, records_of
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.core.errors import CredentialRefused, GuardRefused, PromiseBroken, SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import Recorder, ResourceMarked
@@ -27,6 +29,7 @@ STREAM = "stream"
 
 APPEARS_WITHIN_SECONDS = 15.0
 """How long after an order that nobody answered its stream may still appear: a service waits for the ledger first."""
+NOT_FOUND = 404
 
 _ENDINGS = {"draft": (("stop",),), "active": (("stop",),), "paused": (("settle",), ("start", "stop"))}
 """How a stream of each unfinished status is brought to an end: the ways to try, each a series of actions.
@@ -81,6 +84,7 @@ class SyntheticStreams:
         record: Recorder,
         run_id: str,
         lease_seconds: float,
+        looks: int = FEWEST_LOOKS,
     ) -> None:
         self.settlements: list[RequestedSettlement] = []
         self._deployment = deployment
@@ -91,8 +95,21 @@ class SyntheticStreams:
         self._record = record
         self._run_id = run_id
         self._lease_seconds = lease_seconds
+        self._looks = looks
+        self._made: dict[str, Credential] = {}
+        self._gone: dict[str, str] = {}
         self._takes_leases = True
         self._perhaps_made: list[_Unconfirmed] = []
+        self._failed: dict[str, FailedSettlement] = {}
+
+    @property
+    def failed_settlements(self) -> tuple[FailedSettlement, ...]:
+        """The settlements of this run that were answered with a server error, and what came of them."""
+        return tuple(self._failed.values())
+
+    def note_failed(self, failed: FailedSettlement) -> None:
+        """Remember a settlement that failed, or what came of it since."""
+        self._failed[failed.key] = failed
 
     @property
     def unfinished(self) -> frozenset[str]:
@@ -128,13 +145,67 @@ class SyntheticStreams:
 
     def end(self, stream_id: str, credential: Credential) -> bool:
         """Bring a stream to its end, whatever its status; False when the service does not."""
-        status = self._deployment.stream(credential, stream_id).status
-        if status in FINISHED:
-            return True
-        ways = _ENDINGS.get(status, ())
-        if not any(all(self._done(stream_id, credential, action) for action in way) for way in ways):
-            return False
-        return self._deployment.stream(credential, stream_id).status in FINISHED
+        with self._knowing(stream_id, credential) as (deployment, answer):
+            status = self._status(deployment, stream_id, credential, answer)
+            if status in FINISHED:
+                return True
+            ways = _ENDINGS.get(status, ())
+            if not any(all(self._done(deployment, stream_id, credential, action) for action in way) for way in ways):
+                return False
+        with self._knowing(stream_id, credential) as (deployment, answer):
+            return self._status(deployment, stream_id, credential, answer) in FINISHED
+
+    def lease_of(self, stream_id: str, credential: Credential) -> Lease | None:
+        """Return the mark on a stream, None where it carries none, or is gone."""
+        with self._knowing(stream_id, credential) as (deployment, answer):
+            return deployment.mark_shown(answer)
+
+    def lost(self) -> Mapping[str, str]:
+        """Return the user's streams of this run that no replica knows, each with what was answered; raises for silence.
+
+        A stream that is ended stays known: what is not was forgotten, by a restart for example.
+        """
+        user = self._user()
+        own = [stream_id for stream_id, credential in self._made.items() if credential == user]
+        shown: set[str] = set()
+        with contextlib.suppress(PromiseBroken):  # a broken list shows nothing: each stream is then asked for
+            shown = {record.id for record in self._deployment.streams(user, limit=LARGEST_PAGE).streams}
+        for stream_id in own:
+            if stream_id not in shown and stream_id not in self._gone:
+                with self._knowing(stream_id, user):
+                    pass
+        return {stream_id: self._gone[stream_id] for stream_id in own if stream_id in self._gone}
+
+    @contextlib.contextmanager
+    def _knowing(self, stream_id: str, credential: Credential) -> Iterator[tuple[Deployment, Answer]]:
+        """Give the deployment over a connection to a replica that knows a stream, and what it answers of it.
+
+        Where all say that they do not know it, the stream is gone. Any other answer is left to whoever asked.
+        """
+        answer = self._deployment.stream_answer(credential, stream_id)
+        if not self._is_unknown(answer):
+            yield self._deployment, answer
+            return
+        for _ in range(self._looks):
+            with self._deployment.fresh() as replica:
+                found = replica.stream_answer(credential, stream_id)
+                if not self._is_unknown(found):
+                    yield replica, found
+                    return
+        self._gone[stream_id] = (
+            f"{answer.asked} answered {answer.status} {self._deployment.error_code(answer)} "
+            f"over {self._looks + 1} connections"
+        )
+        yield self._deployment, answer
+
+    def _status(self, deployment: Deployment, stream_id: str, credential: Credential, answer: Answer) -> str:
+        """Return the status of the stream that an answer shows, "" of one that is gone; raises for other answers."""
+        if self._is_unknown(answer):
+            return ""
+        return (deployment.created_by(answer) or deployment.stream(credential, stream_id)).status
+
+    def _is_unknown(self, answer: Answer) -> bool:
+        return answer.status == NOT_FOUND and bool(self._deployment.error_code(answer))
 
     @property
     def unconfirmed(self) -> int:
@@ -210,6 +281,7 @@ class SyntheticStreams:
         stream_id = record.id
         if self._housekeeping.has(STREAM, stream_id):
             return
+        self._made[stream_id] = credential
         self._housekeeping.made(STREAM, stream_id, lambda: self.end(stream_id, credential))
         if not self._takes_leases:
             return
@@ -222,9 +294,14 @@ class SyntheticStreams:
         if self._takes_leases:
             self._record(ResourceMarked(kind=STREAM, id=stream_id, lease_until_seconds=lease_until_seconds))
 
-    def _done(self, stream_id: str, credential: Credential, action: str) -> bool:
+    def _done(self, deployment: Deployment, stream_id: str, credential: Credential, action: str) -> bool:
+        """Act on a stream; where each request may meet another replica, until one knows it."""
         key = self._new_key("clean-up")
-        return 200 <= self._deployment.act(credential, stream_id, action, key).status < 300
+        for _ in range(self._looks):
+            answer = deployment.act(credential, stream_id, action, key)
+            if not self._is_unknown(answer):
+                return 200 <= answer.status < 300
+        return False
 
 
 def _is_of(record: StreamRecord, order: StreamOrder) -> bool:

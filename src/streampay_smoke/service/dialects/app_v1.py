@@ -133,6 +133,11 @@ class AppV1:
             purpose=action,
         )
 
+    def cancel(self, stream_id: str, wallet: str, key: str) -> Call:
+        """Cancel a stream; the owner's wallet goes into a header of its own."""
+        call = self.act(stream_id, "cancel", key)
+        return replace(call, headers={**call.headers, "actor-wallet-address": wallet})
+
     def read_readiness(self, answer: Answer, *, own_hosts: Collection[str]) -> Readiness:
         """Read `{status, checks: {config, stellar, kms}}`; the ledger check's message names the Horizon host."""
         because = _not_genuine(answer)
