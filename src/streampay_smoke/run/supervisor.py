@@ -88,8 +88,7 @@ def _how(exit_code: int, ending: str, settings: Settings) -> str:
     if ending == "step_timeout":
         return "a step went on past its budget, could not be interrupted, and was killed"
     if ending:
-        over = f"the {settings.deadline_seconds:g} s of this run were over"
-        return f"{over}, and behave, which did not end by itself, was killed; sweep ends what it left behind,"
+        return f"the {settings.deadline_seconds:g} s of this run were over, and behave had to be killed"
     if exit_code < 0:
         return f"behave was killed by {signal.Signals(-exit_code).name}"
     return f"behave ended with exit code {exit_code}, which its evidence does not explain"
