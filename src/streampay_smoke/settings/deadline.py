@@ -10,7 +10,6 @@ _REQUESTS_SECONDS = 60.0
 _LEDGERS_PER_STEP = 2
 """A step waits for one ledger; one that is missed, or closes late, is made up for by another."""
 
-
 CLEAN_UP_MOST_SECONDS = 60.0
 """How much later than its deadline a run may end: what it made on the deployment is ended in this time."""
 
