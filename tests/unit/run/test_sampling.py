@@ -90,7 +90,7 @@ def test_a_pair_that_waited_for_a_connection_is_warm_up() -> None:
 class Place:
     def __init__(self, *objectives: Objective, baseline_url: str = "http://127.0.0.1:9") -> None:
         self.settings = self
-        self.place = self
+        self.facts = self
         self.objectives = objectives
         self.baseline_url = baseline_url
         self.rpc_url = ""
