@@ -122,7 +122,7 @@ def test_a_step_that_settles_still_fails_by_a_settlement_that_failed(
 ) -> None:
     fails_at_first(small)
     world.proof = run.proof()
-    world.stream = settling.order_stream(run, world.proof.recipient)
+    world.stream = settling.create_stream(run, world.proof.recipient)
     play(world, "start_stream")
 
     with pytest.raises(PromiseBroken, match="answered 502, not 200: SETTLEMENT_FAILED"):
