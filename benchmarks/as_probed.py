@@ -27,7 +27,7 @@ BY: Mapping[str, tuple[str, str]] = {
     "list-open": ("streams/a-caller-with-no-credential", "is refused"),
     "v2-lists-for-any-text": ("api_v2_access/", "list"),
     "list-leaks-others": ("streams/a-second-user", "another user's list contains none of them"),
-    "list-leaks-private": ("streams/", "no private details"),
+    "list-leaks-private": ("streams/a-page-of-streams", "personal data"),
     "writes-open": ("access/a-caller-with-no-credential", "cannot create a stream"),
     "item-open": ("access/an-anonymous-caller-cannot-read", "cannot read the stream"),
     "batch-takes-anything": ("access/a-user-cannot-mark", "the stream is unchanged"),
