@@ -1,6 +1,7 @@
 """Everything behave calls success without evidence: none of it is a PASS, and raw behave exits non-zero for it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -86,6 +87,16 @@ def test_help_of_behave_is_no_run(bare_project: Project, arguments: list[str]) -
     command = [str(Path(sys.executable).with_name("behave")), *arguments]
     done = subprocess.run(command, cwd=bare_project.folder, env=bare_project.environ, capture_output=True, check=False)
     assert (done.returncode, bare_project.latest()) == (0, None)
+
+
+@pytest.mark.parametrize("key", ["format", "lang", "runner"])
+def test_a_configuration_that_asks_for_help_in_place_of_a_run_is_config(bare_project: Project, key: str) -> None:
+    ini = bare_project.folder / "behave.ini"
+    ini.write_text(re.sub(rf"^{key} =.*", f"{key} = help", ini.read_text(), flags=re.MULTILINE))
+    command = [str(Path(sys.executable).with_name("behave")), "--tags=@readiness"]
+    done = subprocess.run(command, cwd=bare_project.folder, env=bare_project.environ, capture_output=True, check=False)
+    ran = bare_project.ran(done.returncode, done.stdout.decode())
+    assert (ran.code, ran.verdict.verdict) == (2, VerdictStatus.CONFIG), ran.output
 
 
 @pytest.mark.parametrize("command", ["behave", "streampay_smoke run"])
@@ -453,3 +464,12 @@ def test_a_missing_journal_is_config(project: Project) -> None:
     with project.start("streampay_smoke", "judge", "nowhere.jsonl") as judging:
         output, _ = judging.communicate(timeout=HANG_SECONDS)
     assert (judging.returncode, "nowhere.jsonl" in output) == (2, True)
+
+
+def test_a_service_that_is_not_there_is_waited_for_once(project: Project) -> None:
+    place = project.folder / "environments" / "sandbox.toml"
+    place.write_text(place.read_text().replace("ready_within_seconds = 10", "ready_within_seconds = 1"))
+    with Stopwatch() as watch:
+        ran = project.smoke("--tags", "@readiness or @operations", SMOKE_BASE_URL="http://127.0.0.1:9")
+    assert (ran.code, ran.verdict.verdict) == (1, VerdictStatus.FAIL), ran.output
+    assert ran.verdict.timings.total_ms < 1000 * (1 + watch.allows(4)), "the patience for a cutover is 15 s"

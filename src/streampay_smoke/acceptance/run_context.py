@@ -4,6 +4,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS
@@ -17,8 +18,14 @@ from streampay_smoke.acceptance.observations.settings_mismatch import (
     refuse_another_release,
 )
 from streampay_smoke.acceptance.observations.settlement import LedgerProof, ServiceProof, SettlementProof
+from streampay_smoke.acceptance.resources.contract_streams import CONTRACT_STREAM, find_unconfirmed
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
-from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS, STREAM, SyntheticStreams
+from streampay_smoke.acceptance.resources.synthetic_streams import (
+    APPEARS_WITHIN_SECONDS,
+    LEASE_SECONDS,
+    STREAM,
+    SyntheticStreams,
+)
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
 from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core import system_facts
@@ -37,6 +44,7 @@ from streampay_smoke.service.identity import (
     synthetic_user,
     unowned_address,
 )
+from streampay_smoke.service.kept_sign_ins import KeptSignIns, folder_of_user
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import Readiness, StreamRecord
 from streampay_smoke.service.replay import ObservedRequest
@@ -96,6 +104,10 @@ class RunContext:
         self.ledger_progress = LedgerProgress()
         self._cutover = Cutover(settings.facts.service.cutover_seconds, record)
         self._patient_until_seconds = 0.0
+        self._credential_at_stable: Credential | None = None
+        self._kept_sign_ins = KeptSignIns(folder_of_user(system_facts.variables()) if settings.keep_sign_in else None)
+        self.reuses_sign_ins = False
+        """Whether a sign-in of another run may be used: not in a whole suite, which proves that users get in."""
         self.throttle_patience: Callable[[], float] | None = None
         """How many more seconds this run may wait for rate limits; None for the same time for each request."""
 
@@ -142,12 +154,16 @@ class RunContext:
         """The service's word that it is ready, waited for once."""
         within_seconds = self.settings.facts.service.ready_within_seconds
         self._patient_until_seconds = time.monotonic() + within_seconds
-        readiness = become_ready(
-            self.deployment,
-            within_seconds=within_seconds,
-            record=self.record,
-            release_expected=self.settings.expect_release,
-        )
+        try:
+            readiness = become_ready(
+                self.deployment,
+                within_seconds=within_seconds,
+                record=self.record,
+                release_expected=self.settings.expect_release,
+            )
+        except SmokeError:
+            self._cutover.give_up()
+            raise
         self._refuse_settings_mismatch(readiness)
         self.record(ReleaseSeen(moment="start", release=readiness.release))
         return readiness
@@ -156,7 +172,11 @@ class RunContext:
         """Raise where the settings contradict what answers; fresh connections may lead to other replicas."""
         settings, service = self.settings, self.settings.facts.service
         refuse_another_network(
-            readiness, expected=service.network, gate=settings.network, settles=settings.facts.money.settles
+            readiness,
+            expected=service.network,
+            gate=settings.network,
+            rpc_url=settings.rpc_url,
+            settles=settings.facts.money.settles,
         )
         if settings.expect_release in {"", readiness.release}:
             return
@@ -219,7 +239,28 @@ class RunContext:
     @once
     def signed_in(self) -> tuple[SyntheticUser, Credential]:
         """The synthetic user with the credential slot the deployment takes, and the credential."""
+        if self.settings.auth_mode == "wallet":
+            return self.user, self._signed_in_by_wallet(self.user)
         return accepted(self.deployment, self.user_by_slot, record=self.record)
+
+    def _signed_in_by_wallet(self, user: SyntheticUser) -> Credential:
+        """Return a user's credential: of a sign-in that was kept, where this run may use that, else of a new one."""
+        base_url = self.settings.base_url
+        token = self._kept_sign_ins.find(base_url, user.address) if self.reuses_sign_ins else ""
+        if token:
+            kept = user.token_credential(token)
+            with contextlib.suppress(SmokeError):  # whatever is wrong, a sign-in of its own will show it
+                if self.deployment.streams_answer(kept).status == HTTPStatus.OK:
+                    return kept
+        new = self.deployment.sign_in(user)
+        self._kept_sign_ins.keep(base_url, user.address, new.token)
+        return new
+
+    def signed_in_at(self, stable: Deployment) -> Credential:
+        """Return the synthetic user's credential at the stable release, signed in once; raises SmokeError."""
+        if self._credential_at_stable is None:
+            self._credential_at_stable = stable.sign_in(self.user)
+        return self._credential_at_stable
 
     @once
     def credential(self) -> Credential:
@@ -237,7 +278,8 @@ class RunContext:
     def second_credential(self) -> Credential:
         """Another synthetic user, signed in; raises FixtureMissing where there can be none."""
         first = self.signed_in[0] if self.settings.auth_mode == "jwt" else self.user
-        return self.deployment.sign_in(first.second_user())
+        second = first.second_user()
+        return self._signed_in_by_wallet(second) if second.mode == "wallet" else self.deployment.sign_in(second)
 
     @once
     def ledger(self) -> Ledger:
@@ -254,7 +296,8 @@ class RunContext:
             record=self.record,
             max_stroops=settings.facts.money.max_stroops,
         )
-        self._note_ledger(chain.connect().latest_ledger)
+        first_ledger = chain.connect().latest_ledger
+        self._note_ledger(first_ledger)
         token = settings.token_contract_id or chain.native_token_contract()
         profile = PROFILES[settings.contract_profile]
         return Ledger(
@@ -262,6 +305,7 @@ class RunContext:
             StreamContract(chain, settings.contract_id, profile, token=token),
             contract_id=settings.contract_id,
             token_contract_id=token,
+            first_ledger=first_ledger,
             most_ahead_seconds=SIMULATED_AHEAD_SECONDS if settings.network.simulated else CLOCK_SKEW_SECONDS,
         )
 
@@ -355,14 +399,27 @@ class RunContext:
             )
         refuse_real_money(self.readiness)
 
-    def clean_up(self) -> None:
-        """Bring every stream of this run to an end; one that stays is counted as leaked in the verdict."""
+    def clean_up(self, *, cut_off: bool = False) -> None:
+        """Bring every stream of this run to an end; one that stays is counted as leaked in the verdict.
+
+        What a run that was cut off asked for last may still be under way.
+        """
         if "streams" in self.opened:
             self.streams.find_what_was_perhaps_made()
-        self.housekeeping.clean_up()
+        if CONTRACT_STREAM in self.housekeeping.unconfirmed:
+            shared_payer = self.settings.signer_seed is not None  # what it opened may be another run's
+            first_ledger = None if shared_payer else self.ledger.first_ledger
+            find_unconfirmed(self.ledger, self.payer, self.housekeeping, first_ledger=first_ledger)
+        self.housekeeping.clean_up(again_within_seconds=APPEARS_WITHIN_SECONDS if cut_off else 0.0)
         if "ledger" in self.opened:
             with contextlib.suppress(ChainError):  # where the ledger ended is then unknown, and shown as that
                 self._note_ledger(self.ledger.chain.health().latest_ledger)
+
+    @property
+    def unfinished(self) -> int:
+        """How many things `clean_up` has to end, or to search for."""
+        streams: SyntheticStreams | None = self.opened.get("streams")
+        return len(self.housekeeping) + (streams.unconfirmed if streams else 0)
 
     def look_for_own_streams(self) -> None:
         """Take note of the streams of this run that the service has forgotten, after all that this run did with them.

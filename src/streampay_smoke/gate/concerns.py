@@ -1,8 +1,10 @@
 """What a check is about, the gravest first: the headline of a run is its gravest cause.
 
-The table below is keyed by the beginning of a scenario's id. A test holds that each scenario of the suite is in it.
+The tables below are the one place that says so; tags only select. They are keyed by the beginning of a scenario's id.
+Tests hold that each scenario of the suite is in the first one, and that each row is about a scenario of the suite.
 """
 
+from collections.abc import Collection
 from enum import StrEnum
 
 
@@ -44,6 +46,31 @@ CONCERNS: dict[str, Concern] = {
     "webapp/": Concern.ACCESS,
     "webapp/the-cors-preflight-allows-the-web-app-to-write": Concern.CONTRACT,
 }
+
+
+NEEDS_LEDGER = ("ledger/", "operations/the-index-of-the-ledger", "readiness/", "records/", "settlement/")
+"""Scenarios that a broken ledger can fail by itself."""
+
+PROVES_SETTLEMENT = ("settlement/",)
+"""Scenarios that may only pass when a settlement was proved."""
+
+MONEY_TAG = "money"
+"""Asks for such a proof in a suite with scenarios of its own: a tag can ask for more evidence, never for less."""
+
+
+def needs_ledger(scenario_id: str) -> bool:
+    """Whether a broken ledger can fail a scenario by itself."""
+    return scenario_id.startswith(NEEDS_LEDGER)
+
+
+def proves_settlement(scenario_id: str, tags: Collection[str]) -> bool:
+    """Whether a scenario may only pass when a settlement was proved."""
+    return scenario_id.startswith(PROVES_SETTLEMENT) or MONEY_TAG in tags
+
+
+def always_gates(scenario_id: str, tags: Collection[str]) -> bool:
+    """Whether a scenario cannot be quarantined: readiness, and whatever proves a settlement."""
+    return scenario_id.startswith("readiness/") or proves_settlement(scenario_id, tags)
 
 
 def known_concern(scenario_id: str) -> Concern | None:

@@ -70,6 +70,7 @@ class RunHistory(msgspec.Struct, kw_only=True):
     service_answered: bool = False
     started_at_ms: int = 0
     ended_at_ms: int = 0
+    clean_up_at_ms: int = 0
 
     @property
     def ended_early(self) -> bool:
@@ -117,7 +118,9 @@ def fold(entries: Sequence[Entry]) -> RunHistory:
         run.started_at_ms = run.started_at_ms or entry.at_ms
         run.ended_at_ms = entry.at_ms
         run.pending.observe(event)
-        if isinstance(event, events.ScenarioStarted):
+        if isinstance(event, events.CleanUpStarted):
+            run.clean_up_at_ms = entry.at_ms
+        elif isinstance(event, events.ScenarioStarted):
             scenario = run.scenarios[event.id] = ScenarioHistory(id=event.id, started_at_ms=entry.at_ms)
         elif type(event) in _ONE_OF_A_RUN:
             setattr(run, _ONE_OF_A_RUN[type(event)], event)

@@ -234,6 +234,8 @@ class Deployment(AbstractContextManager["Deployment"]):
 
     def sign_in_again(self, user: SyntheticUser) -> Answer:
         """Send the sign-in that let `user` in once more, word for word; for checks of the refusal."""
+        if user.address not in self._logins:
+            self.sign_in(user)
         return self._caller.access_answer(self._logins[user.address], None)
 
     def streams(self, credential: Credential, *, limit: int = 20, cursor: str = "") -> StreamPage:

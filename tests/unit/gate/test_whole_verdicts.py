@@ -435,7 +435,7 @@ def test_an_interruption_names_the_step_it_met(told: Tell) -> None:
     assert verdict.message_long.startswith(f"ended by SIGTERM by CI {step}. Attributed to")
     late = judge(told(started(), planned(READY), met, events.Interrupted(reason="deadline", detail="too late")))
     assert (late.reason_code, late.exit_code) == ("deadline", 3)
-    assert late.message_long.startswith(f"too late {step}. Attributed to")
+    assert late.message_long.startswith(f"too late {step}. Next: see what the time went into; ")
 
 
 def test_two_states_are_in_the_exit_code_alone(told: Tell) -> None:

@@ -12,20 +12,23 @@ from streampay_smoke.acceptance.checks.failed_settlements import FailedSettlemen
 from streampay_smoke.acceptance.observations.fleet import FEWEST_LOOKS
 from streampay_smoke.acceptance.observations.listing import LARGEST_PAGE, records_of
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
-from streampay_smoke.core.errors import PromiseBroken, ServiceUnavailable, SmokeError
+from streampay_smoke.core.errors import CredentialRefused, GuardRefused, PromiseBroken, SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import Recorder, ResourceMarked
+from streampay_smoke.evidence.polling import NeverHappened, PollResult, eventually
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.lease import Lease
 from streampay_smoke.service.records import Receipt, StreamOrder, StreamRecord
-from streampay_smoke.service.transport import WritePutOff
+from streampay_smoke.service.transport import Throttled, WritePutOff
 
 LEASE_SECONDS = 900.0
 """How long nobody else touches what a run made; twice the run's deadline where that is longer."""
 
 STREAM = "stream"
 
+APPEARS_WITHIN_SECONDS = 15.0
+"""How long after an order that nobody answered its stream may still appear: a service waits for the ledger first."""
 NOT_FOUND = 404
 
 _ENDINGS = {"draft": (("stop",),), "active": (("stop",),), "paused": (("settle",), ("start", "stop"))}
@@ -33,6 +36,9 @@ _ENDINGS = {"draft": (("stop",),), "active": (("stop",),), "paused": (("settle",
 
 A paused stream cannot be stopped, and can be settled only once its time is over.
 """
+
+_REFUSED_UNMADE = (Throttled, CredentialRefused, GuardRefused, SettingsInvalid)
+"""After these no order reached the service, or it said that it has not met it."""
 
 FINISHED = frozenset({"ended", "withdrawn", "cancelled"})
 """The statuses of a stream that has come to its end."""
@@ -50,6 +56,14 @@ class RequestedSettlement(msgspec.Struct, frozen=True, kw_only=True):
     stream_id: str
     key: str
     receipt: Receipt
+
+
+class _Unconfirmed(msgspec.Struct, kw_only=True, eq=False):
+    """An order that was perhaps met, until when its stream may appear, and whether it was found."""
+
+    order: StreamOrder
+    may_appear_until: float
+    found: bool = False
 
 
 class SyntheticStreams:
@@ -85,7 +99,7 @@ class SyntheticStreams:
         self._made: dict[str, Credential] = {}
         self._gone: dict[str, str] = {}
         self._takes_leases = True
-        self._perhaps_made: list[StreamOrder] = []
+        self._perhaps_made: list[_Unconfirmed] = []
         self._failed: dict[str, FailedSettlement] = {}
 
     @property
@@ -122,10 +136,11 @@ class SyntheticStreams:
         One that comes about all the same is remembered to be brought to an end.
         """
         self._refuse_to_write()
-        answer = self._deployment.create_answer(credential, order, self._new_key("create"), claims)
-        record = self._deployment.created_by(answer)
-        if record is not None:
-            self._remember(record, credential)
+        with self._ordering(order):
+            answer = self._deployment.create_answer(credential, order, self._new_key("create"), claims)
+            record = self._deployment.created_by(answer)
+            if record is not None:
+                self._remember(record, credential)
         return answer
 
     def remember(self, record: StreamRecord) -> None:
@@ -196,39 +211,74 @@ class SyntheticStreams:
     def _is_unknown(self, answer: Answer) -> bool:
         return answer.status == NOT_FOUND and bool(self._deployment.error_code(answer))
 
+    @property
+    def unconfirmed(self) -> int:
+        """How many orders were perhaps met."""
+        return len(self._perhaps_made)
+
     def find_what_was_perhaps_made(self) -> None:
         """Remember the streams that came of orders which were not answered well: a service may store, then fail.
 
         Where nobody can look, each such order counts as left behind.
         """
-        orders, self._perhaps_made = self._perhaps_made, []
-        if not orders:
+        if not self._perhaps_made:
             return
+        may_appear_until = max(each.may_appear_until for each in self._perhaps_made)
         try:
-            user = self._user()
-            records = records_of(self._deployment, user)
-            found = [record for record in records if any(_is_of(record, order) for order in orders)]
-            unmarked = [record for record in found if self._deployment.lease_of(user, record.id) is None]
+            eventually(
+                self._find,
+                what="orders that were not answered to be among the user's streams",
+                within_seconds=max(0.0, may_appear_until - time.monotonic()),
+                every_seconds=0.5,
+                record=self._record,
+            )
+        except NeverHappened:
+            pass  # they came to nothing
         except SmokeError:
-            for order in orders:
-                self._housekeeping.made(STREAM, f"ordered to {order.recipient}, never confirmed", lambda: False)
-            return
-        for record in unmarked:
-            if not self._housekeeping.has(STREAM, record.id):
-                self._housekeeping.made(STREAM, record.id, partial(self.end, record.id, user))
+            for each in self._perhaps_made:
+                name = f"ordered to {each.order.recipient}, never confirmed"
+                self._housekeeping.made(STREAM, name, lambda: False)
+        self._perhaps_made.clear()
+
+    def _find(self) -> PollResult[None]:
+        """Remember the streams that came of unconfirmed orders; met when there is one of each."""
+        user = self._user()
+        for record in records_of(self._deployment, user):
+            orders = [each for each in self._perhaps_made if _is_of(record, each.order)]
+            known = not orders or self._housekeeping.has(STREAM, record.id)
+            if known or self._deployment.lease_of(user, record.id) is not None:
+                continue
+            self._housekeeping.made(STREAM, record.id, partial(self.end, record.id, user))
+            next((each for each in orders if not each.found), orders[0]).found = True
+        missing = sum(not each.found for each in self._perhaps_made)
+        return PollResult(met=not missing, value=None, last=f"{missing} were not")
 
     def _created(self, order: StreamOrder, send: Callable[[], StreamRecord]) -> StreamRecord:
         self._refuse_to_write()
-        try:
-            record = send()
-        except (ServiceUnavailable, WritePutOff):
-            self._perhaps_made.append(order)
-            raise
-        except PromiseBroken as error:
-            self._perhaps_made.append(order)
-            raise StreamNotCreated(str(error), next_step=error.next_step) from error
-        self.remember(record)
+        with self._ordering(order):
+            try:
+                record = send()
+            except WritePutOff:
+                raise
+            except PromiseBroken as error:
+                raise StreamNotCreated(str(error), next_step=error.next_step) from error
+            self.remember(record)
         return record
+
+    @contextlib.contextmanager
+    def _ordering(self, order: StreamOrder) -> Iterator[None]:
+        """Count an order as perhaps met until its stream is remembered: whatever ends the block may come too late."""
+        unconfirmed = _Unconfirmed(order=order, may_appear_until=time.monotonic() + APPEARS_WITHIN_SECONDS)
+        self._perhaps_made.append(unconfirmed)
+        try:
+            yield
+        except _REFUSED_UNMADE:
+            self._perhaps_made.remove(unconfirmed)
+            raise
+        except PromiseBroken:
+            unconfirmed.may_appear_until = 0.0  # it was answered: what was stored is there
+            raise
+        self._perhaps_made.remove(unconfirmed)
 
     def _remember(self, record: StreamRecord, credential: Credential) -> None:
         """Note how a new stream ends, and give it a lease where the service holds leases; a mark never fails a run."""

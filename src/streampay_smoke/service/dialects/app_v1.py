@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from msgspec.structs import replace
 
 from streampay_smoke.http.client import one_event
-from streampay_smoke.service.declared_network import declared_network
+from streampay_smoke.service.declared_network import declared_network, private_urls
 from streampay_smoke.service.dialects.app_v1_access import AppV1Access
 from streampay_smoke.service.dialects.calls import SIGN_IN, AccessRequests, Call, CsrfRule
 from streampay_smoke.service.exchange import Answer, parsed
@@ -152,6 +152,7 @@ class AppV1:
             ready=ready and all(report.ok for report in reports.values()),
             dependencies=reports,
             network=declared_network(ledger, own_hosts=own_hosts),
+            ledger_urls=private_urls(ledger, own_hosts=own_hosts),
             release=answer.release,
             simulated=answer.simulated or (not because and answer.json.get("simulated") is True),
             request_id=answer.request_id,
