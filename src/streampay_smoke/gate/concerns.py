@@ -37,6 +37,7 @@ CONCERNS: dict[str, Concern] = {
     "records_cancelled/": Concern.MONEY,
     "settlement/": Concern.MONEY,
     "settlement_keys/": Concern.MONEY,
+    "streams/a-page-of-streams-contains-no-personal-data": Concern.ACCESS,
     "streams/a-caller-with-": Concern.ACCESS,
     "streams/a-second-user-cannot-list-or-read-the-streams": Concern.ACCESS,
     "streams/a-user-lists-all-their-streams": Concern.CONTRACT,

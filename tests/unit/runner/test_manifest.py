@@ -276,7 +276,7 @@ def test_many_changes_are_counted(project: Path) -> None:
     edit("features/streams.feature", "    Given the service is ready\n", "")(project)
     told = changed(project)
     assert told.count("has other steps") == 3
-    assert told.endswith("; and 7 more")
+    assert told.endswith("; and 8 more")
 
 
 def test_prose_is_not_pinned(project: Path) -> None:

@@ -117,6 +117,10 @@ class SyntheticStreams:
         """The ids of those that this run has made and not brought to an end."""
         return frozenset(self._housekeeping.names(STREAM))
 
+    def has_made(self, stream_id: str) -> bool:
+        """Whether this run has made a stream."""
+        return stream_id in self._made
+
     def create(self, order: StreamOrder, key: str) -> StreamRecord:
         """Create a stream and remember to bring it to an end."""
         return self._created(order, lambda: self._deployment.create(self._user(), order, key))
