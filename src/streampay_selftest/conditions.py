@@ -1,4 +1,4 @@
-"""What can be different about a setup, in words a table of cases is made of."""
+"""What can be different about a setup: the conditions that tables of cases are made of."""
 
 import os
 import signal
