@@ -12,7 +12,7 @@ from streampay_smoke.chain.contract import PROFILES
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid, SmokeError
 from streampay_smoke.core.networks import ALLOWED, PUBLIC_NAMES, PUBLIC_PASSPHRASE
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.reading import project_root
+from streampay_smoke.settings.folders import project_root
 from streampay_smoke.settings.variables import CONTRACT_PROFILES, VARIABLES
 
 ROOT = Path(__file__).parents[2]

@@ -18,6 +18,7 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     passphrase: str
     rpc_url: str = ""
     friendbot_url: str = ""
+    explorer_url: str = ""
     seconds_per_ledger: float = 5.0
     simulated: bool = False
 
@@ -54,6 +55,7 @@ ALLOWED = {
             passphrase="Test SDF Network ; September 2015",
             rpc_url="https://soroban-testnet.stellar.org",
             friendbot_url="https://friendbot.stellar.org",
+            explorer_url="https://stellar.expert/explorer/testnet",
         ),
     )
 }

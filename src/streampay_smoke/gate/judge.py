@@ -91,10 +91,10 @@ def judge(journal: JournalRead) -> Verdict:
     beside = Beside.of(causes, checks) if override is None else ALONE
     action = _action(run, status, reason_code, missed_kinds(answers))
     simulated = simulated_in_words(run, short=status is not VerdictStatus.PASS)
-    started = run.started
+    started, named = run.started, run.started or run.refused
     return Verdict(
         schema=SCHEMA,
-        run_id=started.run_id if started else run.refused.run_id if run.refused else "",
+        run_id=named.run_id if named else "",
         verdict=status,
         exit_code=_exit_code(run, status, reason_code),
         reason_code=reason_code,

@@ -48,6 +48,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The deployment that was judged, whether it was a real one, and whether it was reached at all.
 
     `reached` is None in verdicts of older versions, which do not say. A `rehearsal` judged none: nobody named one.
+    `read_from` are the folders that environments and features were read from, by these names.
     """
 
     environment: str
@@ -58,6 +59,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool
     rehearsal: bool = False
     reached: bool | None = None
+    read_from: dict[str, str] = {}
 
 
 class Chain(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,7 +39,7 @@ from streampay_smoke.service.exchange import REFUSED
 from streampay_smoke.service.records import Readiness
 from streampay_smoke.settings import Settings
 from streampay_smoke.settings.deadline import LEDGER_STEPS
-from streampay_smoke.settings.reading import project_root
+from streampay_smoke.settings.folders import FEATURES, in_words, project_root, read_from, suite_root
 
 DISTRIBUTION = "streampay-smoke"
 OLDEST_PYTHON = (3, 11)
@@ -93,7 +93,7 @@ def look_at_machine() -> Iterator[DoctorCheck]:
     missing = allure_missing_because(project_root() / "report")
     if missing:
         yield _warning(
-            "Allure reporter", f"{missing}; the built-in page is used", "install Node, then npm ci in report/"
+            "Allure reporter", f"{missing}; report.html is made without it", "install Node, then npm ci in report/"
         )
     else:
         yield _ok("Allure reporter", "Allure 3 builds the report")
@@ -102,6 +102,7 @@ def look_at_machine() -> Iterator[DoctorCheck]:
 def look_at_settings(settings: Settings) -> Iterator[DoctorCheck]:
     """Look at the settings and what goes with them; nothing is sent."""
     yield _ok("settings", f"environments/{settings.environment}.toml: {settings.facts.description}")
+    yield _ok("folders", in_words(read_from()))
     yield _writable(settings.artifacts)
     yield from _looked("suite", _suite)
     yield from _quarantine()
@@ -299,14 +300,14 @@ def _expiry(variable: str, token: str, mode: str) -> DoctorCheck:
 
 
 def _suite() -> Iterator[DoctorCheck]:
-    root = project_root()
-    pins = manifest.accepted(root / "features", root / manifest.INI)
+    root = suite_root(project_root())
+    pins = manifest.accepted(root / FEATURES, root / manifest.INI)
     yield _ok("suite", f"its {len(pins)} scenarios and files are those that were accepted")
 
 
 def _quarantine() -> Iterator[DoctorCheck]:
     root = project_root()
-    read = read_quarantine(root, all_scenarios(root / "features"), today=today())
+    read = read_quarantine(root, all_scenarios(suite_root(root) / FEATURES), today=today())
     if read is None:
         yield _ok("quarantine", f"there is no {FILE}: every check gates")
         return
