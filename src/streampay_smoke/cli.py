@@ -13,7 +13,7 @@ from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.core.standard_streams import open_standard_streams
 from streampay_smoke.core.system_facts import child_environment
 from streampay_smoke.evidence import journal as journals
-from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
+from streampay_smoke.gate.verdict import EXIT_CODES, STATUS_WITHOUT_RUN, VerdictStatus
 from streampay_smoke.run.output import outlasting_output
 from streampay_smoke.settings.folders import in_words, project_root, read_from
 from streampay_smoke.settings.options import add_options, given_options
@@ -161,7 +161,6 @@ def override(chosen: argparse.Namespace) -> int:
 
 def sweep(chosen: argparse.Namespace) -> int:
     """Bring to an end what crashed runs left in a deployment."""
-    from streampay_smoke.core.errors import Blame
     from streampay_smoke.evidence.redaction import Redactor
     from streampay_smoke.operations.sweep import sweep_environment
     from streampay_smoke.run.output import redacted_output
@@ -173,10 +172,7 @@ def sweep(chosen: argparse.Namespace) -> int:
             return sweep_environment(settings, redactor, older_than_seconds=chosen.older_than, dry_run=chosen.dry_run)
     except SmokeError as error:
         print(f"{error}\nNext: {error.next_step}" if error.next_step else str(error), file=sys.stderr)
-        status = {Blame.SAFETY: VerdictStatus.SAFETY, Blame.CONFIG: VerdictStatus.CONFIG}.get(
-            error.blame, VerdictStatus.INCONCLUSIVE
-        )
-        return EXIT_CODES[status]
+        return EXIT_CODES[STATUS_WITHOUT_RUN[error.blame]]
 
 
 def doctor(chosen: argparse.Namespace) -> int:

@@ -35,6 +35,7 @@ from streampay_smoke.gate.policy import VerdictSummary, missed_kinds, step_of
 from streampay_smoke.gate.quarantine import QUARANTINED, lapsed
 from streampay_smoke.gate.verdict import (
     EXIT_CODES,
+    GRAVITY,
     RUN,
     SCHEMA,
     SIGNAL_EXIT_CODES,
@@ -50,9 +51,6 @@ DEADLINE = "deadline"
 TIME_OVER = frozenset({DEADLINE, "step_timeout"})
 """Interruptions that leave a proved fault standing, of the release or of the ledger: what was seen before, was seen."""
 
-GRAVITY = (VerdictStatus.SAFETY, VerdictStatus.FAIL, VerdictStatus.CONFIG, VerdictStatus.INCONCLUSIVE)
-"""When several apply, the first wins: money first, then what is proved against the release."""
-
 
 def judge(journal: JournalRead) -> Verdict:
     """Return the verdict on a journal. The same journal gives the same verdict anywhere."""
@@ -63,14 +61,14 @@ def judge(journal: JournalRead) -> Verdict:
         *results(
             run.objectives.objectives if run.objectives else (), journal.entries, checks, left_out=left_out(checks)
         ),
-        *bake.results(run.bake, journal.entries),
+        *bake.results(run),
     )
     findings = [
         *findings_of_the_run(run, journal),
         *findings_of_checks(run, found),
         *findings_of_what_was_lost(run),
         *findings_of_objectives(run, journal, checks, answers),
-        *findings_of_the_bake(run, journal),
+        *findings_of_the_bake(run),
     ]
     cut_off = _cut_off(run, checks, journal.entries)
     decisive = _decisive(run, findings, cut_off)

@@ -19,16 +19,15 @@ from streampay_smoke.acceptance.observations.settings_mismatch import (
     refuse_another_release,
 )
 from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
-from streampay_smoke.core.errors import Blame, SmokeError
+from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.evidence.events import AnyEvent, Warned
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
+from streampay_smoke.gate.verdict import EXIT_CODES, GRAVITY, STATUS_WITHOUT_RUN, VerdictStatus
 from streampay_smoke.http.client import NoAnswer, new_client
-from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
+from streampay_smoke.http.ledger_health import ledger_time, measured_seconds_per_ledger
 from streampay_smoke.http.proxies import route_to
 from streampay_smoke.publish.report import allure_missing_because
-from streampay_smoke.run.probes.ledger import ledger_time
 from streampay_smoke.run.probes.runner import clock_probe, service_date
 from streampay_smoke.runner import manifest
 from streampay_smoke.runner.plan import all_scenarios
@@ -72,14 +71,11 @@ class DoctorCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 Looking = Callable[[], Iterator[DoctorCheck]]
 
-_STATUS_OF_BLAME = {Blame.SAFETY: VerdictStatus.SAFETY, Blame.CONFIG: VerdictStatus.CONFIG}
-_GRAVITY = (VerdictStatus.SAFETY, VerdictStatus.CONFIG, VerdictStatus.INCONCLUSIVE)
-
 
 def exit_code(looks: Sequence[DoctorCheck]) -> int:
     """Return 0 for no problem, 4 for safety, 2 for settings, 3 for what cannot be reached; the gravest wins."""
     found = {look.verdict for look in looks if look.state is DoctorState.PROBLEM}
-    return next((EXIT_CODES[verdict] for verdict in _GRAVITY if verdict in found), 0)
+    return next((EXIT_CODES[verdict] for verdict in GRAVITY if verdict in found), 0)
 
 
 def look_at_machine() -> Iterator[DoctorCheck]:
@@ -120,7 +116,9 @@ def look_around(run_context: RunContext) -> Iterator[DoctorCheck]:
     yield from _looked("deadline", lambda: _deadline(run_context))
     yield from _looked("friendbot", lambda: _friendbot(run_context))
     yield from _looked("contract", lambda: _contract(run_context))
-    clock = clock_probe(service_date(run_context.deployment), ledger_time(settings.rpc_url))
+    clock = clock_probe(
+        service_date(run_context.deployment), ledger_time(settings.rpc_url, timeout_seconds=REQUEST_SECONDS)
+    )
     if clock.ok is False:
         yield _problem("clocks", clock.detail, "set this machine's clock (NTP)", VerdictStatus.INCONCLUSIVE)
     else:
@@ -129,7 +127,7 @@ def look_around(run_context: RunContext) -> Iterator[DoctorCheck]:
 
 def problem_of(name: str, error: SmokeError) -> DoctorCheck:
     """Return the look at something that raised."""
-    return _problem(name, str(error), error.next_step, _STATUS_OF_BLAME.get(error.blame, VerdictStatus.INCONCLUSIVE))
+    return _problem(name, str(error), error.next_step, STATUS_WITHOUT_RUN[error.blame])
 
 
 def skipped(names: Sequence[str], because: str) -> Iterator[DoctorCheck]:
