@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS
+from streampay_smoke.acceptance.checks.live_events import HeardMove
 from streampay_smoke.acceptance.checks.readiness import refuse_real_money
 from streampay_smoke.acceptance.observations.fleet import sample_fleet, samples_needed
 from streampay_smoke.acceptance.observations.ledger import SIMULATED_AHEAD_SECONDS, Ledger
@@ -25,6 +26,7 @@ from streampay_smoke.core import system_facts
 from streampay_smoke.core.errors import FixtureMissing, SmokeError
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen
+from streampay_smoke.service.claims import claims_of
 from streampay_smoke.service.credential_slots import accepted
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover
@@ -89,6 +91,8 @@ class RunContext:
         self.ledger_progress = LedgerProgress()
         self._cutover = Cutover(settings.facts.service.cutover_seconds, record)
         self._patient_until_seconds = 0.0
+        self.heard_move: HeardMove | None = None
+        """What was heard while a stream of this run was moved; listened to once."""
         self.throttle_patience: Callable[[], float] | None = None
         """How many more seconds this run may wait for rate limits; None for the same time for each request."""
 
@@ -220,6 +224,14 @@ class RunContext:
         return self.signed_in[1]
 
     @property
+    def tenant(self) -> str:
+        """Whose the user's streams are: the wallet, whom the token names, or "" for a key that names nobody."""
+        if self.credential.kind in {"wallet", "jwt"}:
+            return self.signed_in[0].address
+        subject = claims_of(self.credential.headers.get("authorization", "")).get("sub", "")
+        return subject if isinstance(subject, str) else ""
+
+    @property
     def jwt_secret(self) -> Secret | None:
         """What the deployment signs tokens with, as far as the operator shares it: of the slot it takes."""
         settings = self.settings
@@ -227,10 +239,15 @@ class RunContext:
         return self.signed_in[0].secret if rotating else settings.auth_jwt_secret
 
     @once
+    def second_user(self) -> SyntheticUser:
+        """Another synthetic user; raises FixtureMissing where there can be none."""
+        first = self.signed_in[0] if self.settings.auth_mode == "jwt" else self.user
+        return first.second_user()
+
+    @once
     def second_credential(self) -> Credential:
         """Another synthetic user, signed in; raises FixtureMissing where there can be none."""
-        first = self.signed_in[0] if self.settings.auth_mode == "jwt" else self.user
-        return self.deployment.sign_in(first.second_user())
+        return self.deployment.sign_in(self.second_user)
 
     @once
     def ledger(self) -> Ledger:

@@ -7,8 +7,10 @@ from streampay_smoke.acceptance.actions.settlement import EarlySettlement, Order
 from streampay_smoke.acceptance.checks.access import Attempts
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.checks.ledger import ContractStreamObservation
+from streampay_smoke.acceptance.checks.live_events import HeardMove
 from streampay_smoke.acceptance.checks.settlement import StartedStream
 from streampay_smoke.acceptance.checks.throttling import RequestBurst
+from streampay_smoke.acceptance.checks.throttling_evasion import ForgedReads
 from streampay_smoke.acceptance.observations.ledger import Ledger
 from streampay_smoke.acceptance.observations.settlement import SettlementProof
 from streampay_smoke.acceptance.resources.synthetic_streams import RequestedSettlement
@@ -38,6 +40,8 @@ class ScenarioContext:
     cached_by: dict[str, dict[str, str]]  # the user looks at what is theirs: what it was, and the headers of the answer
     secrets: tuple[str, ...]  # errors are provoked: what no answer may repeat
     forged: ForgedWrites  # another site's page writes
+    heard: HeardMove  # the user listens to their streams and starts one of them
+    forged_reads: ForgedReads  # forged tokens name a user who was told to wait
     rush: RequestBurst  # a caller is in a rush
     proof: SettlementProof  # a recipient holds a funded test account
     stream: OrderedStream  # the user orders a stream

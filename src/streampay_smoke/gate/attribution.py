@@ -52,7 +52,7 @@ CLOCK_PROBE = "clock"
 ANOTHER_APPLICATION = "another_application"
 """Nothing at the address answers as StreamPay does."""
 
-LEDGER_TAGS = frozenset({"chain", "settlement", "readiness", "statements", "indexer"})
+LEDGER_TAGS = frozenset({"chain", "settlement", "readiness", "statements", "indexer", "live-events"})
 """Scenarios a broken ledger can turn red by itself."""
 
 STREAM_NOT_CREATED = "stream_not_created"

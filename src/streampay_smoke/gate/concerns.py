@@ -24,10 +24,13 @@ OTHERWISE = Concern.CONTRACT
 """What a scenario is about that the table does not know."""
 
 CONCERNS: dict[str, Concern] = {
+    "api_v2_access/": Concern.ACCESS,
     "chain/": Concern.MONEY,
     "chain/the-network-is-healthy": Concern.AVAILABILITY,
     "doors/": Concern.ACCESS,
     "doors/only-the-ledger-says-that-a-stream-is-settled": Concern.MONEY,
+    "events/": Concern.ACCESS,
+    "events/a-start-is-told-live": Concern.OPERABILITY,
     "operations/": Concern.OPERABILITY,
     "operations/the-service-answers-every-time": Concern.AVAILABILITY,
     "readiness/": Concern.AVAILABILITY,
@@ -36,8 +39,10 @@ CONCERNS: dict[str, Concern] = {
     "streams/a-caller-with-": Concern.ACCESS,
     "streams/a-signed-in-user-sees-their-streams": Concern.CONTRACT,
     "streams/another-user-sees-none-of-them": Concern.ACCESS,
+    "throttling_evasion/": Concern.ACCESS,
     "throttling/a-caller-in-a-rush": Concern.OPERABILITY,
     "throttling/a-caller-nobody-has-seen-before": Concern.AVAILABILITY,
+    "webhooks/": Concern.ACCESS,
     "webapp/": Concern.ACCESS,
     "webapp/the-app-s-pages-may-write": Concern.CONTRACT,
 }

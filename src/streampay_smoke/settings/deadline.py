@@ -1,6 +1,6 @@
 """How long a run may take where nobody says: long enough for the ledgers that its steps wait for."""
 
-LEDGER_STEPS = 25
+LEDGER_STEPS = 27
 """Steps of a whole smoke that wait for ledgers to close (tests/unit/run/test_deadline.py counts them)."""
 
 SHORTEST_SECONDS = 120.0

@@ -26,7 +26,7 @@ def list_as_somebody_new(run: RunContext) -> Answer:
     Raises Throttled for a limit that lets callers through: runs beside this one may have used it up, where it counts
     by address. One that lets nobody through in a whole run is the product's.
     """
-    with _not_waiting(run, run.record) as deployment:
+    with not_waiting(run, run.record) as deployment:
         answer = deployment.streams_answer(_counted_apart(ANONYMOUS, deployment))
     if answer.status != TOO_MANY_REQUESTS:
         return answer
@@ -55,19 +55,31 @@ def rush_and_list_as_another(run: RunContext, rushing: Credential, other: Creden
 
 def _burst_once(run: RunContext, first: Credential, second: Credential) -> tuple[RequestBurst, Answer]:
     run.deployment.raise_if_throttled(run.deployment.streams_answer(second))
-    service, seen = run.settings.facts.service, _Last()
-    with _not_waiting(run, seen) as deployment:
+    rushed = rush_of_reads(run, lambda: first)
+    with not_waiting(run, run.record) as deployment:
+        return rushed, deployment.streams_answer(second)
+
+
+def rush_of_reads(run: RunContext, credential: Callable[[], Credential]) -> RequestBurst:
+    """Ask for streams until told to wait, each time with what `credential` gives."""
+    return rush_at(
+        run,
+        lambda deployment: deployment.streams_answer(credential()),
+        per_minute=run.settings.facts.service.reads_per_minute,
+    )
+
+
+def rush_at(run: RunContext, ask: Callable[[Deployment], Answer], *, per_minute: int) -> RequestBurst:
+    """Ask the deployment until told to wait. Of the many answers the journal keeps the last."""
+    seen = _Last()
+    with not_waiting(run, seen) as deployment:
         run.record(Awaiting(peer="service", what="many requests of one caller in a rush"))
         try:
-            rushed = request_until_throttled(
-                lambda: deployment.streams_answer(first),
-                per_minute=service.reads_per_minute,
-                replicas=service.replicas,
+            return request_until_throttled(
+                lambda: ask(deployment), per_minute=per_minute, replicas=run.settings.facts.service.replicas
             )
         finally:
             seen.record_last(run.record)
-    with _not_waiting(run, run.record) as deployment:
-        return rushed, deployment.streams_answer(second)
 
 
 def request_until_throttled(
@@ -97,7 +109,7 @@ class _Last:
             record(self._exchange)
 
 
-def _not_waiting(run: RunContext, record: Recorder) -> Deployment:
+def not_waiting(run: RunContext, record: Recorder) -> Deployment:
     """Return the deployment for somebody who takes a "wait" for an answer."""
     return run.deployment_at(
         run.settings.base_url, record=record, timeout_seconds=REQUEST_SECONDS, throttle_seconds=0.0

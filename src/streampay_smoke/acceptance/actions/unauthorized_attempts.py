@@ -4,14 +4,15 @@ A series of attempts ends at the first one that succeeds: no more harm is done t
 """
 
 import secrets
+import time
 from collections.abc import Callable, Iterable, Mapping
 
 from msgspec.structs import replace
 
 from streampay_smoke.acceptance.checks.access import ABSENT, HIDDEN, Attempts, UnauthorizedAttempt, administrators_in
+from streampay_smoke.acceptance.observations.live_events import TENANT_UNKNOWN
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.service.bad_credentials import BadCredential, BadName, bad_credential
-from streampay_smoke.service.claims import claims_of
 from streampay_smoke.service.credentials import ANONYMOUS, Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.dialects import Call
@@ -22,6 +23,7 @@ from streampay_smoke.service.records import StreamRecord
 
 BAD_CREDENTIALS: dict[str, BadName] = {
     "no credential": "none",
+    "any text": "text",
     "junk for a token": "junk",
     "an expired token": "expired",
     "a token signed by somebody else": "foreign",
@@ -122,6 +124,73 @@ def write_with(run: RunContext, credential_name: str, stream_id: str) -> Attempt
     )
 
 
+def list_streams_in_v2(run: RunContext, credential_name: str) -> Attempts:
+    """Ask API v2 for streams with a bad credential."""
+    who, credential = bad_caller(run, credential_name)
+    return attempted(
+        f"a caller with {who}", (("list streams", lambda: run.deployment.newer_refusal(credential), HIDDEN),)
+    )
+
+
+def use_stream_in_v2(run: RunContext, credential_name: str, stream_id: str) -> Attempts:
+    """Open, create, change and delete streams in API v2 with a bad credential; the stream that is used is the user's.
+
+    What is done to the stream comes last: it is the user's own, and shared by scenarios.
+    """
+    who, credential = bad_caller(run, credential_name)
+    deployment, requests = run.deployment, run.deployment.access
+    order, change = order_to(unowned_address()), {"tags": ["taken"]}
+    return attempted(
+        f"a caller with {who}",
+        (
+            ("open somebody's stream", _opening(deployment, credential, stream_id), HIDDEN),
+            ("create a stream", lambda: run.streams.try_to_create_newer(credential, order), REFUSED),
+            (
+                "change somebody's stream",
+                requesting(deployment, requests.change(stream_id, change), credential),
+                ABSENT,
+            ),
+            (
+                "change somebody's stream among others",
+                requesting(deployment, requests.change_many(stream_id, change), credential),
+                ABSENT,
+            ),
+            ("delete somebody's stream", requesting(deployment, requests.delete(stream_id), credential), ABSENT),
+        ),
+    )
+
+
+def listen_with_bad_credentials(run: RunContext, stream_id: str) -> Attempts:
+    """Ask for the live events of the user's stream with each credential that must not give access to anything."""
+    callers = [bad_caller(run, name) for name in BAD_CREDENTIALS]
+    return attempted(
+        "a stranger",
+        (
+            (f"listen to a stream with {who}", _listening(run, credential, stream_id), ABSENT)
+            for who, credential in callers
+        ),
+    )
+
+
+def listen_as_second_user(run: RunContext, stream_id: str) -> Attempts:
+    """Ask for the live events of the user's stream as another user."""
+    listening = _listening(run, run.second_credential, stream_id)
+    return attempted("another user", (("listen to somebody's stream", listening, ABSENT),))
+
+
+def report_event(run: RunContext, proof: str) -> Attempts:
+    """Report an event to the webhook intake without a genuine signature."""
+    requests, now = run.deployment.access, str(int(time.time()))
+    signature, timestamp = {
+        "no signature": ("", ""),
+        "a signature made with another secret": (requests.foreign_signature(), now),
+        "a signature and no time": (requests.foreign_signature(), ""),
+    }[proof]
+    run.refuse_to_write()
+    report = requesting(run.deployment, requests.report(signature=signature, timestamp=timestamp), ANONYMOUS)
+    return attempted(f"a caller with {proof}", (("report an event", report, ABSENT),))
+
+
 def take_over(run: RunContext, stream_id: str) -> Attempts:
     """Do everything that can be done with a stream, as another user than the one it belongs to."""
     second, deployment = run.second_credential, run.deployment
@@ -144,7 +213,7 @@ def take_over(run: RunContext, stream_id: str) -> Attempts:
 
 def open_streams(run: RunContext, who: str, credential: Credential, stream_ids: Iterable[str]) -> Attempts:
     """Open the user's streams by their ids, and by claiming to be their owner where it is known who that is."""
-    deployment, owner = run.deployment, _owner(run)
+    deployment, owner = run.deployment, run.tenant
     claiming = deployment.access.stream_of_tenant
     by_id: list[Planned] = []
     by_claim: list[Planned] = []
@@ -180,14 +249,6 @@ def provoke_errors(run: RunContext, credential: Credential) -> tuple[tuple[Answe
     return (*wrong, deployment.refusal(junk)), (*sent, *run.settings.secrets())
 
 
-def _owner(run: RunContext) -> str:
-    """Return whose the user's streams are: the wallet, whom the token names, or "" for a key that names nobody."""
-    if run.credential.kind in {"wallet", "jwt"}:
-        return run.signed_in[0].address
-    subject = claims_of(run.credential.headers.get("authorization", "")).get("sub", "")
-    return subject if isinstance(subject, str) else ""
-
-
 def _bad(run: RunContext, name: BadName) -> BadCredential:
     return bad_credential(name, run.user, jwt_secret=run.jwt_secret)
 
@@ -198,6 +259,12 @@ def _acting(run: RunContext, credential: Credential, stream_id: str, action: str
 
 def _opening(deployment: Deployment, credential: Credential, stream_id: str) -> Callable[[], Answer]:
     return lambda: deployment.stream_answer(credential, stream_id)
+
+
+def _listening(run: RunContext, credential: Credential, stream_id: str) -> Callable[[], Answer]:
+    """Return how somebody listens to a stream as its owner's tenant: whatever comes is enough."""
+    owner = run.tenant or TENANT_UNKNOWN
+    return lambda: run.deployment.live_events_answer(credential, stream_id, owner, lambda body: True)
 
 
 def _with(call: Call, headers: Mapping[str, str]) -> Call:

@@ -100,10 +100,13 @@ class SyntheticStreams:
         """
         self._refuse_to_write()
         answer = self._deployment.create_answer(credential, order, self._new_key("create"), claims)
-        record = self._deployment.created_by(answer)
-        if record is not None:
-            self._remember(record, credential)
-        return answer
+        return self._remembering(answer, credential)
+
+    def try_to_create_newer(self, credential: Credential, order: StreamOrder) -> Answer:
+        """Ask for a stream in the newer form of the API; as `try_to_create` otherwise."""
+        self._refuse_to_write()
+        answer = self._deployment.create_v2_answer(credential, order, self._new_key("create"))
+        return self._remembering(answer, credential)
 
     def remember(self, record: StreamRecord) -> None:
         """Remember to bring a stream to an end that came about another way."""
@@ -152,6 +155,12 @@ class SyntheticStreams:
             raise StreamNotCreated(str(error), next_step=error.next_step) from error
         self.remember(record)
         return record
+
+    def _remembering(self, answer: Answer, credential: Credential) -> Answer:
+        record = self._deployment.created_by(answer)
+        if record is not None:
+            self._remember(record, credential)
+        return answer
 
     def _remember(self, record: StreamRecord, credential: Credential) -> None:
         """Note how a new stream ends, and give it a lease where the service holds leases; a mark never fails a run."""
