@@ -288,7 +288,8 @@ def _remade(sent: ProxiedAnswer, then: Callable[[ProxiedAnswer], ProxiedAnswer])
     remade = then(sent)
     if sent.more is None:
         return remade
-    return replace(remade, more=None) if remade.hang_up_after is not None else sent
+    breaks_off = remade.hang_up_after is not None and remade.hang_up_after < len(sent.content)
+    return replace(remade, more=None) if breaks_off else sent
 
 
 def _origin_form(target: str) -> str:

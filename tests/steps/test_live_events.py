@@ -109,7 +109,7 @@ class CutOff:
         return self._met.pop(0) if passing.path.endswith("/events") and self._met else Forward()
 
 
-BREAKS_OFF = Forward(then=lambda sent: replace(sent, hang_up_after=len(sent.content)))
+BREAKS_OFF = Forward(then=lambda sent: replace(sent, hang_up_after=len(sent.content) - 1))
 
 ENDS = SubstituteAnswer(status=200, text=": listening\n\n", content_type="text/event-stream")
 
