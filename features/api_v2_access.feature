@@ -1,45 +1,51 @@
 @smoke @api-v2-access @blocker
-Feature: API v2 refuses whom API v1 refuses
-  An API has two versions, and a credential that is bad in one of them is bad in the other.
+Feature: API v2 access
+  API v2 refuses the credentials that API v1 refuses.
 
   Background:
     Given the service is ready
 
   Scenario Outline: API v2 lists no streams for a caller with <credential>
-    When a caller with <credential> lists streams in API v2
+    When a caller with <credential> sends a list request to API v2
     Then every attempt is refused
-    And they are shown no stream
+    And the answers contain no stream
 
-    Examples: Credentials that are none
-      | credential                      |
-      | no credential                   |
-      | any text                        |
-      | junk for a token                |
-      | an expired token                |
-      | a token signed by somebody else |
-      | an unsigned token               |
+    Examples: Credentials that are not valid
+      | credential                     |
+      | no credential                  |
+      | any text                       |
+      | a malformed token              |
+      | an expired token               |
+      | a token signed by another user |
+      | an unsigned token              |
 
     @signing-secret
-    Examples: Credentials that are good, but not here
-      | credential                        |
-      | a token meant for another service |
-      | a token issued by another service |
-      | a token signed by another method  |
+    Examples: Credentials that are valid elsewhere
+      | credential                            |
+      | a token for another audience          |
+      | a token of another issuer             |
+      | a token signed with another algorithm |
 
   @writes
-  Scenario Outline: API v2 creates and changes no stream for a caller with <credential>
-    Given it works on a test network
+  Scenario Outline: API v2 changes no stream for a caller with <credential>
+    Given the service works on a test network
     And the synthetic user is signed in
-    And they have a stream that was never started
-    When a caller with <credential> opens, creates, changes and deletes streams in API v2
+    And the user has a draft stream
+    When a caller with <credential> attempts these requests to API v2
+      | attempt                  | refusal        |
+      | read the user's stream   | not visible    |
+      | create a stream          | not authorized |
+      | change the user's stream | not available  |
+      | change streams in bulk   | not available  |
+      | delete the user's stream | not available  |
     Then every attempt is refused
-    And their stream is as it was
+    And the user's stream is unchanged
 
-    Examples: Credentials that are none
-      | credential                      |
-      | no credential                   |
-      | any text                        |
-      | junk for a token                |
-      | an expired token                |
-      | a token signed by somebody else |
-      | an unsigned token               |
+    Examples: Credentials that are not valid
+      | credential                     |
+      | no credential                  |
+      | any text                       |
+      | a malformed token              |
+      | an expired token               |
+      | a token signed by another user |
+      | an unsigned token              |

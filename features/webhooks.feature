@@ -7,11 +7,11 @@ Feature: The webhook intake takes signed reports only
 
   @writes
   Scenario Outline: The webhook intake refuses a report with <proof>
-    Given it works on a test network
+    Given the service works on a test network
     When an event is reported with <proof>
     Then every attempt is refused
 
-    Examples: Proofs that are none
+    Examples: Proofs that are not valid
       | proof                                |
       | no signature                         |
       | a signature made with another secret |

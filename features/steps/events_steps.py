@@ -8,21 +8,21 @@ from streampay_smoke.acceptance.checks import live_events as told
 from streampay_smoke.runner.budget import takes
 
 
-@when("callers with bad credentials listen to one of their streams")
+@when("callers with bad credentials listen to a stream of the user")
 @takes("journey")
 def strangers_listen(context: Context) -> None:
     world = context.world
     world.attempts = unauthorized_attempts.listen_with_bad_credentials(world.run_context, world.own_streams[0].id)
 
 
-@when("a second synthetic user listens to one of their streams")
+@when("a second user listens to a stream of the first user")
 @takes("journey")
 def second_user_listens(context: Context) -> None:
     world = context.world
     world.attempts = unauthorized_attempts.listen_as_second_user(world.run_context, world.own_streams[0].id)
 
 
-@when("they listen to it and to another stream, and start the other one")
+@when("the user listens to it and to another stream, and starts the other one")
 @takes("ledger")
 def listen_to_a_start(context: Context) -> None:
     world = context.world

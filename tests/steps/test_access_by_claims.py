@@ -23,13 +23,13 @@ Story = Callable[[ScenarioContext], None]
 
 def lists(world: ScenarioContext, credential: str) -> None:
     play(world, "list_in_v2", credential=credential)
-    play(world, "every_attempt_is_refused", "shown_no_stream")
+    play(world, "every_attempt_is_refused", "answers_contain_no_stream")
 
 
 def writes(world: ScenarioContext, credential: str) -> None:
     play(world, "sign_in", "have_a_draft")
-    play(world, "use_in_v2", credential=credential)
-    play(world, "every_attempt_is_refused", "stream_is_as_it_was")
+    play(world, "use_api_v2", credential=credential)
+    play(world, "every_attempt_is_refused", "stream_is_unchanged")
 
 
 def reports(world: ScenarioContext, proof: str) -> None:
@@ -39,7 +39,7 @@ def reports(world: ScenarioContext, proof: str) -> None:
 
 def evades(world: ScenarioContext, claim: str) -> None:
     play(world, "sign_in")
-    play(world, "rush_claiming", claim=claim)
+    play(world, "read_claiming", claim=claim)
     play(world, "second_user_is_throttled")
 
 
@@ -91,15 +91,15 @@ def test_an_honest_sandbox_refuses_and_throttles_in_every_mode(mode: str, witnes
 @pytest.mark.parametrize(
     ("fault", "story", "promise"),
     [
-        ("v2-lists-for-any-text", "lists, any text", "a caller with any text cannot list streams"),
+        ("v2-lists-for-any-text", "lists, any text", "a caller with any text cannot list streams in API v2"),
         ("v2-creates-for-any-text", "writes, any text", "a caller with any text cannot create a stream"),
-        ("v2-changes-open", "writes, no credential", "a caller with no credential cannot change somebody's stream"),
+        ("v2-changes-open", "writes, no credential", "a caller with no credential cannot change the user's stream"),
         (
             "v2-batch-for-any-bearer",
-            "writes, junk for a token",
-            "a caller with junk for a token cannot change somebody's stream among others",
+            "writes, a malformed token",
+            "a caller with a malformed token cannot change streams in bulk",
         ),
-        ("item-open", "writes, no credential", "a caller with no credential cannot open somebody's stream"),
+        ("item-open", "writes, no credential", "a caller with no credential cannot read the user's stream"),
         ("webhooks-unsigned", "reports, no signature", "a caller with no signature cannot report an event"),
         (
             "webhooks-any-signature",

@@ -81,7 +81,7 @@ def test_a_move_is_listened_to_once_in_a_run(witness: Witness) -> None:
     ("fault", "story", "promise"),
     [
         ("events-open", refused, "a stranger cannot listen to a stream with no credential"),
-        ("events-to-others", refused_to_second_user, "another user cannot listen to somebody's stream"),
+        ("events-to-others", refused_to_second_user, "another user cannot listen to the user's stream"),
         ("events-mixed", listens, "live events are of the stream that is listened to"),
         ("events-silent", listens, "a move of a stream is told live within 10 s"),
         ("events-buffered", listens, "live events begin within 10 s"),

@@ -441,6 +441,7 @@ _MOVES = {
     "pause": (("active",), "paused"),
     "stop": (("draft", "active"), "ended"),
     "settle": (("active", "paused"), "ended"),
+    "cancel": (("active", "paused"), "cancelled"),
 }
 
 

@@ -117,9 +117,10 @@ class RunPlanned(Event, frozen=True, kw_only=True):
 
 
 class RunRefused(Event, frozen=True, kw_only=True):
-    """The run ended before any scenario: bad settings, a guard, or a broken suite."""
+    """The run ended before any scenario: bad settings, a guard, or a broken suite; it may never have started."""
 
     failure: Failure
+    run_id: str = ""
 
 
 class ScenarioStarted(Event, frozen=True, kw_only=True):
@@ -276,6 +277,14 @@ class ResourceReleased(Event, frozen=True, kw_only=True):
     id: str
 
 
+class ResourceLost(Event, frozen=True, kw_only=True):
+    """Synthetic data that nobody removed is unknown to the service after the last check; `seen` is what it answered."""
+
+    kind: str
+    id: str
+    seen: str
+
+
 class StepOverran(Event, frozen=True, kw_only=True):
     """A step was stopped because its budget was over; what it waited for stands before this event."""
 
@@ -403,6 +412,12 @@ class DeadlineExtended(Event, frozen=True, kw_only=True):
     seconds_per_ledger: float
 
 
+class CleanUpStarted(Event, frozen=True, kw_only=True):
+    """From here on the run ends what it made, for at most `within_seconds`, whatever is left of its deadline."""
+
+    within_seconds: float
+
+
 class RateLimitWait(Event, frozen=True, kw_only=True):
     """The service said 429, and `seconds` are waited before the request is sent again: `step_seconds` and `run_seconds`
     are what the step under way and the run may take longer for it.
@@ -468,6 +483,7 @@ AnyEvent = (
     | ResourceCreated
     | ResourceMarked
     | ResourceReleased
+    | ResourceLost
     | StepOverran
     | StepFinished
     | ScenarioFinished
@@ -481,6 +497,7 @@ AnyEvent = (
     | PairSampled
     | Measured
     | DeadlineExtended
+    | CleanUpStarted
     | RateLimitWait
     | BakeStarted
     | Watched

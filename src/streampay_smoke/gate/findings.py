@@ -27,6 +27,9 @@ from streampay_smoke.gate.verdict import (
     VerdictStatus,
 )
 
+NAMED = 3
+"""How many of several things a text names."""
+
 CLOCK_STEP_SECONDS = 5.0
 """A clock that is corrected by more than this in the middle of a run has made its times worthless."""
 
@@ -196,6 +199,25 @@ def findings_of_objectives(
         )
         for miss in misses(answers, run, journal.entries, checks)
     ]
+
+
+def findings_of_what_was_lost(run: RunHistory) -> Sequence[Finding]:
+    """Return that the release forgot streams of this run; not where another release answered in its place."""
+    if not run.lost or run.started is None or mismatch(run.started.release_expected, run.sightings) is not None:
+        return ()
+    names = [lost.id for lost in run.lost]
+    shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+    made = sum(created.kind == run.lost[0].kind for created in run.created)
+    return (
+        Finding(
+            status=VerdictStatus.FAIL,
+            reason_code="streams_lost",
+            attribution=Blame.PRODUCT,
+            text=f"the service no longer knew {len(names)} of the {made} streams of this run after the last check: "
+            f"{shown} ({run.lost[0].seen})",
+            concern=Concern.MONEY,
+        ),
+    )
 
 
 def findings_of_the_bake(run: RunHistory, journal: JournalRead) -> Sequence[Finding]:

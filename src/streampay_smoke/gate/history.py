@@ -55,6 +55,7 @@ class RunHistory(msgspec.Struct, kw_only=True):
     chains: list[events.ChainSeen] = msgspec.field(default_factory=list)
     created: list[events.ResourceCreated] = msgspec.field(default_factory=list)
     released: list[events.ResourceReleased] = msgspec.field(default_factory=list)
+    lost: list[events.ResourceLost] = msgspec.field(default_factory=list)
     releases: list[str] = msgspec.field(default_factory=list)
     pending: Pending = msgspec.field(default_factory=Pending)
     sightings: list[Sighting] = msgspec.field(default_factory=list)
@@ -69,6 +70,7 @@ class RunHistory(msgspec.Struct, kw_only=True):
     service_answered: bool = False
     started_at_ms: int = 0
     ended_at_ms: int = 0
+    clean_up_at_ms: int = 0
 
     @property
     def ended_early(self) -> bool:
@@ -92,6 +94,7 @@ _MANY_OF_A_RUN: dict[type[events.Event], str] = {
     events.ChainSeen: "chains",
     events.ResourceCreated: "created",
     events.ResourceReleased: "released",
+    events.ResourceLost: "lost",
     events.Warned: "warnings",
 }
 _MANY_OF_A_SCENARIO: dict[type[events.Event], str] = {
@@ -115,7 +118,9 @@ def fold(entries: Sequence[Entry]) -> RunHistory:
         run.started_at_ms = run.started_at_ms or entry.at_ms
         run.ended_at_ms = entry.at_ms
         run.pending.observe(event)
-        if isinstance(event, events.ScenarioStarted):
+        if isinstance(event, events.CleanUpStarted):
+            run.clean_up_at_ms = entry.at_ms
+        elif isinstance(event, events.ScenarioStarted):
             scenario = run.scenarios[event.id] = ScenarioHistory(id=event.id, started_at_ms=entry.at_ms)
         elif type(event) in _ONE_OF_A_RUN:
             setattr(run, _ONE_OF_A_RUN[type(event)], event)

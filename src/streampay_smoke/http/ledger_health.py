@@ -3,6 +3,7 @@
 import itertools
 import statistics
 from json import loads
+from typing import Any
 
 import msgspec
 
@@ -64,16 +65,40 @@ def measured_seconds_per_ledger(rpc_url: str, *, timeout_seconds: float) -> floa
     if health is None or health.latest_ledger <= health.oldest_ledger:
         return None
     first = max(health.oldest_ledger, health.latest_ledger - _LEDGERS_MEASURED)
-    parameters = {"startLedger": first, "pagination": {"limit": _LEDGERS_MEASURED + 1}}
-    call = {"jsonrpc": "2.0", "id": 1, "method": "getLedgers", "params": parameters}
     try:
-        with new_client(timeout_seconds=timeout_seconds) as client:
-            ledgers = loads(client.request("POST", rpc_url, json=call).text)["result"]["ledgers"]
+        ledgers = _ledgers(rpc_url, first, limit=_LEDGERS_MEASURED + 1, timeout_seconds=timeout_seconds)
         closed_at = [int(ledger["ledgerCloseTime"]) for ledger in ledgers]
     except (NoAnswer, ValueError, TypeError, KeyError):
         return None
     gaps_seconds = [after - before for before, after in itertools.pairwise(closed_at)]
     return float(statistics.median(gaps_seconds)) if gaps_seconds else None
+
+
+def is_same_ledger(one_url: str, other_url: str, *, timeout_seconds: float) -> bool | None:
+    """Return whether two RPCs show the same ledger: the newest that both have; None where they do not tell."""
+    told = [ask_ledger_health(url, timeout_seconds=timeout_seconds).health for url in (one_url, other_url)]
+    healths = [health for health in told if health is not None]
+    if len(healths) < len(told):
+        return None
+    newest = min(health.latest_ledger for health in healths)
+    try:
+        hashes = {
+            str(_ledgers(url, newest, limit=1, timeout_seconds=timeout_seconds)[0]["hash"])
+            for url in (one_url, other_url)
+        }
+    except (NoAnswer, ValueError, TypeError, LookupError):
+        return None
+    return len(hashes) == 1
+
+
+def _ledgers(rpc_url: str, first: int, *, limit: int, timeout_seconds: float) -> list[dict[str, Any]]:
+    """Return ledgers as getLedgers has them; raises NoAnswer, and ValueError, TypeError or KeyError for no ledgers."""
+    parameters = {"startLedger": first, "pagination": {"limit": limit}}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "getLedgers", "params": parameters}
+    with new_client(timeout_seconds=timeout_seconds) as client:
+        return msgspec.convert(
+            loads(client.request("POST", rpc_url, json=call).text)["result"]["ledgers"], list[dict[str, Any]]
+        )
 
 
 def _read(reply: Reply) -> Health | None:

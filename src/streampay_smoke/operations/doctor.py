@@ -190,7 +190,9 @@ def _network(settings: Settings, readiness: Readiness) -> Iterator[DoctorCheck]:
     if facts.money.settles:
         refuse_real_money(readiness)
     expected = facts.service.network
-    refuse_another_network(readiness, expected=expected, gate=settings.network, settles=facts.money.settles)
+    refuse_another_network(
+        readiness, expected=expected, gate=settings.network, rpc_url=settings.rpc_url, settles=facts.money.settles
+    )
     if readiness.network:
         yield _ok("its network", expected)
     else:

@@ -167,6 +167,11 @@ def _released(event: events.ResourceReleased, at_ms: int) -> StepEvent:
     )
 
 
+def _lost(event: events.ResourceLost, at_ms: int) -> StepEvent:
+    words = f"the service has forgotten synthetic {event.kind} {event.id}"
+    return StepEvent(words=words, outcome=ReportStatus.FAILED, at_ms=at_ms, facts=_facts(("seen", event.seen)))
+
+
 _DESCRIBERS: dict[type[events.Event], Callable[[Any, int], StepEvent]] = {
     events.Checked: _checked,
     events.Exchanged: _exchanged,
@@ -179,4 +184,5 @@ _DESCRIBERS: dict[type[events.Event], Callable[[Any, int], StepEvent]] = {
     events.ChainSeen: _chain_seen,
     events.ResourceCreated: _created,
     events.ResourceReleased: _released,
+    events.ResourceLost: _lost,
 }

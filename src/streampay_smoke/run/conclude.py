@@ -75,7 +75,7 @@ def refuse(folder: RunFolder, error: SmokeError, *, report: bool) -> int:
     redactor = Redactor()
     try:
         with Journal(folder.journal_path, redactor) as journal:
-            journal.append(RunRefused(failure=failure_of(error)))
+            journal.append(RunRefused(failure=failure_of(error), run_id=folder.run_id))
     except OSError as lost:
         return evidence_lost(lost)
     return conclude(folder, redactor=redactor, report=report)

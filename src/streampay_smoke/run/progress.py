@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -14,16 +15,22 @@ GRACE_SECONDS = 0.7
 
 
 class RunProgress:
-    """Reads a growing journal and knows the step that is under way, and the time it has beside its deadline.
+    """Reads a growing journal and knows the step that is under way, and when the run is over.
 
     A journal that is gone or spoilt tells nothing more; that it is, is for the judge to say.
     """
 
-    def __init__(self, journal: Path) -> None:
+    def __init__(self, journal: Path, *, deadline_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = journal
         self._read = 0
         self._due_at_ms: float | None = None
-        self.more_seconds = 0.0
+        self._clock = clock
+        self._ends_at_seconds = clock() + deadline_seconds
+
+    @property
+    def left_seconds(self) -> float:
+        """The seconds that the run still has: until its deadline, or until it must have ended what it made."""
+        return self._ends_at_seconds - self._clock()
 
     def step_is_stuck(self) -> bool:
         """Return whether a step is over its budget and nothing was written about it."""
@@ -51,6 +58,8 @@ class RunProgress:
                 self._due_at_ms = None
             case events.RateLimitWait(step_seconds=step_seconds, run_seconds=run_seconds):
                 self._due_at_ms = self._due_at_ms and self._due_at_ms + step_seconds * 1000
-                self.more_seconds += run_seconds
+                self._ends_at_seconds += run_seconds
+            case events.CleanUpStarted(within_seconds=within_seconds):
+                self._ends_at_seconds = max(self._ends_at_seconds, self._clock() + within_seconds)
             case events.BakeStarted(seconds=seconds) | events.DeadlineExtended(more_seconds=seconds):
-                self.more_seconds += seconds
+                self._ends_at_seconds += seconds

@@ -4,7 +4,6 @@ import importlib
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
@@ -53,14 +52,13 @@ def supervise(settings: Settings, folder: RunFolder, environ: Mapping[str, str],
 
 def _ending(behave: "subprocess.Popen[bytes]", settings: Settings, folder: RunFolder) -> str:
     """Wait for behave; return why it has to be killed, "" when it ended by itself."""
-    progress = RunProgress(folder.journal_path)
-    limit_at = time.monotonic() + settings.deadline_seconds + GRACE_SECONDS
+    progress = RunProgress(folder.journal_path, deadline_seconds=settings.deadline_seconds + GRACE_SECONDS)
     while True:
         try:
-            behave.wait(min(LOOK_SECONDS, max(limit_at + progress.more_seconds - time.monotonic(), 0.0)))
+            behave.wait(min(LOOK_SECONDS, max(progress.left_seconds, 0.0)))
         except subprocess.TimeoutExpired:
             stuck = progress.step_is_stuck()
-            if time.monotonic() >= limit_at + progress.more_seconds:
+            if progress.left_seconds <= 0:
                 return "deadline"
             if stuck:
                 return "step_timeout"

@@ -40,5 +40,5 @@ def after_scenario(context: Context, scenario: Scenario) -> None:
 
 
 def after_all(context: Context) -> None:
-    """Remove what the run made."""
-    context.session.clean_up()
+    """Bring what the run made to an end."""
+    runner_of(context).clean_up()

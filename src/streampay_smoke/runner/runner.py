@@ -12,7 +12,7 @@ from behave.runner import Runner, the_step_registry
 
 from streampay_smoke.core.errors import Blame, SettingsInvalid, SmokeError
 from streampay_smoke.core.standard_streams import open_standard_streams
-from streampay_smoke.evidence.events import Failure, RunFinished, RunRefused
+from streampay_smoke.evidence.events import CleanUpStarted, Failure, RunFinished, RunRefused
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
@@ -55,6 +55,7 @@ class GateRunner(Runner):
         super().__init__(config)
         self._redactor = Redactor()
         self._interruption = Interruption(self._doing)
+        self._cleaned_up = False
 
     def run(self) -> bool:
         """Play the run; never returns, for behave itself knows two answers only."""
@@ -99,23 +100,30 @@ class GateRunner(Runner):
         quarantine = read_quarantine(project_root(), plans.all_scenarios(Path(self.base_dir)), today=today())
         if quarantine is not None:
             self.session.record(quarantine)
+        whole_suite = is_whole((item.expected.id for item in planned), smoke_of(self.pins))
+        if not whole_suite:
+            self.session.reuse_sign_ins()
         self.session.record(
             plans.announced(
                 planned,
                 Path(self.base_dir),
                 self.session.settings,
                 str(self.config.tag_expression),
-                whole_suite=is_whole((item.expected.id for item in planned), smoke_of(self.pins)),
+                whole_suite=whole_suite,
                 by_path=self.config.paths != ["features"],
             )
         )
         self.session.look_around()
         self._interruption.allow(self.session.extend_deadline(ledger_steps(planned)))
         redact_results(self, self._redactor)
-        failed = super().run_model(features)
+        try:
+            failed = super().run_model(features)
+        finally:  # an alarm may come where behave catches none
+            self.clean_up()
         self.session.measure(failed=bool(failed))
         self._interruption.allow(self.session.settings.bake_seconds)
         self.session.bake(failed=bool(failed))
+        self.session.look_for_streams()
         self.session.record(
             RunFinished(
                 failed=bool(failed),
@@ -140,6 +148,16 @@ class GateRunner(Runner):
         self._interruption.end_step()
         self.session.end_step(step)
 
+    def clean_up(self) -> None:
+        """Bring what the run made to an end, once, in a time of its own."""
+        if self._cleaned_up:
+            return
+        self._cleaned_up = True
+        seconds = self.session.clean_up_seconds
+        self._interruption.reserve(seconds)
+        self.session.record(CleanUpStarted(within_seconds=seconds))
+        self.session.clean_up(cut_off=bool(self._interruption.reason))
+
     def _answer(self) -> int:
         """Play the run, and conclude it unless its supervisor will; return the exit code of its verdict."""
         self.config.outputs = redacted(self.config.outputs, self._redactor)
@@ -151,7 +169,7 @@ class GateRunner(Runner):
             self._play(folder, journal)
         if not journal.is_intact():
             with Journal(folder.journal_path, self._redactor) as found:
-                found.append(RunRefused(failure=_LOST))
+                found.append(RunRefused(failure=_LOST, run_id=folder.run_id))
         if self._supervised and not self._interruption.is_abandoned:
             return folder.judged().exit_code
         settings = self.session.settings if hasattr(self, "session") else None
@@ -183,7 +201,7 @@ class GateRunner(Runner):
         return RunFolder.create(load_evidence().artifacts)
 
     def _play(self, folder: RunFolder, journal: Journal) -> None:
-        with self._refusals_in(journal):
+        with self._refusals_in(folder, journal):
             self.config.tag_expression = tag_expression(self.config.tags)
             _refuse_dry_run(self.config)
             with open_session(folder, journal, self._redactor) as session:
@@ -193,16 +211,16 @@ class GateRunner(Runner):
                 super().run()
 
     @contextlib.contextmanager
-    def _refusals_in(self, journal: Journal) -> Iterator[None]:
+    def _refusals_in(self, folder: RunFolder, journal: Journal) -> Iterator[None]:
         """Write down whatever kept the run from its end."""
         try:
             yield
         except SmokeError as error:
-            journal.append(RunRefused(failure=failure_of(error)))
+            journal.append(RunRefused(failure=failure_of(error), run_id=folder.run_id))
         except KeyboardInterrupt:
             pass  # told below, together with the interruptions that behave unwound
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken suite raises anything, even SystemExit(0)
-            journal.append(RunRefused(failure=_defective(error)))
+            journal.append(RunRefused(failure=_defective(error), run_id=folder.run_id))
         if self._interruption.reason:
             journal.append(self._interruption.event())
 

@@ -44,7 +44,7 @@ from streampay_smoke.runner.plan import PlannedScenario
 from streampay_smoke.runner.time_left import TimeLeft
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.deadline import derived_deadline_seconds
+from streampay_smoke.settings.deadline import clean_up_seconds, derived_deadline_seconds
 from streampay_smoke.settings.reading import read
 
 WHEN = "when"
@@ -89,6 +89,10 @@ class Session:
     def clock_moved_seconds(self) -> float:
         """How much more time went by on this runner's clock than passed: 0 unless somebody set it."""
         return round(time.time() - time.monotonic() - self._clock_ahead_seconds, 3)
+
+    def reuse_sign_ins(self) -> None:
+        """Let the users of this run, which is of a part of the suite, use sign-ins of runs before it."""
+        self._run_context.reuses_sign_ins = True
 
     def expect(self, planned: Sequence[PlannedScenario]) -> None:
         """Remember the identities of the scenarios that are about to run."""
@@ -199,10 +203,19 @@ class Session:
             for evidence in watch(self._run_context, seconds=self.settings.bake_seconds):
                 self.record(evidence)
 
-    def clean_up(self) -> None:
+    @property
+    def clean_up_seconds(self) -> float:
+        """How long this run may take to end what it made."""
+        return clean_up_seconds(self._run_context.unfinished, seconds_per_ledger=self.time_left.seconds_per_ledger)
+
+    def clean_up(self, *, cut_off: bool) -> None:
         """Bring the synthetic data of this run to an end, after a last look at the release."""
         self._run_context.look_at_release_again()
-        self._run_context.clean_up()
+        self._run_context.clean_up(cut_off=cut_off)
+
+    def look_for_streams(self) -> None:
+        """Look whether the service still knows what this run made: the last thing that is looked at."""
+        self._run_context.look_for_own_streams()
 
     def close(self) -> None:
         """Release sockets."""

@@ -144,7 +144,14 @@ class Caller(AbstractContextManager["Caller"]):
 
     def promised(self, call: Call, credential: Credential | None, read: Read = _as_it_is) -> Answer:
         """Return the service's answer with a status it promised; raises what went wrong for any other."""
-        answer = self.ask(replace(call, must_succeed=True), credential, read)
+        return self.kept(self.wanted(call, credential, read), call, credential)
+
+    def wanted(self, call: Call, credential: Credential | None, read: Read = _as_it_is) -> Answer:
+        """Return the service's answer to what a user wants done, whatever its status."""
+        return self.ask(replace(call, must_succeed=True), credential, read)
+
+    def kept(self, answer: Answer, call: Call, credential: Credential | None) -> Answer:
+        """Return an answer with a status the call promises; raises what went wrong for any other."""
         if answer.status in call.statuses:
             return answer
         self.raise_if_throttled(answer)

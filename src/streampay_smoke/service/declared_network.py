@@ -39,6 +39,12 @@ def declared_network(text: str, *, own_hosts: Collection[str]) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
+def private_urls(text: str, *, own_hosts: Collection[str]) -> tuple[str, ...]:
+    """Return the URLs in `text` that are on a private network; nothing else that a service names is ever asked."""
+    urls = _URL.findall(folded(text))
+    return tuple(url for url in urls if (host := host_of(url)) and _network_of(host, own_hosts) == PRIVATE)
+
+
 def host_of(url: str) -> str:
     """Return the lower-case host of a URL, "" when it has none."""
     try:

@@ -99,8 +99,8 @@ VARIABLES = {
         Variable(
             "SMOKE_DEADLINE_SECONDS",
             "Hard limit of the whole run: by default twice what its steps wait for ledgers at the network's pace, a "
-            "minute and the time for readiness (370 on testnet); a ledger that closes more slowly extends it. doctor "
-            "compares",
+            "minute and the time for readiness (370 on testnet); a ledger that closes more slowly extends it, "
+            "and what a run made is ended within 60 s more. doctor compares",
             parsing.limit,
             option="--deadline",
             metavar="SECONDS",
@@ -140,6 +140,13 @@ VARIABLES = {
             "1 or 0: whether to build the HTML report at the end",
             parsing.flag,
             option="--report",
+            default="1",
+        ),
+        Variable(
+            "SMOKE_KEEP_SIGN_IN",
+            "1 or 0: whether runs of a part of the suite use the sign-ins of runs on this machine in the five minutes "
+            "before, kept in ~/.cache/streampay-smoke for their owner only; a whole suite always signs in",
+            parsing.flag,
             default="1",
         ),
         Variable("SMOKE_ARTIFACTS", "Folder that gets one folder for each run", parsing.path, default="artifacts"),

@@ -299,7 +299,7 @@ def test_a_service_that_cannot_create_in_another_scenario_tells_whose_the_missin
         for name, ok in ((LEDGER_PROBE, True), (CONTRACT_PROBE, False), (NETWORK_AGE_PROBE, True))
     )
     played_both = [
-        played(replace(READY, tags=("chain",)), status="error", failure=missing, probes=probes),
+        played(READY, status="error", failure=missing, probes=probes),
         played(MONEY, status="failed", failure=other),
     ]
-    assert checked(told, started(), planned(replace(READY, tags=("chain",)), MONEY), *played_both, ended()).rule == rule
+    assert checked(told, started(), planned(READY, MONEY), *played_both, ended()).rule == rule

@@ -7,7 +7,7 @@ from ipaddress import IPv6Address
 
 from msgspec.structs import replace
 
-from streampay_smoke.acceptance.actions.throttling import SPARE, not_waiting, rush_at, rush_of_reads
+from streampay_smoke.acceptance.actions.throttling import SPARE, burst_of, not_waiting, read_until_throttled
 from streampay_smoke.acceptance.checks.throttling import RequestBurst
 from streampay_smoke.acceptance.checks.throttling_evasion import ForgedReads
 from streampay_smoke.acceptance.run_context import RunContext
@@ -21,7 +21,7 @@ _DOCUMENTATION_PREFIX = 0x20010DB8 << 96
 """2001:db8::/32 (RFC 3849): addresses that nobody has."""
 
 
-def rush_claiming(run: RunContext, claim: str) -> RequestBurst:
+def read_claiming(run: RunContext, claim: str) -> RequestBurst:
     """List streams as the second user until told to wait, with another claim each time of who calls."""
     doors = run.deployment.access
     claims: dict[str, Callable[[], dict[str, str]]] = {
@@ -29,10 +29,10 @@ def rush_claiming(run: RunContext, claim: str) -> RequestBurst:
         "a new network address": lambda: doors.forwarded_for(_nobodys_address()),
     }
     user, claimed = run.second_credential, claims[claim]
-    return rush_of_reads(run, lambda: replace(user, headers={**claimed(), **user.headers}))
+    return read_until_throttled(run, lambda: replace(user, headers={**claimed(), **user.headers}))
 
 
-def rush_of_sign_ins(run: RunContext) -> RequestBurst:
+def sign_in_claiming_addresses(run: RunContext) -> RequestBurst:
     """Guess signatures until told to wait, with another network address claimed each time.
 
     The wallet that is guessed at is nobody's. What is used up is this runner's own share of the sign-ins.
@@ -43,7 +43,7 @@ def rush_of_sign_ins(run: RunContext) -> RequestBurst:
         signature = base64.b64encode(secrets.token_bytes(_SIGNATURE_BYTES)).decode("ascii")
         return address, doors.challenge_nobody_gave(), signature, doors.forwarded_for(_nobodys_address())
 
-    return rush_at(
+    return burst_of(
         run,
         lambda deployment: deployment.sign_in_once(*guess()),
         per_minute=run.settings.facts.service.sign_ins_per_minute,
@@ -57,21 +57,21 @@ def forge_reads_of_throttled_user(run: RunContext) -> tuple[RequestBurst, Forged
     tokens, and is waited out once. Raises Throttled where it stays so: runs beside this one use the address up.
     """
     forged = bad_credential("foreign", run.second_user).credential
-    rushed, reads = _forged_reads(run, forged)
+    burst, reads = _forged_reads(run, forged)
     if reads.forged_waits and reads.anonymous_waits:
         run.deployment.raise_if_throttled(run.deployment.streams_answer(ANONYMOUS))  # waits as it is told
-        rushed, reads = _forged_reads(run, forged)
+        burst, reads = _forged_reads(run, forged)
     if reads.forged_waits:
         run.deployment.raise_if_throttled(reads.anonymous[-1])
-    return rushed, reads
+    return burst, reads
 
 
 def _forged_reads(run: RunContext, forged: Credential) -> tuple[RequestBurst, ForgedReads]:
-    rushed = rush_of_reads(run, lambda: run.second_credential)
+    burst = read_until_throttled(run, lambda: run.second_credential)
     with not_waiting(run, run.record) as deployment:
         by_token = _up_to_wait(lambda: deployment.streams_answer(forged))
         by_nobody = _up_to_wait(lambda: deployment.streams_answer(ANONYMOUS))
-    return rushed, ForgedReads(forged=by_token, anonymous=by_nobody)
+    return burst, ForgedReads(forged=by_token, anonymous=by_nobody)
 
 
 def _up_to_wait(ask: Callable[[], Answer]) -> tuple[Answer, ...]:

@@ -27,13 +27,13 @@ class ForgedReads(msgspec.Struct, frozen=True, kw_only=True):
         return self.anonymous[-1].status == TOO_MANY_REQUESTS
 
 
-def limited(rush: RequestBurst, who: str, expect: Expect) -> None:
+def limited(burst: RequestBurst, who: str, expect: Expect) -> None:
     """Whoever asks too much is told to wait, whatever else they claim to be."""
     expect(
         f"{who} is told to wait",
-        rush.last.status == TOO_MANY_REQUESTS,
+        burst.last.status == TOO_MANY_REQUESTS,
         expected="to be told to wait",
-        observed=f"status {rush.last.status} to the last of {rush.requests} requests in {rush.seconds:.1f} s",
+        observed=f"status {burst.last.status} to the last of {burst.requests} requests in {burst.seconds:.1f} s",
     )
 
 

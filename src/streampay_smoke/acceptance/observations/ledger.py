@@ -16,7 +16,7 @@ SIMULATED_AHEAD_SECONDS = 86_400
 
 
 class Ledger:
-    """Reads what happened to streams and money on one contract."""
+    """Reads what happened to streams and money on one contract; `first_ledger` was the newest when it was opened."""
 
     def __init__(
         self,
@@ -25,12 +25,14 @@ class Ledger:
         *,
         contract_id: str,
         token_contract_id: str,
+        first_ledger: int = 0,
         most_ahead_seconds: int = CLOCK_SKEW_SECONDS,
     ) -> None:
         self.chain = chain
         self.contract = contract
         self.contract_id = contract_id
         self.token_contract_id = token_contract_id
+        self.first_ledger = first_ledger
         self.most_ahead_seconds = most_ahead_seconds
 
     def must_pay(self) -> None:

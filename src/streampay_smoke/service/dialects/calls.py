@@ -171,6 +171,9 @@ class Dialect(Protocol):
     def act(self, stream_id: str, action: str, key: str) -> Call:
         """Act on a stream: "start", "pause", "stop", "settle" or "withdraw", under an idempotency key, "" for none."""
 
+    def cancel(self, stream_id: str, wallet: str, key: str) -> Call:
+        """Cancel a started stream in the name of its owner's wallet, under an idempotency key, "" for none."""
+
     def read_readiness(self, answer: Answer, *, own_hosts: Collection[str]) -> Readiness:
         """Read a readiness answer of any kind; the release is left to others."""
 
