@@ -28,7 +28,7 @@ def guess_signatures(context: Context) -> None:
 
 
 @then("the second user is throttled all the same")
-def second_user_is_throttled(context: Context) -> None:
+def evading_user_is_throttled(context: Context) -> None:
     limits.limited(context.world.burst, "the second user", context.world.expect)
 
 

@@ -40,11 +40,11 @@ def reports(world: ScenarioContext, proof: str) -> None:
 def evades(world: ScenarioContext, claim: str) -> None:
     play(world, "sign_in")
     play(world, "read_claiming", claim=claim)
-    play(world, "second_user_is_throttled")
+    play(world, "evading_user_is_throttled")
 
 
 def forges(world: ScenarioContext) -> None:
-    play(world, "sign_in", "forge_reads", "second_user_is_throttled", "forged_tokens_count_apart")
+    play(world, "sign_in", "forge_reads", "evading_user_is_throttled", "forged_tokens_count_apart")
 
 
 def guesses(world: ScenarioContext) -> None:
