@@ -25,9 +25,8 @@ from step_parts import (
 from streampay_smoke.acceptance.actions import contract_stream
 from streampay_smoke.acceptance.checks import ledger as checks
 from streampay_smoke.acceptance.checks.expectation import Expect
-from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS, NetworkUnwell
+from streampay_smoke.acceptance.checks.ledger import NetworkUnwell
 from streampay_smoke.acceptance.observations.ledger import (
-    MOVES_WITHIN_SECONDS,
     SIMULATED_AHEAD_SECONDS,
     Ledger,
     network,
@@ -41,6 +40,7 @@ from streampay_smoke.chain.adapter import (
     ContractMissing,
     InterfaceDrift,
 )
+from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS, MOVES_WITHIN_SECONDS
 from streampay_smoke.core.errors import Blame
 
 TOTAL_STROOPS = 1_234_567

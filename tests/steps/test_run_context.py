@@ -27,8 +27,8 @@ from streampay_smoke.acceptance.observations.settlement import ServiceProof
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.chain.adapter import ChainUnavailable
-from streampay_smoke.chain.pace import PACES
 from streampay_smoke.core.errors import FixtureMissing, GuardRefused, PromiseBroken, SettingsInvalid, SmokeError
+from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.events import ReleaseSeen, ResourceCreated, ResourceReleased, Waited
 from streampay_smoke.service.identity import address_of_seed
@@ -462,7 +462,8 @@ def test_a_service_that_settles_on_a_ledger_pays_an_account_though_nobody_looks_
 def test_a_ledger_that_is_asked_for_and_down_is_not_replaced_by_the_services_word(
     small: SmallStreamPay, witness: Witness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(PACES, "local", replace(PACES["local"], retry=0.05))
+    local = ALLOWED["local"]
+    monkeypatch.setitem(ALLOWED, "local", replace(local, pace=replace(local.pace, retry=0.05)))
     nowhere = "http://127.0.0.1:9"
     environ = small_environ(
         small,

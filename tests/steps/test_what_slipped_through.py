@@ -36,7 +36,8 @@ from streampay_smoke.acceptance.checks.settlement import LedgerFinding
 from streampay_smoke.acceptance.observations.ledger import Ledger
 from streampay_smoke.acceptance.observations.settlement import LedgerProof
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
-from streampay_smoke.chain.contract import PROFILES, StreamContract
+from streampay_smoke.chain.contract import StreamContract
+from streampay_smoke.chain.profiles import PROFILES
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import ResourceReleased
 

@@ -26,6 +26,7 @@ FILES = {
     "cdevents.jsonl",
     "allure-results",
     "allure-report",
+    "report.html",
     "summary.md",
 }
 READY = "--tags=@readiness"

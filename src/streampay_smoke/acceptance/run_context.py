@@ -7,7 +7,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
-from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS
 from streampay_smoke.acceptance.checks.live_events import HeardMove
 from streampay_smoke.acceptance.checks.readiness import refuse_real_money
 from streampay_smoke.acceptance.observations.fleet import looks_needed, sample_fleet, samples_needed
@@ -28,6 +27,7 @@ from streampay_smoke.acceptance.resources.synthetic_streams import (
     SyntheticStreams,
 )
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
+from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
 from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core import system_facts
 from streampay_smoke.core.errors import FixtureMissing, SmokeError
@@ -101,6 +101,7 @@ class RunContext:
         self._run_id = run_id
         self._trace = Trace.of_run(run_id, system_facts.variables())
         self.housekeeping = Housekeeping(record)
+        self._sockets = contextlib.ExitStack()
         self.opened: dict[str, Any] = {}
         self.failures: dict[str, SmokeError] = {}
         self.ledger_progress = LedgerProgress()
@@ -118,13 +119,14 @@ class RunContext:
     @once
     def deployment(self) -> Deployment:
         """The deployment under test; nothing is sent yet."""
-        return self.deployment_at(
+        deployment = self.deployment_at(
             self.settings.base_url,
             record=self.record,
             timeout_seconds=REQUEST_SECONDS,
             patience=self.throttle_patience,
             cutover=self._cutover,
         )
+        return self._sockets.enter_context(deployment)
 
     def deployment_at(
         self,
@@ -302,7 +304,8 @@ class RunContext:
     def ledger(self) -> Ledger:
         """The ledger, guarded and connected; raises the chain's errors."""
         # Imported here: stellar-sdk costs more start-up time than all the rest of a run.
-        from streampay_smoke.chain.contract import PROFILES, StreamContract
+        from streampay_smoke.chain.contract import StreamContract
+        from streampay_smoke.chain.profiles import PROFILES
         from streampay_smoke.chain.stellar import StellarAdapter
 
         settings = self.settings
@@ -313,6 +316,7 @@ class RunContext:
             record=self.record,
             max_stroops=settings.facts.money.max_stroops,
         )
+        self._sockets.callback(chain.close)
         first_ledger = chain.connect().latest_ledger
         self._note_ledger(first_ledger)
         token = settings.token_contract_id or chain.native_token_contract()
@@ -458,10 +462,7 @@ class RunContext:
 
     def close(self) -> None:
         """Release sockets."""
-        if "ledger" in self.opened:
-            self.ledger.chain.close()
-        if "deployment" in self.opened:
-            self.deployment.close()
+        self._sockets.close()
 
     def _note_ledger(self, latest_ledger: int) -> None:
         network = self.settings.network

@@ -75,7 +75,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunStarted(Event, frozen=True, kw_only=True):
-    """What was asked of this run, before anything was sent. `settings` is the redacted dump.
+    """What was asked of this run, before anything was sent. `settings` is the redacted dump, `read_from` the folders of
+    environments and features.
 
     `trace_id` is the W3C trace of the run's requests, `signed_by` the id of the key that will sign its verdict,
     `bake_seconds` how long the release has to be watched after the scenarios, 0 for not at all. `policy` is what this
@@ -100,6 +101,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     bake_seconds: float = 0.0
     rehearsal: bool = False
     policy: Policy = Policy()
+    read_from: dict[str, str] = {}
 
 
 class RunPlanned(Event, frozen=True, kw_only=True):
@@ -117,10 +119,17 @@ class RunPlanned(Event, frozen=True, kw_only=True):
 
 
 class RunRefused(Event, frozen=True, kw_only=True):
-    """The run ended before any scenario: bad settings, a guard, or a broken suite; it may never have started."""
+    """The run ended before any scenario: bad settings, a guard, or a broken suite; it may never have started.
+
+    `run_id`, `environment` and `region` say which run it was and what it was asked to judge, `read_from` in
+    which folders its environments and features were looked for: no `RunStarted` does.
+    """
 
     failure: Failure
     run_id: str = ""
+    environment: str = ""
+    region: str = ""
+    read_from: dict[str, str] = {}
 
 
 class ScenarioStarted(Event, frozen=True, kw_only=True):

@@ -29,11 +29,6 @@ EVIDENCE_MISSING = "evidence_missing"
 """Why a scenario that ended well enough for behave proves nothing."""
 
 
-def checks_of(run: RunHistory) -> Sequence[Check]:
-    """Return one check for each expected scenario, in the order they were promised."""
-    return [each.check for each in examined(run)]
-
-
 def examined(run: RunHistory) -> Sequence[Examined]:
     """Return one check for each expected scenario, in the order they were promised, and why it is no pass."""
     if run.planned is None:

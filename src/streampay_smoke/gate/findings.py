@@ -21,6 +21,7 @@ from streampay_smoke.gate.misses import misses
 from streampay_smoke.gate.quarantine import QUARANTINED, in_force
 from streampay_smoke.gate.releases import mismatch
 from streampay_smoke.gate.verdict import (
+    STATUS_OF_BLAME,
     Cause,
     Check,
     ObjectiveResult,
@@ -32,14 +33,6 @@ NAMED = 3
 
 CLOCK_STEP_SECONDS = 5.0
 """A clock that is corrected by more than this in the middle of a run has made its times worthless."""
-
-STATUS_OF_BLAME = {
-    Blame.SAFETY: VerdictStatus.SAFETY,
-    Blame.PRODUCT: VerdictStatus.FAIL,
-    Blame.CONFIG: VerdictStatus.CONFIG,
-    Blame.DEPENDENCY: VerdictStatus.INCONCLUSIVE,
-    Blame.HARNESS: VerdictStatus.INCONCLUSIVE,
-}
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,13 +213,13 @@ def findings_of_what_was_lost(run: RunHistory) -> Sequence[Finding]:
     )
 
 
-def findings_of_the_bake(run: RunHistory, journal: JournalRead) -> Sequence[Finding]:
+def findings_of_the_bake(run: RunHistory) -> Sequence[Finding]:
     """Return what keeps a bake that was asked for from being evidence: it did not end, or saw nothing."""
     if run.started is None or not run.started.bake_seconds:
         return ()
     if run.bake is None or run.bake_ended is None:
         return (unproved("bake_incomplete", f"the release was not watched for {run.started.bake_seconds:g} s"),)
-    dark = unobserved(run.bake, journal.entries)
+    dark = unobserved(run.bake.bake, run.looks)
     return [unproved("bake_unobserved", f"the bake could not see: {source}") for source in dark]
 
 

@@ -42,6 +42,13 @@ class OverrideAt(msgspec.Struct, frozen=True, kw_only=True):
     event: events.Overridden
 
 
+class Look(msgspec.Struct, frozen=True):
+    """One look at a release that is watched, and when it was made."""
+
+    at_ms: int
+    event: events.Watched | events.BurnRead
+
+
 class RunHistory(msgspec.Struct, kw_only=True):
     """What one run did, in the order it happened."""
 
@@ -65,6 +72,9 @@ class RunHistory(msgspec.Struct, kw_only=True):
     objectives: events.ObjectivesSet | None = None
     bake: events.BakeStarted | None = None
     bake_ended: events.BakeEnded | None = None
+    measured: events.Measured | None = None
+    looks: list[Look] = msgspec.field(default_factory=list)
+    ledger_answers_ms: list[int] = msgspec.field(default_factory=list)
     probes_in_bake: list[events.Probed] = msgspec.field(default_factory=list)
     overrides: list[OverrideAt] = msgspec.field(default_factory=list)
     service_answered: bool = False
@@ -78,6 +88,8 @@ class RunHistory(msgspec.Struct, kw_only=True):
         return self.interrupted is not None or self.refused is not None or self.finished is None
 
 
+_OK = 200
+
 _ONE_OF_A_RUN: dict[type[events.Event], str] = {
     events.RunStarted: "started",
     events.RunPlanned: "planned",
@@ -88,6 +100,7 @@ _ONE_OF_A_RUN: dict[type[events.Event], str] = {
     events.ObjectivesSet: "objectives",
     events.BakeStarted: "bake",
     events.BakeEnded: "bake_ended",
+    events.Measured: "measured",
 }
 _MANY_OF_A_RUN: dict[type[events.Event], str] = {
     events.ServiceSeen: "services",
@@ -126,8 +139,8 @@ def fold(entries: Sequence[Entry]) -> RunHistory:
             setattr(run, _ONE_OF_A_RUN[type(event)], event)
         elif type(event) in _MANY_OF_A_RUN:
             getattr(run, _MANY_OF_A_RUN[type(event)]).append(event)
-        elif isinstance(event, events.Exchanged | events.PairSampled | events.Watched):
-            _note_release(run, event)
+        elif isinstance(event, events.Exchanged | events.PairSampled | events.Watched | events.BurnRead):
+            _note_answer(run, event, entry.at_ms)
         elif isinstance(event, events.ReleaseSeen):
             _note_sighting(run, event)
         elif isinstance(event, events.Probed) and run.bake is not None:
@@ -139,9 +152,17 @@ def fold(entries: Sequence[Entry]) -> RunHistory:
     return run
 
 
-def _note_release(run: RunHistory, event: events.Exchanged | events.PairSampled | events.Watched) -> None:
+def _note_answer(
+    run: RunHistory, event: events.Exchanged | events.PairSampled | events.Watched | events.BurnRead, at_ms: int
+) -> None:
     """Take note of an answer and its release; the stable release that probes ask is not the one that is judged."""
+    if isinstance(event, events.Watched | events.BurnRead):
+        run.looks.append(Look(at_ms, event))
+    if isinstance(event, events.BurnRead):
+        return
     if isinstance(event, events.Exchanged):
+        if event.peer == "ledger" and event.status == _OK:
+            run.ledger_answers_ms.append(event.duration_ms)
         if event.peer != "service":
             return
         run.service_answered = run.service_answered or event.status is not None

@@ -35,6 +35,7 @@ from streampay_smoke.gate.policy import VerdictSummary, missed_kinds, step_of
 from streampay_smoke.gate.quarantine import QUARANTINED, lapsed
 from streampay_smoke.gate.verdict import (
     EXIT_CODES,
+    GRAVITY,
     RUN,
     SCHEMA,
     SIGNAL_EXIT_CODES,
@@ -50,9 +51,6 @@ DEADLINE = "deadline"
 TIME_OVER = frozenset({DEADLINE, "step_timeout"})
 """Interruptions that leave a proved fault standing, of the release or of the ledger: what was seen before, was seen."""
 
-GRAVITY = (VerdictStatus.SAFETY, VerdictStatus.FAIL, VerdictStatus.CONFIG, VerdictStatus.INCONCLUSIVE)
-"""When several apply, the first wins: money first, then what is proved against the release."""
-
 
 def judge(journal: JournalRead) -> Verdict:
     """Return the verdict on a journal. The same journal gives the same verdict anywhere."""
@@ -63,14 +61,14 @@ def judge(journal: JournalRead) -> Verdict:
         *results(
             run.objectives.objectives if run.objectives else (), journal.entries, checks, left_out=left_out(checks)
         ),
-        *bake.results(run.bake, journal.entries),
+        *bake.results(run),
     )
     findings = [
         *findings_of_the_run(run, journal),
         *findings_of_checks(run, found),
         *findings_of_what_was_lost(run),
         *findings_of_objectives(run, journal, checks, answers),
-        *findings_of_the_bake(run, journal),
+        *findings_of_the_bake(run),
     ]
     cut_off = _cut_off(run, checks, journal.entries)
     decisive = _decisive(run, findings, cut_off)
@@ -91,10 +89,10 @@ def judge(journal: JournalRead) -> Verdict:
     beside = Beside.of(causes, checks) if override is None else ALONE
     action = _action(run, status, reason_code, missed_kinds(answers))
     simulated = simulated_in_words(run, short=status is not VerdictStatus.PASS)
-    started = run.started
+    started, named = run.started, run.started or run.refused
     return Verdict(
         schema=SCHEMA,
-        run_id=started.run_id if started else run.refused.run_id if run.refused else "",
+        run_id=named.run_id if named else "",
         verdict=status,
         exit_code=_exit_code(run, status, reason_code),
         reason_code=reason_code,

@@ -7,6 +7,7 @@ ledger is asked once, past the service, where its address is known: one that cal
 away.
 """
 
+import itertools
 import time
 
 import msgspec
@@ -110,7 +111,7 @@ class ReleaseVerifier:
             look,
             what=f"{target} to be live and ready",
             within_seconds=within_seconds,
-            every_seconds=POLL_SECONDS,
+            pauses=itertools.repeat(POLL_SECONDS),
             record=self._record,
             error=NotLive,
         )

@@ -17,7 +17,7 @@ from streampay_smoke.run.folder import RUN_FOLDER, RunFolder
 from streampay_smoke.run.parent_death import PARENT_DEATH_PIPE, parent_death_pipe
 from streampay_smoke.run.progress import RunProgress
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.reading import project_root
+from streampay_smoke.settings.folders import PROJECT, project_root, suite_root
 
 GRACE_SECONDS = 0.8
 """How much longer than the deadline behave may take to write its evidence before it is killed."""
@@ -38,9 +38,12 @@ def supervise(settings: Settings, folder: RunFolder, environ: Mapping[str, str],
     """
     command = [sys.executable, "-m", "behave", f"--runner={RUNNER}", f"--tags={settings.tags}"]
     command += ["-D", f"{RUN_FOLDER}={folder.path}"]
+    root = project_root()
     with parent_death_pipe() as end:
         command += ["-D", f"{PARENT_DEATH_PIPE}={end}", "--", *paths]
-        with subprocess.Popen(command, cwd=project_root(), env=dict(environ), pass_fds=[end]) as behave:
+        with subprocess.Popen(
+            command, cwd=suite_root(root), env={**environ, PROJECT: str(root)}, pass_fds=[end]
+        ) as behave:
             _pass_on_signals_to(behave)
             importlib.import_module("streampay_smoke.run.conclude")  # while behave starts: it takes a while, too
             ending = _ending(behave, settings, folder)

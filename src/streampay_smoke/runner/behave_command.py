@@ -75,7 +75,7 @@ def _refused(because: str) -> int:
     with outlasting_output():
         try:
             evidence = load_evidence()
-            return refuse(RunFolder.create(evidence.artifacts), error, report=evidence.report)
+            return refuse(RunFolder.create(evidence.artifacts), error, evidence)
         except SettingsInvalid as unwritable:
             print(f"CONFIG: {error}\nNext: {error.next_step}\n{unwritable}", file=sys.stderr)
             return EXIT_CODES[VerdictStatus.CONFIG]

@@ -12,11 +12,11 @@ from behave.runner import Runner, the_step_registry
 
 from streampay_smoke.core.errors import Blame, SettingsInvalid, SmokeError
 from streampay_smoke.core.standard_streams import open_standard_streams
-from streampay_smoke.evidence.events import CleanUpStarted, Failure, RunFinished, RunRefused
+from streampay_smoke.evidence.events import CleanUpStarted, Failure, RunFinished
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
-from streampay_smoke.run.conclude import NOTHING_ASKED, conclude, evidence_lost
+from streampay_smoke.run.conclude import NOTHING_ASKED, conclude, evidence_lost, refusal
 from streampay_smoke.run.decision import is_whole, prepared, smoke_of
 from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RUN_FOLDER, RunFolder
@@ -34,7 +34,7 @@ from streampay_smoke.runner.results import redact_results
 from streampay_smoke.runner.selection import tag_expression
 from streampay_smoke.runner.session import Session, open_session
 from streampay_smoke.settings import load_evidence
-from streampay_smoke.settings.reading import project_root
+from streampay_smoke.settings.folders import in_words, project_root, read_from
 
 _LOST = Failure(
     kind="journal_lost",
@@ -163,13 +163,15 @@ class GateRunner(Runner):
         self.config.outputs = redacted(self.config.outputs, self._redactor)
         summarize_on_standard_output(self.config.reporters)
         folder = self._folder()
+        if not self._supervised:
+            print(f"reads: {in_words(read_from())}", flush=True)
         with self._journal(folder) as journal, self._interruption.watching():
             if PARENT_DEATH_PIPE in self.config.userdata:
                 watch_parent(int(self.config.userdata[PARENT_DEATH_PIPE]), self._interruption.abandon)
             self._play(folder, journal)
         if not journal.is_intact():
             with Journal(folder.journal_path, self._redactor) as found:
-                found.append(RunRefused(failure=_LOST, run_id=folder.run_id))
+                found.append(refusal(folder, _LOST, load_evidence()))
         if self._supervised and not self._interruption.is_abandoned:
             return folder.judged().exit_code
         settings = self.session.settings if hasattr(self, "session") else None
@@ -213,14 +215,17 @@ class GateRunner(Runner):
     @contextlib.contextmanager
     def _refusals_in(self, folder: RunFolder, journal: Journal) -> Iterator[None]:
         """Write down whatever kept the run from its end."""
+        failure: Failure | None = None
         try:
             yield
         except SmokeError as error:
-            journal.append(RunRefused(failure=failure_of(error), run_id=folder.run_id))
+            failure = failure_of(error)
         except KeyboardInterrupt:
             pass  # told below, together with the interruptions that behave unwound
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken suite raises anything, even SystemExit(0)
-            journal.append(RunRefused(failure=_defective(error), run_id=folder.run_id))
+            failure = _defective(error)
+        if failure is not None:
+            journal.append(refusal(folder, failure, load_evidence()))
         if self._interruption.reason:
             journal.append(self._interruption.event())
 

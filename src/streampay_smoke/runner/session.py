@@ -45,6 +45,7 @@ from streampay_smoke.runner.time_left import TimeLeft
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.settings import Settings
 from streampay_smoke.settings.deadline import clean_up_seconds, derived_deadline_seconds
+from streampay_smoke.settings.folders import read_from
 from streampay_smoke.settings.reading import read
 
 WHEN = "when"
@@ -296,4 +297,5 @@ def _run_started(settings: Settings, folder: RunFolder) -> RunStarted:
         bake_seconds=settings.bake_seconds,
         rehearsal=settings.rehearsal,
         policy=settings.facts.policy,
+        read_from=read_from(),
     )

@@ -19,7 +19,7 @@ from streampay_smoke.service.transport import (
     ServiceTransport,
     Throttled,
     WritePutOff,
-    retry_after_seconds,
+    pause_seconds,
 )
 
 GATEWAY_STATUSES = frozenset({502, 503, 504})
@@ -170,7 +170,7 @@ class Caller(AbstractContextManager["Caller"]):
         """
         if answer.status != TOO_MANY_REQUESTS:
             return
-        pause = retry_after_seconds(answer.headers.get("retry-after", ""))
+        pause = pause_seconds(answer)
         raise Throttled(
             f"{answer.asked} is throttled for {pause:.0f} s more than this run can wait{self._reason(answer)}",
             next_step="run again later or fewer at once, or raise SMOKE_DEADLINE_SECONDS or the limits of this address",

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.evidence.events import Recorder, ServiceSeen
-from streampay_smoke.http.client import Enough
+from streampay_smoke.http.bodies import Enough
 from streampay_smoke.service.calling import GATEWAY_STATUSES, UNAUTHORIZED, Caller
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import WAITED_OUT, Cutover

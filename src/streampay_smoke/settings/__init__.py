@@ -110,8 +110,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EvidenceSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run has to know in order to say that its settings are wrong: where evidence goes, and who signs it."""
+    """What a run has to know in order to say that its settings are wrong: its place, its artifacts, and who signs."""
 
+    environment: str
+    region: str
     artifacts: Path
     report: bool
     signing_key: Secret | None

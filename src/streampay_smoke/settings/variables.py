@@ -6,6 +6,7 @@ Validation, the options of the commands, `env.example` and the table in `docs/co
 from typing import NamedTuple
 
 from streampay_smoke.service.credentials import SLOT_B, VARIABLE_OF_MODE
+from streampay_smoke.service.dialects import DIALECTS
 from streampay_smoke.settings import parsing
 from streampay_smoke.settings.parsing import Parse
 
@@ -17,9 +18,7 @@ ENGINE_PREFIX = "SMOKE_ROLLBACK_"
 AUTH_MODES = {"wallet": "", **VARIABLE_OF_MODE}
 """Auth modes and the variable each cannot do without."""
 
-DIALECTS = ("app-v1",)
 PROOFS = ("ledger", "service")
-CONTRACT_PROFILES = ("streampay-stream", "streampay-contracts")
 
 
 class Variable(NamedTuple):
@@ -234,7 +233,7 @@ VARIABLES = {
         Variable(
             "SMOKE_CONTRACT_PROFILE",
             "The contract's interface: streampay-stream, or streampay-contracts, the early contract",
-            parsing.one_of(*CONTRACT_PROFILES),
+            parsing.contract_profile,
             file_key="chain.contract_profile",
         ),
         Variable(

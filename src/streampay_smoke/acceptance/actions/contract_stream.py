@@ -3,10 +3,11 @@
 import msgspec
 
 from streampay_smoke.acceptance.checks.ledger import ContractStreamObservation
-from streampay_smoke.acceptance.observations.ledger import MOVES_WITHIN_SECONDS, Ledger
+from streampay_smoke.acceptance.observations.ledger import Ledger
 from streampay_smoke.acceptance.resources.contract_streams import CONTRACT_STREAM, cancel, never_opened
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.chain.adapter import ChainAccount, TxOutcome
+from streampay_smoke.chain.pace import MOVES_WITHIN_SECONDS
 
 TOTAL_STROOPS, DURATION_SECONDS = 1_234_567, 1
 

@@ -7,9 +7,7 @@ import msgspec
 
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.chain.adapter import ChainError, InterfaceDrift
-
-CLOCK_SKEW_SECONDS = 60
-"""Difference between the ledger's clock and ours beyond which time bounds stop working."""
+from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
 
 RETRY_FEES_STROOPS = 10_000_000
 """A transaction that was applied and failed costs its fee too, and only the last one's is told."""

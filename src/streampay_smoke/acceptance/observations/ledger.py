@@ -3,13 +3,11 @@
 import time
 from collections.abc import Callable
 
-from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS, NetworkObservation
+from streampay_smoke.acceptance.checks.ledger import NetworkObservation
 from streampay_smoke.chain.adapter import ChainAdapter, ContractFailure
 from streampay_smoke.chain.contract import Payment, StreamContract, StreamEvent
+from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS, MOVES_WITHIN_SECONDS
 from streampay_smoke.core.errors import SettingsInvalid
-
-MOVES_WITHIN_SECONDS = 30.0
-"""Six ledgers of testnet's 5 s: slower than that is not moving."""
 
 SIMULATED_AHEAD_SECONDS = 86_400
 """An instant ledger closes one second later for each transaction, and so runs ahead of a busy sandbox."""

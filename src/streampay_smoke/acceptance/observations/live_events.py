@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack
 from streampay_smoke.acceptance.checks.live_events import WITHIN_SECONDS, Heard
 from streampay_smoke.core.errors import ServiceUnavailable, SmokeError
 from streampay_smoke.evidence.events import AnyEvent, Awaiting, Exchanged, Recorder
-from streampay_smoke.http.client import one_event
+from streampay_smoke.http.bodies import one_event
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import Answer

@@ -2,9 +2,10 @@
 
 from functools import partial
 
-from streampay_smoke.acceptance.observations.ledger import MOVES_WITHIN_SECONDS, Ledger
+from streampay_smoke.acceptance.observations.ledger import Ledger
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
+from streampay_smoke.chain.pace import MOVES_WITHIN_SECONDS
 
 CONTRACT_STREAM = "contract stream"
 """A stream on the contract that no service knows of."""

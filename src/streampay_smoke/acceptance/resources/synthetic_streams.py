@@ -1,6 +1,7 @@
 """The streams that a run makes at the service: marked as its own, and brought to an end whatever became of them."""
 
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -225,7 +226,7 @@ class SyntheticStreams:
                 self._find,
                 what="orders that were not answered to be among the user's streams",
                 within_seconds=max(0.0, may_appear_until - time.monotonic()),
-                every_seconds=0.5,
+                pauses=itertools.repeat(0.5),
                 record=self._record,
             )
         except NeverHappened:

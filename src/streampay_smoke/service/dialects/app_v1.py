@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 from msgspec.structs import replace
 
-from streampay_smoke.http.client import Enough, one_event
+from streampay_smoke.http.bodies import Enough, one_event
 from streampay_smoke.service.declared_network import declared_network, private_urls
 from streampay_smoke.service.dialects.app_v1_access import AppV1Access
 from streampay_smoke.service.dialects.calls import SIGN_IN, AccessRequests, Call, CsrfRule

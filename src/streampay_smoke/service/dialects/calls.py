@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from streampay_smoke.http.client import Enough
+from streampay_smoke.http.bodies import Enough
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.lease import Lease
 from streampay_smoke.service.records import (
