@@ -2,6 +2,12 @@
 Feature: API v2 access
   API v2 refuses the credentials that API v1 refuses.
 
+  SPECIFICATION: An attempt is refused with a status of its kind of refusal. A list is refused as not visible.
+    | refusal        | status                       |
+    | not authorized | 401, 403                     |
+    | not visible    | 401, 403, 404                |
+    | not available  | 401, 403, 404, 405, 410, 501 |
+
   Background:
     Given the service is ready
 
