@@ -28,6 +28,9 @@ OTHERWISE = Concern.CONTRACT
 CONCERNS: dict[str, Concern] = {
     "access/": Concern.ACCESS,
     "access/a-user-cannot-mark-their-own-stream-as-settled": Concern.MONEY,
+    "api_v2_access/": Concern.ACCESS,
+    "events/": Concern.ACCESS,
+    "events/a-start-is-told-live": Concern.OPERABILITY,
     "ledger/": Concern.MONEY,
     "ledger/the-ledger-network-is-healthy": Concern.AVAILABILITY,
     "operations/": Concern.OPERABILITY,
@@ -43,17 +46,23 @@ CONCERNS: dict[str, Concern] = {
     "streams/a-user-lists-all-their-streams": Concern.CONTRACT,
     "throttling/a-new-caller-is-not-throttled": Concern.AVAILABILITY,
     "throttling/only-the-caller-who-exceeds-the-read-limit": Concern.OPERABILITY,
+    "throttling_evasion/": Concern.ACCESS,
+    "webhooks/": Concern.ACCESS,
     "webapp/": Concern.ACCESS,
     "webapp/the-cors-preflight-allows-the-web-app-to-write": Concern.CONTRACT,
 }
 
 WITHOUT_LEDGER = (
     "access/",
+    "api_v2_access/",
+    "events/live-events-are-refused",
     "operations/the-metrics",
     "operations/the-service-answers",
     "streams/",
     "throttling/",
+    "throttling_evasion/",
     "webapp/",
+    "webhooks/",
 )
 """Scenarios that a broken ledger cannot fail by itself. It can fail all others: a new one accuses nobody wrongly."""
 

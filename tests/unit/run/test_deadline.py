@@ -23,7 +23,8 @@ GIVEN = {"SMOKE_BASE_URL": "http://127.0.0.1:1", "SMOKE_CONTRACT_ID": "C1"}
 
 
 @pytest.mark.parametrize(
-    ("environment", "seconds"), [("sandbox", SHORTEST_SECONDS), ("local", 162.0), ("staging", 480.0)]
+    ("environment", "seconds"),
+    [("sandbox", SHORTEST_SECONDS), ("local", 90.0 + 2 * LEDGER_STEPS), ("staging", 120.0 + 10 * LEDGER_STEPS)],
 )
 def test_the_default_follows_the_network(environment: str, seconds: float) -> None:
     environ = {**GIVEN, "SMOKE_ENV": environment, "SMOKE_STELLAR_RPC_URL": "http://127.0.0.1:1/rpc"}

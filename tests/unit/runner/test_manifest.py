@@ -269,7 +269,7 @@ def test_nothing_is_learned_from_a_journal_that_is(project: Path, monkeypatch: p
 
 def test_numbers_of_other_steps_are_no_manifest(project: Path) -> None:
     edit("features/manifest.jsonl", '"ledger":[0,', '"ledger":[0,0,')(project)
-    assert "has 7 steps, and at_least counts others" in changed(project)
+    assert " steps, and at_least counts others" in changed(project)
 
 
 def test_many_changes_are_counted(project: Path) -> None:
