@@ -34,6 +34,7 @@ SHORTEST_SERVE_TOKEN = 24
 _ADDRESS = "http(s)://host[:port][/path]"
 _URL_CHARACTERS = frozenset(string.ascii_letters + string.digits + "-._~:/?#[]@!$&'()*+,;=%")
 _HOST = re.compile(r"(?=.{1,253}\.?\Z)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\.[A-Za-z0-9_-]{1,63})*\.?")
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -72,6 +73,16 @@ def address(name: str, given: str) -> str:
             next_step=f"write {_variable(name)} as {_ADDRESS}",
         )
     return given.rstrip("/")
+
+
+def origin(name: str, given: str) -> str:
+    """Return where pages come from, as a browser calls it; "" stays ""."""
+    if given and not _ORIGIN.fullmatch(given):
+        raise SettingsInvalid(
+            f"{name} is not what a browser calls an origin",
+            next_step="use scheme://host or scheme://host:port in lower case, without a path or a slash at the end",
+        )
+    return given
 
 
 def endpoint(name: str, given: str) -> str:

@@ -136,6 +136,24 @@ def read(
     )
 
 
+def given_facts(
+    options: Mapping[str, str],
+    *,
+    environ: Mapping[str, str] | None = None,
+    root: Path | None = None,
+) -> dict[str, str]:
+    """Return what options, environment and `.env` say of what an environment file can say, by its key there.
+
+    For an environment that has no file yet. Raises as `read` does.
+    """
+    problems = Problems()
+    given = _given(options, os.environ if environ is None else environ, root or project_root(), problems)
+    _refuse_public(given)
+    problems.refuse()
+    keys = {name: VARIABLES[name].file_key for name in given}
+    return {key: given[name].value for name, key in keys.items() if key}
+
+
 def read_what_can_be(
     kind: type[T],
     options: Mapping[str, str] | None = None,
