@@ -175,6 +175,30 @@ def sweep(chosen: argparse.Namespace) -> int:
         return EXIT_CODES[STATUS_WITHOUT_RUN[error.blame]]
 
 
+def init(chosen: argparse.Namespace) -> int:
+    """Make the files of a new environment: of what its service tells, and of what you answer."""
+    from streampay_smoke.evidence.redaction import Redactor
+    from streampay_smoke.operations.init import Wanted
+    from streampay_smoke.operations.init import init as initialised
+    from streampay_smoke.run.output import redacted_output
+
+    wanted = Wanted(
+        name=chosen.name,
+        base_url=chosen.base_url,
+        given=tuple(chosen.set),
+        yes=chosen.yes,
+        force=chosen.force,
+        create_kept_stream=chosen.create_kept_stream,
+    )
+    redactor = Redactor()
+    with redacted_output(redactor):
+        try:
+            return initialised(wanted, redactor)
+        except SmokeError as error:
+            print(f"{error}\nNext: {error.next_step}" if error.next_step else str(error), file=sys.stderr)
+            return EXIT_CODES[STATUS_WITHOUT_RUN[error.blame]]
+
+
 def doctor(chosen: argparse.Namespace) -> int:
     """Look at everything a run needs, one by one, and say what to do about each problem."""
     from streampay_smoke.evidence.redaction import Redactor
@@ -274,6 +298,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_override(commands.add_parser("override", help="override a verdict", description=override.__doc__))
     _add_sweep(commands.add_parser("sweep", help="remove what crashed runs left", description=sweep.__doc__))
+    _add_init(commands.add_parser("init", help="make a new environment", description=init.__doc__))
     looking = commands.add_parser("doctor", help="look at everything a run needs", description=doctor.__doc__)
     add_options(looking)
     looking.set_defaults(command=doctor)
@@ -320,6 +345,26 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds < float("inf"):
         raise ValueError(text)
     return seconds
+
+
+def _add_init(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", default="", metavar="NAME", help="what the environment is called")
+    parser.add_argument("--base-url", default="", metavar="URL", help="the deployment's root")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a key of the environment file, such as service.replicas=3; it is not asked for",
+    )
+    parser.add_argument("--yes", action="store_true", help="ask nothing: take what is given, found or usual")
+    parser.add_argument("--force", action="store_true", help="overwrite the environment file of that name")
+    parser.add_argument(
+        "--create-kept-stream",
+        action="store_true",
+        help="create a stream of the synthetic user, end it unpaid, and name it as the one that releases must find",
+    )
+    parser.set_defaults(command=init)
 
 
 def _add_rollback(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
