@@ -204,11 +204,10 @@ def doctor(chosen: argparse.Namespace) -> int:
     from streampay_smoke.evidence.redaction import Redactor
     from streampay_smoke.operations import doctor as doctors
     from streampay_smoke.run.output import redacted_output
-    from streampay_smoke.runner.session import effective_settings
 
     redactor = Redactor()
     with redacted_output(redactor):
-        looks = doctors.doctor(lambda: effective_settings(given_options(chosen)), redactor)
+        looks = doctors.doctor(given_options(chosen), redactor)
         print(doctors.table(looks))
     return doctors.exit_code(looks)
 

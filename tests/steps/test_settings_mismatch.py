@@ -23,7 +23,9 @@ from streampay_smoke.evidence.events import ReleaseSeen
 from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.http.client import new_client
 from streampay_smoke.http.ledger_health import is_same_ledger
-from streampay_smoke.operations.doctor import DoctorState, look_around
+from streampay_smoke.operations.doctor import DoctorState
+from streampay_smoke.operations.doctor.deployment import DEPLOYMENT
+from streampay_smoke.operations.doctor.look import look_at
 from streampay_smoke.service.identity import unowned_address
 
 READS = "build-manifest: the build id that the start page names"
@@ -114,7 +116,7 @@ def test_run_and_doctor_say_the_same(
         assert caught.value.blame is Blame.CONFIG
         looks = [
             look
-            for look in look_around(shared)
+            for look in look_at(shared, DEPLOYMENT)
             if look.state is DoctorState.PROBLEM and look.verdict is VerdictStatus.CONFIG
         ]
     assert looks, "the doctor sees it too"

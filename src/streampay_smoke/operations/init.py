@@ -93,7 +93,7 @@ def init(wanted: Wanted, redactor: Redactor, *, ask: Ask = input, ask_secret: As
         print(f"added to {DOTENV}: {line.name} ({filled}): {line.about}")
     not_kept = _keep_a_stream(prepared, redactor) if wanted.create_kept_stream else 0
     print()
-    looks = doctors.doctor(lambda: effective_settings({"SMOKE_ENV": prepared.name}), redactor)
+    looks = doctors.doctor({"SMOKE_ENV": prepared.name}, redactor)
     print(doctors.table(looks))
     found = doctors.exit_code(looks)
     again = f"see to the problems above, then streampay-smoke doctor --env {prepared.name}"

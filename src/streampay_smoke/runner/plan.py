@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path, PurePath
 
 import msgspec
@@ -181,13 +181,15 @@ def announced(
 
 def _exclusions(planned: Sequence[PlannedScenario], settings: Settings) -> Iterator[Exclusion]:
     for item in planned:
-        rule = next(
-            (rule for rule in EXCLUSION_RULES if rule.tag in item.expected.tags and rule.applies(settings)), None
-        )
-        if rule is not None:
-            reason = rule.reason(settings)
+        reason = exclusion_of(item.expected.tags, settings)
+        if reason:
             item.scenario.skip(reason)
             yield Exclusion(id=item.expected.id, reason=reason)
+
+
+def exclusion_of(tags: Collection[str], settings: Settings) -> str:
+    """Return why scenarios with these tags are left out here, "" for those that are played."""
+    return next((rule.reason(settings) for rule in EXCLUSION_RULES if rule.tag in tags and rule.applies(settings)), "")
 
 
 def _expected(feature: Feature, scenario: Scenario, taken: set[str]) -> ExpectedScenario:
