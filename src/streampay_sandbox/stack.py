@@ -3,10 +3,11 @@
 import contextlib
 import os
 import secrets
+import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -175,7 +176,8 @@ def serve(
 ) -> None:
     """Serve the sandbox until SIGTERM, SIGINT or SIGHUP.
 
-    `ready_file` gets the ready document once both answer, readable by its owner only, and goes away at the end.
+    `ready_file` gets the ready document once both answer, readable by its owner only, and goes away at the end. Without
+    it the variables that point a run at the sandbox are printed, to be copied into a shell: they end with the sandbox.
     Raises SettingsInvalid as `start_sandbox`, and when the file cannot be written. To be called from the main
     thread of a process that has no other threads yet.
     """
@@ -191,11 +193,18 @@ def serve(
             sys.stdout.write(
                 f"sandbox: StreamPay at {sandbox.base_url}, Stellar RPC at {sandbox.rpc_url} (all simulated)\n"
             )
+            if ready_file is None:
+                sys.stdout.writelines(f"{line}\n" for line in exports(sandbox.ready_document()["env"]))
             sys.stdout.flush()
             wait()
         finally:
             if ready_file is not None:
                 ready_file.unlink(missing_ok=True)
+
+
+def exports(environ: Mapping[str, str]) -> list[str]:
+    """Return the lines that set these variables in a shell."""
+    return [f"export {name}={shlex.quote(value)}" for name, value in environ.items()]
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from streampay_smoke import settings as configuration
 from streampay_smoke.core import times
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.core.standard_streams import open_standard_streams
-from streampay_smoke.core.system_facts import child_environment
+from streampay_smoke.core.system_facts import child_environment, variables
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.verdict import EXIT_CODES, STATUS_WITHOUT_RUN, VerdictStatus
 from streampay_smoke.run.output import outlasting_output
@@ -105,7 +105,14 @@ def judge(chosen: argparse.Namespace) -> int:
     if chosen.verify is not None and not _verified(chosen):
         return EXIT_CODES[VerdictStatus.INCONCLUSIVE]
     verdict = judged(read)
-    sys.stdout.buffer.write(to_json(verdict))
+    if chosen.json:
+        sys.stdout.buffer.write(to_json(verdict))
+        return verdict.exit_code
+    from streampay_smoke.publish.report_model import report_of
+    from streampay_smoke.publish.summary import console_answer, paint_for, width_of
+
+    answer = console_answer(report_of(read.entries, verdict), paint_for(sys.stdout, variables()), width_of(sys.stdout))
+    print(answer, end="")
     return verdict.exit_code
 
 
@@ -221,8 +228,11 @@ def rollback(chosen: argparse.Namespace) -> int:
 
 
 def sandbox(chosen: argparse.Namespace) -> int:
-    """Serve a StreamPay and a ledger on loopback until killed."""
+    """Serve a StreamPay and a ledger on loopback until killed, and print the variables that point a run at them."""
     from streampay_smoke.run.embedded import serve_sandbox
+
+    if chosen.list_faults:
+        return _print_faults()
 
     serve_sandbox(
         port=chosen.port,
@@ -231,6 +241,16 @@ def sandbox(chosen: argparse.Namespace) -> int:
         close_seconds=chosen.close_time,
         faults=tuple(chosen.fault),
     )
+    return 0
+
+
+def _print_faults() -> int:
+    from streampay_smoke.run.embedded import faults_of_the_sandbox
+
+    for severity, faults in faults_of_the_sandbox().items():
+        print(f"{severity}:")
+        for name, story in faults.items():
+            print(f"  {name}\n      {story}")
     return 0
 
 
@@ -287,6 +307,7 @@ def _parser() -> argparse.ArgumentParser:
     judging.add_argument(
         "--verdict", type=Path, metavar="FILE", help="the signed verdict.json (beside the journal by default)"
     )
+    judging.add_argument("--json", action="store_true", help="print the whole verdict, as in verdict.json")
     judging.set_defaults(command=judge)
 
     reporting = commands.add_parser("report", help="build a run's HTML report again", description=report.__doc__)
@@ -379,11 +400,14 @@ def _add_rollback(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=0, help="port of the service; 0 for any free one")
     parser.add_argument("--rpc-port", type=int, default=0, help="port of the ledger; 0 for any free one")
-    parser.add_argument("--ready-file", type=Path, required=True, metavar="FILE", help="gets the addresses as JSON")
+    parser.add_argument(
+        "--ready-file", type=Path, metavar="FILE", help="gets the addresses as JSON; they are printed without it"
+    )
     parser.add_argument(
         "--close-time", type=float, default=0.0, metavar="SECONDS", help="time between ledgers; 0 closes at once"
     )
     parser.add_argument("--fault", action="append", default=[], metavar="NAME", help="misbehave in a named way")
+    parser.add_argument("--list-faults", action="store_true", help="only say which faults there are")
     parser.set_defaults(command=sandbox)
 
 

@@ -8,6 +8,7 @@ import pytest
 from suite_parts import Project, Ran, wait_for_file
 from waits import HANG_SECONDS
 
+from streampay_sandbox.faults import FAULTS
 from streampay_smoke import cli
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.verdict import from_json
@@ -26,8 +27,14 @@ def test_raw_behave_builds_the_report_too(ran: Ran) -> None:
 
 
 def test_a_verdict_is_printed_again(ran: Ran, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    assert cli.main(["judge", str(ran.folder / "journal.jsonl")]) == 0
+    assert cli.main(["judge", str(ran.folder / "journal.jsonl"), "--json"]) == 0
     assert capfdbinary.readouterr().out == (ran.folder / "verdict.json").read_bytes()
+
+
+def test_a_verdict_is_told_in_five_lines(ran: Ran, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["judge", str(ran.folder / "journal.jsonl")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["PASS", "Why:", "On:", "Paid:", "Next:"]
 
 
 def test_a_journal_that_is_not_there_is_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,11 +79,32 @@ def test_an_unknown_fault_is_named_with_the_known_ones(tmp_path: Path, capsys: p
     assert "settle-lies" in capsys.readouterr().err
 
 
+def test_every_fault_of_the_sandbox_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["sandbox", "--list-faults"]) == 0
+    printed = capsys.readouterr().out
+    for name, fault in FAULTS.items():
+        assert f"  {name}\n      {fault.story}\n" in printed
+    assert printed.index("catastrophic:") < printed.index("disturbance:")
+
+
 @pytest.mark.parametrize("arguments", [[], ["fly"], ["run", "--no-such-option"]])
 def test_a_usage_error_is_config(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments)
     assert ended.value.code == 2
+
+
+def test_a_sandbox_without_a_ready_file_prints_what_points_a_run_at_it(bare_project: Project) -> None:
+    with bare_project.start("streampay_smoke", "sandbox") as serving:
+        assert serving.stdout is not None
+        lines = [serving.stdout.readline() for _ in range(11)]
+        exported = [line.removeprefix("export ").strip().partition("=") for line in lines if line.startswith("export ")]
+        environ = {name: value for name, _, value in exported}
+        found = bare_project.behave("--tags=@readiness", **environ)
+        serving.send_signal(signal.SIGTERM)
+        serving.communicate(timeout=HANG_SECONDS)
+    assert (serving.returncode, found.code) == (0, 0), found.output
+    assert found.verdict.target.base_url == environ["SMOKE_BASE_URL"]
 
 
 def test_the_sandbox_serves_until_it_is_killed_and_a_run_finds_it(bare_project: Project) -> None:

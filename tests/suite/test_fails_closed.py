@@ -451,7 +451,7 @@ def test_a_journal_judged_elsewhere_gives_the_same_bytes(project: Project, tmp_p
     ran = project.behave(READY)
     copy = tmp_path / "copied.jsonl"
     copy.write_bytes((ran.folder / "journal.jsonl").read_bytes())
-    with project.start("streampay_smoke", "judge", str(copy)) as judging:
+    with project.start("streampay_smoke", "judge", str(copy), "--json") as judging:
         output, _ = judging.communicate(timeout=HANG_SECONDS)
     assert (judging.returncode, output) == (0, (ran.folder / "verdict.json").read_text())
     copy.write_bytes(copy.read_bytes().replace(b'"held":true', b'"held":TRUE', 1))

@@ -208,7 +208,7 @@ def test_an_override_is_written_judged_and_reported(
     for report in ("summary.md", "junit/streampay-smoke.xml", "ctrf.json"):
         assert "OVERRIDDEN" in (ran.folder / report).read_text(), report
 
-    assert main(["judge", str(ran.folder / "journal.jsonl")]) == 0
+    assert main(["judge", str(ran.folder / "journal.jsonl"), "--json"]) == 0
     assert capsys.readouterr().out == (ran.folder / "verdict.json").read_text()
     assert overridden(ran.folder, to="INCONCLUSIVE") == 2, "a run is overridden once"
 

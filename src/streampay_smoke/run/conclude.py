@@ -26,7 +26,7 @@ from streampay_smoke.publish import github
 from streampay_smoke.publish.publish import PAGE, publish
 from streampay_smoke.publish.report import ReportKind, build_report
 from streampay_smoke.publish.report_model import report_of
-from streampay_smoke.publish.summary import console_block, paint_for
+from streampay_smoke.publish.summary import console_block, paint_for, width_of
 from streampay_smoke.run import decision as decisions
 from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RunFolder
@@ -136,7 +136,7 @@ def _announce(
     notes: Iterable[str],
 ) -> None:
     run, environ = report_of(entries, verdict), system_facts.variables()
-    print(console_block(run, paint_for(sys.stdout, environ)))
+    print(console_block(run, paint_for(sys.stdout, environ), width_of(sys.stdout)))
     print(f"decision: {in_words(decision)}")
     print(f"evidence: {_shown(folder.path)}")
     print(f"report: {_shown(folder.path / PAGE)}")

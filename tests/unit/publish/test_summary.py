@@ -7,7 +7,16 @@ import pytest
 
 from streampay_smoke.gate.verdict import Action, VerdictStatus
 from streampay_smoke.publish import wording
-from streampay_smoke.publish.summary import CONSOLE_LINES, console_block, paint_for, plain, summary_md
+from streampay_smoke.publish.summary import (
+    CONSOLE_LINES,
+    Width,
+    console_answer,
+    console_block,
+    paint_for,
+    plain,
+    summary_md,
+    width_of,
+)
 
 
 class Terminal(io.StringIO):
@@ -221,3 +230,34 @@ def test_an_endless_reason_takes_three_lines(sample: Callable[[str], Any]) -> No
     first = next(number for number, line in enumerate(lines) if line.startswith("Why:  "))
     assert lines[first + 2].endswith(" ...")
     assert lines[first + 3].startswith("On:   ")
+
+
+def test_a_reason_that_is_too_long_still_says_what_to_do_next(sample: Callable[[str], Any]) -> None:
+    run = sample("failing")
+    verdict = msgspec.structs.replace(run.verdict, message_long=f"{'so it is ' * 200}. Next: look at the ledger first.")
+    told = msgspec.structs.replace(run, verdict=verdict).told
+    for width in (Width(), Width(check=50, sentence=50)):
+        assert "      Next: look at the ledger first.\n" in console_block(told, plain, width)
+
+
+@pytest.mark.parametrize("name", ["passing", "failing", "refused"])
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_a_block_is_as_wide_as_its_terminal_but_for_what_to_do_next(
+    sample: Callable[[str], Any], name: str, columns: int
+) -> None:
+    lines = console_block(sample(name).told, plain, Width(check=columns, sentence=columns)).splitlines()
+    assert all(len(line) <= columns for line in lines if "Next: " not in line)
+
+
+@pytest.mark.parametrize("name", ["passing", "failing", "refused"])
+def test_an_answer_has_five_lines(sample: Callable[[str], Any], name: str) -> None:
+    run = sample(name)
+    lines = console_answer(run.told, plain).splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["Why:", "On:", "Paid:", "Next:"]
+    assert lines[-1] == f"Next: {wording.next_step(run.verdict)}"
+
+
+def test_the_width_is_that_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "72")
+    assert width_of(Terminal()) == Width(check=72, sentence=72)
+    assert width_of(io.StringIO()) == Width()
