@@ -35,6 +35,7 @@ def test_a_feature_path_works_alone(project: Project) -> None:
 def test_an_empty_selection(project: Project, tags: str) -> None:
     ran = project.behave(f"--tags={tags}")
     assert (ran.code, ran.verdict.reason_code) == (2, "nothing_selected")
+    assert ("did you mean @smoke?" in ran.verdict.message) is (tags == "@smok")
 
 
 WRONG_TAGS = {

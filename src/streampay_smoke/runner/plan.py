@@ -156,6 +156,11 @@ def all_scenarios(folder: Path) -> dict[str, ExpectedScenario]:
     return {item.expected.id: item.expected for item in scenarios_below(folder)}
 
 
+def tags_below(folder: Path) -> frozenset[str]:
+    """Return every tag that a scenario of the feature files below a folder has."""
+    return frozenset(tag for scenario in all_scenarios(folder).values() for tag in scenario.tags)
+
+
 def announced(
     planned: Sequence[PlannedScenario],
     folder: Path,

@@ -31,10 +31,10 @@ from streampay_smoke.runner.interruption import Interruption
 from streampay_smoke.runner.loading import by_the_gate
 from streampay_smoke.runner.quarantine import read_quarantine, today
 from streampay_smoke.runner.results import redact_results
-from streampay_smoke.runner.selection import tag_expression
+from streampay_smoke.runner.selection import refuse_unknown_tags, tag_expression
 from streampay_smoke.runner.session import Session, open_session
 from streampay_smoke.settings import load_evidence
-from streampay_smoke.settings.folders import in_words, project_root, read_from
+from streampay_smoke.settings.folders import FEATURES, in_words, project_root, read_from, suite_root
 
 _LOST = Failure(
     kind="journal_lost",
@@ -205,6 +205,7 @@ class GateRunner(Runner):
     def _play(self, folder: RunFolder, journal: Journal) -> None:
         with self._refusals_in(folder, journal):
             self.config.tag_expression = tag_expression(self.config.tags)
+            refuse_unknown_tags(self.config.tags, lambda: plans.tags_below(suite_root(project_root()) / FEATURES))
             _refuse_dry_run(self.config)
             with open_session(folder, journal, self._redactor) as session:
                 self.session = session
