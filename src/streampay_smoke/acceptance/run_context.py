@@ -329,6 +329,9 @@ class RunContext:
         if "streams" in self.opened:
             self.streams.find_what_was_perhaps_made()
         self.housekeeping.clean_up()
+
+    def look_at_ledger_again(self) -> None:
+        """Take note of where the ledger is after the last check."""
         if "ledger" in self.opened:
             with contextlib.suppress(ChainError):  # where the ledger ended is then unknown, and shown as that
                 self._note_ledger(self.ledger.chain.health().latest_ledger)

@@ -152,7 +152,7 @@ def _cut_off(run: RunHistory, checks: Sequence[Check]) -> Finding | None:
     """Return that the run was ended from outside, and which checks it did not get to; None for one that was not."""
     if run.interrupted is None:
         return None
-    doing = run.pending.told()
+    doing = run.doing
     if run.interrupted.reason in TIME_OVER:
         ended = unproved(run.interrupted.reason, f"{run.interrupted.detail} {doing}".strip())
     else:

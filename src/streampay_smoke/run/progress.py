@@ -13,22 +13,53 @@ GRACE_SECONDS = 0.7
 """How much longer than its budget a step may take before it counts as stuck: its own process is asked first."""
 
 
+class StepWatch:
+    """Follows the events of one lane, and knows when its step is stuck and how long it has waited for rate limits."""
+
+    def __init__(self) -> None:
+        self._due_at_ms: float | None = None
+        self.waited_seconds = 0.0
+
+    def is_stuck(self) -> bool:
+        """Return whether a step is over its budget and nothing was told of it."""
+        return self._due_at_ms is not None and time.time() * 1000 > self._due_at_ms
+
+    def observe(self, at_ms: int, event: events.AnyEvent) -> None:
+        """Take note of one event, in the order of time."""
+        match event:
+            case events.StepStarted(budget_seconds=budget_seconds):
+                due = at_ms + (budget_seconds + GRACE_SECONDS) * 1000
+                self._due_at_ms = due if budget_seconds else None
+            case events.StepOverran() | events.StepFinished() | events.ScenarioFinished():
+                self._due_at_ms = None
+            case events.RateLimitWait(step_seconds=step_seconds, run_seconds=run_seconds):
+                self._due_at_ms = self._due_at_ms and self._due_at_ms + step_seconds * 1000
+                self.waited_seconds += run_seconds
+
+
 class Progress:
     """Reads a growing journal and knows the step that is under way, and the time it has beside its deadline.
 
-    A journal that is gone or spoilt tells nothing more; that it is, is for the judge to say.
+    A journal that is gone or spoilt tells nothing more; that it is, is for the judge to say. Of the steps only those
+    of the run's own process are watched: that one watches its lanes.
     """
 
     def __init__(self, journal: Path) -> None:
         self._path = journal
         self._read = 0
-        self._due_at_ms: float | None = None
-        self.more_seconds = 0.0
+        self._lanes: dict[int, StepWatch] = {0: StepWatch()}
+        self._extended_seconds = 0.0
+
+    @property
+    def more_seconds(self) -> float:
+        """The time beside the deadline; lanes wait for rate limits at the same time, so the longest wait counts."""
+        lanes = (watch.waited_seconds for lane, watch in self._lanes.items() if lane)
+        return self._extended_seconds + self._lanes[0].waited_seconds + max(lanes, default=0.0)
 
     def step_is_stuck(self) -> bool:
         """Return whether a step is over its budget and nothing was written about it."""
         self._catch_up()
-        return self._due_at_ms is not None and time.time() * 1000 > self._due_at_ms
+        return self._lanes[0].is_stuck()
 
     def _catch_up(self) -> None:
         whole = b""
@@ -44,13 +75,7 @@ class Progress:
 
     def _observe(self, entry: Entry) -> None:
         match entry.event:
-            case events.StepStarted(budget_seconds=budget_seconds):
-                due = entry.at_ms + (budget_seconds + GRACE_SECONDS) * 1000
-                self._due_at_ms = due if budget_seconds else None
-            case events.StepOverran() | events.StepFinished() | events.ScenarioFinished():
-                self._due_at_ms = None
-            case events.RateLimitWait(step_seconds=step_seconds, run_seconds=run_seconds):
-                self._due_at_ms = self._due_at_ms and self._due_at_ms + step_seconds * 1000
-                self.more_seconds += run_seconds
             case events.BakeStarted(seconds=seconds) | events.DeadlineExtended(more_seconds=seconds):
-                self.more_seconds += seconds
+                self._extended_seconds += seconds
+            case event:
+                self._lanes.setdefault(entry.lane, StepWatch()).observe(entry.at_ms, event)

@@ -142,6 +142,15 @@ VARIABLES = {
             option="--report",
             default="1",
         ),
+        Variable(
+            "SMOKE_LANES",
+            "How many scenarios may be played side by side, so that their waits for ledgers overlap; 1 for one after "
+            "the other",
+            parsing.count,
+            option="--lanes",
+            metavar="NUMBER",
+            default="5",
+        ),
         Variable("SMOKE_ARTIFACTS", "Folder that gets one folder for each run", parsing.path, default="artifacts"),
         Variable(
             "SMOKE_DEPLOY",
