@@ -143,6 +143,7 @@ def new_treasury(ledger: "Ledger") -> "Treasury":
         ledger.passphrase,
         timeout_seconds=LEDGER_TIMEOUT_SECONDS,
         valid_seconds=TRANSACTION_VALID_SECONDS,
+        channels=ledger.birth.channels,
     )
     contract = StreamContract(stellar, ledger.contract_id, ledger.native_token_id, ledger.birth.operator)
     return Treasury(contract)

@@ -4,6 +4,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS
@@ -34,6 +35,7 @@ from streampay_smoke.service.records import Readiness, StreamRecord
 from streampay_smoke.service.replay import Asked
 from streampay_smoke.service.slots import accepted
 from streampay_smoke.service.trace import Trace
+from streampay_smoke.service.transport import WriteSlot
 from streampay_smoke.settings import Settings
 
 REQUEST_SECONDS = 15.0
@@ -91,6 +93,8 @@ class RunContext:
         self._patient_until_seconds = 0.0
         self.throttle_patience: Callable[[], float] | None = None
         """How many more seconds this run may wait for rate limits; None for the same time for each request."""
+        self.write_slot: WriteSlot = nullcontext
+        """Gives the block in which a write is sent: runs that play scenarios side by side limit how many there are."""
 
     @once
     def deployment(self) -> Deployment:
@@ -101,7 +105,11 @@ class RunContext:
             timeout_seconds=REQUEST_SECONDS,
             patience=self.throttle_patience,
             cutover=self._cutover,
+            write_slot=self._held_write_slot,
         )
+
+    def _held_write_slot(self) -> contextlib.AbstractContextManager[None]:
+        return self.write_slot()
 
     def deployment_at(
         self,
@@ -112,6 +120,7 @@ class RunContext:
         throttle_seconds: float = 30.0,
         patience: Callable[[], float] | None = None,
         cutover: Cutover | None = None,
+        write_slot: WriteSlot = nullcontext,
     ) -> Deployment:
         """Return a deployment of StreamPay in this environment; nothing is sent yet."""
         settings = self.settings
@@ -123,6 +132,7 @@ class RunContext:
             throttle_seconds=throttle_seconds,
             patience=patience,
             cutover=cutover,
+            write_slot=write_slot,
             learn_secret=self._learn_secret,
             release_told_by=settings.place.service.release_told_by,
             release_expected=settings.expect_release,

@@ -32,9 +32,9 @@ class StepWatch:
                 self._due_at_ms = due if budget_seconds else None
             case events.StepOverran() | events.StepFinished() | events.ScenarioFinished():
                 self._due_at_ms = None
-            case events.RateLimitWait(step_seconds=step_seconds, run_seconds=run_seconds):
-                self._due_at_ms = self._due_at_ms and self._due_at_ms + step_seconds * 1000
-                self.waited_seconds += run_seconds
+            case events.RateLimitWait() | events.WriteSlotWait() as wait:
+                self._due_at_ms = self._due_at_ms and self._due_at_ms + wait.step_seconds * 1000
+                self.waited_seconds += wait.run_seconds if isinstance(wait, events.RateLimitWait) else 0.0
 
 
 class Progress:

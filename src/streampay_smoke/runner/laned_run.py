@@ -97,6 +97,7 @@ class LanedRun:
         if not shared or _threads_at_work():
             self._lane_of = {}
             return
+        self._session.share_write_slots()
         gc.freeze()  # what is there is shared with the lanes, as long as nobody writes to it
         self._lanes.start(self._lane_of, self._play, self._receive)
 

@@ -28,6 +28,7 @@ from streampay_smoke.evidence.events import (
     StepFinished,
     StepOverran,
     StepStarted,
+    WriteSlotWait,
 )
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.pending import Pending
@@ -44,6 +45,7 @@ from streampay_smoke.runner.budget import StepTimeout
 from streampay_smoke.runner.lane_wire import Learned, Sender
 from streampay_smoke.runner.plan import PlannedScenario
 from streampay_smoke.runner.time_left import TimeLeft
+from streampay_smoke.runner.write_slots import WriteSlots
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.settings import Settings
 from streampay_smoke.settings.deadline import derived_deadline_seconds
@@ -128,6 +130,9 @@ class Session:
         if isinstance(event, RateLimitWait):
             event = replace(event, step_seconds=event.seconds, run_seconds=self.time_left.wait(event.seconds))
             self.allow(event.step_seconds, event.run_seconds)
+        elif isinstance(event, WriteSlotWait):
+            event = replace(event, step_seconds=event.seconds)
+            self.allow(event.step_seconds, 0.0)
         self._journal.append(event)
         self.pending.observe(event)
         self._slow_answers.observe(event)
@@ -141,6 +146,11 @@ class Session:
     def expects(self, scenario: Scenario) -> bool:
         """Whether a scenario is about to run."""
         return id(scenario) in self._ids
+
+    def share_write_slots(self) -> None:
+        """From now on, and in every lane, have no more writes at the deployment at once than its place says."""
+        slots = WriteSlots(self.settings.place.service.writes_at_once)
+        self._run_context.write_slot = lambda: slots.slot(lambda seconds: self.record(WriteSlotWait(seconds=seconds)))
 
     def open_shared(self, names: Sequence[str]) -> bool:
         """Open what lanes share; False where something fails, which is then met by the first scenario that needs it."""
