@@ -467,7 +467,7 @@ release on both sides, and a candidate that is exactly as slow as the threshold 
 
 {alarms}
 
-Autocorrelation and trends do no harm here. Both reads of a pair meet the same weather, and the coin that decides which
+Autocorrelation and trends do no harm here. Both reads of a pair meet the same load, and the coin that decides which
 release is read first makes either order equally likely, so that the sign of their difference is a fair coin whatever
 came before. That is all the test needs where the releases are the same. Where they differ by a constant factor, as in
 the second column, it also needs that nothing but that factor distinguishes them.
@@ -478,7 +478,7 @@ the second column, it also needs that nothing but that factor distinguishes them
 
 **The 99 % are reached for StreamPay's lists as they were measured**, and wherever what distinguishes the two reads of
 a pair is small: single reads that vary by up to about 40 % (log-normal sigma 0.35), tails up to Pareto index 2.5, and
-any weather that changes slowly enough to be shared by a pair. **They are not reached where single reads are
+any load that changes slowly enough to be shared by a pair. **They are not reached where single reads are
 noisier**: 40 pairs do not hold enough evidence at an error of 0.1 % then. Even an ordinary sign test of all 40 pairs,
 which may not be looked at before its end, needs 31 that are slower, and finds a doubled latency at log-normal sigma
 0.5 in 74 % of the runs. What is not found is `insufficient_sample`. It
@@ -509,11 +509,11 @@ and share the error of 0.1 %. {runs:,} simulated runs a cell.
 {six}
 
 **The target is met wherever samples are independent, even exactly on every threshold. It is not met for absolute
-objectives under strong autocorrelation exactly on the threshold, and no test could meet it**: when the weather is the
+objectives under strong autocorrelation exactly on the threshold, and no test could meet it**: when the load is the
 same for a whole run, a release whose p95 is the threshold has one run in twenty in which every sample is above it, and
 nothing in that run tells it from a worse release. The comparison is what tells them apart: the stable release has the
-same weather. With room (the last columns: a release at half of every threshold) the target is met up to rho 0.9; at
-rho 0.99, where a run has one weather from its beginning to its end, even that room is not enough. Hence the advice to
+same load. With room (the last columns: a release at half of every threshold) the target is met up to rho 0.9; at
+rho 0.99, where a run has one load from its beginning to its end, even that room is not enough. Hence the advice to
 let absolute latencies gate only with ample room, and to give the gate a stable release.
 
 ## What goes wrong without pairs, coin and sequential test

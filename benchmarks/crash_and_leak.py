@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from crashes import TAGS, Audit, Crash, Kill, Scene, broken, kills  # noqa: E402
 
-from streampay_sandbox.road import Proxy  # noqa: E402
+from streampay_sandbox.proxy import DisturbingProxy  # noqa: E402
 from streampay_sandbox.stack import start_sandbox  # noqa: E402
 from streampay_selftest.commits import commit_of  # noqa: E402
 
@@ -137,7 +137,7 @@ def main(arguments: Sequence[str]) -> int:
     began = time.monotonic()
     with (
         start_sandbox() as sandbox,
-        Proxy(sandbox.base_url, disturb=broken) as faulty,
+        DisturbingProxy(sandbox.base_url, behaviour=broken) as faulty,
         tempfile.TemporaryDirectory() as folder,
     ):
         scenes = []

@@ -19,7 +19,7 @@ from streampay_smoke.evidence.bake import ERROR_BURN
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate import policy, verdict
 from streampay_smoke.gate.objectives import MISSED
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.run import pins
 from streampay_smoke.runner.feature_lint import KNOWN_TAGS
 from streampay_smoke.settings import pages as settings_pages
@@ -62,47 +62,51 @@ def decision_schema() -> str:
 
 _WHOLE = policy.Circumstances(whole_suite=True)
 
-EXAMPLES: Sequence[tuple[str, policy.Answer, policy.Circumstances]] = (
-    ("PASS of the whole suite", policy.Answer(word=Word.PASS, reason_code="all_promises_kept"), _WHOLE),
+EXAMPLES: Sequence[tuple[str, policy.VerdictSummary, policy.Circumstances]] = (
+    (
+        "PASS of the whole suite",
+        policy.VerdictSummary(status=VerdictStatus.PASS, reason_code="all_promises_kept"),
+        _WHOLE,
+    ),
     (
         "PASS of a part of it",
-        policy.Answer(word=Word.PASS, reason_code="all_promises_kept"),
+        policy.VerdictSummary(status=VerdictStatus.PASS, reason_code="all_promises_kept"),
         policy.Circumstances(whole_suite=False),
     ),
-    ("FAIL, a broken promise", policy.Answer(word=Word.FAIL, reason_code="promise_broken"), _WHOLE),
+    ("FAIL, a broken promise", policy.VerdictSummary(status=VerdictStatus.FAIL, reason_code="promise_broken"), _WHOLE),
     (
         "any answer of a rehearsal, for which nobody named a deployment",
-        policy.Answer(word=Word.PASS, reason_code="all_promises_kept", rehearsal=True),
+        policy.VerdictSummary(status=VerdictStatus.PASS, reason_code="all_promises_kept", rehearsal=True),
         _WHOLE,
     ),
     (
         "FAIL, the error budget burnt while it was watched",
-        policy.Answer(word=Word.FAIL, reason_code=MISSED, missed=(ERROR_BURN,)),
+        policy.VerdictSummary(status=VerdictStatus.FAIL, reason_code=MISSED, missed=(ERROR_BURN,)),
         _WHOLE,
     ),
     (
         "FAIL, another gating objective missed",
-        policy.Answer(word=Word.FAIL, reason_code=MISSED, missed=("settlement_time",)),
+        policy.VerdictSummary(status=VerdictStatus.FAIL, reason_code=MISSED, missed=("settlement_time",)),
         _WHOLE,
     ),
     (
         "FAIL, the expected release never answered",
-        policy.Answer(word=Word.FAIL, reason_code=policy.NOT_DEPLOYED),
+        policy.VerdictSummary(status=VerdictStatus.FAIL, reason_code=policy.NOT_DEPLOYED),
         _WHOLE,
     ),
     (
         "FAIL of a part of the suite, or of feature files named by hand",
-        policy.Answer(word=Word.FAIL, reason_code="promise_broken"),
+        policy.VerdictSummary(status=VerdictStatus.FAIL, reason_code="promise_broken"),
         policy.Circumstances(whole_suite=False),
     ),
-    ("INCONCLUSIVE", policy.Answer(word=Word.INCONCLUSIVE, reason_code="chain_unavailable"), _WHOLE),
+    ("INCONCLUSIVE", policy.VerdictSummary(status=VerdictStatus.INCONCLUSIVE, reason_code="chain_unavailable"), _WHOLE),
     (
         "INCONCLUSIVE, and the two runs before it too",
-        policy.Answer(word=Word.INCONCLUSIVE, reason_code="chain_unavailable"),
+        policy.VerdictSummary(status=VerdictStatus.INCONCLUSIVE, reason_code="chain_unavailable"),
         policy.Circumstances(whole_suite=True, inconclusive_before=2),
     ),
-    ("CONFIG", policy.Answer(word=Word.CONFIG, reason_code="settings_invalid"), _WHOLE),
-    ("SAFETY", policy.Answer(word=Word.SAFETY, reason_code="guard_refused"), _WHOLE),
+    ("CONFIG", policy.VerdictSummary(status=VerdictStatus.CONFIG, reason_code="settings_invalid"), _WHOLE),
+    ("SAFETY", policy.VerdictSummary(status=VerdictStatus.SAFETY, reason_code="guard_refused"), _WHOLE),
 )
 """One run of each kind, in words, for the page that shows what the policy makes of them."""
 
@@ -124,7 +128,7 @@ def policy_page() -> str:
         "what it leaves out by name, as a read-only production does, makes no part of it.\n\n"
         "`rollback` is what the decision asks of CD. The run itself starts it only with `--on-fail rollback`, and\n"
         "each of these alone keeps it from doing so ([rollback](rollback.md)):\n\n"
-        + "".join(f"- {refusal.because}\n" for refusal in policy.REFUSALS)
+        + "".join(f"- {refusal.because}\n" for refusal in policy.ROLLBACK_OBSTACLES)
     )
 
 

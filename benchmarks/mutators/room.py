@@ -55,7 +55,7 @@ WEAKENED = {
         new="for what, send, refusals in ():",
     ),
     "no errors are provoked": Weakened(
-        module="actions/unauthorized_attempts.py", old="for call in deployment.doors.mistakes()", new="for call in ()"
+        module="actions/unauthorized_attempts.py", old="for call in deployment.access.mistakes()", new="for call in ()"
     ),
     "the service is asked once whether it is alive": Weakened(
         module="actions/operations.py",

@@ -12,7 +12,7 @@ from streampay_smoke.service.credentials import ANONYMOUS
 @when("the published keys are looked up")
 def look_up_keys(context: Context) -> None:
     deployment = context.world.deployment
-    context.world.refusal = deployment.knock(deployment.doors.key_set())
+    context.world.refusal = deployment.attempt(deployment.access.key_set())
 
 
 @then("nothing secret is among them")

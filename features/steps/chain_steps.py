@@ -56,7 +56,7 @@ def nobody_can_claim(context: Context) -> None:
 @takes("ledger")
 def obeys_its_administrator(context: Context) -> None:
     contract, expect = context.world.ledger.contract, context.world.expect
-    admin = context.world.settings.place.chain.contract_admin
+    admin = context.world.settings.facts.chain.contract_admin
     ledger.obeys(contract.obeys(admin), admin, expect)
     ledger.obeys_nobody_else(contract.obeys(unowned_address()), expect)
 

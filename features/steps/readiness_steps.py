@@ -27,7 +27,7 @@ def dependencies_are_ok(context: Context) -> None:
 
 @then("it names the network this environment is for")
 def names_network(context: Context) -> None:
-    expected = context.world.settings.place.service.network
+    expected = context.world.settings.facts.service.network
     readiness.names_network(context.world.readiness, expected, context.world.expect)
 
 

@@ -73,7 +73,7 @@ def withdrawal_is_of_settlement(context: Context) -> None:
 def told_alike(context: Context) -> None:
     world = context.world
     asked, size = (world.deployment, world.credential), listing.LARGEST_PAGE
-    older, newer = listing.pages_of(*asked, page_size=size), listing.newer_pages_of(*asked, page_size=size)
+    older, newer = listing.pages_of(*asked, page_size=size), listing.pages_of_v2(*asked, page_size=size)
     opened = world.deployment.stream(world.credential, world.settlement.stream_id)
     statements.told_alike(older, newer, opened, world.run_context.streams.unfinished, world.expect)
 
@@ -81,10 +81,10 @@ def told_alike(context: Context) -> None:
 @when("the user looks for the stream that is kept from release to release")
 def look_for_kept_stream(context: Context) -> None:
     world = context.world
-    world.kept = world.deployment.stream_answer(world.credential, world.settings.place.service.canary_stream)
+    world.kept = world.deployment.stream_answer(world.credential, world.settings.facts.service.canary_stream)
 
 
 @then("it is there, and it is theirs")
 def is_still_there(context: Context) -> None:
     world = context.world
-    statements.is_still_there(world.kept, world.settings.place.service.canary_stream, world.expect)
+    statements.is_still_there(world.kept, world.settings.facts.service.canary_stream, world.expect)

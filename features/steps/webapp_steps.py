@@ -11,12 +11,12 @@ from streampay_smoke.runner.budget import takes
 @when("a browser asks leave for the app's page")
 def ask_for_the_app(context: Context) -> None:
     world = context.world
-    world.answers = browser.read_and_preflight(world.deployment, world.settings.place.service.app_origin)
+    world.answers = browser.read_and_preflight(world.deployment, world.settings.facts.service.app_origin)
 
 
 @then("it gets leave for all that a write needs")
 def app_may_write(context: Context) -> None:
-    world, origin = context.world, context.world.settings.place.service.app_origin
+    world, origin = context.world, context.world.settings.facts.service.app_origin
     asked = browser.preflight_headers(world.deployment, origin)
     webapp.app_may_write(world.answers[-1], origin, asked, world.expect)
 

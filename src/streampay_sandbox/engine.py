@@ -33,7 +33,7 @@ class EngineFault(StrEnum):
     """It answers nothing but 503."""
 
 
-class Applied(msgspec.Struct, frozen=True, kw_only=True):
+class AppliedRollback(msgspec.Struct, frozen=True, kw_only=True):
     """A rollback that was really made: the release that became live, and the key it was asked with."""
 
     release: str
@@ -46,10 +46,10 @@ class EngineState(msgspec.Struct, frozen=True, kw_only=True):
     weights: dict[str, int]
     live: str
     asked: tuple[str, ...]
-    applied: tuple[Applied, ...]
+    applied: tuple[AppliedRollback, ...]
 
 
-class Engine:
+class DeploymentEngine:
     """Decides where traffic goes. Safe to use from several threads."""
 
     def __init__(self, live: str) -> None:
@@ -59,7 +59,7 @@ class Engine:
         self._weights = {live: 100}
         self._live = live
         self._asked: list[str] = []
-        self._applied: list[Applied] = []
+        self._applied: list[AppliedRollback] = []
         self._credit: dict[str, int] = {}
         self._late: list[threading.Timer] = []
 
@@ -134,7 +134,7 @@ class Engine:
     def _apply(self, release: str, key: str) -> None:
         with self._lock:
             self.promote(release)
-            self._applied.append(Applied(release=release, key=key))
+            self._applied.append(AppliedRollback(release=release, key=key))
 
     def _known(self, release: str) -> str:
         if release not in self._weights:

@@ -34,10 +34,18 @@ import msgspec
 from msgspec.structs import replace
 from starlette.applications import Starlette
 
-from streampay_sandbox.engine import Engine, EngineFault, EngineState
+from streampay_sandbox.engine import DeploymentEngine, EngineFault, EngineState
 from streampay_sandbox.faults import chosen_faults
-from streampay_sandbox.ledger import Ledger, start_ledger
-from streampay_sandbox.road import Disturbance, Forward, Passing, Proxy, Reply, gateway, hang_up
+from streampay_sandbox.ledger import SandboxLedger, start_ledger
+from streampay_sandbox.proxy import (
+    DisturbingProxy,
+    Forward,
+    ProxiedRequest,
+    ProxyBehaviour,
+    SubstituteAnswer,
+    gateway,
+    hang_up,
+)
 from streampay_sandbox.server import LoopbackServer
 from streampay_sandbox.service.app import build_app
 from streampay_sandbox.service.faults import faulty
@@ -71,17 +79,17 @@ class Fleet(AbstractContextManager["Fleet"]):
     """
 
     def __init__(self, stable: str = "v1", *, replicas: int = 2) -> None:
-        self.ledger: Ledger = start_ledger()
+        self.ledger: SandboxLedger = start_ledger()
         self._settings = new_settings(self.ledger, stable)
         self._treasury = new_treasury(self.ledger)
         self._memory = _new_memory()
         self._stopping = threading.Event()
         self._releases: dict[str, Release] = {}
         self._addresses: list[str] = []
-        self._previews: dict[str, Proxy] = {}
-        self.engine = Engine(stable)
-        self._public = _Road(self._addresses, lambda passing: self._to(self.engine.next_release())).__enter__()
-        self._admin = Proxy(disturb=self._asked).__enter__()
+        self._previews: dict[str, DisturbingProxy] = {}
+        self.engine = DeploymentEngine(stable)
+        self._public = _FleetProxy(self._addresses, lambda passing: self._to(self.engine.next_release())).__enter__()
+        self._admin = DisturbingProxy(behaviour=self._asked).__enter__()
         self.base_url = self._public.url
         self.engine_url = self._admin.url
         self.start(stable, replicas=replicas)
@@ -116,7 +124,7 @@ class Fleet(AbstractContextManager["Fleet"]):
         """Return an address that leads to one release alone, whatever its weight; raises KeyError for none."""
         self._releases[name]
         if name not in self._previews:
-            self._previews[name] = _Road(self._addresses, lambda passing: self._to(name)).__enter__()
+            self._previews[name] = _FleetProxy(self._addresses, lambda passing: self._to(name)).__enter__()
         return self._previews[name].url
 
     def replica_urls(self, name: str) -> tuple[str, ...]:
@@ -135,8 +143,8 @@ class Fleet(AbstractContextManager["Fleet"]):
         """Stop everything; a second call does nothing."""
         self.engine.stop()
         self._stopping.set()
-        for road in (self._public, self._admin, *self._previews.values()):
-            road.__exit__(None, None, None)
+        for proxy in (self._public, self._admin, *self._previews.values()):
+            proxy.__exit__(None, None, None)
         for release in self._releases.values():
             for server in release.replicas:
                 server.stop()
@@ -146,11 +154,11 @@ class Fleet(AbstractContextManager["Fleet"]):
     def __exit__(self, *error: object) -> None:
         self.stop()
 
-    def _to(self, name: str) -> Forward | Reply:
+    def _to(self, name: str) -> Forward | SubstituteAnswer:
         release = self._releases[name]
         return Forward(to=next(release.next_address)) if release.replicas else gateway(503)
 
-    def _asked(self, passing: Passing) -> Reply:
+    def _asked(self, passing: ProxiedRequest) -> SubstituteAnswer:
         """Answer a request to the engine's API."""
         if EngineFault.DOWN in self.engine.faults and not passing.path.startswith("/misbehave"):
             return _json(503, {"error": "the engine is down"})
@@ -170,11 +178,11 @@ class Fleet(AbstractContextManager["Fleet"]):
         return _json(200, said if isinstance(said, EngineState) else {"said": said or "done"})
 
 
-class _Road(Proxy):
+class _FleetProxy(DisturbingProxy):
     """A proxy whose upstreams come and go."""
 
-    def __init__(self, upstreams: Sequence[str], disturb: Disturbance) -> None:
-        super().__init__(disturb=disturb)
+    def __init__(self, upstreams: Sequence[str], behaviour: ProxyBehaviour) -> None:
+        super().__init__(behaviour=behaviour)
         self._addresses = upstreams
 
     def upstream(self, index: int) -> str:
@@ -205,8 +213,8 @@ _ACTIONS: Mapping[str, Callable[[Fleet, Given], object]] = {
 }
 
 
-def _json(status: int, document: object) -> Reply:
-    return Reply(status=status, text=msgspec.json.encode(document).decode(), content_type="application/json")
+def _json(status: int, document: object) -> SubstituteAnswer:
+    return SubstituteAnswer(status=status, text=msgspec.json.encode(document).decode(), content_type="application/json")
 
 
 def serve(*, ready_file: Path, stable: str, replicas: int) -> None:

@@ -17,7 +17,7 @@ from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
 
 if TYPE_CHECKING:
-    from streampay_sandbox.ledger import Ledger
+    from streampay_sandbox.ledger import SandboxLedger
     from streampay_sandbox.server import LoopbackServer
     from streampay_sandbox.service.parts import Parts, ServiceSettings
     from streampay_sandbox.service.settlement import Treasury
@@ -33,7 +33,7 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
     def __init__(
         self,
         *,
-        ledger: "Ledger",
+        ledger: "SandboxLedger",
         server: "LoopbackServer",
         treasury: "Treasury",
         settings: "ServiceSettings",
@@ -103,7 +103,7 @@ def start_sandbox(
 
 
 def _with_service(
-    ledger: "Ledger", *, port: int, close_seconds: float, faults: tuple[str, ...], release: str
+    ledger: "SandboxLedger", *, port: int, close_seconds: float, faults: tuple[str, ...], release: str
 ) -> Sandbox:
     from streampay_sandbox.server import LoopbackServer
     from streampay_sandbox.service.app import build_app
@@ -117,7 +117,7 @@ def _with_service(
     return Sandbox(ledger=ledger, server=server, treasury=treasury, settings=settings, parts=parts)
 
 
-def new_settings(ledger: "Ledger", release: str) -> "ServiceSettings":
+def new_settings(ledger: "SandboxLedger", release: str) -> "ServiceSettings":
     """Return what a StreamPay on this ledger is told at its start, with secrets made anew."""
     from streampay_sandbox.service.parts import ServiceSettings
 
@@ -132,11 +132,11 @@ def new_settings(ledger: "Ledger", release: str) -> "ServiceSettings":
     )
 
 
-def new_treasury(ledger: "Ledger") -> "Treasury":
+def new_treasury(ledger: "SandboxLedger") -> "Treasury":
     """Return the operator's account on this ledger, which was born with coins."""
     from streampay_sandbox.service.settlement import Treasury
     from streampay_sandbox.service.stellar import Stellar
-    from streampay_sandbox.service.stream_contract import StreamContract
+    from streampay_sandbox.service.stream_contract import StreamContractClient
 
     stellar = Stellar(
         ledger.rpc_url,
@@ -145,11 +145,11 @@ def new_treasury(ledger: "Ledger") -> "Treasury":
         valid_seconds=TRANSACTION_VALID_SECONDS,
         channels=ledger.birth.channels,
     )
-    contract = StreamContract(stellar, ledger.contract_id, ledger.native_token_id, ledger.birth.operator)
+    contract = StreamContractClient(stellar, ledger.contract_id, ledger.native_token_id, ledger.birth.operator)
     return Treasury(contract)
 
 
-def environ_of(base_url: str, ledger: "Ledger", settings: "ServiceSettings") -> dict[str, str]:
+def environ_of(base_url: str, ledger: "SandboxLedger", settings: "ServiceSettings") -> dict[str, str]:
     """Return the variables that point a run at a StreamPay of the sandbox."""
     return {
         "SMOKE_ENV": "sandbox",

@@ -3,23 +3,23 @@
 from collections.abc import Callable
 
 from streampay_sandbox.fault import Fault, Truth
-from streampay_selftest.scene import Scene
-from streampay_smoke.gate.verdict import Word
+from streampay_selftest.run_setup import RunSetup
+from streampay_smoke.gate.verdict import VerdictStatus
 
-Condition = Callable[[Scene], None]
+Condition = Callable[[RunSetup], None]
 """Changes what the gate will meet, before it starts."""
 
-WORDS = {
-    Truth.PRODUCT: Word.FAIL,
-    Truth.SAFETY: Word.SAFETY,
-    Truth.CONFIG: Word.CONFIG,
-    Truth.DEPENDENCY: Word.INCONCLUSIVE,
-    Truth.HARNESS: Word.INCONCLUSIVE,
-    Truth.NONE: Word.PASS,
+STATUS_OF_TRUTH = {
+    Truth.PRODUCT: VerdictStatus.FAIL,
+    Truth.SAFETY: VerdictStatus.SAFETY,
+    Truth.CONFIG: VerdictStatus.CONFIG,
+    Truth.DEPENDENCY: VerdictStatus.INCONCLUSIVE,
+    Truth.HARNESS: VerdictStatus.INCONCLUSIVE,
+    Truth.NONE: VerdictStatus.PASS,
 }
-"""The word that goes with each attribution."""
+"""The status that goes with each attribution."""
 
-CAUGHT = frozenset({Word.FAIL, Word.SAFETY})
+CAUGHT = frozenset({VerdictStatus.FAIL, VerdictStatus.SAFETY})
 """Words that keep a release from its users, or money from moving."""
 
 SMOKE = "@smoke"
@@ -30,7 +30,7 @@ class Case(Fault, frozen=True, kw_only=True):
 
     `truth` is the right attribution, and `or_else` names others that are right too: some noise can be ridden out or
     held, as its moment decides. `caught_by` is as for any fault, or the reason code of a finding about the whole run.
-    `faults` are the sandbox's own; `conditions` change the rest of the scene. `features` are what is played in a
+    `faults` are the sandbox's own; `conditions` change the rest of the setup. `features` are what is played in a
     hurry; `tags`, where given, select the scenarios at any time.
     """
 
@@ -48,7 +48,7 @@ class Case(Fault, frozen=True, kw_only=True):
     @property
     def is_fault(self) -> bool:
         """Whether the gate must catch it; else it must never call it the release's fault."""
-        return WORDS[self.truth] in CAUGHT
+        return STATUS_OF_TRUTH[self.truth] in CAUGHT
 
     def selection(self, *, hurried: bool) -> str:
         """Return the tag expression to play: all of the smoke, or in a hurry only what this case is about."""

@@ -8,7 +8,7 @@ import msgspec
 from streampay_selftest.case import CAUGHT
 from streampay_selftest.results import FAULT, CaseResult, Results
 from streampay_selftest.scoring import UNDISTURBED, Share, score
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.publish.markup import Markup, element
 
 WIDTH, LEFT, RIGHT = 860, 250, 830
@@ -97,7 +97,7 @@ def _bars(results: Results, top: int) -> Iterator[Markup]:
     undisturbed = [case for case in results.cases if case.name == UNDISTURBED]
     series = (
         _Series("a fault, caught", _seconds(faults, CAUGHT), fill=BLUE, stroke="none"),
-        _Series("undisturbed, PASS", _seconds(undisturbed, {Word.PASS}), fill=SHEET, stroke=ORANGE),
+        _Series("undisturbed, PASS", _seconds(undisturbed, {VerdictStatus.PASS}), fill=SHEET, stroke=ORANGE),
     )
     baseline, buckets = top + TALLEST + 10, len(BUCKETS_SECONDS) - 1
     step = (RIGHT - 60) / buckets
@@ -131,7 +131,7 @@ class _Series(msgspec.Struct, frozen=True):
 
 
 def _seconds(cases: Sequence[CaseResult], words: Container[str]) -> Sequence[float]:
-    return [each for case in cases for outcome in case.outcomes if outcome.word in words for each in outcome.seconds]
+    return [each for case in cases for outcome in case.outcomes if outcome.status in words for each in outcome.seconds]
 
 
 def _bucket(place: int) -> str:

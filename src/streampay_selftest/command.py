@@ -7,15 +7,15 @@ from statistics import median
 
 import msgspec
 
-from streampay_selftest.choosing import SHARE_OF, share, unknown
+from streampay_selftest.case_run import GATE
+from streampay_selftest.case_selection import SHARE_OF, share, unknown
 from streampay_selftest.commits import CHANGES, commit_of
 from streampay_selftest.committed import FOLDER, committed_results, write
 from streampay_selftest.corpus import CORPUS
-from streampay_selftest.measuring import Plan, measure
-from streampay_selftest.playing import GATE
+from streampay_selftest.measurement import Plan, measure
+from streampay_selftest.progress_output import summary
 from streampay_selftest.results import Results, merged, to_json
 from streampay_selftest.scoring import missed, score
-from streampay_selftest.telling import summary
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.publish.files import replace_file
 from streampay_smoke.settings.reading import project_root

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from streampay_selftest.case import Case
-from streampay_selftest.choosing import unknown
+from streampay_selftest.case_selection import unknown
 from streampay_selftest.page import FILES
 from streampay_selftest.results import CaseResult, Results, from_json, to_json
 from streampay_smoke.publish.files import replace_file

@@ -1,4 +1,4 @@
-"""What can be different about a scene, in words a table of cases is made of."""
+"""What can be different about a setup, in words a table of cases is made of."""
 
 import os
 import signal
@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from streampay_sandbox.road import Disturbance, Proxy, full_queue, undisturbed
+from streampay_sandbox.proxy import DisturbingProxy, ProxyBehaviour, full_queue, pass_through
 from streampay_sandbox.stack import start_sandbox
 from streampay_selftest.case import Condition
-from streampay_selftest.scene import Scene
+from streampay_selftest.run_setup import RunSetup
 
 PATIENCE_SECONDS = 40.0
 """How long something that a run has to reach first is waited for."""
@@ -20,43 +20,45 @@ LOOK_SECONDS = 0.02
 BEHIND_THE_PROXY = "127.0.0.2"
 """A host that nothing listens on: a proxy may lead anywhere under its name."""
 
-Told = Callable[[], Disturbance]
+NewBehaviour = Callable[[], ProxyBehaviour]
 """Makes a disturbance anew for each run: most of them count."""
 
 
-def road(told: Told) -> Condition:
+def proxy(told: NewBehaviour) -> Condition:
     """Disturb the way to the deployment."""
 
-    def change(scene: Scene) -> None:
-        scene.road = told()
+    def change(setup: RunSetup) -> None:
+        setup.proxy = told()
 
     return change
 
 
-def rpc_road(told: Told) -> Condition:
+def rpc_proxy(told: NewBehaviour) -> Condition:
     """Disturb this runner's way to the ledger; the deployment has one of its own."""
 
-    def change(scene: Scene) -> None:
-        scene.rpc_road = told()
+    def change(setup: RunSetup) -> None:
+        setup.rpc_proxy = told()
 
     return change
 
 
-def only_by_proxy(told: Told = lambda: undisturbed) -> Condition:
+def only_by_proxy(told: NewBehaviour = lambda: pass_through) -> Condition:
     """Give the deployment an address that only the runner's proxy reaches, and disturb that proxy."""
 
-    def change(scene: Scene) -> None:
-        scene.environ["SMOKE_BASE_URL"] = f"http://{BEHIND_THE_PROXY}:{urlsplit(scene.sandbox.base_url).port}"
-        scene.environ["HTTP_PROXY"] = scene.stack.enter_context(Proxy(scene.sandbox.base_url, disturb=told())).url
+    def change(setup: RunSetup) -> None:
+        setup.environ["SMOKE_BASE_URL"] = f"http://{BEHIND_THE_PROXY}:{urlsplit(setup.sandbox.base_url).port}"
+        setup.environ["HTTP_PROXY"] = setup.stack.enter_context(
+            DisturbingProxy(setup.sandbox.base_url, behaviour=told())
+        ).url
 
     return change
 
 
-def stable(told: Told = lambda: undisturbed) -> Condition:
-    """Put a stable release beside the deployment: the same sandbox, down a road of its own."""
+def stable(told: NewBehaviour = lambda: pass_through) -> Condition:
+    """Put a stable release beside the deployment: the same sandbox, down a proxy of its own."""
 
-    def change(scene: Scene) -> None:
-        scene.stable_road = told()
+    def change(setup: RunSetup) -> None:
+        setup.stable_proxy = told()
 
     return change
 
@@ -64,9 +66,9 @@ def stable(told: Told = lambda: undisturbed) -> Condition:
 def another_upstream(*faults: str) -> Condition:
     """Put a second StreamPay, with a ledger and secrets of its own, behind the same address."""
 
-    def change(scene: Scene) -> None:
-        other = scene.stack.enter_context(start_sandbox(faults=faults))
-        scene.upstreams.append(other.base_url)
+    def change(setup: RunSetup) -> None:
+        other = setup.stack.enter_context(start_sandbox(faults=faults))
+        setup.upstreams.append(other.base_url)
 
     return change
 
@@ -74,8 +76,8 @@ def another_upstream(*faults: str) -> Condition:
 def setting(**variables: str) -> Condition:
     """Set environment variables; with "" one that was set is unset."""
 
-    def change(scene: Scene) -> None:
-        scene.environ.update(variables)
+    def change(setup: RunSetup) -> None:
+        setup.environ.update(variables)
 
     return change
 
@@ -83,27 +85,27 @@ def setting(**variables: str) -> Condition:
 def without(*variables: str) -> Condition:
     """Take variables out of the environment."""
 
-    def change(scene: Scene) -> None:
+    def change(setup: RunSetup) -> None:
         for name in variables:
-            scene.environ.pop(name, None)
+            setup.environ.pop(name, None)
 
     return change
 
 
-def place(**values: object) -> Condition:
+def environment_file(**values: object) -> Condition:
     """Replace keys of the environment file."""
 
-    def change(scene: Scene) -> None:
-        scene.place.update(values)
+    def change(setup: RunSetup) -> None:
+        setup.environment_file.update(values)
 
     return change
 
 
-def place_text(old: str, new: str) -> Condition:
+def environment_text(old: str, new: str) -> Condition:
     """Replace a text in the environment file."""
 
-    def change(scene: Scene) -> None:
-        scene.place_edits.append((old, new))
+    def change(setup: RunSetup) -> None:
+        setup.environment_edits.append((old, new))
 
     return change
 
@@ -111,8 +113,8 @@ def place_text(old: str, new: str) -> Condition:
 def file(path: str, text: str) -> Condition:
     """Write a file below the folder of the project; `home/...` is the runner's home."""
 
-    def change(scene: Scene) -> None:
-        target = scene.folder / path
+    def change(setup: RunSetup) -> None:
+        target = setup.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
 
@@ -122,9 +124,9 @@ def file(path: str, text: str) -> Condition:
 def artifacts(path: str) -> Condition:
     """Let runs leave their folders at a path, relative to the project's folder."""
 
-    def change(scene: Scene) -> None:
-        scene.artifacts = scene.folder / path
-        scene.environ["SMOKE_ARTIFACTS"] = path
+    def change(setup: RunSetup) -> None:
+        setup.artifacts = setup.folder / path
+        setup.environ["SMOKE_ARTIFACTS"] = path
 
     return change
 
@@ -132,8 +134,8 @@ def artifacts(path: str) -> Condition:
 def through(*command: str) -> Condition:
     """Start the gate through another command."""
 
-    def change(scene: Scene) -> None:
-        scene.shell = command
+    def change(setup: RunSetup) -> None:
+        setup.shell = command
 
     return change
 
@@ -143,37 +145,37 @@ def limited(limit: str) -> Condition:
     return through("/bin/sh", "-c", f'ulimit {limit} && exec "$@"', "sh")
 
 
-def silent_host(scene: Scene) -> None:
+def silent_host(setup: RunSetup) -> None:
     """Lead to an address that takes packets and never answers: its queue of connections is full."""
-    scene.environ["SMOKE_BASE_URL"] = _silent_url(scene)
+    setup.environ["SMOKE_BASE_URL"] = _silent_url(setup)
 
 
-def silent_stable_host(scene: Scene) -> None:
+def silent_stable_host(setup: RunSetup) -> None:
     """Let the stable release's address be one that never answers."""
-    scene.environ["SMOKE_BASELINE_URL"] = _silent_url(scene)
+    setup.environ["SMOKE_BASELINE_URL"] = _silent_url(setup)
 
 
-def _silent_url(scene: Scene) -> str:
-    return f"http://127.0.0.1:{scene.stack.enter_context(full_queue())}"
+def _silent_url(setup: RunSetup) -> str:
+    return f"http://127.0.0.1:{setup.stack.enter_context(full_queue())}"
 
 
-def nobody_reads_the_output(scene: Scene) -> None:
+def nobody_reads_the_output(setup: RunSetup) -> None:
     """Close the other end of the pipe the gate writes to, as `| head -1` does."""
     reading, writing = os.pipe()
     os.close(reading)
-    scene.output = writing
-    scene.stack.callback(os.close, writing)
+    setup.output = writing
+    setup.stack.callback(os.close, writing)
 
 
 def stopped_by(number: signal.Signals, *, at: str) -> Condition:
     """Send the run a signal once its journal holds a text."""
 
-    def change(scene: Scene) -> None:
+    def change(setup: RunSetup) -> None:
         def stop(running: "subprocess.Popen[bytes]") -> None:
-            if _reached(scene, running, at):
+            if _reached(setup, running, at):
                 running.send_signal(number)
 
-        scene.during.append(stop)
+        setup.during.append(stop)
 
     return change
 
@@ -181,15 +183,15 @@ def stopped_by(number: signal.Signals, *, at: str) -> Condition:
 def after_a_run_that_was_killed(tags: str, *, at: str) -> Condition:
     """Kill a run, and all of its processes at once, when its journal holds a text; then comes the run that counts."""
 
-    def change(scene: Scene) -> None:
+    def change(setup: RunSetup) -> None:
         def killed() -> None:
-            with scene.start(tags) as running:
+            with setup.start(tags) as running:
                 try:
-                    _reached(scene, running, at)
+                    _reached(setup, running, at)
                 finally:
                     os.killpg(running.pid, signal.SIGKILL)
 
-        scene.before.append(killed)
+        setup.before.append(killed)
 
     return change
 
@@ -197,10 +199,10 @@ def after_a_run_that_was_killed(tags: str, *, at: str) -> Condition:
 def beside_other_runs(tags: str, *, runs: int = 1) -> Condition:
     """Play other runs of the same gate against the same deployment at the same time."""
 
-    def change(scene: Scene) -> None:
+    def change(setup: RunSetup) -> None:
         for number in range(runs):
-            folder = scene.folder / f"another-{number}"
-            scene.beside.append((Scene(folder, scene.sandbox, scene.stack, scene.gate), tags))
+            folder = setup.folder / f"another-{number}"
+            setup.beside.append((RunSetup(folder, setup.sandbox, setup.stack, setup.gate), tags))
 
     return change
 
@@ -228,22 +230,22 @@ def clock_ahead(seconds: int) -> Condition:
 
 
 def _customized(code: str) -> Condition:
-    def change(scene: Scene) -> None:
-        folder = scene.folder / "customized"
+    def change(setup: RunSetup) -> None:
+        folder = setup.folder / "customized"
         folder.mkdir()
         (folder / "sitecustomize.py").write_text(code, encoding="utf-8")
-        inherited = filter(None, [scene.environ.get("PYTHONPATH")])
-        scene.environ["PYTHONPATH"] = os.pathsep.join([str(folder), *inherited])
+        inherited = filter(None, [setup.environ.get("PYTHONPATH")])
+        setup.environ["PYTHONPATH"] = os.pathsep.join([str(folder), *inherited])
 
     return change
 
 
-def _reached(scene: Scene, running: "subprocess.Popen[bytes]", text: str) -> bool:
+def _reached(setup: RunSetup, running: "subprocess.Popen[bytes]", text: str) -> bool:
     """Wait until the journal of the newest run holds a text; False when the run ended before."""
     ends_at = time.monotonic() + PATIENCE_SECONDS
     wanted = text.encode()
     while running.poll() is None and time.monotonic() < ends_at:
-        latest = scene.latest()
+        latest = setup.latest()
         if latest is not None:
             journal = latest / "journal.jsonl"
             if journal.exists() and wanted in journal.read_bytes():

@@ -7,11 +7,11 @@ from msgspec.structs import replace
 from streampay_sandbox.fault import Fault, Truth
 from streampay_sandbox.faults import FAULTS
 from streampay_sandbox.ledger.faults import FAULTS as LEDGER_FAULTS
-from streampay_selftest import noises, road_faults, runner_noises, settings_noises
+from streampay_selftest import network_disturbances, proxy_faults, runner_disturbances, settings_disturbances
 from streampay_selftest.case import Case
-from streampay_selftest.conditions import place, setting
+from streampay_selftest.conditions import environment_file, setting
 
-IMPATIENT = place(ready_within_seconds=1, cutover_seconds=1)
+IMPATIENT = environment_file(ready_within_seconds=1, cutover_seconds=1)
 """A release that will not mend is not waited for: no fault is hidden by that, and a noise is never hurried."""
 
 PLAYED_WITH: Mapping[str, Mapping[str, object]] = {
@@ -62,9 +62,9 @@ NOT_LOOKED_AT = frozenset(
 CORPUS = _by_name(
     (
         *(of_the_sandbox(fault) for fault in FAULTS.values() if fault.name not in NOT_LOOKED_AT),
-        *road_faults.FAULTS,
-        *noises.NOISES,
-        *runner_noises.NOISES,
-        *settings_noises.NOISES,
+        *proxy_faults.PROXY_FAULTS,
+        *network_disturbances.NETWORK_DISTURBANCES,
+        *runner_disturbances.RUNNER_DISTURBANCES,
+        *settings_disturbances.SETTINGS_DISTURBANCES,
     )
 )

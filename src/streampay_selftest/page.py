@@ -20,7 +20,7 @@ def page(results: Results) -> str:
         "## The score\n",
         _score(of),
         "## The targets\n",
-        "".join(f"- {target.about}: **{target.told(of)}**\n" for target in TARGETS),
+        "".join(f"- {target.about}: **{target.described(of)}**\n" for target in TARGETS),
         "## What was true, and what was answered\n",
         _matrix(results),
         "## Faults: each has to be FAIL or SAFETY, and the named check has to be red\n",
@@ -47,11 +47,11 @@ def _head(results: Results) -> str:
         "sandbox of its own in which one thing is wrong: a **fault** that it must catch, or **noise** that it must\n"
         f"not call a fault of the release. {len(faults)} faults and {len(noises)} noises, {runs:,} runs, {whole:,} of\n"
         "them of the whole smoke. A target is met only when as many whole runs stand behind it as it asks for.\n\n"
-        "```\nstreampay-smoke selftest --full --write    # the whole smoke, several weathers a case: a night\n"
+        "```\nstreampay-smoke selftest --full --write    # the whole smoke, several variations a case: a night\n"
         "streampay-smoke selftest --every-case      # every case once, with the features it is about: some minutes\n"
         "streampay-smoke selftest --quick           # a third of that, another for each commit; a check of CI\n```\n\n"
         f"Made at {_commits(results)}.\n\n"
-        "A seed is a weather: when ledgers close, jitter on the road, how the user signs in. Bounds are exact\n"
+        "A seed draws a run variation: when ledgers close, jitter of the proxy, how the user signs in. Bounds are exact\n"
         "(Clopper-Pearson, 95 %). [How to add a fault](../writing-faults.md) takes five minutes.\n"
     )
 
@@ -122,7 +122,7 @@ def _row(case: CaseResult) -> str:
 
 def _answers(case: CaseResult) -> Sequence[str]:
     return [
-        f"{'' if outcome.right else '**wrong** '}{outcome.word} "
+        f"{'' if outcome.right else '**wrong** '}{outcome.status} "
         f"`{outcome.caught_by or outcome.reason_code or outcome.attribution or 'nothing'}`"
         + (f" ({outcome.runs}x)" if len(case.outcomes) > 1 else "")
         for outcome in case.outcomes
@@ -135,7 +135,7 @@ def _limits() -> str:
         "The cases are chosen by us, each counts the same, and they are played on a simulation of StreamPay and of\n"
         "its ledger: the shares say how the gate answers these cases, not how often deployments fail in which way.\n"
         "The rules and the checks were written by people who knew most of the cases; what was added last is the\n"
-        "better test. The bounds treat runs as independent; runs of one case differ only in their weather. Times are\n"
+        "better test. The bounds treat runs as independent; runs of one case differ only by variation. Times are\n"
         "of a machine that plays several cases at once. As a bar: Azure's Gandalf, over 18 months of real\n"
         "deployments, had 92.4 % precision and 100 % recall for the data plane, 94.9 % and 99.8 % for the control\n"
         "plane (Li et al., NSDI 2020).\n"

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import Generic, TypeVar
 
-_PRELOADED = ("streampay_selftest.playing", "streampay_selftest.corpus")
+_PRELOADED = ("streampay_selftest.case_run", "streampay_selftest.corpus")
 """Imported once, by the process the workers are forked from: the sandbox costs half a second to import."""
 
 STOP_SECONDS = 5.0

@@ -8,17 +8,17 @@ import msgspec
 from msgspec.structs import replace
 
 from streampay_selftest.case import Case
-from streampay_selftest.playing import Played, is_right
+from streampay_selftest.case_run import CaseRun, is_right
 
 SCHEMA = "streampay.dev/gate-selftest/v1"
 
 FAULT, NOISE = "fault", "noise"
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class CaseOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """One answer to a case and how often it came: `seconds` has the gate's time of each run that gave it."""
 
-    word: str
+    status: str = msgspec.field(name="word")
     attribution: str
     reason_code: str
     caught_by: str
@@ -47,7 +47,7 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     commit: str
     hurried: bool
     cpu_seconds: float
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[CaseOutcome, ...]
 
     @property
     def runs(self) -> int:
@@ -80,9 +80,9 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
         return {case.name: case for case in self.cases}
 
 
-def collected(corpus: Mapping[str, Case], played: Iterable[Played], *, commit: str, hurried: bool) -> Results:
+def collected(corpus: Mapping[str, Case], played: Iterable[CaseRun], *, commit: str, hurried: bool) -> Results:
     """Return the results of a run, those of cases that were played at all."""
-    answers: dict[str, list[Played]] = defaultdict(list)
+    answers: dict[str, list[CaseRun]] = defaultdict(list)
     for each in played:
         answers[each.case].append(each)
     return Results(
@@ -101,10 +101,10 @@ def merged(corpus: Iterable[str], earlier: Results, later: Results) -> Results:
     return replace(later, cases=tuple(known[name] for name in corpus if name in known))
 
 
-def _result(case: Case, played: Sequence[Played], *, commit: str, hurried: bool) -> CaseResult:
+def _result(case: Case, played: Sequence[CaseRun], *, commit: str, hurried: bool) -> CaseResult:
     seconds: dict[tuple[Any, ...], list[float]] = defaultdict(list)
     for each in played:
-        answer = (each.word, each.attribution, each.reason_code, each.caught_by, is_right(case, each))
+        answer = (each.status, each.attribution, each.reason_code, each.caught_by, is_right(case, each))
         seconds[answer].append(each.seconds)
     common = sorted(seconds, key=lambda answer: (-len(seconds[answer]), answer))
     kind, severity, truths, story, names_check = described(case)
@@ -119,15 +119,15 @@ def _result(case: Case, played: Sequence[Played], *, commit: str, hurried: bool)
         hurried=hurried,
         cpu_seconds=round(sum(each.cpu_seconds for each in played), 2),
         outcomes=tuple(
-            Outcome(
-                word=word,
+            CaseOutcome(
+                status=status,
                 attribution=attribution,
                 reason_code=reason_code,
                 caught_by=caught_by,
                 right=right,
-                seconds=tuple(seconds[word, attribution, reason_code, caught_by, right]),
+                seconds=tuple(seconds[status, attribution, reason_code, caught_by, right]),
             )
-            for word, attribution, reason_code, caught_by, right in common
+            for status, attribution, reason_code, caught_by, right in common
         ),
     )
 

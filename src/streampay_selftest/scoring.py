@@ -7,10 +7,10 @@ import msgspec
 
 from streampay_sandbox.fault import Severity, Truth
 from streampay_selftest.case import CAUGHT
-from streampay_selftest.playing import CONTRADICTION, NO_ANSWER
-from streampay_selftest.results import FAULT, NOISE, CaseResult, Outcome, Results
+from streampay_selftest.case_run import CONTRADICTION, NO_ANSWER
+from streampay_selftest.results import FAULT, NOISE, CaseOutcome, CaseResult, Results
 from streampay_smoke.gate.statistics import clopper_pearson, quantile
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 
 CONFIDENCE = 0.95
 """Of the bounds, which are Clopper-Pearson's."""
@@ -24,7 +24,7 @@ INCONCLUSIVE_TARGET = 0.005
 FAULT_SEEDS = 4
 """How often a target about faults wants each of them played."""
 
-NOISY_RUNS = 3_000
+DISTURBED_RUNS = 3_000
 """How many runs with noise a target about noise stands on."""
 
 UNDISTURBED_RUNS = 750
@@ -57,7 +57,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
         return f"{_percent(self.value)} ({self.hits:,} of {self.of:,}; {_percent(low)} to {_percent(high)})"
 
 
-class Behind(msgspec.Struct, frozen=True, kw_only=True):
+class SampleSize(msgspec.Struct, frozen=True, kw_only=True):
     """How many runs of the whole smoke there are, and how many it takes before a target counts as met."""
 
     runs: int
@@ -94,25 +94,27 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     seconds_to_fail: tuple[float, float] | None
     seconds_to_pass: tuple[float, float] | None
     cpu_seconds: float | None
-    behind_faults: Behind
-    behind_noises: Behind
-    behind_undisturbed: Behind
+    behind_faults: SampleSize
+    behind_disturbances: SampleSize
+    behind_undisturbed: SampleSize
 
     @property
-    def behind_all(self) -> Behind:
+    def behind_all(self) -> SampleSize:
         """The runs with a fault and those with noise; the lack of one is not made good by the other."""
-        both = self.behind_faults, self.behind_noises
-        return Behind(runs=sum(min(each.runs, each.needed) for each in both), needed=sum(each.needed for each in both))
+        both = self.behind_faults, self.behind_disturbances
+        return SampleSize(
+            runs=sum(min(each.runs, each.needed) for each in both), needed=sum(each.needed for each in both)
+        )
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True):
+class ScoreTarget(msgspec.Struct, frozen=True, kw_only=True):
     """Something the score has to show: it must not be missed, and enough runs must stand behind that."""
 
     about: str
     held: Callable[[Score], bool]
-    behind: Callable[[Score], Behind]
+    behind: Callable[[Score], SampleSize]
 
-    def told(self, score: Score) -> str:
+    def described(self, score: Score) -> str:
         """Return MISSED, met, or how much is lacking before either can be said."""
         behind = self.behind(score)
         if not self.held(score):
@@ -120,50 +122,52 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
         return "met" if behind.enough else f"not yet shown ({behind.runs:,} of {behind.needed:,} whole runs)"
 
 
-def _faults(score: Score) -> Behind:
+def _faults(score: Score) -> SampleSize:
     return score.behind_faults
 
 
-def _noises(score: Score) -> Behind:
-    return score.behind_noises
+def _disturbances(score: Score) -> SampleSize:
+    return score.behind_disturbances
 
 
-def _all(score: Score) -> Behind:
+def _all(score: Score) -> SampleSize:
     return score.behind_all
 
 
 TARGETS = (
-    Target(about="every fault is caught", held=lambda score: score.recall.hits == score.recall.of, behind=_faults),
-    Target(
+    ScoreTarget(about="every fault is caught", held=lambda score: score.recall.hits == score.recall.of, behind=_faults),
+    ScoreTarget(
         about="and by the check that is named for it",
         held=lambda score: score.named.hits == score.named.of,
         behind=_faults,
     ),
-    Target(
+    ScoreTarget(
         about="no noise is called a fault of the release",
         held=lambda score: not score.false_alarms.hits,
-        behind=_noises,
+        behind=_disturbances,
     ),
-    Target(
+    ScoreTarget(
         about=f"the attribution is right in {ATTRIBUTION_TARGET:.0%} of the runs",
         held=lambda score: score.attribution.value >= ATTRIBUTION_TARGET,
         behind=_all,
     ),
-    Target(
+    ScoreTarget(
         about="no dependency is called product",
         held=lambda score: not score.dependencies_called_product,
-        behind=_noises,
+        behind=_disturbances,
     ),
-    Target(about="no PASS where something is wrong", held=lambda score: not score.vacuous, behind=_all),
-    Target(
+    ScoreTarget(about="no PASS where something is wrong", held=lambda score: not score.vacuous, behind=_all),
+    ScoreTarget(
         about=f"at most {INCONCLUSIVE_TARGET:.1%} of the undisturbed runs are INCONCLUSIVE",
         held=lambda score: (
             score.undisturbed_inconclusive.value <= INCONCLUSIVE_TARGET or not score.undisturbed_inconclusive.of
         ),
         behind=lambda score: score.behind_undisturbed,
     ),
-    Target(about="every run ends in one clear answer", held=lambda score: not score.unanswered, behind=_all),
-    Target(about="no case is wrong each time it is played", held=lambda score: not score.always_wrong, behind=_all),
+    ScoreTarget(about="every run ends in one clear answer", held=lambda score: not score.unanswered, behind=_all),
+    ScoreTarget(
+        about="no case is wrong each time it is played", held=lambda score: not score.always_wrong, behind=_all
+    ),
 )
 
 
@@ -197,30 +201,30 @@ def score(results: Results) -> Score:
             lambda outcome: outcome.attribution == Truth.PRODUCT,
         ),
         undisturbed_inconclusive=Share(
-            hits=_runs(undisturbed, lambda outcome: outcome.word == Word.INCONCLUSIVE), of=_runs(undisturbed)
+            hits=_runs(undisturbed, lambda outcome: outcome.status == VerdictStatus.INCONCLUSIVE), of=_runs(undisturbed)
         ),
         vacuous=_runs([case for case in everything if Truth.NONE not in case.truths], _is_pass),
-        unanswered=_runs(everything, lambda outcome: outcome.word in {NO_ANSWER, CONTRADICTION}),
+        unanswered=_runs(everything, lambda outcome: outcome.status in {NO_ANSWER, CONTRADICTION}),
         always_wrong=tuple(case.name for case in everything if not case.right),
         seconds_to_fail=_times(faults, _is_alarm),
         seconds_to_pass=_times(undisturbed, _is_pass),
         cpu_seconds=_cpu_seconds(everything),
-        behind_faults=Behind(
+        behind_faults=SampleSize(
             runs=sum(min(case.runs, FAULT_SEEDS) for case in faults if not case.hurried),
             needed=FAULT_SEEDS * len(faults),
         ),
-        behind_noises=_behind([case for case in noises if case.name != UNDISTURBED], NOISY_RUNS),
+        behind_disturbances=_behind([case for case in noises if case.name != UNDISTURBED], DISTURBED_RUNS),
         behind_undisturbed=_behind(undisturbed, UNDISTURBED_RUNS),
     )
 
 
-def missed(of: Score) -> Sequence[Target]:
+def missed(of: Score) -> Sequence[ScoreTarget]:
     """Return the targets that were missed."""
     return [target for target in TARGETS if not target.held(of)]
 
 
-def _behind(cases: Iterable[CaseResult], needed: int) -> Behind:
-    return Behind(runs=sum(case.runs for case in cases if not case.hurried), needed=needed)
+def _behind(cases: Iterable[CaseResult], needed: int) -> SampleSize:
+    return SampleSize(runs=sum(case.runs for case in cases if not case.hurried), needed=needed)
 
 
 def _cpu_seconds(cases: Iterable[CaseResult]) -> float | None:
@@ -256,7 +260,7 @@ def confusion(results: Results) -> Confusion:
     wrong: Counter[tuple[str, str]] = Counter()
     for case in results.cases:
         for outcome in case.outcomes:
-            cell = case.truths[0], f"{outcome.word} {outcome.attribution}".strip()
+            cell = case.truths[0], f"{outcome.status} {outcome.attribution}".strip()
             counts[cell] += outcome.runs
             wrong[cell] += 0 if outcome.right else outcome.runs
     return Confusion(counts=counts, wrong=wrong)
@@ -277,19 +281,19 @@ def _of_kind(results: Results, kind: str) -> Sequence[CaseResult]:
     return [case for case in results.cases if case.kind == kind]
 
 
-def _runs(cases: Iterable[CaseResult], which: Callable[[Outcome], bool] = lambda outcome: True) -> int:
+def _runs(cases: Iterable[CaseResult], which: Callable[[CaseOutcome], bool] = lambda outcome: True) -> int:
     return sum(outcome.runs for case in cases for outcome in case.outcomes if which(outcome))
 
 
-def _is_alarm(outcome: Outcome) -> bool:
-    return outcome.word in CAUGHT
+def _is_alarm(outcome: CaseOutcome) -> bool:
+    return outcome.status in CAUGHT
 
 
-def _is_pass(outcome: Outcome) -> bool:
-    return outcome.word == Word.PASS
+def _is_pass(outcome: CaseOutcome) -> bool:
+    return outcome.status == VerdictStatus.PASS
 
 
-def _times(cases: Iterable[CaseResult], which: Callable[[Outcome], bool]) -> tuple[float, float] | None:
+def _times(cases: Iterable[CaseResult], which: Callable[[CaseOutcome], bool]) -> tuple[float, float] | None:
     """Return the median and the 95th percentile of the gate's time in seconds."""
     seconds = [each for case in cases for outcome in case.outcomes if which(outcome) for each in outcome.seconds]
     return (quantile(seconds, 0.5), quantile(seconds, 0.95)) if seconds else None

@@ -13,7 +13,7 @@ from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.core.standard_streams import open_standard_streams
 from streampay_smoke.core.system_facts import child_environment
 from streampay_smoke.evidence import journal as journals
-from streampay_smoke.gate.verdict import EXIT_CODES, Word
+from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
 from streampay_smoke.run.output import outlasting_output
 from streampay_smoke.settings.options import add_options, given_options
 from streampay_smoke.settings.reading import project_root
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return int(chosen.command(chosen))
         except SmokeError as error:
             print(f"{error}\nNext: {error.next_step}" if error.next_step else str(error), file=sys.stderr)
-            return EXIT_CODES[Word.CONFIG]
+            return EXIT_CODES[VerdictStatus.CONFIG]
         except Exception:  # noqa: BLE001 - whatever it is: Python would exit with 1, which blames the release
             traceback.print_exc()
             return int(chosen.broken)
@@ -95,14 +95,14 @@ def judge(chosen: argparse.Namespace) -> int:
 
     if chosen.verdict is not None and chosen.verify is None:
         print("--verdict needs --verify PUBLIC_KEY_OR_FILE", file=sys.stderr)
-        return EXIT_CODES[Word.CONFIG]
+        return EXIT_CODES[VerdictStatus.CONFIG]
     try:
         read = journals.read(chosen.journal)
     except OSError as error:
         print(f"{chosen.journal}: {error.strerror}", file=sys.stderr)
-        return EXIT_CODES[Word.CONFIG]
+        return EXIT_CODES[VerdictStatus.CONFIG]
     if chosen.verify is not None and not _verified(chosen):
-        return EXIT_CODES[Word.INCONCLUSIVE]
+        return EXIT_CODES[VerdictStatus.INCONCLUSIVE]
     verdict = judged(read)
     sys.stdout.buffer.write(to_json(verdict))
     return verdict.exit_code
@@ -130,7 +130,7 @@ def report(chosen: argparse.Namespace) -> int:
     run_folder = folder.resolve()
     if not (run_folder / "journal.jsonl").is_file():
         print(f"{folder} is not the folder of a run: it has no journal.jsonl", file=sys.stderr)
-        return EXIT_CODES[Word.CONFIG]
+        return EXIT_CODES[VerdictStatus.CONFIG]
     built = build_report(run_folder, node_report_dir=project_root() / "report")
     print(f"{built.path}{f' ({built.note})' if built.note else ''}")
     return 0
@@ -153,25 +153,27 @@ def override(chosen: argparse.Namespace) -> int:
     except OverrideRefused as error:
         print(f"{error}\nNext: {error.next_step}", file=sys.stderr)
         stands = error.verdict.verdict
-        return EXIT_CODES[stands if stands is Word.SAFETY else Word.CONFIG]
+        return EXIT_CODES[stands if stands is VerdictStatus.SAFETY else VerdictStatus.CONFIG]
 
 
 def sweep(chosen: argparse.Namespace) -> int:
     """Bring to an end what crashed runs left in a deployment."""
     from streampay_smoke.core.errors import Blame
     from streampay_smoke.evidence.redaction import Redactor
-    from streampay_smoke.operations.sweep import swept_place
+    from streampay_smoke.operations.sweep import sweep_environment
     from streampay_smoke.run.output import redacted_output
 
     try:
         settings = configuration.load(given_options(chosen))
         redactor = Redactor()
         with redacted_output(redactor):
-            return swept_place(settings, redactor, older_than_seconds=chosen.older_than, dry_run=chosen.dry_run)
+            return sweep_environment(settings, redactor, older_than_seconds=chosen.older_than, dry_run=chosen.dry_run)
     except SmokeError as error:
         print(f"{error}\nNext: {error.next_step}" if error.next_step else str(error), file=sys.stderr)
-        word = {Blame.SAFETY: Word.SAFETY, Blame.CONFIG: Word.CONFIG}.get(error.blame, Word.INCONCLUSIVE)
-        return EXIT_CODES[word]
+        status = {Blame.SAFETY: VerdictStatus.SAFETY, Blame.CONFIG: VerdictStatus.CONFIG}.get(
+            error.blame, VerdictStatus.INCONCLUSIVE
+        )
+        return EXIT_CODES[status]
 
 
 def doctor(chosen: argparse.Namespace) -> int:
@@ -249,7 +251,7 @@ def selftest(chosen: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="streampay-smoke", description="The deploy gate for StreamPay.")
     parser.add_argument("--version", action="version", version=f"streampay-smoke {__version__}")
-    parser.set_defaults(broken=EXIT_CODES[Word.INCONCLUSIVE])
+    parser.set_defaults(broken=EXIT_CODES[VerdictStatus.INCONCLUSIVE])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands.add_parser("run", help="play the features and judge the release", description=run.__doc__))
 
@@ -291,7 +293,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 def _add_override(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="the folder of the run")
-    parser.add_argument("--to", required=True, choices=("PASS", "INCONCLUSIVE"), help="the word that counts instead")
+    parser.add_argument("--to", required=True, choices=("PASS", "INCONCLUSIVE"), help="the status that counts instead")
     parser.add_argument("--who", required=True, metavar="NAME", help="who answers for it")
     parser.add_argument("--why", required=True, metavar="TEXT", help="why the evidence does not decide")
     parser.add_argument("--until", required=True, metavar="ISO-TIME", help="until when, at most 24 hours ahead")
@@ -386,7 +388,7 @@ def _add_selftest(parser: argparse.ArgumentParser) -> None:
         help="the whole smoke, four seeds a fault, 3,000 runs with noise; goes on where an earlier one was stopped",
     )
     parser.add_argument("--only", action="extend", nargs="+", default=[], metavar="NAME", help="play these cases only")
-    parser.add_argument("--seeds", type=_count, metavar="N", help="play each case with so many weathers")
+    parser.add_argument("--seeds", type=_count, metavar="N", help="play each case with so many run variations")
     parser.add_argument("--jobs", type=_count, metavar="N", help="runs at the same time (default: 3 a core)")
     parser.add_argument("--list", action="store_true", help="only say which cases there are")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results of this run to a file")

@@ -7,7 +7,7 @@ from engines.adapters import ADAPTERS, Adapter
 from engines.effects import Situation, Stage, right_effects
 from engines.table import HEAD, PAGE, played, row, table_in
 
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.name)
@@ -16,11 +16,11 @@ def test_every_verdict_leads_to_the_right_action_in_every_situation(
 ) -> None:
     seen = played(adapter, tmp_path)
     wrong = {
-        (word, situation): effect
-        for (word, situation), effect in seen.items()
-        if effect not in right_effects(adapter.stage, word, answered=answered(adapter, situation))
+        (status, situation): effect
+        for (status, situation), effect in seen.items()
+        if effect not in right_effects(adapter.stage, status, answered=answered(adapter, situation))
     }
-    assert len(seen) == len(Word) * len(Situation)
+    assert len(seen) == len(VerdictStatus) * len(Situation)
     assert wrong == {}
     assert row(adapter, seen) in PAGE.read_text(), "play it anew: python -m engines.table (see its docstring)"
 
@@ -37,6 +37,6 @@ def test_the_page_holds_every_adapter_and_nothing_else() -> None:
 
 def test_a_table_that_lets_everything_pass_would_be_no_table() -> None:
     for stage in Stage:
-        right = right_effects(stage, Word.PASS, answered=True)
-        assert right.isdisjoint(right_effects(stage, Word.FAIL, answered=True))
-        assert right.isdisjoint(right_effects(stage, Word.PASS, answered=False))
+        right = right_effects(stage, VerdictStatus.PASS, answered=True)
+        assert right.isdisjoint(right_effects(stage, VerdictStatus.FAIL, answered=True))
+        assert right.isdisjoint(right_effects(stage, VerdictStatus.PASS, answered=False))

@@ -19,7 +19,7 @@ from engines.shell import Checkout
 from fake_smoke import FakeSmoke
 from ruamel.yaml import YAML
 
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.settings.deadline import derived_deadline_seconds
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
@@ -33,7 +33,7 @@ def adapter(name: str) -> Adapter:
 
 
 def played_with(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, name: str, spoil: Spoil, word: Word, situation: Situation
+    monkeypatch: pytest.MonkeyPatch, folder: Path, name: str, spoil: Spoil, status: VerdictStatus, situation: Situation
 ) -> Effect:
     """Play an adapter on files that `spoil` has changed."""
     read = documents
@@ -46,7 +46,7 @@ def played_with(
 
     monkeypatch.setattr(deploy, "documents", spoilt)
     monkeypatch.setattr(adapters, "documents", spoilt)
-    return adapter(name).play(folder, word, situation)
+    return adapter(name).play(folder, status, situation)
 
 
 def metric(template: Any) -> Any:
@@ -82,63 +82,63 @@ TRAPS = {
     "Argo's default aborts when the gate is away": (
         AFTER,
         without("consecutiveErrorLimit", of="streampay-smoke-after"),
-        Word.PASS,
+        VerdictStatus.PASS,
         Situation.DOWN,
         Effect.ROLLED_BACK,
     ),
     "without failureCondition a run that is not done yet is a failure": (
         AFTER,
         without("failureCondition", of="streampay-smoke-after"),
-        Word.PASS,
+        VerdictStatus.PASS,
         Situation.NORMAL,
         Effect.ROLLED_BACK,
     ),
     "without successCondition a run that is not done yet is a success": (
         AFTER,
         without("successCondition", of="streampay-smoke-after"),
-        Word.FAIL,
+        VerdictStatus.FAIL,
         Situation.NORMAL,
         Effect.PROMOTED,
     ),
     "without inconclusiveLimit the first look pauses": (
         AFTER,
         without("inconclusiveLimit", of="streampay-smoke-after"),
-        Word.PASS,
+        VerdictStatus.PASS,
         Situation.NORMAL,
         Effect.HELD,
     ),
     "one tolerated failure tolerates the only one": (
         BEFORE,
         lambda one: metric(one).update(failureLimit=1) if one.get("kind") == "AnalysisTemplate" else None,
-        Word.FAIL,
+        VerdictStatus.FAIL,
         Situation.NORMAL,
         Effect.PROMOTED,
     ),
     "a repair rule that rolls back does so for a ledger that is down": (
         "Google Cloud Deploy, verify",
         lambda one: one.update(rules=[{"repairRolloutRule": {"repairPhases": [{"rollback": {}}]}}]),
-        Word.INCONCLUSIVE,
+        VerdictStatus.INCONCLUSIVE,
         Situation.NORMAL,
         Effect.ROLLED_BACK,
     ),
     "a low threshold gives a good canary up while the gate is slow": (
         "Flagger, progressive",
         setting("spec.analysis.threshold", 1),
-        Word.PASS,
+        VerdictStatus.PASS,
         Situation.SLOW,
         Effect.GIVEN_UP,
     ),
     "a promotion that does not name PASS promotes everything": (
         CANDIDATE,
         setting("jobs.promote.if", "always()"),
-        Word.INCONCLUSIVE,
+        VerdictStatus.INCONCLUSIVE,
         Situation.NORMAL,
         Effect.PROMOTED,
     ),
     "a rollback at everything but PASS rolls back for a ledger that is down": (
         LIVE,
         setting("jobs.rollback.if", "always() && needs.gate-live.outputs.verdict != 'PASS'"),
-        Word.INCONCLUSIVE,
+        VerdictStatus.INCONCLUSIVE,
         Situation.NORMAL,
         Effect.ROLLED_BACK,
     ),
@@ -147,15 +147,15 @@ TRAPS = {
 
 @pytest.mark.parametrize("trap", TRAPS)
 def test_each_trap_is_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trap: str) -> None:
-    name, spoil, word, situation, wrong = TRAPS[trap]
-    assert played_with(monkeypatch, tmp_path, name, spoil, word, situation) is wrong
+    name, spoil, status, situation, wrong = TRAPS[trap]
+    assert played_with(monkeypatch, tmp_path, name, spoil, status, situation) is wrong
 
 
 def test_a_rollback_that_does_not_say_always_is_skipped_after_the_failure_it_is_for(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     spoil = setting("jobs.rollback.if", "needs.gate-live.outputs.verdict == 'FAIL'")
-    assert played_with(monkeypatch, tmp_path, LIVE, spoil, Word.FAIL, Situation.NORMAL) is Effect.HELD
+    assert played_with(monkeypatch, tmp_path, LIVE, spoil, VerdictStatus.FAIL, Situation.NORMAL) is Effect.HELD
 
 
 @pytest.mark.parametrize("run_id", ["20261123T212214Z-e5f124", "", "not-a-run"])
@@ -164,19 +164,19 @@ def test_a_pass_that_is_old_or_of_nobody_promotes_nothing(
 ) -> None:
     told = adapters.told
 
-    def long_ago(fake: FakeSmoke, word: Word) -> None:
-        told(fake, word)
-        fake.tells_github(f"verdict={word}\nrun_id={run_id}\n")
+    def long_ago(fake: FakeSmoke, status: VerdictStatus) -> None:
+        told(fake, status)
+        fake.tells_github(f"verdict={status}\nrun_id={run_id}\n")
 
     monkeypatch.setattr(adapters, "told", long_ago)
-    assert adapter(CANDIDATE).play(tmp_path, Word.PASS, Situation.NORMAL) is Effect.HELD
+    assert adapter(CANDIDATE).play(tmp_path, VerdictStatus.PASS, Situation.NORMAL) is Effect.HELD
 
 
 def test_a_pipeline_that_does_not_read_the_code_rolls_back_for_a_ledger_that_is_down(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     spoil = setting("rollback.script", ['streampay-smoke rollback --deploy "$DEPLOY" --failed "$SMOKE_EXPECT_RELEASE"'])
-    effect = played_with(monkeypatch, tmp_path, "GitLab CI, live", spoil, Word.INCONCLUSIVE, Situation.NORMAL)
+    effect = played_with(monkeypatch, tmp_path, "GitLab CI, live", spoil, VerdictStatus.INCONCLUSIVE, Situation.NORMAL)
     assert effect is Effect.ROLLED_BACK
 
 
@@ -186,7 +186,7 @@ def test_a_pre_rollout_hook_in_blue_green_counts_waiting_as_failing(tmp_path: Pa
     confirm = manifest["spec"]["analysis"]["webhooks"][0]
     pre = {**confirm, "type": "pre-rollout", "url": confirm["url"].replace("confirm-promotion", "pre-rollout")}
     manifest["spec"]["analysis"]["webhooks"].insert(0, pre)
-    with Line(tmp_path, Word.INCONCLUSIVE, Situation.NORMAL) as line:
+    with Line(tmp_path, VerdictStatus.INCONCLUSIVE, Situation.NORMAL) as line:
         assert flagger.Canary(manifest, line).play() is Effect.GIVEN_UP
 
 
@@ -194,9 +194,14 @@ def test_inconclusive_is_tried_again_before_promotion_and_fail_is_not(tmp_path: 
     template = document(argo.TEMPLATES, name="streampay-smoke-before")
     spec = metric(template)["provider"]["job"]["spec"]
     args = argo.arguments(template, "prePromotionAnalysis")
-    for word, pods in ((Word.INCONCLUSIVE, 3), (Word.FAIL, 1), (Word.CONFIG, 1), (Word.SAFETY, 1)):
-        fake = FakeSmoke(tmp_path / word)
-        adapters.told(fake, word)
+    for status, pods in (
+        (VerdictStatus.INCONCLUSIVE, 3),
+        (VerdictStatus.FAIL, 1),
+        (VerdictStatus.CONFIG, 1),
+        (VerdictStatus.SAFETY, 1),
+    ):
+        fake = FakeSmoke(tmp_path / status)
+        adapters.told(fake, status)
         assert Job(spec, fake, Situation.NORMAL, args).condition() == "Failed"
         assert len(fake.calls) == pods
 

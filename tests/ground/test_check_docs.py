@@ -6,9 +6,9 @@ from types import ModuleType
 
 import pytest
 
+from streampay_selftest.case_run import CaseRun
 from streampay_selftest.committed import write
 from streampay_selftest.corpus import CORPUS
-from streampay_selftest.playing import Played
 from streampay_selftest.results import collected
 
 SCRIPT = Path(__file__).parents[2] / "scripts/check_docs.py"
@@ -43,7 +43,7 @@ def documented_project(tmp_path: Path, check_docs: ModuleType) -> Path:
     with (tmp_path / "README.md").open("w") as readme:
         readme.write("\n1 plain-language scenarios in 1 features\n")
     (tmp_path / "docs/sample-green-run.log").write_text("\n1 scenarios passed, 0 failed, 0 skipped\n")
-    played = [Played(case=name, seed=0, word="PASS") for name in CORPUS]
+    played = [CaseRun(case=name, seed=0, status="PASS") for name in CORPUS]
     write(tmp_path, collected(CORPUS, played, commit="abc", hurried=True))
     return tmp_path
 

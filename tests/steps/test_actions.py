@@ -17,7 +17,7 @@ from step_parts import (
     small_environ,
 )
 
-from streampay_sandbox.road import Proxy
+from streampay_sandbox.proxy import DisturbingProxy
 from streampay_smoke.acceptance.actions import settlement as settling
 from streampay_smoke.acceptance.actions import streams
 from streampay_smoke.acceptance.checks import listing
@@ -77,7 +77,9 @@ def test_the_user_gets_as_many_streams_as_a_scenario_needs(
     assert {small.owners[stream.id] for stream in own} <= {user}
 
 
-def test_streams_that_are_missing_are_not_created_in_a_read_only_place(small: SmallStreamPay, witness: Witness) -> None:
+def test_streams_that_are_missing_are_not_created_in_a_read_only_environment(
+    small: SmallStreamPay, witness: Witness
+) -> None:
     settings = settings_for(small_environ(small), settles=False, settles_not_because="read-only")
 
     with pytest.raises(FixtureMissing, match="read-only"):
@@ -86,7 +88,7 @@ def test_streams_that_are_missing_are_not_created_in_a_read_only_place(small: Sm
     assert not small.writes
 
 
-def test_streams_that_are_there_are_enough_in_a_read_only_place(small: SmallStreamPay, witness: Witness) -> None:
+def test_streams_that_are_there_are_enough_in_a_read_only_environment(small: SmallStreamPay, witness: Witness) -> None:
     settings = settings_for(small_environ(small), settles=False, settles_not_because="read-only")
     shared = run_context_of(settings, witness)
     own = [small.add(shared.user.address) for _ in range(2)]
@@ -445,7 +447,7 @@ def test_a_receipt_that_is_late_and_for_another_stream_is_found_out(
 
 
 def test_a_settlement_is_repeated_over_connections_of_its_own(world: ScenarioContext, small: SmallStreamPay) -> None:
-    with Proxy(small.url) as proxy:
+    with DisturbingProxy(small.url) as proxy:
         settings = settings_for(small_environ(small, SMOKE_BASE_URL=proxy.url))
         world = ScenarioContext(run_context_of(settings, Witness()))
         world.credential = world.run_context.credential
@@ -503,14 +505,14 @@ def test_a_stream_that_comes_of_another_order_is_removed_again(
 
 
 @pytest.mark.parametrize(("replicas", "looks"), [(1, 5), (2, 10), (3, 18)])
-def test_a_stream_is_looked_at_over_as_many_connections_as_a_place_needs(
+def test_a_stream_is_looked_at_over_as_many_connections_as_an_environment_needs(
     replicas: int, looks: int, small: SmallStreamPay
 ) -> None:
-    with Proxy(small.url) as proxy:
+    with DisturbingProxy(small.url) as proxy:
         settings = settings_for(small_environ(small, SMOKE_BASE_URL=proxy.url))
-        service = replace(settings.place.service, replicas=replicas)
+        service = replace(settings.facts.service, replicas=replicas)
         world = ScenarioContext(
-            run_context_of(replace(settings, place=replace(settings.place, service=service)), Witness())
+            run_context_of(replace(settings, facts=replace(settings.facts, service=service)), Witness())
         )
         world.credential = world.run_context.credential
         stream_id = small.add(world.run_context.user.address)

@@ -16,7 +16,7 @@ from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.chain.adapter import ChainUnavailable, ContractFailure, ContractMissing, InterfaceDrift
 from streampay_smoke.core.errors import GuardRefused, PromiseBroken, SmokeError
 from streampay_smoke.evidence.events import ChainSeen, Exchanged, ResourceCreated, ResourceReleased, Settled
-from streampay_smoke.service.forgeries import BadName, bad_credential
+from streampay_smoke.service.bad_credentials import BadName, bad_credential
 from streampay_smoke.service.transport import Throttled
 
 Story = Callable[[ScenarioContext], None]

@@ -19,7 +19,7 @@ from step_parts import (
     small_environ,
 )
 
-from streampay_sandbox.road import Proxy
+from streampay_sandbox.proxy import DisturbingProxy
 from streampay_smoke.acceptance.observations.readiness import NeverReady
 from streampay_smoke.acceptance.observations.settlement import ServiceProof
 from streampay_smoke.acceptance.run_context import RunContext
@@ -158,7 +158,7 @@ def test_nothing_is_created_where_real_money_could_be_moved(
     assert not small.writes
 
 
-def test_nothing_is_created_in_a_place_that_is_read_only(small: SmallStreamPay, witness: Witness) -> None:
+def test_nothing_is_created_in_an_environment_that_is_read_only(small: SmallStreamPay, witness: Witness) -> None:
     settings = settings_for(small_environ(small), settles=False, settles_not_because="its streams carry real money")
     shared = run_context_of(settings, witness)
 
@@ -457,7 +457,7 @@ def test_a_ledger_that_is_asked_for_and_down_is_not_replaced_by_the_services_wor
         ("api-key", {"SMOKE_API_KEY": "an-operators-key"}),
     ],
 )
-def test_the_operators_credential_is_used_where_the_place_wants_it(
+def test_the_operators_credential_is_used_where_the_environment_wants_it(
     mode: str, environ: dict[str, str], small: SmallStreamPay, witness: Witness
 ) -> None:
     learned: list[str] = []
@@ -497,7 +497,7 @@ def test_a_trouble_nobody_foresaw_is_not_kept_as_an_answer(shared: RunContext, m
     assert shared.readiness.ready
 
 
-def test_a_place_with_a_bad_contract_is_a_matter_of_settings(small: SmallStreamPay) -> None:
+def test_an_environment_with_a_bad_contract_is_a_matter_of_settings(small: SmallStreamPay) -> None:
     with pytest.raises(SettingsInvalid, match="SMOKE_CONTRACT_ID"):
         settings_for(small_environ(small, SMOKE_CONTRACT_ID=""))
 
@@ -517,10 +517,10 @@ def test_the_release_is_looked_at_when_ready_and_again_at_the_end(
 
 
 def test_each_look_at_the_fleet_has_a_connection_of_its_own(small: SmallStreamPay, witness: Witness) -> None:
-    with Proxy(small.url) as proxy:
+    with DisturbingProxy(small.url) as proxy:
         settings = settings_for(small_environ(small, SMOKE_BASE_URL=proxy.url))
-        service = replace(settings.place.service, replicas=2, replica_miss_probability=0.1)
-        settings = replace(settings, place=replace(settings.place, service=service))
+        service = replace(settings.facts.service, replicas=2, replica_miss_probability=0.1)
+        settings = replace(settings, facts=replace(settings.facts, service=service))
         run_context = run_context_of(settings, witness)
         assert run_context.readiness.ready
         met = run_context.fleet

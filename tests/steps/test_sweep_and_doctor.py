@@ -13,10 +13,10 @@ from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid
 from streampay_smoke.evidence.events import Warned
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.operations import doctor as doctors
-from streampay_smoke.operations.doctor import Look, State
-from streampay_smoke.operations.sweep import Swept, sweep, swept_place
+from streampay_smoke.operations.doctor import DoctorCheck, DoctorState
+from streampay_smoke.operations.sweep import Swept, sweep, sweep_environment
 from streampay_smoke.service.orders import RATE, SCHEDULE
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
@@ -91,7 +91,7 @@ def test_a_broken_list_hides_nothing_that_is_due(small: SmallStreamPay, shared: 
     assert swept(shared).ended == (stream_id,)
 
 
-def test_nothing_is_swept_on_the_public_network_or_in_a_read_only_place(
+def test_nothing_is_swept_on_the_public_network_or_in_a_read_only_environment(
     small: SmallStreamPay, witness: Witness, shared: RunContext
 ) -> None:
     stream_of(small, shared)
@@ -116,26 +116,29 @@ def test_the_exit_code_of_a_sweep_says_that_something_is_left(
 
     small.lie("GET /api/streams", only_b)  # type: ignore[arg-type]
     settings = settings_for(small_environ(small, **environ))
-    assert swept_place(settings, Redactor(), older_than_seconds=None, dry_run=False) == 3
+    assert sweep_environment(settings, Redactor(), older_than_seconds=None, dry_run=False) == 3
     printed = capsys.readouterr()
     assert "sweep: 0 brought to an end, 1 could not be" in printed.out
     assert "warning: credential slot A" in printed.err
 
 
-def look(state: State, word: Word = Word.PASS) -> Look:
-    return Look(name="x", state=state, said="said", next_step="step", word=word)
+def look(state: DoctorState, verdict: VerdictStatus = VerdictStatus.PASS) -> DoctorCheck:
+    return DoctorCheck(name="x", state=state, said="said", next_step="step", verdict=verdict)
 
 
 def test_the_gravest_problem_is_the_doctors_exit_code() -> None:
-    unreachable, setting = look(State.PROBLEM, Word.INCONCLUSIVE), look(State.PROBLEM, Word.CONFIG)
-    safety = look(State.PROBLEM, Word.SAFETY)
-    assert doctors.exit_code([look(State.OK), look(State.WARNING), look(State.SKIPPED)]) == 0
+    unreachable, setting = (
+        look(DoctorState.PROBLEM, VerdictStatus.INCONCLUSIVE),
+        look(DoctorState.PROBLEM, VerdictStatus.CONFIG),
+    )
+    safety = look(DoctorState.PROBLEM, VerdictStatus.SAFETY)
+    assert doctors.exit_code([look(DoctorState.OK), look(DoctorState.WARNING), look(DoctorState.SKIPPED)]) == 0
     assert doctors.exit_code([unreachable]) == 3
     assert doctors.exit_code([unreachable, setting]) == 2
     assert doctors.exit_code([setting, safety, unreachable]) == 4
 
 
-def looks_by_name(looks: list[Look]) -> dict[str, Look]:
+def looks_by_name(looks: list[DoctorCheck]) -> dict[str, DoctorCheck]:
     return {found.name: found for found in looks}
 
 
@@ -143,32 +146,32 @@ def test_a_machine_that_lacks_something_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(importlib.metadata, "requires", lambda name: ["nothing-like-it>=1", 'x; extra == "y"'])
     found = looks_by_name(list(doctors.look_at_machine()))
-    assert found["Allure reporter"].state is State.WARNING
-    assert found["packages"].state is State.PROBLEM
+    assert found["Allure reporter"].state is DoctorState.WARNING
+    assert found["packages"].state is DoctorState.PROBLEM
     assert "nothing-like-it" in found["packages"].said
 
 
 @pytest.mark.parametrize(
-    ("lie", "name", "word"),
+    ("lie", "name", "verdict"),
     [
-        (readyz_says(503, status="degraded"), "service", Word.INCONCLUSIVE),
-        (Says(text="<html><title>Welcome</title></html>"), "service", Word.INCONCLUSIVE),
-        (readyz_says(message="reachable: https://horizon-testnet.stellar.org"), "its network", Word.CONFIG),
-        (readyz_says(message="reachable: https://horizon.stellar.org"), "its network", Word.SAFETY),
+        (readyz_says(503, status="degraded"), "service", VerdictStatus.INCONCLUSIVE),
+        (Says(text="<html><title>Welcome</title></html>"), "service", VerdictStatus.INCONCLUSIVE),
+        (readyz_says(message="reachable: https://horizon-testnet.stellar.org"), "its network", VerdictStatus.CONFIG),
+        (readyz_says(message="reachable: https://horizon.stellar.org"), "its network", VerdictStatus.SAFETY),
     ],
 )
 def test_a_service_that_is_not_what_it_should_be_is_named(
-    small: SmallStreamPay, shared: RunContext, lie: Says, name: str, word: Word
+    small: SmallStreamPay, shared: RunContext, lie: Says, name: str, verdict: VerdictStatus
 ) -> None:
     small.lie("GET /api/readyz", lie)
     found = next(look for look in doctors.look_around(shared) if look.name == name)
-    assert (found.state, found.word) == (State.PROBLEM, word)
+    assert (found.state, found.verdict) == (DoctorState.PROBLEM, verdict)
     assert found.next_step
 
 
-@pytest.mark.parametrize(("open_to_strangers", "state"), [(False, State.OK), (True, State.WARNING)])
+@pytest.mark.parametrize(("open_to_strangers", "state"), [(False, DoctorState.OK), (True, DoctorState.WARNING)])
 def test_a_credential_is_proved_only_where_a_stranger_is_refused(
-    small: SmallStreamPay, shared: RunContext, open_to_strangers: bool, state: State
+    small: SmallStreamPay, shared: RunContext, open_to_strangers: bool, state: DoctorState
 ) -> None:
     if open_to_strangers:
         small.lie("GET /api/streams", Says(json={"data": [], "meta": {"hasNext": False, "total": 0}}))
@@ -194,7 +197,7 @@ def test_the_doctor_says_what_a_credential_says_of_its_end(small: SmallStreamPay
 
 
 def test_a_warning_met_on_the_way_is_shown(witness: Witness) -> None:
-    looks: list[Look] = []
+    looks: list[DoctorCheck] = []
     doctors.warnings_to(looks)(Warned(code="x", text="slot B was used"))
     assert looks[0].said == "slot B was used"
     assert "warning" in doctors.table(looks)

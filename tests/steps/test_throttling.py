@@ -5,9 +5,9 @@ import itertools
 import pytest
 from step_parts import Witness, answer
 
-from streampay_smoke.acceptance.actions.throttling import SPARE, rush
+from streampay_smoke.acceptance.actions.throttling import SPARE, request_until_throttled
 from streampay_smoke.acceptance.checks import throttling
-from streampay_smoke.acceptance.checks.throttling import Rush
+from streampay_smoke.acceptance.checks.throttling import RequestBurst
 
 WAIT = answer(429, headers={"retry-after": "1"})
 
@@ -26,19 +26,19 @@ def test_served_at_once_fails_for_a_caller_who_is_turned_away(status: int, witne
 
 
 def test_slowed_down_passes_for_a_caller_who_is_told_how_long_to_wait(witness: Witness) -> None:
-    throttling.slowed_down(Rush(requests=61, seconds=0.2, last=WAIT), witness.expect)
+    throttling.slowed_down(RequestBurst(requests=61, seconds=0.2, last=WAIT), witness.expect)
 
     witness.saw_held("a caller in a rush is told to wait", "they are told how long")
 
 
 def test_slowed_down_fails_for_a_caller_nothing_stops(witness: Witness) -> None:
     with witness.breaks("a caller in a rush is told to wait", saw="status 200 to the last of 66 requests in 0.2 s"):
-        throttling.slowed_down(Rush(requests=66, seconds=0.2, last=answer(200)), witness.expect)
+        throttling.slowed_down(RequestBurst(requests=66, seconds=0.2, last=answer(200)), witness.expect)
 
 
 def test_slowed_down_fails_where_nobody_says_for_how_long(witness: Witness) -> None:
     with witness.breaks("they are told how long", saw="no time"):
-        throttling.slowed_down(Rush(requests=61, seconds=0.2, last=answer(429)), witness.expect)
+        throttling.slowed_down(RequestBurst(requests=61, seconds=0.2, last=answer(429)), witness.expect)
 
 
 def test_others_are_served_passes_for_their_streams(witness: Witness) -> None:
@@ -56,7 +56,7 @@ def test_others_are_served_fails_for_somebody_who_is_not(status: int, witness: W
 def test_a_rush_ends_when_it_is_told_to_wait() -> None:
     answers = iter([answer(200), answer(401), WAIT])
 
-    rushed = rush(lambda: next(answers), per_minute=60, replicas=1, clock=lambda: 0.0)
+    rushed = request_until_throttled(lambda: next(answers), per_minute=60, replicas=1, clock=lambda: 0.0)
 
     assert (rushed.requests, rushed.last.status) == (3, 429)
 
@@ -70,6 +70,6 @@ def test_a_rush_that_nothing_stops_ends_when_every_replica_would_have(
 ) -> None:
     clock = itertools.count(0.0, seconds_each)
 
-    rushed = rush(lambda: answer(200), per_minute=60, replicas=replicas, clock=lambda: next(clock))
+    rushed = request_until_throttled(lambda: answer(200), per_minute=60, replicas=replicas, clock=lambda: next(clock))
 
     assert (rushed.requests, rushed.last.status) == (requests, 200)

@@ -7,9 +7,9 @@ import pytest
 from suite_parts import Project, Ran
 from waits import HANG_SECONDS, slowdown
 
-from streampay_sandbox.road import Forward, Passing, Proxy, Reply
+from streampay_sandbox.proxy import DisturbingProxy, Forward, ProxiedRequest, SubstituteAnswer
 from streampay_sandbox.stack import Sandbox, start_sandbox
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 
 COUNTERS = "[bake.counters]"
 LISTS_BEFORE_IT_BREAKS = 8
@@ -45,7 +45,7 @@ def test_a_release_that_stays_well_is_watched_past_the_deadline_and_passes(proje
     with start_sandbox() as unhurried:  # its rate limits are not used up
         environ = unhurried.ready_document()["env"]
         ran = project.smoke("--tags", "@readiness", "--deadline", str(seconds), "--bake", f"{seconds}s", **environ)
-    assert (ran.code, ran.verdict.verdict) == (0, Word.PASS), ran.output
+    assert (ran.code, ran.verdict.verdict) == (0, VerdictStatus.PASS), ran.output
     assert "watched for" in ran.verdict.message
     assert ran.verdict.timings.total_ms > 1000 * seconds, "the bake alone is as long as the deadline"
     assert ended(ran)["reason"] == "over"
@@ -60,13 +60,17 @@ def test_a_release_that_breaks_after_its_promotion_fails_long_before_the_bake_is
 ) -> None:
     lists = iter(range(10_000))
 
-    def disturb(passing: Passing) -> Reply | Forward:
+    def behaviour(passing: ProxiedRequest) -> SubstituteAnswer | Forward:
         broken = passing.path.startswith("/api/streams") and next(lists) >= LISTS_BEFORE_IT_BREAKS
-        return Reply(status=500, text='{"error": {"code": "INTERNAL", "message": "m"}}') if broken else Forward()
+        return (
+            SubstituteAnswer(status=500, text='{"error": {"code": "INTERNAL", "message": "m"}}')
+            if broken
+            else Forward()
+        )
 
-    with Proxy(sandbox.base_url, disturb=disturb) as road:
-        ran = brisk.smoke("--tags", "@readiness", "--bake", str(HANG_SECONDS), SMOKE_BASE_URL=road.url)
-    assert (ran.code, ran.verdict.verdict) == (1, Word.FAIL), ran.output
+    with DisturbingProxy(sandbox.base_url, behaviour=behaviour) as proxy:
+        ran = brisk.smoke("--tags", "@readiness", "--bake", str(HANG_SECONDS), SMOKE_BASE_URL=proxy.url)
+    assert (ran.code, ran.verdict.verdict) == (1, VerdictStatus.FAIL), ran.output
     assert (ran.verdict.attribution, ran.verdict.reason_code) == ("product", "objective_missed")
     assert ended(ran)["reason"] == "burning"
     assert ended(ran)["watched_seconds"] < HANG_SECONDS / 2
@@ -74,5 +78,5 @@ def test_a_release_that_breaks_after_its_promotion_fails_long_before_the_bake_is
 
 def test_a_time_nobody_can_read_is_config(bare_project: Project) -> None:
     ran = bare_project.smoke("--bake", "soon")
-    assert (ran.code, ran.verdict.verdict) == (2, Word.CONFIG), ran.output
+    assert (ran.code, ran.verdict.verdict) == (2, VerdictStatus.CONFIG), ran.output
     assert "10m" in ran.output

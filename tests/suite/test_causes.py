@@ -8,10 +8,10 @@ import pytest
 from suite_parts import Project, Ran
 
 from streampay_sandbox.stack import Sandbox, start_sandbox
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 
 NOWHERE = "http://127.0.0.1:9"
-SUMMARY_LINES = {Word.PASS: 60, Word.FAIL: 120, Word.INCONCLUSIVE: 120}
+SUMMARY_LINES = {VerdictStatus.PASS: 60, VerdictStatus.FAIL: 120, VerdictStatus.INCONCLUSIVE: 120}
 PATIENCE = ("ready_within_seconds = 10", "ready_within_seconds = 1\ncutover_seconds = 1")
 
 
@@ -49,7 +49,9 @@ def assert_shown(ran: Ran) -> None:
 def test_a_ledger_that_is_dead_is_one_red_check(tmp_path: Path) -> None:
     with start_sandbox() as sandbox:
         ran = impatient(tmp_path, sandbox).smoke(SMOKE_STELLAR_RPC_URL=NOWHERE)
-    assert (ran.code, ran.verdict.verdict, ran.verdict.attribution) == (3, Word.INCONCLUSIVE, "dependency"), ran.output
+    assert (ran.code, ran.verdict.verdict, ran.verdict.attribution) == (3, VerdictStatus.INCONCLUSIVE, "dependency"), (
+        ran.output
+    )
     assert len(red_of(ran)) == 1
     assert len(blocked_of(ran)) >= 6
     assert "gave no usable answer to getNetwork" in ran.verdict.message_long
@@ -62,7 +64,7 @@ def test_a_service_that_is_dead_is_what_the_headline_says(tmp_path: Path) -> Non
     with start_sandbox() as sandbox:
         project = impatient(tmp_path, sandbox)
         ran = project.smoke("--tags", "@smoke and not @chain and not @operations", SMOKE_BASE_URL=NOWHERE)
-    assert (ran.code, ran.verdict.verdict) == (1, Word.FAIL), ran.output
+    assert (ran.code, ran.verdict.verdict) == (1, VerdictStatus.FAIL), ran.output
     assert "GET /api/readyz got no answer" in ran.verdict.message
     assert red_of(ran) == ["readiness/the-release-that-went-live-is-ready-to-serve"]
     assert len(blocked_of(ran)) >= 25
@@ -102,7 +104,7 @@ def test_the_gravest_cause_is_the_headline(
 ) -> None:
     with start_sandbox(faults=faults) as sandbox:
         ran = impatient(tmp_path, sandbox).behave(f"--tags={tags}")
-    assert (ran.code, ran.verdict.verdict) == (1, Word.FAIL), ran.output
+    assert (ran.code, ran.verdict.verdict) == (1, VerdictStatus.FAIL), ran.output
     assert ran.verdict.causes[0].concern == concern
     assert f": {headline}" in ran.verdict.message
     assert len(ran.verdict.causes) == len({cause.text for cause in ran.verdict.causes}) > 1

@@ -12,7 +12,7 @@ from streampay_smoke import cli
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.verdict import from_json
 from streampay_smoke.rollback import command
-from streampay_smoke.rollback.outcome import Ending
+from streampay_smoke.rollback.outcome import RollbackEnding
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,9 @@ def test_a_rollback_that_breaks_is_not_proved(monkeypatch: pytest.MonkeyPatch) -
         raise RuntimeError("out of something")
 
     monkeypatch.setattr(command, "run", broken)
-    assert cli.main(["rollback", "--status"]) == Ending.NOT_VERIFIED, "3 would say that there is no previous release"
+    assert cli.main(["rollback", "--status"]) == RollbackEnding.NOT_VERIFIED, (
+        "3 would say that there is no previous release"
+    )
 
 
 def test_a_report_is_built_again(ran: Ran, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from suite_parts import Project, Ran
 
 from streampay_sandbox.stack import Sandbox, start_sandbox
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 
 AT_ONCE = 4
 SECONDS = 150
@@ -35,7 +35,7 @@ def test_runs_of_a_part_wait_for_their_share_of_the_sign_ins(tmp_path: Path) -> 
     with start_sandbox() as sandbox:
         runs = at_once(tmp_path, sandbox, "--tags", "@streams or @readiness")
 
-    assert [run.verdict.verdict for run in runs] == [Word.PASS] * AT_ONCE, [run.output for run in runs]
+    assert [run.verdict.verdict for run in runs] == [VerdictStatus.PASS] * AT_ONCE, [run.output for run in runs]
     assert any(event["event"] == "rate_limit_wait" for run in runs for event in run.events), (
         "there was nothing to share"
     )
@@ -47,6 +47,6 @@ def test_whole_runs_that_have_no_time_to_wait_hold_and_never_fail(tmp_path: Path
         runs = at_once(tmp_path, sandbox, SMOKE_DEADLINE_SECONDS=f"{SHORT_SECONDS}")
 
     told = [(run.verdict.verdict, run.verdict.reason_code) for run in runs]
-    assert set(told) <= {(Word.PASS, "all_promises_kept"), (Word.INCONCLUSIVE, "throttled")}, told
-    assert (Word.INCONCLUSIVE, "throttled") in told, "twenty sign-ins cannot all be let through in this time"
+    assert set(told) <= {(VerdictStatus.PASS, "all_promises_kept"), (VerdictStatus.INCONCLUSIVE, "throttled")}, told
+    assert (VerdictStatus.INCONCLUSIVE, "throttled") in told, "twenty sign-ins cannot all be let through in this time"
     assert all("rolled back" not in run.output for run in runs)

@@ -9,7 +9,7 @@ import pytest
 from crashes import Kill, Scene, broken, kills
 from gate_watch import Watched
 
-from streampay_sandbox.road import Decided, Forward, Passing, Proxy, Reply
+from streampay_sandbox.proxy import DisturbingProxy, Forward, ProxiedRequest, ProxyDecision, SubstituteAnswer
 from streampay_sandbox.stack import start_sandbox
 from streampay_smoke.acceptance.resources.contract_streams import CONTRACT_STREAM
 
@@ -18,7 +18,7 @@ SHORT = "@settlement or @readiness"
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
-    with start_sandbox() as sandbox, Proxy(sandbox.base_url, disturb=broken) as faulty:
+    with start_sandbox() as sandbox, DisturbingProxy(sandbox.base_url, behaviour=broken) as faulty:
         yield Scene(sandbox, faulty.url, tmp_path, tags=SHORT)
 
 
@@ -42,17 +42,17 @@ def test_runs_that_are_killed_in_the_middle_leave_nothing_wrong(scene: Scene) ->
 def test_a_draft_that_a_killed_run_left_on_the_contract_is_cancelled_by_a_sweep(tmp_path: Path) -> None:
     drafted, swept = threading.Event(), threading.Event()
 
-    def no_start(passing: Passing) -> Decided:
+    def no_start(passing: ProxiedRequest) -> ProxyDecision:
         """Let no request through once the run has named its stream: what comes next would start it."""
         named = any(CONTRACT_STREAM in path.read_text() for path in tmp_path.rglob("journal.jsonl"))
         if not named or swept.is_set():
             return Forward()
         drafted.set()
-        return Reply(status=503)
+        return SubstituteAnswer(status=503)
 
-    with start_sandbox() as sandbox, Proxy(sandbox.rpc_url, disturb=no_start) as road:
+    with start_sandbox() as sandbox, DisturbingProxy(sandbox.rpc_url, behaviour=no_start) as proxy:
         scene = Scene(sandbox, sandbox.base_url, tmp_path)
-        ledger = {"SMOKE_STELLAR_RPC_URL": road.url}
+        ledger = {"SMOKE_STELLAR_RPC_URL": proxy.url}
         with Watched(scene.project, "behave", "--name=settled on the contract", **ledger) as watched:
             assert watched.wait_until(drafted.is_set)
             assert watched.kill(*watched.pids())

@@ -10,10 +10,19 @@ import pytest
 from stellar_sdk import Keypair
 from suite_parts import ROOT, Project, Ran
 
-from streampay_sandbox.road import Decided, Forward, Passing, Proxy, Reply, burst, gateway, hang_up
+from streampay_sandbox.proxy import (
+    DisturbingProxy,
+    Forward,
+    ProxiedRequest,
+    ProxyDecision,
+    SubstituteAnswer,
+    burst,
+    gateway,
+    hang_up,
+)
 from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.gate.verdict import Action, Word, schema
+from streampay_smoke.gate.verdict import Action, VerdictStatus, schema
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.identity import synthetic_user, unowned_address
 from streampay_smoke.service.records import StreamOrder
@@ -31,7 +40,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 def test_a_healthy_release_is_a_pass(healthy: Ran) -> None:
     verdict = healthy.verdict
-    assert (healthy.code, verdict.verdict, verdict.action) == (0, Word.PASS, Action.HOLD), healthy.output
+    assert (healthy.code, verdict.verdict, verdict.action) == (0, VerdictStatus.PASS, Action.HOLD), healthy.output
     assert verdict.target.rehearsal, "nobody named a deployment"
     assert "This was a rehearsal against a simulation" in healthy.output
     assert len(verdict.evidence.executed_ids) == SCENARIOS
@@ -88,17 +97,17 @@ def test_no_artifact_and_no_output_holds_a_secret(project: Project, sandbox: San
 def test_nothing_that_behave_and_allure_write_by_themselves_holds_a_secret(
     project: Project, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    def spill(passing: Passing) -> Decided:
+    def spill(passing: ProxiedRequest) -> ProxyDecision:
         body = json.dumps({"error": {"code": SEED, "message": SEED}})
-        told = Reply(status=500, text=body, content_type="application/json")
+        told = SubstituteAnswer(status=500, text=body, content_type="application/json")
         return told if passing.path.startswith("/api/streams") else Forward()
 
     formats = {"plain": "steps.txt", "json": "steps.json", "allure_behave.formatter:AllureFormatter": "allure"}
     chosen = [word for name, path in formats.items() for word in ("-f", name, "-o", str(tmp_path / "told" / path))]
     junit = ("--junit", f"--junit-directory={tmp_path / 'told' / 'junit'}")
-    with Proxy(sandbox.base_url, disturb=spill) as proxy:
+    with DisturbingProxy(sandbox.base_url, behaviour=spill) as proxy:
         ran = project.behave("--tags=@streams", *chosen, *junit, SMOKE_BASE_URL=proxy.url)
-    assert ran.verdict.verdict is Word.FAIL, ran.output
+    assert ran.verdict.verdict is VerdictStatus.FAIL, ran.output
     written: dict[str, str] = {}
     for path in (tmp_path / "told").rglob("*"):
         if path.is_file():
@@ -114,16 +123,16 @@ def test_nothing_that_behave_and_allure_write_by_themselves_holds_a_secret(
 @pytest.mark.parametrize("mode", ["jwt", "api-key"])
 def test_every_auth_mode_of_the_sandbox_passes(project: Project, mode: str) -> None:
     ran = project.behave("--tags=@streams", SMOKE_AUTH_MODE=mode)
-    assert (ran.code, ran.verdict.verdict) == (0, Word.PASS), ran.output
+    assert (ran.code, ran.verdict.verdict) == (0, VerdictStatus.PASS), ran.output
 
 
 CUTOVER = [gateway(502), gateway(503), hang_up(), gateway(504), hang_up()]
 
 
 def test_a_cutover_is_ridden_out_and_shown(project: Project, sandbox: Sandbox) -> None:
-    with Proxy(sandbox.base_url, disturb=burst(CUTOVER)) as proxy:
+    with DisturbingProxy(sandbox.base_url, behaviour=burst(CUTOVER)) as proxy:
         ran = project.behave("--tags=@readiness", SMOKE_BASE_URL=proxy.url)
-    assert ran.verdict.verdict is Word.PASS, ran.output
+    assert ran.verdict.verdict is VerdictStatus.PASS, ran.output
     assert [item.flaky for item in ran.verdict.checks if item.status == "passed"] == [True]
     assert "1 flaky" in ran.verdict.message
     assert "flaky" in (ran.folder / "summary.md").read_text()
@@ -134,7 +143,7 @@ def test_a_cutover_is_ridden_out_and_shown(project: Project, sandbox: Sandbox) -
 @pytest.mark.parametrize("setting", [{"SMOKE_STELLAR_NETWORK": "pubnet"}, {"SMOKE_STELLAR_NETWORK": "mainnet"}])
 def test_a_public_network_configuration_is_safety(bare_project: Project, setting: dict[str, str]) -> None:
     for ran in (bare_project.behave("--tags=@smoke", **setting), bare_project.smoke(**setting)):
-        assert (ran.code, ran.verdict.verdict, ran.verdict.action) == (4, Word.SAFETY, Action.HOLD), ran.output
+        assert (ran.code, ran.verdict.verdict, ran.verdict.action) == (4, VerdictStatus.SAFETY, Action.HOLD), ran.output
 
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
@@ -144,13 +153,13 @@ def test_a_deployment_without_an_address_is_config(bare_project: Project, enviro
         bare_project.behave("--tags=@smoke", SMOKE_ENV=environment, **secrets),
         bare_project.smoke("--env", environment, **secrets),
     ):
-        assert (ran.code, ran.verdict.verdict) == (2, Word.CONFIG), ran.output
+        assert (ran.code, ran.verdict.verdict) == (2, VerdictStatus.CONFIG), ran.output
         assert "SMOKE_BASE_URL" in ran.output
 
 
 def test_a_typo_is_config(bare_project: Project) -> None:
     ran = bare_project.smoke(SMOKE_BASEURL="http://x")
-    assert (ran.code, ran.verdict.verdict) == (2, Word.CONFIG)
+    assert (ran.code, ran.verdict.verdict) == (2, VerdictStatus.CONFIG)
     assert "did you mean SMOKE_BASE_URL" in ran.output
 
 
@@ -162,7 +171,7 @@ def test_an_expected_release_that_answers_passes(project: Project) -> None:
 
 def test_a_sandbox_cannot_vouch_for_staging(project: Project) -> None:
     ran = project.behave("--tags=@readiness", SMOKE_ENV="staging", SMOKE_STELLAR_NETWORK="testnet")
-    assert ran.verdict.verdict is not Word.PASS
+    assert ran.verdict.verdict is not VerdictStatus.PASS
 
 
 def forget(secret: str) -> None:
@@ -199,7 +208,7 @@ def test_production_is_read_only_and_says_so(tmp_path: Path) -> None:
             user.create(credential, StreamOrder(recipient=unowned_address(), rate="1", schedule="day"))
         ran = in_production(project)
     verdict = ran.verdict
-    assert (ran.code, verdict.verdict) == (0, Word.PASS), ran.output
+    assert (ran.code, verdict.verdict) == (0, VerdictStatus.PASS), ran.output
     passed = {item.id.split("/")[0] for item in verdict.checks if item.status == "passed"}
     assert passed == {"chain", "doors", "operations", "readiness", "streams", "throttling", "webapp"}
     excluded = {item.id: item.hint for item in verdict.checks if item.status == "excluded"}

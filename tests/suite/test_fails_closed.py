@@ -12,7 +12,7 @@ from waits import HANG_SECONDS, Stopwatch
 
 from streampay_smoke.evidence.journal import read
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 
 READY = "--tags=@readiness"
 CHECK = "    readiness.dependencies_are_ok(context.world.readiness, context.world.expect)"
@@ -21,13 +21,13 @@ STEPS = "steps/readiness_steps.py"
 
 def test_the_readiness_feature_alone_is_a_pass(project: Project) -> None:
     ran = project.behave(READY)
-    assert (ran.code, ran.verdict.verdict) == (0, Word.PASS), ran.output
+    assert (ran.code, ran.verdict.verdict) == (0, VerdictStatus.PASS), ran.output
     assert ran.verdict.evidence.assertions >= 5
 
 
 def test_a_feature_path_works_alone(project: Project) -> None:
     ran = project.behave("features/readiness.feature")
-    assert (ran.code, ran.verdict.verdict) == (0, Word.PASS), ran.output
+    assert (ran.code, ran.verdict.verdict) == (0, VerdictStatus.PASS), ran.output
 
 
 @pytest.mark.parametrize("tags", ["@smok", "@readiness and @streams", "not @smoke"])
@@ -60,7 +60,7 @@ def test_a_tag_expression_that_cannot_be_used_is_config_and_says_what_is_wrong(
 
 def test_a_feature_that_is_not_there(project: Project) -> None:
     ran = project.behave("features/nothing.feature")
-    assert (ran.code, ran.verdict.verdict) == (2, Word.CONFIG), ran.output
+    assert (ran.code, ran.verdict.verdict) == (2, VerdictStatus.CONFIG), ran.output
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_what_behave_itself_refuses_is_config_under_the_command_of_this_installa
         command, cwd=bare_project.folder, env=bare_project.environ, capture_output=True, text=True, check=False
     )
     ran = bare_project.ran(done.returncode, done.stdout + done.stderr)
-    assert (ran.code, ran.verdict.verdict) == (2, Word.CONFIG), ran.output
+    assert (ran.code, ran.verdict.verdict) == (2, VerdictStatus.CONFIG), ran.output
     assert ran.folder != before
     assert "Traceback" not in ran.output
 
@@ -95,13 +95,13 @@ def test_standard_streams_that_are_closed_change_nothing(project: Project, comma
     done = subprocess.run(
         ["/bin/sh", "-c", line], cwd=project.folder, env=project.environ, check=False, timeout=HANG_SECONDS
     )
-    assert (done.returncode, project.ran(0, "").verdict.verdict) == (0, Word.PASS)
+    assert (done.returncode, project.ran(0, "").verdict.verdict) == (0, VerdictStatus.PASS)
 
 
 def test_a_scenario_without_steps(project: Project) -> None:
     project.put("extra.feature", "@smoke\nFeature: Extra\n  Why.\n\n  Scenario: Empty\n")
     ran = project.behave("features/extra.feature")
-    assert (ran.code, ran.verdict.verdict) == (2, Word.CONFIG)
+    assert (ran.code, ran.verdict.verdict) == (2, VerdictStatus.CONFIG)
 
 
 def test_an_empty_feature_file(project: Project) -> None:
@@ -113,13 +113,13 @@ def test_an_empty_feature_file(project: Project) -> None:
 def test_a_misspelt_keyword(project: Project) -> None:
     project.edit("readiness.feature", "    When the service", "    Whn the service")
     ran = project.behave(READY)
-    assert (ran.code, ran.verdict.verdict) == (2, Word.CONFIG), ran.output
+    assert (ran.code, ran.verdict.verdict) == (2, VerdictStatus.CONFIG), ran.output
 
 
 def test_a_step_nobody_defined(project: Project) -> None:
     project.edit("readiness.feature", "Then it answers for itself", "Then it sings for itself")
     ran = project.behave(READY)
-    assert (ran.code, ran.verdict.verdict) == (3, Word.INCONCLUSIVE), ran.output
+    assert (ran.code, ran.verdict.verdict) == (3, VerdictStatus.INCONCLUSIVE), ran.output
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_step_that_leaves_early(project: Project, body: str) -> None:
     project.edit(STEPS, CHECK, f"    {body}")
     ran = project.behave(READY)
     assert ran.code in {2, 3}, ran.output
-    assert ran.verdict.verdict in {Word.CONFIG, Word.INCONCLUSIVE}
+    assert ran.verdict.verdict in {VerdictStatus.CONFIG, VerdictStatus.INCONCLUSIVE}
 
 
 def test_steps_that_assert_nothing(project: Project) -> None:
@@ -144,7 +144,7 @@ def test_steps_that_assert_nothing(project: Project) -> None:
     emptied = "\n".join("    pass" if line.startswith("    readiness.") else line for line in steps.splitlines())
     project.put(STEPS, emptied + "\n")
     ran = project.behave(READY)
-    assert (ran.code, ran.verdict.verdict) == (3, Word.INCONCLUSIVE)
+    assert (ran.code, ran.verdict.verdict) == (3, VerdictStatus.INCONCLUSIVE)
     assert "nothing was asserted by" in ran.verdict.message
 
 
@@ -168,7 +168,7 @@ def add_hook(project: Project, text: str) -> None:
 def test_a_hook_that_raises(project: Project, hook: str) -> None:
     add_hook(project, f"def {hook}(*arguments):\n    raise RuntimeError('a hook broke')\n")
     ran = project.behave(READY)
-    assert (ran.code, ran.verdict.verdict) == (3, Word.INCONCLUSIVE), ran.output
+    assert (ran.code, ran.verdict.verdict) == (3, VerdictStatus.INCONCLUSIVE), ran.output
 
 
 def test_a_clean_up_that_raises(project: Project) -> None:
@@ -179,7 +179,7 @@ def test_a_clean_up_that_raises(project: Project) -> None:
         "    context.add_cleanup(lambda: 1 / 0)\n",
     )
     ran = project.behave(READY)
-    assert (ran.code, ran.verdict.verdict) == (3, Word.INCONCLUSIVE), ran.output
+    assert (ran.code, ran.verdict.verdict) == (3, VerdictStatus.INCONCLUSIVE), ran.output
 
 
 @pytest.mark.parametrize("broken", ["import nothing_like_it", "def f(:", "raise SystemExit(0)"])
@@ -195,19 +195,19 @@ def test_an_ambiguous_step(project: Project) -> None:
         "from behave import given\n\n\n@given('the service is ready')\ndef again(context):\n    pass\n",
     )
     ran = project.behave(READY)
-    assert (ran.code, ran.verdict.verdict) == (2, Word.CONFIG), ran.output
+    assert (ran.code, ran.verdict.verdict) == (2, VerdictStatus.CONFIG), ran.output
 
 
 def test_a_dry_run(project: Project) -> None:
     ran = project.behave(READY, "--dry-run")
-    assert (ran.code, ran.verdict.verdict) == (2, Word.CONFIG)
+    assert (ran.code, ran.verdict.verdict) == (2, VerdictStatus.CONFIG)
 
 
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]])
 def test_a_foreign_runner(project: Project, dry: list[str]) -> None:
     assert project.behave(READY).code == 0
     ran = project.behave(READY, "--runner=behave.runner:Runner", *dry)
-    assert (ran.code, ran.verdict.verdict) == (2, Word.CONFIG), ran.output
+    assert (ran.code, ran.verdict.verdict) == (2, VerdictStatus.CONFIG), ran.output
 
 
 def test_a_foreign_runner_and_nowhere_to_say_so(project: Project, tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_a_configuration_that_names_another_runner(project: Project, command: st
     ini = project.folder / "behave.ini"
     ini.write_text(ini.read_text().replace("streampay_smoke.runner.runner:GateRunner", "behave.runner:Runner"))
     ran = {"behave": project.behave, "smoke": project.smoke}[command](READY)
-    assert (ran.code, ran.verdict.verdict) == (code, Word.CONFIG), ran.output
+    assert (ran.code, ran.verdict.verdict) == (code, VerdictStatus.CONFIG), ran.output
 
 
 def test_a_scenario_that_nobody_accepted_is_not_played(project: Project, tmp_path: Path) -> None:
@@ -281,8 +281,8 @@ def test_a_journal_that_is_lost_while_it_is_written(project: Project, command: s
     ran = play(READY)
     assert ran.code == code, ran.output
     if ran.latest is not None and ran.latest.exists():
-        assert ran.verdict.verdict is Word.INCONCLUSIVE
-        assert judge(read(ran.folder / "journal.jsonl")).verdict is Word.INCONCLUSIVE
+        assert ran.verdict.verdict is VerdictStatus.INCONCLUSIVE
+        assert judge(read(ran.folder / "journal.jsonl")).verdict is VerdictStatus.INCONCLUSIVE
 
 
 def test_a_run_whose_supervisor_is_killed_ends_as_interrupted(project: Project) -> None:
@@ -293,7 +293,7 @@ def test_a_run_whose_supervisor_is_killed_ends_as_interrupted(project: Project) 
         running.kill()
         running.communicate(timeout=HANG_SECONDS)
     ran = project.ran(-9, "")
-    assert (ran.verdict.verdict, ran.verdict.reason_code) == (Word.INCONCLUSIVE, "terminated")
+    assert (ran.verdict.verdict, ran.verdict.reason_code) == (VerdictStatus.INCONCLUSIVE, "terminated")
 
 
 def test_a_clock_that_is_set_while_the_run_is_played(project: Project) -> None:
@@ -323,7 +323,7 @@ def test_evidence_that_cannot_be_kept(project: Project, command: str) -> None:
     ran = subprocess.run(
         limited, cwd=project.folder, env=project.environ, capture_output=True, check=False, timeout=HANG_SECONDS
     )
-    assert (ran.returncode, project.ran(3, "").verdict.verdict) == (3, Word.INCONCLUSIVE), ran.stderr
+    assert (ran.returncode, project.ran(3, "").verdict.verdict) == (3, VerdictStatus.INCONCLUSIVE), ran.stderr
 
 
 HANG = f"time.sleep({HANG_SECONDS})"
@@ -346,7 +346,7 @@ def test_a_run_that_is_stopped_still_answers(
         output, _ = running.communicate(timeout=HANG_SECONDS)
     assert running.returncode == code, output
     verdict = project.ran(running.returncode, output).verdict
-    assert (verdict.verdict, verdict.reason_code, verdict.exit_code) == (Word.INCONCLUSIVE, "terminated", code)
+    assert (verdict.verdict, verdict.reason_code, verdict.exit_code) == (VerdictStatus.INCONCLUSIVE, "terminated", code)
     assert "every dependency it names is ok" in verdict.message
 
 
@@ -415,7 +415,7 @@ def test_a_run_whose_supervisor_is_killed_ends_too_and_is_no_pass(project: Proje
         running.kill()
         output, _ = running.communicate(timeout=HANG_SECONDS)  # behave holds the other end until it has ended
     verdict = project.ran(running.returncode, output).verdict
-    assert (running.returncode, verdict.verdict, verdict.reason_code) == (-9, Word.INCONCLUSIVE, "terminated")
+    assert (running.returncode, verdict.verdict, verdict.reason_code) == (-9, VerdictStatus.INCONCLUSIVE, "terminated")
     assert "its supervisor is gone" in verdict.message_long
 
 
@@ -423,7 +423,7 @@ def test_a_run_whose_supervisor_is_killed_ends_too_and_is_no_pass(project: Proje
 def test_behave_that_vanishes_is_no_pass(project: Project, code: int) -> None:
     project.edit(STEPS, CHECK, f"    import os\n    os._exit({code})")
     ran = project.smoke("--tags", "@readiness")
-    assert (ran.code, ran.verdict.verdict) == (3, Word.INCONCLUSIVE), ran.output
+    assert (ran.code, ran.verdict.verdict) == (3, VerdictStatus.INCONCLUSIVE), ran.output
 
 
 def test_raw_behave_that_is_killed_leaves_no_pass_behind(project: Project) -> None:
@@ -433,7 +433,7 @@ def test_raw_behave_that_is_killed_leaves_no_pass_behind(project: Project) -> No
         wait_for_file(project.folder / "hanging", running)
         running.kill()
         running.communicate(timeout=HANG_SECONDS)
-    assert project.ran(-9, "").verdict.verdict is Word.INCONCLUSIVE
+    assert project.ran(-9, "").verdict.verdict is VerdictStatus.INCONCLUSIVE
 
 
 def test_a_journal_judged_elsewhere_gives_the_same_bytes(project: Project, tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.evidence.journal import read
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.http.client import new_client
 from streampay_smoke.service.identity import unowned_address
-from streampay_smoke.service.marks import Mark
+from streampay_smoke.service.lease import Lease
 from streampay_smoke.service.orders import RATE, SCHEDULE
 from streampay_smoke.settings import load
 
@@ -65,7 +65,7 @@ def killed_in_the_middle(project: Project) -> None:
 def test_a_run_after_one_that_was_killed_is_a_pass_and_a_sweep_leaves_nothing(project: Project) -> None:
     killed_in_the_middle(project)
     dead = project.ran(-9, "")
-    assert dead.verdict.verdict is Word.INCONCLUSIVE
+    assert dead.verdict.verdict is VerdictStatus.INCONCLUSIVE
     told = judge(read(dead.folder / "journal.jsonl"))
     leaked = told.cleanup.leaked
     events = [event["event"] for event in dead.events]
@@ -75,7 +75,7 @@ def test_a_run_after_one_that_was_killed_is_a_pass_and_a_sweep_leaves_nothing(pr
     assert (early.returncode, early.stdout) == (0, "sweep: 0 brought to an end\n"), "their lease is not over"
 
     again = project.behave("--tags=@smoke")
-    assert (again.code, again.verdict.verdict, again.verdict.cleanup.leaked) == (0, Word.PASS, 0), again.output
+    assert (again.code, again.verdict.verdict, again.verdict.cleanup.leaked) == (0, VerdictStatus.PASS, 0), again.output
 
     dry = project.answer("sweep", "--older-than", "0", "--dry-run")
     swept = project.answer("sweep", "--older-than", "0")
@@ -129,8 +129,8 @@ FORGED = (
 def test_sixty_leftovers_and_forged_ones_change_no_verdict_and_only_ours_are_swept(
     project: Project, by_hand: ByHand
 ) -> None:
-    over = Mark(run_id="gone", lease_until_seconds=1).tags
-    running = Mark(run_id="running", lease_until_seconds=2**33).tags
+    over = Lease(run_id="gone", lease_until_seconds=1).tags
+    running = Lease(run_id="running", lease_until_seconds=2**33).tags
     statuses = ["draft", "active", "ended"] * (LEFTOVERS // 3 - 1) + ["paused"] * 3
     ours = [by_hand.create(status=status, tags=over) for status in statuses]
     leased = by_hand.create(tags=running)
@@ -140,7 +140,7 @@ def test_sixty_leftovers_and_forged_ones_change_no_verdict_and_only_ours_are_swe
 
     # Each transaction closed a ledger of its own, so that this ledger's clock is ahead: @chain would say so.
     ran = project.behave("--tags=@smoke and not @chain")
-    assert (ran.code, ran.verdict.verdict, ran.verdict.cleanup.leaked) == (0, Word.PASS, 0), ran.output
+    assert (ran.code, ran.verdict.verdict, ran.verdict.cleanup.leaked) == (0, VerdictStatus.PASS, 0), ran.output
 
     swept = project.answer("sweep")
     assert swept.returncode == 0, swept.stderr

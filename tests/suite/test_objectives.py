@@ -1,4 +1,4 @@
-"""Objectives in whole runs: the candidate beside a stable release, on roads of known length."""
+"""Objectives in whole runs: the candidate beside a stable release, on proxies of known length."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from suite_parts import Project, Ran
 
-from streampay_sandbox.road import Forward, Proxy
+from streampay_sandbox.proxy import DisturbingProxy, Forward
 from streampay_sandbox.stack import Sandbox, start_sandbox
-from streampay_smoke.gate.verdict import ObjectiveResult, Word
+from streampay_smoke.gate.verdict import ObjectiveResult, VerdictStatus
 
 COMPARISON = "reads are no slower than on the stable release"
 READINESS = "--tags=@readiness"
@@ -27,9 +27,9 @@ def candidate() -> Iterator[Sandbox]:
         yield running
 
 
-def road(sandbox: Sandbox, *, seconds: float) -> Proxy:
-    """A road on which every answer takes so much longer."""
-    return Proxy(sandbox.base_url, disturb=lambda passing: Forward(seconds=seconds))
+def proxy(sandbox: Sandbox, *, seconds: float) -> DisturbingProxy:
+    """A proxy on which every answer takes so much longer."""
+    return DisturbingProxy(sandbox.base_url, behaviour=lambda passing: Forward(seconds=seconds))
 
 
 def answer(ran: Ran, name: str) -> ObjectiveResult:
@@ -39,12 +39,14 @@ def answer(ran: Ran, name: str) -> ObjectiveResult:
 def test_a_candidate_that_is_slower_than_the_stable_release_fails(
     tmp_path: Path, candidate: Sandbox, stable: Sandbox
 ) -> None:
-    with road(candidate, seconds=0.06) as slow, road(stable, seconds=0.01) as quick:
+    with proxy(candidate, seconds=0.06) as slow, proxy(stable, seconds=0.01) as quick:
         ran = Project(tmp_path, candidate.ready_document()["env"]).behave(
             READINESS, SMOKE_BASE_URL=slow.url, SMOKE_BASELINE_URL=quick.url
         )
     compared = answer(ran, COMPARISON)
-    assert (ran.code, ran.verdict.verdict, ran.verdict.reason_code) == (1, Word.FAIL, "objective_missed"), ran.output
+    assert (ran.code, ran.verdict.verdict, ran.verdict.reason_code) == (1, VerdictStatus.FAIL, "objective_missed"), (
+        ran.output
+    )
     assert (compared.decision, compared.gates, compared.confidence) == ("fail", True, 0.999857)
     assert compared.samples < 40
     assert compared.warm_up >= 2
@@ -55,11 +57,13 @@ def test_a_candidate_that_is_slower_than_the_stable_release_fails(
 
 
 def test_reads_at_twice_the_promised_time_fail(tmp_path: Path, candidate: Sandbox) -> None:
-    with road(candidate, seconds=2.0) as slow:
+    with proxy(candidate, seconds=2.0) as slow:
         ran = Project(tmp_path, candidate.ready_document()["env"]).behave(
             "--tags=@streams and not @signing-secret and not @second-user", SMOKE_BASE_URL=slow.url
         )
-    assert (ran.code, ran.verdict.verdict, ran.verdict.reason_code) == (1, Word.FAIL, "objective_missed"), ran.output
+    assert (ran.code, ran.verdict.verdict, ran.verdict.reason_code) == (1, VerdictStatus.FAIL, "objective_missed"), (
+        ran.output
+    )
     assert ran.verdict.message.endswith("reads too slow -> hold")
     assert "lists and streams are read quickly: p95 2.0" in ran.verdict.message
     timed = [event for event in ran.events if event["event"] == "probed" and event["name"] == "way to the deployment"]
@@ -68,24 +72,26 @@ def test_reads_at_twice_the_promised_time_fail(tmp_path: Path, candidate: Sandbo
 
 
 def test_reads_that_let_a_run_meet_its_deadline_fail(tmp_path: Path, candidate: Sandbox) -> None:
-    with road(candidate, seconds=1.2) as slow:
+    with proxy(candidate, seconds=1.2) as slow:
         project = Project(tmp_path, candidate.ready_document()["env"])
         ran = project.smoke("--deadline", "50", SMOKE_BASE_URL=slow.url)
-    assert (ran.code, ran.verdict.verdict, ran.verdict.reason_code) == (1, Word.FAIL, "objective_missed"), ran.output
+    assert (ran.code, ran.verdict.verdict, ran.verdict.reason_code) == (1, VerdictStatus.FAIL, "objective_missed"), (
+        ran.output
+    )
     assert ran.verdict.evidence.missing_ids
 
 
 def test_a_stable_release_that_is_as_slow_holds(tmp_path: Path, candidate: Sandbox, stable: Sandbox) -> None:
-    with road(candidate, seconds=1.2) as slow, road(stable, seconds=1.2) as as_slow:
+    with proxy(candidate, seconds=1.2) as slow, proxy(stable, seconds=1.2) as as_slow:
         project = Project(tmp_path, candidate.ready_document()["env"])
         ran = project.smoke("--deadline", "60", SMOKE_BASE_URL=slow.url, SMOKE_BASELINE_URL=as_slow.url)
-    assert (ran.code, ran.verdict.verdict) == (3, Word.INCONCLUSIVE), ran.output
+    assert (ran.code, ran.verdict.verdict) == (3, VerdictStatus.INCONCLUSIVE), ran.output
     missed = [each.name for each in ran.verdict.objectives if each.decision == "fail"]
     assert missed == ["lists and streams are read quickly"]
 
 
 def test_a_candidate_that_is_quicker_keeps_the_objective(tmp_path: Path, candidate: Sandbox, stable: Sandbox) -> None:
-    with road(stable, seconds=0.06) as slow:
+    with proxy(stable, seconds=0.06) as slow:
         ran = Project(tmp_path, candidate.ready_document()["env"]).behave(READINESS, SMOKE_BASELINE_URL=slow.url)
     assert (ran.code, answer(ran, COMPARISON).decision) == (0, "pass"), ran.output
 
@@ -116,14 +122,14 @@ def test_a_failed_scenario_is_not_followed_by_sampling(tmp_path: Path, stable: S
         place = tmp_path / "environments" / "sandbox.toml"
         place.write_text(place.read_text().replace("ready_within_seconds = 10", "ready_within_seconds = 1"))
         ran = project.behave(READINESS, SMOKE_BASELINE_URL=stable.base_url)
-    assert ran.verdict.verdict is Word.FAIL, ran.output
+    assert ran.verdict.verdict is VerdictStatus.FAIL, ran.output
     assert answer(ran, COMPARISON).note == "not sampled: a scenario failed"
 
 
 def test_a_whole_run_measures_what_its_place_asks_for(tmp_path: Path, candidate: Sandbox) -> None:
     ran = Project(tmp_path, candidate.ready_document()["env"]).behave("--tags=@settlement or @streams")
     found = {each.kind: each for each in ran.verdict.objectives}
-    assert (ran.code, ran.verdict.verdict) == (0, Word.PASS), ran.output
+    assert (ran.code, ran.verdict.verdict) == (0, VerdictStatus.PASS), ran.output
     assert found["read_latency"].samples >= 5
     assert found["write_latency"].samples >= 4
     assert found["success_ratio"].estimate == 1.0

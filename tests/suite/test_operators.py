@@ -18,7 +18,7 @@ from waits import HANG_SECONDS
 
 from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.cli import main
-from streampay_smoke.gate.verdict import Verdict, Word, from_json
+from streampay_smoke.gate.verdict import Verdict, VerdictStatus, from_json
 
 WRONG = "a-secret-that-signs-nothing-anybody-takes"
 
@@ -37,7 +37,7 @@ def test_a_half_done_rotation_passes_with_a_warning(project: Project, sandbox: S
     ran = project.behave(
         "--tags=@streams", SMOKE_AUTH_MODE="jwt", SMOKE_AUTH_JWT_SECRET=WRONG, SMOKE_AUTH_JWT_SECRET_B=right
     )
-    assert (ran.code, ran.verdict.verdict) == (0, Word.PASS), ran.output
+    assert (ran.code, ran.verdict.verdict) == (0, VerdictStatus.PASS), ran.output
     (warning,) = ran.verdict.warnings
     assert "slot A (SMOKE_AUTH_JWT_SECRET) was refused, slot B (SMOKE_AUTH_JWT_SECRET_B) was used" in warning
     assert "slot B" in (ran.folder / "summary.md").read_text()
@@ -117,7 +117,7 @@ def recorded(sandbox: Sandbox) -> Iterator[Recorded]:
 def test_every_request_of_a_run_is_marked_as_synthetic(project: Project, recorded: Recorded) -> None:
     url = f"http://127.0.0.1:{recorded.server_address[1]}"
     ran = project.behave("--tags=@smoke and not @chain", SMOKE_BASE_URL=url, SMOKE_AUTH_MODE="jwt")
-    assert ran.verdict.verdict is Word.PASS, ran.output
+    assert ran.verdict.verdict is VerdictStatus.PASS, ran.output
     assert len(recorded.seen) > 20
     for request, headers in recorded.seen:
         assert headers.get("x-streampay-synthetic") == "smoke", request
@@ -142,12 +142,12 @@ def quarantine(project: Project, ran: Ran, until: datetime) -> None:
 def test_a_quarantined_check_is_shown_does_not_gate_and_gates_again(tmp_path: Path, open_list: Sandbox) -> None:
     project = Project(tmp_path, {**open_list.ready_document()["env"], "SMOKE_AUTH_MODE": "jwt"})
     plain = project.behave("--tags=@streams")
-    assert (plain.code, plain.verdict.verdict) == (1, Word.FAIL), plain.output
+    assert (plain.code, plain.verdict.verdict) == (1, VerdictStatus.FAIL), plain.output
 
     now = datetime.now(UTC)
     quarantine(project, plain, now + timedelta(days=5))
     apart = project.behave("--tags=@streams")
-    assert (apart.code, apart.verdict.verdict) == (0, Word.PASS), apart.output
+    assert (apart.code, apart.verdict.verdict) == (0, VerdictStatus.PASS), apart.output
     shown = [check for check in apart.verdict.checks if check.status == "quarantined"]
     assert shown
     assert all(check.quarantined and check.quarantined.owner == "team-lists" for check in shown)
@@ -158,7 +158,7 @@ def test_a_quarantined_check_is_shown_does_not_gate_and_gates_again(tmp_path: Pa
 
     quarantine(project, plain, now - timedelta(days=2))
     again = project.behave("--tags=@streams")
-    assert (again.code, again.verdict.verdict) == (1, Word.FAIL)
+    assert (again.code, again.verdict.verdict) == (1, VerdictStatus.FAIL)
     assert "gates again" in again.verdict.warnings[0]
 
 
@@ -198,7 +198,11 @@ def test_an_override_is_written_judged_and_reported(
     assert overridden(ran.folder) == 0
     assert "OVERRIDDEN from FAIL to PASS by ada" in capsys.readouterr().out
     verdict = verdict_in(ran.folder)
-    assert (verdict.verdict, verdict.reason_code, verdict.overrides[0].from_) == (Word.PASS, "overridden", "FAIL")
+    assert (verdict.verdict, verdict.reason_code, verdict.overrides[0].from_) == (
+        VerdictStatus.PASS,
+        "overridden",
+        "FAIL",
+    )
     assert (ran.folder / "journal.jsonl").read_bytes().startswith(before)
     for report in ("summary.md", "junit/streampay-smoke.xml", "ctrf.json"):
         assert "OVERRIDDEN" in (ran.folder / report).read_text(), report
@@ -210,16 +214,16 @@ def test_an_override_is_written_judged_and_reported(
 
 def test_safety_and_a_changed_journal_stand(project: Project) -> None:
     ran = project.behave("--tags=@readiness", SMOKE_STELLAR_NETWORK="pubnet")
-    assert (ran.code, ran.verdict.verdict) == (4, Word.SAFETY)
+    assert (ran.code, ran.verdict.verdict) == (4, VerdictStatus.SAFETY)
     assert overridden(ran.folder) == 4
-    assert verdict_in(ran.folder).verdict is Word.SAFETY
+    assert verdict_in(ran.folder).verdict is VerdictStatus.SAFETY
 
     broken = project.behave("--tags=@readiness", SMOKE_BASE_URL="http://127.0.0.1:9", SMOKE_DEADLINE_SECONDS="2")
     assert broken.code != 0
     journal = broken.folder / "journal.jsonl"
     journal.write_bytes(journal.read_bytes().replace(b'"environment":"sandbox"', b'"environment":"staging"', 1))
     assert overridden(broken.folder) == 2
-    assert verdict_in(broken.folder).verdict is not Word.PASS
+    assert verdict_in(broken.folder).verdict is not VerdictStatus.PASS
 
 
 def doctor(

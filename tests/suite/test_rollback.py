@@ -12,7 +12,7 @@ from suite_parts import Project, Ran
 
 from streampay_sandbox.engine import EngineFault
 from streampay_sandbox.fleet import Fleet
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +67,14 @@ def test_blue_green_promotes_a_good_release_and_takes_a_broken_one_back(pipeline
     pipeline.record("d-1")
     preview = {"SMOKE_BASE_URL": fleet.preview_url("v2"), "SMOKE_ROLLBACK_BASE_URL": fleet.base_url}
     good = pipeline.gate("v2", deploy="d-1", **preview)
-    assert (good.verdict.verdict, decision_of(good)["step"]) == (Word.PASS, "promote"), good.output
+    assert (good.verdict.verdict, decision_of(good)["step"]) == (VerdictStatus.PASS, "promote"), good.output
     assert "decision: promote: every promise was proved" in good.output
     fleet.engine.promote("v2")
 
     pipeline.record("d-2")
     fleet.engine.promote("v3")
     broken = pipeline.gate("v3", deploy="d-2")
-    assert (broken.code, broken.verdict.verdict) == (1, Word.FAIL), broken.output
+    assert (broken.code, broken.verdict.verdict) == (1, VerdictStatus.FAIL), broken.output
     assert "decision: roll back: the release broke a promise -> v2 is put back now" in broken.output
     assert "ROLLED BACK  sandbox: v2 is live again and healthy" in broken.output
     decision = decision_of(broken)
@@ -90,7 +90,7 @@ def test_a_canary_is_taken_back_by_an_engine_that_gives_no_answer(pipeline: Pipe
     fleet.engine.misbehave(EngineFault.NO_ANSWER)
     preview = {"SMOKE_BASE_URL": fleet.preview_url("v3"), "SMOKE_ROLLBACK_BASE_URL": fleet.base_url}
     ran = pipeline.gate("v3", deploy="d-1", **preview)
-    assert (ran.code, ran.verdict.verdict) == (1, Word.FAIL), ran.output
+    assert (ran.code, ran.verdict.verdict) == (1, VerdictStatus.FAIL), ran.output
     assert "ROLLED BACK  sandbox: v1 is live again and healthy" in ran.output
     assert "Engine: " in ran.output
     assert (fleet.engine.state().weights["v3"], pipeline.live, pipeline.rollbacks) == (0, "v1", 1)
@@ -103,7 +103,7 @@ def test_a_feature_played_by_hand_never_rolls_back(
     pipeline.record("d-1")
     fleet.engine.promote("v3")
     ran = pipeline.gate("v3", *selection, deploy="d-1")
-    assert (ran.code, ran.verdict.verdict) == (1, Word.FAIL), ran.output
+    assert (ran.code, ran.verdict.verdict) == (1, VerdictStatus.FAIL), ran.output
     decision = decision_of(ran)
     assert (decision["step"], decision["acts"], decision["page"]) == ("hold", False, False)
     assert "decision: hold: a part of the suite failed: whoever played it decides" in ran.output

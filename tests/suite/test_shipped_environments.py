@@ -12,7 +12,7 @@ from suite_parts import Project, Ran
 from streampay_sandbox.service.auth import Tokens
 from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.service.identity import unowned_address
 
 OF_THE_NETWORK = {"staging": 'network = "testnet"', "local": 'network = "private"', "production": 'network = "public"'}
@@ -52,20 +52,20 @@ def play(folder: Path, sandbox: Sandbox, environment: str, *arguments: str, **en
 )
 def test_a_release_that_passes_is_promoted(tmp_path: Path, sandbox: Sandbox, environment: str, auth_mode: str) -> None:
     ran, decision = play(tmp_path, sandbox, environment, SMOKE_AUTH_MODE=auth_mode)
-    assert ran.verdict.verdict is Word.PASS, ran.output
+    assert ran.verdict.verdict is VerdictStatus.PASS, ran.output
     assert ran.verdict.evidence.excluded_ids
     assert (decision["step"], decision["page"]) == ("promote", False)
 
 
 def test_a_release_that_fails_is_rolled_back(tmp_path: Path, failing: Sandbox) -> None:
     ran, decision = play(tmp_path, failing, "staging")
-    assert ran.verdict.verdict is Word.FAIL, ran.output
+    assert ran.verdict.verdict is VerdictStatus.FAIL, ran.output
     assert decision["step"] == "rollback"
 
 
 def test_a_tag_filter_makes_it_a_part(tmp_path: Path, sandbox: Sandbox) -> None:
     ran, decision = play(tmp_path, sandbox, "staging", "--tags", "@readiness or @statements")
-    assert ran.verdict.verdict is Word.PASS, ran.output
+    assert ran.verdict.verdict is VerdictStatus.PASS, ran.output
     assert (decision["step"], decision["because"]) == (
         "hold",
         "a part of the suite passed: that is no reason to promote",

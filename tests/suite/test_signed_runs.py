@@ -10,7 +10,7 @@ from waits import HANG_SECONDS
 
 from streampay_sandbox.stack import start_sandbox
 from streampay_smoke.core.signing import SigningKey
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 
 SEED = bytes(range(32))
 KEY = base64.b64encode(SEED).decode()
@@ -56,7 +56,7 @@ def test_a_killed_run_is_signed_by_the_supervisor(project: Project) -> None:
     check = "    readiness.dependencies_are_ok(context.world.readiness, context.world.expect)"
     project.edit("steps/readiness_steps.py", check, "    import os, signal\n    os.kill(os.getpid(), signal.SIGKILL)")
     ran = project.smoke("--tags", "@readiness", SMOKE_SIGNING_KEY=KEY)
-    assert (ran.code, ran.verdict.verdict) == (3, Word.INCONCLUSIVE), ran.output
+    assert (ran.code, ran.verdict.verdict) == (3, VerdictStatus.INCONCLUSIVE), ran.output
     code, output = judged(project, ran.folder / "journal.jsonl", "--verify", PUBLIC_KEY)
     assert (code, "verified: signed by key" in output) == (3, True)
 
@@ -65,7 +65,7 @@ def test_a_killed_run_is_signed_by_the_supervisor(project: Project) -> None:
 def test_a_key_that_cannot_sign_is_config_before_anything_is_sent(bare_project: Project, command: str) -> None:
     options = ["--tags=@readiness"] if command == "behave" else ["--tags", "@readiness"]
     ran = getattr(bare_project, command)(*options, SMOKE_SIGNING_KEY="bm90IGEga2V5")
-    assert (ran.code, ran.verdict.verdict, ran.verdict.reason_code) == (2, Word.CONFIG, "settings_invalid")
+    assert (ran.code, ran.verdict.verdict, ran.verdict.reason_code) == (2, VerdictStatus.CONFIG, "settings_invalid")
     assert "SMOKE_SIGNING_KEY is no Ed25519 private key" in ran.output
     assert "bm90IGEga2V5" not in ran.output
 

@@ -11,8 +11,8 @@ import pytest
 from suite_parts import Project, Ran
 from waits import HANG_SECONDS, Stopwatch
 
-from streampay_sandbox.road import full_queue
-from streampay_smoke.gate.verdict import Word
+from streampay_sandbox.proxy import full_queue
+from streampay_smoke.gate.verdict import VerdictStatus
 
 CHECK = "    readiness.dependencies_are_ok(context.world.readiness, context.world.expect)"
 STEP = "And every dependency it names is ok"
@@ -134,7 +134,9 @@ def test_an_rpc_that_hangs_is_a_dependency(
     nearer = {"step_timeout", "chain_unavailable"}  # the limit of a request, where a slow machine gives steps more
     assert ended["failure"]["kind"] in nearer, ran.output
     assert ended["failure"]["blame"] == "dependency"
-    assert (ran.code, ran.verdict.verdict, ran.verdict.attribution) == (3, Word.INCONCLUSIVE, "dependency"), ran.output
+    assert (ran.code, ran.verdict.verdict, ran.verdict.attribution) == (3, VerdictStatus.INCONCLUSIVE, "dependency"), (
+        ran.output
+    )
 
 
 SLOW_DNS = (
@@ -167,7 +169,7 @@ def test_a_step_that_swallows_its_alarm_is_no_pass(hurried: Project) -> None:
     hang_in(hurried, *SWALLOWED)
     hurried.edit("steps/readiness_steps.py", "        pass", "        context.world.expect.that('it is', True)")
     ran = hurried.behave("features/readiness.feature")
-    assert (ran.code, ran.verdict.verdict) == (3, Word.INCONCLUSIVE), ran.output
+    assert (ran.code, ran.verdict.verdict) == (3, VerdictStatus.INCONCLUSIVE), ran.output
 
 
 HOLDING = ("sum(range(10**12))",)  # one call into C, which looks at no signal

@@ -26,7 +26,7 @@ from waits import HANG_SECONDS
 
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.http.client import Client
-from streampay_smoke.rollback import actuator, command, proof
+from streampay_smoke.rollback import actuator, command, verification
 from streampay_smoke.rollback import configuration as configurations
 from streampay_smoke.rollback import log as logs
 from streampay_smoke.rollback.configuration import Actuation
@@ -196,7 +196,7 @@ class Explorer:
         self._engine = EngineHook(exploration.engine_url, Fate(), dies_while_asking=False)
         self._deploys = 0
         actuator.SETTLE_SECONDS, actuator.PEEK_SECONDS = exploration.settle_seconds, 0.02
-        proof.LEAST_SECONDS = 0.1
+        verification.LEAST_SECONDS = 0.1
         os.environ.update(exploration.environ)
         os.chdir(exploration.root)
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - what a rollback says is not asked

@@ -10,7 +10,7 @@ import msgspec
 from gate_watch import Watched
 from suite_parts import Project, Ran
 
-from streampay_sandbox.road import Forward, Passing, Reply
+from streampay_sandbox.proxy import Forward, ProxiedRequest, SubstituteAnswer
 from streampay_sandbox.stack import Sandbox
 from streampay_smoke.acceptance.observations.listing import LARGEST_PAGE, pages_of
 from streampay_smoke.acceptance.resources.contract_streams import FINAL_STATUSES
@@ -22,7 +22,7 @@ from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.evidence.events import Interrupted, RunFinished
 from streampay_smoke.evidence.journal import read
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import Verdict, Word, from_json, to_json
+from streampay_smoke.gate.verdict import Verdict, VerdictStatus, from_json, to_json
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.settings import load
 
@@ -95,10 +95,10 @@ def kills(*, seed: int, lines: int) -> Iterator[Kill]:
         )
 
 
-def broken(passing: Passing) -> Reply | Forward:
+def broken(passing: ProxiedRequest) -> SubstituteAnswer | Forward:
     """Answer in the place of a release that cannot list or create streams."""
     if passing.path.startswith("/api/streams"):
-        return Reply(status=500, text="Internal Server Error", content_type="text/plain")
+        return SubstituteAnswer(status=500, text="Internal Server Error", content_type="text/plain")
     return Forward()
 
 
@@ -177,7 +177,7 @@ class Scene:
     def _next_run(self, place: str, kill: Kill, problems: list[str]) -> str:
         changes = {"SMOKE_BASE_URL": self._faulty_url} if kill.faulty else {}
         ran = self.project.smoke("--env", place, "--tags", self._tags, **changes)
-        expected = (1, Word.FAIL) if kill.faulty else (0, Word.PASS)
+        expected = (1, VerdictStatus.FAIL) if kill.faulty else (0, VerdictStatus.PASS)
         if (ran.code, ran.verdict.verdict) != expected:
             problems.append(f"the next run ended with {ran.code} {ran.verdict.message_long}")
         return str(ran.verdict.verdict)
@@ -289,7 +289,7 @@ def _left(path: Path | None, *, hit: bool) -> tuple[str, list[str]]:
     problems = []
     if journal.tampered_at:
         problems.append(f"the journal is broken at line {journal.tampered_at}")
-    if not complete and Word.PASS in {written.verdict, told.verdict}:
+    if not complete and VerdictStatus.PASS in {written.verdict, told.verdict}:
         problems.append(f"a killed run says {written.verdict}, and its journal {told.verdict}")
     if not _agree(written, told):
         problems.append(f"the verdict says {written.message_long!r}, the journal {told.message_long!r}")
@@ -302,7 +302,7 @@ def _left(path: Path | None, *, hit: bool) -> tuple[str, list[str]]:
 
 def _agree(written: Verdict, told: Verdict) -> bool:
     """Whether a verdict is the journal's, or the one from before the journal was judged: nothing is proved yet."""
-    return to_json(written) == to_json(told) or (written.verdict is not Word.PASS and not written.checks)
+    return to_json(written) == to_json(told) or (written.verdict is not VerdictStatus.PASS and not written.checks)
 
 
 def _latest_is_wrong(project: Project) -> Iterator[str]:

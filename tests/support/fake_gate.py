@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import EXIT_CODES, Check, Word, to_json
+from streampay_smoke.gate.verdict import EXIT_CODES, Check, VerdictStatus, to_json
 
 parser = argparse.ArgumentParser()
-parser.add_argument("word", type=Word)
+parser.add_argument("word", type=VerdictStatus)
 parser.add_argument("attribution")
 parser.add_argument("red", nargs="*")
 parser.add_argument("--exit", type=int)

@@ -8,39 +8,41 @@ import msgspec
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.policy import Answer, Circumstances, Decision, decide
-from streampay_smoke.gate.verdict import EXIT_CODES, Action, Data, Verdict, Word, to_json
+from streampay_smoke.gate.policy import Circumstances, Decision, VerdictSummary, decide
+from streampay_smoke.gate.verdict import EXIT_CODES, Action, Data, Verdict, VerdictStatus, to_json
 
 REASONS = {
-    Word.PASS: "all_promises_kept",
-    Word.FAIL: "promise_broken",
-    Word.INCONCLUSIVE: "network_unwell",
-    Word.CONFIG: "settings_invalid",
-    Word.SAFETY: "guard_refused",
+    VerdictStatus.PASS: "all_promises_kept",
+    VerdictStatus.FAIL: "promise_broken",
+    VerdictStatus.INCONCLUSIVE: "network_unwell",
+    VerdictStatus.CONFIG: "settings_invalid",
+    VerdictStatus.SAFETY: "guard_refused",
 }
 
 
-def verdict_of(word: Word, *, release: str = "", environment: str = "staging", base_url: str = "") -> Verdict:
-    """Return a whole verdict with this word, as the gate writes it."""
+def verdict_of(
+    status: VerdictStatus, *, release: str = "", environment: str = "staging", base_url: str = ""
+) -> Verdict:
+    """Return a whole verdict with this status, as the gate writes it."""
     empty = judge(journals.JournalRead(entries=(), sha256="0" * 64))
     return msgspec.structs.replace(
         empty,
         run_id="20261123T212214Z-e5f124",
-        verdict=word,
-        exit_code=EXIT_CODES[word],
-        reason_code=REASONS[word],
-        message=f"{word}: as the test wants it",
-        action={Word.PASS: Action.PROMOTE, Word.FAIL: Action.ROLLBACK}.get(word, Action.HOLD),
+        verdict=status,
+        exit_code=EXIT_CODES[status],
+        reason_code=REASONS[status],
+        message=f"{status}: as the test wants it",
+        action={VerdictStatus.PASS: Action.PROMOTE, VerdictStatus.FAIL: Action.ROLLBACK}.get(status, Action.HOLD),
         target=msgspec.structs.replace(
             empty.target, environment=environment, release_expected=release, base_url=base_url
         ),
-        data=Data.of(word),
+        data=Data.of(status),
     )
 
 
 def decision_on(verdict: Verdict) -> Decision:
     """Return the decision on a verdict of the whole suite."""
-    return decide(Answer.of(verdict), Policy(), Circumstances(whole_suite=True), run_id=verdict.run_id)
+    return decide(VerdictSummary.of(verdict), Policy(), Circumstances(whole_suite=True), run_id=verdict.run_id)
 
 
 SCRIPT = """#!/usr/bin/env bash
@@ -98,7 +100,7 @@ class FakeSmoke:
     def waits(self) -> None:
         """Let runs go on until `let_go()`, or until SIGTERM, which they answer as the gate does."""
         terminated = msgspec.structs.replace(
-            verdict_of(Word.INCONCLUSIVE),
+            verdict_of(VerdictStatus.INCONCLUSIVE),
             exit_code=143,
             reason_code="terminated",
             message="INCONCLUSIVE: ended by SIGTERM",

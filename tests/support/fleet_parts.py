@@ -12,7 +12,7 @@ from streampay_smoke.settings.actuator import load_rollback
 ROOT = Path(__file__).parents[2]
 
 
-def place_of(folder: Path, **facts: object) -> Path:
+def environment_in(folder: Path, **facts: object) -> Path:
     """Make a project root whose sandbox has these facts of `[service]`, and return it."""
     shutil.copytree(ROOT / "environments", folder / "environments", dirs_exist_ok=True)
     file = folder / "environments" / "sandbox.toml"

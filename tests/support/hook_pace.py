@@ -3,14 +3,14 @@
 import time
 from collections.abc import Callable
 
-from streampay_smoke.rollback.hooks.asking import Pace
+from streampay_smoke.rollback.hooks.engine_api import HookClock
 
 
-def noted(pauses: list[float], meanwhile: Callable[[], None] = lambda: None) -> Pace:
+def noted(pauses: list[float], meanwhile: Callable[[], None] = lambda: None) -> HookClock:
     """A pace whose pauses end up in `pauses`; `meanwhile` is what happens elsewhere during each."""
 
     def sleep(seconds: float) -> None:
         pauses.append(seconds)
         meanwhile()
 
-    return Pace(clock=lambda: time.monotonic() + sum(pauses), sleep=sleep)
+    return HookClock(clock=lambda: time.monotonic() + sum(pauses), sleep=sleep)

@@ -10,14 +10,14 @@ from stellar_sdk import Keypair, SorobanServer, StrKey, TransactionBuilder, Tran
 from stellar_sdk import xdr as stellar_xdr
 from waits import HANG_SECONDS
 
-from streampay_sandbox.ledger import Ledger, start_ledger
+from streampay_sandbox.ledger import SandboxLedger, start_ledger
 from streampay_sandbox.ledger.authorization import AuthRecorder, Credentials
 from streampay_sandbox.ledger.contracts import ContractModel
 from streampay_sandbox.ledger.faults import GenesisPlan
 from streampay_sandbox.ledger.footprint import FootprintRecorder
-from streampay_sandbox.ledger.genesis import give_birth
+from streampay_sandbox.ledger.genesis import create_genesis
 from streampay_sandbox.ledger.host import Host, LedgerInfo
-from streampay_sandbox.ledger.state import Account, Draft, State, load_account, load_instance, store_account
+from streampay_sandbox.ledger.state import Account, Draft, LedgerState, load_account, load_instance, store_account
 from streampay_sandbox.ledger.values import strkey
 from streampay_smoke.core.networks import ALLOWED
 
@@ -36,7 +36,7 @@ class RpcRefusal(Exception):
 class Wire:
     """One client of one ledger; says what the ledger answered without interpreting it."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: SandboxLedger) -> None:
         self.ledger = ledger
         self.http = httpx.Client(timeout=HANG_SECONDS)
 
@@ -199,9 +199,9 @@ class Bench:
     """Contracts on a state of their own: whoever is asked to agree does, and the time is what the test says."""
 
     def __init__(self, contract: ContractModel, now: int = 1_800_000_000) -> None:
-        self.state = State()
+        self.state = LedgerState()
         plan = GenesisPlan(contract=contract)
-        self.birth = give_birth(self.state, plan, passphrase=NETWORK.passphrase, network_id=NETWORK.network_id)
+        self.birth = create_genesis(self.state, plan, passphrase=NETWORK.passphrase, network_id=NETWORK.network_id)
         self.now = now
         self.sequence = 10
         self.agreed: list[str] = []

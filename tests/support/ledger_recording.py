@@ -50,7 +50,7 @@ def record(monkeypatch: pytest.MonkeyPatch) -> list[Blob]:
         blobs.extend(blobs_in(method, result))
         return result
 
-    def recorded_fund(self: friendbot_module.Friendbot, address: str) -> friendbot_module.Answer:
+    def recorded_fund(self: friendbot_module.Friendbot, address: str) -> friendbot_module.FriendbotAnswer:
         answer = fund(self, address)
         blobs.extend(blobs_in("friendbot", answer.body))
         return answer

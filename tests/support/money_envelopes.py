@@ -15,7 +15,7 @@ from money_watch import AnyEnvelope, can_cost, signed_only_for
 from stellar_sdk import Account, Address, Asset, Keypair, StrKey, TransactionBuilder, TransactionEnvelope, scval, xdr
 from stellar_sdk.operation import InvokeHostFunction
 
-from streampay_smoke.chain.guard import Purse, sign
+from streampay_smoke.chain.guard import SpendCap, sign
 from streampay_smoke.core.errors import GuardRefused
 from streampay_smoke.core.networks import ALLOWED, PUBLIC_PASSPHRASE, Network
 
@@ -127,9 +127,9 @@ def play_envelope(story: EnvelopeStory, messages: list[bytes]) -> str:
     envelope = built(story)
     if story.late_passphrase:
         envelope.network_passphrase = _said(story.late_passphrase, network)
-    purse = Purse(story.cap)
+    spend_cap = SpendCap(story.cap)
     try:
-        sign(envelope, SIGNER, network, purse)  # type: ignore[arg-type]
+        sign(envelope, SIGNER, network, spend_cap)  # type: ignore[arg-type]
     except GuardRefused as refusal:
         assert not envelope.signatures
         assert signed_only_for(network, [envelope], messages) == 0
@@ -137,7 +137,7 @@ def play_envelope(story: EnvelopeStory, messages: list[bytes]) -> str:
     assert isinstance(envelope, TransactionEnvelope)
     assert network in ALLOWED.values()
     assert signed_only_for(network, [envelope], messages) == 1
-    assert can_cost([envelope]) <= purse.spent_stroops <= story.cap, "more can be taken than was set aside"
+    assert can_cost([envelope]) <= spend_cap.spent_stroops <= story.cap, "more can be taken than was set aside"
     return f"signed for {network.name}"
 
 
@@ -151,7 +151,7 @@ class Spending(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PurseStory(msgspec.Struct, frozen=True, kw_only=True):
-    """Transactions signed one after the other, or by two threads at once, from one purse."""
+    """Transactions signed one after the other, or by two threads at once, from one spend_cap."""
 
     cap: int
     spendings: list[Spending]
@@ -178,15 +178,15 @@ purse_stories = drawn(a_purse_story)
 
 
 def play_purse(story: PurseStory, messages: list[bytes]) -> str:
-    """Have a series of transactions signed, as far as the purse goes."""
-    network, purse = ALLOWED["testnet"], Purse(story.cap)
+    """Have a series of transactions signed, as far as the spend_cap goes."""
+    network, spend_cap = ALLOWED["testnet"], SpendCap(story.cap)
     envelopes = [_call(network.passphrase, spending) for spending in story.spendings]
     signed: list[TransactionEnvelope] = []
 
     def spend(mine: list[TransactionEnvelope]) -> None:
         for envelope in mine:
             try:
-                sign(envelope, SIGNER, network, purse)
+                sign(envelope, SIGNER, network, spend_cap)
             except GuardRefused:
                 continue
             signed.append(envelope)
@@ -199,7 +199,7 @@ def play_purse(story: PurseStory, messages: list[bytes]) -> str:
     for worker in workers:
         worker.join()
     signed_only_for(network, envelopes, messages)
-    assert can_cost(signed) <= purse.spent_stroops <= story.cap, "the series can cost more than the cap"
+    assert can_cost(signed) <= spend_cap.spent_stroops <= story.cap, "the series can cost more than the cap"
     how = "by two threads" if story.threads else "in sequence"
     if len(signed) == len(envelopes):
         return f"signed for testnet, the whole series, {how}"

@@ -47,8 +47,8 @@ PROPERTIES: Mapping[str, Property] = {
         stage=nullcontext,
         play=lambda story, messages, stage: play_envelope(story, messages),
     ),
-    "purse": Property(
-        about="a series of transactions is signed from one purse, in sequence or by two threads",
+    "spend_cap": Property(
+        about="a series of transactions is signed from one spend_cap, in sequence or by two threads",
         share=80,
         stories=purse_stories,
         stage=nullcontext,

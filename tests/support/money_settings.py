@@ -10,7 +10,7 @@ from money_envelopes import CONTRACT, PASSPHRASES, RIGHT, SIGNER
 from money_watch import can_cost, signed_only_for
 from stellar_sdk import Account, TransactionBuilder, TransactionEnvelope, scval
 
-from streampay_smoke.chain.guard import Purse, check_live, sign
+from streampay_smoke.chain.guard import SpendCap, check_live, sign
 from streampay_smoke.chain.stellar import StellarAdapter
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid
 from streampay_smoke.core.networks import ALLOWED, PUBLIC_PASSPHRASE
@@ -163,9 +163,9 @@ class Roots:
         environments.mkdir()
         text = (ROOT / "environments" / "staging.toml").read_text().partition("[[objectives]]")[0]
         for name, (network, address, cap) in PLACES.items():
-            of_place = text.replace('[chain]\nnetwork = "testnet"', f"[chain]\n{network}\n{address}")
-            of_place = of_place.replace("max_stroops = 1_000_000_000", f"max_stroops = {cap}")
-            (environments / f"{name}.toml").write_text(of_place)
+            of_environment = text.replace('[chain]\nnetwork = "testnet"', f"[chain]\n{network}\n{address}")
+            of_environment = of_environment.replace("max_stroops = 1_000_000_000", f"max_stroops = {cap}")
+            (environments / f"{name}.toml").write_text(of_environment)
         self._roots = []
         for number, dotenv in enumerate(DOTENVS):
             root = folder / str(number)
@@ -195,19 +195,19 @@ def play_settings(story: SettingsStory, messages: list[bytes], roots: Roots) -> 
         return "refused: the adapter"
     live = network.passphrase if story.live == RIGHT else story.live
     envelopes = [_call_on(passphrase) for passphrase in (PUBLIC_PASSPHRASE, network.passphrase)]
-    purse = Purse(settings.place.money.max_stroops)
+    spend_cap = SpendCap(settings.facts.money.max_stroops)
     try:
         check_live(network, live)
     except (GuardRefused, SettingsInvalid):
         return "refused: the live network"
     for envelope in envelopes:
         try:
-            sign(envelope, SIGNER, network, purse)
+            sign(envelope, SIGNER, network, spend_cap)
         except GuardRefused:
             assert not envelope.signatures
     signed = [envelope for envelope in envelopes if envelope.signatures]
     assert signed_only_for(network, envelopes, messages) == len(signed)
-    assert can_cost(signed) <= max(settings.place.money.max_stroops, 0)
+    assert can_cost(signed) <= max(settings.facts.money.max_stroops, 0)
     return f"signed for {network.name}" if signed else "refused: the cap"
 
 

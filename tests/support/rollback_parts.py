@@ -7,9 +7,9 @@ from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.rollback.actuator import Actuator
 from streampay_smoke.rollback.hook import HookFailed, Intent
 from streampay_smoke.rollback.log import IntentLog, LogRead, read_log
-from streampay_smoke.rollback.outcome import NotLive, Outcome
-from streampay_smoke.rollback.proof import Proof
-from streampay_smoke.rollback.wire import Seen
+from streampay_smoke.rollback.outcome import NotLive, RollbackOutcome
+from streampay_smoke.rollback.verification import Verification
+from streampay_smoke.rollback.wire import ObservedReleases
 
 SILENT = "the connection was refused"
 
@@ -100,23 +100,23 @@ class Engine:
 
     # the wire
 
-    def look(self) -> Seen:
+    def look(self) -> ObservedReleases:
         self._let_time_act()
-        return Seen(releases=self.live, looks=3, silence="" if self.live else SILENT)
+        return ObservedReleases(releases=self.live, looks=3, silence="" if self.live else SILENT)
 
-    def peek(self) -> Seen:
+    def peek(self) -> ObservedReleases:
         return self.look()
 
     # the proof
 
-    def prove(self, target: str, *, within_seconds: float) -> Proof:
+    def verify(self, target: str, *, within_seconds: float) -> Verification:
         self.clock.sleep(max(0.0, within_seconds - 1))
         self._let_time_act()
         if self.live != (target,):
             raise NotLive(f"{' and '.join(self.live) or 'nothing'} is live")
         if target in self.sick:
             raise NotLive(f"{target} is not ready", next_step="see its log")
-        return Proof(promises=("it is live", "it is ready"))
+        return Verification(promises=("it is live", "it is ready"))
 
     def _let_time_act(self) -> None:
         for at, release in list(self.due):
@@ -134,13 +134,13 @@ class Bench:
         self.clock = Clock()
         self.engine = Engine(self.clock, "v1")
 
-    def record(self, deploy: str = "d-1") -> Outcome:
+    def record(self, deploy: str = "d-1") -> RollbackOutcome:
         return self._act(lambda actuator: actuator.record(deploy))
 
     def deploy(self, release: str = "v2") -> None:
         self.engine.live = (release,)
 
-    def roll_back(self, deploy: str = "d-1", failed: str = "") -> Outcome:
+    def roll_back(self, deploy: str = "d-1", failed: str = "") -> RollbackOutcome:
         return self._act(lambda actuator: actuator.roll_back(deploy, failed))
 
     def steps(self, deploy: str = "d-1") -> list[str]:
@@ -150,7 +150,7 @@ class Bench:
     def log(self) -> LogRead:
         return read_log(self.path)
 
-    def _act(self, act: Callable[[Actuator], Outcome]) -> Outcome:
+    def _act(self, act: Callable[[Actuator], RollbackOutcome]) -> RollbackOutcome:
         with IntentLog.held(self.path, Redactor()) as log:
             actuator = Actuator(
                 environment="staging",
@@ -158,7 +158,7 @@ class Bench:
                 log=log,
                 hook=self.engine,
                 wire=self.engine,
-                prover=self.engine,
+                verifier=self.engine,
                 within_seconds=60,
                 clock=self.clock,
                 sleep=self.clock.sleep,

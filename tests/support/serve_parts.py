@@ -10,11 +10,11 @@ import msgspec
 from starlette.types import Message
 
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.gate.verdict import Word
-from streampay_smoke.serve.app import Interface, Place
-from streampay_smoke.serve.attempts import Order
+from streampay_smoke.gate.verdict import VerdictStatus
+from streampay_smoke.serve.app import Interface, ServedEnvironment
+from streampay_smoke.serve.attempts import RunOrder
 from streampay_smoke.serve.keys import Keyring
-from streampay_smoke.serve.player import Answer, Player
+from streampay_smoke.serve.run_processes import RunAnswer, RunProcesses
 from streampay_smoke.serve.runs import Runs
 from streampay_smoke.serve.store import Store
 
@@ -22,7 +22,7 @@ TOKEN = "first-token-0123456789abcdef"
 OTHER_TOKEN = "other-token-0123456789abcdef"
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 
-PLACE = Place(
+PLACE = ServedEnvironment(
     environment="staging",
     region="",
     base_url="https://staging.example",
@@ -63,13 +63,13 @@ class Clock:
         self.ms += round(seconds * 1000)
 
 
-class ToldPlayer(Player):
+class ToldPlayer(RunProcesses):
     """Plays what it is told: words in order, the last one for ever. With `waits`, a run ends at `let_go()`."""
 
-    def __init__(self, *words: Word, waits: bool = False) -> None:
+    def __init__(self, *words: VerdictStatus, waits: bool = False) -> None:
         super().__init__({}, limit_seconds=1)
-        self.words = list(words) or [Word.PASS]
-        self.played: list[Order] = []
+        self.words = list(words) or [VerdictStatus.PASS]
+        self.played: list[RunOrder] = []
         self.waits = waits
         self._gone = asyncio.Event()
 
@@ -77,16 +77,18 @@ class ToldPlayer(Player):
         self._gone.set()
 
     def close(self) -> None:
-        self.words = [Word.INCONCLUSIVE]
+        self.words = [VerdictStatus.INCONCLUSIVE]
         self.let_go()
 
-    async def play(self, order: Order, folder: Path, started: Callable[[int], None]) -> Answer:
+    async def play(self, order: RunOrder, folder: Path, started: Callable[[int], None]) -> RunAnswer:
         self.played.append(order)
         started(0)
         if self.waits:
             await self._gone.wait()
-        word = self.words.pop(0) if len(self.words) > 1 else self.words[0]
-        return Answer(verdict=word, reason_code=f"told_{word.lower()}", message=f"{word}: as told", run_id="run-1")
+        status = self.words.pop(0) if len(self.words) > 1 else self.words[0]
+        return RunAnswer(
+            verdict=status, reason_code=f"told_{status.lower()}", message=f"{status}: as told", run_id="run-1"
+        )
 
 
 class Service:
@@ -95,10 +97,10 @@ class Service:
     def __init__(
         self,
         state: Path,
-        player: Player | None = None,
+        player: RunProcesses | None = None,
         *,
         tokens: tuple[str, ...] = (TOKEN,),
-        place: Place = PLACE,
+        served: ServedEnvironment = PLACE,
         concurrency: int = 2,
         keep: int = 100,
         clock: Clock | None = None,
@@ -111,7 +113,7 @@ class Service:
             self.store, self.player, concurrency=concurrency, valid_seconds=3600, keep=keep, now_ms=self.clock
         )
         keyring = Keyring([Secret(token) for token in tokens])
-        self.app = Interface(self.runs, keyring, place, now_ms=self.clock).app()
+        self.app = Interface(self.runs, keyring, served, now_ms=self.clock).app()
         self.do(self._started())
 
     async def _started(self) -> None:

@@ -13,7 +13,7 @@ from gate_watch import CommandLines, Watched
 from spilled_secrets import DISGUISES, SPILLED, Maker, parts_in, parts_of, spilled
 from suite_parts import Project
 
-from streampay_sandbox.road import Forward, Passing, Proxy, Reply
+from streampay_sandbox.proxy import DisturbingProxy, Forward, ProxiedRequest, SubstituteAnswer
 from streampay_sandbox.stack import Sandbox
 
 TEXTS_PER_ANSWER = 8
@@ -87,41 +87,49 @@ def _in_headers(texts: Sequence[Text]) -> Forward:
     return Forward(headers={f"x-debug-{text.number}": json.dumps(text.marked)[1:-1] for text in texts})
 
 
-def _in_an_error(texts: Sequence[Text]) -> Reply:
-    return Reply(status=500, content_type="text/plain", text="\n".join(text.marked for text in texts))
+def _in_an_error(texts: Sequence[Text]) -> SubstituteAnswer:
+    return SubstituteAnswer(status=500, content_type="text/plain", text="\n".join(text.marked for text in texts))
 
 
-def _in_an_envelope(texts: Sequence[Text]) -> Reply:
+def _in_an_envelope(texts: Sequence[Text]) -> SubstituteAnswer:
     error = {"code": texts[0].marked, "message": [text.marked for text in texts], "details": {"stack": texts[0].marked}}
-    return Reply(status=400, content_type="application/json", text=json.dumps({"error": error}))
+    return SubstituteAnswer(status=400, content_type="application/json", text=json.dumps({"error": error}))
 
 
-def _in_a_page(texts: Sequence[Text]) -> Reply:
+def _in_a_page(texts: Sequence[Text]) -> SubstituteAnswer:
     listed = "".join(f"<li>{html.escape(text.marked)}</li>" for text in texts)
-    return Reply(status=500, text=f"<html><title>{html.escape(texts[0].marked)}</title><ul>{listed}</ul></html>")
+    return SubstituteAnswer(
+        status=500, text=f"<html><title>{html.escape(texts[0].marked)}</title><ul>{listed}</ul></html>"
+    )
 
 
-def _in_a_body(texts: Sequence[Text]) -> Reply:
+def _in_a_body(texts: Sequence[Text]) -> SubstituteAnswer:
     rows = [{"id": text.marked, "status": text.marked, "token": "XLM"} for text in texts]
-    return Reply(status=200, content_type="application/json", text=json.dumps({"data": rows, "nextCursor": None}))
+    return SubstituteAnswer(
+        status=200, content_type="application/json", text=json.dumps({"data": rows, "nextCursor": None})
+    )
 
 
-def _in_a_redirect(texts: Sequence[Text]) -> Reply:
+def _in_a_redirect(texts: Sequence[Text]) -> SubstituteAnswer:
     said = "&".join(text.marked.replace("\n", "%0A") for text in texts)
-    return Reply(status=302, headers={"location": f"https://elsewhere.example/cb?said={said}"})
+    return SubstituteAnswer(status=302, headers={"location": f"https://elsewhere.example/cb?said={said}"})
 
 
-def _in_readiness(texts: Sequence[Text]) -> Reply:
+def _in_readiness(texts: Sequence[Text]) -> SubstituteAnswer:
     checks = {text.mark: {"status": "down", "message": text.words} for text in texts}
-    return Reply(status=503, content_type="application/json", text=json.dumps({"status": "degraded", "checks": checks}))
+    return SubstituteAnswer(
+        status=503, content_type="application/json", text=json.dumps({"status": "degraded", "checks": checks})
+    )
 
 
-def _in_an_rpc_error(texts: Sequence[Text]) -> Reply:
+def _in_an_rpc_error(texts: Sequence[Text]) -> SubstituteAnswer:
     error = {"code": -32603, "message": " ".join(text.marked for text in texts)}
-    return Reply(status=200, content_type="application/json", text=json.dumps({"jsonrpc": "2.0", "error": error}))
+    return SubstituteAnswer(
+        status=200, content_type="application/json", text=json.dumps({"jsonrpc": "2.0", "error": error})
+    )
 
 
-Way = Callable[[Sequence[Text]], Reply | Forward]
+Way = Callable[[Sequence[Text]], SubstituteAnswer | Forward]
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,7 +163,7 @@ class Spilling:
         self._place = place
         self._next = 0
 
-    def __call__(self, passing: Passing) -> Reply | Forward:
+    def __call__(self, passing: ProxiedRequest) -> SubstituteAnswer | Forward:
         if (READINESS in passing.path) is not self._place.readiness and not self._place.ledger:
             return Forward()
         chosen = [self._texts[(self._next + each) % len(self._texts)] for each in range(TEXTS_PER_ANSWER)]
@@ -203,7 +211,7 @@ def search(
     operator = Operator.made_up(Maker(f"operator/{seed}"), ready["env"]["SMOKE_AUTH_JWT_SECRET"])
     texts = texts_of(operator, seed)
     spilling = Spilling(texts, place)
-    with Proxy(sandbox.rpc_url if place.ledger else sandbox.base_url, disturb=spilling) as road:
+    with DisturbingProxy(sandbox.rpc_url if place.ledger else sandbox.base_url, behaviour=spilling) as proxy:
         folder.mkdir()
         project = Project(
             folder,
@@ -211,7 +219,7 @@ def search(
             run_seconds=RUN_SECONDS,
         )
         (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in operator.dotenv.items()))
-        changed = {"SMOKE_STELLAR_RPC_URL" if place.ledger else "SMOKE_BASE_URL": road.url, "SMOKE_AUTH_MODE": "jwt"}
+        changed = {"SMOKE_STELLAR_RPC_URL" if place.ledger else "SMOKE_BASE_URL": proxy.url, "SMOKE_AUTH_MODE": "jwt"}
         command = ("streampay_smoke", "run", "--tags", tags)
         with Watched(project, *command, **changed) as watched, CommandLines(watched) as shown:
             exit_code = watched.wait(RUN_SECONDS)

@@ -662,12 +662,12 @@ def _hash(text: str) -> str:
 def settings_for(environ: Mapping[str, str], **money: Any) -> Settings:
     """Return settings of a run that is impatient; `money` changes what the environment says of money."""
     settings = load(environ=environ, root=ROOT)
-    place = replace(
-        settings.place,
-        service=replace(settings.place.service, ready_within_seconds=0.02, cutover_seconds=0.0),
-        money=replace(settings.place.money, **money),
+    facts = replace(
+        settings.facts,
+        service=replace(settings.facts.service, ready_within_seconds=0.02, cutover_seconds=0.0),
+        money=replace(settings.facts.money, **money),
     )
-    return replace(settings, place=place)
+    return replace(settings, facts=facts)
 
 
 def small_environ(small: SmallStreamPay, **environ: str) -> dict[str, str]:

@@ -188,7 +188,7 @@ def test_an_external_sandbox_needs_its_addresses() -> None:
         load(SMOKE_BASE_URL="http://127.0.0.1:1", SMOKE_CONTRACT_ID="C1")
 
 
-def test_a_read_only_place_says_why(place: Path) -> None:
+def test_a_read_only_environment_says_why(place: Path) -> None:
     file = place / "environments" / "production.toml"
     file.write_text(re.sub(r"settles_not_because = .*", "", file.read_text()))
     with pytest.raises(SettingsInvalid, match="does not say why"):
@@ -211,7 +211,7 @@ def test_an_administrator_who_is_no_address_is_refused(place: Path, admin: str) 
 
 
 def test_the_sandboxes_administrator_is_the_one_its_file_names() -> None:
-    assert load().place.chain.contract_admin == named_keypair("admin").public_key
+    assert load().facts.chain.contract_admin == named_keypair("admin").public_key
 
 
 @pytest.mark.parametrize("text", ["description = ", 'description = "x"\nunknown = 1'])
@@ -225,7 +225,7 @@ def test_a_broken_environment_file_is_named(place: Path, text: str) -> None:
 def test_the_web_apps_origin_is_what_a_browser_calls_one(place: Path, origin: str) -> None:
     file = place / "environments" / "staging.toml"
     file.write_text(file.read_text().replace("[service]", f'[service]\napp_origin = "{origin}"'))
-    assert load(root=place, **STAGING).place.service.app_origin == origin
+    assert load(root=place, **STAGING).facts.service.app_origin == origin
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_the_web_apps_origin_is_what_a_browser_calls_one(place: Path, origin: st
         "replica_miss_probability = 1",
     ],
 )
-def test_a_fact_of_a_place_that_cannot_be_is_refused(place: Path, line: str) -> None:
+def test_a_fact_of_an_environment_that_cannot_be_is_refused(place: Path, line: str) -> None:
     file = place / "environments" / "production.toml"
     file.write_text(file.read_text().replace("[service]", f"[service]\n{line}"))
     environ = {"SMOKE_ENV": "production", "SMOKE_BASE_URL": "https://x", "SMOKE_CONTRACT_ID": "C1"}
@@ -306,7 +306,7 @@ def test_every_environment_file_of_the_project_is_complete() -> None:
             SMOKE_STELLAR_RPC_URL="http://rpc",
         )
         assert settings.network.name in ALLOWED
-        assert settings.place.description
+        assert settings.facts.description
 
 
 def test_the_contract_profiles_are_those_the_chain_knows() -> None:

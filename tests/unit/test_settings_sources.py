@@ -246,9 +246,9 @@ def test_an_objective_by_a_shared_name_is_changed_and_another_is_added(root: Pat
         + '\n[[objectives]]\nname = "requests succeed"\nthreshold = 0.9\n'
         + '\n[[objectives]]\nname = "ours"\nkind = "flaky_ratio"\nthreshold = 0.5\n'
     )
-    shared = {objective.name: objective for objective in load(environ={}, root=root).place.objectives}
+    shared = {objective.name: objective for objective in load(environ={}, root=root).facts.objectives}
     environ = {"SMOKE_ENV": "staging", "SMOKE_BASE_URL": "https://x", "SMOKE_CONTRACT_ID": "C1"}
-    ours = {objective.name: objective for objective in load(environ=environ, root=root).place.objectives}
+    ours = {objective.name: objective for objective in load(environ=environ, root=root).facts.objectives}
     assert set(ours) == {*shared, "ours"}
     assert {name for name in shared if ours[name] != shared[name]} == {"requests succeed"}
     assert (ours["requests succeed"].threshold, ours["requests succeed"].kind) == (0.9, "success_ratio")
@@ -256,9 +256,9 @@ def test_an_objective_by_a_shared_name_is_changed_and_another_is_added(root: Pat
 
 def test_an_environment_that_moves_no_money_has_no_objectives_of_settling(root: Path) -> None:
     environ = {"SMOKE_ENV": "production", "SMOKE_BASE_URL": "https://x", "SMOKE_CONTRACT_ID": "C1"}
-    place = load(environ={**environ, "SMOKE_AUTH_TOKEN": SECRET}, root=root).place
-    assert not {objective.kind for objective in place.objectives} & {"write_latency", "settlement_time"}
-    assert place.objectives
+    facts = load(environ={**environ, "SMOKE_AUTH_TOKEN": SECRET}, root=root).facts
+    assert not {objective.kind for objective in facts.objectives} & {"write_latency", "settlement_time"}
+    assert facts.objectives
 
 
 # whatever is wrong, a run knows where its evidence goes

@@ -6,6 +6,6 @@ archival. What it says about money is worth nothing outside this process, and it
 """
 
 from streampay_sandbox.ledger.faults import FAULTS, LedgerFault
-from streampay_sandbox.ledger.ledger import Ledger, start_ledger
+from streampay_sandbox.ledger.ledger import SandboxLedger, start_ledger
 
-__all__ = ["FAULTS", "Ledger", "LedgerFault", "start_ledger"]
+__all__ = ["FAULTS", "LedgerFault", "SandboxLedger", "start_ledger"]

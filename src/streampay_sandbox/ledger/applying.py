@@ -16,7 +16,7 @@ from streampay_sandbox.ledger.operations import (
     apply_operation,
     invoke_result,
 )
-from streampay_sandbox.ledger.state import Account, Draft, State, SupplyBroken, load_account, store_account
+from streampay_sandbox.ledger.state import Account, Draft, LedgerState, SupplyBroken, load_account, store_account
 from streampay_sandbox.ledger.transactions import Transaction, account_of
 from streampay_sandbox.ledger.values import ADDRESS, I128, SYMBOL
 from streampay_smoke.core.errors import SmokeError
@@ -25,7 +25,7 @@ Stage = xdr.TransactionEventStage
 Code = xdr.TransactionResultCode
 
 
-class Applied(Struct, frozen=True, kw_only=True):
+class AppliedTransaction(Struct, frozen=True, kw_only=True):
     """What a transaction left behind."""
 
     result: xdr.TransactionResult
@@ -65,8 +65,8 @@ class _Run:
 
 
 def apply_transaction(
-    transaction: Transaction, state: State, rules: Rules, forced: xdr.OperationResult | None = None
-) -> Applied:
+    transaction: Transaction, state: LedgerState, rules: Rules, forced: xdr.OperationResult | None = None
+) -> AppliedTransaction:
     """Apply a transaction to the state; the caller has made sure that the network takes it.
 
     `forced` makes its operations end with that result instead of running.
@@ -92,7 +92,7 @@ def apply_transaction(
         events=events,
         diagnostic_events=run.diagnostics,
     )
-    return Applied(
+    return AppliedTransaction(
         result=_result(run, transaction.charged_first - refund),
         meta=xdr.TransactionMeta(4, v4=meta),
         fee_changes=fee_changes,
@@ -102,7 +102,9 @@ def apply_transaction(
     )
 
 
-def _run_operations(transaction: Transaction, state: State, rules: Rules, forced: xdr.OperationResult | None) -> _Run:
+def _run_operations(
+    transaction: Transaction, state: LedgerState, rules: Rules, forced: xdr.OperationResult | None
+) -> _Run:
     run = _Run(Draft(state, rules.ledger.sequence))
     for operation in transaction.operations:
         source = transaction.source if operation.source_account is None else account_of(operation.source_account)
@@ -132,7 +134,7 @@ def _run_operations(transaction: Transaction, state: State, rules: Rules, forced
 
 
 def _update_source(
-    transaction: Transaction, state: State, sequence: int, balance: Callable[[Account], int]
+    transaction: Transaction, state: LedgerState, sequence: int, balance: Callable[[Account], int]
 ) -> xdr.LedgerEntryChanges:
     """Set the fee source's balance, the difference going to or coming from the fee pool; return the changes."""
     draft = Draft(state, sequence)
@@ -145,7 +147,7 @@ def _update_source(
     return changes
 
 
-def _use_sequence_number(transaction: Transaction, state: State, sequence: int) -> xdr.LedgerEntryChanges:
+def _use_sequence_number(transaction: Transaction, state: LedgerState, sequence: int) -> xdr.LedgerEntryChanges:
     draft = Draft(state, sequence)
     store_account(draft, replace(_source(transaction, state), sequence=transaction.sequence))
     changes = draft.entry_changes()
@@ -153,7 +155,7 @@ def _use_sequence_number(transaction: Transaction, state: State, sequence: int) 
     return changes
 
 
-def _source(transaction: Transaction, state: State) -> Account:
+def _source(transaction: Transaction, state: LedgerState) -> Account:
     account = load_account(state, transaction.source)
     if account is None:
         raise SmokeError(f"the source {transaction.source} of an accepted transaction does not exist")
@@ -179,7 +181,7 @@ def _refund(transaction: Transaction, done: list[Done]) -> tuple[int, xdr.Soroba
     return transaction.resource_fee - fixed - used, charges
 
 
-def _commit(state: State, draft: Draft, burnt: int) -> None:
+def _commit(state: LedgerState, draft: Draft, burnt: int) -> None:
     """Write the draft; `burnt` stroops move to the fee pool. Raises SupplyBroken if coins would appear or vanish."""
     if draft.native_delta() != -burnt:
         raise SupplyBroken(f"a change of {draft.native_delta()} stroops where {-burnt} are due")

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from stellar_sdk import xdr
 
-from streampay_sandbox.ledger.applying import Applied
+from streampay_sandbox.ledger.applying import AppliedTransaction
 from streampay_sandbox.ledger.fees import BASE_FEE_STROOPS
 from streampay_sandbox.ledger.spec import PROTOCOL_VERSION
 from streampay_sandbox.ledger.state import BASE_RESERVE_STROOPS
@@ -34,11 +34,11 @@ class EmittedEvent(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.toid:019d}-{self.index:010d}"
 
 
-class ClosedTransaction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+class LedgerTransaction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A transaction in its ledger, `order` counting from 1; XDR is encoded when somebody asks."""
 
     transaction: Transaction
-    applied: Applied
+    applied: AppliedTransaction
     ledger: int
     closed_at: int
     order: int
@@ -85,11 +85,11 @@ class ClosedLedger(msgspec.Struct, frozen=True, kw_only=True):
 
     sequence: int
     closed_at: int
-    transactions: Sequence[ClosedTransaction]
+    transactions: Sequence[LedgerTransaction]
     fee_pool: int
     total_coins: int
 
-    def events(self) -> list[tuple[ClosedTransaction, EmittedEvent]]:
+    def events(self) -> list[tuple[LedgerTransaction, EmittedEvent]]:
         """Return its events in the order of their ids."""
         found = [(transaction, event) for transaction in self.transactions for event in transaction.events()]
         return sorted(found, key=lambda pair: (pair[1].toid, pair[1].index))
@@ -105,7 +105,7 @@ class Book:
 
     def __init__(self) -> None:
         self._ledgers: dict[int, ClosedLedger] = {}
-        self._transactions: dict[str, ClosedTransaction] = {}
+        self._transactions: dict[str, LedgerTransaction] = {}
         self._headers: dict[int, xdr.LedgerHeader] = {}
         self._hashes: dict[int, bytes] = {}
         self._oldest = 0
@@ -125,7 +125,7 @@ class Book:
         """Return a ledger of the window; raises KeyError."""
         return self._ledgers[sequence]
 
-    def transaction(self, hash_hex: str) -> ClosedTransaction | None:
+    def transaction(self, hash_hex: str) -> LedgerTransaction | None:
         """Return a transaction of the window."""
         return self._transactions.get(hash_hex)
 
@@ -233,11 +233,11 @@ def _transaction_set(ledger: ClosedLedger, previous: xdr.Hash) -> xdr.Generalize
     return xdr.GeneralizedTransactionSet(1, v1_tx_set=xdr.TransactionSetV1(previous, phases))
 
 
-def _pair(closed: ClosedTransaction) -> xdr.TransactionResultPair:
+def _pair(closed: LedgerTransaction) -> xdr.TransactionResultPair:
     return xdr.TransactionResultPair(xdr.Hash(closed.transaction.hash), closed.applied.result)
 
 
-def _processing(closed: ClosedTransaction) -> xdr.TransactionResultMetaV1:
+def _processing(closed: LedgerTransaction) -> xdr.TransactionResultMetaV1:
     return xdr.TransactionResultMetaV1(
         ext=xdr.ExtensionPoint(0),
         result=_pair(closed),

@@ -27,7 +27,7 @@ class Instant:
         return [now] if now - last >= IDLE_SECONDS else []
 
 
-class Interval:
+class FixedInterval:
     """A ledger each `seconds`, shared by the transactions that arrived since the last one.
 
     Ledgers nobody looked at are closed when somebody does, the last of them only after a long silence.
@@ -57,4 +57,4 @@ class Stalled:
 
 def cadence(close_seconds: float) -> Cadence:
     """Return the cadence for a close time in seconds, 0 for instant ledgers."""
-    return Interval(close_seconds) if close_seconds else Instant()
+    return FixedInterval(close_seconds) if close_seconds else Instant()

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-class Clock:
+class LedgerClock:
     """Tells the wall time in seconds and the time a ledger closing now would carry.
 
     Ledger times are whole seconds and strictly increase, so a burst of instant ledgers runs ahead of the wall;

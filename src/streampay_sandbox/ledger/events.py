@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from stellar_sdk import StrKey, xdr
 
-from streampay_sandbox.ledger.book import Book, ClosedTransaction, EmittedEvent, toid
+from streampay_sandbox.ledger.book import Book, EmittedEvent, LedgerTransaction, toid
 from streampay_sandbox.ledger.node import View
 from streampay_sandbox.ledger.parameters import INVALID_PARAMS, INVALID_REQUEST, Parameters, RpcError
 from streampay_sandbox.ledger.values import strkey
@@ -82,7 +82,7 @@ def _cursor(cursor: str) -> tuple[int, int]:
 
 def _between(
     book: Book, first: int, last: int, after: tuple[int, int]
-) -> Iterator[tuple[ClosedTransaction, EmittedEvent]]:
+) -> Iterator[tuple[LedgerTransaction, EmittedEvent]]:
     for sequence in range(first, last + 1):
         for transaction, event in book.ledger(sequence).events():
             if (event.toid, event.index) > after:
@@ -145,7 +145,7 @@ def _contract(event: EmittedEvent) -> str:
     return strkey(xdr.SCAddress(xdr.SCAddressType.SC_ADDRESS_TYPE_CONTRACT, contract_id=contract_id))
 
 
-def _as_json(transaction: ClosedTransaction, event: EmittedEvent, contract: str, topics: list[str]) -> dict[str, Any]:
+def _as_json(transaction: LedgerTransaction, event: EmittedEvent, contract: str, topics: list[str]) -> dict[str, Any]:
     return {
         "type": "contract",
         "ledger": transaction.ledger,

@@ -11,7 +11,7 @@ from stellar_sdk import Network, xdr
 
 from streampay_sandbox.fault import Fault, Severity, Truth
 from streampay_sandbox.ledger import early_contract
-from streampay_sandbox.ledger.cadence import Cadence, Interval, Stalled
+from streampay_sandbox.ledger.cadence import Cadence, FixedInterval, Stalled
 from streampay_sandbox.ledger.contracts import ContractModel
 from streampay_sandbox.ledger.operations import InvokeCode, invoke_result
 from streampay_sandbox.ledger.stream_contract import (
@@ -306,7 +306,7 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
             severity=Severity.DISTURBANCE,
             truth=Truth.DEPENDENCY,
             caught_by="chain/",
-            hooks=lambda: Hooks(cadence=lambda _: Interval(SLOW_CLOSE_SECONDS)),
+            hooks=lambda: Hooks(cadence=lambda _: FixedInterval(SLOW_CLOSE_SECONDS)),
         ),
         LedgerFault(
             name="friendbot-500",

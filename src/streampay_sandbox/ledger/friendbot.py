@@ -17,7 +17,7 @@ _VALID_SECONDS: Final = 300
 _TYPE: Final = "https://stellar.org/horizon-errors/"
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class FriendbotAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """An HTTP answer of friendbot: JSON on success, a problem otherwise."""
 
     status: int
@@ -31,7 +31,7 @@ class Friendbot:
         self._node = node
         self._passphrase = passphrase
 
-    def fund(self, address: str) -> Answer:
+    def fund(self, address: str) -> FriendbotAnswer:
         """Create or top up the account at `address` and answer when its ledger has closed."""
         if not StrKey.is_valid_ed25519_public_key(address):
             return _problem(400, "bad_request", "The request you sent was invalid in some way.", "invalid address")
@@ -51,7 +51,7 @@ class Friendbot:
             return _problem(504, "timeout", "Timeout", "no ledger closed the funding transaction")
         if closed.status != "SUCCESS":
             return _problem(400, "transaction_failed", "Transaction Failed", "the funding transaction failed")
-        return Answer(
+        return FriendbotAnswer(
             status=200,
             body={"successful": True, "hash": closed.hash, "envelope_xdr": closed.transaction.envelope_xdr},
         )
@@ -79,5 +79,7 @@ class Friendbot:
         return envelope.to_xdr()
 
 
-def _problem(status: int, kind: str, title: str, detail: str) -> Answer:
-    return Answer(status=status, body={"type": _TYPE + kind, "title": title, "status": status, "detail": detail})
+def _problem(status: int, kind: str, title: str, detail: str) -> FriendbotAnswer:
+    return FriendbotAnswer(
+        status=status, body={"type": _TYPE + kind, "title": title, "status": status, "detail": detail}
+    )

@@ -12,7 +12,7 @@ from streampay_sandbox.ledger.faults import GenesisPlan
 from streampay_sandbox.ledger.host import MAXIMUM_TTL_LEDGERS, Contracts
 from streampay_sandbox.ledger.keys import code_key, data_key, instance_key
 from streampay_sandbox.ledger.spec import build_wasm, wasm_hash
-from streampay_sandbox.ledger.state import Account, Draft, State, data_row, instance_row, store_account
+from streampay_sandbox.ledger.state import Account, Draft, LedgerState, data_row, instance_row, store_account
 from streampay_sandbox.ledger.stream_contract import initial_instance, pay_recipient, stream_contract
 from streampay_sandbox.ledger.stream_contract.payouts import SOMEBODY_ELSE
 from streampay_sandbox.ledger.values import sc_address
@@ -25,7 +25,7 @@ CHANNEL_ACCOUNTS: Final = 8
 _FRIENDBOT_COINS: Final = 1_000_000_000 * 10_000_000
 
 
-class Birth(msgspec.Struct, frozen=True, kw_only=True):
+class GenesisIdentities(msgspec.Struct, frozen=True, kw_only=True):
     """The newborn ledger's identities. The twin is the stream contract once more, under an id nobody expects."""
 
     contracts: Contracts
@@ -65,7 +65,7 @@ def twin_contract_id(network_id: bytes) -> str:
     return contract_id(named_keypair("admin").public_key, "streampay-stream, somebody else's", network_id)
 
 
-def give_birth(state: State, plan: GenesisPlan, *, passphrase: str, network_id: bytes) -> Birth:
+def create_genesis(state: LedgerState, plan: GenesisPlan, *, passphrase: str, network_id: bytes) -> GenesisIdentities:
     """Fill an empty state."""
     admin = named_keypair("admin")
     operator = named_keypair("operator")
@@ -106,7 +106,7 @@ def give_birth(state: State, plan: GenesisPlan, *, passphrase: str, network_id: 
     state.total_coins = TOTAL_COINS
     state.write(draft.changes)
     state.check_supply()
-    return Birth(
+    return GenesisIdentities(
         contracts=Contracts(by_wasm_hash=by_hash, asset_contract=stellar_asset_contract.MODEL),
         contract_id=stream_id,
         twin_contract_id=twin_id,

@@ -8,20 +8,20 @@ from stellar_sdk import Network
 
 from streampay_sandbox.ledger.app import build_app
 from streampay_sandbox.ledger.cadence import cadence
-from streampay_sandbox.ledger.clock import Clock
+from streampay_sandbox.ledger.clock import LedgerClock
 from streampay_sandbox.ledger.faults import Interference
 from streampay_sandbox.ledger.friendbot import Friendbot
-from streampay_sandbox.ledger.genesis import Birth, give_birth
+from streampay_sandbox.ledger.genesis import GenesisIdentities, create_genesis
 from streampay_sandbox.ledger.node import Node
 from streampay_sandbox.ledger.rpc import Rpc
-from streampay_sandbox.ledger.state import State
+from streampay_sandbox.ledger.state import LedgerState
 from streampay_sandbox.server import LoopbackServer
 
 NETWORK: Final = Network("StreamPay Smoke Sandbox Network ; November 2026")
 """What every transaction of the sandbox is signed for."""
 
 
-class Ledger(AbstractContextManager["Ledger"]):
+class SandboxLedger(AbstractContextManager["SandboxLedger"]):
     """A ledger that serves until stopped. `node` reaches its state, for tests."""
 
     def __init__(self, node: Node, server: LoopbackServer, passphrase: str) -> None:
@@ -55,7 +55,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         return self.birth.native_token_id
 
     @property
-    def birth(self) -> Birth:
+    def birth(self) -> GenesisIdentities:
         """What the ledger was born with, its admin's key pair included."""
         return self.node.birth
 
@@ -77,8 +77,8 @@ class Ledger(AbstractContextManager["Ledger"]):
 
 
 def start_ledger(
-    *, port: int = 0, close_seconds: float = 0.0, faults: Sequence[str] = (), clock: Clock | None = None
-) -> Ledger:
+    *, port: int = 0, close_seconds: float = 0.0, faults: Sequence[str] = (), clock: LedgerClock | None = None
+) -> SandboxLedger:
     """Start a ledger on 127.0.0.1 and return it serving.
 
     `close_seconds` 0 closes a ledger for every accepted transaction, otherwise one each so many seconds. `faults`
@@ -86,11 +86,11 @@ def start_ledger(
     """
     passphrase, network_id = NETWORK.network_passphrase, NETWORK.network_id()
     interference = Interference(faults)
-    state = State()
-    birth = give_birth(state, interference.genesis(), passphrase=passphrase, network_id=network_id)
+    state = LedgerState()
+    birth = create_genesis(state, interference.genesis(), passphrase=passphrase, network_id=network_id)
     node = Node(
         network_id=network_id,
-        clock=clock or Clock(),
+        clock=clock or LedgerClock(),
         cadence=interference.cadence(cadence(close_seconds)),
         state=state,
         birth=birth,
@@ -100,4 +100,4 @@ def start_ledger(
     app = build_app(node, rpc, Friendbot(node, passphrase=passphrase))
     server = LoopbackServer(app, port, stopping=node.stopping)
     server.start()
-    return Ledger(node, server, passphrase)
+    return SandboxLedger(node, server, passphrase)

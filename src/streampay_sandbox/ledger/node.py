@@ -8,14 +8,14 @@ from typing import TypeVar
 import msgspec
 
 from streampay_sandbox.ledger.applying import Rules, apply_transaction
-from streampay_sandbox.ledger.book import Book, ClosedLedger, ClosedTransaction
+from streampay_sandbox.ledger.book import Book, ClosedLedger, LedgerTransaction
 from streampay_sandbox.ledger.cadence import Cadence
-from streampay_sandbox.ledger.clock import Clock
+from streampay_sandbox.ledger.clock import LedgerClock
 from streampay_sandbox.ledger.faults import Interference
-from streampay_sandbox.ledger.genesis import Birth
+from streampay_sandbox.ledger.genesis import GenesisIdentities
 from streampay_sandbox.ledger.host import LedgerInfo
-from streampay_sandbox.ledger.simulation import Refused, Request, Simulated, simulate
-from streampay_sandbox.ledger.state import Reader, State
+from streampay_sandbox.ledger.simulation import SimulationRefused, SimulationRequest, SimulationResult, simulate
+from streampay_sandbox.ledger.state import EntryReader, LedgerState
 from streampay_sandbox.ledger.transactions import Submission, Transaction, refuse
 
 _POLL_SECONDS = 0.02
@@ -25,7 +25,7 @@ Found = TypeVar("Found")
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """What a backend knows: its state and its newest ledger, a little old while it lags."""
 
-    reader: Reader
+    reader: EntryReader
     latest: ClosedLedger
 
 
@@ -36,10 +36,10 @@ class Node:
         self,
         *,
         network_id: bytes,
-        clock: Clock,
+        clock: LedgerClock,
         cadence: Cadence,
-        state: State,
-        birth: Birth,
+        state: LedgerState,
+        birth: GenesisIdentities,
         interference: Interference,
     ) -> None:
         self.lock = threading.RLock()
@@ -91,7 +91,7 @@ class Node:
             self.clock.advance(seconds)
             self.close_now()
 
-    def simulate(self, request: Request) -> tuple[Simulated | Refused, ClosedLedger]:
+    def simulate(self, request: SimulationRequest) -> tuple[SimulationResult | SimulationRefused, ClosedLedger]:
         """Simulate in the ledger after the newest known one; returns that newest one too."""
         with self.lock:
             view = self.view()
@@ -131,7 +131,7 @@ class Node:
         with self.lock:
             return any(queued.source == address for queued in self._pending)
 
-    def wait_for(self, hash_hex: str, *, within_seconds: float) -> ClosedTransaction | None:
+    def wait_for(self, hash_hex: str, *, within_seconds: float) -> LedgerTransaction | None:
         """Wait until a transaction has closed; None when the time is up or the server stops."""
         return self.wait_until(lambda: self.book.transaction(hash_hex), within_seconds=within_seconds)
 
@@ -155,11 +155,11 @@ class Node:
             contracts=self.birth.contracts,
             native_token=self.birth.native_token_id,
         )
-        closed: list[ClosedTransaction] = []
+        closed: list[LedgerTransaction] = []
         for transaction in self._take_pending(wall):
             applied = apply_transaction(transaction, self.state, rules, self.interference.applying(transaction))
             closed.append(
-                ClosedTransaction(
+                LedgerTransaction(
                     transaction=transaction,
                     applied=applied,
                     ledger=sequence,

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from stellar_sdk import xdr
 
-from streampay_sandbox.ledger.book import RETENTION_LEDGERS, ClosedLedger, ClosedTransaction, toid
+from streampay_sandbox.ledger.book import RETENTION_LEDGERS, ClosedLedger, LedgerTransaction, toid
 from streampay_sandbox.ledger.events import get_events
 from streampay_sandbox.ledger.fees import BASE_FEE_STROOPS
 from streampay_sandbox.ledger.keys import Key
@@ -17,9 +17,9 @@ from streampay_sandbox.ledger.parameters import (
     Parameters,
     RpcError,
 )
-from streampay_sandbox.ledger.simulation import Refused, Request, Simulated, StateChange
+from streampay_sandbox.ledger.simulation import SimulationRefused, SimulationRequest, SimulationResult, StateChange
 from streampay_sandbox.ledger.spec import PROTOCOL_VERSION
-from streampay_sandbox.ledger.state import Entry
+from streampay_sandbox.ledger.state import StateEntry
 from streampay_sandbox.ledger.transactions import EnvelopeInvalid, parse
 
 RPC_VERSION: Final = "27.1.0-streampay-sandbox"
@@ -152,14 +152,14 @@ class Rpc:
         auth_mode = parameters.text("authMode", "")
         if auth_mode not in _AUTH_MODES:
             raise RpcError(INVALID_PARAMS, f"unsupported authMode {auth_mode}")
-        request = Request(
+        request = SimulationRequest(
             envelope_xdr=parameters.text("transaction"),
             auth_mode=auth_mode,
             upgraded_auth=parameters.flag("useUpgradedAuth"),
             extra_instructions=parameters.inner("resourceConfig").whole("instructionLeeway", 0),
         )
         answer, latest = self._node.simulate(request)
-        if isinstance(answer, Refused):
+        if isinstance(answer, SimulationRefused):
             return {
                 "error": answer.error,
                 "events": [event.to_xdr() for event in answer.diagnostics],
@@ -203,7 +203,7 @@ class Rpc:
 
     def _transactions(self, parameters: Parameters) -> Result:
         view, after, limit = self._page(parameters)
-        found: list[ClosedTransaction] = []
+        found: list[LedgerTransaction] = []
         for sequence in range(max(after >> 32, self._node.book.oldest.sequence), view.latest.sequence + 1):
             found += [item for item in self._node.book.ledger(sequence).transactions if item.toid > after]
             if len(found) >= limit:
@@ -287,7 +287,7 @@ def _ledger_key(encoded: Any) -> Key:
     return key
 
 
-def _entry_json(encoded: str, entry: Entry) -> Result:
+def _entry_json(encoded: str, entry: StateEntry) -> Result:
     found: Result = {
         "key": encoded,
         "xdr": entry.data.to_xdr(),
@@ -299,7 +299,7 @@ def _entry_json(encoded: str, entry: Entry) -> Result:
     return found
 
 
-def _simulated_json(simulated: Simulated, latest: ClosedLedger) -> Result:
+def _simulated_json(simulated: SimulationResult, latest: ClosedLedger) -> Result:
     answer: Result = {
         "latestLedger": latest.sequence,
         "minResourceFee": str(simulated.min_resource_fee),
@@ -325,7 +325,7 @@ def _change_json(change: StateChange) -> Result:
     return found
 
 
-def _transaction_json(closed: ClosedTransaction) -> Result:
+def _transaction_json(closed: LedgerTransaction) -> Result:
     applied = closed.applied
     return {
         "status": closed.status,

@@ -18,7 +18,7 @@ from streampay_sandbox.ledger.fees import (
 from streampay_sandbox.ledger.footprint import FootprintRecorder
 from streampay_sandbox.ledger.host import Contracts, Host, LedgerInfo
 from streampay_sandbox.ledger.keys import Key
-from streampay_sandbox.ledger.state import Draft, Entry, Reader
+from streampay_sandbox.ledger.state import Draft, EntryReader, StateEntry
 from streampay_sandbox.ledger.transactions import EnvelopeInvalid, Transaction, account_of, parse
 from streampay_sandbox.ledger.values import strkey
 
@@ -27,7 +27,7 @@ _WRITE_ROOM_PERCENT = 20
 _Supported = xdr.OperationType.INVOKE_HOST_FUNCTION
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
+class SimulationRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be simulated. `auth_mode` is "", "enforce", "record" or "record_allow_nonroot"."""
 
     envelope_xdr: str
@@ -36,7 +36,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     extra_instructions: int = 0
 
 
-class Refused(msgspec.Struct, frozen=True, kw_only=True):
+class SimulationRefused(msgspec.Struct, frozen=True, kw_only=True):
     """A simulation that failed; `early` ones never ran."""
 
     error: str
@@ -48,11 +48,11 @@ class StateChange(msgspec.Struct, frozen=True, kw_only=True):
     """How one entry would change; None before or after means it would be created or deleted."""
 
     key: Key
-    before: Entry | None
-    after: Entry | None
+    before: StateEntry | None
+    after: StateEntry | None
 
 
-class Simulated(msgspec.Struct, frozen=True, kw_only=True):
+class SimulationResult(msgspec.Struct, frozen=True, kw_only=True):
     """A simulation that worked; the fee is in stroops."""
 
     value: xdr.SCVal
@@ -63,20 +63,22 @@ class Simulated(msgspec.Struct, frozen=True, kw_only=True):
     changes: list[StateChange]
 
 
-def simulate(request: Request, reader: Reader, *, ledger: LedgerInfo, contracts: Contracts) -> Simulated | Refused:
+def simulate(
+    request: SimulationRequest, reader: EntryReader, *, ledger: LedgerInfo, contracts: Contracts
+) -> SimulationResult | SimulationRefused:
     """Run the request's invocation as if it were in `ledger`; nothing is changed and no account is needed."""
     try:
         transaction = parse(request.envelope_xdr, ledger.network_id)
     except EnvelopeInvalid as error:
-        return Refused(error=f"Could not unmarshal transaction: {error}", early=True)
+        return SimulationRefused(error=f"Could not unmarshal transaction: {error}", early=True)
     unfit = _unfit(transaction, request)
     if unfit:
-        return Refused(error=unfit, early=True)
+        return SimulationRefused(error=unfit, early=True)
     operation = transaction.operations[0]
     invoke = operation.body.invoke_host_function_op
     call = invoke.host_function.invoke_contract if invoke is not None else None
     if invoke is None or call is None:
-        return Refused(error="only contract invocations are played by this ledger", early=True)
+        return SimulationRefused(error="only contract invocations are played by this ledger", early=True)
     source = transaction.source if operation.source_account is None else account_of(operation.source_account)
     draft = Draft(reader, ledger.sequence)
     footprint = FootprintRecorder()
@@ -114,7 +116,7 @@ def simulate(request: Request, reader: Reader, *, ledger: LedgerInfo, contracts:
     return _succeeded(request, transaction, host, footprint, value, auth)
 
 
-def _unfit(transaction: Transaction, request: Request) -> str:
+def _unfit(transaction: Transaction, request: SimulationRequest) -> str:
     """Return why a transaction cannot be simulated, "" when it can."""
     checks: tuple[tuple[Callable[[], bool], str], ...] = (
         (lambda: len(transaction.operations) != 1, "Transaction contains more than one operation"),
@@ -139,12 +141,12 @@ def _carries_auth(transaction: Transaction) -> bool:
     return invoke is not None and bool(invoke.auth)
 
 
-def _failed(error: HostError, host: Host) -> Refused:
+def _failed(error: HostError, host: Host) -> SimulationRefused:
     diagnostic = error.diagnostic(host.failed_in)
     contract = host.failed_in
     where = "" if contract is None else f"contract:{_contract_strkey(contract)}, "
     log = f'   0: [Diagnostic Event] {where}topics:[error, {describe(error.error)}], data:"{error.reason}"'
-    return Refused(
+    return SimulationRefused(
         error=f"HostError: {describe(error.error)}\n\nEvent log (newest first):\n{log}\n", diagnostics=(diagnostic,)
     )
 
@@ -154,13 +156,13 @@ def _contract_strkey(contract: xdr.ContractID) -> str:
 
 
 def _succeeded(
-    request: Request,
+    request: SimulationRequest,
     transaction: Transaction,
     host: Host,
     footprint: FootprintRecorder,
     value: xdr.SCVal,
     auth: list[xdr.SorobanAuthorizationEntry],
-) -> Simulated:
+) -> SimulationResult:
     draft = host.draft
     sizes: Mapping[Key, int] = {key: _size(draft.get(key)) for key in (*footprint.read_only, *footprint.read_write)}
     resources = xdr.SorobanResources(
@@ -181,7 +183,7 @@ def _succeeded(
     new_rows = sum(1 for key in draft.changes if key.durable and draft.base.get(key) is None)
     refundable = event_fee(len(preimage)) + rent_fee(new_rows)
     fee = with_leeway(non_refundable_fee(resources, size) + refundable, EXTRA_FEE_PERCENT)
-    return Simulated(
+    return SimulationResult(
         value=value,
         auth=auth,
         transaction_data=xdr.SorobanTransactionData(data.ext, resources, xdr.Int64(fee)),
@@ -191,7 +193,7 @@ def _succeeded(
     )
 
 
-def _size(entry: Entry | None) -> int:
+def _size(entry: StateEntry | None) -> int:
     return 0 if entry is None else len(entry.data.to_xdr_bytes()) + 8
 
 

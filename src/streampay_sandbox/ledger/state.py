@@ -35,7 +35,7 @@ class SupplyBroken(SmokeError):
     kind = "sandbox_supply_broken"
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class StateEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A ledger entry. `live_until` is the last ledger it lives in, None where entries do not expire."""
 
     data: xdr.LedgerEntryData
@@ -47,30 +47,30 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return xdr.LedgerEntry(xdr.Uint32(self.last_modified), self.data, xdr.LedgerEntryExt(0))
 
 
-class Reader(Protocol):
+class EntryReader(Protocol):
     """Anything entries can be read from."""
 
-    def get(self, key: Key) -> Entry | None:
+    def get(self, key: Key) -> StateEntry | None:
         """Return the entry under `key`, None where there is none."""
 
 
-class State:
+class LedgerState:
     """All live entries, with the last few ledgers' undo records so that a lagging backend can be played."""
 
     def __init__(self) -> None:
         self.fee_pool = 0
         self.total_coins = 0
-        self._entries: dict[Key, Entry] = {}
-        self._undo: deque[tuple[int, dict[Key, Entry | None]]] = deque(maxlen=HISTORY_LEDGERS)
+        self._entries: dict[Key, StateEntry] = {}
+        self._undo: deque[tuple[int, dict[Key, StateEntry | None]]] = deque(maxlen=HISTORY_LEDGERS)
 
-    def get(self, key: Key) -> Entry | None:
+    def get(self, key: Key) -> StateEntry | None:
         return self._entries.get(key)
 
     def begin_ledger(self, sequence: int) -> None:
         """Open the undo record of ledger `sequence`."""
         self._undo.append((sequence, {}))
 
-    def write(self, changes: Mapping[Key, Entry | None]) -> None:
+    def write(self, changes: Mapping[Key, StateEntry | None]) -> None:
         """Store changed entries, remove those that are None."""
         for key, entry in changes.items():
             before = self._entries.get(key)
@@ -83,7 +83,7 @@ class State:
 
     def as_of(self, sequence: int) -> "Past":
         """Return the state as it was when ledger `sequence` had closed."""
-        differences: dict[Key, Entry | None] = {}
+        differences: dict[Key, StateEntry | None] = {}
         for closed, undo in reversed(self._undo):
             if closed <= sequence:
                 break
@@ -104,28 +104,28 @@ class State:
 class Past:
     """The state some ledgers ago."""
 
-    def __init__(self, state: State, differences: Mapping[Key, Entry | None]) -> None:
+    def __init__(self, state: LedgerState, differences: Mapping[Key, StateEntry | None]) -> None:
         self._state = state
         self._differences = differences
 
-    def get(self, key: Key) -> Entry | None:
+    def get(self, key: Key) -> StateEntry | None:
         return self._differences[key] if key in self._differences else self._state.get(key)
 
 
 class Draft:
     """Changes on top of a state that are either committed as a whole or forgotten."""
 
-    def __init__(self, base: Reader, ledger: int) -> None:
+    def __init__(self, base: EntryReader, ledger: int) -> None:
         self.base = base
         self.ledger = ledger
-        self.changes: dict[Key, Entry | None] = {}
+        self.changes: dict[Key, StateEntry | None] = {}
 
-    def get(self, key: Key) -> Entry | None:
+    def get(self, key: Key) -> StateEntry | None:
         return self.changes[key] if key in self.changes else self.base.get(key)
 
     def put(self, key: Key, data: xdr.LedgerEntryData, live_until: int | None = None) -> None:
         """Set the entry under `key` as changed in this ledger."""
-        self.changes[key] = Entry(data=data, last_modified=self.ledger, live_until=live_until)
+        self.changes[key] = StateEntry(data=data, last_modified=self.ledger, live_until=live_until)
 
     def extend(self, key: Key, live_until: int) -> None:
         """Let the entry under `key` live until ledger `live_until`; its content is untouched."""
@@ -159,7 +159,7 @@ class Draft:
                 yield xdr.LedgerEntryChange(_Change.LEDGER_ENTRY_UPDATED, updated=entry.ledger_entry())
             yield from self._ttl_changes(key, before, entry)
 
-    def _ttl_changes(self, key: Key, before: Entry | None, entry: Entry) -> Iterable[xdr.LedgerEntryChange]:
+    def _ttl_changes(self, key: Key, before: StateEntry | None, entry: StateEntry) -> Iterable[xdr.LedgerEntryChange]:
         if entry.live_until is None or (before is not None and before.live_until == entry.live_until):
             return
         after = _ttl_entry(key, entry.live_until, self.ledger)
@@ -179,10 +179,10 @@ def _state(entry: xdr.LedgerEntry) -> xdr.LedgerEntryChange:
 
 def _ttl_entry(key: Key, live_until: int, last_modified: int) -> xdr.LedgerEntry:
     data = xdr.LedgerEntryData(Type.TTL, ttl=xdr.TTLEntry(xdr.Hash(key.hash), xdr.Uint32(live_until)))
-    return Entry(data=data, last_modified=last_modified).ledger_entry()
+    return StateEntry(data=data, last_modified=last_modified).ledger_entry()
 
 
-def native_of(entry: Entry) -> int:
+def native_of(entry: StateEntry) -> int:
     """Return the native coins an entry holds in stroops: an account's balance, or a contract's balance row."""
     data = entry.data
     if data.type == Type.ACCOUNT and data.account is not None:
@@ -228,7 +228,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         return self.balance - MINIMUM_BALANCE_STROOPS
 
 
-def load_account(reader: Reader, address: str) -> Account | None:
+def load_account(reader: EntryReader, address: str) -> Account | None:
     """Return the account at `address`, None where it does not exist."""
     entry = reader.get(account_key(address))
     if entry is None or entry.data.account is None:
@@ -263,7 +263,7 @@ def instance_row(contract: str, executable: xdr.ContractExecutable, storage: xdr
     return data_row(contract, INSTANCE, instance)
 
 
-def load_instance(reader: Reader, contract: str) -> xdr.SCContractInstance | None:
+def load_instance(reader: EntryReader, contract: str) -> xdr.SCContractInstance | None:
     """Return a contract's instance, None where no contract is deployed."""
     entry = reader.get(instance_key(contract))
     return entry.data.contract_data.val.instance if entry and entry.data.contract_data else None

@@ -9,7 +9,7 @@ from nacl.signing import VerifyKey
 from stellar_sdk import StrKey, xdr
 
 from streampay_sandbox.ledger.fees import BASE_FEE_STROOPS, non_refundable_fee
-from streampay_sandbox.ledger.state import Reader, load_account
+from streampay_sandbox.ledger.state import EntryReader, load_account
 from streampay_smoke.core.errors import SmokeError
 
 Code = xdr.TransactionResultCode
@@ -116,7 +116,7 @@ def _time_bounds(cond: xdr.Preconditions) -> tuple[int, int]:
     return bounds.min_time.time_point.uint64, bounds.max_time.time_point.uint64
 
 
-def refuse(transaction: Transaction, reader: Reader, wall_seconds: float) -> xdr.TransactionResult | None:
+def refuse(transaction: Transaction, reader: EntryReader, wall_seconds: float) -> xdr.TransactionResult | None:
     """Return why the network would not take the transaction, None when it would.
 
     `wall_seconds` is the Unix time its time bounds are held against. The order of the checks is stellar-core's.
@@ -172,7 +172,7 @@ def _fee_too_low(transaction: Transaction) -> Code | None:
     return Code.txINSUFFICIENT_FEE if transaction.inclusion_bid < transaction.inclusion_charge else None
 
 
-def _account_trouble(transaction: Transaction, reader: Reader) -> Code | None:
+def _account_trouble(transaction: Transaction, reader: EntryReader) -> Code | None:
     account = load_account(reader, transaction.source)
     if account is None:
         return Code.txNO_ACCOUNT

@@ -125,7 +125,7 @@ class Optional(msgspec.Struct, frozen=True):
         return Spec(SpecType.SC_SPEC_TYPE_OPTION, option=xdr.SCSpecTypeOption(self.value.spec()))
 
 
-class Result(msgspec.Struct, frozen=True):
+class ResultOf(msgspec.Struct, frozen=True):
     """`Result<ok, Error>`: on the wire it is `ok`, a failure ends the call instead."""
 
     ok: Kind

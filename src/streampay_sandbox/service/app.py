@@ -20,7 +20,7 @@ from streampay_sandbox.service.orders import body_limited
 from streampay_sandbox.service.parts import Parts
 from streampay_sandbox.service.wallet import WalletSignIn
 from streampay_sandbox.service.webhooks import WebhookPages
-from streampay_sandbox.service.wire import METHODS, WEBHOOKS, Answer, Call, Handler, Layer, endpoint, layered
+from streampay_sandbox.service.wire import METHODS, WEBHOOKS, Handler, HttpAnswer, HttpCall, Layer, endpoint, layered
 
 Routes = Mapping[str, Mapping[str, Handler]]
 """Path template to method to handler."""
@@ -52,13 +52,13 @@ def build_app(parts: Parts) -> Starlette:
 
 def _routes(parts: Parts, metrics: pages.Metrics) -> Routes:
     catalogue = Catalogue(parts.store, parts.escrow, parts.visible)
-    lifecycle = Lifecycle(parts.store, parts.treasury, parts.settle, parts.live.tell)
-    live = EventPages(parts.store, parts.live, parts.event_door, parts.subscribes)
+    lifecycle = Lifecycle(parts.store, parts.treasury, parts.settle, parts.live.publish)
+    live = EventPages(parts.store, parts.live, parts.event_authenticator, parts.subscribes)
     webhooks = WebhookPages(parts.signed)
     sign_in = WalletSignIn(parts.tokens, parts.signature_check, parts.challenges)
     release = pages.ReleasePages(parts.release)
     administration = pages.AdministrationPages(parts.treasury.operator_address)
-    known, known_to_lists = known_caller(parts.door), known_caller(parts.list_door)
+    known, known_to_lists = known_caller(parts.authenticator), known_caller(parts.list_authenticator)
     staff = known_caller(parts.staff)
     read, write = (limited(parts.buckets, tier, parts.counted_as) for tier in ("read", "write"))
     challenges, logins = (limited(parts.buckets, tier, parts.signs_in_from) for tier in ("challenge", "login"))
@@ -119,7 +119,7 @@ def _routes(parts: Parts, metrics: pages.Metrics) -> Routes:
 
 def _stamped(release: str, clock: Callable[[], float]) -> Layer:
     def layer(inner: Handler) -> Handler:
-        def handle(call: Call) -> Answer:
+        def handle(call: HttpCall) -> HttpAnswer:
             stamps = {"x-release": release, "x-streampay-simulated": "sandbox"}
             return inner(call).with_headers({**stamps, "date": formatdate(clock(), usegmt=True)})
 
@@ -129,7 +129,7 @@ def _stamped(release: str, clock: Callable[[], float]) -> Layer:
 
 
 def _by_method(handlers: Mapping[str, Handler]) -> Handler:
-    def handle(call: Call) -> Answer:
+    def handle(call: HttpCall) -> HttpAnswer:
         handler = handlers.get("GET" if call.method == "HEAD" else call.method)
         if handler is None:
             raise Refusal(405, "METHOD_NOT_ALLOWED", f"{call.method} is not possible here.")

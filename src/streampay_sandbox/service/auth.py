@@ -9,7 +9,7 @@ import jwt
 from msgspec.structs import replace
 
 from streampay_sandbox.service.errors import Refusal
-from streampay_sandbox.service.wire import Answer, Call, Handler, Layer
+from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall, Layer
 from streampay_smoke.core.secret import Secret
 
 ISSUER = "streampay"
@@ -24,7 +24,7 @@ STAFF_ROLES = frozenset({"support", "admin", "finance", "security", "compliance"
 API_KEY_CALLER = "api-key-user"
 """Who the holder of the API key is: a user of their own, with no wallet."""
 
-Door = Callable[[Call], str]
+Authenticator = Callable[[HttpCall], str]
 """Returns the caller's name, which is also their tenant; raises Refusal (401)."""
 
 
@@ -79,19 +79,19 @@ def unauthorized(message: str) -> Refusal:
     return Refusal(401, "UNAUTHORIZED", message, headers={"www-authenticate": "Bearer"})
 
 
-def bearer_token(call: Call) -> str:
+def bearer_token(call: HttpCall) -> str:
     """Return the token of the Authorization header, "" when it holds none."""
     scheme, _, token = call.header("authorization").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def door(subject: Callable[[str], str], api_key: Secret) -> Door:
+def authenticator(subject: Callable[[str], str], api_key: Secret) -> Authenticator:
     """Return the door that reads tokens with `subject`.
 
     A bad Authorization header is refused even beside a good API key.
     """
 
-    def who(call: Call) -> str:
+    def who(call: HttpCall) -> str:
         if call.header("authorization"):
             token = bearer_token(call)
             if not token:
@@ -104,10 +104,10 @@ def door(subject: Callable[[str], str], api_key: Secret) -> Door:
     return who
 
 
-def staff_door(who: Door, tokens: Tokens) -> Door:
+def staff_authenticator(who: Authenticator, tokens: Tokens) -> Authenticator:
     """Return the door to administration: it opens to those whom `who` knows and whose token has a role of staff."""
 
-    def staff(call: Call) -> str:
+    def staff(call: HttpCall) -> str:
         name = who(call)
         token = bearer_token(call)
         if not token or tokens.claims(token).get("role") not in STAFF_ROLES:
@@ -117,11 +117,11 @@ def staff_door(who: Door, tokens: Tokens) -> Door:
     return staff
 
 
-def known_caller(who: Door) -> Layer:
+def known_caller(who: Authenticator) -> Layer:
     """Return the layer that lets only known callers in and tells the handler who it is."""
 
     def layer(inner: Handler) -> Handler:
-        def handle(call: Call) -> Answer:
+        def handle(call: HttpCall) -> HttpAnswer:
             return inner(replace(call, caller=who(call)))
 
         return handle
@@ -129,7 +129,7 @@ def known_caller(who: Door) -> Layer:
     return layer
 
 
-def limit_identity(who: Door) -> Callable[[Call], str]:
+def limit_identity(who: Authenticator) -> Callable[[HttpCall], str]:
     """Return whose rate limit a call counts against.
 
     Whoever proves who they are counts as themselves, whatever else they send. Callers who are refused anyway count by
@@ -137,7 +137,7 @@ def limit_identity(who: Door) -> Callable[[Call], str]:
     key first, then an unverified token, then X-Forwarded-For: those are faults here.
     """
 
-    def identity(call: Call) -> str:
+    def identity(call: HttpCall) -> str:
         try:
             return f"user:{who(call)}"
         except Refusal:
@@ -147,6 +147,6 @@ def limit_identity(who: Door) -> Callable[[Call], str]:
     return identity
 
 
-def forwarded_address(call: Call) -> str:
+def forwarded_address(call: HttpCall) -> str:
     """Return the first X-Forwarded-For, which every caller may write, "" when there is none."""
     return call.header("x-forwarded-for").partition(",")[0].strip()

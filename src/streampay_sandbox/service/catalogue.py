@@ -12,7 +12,7 @@ from streampay_sandbox.service.orders import json_object, order
 from streampay_sandbox.service.settlement import Escrow, or_refused
 from streampay_sandbox.service.streams import Status, Stream, StreamStore, new_stream_id
 from streampay_sandbox.service.views import page, stream_v1, stream_v2, tagged
-from streampay_sandbox.service.wire import Answer, Call
+from streampay_sandbox.service.wire import HttpAnswer, HttpCall
 
 Visible = Callable[[str, Stream], bool]
 """Whether a caller may see a stream in a list."""
@@ -37,17 +37,17 @@ class Catalogue:
         self._visible = visible
         self._seen_etags: set[tuple[str, str]] = set()
 
-    def create_v1(self, call: Call) -> Answer:
+    def create_v1(self, call: HttpCall) -> HttpAnswer:
         """Escrow one schedule period and answer 201 with the draft."""
         stream = self._created(call)
         links = {"self": f"/api/streams/{stream.id}"}
-        return Answer(status=201, document={"data": stream_v1(stream), "links": links})
+        return HttpAnswer(status=201, document={"data": stream_v1(stream), "links": links})
 
-    def create_v2(self, call: Call) -> Answer:
+    def create_v2(self, call: HttpCall) -> HttpAnswer:
         """Escrow one schedule period and answer 201 with the bare draft."""
-        return Answer(status=201, document=stream_v2(self._created(call)))
+        return HttpAnswer(status=201, document=stream_v2(self._created(call)))
 
-    def list_v1(self, call: Call) -> Answer:
+    def list_v1(self, call: HttpCall) -> HttpAnswer:
         """List the caller's streams, oldest first, page by page."""
         shown = page(call, self._streams_for(call))
         document = {
@@ -57,10 +57,10 @@ class Catalogue:
         }
         return tagged(call, document, _PRIVATE)
 
-    def list_v2(self, call: Call) -> Answer:
+    def list_v2(self, call: HttpCall) -> HttpAnswer:
         """List the caller's streams in the v2 shape."""
         shown = page(call, self._streams_for(call))
-        return Answer(
+        return HttpAnswer(
             document={
                 "streams": [stream_v2(stream) for stream in shown.streams],
                 "meta": shown.meta,
@@ -69,7 +69,7 @@ class Catalogue:
             headers=_PRIVATE,
         )
 
-    def item_v1(self, call: Call) -> Answer:
+    def item_v1(self, call: HttpCall) -> HttpAnswer:
         """Return one stream to the tenant that the header x-tenant-id names and the caller is."""
         tenant = call.header("x-tenant-id")
         if not tenant:
@@ -84,15 +84,15 @@ class Catalogue:
         self._seen_etags.add(seen)
         return answer.with_headers({"x-cache": cache})
 
-    def item_v2(self, call: Call) -> Answer:
+    def item_v2(self, call: HttpCall) -> HttpAnswer:
         """Return one stream, its fields at the top level and again under `data`."""
         return _item(self._store.find(call.params["stream_id"], call.caller))
 
-    def change_v2(self, call: Call) -> Answer:
+    def change_v2(self, call: HttpCall) -> HttpAnswer:
         """Change description, webhook_url or tags, and nothing else."""
         return _item(self._changed(call, call.params["stream_id"], _changes(json_object(call))))
 
-    def change_many_v2(self, call: Call) -> Answer:
+    def change_many_v2(self, call: HttpCall) -> HttpAnswer:
         """Change up to 100 of the caller's streams as `change_v2` does: all of them, or none."""
         updates = json_object(call).get("updates")
         if not isinstance(updates, list) or len(updates) > MOST_UPDATES or not all(map(_is_update, updates)):
@@ -100,18 +100,18 @@ class Catalogue:
         changes = [(update["id"], _changes(update["data"])) for update in updates]
         for stream_id, _ in changes:
             self._store.find(stream_id, call.caller)
-        return Answer(document={"streams": [stream_v2(self._changed(call, *change)) for change in changes]})
+        return HttpAnswer(document={"streams": [stream_v2(self._changed(call, *change)) for change in changes]})
 
-    def _changed(self, call: Call, stream_id: str, changes: Mapping[str, Any]) -> Stream:
+    def _changed(self, call: HttpCall, stream_id: str, changes: Mapping[str, Any]) -> Stream:
         with self._store.held(stream_id, call.caller) as stream:
             changed = replace(stream, updated_at=iso_now(), **changes)
             self._store.save(changed)
         return changed
 
-    def _streams_for(self, call: Call) -> Sequence[Stream]:
+    def _streams_for(self, call: HttpCall) -> Sequence[Stream]:
         return [stream for stream in self._store.everything() if self._visible(call.caller, stream)]
 
-    def _created(self, call: Call) -> Stream:
+    def _created(self, call: HttpCall) -> Stream:
         asked = order(call)
         stream_id = new_stream_id()
         key = call.header(idempotency.HEADER)
@@ -139,9 +139,9 @@ class Catalogue:
         return stream
 
 
-def _item(stream: Stream) -> Answer:
+def _item(stream: Stream) -> HttpAnswer:
     document = stream_v2(stream)
-    return Answer(
+    return HttpAnswer(
         document={**document, "data": document, "links": {"self": f"/api/v2/streams/{stream.id}"}},
         headers={"etag": f'W/"{stream.updated_at}"', **_PRIVATE},
     )

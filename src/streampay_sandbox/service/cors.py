@@ -3,7 +3,7 @@
 from collections.abc import Container
 
 from streampay_sandbox.service.errors import Refusal
-from streampay_sandbox.service.wire import Answer, Call, Handler, Layer
+from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall, Layer
 
 ALLOWED_ORIGINS = frozenset({"http://localhost:3000"})
 _ALLOWED_HEADERS = (
@@ -17,7 +17,7 @@ def cors_enforced(allowed_origins: Container[str]) -> Layer:
     """Return the layer that answers preflights and refuses origins that are neither allowed nor its own."""
 
     def layer(inner: Handler) -> Handler:
-        def handle(call: Call) -> Answer:
+        def handle(call: HttpCall) -> HttpAnswer:
             origin = call.header("origin")
             if not call.path.startswith("/api/") or not origin:
                 return inner(call)
@@ -31,7 +31,7 @@ def cors_enforced(allowed_origins: Container[str]) -> Layer:
                 "vary": "Origin",
             }
             if call.method == "OPTIONS" and call.header("access-control-request-method"):
-                return Answer(status=204).with_headers(
+                return HttpAnswer(status=204).with_headers(
                     headers
                     | {
                         "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",

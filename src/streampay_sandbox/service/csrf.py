@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable
 
 from streampay_sandbox.service.errors import Refusal
-from streampay_sandbox.service.wire import Answer, Call, Handler, Layer
+from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall, Layer
 
 COOKIE = "csrf-token"
 HEADER = "x-csrf-token"
@@ -34,7 +34,7 @@ def csrf_enforced(passes: PairCheck) -> Layer:
     """
 
     def layer(inner: Handler) -> Handler:
-        def handle(call: Call) -> Answer:
+        def handle(call: HttpCall) -> HttpAnswer:
             if not call.path.startswith("/api/") or call.is_webhook:
                 return inner(call)
             cookie = call.cookies.get(COOKIE, "")

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from streampay_sandbox.service.wire import Answer, Call, Handler
+from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall
 
 logger = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
@@ -31,26 +31,28 @@ class Refusal(Exception):
         self.details = tuple(details)
         self.headers = dict(headers or {})
 
-    def answer(self) -> Answer:
+    def answer(self) -> HttpAnswer:
         """Return the refusal in the envelope `{error: {code, message, details?}}`."""
         error: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.details:
             error["details"] = list(self.details)
-        return Answer(status=self.status, document={"error": error}, headers=self.headers)
+        return HttpAnswer(status=self.status, document={"error": error}, headers=self.headers)
 
 
 class KeyRefusal(Refusal):
     """A refusal for the sake of an Idempotency-Key: a flat `{error, message}` body."""
 
-    def answer(self) -> Answer:
+    def answer(self) -> HttpAnswer:
         """Return the refusal in the flat form."""
-        return Answer(status=self.status, document={"error": self.code, "message": self.message}, headers=self.headers)
+        return HttpAnswer(
+            status=self.status, document={"error": self.code, "message": self.message}, headers=self.headers
+        )
 
 
 def refusals_answered(inner: Handler) -> Handler:
     """Layer: turn refusals into answers, and a defect of the sandbox into a 500 that shows nothing of it."""
 
-    def handle(call: Call) -> Answer:
+    def handle(call: HttpCall) -> HttpAnswer:
         try:
             return inner(call)
         except Refusal as refusal:
@@ -65,7 +67,7 @@ def refusals_answered(inner: Handler) -> Handler:
 def request_ids_given(inner: Handler) -> Handler:
     """Layer: echo the client's x-request-id, or give one; envelopes carry the same."""
 
-    def handle(call: Call) -> Answer:
+    def handle(call: HttpCall) -> HttpAnswer:
         sent = call.header("x-request-id")
         request_id = sent if _REQUEST_ID.fullmatch(sent) else f"req_{uuid.uuid4()}"
         answer = inner(call)

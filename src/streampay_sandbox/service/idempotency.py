@@ -13,18 +13,18 @@ from collections.abc import Callable
 import msgspec
 
 from streampay_sandbox.service.errors import KeyRefusal, Refusal
-from streampay_sandbox.service.wire import Answer, Call, Handler, Layer
+from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall, Layer
 
 HEADER = "idempotency-key"
 REPLAY_HEADER = "idempotency-replay"
 LIFETIME_SECONDS = 86_400
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
-Fingerprint = Callable[[Call], str]
+Fingerprint = Callable[[HttpCall], str]
 """What must be equal for a call to count as the same request as the one before it."""
 
 
-def whole_request(call: Call) -> str:
+def whole_request(call: HttpCall) -> str:
     """Return a digest of the stream and the body: a key never answers for another of either."""
     digest = hashlib.sha256(call.params.get("stream_id", "").encode())
     digest.update(b"\0")
@@ -37,13 +37,13 @@ class _Entry:
         self.born_at = born_at
         self.lock = threading.Lock()
         self.fingerprint = ""
-        self.answer: Answer | None = None
+        self.answer: HttpAnswer | None = None
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """An answer, and whether it was given before."""
 
-    answer: Answer
+    answer: HttpAnswer
     replayed: bool
 
 
@@ -60,7 +60,7 @@ class KeyBook:
         self._lock = threading.Lock()
         self._entries: dict[tuple[str, ...], _Entry] = {}
 
-    def answer_once(self, scope: tuple[str, ...], fingerprint: str, make: Callable[[], Answer]) -> Kept:
+    def answer_once(self, scope: tuple[str, ...], fingerprint: str, make: Callable[[], HttpAnswer]) -> Kept:
         """Return the answer kept under `scope`, or make and keep one; raises KeyReused for another fingerprint."""
         entry = self._entry(scope)
         with entry.lock:
@@ -78,7 +78,7 @@ class KeyBook:
         with self._lock:
             self._entries.clear()
 
-    def is_kept(self, answer: Answer) -> bool:
+    def is_kept(self, answer: HttpAnswer) -> bool:
         """Return whether an answer is given again: only successes are."""
         return answer.status < 300
 
@@ -95,7 +95,7 @@ def key_required(action: str, book: KeyBook, fingerprint: Fingerprint) -> Layer:
     """Return the layer of settle and withdraw: no key, no call; the answer says whether it is a replay."""
 
     def layer(inner: Handler) -> Handler:
-        def handle(call: Call) -> Answer:
+        def handle(call: HttpCall) -> HttpAnswer:
             key = call.header(HEADER)
             if not key:
                 raise KeyRefusal(400, "IdempotencyKeyRequired", f"{action} needs the header Idempotency-Key.")
@@ -117,7 +117,7 @@ def key_honoured(action: str, book: KeyBook, fingerprint: Fingerprint) -> Layer:
     """Return the layer of the other writes: a key is optional, scoped by stream, and replays are not marked."""
 
     def layer(inner: Handler) -> Handler:
-        def handle(call: Call) -> Answer:
+        def handle(call: HttpCall) -> HttpAnswer:
             key = call.header(HEADER)
             if not key:
                 return inner(call)

@@ -14,9 +14,9 @@ from streampay_sandbox.service.live import SETTLED, UPDATED
 from streampay_sandbox.service.orders import is_account
 from streampay_sandbox.service.settlement import Settle, Treasury, or_refused
 from streampay_sandbox.service.stellar import LedgerError
-from streampay_sandbox.service.streams import ACTIONS, LIVE, Status, Stream, StreamStore, Withdrawal
+from streampay_sandbox.service.streams import ACTIONS, LIVE, Status, Stream, StreamStore, StreamWithdrawal
 from streampay_sandbox.service.views import stream_v1, withdrawal
-from streampay_sandbox.service.wire import Answer, Call
+from streampay_sandbox.service.wire import HttpAnswer, HttpCall
 
 MAX_CONFIRMATION_ATTEMPTS = 10
 MAX_CONFIRMATION_SECONDS = 300
@@ -35,7 +35,7 @@ class Lifecycle:
         self._settle = settle
         self._tell = tell
 
-    def start(self, call: Call) -> Answer:
+    def start(self, call: HttpCall) -> HttpAnswer:
         """Start a draft, or resume a paused stream."""
 
         def money(stream: Stream) -> Stream:
@@ -45,7 +45,7 @@ class Lifecycle:
 
         return self._moved(call, "start", money)
 
-    def pause(self, call: Call) -> Answer:
+    def pause(self, call: HttpCall) -> HttpAnswer:
         """Halt the stream here and on the ledger."""
 
         def money(stream: Stream) -> Stream:
@@ -54,7 +54,7 @@ class Lifecycle:
 
         return self._moved(call, "pause", money)
 
-    def stop(self, call: Call) -> Answer:
+    def stop(self, call: HttpCall) -> HttpAnswer:
         """End the stream without paying; a draft's escrow goes back, a running one's stays in the contract."""
 
         def money(stream: Stream) -> Stream:
@@ -64,7 +64,7 @@ class Lifecycle:
 
         return self._moved(call, "stop", money)
 
-    def settle(self, call: Call) -> Answer:
+    def settle(self, call: HttpCall) -> HttpAnswer:
         """Pay on the ledger what was earned; the receipt carries the ledger's hash and time."""
 
         def money(stream: Stream) -> Stream:
@@ -73,7 +73,7 @@ class Lifecycle:
             return replace(
                 stream,
                 settlement=settled,
-                withdrawal=Withdrawal(
+                withdrawal=StreamWithdrawal(
                     state="pending",
                     attempts=0,
                     requested_at=now,
@@ -84,7 +84,7 @@ class Lifecycle:
 
         return self._moved(call, "settle", money, code="SETTLEMENT_FAILED")
 
-    def withdraw(self, call: Call) -> Answer:
+    def withdraw(self, call: HttpCall) -> HttpAnswer:
         """Confirm the settlement on the ledger; 200 with `alert` when that can never succeed."""
         with self._store.held(call.params["stream_id"], call.caller) as stream:
             stream.check_may("withdraw")
@@ -96,7 +96,7 @@ class Lifecycle:
             self._store.save(moved)
             if confirmed:
                 self._tell(UPDATED, moved)
-        return Answer(
+        return HttpAnswer(
             document={
                 "alert": checked.state == "failed",
                 "data": stream_v1(moved),
@@ -104,7 +104,7 @@ class Lifecycle:
             }
         )
 
-    def cancel(self, call: Call) -> Answer:
+    def cancel(self, call: HttpCall) -> HttpAnswer:
         """End the stream early: the recipient keeps what was earned, the rest goes back."""
         wallet = call.header("actor-wallet-address")
         if not wallet:
@@ -131,7 +131,7 @@ class Lifecycle:
         links = {"self": f"/api/streams/{call.params['stream_id']}"}
         return answer.with_document({**answer.document, "cancellation": cancellation, "links": links})
 
-    def delete(self, call: Call) -> Answer:
+    def delete(self, call: HttpCall) -> HttpAnswer:
         """Forget a stream that is not running; a draft's escrow goes back first."""
         with self._store.held(call.params["stream_id"], call.caller) as stream:
             if stream.status in LIVE:
@@ -139,28 +139,28 @@ class Lifecycle:
             if stream.status == Status.DRAFT:
                 or_refused("LEDGER_UNAVAILABLE", 503, lambda: self._treasury.cancel(stream.chain_id))
             self._store.remove(stream.id)
-        return Answer(status=204)
+        return HttpAnswer(status=204)
 
     def _moved(
         self,
-        call: Call,
+        call: HttpCall,
         action: str,
         money: Callable[[Stream], Stream],
         *,
         code: str = "LEDGER_FAILED",
         told_as: str = UPDATED,
-    ) -> Answer:
+    ) -> HttpAnswer:
         with self._store.held(call.params["stream_id"], call.caller) as stream:
             stream.check_may(action)
             paid = or_refused(code, 502, lambda: money(stream))
             moved = replace(paid, status=ACTIONS[action].to, updated_at=iso_now())
             self._store.save(moved)
             self._tell(SETTLED if action == "settle" else UPDATED, moved)
-        return Answer(document={"data": stream_v1(moved)})
+        return HttpAnswer(document={"data": stream_v1(moved)})
 
-    def _checked(self, stream: Stream) -> Withdrawal:
+    def _checked(self, stream: Stream) -> StreamWithdrawal:
         now = iso_now()
-        before = stream.withdrawal or Withdrawal(
+        before = stream.withdrawal or StreamWithdrawal(
             state="failed", attempts=0, requested_at=now, last_checked_at=now, failure_code="SETTLEMENT_TX_MISSING"
         )
         if before.state != "pending":

@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable, Mapping
 
 from streampay_sandbox.service.errors import Refusal
-from streampay_sandbox.service.wire import Answer, Call, Handler, Layer
+from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall, Layer
 
 PER_MINUTE: Mapping[str, int] = {"read": 60, "write": 10, "challenge": 20, "login": 5}
 """Calls per minute of each tier, as measured; start, stop and settle are not limited."""
 
 V2_CREATES_PER_DAY = 100
 
-WhoCounts = Callable[[Call], str]
+WhoCounts = Callable[[HttpCall], str]
 """Whose bucket a call empties."""
 
 
@@ -79,7 +79,7 @@ def limited(buckets: TokenBuckets, tier: str, who: WhoCounts) -> Layer:
     """Return the layer that lets a call through for one token of `tier`."""
 
     def layer(inner: Handler) -> Handler:
-        def handle(call: Call) -> Answer:
+        def handle(call: HttpCall) -> HttpAnswer:
             if wait_seconds := buckets.take(tier, who(call)):
                 raise too_many(wait_seconds)
             return inner(call)
@@ -93,7 +93,7 @@ def daily(quota: DailyQuota, who: WhoCounts) -> Layer:
     """Return the layer that counts v2 creates against the day's quota, valid or not."""
 
     def layer(inner: Handler) -> Handler:
-        def handle(call: Call) -> Answer:
+        def handle(call: HttpCall) -> HttpAnswer:
             if wait_seconds := quota.take(who(call)):
                 raise Refusal(
                     429,

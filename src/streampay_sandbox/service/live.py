@@ -4,11 +4,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from streampay_sandbox.service.auth import Door
+from streampay_sandbox.service.auth import Authenticator
 from streampay_sandbox.service.errors import Refusal
 from streampay_sandbox.service.streams import Stream, StreamStore
 from streampay_sandbox.service.views import settlement
-from streampay_sandbox.service.wire import Answer, Call, json_bytes
+from streampay_sandbox.service.wire import HttpAnswer, HttpCall, json_bytes
 
 UPDATED = "stream:updated"
 SETTLED = "settle:finished"
@@ -27,7 +27,7 @@ class LiveEvents:
         self._lock = threading.Lock()
         self._listeners: dict[str, list[Listener]] = {}
 
-    def tell(self, name: str, stream: Stream) -> None:
+    def publish(self, name: str, stream: Stream) -> None:
         """Tell everybody who listens to the stream what it is now."""
         said = {
             "id": stream.id,
@@ -63,13 +63,13 @@ def owner_subscribes(caller: str, tenant: str) -> bool:
 class EventPages:
     """The handler of GET /api/streams/:id/events. The checks come in the order that was measured."""
 
-    def __init__(self, store: StreamStore, live: LiveEvents, door: Door, subscribes: Subscribes) -> None:
+    def __init__(self, store: StreamStore, live: LiveEvents, door: Authenticator, subscribes: Subscribes) -> None:
         self._store = store
         self._live = live
         self._door = door
         self._subscribes = subscribes
 
-    def events(self, call: Call) -> Answer:
+    def events(self, call: HttpCall) -> HttpAnswer:
         """Answer 401, 400, 404 or 403, or with a stream of events that ends with the connection."""
         caller = self._door(call)
         if not call.header("x-tenant-id").strip():
@@ -80,7 +80,7 @@ class EventPages:
             raise Refusal(404, "NOT_FOUND", "There is no such stream.")
         if not self._subscribes(caller, owners[stream_id]):
             raise Refusal(403, "FORBIDDEN", "Only its owner may listen to this stream.")
-        return Answer(
+        return HttpAnswer(
             media_type="text/event-stream",
             headers={"cache-control": "no-cache, no-transform"},
             feed=None if call.method == "HEAD" else lambda listener: self._live.heard(stream_id, listener),

@@ -10,7 +10,7 @@ from stellar_sdk import StrKey
 
 from streampay_sandbox.service.errors import Refusal
 from streampay_sandbox.service.streams import NATIVE
-from streampay_sandbox.service.wire import Answer, Call, Handler
+from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall
 
 DECIMALS = 7
 """What a unit is divided into: ten million stroops."""
@@ -55,7 +55,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 def body_limited(inner: Handler) -> Handler:
     """Layer: refuse bodies that are too long, chunked or not."""
 
-    def handle(call: Call) -> Answer:
+    def handle(call: HttpCall) -> HttpAnswer:
         if len(call.body) > call.most_bytes:
             raise Refusal(413, "REQUEST_TOO_LARGE", f"A request has at most {call.most_bytes} bytes.")
         return inner(call)
@@ -63,7 +63,7 @@ def body_limited(inner: Handler) -> Handler:
     return handle
 
 
-def json_object(call: Call) -> Mapping[str, Any]:
+def json_object(call: HttpCall) -> Mapping[str, Any]:
     """Return the body as a JSON object; raises Refusal (400)."""
     try:
         document = msgspec.json.decode(call.body)
@@ -74,7 +74,7 @@ def json_object(call: Call) -> Mapping[str, Any]:
     return document
 
 
-def order(call: Call) -> Order:
+def order(call: HttpCall) -> Order:
     """Return the order in a create call; raises Refusal (400, 422)."""
     body = json_object(call)
     details = [

@@ -6,37 +6,37 @@ from collections.abc import Callable
 
 from streampay_sandbox.service.clock import iso_now
 from streampay_sandbox.service.errors import Refusal
-from streampay_sandbox.service.wire import Answer, Call, Handler, json_bytes
+from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall, json_bytes
 
 HTML = "text/html"
 
 
-def healthz(_call: Call) -> Answer:
+def healthz(_call: HttpCall) -> HttpAnswer:
     """Answer that the process is up."""
-    return Answer(document={"status": "ok", "checked_at": iso_now()})
+    return HttpAnswer(document={"status": "ok", "checked_at": iso_now()})
 
 
-def streams_health(_call: Call) -> Answer:
+def streams_health(_call: HttpCall) -> HttpAnswer:
     """Answer that the store is there."""
-    return Answer(document={"status": "ok", "dependencies": {"database": {"status": "ok", "kind": "memory"}}})
+    return HttpAnswer(document={"status": "ok", "dependencies": {"database": {"status": "ok", "kind": "memory"}}})
 
 
-def wallet_health(_call: Call) -> Answer:
+def wallet_health(_call: HttpCall) -> HttpAnswer:
     """Answer that sign-in has what it needs."""
     checks = {name: {"status": "ok"} for name in ("jwt_secret", "config", "challenge_store")}
-    return Answer(document={"status": "ok", "checks": checks})
+    return HttpAnswer(document={"status": "ok", "checks": checks})
 
 
-def jwks(_call: Call) -> Answer:
+def jwks(_call: HttpCall) -> HttpAnswer:
     """Publish no key: tokens are signed with a shared secret, and that has no public half."""
-    return Answer(document={"keys": []})
+    return HttpAnswer(document={"keys": []})
 
 
-def not_found(call: Call) -> Answer:
+def not_found(call: HttpCall) -> HttpAnswer:
     """Answer for every other path: an envelope under /api, a page elsewhere."""
     if call.path.startswith("/api/"):
         raise Refusal(404, "NOT_FOUND", "There is nothing here.")
-    return Answer(status=404, text=_page("404", "This page could not be found."), media_type=HTML)
+    return HttpAnswer(status=404, text=_page("404", "This page could not be found."), media_type=HTML)
 
 
 class AdministrationPages:
@@ -45,17 +45,17 @@ class AdministrationPages:
     def __init__(self, administrator: str) -> None:
         self._administrator = administrator
 
-    def pause(self, call: Call) -> Answer:
+    def pause(self, call: HttpCall) -> HttpAnswer:
         """Return whether everything is paused, and who may change that."""
-        return Answer(document={"data": {"paused": False, "pausedAt": None, "adminAddress": self._administrator}})
+        return HttpAnswer(document={"data": {"paused": False, "pausedAt": None, "adminAddress": self._administrator}})
 
-    def quotas(self, call: Call) -> Answer:
+    def quotas(self, call: HttpCall) -> HttpAnswer:
         """Return the quotas: there are none."""
-        return Answer(document={"data": []})
+        return HttpAnswer(document={"data": []})
 
-    def audit(self, call: Call) -> Answer:
+    def audit(self, call: HttpCall) -> HttpAnswer:
         """Return the audit: this StreamPay keeps none."""
-        return Answer(document={"data": [], "meta": {"chainIntact": True}})
+        return HttpAnswer(document={"data": [], "meta": {"chainIntact": True}})
 
 
 class IndexPages:
@@ -64,11 +64,11 @@ class IndexPages:
     def __init__(self, cursor: Callable[[], int]) -> None:
         self._cursor = cursor
 
-    def status(self, call: Call) -> Answer:
+    def status(self, call: HttpCall) -> HttpAnswer:
         """Return an event with the ledger the index has reached."""
         told = {"ledgerCursor": self._cursor(), "breakerOpen": False}
         text = f"event: indexer_status\ndata: {json_bytes(told).decode()}\n\n"
-        return Answer(text=text, media_type="text/event-stream", headers={"cache-control": "no-store"})
+        return HttpAnswer(text=text, media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
 class ReleasePages:
@@ -77,18 +77,18 @@ class ReleasePages:
     def __init__(self, release: str) -> None:
         self._release = release
 
-    def start_page(self, call: Call) -> Answer:
+    def start_page(self, call: HttpCall) -> HttpAnswer:
         """Return the start page, with the build id in a comment behind the doctype."""
-        return Answer(text=_page(self._release, "StreamPay"), media_type=HTML)
+        return HttpAnswer(text=_page(self._release, "StreamPay"), media_type=HTML)
 
-    def build_manifest(self, call: Call) -> Answer:
+    def build_manifest(self, call: HttpCall) -> HttpAnswer:
         """Return the live build's manifest, and a 404 page for every other build."""
         if call.params["build_id"] != self._release:
             return not_found(call)
         script = (
             'self.__BUILD_MANIFEST={"sortedPages":["/_app","/"]};self.__BUILD_MANIFEST_CB&&self.__BUILD_MANIFEST_CB()'
         )
-        return Answer(text=script, media_type="application/javascript")
+        return HttpAnswer(text=script, media_type="application/javascript")
 
 
 class Metrics:
@@ -102,7 +102,7 @@ class Metrics:
     def counted(self, inner: Handler) -> Handler:
         """Layer: count the call under its route's template, and its answer under its status."""
 
-        def handle(call: Call) -> Answer:
+        def handle(call: HttpCall) -> HttpAnswer:
             with self._lock:
                 self._calls[call.route] += 1
             answer = inner(call)
@@ -112,7 +112,7 @@ class Metrics:
 
         return handle
 
-    def scrape(self, call: Call) -> Answer:
+    def scrape(self, call: HttpCall) -> HttpAnswer:
         """Return the counters in the Prometheus text format."""
         with self._lock:
             calls, answers = sorted(self._calls.items()), sorted(self._answers.items())
@@ -121,7 +121,7 @@ class Metrics:
         lines += [f'streampay_requests_total{{route="{route}"}} {count}' for route, count in calls]
         lines += ["# TYPE streampay_responses_total counter"]
         lines += [f'streampay_responses_total{{status="{status}"}} {count}' for status, count in answers]
-        return Answer(text="\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+        return HttpAnswer(text="\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
 
 
 def _page(build_id: str, text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container
 import msgspec
 
 from streampay_sandbox.service import readiness
-from streampay_sandbox.service.auth import Door, Tokens, door, limit_identity, staff_door
+from streampay_sandbox.service.auth import Authenticator, Tokens, authenticator, limit_identity, staff_authenticator
 from streampay_sandbox.service.catalogue import Visible, own_streams
 from streampay_sandbox.service.cors import ALLOWED_ORIGINS
 from streampay_sandbox.service.csrf import PairCheck, equal_pair
@@ -75,9 +75,9 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     keys: KeyBook
     challenges: Challenges
     tokens: Tokens
-    door: Door
-    list_door: Door
-    staff: Door
+    door: Authenticator
+    list_authenticator: Authenticator
+    staff: Authenticator
     visible: Visible
     escrow: Escrow
     settle: Settle
@@ -93,7 +93,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     counted_as: WhoCounts
     signs_in_from: WhoCounts
     live: LiveEvents
-    event_door: Door
+    event_authenticator: Authenticator
     subscribes: Subscribes
     signed: Signed
     layers: tuple[Layer, ...]
@@ -110,8 +110,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 def honest_parts(settings: ServiceSettings, treasury: Treasury, *, memory: Memory, stopping: threading.Event) -> Parts:
     """Return the parts of a StreamPay that keeps its promises."""
     tokens = Tokens(settings.jwt_secret)
-    who = door(tokens.subject, settings.api_key)
-    checks = readiness.Readiness(
+    who = authenticator(tokens.subject, settings.api_key)
+    checks = readiness.ReadinessReport(
         {
             "config": readiness.configured(
                 {
@@ -133,8 +133,8 @@ def honest_parts(settings: ServiceSettings, treasury: Treasury, *, memory: Memor
         challenges=memory.challenges,
         tokens=tokens,
         door=who,
-        list_door=who,
-        staff=staff_door(who, tokens),
+        list_authenticator=who,
+        staff=staff_authenticator(who, tokens),
         visible=own_streams,
         escrow=treasury.open,
         settle=treasury.settle,
@@ -150,7 +150,7 @@ def honest_parts(settings: ServiceSettings, treasury: Treasury, *, memory: Memor
         counted_as=limit_identity(who),
         signs_in_from=lambda call: call.client,
         live=memory.live,
-        event_door=who,
+        event_authenticator=who,
         subscribes=owner_subscribes,
         signed=signed_with(settings.webhook_secret),
         layers=(),

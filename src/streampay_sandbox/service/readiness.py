@@ -8,7 +8,7 @@ import msgspec
 from streampay_sandbox.service.auth import Tokens
 from streampay_sandbox.service.clock import iso_now
 from streampay_sandbox.service.errors import Refusal
-from streampay_sandbox.service.wire import Answer, Call
+from streampay_sandbox.service.wire import HttpAnswer, HttpCall
 
 STELLAR_LIMIT_SECONDS = 2.0
 SHORTEST_SECRET = 32
@@ -69,17 +69,17 @@ def signing_works(tokens: Tokens) -> Check:
     return check
 
 
-class Readiness:
+class ReadinessReport:
     """The handler of /api/readyz: 200 when every check is ok, else 503."""
 
     def __init__(self, checks: Mapping[str, Check]) -> None:
         self._checks = checks
 
-    def readyz(self, call: Call) -> Answer:
+    def readyz(self, call: HttpCall) -> HttpAnswer:
         """Make every check now."""
         results = {name: _result(check) for name, check in self._checks.items()}
         ok = all(result["status"] == "ok" for result in results.values())
-        return Answer(
+        return HttpAnswer(
             status=200 if ok else 503, document={"status": "ok" if ok else "degraded", "checks": results}
         ).with_headers({"cache-control": "no-store"})
 

@@ -1,6 +1,6 @@
 """Streams that were there before: those of other users, which no caller should ever see, and the canary."""
 
-from streampay_sandbox.service.streams import EVERYBODY, NATIVE, Settlement, Status, Stream
+from streampay_sandbox.service.streams import EVERYBODY, NATIVE, Status, Stream, StreamSettlement
 
 SEEDS = (
     Stream(
@@ -52,6 +52,6 @@ CANARY = Stream(
     created_at="2025-11-03T10:00:00.000Z",
     updated_at="2025-11-03T10:00:05.000Z",
     chain_id=0,
-    settlement=Settlement(settled_at="2025-11-03T10:00:05.000Z", tx_hash="c0ffee" + "0" * 58),
+    settlement=StreamSettlement(settled_at="2025-11-03T10:00:05.000Z", tx_hash="c0ffee" + "0" * 58),
 )
 """A stream that outlives restarts: a release that lost its data has lost it too."""

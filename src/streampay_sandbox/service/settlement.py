@@ -13,8 +13,8 @@ from stellar_sdk import Keypair
 from streampay_sandbox.service.clock import iso_of
 from streampay_sandbox.service.errors import Refusal
 from streampay_sandbox.service.stellar import Closed, LedgerError, LedgerSilent
-from streampay_sandbox.service.stream_contract import StreamContract, StreamOnChain
-from streampay_sandbox.service.streams import Settlement, Status, Stream
+from streampay_sandbox.service.stream_contract import StreamContractClient, StreamOnChain
+from streampay_sandbox.service.streams import Status, Stream, StreamSettlement
 
 Result = TypeVar("Result")
 
@@ -25,7 +25,7 @@ FATE_SECONDS = 60.0
 class Payout(msgspec.Struct, frozen=True, kw_only=True):
     """What ending a stream moved, in stroops."""
 
-    settlement: Settlement
+    settlement: StreamSettlement
     paid_stroops: int
     refunded_stroops: int
     already_released_stroops: int
@@ -34,7 +34,7 @@ class Payout(msgspec.Struct, frozen=True, kw_only=True):
 Escrow = Callable[[str, str, int, int], int]
 """Escrows once for an order: (order id, recipient, total in stroops, seconds) to the id in the contract."""
 
-Settle = Callable[[Stream], Settlement]
+Settle = Callable[[Stream], StreamSettlement]
 """Settles a stream on the ledger; raises LedgerError."""
 
 
@@ -45,7 +45,7 @@ class Treasury:
     anything is sent again, so that a retry never pays twice. Raises LedgerError.
     """
 
-    def __init__(self, contract: StreamContract, *, fate_seconds: float = FATE_SECONDS) -> None:
+    def __init__(self, contract: StreamContractClient, *, fate_seconds: float = FATE_SECONDS) -> None:
         self.contract = contract
         self.operator_address = contract.operator.public_key
         self._busy: defaultdict[object, threading.RLock] = defaultdict(threading.RLock)
@@ -73,7 +73,7 @@ class Treasury:
         """Let a halted stream run on."""
         self._once(("resume", chain_id), lambda: self.contract.resume(chain_id))
 
-    def settle(self, stream: Stream) -> Settlement:
+    def settle(self, stream: Stream) -> StreamSettlement:
         """Pay the recipient what was earned, and the rest back: all of it once a running stream is over.
 
         The contract's `settle` would pay a halted stream in full, so that one is always cancelled instead.
@@ -176,5 +176,5 @@ def or_refused(code: str, status: int, act: Callable[[], Result]) -> Result:
         ) from None
 
 
-def _settlement(closed: Closed) -> Settlement:
-    return Settlement(settled_at=iso_of(closed.closed_at), tx_hash=closed.tx_hash)
+def _settlement(closed: Closed) -> StreamSettlement:
+    return StreamSettlement(settled_at=iso_of(closed.closed_at), tx_hash=closed.tx_hash)

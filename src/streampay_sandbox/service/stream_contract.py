@@ -17,7 +17,7 @@ class StreamOnChain(msgspec.Struct, frozen=True, kw_only=True):
     ends_at: int
 
 
-class StreamContract:
+class StreamContractClient:
     """Calls made by the operator, who is every stream's sender; they raise LedgerError."""
 
     def __init__(self, stellar: Stellar, contract_id: str, token: str, operator: Keypair) -> None:
@@ -26,9 +26,9 @@ class StreamContract:
         self._contract_id = contract_id
         self._token = token
 
-    def with_id(self, contract_id: str) -> "StreamContract":
+    def with_id(self, contract_id: str) -> "StreamContractClient":
         """Return the same calls made to another contract of this interface."""
-        return StreamContract(self.stellar, contract_id, self._token, self.operator)
+        return StreamContractClient(self.stellar, contract_id, self._token, self.operator)
 
     def open_draft(self, recipient: str, total_stroops: int, duration_seconds: int) -> Closed:
         """Escrow a draft; the value is its id."""

@@ -28,20 +28,20 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Action(msgspec.Struct, frozen=True, kw_only=True):
+class StreamAction(msgspec.Struct, frozen=True, kw_only=True):
     """A lifecycle call: the states it may be made in and the state it leads to."""
 
     allowed: frozenset[Status]
     to: Status
 
 
-ACTIONS: Mapping[str, Action] = {
-    "start": Action(allowed=frozenset({Status.DRAFT, Status.PAUSED}), to=Status.ACTIVE),
-    "pause": Action(allowed=frozenset({Status.ACTIVE}), to=Status.PAUSED),
-    "stop": Action(allowed=frozenset({Status.ACTIVE, Status.DRAFT}), to=Status.ENDED),
-    "settle": Action(allowed=frozenset({Status.ACTIVE, Status.PAUSED}), to=Status.ENDED),
-    "withdraw": Action(allowed=frozenset({Status.ENDED, Status.WITHDRAWN}), to=Status.WITHDRAWN),
-    "cancel": Action(allowed=frozenset({Status.ACTIVE, Status.PAUSED}), to=Status.CANCELLED),
+ACTIONS: Mapping[str, StreamAction] = {
+    "start": StreamAction(allowed=frozenset({Status.DRAFT, Status.PAUSED}), to=Status.ACTIVE),
+    "pause": StreamAction(allowed=frozenset({Status.ACTIVE}), to=Status.PAUSED),
+    "stop": StreamAction(allowed=frozenset({Status.ACTIVE, Status.DRAFT}), to=Status.ENDED),
+    "settle": StreamAction(allowed=frozenset({Status.ACTIVE, Status.PAUSED}), to=Status.ENDED),
+    "withdraw": StreamAction(allowed=frozenset({Status.ENDED, Status.WITHDRAWN}), to=Status.WITHDRAWN),
+    "cancel": StreamAction(allowed=frozenset({Status.ACTIVE, Status.PAUSED}), to=Status.CANCELLED),
 }
 
 NEXT_ACTION: Mapping[Status, str] = {
@@ -56,14 +56,14 @@ LIVE = frozenset({Status.ACTIVE, Status.PAUSED})
 _TERMINAL = frozenset({Status.ENDED, Status.WITHDRAWN, Status.CANCELLED})
 
 
-class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+class StreamSettlement(msgspec.Struct, frozen=True, kw_only=True):
     """When and in which transaction the ledger settled a stream."""
 
     settled_at: str
     tx_hash: str
 
 
-class Withdrawal(msgspec.Struct, frozen=True, kw_only=True):
+class StreamWithdrawal(msgspec.Struct, frozen=True, kw_only=True):
     """How far the confirmation of a settlement is."""
 
     state: str
@@ -89,8 +89,8 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: str
     chain_id: int
     paused_at: str = ""
-    settlement: Settlement | None = None
-    withdrawal: Withdrawal | None = None
+    settlement: StreamSettlement | None = None
+    withdrawal: StreamWithdrawal | None = None
     description: str = ""
     webhook_url: str = ""
     tags: tuple[str, ...] = ()

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from streampay_sandbox.service.errors import Refusal
-from streampay_sandbox.service.streams import ACTIONS, NEXT_ACTION, Status, Stream, Withdrawal
-from streampay_sandbox.service.wire import Answer, Call, json_bytes
+from streampay_sandbox.service.streams import ACTIONS, NEXT_ACTION, Status, Stream, StreamWithdrawal
+from streampay_sandbox.service.wire import HttpAnswer, HttpCall, json_bytes
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
@@ -64,7 +64,7 @@ def settlement(stream: Stream) -> Document | None:
     return {"settledAt": stream.settlement.settled_at, "txHash": stream.settlement.tx_hash}
 
 
-def withdrawal(record: Withdrawal) -> Document:
+def withdrawal(record: StreamWithdrawal) -> Document:
     """Return a withdrawal's state."""
     optional = {
         "settlementTxHash": record.settlement_tx_hash,
@@ -94,7 +94,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         return {"hasNext": bool(self.next_cursor), "nextCursor": self.next_cursor or None, "total": self.total}
 
 
-def page(call: Call, streams: Sequence[Stream]) -> Page:
+def page(call: HttpCall, streams: Sequence[Stream]) -> Page:
     """Return the page a list call asks for; raises Refusal (422) for a bad limit, status or cursor."""
     limit = _limit(call.query.get("limit"))
     status = _status(call.query.get("status"))
@@ -140,11 +140,11 @@ def _after(cursor: str | None, streams: Sequence[Stream]) -> Sequence[Stream]:
     raise Refusal(422, "INVALID_CURSOR", "cursor is none that this list gave out.")
 
 
-def tagged(call: Call, document: Document, headers: Mapping[str, str]) -> Answer:
+def tagged(call: HttpCall, document: Document, headers: Mapping[str, str]) -> HttpAnswer:
     """Return the document under a strong ETag of its bytes, or 304 when the caller has it."""
     etag = f'"{hashlib.sha256(json_bytes(document)).hexdigest()}"'
     headers = {"etag": etag, **headers}
     known = {tag.strip().removeprefix("W/") for tag in call.header("if-none-match").split(",")}
     if etag in known or "*" in known:
-        return Answer(status=304, headers=headers)
-    return Answer(document=document, headers=headers)
+        return HttpAnswer(status=304, headers=headers)
+    return HttpAnswer(document=document, headers=headers)

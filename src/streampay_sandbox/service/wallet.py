@@ -16,7 +16,7 @@ from streampay_sandbox.service.auth import Tokens
 from streampay_sandbox.service.clock import iso_of
 from streampay_sandbox.service.errors import Refusal
 from streampay_sandbox.service.orders import invalid, is_account, json_object
-from streampay_sandbox.service.wire import Answer, Call
+from streampay_sandbox.service.wire import HttpAnswer, HttpCall
 
 CHALLENGE_SECONDS = 300
 _CHALLENGE = re.compile(r"streampay_auth_[0-9]{13}_[0-9a-f]{32}")
@@ -83,7 +83,7 @@ class WalletSignIn:
         self._verified = verified
         self._challenges = challenges
 
-    def challenge(self, call: Call) -> Answer:
+    def challenge(self, call: HttpCall) -> HttpAnswer:
         """Return a fresh challenge for the account in the query."""
         address = call.query.get("address", "")
         if not is_account(address):
@@ -91,12 +91,12 @@ class WalletSignIn:
                 [{"field": "address", "code": "INVALID_STELLAR_KEY", "message": "address must be a Stellar account."}]
             )
         challenge, expires_at = self._challenges.issue(address)
-        return Answer(
+        return HttpAnswer(
             document={"challenge": challenge, "expires_at": iso_of(expires_at)},
             headers={"cache-control": "no-store"},
         )
 
-    def sign_in(self, call: Call) -> Answer:
+    def sign_in(self, call: HttpCall) -> HttpAnswer:
         """Return a token for the account that signed its challenge; 401 for anybody else."""
         body = json_object(call)
         address, challenge, signature = (body.get(name) for name in ("address", "challenge", "signature"))
@@ -109,7 +109,7 @@ class WalletSignIn:
         if not self._challenges.take(challenge, address):
             raise Refusal(401, "CHALLENGE_INVALID", "The challenge was not given to this account, or is used up.")
         token, expires_at = self._tokens.issue(address)
-        return Answer(
+        return HttpAnswer(
             document={"token": token, "expires_at": iso_of(expires_at)}, headers={"cache-control": "no-store"}
         )
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from streampay_sandbox.service.errors import Refusal
 from streampay_sandbox.service.orders import json_object
-from streampay_sandbox.service.wire import Answer, Call
+from streampay_sandbox.service.wire import HttpAnswer, HttpCall
 from streampay_smoke.core.secret import Secret
 
 TIMESTAMP_HEADER = "x-streampay-timestamp"
@@ -22,7 +22,7 @@ VERSION = "v1="
 WINDOW_SECONDS = 300
 FIELDS = frozenset({"eventType", "eventId", "timestamp", "source", "data", "metadata", "headers"})
 
-Signed = Callable[[Call], bool]
+Signed = Callable[[HttpCall], bool]
 """Whether a report carries a good signature."""
 
 
@@ -34,7 +34,7 @@ def signature_of(secret: Secret, timestamp: str, body: bytes) -> str:
 def signed_with(secret: Secret, clock: Callable[[], float] = time.time) -> Signed:
     """Return the check that a report was signed with `secret`, and not too long ago."""
 
-    def signed(call: Call) -> bool:
+    def signed(call: HttpCall) -> bool:
         timestamp = call.header(TIMESTAMP_HEADER)
         if not (timestamp.isascii() and timestamp.isdecimal()) or abs(clock() - int(timestamp)) > WINDOW_SECONDS:
             return False
@@ -52,7 +52,7 @@ class WebhookPages:
         self._lock = threading.Lock()
         self._answers = Counter[str]()
 
-    def take(self, call: Call) -> Answer:
+    def take(self, call: HttpCall) -> HttpAnswer:
         """Take a signed event; 401 for any other, 400 for a body that is no event."""
         try:
             self._check(call)
@@ -60,15 +60,15 @@ class WebhookPages:
             self._count("refused")
             raise
         self._count("taken")
-        return Answer(document={"success": True})
+        return HttpAnswer(document={"success": True})
 
-    def health(self, call: Call) -> Answer:
+    def health(self, call: HttpCall) -> HttpAnswer:
         """Return how many reports were taken, and how many refused."""
         with self._lock:
             counted = {name: self._answers[name] for name in ("taken", "refused")}
-        return Answer(document={"status": "ok", "deliveries": counted})
+        return HttpAnswer(document={"status": "ok", "deliveries": counted})
 
-    def _check(self, call: Call) -> None:
+    def _check(self, call: HttpCall) -> None:
         if not self._signed(call):
             raise Refusal(401, "INVALID_SIGNATURE", "The report is not signed, or not by whom it should be.")
         event = json_object(call)

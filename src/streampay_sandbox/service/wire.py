@@ -27,7 +27,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
+class HttpCall(msgspec.Struct, frozen=True, kw_only=True):
     """One request. `route` is the path's template, header names are lower case, `caller` is "" until known.
 
     `connection` names the connection it came over, among those that are open.
@@ -73,7 +73,7 @@ Feed = Callable[[Callable[[str], object]], AbstractContextManager[None]]
 """Hands every text that comes to a listener, from any thread, for as long as the block runs."""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class HttpAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One response: `document` is sent as JSON; without one, `text` is sent as `media_type`.
 
     What `feed` brings is sent after it, for as long as the connection lasts.
@@ -86,20 +86,20 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     media_type: str = ""
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
-    def with_headers(self, headers: Mapping[str, str]) -> "Answer":
+    def with_headers(self, headers: Mapping[str, str]) -> "HttpAnswer":
         """Return the same answer with more headers."""
         return msgspec.structs.replace(self, headers={**self.headers, **headers})
 
-    def with_document(self, document: Any) -> "Answer":
+    def with_document(self, document: Any) -> "HttpAnswer":
         """Return the same answer with another JSON body."""
         return msgspec.structs.replace(self, document=document)
 
-    def with_status(self, status: int) -> "Answer":
+    def with_status(self, status: int) -> "HttpAnswer":
         """Return the same answer with another status."""
         return msgspec.structs.replace(self, status=status)
 
 
-Handler = Callable[[Call], Answer]
+Handler = Callable[[HttpCall], HttpAnswer]
 Layer = Callable[[Handler], Handler]
 """Wraps a handler: sees the call before it and the answer after it."""
 
@@ -129,8 +129,8 @@ def endpoint(route: str, handler: Handler, stopping: threading.Event) -> Callabl
     return serve
 
 
-async def _call(request: Request, route: str) -> Call:
-    call = Call(
+async def _call(request: Request, route: str) -> HttpCall:
+    call = HttpCall(
         method=request.method,
         path=request.url.path,
         route=route,
@@ -160,20 +160,20 @@ async def _body(request: Request, most_bytes: int) -> bytes:
 class _Fed(StreamingResponse):
     """A response that goes on until the client leaves; it listens before its first byte is sent."""
 
-    def __init__(self, answer: Answer, feed: Feed, stopping: threading.Event) -> None:
+    def __init__(self, answer: HttpAnswer, feed: Feed, stopping: threading.Event) -> None:
         self._first = answer.text or ": listening\n\n"
         self._feed = feed
         self._stopping = stopping
         self._texts = asyncio.Queue[str]()
         headers = dict(answer.headers)
-        super().__init__(self._told(), status_code=answer.status, headers=headers, media_type=answer.media_type)
+        super().__init__(self._event_stream(), status_code=answer.status, headers=headers, media_type=answer.media_type)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
         with self._feed(lambda text: loop.call_soon_threadsafe(self._texts.put_nowait, text)):
             await super().__call__(scope, receive, send)
 
-    async def _told(self) -> AsyncIterator[str]:
+    async def _event_stream(self) -> AsyncIterator[str]:
         yield self._first
         silent_seconds = 0.0
         while not self._stopping.is_set():
@@ -187,7 +187,7 @@ class _Fed(StreamingResponse):
                 silent_seconds = 0.0
 
 
-def _response(answer: Answer) -> Response:
+def _response(answer: HttpAnswer) -> Response:
     if answer.document is None:
         media_type = answer.media_type or None
         return Response(answer.text, status_code=answer.status, headers=dict(answer.headers), media_type=media_type)

@@ -11,12 +11,12 @@ from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS
 from streampay_smoke.acceptance.checks.readiness import refuse_real_money
 from streampay_smoke.acceptance.observations.fleet import sample_fleet, samples_needed
 from streampay_smoke.acceptance.observations.ledger import SIMULATED_AHEAD_SECONDS, Ledger
-from streampay_smoke.acceptance.observations.place import (
+from streampay_smoke.acceptance.observations.readiness import become_ready
+from streampay_smoke.acceptance.observations.settings_mismatch import (
     FRESH_LOOKS,
     refuse_another_network,
     refuse_another_release,
 )
-from streampay_smoke.acceptance.observations.readiness import become_ready
 from streampay_smoke.acceptance.observations.settlement import LedgerProof, ServiceProof, SettlementProof
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS, SyntheticStreams
@@ -26,14 +26,14 @@ from streampay_smoke.core import system_facts
 from streampay_smoke.core.errors import FixtureMissing, SmokeError
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen
+from streampay_smoke.service.credential_slots import accepted
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.identity import Learn, SyntheticUser, payer_seed, synthetic_user, unowned_address
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import Readiness, StreamRecord
-from streampay_smoke.service.replay import Asked
-from streampay_smoke.service.slots import accepted
+from streampay_smoke.service.replay import ObservedRequest
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.service.transport import WriteSlot
 from streampay_smoke.settings import Settings
@@ -89,7 +89,7 @@ class RunContext:
         self.opened: dict[str, Any] = {}
         self.failures: dict[str, SmokeError] = {}
         self.ledger_progress = LedgerProgress()
-        self._cutover = Cutover(settings.place.service.cutover_seconds, record)
+        self._cutover = Cutover(settings.facts.service.cutover_seconds, record)
         self._patient_until_seconds = 0.0
         self.throttle_patience: Callable[[], float] | None = None
         """How many more seconds this run may wait for rate limits; None for the same time for each request."""
@@ -134,7 +134,7 @@ class RunContext:
             cutover=cutover,
             write_slot=write_slot,
             learn_secret=self._learn_secret,
-            release_told_by=settings.place.service.release_told_by,
+            release_told_by=settings.facts.service.release_told_by,
             release_expected=settings.expect_release,
             ledger_urls=(settings.rpc_url,),
             trace=self._trace,
@@ -143,7 +143,7 @@ class RunContext:
     @once
     def readiness(self) -> Readiness:
         """The service's word that it is ready, waited for once."""
-        within_seconds = self.settings.place.service.ready_within_seconds
+        within_seconds = self.settings.facts.service.ready_within_seconds
         self._patient_until_seconds = time.monotonic() + within_seconds
         readiness = become_ready(
             self.deployment,
@@ -151,15 +151,15 @@ class RunContext:
             record=self.record,
             release_expected=self.settings.expect_release,
         )
-        self._refuse_another_place(readiness)
+        self._refuse_settings_mismatch(readiness)
         self.record(ReleaseSeen(moment="start", release=readiness.release))
         return readiness
 
-    def _refuse_another_place(self, readiness: Readiness) -> None:
+    def _refuse_settings_mismatch(self, readiness: Readiness) -> None:
         """Raise where the settings contradict what answers; fresh connections may lead to other replicas."""
-        settings, service = self.settings, self.settings.place.service
+        settings, service = self.settings, self.settings.facts.service
         refuse_another_network(
-            readiness, expected=service.network, gate=settings.network, settles=settings.place.money.settles
+            readiness, expected=service.network, gate=settings.network, settles=settings.facts.money.settles
         )
         if settings.expect_release in {"", readiness.release}:
             return
@@ -173,7 +173,7 @@ class RunContext:
     @once
     def fleet(self) -> tuple[str, ...]:
         """The releases met when each replica of the fleet is likely to have answered, looked at once."""
-        service = self.settings.place.service
+        service = self.settings.facts.service
         return sample_fleet(
             self._release_of_a_replica,
             replicas=service.replicas,
@@ -184,7 +184,7 @@ class RunContext:
         )
 
     @property
-    def last_asked(self) -> Asked | None:
+    def last_asked(self) -> ObservedRequest | None:
         """What the deployment was asked last, and how its answer looked."""
         return self.deployment.last_asked if "deployment" in self.opened else None
 
@@ -255,7 +255,7 @@ class RunContext:
             rpc_url=settings.rpc_url,
             friendbot_url=settings.friendbot_url,
             record=self.record,
-            max_stroops=settings.place.money.max_stroops,
+            max_stroops=settings.facts.money.max_stroops,
         )
         self._note_ledger(chain.connect().latest_ledger)
         token = settings.token_contract_id or chain.native_token_contract()
@@ -326,7 +326,7 @@ class RunContext:
 
     def refuse_to_write(self) -> None:
         """Raise GuardRefused for a service on the public network, FixtureMissing where this place is read-only."""
-        money = self.settings.place.money
+        money = self.settings.facts.money
         if not money.settles:
             raise FixtureMissing(
                 f"this needs a new stream, but {money.settles_not_because}",

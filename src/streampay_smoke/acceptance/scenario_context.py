@@ -8,10 +8,10 @@ from streampay_smoke.acceptance.checks.access import Attempts
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.checks.ledger import ContractStreamObservation
 from streampay_smoke.acceptance.checks.settlement import StartedStream
-from streampay_smoke.acceptance.checks.throttling import Rush
+from streampay_smoke.acceptance.checks.throttling import RequestBurst
 from streampay_smoke.acceptance.observations.ledger import Ledger
 from streampay_smoke.acceptance.observations.settlement import SettlementProof
-from streampay_smoke.acceptance.resources.synthetic_streams import Settlement
+from streampay_smoke.acceptance.resources.synthetic_streams import RequestedSettlement
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import ChainAccount
 from streampay_smoke.service.credentials import Credential
@@ -38,13 +38,13 @@ class ScenarioContext:
     cached_by: dict[str, dict[str, str]]  # the user looks at what is theirs: what it was, and the headers of the answer
     secrets: tuple[str, ...]  # errors are provoked: what no answer may repeat
     forged: ForgedWrites  # another site's page writes
-    rush: Rush  # a caller is in a rush
+    rush: RequestBurst  # a caller is in a rush
     proof: SettlementProof  # a recipient holds a funded test account
     stream: OrderedStream  # the user orders a stream
     early_settlement: EarlySettlement  # the user settles a draft
     started: StartedStream  # the user starts the stream
     answer_to_refused_key: Answer  # the stream is settled with the key that was refused
-    settlement: Settlement  # the user settles the stream
+    settlement: RequestedSettlement  # the user settles the stream
     repeated_receipts: tuple[Receipt, ...]  # the settlement is repeated, over several connections
     second_settlement: Answer  # the stream is settled with a new key
     other_stream: StreamRecord  # the key is used on another stream

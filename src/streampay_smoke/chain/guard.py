@@ -45,11 +45,11 @@ def check_live(configured: Network, passphrase: str) -> None:
         )
 
 
-class Purse:
+class SpendCap:
     """What one run may spend: every signature is paid from it in advance, and nothing is ever given back.
 
     Only the RPC tells whether a transaction was applied and what it cost, and one that lies must not refill the
-    purse. What is certain without it: a ledger applies one transaction for each sequence number of an account, so
+    spend_cap. What is certain without it: a ledger applies one transaction for each sequence number of an account, so
     that those of one number are paid for once, at the price of the dearest. Amounts are stroops of any token.
     """
 
@@ -78,11 +78,11 @@ class Purse:
             self._committed[account, sequence] = max(stroops, before)
 
 
-def sign(envelope: "TransactionEnvelope", keypair: "Keypair", network: Network, purse: Purse) -> str:
+def sign(envelope: "TransactionEnvelope", keypair: "Keypair", network: Network, spend_cap: SpendCap) -> str:
     """Sign `envelope` for `network`, the one this run is connected to, and return the transaction's hash in hex.
 
     What is checked are the very bytes that get signed. Raises GuardRefused when they commit to any other network,
-    hold anything but one contract call, authorise another call than that one, or exceed the purse.
+    hold anything but one contract call, authorise another call than that one, or exceed the spend_cap.
     """
     check_configured(network, rpc_url="", friendbot_url="")
     signed_bytes = envelope.signature_base()
@@ -94,7 +94,7 @@ def sign(envelope: "TransactionEnvelope", keypair: "Keypair", network: Network, 
         )
     stroops = outlay_stroops(envelope)
     digest = hashlib.sha256(signed_bytes).digest()
-    purse.commit(envelope.transaction.source.account_id, envelope.transaction.sequence, stroops)
+    spend_cap.commit(envelope.transaction.source.account_id, envelope.transaction.sequence, stroops)
     envelope.signatures.append(keypair.sign_decorated(digest))
     return digest.hex()
 

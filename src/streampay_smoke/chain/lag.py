@@ -10,7 +10,7 @@ from typing import TypeVar
 from streampay_smoke.chain.adapter import ChainAdapter, ChainUnavailable
 from streampay_smoke.chain.pace import Clock
 from streampay_smoke.evidence.events import Recorder
-from streampay_smoke.evidence.polling import Attempt, eventually
+from streampay_smoke.evidence.polling import PollResult, eventually
 
 LAG_LEDGERS = 4
 """How many ledgers an RPC may be behind another one of its network."""
@@ -39,14 +39,14 @@ def shown_or_missing(
     clock = clock or Clock()
     first = chain.health().latest_ledger
 
-    def attempt() -> Attempt[Found | None]:
+    def attempt() -> PollResult[Found | None]:
         # Before the look: what was closed in the ledgers that count has to be there for it.
         passed = chain.health().latest_ledger - first
         found = look()
         missing = f"not there, {passed} of {LAG_LEDGERS} ledgers later"
         if found is None and passed >= LAG_LEDGERS:
             raise _StillMissing(missing)
-        return Attempt(met=found is not None, value=found, last=missing if found is None else "found")
+        return PollResult(met=found is not None, value=found, last=missing if found is None else "found")
 
     try:
         return eventually(

@@ -13,10 +13,10 @@ from stellar_sdk.soroban_rpc import SimulateTransactionResponse
 
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.chain.pace import Clock, Pace
-from streampay_smoke.chain.refusals import Call, Setback
+from streampay_smoke.chain.refusals import ContractCall, Setback
 from streampay_smoke.chain.rpc import LedgerRpc
 from streampay_smoke.chain.sequences import Sequences
-from streampay_smoke.chain.waiting import Seen, Waits
+from streampay_smoke.chain.waiting import LookResult, Waits
 from streampay_smoke.evidence.events import Probed, Recorder
 
 MIN_BASE_FEE = 100
@@ -27,10 +27,10 @@ MAX_SKEW_SECONDS = 30
 """A difference between this machine's clock and the ledger's above this is reported."""
 
 
-class Attempt:
+class SubmissionAttempt:
     """The state of one write across its attempts."""
 
-    def __init__(self, call: Call, keypair: Keypair) -> None:
+    def __init__(self, call: ContractCall, keypair: Keypair) -> None:
         self.call = call
         self.keypair = keypair
         self.base_fee = MIN_BASE_FEE
@@ -67,7 +67,7 @@ class Repairs:
         self._record = record
         self._waits = Waits(pace, clock, record)
 
-    def prepare(self, attempt: Attempt, setback: Setback) -> None:
+    def prepare(self, attempt: SubmissionAttempt, setback: Setback) -> None:
         """Make the next attempt ready; raises the setback's own error when there is none."""
         recovery = RECOVERIES.get(setback.sign)
         attempt.met[setback.sign] += 1
@@ -76,13 +76,13 @@ class Repairs:
         for step in recovery.steps:
             step(self, attempt, setback)
 
-    def wait_inside_time_bounds(self, attempt: Attempt, setback: Setback) -> None:
+    def wait_inside_time_bounds(self, attempt: SubmissionAttempt, setback: Setback) -> None:
         """Let one ledger pass; raises when the transaction would be too late after it."""
         self._wait_for_next_ledger()
         if self._rpc.now() >= attempt.valid_until:
             raise setback.error
 
-    def look_before_sending(self, attempt: Attempt, setback: Setback) -> None:
+    def look_before_sending(self, attempt: SubmissionAttempt, setback: Setback) -> None:
         """Remember that the transaction may be on its way, after the pause the server asked for."""
         error = setback.error
         asked = error.retry_after_seconds if isinstance(error, ChainUnavailable) else None
@@ -92,7 +92,7 @@ class Repairs:
         self._clock.sleep(pause)
         attempt.perhaps_sent = True
 
-    def reload_sequence(self, attempt: Attempt, setback: Setback) -> None:
+    def reload_sequence(self, attempt: SubmissionAttempt, setback: Setback) -> None:
         """Take the later of the known and the ledger's number; where they agree, look again a ledger later.
 
         RPC backends lag behind each other, so a smaller number than ours is believed only at the last attempt.
@@ -105,18 +105,18 @@ class Repairs:
         last_chance = attempt.met[setback.sign] == RECOVERIES[setback.sign].at_most
         self._sequences.believe(address, remote if last_chance else max(known, remote))
 
-    def forget_sequence(self, attempt: Attempt, setback: Setback) -> None:
+    def forget_sequence(self, attempt: SubmissionAttempt, setback: Setback) -> None:
         """Ask the ledger for the account's number next time: the dropped one was never used."""
         self._sequences.forget(attempt.keypair.public_key)
 
-    def raise_base_fee(self, attempt: Attempt, setback: Setback) -> None:
+    def raise_base_fee(self, attempt: SubmissionAttempt, setback: Setback) -> None:
         """Offer twice what most others pay, within the cap; raises when the cap was not enough."""
         if attempt.base_fee >= MAX_BASE_FEE:
             raise setback.error
         usual = max(MIN_BASE_FEE, self._rpc.busy_base_fee(), attempt.base_fee)
         attempt.base_fee = min(usual * 2, MAX_BASE_FEE)
 
-    def compare_clocks(self, attempt: Attempt, setback: Setback) -> None:
+    def compare_clocks(self, attempt: SubmissionAttempt, setback: Setback) -> None:
         """Ask the ledger's time, and report when this machine's clock is far from it."""
         skew = self._clock.wall() - self._rpc.health().closed_at
         self._record(
@@ -127,15 +127,15 @@ class Repairs:
             )
         )
 
-    def add_margin(self, attempt: Attempt, setback: Setback) -> None:
+    def add_margin(self, attempt: SubmissionAttempt, setback: Setback) -> None:
         """Allow the next envelope more resources than its simulation asked for."""
         attempt.with_margin = True
 
-    def sign_again(self, attempt: Attempt, setback: Setback) -> None:
+    def sign_again(self, attempt: SubmissionAttempt, setback: Setback) -> None:
         """Build and sign anew."""
         attempt.discard_envelope()
 
-    def simulate_again(self, attempt: Attempt, setback: Setback) -> None:
+    def simulate_again(self, attempt: SubmissionAttempt, setback: Setback) -> None:
         """Start from a new simulation."""
         attempt.discard_simulation()
 
@@ -143,9 +143,9 @@ class Repairs:
         """Wait until a newer ledger than the newest known one closed, or as long as one may take."""
         known = self._rpc.newest_ledger
 
-        def look() -> Seen[bool]:
+        def look() -> LookResult[bool]:
             newest = self._rpc.health().latest_ledger
-            return Seen(answer=newest > known or None, last=f"ledger {newest}")
+            return LookResult(answer=newest > known or None, last=f"ledger {newest}")
 
         self._waits.wait(f"a ledger after {known}", look, within_seconds=self._pace.ledger_wait)
 
@@ -154,7 +154,7 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     """How often a setback is worth another attempt, and the steps that lead to it."""
 
     at_most: int
-    steps: tuple[Callable[[Repairs, Attempt, Setback], None], ...]
+    steps: tuple[Callable[[Repairs, SubmissionAttempt, Setback], None], ...]
 
 
 _SAME_ENVELOPE = (Repairs.wait_inside_time_bounds,)

@@ -31,7 +31,7 @@ _NEXT_STEPS = {
 }
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
+class ContractCall(msgspec.Struct, frozen=True, kw_only=True):
     """A contract call, its arguments encoded. `error_names` are the contract's error codes in words."""
 
     contract_id: str
@@ -60,7 +60,7 @@ def refused_on_entry(function: str, code: str, *, wanted_fee: int, said: str) ->
     return Setback(code, TxRejected(message, code=code, next_step=_NEXT_STEPS.get(code, _LATER)))
 
 
-def failed_on_ledger(call: Call, code: str, diagnostics: str) -> Setback:
+def failed_on_ledger(call: ContractCall, code: str, diagnostics: str) -> Setback:
     """Return what it means that a ledger closed a transaction as failed: `code` such as "TRAPPED" or "txFAILED"."""
     if code == "TRAPPED" and _OUTSIDE_FOOTPRINT in diagnostics:
         return Setback(
@@ -94,7 +94,7 @@ def account_missing(address: str, network: str) -> TxRejected:
     )
 
 
-def contract_error(call: Call, said: str) -> ChainError:
+def contract_error(call: ContractCall, said: str) -> ChainError:
     """Return what the host's words mean: the contract's own error, a missing contract, or the host's error."""
     found = _HOST_ERROR.search(said)
     summary = shortened(" ".join(said.split("\n", 1)[0].split()), 200)

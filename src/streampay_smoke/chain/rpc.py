@@ -40,7 +40,7 @@ from streampay_smoke.chain.adapter import (
 from streampay_smoke.chain.codec import ASSET_CONTRACT, decoding, interface_of
 from streampay_smoke.chain.pace import Clock
 from streampay_smoke.chain.transport import RpcTransport
-from streampay_smoke.chain.waiting import Seen, Waits
+from streampay_smoke.chain.waiting import LookResult, Waits
 
 _NO_TRANSACTION = "0" * 64
 
@@ -221,10 +221,12 @@ class LedgerRpc:
         """
         newest = self.newest_ledger
 
-        def look() -> Seen[_Answer]:
+        def look() -> LookResult[_Answer]:
             answer = ask()
             current = answer.latest_ledger >= newest or answer.latest_ledger == 0
-            return Seen(answer=answer if current or enough(answer) else None, last=f"ledger {answer.latest_ledger}")
+            return LookResult(
+                answer=answer if current or enough(answer) else None, last=f"ledger {answer.latest_ledger}"
+            )
 
         found = self._waits.wait(f"the RPC's {what} reach ledger {newest}", look, within_seconds=self._lag_seconds)
         if found is None:

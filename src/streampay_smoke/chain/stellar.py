@@ -21,13 +21,13 @@ from streampay_smoke.chain.adapter import (
 )
 from streampay_smoke.chain.codec import closed_transaction, decoding, encoded_arguments, event_of, plain
 from streampay_smoke.chain.friendbot import Friendbot
-from streampay_smoke.chain.guard import Purse, check_configured, check_live
+from streampay_smoke.chain.guard import SpendCap, check_configured, check_live
 from streampay_smoke.chain.pace import PACES, Clock, Pace
-from streampay_smoke.chain.refusals import Call
+from streampay_smoke.chain.refusals import ContractCall
 from streampay_smoke.chain.rpc import LedgerRpc, contract_missing
 from streampay_smoke.chain.submission import Submitter
 from streampay_smoke.chain.transport import RpcTransport
-from streampay_smoke.chain.waiting import Seen, Waits
+from streampay_smoke.chain.waiting import LookResult, Waits
 from streampay_smoke.core.networks import Network, refuse_public_url
 from streampay_smoke.evidence.events import Recorder
 
@@ -80,7 +80,7 @@ class StellarAdapter:
             network=network,
             pace=self._pace,
             clock=self._clock,
-            purse=Purse(max_stroops),
+            spend_cap=SpendCap(max_stroops),
             record=record,
         )
         self._interfaces: dict[str, ContractInterface] = {}
@@ -121,10 +121,10 @@ class StellarAdapter:
                 known.pop(address, None)
         wanted = set(addresses)
 
-        def look() -> Seen[bool]:
+        def look() -> LookResult[bool]:
             missing = sorted(wanted - known.keys())
             known.update(self._rpc.accounts(missing) if missing else {})
-            return Seen(answer=known.keys() >= wanted or None, last=f"{len(known)} of {len(wanted)}")
+            return LookResult(answer=known.keys() >= wanted or None, last=f"{len(known)} of {len(wanted)}")
 
         what = f"the RPC knows the funded accounts ({len(wanted)})"
         if self._waits.wait(what, look, within_seconds=self._pace.ledger_wait) is None:
@@ -212,10 +212,10 @@ class StellarAdapter:
     def wait_for_close(self, closed_at: int, *, within_seconds: float) -> ChainHealth:
         """See ChainAdapter."""
 
-        def look() -> Seen[ChainHealth]:
+        def look() -> LookResult[ChainHealth]:
             health = self._rpc.health()
             missing = closed_at - health.closed_at
-            return Seen(
+            return LookResult(
                 answer=health if missing <= 0 else None,
                 last=f"ledger {health.latest_ledger} closed at {health.closed_at}",
                 # Halving the distance asks rarely while it is long, and closely when it matters.
@@ -236,9 +236,9 @@ class StellarAdapter:
         """See ChainAdapter."""
         self._transport.close()
 
-    def _call(self, contract_id: str, function: str, args: tuple[Any, ...]) -> Call:
+    def _call(self, contract_id: str, function: str, args: tuple[Any, ...]) -> ContractCall:
         interface = self.interface(contract_id)
-        return Call(
+        return ContractCall(
             contract_id=contract_id,
             function=function,
             arguments=encoded_arguments(function, interface, args),

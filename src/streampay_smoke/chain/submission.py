@@ -15,11 +15,11 @@ from stellar_sdk.soroban_rpc import (
 
 from streampay_smoke.chain.adapter import ChainUnavailable, HostFailure, TxOutcome, TxRejected, TxTimeout
 from streampay_smoke.chain.codec import closed_transaction, decoding, diagnostics_text, rejection
-from streampay_smoke.chain.guard import Purse, sign
+from streampay_smoke.chain.guard import SpendCap, sign
 from streampay_smoke.chain.pace import Clock, Pace
-from streampay_smoke.chain.recovery import MIN_BASE_FEE, Attempt, Repairs
+from streampay_smoke.chain.recovery import MIN_BASE_FEE, Repairs, SubmissionAttempt
 from streampay_smoke.chain.refusals import (
-    Call,
+    ContractCall,
     Setback,
     contract_error,
     failed_on_ledger,
@@ -45,19 +45,19 @@ class Submitter:
     """Brings contract calls to a ledger, one at a time: two of one account in flight would block each other."""
 
     def __init__(
-        self, rpc: LedgerRpc, *, network: Network, pace: Pace, clock: Clock, purse: Purse, record: Recorder
+        self, rpc: LedgerRpc, *, network: Network, pace: Pace, clock: Clock, spend_cap: SpendCap, record: Recorder
     ) -> None:
         self._rpc = rpc
         self._network = network
         self._pace = pace
         self._clock = clock
-        self._purse = purse
+        self._purse = spend_cap
         self._record = record
         self._sequences = Sequences(rpc, network.name)
         self._repairs = Repairs(rpc, self._sequences, pace=pace, clock=clock, record=record)
         self._one_at_a_time = threading.Lock()
 
-    def read(self, call: Call) -> xdr.SCVal:
+    def read(self, call: ContractCall) -> xdr.SCVal:
         """Return what `call` answers in simulation."""
         return self._result_of(self._simulated(call, _NOBODY))
 
@@ -65,11 +65,11 @@ class Submitter:
         """Remember an account's sequence number, so that its first transaction need not ask."""
         self._sequences.at_least(address, sequence)
 
-    def submit(self, call: Call, keypair: Keypair) -> TxOutcome:
+    def submit(self, call: ContractCall, keypair: Keypair) -> TxOutcome:
         """Return the outcome of `call` signed by `keypair`, once a ledger closed with it; raises ChainErrors."""
         with self._one_at_a_time:
             started = self._clock.steady()
-            attempt = Attempt(call, keypair)
+            attempt = SubmissionAttempt(call, keypair)
             while True:
                 attempt.count += 1
                 try:
@@ -82,7 +82,7 @@ class Submitter:
                         outcome, attempts=attempt.count, polls=attempt.polls, elapsed_seconds=elapsed
                     )
 
-    def _try(self, attempt: Attempt) -> TxOutcome:
+    def _try(self, attempt: SubmissionAttempt) -> TxOutcome:
         if attempt.simulation is None:
             attempt.simulation = self._simulated(attempt.call, attempt.keypair.public_key)
         if attempt.envelope is None:
@@ -93,7 +93,7 @@ class Submitter:
             return closed.outcome
         raise failed_on_ledger(attempt.call, closed.operation or closed.code, closed.diagnostics)
 
-    def _simulated(self, call: Call, source: str) -> SimulateTransactionResponse:
+    def _simulated(self, call: ContractCall, source: str) -> SimulateTransactionResponse:
         answer = self._rpc.simulate(self._unsigned(call, Account(source, 0), MIN_BASE_FEE, valid_until=0))
         if answer.error is not None:
             raise contract_error(call, answer.error)
@@ -107,7 +107,7 @@ class Submitter:
             (result,) = answer.results
             return xdr.SCVal.from_xdr(result.xdr)
 
-    def _unsigned(self, call: Call, source: Account, base_fee: int, *, valid_until: int) -> TransactionEnvelope:
+    def _unsigned(self, call: ContractCall, source: Account, base_fee: int, *, valid_until: int) -> TransactionEnvelope:
         return (
             TransactionBuilder(source, self._network.passphrase, base_fee)
             .append_invoke_contract_function_op(call.contract_id, call.function, call.arguments)
@@ -115,7 +115,7 @@ class Submitter:
             .build()
         )
 
-    def _signed(self, attempt: Attempt, simulation: SimulateTransactionResponse) -> TransactionEnvelope:
+    def _signed(self, attempt: SubmissionAttempt, simulation: SimulateTransactionResponse) -> TransactionEnvelope:
         address = attempt.keypair.public_key
         attempt.valid_until = int(self._rpc.now()) + self._pace.valid
         source = Account(address, self._sequences.last(address))
@@ -130,7 +130,7 @@ class Submitter:
         attempt.sequence = source.sequence
         return envelope
 
-    def _send(self, attempt: Attempt, envelope: TransactionEnvelope) -> None:
+    def _send(self, attempt: SubmissionAttempt, envelope: TransactionEnvelope) -> None:
         if attempt.perhaps_sent and self._look_up(attempt).status != GetTransactionStatus.NOT_FOUND:
             self._sequences.at_least(attempt.keypair.public_key, attempt.sequence)
             return
@@ -156,13 +156,13 @@ class Submitter:
         # A refusal of what may have arrived before proves nothing ("bad sequence" is also what the second copy of an
         # applied transaction gets): it is followed until the ledger has decided.
 
-    def _refused(self, attempt: Attempt, answer: SendTransactionResponse) -> Setback:
+    def _refused(self, attempt: SubmissionAttempt, answer: SendTransactionResponse) -> Setback:
         code, wanted_fee = rejection(answer.error_result_xdr)
         with decoding("sendTransaction"):
             said = diagnostics_text(xdr.DiagnosticEvent.from_xdr(text) for text in answer.diagnostic_events_xdr or ())
         return refused_on_entry(attempt.call.function, code, wanted_fee=wanted_fee, said=said)
 
-    def _follow(self, attempt: Attempt) -> GetTransactionResponse:
+    def _follow(self, attempt: SubmissionAttempt) -> GetTransactionResponse:
         """Return the answer of the ledger that closed the transaction; raises Setback("dropped"), TxTimeout.
 
         Asks until the ledger has moved past the time bounds for good, or this long after them by our own clock.
@@ -177,19 +177,19 @@ class Submitter:
             polls += 1
             waited = self._clock.steady() - started
             if answer.status != GetTransactionStatus.NOT_FOUND:
-                self._tell(attempt, patience, waited, polls, answer)
+                self._record_wait(attempt, patience, waited, polls, answer)
                 return answer
             if answer.latest_ledger_close_time > attempt.valid_until:
                 first_late = min(first_late or answer.latest_ledger, answer.latest_ledger)
             dropped = first_late is not None and answer.latest_ledger >= first_late + LEDGERS_UNTIL_DROPPED
             if dropped or waited > patience:
-                self._tell(attempt, patience, waited, polls, answer)
+                self._record_wait(attempt, patience, waited, polls, answer)
                 self._sequences.forget(attempt.keypair.public_key)
                 raise self._lost(attempt, dropped=dropped)
             self._clock.sleep(interval)
             interval = pace.next_after(interval)
 
-    def _look_up(self, attempt: Attempt) -> GetTransactionResponse:
+    def _look_up(self, attempt: SubmissionAttempt) -> GetTransactionResponse:
         attempt.polls += 1
         try:
             return self._rpc.transaction(attempt.tx_hash)
@@ -197,8 +197,8 @@ class Submitter:
             self._sequences.forget(attempt.keypair.public_key)
             raise perhaps_applied(unanswered, attempt.tx_hash) from None
 
-    def _tell(
-        self, attempt: Attempt, patience: float, waited: float, polls: int, answer: GetTransactionResponse
+    def _record_wait(
+        self, attempt: SubmissionAttempt, patience: float, waited: float, polls: int, answer: GetTransactionResponse
     ) -> None:
         self._record(
             Waited(
@@ -211,7 +211,7 @@ class Submitter:
             )
         )
 
-    def _lost(self, attempt: Attempt, *, dropped: bool) -> Exception:
+    def _lost(self, attempt: SubmissionAttempt, *, dropped: bool) -> Exception:
         if not dropped:
             return TxTimeout(
                 f"no ledger closed transaction {attempt.tx_hash} ({attempt.call.function}), and none closed after its "

@@ -11,7 +11,7 @@ from streampay_smoke.evidence.events import Awaiting, Recorder, Waited
 Answer = TypeVar("Answer")
 
 
-class Seen(msgspec.Struct, Generic[Answer], frozen=True, kw_only=True):
+class LookResult(msgspec.Struct, Generic[Answer], frozen=True, kw_only=True):
     """What one look showed: the answer, or None as long as it is not there, and in words.
 
     `ask_again_after` is how many seconds must pass before another look can show more; 0 where nobody can tell.
@@ -30,7 +30,7 @@ class Waits:
         self._clock = clock
         self._record = record
 
-    def wait(self, what: str, look: Callable[[], Seen[Answer]], *, within_seconds: float) -> Answer | None:
+    def wait(self, what: str, look: Callable[[], LookResult[Answer]], *, within_seconds: float) -> Answer | None:
         """Return the answer as soon as a look shows it, None when none did within the limit."""
         started, interval, looks = self._clock.steady(), self._pace.shortest, 0
         while True:

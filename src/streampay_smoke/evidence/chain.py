@@ -18,7 +18,7 @@ _SUM = b',"sum":"%b"}'
 _SUM_LENGTH = len(_SUM % (b"0" * 64))
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class ChainedLine(msgspec.Struct, frozen=True, kw_only=True):
     """Base of every line. `prev` is the SHA-256 of the line before it, without its newline.
 
     On disk a line ends with `sum`, the SHA-256 of the same line without it.
@@ -29,7 +29,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     prev: str
 
 
-L = TypeVar("L", bound=Line)
+L = TypeVar("L", bound=ChainedLine)
 
 
 class ChainRead(msgspec.Struct, Generic[L], frozen=True, kw_only=True):
@@ -64,7 +64,7 @@ class ChainWriter:
         self._seq += 1
         self._link = hashlib.sha256(line).hexdigest()
 
-    def stands(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether the file ends with what was written here: nobody removed, replaced or cut it meanwhile."""
         return _resume(self._path) == (self._seq, self._link)
 

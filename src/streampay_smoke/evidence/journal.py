@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from streampay_smoke.core import times
-from streampay_smoke.evidence.chain import ChainRead, ChainWriter, Line, read_chain
+from streampay_smoke.evidence.chain import ChainedLine, ChainRead, ChainWriter, read_chain
 from streampay_smoke.evidence.events import (
     AnyEvent,
     Interrupted,
@@ -26,7 +26,7 @@ from streampay_smoke.evidence.events import (
 from streampay_smoke.evidence.redaction import Redactor
 
 
-class Entry(Line, frozen=True, kw_only=True):
+class Entry(ChainedLine, frozen=True, kw_only=True):
     """A journal line. `lane` is the lane its scenario was played in, 0 for the process of the run itself."""
 
     event: AnyEvent
@@ -71,9 +71,9 @@ class Journal(contextlib.AbstractContextManager["Journal"]):
         fields = msgspec.to_builtins(event)
         return {"event": fields.pop("event"), **self._redactor.value(fields)}
 
-    def stands(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether the file ends with what was written here: nobody removed, replaced or cut it meanwhile."""
-        return self._lines.stands()
+        return self._lines.is_intact()
 
     def close(self) -> None:
         """Close the file."""

@@ -79,14 +79,14 @@ class Pending:
             return f"{asked}: {last.error}"
         return f"{asked}: status {last.status} after {last.duration_ms} ms"
 
-    def told(self) -> str:
+    def described(self) -> str:
         """Return the step that is under way, its budget, what it waits for and its last answer; empty for none."""
         if not self.step:
             return ""
         budget = f" (budget {self.budget_seconds:g} s)" if self.budget_seconds else ""
-        return f"in step {self.step!r}{budget}, {self.told_wait()}"
+        return f"in step {self.step!r}{budget}, {self.described_wait()}"
 
-    def told_wait(self) -> str:
+    def described_wait(self) -> str:
         """Return what the step waits for and its last answer."""
         waited = f"waiting for {self.waiting_for}" if self.waiting_for else "waiting for nothing it announced"
         last = f"the last answer was {self.last_response}" if self.last_response else "nothing had answered in it"

@@ -12,7 +12,7 @@ from streampay_smoke.evidence.events import Awaiting, Recorder, Waited
 T = TypeVar("T")
 
 
-class Attempt(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+class PollResult(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """One look: whether the condition holds, the value that goes with it, and in words what was seen."""
 
     met: bool
@@ -32,7 +32,7 @@ class NeverHappened(SmokeError):
 
 
 def eventually(
-    probe: Callable[[], Attempt[T]],
+    probe: Callable[[], PollResult[T]],
     *,
     what: str,
     within_seconds: float,

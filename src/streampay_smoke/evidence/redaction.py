@@ -48,7 +48,7 @@ class Redactor:
     def _learn_parts(self, form: str) -> bool:
         """Remember the parts of a form; True where each of them tells, so that the form is found by its parts."""
         parts = {form[at : at + _PART] for at in range(len(form) - _PART + 1)}
-        telling = {part for part in parts if _tells(part)}
+        telling = {part for part in parts if _is_telling(part)}
         self._parts |= parts
         self._telling |= telling
         return len(form) >= _PART + _STEP and parts == telling
@@ -132,7 +132,7 @@ _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"
 _NO_WORD = re.compile(r"[0-9A-Z]")
 
 
-def _tells(part: str) -> bool:
+def _is_telling(part: str) -> bool:
     """Whether a part of a secret can be told from words: it has a digit or a capital, and enough different letters."""
     return len(set(part)) >= _LEAST_LETTERS and _NO_WORD.search(part) is not None
 

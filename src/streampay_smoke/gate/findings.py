@@ -24,18 +24,18 @@ from streampay_smoke.gate.verdict import (
     Cause,
     Check,
     ObjectiveResult,
-    Word,
+    VerdictStatus,
 )
 
 CLOCK_STEP_SECONDS = 5.0
 """A clock that is corrected by more than this in the middle of a run has made its times worthless."""
 
-WORD_OF_BLAME = {
-    Blame.SAFETY: Word.SAFETY,
-    Blame.PRODUCT: Word.FAIL,
-    Blame.CONFIG: Word.CONFIG,
-    Blame.DEPENDENCY: Word.INCONCLUSIVE,
-    Blame.HARNESS: Word.INCONCLUSIVE,
+STATUS_OF_BLAME = {
+    Blame.SAFETY: VerdictStatus.SAFETY,
+    Blame.PRODUCT: VerdictStatus.FAIL,
+    Blame.CONFIG: VerdictStatus.CONFIG,
+    Blame.DEPENDENCY: VerdictStatus.INCONCLUSIVE,
+    Blame.HARNESS: VerdictStatus.INCONCLUSIVE,
 }
 
 
@@ -46,7 +46,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     `scenario` is the name of the only one that is red, "" where the reason stands for itself.
     """
 
-    word: Word
+    status: VerdictStatus
     reason_code: str
     attribution: str
     text: str
@@ -59,7 +59,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     def cause(self) -> Cause:
         """The same, as the verdict keeps it."""
         return Cause(
-            verdict=self.word,
+            verdict=self.status,
             reason_code=self.reason_code,
             attribution=self.attribution,
             concern=self.concern,
@@ -79,7 +79,9 @@ def findings_of_the_run(run: RunHistory, journal: JournalRead) -> Sequence[Findi
         failure = run.refused.failure
         blame = Blame(failure.blame)
         findings.append(
-            Finding(word=WORD_OF_BLAME[blame], reason_code=failure.kind, attribution=blame, text=_with_next(failure))
+            Finding(
+                status=STATUS_OF_BLAME[blame], reason_code=failure.kind, attribution=blame, text=_with_next(failure)
+            )
         )
     elif run.planned is None or run.started is None:
         findings.append(unproved("never_started", "the journal ends before any scenario was planned"))
@@ -98,7 +100,7 @@ def findings_of_the_run(run: RunHistory, journal: JournalRead) -> Sequence[Findi
     if strange is not None:
         findings.append(
             Finding(
-                word=WORD_OF_BLAME[strange.blame],
+                status=STATUS_OF_BLAME[strange.blame],
                 reason_code=strange.reason_code,
                 attribution=strange.blame,
                 text=strange.text,
@@ -107,7 +109,7 @@ def findings_of_the_run(run: RunHistory, journal: JournalRead) -> Sequence[Findi
     if foreign_simulation(run):
         findings.append(
             Finding(
-                word=Word.CONFIG,
+                status=VerdictStatus.CONFIG,
                 reason_code="simulated_target",
                 attribution=Blame.CONFIG,
                 text=f"{target_of(run).environment} answered as a sandbox: a simulation cannot vouch for a deployment",
@@ -120,18 +122,20 @@ def _findings_of_the_plan(run: RunHistory) -> Sequence[Finding]:
     plan = run.planned
     assert plan is not None
     findings = [
-        Finding(word=Word.CONFIG, reason_code="suite_defective", attribution=Blame.CONFIG, text=problem)
+        Finding(status=VerdictStatus.CONFIG, reason_code="suite_defective", attribution=Blame.CONFIG, text=problem)
         for problem in (*plan.problems, *(run.quarantine.problems if run.quarantine else ()))
     ]
     if not plan.expected:
         text = f"no scenario matches {plan.tags or 'the selection'}"
-        findings.append(Finding(word=Word.CONFIG, reason_code="nothing_selected", attribution=Blame.CONFIG, text=text))
+        findings.append(
+            Finding(status=VerdictStatus.CONFIG, reason_code="nothing_selected", attribution=Blame.CONFIG, text=text)
+        )
     elif {scenario.id for scenario in plan.expected} <= {exclusion.id for exclusion in plan.excluded} | set(
         in_force(run.quarantine)
     ):
         text = "every selected scenario is excluded in this environment or quarantined"
         findings.append(
-            Finding(word=Word.CONFIG, reason_code="everything_excluded", attribution=Blame.CONFIG, text=text)
+            Finding(status=VerdictStatus.CONFIG, reason_code="everything_excluded", attribution=Blame.CONFIG, text=text)
         )
     return findings
 
@@ -167,7 +171,7 @@ def _finding(run: RunHistory, group: Sequence[Examined], examined: Sequence[Exam
     blocked = tuple(each.check.id for each in examined if each.check.blocked_by in ids)
     stands_for_itself = bool(blocked) or first.stands_for_itself
     return Finding(
-        word=WORD_OF_BLAME[Blame(first.check.attribution)],
+        status=STATUS_OF_BLAME[Blame(first.check.attribution)],
         reason_code=_reason_code(run, first.check),
         attribution=first.check.attribution,
         text=first.headline,
@@ -184,7 +188,7 @@ def findings_of_objectives(
     """Return one finding for each gating objective that was missed."""
     return [
         Finding(
-            word=WORD_OF_BLAME[miss.blame],
+            status=STATUS_OF_BLAME[miss.blame],
             reason_code=miss.reason_code,
             attribution=miss.blame.value,
             text=miss.text,
@@ -230,4 +234,4 @@ def _with_next(failure: Failure) -> str:
 
 def unproved(reason_code: str, text: str) -> Finding:
     """Return a finding that only says that something was not proved."""
-    return Finding(word=Word.INCONCLUSIVE, reason_code=reason_code, attribution=Blame.HARNESS, text=text)
+    return Finding(status=VerdictStatus.INCONCLUSIVE, reason_code=reason_code, attribution=Blame.HARNESS, text=text)

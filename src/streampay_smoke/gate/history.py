@@ -144,7 +144,7 @@ def fold(entries: Sequence[Entry]) -> RunHistory:
         elif isinstance(event, events.Probed) and scenario is None:
             run.probes_at_start.append(event)
         elif scenario is not None:
-            _tell(scenario, event)
+            _record_event(scenario, event)
     return run
 
 
@@ -170,7 +170,7 @@ def _note_sighting(run: RunHistory, event: events.ReleaseSeen) -> None:
     run.sightings.append(Sighting(moment=event.moment, release=event.release))
 
 
-def _tell(scenario: ScenarioHistory, event: events.AnyEvent) -> None:
+def _record_event(scenario: ScenarioHistory, event: events.AnyEvent) -> None:
     match event:
         case events.StepStarted():
             scenario.steps.append(StepHistory(text=event.text))

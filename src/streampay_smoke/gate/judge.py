@@ -29,8 +29,8 @@ from streampay_smoke.gate.history import RunHistory, fold
 from streampay_smoke.gate.message import ALONE, Beside, line, paragraph
 from streampay_smoke.gate.misses import left_out
 from streampay_smoke.gate.objectives import results
-from streampay_smoke.gate.override import REASON_CODE, in_words, standing
-from streampay_smoke.gate.policy import Answer, missed_kinds, step_of
+from streampay_smoke.gate.override import REASON_CODE, in_words, override_in_force
+from streampay_smoke.gate.policy import VerdictSummary, missed_kinds, step_of
 from streampay_smoke.gate.quarantine import QUARANTINED, lapsed
 from streampay_smoke.gate.verdict import (
     EXIT_CODES,
@@ -42,13 +42,13 @@ from streampay_smoke.gate.verdict import (
     Data,
     Timings,
     Verdict,
-    Word,
+    VerdictStatus,
 )
 
 TIME_OVER = frozenset({"deadline", "step_timeout"})
 """Interruptions that leave a proved fault standing, of the release or of the ledger: what was seen before, was seen."""
 
-GRAVITY = (Word.SAFETY, Word.FAIL, Word.CONFIG, Word.INCONCLUSIVE)
+GRAVITY = (VerdictStatus.SAFETY, VerdictStatus.FAIL, VerdictStatus.CONFIG, VerdictStatus.INCONCLUSIVE)
 """When several apply, the first wins: money first, then what is proved against the release."""
 
 
@@ -72,25 +72,30 @@ def judge(journal: JournalRead) -> Verdict:
     cut_off = _cut_off(run, checks)
     decisive = _decisive(run, findings, cut_off)
     causes = _in_order(decisive, [*findings, *([cut_off] if cut_off else [])])
-    word = decisive.word if decisive else Word.PASS
+    status = decisive.status if decisive else VerdictStatus.PASS
     reason_code = decisive.reason_code if decisive else "all_promises_kept"
-    text = _told(decisive) if decisive else _praise(run, checks)
+    text = _described(decisive) if decisive else _praise(run, checks)
     attribution = decisive.attribution if decisive else "none"
-    override, refused_overrides = standing(run, word, tampered=bool(journal.tampered_at))
+    override, refused_overrides = override_in_force(run, status, tampered=bool(journal.tampered_at))
     if override is not None:
-        word, reason_code, text, attribution = Word(override.to), REASON_CODE, in_words(override, text), "none"
+        status, reason_code, text, attribution = (
+            VerdictStatus(override.to),
+            REASON_CODE,
+            in_words(override, text),
+            "none",
+        )
     scenario = decisive.scenario if decisive and override is None else ""
     beside = Beside.of(causes, checks) if override is None else ALONE
-    action = _action(run, word, reason_code, missed_kinds(answers))
-    simulated = simulated_in_words(run, short=word is not Word.PASS)
+    action = _action(run, status, reason_code, missed_kinds(answers))
+    simulated = simulated_in_words(run, short=status is not VerdictStatus.PASS)
     started = run.started
     return Verdict(
         schema=SCHEMA,
         run_id=started.run_id if started else "",
-        verdict=word,
-        exit_code=_exit_code(run, word, reason_code),
+        verdict=status,
+        exit_code=_exit_code(run, status, reason_code),
         reason_code=reason_code,
-        message=line(word, attribution, action, simulated, scenario=scenario, text=text, beside=beside),
+        message=line(status, attribution, action, simulated, scenario=scenario, text=text, beside=beside),
         attribution=attribution,
         action=action,
         target=target_of(run),
@@ -111,10 +116,10 @@ def judge(journal: JournalRead) -> Verdict:
             *refused_overrides,
         ),
         overrides=(override,) if override else (),
-        message_long=paragraph(word, attribution, action, text=text, beside=beside),
+        message_long=paragraph(status, attribution, action, text=text, beside=beside),
         trace_id=started.trace_id if started else "",
         signed_by=started.signed_by if started else "",
-        data=Data.of(word),
+        data=Data.of(status),
         causes=tuple(finding.cause for finding in causes),
     )
 
@@ -123,24 +128,24 @@ def _in_order(decisive: Finding | None, findings: Sequence[Finding]) -> Sequence
     """Return every finding, the decisive one first and then the gravest."""
     if decisive is None:
         return ()
-    rest = sorted((each for each in findings if each != decisive), key=lambda each: GRAVITY.index(each.word))
+    rest = sorted((each for each in findings if each != decisive), key=lambda each: GRAVITY.index(each.status))
     return (decisive, *rest)
 
 
-def _told(finding: Finding) -> str:
+def _described(finding: Finding) -> str:
     return f"{finding.scenario}: {finding.text}" if finding.scenario else finding.text
 
 
 def _decisive(run: RunHistory, findings: Sequence[Finding], cut_off: Finding | None) -> Finding | None:
     """Return the gravest finding; an interruption leaves only what had been proved by then standing."""
-    by_gravity = sorted(findings, key=lambda finding: GRAVITY.index(finding.word))
+    by_gravity = sorted(findings, key=lambda finding: GRAVITY.index(finding.status))
     gravest = by_gravity[0] if by_gravity else None
     if run.interrupted is None or cut_off is None:
         return gravest
-    if gravest is not None and gravest.word is Word.SAFETY:
+    if gravest is not None and gravest.status is VerdictStatus.SAFETY:
         return gravest
     if run.interrupted.reason in TIME_OVER:
-        if gravest is not None and gravest.word is Word.FAIL:
+        if gravest is not None and gravest.status is VerdictStatus.FAIL:
             return gravest
         waited = next((finding for finding in findings if finding.attribution == Blame.DEPENDENCY), None)
         if waited is not None:  # what took the time is known: it is not the suite's own trouble
@@ -161,19 +166,19 @@ def _cut_off(run: RunHistory, checks: Sequence[Check]) -> Finding | None:
     return replace(ended, blocked=tuple(check.id for check in checks if check.blocked_by == RUN))
 
 
-def _exit_code(run: RunHistory, word: Word, reason_code: str) -> int:
+def _exit_code(run: RunHistory, status: VerdictStatus, reason_code: str) -> int:
     if reason_code == "terminated" and run.interrupted is not None:
-        return SIGNAL_EXIT_CODES.get(run.interrupted.reason, EXIT_CODES[word])
-    if word is Word.INCONCLUSIVE and _two_state(run):
-        return EXIT_CODES[Word.FAIL]
-    return EXIT_CODES[word]
+        return SIGNAL_EXIT_CODES.get(run.interrupted.reason, EXIT_CODES[status])
+    if status is VerdictStatus.INCONCLUSIVE and _two_state(run):
+        return EXIT_CODES[VerdictStatus.FAIL]
+    return EXIT_CODES[status]
 
 
-def _action(run: RunHistory, word: Word, reason_code: str, missed: tuple[str, ...]) -> Action:
+def _action(run: RunHistory, status: VerdictStatus, reason_code: str, missed: tuple[str, ...]) -> Action:
     """Return what the verdict calls for: the step that is decided on it, by the policy of the place."""
     step = step_of(
-        Answer(
-            word=word,
+        VerdictSummary(
+            status=status,
             reason_code=reason_code,
             missed=missed,
             rehearsal=run.started is not None and run.started.rehearsal,

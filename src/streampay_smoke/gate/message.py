@@ -9,7 +9,7 @@ import msgspec
 
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.gate.concerns import Concern
-from streampay_smoke.gate.verdict import MESSAGE_LIMIT, MESSAGE_LONG_LIMIT, Action, Check, Word
+from streampay_smoke.gate.verdict import MESSAGE_LIMIT, MESSAGE_LONG_LIMIT, Action, Check, VerdictStatus
 
 WHO = {
     Blame.PRODUCT.value: "the release",
@@ -21,12 +21,12 @@ WHO = {
 """Attributions in words."""
 
 NEXT = {
-    Word.FAIL: "roll back",
-    Word.INCONCLUSIVE: "hold, run again",
-    Word.CONFIG: "mend, run again",
-    Word.SAFETY: "hold, page",
+    VerdictStatus.FAIL: "roll back",
+    VerdictStatus.INCONCLUSIVE: "hold, run again",
+    VerdictStatus.CONFIG: "mend, run again",
+    VerdictStatus.SAFETY: "hold, page",
 }
-"""The next step of every word that is not PASS, as short as it can be said."""
+"""The next step of every status that is not PASS, as short as it can be said."""
 
 _SCENARIO_LENGTH = 36
 """A scenario's name is cut here where the line is too long: what happened is worth more."""
@@ -93,15 +93,22 @@ ALONE = Beside()
 
 
 def line(
-    word: Word, attribution: str, action: Action, simulated: str, *, scenario: str, text: str, beside: Beside = ALONE
+    status: VerdictStatus,
+    attribution: str,
+    action: Action,
+    simulated: str,
+    *,
+    scenario: str,
+    text: str,
+    beside: Beside = ALONE,
 ) -> str:
-    """Return word, whose fault, what was simulated, where, what, and the next step, in MESSAGE_LIMIT characters.
+    """Return status, whose fault, what was simulated, where, what, and the next step, in MESSAGE_LIMIT characters.
 
     `simulated` is "" or a note such as "simulated ledger". What happened is shortened first, then the scenario.
     """
     blame = f" [{attribution}]" if attribution != "none" else ""
-    head = f"{word}{blame}{f' ({simulated})' if simulated else ''}: "
-    tail = beside.in_short() + (f" -> {_next(word, action)}" if word is not Word.PASS else "")
+    head = f"{status}{blame}{f' ({simulated})' if simulated else ''}: "
+    tail = beside.in_short() + (f" -> {_next(status, action)}" if status is not VerdictStatus.PASS else "")
     room = MESSAGE_LIMIT - len(head) - len(tail)
     what = text.removeprefix(f"{scenario}: ") if scenario else text
     where = f"{scenario}: " if scenario else ""
@@ -110,22 +117,22 @@ def line(
     return f"{head}{_cut(_one_line(where + what), room)}{tail}"
 
 
-def paragraph(word: Word, attribution: str, action: Action, *, text: str, beside: Beside = ALONE) -> str:
+def paragraph(status: VerdictStatus, attribution: str, action: Action, *, text: str, beside: Beside = ALONE) -> str:
     """Return what happened, whose fault it is and the next step, in MESSAGE_LONG_LIMIT characters."""
     told = _one_line(text)
-    if word is Word.PASS or attribution == "none":
+    if status is VerdictStatus.PASS or attribution == "none":
         return _cut(told, MESSAGE_LONG_LIMIT)
     tail = f"{beside.in_words()} Attributed to {WHO.get(attribution, attribution)}."
     if "Next: " not in told:
-        tail += f" Next: {_next(word, action)}."
+        tail += f" Next: {_next(status, action)}."
     if not told.endswith((".", "!", "?", "…")):
         told += "."
     return f"{_cut(told, MESSAGE_LONG_LIMIT - len(tail))}{tail}"
 
 
-def _next(word: Word, action: Action) -> str:
+def _next(status: VerdictStatus, action: Action) -> str:
     """Return the next step. Not every FAIL is rolled back: a policy may hold, and a part of the suite always does."""
-    return "hold" if word is Word.FAIL and action is Action.HOLD else NEXT[word]
+    return "hold" if status is VerdictStatus.FAIL and action is Action.HOLD else NEXT[status]
 
 
 def _one_line(text: str) -> str:

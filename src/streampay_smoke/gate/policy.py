@@ -13,7 +13,7 @@ import msgspec
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate.objectives import MISSED
 from streampay_smoke.gate.override import REASON_CODE as OVERRIDDEN
-from streampay_smoke.gate.verdict import FAIL, ObjectiveResult, Verdict, Word, json_schema
+from streampay_smoke.gate.verdict import FAIL, ObjectiveResult, Verdict, VerdictStatus, json_schema
 
 SCHEMA = "streampay.dev/gate-decision/v1"
 
@@ -23,7 +23,7 @@ NOT_DEPLOYED = "release_unexpected"
 HOLD, ROLL_BACK = "hold", "rollback"
 
 
-class Step(StrEnum):
+class ReleaseStep(StrEnum):
     """What is done with the release; named as the actions of a verdict."""
 
     PROMOTE = "promote"
@@ -31,22 +31,22 @@ class Step(StrEnum):
     HOLD = "hold"
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class VerdictSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What a decision looks at in a verdict.
 
     `missed` are the kinds of gating objectives that failed; `rehearsal` says that no deployment was judged.
     """
 
-    word: Word
+    status: VerdictStatus
     reason_code: str
     missed: tuple[str, ...] = ()
     rehearsal: bool = False
 
     @classmethod
-    def of(cls, verdict: Verdict) -> "Answer":
+    def of(cls, verdict: Verdict) -> "VerdictSummary":
         """Return the answer of a verdict."""
         return cls(
-            word=verdict.verdict,
+            status=verdict.verdict,
             reason_code=verdict.reason_code,
             missed=missed_kinds(verdict.objectives),
             rehearsal=verdict.target.rehearsal,
@@ -88,9 +88,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: str
     run_id: str
-    verdict: Word
+    verdict: VerdictStatus
     reason_code: str
-    step: Step
+    step: ReleaseStep
     page: bool
     because: str
     acts: bool
@@ -102,21 +102,21 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     rollback: RolledBack | None = None
 
 
-def decide(answer: Answer, policy: Policy, run: Circumstances, *, run_id: str) -> Decision:
+def decide(answer: VerdictSummary, policy: Policy, run: Circumstances, *, run_id: str) -> Decision:
     """Return what an answer leads to."""
-    in_a_row = run.inconclusive_before + 1 if answer.word is Word.INCONCLUSIVE and run.whole_suite else 0
+    in_a_row = run.inconclusive_before + 1 if answer.status is VerdictStatus.INCONCLUSIVE and run.whole_suite else 0
     step, page, because = _step(answer, policy, run, in_a_row)
-    refusals = may_act(run) if step is Step.ROLLBACK else ()
+    refusals = may_act(run) if step is ReleaseStep.ROLLBACK else ()
     page = page or (bool(refusals) and run.on_fail == ROLL_BACK)  # somebody counts on a rollback that is not made
     return Decision(
         schema=SCHEMA,
         run_id=run_id,
-        verdict=answer.word,
+        verdict=answer.status,
         reason_code=answer.reason_code,
         step=step,
         page=page,
         because=because,
-        acts=step is Step.ROLLBACK and not refusals,
+        acts=step is ReleaseStep.ROLLBACK and not refusals,
         not_acting_because="; ".join(refusals),
         deploy=run.deploy,
         target_release=run.target_release,
@@ -125,7 +125,7 @@ def decide(answer: Answer, policy: Policy, run: Circumstances, *, run_id: str) -
     )
 
 
-def step_of(answer: Answer, policy: Policy, *, whole_suite: bool, by_path: bool) -> Step:
+def step_of(answer: VerdictSummary, policy: Policy, *, whole_suite: bool, by_path: bool) -> ReleaseStep:
     """Return what an answer of such a run leads to: what a verdict calls for is never more than what is decided."""
     return _step(answer, policy, Circumstances(whole_suite=whole_suite, by_path=by_path), 0)[0]
 
@@ -135,28 +135,28 @@ def may_act(run: Circumstances) -> Sequence[str]:
 
     One feature played by hand must never do it: it takes the whole suite, and a deploy that was prepared for it.
     """
-    return tuple(refusal.because for refusal in REFUSALS if refusal.applies(run))
+    return tuple(refusal.because for refusal in ROLLBACK_OBSTACLES if refusal.applies(run))
 
 
-class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+class RollbackObstacle(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that keeps a run from acting, in words."""
 
     because: str
     applies: Callable[[Circumstances], bool]
 
 
-REFUSALS = (
-    Refusal(because="nobody asked for it (--on-fail rollback)", applies=lambda run: run.on_fail != ROLL_BACK),
-    Refusal(because="behave was started by hand, and never rolls back", applies=lambda run: not run.acts_here),
-    Refusal(because="a part of the suite was played", applies=lambda run: not run.whole_suite),
-    Refusal(because="feature files were named by hand", applies=lambda run: run.by_path),
-    Refusal(because="no deploy is named (--deploy)", applies=lambda run: not run.deploy),
-    Refusal(because="no release is expected (--expect-release)", applies=lambda run: not run.release_expected),
-    Refusal(
+ROLLBACK_OBSTACLES = (
+    RollbackObstacle(because="nobody asked for it (--on-fail rollback)", applies=lambda run: run.on_fail != ROLL_BACK),
+    RollbackObstacle(because="behave was started by hand, and never rolls back", applies=lambda run: not run.acts_here),
+    RollbackObstacle(because="a part of the suite was played", applies=lambda run: not run.whole_suite),
+    RollbackObstacle(because="feature files were named by hand", applies=lambda run: run.by_path),
+    RollbackObstacle(because="no deploy is named (--deploy)", applies=lambda run: not run.deploy),
+    RollbackObstacle(because="no release is expected (--expect-release)", applies=lambda run: not run.release_expected),
+    RollbackObstacle(
         because="no previous release was recorded before the deploy",
         applies=lambda run: bool(run.deploy) and not run.target_release,
     ),
-    Refusal(
+    RollbackObstacle(
         because="the release that was recorded before the deploy is the expected one",
         applies=lambda run: bool(run.target_release) and run.target_release == run.release_expected,
     ),
@@ -164,44 +164,44 @@ REFUSALS = (
 """Each of them alone is enough."""
 
 
-def _step(answer: Answer, policy: Policy, run: Circumstances, in_a_row: int) -> tuple[Step, bool, str]:
+def _step(answer: VerdictSummary, policy: Policy, run: Circumstances, in_a_row: int) -> tuple[ReleaseStep, bool, str]:
     """Return what is done, whether somebody is paged, and why."""
-    match answer.word:
-        case Word.PASS | Word.FAIL | Word.INCONCLUSIVE if answer.rehearsal:
-            return Step.HOLD, False, "nobody named a deployment: a rehearsal on the sandbox judges none"
-        case Word.PASS if run.whole_suite and answer.reason_code == OVERRIDDEN:
-            return Step.PROMOTE, False, "a person answers for it instead of the evidence"
-        case Word.INCONCLUSIVE if answer.reason_code == OVERRIDDEN:
-            return Step.HOLD, False, "a person answers for it instead of the evidence"
-        case Word.PASS if run.whole_suite:
-            return Step.PROMOTE, False, "every promise was proved"
-        case Word.PASS:
-            return Step.HOLD, False, "a part of the suite passed: that is no reason to promote"
-        case Word.FAIL:
+    match answer.status:
+        case VerdictStatus.PASS | VerdictStatus.FAIL | VerdictStatus.INCONCLUSIVE if answer.rehearsal:
+            return ReleaseStep.HOLD, False, "nobody named a deployment: a rehearsal on the sandbox judges none"
+        case VerdictStatus.PASS if run.whole_suite and answer.reason_code == OVERRIDDEN:
+            return ReleaseStep.PROMOTE, False, "a person answers for it instead of the evidence"
+        case VerdictStatus.INCONCLUSIVE if answer.reason_code == OVERRIDDEN:
+            return ReleaseStep.HOLD, False, "a person answers for it instead of the evidence"
+        case VerdictStatus.PASS if run.whole_suite:
+            return ReleaseStep.PROMOTE, False, "every promise was proved"
+        case VerdictStatus.PASS:
+            return ReleaseStep.HOLD, False, "a part of the suite passed: that is no reason to promote"
+        case VerdictStatus.FAIL:
             return _step_of_fail(answer, policy, run)
-        case Word.SAFETY:
-            return Step.HOLD, True, "something pointed at real money"
-        case Word.CONFIG:
-            return Step.HOLD, False, "nothing was judged"
-        case Word.INCONCLUSIVE:
+        case VerdictStatus.SAFETY:
+            return ReleaseStep.HOLD, True, "something pointed at real money"
+        case VerdictStatus.CONFIG:
+            return ReleaseStep.HOLD, False, "nothing was judged"
+        case VerdictStatus.INCONCLUSIVE:
             page = in_a_row >= policy.page_after_inconclusive
             times = f", the {_ordinal(in_a_row)} time in a row" if in_a_row > 1 else ""
-            return Step.HOLD, page, f"nothing is proved against the release{times}"
+            return ReleaseStep.HOLD, page, f"nothing is proved against the release{times}"
 
 
-def _step_of_fail(answer: Answer, policy: Policy, run: Circumstances) -> tuple[Step, bool, str]:
+def _step_of_fail(answer: VerdictSummary, policy: Policy, run: Circumstances) -> tuple[ReleaseStep, bool, str]:
     if not run.whole_suite or run.by_path:
-        return Step.HOLD, False, "a part of the suite failed: whoever played it decides"
+        return ReleaseStep.HOLD, False, "a part of the suite failed: whoever played it decides"
     if answer.reason_code == NOT_DEPLOYED:
-        return Step.HOLD, True, "the expected release never answered: there is nothing of it to roll back"
+        return ReleaseStep.HOLD, True, "the expected release never answered: there is nothing of it to roll back"
     if answer.reason_code == MISSED:
         kinds = ", ".join(answer.missed)
         if set(answer.missed) & set(policy.objectives_roll_back):
-            return Step.ROLLBACK, False, f"an objective that rolls back here was missed ({kinds})"
-        return Step.HOLD, True, f"an objective was missed, and it only holds here ({kinds})"
+            return ReleaseStep.ROLLBACK, False, f"an objective that rolls back here was missed ({kinds})"
+        return ReleaseStep.HOLD, True, f"an objective was missed, and it only holds here ({kinds})"
     if policy.broken_promise == ROLL_BACK:
-        return Step.ROLLBACK, False, "the release broke a promise"
-    return Step.HOLD, True, "the release broke a promise, and that only holds here"
+        return ReleaseStep.ROLLBACK, False, "the release broke a promise"
+    return ReleaseStep.HOLD, True, "the release broke a promise, and that only holds here"
 
 
 def _ordinal(number: int) -> str:
@@ -211,7 +211,7 @@ def _ordinal(number: int) -> str:
 
 def in_words(decision: Decision) -> str:
     """Return one line for the console."""
-    step = {Step.PROMOTE: "promote", Step.ROLLBACK: "roll back", Step.HOLD: "hold"}[decision.step]
+    step = {ReleaseStep.PROMOTE: "promote", ReleaseStep.ROLLBACK: "roll back", ReleaseStep.HOLD: "hold"}[decision.step]
     page = ", and page somebody" if decision.page else ""
     if decision.rollback is not None:
         who = _rolled_back(decision, decision.rollback)

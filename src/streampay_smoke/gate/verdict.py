@@ -15,7 +15,7 @@ MESSAGE_LONG_LIMIT = 1024
 """A paragraph for people; engines that keep more than a line keep about this much."""
 
 
-class Word(StrEnum):
+class VerdictStatus(StrEnum):
     """The five answers."""
 
     PASS = "PASS"  # noqa: S105 - not a password
@@ -33,7 +33,13 @@ class Action(StrEnum):
     HOLD = "HOLD"
 
 
-EXIT_CODES = {Word.PASS: 0, Word.FAIL: 1, Word.CONFIG: 2, Word.INCONCLUSIVE: 3, Word.SAFETY: 4}
+EXIT_CODES = {
+    VerdictStatus.PASS: 0,
+    VerdictStatus.FAIL: 1,
+    VerdictStatus.CONFIG: 2,
+    VerdictStatus.INCONCLUSIVE: 3,
+    VerdictStatus.SAFETY: 4,
+}
 
 SIGNAL_EXIT_CODES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
 
@@ -75,7 +81,7 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
-    """A verdict somebody replaced: who, why, until when (ISO 8601, UTC), and from which word to which."""
+    """A verdict somebody replaced: who, why, until when (ISO 8601, UTC), and from which status to which."""
 
     who: str
     why: str
@@ -127,7 +133,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     "" where the text stands for itself.
     """
 
-    verdict: Word
+    verdict: VerdictStatus
     reason_code: str
     attribution: str
     concern: str
@@ -202,15 +208,20 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     `pass` and `fail` are both false where nothing was judged; `score` is 1 for PASS, else 0.
     """
 
-    verdict: Word
+    verdict: VerdictStatus
     passed: bool = msgspec.field(name="pass")
     failed: bool = msgspec.field(name="fail")
     score: int
 
     @classmethod
-    def of(cls, word: Word) -> "Data":
+    def of(cls, status: VerdictStatus) -> "Data":
         """Return the data of a word."""
-        return cls(verdict=word, passed=word is Word.PASS, failed=word is Word.FAIL, score=int(word is Word.PASS))
+        return cls(
+            verdict=status,
+            passed=status is VerdictStatus.PASS,
+            failed=status is VerdictStatus.FAIL,
+            score=int(status is VerdictStatus.PASS),
+        )
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
@@ -231,7 +242,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: str
     run_id: str
-    verdict: Word
+    verdict: VerdictStatus
     exit_code: int
     reason_code: str
     message: str

@@ -37,15 +37,15 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class LedgerHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """The RPC's answer: in words, and read; `told` is None for silence and for anything that is no health."""
+    """The RPC's answer: in words, and read; `health` is None for silence and for anything that is no health."""
 
     said: str
-    told: Health | None = None
+    health: Health | None = None
 
     @property
     def well(self) -> bool:
         """Whether the RPC calls itself healthy."""
-        return self.told is not None and self.told.status == "healthy"
+        return self.health is not None and self.health.status == "healthy"
 
 
 def ask_ledger_health(rpc_url: str, *, timeout_seconds: float) -> LedgerHealth:
@@ -55,12 +55,12 @@ def ask_ledger_health(rpc_url: str, *, timeout_seconds: float) -> LedgerHealth:
             reply = client.request("POST", rpc_url, json=_CALL)
     except NoAnswer as problem:
         return LedgerHealth(said=str(problem))
-    return LedgerHealth(said=f"getHealth answered {reply.status}: {shortened(reply.text, _SHOWN)}", told=_read(reply))
+    return LedgerHealth(said=f"getHealth answered {reply.status}: {shortened(reply.text, _SHOWN)}", health=_read(reply))
 
 
 def measured_seconds_per_ledger(rpc_url: str, *, timeout_seconds: float) -> float | None:
     """Return how far apart the newest ledgers closed; None where the RPC does not tell, or keeps too few."""
-    health = ask_ledger_health(rpc_url, timeout_seconds=timeout_seconds).told
+    health = ask_ledger_health(rpc_url, timeout_seconds=timeout_seconds).health
     if health is None or health.latest_ledger <= health.oldest_ledger:
         return None
     first = max(health.oldest_ledger, health.latest_ledger - _LEDGERS_MEASURED)

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from streampay_smoke.acceptance.checks.readiness import refuse_real_money
-from streampay_smoke.acceptance.observations.place import (
+from streampay_smoke.acceptance.observations.settings_mismatch import (
     refuse_another_application,
     refuse_another_network,
     refuse_another_release,
@@ -23,7 +23,7 @@ from streampay_smoke.core.errors import Blame, SmokeError
 from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.evidence.events import AnyEvent, Warned
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.gate.verdict import EXIT_CODES, Word
+from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
 from streampay_smoke.http.client import NoAnswer, new_client
 from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
 from streampay_smoke.http.proxies import route_to
@@ -51,7 +51,7 @@ SPARE_SECONDS = 30.0
 _DAY_SECONDS = 86_400
 
 
-class State(StrEnum):
+class DoctorState(StrEnum):
     """How one thing is."""
 
     OK = "ok"
@@ -60,29 +60,29 @@ class State(StrEnum):
     SKIPPED = "skipped"
 
 
-class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing looked at. `word` is the verdict a run would come to for a problem."""
+class DoctorCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing looked at. `verdict` is the verdict a run would come to for a problem."""
 
     name: str
-    state: State
+    state: DoctorState
     said: str
     next_step: str = ""
-    word: Word = Word.PASS
+    verdict: VerdictStatus = VerdictStatus.PASS
 
 
-Looking = Callable[[], Iterator[Look]]
+Looking = Callable[[], Iterator[DoctorCheck]]
 
-_WORDS = {Blame.SAFETY: Word.SAFETY, Blame.CONFIG: Word.CONFIG}
-_GRAVITY = (Word.SAFETY, Word.CONFIG, Word.INCONCLUSIVE)
+_WORDS = {Blame.SAFETY: VerdictStatus.SAFETY, Blame.CONFIG: VerdictStatus.CONFIG}
+_GRAVITY = (VerdictStatus.SAFETY, VerdictStatus.CONFIG, VerdictStatus.INCONCLUSIVE)
 
 
-def exit_code(looks: Sequence[Look]) -> int:
+def exit_code(looks: Sequence[DoctorCheck]) -> int:
     """Return 0 for no problem, 4 for safety, 2 for settings, 3 for what cannot be reached; the gravest wins."""
-    found = {look.word for look in looks if look.state is State.PROBLEM}
-    return next((EXIT_CODES[word] for word in _GRAVITY if word in found), 0)
+    found = {look.verdict for look in looks if look.state is DoctorState.PROBLEM}
+    return next((EXIT_CODES[verdict] for verdict in _GRAVITY if verdict in found), 0)
 
 
-def look_at_machine() -> Iterator[Look]:
+def look_at_machine() -> Iterator[DoctorCheck]:
     """Look at Python, the packages, and what the report is built with."""
     version = platform.python_version()
     if sys.version_info >= OLDEST_PYTHON:
@@ -99,16 +99,16 @@ def look_at_machine() -> Iterator[Look]:
         yield _ok("Allure reporter", "Allure 3 builds the report")
 
 
-def look_at_settings(settings: Settings) -> Iterator[Look]:
+def look_at_settings(settings: Settings) -> Iterator[DoctorCheck]:
     """Look at the settings and what goes with them; nothing is sent."""
-    yield _ok("settings", f"environments/{settings.environment}.toml: {settings.place.description}")
+    yield _ok("settings", f"environments/{settings.environment}.toml: {settings.facts.description}")
     yield _writable(settings.artifacts)
     yield from _looked("suite", _suite)
     yield from _quarantine()
     yield from _credentials(settings)
 
 
-def look_around(run_context: RunContext) -> Iterator[Look]:
+def look_around(run_context: RunContext) -> Iterator[DoctorCheck]:
     """Look at the synthetic user, the service and the ledger."""
     settings = run_context.settings
     yield from _looked("synthetic user", lambda: _user(run_context))
@@ -121,54 +121,56 @@ def look_around(run_context: RunContext) -> Iterator[Look]:
     yield from _looked("contract", lambda: _contract(run_context))
     clock = clock_probe(service_date(run_context.deployment), ledger_time(settings.rpc_url))
     if clock.ok is False:
-        yield _problem("clocks", clock.detail, "set this machine's clock (NTP)", Word.INCONCLUSIVE)
+        yield _problem("clocks", clock.detail, "set this machine's clock (NTP)", VerdictStatus.INCONCLUSIVE)
     else:
         yield _ok("clocks", clock.detail) if clock.ok else _warning("clocks", clock.detail, "look at them by hand")
 
 
-def problem_of(name: str, error: SmokeError) -> Look:
+def problem_of(name: str, error: SmokeError) -> DoctorCheck:
     """Return the look at something that raised."""
-    return _problem(name, str(error), error.next_step, _WORDS.get(error.blame, Word.INCONCLUSIVE))
+    return _problem(name, str(error), error.next_step, _WORDS.get(error.blame, VerdictStatus.INCONCLUSIVE))
 
 
-def skipped(names: Sequence[str], because: str) -> Iterator[Look]:
+def skipped(names: Sequence[str], because: str) -> Iterator[DoctorCheck]:
     """Yield what could not be looked at."""
     for name in names:
-        yield Look(name=name, state=State.SKIPPED, said=because)
+        yield DoctorCheck(name=name, state=DoctorState.SKIPPED, said=because)
 
 
-def table(looks: Sequence[Look]) -> str:
+def table(looks: Sequence[DoctorCheck]) -> str:
     """Return the looks as lines for a terminal, each with its next step below."""
     width = max(len(look.name) for look in looks)
     lines: list[str] = []
     for look in looks:
         lines.append(f"{look.state:<8} {look.name:<{width}}  {' '.join(look.said.split())}")
-        if look.next_step and look.state is not State.OK:
+        if look.next_step and look.state is not DoctorState.OK:
             lines.append(f"{'':<8} {'':<{width}}  Next: {look.next_step}")
-    counts = ", ".join(f"{count} {state}" for state in State if (count := sum(look.state is state for look in looks)))
+    counts = ", ".join(
+        f"{count} {state}" for state in DoctorState if (count := sum(look.state is state for look in looks))
+    )
     return "\n".join([*lines, "", f"doctor: {counts}"])
 
 
-def _looked(name: str, look: Looking) -> Iterator[Look]:
+def _looked(name: str, look: Looking) -> Iterator[DoctorCheck]:
     try:
         yield from look()
     except SmokeError as error:
         yield problem_of(name, error)
 
 
-def _user(run_context: RunContext) -> Iterator[Look]:
+def _user(run_context: RunContext) -> Iterator[DoctorCheck]:
     user = run_context.user
     seed = "SMOKE_SIGNER_SEED" if run_context.settings.signer_seed else "the environment's name"
     yield _ok("synthetic user", f"{user.address} (from {seed}, auth mode {user.mode})")
 
 
-def _service(run_context: RunContext) -> Iterator[Look]:
+def _service(run_context: RunContext) -> Iterator[DoctorCheck]:
     settings = run_context.settings
     readiness = run_context.deployment.readiness()
     refuse_another_application(run_context.deployment, readiness)
     if not readiness.ready:
         next_step = "see what the service waits for, or who answers at SMOKE_BASE_URL"
-        yield _problem("service", f"{settings.base_url}: {readiness.in_words}", next_step, Word.INCONCLUSIVE)
+        yield _problem("service", f"{settings.base_url}: {readiness.in_words}", next_step, VerdictStatus.INCONCLUSIVE)
     else:
         told = readiness.release or "that does not name itself"
         yield _ok("service", f"{settings.base_url} is ready, release {told}")
@@ -177,14 +179,14 @@ def _service(run_context: RunContext) -> Iterator[Look]:
         yield from _looked("its network", lambda: _network(settings, readiness))
 
 
-def _release(settings: Settings, readiness: Readiness) -> Iterator[Look]:
-    refuse_another_release(settings.expect_release, [readiness.release], told_by=settings.place.service.release_told_by)
+def _release(settings: Settings, readiness: Readiness) -> Iterator[DoctorCheck]:
+    refuse_another_release(settings.expect_release, [readiness.release], told_by=settings.facts.service.release_told_by)
     told = readiness.release or "not told"
     yield _ok("its release", f"{told}, and {settings.expect_release or 'any'} is expected")
 
 
-def _network(settings: Settings, readiness: Readiness) -> Iterator[Look]:
-    place = settings.place
+def _network(settings: Settings, readiness: Readiness) -> Iterator[DoctorCheck]:
+    place = settings.facts
     if place.money.settles:
         refuse_real_money(readiness)
     expected = place.service.network
@@ -193,11 +195,14 @@ def _network(settings: Settings, readiness: Readiness) -> Iterator[Look]:
         yield _ok("its network", expected)
     else:
         yield _problem(
-            "its network", "the service names none", "see what its readiness says of its ledger", Word.INCONCLUSIVE
+            "its network",
+            "the service names none",
+            "see what its readiness says of its ledger",
+            VerdictStatus.INCONCLUSIVE,
         )
 
 
-def _sign_in(run_context: RunContext) -> Iterator[Look]:
+def _sign_in(run_context: RunContext) -> Iterator[DoctorCheck]:
     credential = run_context.credential
     run_context.deployment.streams(credential, limit=1)
     if run_context.deployment.refusal(ANONYMOUS).status in REFUSED:
@@ -210,14 +215,14 @@ def _sign_in(run_context: RunContext) -> Iterator[Look]:
         )
 
 
-def _ledger(run_context: RunContext) -> Iterator[Look]:
+def _ledger(run_context: RunContext) -> Iterator[DoctorCheck]:
     info = run_context.ledger.chain.connect()
     kind = "simulated" if info.simulated else "real"
     rpc = host_only(run_context.settings.rpc_url)
     yield _ok("ledger", f"{info.network} ({kind}) at {rpc}, ledger {info.latest_ledger}")
 
 
-def _deadline(run_context: RunContext) -> Iterator[Look]:
+def _deadline(run_context: RunContext) -> Iterator[DoctorCheck]:
     settings = run_context.settings
     pace = measured_seconds_per_ledger(settings.rpc_url, timeout_seconds=REQUEST_SECONDS)
     if pace is None:
@@ -233,22 +238,24 @@ def _deadline(run_context: RunContext) -> Iterator[Look]:
         yield _warning("deadline", said, "leave SMOKE_DEADLINE_SECONDS unset, or set it (or deadline_seconds) higher")
 
 
-def _friendbot(run_context: RunContext) -> Iterator[Look]:
+def _friendbot(run_context: RunContext) -> Iterator[DoctorCheck]:
     url = run_context.ledger.chain.connect().friendbot_url
     host = host_only(url)  # its path may be a provider's key
     try:
         with new_client(timeout_seconds=REQUEST_SECONDS) as client:
             status = client.request("GET", url).status
     except NoAnswer as problem:
-        yield _problem("friendbot", str(problem), "set SMOKE_STELLAR_FRIENDBOT_URL", Word.INCONCLUSIVE)
+        yield _problem("friendbot", str(problem), "set SMOKE_STELLAR_FRIENDBOT_URL", VerdictStatus.INCONCLUSIVE)
         return
     if status >= 500:
-        yield _problem("friendbot", f"{host} answers {status}", "wait, or use another friendbot", Word.INCONCLUSIVE)
+        yield _problem(
+            "friendbot", f"{host} answers {status}", "wait, or use another friendbot", VerdictStatus.INCONCLUSIVE
+        )
     else:
         yield _ok("friendbot", f"{host} answers")
 
 
-def _ways(settings: Settings) -> Iterator[Look]:
+def _ways(settings: Settings) -> Iterator[DoctorCheck]:
     """Look at which addresses are reached by a proxy; nothing is said where none is set."""
     addresses = {"service": settings.base_url, "RPC": settings.rpc_url, "friendbot": settings.friendbot_url}
     ways = {name: route_to(url).in_words for name, url in addresses.items() if url}
@@ -257,13 +264,13 @@ def _ways(settings: Settings) -> Iterator[Look]:
         yield _ok("proxy", said)
 
 
-def _contract(run_context: RunContext) -> Iterator[Look]:
+def _contract(run_context: RunContext) -> Iterator[DoctorCheck]:
     settings = run_context.settings
     run_context.ledger.contract.check_interface()
     yield _ok("contract", f"{settings.contract_id} has the interface {settings.contract_profile}")
 
 
-def _credentials(settings: Settings) -> Iterator[Look]:
+def _credentials(settings: Settings) -> Iterator[DoctorCheck]:
     slots = settings.supplied_credentials
     if not slots:
         yield _ok("credentials", "mode wallet signs in with a key of its own: there is nothing to expire")
@@ -271,7 +278,7 @@ def _credentials(settings: Settings) -> Iterator[Look]:
         yield _expiry(variable, secret.reveal(), settings.auth_mode)
 
 
-def _expiry(variable: str, token: str, mode: str) -> Look:
+def _expiry(variable: str, token: str, mode: str) -> DoctorCheck:
     if mode == "jwt":
         return _ok(variable, "set; tokens of ten minutes are minted with it")
     left_seconds = seconds_left(token)
@@ -280,27 +287,29 @@ def _expiry(variable: str, token: str, mode: str) -> Look:
         return _ok(variable, opaque)
     days = left_seconds / _DAY_SECONDS
     if days <= 0:
-        return _problem(variable, "has expired", f"issue a new credential and set {variable} to it", Word.CONFIG)
+        return _problem(
+            variable, "has expired", f"issue a new credential and set {variable} to it", VerdictStatus.CONFIG
+        )
     if days < EXPIRY_WARNING_DAYS:
         next_step = f"rotate: set {variable.removesuffix('_B')}_B to a new one, then replace slot A"
         return _warning(variable, f"expires in {days:.1f} days", next_step)
     return _ok(variable, f"set; good for {days:.0f} days")
 
 
-def _suite() -> Iterator[Look]:
+def _suite() -> Iterator[DoctorCheck]:
     root = project_root()
     pins = manifest.accepted(root / "features", root / manifest.INI)
     yield _ok("suite", f"its {len(pins)} scenarios and files are those that were accepted")
 
 
-def _quarantine() -> Iterator[Look]:
+def _quarantine() -> Iterator[DoctorCheck]:
     root = project_root()
     read = read_quarantine(root, all_scenarios(root / "features"), today=today())
     if read is None:
         yield _ok("quarantine", f"there is no {FILE}: every check gates")
         return
     for problem in read.problems:
-        yield _problem("quarantine", problem, f"correct {FILE}", Word.CONFIG)
+        yield _problem("quarantine", problem, f"correct {FILE}", VerdictStatus.CONFIG)
     for entry in read.entries:
         said = f"{entry.id} until {entry.until} ({entry.owner}, {entry.ticket})"
         if entry.until < read.today:
@@ -309,7 +318,7 @@ def _quarantine() -> Iterator[Look]:
             yield _warning("quarantine", f"does not gate: {said}", "mend the check before its day is over")
 
 
-def _writable(folder: Path) -> Look:
+def _writable(folder: Path) -> DoctorCheck:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -321,7 +330,7 @@ def _writable(folder: Path) -> Look:
     return _ok("artifacts", f"{folder} can be written")
 
 
-def _packages(required: Sequence[str]) -> Look:
+def _packages(required: Sequence[str]) -> DoctorCheck:
     names = [match[0] for line in required if "extra ==" not in line and (match := re.match(r"[\w.-]+", line))]
     missing = []
     for name in names:
@@ -334,7 +343,7 @@ def _packages(required: Sequence[str]) -> Look:
     return _ok("packages", f"{len(names)} of {len(names)} are installed")
 
 
-def warnings_to(looks: list[Look]) -> Callable[[AnyEvent], None]:
+def warnings_to(looks: list[DoctorCheck]) -> Callable[[AnyEvent], None]:
     """Return a recorder that keeps the warnings of what is looked at, and nothing else."""
 
     def record(event: AnyEvent) -> None:
@@ -344,7 +353,7 @@ def warnings_to(looks: list[Look]) -> Callable[[AnyEvent], None]:
     return record
 
 
-def doctor(load: Callable[[], contextlib.AbstractContextManager[Settings]], redactor: Redactor) -> list[Look]:
+def doctor(load: Callable[[], contextlib.AbstractContextManager[Settings]], redactor: Redactor) -> list[DoctorCheck]:
     """Look at everything; what comes after settings that cannot be used is skipped."""
     looks = list(look_at_machine())
     try:
@@ -367,17 +376,17 @@ def doctor(load: Callable[[], contextlib.AbstractContextManager[Settings]], reda
 
 def _impatient(settings: Settings) -> Settings:
     """Return the settings without the patience of a run: a doctor looks once."""
-    service = msgspec.structs.replace(settings.place.service, cutover_seconds=0.0)
-    return msgspec.structs.replace(settings, place=msgspec.structs.replace(settings.place, service=service))
+    service = msgspec.structs.replace(settings.facts.service, cutover_seconds=0.0)
+    return msgspec.structs.replace(settings, facts=msgspec.structs.replace(settings.facts, service=service))
 
 
-def _ok(name: str, said: str) -> Look:
-    return Look(name=name, state=State.OK, said=said)
+def _ok(name: str, said: str) -> DoctorCheck:
+    return DoctorCheck(name=name, state=DoctorState.OK, said=said)
 
 
-def _warning(name: str, said: str, next_step: str) -> Look:
-    return Look(name=name, state=State.WARNING, said=said, next_step=next_step)
+def _warning(name: str, said: str, next_step: str) -> DoctorCheck:
+    return DoctorCheck(name=name, state=DoctorState.WARNING, said=said, next_step=next_step)
 
 
-def _problem(name: str, said: str, next_step: str, word: Word = Word.CONFIG) -> Look:
-    return Look(name=name, state=State.PROBLEM, said=said, next_step=next_step, word=word)
+def _problem(name: str, said: str, next_step: str, verdict: VerdictStatus = VerdictStatus.CONFIG) -> DoctorCheck:
+    return DoctorCheck(name=name, state=DoctorState.PROBLEM, said=said, next_step=next_step, verdict=verdict)

@@ -15,9 +15,9 @@ from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import AnyEvent, Warned
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.gate.verdict import EXIT_CODES, Word
+from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
 from streampay_smoke.operations.left_on_contract import Fate, bring_to_end, fate_of, left_open
-from streampay_smoke.service.marks import Mark
+from streampay_smoke.service.lease import Lease
 from streampay_smoke.service.orders import RATE, SCHEDULE
 from streampay_smoke.service.records import StreamRecord
 from streampay_smoke.settings import Settings
@@ -30,10 +30,10 @@ class Leftover(msgspec.Struct, frozen=True, kw_only=True):
     because: str
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class SweepLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line about one stream: "ended", "stuck", "due", "lost" or "running", its name, and what is said of it."""
 
-    word: str
+    fate: str
     name: str
     said: str
 
@@ -62,41 +62,41 @@ def sweep(
     streams that runs before left on the contract itself. Raises GuardRefused for a service on the public network,
     SettingsInvalid where this place is read-only.
     """
-    money = run_context.settings.place.money
+    money = run_context.settings.facts.money
     if not money.settles:
         raise SettingsInvalid(
             f"nothing is swept here: {money.settles_not_because}",
             next_step="nothing to do: a run creates no stream in a read-only place",
         )
     refuse_real_money(run_context.readiness)
-    told: list[Told] = []
+    told: list[SweepLine] = []
     for found in (_of_the_service, _on_the_contract):
         for line in found(run_context, older_than_seconds, now_seconds(), dry_run):
             told.append(line)
-            say(f"{line.word:<6} {line.said}")
-    names = {word: tuple(line.name for line in told if line.word == word) for word in ("ended", "stuck", "due", "lost")}
+            say(f"{line.fate:<6} {line.said}")
+    names = {fate: tuple(line.name for line in told if line.fate == fate) for fate in ("ended", "stuck", "due", "lost")}
     return Swept(ended=names["ended"], stuck=names["stuck"], left=names["due"], lost=names["lost"])
 
 
 def _of_the_service(
     run_context: RunContext, older_than_seconds: float | None, now_seconds: float, dry_run: bool
-) -> Iterator[Told]:
+) -> Iterator[SweepLine]:
     for leftover in _due(run_context, older_than_seconds, now_seconds):
         stream = leftover.record
         said = f"{stream.id} ({stream.status}, {leftover.because})"
         if dry_run:
-            yield Told(word="due", name=stream.id, said=said)
+            yield SweepLine(fate="due", name=stream.id, said=said)
             continue
         try:
             done, why = run_context.streams.end(stream.id, run_context.credential), "the service refused"
         except SmokeError as error:
             done, why = False, str(error)
-        yield Told(word="ended" if done else "stuck", name=stream.id, said=said if done else f"{said}: {why}")
+        yield SweepLine(fate="ended" if done else "stuck", name=stream.id, said=said if done else f"{said}: {why}")
 
 
 def _on_the_contract(
     run_context: RunContext, older_than_seconds: float | None, now_seconds: float, dry_run: bool
-) -> Iterator[Told]:
+) -> Iterator[SweepLine]:
     for stream in left_open(run_context, older_than_seconds=older_than_seconds, now_seconds=now_seconds):
         name = str(stream)
         try:
@@ -104,15 +104,17 @@ def _on_the_contract(
             if fate.is_due and not dry_run:
                 bring_to_end(run_context, stream, fate)
         except SmokeError as error:
-            yield Told(word="stuck", name=name, said=f"{name}: {error}")
+            yield SweepLine(fate="stuck", name=name, said=f"{name}: {error}")
             continue
         if fate.is_due:
-            yield Told(word="due" if dry_run else "ended", name=name, said=name)
+            yield SweepLine(fate="due" if dry_run else "ended", name=name, said=name)
         elif fate is not Fate.OVER:
-            yield Told(word=fate, name=name, said=f"{name}: {fate.because}")
+            yield SweepLine(fate=fate, name=name, said=f"{name}: {fate.because}")
 
 
-def swept_place(settings: Settings, redactor: Redactor, *, older_than_seconds: float | None, dry_run: bool) -> int:
+def sweep_environment(
+    settings: Settings, redactor: Redactor, *, older_than_seconds: float | None, dry_run: bool
+) -> int:
     """Sweep the place the settings name, say what was done, and return the exit code. Raises SmokeError."""
     if settings.embedded:
         print("a run's own sandbox ends with the run: there is nothing to sweep")
@@ -128,7 +130,7 @@ def swept_place(settings: Settings, redactor: Redactor, *, older_than_seconds: f
     due = f", {len(swept.left)} due and left alone (dry run)" if dry_run else ""
     lost = f", {len(swept.lost)} lost" if swept.lost else ""
     print(f"sweep: {len(swept.ended)} brought to an end{stuck}{lost}{due}")
-    return EXIT_CODES[Word.INCONCLUSIVE] if swept.stuck else 0
+    return EXIT_CODES[VerdictStatus.INCONCLUSIVE] if swept.stuck else 0
 
 
 def _warn(event: AnyEvent) -> None:
@@ -142,12 +144,12 @@ def _due(run_context: RunContext, older_than_seconds: float | None, now_seconds:
     deployment, credential = run_context.deployment, run_context.credential
     unfinished = [stream for stream in records_of(deployment, credential) if stream.status not in FINISHED]
     for stream in unfinished:
-        because = _because(stream, deployment.mark_of(credential, stream.id), older_than_seconds, now_seconds)
+        because = _because(stream, deployment.lease_of(credential, stream.id), older_than_seconds, now_seconds)
         if because:
             yield Leftover(record=stream, because=because)
 
 
-def _because(stream: StreamRecord, mark: Mark | None, older_than_seconds: float | None, now_seconds: float) -> str:
+def _because(stream: StreamRecord, mark: Lease | None, older_than_seconds: float | None, now_seconds: float) -> str:
     """Return why a stream is due, "" when it is not, or is nobody's we know of."""
     if mark is None and (stream.rate, stream.schedule) != (RATE, SCHEDULE):
         return ""

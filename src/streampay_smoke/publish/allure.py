@@ -27,13 +27,13 @@ from allure_commons.types import LabelType, Severity
 from allure_commons.utils import md5
 
 from streampay_smoke.core.errors import Blame
-from streampay_smoke.gate.verdict import Verdict, Word
-from streampay_smoke.publish import objectives, words
+from streampay_smoke.gate.verdict import Verdict, VerdictStatus
+from streampay_smoke.publish import objectives, wording
 from streampay_smoke.publish.executor import executor
 from streampay_smoke.publish.files import replacing_folder
-from streampay_smoke.publish.happenings import Happening
-from streampay_smoke.publish.outcomes import Outcome
-from streampay_smoke.publish.telling import RunTold, ScenarioTold, StepTold
+from streampay_smoke.publish.report_model import RunReport, ScenarioReport, StepReport
+from streampay_smoke.publish.report_status import ReportStatus
+from streampay_smoke.publish.step_events import StepEvent
 
 EPIC = "Deploy gate"
 
@@ -50,7 +50,7 @@ DID_NOT_RUN = "did not run"
 
 BLOCKED = "blocked"
 
-_STATUSES = {outcome: outcome.value for outcome in Outcome} | {Outcome.BLOCKED: Outcome.SKIPPED.value}
+_STATUSES = {outcome: outcome.value for outcome in ReportStatus} | {ReportStatus.BLOCKED: ReportStatus.SKIPPED.value}
 """Allure's words: it has none for what was not played because of something else, and shows it as skipped."""
 
 _CATEGORY_NAMES = {
@@ -67,9 +67,9 @@ _CATEGORY_NAMES = {
 def _statuses_of(cause: str) -> tuple[str, ...]:
     """Return the statuses of results with a cause: what did not run is red only where the run was cut off in it."""
     if cause == BLOCKED:
-        return (Outcome.SKIPPED.value,)
-    red = (Outcome.FAILED.value, Outcome.BROKEN.value)
-    return (*red, Outcome.SKIPPED.value) if cause == DID_NOT_RUN else red
+        return (ReportStatus.SKIPPED.value,)
+    red = (ReportStatus.FAILED.value, ReportStatus.BROKEN.value)
+    return (*red, ReportStatus.SKIPPED.value) if cause == DID_NOT_RUN else red
 
 
 CATEGORIES = tuple(
@@ -79,13 +79,13 @@ CATEGORIES = tuple(
 )
 
 
-def write_allure_results(folder: Path, run: RunTold, environ: Mapping[str, str]) -> None:
+def write_allure_results(folder: Path, run: RunReport, environ: Mapping[str, str]) -> None:
     """Replace the folder by this run's results: one file for each check, and what Allure shows around them."""
     with replacing_folder(folder) as part:
         logger = AllureFileLogger(part)
         for scenario in run.scenarios:
             logger.report_result(_result(scenario, run, part))
-        if run.verdict.verdict is not Word.PASS:
+        if run.verdict.verdict is not VerdictStatus.PASS:
             logger.report_globals(_globals(run.verdict))
         (part / "environment.properties").write_text(_properties(environment(run)), encoding="ascii")
         (part / "executor.json").write_bytes(msgspec.json.encode(executor(environ)))
@@ -98,22 +98,22 @@ def report_name(verdict: Verdict) -> str:
     return f"{verdict.verdict}{place} · StreamPay deploy gate"
 
 
-def environment(run: RunTold) -> dict[str, str]:
+def environment(run: RunReport) -> dict[str, str]:
     """Return what was judged, by whom and where, as named lines: the report shows them above the checks."""
     verdict = run.verdict
     target, chain = verdict.target, verdict.chain
     lines = {
         "Verdict": f"{verdict.verdict} ({verdict.action})",
         "Environment": target.environment,
-        "Service": words.service(verdict),
-        "Ledger": words.ledger(verdict),
+        "Service": wording.service(verdict),
+        "Ledger": wording.ledger(verdict),
         "Release observed": ", ".join(target.releases_observed),
         "Release expected": target.release_expected,
         "Base URL": target.base_url,
         "Region": target.region,
         "Network": chain.network,
         "Contract": chain.contract_id,
-        "Settlement": words.settlement(verdict),
+        "Settlement": wording.settlement(verdict),
         "Objectives": objectives.counted(verdict),
         "Why": verdict.message,
         "Reason code": verdict.reason_code,
@@ -140,11 +140,11 @@ def _escaped(text: str) -> str:
 
 def _globals(verdict: Verdict) -> Globals:
     """Return the verdict as an error of the whole run: Allure shows it beside the single checks."""
-    trace = f"{words.meaning(verdict)}\nReason code: {verdict.reason_code}\nNext: {words.next_step(verdict)}"
+    trace = f"{wording.meaning(verdict)}\nReason code: {verdict.reason_code}\nNext: {wording.next_step(verdict)}"
     return Globals(errors=[GlobalError(message=verdict.message, trace=trace, timestamp=verdict.timings.ended_at_ms)])
 
 
-def _result(scenario: ScenarioTold, run: RunTold, folder: Path) -> TestResult:
+def _result(scenario: ScenarioReport, run: RunReport, folder: Path) -> TestResult:
     check = scenario.check
     identity = uuid5(NAMESPACE_URL, f"streampay-smoke/{run.verdict.run_id}/{check.id}")
     return TestResult(
@@ -166,31 +166,31 @@ def _result(scenario: ScenarioTold, run: RunTold, folder: Path) -> TestResult:
     )
 
 
-def _description(scenario: ScenarioTold, verdict: Verdict) -> str:
+def _description(scenario: ScenarioReport, verdict: Verdict) -> str:
     """Return, in Markdown, what the feature is for, how much was asserted, and whether it was real."""
     lines = (
         scenario.description,
-        f"{words.assertions(scenario.check.assertions)} held. Played against: {words.against(verdict)}.",
+        f"{wording.assertions(scenario.check.assertions)} held. Played against: {wording.against(verdict)}.",
         f"`{scenario.location}`" if scenario.location else "",
     )
     return "\n\n".join(line for line in lines if line)
 
 
-def _details(scenario: ScenarioTold) -> StatusDetails | None:
-    if scenario.outcome is Outcome.PASSED:
+def _details(scenario: ScenarioReport) -> StatusDetails | None:
+    if scenario.outcome is ReportStatus.PASSED:
         return StatusDetails(flaky=True, message=scenario.check.hint) if scenario.check.flaky else None
-    if scenario.outcome is Outcome.SKIPPED:
-        return StatusDetails(message=words.left_out(scenario.check, excluded="Excluded here"))
+    if scenario.outcome is ReportStatus.SKIPPED:
+        return StatusDetails(message=wording.left_out(scenario.check, excluded="Excluded here"))
     return StatusDetails(message=scenario.message, trace="\n".join(_trace(scenario)))
 
 
-def _trace(scenario: ScenarioTold) -> Iterator[str]:
+def _trace(scenario: ScenarioReport) -> Iterator[str]:
     """Yield the cause in the form the categories look for, then what is known of it."""
     check = scenario.check
-    cause = BLOCKED if scenario.outcome is Outcome.BLOCKED else check.attribution
+    cause = BLOCKED if scenario.outcome is ReportStatus.BLOCKED else check.attribution
     if scenario.is_unfinished:
         cause = DID_NOT_RUN
-    yield f"Cause: {cause}" + (f" ({words.who(cause)})" if words.who(cause) != cause else "")
+    yield f"Cause: {cause}" + (f" ({wording.who(cause)})" if wording.who(cause) != cause else "")
     if check.rule:
         yield f"Decided by: {check.rule}"
     if scenario.failed_step is not None:
@@ -202,7 +202,7 @@ def _trace(scenario: ScenarioTold) -> Iterator[str]:
             yield f"Next: {scenario.failure.next_step}"
 
 
-def _labels(scenario: ScenarioTold, verdict: Verdict) -> list[Label]:
+def _labels(scenario: ScenarioReport, verdict: Verdict) -> list[Label]:
     """Return the labels the tags ask for, and the gate's own where a tag does not say otherwise."""
     tagged = [parsed for parsed in map(parse_tag, scenario.tags) if isinstance(parsed, Label)]
     named = {label.name for label in tagged}
@@ -221,7 +221,7 @@ def _labels(scenario: ScenarioTold, verdict: Verdict) -> list[Label]:
     return list(labels_set([label for label in own if label.name not in named] + tagged))
 
 
-def _step(step: StepTold, scenario: ScenarioTold, folder: Path, identity: str) -> TestStepResult:
+def _step(step: StepReport, scenario: ScenarioReport, folder: Path, identity: str) -> TestStepResult:
     details = StatusDetails(message=step.failure.message) if step.failure else None
     if step is scenario.failed_step:
         # Allure 3 adds a step of its own for a result's error unless one of the steps has the very same message.
@@ -234,29 +234,30 @@ def _step(step: StepTold, scenario: ScenarioTold, folder: Path, identity: str) -
         start=step.started_at_ms,
         stop=step.started_at_ms + step.duration_ms,
         steps=[
-            _happening(happening, folder, f"{identity}/{number}") for number, happening in enumerate(step.happenings)
+            _step_event(step_event, folder, f"{identity}/{number}")
+            for number, step_event in enumerate(step.step_events)
         ],
     )
 
 
-def _happening(happening: Happening, folder: Path, identity: str) -> TestStepResult:
+def _step_event(step_event: StepEvent, folder: Path, identity: str) -> TestStepResult:
     """Return a line of the step; an exchange becomes an attachment in its place, as Allure folds a step into it.
 
     Allure does that where a step's only content is an attachment of the same name.
     """
     line = TestStepResult(
-        name=happening.words,
-        status=_STATUSES[happening.outcome],
+        name=step_event.words,
+        status=_STATUSES[step_event.outcome],
         stage="finished",
-        start=happening.at_ms,
-        stop=happening.at_ms + happening.duration_ms,
+        start=step_event.at_ms,
+        stop=step_event.at_ms + step_event.duration_ms,
     )
-    if happening.is_exchange:
+    if step_event.is_exchange:
         source = f"{uuid5(NAMESPACE_URL, identity)}-attachment.txt"
-        (folder / source).write_text(_exchange_text(happening), encoding="utf-8")
-        line.attachments = [Attachment(name=happening.words, source=source, type="text/plain")]
+        (folder / source).write_text(_exchange_text(step_event), encoding="utf-8")
+        line.attachments = [Attachment(name=step_event.words, source=source, type="text/plain")]
     else:
-        line.parameters = _parameters(happening.facts)
+        line.parameters = _parameters(step_event.facts)
     return line
 
 
@@ -264,7 +265,7 @@ def _parameters(facts: Iterable[tuple[str, str]]) -> list[Parameter]:
     return [Parameter(name=name, value=value) for name, value in facts]
 
 
-def _exchange_text(happening: Happening) -> str:
-    facts = [f"{name}: {value}" for name, value in happening.facts]
-    bodies = [f"{name}\n{'-' * len(name)}\n{text}" for name, text in happening.bodies]
-    return "\n\n".join(["\n".join([happening.words, *facts]), *bodies]) + "\n"
+def _exchange_text(step_event: StepEvent) -> str:
+    facts = [f"{name}: {value}" for name, value in step_event.facts]
+    bodies = [f"{name}\n{'-' * len(name)}\n{text}" for name, text in step_event.bodies]
+    return "\n\n".join(["\n".join([step_event.words, *facts]), *bodies]) + "\n"

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from streampay_smoke import __version__
-from streampay_smoke.gate.verdict import Check, Verdict, Word, to_json
+from streampay_smoke.gate.verdict import Check, Verdict, VerdictStatus, to_json
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
@@ -34,7 +34,7 @@ class NothingToAttest(Exception):
 
 def attested(verdict: Verdict) -> bytes:
     """Return the statement about the release a run judged; raises NothingToAttest."""
-    if verdict.verdict not in {Word.PASS, Word.FAIL}:
+    if verdict.verdict not in {VerdictStatus.PASS, VerdictStatus.FAIL}:
         raise NothingToAttest(f"{verdict.verdict} is no test result")
     if verdict.overrides:
         raise NothingToAttest("an override is a decision, not a test result")
@@ -51,7 +51,7 @@ def attested(verdict: Verdict) -> bytes:
         "subject": [{"name": releases[0], "digest": digest_of(releases[0])}],
         "predicateType": TEST_RESULT,
         "predicate": {
-            "result": "FAILED" if verdict.verdict is Word.FAIL else "WARNED" if warned else "PASSED",
+            "result": "FAILED" if verdict.verdict is VerdictStatus.FAIL else "WARNED" if warned else "PASSED",
             "configuration": _configuration(verdict),
             "passedTests": passed,
             "warnedTests": warned,

@@ -10,10 +10,10 @@ from uuid import NAMESPACE_URL, uuid5
 import msgspec
 
 from streampay_smoke import __version__
-from streampay_smoke.gate.verdict import Verdict, Word, to_json
+from streampay_smoke.gate.verdict import Verdict, VerdictStatus, to_json
 from streampay_smoke.publish.executor import executor
 from streampay_smoke.publish.files import replace_file
-from streampay_smoke.publish.telling import RunTold, ScenarioTold
+from streampay_smoke.publish.report_model import RunReport, ScenarioReport
 
 SPEC_VERSION = "0.5.1"
 
@@ -22,12 +22,17 @@ SUITE_FINISHED = "dev.cdevents.testsuiterun.finished.0.3.0"
 CASE_FINISHED = "dev.cdevents.testcaserun.finished.0.3.0"
 OUTPUT_PUBLISHED = "dev.cdevents.testoutput.published.0.3.0"
 
-_SUITE_OUTCOMES = {Word.PASS: "success", Word.FAIL: "failure"}
+_SUITE_OUTCOMES = {VerdictStatus.PASS: "success", VerdictStatus.FAIL: "failure"}
 """Every other word is an error, and a run that was stopped is cancelled."""
 
 _CASE_OUTCOMES = {"passed": "success", "failed": "failure"}
 
-_SEVERITIES = {Word.SAFETY: "critical", Word.FAIL: "high", Word.CONFIG: "medium", Word.INCONCLUSIVE: "medium"}
+_SEVERITIES = {
+    VerdictStatus.SAFETY: "critical",
+    VerdictStatus.FAIL: "high",
+    VerdictStatus.CONFIG: "medium",
+    VerdictStatus.INCONCLUSIVE: "medium",
+}
 
 _SEVERITY_TAGS = {"blocker": "critical", "critical": "high", "normal": "medium", "minor": "low", "trivial": "low"}
 """Severity tags of the features, in CDEvents' words."""
@@ -42,12 +47,12 @@ OUTPUTS = {
 """What a run leaves in its folder, as CDEvents names its kind, and its media type."""
 
 
-def write_cdevents(path: Path, run: RunTold, environ: Mapping[str, str]) -> None:
+def write_cdevents(path: Path, run: RunReport, environ: Mapping[str, str]) -> None:
     """Write the events of a run in the order they happened."""
     replace_file(path, b"".join(msgspec.json.encode(event) + b"\n" for event in cloud_events(run, environ)))
 
 
-def cloud_events(run: RunTold, environ: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def cloud_events(run: RunReport, environ: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     """Yield each event in CloudEvents' structured mode."""
     verdict = run.verdict
     place, suite_run = _environment(verdict), _run_id(verdict)
@@ -60,7 +65,9 @@ def cloud_events(run: RunTold, environ: Mapping[str, str]) -> Iterator[dict[str,
     for name, (kind, media_type) in OUTPUTS.items():
         content = {"outputType": kind, "format": media_type}
         yield _event(run, OUTPUT_PUBLISHED, f"{suite_run}/{name}", ended_at_ms, content)
-    yield _event(run, SUITE_FINISHED, suite_run, ended_at_ms, place | _suite() | _answer(verdict), _told(verdict))
+    yield _event(
+        run, SUITE_FINISHED, suite_run, ended_at_ms, place | _suite() | _answer(verdict), _custom_data(verdict)
+    )
 
 
 def outcome(verdict: Verdict) -> str:
@@ -69,7 +76,7 @@ def outcome(verdict: Verdict) -> str:
 
 
 def _event(
-    run: RunTold, kind: str, subject: str, at_ms: int, content: dict[str, Any], told: dict[str, Any] | None = None
+    run: RunReport, kind: str, subject: str, at_ms: int, content: dict[str, Any], told: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return a CDEvent in the CloudEvent that carries it: its own context is the envelope's."""
     verdict = run.verdict
@@ -118,7 +125,7 @@ def _answer(verdict: Verdict) -> dict[str, str]:
     return answer | {"severity": severity} if severity else answer
 
 
-def _told(verdict: Verdict) -> dict[str, Any]:
+def _custom_data(verdict: Verdict) -> dict[str, Any]:
     return {
         "verdict": verdict.verdict,
         "action": verdict.action,
@@ -130,7 +137,7 @@ def _told(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _case(run: RunTold, scenario: ScenarioTold) -> dict[str, Any]:
+def _case(run: RunReport, scenario: ScenarioReport) -> dict[str, Any]:
     check = scenario.check
     case: dict[str, Any] = {
         "outcome": _case_outcome(run, scenario),
@@ -143,7 +150,7 @@ def _case(run: RunTold, scenario: ScenarioTold) -> dict[str, Any]:
     return case
 
 
-def _case_outcome(run: RunTold, scenario: ScenarioTold) -> str:
+def _case_outcome(run: RunReport, scenario: ScenarioReport) -> str:
     check = scenario.check
     if check.status == "missing" and run.verdict.reason_code == "terminated":
         return "cancel"
@@ -151,7 +158,7 @@ def _case_outcome(run: RunTold, scenario: ScenarioTold) -> str:
     return _CASE_OUTCOMES.get(found, "error")
 
 
-def _case_id(run: RunTold, scenario: ScenarioTold) -> str:
+def _case_id(run: RunReport, scenario: ScenarioReport) -> str:
     return f"{_run_id(run.verdict)}/{scenario.check.id}"
 
 

@@ -6,24 +6,24 @@ from uuid import NAMESPACE_URL, uuid5
 import msgspec
 
 from streampay_smoke import __version__
-from streampay_smoke.publish.happenings import Happening
-from streampay_smoke.publish.outcomes import Outcome
-from streampay_smoke.publish.telling import RunTold, ScenarioTold, StepTold
+from streampay_smoke.publish.report_model import RunReport, ScenarioReport, StepReport
+from streampay_smoke.publish.report_status import ReportStatus
+from streampay_smoke.publish.step_events import StepEvent
 
 SPEC_VERSION = "0.0.0"
 
 _STATUS = {
-    Outcome.PASSED: "passed",
-    Outcome.FAILED: "failed",
+    ReportStatus.PASSED: "passed",
+    ReportStatus.FAILED: "failed",
     # Consumers look at `failed` alone: what is broken or never ran must not slip past them as "other".
-    Outcome.BROKEN: "failed",
+    ReportStatus.BROKEN: "failed",
     # What it waits for is a failed test of its own.
-    Outcome.BLOCKED: "skipped",
-    Outcome.SKIPPED: "skipped",
+    ReportStatus.BLOCKED: "skipped",
+    ReportStatus.SKIPPED: "skipped",
 }
 
 
-def ctrf_json(run: RunTold) -> bytes:
+def ctrf_json(run: RunReport) -> bytes:
     """Return the run as CTRF; durations and times are milliseconds."""
     verdict = run.verdict
     document = {
@@ -35,9 +35,9 @@ def ctrf_json(run: RunTold) -> bytes:
             "tool": {"name": "streampay-smoke", "version": __version__},
             "summary": {
                 "tests": len(run.scenarios),
-                "passed": run.count(Outcome.PASSED),
-                "failed": run.count(Outcome.FAILED) + run.count(Outcome.BROKEN),
-                "skipped": run.count(Outcome.SKIPPED) + run.count(Outcome.BLOCKED),
+                "passed": run.count(ReportStatus.PASSED),
+                "failed": run.count(ReportStatus.FAILED) + run.count(ReportStatus.BROKEN),
+                "skipped": run.count(ReportStatus.SKIPPED) + run.count(ReportStatus.BLOCKED),
                 "pending": 0,
                 "other": 0,
                 "suites": len(run.by_feature),
@@ -58,7 +58,7 @@ def ctrf_json(run: RunTold) -> bytes:
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
-def _environment(run: RunTold) -> dict[str, Any]:
+def _environment(run: RunReport) -> dict[str, Any]:
     target, chain = run.verdict.target, run.verdict.chain
     return {
         "reportName": "StreamPay deploy gate",
@@ -77,7 +77,7 @@ def _environment(run: RunTold) -> dict[str, Any]:
     }
 
 
-def _test(scenario: ScenarioTold, run: RunTold) -> dict[str, Any]:
+def _test(scenario: ScenarioReport, run: RunReport) -> dict[str, Any]:
     check = scenario.check
     told: dict[str, Any] = {
         "id": str(uuid5(NAMESPACE_URL, f"streampay-smoke/{run.verdict.run_id}/{check.id}")),
@@ -105,7 +105,7 @@ def _test(scenario: ScenarioTold, run: RunTold) -> dict[str, Any]:
     return told
 
 
-def _labels(scenario: ScenarioTold, run: RunTold) -> dict[str, str]:
+def _labels(scenario: ScenarioReport, run: RunReport) -> dict[str, str]:
     target = run.verdict.target
     return {
         "attribution": scenario.check.attribution,
@@ -114,8 +114,8 @@ def _labels(scenario: ScenarioTold, run: RunTold) -> dict[str, str]:
     }
 
 
-def _step(step: StepTold) -> dict[str, Any]:
-    checks = [happening for happening in step.happenings if not happening.is_exchange]
+def _step(step: StepReport) -> dict[str, Any]:
+    checks = [step_event for step_event in step.step_events if not step_event.is_exchange]
     return {
         "name": step.text,
         "status": _STATUS[step.outcome],
@@ -123,5 +123,5 @@ def _step(step: StepTold) -> dict[str, Any]:
     }
 
 
-def _line(happening: Happening) -> dict[str, Any]:
-    return {"words": happening.words, "status": _STATUS[happening.outcome], **dict(happening.facts)}
+def _line(step_event: StepEvent) -> dict[str, Any]:
+    return {"words": step_event.words, "status": _STATUS[step_event.outcome], **dict(step_event.facts)}

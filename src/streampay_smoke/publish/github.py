@@ -7,10 +7,10 @@ from pathlib import Path
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.gate.concerns import Concern
 from streampay_smoke.gate.policy import Decision
-from streampay_smoke.gate.verdict import Verdict, Word
+from streampay_smoke.gate.verdict import Verdict, VerdictStatus
+from streampay_smoke.publish.report_model import RunReport
+from streampay_smoke.publish.reported_problems import ReportedProblem, reported_problems
 from streampay_smoke.publish.summary import summary_md
-from streampay_smoke.publish.telling import RunTold
-from streampay_smoke.publish.troubles import Trouble, troubles
 
 MOST_ANNOTATIONS = 10
 """GitHub shows no more of a step, and drops the rest without a word."""
@@ -33,7 +33,7 @@ _PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ","
 """GitHub's own escapes: a command ends with its line, a property with a comma or a colon."""
 
 
-def announce(run: RunTold, decision: Decision, environ: Mapping[str, str]) -> Iterator[str]:
+def announce(run: RunReport, decision: Decision, environ: Mapping[str, str]) -> Iterator[str]:
     """Append outputs and summary where GitHub asks for them; yield the annotations to print.
 
     Raises OSError when one of GitHub's files cannot be written.
@@ -66,11 +66,11 @@ def outputs(verdict: Verdict, decision: Decision) -> str:
     return "".join(_output(name, value) for name, value in values.items())
 
 
-def annotations(run: RunTold) -> Iterator[str]:
-    """Yield the verdict as a workflow command, the gravest troubles, and how many more there are; none for a PASS."""
+def annotations(run: RunReport) -> Iterator[str]:
+    """Yield the verdict as a workflow command, the gravest problems, and how many more there are; none for a PASS."""
     verdict = run.verdict
-    found = [trouble for trouble in troubles(run) if trouble.scenario is not None]
-    if verdict.verdict is Word.PASS and not found:  # an override hides nothing
+    found = [problem for problem in reported_problems(run) if problem.scenario is not None]
+    if verdict.verdict is VerdictStatus.PASS and not found:  # an override hides nothing
         return
     yield _command(verdict.attribution, str(verdict.verdict), verdict.message_long or verdict.message)
     room = MOST_ANNOTATIONS - 1
@@ -78,17 +78,17 @@ def annotations(run: RunTold) -> Iterator[str]:
     yield from map(_annotation, shown)
     rest = found[len(shown) :]
     if rest:
-        money = sum(trouble.concern == Concern.MONEY for trouble in rest)
+        money = sum(problem.concern == Concern.MONEY for problem in rest)
         about = f", {money} of them about money" if money else ""
         yield _command(verdict.attribution, "and more", f"{len(rest)} more causes{about}: see the step's summary")
 
 
-def _annotation(trouble: Trouble) -> str:
-    assert trouble.scenario is not None
-    file, _, line = trouble.scenario.location.rpartition(":")
+def _annotation(problem: ReportedProblem) -> str:
+    assert problem.scenario is not None
+    file, _, line = problem.scenario.location.rpartition(":")
     place = {"file": file, "line": line} if file and line.isdecimal() else {}
-    beside = f" ({trouble.beside})" if trouble.beside else ""
-    return _command(trouble.attribution, trouble.title, f"{trouble.text}{beside}", place)
+    beside = f" ({problem.beside})" if problem.beside else ""
+    return _command(problem.attribution, problem.title, f"{problem.text}{beside}", place)
 
 
 def _command(attribution: str, what: str, message: str, place: Mapping[str, str] | None = None) -> str:

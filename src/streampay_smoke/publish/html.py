@@ -3,26 +3,26 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from streampay_smoke.publish import objectives, words
-from streampay_smoke.publish.happenings import Happening
+from streampay_smoke.publish import objectives, wording
 from streampay_smoke.publish.html_style import STYLE
 from streampay_smoke.publish.markup import Markup, element, joined
-from streampay_smoke.publish.outcomes import RED, Outcome
-from streampay_smoke.publish.telling import Ending, RunTold, ScenarioTold, StepTold
-from streampay_smoke.publish.troubles import Trouble, troubles
+from streampay_smoke.publish.report_model import RunReport, ScenarioEnding, ScenarioReport, StepReport
+from streampay_smoke.publish.report_status import RED, ReportStatus
+from streampay_smoke.publish.reported_problems import ReportedProblem, reported_problems
+from streampay_smoke.publish.step_events import StepEvent
 
 CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """No script, no image, no font, no request: the browser itself keeps the report from loading anything."""
 
-_KIND_CLASSES = {words.REAL: "real", words.SIMULATED: "simulated", words.NOT_REACHED: "skipped"}
+_KIND_CLASSES = {wording.REAL: "real", wording.SIMULATED: "simulated", wording.NOT_REACHED: "skipped"}
 _ENDING_WORDS = {
-    Ending.EXCLUDED: "excluded here",
-    Ending.INTERRUPTED: "interrupted",
-    Ending.DID_NOT_RUN: "did not run",
+    ScenarioEnding.EXCLUDED: "excluded here",
+    ScenarioEnding.INTERRUPTED: "interrupted",
+    ScenarioEnding.DID_NOT_RUN: "did not run",
 }
 
 
-def html_report(run: RunTold) -> bytes:
+def html_report(run: RunReport) -> bytes:
     """Return the whole report as one HTML document."""
     verdict = run.verdict
     title = f"{verdict.verdict} · StreamPay deploy gate"
@@ -35,84 +35,84 @@ def html_report(run: RunTold) -> bytes:
         element("title", title),
         element("style", Markup(STYLE)),
     )
-    main = element("main", _banner(run), _facts(run), *_troubles(run), *_features(run), *_objectives(run), _footer(run))
+    main = element("main", _banner(run), _facts(run), *_problems(run), *_features(run), *_objectives(run), _footer(run))
     page = element("html", head, element("body", main), lang="en")
     return f"<!doctype html>\n{page}\n".encode()
 
 
-def _banner(run: RunTold) -> Markup:
+def _banner(run: RunReport) -> Markup:
     verdict = run.verdict
     return element(
         "header",
         element("p", "StreamPay deploy gate", class_="over"),
         element("h1", str(verdict.verdict)),
-        element("p", words.meaning(verdict), class_="meaning"),
-        element("p", words.reason(verdict), class_="message"),
-        element("p", element("strong", "Next: "), words.next_step(verdict), class_="next"),
+        element("p", wording.meaning(verdict), class_="meaning"),
+        element("p", wording.reason(verdict), class_="message"),
+        element("p", element("strong", "Next: "), wording.next_step(verdict), class_="next"),
         *(element("p", element("strong", "Warning: "), warning, class_="next") for warning in verdict.warnings),
         element("p", *_badges(run), class_="badges"),
         class_=f"banner {verdict.verdict.lower()}",
     )
 
 
-def _badges(run: RunTold) -> Iterable[Markup]:
-    for name, kind in (("service", words.service(run.verdict)), ("ledger", words.ledger(run.verdict))):
+def _badges(run: RunReport) -> Iterable[Markup]:
+    for name, kind in (("service", wording.service(run.verdict)), ("ledger", wording.ledger(run.verdict))):
         yield element("span", f"{name}: {kind}", class_=f"badge {_KIND_CLASSES[kind]}")
-    for outcome in Outcome:
+    for outcome in ReportStatus:
         if run.count(outcome):
             yield element("span", f"{run.count(outcome)} {outcome}", class_=f"badge {outcome}")
 
 
-def _facts(run: RunTold) -> Markup:
+def _facts(run: RunReport) -> Markup:
     verdict = run.verdict
     target, chain, cleanup = verdict.target, verdict.chain, verdict.cleanup
     ledgers = f", ledgers {chain.ledger_start} to {chain.ledger_end}" if chain.ledger_start is not None else ""
     facts = {
         "Environment": ", ".join(part for part in (target.environment, target.region) if part),
         "Deployment": target.base_url,
-        "Release": words.release(verdict),
+        "Release": wording.release(verdict),
         "Network": f"{chain.network}{ledgers}",
         "Contract": chain.contract_id,
-        "Settlement": words.settlement(verdict),
+        "Settlement": wording.settlement(verdict),
         "Synthetic data": f"{cleanup.created} made, {cleanup.deleted} brought to an end, {cleanup.leaked} left behind",
-        "When": f"{_clock(verdict.timings.started_at_ms)}, took {words.seconds(verdict.timings.total_ms)}",
+        "When": f"{_clock(verdict.timings.started_at_ms)}, took {wording.seconds(verdict.timings.total_ms)}",
     }
     rows = [joined(element("dt", name), element("dd", value)) for name, value in facts.items() if value]
     return element("dl", *rows, class_="facts")
 
 
-def _troubles(run: RunTold) -> Iterable[Markup]:
+def _problems(run: RunReport) -> Iterable[Markup]:
     """Yield what went wrong, before anything else is told."""
-    found = troubles(run)
+    found = reported_problems(run)
     if not found:
         return
     items = [
         element(
             "li",
-            _title(trouble),
+            _title(problem),
             " ",
-            element("span", _blamed(trouble), class_=f"badge {trouble.outcome}"),
-            element("p", trouble.text),
-            *([element("p", f"{trouble.beside}.")] if trouble.beside else []),
+            element("span", _blamed(problem), class_=f"badge {problem.outcome}"),
+            element("p", problem.text),
+            *([element("p", f"{problem.beside}.")] if problem.beside else []),
         )
-        for trouble in found
+        for problem in found
     ]
-    yield element("section", element("h2", "What went wrong"), element("ol", *items), class_="troubles")
+    yield element("section", element("h2", "What went wrong"), element("ol", *items), class_="problems")
 
 
-def _title(trouble: Trouble) -> Markup:
-    if trouble.scenario is None:
-        return element("strong", trouble.title)
-    return element("a", trouble.title, href=f"#{_anchor(trouble.scenario)}")
+def _title(problem: ReportedProblem) -> Markup:
+    if problem.scenario is None:
+        return element("strong", problem.title)
+    return element("a", problem.title, href=f"#{_anchor(problem.scenario)}")
 
 
-def _blamed(trouble: Trouble) -> str:
-    scenario = trouble.scenario
-    who = str(scenario.ending) if scenario and scenario.is_unfinished else words.who(trouble.attribution)
-    return ", ".join(part for part in (trouble.concern, who) if part)
+def _blamed(problem: ReportedProblem) -> str:
+    scenario = problem.scenario
+    who = str(scenario.ending) if scenario and scenario.is_unfinished else wording.who(problem.attribution)
+    return ", ".join(part for part in (problem.concern, who) if part)
 
 
-def _objectives(run: RunTold) -> Iterable[Markup]:
+def _objectives(run: RunReport) -> Iterable[Markup]:
     if not run.verdict.objectives:
         return
     items = [
@@ -123,15 +123,15 @@ def _objectives(run: RunTold) -> Iterable[Markup]:
             element("strong", each.name),
             element("p", f"{each.measured}. {each.certainty}", class_="description"),
         )
-        for each in objectives.told(run.verdict)
+        for each in objectives.objective_reports(run.verdict)
     ]
     heading = element("h2", "Objectives", element("small", objectives.counted(run.verdict)))
     yield element("section", heading, element("ul", *items), class_="objectives")
 
 
-def _features(run: RunTold) -> Iterable[Markup]:
+def _features(run: RunReport) -> Iterable[Markup]:
     for feature, scenarios in run.by_feature.items():
-        passed = sum(scenario.outcome is Outcome.PASSED for scenario in scenarios)
+        passed = sum(scenario.outcome is ReportStatus.PASSED for scenario in scenarios)
         description = next((scenario.description for scenario in scenarios if scenario.description), "")
         yield element(
             "section",
@@ -141,7 +141,7 @@ def _features(run: RunTold) -> Iterable[Markup]:
         )
 
 
-def _scenario(scenario: ScenarioTold) -> Markup:
+def _scenario(scenario: ScenarioReport) -> Markup:
     outcome = _ENDING_WORDS.get(scenario.ending, str(scenario.outcome))
     summary = element(
         "summary",
@@ -159,24 +159,24 @@ def _scenario(scenario: ScenarioTold) -> Markup:
     )
 
 
-def _measured(scenario: ScenarioTold) -> str:
-    if scenario.ending in {Ending.EXCLUDED, Ending.DID_NOT_RUN}:
+def _measured(scenario: ScenarioReport) -> str:
+    if scenario.ending in {ScenarioEnding.EXCLUDED, ScenarioEnding.DID_NOT_RUN}:
         return ""
     assertions = scenario.check.assertions
-    counted = f"{words.assertions(assertions)} · " if assertions else ""
-    return f"{counted}{words.seconds(scenario.duration_ms)}"
+    counted = f"{wording.assertions(assertions)} · " if assertions else ""
+    return f"{counted}{wording.seconds(scenario.duration_ms)}"
 
 
-def _error(scenario: ScenarioTold) -> Markup:
-    if scenario.outcome is Outcome.PASSED:
+def _error(scenario: ScenarioReport) -> Markup:
+    if scenario.outcome is ReportStatus.PASSED:
         return Markup("")
-    if scenario.outcome is Outcome.SKIPPED:
-        return element("p", words.left_out(scenario.check, excluded="Left out here"), class_="reason")
-    if scenario.outcome is Outcome.BLOCKED:
+    if scenario.outcome is ReportStatus.SKIPPED:
+        return element("p", wording.left_out(scenario.check, excluded="Left out here"), class_="reason")
+    if scenario.outcome is ReportStatus.BLOCKED:
         return element("p", scenario.message, class_="reason")
     failure = scenario.failure
     facts = {
-        "Attributed to": words.who(scenario.check.attribution),
+        "Attributed to": wording.who(scenario.check.attribution),
         "Kind": failure.kind if failure else scenario.check.rule,
         "At": scenario.failed_step.text if scenario.failed_step else "",
         "Next": failure.next_step if failure else "",
@@ -192,50 +192,52 @@ def _error(scenario: ScenarioTold) -> Markup:
     )
 
 
-def _steps(steps: Iterable[StepTold]) -> Markup:
+def _steps(steps: Iterable[StepReport]) -> Markup:
     told = [_step(step) for step in steps]
     return element("ol", *told, class_="steps") if told else Markup("")
 
 
-def _step(step: StepTold) -> Markup:
-    took = step.note or words.seconds(step.duration_ms)
+def _step(step: StepReport) -> Markup:
+    took = step.note or wording.seconds(step.duration_ms)
     head = joined(
         element("span", class_=f"mark {step.outcome}", title=str(step.outcome)),
         element("span", step.text, class_="name"),
         element("span", took, class_="took"),
     )
-    if not step.happenings:
+    if not step.step_events:
         return element("li", element("div", head, class_="line"))
     return element(
         "li",
         element(
             "details",
             element("summary", head),
-            element("ul", *map(_happening, step.happenings), class_="happenings"),
+            element("ul", *map(_step_event, step.step_events), class_="step_events"),
             open="" if step.outcome in RED else None,
         ),
     )
 
 
-def _happening(happening: Happening) -> Markup:
-    mark = element("span", class_=f"mark {happening.outcome}", title=str(happening.outcome))
+def _step_event(step_event: StepEvent) -> Markup:
+    mark = element("span", class_=f"mark {step_event.outcome}", title=str(step_event.outcome))
     facts = Markup("")
-    if happening.facts:
-        rows = [joined(element("dt", name), element("dd", value)) for name, value in happening.facts]
+    if step_event.facts:
+        rows = [joined(element("dt", name), element("dd", value)) for name, value in step_event.facts]
         facts = element("dl", *rows)
-    if not happening.bodies:
-        return element("li", mark, element("span", happening.words), facts)
-    bodies = [joined(element("h4", name), element("pre", text)) for name, text in happening.bodies]
-    return element("li", element("details", element("summary", mark, element("span", happening.words)), facts, *bodies))
+    if not step_event.bodies:
+        return element("li", mark, element("span", step_event.words), facts)
+    bodies = [joined(element("h4", name), element("pre", text)) for name, text in step_event.bodies]
+    return element(
+        "li", element("details", element("summary", mark, element("span", step_event.words)), facts, *bodies)
+    )
 
 
-def _origin(scenario: ScenarioTold) -> Markup:
+def _origin(scenario: ScenarioReport) -> Markup:
     tags = " ".join(f"@{tag}" for tag in scenario.tags if not tag.startswith("allure."))
     origin = " · ".join(part for part in (scenario.location, tags) if part)
     return element("p", origin, class_="origin") if origin else Markup("")
 
 
-def _footer(run: RunTold) -> Markup:
+def _footer(run: RunReport) -> Markup:
     verdict = run.verdict
     suite = f"streampay-smoke {run.started.suite_version}" if run.started else "streampay-smoke"
     lines = (
@@ -245,7 +247,7 @@ def _footer(run: RunTold) -> Markup:
     return element("footer", *(element("p", line) for line in lines))
 
 
-def _anchor(scenario: ScenarioTold) -> str:
+def _anchor(scenario: ScenarioReport) -> str:
     return f"check-{scenario.check.id}"
 
 

@@ -48,9 +48,9 @@ summary { cursor: pointer; }
 .badge.real { color: var(--real); background: var(--real-tint); }
 .badge.simulated { color: var(--simulated); background: var(--simulated-tint); }
 .facts { margin: 1.25rem .25rem 0; font-size: .92rem; }
-.troubles ol { margin: 0; padding: 0 0 0 1.25rem; }
-.troubles li { margin-bottom: .6rem; }
-.troubles p, .description { color: var(--soft); overflow-wrap: anywhere; }
+.problems ol { margin: 0; padding: 0 0 0 1.25rem; }
+.problems li { margin-bottom: .6rem; }
+.problems p, .description { color: var(--soft); overflow-wrap: anywhere; }
 .scenario { background: var(--sheet); border: 1px solid var(--line); border-radius: 8px; margin: .5rem 0; }
 .scenario > summary { display: flex; gap: .75rem; align-items: baseline; padding: .6rem .9rem; list-style: none; }
 .scenario > summary::-webkit-details-marker { display: none; }
@@ -71,10 +71,10 @@ summary { cursor: pointer; }
 .steps > li > details > summary::-webkit-details-marker { display: none; }
 .steps > li > details > summary .name::after { content: " \\25B8"; color: var(--soft); }
 .steps > li > details[open] > summary .name::after { content: " \\25BE"; }
-.happenings { list-style: none; margin: .15rem 0 .6rem .45rem; padding: 0 0 0 1.2rem;
+.step_events { list-style: none; margin: .15rem 0 .6rem .45rem; padding: 0 0 0 1.2rem;
   border-left: 2px solid var(--line); font-size: .92rem; }
-.happenings > li { padding: .15rem 0; overflow-wrap: anywhere; }
-.happenings dl { margin-left: 1.4rem; font-size: .88rem; }
+.step_events > li { padding: .15rem 0; overflow-wrap: anywhere; }
+.step_events dl { margin-left: 1.4rem; font-size: .88rem; }
 .mark { display: inline-block; width: 1rem; margin-right: .3rem; font-weight: 700; text-align: center; }
 .mark.passed { color: var(--passed); } .mark.passed::before { content: "\\2713"; }
 .mark.failed { color: var(--failed); } .mark.failed::before { content: "\\2717"; }

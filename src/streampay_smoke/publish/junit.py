@@ -4,14 +4,14 @@ import re
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
-from streampay_smoke.publish import words
-from streampay_smoke.publish.outcomes import Outcome
-from streampay_smoke.publish.telling import RunTold, ScenarioTold
+from streampay_smoke.publish import wording
+from streampay_smoke.publish.report_model import RunReport, ScenarioReport
+from streampay_smoke.publish.report_status import ReportStatus
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def junit_xml(run: RunTold) -> bytes:
+def junit_xml(run: RunReport) -> bytes:
     """Return one `testsuites` document with a suite for each feature; times are seconds."""
     root = ET.Element("testsuites", _counts(run.scenarios) | {"name": "streampay-smoke"})
     del root.attrib["skipped"]  # Jenkins' schema counts them in each suite only
@@ -32,7 +32,7 @@ def junit_xml(run: RunTold) -> bytes:
     return document + b"\n"
 
 
-def _properties(run: RunTold) -> dict[str, str]:
+def _properties(run: RunReport) -> dict[str, str]:
     verdict = run.verdict
     return {
         "run_id": verdict.run_id,
@@ -41,32 +41,32 @@ def _properties(run: RunTold) -> dict[str, str]:
         "release": ", ".join(verdict.target.releases_observed) or verdict.target.release_expected,
         "release_expected": verdict.target.release_expected,
         "environment": verdict.target.environment,
-        "service": words.service(verdict),
-        "ledger": words.ledger(verdict),
-        **({"override": words.meaning(verdict)} if verdict.overrides else {}),
+        "service": wording.service(verdict),
+        "ledger": wording.ledger(verdict),
+        **({"override": wording.meaning(verdict)} if verdict.overrides else {}),
         **({"warnings": "; ".join(verdict.warnings)} if verdict.warnings else {}),
     }
 
 
-def _counts(scenarios: tuple[ScenarioTold, ...]) -> dict[str, str]:
+def _counts(scenarios: tuple[ScenarioReport, ...]) -> dict[str, str]:
     outcomes = [scenario.outcome for scenario in scenarios]
     return {
         "tests": str(len(outcomes)),
-        "failures": str(outcomes.count(Outcome.FAILED)),
-        "errors": str(outcomes.count(Outcome.BROKEN)),
-        "skipped": str(outcomes.count(Outcome.SKIPPED) + outcomes.count(Outcome.BLOCKED)),
+        "failures": str(outcomes.count(ReportStatus.FAILED)),
+        "errors": str(outcomes.count(ReportStatus.BROKEN)),
+        "skipped": str(outcomes.count(ReportStatus.SKIPPED) + outcomes.count(ReportStatus.BLOCKED)),
     }
 
 
 _VERDICT_TAGS = {
-    Outcome.FAILED: "failure",
-    Outcome.BROKEN: "error",
-    Outcome.BLOCKED: "skipped",  # what it waits for is a failure or an error of its own
-    Outcome.SKIPPED: "skipped",
+    ReportStatus.FAILED: "failure",
+    ReportStatus.BROKEN: "error",
+    ReportStatus.BLOCKED: "skipped",  # what it waits for is a failure or an error of its own
+    ReportStatus.SKIPPED: "skipped",
 }
 
 
-def _case(scenario: ScenarioTold) -> ET.Element:
+def _case(scenario: ScenarioReport) -> ET.Element:
     check = scenario.check
     names = {"name": check.scenario, "classname": check.feature}
     case = ET.Element("testcase", {name: _text(value) for name, value in names.items()})
@@ -79,15 +79,15 @@ def _case(scenario: ScenarioTold) -> ET.Element:
         else:
             told.set("message", _text(scenario.message))
             told.set("type", scenario.failure.kind if scenario.failure else check.rule or check.attribution)
-            told.text = _text(f"Attributed to {words.who(check.attribution)}.\n{scenario.message}")
+            told.text = _text(f"Attributed to {wording.who(check.attribution)}.\n{scenario.message}")
     if scenario.steps:
         ET.SubElement(case, "system-out").text = _text("\n".join(_lines(scenario)))
     return case
 
 
-def _lines(scenario: ScenarioTold) -> list[str]:
+def _lines(scenario: ScenarioReport) -> list[str]:
     return [
-        f"{step.text} ... {step.note or step.outcome} ({words.seconds(step.duration_ms)})" for step in scenario.steps
+        f"{step.text} ... {step.note or step.outcome} ({wording.seconds(step.duration_ms)})" for step in scenario.steps
     ]
 
 

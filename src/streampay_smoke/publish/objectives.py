@@ -4,25 +4,25 @@ import msgspec
 
 from streampay_smoke.gate.objectives import bounds_in_words, in_words
 from streampay_smoke.gate.verdict import FAIL, INSUFFICIENT, PASS, ObjectiveResult, Verdict
-from streampay_smoke.publish.outcomes import Outcome
+from streampay_smoke.publish.report_status import ReportStatus
 
-_OUTCOMES = {PASS: Outcome.PASSED, INSUFFICIENT: Outcome.SKIPPED}
+_OUTCOMES = {PASS: ReportStatus.PASSED, INSUFFICIENT: ReportStatus.SKIPPED}
 _DECISIONS = {PASS: "kept", FAIL: "missed", INSUFFICIENT: "not decided: too few samples"}
 
 
-class ObjectiveTold(msgspec.Struct, frozen=True, kw_only=True):
+class ObjectiveReport(msgspec.Struct, frozen=True, kw_only=True):
     """One objective: what came of it, what was measured, and how sure that is."""
 
     name: str
-    outcome: Outcome
+    outcome: ReportStatus
     decision: str
     measured: str
     certainty: str
 
 
-def told(verdict: Verdict) -> tuple[ObjectiveTold, ...]:
+def objective_reports(verdict: Verdict) -> tuple[ObjectiveReport, ...]:
     """Return the objectives of a verdict. A miss is failed where it gates, and broken where it is only shown."""
-    return tuple(_told(answer) for answer in verdict.objectives)
+    return tuple(_objective_report(answer) for answer in verdict.objectives)
 
 
 def counted(verdict: Verdict) -> str:
@@ -31,8 +31,8 @@ def counted(verdict: Verdict) -> str:
     return ", ".join(f"{decisions.count(each)} {words}" for each, words in _DECISIONS.items() if each in decisions)
 
 
-def _told(answer: ObjectiveResult) -> ObjectiveTold:
-    missed = Outcome.FAILED if answer.gates else Outcome.BROKEN
+def _objective_report(answer: ObjectiveResult) -> ObjectiveReport:
+    missed = ReportStatus.FAILED if answer.gates else ReportStatus.BROKEN
     bounds = bounds_in_words(answer)
     parts = (
         answer.method,
@@ -40,7 +40,7 @@ def _told(answer: ObjectiveResult) -> ObjectiveTold:
         f"{answer.warm_up} warm-up samples left out" if answer.warm_up else "",
         answer.note,
     )
-    return ObjectiveTold(
+    return ObjectiveReport(
         name=answer.name,
         outcome=_OUTCOMES.get(answer.decision, missed),
         decision=f"{_DECISIONS[answer.decision]}{'' if answer.gates else ' (shown only)'}",

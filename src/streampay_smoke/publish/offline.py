@@ -2,10 +2,10 @@
 
 import re
 
-from streampay_smoke.gate.verdict import Word
-from streampay_smoke.publish import words
+from streampay_smoke.gate.verdict import VerdictStatus
+from streampay_smoke.publish import wording
 from streampay_smoke.publish.markup import Markup, element
-from streampay_smoke.publish.telling import RunTold
+from streampay_smoke.publish.report_model import RunReport
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' data: blob:; style-src 'unsafe-inline' data:; "
@@ -26,7 +26,7 @@ _LOADS = re.compile(
 )
 _TRACKERS = re.compile(r"googletagmanager|google-analytics|\bgtag\(", re.IGNORECASE)
 
-_TONES = {Word.PASS: "#1a7f4b", Word.FAIL: "#c62f2f", Word.SAFETY: "#c62f2f"}
+_TONES = {VerdictStatus.PASS: "#1a7f4b", VerdictStatus.FAIL: "#c62f2f", VerdictStatus.SAFETY: "#c62f2f"}
 _OTHER_TONE = "#a85b00"
 
 _SHOWN_CHARACTERS = 120
@@ -36,7 +36,7 @@ class NotOffline(Exception):
     """The page would load something from the network, or is not the page this module knows."""
 
 
-def made_offline(page: str, run: RunTold) -> str:
+def made_offline(page: str, run: RunReport) -> str:
     """Return the page without analytics, with a policy against all loading, and with the verdict above it.
 
     Raises NotOffline when something in it still points at the network, or there is no place for the policy.
@@ -48,7 +48,7 @@ def made_offline(page: str, run: RunTold) -> str:
     return page
 
 
-def _inserted(page: str, run: RunTold) -> str:
+def _inserted(page: str, run: RunReport) -> str:
     policy = element("meta", http_equiv="Content-Security-Policy", content=CONTENT_POLICY)
     for place, addition in (("<head>", policy), ("<body>", _banner(run))):
         before, found, after = page.partition(place)
@@ -58,11 +58,11 @@ def _inserted(page: str, run: RunTold) -> str:
     return page
 
 
-def _banner(run: RunTold) -> Markup:
+def _banner(run: RunReport) -> Markup:
     verdict = run.verdict
     tone = _TONES.get(verdict.verdict, _OTHER_TONE)
-    what = f"{words.meaning(verdict)} {words.next_step(verdict)}"
-    why = f"{words.reason(verdict)} · {words.against(verdict)}"
+    what = f"{wording.meaning(verdict)} {wording.next_step(verdict)}"
+    why = f"{wording.reason(verdict)} · {wording.against(verdict)}"
     return element(
         "div",
         element("strong", str(verdict.verdict), style="font-size:22px;font-weight:700;margin-right:12px"),

@@ -13,17 +13,17 @@ from streampay_smoke.publish.cdevents import write_cdevents
 from streampay_smoke.publish.ctrf import ctrf_json
 from streampay_smoke.publish.files import replace_file
 from streampay_smoke.publish.junit import junit_xml
+from streampay_smoke.publish.report_model import RunReport, report_of
 from streampay_smoke.publish.summary import summary_md
-from streampay_smoke.publish.telling import RunTold, tell
 
 ALLURE_RESULTS = "allure-results"
 
-Publisher = Callable[[Path, RunTold, Mapping[str, str]], None]
+Publisher = Callable[[Path, RunReport, Mapping[str, str]], None]
 """Writes one report to a path, from a run's story and the environment variables (for the CI's name)."""
 
 
-def _file(render: Callable[[RunTold], bytes]) -> Publisher:
-    def publish_file(path: Path, run: RunTold, environ: Mapping[str, str]) -> None:
+def _file(render: Callable[[RunReport], bytes]) -> Publisher:
+    def publish_file(path: Path, run: RunReport, environ: Mapping[str, str]) -> None:
         del environ
         replace_file(path, render(run))
 
@@ -56,7 +56,7 @@ def publish(
     publishers: Mapping[str, Publisher] = PUBLISHERS,
 ) -> Published:
     """Write all reports into the run's folder, each whole or not at all."""
-    run = tell(entries, verdict)
+    run = report_of(entries, verdict)
     environ = system_facts.variables() if environ is None else environ
     written: list[Path] = []
     notes: list[str] = []

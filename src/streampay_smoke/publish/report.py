@@ -19,7 +19,7 @@ from streampay_smoke.publish.files import replacing_folder
 from streampay_smoke.publish.html import html_report
 from streampay_smoke.publish.offline import NotOffline, made_offline
 from streampay_smoke.publish.publish import ALLURE_RESULTS
-from streampay_smoke.publish.telling import RunTold, tell
+from streampay_smoke.publish.report_model import RunReport, report_of
 
 ALLURE_TIMEOUT_SECONDS = 60.0
 
@@ -63,7 +63,7 @@ def build_report(
     read or written, and msgspec.DecodeError or ValidationError when its verdict is none.
     """
     environ = system_facts.variables() if environ is None else environ
-    run = tell(journal.read(run_dir / "journal.jsonl").entries, from_json((run_dir / "verdict.json").read_bytes()))
+    run = report_of(journal.read(run_dir / "journal.jsonl").entries, from_json((run_dir / "verdict.json").read_bytes()))
     kind, note = ReportKind.ALLURE, ""
     try:
         page = _allure_page(run_dir / ALLURE_RESULTS, run, node_report_dir, environ, timeout_seconds)
@@ -86,7 +86,7 @@ def allure_missing_because(node_report_dir: Path, environ: Mapping[str, str] | N
 
 
 def _allure_page(
-    results: Path, run: RunTold, node_report_dir: Path, environ: Mapping[str, str], timeout_seconds: float
+    results: Path, run: RunReport, node_report_dir: Path, environ: Mapping[str, str], timeout_seconds: float
 ) -> bytes:
     allure = node_report_dir / "node_modules" / ".bin" / "allure"
     if missing := allure_missing_because(node_report_dir, environ):

@@ -4,17 +4,17 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TextIO
 
-from streampay_smoke.publish import objectives, words
-from streampay_smoke.publish.outcomes import Outcome
-from streampay_smoke.publish.telling import Ending, RunTold, ScenarioTold
-from streampay_smoke.publish.troubles import troubles
+from streampay_smoke.publish import objectives, wording
+from streampay_smoke.publish.report_model import RunReport, ScenarioEnding, ScenarioReport
+from streampay_smoke.publish.report_status import ReportStatus
+from streampay_smoke.publish.reported_problems import reported_problems
 
 CONSOLE_LINES = 25
 CONSOLE_COLUMNS = 110
 WHY_COLUMNS = 150
 WHY_LINES = 3
 
-TROUBLES_SHOWN = 12
+PROBLEMS_SHOWN = 12
 """Causes that are told one by one in `summary.md`; the rest is counted."""
 
 ROWS_SHOWN = 30
@@ -24,11 +24,11 @@ SMALL_RUN = 15
 """Checks of a run in which those that passed have a row too."""
 
 _SIGNS = {
-    Outcome.PASSED: "✅",
-    Outcome.FAILED: "❌",
-    Outcome.BROKEN: "⚠️",
-    Outcome.BLOCKED: "⏸️",
-    Outcome.SKIPPED: "⏭️",
+    ReportStatus.PASSED: "✅",
+    ReportStatus.FAILED: "❌",
+    ReportStatus.BROKEN: "⚠️",
+    ReportStatus.BLOCKED: "⏸️",
+    ReportStatus.SKIPPED: "⏭️",
 }
 
 Paint = Callable[[str, str], str]
@@ -49,19 +49,19 @@ TONES = {
 """ANSI codes of outcomes and verdicts."""
 
 
-def summary_md(run: RunTold) -> bytes:
+def summary_md(run: RunReport) -> bytes:
     """Return the run as Markdown: the verdict first, then what went wrong, then what was checked."""
     verdict = run.verdict
     lines = [
-        f"# {verdict.verdict}: {_markdown(words.meaning(verdict))}",
+        f"# {verdict.verdict}: {_markdown(wording.meaning(verdict))}",
         "",
-        _markdown(words.reason(verdict)),
+        _markdown(wording.reason(verdict)),
         "",
-        f"**Next: {_markdown(words.next_step(verdict))}**",
+        f"**Next: {_markdown(wording.next_step(verdict))}**",
         "",
         *(line for warning in verdict.warnings for line in (f"Warning: {_markdown(warning)}", "")),
-        *_troubles(run),
-        f"Played against: {_markdown(words.against(verdict))}.",
+        *_problems(run),
+        f"Played against: {_markdown(wording.against(verdict))}.",
         "",
         "| | |",
         "|---|---|",
@@ -75,13 +75,13 @@ def summary_md(run: RunTold) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def _checks(run: RunTold) -> Iterable[str]:
+def _checks(run: RunReport) -> Iterable[str]:
     """Yield a table with a row for each feature, and one for each check that did not simply pass."""
     yield from ("| | Check | Result | Assertions | Took |", "|---|---|---|---|---|")
     left = ROWS_SHOWN
     for feature, scenarios in run.by_feature.items():
         held = sum(scenario.check.assertions for scenario in scenarios)
-        took = words.seconds(sum(scenario.duration_ms for scenario in scenarios))
+        took = wording.seconds(sum(scenario.duration_ms for scenario in scenarios))
         yield f"| | **{_markdown(feature)}** | {_of_feature(scenarios)} | {held} | {took} |"
         small = len(run.scenarios) <= SMALL_RUN
         own = [scenario for scenario in scenarios if small or _has_a_row(scenario)]
@@ -91,82 +91,82 @@ def _checks(run: RunTold) -> Iterable[str]:
         left = max(0, left - len(own))
 
 
-def _has_a_row(scenario: ScenarioTold) -> bool:
-    if scenario.outcome is Outcome.PASSED:
+def _has_a_row(scenario: ScenarioReport) -> bool:
+    if scenario.outcome is ReportStatus.PASSED:
         return scenario.check.flaky or scenario.check.quarantined is not None
-    return scenario.outcome is not Outcome.BLOCKED
+    return scenario.outcome is not ReportStatus.BLOCKED
 
 
-def _of_feature(scenarios: Sequence[ScenarioTold]) -> str:
+def _of_feature(scenarios: Sequence[ScenarioReport]) -> str:
     outcomes = [scenario.outcome for scenario in scenarios]
-    blocked = f", {outcomes.count(Outcome.BLOCKED)} blocked" if Outcome.BLOCKED in outcomes else ""
-    return f"{outcomes.count(Outcome.PASSED)} of {len(outcomes)} passed{blocked}"
+    blocked = f", {outcomes.count(ReportStatus.BLOCKED)} blocked" if ReportStatus.BLOCKED in outcomes else ""
+    return f"{outcomes.count(ReportStatus.PASSED)} of {len(outcomes)} passed{blocked}"
 
 
-def _facts(run: RunTold) -> dict[str, str]:
+def _facts(run: RunReport) -> dict[str, str]:
     verdict = run.verdict
     target, chain, cleanup = verdict.target, verdict.chain, verdict.cleanup
     return {
         "Environment": ", ".join(part for part in (target.environment, target.region) if part),
         "Deployment": target.base_url,
-        "Release": words.release(verdict),
+        "Release": wording.release(verdict),
         "Network": chain.network,
         "Contract": chain.contract_id,
-        "Settlement": words.settlement(verdict),
+        "Settlement": wording.settlement(verdict),
         "Synthetic data": f"{cleanup.created} made, {cleanup.deleted} brought to an end, {cleanup.leaked} left behind",
-        "Took": words.seconds(verdict.timings.total_ms),
+        "Took": wording.seconds(verdict.timings.total_ms),
         "Run": verdict.run_id,
         "Reason code": verdict.reason_code,
     }
 
 
-def _counted(run: RunTold) -> str:
-    return ", ".join(f"{run.count(outcome)} {outcome}" for outcome in Outcome if run.count(outcome))
+def _counted(run: RunReport) -> str:
+    return ", ".join(f"{run.count(outcome)} {outcome}" for outcome in ReportStatus if run.count(outcome))
 
 
-def _result(scenario: ScenarioTold) -> str:
+def _result(scenario: ScenarioReport) -> str:
     """Return a check's result in a few words: the outcome, and whose it is or why it is none."""
     if scenario.is_unfinished:
         return str(scenario.ending)
-    if scenario.outcome is Outcome.SKIPPED:
-        return words.left_out(scenario.check, excluded="excluded")
-    if scenario.outcome is Outcome.PASSED:
+    if scenario.outcome is ReportStatus.SKIPPED:
+        return wording.left_out(scenario.check, excluded="excluded")
+    if scenario.outcome is ReportStatus.PASSED:
         mark = scenario.check.quarantined
         passed = "passed, flaky" if scenario.check.flaky else "passed"
         return f"{passed}, quarantined until {mark.until}" if mark else passed
-    return f"{scenario.outcome}: {words.who(scenario.check.attribution)}"
+    return f"{scenario.outcome}: {wording.who(scenario.check.attribution)}"
 
 
-def _row(scenario: ScenarioTold) -> str:
+def _row(scenario: ScenarioReport) -> str:
     check = scenario.check
-    took = words.seconds(scenario.duration_ms) if scenario.ending is Ending.FINISHED else ""
+    took = wording.seconds(scenario.duration_ms) if scenario.ending is ScenarioEnding.FINISHED else ""
     sign = _SIGNS[scenario.outcome]
     return f"| {sign} | {_markdown(check.scenario)} | {_markdown(_result(scenario))} | {check.assertions} | {took} |"
 
 
-def _objectives(run: RunTold) -> Iterable[str]:
+def _objectives(run: RunReport) -> Iterable[str]:
     if not run.verdict.objectives:
         return
     yield from ("", f"## Objectives: {objectives.counted(run.verdict)}", "")
     yield from ("| | Objective | Result | Measured |", "|---|---|---|---|")
-    for each in objectives.told(run.verdict):
+    for each in objectives.objective_reports(run.verdict):
         cells = (each.name, each.decision, each.measured)
         yield f"| {_SIGNS[each.outcome]} | {' | '.join(map(_markdown, cells))} |"
 
 
-def _troubles(run: RunTold) -> Iterable[str]:
-    found = troubles(run)
+def _problems(run: RunReport) -> Iterable[str]:
+    found = reported_problems(run)
     if not found:
         return
     yield from ("## What went wrong", "")
-    for number, trouble in enumerate(found[:TROUBLES_SHOWN], start=1):
-        concern = f"{trouble.concern}; " if trouble.concern else ""
-        yield f"{number}. **{_markdown(trouble.title)}** ({_markdown(concern + words.who(trouble.attribution))})"
-        yield f"   {_markdown(trouble.text)}"
-        if trouble.beside:
-            yield f"   - {trouble.beside}"
-    if found[TROUBLES_SHOWN:]:
-        yield f"\nAnd {len(found[TROUBLES_SHOWN:])} more: see report.html."
+    for number, problem in enumerate(found[:PROBLEMS_SHOWN], start=1):
+        concern = f"{problem.concern}; " if problem.concern else ""
+        yield f"{number}. **{_markdown(problem.title)}** ({_markdown(concern + wording.who(problem.attribution))})"
+        yield f"   {_markdown(problem.text)}"
+        if problem.beside:
+            yield f"   - {problem.beside}"
+    if found[PROBLEMS_SHOWN:]:
+        yield f"\nAnd {len(found[PROBLEMS_SHOWN:])} more: see report.html."
     yield ""
 
 
@@ -196,26 +196,26 @@ def _coloured(text: str, tone: str) -> str:
     return f"\033[{TONES[tone]}m{text}\033[0m"
 
 
-def console_block(run: RunTold, paint: Paint) -> str:
+def console_block(run: RunReport, paint: Paint) -> str:
     """Return the end of a run for a terminal: at most CONSOLE_LINES lines, a line for each check where they fit."""
     verdict = run.verdict
     foot = [
         "",
-        f"{paint(str(verdict.verdict), verdict.verdict)}  {_cut(words.meaning(verdict), WHY_COLUMNS)}",
-        *_wrapped("Why:  ", words.reason(verdict)),
-        f"On:   {_cut(words.against(verdict), WHY_COLUMNS)}",
-        *([f"Paid: {_cut(words.settlement(verdict), WHY_COLUMNS)}"] if words.settlement(verdict) else []),
-        f"Next: {words.next_step(verdict)}",
+        f"{paint(str(verdict.verdict), verdict.verdict)}  {_cut(wording.meaning(verdict), WHY_COLUMNS)}",
+        *_wrapped("Why:  ", wording.reason(verdict)),
+        f"On:   {_cut(wording.against(verdict), WHY_COLUMNS)}",
+        *([f"Paid: {_cut(wording.settlement(verdict), WHY_COLUMNS)}"] if wording.settlement(verdict) else []),
+        f"Next: {wording.next_step(verdict)}",
         *(f"Note: {_cut(warning, WHY_COLUMNS)}" for warning in verdict.warnings[:3]),
     ]
     return "\n".join([*_console_checks(run, paint, CONSOLE_LINES - len(foot)), *foot]) + "\n"
 
 
-def _console_checks(run: RunTold, paint: Paint, room: int) -> list[str]:
+def _console_checks(run: RunReport, paint: Paint, room: int) -> list[str]:
     """Return the checks: under their features, or features that passed whole in one line, or the red ones only."""
     by_feature = run.by_feature
     whole = [line for name, scenarios in by_feature.items() for line in [name, *_console_lines(scenarios, paint)]]
-    if len(whole) <= room and not run.count(Outcome.BLOCKED):
+    if len(whole) <= room and not run.count(ReportStatus.BLOCKED):
         return whole
     folded = [line for name, scenarios in by_feature.items() for line in _console_feature(name, scenarios, paint)]
     if len(folded) <= room:
@@ -224,20 +224,22 @@ def _console_checks(run: RunTold, paint: Paint, room: int) -> list[str]:
     return [*_console_lines(shown, paint), f"  and {len(run.scenarios) - len(shown)} more: {_counted(run)} in all"]
 
 
-def _console_feature(name: str, scenarios: tuple[ScenarioTold, ...], paint: Paint) -> list[str]:
-    others = [scenario for scenario in scenarios if scenario.outcome not in {Outcome.PASSED, Outcome.BLOCKED}]
+def _console_feature(name: str, scenarios: tuple[ScenarioReport, ...], paint: Paint) -> list[str]:
+    others = [scenario for scenario in scenarios if scenario.outcome not in {ReportStatus.PASSED, ReportStatus.BLOCKED}]
     return [_cut(f"{name}: {_of_feature(scenarios)}", CONSOLE_COLUMNS), *_console_lines(others, paint)]
 
 
-def _console_lines(scenarios: Iterable[ScenarioTold], paint: Paint) -> list[str]:
+def _console_lines(scenarios: Iterable[ScenarioReport], paint: Paint) -> list[str]:
     return [_console_line(scenario, paint) for scenario in scenarios]
 
 
-def _console_line(scenario: ScenarioTold, paint: Paint) -> str:
+def _console_line(scenario: ScenarioReport, paint: Paint) -> str:
     result = (
-        "" if scenario.outcome is Outcome.PASSED else f" ({_result(scenario).removeprefix(f'{scenario.outcome}: ')})"
+        ""
+        if scenario.outcome is ReportStatus.PASSED
+        else f" ({_result(scenario).removeprefix(f'{scenario.outcome}: ')})"
     )
-    took = f"  {words.seconds(scenario.duration_ms)}" if scenario.ending is Ending.FINISHED else ""
+    took = f"  {wording.seconds(scenario.duration_ms)}" if scenario.ending is ScenarioEnding.FINISHED else ""
     text = _cut(f"{scenario.check.scenario}{result}", CONSOLE_COLUMNS - 12 - len(took))
     return f"  {paint(f'{scenario.outcome:<8}', scenario.outcome)} {text}{took}"
 

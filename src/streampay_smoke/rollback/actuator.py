@@ -16,9 +16,9 @@ from streampay_smoke.rollback import log as logs
 from streampay_smoke.rollback.configuration import known_id
 from streampay_smoke.rollback.hook import Hook, HookFailed, Intent
 from streampay_smoke.rollback.log import DeployHistory, IntentLog
-from streampay_smoke.rollback.outcome import Ending, Fact, NoPreviousRelease, Outcome, RollbackRefused
-from streampay_smoke.rollback.proof import Proof, failure_in_words
-from streampay_smoke.rollback.wire import Seen, Standing, standing
+from streampay_smoke.rollback.outcome import Fact, NoPreviousRelease, RollbackEnding, RollbackOutcome, RollbackRefused
+from streampay_smoke.rollback.verification import Verification, failure_in_words
+from streampay_smoke.rollback.wire import ObservedReleases, RollbackSituation, rollback_situation
 
 MOST_ASKED = 3
 """How often an engine that refuses, or is away, is asked in one go."""
@@ -28,24 +28,24 @@ SETTLE_SECONDS = 5.0
 
 PEEK_SECONDS = 0.25
 
-_ASK_IN = (Standing.FAILED_LIVE, Standing.UNKNOWN)
+_ASK_IN = (RollbackSituation.FAILED_LIVE, RollbackSituation.UNKNOWN)
 """Where things may stand for the engine to be asked; silence is fenced before it comes to that."""
 
 
-class Looks(Protocol):
+class Observes(Protocol):
     """What is live on the wire; see `streampay_smoke.rollback.wire.Wire`."""
 
-    def look(self) -> Seen:
+    def look(self) -> ObservedReleases:
         """Look at the whole fleet."""
 
-    def peek(self) -> Seen:
+    def peek(self) -> ObservedReleases:
         """Look once."""
 
 
-class Proves(Protocol):
-    """The proof of a rollback; see `streampay_smoke.rollback.proof.Prover`."""
+class Verifies(Protocol):
+    """The proof of a rollback; see `streampay_smoke.rollback.verification.ReleaseVerifier`."""
 
-    def prove(self, target: str, *, within_seconds: float) -> Proof:
+    def verify(self, target: str, *, within_seconds: float) -> Verification:
         """Return the proof, or raise what is in its way."""
 
 
@@ -59,8 +59,8 @@ class Actuator:
         where: str,
         log: IntentLog,
         hook: Hook,
-        wire: Looks,
-        prover: Proves,
+        wire: Observes,
+        verifier: Verifies,
         within_seconds: float,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -70,7 +70,7 @@ class Actuator:
         self._log = log
         self._hook = hook
         self._wire = wire
-        self._prover = prover
+        self._verifier = verifier
         self._within_seconds = within_seconds
         self._clock = clock
         self._sleep = sleep
@@ -78,7 +78,7 @@ class Actuator:
         self.acted = False
         """Whether the engine was, or was about to be, asked: from then on nobody may say that nothing was done."""
 
-    def record(self, deploy: str) -> Outcome:
+    def record(self, deploy: str) -> RollbackOutcome:
         """Before a deploy: write down the release that is live as the one to put back.
 
         A deploy that is recorded again keeps its first target: by then the new release may be the live one. Raises
@@ -86,41 +86,41 @@ class Actuator:
         """
         before = self._log.read().of(deploy).recorded
         if before is not None and before.release:
-            return Outcome(
-                ending=Ending.VERIFIED,
+            return RollbackOutcome(
+                ending=RollbackEnding.VERIFIED,
                 headline=f"ALREADY RECORDED  {self._where}: {before.release} is the rollback target of {deploy}",
             )
         seen, engine_release, trouble = self._wire.look(), *self._engine_release()
         releases = tuple(dict.fromkeys([*seen.releases, *([engine_release] if engine_release else [])]))
         if len(releases) > 1:
             raise RollbackRefused(
-                f"nothing is recorded: {self._told(seen, engine_release)}; nobody could say which one to put back",
+                f"nothing is recorded: {self._described(seen, engine_release)}; nobody could say which one to put back",
                 next_step="wait for the roll-out that is under way, or correct service.release_told_by or the engine's "
                 "live release, then record again",
             )
         target = known_id(releases[0], "the live release") if releases else ""
-        because = "" if target else self._told(seen, engine_release)
+        because = "" if target else self._described(seen, engine_release)
         self._log.append(
             logs.TargetRecorded(
                 deploy=deploy, release=target, engine_release=engine_release, looks=seen.looks, because=because
             )
         )
-        facts = [("Seen", self._told(seen, engine_release)), *([("Engine", trouble)] if trouble else [])]
+        facts = [("Seen", self._described(seen, engine_release)), *([("Engine", trouble)] if trouble else [])]
         if not target:
-            return Outcome(
-                ending=Ending.NO_PREVIOUS,
+            return RollbackOutcome(
+                ending=RollbackEnding.NO_PREVIOUS,
                 headline=f"NOTHING TO RECORD  {self._where}: no release is live, so {deploy} could not be rolled back",
                 facts=tuple(facts),
                 next_step="go on if this is the first deploy; else find out why nothing answers, and record again",
             )
-        return Outcome(
-            ending=Ending.VERIFIED,
+        return RollbackOutcome(
+            ending=RollbackEnding.VERIFIED,
             headline=f"RECORDED  {self._where}: {target} is the rollback target of {deploy}",
             facts=tuple(facts),
         )
 
-    def roll_back(self, deploy: str, failed: str = "") -> Outcome:
-        """Put the release back that was live before `deploy`, and prove it. `failed` is the release to remove.
+    def roll_back(self, deploy: str, failed: str = "") -> RollbackOutcome:
+        """Put the release back that was live before `deploy`, and verify it. `failed` is the release to remove.
 
         Raises NoPreviousRelease or RollbackRefused where nothing may be done, and SettingsInvalid.
         """
@@ -129,10 +129,10 @@ class Actuator:
             return self._rolled_back(history, failed)
         except (NoPreviousRelease, RollbackRefused) as refusal:
             if history.lines:
-                self._log.append(logs.Refused(deploy=deploy, why=str(refusal)))
+                self._log.append(logs.RollbackDeclined(deploy=deploy, why=str(refusal)))
             raise
 
-    def _rolled_back(self, history: DeployHistory, failed: str) -> Outcome:
+    def _rolled_back(self, history: DeployHistory, failed: str) -> RollbackOutcome:
         target = _target_of(history)
         seen, engine_release, _ = self._wire.look(), *self._engine_release()
         if history.proved is not None:
@@ -143,38 +143,40 @@ class Actuator:
                 f"{target} was live before {history.deploy} too: there is no other release to put back",
                 next_step="look in the log (--status) for an older release, and deploy it by hand",
             )
-        stands = standing(seen, engine_release, failed=failed, target=target)
-        told = self._told(seen, engine_release)
+        stands = rollback_situation(seen, engine_release, failed=failed, target=target)
+        told = self._described(seen, engine_release)
         self._refuse_to_guess(stands, history, failed=failed, target=target, told=told)
         intended = history.intended
         if intended is None:
-            if stands is Standing.TARGET_LIVE and not failed:
+            if stands is RollbackSituation.TARGET_LIVE and not failed:
                 return self._nothing_to_do(target, told)
-            intended = logs.Intended(
+            intended = logs.RollbackIntended(
                 deploy=history.deploy,
                 failed_release=failed,
                 target_release=target,
                 key=self._key(history, failed, target),
                 seen=told,
-                hidden=stands is Standing.TARGET_LIVE,
+                hidden=stands is RollbackSituation.TARGET_LIVE,
             )
             self._log.append(intended)
         self.acted = bool(history.asked)
-        if history.asked and stands is not Standing.TARGET_LIVE:
+        if history.asked and stands is not RollbackSituation.TARGET_LIVE:
             stands = self._settled(intended)
             self._refuse_to_guess(stands, history, failed=failed, target=target, told="after the earlier request")
         return self._carried_out(intended, stands, history)
 
-    def _carried_out(self, intended: logs.Intended, stands: Standing, history: DeployHistory) -> Outcome:
-        """Ask until the engine accepts or the target is live, then prove; never raises for what the engine does."""
+    def _carried_out(
+        self, intended: logs.RollbackIntended, stands: RollbackSituation, history: DeployHistory
+    ) -> RollbackOutcome:
+        """Ask until the engine accepts or the target is live, then verify; never raises for what the engine does."""
         hidden = intended.hidden and not history.accepted
         engine, asked, accepted = "", 0, False
         while asked < MOST_ASKED and self._left_seconds > 0 and not accepted:
-            if stands not in _ASK_IN and not (hidden and stands is Standing.TARGET_LIVE):
+            if stands not in _ASK_IN and not (hidden and stands is RollbackSituation.TARGET_LIVE):
                 break
             asked += 1
             self.acted = True
-            self._log.append(logs.Asked(deploy=intended.deploy, attempt=history.asked + asked))
+            self._log.append(logs.EngineAsked(deploy=intended.deploy, attempt=history.asked + asked))
             accepted, engine = self._ask(intended)
             stands = stands if accepted else self._settled(intended)
         facts = [
@@ -187,10 +189,10 @@ class Actuator:
                 intended, facts, "the engine did not accept, and users met the previous release before it was asked too"
             )
         # An engine that refuses and a fleet that does not change: waiting for it would only keep people waiting.
-        patient = accepted or stands is Standing.TARGET_LIVE
+        patient = accepted or stands is RollbackSituation.TARGET_LIVE
         return self._ended(intended, facts, within_seconds=self._left_seconds if patient else 0.0)
 
-    def _ask(self, intended: logs.Intended) -> tuple[bool, str]:
+    def _ask(self, intended: logs.RollbackIntended) -> tuple[bool, str]:
         """Ask the engine once; return whether it accepted, and what was said."""
         intent = Intent(
             deploy=intended.deploy,
@@ -207,60 +209,62 @@ class Actuator:
         except Exception as problem:  # noqa: BLE001 - whatever a hook does wrong, what became of it is on the wire
             why = f"the hook is defective: {type(problem).__name__}: {problem}"
         else:
-            self._log.append(logs.Accepted(deploy=intended.deploy, said=said))
+            self._log.append(logs.EngineAccepted(deploy=intended.deploy, said=said))
             return True, f"accepted{f': {said}' if said else ''}"
-        self._log.append(logs.NotAccepted(deploy=intended.deploy, why=why))
+        self._log.append(logs.EngineNotAccepted(deploy=intended.deploy, why=why))
         return False, why
 
-    def _ended(self, intended: logs.Intended, facts: Sequence[Fact], *, within_seconds: float) -> Outcome:
+    def _ended(
+        self, intended: logs.RollbackIntended, facts: Sequence[Fact], *, within_seconds: float
+    ) -> RollbackOutcome:
         """Prove the rollback, write down what came of it, and say it."""
         target, deploy = intended.target_release, intended.deploy
         try:
-            proof = self._prover.prove(target, within_seconds=within_seconds)
+            proof = self._verifier.verify(target, within_seconds=within_seconds)
         except SmokeError as problem:
             return self._not_proved(intended, facts, failure_in_words(problem))
-        self._log.append(logs.Proved(deploy=deploy, release=target, promises=proof.promises, notes=proof.notes))
+        self._log.append(logs.RollbackProved(deploy=deploy, release=target, promises=proof.promises, notes=proof.notes))
         took_seconds = self._clock() - self._began
-        return Outcome(
-            ending=Ending.VERIFIED,
+        return RollbackOutcome(
+            ending=RollbackEnding.VERIFIED,
             headline=f"ROLLED BACK  {self._where}: {target} is live again and healthy ({took_seconds:.1f} s)",
             facts=(*facts, *_proved(proof)),
             next_step=f"see why {intended.failed_release} failed; its next deploy needs an id of its own",
         )
 
-    def _not_proved(self, intended: logs.Intended, facts: Sequence[Fact], why: str) -> Outcome:
+    def _not_proved(self, intended: logs.RollbackIntended, facts: Sequence[Fact], why: str) -> RollbackOutcome:
         target = intended.target_release
-        self._log.append(logs.NotProved(deploy=intended.deploy, why=why))
-        return Outcome(
-            ending=Ending.NOT_VERIFIED,
+        self._log.append(logs.RollbackNotProved(deploy=intended.deploy, why=why))
+        return RollbackOutcome(
+            ending=RollbackEnding.NOT_VERIFIED,
             headline=f"NOT VERIFIED  {self._where}: {target} was to be put back, and that could not be shown",
             facts=(*facts, ("Why", why)),
             next_step=f"look at the engine now, make {target} live by hand if it is not, then run this again: it "
             "asks with the same key, or only proves",
         )
 
-    def _nothing_to_do(self, target: str, told: str) -> Outcome:
+    def _nothing_to_do(self, target: str, told: str) -> RollbackOutcome:
         """Prove a target that is live although nobody was asked; the deploy's rollback stays to be made."""
         try:
-            proof = self._prover.prove(target, within_seconds=self._left_seconds)
+            proof = self._verifier.verify(target, within_seconds=self._left_seconds)
         except SmokeError as problem:
-            return Outcome(
-                ending=Ending.NOT_VERIFIED,
+            return RollbackOutcome(
+                ending=RollbackEnding.NOT_VERIFIED,
                 headline=f"NOT VERIFIED  {self._where}: {target} is live already, and not healthy",
                 facts=(("Seen", told), ("Why", failure_in_words(problem))),
                 next_step="a rollback to it would mend nothing: deploy an older release by hand",
             )
-        return Outcome(
-            ending=Ending.VERIFIED,
+        return RollbackOutcome(
+            ending=RollbackEnding.VERIFIED,
             headline=f"NOTHING TO ROLL BACK  {self._where}: {target} is live and healthy",
             facts=(("Seen", told), ("Engine", "not asked"), *_proved(proof)),
             next_step="see whether the deploy happened at all; if its release goes live later, run this again",
         )
 
-    def _already(self, history: DeployHistory, seen: Seen, engine_release: str) -> Outcome:
+    def _already(self, history: DeployHistory, seen: ObservedReleases, engine_release: str) -> RollbackOutcome:
         """A deploy is rolled back once, whatever is live by now; a failed release that is back is said, not fought."""
         intended = history.intended
-        told = self._told(seen, engine_release)
+        told = self._described(seen, engine_release)
         if intended is not None and intended.failed_release in {*seen.releases, engine_release}:
             raise RollbackRefused(
                 f"{history.deploy} was rolled back and proved, and {intended.failed_release} is live again ({told}): "
@@ -269,8 +273,8 @@ class Actuator:
                 "and roll that one back",
             )
         target = history.proved.release if history.proved else ""
-        return Outcome(
-            ending=Ending.VERIFIED,
+        return RollbackOutcome(
+            ending=RollbackEnding.VERIFIED,
             headline=f"ALREADY ROLLED BACK  {self._where}: {target} was put back and proved",
             facts=(("Deploy", history.deploy), ("Seen", told), ("Engine", "not asked again")),
         )
@@ -295,19 +299,19 @@ class Actuator:
         return failed or next(iter(others), "")
 
     def _refuse_to_guess(
-        self, stands: Standing, history: DeployHistory, *, failed: str, target: str, told: str
+        self, stands: RollbackSituation, history: DeployHistory, *, failed: str, target: str, told: str
     ) -> None:
         """Raise RollbackRefused where the failed release is not known to be the live one.
 
         Silence is what a dead release sounds like: where somebody named it, and no newer deploy was recorded, it is
         rolled back without having been seen.
         """
-        if stands is Standing.OTHER_LIVE:
+        if stands is RollbackSituation.OTHER_LIVE:
             raise RollbackRefused(
                 f"what is live is not {failed}: {told}; a rollback to {target} could remove a good release",
                 next_step="see who deployed it; if it has to go, record and roll back the deploy it belongs to",
             )
-        if stands is not Standing.UNKNOWN:
+        if stands is not RollbackSituation.UNKNOWN:
             return
         if not failed:
             raise RollbackRefused(
@@ -321,13 +325,13 @@ class Actuator:
                 next_step=f"look at the engine; roll back {newest} first, or put {target} back by hand",
             )
 
-    def _settled(self, intended: logs.Intended) -> Standing:
+    def _settled(self, intended: logs.RollbackIntended) -> RollbackSituation:
         """Wait until the target is seen, as long as an earlier request may take to show; return where things stand."""
         ends_at = self._clock() + min(SETTLE_SECONDS, max(0.0, self._left_seconds))
         while self._wire.peek().releases != (intended.target_release,) and self._clock() < ends_at:
             self._sleep(PEEK_SECONDS)
         seen, engine_release, _ = self._wire.look(), *self._engine_release()
-        return standing(seen, engine_release, failed=intended.failed_release, target=intended.target_release)
+        return rollback_situation(seen, engine_release, failed=intended.failed_release, target=intended.target_release)
 
     def _engine_release(self) -> tuple[str, str]:
         """Return the engine's own word of what is live, "" where it has none, and what was in the way of it."""
@@ -350,7 +354,7 @@ class Actuator:
         about = (self._where, history.deploy, failed, target, str(history.recorded_at_ms))
         return f"rollback-{hashlib.sha256('|'.join(about).encode()).hexdigest()[:32]}"
 
-    def _told(self, seen: Seen, engine_release: str) -> str:
+    def _described(self, seen: ObservedReleases, engine_release: str) -> str:
         return f"{seen.in_words}, the engine names {engine_release or 'none'}"
 
 
@@ -370,7 +374,7 @@ def _target_of(history: DeployHistory) -> str:
     return recorded.release
 
 
-def _proved(proof: Proof) -> tuple[tuple[str, str], ...]:
+def _proved(proof: Verification) -> tuple[tuple[str, str], ...]:
     said = "its readiness, its name on every replica, a list for its user, none for strangers"
     return (("Proved", f"{said} ({len(proof.promises)} checks)"), *(("Note", note) for note in proof.notes))
 

@@ -12,9 +12,9 @@ from streampay_smoke.rollback.actuator import Actuator
 from streampay_smoke.rollback.configuration import actuation, deploy_of, known_id, log_path_of
 from streampay_smoke.rollback.log import IntentLog, RollbackUnderWay, read_log
 from streampay_smoke.rollback.options import DESCRIPTION, EXIT_CODES, add_arguments
-from streampay_smoke.rollback.outcome import Ending, NoPreviousRelease, Outcome, RollbackRefused
-from streampay_smoke.rollback.proof import Prover
-from streampay_smoke.rollback.telling import status, told
+from streampay_smoke.rollback.outcome import NoPreviousRelease, RollbackEnding, RollbackOutcome, RollbackRefused
+from streampay_smoke.rollback.output import outcome_block, status
+from streampay_smoke.rollback.verification import ReleaseVerifier
 from streampay_smoke.rollback.wire import Wire
 from streampay_smoke.settings.actuator import RollbackSettings, load_rollback
 from streampay_smoke.settings.options import given_options
@@ -26,12 +26,16 @@ if TYPE_CHECKING:
 StartFleet = Callable[[str], "AbstractContextManager[DrillFleet]"]
 """Starts a fleet of the sandbox with this release live, and ends it."""
 
-_ENDINGS: Mapping[type[SmokeError], Ending] = {
-    NoPreviousRelease: Ending.NO_PREVIOUS,
-    RollbackRefused: Ending.REFUSED,
-    RollbackUnderWay: Ending.REFUSED,
+_ENDINGS: Mapping[type[SmokeError], RollbackEnding] = {
+    NoPreviousRelease: RollbackEnding.NO_PREVIOUS,
+    RollbackRefused: RollbackEnding.REFUSED,
+    RollbackUnderWay: RollbackEnding.REFUSED,
 }
-_HEADLINES = {Ending.NO_PREVIOUS: "NO PREVIOUS RELEASE", Ending.REFUSED: "REFUSED", Ending.USAGE: "NOT STARTED"}
+_HEADLINES = {
+    RollbackEnding.NO_PREVIOUS: "NO PREVIOUS RELEASE",
+    RollbackEnding.REFUSED: "REFUSED",
+    RollbackEnding.USAGE: "NOT STARTED",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,7 +75,7 @@ def _drilled(given: RollbackSettings, redactor: Redactor, start_fleet: StartFlee
     with start_fleet(STABLE) as fleet:
         report, page = drill(fleet, log_path_of(given).parent / "drills", project_root())
     _say(redactor, f"{page_of(report)}\nreport: {page}")
-    return Ending.VERIFIED if report.held else Ending.NOT_VERIFIED
+    return RollbackEnding.VERIFIED if report.held else RollbackEnding.NOT_VERIFIED
 
 
 def _acted(given: RollbackSettings, redactor: Redactor, *, record: bool, failed: str) -> int:
@@ -86,7 +90,7 @@ def _acted(given: RollbackSettings, redactor: Redactor, *, record: bool, failed:
             log=log,
             hook=settings.hook,
             wire=Wire(settings, record=lambda event: None),
-            prover=Prover(settings, redactor),
+            verifier=ReleaseVerifier(settings, redactor),
             within_seconds=settings.within_seconds,
         )
         try:
@@ -96,12 +100,12 @@ def _acted(given: RollbackSettings, redactor: Redactor, *, record: bool, failed:
         except SmokeError as problem:
             if not actuator.acted:
                 raise
-            outcome = Outcome(
-                ending=Ending.NOT_VERIFIED,
+            outcome = RollbackOutcome(
+                ending=RollbackEnding.NOT_VERIFIED,
                 headline=f"NOT VERIFIED  {settings.where}: the engine was asked, and then: {problem}",
                 next_step=f"look at the engine now; {problem.next_step}",
             )
-    _say(redactor, told(outcome, settings.log_path))
+    _say(redactor, outcome_block(outcome, settings.log_path))
     return outcome.ending
 
 
@@ -112,9 +116,9 @@ def _refused(problem: SmokeError, redactor: Redactor) -> int:
     return outcome.ending
 
 
-def _outcome_of(problem: SmokeError, where: str = "") -> Outcome:
-    ending = _ENDINGS.get(type(problem), Ending.USAGE)
-    return Outcome(
+def _outcome_of(problem: SmokeError, where: str = "") -> RollbackOutcome:
+    ending = _ENDINGS.get(type(problem), RollbackEnding.USAGE)
+    return RollbackOutcome(
         ending=ending,
         headline=f"{_HEADLINES[ending]}  {f'{where}: ' if where else ''}{problem}",
         next_step=problem.next_step,
@@ -124,4 +128,4 @@ def _outcome_of(problem: SmokeError, where: str = "") -> Outcome:
 def _say(redactor: Redactor, text: str) -> int:
     sys.stdout.write(f"{redactor.text(text)}\n")
     sys.stdout.flush()
-    return Ending.VERIFIED
+    return RollbackEnding.VERIFIED

@@ -16,7 +16,7 @@ from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.rollback.hook import Hook
 from streampay_smoke.rollback.hooks import hook_named
 from streampay_smoke.settings.actuator import RollbackSettings
-from streampay_smoke.settings.place import Place
+from streampay_smoke.settings.environment import EnvironmentFacts
 
 _FILE_WORD = re.compile(r"[\w.-]+")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,199}")
@@ -36,7 +36,7 @@ class Actuation(msgspec.Struct, frozen=True, kw_only=True):
 
     environment: str
     region: str
-    place: Place
+    facts: EnvironmentFacts
     base_url: str
     dialect: str
     auth_mode: str
@@ -89,23 +89,23 @@ def known_id(text: str, what: str) -> str:
 
 def actuation(settings: RollbackSettings, redactor: Redactor) -> Actuation:
     """Return what a rollback of the place needs; the redactor learns every secret first. Raises SettingsInvalid."""
-    place, file = settings.place, f"environments/{settings.environment}.toml"
+    facts, file = settings.facts, f"environments/{settings.environment}.toml"
     signer = [settings.signer_seed] if settings.signer_seed else []
     secrets = (*settings.credentials.values(), *settings.engine_secrets.values(), *signer)
     redactor.learn(*(secret.reveal() for secret in secrets))
     base_url = _base_url(settings)
-    table, hooks = _table(place.rollback, file)
+    table, hooks = _table(facts.rollback, file)
     return Actuation(
         environment=settings.environment,
         region=settings.region,
-        place=place,
+        facts=facts,
         base_url=base_url,
         dialect=settings.dialect,
         auth_mode=settings.auth_mode,
         credentials=settings.credentials,
         signer_seed=settings.signer_seed,
         # where the service's ledger is the public one, it is never asked
-        ledger_rpc_url="" if place.service.network == "public" else settings.rpc_url,
+        ledger_rpc_url="" if facts.service.network == "public" else settings.rpc_url,
         within_seconds=table.within_seconds,
         log_path=log_path_of(settings),
         hook=hook_named(table.hook, hooks.get(table.hook, {}), settings.engine_secrets, where=file),
@@ -142,7 +142,7 @@ def _base_url(settings: RollbackSettings) -> str:
             f"{settings.environment} has no address: {name} is not set, and a rollback nobody sees is none",
             next_step=f"set {name} or --base-url to the address users meet",
         )
-    if settings.place.service.network == "public" and not settings.base_url.startswith("https://"):
+    if settings.facts.service.network == "public" and not settings.base_url.startswith("https://"):
         raise SettingsInvalid(
             f"{settings.environment} is on the public network, and {name} is not an https address: "
             "who answers there could be anybody",

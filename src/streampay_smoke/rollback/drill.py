@@ -18,7 +18,7 @@ from streampay_smoke import __version__
 from streampay_smoke.core import times
 from streampay_smoke.core.system_facts import child_environment
 from streampay_smoke.rollback.log import read_log
-from streampay_smoke.rollback.outcome import Ending
+from streampay_smoke.rollback.outcome import RollbackEnding
 
 SCHEMA = "streampay.dev/rollback-drill/v1"
 
@@ -118,12 +118,17 @@ class Drill:
 
     def exercises(self) -> Iterator[Exercise]:
         """Make every exercise, in an order in which each finds what it needs."""
-        yield self._expect("the live release is recorded before a deploy", self._record, "plain", Ending.VERIFIED)
+        yield self._expect(
+            "the live release is recorded before a deploy", self._record, "plain", RollbackEnding.VERIFIED
+        )
         self._deploy_broken()
         yield self._rolled_back("a broken release is rolled back and the rollback proved", "plain")
         yield self._rolled_back("a second rollback of the deploy does nothing", "plain")
         yield self._expect(
-            "a deploy that was not recorded has nothing to go back to", self._roll_back, "unknown", Ending.NO_PREVIOUS
+            "a deploy that was not recorded has nothing to go back to",
+            self._roll_back,
+            "unknown",
+            RollbackEnding.NO_PREVIOUS,
         )
         self._record("fenced")
         self._fleet.engine.promote(OTHER)
@@ -131,7 +136,7 @@ class Drill:
             "another release than the failed one is not removed",
             self._roll_back,
             "fenced",
-            Ending.REFUSED,
+            RollbackEnding.REFUSED,
             live=OTHER,
         )
         self._prepare("silent", "no-answer")
@@ -157,7 +162,7 @@ class Drill:
 
     def _rolled_back(self, name: str, deploy: str) -> Exercise:
         """Roll back the broken release; since it was deployed exactly one rollback is made, whoever began it."""
-        exercise = self._expect(name, self._roll_back, deploy, Ending.VERIFIED, live=STABLE)
+        exercise = self._expect(name, self._roll_back, deploy, RollbackEnding.VERIFIED, live=STABLE)
         made = len(self._fleet.engine.state().applied) - self._made_before
         return msgspec.structs.replace(
             exercise,
@@ -166,7 +171,9 @@ class Drill:
             held=exercise.held and made == 1,
         )
 
-    def _expect(self, name: str, run: Callable[[str], "_Ran"], deploy: str, ending: Ending, live: str = "") -> Exercise:
+    def _expect(
+        self, name: str, run: Callable[[str], "_Ran"], deploy: str, ending: RollbackEnding, live: str = ""
+    ) -> Exercise:
         ran = run(deploy)
         is_live = self._fleet.engine.state().live
         return Exercise(

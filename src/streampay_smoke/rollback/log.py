@@ -15,17 +15,17 @@ import msgspec
 
 from streampay_smoke.core import times
 from streampay_smoke.core.errors import Blame, SettingsInvalid, SmokeError
-from streampay_smoke.evidence.chain import ChainWriter, Line, read_chain
+from streampay_smoke.evidence.chain import ChainedLine, ChainWriter, read_chain
 from streampay_smoke.evidence.redaction import Redactor
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="step"):
+class LogStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="step"):
     """Base of what the log holds; `deploy` is the deployment system's own id of a deploy."""
 
     deploy: str
 
 
-class TargetRecorded(Step, frozen=True, kw_only=True, tag="target_recorded"):
+class TargetRecorded(LogStep, frozen=True, kw_only=True, tag="target_recorded"):
     """Before a deploy: the release that was live, and so the one to put back. "" when nothing was: a first deploy.
 
     `engine_release` is the engine's own word, "" where it gave none; `looks` is how often the wire was asked.
@@ -37,7 +37,7 @@ class TargetRecorded(Step, frozen=True, kw_only=True, tag="target_recorded"):
     because: str = ""
 
 
-class Intended(Step, frozen=True, kw_only=True, tag="intended"):
+class RollbackIntended(LogStep, frozen=True, kw_only=True, tag="intended"):
     """A rollback begins: which release failed, which is put back, the key the engine is asked with, what was seen.
 
     `hidden` says that only the target was met although another release failed, as in a small canary: then what is live
@@ -51,25 +51,25 @@ class Intended(Step, frozen=True, kw_only=True, tag="intended"):
     hidden: bool = False
 
 
-class Asked(Step, frozen=True, kw_only=True, tag="asked"):
+class EngineAsked(LogStep, frozen=True, kw_only=True, tag="asked"):
     """The engine is about to be asked; whether it was, only the engine and the wire know until the next line."""
 
     attempt: int
 
 
-class Accepted(Step, frozen=True, kw_only=True, tag="accepted"):
+class EngineAccepted(LogStep, frozen=True, kw_only=True, tag="accepted"):
     """The engine accepted, in its own words. Nothing is proved by that."""
 
     said: str
 
 
-class NotAccepted(Step, frozen=True, kw_only=True, tag="not_accepted"):
+class EngineNotAccepted(LogStep, frozen=True, kw_only=True, tag="not_accepted"):
     """The engine could not be asked, or refused; it may have acted all the same."""
 
     why: str
 
 
-class Proved(Step, frozen=True, kw_only=True, tag="proved"):
+class RollbackProved(LogStep, frozen=True, kw_only=True, tag="proved"):
     """The previous release is live and healthy: what was promised and kept, and what is to be known beside it."""
 
     release: str
@@ -77,25 +77,34 @@ class Proved(Step, frozen=True, kw_only=True, tag="proved"):
     notes: tuple[str, ...] = ()
 
 
-class NotProved(Step, frozen=True, kw_only=True, tag="not_proved"):
+class RollbackNotProved(LogStep, frozen=True, kw_only=True, tag="not_proved"):
     """The previous release could not be shown to be live and healthy."""
 
     why: str
 
 
-class Refused(Step, frozen=True, kw_only=True, tag="refused"):
+class RollbackDeclined(LogStep, frozen=True, kw_only=True, tag="refused"):
     """A rollback was asked for and nothing was done."""
 
     why: str
 
 
-AnyStep = TargetRecorded | Intended | Asked | Accepted | NotAccepted | Proved | NotProved | Refused
+AnyLogStep = (
+    TargetRecorded
+    | RollbackIntended
+    | EngineAsked
+    | EngineAccepted
+    | EngineNotAccepted
+    | RollbackProved
+    | RollbackNotProved
+    | RollbackDeclined
+)
 
 
-class LogLine(Line, frozen=True, kw_only=True):
+class LogLine(ChainedLine, frozen=True, kw_only=True):
     """A line of the log."""
 
-    step: AnyStep
+    step: AnyLogStep
 
 
 class LogDamaged(SettingsInvalid):
@@ -129,24 +138,24 @@ class DeployHistory(msgspec.Struct, frozen=True, kw_only=True):
         return self._record.at_ms if self._record is not None else 0
 
     @property
-    def intended(self) -> Intended | None:
+    def intended(self) -> RollbackIntended | None:
         """The rollback that was begun; a deploy is rolled back once."""
-        return next((step for step in self._steps if isinstance(step, Intended)), None)
+        return next((step for step in self._steps if isinstance(step, RollbackIntended)), None)
 
     @property
     def asked(self) -> int:
         """How often the engine was, or was about to be, asked."""
-        return sum(isinstance(step, Asked) for step in self._steps)
+        return sum(isinstance(step, EngineAsked) for step in self._steps)
 
     @property
     def accepted(self) -> bool:
         """Whether the engine ever accepted."""
-        return any(isinstance(step, Accepted) for step in self._steps)
+        return any(isinstance(step, EngineAccepted) for step in self._steps)
 
     @property
-    def proved(self) -> Proved | None:
+    def proved(self) -> RollbackProved | None:
         """The proof that the previous release was put back."""
-        return next((step for step in self._steps if isinstance(step, Proved)), None)
+        return next((step for step in self._steps if isinstance(step, RollbackProved)), None)
 
     @property
     def last(self) -> LogLine | None:
@@ -160,7 +169,7 @@ class DeployHistory(msgspec.Struct, frozen=True, kw_only=True):
         return next(named, lines[0] if lines else None)
 
     @property
-    def _steps(self) -> Sequence[AnyStep]:
+    def _steps(self) -> Sequence[AnyLogStep]:
         return [line.step for line in self.lines]
 
 
@@ -212,7 +221,7 @@ class IntentLog:
         finally:
             os.close(file)
 
-    def append(self, step: AnyStep) -> None:
+    def append(self, step: AnyLogStep) -> None:
         """Write a step, redacted, and return once it is on the disk; raises SettingsInvalid when that cannot be."""
         fields = self._redactor.value(msgspec.to_builtins(step))
         try:

@@ -8,7 +8,7 @@ import msgspec
 from streampay_smoke.core.errors import Blame, SmokeError
 
 
-class Ending(IntEnum):
+class RollbackEnding(IntEnum):
     """The exit codes of `streampay-smoke rollback`. They are not those of a verdict: 1 asks for a person, at once."""
 
     VERIFIED = 0
@@ -22,10 +22,10 @@ Fact = tuple[str, str]
 """A short label and what there is to say under it."""
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class RollbackOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """One ending, in words: a headline, facts beside it by a short label, and what to do next."""
 
-    ending: Ending
+    ending: RollbackEnding
     headline: str
     facts: tuple[Fact, ...] = ()
     next_step: str = ""

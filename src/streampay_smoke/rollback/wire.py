@@ -26,7 +26,7 @@ THROTTLE_SECONDS = 5.0
 _LONGEST = 200
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
+class ObservedReleases(msgspec.Struct, frozen=True, kw_only=True):
     """What some looks met: the releases that were told, each once, and how often the wire was asked.
 
     `silence` is the last reason why a look told nothing, "" for none. `simulated` says that a sandbox answered.
@@ -45,7 +45,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         return f"no release ({self.silence})"
 
 
-class Standing(StrEnum):
+class RollbackSituation(StrEnum):
     """What may be done, by what is live."""
 
     FAILED_LIVE = "the failed release is live"
@@ -54,7 +54,7 @@ class Standing(StrEnum):
     UNKNOWN = "nobody can say what is live"
 
 
-def standing(seen: Seen, engine_release: str, *, failed: str, target: str) -> Standing:
+def rollback_situation(seen: ObservedReleases, engine_release: str, *, failed: str, target: str) -> RollbackSituation:
     """Return where things stand, by the wire and by the engine's own word ("" where it has none).
 
     Another release beside the failed one is another release: whoever deployed it is at work. One replica of the failed
@@ -63,10 +63,10 @@ def standing(seen: Seen, engine_release: str, *, failed: str, target: str) -> St
     """
     told = {*seen.releases, *([engine_release] if engine_release else [])}
     if told - {failed, target}:
-        return Standing.OTHER_LIVE
+        return RollbackSituation.OTHER_LIVE
     if failed in told:
-        return Standing.FAILED_LIVE
-    return Standing.TARGET_LIVE if seen.releases else Standing.UNKNOWN
+        return RollbackSituation.FAILED_LIVE
+    return RollbackSituation.TARGET_LIVE if seen.releases else RollbackSituation.UNKNOWN
 
 
 class Wire:
@@ -76,7 +76,7 @@ class Wire:
         self._settings = settings
         self._record = record
         self._clock = clock
-        self._header = header_of(settings.place.service.release_told_by)
+        self._header = header_of(settings.facts.service.release_told_by)
 
     @contextlib.contextmanager
     def deployment(
@@ -91,45 +91,47 @@ class Wire:
             timeout_seconds=REQUEST_SECONDS,
             throttle_seconds=THROTTLE_SECONDS,
             learn_secret=learn_secret,
-            release_told_by=settings.place.service.release_told_by,
+            release_told_by=settings.facts.service.release_told_by,
             release_expected=release_expected,
             cutover=Cutover(cutover_seconds, self._record),
             ledger_urls=tuple(url for url in (settings.ledger_rpc_url,) if url),
         ) as deployment:
             yield deployment
 
-    def look(self) -> Seen:
+    def look(self) -> ObservedReleases:
         """Look often enough to meet every replica, as far as LOOK_SECONDS allow; raises SettingsInvalid for a sandbox
         that answers for a deployment.
         """
-        service = self._settings.place.service
+        service = self._settings.facts.service
         number = max(1, samples_needed(service.replicas, service.replica_miss_probability / ROUNDS))
         return self._look(number)
 
-    def peek(self) -> Seen:
+    def peek(self) -> ObservedReleases:
         """Look once."""
         return self._look(1)
 
-    def _look(self, number: int) -> Seen:
+    def _look(self, number: int) -> ObservedReleases:
         ends_at = self._clock() + LOOK_SECONDS
         releases: list[str] = []
         silence, simulated, looks = "", False, 0
         while looks < number and (looks == 0 or self._clock() < ends_at):
             looks += 1
-            release, why, is_simulated = self._told()
+            release, why, is_simulated = self._read_release()
             simulated = simulated or is_simulated
             if release:
                 releases.append(release)
             else:
                 silence = why
-        if simulated and not self._settings.place.service.simulated:
+        if simulated and not self._settings.facts.service.simulated:
             raise SettingsInvalid(
                 f"a sandbox answers at {self._settings.base_url}, and {self._settings.where} is none",
                 next_step="correct SMOKE_BASE_URL: it is not the deployment",
             )
-        return Seen(releases=tuple(dict.fromkeys(releases)), looks=looks, silence=silence, simulated=simulated)
+        return ObservedReleases(
+            releases=tuple(dict.fromkeys(releases)), looks=looks, silence=silence, simulated=simulated
+        )
 
-    def _told(self) -> tuple[str, str, bool]:
+    def _read_release(self) -> tuple[str, str, bool]:
         """Return the release one connection tells, "" and why not, and whether it is a sandbox's.
 
         A release that is too broken to say that it is ready still tells its name in the header it stamps.

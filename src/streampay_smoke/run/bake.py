@@ -22,7 +22,7 @@ from streampay_smoke.gate.bake import LONG_WINDOW, SHORT_WINDOW, BurnTest, error
 from streampay_smoke.http.client import Client, NoAnswer, new_client
 from streampay_smoke.run.probes.rounds import control_probes
 from streampay_smoke.service.credentials import Credential
-from streampay_smoke.service.replay import Asked
+from streampay_smoke.service.replay import ObservedRequest
 
 READ_SECONDS = 5.0
 """Limit of one look."""
@@ -89,7 +89,7 @@ class Reads:
         return _tested(self._test, at_ms, look)
 
     @property
-    def last_asked(self) -> Asked | None:
+    def last_asked(self) -> ObservedRequest | None:
         """The last request, for the stable release to be asked the same."""
         return self._deployment.last_asked
 
@@ -255,7 +255,7 @@ def watch(
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[AnyEvent]:
     """Watch for so many seconds, each source at its own pace; yields the evidence, at last one `BakeEnded`."""
-    bake = run_context.settings.place.bake
+    bake = run_context.settings.facts.bake
     yield BakeStarted(seconds=seconds, bake=bake)
     reads = Reads(run_context, bake)
     sources = _sources(run_context, bake, reads, seconds)

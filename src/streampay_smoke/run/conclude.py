@@ -20,12 +20,12 @@ from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.history import fold
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.policy import Circumstances, Decision, in_words
-from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, Word
+from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, VerdictStatus
 from streampay_smoke.publish import github
 from streampay_smoke.publish.publish import publish
 from streampay_smoke.publish.report import build_report
+from streampay_smoke.publish.report_model import report_of
 from streampay_smoke.publish.summary import console_block, paint_for
-from streampay_smoke.publish.telling import tell
 from streampay_smoke.run import decision as decisions
 from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RunFolder
@@ -85,7 +85,7 @@ def evidence_lost(error: Exception) -> int:
     """Say that a run has no verdict because its evidence could not be kept, and return its exit code."""
     print(f"INCONCLUSIVE: the evidence was lost: {type(error).__name__}: {error}", file=sys.stderr)
     print("Next: see to the disk and the artifacts folder, then run again", file=sys.stderr)
-    return EXIT_CODES[Word.INCONCLUSIVE]
+    return EXIT_CODES[VerdictStatus.INCONCLUSIVE]
 
 
 def _judged(folder: RunFolder, signing_key: SigningKey | None) -> tuple[tuple[Entry, ...], Verdict, str]:
@@ -122,7 +122,7 @@ def _announce(
     decision: Decision,
     notes: Iterable[str],
 ) -> None:
-    run, environ = tell(entries, verdict), system_facts.variables()
+    run, environ = report_of(entries, verdict), system_facts.variables()
     print(console_block(run, paint_for(sys.stdout, environ)))
     print(f"decision: {in_words(decision)}")
     print(f"evidence: {_shown(folder.path)}")

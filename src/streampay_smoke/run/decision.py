@@ -17,15 +17,15 @@ from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate.history import RunHistory
 from streampay_smoke.gate.policy import (
     HOLD,
-    Answer,
     Circumstances,
     Decision,
     RolledBack,
+    VerdictSummary,
     decide,
     may_act,
     to_json,
 )
-from streampay_smoke.gate.verdict import Verdict, Word, written_at
+from streampay_smoke.gate.verdict import Verdict, VerdictStatus, written_at
 from streampay_smoke.publish.files import replace_file
 from streampay_smoke.run import pins
 from streampay_smoke.run.folder import RunFolder
@@ -38,7 +38,7 @@ ROLLBACK = "streampay_smoke.rollback"
 """The program that acts."""
 
 _SMOKE = "smoke"
-_SAYS_NOTHING = (Word.CONFIG,)
+_SAYS_NOTHING = (VerdictStatus.CONFIG,)
 """Words that neither go on with a row of INCONCLUSIVE answers nor end it."""
 
 
@@ -86,7 +86,7 @@ def decided(folder: RunFolder, verdict: Verdict, history: RunHistory, asked: Cir
         inconclusive_before=_inconclusive_before(folder, verdict),
     )
     policy = history.started.policy if history.started else Policy()
-    decision = decide(Answer.of(verdict), policy, run, run_id=folder.run_id)
+    decision = decide(VerdictSummary.of(verdict), policy, run, run_id=folder.run_id)
     return replace(decision, rollback=earlier.rollback if earlier else None)
 
 
@@ -123,7 +123,7 @@ def inconclusive_in_a_row(
         partial = bool(planned) and not is_whole(planned, smoke)
         if elsewhere or partial or verdict.verdict in _SAYS_NOTHING:
             continue
-        if verdict.verdict is not Word.INCONCLUSIVE:
+        if verdict.verdict is not VerdictStatus.INCONCLUSIVE:
             break
         row += 1
     return row

@@ -37,7 +37,7 @@ class StepWatch:
                 self.waited_seconds += wait.run_seconds if isinstance(wait, events.RateLimitWait) else 0.0
 
 
-class Progress:
+class RunProgress:
     """Reads a growing journal and knows the step that is under way, and the time it has beside its deadline.
 
     A journal that is gone or spoilt tells nothing more; that it is, is for the judge to say. Of the steps only those

@@ -58,11 +58,11 @@ class SlowAnswers:
     def __init__(self, run_context: RunContext) -> None:
         self._run_context = run_context
         self._objectives = [
-            objective for objective in run_context.settings.place.objectives if objective.kind in _PURPOSES
+            objective for objective in run_context.settings.facts.objectives if objective.kind in _PURPOSES
         ]
         self._slow = False
         self._rounds = 0
-        self._stable: Reader | None = None
+        self._stable: ListReader | None = None
 
     def observe(self, event: AnyEvent) -> None:
         """Take note of one event."""
@@ -97,7 +97,7 @@ class SlowAnswers:
     def _pace_of_stable(self) -> Probed:
         try:
             if self._stable is None:
-                reader = Reader(self._run_context, self._run_context.settings.baseline_url)
+                reader = ListReader(self._run_context, self._run_context.settings.baseline_url)
                 reader.sign_in(self._run_context)
                 self._stable = reader
         except SmokeError as problem:
@@ -114,7 +114,7 @@ class SlowAnswers:
         )
 
 
-class Reader:
+class ListReader:
     """Reads the synthetic user's list on one deployment and knows how the last read went."""
 
     def __init__(self, run_context: RunContext, base_url: str) -> None:
@@ -164,7 +164,7 @@ def measure(
 
     `left_seconds` is the time to the run's deadline. After a failed scenario there is nothing to compare any more.
     """
-    objectives = run_context.settings.place.objectives
+    objectives = run_context.settings.facts.objectives
     comparison = next((objective for objective in objectives if objective.kind == "read_comparison"), None)
     why = ""
     if comparison is not None:
@@ -195,20 +195,20 @@ def _pairs(
     if because:
         return f"not sampled: {because}"
     with (
-        contextlib.closing(Reader(run_context, settings.base_url)) as candidate,
-        contextlib.closing(Reader(run_context, settings.baseline_url)) as stable,
+        contextlib.closing(ListReader(run_context, settings.base_url)) as candidate,
+        contextlib.closing(ListReader(run_context, settings.baseline_url)) as stable,
     ):
         try:
             candidate.sign_in(run_context, run_context.credential)
             stable.sign_in(run_context)
         except SmokeError as problem:
             return f"not sampled: no sign-in ({problem})"
-        confidence = confidence_of(comparison, settings.place.objectives)
+        confidence = confidence_of(comparison, settings.facts.objectives)
         return (yield from _compared(candidate, stable, comparison, confidence, seconds, coin))
 
 
 def _compared(
-    candidate: Reader, stable: Reader, comparison: Objective, confidence: float, seconds: float, coin: Coin
+    candidate: ListReader, stable: ListReader, comparison: Objective, confidence: float, seconds: float, coin: Coin
 ) -> Generator[AnyEvent, None, str]:
     ends_at = time.monotonic() + seconds
     test, silent = PairedTest(comparison.threshold, least_more=comparison.least_ms * US_PER_MS), 0

@@ -16,7 +16,7 @@ from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.run.folder import RUN_FOLDER, RunFolder
 from streampay_smoke.run.parent_death import PARENT_DEATH_PIPE, parent_death_pipe
-from streampay_smoke.run.progress import Progress
+from streampay_smoke.run.progress import RunProgress
 from streampay_smoke.settings import Settings
 from streampay_smoke.settings.reading import project_root
 
@@ -53,7 +53,7 @@ def supervise(settings: Settings, folder: RunFolder, environ: Mapping[str, str],
 
 def _ending(behave: "subprocess.Popen[bytes]", settings: Settings, folder: RunFolder) -> str:
     """Wait for behave; return why it has to be killed, "" when it ended by itself."""
-    progress = Progress(folder.journal_path)
+    progress = RunProgress(folder.journal_path)
     limit_at = time.monotonic() + settings.deadline_seconds + GRACE_SECONDS
     while True:
         try:

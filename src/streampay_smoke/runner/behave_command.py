@@ -13,7 +13,7 @@ from behave.configuration import Configuration, config_filenames
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.standard_streams import open_standard_streams
-from streampay_smoke.gate.verdict import EXIT_CODES, Word
+from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
 from streampay_smoke.run.conclude import refuse
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.run.output import outlasting_output
@@ -57,4 +57,4 @@ def _refused(because: str) -> int:
             return refuse(RunFolder.create(evidence.artifacts), error, report=evidence.report)
         except SettingsInvalid as unwritable:
             print(f"CONFIG: {error}\nNext: {error.next_step}\n{unwritable}", file=sys.stderr)
-            return EXIT_CODES[Word.CONFIG]
+            return EXIT_CODES[VerdictStatus.CONFIG]

@@ -5,37 +5,37 @@ from typing import Any, ClassVar, TypeVar
 
 from streampay_smoke.core.errors import Blame, SmokeError
 from streampay_smoke.evidence.pending import Pending
-from streampay_smoke.settings.place import Place
+from streampay_smoke.settings.environment import EnvironmentFacts
 
 _BUDGET = "streampay_smoke_budget"
 
 Step = TypeVar("Step", bound=Callable[..., Any])
 
-BUDGETS: dict[str, Callable[[Place], float]] = {
-    "step": lambda place: place.step_seconds,
+BUDGETS: dict[str, Callable[[EnvironmentFacts], float]] = {
+    "step": lambda facts: facts.step_seconds,
     # A step of several requests, each of which the rate limit may hold up.
-    "journey": lambda place: 2 * place.step_seconds,
-    "readiness": lambda place: place.service.ready_within_seconds + place.step_seconds,
-    "ledger": lambda place: place.ledger_step_seconds,
+    "journey": lambda facts: 2 * facts.step_seconds,
+    "readiness": lambda facts: facts.service.ready_within_seconds + facts.step_seconds,
+    "ledger": lambda facts: facts.ledger_step_seconds,
 }
 """Budgets by name, in seconds, from what a place says of itself."""
 
 
 def takes(budget: str) -> Callable[[Step], Step]:
     """Give a step function another budget than "step"; raises KeyError for a name that is not in BUDGETS."""
-    of_place = BUDGETS[budget]
+    of_environment = BUDGETS[budget]
 
     def mark(step: Step) -> Step:
-        setattr(step, _BUDGET, of_place)
+        setattr(step, _BUDGET, of_environment)
         return step
 
     return mark
 
 
-def budget_seconds(step: Callable[..., Any], place: Place) -> float:
+def budget_seconds(step: Callable[..., Any], facts: EnvironmentFacts) -> float:
     """Return how long a step function may take at a place."""
-    of_place: Callable[[Place], float] = getattr(step, _BUDGET, BUDGETS["step"])
-    return of_place(place)
+    of_environment: Callable[[EnvironmentFacts], float] = getattr(step, _BUDGET, BUDGETS["step"])
+    return of_environment(facts)
 
 
 def waits_for_ledgers(step: Callable[..., Any]) -> bool:
@@ -58,7 +58,7 @@ class StepTimeout(SmokeError):
         slow = pending.spent_on_peer_seconds > pending.budget_seconds / 2
         kind = _BY_PEER.get(pending.peer, StepTimeout) if slow else StepTimeout
         return kind(
-            f"the step took longer than its {pending.budget_seconds:g} s, {pending.told_wait()}",
+            f"the step took longer than its {pending.budget_seconds:g} s, {pending.described_wait()}",
             next_step=kind.next_step_of,
         )
 

@@ -161,7 +161,7 @@ class Interruption:
         if name == self.reason and name != DEADLINE and now < self._signal_at + _SAME_SIGNAL_SECONDS:
             return
         if not self.reason and (name != DEADLINE or now >= self._run_ends_at):
-            self.reason, self._detail, self._signal_at = name, self._told(name), now
+            self.reason, self._detail, self._signal_at = name, self._described(name), now
         if self._held_back:
             self._due = True
         else:
@@ -177,7 +177,7 @@ class Interruption:
         if self._in_step:
             raise self._overrun()
 
-    def _told(self, name: str) -> str:
+    def _described(self, name: str) -> str:
         doing = self._doing()
         if name != DEADLINE:
             return f"{self._because} {doing}".strip()

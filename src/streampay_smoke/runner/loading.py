@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.gate.verdict import EXIT_CODES, Word
+from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
 from streampay_smoke.run.conclude import refuse
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.settings import load_evidence
@@ -41,5 +41,5 @@ def refuse_foreign_runner() -> None:
         code = refuse(RunFolder.create(evidence.artifacts), error, report=evidence.report)
     except SettingsInvalid as unwritable:
         print(f"CONFIG: {error}\nNext: {error.next_step}\n{unwritable}", file=sys.stderr)
-        code = EXIT_CODES[Word.CONFIG]
+        code = EXIT_CODES[VerdictStatus.CONFIG]
     sys.exit(code)

@@ -207,10 +207,10 @@ def _digest(path: Path) -> str:
 
 
 def _digest_of_steps(scenario: Scenario) -> str:
-    return hashlib.sha256(msgspec.json.encode([_told(step) for step in scenario.all_steps])).hexdigest()
+    return hashlib.sha256(msgspec.json.encode([_step_content(step) for step in scenario.all_steps])).hexdigest()
 
 
-def _told(step: Step) -> Sequence[str | Sequence[Sequence[str]]]:
+def _step_content(step: Step) -> Sequence[str | Sequence[Sequence[str]]]:
     table = [step.table.headings, *(row.cells for row in step.table.rows)] if step.table is not None else []
     return (step.step_type, step.keyword, step.name, str(step.text or ""), table)
 

@@ -33,13 +33,13 @@ class ExclusionRule(msgspec.Struct, frozen=True, kw_only=True):
 EXCLUSION_RULES = (
     ExclusionRule(
         tag="money",
-        applies=lambda settings: not settings.place.money.settles,
-        reason=lambda settings: settings.place.money.settles_not_because,
+        applies=lambda settings: not settings.facts.money.settles,
+        reason=lambda settings: settings.facts.money.settles_not_because,
     ),
     ExclusionRule(
         tag="writes",
-        applies=lambda settings: not settings.place.money.settles,
-        reason=lambda settings: settings.place.money.settles_not_because,
+        applies=lambda settings: not settings.facts.money.settles,
+        reason=lambda settings: settings.facts.money.settles_not_because,
     ),
     ExclusionRule(
         tag="expected-release",
@@ -63,32 +63,32 @@ EXCLUSION_RULES = (
     ),
     ExclusionRule(
         tag="app-origin",
-        applies=lambda settings: not settings.place.service.app_origin,
+        applies=lambda settings: not settings.facts.service.app_origin,
         reason=lambda settings: f"environments/{settings.environment}.toml names no app_origin",
     ),
     ExclusionRule(
         tag="read-limit",
-        applies=lambda settings: not settings.place.service.reads_per_minute,
+        applies=lambda settings: not settings.facts.service.reads_per_minute,
         reason=lambda settings: f"environments/{settings.environment}.toml says nothing of reads_per_minute",
     ),
     ExclusionRule(
         tag="canary",
-        applies=lambda settings: not settings.place.service.canary_stream,
+        applies=lambda settings: not settings.facts.service.canary_stream,
         reason=lambda settings: "this environment names no stream that outlives releases (service.canary_stream)",
     ),
     ExclusionRule(
         tag="metrics",
-        applies=lambda settings: not settings.place.service.metrics,
+        applies=lambda settings: not settings.facts.service.metrics,
         reason=lambda settings: "this environment does not say that metrics can be scraped (service.metrics)",
     ),
     ExclusionRule(
         tag="indexer",
-        applies=lambda settings: not settings.place.service.indexer,
+        applies=lambda settings: not settings.facts.service.indexer,
         reason=lambda settings: "this environment does not say that the service tells of its index (service.indexer)",
     ),
     ExclusionRule(
         tag="contract-admin",
-        applies=lambda settings: not settings.place.chain.contract_admin,
+        applies=lambda settings: not settings.facts.chain.contract_admin,
         reason=lambda settings: "this environment does not say who administers the contract (chain.contract_admin)",
     ),
 )

@@ -15,7 +15,7 @@ from behave.runner import Runner
 from streampay_smoke.evidence.redaction import Redactor
 
 
-class Result(Protocol):
+class BehaveResult(Protocol):
     """What a step and a scenario have in common."""
 
     exception: BaseException | None
@@ -60,7 +60,7 @@ class _ScenariosFirst(Reporter):
                 _redact(step, self._redactor)
 
 
-def _redact(result: Result, redactor: Redactor) -> None:
+def _redact(result: BehaveResult, redactor: Redactor) -> None:
     if result.exception is not None:
         result.exception = _telling_no_secret(result.exception, redactor)
     if result.error_message is not None:

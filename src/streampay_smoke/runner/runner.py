@@ -16,7 +16,7 @@ from streampay_smoke.core.standard_streams import open_standard_streams
 from streampay_smoke.evidence.events import Failure, RunFinished, RunRefused
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.gate.verdict import EXIT_CODES, Word
+from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
 from streampay_smoke.run.conclude import NOTHING_ASKED, conclude, evidence_lost
 from streampay_smoke.run.decision import is_whole, prepared, smoke_of
 from streampay_smoke.run.failures import failure_of
@@ -73,7 +73,7 @@ class GateRunner(Runner):
                 return self._answer()
         except SettingsInvalid as error:
             print(f"CONFIG: {error}\nNext: {error.next_step}", file=sys.stderr)
-            return EXIT_CODES[Word.CONFIG]
+            return EXIT_CODES[VerdictStatus.CONFIG]
         except OSError as error:  # e.g. a full disk: Python would exit with 1, which blames the release
             return evidence_lost(error)
         except Exception as error:  # noqa: BLE001 - the same for whatever breaks the gate itself
@@ -156,7 +156,7 @@ class GateRunner(Runner):
         if self._lanes.plays(self.context.scenario):
             return
         match = self.step_registry.find_match(step)
-        seconds = budget_seconds(match.func, self.session.settings.place)
+        seconds = budget_seconds(match.func, self.session.settings.facts)
         self.session.time_left.ledger_steps -= waits_for_ledgers(match.func)
         self.session.begin_step(step, seconds)
         self._interruption.begin_step(seconds, self.session.overrun)
@@ -178,7 +178,7 @@ class GateRunner(Runner):
             if PARENT_DEATH_PIPE in self.config.userdata:
                 watch_parent(int(self.config.userdata[PARENT_DEATH_PIPE]), self._interruption.abandon)
             self._play(folder, journal)
-        if not journal.stands():
+        if not journal.is_intact():
             with Journal(folder.journal_path, self._redactor) as found:
                 found.append(RunRefused(failure=_LOST))
         if self._supervised and not self._interruption.is_abandoned:
@@ -200,7 +200,7 @@ class GateRunner(Runner):
         self._interruption.allow_step(step_seconds)
 
     def _doing(self) -> str:
-        return self.session.pending.told() if hasattr(self, "session") else ""
+        return self.session.pending.described() if hasattr(self, "session") else ""
 
     @property
     def _supervised(self) -> bool:

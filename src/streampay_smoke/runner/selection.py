@@ -31,7 +31,7 @@ def tag_expression(given: str | Sequence[str]) -> TagExpression:
 def _check(text: str) -> None:
     """Raise SettingsInvalid for an expression that cannot be read, or that is of the first version of behave."""
     for word in TagExpressionParser.tokenize(text) if "\\" not in text else ():
-        older = _in_the_newer_way(word)
+        older = _rewritten(word)
         if older:
             raise SettingsInvalid(
                 f"the tag expression {text!r} cannot be used: {word!r} is written as behave 1.2 had it",
@@ -45,10 +45,10 @@ def _check(text: str) -> None:
         ) from error
 
 
-def _in_the_newer_way(word: str) -> str:
+def _rewritten(word: str) -> str:
     """Return what is meant by an operand of the first version, "" for one that is of the second."""
     if "," in word:
-        return " or ".join(_in_the_newer_way(part) or part for part in word.split(",") if part)
+        return " or ".join(_rewritten(part) or part for part in word.split(",") if part)
     return f"not {word[1:]}" if word.startswith(("-", "~")) else ""
 
 

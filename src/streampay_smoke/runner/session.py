@@ -149,7 +149,7 @@ class Session:
 
     def share_write_slots(self) -> None:
         """From now on, and in every lane, have no more writes at the deployment at once than its place says."""
-        slots = WriteSlots(self.settings.place.service.writes_at_once)
+        slots = WriteSlots(self.settings.facts.service.writes_at_once)
         self._run_context.write_slot = lambda: slots.slot(lambda seconds: self.record(WriteSlotWait(seconds=seconds)))
 
     def open_shared(self, names: Sequence[str]) -> bool:
@@ -236,7 +236,7 @@ class Session:
         if not self.settings.deadline_is_derived:
             return 0.0
         needed_seconds = derived_deadline_seconds(
-            ready_within_seconds=self.settings.place.service.ready_within_seconds,
+            ready_within_seconds=self.settings.facts.service.ready_within_seconds,
             seconds_per_ledger=pace,
             ledger_steps=ledger_steps,
         )
@@ -248,7 +248,7 @@ class Session:
 
     def measure(self, *, failed: bool) -> None:
         """Sample what this place's objectives need beyond the scenarios."""
-        if self.settings.place.objectives:
+        if self.settings.facts.objectives:
             for evidence in measure(self._run_context, left_seconds=self.time_left.seconds, failed=failed):
                 self.record(evidence)
 
@@ -311,8 +311,8 @@ def open_session(folder: RunFolder, journal: Journal, redactor: Redactor) -> Ite
     with effective_settings() as settings:
         redactor.learn(*settings.redacted())
         journal.append(_run_started(settings, folder))
-        if settings.place.objectives:
-            journal.append(ObjectivesSet(objectives=settings.place.objectives))
+        if settings.facts.objectives:
+            journal.append(ObjectivesSet(objectives=settings.facts.objectives))
         session = Session(settings, journal, redactor, folder.run_id)
         try:
             yield session
@@ -344,11 +344,11 @@ def _run_started(settings: Settings, folder: RunFolder) -> RunStarted:
         contract_id=settings.contract_id,
         proof=settings.settlement_proof,
         on_inconclusive=settings.on_inconclusive,
-        service_simulated=settings.place.service.simulated,
+        service_simulated=settings.facts.service.simulated,
         settings=settings.dump(),
         trace_id=Trace.of_run(folder.run_id, system_facts.variables()).id,
         signed_by=signer.public.id if (signer := settings.signer()) else "",
         bake_seconds=settings.bake_seconds,
         rehearsal=settings.rehearsal,
-        policy=settings.place.policy,
+        policy=settings.facts.policy,
     )

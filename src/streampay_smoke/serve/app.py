@@ -14,17 +14,17 @@ from starlette.routing import Route
 from streampay_smoke import __version__
 from streampay_smoke.core import times
 from streampay_smoke.serve import engines
-from streampay_smoke.serve.attempts import Attempt, Deploy, Order, Standing, standing
+from streampay_smoke.serve.attempts import Deploy, DeployStatus, RunAttempt, RunOrder, deploy_status
 from streampay_smoke.serve.keys import Keyring
 from streampay_smoke.serve.runs import RETRY_SECONDS, Runs
 from streampay_smoke.serve.wire import (
-    Asked,
-    AskedAgain,
+    AnswerData,
     Canary,
-    Data,
+    DeployAnswer,
     Handler,
-    Refused,
-    Told,
+    RequestRefused,
+    RerunRequest,
+    RunRequest,
     answered,
     body_of,
     decoded,
@@ -34,7 +34,7 @@ from streampay_smoke.serve.wire import (
 _log = logging.getLogger("streampay_smoke.serve")
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class ServedEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     """What this service is for: one environment, at its own address or one of `targets`."""
 
     environment: str
@@ -52,13 +52,13 @@ class Interface:
         self,
         runs: Runs,
         keyring: Keyring,
-        place: Place,
+        served: ServedEnvironment,
         *,
         now_ms: Callable[[], int] = times.now_ms,
     ) -> None:
         self._runs = runs
         self._keyring = keyring
-        self._place = place
+        self._served = served
         self._now_ms = now_ms
 
     def app(self) -> Starlette:
@@ -96,24 +96,26 @@ class Interface:
 
     async def ask(self, request: Request) -> Response:
         """Start or fetch the run of a deploy."""
-        order = self._order(decoded(await body_of(request), Asked))
+        order = self._order(decoded(await body_of(request), RunRequest))
         attempt = self._started(order)
-        return json_response(202 if attempt.outcome is None else 200, self._told(order.deploy, attempt))
+        return json_response(202 if attempt.outcome is None else 200, self._answer(order.deploy, attempt))
 
     async def fetch(self, request: Request) -> Response:
         """Tell of a deploy, or of its `attempt`, without starting anything: 200 whatever there is to tell."""
-        asked = msgspec.convert({"deploy": request.path_params["deploy"], **_named(request)}, Asked)
+        asked = msgspec.convert({"deploy": request.path_params["deploy"], **_named(request)}, RunRequest)
         deploy = self._deploy(asked.deploy, asked.environment, asked.region)
         attempt = self._runs.latest(deploy)
         if named := request.query_params.get("attempt"):
             attempt = self._runs.attempt(named)
             if attempt is None or attempt.order.deploy != deploy:
-                raise Refused(404, f"{deploy.told()} has no such attempt", "leave `attempt` out for the latest one")
-        return json_response(200, self._told(deploy, attempt))
+                raise RequestRefused(
+                    404, f"{deploy.label()} has no such attempt", "leave `attempt` out for the latest one"
+                )
+        return json_response(200, self._answer(deploy, attempt))
 
     async def again(self, request: Request) -> Response:
         """Start another attempt, which takes the place of the latest."""
-        asked = decoded(await body_of(request), AskedAgain)
+        asked = decoded(await body_of(request), RerunRequest)
         deploy = self._deploy(asked.deploy, asked.environment, asked.region)
         self._require_target(asked.base_url or "")
         attempt = self._started_by(
@@ -124,14 +126,14 @@ class Interface:
                 supersedes=asked.supersedes,
             )
         )
-        return json_response(202 if attempt.outcome is None else 200, self._told(deploy, attempt))
+        return json_response(202 if attempt.outcome is None else 200, self._answer(deploy, attempt))
 
     # Flagger
 
     async def pre_rollout(self, request: Request) -> Response:
         """Play the run and wait for it: the canary has no traffic yet."""
         attempt = self._started(await self._canary(request))
-        attempt = await self._runs.settled(attempt, self._place.wait_seconds)
+        attempt = await self._runs.settled(attempt, self._served.wait_seconds)
         return self._in_words(attempt, engines.APPROVAL, engines.WAIT)
 
     async def confirm(self, request: Request) -> Response:
@@ -144,10 +146,10 @@ class Interface:
         order = await self._canary(request)
         attempt = self._runs.latest(order.deploy)
         if attempt is not None and attempt.order != order:
-            raise Refused(403, f"{order.deploy.told()} was judged with another release or address")
+            raise RequestRefused(403, f"{order.deploy.label()} was judged with another release or address")
         return self._in_words(attempt, engines.ROLLBACK, engines.NO_ROLLBACK)
 
-    async def _canary(self, request: Request) -> Order:
+    async def _canary(self, request: Request) -> RunOrder:
         """Return the order of a canary whose key, or whose bearer, may give it."""
         canary = decoded(await body_of(request), Canary)
         given = canary.metadata
@@ -157,9 +159,9 @@ class Interface:
             "deploy": f"{canary.namespace}/{canary.name}/{canary.checksum}",
             **{name: getattr(given, name) for name in ("environment", "region", "release", "base_url")},
         }
-        return self._order(msgspec.convert(asked, Asked))
+        return self._order(msgspec.convert(asked, RunRequest))
 
-    def _in_words(self, attempt: Attempt | None, table: Mapping[Standing, int], otherwise: int) -> Response:
+    def _in_words(self, attempt: RunAttempt | None, table: Mapping[DeployStatus, int], otherwise: int) -> Response:
         """Answer with a code of Flagger's and the reason it will show in its events."""
         now = self._standing(attempt)
         reason = attempt.outcome.message if attempt and attempt.outcome else ""
@@ -170,7 +172,7 @@ class Interface:
 
     async def ecs(self, request: Request) -> Response:
         """Answer as a lifecycle hook of Amazon ECS does."""
-        attempt = self._started(self._order(decoded(await body_of(request), Asked)))
+        attempt = self._started(self._order(decoded(await body_of(request), RunRequest)))
         now = self._standing(attempt)
         answer: dict[str, Any] = {"hookStatus": engines.ECS.get(now, engines.ECS_HOLD)}
         if answer["hookStatus"] == engines.ECS_HOLD:
@@ -179,12 +181,12 @@ class Interface:
 
     async def codedeploy(self, request: Request) -> Response:
         """Answer with a lifecycle event hook's status of AWS CodeDeploy, "" while there is none yet."""
-        attempt = self._started(self._order(decoded(await body_of(request), Asked)))
+        attempt = self._started(self._order(decoded(await body_of(request), RunRequest)))
         now = self._standing(attempt)
         status = "" if now in engines.UNDER_WAY else engines.CODEDEPLOY.get(now, engines.CODEDEPLOY_NO)
         return json_response(200, {"status": status, "details": self._details(attempt, now)})
 
-    def _details(self, attempt: Attempt, now: Standing) -> dict[str, str]:
+    def _details(self, attempt: RunAttempt, now: DeployStatus) -> dict[str, str]:
         outcome = attempt.outcome
         return {
             "attempt": attempt.id,
@@ -197,69 +199,69 @@ class Interface:
 
     def _require_bearer(self, request: Request) -> None:
         if not self._keyring.opens(request.headers.get("authorization", "")):
-            raise Refused(
+            raise RequestRefused(
                 401,
                 "this needs the service's token",
                 "send Authorization: Bearer with SMOKE_SERVE_TOKEN, or Flagger's metadata.key",
                 {"WWW-Authenticate": "Bearer"},
             )
 
-    def _order(self, asked: Asked) -> Order:
+    def _order(self, asked: RunRequest) -> RunOrder:
         self._require_target(asked.base_url)
-        return Order(
+        return RunOrder(
             deploy=self._deploy(asked.deploy, asked.environment, asked.region),
             release=asked.release,
-            base_url=_root(asked.base_url) or self._place.base_url,
+            base_url=_root(asked.base_url) or self._served.base_url,
         )
 
     def _deploy(self, name: str, environment: str, region: str) -> Deploy:
-        if environment not in {"", self._place.environment}:
-            raise Refused(
+        if environment not in {"", self._served.environment}:
+            raise RequestRefused(
                 409,
-                f"this service judges {self._place.environment}",
+                f"this service judges {self._served.environment}",
                 "ask the service of that environment: credentials of one place are shown to no other",
             )
-        return Deploy(environment=self._place.environment, region=region or self._place.region, name=name)
+        return Deploy(environment=self._served.environment, region=region or self._served.region, name=name)
 
     def _require_target(self, base_url: str) -> None:
-        if base_url and _root(base_url) not in {self._place.base_url, *self._place.targets}:
-            raise Refused(
+        if base_url and _root(base_url) not in {self._served.base_url, *self._served.targets}:
+            raise RequestRefused(
                 422,
                 "this service does not judge that address",
                 "add it to SMOKE_SERVE_TARGETS: a run shows its credentials to the address it judges",
             )
 
-    def _started(self, order: Order) -> Attempt:
+    def _started(self, order: RunOrder) -> RunAttempt:
         return self._started_by(lambda: self._runs.ask(order))
 
-    def _started_by(self, start: Callable[[], Attempt]) -> Attempt:
+    def _started_by(self, start: Callable[[], RunAttempt]) -> RunAttempt:
         try:
             return start()
         except OSError as error:
             _log.error("an attempt could not be written down: %s", error.strerror)
-            raise Refused(
+            raise RequestRefused(
                 503,
                 f"nothing was started: the state folder cannot be written ({error.strerror})",
                 "see to the disk of the service",
                 {"Retry-After": str(RETRY_SECONDS)},
             ) from error
 
-    def _standing(self, attempt: Attempt | None) -> Standing:
+    def _standing(self, attempt: RunAttempt | None) -> DeployStatus:
         superseded = attempt is not None and bool(self._runs.superseded_by(attempt))
-        return standing(attempt, self._now_ms(), superseded=superseded)
+        return deploy_status(attempt, self._now_ms(), superseded=superseded)
 
-    def _told(self, deploy: Deploy, attempt: Attempt | None) -> Told:
+    def _answer(self, deploy: Deploy, attempt: RunAttempt | None) -> DeployAnswer:
         now = self._standing(attempt)
-        data = Data(
+        data = AnswerData(
             verdict=now,
-            passed=now is Standing.PASS,
-            failed=now is Standing.FAIL,
-            score=int(now is Standing.PASS),
+            passed=now is DeployStatus.PASS,
+            failed=now is DeployStatus.FAIL,
+            score=int(now is DeployStatus.PASS),
         )
-        told = Told(data=data, deploy=deploy.name, environment=deploy.environment, region=deploy.region)
-        return told if attempt is None else self._told_of(told, attempt)
+        told = DeployAnswer(data=data, deploy=deploy.name, environment=deploy.environment, region=deploy.region)
+        return told if attempt is None else self._answer_of(told, attempt)
 
-    def _told_of(self, told: Told, attempt: Attempt) -> Told:
+    def _answer_of(self, told: DeployAnswer, attempt: RunAttempt) -> DeployAnswer:
         outcome = attempt.outcome
         known = msgspec.structs.replace(
             told,
@@ -283,7 +285,7 @@ class Interface:
             run_id=outcome.run_id,
             finished_at=_iso(outcome.finished_at_ms),
             valid_until=_iso(outcome.valid_until_ms),
-            report_url=self._place.report_url.replace("{run_id}", outcome.run_id) if outcome.run_id else "",
+            report_url=self._served.report_url.replace("{run_id}", outcome.run_id) if outcome.run_id else "",
         )
 
 

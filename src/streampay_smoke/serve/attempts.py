@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 
 RENEWALS: Final = 3
 """How many attempts in a row may end INCONCLUSIVE before only a person can ask for the next one."""
@@ -24,12 +24,12 @@ class Deploy(msgspec.Struct, frozen=True, kw_only=True):
     region: Region
     name: DeployName
 
-    def told(self) -> str:
+    def label(self) -> str:
         """Return it in one word for logs and messages."""
         return "/".join(part for part in (self.environment, self.region, self.name) if part)
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+class RunOrder(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be judged: the deploy, the release that must answer ("" for any), and where ("" for the default)."""
 
     deploy: Deploy
@@ -37,7 +37,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     base_url: Url = ""
 
 
-class State(StrEnum):
+class AttemptState(StrEnum):
     """How far an attempt is."""
 
     QUEUED = "queued"
@@ -45,10 +45,10 @@ class State(StrEnum):
     FINISHED = "finished"
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class AttemptOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """How an attempt ended. `valid_until_ms` is 0 for an answer that stands until a person asks again."""
 
-    verdict: Word
+    verdict: VerdictStatus
     reason_code: str
     message: str
     finished_at_ms: int
@@ -56,31 +56,31 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str = ""
 
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+class RunAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """One run for a deploy; times are Unix milliseconds. `supersedes` is the attempt that counts for nothing now."""
 
     id: str
     number: int
-    order: Order
+    order: RunOrder
     supersedes: str
     asked_at_ms: int
     started_at_ms: int = 0
     process: int = 0
-    outcome: Outcome | None = None
+    outcome: AttemptOutcome | None = None
 
     @property
-    def state(self) -> State:
+    def state(self) -> AttemptState:
         """How far it is."""
         if self.outcome is not None:
-            return State.FINISHED
-        return State.RUNNING if self.started_at_ms else State.QUEUED
+            return AttemptState.FINISHED
+        return AttemptState.RUNNING if self.started_at_ms else AttemptState.QUEUED
 
     def expired(self, now_ms: int) -> bool:
         """Whether its answer is too old to act on."""
         return self.outcome is not None and 0 < self.outcome.valid_until_ms <= now_ms
 
 
-class Standing(StrEnum):
+class DeployStatus(StrEnum):
     """What an engine may make of a deploy now: the five words, and five ways of having no answer."""
 
     PASS = "PASS"  # noqa: S105 - not a password
@@ -95,14 +95,14 @@ class Standing(StrEnum):
     SUPERSEDED = "SUPERSEDED"
 
 
-def standing(attempt: Attempt | None, now_ms: int, *, superseded: bool = False) -> Standing:
+def deploy_status(attempt: RunAttempt | None, now_ms: int, *, superseded: bool = False) -> DeployStatus:
     """Return what counts now. Only a fresh, latest, finished attempt passes or fails."""
     if attempt is None:
-        return Standing.UNKNOWN
+        return DeployStatus.UNKNOWN
     if superseded:
-        return Standing.SUPERSEDED
+        return DeployStatus.SUPERSEDED
     if attempt.outcome is None:
-        return Standing[attempt.state.name]
+        return DeployStatus[attempt.state.name]
     if attempt.expired(now_ms):
-        return Standing.EXPIRED
-    return Standing(attempt.outcome.verdict.value)
+        return DeployStatus.EXPIRED
+    return DeployStatus(attempt.outcome.verdict.value)

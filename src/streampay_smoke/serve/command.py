@@ -17,9 +17,9 @@ from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.core.system_facts import child_environment
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.serve.app import Interface, Place
+from streampay_smoke.serve.app import Interface, ServedEnvironment
 from streampay_smoke.serve.keys import Keyring, flagger_key
-from streampay_smoke.serve.player import GRACE_SECONDS, REPORT_SECONDS, Player
+from streampay_smoke.serve.run_processes import GRACE_SECONDS, REPORT_SECONDS, RunProcesses
 from streampay_smoke.serve.runs import Runs
 from streampay_smoke.serve.store import Store
 from streampay_smoke.settings.actuator import load_serve
@@ -27,27 +27,27 @@ from streampay_smoke.settings.actuator import load_serve
 CONNECTIONS: Final = 256
 """More callers at once are told 503."""
 
-FAREWELL_SECONDS: Final = 3
+SHUTDOWN_SECONDS: Final = 3
 """How long answers that are under way may take once the service is told to end."""
 
 
-class Service(msgspec.Struct, frozen=True, kw_only=True):
+class ServeConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     """The service as its settings make it. `limit_seconds` is what one run may take in all."""
 
     tokens: tuple[Secret, ...]
-    place: Place
+    served: ServedEnvironment
     limit_seconds: float
     valid_seconds: float
     keep_runs: int
 
 
-def load(environ: Mapping[str, str] | None = None, *, root: Path | None = None) -> Service:
+def load(environ: Mapping[str, str] | None = None, *, root: Path | None = None) -> ServeConfiguration:
     """Return the service as its settings make it; raises SettingsInvalid, for a missing token first of all."""
     given = load_serve(environ, root=root)
     limit_seconds = given.deadline_seconds + given.bake_seconds + REPORT_SECONDS
-    return Service(
+    return ServeConfiguration(
         tokens=(given.serve_token, *([given.serve_token_b] if given.serve_token_b else [])),
-        place=Place(
+        served=ServedEnvironment(
             environment=given.environment,
             region=given.region,
             base_url=given.base_url,
@@ -61,7 +61,7 @@ def load(environ: Mapping[str, str] | None = None, *, root: Path | None = None) 
     )
 
 
-def serve(settings: Service, *, host: str, port: int, state: Path, concurrency: int) -> None:
+def serve(settings: ServeConfiguration, *, host: str, port: int, state: Path, concurrency: int) -> None:
     """Serve until SIGTERM, SIGINT or SIGHUP; then end every run, which leaves its verdict, and return.
 
     Raises SettingsInvalid where the address or the state folder is not to be had.
@@ -74,7 +74,7 @@ def serve(settings: Service, *, host: str, port: int, state: Path, concurrency: 
         store.close()
 
 
-def key_for(settings: Service, canary: str) -> str:
+def key_for(settings: ServeConfiguration, canary: str) -> str:
     """Return the key of a canary given as NAMESPACE/NAME; raises SettingsInvalid."""
     namespace, _, name = canary.partition("/")
     if not namespace or not name or "/" in name:
@@ -82,8 +82,8 @@ def key_for(settings: Service, canary: str) -> str:
     return flagger_key(settings.tokens[0], namespace, name)
 
 
-async def _served(settings: Service, store: Store, listener: socket.socket, concurrency: int) -> None:
-    player = Player(child_environment({}), limit_seconds=settings.limit_seconds)
+async def _served(settings: ServeConfiguration, store: Store, listener: socket.socket, concurrency: int) -> None:
+    player = RunProcesses(child_environment({}), limit_seconds=settings.limit_seconds)
     runs = Runs(
         store,
         player,
@@ -92,7 +92,7 @@ async def _served(settings: Service, store: Store, listener: socket.socket, conc
         keep=settings.keep_runs,
     )
     runs.start()
-    app = Interface(runs, Keyring(settings.tokens), settings.place).app()
+    app = Interface(runs, Keyring(settings.tokens), settings.served).app()
     server = _Server(
         Config(
             app,
@@ -105,13 +105,13 @@ async def _served(settings: Service, store: Store, listener: socket.socket, conc
             access_log=False,
             server_header=False,
             limit_concurrency=CONNECTIONS,
-            timeout_graceful_shutdown=FAREWELL_SECONDS,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
     )
     for number in ending_signals():
         asyncio.get_running_loop().add_signal_handler(number, server.leave)
     address, port = listener.getsockname()[:2]
-    sys.stdout.write(f"serving {settings.place.environment} at http://{address}:{port}\n")
+    sys.stdout.write(f"serving {settings.served.environment} at http://{address}:{port}\n")
     sys.stdout.flush()
     try:
         await server.serve(sockets=[listener])

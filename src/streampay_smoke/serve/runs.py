@@ -11,9 +11,9 @@ import msgspec
 
 from streampay_smoke.core import times
 from streampay_smoke.core.errors import SmokeError
-from streampay_smoke.gate.verdict import Word
-from streampay_smoke.serve.attempts import RENEWALS, Attempt, Deploy, Order, Outcome, State
-from streampay_smoke.serve.player import Answer, Player
+from streampay_smoke.gate.verdict import VerdictStatus
+from streampay_smoke.serve.attempts import RENEWALS, AttemptOutcome, AttemptState, Deploy, RunAttempt, RunOrder
+from streampay_smoke.serve.run_processes import RunAnswer, RunProcesses
 from streampay_smoke.serve.store import Store
 
 WAITING: Final = 16
@@ -67,7 +67,7 @@ class Runs:
     def __init__(
         self,
         store: Store,
-        player: Player,
+        player: RunProcesses,
         *,
         concurrency: int,
         valid_seconds: float,
@@ -80,7 +80,7 @@ class Runs:
         self._valid_ms = round(valid_seconds * 1000)
         self._keep = keep
         self._now_ms = now_ms
-        self._attempts: dict[str, Attempt] = {}
+        self._attempts: dict[str, RunAttempt] = {}
         self._by_deploy: dict[Deploy, list[str]] = {}
         self._settled: dict[str, asyncio.Event] = {}
         self._queue: asyncio.Queue[str] = asyncio.Queue()
@@ -90,7 +90,7 @@ class Runs:
 
     # What callers ask
 
-    def ask(self, order: Order) -> Attempt:
+    def ask(self, order: RunOrder) -> RunAttempt:
         """Return the attempt that answers for a deploy; start one where none has, or its answer has expired.
 
         Raises OrderDiffers, QueueFull, Closing, or OSError when the attempt cannot be written down.
@@ -100,12 +100,12 @@ class Runs:
             return self._enqueue(order, None)
         if order != latest.order:
             raise OrderDiffers(
-                f"{order.deploy.told()} was asked for with another release or address",
+                f"{order.deploy.label()} was asked for with another release or address",
                 next_step="name the deploy by something that changes with its release, or ask for a new attempt",
             )
         return self._enqueue(order, latest) if self._renewable(latest) else latest
 
-    def again(self, deploy: Deploy, *, release: str | None, base_url: str | None, supersedes: str = "") -> Attempt:
+    def again(self, deploy: Deploy, *, release: str | None, base_url: str | None, supersedes: str = "") -> RunAttempt:
         """Return a new attempt, which supersedes the latest one at once; or the one that has not ended yet.
 
         `release` and `base_url` are those of the latest attempt where None. With `supersedes`, only that attempt is
@@ -113,30 +113,30 @@ class Runs:
         """
         latest = self.latest(deploy)
         if latest is None:
-            raise Unknown(f"nobody has asked for {deploy.told()} yet", next_step="POST it to /v1/runs")
+            raise Unknown(f"nobody has asked for {deploy.label()} yet", next_step="POST it to /v1/runs")
         if latest.outcome is None:
             return latest
         if supersedes and supersedes != latest.id:
             raise Overtaken(
-                f"{supersedes} is not the latest attempt of {deploy.told()}", next_step=f"look at {latest.id} first"
+                f"{supersedes} is not the latest attempt of {deploy.label()}", next_step=f"look at {latest.id} first"
             )
-        order = Order(
+        order = RunOrder(
             deploy=deploy,
             release=latest.order.release if release is None else release,
             base_url=latest.order.base_url if base_url is None else base_url,
         )
         return self._enqueue(order, latest)
 
-    def latest(self, deploy: Deploy) -> Attempt | None:
+    def latest(self, deploy: Deploy) -> RunAttempt | None:
         """Return the attempt that answers for a deploy, None where nobody has asked."""
         known = self._by_deploy.get(deploy)
         return self._attempts[known[-1]] if known else None
 
-    def attempt(self, name: str) -> Attempt | None:
+    def attempt(self, name: str) -> RunAttempt | None:
         """Return an attempt by its id."""
         return self._attempts.get(name)
 
-    def superseded_by(self, attempt: Attempt) -> str:
+    def superseded_by(self, attempt: RunAttempt) -> str:
         """Return the id of the attempt that took its place, "" for none."""
         latest = self.latest(attempt.order.deploy)
         if latest is None or latest.number <= attempt.number:
@@ -144,7 +144,7 @@ class Runs:
         known = [self._attempts[name] for name in self._by_deploy[attempt.order.deploy]]
         return next(one.id for one in known if one.number > attempt.number)
 
-    async def settled(self, attempt: Attempt, within_seconds: float) -> Attempt:
+    async def settled(self, attempt: RunAttempt, within_seconds: float) -> RunAttempt:
         """Wait for an attempt to end, no longer than this, and return it as it is then."""
         event = self._settled.get(attempt.id)
         if event is not None:
@@ -152,10 +152,10 @@ class Runs:
                 await asyncio.wait_for(event.wait(), within_seconds)
         return self._attempts.get(attempt.id, attempt)
 
-    def counts(self) -> dict[State, int]:
+    def counts(self) -> dict[AttemptState, int]:
         """Return how many attempts are queued and running."""
         states = [attempt.state for attempt in self._attempts.values()]
-        return {state: states.count(state) for state in (State.QUEUED, State.RUNNING)}
+        return {state: states.count(state) for state in (AttemptState.QUEUED, AttemptState.RUNNING)}
 
     @property
     def well(self) -> bool:
@@ -168,9 +168,9 @@ class Runs:
         """Take up what an earlier service left, and begin to work. Runs that live on are adopted, none is repeated."""
         for attempt in self._store.read():
             self._remember(attempt)
-            if attempt.state is State.QUEUED:
+            if attempt.state is AttemptState.QUEUED:
                 self._queue.put_nowait(attempt.id)
-            elif attempt.state is State.RUNNING:
+            elif attempt.state is AttemptState.RUNNING:
                 self._adoptions.append(asyncio.create_task(self._adopted(attempt.id)))
         self._workers = [asyncio.create_task(self._work()) for _ in range(self._concurrency)]
 
@@ -178,7 +178,7 @@ class Runs:
         """End every run, write down how it ended, and stop. What waits in the queue waits for the next start."""
         self._closing = True
         self._player.close()
-        running = [name for name, one in self._attempts.items() if one.state is State.RUNNING]
+        running = [name for name, one in self._attempts.items() if one.state is AttemptState.RUNNING]
         ends = [asyncio.ensure_future(self._settled[name].wait()) for name in running]
         if ends:  # what is not settled by then is taken up by the next service
             await asyncio.wait(ends, timeout=CLOSING_SECONDS)
@@ -189,21 +189,21 @@ class Runs:
 
     # How attempts are made and played
 
-    def _renewable(self, latest: Attempt) -> bool:
+    def _renewable(self, latest: RunAttempt) -> bool:
         """Whether an expired answer is asked for again without a person: never SAFETY, and not without end."""
         if not latest.expired(self._now_ms()):
             return False
         recent = [self._attempts[name] for name in self._by_deploy[latest.order.deploy][-RENEWALS:]]
         words = [one.outcome.verdict for one in recent if one.outcome is not None]
-        return not (len(words) == RENEWALS and set(words) == {Word.INCONCLUSIVE})
+        return not (len(words) == RENEWALS and set(words) == {VerdictStatus.INCONCLUSIVE})
 
-    def _enqueue(self, order: Order, latest: Attempt | None) -> Attempt:
+    def _enqueue(self, order: RunOrder, latest: RunAttempt | None) -> RunAttempt:
         if self._closing:
             raise Closing("the service is going down", next_step="ask again when it is up")
         if self._queue.qsize() >= WAITING:
             raise QueueFull(f"{WAITING} deploys wait already", next_step=f"ask again in {RETRY_SECONDS} s")
         now_ms = self._now_ms()
-        attempt = Attempt(
+        attempt = RunAttempt(
             id=f"{times.stamp(now_ms)}-{secrets.token_hex(4)}",
             number=latest.number + 1 if latest else 1,
             order=order,
@@ -213,10 +213,10 @@ class Runs:
         self._store.keep(attempt)
         self._remember(attempt)
         self._queue.put_nowait(attempt.id)
-        _log.info("attempt %s queued for %s, number %d", attempt.id, order.deploy.told(), attempt.number)
+        _log.info("attempt %s queued for %s, number %d", attempt.id, order.deploy.label(), attempt.number)
         return attempt
 
-    def _remember(self, attempt: Attempt) -> None:
+    def _remember(self, attempt: RunAttempt) -> None:
         if attempt.id not in self._attempts:
             self._by_deploy.setdefault(attempt.order.deploy, []).append(attempt.id)
         self._attempts[attempt.id] = attempt
@@ -239,8 +239,10 @@ class Runs:
             answer = await self._player.play(attempt.order, folder, lambda pid: self._note(name, pid))
         except OSError as error:
             _log.error("attempt %s could not be started: %s", name, error.strerror)
-            answer = Answer(
-                verdict=Word.INCONCLUSIVE, reason_code="not_started", message=f"no run could start: {error.strerror}"
+            answer = RunAnswer(
+                verdict=VerdictStatus.INCONCLUSIVE,
+                reason_code="not_started",
+                message=f"no run could start: {error.strerror}",
             )
         self._finish(name, answer)
 
@@ -257,14 +259,14 @@ class Runs:
         except OSError as error:  # only a later service would have used it, to end a run that is over its time
             _log.error("attempt %s could not be written down: %s", name, error.strerror)
 
-    def _change(self, name: str, **changes: object) -> Attempt:
-        changed: Attempt = msgspec.structs.replace(self._attempts[name], **changes)
+    def _change(self, name: str, **changes: object) -> RunAttempt:
+        changed: RunAttempt = msgspec.structs.replace(self._attempts[name], **changes)
         self._attempts[name] = changed
         return changed
 
-    def _finish(self, name: str, answer: Answer) -> None:
+    def _finish(self, name: str, answer: RunAnswer) -> None:
         now_ms = self._now_ms()
-        outcome = Outcome(
+        outcome = AttemptOutcome(
             verdict=answer.verdict,
             reason_code=answer.reason_code,
             message=answer.message,
@@ -282,10 +284,10 @@ class Runs:
         _log.info("attempt %s is %s (%s)", name, answer.verdict, answer.reason_code)
         self._settled.pop(name).set()
 
-    def _valid_until_ms(self, word: Word, now_ms: int) -> int:
-        if word is Word.SAFETY:
+    def _valid_until_ms(self, status: VerdictStatus, now_ms: int) -> int:
+        if status is VerdictStatus.SAFETY:
             return 0
-        if word is Word.INCONCLUSIVE:
+        if status is VerdictStatus.INCONCLUSIVE:
             return now_ms + min(self._valid_ms, INCONCLUSIVE_VALID_SECONDS * 1000)
         return now_ms + self._valid_ms
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.serve.attempts import Attempt
+from streampay_smoke.serve.attempts import RunAttempt
 
 RECORD = "attempt.json"
 
@@ -39,11 +39,11 @@ class Store:
         """Let another service have the folder."""
         os.close(self._lock)
 
-    def folder(self, attempt: Attempt) -> Path:
+    def folder(self, attempt: RunAttempt) -> Path:
         """Return where an attempt keeps its record, its output and its artifacts."""
         return self._attempts / attempt.id
 
-    def keep(self, attempt: Attempt) -> None:
+    def keep(self, attempt: RunAttempt) -> None:
         """Write an attempt down, and return once the disk has it; raises OSError."""
         folder = self.folder(attempt)
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -56,22 +56,22 @@ class Store:
         for changed in (folder, self._attempts):
             _sync(changed)
 
-    def read(self) -> tuple[Attempt, ...]:
+    def read(self) -> tuple[RunAttempt, ...]:
         """Return every attempt, oldest first; raises SettingsInvalid for a record that cannot be read."""
         return tuple(sorted(self._records(), key=lambda attempt: (attempt.asked_at_ms, attempt.number)))
 
-    def forget(self, attempt: Attempt) -> None:
+    def forget(self, attempt: RunAttempt) -> None:
         """Remove an attempt and everything it left; raises OSError."""
         shutil.rmtree(self.folder(attempt))
 
-    def _records(self) -> Iterator[Attempt]:
+    def _records(self) -> Iterator[RunAttempt]:
         for folder in self._attempts.iterdir():
             record = folder / RECORD
             if not record.exists():  # killed before the first record was whole: nobody was told of this attempt
                 shutil.rmtree(folder)
                 continue
             try:
-                yield msgspec.json.decode(record.read_bytes(), type=Attempt)
+                yield msgspec.json.decode(record.read_bytes(), type=RunAttempt)
             except (OSError, msgspec.DecodeError) as error:
                 raise SettingsInvalid(
                     f"{record} cannot be read: {error}",

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from streampay_smoke.core.errors import SmokeError
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.serve.attempts import DeployName, Region, Release, Url
 from streampay_smoke.serve.runs import RETRY_SECONDS, Closing, OrderDiffers, Overtaken, QueueFull, Unknown
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of a request for a run. `environment` and `region` are the service's own where they are left out."""
 
     deploy: DeployName
@@ -36,7 +36,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     base_url: Url = ""
 
 
-class AskedAgain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RerunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of a request for another attempt; None for what the attempt before had."""
 
     deploy: DeployName
@@ -67,7 +67,7 @@ class Canary(msgspec.Struct, frozen=True, kw_only=True):
     metadata: CanaryMetadata = CanaryMetadata()
 
 
-class Data(msgspec.Struct, frozen=True, kw_only=True):
+class AnswerData(msgspec.Struct, frozen=True, kw_only=True):
     """The answer in one hop; `pass` and `fail` are both false unless a fresh verdict says one of them."""
 
     verdict: str
@@ -76,10 +76,10 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     score: int
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class DeployAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What is told of a deploy. `verdict` is the run's own word, `data.verdict` what may be made of it now."""
 
-    data: Data
+    data: AnswerData
     deploy: str
     environment: str
     region: str
@@ -90,7 +90,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""
     supersedes: str = ""
     superseded_by: str = ""
-    verdict: Word | None = None
+    verdict: VerdictStatus | None = None
     reason_code: str = ""
     message: str = ""
     run_id: str = ""
@@ -101,7 +101,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     report_url: str = ""
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request that is answered without an attempt."""
 
     def __init__(self, status: int, error: str, next_step: str = "", headers: Mapping[str, str] | None = None) -> None:
@@ -130,14 +130,14 @@ def answered(handler: Handler) -> Handler:
         began = time.monotonic()
         try:
             response = await handler(request)
-        except Refused as refused:
+        except RequestRefused as refused:
             response = _refusal(refused)
         except msgspec.ValidationError as error:
-            response = _refusal(Refused(422, f"the request is not understood: {error}", "see docs/serve.md"))
+            response = _refusal(RequestRefused(422, f"the request is not understood: {error}", "see docs/serve.md"))
         except tuple(_STATUS) as error:
             status = next(code for kind, code in _STATUS.items() if isinstance(error, kind))
             later = {"Retry-After": str(RETRY_SECONDS)} if status in {429, 503} else {}
-            response = _refusal(Refused(status, str(error), error.next_step, later))
+            response = _refusal(RequestRefused(status, str(error), error.next_step, later))
         took_ms = round((time.monotonic() - began) * 1000)
         _log.info("%s %r %d %d ms", request.method, request.url.path, response.status_code, took_ms)
         return response
@@ -145,7 +145,7 @@ def answered(handler: Handler) -> Handler:
     return handle
 
 
-def _refusal(refused: Refused) -> Response:
+def _refusal(refused: RequestRefused) -> Response:
     told = {"error": refused.error, **({"next": refused.next_step} if refused.next_step else {})}
     return json_response(refused.status, told, refused.headers)
 
@@ -164,15 +164,15 @@ async def body_of(request: Request) -> bytes:
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
-                    raise Refused(
+                    raise RequestRefused(
                         413, f"a request holds {MAX_BODY_BYTES} bytes at most", headers={"Connection": "close"}
                     )
     except TimeoutError as error:
-        raise Refused(
+        raise RequestRefused(
             408, f"the request took longer than {BODY_SECONDS:g} s", headers={"Connection": "close"}
         ) from error
     except ClientDisconnect as error:
-        raise Refused(400, "the request was cut off") from error
+        raise RequestRefused(400, "the request was cut off") from error
     return bytes(body)
 
 
@@ -183,4 +183,4 @@ def decoded(body: bytes, kind: type[T]) -> T:
     except msgspec.ValidationError:
         raise
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refused(400, "the body is not JSON", "see docs/serve.md") from error
+        raise RequestRefused(400, "the body is not JSON", "see docs/serve.md") from error

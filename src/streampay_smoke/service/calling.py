@@ -1,4 +1,4 @@
-"""How calls are sent to a deployment, and what comes back in an answer's place: silence, haste, an old credential."""
+"""How calls are sent to a deployment, and what comes back in an answer's place: silence, a rate limit, an old credential."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.declared_network import PUBLIC
 from streampay_smoke.service.dialects import SIGN_IN, Call, Dialect
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
-from streampay_smoke.service.replay import Asked, Impression, Look
+from streampay_smoke.service.replay import AnswerSummary, Look, ObservedRequest
 from streampay_smoke.service.shape import body_in_words, is_one_word
 from streampay_smoke.service.transport import (
     NoServiceAnswer,
@@ -49,14 +49,14 @@ class Caller(AbstractContextManager["Caller"]):
         cutover: Cutover,
         learn_secret: Callable[[str], None],
     ) -> None:
-        self.last_asked: Asked | None = None
+        self.last_asked: ObservedRequest | None = None
         self.last_headers: dict[str, str] = {}
         self._transport = transport
         self._dialect = dialect
         self._cutover = cutover
         self._learn_secret = learn_secret
         self._csrf_token = ""
-        self._let_through: set[str] = set()
+        self._kinds_let_through: set[str] = set()
         self._networks_named: set[str] = set()  # one for all connections: what a replica says counts for all
 
     def fresh(self) -> "Caller":
@@ -72,7 +72,7 @@ class Caller(AbstractContextManager["Caller"]):
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def heard_of(self, network: str) -> None:
+    def note_network(self, network: str) -> None:
         """Take note of a network that the service named."""
         self._networks_named.add(network)
 
@@ -81,21 +81,21 @@ class Caller(AbstractContextManager["Caller"]):
         return self._transport.send("GET", path)
 
     def send(
-        self, call: Call, credential: Credential | None, look: Look, proof: Mapping[str, str] | None = None
+        self, call: Call, credential: Credential | None, look: Look, csrf_headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Send a call once and return whatever answers, having looked at it.
 
-        `proof` replaces the headers by which a write shows that it comes from the app's own page.
+        `csrf_headers` replaces the headers by which a write shows that it comes from the app's own page.
         """
         if PUBLIC in self._networks_named and call.writes and call.purpose != SIGN_IN:
             raise GuardRefused(
                 f"the service named the public network: {call.method} {call.path} is not sent to it",
                 next_step="point the gate at a deployment on a test network, and see why its replicas disagree",
             )
-        if proof is None:
-            proof = self.page_proof() if call.writes else {}
-        headers = {**call.headers, **proof}
-        asked = self.last_asked = Asked(call=call, credential=credential, look=look)
+        if csrf_headers is None:
+            csrf_headers = self.csrf_headers() if call.writes else {}
+        headers = {**call.headers, **csrf_headers}
+        asked = self.last_asked = ObservedRequest(call=call, credential=credential, look=look)
         answer = self._transport.send(
             call.method,
             call.path,
@@ -105,14 +105,14 @@ class Caller(AbstractContextManager["Caller"]):
             purpose=call.purpose if call.must_succeed else "",
             enough=call.enough,
         )
-        self.last_asked, self.last_headers = replace(asked, impression=look(answer)), answer.headers
+        self.last_asked, self.last_headers = replace(asked, answer_summary=look(answer)), answer.headers
         if answer.status != TOO_MANY_REQUESTS:
-            self._let_through.add(_kind(call))
+            self._kinds_let_through.add(_kind(call))
         return answer
 
-    def let_through(self, call: Call) -> bool:
+    def was_let_through(self, call: Call) -> bool:
         """Return whether a call of this kind was ever answered with anything but 429."""
-        return _kind(call) in self._let_through
+        return _kind(call) in self._kinds_let_through
 
     def once(self, call: Call, credential: Credential | None) -> Answer:
         """Send a call once and return whatever answers."""
@@ -124,20 +124,22 @@ class Caller(AbstractContextManager["Caller"]):
         credential: Credential | None,
         read: Read = _as_it_is,
         *,
-        proof: Mapping[str, str] | None = None,
+        csrf_headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Return the service's own answer; silence is waited out where the call may be repeated, else raised."""
         look = self._looking(call, read)
 
         def send() -> Answer:
-            return self._of_the_service(self.send(call, credential, look, proof))
+            return self._of_the_service(self.send(call, credential, look, csrf_headers))
 
         return self._cutover.through(f"{call.method} {call.path}", send) if call.repeatable else send()
 
-    def told(self, call: Call, credential: Credential | None, *, proof: Mapping[str, str] | None = None) -> Answer:
-        """Return the service's answer about who may; raises Throttled for one that is about haste."""
-        answer = self.ask(call, credential, proof=proof)
-        self.refuse_haste(answer)
+    def access_answer(
+        self, call: Call, credential: Credential | None, *, csrf_headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Return the service's answer about who may; raises Throttled for one that is about a rate limit."""
+        answer = self.ask(call, credential, csrf_headers=csrf_headers)
+        self.raise_if_throttled(answer)
         return answer
 
     def promised(self, call: Call, credential: Credential | None, read: Read = _as_it_is) -> Answer:
@@ -145,8 +147,8 @@ class Caller(AbstractContextManager["Caller"]):
         answer = self.ask(replace(call, must_succeed=True), credential, read)
         if answer.status in call.statuses:
             return answer
-        self.refuse_haste(answer)
-        self.refuse_old(answer, credential)
+        self.raise_if_throttled(answer)
+        self.raise_if_credential_refused(answer, credential)
         expected = " or ".join(map(str, call.statuses))
         put_off = call.writes and answer.status == _UNAVAILABLE
         raise (WritePutOff if put_off else PromiseBroken)(
@@ -154,7 +156,7 @@ class Caller(AbstractContextManager["Caller"]):
             next_step=f"look for request id {answer.request_id} in the service's log",
         )
 
-    def refuse_haste(self, answer: Answer) -> None:
+    def raise_if_throttled(self, answer: Answer) -> None:
         """Raise Throttled for a 429: whatever was waited, the limit may be used up by runs beside this one.
 
         That a limit lets nobody through at all is found where a caller asks whom nobody has seen before.
@@ -167,7 +169,7 @@ class Caller(AbstractContextManager["Caller"]):
             next_step="run again later or fewer at once, or raise SMOKE_DEADLINE_SECONDS or the limits of this address",
         )
 
-    def refuse_old(self, answer: Answer, credential: Credential | None) -> None:
+    def raise_if_credential_refused(self, answer: Answer, credential: Credential | None) -> None:
         """Raise CredentialRefused for an answer that is about a credential of the operator's, not about who may."""
         if answer.status == UNAUTHORIZED and credential is not None and credential.operator_variable:
             raise CredentialRefused(
@@ -175,7 +177,7 @@ class Caller(AbstractContextManager["Caller"]):
                 next_step=f"renew {credential.operator_variable}, then run again: it may simply be old",
             )
 
-    def page_proof(self) -> dict[str, str]:
+    def csrf_headers(self) -> dict[str, str]:
         """Return the double-submit pair, by hand: the cookie is Secure, so that no cookie jar returns it over http.
 
         Where the service hands out no cookie, the write goes without the pair and the service decides.
@@ -194,7 +196,7 @@ class Caller(AbstractContextManager["Caller"]):
     def _looking(self, call: Call, read: Read) -> Look:
         """Return how to look at a call's answer: it keeps its promise with a promised status and a readable body."""
 
-        def look(answer: Answer) -> Impression:
+        def look(answer: Answer) -> AnswerSummary:
             said = self._dialect.error_code(answer)
             well_formed = answer.status >= 400 and bool(said)
             if answer.status < 400:
@@ -203,7 +205,7 @@ class Caller(AbstractContextManager["Caller"]):
                     well_formed = True
                 except PromiseBroken:
                     well_formed = False
-            return Impression(
+            return AnswerSummary(
                 status_class=answer.status // 100,
                 genuine=well_formed,
                 kept=answer.status in call.statuses and (well_formed or answer.status >= 400),

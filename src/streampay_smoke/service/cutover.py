@@ -48,7 +48,7 @@ class Cutover:
             except NoServiceAnswer as problem:
                 if problem.cause not in WAITED_OUT or self._left_seconds < SHORTEST_PAUSE_SECONDS:
                     if attempts > 1:
-                        self._tell(target, waited_seconds, attempts, met=False, last=str(problem))
+                        self._record_wait(target, waited_seconds, attempts, met=False, last=str(problem))
                     raise
                 self._sleep(min(pause_seconds, self._left_seconds))
                 spent_seconds = self._clock() - began
@@ -58,10 +58,10 @@ class Cutover:
                 self._record(Retried(target=target, attempt=attempts + 1, because=problem.cause))
             else:
                 if attempts > 1:
-                    self._tell(target, waited_seconds, attempts, met=True, last="the service itself answered")
+                    self._record_wait(target, waited_seconds, attempts, met=True, last="the service itself answered")
                 return result
 
-    def _tell(self, target: str, waited_seconds: float, attempts: int, *, met: bool, last: str) -> None:
+    def _record_wait(self, target: str, waited_seconds: float, attempts: int, *, met: bool, last: str) -> None:
         self._record(
             Waited(
                 what=f"the cutover to let {target} through",

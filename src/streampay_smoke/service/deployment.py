@@ -14,13 +14,13 @@ from streampay_smoke.service.calling import GATEWAY_STATUSES, UNAUTHORIZED, Call
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import WAITED_OUT, Cutover
 from streampay_smoke.service.declared_network import host_of
-from streampay_smoke.service.dialects import Call, Dialect, Doors, dialect_named
+from streampay_smoke.service.dialects import AccessRequests, Call, Dialect, dialect_named
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
 from streampay_smoke.service.identity import SyntheticUser
-from streampay_smoke.service.marks import Mark
+from streampay_smoke.service.lease import Lease
 from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamPage, StreamRecord, Withdrawal
-from streampay_smoke.service.release import ReleaseTeller, Sight, header_of, release_teller
-from streampay_smoke.service.replay import SILENCE, Asked, Impression
+from streampay_smoke.service.release import ReleaseReader, ReleaseSources, header_of, release_reader
+from streampay_smoke.service.replay import SILENCE, AnswerSummary, ObservedRequest
 from streampay_smoke.service.shape import body_in_words
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.service.transport import NoServiceAnswer, ServiceTransport, WriteSlot
@@ -34,7 +34,7 @@ class Deployment(AbstractContextManager["Deployment"]):
     Any call raises ServiceUnavailable when there is no answer, or a gateway answered in the service's place;
     PromiseBroken when an answer has a wrong status or shape; CredentialRefused when a credential that the operator
     supplied gets a 401; Throttled when the rate limit asks for more patience than a run has, or turns away somebody
-    who was to be refused: haste says nothing of doors. Silence in answer to a request that may be sent again is waited
+    who was to be refused: a rate limit says nothing of access. Silence in answer to a request that may be sent again is waited
     out as `cutover` allows.
 
     A service that named the public network even once, over whatever connection, is written to no more, sign-ins
@@ -46,7 +46,7 @@ class Deployment(AbstractContextManager["Deployment"]):
         transport: ServiceTransport,
         dialect: Dialect,
         *,
-        tell_release: ReleaseTeller | None = None,
+        tell_release: ReleaseReader | None = None,
         release_expected: str = "",
         ledger_urls: tuple[str, ...] = (),
         learn_secret: Callable[[str], None] = lambda secret: None,
@@ -57,7 +57,7 @@ class Deployment(AbstractContextManager["Deployment"]):
         self._caller = Caller(transport, dialect, cutover=self._cutover, learn_secret=learn_secret)
         self._record = transport.record
         self._dialect = dialect
-        self._tell_release = tell_release or release_teller("header:x-release")
+        self._tell_release = tell_release or release_reader("header:x-release")
         self._release_expected = release_expected
         self._own_hosts = frozenset(host for url in ledger_urls if (host := host_of(url)))
         self._credentials: dict[str, Credential] = {}
@@ -99,7 +99,7 @@ class Deployment(AbstractContextManager["Deployment"]):
                 write_slot=write_slot,
             ),
             dialect_named(dialect),
-            tell_release=release_teller(release_told_by),
+            tell_release=release_reader(release_told_by),
             release_expected=release_expected,
             ledger_urls=ledger_urls,
             learn_secret=learn_secret,
@@ -107,7 +107,7 @@ class Deployment(AbstractContextManager["Deployment"]):
         )
 
     @property
-    def last_asked(self) -> Asked | None:
+    def last_asked(self) -> ObservedRequest | None:
         """The request sent last, and how it was answered."""
         return self._caller.last_asked
 
@@ -117,9 +117,9 @@ class Deployment(AbstractContextManager["Deployment"]):
         return self._caller.last_headers
 
     @property
-    def doors(self) -> Doors:
+    def access(self) -> AccessRequests:
         """What callers ask of this deployment who have no right to it."""
-        return self._dialect.doors
+        return self._dialect.access
 
     def readiness(self) -> Readiness:
         """Ask once whether the service is ready, on which network and in which release; records a ServiceSeen.
@@ -128,9 +128,9 @@ class Deployment(AbstractContextManager["Deployment"]):
         """
         answer = self._caller.send(self._dialect.readiness(), None, self._look_at_readiness)
         readiness = self._dialect.read_readiness(answer, own_hosts=self._own_hosts)
-        self._caller.heard_of(readiness.network)
+        self._caller.note_network(readiness.network)
         if readiness.genuine:
-            sight = Sight(readiness=answer, fetch=self._caller.fetch, expected=self._release_expected)
+            sight = ReleaseSources(readiness=answer, fetch=self._caller.fetch, expected=self._release_expected)
             readiness = replace(
                 readiness, release=self._tell_release(sight), clock_ahead_seconds=answer.clock_ahead_seconds
             )
@@ -175,7 +175,7 @@ class Deployment(AbstractContextManager["Deployment"]):
             seen.append(f"{answer.asked} answered {answer.status}, {body_in_words(answer)}")
         return tuple(seen)
 
-    def replayed(self, asked: Asked, credential: Credential | None) -> Impression:
+    def replayed(self, asked: ObservedRequest, credential: Credential | None) -> AnswerSummary:
         """Send a request that reads once more, here and once, and return how its answer looks.
 
         Raises NoServiceAnswer for a silence that tells nothing of the deployment: a name that does not resolve, a
@@ -188,9 +188,11 @@ class Deployment(AbstractContextManager["Deployment"]):
                 return SILENCE
             raise
 
-    def readiness_impression(self) -> Impression:
+    def readiness_summary(self) -> AnswerSummary:
         """Ask for readiness once and return how the answer looks."""
-        return self.replayed(Asked(call=self._dialect.readiness(), credential=None, look=self._look_at_readiness), None)
+        return self.replayed(
+            ObservedRequest(call=self._dialect.readiness(), credential=None, look=self._look_at_readiness), None
+        )
 
     def sign_in(self, user: SyntheticUser) -> Credential:
         """Return a credential for `user`: by signing a challenge in mode wallet, else the supplied one.
@@ -226,15 +228,15 @@ class Deployment(AbstractContextManager["Deployment"]):
         given, that is the answer.
         """
         asked = self._dialect.challenge(user.address)
-        given = self._caller.told(asked, None)
+        given = self._caller.access_answer(asked, None)
         if given.status not in asked.statuses:
             return given
         challenge = answering(self._dialect.read_challenge(given))
-        return self._caller.told(self._dialect.login(user.address, challenge, sign(challenge)), None)
+        return self._caller.access_answer(self._dialect.login(user.address, challenge, sign(challenge)), None)
 
     def sign_in_again(self, user: SyntheticUser) -> Answer:
         """Send the sign-in that let `user` in once more, word for word; for checks of the refusal."""
-        return self._caller.told(self._logins[user.address], None)
+        return self._caller.access_answer(self._logins[user.address], None)
 
     def streams(self, credential: Credential, *, limit: int = 20, cursor: str = "") -> StreamPage:
         """Return one page of the streams the credential's holder sees."""
@@ -245,34 +247,36 @@ class Deployment(AbstractContextManager["Deployment"]):
 
         return read(self._caller.promised(call, credential, read))
 
-    def newer_streams(self, credential: Credential, *, limit: int = 20, cursor: str = "") -> StreamPage:
+    def streams_v2(self, credential: Credential, *, limit: int = 20, cursor: str = "") -> StreamPage:
         """Return one page of the streams the credential's holder sees, in the newer form of the API."""
-        call = self._dialect.newer_streams(limit=limit, cursor=cursor)
+        call = self._dialect.streams_v2(limit=limit, cursor=cursor)
 
         def read(answer: Answer) -> StreamPage:
-            return self._dialect.read_newer_page(answer, limit=limit)
+            return self._dialect.read_page_v2(answer, limit=limit)
 
         return read(self._caller.promised(call, credential, read))
 
     def refusal(self, credential: Credential) -> Answer:
         """Ask for the streams and return the answer, refused or not."""
-        return self._caller.told(replace(self._dialect.streams(limit=1, cursor=""), statuses=_REFUSALS), credential)
+        return self._caller.access_answer(
+            replace(self._dialect.streams(limit=1, cursor=""), statuses=_REFUSALS), credential
+        )
 
     def streams_answer(self, credential: Credential) -> Answer:
         """Ask for the first stream, once, and return the answer. Raises only for silence and an old credential."""
         call = self._dialect.streams(limit=1, cursor="")
         answer = self._caller.once(call, credential)
-        self._caller.refuse_old(answer, credential)
+        self._caller.raise_if_credential_refused(answer, credential)
         return answer
 
     @property
     def has_shown_streams(self) -> bool:
         """Whether any request for the streams was let through its limit, refused for another reason or not."""
-        return self._caller.let_through(self._dialect.streams(limit=1, cursor=""))
+        return self._caller.was_let_through(self._dialect.streams(limit=1, cursor=""))
 
-    def refuse_haste(self, answer: Answer) -> None:
+    def raise_if_throttled(self, answer: Answer) -> None:
         """Raise Throttled for a 429."""
-        self._caller.refuse_haste(answer)
+        self._caller.raise_if_throttled(answer)
 
     def stream(self, credential: Credential, stream_id: str) -> StreamRecord:
         """Return one stream."""
@@ -281,21 +285,21 @@ class Deployment(AbstractContextManager["Deployment"]):
 
     def stream_answer(self, credential: Credential, stream_id: str) -> Answer:
         """Ask for one stream and return the answer, refused or not; raises CredentialRefused for an old credential."""
-        answer = self._caller.told(replace(self._dialect.stream(stream_id), statuses=_REFUSALS), credential)
-        self._caller.refuse_old(answer, credential)
+        answer = self._caller.access_answer(replace(self._dialect.stream(stream_id), statuses=_REFUSALS), credential)
+        self._caller.raise_if_credential_refused(answer, credential)
         return answer
 
     def create(self, credential: Credential, order: StreamOrder, key: str = "") -> StreamRecord:
         """Create a stream; the same key and order again must bring the same stream. Raises for another order."""
         return self._created(self._dialect.create(order, key), credential, order)
 
-    def newer_create(self, credential: Credential, order: StreamOrder, key: str = "") -> StreamRecord:
+    def create_v2(self, credential: Credential, order: StreamOrder, key: str = "") -> StreamRecord:
         """Create a stream in the newer form of the API; raises as `create`."""
-        return self._created(self._dialect.newer_create(order, key), credential, order)
+        return self._created(self._dialect.create_v2(order, key), credential, order)
 
-    def newer_create_answer(self, credential: Credential, order: StreamOrder, key: str = "") -> Answer:
+    def create_v2_answer(self, credential: Credential, order: StreamOrder, key: str = "") -> Answer:
         """Ask for a stream in the newer form and return the answer, refused or not."""
-        return self._caller.told(self._dialect.newer_create(order, key), credential)
+        return self._caller.access_answer(self._dialect.create_v2(order, key), credential)
 
     def _created(self, call: Call, credential: Credential, order: StreamOrder) -> StreamRecord:
         answer = self._caller.promised(call, credential)
@@ -314,7 +318,7 @@ class Deployment(AbstractContextManager["Deployment"]):
     ) -> Answer:
         """Ask for a stream and return the answer, refused or not; `claims` are further fields of the order."""
         call = self._dialect.create(order, key)
-        return self._caller.told(replace(call, json={**call.json, **(claims or {})}), credential)
+        return self._caller.access_answer(replace(call, json={**call.json, **(claims or {})}), credential)
 
     def created_by(self, answer: Answer) -> StreamRecord | None:
         """Return the stream that an answer to a creation made, None where it made none."""
@@ -348,7 +352,7 @@ class Deployment(AbstractContextManager["Deployment"]):
 
     def alive_answer(self) -> Answer:
         """Ask whether the service is alive and return the answer; a gateway's silence is waited out."""
-        return self._caller.told(self._dialect.alive(), None)
+        return self._caller.access_answer(self._dialect.alive(), None)
 
     def index_cursor(self) -> int:
         """Return the ledger that the service's index of the ledger has reached."""
@@ -356,36 +360,36 @@ class Deployment(AbstractContextManager["Deployment"]):
 
     def metrics_answer(self, credential: Credential | None) -> Answer:
         """Ask for the service's figures and return the answer, refused or not."""
-        return self._caller.told(self._dialect.metrics(), credential)
+        return self._caller.access_answer(self._dialect.metrics(), credential)
 
     def act(self, credential: Credential, stream_id: str, action: str, key: str = "") -> Answer:
         """Act on a stream and return the answer, refused or not."""
-        return self._caller.told(self._dialect.act(stream_id, action, key), credential)
+        return self._caller.access_answer(self._dialect.act(stream_id, action, key), credential)
 
-    def knock(
-        self, call: Call, credential: Credential | None = None, *, proof: Mapping[str, str] | None = None
+    def attempt(
+        self, call: Call, credential: Credential | None = None, *, csrf_headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Send one of the `doors` and return the answer, refused or not.
 
-        `proof` replaces the headers by which a write shows that it comes from the app's own page.
+        `csrf_headers` replaces the headers by which a write shows that it comes from the app's own page.
         """
-        answer = self._caller.told(call, credential, proof=proof)
+        answer = self._caller.access_answer(call, credential, csrf_headers=csrf_headers)
         if UNAUTHORIZED not in call.statuses:
-            self._caller.refuse_old(answer, credential)
+            self._caller.raise_if_credential_refused(answer, credential)
         return answer
 
-    def page_proof(self) -> dict[str, str]:
+    def csrf_token(self) -> dict[str, str]:
         """Return the headers by which a write shows that it comes from the app's own page; none where none is given."""
-        return self._caller.page_proof()
+        return self._caller.csrf_headers()
 
-    def mark(self, credential: Credential, stream_id: str, mark: Mark) -> bool:
+    def mark(self, credential: Credential, stream_id: str, mark: Lease) -> bool:
         """Write a mark on a stream; False where the service has no place for it. Raises only for silence."""
-        call = self._dialect.mark(stream_id, mark)
+        call = self._dialect.write_lease(stream_id, mark)
         return call is not None and self._caller.ask(call, credential).status in call.statuses
 
-    def mark_of(self, credential: Credential, stream_id: str) -> Mark | None:
+    def lease_of(self, credential: Credential, stream_id: str) -> Lease | None:
         """Return the mark on a stream, None where it carries none. Raises only for silence."""
-        return self._dialect.read_mark(self._caller.ask(self._dialect.stream(stream_id), credential))
+        return self._dialect.read_lease(self._caller.ask(self._dialect.stream(stream_id), credential))
 
     def error_code(self, answer: Answer) -> str:
         """Return the code in the service's own error envelope, "" when the body is not the service's."""
@@ -419,10 +423,10 @@ class Deployment(AbstractContextManager["Deployment"]):
             )
         return record
 
-    def _look_at_readiness(self, answer: Answer) -> Impression:
+    def _look_at_readiness(self, answer: Answer) -> AnswerSummary:
         readiness = self._dialect.read_readiness(answer, own_hosts=self._own_hosts)
         degraded = sorted(name for name, report in readiness.dependencies.items() if not report.ok)
-        return Impression(
+        return AnswerSummary(
             status_class=answer.status // 100,
             genuine=readiness.genuine,
             kept=readiness.ready,

@@ -22,7 +22,7 @@ _BUILD_ID_SIGNS = (
 )
 
 
-class Sight(msgspec.Struct, frozen=True, kw_only=True):
+class ReleaseSources(msgspec.Struct, frozen=True, kw_only=True):
     """What a teller may look at: a readiness answer just seen, other paths, the release there should be or ""."""
 
     readiness: Answer
@@ -30,8 +30,8 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     expected: str = ""
 
 
-ReleaseTeller = Callable[[Sight], str]
-"""Returns the release that answers, "" when the deployment does not tell."""
+ReleaseReader = Callable[[ReleaseSources], str]
+"""Returns the release that answers, "" when the deployment does not read."""
 
 
 def header_of(told_by: str) -> str:
@@ -48,7 +48,7 @@ def read_by(told_by: str) -> str:
     return f"the header {rest}" if kind == "header" else f"the field {rest}"
 
 
-def release_teller(told_by: str) -> ReleaseTeller:
+def release_reader(told_by: str) -> ReleaseReader:
     """Return the teller for a `release_told_by` setting; raises SettingsInvalid for any other form."""
     kind, _, rest = told_by.partition(":")
     if kind == "header" and rest:
@@ -61,31 +61,31 @@ def release_teller(told_by: str) -> ReleaseTeller:
     raise SettingsInvalid(f"release_told_by is {told_by!r}", next_step=f"use {FORMS}")
 
 
-def _by_header(name: str) -> ReleaseTeller:
-    def tell(sight: Sight) -> str:
-        return sight.readiness.headers.get(name.lower(), "")
+def _by_header(name: str) -> ReleaseReader:
+    def read(sources: ReleaseSources) -> str:
+        return sources.readiness.headers.get(name.lower(), "")
 
-    return tell
+    return read
 
 
-def _by_field(path: str, pointer: str) -> ReleaseTeller:
-    def tell(sight: Sight) -> str:
-        answer = sight.readiness if sight.readiness.path == path else sight.fetch(path)
+def _by_field(path: str, pointer: str) -> ReleaseReader:
+    def read(sources: ReleaseSources) -> str:
+        answer = sources.readiness if sources.readiness.path == path else sources.fetch(path)
         value = _at(answer.json, pointer)
         return value if answer.status == 200 and isinstance(value, str) else ""
 
-    return tell
+    return read
 
 
-def _by_build_manifest(sight: Sight) -> str:
+def _by_build_manifest(sources: ReleaseSources) -> str:
     """Tell by the build id the start page names, which for the expected one must have its manifest.
 
     That manifest alone proves little (old assets stay on CDNs), so it decides only where the
     page names no build. The page shows "-" as "_".
     """
-    named = _build_id_of(sight.fetch("/"))
-    if sight.expected and named in {"", sight.expected, sight.expected.replace("-", "_")}:
-        return sight.expected if _has_manifest(sight.fetch, sight.expected) else ""
+    named = _build_id_of(sources.fetch("/"))
+    if sources.expected and named in {"", sources.expected, sources.expected.replace("-", "_")}:
+        return sources.expected if _has_manifest(sources.fetch, sources.expected) else ""
     return named
 
 

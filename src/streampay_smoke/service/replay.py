@@ -15,7 +15,7 @@ from streampay_smoke.service.exchange import Answer
 NO_ANSWER = 0
 
 
-class Impression(msgspec.Struct, frozen=True, kw_only=True):
+class AnswerSummary(msgspec.Struct, frozen=True, kw_only=True):
     """How one answer looks: `status_class` 2-5, or 0 for none; `genuine` when it is the service's own and well-formed.
 
     `kept` says that it is what was promised; `said` is what the service calls its trouble, where it names it.
@@ -34,21 +34,21 @@ class Impression(msgspec.Struct, frozen=True, kw_only=True):
         kind = "as promised" if self.kept else "the service's own" if self.genuine else "not the service's own"
         return f"{self.status_class}xx, {kind}{f' ({self.said})' if self.said else ''}"
 
-    def is_red_like(self, other: "Impression") -> bool:
+    def is_red_like(self, other: "AnswerSummary") -> bool:
         """Return whether both broke the promise, and in the same way."""
         return not self.kept and self == other
 
 
-Look = Callable[[Answer], Impression]
-"""Forms the impression of an answer to one kind of request."""
+Look = Callable[[Answer], AnswerSummary]
+"""Forms the answer_summary of an answer to one kind of request."""
 
-SILENCE = Impression(status_class=NO_ANSWER, genuine=False, kept=False)
+SILENCE = AnswerSummary(status_class=NO_ANSWER, genuine=False, kept=False)
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class ObservedRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request to the deployment under test, and how its answer looked there."""
 
     call: Call
     credential: Credential | None
     look: Look
-    impression: Impression = SILENCE
+    answer_summary: AnswerSummary = SILENCE

@@ -14,12 +14,12 @@ from streampay_smoke.evidence.addresses import host_only, keys_in
 from streampay_smoke.http.proxies import proxy_secrets, route_to
 from streampay_smoke.http.trust import refuse_unusable_trust
 from streampay_smoke.service.claims import refuse_expired, refuse_unfit
-from streampay_smoke.settings.place import Place, refuse_impossible
+from streampay_smoke.settings.environment import EnvironmentFacts, refuse_impossible
 from streampay_smoke.settings.problems import Problems
 from streampay_smoke.settings.reading import RawSettings, read, read_what_can_be
 from streampay_smoke.settings.variables import AUTH_MODES, PROOFS, SIGNING_KEY, VARIABLES, slots_of
 
-_NOT_DUMPED = frozenset({"place", "network", "engine_secrets"})
+_NOT_DUMPED = frozenset({"facts", "network", "engine_secrets"})
 """What a dump leaves out: facts of the file, and what is the actuator's alone."""
 
 _ADDRESSES = ("SMOKE_BASE_URL", "SMOKE_BASELINE_URL", "SMOKE_STELLAR_RPC_URL", "SMOKE_STELLAR_FRIENDBOT_URL")
@@ -32,7 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a run needs to know. Secrets are `Secret`; `dump()` is safe to print."""
 
     environment: str
-    place: Place
+    facts: EnvironmentFacts
     base_url: str
     baseline_url: str
     expect_release: str
@@ -74,7 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def embedded(self) -> bool:
         """Whether this run starts its own sandbox: the sandbox environment with no service named."""
-        return self.place.service.simulated and not self.base_url
+        return self.facts.service.simulated and not self.base_url
 
     @property
     def supplied_credentials(self) -> dict[str, Secret]:
@@ -153,14 +153,14 @@ def settings_of(raw: RawSettings) -> Settings:
         with problems.collected():
             contradiction(raw)
     with problems.collected():
-        refuse_impossible(raw.environment, raw.place)
+        refuse_impossible(raw.environment, raw.facts)
     problems.refuse()
     network = values["network"]
     return Settings(
         **{
             **values,
             "environment": raw.environment,
-            "place": raw.place,
+            "facts": raw.facts,
             "rpc_url": values["rpc_url"] or network.rpc_url,
             "friendbot_url": values["friendbot_url"] or network.friendbot_url,
             "deadline_seconds": raw.deadline_seconds(),
@@ -176,7 +176,7 @@ def _signer(key: Secret | None) -> SigningKey | None:
 
 
 def _refuse_no_address(raw: RawSettings) -> None:
-    if not raw.place.service.simulated and not raw.text("SMOKE_BASE_URL"):
+    if not raw.facts.service.simulated and not raw.text("SMOKE_BASE_URL"):
         raise SettingsInvalid(
             f"{raw.environment} has no address: SMOKE_BASE_URL is not set",
             next_step="set SMOKE_BASE_URL or --base-url to the deployment's root",
@@ -229,10 +229,10 @@ def _refuse_no_contract(raw: RawSettings) -> None:
 
 def _refuse_proof(raw: RawSettings) -> None:
     proof = raw.text("SMOKE_SETTLEMENT_PROOF")
-    if proof in PROOFS and proof not in raw.place.money.proofs:
+    if proof in PROOFS and proof not in raw.facts.money.proofs:
         raise SettingsInvalid(
             f"SMOKE_SETTLEMENT_PROOF={proof} is not allowed in {raw.environment}",
-            next_step=f"environments/{raw.environment}.toml allows: {', '.join(raw.place.money.proofs)}",
+            next_step=f"environments/{raw.environment}.toml allows: {', '.join(raw.facts.money.proofs)}",
         )
 
 

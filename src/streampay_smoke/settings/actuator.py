@@ -7,7 +7,7 @@ import msgspec
 
 from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.settings.place import Place
+from streampay_smoke.settings.environment import EnvironmentFacts
 from streampay_smoke.settings.problems import Problems
 from streampay_smoke.settings.reading import read
 
@@ -22,7 +22,7 @@ class RollbackSettings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     environment: str
-    place: Place
+    facts: EnvironmentFacts
     region: str
     deploy: str
     artifacts: Path
@@ -72,7 +72,7 @@ def load_rollback(
         **{
             **values,
             "environment": raw.environment,
-            "place": raw.place,
+            "facts": raw.facts,
             "base_url_called": address,
             "credentials": raw.credentials(values["auth_mode"]),
             "engine_secrets": raw.engine_secrets(),

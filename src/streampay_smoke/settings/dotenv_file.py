@@ -18,7 +18,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _HOW = "write NAME=value, and put a value with spaces, # or line ends between quotes"
 
 
-class Line(NamedTuple):
+class DotenvLine(NamedTuple):
     """A variable, its value as it is written (`${...}` in it means nothing), and the number of its line."""
 
     name: str
@@ -26,9 +26,9 @@ class Line(NamedTuple):
     number: int
 
 
-def read_dotenv(root: Path, problems: Problems) -> list[Line]:
+def read_dotenv(root: Path, problems: Problems) -> list[DotenvLine]:
     """Return what `.env` in a folder says, nothing where there is none. No line is quoted: it may hold a secret."""
-    lines: list[Line] = []
+    lines: list[DotenvLine] = []
     unreadable: list[str] = []
     with problems.collected():
         for binding in parse_stream(io.StringIO(_text(root / FILE))):
@@ -49,7 +49,7 @@ def _text(path: Path) -> str:
         ) from error
 
 
-def _line(binding: Binding, unreadable: list[str]) -> Iterator[Line]:
+def _line(binding: Binding, unreadable: list[str]) -> Iterator[DotenvLine]:
     if binding.key is None and not binding.error:
         return  # empty, or a comment
     written = binding.original.string
@@ -58,4 +58,4 @@ def _line(binding: Binding, unreadable: list[str]) -> Iterator[Line]:
     if binding.error or binding.key is None or binding.value is None or not _NAME.fullmatch(binding.key):
         unreadable.append(str(number))
     else:
-        yield Line(binding.key, binding.value, number)
+        yield DotenvLine(binding.key, binding.value, number)

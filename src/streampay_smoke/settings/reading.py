@@ -17,7 +17,7 @@ from streampay_smoke.core.networks import PUBLIC_NAMES, PUBLIC_PASSPHRASE, allow
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.settings.deadline import derived_deadline_seconds
 from streampay_smoke.settings.dotenv_file import FILE, read_dotenv
-from streampay_smoke.settings.place import Place, read_place, values_of
+from streampay_smoke.settings.environment import EnvironmentFacts, read_environment, values_of
 from streampay_smoke.settings.problems import Problems
 from streampay_smoke.settings.variables import BY_ATTRIBUTE, ENGINE_PREFIX, PREFIX, VARIABLES, slots_of
 
@@ -44,7 +44,7 @@ class RawSettings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     environment: str
-    place: Place
+    facts: EnvironmentFacts
     given: dict[str, Given]
     system: dict[str, str] = {}
     sandbox: dict[str, str] = {}
@@ -57,13 +57,13 @@ class RawSettings(msgspec.Struct, frozen=True, kw_only=True):
         """Return a variable's text, its default where nobody gave it."""
         if name in self.given:
             return self.given[name].value
-        return self.sandbox.get(name) or values_of(self.place).get(name) or VARIABLES[name].default
+        return self.sandbox.get(name) or values_of(self.facts).get(name) or VARIABLES[name].default
 
     def called(self, name: str) -> str:
         """Return what to call a variable in a message: its name and where its value comes from."""
         if name in self.given:
             return _called(name, self.given[name].origin)
-        if name not in self.sandbox and name in values_of(self.place):
+        if name not in self.sandbox and name in values_of(self.facts):
             return _called(name, f"environments/{self.environment}.toml: {VARIABLES[name].file_key}")
         return name
 
@@ -87,7 +87,7 @@ class RawSettings(msgspec.Struct, frozen=True, kw_only=True):
     def deadline_seconds(self) -> float:
         """Return the deadline that was set, else what a whole smoke takes on this network; raises SettingsInvalid."""
         return self.parsed("SMOKE_DEADLINE_SECONDS") or derived_deadline_seconds(
-            ready_within_seconds=self.place.service.ready_within_seconds,
+            ready_within_seconds=self.facts.service.ready_within_seconds,
             seconds_per_ledger=self.parsed("SMOKE_STELLAR_NETWORK").seconds_per_ledger,
         )
 
@@ -127,7 +127,7 @@ def read(
     problems.refuse()
     environment = given["SMOKE_ENV"].value if "SMOKE_ENV" in given else VARIABLES["SMOKE_ENV"].default
     system = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
-    return RawSettings(environment=environment, place=read_place(root, environment), given=given, system=system)
+    return RawSettings(environment=environment, facts=read_environment(root, environment), given=given, system=system)
 
 
 def read_what_can_be(

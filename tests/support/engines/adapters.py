@@ -19,11 +19,11 @@ from engines.line import Line
 from engines.shell import Checkout
 from streampay_smoke.core import times
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.publish.github import outputs
 from streampay_smoke.serve.keys import flagger_key
 
-Play = Callable[[Path, Word, Situation], Effect]
+Play = Callable[[Path, VerdictStatus, Situation], Effect]
 OnLine = Callable[[Line], Effect]
 
 RELEASE = "2026.11.3"
@@ -44,19 +44,19 @@ def one_run(line: Line) -> None:
     assert len(line.player.played) == (0 if line.situation is Situation.DOWN else 1)
 
 
-def program(folder: Path, word: Word, situation: Situation) -> FakeSmoke:
+def program(folder: Path, status: VerdictStatus, situation: Situation) -> FakeSmoke:
     """Return a gate that answers a word; where the gate is down, it is killed before it writes anything."""
     fake = FakeSmoke(folder)
-    told(fake, word)
+    told(fake, status)
     if situation is Situation.DOWN:
         fake.killed()
     return fake
 
 
-def told(fake: FakeSmoke, word: Word) -> None:
+def told(fake: FakeSmoke, status: VerdictStatus) -> None:
     """Let the gate answer a word, and write for GitHub what it really writes."""
     run_id = f"{times.stamp(times.now_ms())}-e5f124"
-    verdict = msgspec.structs.replace(verdict_of(word), run_id=run_id)
+    verdict = msgspec.structs.replace(verdict_of(status), run_id=run_id)
     fake.answers(verdict)
     fake.tells_github(outputs(verdict, decision_on(verdict)))
 
@@ -64,10 +64,10 @@ def told(fake: FakeSmoke, word: Word) -> None:
 # Argo Rollouts
 
 
-def argo_before(folder: Path, word: Word, situation: Situation) -> Effect:
+def argo_before(folder: Path, status: VerdictStatus, situation: Situation) -> Effect:
     template = document(argo.TEMPLATES, name="streampay-smoke-before")
     spec = template["spec"]["metrics"][0]["provider"]["job"]["spec"]
-    fake = program(folder, word, Situation.NORMAL)
+    fake = program(folder, status, Situation.NORMAL)
     job = Job(spec, fake, situation, argo.arguments(template, "prePromotionAnalysis"))
     effect = argo.before(template, job)
     for call in fake.calls:
@@ -108,8 +108,8 @@ def ecs_on(line: Line) -> Effect:
 def over(play: OnLine) -> Play:
     """Return the play of an engine that asks the service."""
 
-    def played(folder: Path, word: Word, situation: Situation) -> Effect:
-        with Line(folder, word, situation) as line:
+    def played(folder: Path, status: VerdictStatus, situation: Situation) -> Effect:
+        with Line(folder, status, situation) as line:
             effect = play(line)
             if situation is Situation.TWICE:  # the controller restarts, and begins anew
                 assert play(line) is effect
@@ -133,12 +133,12 @@ ON_LINE: Mapping[str, OnLine] = {
 
 
 def github(gate: str) -> Play:
-    def play(folder: Path, word: Word, situation: Situation) -> Effect:
+    def play(folder: Path, status: VerdictStatus, situation: Situation) -> Effect:
         fake = FakeSmoke(folder)
         checkout = Checkout(folder / "checkout", fake)
 
         def before(job: str) -> str:
-            answer_job(fake, job, gate, word, situation)
+            answer_job(fake, job, gate, status, situation)
             return "cancelled" if job == gate and situation is Situation.SLOW else ""
 
         results: dict[str, str] = {}
@@ -164,12 +164,12 @@ def github(gate: str) -> Play:
 
 
 def gitlab_ci(gate: str) -> Play:
-    def play(folder: Path, word: Word, situation: Situation) -> Effect:
+    def play(folder: Path, status: VerdictStatus, situation: Situation) -> Effect:
         fake = FakeSmoke(folder)
         checkout = Checkout(folder / "checkout", fake)
 
         def before(job: str) -> str:
-            answer_job(fake, job, gate, word, situation)
+            answer_job(fake, job, gate, status, situation)
             return "failed" if job == gate and situation is Situation.SLOW else ""
 
         results: dict[str, str] = {}
@@ -192,9 +192,9 @@ def gitlab_ci(gate: str) -> Play:
     return play
 
 
-def answer_job(fake: FakeSmoke, job: str, gate: str, word: Word, situation: Situation) -> None:
-    """Set the gate up for a job: `gate` gets the word, the gate before it says PASS."""
-    told(fake, word if job == gate else Word.PASS)
+def answer_job(fake: FakeSmoke, job: str, gate: str, status: VerdictStatus, situation: Situation) -> None:
+    """Set the gate up for a job: `gate` gets the status, the gate before it says PASS."""
+    told(fake, status if job == gate else VerdictStatus.PASS)
     if job == gate and situation is Situation.DOWN:
         fake.killed()
 
@@ -216,17 +216,17 @@ def of_calls(checkout: Checkout, *, live: bool, proved: bool) -> Effect:
 # Google Cloud Deploy, and checks of what is live
 
 
-def cloud_deploy(folder: Path, word: Word, situation: Situation) -> Effect:
-    checkout = Checkout(folder / "checkout", program(folder, word, situation))
+def cloud_deploy(folder: Path, status: VerdictStatus, situation: Situation) -> Effect:
+    checkout = Checkout(folder / "checkout", program(folder, status, situation))
     pipeline, automation = documents("google-cloud-deploy/clouddeploy.yaml")
     assert pipeline["serialPipeline"]["stages"][0]["strategy"]["standard"]["verify"] is True
     target = CloudDeploy(checkout, situation)
     return target.roll_out(document("google-cloud-deploy/skaffold.yaml"), automation["rules"])
 
 
-def synthetic(folder: Path, word: Word, situation: Situation) -> Effect:
+def synthetic(folder: Path, status: VerdictStatus, situation: Situation) -> Effect:
     spec = document("kubernetes/synthetic.yaml")["spec"]["jobTemplate"]["spec"]
-    job = Job(spec, program(folder, word, Situation.NORMAL), situation)
+    job = Job(spec, program(folder, status, Situation.NORMAL), situation)
     return Effect.NOTHING if job.condition() == "Complete" else Effect.ALERTED
 
 

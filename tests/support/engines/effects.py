@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 
 
 class Effect(StrEnum):
@@ -34,9 +34,9 @@ class Situation(StrEnum):
 
 
 RIGHT = {
-    Stage.BEFORE: {Word.PASS: {Effect.PROMOTED}, Word.FAIL: {Effect.GIVEN_UP}},
-    Stage.AFTER: {Word.PASS: {Effect.PROMOTED}, Word.FAIL: {Effect.ROLLED_BACK}},
-    Stage.WATCH: {Word.PASS: {Effect.NOTHING}},
+    Stage.BEFORE: {VerdictStatus.PASS: {Effect.PROMOTED}, VerdictStatus.FAIL: {Effect.GIVEN_UP}},
+    Stage.AFTER: {VerdictStatus.PASS: {Effect.PROMOTED}, VerdictStatus.FAIL: {Effect.ROLLED_BACK}},
+    Stage.WATCH: {VerdictStatus.PASS: {Effect.NOTHING}},
 }
 
 NO_ANSWER = {
@@ -47,6 +47,6 @@ NO_ANSWER = {
 }
 
 
-def right_effects(stage: Stage, word: Word, *, answered: bool) -> set[Effect]:
+def right_effects(stage: Stage, status: VerdictStatus, *, answered: bool) -> set[Effect]:
     """Return what may become of a deploy; `answered` says whether the verdict reached the engine."""
-    return RIGHT[stage].get(word, NO_ANSWER[stage]) if answered else NO_ANSWER[stage]
+    return RIGHT[stage].get(status, NO_ANSWER[stage]) if answered else NO_ANSWER[stage]

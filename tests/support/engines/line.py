@@ -8,7 +8,7 @@ import msgspec
 from serve_parts import PLACE, TOKEN, Reply, Service, ToldPlayer
 
 from engines.effects import Situation
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 
 SLOW_CALLS = 2
 """So many callers hang up before they are answered."""
@@ -24,15 +24,15 @@ class Unreachable(Exception):
 
 
 class Line:
-    """A service that will say `word`, as an engine in a `situation` meets it. Use as a context manager."""
+    """A service that will say `status`, as an engine in a `situation` meets it. Use as a context manager."""
 
-    def __init__(self, folder: Path, word: Word, situation: Situation) -> None:
+    def __init__(self, folder: Path, status: VerdictStatus, situation: Situation) -> None:
         self.situation = situation
         self.calls = 0
-        self.player = ToldPlayer(word, waits=situation is Situation.SLOW)
+        self.player = ToldPlayer(status, waits=situation is Situation.SLOW)
         # A short wait stands for a caller that hangs up: what it did not wait for goes on.
         place = msgspec.structs.replace(PLACE, targets=TARGETS, wait_seconds=0.01)
-        self.service = Service(folder / "state", self.player, place=place)
+        self.service = Service(folder / "state", self.player, served=place)
 
     def __enter__(self) -> "Line":
         return self
@@ -64,8 +64,8 @@ class Line:
 class BusyLine(Line):
     """A service whose queue is full for the first `busy_calls`."""
 
-    def __init__(self, folder: Path, word: Word, *, busy_calls: int) -> None:
-        super().__init__(folder, word, Situation.NORMAL)
+    def __init__(self, folder: Path, status: VerdictStatus, *, busy_calls: int) -> None:
+        super().__init__(folder, status, Situation.NORMAL)
         self._busy_calls = busy_calls
 
     def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -78,9 +78,9 @@ class BusyLine(Line):
 class RerunLine(Line):
     """A service on which a person asks for another attempt, which will say `then`, after so many calls."""
 
-    def __init__(self, folder: Path, word: Word, *, then: Word, after_calls: int) -> None:
-        super().__init__(folder, word, Situation.NORMAL)
-        self.player.words = [word, then]
+    def __init__(self, folder: Path, status: VerdictStatus, *, then: VerdictStatus, after_calls: int) -> None:
+        super().__init__(folder, status, Situation.NORMAL)
+        self.player.words = [status, then]
         self._after_calls = after_calls
 
     def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:

@@ -10,33 +10,33 @@ from pathlib import Path
 
 from engines.adapters import ADAPTERS, Adapter
 from engines.effects import Effect, Situation
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 
 PAGE = Path(__file__).parents[3] / "docs" / "engines.md"
 BEGIN, END = "<!-- played: begin -->\n", "<!-- played: end -->\n"
 
 HEAD = (
-    f"| adapter | stage | {' | '.join(Word)} | gate down | slow | called twice |\n"
-    f"|---|---|{'---|' * len(Word)}---|---|---|\n"
+    f"| adapter | stage | {' | '.join(VerdictStatus)} | gate down | slow | called twice |\n"
+    f"|---|---|{'---|' * len(VerdictStatus)}---|---|---|\n"
 )
 
-Seen = Mapping[tuple[Word, Situation], Effect]
+Seen = Mapping[tuple[VerdictStatus, Situation], Effect]
 
 
 def played(adapter: Adapter, folder: Path) -> Seen:
-    """Return what an adapter does at every word in every situation."""
-    seen: dict[tuple[Word, Situation], Effect] = {}
+    """Return what an adapter does at every status in every situation."""
+    seen: dict[tuple[VerdictStatus, Situation], Effect] = {}
     for situation in Situation:
-        for word in Word:
-            place = folder / f"{word}-{situation.name}"
+        for status in VerdictStatus:
+            place = folder / f"{status}-{situation.name}"
             place.mkdir()
-            seen[word, situation] = adapter.play(place, word, situation)
+            seen[status, situation] = adapter.play(place, status, situation)
     return seen
 
 
 def row(adapter: Adapter, seen: Seen) -> str:
     """Return an adapter's line."""
-    normal = [seen[word, Situation.NORMAL] for word in Word]
+    normal = [seen[status, Situation.NORMAL] for status in VerdictStatus]
     others = [_among(seen, situation, normal) for situation in (Situation.DOWN, Situation.SLOW, Situation.TWICE)]
     name = f"{adapter.name} ([file](../deploy/{adapter.file}))"
     return f"| {' | '.join((name, adapter.stage, *normal, *others))} |\n"
@@ -48,7 +48,7 @@ def table_in(page: str) -> str:
 
 
 def _among(seen: Seen, situation: Situation, normal: list[Effect]) -> str:
-    effects = [seen[word, situation] for word in Word]
+    effects = [seen[status, situation] for status in VerdictStatus]
     if effects == normal:
         return "the same"
     return effects[0] if len(set(effects)) == 1 else ", ".join(effects)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from waits import HANG_SECONDS, Stopwatch
 
-from streampay_sandbox.ledger import Ledger, start_ledger
+from streampay_sandbox.ledger import SandboxLedger, start_ledger
 from streampay_smoke.chain.adapter import (
     ChainAccount,
     ChainUnavailable,
@@ -35,7 +35,7 @@ LONG_ENOUGH = DURATION + 60
 class Place:
     """A sandbox ledger with a funded payer and recipient, and the adapter under test connected to it."""
 
-    def __init__(self, ledger: Ledger, adapter: StellarAdapter, recorded: list[Any]) -> None:
+    def __init__(self, ledger: SandboxLedger, adapter: StellarAdapter, recorded: list[Any]) -> None:
         self.ledger = ledger
         self.adapter = adapter
         self.recorded = recorded

@@ -16,7 +16,7 @@ from stellar_sdk.operation import InvokeHostFunction
 
 import streampay_smoke
 from streampay_smoke.chain.adapter import ChainAccount
-from streampay_smoke.chain.guard import Purse, check_configured, check_live, outlay_stroops, sign
+from streampay_smoke.chain.guard import SpendCap, check_configured, check_live, outlay_stroops, sign
 from streampay_smoke.chain.stellar import StellarAdapter
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid
 from streampay_smoke.core.networks import ALLOWED, PUBLIC_PASSPHRASE, Network
@@ -123,11 +123,11 @@ def test_nothing_is_signed_for_another_network_than_the_connected_one(passphrase
     network = ALLOWED[connected]
     envelope = envelope_of(passphrase)
     if passphrase == network.passphrase:
-        assert sign(envelope, SIGNER, network, Purse(10**9)) == envelope.hash_hex()
+        assert sign(envelope, SIGNER, network, SpendCap(10**9)) == envelope.hash_hex()
         SIGNER.verify(envelope.hash(), envelope.signatures[0].signature)
     else:
         with pytest.raises(GuardRefused):
-            sign(envelope, SIGNER, network, Purse(10**9))
+            sign(envelope, SIGNER, network, SpendCap(10**9))
         assert envelope.signatures == []
 
 
@@ -135,7 +135,7 @@ def test_nothing_is_signed_for_another_network_than_the_connected_one(passphrase
 def test_no_network_outside_the_list_is_ever_signed_for(passphrase: str) -> None:
     envelope = envelope_of(passphrase)
     with pytest.raises(GuardRefused):
-        sign(envelope, SIGNER, Network(name="testnet", passphrase=passphrase), Purse(10**9))
+        sign(envelope, SIGNER, Network(name="testnet", passphrase=passphrase), SpendCap(10**9))
     assert envelope.signatures == []
 
 
@@ -144,7 +144,7 @@ def test_an_envelope_that_names_testnet_but_commits_to_the_public_network_is_ref
     envelope.network_passphrase = TESTNET.passphrase
     assert envelope.signature_base()[:32] == hashlib.sha256(PUBLIC_PASSPHRASE.encode()).digest()
     with pytest.raises(GuardRefused, match="another network"):
-        sign(envelope, SIGNER, TESTNET, Purse(10**9))
+        sign(envelope, SIGNER, TESTNET, SpendCap(10**9))
     assert envelope.signatures == []
 
 
@@ -160,13 +160,13 @@ def test_an_envelope_that_names_testnet_but_commits_to_the_public_network_is_ref
 def test_anything_but_one_contract_call_is_refused(build: Callable[[TransactionBuilder], TransactionBuilder]) -> None:
     builder = TransactionBuilder(Account(SIGNER.public_key, 1), TESTNET.passphrase, 100).add_time_bounds(0, 0)
     with pytest.raises(GuardRefused, match="exactly one contract call"):
-        sign(build(builder).build(), SIGNER, TESTNET, Purse(10**9))
+        sign(build(builder).build(), SIGNER, TESTNET, SpendCap(10**9))
 
 
 def test_a_fee_bump_is_refused() -> None:
     bump = TransactionBuilder.build_fee_bump_transaction(SIGNER, 200, envelope_of(), TESTNET.passphrase)
     with pytest.raises(GuardRefused, match="exactly one contract call"):
-        sign(bump, SIGNER, TESTNET, Purse(10**9))  # type: ignore[arg-type]
+        sign(bump, SIGNER, TESTNET, SpendCap(10**9))  # type: ignore[arg-type]
 
 
 def test_an_authorisation_of_another_call_than_ours_is_refused() -> None:
@@ -175,7 +175,7 @@ def test_an_authorisation_of_another_call_than_ours_is_refused() -> None:
     assert isinstance(operation, InvokeHostFunction)
     operation.auth = [authorised(node(transfer_args(1)))]
     with pytest.raises(GuardRefused, match="another call"):
-        sign(envelope, SIGNER, TESTNET, Purse(10**9))
+        sign(envelope, SIGNER, TESTNET, SpendCap(10**9))
 
 
 def test_an_authorisation_to_create_a_contract_is_refused() -> None:
@@ -191,7 +191,7 @@ def test_an_authorisation_to_create_a_contract_is_refused() -> None:
     creation = xdr.SorobanAuthorizedInvocation(function, [])
     operation.auth[0].root_invocation.sub_invocations = [creation]
     with pytest.raises(GuardRefused, match="creation of a contract"):
-        sign(envelope, SIGNER, TESTNET, Purse(10**9))
+        sign(envelope, SIGNER, TESTNET, SpendCap(10**9))
 
 
 @given(named=amounts, transfers=some.lists(amounts, max_size=4))
@@ -229,39 +229,39 @@ def test_calls_of_any_other_name_count_wherever_they_stand_in_the_tree() -> None
 
 @given(limit=amounts, spending=some.lists(amounts, max_size=5))
 def test_no_sequence_of_signatures_exceeds_the_cap(limit: int, spending: list[int]) -> None:
-    purse = Purse(limit)
+    spend_cap = SpendCap(limit)
     for number, stroops in enumerate(spending):
-        before = purse.spent_stroops
+        before = spend_cap.spent_stroops
         if before + stroops > limit:
             with pytest.raises(GuardRefused, match="cap"):
-                purse.commit(OTHER, number, stroops)
-            assert purse.spent_stroops == before
+                spend_cap.commit(OTHER, number, stroops)
+            assert spend_cap.spent_stroops == before
         else:
-            purse.commit(OTHER, number, stroops)
-        assert purse.spent_stroops <= limit
+            spend_cap.commit(OTHER, number, stroops)
+        assert spend_cap.spent_stroops <= limit
 
 
 def test_a_transaction_beyond_the_cap_stays_unsigned() -> None:
     envelope = envelope_of(transfers=(60, 60))
     with pytest.raises(GuardRefused, match="220 stroops, more than its cap of 219"):
-        sign(envelope, SIGNER, TESTNET, Purse(219))
+        sign(envelope, SIGNER, TESTNET, SpendCap(219))
     assert envelope.signatures == []
-    sign(envelope, SIGNER, TESTNET, Purse(220))
+    sign(envelope, SIGNER, TESTNET, SpendCap(220))
     assert len(envelope.signatures) == 1
 
 
 def test_transactions_of_one_sequence_number_are_paid_for_once_at_the_price_of_the_dearest() -> None:
-    purse = Purse(100)
+    spend_cap = SpendCap(100)
     for stroops in (60, 90, 30):
-        purse.commit(OTHER, 7, stroops)
-    assert purse.spent_stroops == 90
+        spend_cap.commit(OTHER, 7, stroops)
+    assert spend_cap.spent_stroops == 90
     with pytest.raises(GuardRefused, match="101 stroops"):
-        purse.commit(OTHER, 7, 101)
+        spend_cap.commit(OTHER, 7, 101)
     with pytest.raises(GuardRefused, match="cap"):
-        purse.commit(OTHER, 8, 11)
+        spend_cap.commit(OTHER, 8, 11)
     with pytest.raises(GuardRefused, match="cap"):
-        purse.commit(SIGNER.public_key, 7, 11)
-    assert purse.spent_stroops == 90
+        spend_cap.commit(SIGNER.public_key, 7, 11)
+    assert spend_cap.spent_stroops == 90
 
 
 @pytest.mark.parametrize(

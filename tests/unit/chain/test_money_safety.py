@@ -13,7 +13,7 @@ from stellar_sdk import Account, Asset, Keypair, TransactionBuilder
 from streampay_smoke.chain import guard
 from streampay_smoke.core.networks import ALLOWED, PUBLIC_PASSPHRASE
 
-SAMPLES = {"envelopes": 1_400, "purse": 300, "settings": 700, "services": 400, "ledgers": 180, "wires": 30}
+SAMPLES = {"envelopes": 1_400, "spend_cap": 300, "settings": 700, "services": 400, "ledgers": 180, "wires": 30}
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -62,7 +62,7 @@ def test_the_watch_sees_a_guard_that_counts_too_little(monkeypatch: pytest.Monke
 
 
 def test_the_watch_sees_a_purse_that_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard.Purse, "commit", lambda *args: None)
+    monkeypatch.setattr(guard.SpendCap, "commit", lambda *args: None)
     spending = Spending(named=0, nodes=[Node("transfer", CAP, 1)], fee=100, sequence=1)
     with Signatures() as made, pytest.raises(AssertionError, match="more than the cap"):
         play_purse(PurseStory(cap=CAP, spendings=[spending] * 2, threads=False), made.messages)

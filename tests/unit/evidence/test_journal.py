@@ -125,7 +125,7 @@ def test_a_writer_knows_whether_its_lines_are_still_there(
         for event in EVENTS:
             journal.append(event)
         change(path)
-        assert journal.stands() is stands
+        assert journal.is_intact() is stands
 
 
 def test_evidence_that_cannot_be_kept_is_an_error(tmp_path: Path) -> None:

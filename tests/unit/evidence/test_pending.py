@@ -26,7 +26,7 @@ def answer(peer: str = "service", status: int | None = 200, error: str = "") -> 
 def test_a_request_without_an_answer_is_owed_by_its_peer() -> None:
     now = pending(STEP, answer(), ASKS)
     assert now.peer == "service"
-    assert now.told() == (
+    assert now.described() == (
         "in step 'When asked' (budget 30 s), waiting for the service to answer GET /api/streams; "
         "the last answer was the service, GET /x: status 200 after 12 ms"
     )
@@ -50,14 +50,14 @@ def test_a_wait_between_requests_is_named() -> None:
         what="the service to be ready", met=True, within_seconds=1, waited_seconds=1, attempts=1, last=""
     )
     now.observe(over)
-    assert now.told_wait().startswith("waiting for nothing it announced")
+    assert now.described_wait().startswith("waiting for nothing it announced")
 
 
 def test_a_new_step_begins_with_nothing_and_an_ended_one_is_none() -> None:
     now = pending(STEP, ASKS, answer(), events.StepStarted(text="Then seen"))
-    assert now.told() == "in step 'Then seen', waiting for nothing it announced; nothing had answered in it"
+    assert now.described() == "in step 'Then seen', waiting for nothing it announced; nothing had answered in it"
     now.observe(events.StepFinished(text="Then seen", status="passed", duration_ms=1))
-    assert now.told() == ""
+    assert now.described() == ""
 
 
 def test_the_time_a_peer_took_is_what_it_answered_in_and_what_it_still_owes() -> None:

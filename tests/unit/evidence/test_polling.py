@@ -6,7 +6,7 @@ import pytest
 
 from streampay_smoke.core.errors import Blame, ServiceUnavailable, SmokeError
 from streampay_smoke.evidence.events import AnyEvent, Awaiting, Waited
-from streampay_smoke.evidence.polling import Attempt, NeverHappened, eventually
+from streampay_smoke.evidence.polling import NeverHappened, PollResult, eventually
 
 
 class Hours:
@@ -23,7 +23,7 @@ class Hours:
 
     def wait(
         self,
-        probe: Callable[[], Attempt[str]],
+        probe: Callable[[], PollResult[str]],
         *,
         within_seconds: float = 10,
         every_seconds: float = 4,
@@ -46,17 +46,17 @@ def hours() -> Hours:
     return Hours()
 
 
-def looks(*answers: bool, hours: Hours | None = None, each_takes: float = 0) -> Callable[[], Attempt[str]]:
+def looks(*answers: bool, hours: Hours | None = None, each_takes: float = 0) -> Callable[[], PollResult[str]]:
     left = list(answers)
     seen = 0
 
-    def probe() -> Attempt[str]:
+    def probe() -> PollResult[str]:
         nonlocal seen
         seen += 1
         if hours:
             hours.now += each_takes
         met = left.pop(0) if len(left) > 1 else left[0]
-        return Attempt(met=met, value=f"value {seen}", last=f"answer {seen}")
+        return PollResult(met=met, value=f"value {seen}", last=f"answer {seen}")
 
     return probe
 
@@ -117,7 +117,7 @@ def test_the_caller_names_the_error(hours: Hours) -> None:
 
 
 def test_a_probe_that_raises_ends_the_wait_and_is_recorded(hours: Hours) -> None:
-    def probe() -> Attempt[str]:
+    def probe() -> PollResult[str]:
         raise ServiceUnavailable("refused")
 
     with pytest.raises(ServiceUnavailable, match="refused"):

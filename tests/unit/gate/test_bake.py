@@ -10,7 +10,7 @@ from streampay_smoke.evidence.events import AnyEvent, BakeEnded, BakeStarted, Bu
 from streampay_smoke.evidence.journal import Entry, JournalRead
 from streampay_smoke.gate.bake import DARK_LOOKS, ERROR, LONG_SECONDS, BurnTest, error_each, query_burns, results
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import Verdict, Word
+from streampay_smoke.gate.verdict import Verdict, VerdictStatus
 
 Told = Callable[..., JournalRead]
 
@@ -95,7 +95,7 @@ def watched(told: Told, *looks: AnyEvent, bake: Bake = BAKE, ending: str = "over
 
 def test_a_release_that_keeps_answering_passes(told: Told) -> None:
     verdict = watched(told, *[GOOD] * 200)
-    assert verdict.verdict is Word.PASS
+    assert verdict.verdict is VerdictStatus.PASS
     assert "watched for 60 s" in verdict.message
     (answer,) = verdict.objectives
     assert (answer.decision, answer.samples, answer.estimate, answer.unit) == ("pass", 200, 0.0, "x budget")
@@ -103,12 +103,16 @@ def test_a_release_that_keeps_answering_passes(told: Told) -> None:
 
 def test_few_reads_are_no_proof_and_no_failure(told: Told) -> None:
     verdict = watched(told, *[GOOD] * 5)
-    assert (verdict.verdict, verdict.objectives[0].decision) == (Word.PASS, "insufficient_sample")
+    assert (verdict.verdict, verdict.objectives[0].decision) == (VerdictStatus.PASS, "insufficient_sample")
 
 
 def test_a_release_that_burns_its_budget_fails(told: Told) -> None:
     verdict = watched(told, *[GOOD] * 10, *[BAD] * 10, ending="burning")
-    assert (verdict.verdict, verdict.attribution, verdict.reason_code) == (Word.FAIL, "product", "objective_missed")
+    assert (verdict.verdict, verdict.attribution, verdict.reason_code) == (
+        VerdictStatus.FAIL,
+        "product",
+        "objective_missed",
+    )
     assert "10 of 20 failed" in verdict.objectives[0].note
 
 
@@ -118,17 +122,17 @@ def test_a_release_that_burns_its_budget_fails(told: Told) -> None:
 def test_what_the_release_cannot_help_does_not_fail_it(told: Told, probe: str, blame: str) -> None:
     verdict = watched(told, *[BAD] * 10, Probed(name=probe, ok=False, detail="d"), ending="burning")
     assert verdict.attribution == blame
-    assert (verdict.verdict is Word.FAIL) is (blame == "product")
+    assert (verdict.verdict is VerdictStatus.FAIL) is (blame == "product")
 
 
 @pytest.mark.parametrize("looks", [[], [DARK] * 5, [*[GOOD] * 50, *[DARK] * DARK_LOOKS]])
 def test_a_bake_that_sees_nothing_is_not_a_pass(told: Told, looks: list[AnyEvent]) -> None:
     verdict = watched(told, *looks)
-    assert (verdict.verdict, verdict.reason_code) == (Word.INCONCLUSIVE, "bake_unobserved")
+    assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.INCONCLUSIVE, "bake_unobserved")
 
 
 def test_a_look_that_failed_now_and_then_is_no_darkness(told: Told) -> None:
-    assert watched(told, *[GOOD] * 20, DARK, DARK, GOOD).verdict is Word.PASS
+    assert watched(told, *[GOOD] * 20, DARK, DARK, GOOD).verdict is VerdictStatus.PASS
 
 
 def test_a_look_that_saw_nothing_moves_no_window() -> None:
@@ -147,7 +151,7 @@ def test_a_look_that_saw_nothing_moves_no_window() -> None:
 
 def test_a_bake_that_was_cut_short_is_not_a_pass(told: Told) -> None:
     verdict = watched(told, *[GOOD] * 50, ending="")
-    assert (verdict.verdict, verdict.reason_code) == (Word.INCONCLUSIVE, "bake_incomplete")
+    assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.INCONCLUSIVE, "bake_incomplete")
 
 
 def test_a_bake_that_was_asked_for_and_never_began_is_not_a_pass(told: Told) -> None:
@@ -159,13 +163,13 @@ def test_every_source_is_answered_for(told: Told) -> None:
     counted = Watched(source="counters", good=5_000, bad=0)
     calm = BurnRead(short_ratio=0.0, long_ratio=0.0)
     verdict = watched(told, GOOD, counted, calm, bake=ALL)
-    assert verdict.verdict is Word.PASS
+    assert verdict.verdict is VerdictStatus.PASS
     assert [answer.decision for answer in verdict.objectives] == ["insufficient_sample", "pass", "pass"]
     dark = watched(told, GOOD, counted, bake=ALL)
-    assert (dark.verdict, dark.reason_code) == (Word.INCONCLUSIVE, "bake_unobserved")
+    assert (dark.verdict, dark.reason_code) == (VerdictStatus.INCONCLUSIVE, "bake_unobserved")
     assert "Prometheus" in dark.message
     burning = watched(told, GOOD, counted, BurnRead(short_ratio=0.5, long_ratio=0.2), bake=ALL, ending="burning")
-    assert (burning.verdict, burning.objectives[2].estimate) == (Word.FAIL, 100.0)
+    assert (burning.verdict, burning.objectives[2].estimate) == (VerdictStatus.FAIL, 100.0)
 
 
 def test_another_release_that_answers_during_the_bake_is_seen(told: Told) -> None:

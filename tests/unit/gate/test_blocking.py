@@ -12,7 +12,7 @@ from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate.concerns import CONCERNS, Concern, concern_of, known_concern, rank_of
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import MESSAGE_LIMIT, Verdict, Word
+from streampay_smoke.gate.verdict import MESSAGE_LIMIT, Verdict, VerdictStatus
 from streampay_smoke.runner.plan import scenarios_below
 
 Tell = Callable[..., JournalRead]
@@ -70,7 +70,7 @@ def test_a_failure_that_is_remembered_blocks(told: Tell) -> None:
     again = replace(WRONG, first_in=A.id)
     verdict = verdict_on(told, (A, failing(A, WRONG)), (B, failing(B, again)), (C, failing(C, again, "When asked")))
     assert statuses(verdict) == [("failed", ""), ("blocked", A.id), ("blocked", A.id)]
-    assert (verdict.verdict, verdict.attribution) == (Word.FAIL, "product")
+    assert (verdict.verdict, verdict.attribution) == (VerdictStatus.FAIL, "product")
     (cause,) = verdict.causes
     assert (cause.checks, cause.blocked, cause.concern) == ((A.id,), (B.id, C.id), "availability")
     assert "2 blocked, 1 of money" in verdict.message
@@ -90,7 +90,7 @@ def test_a_blocked_check_is_attributed_as_its_cause_is(told: Tell) -> None:
         ("broken", "dependency"),
         ("blocked", "dependency"),
     ]
-    assert verdict.verdict is Word.INCONCLUSIVE
+    assert verdict.verdict is VerdictStatus.INCONCLUSIVE
 
 
 def test_a_host_that_is_silent_is_one_cause(told: Tell) -> None:
@@ -117,7 +117,7 @@ def test_a_quarantined_check_blocks_nobody(told: Tell) -> None:
     stories = (A, failing(A, WRONG)), (B, failing(B, again)), (C, failing(C, again))
     verdict = verdict_on(told, *stories, first=A.id)
     assert statuses(verdict) == [("quarantined", ""), ("failed", ""), ("blocked", B.id)]
-    assert verdict.verdict is Word.FAIL
+    assert verdict.verdict is VerdictStatus.FAIL
 
 
 def test_errors_of_the_service_accuse_no_check_of_something_else(told: Tell) -> None:
@@ -160,7 +160,7 @@ def test_the_gravest_cause_is_the_headline(told: Tell) -> None:
 def test_safety_is_graver_than_money(told: Tell) -> None:
     guard = events.Failure(kind="guard_refused", blame=Blame.SAFETY, message="the public network")
     verdict = verdict_on(told, (B, failing(B, WRONG, "Then answered")), (C, failing(C, guard)))
-    assert (verdict.verdict, verdict.causes[0].concern) == (Word.SAFETY, "safety")
+    assert (verdict.verdict, verdict.causes[0].concern) == (VerdictStatus.SAFETY, "safety")
     assert verdict.message.endswith("(+1 red, 1 of money) -> hold, page")
 
 
@@ -186,7 +186,7 @@ def test_what_a_run_did_not_come_to_is_blocked_by_its_end(told: Tell) -> None:
 def test_a_scenario_that_a_whole_run_left_out_is_red(told: Tell) -> None:
     verdict = judge(told(started(), planned(READY, A), played(READY, HELD), ended(readiness__ready="passed")))
     assert (verdict.checks[1].status, verdict.checks[1].blocked_by) == ("missing", "")
-    assert (verdict.verdict, verdict.reason_code) == (Word.INCONCLUSIVE, "scenarios_missing")
+    assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.INCONCLUSIVE, "scenarios_missing")
 
 
 def test_a_pass_has_no_causes(told: Tell) -> None:

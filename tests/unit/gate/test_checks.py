@@ -14,7 +14,7 @@ from streampay_smoke.gate.attribution import CONTRACT_PROBE, LEDGER_PROBE, NETWO
 from streampay_smoke.gate.checks import checks_of
 from streampay_smoke.gate.history import fold
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import Check, Word
+from streampay_smoke.gate.verdict import Check, VerdictStatus
 
 Tell = Callable[..., JournalRead]
 Story = list[Any]
@@ -205,7 +205,7 @@ def test_each_course_is_told_to_the_letter(told: Tell, name: str) -> None:
     assert check.hint == hint
     verdict = judge(read)
     assert verdict.reason_code == reason_code
-    assert verdict.verdict is (Word.FAIL if check.status == "failed" else Word.INCONCLUSIVE)
+    assert verdict.verdict is (VerdictStatus.FAIL if check.status == "failed" else VerdictStatus.INCONCLUSIVE)
     assert check.status == ("failed" if reason_code == "promise_broken" else "broken")
     assert check.attribution == ("product" if reason_code == "promise_broken" else "harness")
 

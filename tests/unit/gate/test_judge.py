@@ -11,7 +11,7 @@ from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import Action, Verdict, Word, from_json, to_json, written_at
+from streampay_smoke.gate.verdict import Action, Verdict, VerdictStatus, from_json, to_json, written_at
 
 Tell = Callable[..., JournalRead]
 
@@ -29,7 +29,7 @@ def a_good_run() -> list[object]:
 
 def test_complete_evidence_is_a_pass(told: Tell) -> None:
     verdict = judge(told(*a_good_run()))
-    assert (verdict.verdict, verdict.exit_code, verdict.action) == (Word.PASS, 0, Action.PROMOTE)
+    assert (verdict.verdict, verdict.exit_code, verdict.action) == (VerdictStatus.PASS, 0, Action.PROMOTE)
     assert verdict.message == "PASS: 2 scenarios, 2 assertions, settlement proved by the ledger"
     assert verdict.settlement.tx_hash == SETTLED.tx_hash
     assert verdict.evidence.missing_ids == ()
@@ -39,32 +39,32 @@ def test_no_prefix_of_a_good_run_is_a_pass(told: Tell) -> None:
     whole = told(*a_good_run())
     for length in range(len(whole.entries)):
         cut = JournalRead(entries=whole.entries[:length], sha256="")
-        assert judge(cut).verdict is Word.INCONCLUSIVE, length
+        assert judge(cut).verdict is VerdictStatus.INCONCLUSIVE, length
 
 
 def test_no_good_run_without_one_of_its_events_is_a_pass(told: Tell) -> None:
     whole = told(*a_good_run())
     for missing in whole.entries:
         rest = tuple(entry for entry in whole.entries if entry is not missing)
-        assert judge(JournalRead(entries=rest, sha256="")).verdict is not Word.PASS, missing.event
+        assert judge(JournalRead(entries=rest, sha256="")).verdict is not VerdictStatus.PASS, missing.event
 
 
 @pytest.mark.parametrize(
-    ("blame", "word", "exit_code", "action", "status"),
+    ("blame", "expected_status", "exit_code", "action", "status"),
     [
-        (Blame.PRODUCT, Word.FAIL, 1, Action.ROLLBACK, "failed"),
-        (Blame.CONFIG, Word.CONFIG, 2, Action.HOLD, "broken"),
-        (Blame.DEPENDENCY, Word.INCONCLUSIVE, 3, Action.HOLD, "broken"),
-        (Blame.HARNESS, Word.INCONCLUSIVE, 3, Action.HOLD, "broken"),
-        (Blame.SAFETY, Word.SAFETY, 4, Action.HOLD, "broken"),
+        (Blame.PRODUCT, VerdictStatus.FAIL, 1, Action.ROLLBACK, "failed"),
+        (Blame.CONFIG, VerdictStatus.CONFIG, 2, Action.HOLD, "broken"),
+        (Blame.DEPENDENCY, VerdictStatus.INCONCLUSIVE, 3, Action.HOLD, "broken"),
+        (Blame.HARNESS, VerdictStatus.INCONCLUSIVE, 3, Action.HOLD, "broken"),
+        (Blame.SAFETY, VerdictStatus.SAFETY, 4, Action.HOLD, "broken"),
     ],
 )
 def test_the_blame_decides_the_word(
-    told: Tell, blame: Blame, word: Word, exit_code: int, action: Action, status: str
+    told: Tell, blame: Blame, expected_status: VerdictStatus, exit_code: int, action: Action, status: str
 ) -> None:
     story = played(READY, HELD, status="failed", failure=failure(blame))
     verdict = judge(told(started(), planned(READY), story, ended(failed=True, readiness__ready="failed")))
-    assert (verdict.verdict, verdict.exit_code, verdict.action) == (word, exit_code, action)
+    assert (verdict.verdict, verdict.exit_code, verdict.action) == (expected_status, exit_code, action)
     assert verdict.reason_code == "some_kind"
     assert verdict.attribution == blame
     assert verdict.checks[0].status == status
@@ -73,8 +73,8 @@ def test_the_blame_decides_the_word(
 
 def test_the_gravest_finding_wins_in_any_order(told: Tell) -> None:
     order = [Blame.SAFETY, Blame.PRODUCT, Blame.CONFIG, Blame.DEPENDENCY]
-    words = [Word.SAFETY, Word.FAIL, Word.CONFIG, Word.INCONCLUSIVE]
-    for (graver, lighter), word in zip(pairwise(order), words, strict=False):
+    words = [VerdictStatus.SAFETY, VerdictStatus.FAIL, VerdictStatus.CONFIG, VerdictStatus.INCONCLUSIVE]
+    for (graver, lighter), expected_status in zip(pairwise(order), words, strict=False):
         for first, second in ((graver, lighter), (lighter, graver)):
             verdict = judge(
                 told(
@@ -85,18 +85,18 @@ def test_the_gravest_finding_wins_in_any_order(told: Tell) -> None:
                     ended(failed=True, readiness__ready="failed", settlement__paid="failed"),
                 )
             )
-            assert verdict.verdict is word
+            assert verdict.verdict is expected_status
 
 
 def test_an_empty_selection_is_config(told: Tell) -> None:
     verdict = judge(told(started(), planned(), ended()))
-    assert (verdict.verdict, verdict.reason_code, verdict.exit_code) == (Word.CONFIG, "nothing_selected", 2)
+    assert (verdict.verdict, verdict.reason_code, verdict.exit_code) == (VerdictStatus.CONFIG, "nothing_selected", 2)
 
 
 def test_excluding_everything_is_config(told: Tell) -> None:
     excluded = (events.Exclusion(id=READY.id, reason="read-only"),)
     verdict = judge(told(started(), planned(READY, excluded=excluded), ended(readiness__ready="skipped")))
-    assert (verdict.verdict, verdict.reason_code) == (Word.CONFIG, "everything_excluded")
+    assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.CONFIG, "everything_excluded")
 
 
 def test_a_named_exclusion_is_shown_and_does_not_stand_in_the_way(told: Tell) -> None:
@@ -109,7 +109,7 @@ def test_a_named_exclusion_is_shown_and_does_not_stand_in_the_way(told: Tell) ->
             ended(readiness__ready="passed", settlement__paid="skipped"),
         )
     )
-    assert verdict.verdict is Word.PASS
+    assert verdict.verdict is VerdictStatus.PASS
     assert "1 excluded here" in verdict.message
     assert [(check.status, check.hint) for check in verdict.checks][1] == ("excluded", "production is read-only")
     assert verdict.evidence.excluded_ids == (MONEY.id,)
@@ -124,13 +124,13 @@ def test_a_skipped_scenario_nobody_excluded_is_inconclusive(told: Tell) -> None:
             ended(readiness__ready="passed", settlement__paid="skipped"),
         )
     )
-    assert (verdict.verdict, verdict.reason_code) == (Word.INCONCLUSIVE, "scenarios_missing")
+    assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.INCONCLUSIVE, "scenarios_missing")
     assert verdict.evidence.missing_ids == (MONEY.id,)
 
 
 def test_a_scenario_that_asserted_nothing_is_inconclusive(told: Tell) -> None:
     verdict = judge(told(started(), planned(READY), played(READY), ended(readiness__ready="passed")))
-    assert (verdict.verdict, verdict.checks[0].rule) == (Word.INCONCLUSIVE, "harness")
+    assert (verdict.verdict, verdict.checks[0].rule) == (VerdictStatus.INCONCLUSIVE, "harness")
     assert "nothing was asserted by: Then ready" in verdict.message
 
 
@@ -139,28 +139,28 @@ def test_a_then_step_that_asserts_nothing_is_inconclusive_whatever_other_steps_a
     early.append(events.StepFinished(text="When asked", status="passed", duration_ms=1))
     story = played(READY)
     verdict = judge(told(started(), planned(READY), [*early, *story[3:]], ended(readiness__ready="passed")))
-    assert (verdict.verdict, verdict.checks[0].assertions) == (Word.INCONCLUSIVE, 1)
+    assert (verdict.verdict, verdict.checks[0].assertions) == (VerdictStatus.INCONCLUSIVE, 1)
     assert "nothing was asserted by: Then ready" in verdict.message
 
 
 def test_a_step_that_left_no_evidence_is_inconclusive(told: Tell) -> None:
     story = [event for event in played(READY, HELD) if getattr(event, "text", "") != "When asked"]
     verdict = judge(told(started(), planned(READY), story, ended(readiness__ready="passed")))
-    assert verdict.verdict is Word.INCONCLUSIVE
+    assert verdict.verdict is VerdictStatus.INCONCLUSIVE
     assert "1 of 2 steps" in verdict.message
 
 
 def test_a_swallowed_assertion_is_still_a_broken_promise(told: Tell) -> None:
     broken = events.Checked(promise="paid once", held=False, expected="1", observed="2")
     verdict = judge(told(started(), planned(READY), played(READY, HELD, broken), ended(readiness__ready="passed")))
-    assert (verdict.verdict, verdict.reason_code) == (Word.FAIL, "promise_broken")
+    assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.FAIL, "promise_broken")
 
 
 def test_a_clean_up_that_fails_after_the_scenario_is_inconclusive(told: Tell) -> None:
     verdict = judge(
         told(started(), planned(READY), played(READY, HELD), ended(failed=True, readiness__ready="cleanup_error"))
     )
-    assert verdict.verdict is Word.INCONCLUSIVE
+    assert verdict.verdict is VerdictStatus.INCONCLUSIVE
 
 
 def test_a_hook_that_fails_outside_scenarios_is_inconclusive(told: Tell) -> None:
@@ -172,14 +172,14 @@ def test_a_hook_that_fails_outside_scenarios_is_inconclusive(told: Tell) -> None
             ended(failed=True, hook_failures=1, readiness__ready="passed"),
         )
     )
-    assert (verdict.verdict, verdict.reason_code) == (Word.INCONCLUSIVE, "harness_error")
+    assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.INCONCLUSIVE, "harness_error")
 
 
 def test_money_needs_the_proof_the_run_asks_for(told: Tell) -> None:
     by_service = events.Settled(stream_id="s", tx_hash="x", ledger=None, proof="service", amount_stroops=None)
     story = [planned(MONEY), played(MONEY, HELD, by_service), ended(settlement__paid="passed")]
     refused = judge(told(started(proof="ledger"), *story))
-    assert (refused.verdict, refused.reason_code) == (Word.INCONCLUSIVE, "evidence_missing")
+    assert (refused.verdict, refused.reason_code) == (VerdictStatus.INCONCLUSIVE, "evidence_missing")
 
 
 def test_the_services_word_is_shown_where_it_was_allowed(told: Tell) -> None:
@@ -189,7 +189,7 @@ def test_the_services_word_is_shown_where_it_was_allowed(told: Tell) -> None:
             started(proof="service"), planned(MONEY), played(MONEY, HELD, by_service), ended(settlement__paid="passed")
         )
     )
-    assert verdict.verdict is Word.PASS
+    assert verdict.verdict is VerdictStatus.PASS
     assert "settlement proved by the service" in verdict.message
     assert verdict.settlement.proof == "service"
 
@@ -204,21 +204,21 @@ def test_a_run_that_was_killed_is_inconclusive_even_with_a_failure(told: Tell, s
             events.Interrupted(reason=signal, detail="while in step: Then ready"),
         )
     )
-    assert (verdict.verdict, verdict.reason_code, verdict.exit_code) == (Word.INCONCLUSIVE, "terminated", code)
+    assert (verdict.verdict, verdict.reason_code, verdict.exit_code) == (VerdictStatus.INCONCLUSIVE, "terminated", code)
 
 
 def test_a_killed_run_that_touched_real_money_is_still_safety(told: Tell) -> None:
     story = played(READY, HELD, status="failed", failure=failure(Blame.SAFETY))
     verdict = judge(told(started(), planned(READY), story, events.Interrupted(reason="SIGTERM")))
-    assert verdict.verdict is Word.SAFETY
+    assert verdict.verdict is VerdictStatus.SAFETY
 
 
 def test_a_deadline_leaves_a_proved_fault_standing_and_nothing_else(told: Tell) -> None:
     deadline = events.Interrupted(reason="deadline", detail="while in step: Then paid")
     proved = played(READY, HELD, status="failed", failure=failure(Blame.PRODUCT))
-    assert judge(told(started(), planned(READY, MONEY), proved, deadline)).verdict is Word.FAIL
+    assert judge(told(started(), planned(READY, MONEY), proved, deadline)).verdict is VerdictStatus.FAIL
     slow = judge(JournalRead(entries=told(started(), planned(MONEY), deadline).entries[-3:], sha256=""))
-    assert (slow.verdict, slow.reason_code, slow.exit_code) == (Word.INCONCLUSIVE, "deadline", 3)
+    assert (slow.verdict, slow.reason_code, slow.exit_code) == (VerdictStatus.INCONCLUSIVE, "deadline", 3)
     assert "Then paid" in slow.message
 
 
@@ -226,17 +226,22 @@ def test_a_deadline_leaves_a_proved_fault_standing_and_nothing_else(told: Tell) 
 def test_a_deadline_that_the_ledger_used_up_is_the_ledgers(told: Tell, reason: str, attribution: str) -> None:
     stalled = played(READY, HELD, status="failed", failure=failure(Blame.DEPENDENCY, kind="chain_unavailable"))
     verdict = judge(told(started(), planned(READY, MONEY), stalled, events.Interrupted(reason=reason)))
-    assert (verdict.verdict, verdict.attribution) == (Word.INCONCLUSIVE, attribution)
+    assert (verdict.verdict, verdict.attribution) == (VerdictStatus.INCONCLUSIVE, attribution)
     known = verdict.reason_code == "chain_unavailable"
     assert known is (attribution == "dependency")
 
 
 @pytest.mark.parametrize(
-    ("blame", "word"), [(Blame.CONFIG, Word.CONFIG), (Blame.SAFETY, Word.SAFETY), (Blame.DEPENDENCY, Word.INCONCLUSIVE)]
+    ("blame", "expected_status"),
+    [
+        (Blame.CONFIG, VerdictStatus.CONFIG),
+        (Blame.SAFETY, VerdictStatus.SAFETY),
+        (Blame.DEPENDENCY, VerdictStatus.INCONCLUSIVE),
+    ],
 )
-def test_a_run_refused_before_it_began_says_why(told: Tell, blame: Blame, word: Word) -> None:
+def test_a_run_refused_before_it_began_says_why(told: Tell, blame: Blame, expected_status: VerdictStatus) -> None:
     verdict = judge(told(events.RunRefused(failure=failure(blame, kind="settings_invalid", message="no address"))))
-    assert (verdict.verdict, verdict.reason_code) == (word, "settings_invalid")
+    assert (verdict.verdict, verdict.reason_code) == (expected_status, "settings_invalid")
     assert "no address" in verdict.message
 
 
@@ -245,14 +250,14 @@ def test_a_defective_feature_file_is_config(told: Tell) -> None:
     verdict = judge(
         told(started(), planned(READY, problems=(problem,)), played(READY, HELD), ended(readiness__ready="passed"))
     )
-    assert (verdict.verdict, verdict.reason_code) == (Word.CONFIG, "suite_defective")
+    assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.CONFIG, "suite_defective")
     assert problem in verdict.message
 
 
 def test_a_tampered_journal_is_never_a_pass(told: Tell) -> None:
     whole = told(*a_good_run())
     verdict = judge(JournalRead(entries=whole.entries, sha256="", tampered_at=4))
-    assert (verdict.verdict, verdict.reason_code) == (Word.INCONCLUSIVE, "journal_tampered")
+    assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.INCONCLUSIVE, "journal_tampered")
 
 
 def test_a_sandbox_cannot_vouch_for_a_deployment(told: Tell) -> None:
@@ -265,7 +270,7 @@ def test_a_rehearsal_on_the_sandbox_ledger_says_that_it_is_one(told: Tell) -> No
     seen = events.ServiceSeen(release="r", simulated=True)
     story = [planned(READY), seen, played(READY, HELD), ended(readiness__ready="passed")]
     verdict = judge(told(started(network="sandbox"), *story))
-    assert verdict.verdict is Word.PASS
+    assert verdict.verdict is VerdictStatus.PASS
     assert verdict.message.startswith("PASS (simulated service and ledger)")
     assert verdict.target.simulated
     assert verdict.chain.simulated
@@ -276,7 +281,7 @@ def test_two_state_engines_can_have_inconclusive_as_a_failure(told: Tell) -> Non
     verdict = judge(
         told(started(on_inconclusive="fail"), planned(READY), story, ended(failed=True, readiness__ready="failed"))
     )
-    assert (verdict.verdict, verdict.exit_code, verdict.action) == (Word.INCONCLUSIVE, 1, Action.HOLD)
+    assert (verdict.verdict, verdict.exit_code, verdict.action) == (VerdictStatus.INCONCLUSIVE, 1, Action.HOLD)
 
 
 def test_releases_and_ledgers_and_leaks_are_counted(told: Tell) -> None:
@@ -327,4 +332,4 @@ def test_a_verdict_is_read_from_where_a_run_wrote_it_and_from_nowhere_else(told:
 
 def test_nothing_at_all_is_inconclusive() -> None:
     verdict = judge(JournalRead(entries=(), sha256=""))
-    assert (verdict.verdict, verdict.exit_code, verdict.action) == (Word.INCONCLUSIVE, 3, Action.HOLD)
+    assert (verdict.verdict, verdict.exit_code, verdict.action) == (VerdictStatus.INCONCLUSIVE, 3, Action.HOLD)

@@ -1,4 +1,4 @@
-"""One line for engines, one paragraph for people: the limit never costs the word or the blame."""
+"""One line for engines, one paragraph for people: the limit never costs the status or the blame."""
 
 import pytest
 from hypothesis import given
@@ -6,44 +6,47 @@ from hypothesis import strategies as st
 
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.gate.message import NEXT, line, paragraph
-from streampay_smoke.gate.verdict import MESSAGE_LIMIT, MESSAGE_LONG_LIMIT, Action, Word
+from streampay_smoke.gate.verdict import MESSAGE_LIMIT, MESSAGE_LONG_LIMIT, Action, VerdictStatus
 
 SIMULATED = ("", "simulated", "simulated service", "simulated ledger")
-UNHAPPY = sorted(set(Word) - {Word.PASS})
+UNHAPPY = sorted(set(VerdictStatus) - {VerdictStatus.PASS})
 
 
-ACTIONS = dict.fromkeys(Word, Action.HOLD) | {Word.PASS: Action.PROMOTE, Word.FAIL: Action.ROLLBACK}
+ACTIONS = dict.fromkeys(VerdictStatus, Action.HOLD) | {
+    VerdictStatus.PASS: Action.PROMOTE,
+    VerdictStatus.FAIL: Action.ROLLBACK,
+}
 
 
 @given(
-    word=st.sampled_from(UNHAPPY),
+    status=st.sampled_from(UNHAPPY),
     blame=st.sampled_from(Blame),
     simulated=st.sampled_from(SIMULATED),
     scenario=st.text(max_size=200),
     essence=st.text(max_size=2000),
 )
 def test_whatever_happened_the_line_says_the_word_the_blame_and_the_next_step_in_140_characters(
-    word: Word, blame: Blame, simulated: str, scenario: str, essence: str
+    status: VerdictStatus, blame: Blame, simulated: str, scenario: str, essence: str
 ) -> None:
-    action = ACTIONS[word]
-    told = line(word, blame, action, simulated, scenario=scenario, text=f"{scenario}: {essence}")
+    action = ACTIONS[status]
+    told = line(status, blame, action, simulated, scenario=scenario, text=f"{scenario}: {essence}")
     assert len(told) <= MESSAGE_LIMIT
-    assert told.startswith(f"{word} [{blame}]")
+    assert told.startswith(f"{status} [{blame}]")
     assert simulated in told
-    assert told.endswith(f" -> {NEXT[word]}")
+    assert told.endswith(f" -> {NEXT[status]}")
     assert "\n" not in told
 
 
-@given(word=st.sampled_from(Word), blame=st.sampled_from([*Blame, "none"]), text=st.text(max_size=3000))
-def test_the_paragraph_has_its_limit_too(word: Word, blame: str, text: str) -> None:
-    told = paragraph(word, blame, ACTIONS[word], text=text)
+@given(status=st.sampled_from(VerdictStatus), blame=st.sampled_from([*Blame, "none"]), text=st.text(max_size=3000))
+def test_the_paragraph_has_its_limit_too(status: VerdictStatus, blame: str, text: str) -> None:
+    told = paragraph(status, blame, ACTIONS[status], text=text)
     assert len(told) <= MESSAGE_LONG_LIMIT
 
 
 def test_a_long_scenario_leaves_room_for_what_happened() -> None:
     scenario = "A signed-in user sees their streams page by page, and nobody else's"
     told = line(
-        Word.INCONCLUSIVE,
+        VerdictStatus.INCONCLUSIVE,
         Blame.DEPENDENCY,
         Action.HOLD,
         "simulated ledger",
@@ -57,17 +60,19 @@ def test_a_long_scenario_leaves_room_for_what_happened() -> None:
 
 
 def test_what_fits_is_told_whole() -> None:
-    told = line(Word.FAIL, Blame.PRODUCT, Action.ROLLBACK, "", scenario="Paid once", text="Paid once: saw 2 payments")
+    told = line(
+        VerdictStatus.FAIL, Blame.PRODUCT, Action.ROLLBACK, "", scenario="Paid once", text="Paid once: saw 2 payments"
+    )
     assert told == "FAIL [product]: Paid once: saw 2 payments -> roll back"
 
 
 def test_a_pass_is_praise_and_blames_nobody() -> None:
-    assert line(Word.PASS, "none", Action.PROMOTE, "", scenario="", text="2 scenarios") == "PASS: 2 scenarios"
-    assert paragraph(Word.PASS, "none", Action.PROMOTE, text="2 scenarios") == "2 scenarios"
+    assert line(VerdictStatus.PASS, "none", Action.PROMOTE, "", scenario="", text="2 scenarios") == "PASS: 2 scenarios"
+    assert paragraph(VerdictStatus.PASS, "none", Action.PROMOTE, text="2 scenarios") == "2 scenarios"
 
 
 def test_a_failure_that_only_holds_asks_for_no_rollback() -> None:
-    told = line(Word.FAIL, Blame.PRODUCT, Action.HOLD, "", scenario="", text="too slow")
+    told = line(VerdictStatus.FAIL, Blame.PRODUCT, Action.HOLD, "", scenario="", text="too slow")
     assert told == "FAIL [product]: too slow -> hold"
 
 
@@ -79,4 +84,4 @@ def test_a_failure_that_only_holds_asks_for_no_rollback() -> None:
     ],
 )
 def test_the_paragraph_ends_with_the_blame_and_a_next_step(text: str, told: str) -> None:
-    assert paragraph(Word.FAIL, Blame.PRODUCT, Action.ROLLBACK, text=text) == told
+    assert paragraph(VerdictStatus.FAIL, Blame.PRODUCT, Action.ROLLBACK, text=text) == told

@@ -12,7 +12,7 @@ from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.evidence.objectives import Kind, Objective
 from streampay_smoke.gate import objectives
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import ObjectiveResult, Verdict, Word
+from streampay_smoke.gate.verdict import ObjectiveResult, Verdict, VerdictStatus
 
 Tell = Callable[..., JournalRead]
 
@@ -63,7 +63,7 @@ def the_only(verdict: Verdict) -> ObjectiveResult:
     return only
 
 
-def test_a_place_without_objectives_has_no_answers(told: Tell) -> None:
+def test_an_environment_without_objectives_has_no_answers(told: Tell) -> None:
     assert judge(told(*run())).objectives == ()
 
 
@@ -75,7 +75,7 @@ def test_enough_quick_reads_keep_the_objective(told: Tell) -> None:
 
 def test_few_quick_reads_are_no_pass(told: Tell) -> None:
     verdict = judge(told(*run(objective("read_latency", 500, gates=True), evidence=(asked(),) * 30)))
-    assert (the_only(verdict).decision, verdict.verdict) == ("insufficient_sample", Word.PASS)
+    assert (the_only(verdict).decision, verdict.verdict) == ("insufficient_sample", VerdictStatus.PASS)
 
 
 def test_no_reads_are_no_pass(told: Tell) -> None:
@@ -86,13 +86,17 @@ def test_no_reads_are_no_pass(told: Tell) -> None:
 def test_many_slow_reads_miss_the_objective_and_are_only_shown(told: Tell) -> None:
     slow = (asked(duration_ms=900),) * 10
     verdict = judge(told(*run(objective("read_latency", 500), evidence=slow)))
-    assert (the_only(verdict).decision, verdict.verdict) == ("fail", Word.PASS)
+    assert (the_only(verdict).decision, verdict.verdict) == ("fail", VerdictStatus.PASS)
 
 
 def test_a_gating_miss_is_the_release_s(told: Tell) -> None:
     slow = (asked(duration_ms=900),) * 10
     verdict = judge(told(*run(objective("read_latency", 500, gates=True), evidence=slow)))
-    assert (verdict.verdict, verdict.attribution, verdict.reason_code) == (Word.FAIL, "product", "objective_missed")
+    assert (verdict.verdict, verdict.attribution, verdict.reason_code) == (
+        VerdictStatus.FAIL,
+        "product",
+        "objective_missed",
+    )
     assert "p95 900 ms, promised 500 ms, 10 of 10 reads too slow" in verdict.message_long
 
 
@@ -187,7 +191,7 @@ def late(seconds: int) -> tuple[AnyEvent, ...]:
 def test_one_time_out_misses_an_objective_about_every_sample(told: Tell) -> None:
     stated = objective("settlement_time", 90, quantile=1.0, gates=True)
     verdict = judge(told(*run(stated, evidence=late(91))))
-    assert (the_only(verdict).decision, verdict.verdict) == ("fail", Word.FAIL)
+    assert (the_only(verdict).decision, verdict.verdict) == ("fail", VerdictStatus.FAIL)
     verdict = judge(told(*run(stated, evidence=late(89))))
     assert (the_only(verdict).decision, the_only(verdict).method) == ("pass", "every sample")
     assert the_only(judge(told(*run(stated)))).decision == "insufficient_sample"
@@ -206,7 +210,7 @@ def test_without_proof_of_a_healthy_ledger_a_late_settlement_blames_nobody(
 ) -> None:
     stated = objective("settlement_time", 90, quantile=1.0, gates=True)
     verdict = judge(told(*run(stated, evidence=late(91), after=after)))
-    assert (verdict.verdict, verdict.attribution) == (Word.INCONCLUSIVE, "dependency")
+    assert (verdict.verdict, verdict.attribution) == (VerdictStatus.INCONCLUSIVE, "dependency")
     assert verdict.reason_code == "objective_unattributed"
 
 
@@ -214,14 +218,14 @@ def test_a_ledger_that_was_sick_in_between_explains_a_late_settlement(told: Tell
     sick = events.Probed(name="ledger", ok=False, detail="behind")
     stated = objective("settlement_time", 90, quantile=1.0, gates=True)
     verdict = judge(told(*run(stated, evidence=(sick, *late(91)))))
-    assert (verdict.verdict, verdict.attribution) == (Word.INCONCLUSIVE, "dependency")
+    assert (verdict.verdict, verdict.attribution) == (VerdictStatus.INCONCLUSIVE, "dependency")
 
 
 def test_a_broken_way_out_explains_requests_without_an_answer(told: Tell) -> None:
     lost = events.Probed(name="egress", ok=False, detail="no way")
     stated = objective("success_ratio", 0.99, gates=True)
     verdict = judge(told(*run(stated, evidence=(lost, *(asked(status=None),) * 9))))
-    assert (verdict.verdict, verdict.attribution) == (Word.INCONCLUSIVE, "harness")
+    assert (verdict.verdict, verdict.attribution) == (VerdictStatus.INCONCLUSIVE, "harness")
 
 
 def test_a_disturbed_check_explains_a_miss(told: Tell) -> None:
@@ -230,7 +234,7 @@ def test_a_disturbed_check_explains_a_miss(told: Tell) -> None:
     story[3] = played(READY, SPOKEN, HELD, status="error", failure=failure)
     story[-1] = ended(failed=True, readiness__ready="error", settlement__paid="passed")
     verdict = judge(told(*story))
-    assert (verdict.verdict, verdict.attribution) == (Word.INCONCLUSIVE, "dependency")
+    assert (verdict.verdict, verdict.attribution) == (VerdictStatus.INCONCLUSIVE, "dependency")
 
 
 SLOW = (asked(duration_ms=900),) * 10
@@ -251,50 +255,63 @@ def cut_off(*evidence: AnyEvent) -> list[object]:
 
 def test_slow_reads_need_no_complete_run(told: Tell) -> None:
     verdict = judge(told(*cut_off(*SLOW)))
-    assert (verdict.verdict, verdict.reason_code) == (Word.FAIL, "objective_missed")
+    assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.FAIL, "objective_missed")
     assert verdict.evidence.missing_ids == (MONEY.id,)
 
 
 def test_a_run_that_met_its_deadline_with_quick_reads_is_held(told: Tell) -> None:
     verdict = judge(told(*cut_off(*(asked(),) * 10)))
-    assert (verdict.verdict, verdict.reason_code) == (Word.INCONCLUSIVE, "deadline")
+    assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.INCONCLUSIVE, "deadline")
 
 
 def test_a_run_that_somebody_ended_proves_no_miss(told: Tell) -> None:
     verdict = judge(told(*cut_off(*SLOW)[:-1], events.Interrupted(reason="SIGTERM")))
-    assert (verdict.verdict, verdict.reason_code) == (Word.INCONCLUSIVE, "terminated")
+    assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.INCONCLUSIVE, "terminated")
 
 
 @pytest.mark.parametrize(
-    ("timed", "word"),
+    ("timed", "expected_status"),
     [
-        ((events.Probed(name="way to the deployment", ok=True, detail="", took_ms=30.0),), Word.FAIL),
-        ((events.Probed(name="way to the deployment", ok=True, detail="", took_ms=450.0),), Word.INCONCLUSIVE),
-        ((events.Probed(name="way to the deployment", ok=True, detail="", took_ms=0.0),), Word.FAIL),
-        ((events.Probed(name="way to the deployment", ok=True, detail="by a proxy"),), Word.INCONCLUSIVE),
-        ((events.Probed(name="pace of the stable release", ok=True, detail="", took_ms=80.0),), Word.FAIL),
-        ((events.Probed(name="pace of the stable release", ok=True, detail="", took_ms=880.0),), Word.INCONCLUSIVE),
-        ((events.Exchanged(peer="ledger", method="POST", target="r", status=200, duration_ms=9),) * 3, Word.FAIL),
+        ((events.Probed(name="way to the deployment", ok=True, detail="", took_ms=30.0),), VerdictStatus.FAIL),
+        ((events.Probed(name="way to the deployment", ok=True, detail="", took_ms=450.0),), VerdictStatus.INCONCLUSIVE),
+        ((events.Probed(name="way to the deployment", ok=True, detail="", took_ms=0.0),), VerdictStatus.FAIL),
+        ((events.Probed(name="way to the deployment", ok=True, detail="by a proxy"),), VerdictStatus.INCONCLUSIVE),
+        ((events.Probed(name="pace of the stable release", ok=True, detail="", took_ms=80.0),), VerdictStatus.FAIL),
+        (
+            (events.Probed(name="pace of the stable release", ok=True, detail="", took_ms=880.0),),
+            VerdictStatus.INCONCLUSIVE,
+        ),
+        (
+            (events.Exchanged(peer="ledger", method="POST", target="r", status=200, duration_ms=9),) * 3,
+            VerdictStatus.FAIL,
+        ),
         (
             (events.Exchanged(peer="ledger", method="POST", target="r", status=200, duration_ms=999),) * 3,
-            Word.INCONCLUSIVE,
+            VerdictStatus.INCONCLUSIVE,
         ),
     ],
 )
-def test_slowness_of_the_runner_s_own_way_is_held(told: Tell, timed: tuple[AnyEvent, ...], word: Word) -> None:
+def test_slowness_of_the_runner_s_own_way_is_held(
+    told: Tell, timed: tuple[AnyEvent, ...], expected_status: VerdictStatus
+) -> None:
     whole, short = judge(told(*run(READS, evidence=(*SLOW, *timed)))), judge(told(*cut_off(*SLOW, *timed)))
-    assert (whole.verdict, short.verdict) == (word, word)
-    assert whole.reason_code == ("objective_missed" if word is Word.FAIL else "objective_unattributed")
+    assert (whole.verdict, short.verdict) == (expected_status, expected_status)
+    assert whole.reason_code == (
+        "objective_missed" if expected_status is VerdictStatus.FAIL else "objective_unattributed"
+    )
 
 
 @pytest.mark.parametrize(
-    ("because", "word"), [("refused", Word.FAIL), ("http 502", Word.FAIL), ("timeout", Word.INCONCLUSIVE)]
+    ("because", "expected_status"),
+    [("refused", VerdictStatus.FAIL), ("http 502", VerdictStatus.FAIL), ("timeout", VerdictStatus.INCONCLUSIVE)],
 )
-def test_silence_that_may_be_lost_on_the_way_blames_nobody(told: Tell, because: str, word: Word) -> None:
+def test_silence_that_may_be_lost_on_the_way_blames_nobody(
+    told: Tell, because: str, expected_status: VerdictStatus
+) -> None:
     silence = (asked(status=None), events.Retried(target="GET /", attempt=2, because=because), asked())
     stated = objective("flaky_ratio", 0.00001, gates=True)
     verdict = judge(told(*run(stated, evidence=silence, ready=played(READY, SPOKEN, HELD, *silence))))
-    assert (the_only(verdict).decision, verdict.verdict) == ("fail", word)
+    assert (the_only(verdict).decision, verdict.verdict) == ("fail", expected_status)
 
 
 def test_a_quarantined_scenario_misses_no_objective(told: Tell) -> None:
@@ -303,15 +320,15 @@ def test_a_quarantined_scenario_misses_no_objective(told: Tell) -> None:
     story = run(objective("success_ratio", 0.99, gates=True))
     story[4] = played(MONEY, HELD, *(asked(status=500),) * 9, status="failed", failure=failure)
     story[-1] = ended(failed=True, readiness__ready="passed", settlement__paid="failed")
-    assert judge(told(*story)).verdict is Word.FAIL
+    assert judge(told(*story)).verdict is VerdictStatus.FAIL
     story.insert(2, events.QuarantineRead(today="2026-11-01", entries=(entry,)))
-    assert judge(told(*story)).verdict is Word.PASS
+    assert judge(told(*story)).verdict is VerdictStatus.PASS
 
 
 def test_a_difference_nobody_notices_is_none(told: Tell) -> None:
     stated = Objective(name="no slower", kind="read_comparison", threshold=1.1, least_ms=25)
     near, far = (judge(told(*run(stated, after=(*(pair(us, 5_000),) * 40, HEALTHY)))) for us in (10_000, 60_000))
-    assert (near.verdict, far.verdict) == (Word.PASS, Word.FAIL)
+    assert (near.verdict, far.verdict) == (VerdictStatus.PASS, VerdictStatus.FAIL)
 
 
 def test_pairs_of_a_slower_release_miss_the_comparison(told: Tell) -> None:
@@ -319,7 +336,7 @@ def test_pairs_of_a_slower_release_miss_the_comparison(told: Tell) -> None:
     verdict = judge(told(*run(objective("read_comparison", 1.1, gates=True), after=(*pairs, HEALTHY))))
     only = the_only(verdict)
     assert (only.decision, only.samples, only.warm_up, only.estimate) == ("fail", 20, 1, 2.0)
-    assert (verdict.verdict, verdict.reason_code) == (Word.FAIL, "objective_missed")
+    assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.FAIL, "objective_missed")
     assert (only.confidence, only.method) == (0.999, "paired betting test")
 
 
@@ -336,7 +353,7 @@ def test_what_cannot_be_compared_is_no_pair(told: Tell, no_pair: events.PairSamp
     ended_early = events.Measured(sampling="ended after 0 pairs: the rate limit was reached")
     stated = objective("read_comparison", 1.1, gates=True)
     verdict = judge(told(*run(stated, after=(*(no_pair,) * 40, ended_early))))
-    assert (the_only(verdict).decision, verdict.verdict) == ("insufficient_sample", Word.PASS)
+    assert (the_only(verdict).decision, verdict.verdict) == ("insufficient_sample", VerdictStatus.PASS)
     assert "rate limit" in the_only(verdict).note
 
 
@@ -345,7 +362,7 @@ def test_a_stable_release_that_is_as_slow_explains_slow_reads(told: Tell) -> Non
     slow = (asked(duration_ms=900),) * 12
     verdict = judge(told(*run(*stated, evidence=slow, after=(*(pair(900_000, 990_000),) * 40, HEALTHY))))
     assert [answer.decision for answer in verdict.objectives] == ["fail", "pass"]
-    assert (verdict.verdict, verdict.reason_code) == (Word.INCONCLUSIVE, "objective_unattributed")
+    assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.INCONCLUSIVE, "objective_unattributed")
 
 
 def test_the_candidate_s_release_in_a_pair_is_a_release_that_was_seen(told: Tell) -> None:

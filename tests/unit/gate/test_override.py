@@ -13,7 +13,7 @@ from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import JournalRead, read
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.override import LONGEST_MS
-from streampay_smoke.gate.verdict import Action, Word, to_json
+from streampay_smoke.gate.verdict import Action, VerdictStatus, to_json
 
 Told = Callable[..., JournalRead]
 
@@ -34,8 +34,8 @@ def override(**changes: Any) -> events.Overridden:
 
 def test_an_override_counts_and_the_first_word_stays_visible(told: Told) -> None:
     before, verdict = judge(told(*STORY)), judge(told(*STORY, override()))
-    assert before.verdict is Word.FAIL
-    assert (verdict.verdict, verdict.exit_code, verdict.action) == (Word.PASS, 0, Action.PROMOTE)
+    assert before.verdict is VerdictStatus.FAIL
+    assert (verdict.verdict, verdict.exit_code, verdict.action) == (VerdictStatus.PASS, 0, Action.PROMOTE)
     assert (verdict.reason_code, verdict.attribution) == ("overridden", "none")
     assert "OVERRIDDEN from FAIL by ada until 1970-01-01T01:00:00Z" in verdict.message
     assert len(verdict.message) <= 140
@@ -55,7 +55,7 @@ def test_an_override_counts_and_the_first_word_stays_visible(told: Told) -> None
 
 def test_an_override_in_a_journal_that_was_changed_does_not_count(told: Told) -> None:
     verdict = judge(msgspec.structs.replace(told(*STORY, override()), tampered_at=99))
-    assert verdict.verdict is not Word.PASS
+    assert verdict.verdict is not VerdictStatus.PASS
     assert verdict.overrides == ()
     because = "an override by ada does not count: the journal was changed after it was written"
     assert because in verdict.warnings
@@ -63,7 +63,7 @@ def test_an_override_in_a_journal_that_was_changed_does_not_count(told: Told) ->
 
 def test_a_word_that_holds_is_an_override_too(told: Told) -> None:
     verdict = judge(told(*STORY, override(to="INCONCLUSIVE")))
-    assert (verdict.verdict, verdict.exit_code, verdict.action) == (Word.INCONCLUSIVE, 3, Action.HOLD)
+    assert (verdict.verdict, verdict.exit_code, verdict.action) == (VerdictStatus.INCONCLUSIVE, 3, Action.HOLD)
 
 
 def test_two_states_stay_two_states(told: Told) -> None:
@@ -84,32 +84,32 @@ def test_two_states_stay_two_states(told: Told) -> None:
 )
 def test_an_override_that_is_not_allowed_does_not_count(told: Told, changes: dict[str, Any], because: str) -> None:
     verdict = judge(told(*STORY, override(**changes)))
-    assert (verdict.verdict, verdict.overrides) == (Word.FAIL, ())
+    assert (verdict.verdict, verdict.overrides) == (VerdictStatus.FAIL, ())
     assert because in verdict.warnings[0]
 
 
 def test_safety_is_never_overridden(told: Told) -> None:
     story = (STORY[0], STORY[1], played(READY, status="failed", failure=REFUSED), STORY[3])
     verdict = judge(told(*story, override()))
-    assert (verdict.verdict, verdict.exit_code) == (Word.SAFETY, 4)
+    assert (verdict.verdict, verdict.exit_code) == (VerdictStatus.SAFETY, 4)
     assert "SAFETY is never overridden" in verdict.warnings[0]
 
 
 def test_a_run_that_has_not_ended_is_not_overridden(told: Told) -> None:
     verdict = judge(told(*STORY[:3], override()))
-    assert verdict.verdict is not Word.PASS
+    assert verdict.verdict is not VerdictStatus.PASS
     assert "has not ended" in verdict.warnings[0]
 
 
 def test_a_pass_has_no_need_of_one(told: Told) -> None:
     story = (started(), planned(READY), played(READY, HELD), ended(readiness__ready="passed"))
     verdict = judge(told(*story, override()))
-    assert (verdict.verdict, verdict.reason_code) == (Word.PASS, "all_promises_kept")
+    assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.PASS, "all_promises_kept")
 
 
 def test_a_run_is_overridden_once(told: Told) -> None:
     verdict = judge(told(*STORY, override(to="INCONCLUSIVE"), override(who="eve")))
-    assert (verdict.verdict, len(verdict.overrides)) == (Word.INCONCLUSIVE, 1)
+    assert (verdict.verdict, len(verdict.overrides)) == (VerdictStatus.INCONCLUSIVE, 1)
     assert "an override by eve does not count: a run is overridden once" in verdict.warnings
 
 
@@ -118,5 +118,5 @@ def test_a_journal_that_was_changed_is_not_overridden(told: Told, tmp_path: Path
     path = tmp_path / "journal.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"who":"ada"', b'"who":"bob"') + b'{"seq": 99}\n')
     verdict = judge(read(path))
-    assert verdict.verdict is not Word.PASS
+    assert verdict.verdict is not VerdictStatus.PASS
     assert msgspec.structs.asdict(verdict)["overrides"] == ()

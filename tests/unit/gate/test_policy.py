@@ -14,17 +14,17 @@ from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.evidence.policy import OBJECTIVE_KINDS, Policy
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.policy import (
-    Answer,
     Circumstances,
     Decision,
-    Step,
+    ReleaseStep,
+    VerdictSummary,
     decide,
     in_words,
     may_act,
     schema,
     to_json,
 )
-from streampay_smoke.gate.verdict import ObjectiveResult, Word
+from streampay_smoke.gate.verdict import ObjectiveResult, VerdictStatus
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "decision.schema.json"
 
@@ -34,15 +34,15 @@ PREPARED = Circumstances(whole_suite=True, on_fail="rollback", deploy="d-1", tar
 BY_HAND = Circumstances(whole_suite=False, by_path=True)
 
 
-def answer(word: str, reason_code: str = "", *missed: str) -> Answer:
-    return Answer(word=Word(word), reason_code=reason_code, missed=missed)
+def answer(status: str, reason_code: str = "", *missed: str) -> VerdictSummary:
+    return VerdictSummary(status=VerdictStatus(status), reason_code=reason_code, missed=missed)
 
 
-def decided(given: Answer, run: Circumstances = PREPARED, **policy: Any) -> Decision:
+def decided(given: VerdictSummary, run: Circumstances = PREPARED, **policy: Any) -> Decision:
     return decide(given, Policy(**policy), run, run_id="r-1")
 
 
-# word, reason code, kinds of missed objectives; step, page, acts
+# status, reason code, kinds of missed objectives; step, page, acts
 GOLDEN = [
     ("PASS", "all_promises_kept", (), "promote", False, False),
     ("PASS", "overridden", (), "promote", False, False),
@@ -67,16 +67,16 @@ GOLDEN = [
 ]
 
 
-@pytest.mark.parametrize(("word", "reason", "missed", "step", "page", "acts"), GOLDEN)
-def test_golden(word: str, reason: str, missed: tuple[str, ...], step: str, page: bool, acts: bool) -> None:
-    decision = decided(answer(word, reason, *missed))
+@pytest.mark.parametrize(("status", "reason", "missed", "step", "page", "acts"), GOLDEN)
+def test_golden(status: str, reason: str, missed: tuple[str, ...], step: str, page: bool, acts: bool) -> None:
+    decision = decided(answer(status, reason, *missed))
     assert (decision.step, decision.page, decision.acts) == (step, page, acts)
     assert decision.because
     assert bool(decision.not_acting_because) is False
 
 
 def test_every_word_is_in_the_table() -> None:
-    assert {row[0] for row in GOLDEN} == set(Word)
+    assert {row[0] for row in GOLDEN} == set(VerdictStatus)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,9 @@ def test_every_word_is_in_the_table() -> None:
         ({"page_after_inconclusive": 1}, answer("INCONCLUSIVE"), "hold", True),
     ],
 )
-def test_a_place_may_have_another_policy(policy: dict[str, Any], given: Answer, step: str, page: bool) -> None:
+def test_an_environment_may_have_another_policy(
+    policy: dict[str, Any], given: VerdictSummary, step: str, page: bool
+) -> None:
     decision = decided(given, **policy)
     assert (decision.step, decision.page) == (step, page)
 
@@ -111,9 +113,9 @@ def test_an_inconclusive_part_of_the_suite_wakes_nobody() -> None:
     assert (decision.page, decision.inconclusive_in_a_row) == (False, 0)
 
 
-@pytest.mark.parametrize("word", list(Word))
+@pytest.mark.parametrize("status", list(VerdictStatus))
 @pytest.mark.parametrize("whole", [True, False])
-def test_it_is_never_bolder_than_the_verdict(word: Word, whole: bool) -> None:
+def test_it_is_never_bolder_than_the_verdict(status: VerdictStatus, whole: bool) -> None:
     for reason, missed, promise, by_path in itertools.product(
         ("promise_broken", "objective_missed", "release_unexpected"),
         ((), ("error_burn",)),
@@ -121,10 +123,10 @@ def test_it_is_never_bolder_than_the_verdict(word: Word, whole: bool) -> None:
         (True, False),
     ):
         run = replace(PREPARED, whole_suite=whole, by_path=by_path)
-        decision = decided(answer(word, reason, *missed), run, broken_promise=promise)
-        assert decision.step is not Step.PROMOTE or (word is Word.PASS and whole)
-        assert decision.step is not Step.ROLLBACK or (word is Word.FAIL and whole and not by_path)
-        assert not decision.acts or decision.step is Step.ROLLBACK
+        decision = decided(answer(status, reason, *missed), run, broken_promise=promise)
+        assert decision.step is not ReleaseStep.PROMOTE or (status is VerdictStatus.PASS and whole)
+        assert decision.step is not ReleaseStep.ROLLBACK or (status is VerdictStatus.FAIL and whole and not by_path)
+        assert not decision.acts or decision.step is ReleaseStep.ROLLBACK
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def test_each_of_these_alone_keeps_a_run_from_acting(change: dict[str, object], 
     run = replace(PREPARED, **change)
     assert may_act(run) == (because,)
     decision = decided(answer("FAIL", "promise_broken"), run)
-    assert (decision.step, decision.acts, decision.not_acting_because) == (Step.ROLLBACK, False, because)
+    assert (decision.step, decision.acts, decision.not_acting_because) == (ReleaseStep.ROLLBACK, False, because)
     assert decision.page is (run.on_fail == "rollback")  # somebody counts on a rollback that is not made
     assert f"-> not by this run: {because}" in in_words(decision)
 
@@ -155,7 +157,7 @@ def test_one_feature_played_by_hand_never_acts(change: dict[str, bool]) -> None:
     run = replace(PREPARED, **change)
     assert len(may_act(run)) == 1
     decision = decided(answer("FAIL", "promise_broken"), run)
-    assert (decision.step, decision.acts, decision.page) == (Step.HOLD, False, False)
+    assert (decision.step, decision.acts, decision.page) == (ReleaseStep.HOLD, False, False)
     assert decided(answer("FAIL", "objective_missed", "error_burn"), run).acts is False
 
 
@@ -200,7 +202,7 @@ REASONS = [
 
 
 @pytest.mark.parametrize(("given", "run", "policy", "because"), REASONS)
-def test_why(given: Answer, run: Circumstances, policy: dict[str, Any], because: str) -> None:
+def test_why(given: VerdictSummary, run: Circumstances, policy: dict[str, Any], because: str) -> None:
     assert decided(given, run, **policy).because == because
 
 
@@ -210,9 +212,9 @@ def test_a_decision_is_told_whole() -> None:
     assert decided(answer("INCONCLUSIVE", "deadline"), run, **policy) == Decision(
         schema="streampay.dev/gate-decision/v1",
         run_id="r-1",
-        verdict=Word.INCONCLUSIVE,
+        verdict=VerdictStatus.INCONCLUSIVE,
         reason_code="deadline",
-        step=Step.HOLD,
+        step=ReleaseStep.HOLD,
         page=False,
         because="nothing is proved against the release, the 2nd time in a row",
         acts=False,
@@ -257,8 +259,8 @@ def test_an_answer_names_each_kind_of_gating_objective_that_was_missed_once(told
         result("error_burn", "fail", gates=True),
     )
     verdict = replace(judge(told(started())), objectives=results)
-    assert Answer.of(verdict) == Answer(
-        word=verdict.verdict, reason_code=verdict.reason_code, missed=("error_burn", "settlement_time")
+    assert VerdictSummary.of(verdict) == VerdictSummary(
+        status=verdict.verdict, reason_code=verdict.reason_code, missed=("error_burn", "settlement_time")
     )
     assert verdict.reason_code
 
@@ -297,16 +299,16 @@ def test_the_file_is_indented_and_its_schema_is_the_documented_one() -> None:
     assert schema() == json.loads(SCHEMA.read_text())
 
 
-@pytest.mark.parametrize("word", ["PASS", "FAIL", "INCONCLUSIVE"])
-def test_a_rehearsal_leads_to_nothing(word: str) -> None:
+@pytest.mark.parametrize("status", ["PASS", "FAIL", "INCONCLUSIVE"])
+def test_a_rehearsal_leads_to_nothing(status: str) -> None:
     run = replace(PREPARED, inconclusive_before=9)
-    decision = decided(replace(answer(word, "promise_broken"), rehearsal=True), run)
-    assert (decision.step, decision.page, decision.acts) == (Step.HOLD, False, False)
+    decision = decided(replace(answer(status, "promise_broken"), rehearsal=True), run)
+    assert (decision.step, decision.page, decision.acts) == (ReleaseStep.HOLD, False, False)
     assert "nobody named a deployment" in decision.because
 
 
 def test_a_verdict_says_that_it_was_a_rehearsal(told: Callable[..., JournalRead]) -> None:
     for rehearsal in (True, False):
         verdict = judge(told(started(rehearsal=rehearsal)))
-        assert Answer.of(verdict).rehearsal is rehearsal
+        assert VerdictSummary.of(verdict).rehearsal is rehearsal
         assert verdict.target.rehearsal is rehearsal

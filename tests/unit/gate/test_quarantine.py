@@ -10,7 +10,7 @@ from gate_stories import HELD, MONEY, READY, SETTLED, ended, planned, played, st
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import Verdict, Word, to_json
+from streampay_smoke.gate.verdict import Verdict, VerdictStatus, to_json
 
 Told = Callable[..., JournalRead]
 
@@ -43,7 +43,7 @@ FAILED_LIST = played(LIST, status="failed", failure=BROKEN)
 
 def test_a_quarantined_check_that_fails_does_not_gate_and_is_shown(told: Told) -> None:
     verdict = verdict_on(told, quarantine(), FAILED_LIST)
-    assert (verdict.verdict, verdict.exit_code) == (Word.PASS, 0)
+    assert (verdict.verdict, verdict.exit_code) == (VerdictStatus.PASS, 0)
     check = verdict.checks[1]
     assert check.status == "quarantined"
     assert check.quarantined is not None
@@ -58,16 +58,16 @@ def test_a_quarantined_check_that_fails_does_not_gate_and_is_shown(told: Told) -
 
 
 def test_the_same_check_without_quarantine_gates(told: Told) -> None:
-    assert verdict_on(told, None, FAILED_LIST).verdict is Word.FAIL
+    assert verdict_on(told, None, FAILED_LIST).verdict is VerdictStatus.FAIL
 
 
 def test_its_last_day_still_counts(told: Told) -> None:
-    assert verdict_on(told, quarantine("2026-11-23"), FAILED_LIST).verdict is Word.PASS
+    assert verdict_on(told, quarantine("2026-11-23"), FAILED_LIST).verdict is VerdictStatus.PASS
 
 
 def test_past_its_day_it_gates_again_and_the_verdict_warns(told: Told) -> None:
     verdict = verdict_on(told, quarantine("2026-11-22"), FAILED_LIST)
-    assert verdict.verdict is Word.FAIL
+    assert verdict.verdict is VerdictStatus.FAIL
     assert verdict.warnings == (
         "the quarantine of streams/listed ended on 2026-11-22: it gates again (team-lists, T-1)",
     )
@@ -77,20 +77,20 @@ def test_past_its_day_it_gates_again_and_the_verdict_warns(told: Told) -> None:
 def test_a_quarantined_check_that_passes_says_so(told: Told) -> None:
     passed = {READY.id: "passed", LIST.id: "passed"}
     verdict = verdict_on(told, quarantine(), played(LIST, HELD), statuses=passed, failed=False)
-    assert verdict.verdict is Word.PASS
+    assert verdict.verdict is VerdictStatus.PASS
     assert verdict.checks[1].status == "passed"
     assert verdict.checks[1].quarantined is not None
 
 
 def test_safety_gates_from_quarantine_too(told: Told) -> None:
     verdict = verdict_on(told, quarantine(), played(LIST, status="failed", failure=REFUSED))
-    assert (verdict.verdict, verdict.reason_code) == (Word.SAFETY, "guard_refused")
+    assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.SAFETY, "guard_refused")
 
 
 @pytest.mark.parametrize("listed", [[], played(LIST)[:2]])
 def test_a_quarantined_check_that_left_no_evidence_is_missing(told: Told, listed: list[Any]) -> None:
     verdict = verdict_on(told, quarantine(), *listed)
-    assert (verdict.verdict, verdict.reason_code) == (Word.INCONCLUSIVE, "scenarios_missing")
+    assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.INCONCLUSIVE, "scenarios_missing")
 
 
 @pytest.mark.parametrize("finish", [{"hook_failures": 1}, {"cleanup_errors": 1}])
@@ -99,13 +99,16 @@ def test_it_does_not_cover_for_a_hook_or_a_clean_up_that_failed(told: Told, fini
     story = (started(), quarantine(), planned(READY, LIST), READY_PASSED, FAILED_LIST)
     counts = {"hook_failures": 0, **finish}
     verdict = judge(told(*story, events.RunFinished(failed=True, statuses=statuses, **counts)))
-    assert (verdict.verdict, verdict.reason_code) == (Word.INCONCLUSIVE, "harness_error")
+    assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.INCONCLUSIVE, "harness_error")
 
 
 def test_another_check_still_gates(told: Told) -> None:
     statuses = {READY.id: "failed", LIST.id: "failed"}
     story = (started(), quarantine(), planned(READY, LIST), played(READY, status="failed", failure=BROKEN), FAILED_LIST)
-    assert judge(told(*story, events.RunFinished(failed=True, hook_failures=0, statuses=statuses))).verdict is Word.FAIL
+    assert (
+        judge(told(*story, events.RunFinished(failed=True, hook_failures=0, statuses=statuses))).verdict
+        is VerdictStatus.FAIL
+    )
 
 
 @pytest.mark.parametrize("excluded", [(), (events.Exclusion(id=READY.id, reason="read-only"),)])
@@ -113,14 +116,14 @@ def test_quarantine_of_everything_is_no_pass(told: Told, excluded: tuple[events.
     expected = (READY, LIST) if excluded else (LIST,)
     story = (started(), quarantine(), planned(*expected, excluded=excluded), played(LIST, HELD))
     verdict = judge(told(*story, events.RunFinished(failed=False, hook_failures=0, statuses={LIST.id: "passed"})))
-    assert (verdict.verdict, verdict.reason_code) == (Word.CONFIG, "everything_excluded")
+    assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.CONFIG, "everything_excluded")
 
 
 def test_a_defect_of_the_file_is_config(told: Told) -> None:
     read = quarantine(entries=(), problems=("quarantine.toml, entry 1: it has no owner",))
     passed = {READY.id: "passed", LIST.id: "passed"}
     verdict = verdict_on(told, read, played(LIST, HELD), statuses=passed, failed=False)
-    assert (verdict.verdict, verdict.reason_code, verdict.exit_code) == (Word.CONFIG, "suite_defective", 2)
+    assert (verdict.verdict, verdict.reason_code, verdict.exit_code) == (VerdictStatus.CONFIG, "suite_defective", 2)
     assert "it has no owner" in verdict.message
 
 
@@ -128,5 +131,5 @@ def test_warnings_are_in_the_verdict_once_and_change_nothing(told: Told) -> None
     warned = events.Warned(code="credential_slot_b", text="slot B was used")
     story = (started(), planned(MONEY), warned, warned, played(MONEY, HELD, SETTLED), ended(settlement__paid="passed"))
     verdict = judge(told(*story))
-    assert (verdict.verdict, verdict.warnings) == (Word.PASS, ("slot B was used",))
+    assert (verdict.verdict, verdict.warnings) == (VerdictStatus.PASS, ("slot B was used",))
     assert b'"warnings": [' in to_json(verdict)

@@ -10,7 +10,7 @@ from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.releases import ANSWER, END, START, Sighting, mismatch
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 
 Told = Callable[..., JournalRead]
 
@@ -62,7 +62,7 @@ def looked(moment: str, release: str) -> events.ReleaseSeen:
     return events.ReleaseSeen(moment=moment, release=release)
 
 
-def verdict_of(told: Told, *evidence: events.AnyEvent, expected: str = "new") -> tuple[Word, str]:
+def verdict_of(told: Told, *evidence: events.AnyEvent, expected: str = "new") -> tuple[VerdictStatus, str]:
     story = [
         started(release_expected=expected),
         planned(READY),
@@ -75,20 +75,20 @@ def verdict_of(told: Told, *evidence: events.AnyEvent, expected: str = "new") ->
 
 
 def test_what_answered_before_the_service_was_ready_is_a_roll_out(told: Told) -> None:
-    assert verdict_of(told, answered("old"), looked(START, "new"), answered("new"))[0] is Word.PASS
+    assert verdict_of(told, answered("old"), looked(START, "new"), answered("new"))[0] is VerdictStatus.PASS
 
 
 def test_one_answer_of_another_release_after_it_is_a_fail(told: Told) -> None:
-    assert verdict_of(told, looked(START, "new"), answered("old")) == (Word.FAIL, "release_mixed")
+    assert verdict_of(told, looked(START, "new"), answered("old")) == (VerdictStatus.FAIL, "release_mixed")
 
 
 def test_a_fleet_that_is_looked_at_anew_counts_from_there(told: Told) -> None:
     course = (looked(START, "new"), looked("sample", "old"), looked(START, "new"), looked("sample", "new"))
-    assert verdict_of(told, *course)[0] is Word.PASS
+    assert verdict_of(told, *course)[0] is VerdictStatus.PASS
 
 
 def test_what_the_stable_release_answers_is_not_held_against_this_one(told: Told) -> None:
-    assert verdict_of(told, looked(START, "new"), answered("old", peer="stable"))[0] is Word.PASS
+    assert verdict_of(told, looked(START, "new"), answered("old", peer="stable"))[0] is VerdictStatus.PASS
 
 
 def test_a_release_told_by_a_look_alone_is_observed(told: Told) -> None:
@@ -97,7 +97,7 @@ def test_a_release_told_by_a_look_alone_is_observed(told: Told) -> None:
 
 
 def test_two_releases_where_none_was_expected_hold(told: Told) -> None:
-    assert verdict_of(told, looked(START, "old"), expected="") == (Word.INCONCLUSIVE, "release_changed")
+    assert verdict_of(told, looked(START, "old"), expected="") == (VerdictStatus.INCONCLUSIVE, "release_changed")
 
 
 RETRIED = events.Retried(target="GET /api/streams", attempt=2, because="http 502")
@@ -106,7 +106,7 @@ RETRIED = events.Retried(target="GET /api/streams", attempt=2, because="http 502
 def test_a_check_that_met_with_silence_passes_with_a_label(told: Told) -> None:
     verdict = judge(told(started(), planned(READY), played(READY, RETRIED, HELD), ended(readiness__ready="passed")))
     (check,) = verdict.checks
-    assert (verdict.verdict, check.status, check.flaky) == (Word.PASS, "passed", True)
+    assert (verdict.verdict, check.status, check.flaky) == (VerdictStatus.PASS, "passed", True)
     assert "GET /api/streams (http 502)" in check.hint
     assert "1 flaky" in verdict.message
 
@@ -120,7 +120,7 @@ def test_a_check_that_met_with_none_has_no_label(told: Told) -> None:
 BROKEN = events.Failure(kind="promise_broken", blame="product", message="it is not")
 
 
-def judged(told: Told, *before: events.AnyEvent, probes: tuple[events.Probed, ...] = ()) -> tuple[Word, str]:
+def judged(told: Told, *before: events.AnyEvent, probes: tuple[events.Probed, ...] = ()) -> tuple[VerdictStatus, str]:
     story = [
         started(),
         planned(READY),
@@ -133,24 +133,26 @@ def judged(told: Told, *before: events.AnyEvent, probes: tuple[events.Probed, ..
 
 
 def test_a_label_never_makes_a_broken_promise_pass(told: Told) -> None:
-    assert judged(told, RETRIED)[0] is Word.FAIL
+    assert judged(told, RETRIED)[0] is VerdictStatus.FAIL
 
 
 def test_a_rule_that_knows_better_gives_the_reason_code(told: Told) -> None:
     red = events.Probed(name="stable release", ok=False, detail="5xx there too")
-    assert judged(told, probes=(red,)) == (Word.INCONCLUSIVE, "pre_existing")
+    assert judged(told, probes=(red,)) == (VerdictStatus.INCONCLUSIVE, "pre_existing")
 
 
 def test_of_the_probes_at_the_start_only_the_clock_counts_later(told: Told) -> None:
     down = events.Probed(name="ledger", ok=False, detail="refused")
     off = events.Probed(name="clock", ok=False, detail="ahead by 300 s")
-    assert judged(told, down) == (Word.FAIL, "promise_broken")
-    assert judged(told, off) == (Word.INCONCLUSIVE, "runner_clock_off")
+    assert judged(told, down) == (VerdictStatus.FAIL, "promise_broken")
+    assert judged(told, off) == (VerdictStatus.INCONCLUSIVE, "runner_clock_off")
 
 
-@pytest.mark.parametrize(("ledger_blame", "word"), [("dependency", Word.INCONCLUSIVE), ("product", Word.FAIL)])
+@pytest.mark.parametrize(
+    ("ledger_blame", "expected_status"), [("dependency", VerdictStatus.INCONCLUSIVE), ("product", VerdictStatus.FAIL)]
+)
 def test_a_write_that_waited_in_vain_for_a_ledger_that_failed_this_run_holds(
-    told: Told, ledger_blame: str, word: Word
+    told: Told, ledger_blame: str, expected_status: VerdictStatus
 ) -> None:
     stalled = events.Failure(kind="chain_unavailable", blame=ledger_blame, message="no ledger closed")
     silent = events.Failure(kind="write_timed_out", blame="product", message="no answer in time")
@@ -161,4 +163,4 @@ def test_a_write_that_waited_in_vain_for_a_ledger_that_failed_this_run_holds(
         played(MONEY, HELD, status="failed", failure=stalled),
         ended(failed=True, readiness__ready="failed", settlement__paid="failed"),
     ]
-    assert judge(told(*story)).verdict is word
+    assert judge(told(*story)).verdict is expected_status

@@ -20,10 +20,10 @@ from streampay_smoke.gate.bake import BurnTest, query_burns, unobserved
 from streampay_smoke.gate.history import OverrideAt, RunHistory, fold
 from streampay_smoke.gate.message import line, paragraph
 from streampay_smoke.gate.misses import misses
-from streampay_smoke.gate.override import LONGEST_MS, refused_because, standing
+from streampay_smoke.gate.override import LONGEST_MS, override_in_force, refused_because
 from streampay_smoke.gate.quarantine import lapsed
 from streampay_smoke.gate.releases import ANSWER, END, START, Mismatch, Sighting, mismatch
-from streampay_smoke.gate.verdict import MESSAGE_LIMIT, MESSAGE_LONG_LIMIT, Action, Check, Word
+from streampay_smoke.gate.verdict import MESSAGE_LIMIT, MESSAGE_LONG_LIMIT, Action, Check, VerdictStatus
 
 Tell = Callable[..., JournalRead]
 
@@ -56,8 +56,8 @@ def test_a_strange_release_is_told(
 # --- the line and the paragraph ---------------------------------------------------------------------------------------
 
 
-def told(scenario: str, text: str, word: Word = Word.INCONCLUSIVE) -> str:
-    return line(word, "harness", Action.HOLD, "", scenario=scenario, text=text)
+def told(scenario: str, text: str, status: VerdictStatus = VerdictStatus.INCONCLUSIVE) -> str:
+    return line(status, "harness", Action.HOLD, "", scenario=scenario, text=text)
 
 
 HEAD, TAIL = "INCONCLUSIVE [harness]: ", " -> hold, run again"
@@ -90,19 +90,21 @@ def test_what_is_cut_ends_without_a_gap() -> None:
 
 @pytest.mark.parametrize("end", [".", "!", "?", "…"])
 def test_a_sentence_that_ends_gets_no_second_end(end: str) -> None:
-    assert paragraph(Word.FAIL, "product", Action.ROLLBACK, text=f"it lied{end}") == (
+    assert paragraph(VerdictStatus.FAIL, "product", Action.ROLLBACK, text=f"it lied{end}") == (
         f"it lied{end} Attributed to the release. Next: roll back."
     )
 
 
 def test_a_paragraph_says_whose_and_what_next() -> None:
-    assert paragraph(Word.FAIL, "product", Action.HOLD, text="x") == ("x. Attributed to the release. Next: hold.")
-    assert paragraph(Word.INCONCLUSIVE, "a newcomer", Action.HOLD, text="x") == (
+    assert paragraph(VerdictStatus.FAIL, "product", Action.HOLD, text="x") == (
+        "x. Attributed to the release. Next: hold."
+    )
+    assert paragraph(VerdictStatus.INCONCLUSIVE, "a newcomer", Action.HOLD, text="x") == (
         "x. Attributed to a newcomer. Next: hold, run again."
     )
-    assert paragraph(Word.INCONCLUSIVE, "none", Action.HOLD, text="x") == "x"
+    assert paragraph(VerdictStatus.INCONCLUSIVE, "none", Action.HOLD, text="x") == "x"
     tail = " Attributed to the release. Next: roll back."
-    long = paragraph(Word.FAIL, "product", Action.ROLLBACK, text="y" * 2_000)
+    long = paragraph(VerdictStatus.FAIL, "product", Action.ROLLBACK, text="y" * 2_000)
     assert long == f"{'y' * (MESSAGE_LONG_LIMIT - len(tail) - 1)}…{tail}"
 
 
@@ -117,29 +119,29 @@ def asked(at_ms: int = 0, **changes: Any) -> OverrideAt:
 
 
 @pytest.mark.parametrize(
-    ("run", "word", "override", "tampered", "because"),
+    ("run", "status", "override", "tampered", "because"),
     [
-        (ENDED, Word.FAIL, asked(), False, ""),
-        (RunHistory(interrupted=events.Interrupted(reason="SIGTERM")), Word.FAIL, asked(), False, ""),
+        (ENDED, VerdictStatus.FAIL, asked(), False, ""),
+        (RunHistory(interrupted=events.Interrupted(reason="SIGTERM")), VerdictStatus.FAIL, asked(), False, ""),
         (
             RunHistory(refused=events.RunRefused(failure=events.Failure(kind="k", blame="config", message="m"))),
-            Word.CONFIG,
+            VerdictStatus.CONFIG,
             asked(),
             False,
             "",
         ),
-        (RunHistory(), Word.INCONCLUSIVE, asked(), False, "the run has not ended"),
-        (ENDED, Word.SAFETY, asked(), False, "SAFETY is never overridden"),
-        (ENDED, Word.FAIL, asked(), True, "the journal was changed after it was written"),
-        (ENDED, Word.FAIL, asked(to="FAIL"), False, "a verdict is overridden to PASS or INCONCLUSIVE only"),
-        (ENDED, Word.PASS, asked(), False, "the verdict is PASS already"),
-        (ENDED, Word.FAIL, asked(why=" "), False, "who overrides it, and why, is not said"),
-        (ENDED, Word.FAIL, asked(until_ms=0), False, "an override ends in the future, and within 24 hours"),
-        (ENDED, Word.FAIL, asked(until_ms=1), False, ""),
-        (ENDED, Word.FAIL, asked(until_ms=LONGEST_MS), False, ""),
+        (RunHistory(), VerdictStatus.INCONCLUSIVE, asked(), False, "the run has not ended"),
+        (ENDED, VerdictStatus.SAFETY, asked(), False, "SAFETY is never overridden"),
+        (ENDED, VerdictStatus.FAIL, asked(), True, "the journal was changed after it was written"),
+        (ENDED, VerdictStatus.FAIL, asked(to="FAIL"), False, "a verdict is overridden to PASS or INCONCLUSIVE only"),
+        (ENDED, VerdictStatus.PASS, asked(), False, "the verdict is PASS already"),
+        (ENDED, VerdictStatus.FAIL, asked(why=" "), False, "who overrides it, and why, is not said"),
+        (ENDED, VerdictStatus.FAIL, asked(until_ms=0), False, "an override ends in the future, and within 24 hours"),
+        (ENDED, VerdictStatus.FAIL, asked(until_ms=1), False, ""),
+        (ENDED, VerdictStatus.FAIL, asked(until_ms=LONGEST_MS), False, ""),
         (
             ENDED,
-            Word.FAIL,
+            VerdictStatus.FAIL,
             asked(until_ms=LONGEST_MS + 1),
             False,
             "an override ends in the future, and within 24 hours",
@@ -147,9 +149,9 @@ def asked(at_ms: int = 0, **changes: Any) -> OverrideAt:
     ],
 )
 def test_why_an_override_does_not_count(
-    run: RunHistory, word: Word, override: OverrideAt, tampered: bool, because: str
+    run: RunHistory, status: VerdictStatus, override: OverrideAt, tampered: bool, because: str
 ) -> None:
-    assert refused_because(run, word, override, tampered=tampered) == because
+    assert refused_because(run, status, override, tampered=tampered) == because
 
 
 @pytest.fixture
@@ -163,13 +165,17 @@ def far_from_greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_an_override_ends_in_utc_wherever_it_is_read(far_from_greenwich: None) -> None:
-    found, warnings = standing(RunHistory(finished=ended(), overrides=[asked()]), Word.FAIL, tampered=False)
+    found, warnings = override_in_force(
+        RunHistory(finished=ended(), overrides=[asked()]), VerdictStatus.FAIL, tampered=False
+    )
     assert found is not None
     assert (found.until, tuple(warnings)) == ("1970-01-01T00:00:01Z", ())
 
 
 def test_nobody_is_called_nobody() -> None:
-    _, warnings = standing(RunHistory(finished=ended(), overrides=[asked(who="")]), Word.FAIL, tampered=False)
+    _, warnings = override_in_force(
+        RunHistory(finished=ended(), overrides=[asked(who="")]), VerdictStatus.FAIL, tampered=False
+    )
     assert list(warnings) == ["an override by nobody does not count: who overrides it, and why, is not said"]
 
 

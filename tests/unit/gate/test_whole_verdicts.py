@@ -36,11 +36,11 @@ from streampay_smoke.gate.verdict import (
     Target,
     Timings,
     Verdict,
-    Word,
+    VerdictStatus,
     schema,
     to_json,
 )
-from streampay_smoke.publish import words
+from streampay_smoke.publish import wording
 
 Tell = Callable[..., JournalRead]
 
@@ -82,7 +82,7 @@ def test_a_pass_field_by_field(told: Tell) -> None:
     assert verdict == Verdict(
         schema="streampay.dev/gate-verdict/v1",
         run_id="r1",
-        verdict=Word.PASS,
+        verdict=VerdictStatus.PASS,
         exit_code=0,
         reason_code="all_promises_kept",
         message="PASS: 2 scenarios, 3 assertions, settlement proved by the ledger",
@@ -116,7 +116,7 @@ def test_a_pass_field_by_field(told: Tell) -> None:
         message_long="2 scenarios, 3 assertions, settlement proved by the ledger",
         trace_id="ab" * 16,
         signed_by="cd" * 32,
-        data=Data(verdict=Word.PASS, passed=True, failed=False, score=1),
+        data=Data(verdict=VerdictStatus.PASS, passed=True, failed=False, score=1),
     )
     assert [(check.id, check.status) for check in verdict.checks] == [(READY.id, "passed"), (MONEY.id, "passed")]
 
@@ -133,7 +133,7 @@ def test_a_fail_field_by_field(told: Tell) -> None:
     )
     verdict = judge(read)
     reason = "The release did not keep its promise, and no control probe explains it otherwise."
-    assert (verdict.verdict, verdict.exit_code, verdict.action) == (Word.FAIL, 1, Action.ROLLBACK)
+    assert (verdict.verdict, verdict.exit_code, verdict.action) == (VerdictStatus.FAIL, 1, Action.ROLLBACK)
     assert verdict.message == (
         "FAIL [product] (simulated): The release is ready: it lied (at: Then ready). The release did not keep "
         "its promise, and no contr… -> roll back"
@@ -141,7 +141,7 @@ def test_a_fail_field_by_field(told: Tell) -> None:
     assert verdict.message_long == (
         f"The release is ready: it lied (at: Then ready). {reason} Next: look. Attributed to the release."
     )
-    assert verdict.data == Data(verdict=Word.FAIL, passed=False, failed=True, score=0)
+    assert verdict.data == Data(verdict=VerdictStatus.FAIL, passed=False, failed=True, score=0)
     assert (verdict.reason_code, verdict.attribution) == ("promise_broken", "product")
 
 
@@ -282,7 +282,7 @@ def test_the_first_settlement_is_shown_and_left_overs_are_counted(told: Tell) ->
 def found(told: Tell, *story: Any) -> list[tuple[str, str, str, str]]:
     read = told(*story)
     findings = findings_of_the_run(fold(read.entries), read)
-    return [(str(each.word), each.reason_code, each.attribution, each.text) for each in findings]
+    return [(str(each.status), each.reason_code, each.attribution, each.text) for each in findings]
 
 
 CONFIG_REFUSAL = events.RunRefused(
@@ -413,7 +413,7 @@ def test_a_check_that_gates_and_did_not_pass_is_a_finding(told: Tell) -> None:
     )
     assert findings_of_checks(run, [Examined(check=check)]) == [
         Finding(
-            word=Word.INCONCLUSIVE,
+            status=VerdictStatus.INCONCLUSIVE,
             reason_code="scenarios_missing",
             attribution="harness",
             text="never ran",
@@ -456,14 +456,14 @@ def test_a_long_name_leaves_room_for_what_happened(told: Tell) -> None:
 
 def test_an_interruption_by_nobodys_signal_is_inconclusive(told: Tell) -> None:
     verdict = judge(told(started(), planned(READY), events.Interrupted(reason="killed")))
-    assert (verdict.reason_code, verdict.exit_code, verdict.verdict) == ("terminated", 3, Word.INCONCLUSIVE)
+    assert (verdict.reason_code, verdict.exit_code, verdict.verdict) == ("terminated", 3, VerdictStatus.INCONCLUSIVE)
 
 
 def test_a_safety_finding_outlives_an_interruption_by_a_signal(told: Tell) -> None:
     money = events.Failure(kind="guard_refused", blame=Blame.SAFETY, message="real money")
     story = played(READY, status="error", failure=money)
     verdict = judge(told(started(), planned(READY), story, events.Interrupted(reason="SIGTERM")))
-    assert (verdict.verdict, verdict.exit_code) == (Word.SAFETY, 4)
+    assert (verdict.verdict, verdict.exit_code) == (VerdictStatus.SAFETY, 4)
 
 
 @pytest.mark.parametrize(
@@ -518,4 +518,4 @@ def test_a_host_is_reached_by_an_answer_of_its_own(told: Tell, peer: str, status
     asked = events.Exchanged(peer=peer, method="GET", target="/", status=status, duration_ms=1)
     verdict = judge(told(started(**WHO), planned(READY), asked, played(READY, HELD), ended(readiness__ready="passed")))
     assert verdict.target.reached is reached
-    assert words.service(verdict) == (words.REAL if reached else words.NOT_REACHED)
+    assert wording.service(verdict) == (wording.REAL if reached else wording.NOT_REACHED)

@@ -9,7 +9,7 @@ from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import Entry, JournalRead
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Verdict
-from streampay_smoke.publish.telling import RunTold, tell
+from streampay_smoke.publish.report_model import RunReport, report_of
 
 START_MS = 1_795_000_000_000
 
@@ -159,8 +159,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
 
     @property
-    def told(self) -> RunTold:
-        return tell(self.entries, self.verdict)
+    def told(self) -> RunReport:
+        return report_of(self.entries, self.verdict)
 
 
 def judged(script: Script) -> Sample:

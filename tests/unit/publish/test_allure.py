@@ -222,7 +222,7 @@ def test_results_of_an_earlier_run_do_not_stay(written: Callable[[str], Results]
     assert [result["name"] for result in written("refused").results] == ["The run was refused before any scenario"]
 
 
-def test_the_report_is_named_after_the_verdict_and_the_place(sample: Callable[[str], Any]) -> None:
+def test_the_report_is_named_after_the_verdict_and_the_environment(sample: Callable[[str], Any]) -> None:
     assert report_name(sample("failing").verdict) == "FAIL · sandbox · StreamPay deploy gate"
     assert report_name(sample("empty").verdict) == "INCONCLUSIVE · StreamPay deploy gate"
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from streampay_smoke.gate.verdict import Override, Verdict, Word, to_json
+from streampay_smoke.gate.verdict import Override, Verdict, VerdictStatus, to_json
 from streampay_smoke.publish.attestation import NothingToAttest, attested, digest_of
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -62,10 +62,10 @@ def test_without_an_answer_nothing_is_attested(sample: Callable[[str], Any], nam
         attested(real(sample(name).verdict))
 
 
-@pytest.mark.parametrize("word", [Word.INCONCLUSIVE, Word.CONFIG, Word.SAFETY])
-def test_only_pass_and_fail_are_test_results(sample: Callable[[str], Any], word: Word) -> None:
+@pytest.mark.parametrize("status", [VerdictStatus.INCONCLUSIVE, VerdictStatus.CONFIG, VerdictStatus.SAFETY])
+def test_only_pass_and_fail_are_test_results(sample: Callable[[str], Any], status: VerdictStatus) -> None:
     with pytest.raises(NothingToAttest):
-        attested(msgspec.structs.replace(real(sample("passing").verdict), verdict=word))
+        attested(msgspec.structs.replace(real(sample("passing").verdict), verdict=status))
 
 
 def test_a_simulation_is_never_attested(sample: Callable[[str], Any]) -> None:

@@ -8,12 +8,15 @@ import msgspec
 import pytest
 
 from streampay_smoke.evidence.policy import Policy
-from streampay_smoke.gate.policy import Answer, Circumstances, decide
-from streampay_smoke.gate.verdict import Verdict, Word
+from streampay_smoke.gate.policy import Circumstances, VerdictSummary, decide
+from streampay_smoke.gate.verdict import Verdict, VerdictStatus
 from streampay_smoke.publish.github import annotations, announce, outputs
 
 ROLL_BACK = decide(
-    Answer(word=Word.FAIL, reason_code="promise_broken"), Policy(), Circumstances(whole_suite=True), run_id="r-1"
+    VerdictSummary(status=VerdictStatus.FAIL, reason_code="promise_broken"),
+    Policy(),
+    Circumstances(whole_suite=True),
+    run_id="r-1",
 )
 
 

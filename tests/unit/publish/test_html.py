@@ -9,7 +9,7 @@ import pytest
 from streampay_smoke.evidence import events
 from streampay_smoke.publish.html import html_report
 from streampay_smoke.publish.markup import Markup, element, joined
-from streampay_smoke.publish.telling import tell
+from streampay_smoke.publish.report_model import report_of
 
 LOADING = {"src", "srcset", "data", "poster", "action", "background"}
 
@@ -51,7 +51,7 @@ def page(run: Any) -> Page:
 
 def test_every_run_makes_a_whole_page_with_its_verdict_first(any_run: Any) -> None:
     read = page(any_run)
-    words = [word for word in read.words if word.strip()]
+    words = [status for status in read.words if status.strip()]
     assert str(any_run.verdict.verdict) in words[words.index("StreamPay deploy gate") + 1]
 
 
@@ -60,7 +60,7 @@ def test_the_page_loads_nothing(any_run: Any) -> None:
     assert {tag for tag, _ in read.seen}.isdisjoint({"script", "link", "img", "iframe", "object", "embed", "form"})
     assert not any(LOADING & set(attrs) for _, attrs in read.seen)
     assert all((attrs.get("href") or "#").startswith("#") for _, attrs in read.seen)
-    style = next(word for word in read.words if ":root" in word)
+    style = next(status for status in read.words if ":root" in status)
     assert not re.search(r"url\(|@import", style)
 
 
@@ -107,7 +107,7 @@ def test_evidence_cannot_turn_into_markup(script: Any, sample: Callable[[str], A
     )
     verdict = msgspec.structs.replace(sample("failing").verdict, message=bad)
     check = msgspec.structs.replace(verdict.checks[1], id=ready.id, scenario=bad, feature=bad, hint=bad)
-    told = tell(tuple(run.close(ready, "failed").entries), msgspec.structs.replace(verdict, checks=(check,)))
+    told = report_of(tuple(run.close(ready, "failed").entries), msgspec.structs.replace(verdict, checks=(check,)))
     read = Page(html_report(told).decode())
     assert {tag for tag, _ in read.seen}.isdisjoint({"script", "img"})
     assert "<script>alert(1)</script>" in read.text

@@ -13,32 +13,32 @@ from streampay_smoke.evidence.journal import Journal, read
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.publish import objectives
 from streampay_smoke.publish.allure import environment
 from streampay_smoke.publish.ctrf import ctrf_json
 from streampay_smoke.publish.html import html_report
 from streampay_smoke.publish.junit import junit_xml
-from streampay_smoke.publish.outcomes import Outcome
+from streampay_smoke.publish.report_model import RunReport, report_of
+from streampay_smoke.publish.report_status import ReportStatus
 from streampay_smoke.publish.summary import summary_md
-from streampay_smoke.publish.telling import RunTold, tell
 
 SLOW = events.Exchanged(peer="service", method="GET", target="/", status=200, duration_ms=900, purpose="list")
 SPOKEN = events.ServiceSeen(release="r1")
 
-Run = Callable[..., RunTold]
+Run = Callable[..., RunReport]
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    def make(*stated: Objective) -> RunTold:
+    def make(*stated: Objective) -> RunReport:
         story: list[AnyEvent] = [started(), events.ObjectivesSet(objectives=stated), planned(READY)]
         story += [*played(READY, SPOKEN, HELD, *(SLOW,) * 12), events.Measured(), ended(readiness__ready="passed")]
         with Journal(tmp_path / "journal.jsonl", Redactor()) as journal:
             for event in story:
                 journal.append(event)
         found = read(tmp_path / "journal.jsonl")
-        return tell(found.entries, judge(found))
+        return report_of(found.entries, judge(found))
 
     return make
 
@@ -52,8 +52,11 @@ COMPARED = Objective(name="no slower", kind="read_comparison", threshold=1.1)
 
 def test_a_miss_that_is_shown_is_told_and_turns_nothing(run: Run) -> None:
     told = run(reads(500), COMPARED)
-    assert told.verdict.verdict is Word.PASS
-    assert [each.outcome for each in objectives.told(told.verdict)] == [Outcome.BROKEN, Outcome.SKIPPED]
+    assert told.verdict.verdict is VerdictStatus.PASS
+    assert [each.outcome for each in objectives.objective_reports(told.verdict)] == [
+        ReportStatus.BROKEN,
+        ReportStatus.SKIPPED,
+    ]
     assert objectives.counted(told.verdict) == "1 missed, 1 not decided: too few samples"
 
 
@@ -74,9 +77,9 @@ def test_every_report_tells_the_objectives(run: Run) -> None:
 
 def test_a_gating_miss_is_a_failure_of_the_run_itself(run: Run) -> None:
     told = run(reads(500, gates=True))
-    assert told.verdict.verdict is Word.FAIL
-    assert (told.scenarios[0].outcome, told.scenarios[0].check.id) == (Outcome.FAILED, "run")
-    assert objectives.told(told.verdict)[0].outcome is Outcome.FAILED
+    assert told.verdict.verdict is VerdictStatus.FAIL
+    assert (told.scenarios[0].outcome, told.scenarios[0].check.id) == (ReportStatus.FAILED, "run")
+    assert objectives.objective_reports(told.verdict)[0].outcome is ReportStatus.FAILED
     assert b"<failure" in junit_xml(told)
     assert b"<error" not in junit_xml(told)
 

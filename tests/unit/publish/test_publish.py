@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 from streampay_smoke.publish.publish import PUBLISHERS, publish
-from streampay_smoke.publish.telling import RunTold
+from streampay_smoke.publish.report_model import RunReport
 
 
 def test_every_run_leaves_every_report_whole(any_run: Any, tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_publishing_again_replaces_what_was_there(sample: Callable[[str], Any], 
 
 
 def test_a_publisher_that_fails_is_a_note_and_stops_nobody(sample: Callable[[str], Any], tmp_path: Path) -> None:
-    def broken(path: Path, run: RunTold, environ: Mapping[str, str]) -> None:
+    def broken(path: Path, run: RunReport, environ: Mapping[str, str]) -> None:
         raise RuntimeError("no room")
 
     run = sample("passing")

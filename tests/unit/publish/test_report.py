@@ -181,7 +181,7 @@ def test_a_page_that_would_load_something_is_not_used(run_dir: Callable[[str], P
 
 
 @pytest.mark.parametrize("page", ["<html><body></body></html>", "<html><head></head></html>", ""])
-def test_a_page_without_a_place_for_the_policy_is_not_used(page: str, sample: Callable[[str], Any]) -> None:
+def test_a_page_without_an_environment_for_the_policy_is_not_used(page: str, sample: Callable[[str], Any]) -> None:
     with pytest.raises(NotOffline, match="this version of it is not known here"):
         made_offline(page, sample("passing").told)
 

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from streampay_smoke.gate.verdict import Action, Word
-from streampay_smoke.publish import words
+from streampay_smoke.gate.verdict import Action, VerdictStatus
+from streampay_smoke.publish import wording
 from streampay_smoke.publish.summary import CONSOLE_LINES, console_block, paint_for, plain, summary_md
 
 
@@ -72,7 +72,7 @@ def test_the_console_block_names_every_check_and_ends_with_what_next(sample: Cal
 
 
 def test_the_console_block_says_what_was_simulated(any_run: Any) -> None:
-    assert f"On:   {words.against(any_run.verdict)}" in console_block(any_run.told, plain)
+    assert f"On:   {wording.against(any_run.verdict)}" in console_block(any_run.told, plain)
 
 
 def many(sample: Callable[[str], Any], name: str, count: int) -> Any:
@@ -137,17 +137,17 @@ def test_colour_is_for_terminals_that_want_it(
     assert ("\033[" in block) == coloured
 
 
-@pytest.mark.parametrize("word", list(Word))
-def test_every_verdict_has_its_meaning_and_its_next_step(sample: Callable[[str], Any], word: Word) -> None:
-    verdict = msgspec.structs.replace(sample("passing").verdict, verdict=word)
-    assert words.MEANING[word]
-    assert words.next_step(verdict)
+@pytest.mark.parametrize("status", list(VerdictStatus))
+def test_every_verdict_has_its_meaning_and_its_next_step(sample: Callable[[str], Any], status: VerdictStatus) -> None:
+    verdict = msgspec.structs.replace(sample("passing").verdict, verdict=status)
+    assert wording.MEANING[status]
+    assert wording.next_step(verdict)
 
 
 def test_a_missing_answer_that_counts_as_a_failure_still_holds(sample: Callable[[str], Any]) -> None:
     verdict = msgspec.structs.replace(sample("killed").verdict, exit_code=1)
-    assert words.next_step(verdict).startswith("Hold: promote nothing, roll nothing back.")
-    assert words.next_step(verdict).endswith(
+    assert wording.next_step(verdict).startswith("Hold: promote nothing, roll nothing back.")
+    assert wording.next_step(verdict).endswith(
         "Its exit code is that of a failure, as this run was told (--on-inconclusive fail)."
     )
 
@@ -155,23 +155,23 @@ def test_a_missing_answer_that_counts_as_a_failure_still_holds(sample: Callable[
 @pytest.mark.parametrize("name", ["passing", "failing"])
 def test_what_only_holds_asks_for_nothing_else(sample: Callable[[str], Any], name: str) -> None:
     verdict = msgspec.structs.replace(sample(name).verdict, action=Action.HOLD)
-    assert words.next_step(verdict).startswith("Hold: ")
+    assert wording.next_step(verdict).startswith("Hold: ")
 
 
 def test_a_release_is_named_with_the_expected_one_where_they_differ(sample: Callable[[str], Any]) -> None:
     verdict = sample("passing").verdict
-    assert words.release(verdict) == "r-42"
+    assert wording.release(verdict) == "r-42"
     other = msgspec.structs.replace(verdict.target, release_expected="r-43")
-    assert words.release(msgspec.structs.replace(verdict, target=other)) == "r-42 (expected r-43)"
+    assert wording.release(msgspec.structs.replace(verdict, target=other)) == "r-42 (expected r-43)"
     none = msgspec.structs.replace(verdict.target, release_expected="", releases_observed=())
-    assert words.release(msgspec.structs.replace(verdict, target=none)) == "not stated"
+    assert wording.release(msgspec.structs.replace(verdict, target=none)) == "not stated"
 
 
 @pytest.mark.parametrize(
     ("duration_ms", "text"), [(0, "0 ms"), (999, "999 ms"), (1_000, "1.0 s"), (59_900, "59.9 s"), (65_000, "1 min 5 s")]
 )
 def test_durations_are_for_people(duration_ms: int, text: str) -> None:
-    assert words.seconds(duration_ms) == text
+    assert wording.seconds(duration_ms) == text
 
 
 @pytest.mark.parametrize(
@@ -187,30 +187,30 @@ def test_a_settlement_is_told_with_its_proof(
 ) -> None:
     verdict = sample("passing").verdict
     proved = msgspec.structs.replace(verdict.settlement, tx_hash="t", ledger=ledger, proof=proof)
-    assert words.settlement(msgspec.structs.replace(verdict, settlement=proved)) == text
+    assert wording.settlement(msgspec.structs.replace(verdict, settlement=proved)) == text
 
 
 def test_a_real_ledger_that_answered_is_real(sample: Callable[[str], Any]) -> None:
     verdict = sample("passing").verdict
     chain = msgspec.structs.replace(verdict.chain, simulated=False, network="testnet")
-    assert words.ledger(msgspec.structs.replace(verdict, chain=chain)) == "real"
+    assert wording.ledger(msgspec.structs.replace(verdict, chain=chain)) == "real"
 
 
 def test_attributions_are_told_in_plain_words() -> None:
-    assert words.who("dependency") == "a dependency"
-    assert words.who("none") == ""
-    assert words.who("a word of tomorrow") == "a word of tomorrow"
+    assert wording.who("dependency") == "a dependency"
+    assert wording.who("none") == ""
+    assert wording.who("a word of tomorrow") == "a word of tomorrow"
 
 
 def test_a_verdict_of_before_the_paragraph_gives_its_line_as_the_reason(sample: Callable[[str], Any]) -> None:
     verdict = msgspec.structs.replace(sample("passing").verdict, message="only a line", message_long="")
-    assert words.reason(verdict) == "only a line"
+    assert wording.reason(verdict) == "only a line"
 
 
 def test_a_reason_the_verdict_had_to_cut_off_is_told_whole(sample: Callable[[str], Any]) -> None:
     run = sample("failing")
     assert "…" in run.verdict.message
-    assert "Next: look at the release's authentication middleware." in words.reason(run.verdict)
+    assert "Next: look at the release's authentication middleware." in wording.reason(run.verdict)
     assert "Next: look at the release's authentication middleware." in console_block(run.told, plain)
 
 

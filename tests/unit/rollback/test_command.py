@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fleet_parts import place_of
+from fleet_parts import environment_in
 from waits import HANG_SECONDS
 
 from streampay_sandbox.engine import EngineFault
 from streampay_sandbox.fleet import Fleet
 from streampay_smoke.cli import main as cli
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.rollback import actuator, proof
+from streampay_smoke.rollback import actuator, verification
 from streampay_smoke.rollback.command import main
-from streampay_smoke.rollback.log import Accepted, IntentLog, read_log
+from streampay_smoke.rollback.log import EngineAccepted, IntentLog, read_log
 
 Run = Callable[..., tuple[int, str]]
 
@@ -36,12 +36,12 @@ def log_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    place_of(tmp_path, replicas=2, replica_miss_probability=0.2)
+    environment_in(tmp_path, replicas=2, replica_miss_probability=0.2)
     monkeypatch.chdir(tmp_path)
     for name, value in {**fleet.environ(), "SMOKE_AUTH_MODE": "api-key"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(actuator, "SETTLE_SECONDS", 0.2)
-    monkeypatch.setattr(proof, "LEAST_SECONDS", 0.2)
+    monkeypatch.setattr(verification, "LEAST_SECONDS", 0.2)
     fleet.engine.misbehave()
     fleet.engine.promote("v1")
 
@@ -145,7 +145,7 @@ def test_settings_that_cannot_be_used_are_2(run: Run, monkeypatch: pytest.Monkey
 
 def test_a_damaged_log_is_2(deployed: Run, fleet: Fleet, log_path: Path) -> None:
     with IntentLog.held(log_path, Redactor()) as log:
-        log.append(Accepted(deploy="another", said=""))
+        log.append(EngineAccepted(deploy="another", said=""))
     log_path.write_bytes(log_path.read_bytes().replace(b'"v1"', b'"v0"'))
     code, said = deployed("--deploy", "d-1")
     assert (code, said.startswith("NOT STARTED  line 1 of")) == (2, True)
@@ -158,7 +158,7 @@ def test_a_log_that_is_lost_after_the_engine_was_asked_is_1_and_never_2(
     append = IntentLog.append
 
     def full(log: IntentLog, step: object) -> None:
-        if isinstance(step, Accepted):
+        if isinstance(step, EngineAccepted):
             monkeypatch.setattr(os, "fsync", _no_space)
         append(log, step)  # type: ignore[arg-type]
 
@@ -206,7 +206,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def test_it_works_with_gate_ci_and_chain_all_down(tmp_path: Path) -> None:
-    place_of(tmp_path)
+    environment_in(tmp_path)
     with Fleet("v1", replicas=1) as fleet:
         fleet.start("v2", replicas=0)
         environ = {

@@ -1,10 +1,10 @@
-"""What a rollback needs to know, what it never asks for, and settings that would prove nothing."""
+"""What a rollback needs to know, what it never asks for, and settings that would verify nothing."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fleet_parts import place_of
+from fleet_parts import environment_in
 
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid
 from streampay_smoke.evidence.redaction import Redactor
@@ -20,7 +20,7 @@ ENGINE = '\n[rollback]\nhook = "command"\n[rollback.command]\nroll_back = ["true
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    place_of(tmp_path)
+    environment_in(tmp_path)
     for name in ("staging", "production"):
         file = tmp_path / "environments" / f"{name}.toml"
         file.write_text(file.read_text() + ENGINE)

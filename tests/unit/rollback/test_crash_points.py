@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from crash_explorer import Exploration, Explored, Scenario
-from fleet_parts import ROOT, place_of
+from fleet_parts import ROOT, environment_in
 from msgspec.structs import replace
 from waits import HANG_SECONDS, slowdown
 
@@ -45,7 +45,7 @@ def explore(fleet: Fleet, root: Path, scenario: Scenario) -> Explored:
     slow = slowdown()
     asked = Exploration(
         environ={**fleet.environ(), "SMOKE_AUTH_MODE": "jwt"},
-        root=str(place_of(root)),
+        root=str(environment_in(root)),
         engine_url=fleet.engine_url,
         scenario=replace(scenario, within_seconds=slow * scenario.within_seconds),
         settle_seconds=slow * SETTLE_SECONDS,
@@ -68,5 +68,5 @@ def test_it_acts_once_and_ends_proved(fleet: Fleet, tmp_path: Path, scenario: Sc
     acts = scenario.exit_code == 0
     expected = (scenario.exit_code, "v1" if acts else scenario.failed, int(acts), False)
     assert [visit for visit in visits if (visit.exit_code, visit.live, visit.applied, visit.damaged) != expected] == []
-    assert all(("Proved" in visit.steps) is acts for visit in visits)
+    assert all(("RollbackProved" in visit.steps) is acts for visit in visits)
     assert sum(len(visit.killed) for visit in visits) >= scenario.least

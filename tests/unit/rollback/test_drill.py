@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from fleet_parts import place_of
+from fleet_parts import environment_in
 
 from streampay_smoke.cli import main
 from streampay_smoke.rollback import drill as drills
@@ -12,7 +12,7 @@ from streampay_smoke.rollback import drill as drills
 
 @pytest.fixture(autouse=True)
 def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place_of(tmp_path)
+    environment_in(tmp_path)
     monkeypatch.chdir(tmp_path)
 
 

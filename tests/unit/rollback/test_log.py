@@ -13,20 +13,20 @@ from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.evidence.secret_shapes import REDACTED
 from streampay_smoke.rollback.log import (
-    Accepted,
-    AnyStep,
-    Asked,
-    Intended,
+    AnyLogStep,
+    EngineAccepted,
+    EngineAsked,
     IntentLog,
     LogDamaged,
-    Proved,
+    RollbackIntended,
+    RollbackProved,
     RollbackUnderWay,
     TargetRecorded,
     read_log,
 )
 
 RECORDED = TargetRecorded(deploy="d-1", release="v1", engine_release="v1", looks=3)
-INTENDED = Intended(deploy="d-1", failed_release="v2", target_release="v1", key="k", seen="v2")
+INTENDED = RollbackIntended(deploy="d-1", failed_release="v2", target_release="v1", key="k", seen="v2")
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "rollback" / "staging.jsonl"
 
 
-def write(path: Path, *steps: AnyStep) -> None:
+def write(path: Path, *steps: AnyLogStep) -> None:
     with IntentLog.held(path, Redactor()) as log:
         for step in steps:
             log.append(step)
@@ -43,7 +43,7 @@ def write(path: Path, *steps: AnyStep) -> None:
 def test_what_is_written_is_read_back_by_deploy(path: Path) -> None:
     second = TargetRecorded(deploy="d-2", release="v2", engine_release="", looks=1)
     write(path, RECORDED, second)
-    write(path, INTENDED, Asked(deploy="d-1", attempt=1))
+    write(path, INTENDED, EngineAsked(deploy="d-1", attempt=1))
     read = read_log(path)
     assert list(read.deploys) == ["d-1", "d-2"]
     assert (read.of("d-1").recorded, read.of("d-1").intended, read.of("d-1").asked) == (RECORDED, INTENDED, 1)
@@ -91,12 +91,12 @@ def test_a_half_written_last_line_was_never_acknowledged_and_is_cut_off(path: Pa
     for length in range(len(whole.splitlines()[0]) + 2, len(whole)):
         path.write_bytes(whole[:length])
         assert read_log(path).of("d-1").intended is None
-    write(path, Asked(deploy="d-1", attempt=1))
+    write(path, EngineAsked(deploy="d-1", attempt=1))
     assert (read_log(path).of("d-1").intended, read_log(path).of("d-1").asked) == (None, 1)
 
 
 def test_every_changed_byte_is_noticed(path: Path) -> None:
-    write(path, RECORDED, INTENDED, Accepted(deploy="d-1", said="ok"))
+    write(path, RECORDED, INTENDED, EngineAccepted(deploy="d-1", said="ok"))
     whole = path.read_bytes()
     ends_at = len(b"\n".join(whole.splitlines()[:2]))
     unnoticed = []
@@ -115,7 +115,7 @@ def test_a_damaged_log_is_not_written_to(path: Path) -> None:
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[1])
     with pytest.raises(LogDamaged, match="line 1 of"):
-        write(path, Asked(deploy="d-1", attempt=1))
+        write(path, EngineAsked(deploy="d-1", attempt=1))
     assert path.read_bytes() == lines[1]
 
 
@@ -149,7 +149,7 @@ def test_no_secret_is_kept(path: Path) -> None:
     redactor = Redactor()
     redactor.learn("an-engine-token")
     with IntentLog.held(path, redactor) as log:
-        log.append(Accepted(deploy="d-1", said="used an-engine-token and Bearer abcdef12345"))
+        log.append(EngineAccepted(deploy="d-1", said="used an-engine-token and Bearer abcdef12345"))
     assert b"an-engine-token" not in path.read_bytes()
     (line,) = path.read_text().splitlines()
     assert json.loads(line)["step"] == {
@@ -191,7 +191,7 @@ def test_a_file_system_without_locks_is_refused(path: Path, monkeypatch: pytest.
 
 
 def test_a_proof_is_read_back(path: Path) -> None:
-    proof = Proved(deploy="d-1", release="v1", promises=("it is ready",), notes=("the ledger is down",))
+    proof = RollbackProved(deploy="d-1", release="v1", promises=("it is ready",), notes=("the ledger is down",))
     write(path, RECORDED, INTENDED, proof)
     assert read_log(path).of("d-1").proved == proof
     last = read_log(path).of("d-1").last

@@ -146,7 +146,7 @@ def test_a_job_with_a_service_account_needs_no_token(played: Played, monkeypatch
 
 
 @pytest.mark.parametrize("answer", [b"<html>", b"{}", b"[]", b'{"access_token": "t", "expires_in": "soon"}'])
-def test_a_place_without_a_service_account_says_so(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_without_a_service_account_says_so(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = CloudRunSettings(project="pay", region="europe-west1", service="web")
     with serving(MetadataServer()) as metadata:
         monkeypatch.setenv("GCE_METADATA_HOST", urlsplit(metadata.url).netloc)

@@ -25,7 +25,7 @@ def small() -> Iterator[SmallStreamPay]:
 
 def around(small: SmallStreamPay, bake: Bake, **environ: str) -> RunContext:
     settings = settings_for(small_environ(small, **environ))
-    return run_context_of(replace(settings, place=replace(settings.place, bake=bake)), Witness())
+    return run_context_of(replace(settings, facts=replace(settings.facts, bake=bake)), Witness())
 
 
 class Clock:

@@ -14,7 +14,7 @@ import pytest
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
-from streampay_smoke.run.progress import Progress
+from streampay_smoke.run.progress import RunProgress
 from streampay_smoke.runner.session import Session
 from streampay_smoke.settings import load
 from streampay_smoke.settings.deadline import LEDGER_STEPS, SHORTEST_SECONDS, derived_deadline_seconds
@@ -98,7 +98,7 @@ def test_a_slow_ledger_extends_a_deadline_that_nobody_set(
     path = tmp_path / "journal.jsonl"
     with Journal(path, Redactor()) as journal:
         assert Session(settings, journal, Redactor(), "run").extend_deadline(25) == more_seconds
-    progress = Progress(path)
+    progress = RunProgress(path)
     assert not progress.step_is_stuck()
     assert progress.more_seconds == more_seconds
 

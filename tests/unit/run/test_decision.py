@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jsonschema_rs
 import pytest
-from fleet_parts import ROOT, place_of
+from fleet_parts import ROOT, environment_in
 from msgspec.structs import replace
 
 from streampay_sandbox.engine import EngineFault
@@ -17,8 +17,8 @@ from streampay_smoke.evidence.chain import ChainRead
 from streampay_smoke.evidence.events import RunPlanned
 from streampay_smoke.gate.history import RunHistory
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.policy import Decision, RolledBack, Step, in_words, schema
-from streampay_smoke.gate.verdict import Verdict, Word, to_json
+from streampay_smoke.gate.policy import Decision, ReleaseStep, RolledBack, in_words, schema
+from streampay_smoke.gate.verdict import Verdict, VerdictStatus, to_json
 from streampay_smoke.rollback.command import main as rollback
 from streampay_smoke.run import decision as decisions
 from streampay_smoke.run import pins
@@ -33,7 +33,7 @@ def verdict(word: str, *, environment: str = "staging", region: str = "", ids: f
     blank = judge(ChainRead(entries=(), sha256=""))
     return replace(
         blank,
-        verdict=Word(word),
+        verdict=VerdictStatus(word),
         reason_code="promise_broken" if word == "FAIL" else "deadline",
         target=replace(blank.target, environment=environment, region=region),
         evidence=replace(blank.evidence, expected_ids=tuple(sorted(ids))),
@@ -80,7 +80,7 @@ def test_an_answer_that_is_lost_is_no_answer() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
-    place_of(tmp_path)
+    environment_in(tmp_path)
     (tmp_path / "features").mkdir()
     shutil.copy(ROOT / "features" / "manifest.jsonl", tmp_path / "features")
     monkeypatch.chdir(tmp_path)
@@ -132,7 +132,7 @@ def test_what_an_earlier_decision_on_the_same_run_started_is_kept(folder: RunFol
     assert in_words(acted).endswith(" -> v1 was put back")
     decisions.write(folder, acted)
     anew = decided(folder, "PASS")
-    assert (anew.step, anew.acts, anew.rollback) == (Step.PROMOTE, False, RolledBack(exit_code=0))
+    assert (anew.step, anew.acts, anew.rollback) == (ReleaseStep.PROMOTE, False, RolledBack(exit_code=0))
     assert in_words(anew).endswith("a rollback was started before, by an earlier decision on this run")
 
 
@@ -167,18 +167,18 @@ def test_a_suite_nobody_accepted_is_never_the_whole_one() -> None:
 @pytest.mark.parametrize("planned", [None, replace(WHOLE, whole_suite=False), replace(WHOLE, by_path=True)])
 def test_a_part_of_the_suite_holds(folder: RunFolder, planned: RunPlanned | None) -> None:
     decision = decided(folder, "FAIL", planned, **PREPARED)
-    assert (decision.step, decision.acts) == (Step.HOLD, False)
+    assert (decision.step, decision.acts) == (ReleaseStep.HOLD, False)
 
 
 def test_a_run_that_nobody_prepared_holds(folder: RunFolder) -> None:
     decision = decisions.decided(folder, verdict("CONFIG"), RunHistory(), NOTHING_ASKED)
-    assert (decision.step, decision.acts, decision.page) == (Step.HOLD, False, False)
+    assert (decision.step, decision.acts, decision.page) == (ReleaseStep.HOLD, False, False)
 
 
 def test_behave_itself_never_rolls_back_and_somebody_is_told(folder: RunFolder) -> None:
     asked = decisions.prepared(settings(**PREPARED), target_release="v1", acts_here=False)
     decision = decisions.decided(folder, verdict("FAIL", ids=accepted()), RunHistory(planned=WHOLE), asked)
-    assert (decision.step, decision.acts, decision.page) == (Step.ROLLBACK, False, True)
+    assert (decision.step, decision.acts, decision.page) == (ReleaseStep.ROLLBACK, False, True)
     assert decision.not_acting_because == "behave was started by hand, and never rolls back"
 
 

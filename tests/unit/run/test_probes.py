@@ -9,7 +9,16 @@ import pytest
 from step_parts import CONTRACT, SmallStreamPay, Witness, run_context_of, settings_for, small_environ
 from waits import HANG_SECONDS, slowdown
 
-from streampay_sandbox.road import Decided, Disturbance, Forward, Passing, Proxy, Reply, hang_up, undisturbed
+from streampay_sandbox.proxy import (
+    DisturbingProxy,
+    Forward,
+    ProxiedRequest,
+    ProxyBehaviour,
+    ProxyDecision,
+    SubstituteAnswer,
+    hang_up,
+    pass_through,
+)
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.core.secret import Secret
@@ -39,24 +48,24 @@ from streampay_smoke.run.probes.runner import clock_probe
 from streampay_smoke.run.probes.side_by_side import side_by_side
 from streampay_smoke.service.credentials import metrics_credential
 
-BROKEN = Reply(status=500, text="Internal Server Error", content_type="text/plain")
+BROKEN = SubstituteAnswer(status=500, text="Internal Server Error", content_type="text/plain")
 
 
-def streams_are(reply: Reply) -> Disturbance:
-    def disturb(passing: Passing) -> Decided:
+def streams_are(reply: SubstituteAnswer) -> ProxyBehaviour:
+    def behaviour(passing: ProxiedRequest) -> ProxyDecision:
         return reply if passing.path.startswith(("/api/streams", "/api/v2/streams")) else Forward()
 
-    return disturb
+    return behaviour
 
 
 class Side:
     """A way to the small StreamPay that a test disturbs."""
 
     def __init__(self) -> None:
-        self.disturb: Disturbance = undisturbed
+        self.behaviour: ProxyBehaviour = pass_through
 
-    def __call__(self, passing: Passing) -> Decided:
-        return self.disturb(passing)
+    def __call__(self, passing: ProxiedRequest) -> ProxyDecision:
+        return self.behaviour(passing)
 
 
 @pytest.fixture
@@ -83,7 +92,7 @@ def there() -> Side:
 
 @pytest.fixture
 def around(small: SmallStreamPay, witness: Witness, here: Side, there: Side) -> Iterator[RunContext]:
-    with Proxy(small.url, disturb=here) as candidate, Proxy(small.url, disturb=there) as stable:
+    with DisturbingProxy(small.url, behaviour=here) as candidate, DisturbingProxy(small.url, behaviour=there) as stable:
         environ = small_environ(small, SMOKE_BASE_URL=candidate.url, SMOKE_BASELINE_URL=stable.url)
         run_context = run_context_of(settings_for(environ), witness)
         yield run_context
@@ -121,13 +130,13 @@ def test_without_a_stable_release_its_probes_do_not_apply(alone: RunContext, wit
 def test_a_read_that_is_red_there_in_the_same_way(
     around: RunContext, witness: Witness, here: Side, there: Side
 ) -> None:
-    here.disturb = there.disturb = streams_are(BROKEN)
+    here.behaviour = there.behaviour = streams_are(BROKEN)
     listed(around)
     assert replayed(around, witness).ok is False
 
 
 def test_a_read_that_is_well_there(around: RunContext, witness: Witness, here: Side) -> None:
-    here.disturb = streams_are(BROKEN)
+    here.behaviour = streams_are(BROKEN)
     listed(around)
     probe = replayed(around, witness)
     assert probe.ok is True
@@ -135,13 +144,13 @@ def test_a_read_that_is_well_there(around: RunContext, witness: Witness, here: S
 
 
 def test_a_read_that_is_red_there_in_another_way(around: RunContext, witness: Witness, here: Side, there: Side) -> None:
-    here.disturb, there.disturb = streams_are(BROKEN), streams_are(hang_up())
+    here.behaviour, there.behaviour = streams_are(BROKEN), streams_are(hang_up())
     listed(around)
     assert replayed(around, witness).ok is True
 
 
 def test_an_answer_that_was_as_promised_is_not_compared(around: RunContext, witness: Witness, there: Side) -> None:
-    there.disturb = streams_are(BROKEN)
+    there.behaviour = streams_are(BROKEN)
     listed(around)
     assert replayed(around, witness).ok is None
 
@@ -150,18 +159,18 @@ def test_nothing_asked_is_not_compared(around: RunContext, witness: Witness) -> 
     assert replayed(around, witness).ok is None
 
 
-@pytest.mark.parametrize(("stable", "ok"), [(BROKEN, False), (Reply(status=404), True), (None, True)])
+@pytest.mark.parametrize(("stable", "ok"), [(BROKEN, False), (SubstituteAnswer(status=404), True), (None, True)])
 def test_a_write_is_never_repeated_there_only_its_readiness_is_asked_for(
     around: RunContext,
     small: SmallStreamPay,
     witness: Witness,
     here: Side,
     there: Side,
-    stable: Reply | None,
+    stable: SubstituteAnswer | None,
     ok: bool,
 ) -> None:
-    here.disturb = streams_are(BROKEN)
-    there.disturb = (lambda passing: stable) if stable is not None else undisturbed
+    here.behaviour = streams_are(BROKEN)
+    there.behaviour = (lambda passing: stable) if stable is not None else pass_through
     with pytest.raises(SmokeError):
         around.deployment.settle(around.credential, "stream-1", "key")
     assert replayed(around, witness).ok is ok
@@ -176,13 +185,18 @@ def test_the_stable_release_passes_for_nothing_else(around: RunContext, witness:
 
 @pytest.mark.parametrize(
     ("reply", "ok"),
-    [(None, True), (Reply(status=401), False), (Reply(status=403), False), (Reply(status=404), None)],
+    [
+        (None, True),
+        (SubstituteAnswer(status=401), False),
+        (SubstituteAnswer(status=403), False),
+        (SubstituteAnswer(status=404), None),
+    ],
 )
 def test_the_operators_credential_is_shown_to_the_stable_release(
-    small: SmallStreamPay, witness: Witness, there: Side, reply: Reply | None, ok: bool | None
+    small: SmallStreamPay, witness: Witness, there: Side, reply: SubstituteAnswer | None, ok: bool | None
 ) -> None:
-    there.disturb = streams_are(reply) if reply is not None else undisturbed
-    with Proxy(small.url, disturb=there) as stable:
+    there.behaviour = streams_are(reply) if reply is not None else pass_through
+    with DisturbingProxy(small.url, behaviour=there) as stable:
         environ = small_environ(
             small, SMOKE_BASELINE_URL=stable.url, SMOKE_AUTH_MODE="api-key", SMOKE_API_KEY="a-long-enough-key"
         )
@@ -194,10 +208,10 @@ def test_either_credential_slot_may_be_the_one_the_stable_release_accepts(
 ) -> None:
     keys = iter(["old", "new"])
 
-    def disturb(passing: Passing) -> Decided:
-        return Reply(status=401) if next(keys) == "old" else Forward()
+    def behaviour(passing: ProxiedRequest) -> ProxyDecision:
+        return SubstituteAnswer(status=401) if next(keys) == "old" else Forward()
 
-    with Proxy(small.url, disturb=disturb) as stable:
+    with DisturbingProxy(small.url, behaviour=behaviour) as stable:
         environ = small_environ(
             small,
             SMOKE_BASELINE_URL=stable.url,
@@ -214,16 +228,16 @@ def test_a_user_who_signs_in_has_no_credential_to_show(around: RunContext, witne
     assert shown_again_probe(around, around.last_asked, witness.events.append).ok is None
 
 
-@pytest.mark.parametrize("stable", [Reply(status=401), None])
+@pytest.mark.parametrize("stable", [SubstituteAnswer(status=401), None])
 def test_a_scrapers_token_is_shown_where_figures_are_read_and_nowhere_else(
-    around: RunContext, witness: Witness, here: Side, there: Side, stable: Reply | None
+    around: RunContext, witness: Witness, here: Side, there: Side, stable: SubstituteAnswer | None
 ) -> None:
-    figures = Reply(status=200, text="up 1", content_type="text/plain")
+    figures = SubstituteAnswer(status=200, text="up 1", content_type="text/plain")
 
-    def disturb(reply: Reply) -> Disturbance:
-        return lambda passing: reply if passing.path == "/api/metrics" else Reply(status=418)
+    def behaviour(reply: SubstituteAnswer) -> ProxyBehaviour:
+        return lambda passing: reply if passing.path == "/api/metrics" else SubstituteAnswer(status=418)
 
-    here.disturb, there.disturb = disturb(Reply(status=401)), disturb(stable or figures)
+    here.behaviour, there.behaviour = behaviour(SubstituteAnswer(status=401)), behaviour(stable or figures)
     around.deployment.metrics_answer(metrics_credential(Secret("a-scrapers-token")))
     record = witness.events.append
     assert credential_probe(around, around.last_asked, record).ok is (stable is None)
@@ -244,12 +258,12 @@ def test_a_refused_credential_is_shown_again_until_an_instance_accepts_it(
 ) -> None:
     decided = iter(statuses)
 
-    def disturb(passing: Passing) -> Decided:
+    def behaviour(passing: ProxiedRequest) -> ProxyDecision:
         status = next(decided)
-        return Forward() if status is None else Reply(status=status)
+        return Forward() if status is None else SubstituteAnswer(status=status)
 
-    here.disturb = disturb
-    with Proxy(small.url, disturb=here) as candidate:
+    here.behaviour = behaviour
+    with DisturbingProxy(small.url, behaviour=here) as candidate:
         environ = small_environ(
             small, SMOKE_BASE_URL=candidate.url, SMOKE_AUTH_MODE="api-key", SMOKE_API_KEY="a-long-enough-key"
         )
@@ -287,16 +301,16 @@ def test_a_ledger_that_is_down_tells_no_time(small: SmallStreamPay) -> None:
     assert ledger_time(small.url) is None
 
 
-def readiness_says(status: int, **reports: str) -> Disturbance:
+def readiness_says(status: int, **reports: str) -> ProxyBehaviour:
     checks = {name: {"status": said} for name, said in reports.items()}
     overall = "ok" if set(reports.values()) == {"ok"} else "degraded"
     body = json.dumps({"status": overall, "checks": checks})
-    answer = Reply(status=status, text=body, content_type="application/json")
+    answer = SubstituteAnswer(status=status, text=body, content_type="application/json")
     return lambda passing: answer if passing.path.startswith("/api/readyz") else Forward()
 
 
 @pytest.mark.parametrize(
-    ("disturb", "ok"),
+    ("behaviour", "ok"),
     [
         (readiness_says(200, config="ok", stellar="ok", kms="ok"), None),
         (readiness_says(503, config="ok", stellar="degraded", kms="ok"), False),
@@ -309,9 +323,9 @@ def readiness_says(status: int, **reports: str) -> Disturbance:
     ids=["ready", "Horizon", "key store", "its own settings too", "with 200", "an error", "silence"],
 )
 def test_a_dependency_is_named_by_a_service_that_is_not_ready(
-    around: RunContext, witness: Witness, here: Side, disturb: Disturbance, ok: bool | None
+    around: RunContext, witness: Witness, here: Side, behaviour: ProxyBehaviour, ok: bool | None
 ) -> None:
-    here.disturb = disturb
+    here.behaviour = behaviour
     with at_candidate(around, witness.events.append) as deployment:
         assert named_dependency_probe(deployment).ok is ok
 
@@ -320,7 +334,7 @@ def test_whether_the_stable_release_is_ready_is_its_own_word(
     around: RunContext, alone: RunContext, witness: Witness, there: Side
 ) -> None:
     assert stable_ready_probe(around, witness.events.append).ok is True
-    there.disturb = readiness_says(503, config="ok", stellar="degraded", kms="ok")
+    there.behaviour = readiness_says(503, config="ok", stellar="degraded", kms="ok")
     assert stable_ready_probe(around, witness.events.append).ok is False
     assert stable_ready_probe(alone, witness.events.append).ok is None
 

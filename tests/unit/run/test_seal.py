@@ -13,7 +13,7 @@ from streampay_smoke.evidence.events import AnyEvent, ServiceSeen
 from streampay_smoke.evidence.journal import Journal, read
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.operations.verification import differences
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.run.seal import seal
@@ -112,7 +112,7 @@ def test_a_verdict_signed_again_by_another_key_is_found(ends: Ends) -> None:
 
 def test_a_forged_answer_is_judged_otherwise(ends: Ends) -> None:
     folder = ends(planned(READY))
-    forged = msgspec.structs.replace(judge(read(folder.journal_path)), verdict=Word.PASS, exit_code=0)
+    forged = msgspec.structs.replace(judge(read(folder.journal_path)), verdict=VerdictStatus.PASS, exit_code=0)
     folder.write_verdict(forged)
     seal(folder, forged, KEY)
     assert any("the journal proves INCONCLUSIVE" in difference for difference in found(folder))

@@ -16,7 +16,7 @@ from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import Journal, read
 from streampay_smoke.evidence.pending import Pending
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.run.progress import Progress
+from streampay_smoke.run.progress import RunProgress
 from streampay_smoke.runner.budget import StepTimeout, budget_seconds, takes
 from streampay_smoke.runner.interruption import Interruption
 
@@ -227,13 +227,13 @@ def test_a_step_is_stuck_when_its_budget_is_over_and_nothing_was_written(
     tmp_path: Path, story: list[events.AnyEvent], age_ms: int, stuck: bool
 ) -> None:
     told(tmp_path / "journal", *story, at_ms=time.time_ns() // 1_000_000 - age_ms)
-    assert Progress(tmp_path / "journal").step_is_stuck() is stuck
+    assert RunProgress(tmp_path / "journal").step_is_stuck() is stuck
 
 
 def test_a_journal_is_followed_line_by_line(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     path.touch()
-    stuck = Progress(path)
+    stuck = RunProgress(path)
     assert not stuck.step_is_stuck()
     told(path, STEP, at_ms=1)
     whole = path.read_bytes()

@@ -136,7 +136,9 @@ IN_PRODUCTION = {
         (PRODUCTION, {**NO_SECRET, **IN_PRODUCTION}),
     ],
 )
-def test_a_place_leaves_out_by_name_and_with_its_reason(environ: dict[str, str], excluded: dict[str, str]) -> None:
+def test_an_environment_leaves_out_by_name_and_with_its_reason(
+    environ: dict[str, str], excluded: dict[str, str]
+) -> None:
     items = planned()
     settings = configuration.load(environ=environ, root=ROOT)
     found = {item.id: item.reason for item in announced(items, ROOT / "features", settings, **WHOLE).excluded}

@@ -22,7 +22,7 @@ from streampay_smoke.chain.progress import STANDS_STILL_SECONDS, LedgerProgress
 from streampay_smoke.core.errors import Blame, GuardRefused, PromiseBroken, SettingsInvalid
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.attribution import NETWORK_AGE_PROBE
-from streampay_smoke.gate.verdict import Word, from_json
+from streampay_smoke.gate.verdict import VerdictStatus, from_json
 from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.run.output import OutlastingStream, RedactedStream, redacted_output
@@ -51,7 +51,7 @@ def test_what_a_step_raises_has_a_kind_and_a_blame(error: Exception, kind: str, 
 def test_a_new_run_is_inconclusive_until_it_has_ended(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path / "artifacts")
     verdict = from_json(folder.verdict_path.read_bytes())
-    assert verdict.verdict is Word.INCONCLUSIVE
+    assert verdict.verdict is VerdictStatus.INCONCLUSIVE
     assert (tmp_path / "artifacts" / "latest").resolve() == folder.path
 
 

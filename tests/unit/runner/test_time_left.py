@@ -8,7 +8,7 @@ from streampay_smoke.evidence.events import RateLimitWait, StepStarted
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.pending import Pending
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.run.progress import Progress
+from streampay_smoke.run.progress import RunProgress
 from streampay_smoke.runner.time_left import REQUESTS_SECONDS, THROTTLED_SECONDS, TimeLeft
 
 
@@ -49,7 +49,7 @@ def test_a_wait_for_a_rate_limit_is_no_part_of_a_steps_budget() -> None:
 
 def test_who_watches_a_run_from_outside_gives_it_the_same_time(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    progress = Progress(path)
+    progress = RunProgress(path)
     with Journal(path, Redactor()) as journal:
         journal.append(StepStarted(text="When", budget_seconds=-10))
         assert progress.step_is_stuck()

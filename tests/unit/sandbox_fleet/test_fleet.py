@@ -9,7 +9,7 @@ import pytest
 from waits import HANG_SECONDS
 
 from streampay_sandbox import engine_client
-from streampay_sandbox.engine import Applied, Engine, EngineFault
+from streampay_sandbox.engine import AppliedRollback, DeploymentEngine, EngineFault
 from streampay_sandbox.fleet import ENGINE_VARIABLE, Fleet
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.http.client import Client, NoAnswer, new_client
@@ -122,7 +122,7 @@ def test_a_key_is_acted_on_once(fleet: Fleet, client: Client, monkeypatch: pytes
     state = ask("GET", "/state", monkeypatch, fleet)
     assert state["live"] == "v1"
     assert state["asked"][-2:] == ["k-once", "k-once"]  # type: ignore[index]
-    assert fleet.engine.state().applied[before:] == (Applied(release="v1", key="k-once"),)
+    assert fleet.engine.state().applied[before:] == (AppliedRollback(release="v1", key="k-once"),)
 
 
 @pytest.mark.parametrize(
@@ -185,8 +185,8 @@ def test_an_engine_that_acts_and_gives_no_answer(fleet: Fleet, client: Client, m
 # -- the engine itself
 
 
-def engine(*faults: str) -> Engine:
-    made = Engine("v2")
+def engine(*faults: str) -> DeploymentEngine:
+    made = DeploymentEngine("v2")
     made.add("v1")
     made.add("v0")
     made.misbehave(*faults)

@@ -4,13 +4,13 @@ from stellar_sdk import Keypair, StrKey, scval, xdr
 
 from streampay_sandbox.ledger import book as book_module
 from streampay_sandbox.ledger.book import Book, ClosedLedger
-from streampay_sandbox.ledger.cadence import MOST_CAUGHT_UP, Instant, Interval, Stalled, cadence
-from streampay_sandbox.ledger.clock import Clock
+from streampay_sandbox.ledger.cadence import MOST_CAUGHT_UP, FixedInterval, Instant, Stalled, cadence
+from streampay_sandbox.ledger.clock import LedgerClock
 from streampay_sandbox.ledger.keys import account_key, data_key
 from streampay_sandbox.ledger.state import (
     Account,
     Draft,
-    State,
+    LedgerState,
     SupplyBroken,
     data_row,
     load_account,
@@ -27,7 +27,7 @@ def account(balance: int) -> Account:
     return Account(address=SOMEBODY, balance=balance, sequence=1)
 
 
-def commit(state: State, ledger: int, balance: int) -> None:
+def commit(state: LedgerState, ledger: int, balance: int) -> None:
     draft = Draft(state, ledger)
     store_account(draft, account(balance))
     state.begin_ledger(ledger)
@@ -35,14 +35,14 @@ def commit(state: State, ledger: int, balance: int) -> None:
 
 
 def test_coins_that_appear_are_noticed() -> None:
-    state = State()
+    state = LedgerState()
     commit(state, 1, 5)
     with pytest.raises(SupplyBroken, match="5 stroops exist, the ledger was born with 0"):
         state.check_supply()
 
 
 def test_the_past_can_be_looked_at() -> None:
-    state = State()
+    state = LedgerState()
     for ledger, balance in ((2, 20), (3, 30), (4, 40)):
         commit(state, ledger, balance)
     balances = [load_account(state.as_of(ledger), SOMEBODY) for ledger in (1, 2, 3, 4)]
@@ -54,7 +54,7 @@ def kinds(draft: Draft) -> list[str]:
 
 
 def test_changes_are_told_as_metas_tell_them() -> None:
-    state = State()
+    state = LedgerState()
     key = data_key(CONTRACT, scval.to_symbol("row"))
     born = Draft(state, 2)
     born.put(key, data_row(CONTRACT, scval.to_symbol("row"), scval.to_uint32(1)), 50)
@@ -88,7 +88,7 @@ def test_keys_show_what_they_name_and_compare_by_it() -> None:
 
 
 def test_ledger_time_only_moves_on() -> None:
-    clock = Clock(wall=lambda: 1_000.9)
+    clock = LedgerClock(wall=lambda: 1_000.9)
     assert clock.close_time(0) == 1_000
     assert clock.close_time(1_000) == 1_001
     assert clock.close_time(5_000) == 5_001
@@ -108,13 +108,13 @@ def test_instant_ledgers_close_for_transactions_and_when_somebody_looks() -> Non
 
 def test_intervals_catch_up_but_not_for_ever() -> None:
     five = cadence(5)
-    assert isinstance(five, Interval)
+    assert isinstance(five, FixedInterval)
     assert not five.on_submission
     assert (list(five.due(10, 14.9)), list(five.due(10, 21))) == ([], [15, 20])
     late = list(five.due(0, 5_000_000))
     assert (len(late), late[-1]) == (MOST_CAUGHT_UP, 5_000_000)
     with pytest.raises(ValueError, match="positive"):
-        Interval(-1)
+        FixedInterval(-1)
 
 
 def test_a_stalled_network_never_closes() -> None:

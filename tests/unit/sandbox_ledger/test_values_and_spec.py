@@ -24,7 +24,7 @@ from streampay_sandbox.ledger.values import (
     Kind,
     Optional,
     Record,
-    Result,
+    ResultOf,
     Vector,
     WrongValue,
 )
@@ -56,7 +56,7 @@ PAIR = Record("Pair", Pair, (("zebra", U64), ("ant", SYMBOL)))
         (Vector(U32), [1, 2, 3]),
         (Optional(U64), None),
         (Optional(U64), 5),
-        (Result(I128), 7),
+        (ResultOf(I128), 7),
         (STATUS, "Paused"),
         (PAIR, Pair(zebra=1, ant="a")),
     ],

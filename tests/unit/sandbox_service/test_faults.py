@@ -12,7 +12,7 @@ import httpx
 import msgspec
 import pytest
 
-from streampay_sandbox.service.faults import AS_PROBED, FAULTS, doors, everywhere, faulty
+from streampay_sandbox.service.faults import AS_PROBED, FAULTS, access, faulty, whole_service
 from streampay_sandbox.service.limits import PER_MINUTE
 from streampay_sandbox.service.webhooks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature_of
 from streampay_smoke.core.secret import Secret
@@ -195,7 +195,7 @@ def wrong_challenge(deployment: Any) -> Any:
 
 def administration(deployment: Any) -> Any:
     """Statuses of the administrators' pages for a stranger, for one who claims to be administrator, and for a user."""
-    claim = {"actor-wallet-address": doors.PLACEHOLDER}
+    claim = {"actor-wallet-address": access.PLACEHOLDER}
     pages = ("/api/admin/pause", "/api/admin/quotas", "/api/audit")
     return [
         [deployment.send("GET", page).status for page in pages],
@@ -768,7 +768,7 @@ def test_every_fault_has_a_difference_to_show() -> None:
 
 @pytest.mark.parametrize("name", DIFFERENCES)
 def test_a_fault_shows(deploy: Any, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(everywhere, "SLOW_SECONDS", SLOW_SECONDS)
+    monkeypatch.setattr(whole_service, "SLOW_SECONDS", SLOW_SECONDS)
     difference = DIFFERENCES[name]
     limited = name.startswith(("limits-", "logins-")) and name != "limits-block-everybody"
     per_minute = FEW if limited else GENEROUS

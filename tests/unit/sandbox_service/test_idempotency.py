@@ -7,7 +7,7 @@ import pytest
 from stellar_sdk import Keypair
 
 from streampay_sandbox.service.idempotency import KeyBook, KeyReused
-from streampay_sandbox.service.wire import Answer
+from streampay_sandbox.service.wire import HttpAnswer
 
 
 def body(reply: Any) -> Any:
@@ -106,8 +106,8 @@ def test_a_key_is_forgotten_after_its_lifetime() -> None:
     book = KeyBook(lifetime_seconds=10, clock=lambda: now[0])
     answers = iter(range(10))
 
-    def make() -> Answer:
-        return Answer(document=next(answers))
+    def make() -> HttpAnswer:
+        return HttpAnswer(document=next(answers))
 
     assert book.answer_once(("u", "a", "k"), "f", make).answer.document == 0
     assert book.answer_once(("u", "a", "k"), "f", make).replayed
@@ -119,6 +119,6 @@ def test_a_key_is_forgotten_after_its_lifetime() -> None:
 
 def test_an_answer_that_is_no_success_is_not_kept() -> None:
     book = KeyBook()
-    answers = iter([Answer(status=502), Answer(status=200)])
+    answers = iter([HttpAnswer(status=502), HttpAnswer(status=200)])
     statuses = [book.answer_once(("u", "a", "k"), "f", lambda: next(answers)).answer.status for _ in range(3)]
     assert statuses == [502, 200, 200]

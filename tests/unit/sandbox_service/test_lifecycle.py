@@ -27,7 +27,7 @@ def in_state(deployment: Any, status: Status) -> str:
     """Create a stream and bring it to `status`."""
     stream_id = str(deployment.create())
     owner = {"actor-wallet-address": deployment.wallet.public_key}
-    roads = {
+    paths = {
         Status.DRAFT: [],
         Status.ACTIVE: ["start"],
         Status.PAUSED: ["start", "pause"],
@@ -35,8 +35,8 @@ def in_state(deployment: Any, status: Status) -> str:
         Status.WITHDRAWN: ["start", "settle", "withdraw"],
         Status.CANCELLED: ["start", "cancel"],
     }
-    for action in roads[status]:
-        reply = deployment.act(stream_id, action, key=f"road-{action}", headers=owner)
+    for action in paths[status]:
+        reply = deployment.act(stream_id, action, key=f"path-{action}", headers=owner)
         assert reply.status == 200, reply.text
     return stream_id
 

@@ -11,7 +11,7 @@ import pytest
 
 from streampay_sandbox.service import wire
 from streampay_sandbox.service.webhooks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature_of, signed_with
-from streampay_sandbox.service.wire import MAX_WEBHOOK_BYTES, Call
+from streampay_sandbox.service.wire import MAX_WEBHOOK_BYTES, HttpCall
 from streampay_smoke.core.secret import Secret
 from tests.unit.sandbox_service.conftest import WEBHOOK_SECRET
 
@@ -138,7 +138,7 @@ def test_a_signature_covers_the_body(deployment: Any) -> None:
     signed = signed_with(Secret("s"), lambda: now)
     headers = {TIMESTAMP_HEADER: str(int(now)), SIGNATURE_HEADER: signature_of(Secret("s"), str(int(now)), b"one")}
     calls = [
-        Call(method="POST", path="", route="", params={}, query={}, headers=headers, body=content, client="")
+        HttpCall(method="POST", path="", route="", params={}, query={}, headers=headers, body=content, client="")
         for content in (b"one", b"two")
     ]
     assert [signed(call) for call in calls] == [True, False]

@@ -11,7 +11,7 @@ from stellar_sdk import Keypair
 from streampay_sandbox.service.auth import API_KEY_CALLER, Tokens
 from streampay_sandbox.service.errors import Refusal
 from streampay_sandbox.service.wallet import CHALLENGE_SECONDS, Challenges, WalletSignIn, signature_verified
-from streampay_sandbox.service.wire import Call
+from streampay_sandbox.service.wire import HttpCall
 from streampay_smoke.core.secret import Secret
 
 
@@ -70,9 +70,9 @@ def test_a_challenge_is_over_after_five_minutes() -> None:
     sign_in = WalletSignIn(Tokens(Secret("x" * 32)), signature_verified, Challenges(lambda: now[0]))
     wallet = Keypair.random()
 
-    def call(**changes: Any) -> Call:
+    def call(**changes: Any) -> HttpCall:
         given: dict[str, Any] = {"query": {}, "body": b"", **changes}
-        return Call(method="POST", path="/", route="/", params={}, headers={}, client="", **given)
+        return HttpCall(method="POST", path="/", route="/", params={}, headers={}, client="", **given)
 
     answer = sign_in.challenge(call(query={"address": wallet.public_key}))
     challenge = answer.document["challenge"].replace("_1000000_", "_1000000000000_")

@@ -8,28 +8,28 @@ import pytest
 from stellar_sdk import Keypair
 from waits import Stopwatch
 
-from streampay_sandbox.ledger import Ledger, start_ledger
-from streampay_sandbox.ledger.clock import Clock
+from streampay_sandbox.ledger import SandboxLedger, start_ledger
+from streampay_sandbox.ledger.clock import LedgerClock
 from streampay_sandbox.server import LoopbackServer
 from streampay_sandbox.service.settlement import Treasury
 from streampay_sandbox.service.stellar import LedgerError, LedgerRefused, LedgerSilent, Stellar
-from streampay_sandbox.service.stream_contract import StreamContract
+from streampay_sandbox.service.stream_contract import StreamContractClient
 
 TOTAL = 600_000_000
 NOBODY = Keypair.random().public_key
 
-Open = Callable[..., tuple[Ledger, Treasury]]
+Open = Callable[..., tuple[SandboxLedger, Treasury]]
 
 
 @pytest.fixture
 def opened() -> Iterator[Open]:
     """Start ledgers and a treasury on each."""
-    running: list[tuple[Ledger, Treasury]] = []
+    running: list[tuple[SandboxLedger, Treasury]] = []
 
-    def start(*faults: str, valid_seconds: int = 20, **kwargs: Any) -> tuple[Ledger, Treasury]:
+    def start(*faults: str, valid_seconds: int = 20, **kwargs: Any) -> tuple[SandboxLedger, Treasury]:
         ledger = start_ledger(faults=faults, **kwargs)
         wire = Stellar(ledger.rpc_url, ledger.passphrase, timeout_seconds=2, valid_seconds=valid_seconds)
-        contract = StreamContract(wire, ledger.contract_id, ledger.native_token_id, ledger.birth.operator)
+        contract = StreamContractClient(wire, ledger.contract_id, ledger.native_token_id, ledger.birth.operator)
         running.append((ledger, Treasury(contract)))
         return running[-1]
 
@@ -82,7 +82,7 @@ def test_a_no_is_told_as_a_refusal(opened: Open, fault: str) -> None:
 
 
 def test_a_transaction_that_no_ledger_closes_is_named_and_looked_up_before_the_next(opened: Open) -> None:
-    slow = Clock(lambda: time.time() - 60)  # so that the transaction is still valid once somebody closes a ledger
+    slow = LedgerClock(lambda: time.time() - 60)  # so that the transaction is still valid once somebody closes a ledger
     ledger, treasury = opened("ledger-stalled", valid_seconds=1, clock=slow)
     with pytest.raises(LedgerSilent) as first:
         escrow(treasury)

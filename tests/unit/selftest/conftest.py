@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from streampay_sandbox.stack import Sandbox, start_sandbox
-from streampay_selftest.scene import Scene
+from streampay_selftest.run_setup import RunSetup
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +18,6 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, sandbox: Sandbox) -> Iterator[Scene]:
+def setup(tmp_path: Path, sandbox: Sandbox) -> Iterator[RunSetup]:
     with contextlib.ExitStack() as stack:
-        yield Scene(tmp_path / "project", sandbox, stack, (sys.executable, "-c", "print('a gate')"))
+        yield RunSetup(tmp_path / "project", sandbox, stack, (sys.executable, "-c", "print('a gate')"))

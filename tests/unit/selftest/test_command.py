@@ -17,16 +17,16 @@ import pytest
 
 from streampay_sandbox.fault import Truth
 from streampay_sandbox.faults import FAULTS
-from streampay_selftest import command, measuring, pool
-from streampay_selftest.choosing import share
+from streampay_selftest import command, measurement, pool
+from streampay_selftest.case_run import CaseRun
+from streampay_selftest.case_selection import share
 from streampay_selftest.command import Wanted, selftest
 from streampay_selftest.commits import commit_of
 from streampay_selftest.committed import committed_results
 from streampay_selftest.corpus import CORPUS, NOT_LOOKED_AT
-from streampay_selftest.measuring import Measured, Plan, Task, measure
-from streampay_selftest.playing import Played
+from streampay_selftest.measurement import Measurement, Plan, Task, measure
 from streampay_selftest.results import collected, from_json
-from streampay_selftest.weather import CALM, Weather
+from streampay_selftest.run_variation import NO_VARIATION, RunVariation
 from streampay_smoke import cli
 from streampay_smoke.core.errors import SettingsInvalid
 
@@ -50,7 +50,7 @@ def test_it_is_red_for_a_missed_fault_and_for_a_false_alarm_and_green_for_neithe
     told = tmp_path / "told.json"
     assert selftest(Wanted(only=only, jobs=1, json_file=told), gate=(*FAKE, *says)) == code
     (case,) = from_json(told.read_bytes()).cases
-    assert (case.name, case.outcomes[0].word, case.hurried) == (only[0], says[0], True)
+    assert (case.name, case.outcomes[0].status, case.hurried) == (only[0], says[0], True)
     assert ("MISSED" in capsys.readouterr().out) is bool(code)
 
 
@@ -58,10 +58,10 @@ def test_it_is_red_for_a_missed_fault_and_for_a_false_alarm_and_green_for_neithe
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project of its own, whose results are made up: noise is ridden out, and a fault is too."""
 
-    def measured(plan: Plan, **_: object) -> Measured:
-        answers = [Played(case=name, seed=0, word="PASS", attribution="none") for name in plan.names]
+    def measured(plan: Plan, **_: object) -> Measurement:
+        answers = [CaseRun(case=name, seed=0, status="PASS", attribution="none") for name in plan.names]
         stopped = "" if len(plan.names) < len(CORPUS) else "it was told to stop"
-        return Measured(results=collected(CORPUS, answers, commit="abc", hurried=plan.hurried), stopped=stopped)
+        return Measurement(results=collected(CORPUS, answers, commit="abc", hurried=plan.hurried), stopped=stopped)
 
     monkeypatch.setattr(command, "measure", measured)
     monkeypatch.setattr(command, "project_root", lambda: tmp_path)
@@ -198,12 +198,12 @@ def test_a_plan_plays_every_case_as_often_as_the_targets_ask() -> None:
     assert len(Plan(names=(FAULT,), hurried=False, seeds=7).tasks({})) == 7
 
 
-def test_the_same_seed_brings_the_same_weather() -> None:
-    assert Weather.of("a", CALM) == Weather(seed=CALM)
-    drawn = [Weather.of("a", seed) for seed in range(1, 30)]
-    assert drawn == [Weather.of("a", seed) for seed in range(1, 30)]
+def test_the_same_seed_brings_the_same_variation() -> None:
+    assert RunVariation.of("a", NO_VARIATION) == RunVariation(seed=NO_VARIATION)
+    drawn = [RunVariation.of("a", seed) for seed in range(1, 30)]
+    assert drawn == [RunVariation.of("a", seed) for seed in range(1, 30)]
     assert len({(each.close_seconds, each.jitter_seconds, each.auth_mode) for each in drawn}) > 10
-    assert drawn != [Weather.of("b", seed) for seed in range(1, 30)]
+    assert drawn != [RunVariation.of("b", seed) for seed in range(1, 30)]
 
 
 def test_results_say_which_code_they_are_of(tmp_path: Path) -> None:
@@ -221,13 +221,13 @@ class Told:
             (root / name).mkdir()
             (root / name / "code.py").write_text(name)
         (root / "behave.ini").write_text("[behave]")
-        monkeypatch.setattr(measuring, "played", self._played)
+        monkeypatch.setattr(measurement, "played", self._played)
 
-    def _played(self, tasks: Sequence[Task], *_: object, **__: object) -> Iterator[tuple[Task, Played]]:
+    def _played(self, tasks: Sequence[Task], *_: object, **__: object) -> Iterator[tuple[Task, CaseRun]]:
         for number, task in enumerate(tasks):
             self.asked.append((task.case, task.seed))
             self.meanwhile.get(number, bool)()
-            yield task, Played(case=task.case, seed=task.seed, word="PASS", attribution="none")
+            yield task, CaseRun(case=task.case, seed=task.seed, status="PASS", attribution="none")
 
 
 WHOLE = Plan(names=(NOISE, "undisturbed"), hurried=False, seeds=3)

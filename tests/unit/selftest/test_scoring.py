@@ -11,18 +11,18 @@ import pytest
 from msgspec.structs import replace
 
 from streampay_sandbox.fault import Severity, Truth
-from streampay_selftest import committed, telling
+from streampay_selftest import committed, progress_output
 from streampay_selftest.case import Case
+from streampay_selftest.case_run import CONTRADICTION, NO_ANSWER, CaseRun
 from streampay_selftest.chart import chart
 from streampay_selftest.page import page
-from streampay_selftest.playing import CONTRADICTION, NO_ANSWER, Played
 from streampay_selftest.results import Results, collected, from_json, merged, to_json
 from streampay_selftest.scoring import (
+    DISTURBED_RUNS,
     FAULT_SEEDS,
-    NOISY_RUNS,
     TARGETS,
     UNDISTURBED_RUNS,
-    Behind,
+    SampleSize,
     Share,
     confusion,
     missed,
@@ -48,17 +48,17 @@ CORPUS = {
 }
 
 
-def answer(case: str, word: str, attribution: str, caught_by: str = "", **more: object) -> Played:
+def answer(case: str, status: str, attribution: str, caught_by: str = "", **more: object) -> CaseRun:
     told = {
         "case": case,
         "seed": 0,
-        "word": word,
+        "status": status,
         "attribution": attribution,
         "caught_by": caught_by,
         "seconds": 1.5,
         "cpu_seconds": 0.5,
     }
-    return msgspec.convert({**told, **more}, Played)
+    return msgspec.convert({**told, **more}, CaseRun)
 
 
 RIGHT = (
@@ -72,7 +72,7 @@ RIGHT = (
 )
 
 
-def results(*instead: Played, of: Sequence[Played] = RIGHT) -> Results:
+def results(*instead: CaseRun, of: Sequence[CaseRun] = RIGHT) -> Results:
     """The right answers, with those of some cases replaced."""
     replaced = {each.case for each in instead}
     kept = [each for each in of if each.case not in replaced]
@@ -108,7 +108,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("wrong", "target"), WRONG)
-def test_a_gate_that_is_wrong_misses_the_target_that_says_so(wrong: Played, target: str) -> None:
+def test_a_gate_that_is_wrong_misses_the_target_that_says_so(wrong: CaseRun, target: str) -> None:
     assert target in {each.about for each in missed(score(results(wrong)))}
 
 
@@ -118,7 +118,7 @@ def test_every_target_can_be_missed() -> None:
 
 def test_a_target_that_too_few_runs_stand_behind_is_not_met() -> None:
     of = score(results())
-    assert {target.told(of) for target in TARGETS} == {
+    assert {target.described(of) for target in TARGETS} == {
         "not yet shown (3 of 12 whole runs)",
         "not yet shown (3 of 3,000 whole runs)",
         "not yet shown (6 of 3,012 whole runs)",
@@ -128,17 +128,17 @@ def test_a_target_that_too_few_runs_stand_behind_is_not_met() -> None:
 
 
 def test_a_target_is_met_by_enough_whole_runs_of_every_fault() -> None:
-    noises = [("rpc", NOISY_RUNS), ("undisturbed", UNDISTURBED_RUNS)]
+    noises = [("rpc", DISTURBED_RUNS), ("undisturbed", UNDISTURBED_RUNS)]
     noisy = [answer(name, "PASS", "none", seed=seed) for name, runs in noises for seed in range(runs)]
     faulty = [replace(each, seed=seed) for each in RIGHT[:3] for seed in range(FAULT_SEEDS)]
     runs = [*noisy, *faulty]
     whole = score(collected(CORPUS, runs, commit="abc", hurried=False))
-    assert {target.told(whole) for target in TARGETS} == {"met"}
+    assert {target.described(whole) for target in TARGETS} == {"met"}
     hurried = score(collected(CORPUS, runs, commit="abc", hurried=True))
-    assert not any(target.told(hurried) == "met" for target in TARGETS)
+    assert not any(target.described(hurried) == "met" for target in TARGETS)
     one_too_often = [*runs[:-1], replace(faulty[0], seed=FAULT_SEEDS)]
     of = score(collected(CORPUS, one_too_often, commit="abc", hurried=False))
-    assert of.behind_faults == Behind(runs=11, needed=12), (
+    assert of.behind_faults == SampleSize(runs=11, needed=12), (
         "a fault that was played more often does not stand for another"
     )
 
@@ -199,13 +199,13 @@ def test_the_page_and_the_chart_are_made_of_the_results() -> None:
 
 def test_a_person_is_told_what_was_wrong_and_what_right() -> None:
     wrong = answer("open", "PASS", "none", message="PASS: all is well", red=["chain/x"])
-    line = telling.line(CORPUS["open"], wrong, right=False)
+    line = progress_output.line(CORPUS["open"], wrong, right=False)
     for words in ("WRONG", "open: PASS none", "not product, seen by streams/", "red: chain/x", "PASS: all is well"):
         assert words in line
-    assert telling.line(CORPUS["rpc"], RIGHT[5], right=True) == "ok      1.5 s  rpc seed 1: PASS none"
-    assert telling.line(CORPUS["open"], RIGHT[0], right=True).endswith("open: FAIL product, streams/a")
+    assert progress_output.line(CORPUS["rpc"], RIGHT[5], right=True) == "ok      1.5 s  rpc seed 1: PASS none"
+    assert progress_output.line(CORPUS["open"], RIGHT[0], right=True).endswith("open: FAIL product, streams/a")
     mixed = results(wrong, answer("rpc", "PASS", "none"), answer("rpc", "FAIL", "product"))
-    summary = telling.summary(mixed, score(mixed))
+    summary = progress_output.summary(mixed, score(mixed))
     assert re.search(r"! fault  open +0/1  PASS none", summary)
     assert re.search(r"! noise  rpc +1/2  FAIL product x1, PASS none x1", summary)
     assert "always wrong: open" in summary
@@ -218,7 +218,7 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize(("stream", "bars"), [(Terminal(), 1), (io.StringIO(), 0)])
 def test_a_bar_is_drawn_on_a_terminal_only(stream: io.StringIO, bars: int) -> None:
-    progress = telling.Progress(2, stream)
+    progress = progress_output.ProgressOutput(2, stream)
     progress.show(CORPUS["open"], RIGHT[0])
     progress.show(CORPUS["open"], answer("open", "PASS", "none"))
     progress.end()

@@ -15,7 +15,7 @@ from streampay_smoke.serve.keys import flagger_key
 ROOT = Path(__file__).parents[3]
 
 
-def load(**environ: str) -> command.Service:
+def load(**environ: str) -> command.ServeConfiguration:
     return command.load(environ, root=ROOT)
 
 
@@ -60,7 +60,7 @@ def test_a_service_is_for_one_environment_and_its_addresses() -> None:
         SMOKE_DEADLINE_SECONDS="60",
         SMOKE_BAKE="10m",
     )
-    place = settings.place
+    place = settings.served
     assert (place.environment, place.region, place.base_url) == ("staging", "eu", "https://staging.example")
     assert place.targets == ("https://a.example", "http://b.pay.svc:8080")
     assert (settings.limit_seconds, settings.valid_seconds, settings.keep_runs) == (690, 3600, 100)

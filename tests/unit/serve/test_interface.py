@@ -11,7 +11,7 @@ import pytest
 from serve_parts import BEARER, OTHER_TOKEN, PLACE, TOKEN, Service, ToldPlayer, canary
 
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.serve import wire
 from streampay_smoke.serve.keys import Keyring, flagger_key
 
@@ -90,42 +90,44 @@ def test_health_is_open_and_tells_only_numbers(serving: Serving) -> None:
 
 
 EXPECTED = {
-    # word: pre-rollout, confirm-promotion, rollback, ECS, CodeDeploy
-    Word.PASS: (200, 200, 403, "SUCCEEDED", "Succeeded"),
-    Word.FAIL: (412, 412, 200, "FAILED", "Failed"),
-    Word.INCONCLUSIVE: (409, 409, 403, "IN_PROGRESS", "Failed"),
-    Word.CONFIG: (409, 409, 403, "IN_PROGRESS", "Failed"),
-    Word.SAFETY: (409, 409, 403, "IN_PROGRESS", "Failed"),
+    # status: pre-rollout, confirm-promotion, rollback, ECS, CodeDeploy
+    VerdictStatus.PASS: (200, 200, 403, "SUCCEEDED", "Succeeded"),
+    VerdictStatus.FAIL: (412, 412, 200, "FAILED", "Failed"),
+    VerdictStatus.INCONCLUSIVE: (409, 409, 403, "IN_PROGRESS", "Failed"),
+    VerdictStatus.CONFIG: (409, 409, 403, "IN_PROGRESS", "Failed"),
+    VerdictStatus.SAFETY: (409, 409, 403, "IN_PROGRESS", "Failed"),
 }
 
 
-@pytest.mark.parametrize("word", list(Word))
-def test_every_engine_is_told_in_its_own_words(serving: Serving, word: Word) -> None:
-    service = serving(ToldPlayer(word))
-    assert service.post("/v1/flagger/pre-rollout", canary(key=KEY), {}).status == EXPECTED[word][0]
+@pytest.mark.parametrize("status", list(VerdictStatus))
+def test_every_engine_is_told_in_its_own_words(serving: Serving, status: VerdictStatus) -> None:
+    service = serving(ToldPlayer(status))
+    assert service.post("/v1/flagger/pre-rollout", canary(key=KEY), {}).status == EXPECTED[status][0]
     confirmed, rolled = (service.post(f"/v1/flagger/{hook}", canary(key=KEY), {}) for hook in HOOKS[1:])
-    assert (confirmed.status, rolled.status) == EXPECTED[word][1:3]
-    assert confirmed.text == f"{word}: as told"
+    assert (confirmed.status, rolled.status) == EXPECTED[status][1:3]
+    assert confirmed.text == f"{status}: as told"
     service.post("/v1/ecs", {"deploy": "arn:aws:ecs:eu-west-1:1:service-revision/c/s/1"})
     service.post("/v1/codedeploy", {"deploy": "d-ABC"})
     service.let_work()
     ecs = service.post("/v1/ecs", {"deploy": "arn:aws:ecs:eu-west-1:1:service-revision/c/s/1"})
     codedeploy = service.post("/v1/codedeploy", {"deploy": "d-ABC"})
-    assert (ecs.status, ecs.json["hookStatus"]) == (200, EXPECTED[word][3])
+    assert (ecs.status, ecs.json["hookStatus"]) == (200, EXPECTED[status][3])
     assert ("callBackDelay" in ecs.json) is (ecs.json["hookStatus"] == "IN_PROGRESS")
-    assert (ecs.json["hookDetails"]["verdict"], ecs.json["hookDetails"]["run_id"]) == (word, "run-1")
-    assert (codedeploy.status, codedeploy.json["status"]) == (200, EXPECTED[word][4])
+    assert (ecs.json["hookDetails"]["verdict"], ecs.json["hookDetails"]["run_id"]) == (status, "run-1")
+    assert (codedeploy.status, codedeploy.json["status"]) == (200, EXPECTED[status][4])
 
 
 def test_an_engine_that_is_early_is_told_to_wait(serving: Serving) -> None:
-    service = serving(ToldPlayer(Word.FAIL, waits=True), place=msgspec.structs.replace(PLACE, wait_seconds=0.01))
+    service = serving(
+        ToldPlayer(VerdictStatus.FAIL, waits=True), served=msgspec.structs.replace(PLACE, wait_seconds=0.01)
+    )
     assert [service.post(f"/v1/flagger/{hook}", canary(key=KEY), {}).status for hook in HOOKS] == [409, 409, 403]
     assert service.post("/v1/ecs", {"deploy": "e"}).json["hookStatus"] == "IN_PROGRESS"
     assert service.post("/v1/codedeploy", {"deploy": "c"}).json["status"] == ""
 
 
 def test_a_rollback_hook_starts_nothing(serving: Serving) -> None:
-    player = ToldPlayer(Word.FAIL)
+    player = ToldPlayer(VerdictStatus.FAIL)
     service = serving(player)
     assert service.post("/v1/flagger/rollback", canary(key=KEY), {}).text == "UNKNOWN"
     service.let_work()
@@ -133,7 +135,7 @@ def test_a_rollback_hook_starts_nothing(serving: Serving) -> None:
 
 
 def test_a_fail_of_another_release_rolls_nothing_back(serving: Serving) -> None:
-    service = serving(ToldPlayer(Word.FAIL))
+    service = serving(ToldPlayer(VerdictStatus.FAIL))
     service.post("/v1/flagger/pre-rollout", canary(key=KEY, release="r1"), {})
     assert service.post("/v1/flagger/rollback", canary(key=KEY, release="r2"), {}).status == 403
     assert service.post("/v1/flagger/rollback", canary("other", key=KEY, release="r1"), {}).status == 403
@@ -141,7 +143,7 @@ def test_a_fail_of_another_release_rolls_nothing_back(serving: Serving) -> None:
 
 
 def test_a_superseded_or_expired_fail_rolls_nothing_back(serving: Serving) -> None:
-    player = ToldPlayer(Word.FAIL)
+    player = ToldPlayer(VerdictStatus.FAIL)
     service = serving(player)
     service.post("/v1/flagger/pre-rollout", canary(key=KEY), {})
     player.waits = True

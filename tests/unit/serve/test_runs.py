@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from serve_parts import BEARER, Service, ToldPlayer
 
-from streampay_smoke.gate.verdict import Word
+from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.serve import runs
 from streampay_smoke.serve.attempts import Deploy
 from streampay_smoke.serve.runs import WAITING
@@ -38,8 +38,8 @@ def test_a_run_that_has_not_ended_neither_passes_nor_fails(serving: Serving) -> 
     assert service.answer("nobody-asked")["data"] == {"verdict": "UNKNOWN", **neither}
 
 
-def test_a_rerun_takes_the_place_of_the_old_verdict_at_once(serving: Serving) -> None:
-    player = ToldPlayer(Word.PASS, Word.FAIL)
+def test_a_rerun_takes_the_environment_of_the_old_verdict_at_once(serving: Serving) -> None:
+    player = ToldPlayer(VerdictStatus.PASS, VerdictStatus.FAIL)
     service = serving(player)
     service.post("/v1/runs", ASK)
     old = service.answer("shop/pay/abc")
@@ -112,7 +112,7 @@ def test_an_old_pass_counts_no_more_and_is_asked_for_again(serving: Serving) -> 
 
 
 def test_not_knowing_is_looked_at_again_but_not_without_end(serving: Serving) -> None:
-    player = ToldPlayer(Word.INCONCLUSIVE)
+    player = ToldPlayer(VerdictStatus.INCONCLUSIVE)
     service = serving(player)
     for _ in range(6):
         service.post("/v1/runs", ASK)
@@ -124,7 +124,7 @@ def test_not_knowing_is_looked_at_again_but_not_without_end(serving: Serving) ->
 
 
 def test_safety_stands_until_a_person_asks_again(serving: Serving) -> None:
-    player = ToldPlayer(Word.SAFETY)
+    player = ToldPlayer(VerdictStatus.SAFETY)
     service = serving(player)
     service.post("/v1/runs", ASK)
     service.let_work()
@@ -180,7 +180,7 @@ def test_what_ran_when_the_service_was_killed_is_not_run_again(serving: Serving)
 
 
 def test_answers_are_the_same_after_a_restart(serving: Serving) -> None:
-    service = serving(ToldPlayer(Word.FAIL))
+    service = serving(ToldPlayer(VerdictStatus.FAIL))
     service.post("/v1/runs", ASK)
     before = service.answer("shop/pay/abc")
     service.stop()

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.serve.attempts import Attempt, Deploy, Order
+from streampay_smoke.serve.attempts import Deploy, RunAttempt, RunOrder
 from streampay_smoke.serve.store import Store
 
 
-def attempt(name: str, *, number: int = 1, at_ms: int = 1) -> Attempt:
+def attempt(name: str, *, number: int = 1, at_ms: int = 1) -> RunAttempt:
     deploy = Deploy(environment="staging", region="", name="d")
-    return Attempt(id=name, number=number, order=Order(deploy=deploy), supersedes="", asked_at_ms=at_ms)
+    return RunAttempt(id=name, number=number, order=RunOrder(deploy=deploy), supersedes="", asked_at_ms=at_ms)
 
 
 def test_attempts_come_back_in_the_order_they_were_asked_for(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.events import AnyEvent, Exchanged
 from streampay_smoke.http.client import new_client
+from streampay_smoke.service.bad_credentials import BAD_NAMES, bad_credential
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.forgeries import BAD_NAMES, bad_credential
 from streampay_smoke.service.identity import SyntheticUser, synthetic_user
 from streampay_smoke.service.records import StreamOrder
 from streampay_smoke.service.strkey import address_of

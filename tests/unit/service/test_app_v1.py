@@ -399,7 +399,7 @@ def test_only_the_services_own_envelope_has_a_code(document: Any, code: str) -> 
     assert APP.error_code(answered(document)) == code
 
 
-DOORS = APP.doors
+DOORS = APP.access
 STREAM_ID = "stream-0 1/2"
 QUOTED = "stream-0%201%2F2"
 
@@ -452,26 +452,26 @@ def test_tags_of_a_stream_are_read_where_they_are_tags() -> None:
 
 def test_the_newer_form_asks_for_the_same_in_another_place() -> None:
     order = StreamOrder(recipient=RECIPIENT, rate="0.5", schedule="hour")
-    asked = APP.newer_create(order, "k")
+    asked = APP.create_v2(order, "k")
     assert (asked.method, asked.path, asked.statuses) == ("POST", "/api/v2/streams", (201,))
     assert (asked.json, asked.headers) == (APP.create(order, "k").json, {"idempotency-key": "k"})
-    assert APP.newer_streams(limit=5, cursor="").path == "/api/v2/streams?limit=5"
-    assert APP.newer_streams(limit=5, cursor="c=").path == "/api/v2/streams?limit=5&cursor=c%3D"
+    assert APP.streams_v2(limit=5, cursor="").path == "/api/v2/streams?limit=5"
+    assert APP.streams_v2(limit=5, cursor="c=").path == "/api/v2/streams?limit=5&cursor=c%3D"
 
 
 def test_a_newer_page_is_read() -> None:
     meta = {"hasNext": True, "nextCursor": "c", "total": 9}
-    page = APP.read_newer_page(answered({"streams": [stream()], "meta": meta, "links": {}}), limit=1)
+    page = APP.read_page_v2(answered({"streams": [stream()], "meta": meta, "links": {}}), limit=1)
     assert [found.id for found in page.streams] == ["stream-1"]
     assert (page.has_next, page.next_cursor, page.total) == (True, "c", 9)
 
 
 def test_a_page_of_the_older_form_is_no_newer_one() -> None:
     with pytest.raises(PromiseBroken, match=r"body\.streams is missing"):
-        APP.read_newer_page(answered(a_page(stream())), limit=1)
+        APP.read_page_v2(answered(a_page(stream())), limit=1)
     broken = {"streams": [stream(status="x")], "meta": {"hasNext": False, "total": 1}}
     with pytest.raises(PromiseBroken, match=r"streams\[0\]\.status"):
-        APP.read_newer_page(answered(broken), limit=1)
+        APP.read_page_v2(answered(broken), limit=1)
 
 
 def test_health_and_figures_are_asked_for_without_a_purpose() -> None:

@@ -23,7 +23,7 @@ from streampay_smoke.service.credentials import ANONYMOUS, Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.dialects import DIALECTS
 from streampay_smoke.service.identity import SyntheticUser, synthetic_user
-from streampay_smoke.service.marks import Mark
+from streampay_smoke.service.lease import Lease
 from streampay_smoke.service.records import StreamOrder
 from streampay_smoke.service.transport import NoServiceAnswer, ServiceTransport, Throttled
 from tests.unit.service.conftest import Asked, Says, ScriptedService
@@ -134,7 +134,7 @@ def test_a_service_that_named_the_public_network_once_is_written_to_no_more(
         lambda: deployment.start(USER, "stream-1"),
         lambda: deployment.settle(USER, "stream-1", "k"),
         lambda: deployment.act(USER, "stream-1", "stop"),
-        lambda: deployment.mark(USER, "stream-1", Mark(run_id="r", lease_until_seconds=1)),
+        lambda: deployment.write_lease(USER, "stream-1", Lease(run_id="r", lease_until_seconds=1)),
     ):
         with pytest.raises(GuardRefused, match="named the public network"):
             write()
@@ -366,23 +366,23 @@ def test_a_refused_order_made_no_stream(service: ScriptedService, deployment: De
 
 def test_a_knock_is_answered_whatever_comes_of_it(service: ScriptedService, deployment: Deployment) -> None:
     service.on("GET /api/audit", envelope(403, "FORBIDDEN"))
-    *_, audit = deployment.doors.administration()
-    assert deployment.knock(audit).status == 403
+    *_, audit = deployment.access.administration()
+    assert deployment.attempt(audit).status == 403
     assert "authorization" not in service.requests("GET /api/audit")[0].headers
-    assert deployment.knock(deployment.doors.key_set(), USER).status == 404
+    assert deployment.attempt(deployment.access.key_set(), USER).status == 404
 
 
 @pytest.mark.parametrize("half", [{}, {"cookie": "csrf-token=x"}, {"x-csrf-token": "x"}])
 def test_a_write_may_show_less_than_the_whole_proof(
     service: ScriptedService, deployment: Deployment, half: dict[str, str]
 ) -> None:
-    write = deployment.doors.harmless_write()
-    assert deployment.knock(write, USER, proof=half).status == 404
-    assert deployment.knock(write, USER).status == 404
+    write = deployment.access.harmless_write()
+    assert deployment.attempt(write, USER, csrf_headers=half).status == 404
+    assert deployment.attempt(write, USER).status == 404
     less, whole = service.requests(f"POST {write.path}")
     assert {name: less.headers[name] for name in ("cookie", "x-csrf-token") if name in less.headers} == half
     assert whole.headers["x-csrf-token"] == CSRF
-    assert deployment.page_proof() == {"cookie": f"csrf-token={CSRF}", "x-csrf-token": CSRF}
+    assert deployment.csrf_token() == {"cookie": f"csrf-token={CSRF}", "x-csrf-token": CSRF}
 
 
 def test_where_no_cookie_is_given_the_write_goes_without_and_the_service_decides(
@@ -528,7 +528,7 @@ def test_a_401_on_what_the_operator_supplied_is_a_matter_of_configuration(
         ("GET /api/v2/streams/stream-1", lambda deployment, sender: deployment.stream_answer(sender, "stream-1")),
         (
             "GET /.well-known/jwks.json",
-            lambda deployment, sender: deployment.knock(deployment.doors.key_set(), sender),
+            lambda deployment, sender: deployment.attempt(deployment.access.key_set(), sender),
         ),
     ],
     ids=["streams", "a stream", "a door that is open to the operator"],
@@ -544,8 +544,8 @@ def test_an_answer_that_only_says_that_the_operators_credential_is_old_tells_not
 
 def test_a_door_may_be_shut_to_the_operator_too(service: ScriptedService, deployment: Deployment) -> None:
     service.on("GET /api/audit", envelope(401, "UNAUTHORIZED"))
-    *_, audit = deployment.doors.administration()
-    assert deployment.knock(audit, replace(USER, kind="api-key")).status == 401
+    *_, audit = deployment.access.administration()
+    assert deployment.attempt(audit, replace(USER, kind="api-key")).status == 401
 
 
 def test_a_401_on_a_fresh_sign_in_breaks_the_promise(service: ScriptedService, deployment: Deployment) -> None:
@@ -575,7 +575,7 @@ TO_BE_REFUSED: dict[str, Callable[[Deployment], Any]] = {
     "stream_answer": lambda deployment: deployment.stream_answer(ANONYMOUS, "stream-1"),
     "create_answer": lambda deployment: deployment.create_answer(ANONYMOUS, ORDER),
     "act": lambda deployment: deployment.act(ANONYMOUS, "stream-1", "settle", "k"),
-    "knock": lambda deployment: deployment.knock(deployment.doors.key_set()),
+    "attempt": lambda deployment: deployment.attempt(deployment.access.key_set()),
 }
 
 

@@ -12,8 +12,8 @@ from stellar_sdk import Keypair
 
 from streampay_smoke.core.errors import FixtureMissing, GuardRefused, SettingsInvalid
 from streampay_smoke.core.secret import Secret
+from streampay_smoke.service.bad_credentials import BAD_NAMES, BadName, bad_credential
 from streampay_smoke.service.credentials import ANONYMOUS, VARIABLE_OF_MODE, Credential
-from streampay_smoke.service.forgeries import BAD_NAMES, BadName, bad_credential
 from streampay_smoke.service.identity import MODES, SyntheticUser, synthetic_user
 
 JWT_SECRET = Secret("a-signing-secret-of-at-least-64-bytes, as the longest method asks for it")
@@ -44,7 +44,7 @@ def claims_of(credential: Credential, *, key: str, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_user_of_a_place_is_the_same_in_every_run(learned: list[str], mode: str) -> None:
+def test_the_user_of_an_environment_is_the_same_in_every_run(learned: list[str], mode: str) -> None:
     first, again = user_of(learned, mode), user_of(learned, mode)
     assert first.address == again.address
     elsewhere = synthetic_user("production", mode, learn_secret=learned.append, supplied=SUPPLIED)

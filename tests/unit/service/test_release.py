@@ -8,7 +8,7 @@ import pytest
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.service.exchange import Answer, parsed
-from streampay_smoke.service.release import Sight, release_teller
+from streampay_smoke.service.release import ReleaseSources, release_reader
 
 
 def answer(path: str, *, status: int = 200, body: str = "", headers: Mapping[str, str] | None = None) -> Answer:
@@ -31,8 +31,8 @@ READY = answer("/api/readyz", body=json.dumps({"status": "ok", "build": {"id": "
 
 def told(told_by: str, *pages: Answer, expected: str = "") -> str:
     by_path = {page.path: page for page in pages}
-    return release_teller(told_by)(
-        Sight(
+    return release_reader(told_by)(
+        ReleaseSources(
             readiness=READY,
             fetch=lambda path: by_path.get(path, answer(path, status=404, body="<html>404</html>")),
             expected=expected,
@@ -119,4 +119,4 @@ def test_the_build_manifest_tells(pages: list[Answer], expected: str, release: s
 @pytest.mark.parametrize("told_by", ["", "header:", "field:", "field:/x", "field:x:/y", "field:/x:y", "guess"])
 def test_any_other_way_is_refused(told_by: str) -> None:
     with pytest.raises(SettingsInvalid, match="release_told_by is"):
-        release_teller(told_by)
+        release_reader(told_by)

@@ -9,7 +9,7 @@ from streampay_smoke.evidence.events import AnyEvent
 from streampay_smoke.service.credentials import ANONYMOUS, Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.dialects import DIALECTS
-from streampay_smoke.service.replay import SILENCE, Asked, Impression
+from streampay_smoke.service.replay import SILENCE, AnswerSummary, ObservedRequest
 from streampay_smoke.service.transport import HostUnresolved, ServiceTransport
 from tests.unit.service.conftest import Says, Script, ScriptedService
 
@@ -35,7 +35,7 @@ def readyz(status: int = 200, **statuses: str) -> Says:
     return Says(status=status, json={"status": "ok" if status == 200 else "degraded", "checks": checks})
 
 
-def listed(deployment: Deployment) -> Asked:
+def listed(deployment: Deployment) -> ObservedRequest:
     with contextlib.suppress(SmokeError):
         deployment.streams(USER)
     assert deployment.last_asked is not None
@@ -43,25 +43,25 @@ def listed(deployment: Deployment) -> Asked:
 
 
 @pytest.mark.parametrize(
-    ("says", "impression"),
+    ("says", "answer_summary"),
     [
-        (PAGE, Impression(status_class=2, genuine=True, kept=True)),
-        (Says(json={}), Impression(status_class=2, genuine=False, kept=False)),
-        (PLAIN_500, Impression(status_class=5, genuine=False, kept=False)),
-        (OWN_500, Impression(status_class=5, genuine=True, kept=False)),
-        (OWN_401, Impression(status_class=4, genuine=True, kept=False)),
-        (Says(status=302), Impression(status_class=3, genuine=False, kept=False)),
+        (PAGE, AnswerSummary(status_class=2, genuine=True, kept=True)),
+        (Says(json={}), AnswerSummary(status_class=2, genuine=False, kept=False)),
+        (PLAIN_500, AnswerSummary(status_class=5, genuine=False, kept=False)),
+        (OWN_500, AnswerSummary(status_class=5, genuine=True, kept=False)),
+        (OWN_401, AnswerSummary(status_class=4, genuine=True, kept=False)),
+        (Says(status=302), AnswerSummary(status_class=3, genuine=False, kept=False)),
     ],
 )
 def test_an_answer_leaves_an_impression(
-    service: ScriptedService, deployment: Deployment, says: Says, impression: Impression
+    service: ScriptedService, deployment: Deployment, says: Says, answer_summary: AnswerSummary
 ) -> None:
     service.on("GET /api/streams", says)
-    assert listed(deployment).impression == impression
+    assert listed(deployment).answer_summary == answer_summary
 
 
 def test_no_answer_leaves_one_too(events: list[AnyEvent]) -> None:
-    assert listed(deployment_at("http://127.0.0.1:9", events)).impression == SILENCE
+    assert listed(deployment_at("http://127.0.0.1:9", events)).answer_summary == SILENCE
 
 
 @pytest.mark.parametrize(("says", "kept"), [(OWN_401, True), (PAGE, False), (OWN_500, False)])
@@ -71,7 +71,7 @@ def test_a_refusal_is_what_bad_credentials_are_promised(
     service.on("GET /api/streams", says)
     deployment.refusal(ANONYMOUS)
     assert deployment.last_asked is not None
-    assert deployment.last_asked.impression.kept is kept
+    assert deployment.last_asked.answer_summary.kept is kept
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_red_in_the_same_way_is_the_same_class_and_the_same_origin(
 ) -> None:
     service.on("GET /api/streams", here, there)
     asked = listed(deployment)
-    assert deployment.replayed(asked, USER).is_red_like(asked.impression) is same
+    assert deployment.replayed(asked, USER).is_red_like(asked.answer_summary) is same
     assert [request.path for request in service.asked] == ["/api/streams?limit=20"] * 2
 
 
@@ -98,7 +98,7 @@ def test_readiness_is_compared_by_what_is_degraded(service: ScriptedService, dep
     service.on(
         "GET /api/readyz", readyz(503, stellar="down"), readyz(503, stellar="down"), readyz(503, kms="down"), readyz()
     )
-    stellar, again, kms, well = (deployment.readiness_impression() for _ in range(4))
+    stellar, again, kms, well = (deployment.readiness_summary() for _ in range(4))
     assert again.is_red_like(stellar)
     assert not kms.is_red_like(stellar)
     assert not well.is_red_like(stellar)

@@ -4,7 +4,7 @@ from streampay_sandbox.ledger.contracts import EntryPoint
 from streampay_sandbox.ledger.host import Env
 from streampay_sandbox.ledger.stream_contract import arithmetic, guards, records, storage
 from streampay_sandbox.ledger.stream_contract.records import Code, emit, failure
-from streampay_sandbox.ledger.values import ADDRESS, BOOL, U32, U64, VOID, Optional, Result, Vector
+from streampay_sandbox.ledger.values import ADDRESS, BOOL, U32, U64, VOID, Optional, ResultOf, Vector
 
 
 def _initialize(env: Env, admin: str) -> None:
@@ -114,25 +114,25 @@ _SENDER = (("sender", ADDRESS),)
 _WITHDRAWER = (("stream_id", U64), ("withdrawer", ADDRESS))
 
 ADMINISTRATION = (
-    EntryPoint(name="initialize", inputs=(_ADMIN,), output=Result(VOID), body=_initialize),
+    EntryPoint(name="initialize", inputs=(_ADMIN,), output=ResultOf(VOID), body=_initialize),
     EntryPoint(
         name="init_with_token_allowlist",
         inputs=(_ADMIN, ("tokens", Vector(ADDRESS))),
-        output=Result(VOID),
+        output=ResultOf(VOID),
         body=_init_with_token_allowlist,
     ),
-    EntryPoint(name="set_paused", inputs=(_ADMIN, ("paused", BOOL)), output=Result(VOID), body=_set_paused),
-    EntryPoint(name="set_admin", inputs=(_ADMIN, ("new_admin", ADDRESS)), output=Result(VOID), body=_set_admin),
+    EntryPoint(name="set_paused", inputs=(_ADMIN, ("paused", BOOL)), output=ResultOf(VOID), body=_set_paused),
+    EntryPoint(name="set_admin", inputs=(_ADMIN, ("new_admin", ADDRESS)), output=ResultOf(VOID), body=_set_admin),
     EntryPoint(
         name="set_token_allowed",
         inputs=(_ADMIN, ("token", ADDRESS), ("allowed", BOOL)),
-        output=Result(VOID),
+        output=ResultOf(VOID),
         body=_set_token_allowed,
     ),
     EntryPoint(
         name="set_fee_collector",
         inputs=(_ADMIN, ("collector", ADDRESS)),
-        output=Result(VOID),
+        output=ResultOf(VOID),
         body=_set_fee_collector,
     ),
     EntryPoint(
@@ -142,7 +142,7 @@ ADMINISTRATION = (
         body=lambda env: storage.singleton(env, storage.FEE_COLLECTOR, ADDRESS),
     ),
     EntryPoint(
-        name="set_default_fee_bps", inputs=(_ADMIN, ("fee_bps", U32)), output=Result(VOID), body=_set_default_fee_bps
+        name="set_default_fee_bps", inputs=(_ADMIN, ("fee_bps", U32)), output=ResultOf(VOID), body=_set_default_fee_bps
     ),
     EntryPoint(
         name="get_default_fee_bps",
@@ -150,13 +150,13 @@ ADMINISTRATION = (
         output=U32,
         body=lambda env: storage.singleton(env, storage.DEFAULT_FEE_BPS, U32, 0),
     ),
-    EntryPoint(name="get_stream_fee_bps", inputs=(("stream_id", U64),), output=Result(U32), body=_get_stream_fee_bps),
-    EntryPoint(name="set_fee_bps", inputs=(_ADMIN, ("fee_bps", U32)), output=Result(VOID), body=_set_fee_bps),
+    EntryPoint(name="get_stream_fee_bps", inputs=(("stream_id", U64),), output=ResultOf(U32), body=_get_stream_fee_bps),
+    EntryPoint(name="set_fee_bps", inputs=(_ADMIN, ("fee_bps", U32)), output=ResultOf(VOID), body=_set_fee_bps),
     EntryPoint(name="fee_bps", inputs=(), output=U32, body=lambda env: storage.singleton(env, storage.FEE_BPS, U32, 0)),
     EntryPoint(
         name="set_max_streams_per_sender",
         inputs=(_ADMIN, ("limit", U64)),
-        output=Result(VOID),
+        output=ResultOf(VOID),
         body=_set_max_streams_per_sender,
     ),
     EntryPoint(name="max_streams_per_sender", inputs=(), output=U64, body=_max_streams_per_sender),
@@ -165,7 +165,7 @@ ADMINISTRATION = (
     EntryPoint(
         name="set_cooloff_duration",
         inputs=(_ADMIN, ("duration", U64)),
-        output=Result(VOID),
+        output=ResultOf(VOID),
         body=_set_cooloff_duration,
     ),
     EntryPoint(
@@ -175,12 +175,12 @@ ADMINISTRATION = (
         body=lambda env: storage.singleton(env, storage.COOLOFF_DURATION, U64, 0),
     ),
     EntryPoint(name="get_cooloff_until", inputs=_SENDER, output=U64, body=storage.cooloff_until),
-    EntryPoint(name="add_withdrawer", inputs=_WITHDRAWER, output=Result(VOID), body=_add_withdrawer),
-    EntryPoint(name="remove_withdrawer", inputs=_WITHDRAWER, output=Result(VOID), body=_remove_withdrawer),
+    EntryPoint(name="add_withdrawer", inputs=_WITHDRAWER, output=ResultOf(VOID), body=_add_withdrawer),
+    EntryPoint(name="remove_withdrawer", inputs=_WITHDRAWER, output=ResultOf(VOID), body=_remove_withdrawer),
     EntryPoint(
         name="get_withdrawer_allowlist",
         inputs=(("stream_id", U64),),
-        output=Result(Vector(ADDRESS)),
+        output=ResultOf(Vector(ADDRESS)),
         body=_get_withdrawer_allowlist,
     ),
     EntryPoint(name="storage_version", inputs=(), output=U32, body=lambda _: 1),

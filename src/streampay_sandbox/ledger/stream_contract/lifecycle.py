@@ -9,7 +9,7 @@ from streampay_sandbox.ledger.host import Env
 from streampay_sandbox.ledger.stream_contract import arithmetic, guards, records, storage
 from streampay_sandbox.ledger.stream_contract.payouts import Payout, transfer
 from streampay_sandbox.ledger.stream_contract.records import STREAM, Code, Stream, emit, failure
-from streampay_sandbox.ledger.values import ADDRESS, I128, U32, U64, VOID, Result
+from streampay_sandbox.ledger.values import ADDRESS, I128, U32, U64, VOID, ResultOf
 
 
 def _create_stream(
@@ -240,32 +240,32 @@ def lifecycle(payout: Payout, refund: Payout) -> tuple[EntryPoint, ...]:
         EntryPoint(
             name="create_stream",
             inputs=(*_PARTIES, ("start_time", U64), ("end_time", U64), ("fee_bps", U32)),
-            output=Result(U64),
+            output=ResultOf(U64),
             body=_create_stream,
         ),
         EntryPoint(
             name="create_draft_stream",
             inputs=(*_PARTIES, ("duration", U64)),
-            output=Result(U64),
+            output=ResultOf(U64),
             body=_create_draft_stream,
         ),
-        EntryPoint(name="start_stream", inputs=_STREAM_ID, output=Result(STREAM), body=_start_stream),
-        EntryPoint(name="pause", inputs=_STREAM_ID, output=Result(STREAM), body=_pause),
-        EntryPoint(name="resume", inputs=_STREAM_ID, output=Result(STREAM), body=_resume),
+        EntryPoint(name="start_stream", inputs=_STREAM_ID, output=ResultOf(STREAM), body=_start_stream),
+        EntryPoint(name="pause", inputs=_STREAM_ID, output=ResultOf(STREAM), body=_pause),
+        EntryPoint(name="resume", inputs=_STREAM_ID, output=ResultOf(STREAM), body=_resume),
         EntryPoint(
             name="withdraw",
             inputs=(("caller", ADDRESS), ("stream_id", U64), ("amount", I128)),
-            output=Result(I128),
+            output=ResultOf(I128),
             body=partial(_withdraw, payout),
         ),
-        EntryPoint(name="settle", inputs=_STREAM_ID, output=Result(VOID), body=partial(_settle, payout)),
+        EntryPoint(name="settle", inputs=_STREAM_ID, output=ResultOf(VOID), body=partial(_settle, payout)),
         EntryPoint(
-            name="cancel_stream", inputs=_STREAM_ID, output=Result(STREAM), body=partial(_cancel_stream, refund)
+            name="cancel_stream", inputs=_STREAM_ID, output=ResultOf(STREAM), body=partial(_cancel_stream, refund)
         ),
         EntryPoint(
             name="amend_stream",
             inputs=(("stream_id", U64), ("new_rate_per_second", I128), ("new_end_time", U64)),
-            output=Result(STREAM),
+            output=ResultOf(STREAM),
             body=_amend_stream,
         ),
     )

@@ -6,7 +6,7 @@ from streampay_sandbox.ledger.contracts import EntryPoint
 from streampay_sandbox.ledger.host import Env
 from streampay_sandbox.ledger.stream_contract import arithmetic, storage
 from streampay_sandbox.ledger.stream_contract.records import STATUS, STREAM, STREAM_PAGE, Stream, StreamPage
-from streampay_sandbox.ledger.values import ADDRESS, I128, U64, Optional, Result
+from streampay_sandbox.ledger.values import ADDRESS, I128, U64, Optional, ResultOf
 
 MAX_PAGE_SIZE = 100
 
@@ -52,10 +52,10 @@ _STREAM_ID = (("stream_id", U64),)
 _PAGE = (("start_after", Optional(U64)), ("limit", U64))
 
 VIEWS = (
-    EntryPoint(name="get_stream", inputs=_STREAM_ID, output=Result(STREAM), body=storage.existing_stream),
-    EntryPoint(name="withdrawable", inputs=_STREAM_ID, output=Result(I128), body=_withdrawable),
-    EntryPoint(name="claim_drip", inputs=_STREAM_ID, output=Result(I128), body=_withdrawable),
-    EntryPoint(name="stream_balance", inputs=_STREAM_ID, output=Result(I128), body=_stream_balance),
+    EntryPoint(name="get_stream", inputs=_STREAM_ID, output=ResultOf(STREAM), body=storage.existing_stream),
+    EntryPoint(name="withdrawable", inputs=_STREAM_ID, output=ResultOf(I128), body=_withdrawable),
+    EntryPoint(name="claim_drip", inputs=_STREAM_ID, output=ResultOf(I128), body=_withdrawable),
+    EntryPoint(name="stream_balance", inputs=_STREAM_ID, output=ResultOf(I128), body=_stream_balance),
     EntryPoint(name="list_streams", inputs=_PAGE, output=STREAM_PAGE, body=_list_streams),
     EntryPoint(
         name="list_streams_by_sender", inputs=(("sender", ADDRESS), *_PAGE), output=STREAM_PAGE, body=_by_sender

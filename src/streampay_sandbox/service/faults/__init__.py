@@ -5,17 +5,17 @@ from typing import Final
 
 from streampay_sandbox.fault import Severity
 from streampay_sandbox.service.faults import (
+    access,
     browser,
-    doors,
-    everywhere,
     fleet,
     keys,
     lists,
     ownership,
-    papers,
     readiness,
+    records,
     reports,
     settlement,
+    whole_service,
 )
 from streampay_sandbox.service.faults.fault import ServiceFault
 from streampay_sandbox.service.parts import Parts
@@ -54,7 +54,7 @@ AS_PROBED: Final = (
 
 _SINGLE: Mapping[str, ServiceFault] = {
     fault.name: fault
-    for room in (settlement, papers, keys, fleet, lists, ownership, doors, browser, reports, readiness, everywhere)
+    for room in (settlement, records, keys, fleet, lists, ownership, access, browser, reports, readiness, whole_service)
     for fault in room.FAULTS
 }
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from streampay_sandbox.fault import Severity
 from streampay_sandbox.service.faults.fault import ServiceFault, around
-from streampay_sandbox.service.wire import Answer, Call, Handler
+from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall
 
 _ALLOWED_HEADERS = "access-control-allow-headers"
 _LACKING = ("x-csrf-token", "idempotency-key")
@@ -17,7 +17,7 @@ class _Everything:
         return True
 
 
-def _lacks_headers(inner: Handler, call: Call) -> Answer:
+def _lacks_headers(inner: Handler, call: HttpCall) -> HttpAnswer:
     answer = inner(call)
     if _ALLOWED_HEADERS not in answer.headers:
         return answer
@@ -25,12 +25,12 @@ def _lacks_headers(inner: Handler, call: Call) -> Answer:
     return answer.with_headers({_ALLOWED_HEADERS: ", ".join(named)})
 
 
-def _wildcard(inner: Handler, call: Call) -> Answer:
+def _wildcard(inner: Handler, call: HttpCall) -> HttpAnswer:
     answer = inner(call)
     return answer.with_headers({"access-control-allow-origin": "*"}) if call.header("origin") else answer
 
 
-def _for_everybody(inner: Handler, call: Call) -> Answer:
+def _for_everybody(inner: Handler, call: HttpCall) -> HttpAnswer:
     answer = inner(call)
     if not answer.headers.get("cache-control", "").startswith("private"):
         return answer

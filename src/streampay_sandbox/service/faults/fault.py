@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from streampay_sandbox.fault import Fault
 from streampay_sandbox.service.errors import Refusal
 from streampay_sandbox.service.parts import Parts
-from streampay_sandbox.service.wire import Answer, Call, Handler
+from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall
 
 Mutation = Callable[[Parts], Parts]
 
@@ -25,12 +25,12 @@ class ServiceFault(Fault, frozen=True, kw_only=True):
     mutation: Mutation
 
 
-def around(layer: Callable[[Handler, Call], Answer]) -> Mutation:
+def around(layer: Callable[[Handler, HttpCall], HttpAnswer]) -> Mutation:
     """Return the mutation that puts `layer` around every route."""
     return around_with(lambda _, inner, call: layer(inner, call))
 
 
-def around_with(layer: Callable[[Parts, Handler, Call], Answer]) -> Mutation:
+def around_with(layer: Callable[[Parts, Handler, HttpCall], HttpAnswer]) -> Mutation:
     """Return the mutation that puts `layer`, which needs parts itself, around every route."""
 
     def mutate(parts: Parts) -> Parts:
@@ -47,20 +47,20 @@ def both(first: Mutation, second: Mutation) -> Mutation:
     return lambda parts: second(first(parts))
 
 
-def is_list(call: Call) -> bool:
+def is_list(call: HttpCall) -> bool:
     """Whether a call asks for a list of streams."""
     return call.route in _LISTS and call.method in {"GET", "HEAD"}
 
 
-def is_create(call: Call) -> bool:
+def is_create(call: HttpCall) -> bool:
     """Whether a call creates a stream."""
     return call.route in _LISTS and call.method == "POST"
 
 
-def is_known(parts: Parts, call: Call) -> bool:
+def is_known(parts: Parts, call: HttpCall) -> bool:
     """Whether a call's credential is a good one."""
     try:
-        parts.door(call)
+        parts.authenticator(call)
     except Refusal:
         return False
     return True

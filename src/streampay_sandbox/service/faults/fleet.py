@@ -14,7 +14,7 @@ from streampay_sandbox.service.idempotency import Kept, KeyBook
 from streampay_sandbox.service.parts import Parts
 from streampay_sandbox.service.seeds import CANARY, SEEDS
 from streampay_sandbox.service.streams import Stream, StreamStore
-from streampay_sandbox.service.wire import Answer, Call, Handler
+from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall
 
 REPLICAS: Final = 2
 WITHDRAW: Final = "/api/streams/{stream_id}/withdraw"
@@ -37,7 +37,7 @@ class _Balancer:
     def led(self, inner: Handler) -> Handler:
         """Layer: let the connection's replica do the work."""
 
-        def handle(call: Call) -> Answer:
+        def handle(call: HttpCall) -> HttpAnswer:
             with self._lock:
                 if call.connection not in self._numbers:
                     self._numbers[call.connection] = next(self._next)
@@ -92,7 +92,7 @@ class _BookOfEach(KeyBook):
         self._balancer = balancer
         self._books = [KeyBook() for _ in range(REPLICAS)]
 
-    def answer_once(self, scope: tuple[str, ...], fingerprint: str, make: Callable[[], Answer]) -> Kept:
+    def answer_once(self, scope: tuple[str, ...], fingerprint: str, make: Callable[[], HttpAnswer]) -> Kept:
         return self._books[self._balancer.replica].answer_once(scope, fingerprint, make)
 
     def forget(self) -> None:
@@ -148,7 +148,7 @@ def _restarts_once(after: str) -> Mutation:
     def mutate(parts: Parts) -> Parts:
         restarts = iter(range(1))
 
-        def layer(parts: Parts, inner: Handler, call: Call) -> Answer:
+        def layer(parts: Parts, inner: Handler, call: HttpCall) -> HttpAnswer:
             answer = inner(call)
             if call.route == after and answer.status == 200 and next(restarts, None) is not None:
                 parts.forget()

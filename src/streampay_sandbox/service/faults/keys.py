@@ -11,8 +11,8 @@ from streampay_sandbox.service.faults.fault import SETTLE, V2, Mutation, Service
 from streampay_sandbox.service.idempotency import Kept, KeyBook
 from streampay_sandbox.service.parts import Parts
 from streampay_sandbox.service.stellar import LedgerSilent
-from streampay_sandbox.service.streams import Settlement, Status, Stream
-from streampay_sandbox.service.wire import Answer, Call, Handler
+from streampay_sandbox.service.streams import Status, Stream, StreamSettlement
+from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall
 
 REFUSED: Final = 409
 FAILED: Final = 502
@@ -26,11 +26,11 @@ class _KeepsRefusals(KeyBook):
         super().__init__()
         self._from_status = from_status
 
-    def answer_once(self, scope: tuple[str, ...], fingerprint: str, make: Callable[[], Answer]) -> Kept:
+    def answer_once(self, scope: tuple[str, ...], fingerprint: str, make: Callable[[], HttpAnswer]) -> Kept:
         if scope[1] not in _KEEPS_REFUSALS:
             return super().answer_once(scope, fingerprint, make)
 
-        def whatever() -> Answer:
+        def whatever() -> HttpAnswer:
             try:
                 return make()
             except Refusal as refusal:
@@ -40,7 +40,7 @@ class _KeepsRefusals(KeyBook):
 
         return super().answer_once(scope, fingerprint, whatever)
 
-    def is_kept(self, answer: Answer) -> bool:
+    def is_kept(self, answer: HttpAnswer) -> bool:
         return True
 
 
@@ -50,7 +50,7 @@ def _fails_at_first(then: Callable[[Parts, Stream], None] = lambda parts, stream
     def mutate(parts: Parts) -> Parts:
         failed: set[str] = set()
 
-        def settle(stream: Stream) -> Settlement:
+        def settle(stream: Stream) -> StreamSettlement:
             if stream.id in failed:
                 return parts.settle(stream)
             failed.add(stream.id)
@@ -66,7 +66,7 @@ def _ends(parts: Parts, stream: Stream) -> None:
     parts.store.save(replace(stream, status=Status.ENDED))
 
 
-def _refused_and_ended(parts: Parts, inner: Handler, call: Call) -> Answer:
+def _refused_and_ended(parts: Parts, inner: Handler, call: HttpCall) -> HttpAnswer:
     answer = inner(call)
     if call.route == SETTLE and answer.status == REFUSED:
         for stream in parts.store.everything():

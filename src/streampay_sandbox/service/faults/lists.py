@@ -7,22 +7,22 @@ import jwt
 from msgspec.structs import replace
 
 from streampay_sandbox.fault import Severity
-from streampay_sandbox.service.auth import ALGORITHM, CHECKS, door, unauthorized
+from streampay_sandbox.service.auth import ALGORITHM, CHECKS, authenticator, unauthorized
 from streampay_sandbox.service.errors import Refusal
 from streampay_sandbox.service.faults.fault import V2, Mutation, ServiceFault, around, is_list, rows_of
 from streampay_sandbox.service.parts import Parts
 from streampay_sandbox.service.seeds import SEEDS
 from streampay_sandbox.service.streams import Stream
-from streampay_sandbox.service.wire import Answer, Call, Handler
+from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall
 
 
-def _anybody_lists(enough: Callable[[Call], bool]) -> Mutation:
+def _anybody_lists(enough: Callable[[HttpCall], bool]) -> Mutation:
     """Return the mutation that shows every stream to a caller nobody knows when `enough` says so."""
 
     def mutate(parts: Parts) -> Parts:
-        def who(call: Call) -> str:
+        def who(call: HttpCall) -> str:
             try:
-                return parts.list_door(call)
+                return parts.list_authenticator(call)
             except Refusal:
                 if enough(call):
                     return ""
@@ -31,14 +31,16 @@ def _anybody_lists(enough: Callable[[Call], bool]) -> Mutation:
         def visible(caller: str, stream: Stream) -> bool:
             return not caller or parts.visible(caller, stream)
 
-        return replace(parts, list_door=who, visible=visible)
+        return replace(parts, list_authenticator=who, visible=visible)
 
     return mutate
 
 
 def _lists_read_tokens(subject: Callable[[Parts, str], str]) -> Mutation:
     def mutate(parts: Parts) -> Parts:
-        return replace(parts, list_door=door(lambda token: subject(parts, token), parts.settings.api_key))
+        return replace(
+            parts, list_authenticator=authenticator(lambda token: subject(parts, token), parts.settings.api_key)
+        )
 
     return mutate
 
@@ -62,7 +64,7 @@ def _unsigned_if(algorithm: str) -> Callable[[Parts, str], str]:
     return subject
 
 
-def _private_rows(inner: Handler, call: Call) -> Answer:
+def _private_rows(inner: Handler, call: HttpCall) -> HttpAnswer:
     answer = inner(call)
     found = rows_of(answer.document) if is_list(call) else None
     if found is None:
@@ -71,13 +73,13 @@ def _private_rows(inner: Handler, call: Call) -> Answer:
     return answer.with_document({**answer.document, name: [{**row, **SEEDS[0].private} for row in rows]})
 
 
-def _other_shape(inner: Handler, call: Call) -> Answer:
+def _other_shape(inner: Handler, call: HttpCall) -> HttpAnswer:
     answer = inner(call)
     found = rows_of(answer.document) if is_list(call) else None
     return answer if found is None else answer.with_document({"items": found[1], "count": len(found[1])})
 
 
-def _cursor_restarts(inner: Handler, call: Call) -> Answer:
+def _cursor_restarts(inner: Handler, call: HttpCall) -> HttpAnswer:
     if is_list(call):
         call = replace(call, query={name: value for name, value in call.query.items() if name != "cursor"})
     return inner(call)

@@ -20,9 +20,9 @@ from streampay_sandbox.service.faults.fault import (
 )
 from streampay_sandbox.service.orders import json_object
 from streampay_sandbox.service.parts import Parts
-from streampay_sandbox.service.streams import Settlement, Status
+from streampay_sandbox.service.streams import Status, StreamSettlement
 from streampay_sandbox.service.views import stream_v1, stream_v2
-from streampay_sandbox.service.wire import Answer, Call, Handler, json_bytes
+from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall, json_bytes
 
 NOBODY = "nobody"
 """Whose a stream is that a caller without a name creates."""
@@ -30,16 +30,16 @@ NOBODY = "nobody"
 _V1_ITEM = "/api/streams/{stream_id}"
 _LEDGERS_OWN = ("status", "settlementTxHash", "settlement", "tenant")
 
-Applies = Callable[[Parts, Call], bool]
+Applies = Callable[[Parts, HttpCall], bool]
 
 
-def _as_owner(parts: Parts, call: Call) -> Call:
+def _as_owner(parts: Parts, call: HttpCall) -> HttpCall:
     """Return the call as the stream's owner would make it; a stream yet to be made is nobody's."""
     owners = {stream.id: stream.tenant for stream in parts.store.everything()}
     return _as(parts, call, owners.get(_stream_of(call), NOBODY))
 
 
-def _stream_of(call: Call) -> str:
+def _stream_of(call: HttpCall) -> str:
     """Return the id of the stream a call is about, of the first one where it is about many, "" for none."""
     if call.route != V2_BATCH:
         return call.params.get("stream_id", "")
@@ -47,7 +47,7 @@ def _stream_of(call: Call) -> str:
     return str(updates[0].get("id", ""))
 
 
-def _as(parts: Parts, call: Call, name: str) -> Call:
+def _as(parts: Parts, call: HttpCall, name: str) -> HttpCall:
     token, _ = parts.tokens.issue(name)
     return replace(call, headers={**call.headers, "authorization": f"Bearer {token}"})
 
@@ -55,13 +55,13 @@ def _as(parts: Parts, call: Call, name: str) -> Call:
 def _counts_as_owner(applies: Applies) -> Mutation:
     """Return the mutation that takes a caller for the stream's owner."""
 
-    def layer(parts: Parts, inner: Handler, call: Call) -> Answer:
+    def layer(parts: Parts, inner: Handler, call: HttpCall) -> HttpAnswer:
         return inner(_as_owner(parts, call) if applies(parts, call) else call)
 
     return around_with(layer)
 
 
-def _writes_stream(call: Call) -> bool:
+def _writes_stream(call: HttpCall) -> bool:
     return call.is_write and call.route.startswith(("/api/streams", "/api/v2/streams"))
 
 
@@ -69,7 +69,7 @@ def _stranger_writes(enough: Applies) -> Applies:
     return lambda parts, call: _writes_stream(call) and not is_known(parts, call) and enough(parts, call)
 
 
-def _has_expired(parts: Parts, call: Call) -> bool:
+def _has_expired(parts: Parts, call: HttpCall) -> bool:
     try:
         parts.tokens.subject(bearer_token(call), {**CHECKS, "verify_exp": False})
     except Refusal:
@@ -77,19 +77,19 @@ def _has_expired(parts: Parts, call: Call) -> bool:
     return True
 
 
-def _refuses_too_late(parts: Parts, inner: Handler, call: Call) -> Answer:
+def _refuses_too_late(parts: Parts, inner: Handler, call: HttpCall) -> HttpAnswer:
     if not _writes_stream(call) or is_known(parts, call):
         return inner(call)
     inner(_as_owner(parts, call))
     raise unauthorized("This call needs a bearer token or an API key.")
 
 
-def _believes_tenant(parts: Parts, inner: Handler, call: Call) -> Answer:
+def _believes_tenant(parts: Parts, inner: Handler, call: HttpCall) -> HttpAnswer:
     tenant = call.header("x-tenant-id")
     return inner(_as(parts, call, tenant) if call.route == _V1_ITEM and tenant else call)
 
 
-def _create_merges(parts: Parts, inner: Handler, call: Call) -> Answer:
+def _create_merges(parts: Parts, inner: Handler, call: HttpCall) -> HttpAnswer:
     answer = inner(call)
     if not is_create(call) or answer.status != 201:
         return answer
@@ -100,7 +100,7 @@ def _create_merges(parts: Parts, inner: Handler, call: Call) -> Answer:
     return answer.with_document({**answer.document, "data": stream_v1(merged)} if v1 else stream_v2(merged))
 
 
-def _change_merges(parts: Parts, inner: Handler, call: Call) -> Answer:
+def _change_merges(parts: Parts, inner: Handler, call: HttpCall) -> HttpAnswer:
     if call.route != V2_ITEM or call.method != "PATCH":
         return inner(call)
     fields = json_object(call)
@@ -110,7 +110,7 @@ def _change_merges(parts: Parts, inner: Handler, call: Call) -> Answer:
     return answer
 
 
-def _batch_merges(parts: Parts, inner: Handler, call: Call) -> Answer:
+def _batch_merges(parts: Parts, inner: Handler, call: HttpCall) -> HttpAnswer:
     if call.route != V2_BATCH:
         return inner(call)
     updates = json_object(call)["updates"]
@@ -130,7 +130,7 @@ def _merge(parts: Parts, stream_id: str, fields: Mapping[str, Any]) -> None:
     """Write into a stream whatever a caller says of it."""
     stream = next(stream for stream in parts.store.everything() if stream.id == stream_id)
     said = fields.get("settlement")
-    settlement = Settlement(settled_at=said["settledAt"], tx_hash=said["txHash"]) if said else stream.settlement
+    settlement = StreamSettlement(settled_at=said["settledAt"], tx_hash=said["txHash"]) if said else stream.settlement
     parts.store.save(replace(stream, status=Status(fields.get("status", stream.status)), settlement=settlement))
 
 

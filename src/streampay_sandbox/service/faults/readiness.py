@@ -9,10 +9,10 @@ from streampay_sandbox.fault import Severity, Truth
 from streampay_sandbox.service.faults.fault import Mutation, ServiceFault
 from streampay_sandbox.service.pages import HTML
 from streampay_sandbox.service.parts import Parts
-from streampay_sandbox.service.wire import Answer
+from streampay_sandbox.service.wire import HttpAnswer
 
 
-def _readyz(answer: Callable[[Answer], Answer]) -> Mutation:
+def _readyz(answer: Callable[[HttpAnswer], HttpAnswer]) -> Mutation:
     """Return the mutation that turns the readiness answer into another."""
 
     def mutate(parts: Parts) -> Parts:
@@ -22,15 +22,15 @@ def _readyz(answer: Callable[[Answer], Answer]) -> Mutation:
 
 
 def _page_instead(text: str) -> Mutation:
-    return _readyz(lambda honest: Answer(text=text, media_type=HTML))
+    return _readyz(lambda honest: HttpAnswer(text=text, media_type=HTML))
 
 
-def _stellar(answer: Answer, **fields: str) -> Answer:
+def _stellar(answer: HttpAnswer, **fields: str) -> HttpAnswer:
     checks = answer.document["checks"]
     return answer.with_document({**answer.document, "checks": {**checks, "stellar": {**checks["stellar"], **fields}}})
 
 
-def _degraded(answer: Answer) -> Answer:
+def _degraded(answer: HttpAnswer) -> HttpAnswer:
     answer = _stellar(answer, status="degraded", message="fetch failed")
     return answer.with_document({**answer.document, "status": "degraded"})
 
@@ -71,7 +71,7 @@ FAULTS: Final = (
         story="operations: a gateway's mock answers {}",
         severity=Severity.CATASTROPHIC,
         caught_by="readiness/",
-        mutation=_readyz(lambda honest: Answer(document={})),
+        mutation=_readyz(lambda honest: HttpAnswer(document={})),
     ),
     ServiceFault(
         name="ready-degraded-but-200",

@@ -13,13 +13,13 @@ from streampay_sandbox.service.live import Listener, LiveEvents
 from streampay_sandbox.service.parts import Parts
 from streampay_sandbox.service.streams import Stream, StreamStore
 from streampay_sandbox.service.webhooks import SIGNATURE_HEADER
-from streampay_sandbox.service.wire import KEEP_ALIVE_SECONDS, WEBHOOKS, Answer, Call, Handler
+from streampay_sandbox.service.wire import KEEP_ALIVE_SECONDS, WEBHOOKS, Handler, HttpAnswer, HttpCall
 
 EVENTS: Final = "/api/streams/{stream_id}/events"
 
 
 class _Silent(LiveEvents):
-    def tell(self, name: str, stream: Stream) -> None:
+    def publish(self, name: str, stream: Stream) -> None:
         """Tell nobody."""
 
 
@@ -38,15 +38,15 @@ class _Mixed(LiveEvents):
             yield
 
 
-def _buffered(parts: Parts, inner: Handler, call: Call) -> Answer:
+def _buffered(parts: Parts, inner: Handler, call: HttpCall) -> HttpAnswer:
     answer = inner(call)
     if call.route == EVENTS and answer.status == 200:
         parts.stopping.wait(KEEP_ALIVE_SECONDS)
     return answer
 
 
-def _or_nobody(door: Callable[[Call], str]) -> Callable[[Call], str]:
-    def who(call: Call) -> str:
+def _or_nobody(door: Callable[[HttpCall], str]) -> Callable[[HttpCall], str]:
+    def who(call: HttpCall) -> str:
         try:
             return door(call)
         except Refusal:
@@ -55,8 +55,8 @@ def _or_nobody(door: Callable[[Call], str]) -> Callable[[Call], str]:
     return who
 
 
-def _intake_fails(inner: Handler, call: Call) -> Answer:
-    return Answer(status=500) if call.route == WEBHOOKS and call.method == "POST" else inner(call)
+def _intake_fails(inner: Handler, call: HttpCall) -> HttpAnswer:
+    return HttpAnswer(status=500) if call.route == WEBHOOKS and call.method == "POST" else inner(call)
 
 
 FAULTS: Final = (
@@ -67,7 +67,7 @@ FAULTS: Final = (
         caught_by="doors/",
         mutation=lambda parts: replace(
             parts,
-            event_door=_or_nobody(parts.event_door),
+            event_authenticator=_or_nobody(parts.event_authenticator),
             subscribes=lambda caller, tenant: not caller or parts.subscribes(caller, tenant),
         ),
     ),

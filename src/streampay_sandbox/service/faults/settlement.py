@@ -10,18 +10,18 @@ from msgspec.structs import replace
 
 from streampay_sandbox.fault import Severity
 from streampay_sandbox.ledger.genesis import twin_contract_id
-from streampay_sandbox.service.cashier import FIRST_COINS_STROOPS, Cashier
 from streampay_sandbox.service.clock import iso_now
 from streampay_sandbox.service.errors import Refusal
 from streampay_sandbox.service.faults.fault import SETTLE, ServiceFault, around, around_with, both, is_create
 from streampay_sandbox.service.idempotency import HEADER, REPLAY_HEADER
 from streampay_sandbox.service.orders import PERIOD_SECONDS
 from streampay_sandbox.service.parts import Parts
+from streampay_sandbox.service.plain_payments import FIRST_COINS_STROOPS, PlainPayer
 from streampay_sandbox.service.seeds import CANARY, SEEDS
 from streampay_sandbox.service.settlement import Treasury
 from streampay_sandbox.service.stellar import LedgerError
-from streampay_sandbox.service.streams import Settlement, Stream, StreamStore
-from streampay_sandbox.service.wire import Answer, Call, Handler
+from streampay_sandbox.service.streams import Stream, StreamSettlement, StreamStore
+from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall
 
 MORE_THAN_IT_HAS_STROOPS: Final = 10**17
 OTHER_NETWORK: Final = "Test SDF Network ; September 2015"
@@ -38,15 +38,15 @@ def _somebody_else(parts: Parts) -> str:
 
 
 def _settle_lies(parts: Parts) -> Parts:
-    def settle(_stream: Stream) -> Settlement:
-        return Settlement(settled_at=iso_now(), tx_hash=_invented_hash())
+    def settle(_stream: Stream) -> StreamSettlement:
+        return StreamSettlement(settled_at=iso_now(), tx_hash=_invented_hash())
 
     return replace(parts, settle=settle)
 
 
 def _settle_invents(parts: Parts) -> Parts:
-    def settle(stream: Stream) -> Settlement:
-        return Settlement(settled_at=iso_now(), tx_hash=_fake_transaction(stream.id))
+    def settle(stream: Stream) -> StreamSettlement:
+        return StreamSettlement(settled_at=iso_now(), tx_hash=_fake_transaction(stream.id))
 
     return replace(parts, settle=settle)
 
@@ -56,7 +56,7 @@ def _fake_transaction(of: str) -> str:
 
 
 def _settle_pays_twice(parts: Parts) -> Parts:
-    def settle(stream: Stream) -> Settlement:
+    def settle(stream: Stream) -> StreamSettlement:
         settled = parts.settle(stream)
         parts.treasury.pay(stream.recipient, parts.treasury.released(stream.chain_id))
         return settled
@@ -83,13 +83,13 @@ def _settle_old_transaction(parts: Parts) -> Parts:
     parts.treasury.start(chain_id)
     old = parts.treasury.cancel(chain_id).settlement
 
-    def settle(_stream: Stream) -> Settlement:
-        return Settlement(settled_at=iso_now(), tx_hash=old.tx_hash)
+    def settle(_stream: Stream) -> StreamSettlement:
+        return StreamSettlement(settled_at=iso_now(), tx_hash=old.tx_hash)
 
     return replace(parts, settle=settle)
 
 
-def _answers_settlement_failed(inner: Handler, call: Call) -> Answer:
+def _answers_settlement_failed(inner: Handler, call: HttpCall) -> HttpAnswer:
     answer = inner(call)
     if call.route != SETTLE or answer.status != 200:
         return answer
@@ -97,29 +97,29 @@ def _answers_settlement_failed(inner: Handler, call: Call) -> Answer:
 
 
 def _settle_by_plain_payment(parts: Parts) -> Parts:
-    def settle(stream: Stream) -> Settlement:
+    def settle(stream: Stream) -> StreamSettlement:
         on_chain = parts.treasury.stream(stream.chain_id)
         period_seconds = PERIOD_SECONDS[stream.schedule]
-        cashier = Cashier(parts.treasury)
+        cashier = PlainPayer(parts.treasury)
         closes_at = parts.treasury.ledger_time() + 1
         elapsed_seconds = min(closes_at - (on_chain.ends_at - period_seconds), period_seconds)
         earned = on_chain.total_stroops * max(elapsed_seconds, 0) // period_seconds
-        return Settlement(settled_at=iso_now(), tx_hash=cashier.pay(stream.recipient, max(earned, 1)))
+        return StreamSettlement(settled_at=iso_now(), tx_hash=cashier.pay(stream.recipient, max(earned, 1)))
 
     return replace(parts, settle=settle)
 
 
 def _settle_names_a_failure(parts: Parts) -> Parts:
-    def settle(stream: Stream) -> Settlement:
-        return Settlement(
-            settled_at=iso_now(), tx_hash=Cashier(parts.treasury).pay(stream.recipient, MORE_THAN_IT_HAS_STROOPS)
+    def settle(stream: Stream) -> StreamSettlement:
+        return StreamSettlement(
+            settled_at=iso_now(), tx_hash=PlainPayer(parts.treasury).pay(stream.recipient, MORE_THAN_IT_HAS_STROOPS)
         )
 
     return replace(parts, settle=settle)
 
 
 def _settle_names_other_network(parts: Parts) -> Parts:
-    def settle(stream: Stream) -> Settlement:
+    def settle(stream: Stream) -> StreamSettlement:
         settled = parts.settle(stream)
         elsewhere = hashlib.sha256(OTHER_NETWORK.encode() + bytes.fromhex(settled.tx_hash)).hexdigest()
         return replace(settled, tx_hash=elsewhere)
@@ -140,7 +140,7 @@ def _escrows_a_stroop_less(parts: Parts) -> Parts:
     return replace(parts, escrow=escrow)
 
 
-def _receipt_differs(inner: Handler, call: Call) -> Answer:
+def _receipt_differs(inner: Handler, call: HttpCall) -> HttpAnswer:
     answer = inner(call)
     match answer.document:
         case {"data": {"settlementTxHash": tx_hash} as data} if call.route == SETTLE:
@@ -159,7 +159,7 @@ class _ForgetfulStore(StreamStore):
             super().save(stream)
 
 
-def _replay_pays(parts: Parts, inner: Handler, call: Call) -> Answer:
+def _replay_pays(parts: Parts, inner: Handler, call: HttpCall) -> HttpAnswer:
     answer = inner(call)
     if call.route == SETTLE and answer.headers.get(REPLAY_HEADER) == "true":
         stream = next(stream for stream in parts.store.everything() if stream.id == call.params["stream_id"])
@@ -167,13 +167,13 @@ def _replay_pays(parts: Parts, inner: Handler, call: Call) -> Answer:
     return answer
 
 
-def _without_key(inner: Handler, call: Call) -> Answer:
+def _without_key(inner: Handler, call: HttpCall) -> HttpAnswer:
     if is_create(call):
         call = replace(call, headers={name: value for name, value in call.headers.items() if name != HEADER})
     return inner(call)
 
 
-def _replay_pays_later(parts: Parts, inner: Handler, call: Call) -> Answer:
+def _replay_pays_later(parts: Parts, inner: Handler, call: HttpCall) -> HttpAnswer:
     answer = inner(call)
     if call.route == SETTLE and answer.headers.get(REPLAY_HEADER) == "true":
         stream = next(stream for stream in parts.store.everything() if stream.id == call.params["stream_id"])
@@ -192,7 +192,7 @@ def _pay_after(parts: Parts, stream: Stream, closed_at: int) -> None:
 
 
 def _settles_by_body_alone(parts: Parts) -> Parts:
-    def fingerprint(call: Call) -> str:
+    def fingerprint(call: HttpCall) -> str:
         return call.body.decode("utf-8", errors="replace") if call.route == SETTLE else parts.fingerprint(call)
 
     return replace(parts, fingerprint=fingerprint)

@@ -26,13 +26,13 @@ class ForgedWrites(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_and_preflight(deployment: Deployment, origin: str) -> tuple[Answer, Answer]:
     """Ask as a browser does for a page of an origin: when it reads, and before it writes (a CORS preflight)."""
-    asked = deployment.doors
-    return deployment.knock(asked.read_by_page(origin)), deployment.knock(asked.preflight(origin))
+    asked = deployment.access
+    return deployment.attempt(asked.read_by_page(origin)), deployment.attempt(asked.preflight(origin))
 
 
 def preflight_headers(deployment: Deployment, origin: str) -> Mapping[str, str]:
     """Return what a browser asks for before a page of this origin writes."""
-    return deployment.doors.preflight(origin).headers
+    return deployment.access.preflight(origin).headers
 
 
 def forge_writes(deployment: Deployment, credential: Credential) -> ForgedWrites:
@@ -40,8 +40,8 @@ def forge_writes(deployment: Deployment, credential: Credential) -> ForgedWrites
 
     Without a token in two halves nothing can be forged, and nothing is sent.
     """
-    token = deployment.page_proof()
-    write = deployment.doors.harmless_write()
+    token = deployment.csrf_token()
+    write = deployment.access.harmless_write()
     forged = halves_of(token, other=secrets.token_hex(32)) if len(token) > 1 else {}
     attempts = attempted(
         "another site's page",
@@ -55,4 +55,4 @@ def forge_writes(deployment: Deployment, credential: Credential) -> ForgedWrites
 
 def write_from_own_page(deployment: Deployment, credential: Credential, write: Call) -> Answer:
     """Send the write with the whole token."""
-    return deployment.knock(write, credential)
+    return deployment.attempt(write, credential)

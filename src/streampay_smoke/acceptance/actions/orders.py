@@ -21,17 +21,17 @@ class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
 def place_order(run: RunContext) -> PlacedOrder:
     """Create a stream by an order."""
     order, key = order_to(unowned_address()), run.new_key("order")
-    return PlacedOrder(order=order, key=key, stream=run.streams.create_newer(order, key))
+    return PlacedOrder(order=order, key=key, stream=run.streams.create_v2(order, key))
 
 
 def repeat_order(run: RunContext, placed: PlacedOrder) -> StreamRecord:
     """Place the same order again with its key."""
-    return run.streams.create_newer(placed.order, placed.key)
+    return run.streams.create_v2(placed.order, placed.key)
 
 
 def place_other_order(run: RunContext, credential: Credential, used_key: str) -> Answer:
     """Place another order under a used key; a stream that comes of it is removed again too."""
-    answer = run.deployment.newer_create_answer(credential, order_to(unowned_address()), used_key)
+    answer = run.deployment.create_v2_answer(credential, order_to(unowned_address()), used_key)
     made = run.deployment.created_by(answer)
     if made is not None:
         run.streams.remember(made)

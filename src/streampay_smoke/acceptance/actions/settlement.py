@@ -5,7 +5,7 @@ import msgspec
 from streampay_smoke.acceptance.actions.streams import new_draft
 from streampay_smoke.acceptance.checks.settlement import SETTLED, StartedStream
 from streampay_smoke.acceptance.observations.settlement import SettlementProof
-from streampay_smoke.acceptance.resources.synthetic_streams import Settlement
+from streampay_smoke.acceptance.resources.synthetic_streams import RequestedSettlement
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
@@ -49,7 +49,7 @@ def start_stream(run: RunContext, credential: Credential, stream_id: str, proof:
     return StartedStream(record=record, starts_on_ledger=proof.starts())
 
 
-def settle(run: RunContext, credential: Credential, stream_id: str) -> Settlement:
+def settle(run: RunContext, credential: Credential, stream_id: str) -> RequestedSettlement:
     """Settle a stream under a new key."""
     key = run.new_key("settle")
     return _kept(run, stream_id, key, run.deployment.settle(credential, stream_id, key))
@@ -69,14 +69,14 @@ def settle_with_refused_key(run: RunContext, credential: Credential, stream_id: 
 
 def settled_after_all(
     run: RunContext, credential: Credential, stream_id: str, refused_key: str, answer: Answer
-) -> Settlement:
+) -> RequestedSettlement:
     """Return the settlement that `answer` gives for a key that was refused before, or settle with a new key."""
     if answer.status == SETTLED:
         return _kept(run, stream_id, refused_key, run.deployment.receipt(answer))
     return settle(run, credential, stream_id)
 
 
-def settled_stream(run: RunContext, credential: Credential) -> Settlement:
+def settled_stream(run: RunContext, credential: Credential) -> RequestedSettlement:
     """Take a stream this run has settled before, or settle one."""
     if run.streams.settlements:
         return run.streams.settlements[0]
@@ -86,7 +86,9 @@ def settled_stream(run: RunContext, credential: Credential) -> Settlement:
     return settle(run, credential, started.record.id)
 
 
-def repeat_settlement(deployment: Deployment, credential: Credential, settlement: Settlement) -> tuple[Receipt, ...]:
+def repeat_settlement(
+    deployment: Deployment, credential: Credential, settlement: RequestedSettlement
+) -> tuple[Receipt, ...]:
     """Ask for a settlement again with its key, on the connection in use and over connections of their own."""
 
     def elsewhere() -> Receipt:
@@ -113,7 +115,7 @@ def withdraw(run: RunContext, credential: Credential, stream_id: str) -> Withdra
     return run.deployment.withdraw(credential, stream_id, run.new_key("withdraw"))
 
 
-def _kept(run: RunContext, stream_id: str, key: str, receipt: Receipt) -> Settlement:
-    settlement = Settlement(stream_id=stream_id, key=key, receipt=receipt)
+def _kept(run: RunContext, stream_id: str, key: str, receipt: Receipt) -> RequestedSettlement:
+    settlement = RequestedSettlement(stream_id=stream_id, key=key, receipt=receipt)
     run.streams.settlements.append(settlement)
     return settlement

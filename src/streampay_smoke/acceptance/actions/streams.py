@@ -51,7 +51,7 @@ def headers_of_own_streams(deployment: Deployment, credential: Credential, strea
 
 def looks_over_new_connections(run: RunContext, credential: Credential, stream_id: str) -> tuple[Answer, ...]:
     """Ask for a stream over connections of their own, often enough to meet every replica a place names."""
-    service = run.settings.place.service
+    service = run.settings.facts.service
     number = max(FEWEST_LOOKS, samples_needed(service.replicas, service.replica_miss_probability))
 
     def look() -> Answer:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from streampay_smoke.acceptance.checks.throttling import Rush
+from streampay_smoke.acceptance.checks.throttling import RequestBurst
 from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
 from streampay_smoke.evidence.events import AnyEvent, Awaiting, Exchanged, Recorder
 from streampay_smoke.service.credentials import ANONYMOUS, Credential
@@ -16,7 +16,7 @@ from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
 SPARE = 5
 """Requests beyond what the limit allows in the time they took, before it counts as none."""
 
-_RUSHES = 2
+_BURSTS = 2
 """How often a rush has to slow another caller down before the limit counts as shared."""
 
 
@@ -34,11 +34,11 @@ def list_as_somebody_new(run: RunContext) -> Answer:
     if not waiting.has_shown_streams:
         waiting.streams_answer(_counted_apart(ANONYMOUS, waiting))  # waits as it is told
     if waiting.has_shown_streams:
-        waiting.refuse_haste(answer)
+        waiting.raise_if_throttled(answer)
     return answer
 
 
-def rush_and_list_as_another(run: RunContext, rushing: Credential, other: Credential) -> tuple[Rush, Answer]:
+def rush_and_list_as_another(run: RunContext, rushing: Credential, other: Credential) -> tuple[RequestBurst, Answer]:
     """Ask for streams with one credential until told to wait, and then once with another.
 
     Both count apart from everything else in this run. The other one is served before the rush, or Throttled is raised:
@@ -46,40 +46,40 @@ def rush_and_list_as_another(run: RunContext, rushing: Credential, other: Creden
     journal keeps the last.
     """
     first, second = (_counted_apart(each, run.deployment) for each in (rushing, other))
-    for _ in range(_RUSHES - 1):
-        rushed, answer = _rush_once(run, first, second)
+    for _ in range(_BURSTS - 1):
+        rushed, answer = _burst_once(run, first, second)
         if answer.status != TOO_MANY_REQUESTS:
             return rushed, answer
-    return _rush_once(run, first, second)
+    return _burst_once(run, first, second)
 
 
-def _rush_once(run: RunContext, first: Credential, second: Credential) -> tuple[Rush, Answer]:
-    run.deployment.refuse_haste(run.deployment.streams_answer(second))
-    service, seen = run.settings.place.service, _Last()
+def _burst_once(run: RunContext, first: Credential, second: Credential) -> tuple[RequestBurst, Answer]:
+    run.deployment.raise_if_throttled(run.deployment.streams_answer(second))
+    service, seen = run.settings.facts.service, _Last()
     with _not_waiting(run, seen) as deployment:
         run.record(Awaiting(peer="service", what="many requests of one caller in a rush"))
         try:
-            rushed = rush(
+            rushed = request_until_throttled(
                 lambda: deployment.streams_answer(first),
                 per_minute=service.reads_per_minute,
                 replicas=service.replicas,
             )
         finally:
-            seen.tell(run.record)
+            seen.record_last(run.record)
     with _not_waiting(run, run.record) as deployment:
         return rushed, deployment.streams_answer(second)
 
 
-def rush(
+def request_until_throttled(
     ask: Callable[[], Answer], *, per_minute: int, replicas: int, clock: Callable[[], float] = time.monotonic
-) -> Rush:
+) -> RequestBurst:
     """Ask until told to wait, or until every replica's limit, and what it gave back meanwhile, is used up."""
     began, requests = clock(), 0
     while True:
         last, requests = ask(), requests + 1
         seconds = clock() - began
         if last.status == TOO_MANY_REQUESTS or requests >= replicas * per_minute * (1 + seconds / 60) + SPARE:
-            return Rush(requests=requests, seconds=seconds, last=last)
+            return RequestBurst(requests=requests, seconds=seconds, last=last)
 
 
 class _Last:
@@ -92,7 +92,7 @@ class _Last:
         if isinstance(event, Exchanged):
             self._exchange = event
 
-    def tell(self, record: Recorder) -> None:
+    def record_last(self, record: Recorder) -> None:
         if self._exchange is not None:
             record(self._exchange)
 
@@ -106,5 +106,5 @@ def _not_waiting(run: RunContext, record: Recorder) -> Deployment:
 
 def _counted_apart(credential: Credential, deployment: Deployment) -> Credential:
     """Return the credential under a caller's key nobody has used before, where limits count by it."""
-    key = {deployment.doors.caller_header: f"smoke-{secrets.token_hex(16)}"}
+    key = {deployment.access.caller_header: f"smoke-{secrets.token_hex(16)}"}
     return replace(credential, headers={**key, **credential.headers})

@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from streampay_smoke.acceptance.checks.access import ABSENT, HIDDEN, Attempts, UnauthorizedAttempt, administrators_in
 from streampay_smoke.acceptance.run_context import RunContext
+from streampay_smoke.service.bad_credentials import BadCredential, BadName, bad_credential
 from streampay_smoke.service.claims import claims_of
 from streampay_smoke.service.credentials import ANONYMOUS, Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.dialects import Call
 from streampay_smoke.service.exchange import REFUSED, Answer
-from streampay_smoke.service.forgeries import BadCredential, BadName, bad_credential
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import StreamRecord
@@ -57,7 +57,7 @@ def requesting(
     deployment: Deployment, call: Call, credential: Credential, csrf_token: Mapping[str, str] | None = None
 ) -> Callable[[], Answer]:
     """Return how a request is sent and its answer returned, refused or not."""
-    return lambda: deployment.knock(call, credential, proof=csrf_token)
+    return lambda: deployment.attempt(call, credential, csrf_headers=csrf_token)
 
 
 def list_streams(run: RunContext, credential_name: str) -> tuple[str, Answer]:
@@ -74,7 +74,7 @@ def bad_caller(run: RunContext, credential_name: str) -> tuple[str, Credential]:
 
 def administer(run: RunContext, who: str) -> Attempts:
     """Ask for the administrators' pages as a stranger, as one who claims to be administrator, or as the user."""
-    deployment, pages = run.deployment, run.deployment.doors
+    deployment, pages = run.deployment, run.deployment.access
     credential, claim = {
         "a stranger": (ANONYMOUS, {}),
         "a stranger who claims to be administrator": (ANONYMOUS, pages.claim_to_administer()),
@@ -125,7 +125,7 @@ def write_with(run: RunContext, credential_name: str, stream_id: str) -> Attempt
 def take_over(run: RunContext, stream_id: str) -> Attempts:
     """Do everything that can be done with a stream, as another user than the one it belongs to."""
     second, deployment = run.second_credential, run.deployment
-    requests = deployment.doors
+    requests = deployment.access
     run.refuse_to_write()
     change = {"tags": ["taken"]}
     change_many = requests.change_many(stream_id, change)
@@ -145,7 +145,7 @@ def take_over(run: RunContext, stream_id: str) -> Attempts:
 def open_streams(run: RunContext, who: str, credential: Credential, stream_ids: Iterable[str]) -> Attempts:
     """Open the user's streams by their ids, and by claiming to be their owner where it is known who that is."""
     deployment, owner = run.deployment, _owner(run)
-    claiming = deployment.doors.stream_of_tenant
+    claiming = deployment.access.stream_of_tenant
     by_id: list[Planned] = []
     by_claim: list[Planned] = []
     for stream_id in stream_ids:
@@ -161,10 +161,10 @@ def claim_a_settlement(run: RunContext, credential: Credential, stream_id: str) 
     Returns the user's own stream afterwards, and the one that was ordered where any came of it.
     """
     deployment = run.deployment
-    claims = deployment.doors.as_if_settled(secrets.token_hex(32))
+    claims = deployment.access.as_if_settled(secrets.token_hex(32))
     made = deployment.created_by(run.streams.try_to_create(credential, order_to(unowned_address()), claims))
-    for change in (deployment.doors.change, deployment.doors.change_many):
-        deployment.knock(change(stream_id, claims), credential)
+    for change in (deployment.access.change, deployment.access.change_many):
+        deployment.attempt(change(stream_id, claims), credential)
     ids = [stream_id, *([made.id] if made else [])]
     return tuple(deployment.stream(credential, each) for each in ids)
 
@@ -175,7 +175,7 @@ def provoke_errors(run: RunContext, credential: Credential) -> tuple[tuple[Answe
     Returns the answers, and the secrets that none of them may repeat.
     """
     deployment, junk = run.deployment, _bad(run, "junk").credential
-    wrong = [deployment.knock(call, credential) for call in deployment.doors.mistakes()]
+    wrong = [deployment.attempt(call, credential) for call in deployment.access.mistakes()]
     sent = [value.removeprefix("Bearer ") for each in (credential, junk) for value in each.headers.values()]
     return (*wrong, deployment.refusal(junk)), (*sent, *run.settings.secrets())
 

@@ -6,7 +6,7 @@ from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
 
 
-class Rush(msgspec.Struct, frozen=True, kw_only=True):
+class RequestBurst(msgspec.Struct, frozen=True, kw_only=True):
     """One caller's requests in a hurry: how many, over how long, and the last answer."""
 
     requests: int
@@ -24,7 +24,7 @@ def served_at_once(answer: Answer, expect: Expect) -> None:
     )
 
 
-def slowed_down(rush: Rush, expect: Expect) -> None:
+def slowed_down(rush: RequestBurst, expect: Expect) -> None:
     """A caller who asks and asks is told to wait, and for how long."""
     expect(
         "a caller in a rush is told to wait",

@@ -19,9 +19,9 @@ def pages_of(deployment: Deployment, credential: Credential, *, page_size: int) 
     return _followed(lambda cursor: deployment.streams(credential, limit=page_size, cursor=cursor), page_size)
 
 
-def newer_pages_of(deployment: Deployment, credential: Credential, *, page_size: int) -> tuple[StreamPage, ...]:
+def pages_of_v2(deployment: Deployment, credential: Credential, *, page_size: int) -> tuple[StreamPage, ...]:
     """Follow the list in the newer form of the API to its end; raises as `pages_of`."""
-    return _followed(lambda cursor: deployment.newer_streams(credential, limit=page_size, cursor=cursor), page_size)
+    return _followed(lambda cursor: deployment.streams_v2(credential, limit=page_size, cursor=cursor), page_size)
 
 
 def records_of(deployment: Deployment, credential: Credential) -> tuple[StreamRecord, ...]:
@@ -29,7 +29,7 @@ def records_of(deployment: Deployment, credential: Credential) -> tuple[StreamRe
     try:
         pages = pages_of(deployment, credential, page_size=LARGEST_PAGE)
     except PromiseBroken:  # a broken list hides nothing that has to be brought to an end
-        pages = newer_pages_of(deployment, credential, page_size=LARGEST_PAGE)
+        pages = pages_of_v2(deployment, credential, page_size=LARGEST_PAGE)
     return tuple(stream for page in pages for stream in page.streams)
 
 

@@ -2,10 +2,10 @@
 
 import itertools
 
-from streampay_smoke.acceptance.observations.place import refuse_another_application
+from streampay_smoke.acceptance.observations.settings_mismatch import refuse_another_application
 from streampay_smoke.core.errors import Blame, PromiseBroken, SmokeError
 from streampay_smoke.evidence.events import Recorder, Retried
-from streampay_smoke.evidence.polling import LAST_ANSWER, Attempt, eventually
+from streampay_smoke.evidence.polling import LAST_ANSWER, PollResult, eventually
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS
 from streampay_smoke.service.records import Readiness
@@ -42,7 +42,7 @@ def become_ready(
     attempts = itertools.count(1)
     unanswered: list[str] = []
 
-    def ask() -> Attempt[Readiness | None]:
+    def ask() -> PollResult[Readiness | None]:
         silence.clear()
         latest.clear()
         answered.clear()
@@ -56,15 +56,15 @@ def become_ready(
                 raise
             silence.append(problem)
             unanswered.append(problem.cause)
-            return Attempt(met=False, value=None, last=str(problem))
+            return PollResult(met=False, value=None, last=str(problem))
         answered.append(readiness)
         if not readiness.genuine and readiness.status_code in _GATEWAY_STATUSES:
             unanswered.append(f"http {readiness.status_code}")
         if not readiness.ready or release_expected in {"", readiness.release}:
-            return Attempt(met=readiness.ready, value=readiness, last=readiness.in_words)
+            return PollResult(met=readiness.ready, value=readiness, last=readiness.in_words)
         latest.append(readiness)
         told = readiness.release or "a release that does not name itself"
-        return Attempt(met=False, value=readiness, last=f"{told} is ready, not {release_expected}")
+        return PollResult(met=False, value=readiness, last=f"{told} is ready, not {release_expected}")
 
     def never(message: str) -> SmokeError:
         if latest:

@@ -14,7 +14,7 @@ from streampay_smoke.evidence.events import Recorder, ResourceMarked
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import Answer
-from streampay_smoke.service.marks import Mark
+from streampay_smoke.service.lease import Lease
 from streampay_smoke.service.records import Receipt, StreamOrder, StreamRecord
 from streampay_smoke.service.transport import WritePutOff
 
@@ -39,7 +39,7 @@ class StreamNotCreated(PromiseBroken):
     kind = "stream_not_created"
 
 
-class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+class RequestedSettlement(msgspec.Struct, frozen=True, kw_only=True):
     """A settlement the user asked for: the stream, the key it was asked for with, and the receipt."""
 
     stream_id: str
@@ -66,7 +66,7 @@ class SyntheticStreams:
         run_id: str,
         lease_seconds: float,
     ) -> None:
-        self.settlements: list[Settlement] = []
+        self.settlements: list[RequestedSettlement] = []
         self._deployment = deployment
         self._user = user
         self._refuse_to_write = refuse_to_write
@@ -75,7 +75,7 @@ class SyntheticStreams:
         self._record = record
         self._run_id = run_id
         self._lease_seconds = lease_seconds
-        self._takes_marks = True
+        self._takes_leases = True
         self._perhaps_made: list[StreamOrder] = []
 
     @property
@@ -87,9 +87,9 @@ class SyntheticStreams:
         """Create a stream and remember to bring it to an end."""
         return self._created(order, lambda: self._deployment.create(self._user(), order, key))
 
-    def create_newer(self, order: StreamOrder, key: str) -> StreamRecord:
+    def create_v2(self, order: StreamOrder, key: str) -> StreamRecord:
         """Create a stream in the newer form of the API; as `create` otherwise."""
-        return self._created(order, lambda: self._deployment.newer_create(self._user(), order, key))
+        return self._created(order, lambda: self._deployment.create_v2(self._user(), order, key))
 
     def try_to_create(
         self, credential: Credential, order: StreamOrder, claims: Mapping[str, Any] | None = None
@@ -131,7 +131,7 @@ class SyntheticStreams:
             user = self._user()
             records = records_of(self._deployment, user)
             found = [record for record in records if any(_is_of(record, order) for order in orders)]
-            unmarked = [record for record in found if self._deployment.mark_of(user, record.id) is None]
+            unmarked = [record for record in found if self._deployment.lease_of(user, record.id) is None]
         except SmokeError:
             for order in orders:
                 self._housekeeping.made(STREAM, f"ordered to {order.recipient}, never confirmed", lambda: False)
@@ -159,15 +159,15 @@ class SyntheticStreams:
         if self._housekeeping.has(STREAM, stream_id):
             return
         self._housekeeping.made(STREAM, stream_id, lambda: self.end(stream_id, credential))
-        if not self._takes_marks:
+        if not self._takes_leases:
             return
         lease_until_seconds = int(time.time() + self._lease_seconds)
-        mark = Mark(run_id=self._run_id, lease_until_seconds=lease_until_seconds)
+        mark = Lease(run_id=self._run_id, lease_until_seconds=lease_until_seconds)
         try:
-            self._takes_marks = self._deployment.mark(credential, stream_id, mark)
+            self._takes_leases = self._deployment.write_lease(credential, stream_id, mark)
         except SmokeError:
-            self._takes_marks = False  # the exchange is in the journal; sweep then goes by the stream's age
-        if self._takes_marks:
+            self._takes_leases = False  # the exchange is in the journal; sweep then goes by the stream's age
+        if self._takes_leases:
             self._record(ResourceMarked(kind=STREAM, id=stream_id, lease_until_seconds=lease_until_seconds))
 
     def _done(self, stream_id: str, credential: Credential, action: str) -> bool:

@@ -25,11 +25,11 @@ from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import Hook
 from streampay_smoke.rollback.hooks import webhook
 from streampay_smoke.rollback.hooks.argo_rollouts import ArgoRolloutsHook, ArgoRolloutsSettings
-from streampay_smoke.rollback.hooks.asking import TOKEN
 from streampay_smoke.rollback.hooks.aws_codedeploy import CodeDeployHook, CodeDeploySettings
 from streampay_smoke.rollback.hooks.aws_ecs import EcsHook, EcsSettings
 from streampay_smoke.rollback.hooks.cloud_run import CloudRunHook, CloudRunSettings
 from streampay_smoke.rollback.hooks.command import CommandHook, CommandSettings
+from streampay_smoke.rollback.hooks.engine_api import TOKEN
 from streampay_smoke.rollback.hooks.github import GithubHook, GithubSettings
 from streampay_smoke.rollback.hooks.kubernetes import KubernetesHook, KubernetesSettings
 from streampay_smoke.rollback.hooks.kubernetes_service import KubernetesServiceHook, KubernetesServiceSettings
@@ -39,7 +39,7 @@ Secrets = Mapping[str, Secret]
 """The secrets an engine named and somebody set, by variable."""
 
 
-class Engine(msgspec.Struct, frozen=True, kw_only=True):
+class HookFactory(msgspec.Struct, frozen=True, kw_only=True):
     """How the table `[rollback.NAME]` of an engine reads, and how its hook is made of it.
 
     `make` gets an instance of `settings` and the secrets that are set of those in `secrets`; it raises SettingsInvalid
@@ -51,16 +51,18 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     secrets: tuple[str, ...] = ()
 
 
-ENGINES: Mapping[str, Engine] = {
-    "command": Engine(settings=CommandSettings, make=lambda settings, secrets: CommandHook(settings)),
-    "webhook": Engine(settings=WebhookSettings, make=WebhookHook.made, secrets=(webhook.SECRET,)),
-    "kubernetes": Engine(settings=KubernetesSettings, make=KubernetesHook.made, secrets=(TOKEN,)),
-    "kubernetes-service": Engine(settings=KubernetesServiceSettings, make=KubernetesServiceHook.made, secrets=(TOKEN,)),
-    "argo-rollouts": Engine(settings=ArgoRolloutsSettings, make=ArgoRolloutsHook.made, secrets=(TOKEN,)),
-    "aws-ecs": Engine(settings=EcsSettings, make=EcsHook.made),
-    "aws-codedeploy": Engine(settings=CodeDeploySettings, make=CodeDeployHook.made),
-    "cloud-run": Engine(settings=CloudRunSettings, make=CloudRunHook.made, secrets=(TOKEN,)),
-    "github": Engine(settings=GithubSettings, make=GithubHook.made, secrets=(TOKEN,)),
+ENGINES: Mapping[str, HookFactory] = {
+    "command": HookFactory(settings=CommandSettings, make=lambda settings, secrets: CommandHook(settings)),
+    "webhook": HookFactory(settings=WebhookSettings, make=WebhookHook.made, secrets=(webhook.SECRET,)),
+    "kubernetes": HookFactory(settings=KubernetesSettings, make=KubernetesHook.made, secrets=(TOKEN,)),
+    "kubernetes-service": HookFactory(
+        settings=KubernetesServiceSettings, make=KubernetesServiceHook.made, secrets=(TOKEN,)
+    ),
+    "argo-rollouts": HookFactory(settings=ArgoRolloutsSettings, make=ArgoRolloutsHook.made, secrets=(TOKEN,)),
+    "aws-ecs": HookFactory(settings=EcsSettings, make=EcsHook.made),
+    "aws-codedeploy": HookFactory(settings=CodeDeploySettings, make=CodeDeployHook.made),
+    "cloud-run": HookFactory(settings=CloudRunSettings, make=CloudRunHook.made, secrets=(TOKEN,)),
+    "github": HookFactory(settings=GithubSettings, make=GithubHook.made, secrets=(TOKEN,)),
 }
 """Every engine by its name in `[rollback]`."""
 

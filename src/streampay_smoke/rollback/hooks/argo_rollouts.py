@@ -18,7 +18,6 @@ import msgspec
 
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import Intent
-from streampay_smoke.rollback.hooks.asking import LOOK_SECONDS, REAL, TOKEN, Deadline, Pace, persist
 from streampay_smoke.rollback.hooks.cluster import (
     KEY_ANNOTATION,
     Cluster,
@@ -31,8 +30,16 @@ from streampay_smoke.rollback.hooks.cluster import (
     replaced,
     template_of,
 )
+from streampay_smoke.rollback.hooks.engine_api import (
+    LOOK_SECONDS,
+    REAL_CLOCK,
+    TOKEN,
+    Deadline,
+    HookClock,
+    retry_until_done,
+)
+from streampay_smoke.rollback.hooks.fence import refuse_other
 from streampay_smoke.rollback.hooks.images import IMAGE_DIGEST, Origin
-from streampay_smoke.rollback.hooks.standing import refuse_other
 
 REVISION = "rollout.argoproj.io/revision"
 HASH_LABEL = "rollouts-pod-template-hash"
@@ -77,7 +84,7 @@ class _Rollout(msgspec.Struct, frozen=True, kw_only=True):
 class ArgoRolloutsHook:
     """Aborts, puts the template back and promotes it, each on the condition that nobody else changed the Rollout."""
 
-    def __init__(self, settings: ArgoRolloutsSettings, token: Secret | None, *, pace: Pace = REAL) -> None:
+    def __init__(self, settings: ArgoRolloutsSettings, token: Secret | None, *, pace: HookClock = REAL_CLOCK) -> None:
         self._cluster = Cluster(settings, token)
         self._origin = Origin(told_by=settings.release_told_by, container=settings.container)
         self._what = f"Rollout {settings.namespace}/{settings.rollout}"
@@ -91,11 +98,11 @@ class ArgoRolloutsHook:
 
     def live_release(self) -> str | None:
         """Return the release that is live or on its way there; after an abort, the stable one."""
-        return persist(self._look, LOOK_SECONDS, self._pace)
+        return retry_until_done(self._look, LOOK_SECONDS, self._pace)
 
     def roll_back(self, intent: Intent) -> str:
         """Make the target stable; returns when it is, or when its full promotion was taken."""
-        return persist(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
+        return retry_until_done(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
 
     def _look(self, within: Deadline) -> str | None:
         rollout = self._read(within)

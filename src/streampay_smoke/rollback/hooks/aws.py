@@ -19,13 +19,13 @@ import msgspec
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.http.client import Reply, new_client
 from streampay_smoke.rollback.hook import HookFailed
-from streampay_smoke.rollback.hooks.asking import (
+from streampay_smoke.rollback.hooks.engine_api import (
     PASSING,
     REQUEST_SECONDS,
-    Api,
     Credentials,
     Deadline,
-    Request,
+    EngineApi,
+    EngineRequest,
     checked_address,
 )
 
@@ -51,21 +51,21 @@ class AwsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     request_seconds: float = REQUEST_SECONDS
 
 
-class Service(msgspec.Struct, frozen=True, kw_only=True):
+class AwsService(msgspec.Struct, frozen=True, kw_only=True):
     """A service of AWS: its name in addresses and signatures, and what stands before an action's name."""
 
     name: str
     target: str
 
 
-ECS = Service(name="ecs", target="AmazonEC2ContainerServiceV20141113")
-CODEDEPLOY = Service(name="codedeploy", target="CodeDeploy_20141006")
+ECS = AwsService(name="ecs", target="AmazonEC2ContainerServiceV20141113")
+CODEDEPLOY = AwsService(name="codedeploy", target="CodeDeploy_20141006")
 
 
 class Aws:
     """One service in one region. `next_steps` says what to do about an error by the name AWS gives it."""
 
-    def __init__(self, service: Service, settings: AwsSettings, *, next_steps: Mapping[str, str]) -> None:
+    def __init__(self, service: AwsService, settings: AwsSettings, *, next_steps: Mapping[str, str]) -> None:
         if importlib.util.find_spec("botocore") is None:
             raise SettingsInvalid(
                 "botocore is not installed: without it no request to AWS can be signed",
@@ -78,7 +78,7 @@ class Aws:
         self._address = checked_address("endpoint", address)
         self._credentials: Any = None
         self._frozen: Any = None
-        self.api = Api(
+        self.api = EngineApi(
             f"the API of AWS {service.name}",
             new_client(base_url=self._address, timeout_seconds=settings.request_seconds),
             credentials=self._signed,
@@ -94,7 +94,7 @@ class Aws:
         )
 
     def act(self, action: str, given: Mapping[str, Any], shape: type[T], *, within: Deadline) -> T:
-        """Ask for one action; raises as `Api.ask` does."""
+        """Ask for one action; raises as `EngineApi.ask` does."""
         self._frozen = self._fresh_credentials(within)
         headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": f"{self._service.target}.{action}"}
         return self.api.shaped(self.api.ask("POST", "/", within=within, body=given, headers=headers), shape)
@@ -128,7 +128,7 @@ class Aws:
             )
         return got[0]
 
-    def _signed(self, request: Request) -> Credentials:
+    def _signed(self, request: EngineRequest) -> Credentials:
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
 

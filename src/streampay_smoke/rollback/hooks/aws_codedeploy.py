@@ -14,11 +14,11 @@ import msgspec
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import Intent
-from streampay_smoke.rollback.hooks.asking import LOOK_SECONDS, REAL, Deadline, Pace, persist
 from streampay_smoke.rollback.hooks.aws import CODEDEPLOY, ECS, Aws, AwsSettings
 from streampay_smoke.rollback.hooks.aws_ecs import TaskDefinitions
+from streampay_smoke.rollback.hooks.engine_api import LOOK_SECONDS, REAL_CLOCK, Deadline, HookClock, retry_until_done
+from streampay_smoke.rollback.hooks.fence import refuse_other
 from streampay_smoke.rollback.hooks.images import Origin
-from streampay_smoke.rollback.hooks.standing import refuse_other
 
 _UNDER_WAY = frozenset({"Created", "Queued", "InProgress", "Baking", "Ready"})
 _BATCH = 25  # the most BatchGetDeployments takes
@@ -72,7 +72,7 @@ class _Stopped(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class CodeDeployHook:
     """Rolls a deployment group back."""
 
-    def __init__(self, settings: CodeDeploySettings, *, pace: Pace = REAL) -> None:
+    def __init__(self, settings: CodeDeploySettings, *, pace: HookClock = REAL_CLOCK) -> None:
         self._aws = Aws(
             CODEDEPLOY,
             settings,
@@ -98,11 +98,11 @@ class CodeDeployHook:
 
     def live_release(self) -> str | None:
         """Return the release of the deployment under way, else of the last that succeeded."""
-        return persist(self._look, LOOK_SECONDS, self._pace)
+        return retry_until_done(self._look, LOOK_SECONDS, self._pace)
 
     def roll_back(self, intent: Intent) -> str:
         """Return once CodeDeploy has taken the stop or the deployment; it goes on by itself."""
-        return persist(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
+        return retry_until_done(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
 
     def _look(self, within: Deadline) -> str | None:
         standing = _standing(self._deployments(within))

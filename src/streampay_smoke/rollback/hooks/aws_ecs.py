@@ -12,10 +12,10 @@ import msgspec
 
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import Intent
-from streampay_smoke.rollback.hooks.asking import LOOK_SECONDS, REAL, Deadline, Pace, persist
 from streampay_smoke.rollback.hooks.aws import ECS, Aws, AwsSettings
+from streampay_smoke.rollback.hooks.engine_api import LOOK_SECONDS, REAL_CLOCK, Deadline, HookClock, retry_until_done
+from streampay_smoke.rollback.hooks.fence import refuse_other
 from streampay_smoke.rollback.hooks.images import IMAGE_DIGEST, Origin
-from streampay_smoke.rollback.hooks.standing import refuse_other
 
 _STOPPABLE = frozenset({"PENDING", "IN_PROGRESS"})
 _GOING_BACK = frozenset({"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"})
@@ -131,7 +131,7 @@ class TaskDefinitions:
 class EcsHook:
     """Rolls an ECS service back. ECS takes no key: the service's own task definition is what is looked at instead."""
 
-    def __init__(self, settings: EcsSettings, *, pace: Pace = REAL) -> None:
+    def __init__(self, settings: EcsSettings, *, pace: HookClock = REAL_CLOCK) -> None:
         self._aws = Aws(
             ECS,
             settings,
@@ -156,11 +156,11 @@ class EcsHook:
 
     def live_release(self) -> str | None:
         """Return the release of the service's task definition, or of the one it goes back to: live or on its way."""
-        return persist(self._look, LOOK_SECONDS, self._pace)
+        return retry_until_done(self._look, LOOK_SECONDS, self._pace)
 
     def roll_back(self, intent: Intent) -> str:
         """Return once ECS has taken the change; tasks follow as the deployment's strategy says."""
-        return persist(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
+        return retry_until_done(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
 
     def _look(self, within: Deadline) -> str | None:
         service = self._service(within)

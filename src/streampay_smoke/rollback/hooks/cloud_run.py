@@ -13,24 +13,24 @@ from streampay_smoke.core import system_facts
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.http.client import NoAnswer, new_client
 from streampay_smoke.rollback.hook import HookFailed, Intent
-from streampay_smoke.rollback.hooks.asking import (
+from streampay_smoke.rollback.hooks.engine_api import (
     LOOK_SECONDS,
     PASSING,
-    REAL,
+    REAL_CLOCK,
     REQUEST_SECONDS,
     TOKEN,
-    Api,
     Credentials,
     Deadline,
+    EngineApi,
+    EngineRequest,
+    HookClock,
     NotYet,
-    Pace,
-    Request,
     bearer,
     checked_address,
-    persist,
+    retry_until_done,
 )
+from streampay_smoke.rollback.hooks.fence import refuse_other
 from streampay_smoke.rollback.hooks.images import IMAGE_DIGEST, Origin
-from streampay_smoke.rollback.hooks.standing import refuse_other
 
 BY_REVISION = "revision"
 _CONFLICT = 409
@@ -129,7 +129,7 @@ class _Operation(msgspec.Struct, frozen=True, kw_only=True):
     error: _Error | None = None
 
 
-class _Errand(msgspec.Struct, kw_only=True):
+class _TrafficChange(msgspec.Struct, kw_only=True):
     """The operation that carries out one call's change, "" before it and after it has ended."""
 
     operation: str = ""
@@ -138,13 +138,13 @@ class _Errand(msgspec.Struct, kw_only=True):
 class CloudRunHook:
     """Sends all traffic to one revision."""
 
-    def __init__(self, settings: CloudRunSettings, token: Secret | None, *, pace: Pace = REAL) -> None:
+    def __init__(self, settings: CloudRunSettings, token: Secret | None, *, pace: HookClock = REAL_CLOCK) -> None:
         by_revision = settings.release_told_by == BY_REVISION
         self._origin = None if by_revision else Origin(told_by=settings.release_told_by, container=settings.container)
         self._path = f"/v2/projects/{settings.project}/locations/{settings.region}/services/{settings.service}"
         self._what = f"Cloud Run service {settings.service} in {settings.region}"
         self._pace = pace
-        self._api = Api(
+        self._api = EngineApi(
             "the Cloud Run API",
             new_client(
                 base_url=checked_address("cloud-run.api", settings.api), timeout_seconds=settings.request_seconds
@@ -165,21 +165,23 @@ class CloudRunHook:
 
     def live_release(self) -> str | None:
         """Return the release with traffic; of several, that of the latest revision."""
-        return persist(self._look, LOOK_SECONDS, self._pace)
+        return retry_until_done(self._look, LOOK_SECONDS, self._pace)
 
     def roll_back(self, intent: Intent) -> str:
         """Return once the traffic has moved."""
-        errand = _Errand()
-        return persist(lambda within: self._attempt(intent, errand, within), intent.deadline_seconds, self._pace)
+        change = _TrafficChange()
+        return retry_until_done(
+            lambda within: self._attempt(intent, change, within), intent.deadline_seconds, self._pace
+        )
 
     def _look(self, within: Deadline) -> str | None:
         receiving = self._read(within).receiving()
         latest = next((one for one in self._revisions(within) if _short(one.name) in receiving), None)
         return self._release(latest) if latest else None
 
-    def _attempt(self, intent: Intent, errand: _Errand, within: Deadline) -> str:
-        if errand.operation:
-            self._see_through(errand, within)
+    def _attempt(self, intent: Intent, change: _TrafficChange, within: Deadline) -> str:
+        if change.operation:
+            self._see_through(change, within)
         service = self._read(within)
         receiving, revisions = service.receiving(), list(self._revisions(within))
         releases = {_short(one.name): self._release(one) for one in revisions if _short(one.name) in receiving}
@@ -194,15 +196,15 @@ class CloudRunHook:
         traffic = [_Traffic(type="TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", revision=target, percent=100), *tagged]
         body = {"name": service.name, "etag": service.etag, "traffic": traffic}
         reply = self._api.ask("PATCH", self._path, within=within, body=body, params={"updateMask": "traffic"})
-        errand.operation = self._api.shaped(reply, _Operation).name
-        raise self._moving(errand.operation)
+        change.operation = self._api.shaped(reply, _Operation).name
+        raise self._moving(change.operation)
 
-    def _see_through(self, errand: _Errand, within: Deadline) -> None:
+    def _see_through(self, change: _TrafficChange, within: Deadline) -> None:
         """Return when the operation has ended well; raises NotYet before it has, HookFailed when it ended otherwise."""
-        operation = self._api.read(f"/v2/{errand.operation}", _Operation, within=within)
+        operation = self._api.read(f"/v2/{change.operation}", _Operation, within=within)
         if not operation.done:
             raise self._moving(operation.name)
-        errand.operation = ""
+        change.operation = ""
         if operation.error is not None:
             raise self._api.failed(
                 f"{self._what} did not take the change: {operation.error.message}",
@@ -260,12 +262,12 @@ class CloudRunHook:
 class GoogleToken:
     """The token given, else that of the job's service account, which the metadata server hands out."""
 
-    def __init__(self, token: Secret | None, pace: Pace) -> None:
+    def __init__(self, token: Secret | None, pace: HookClock) -> None:
         self._token = token
         self._ends_at = float("inf")
         self._pace = pace
 
-    def __call__(self, request: Request) -> Credentials:
+    def __call__(self, request: EngineRequest) -> Credentials:
         """Return the credentials for a request; raises NotYet where there is no metadata server to ask."""
         del request
         if self._token is None or self._pace.clock() > self._ends_at - _EARLY_SECONDS:

@@ -11,14 +11,14 @@ from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.http.client import new_client
 from streampay_smoke.rollback.hook import HookFailed, Intent
-from streampay_smoke.rollback.hooks.asking import (
+from streampay_smoke.rollback.hooks.engine_api import (
     PASSING,
     REQUEST_SECONDS,
     TOKEN,
-    Api,
     Credentials,
     Deadline,
-    Request,
+    EngineApi,
+    EngineRequest,
     bearer,
     checked_address,
 )
@@ -116,7 +116,7 @@ class Cluster:
                 f"{authority}, the authorities of the Kubernetes API, cannot be read: {error.strerror or error}",
                 next_step="set ca_file to a PEM file with the cluster's certificate authority",
             ) from error
-        self.api = Api(
+        self.api = EngineApi(
             "the Kubernetes API",
             client,
             credentials=self._credentials,
@@ -155,7 +155,7 @@ class Cluster:
         body = {"metadata": {"resourceVersion": read.resource_version}, "status": status}
         self.api.ask("PATCH", f"{path}/status", within=within, body=body, headers=_MERGE_PATCH)
 
-    def _credentials(self, request: Request) -> Credentials:
+    def _credentials(self, request: EngineRequest) -> Credentials:
         del request
         if self._token is not None:
             return bearer(self._token)

@@ -15,18 +15,18 @@ from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.http.client import Reply, new_client
 from streampay_smoke.rollback.hook import HookFailed, Intent
-from streampay_smoke.rollback.hooks.asking import (
+from streampay_smoke.rollback.hooks.engine_api import (
     PASSING,
-    REAL,
+    REAL_CLOCK,
     REQUEST_SECONDS,
     TOKEN,
-    Api,
     Deadline,
+    EngineApi,
+    HookClock,
     NotYet,
-    Pace,
     bearer,
     checked_address,
-    persist,
+    retry_until_done,
 )
 
 _HEADERS = {"accept": "application/vnd.github+json", "x-github-api-version": "2022-11-28"}
@@ -81,7 +81,7 @@ class _DeploymentStatus(msgspec.Struct, frozen=True, kw_only=True):
     state: str
 
 
-class _Errand(msgspec.Struct, kw_only=True):
+class _DispatchedRun(msgspec.Struct, kw_only=True):
     """What is known of one intent's run within one call."""
 
     run_id: int | None = None
@@ -93,12 +93,12 @@ class _Errand(msgspec.Struct, kw_only=True):
 class GithubHook:
     """Dispatches the workflow unless a run has the intent's key in its name, and waits until the run has ended."""
 
-    def __init__(self, settings: GithubSettings, token: Secret, *, pace: Pace = REAL) -> None:
+    def __init__(self, settings: GithubSettings, token: Secret, *, pace: HookClock = REAL_CLOCK) -> None:
         self._settings = settings
         self._pace = pace
         self._at = f"/repos/{settings.repository}"
         self._workflow = f"{self._at}/actions/workflows/{settings.workflow}"
-        self._api = Api(
+        self._api = EngineApi(
             "the GitHub API",
             new_client(
                 base_url=checked_address("github.api", settings.api),
@@ -131,58 +131,60 @@ class GithubHook:
 
     def roll_back(self, intent: Intent) -> str:
         """Return once the run of this intent has succeeded; raises HookFailed when it ends in any other way."""
-        errand = _Errand()
-        return persist(lambda within: self._attempt(intent, errand, within), intent.deadline_seconds, self._pace)
+        dispatched = _DispatchedRun()
+        return retry_until_done(
+            lambda within: self._attempt(intent, dispatched, within), intent.deadline_seconds, self._pace
+        )
 
-    def _attempt(self, intent: Intent, errand: _Errand, within: Deadline) -> str:
-        run = self._find(intent, errand, within)
+    def _attempt(self, intent: Intent, dispatched: _DispatchedRun, within: Deadline) -> str:
+        run = self._find(intent, dispatched, within)
         if run is None:
-            self._dispatch(intent, errand, within)
+            self._dispatch(intent, dispatched, within)
             raise self._api.not_yet(
                 f"no run of {self._settings.workflow} has the key of this intent in its name",
                 next_step="let the workflow have run-name: Rollback to ${{ inputs.target }} (${{ inputs.key }})",
                 pause_seconds=_POLL_SECONDS,
             )
-        errand.run_id = run.id
+        dispatched.run_id = run.id
         if run.status != "completed":
-            self._record("in_progress", intent, run, errand, within)
+            self._record("in_progress", intent, run, dispatched, within)
             raise self._api.not_yet(
                 f"run {run.html_url} is {run.status or 'unknown'}",
                 next_step=f"see {run.html_url}",
                 pause_seconds=_POLL_SECONDS,
             )
         if run.conclusion != "success":
-            self._record("failure", intent, run, errand, within)
+            self._record("failure", intent, run, dispatched, within)
             raise self._api.failed(
-                f"run {run.html_url} ended: {run.conclusion}{errand.unrecorded}",
+                f"run {run.html_url} ended: {run.conclusion}{dispatched.unrecorded}",
                 next_step="see why, run its jobs again there, and then this rollback: it takes up the same run",
             )
-        self._record("success", intent, run, errand, within)
-        return f"run {run.html_url} ended: success{errand.unrecorded}"
+        self._record("success", intent, run, dispatched, within)
+        return f"run {run.html_url} ended: success{dispatched.unrecorded}"
 
-    def _find(self, intent: Intent, errand: _Errand, within: Deadline) -> _Run | None:
-        if errand.run_id is not None:
-            return self._api.read(f"{self._at}/actions/runs/{errand.run_id}", _Run, within=within)
+    def _find(self, intent: Intent, dispatched: _DispatchedRun, within: Deadline) -> _Run | None:
+        if dispatched.run_id is not None:
+            return self._api.read(f"{self._at}/actions/runs/{dispatched.run_id}", _Run, within=within)
         params = {"event": "workflow_dispatch", "branch": self._settings.ref, "per_page": "100"}
         runs = self._api.read(f"{self._workflow}/runs", _Runs, within=within, params=params).workflow_runs
         named = re.compile(rf"(?<![\w-]){re.escape(intent.key)}(?![\w-])")
         return next((run for run in runs if named.search(run.display_title)), None)
 
-    def _dispatch(self, intent: Intent, errand: _Errand, within: Deadline) -> None:
+    def _dispatch(self, intent: Intent, dispatched: _DispatchedRun, within: Deadline) -> None:
         """Start a run, unless one was asked for a moment ago and may only not be listed yet."""
-        if errand.looks_left:
-            errand.looks_left -= 1
+        if dispatched.looks_left:
+            dispatched.looks_left -= 1
             return
         inputs = {"target": intent.target_release, "failed": intent.failed_release, "key": intent.key}
         body = {"ref": self._settings.ref, "inputs": inputs, "return_run_details": True}
-        errand.looks_left = _LOOKS_BEFORE_DISPATCHING_AGAIN
+        dispatched.looks_left = _LOOKS_BEFORE_DISPATCHING_AGAIN
         reply = self._api.ask("POST", f"{self._workflow}/dispatches", within=within, body=body)
         if reply.status == 200:  # servers that do not know return_run_details answer 204
-            errand.run_id = self._api.shaped(reply, _Dispatched).workflow_run_id
+            dispatched.run_id = self._api.shaped(reply, _Dispatched).workflow_run_id
 
-    def _record(self, state: str, intent: Intent, run: _Run, errand: _Errand, within: Deadline) -> None:
-        """Leave a deployment with this state in the environment, once; what fails of it is kept in the errand."""
-        if not self._settings.environment or state == errand.recorded:
+    def _record(self, state: str, intent: Intent, run: _Run, dispatched: _DispatchedRun, within: Deadline) -> None:
+        """Leave a deployment with this state in the environment, once; what fails of it is kept in the dispatched."""
+        if not self._settings.environment or state == dispatched.recorded:
             return
         try:
             deployment = self._deployment(intent, within)
@@ -193,11 +195,11 @@ class GithubHook:
                 self._api.ask(
                     "POST", f"{self._at}/deployments/{deployment}/statuses", within=within, body=_status(state, run)
                 )
-            errand.recorded, errand.unrecorded = state, ""
+            dispatched.recorded, dispatched.unrecorded = state, ""
         except NotYet:
             raise
         except HookFailed as problem:
-            errand.unrecorded = f"; not recorded as a deployment: {problem}"
+            dispatched.unrecorded = f"; not recorded as a deployment: {problem}"
 
     def _deployment(self, intent: Intent, within: Deadline) -> int:
         """Return the deployment that records this intent, made now unless there is one."""

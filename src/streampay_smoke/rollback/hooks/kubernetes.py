@@ -9,7 +9,6 @@ import msgspec
 
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import Intent
-from streampay_smoke.rollback.hooks.asking import LOOK_SECONDS, REAL, TOKEN, Deadline, Pace, persist
 from streampay_smoke.rollback.hooks.cluster import (
     KEY_ANNOTATION,
     Cluster,
@@ -21,8 +20,16 @@ from streampay_smoke.rollback.hooks.cluster import (
     replaced,
     template_of,
 )
+from streampay_smoke.rollback.hooks.engine_api import (
+    LOOK_SECONDS,
+    REAL_CLOCK,
+    TOKEN,
+    Deadline,
+    HookClock,
+    retry_until_done,
+)
+from streampay_smoke.rollback.hooks.fence import refuse_other
 from streampay_smoke.rollback.hooks.images import IMAGE_DIGEST, Origin
-from streampay_smoke.rollback.hooks.standing import refuse_other
 
 REVISION = "deployment.kubernetes.io/revision"
 HASH_LABEL = "pod-template-hash"
@@ -36,7 +43,7 @@ class KubernetesSettings(ClusterSettings, frozen=True, kw_only=True, forbid_unkn
     container: str = ""
 
 
-class Deployment(msgspec.Struct, frozen=True, kw_only=True):
+class KubernetesDeployment(msgspec.Struct, frozen=True, kw_only=True):
     """A Deployment, as far as it is read."""
 
     metadata: Meta
@@ -46,7 +53,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
 class KubernetesHook:
     """Replaces the pod template on the condition that the Deployment is still what was looked at."""
 
-    def __init__(self, settings: KubernetesSettings, token: Secret | None, *, pace: Pace = REAL) -> None:
+    def __init__(self, settings: KubernetesSettings, token: Secret | None, *, pace: HookClock = REAL_CLOCK) -> None:
         self._cluster = Cluster(settings, token)
         self._origin = Origin(told_by=settings.release_told_by, container=settings.container)
         self._what = f"Deployment {settings.namespace}/{settings.deployment}"
@@ -60,11 +67,11 @@ class KubernetesHook:
 
     def live_release(self) -> str | None:
         """Return the release of the pod template: live, or on its way there."""
-        return self._origin.release(persist(self._read, LOOK_SECONDS, self._pace).spec.template)
+        return self._origin.release(retry_until_done(self._read, LOOK_SECONDS, self._pace).spec.template)
 
     def roll_back(self, intent: Intent) -> str:
         """Patch the pod template; returns when the API has taken it, pods follow as the strategy says."""
-        return persist(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
+        return retry_until_done(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
 
     def _attempt(self, intent: Intent, within: Deadline) -> str:
         found = self._read(within)
@@ -88,13 +95,13 @@ class KubernetesHook:
             marked_with(intent.key, found.metadata),
             *([replaced("/spec/paused", False)] if found.spec.paused else []),  # a paused one changes no pod
         ]
-        now = self._cluster.patch(self._path, found.metadata, changes, Deployment, within=within)
+        now = self._cluster.patch(self._path, found.metadata, changes, KubernetesDeployment, within=within)
         return self._taken(now, source.metadata.name, intent)
 
-    def _read(self, within: Deadline) -> Deployment:
-        return self._cluster.api.read(self._path, Deployment, within=within)
+    def _read(self, within: Deadline) -> KubernetesDeployment:
+        return self._cluster.api.read(self._path, KubernetesDeployment, within=within)
 
-    def _taken(self, now: Deployment, source: str, intent: Intent) -> str:
+    def _taken(self, now: KubernetesDeployment, source: str, intent: Intent) -> str:
         """Return the engine's words; raises HookFailed when something in the cluster wrote another template."""
         release = self._origin.release(now.spec.template)
         if release != intent.target_release:

@@ -9,7 +9,6 @@ import msgspec
 
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import Intent
-from streampay_smoke.rollback.hooks.asking import LOOK_SECONDS, REAL, TOKEN, Deadline, Pace, persist
 from streampay_smoke.rollback.hooks.cluster import (
     KEY_ANNOTATION,
     Cluster,
@@ -19,8 +18,16 @@ from streampay_smoke.rollback.hooks.cluster import (
     marked_with,
     replaced,
 )
+from streampay_smoke.rollback.hooks.engine_api import (
+    LOOK_SECONDS,
+    REAL_CLOCK,
+    TOKEN,
+    Deadline,
+    HookClock,
+    retry_until_done,
+)
+from streampay_smoke.rollback.hooks.fence import refuse_other
 from streampay_smoke.rollback.hooks.images import IMAGE_DIGEST, Origin
-from streampay_smoke.rollback.hooks.standing import refuse_other
 
 
 class KubernetesServiceSettings(ClusterSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,7 +81,9 @@ class _Slot(msgspec.Struct, frozen=True, kw_only=True):
 class KubernetesServiceHook:
     """Changes one label of the selector on the condition that the Service is still what was looked at."""
 
-    def __init__(self, settings: KubernetesServiceSettings, token: Secret | None, *, pace: Pace = REAL) -> None:
+    def __init__(
+        self, settings: KubernetesServiceSettings, token: Secret | None, *, pace: HookClock = REAL_CLOCK
+    ) -> None:
         self._cluster = Cluster(settings, token)
         self._origin = Origin(told_by=settings.release_told_by, container=settings.container)
         self._what = f"Service {settings.namespace}/{settings.service}"
@@ -90,11 +99,11 @@ class KubernetesServiceHook:
 
     def live_release(self) -> str | None:
         """Return the release of the slot the selector points at."""
-        return persist(self._look, LOOK_SECONDS, self._pace)
+        return retry_until_done(self._look, LOOK_SECONDS, self._pace)
 
     def roll_back(self, intent: Intent) -> str:
         """Point the selector at the target's slot; endpoints follow within seconds."""
-        return persist(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
+        return retry_until_done(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
 
     def _look(self, within: Deadline) -> str | None:
         return self._standing(self._read(within), self._read_slots(within))

@@ -23,17 +23,17 @@ from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.http.client import Reply, new_client
 from streampay_smoke.rollback.hook import Intent
-from streampay_smoke.rollback.hooks.asking import (
-    REAL,
+from streampay_smoke.rollback.hooks.engine_api import (
+    REAL_CLOCK,
     REQUEST_SECONDS,
-    Api,
     Credentials,
     Deadline,
-    Pace,
-    Request,
+    EngineApi,
+    EngineRequest,
+    HookClock,
     checked_address,
-    persist,
-    words_of,
+    error_message_of,
+    retry_until_done,
 )
 
 SECRET = "SMOKE_ROLLBACK_WEBHOOK_SECRET"  # noqa: S105 (the variable's name)
@@ -65,13 +65,13 @@ class WebhookHook:
         secret: Secret,
         *,
         now: Callable[[], float] = time.time,
-        pace: Pace = REAL,
+        pace: HookClock = REAL_CLOCK,
     ) -> None:
         self._key = signing_key(secret)
         self._now = now
         self._pace = pace
         self._url = checked_address("webhook.url", settings.url)
-        self._api = Api(
+        self._api = EngineApi(
             "the webhook's receiver",
             new_client(timeout_seconds=settings.request_seconds),
             credentials=self._signed,
@@ -104,10 +104,10 @@ class WebhookHook:
         def post(within: Deadline) -> Reply:
             return self._api.ask("POST", self._url, within=within, body=body, headers=headers)
 
-        reply = persist(post, intent.deadline_seconds, self._pace)
-        return words_of(reply) or f"taken with status {reply.status}"
+        reply = retry_until_done(post, intent.deadline_seconds, self._pace)
+        return error_message_of(reply) or f"taken with status {reply.status}"
 
-    def _signed(self, request: Request) -> Credentials:
+    def _signed(self, request: EngineRequest) -> Credentials:
         timestamp = int(self._now())
         signature = signed(self._key, request.headers["webhook-id"], timestamp, request.content)
         return Credentials(

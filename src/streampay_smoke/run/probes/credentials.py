@@ -9,7 +9,7 @@ from streampay_smoke.run.probes.deployments import at_candidate, at_stable, no_s
 from streampay_smoke.service.credentials import SCRAPER, Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import REFUSED
-from streampay_smoke.service.replay import Asked
+from streampay_smoke.service.replay import ObservedRequest
 
 SHOWN_AGAIN_TIMES = 4
 """How often a refused credential is shown again: one of two instances that accepts it is met 15 times in 16."""
@@ -17,7 +17,7 @@ SHOWN_AGAIN_TIMES = 4
 _ACCEPTED = 200
 
 
-def credential_probe(run_context: RunContext, asked: Asked | None, record: Recorder) -> Probed:
+def credential_probe(run_context: RunContext, asked: ObservedRequest | None, record: Recorder) -> Probed:
     """Show the stable release the credentials the operator supplied."""
     if not run_context.settings.baseline_url:
         return no_stable(CREDENTIAL_PROBE)
@@ -25,10 +25,10 @@ def credential_probe(run_context: RunContext, asked: Asked | None, record: Recor
     if not credentials:
         return _nothing_supplied(CREDENTIAL_PROBE)
     with at_stable(run_context, record) as stable:
-        return _told_of(CREDENTIAL_PROBE, [_status_for(stable, credential) for credential in credentials])
+        return _probe_of(CREDENTIAL_PROBE, [_status_for(stable, credential) for credential in credentials])
 
 
-def shown_again_probe(run_context: RunContext, asked: Asked | None, record: Recorder) -> Probed:
+def shown_again_probe(run_context: RunContext, asked: ObservedRequest | None, record: Recorder) -> Probed:
     """Show the deployment the credentials the operator supplied once more, until an instance of it accepts one.
 
     An old credential is refused however often it is shown, and one that instances disagree about is not old. Each
@@ -44,10 +44,10 @@ def shown_again_probe(run_context: RunContext, asked: Asked | None, record: Reco
                 statuses.append(_status_for(instance, credential))
             if statuses[-1] == _ACCEPTED:
                 break
-    return _told_of(SHOWN_AGAIN_PROBE, statuses)
+    return _probe_of(SHOWN_AGAIN_PROBE, statuses)
 
 
-def _supplied(run_context: RunContext, asked: Asked | None) -> list[Credential]:
+def _supplied(run_context: RunContext, asked: ObservedRequest | None) -> list[Credential]:
     """Return what the operator supplied: the scraper's token where that was shown last, else the user's, by slot."""
     shown = asked.credential if asked is not None else None
     if shown is not None and shown.kind == SCRAPER:
@@ -67,6 +67,6 @@ def _status_for(deployment: Deployment, credential: Credential) -> int:
     return answer(credential).status
 
 
-def _told_of(name: str, statuses: Sequence[int]) -> Probed:
+def _probe_of(name: str, statuses: Sequence[int]) -> Probed:
     ok = True if _ACCEPTED in statuses else False if REFUSED.issuperset(statuses) else None
     return Probed(name=name, ok=ok, detail=f"it is answered {' and '.join(map(str, statuses))}")

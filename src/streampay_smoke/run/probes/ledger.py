@@ -29,7 +29,7 @@ def ledger_probe(rpc_url: str, progress: LedgerProgress | None = None) -> Probed
     if not rpc_url:
         return Probed(name=LEDGER_PROBE, ok=None, detail="no RPC is configured")
     answer = ask_ledger_health(rpc_url, timeout_seconds=PROBE_SECONDS)
-    health = answer.told
+    health = answer.health
     if health is None or not answer.well:
         return Probed(name=LEDGER_PROBE, ok=False, detail=answer.said)
     stood_seconds = (progress or LedgerProgress()).stood_for(health.latest_ledger)
@@ -46,9 +46,9 @@ def ledger_probe(rpc_url: str, progress: LedgerProgress | None = None) -> Probed
 def network_age_probe(rpc_url: str) -> Probed:
     """Estimate how long the ledger has lived: its number times its cadence; ok for one too old to be just reset."""
     answer = ask_ledger_health(rpc_url, timeout_seconds=PROBE_SECONDS)
-    if answer.told is None:
+    if answer.health is None:
         return Probed(name=NETWORK_AGE_PROBE, ok=None, detail=f"getHealth does not tell: {answer.said}")
-    ledgers, seconds_each = answer.told.latest_ledger, answer.told.seconds_per_ledger
+    ledgers, seconds_each = answer.health.latest_ledger, answer.health.seconds_per_ledger
     days = ledgers * seconds_each / _DAY_SECONDS
     detail = f"ledger {ledgers} at {seconds_each:.1f} s each: about {days:.1f} days"
     return Probed(name=NETWORK_AGE_PROBE, ok=days >= RESET_DAYS, detail=detail)

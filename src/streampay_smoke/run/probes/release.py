@@ -13,7 +13,7 @@ from streampay_smoke.run.probes.deployments import at_stable, no_stable
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.records import LEDGER_DEPENDENCY
-from streampay_smoke.service.replay import NO_ANSWER, Asked
+from streampay_smoke.service.replay import NO_ANSWER, ObservedRequest
 
 SERVICE_UNAVAILABLE = 503
 """How a service that is not ready answers."""
@@ -68,24 +68,24 @@ def stable_readiness_probe(run_context: RunContext, record: Recorder) -> Probed:
     if not run_context.settings.baseline_url:
         return no_stable(STABLE_PROBE)
     with at_stable(run_context, record) as stable:
-        there = stable.readiness_impression()
+        there = stable.readiness_summary()
     return Probed(name=STABLE_PROBE, ok=there.kept, detail=f"readiness: {there.in_words}")
 
 
-def stable_replay_probe(run_context: RunContext, asked: Asked | None, record: Recorder) -> Probed:
+def stable_replay_probe(run_context: RunContext, asked: ObservedRequest | None, record: Recorder) -> Probed:
     """Put the request that failed to the stable release; for one that writes, ask only whether that release is ready.
 
     Not ok when it is red in the same way; does not apply where the answer itself was as promised.
     """
     if not run_context.settings.baseline_url:
         return no_stable(STABLE_PROBE)
-    if asked is None or asked.impression.kept:
+    if asked is None or asked.answer_summary.kept:
         detail = "the last answer of the service was as promised, and what it says is not compared"
         return Probed(name=STABLE_PROBE, ok=None, detail=detail)
-    here = asked.impression
+    here = asked.answer_summary
     with at_stable(run_context, record) as stable:
         if asked.call.writes:
-            there = stable.readiness_impression()
+            there = stable.readiness_summary()
             down = {NO_ANSWER, 5}
             same = not there.kept and there.status_class == here.status_class and here.status_class in down
             request = "its readiness"

@@ -28,7 +28,7 @@ from streampay_smoke.run.probes.release import (
 )
 from streampay_smoke.run.probes.runner import clock_probe, egress_probe, service_date
 from streampay_smoke.run.probes.side_by_side import Probe, side_by_side
-from streampay_smoke.service.replay import Asked
+from streampay_smoke.service.replay import ObservedRequest
 
 
 def probes_at_start(run_context: RunContext) -> Iterator[AnyEvent]:
@@ -43,7 +43,7 @@ def probes_at_start(run_context: RunContext) -> Iterator[AnyEvent]:
     )
 
 
-def control_probes(run_context: RunContext, asked: Asked | None) -> Iterator[AnyEvent]:
+def control_probes(run_context: RunContext, asked: ObservedRequest | None) -> Iterator[AnyEvent]:
     """Make every probe beside a failure of the request that was `asked`, None for none; yields their evidence."""
 
     def named_dependency(record: Recorder) -> Probed:

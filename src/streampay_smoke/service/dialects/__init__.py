@@ -2,7 +2,7 @@
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.service.dialects.app_v1 import AppV1
-from streampay_smoke.service.dialects.calls import SIGN_IN, Call, CsrfRule, Dialect, Doors
+from streampay_smoke.service.dialects.calls import SIGN_IN, AccessRequests, Call, CsrfRule, Dialect
 
 DIALECTS: dict[str, Dialect] = {"app-v1": AppV1()}
 """Every dialect by the name SMOKE_DIALECT takes."""
@@ -17,4 +17,4 @@ def dialect_named(name: str) -> Dialect:
     return DIALECTS[name]
 
 
-__all__ = ["DIALECTS", "SIGN_IN", "Call", "CsrfRule", "Dialect", "Doors", "dialect_named"]
+__all__ = ["DIALECTS", "SIGN_IN", "AccessRequests", "Call", "CsrfRule", "Dialect", "dialect_named"]

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from streampay_smoke.http.client import one_event
 from streampay_smoke.service.declared_network import declared_network
-from streampay_smoke.service.dialects.app_v1_doors import AppV1Doors
-from streampay_smoke.service.dialects.calls import SIGN_IN, Call, CsrfRule, Doors
+from streampay_smoke.service.dialects.app_v1_access import AppV1Access
+from streampay_smoke.service.dialects.calls import SIGN_IN, AccessRequests, Call, CsrfRule
 from streampay_smoke.service.exchange import Answer, parsed
-from streampay_smoke.service.marks import Mark, mark_in
+from streampay_smoke.service.lease import Lease, lease_in
 from streampay_smoke.service.records import (
     LEDGER_DEPENDENCY,
     DependencyReport,
@@ -68,7 +68,7 @@ class AppV1:
 
     name: str = "app-v1"
     csrf: CsrfRule | None = CsrfRule(cookie="csrf-token", header="x-csrf-token", issued_by="/api/healthz")
-    doors: Doors = AppV1Doors()
+    access: AccessRequests = AppV1Access()
 
     def readiness(self) -> Call:
         """Ask the form below /api: the plain one is an HTML 404. 503 is an answer too."""
@@ -88,7 +88,7 @@ class AppV1:
         query = {"limit": str(limit), **({"cursor": cursor} if cursor else {})}
         return Call(method="GET", path=f"/api/streams?{urlencode(query)}", purpose="list")
 
-    def newer_streams(self, *, limit: int, cursor: str) -> Call:
+    def streams_v2(self, *, limit: int, cursor: str) -> Call:
         """Ask the v2 list, which takes the same limit and cursor."""
         query = {"limit": str(limit), **({"cursor": cursor} if cursor else {})}
         return Call(method="GET", path=f"/api/v2/streams?{urlencode(query)}", purpose="list")
@@ -102,7 +102,7 @@ class AppV1:
         body = {"recipient": order.recipient, "rate": order.rate, "schedule": order.schedule}
         return Call(method="POST", path="/api/streams", statuses=(201,), headers=_key(key), json=body, purpose="create")
 
-    def newer_create(self, order: StreamOrder, key: str) -> Call:
+    def create_v2(self, order: StreamOrder, key: str) -> Call:
         """Create a draft through v2; it takes the same order."""
         return replace(self.create(order, key), path="/api/v2/streams")
 
@@ -119,7 +119,7 @@ class AppV1:
         headers = {"accept": EVENTS}
         return Call(method="GET", path="/api/indexer/status", headers=headers, enough=one_event)
 
-    def mark(self, stream_id: str, mark: Mark) -> Call | None:
+    def mark(self, stream_id: str, mark: Lease) -> Call | None:
         """Create takes no text of the caller's own; v2 can change description and tags afterwards."""
         body = {"description": f"synthetic: streampay-smoke run {mark.run_id}", "tags": mark.tags}
         return Call(method="PATCH", path=f"/api/v2/streams/{quote(stream_id, safe='')}", json=body)
@@ -173,7 +173,7 @@ class AppV1:
         """Read `{data: [...], meta: {hasNext, nextCursor, total}}`."""
         return _page(answer, "data", limit)
 
-    def read_newer_page(self, answer: Answer, *, limit: int) -> StreamPage:
+    def read_page_v2(self, answer: Answer, *, limit: int) -> StreamPage:
         """Read `{streams: [...], meta: {hasNext, nextCursor, total}}`."""
         return _page(answer, "streams", limit)
 
@@ -187,11 +187,11 @@ class AppV1:
         keep_promise(answer, "a stream", found)
         return _record(item)
 
-    def read_mark(self, answer: Answer) -> Mark | None:
+    def read_lease(self, answer: Answer) -> Lease | None:
         """Read `tags`, at the top or under data."""
         body = answer.json if isinstance(answer.json, dict) else {}
         inner = body.get("data")
-        return mark_in((inner if isinstance(inner, dict) else body).get("tags"))
+        return lease_in((inner if isinstance(inner, dict) else body).get("tags"))
 
     def read_receipt(self, answer: Answer) -> Receipt:
         """Read `{data: {..., settlementTxHash, settlement: {txHash, settledAt}}}`."""

@@ -7,7 +7,7 @@ import msgspec
 
 from streampay_smoke.http.client import Enough
 from streampay_smoke.service.exchange import Answer
-from streampay_smoke.service.marks import Mark
+from streampay_smoke.service.lease import Lease
 from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamPage, StreamRecord, Withdrawal
 
 SIGN_IN = "sign-in"
@@ -53,7 +53,7 @@ class CsrfRule(msgspec.Struct, frozen=True, kw_only=True):
         return {"cookie": f"{self.cookie}={token}", self.header: token}
 
 
-class Doors(Protocol):
+class AccessRequests(Protocol):
     """What callers ask who have no right to it, and what a browser asks for the web app.
 
     `caller_header` is where a caller names the key their requests are counted under.
@@ -107,7 +107,7 @@ class Dialect(Protocol):
 
     name: str
     csrf: CsrfRule | None
-    doors: Doors
+    access: AccessRequests
 
     def readiness(self) -> Call:
         """Ask whether the service is ready."""
@@ -121,7 +121,7 @@ class Dialect(Protocol):
     def streams(self, *, limit: int, cursor: str) -> Call:
         """Ask for one page of streams."""
 
-    def newer_streams(self, *, limit: int, cursor: str) -> Call:
+    def streams_v2(self, *, limit: int, cursor: str) -> Call:
         """Ask for one page of streams in the newer of the two forms the API has."""
 
     def stream(self, stream_id: str) -> Call:
@@ -130,7 +130,7 @@ class Dialect(Protocol):
     def create(self, order: StreamOrder, key: str) -> Call:
         """Create a stream under an idempotency key, "" for none."""
 
-    def newer_create(self, order: StreamOrder, key: str) -> Call:
+    def create_v2(self, order: StreamOrder, key: str) -> Call:
         """Create a stream in the newer form, under an idempotency key, "" for none."""
 
     def alive(self) -> Call:
@@ -142,7 +142,7 @@ class Dialect(Protocol):
     def index_status(self) -> Call:
         """Ask how far the service's index of the ledger is."""
 
-    def mark(self, stream_id: str, mark: Mark) -> Call | None:
+    def mark(self, stream_id: str, mark: Lease) -> Call | None:
         """Write a mark on a stream, None where this API has no place for one."""
 
     def act(self, stream_id: str, action: str, key: str) -> Call:
@@ -160,13 +160,13 @@ class Dialect(Protocol):
     def read_page(self, answer: Answer, *, limit: int) -> StreamPage:
         """Read one page."""
 
-    def read_newer_page(self, answer: Answer, *, limit: int) -> StreamPage:
+    def read_page_v2(self, answer: Answer, *, limit: int) -> StreamPage:
         """Read one page in the newer form."""
 
     def read_stream(self, answer: Answer) -> StreamRecord:
         """Read the answer that shows, creates or moves one stream."""
 
-    def read_mark(self, answer: Answer) -> Mark | None:
+    def read_lease(self, answer: Answer) -> Lease | None:
         """Read the mark of the stream an answer shows, None where it carries none; never raises."""
 
     def read_receipt(self, answer: Answer) -> Receipt:

@@ -1,0 +1,501 @@
+"""Faults of the proxy to a deployment: a release that is not there, not itself, not whole, or not in time."""
+
+from streampay_sandbox.fault import Severity, Truth
+from streampay_sandbox.proxy import Forward, SubstituteAnswer, burst, gateway, hang_up
+from streampay_selftest.case import Case
+from streampay_selftest.conditions import (
+    another_upstream,
+    environment_file,
+    proxy,
+    rpc_proxy,
+    setting,
+    silent_host,
+    stable,
+)
+from streampay_selftest.proxy_behaviours import (
+    CRASH,
+    HORIZON_DOWN,
+    SCRAPER_REFUSED,
+    SILENCE,
+    after,
+    answering,
+    below,
+    called,
+    dripping,
+    error,
+    every,
+    everywhere,
+    half,
+    old_release,
+    one_replica_of,
+    round_robin,
+    saying,
+    shared_cache,
+    torn,
+    without_header,
+    zipped_and_cut,
+)
+
+STREAMS = "/api/streams"
+EVENTS = "/api/indexer/status"
+GOOD = "a-token-that-is-good"
+CATASTROPHIC, SERIOUS = Severity.CATASTROPHIC, Severity.SERIOUS
+IMPATIENT = environment_file(ready_within_seconds=1, cutover_seconds=1)
+
+SPA = '<!doctype html><html><body><div id="root"></div></body></html>'
+LOGIN = SubstituteAnswer(status=302, headers={"location": "/login?next=%2F"})
+MAINTENANCE = SubstituteAnswer(status=200, text="<h1>We will be back soon</h1>")
+WAF = SubstituteAnswer(status=403, text="<html><body>Request blocked. Reference 0.17c8.</body></html>")
+
+
+PROXY_FAULTS = (
+    Case(
+        name="502 for ever",
+        story="operations: no instance behind the gateway serves streams",
+        severity=CATASTROPHIC,
+        caught_by="streams/",
+        conditions=(IMPATIENT, proxy(lambda: below(STREAMS, gateway(502)))),
+    ),
+    Case(
+        name="503 for ever on every address",
+        story="operations: the target group is empty",
+        severity=CATASTROPHIC,
+        caught_by="readiness/",
+        conditions=(IMPATIENT, proxy(lambda: everywhere(gateway(503)))),
+    ),
+    Case(
+        name="hangs up for ever",
+        story="operations: the process dies on each request",
+        severity=CATASTROPHIC,
+        caught_by="readiness/",
+        conditions=(IMPATIENT, proxy(lambda: everywhere(hang_up()))),
+    ),
+    Case(
+        name="nobody listens",
+        story="operations: the process never started",
+        severity=CATASTROPHIC,
+        caught_by="readiness/",
+        conditions=(IMPATIENT, setting(SMOKE_BASE_URL="http://127.0.0.1:9")),
+    ),
+    Case(
+        name="a silent host beside a stable release that is reached",
+        story="operations: the security group of the new release lets nobody in",
+        severity=CATASTROPHIC,
+        caught_by="readiness/",
+        conditions=(environment_file(ready_within_seconds=0.5, step_seconds=0.5), silent_host, stable()),
+    ),
+    Case(
+        name="one broken promise",
+        story="operations: a single 500 of the service's own, which is not asked for again",
+        severity=SERIOUS,
+        caught_by="doors/",
+        conditions=(IMPATIENT, proxy(lambda: burst([error(500, "INTERNAL")], path=STREAMS))),
+    ),
+    Case(
+        name="a login page before this release alone",
+        story="operations: an access proxy stands before the new release, and not before the stable one",
+        severity=CATASTROPHIC,
+        caught_by="readiness/",
+        conditions=(IMPATIENT, proxy(lambda: everywhere(LOGIN)), stable()),
+    ),
+    Case(
+        name="lists redirect to a login page",
+        story="operations: an access proxy guards all but the health check",
+        severity=CATASTROPHIC,
+        caught_by="streams/",
+        conditions=(IMPATIENT, proxy(lambda: below(STREAMS, LOGIN))),
+    ),
+    Case(
+        name="a maintenance page with status 200",
+        story="operations: the maintenance mode was left on for all but the health check",
+        severity=CATASTROPHIC,
+        caught_by="streams/",
+        conditions=(IMPATIENT, proxy(lambda: below(STREAMS, MAINTENANCE))),
+    ),
+    Case(
+        name="lists are half",
+        story="operations: a buffer of the gateway is too small, what comes back is no JSON",
+        severity=SERIOUS,
+        caught_by="streams/",
+        conditions=(IMPATIENT, proxy(lambda: answering(half, STREAMS, "GET"))),
+    ),
+    Case(
+        name="lists are torn",
+        story="operations: the gateway hangs up in the middle of every answer",
+        severity=SERIOUS,
+        caught_by="streams/",
+        conditions=(IMPATIENT, proxy(lambda: answering(torn, STREAMS, "GET"))),
+    ),
+    Case(
+        name="compressed lists are cut",
+        story="curl/curl#22156: a body that ends before its checksum; nobody knows what is missing",
+        severity=SERIOUS,
+        caught_by="streams/",
+        conditions=(IMPATIENT, proxy(lambda: answering(zipped_and_cut, STREAMS, "GET"))),
+    ),
+    Case(
+        name="JSON that is called HTML",
+        story="operations: the gateway names a content type of its own; browsers and SDKs do not read it as JSON",
+        severity=SERIOUS,
+        caught_by="streams/",
+        conditions=(IMPATIENT, proxy(lambda: answering(called("text/html"), STREAMS))),
+    ),
+    Case(
+        name="HTML that is called JSON",
+        story="operations: a page in the place of every list, under the service's content type",
+        severity=SERIOUS,
+        caught_by="streams/",
+        conditions=(
+            IMPATIENT,
+            proxy(
+                lambda: below(
+                    STREAMS, SubstituteAnswer(status=200, text=SPA, content_type="application/json"), method="GET"
+                )
+            ),
+        ),
+    ),
+    Case(
+        name="answers of another tenant's cache",
+        story="operations: the edge caches lists by their address, whoever asked",
+        severity=CATASTROPHIC,
+        caught_by="streams/",
+        conditions=(IMPATIENT, proxy(shared_cache)),
+    ),
+    Case(
+        name="single streams are cached",
+        story="operations: the edge keeps answers about a stream that has moved on, and shows them to strangers",
+        severity=CATASTROPHIC,
+        caught_by="doors/a-stream-does-not-open-for-strangers",
+        conditions=(
+            IMPATIENT,
+            proxy(lambda: shared_cache("/api/v2/streams/")),
+        ),
+    ),
+    Case(
+        name="events are held back",
+        story="measured: the stream of events is silent for ever, buffered by a gateway",
+        severity=SERIOUS,
+        caught_by="operations/the-index-follows",
+        conditions=(
+            environment_file(ready_within_seconds=1, step_seconds=4),
+            proxy(lambda: below(EVENTS, Forward(seconds=30))),
+        ),
+    ),
+    Case(
+        name="withdrawals fail on the ledger",
+        story="measured: withdrawals are looked up on another network's Horizon, and never reach their end",
+        severity=CATASTROPHIC,
+        caught_by="statements/a-stream-that-was-paid-out",
+        conditions=(IMPATIENT, proxy(lambda: answering(saying(b'"state":"succeeded"', b'"state":"failed"'), STREAMS))),
+    ),
+    Case(
+        name="the release is swapped under the gate",
+        story="incident X11: the tag moved during the smoke",
+        severity=CATASTROPHIC,
+        caught_by="release_",
+        conditions=(IMPATIENT, proxy(lambda: after(12, old_release()))),
+        features=("streams",),
+    ),
+    Case(
+        name="one stale replica of three",
+        story="operations: a replica was left behind",
+        severity=CATASTROPHIC,
+        caught_by="readiness/",
+        conditions=(
+            environment_file(ready_within_seconds=1, cutover_seconds=1, replicas=3),
+            proxy(lambda: one_replica_of(3, old_release())),
+        ),
+    ),
+    Case(
+        name="one stale replica of twelve",
+        story="operations: a replica of a large fleet was left behind",
+        severity=CATASTROPHIC,
+        caught_by="readiness/",
+        conditions=(
+            environment_file(ready_within_seconds=1, cutover_seconds=1, replicas=12),
+            proxy(lambda: one_replica_of(12, old_release())),
+        ),
+    ),
+    Case(
+        name="half of the fleet is the old release",
+        story="operations: the roll-out stopped half-way",
+        severity=CATASTROPHIC,
+        caught_by="release_",
+        conditions=(
+            environment_file(ready_within_seconds=1, cutover_seconds=1, replicas=4),
+            proxy(lambda: one_replica_of(2, old_release())),
+        ),
+        features=("readiness",),
+    ),
+    Case(
+        name="replicas that share neither secret nor store",
+        story="operations: every second request goes to an instance with a configuration of its own",
+        severity=CATASTROPHIC,
+        caught_by="streams/",
+        conditions=(IMPATIENT, another_upstream(), proxy(lambda: round_robin(2))),
+    ),
+    Case(
+        name="instances that do not all know a key",
+        story="operations: every second request meets an instance without the store of keys",
+        severity=CATASTROPHIC,
+        caught_by="streams/",
+        conditions=(
+            IMPATIENT,
+            setting(SMOKE_AUTH_MODE="api-key"),
+            proxy(lambda: every(2, error(401, "UNAUTHORIZED"), STREAMS)),
+        ),
+        features=("streams",),
+    ),
+    Case(
+        name="red beside a stable release that is well",
+        story="operations: streams answer 500 here, not there",
+        severity=CATASTROPHIC,
+        caught_by="streams/",
+        conditions=(IMPATIENT, proxy(lambda: below(STREAMS, CRASH)), stable()),
+    ),
+    Case(
+        name="red in another way than the stable release",
+        story="operations: 500 here, a gateway's 404 there",
+        severity=CATASTROPHIC,
+        caught_by="streams/",
+        conditions=(
+            IMPATIENT,
+            setting(SMOKE_AUTH_MODE="jwt"),
+            proxy(lambda: below(STREAMS, CRASH)),
+            stable(lambda: below(STREAMS, SubstituteAnswer(status=404))),
+        ),
+    ),
+    Case(
+        name="a good credential, refused by the release alone",
+        story="operations: the stable release accepts it at the same moment",
+        severity=CATASTROPHIC,
+        caught_by="streams/",
+        conditions=(
+            IMPATIENT,
+            setting(SMOKE_AUTH_MODE="api-key"),
+            proxy(lambda: below(STREAMS, error(401, "UNAUTHORIZED"))),
+            stable(),
+        ),
+        features=("streams",),
+    ),
+    Case(
+        name="a good scraper's token, refused by the release alone",
+        story="operations: the stable release shows its figures for it at the same moment",
+        severity=SERIOUS,
+        caught_by="operations/",
+        conditions=(
+            IMPATIENT,
+            setting(SMOKE_METRICS_TOKEN=GOOD),
+            proxy(lambda: SCRAPER_REFUSED),
+            stable(),
+        ),
+        features=("operations",),
+    ),
+    Case(
+        name="sign-in is gone",
+        story="operations: the routes of the sign-in are not part of the build",
+        severity=CATASTROPHIC,
+        caught_by="streams/",
+        conditions=(
+            IMPATIENT,
+            setting(SMOKE_AUTH_MODE="wallet"),
+            proxy(
+                lambda: below("/api/auth", SubstituteAnswer(status=404, text="Not Found", content_type="text/plain"))
+            ),
+        ),
+    ),
+    Case(
+        name="a firewall blocks writes",
+        story="operations: a rule against injections takes every POST for one",
+        severity=CATASTROPHIC,
+        caught_by="settlement/",
+        conditions=(IMPATIENT, proxy(lambda: below(STREAMS, WAF, method="POST"))),
+    ),
+    Case(
+        name="only reads get through",
+        story="operations: the distribution allows GET and HEAD only",
+        severity=CATASTROPHIC,
+        caught_by="settlement/",
+        conditions=(IMPATIENT, proxy(lambda: below(STREAMS, SubstituteAnswer(status=405), method="POST"))),
+    ),
+    Case(
+        name="bodies get lost",
+        story="operations: the proxy drops the body of a POST",
+        severity=CATASTROPHIC,
+        caught_by="settlement/",
+        conditions=(IMPATIENT, proxy(lambda: below(STREAMS, Forward(with_body=False), method="POST"))),
+    ),
+    Case(
+        name="queries get lost",
+        story="operations: the edge drops the query to cache better, so that every page is the first",
+        severity=SERIOUS,
+        caught_by="streams/",
+        conditions=(
+            IMPATIENT,
+            proxy(lambda: lambda passing: Forward(path=passing.path.partition("?")[0])),
+        ),
+    ),
+    Case(
+        name="Idempotency-Key gets lost",
+        story="operations: the proxy passes on only the headers it knows",
+        severity=CATASTROPHIC,
+        caught_by="settlement/",
+        conditions=(IMPATIENT, proxy(lambda: everywhere(Forward(without=frozenset({"idempotency-key"}))))),
+    ),
+    Case(
+        name="Set-Cookie gets lost",
+        story="operations: the edge takes cookies off answers, so that no write passes",
+        severity=CATASTROPHIC,
+        caught_by="settlement/",
+        conditions=(IMPATIENT, proxy(lambda: answering(without_header("set-cookie")))),
+    ),
+    Case(
+        name="Cookie gets lost",
+        story="operations: the edge takes cookies off requests, so that no write passes",
+        severity=CATASTROPHIC,
+        caught_by="settlement/",
+        conditions=(IMPATIENT, proxy(lambda: everywhere(Forward(without=frozenset({"cookie"}))))),
+    ),
+    Case(
+        name="Authorization gets lost",
+        story="operations: the proxy keeps the header to itself",
+        severity=CATASTROPHIC,
+        caught_by="streams/",
+        conditions=(
+            IMPATIENT,
+            setting(SMOKE_AUTH_MODE="wallet"),
+            proxy(lambda: everywhere(Forward(without=frozenset({"authorization"})))),
+        ),
+    ),
+    Case(
+        name="every request is delivered twice",
+        story="operations: a proxy repeats what it thinks lost; a challenge is good for one sign-in",
+        severity=CATASTROPHIC,
+        caught_by="streams/",
+        conditions=(IMPATIENT, setting(SMOKE_AUTH_MODE="wallet"), proxy(lambda: everywhere(Forward(times=2)))),
+    ),
+    Case(
+        name="ten times as slow as the stable release",
+        story="operations: an index is missing",
+        severity=SERIOUS,
+        caught_by="objective_missed",
+        conditions=(
+            IMPATIENT,
+            proxy(lambda: everywhere(Forward(seconds=0.05))),
+            stable(lambda: everywhere(Forward(seconds=0.005))),
+        ),
+        features=("readiness",),
+    ),
+    Case(
+        name="reads take twice the promised time",
+        story="operations: an index is missing, and no stable release is named",
+        severity=SERIOUS,
+        caught_by="objective_missed",
+        conditions=(IMPATIENT, proxy(lambda: everywhere(Forward(seconds=2.0)))),
+        tags="@streams and not @signing-secret and not @second-user",
+    ),
+    Case(
+        name="reads so slow that the run meets its deadline",
+        story="operations: the same, and the whole smoke is too much for it",
+        severity=SERIOUS,
+        caught_by="objective_missed",
+        conditions=(IMPATIENT, setting(SMOKE_DEADLINE_SECONDS="60"), proxy(lambda: everywhere(Forward(seconds=1.5)))),
+    ),
+    Case(
+        name="a dependency that only the new release cannot reach",
+        story="operations: the release is configured with another Horizon; the stable one is ready",
+        severity=CATASTROPHIC,
+        caught_by="readiness/",
+        conditions=(IMPATIENT, proxy(lambda: below("/api/readyz", HORIZON_DOWN)), stable()),
+    ),
+    Case(
+        name="answers later than anybody waits",
+        story="operations: a lock is never given back",
+        severity=CATASTROPHIC,
+        caught_by="streams/",
+        conditions=(
+            environment_file(ready_within_seconds=1, step_seconds=2),
+            proxy(lambda: below(STREAMS, Forward(seconds=30))),
+        ),
+    ),
+    Case(
+        name="answers that drip",
+        story="operations: an answer comes byte by byte and never ends in time",
+        severity=SERIOUS,
+        caught_by="streams/",
+        conditions=(
+            environment_file(ready_within_seconds=1, step_seconds=2),
+            proxy(lambda: answering(dripping(0.2), STREAMS)),
+        ),
+    ),
+    Case(
+        name="too many requests, for ever",
+        story="operations: the limit counts every user as one",
+        severity=CATASTROPHIC,
+        caught_by="throttling/",
+        conditions=(
+            IMPATIENT,
+            proxy(lambda: below(STREAMS, error(429, "rate_limit_exceeded", retry_after="16"))),
+            environment_file(step_seconds=40),
+            setting(SMOKE_DEADLINE_SECONDS="40"),
+        ),
+    ),
+    Case(
+        name="a settlement that is only claimed, behind a cutover",
+        story="operations: noise must not cover for a fault",
+        severity=CATASTROPHIC,
+        caught_by="settlement/",
+        faults=("settle-lies",),
+        conditions=(proxy(lambda: burst(SILENCE, path=STREAMS, method="POST", after=1)),),
+    ),
+    Case(
+        name="an open list, behind a cutover",
+        story="operations: noise must not cover for a fault",
+        severity=CATASTROPHIC,
+        caught_by="streams/a-caller-with-no-credential",
+        faults=("list-open",),
+        conditions=(proxy(lambda: burst(SILENCE, path="/api/v2/streams", method="GET", after=1)),),
+    ),
+    Case(
+        name="pays twice while the runner's RPC stumbles",
+        story="operations: noise must not cover for a fault",
+        severity=CATASTROPHIC,
+        caught_by="settlement/",
+        faults=("settle-pays-twice",),
+        conditions=(IMPATIENT, rpc_proxy(lambda: burst(SILENCE[:3], after=3))),
+    ),
+    Case(
+        name="an open list, and the ledger is down",
+        story="operations: noise must not cover for a fault",
+        severity=CATASTROPHIC,
+        caught_by="streams/",
+        faults=("list-open",),
+        conditions=(IMPATIENT, rpc_proxy(lambda: everywhere(gateway(503)))),
+    ),
+    Case(
+        name="a settlement that is only claimed, judged without assert statements",
+        story="operations: PYTHONOPTIMIZE is set on the runner",
+        severity=CATASTROPHIC,
+        caught_by="settlement/",
+        faults=("settle-lies",),
+        conditions=(IMPATIENT, setting(PYTHONOPTIMIZE="2")),
+    ),
+    Case(
+        name="the public network",
+        story="operations: SMOKE_STELLAR_NETWORK=public",
+        severity=CATASTROPHIC,
+        truth=Truth.SAFETY,
+        caught_by="guard_refused",
+        conditions=(setting(SMOKE_STELLAR_NETWORK="public"),),
+        features=("readiness",),
+    ),
+    Case(
+        name="an RPC of the public network",
+        story="operations: the address was copied from production",
+        severity=CATASTROPHIC,
+        truth=Truth.SAFETY,
+        caught_by="guard_refused",
+        conditions=(setting(SMOKE_STELLAR_RPC_URL="https://mainnet.example/rpc"),),
+        features=("readiness",),
+    ),
+)

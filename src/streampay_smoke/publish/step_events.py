@@ -1,0 +1,182 @@
+"""What happened inside a step, in plain words: checks, exchanges, waits, probes, settlements, synthetic data."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from streampay_smoke.core.amounts import STROOPS_PER_UNIT
+from streampay_smoke.evidence import events
+from streampay_smoke.publish.report_status import ReportStatus
+
+
+class StepEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a step's story. `facts` are named short values, `bodies` named long texts; both redacted already."""
+
+    words: str
+    outcome: ReportStatus
+    at_ms: int
+    duration_ms: int = 0
+    facts: tuple[tuple[str, str], ...] = ()
+    bodies: tuple[tuple[str, str], ...] = ()
+    is_exchange: bool = False
+
+
+def step_event(event: events.AnyEvent, at_ms: int) -> StepEvent | None:
+    """Return an event as a line of its step's story, None for events that only frame steps and runs."""
+    tell = _DESCRIBERS.get(type(event))
+    return None if tell is None else tell(event, at_ms)
+
+
+def amount(stroops: int) -> str:
+    """Return an amount as people write it, e.g. `10.5 (105000000 stroops)`."""
+    whole, rest = divmod(abs(stroops), STROOPS_PER_UNIT)
+    decimals = f".{rest:07d}".rstrip("0") if rest else ""
+    return f"{'-' if stroops < 0 else ''}{whole}{decimals} ({stroops} stroops)"
+
+
+def pretty(text: str) -> str:
+    """Return JSON indented, below a head if there is one, and any other text as it is."""
+    head, gap, body = text.rpartition("\n\n")
+    try:
+        return f"{head}{gap}{json.dumps(json.loads(body), indent=2, ensure_ascii=False)}"
+    except (ValueError, RecursionError):
+        return text
+
+
+def _facts(*pairs: tuple[str, object]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, str(value)) for name, value in pairs if value not in {"", None})
+
+
+def _checked(event: events.Checked, at_ms: int) -> StepEvent:
+    return StepEvent(
+        words=event.promise,
+        outcome=ReportStatus.PASSED if event.held else ReportStatus.FAILED,
+        at_ms=at_ms,
+        facts=_facts(("expected", event.expected), ("seen", event.observed)),
+    )
+
+
+def _exchanged(event: events.Exchanged, at_ms: int) -> StepEvent:
+    answer = "no answer" if event.status is None else str(event.status)
+    return StepEvent(
+        words=f"{event.peer}: {event.method} {event.target} → {answer} ({event.duration_ms} ms)",
+        outcome=ReportStatus.BROKEN if event.status is None else ReportStatus.PASSED,
+        at_ms=at_ms - event.duration_ms,
+        duration_ms=event.duration_ms,
+        facts=_facts(("error", event.error), ("request id", event.request_id), ("release", event.release)),
+        bodies=tuple(
+            (name, pretty(text)) for name, text in (("Request", event.request), ("Response", event.response)) if text
+        ),
+        is_exchange=True,
+    )
+
+
+def _waited(event: events.Waited, at_ms: int) -> StepEvent:
+    waited_ms = round(event.waited_seconds * 1000)
+    tries = "1 try" if event.attempts == 1 else f"{event.attempts} tries"
+    verb = "waited for" if event.met else "waited in vain for"
+    return StepEvent(
+        words=f"{verb} {event.what}: {event.waited_seconds:.1f} s of {event.within_seconds:g} s, {tries}",
+        outcome=ReportStatus.PASSED if event.met else ReportStatus.FAILED,
+        at_ms=at_ms - waited_ms,
+        duration_ms=waited_ms,
+        facts=_facts(("last answer", event.last)),
+    )
+
+
+def _retried(event: events.Retried, at_ms: int) -> StepEvent:
+    return StepEvent(
+        words=f"sent {event.target} again after silence ({event.because}): attempt {event.attempt}",
+        outcome=ReportStatus.BROKEN,
+        at_ms=at_ms,
+    )
+
+
+_MOMENTS = {"start": "when it was ready", "sample": "in a look at the fleet", "end": "after the last check"}
+
+
+def _release_seen(event: events.ReleaseSeen, at_ms: int) -> StepEvent:
+    moment = _MOMENTS.get(event.moment, event.moment)
+    return StepEvent(
+        words=f"the release that answered {moment}: {event.release or 'not stated'}",
+        outcome=ReportStatus.PASSED,
+        at_ms=at_ms,
+        facts=_facts(("detail", event.detail)),
+    )
+
+
+_PROBE_OUTCOMES = {True: ReportStatus.PASSED, False: ReportStatus.BROKEN, None: ReportStatus.SKIPPED}
+_PROBE_WORDS = {True: "ok", False: "not ok", None: "does not apply here"}
+
+
+def _probed(event: events.Probed, at_ms: int) -> StepEvent:
+    return StepEvent(
+        words=f"control probe, {event.name}: {_PROBE_WORDS[event.ok]}",
+        outcome=_PROBE_OUTCOMES[event.ok],
+        at_ms=at_ms,
+        facts=_facts(("detail", event.detail)),
+    )
+
+
+_PROOFS = {
+    "ledger": "settlement proved on the ledger",
+    "service": "settlement claimed by the service, ledger not asked",
+}
+
+
+def _settled(event: events.Settled, at_ms: int) -> StepEvent:
+    paid = amount(event.amount_stroops) if event.amount_stroops is not None else ""
+    return StepEvent(
+        words=_PROOFS.get(event.proof, f"settlement proved by {event.proof}"),
+        outcome=ReportStatus.PASSED,
+        at_ms=at_ms,
+        facts=_facts(
+            ("amount", paid), ("stream", event.stream_id), ("transaction", event.tx_hash), ("ledger", event.ledger)
+        ),
+    )
+
+
+def _service_seen(event: events.ServiceSeen, at_ms: int) -> StepEvent:
+    return StepEvent(
+        words="the deployment introduced itself" + (" as a simulation" if event.simulated else ""),
+        outcome=ReportStatus.PASSED,
+        at_ms=at_ms,
+        facts=_facts(("release", event.release), ("network", event.network)),
+    )
+
+
+def _chain_seen(event: events.ChainSeen, at_ms: int) -> StepEvent:
+    kind = "a simulated ledger" if event.simulated else "the ledger"
+    return StepEvent(
+        words=f"{kind} answered: {event.network}, at ledger {event.ledger}",
+        outcome=ReportStatus.PASSED,
+        at_ms=at_ms,
+        facts=_facts(("contract", event.contract_id)),
+    )
+
+
+def _created(event: events.ResourceCreated, at_ms: int) -> StepEvent:
+    return StepEvent(words=f"made synthetic {event.kind} {event.id}", outcome=ReportStatus.PASSED, at_ms=at_ms)
+
+
+def _released(event: events.ResourceReleased, at_ms: int) -> StepEvent:
+    return StepEvent(
+        words=f"brought synthetic {event.kind} {event.id} to its end", outcome=ReportStatus.PASSED, at_ms=at_ms
+    )
+
+
+_DESCRIBERS: dict[type[events.Event], Callable[[Any, int], StepEvent]] = {
+    events.Checked: _checked,
+    events.Exchanged: _exchanged,
+    events.Waited: _waited,
+    events.Retried: _retried,
+    events.ReleaseSeen: _release_seen,
+    events.Probed: _probed,
+    events.Settled: _settled,
+    events.ServiceSeen: _service_seen,
+    events.ChainSeen: _chain_seen,
+    events.ResourceCreated: _created,
+    events.ResourceReleased: _released,
+}

@@ -1,0 +1,138 @@
+"""The plain words of every report: what a verdict means, who is meant, what was simulated, what to do next."""
+
+from streampay_smoke.gate.message import WHO
+from streampay_smoke.gate.verdict import EXIT_CODES, Action, Check, Verdict, VerdictStatus
+
+MEANING = {
+    VerdictStatus.PASS: "The release keeps every promise that was checked.",
+    VerdictStatus.FAIL: "The release broke a promise.",
+    VerdictStatus.INCONCLUSIVE: "There is not enough evidence to judge the release.",
+    VerdictStatus.CONFIG: "Nothing was judged: the run was set up wrongly.",
+    VerdictStatus.SAFETY: "The guard of real money refused to go on.",
+}
+
+NEXT_STEP = {
+    VerdictStatus.PASS: "Promote the release.",
+    VerdictStatus.FAIL: "Roll back to the previous release, then read the first failed check.",
+    VerdictStatus.INCONCLUSIVE: "Hold: promote nothing, roll nothing back. See to the cause, then run again.",
+    VerdictStatus.CONFIG: "Hold. Correct what is named, then run again.",
+    VerdictStatus.SAFETY: "Hold and page the owner of this gate. Do not run again before the cause is understood.",
+}
+
+_REHEARSED = "This was a rehearsal against a simulation: it says nothing about a deployment."
+_OVERRIDDEN = {
+    Action.PROMOTE: "Promote on the word of the person named.",
+    Action.HOLD: "Hold on the word of the person named: roll nothing back.",
+}
+_FORCED = "Its exit code is that of a failure, as this run was told (--on-inconclusive fail)."
+_HELD = {
+    VerdictStatus.PASS: "Hold: a part of the suite is no reason to promote. Play the whole suite.",
+    VerdictStatus.FAIL: "Hold: nothing is rolled back for this by itself. Read the first failed check, then decide.",
+}
+
+
+def meaning(verdict: Verdict) -> str:
+    """Return what a verdict means; an overridden one means what somebody answers for, not what was proved."""
+    for override in verdict.overrides:
+        return (
+            f"OVERRIDDEN from {override.from_} to {override.to} by {override.who} until {override.until}: "
+            f"{override.why.rstrip('.')}."
+        )
+    return MEANING[verdict.verdict]
+
+
+def left_out(check: Check, *, excluded: str) -> str:
+    """Return why a check counts for nothing here; `excluded` is the report's word for what never ran."""
+    if check.quarantined is not None:
+        return check.hint
+    return f"{excluded}: {check.hint or 'no reason was given'}"
+
+
+def next_step(verdict: Verdict) -> str:
+    """Return what to do with this verdict, in one sentence or two."""
+    for override in verdict.overrides:
+        said = f"The evidence says {override.from_}: see to its cause before {override.until}."
+        return f"{_OVERRIDDEN[verdict.action]} {said}"
+    if verdict.verdict is VerdictStatus.PASS and verdict.target.rehearsal:
+        return _REHEARSED
+    if verdict.action is Action.HOLD and verdict.verdict in _HELD:
+        return _HELD[verdict.verdict]
+    if verdict.verdict is VerdictStatus.INCONCLUSIVE and verdict.exit_code == EXIT_CODES[VerdictStatus.FAIL]:
+        return f"{NEXT_STEP[VerdictStatus.INCONCLUSIVE]} {_FORCED}"
+    if verdict.verdict is VerdictStatus.PASS and verdict.target.simulated:
+        return _REHEARSED
+    return NEXT_STEP[verdict.verdict]
+
+
+def reason(verdict: Verdict) -> str:
+    """Return why, as the paragraph for people; verdicts of older versions have only the line for engines."""
+    return verdict.message_long or verdict.message
+
+
+def who(attribution: str) -> str:
+    """Return who an attribution points at, in plain words; empty for nobody."""
+    return WHO.get(attribution, "" if attribution == "none" else attribution)
+
+
+SIMULATED = "simulated"
+REAL = "real"
+NOT_REACHED = "not reached"
+
+
+def service(verdict: Verdict) -> str:
+    """Return whether the service was real, simulated, or never reached."""
+    if verdict.target.simulated:
+        return SIMULATED
+    reached = verdict.target.reached
+    if reached is None:  # an older verdict
+        reached = bool(verdict.evidence.executed_ids or verdict.target.releases_observed)
+    return REAL if reached else NOT_REACHED
+
+
+def ledger(verdict: Verdict) -> str:
+    """Return whether the ledger was real, simulated, or never reached."""
+    if verdict.chain.simulated:
+        return SIMULATED
+    return REAL if verdict.chain.ledger_start is not None else NOT_REACHED
+
+
+def against(verdict: Verdict) -> str:
+    """Return what the run was played against, and plainly whether that was real."""
+    where = f" at {verdict.target.base_url}" if verdict.target.base_url else ""
+    network = f" ({verdict.chain.network})" if verdict.chain.network else ""
+    return f"service {service(verdict).upper()}{where}, ledger {ledger(verdict).upper()}{network}"
+
+
+def release(verdict: Verdict) -> str:
+    """Return the release that answered, and the expected one where it differs or was not seen."""
+    observed = ", ".join(verdict.target.releases_observed) or "not stated"
+    expected = verdict.target.release_expected
+    if not expected or verdict.target.releases_observed == (expected,):
+        return observed
+    return f"{observed} (expected {expected})"
+
+
+def assertions(count: int) -> str:
+    """Return a number of assertions in words."""
+    return "1 assertion" if count == 1 else f"{count} assertions"
+
+
+def seconds(duration_ms: int) -> str:
+    """Return a duration for people, e.g. `340 ms`, `2.4 s` or `1 min 5 s`."""
+    if duration_ms < 1_000:
+        return f"{duration_ms} ms"
+    if duration_ms < 60_000:
+        return f"{duration_ms / 1_000:.1f} s"
+    minutes, rest = divmod(round(duration_ms / 1_000), 60)
+    return f"{minutes} min {rest} s"
+
+
+def settlement(verdict: Verdict) -> str:
+    """Return how the settlement was proved, in one sentence; empty when none was."""
+    proved = verdict.settlement
+    if not proved.tx_hash:
+        return ""
+    if proved.proof == "ledger":
+        where = f" in ledger {proved.ledger}" if proved.ledger is not None else ""
+        return f"Proved on the ledger: transaction {proved.tx_hash}{where}."
+    return f"Claimed by the service only, the ledger was not asked: transaction {proved.tx_hash}."

@@ -1,0 +1,122 @@
+"""Settings against what answers: refused where they contradict it, by `run` and `doctor` alike."""
+
+import contextlib
+from collections.abc import Callable
+
+import pytest
+from step_parts import Says, SmallStreamPay, Witness, readiness, run_context_of, settings_for, small_environ
+
+from streampay_smoke.acceptance.observations.readiness import NeverReady
+from streampay_smoke.acceptance.observations.settings_mismatch import (
+    AnotherApplication,
+    NetworkUnexpected,
+    ReleaseUnexpected,
+    refuse_another_network,
+    refuse_another_release,
+)
+from streampay_smoke.core.errors import Blame, SmokeError
+from streampay_smoke.core.networks import ALLOWED
+from streampay_smoke.evidence.events import ReleaseSeen
+from streampay_smoke.gate.verdict import VerdictStatus
+from streampay_smoke.operations.doctor import DoctorState, look_around
+
+READS = "build-manifest: the build id that the start page names"
+
+
+@pytest.mark.parametrize("told", [["old"], ["old"] * 6])
+def test_one_release_that_is_not_the_expected_one_is_refused_and_what_is_read_is_said(told: list[str]) -> None:
+    with pytest.raises(ReleaseUnexpected, match=READS) as caught:
+        refuse_another_release("new", told, told_by="build-manifest")
+    assert caught.value.blame is Blame.CONFIG
+
+
+@pytest.mark.parametrize(
+    ("expected", "told"),
+    [("", ["old"]), ("new", ["new"]), ("new", ["old", "new"]), ("new", ["old", "older"]), ("new", [""]), ("new", [])],
+    ids=["none expected", "it is", "mixed", "changing", "untold", "never looked"],
+)
+def test_whatever_else_was_told_is_left_to_the_checks(expected: str, told: list[str]) -> None:
+    refuse_another_release(expected, told, told_by="header:x-release")
+
+
+@pytest.mark.parametrize(
+    ("named", "expected", "gate", "settles", "because"),
+    [
+        ("testnet", "private", "sandbox", True, "expects private"),
+        ("testnet", "testnet", "local", True, "looks at local"),
+        ("private", "private", "testnet", True, "looks at testnet"),
+        ("testnet", "public", "testnet", False, "expects public"),
+    ],
+)
+def test_a_network_that_is_not_this_environments_or_the_gates_is_refused(
+    named: str, expected: str, gate: str, settles: bool, because: str
+) -> None:
+    with pytest.raises(NetworkUnexpected, match=because) as caught:
+        refuse_another_network(readiness(network=named), expected=expected, gate=ALLOWED[gate], settles=settles)
+    assert caught.value.blame is Blame.CONFIG
+
+
+@pytest.mark.parametrize(
+    ("named", "expected", "gate", "settles"),
+    [
+        ("private", "private", "sandbox", True),
+        ("private", "private", "local", True),
+        ("testnet", "testnet", "testnet", True),
+        ("public", "public", "testnet", False),
+        ("public", "testnet", "testnet", True),  # a matter of safety
+        ("", "testnet", "testnet", True),  # a promise that is broken
+    ],
+)
+def test_a_network_that_agrees_is_let_through(named: str, expected: str, gate: str, settles: bool) -> None:
+    refuse_another_network(readiness(network=named), expected=expected, gate=ALLOWED[gate], settles=settles)
+
+
+Change = Callable[[SmallStreamPay], None]
+
+
+def _everywhere(says: Says) -> Change:
+    def change(small: SmallStreamPay) -> None:
+        for path in ("GET /api/readyz", "GET /api/healthz", "GET /api/streams"):
+            small.lie(path, says)
+
+    return change
+
+
+CONTRADICTIONS = {
+    "a login page": (_everywhere(Says(text="<html><title>Sign in</title></html>")), {}, AnotherApplication),
+    "another service": (_everywhere(Says(json={"status": "UP"})), {}, AnotherApplication),
+    "the backend": (_everywhere(Says(status=404, json={"error": "Not found"})), {}, AnotherApplication),
+    "another release": (
+        lambda small: small.lie("GET /", Says(text="<!DOCTYPE html><!--old_build--><html>")),
+        {"SMOKE_EXPECT_RELEASE": "4b07bac0f6e34f0ab5a8"},
+        ReleaseUnexpected,
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "environ", "error"), CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+def test_run_and_doctor_say_the_same(
+    change: Change, environ: dict[str, str], error: type[SmokeError], small: SmallStreamPay, witness: Witness
+) -> None:
+    change(small)
+    settings = settings_for({**small_environ(small), **environ})
+    with contextlib.closing(run_context_of(settings, witness)) as shared:
+        with pytest.raises(error) as caught:
+            shared.readiness  # noqa: B018 - looked at once in a run
+        assert caught.value.blame is Blame.CONFIG
+        looks = [
+            look
+            for look in look_around(shared)
+            if look.state is DoctorState.PROBLEM and look.verdict is VerdictStatus.CONFIG
+        ]
+    assert looks, "the doctor sees it too"
+    assert not witness.of(ReleaseSeen), "nothing was judged"
+
+
+def test_one_answer_of_its_own_is_enough_for_a_release_that_is_not_ready(
+    small: SmallStreamPay, witness: Witness
+) -> None:
+    small.lie("GET /api/readyz", Says(text="<html><title>Sign in</title></html>"))
+    settings = settings_for(small_environ(small))
+    with contextlib.closing(run_context_of(settings, witness)) as shared, pytest.raises(NeverReady):
+        shared.readiness  # noqa: B018 - looked at once in a run
