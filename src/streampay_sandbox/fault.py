@@ -9,7 +9,7 @@ class Severity(StrEnum):
     """How bad a fault is for those whose money it is."""
 
     CATASTROPHIC = "catastrophic"
-    """Money, doors or the whole service: such a release must not stay live."""
+    """Money, access or the whole service: such a release must not stay live."""
 
     SERIOUS = "serious"
     """A promise is broken, and nobody loses money or privacy by it."""

@@ -26,11 +26,11 @@ SMOKE = "@smoke"
 
 
 class Case(Fault, frozen=True, kw_only=True):
-    """A fault that must be caught, or noise that must not be called one.
+    """A fault that must be caught, or a disturbance that must not be called one.
 
-    `truth` is the right attribution, and `or_else` names others that are right too: some noise can be ridden out or
-    held, as its moment decides. `caught_by` is as for any fault, or the reason code of a finding about the whole run.
-    `faults` are the sandbox's own; `conditions` change the rest of the setup. `features` are what is played in a
+    `truth` is the right attribution, and `or_else` names others that are right too: some disturbances can be ridden out
+    or held, as its moment decides. `caught_by` is as for any fault, or the reason code of a finding about the whole
+    run. `faults` are the sandbox's own; `conditions` change the rest of the setup. `features` are what is played in a
     hurry; `tags`, where given, select the scenarios at any time.
     """
 

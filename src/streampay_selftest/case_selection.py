@@ -8,7 +8,7 @@ from streampay_selftest.results import CaseResult, described
 from streampay_selftest.scoring import UNDISTURBED
 
 SHARE_OF = 3
-"""A quick run plays one case of so many, of faults and of noises alike."""
+"""A quick run plays one case of so many, of faults and of disturbances alike."""
 
 
 def unknown(corpus: Mapping[str, Case], known: Mapping[str, CaseResult]) -> frozenset[str]:

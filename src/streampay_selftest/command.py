@@ -14,7 +14,7 @@ from streampay_selftest.committed import FOLDER, committed_results, write
 from streampay_selftest.corpus import CORPUS
 from streampay_selftest.measurement import Plan, measure
 from streampay_selftest.progress_output import summary
-from streampay_selftest.results import Results, merged, to_json
+from streampay_selftest.results import DISTURBANCE, FAULT, Results, merged, to_json
 from streampay_selftest.scoring import missed, score
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.publish.files import replace_file
@@ -86,10 +86,10 @@ def _share(committed: Results | None, commit: str) -> tuple[str, ...]:
 
 def _listed(names: Sequence[str]) -> Sequence[str]:
     width = max(map(len, names))
-    kinds = {True: "fault", False: "noise"}
+    kinds = {True: FAULT, False: DISTURBANCE}
     return [
-        f"{kinds[CORPUS[name].is_fault]}  {name:{width}}  {' or '.join(CORPUS[name].truths):26}  {CORPUS[name].story}"
-        for name in names
+        f"{kinds[case.is_fault]:11}  {name:{width}}  {' or '.join(case.truths):26}  {case.story}"
+        for name, case in ((name, CORPUS[name]) for name in names)
     ]
 
 

@@ -12,7 +12,7 @@ from streampay_selftest.case import Case
 from streampay_selftest.conditions import environment_file, setting
 
 IMPATIENT = environment_file(ready_within_seconds=1, cutover_seconds=1)
-"""A release that will not mend is not waited for: no fault is hidden by that, and a noise is never hurried."""
+"""A release that will not mend is not waited for: no fault is hidden by that, and a disturbance is never hurried."""
 
 PLAYED_WITH: Mapping[str, Mapping[str, object]] = {
     # A user of a signed token is asked for no challenge, and the check of used ones is left out.

@@ -81,8 +81,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             return FAULT_SEEDS
         if case.name == UNDISTURBED:
             return UNDISTURBED_RUNS
-        noises = sum(not each.is_fault for each in CORPUS.values()) - 1
-        return -(-DISTURBED_RUNS // noises)
+        disturbances = sum(not each.is_fault for each in CORPUS.values()) - 1
+        return -(-DISTURBED_RUNS // disturbances)
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):

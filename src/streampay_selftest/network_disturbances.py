@@ -1,4 +1,4 @@
-"""Noise of proxies and ledgers: what happens around every deployment, and is no release's fault."""
+"""Disturbances of networks and ledgers: what happens around every deployment, and is no release's fault."""
 
 from streampay_sandbox.fault import Severity, Truth
 from streampay_sandbox.proxy import Forward, SubstituteAnswer, burst, gateway, hang_up

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
 
 from streampay_selftest.chart import chart
-from streampay_selftest.results import FAULT, NOISE, CaseResult, Results
+from streampay_selftest.results import DISTURBANCE, FAULT, CaseResult, Results
 from streampay_selftest.scoring import TARGETS, Confusion, Score, confusion, score
 
 PAGE, CHART = "README.md", "chart.svg"
@@ -25,8 +25,8 @@ def page(results: Results) -> str:
         _matrix(results),
         "## Faults: each has to be FAIL or SAFETY, and the named check has to be red\n",
         _table(results, FAULT),
-        "## Noise: it may be ridden out or held, and is never FAIL\n",
-        _table(results, NOISE),
+        "## Disturbances: they may be ridden out or held, and are never FAIL\n",
+        _table(results, DISTURBANCE),
         _limits(),
     )
     return "\n".join(parts)
@@ -38,21 +38,22 @@ FILES: Mapping[str, Callable[[Results], str]] = {PAGE: page, CHART: chart}
 
 def _head(results: Results) -> str:
     faults = [case for case in results.cases if case.kind == FAULT]
-    noises = [case for case in results.cases if case.kind == NOISE]
+    disturbances = [case for case in results.cases if case.kind == DISTURBANCE]
     runs = sum(case.runs for case in results.cases)
     whole = sum(case.runs for case in results.cases if not case.hurried)
     return (
         "# What the gate catches, measured\n\n"
         "A gate that nobody tests is trusted, not known to work. Here the real gate runs, as a process, against a\n"
-        "sandbox of its own in which one thing is wrong: a **fault** that it must catch, or **noise** that it must\n"
-        f"not call a fault of the release. {len(faults)} faults and {len(noises)} noises, {runs:,} runs, {whole:,} of\n"
-        "them of the whole smoke. A target is met only when as many whole runs stand behind it as it asks for.\n\n"
+        "sandbox of its own in which one thing is wrong: a **fault** that it must catch, or a **disturbance** that\n"
+        f"it must not call a fault of the release. {len(faults)} faults, {len(disturbances)} disturbances,\n"
+        f"{runs:,} runs, {whole:,} of them of the whole smoke. A target is met only when as many\n"
+        "whole runs stand behind it as it asks for.\n\n"
         "```\nstreampay-smoke selftest --full --write    # the whole smoke, several variations a case: a night\n"
         "streampay-smoke selftest --every-case      # every case once, with the features it is about: some minutes\n"
         "streampay-smoke selftest --quick           # a third of that, another for each commit; a check of CI\n```\n\n"
         f"Made at {_commits(results)}.\n\n"
-        "A seed draws a run variation: when ledgers close, jitter of the proxy, how the user signs in. Bounds are exact\n"
-        "(Clopper-Pearson, 95 %). [How to add a fault](../writing-faults.md) takes five minutes.\n"
+        "A seed draws a run variation: when ledgers close, jitter of the proxy, how the user signs in. Bounds are\n"
+        "exact (Clopper-Pearson, 95 %). [How to add a fault](../writing-faults.md) takes five minutes.\n"
     )
 
 
@@ -71,8 +72,8 @@ def _score(of: Score) -> str:
         *((f"recall, {severity} faults", share.in_words) for severity, share in of.recall_by_severity.items()),
         ("the check that is named for the fault is red", of.named.in_words),
         ("precision: FAIL and SAFETY that are a fault's", of.precision.in_words),
-        ("false alarms in runs with noise", of.false_alarms.in_words),
-        ("false alarms in noise that can be ridden out", of.false_alarms_ridden_out.in_words),
+        ("false alarms in runs with a disturbance", of.false_alarms.in_words),
+        ("false alarms in disturbances that can be ridden out", of.false_alarms_ridden_out.in_words),
         ("attribution right", of.attribution.in_words),
         ("undisturbed runs that are INCONCLUSIVE", of.undisturbed_inconclusive.in_words),
         *((name, _seconds(times)) for name, times in _times(of)),
@@ -97,8 +98,8 @@ def _matrix(results: Results) -> str:
         f"| {row} | {' | '.join(_cell(matrix, row, column) for column in matrix.columns)} |" for row in matrix.rows
     ]
     return "\n".join(lines) + (
-        "\n\nA row is what is mainly true; where a noise may also be held, or ridden out, that is right too. Bold is\n"
-        "wrong.\n"
+        "\n\nA row is what is mainly true; where a disturbance may also be held, or ridden out, that is right\n"
+        "too. Bold is wrong.\n"
     )
 
 

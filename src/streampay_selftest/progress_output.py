@@ -8,7 +8,7 @@ from typing import TextIO
 
 from streampay_selftest.case import Case
 from streampay_selftest.case_run import CaseRun, is_right
-from streampay_selftest.results import Results
+from streampay_selftest.results import FAULT, Results
 from streampay_selftest.scoring import TARGETS, Confusion, Score, confusion
 
 BAR_WIDTH = 24
@@ -77,14 +77,14 @@ def summary(results: Results, of: Score) -> str:
 def _table(results: Results) -> Sequence[str]:
     width = max(len(case.name) for case in results.cases)
     lines = []
-    for case in sorted(results.cases, key=lambda case: (case.kind, case.right == case.runs)):
+    for case in sorted(results.cases, key=lambda case: (case.kind != FAULT, case.right == case.runs)):
         answers = ", ".join(
             f"{outcome.status} {outcome.caught_by or outcome.attribution}"
             + (f" x{outcome.runs}" if case.runs > 1 else "")
             for outcome in case.outcomes
         )
         sign = " " if case.right == case.runs else "!"
-        lines.append(f"{sign} {case.kind:5}  {case.name:{width}}  {case.right}/{case.runs}  {answers}")
+        lines.append(f"{sign} {case.kind:11}  {case.name:{width}}  {case.right}/{case.runs}  {answers}")
     return lines
 
 
@@ -112,7 +112,7 @@ def shares(of: Score) -> Sequence[str]:
         *(f"  {severity:25} {share.in_words}" for severity, share in of.recall_by_severity.items()),
         f"  by the check named        {of.named.in_words}",
         f"precision                   {of.precision.in_words}",
-        f"false alarms in noise       {of.false_alarms.in_words}",
+        f"false alarms                {of.false_alarms.in_words}",
         f"  where PASS was right      {of.false_alarms_ridden_out.in_words}",
         f"attribution right           {of.attribution.in_words}",
         f"undisturbed, INCONCLUSIVE   {of.undisturbed_inconclusive.in_words}",

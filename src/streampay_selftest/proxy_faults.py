@@ -442,7 +442,7 @@ PROXY_FAULTS = (
     ),
     Case(
         name="a settlement that is only claimed, behind a cutover",
-        story="operations: noise must not cover for a fault",
+        story="operations: a disturbance must not cover for a fault",
         severity=CATASTROPHIC,
         caught_by="settlement/",
         faults=("settle-lies",),
@@ -450,7 +450,7 @@ PROXY_FAULTS = (
     ),
     Case(
         name="an open list, behind a cutover",
-        story="operations: noise must not cover for a fault",
+        story="operations: a disturbance must not cover for a fault",
         severity=CATASTROPHIC,
         caught_by="streams/a-caller-with-no-credential",
         faults=("list-open",),
@@ -458,7 +458,7 @@ PROXY_FAULTS = (
     ),
     Case(
         name="pays twice while the runner's RPC stumbles",
-        story="operations: noise must not cover for a fault",
+        story="operations: a disturbance must not cover for a fault",
         severity=CATASTROPHIC,
         caught_by="settlement/",
         faults=("settle-pays-twice",),
@@ -466,7 +466,7 @@ PROXY_FAULTS = (
     ),
     Case(
         name="an open list, and the ledger is down",
-        story="operations: noise must not cover for a fault",
+        story="operations: a disturbance must not cover for a fault",
         severity=CATASTROPHIC,
         caught_by="streams/",
         faults=("list-open",),

@@ -12,7 +12,7 @@ from streampay_selftest.case_run import CaseRun, is_right
 
 SCHEMA = "streampay.dev/gate-selftest/v1"
 
-FAULT, NOISE = "fault", "noise"
+FAULT, DISTURBANCE = "fault", "disturbance"
 
 
 class CaseOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +64,7 @@ def described(case: Case | CaseResult) -> tuple[Any, ...]:
     """Return what a case says of itself, for the question whether results are about this one."""
     if isinstance(case, CaseResult):
         return case.kind, case.severity, case.truths, case.story, case.names_check
-    kind = FAULT if case.is_fault else NOISE
+    kind = FAULT if case.is_fault else DISTURBANCE
     return kind, str(case.severity), tuple(map(str, case.truths)), case.story, case.caught_by
 
 

@@ -29,8 +29,8 @@ PROJECT = ("features", "environments", "behave.ini")
 class RunSetup:
     """Conditions change it before the gate starts; everything opened on `stack` is closed when the run is over.
 
-    `proxy` is how the proxy before the deployment behaves, `upstreams` what stands behind it; `stable_proxy` that of the
-    stable release, None for no stable release; `rpc_proxy` that between this runner and the ledger. `environment_file`
+    `proxy` is how the proxy before the deployment behaves, `upstreams` what stands behind it; `stable_proxy` that of
+    the stable release, None for none; `rpc_proxy` that between this runner and the ledger. `environment_file`
     replaces keys of the environment file, `environment_edits` text in it.
     `shell` is what the gate is started through. `before` is done one by one before the run, `during` beside it;
     `beside` are runs of the same gate at the same time.

@@ -1,4 +1,4 @@
-"""Noise of the runner: its environment, folders, clock, name service, and the other processes on it."""
+"""Disturbances of the runner: its environment, folders, clock, name service, and the other processes on it."""
 
 import signal
 

@@ -8,7 +8,7 @@ import msgspec
 from streampay_sandbox.fault import Severity, Truth
 from streampay_selftest.case import CAUGHT
 from streampay_selftest.case_run import CONTRADICTION, NO_ANSWER
-from streampay_selftest.results import FAULT, NOISE, CaseOutcome, CaseResult, Results
+from streampay_selftest.results import DISTURBANCE, FAULT, CaseOutcome, CaseResult, Results
 from streampay_smoke.gate.statistics import clopper_pearson, quantile
 from streampay_smoke.gate.verdict import VerdictStatus
 
@@ -25,7 +25,7 @@ FAULT_SEEDS = 4
 """How often a target about faults wants each of them played."""
 
 DISTURBED_RUNS = 3_000
-"""How many runs with noise a target about noise stands on."""
+"""How many runs with a disturbance a target about disturbances stands on."""
 
 UNDISTURBED_RUNS = 750
 """None of so many INCONCLUSIVE bounds their share below 0.5 %."""
@@ -73,10 +73,10 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     """What the results say.
 
     `recall` counts runs with a fault that ended in FAIL or SAFETY, `named` those in which the right check was red.
-    `precision` is of all FAIL and SAFETY; `false_alarms` are those among runs with noise. `attribution` counts runs
-    whose attribution is right. `vacuous` are words of PASS where something had to be said, `unanswered` runs without
-    one clear answer. `always_wrong` names the cases that were wrong in every run. `cpu_seconds` is what a run of the
-    whole smoke cost, None where none was played.
+    `precision` is of all FAIL and SAFETY; `false_alarms` are those among runs with a disturbance. `attribution` counts
+    runs whose attribution is right. `vacuous` are words of PASS where something had to be said, `unanswered` runs
+    without one clear answer. `always_wrong` names the cases that were wrong in every run. `cpu_seconds` is what a run
+    of the whole smoke cost, None where none was played.
     """
 
     recall: Share
@@ -100,7 +100,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def behind_all(self) -> SampleSize:
-        """The runs with a fault and those with noise; the lack of one is not made good by the other."""
+        """The runs with a fault and those with a disturbance; the lack of one is not made good by the other."""
         both = self.behind_faults, self.behind_disturbances
         return SampleSize(
             runs=sum(min(each.runs, each.needed) for each in both), needed=sum(each.needed for each in both)
@@ -142,7 +142,7 @@ TARGETS = (
         behind=_faults,
     ),
     ScoreTarget(
-        about="no noise is called a fault of the release",
+        about="no disturbance is called a fault of the release",
         held=lambda score: not score.false_alarms.hits,
         behind=_disturbances,
     ),
@@ -173,12 +173,12 @@ TARGETS = (
 
 def score(results: Results) -> Score:
     """Return what the results say."""
-    faults, noises = _of_kind(results, FAULT), _of_kind(results, NOISE)
-    ridden_out = [case for case in noises if Truth.NONE in case.truths]
-    alarms = _runs(noises, _is_alarm)
+    faults, disturbances = _of_kind(results, FAULT), _of_kind(results, DISTURBANCE)
+    ridden_out = [case for case in disturbances if Truth.NONE in case.truths]
+    alarms = _runs(disturbances, _is_alarm)
     caught = _runs(faults, _is_alarm)
-    everything = (*faults, *noises)
-    undisturbed = [case for case in noises if case.name == UNDISTURBED]
+    everything = (*faults, *disturbances)
+    undisturbed = [case for case in disturbances if case.name == UNDISTURBED]
     return Score(
         recall=Share(hits=caught, of=_runs(faults)),
         recall_by_severity={
@@ -188,7 +188,7 @@ def score(results: Results) -> Score:
         },
         named=Share(hits=_runs(faults, lambda outcome: bool(outcome.caught_by)), of=_runs(faults)),
         precision=Share(hits=caught, of=caught + alarms),
-        false_alarms=Share(hits=alarms, of=_runs(noises)),
+        false_alarms=Share(hits=alarms, of=_runs(disturbances)),
         false_alarms_ridden_out=Share(hits=_runs(ridden_out, _is_alarm), of=_runs(ridden_out)),
         attribution=Share(
             hits=sum(
@@ -197,7 +197,7 @@ def score(results: Results) -> Score:
             of=_runs(everything),
         ),
         dependencies_called_product=_runs(
-            [case for case in noises if case.truths[0] == Truth.DEPENDENCY],
+            [case for case in disturbances if case.truths[0] == Truth.DEPENDENCY],
             lambda outcome: outcome.attribution == Truth.PRODUCT,
         ),
         undisturbed_inconclusive=Share(
@@ -213,7 +213,7 @@ def score(results: Results) -> Score:
             runs=sum(min(case.runs, FAULT_SEEDS) for case in faults if not case.hurried),
             needed=FAULT_SEEDS * len(faults),
         ),
-        behind_disturbances=_behind([case for case in noises if case.name != UNDISTURBED], DISTURBED_RUNS),
+        behind_disturbances=_behind([case for case in disturbances if case.name != UNDISTURBED], DISTURBED_RUNS),
         behind_undisturbed=_behind(undisturbed, UNDISTURBED_RUNS),
     )
 

@@ -225,7 +225,7 @@ def serve(chosen: argparse.Namespace) -> int:
 
 
 def selftest(chosen: argparse.Namespace) -> int:
-    """Play faults the gate has to catch and noise it must not fall for; 1 when a target is missed, 3 when stopped."""
+    """Play faults to catch and disturbances to blame on no release; 1 when a target is missed, 3 when stopped."""
     try:
         from streampay_selftest.command import Wanted, selftest
     except ModuleNotFoundError as error:
@@ -385,7 +385,7 @@ def _add_selftest(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--full",
         action="store_true",
-        help="the whole smoke, four seeds a fault, 3,000 runs with noise; goes on where an earlier one was stopped",
+        help="the whole smoke, four seeds a fault, 3,000 disturbed runs; goes on where an earlier one was stopped",
     )
     parser.add_argument("--only", action="extend", nargs="+", default=[], metavar="NAME", help="play these cases only")
     parser.add_argument("--seeds", type=_count, metavar="N", help="play each case with so many run variations")

@@ -1,4 +1,4 @@
-"""What a settlement promises, on papers and ledger findings a service could produce."""
+"""What a settlement promises, on receipts, records and ledger findings a service could produce."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone

@@ -26,7 +26,7 @@ def failing() -> Iterator[Sandbox]:
 
 
 def token_of_a_user_with_streams(given: dict[str, str]) -> str:
-    """Return the token of a user who has two streams, as an operator makes them once for a read-only place."""
+    """Return the token of a user who has two streams, as an operator makes them once for a read-only environment."""
     token, _ = Tokens(Secret(given["SMOKE_AUTH_JWT_SECRET"])).issue("smoke-user")
     order = {"recipient": unowned_address(), "rate": "0.5", "schedule": "month"}
     headers = {"authorization": f"Bearer {token}", "cookie": "csrf-token=c", "x-csrf-token": "c"}

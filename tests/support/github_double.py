@@ -1,4 +1,4 @@
-"""GitHub's REST API on loopback (version 2022-11-28): one workflow that rolls back, and the deployments of a place."""
+"""GitHub's REST API on loopback (2022-11-28): one workflow that rolls back, and an environment's deployments."""
 
 import re
 from collections.abc import Callable

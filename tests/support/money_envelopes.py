@@ -151,7 +151,7 @@ class Spending(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PurseStory(msgspec.Struct, frozen=True, kw_only=True):
-    """Transactions signed one after the other, or by two threads at once, from one spend_cap."""
+    """Transactions signed one after the other, or by two threads at once, under one spend cap."""
 
     cap: int
     spendings: list[Spending]
@@ -178,7 +178,7 @@ purse_stories = drawn(a_purse_story)
 
 
 def play_purse(story: PurseStory, messages: list[bytes]) -> str:
-    """Have a series of transactions signed, as far as the spend_cap goes."""
+    """Have a series of transactions signed, as far as the spend cap allows."""
     network, spend_cap = ALLOWED["testnet"], SpendCap(story.cap)
     envelopes = [_call(network.passphrase, spending) for spending in story.spendings]
     signed: list[TransactionEnvelope] = []

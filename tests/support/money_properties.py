@@ -48,7 +48,7 @@ PROPERTIES: Mapping[str, Property] = {
         play=lambda story, messages, stage: play_envelope(story, messages),
     ),
     "spend_cap": Property(
-        about="a series of transactions is signed from one spend_cap, in sequence or by two threads",
+        about="a series of transactions is signed under one spend cap, in sequence or by two threads",
         share=80,
         stories=purse_stories,
         stage=nullcontext,

@@ -1,4 +1,4 @@
-"""What the checks are tried on: papers as a service may write them, a ledger on paper, and a small StreamPay."""
+"""What the checks are tried on: receipts and records, a ledger on paper, and a small StreamPay."""
 
 import hashlib
 import itertools

@@ -86,7 +86,7 @@ def bearer_token(call: HttpCall) -> str:
 
 
 def authenticator(subject: Callable[[str], str], api_key: Secret) -> Authenticator:
-    """Return the door that reads tokens with `subject`.
+    """Return the authenticator that reads tokens with `subject`.
 
     A bad Authorization header is refused even beside a good API key.
     """
@@ -105,7 +105,7 @@ def authenticator(subject: Callable[[str], str], api_key: Secret) -> Authenticat
 
 
 def staff_authenticator(who: Authenticator, tokens: Tokens) -> Authenticator:
-    """Return the door to administration: it opens to those whom `who` knows and whose token has a role of staff."""
+    """Return the authenticator of administrators: those whom `who` knows and whose token has a role of staff."""
 
     def staff(call: HttpCall) -> str:
         name = who(call)

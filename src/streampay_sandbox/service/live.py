@@ -63,15 +63,17 @@ def owner_subscribes(caller: str, tenant: str) -> bool:
 class EventPages:
     """The handler of GET /api/streams/:id/events. The checks come in the order that was measured."""
 
-    def __init__(self, store: StreamStore, live: LiveEvents, door: Authenticator, subscribes: Subscribes) -> None:
+    def __init__(
+        self, store: StreamStore, live: LiveEvents, authenticator: Authenticator, subscribes: Subscribes
+    ) -> None:
         self._store = store
         self._live = live
-        self._door = door
+        self._authenticator = authenticator
         self._subscribes = subscribes
 
     def events(self, call: HttpCall) -> HttpAnswer:
         """Answer 401, 400, 404 or 403, or with a stream of events that ends with the connection."""
-        caller = self._door(call)
+        caller = self._authenticator(call)
         if not call.header("x-tenant-id").strip():
             raise Refusal(400, "MISSING_TENANT", "The header x-tenant-id is required.")
         stream_id = call.params["stream_id"]

@@ -40,7 +40,7 @@ def not_found(call: HttpCall) -> HttpAnswer:
 
 
 class AdministrationPages:
-    """What administrators look at; the door stands before it."""
+    """What administrators look at; the authenticator stands before it."""
 
     def __init__(self, administrator: str) -> None:
         self._administrator = administrator

@@ -75,7 +75,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     keys: KeyBook
     challenges: Challenges
     tokens: Tokens
-    door: Authenticator
+    authenticator: Authenticator
     list_authenticator: Authenticator
     staff: Authenticator
     visible: Visible
@@ -132,7 +132,7 @@ def honest_parts(settings: ServiceSettings, treasury: Treasury, *, memory: Memor
         keys=memory.keys,
         challenges=memory.challenges,
         tokens=tokens,
-        door=who,
+        authenticator=who,
         list_authenticator=who,
         staff=staff_authenticator(who, tokens),
         visible=own_streams,

@@ -325,7 +325,7 @@ class RunContext:
         return self.streams.create(order_to(unowned_address()), self.new_key("draft"))
 
     def refuse_to_write(self) -> None:
-        """Raise GuardRefused for a service on the public network, FixtureMissing where this place is read-only."""
+        """Raise GuardRefused for a service on the public network, FixtureMissing in a read-only environment."""
         money = self.settings.facts.money
         if not money.settles:
             raise FixtureMissing(

@@ -72,7 +72,7 @@ class SpendCap:
             if spent > self._max_stroops:
                 raise GuardRefused(
                     f"this run would move {spent} stroops, more than its cap of {self._max_stroops}",
-                    next_step="find out what asked for so much before raising money.max_stroops of this place",
+                    next_step="find out what asked for so much before raising money.max_stroops of this environment",
                 )
             self._spent_stroops = spent
             self._committed[account, sequence] = max(stroops, before)

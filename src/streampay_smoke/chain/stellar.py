@@ -32,7 +32,7 @@ from streampay_smoke.core.networks import Network, refuse_public_url
 from streampay_smoke.evidence.events import Recorder
 
 DEFAULT_MAX_STROOPS = 10_000_000_000
-"""What one run may move unless its place says otherwise: 1,000 whole units."""
+"""What one run may move unless its environment says otherwise: 1,000 whole units."""
 
 ENOUGH_STROOPS = 1_000_000_000
 """An account with this much, 100 whole units, is not sent to friendbot again: friendbots are rate-limited."""

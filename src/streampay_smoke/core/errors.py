@@ -51,7 +51,7 @@ class CredentialRefused(SmokeError):
 
 
 class FixtureMissing(SmokeError):
-    """The place lacks something a scenario needs before it can prove anything."""
+    """The environment lacks something a scenario needs before it can prove anything."""
 
     kind = "fixture_missing"
     blame = Blame.HARNESS

@@ -45,7 +45,7 @@ class ExpectedScenario(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
-    """A selected scenario this place leaves out by name, and why."""
+    """A selected scenario this environment leaves out by name, and why."""
 
     id: str
     reason: str
@@ -357,7 +357,7 @@ class Overridden(Event, frozen=True, kw_only=True):
 
 
 class ObjectivesSet(Event, frozen=True, kw_only=True):
-    """The service level objectives of this place: the judge knows no others."""
+    """The service level objectives of this environment: the judge knows no others."""
 
     objectives: tuple[Objective, ...]
 

@@ -1,4 +1,4 @@
-"""What a place does about verdicts, as its environment file states it and as decisions keep it."""
+"""What an environment does about verdicts, as its environment file states it and as decisions keep it."""
 
 from typing import Literal
 

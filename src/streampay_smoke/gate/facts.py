@@ -88,7 +88,7 @@ def simulated_in_words(run: RunHistory, *, short: bool) -> str:
 
 
 def foreign_simulation(run: RunHistory) -> bool:
-    """Whether a sandbox answered for a place that chose neither the sandbox nor its ledger."""
+    """Whether a sandbox answered for an environment that chose neither the sandbox nor its ledger."""
     if run.started is None or run.started.service_simulated or run.started.network == "sandbox":
         return False
     return any(service.simulated for service in run.services)

@@ -74,7 +74,7 @@ class RunHistory(msgspec.Struct, kw_only=True):
     @property
     def doing(self) -> str:
         """The steps that were under way at the end, in words: one at most in each lane. Empty for none."""
-        return "; ".join(told for pending in self.pending.values() if (told := pending.told()))
+        return "; ".join(step for pending in self.pending.values() if (step := pending.described()))
 
     @property
     def last_scenarios(self) -> tuple[ScenarioHistory, ...]:

@@ -175,7 +175,7 @@ def _exit_code(run: RunHistory, status: VerdictStatus, reason_code: str) -> int:
 
 
 def _action(run: RunHistory, status: VerdictStatus, reason_code: str, missed: tuple[str, ...]) -> Action:
-    """Return what the verdict calls for: the step that is decided on it, by the policy of the place."""
+    """Return what the verdict calls for: the step that is decided on it, by the policy of the environment."""
     step = step_of(
         VerdictSummary(
             status=status,

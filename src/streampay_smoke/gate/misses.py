@@ -98,7 +98,7 @@ def _disturbs(check: Check, run: RunHistory) -> bool:
     """Return whether what broke a check may have slowed the run down too.
 
     A scenario that never came to its end, or that the end of the run cut off, has only been kept waiting, and what a
-    place lacks slows nothing down.
+    environment lacks slows nothing down.
     """
     if check.status != "broken" and not (check.status == "blocked" and check.attribution != Blame.PRODUCT.value):
         return False

@@ -158,7 +158,7 @@ def _shortened(found: Measurements, less_ms: float) -> Measurements:
 
 
 def confidence_of(objective: Objective, objectives: Iterable[Objective]) -> float:
-    """Return the confidence of an objective's decisions among those of its place.
+    """Return the confidence of an objective's decisions among those of its environment.
 
     The error is shared by those that gate and may err: "no sample at all" is about the samples of this run alone.
     """

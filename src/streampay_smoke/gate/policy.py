@@ -1,4 +1,4 @@
-"""What a verdict leads to: a pure function of the answer, the place's policy, and what the run was.
+"""What a verdict leads to: a pure function of the answer, the environment's policy, and what the run was.
 
 It can only be more careful than the verdict: nothing but a PASS of the whole suite promotes, nothing but a FAIL rolls
 back. Who acts on it is another question, and `may_act` is the only place that answers it.

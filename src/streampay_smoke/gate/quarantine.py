@@ -33,10 +33,10 @@ def quarantined(check: Check, entry: QuarantineEntry | None) -> Check:
     """Return the check as the quarantine has it: what it found is kept, and does not gate unless it is SAFETY."""
     if entry is None or check.status not in _RAN:
         return check
-    mark = Quarantined(
+    quarantined = Quarantined(
         owner=entry.owner, ticket=entry.ticket, until=entry.until, reason=entry.reason, found=check.status
     )
     if check.status == "passed" or check.attribution == Blame.SAFETY:
-        return replace(check, quarantined=mark)
+        return replace(check, quarantined=quarantined)
     hint = f"Quarantined until {entry.until} by {entry.owner} ({entry.ticket}); it {check.status}: {check.hint}"
-    return replace(check, quarantined=mark, status=QUARANTINED, hint=hint)
+    return replace(check, quarantined=quarantined, status=QUARANTINED, hint=hint)

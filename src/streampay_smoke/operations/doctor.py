@@ -72,7 +72,7 @@ class DoctorCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 Looking = Callable[[], Iterator[DoctorCheck]]
 
-_WORDS = {Blame.SAFETY: VerdictStatus.SAFETY, Blame.CONFIG: VerdictStatus.CONFIG}
+_STATUS_OF_BLAME = {Blame.SAFETY: VerdictStatus.SAFETY, Blame.CONFIG: VerdictStatus.CONFIG}
 _GRAVITY = (VerdictStatus.SAFETY, VerdictStatus.CONFIG, VerdictStatus.INCONCLUSIVE)
 
 
@@ -128,7 +128,7 @@ def look_around(run_context: RunContext) -> Iterator[DoctorCheck]:
 
 def problem_of(name: str, error: SmokeError) -> DoctorCheck:
     """Return the look at something that raised."""
-    return _problem(name, str(error), error.next_step, _WORDS.get(error.blame, VerdictStatus.INCONCLUSIVE))
+    return _problem(name, str(error), error.next_step, _STATUS_OF_BLAME.get(error.blame, VerdictStatus.INCONCLUSIVE))
 
 
 def skipped(names: Sequence[str], because: str) -> Iterator[DoctorCheck]:
@@ -186,11 +186,11 @@ def _release(settings: Settings, readiness: Readiness) -> Iterator[DoctorCheck]:
 
 
 def _network(settings: Settings, readiness: Readiness) -> Iterator[DoctorCheck]:
-    place = settings.facts
-    if place.money.settles:
+    facts = settings.facts
+    if facts.money.settles:
         refuse_real_money(readiness)
-    expected = place.service.network
-    refuse_another_network(readiness, expected=expected, gate=settings.network, settles=place.money.settles)
+    expected = facts.service.network
+    refuse_another_network(readiness, expected=expected, gate=settings.network, settles=facts.money.settles)
     if readiness.network:
         yield _ok("its network", expected)
     else:
@@ -210,7 +210,7 @@ def _sign_in(run_context: RunContext) -> Iterator[DoctorCheck]:
     else:
         yield _warning(
             "sign-in",
-            f"streams are shown to {credential.shown_as}, and to a stranger too: that proves no credential",
+            f"streams are shown to {credential.shown_as}, and without a credential too: that proves none",
             "see who may list streams here: a run fails for it",
         )
 

@@ -57,16 +57,16 @@ def sweep(
 ) -> Swept:
     """Find the streams that are due and bring each to an end, with a line for each.
 
-    A stream is due when its mark says that its lease is over; one without a mark when it is this gate's own order,
+    A stream is due when its lease is over; one without a lease when it is this gate's own order,
     by its rate and schedule, and older than a lease. `older_than_seconds` replaces both times by an age. So are the
     streams that runs before left on the contract itself. Raises GuardRefused for a service on the public network,
-    SettingsInvalid where this place is read-only.
+    SettingsInvalid where this environment is read-only.
     """
     money = run_context.settings.facts.money
     if not money.settles:
         raise SettingsInvalid(
             f"nothing is swept here: {money.settles_not_because}",
-            next_step="nothing to do: a run creates no stream in a read-only place",
+            next_step="nothing to do: a run creates no stream in a read-only environment",
         )
     refuse_real_money(run_context.readiness)
     told: list[SweepLine] = []
@@ -115,7 +115,7 @@ def _on_the_contract(
 def sweep_environment(
     settings: Settings, redactor: Redactor, *, older_than_seconds: float | None, dry_run: bool
 ) -> int:
-    """Sweep the place the settings name, say what was done, and return the exit code. Raises SmokeError."""
+    """Sweep the environment the settings name, say what was done, and return the exit code. Raises SmokeError."""
     if settings.embedded:
         print("a run's own sandbox ends with the run: there is nothing to sweep")
         return 0
@@ -149,13 +149,13 @@ def _due(run_context: RunContext, older_than_seconds: float | None, now_seconds:
             yield Leftover(record=stream, because=because)
 
 
-def _because(stream: StreamRecord, mark: Lease | None, older_than_seconds: float | None, now_seconds: float) -> str:
+def _because(stream: StreamRecord, lease: Lease | None, older_than_seconds: float | None, now_seconds: float) -> str:
     """Return why a stream is due, "" when it is not, or is nobody's we know of."""
-    if mark is None and (stream.rate, stream.schedule) != (RATE, SCHEDULE):
+    if lease is None and (stream.rate, stream.schedule) != (RATE, SCHEDULE):
         return ""
-    whose = f"of run {mark.run_id}" if mark else "without a mark"
-    if mark is not None and older_than_seconds is None:
-        over_seconds = now_seconds - mark.lease_until_seconds
+    whose = f"of run {lease.run_id}" if lease else "without a mark"
+    if lease is not None and older_than_seconds is None:
+        over_seconds = now_seconds - lease.lease_until_seconds
         return f"{whose}, its lease ended {over_seconds:.0f} s ago" if over_seconds > 0 else ""
     age_seconds = _age_seconds(stream, now_seconds)
     needed_seconds = LEASE_SECONDS if older_than_seconds is None else older_than_seconds

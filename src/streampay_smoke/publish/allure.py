@@ -93,7 +93,7 @@ def write_allure_results(folder: Path, run: RunReport, environ: Mapping[str, str
 
 
 def report_name(verdict: Verdict) -> str:
-    """Return the title of the report: the verdict's word and the place it is about."""
+    """Return the title of the report: the verdict's word and the environment it is about."""
     place = f" · {verdict.target.environment}" if verdict.target.environment else ""
     return f"{verdict.verdict}{place} · StreamPay deploy gate"
 

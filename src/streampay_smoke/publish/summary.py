@@ -131,9 +131,9 @@ def _result(scenario: ScenarioReport) -> str:
     if scenario.outcome is ReportStatus.SKIPPED:
         return wording.left_out(scenario.check, excluded="excluded")
     if scenario.outcome is ReportStatus.PASSED:
-        mark = scenario.check.quarantined
+        quarantined = scenario.check.quarantined
         passed = "passed, flaky" if scenario.check.flaky else "passed"
-        return f"{passed}, quarantined until {mark.until}" if mark else passed
+        return f"{passed}, quarantined until {quarantined.until}" if quarantined else passed
     return f"{scenario.outcome}: {wording.who(scenario.check.attribution)}"
 
 

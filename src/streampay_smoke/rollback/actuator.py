@@ -375,7 +375,7 @@ def _target_of(history: DeployHistory) -> str:
 
 
 def _proved(proof: Verification) -> tuple[tuple[str, str], ...]:
-    said = "its readiness, its name on every replica, a list for its user, none for strangers"
+    said = "its readiness, its name on every replica, a list for its user, none without a credential"
     return (("Proved", f"{said} ({len(proof.promises)} checks)"), *(("Note", note) for note in proof.notes))
 
 

@@ -88,7 +88,7 @@ def known_id(text: str, what: str) -> str:
 
 
 def actuation(settings: RollbackSettings, redactor: Redactor) -> Actuation:
-    """Return what a rollback of the place needs; the redactor learns every secret first. Raises SettingsInvalid."""
+    """Return what a rollback needs; the redactor learns every secret first. Raises SettingsInvalid."""
     facts, file = settings.facts, f"environments/{settings.environment}.toml"
     signer = [settings.signer_seed] if settings.signer_seed else []
     secrets = (*settings.credentials.values(), *settings.engine_secrets.values(), *signer)

@@ -1,9 +1,10 @@
 """The proof of a rollback: a user's read journey against the release that is to be live, on every replica.
 
 It is the journey the gate plays, without the gate: readiness that answers for itself, one release everywhere, a list
-for the synthetic user, none for a stranger. It moves nothing, and it needs no ledger: where the service calls itself
-degraded for its ledger alone, the release is what it was before the deploy, and is taken as healthy. The ledger is
-asked once, past the service, where its address is known: one that calls itself healthy takes that excuse away.
+for the synthetic user, none for an unauthorized caller. It moves nothing, and it needs no ledger: where the service
+calls itself degraded for its ledger alone, the release is what it was before the deploy, and is taken as healthy. The
+ledger is asked once, past the service, where its address is known: one that calls itself healthy takes that excuse
+away.
 """
 
 import time
@@ -162,9 +163,9 @@ class ReleaseVerifier:
         _, credential = accepted(deployment, users, record=self._record)
         deployment.streams(credential, limit=1)  # raises for every shape but that of a page
         self._kept.append("the synthetic user is shown a list")
-        strangers = {"no credential": ANONYMOUS, "junk for a token": bad_credential("junk", users[0]).credential}
-        for who, stranger in strangers.items():
-            answer = deployment.refusal(stranger)
+        unauthorized = {"no credential": ANONYMOUS, "junk for a token": bad_credential("junk", users[0]).credential}
+        for who, credential in unauthorized.items():
+            answer = deployment.refusal(credential)
             refused(answer, who, expect)
             shows_no_stream(answer, who, expect)
 

@@ -109,8 +109,8 @@ def inconclusive_in_a_row(
 ) -> int:
     """Return how many of these runs, the newest first, were INCONCLUSIVE before another answer ends the row.
 
-    A verdict that cannot be read is None, and counts: an answer that is lost is no answer. Runs of another place, and
-    those that somebody made of a part of the suite, are passed over.
+    A verdict that cannot be read is None, and counts: an answer that is lost is no answer. Runs of another environment,
+    and those that somebody made of a part of the suite, are passed over.
     """
     row = 0
     for verdict in verdicts:

@@ -160,7 +160,7 @@ class ListReader:
 def measure(
     run_context: RunContext, *, left_seconds: float, failed: bool, coin: Coin | None = None
 ) -> Iterator[AnyEvent]:
-    """Sample what the objectives of this place need; yields their evidence, at last one `Measured`.
+    """Sample what the objectives of this environment need; yields their evidence, at last one `Measured`.
 
     `left_seconds` is the time to the run's deadline. After a failed scenario there is nothing to compare any more.
     """

@@ -18,7 +18,7 @@ BUDGETS: dict[str, Callable[[EnvironmentFacts], float]] = {
     "readiness": lambda facts: facts.service.ready_within_seconds + facts.step_seconds,
     "ledger": lambda facts: facts.ledger_step_seconds,
 }
-"""Budgets by name, in seconds, from what a place says of itself."""
+"""Budgets by name, in seconds, from what an environment says of itself."""
 
 
 def takes(budget: str) -> Callable[[Step], Step]:
@@ -33,7 +33,7 @@ def takes(budget: str) -> Callable[[Step], Step]:
 
 
 def budget_seconds(step: Callable[..., Any], facts: EnvironmentFacts) -> float:
-    """Return how long a step function may take at a place."""
+    """Return how long a step function may take at an environment."""
     of_environment: Callable[[EnvironmentFacts], float] = getattr(step, _BUDGET, BUDGETS["step"])
     return of_environment(facts)
 

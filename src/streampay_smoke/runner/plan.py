@@ -23,7 +23,7 @@ ONE_USER_MODES = frozenset({"bearer", "api-key"})
 
 
 class ExclusionRule(msgspec.Struct, frozen=True, kw_only=True):
-    """Scenarios of one tag that a place leaves out, by name and with its reason."""
+    """Scenarios of one tag that an environment leaves out, by name and with its reason."""
 
     tag: str
     applies: Callable[[Settings], bool]

@@ -247,7 +247,7 @@ class Session:
         return more_seconds
 
     def measure(self, *, failed: bool) -> None:
-        """Sample what this place's objectives need beyond the scenarios."""
+        """Sample what this environment's objectives need beyond the scenarios."""
         if self.settings.facts.objectives:
             for evidence in measure(self._run_context, left_seconds=self.time_left.seconds, failed=failed):
                 self.record(evidence)

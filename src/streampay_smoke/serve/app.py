@@ -219,7 +219,7 @@ class Interface:
             raise RequestRefused(
                 409,
                 f"this service judges {self._served.environment}",
-                "ask the service of that environment: credentials of one place are shown to no other",
+                "ask the service of that environment: credentials of one environment are shown to no other",
             )
         return Deploy(environment=self._served.environment, region=region or self._served.region, name=name)
 

@@ -1,4 +1,4 @@
-"""How calls are sent to a deployment, and what comes back in an answer's place: silence, a rate limit, an old credential."""
+"""How calls are sent to a deployment, and what takes an answer's place: silence, a rate limit, an old credential."""
 
 import copy
 from collections.abc import Callable, Mapping

@@ -23,7 +23,7 @@ SLOT_B = "_B"
 """How the variables of the second credential slot end."""
 
 SCRAPER = "metrics"
-"""The kind of the token with which figures are scraped: nobody's who uses StreamPay."""
+"""The kind of the token with which metrics are scraped: nobody's who uses StreamPay."""
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,8 +34,8 @@ class Deployment(AbstractContextManager["Deployment"]):
     Any call raises ServiceUnavailable when there is no answer, or a gateway answered in the service's place;
     PromiseBroken when an answer has a wrong status or shape; CredentialRefused when a credential that the operator
     supplied gets a 401; Throttled when the rate limit asks for more patience than a run has, or turns away somebody
-    who was to be refused: a rate limit says nothing of access. Silence in answer to a request that may be sent again is waited
-    out as `cutover` allows.
+    who was to be refused: a rate limit says nothing of access. Silence in answer to a request that may be sent again
+    is waited out as `cutover` allows.
 
     A service that named the public network even once, over whatever connection, is written to no more, sign-ins
     apart: any such call raises GuardRefused.
@@ -248,7 +248,7 @@ class Deployment(AbstractContextManager["Deployment"]):
         return read(self._caller.promised(call, credential, read))
 
     def streams_v2(self, credential: Credential, *, limit: int = 20, cursor: str = "") -> StreamPage:
-        """Return one page of the streams the credential's holder sees, in the newer form of the API."""
+        """Return one page of the streams the credential's holder sees, by API v2."""
         call = self._dialect.streams_v2(limit=limit, cursor=cursor)
 
         def read(answer: Answer) -> StreamPage:
@@ -294,11 +294,11 @@ class Deployment(AbstractContextManager["Deployment"]):
         return self._created(self._dialect.create(order, key), credential, order)
 
     def create_v2(self, credential: Credential, order: StreamOrder, key: str = "") -> StreamRecord:
-        """Create a stream in the newer form of the API; raises as `create`."""
+        """Create a stream by API v2; raises as `create`."""
         return self._created(self._dialect.create_v2(order, key), credential, order)
 
     def create_v2_answer(self, credential: Credential, order: StreamOrder, key: str = "") -> Answer:
-        """Ask for a stream in the newer form and return the answer, refused or not."""
+        """Ask for a stream by API v2 and return the answer, refused or not."""
         return self._caller.access_answer(self._dialect.create_v2(order, key), credential)
 
     def _created(self, call: Call, credential: Credential, order: StreamOrder) -> StreamRecord:
@@ -359,7 +359,7 @@ class Deployment(AbstractContextManager["Deployment"]):
         return self._dialect.read_index_cursor(self._caller.promised(self._dialect.index_status(), None))
 
     def metrics_answer(self, credential: Credential | None) -> Answer:
-        """Ask for the service's figures and return the answer, refused or not."""
+        """Ask for the service's metrics and return the answer, refused or not."""
         return self._caller.access_answer(self._dialect.metrics(), credential)
 
     def act(self, credential: Credential, stream_id: str, action: str, key: str = "") -> Answer:
@@ -369,7 +369,7 @@ class Deployment(AbstractContextManager["Deployment"]):
     def attempt(
         self, call: Call, credential: Credential | None = None, *, csrf_headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Send one of the `doors` and return the answer, refused or not.
+        """Send one of the requests of `access` and return the answer, refused or not.
 
         `csrf_headers` replaces the headers by which a write shows that it comes from the app's own page.
         """
@@ -382,13 +382,13 @@ class Deployment(AbstractContextManager["Deployment"]):
         """Return the headers by which a write shows that it comes from the app's own page; none where none is given."""
         return self._caller.csrf_headers()
 
-    def mark(self, credential: Credential, stream_id: str, mark: Lease) -> bool:
-        """Write a mark on a stream; False where the service has no place for it. Raises only for silence."""
-        call = self._dialect.write_lease(stream_id, mark)
+    def write_lease(self, credential: Credential, stream_id: str, lease: Lease) -> bool:
+        """Write a lease into a stream's tags; False where the service cannot hold it. Raises only for silence."""
+        call = self._dialect.write_lease(stream_id, lease)
         return call is not None and self._caller.ask(call, credential).status in call.statuses
 
     def lease_of(self, credential: Credential, stream_id: str) -> Lease | None:
-        """Return the mark on a stream, None where it carries none. Raises only for silence."""
+        """Return the lease of a stream, None where it carries none. Raises only for silence."""
         return self._dialect.read_lease(self._caller.ask(self._dialect.stream(stream_id), credential))
 
     def error_code(self, answer: Answer) -> str:

@@ -1,4 +1,4 @@
-"""The mark on synthetic data: which run made it, and until when nobody else touches it."""
+"""The lease of synthetic data: which run made it, and until when nobody else touches it."""
 
 from collections.abc import Sequence
 
@@ -17,12 +17,12 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def tags(self) -> list[str]:
-        """The mark as tags of a stream."""
+        """The lease as tags of a stream."""
         return [f"{_RUN}{self.run_id}", f"{_LEASE}{self.lease_until_seconds}"]
 
 
 def lease_in(tags: object) -> Lease | None:
-    """Return the mark among a stream's tags, None where there is none or it is not one of ours."""
+    """Return the lease among a stream's tags, None where there is none or it is not one of ours."""
     if not isinstance(tags, list):
         return None
     texts = [tag for tag in tags if isinstance(tag, str)]

@@ -18,7 +18,7 @@ from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer, parsed, 
 from streampay_smoke.service.trace import Trace
 
 SYNTHETIC_HEADERS = {"baggage": "synthetic=true", "x-streampay-synthetic": "smoke"}
-"""Marks by which the service's owners can tell this traffic from a customer's."""
+"""Headers by which the service's owners can tell this traffic from a customer's."""
 
 RELEASE_HEADER = "x-release"
 SIMULATED_HEADER = "x-streampay-simulated"

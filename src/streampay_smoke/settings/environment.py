@@ -1,4 +1,4 @@
-"""An environment file: the facts of a place, read and checked."""
+"""An environment file: the facts of an environment, read and checked."""
 
 import contextlib
 import difflib
@@ -46,9 +46,8 @@ class ServiceFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     `cutover_seconds` is what a whole run waits out of silence after the service was ready; one stale replica of
     `replicas` is missed with at most `replica_miss_probability`. `app_origin` is where the web app's pages come from,
     `reads_per_minute` what one caller may read of each replica, `canary_stream` a stream of the synthetic user that
-    every release finds where the one before left it; "" and 0 where this place does not say. `writes_at_once` is how
-    many writes it takes without one waiting for another's ledger. `metrics` says that they
-    can be scraped, `indexer` that the service keeps an index of this place's ledger and tells how far it is.
+    every release finds where the one before left it; "" and 0 where this environment does not say. `metrics` says that
+    they can be scraped, `indexer` that the service keeps an index of this environment's ledger and tells how far it is.
     """
 
     network: Literal["testnet", "futurenet", "public", "private"]
@@ -90,9 +89,9 @@ class MoneyFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class EnvironmentFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An environment file: the facts of a place on one screen, never a secret.
+    """An environment file: the facts of an environment on one screen, never a secret.
 
-    What has no default here has it in `shared.toml`, unless a place must say it.
+    What has no default here has it in `shared.toml`, unless an environment must say it.
 
     `deadline_seconds` limits a whole run, 0 for what its waits for ledgers add up to. `step_seconds` is how long a step
     may take, `ledger_step_seconds` one that waits for ledgers to close. `rollback`
@@ -185,7 +184,7 @@ def _over(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def values_of(facts: EnvironmentFacts) -> dict[str, str]:
-    """Return the variables that a place gives a value to."""
+    """Return the variables that an environment gives a value to."""
     keys = {name: operator.attrgetter(variable.file_key) for name, variable in VARIABLES.items() if variable.file_key}
     values = {name: value_at(facts) for name, value_at in keys.items()}
     return {name: f"{value:g}" if isinstance(value, float) else value for name, value in values.items() if value}
@@ -201,7 +200,7 @@ def _in(file: str) -> Iterator[None]:
 
 
 def refuse_impossible(environment: str, facts: EnvironmentFacts) -> None:
-    """Raise SettingsInvalid for what no place can be like, naming the file."""
+    """Raise SettingsInvalid for what no environment can be like, naming the file."""
     service = facts.service
     if service.app_origin and not _ORIGIN.fullmatch(service.app_origin):
         raise SettingsInvalid(

@@ -1,4 +1,4 @@
-"""The manifest: what the features and the tag expression promise to run, and what a place leaves out by name."""
+"""The manifest: what the features and the tag expression promise to run, and what an environment leaves out by name."""
 
 from pathlib import Path
 from typing import Any
@@ -166,7 +166,7 @@ WITHOUT_FACTS = {
     "operations/the-index-follows-the-ledger",
     "statements/a-stream-from-before-this-release-is-still-there",
 }
-"""What a place leaves out that says neither who administers the contract, nor what is kept, nor what can be scraped."""
+"""What an environment leaves out that names no contract admin, no kept stream, and nothing that can be scraped."""
 
 WRITES = {
     "settlement/a-settled-stream-pays-the-recipient-on-the-ledger",

@@ -16,7 +16,7 @@ from streampay_selftest.conditions import beside_other_runs, environment_file
 SCRIPT = Path(__file__).parents[2] / "support" / "fake_gate.py"
 
 FAULT = Case(name="f", story="s", severity=Severity.CATASTROPHIC, caught_by="streams/")
-NOISE = Case(name="n", story="s", severity=Severity.DISTURBANCE, truth=Truth.DEPENDENCY, or_else=(Truth.NONE,))
+DISTURBANCE = Case(name="n", story="s", severity=Severity.DISTURBANCE, truth=Truth.DEPENDENCY, or_else=(Truth.NONE,))
 
 
 def gate(*arguments: str) -> Sequence[str]:
@@ -62,29 +62,29 @@ def test_a_fault_that_names_no_check_is_never_right() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["PASS", "none"], ["INCONCLUSIVE", "dependency"]])
-def test_a_noise_may_be_ridden_out_or_held(arguments: Sequence[str]) -> None:
-    assert is_right(NOISE, played(NOISE, *arguments))
+def test_a_disturbance_may_be_ridden_out_or_held(arguments: Sequence[str]) -> None:
+    assert is_right(DISTURBANCE, played(DISTURBANCE, *arguments))
 
 
 @pytest.mark.parametrize(
     "arguments", [["FAIL", "product"], ["INCONCLUSIVE", "harness"], ["CONFIG", "config"], ["SAFETY", "safety"]]
 )
-def test_a_noise_that_is_called_something_else_is_wrong(arguments: Sequence[str]) -> None:
-    assert not is_right(NOISE, played(NOISE, *arguments))
+def test_a_disturbance_that_is_called_something_else_is_wrong(arguments: Sequence[str]) -> None:
+    assert not is_right(DISTURBANCE, played(DISTURBANCE, *arguments))
 
 
 def test_an_exit_code_that_is_no_answer() -> None:
-    answer = played(NOISE, "PASS", "none", "--exit", "7")
+    answer = played(DISTURBANCE, "PASS", "none", "--exit", "7")
     assert (answer.status, answer.problem) == (NO_ANSWER, "exit code 7: the last words")
 
 
 def test_an_exit_code_that_contradicts_the_verdict() -> None:
-    assert played(NOISE, "PASS", "none", "--exit", "1").status == CONTRADICTION
+    assert played(DISTURBANCE, "PASS", "none", "--exit", "1").status == CONTRADICTION
 
 
 @pytest.mark.parametrize(("status", "attribution"), [("CONFIG", "config"), ("FAIL", ""), ("PASS", "")])
 def test_without_a_verdict_only_config_says_whose_it_is(status: str, attribution: str) -> None:
-    answer = played(NOISE, status, "none", "--silent")
+    answer = played(DISTURBANCE, status, "none", "--silent")
     assert (answer.status, answer.attribution, answer.problem) == (
         status,
         attribution,
@@ -95,7 +95,7 @@ def test_without_a_verdict_only_config_says_whose_it_is(status: str, attribution
 def test_a_gate_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(case_run, "OVERTIME_SECONDS", 1.0)
     monkeypatch.setattr(case_run, "DEADLINE_SECONDS", "0.5")
-    answer = played(NOISE, "PASS", "none", "--hang")
+    answer = played(DISTURBANCE, "PASS", "none", "--hang")
     assert (answer.status, answer.seconds) == (NO_ANSWER, 1.5)
 
 

@@ -32,7 +32,7 @@ from streampay_smoke.core.errors import SettingsInvalid
 
 ROOT = Path(__file__).parents[3]
 FAKE = (sys.executable, str(ROOT / "tests" / "support" / "fake_gate.py"))
-FAULT, NOISE = "settle-lies", "cold start"
+FAULT, DISTURBANCE = "settle-lies", "cold start"
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ FAULT, NOISE = "settle-lies", "cold start"
     [
         ((FAULT,), ["FAIL", "product", "settlement/x"], 0),
         ((FAULT,), ["PASS", "none"], 1),
-        ((NOISE,), ["PASS", "none"], 0),
-        ((NOISE,), ["FAIL", "product", "readiness/x"], 1),
+        ((DISTURBANCE,), ["PASS", "none"], 0),
+        ((DISTURBANCE,), ["FAIL", "product", "readiness/x"], 1),
     ],
 )
 def test_it_is_red_for_a_missed_fault_and_for_a_false_alarm_and_green_for_neither(
@@ -56,7 +56,7 @@ def test_it_is_red_for_a_missed_fault_and_for_a_false_alarm_and_green_for_neithe
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project of its own, whose results are made up: noise is ridden out, and a fault is too."""
+    """A project of its own, whose results are made up: a disturbance is ridden out, and a fault is too."""
 
     def measured(plan: Plan, **_: object) -> Measurement:
         answers = [CaseRun(case=name, seed=0, status="PASS", attribution="none") for name in plan.names]
@@ -69,10 +69,10 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_what_was_stopped_is_not_green(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    noises = {name: case for name, case in CORPUS.items() if Truth.NONE in case.truths}
+    disturbances = {name: case for name, case in CORPUS.items() if Truth.NONE in case.truths}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "CORPUS", noises)
-        patch.setattr(sys.modules[__name__], "CORPUS", noises)
+        patch.setattr(command, "CORPUS", disturbances)
+        patch.setattr(sys.modules[__name__], "CORPUS", disturbances)
         assert selftest(Wanted(every_case=True)) == 3
     assert "stopped: it was told to stop. The same command goes on" in capsys.readouterr().out
 
@@ -101,18 +101,18 @@ def test_shares_differ_and_none_of_the_corpus_is_never_drawn() -> None:
 
 
 def test_results_are_written_beside_those_that_are_there(root: Path) -> None:
-    for only in (NOISE, "undisturbed"):
+    for only in (DISTURBANCE, "undisturbed"):
         assert selftest(Wanted(full=True, only=(only,), write=True)) == 0
     written = committed_results(root)
     assert written is not None
-    assert {case.name for case in written.cases} == {NOISE, "undisturbed"}
+    assert {case.name for case in written.cases} == {DISTURBANCE, "undisturbed"}
     assert (root / "docs/selftest/chart.svg").is_file()
 
 
 def test_the_command_line_lists_the_corpus(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["selftest", "--list", "--only", FAULT, NOISE]) == 0
+    assert cli.main(["selftest", "--list", "--only", FAULT, DISTURBANCE]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["fault", "noise"]
+    assert [line.split()[0] for line in lines] == ["fault", "disturbance"]
     assert FAULTS[FAULT].story in lines[0]
 
 
@@ -171,9 +171,11 @@ def test_in_a_hurry_a_case_plays_what_it_is_about() -> None:
 
 
 def test_in_a_hurry_a_plan_begins_with_what_takes_longest() -> None:
-    plan = Plan(names=(FAULT, NOISE, "undisturbed"), hurried=True)
-    tasks = plan.tasks({FAULT: 1.0, NOISE: 9.0})
-    assert [task.case for task in tasks] == ["undisturbed", NOISE, FAULT], "what was never timed may be the longest"
+    plan = Plan(names=(FAULT, DISTURBANCE, "undisturbed"), hurried=True)
+    tasks = plan.tasks({FAULT: 1.0, DISTURBANCE: 9.0})
+    assert [task.case for task in tasks] == ["undisturbed", DISTURBANCE, FAULT], (
+        "what was never timed may be the longest"
+    )
 
 
 def test_a_plan_of_many_rounds_mixes_what_waits_with_what_computes() -> None:
@@ -186,15 +188,15 @@ def test_a_plan_of_many_rounds_mixes_what_waits_with_what_computes() -> None:
 
 
 def test_a_plan_plays_every_case_as_often_as_the_targets_ask() -> None:
-    full = Plan(names=(FAULT, NOISE, "undisturbed"), hurried=False)
+    full = Plan(names=(FAULT, DISTURBANCE, "undisturbed"), hurried=False)
     seeds = [task.case for task in full.tasks({})]
     half = seeds[: len(seeds) // 2]
     assert half.count(FAULT) == 2, "what is stopped half-way is half of everything"
     assert half.count("undisturbed") in range(370, 381)
     assert len(full.tasks({}, {(FAULT, 3), ("undisturbed", 7)})) == len(seeds) - 2
     assert (seeds.count(FAULT), seeds.count("undisturbed")) == (4, 750)
-    noises = sum(not case.is_fault for case in CORPUS.values()) - 1
-    assert seeds.count(NOISE) * noises >= 3000
+    disturbances = sum(not case.is_fault for case in CORPUS.values()) - 1
+    assert seeds.count(DISTURBANCE) * disturbances >= 3000
     assert len(Plan(names=(FAULT,), hurried=False, seeds=7).tasks({})) == 7
 
 
@@ -230,7 +232,7 @@ class Told:
             yield task, CaseRun(case=task.case, seed=task.seed, status="PASS", attribution="none")
 
 
-WHOLE = Plan(names=(NOISE, "undisturbed"), hurried=False, seeds=3)
+WHOLE = Plan(names=(DISTURBANCE, "undisturbed"), hurried=False, seeds=3)
 
 
 def test_a_long_run_goes_on_where_it_was_stopped(
@@ -273,7 +275,7 @@ def test_runs_of_one_state_of_the_code_are_not_added_to_those_of_another(
 
 def test_a_quick_run_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Told(tmp_path, monkeypatch)
-    measure(Plan(names=(NOISE,), hurried=True), root=tmp_path)
+    measure(Plan(names=(DISTURBANCE,), hurried=True), root=tmp_path)
     assert not (tmp_path / "artifacts").exists()
 
 

@@ -95,8 +95,8 @@ WRONG = [
     (answer("open", "PASS", "none"), "no PASS where something is wrong"),
     (answer("open", "INCONCLUSIVE", "harness"), "every fault is caught"),
     (answer("open", "FAIL", "product"), "and by the check that is named for it"),
-    (answer("undisturbed", "FAIL", "product"), "no noise is called a fault of the release"),
-    (answer("typo", "SAFETY", "safety"), "no noise is called a fault of the release"),
+    (answer("undisturbed", "FAIL", "product"), "no disturbance is called a fault of the release"),
+    (answer("typo", "SAFETY", "safety"), "no disturbance is called a fault of the release"),
     (answer("rpc", "INCONCLUSIVE", "harness"), "the attribution is right in 99% of the runs"),
     (answer("rpc", "FAIL", "product"), "no dependency is called product"),
     (answer("typo", "PASS", "none"), "no PASS where something is wrong"),
@@ -128,10 +128,10 @@ def test_a_target_that_too_few_runs_stand_behind_is_not_met() -> None:
 
 
 def test_a_target_is_met_by_enough_whole_runs_of_every_fault() -> None:
-    noises = [("rpc", DISTURBED_RUNS), ("undisturbed", UNDISTURBED_RUNS)]
-    noisy = [answer(name, "PASS", "none", seed=seed) for name, runs in noises for seed in range(runs)]
+    disturbances = [("rpc", DISTURBED_RUNS), ("undisturbed", UNDISTURBED_RUNS)]
+    disturbed = [answer(name, "PASS", "none", seed=seed) for name, runs in disturbances for seed in range(runs)]
     faulty = [replace(each, seed=seed) for each in RIGHT[:3] for seed in range(FAULT_SEEDS)]
-    runs = [*noisy, *faulty]
+    runs = [*disturbed, *faulty]
     whole = score(collected(CORPUS, runs, commit="abc", hurried=False))
     assert {target.described(whole) for target in TARGETS} == {"met"}
     hurried = score(collected(CORPUS, runs, commit="abc", hurried=True))
@@ -206,8 +206,8 @@ def test_a_person_is_told_what_was_wrong_and_what_right() -> None:
     assert progress_output.line(CORPUS["open"], RIGHT[0], right=True).endswith("open: FAIL product, streams/a")
     mixed = results(wrong, answer("rpc", "PASS", "none"), answer("rpc", "FAIL", "product"))
     summary = progress_output.summary(mixed, score(mixed))
-    assert re.search(r"! fault  open +0/1  PASS none", summary)
-    assert re.search(r"! noise  rpc +1/2  FAIL product x1, PASS none x1", summary)
+    assert re.search(r"! fault +open +0/1  PASS none", summary)
+    assert re.search(r"! disturbance +rpc +1/2  FAIL product x1, PASS none x1", summary)
     assert "always wrong: open" in summary
 
 

@@ -1,4 +1,4 @@
-"""Ways in which doors, keys and limits go wrong."""
+"""Ways in which access, keys and limits go wrong."""
 
 import base64
 import secrets

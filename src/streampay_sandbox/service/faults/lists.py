@@ -1,4 +1,4 @@
-"""Ways in which lists of streams go wrong: open doors, other people's streams, private details, lost rows."""
+"""Ways in which lists of streams go wrong: no access control, other people's streams, private details, lost rows."""
 
 from collections.abc import Callable
 from typing import Final

@@ -1,4 +1,4 @@
-"""Ways in which papers lie about money that moved as it should: receipts and records of something else."""
+"""Ways in which receipts and records are wrong about money that moved as it should."""
 
 import secrets
 from collections.abc import Callable
@@ -46,7 +46,7 @@ def _settled_records(change: Callable[[Document], Document]) -> Mutation:
 
 
 def _newer_shows(change: Callable[[Document], Document]) -> Mutation:
-    """Return the mutation that shows every stream otherwise in the newer form, in lists and when it is opened."""
+    """Return the mutation that shows every stream otherwise by API v2, in lists and when it is opened."""
 
     def shown(item: Document) -> Document:
         return {**item, **change(item)}

@@ -45,10 +45,10 @@ def _buffered(parts: Parts, inner: Handler, call: HttpCall) -> HttpAnswer:
     return answer
 
 
-def _or_nobody(door: Callable[[HttpCall], str]) -> Callable[[HttpCall], str]:
+def _or_nobody(authenticator: Callable[[HttpCall], str]) -> Callable[[HttpCall], str]:
     def who(call: HttpCall) -> str:
         try:
-            return door(call)
+            return authenticator(call)
         except Refusal:
             return ""
 

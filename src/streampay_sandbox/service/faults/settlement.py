@@ -1,4 +1,4 @@
-"""Ways in which settling a stream goes wrong: money that is not moved, moved twice, or not as the papers say."""
+"""Ways in which settling a stream goes wrong: money not moved, moved twice, or not as receipt and record say."""
 
 import contextlib
 import hashlib
@@ -100,11 +100,11 @@ def _settle_by_plain_payment(parts: Parts) -> Parts:
     def settle(stream: Stream) -> StreamSettlement:
         on_chain = parts.treasury.stream(stream.chain_id)
         period_seconds = PERIOD_SECONDS[stream.schedule]
-        cashier = PlainPayer(parts.treasury)
+        payer = PlainPayer(parts.treasury)
         closes_at = parts.treasury.ledger_time() + 1
         elapsed_seconds = min(closes_at - (on_chain.ends_at - period_seconds), period_seconds)
         earned = on_chain.total_stroops * max(elapsed_seconds, 0) // period_seconds
-        return StreamSettlement(settled_at=iso_now(), tx_hash=cashier.pay(stream.recipient, max(earned, 1)))
+        return StreamSettlement(settled_at=iso_now(), tx_hash=payer.pay(stream.recipient, max(earned, 1)))
 
     return replace(parts, settle=settle)
 

@@ -1,4 +1,4 @@
-"""What a user does with orders in the API's second version; nobody is ever paid by them."""
+"""What a user does with orders by API v2; nobody is ever paid by them."""
 
 import msgspec
 

@@ -11,7 +11,7 @@ from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import StreamPage, StreamRecord
 
 FEWEST_LOOKS = 5
-"""Looks at a stream where a place names one replica: a second one that lacks it is missed once in 32 runs."""
+"""Looks at a stream where an environment names one replica: a second one that lacks it is missed once in 32 runs."""
 
 
 def streams_of_the_user(run: RunContext, credential: Credential, at_least: int) -> tuple[StreamRecord, ...]:
@@ -50,7 +50,7 @@ def headers_of_own_streams(deployment: Deployment, credential: Credential, strea
 
 
 def looks_over_new_connections(run: RunContext, credential: Credential, stream_id: str) -> tuple[Answer, ...]:
-    """Ask for a stream over connections of their own, often enough to meet every replica a place names."""
+    """Ask for a stream over connections of their own, often enough to meet every replica an environment names."""
     service = run.settings.facts.service
     number = max(FEWEST_LOOKS, samples_needed(service.replicas, service.replica_miss_probability))
 

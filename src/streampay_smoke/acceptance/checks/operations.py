@@ -1,4 +1,4 @@
-"""What StreamPay promises to those who run it: it answers every time, tells the time, and shows its figures."""
+"""What StreamPay promises to those who run it: it answers every time, tells the time, and shows its metrics."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What StreamPay promises when it says that a stream is settled, checked on the papers and on the ledger."""
+"""What StreamPay promises when it says that a stream is settled, checked on receipts, records and the ledger."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ SETTLED = 200
 TX_HASH = re.compile(r"[0-9a-f]{64}")
 
 REFUSALS = frozenset({409, 422})
-"""How a settlement is refused for what it asks. Other 4xx refuse the caller or their haste, and prove nothing."""
+"""How a settlement is refused for what it asks. Other 4xx refuse the caller or throttle them, and prove nothing."""
 
 LEDGER, SERVICE = "ledger", "service"
 """What a settlement is proved by."""

@@ -20,12 +20,12 @@ def pages_of(deployment: Deployment, credential: Credential, *, page_size: int) 
 
 
 def pages_of_v2(deployment: Deployment, credential: Credential, *, page_size: int) -> tuple[StreamPage, ...]:
-    """Follow the list in the newer form of the API to its end; raises as `pages_of`."""
+    """Follow the list of API v2 to its end; raises as `pages_of`."""
     return _followed(lambda cursor: deployment.streams_v2(credential, limit=page_size, cursor=cursor), page_size)
 
 
 def records_of(deployment: Deployment, credential: Credential) -> tuple[StreamRecord, ...]:
-    """Return all streams of the credential's holder, by whichever list works; raises what the newer one raises."""
+    """Return all streams of the credential's holder, by whichever list works; raises what that of API v2 raises."""
     try:
         pages = pages_of(deployment, credential, page_size=LARGEST_PAGE)
     except PromiseBroken:  # a broken list hides nothing that has to be brought to an end

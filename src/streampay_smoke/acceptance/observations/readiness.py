@@ -17,7 +17,7 @@ _GATEWAY_STATUSES = frozenset({502, 503, 504})
 
 
 class NeverReady(PromiseBroken):
-    """The release did not become ready in the time this place allows."""
+    """The release did not become ready in the time this environment allows."""
 
     kind = "never_ready"
 

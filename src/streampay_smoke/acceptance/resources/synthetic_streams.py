@@ -88,7 +88,7 @@ class SyntheticStreams:
         return self._created(order, lambda: self._deployment.create(self._user(), order, key))
 
     def create_v2(self, order: StreamOrder, key: str) -> StreamRecord:
-        """Create a stream in the newer form of the API; as `create` otherwise."""
+        """Create a stream by API v2; as `create` otherwise."""
         return self._created(order, lambda: self._deployment.create_v2(self._user(), order, key))
 
     def try_to_create(
@@ -154,7 +154,7 @@ class SyntheticStreams:
         return record
 
     def _remember(self, record: StreamRecord, credential: Credential) -> None:
-        """Note how a new stream ends, and mark it where the service takes marks; a mark never fails a run."""
+        """Note how a new stream ends, and give it a lease where the service holds leases; a mark never fails a run."""
         stream_id = record.id
         if self._housekeeping.has(STREAM, stream_id):
             return
@@ -162,9 +162,9 @@ class SyntheticStreams:
         if not self._takes_leases:
             return
         lease_until_seconds = int(time.time() + self._lease_seconds)
-        mark = Lease(run_id=self._run_id, lease_until_seconds=lease_until_seconds)
+        lease = Lease(run_id=self._run_id, lease_until_seconds=lease_until_seconds)
         try:
-            self._takes_leases = self._deployment.write_lease(credential, stream_id, mark)
+            self._takes_leases = self._deployment.write_lease(credential, stream_id, lease)
         except SmokeError:
             self._takes_leases = False  # the exchange is in the journal; sweep then goes by the stream's age
         if self._takes_leases:

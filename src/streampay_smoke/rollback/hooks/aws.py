@@ -37,7 +37,7 @@ logging.getLogger("botocore").setLevel(logging.WARNING)
 _CHINA = "cn-"
 _PASSING_KINDS = re.compile(r"Throttl|TooManyRequests|RequestLimitExceeded|ServiceUnavailable|InternalFailure")
 
-EXPIRED = "renew the credentials of AWS in this place, such as the role of the job"
+EXPIRED = "renew the credentials of AWS where this runs, such as the role of the job"
 
 
 class AwsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

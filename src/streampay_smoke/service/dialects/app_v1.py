@@ -119,9 +119,9 @@ class AppV1:
         headers = {"accept": EVENTS}
         return Call(method="GET", path="/api/indexer/status", headers=headers, enough=one_event)
 
-    def mark(self, stream_id: str, mark: Lease) -> Call | None:
+    def write_lease(self, stream_id: str, lease: Lease) -> Call | None:
         """Create takes no text of the caller's own; v2 can change description and tags afterwards."""
-        body = {"description": f"synthetic: streampay-smoke run {mark.run_id}", "tags": mark.tags}
+        body = {"description": f"synthetic: streampay-smoke run {lease.run_id}", "tags": lease.tags}
         return Call(method="PATCH", path=f"/api/v2/streams/{quote(stream_id, safe='')}", json=body)
 
     def act(self, stream_id: str, action: str, key: str) -> Call:

@@ -16,7 +16,7 @@ _BROWSER_SENDS = ("authorization", "content-type", "idempotency-key", "x-csrf-to
 
 
 class AppV1Access:
-    """The doors of dialect `app-v1`."""
+    """The access requests of dialect `app-v1`."""
 
     caller_header: str = "x-api-key"
 

@@ -122,7 +122,7 @@ class Dialect(Protocol):
         """Ask for one page of streams."""
 
     def streams_v2(self, *, limit: int, cursor: str) -> Call:
-        """Ask for one page of streams in the newer of the two forms the API has."""
+        """Ask for one page of streams by API v2."""
 
     def stream(self, stream_id: str) -> Call:
         """Ask for one stream."""
@@ -131,19 +131,19 @@ class Dialect(Protocol):
         """Create a stream under an idempotency key, "" for none."""
 
     def create_v2(self, order: StreamOrder, key: str) -> Call:
-        """Create a stream in the newer form, under an idempotency key, "" for none."""
+        """Create a stream by API v2, under an idempotency key, "" for none."""
 
     def alive(self) -> Call:
         """Ask whether the service is alive: an answer that costs it nothing."""
 
     def metrics(self) -> Call:
-        """Ask for the figures of those who watch over the service."""
+        """Ask for the service's metrics."""
 
     def index_status(self) -> Call:
         """Ask how far the service's index of the ledger is."""
 
-    def mark(self, stream_id: str, mark: Lease) -> Call | None:
-        """Write a mark on a stream, None where this API has no place for one."""
+    def write_lease(self, stream_id: str, lease: Lease) -> Call | None:
+        """Write a lease into a stream's tags, None where this API cannot hold one."""
 
     def act(self, stream_id: str, action: str, key: str) -> Call:
         """Act on a stream: "start", "pause", "stop", "settle" or "withdraw", under an idempotency key, "" for none."""
@@ -161,13 +161,13 @@ class Dialect(Protocol):
         """Read one page."""
 
     def read_page_v2(self, answer: Answer, *, limit: int) -> StreamPage:
-        """Read one page in the newer form."""
+        """Read one page of API v2."""
 
     def read_stream(self, answer: Answer) -> StreamRecord:
         """Read the answer that shows, creates or moves one stream."""
 
     def read_lease(self, answer: Answer) -> Lease | None:
-        """Read the mark of the stream an answer shows, None where it carries none; never raises."""
+        """Read the lease of the stream an answer shows, None where it carries none; never raises."""
 
     def read_receipt(self, answer: Answer) -> Receipt:
         """Read the answer to a settlement."""
