@@ -102,16 +102,14 @@ class Lanes:
         self._lanes: list[_Lane] = []
         self._lane_of: dict[str, _Lane] = {}
         self._receive: Receive = lambda number, message: None
-        self._alive = -1
+        self._held: list[int] = []
 
     def start(self, lane_of: dict[str, int], play: Play, receive: Receive) -> None:
         """Fork one process for each lane that plays a scenario."""
         self._receive = receive
         with self._interruption.uninterrupted():
-            ends, self._alive = os.pipe()
             for number in sorted(set(lane_of.values())):
-                self._lanes.append(self._forked(number, play, ends))
-            os.close(ends)
+                self._lanes.append(self._forked(number, play))
         by_number = {lane.number: lane for lane in self._lanes}
         self._lane_of = {scenario_id: by_number[number] for scenario_id, number in lane_of.items()}
 
@@ -157,9 +155,7 @@ class Lanes:
                 os.kill(lane.pid, signal.SIGKILL)
             while self._running():
                 self._hear_once(_LOOK_SECONDS)
-            if self._alive >= 0:
-                os.close(self._alive)
-                self._alive = -1
+            self._let_go()
 
     @property
     def lost(self) -> Lost | None:
@@ -174,22 +170,30 @@ class Lanes:
     def _running(self) -> list[_Lane]:
         return [lane for lane in self._lanes if lane.running]
 
-    def _forked(self, number: int, play: Play, alive: int) -> _Lane:
+    def _let_go(self) -> None:
+        """Close the ends of the pipes by which lanes know that the process of the run lives."""
+        while self._held:
+            os.close(self._held.pop())
+
+    def _forked(self, number: int, play: Play) -> _Lane:
         ours, theirs = os.pipe()
+        life, held = os.pipe()  # one for each lane: a pipe has one owner to be told
+        self._held.append(held)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # the only other thread waits for the supervisor's end
             pid = os.fork()
         if not pid:
-            self._live(number, play, Sender(theirs, self._interruption.uninterrupted), alive)
+            self._live(number, play, Sender(theirs, self._interruption.uninterrupted), life)
         os.close(theirs)
+        os.close(life)
         return _Lane(number, pid, ours)
 
-    def _live(self, number: int, play: Play, sender: Sender, alive: int) -> NoReturn:
+    def _live(self, number: int, play: Play, sender: Sender, life: int) -> NoReturn:
         """Be a lane, and nothing after it."""
         code = _BROKEN
         try:
-            os.close(self._alive)
-            _end_with_the_holder_of(alive)
+            self._let_go()
+            _end_with_the_holder_of(life)
             self._interruption.resume()
             play(number, sender)
             code = 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from behave.configuration import Configuration
 from behave.model import Feature, Scenario, Step
-from behave.runner import Runner, the_step_registry
+from behave.runner import Context, Runner, the_step_registry
 
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.core.errors import Blame, SettingsInvalid, SmokeError
@@ -85,7 +85,13 @@ class GateRunner(Runner):
         self.pins = manifest.accepted(Path(self.base_dir), Path(manifest.INI))
         with by_the_gate():
             super().load_hooks(filename)
-        self.hooks["before_feature"] = lambda context, feature: self._lanes.begin_feature(feature)
+        of_the_suite = self.hooks.get("before_feature", lambda context, feature: None)
+
+        def before_feature(context: Context, feature: Feature) -> None:
+            of_the_suite(context, feature)
+            self._lanes.begin_feature(feature)
+
+        self.hooks["before_feature"] = before_feature
 
     def load_step_definitions(self, extra_step_paths: Sequence[str] | None = None) -> None:
         """Load the steps; only a step's own function is interrupted when its budget is over."""
