@@ -211,9 +211,9 @@ def test_processes_hold_no_more_write_slots_than_there_are_and_give_back_those_o
             hangs(sender)
 
     def waits(sender: Sender) -> None:
-        signal.signal(signal.SIGTERM, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         sender.send(Printed(text="ready"))
-        signal.pause()
+        signal.sigwait({signal.SIGTERM})
         with slots.slot(lambda seconds: sender.send(Printed(text="waited"))):
             sender.send(Printed(text="held"))
         sender.send(ENDED)
