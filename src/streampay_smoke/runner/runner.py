@@ -10,7 +10,6 @@ from behave.configuration import Configuration
 from behave.model import Feature, Scenario, Step
 from behave.runner import Context, Runner, the_step_registry
 
-from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.core.errors import Blame, SettingsInvalid, SmokeError
 from streampay_smoke.core.standard_streams import open_standard_streams
 from streampay_smoke.evidence.events import Failure, RunFinished, RunRefused
@@ -139,7 +138,7 @@ class GateRunner(Runner):
         )
         return bool(failed)
 
-    def begin_scenario(self, scenario: Scenario) -> ScenarioContext | None:
+    def begin_scenario(self, scenario: Scenario) -> object:
         """Open a scenario's evidence and return its world; None for one that a lane plays."""
         self._lanes.begin_scenario(scenario)
         return None if self._lanes.plays(scenario) else self.session.begin(scenario)
