@@ -5,7 +5,6 @@
 
 What a step asserts must depend on the suite alone. Where it depends on the run (who signs in, how a settlement is
 proved, which scenarios were played before), the fewest count: a run that asserts less than these is no evidence.
-Settlements proved by the service's word are not measured: the sandbox does not pay recipients who have no account.
 """
 
 import os
@@ -28,6 +27,7 @@ RELEASE = {"SMOKE_EXPECT_RELEASE": "sandbox"}
 WAYS: Sequence[Mapping[str, str]] = (
     RELEASE,
     {},
+    {**RELEASE, "SMOKE_SETTLEMENT_PROOF": "service"},
     {**RELEASE, "SMOKE_AUTH_MODE": "jwt"},
     {**RELEASE, "SMOKE_AUTH_MODE": "api-key"},
 )

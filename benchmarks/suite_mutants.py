@@ -43,9 +43,9 @@ from mutators.evidence import Forged, after_mutants, during_mutants, rechained_m
 from mutators.features import feature_mutants  # noqa: E402
 from mutators.mutant import HEALTHY, PART, Mutant  # noqa: E402
 from mutators.playing import Player, forged, run, sandbox, verdict_of  # noqa: E402
+from mutators.reported import ENTRIES, FORK, JUDGE, Told, page  # noqa: E402
 from mutators.room import emptied_mutants, room_mutants, weakened_mutants  # noqa: E402
 from mutators.steps import hook_mutants, step_mutants  # noqa: E402
-from mutators.told import ENTRIES, FORK, JUDGE, Told, page  # noqa: E402
 from suite_parts import Project  # noqa: E402
 
 SEED = 20261125

@@ -1,17 +1,17 @@
 @smoke @operations @critical
-Feature: The service can be operated
-  It answers whoever asks, every time, and those who watch over it can see how it is.
+Feature: Service can be operated
+  Operators can rely on the answers of the service, and can monitor it.
 
-  Scenario: The service answers every time it is asked
-    When the service is asked twenty times over whether it is alive
-    Then it answers every time, and fails nobody on purpose
+  Scenario: The service answers every liveness request without an error
+    When the service is asked 20 times whether it is alive
+    Then every request is answered without an error
 
   @metrics
-  Scenario: Its figures can be read
-    When the figures of the service are asked for
-    Then they are there for those who watch over it
+  Scenario: The metrics are available
+    When the metrics of the service are requested
+    Then the metrics are available to authorized callers
 
   @indexer
-  Scenario: The index follows the ledger
-    When the index is asked twice how far it is
-    Then it is at the end of the ledger, and never goes back
+  Scenario: The index of the ledger is up to date
+    When the position of the index is read twice
+    Then the index is up to date and never goes back

@@ -1,17 +1,17 @@
 @smoke @readiness @blocker
 Feature: Service is ready
-  Nobody is sent to a release before it says, truthfully and for itself, that it can serve them.
+  A release receives users only after it reports that it and its dependencies are ready.
 
-  Scenario: The release that went live is ready to serve
+  Scenario: The service and its dependencies are ready
     When the service is asked whether it is ready
-    Then it answers for itself within the time this environment allows
-    And every dependency it names is ok
-    And it names the network this environment is for
-    And its clock agrees with ours
-    And every replica that answers is the same release
+    Then the service reports that it is ready in time
+    And every named dependency is healthy
+    And the service names the network of this environment
+    And the clock of the service is right
+    And all replicas that answer run the same release
 
   @expected-release
-  Scenario: The release that was deployed is the one that answers
+  Scenario: The expected release is deployed on every replica
     When the service is asked whether it is ready
     Then the expected release answers
-    And every replica that answers is the expected release
+    And all replicas that answer run the expected release

@@ -1,43 +1,52 @@
 @smoke @streams @critical
 Feature: Authenticated user lists streams
-  People see their own streams, and nobody else does.
+  Users see their own streams, and nobody else sees them.
+
+  SPECIFICATION: An attempt is refused with a status of its kind of refusal.
+    | refusal                        | status                            |
+    | not authorized                 | 401, 403                          |
+    | not visible                    | 401, 403, 404                     |
+    | not available with this tenant | 400, 401, 403, 404, 405, 410, 501 |
 
   Background:
     Given the service is ready
 
-  Scenario: A signed-in user sees their streams page by page
+  Scenario: A user lists all their streams page by page
     Given the synthetic user is signed in
-    And they have at least 2 streams
-    When they list their streams over several pages
-    Then every stream is shown exactly once
-    And no private details are shown
+    And the user has at least 2 streams
+    When the user lists their streams over several pages
+    Then every stream is listed exactly once
+    And no personal data is listed
 
-  Scenario Outline: A caller with <credential> is refused
+  Scenario Outline: A caller with <credential> cannot list streams
     When a caller with <credential> lists streams
-    Then the caller is refused
-    And no stream is shown to them
+    Then the request is refused as not authorized
+    And the answer contains no stream
 
-    Examples: Credentials that must not open anything
-      | credential                       |
-      | no credential                    |
-      | junk for a token                 |
-      | an expired token                 |
-      | a token signed by somebody else  |
-      | an unsigned token                |
+    Examples: Credentials that are not valid
+      | credential                     |
+      | no credential                  |
+      | a malformed token              |
+      | an expired token               |
+      | a token signed by another user |
+      | an unsigned token              |
 
     @signing-secret
-    Examples: Credentials that are good, but not here
-      | credential                         |
-      | a token meant for another service  |
-      | a token issued by another service  |
-      | a token signed by another method   |
+    Examples: Tokens with the right signing secret that are not valid here
+      | credential                            |
+      | a token for another audience          |
+      | a token of another issuer             |
+      | a token signed with another algorithm |
 
   @second-user
-  Scenario: Another user sees none of them
+  Scenario: A second user cannot list or read the streams of the first user
     Given the synthetic user is signed in
-    And they have at least 1 stream
-    When a second synthetic user lists their own streams
-    Then none of the first user's streams is shown
-    When they open streams of the first user by their names
+    And the user has at least 1 stream
+    When a second user lists their own streams
+    Then the list contains no stream of the first user
+    When the second user reads streams of the first user by id
+      | attempt                                           | refusal                        |
+      | read the stream                                   | not visible                    |
+      | read the stream while claiming the owner's tenant | not available with this tenant |
     Then every attempt is refused
-    And they are shown no stream
+    And the answers contain no stream

@@ -1,17 +1,17 @@
 @smoke @throttling @critical
-Feature: Limits slow down one caller and nobody else
-  Whoever asks too much is told to wait, and whoever comes for the first time is served.
+Feature: Rate limits apply to each caller separately
+  A caller who exceeds a limit is throttled, and other callers are served.
 
   Background:
     Given the service is ready
 
-  Scenario: A caller nobody has seen before is served at once
-    When somebody new asks for streams
-    Then they are not told to wait
+  Scenario: A new caller is not throttled
+    When a new caller lists streams
+    Then the new caller is not throttled
 
   @second-user @read-limit
-  Scenario: A caller in a rush is told to wait, and nobody else is
+  Scenario: Only the caller who exceeds the read limit is throttled
     Given the synthetic user is signed in
-    When a second synthetic user asks and asks, and then the first one asks
-    Then the second user is told to wait
+    When the first user lists streams after a second user exceeded the read limit
+    Then the second user is throttled
     And the first user is served

@@ -1,23 +1,32 @@
 @smoke @webapp @critical
-Feature: The web app in a browser
-  The app's own pages may do what people came for, and other sites' pages may do nothing in their name.
+Feature: Browser requests are accepted from the web app only
+  Pages of the web app can write through a browser, and pages of other sites can neither read nor write.
+
+  SPECIFICATION: A write without a valid CSRF token is refused with a status of its kind of refusal.
+    | refusal            | status        |
+    | invalid CSRF token | 400, 403, 419 |
 
   Background:
     Given the service is ready
 
   @app-origin
-  Scenario: The app's pages may write
-    When a browser asks leave for the app's page
-    Then it gets leave for all that a write needs
+  Scenario: The CORS preflight allows the web app to write
+    When a browser sends a CORS preflight for the web app
+    Then the web app is allowed to send its writes
 
-  Scenario: Another site's pages may not even ask
-    When a browser asks leave for another site's page
-    Then it gets no leave
+  Scenario: CORS allows no request from another site
+    When a browser sends a read and a CORS preflight for another site
+    Then the other site is not allowed to send requests
 
   @writes
-  Scenario: A write that another site slips in is refused
+  Scenario: A write without a valid CSRF token is refused
     Given the synthetic user is signed in
-    When a write comes with less than the whole proof of the app's own page
-    Then the app's own page is given a proof in two halves
-    And every such write is refused
-    And the same write with the whole proof is let through
+    When another site sends writes with these CSRF tokens
+      | CSRF token                      |
+      | no token                        |
+      | the part that the browser keeps |
+      | the part that the page adds     |
+      | two parts that do not match     |
+    Then the web app receives a CSRF token with two parts
+    And every write without a valid CSRF token is refused
+    And the same write with a valid CSRF token is accepted

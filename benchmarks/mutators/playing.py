@@ -18,7 +18,7 @@ from suite_parts import Project
 from mutators.evidence import Forged
 from mutators.forks import Forks, Request
 from mutators.mutant import HEALTHY, Limits, Meddling, Mutant, model
-from mutators.told import ENTRIES, FORK, JUDGE, Told
+from mutators.reported import ENTRIES, FORK, JUDGE, Told
 from streampay_sandbox.stack import start_sandbox
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.judge import judge

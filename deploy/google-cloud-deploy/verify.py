@@ -1,4 +1,4 @@
-"""The verification of a Google Cloud Deploy rollout: plays the gate, and at FAIL asks for the previous release.
+"""The verification of a Google Cloud Deploy rollout: plays the gate, and asks for a rollback where that calls for it.
 
 Cloud Deploy's own repair rule knows an exit code, and would roll back for a ledger that is down as for a broken
 release. So the one that knows the verdict asks: `rollbackTarget`, fenced by `rolloutToRollBack`, which Cloud Deploy
@@ -12,6 +12,7 @@ The service account of the execution environment needs roles/clouddeploy.release
 
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import urllib.error
@@ -31,12 +32,21 @@ ALREADY_ASKED = 409
 def main():
     """Return the gate's exit code; 0 is PASS and nothing else, and every other code fails the rollout."""
     code = subprocess.run(["streampay-smoke", "run", "--no-report"], check=False).returncode
-    if code == FAIL:
+    if code == FAIL and action() == "ROLLBACK":
         try:
             print(roll_back(os.environ))
         except (OSError, ValueError, KeyError) as error:
             print(f"the rollback could not be asked for ({type(error).__name__}): roll back by hand")
     return code
+
+
+def action():
+    """Return what the verdict calls for, "" for none: a FAIL may be one that the policy of the place holds."""
+    artifacts = pathlib.Path(os.environ.get("SMOKE_ARTIFACTS", "artifacts"))
+    try:
+        return json.loads((artifacts / "latest" / "verdict.json").read_text())["action"]
+    except (OSError, ValueError, KeyError):
+        return ""
 
 
 def roll_back(environ):

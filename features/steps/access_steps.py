@@ -5,132 +5,130 @@ from behave.runner import Context
 
 from streampay_smoke.acceptance.actions import streams, unauthorized_attempts
 from streampay_smoke.acceptance.checks import access
+from streampay_smoke.acceptance.checks.refusals import refusals_of
 from streampay_smoke.runner.budget import takes
 from streampay_smoke.service.credentials import ANONYMOUS
 
 
-@when("the published keys are looked up")
-def look_up_keys(context: Context) -> None:
+@when("the published signing keys are read")
+def read_signing_keys(context: Context) -> None:
     deployment = context.world.deployment
     context.world.refusal = deployment.attempt(deployment.access.key_set())
 
 
-@then("nothing secret is among them")
-def keys_hold_no_secret(context: Context) -> None:
+@then("the published signing keys contain no secret")
+def signing_keys_contain_no_secret(context: Context) -> None:
     world = context.world
     access.publishes_no_secret(world.refusal, world.settings.secrets(), world.expect)
 
 
-@when("{caller} asks for the administrators' pages")
+@when("{caller} opens the administration pages")
 @takes("journey")
-def administer(context: Context, caller: str) -> None:
-    context.world.attempts = unauthorized_attempts.administer(context.world.run_context, caller)
+def open_administration(context: Context, caller: str) -> None:
+    context.world.attempts = unauthorized_attempts.open_administration(context.world.run_context, caller)
 
 
-@then("none of them opens")
 @then("every attempt is refused")
 def every_attempt_is_refused(context: Context) -> None:
     access.refused(context.world.attempts, context.world.expect)
 
 
-@then("no administrator is named to them")
+@then("the answers name no administrator")
 def no_administrator_is_named(context: Context) -> None:
     access.names_no_administrator(context.world.attempts, context.world.expect)
 
 
-@when("somebody signs in as them with {proof}")
+@when("an unauthorized actor signs in as the user with {response}")
 @takes("journey")
-def sign_in_with(context: Context, proof: str) -> None:
-    context.world.caller = proof
-    context.world.refusal = unauthorized_attempts.sign_in_with(context.world.run_context, proof)
+def sign_in_with(context: Context, response: str) -> None:
+    context.world.caller = response
+    context.world.refusal = unauthorized_attempts.sign_in_with(context.world.run_context, response)
 
 
-@then("they are not let in")
-def not_let_in(context: Context) -> None:
-    access.not_let_in(context.world.refusal, context.world.caller, context.world.expect)
+@then("the sign-in is refused and no token is issued")
+def sign_in_is_refused(context: Context) -> None:
+    access.sign_in_refused(context.world.refusal, context.world.caller, context.world.expect)
 
 
-@given("they have a stream that was never started")
+@given("the user has a draft stream")
 @takes("journey")
 def have_a_draft(context: Context) -> None:
     world = context.world
     world.own_stream = world.deployment.stream(world.credential, world.run_context.draft.id)
 
 
-@when("a caller with {credential} orders a stream, and settles and stops theirs")
+@when("a caller with {credential} attempts these writes")
 @takes("journey")
 def write_with(context: Context, credential: str) -> None:
-    world = context.world
-    world.attempts = unauthorized_attempts.write_with(world.run_context, credential, world.own_stream.id)
+    world, expected = context.world, refusals_of(context.table)
+    world.attempts = unauthorized_attempts.write_with(world.run_context, credential, world.own_stream.id, expected)
 
 
-@when("a second synthetic user starts, changes, settles, stops and deletes it")
+@when("a second user attempts these writes on the user's stream")
 @takes("journey")
-def take_over(context: Context) -> None:
-    world = context.world
-    world.attempts = unauthorized_attempts.take_over(world.run_context, world.own_stream.id)
+def write_as_second_user(context: Context) -> None:
+    world, expected = context.world, refusals_of(context.table)
+    world.attempts = unauthorized_attempts.write_as_second_user(world.run_context, world.own_stream.id, expected)
 
 
-@then("their stream is as it was")
-def stream_is_as_it_was(context: Context) -> None:
+@then("the user's stream is unchanged")
+def stream_is_unchanged(context: Context) -> None:
     world = context.world
     after = world.deployment.stream(world.credential, world.own_stream.id)
     access.unchanged(world.own_stream, after, world.expect)
 
 
-@when("they order a stream and change theirs as if both were settled")
+@when("the user claims a settlement in these writes")
 @takes("journey")
-def claim_a_settlement(context: Context) -> None:
-    world = context.world
-    claim = unauthorized_attempts.claim_a_settlement
-    world.claimed = claim(world.run_context, world.credential, world.own_stream.id)
+def claim_settlement(context: Context) -> None:
+    world, writes = context.world, [row["write"] for row in context.table]
+    claim = unauthorized_attempts.claim_settlement
+    world.created_with_claim = claim(world.run_context, world.credential, world.own_stream.id, writes)
 
 
-@then("neither is settled or somebody else's")
-def neither_is_settled(context: Context) -> None:
-    own, *ordered = context.world.claimed
-    access.unchanged(context.world.own_stream, own, context.world.expect)
-    access.never_settled(ordered, context.world.expect)
+@then("no created stream is settled")
+def no_created_stream_is_settled(context: Context) -> None:
+    access.none_settled(context.world.created_with_claim, context.world.expect)
 
 
-@when("strangers open it by its name")
+@when("an anonymous caller reads a stream of the user by id")
 @takes("journey")
-def strangers_open_it(context: Context) -> None:
-    world = context.world
-    stream_ids = [world.own_streams[0].id]
-    world.attempts = unauthorized_attempts.open_streams(world.run_context, "a stranger", ANONYMOUS, stream_ids)
+def read_stream_anonymously(context: Context) -> None:
+    world, run = context.world, context.world.run_context
+    who, stream_ids = "an anonymous caller", [world.own_streams[0].id]
+    world.attempts = unauthorized_attempts.read_streams(run, who, ANONYMOUS, stream_ids, refusals_of(context.table))
 
 
-@then("they are shown no stream")
-def shown_no_stream(context: Context) -> None:
-    access.shown_nothing(context.world.attempts, context.world.expect)
+@then("the answers contain no stream")
+def answers_contain_no_stream(context: Context) -> None:
+    access.contains_no_stream(context.world.attempts, context.world.expect)
 
 
-@when("they look at their list and at one of their streams")
+@when("the user reads their list of streams and one stream")
 @takes("journey")
-def look_at_own(context: Context) -> None:
+def read_own_streams(context: Context) -> None:
     world = context.world
     stream_id = world.own_streams[0].id
-    world.cached_by = streams.headers_of_own_streams(world.deployment, world.credential, stream_id)
+    world.headers = streams.headers_of_own_streams(world.deployment, world.credential, stream_id)
 
 
-@then("nobody on the way may keep a copy")
-def kept_by_nobody(context: Context) -> None:
-    access.kept_by_nobody(context.world.cached_by, context.world.expect)
+@then("the answers do not let shared caches store them")
+def not_stored_by_shared_caches(context: Context) -> None:
+    access.not_stored_by_shared_caches(context.world.headers, context.world.expect)
 
 
-@when("they and a stranger make mistakes")
+@when("invalid requests are sent with and without a valid credential")
 @takes("journey")
-def provoke_errors(context: Context) -> None:
+def send_invalid_requests(context: Context) -> None:
     world = context.world
-    world.answers, world.secrets = unauthorized_attempts.provoke_errors(world.run_context, world.credential)
+    world.answers, world.secrets = unauthorized_attempts.send_invalid_requests(world.run_context, world.credential)
 
 
-@then("no answer tells a secret")
-def no_answer_tells_a_secret(context: Context) -> None:
-    access.tells_no_secret(context.world.answers, context.world.secrets, context.world.expect)
+@then("no answer contains a secret")
+def no_answer_contains_a_secret(context: Context) -> None:
+    access.contains_no_secret(context.world.answers, context.world.secrets, context.world.expect)
 
 
-@then("no answer shows the service's workings")
-def no_answer_shows_workings(context: Context) -> None:
-    access.shows_no_workings(context.world.answers, context.world.expect)
+@then("no answer contains a stack trace or a file path")
+def no_answer_contains_a_stack_trace(context: Context) -> None:
+    access.contains_no_stack_trace(context.world.answers, context.world.expect)

@@ -15,25 +15,25 @@ def ask_whether_ready(context: Context) -> None:
     context.world.readiness = context.world.run_context.readiness
 
 
-@then("it answers for itself within the time this environment allows")
-def answers_for_itself(context: Context) -> None:
-    readiness.answers_for_itself(context.world.readiness, context.world.expect)
+@then("the service reports that it is ready in time")
+def reports_ready(context: Context) -> None:
+    readiness.reports_ready(context.world.readiness, context.world.expect)
 
 
-@then("every dependency it names is ok")
-def dependencies_are_ok(context: Context) -> None:
-    readiness.dependencies_are_ok(context.world.readiness, context.world.expect)
+@then("every named dependency is healthy")
+def dependencies_are_healthy(context: Context) -> None:
+    readiness.dependencies_are_healthy(context.world.readiness, context.world.expect)
 
 
-@then("it names the network this environment is for")
+@then("the service names the network of this environment")
 def names_network(context: Context) -> None:
     expected = context.world.settings.facts.service.network
     readiness.names_network(context.world.readiness, expected, context.world.expect)
 
 
-@then("its clock agrees with ours")
+@then("the clock of the service is right")
 @takes("ledger")
-def clock_agrees(context: Context) -> None:
+def clock_is_right(context: Context) -> None:
     world = context.world
     operations.clock_is_right(clocks(world.readiness, lambda: world.run_context.ledger), world.expect)
 
@@ -44,7 +44,7 @@ def expected_release_answers(context: Context) -> None:
     readiness.release_answers(context.world.readiness, expected, context.world.expect)
 
 
-@then("every replica that answers is the same release")
+@then("all replicas that answer run the same release")
 @takes("readiness")
 def one_release_answers(context: Context) -> None:
     world = context.world
@@ -52,7 +52,7 @@ def one_release_answers(context: Context) -> None:
     fleet.one_release_answers(met, world.settings.expect_release, world.expect)
 
 
-@then("every replica that answers is the expected release")
+@then("all replicas that answer run the expected release")
 @takes("readiness")
 def every_replica_is_the_expected_release(context: Context) -> None:
     world = context.world
@@ -60,6 +60,6 @@ def every_replica_is_the_expected_release(context: Context) -> None:
     fleet.every_replica_is(world.settings.expect_release, met, world.expect)
 
 
-@given("it works on a test network")
+@given("the service works on a test network")
 def works_on_a_test_network(context: Context) -> None:
     context.world.run_context.refuse_real_money()

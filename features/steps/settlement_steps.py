@@ -14,25 +14,25 @@ def recipient_with_account(context: Context) -> None:
     context.world.proof = context.world.run_context.proof()
 
 
-@given("the user has ordered a stream to the recipient")
+@given("the user has created a stream to the recipient")
 @takes("journey")
-def order_stream(context: Context) -> None:
+def create_stream(context: Context) -> None:
     world = context.world
-    world.stream = actions.order_stream(world.run_context, world.proof.recipient)
+    world.stream = actions.create_stream(world.run_context, world.proof.recipient)
 
 
-@given("the user has ordered a stream to the recipient, asking for it twice")
+@given("the user has sent the request to create a stream to the recipient twice")
 @takes("journey")
-def order_stream_twice(context: Context) -> None:
+def create_stream_twice(context: Context) -> None:
     world = context.world
-    world.stream = actions.order_stream(world.run_context, world.proof.recipient, requests=2)
+    world.stream = actions.create_stream(world.run_context, world.proof.recipient, requests=2)
 
 
-@when("the user settles the draft")
+@when("the user settles the stream before its start")
 @takes("journey")
-def settle_too_early(context: Context) -> None:
+def settle_before_start(context: Context) -> None:
     world = context.world
-    world.early_settlement = actions.settle_too_early(world.run_context, world.credential, world.stream.id)
+    world.early_settlement = actions.settle_before_start(world.run_context, world.credential, world.stream.id)
 
 
 @given("the user has started the stream")
@@ -51,7 +51,7 @@ def settle(context: Context) -> None:
     world.settlement = actions.settle(world.run_context, world.credential, world.started.record.id)
 
 
-@when("the user settles the stream with the key that was refused")
+@when("the user settles the stream with the refused key")
 @takes("journey")
 def settle_with_refused_key(context: Context) -> None:
     world, key = context.world, context.world.early_settlement.key
@@ -59,37 +59,37 @@ def settle_with_refused_key(context: Context) -> None:
     world.answer_to_refused_key = settle_again(world.run_context, world.credential, world.stream.id, key)
 
 
-@when("the stream is settled, with a new key where that one is used up")
+@when("the user settles the stream with a new key if the refused key is used up")
 @takes("journey")
-def settled_after_all(context: Context) -> None:
+def settle_with_new_key_if_used_up(context: Context) -> None:
     world, key = context.world, context.world.early_settlement.key
     asked = (world.run_context, world.credential, world.stream.id, key)
-    world.settlement = actions.settled_after_all(*asked, world.answer_to_refused_key)
+    world.settlement = actions.settle_with_new_key_if_used_up(*asked, world.answer_to_refused_key)
 
 
-@then("the settlement is refused and changes nothing")
-def refused_too_early(context: Context) -> None:
+@then("the settlement is refused and the stream is unchanged")
+def refused_before_start(context: Context) -> None:
     early = context.world.early_settlement
-    settlement.refused_too_early(early.answer, early.record, context.world.expect)
+    settlement.refused_before_start(early.answer, early.record, context.world.expect)
 
 
-@then("the refusal was of the draft only")
-def refusal_is_not_kept(context: Context) -> None:
+@then("the early refusal is not repeated")
+def refusal_is_not_repeated(context: Context) -> None:
     world = context.world
     early, again, code_of = world.early_settlement.answer, world.answer_to_refused_key, world.deployment.error_code
-    settlement.refusal_is_not_kept(early, again, code_of, world.expect)
+    settlement.refusal_is_not_repeated(early, again, code_of, world.expect)
 
 
-@then("one stream came of it")
+@then("only one stream was created")
 @takes("ledger")
 def created_once(context: Context) -> None:
     world, stream = context.world, context.world.stream
     settlement.created_once(stream.created, world.proof.creations(), stream.order, world.expect)
 
 
-@then("the stream runs")
-def stream_runs(context: Context) -> None:
-    settlement.runs(context.world.started, context.world.expect)
+@then("the stream is active")
+def stream_is_active(context: Context) -> None:
+    settlement.is_active(context.world.started, context.world.expect)
 
 
 @then("the recipient is paid the exact amount by the expected contract during this run")
@@ -106,7 +106,7 @@ def paid_exactly_once(context: Context) -> None:
     settlement.paid_exactly_once(context.world.proof.payments(context.world.stream.id), context.world.expect)
 
 
-@then("a ledger later the recipient is still paid exactly once")
+@then("one ledger later the recipient is still paid exactly once")
 @takes("ledger")
 def still_paid_once(context: Context) -> None:
     payments = context.world.proof.payments_a_ledger_later(context.world.stream.id)
@@ -122,39 +122,26 @@ def records_agree(context: Context) -> None:
     settlement.payments_are_the_receipts(world.proof.payments(world.stream.id), receipt, world.expect)
 
 
-@when("the settlement is repeated with its own key")
+@when("the user repeats the settlement with the same key")
 @takes("journey")
 def repeat_settlement(context: Context) -> None:
     world = context.world
     world.repeated_receipts = actions.repeat_settlement(world.deployment, world.credential, world.settlement)
 
 
-@when("the stream is settled again with a new key")
+@when("the user settles the stream again with a new key")
 @takes("journey")
 def settle_with_new_key(context: Context) -> None:
     world = context.world
     world.second_settlement = actions.settle_with_new_key(world.run_context, world.credential, world.stream.id)
 
 
-@when("the key is used to settle another stream")
-@takes("journey")
-def settle_another_stream(context: Context) -> None:
-    world, key = context.world, context.world.settlement.key
-    world.other_stream, world.other_settlement = actions.settle_another_stream(world.run_context, world.credential, key)
-
-
-@then("the repeated answer is the first receipt")
-def repeated_answer_is_the_first(context: Context) -> None:
+@then("the repeated settlement returns the first receipt")
+def repeated_settlement_returns_first_receipt(context: Context) -> None:
     for again in context.world.repeated_receipts:
         settlement.same_receipt(context.world.settlement.receipt, again, context.world.expect)
 
 
-@then("a new key cannot settle the stream again")
-def new_key_cannot_settle(context: Context) -> None:
+@then("the settlement with a new key is refused")
+def settlement_with_new_key_is_refused(context: Context) -> None:
     settlement.cannot_settle_again(context.world.second_settlement, context.world.expect)
-
-
-@then("the key does not answer for the other stream")
-def key_does_not_answer_for_other(context: Context) -> None:
-    world, receipt = context.world, context.world.settlement.receipt
-    settlement.key_does_not_answer_for(world.other_settlement, receipt, world.other_stream, world.expect)

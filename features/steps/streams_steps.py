@@ -1,10 +1,11 @@
-"""Steps about listing streams, and about those who may not."""
+"""Steps about listing and reading streams."""
 
 from behave import given, then, when
 from behave.runner import Context
 
 from streampay_smoke.acceptance.actions import streams, unauthorized_attempts
 from streampay_smoke.acceptance.checks import listing
+from streampay_smoke.acceptance.checks.refusals import refusals_of
 from streampay_smoke.runner.budget import takes
 
 
@@ -14,15 +15,15 @@ def sign_in(context: Context) -> None:
     context.world.credential = context.world.run_context.credential
 
 
-@given("they have at least {count:d} stream")
-@given("they have at least {count:d} streams")
+@given("the user has at least {count:d} stream")
+@given("the user has at least {count:d} streams")
 @takes("journey")
 def have_streams(context: Context, count: int) -> None:
     world = context.world
     world.own_streams = streams.streams_of_the_user(world.run_context, world.credential, at_least=count)
 
 
-@when("they list their streams over several pages")
+@when("the user lists their streams over several pages")
 @takes("journey")
 def list_page_by_page(context: Context) -> None:
     world = context.world
@@ -30,16 +31,16 @@ def list_page_by_page(context: Context) -> None:
     world.page_size, world.pages = list_own(world.deployment, world.credential, number)
 
 
-@then("every stream is shown exactly once")
-def each_shown_once(context: Context) -> None:
+@then("every stream is listed exactly once")
+def each_listed_once(context: Context) -> None:
     world = context.world
     own = [stream.id for stream in world.own_streams]
-    listing.each_shown_once(world.pages, own, page_size=world.page_size, expect=world.expect)
+    listing.each_listed_once(world.pages, own, page_size=world.page_size, expect=world.expect)
 
 
-@then("no private details are shown")
-def nothing_private(context: Context) -> None:
-    listing.nothing_private(context.world.pages, context.world.expect)
+@then("no personal data is listed")
+def no_personal_data(context: Context) -> None:
+    listing.contains_no_personal_data(context.world.pages, context.world.expect)
 
 
 @when("a caller with {credential} lists streams")
@@ -48,32 +49,32 @@ def list_with(context: Context, credential: str) -> None:
     world.caller, world.refusal = unauthorized_attempts.list_streams(world.run_context, credential)
 
 
-@then("the caller is refused")
-def caller_is_refused(context: Context) -> None:
+@then("the request is refused as not authorized")
+def request_is_refused(context: Context) -> None:
     listing.refused(context.world.refusal, context.world.caller, context.world.expect)
 
 
-@then("no stream is shown to them")
-def no_stream_is_shown(context: Context) -> None:
-    listing.shows_no_stream(context.world.refusal, context.world.caller, context.world.expect)
+@then("the answer contains no stream")
+def answer_contains_no_stream(context: Context) -> None:
+    listing.contains_no_stream(context.world.refusal, context.world.caller, context.world.expect)
 
 
-@when("a second synthetic user lists their own streams")
+@when("a second user lists their own streams")
 @takes("journey")
 def list_as_second_user(context: Context) -> None:
     world = context.world
     world.pages = streams.all_pages(world.deployment, world.run_context.second_credential)
 
 
-@when("they open streams of the first user by their names")
+@when("the second user reads streams of the first user by id")
 @takes("journey")
-def open_as_second_user(context: Context) -> None:
+def read_as_second_user(context: Context) -> None:
     world, run = context.world, context.world.run_context
     stream_ids = [stream.id for stream in world.own_streams[:3]]
-    opened_by = ("another user", run.second_credential)
-    world.attempts = unauthorized_attempts.open_streams(run, *opened_by, stream_ids)
+    actor, expected = ("another user", run.second_credential), refusals_of(context.table)
+    world.attempts = unauthorized_attempts.read_streams(run, *actor, stream_ids, expected)
 
 
-@then("none of the first user's streams is shown")
-def hidden_from_second_user(context: Context) -> None:
-    listing.hidden_from(context.world.pages, context.world.own_streams, context.world.expect)
+@then("the list contains no stream of the first user")
+def no_stream_of_first_user(context: Context) -> None:
+    listing.contains_none_of(context.world.pages, context.world.own_streams, context.world.expect)

@@ -1,4 +1,4 @@
-"""Steps about limits."""
+"""Steps about rate limits."""
 
 from behave import then, when
 from behave.runner import Context
@@ -8,27 +8,27 @@ from streampay_smoke.acceptance.checks import throttling
 from streampay_smoke.runner.budget import takes
 
 
-@when("somebody new asks for streams")
-def list_as_somebody_new(context: Context) -> None:
-    context.world.refusal = callers.list_as_somebody_new(context.world.run_context)
+@when("a new caller lists streams")
+def list_as_new_caller(context: Context) -> None:
+    context.world.refusal = callers.list_as_new_caller(context.world.run_context)
 
 
-@then("they are not told to wait")
-def not_told_to_wait(context: Context) -> None:
-    throttling.served_at_once(context.world.refusal, context.world.expect)
+@then("the new caller is not throttled")
+def new_caller_is_not_throttled(context: Context) -> None:
+    throttling.new_caller_is_not_throttled(context.world.refusal, context.world.expect)
 
 
-@when("a second synthetic user asks and asks, and then the first one asks")
+@when("the first user lists streams after a second user exceeded the read limit")
 @takes("journey")
-def rush(context: Context) -> None:
+def exceed_limit(context: Context) -> None:
     world, run = context.world, context.world.run_context
-    rushed = callers.rush_and_list_as_another(run, run.second_credential, world.credential)
-    world.rush, world.refusal = rushed
+    exceeded = callers.exceed_limit_and_list_as_another(run, run.second_credential, world.credential)
+    world.burst, world.refusal = exceeded
 
 
-@then("the second user is told to wait")
-def told_to_wait(context: Context) -> None:
-    throttling.slowed_down(context.world.rush, context.world.expect)
+@then("the second user is throttled")
+def second_user_is_throttled(context: Context) -> None:
+    throttling.burst_is_throttled(context.world.burst, context.world.expect)
 
 
 @then("the first user is served")

@@ -58,4 +58,4 @@ class Case(Fault, frozen=True, kw_only=True):
         features = self.features or ((feature,) if slash else ())
         if not hurried or not features:
             return SMOKE
-        return " or ".join(f"@{feature}" for feature in features)
+        return " or ".join(f"@{feature.replace('_', '-')}" for feature in features)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Container, Iterator, Sequence
+from xml.etree import ElementTree as ET
 
 import msgspec
 
@@ -9,7 +10,6 @@ from streampay_selftest.case import CAUGHT
 from streampay_selftest.results import FAULT, CaseResult, Results
 from streampay_selftest.scoring import UNDISTURBED, Share, score
 from streampay_smoke.gate.verdict import VerdictStatus
-from streampay_smoke.publish.markup import Markup, element
 
 WIDTH, LEFT, RIGHT = 860, 250, 830
 INK, SOFT, LINE, BLUE, ORANGE, SHEET = "#1b2430", "#5b6675", "#dfe3e8", "#0072b2", "#d55e00", "#ffffff"
@@ -37,20 +37,27 @@ def chart(results: Results) -> str:
     height_of_shares = 70 + ROW * len(shares)
     bars = _bars(results, top=height_of_shares + 70)
     height = height_of_shares + 70 + 150 + 70
-    return (
-        element(
-            "svg",
-            element("rect", width="100%", height="100%", fill=SHEET),
-            *_shares(shares),
-            *bars,
-            xmlns="http://www.w3.org/2000/svg",
-            viewBox=f"0 0 {WIDTH} {height}",
-            font_family="system-ui, sans-serif",
-            font_size="14",
-            role="img",
-        )
-        + "\n"
+    picture = _element(
+        "svg",
+        _element("rect", width="100%", height="100%", fill=SHEET),
+        *_shares(shares),
+        *bars,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {WIDTH} {height}",
+        font_family="system-ui, sans-serif",
+        font_size="14",
+        role="img",
     )
+    return ET.tostring(picture, encoding="unicode", short_empty_elements=False) + "\n"
+
+
+def _element(tag: str, /, *children: ET.Element, text: str = "", **attributes: str | None) -> ET.Element:
+    """Return an element; underscores of attributes become hyphens, and those that are None are left out."""
+    named = {key.replace("_", "-"): value for key, value in attributes.items() if value is not None}
+    element = ET.Element(tag, named)
+    element.text = text
+    element.extend(children)
+    return element
 
 
 class _Axis(msgspec.Struct, frozen=True):
@@ -63,7 +70,7 @@ class _Axis(msgspec.Struct, frozen=True):
         return LEFT + (share - self.lowest) / (1 - self.lowest) * (RIGHT - LEFT)
 
 
-def _shares(shares: Sequence[tuple[str, Share]]) -> Iterator[Markup]:
+def _shares(shares: Sequence[tuple[str, Share]]) -> Iterator[ET.Element]:
     axis = _Axis(min(WIDEST_AXIS, *(math.floor(10 * share.bounds[0]) / 10 for _, share in shares)))
     bottom = 50 + ROW * len(shares)
     yield _text(20, 28, "Shares with their exact 95 % bounds", weight="600")
@@ -76,22 +83,22 @@ def _shares(shares: Sequence[tuple[str, Share]]) -> Iterator[Markup]:
         yield from _row(axis, name, share, y)
 
 
-def _row(axis: _Axis, name: str, share: Share, y: int) -> Iterator[Markup]:
+def _row(axis: _Axis, name: str, share: Share, y: int) -> Iterator[ET.Element]:
     low, high = share.bounds
     yield _text(LEFT - 14, y + 5, f"{name}, {share.hits:,} of {share.of:,}", anchor="end")
     if name in GANDALF:
         worst, best = (axis.x(each) for each in GANDALF[name])
         box = {"fill": "none", "stroke": ORANGE, "stroke_width": "1.5", "stroke_dasharray": "4 2"}
-        yield element("rect", x=f"{worst:.1f}", y=f"{y - 9}", width=f"{best - worst:.1f}", height="18", **box)
+        yield _element("rect", x=f"{worst:.1f}", y=f"{y - 9}", width=f"{best - worst:.1f}", height="18", **box)
         yield _text(best, y + 21, "Gandalf", anchor="end", fill=ORANGE, size="11")
     yield _line(axis.x(low), y, axis.x(high), y, stroke=BLUE, width="3")
     for end in (low, high):
         yield _line(axis.x(end), y - 5, axis.x(end), y + 5, stroke=BLUE, width="2")
-    title = element("title", share.in_words)
-    yield element("circle", title, cx=f"{axis.x(share.value):.1f}", cy=f"{y}", r="6", fill=BLUE)
+    title = _element("title", text=share.in_words)
+    yield _element("circle", title, cx=f"{axis.x(share.value):.1f}", cy=f"{y}", r="6", fill=BLUE)
 
 
-def _bars(results: Results, top: int) -> Iterator[Markup]:
+def _bars(results: Results, top: int) -> Iterator[ET.Element]:
     """Yield how many runs took how long: faults that were caught, and undisturbed runs that passed."""
     faults = [case for case in results.cases if case.kind == FAULT]
     undisturbed = [case for case in results.cases if case.name == UNDISTURBED]
@@ -107,7 +114,7 @@ def _bars(results: Results, top: int) -> Iterator[Markup]:
         for place in range(buckets):
             height = TALLEST * each.share(place) / most
             x = 60 + step * (place + 0.08 + 0.42 * which)
-            title = element("title", f"{each.name}: {each.share(place):.0%} in {_bucket(place)} s")
+            title = _element("title", text=f"{each.name}: {each.share(place):.0%} in {_bucket(place)} s")
             yield _box(x, baseline - height, 0.4 * step, height, each, title)
         yield _box(420 + 190 * which, top - 34, 14, 14, each)
         yield _text(440 + 190 * which, top - 22, f"{each.name} ({len(each.seconds):,})", size="12")
@@ -138,14 +145,14 @@ def _bucket(place: int) -> str:
     return f"{BUCKETS_SECONDS[place]}-{BUCKETS_SECONDS[place + 1]}"
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, *, stroke: str, width: str = "1") -> Markup:
+def _line(x1: float, y1: float, x2: float, y2: float, *, stroke: str, width: str = "1") -> ET.Element:
     ends = {"x1": f"{x1:.1f}", "y1": f"{y1:.1f}", "x2": f"{x2:.1f}", "y2": f"{y2:.1f}"}
-    return element("line", stroke=stroke, stroke_width=width, **ends)
+    return _element("line", stroke=stroke, stroke_width=width, **ends)
 
 
-def _box(x: float, y: float, width: float, height: float, series: _Series, *inside: Markup) -> Markup:
+def _box(x: float, y: float, width: float, height: float, series: _Series, *inside: ET.Element) -> ET.Element:
     place = {"x": f"{x:.1f}", "y": f"{y:.1f}", "width": f"{width:.1f}", "height": f"{height:.1f}"}
-    return element("rect", *inside, fill=series.fill, stroke=series.stroke, stroke_width="1.5", **place)
+    return _element("rect", *inside, fill=series.fill, stroke=series.stroke, stroke_width="1.5", **place)
 
 
 def _text(
@@ -157,6 +164,6 @@ def _text(
     fill: str = INK,
     size: str | None = None,
     weight: str | None = None,
-) -> Markup:
+) -> ET.Element:
     place = {"x": f"{x:.1f}", "y": f"{y:.1f}", "text_anchor": anchor}
-    return element("text", text, fill=fill, font_size=size, font_weight=weight, **place)
+    return _element("text", text=text, fill=fill, font_size=size, font_weight=weight, **place)

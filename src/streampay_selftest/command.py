@@ -18,7 +18,7 @@ from streampay_selftest.results import DISTURBANCE, FAULT, Results, merged, to_j
 from streampay_selftest.scoring import missed, score
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.publish.files import replace_file
-from streampay_smoke.settings.reading import project_root
+from streampay_smoke.settings.folders import project_root
 
 MET, MISSED, STOPPED = 0, 1, 3
 

@@ -18,7 +18,7 @@ from streampay_selftest.progress_output import ProgressOutput
 from streampay_selftest.results import Results, collected
 from streampay_selftest.run_store import FOLDER, RunStore
 from streampay_selftest.scoring import DISTURBED_RUNS, FAULT_SEEDS, UNDISTURBED, UNDISTURBED_RUNS
-from streampay_smoke.settings.reading import project_root
+from streampay_smoke.settings.folders import project_root
 
 JOBS_PER_CORE = 3
 """Most of a case is waiting: for ledgers, for answers that never come, for processes to start."""

@@ -88,7 +88,7 @@ PROXY_FAULTS = (
         name="one broken promise",
         story="operations: a single 500 of the service's own, which is not asked for again",
         severity=SERIOUS,
-        caught_by="doors/",
+        caught_by="access/",
         conditions=(IMPATIENT, proxy(lambda: burst([error(500, "INTERNAL")], path=STREAMS))),
     ),
     Case(
@@ -165,7 +165,7 @@ PROXY_FAULTS = (
         name="single streams are cached",
         story="operations: the edge keeps answers about a stream that has moved on, and shows them to strangers",
         severity=CATASTROPHIC,
-        caught_by="doors/a-stream-does-not-open-for-strangers",
+        caught_by="access/an-anonymous-caller",
         conditions=(
             IMPATIENT,
             proxy(lambda: shared_cache("/api/v2/streams/")),
@@ -175,7 +175,7 @@ PROXY_FAULTS = (
         name="events are held back",
         story="measured: the stream of events is silent for ever, buffered by a gateway",
         severity=SERIOUS,
-        caught_by="operations/the-index-follows",
+        caught_by="operations/the-index-of-the-ledger",
         conditions=(
             environment_file(ready_within_seconds=1, step_seconds=4),
             proxy(lambda: below(EVENTS, Forward(seconds=30))),
@@ -185,7 +185,7 @@ PROXY_FAULTS = (
         name="withdrawals fail on the ledger",
         story="measured: withdrawals are looked up on another network's Horizon, and never reach their end",
         severity=CATASTROPHIC,
-        caught_by="statements/a-stream-that-was-paid-out",
+        caught_by="records/api-v1-and-api-v2",
         conditions=(IMPATIENT, proxy(lambda: answering(saying(b'"state":"succeeded"', b'"state":"failed"'), STREAMS))),
     ),
     Case(

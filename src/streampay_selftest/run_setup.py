@@ -12,7 +12,7 @@ from typing import IO
 from streampay_sandbox.proxy import DisturbingProxy, ProxyBehaviour, pass_through
 from streampay_sandbox.stack import Sandbox
 from streampay_smoke.settings.deadline import SHORTEST_SECONDS
-from streampay_smoke.settings.reading import project_root
+from streampay_smoke.settings.folders import project_root
 
 RELEASE = "sandbox"
 """What the sandbox calls its release; every run expects it, as a deploy does."""

@@ -35,6 +35,13 @@ ODD_BEHAVE = "[behave]\ntags = @nothing\nstop = true\ndry_run = true\nformat = n
 IN_THE_MIDDLE = '"scenario_finished"'
 
 RUNNER_DISTURBANCES = (
+    Case(
+        name="settlements proved by the service's word",
+        story="operations: an environment whose service settles where this gate cannot look",
+        severity=DISTURBANCE,
+        truth=NONE,
+        conditions=(setting(SMOKE_SETTLEMENT_PROOF="service"),),
+    ),
     # Ways out.
     Case(
         name="a name that does not resolve",

@@ -13,10 +13,10 @@ from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.core.standard_streams import open_standard_streams
 from streampay_smoke.core.system_facts import child_environment
 from streampay_smoke.evidence import journal as journals
-from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
+from streampay_smoke.gate.verdict import EXIT_CODES, STATUS_WITHOUT_RUN, VerdictStatus
 from streampay_smoke.run.output import outlasting_output
+from streampay_smoke.settings.folders import in_words, project_root, read_from
 from streampay_smoke.settings.options import add_options, given_options
-from streampay_smoke.settings.reading import project_root
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,12 +44,13 @@ def run(chosen: argparse.Namespace) -> int:
     options = given_options(chosen)
     evidence = configuration.load_evidence(options)
     folder = RunFolder.create(evidence.artifacts)
+    print(f"reads: {in_words(read_from())}", flush=True)
     try:
         settings = configuration.load(options)
     except SmokeError as error:
         from streampay_smoke.run.conclude import refuse
 
-        return refuse(folder, error, report=evidence.report)
+        return refuse(folder, error, evidence)
     asked = decisions.prepared(settings, target_release=_target_release(settings, options), acts_here=True)
     for note in decisions.notes_before(asked, chosen.paths):
         print(f"note: {note}", file=sys.stderr)
@@ -124,6 +125,7 @@ def _verified(chosen: argparse.Namespace) -> bool:
 
 def report(chosen: argparse.Namespace) -> int:
     """Build the HTML report of a run again."""
+    from streampay_smoke.publish.publish import PAGE
     from streampay_smoke.publish.report import build_report
 
     folder = chosen.folder or configuration.load_evidence().artifacts / "latest"
@@ -132,7 +134,8 @@ def report(chosen: argparse.Namespace) -> int:
         print(f"{folder} is not the folder of a run: it has no journal.jsonl", file=sys.stderr)
         return EXIT_CODES[VerdictStatus.CONFIG]
     built = build_report(run_folder, node_report_dir=project_root() / "report")
-    print(f"{built.path}{f' ({built.note})' if built.note else ''}")
+    print(run_folder / PAGE)
+    print(f"{built.path}{f' (a copy: {built.note})' if built.note else ''}")
     return 0
 
 
@@ -158,7 +161,6 @@ def override(chosen: argparse.Namespace) -> int:
 
 def sweep(chosen: argparse.Namespace) -> int:
     """Bring to an end what crashed runs left in a deployment."""
-    from streampay_smoke.core.errors import Blame
     from streampay_smoke.evidence.redaction import Redactor
     from streampay_smoke.operations.sweep import sweep_environment
     from streampay_smoke.run.output import redacted_output
@@ -170,10 +172,7 @@ def sweep(chosen: argparse.Namespace) -> int:
             return sweep_environment(settings, redactor, older_than_seconds=chosen.older_than, dry_run=chosen.dry_run)
     except SmokeError as error:
         print(f"{error}\nNext: {error.next_step}" if error.next_step else str(error), file=sys.stderr)
-        status = {Blame.SAFETY: VerdictStatus.SAFETY, Blame.CONFIG: VerdictStatus.CONFIG}.get(
-            error.blame, VerdictStatus.INCONCLUSIVE
-        )
-        return EXIT_CODES[status]
+        return EXIT_CODES[STATUS_WITHOUT_RUN[error.blame]]
 
 
 def doctor(chosen: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from engines import adapters, argo, flagger
 from engines import files as deploy
@@ -16,11 +17,13 @@ from engines.github import Workflow
 from engines.kubernetes import Job
 from engines.line import Line
 from engines.shell import Checkout
-from fake_smoke import FakeSmoke
+from fake_smoke import FakeSmoke, decision_on, verdict_of
 from ruamel.yaml import YAML
 
-from streampay_smoke.gate.verdict import VerdictStatus
-from streampay_smoke.settings.deadline import derived_deadline_seconds
+from streampay_smoke.gate.policy import ReleaseStep
+from streampay_smoke.gate.verdict import Action, VerdictStatus
+from streampay_smoke.publish.github import outputs
+from streampay_smoke.settings.deadline import CLEAN_UP_MOST_SECONDS, derived_deadline_seconds
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
@@ -166,7 +169,7 @@ def test_a_pass_that_is_old_or_of_nobody_promotes_nothing(
 
     def long_ago(fake: FakeSmoke, status: VerdictStatus) -> None:
         told(fake, status)
-        fake.tells_github(f"verdict={status}\nrun_id={run_id}\n")
+        fake.tells_github(f"verdict={status}\nrun_id={run_id}\ndecision=promote\n")
 
     monkeypatch.setattr(adapters, "told", long_ago)
     assert adapter(CANDIDATE).play(tmp_path, VerdictStatus.PASS, Situation.NORMAL) is Effect.HELD
@@ -210,7 +213,7 @@ def test_inconclusive_is_tried_again_before_promotion_and_fail_is_not(tmp_path: 
 
 # SMOKE_DEADLINE_SECONDS in staging, where nobody sets it
 DEADLINE_SECONDS = derived_deadline_seconds(ready_within_seconds=60, seconds_per_ledger=5)
-WHOLE_RUN_SECONDS = DEADLINE_SECONDS + 30  # and a start, and a report
+WHOLE_RUN_SECONDS = DEADLINE_SECONDS + CLEAN_UP_MOST_SECONDS + 30  # and a start, and a report
 
 
 def test_a_job_has_time_for_every_run_it_may_start() -> None:
@@ -348,3 +351,19 @@ def test_argo_assesses_a_metric_like_this(metric_: dict[str, Any], measured: lis
 def test_every_yaml_file_is_read_by_somebody() -> None:
     for path in deploy.DEPLOY.rglob("*.y*ml"):
         assert list(YAML(typ="safe", pure=True).load_all(path.read_text()))
+
+
+def held(fake: FakeSmoke, status: VerdictStatus) -> None:
+    """Let the gate answer a FAIL that the policy of the place holds."""
+    verdict = msgspec.structs.replace(verdict_of(status), action=Action.HOLD)
+    fake.answers(verdict)
+    decision = msgspec.structs.replace(decision_on(verdict), step=ReleaseStep.HOLD)
+    fake.tells_github(outputs(verdict, decision))
+
+
+@pytest.mark.parametrize("name", [LIVE, CANDIDATE, "GitLab CI, live", "Google Cloud Deploy, verify"])
+def test_a_fail_that_the_policy_holds_is_left_to_a_person(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.setattr(adapters, "told", held)
+    assert adapter(name).play(tmp_path, VerdictStatus.FAIL, Situation.NORMAL) is Effect.HELD

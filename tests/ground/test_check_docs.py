@@ -13,10 +13,7 @@ from streampay_selftest.results import collected
 
 SCRIPT = Path(__file__).parents[2] / "scripts/check_docs.py"
 
-PINNED = (
-    '{"pinned":"scenario","name":"streams/another-user-sees-none","tags":["smoke"],'
-    '"steps":2,"assertions":1,"sha256":"00"}'
-)
+PINNED = '{"pinned":"scenario","name":"streams/a-second-user","tags":["smoke"],"steps":2,"assertions":1,"sha256":"00"}'
 
 
 @pytest.fixture(name="check_docs", scope="module")
@@ -114,7 +111,7 @@ def test_a_link_to_a_page_that_is_not_there_is_named(
 def test_a_suite_that_was_counted_before_it_grew_is_named(
     check_docs: ModuleType, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    grown = PINNED.replace("streams/", "doors/")
+    grown = PINNED.replace("streams/", "access/")
     (root / "features/manifest.jsonl").write_text(f"{grown}\n{PINNED}\n")
     readme, sample = found(check_docs, root, capsys)
     assert readme == "README.md does not say '2 plain-language scenarios in 2 features'; correct its number"

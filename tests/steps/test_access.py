@@ -8,14 +8,12 @@ from step_parts import Witness, answer, record
 
 from streampay_smoke.acceptance.checks import access
 from streampay_smoke.acceptance.checks.access import (
-    ABSENT,
-    HIDDEN,
     Attempts,
     SyntheticUserAdministers,
     UnauthorizedAttempt,
 )
+from streampay_smoke.acceptance.checks.refusals import NOT_AUTHORIZED, NOT_AVAILABLE, NOT_VISIBLE
 from streampay_smoke.core.errors import Blame, PromiseBroken
-from streampay_smoke.service.exchange import REFUSED
 from streampay_smoke.service.records import StreamRecord
 
 ROW = {"id": "stream-1", "status": "draft", "recipient": "G", "rate": "1", "schedule": "day"}
@@ -24,7 +22,7 @@ REFUSAL = {"error": {"code": "UNAUTHORIZED", "message": "Only the admin may perf
 
 
 def attempt(
-    status: int, body: Any = None, refusals: frozenset[int] = HIDDEN, what: str = "do it"
+    status: int, body: Any = None, refusals: frozenset[int] = NOT_VISIBLE, what: str = "do it"
 ) -> UnauthorizedAttempt:
     return UnauthorizedAttempt(what=what, answer=answer(status, body), refusals=refusals)
 
@@ -35,7 +33,7 @@ def by_a_stranger(*made: UnauthorizedAttempt) -> Attempts:
 
 @pytest.mark.parametrize(
     ("refusals", "statuses"),
-    [(REFUSED, [401, 403]), (HIDDEN, [401, 403, 404]), (ABSENT, [401, 403, 404, 405, 410, 501])],
+    [(NOT_AUTHORIZED, [401, 403]), (NOT_VISIBLE, [401, 403, 404]), (NOT_AVAILABLE, [401, 403, 404, 405, 410, 501])],
 )
 def test_refused_passes_where_every_attempt_is_refused(
     refusals: frozenset[int], statuses: list[int], witness: Witness
@@ -47,9 +45,11 @@ def test_refused_passes_where_every_attempt_is_refused(
 
 @pytest.mark.parametrize("status", [200, 201, 204, 302, 304, 400, 404, 409, 422, 429, 500, 502, 503])
 def test_refused_fails_for_an_attempt_that_succeeds(status: int, witness: Witness) -> None:
-    attempts = by_a_stranger(attempt(401), attempt(status, refusals=REFUSED, what="settle it"))
+    attempts = by_a_stranger(attempt(401), attempt(status, refusals=NOT_AUTHORIZED, what="settle the stream"))
 
-    with witness.breaks("a stranger cannot settle it", expected="a refusal", saw=f"status {status} (request request-7"):
+    with witness.breaks(
+        "a stranger cannot settle the stream", expected="a refusal", saw=f"status {status} (request request-7"
+    ):
         access.refused(attempts, witness.expect)
 
 
@@ -90,18 +90,18 @@ def test_names_no_administrator_fails_for_a_name_anywhere_and_does_not_repeat_it
 
 @pytest.mark.parametrize("body", [None, REFUSAL, {"data": []}])
 def test_shown_nothing_passes_for_answers_without_a_stream(body: Any, witness: Witness) -> None:
-    access.shown_nothing(by_a_stranger(attempt(404, body)), witness.expect)
+    access.contains_no_stream(by_a_stranger(attempt(404, body)), witness.expect)
 
-    witness.saw_held("a stranger is shown no stream")
+    witness.saw_held("a stranger receives no stream")
 
 
 def test_shown_nothing_fails_for_a_refusal_that_shows_the_stream(witness: Witness) -> None:
-    with witness.breaks("a stranger is shown no stream", expected="no stream", saw="2 streams"):
-        access.shown_nothing(by_a_stranger(attempt(404, {"data": ROW}), attempt(403, [ROW])), witness.expect)
+    with witness.breaks("a stranger receives no stream", expected="no stream", saw="2 streams"):
+        access.contains_no_stream(by_a_stranger(attempt(404, {"data": ROW}), attempt(403, [ROW])), witness.expect)
 
 
 SECRET = "the-secret-that-signs-tokens"
-PUBLISHED = ("keys are published, or none are", "the published keys hold no secret")
+PUBLISHED = ("keys are published, or no keys", "the published signing keys contain no secret")
 RSA = {"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB"}
 
 
@@ -143,7 +143,7 @@ def test_publishes_no_secret_fails_where_it_cannot_be_told(status: int, witness:
     ],
 )
 def test_publishes_no_secret_fails_for_whatever_is_not_public(body: Any, saw: str, witness: Witness) -> None:
-    with witness.breaks(PUBLISHED[1], expected="public halves", saw=saw):
+    with witness.breaks(PUBLISHED[1], expected="public keys", saw=saw):
         access.publishes_no_secret(answer(200, body), [SECRET], witness.expect)
 
     assert SECRET not in witness.checks[-1].observed
@@ -154,12 +154,12 @@ def test_publishes_no_secret_fails_for_a_private_key_in_plain_text(witness: Witn
         access.publishes_no_secret(answer(200, text="-----BEGIN RSA PRIVATE KEY-----\nMII"), [SECRET], witness.expect)
 
 
-LET_IN = ("nobody is let in with a forgery", "no token is handed out")
+LET_IN = ("a sign-in with a forgery is refused", "no token is issued")
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 422])
 def test_not_let_in_passes_for_a_refusal(status: int, witness: Witness) -> None:
-    access.not_let_in(answer(status, REFUSAL), "a forgery", witness.expect)
+    access.sign_in_refused(answer(status, REFUSAL), "a forgery", witness.expect)
 
     witness.saw_held(*LET_IN)
 
@@ -167,13 +167,13 @@ def test_not_let_in_passes_for_a_refusal(status: int, witness: Witness) -> None:
 @pytest.mark.parametrize("status", [200, 201, 204, 302, 408, 425, 429, 500, 503])
 def test_not_let_in_fails_for_everything_else(status: int, witness: Witness) -> None:
     with witness.breaks(LET_IN[0], expected="a refusal", saw=f"status {status}"):
-        access.not_let_in(answer(status), "a forgery", witness.expect)
+        access.sign_in_refused(answer(status), "a forgery", witness.expect)
 
 
 @pytest.mark.parametrize("field", ["token", "access_token", "accessToken", "idToken", "jwt", "session"])
 def test_not_let_in_fails_for_a_refusal_that_hands_a_token_out(field: str, witness: Witness) -> None:
     with witness.breaks(LET_IN[1], expected="no token", saw=field):
-        access.not_let_in(answer(401, {**REFUSAL, "data": {field: "tok_secret"}}), "a forgery", witness.expect)
+        access.sign_in_refused(answer(401, {**REFUSAL, "data": {field: "tok_secret"}}), "a forgery", witness.expect)
 
     assert "tok_secret" not in witness.checks[-1].observed
 
@@ -185,7 +185,7 @@ BEFORE = record(status="draft", settlement_tx_hash="", receipt_tx_hash="", tags=
 def test_unchanged_passes_for_the_same_stream(changes: Mapping[str, str], witness: Witness) -> None:
     access.unchanged(BEFORE, record(**{**_fields(BEFORE), **changes}), witness.expect)
 
-    witness.saw_held("the stream is as it was")
+    witness.saw_held("the stream is unchanged")
 
 
 @pytest.mark.parametrize(
@@ -201,16 +201,16 @@ def test_unchanged_passes_for_the_same_stream(changes: Mapping[str, str], witnes
 def test_unchanged_fails_for_a_stream_that_was_meddled_with(
     changes: Mapping[str, Any], saw: str, witness: Witness
 ) -> None:
-    with witness.breaks("the stream is as it was", expected="draft", saw=saw):
+    with witness.breaks("the stream is unchanged", expected="draft", saw=saw):
         access.unchanged(BEFORE, record(**{**_fields(BEFORE), **changes}), witness.expect)
 
 
 def test_never_settled_passes_for_drafts(witness: Witness) -> None:
-    access.never_settled([BEFORE], witness.expect)
+    access.none_settled([BEFORE], witness.expect)
 
-    access.never_settled([], witness.expect)
+    access.none_settled([], witness.expect)
 
-    witness.saw_held(*["no stream that was ordered as settled is settled"] * 2)
+    witness.saw_held(*["no stream that was created as settled is settled"] * 2)
 
 
 @pytest.mark.parametrize(
@@ -224,8 +224,8 @@ def test_never_settled_passes_for_drafts(witness: Witness) -> None:
 def test_never_settled_fails_for_a_claim_that_was_believed(
     changes: Mapping[str, str], saw: str, witness: Witness
 ) -> None:
-    with witness.breaks("no stream that was ordered as settled is settled", expected="drafts", saw=saw):
-        access.never_settled([BEFORE, record(**{**_fields(BEFORE), **changes})], witness.expect)
+    with witness.breaks("no stream that was created as settled is settled", expected="drafts", saw=saw):
+        access.none_settled([BEFORE, record(**{**_fields(BEFORE), **changes})], witness.expect)
 
 
 @pytest.mark.parametrize(
@@ -242,9 +242,9 @@ def test_never_settled_fails_for_a_claim_that_was_believed(
 def test_kept_by_nobody_passes_where_shared_caches_keep_their_hands_off(
     headers: dict[str, str], witness: Witness
 ) -> None:
-    access.kept_by_nobody({"their list": headers}, witness.expect)
+    access.not_stored_by_shared_caches({"the list of streams": headers}, witness.expect)
 
-    witness.saw_held("nobody on the way keeps a copy of their list")
+    witness.saw_held("shared caches do not store the list of streams")
 
 
 @pytest.mark.parametrize(
@@ -261,8 +261,8 @@ def test_kept_by_nobody_passes_where_shared_caches_keep_their_hands_off(
 def test_kept_by_nobody_fails_where_a_shared_cache_is_invited(
     headers: dict[str, str], saw: str, witness: Witness
 ) -> None:
-    with witness.breaks("nobody on the way keeps a copy of one stream", saw=saw):
-        access.kept_by_nobody({"their list": {}, "one stream": headers}, witness.expect)
+    with witness.breaks("shared caches do not store one stream", saw=saw):
+        access.not_stored_by_shared_caches({"the list of streams": {}, "one stream": headers}, witness.expect)
 
 
 SENT = "junk-0123456789abcdef"
@@ -278,9 +278,9 @@ SENT = "junk-0123456789abcdef"
     ],
 )
 def test_tells_no_secret_passes_for_an_error_in_plain_words(text: str, witness: Witness) -> None:
-    access.tells_no_secret([answer(404, text=text, path="/api/x")], [SENT], witness.expect)
+    access.contains_no_secret([answer(404, text=text, path="/api/x")], [SENT], witness.expect)
 
-    witness.saw_held("the answer to POST /api/x tells no secret")
+    witness.saw_held("the answer to POST /api/x contains no secret")
 
 
 @pytest.mark.parametrize(
@@ -297,8 +297,8 @@ def test_tells_no_secret_passes_for_an_error_in_plain_words(text: str, witness: 
 def test_tells_no_secret_fails_for_one_and_does_not_repeat_it(text: str, saw: str, witness: Witness) -> None:
     answers = [answer(404), answer(500, text=text, path="/api/x")]
 
-    with witness.breaks("the answer to POST /api/x tells no secret", expected="no secret", saw=saw):
-        access.tells_no_secret(answers, [SENT], witness.expect)
+    with witness.breaks("the answer to POST /api/x contains no secret", expected="no secret", saw=saw):
+        access.contains_no_secret(answers, [SENT], witness.expect)
 
     assert not {SENT, "hunter2"} & set(witness.checks[-1].observed.split())
 
@@ -313,9 +313,9 @@ def test_tells_no_secret_fails_for_one_and_does_not_repeat_it(text: str, saw: st
     ],
 )
 def test_shows_no_workings_passes_for_an_error_in_plain_words(body: Any, witness: Witness) -> None:
-    access.shows_no_workings([answer(404, body, path="/api/x")], witness.expect)
+    access.contains_no_stack_trace([answer(404, body, path="/api/x")], witness.expect)
 
-    witness.saw_held("the answer to POST /api/x shows no workings")
+    witness.saw_held("the answer to POST /api/x contains no stack trace or file path")
 
 
 @pytest.mark.parametrize(
@@ -326,13 +326,15 @@ def test_shows_no_workings_passes_for_an_error_in_plain_words(body: Any, witness
         (None, "TypeError: x\n    at async Server.handle (webpack-internal:///(rsc)/x.ts:12:7)", "a stack trace"),
         (None, "java.lang.X\n\tat com.foo.Bar.run(Bar.java:12)", "a stack trace"),
         (None, "Traceback (most recent call last):\n  File", "a stack trace"),
-        (None, "<pre>Error: Cannot find module /usr/src/app/x.js</pre>", "a place on its disk"),
-        ({"error": {"message": "in /srv/node_modules/pg/lib/client.js"}}, "", "a place on its disk"),
+        (None, "<pre>Error: Cannot find module /usr/src/app/x.js</pre>", "a file path"),
+        ({"error": {"message": "in /srv/node_modules/pg/lib/client.js"}}, "", "a file path"),
     ],
 )
 def test_shows_no_workings_fails_where_the_code_shows(body: Any, text: str, saw: str, witness: Witness) -> None:
-    with witness.breaks("the answer to POST /api/x shows no workings", expected="plain words", saw=saw):
-        access.shows_no_workings([answer(500, body, text=text, path="/api/x")], witness.expect)
+    with witness.breaks(
+        "the answer to POST /api/x contains no stack trace or file path", expected="an error message alone", saw=saw
+    ):
+        access.contains_no_stack_trace([answer(500, body, text=text, path="/api/x")], witness.expect)
 
 
 def _fields(stream: StreamRecord) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from feature_steps import play
 from step_parts import Witness, run_context_of, settings_for
 
 from streampay_sandbox.stack import Sandbox, start_sandbox
-from streampay_smoke.acceptance.actions.unauthorized_attempts import never_given
+from streampay_smoke.acceptance.actions.unauthorized_attempts import never_issued
 from streampay_smoke.acceptance.checks.access import SyntheticUserAdministers
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.core.errors import GuardRefused, PromiseBroken
@@ -22,82 +22,89 @@ Story = Callable[[ScenarioContext], None]
 
 
 def keys(world: ScenarioContext) -> None:
-    play(world, "look_up_keys", "keys_hold_no_secret")
+    play(world, "read_signing_keys", "signing_keys_contain_no_secret")
 
 
 def administration(world: ScenarioContext, caller: str) -> None:
     play(world, "sign_in")
-    play(world, "administer", caller=caller)
+    play(world, "open_administration", caller=caller)
     play(world, "every_attempt_is_refused", "no_administrator_is_named")
 
 
-def sign_in(world: ScenarioContext, proof: str) -> None:
+def sign_in(world: ScenarioContext, response: str) -> None:
     play(world, "sign_in")
-    play(world, "sign_in_with", proof=proof)
-    play(world, "not_let_in")
+    play(world, "sign_in_with", response=response)
+    play(world, "sign_in_is_refused")
 
 
 def writes(world: ScenarioContext, credential: str) -> None:
     play(world, "sign_in", "have_a_draft")
     play(world, "write_with", credential=credential)
-    play(world, "every_attempt_is_refused", "stream_is_as_it_was")
+    play(world, "every_attempt_is_refused", "stream_is_unchanged")
 
 
 def takes_over(world: ScenarioContext) -> None:
-    play(world, "sign_in", "have_a_draft", "take_over", "every_attempt_is_refused", "stream_is_as_it_was")
+    play(world, "sign_in", "have_a_draft", "write_as_second_user", "every_attempt_is_refused", "stream_is_unchanged")
 
 
 def claims(world: ScenarioContext) -> None:
-    play(world, "sign_in", "have_a_draft", "claim_a_settlement", "neither_is_settled")
+    play(world, "sign_in", "have_a_draft", "claim_settlement", "stream_is_unchanged", "no_created_stream_is_settled")
 
 
 def strangers_look(world: ScenarioContext) -> None:
     play(world, "sign_in", "have_a_draft")
     world.own_streams = (world.own_stream,)
-    play(world, "strangers_open_it", "every_attempt_is_refused", "shown_no_stream")
+    play(world, "read_stream_anonymously", "every_attempt_is_refused", "answers_contain_no_stream")
 
 
 def keeps(world: ScenarioContext) -> None:
     play(world, "sign_in")
     play(world, "have_streams", count=1)
-    play(world, "look_at_own", "kept_by_nobody")
+    play(world, "read_own_streams", "not_stored_by_shared_caches")
 
 
 def mistakes(world: ScenarioContext) -> None:
-    play(world, "sign_in", "provoke_errors", "no_answer_tells_a_secret", "no_answer_shows_workings")
+    play(world, "sign_in", "send_invalid_requests", "no_answer_contains_a_secret", "no_answer_contains_a_stack_trace")
 
 
 def app_writes(world: ScenarioContext) -> None:
-    play(world, "ask_for_the_app", "app_may_write")
+    play(world, "preflight_for_web_app", "preflight_allows_web_app")
 
 
 def other_site_asks(world: ScenarioContext) -> None:
-    play(world, "ask_for_another_site", "stranger_may_not")
+    play(world, "requests_for_another_site", "other_site_is_not_allowed")
 
 
 def forges(world: ScenarioContext) -> None:
-    play(world, "sign_in", "forge_writes", "page_has_a_token", "every_forged_write_is_refused", "own_page_gets_through")
+    play(
+        world,
+        "sign_in",
+        "forge_writes",
+        "web_app_receives_token",
+        "every_forged_write_is_refused",
+        "valid_write_is_accepted",
+    )
 
 
 def newcomer(world: ScenarioContext) -> None:
-    play(world, "list_as_somebody_new", "not_told_to_wait")
+    play(world, "list_as_new_caller", "new_caller_is_not_throttled")
 
 
 def rush(world: ScenarioContext) -> None:
-    play(world, "sign_in", "rush", "told_to_wait", "first_user_is_served")
+    play(world, "sign_in", "exceed_limit", "second_user_is_throttled", "first_user_is_served")
 
 
-STRANGER, CLAIMANT = "a stranger", "a stranger who claims to be administrator"
+STRANGER, CLAIMANT = "an anonymous caller", "an anonymous caller who claims to be administrator"
 STORIES: dict[str, Story] = {
     "keys": keys,
     "administration, stranger": partial(administration, caller=STRANGER),
     "administration, claimant": partial(administration, caller=CLAIMANT),
     "administration, user": partial(administration, caller="the synthetic user"),
-    "signature": partial(sign_in, proof="somebody else's signature"),
-    "challenge": partial(sign_in, proof="a challenge nobody was given"),
-    "used challenge": partial(sign_in, proof="a challenge that was used before"),
+    "signature": partial(sign_in, response="another user's signature"),
+    "challenge": partial(sign_in, response="a challenge that was never issued"),
+    "used challenge": partial(sign_in, response="a challenge that was already used"),
     "writes, nobody": partial(writes, credential="no credential"),
-    "writes, junk": partial(writes, credential="junk for a token"),
+    "writes, junk": partial(writes, credential="a malformed token"),
     "writes, expired": partial(writes, credential="an expired token"),
     "takes over": takes_over,
     "claims": claims,
@@ -108,7 +115,7 @@ STORIES: dict[str, Story] = {
     "other site asks": other_site_asks,
     "forges": forges,
     "newcomer": newcomer,
-    "rush": rush,
+    "exceed_limit": rush,
 }
 
 
@@ -141,7 +148,7 @@ def test_in_an_honest_sandbox_every_door_is_shut_and_few_streams_are_made(witnes
 
 @pytest.mark.parametrize("mode", ["jwt", "api-key"])
 def test_doors_are_shut_in_every_mode_that_has_a_secret(mode: str, witness: Witness) -> None:
-    one_user = {"takes over", "rush"} if mode == "api-key" else set()
+    one_user = {"takes over", "exceed_limit"} if mode == "api-key" else set()
     with start_sandbox() as sandbox, opened(sandbox, witness, SMOKE_AUTH_MODE=mode) as world:
         for name in STORIES.keys() - {"used challenge", *one_user}:
             STORIES[name](ScenarioContext(world.run_context))
@@ -150,36 +157,40 @@ def test_doors_are_shut_in_every_mode_that_has_a_secret(mode: str, witness: Witn
 
 
 BROKEN = [
-    ("jwks-leaks", "keys", "the published keys hold no secret"),
-    ("jwks-leaks-previous", "keys", "the published keys hold no secret"),
-    ("jwks-leaks-private-half", "keys", "the published keys hold no secret"),
-    ("admin-open", "administration, stranger", "a stranger cannot see /api/admin/pause"),
-    ("admin-by-header", "administration, claimant", f"{CLAIMANT} cannot see /api/admin/pause"),
-    ("admin-any-user", "administration, user", "the synthetic user cannot see /api/admin/pause"),
-    ("audit-open", "administration, stranger", "a stranger cannot see /api/audit"),
-    ("wallet-any-signature", "signature", "nobody is let in with somebody else's signature"),
-    ("wallet-any-challenge", "challenge", "nobody is let in with a challenge nobody was given"),
-    ("wallet-challenge-lasts", "used challenge", "nobody is let in with a challenge that was used before"),
-    ("writes-open", "writes, nobody", "a caller with no credential cannot order a stream"),
-    ("writes-accept-junk", "writes, junk", "a caller with junk for a token cannot order a stream"),
-    ("writes-accept-expired", "writes, expired", "a caller with an expired token cannot order a stream"),
-    ("writes-refused-too-late", "writes, nobody", "the stream is as it was"),
-    ("others-act", "takes over", "another user cannot start it"),
-    ("item-open", "strangers look", "a stranger cannot open the stream"),
-    ("tenant-by-header", "strangers look", "a stranger cannot open the stream as its owner's tenant"),
-    ("change-takes-anything", "claims", "the stream is as it was"),
-    ("batch-takes-anything", "claims", "the stream is as it was"),
-    ("caches-share", "keeps", "nobody on the way keeps a copy of their list"),
-    ("csrf-open", "forges", "another site's page cannot write with nothing to show"),
-    ("csrf-by-cookie-alone", "forges", "another site's page cannot write with what the browser keeps"),
-    ("csrf-any-pair", "forges", "another site's page cannot write with two halves that differ"),
-    ("cors-lacks-headers", "app writes", "the app may send what a write needs"),
-    ("cors-forgets-app", "app writes", "the browser's question is answered"),
-    ("cors-any-origin", "other site asks", "another site is not allowed to ask by OPTIONS"),
-    ("cors-wildcard", "other site asks", "another site is not allowed to ask by GET"),
-    ("limits-block-everybody", "newcomer", "a caller nobody has seen is not told to wait"),
-    ("limits-off", "rush", "a caller in a rush is told to wait"),
-    ("limits-shared", "rush", "another caller is served meanwhile"),
+    ("jwks-leaks", "keys", "the published signing keys contain no secret"),
+    ("jwks-leaks-previous", "keys", "the published signing keys contain no secret"),
+    ("jwks-leaks-private-half", "keys", "the published signing keys contain no secret"),
+    ("admin-open", "administration, stranger", "an anonymous caller cannot open /api/admin/pause"),
+    ("admin-by-header", "administration, claimant", f"{CLAIMANT} cannot open /api/admin/pause"),
+    ("admin-any-user", "administration, user", "the synthetic user cannot open /api/admin/pause"),
+    ("audit-open", "administration, stranger", "an anonymous caller cannot open /api/audit"),
+    ("wallet-any-signature", "signature", "a sign-in with another user's signature is refused"),
+    ("wallet-any-challenge", "challenge", "a sign-in with a challenge that was never issued is refused"),
+    ("wallet-challenge-lasts", "used challenge", "a sign-in with a challenge that was already used is refused"),
+    ("writes-open", "writes, nobody", "a caller with no credential cannot create a stream"),
+    ("writes-accept-junk", "writes, junk", "a caller with a malformed token cannot create a stream"),
+    ("writes-accept-expired", "writes, expired", "a caller with an expired token cannot create a stream"),
+    ("writes-refused-too-late", "writes, nobody", "the stream is unchanged"),
+    ("others-act", "takes over", "another user cannot start the stream"),
+    ("item-open", "strangers look", "an anonymous caller cannot read the stream"),
+    (
+        "tenant-by-header",
+        "strangers look",
+        "an anonymous caller cannot read the stream while claiming the owner's tenant",
+    ),
+    ("change-takes-anything", "claims", "the stream is unchanged"),
+    ("batch-takes-anything", "claims", "the stream is unchanged"),
+    ("caches-share", "keeps", "shared caches do not store the list of streams"),
+    ("csrf-open", "forges", "another site's page cannot write with no token"),
+    ("csrf-by-cookie-alone", "forges", "another site's page cannot write with the part that the browser keeps"),
+    ("csrf-any-pair", "forges", "another site's page cannot write with two parts that do not match"),
+    ("cors-lacks-headers", "app writes", "the web app may send the headers of a write"),
+    ("cors-forgets-app", "app writes", "the CORS preflight is answered"),
+    ("cors-any-origin", "other site asks", "another site is not allowed to send OPTIONS"),
+    ("cors-wildcard", "other site asks", "another site is not allowed to send GET"),
+    ("limits-block-everybody", "newcomer", "a new caller is not throttled"),
+    ("limits-off", "exceed_limit", "a caller who exceeds the limit is throttled"),
+    ("limits-shared", "exceed_limit", "another caller is served meanwhile"),
 ]
 
 
@@ -194,9 +205,9 @@ def test_a_door_that_is_open_breaks_the_promise_it_is_about(
 @pytest.mark.parametrize(
     ("fault", "saw"),
     [
-        ("stack-trace-in-answer", "shows no workings"),
-        ("error-echoes-token", "tells no secret"),
-        ("error-shows-password", "tells no secret"),
+        ("stack-trace-in-answer", "contains no stack trace or file path"),
+        ("error-echoes-token", "contains no secret"),
+        ("error-shows-password", "contains no secret"),
     ],
 )
 def test_an_error_that_tells_too_much_is_found(fault: str, saw: str, witness: Witness) -> None:
@@ -214,7 +225,7 @@ def test_an_order_that_is_believed_is_found_and_cleared_away(witness: Witness) -
     with (
         start_sandbox(faults=("create-takes-anything",)) as sandbox,
         opened(sandbox, witness) as world,
-        pytest.raises(PromiseBroken, match=r"no stream that was ordered as settled .* is ended, with a"),
+        pytest.raises(PromiseBroken, match=r"no stream that was created as settled .* is ended, with a"),
     ):
         claims(world)
 
@@ -225,15 +236,15 @@ def test_where_writes_do_not_pass_the_own_page_is_the_one_that_misses_them(witne
     with (
         start_sandbox(faults=("csrf-shut",)) as sandbox,
         opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as world,
-        witness.breaks("the same write is let through with the whole proof", saw="status 403"),
+        witness.breaks("the same write with a valid CSRF token is accepted", saw="status 403"),
     ):
         forges(world)
 
 
 def test_an_open_door_ends_the_round_and_nothing_more_is_tried(witness: Witness) -> None:
     with start_sandbox(faults=("others-act",)) as sandbox, opened(sandbox, witness) as world:
-        play(world, "sign_in", "have_a_draft", "take_over")
-        assert [attempt.what for attempt in world.attempts.made] == ["start it"]
+        play(world, "sign_in", "have_a_draft", "write_as_second_user")
+        assert [attempt.what for attempt in world.attempts.made] == ["start the stream"]
 
 
 def test_a_stream_that_a_stranger_could_order_is_remembered_and_ended_by_them(witness: Witness) -> None:
@@ -287,7 +298,7 @@ CHALLENGES = [
 
 @pytest.mark.parametrize("given", CHALLENGES)
 def test_a_challenge_nobody_was_given_is_another_one_of_the_same_make(given: str) -> None:
-    other = never_given(given)
+    other = never_issued(given)
 
     assert other != given
     assert len(other) == len(given)
@@ -305,7 +316,7 @@ def test_an_owner_is_only_claimed_to_be_where_it_is_known_who_that_is(
         with opened(sandbox, witness, SMOKE_AUTH_MODE=mode, SMOKE_AUTH_TOKEN=token) as world:
             strangers_look(world)
             assert [attempt.what for attempt in world.attempts.made][1:] == [
-                "open the stream as its owner's tenant"
+                "read the stream while claiming the owner's tenant"
             ] * claims
 
 
@@ -315,4 +326,4 @@ def test_a_rush_leaves_one_exchange_and_not_all(witness: Witness) -> None:
 
     listed = [event.status for event in witness.of(Exchanged) if event.target.startswith("/api/streams")]
     assert listed == [200, 429, 200], "the first caller is served before and after the rush, of which one is kept"
-    assert world.rush.requests > 60
+    assert world.burst.requests > 60

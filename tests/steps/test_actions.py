@@ -45,7 +45,7 @@ def user(world: ScenarioContext) -> str:
 
 
 def started(world: ScenarioContext, *, requests: int = 1) -> ScenarioContext:
-    world.stream = settling.order_stream(world.run_context, world.proof.recipient, requests=requests)
+    world.stream = settling.create_stream(world.run_context, world.proof.recipient, requests=requests)
     play(world, "start_stream")
     return world
 
@@ -128,7 +128,7 @@ def test_own_streams_are_listed_over_several_pages_however_many_there_are(
     assert world.page_size == page_size
     assert len(world.pages) == pages
     own = [stream.id for stream in world.own_streams]
-    listing.each_shown_once(world.pages, own, page_size=world.page_size, expect=witness.expect)
+    listing.each_listed_once(world.pages, own, page_size=world.page_size, expect=witness.expect)
 
 
 def test_a_list_that_loses_a_stream_between_its_pages_is_found_out(
@@ -146,8 +146,8 @@ def test_a_list_that_loses_a_stream_between_its_pages_is_found_out(
     small.lie("GET /api/streams", skips_one)
     play(world, "list_page_by_page")
 
-    with witness.breaks("the user's own streams are all shown", saw="missing: ['stream-003']"):
-        listing.each_shown_once(
+    with witness.breaks("all streams of the user are listed", saw="missing: ['stream-003']"):
+        listing.each_listed_once(
             world.pages, [stream.id for stream in world.own_streams], page_size=world.page_size, expect=witness.expect
         )
 
@@ -164,7 +164,7 @@ def test_a_started_stream_was_asked_for_under_one_key(
     assert creations[0].key
     assert world.stream.order.recipient == world.proof.recipient
     assert small.streams[world.stream.id]["status"] == "active"
-    play(world, "stream_runs")
+    play(world, "stream_is_active")
     witness.saw_held("a started stream is active")
     play(world, "created_once")
 
@@ -194,7 +194,7 @@ def test_a_stream_that_does_not_start_is_found_out(
 
     started(world)
     with witness.breaks("a started stream is active", expected="active", saw=status):
-        play(world, "stream_runs")
+        play(world, "stream_is_active")
 
 
 def test_no_stream_is_ordered_from_a_service_on_the_public_network(
@@ -272,7 +272,12 @@ def repeat(world: ScenarioContext) -> None:
 
 
 def check_repetition(world: ScenarioContext) -> None:
-    play(world, "repeated_answer_is_the_first", "new_key_cannot_settle", "key_does_not_answer_for_other")
+    play(
+        world,
+        "repeated_settlement_returns_first_receipt",
+        "settlement_with_new_key_is_refused",
+        "settlement_of_another_stream_is_refused",
+    )
 
 
 def test_a_settlement_that_is_repeated_is_the_same_one(
@@ -299,6 +304,7 @@ def test_the_other_stream_is_a_draft_that_was_never_started(
 
     repeat(settled(world))
 
+    assert world.other_stream.id == world.run_context.draft.id
     assert small.streams[world.other_stream.id]["status"] == "draft"
     assert small.owners[world.other_stream.id] == user
 
@@ -368,8 +374,8 @@ def test_a_service_that_mishandles_a_repetition_is_found_out(
 
 
 def settles_after_refusal(world: ScenarioContext) -> None:
-    play(world, "order_stream", "settle_too_early", "refused_too_early")
-    play(world, "start_stream", "settle_with_refused_key", "refusal_is_not_kept", "settled_after_all")
+    play(world, "create_stream", "settle_before_start", "refused_before_start")
+    play(world, "start_stream", "settle_with_refused_key", "refusal_is_not_repeated", "settle_with_new_key_if_used_up")
 
 
 def test_a_settlement_that_came_too_early_is_made_later_with_its_key(
@@ -404,7 +410,7 @@ def test_a_refusal_that_is_frozen_is_found_out(world: ScenarioContext, small: Sm
     frozen: dict[str, Says] = {}
     small.lie("POST settle", lambda asked, honest: frozen.setdefault(asked.key, honest(asked)))
 
-    with witness.breaks("a settlement refused too early can be made later", saw="INVALID_STREAM_STATE"):
+    with witness.breaks("the early refusal is not repeated", saw="INVALID_STREAM_STATE"):
         settles_after_refusal(world)
 
 
@@ -415,7 +421,7 @@ def test_a_draft_that_is_settled_is_found_out(
     small.lie("POST settle", says)
 
     with witness.breaks("a stream that was never started is not settled"):
-        play(world, "order_stream", "settle_too_early", "refused_too_early")
+        play(world, "create_stream", "settle_before_start", "refused_before_start")
 
 
 def test_a_draft_that_is_ended_by_a_refusal_is_found_out(
@@ -429,7 +435,7 @@ def test_a_draft_that_is_ended_by_a_refusal_is_found_out(
     small.lie("POST settle", ends_it)
 
     with witness.breaks("a refused settlement changes nothing", saw="ended"):
-        play(world, "order_stream", "settle_too_early", "refused_too_early")
+        play(world, "create_stream", "settle_before_start", "refused_before_start")
 
 
 def test_a_receipt_that_is_late_and_for_another_stream_is_found_out(
@@ -479,13 +485,13 @@ def test_a_replica_that_does_not_know_the_key_is_found_out(world: ScenarioContex
 def test_an_order_in_the_newer_way_is_repeated_and_refused_for_another(
     world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
-    play(world, "place_order", "repeat_order", "place_other_order")
+    play(world, "create_through_v2", "repeat_create_request", "send_other_create_request")
 
-    play(world, "repeated_order_is_the_first", "key_does_not_answer_for_other_order")
+    play(world, "repeated_create_returns_first_stream", "other_create_is_refused")
     orders = [asked for asked in small.asked if f"{asked.method} {asked.path}" == "POST /api/v2/streams"]
-    assert {asked.key for asked in orders} == {world.placed.key}
+    assert {asked.key for asked in orders} == {world.created.key}
     assert orders[0].json == orders[1].json != orders[2].json
-    assert [event.id for event in witness.of(ResourceCreated)] == [world.placed.stream.id]
+    assert [event.id for event in witness.of(ResourceCreated)] == [world.created.stream.id]
 
 
 def test_a_stream_that_comes_of_another_order_is_removed_again(
@@ -494,9 +500,9 @@ def test_a_stream_that_comes_of_another_order_is_removed_again(
     def ignores_keys(asked: Asked, honest: Honest) -> Says:
         return Says(status=201, json=small.streams[small.add(asked.user, **asked.json)])
 
-    play(world, "place_order")
+    play(world, "create_through_v2")
     small.lie("POST /api/v2/streams", ignores_keys)
-    play(world, "repeat_order", "place_other_order")
+    play(world, "repeat_create_request", "send_other_create_request")
 
     world.run_context.clean_up()
     made = [event.id for event in witness.of(ResourceCreated)]

@@ -44,13 +44,13 @@ def refuses(name: BadName) -> Story:
         bad = bad_credential(name, world.run_context.user, jwt_secret=world.settings.auth_jwt_secret)
         refusal = world.deployment.refusal(bad.credential)
         listing.refused(refusal, name, world.expect)
-        listing.shows_no_stream(refusal, name, world.expect)
+        listing.contains_no_stream(refusal, name, world.expect)
 
     return story
 
 
 def is_ready(world: ScenarioContext) -> None:
-    play(world, "ask_whether_ready", "answers_for_itself", "dependencies_are_ok", "names_network")
+    play(world, "ask_whether_ready", "reports_ready", "dependencies_are_healthy", "names_network")
     readiness.release_answers(world.readiness, "sandbox", world.expect)
     play(world, "one_release_answers")
 
@@ -59,9 +59,9 @@ settles = story(
     "ask_whether_ready",
     "works_on_a_test_network",
     "recipient_with_account",
-    "order_stream_twice",
+    "create_stream_twice",
     "start_stream",
-    "stream_runs",
+    "stream_is_active",
     "settle",
     "created_once",
     "paid_exact_amount",
@@ -70,36 +70,41 @@ settles = story(
 )
 settles_later = story(
     "recipient_with_account",
-    "order_stream",
-    "settle_too_early",
-    "refused_too_early",
+    "create_stream",
+    "settle_before_start",
+    "refused_before_start",
     "start_stream",
-    "stream_runs",
+    "stream_is_active",
     "settle_with_refused_key",
-    "refusal_is_not_kept",
-    "settled_after_all",
+    "refusal_is_not_repeated",
+    "settle_with_new_key_if_used_up",
     "paid_exact_amount",
 )
 repeats = story(
     "recipient_with_account",
-    "order_stream",
+    "create_stream",
     "start_stream",
     "settle",
     "repeat_settlement",
     "settle_with_new_key",
-    "settle_another_stream",
-    "repeated_answer_is_the_first",
-    "new_key_cannot_settle",
-    "key_does_not_answer_for_other",
+    "repeated_settlement_returns_first_receipt",
+    "settlement_with_new_key_is_refused",
     "paid_exact_amount",
     "still_paid_once",
 )
-tells_alike = story("have_settled_stream", "withdraw", "withdrawal_is_of_settlement", "told_alike")
+cancels = story("recipient_with_account", "create_stream", "start_stream", "cancel_stream", "shown_as_cancelled")
+repeats_failed = story(
+    "have_requested_a_settlement",
+    "repeat_failed_settlements",
+    "failed_settlements_left_unsettled",
+    "failed_settlements_succeed",
+)
+tells_alike = story("have_settled_stream", "withdraw", "withdrawal_is_of_settlement", "same_in_both_versions")
 
 
 STORIES: dict[str, Story] = {
     "is ready": is_ready,
-    "lists streams": story("have_streams", "list_page_by_page", "each_shown_once", "nothing_private", count=2),
+    "lists streams": story("have_streams", "list_page_by_page", "each_listed_once", "no_personal_data", count=2),
     "refuses nobody": refuses("none"),
     "refuses junk": refuses("junk"),
     "refuses expired": refuses("expired"),
@@ -111,37 +116,50 @@ STORIES: dict[str, Story] = {
     "hides from others": story(
         "have_streams",
         "list_as_second_user",
-        "hidden_from_second_user",
-        "open_as_second_user",
+        "no_stream_of_first_user",
+        "read_as_second_user",
         "every_attempt_is_refused",
-        "shown_no_stream",
+        "answers_contain_no_stream",
         count=1,
     ),
     "settles": settles,
     "settles later": settles_later,
     "repeats": repeats,
     "keeps orders": story(
-        "place_order",
-        "repeat_order",
-        "place_other_order",
-        "repeated_order_is_the_first",
-        "key_does_not_answer_for_other_order",
+        "create_through_v2",
+        "repeat_create_request",
+        "send_other_create_request",
+        "repeated_create_returns_first_stream",
+        "other_create_is_refused",
         "every_replica_shows",
     ),
     "tells alike": tells_alike,
-    "keeps the canary": story("look_for_kept_stream", "is_still_there"),
-    "answers every time": story("ask_whether_alive", "answers_every_time", signed_in=False),
-    "shows metrics": story("ask_for_metrics", "metrics_are_there", signed_in=False),
-    "keeps an index": story("ask_index", "index_follows", signed_in=False),
-    "tells the time": story("ask_whether_ready", "clock_agrees", signed_in=False),
-    "ledger moves": story("reach_ledger", "network_moves", signed_in=False),
-    "contract is there": story("reach_ledger", "interface_is_there", signed_in=False),
-    "contract is open": story(
-        "reach_ledger", "payer_with_account", "takes_streams", "nobody_can_claim", signed_in=False
+    "cancels": cancels,
+    "repeats failed": repeats_failed,
+    "receipt": story(
+        "have_settled_stream",
+        "read_settled_stream",
+        "receipt_names_one_transaction",
+        "record_names_receipts_transaction",
     ),
-    "contract obeys": story("reach_ledger", "obeys_its_administrator", signed_in=False),
+    "key": story("have_settled_stream", "settle_another_stream", "settlement_of_another_stream_is_refused"),
+    "keeps the canary": story("read_kept_stream", "kept_stream_exists"),
+    "answers every time": story("request_liveness", "answers_every_request", signed_in=False, times=20),
+    "shows metrics": story("read_metrics", "metrics_are_available", signed_in=False),
+    "keeps an index": story("read_index", "index_is_up_to_date", signed_in=False),
+    "tells the time": story("ask_whether_ready", "clock_is_right", signed_in=False),
+    "ledger moves": story("reach_ledger", "network_is_healthy", signed_in=False),
+    "contract is there": story("reach_ledger", "has_expected_interface", signed_in=False),
+    "contract is open": story(
+        "reach_ledger",
+        "payer_with_account",
+        "accepts_new_stream",
+        "administrator_role_cannot_be_claimed",
+        signed_in=False,
+    ),
+    "contract obeys": story("reach_ledger", "only_administrator_controls_contract", signed_in=False),
     "streams directly": story(
-        "payer_and_recipient", "stream_and_settle", "paid_whole_once", "money_is_conserved", signed_in=False
+        "payer_and_recipient", "pay_with_stream_on_contract", "paid_whole_once", "balances_agree", signed_in=False
     ),
 }
 
@@ -226,8 +244,8 @@ BROKEN_PROMISES = [
     ("settle-lies", "repeats", "the ledger knows the receipt's transaction"),
     ("settle-pays-twice", "settles", "the amount is exact"),
     ("settle-pays-twice", "repeats", "the amount is exact"),
-    ("settle-pays-other-recipient", "settles", "the stream runs on the ledger before it is settled"),
-    ("settle-pays-other-recipient", "settles later", "the stream runs on the ledger before it is settled"),
+    ("settle-pays-other-recipient", "settles", "the stream is started on the ledger before its settlement"),
+    ("settle-pays-other-recipient", "settles later", "the stream is started on the ledger before its settlement"),
     ("settle-pays-other-recipient", "repeats", "the stream was started once on the ledger"),
     ("settle-pays-less", "settles", "the ledger holds the stream as ordered"),
     ("settle-pays-less", "repeats", "the amount is exact"),
@@ -236,32 +254,40 @@ BROKEN_PROMISES = [
     ("settle-names-a-failure", "settles", "the settlement transaction succeeded"),
     ("settle-names-other-network", "settles", "the ledger knows the receipt's transaction"),
     ("settle-by-plain-payment", "settles", "the expected contract was called"),
-    ("contract-id-wrong", "settles", "the stream runs on the ledger before it is settled"),
+    ("contract-id-wrong", "settles", "the stream is started on the ledger before its settlement"),
     ("escrow-a-stroop-less", "settles", "the ledger holds the stream as ordered"),
     ("contract-keeps-change", "settles", "what was not earned goes back to the payer, to the last stroop"),
     ("contract-overdraws", "settles", "what was not earned goes back to the payer, to the last stroop"),
     ("receipt-names-other-stream", "settles", "the receipt is for the stream that was settled"),
     ("receipt-still-active", "settles", "the receipt says that the stream has ended"),
-    ("receipt-backdated", "settles", "the receipt tells when the ledger settled"),
+    ("receipt-backdated", "settles", "the receipt has the time of the settlement"),
     ("record-other-recipient", "settles", "the record is still of the order"),
     ("record-other-amount", "settles", "the record is still of the order"),
     ("record-other-hash", "settles", "the record names the receipt's transaction"),
+    ("settle-invents-two", "receipt", "the receipt's two hashes agree"),
+    ("settle-receipt-differs", "receipt", "the receipt's two hashes agree"),
+    ("settle-invents-transaction", "receipt", "the receipt names a transaction"),
+    ("record-other-hash", "receipt", "the record names the receipt's transaction"),
+    ("record-cancelled-as-draft", "cancels", "a cancelled stream is shown as cancelled in API v1 and API v2"),
+    ("failed-settle-ends-stream", "repeats failed", "a failed settlement leaves its stream unsettled"),
+    ("failed-settle-frozen", "repeats failed", "a failed settlement succeeds when it is repeated with the same key"),
+    ("replica-lacks-kept-stream", "keeps the canary", "a stream from an earlier release still exists"),
     ("replicas-keep-streams", "keeps orders", "every replica that answers shows the stream"),
-    ("key-answers-for-other-order", "keeps orders", "an order's key answers for that order only"),
-    ("store-forgets", "keeps the canary", "a stream from before this release is still there"),
-    ("ready-but-database-dead", "keeps the canary", "a stream from before this release is still there"),
-    ("chaos-left-on", "answers every time", "the service answers every time"),
-    ("metrics-off", "shows metrics", "the service's figures can be read"),
+    ("key-answers-for-other-order", "keeps orders", "another create request with a used key is refused"),
+    ("store-forgets", "keeps the canary", "a stream from an earlier release still exists"),
+    ("ready-but-database-dead", "keeps the canary", "a stream from an earlier release still exists"),
+    ("chaos-left-on", "answers every time", "the service answers every request"),
+    ("metrics-off", "shows metrics", "the metrics are available"),
     ("indexer-invents", "keeps an index", "the index never goes back"),
-    ("indexer-stands-still", "keeps an index", "the index follows the ledger"),
-    ("service-clock-ahead", "tells the time", "the service's clock agrees with ours"),
-    ("refusal-frozen", "settles later", "a settlement refused too early can be made later"),
+    ("indexer-stands-still", "keeps an index", "the index is up to date"),
+    ("service-clock-ahead", "tells the time", "the clock of the service is right"),
+    ("refusal-frozen", "settles later", "the early refusal is not repeated"),
     ("refused-settle-ends-stream", "settles later", "a refused settlement changes nothing"),
     ("settle-receipt-differs", "settles", "the ledger knows the receipt's transaction"),
     ("record-not-settled", "settles", "the record names the receipt's transaction"),
     ("record-not-settled", "repeats", "a settled stream cannot be settled again"),
     ("replay-pays-again", "repeats", "the amount is exact"),
-    ("key-answers-for-other-stream", "repeats", "a settlement key answers for its own stream only"),
+    ("key-answers-for-other-stream", "key", "a settlement key answers for its own stream only"),
     ("create-repeats", "settles", "a repeated creation makes one stream"),
     ("list-open", "refuses nobody", "a caller with none is refused"),
     ("list-accepts-junk", "refuses junk", "a caller with junk is refused"),
@@ -271,17 +297,17 @@ BROKEN_PROMISES = [
     ("list-accepts-other-audience", "refuses other audience", "a caller with other-audience is refused"),
     ("list-accepts-other-issuer", "refuses other issuer", "a caller with other-issuer is refused"),
     ("list-accepts-hs512", "refuses another method", "a caller with hs512 is refused"),
-    ("item-shows-others", "hides from others", "another user cannot open the stream"),
-    ("list-leaks-others", "hides from others", "another user sees none of them"),
-    ("list-leaks-private", "lists streams", "no private details are shown"),
+    ("item-shows-others", "hides from others", "another user cannot read the stream"),
+    ("list-leaks-others", "hides from others", "another user's list contains none of them"),
+    ("list-leaks-private", "lists streams", "no personal data is listed"),
     ("ready-names-mainnet", "is ready", "the service names the network of this environment"),
     ("release-stale", "is ready", "the expected release answers"),
     ("half-broken", "refuses nobody", "a caller with none is refused"),
     ("every-url-500", "refuses junk", "a caller with junk is refused"),
-    ("contract-paused", "contract is open", "the contract takes new streams"),
-    ("contract-uninitialised", "contract is open", "nobody can make themselves the contract's administrator"),
-    ("contract-uninitialised", "contract obeys", "the contract obeys its administrator"),
-    ("contract-of-a-stranger", "contract obeys", "the contract obeys its administrator"),
+    ("contract-paused", "contract is open", "the contract accepts new streams"),
+    ("contract-uninitialised", "contract is open", "nobody can claim the administrator role of the contract"),
+    ("contract-uninitialised", "contract obeys", "the administrator controls the contract"),
+    ("contract-of-a-stranger", "contract obeys", "the administrator controls the contract"),
     ("contract-pays-twice", "streams directly", "the contract paid the whole amount once"),
     ("contract-pays-less", "streams directly", "the contract paid the whole amount once"),
     ("contract-pays-other", "streams directly", "the contract paid the whole amount once"),
@@ -368,7 +394,10 @@ def test_a_payment_that_follows_the_answer_of_a_replay_is_seen(
 def test_a_stream_that_the_newer_form_tells_otherwise_is_found_out(
     fault: str, faulty: Callable[[str], Sandbox], witness: Witness
 ) -> None:
-    with opened(faulty(fault), witness) as world, pytest.raises(PromiseBroken, match="both ways tell the same story"):
+    with (
+        opened(faulty(fault), witness) as world,
+        pytest.raises(PromiseBroken, match="API v1 and API v2 return the same records"),
+    ):
         tells_alike(world)
 
 

@@ -83,19 +83,19 @@ def test_without_an_expected_release_there_is_one_round(witness: Witness) -> Non
 
 def test_every_replica_is_the_expected_release(witness: Witness) -> None:
     every_replica_is("new", ["new", "new"], witness.expect)
-    witness.saw_held("every replica that answers is the expected release")
+    witness.saw_held("all replicas that answer run the expected release")
 
 
 @pytest.mark.parametrize("met", [["new", "old"], ["old"], ["new", ""]])
 def test_a_replica_of_another_release_breaks_the_promise(witness: Witness, met: list[str]) -> None:
-    with witness.breaks("every replica that answers is the expected release", expected="new"):
+    with witness.breaks("all replicas that answer run the expected release", expected="new"):
         every_replica_is("new", met, witness.expect)
 
 
 @pytest.mark.parametrize("met", [["new"], ["new", "new"], ["", ""]])
 def test_one_release_answers(witness: Witness, met: list[str]) -> None:
     one_release_answers(met, "", witness.expect)
-    witness.saw_held("every replica that answers is the same release")
+    witness.saw_held("all replicas that answer run the same release")
 
 
 @pytest.mark.parametrize("met", [["new", "old"], ["new", ""]])
@@ -103,5 +103,5 @@ def test_several_releases_are_nobodys_fault_where_none_is_expected(witness: Witn
     with pytest.raises(SeveralReleases, match="expected one release in 2 looks") as caught:
         one_release_answers(met, "", witness.expect)
     assert caught.value.blame is Blame.HARNESS
-    with witness.breaks("every replica that answers is the same release", saw=" and "):
+    with witness.breaks("all replicas that answer run the same release", saw=" and "):
         one_release_answers(met, "new", witness.expect)

@@ -25,9 +25,8 @@ from step_parts import (
 from streampay_smoke.acceptance.actions import contract_stream
 from streampay_smoke.acceptance.checks import ledger as checks
 from streampay_smoke.acceptance.checks.expectation import Expect
-from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS, NetworkUnwell
+from streampay_smoke.acceptance.checks.ledger import NetworkUnwell
 from streampay_smoke.acceptance.observations.ledger import (
-    MOVES_WITHIN_SECONDS,
     SIMULATED_AHEAD_SECONDS,
     Ledger,
     network,
@@ -41,33 +40,34 @@ from streampay_smoke.chain.adapter import (
     ContractMissing,
     InterfaceDrift,
 )
+from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS, MOVES_WITHIN_SECONDS
 from streampay_smoke.core.errors import Blame
 
 TOTAL_STROOPS = 1_234_567
 
 
-def network_moves(ledger: Ledger, expect: Expect, *, now_seconds: Callable[[], float]) -> None:
-    checks.network_moves(network(ledger, now_seconds=now_seconds), expect)
+def network_is_healthy(ledger: Ledger, expect: Expect, *, now_seconds: Callable[[], float]) -> None:
+    checks.network_is_healthy(network(ledger, now_seconds=now_seconds), expect)
 
 
-def interface_is_there(ledger: Ledger, expect: Expect) -> None:
-    checks.interface_is_there(ledger.contract.interface_drifts(), ledger.contract.profile.name, expect)
+def has_expected_interface(ledger: Ledger, expect: Expect) -> None:
+    checks.has_expected_interface(ledger.contract.interface_drifts(), ledger.contract.profile.name, expect)
 
 
-def contract_takes_streams(ledger: Ledger, expect: Expect) -> None:
-    checks.contract_takes_streams(refusal_of_new_stream(ledger, PAYER.address, RECIPIENT), expect)
+def accepts_new_stream(ledger: Ledger, expect: Expect) -> None:
+    checks.accepts_new_stream(refusal_of_new_stream(ledger, PAYER.address, RECIPIENT), expect)
 
 
-def nobody_can_claim(ledger: Ledger, expect: Expect) -> None:
-    checks.nobody_can_claim(ledger.contract.may_be_claimed("GSTRANGER"), expect)
+def administrator_role_cannot_be_claimed(ledger: Ledger, expect: Expect) -> None:
+    checks.administrator_role_cannot_be_claimed(ledger.contract.may_be_claimed("GSTRANGER"), expect)
 
 
-def obeys(ledger: Ledger, expect: Expect) -> None:
-    checks.obeys(ledger.contract.obeys("GADMIN"), "GADMIN", expect)
+def administrator_controls_contract(ledger: Ledger, expect: Expect) -> None:
+    checks.administrator_controls_contract(ledger.contract.obeys("GADMIN"), "GADMIN", expect)
 
 
-def obeys_nobody_else(ledger: Ledger, expect: Expect) -> None:
-    checks.obeys_nobody_else(ledger.contract.obeys("GSTRANGER"), expect)
+def nobody_else_controls_contract(ledger: Ledger, expect: Expect) -> None:
+    checks.nobody_else_controls_contract(ledger.contract.obeys("GSTRANGER"), expect)
 
 
 def test_next_ledger_is_the_one_after_the_newest() -> None:
@@ -135,9 +135,9 @@ def test_payments_to_finds_all_money_the_recipient_got_whoever_sent_it() -> None
 def test_network_moves_passes_for_a_healthy_network_in_time_with_ours(skew_seconds: int, witness: Witness) -> None:
     paper, ledger = paper_ledger()
 
-    network_moves(ledger, witness.expect, now_seconds=lambda: paper.closed_at + skew_seconds)
+    network_is_healthy(ledger, witness.expect, now_seconds=lambda: paper.closed_at + skew_seconds)
 
-    witness.saw_held("the network is healthy", "the network closes ledgers", "the ledger's clock agrees with ours")
+    witness.saw_held("the network is healthy", "the network closes ledgers", "the clock of the ledger is right")
     assert paper.waits == [(START + 1, MOVES_WITHIN_SECONDS)]
 
 
@@ -147,7 +147,7 @@ def test_network_moves_fails_when_the_network_is_not_healthy(status: str, witnes
     paper.statuses = itertools.repeat(status)
 
     with pytest.raises(NetworkUnwell, match="the network is healthy: expected healthy, saw"):
-        network_moves(ledger, witness.expect, now_seconds=lambda: START)
+        network_is_healthy(ledger, witness.expect, now_seconds=lambda: START)
 
     assert [check.held for check in witness.checks] == [False]
 
@@ -157,7 +157,7 @@ def test_network_moves_fails_when_the_ledger_stands_still(witness: Witness) -> N
     paper.stands_still = True
 
     with pytest.raises(NetworkUnwell, match="the network closes ledgers: expected a ledger after 100, saw ledger 100"):
-        network_moves(ledger, witness.expect, now_seconds=lambda: START)
+        network_is_healthy(ledger, witness.expect, now_seconds=lambda: START)
 
     assert [check.held for check in witness.checks] == [True, False]
 
@@ -167,7 +167,7 @@ def test_a_ledger_that_never_closes_is_the_ledgers_fault(witness: Witness) -> No
     paper.never_closes = True
 
     with pytest.raises(ChainUnavailable) as caught:
-        network_moves(ledger, witness.expect, now_seconds=lambda: START)
+        network_is_healthy(ledger, witness.expect, now_seconds=lambda: START)
 
     assert caught.value.blame is Blame.DEPENDENCY
 
@@ -176,9 +176,9 @@ def test_network_moves_lets_a_simulated_ledger_run_ahead_but_not_behind(witness:
     paper, ledger = paper_ledger()
     ledger.most_ahead_seconds = SIMULATED_AHEAD_SECONDS
 
-    network_moves(ledger, witness.expect, now_seconds=lambda: paper.closed_at - 3_600)
+    network_is_healthy(ledger, witness.expect, now_seconds=lambda: paper.closed_at - 3_600)
     with pytest.raises(NetworkUnwell, match="3600 s behind"):
-        network_moves(ledger, witness.expect, now_seconds=lambda: paper.closed_at + 3_600)
+        network_is_healthy(ledger, witness.expect, now_seconds=lambda: paper.closed_at + 3_600)
 
 
 @pytest.mark.parametrize("skew_seconds", [CLOCK_SKEW_SECONDS + 1, -CLOCK_SKEW_SECONDS - 1, 86_400, -86_400])
@@ -186,8 +186,8 @@ def test_network_moves_fails_when_the_clocks_disagree(skew_seconds: int, witness
     paper, ledger = paper_ledger()
 
     direction = "behind" if skew_seconds > 0 else "ahead"  # of the ledger, seen from a clock that is later or earlier
-    with pytest.raises(NetworkUnwell, match=f"clock agrees with ours: .*saw {abs(skew_seconds)} s {direction}"):
-        network_moves(ledger, witness.expect, now_seconds=lambda: paper.closed_at + skew_seconds)
+    with pytest.raises(NetworkUnwell, match=f"clock of the ledger is right: .*saw {abs(skew_seconds)} s {direction}"):
+        network_is_healthy(ledger, witness.expect, now_seconds=lambda: paper.closed_at + skew_seconds)
 
     assert [check.held for check in witness.checks] == [True, True, False]
 
@@ -195,9 +195,9 @@ def test_network_moves_fails_when_the_clocks_disagree(skew_seconds: int, witness
 def test_interface_is_there_passes_for_the_contract_of_the_profile(witness: Witness) -> None:
     _, ledger = paper_ledger()
 
-    interface_is_there(ledger, witness.expect)
+    has_expected_interface(ledger, witness.expect)
 
-    witness.saw_held("the contract offers what StreamPay builds on")
+    witness.saw_held("the contract has the expected interface")
     assert witness.checks[0].observed == "the interface of profile streampay-stream"
 
 
@@ -206,7 +206,7 @@ def test_interface_is_there_fails_when_the_contract_is_missing(witness: Witness)
     del paper.contracts[CONTRACT]
 
     with pytest.raises(ContractMissing, match=CONTRACT) as caught:
-        interface_is_there(ledger, witness.expect)
+        has_expected_interface(ledger, witness.expect)
 
     assert caught.value.blame is Blame.CONFIG
 
@@ -215,16 +215,16 @@ def test_a_contract_at_work_passes_what_it_is_asked_and_signs_nothing(witness: W
     paper, ledger = paper_ledger()
     before = paper.ledger
 
-    contract_takes_streams(ledger, witness.expect)
-    nobody_can_claim(ledger, witness.expect)
-    obeys(ledger, witness.expect)
-    obeys_nobody_else(ledger, witness.expect)
+    accepts_new_stream(ledger, witness.expect)
+    administrator_role_cannot_be_claimed(ledger, witness.expect)
+    administrator_controls_contract(ledger, witness.expect)
+    nobody_else_controls_contract(ledger, witness.expect)
 
     witness.saw_held(
-        "the contract takes new streams",
-        "nobody can make themselves the contract's administrator",
-        "the contract obeys its administrator",
-        "the contract obeys nobody else",
+        "the contract accepts new streams",
+        "nobody can claim the administrator role of the contract",
+        "the administrator controls the contract",
+        "nobody else controls the contract",
     )
     assert [function for function, *_ in paper.simulated] == [
         "create_draft_stream",
@@ -239,8 +239,8 @@ def test_a_paused_contract_is_called_paused(witness: Witness) -> None:
     paper, ledger = paper_ledger()
     paper.paused = True
 
-    with witness.breaks("the contract takes new streams", expected="would be taken", saw="has paused it"):
-        contract_takes_streams(ledger, witness.expect)
+    with witness.breaks("the contract accepts new streams", expected="a new stream is accepted", saw="has paused it"):
+        accepts_new_stream(ledger, witness.expect)
 
 
 def test_a_contract_that_refuses_streams_for_another_reason_says_which(witness: Witness) -> None:
@@ -250,32 +250,32 @@ def test_a_contract_that_refuses_streams_for_another_reason_says_which(witness: 
         raise ContractFailure("create_draft_stream was refused: TokenNotAllowed", code=9, name="TokenNotAllowed")
 
     paper.read = refuses  # type: ignore[method-assign]
-    with witness.breaks("the contract takes new streams", saw="TokenNotAllowed"):
-        contract_takes_streams(ledger, witness.expect)
+    with witness.breaks("the contract accepts new streams", saw="TokenNotAllowed"):
+        accepts_new_stream(ledger, witness.expect)
     with pytest.raises(ContractFailure):
-        nobody_can_claim(ledger, witness.expect)
+        administrator_role_cannot_be_claimed(ledger, witness.expect)
     with pytest.raises(ContractFailure):
-        obeys(ledger, witness.expect)
+        administrator_controls_contract(ledger, witness.expect)
 
 
 def test_a_contract_nobody_has_initialised_is_anybodys(witness: Witness) -> None:
     paper, ledger = paper_ledger()
     paper.admin = ""
 
-    with witness.breaks("nobody can make themselves the contract's administrator", saw="it is anybody's"):
-        nobody_can_claim(ledger, witness.expect)
-    with witness.breaks("the contract obeys its administrator", expected="GADMIN", saw="or nobody"):
-        obeys(ledger, witness.expect)
+    with witness.breaks("nobody can claim the administrator role of the contract", saw="anybody can claim it"):
+        administrator_role_cannot_be_claimed(ledger, witness.expect)
+    with witness.breaks("the administrator controls the contract", expected="GADMIN", saw="or nobody"):
+        administrator_controls_contract(ledger, witness.expect)
 
 
 def test_a_contract_of_a_stranger_obeys_the_stranger(witness: Witness) -> None:
     paper, ledger = paper_ledger()
     paper.admin = "GSTRANGER"
 
-    with witness.breaks("the contract obeys its administrator", expected="GADMIN", saw="somebody else"):
-        obeys(ledger, witness.expect)
-    with witness.breaks("the contract obeys nobody else", expected="a refusal", saw="it would obey anybody"):
-        obeys_nobody_else(ledger, witness.expect)
+    with witness.breaks("the administrator controls the contract", expected="GADMIN", saw="somebody else"):
+        administrator_controls_contract(ledger, witness.expect)
+    with witness.breaks("nobody else controls the contract", expected="a refusal", saw="it accepts anybody"):
+        nobody_else_controls_contract(ledger, witness.expect)
 
 
 def _without_settle(interface: ContractInterface) -> ContractInterface:
@@ -309,7 +309,7 @@ def test_interface_is_there_fails_when_the_contract_has_drifted(
     paper.contracts[CONTRACT] = change(paper.contracts[CONTRACT])
 
     with pytest.raises(InterfaceDrift, match=drift) as caught:
-        interface_is_there(ledger, witness.expect)
+        has_expected_interface(ledger, witness.expect)
 
     assert caught.value.blame is Blame.PRODUCT
 
@@ -336,8 +336,8 @@ class Played:
     def paid_whole_once(self, expect: Expect) -> None:
         checks.paid_whole_once(contract_stream.look_at(self._ledger, self._settled, self._parties), expect)
 
-    def money_is_conserved(self, expect: Expect) -> None:
-        checks.money_is_conserved(contract_stream.look_at(self._ledger, self._settled, self._parties), expect)
+    def balances_agree(self, expect: Expect) -> None:
+        checks.balances_agree(contract_stream.look_at(self._ledger, self._settled, self._parties), expect)
 
 
 WHOLE = (
@@ -355,7 +355,7 @@ def test_a_direct_stream_that_is_settled_passes(witness: Witness) -> None:
 
     direct = Played(ledger)
     direct.paid_whole_once(witness.expect)
-    direct.money_is_conserved(witness.expect)
+    direct.balances_agree(witness.expect)
 
     witness.saw_held(*WHOLE, *CONSERVED)
     assert paper.balances[PAYER.address] == 50_000_000 - TOTAL_STROOPS - 3 * FEE_STROOPS
@@ -448,7 +448,7 @@ def test_a_direct_stream_fails_when_money_is_lost_or_made(
     paper.balances[address] += stroops
 
     with witness.breaks(promise, saw=saw):
-        direct.money_is_conserved(witness.expect)
+        direct.balances_agree(witness.expect)
 
 
 def test_a_direct_stream_that_never_becomes_due_is_the_ledgers_fault() -> None:

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from step_parts import Witness, run_context_of, settings_for
 
 from streampay_sandbox.stack import start_sandbox
+from streampay_smoke.acceptance.actions.contract_stream import parties, stream_and_settle
 from streampay_smoke.acceptance.resources.contract_streams import CONTRACT_STREAM
-from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS
+from streampay_smoke.acceptance.resources.synthetic_streams import FINISHED, LEASE_SECONDS
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import ChainAccount, ContractFailure
 from streampay_smoke.evidence.events import ChainSeen, ResourceCreated, ResourceReleased, RunStarted
@@ -189,6 +190,64 @@ def test_a_stream_that_a_run_was_killed_too_early_to_name_is_found_by_its_payer(
     assert len(swept(shared, said).ended) == 2
     assert found(shared) == [named, unnamed], "journals are never written again"
     assert swept(shared, said) == Swept()
+
+
+@pytest.mark.parametrize("kept_seed", [False, True])
+def test_a_stream_whose_opening_was_cut_off_is_found_and_cancelled_by_the_run_itself(
+    environ: dict[str, str], shared: RunContext, witness: Witness, monkeypatch: pytest.MonkeyPatch, kept_seed: bool
+) -> None:
+    seed = {"SMOKE_SIGNER_SEED": shared.ledger.chain.account("kept").seed} if kept_seed else {}
+    run = run_context_of(settings_for({**environ, **seed}), witness, run_id=f"cut off {kept_seed}")
+    between = parties(run.ledger, run.payer, run.recipient.address)
+    streams: list[int] = []
+
+    def cut_off(*given: Any) -> None:
+        streams.append(open_draft(*given).stream_id)
+        raise KeyboardInterrupt
+
+    open_draft = run.ledger.contract.open_draft
+    monkeypatch.setattr(run.ledger.contract, "open_draft", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        stream_and_settle(run.ledger, between, run.housekeeping)
+    assert run.unfinished == 1
+    run.clean_up(cut_off=True)
+
+    status = run.ledger.contract.stream(streams[0]).status
+    assert status == ("draft" if kept_seed else "cancelled"), "what a shared payer opens may be another run's"
+    assert run.unfinished - len(run.housekeeping.unconfirmed) == kept_seed, "it counts as left behind"
+    run.close()
+
+
+def test_a_stream_whose_order_was_cut_off_is_found_and_ended(
+    shared: RunContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def cut_off(*given: Any) -> None:
+        made.append(create(*given).id)
+        raise KeyboardInterrupt
+
+    create = shared.deployment.create
+    monkeypatch.setattr(shared.deployment, "create", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        _ = shared.draft
+    assert shared.unfinished == 1
+    shared.clean_up(cut_off=True)
+    assert shared.deployment.stream(shared.credential, made[0]).status in FINISHED
+    assert shared.unfinished == 0
+
+
+def test_an_opening_that_was_refused_leaves_nothing_to_search_for(
+    shared: RunContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: Any) -> None:
+        raise ContractFailure("paused", name="Paused", code=1)
+
+    between = parties(shared.ledger, shared.payer, shared.recipient.address)
+    monkeypatch.setattr(shared.ledger.contract, "open_draft", refuses)
+    with pytest.raises(ContractFailure):
+        stream_and_settle(shared.ledger, between, shared.housekeeping)
+    assert shared.unfinished == 0
 
 
 def test_streams_of_a_shared_payer_that_no_journal_names_may_be_another_runs(

@@ -112,10 +112,10 @@ def test_pages_of_fails_when_a_page_is_not_what_was_promised(
 
 
 EACH_ONCE = (
-    "every stream is shown on one page only",
+    "every stream is listed on one page only",
     "no page is longer than asked",
     "the list goes over several pages",
-    "the user's own streams are all shown",
+    "all streams of the user are listed",
 )
 
 
@@ -131,7 +131,7 @@ EACH_ONCE = (
 def test_each_shown_once_passes_for_every_stream_on_one_page(
     pages: Sequence[StreamPage], own: Sequence[str], witness: Witness
 ) -> None:
-    listing.each_shown_once(pages, own, page_size=2, expect=witness.expect)
+    listing.each_listed_once(pages, own, page_size=2, expect=witness.expect)
 
     witness.saw_held(*EACH_ONCE)
 
@@ -154,16 +154,16 @@ def test_each_shown_once_fails_when_a_stream_is_repeated_or_lost(
     pages: Sequence[StreamPage], own: Sequence[str], promise: str, saw: str, witness: Witness
 ) -> None:
     with witness.breaks(promise, saw=saw):
-        listing.each_shown_once(pages, own, page_size=2, expect=witness.expect)
+        listing.each_listed_once(pages, own, page_size=2, expect=witness.expect)
 
 
 HARMLESS = {"id": "a", "status": "draft", "recipient": "G", "emailed": 1, "labels": [], "partner": "x"}
 
 
 def test_nothing_private_passes_for_the_promised_fields(witness: Witness) -> None:
-    listing.nothing_private([page("a", items=[HARMLESS]), page(items=[])], witness.expect)
+    listing.contains_no_personal_data([page("a", items=[HARMLESS]), page(items=[])], witness.expect)
 
-    witness.saw_held("no private details are shown")
+    witness.saw_held("no personal data is listed")
 
 
 SPELLINGS = [
@@ -187,13 +187,13 @@ def test_nothing_private_fails_when_a_personal_field_is_shown(name: str, place: 
     leaking = page("b", items=[HARMLESS, {**HARMLESS, name: "ada@example.org"}])
     pages = [leaking, page("a")] if place == "first page" else [page("a"), leaking]
 
-    with witness.breaks("no private details are shown", expected="no personal fields", saw=name):
-        listing.nothing_private(pages, witness.expect)
+    with witness.breaks("no personal data is listed", expected="no personal fields", saw=name):
+        listing.contains_no_personal_data(pages, witness.expect)
 
 
 def test_nothing_private_names_fields_but_never_what_is_in_them(witness: Witness) -> None:
-    with witness.breaks("no private details are shown", saw="['email', 'memo']"):
-        listing.nothing_private([page(items=[{"email": "ada@example.org", "memo": "rent"}])], witness.expect)
+    with witness.breaks("no personal data is listed", saw="['email', 'memo']"):
+        listing.contains_no_personal_data([page(items=[{"email": "ada@example.org", "memo": "rent"}])], witness.expect)
 
     assert "ada" not in witness.checks[0].observed
 
@@ -238,9 +238,9 @@ def test_an_open_list_that_happens_to_be_empty_is_still_no_refusal(witness: Witn
     ],
 )
 def test_shows_no_stream_passes_for_a_refusal_without_data(told: Answer, witness: Witness) -> None:
-    listing.shows_no_stream(told, "junk", witness.expect)
+    listing.contains_no_stream(told, "junk", witness.expect)
 
-    witness.saw_held("a caller with junk sees no stream")
+    witness.saw_held("a caller with junk receives no stream")
 
 
 @pytest.mark.parametrize(
@@ -254,15 +254,15 @@ def test_shows_no_stream_passes_for_a_refusal_without_data(told: Answer, witness
     ],
 )
 def test_shows_no_stream_fails_when_the_answer_holds_some(told: Answer, saw: str, witness: Witness) -> None:
-    with witness.breaks("a caller with junk sees no stream", expected="no stream", saw=saw):
-        listing.shows_no_stream(told, "junk", witness.expect)
+    with witness.breaks("a caller with junk receives no stream", expected="no stream", saw=saw):
+        listing.contains_no_stream(told, "junk", witness.expect)
 
 
 @pytest.mark.parametrize("pages", [[], [page()], [page("x", "y"), page("z")]])
 def test_hidden_from_passes_for_a_list_without_them(pages: Sequence[StreamPage], witness: Witness) -> None:
-    listing.hidden_from(pages, [record(id="a"), record(id="b")], witness.expect)
+    listing.contains_none_of(pages, [record(id="a"), record(id="b")], witness.expect)
 
-    witness.saw_held("another user sees none of them")
+    witness.saw_held("another user's list contains none of them")
 
 
 @pytest.mark.parametrize(
@@ -274,8 +274,8 @@ def test_hidden_from_passes_for_a_list_without_them(pages: Sequence[StreamPage],
     ],
 )
 def test_hidden_from_fails_when_another_user_sees_them(pages: Sequence[StreamPage], saw: str, witness: Witness) -> None:
-    with witness.breaks("another user sees none of them", expected="none", saw=saw):
-        listing.hidden_from(pages, [record(id="a"), record(id="b")], witness.expect)
+    with witness.breaks("another user's list contains none of them", expected="none", saw=saw):
+        listing.contains_none_of(pages, [record(id="a"), record(id="b")], witness.expect)
 
 
 def _without_cursor(asked: Asked) -> Asked:

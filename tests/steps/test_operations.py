@@ -7,16 +7,16 @@ import pytest
 from step_parts import START, Witness, answer, paper_ledger
 
 from streampay_smoke.acceptance.checks import operations
-from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS
 from streampay_smoke.acceptance.checks.operations import ClocksDisagree
 from streampay_smoke.acceptance.observations.clocks import clocks
 from streampay_smoke.acceptance.observations.ledger import SIMULATED_AHEAD_SECONDS, Ledger
 from streampay_smoke.chain.adapter import ChainUnavailable
+from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
 from streampay_smoke.core.errors import Blame, CredentialRefused
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import Readiness
 
-EVERY_TIME = "the service answers every time"
+EVERY_TIME = "the service answers every request"
 ALIVE = answer(200, {"status": "ok"})
 
 
@@ -25,7 +25,7 @@ def code_of(told: Answer) -> str:
 
 
 def test_answers_every_time_passes_when_it_does(witness: Witness) -> None:
-    operations.answers_every_time([ALIVE] * 20, code_of, witness.expect)
+    operations.answers_every_request([ALIVE] * 20, code_of, witness.expect)
 
     witness.saw_held(EVERY_TIME)
 
@@ -43,13 +43,13 @@ def test_answers_every_time_passes_when_it_does(witness: Witness) -> None:
 )
 def test_answers_every_time_fails_for_one_that_is_none(answers: Sequence[Answer], saw: str, witness: Witness) -> None:
     with pytest.raises(AssertionError):
-        operations.answers_every_time(answers, code_of, witness.expect)
+        operations.answers_every_request(answers, code_of, witness.expect)
 
     assert not witness.checks[-1].held
     assert saw in witness.checks[-1].observed
 
 
-FIGURES = "the service's figures can be read"
+FIGURES = "the metrics are available"
 
 
 @pytest.mark.parametrize(
@@ -62,13 +62,13 @@ FIGURES = "the service's figures can be read"
     ],
 )
 def test_metrics_are_there(text: str, witness: Witness) -> None:
-    operations.metrics_are_there(answer(200, text=text), variable="", expect=witness.expect)
+    operations.metrics_are_available(answer(200, text=text), variable="", expect=witness.expect)
 
     witness.saw_held(FIGURES)
 
 
 def test_a_question_for_the_token_shows_that_figures_are_on(witness: Witness) -> None:
-    operations.metrics_are_there(answer(401), variable="", expect=witness.expect)
+    operations.metrics_are_available(answer(401), variable="", expect=witness.expect)
 
     witness.saw_held(FIGURES)
 
@@ -89,19 +89,19 @@ def test_a_question_for_the_token_shows_that_figures_are_on(witness: Witness) ->
 )
 @pytest.mark.parametrize("variable", ["", "SMOKE_METRICS_TOKEN"])
 def test_figures_that_are_not_there_are_found_out(told: Answer, saw: str, variable: str, witness: Witness) -> None:
-    with witness.breaks(FIGURES, expected="figures", saw=saw):
-        operations.metrics_are_there(told, variable=variable, expect=witness.expect)
+    with witness.breaks(FIGURES, expected="metrics", saw=saw):
+        operations.metrics_are_available(told, variable=variable, expect=witness.expect)
 
 
 def test_nobody_who_shows_no_token_is_refused_for_it(witness: Witness) -> None:
-    with witness.breaks(FIGURES, expected="figures", saw="status 403"):
-        operations.metrics_are_there(answer(403), variable="", expect=witness.expect)
+    with witness.breaks(FIGURES, expected="metrics", saw="status 403"):
+        operations.metrics_are_available(answer(403), variable="", expect=witness.expect)
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_an_old_token_is_the_operators(status: int, witness: Witness) -> None:
     with pytest.raises(CredentialRefused, match=f"SMOKE_METRICS_TOKEN with {status}") as caught:
-        operations.metrics_are_there(answer(status), variable="SMOKE_METRICS_TOKEN", expect=witness.expect)
+        operations.metrics_are_available(answer(status), variable="SMOKE_METRICS_TOKEN", expect=witness.expect)
 
     assert caught.value.next_step
     assert not witness.checks
@@ -109,9 +109,9 @@ def test_an_old_token_is_the_operators(status: int, witness: Witness) -> None:
 
 @pytest.mark.parametrize("cursors", [(100, 100), (99, 100), (88, 88), (100, 103), (100,)])
 def test_an_index_at_the_end_of_the_ledger(cursors: tuple[int, ...], witness: Witness) -> None:
-    operations.index_follows(cursors, 100, witness.expect)
+    operations.index_is_up_to_date(cursors, 100, witness.expect)
 
-    witness.saw_held("the index never goes back", "the index follows the ledger")
+    witness.saw_held("the index never goes back", "the index is up to date")
 
 
 @pytest.mark.parametrize(
@@ -119,19 +119,19 @@ def test_an_index_at_the_end_of_the_ledger(cursors: tuple[int, ...], witness: Wi
     [
         ((100, 99), "the index never goes back", "100 then 99"),
         ((51_234_567, 51_230_001), "the index never goes back", "51234567 then 51230001"),
-        ((87, 87), "the index follows the ledger", "ledger 87"),
-        ((0, 0), "the index follows the ledger", "ledger 0"),
-        ((100, 105), "the index follows the ledger", "ledger 105"),
+        ((87, 87), "the index is up to date", "ledger 87"),
+        ((0, 0), "the index is up to date", "ledger 0"),
+        ((100, 105), "the index is up to date", "ledger 105"),
     ],
 )
 def test_an_index_that_is_somewhere_else_is_found_out(
     cursors: tuple[int, ...], promise: str, saw: str, witness: Witness
 ) -> None:
     with witness.breaks(promise, saw=saw):
-        operations.index_follows(cursors, 100, witness.expect)
+        operations.index_is_up_to_date(cursors, 100, witness.expect)
 
 
-AGREES = "the service's clock agrees with ours"
+AGREES = "the clock of the service is right"
 
 
 def ready(ahead_seconds: float | None) -> Readiness:

@@ -26,7 +26,7 @@ from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.observations.settlement import LedgerProof, ServiceProof, SettlementProof
 from streampay_smoke.chain import lag
 from streampay_smoke.chain.adapter import ChainUnavailable
-from streampay_smoke.chain.contract import PROFILES
+from streampay_smoke.chain.profiles import PROFILES
 from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.evidence.events import Settled, Waited
 from streampay_smoke.service.records import Receipt, StreamOrder, StreamRecord
@@ -474,7 +474,7 @@ def test_a_transaction_nobody_knows_proves_nothing_even_when_the_check_is_blind(
 
 
 def test_the_services_word_is_taken_for_a_receipt_and_marked_as_its_word(witness: Witness) -> None:
-    proof: SettlementProof = ServiceProof(lambda stream_id: record())
+    proof: SettlementProof = ServiceProof(RECIPIENT, lambda stream_id: record())
 
     created_once(proof, ORDER, witness.expect)
     paid(proof, receipt(), ORDER, witness.expect)
@@ -493,14 +493,14 @@ def test_the_services_word_is_taken_for_a_receipt_and_marked_as_its_word(witness
 def test_a_record_that_names_no_transaction_or_two_proves_no_payment(hashes: tuple[str, str], witness: Witness) -> None:
     shown = record(settlement_tx_hash=hashes[0], receipt_tx_hash=hashes[1])
     with witness.breaks("the service names one transaction", expected="one transaction"):
-        paid_exactly_once(ServiceProof(lambda stream_id: shown), witness.expect)
+        paid_exactly_once(ServiceProof(RECIPIENT, lambda stream_id: shown), witness.expect)
 
 
 def test_a_record_that_names_another_transaction_does_not_agree(witness: Witness) -> None:
     shown = record(settlement_tx_hash=OTHER_HASH, receipt_tx_hash=OTHER_HASH)
     with witness.breaks("the record's transaction is the receipt's transaction", saw=OTHER_HASH):
         settlement.payments_are_the_receipts(
-            ServiceProof(lambda stream_id: shown).payments("stream-1"), receipt(), witness.expect
+            ServiceProof(RECIPIENT, lambda stream_id: shown).payments("stream-1"), receipt(), witness.expect
         )
 
 
@@ -510,6 +510,8 @@ def test_a_record_that_names_another_transaction_does_not_agree(witness: Witness
         ({"status": "active"}, "the receipt says that the stream has ended", "active"),
         ({"status": "draft"}, "the receipt says that the stream has ended", "draft"),
         ({"settlement_tx_hash": ""}, "the receipt names a transaction", "no"),
+        ({"settlement_tx_hash": "fake-tx-0a1b2c3d"}, "the receipt names a transaction", "fake-tx-0a1b2c3d"),
+        ({"settlement_tx_hash": HASH[:-1]}, "the receipt names a transaction", HASH[:-1]),
     ],
     ids=str,
 )
@@ -517,7 +519,7 @@ def test_the_services_word_is_not_taken_when_the_receipt_does_not_claim_it(
     change: dict[str, str], promise: str, saw: str, witness: Witness
 ) -> None:
     with witness.breaks(promise, saw=saw):
-        paid(ServiceProof(lambda stream_id: record()), receipt(**change), ORDER, witness.expect)
+        paid(ServiceProof(RECIPIENT, lambda stream_id: record()), receipt(**change), ORDER, witness.expect)
 
     assert not witness.of(Settled)
 
@@ -529,13 +531,6 @@ def test_the_services_word_is_not_taken_when_the_receipt_does_not_claim_it(
 )
 def test_the_services_papers_must_still_agree(wrong: Receipt, witness: Witness) -> None:
     with pytest.raises(PromiseBroken):
-        agrees(ServiceProof(lambda stream_id: record()), wrong, record(), ORDER, witness.expect)
+        agrees(ServiceProof(RECIPIENT, lambda stream_id: record()), wrong, record(), ORDER, witness.expect)
 
     assert not witness.checks[-1].held
-
-
-def test_each_scenario_pays_a_recipient_of_its_own_where_there_is_no_ledger(witness: Witness) -> None:
-    recipients = {ServiceProof(lambda stream_id: record()).recipient for _ in range(3)}
-
-    assert len(recipients) == 3
-    assert all(len(address) == 56 and address.startswith("G") for address in recipients)

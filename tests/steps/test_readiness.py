@@ -204,7 +204,7 @@ def test_a_trouble_of_the_suite_is_not_waited_for(witness: Witness) -> None:
 
 
 def test_answers_for_itself_passes_for_the_services_own_answer(witness: Witness) -> None:
-    promises.answers_for_itself(readiness(), witness.expect)
+    promises.reports_ready(readiness(), witness.expect)
 
     witness.saw_held("the readiness answer is the service's own", "the service says that it is ready")
 
@@ -230,19 +230,19 @@ def test_answers_for_itself_fails_when_another_answers_or_it_is_not_ready(
     change: dict[str, object], promise: str, saw: str, witness: Witness
 ) -> None:
     with witness.breaks(promise, saw=saw):
-        promises.answers_for_itself(readiness(**change), witness.expect)
+        promises.reports_ready(readiness(**change), witness.expect)
 
 
 def test_dependencies_are_ok_passes_and_says_which_there_are(witness: Witness) -> None:
-    promises.dependencies_are_ok(readiness(), witness.expect)
+    promises.dependencies_are_healthy(readiness(), witness.expect)
 
-    witness.saw_held("the service names its dependencies", "every dependency is ok")
+    witness.saw_held("the service names its dependencies", "every dependency is healthy")
     assert witness.checks[-1].observed == "config, stellar, kms ok"
 
 
 def test_dependencies_are_ok_fails_when_none_is_named(witness: Witness) -> None:
     with witness.breaks("the service names its dependencies", saw="none"):
-        promises.dependencies_are_ok(readiness(dependencies={}), witness.expect)
+        promises.dependencies_are_healthy(readiness(dependencies={}), witness.expect)
 
 
 @pytest.mark.parametrize("status", ["degraded", "down", "OK", "okay", "", "unknown"])
@@ -250,8 +250,8 @@ def test_dependencies_are_ok_fails_when_none_is_named(witness: Witness) -> None:
 def test_dependencies_are_ok_fails_when_one_is_not(name: str, status: str, witness: Witness) -> None:
     dependencies = {**readiness().dependencies, name: DependencyReport(status=status, message="fetch failed")}
 
-    with witness.breaks("every dependency is ok", expected="ok", saw=f"{name} is {status} fetch failed"):
-        promises.dependencies_are_ok(readiness(dependencies=dependencies), witness.expect)
+    with witness.breaks("every dependency is healthy", expected="ok", saw=f"{name} is {status} fetch failed"):
+        promises.dependencies_are_healthy(readiness(dependencies=dependencies), witness.expect)
 
 
 @pytest.mark.parametrize("network", ["testnet", "futurenet", "private", "public"])

@@ -20,14 +20,19 @@ from step_parts import (
 )
 
 from streampay_sandbox.proxy import DisturbingProxy
+from streampay_sandbox.stack import start_sandbox
+from streampay_smoke.acceptance.actions import settlement
 from streampay_smoke.acceptance.observations.readiness import NeverReady
 from streampay_smoke.acceptance.observations.settlement import ServiceProof
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.chain.adapter import ChainUnavailable
-from streampay_smoke.chain.pace import PACES
 from streampay_smoke.core.errors import FixtureMissing, GuardRefused, PromiseBroken, SettingsInvalid, SmokeError
+from streampay_smoke.core.networks import ALLOWED
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.events import ReleaseSeen, ResourceCreated, ResourceReleased, Waited
+from streampay_smoke.service.identity import address_of_seed
+from streampay_smoke.service.strkey import seed_text
 from streampay_smoke.service.transport import Throttled
 
 
@@ -426,10 +431,39 @@ def test_the_services_word_is_proof_only_where_settings_say_so(shared: RunContex
     assert isinstance(shared.proof(), ServiceProof)
 
 
+def test_where_nobody_looks_at_the_ledger_the_account_of_the_given_seed_is_paid(
+    small: SmallStreamPay, witness: Witness
+) -> None:
+    seed, address = seed_text(bytes(32)), address_of_seed(Secret(seed_text(bytes(32))))
+    shared = run_context_of(settings_for(small_environ(small, SMOKE_RECIPIENT_SEED=seed)), witness)
+
+    assert [shared.proof().recipient for _ in range(2)] == [address, address]
+
+
+def test_where_nobody_looks_at_the_ledger_and_no_friendbot_answers_a_new_address_is_paid(
+    small: SmallStreamPay, witness: Witness
+) -> None:
+    runs = [run_context_of(settings_for(small_environ(small)), witness) for _ in range(2)]
+
+    assert len({run.proof().recipient for run in runs}) == 2
+
+
+def test_a_service_that_settles_on_a_ledger_pays_an_account_though_nobody_looks_there(witness: Witness) -> None:
+    with start_sandbox() as sandbox:
+        environ = {**sandbox.ready_document()["env"], "SMOKE_SETTLEMENT_PROOF": "service"}
+        shared = run_context_of(settings_for(environ), witness)
+        settled = settlement.settled_stream(shared, shared.credential)
+        assert shared.ledger.chain.balance(shared.proof().recipient) > 0
+        shared.close()
+
+    assert settled.receipt.status == "ended"
+
+
 def test_a_ledger_that_is_asked_for_and_down_is_not_replaced_by_the_services_word(
     small: SmallStreamPay, witness: Witness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(PACES, "local", replace(PACES["local"], retry=0.05))
+    local = ALLOWED["local"]
+    monkeypatch.setitem(ALLOWED, "local", replace(local, pace=replace(local.pace, retry=0.05)))
     nowhere = "http://127.0.0.1:9"
     environ = small_environ(
         small,

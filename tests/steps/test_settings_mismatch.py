@@ -2,10 +2,13 @@
 
 import contextlib
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from step_parts import Says, SmallStreamPay, Witness, readiness, run_context_of, settings_for, small_environ
+from suite_parts import Project
 
+from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.acceptance.observations.readiness import NeverReady
 from streampay_smoke.acceptance.observations.settings_mismatch import (
     AnotherApplication,
@@ -18,7 +21,10 @@ from streampay_smoke.core.errors import Blame, SmokeError
 from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.evidence.events import ReleaseSeen
 from streampay_smoke.gate.verdict import VerdictStatus
+from streampay_smoke.http.client import new_client
+from streampay_smoke.http.ledger_health import is_same_ledger
 from streampay_smoke.operations.doctor import DoctorState, look_around
+from streampay_smoke.service.identity import unowned_address
 
 READS = "build-manifest: the build id that the start page names"
 
@@ -52,7 +58,9 @@ def test_a_network_that_is_not_this_environments_or_the_gates_is_refused(
     named: str, expected: str, gate: str, settles: bool, because: str
 ) -> None:
     with pytest.raises(NetworkUnexpected, match=because) as caught:
-        refuse_another_network(readiness(network=named), expected=expected, gate=ALLOWED[gate], settles=settles)
+        refuse_another_network(
+            readiness(network=named), expected=expected, gate=ALLOWED[gate], rpc_url="", settles=settles
+        )
     assert caught.value.blame is Blame.CONFIG
 
 
@@ -68,7 +76,7 @@ def test_a_network_that_is_not_this_environments_or_the_gates_is_refused(
     ],
 )
 def test_a_network_that_agrees_is_let_through(named: str, expected: str, gate: str, settles: bool) -> None:
-    refuse_another_network(readiness(network=named), expected=expected, gate=ALLOWED[gate], settles=settles)
+    refuse_another_network(readiness(network=named), expected=expected, gate=ALLOWED[gate], rpc_url="", settles=settles)
 
 
 Change = Callable[[SmallStreamPay], None]
@@ -120,3 +128,32 @@ def test_one_answer_of_its_own_is_enough_for_a_release_that_is_not_ready(
     settings = settings_for(small_environ(small))
     with contextlib.closing(run_context_of(settings, witness)) as shared, pytest.raises(NeverReady):
         shared.readiness  # noqa: B018 - looked at once in a run
+
+
+def test_two_private_ledgers_are_a_matter_of_settings_and_doctor_says_so_too(tmp_path: Path) -> None:
+    with start_sandbox() as service, start_sandbox() as elsewhere:
+        elsewhere_rpc = elsewhere.ready_document()["env"]["SMOKE_STELLAR_RPC_URL"]
+        project = Project(tmp_path, {**service.ready_document()["env"], "SMOKE_STELLAR_RPC_URL": elsewhere_rpc})
+        friendbot(elsewhere)  # from here on their ledgers differ
+        ran = project.smoke("--tags", "@settlement")
+        doctor = project.answer("doctor")
+
+    assert (ran.code, ran.verdict.reason_code) == (2, "network_unexpected"), ran.output
+    assert "the one this gate looks at, http://127.0.0.1:" in ran.verdict.message_long
+    assert ran.verdict.cleanup.created == 0
+    assert doctor.returncode == 2, doctor.stdout
+    assert "the newest ledger that both have is not the same" in doctor.stdout
+
+
+def test_the_ledger_of_the_service_is_known_by_another_address_too() -> None:
+    with start_sandbox() as sandbox:
+        rpc_url = sandbox.ready_document()["env"]["SMOKE_STELLAR_RPC_URL"]
+        assert is_same_ledger(rpc_url, rpc_url.replace("127.0.0.1", "localhost"), timeout_seconds=5) is True
+        assert is_same_ledger(rpc_url, "http://127.0.0.1:9/rpc", timeout_seconds=1) is None
+        assert is_same_ledger(rpc_url, sandbox.base_url, timeout_seconds=5) is None
+
+
+def friendbot(sandbox: Sandbox) -> None:
+    url = sandbox.ready_document()["env"]["SMOKE_STELLAR_FRIENDBOT_URL"]
+    with new_client(timeout_seconds=5) as client:
+        assert client.request("GET", f"{url}?addr={unowned_address()}").status == 200

@@ -487,7 +487,7 @@ def returned(amount_stroops: int, recipient: str = PAYER.address) -> Payment:
 def test_nothing_lost_or_made_passes_when_the_escrow_is_empty_afterwards(
     paid_out: Sequence[Payment], witness: Witness
 ) -> None:
-    settlement.nothing_lost_or_made(replace(finding(), paid_out=tuple(paid_out)), RECIPIENT, witness.expect)
+    settlement.escrow_is_paid_out(replace(finding(), paid_out=tuple(paid_out)), RECIPIENT, witness.expect)
 
     witness.saw_held(CONSERVED)
 
@@ -515,10 +515,10 @@ def test_nothing_lost_or_made_fails_when_the_escrow_is_not_accounted_for(
     paid_out: Sequence[Payment], saw: str, witness: Witness
 ) -> None:
     with witness.breaks(CONSERVED, expected=f"stroops to {PAYER.address}", saw=saw):
-        settlement.nothing_lost_or_made(replace(finding(), paid_out=tuple(paid_out)), RECIPIENT, witness.expect)
+        settlement.escrow_is_paid_out(replace(finding(), paid_out=tuple(paid_out)), RECIPIENT, witness.expect)
 
 
-CLAIMED = "the receipt tells when the ledger settled"
+CLAIMED = "the receipt has the time of the settlement"
 CLOSED = outcome().closed_at
 AHEAD_SECONDS = 86_400
 
@@ -541,7 +541,7 @@ def iso(unix_seconds: int) -> str:
 def test_settled_when_it_says_passes_near_the_ledgers_time_however_it_is_written(
     settled_at: str, witness: Witness
 ) -> None:
-    settlement.settled_when_it_says(receipt(settled_at=settled_at), finding(), 60, witness.expect)
+    settlement.settlement_time_agrees(receipt(settled_at=settled_at), finding(), 60, witness.expect)
 
     witness.saw_held(CLAIMED)
 
@@ -549,14 +549,14 @@ def test_settled_when_it_says_passes_near_the_ledgers_time_however_it_is_written
 @pytest.mark.parametrize("settled_at", [iso(CLOSED - 121), iso(CLOSED + 121), "", "just now", "2026-01-05"])
 def test_settled_when_it_says_fails_for_another_time_or_none(settled_at: str, witness: Witness) -> None:
     with witness.breaks(CLAIMED, expected=iso(CLOSED), saw=settled_at):
-        settlement.settled_when_it_says(receipt(settled_at=settled_at), finding(), 60, witness.expect)
+        settlement.settlement_time_agrees(receipt(settled_at=settled_at), finding(), 60, witness.expect)
 
 
 def test_a_ledger_that_runs_ahead_of_its_service_is_allowed_for_and_not_the_other_way_round(witness: Witness) -> None:
     early, late = (receipt(settled_at=iso(CLOSED + seconds)) for seconds in (-3600, 3600))
-    settlement.settled_when_it_says(early, finding(), AHEAD_SECONDS, witness.expect)
+    settlement.settlement_time_agrees(early, finding(), AHEAD_SECONDS, witness.expect)
     with witness.breaks(CLAIMED):
-        settlement.settled_when_it_says(late, finding(), AHEAD_SECONDS, witness.expect)
+        settlement.settlement_time_agrees(late, finding(), AHEAD_SECONDS, witness.expect)
 
 
 DRAFT = record(status="draft", settlement_tx_hash="", receipt_tx_hash="")
@@ -564,7 +564,7 @@ DRAFT = record(status="draft", settlement_tx_hash="", receipt_tx_hash="")
 
 @pytest.mark.parametrize("status", [409, 422])
 def test_refused_too_early_passes_for_a_refusal_that_changes_nothing(status: int, witness: Witness) -> None:
-    settlement.refused_too_early(answer(status), DRAFT, witness.expect)
+    settlement.refused_before_start(answer(status), DRAFT, witness.expect)
 
     witness.saw_held("a stream that was never started is not settled", "a refused settlement changes nothing")
 
@@ -572,13 +572,13 @@ def test_refused_too_early_passes_for_a_refusal_that_changes_nothing(status: int
 @pytest.mark.parametrize("status", [200, 202, 400, 401, 404, 500, 502])
 def test_refused_too_early_fails_when_it_is_not_refused_for_what_it_asks(status: int, witness: Witness) -> None:
     with witness.breaks("a stream that was never started is not settled", expected="a refusal", saw=f"status {status}"):
-        settlement.refused_too_early(answer(status), DRAFT, witness.expect)
+        settlement.refused_before_start(answer(status), DRAFT, witness.expect)
 
 
 @pytest.mark.parametrize("change", [{"status": "ended"}, {"settlement_tx_hash": HASH}, {"receipt_tx_hash": HASH}])
 def test_refused_too_early_fails_when_the_stream_moved_all_the_same(change: dict[str, str], witness: Witness) -> None:
     with witness.breaks("a refused settlement changes nothing", expected="draft", saw=next(iter(change.values()))):
-        settlement.refused_too_early(answer(409), replace(DRAFT, **change), witness.expect)
+        settlement.refused_before_start(answer(409), replace(DRAFT, **change), witness.expect)
 
 
 def code_of(told: Answer) -> str:
@@ -586,14 +586,14 @@ def code_of(told: Answer) -> str:
 
 
 EARLY = answer(409, {"error": "INVALID_STREAM_STATE"})
-LATER = "a settlement refused too early can be made later"
+LATER = "the early refusal is not repeated"
 
 
 @pytest.mark.parametrize(
     "again", [answer(200, {"data": {}}), answer(409, {"error": "IdempotencyKeyReused"}), answer(422, {"error": "USED"})]
 )
 def test_refusal_is_not_kept_passes_for_a_receipt_or_a_refusal_of_the_key(again: Answer, witness: Witness) -> None:
-    settlement.refusal_is_not_kept(EARLY, again, code_of, witness.expect)
+    settlement.refusal_is_not_repeated(EARLY, again, code_of, witness.expect)
 
     witness.saw_held(LATER)
 
@@ -612,7 +612,7 @@ def test_refusal_is_not_kept_fails_for_the_refusal_of_a_state_that_is_over(
     again: Answer, saw: str, witness: Witness
 ) -> None:
     with witness.breaks(LATER, expected="a receipt, or a refusal of the used key", saw=saw):
-        settlement.refusal_is_not_kept(EARLY, again, code_of, witness.expect)
+        settlement.refusal_is_not_repeated(EARLY, again, code_of, witness.expect)
 
 
 @pytest.mark.parametrize("replayed", [True, False])
@@ -667,7 +667,7 @@ def test_cannot_settle_again_fails_when_it_is_not_refused(status: int, witness: 
 @pytest.mark.parametrize("status", REFUSALS)
 @pytest.mark.parametrize("body", [None, {"error": "IdempotencyKeyReused", "message": "stream-2 has another"}])
 def test_key_does_not_answer_for_passes_for_a_refusal(status: int, body: Any, witness: Witness) -> None:
-    settlement.key_does_not_answer_for(answer(status, body), receipt(), record(id="stream-2"), witness.expect)
+    settlement.used_key_is_refused(answer(status, body), receipt(), record(id="stream-2"), witness.expect)
 
     witness.saw_held(
         "a settlement key answers for its own stream only",
@@ -692,12 +692,12 @@ def test_key_does_not_answer_for_fails_when_the_first_receipt_comes_back(
         expected="an answer about stream-2, or a refusal",
         saw="the receipt of stream-1",
     ):
-        settlement.key_does_not_answer_for(answer(status, body), receipt(), record(id="stream-2"), witness.expect)
+        settlement.used_key_is_refused(answer(status, body), receipt(), record(id="stream-2"), witness.expect)
 
 
 def test_key_does_not_answer_for_fails_when_the_receipt_comes_back_as_plain_text(witness: Witness) -> None:
     with witness.breaks("a settlement key answers for its own stream only"):
-        settlement.key_does_not_answer_for(
+        settlement.used_key_is_refused(
             answer(409, text=f"already settled in {HASH}"), receipt(), record(id="stream-2"), witness.expect
         )
 
@@ -708,4 +708,4 @@ def test_key_does_not_answer_for_fails_when_it_is_not_refused(status: int, witne
     with witness.breaks(
         "a stream that was never started is not settled by a used key", expected="refusal", saw=f"status {status}"
     ):
-        settlement.key_does_not_answer_for(settled, receipt(), record(id="stream-2"), witness.expect)
+        settlement.used_key_is_refused(settled, receipt(), record(id="stream-2"), witness.expect)

@@ -14,31 +14,33 @@ WAIT = answer(429, headers={"retry-after": "1"})
 
 @pytest.mark.parametrize("status", [200, 401, 403])
 def test_served_at_once_passes_for_an_answer(status: int, witness: Witness) -> None:
-    throttling.served_at_once(answer(status), witness.expect)
+    throttling.new_caller_is_not_throttled(answer(status), witness.expect)
 
-    witness.saw_held("a caller nobody has seen is not told to wait")
+    witness.saw_held("a new caller is not throttled")
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_served_at_once_fails_for_a_caller_who_is_turned_away(status: int, witness: Witness) -> None:
-    with witness.breaks("a caller nobody has seen is not told to wait", saw=f"status {status}"):
-        throttling.served_at_once(answer(status), witness.expect)
+    with witness.breaks("a new caller is not throttled", saw=f"status {status}"):
+        throttling.new_caller_is_not_throttled(answer(status), witness.expect)
 
 
 def test_slowed_down_passes_for_a_caller_who_is_told_how_long_to_wait(witness: Witness) -> None:
-    throttling.slowed_down(RequestBurst(requests=61, seconds=0.2, last=WAIT), witness.expect)
+    throttling.burst_is_throttled(RequestBurst(requests=61, seconds=0.2, last=WAIT), witness.expect)
 
-    witness.saw_held("a caller in a rush is told to wait", "they are told how long")
+    witness.saw_held("a caller who exceeds the limit is throttled", "the answer says how long to wait")
 
 
 def test_slowed_down_fails_for_a_caller_nothing_stops(witness: Witness) -> None:
-    with witness.breaks("a caller in a rush is told to wait", saw="status 200 to the last of 66 requests in 0.2 s"):
-        throttling.slowed_down(RequestBurst(requests=66, seconds=0.2, last=answer(200)), witness.expect)
+    with witness.breaks(
+        "a caller who exceeds the limit is throttled", saw="status 200 to the last of 66 requests in 0.2 s"
+    ):
+        throttling.burst_is_throttled(RequestBurst(requests=66, seconds=0.2, last=answer(200)), witness.expect)
 
 
 def test_slowed_down_fails_where_nobody_says_for_how_long(witness: Witness) -> None:
-    with witness.breaks("they are told how long", saw="no time"):
-        throttling.slowed_down(RequestBurst(requests=61, seconds=0.2, last=answer(429)), witness.expect)
+    with witness.breaks("the answer says how long to wait", saw="no time"):
+        throttling.burst_is_throttled(RequestBurst(requests=61, seconds=0.2, last=answer(429)), witness.expect)
 
 
 def test_others_are_served_passes_for_their_streams(witness: Witness) -> None:

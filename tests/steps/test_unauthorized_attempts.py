@@ -7,8 +7,9 @@ import pytest
 from feature_steps import play
 from step_parts import Asked, Honest, Says, SmallStreamPay, Witness, run_context_of, settings_for, small_environ
 
-from streampay_smoke.acceptance.actions.unauthorized_attempts import open_streams
-from streampay_smoke.acceptance.checks import throttling, webapp
+from streampay_smoke.acceptance.actions import unauthorized_attempts
+from streampay_smoke.acceptance.checks import throttling
+from streampay_smoke.acceptance.checks.refusals import INVALID_CSRF_TOKEN, NOT_VISIBLE
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.core.errors import FixtureMissing, PromiseBroken
 from streampay_smoke.evidence.events import Exchanged, ResourceCreated
@@ -42,8 +43,9 @@ def test_an_order_that_claims_too_much_may_be_refused_whole(
     world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     small.lie("POST /api/streams", NOT_VALID)
-    play(world, "claim_a_settlement")
-    assert [stream.id for stream in world.claimed] == [world.own_stream.id]
+    play(world, "claim_settlement")
+    assert world.created_with_claim == ()
+    play(world, "stream_is_unchanged", "no_created_stream_is_settled")
     assert len(witness.of(ResourceCreated)) == 1
 
 
@@ -55,20 +57,20 @@ def test_an_order_that_is_given_away_is_one_its_owner_cannot_see(world: Scenario
 
     small.lie("POST /api/streams", believes)
     with pytest.raises(PromiseBroken, match="answered 404"):
-        play(world, "claim_a_settlement")
+        play(world, "claim_settlement")
 
 
 def test_a_sign_in_that_a_deployment_does_not_have_lets_nobody_in(
     world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     small.lie("GET /api/auth/wallet", Says(status=404, text="<html><title>404</title></html>"))
-    play(world, "sign_in_with", proof="somebody else's signature")
-    play(world, "not_let_in")
+    play(world, "sign_in_with", response="another user's signature")
+    play(world, "sign_in_is_refused")
     assert [asked.method for asked in small.asked if asked.path == "/api/auth/wallet"].count("POST") == 1
 
 
 def test_pages_that_a_deployment_does_not_have_are_shut(world: ScenarioContext, witness: Witness) -> None:
-    play(world, "administer", caller="a stranger who claims to be administrator")
+    play(world, "open_administration", caller="an anonymous caller who claims to be administrator")
     assert [attempt.answer.status for attempt in world.attempts.made] == [404] * 3
     play(world, "every_attempt_is_refused")
 
@@ -76,7 +78,9 @@ def test_pages_that_a_deployment_does_not_have_are_shut(world: ScenarioContext, 
 def test_a_service_that_goes_silent_at_a_door_is_told_as_that(world: ScenarioContext, small: SmallStreamPay) -> None:
     small.close()
     with pytest.raises(NoServiceAnswer):
-        open_streams(world.run_context, "a stranger", ANONYMOUS, ["stream-001"])
+        unauthorized_attempts.read_streams(
+            world.run_context, "an anonymous caller", ANONYMOUS, ["stream-001"], {"read the stream": NOT_VISIBLE}
+        )
 
 
 def test_a_page_that_is_given_no_proof_breaks_a_promise_and_no_write_is_tried(
@@ -86,13 +90,13 @@ def test_a_page_that_is_given_no_proof_breaks_a_promise_and_no_write_is_tried(
     world = world_of(small, witness)
     before = len(small.writes)
     play(world, "forge_writes")
-    with witness.breaks("the app's page is given a proof of its own", saw="none"):
-        play(world, "page_has_a_token")
+    with witness.breaks("the web app receives a CSRF token", saw="none"):
+        play(world, "web_app_receives_token")
     assert len(small.writes) == before
 
 
-@pytest.mark.parametrize("attempt", [("take_over", {}), ("write_with", {"credential": "no credential"})])
-def test_nothing_is_tried_by_writing_where_an_environment_is_read_only(
+@pytest.mark.parametrize("attempt", [("write_as_second_user", {}), ("write_with", {"credential": "no credential"})])
+def test_nothing_is_tried_by_writing_where_a_place_is_read_only(
     attempt: tuple[str, dict[str, str]], small: SmallStreamPay, witness: Witness
 ) -> None:
     world = world_of(small, witness, settles=False, settles_not_because="it is read-only")
@@ -108,7 +112,7 @@ def test_a_rush_that_meets_silence_still_leaves_its_last_exchange(
     world.run_context.second_credential  # noqa: B018 - signed in before the service goes silent
     small.close()
     with pytest.raises(NoServiceAnswer):
-        play(world, "rush")
+        play(world, "exceed_limit")
     assert witness.of(Exchanged)[-1].error
 
 
@@ -125,9 +129,9 @@ def test_a_rush_that_slows_another_caller_down_twice_is_the_limits_fault(
     world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     small.lie("GET /api/streams", turned_away(1, 2, 4, 5))  # 0 and 3 are the first caller's, before each rush
-    play(world, "rush")
-    assert (world.rush.requests, world.refusal.status) == (1, 429)
-    throttling.slowed_down(world.rush, witness.expect)
+    play(world, "exceed_limit")
+    assert (world.burst.requests, world.refusal.status) == (1, 429)
+    throttling.burst_is_throttled(world.burst, witness.expect)
     with witness.breaks("another caller is served meanwhile", saw="status 429"):
         throttling.others_are_served(world.refusal, witness.expect)
 
@@ -136,24 +140,24 @@ def test_a_caller_who_is_slowed_down_once_may_share_the_limit_with_another_run(
     world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     small.lie("GET /api/streams", turned_away(1, 2, 4))
-    play(world, "rush")
-    throttling.slowed_down(world.rush, witness.expect)
+    play(world, "exceed_limit")
+    throttling.burst_is_throttled(world.burst, witness.expect)
     throttling.others_are_served(world.refusal, witness.expect)
 
 
 def test_a_quota_that_was_used_up_before_says_nothing_of_a_rush(world: ScenarioContext, small: SmallStreamPay) -> None:
     small.lie("GET /api/streams", Says(status=429, headers={"retry-after": "3600"}))
     with pytest.raises(Throttled, match="throttled for 3600 s"):
-        play(world, "rush")
+        play(world, "exceed_limit")
 
 
 def test_somebody_new_who_is_told_to_wait_where_nobody_was_ever_served_met_a_broken_limit(
     world: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     small.lie("GET /api/streams", Says(status=429, headers={"retry-after": "3600"}))
-    play(world, "list_as_somebody_new")
-    with witness.breaks("a caller nobody has seen is not told to wait", saw="status 429"):
-        throttling.served_at_once(world.refusal, witness.expect)
+    play(world, "list_as_new_caller")
+    with witness.breaks("a new caller is not throttled", saw="status 429"):
+        throttling.new_caller_is_not_throttled(world.refusal, witness.expect)
 
 
 def test_somebody_new_who_is_served_after_a_wait_met_a_limit_that_another_run_used_up(
@@ -161,7 +165,7 @@ def test_somebody_new_who_is_served_after_a_wait_met_a_limit_that_another_run_us
 ) -> None:
     small.lie("GET /api/streams", turned_away(0, 1))
     with pytest.raises(Throttled):
-        play(world, "list_as_somebody_new")
+        play(world, "list_as_new_caller")
 
 
 def test_somebody_new_who_is_told_to_wait_where_this_run_was_served_met_a_limit_that_was_used_up(
@@ -170,13 +174,13 @@ def test_somebody_new_who_is_told_to_wait_where_this_run_was_served_met_a_limit_
     small.lie("GET /api/streams", turned_away(1))
     world.deployment.streams(world.credential)
     with pytest.raises(Throttled):
-        play(world, "list_as_somebody_new")
+        play(world, "list_as_new_caller")
 
 
 def test_the_keys_a_rush_counts_under_are_new_each_time(world: ScenarioContext, small: SmallStreamPay) -> None:
     small.lie("GET /api/streams", turned_away(1, 4))
     for _ in range(2):
-        play(world, "rush")
+        play(world, "exceed_limit")
     keys = [asked.headers["x-api-key"] for asked in small.asked if "x-api-key" in asked.headers]
     assert len(set(keys)) == 4
 
@@ -186,5 +190,5 @@ def test_halves_are_made_of_what_the_page_was_given(world: ScenarioContext, smal
     play(world, "forge_writes")
     (attempt,) = world.forged.attempts.made
     assert attempt.succeeded
-    assert attempt.what == "write with nothing to show"
-    assert attempt.refusals == webapp.FORGED_WRITE_REFUSED
+    assert attempt.what == "write with no token"
+    assert attempt.refusals == INVALID_CSRF_TOKEN

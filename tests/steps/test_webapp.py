@@ -19,28 +19,28 @@ LEAVE = {
     "access-control-allow-headers": "Authorization, Content-Type, X-CSRF-Token, x-request-id",
 }
 MAY_WRITE = (
-    "the browser's question is answered",
-    "the app's origin is allowed by its name",
-    "the app may send what the browser keeps",
-    "the app may write",
-    "the app may send what a write needs",
+    "the CORS preflight is answered",
+    "the origin of the web app is allowed by name",
+    "the web app may send credentials",
+    "the web app may send the method of a write",
+    "the web app may send the headers of a write",
 )
 PAIR = {"cookie": "csrf-token=a", "x-csrf-token": "a"}
 
 
 def test_a_page_with_both_halves_has_a_proof(witness: Witness) -> None:
-    webapp.page_has_a_token(PAIR, witness.expect)
+    webapp.page_has_csrf_token(PAIR, witness.expect)
 
-    witness.saw_held("the app's page is given a proof of its own")
+    witness.saw_held("the web app receives a CSRF token")
 
 
 def test_a_page_that_is_given_nothing_has_none(witness: Witness) -> None:
-    with witness.breaks("the app's page is given a proof of its own", saw="none"):
-        webapp.page_has_a_token({}, witness.expect)
+    with witness.breaks("the web app receives a CSRF token", saw="none"):
+        webapp.page_has_csrf_token({}, witness.expect)
 
 
 def test_another_sites_page_never_shows_the_whole_proof() -> None:
-    shown = webapp.halves_of(PAIR, other="b")
+    shown = webapp.invalid_tokens(PAIR, other="b")
 
     assert list(shown.values()) == [
         {},
@@ -51,22 +51,22 @@ def test_another_sites_page_never_shows_the_whole_proof() -> None:
 
 
 def test_own_page_gets_through_with_the_promised_answer(witness: Witness) -> None:
-    webapp.own_page_gets_through(answer(404), (404,), witness.expect)
+    webapp.valid_write_is_accepted(answer(404), (404,), witness.expect)
 
-    witness.saw_held("the same write is let through with the whole proof")
+    witness.saw_held("the same write with a valid CSRF token is accepted")
 
 
 @pytest.mark.parametrize("status", [200, 401, 403, 500])
 def test_own_page_that_is_answered_otherwise_did_not_get_through(status: int, witness: Witness) -> None:
     with witness.breaks(
-        "the same write is let through with the whole proof", expected="status 404", saw=f"status {status}"
+        "the same write with a valid CSRF token is accepted", expected="status 404", saw=f"status {status}"
     ):
-        webapp.own_page_gets_through(answer(status), (404,), witness.expect)
+        webapp.valid_write_is_accepted(answer(status), (404,), witness.expect)
 
 
 @pytest.mark.parametrize("status", [200, 204])
 def test_app_may_write_passes_for_leave_by_name(status: int, witness: Witness) -> None:
-    webapp.app_may_write(answer(status, headers=LEAVE), ORIGIN, SENT, witness.expect)
+    webapp.preflight_allows_writes(answer(status, headers=LEAVE), ORIGIN, SENT, witness.expect)
 
     witness.saw_held(*MAY_WRITE)
 
@@ -94,7 +94,7 @@ def test_app_may_write_fails_for_less(
     headers = {name: value for name, value in {**LEAVE, **changes}.items() if value is not None}
 
     with witness.breaks(promise, saw=saw):
-        webapp.app_may_write(answer(status, headers=headers), ORIGIN, SENT, witness.expect)
+        webapp.preflight_allows_writes(answer(status, headers=headers), ORIGIN, SENT, witness.expect)
 
 
 @pytest.mark.parametrize("status", [200, 204, 403])
@@ -102,14 +102,14 @@ def test_app_may_write_fails_for_less(
 def test_stranger_may_not_passes_where_another_site_gets_no_leave(
     status: int, headers: dict[str, str], witness: Witness
 ) -> None:
-    webapp.stranger_may_not([answer(status, headers=headers)], OTHER, witness.expect)
+    webapp.origin_is_not_allowed([answer(status, headers=headers)], OTHER, witness.expect)
 
-    witness.saw_held("another site is not allowed to ask by POST")
+    witness.saw_held("another site is not allowed to send POST")
 
 
 @pytest.mark.parametrize("allowed", [OTHER, "*", "null", f"{ORIGIN}, {OTHER}"])
 def test_stranger_may_not_fails_where_another_site_gets_leave(allowed: str, witness: Witness) -> None:
     answers = [answer(403), answer(204, headers={"access-control-allow-origin": allowed})]
 
-    with witness.breaks("another site is not allowed to ask by POST", expected="no leave for it", saw=allowed):
-        webapp.stranger_may_not(answers, OTHER, witness.expect)
+    with witness.breaks("another site is not allowed to send POST", expected="not allowed", saw=allowed):
+        webapp.origin_is_not_allowed(answers, OTHER, witness.expect)

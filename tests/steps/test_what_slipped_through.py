@@ -36,7 +36,8 @@ from streampay_smoke.acceptance.checks.settlement import LedgerFinding
 from streampay_smoke.acceptance.observations.ledger import Ledger
 from streampay_smoke.acceptance.observations.settlement import LedgerProof
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
-from streampay_smoke.chain.contract import PROFILES, StreamContract
+from streampay_smoke.chain.contract import StreamContract
+from streampay_smoke.chain.profiles import PROFILES
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import ResourceReleased
 
@@ -53,7 +54,7 @@ def world(small: SmallStreamPay, witness: Witness) -> Iterator[ScenarioContext]:
 
 
 def started(world: ScenarioContext) -> None:
-    play(world, "order_stream", "start_stream")
+    play(world, "create_stream", "start_stream")
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 408, 415, 429, 499])
@@ -63,18 +64,18 @@ def test_a_refusal_of_something_else_does_not_show_that_a_stream_cannot_be_settl
     with witness.breaks("a settled stream cannot be settled again", saw=f"status {status}"):
         settlement.cannot_settle_again(answer(status), witness.expect)
     with witness.breaks("a stream that was never started is not settled by a used key", saw=f"status {status}"):
-        settlement.key_does_not_answer_for(answer(status), receipt(), record(id="stream-2"), witness.expect)
+        settlement.used_key_is_refused(answer(status), receipt(), record(id="stream-2"), witness.expect)
 
 
 def test_a_name_that_begins_like_the_first_streams_is_no_echo_of_it(witness: Witness) -> None:
     refusal = answer(409, {"error": {"code": "USED", "message": "the key of stream-12 was used before"}})
-    settlement.key_does_not_answer_for(refusal, receipt(), record(id="stream-12"), witness.expect)
+    settlement.used_key_is_refused(refusal, receipt(), record(id="stream-12"), witness.expect)
 
 
 @pytest.mark.parametrize("echo", [HASH.upper(), "STREAM-1"])
 def test_an_echo_in_another_case_is_one(echo: str, witness: Witness) -> None:
     with witness.breaks("a settlement key answers for its own stream only"):
-        settlement.key_does_not_answer_for(
+        settlement.used_key_is_refused(
             answer(409, {"error": echo, "message": ""}), receipt(), record(id="stream-2"), witness.expect
         )
 
@@ -120,18 +121,18 @@ def test_nothing_paid_in_no_time_is_told_apart_from_what_was_expected(witness: W
     ],
 )
 def test_streams_anywhere_in_a_refusal_are_seen(body: Any, witness: Witness) -> None:
-    with witness.breaks("a caller with junk sees no stream", saw="1 streams"):
-        listing.shows_no_stream(answer(401, body), "junk", witness.expect)
+    with witness.breaks("a caller with junk receives no stream", saw="1 streams"):
+        listing.contains_no_stream(answer(401, body), "junk", witness.expect)
 
 
 def test_streams_in_a_page_that_is_no_json_are_seen(witness: Witness) -> None:
     text = '<html><script id="__NEXT_DATA__">{"streams":[{"id":"stream-1","recipient":"G"}]}</script></html>'
-    with witness.breaks("a caller with junk sees no stream", saw="1 streams"):
-        listing.shows_no_stream(answer(401, text=text), "junk", witness.expect)
+    with witness.breaks("a caller with junk receives no stream", saw="1 streams"):
+        listing.contains_no_stream(answer(401, text=text), "junk", witness.expect)
 
 
 def test_an_error_under_data_is_no_stream(witness: Witness) -> None:
-    listing.shows_no_stream(answer(401, {"data": {"message": "log in"}}), "junk", witness.expect)
+    listing.contains_no_stream(answer(401, {"data": {"message": "log in"}}), "junk", witness.expect)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
@@ -139,16 +140,16 @@ def test_a_refusal_that_shows_the_stream_opens_it(status: int, witness: Witness)
     attempt = access.UnauthorizedAttempt(what="open the stream", answer=answer(status, {"error": {}, "data": ROW}))
     attempts = access.Attempts(who="another user", made=(attempt,))
     access.refused(attempts, witness.expect)
-    with witness.breaks("another user is shown no stream", saw="1 streams"):
-        access.shown_nothing(attempts, witness.expect)
+    with witness.breaks("another user receives no stream", saw="1 streams"):
+        access.contains_no_stream(attempts, witness.expect)
 
 
 @pytest.mark.parametrize(
     "item", [{"id": "a", "owner": {"email": "x"}}, {"id": "a", "parties": [{"contact": {"phone": "1"}}]}]
 )
 def test_personal_fields_one_level_deeper_are_private_too(item: dict[str, Any], witness: Witness) -> None:
-    with witness.breaks("no private details are shown"):
-        listing.nothing_private([page(items=[item])], witness.expect)
+    with witness.breaks("no personal data is listed"):
+        listing.contains_no_personal_data([page(items=[item])], witness.expect)
 
 
 def test_a_contract_that_pays_nobody_is_a_matter_of_settings(witness: Witness) -> None:

@@ -66,7 +66,7 @@ def test_a_service_that_is_dead_is_what_the_headline_says(tmp_path: Path) -> Non
         ran = project.smoke("--tags", "@smoke and not @chain and not @operations", SMOKE_BASE_URL=NOWHERE)
     assert (ran.code, ran.verdict.verdict) == (1, VerdictStatus.FAIL), ran.output
     assert "GET /api/readyz got no answer" in ran.verdict.message
-    assert red_of(ran) == ["readiness/the-release-that-went-live-is-ready-to-serve"]
+    assert red_of(ran) == ["readiness/the-service-and-its-dependencies-are-ready"]
     assert len(blocked_of(ran)) >= 25
     assert_shown(ran)
 
@@ -87,7 +87,7 @@ def test_raw_behave_plays_readiness_first(tmp_path: Path) -> None:
             ("list-leaks-others", "metrics-off", "cors-lacks-headers"),
             "@streams or @operations or @webapp",
             "privacy and access",
-            "Another user sees none of them",
+            "A second user cannot list or read",
         ),
         (
             ("settle-lies", "list-leaks-others", "metrics-off"),
@@ -95,7 +95,12 @@ def test_raw_behave_plays_readiness_first(tmp_path: Path) -> None:
             "money",
             "A settled stream pays the recipient",
         ),
-        (("metrics-off", "cors-lacks-headers"), "@operations or @webapp", "contract of the API", "The app's pages may"),
+        (
+            ("metrics-off", "cors-lacks-headers"),
+            "@operations or @webapp",
+            "contract of the API",
+            "The CORS preflight allows the web",
+        ),
     ],
     ids=["privacy before the API", "money before privacy", "the API before operability"],
 )
@@ -113,7 +118,7 @@ def test_the_gravest_cause_is_the_headline(
 def test_a_sign_in_that_fails_blocks_whoever_needs_it(tmp_path: Path) -> None:
     with start_sandbox(faults=("chaos-left-on",)) as sandbox:
         # In turn: the sandbox fails every so many requests, and which one that is depends on their order.
-        ran = impatient(tmp_path, sandbox).behave("--tags=@doors or @settlement or @throttling", SMOKE_LANES="1")
+        ran = impatient(tmp_path, sandbox).behave("--tags=@access or @settlement or @throttling", SMOKE_LANES="1")
     first = ran.verdict.causes[0]
     assert (ran.code, first.concern, first.scenario) == (1, "availability", ""), ran.output
     assert "answered 503, not 200: CHAOS_INJECTED" in ran.verdict.message

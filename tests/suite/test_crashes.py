@@ -53,7 +53,7 @@ def test_a_draft_that_a_killed_run_left_on_the_contract_is_cancelled_by_a_sweep(
     with start_sandbox() as sandbox, DisturbingProxy(sandbox.rpc_url, behaviour=no_start) as proxy:
         scene = Scene(sandbox, sandbox.base_url, tmp_path)
         ledger = {"SMOKE_STELLAR_RPC_URL": proxy.url}
-        with Watched(scene.project, "behave", "--name=settled on the contract", **ledger) as watched:
+        with Watched(scene.project, "behave", "--name=settled directly on the contract", **ledger) as watched:
             assert watched.wait_until(drafted.is_set)
             assert watched.kill(*watched.pids())
             watched.wait()

@@ -26,10 +26,11 @@ FILES = {
     "cdevents.jsonl",
     "allure-results",
     "allure-report",
+    "report.html",
     "summary.md",
 }
 READY = "--tags=@readiness"
-CHECK = "    readiness.dependencies_are_ok(context.world.readiness, context.world.expect)"
+CHECK = "    readiness.dependencies_are_healthy(context.world.readiness, context.world.expect)"
 WITH_REPORT = {"SMOKE_REPORT": "1"}
 """The report is built in: no Node is looked for where there is no `report/node_modules`."""
 

@@ -1,6 +1,7 @@
 """Everything behave calls success without evidence: none of it is a PASS, and raw behave exits non-zero for it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import VerdictStatus
 
 READY = "--tags=@readiness"
-CHECK = "    readiness.dependencies_are_ok(context.world.readiness, context.world.expect)"
+CHECK = "    readiness.dependencies_are_healthy(context.world.readiness, context.world.expect)"
 STEPS = "steps/readiness_steps.py"
 
 
@@ -88,6 +89,16 @@ def test_help_of_behave_is_no_run(bare_project: Project, arguments: list[str]) -
     assert (done.returncode, bare_project.latest()) == (0, None)
 
 
+@pytest.mark.parametrize("key", ["format", "lang", "runner"])
+def test_a_configuration_that_asks_for_help_in_place_of_a_run_is_config(bare_project: Project, key: str) -> None:
+    ini = bare_project.folder / "behave.ini"
+    ini.write_text(re.sub(rf"^{key} =.*", f"{key} = help", ini.read_text(), flags=re.MULTILINE))
+    command = [str(Path(sys.executable).with_name("behave")), "--tags=@readiness"]
+    done = subprocess.run(command, cwd=bare_project.folder, env=bare_project.environ, capture_output=True, check=False)
+    ran = bare_project.ran(done.returncode, done.stdout.decode())
+    assert (ran.code, ran.verdict.verdict) == (2, VerdictStatus.CONFIG), ran.output
+
+
 @pytest.mark.parametrize("command", ["behave", "streampay_smoke run"])
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
 def test_standard_streams_that_are_closed_change_nothing(project: Project, command: str, closed: str) -> None:
@@ -117,7 +128,7 @@ def test_a_misspelt_keyword(project: Project) -> None:
 
 
 def test_a_step_nobody_defined(project: Project) -> None:
-    project.edit("readiness.feature", "Then it answers for itself", "Then it sings for itself")
+    project.edit("readiness.feature", "Then the service reports that it is ready", "Then it sings for itself")
     ran = project.behave(READY)
     assert (ran.code, ran.verdict.verdict) == (3, VerdictStatus.INCONCLUSIVE), ran.output
 
@@ -216,7 +227,7 @@ def test_a_foreign_runner_and_nowhere_to_say_so(project: Project, tmp_path: Path
     assert (ran.code, "cannot be written" in ran.output, "behave.ini" in ran.output) == (2, True, True), ran.output
 
 
-GUARD = "    And it works on a test network\n"
+GUARD = "    And the service works on a test network\n"
 
 
 @pytest.mark.parametrize("command", ["behave", "smoke"])
@@ -242,9 +253,9 @@ def test_a_configuration_that_names_another_runner(project: Project, command: st
 
 def test_a_scenario_that_nobody_accepted_is_not_played(project: Project, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    text = (project.features / "chain.feature").read_text()
-    (tmp_path / "other" / "chain.feature").write_text(text.replace("is healthy and moving", "is there"))
-    ran = project.behave("features/readiness.feature", "other/chain.feature")
+    text = (project.features / "ledger.feature").read_text()
+    (tmp_path / "other" / "ledger.feature").write_text(text.replace("is healthy and closes ledgers", "is there"))
+    ran = project.behave("features/readiness.feature", "other/ledger.feature")
     assert (ran.code, ran.verdict.reason_code) == (2, "suite_changed"), ran.output
 
 
@@ -347,7 +358,7 @@ def test_a_run_that_is_stopped_still_answers(
     assert running.returncode == code, output
     verdict = project.ran(running.returncode, output).verdict
     assert (verdict.verdict, verdict.reason_code, verdict.exit_code) == (VerdictStatus.INCONCLUSIVE, "terminated", code)
-    assert "every dependency it names is ok" in verdict.message
+    assert "every named dependency is healthy" in verdict.message
 
 
 def test_a_signal_to_the_whole_process_group_counts_once_and_streams_are_ended(project: Project) -> None:
@@ -453,3 +464,12 @@ def test_a_missing_journal_is_config(project: Project) -> None:
     with project.start("streampay_smoke", "judge", "nowhere.jsonl") as judging:
         output, _ = judging.communicate(timeout=HANG_SECONDS)
     assert (judging.returncode, "nowhere.jsonl" in output) == (2, True)
+
+
+def test_a_service_that_is_not_there_is_waited_for_once(project: Project) -> None:
+    place = project.folder / "environments" / "sandbox.toml"
+    place.write_text(place.read_text().replace("ready_within_seconds = 10", "ready_within_seconds = 1"))
+    with Stopwatch() as watch:
+        ran = project.smoke("--tags", "@readiness or @operations", SMOKE_BASE_URL="http://127.0.0.1:9")
+    assert (ran.code, ran.verdict.verdict) == (1, VerdictStatus.FAIL), ran.output
+    assert ran.verdict.timings.total_ms < 1000 * (1 + watch.allows(4)), "the patience for a cutover is 15 s"

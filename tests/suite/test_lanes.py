@@ -58,7 +58,7 @@ def test_a_failure_in_one_lane_touches_no_other(tmp_path: Path) -> None:
     assert (ran.code, ran.verdict.verdict) == (1, VerdictStatus.FAIL), ran.output
     assert ran.verdict.reason_code == "promise_broken" or ran.verdict.attribution == "product"
     by_feature = {name.partition("/")[0] for name, (status, _) in answers(ran).items() if status == "failed"}
-    assert by_feature <= {"settlement", "statements"}
+    assert by_feature <= {"settlement", "settlement_keys", "records"}
     assert ran.verdict.cleanup.leaked == 0
 
 

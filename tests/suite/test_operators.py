@@ -163,7 +163,8 @@ def test_a_quarantined_check_is_shown_does_not_gate_and_gates_again(tmp_path: Pa
 
 
 def test_a_defective_quarantine_file_is_config(project: Project) -> None:
-    entry = '[[quarantine]]\nid = "streams/another-user-sees-none-of-them"\nowner = "team"\nuntil = 2126-01-01\n'
+    listed = "streams/a-second-user-cannot-list-or-read-the-streams-of-the-first-user"
+    entry = f'[[quarantine]]\nid = "{listed}"\nowner = "team"\nuntil = 2126-01-01\n'
     (project.folder / "quarantine.toml").write_text(entry)
     bad = project.behave("--tags=@readiness")
     assert (bad.code, bad.verdict.reason_code) == (2, "suite_defective"), bad.output
@@ -279,7 +280,7 @@ def test_the_doctor_names_a_problem_and_the_next_step(
 def test_the_doctor_names_a_suite_that_nobody_accepted(
     bare_project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bare_project.spoil("chain.feature", "@smoke ", "")
+    bare_project.spoil("ledger.feature", "@smoke ", "")
     code, said = doctor(bare_project, capsys, monkeypatch)
     assert (code, "problem  suite" in said, "manifest --write" in said) == (2, True, True), said
 
@@ -314,13 +315,13 @@ def test_the_doctor_shows_the_quarantine(
     project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entry = '[[quarantine]]\nid = "{}"\nowner = "team"\nticket = "T-1"\nuntil = {:%Y-%m-%d}\n'
-    listed, now = "streams/another-user-sees-none-of-them", datetime.now(UTC)
+    listed, now = "streams/a-second-user-cannot-list-or-read-the-streams-of-the-first-user", datetime.now(UTC)
     path = project.folder / "quarantine.toml"
     path.write_text(entry.format(listed, now))
     code, said = doctor(project, capsys, monkeypatch)
-    assert (code, "does not gate: streams/another" in said) == (0, True), said
+    assert (code, "does not gate: streams/a-second-user" in said) == (0, True), said
     path.write_text(entry.format(listed, now - timedelta(days=3)))
-    assert "over: streams/another" in doctor(project, capsys, monkeypatch)[1]
+    assert "over: streams/a-second-user" in doctor(project, capsys, monkeypatch)[1]
     path.write_text(entry.format("streams/nothing", now))
     assert doctor(project, capsys, monkeypatch)[0] == 2
 

@@ -9,7 +9,7 @@ from spilling import search, without_redaction
 
 from streampay_sandbox.stack import Sandbox, start_sandbox
 
-SHORT = "@readiness or @streams or @doors"
+SHORT = "@readiness or @streams or @access"
 BROKEN = "errors, bodies, pages and redirects"
 
 

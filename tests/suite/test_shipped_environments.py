@@ -64,7 +64,7 @@ def test_a_release_that_fails_is_rolled_back(tmp_path: Path, failing: Sandbox) -
 
 
 def test_a_tag_filter_makes_it_a_part(tmp_path: Path, sandbox: Sandbox) -> None:
-    ran, decision = play(tmp_path, sandbox, "staging", "--tags", "@readiness or @statements")
+    ran, decision = play(tmp_path, sandbox, "staging", "--tags", "@readiness or @records")
     assert ran.verdict.verdict is VerdictStatus.PASS, ran.output
     assert (decision["step"], decision["because"]) == (
         "hold",

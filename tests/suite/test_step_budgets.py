@@ -14,9 +14,9 @@ from waits import HANG_SECONDS, Stopwatch
 from streampay_sandbox.proxy import full_queue
 from streampay_smoke.gate.verdict import VerdictStatus
 
-CHECK = "    readiness.dependencies_are_ok(context.world.readiness, context.world.expect)"
-STEP = "And every dependency it names is ok"
-SCENARIOS = ("--name=The release that went live", "--name=A caller with")
+CHECK = "    readiness.dependencies_are_healthy(context.world.readiness, context.world.expect)"
+STEP = "And every named dependency is healthy"
+SCENARIOS = ("--name=The service and its dependencies", "--name=A caller with")
 """One that can be made to hang, and five that come after it and need no sign-in, which is limited."""
 
 
@@ -128,8 +128,8 @@ def test_a_service_that_hangs_is_the_releases_fault(
 def test_an_rpc_that_hangs_is_a_dependency(
     hurried: Project, budget_seconds: int, watch: Stopwatch, silent_port: int
 ) -> None:
-    ran = hurried.behave("features/chain.feature", SMOKE_STELLAR_RPC_URL=f"http://127.0.0.1:{silent_port}")
-    ended = step(ran, "When the ledger is watched")
+    ran = hurried.behave("features/ledger.feature", SMOKE_STELLAR_RPC_URL=f"http://127.0.0.1:{silent_port}")
+    ended = step(ran, "When the ledger network is observed")
     assert ended["duration_ms"] < latest_ms(3 * budget_seconds, watch), ran.output
     nearer = {"step_timeout", "chain_unavailable"}  # the limit of a request, where a slow machine gives steps more
     assert ended["failure"]["kind"] in nearer, ran.output

@@ -16,7 +16,8 @@ from streampay_smoke.acceptance.observations.listing import LARGEST_PAGE, pages_
 from streampay_smoke.acceptance.resources.contract_streams import FINAL_STATUSES
 from streampay_smoke.acceptance.resources.synthetic_streams import FINISHED
 from streampay_smoke.acceptance.run_context import RunContext
-from streampay_smoke.chain.contract import PROFILES, StreamContract, StreamEvent
+from streampay_smoke.chain.contract import StreamContract, StreamEvent
+from streampay_smoke.chain.profiles import PROFILES
 from streampay_smoke.chain.stellar import StellarAdapter
 from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.evidence.events import Interrupted, RunFinished
@@ -27,7 +28,7 @@ from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.settings import load
 
 VICTIMS = ("behave", "supervisor", "the whole group", "behave, unsupervised")
-TAGS = "@smoke and not @wallet and not @doors"
+TAGS = "@smoke and not @wallet and not @access"
 """All but sign-ins, good or bad: a caller has five a minute, and all runs come from one address."""
 RUN_SECONDS = 600.0
 """A machine that is full of other work takes its time, and killed runs are not about that."""

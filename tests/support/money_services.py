@@ -17,7 +17,8 @@ from step_parts import CONTRACT, ROOT, Asked, Honest, PaperStreamPay, Says, aske
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.core.errors import GuardRefused, SmokeError
 from streampay_smoke.core.networks import ALLOWED, PUBLIC_PASSPHRASE
-from streampay_smoke.http.client import Enough, Reply
+from streampay_smoke.http.bodies import Enough
+from streampay_smoke.http.client import Reply
 from streampay_smoke.service import transport
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.orders import order_to

@@ -66,11 +66,12 @@ class Clock:
 class ToldPlayer(RunProcesses):
     """Plays what it is told: words in order, the last one for ever. With `waits`, a run ends at `let_go()`."""
 
-    def __init__(self, *words: VerdictStatus, waits: bool = False) -> None:
+    def __init__(self, *words: VerdictStatus, waits: bool = False, held: bool = False) -> None:
         super().__init__({}, limit_seconds=1)
         self.words = list(words) or [VerdictStatus.PASS]
         self.played: list[RunOrder] = []
         self.waits = waits
+        self.held = held
         self._gone = asyncio.Event()
 
     def let_go(self) -> None:
@@ -86,9 +87,8 @@ class ToldPlayer(RunProcesses):
         if self.waits:
             await self._gone.wait()
         status = self.words.pop(0) if len(self.words) > 1 else self.words[0]
-        return RunAnswer(
-            verdict=status, reason_code=f"told_{status.lower()}", message=f"{status}: as told", run_id="run-1"
-        )
+        told = {"reason_code": f"told_{status.lower()}", "message": f"{status}: as told", "run_id": "run-1"}
+        return RunAnswer(verdict=status, held=self.held, **told)
 
 
 class Service:

@@ -22,7 +22,6 @@ from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import (
     ChainAccount,
     ChainAdapter,
-    ChainHealth,
     ChainInfo,
     ChainUnavailable,
     ContractEvent,
@@ -32,9 +31,11 @@ from streampay_smoke.chain.adapter import (
     FunctionInterface,
     TxOutcome,
 )
-from streampay_smoke.chain.contract import PROFILES, ContractProfile, Payment, StreamContract, StreamEvent
+from streampay_smoke.chain.contract import Payment, StreamContract, StreamEvent
+from streampay_smoke.chain.profiles import PROFILES, ContractProfile
 from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.evidence.events import AnyEvent, Checked
+from streampay_smoke.http.ledger_health import Health
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import DependencyReport, Readiness, Receipt, StreamOrder, StreamPage, StreamRecord
 from streampay_smoke.settings import Settings, load
@@ -296,12 +297,10 @@ class PaperLedger:
             latest_ledger=self.ledger,
         )
 
-    def health(self) -> ChainHealth:
+    def health(self) -> Health:
         if self.closes_when_asked:
             self.next_ledger()
-        return ChainHealth(
-            status=next(self.statuses), latest_ledger=self.ledger, oldest_ledger=1, closed_at=self.closed_at
-        )
+        return Health(status=next(self.statuses), latest_ledger=self.ledger, oldest_ledger=1, closed_at=self.closed_at)
 
     def account(self, name: str, seed: str | None = None) -> ChainAccount:
         return ChainAccount(name=name, address=f"G{name.upper()}", seed=seed or f"S{name.upper()}")
@@ -364,7 +363,7 @@ class PaperLedger:
     def native_token_contract(self) -> str:
         return TOKEN
 
-    def wait_for_close(self, closed_at: int, *, within_seconds: float) -> ChainHealth:
+    def wait_for_close(self, closed_at: int, *, within_seconds: float) -> Health:
         self.waits.append((closed_at, within_seconds))
         if self.never_closes:
             raise ChainUnavailable(f"no ledger closed at or after {closed_at}", cause="ledger stands still")
@@ -441,6 +440,7 @@ _MOVES = {
     "pause": (("active",), "paused"),
     "stop": (("draft", "active"), "ended"),
     "settle": (("active", "paused"), "ended"),
+    "cancel": (("active", "paused"), "cancelled"),
 }
 
 

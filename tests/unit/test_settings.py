@@ -8,12 +8,11 @@ import pytest
 
 from streampay_sandbox.ledger.genesis import named_keypair
 from streampay_smoke import settings as configuration
-from streampay_smoke.chain.contract import PROFILES
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid, SmokeError
 from streampay_smoke.core.networks import ALLOWED, PUBLIC_NAMES, PUBLIC_PASSPHRASE
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.reading import project_root
-from streampay_smoke.settings.variables import CONTRACT_PROFILES, VARIABLES
+from streampay_smoke.settings.folders import project_root
+from streampay_smoke.settings.variables import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 STAGING = {
@@ -307,10 +306,6 @@ def test_every_environment_file_of_the_project_is_complete() -> None:
         )
         assert settings.network.name in ALLOWED
         assert settings.facts.description
-
-
-def test_the_contract_profiles_are_those_the_chain_knows() -> None:
-    assert set(CONTRACT_PROFILES) == set(PROFILES)
 
 
 def test_every_refusal_is_a_smoke_error() -> None:

@@ -196,7 +196,7 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
             story="The RPC and friendbot are down: a gateway answers 503 with an empty body.",
             severity=Severity.DISTURBANCE,
             truth=Truth.DEPENDENCY,
-            caught_by="chain/",
+            caught_by="ledger/",
             hooks=lambda: _everywhere(WireAnswer(status=503)),
         ),
         LedgerFault(
@@ -204,7 +204,7 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
             story="The RPC refuses every call as one too many.",
             severity=Severity.DISTURBANCE,
             truth=Truth.DEPENDENCY,
-            caught_by="chain/",
+            caught_by="ledger/",
             hooks=lambda: _at(
                 RPC,
                 WireAnswer(
@@ -220,7 +220,7 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
             story="A gateway answers 503 with JSON that is not JSON-RPC.",
             severity=Severity.DISTURBANCE,
             truth=Truth.DEPENDENCY,
-            caught_by="chain/",
+            caught_by="ledger/",
             hooks=lambda: _at(
                 RPC, WireAnswer(status=503, body=b'{"message":"service unavailable"}', content_type=_JSON)
             ),
@@ -230,7 +230,7 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
             story="A web server's welcome page answers 200 in place of the RPC.",
             severity=Severity.DISTURBANCE,
             truth=Truth.DEPENDENCY,
-            caught_by="chain/",
+            caught_by="ledger/",
             hooks=lambda: _at(RPC, WireAnswer(status=200, body=_HTML, content_type="text/html")),
         ),
         LedgerFault(
@@ -238,7 +238,7 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
             story="The RPC takes every call and answers none of them.",
             severity=Severity.DISTURBANCE,
             truth=Truth.DEPENDENCY,
-            caught_by="chain/",
+            caught_by="ledger/",
             hooks=_hanging,
         ),
         LedgerFault(
@@ -246,7 +246,7 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
             story="The RPC answers every call with a JSON-RPC error whose id is null.",
             severity=Severity.DISTURBANCE,
             truth=Truth.DEPENDENCY,
-            caught_by="chain/",
+            caught_by="ledger/",
             hooks=lambda: _at(RPC, WireAnswer(status=200, body=_NULL_ID, content_type=_JSON)),
         ),
         LedgerFault(
@@ -275,7 +275,7 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
             story="Transactions are taken as PENDING and no ledger ever closes them.",
             severity=Severity.DISTURBANCE,
             truth=Truth.DEPENDENCY,
-            caught_by="chain/",
+            caught_by="ledger/",
             hooks=lambda: Hooks(sending=_status("PENDING")),
         ),
         LedgerFault(
@@ -297,7 +297,7 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
             story="The network stands still: no ledger closes.",
             severity=Severity.DISTURBANCE,
             truth=Truth.DEPENDENCY,
-            caught_by="chain/",
+            caught_by="ledger/",
             hooks=lambda: Hooks(cadence=lambda _: Stalled()),
         ),
         LedgerFault(
@@ -305,7 +305,7 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
             story=f"A ledger closes only every {SLOW_CLOSE_SECONDS:g} seconds.",
             severity=Severity.DISTURBANCE,
             truth=Truth.DEPENDENCY,
-            caught_by="chain/",
+            caught_by="ledger/",
             hooks=lambda: Hooks(cadence=lambda _: FixedInterval(SLOW_CLOSE_SECONDS)),
         ),
         LedgerFault(
@@ -313,7 +313,7 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
             story="Friendbot fails on every request.",
             severity=Severity.DISTURBANCE,
             truth=Truth.DEPENDENCY,
-            caught_by="chain/",
+            caught_by="ledger/",
             hooks=lambda: _at(FRIENDBOT, _problem(500, "friendbot is out of order")),
         ),
         LedgerFault(
@@ -321,7 +321,7 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
             story="Friendbot says that every account has been funded, whether it exists or not.",
             severity=Severity.DISTURBANCE,
             truth=Truth.DEPENDENCY,
-            caught_by="chain/",
+            caught_by="ledger/",
             hooks=lambda: _at(FRIENDBOT, _problem(400, "account already funded to starting balance")),
         ),
         LedgerFault(
@@ -329,7 +329,7 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
             story="The RPC says that it is on the public network.",
             severity=Severity.CATASTROPHIC,
             truth=Truth.SAFETY,
-            caught_by="chain/",
+            caught_by="ledger/",
             hooks=lambda: _in_answer("getNetwork", passphrase=Network.PUBLIC_NETWORK_PASSPHRASE),
         ),
         LedgerFault(
@@ -337,7 +337,7 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
             story="The RPC says that it is on a network nobody vouched for.",
             severity=Severity.CATASTROPHIC,
             truth=Truth.SAFETY,
-            caught_by="chain/",
+            caught_by="ledger/",
             hooks=lambda: _in_answer("getNetwork", passphrase=UNKNOWN_NETWORK),
         ),
         LedgerFault(
@@ -345,14 +345,14 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
             story="The network was reset: nothing is deployed under the expected contract id.",
             severity=Severity.DISTURBANCE,
             truth=Truth.CONFIG,
-            caught_by="chain/",
+            caught_by="ledger/",
             hooks=lambda: Hooks(genesis=lambda plan: replace(plan, contract=None)),
         ),
         LedgerFault(
             name="contract-paused",
             story="The contract's admin has paused it.",
             severity=Severity.CATASTROPHIC,
-            caught_by="chain/",
+            caught_by="ledger/",
             hooks=lambda: Hooks(genesis=lambda plan: replace(plan, paused=True)),
         ),
         LedgerFault(
@@ -368,42 +368,42 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
             name="contract-uninitialised",
             story="Nobody has initialised the contract: whoever does it first owns it.",
             severity=Severity.CATASTROPHIC,
-            caught_by="chain/the-contract-takes-new-streams",
+            caught_by="ledger/the-contract-accepts",
             hooks=lambda: Hooks(genesis=lambda plan: replace(plan, owner="")),
         ),
         LedgerFault(
             name="contract-of-a-stranger",
             story="Somebody else initialised the contract first, or its administration was handed away.",
             severity=Severity.CATASTROPHIC,
-            caught_by="chain/the-contract-obeys",
+            caught_by="ledger/only-the-expected",
             hooks=lambda: Hooks(genesis=lambda plan: replace(plan, owner="a stranger")),
         ),
         LedgerFault(
             name="contract-other-interface",
             story="Another contract, the early one, is deployed under the expected contract id.",
             severity=Severity.CATASTROPHIC,
-            caught_by="chain/",
+            caught_by="ledger/",
             hooks=lambda: Hooks(genesis=lambda plan: replace(plan, contract=early_contract.MODEL)),
         ),
         LedgerFault(
             name="contract-pays-twice",
             story="The contract pays every recipient twice, the second time out of other streams' escrow.",
             severity=Severity.CATASTROPHIC,
-            caught_by="chain/",
+            caught_by="ledger/",
             hooks=lambda: _paying(pay_twice),
         ),
         LedgerFault(
             name="contract-pays-less",
             story="The contract keeps one stroop of every payment and still says that it paid all.",
             severity=Severity.CATASTROPHIC,
-            caught_by="chain/",
+            caught_by="ledger/",
             hooks=lambda: _paying(pay_less),
         ),
         LedgerFault(
             name="contract-pays-other",
             story="The contract pays somebody else.",
             severity=Severity.CATASTROPHIC,
-            caught_by="chain/",
+            caught_by="ledger/",
             hooks=lambda: _paying(pay_somebody_else),
         ),
         LedgerFault(

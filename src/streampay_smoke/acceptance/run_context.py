@@ -3,13 +3,13 @@
 import contextlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from http import HTTPStatus
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
-from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS
 from streampay_smoke.acceptance.checks.readiness import refuse_real_money
-from streampay_smoke.acceptance.observations.fleet import sample_fleet, samples_needed
+from streampay_smoke.acceptance.observations.fleet import looks_needed, sample_fleet, samples_needed
 from streampay_smoke.acceptance.observations.ledger import SIMULATED_AHEAD_SECONDS, Ledger
 from streampay_smoke.acceptance.observations.readiness import become_ready
 from streampay_smoke.acceptance.observations.settings_mismatch import (
@@ -18,19 +18,34 @@ from streampay_smoke.acceptance.observations.settings_mismatch import (
     refuse_another_release,
 )
 from streampay_smoke.acceptance.observations.settlement import LedgerProof, ServiceProof, SettlementProof
+from streampay_smoke.acceptance.resources.contract_streams import CONTRACT_STREAM, find_unconfirmed
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
-from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS, SyntheticStreams
+from streampay_smoke.acceptance.resources.synthetic_streams import (
+    APPEARS_WITHIN_SECONDS,
+    LEASE_SECONDS,
+    STREAM,
+    SyntheticStreams,
+)
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
+from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
 from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core import system_facts
 from streampay_smoke.core.errors import FixtureMissing, SmokeError
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen
+from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen, ResourceLost, Warned
 from streampay_smoke.service.credential_slots import accepted
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.identity import Learn, SyntheticUser, payer_seed, synthetic_user, unowned_address
+from streampay_smoke.service.identity import (
+    Learn,
+    SyntheticUser,
+    address_of_seed,
+    payer_seed,
+    synthetic_user,
+    unowned_address,
+)
+from streampay_smoke.service.kept_sign_ins import KeptSignIns, folder_of_user
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import Readiness, StreamRecord
 from streampay_smoke.service.replay import ObservedRequest
@@ -86,11 +101,16 @@ class RunContext:
         self._run_id = run_id
         self._trace = Trace.of_run(run_id, system_facts.variables())
         self.housekeeping = Housekeeping(record)
+        self._sockets = contextlib.ExitStack()
         self.opened: dict[str, Any] = {}
         self.failures: dict[str, SmokeError] = {}
         self.ledger_progress = LedgerProgress()
         self._cutover = Cutover(settings.facts.service.cutover_seconds, record)
         self._patient_until_seconds = 0.0
+        self._credential_at_stable: Credential | None = None
+        self._kept_sign_ins = KeptSignIns(folder_of_user(system_facts.variables()) if settings.keep_sign_in else None)
+        self.reuses_sign_ins = False
+        """Whether a sign-in of another run may be used: not in a whole suite, which proves that users get in."""
         self.throttle_patience: Callable[[], float] | None = None
         """How many more seconds this run may wait for rate limits; None for the same time for each request."""
         self.write_slot: WriteSlot = nullcontext
@@ -99,7 +119,7 @@ class RunContext:
     @once
     def deployment(self) -> Deployment:
         """The deployment under test; nothing is sent yet."""
-        return self.deployment_at(
+        deployment = self.deployment_at(
             self.settings.base_url,
             record=self.record,
             timeout_seconds=REQUEST_SECONDS,
@@ -107,6 +127,7 @@ class RunContext:
             cutover=self._cutover,
             write_slot=self._held_write_slot,
         )
+        return self._sockets.enter_context(deployment)
 
     def _held_write_slot(self) -> contextlib.AbstractContextManager[None]:
         return self.write_slot()
@@ -145,12 +166,16 @@ class RunContext:
         """The service's word that it is ready, waited for once."""
         within_seconds = self.settings.facts.service.ready_within_seconds
         self._patient_until_seconds = time.monotonic() + within_seconds
-        readiness = become_ready(
-            self.deployment,
-            within_seconds=within_seconds,
-            record=self.record,
-            release_expected=self.settings.expect_release,
-        )
+        try:
+            readiness = become_ready(
+                self.deployment,
+                within_seconds=within_seconds,
+                record=self.record,
+                release_expected=self.settings.expect_release,
+            )
+        except SmokeError:
+            self._cutover.give_up()
+            raise
         self._refuse_settings_mismatch(readiness)
         self.record(ReleaseSeen(moment="start", release=readiness.release))
         return readiness
@@ -159,7 +184,11 @@ class RunContext:
         """Raise where the settings contradict what answers; fresh connections may lead to other replicas."""
         settings, service = self.settings, self.settings.facts.service
         refuse_another_network(
-            readiness, expected=service.network, gate=settings.network, settles=settings.facts.money.settles
+            readiness,
+            expected=service.network,
+            gate=settings.network,
+            rpc_url=settings.rpc_url,
+            settles=settings.facts.money.settles,
         )
         if settings.expect_release in {"", readiness.release}:
             return
@@ -222,7 +251,28 @@ class RunContext:
     @once
     def signed_in(self) -> tuple[SyntheticUser, Credential]:
         """The synthetic user with the credential slot the deployment takes, and the credential."""
+        if self.settings.auth_mode == "wallet":
+            return self.user, self._signed_in_by_wallet(self.user)
         return accepted(self.deployment, self.user_by_slot, record=self.record)
+
+    def _signed_in_by_wallet(self, user: SyntheticUser) -> Credential:
+        """Return a user's credential: of a sign-in that was kept, where this run may use that, else of a new one."""
+        base_url = self.settings.base_url
+        token = self._kept_sign_ins.find(base_url, user.address) if self.reuses_sign_ins else ""
+        if token:
+            kept = user.token_credential(token)
+            with contextlib.suppress(SmokeError):  # whatever is wrong, a sign-in of its own will show it
+                if self.deployment.streams_answer(kept).status == HTTPStatus.OK:
+                    return kept
+        new = self.deployment.sign_in(user)
+        self._kept_sign_ins.keep(base_url, user.address, new.token)
+        return new
+
+    def signed_in_at(self, stable: Deployment) -> Credential:
+        """Return the synthetic user's credential at the stable release, signed in once; raises SmokeError."""
+        if self._credential_at_stable is None:
+            self._credential_at_stable = stable.sign_in(self.user)
+        return self._credential_at_stable
 
     @once
     def credential(self) -> Credential:
@@ -240,13 +290,15 @@ class RunContext:
     def second_credential(self) -> Credential:
         """Another synthetic user, signed in; raises FixtureMissing where there can be none."""
         first = self.signed_in[0] if self.settings.auth_mode == "jwt" else self.user
-        return self.deployment.sign_in(first.second_user())
+        second = first.second_user()
+        return self._signed_in_by_wallet(second) if second.mode == "wallet" else self.deployment.sign_in(second)
 
     @once
     def ledger(self) -> Ledger:
         """The ledger, guarded and connected; raises the chain's errors."""
         # Imported here: stellar-sdk costs more start-up time than all the rest of a run.
-        from streampay_smoke.chain.contract import PROFILES, StreamContract
+        from streampay_smoke.chain.contract import StreamContract
+        from streampay_smoke.chain.profiles import PROFILES
         from streampay_smoke.chain.stellar import StellarAdapter
 
         settings = self.settings
@@ -257,7 +309,9 @@ class RunContext:
             record=self.record,
             max_stroops=settings.facts.money.max_stroops,
         )
-        self._note_ledger(chain.connect().latest_ledger)
+        self._sockets.callback(chain.close)
+        first_ledger = chain.connect().latest_ledger
+        self._note_ledger(first_ledger)
         token = settings.token_contract_id or chain.native_token_contract()
         profile = PROFILES[settings.contract_profile]
         return Ledger(
@@ -265,6 +319,7 @@ class RunContext:
             StreamContract(chain, settings.contract_id, profile, token=token),
             contract_id=settings.contract_id,
             token_contract_id=token,
+            first_ledger=first_ledger,
             most_ahead_seconds=SIMULATED_AHEAD_SECONDS if settings.network.simulated else CLOCK_SKEW_SECONDS,
         )
 
@@ -286,10 +341,27 @@ class RunContext:
         """A funded account of this run that streams pay to."""
         return self._funded(self._account("recipient", self.settings.recipient_seed))
 
+    @once
+    def unwatched_recipient(self) -> str:
+        """The address that streams pay where nobody looks at the ledger: that of the seed, else one of this run.
+
+        A service that settles on a ledger can only pay an account, so friendbot is asked for one. Where none answers,
+        such a service needs SMOKE_RECIPIENT_SEED.
+        """
+        from streampay_smoke.chain.friendbot import ask_friendbot
+
+        settings = self.settings
+        address = address_of_seed(settings.recipient_seed) if settings.recipient_seed else unowned_address()
+        with contextlib.suppress(ChainError):
+            ask_friendbot(settings.network, settings.friendbot_url, address, record=self.record)
+        return address
+
     def proof(self) -> SettlementProof:
         """Begin to watch the money of one scenario, in the way this run's settings ask for."""
         if self.settings.settlement_proof == "service":
-            return ServiceProof(lambda stream_id: self.deployment.stream(self.credential, stream_id))
+            return ServiceProof(
+                self.unwatched_recipient, lambda stream_id: self.deployment.stream(self.credential, stream_id)
+            )
         ledger = self.ledger
         ledger.contract.check_interface()
         return LedgerProof(ledger, self.recipient.address, self.record)
@@ -317,7 +389,14 @@ class RunContext:
             record=self.record,
             run_id=self._run_id,
             lease_seconds=max(LEASE_SECONDS, 2 * self.settings.deadline_seconds),
+            looks=self.looks_needed,
         )
+
+    @property
+    def looks_needed(self) -> int:
+        """How many connections to ask over before every replica is likely to have answered."""
+        service = self.settings.facts.service
+        return looks_needed(service.replicas, service.replica_miss_probability)
 
     @once
     def draft(self) -> StreamRecord:
@@ -334,11 +413,18 @@ class RunContext:
             )
         refuse_real_money(self.readiness)
 
-    def clean_up(self) -> None:
-        """Bring every stream of this run to an end; one that stays is counted as leaked in the verdict."""
+    def clean_up(self, *, cut_off: bool = False) -> None:
+        """Bring every stream of this run to an end; one that stays is counted as leaked in the verdict.
+
+        What a run that was cut off asked for last may still be under way.
+        """
         if "streams" in self.opened:
             self.streams.find_what_was_perhaps_made()
-        self.housekeeping.clean_up()
+        if CONTRACT_STREAM in self.housekeeping.unconfirmed:
+            shared_payer = self.settings.signer_seed is not None  # what it opened may be another run's
+            first_ledger = None if shared_payer else self.ledger.first_ledger
+            find_unconfirmed(self.ledger, self.payer, self.housekeeping, first_ledger=first_ledger)
+        self.housekeeping.clean_up(again_within_seconds=APPEARS_WITHIN_SECONDS if cut_off else 0.0)
 
     def look_at_ledger_again(self) -> None:
         """Take note of where the ledger is after the last check."""
@@ -346,12 +432,50 @@ class RunContext:
             with contextlib.suppress(ChainError):  # where the ledger ended is then unknown, and shown as that
                 self._note_ledger(self.ledger.chain.health().latest_ledger)
 
-    def close(self) -> None:
-        """Release sockets."""
-        if "ledger" in self.opened:
-            self.ledger.chain.close()
+    @property
+    def unfinished(self) -> int:
+        """How many things `clean_up` has to end, or to search for."""
+        streams: SyntheticStreams | None = self.opened.get("streams")
+        return len(self.housekeeping) + (streams.unconfirmed if streams else 0)
+
+    @property
+    def own_streams(self) -> tuple[str, ...]:
+        """The ids of the synthetic user's streams that were made here."""
+        return self.streams.own if "streams" in self.opened else ()
+
+    def adopt(self, stream_ids: Sequence[str]) -> None:
+        """Take note of streams of the synthetic user that other processes of this run made, and ended."""
+        if stream_ids:
+            self.streams.adopt(stream_ids)
+
+    def look_for_own_streams(self) -> None:
+        """Take note of the streams of this run that the service has forgotten, after all that this run did with them.
+
+        Where nobody can look, that is a warning: silence does not say that anything was lost.
+        """
+        if "streams" not in self.opened:
+            return
+        try:
+            lost = self.streams.lost()
+        except SmokeError as problem:
+            text = f"nobody could look for the streams of this run after the last check: {problem}"
+            self.record(Warned(code="streams_not_looked_for", text=text))
+            return
+        if lost:
+            self.look_at_release_again()  # another release that took its place has forgotten nothing
+        for stream_id, seen in lost.items():
+            self.record(ResourceLost(kind=STREAM, id=stream_id, seen=seen))
+
+    def drop_connections(self) -> None:
+        """Close kept connections: whatever is asked next, here or in a process forked off, opens one of its own."""
         if "deployment" in self.opened:
             self.deployment.close()
+        if "ledger" in self.opened:
+            self.ledger.chain.close()
+
+    def close(self) -> None:
+        """Release sockets."""
+        self._sockets.close()
 
     def _note_ledger(self, latest_ledger: int) -> None:
         network = self.settings.network

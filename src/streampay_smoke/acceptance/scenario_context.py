@@ -2,10 +2,11 @@
 
 from streampay_smoke.acceptance.actions.browser import ForgedWrites
 from streampay_smoke.acceptance.actions.contract_stream import Parties
-from streampay_smoke.acceptance.actions.orders import PlacedOrder
+from streampay_smoke.acceptance.actions.create_requests import CreatedStream
 from streampay_smoke.acceptance.actions.settlement import EarlySettlement, OrderedStream
 from streampay_smoke.acceptance.checks.access import Attempts
 from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.checks.failed_settlements import FailedSettlement
 from streampay_smoke.acceptance.checks.ledger import ContractStreamObservation
 from streampay_smoke.acceptance.checks.settlement import StartedStream
 from streampay_smoke.acceptance.checks.throttling import RequestBurst
@@ -26,40 +27,43 @@ class ScenarioContext:
 
     readiness: Readiness  # the service is asked whether it is ready
     credential: Credential  # the synthetic user is signed in
-    own_streams: tuple[StreamRecord, ...]  # they have streams
-    page_size: int  # they list their streams over several pages
-    pages: tuple[StreamPage, ...]  # somebody lists their streams
-    caller: str  # somebody asks for something once
+    own_streams: tuple[StreamRecord, ...]  # the user has streams
+    page_size: int  # the user lists their streams over several pages
+    pages: tuple[StreamPage, ...]  # a user lists their streams
+    caller: str  # one request is sent that should be refused
     refusal: Answer
-    own_stream: StreamRecord  # they have a stream that was never started
-    attempts: Attempts  # somebody tries what they have no right to
-    claimed: tuple[StreamRecord, ...]  # a settlement is claimed: the user's stream, and one that came of an order
-    answers: tuple[Answer, ...]  # somebody asks for several things
-    cached_by: dict[str, dict[str, str]]  # the user looks at what is theirs: what it was, and the headers of the answer
-    secrets: tuple[str, ...]  # errors are provoked: what no answer may repeat
-    forged: ForgedWrites  # another site's page writes
-    rush: RequestBurst  # a caller is in a rush
-    proof: SettlementProof  # a recipient holds a funded test account
-    stream: OrderedStream  # the user orders a stream
-    early_settlement: EarlySettlement  # the user settles a draft
+    own_stream: StreamRecord  # the user has a draft stream
+    attempts: Attempts  # unauthorized attempts are made
+    created_with_claim: tuple[StreamRecord, ...]  # a settlement is claimed: the streams that were created
+    answers: tuple[Answer, ...]  # several requests are sent
+    headers: dict[str, dict[str, str]]  # the user reads their streams: the headers of each answer, by what was read
+    secrets: tuple[str, ...]  # invalid requests are sent: what no answer may contain
+    forged: ForgedWrites  # another site sends writes
+    burst: RequestBurst  # a user exceeds the read limit
+    proof: SettlementProof  # a recipient with a funded test account
+    stream: OrderedStream  # the user creates a stream
+    early_settlement: EarlySettlement  # the user settles the stream before its start
     started: StartedStream  # the user starts the stream
-    answer_to_refused_key: Answer  # the stream is settled with the key that was refused
+    answer_to_refused_key: Answer  # the user settles the stream with the refused key
     settlement: RequestedSettlement  # the user settles the stream
     repeated_receipts: tuple[Receipt, ...]  # the settlement is repeated, over several connections
-    second_settlement: Answer  # the stream is settled with a new key
-    other_stream: StreamRecord  # the key is used on another stream
+    second_settlement: Answer  # the user settles the stream again with a new key
+    other_stream: StreamRecord  # the user settles another stream with the used key
     other_settlement: Answer
-    placed: PlacedOrder  # the user places an order
-    placed_again: StreamRecord  # the order is repeated
-    other_order: Answer  # another order is placed under its key
-    withdrawal: Withdrawal  # the user withdraws what was settled
-    kept: Answer  # the user looks for the stream that outlives releases
-    metrics: Answer  # its metrics are asked for
-    cursors: tuple[int, ...]  # its index is asked how far it is
-    ledger: Ledger  # the ledger is watched
+    created: CreatedStream  # the user creates a stream through API v2
+    created_again: StreamRecord  # the create request is repeated
+    other_create: Answer  # another create request is sent with its key
+    withdrawal: Withdrawal  # the user withdraws the settled amount
+    kept: tuple[Answer, ...]  # the user reads the stream that is kept across releases, over several connections
+    failed_settlements: tuple[FailedSettlement, ...]  # the user repeats every failed settlement
+    record: StreamRecord  # the user reads the settled stream
+    shown: dict[str, str]  # the user cancels the stream: its status by where it is shown
+    metrics: Answer  # its metrics are requested
+    cursors: tuple[int, ...]  # the position of its index is read
+    ledger: Ledger  # the ledger network is observed
     payer: ChainAccount  # a payer has a funded test account
     parties: Parties  # a payer and a recipient have funded test accounts
-    contract_stream: ContractStreamObservation  # a stream is made on the contract itself
+    contract_stream: ContractStreamObservation  # the payer pays with a stream on the contract
 
     def __init__(self, run_context: RunContext) -> None:
         self.run_context = run_context

@@ -4,11 +4,14 @@ Amounts are integers of stroops, times Unix seconds as ledgers carry them, durat
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import msgspec
 
 from streampay_smoke.core.errors import Blame, SmokeError
+
+if TYPE_CHECKING:  # it brings the HTTP client along, which needs longer to start than this module
+    from streampay_smoke.http.ledger_health import Health
 
 
 class ChainInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,15 +23,6 @@ class ChainInfo(msgspec.Struct, frozen=True, kw_only=True):
     protocol_version: int
     friendbot_url: str
     latest_ledger: int
-
-
-class ChainHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """One `getHealth` answer: the newest ledger, its close time, and the oldest one still kept."""
-
-    status: str
-    latest_ledger: int
-    oldest_ledger: int
-    closed_at: int
 
 
 class ChainAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,8 +83,6 @@ class TxOutcome(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[ContractEvent, ...]
     fee_charged_stroops: int
     attempts: int = 1
-    polls: int = 0
-    elapsed_seconds: float = 0.0
 
 
 class ChainError(SmokeError):
@@ -201,7 +193,7 @@ class ChainAdapter(Protocol):
     def connect(self) -> ChainInfo:
         """Check the live network against the guard; raises GuardRefused, SettingsInvalid, ChainUnavailable."""
 
-    def health(self) -> ChainHealth:
+    def health(self) -> "Health":
         """Return the newest ledger; raises ChainUnavailable."""
 
     def account(self, name: str, seed: str | None = None) -> ChainAccount:
@@ -247,7 +239,7 @@ class ChainAdapter(Protocol):
     def native_token_contract(self) -> str:
         """Return the contract id of the native asset on this network."""
 
-    def wait_for_close(self, closed_at: int, *, within_seconds: float) -> ChainHealth:
+    def wait_for_close(self, closed_at: int, *, within_seconds: float) -> "Health":
         """Wait until a ledger closed at or after `closed_at`; raises ChainUnavailable at the limit."""
 
     def close(self) -> None:

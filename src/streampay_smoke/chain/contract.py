@@ -14,20 +14,8 @@ from streampay_smoke.chain.adapter import (
     InterfaceDrift,
     TxOutcome,
 )
-from streampay_smoke.chain.profiles import PROFILES, ContractProfile, Operation, profile_named
+from streampay_smoke.chain.profiles import ContractProfile, Operation
 from streampay_smoke.core.errors import SettingsInvalid
-
-__all__ = [
-    "PROFILES",
-    "ContractProfile",
-    "OpenedStream",
-    "Payment",
-    "StreamContract",
-    "StreamEvent",
-    "StreamState",
-    "interface_drifts",
-    "profile_named",
-]
 
 
 class OpenedStream(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,26 +177,12 @@ class StreamContract:
         )
         return tuple(self._of_streams(found))
 
-    def events_of(self, outcome: TxOutcome) -> tuple[StreamEvent, ...]:
-        """Return what the contract told of its streams in one transaction."""
-        return tuple(self._of_streams(event for event in outcome.events if event.contract_id == self.contract_id))
-
     def payments(self, since_ledger: int, recipient: str) -> tuple[Payment, ...]:
         """Return the token's transfers to `recipient` from a ledger on, whoever sent them, oldest first."""
         found = self._adapter.events(
             since_ledger=since_ledger, contract_ids=[self.token], topics=["transfer", "*", recipient]
         )
         return tuple(_payment(event) for event in found)
-
-    def payments_of(self, outcome: TxOutcome, recipient: str) -> tuple[Payment, ...]:
-        """Return the token's transfers to `recipient` in one transaction."""
-        return tuple(
-            _payment(event)
-            for event in outcome.events
-            if event.contract_id == self.token
-            and event.topics[:1] == ("transfer",)
-            and event.topics[2:3] == (recipient,)
-        )
 
     def paid_out(self, outcome: TxOutcome) -> tuple[Payment, ...]:
         """Return what the contract itself transferred in one transaction, to whomever."""

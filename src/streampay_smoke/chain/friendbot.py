@@ -5,7 +5,11 @@ import json
 from stellar_sdk.client.response import Response
 
 from streampay_smoke.chain.adapter import ChainUnavailable
+from streampay_smoke.chain.guard import check_configured
+from streampay_smoke.chain.pace import Clock
 from streampay_smoke.chain.transport import RpcTransport
+from streampay_smoke.core.networks import Network
+from streampay_smoke.evidence.events import Recorder
 from streampay_smoke.evidence.secret_shapes import shortened
 
 _ALREADY_FUNDED = ("already funded", "createAccountAlreadyExist", "op_already_exists")
@@ -45,6 +49,19 @@ class Friendbot:
                 status=answer.status_code,
                 next_step="fund the account by hand, or check SMOKE_STELLAR_FRIENDBOT_URL",
             )
+
+
+def ask_friendbot(network: Network, url: str, address: str, *, record: Recorder) -> None:
+    """Ask the friendbot of a test network once for a balance for `address`.
+
+    Raises GuardRefused for the public network, ChainUnavailable where nobody gives one.
+    """
+    check_configured(network, rpc_url="", friendbot_url=url)
+    transport = RpcTransport(record=record, clock=Clock(), retry_seconds=0.0)
+    try:
+        Friendbot(url, transport).fund(address)
+    finally:
+        transport.close()
 
 
 def _detail(answer: Response) -> str:

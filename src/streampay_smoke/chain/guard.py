@@ -56,25 +56,20 @@ class SpendCap:
     def __init__(self, max_stroops: int) -> None:
         self._max_stroops = max_stroops
         self._committed: dict[tuple[str, int], int] = {}
-        self._spent_stroops = 0
+        self.spent_stroops = 0  # the most that everything signed so far can have moved
         self._lock = threading.Lock()
-
-    @property
-    def spent_stroops(self) -> int:
-        """The most that everything signed so far can have moved."""
-        return self._spent_stroops
 
     def commit(self, account: str, sequence: int, stroops: int) -> None:
         """Set aside what a transaction can move; raises GuardRefused when the run would exceed its cap."""
         with self._lock:
             before = self._committed.get((account, sequence), 0)
-            spent = self._spent_stroops + max(stroops - before, 0)
+            spent = self.spent_stroops + max(stroops - before, 0)
             if spent > self._max_stroops:
                 raise GuardRefused(
                     f"this run would move {spent} stroops, more than its cap of {self._max_stroops}",
                     next_step="find out what asked for so much before raising money.max_stroops of this environment",
                 )
-            self._spent_stroops = spent
+            self.spent_stroops = spent
             self._committed[account, sequence] = max(stroops, before)
 
 

@@ -4,19 +4,14 @@ The service may use another RPC, which is ahead of this gate's. What this gate's
 it has passed so many ledgers since it was first asked. One that passes none in that time tells nothing.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import TypeVar
 
 from streampay_smoke.chain.adapter import ChainAdapter, ChainUnavailable
-from streampay_smoke.chain.pace import Clock
+from streampay_smoke.chain.pace import LAG_LEDGERS, SLOWEST_LEDGER_SECONDS, Clock
 from streampay_smoke.evidence.events import Recorder
 from streampay_smoke.evidence.polling import PollResult, eventually
-
-LAG_LEDGERS = 4
-"""How many ledgers an RPC may be behind another one of its network."""
-
-SLOWEST_LEDGER_SECONDS = 10.0
-"""A network that needs longer for a ledger than two of testnet's 5 s stands still."""
 
 LOOK_SECONDS = 0.25
 
@@ -43,28 +38,19 @@ def shown_or_missing(
         # Before the look: what was closed in the ledgers that count has to be there for it.
         passed = chain.health().latest_ledger - first
         found = look()
-        missing = f"not there, {passed} of {LAG_LEDGERS} ledgers later"
-        if found is None and passed >= LAG_LEDGERS:
-            raise _StillMissing(missing)
-        return PollResult(met=found is not None, value=found, last=missing if found is None else "found")
+        last = f"not there, {passed} of {LAG_LEDGERS} ledgers later" if found is None else "found"
+        return PollResult(met=found is not None, value=found, last=last, final=passed >= LAG_LEDGERS)
 
-    try:
-        return eventually(
-            attempt,
-            what=f"the ledger to show {what}",
-            within_seconds=LAG_LEDGERS * SLOWEST_LEDGER_SECONDS,
-            every_seconds=LOOK_SECONDS,
-            record=record,
-            error=_stands_still,
-            clock=clock.steady,
-            sleep=clock.sleep,
-        )
-    except _StillMissing:
-        return None
-
-
-class _StillMissing(Exception):
-    """The ledger has passed as many ledgers as may be missing, and does not show it."""
+    return eventually(
+        attempt,
+        what=f"the ledger to show {what}",
+        within_seconds=LAG_LEDGERS * SLOWEST_LEDGER_SECONDS,
+        pauses=itertools.repeat(LOOK_SECONDS),
+        record=record,
+        error=_stands_still,
+        clock=clock.steady,
+        sleep=clock.sleep,
+    )
 
 
 def _stands_still(message: str) -> ChainUnavailable:

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 
 import msgspec
 
-from streampay_smoke.core.errors import SettingsInvalid
-
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """A contract function and, in its order, its arguments: this suite's name and the contract's."""
@@ -163,16 +161,3 @@ PROFILES: Mapping[str, ContractProfile] = {
     profile.name: profile for profile in (_STREAMPAY_STREAM, _STREAMPAY_CONTRACTS)
 }
 """Every known contract, by the name `SMOKE_CONTRACT_PROFILE` takes."""
-
-PROFILE_NAMES = tuple(PROFILES)
-"""The default profile first."""
-
-
-def profile_named(name: str) -> ContractProfile:
-    """Return the profile called `name`; raises SettingsInvalid for an unknown one."""
-    if name not in PROFILES:
-        raise SettingsInvalid(
-            f"there is no contract profile {name!r}",
-            next_step=f"set SMOKE_CONTRACT_PROFILE to one of {', '.join(PROFILE_NAMES)}",
-        )
-    return PROFILES[name]

@@ -3,9 +3,6 @@
 import time
 from collections.abc import Callable
 
-STANDS_STILL_SECONDS = 12.0
-"""No new ledger for so long is standing still: more than two of testnet's 5 s."""
-
 
 class LedgerProgress:
     """Remembers the newest ledger a run was told of, and since when."""

@@ -12,19 +12,17 @@ from stellar_sdk import Keypair, TransactionEnvelope
 from stellar_sdk.soroban_rpc import SimulateTransactionResponse
 
 from streampay_smoke.chain.adapter import ChainUnavailable
-from streampay_smoke.chain.pace import Clock, Pace
+from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
 from streampay_smoke.chain.refusals import ContractCall, Setback
 from streampay_smoke.chain.rpc import LedgerRpc
 from streampay_smoke.chain.sequences import Sequences
-from streampay_smoke.chain.waiting import LookResult, Waits
-from streampay_smoke.evidence.events import Probed, Recorder
+from streampay_smoke.chain.waiting import Waits
+from streampay_smoke.evidence.events import Probed
+from streampay_smoke.evidence.polling import PollResult as Look
 
 MIN_BASE_FEE = 100
 MAX_BASE_FEE = 100_000
 """Bounds of the inclusion fee of one transaction, in stroops."""
-
-MAX_SKEW_SECONDS = 30
-"""A difference between this machine's clock and the ledger's above this is reported."""
 
 
 class SubmissionAttempt:
@@ -36,7 +34,6 @@ class SubmissionAttempt:
         self.base_fee = MIN_BASE_FEE
         self.with_margin = False
         self.count = 0
-        self.polls = 0
         self.met: Counter[str] = Counter()
         self.simulation: SimulateTransactionResponse | None = None
         self.envelope: TransactionEnvelope | None = None
@@ -59,13 +56,11 @@ class SubmissionAttempt:
 class Repairs:
     """The steps between one attempt and the next."""
 
-    def __init__(self, rpc: LedgerRpc, sequences: Sequences, *, pace: Pace, clock: Clock, record: Recorder) -> None:
+    def __init__(self, rpc: LedgerRpc, sequences: Sequences, waits: Waits) -> None:
         self._rpc = rpc
         self._sequences = sequences
-        self._pace = pace
-        self._clock = clock
-        self._record = record
-        self._waits = Waits(pace, clock, record)
+        self._clock = waits.clock
+        self._waits = waits
 
     def prepare(self, attempt: SubmissionAttempt, setback: Setback) -> None:
         """Make the next attempt ready; raises the setback's own error when there is none."""
@@ -86,7 +81,7 @@ class Repairs:
         """Remember that the transaction may be on its way, after the pause the server asked for."""
         error = setback.error
         asked = error.retry_after_seconds if isinstance(error, ChainUnavailable) else None
-        pause = self._pace.longest if asked is None else asked
+        pause = self._waits.pace.longest if asked is None else asked
         if self._rpc.now() + pause >= attempt.valid_until:
             raise error
         self._clock.sleep(pause)
@@ -119,10 +114,10 @@ class Repairs:
     def compare_clocks(self, attempt: SubmissionAttempt, setback: Setback) -> None:
         """Ask the ledger's time, and report when this machine's clock is far from it."""
         skew = self._clock.wall() - self._rpc.health().closed_at
-        self._record(
+        self._waits.record(
             Probed(
                 name="clock skew",
-                ok=abs(skew) <= MAX_SKEW_SECONDS,
+                ok=abs(skew) <= CLOCK_SKEW_SECONDS,
                 detail=f"this machine's clock is {skew:+.0f} s from the newest ledger's close ({setback.sign})",
             )
         )
@@ -143,11 +138,11 @@ class Repairs:
         """Wait until a newer ledger than the newest known one closed, or as long as one may take."""
         known = self._rpc.newest_ledger
 
-        def look() -> LookResult[bool]:
+        def look() -> Look[None]:
             newest = self._rpc.health().latest_ledger
-            return LookResult(answer=newest > known or None, last=f"ledger {newest}")
+            return Look(met=newest > known, value=None, last=f"ledger {newest}")
 
-        self._waits.wait(f"a ledger after {known}", look, within_seconds=self._pace.ledger_wait)
+        self._waits.wait(f"a ledger after {known}", look)
 
 
 class Recovery(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,18 +31,16 @@ from stellar_sdk.soroban_rpc import (
 )
 
 from streampay_smoke.chain.adapter import (
-    ChainHealth,
     ChainUnavailable,
     ContractInterface,
     ContractMissing,
     InterfaceDrift,
 )
 from streampay_smoke.chain.codec import ASSET_CONTRACT, decoding, interface_of
-from streampay_smoke.chain.pace import Clock
 from streampay_smoke.chain.transport import RpcTransport
-from streampay_smoke.chain.waiting import LookResult, Waits
-
-_NO_TRANSACTION = "0" * 64
+from streampay_smoke.chain.waiting import Waits
+from streampay_smoke.evidence.polling import PollResult
+from streampay_smoke.http.ledger_health import NO_TRANSACTION, Health
 
 
 class LiveNetwork(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,13 +58,6 @@ class AccountEntry(msgspec.Struct, frozen=True, kw_only=True):
     balance_stroops: int
 
 
-class _Health(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    status: str
-    latest_ledger: int
-    oldest_ledger: int
-    latest_ledger_close_time: int = 0
-
-
 class _Dated(Protocol):
     latest_ledger: int
 
@@ -77,15 +68,14 @@ _Answer = TypeVar("_Answer", bound=_Dated)
 class LedgerRpc:
     """One RPC endpoint; every method raises ChainUnavailable when there is no usable answer.
 
-    A backend is given `lag_seconds` to reach the newest ledger that is known.
+    A backend is given as long as a ledger may take to reach the newest one that is known.
     """
 
-    def __init__(self, url: str, transport: RpcTransport, clock: Clock, waits: Waits, *, lag_seconds: float) -> None:
+    def __init__(self, url: str, transport: RpcTransport, waits: Waits) -> None:
         self._url = url
         self._transport = transport
-        self._clock = clock
+        self._clock = waits.clock
         self._waits = waits
-        self._lag_seconds = lag_seconds
         self._server = SorobanServer(url, client=transport)
         self._closed_at = 0
         self._seen_at = 0.0
@@ -108,22 +98,21 @@ class LedgerRpc:
                 friendbot_url=found.friendbot_url or "",
             )
 
-    def health(self) -> ChainHealth:
+    def health(self) -> Health:
         """Ask `getHealth`; past the SDK, whose model leaves the close time out.
 
         Where the RPC tells no time there, the newest ledger and its time are those of an answer about a transaction.
         """
         with decoding("getHealth"):
-            found = msgspec.convert(self._transport.call(self._url, "getHealth"), _Health, strict=False)
-        newest, closed_at = found.latest_ledger, found.latest_ledger_close_time
-        if not closed_at:
+            health = msgspec.convert(self._transport.call(self._url, "getHealth"), Health, strict=False)
+        if not health.closed_at:
             with decoding("getTransaction"):
-                answer = self._server.get_transaction(_NO_TRANSACTION)
-            newest, closed_at = answer.latest_ledger, answer.latest_ledger_close_time
-        self._saw(newest, closed_at)
-        return ChainHealth(
-            status=found.status, latest_ledger=newest, oldest_ledger=found.oldest_ledger, closed_at=closed_at
-        )
+                answer = self._server.get_transaction(NO_TRANSACTION)
+            health = msgspec.structs.replace(
+                health, latest_ledger=answer.latest_ledger, closed_at=answer.latest_ledger_close_time
+            )
+        self._saw(health.latest_ledger, health.closed_at)
+        return health
 
     def accounts(self, addresses: Sequence[str]) -> dict[str, AccountEntry]:
         """Return those of `addresses` (at most 200) that exist."""
@@ -221,21 +210,19 @@ class LedgerRpc:
         """
         newest = self.newest_ledger
 
-        def look() -> LookResult[_Answer]:
+        def look() -> PollResult[_Answer]:
             answer = ask()
             current = answer.latest_ledger >= newest or answer.latest_ledger == 0
-            return LookResult(
-                answer=answer if current or enough(answer) else None, last=f"ledger {answer.latest_ledger}"
-            )
+            return PollResult(met=current or enough(answer), value=answer, last=f"ledger {answer.latest_ledger}")
 
-        found = self._waits.wait(f"the RPC's {what} reach ledger {newest}", look, within_seconds=self._lag_seconds)
-        if found is None:
-            raise ChainUnavailable(
+        def lagging(_: str) -> ChainUnavailable:
+            return ChainUnavailable(
                 f"the RPC's {what} do not reach ledger {newest}, which it had announced",
                 cause="lagging",
                 next_step="its backends lag behind each other: run again, or use another SMOKE_STELLAR_RPC_URL",
             )
-        return found
+
+        return self._waits.wait(f"the RPC's {what} reach ledger {newest}", look, error=lagging)
 
     def _saw(self, ledger: int, closed_at: int = 0) -> None:
         self.newest_ledger = max(self.newest_ledger, ledger)

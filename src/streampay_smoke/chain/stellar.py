@@ -4,14 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 from stellar_sdk import Asset, Keypair, StrKey, scval
 from stellar_sdk.soroban_rpc import EventFilter, EventFilterType, GetEventsResponse, GetTransactionStatus
 
 from streampay_smoke.chain.accounts import account_of
 from streampay_smoke.chain.adapter import (
     ChainAccount,
-    ChainHealth,
     ChainInfo,
     ChainUnavailable,
     ContractEvent,
@@ -22,14 +20,16 @@ from streampay_smoke.chain.adapter import (
 from streampay_smoke.chain.codec import closed_transaction, decoding, encoded_arguments, event_of, plain
 from streampay_smoke.chain.friendbot import Friendbot
 from streampay_smoke.chain.guard import SpendCap, check_configured, check_live
-from streampay_smoke.chain.pace import PACES, Clock, Pace
+from streampay_smoke.chain.pace import Clock
 from streampay_smoke.chain.refusals import ContractCall
 from streampay_smoke.chain.rpc import LedgerRpc, contract_missing
 from streampay_smoke.chain.submission import Submitter
 from streampay_smoke.chain.transport import RpcTransport
-from streampay_smoke.chain.waiting import LookResult, Waits
-from streampay_smoke.core.networks import Network, refuse_public_url
+from streampay_smoke.chain.waiting import Waits
+from streampay_smoke.core.networks import Network, Pace, refuse_public_url
 from streampay_smoke.evidence.events import Recorder
+from streampay_smoke.evidence.polling import PollResult
+from streampay_smoke.http.ledger_health import Health
 
 DEFAULT_MAX_STROOPS = 10_000_000_000
 """What one run may move unless its environment says otherwise: 1,000 whole units."""
@@ -47,8 +47,7 @@ class StellarAdapter:
     """A `ChainAdapter` for one test network.
 
     Raises GuardRefused at once when `network` is not on the list of test networks or an address looks public.
-    `poll_seconds` replaces the network's own longest pause between two questions; `max_stroops` caps what
-    everything signed through this adapter may move, fees included.
+    `max_stroops` caps what everything signed through this adapter may move, fees included.
     """
 
     def __init__(
@@ -58,7 +57,6 @@ class StellarAdapter:
         rpc_url: str,
         friendbot_url: str = "",
         record: Recorder,
-        poll_seconds: float | None = None,
         max_stroops: int = DEFAULT_MAX_STROOPS,
         timeout_seconds: float = 10.0,
         pace: Pace | None = None,
@@ -68,21 +66,15 @@ class StellarAdapter:
         self._network = network
         self._configured_friendbot_url = friendbot_url
         self._record = record
-        self._clock = clock or Clock()
-        self._pace = _paced(pace or PACES[network.name], poll_seconds)
+        self._waits = Waits(pace or network.pace, clock or Clock(), record)
         self._transport = RpcTransport(
-            record=record, clock=self._clock, retry_seconds=self._pace.retry, timeout_seconds=timeout_seconds
-        )
-        self._waits = Waits(self._pace, self._clock, record)
-        self._rpc = LedgerRpc(rpc_url, self._transport, self._clock, self._waits, lag_seconds=self._pace.ledger_wait)
-        self._submitter = Submitter(
-            self._rpc,
-            network=network,
-            pace=self._pace,
-            clock=self._clock,
-            spend_cap=SpendCap(max_stroops),
             record=record,
+            clock=self._waits.clock,
+            retry_seconds=self._waits.pace.retry,
+            timeout_seconds=timeout_seconds,
         )
+        self._rpc = LedgerRpc(rpc_url, self._transport, self._waits)
+        self._submitter = Submitter(self._rpc, network=network, waits=self._waits, spend_cap=SpendCap(max_stroops))
         self._interfaces: dict[str, ContractInterface] = {}
         self._info: ChainInfo | None = None
 
@@ -103,7 +95,7 @@ class StellarAdapter:
             )
         return self._info
 
-    def health(self) -> ChainHealth:
+    def health(self) -> Health:
         """See ChainAdapter."""
         return self._rpc.health()
 
@@ -121,18 +113,19 @@ class StellarAdapter:
                 known.pop(address, None)
         wanted = set(addresses)
 
-        def look() -> LookResult[bool]:
+        def look() -> PollResult[None]:
             missing = sorted(wanted - known.keys())
             known.update(self._rpc.accounts(missing) if missing else {})
-            return LookResult(answer=known.keys() >= wanted or None, last=f"{len(known)} of {len(wanted)}")
+            return PollResult(met=known.keys() >= wanted, value=None, last=f"{len(known)} of {len(wanted)}")
 
-        what = f"the RPC knows the funded accounts ({len(wanted)})"
-        if self._waits.wait(what, look, within_seconds=self._pace.ledger_wait) is None:
-            raise ChainUnavailable(
+        def not_seen(_: str) -> ChainUnavailable:
+            return ChainUnavailable(
                 f"setup: friendbot funded {', '.join(sorted(wanted - known.keys()))}, but the RPC does not see it",
                 cause="not seen",
                 next_step="check that SMOKE_STELLAR_FRIENDBOT_URL and SMOKE_STELLAR_RPC_URL serve the same network",
             )
+
+        self._waits.wait(f"the RPC knows the funded accounts ({len(wanted)})", look, error=not_seen)
         for address, entry in known.items():
             self._submitter.know_sequence(address, entry.sequence)
 
@@ -209,28 +202,29 @@ class StellarAdapter:
         """See ChainAdapter; computed, nothing is sent."""
         return Asset.native().contract_id(self._network.passphrase)
 
-    def wait_for_close(self, closed_at: int, *, within_seconds: float) -> ChainHealth:
+    def wait_for_close(self, closed_at: int, *, within_seconds: float) -> Health:
         """See ChainAdapter."""
 
-        def look() -> LookResult[ChainHealth]:
+        def look() -> PollResult[Health]:
             health = self._rpc.health()
             missing = closed_at - health.closed_at
-            return LookResult(
-                answer=health if missing <= 0 else None,
+            return PollResult(
+                met=missing <= 0,
+                value=health,
                 last=f"ledger {health.latest_ledger} closed at {health.closed_at}",
                 # Halving the distance asks rarely while it is long, and closely when it matters.
-                ask_again_after=missing / 2,
+                ask_again_after_seconds=missing / 2,
+            )
+
+        def stands_still(_: str) -> ChainUnavailable:
+            return ChainUnavailable(
+                f"no ledger closed at or after {closed_at} within {within_seconds:g} s",
+                cause="ledger stands still",
+                next_step="look at the network's status; this says nothing of the release",
             )
 
         what = f"a ledger closed at or after {closed_at}"
-        health = self._waits.wait(what, look, within_seconds=within_seconds)
-        if health is not None:
-            return health
-        raise ChainUnavailable(
-            f"no ledger closed at or after {closed_at} within {within_seconds:g} s",
-            cause="ledger stands still",
-            next_step="look at the network's status; this says nothing of the release",
-        )
+        return self._waits.wait(what, look, within_seconds=within_seconds, error=stands_still)
 
     def close(self) -> None:
         """See ChainAdapter."""
@@ -244,17 +238,6 @@ class StellarAdapter:
             arguments=encoded_arguments(function, interface, args),
             error_names=dict(interface.errors),
         )
-
-
-def _paced(pace: Pace, poll_seconds: float | None) -> Pace:
-    if poll_seconds is None:
-        return pace
-    return msgspec.structs.replace(
-        pace,
-        first_poll=min(pace.first_poll, poll_seconds),
-        shortest=min(pace.shortest, poll_seconds),
-        longest=poll_seconds,
-    )
 
 
 def _filters(contract_ids: Sequence[str], topics: Sequence[str]) -> list[EventFilter]:

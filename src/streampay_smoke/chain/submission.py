@@ -16,7 +16,7 @@ from stellar_sdk.soroban_rpc import (
 from streampay_smoke.chain.adapter import ChainUnavailable, HostFailure, TxOutcome, TxRejected, TxTimeout
 from streampay_smoke.chain.codec import closed_transaction, decoding, diagnostics_text, rejection
 from streampay_smoke.chain.guard import SpendCap, sign
-from streampay_smoke.chain.pace import Clock, Pace
+from streampay_smoke.chain.pace import LEDGERS_UNTIL_DROPPED
 from streampay_smoke.chain.recovery import MIN_BASE_FEE, Repairs, SubmissionAttempt
 from streampay_smoke.chain.refusals import (
     ContractCall,
@@ -28,14 +28,12 @@ from streampay_smoke.chain.refusals import (
 )
 from streampay_smoke.chain.rpc import LedgerRpc
 from streampay_smoke.chain.sequences import Sequences
+from streampay_smoke.chain.waiting import Waits
 from streampay_smoke.core.networks import Network
-from streampay_smoke.evidence.events import Recorder, Waited
+from streampay_smoke.evidence.polling import PollResult as Look
 
 RESOURCE_MARGIN = (115, 100)
 """How much more a second simulation's resources are allowed to cost: 15 %."""
-
-LEDGERS_UNTIL_DROPPED = 2
-"""A transaction unknown this many ledgers after its time bounds was never applied and never will be."""
 
 _NOBODY = "GAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAWHF"
 """The all-zero account: simulations need a source, but not one that exists."""
@@ -44,17 +42,13 @@ _NOBODY = "GAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAWHF"
 class Submitter:
     """Brings contract calls to a ledger, one at a time: two of one account in flight would block each other."""
 
-    def __init__(
-        self, rpc: LedgerRpc, *, network: Network, pace: Pace, clock: Clock, spend_cap: SpendCap, record: Recorder
-    ) -> None:
+    def __init__(self, rpc: LedgerRpc, *, network: Network, waits: Waits, spend_cap: SpendCap) -> None:
         self._rpc = rpc
         self._network = network
-        self._pace = pace
-        self._clock = clock
+        self._waits = waits
         self._purse = spend_cap
-        self._record = record
         self._sequences = Sequences(rpc, network.name)
-        self._repairs = Repairs(rpc, self._sequences, pace=pace, clock=clock, record=record)
+        self._repairs = Repairs(rpc, self._sequences, waits)
         self._one_at_a_time = threading.Lock()
 
     def read(self, call: ContractCall) -> xdr.SCVal:
@@ -68,7 +62,6 @@ class Submitter:
     def submit(self, call: ContractCall, keypair: Keypair) -> TxOutcome:
         """Return the outcome of `call` signed by `keypair`, once a ledger closed with it; raises ChainErrors."""
         with self._one_at_a_time:
-            started = self._clock.steady()
             attempt = SubmissionAttempt(call, keypair)
             while True:
                 attempt.count += 1
@@ -77,10 +70,7 @@ class Submitter:
                 except Setback as setback:
                     self._repairs.prepare(attempt, setback)
                 else:
-                    elapsed = self._clock.steady() - started
-                    return msgspec.structs.replace(
-                        outcome, attempts=attempt.count, polls=attempt.polls, elapsed_seconds=elapsed
-                    )
+                    return msgspec.structs.replace(outcome, attempts=attempt.count)
 
     def _try(self, attempt: SubmissionAttempt) -> TxOutcome:
         if attempt.simulation is None:
@@ -117,7 +107,7 @@ class Submitter:
 
     def _signed(self, attempt: SubmissionAttempt, simulation: SimulateTransactionResponse) -> TransactionEnvelope:
         address = attempt.keypair.public_key
-        attempt.valid_until = int(self._rpc.now()) + self._pace.valid
+        attempt.valid_until = int(self._rpc.now()) + self._waits.pace.valid
         source = Account(address, self._sequences.last(address))
         envelope = self._rpc.assembled(
             self._unsigned(attempt.call, source, attempt.base_fee, valid_until=attempt.valid_until), simulation
@@ -167,49 +157,39 @@ class Submitter:
 
         Asks until the ledger has moved past the time bounds for good, or this long after them by our own clock.
         """
-        pace, started = self._pace, self._clock.steady()
+        pace = self._waits.pace
         valid_for = max(0.0, attempt.valid_until - self._rpc.now())
         patience = valid_for + (LEDGERS_UNTIL_DROPPED + 1) * pace.ledger_wait
-        interval, polls, first_late = pace.shortest, 0, None
-        self._clock.sleep(pace.first_poll)
-        while True:
+        late: list[int] = []  # the ledgers seen that closed after the time bounds
+
+        def dropped(answer: GetTransactionResponse) -> bool:
+            return bool(late) and answer.latest_ledger >= min(late) + LEDGERS_UNTIL_DROPPED
+
+        def look() -> Look[GetTransactionResponse]:
             answer = self._look_up(attempt)
-            polls += 1
-            waited = self._clock.steady() - started
-            if answer.status != GetTransactionStatus.NOT_FOUND:
-                self._record_wait(attempt, patience, waited, polls, answer)
-                return answer
             if answer.latest_ledger_close_time > attempt.valid_until:
-                first_late = min(first_late or answer.latest_ledger, answer.latest_ledger)
-            dropped = first_late is not None and answer.latest_ledger >= first_late + LEDGERS_UNTIL_DROPPED
-            if dropped or waited > patience:
-                self._record_wait(attempt, patience, waited, polls, answer)
-                self._sequences.forget(attempt.keypair.public_key)
-                raise self._lost(attempt, dropped=dropped)
-            self._clock.sleep(interval)
-            interval = pace.next_after(interval)
+                late.append(answer.latest_ledger)
+            return Look(
+                met=answer.status != GetTransactionStatus.NOT_FOUND,
+                value=answer,
+                last=f"{answer.status.value} at ledger {answer.latest_ledger}",
+                final=dropped(answer),
+            )
+
+        self._waits.clock.sleep(pace.first_poll)
+        what = f"transaction {attempt.tx_hash[:8]} ({attempt.call.function}) is in a closed ledger"
+        answer = self._waits.wait(what, look, within_seconds=patience, only_if_it_takes_long=False)
+        if answer.status != GetTransactionStatus.NOT_FOUND:
+            return answer
+        self._sequences.forget(attempt.keypair.public_key)
+        raise self._lost(attempt, dropped=dropped(answer))
 
     def _look_up(self, attempt: SubmissionAttempt) -> GetTransactionResponse:
-        attempt.polls += 1
         try:
             return self._rpc.transaction(attempt.tx_hash)
         except ChainUnavailable as unanswered:
             self._sequences.forget(attempt.keypair.public_key)
             raise perhaps_applied(unanswered, attempt.tx_hash) from None
-
-    def _record_wait(
-        self, attempt: SubmissionAttempt, patience: float, waited: float, polls: int, answer: GetTransactionResponse
-    ) -> None:
-        self._record(
-            Waited(
-                what=f"transaction {attempt.tx_hash[:8]} ({attempt.call.function}) is in a closed ledger",
-                met=answer.status != GetTransactionStatus.NOT_FOUND,
-                within_seconds=round(patience, 3),
-                waited_seconds=round(waited, 3),
-                attempts=polls,
-                last=f"{answer.status.value} at ledger {answer.latest_ledger}",
-            )
-        )
 
     def _lost(self, attempt: SubmissionAttempt, *, dropped: bool) -> Exception:
         if not dropped:

@@ -7,8 +7,7 @@ accept an answer to another question; none of that happens here.
 import json
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 from stellar_sdk.client.base_sync_client import BaseSyncClient
@@ -20,6 +19,7 @@ from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.evidence.events import Awaiting, Exchanged, Recorder
 from streampay_smoke.evidence.secret_shapes import shortened
 from streampay_smoke.http.client import NoAnswer, Reply, new_client
+from streampay_smoke.http.retry_after import retry_after_seconds
 
 NOT_REPEATED = frozenset({"sendTransaction"})
 """Methods that are never sent a second time by the transport: whoever sent them must look first."""
@@ -135,49 +135,26 @@ class RpcTransport(BaseSyncClient):
         json_data: dict[str, Any] | None = None,
         params: dict[str, str] | None = None,
     ) -> Response:
-        asked = _request_summary(self._purpose, json_data, params)
         self._record(Awaiting(peer="ledger", what=f"{verb} {target}"))
+        asked = _request_summary(self._purpose, json_data, params)
+        exchanged = partial(Exchanged, peer="ledger", method=verb, target=target, request=asked)
         try:
             # Not following redirects is the client's rule: a signed transaction goes nowhere it was not sent.
             reply = self._http.request(verb, url, json=json_data, params=params)
         except NoAnswer as problem:
-            duration_ms = round(problem.waited_seconds * 1000)
             unavailable = self._unavailable(url, target, problem.cause, _silence(problem))
-            self._note(verb, target, None, duration_ms, asked, "", str(unavailable))
+            duration_ms = round(problem.waited_seconds * 1000)
+            self._record(exchanged(status=None, duration_ms=duration_ms, error=str(unavailable)))
             raise unavailable from None
+        answered = partial(exchanged, status=reply.status, duration_ms=reply.duration_ms)
         found = problem_of(reply)
         if found is None:
-            self._note(verb, target, reply.status, reply.duration_ms, asked, _response_summary(reply.text), "")
+            self._record(answered(response=_response_summary(reply.text)))
             return Response(reply.status, reply.text, dict(reply.header_items), "")
-        unavailable = self._unavailable(
-            url, target, *found, status=reply.status, retry_after_seconds=_retry_after(reply, self._clock)
-        )
-        self._note(
-            verb,
-            target,
-            reply.status,
-            reply.duration_ms,
-            asked,
-            shortened(reply.text, _SUMMARY_LENGTH),
-            str(unavailable),
-        )
+        pause = retry_after_seconds(reply.header("retry-after"), now=self._clock.wall())
+        unavailable = self._unavailable(url, target, *found, status=reply.status, retry_after_seconds=pause)
+        self._record(answered(response=shortened(reply.text, _SUMMARY_LENGTH), error=str(unavailable)))
         raise unavailable
-
-    def _note(
-        self, verb: str, target: str, status: int | None, duration_ms: int, request: str, response: str, error: str
-    ) -> None:
-        self._record(
-            Exchanged(
-                peer="ledger",
-                method=verb,
-                target=target,
-                status=status,
-                duration_ms=duration_ms,
-                request=request,
-                response=response,
-                error=error,
-            )
-        )
 
     @staticmethod
     def _unavailable(
@@ -252,18 +229,6 @@ def _status_problem(reply: Reply) -> tuple[str, str] | None:
 
 def _lasting(cause: str) -> bool:
     return cause.startswith(_LASTING) and not cause.startswith(_PASSING)
-
-
-def _retry_after(reply: Reply, clock: Clock) -> float | None:
-    """Return the seconds Retry-After asks for (a number or an HTTP date), None when it says nothing usable."""
-    value = reply.header("retry-after").strip()
-    if value.isdecimal():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    return max(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - clock.wall(), 0.0)
 
 
 def _request_summary(purpose: str, json_data: dict[str, Any] | None, params: dict[str, str] | None) -> str:

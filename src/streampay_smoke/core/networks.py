@@ -2,7 +2,9 @@
 
 import difflib
 import hashlib
+import ipaddress
 import unicodedata
+from collections.abc import Iterator
 from urllib.parse import unquote
 
 import msgspec
@@ -11,14 +13,46 @@ from streampay_smoke.core.errors import GuardRefused, SettingsInvalid
 from streampay_smoke.core.secret import quoted
 
 
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """A network's rhythm, in seconds.
+
+    A transaction is first asked for after `first_poll`, then every `shortest`, growing to `longest`. It stays valid
+    for `valid`, so a caller never waits much longer than that. A wait for the next ledger ends after `ledger_wait`
+    at the latest. Failed requests that may be repeated are repeated for `retry`.
+    """
+
+    first_poll: float
+    shortest: float
+    longest: float
+    valid: int
+    ledger_wait: float
+    retry: float
+
+    def pauses(self) -> Iterator[float]:
+        """Yield the pauses between the looks of one wait."""
+        pause = self.shortest
+        while True:
+            yield pause
+            pause = min(pause * 1.5, self.longest)
+
+
+_PUBLIC_TESTNET_PACE = Pace(first_poll=1.0, shortest=1.0, longest=1.0, valid=60, ledger_wait=15.0, retry=10.0)
+
+
 class Network(msgspec.Struct, frozen=True, kw_only=True):
-    """A network the guard lets through, where it usually answers, and how far apart its ledgers close."""
+    """A network the guard lets through: where it usually answers, how far apart its ledgers close, how it is followed.
+
+    `horizon_url` is never asked: a service that names it says which network it is on.
+    """
 
     name: str
     passphrase: str
     rpc_url: str = ""
     friendbot_url: str = ""
+    explorer_url: str = ""
+    horizon_url: str = ""
     seconds_per_ledger: float = 5.0
+    pace: Pace = _PUBLIC_TESTNET_PACE
     simulated: bool = False
 
     @property
@@ -34,6 +68,8 @@ ALLOWED = {
             name="sandbox",
             passphrase="StreamPay Smoke Sandbox Network ; November 2026",
             seconds_per_ledger=0.0,
+            # A simulated ledger may have closed before the first question, so asking at once wastes nothing.
+            pace=Pace(first_poll=0.0, shortest=0.02, longest=0.25, valid=20, ledger_wait=6.0, retry=2.0),
             simulated=True,
         ),
         Network(
@@ -42,25 +78,31 @@ ALLOWED = {
             rpc_url="http://localhost:8000/rpc",
             friendbot_url="http://localhost:8000/friendbot",
             seconds_per_ledger=1.0,
+            pace=Pace(first_poll=0.25, shortest=0.25, longest=0.25, valid=30, ledger_wait=6.0, retry=5.0),
         ),
         Network(
             name="futurenet",
             passphrase="Test SDF Future Network ; October 2022",
             rpc_url="https://rpc-futurenet.stellar.org",
             friendbot_url="https://friendbot-futurenet.stellar.org",
+            horizon_url="https://horizon-futurenet.stellar.org",
         ),
         Network(
             name="testnet",
             passphrase="Test SDF Network ; September 2015",
             rpc_url="https://soroban-testnet.stellar.org",
             friendbot_url="https://friendbot.stellar.org",
+            explorer_url="https://stellar.expert/explorer/testnet",
+            horizon_url="https://horizon-testnet.stellar.org",
         ),
     )
 }
 
 PUBLIC_PASSPHRASE = "Public Global Stellar Network ; September 2015"
 PUBLIC_NAMES = frozenset({"public", "pubnet", "mainnet"})
-_PUBLIC_SIGNS = ("mainnet", "pubnet", "horizon.stellar.org", "stellar.org/public", "soroban-public")
+PUBLIC_HORIZON = "horizon.stellar.org"
+PUBLIC_HOST_SIGNS = ("mainnet", "pubnet")
+_PUBLIC_SIGNS = (*PUBLIC_HOST_SIGNS, PUBLIC_HORIZON, "stellar.org/public", "soroban-public")
 
 
 def allowed_network(name: str) -> Network:
@@ -91,6 +133,16 @@ def network_of_passphrase(passphrase: str) -> Network:
         f"the passphrase {passphrase!r} belongs to {what}",
         next_step="point SMOKE_STELLAR_RPC_URL at a test network",
     )
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host, as a name or an address, is this machine itself."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def folded(text: str) -> str:

@@ -75,7 +75,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunStarted(Event, frozen=True, kw_only=True):
-    """What was asked of this run, before anything was sent. `settings` is the redacted dump.
+    """What was asked of this run, before anything was sent. `settings` is the redacted dump, `read_from` the folders of
+    environments and features.
 
     `trace_id` is the W3C trace of the run's requests, `signed_by` the id of the key that will sign its verdict,
     `bake_seconds` how long the release has to be watched after the scenarios, 0 for not at all. `policy` is what this
@@ -100,6 +101,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     bake_seconds: float = 0.0
     rehearsal: bool = False
     policy: Policy = Policy()
+    read_from: dict[str, str] = {}
 
 
 class RunPlanned(Event, frozen=True, kw_only=True):
@@ -117,9 +119,17 @@ class RunPlanned(Event, frozen=True, kw_only=True):
 
 
 class RunRefused(Event, frozen=True, kw_only=True):
-    """The run ended before any scenario: bad settings, a guard, or a broken suite."""
+    """The run ended before any scenario: bad settings, a guard, or a broken suite; it may never have started.
+
+    `run_id`, `environment` and `region` say which run it was and what it was asked to judge, `read_from` in
+    which folders its environments and features were looked for: no `RunStarted` does.
+    """
 
     failure: Failure
+    run_id: str = ""
+    environment: str = ""
+    region: str = ""
+    read_from: dict[str, str] = {}
 
 
 class ScenarioStarted(Event, frozen=True, kw_only=True):
@@ -276,6 +286,14 @@ class ResourceReleased(Event, frozen=True, kw_only=True):
     id: str
 
 
+class ResourceLost(Event, frozen=True, kw_only=True):
+    """Synthetic data that nobody removed is unknown to the service after the last check; `seen` is what it answered."""
+
+    kind: str
+    id: str
+    seen: str
+
+
 class StepOverran(Event, frozen=True, kw_only=True):
     """A step was stopped because its budget was over; what it waited for stands before this event."""
 
@@ -403,6 +421,12 @@ class DeadlineExtended(Event, frozen=True, kw_only=True):
     seconds_per_ledger: float
 
 
+class CleanUpStarted(Event, frozen=True, kw_only=True):
+    """From here on the run ends what it made, for at most `within_seconds`, whatever is left of its deadline."""
+
+    within_seconds: float
+
+
 class RateLimitWait(Event, frozen=True, kw_only=True):
     """The service said 429, and `seconds` are waited before the request is sent again: `step_seconds` and `run_seconds`
     are what the step under way and the run may take longer for it.
@@ -477,6 +501,7 @@ AnyEvent = (
     | ResourceCreated
     | ResourceMarked
     | ResourceReleased
+    | ResourceLost
     | StepOverran
     | StepFinished
     | ScenarioFinished
@@ -490,6 +515,7 @@ AnyEvent = (
     | PairSampled
     | Measured
     | DeadlineExtended
+    | CleanUpStarted
     | RateLimitWait
     | WriteSlotWait
     | BakeStarted

@@ -16,7 +16,6 @@ UNITS: dict[str, str] = {
 }
 """What the threshold of each kind is counted in; x is "times as slow as the stable release"."""
 
-QUANTILE_KINDS = frozenset({"read_latency", "write_latency", "settlement_time"})
 RATIO_KINDS = frozenset({"success_ratio", "flaky_ratio"})
 
 EVERY_SAMPLE = 1.0

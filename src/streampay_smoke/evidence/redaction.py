@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from streampay_smoke.core.utf8 import writable
 from streampay_smoke.evidence.secret_shapes import REDACTED, without_shapes
 
 SHORTEST_SECRET = 8
@@ -54,7 +55,8 @@ class Redactor:
         return len(form) >= _PART + _STEP and parts == telling
 
     def text(self, text: str) -> str:
-        """Return `text` without secrets."""
+        """Return `text` without secrets, and as it can be written."""
+        text = writable(text)
         if len(text) < SHORTEST_SECRET:
             return text
         text = without_shapes(text)  # first: a shape that has lost a part is recognised by nobody any more

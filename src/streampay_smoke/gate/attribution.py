@@ -52,9 +52,6 @@ CLOCK_PROBE = "clock"
 ANOTHER_APPLICATION = "another_application"
 """Nothing at the address answers as StreamPay does."""
 
-LEDGER_TAGS = frozenset({"chain", "settlement", "readiness", "statements", "indexer"})
-"""Scenarios a broken ledger can turn red by itself."""
-
 STREAM_NOT_CREATED = "stream_not_created"
 """The service did not create a stream it was asked for."""
 
@@ -86,28 +83,28 @@ LEDGER_KINDS = frozenset({NEVER_READY, WRITE_TIMED_OUT, *CREATION_KINDS})
 class FailedCheck(msgspec.Struct, frozen=True, kw_only=True):
     """What attribution looks at.
 
-    `ledger_failed_elsewhere`: this run itself got no usable answer of the ledger. `creation_failed_elsewhere`: the
-    service could not create a stream in another scenario. `another_application_answers`: another scenario found that
-    nothing at the address answers as StreamPay does.
+    `needs_ledger`: a broken ledger can fail the scenario by itself. `ledger_failed_elsewhere`: this run itself got no
+    usable answer of the ledger. `creation_failed_elsewhere`: the service could not create a stream in another scenario.
+    `another_application_answers`: another scenario found that nothing at the address answers as StreamPay does.
     """
 
     failure: Failure
-    tags: frozenset[str]
     probes: tuple[Probed, ...]
+    needs_ledger: bool
     ledger_failed_elsewhere: bool = False
     creation_failed_elsewhere: bool = False
     another_application_answers: bool = False
 
     @property
-    def needs_ledger(self) -> bool:
+    def explained_by_ledger(self) -> bool:
         """Return whether a broken ledger is enough to explain the failure."""
-        return bool(self.tags & LEDGER_TAGS) or self.failure.kind in LEDGER_KINDS
+        return self.needs_ledger or self.failure.kind in LEDGER_KINDS
 
     @property
     def lacks_contract(self) -> bool:
         """Return whether the contract's absence is the failure, or enough to explain it."""
-        explained = self.failure.blame == Blame.PRODUCT and self.needs_ledger and self.probe_failed(CONTRACT_PROBE)
-        return self.failure.kind == CONTRACT_MISSING or explained
+        explained = self.failure.blame == Blame.PRODUCT and self.explained_by_ledger
+        return self.failure.kind == CONTRACT_MISSING or (explained and self.probe_failed(CONTRACT_PROBE))
 
     @property
     def service_cannot_create(self) -> bool:
@@ -225,7 +222,7 @@ RULES = (
         name="ledger-is-down",
         applies=lambda check: (
             check.failure.blame == Blame.PRODUCT
-            and check.needs_ledger
+            and check.explained_by_ledger
             and check.probe_failed(LEDGER_PROBE)
             and not check.probe_failed(DEPENDENCY_REPORT_PROBE)
         ),

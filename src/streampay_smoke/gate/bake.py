@@ -8,12 +8,10 @@ has to be proved: by the same confidence sequence as every ratio here, which may
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-import msgspec
-
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.bake import ERROR_BURN, Bake
-from streampay_smoke.evidence.journal import Entry
 from streampay_smoke.gate import statistics
+from streampay_smoke.gate.history import Look, RunHistory
 from streampay_smoke.gate.verdict import FAIL, INSUFFICIENT, PASS, ObjectiveResult
 
 LONG_SECONDS = 3600.0
@@ -34,11 +32,6 @@ _NAMES = {
     "counters": "requests succeed while the release is watched (the service's counters)",
     "query": "requests succeed while the release is watched (Prometheus)",
 }
-
-
-class _Look(msgspec.Struct, frozen=True):
-    at_ms: int
-    event: events.Watched | events.BurnRead
 
 
 class BurnTest:
@@ -97,37 +90,33 @@ def error_each(bake: Bake) -> float:
     return ERROR / sum(source != QUERY for source in sources_of(bake))
 
 
-def results(started: events.BakeStarted | None, entries: Sequence[Entry]) -> tuple[ObjectiveResult, ...]:
+def results(run: RunHistory) -> tuple[ObjectiveResult, ...]:
     """Return the answer of each source of a bake, none where there was no bake."""
-    if started is None:
+    if run.bake is None:
         return ()
-    bake, looks = started.bake, _looks(entries)
+    bake, looks = run.bake.bake, _by_source(run.looks)
     return tuple(
         _of_query(looks[source], bake) if source == QUERY else _of_test(source, looks[source], bake)
         for source in sources_of(bake)
     )
 
 
-def unobserved(started: events.BakeStarted, entries: Sequence[Entry]) -> Iterator[str]:
+def unobserved(bake: Bake, seen: Sequence[Look]) -> Iterator[str]:
     """Yield the sources of a bake that told nothing, or nothing any more: what was seen before is not the end."""
-    looks = _looks(entries)
-    for source in sources_of(started.bake):
+    looks = _by_source(seen)
+    for source in sources_of(bake):
         lately = looks[source][-DARK_LOOKS:]
         if not any(_saw_something(look.event) for look in lately):
             because = lately[-1].event.detail if lately else "it was never looked at"
             yield f"{_NAMES[source]}: {because}"
 
 
-def _looks(entries: Sequence[Entry]) -> dict[str, list[_Look]]:
-    found: dict[str, list[_Look]] = {source: [] for source in SOURCES}
-    for entry in entries:
-        match entry.event:
-            case events.Watched() as watched if watched.source in found:
-                found[watched.source].append(_Look(entry.at_ms, watched))
-            case events.BurnRead() as read:
-                found[QUERY].append(_Look(entry.at_ms, read))
-            case _:
-                pass
+def _by_source(looks: Sequence[Look]) -> dict[str, list[Look]]:
+    found: dict[str, list[Look]] = {source: [] for source in SOURCES}
+    for look in looks:
+        source = QUERY if isinstance(look.event, events.BurnRead) else look.event.source
+        if source in found:
+            found[source].append(look)
     return found
 
 
@@ -135,7 +124,7 @@ def _saw_something(look: events.Watched | events.BurnRead) -> bool:
     return look.short_ratio is not None if isinstance(look, events.BurnRead) else look.good + look.bad > 0
 
 
-def _of_test(source: str, looks: Sequence[_Look], bake: Bake) -> ObjectiveResult:
+def _of_test(source: str, looks: Sequence[Look], bake: Bake) -> ObjectiveResult:
     error = error_each(bake)
     test = BurnTest(bake, error=error)
     for look in looks:
@@ -156,7 +145,7 @@ def _of_test(source: str, looks: Sequence[_Look], bake: Bake) -> ObjectiveResult
     )
 
 
-def _of_query(looks: Sequence[_Look], bake: Bake) -> ObjectiveResult:
+def _of_query(looks: Sequence[Look], bake: Bake) -> ObjectiveResult:
     reads = [look.event for look in looks if isinstance(look.event, events.BurnRead) and _saw_something(look.event)]
     shares = [read.short_ratio for read in reads if read.short_ratio is not None]
     return _result(

@@ -17,7 +17,7 @@ from streampay_smoke.gate.attribution import (
     attribute,
 )
 from streampay_smoke.gate.blocking import CALLER_KINDS, Examined, with_blocked
-from streampay_smoke.gate.concerns import Concern, concern_of
+from streampay_smoke.gate.concerns import Concern, concern_of, needs_ledger, proves_settlement
 from streampay_smoke.gate.history import RunHistory, ScenarioHistory
 from streampay_smoke.gate.quarantine import in_force, quarantined
 from streampay_smoke.gate.verdict import RUN, Check
@@ -25,16 +25,8 @@ from streampay_smoke.gate.verdict import RUN, Check
 MISSING = "missing"
 """The status of a scenario that never came to its end."""
 
-MONEY_TAG = "money"
-"""Scenarios that may only pass when a settlement was proved."""
-
 EVIDENCE_MISSING = "evidence_missing"
 """Why a scenario that ended well enough for behave proves nothing."""
-
-
-def checks_of(run: RunHistory) -> Sequence[Check]:
-    """Return one check for each expected scenario, in the order they were promised."""
-    return [each.check for each in examined(run)]
 
 
 def examined(run: RunHistory) -> Sequence[Examined]:
@@ -96,7 +88,7 @@ def _unhappy(run: RunHistory, expected: ExpectedScenario, history: ScenarioHisto
     cause: Attribution = attribute(
         FailedCheck(
             failure=failure,
-            tags=frozenset(expected.tags),
+            needs_ledger=needs_ledger(expected.id),
             probes=_probes(run, history),
             ledger_failed_elsewhere=any(other.blame == Blame.DEPENDENCY for other in _failures_beside(run, history)),
             another_application_answers=any(
@@ -182,7 +174,7 @@ def _failure(run: RunHistory, expected: ExpectedScenario, history: ScenarioHisto
     short = next(_short(expected, history), "" if history.checks else "nothing was asserted")
     if short:
         return _unproved(short)
-    if MONEY_TAG in expected.tags and not _proved(run, history):
+    if proves_settlement(expected.id, expected.tags) and not _proved(run, history):
         return _unproved("no settlement was proved in the way this run asks for")
     return None
 

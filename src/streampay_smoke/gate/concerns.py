@@ -1,8 +1,10 @@
 """What a check is about, the gravest first: the headline of a run is its gravest cause.
 
-The table below is keyed by the beginning of a scenario's id. A test holds that each scenario of the suite is in it.
+The tables below are the one place that says so; tags only select. They are keyed by the beginning of a scenario's id.
+Tests hold that each scenario of the suite is in the first one, and that each row is about a scenario of the suite.
 """
 
+from collections.abc import Collection
 from enum import StrEnum
 
 
@@ -24,23 +26,50 @@ OTHERWISE = Concern.CONTRACT
 """What a scenario is about that the table does not know."""
 
 CONCERNS: dict[str, Concern] = {
-    "chain/": Concern.MONEY,
-    "chain/the-network-is-healthy": Concern.AVAILABILITY,
-    "doors/": Concern.ACCESS,
-    "doors/only-the-ledger-says-that-a-stream-is-settled": Concern.MONEY,
+    "access/": Concern.ACCESS,
+    "access/a-user-cannot-mark-their-own-stream-as-settled": Concern.MONEY,
+    "ledger/": Concern.MONEY,
+    "ledger/the-ledger-network-is-healthy": Concern.AVAILABILITY,
     "operations/": Concern.OPERABILITY,
-    "operations/the-service-answers-every-time": Concern.AVAILABILITY,
+    "operations/the-service-answers-every-liveness-request": Concern.AVAILABILITY,
     "readiness/": Concern.AVAILABILITY,
+    "records/": Concern.MONEY,
+    "records_cancelled/": Concern.MONEY,
     "settlement/": Concern.MONEY,
-    "statements/": Concern.MONEY,
+    "settlement_keys/": Concern.MONEY,
     "streams/a-caller-with-": Concern.ACCESS,
-    "streams/a-signed-in-user-sees-their-streams": Concern.CONTRACT,
-    "streams/another-user-sees-none-of-them": Concern.ACCESS,
-    "throttling/a-caller-in-a-rush": Concern.OPERABILITY,
-    "throttling/a-caller-nobody-has-seen-before": Concern.AVAILABILITY,
+    "streams/a-second-user-cannot-list-or-read-the-streams": Concern.ACCESS,
+    "streams/a-user-lists-all-their-streams": Concern.CONTRACT,
+    "throttling/a-new-caller-is-not-throttled": Concern.AVAILABILITY,
+    "throttling/only-the-caller-who-exceeds-the-read-limit": Concern.OPERABILITY,
     "webapp/": Concern.ACCESS,
-    "webapp/the-app-s-pages-may-write": Concern.CONTRACT,
+    "webapp/the-cors-preflight-allows-the-web-app-to-write": Concern.CONTRACT,
 }
+
+
+NEEDS_LEDGER = ("ledger/", "operations/the-index-of-the-ledger", "readiness/", "records/", "settlement/")
+"""Scenarios that a broken ledger can fail by itself."""
+
+PROVES_SETTLEMENT = ("settlement/",)
+"""Scenarios that may only pass when a settlement was proved."""
+
+MONEY_TAG = "money"
+"""Asks for such a proof in a suite with scenarios of its own: a tag can ask for more evidence, never for less."""
+
+
+def needs_ledger(scenario_id: str) -> bool:
+    """Whether a broken ledger can fail a scenario by itself."""
+    return scenario_id.startswith(NEEDS_LEDGER)
+
+
+def proves_settlement(scenario_id: str, tags: Collection[str]) -> bool:
+    """Whether a scenario may only pass when a settlement was proved."""
+    return scenario_id.startswith(PROVES_SETTLEMENT) or MONEY_TAG in tags
+
+
+def always_gates(scenario_id: str, tags: Collection[str]) -> bool:
+    """Whether a scenario cannot be quarantined: readiness, and whatever proves a settlement."""
+    return scenario_id.startswith("readiness/") or proves_settlement(scenario_id, tags)
 
 
 def known_concern(scenario_id: str) -> Concern | None:

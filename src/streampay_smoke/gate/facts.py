@@ -16,16 +16,17 @@ from streampay_smoke.gate.verdict import (
 
 def target_of(run: RunHistory) -> Target:
     """Return which deployment was judged, and every release it was seen in."""
-    started = run.started
+    started, named = run.started, run.started or run.refused
     observed = dict.fromkeys([*(service.release for service in run.services if service.release), *run.releases])
     return Target(
-        environment=started.environment if started else "",
-        region=started.region if started else "",
+        environment=named.environment if named else "",
+        region=named.region if named else "",
         base_url=started.base_url if started else "",
         release_expected=started.release_expected if started else "",
         releases_observed=tuple(observed),
         simulated=bool(started and started.service_simulated) or any(service.simulated for service in run.services),
         rehearsal=bool(started and started.rehearsal),
+        read_from=named.read_from if named else {},
         reached=run.service_answered or bool(observed or run.services),
     )
 

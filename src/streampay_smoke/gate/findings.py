@@ -21,22 +21,18 @@ from streampay_smoke.gate.misses import misses
 from streampay_smoke.gate.quarantine import QUARANTINED, in_force
 from streampay_smoke.gate.releases import mismatch
 from streampay_smoke.gate.verdict import (
+    STATUS_OF_BLAME,
     Cause,
     Check,
     ObjectiveResult,
     VerdictStatus,
 )
 
+NAMED = 3
+"""How many of several things a text names."""
+
 CLOCK_STEP_SECONDS = 5.0
 """A clock that is corrected by more than this in the middle of a run has made its times worthless."""
-
-STATUS_OF_BLAME = {
-    Blame.SAFETY: VerdictStatus.SAFETY,
-    Blame.PRODUCT: VerdictStatus.FAIL,
-    Blame.CONFIG: VerdictStatus.CONFIG,
-    Blame.DEPENDENCY: VerdictStatus.INCONCLUSIVE,
-    Blame.HARNESS: VerdictStatus.INCONCLUSIVE,
-}
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,13 +194,32 @@ def findings_of_objectives(
     ]
 
 
-def findings_of_the_bake(run: RunHistory, journal: JournalRead) -> Sequence[Finding]:
+def findings_of_what_was_lost(run: RunHistory) -> Sequence[Finding]:
+    """Return that the release forgot streams of this run; not where another release answered in its place."""
+    if not run.lost or run.started is None or mismatch(run.started.release_expected, run.sightings) is not None:
+        return ()
+    names = [lost.id for lost in run.lost]
+    shown = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+    made = sum(created.kind == run.lost[0].kind for created in run.created)
+    return (
+        Finding(
+            status=VerdictStatus.FAIL,
+            reason_code="streams_lost",
+            attribution=Blame.PRODUCT,
+            text=f"the service no longer knew {len(names)} of the {made} streams of this run after the last check: "
+            f"{shown} ({run.lost[0].seen})",
+            concern=Concern.MONEY,
+        ),
+    )
+
+
+def findings_of_the_bake(run: RunHistory) -> Sequence[Finding]:
     """Return what keeps a bake that was asked for from being evidence: it did not end, or saw nothing."""
     if run.started is None or not run.started.bake_seconds:
         return ()
     if run.bake is None or run.bake_ended is None:
         return (unproved("bake_incomplete", f"the release was not watched for {run.started.bake_seconds:g} s"),)
-    dark = unobserved(run.bake, journal.entries)
+    dark = unobserved(run.bake.bake, run.looks)
     return [unproved("bake_unobserved", f"the bake could not see: {source}") for source in dark]
 
 

@@ -43,6 +43,13 @@ class OverrideAt(msgspec.Struct, frozen=True, kw_only=True):
     event: events.Overridden
 
 
+class Look(msgspec.Struct, frozen=True):
+    """One look at a release that is watched, and when it was made."""
+
+    at_ms: int
+    event: events.Watched | events.BurnRead
+
+
 class RunHistory(msgspec.Struct, kw_only=True):
     """What one run did, in the order it happened."""
 
@@ -56,6 +63,7 @@ class RunHistory(msgspec.Struct, kw_only=True):
     chains: list[events.ChainSeen] = msgspec.field(default_factory=list)
     created: list[events.ResourceCreated] = msgspec.field(default_factory=list)
     released: list[events.ResourceReleased] = msgspec.field(default_factory=list)
+    lost: list[events.ResourceLost] = msgspec.field(default_factory=list)
     releases: list[str] = msgspec.field(default_factory=list)
     pending: dict[int, Pending] = msgspec.field(default_factory=dict)
     sightings: list[Sighting] = msgspec.field(default_factory=list)
@@ -65,11 +73,15 @@ class RunHistory(msgspec.Struct, kw_only=True):
     objectives: events.ObjectivesSet | None = None
     bake: events.BakeStarted | None = None
     bake_ended: events.BakeEnded | None = None
+    measured: events.Measured | None = None
+    looks: list[Look] = msgspec.field(default_factory=list)
+    ledger_answers_ms: list[int] = msgspec.field(default_factory=list)
     probes_in_bake: list[events.Probed] = msgspec.field(default_factory=list)
     overrides: list[OverrideAt] = msgspec.field(default_factory=list)
     service_answered: bool = False
     started_at_ms: int = 0
     ended_at_ms: int = 0
+    clean_up_at_ms: int = 0
 
     @property
     def doing(self) -> str:
@@ -87,6 +99,8 @@ class RunHistory(msgspec.Struct, kw_only=True):
         return self.interrupted is not None or self.refused is not None or self.finished is None
 
 
+_OK = 200
+
 _ONE_OF_A_RUN: dict[type[events.Event], str] = {
     events.RunStarted: "started",
     events.RunPlanned: "planned",
@@ -97,12 +111,14 @@ _ONE_OF_A_RUN: dict[type[events.Event], str] = {
     events.ObjectivesSet: "objectives",
     events.BakeStarted: "bake",
     events.BakeEnded: "bake_ended",
+    events.Measured: "measured",
 }
 _MANY_OF_A_RUN: dict[type[events.Event], str] = {
     events.ServiceSeen: "services",
     events.ChainSeen: "chains",
     events.ResourceCreated: "created",
     events.ResourceReleased: "released",
+    events.ResourceLost: "lost",
     events.Warned: "warnings",
 }
 _MANY_OF_A_SCENARIO: dict[type[events.Event], str] = {
@@ -124,9 +140,7 @@ def fold(entries: Sequence[Entry]) -> RunHistory:
         if isinstance(event, events.Overridden):  # written after the run: no part of it, nor of its time
             run.overrides.append(OverrideAt(at_ms=entry.at_ms, event=event))
             continue
-        run.started_at_ms = run.started_at_ms or entry.at_ms
-        if entry.seq > last:
-            last, run.ended_at_ms = entry.seq, entry.at_ms
+        last = _note_time(run, entry, last)
         run.pending.setdefault(entry.lane, Pending()).observe(event)
         if isinstance(event, events.ScenarioStarted):
             scenario = ScenarioHistory(id=event.id, started_at_ms=entry.at_ms, lane=entry.lane)
@@ -135,8 +149,8 @@ def fold(entries: Sequence[Entry]) -> RunHistory:
             setattr(run, _ONE_OF_A_RUN[type(event)], event)
         elif type(event) in _MANY_OF_A_RUN:
             getattr(run, _MANY_OF_A_RUN[type(event)]).append(event)
-        elif isinstance(event, events.Exchanged | events.PairSampled | events.Watched):
-            _note_release(run, event)
+        elif isinstance(event, events.Exchanged | events.PairSampled | events.Watched | events.BurnRead):
+            _note_answer(run, event, entry.at_ms)
         elif isinstance(event, events.ReleaseSeen):
             _note_sighting(run, event)
         elif isinstance(event, events.Probed) and run.bake is not None:
@@ -148,9 +162,27 @@ def fold(entries: Sequence[Entry]) -> RunHistory:
     return run
 
 
-def _note_release(run: RunHistory, event: events.Exchanged | events.PairSampled | events.Watched) -> None:
+def _note_time(run: RunHistory, entry: Entry, last: int) -> int:
+    """Take note of when the run began and ended, and began to clean up; return the last line seen so far."""
+    run.started_at_ms = run.started_at_ms or entry.at_ms
+    if isinstance(entry.event, events.CleanUpStarted):
+        run.clean_up_at_ms = run.clean_up_at_ms or entry.at_ms
+    if entry.seq > last:
+        run.ended_at_ms = entry.at_ms
+    return max(last, entry.seq)
+
+
+def _note_answer(
+    run: RunHistory, event: events.Exchanged | events.PairSampled | events.Watched | events.BurnRead, at_ms: int
+) -> None:
     """Take note of an answer and its release; the stable release that probes ask is not the one that is judged."""
+    if isinstance(event, events.Watched | events.BurnRead):
+        run.looks.append(Look(at_ms, event))
+    if isinstance(event, events.BurnRead):
+        return
     if isinstance(event, events.Exchanged):
+        if event.peer == "ledger" and event.status == _OK:
+            run.ledger_answers_ms.append(event.duration_ms)
         if event.peer != "service":
             return
         run.service_answered = run.service_answered or event.status is not None

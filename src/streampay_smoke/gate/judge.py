@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from streampay_smoke.core.errors import Blame
-from streampay_smoke.evidence.journal import JournalRead
+from streampay_smoke.evidence.journal import Entry, JournalRead
 from streampay_smoke.evidence.policy import Policy
-from streampay_smoke.gate import bake
+from streampay_smoke.gate import bake, time_spent
 from streampay_smoke.gate.checks import examined
 from streampay_smoke.gate.facts import (
     chain_of,
@@ -23,6 +23,7 @@ from streampay_smoke.gate.findings import (
     findings_of_objectives,
     findings_of_the_bake,
     findings_of_the_run,
+    findings_of_what_was_lost,
     unproved,
 )
 from streampay_smoke.gate.history import RunHistory, fold
@@ -34,6 +35,7 @@ from streampay_smoke.gate.policy import VerdictSummary, missed_kinds, step_of
 from streampay_smoke.gate.quarantine import QUARANTINED, lapsed
 from streampay_smoke.gate.verdict import (
     EXIT_CODES,
+    GRAVITY,
     RUN,
     SCHEMA,
     SIGNAL_EXIT_CODES,
@@ -45,11 +47,9 @@ from streampay_smoke.gate.verdict import (
     VerdictStatus,
 )
 
-TIME_OVER = frozenset({"deadline", "step_timeout"})
+DEADLINE = "deadline"
+TIME_OVER = frozenset({DEADLINE, "step_timeout"})
 """Interruptions that leave a proved fault standing, of the release or of the ledger: what was seen before, was seen."""
-
-GRAVITY = (VerdictStatus.SAFETY, VerdictStatus.FAIL, VerdictStatus.CONFIG, VerdictStatus.INCONCLUSIVE)
-"""When several apply, the first wins: money first, then what is proved against the release."""
 
 
 def judge(journal: JournalRead) -> Verdict:
@@ -61,15 +61,16 @@ def judge(journal: JournalRead) -> Verdict:
         *results(
             run.objectives.objectives if run.objectives else (), journal.entries, checks, left_out=left_out(checks)
         ),
-        *bake.results(run.bake, journal.entries),
+        *bake.results(run),
     )
     findings = [
         *findings_of_the_run(run, journal),
         *findings_of_checks(run, found),
+        *findings_of_what_was_lost(run),
         *findings_of_objectives(run, journal, checks, answers),
-        *findings_of_the_bake(run, journal),
+        *findings_of_the_bake(run),
     ]
-    cut_off = _cut_off(run, checks)
+    cut_off = _cut_off(run, checks, journal.entries)
     decisive = _decisive(run, findings, cut_off)
     causes = _in_order(decisive, [*findings, *([cut_off] if cut_off else [])])
     status = decisive.status if decisive else VerdictStatus.PASS
@@ -88,10 +89,10 @@ def judge(journal: JournalRead) -> Verdict:
     beside = Beside.of(causes, checks) if override is None else ALONE
     action = _action(run, status, reason_code, missed_kinds(answers))
     simulated = simulated_in_words(run, short=status is not VerdictStatus.PASS)
-    started = run.started
+    started, named = run.started, run.started or run.refused
     return Verdict(
         schema=SCHEMA,
-        run_id=started.run_id if started else "",
+        run_id=named.run_id if named else "",
         verdict=status,
         exit_code=_exit_code(run, status, reason_code),
         reason_code=reason_code,
@@ -153,17 +154,29 @@ def _decisive(run: RunHistory, findings: Sequence[Finding], cut_off: Finding | N
     return cut_off
 
 
-def _cut_off(run: RunHistory, checks: Sequence[Check]) -> Finding | None:
+def _cut_off(run: RunHistory, checks: Sequence[Check], entries: Sequence[Entry]) -> Finding | None:
     """Return that the run was ended from outside, and which checks it did not get to; None for one that was not."""
     if run.interrupted is None:
         return None
     doing = run.doing
     if run.interrupted.reason in TIME_OVER:
-        ended = unproved(run.interrupted.reason, f"{run.interrupted.detail} {doing}".strip())
+        how = f"{run.interrupted.detail} {doing}".strip()
+        if run.interrupted.reason == DEADLINE:
+            how = "; ".join(filter(None, (how, time_spent.in_words(run, entries)))) + f". Next: {_more_time(run)}"
+        ended = unproved(run.interrupted.reason, how)
     else:
         how = f"ended by {run.interrupted.reason} {run.interrupted.detail} {doing}".strip()
         ended = unproved("terminated", how)
     return replace(ended, blocked=tuple(check.id for check in checks if check.blocked_by == RUN))
+
+
+def _more_time(run: RunHistory) -> str:
+    """Return how an operator gives a run more time, if what it waited for is no trouble of its own."""
+    environment = run.started.environment if run.started else "NAME"
+    return (
+        "see what the time went into; where all of it was needed, raise SMOKE_DEADLINE_SECONDS (--deadline, or "
+        f"deadline_seconds in environments/{environment}.toml)"
+    )
 
 
 def _exit_code(run: RunHistory, status: VerdictStatus, reason_code: str) -> int:

@@ -16,7 +16,6 @@ from streampay_smoke.gate.objectives import (
     MISSED,
     UNATTRIBUTED,
     in_words,
-    measure,
     results,
     within_budget,
 )
@@ -79,7 +78,7 @@ def _explanation(
     if answer.kind == ERROR_BURN and any(probe.name == STABLE_PROBE and probe.ok is False for probe in probes):
         return Blame.DEPENDENCY, "the stable release is red in the same way"
     if answer.kind in LEDGER_KINDS:
-        unproved = _ledger_unproved(run, entries, probes)
+        unproved = _ledger_unproved(run, probes)
         if unproved:
             return Blame.DEPENDENCY, unproved
     if answer.kind in LATENCY_KINDS:
@@ -112,12 +111,12 @@ def _disturbs(check: Check, run: RunHistory) -> bool:
     return not cut_off
 
 
-def _ledger_unproved(run: RunHistory, entries: Sequence[Entry], probes: Sequence[events.Probed]) -> str:
+def _ledger_unproved(run: RunHistory, probes: Sequence[events.Probed]) -> str:
     """Return why a slow ledger may be the cause, "" where it was healthy each time it was asked, and at the end."""
     asked = [probe.ok for probe in probes if probe.name == LEDGER_PROBE]
     if False in asked:
         return "the ledger, asked directly, was not healthy during the run"
-    end = measure(entries).end
+    end = run.measured
     if end is None and run.interrupted is not None and asked[-1:] == [True]:
         return ""
     if end is None or end.ledger_ok is not True:
@@ -146,17 +145,10 @@ def _slow_elsewhere(
         return Blame.HARNESS, "nobody could time this runner's way there"
     if way_ms and not _missed_without(way_ms, answer, run, entries, checks):
         return Blame.HARNESS, f"this runner's own way there takes {way_ms:.0f} ms for a round trip"
-    ledger = [
-        entry.event.duration_ms
-        for entry in entries
-        if isinstance(entry.event, events.Exchanged) and entry.event.peer == "ledger" and entry.event.status == _OK
-    ]
+    ledger = run.ledger_answers_ms
     if len(ledger) >= LEAST_LEDGER_ANSWERS and statistics.quantile(ledger, 0.5) > answer.threshold:
         return Blame.HARNESS, "this runner waited as long for each answer of the ledger"
     return None
-
-
-_OK = 200
 
 
 def _way_ms(run: RunHistory) -> float | None:

@@ -287,22 +287,15 @@ def within_budget(bad: int, samples: int, budget: float, confidence: float) -> s
     return PASS if statistics.share_below(bad, samples, budget) >= limit else INSUFFICIENT
 
 
-def _judge_reads(
+def _judge_latency(
     objective: Objective, found: Measurements, checks: Sequence[Check], confidence: float
 ) -> ObjectiveResult:
-    return _judge_values(objective, found.reads, found.cold_reads, confidence, warm_up=found.warm_up_reads)
-
-
-def _judge_writes(
-    objective: Objective, found: Measurements, checks: Sequence[Check], confidence: float
-) -> ObjectiveResult:
-    return _judge_values(objective, found.writes, found.cold_writes, confidence, warm_up=found.warm_up_writes)
-
-
-def _judge_settlements(
-    objective: Objective, found: Measurements, checks: Sequence[Check], confidence: float
-) -> ObjectiveResult:
-    return _judge_values(objective, found.settlements, (), confidence)
+    warm, cold, warm_up = {
+        "read_latency": (found.reads, found.cold_reads, found.warm_up_reads),
+        "write_latency": (found.writes, found.cold_writes, found.warm_up_writes),
+        "settlement_time": (found.settlements, [], 0),
+    }[objective.kind]
+    return _judge_values(objective, warm, cold, confidence, warm_up=warm_up)
 
 
 def _judge_success(
@@ -365,9 +358,9 @@ def _judge_comparison(
 _Judge = Callable[[Objective, Measurements, Sequence[Check], float], ObjectiveResult]
 
 _JUDGES: dict[str, _Judge] = {
-    "read_latency": _judge_reads,
-    "write_latency": _judge_writes,
-    "settlement_time": _judge_settlements,
+    "read_latency": _judge_latency,
+    "write_latency": _judge_latency,
+    "settlement_time": _judge_latency,
     "success_ratio": _judge_success,
     "flaky_ratio": _judge_flaky,
     "read_comparison": _judge_comparison,

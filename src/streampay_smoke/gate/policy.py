@@ -6,6 +6,7 @@ back. Who acts on it is another question, and `may_act` is the only place that a
 
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,6 +17,9 @@ from streampay_smoke.gate.override import REASON_CODE as OVERRIDDEN
 from streampay_smoke.gate.verdict import FAIL, ObjectiveResult, Verdict, VerdictStatus, json_schema
 
 SCHEMA = "streampay.dev/gate-decision/v1"
+
+FILE = "decision.json"
+"""Where a run's folder has its decision."""
 
 NOT_DEPLOYED = "release_unexpected"
 """The expected release never answered: there is nothing of it to roll back."""
@@ -235,6 +239,14 @@ def _rolled_back(decision: Decision, rollback: RolledBack) -> str:
 def to_json(decision: Decision) -> bytes:
     """Return the bytes of `decision.json`."""
     return msgspec.json.format(msgspec.json.encode(decision)) + b"\n"
+
+
+def written_at(path: Path) -> Decision | None:
+    """Return a decision that was written, None where there is none that can be read."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Decision)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def schema() -> dict[str, Any]:

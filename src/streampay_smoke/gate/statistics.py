@@ -1,5 +1,8 @@
 """Exact tests for few samples. None assumes a distribution, and each states its error.
 
+Written here, although scipy has tests in plenty: it has no confidence sequences, and importing it takes longer than the
+rest of a judgement.
+
 Two questions are asked. *Is a share of bad samples within its budget?* A p95 objective is that question too: at most
 5 % of the samples may be above the threshold. It is answered by a binomial confidence sequence, a mixture of
 likelihood ratios (Robbins 1970): the interval holds at every number of samples at once, so that it stays true

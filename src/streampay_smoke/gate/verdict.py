@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from streampay_smoke.core.errors import Blame
+
 SCHEMA = "streampay.dev/gate-verdict/v1"
 
 MESSAGE_LIMIT = 140
@@ -33,6 +35,9 @@ class Action(StrEnum):
     HOLD = "HOLD"
 
 
+GRAVITY = (VerdictStatus.SAFETY, VerdictStatus.FAIL, VerdictStatus.CONFIG, VerdictStatus.INCONCLUSIVE)
+"""Of several answers the first counts: money first, then what is proved against the release."""
+
 EXIT_CODES = {
     VerdictStatus.PASS: 0,
     VerdictStatus.FAIL: 1,
@@ -41,6 +46,18 @@ EXIT_CODES = {
     VerdictStatus.SAFETY: 4,
 }
 
+STATUS_OF_BLAME = {
+    Blame.SAFETY: VerdictStatus.SAFETY,
+    Blame.PRODUCT: VerdictStatus.FAIL,
+    Blame.CONFIG: VerdictStatus.CONFIG,
+    Blame.DEPENDENCY: VerdictStatus.INCONCLUSIVE,
+    Blame.HARNESS: VerdictStatus.INCONCLUSIVE,
+}
+"""The answer of a run whose failure is attributed so."""
+
+STATUS_WITHOUT_RUN = {**STATUS_OF_BLAME, Blame.PRODUCT: VerdictStatus.INCONCLUSIVE}
+"""The answer of a command that fails so and judges nothing: only a run may say FAIL."""
+
 SIGNAL_EXIT_CODES = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
 
 
@@ -48,6 +65,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The deployment that was judged, whether it was a real one, and whether it was reached at all.
 
     `reached` is None in verdicts of older versions, which do not say. A `rehearsal` judged none: nobody named one.
+    `read_from` are the folders that environments and features were read from, by these names.
     """
 
     environment: str
@@ -58,6 +76,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool
     rehearsal: bool = False
     reached: bool | None = None
+    read_from: dict[str, str] = {}
 
 
 class Chain(msgspec.Struct, frozen=True, kw_only=True):

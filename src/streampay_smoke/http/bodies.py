@@ -1,10 +1,16 @@
-"""A body without its content coding (RFC 9110, section 8.4): some gateways compress although nobody asked for it."""
+"""Bodies: how much of one is read, and one without its content coding (RFC 9110, section 8.4).
+
+Some gateways compress although nobody asked for it.
+"""
 
 import zlib
 from collections.abc import Callable
 
 MAX_BODY_BYTES = 1_048_576
 """Longest body that is read, before and after decoding."""
+
+Enough = Callable[[bytes], bool]
+"""Whether as much of a body has come as somebody wants to read."""
 
 _MOST_MEMBERS = 1000
 
@@ -15,6 +21,12 @@ class BodyUnreadable(Exception):
     def __init__(self, cause: str, detail: str) -> None:
         super().__init__(detail)
         self.cause = cause
+
+
+def one_event(body: bytes) -> bool:
+    """Return whether a first server-sent event with data is whole: an empty line follows its data."""
+    _, found, rest = body.partition(b"data:")
+    return bool(found) and (b"\n\n" in rest or b"\r\n\r\n" in rest)
 
 
 def decoded(body: bytes, content_encoding: str) -> bytes:

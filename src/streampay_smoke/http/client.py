@@ -1,20 +1,20 @@
 """The only HTTP client of the package: no redirects, no cookie jar, one time limit per request.
 
-The limit is the whole request's: name resolution, connecting, TLS, a drip-fed header or body. Nothing is ever
-re-sent. Proxies and certificate authorities are those of the machine: see `proxies` and `trust`. The rest of the
-package sees `Client`, `Reply` and `NoAnswer`, never the library behind them.
+The limit is the whole request's: name resolution, connecting, TLS, a drip-fed header or body. It is kept here because
+httpx limits each wait of a request, not their sum: an answer that drips is never late. Nothing is ever re-sent. Proxies
+and certificate authorities are those of the machine: see `proxies` and `trust`. The rest of the package sees `Client`,
+`Reply` and `NoAnswer`, never the library behind them.
 """
 
 import contextlib
 import errno
 import http.cookiejar
-import ipaddress
 import logging
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,8 @@ import msgspec
 
 from streampay_smoke import __version__
 from streampay_smoke.http import trust
-from streampay_smoke.http.bodies import MAX_BODY_BYTES, BodyUnreadable, decoded
+from streampay_smoke.http.bodies import MAX_BODY_BYTES, BodyUnreadable, Enough, decoded
 from streampay_smoke.http.proxies import DIRECT, Proxy, Route, route_to
-
-Enough = Callable[[bytes], bool]
-"""Whether as much of a body has come as somebody wants to read."""
 
 USER_AGENT = f"streampay-smoke/{__version__}"
 _KEEP_ALIVE_SECONDS = 2.0  # below the 5 s after which Node and uvicorn close: no race with the server's own close
@@ -37,12 +34,6 @@ _MAX_CONNECTIONS = 32
 # At DEBUG these write request headers, and with them credentials.
 for _library in ("httpx", "httpcore"):
     logging.getLogger(_library).setLevel(logging.WARNING)
-
-
-def one_event(body: bytes) -> bool:
-    """Return whether a first server-sent event with data is whole: an empty line follows its data."""
-    _, found, rest = body.partition(b"data:")
-    return bool(found) and (b"\n\n" in rest or b"\r\n\r\n" in rest)
 
 
 class NoAnswer(Exception):
@@ -218,16 +209,6 @@ def new_client(
     return Client(
         base_url=base_url, timeout_seconds=timeout_seconds, headers=headers, authority=authority, direct=direct
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether a host, as a name or an address, is this machine itself."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 _GATEWAY_STATUSES = frozenset({502, 503, 504})

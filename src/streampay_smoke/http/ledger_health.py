@@ -1,8 +1,9 @@
-"""Whether a ledger is up: its RPC asked for its health, past every SDK and every service."""
+"""What a ledger's RPC tells of itself, asked past every SDK and every service: its health, its pace and its time."""
 
 import itertools
 import statistics
 from json import loads
+from typing import Any
 
 import msgspec
 
@@ -14,24 +15,26 @@ FASTEST_CADENCE_SECONDS = 1.0
 
 _LEDGERS_THAT_TELL = 100
 _LEDGERS_MEASURED = 5
-_CALL = {"jsonrpc": "2.0", "id": 1, "method": "getHealth"}
+NO_TRANSACTION = "0" * 64
+"""The hash of no transaction: an answer about it tells the newest ledger all the same."""
+
 _SHOWN = 200
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What getHealth says; close times are Unix seconds, 0 where an RPC does not tell them."""
+    """What getHealth says; `closed_at` is when the newest ledger closed. Times are Unix seconds, 0 where untold."""
 
     status: str
     latest_ledger: int
     oldest_ledger: int = 0
-    latest_ledger_close_time: int = 0
+    closed_at: int = msgspec.field(default=0, name="latestLedgerCloseTime")
     oldest_ledger_close_time: int = 0
 
     @property
     def seconds_per_ledger(self) -> float:
         """How far apart the ledgers it keeps are; what they are at least where it keeps too few to tell."""
         ledgers = self.latest_ledger - self.oldest_ledger
-        seconds = self.latest_ledger_close_time - self.oldest_ledger_close_time
+        seconds = self.closed_at - self.oldest_ledger_close_time
         enough = ledgers >= _LEDGERS_THAT_TELL and self.oldest_ledger_close_time > 0 and seconds > 0
         return seconds / ledgers if enough else FASTEST_CADENCE_SECONDS
 
@@ -51,8 +54,7 @@ class LedgerHealth(msgspec.Struct, frozen=True, kw_only=True):
 def ask_ledger_health(rpc_url: str, *, timeout_seconds: float) -> LedgerHealth:
     """Ask the RPC once. Never raises: silence is an answer too."""
     try:
-        with new_client(timeout_seconds=timeout_seconds) as client:
-            reply = client.request("POST", rpc_url, json=_CALL)
+        reply = _asked(rpc_url, "getHealth", timeout_seconds=timeout_seconds)
     except NoAnswer as problem:
         return LedgerHealth(said=str(problem))
     return LedgerHealth(said=f"getHealth answered {reply.status}: {shortened(reply.text, _SHOWN)}", health=_read(reply))
@@ -64,20 +66,63 @@ def measured_seconds_per_ledger(rpc_url: str, *, timeout_seconds: float) -> floa
     if health is None or health.latest_ledger <= health.oldest_ledger:
         return None
     first = max(health.oldest_ledger, health.latest_ledger - _LEDGERS_MEASURED)
-    parameters = {"startLedger": first, "pagination": {"limit": _LEDGERS_MEASURED + 1}}
-    call = {"jsonrpc": "2.0", "id": 1, "method": "getLedgers", "params": parameters}
     try:
-        with new_client(timeout_seconds=timeout_seconds) as client:
-            ledgers = loads(client.request("POST", rpc_url, json=call).text)["result"]["ledgers"]
+        ledgers = _ledgers(rpc_url, first, limit=_LEDGERS_MEASURED + 1, timeout_seconds=timeout_seconds)
         closed_at = [int(ledger["ledgerCloseTime"]) for ledger in ledgers]
-    except (NoAnswer, ValueError, TypeError, KeyError):
+    except _UNTOLD:
         return None
     gaps_seconds = [after - before for before, after in itertools.pairwise(closed_at)]
     return float(statistics.median(gaps_seconds)) if gaps_seconds else None
 
 
+def ledger_time(rpc_url: str, *, timeout_seconds: float) -> float | None:
+    """Return when the newest ledger closed, in Unix seconds; every answer about a transaction tells it."""
+    try:
+        answer = _asked(rpc_url, "getTransaction", {"hash": NO_TRANSACTION}, timeout_seconds=timeout_seconds)
+        return float(_result(answer)["latestLedgerCloseTime"])
+    except _UNTOLD:
+        return None
+
+
+def is_same_ledger(one_url: str, other_url: str, *, timeout_seconds: float) -> bool | None:
+    """Return whether two RPCs show the same ledger: the newest that both have; None where they do not tell."""
+    told = [ask_ledger_health(url, timeout_seconds=timeout_seconds).health for url in (one_url, other_url)]
+    healths = [health for health in told if health is not None]
+    if len(healths) < len(told):
+        return None
+    newest = min(health.latest_ledger for health in healths)
+    try:
+        hashes = {
+            str(_ledgers(url, newest, limit=1, timeout_seconds=timeout_seconds)[0]["hash"])
+            for url in (one_url, other_url)
+        }
+    except (*_UNTOLD, LookupError):
+        return None
+    return len(hashes) == 1
+
+
+_UNTOLD = (NoAnswer, ValueError, TypeError, KeyError)
+
+
+def _ledgers(rpc_url: str, first: int, *, limit: int, timeout_seconds: float) -> list[dict[str, Any]]:
+    """Return ledgers as getLedgers has them; raises NoAnswer, and ValueError, TypeError or KeyError for no ledgers."""
+    parameters = {"startLedger": first, "pagination": {"limit": limit}}
+    answer = _asked(rpc_url, "getLedgers", parameters, timeout_seconds=timeout_seconds)
+    return msgspec.convert(_result(answer)["ledgers"], list[dict[str, Any]])
+
+
+def _asked(rpc_url: str, method: str, parameters: dict[str, Any] | None = None, *, timeout_seconds: float) -> Reply:
+    call = {"jsonrpc": "2.0", "id": 1, "method": method} | ({"params": parameters} if parameters else {})
+    with new_client(timeout_seconds=timeout_seconds) as client:
+        return client.request("POST", rpc_url, json=call)
+
+
+def _result(reply: Reply) -> Any:
+    return loads(reply.text)["result"]
+
+
 def _read(reply: Reply) -> Health | None:
     try:
-        return msgspec.convert(loads(reply.text)["result"], Health, strict=False) if reply.status == 200 else None
+        return msgspec.convert(_result(reply), Health, strict=False) if reply.status == 200 else None
     except (ValueError, TypeError, KeyError):
         return None

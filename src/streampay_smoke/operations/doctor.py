@@ -19,16 +19,15 @@ from streampay_smoke.acceptance.observations.settings_mismatch import (
     refuse_another_release,
 )
 from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
-from streampay_smoke.core.errors import Blame, SmokeError
+from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.evidence.events import AnyEvent, Warned
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
+from streampay_smoke.gate.verdict import EXIT_CODES, GRAVITY, STATUS_WITHOUT_RUN, VerdictStatus
 from streampay_smoke.http.client import NoAnswer, new_client
-from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
+from streampay_smoke.http.ledger_health import ledger_time, measured_seconds_per_ledger
 from streampay_smoke.http.proxies import route_to
 from streampay_smoke.publish.report import allure_missing_because
-from streampay_smoke.run.probes.ledger import ledger_time
 from streampay_smoke.run.probes.runner import clock_probe, service_date
 from streampay_smoke.runner import manifest
 from streampay_smoke.runner.plan import all_scenarios
@@ -39,7 +38,7 @@ from streampay_smoke.service.exchange import REFUSED
 from streampay_smoke.service.records import Readiness
 from streampay_smoke.settings import Settings
 from streampay_smoke.settings.deadline import LEDGER_STEPS
-from streampay_smoke.settings.reading import project_root
+from streampay_smoke.settings.folders import FEATURES, in_words, project_root, read_from, suite_root
 
 DISTRIBUTION = "streampay-smoke"
 OLDEST_PYTHON = (3, 11)
@@ -72,14 +71,11 @@ class DoctorCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 Looking = Callable[[], Iterator[DoctorCheck]]
 
-_STATUS_OF_BLAME = {Blame.SAFETY: VerdictStatus.SAFETY, Blame.CONFIG: VerdictStatus.CONFIG}
-_GRAVITY = (VerdictStatus.SAFETY, VerdictStatus.CONFIG, VerdictStatus.INCONCLUSIVE)
-
 
 def exit_code(looks: Sequence[DoctorCheck]) -> int:
     """Return 0 for no problem, 4 for safety, 2 for settings, 3 for what cannot be reached; the gravest wins."""
     found = {look.verdict for look in looks if look.state is DoctorState.PROBLEM}
-    return next((EXIT_CODES[verdict] for verdict in _GRAVITY if verdict in found), 0)
+    return next((EXIT_CODES[verdict] for verdict in GRAVITY if verdict in found), 0)
 
 
 def look_at_machine() -> Iterator[DoctorCheck]:
@@ -93,7 +89,7 @@ def look_at_machine() -> Iterator[DoctorCheck]:
     missing = allure_missing_because(project_root() / "report")
     if missing:
         yield _warning(
-            "Allure reporter", f"{missing}; the built-in page is used", "install Node, then npm ci in report/"
+            "Allure reporter", f"{missing}; report.html is made without it", "install Node, then npm ci in report/"
         )
     else:
         yield _ok("Allure reporter", "Allure 3 builds the report")
@@ -102,6 +98,7 @@ def look_at_machine() -> Iterator[DoctorCheck]:
 def look_at_settings(settings: Settings) -> Iterator[DoctorCheck]:
     """Look at the settings and what goes with them; nothing is sent."""
     yield _ok("settings", f"environments/{settings.environment}.toml: {settings.facts.description}")
+    yield _ok("folders", in_words(read_from()))
     yield _writable(settings.artifacts)
     yield from _looked("suite", _suite)
     yield from _quarantine()
@@ -119,7 +116,9 @@ def look_around(run_context: RunContext) -> Iterator[DoctorCheck]:
     yield from _looked("deadline", lambda: _deadline(run_context))
     yield from _looked("friendbot", lambda: _friendbot(run_context))
     yield from _looked("contract", lambda: _contract(run_context))
-    clock = clock_probe(service_date(run_context.deployment), ledger_time(settings.rpc_url))
+    clock = clock_probe(
+        service_date(run_context.deployment), ledger_time(settings.rpc_url, timeout_seconds=REQUEST_SECONDS)
+    )
     if clock.ok is False:
         yield _problem("clocks", clock.detail, "set this machine's clock (NTP)", VerdictStatus.INCONCLUSIVE)
     else:
@@ -128,7 +127,7 @@ def look_around(run_context: RunContext) -> Iterator[DoctorCheck]:
 
 def problem_of(name: str, error: SmokeError) -> DoctorCheck:
     """Return the look at something that raised."""
-    return _problem(name, str(error), error.next_step, _STATUS_OF_BLAME.get(error.blame, VerdictStatus.INCONCLUSIVE))
+    return _problem(name, str(error), error.next_step, STATUS_WITHOUT_RUN[error.blame])
 
 
 def skipped(names: Sequence[str], because: str) -> Iterator[DoctorCheck]:
@@ -190,7 +189,9 @@ def _network(settings: Settings, readiness: Readiness) -> Iterator[DoctorCheck]:
     if facts.money.settles:
         refuse_real_money(readiness)
     expected = facts.service.network
-    refuse_another_network(readiness, expected=expected, gate=settings.network, settles=facts.money.settles)
+    refuse_another_network(
+        readiness, expected=expected, gate=settings.network, rpc_url=settings.rpc_url, settles=facts.money.settles
+    )
     if readiness.network:
         yield _ok("its network", expected)
     else:
@@ -297,14 +298,14 @@ def _expiry(variable: str, token: str, mode: str) -> DoctorCheck:
 
 
 def _suite() -> Iterator[DoctorCheck]:
-    root = project_root()
-    pins = manifest.accepted(root / "features", root / manifest.INI)
+    root = suite_root(project_root())
+    pins = manifest.accepted(root / FEATURES, root / manifest.INI)
     yield _ok("suite", f"its {len(pins)} scenarios and files are those that were accepted")
 
 
 def _quarantine() -> Iterator[DoctorCheck]:
     root = project_root()
-    read = read_quarantine(root, all_scenarios(root / "features"), today=today())
+    read = read_quarantine(root, all_scenarios(suite_root(root) / FEATURES), today=today())
     if read is None:
         yield _ok("quarantine", f"there is no {FILE}: every check gates")
         return

@@ -16,7 +16,8 @@ from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import ChainAccount, ContractFailure
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.evidence.addresses import host_only
-from streampay_smoke.evidence.events import AnyEvent, ChainSeen, ResourceCreated, ResourceReleased, RunStarted
+from streampay_smoke.evidence.events import ResourceCreated, ResourceReleased, RunStarted
+from streampay_smoke.gate.history import fold
 from streampay_smoke.settings import Settings
 
 
@@ -116,18 +117,16 @@ def _quiet_runs(settings: Settings, *, older_than_seconds: float | None, now_sec
         if path.parent.is_symlink():
             continue
         with contextlib.suppress(OSError):  # a folder that goes away meanwhile, or is not ours to read
-            entries = journals.read(path).entries
-            started = next((entry.event for entry in entries if isinstance(entry.event, RunStarted)), None)
-            if started is None or not _is_here(started, settings):
+            run = fold(journals.read(path).entries)
+            if run.started is None or not _is_here(run.started, settings):
                 continue
-            if now_seconds - entries[-1].at_ms / 1000 >= needed_seconds:
-                events = [entry.event for entry in entries]
+            if now_seconds - run.ended_at_ms / 1000 >= needed_seconds:
                 yield QuietRun(
-                    environment=started.environment,
-                    run_id=started.run_id,
-                    made=_ids(events, ResourceCreated),
-                    ended=_ids(events, ResourceReleased),
-                    first_ledger=next((each.ledger for each in events if isinstance(each, ChainSeen)), None),
+                    environment=run.started.environment,
+                    run_id=run.started.run_id,
+                    made=_ids(run.created),
+                    ended=_ids(run.released),
+                    first_ledger=run.chains[0].ledger if run.chains else None,
                 )
 
 
@@ -158,13 +157,9 @@ def _payer_of(run_context: RunContext, left: LeftOpen) -> ChainAccount:
     return run_context.payer_of(left.environment, left.run_id)
 
 
-def _ids(events: Sequence[AnyEvent], kind: type[ResourceCreated | ResourceReleased]) -> frozenset[int]:
-    """Return the contract streams that events of one kind name."""
-    return frozenset(
-        int(event.id)
-        for event in events
-        if isinstance(event, kind) and event.kind == CONTRACT_STREAM and event.id.isdecimal()
-    )
+def _ids(noted: Sequence[ResourceCreated] | Sequence[ResourceReleased]) -> frozenset[int]:
+    """Return the contract streams among resources."""
+    return frozenset(int(each.id) for each in noted if each.kind == CONTRACT_STREAM and each.id.isdecimal())
 
 
 def _is_here(started: RunStarted, settings: Settings) -> bool:

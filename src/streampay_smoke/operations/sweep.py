@@ -4,7 +4,7 @@ import datetime
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -140,13 +140,22 @@ def _warn(event: AnyEvent) -> None:
 
 
 def _due(run_context: RunContext, older_than_seconds: float | None, now_seconds: float) -> Iterator[Leftover]:
-    """Yield what is due; the list is read to its end first, for ending a stream moves the pages."""
-    deployment, credential = run_context.deployment, run_context.credential
-    unfinished = [stream for stream in records_of(deployment, credential) if stream.status not in FINISHED]
-    for stream in unfinished:
-        because = _because(stream, deployment.lease_of(credential, stream.id), older_than_seconds, now_seconds)
+    """Yield what is due; the lists are read to their end first, for ending a stream moves the pages."""
+    for stream in _unfinished(run_context):
+        mark = run_context.streams.lease_of(stream.id, run_context.credential)
+        because = _because(stream, mark, older_than_seconds, now_seconds)
         if because:
             yield Leftover(record=stream, because=because)
+
+
+def _unfinished(run_context: RunContext) -> Iterable[StreamRecord]:
+    """Return what is unfinished on any replica: one with a memory of its own lists what it was told itself."""
+    found: dict[str, StreamRecord] = {}
+    for _ in range(run_context.looks_needed):
+        with run_context.deployment.fresh() as replica:
+            listed = records_of(replica, run_context.credential)
+        found.update((stream.id, stream) for stream in listed if stream.status not in FINISHED)
+    return found.values()
 
 
 def _because(stream: StreamRecord, lease: Lease | None, older_than_seconds: float | None, now_seconds: float) -> str:

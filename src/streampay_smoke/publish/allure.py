@@ -1,39 +1,40 @@
-"""Allure results made from a run's story, with Allure's own model classes.
+"""Allure results made from a run's story: read by allure-behave's rules, written by Allure's own model and logger.
 
 A failed result is the release's fault; a broken one is anybody else's, a hook's, a kill's, or a scenario that never
 ran; a skipped one was excluded by name and says why.
 """
 
-import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 from allure_commons.logger import AllureFileLogger
-from allure_commons.mapping import labels_set, parse_tag
 from allure_commons.model2 import (
     Attachment,
+    GlobalAttachment,
     GlobalError,
     Globals,
     Label,
-    Link,
     Parameter,
     StatusDetails,
     TestResult,
     TestStepResult,
 )
-from allure_commons.types import LabelType, Severity
+from allure_commons.types import LabelType
 from allure_commons.utils import md5
 
 from streampay_smoke.core.errors import Blame
-from streampay_smoke.gate.verdict import Verdict, VerdictStatus
+from streampay_smoke.gate.verdict import Verdict, VerdictStatus, to_json
 from streampay_smoke.publish import objectives, wording
 from streampay_smoke.publish.executor import executor
 from streampay_smoke.publish.files import replacing_folder
+from streampay_smoke.publish.payment import payment
 from streampay_smoke.publish.report_model import RunReport, ScenarioReport, StepReport
 from streampay_smoke.publish.report_status import ReportStatus
 from streampay_smoke.publish.step_events import StepEvent
+from streampay_smoke.publish.summary import summary_md
 
 EPIC = "Deploy gate"
 
@@ -84,9 +85,8 @@ def write_allure_results(folder: Path, run: RunReport, environ: Mapping[str, str
     with replacing_folder(folder) as part:
         logger = AllureFileLogger(part)
         for scenario in run.scenarios:
-            logger.report_result(_result(scenario, run, part))
-        if run.verdict.verdict is not VerdictStatus.PASS:
-            logger.report_globals(_globals(run.verdict))
+            logger.report_result(_result(scenario, run, logger))
+        logger.report_globals(_globals(run, logger))
         (part / "environment.properties").write_text(_properties(environment(run)), encoding="ascii")
         (part / "executor.json").write_bytes(msgspec.json.encode(executor(environ)))
         (part / "categories.json").write_bytes(msgspec.json.encode(CATEGORIES))
@@ -104,6 +104,8 @@ def environment(run: RunReport) -> dict[str, str]:
     target, chain = verdict.target, verdict.chain
     lines = {
         "Verdict": f"{verdict.verdict} ({verdict.action})",
+        "Money": payment(run).sentence,
+        "Decision": run.decision,
         "Environment": target.environment,
         "Service": wording.service(verdict),
         "Ledger": wording.ledger(verdict),
@@ -138,31 +140,68 @@ def _escaped(text: str) -> str:
     )
 
 
-def _globals(verdict: Verdict) -> Globals:
-    """Return the verdict as an error of the whole run: Allure shows it beside the single checks."""
+def _globals(run: RunReport, logger: AllureFileLogger) -> Globals:
+    """Return the summary and the verdict as what belongs to the whole run, and any verdict but PASS as its error."""
+    verdict = run.verdict
+    attached = [
+        GlobalAttachment(
+            name=name,
+            source=_attached(logger, content, f"{verdict.run_id}/{name}", ending),
+            type=media_type,
+            timestamp=verdict.timings.ended_at_ms,
+        )
+        for name, media_type, ending, content in (
+            ("summary.md", "text/markdown", "md", summary_md(run)),
+            ("verdict.json", "application/json", "json", to_json(verdict)),
+        )
+    ]
+    if verdict.verdict is VerdictStatus.PASS:
+        return Globals(attachments=attached)
     trace = f"{wording.meaning(verdict)}\nReason code: {verdict.reason_code}\nNext: {wording.next_step(verdict)}"
-    return Globals(errors=[GlobalError(message=verdict.message, trace=trace, timestamp=verdict.timings.ended_at_ms)])
+    error = GlobalError(message=verdict.message, trace=trace, timestamp=verdict.timings.ended_at_ms)
+    return Globals(attachments=attached, errors=[error])
 
 
-def _result(scenario: ScenarioReport, run: RunReport, folder: Path) -> TestResult:
+def _attached(logger: AllureFileLogger, content: bytes, identity: str, ending: str) -> str:
+    """Write an attachment beside the results, and return its file's name."""
+    source = f"{uuid5(NAMESPACE_URL, f'streampay-smoke/{identity}')}-attachment.{ending}"
+    logger.report_attached_data(content, source)
+    return source
+
+
+def _result(scenario: ScenarioReport, run: RunReport, logger: AllureFileLogger) -> TestResult:
+    from allure_behave import utils as allure_behave  # brings behave along, which this process needs for nothing else
+
     check = scenario.check
-    identity = uuid5(NAMESPACE_URL, f"streampay-smoke/{run.verdict.run_id}/{check.id}")
+    as_behave = _as_behave_has_it(scenario)
+    identity = f"{run.verdict.run_id}/{check.id}"
     return TestResult(
-        uuid=str(identity),
+        uuid=str(uuid5(NAMESPACE_URL, f"streampay-smoke/{identity}")),
         name=check.scenario,
-        fullName=f"{check.feature}: {check.scenario}",
-        historyId=md5(check.id),
+        fullName=allure_behave.get_fullname(as_behave),
+        historyId=md5(check.id),  # not of its name: a check that is renamed keeps its history
         testCaseId=md5(check.id),
-        titlePath=[check.feature],
+        titlePath=allure_behave.get_title_path(as_behave),
         description=_description(scenario, run.verdict),
         status=_STATUSES[scenario.outcome],
         statusDetails=_details(scenario),
         stage="finished",
         start=scenario.started_at_ms,
         stop=scenario.started_at_ms + scenario.duration_ms,
-        labels=_labels(scenario, run.verdict),
-        links=[parsed for parsed in map(parse_tag, scenario.tags) if isinstance(parsed, Link)],
-        steps=[_step(step, scenario, folder, f"{identity}/{number}") for number, step in enumerate(scenario.steps)],
+        labels=_labels(scenario, run.verdict, allure_behave.scenario_labels(as_behave)),
+        links=list(allure_behave.scenario_links(as_behave, issue_pattern=None, link_pattern=None)),
+        steps=[_step(step, scenario, logger, f"{identity}/{number}") for number, step in enumerate(scenario.steps)],
+    )
+
+
+def _as_behave_has_it(scenario: ScenarioReport) -> SimpleNamespace:
+    """Return a scenario of the journal with the attributes of behave's that allure-behave reads its tags by."""
+    return SimpleNamespace(
+        name=scenario.check.scenario,
+        keyword="Scenario",
+        tags=list(scenario.tags),
+        filename=scenario.location.rpartition(":")[0],
+        feature=SimpleNamespace(name=scenario.check.feature, keyword="Feature", tags=[]),  # theirs are in the plan's
     )
 
 
@@ -202,26 +241,28 @@ def _trace(scenario: ScenarioReport) -> Iterator[str]:
             yield f"Next: {scenario.failure.next_step}"
 
 
-def _labels(scenario: ScenarioReport, verdict: Verdict) -> list[Label]:
-    """Return the labels the tags ask for, and the gate's own where a tag does not say otherwise."""
-    tagged = [parsed for parsed in map(parse_tag, scenario.tags) if isinstance(parsed, Label)]
+def _labels(scenario: ScenarioReport, verdict: Verdict, tagged: Sequence[Label]) -> list[Label]:
+    """Return the labels the tags ask for, and the gate's own where a tag does not say otherwise.
+
+    The timeline shows what has a host and a thread: the place that was judged, and the feature.
+    """
+    check, target = scenario.check, verdict.target
     named = {label.name for label in tagged}
-    own = [
-        Label(name=LabelType.SEVERITY, value=Severity.NORMAL),
-        Label(name=LabelType.EPIC, value=EPIC),
-        Label(name=LabelType.FEATURE, value=scenario.check.feature),
-        Label(name=LabelType.STORY, value=scenario.check.scenario),
-        Label(name=LabelType.HOST, value=verdict.target.region or socket.gethostname()),
-        Label(name=LabelType.SUITE, value=scenario.check.feature),
-        Label(name=LabelType.FRAMEWORK, value="behave"),
-        Label(name=LabelType.LANGUAGE, value="python"),
-        Label(name="attribution", value=scenario.check.attribution),
-        *([Label(name="region", value=verdict.target.region)] if verdict.target.region else []),
-    ]
-    return list(labels_set([label for label in own if label.name not in named] + tagged))
+    own = {
+        LabelType.EPIC: EPIC,
+        LabelType.FEATURE: check.feature,
+        LabelType.STORY: check.scenario,
+        LabelType.SUITE: check.feature,
+        LabelType.HOST: target.region or target.environment or EPIC,
+        LabelType.THREAD: check.feature,
+        "attribution": check.attribution,
+        "concern": check.concern,
+        "region": target.region,
+    }
+    return [*(Label(name=name, value=value) for name, value in own.items() if value and name not in named), *tagged]
 
 
-def _step(step: StepReport, scenario: ScenarioReport, folder: Path, identity: str) -> TestStepResult:
+def _step(step: StepReport, scenario: ScenarioReport, logger: AllureFileLogger, identity: str) -> TestStepResult:
     details = StatusDetails(message=step.failure.message) if step.failure else None
     if step is scenario.failed_step:
         # Allure 3 adds a step of its own for a result's error unless one of the steps has the very same message.
@@ -234,13 +275,13 @@ def _step(step: StepReport, scenario: ScenarioReport, folder: Path, identity: st
         start=step.started_at_ms,
         stop=step.started_at_ms + step.duration_ms,
         steps=[
-            _step_event(step_event, folder, f"{identity}/{number}")
+            _step_event(step_event, logger, f"{identity}/{number}")
             for number, step_event in enumerate(step.step_events)
         ],
     )
 
 
-def _step_event(step_event: StepEvent, folder: Path, identity: str) -> TestStepResult:
+def _step_event(step_event: StepEvent, logger: AllureFileLogger, identity: str) -> TestStepResult:
     """Return a line of the step; an exchange becomes an attachment in its place, as Allure folds a step into it.
 
     Allure does that where a step's only content is an attachment of the same name.
@@ -253,8 +294,7 @@ def _step_event(step_event: StepEvent, folder: Path, identity: str) -> TestStepR
         stop=step_event.at_ms + step_event.duration_ms,
     )
     if step_event.is_exchange:
-        source = f"{uuid5(NAMESPACE_URL, identity)}-attachment.txt"
-        (folder / source).write_text(_exchange_text(step_event), encoding="utf-8")
+        source = _attached(logger, _exchange_text(step_event).encode(), identity, "txt")
         line.attachments = [Attachment(name=step_event.words, source=source, type="text/plain")]
     else:
         line.parameters = _parameters(step_event.facts)

@@ -1,20 +1,32 @@
-"""The report without Node: one HTML file that loads nothing from anywhere."""
+"""The report for people: one HTML file that loads nothing from anywhere, made from the templates beside this module."""
 
-from collections.abc import Iterable
+import re
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from streampay_smoke.publish import objectives, wording
-from streampay_smoke.publish.html_style import STYLE
-from streampay_smoke.publish.markup import Markup, element, joined
-from streampay_smoke.publish.report_model import RunReport, ScenarioEnding, ScenarioReport, StepReport
+from markupsafe import Markup, escape
+
+from streampay_smoke.evidence import events
+from streampay_smoke.publish import again, objectives, samples, wording
+from streampay_smoke.publish.journey import journey
+from streampay_smoke.publish.payment import payment
+from streampay_smoke.publish.report_model import RunReport, ScenarioEnding, ScenarioReport
 from streampay_smoke.publish.report_status import RED, ReportStatus
 from streampay_smoke.publish.reported_problems import ReportedProblem, reported_problems
-from streampay_smoke.publish.step_events import StepEvent
+
+if TYPE_CHECKING:
+    import jinja2
+
+TEMPLATES = Path(__file__).with_name("templates")
 
 CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """No script, no image, no font, no request: the browser itself keeps the report from loading anything."""
 
-_KIND_CLASSES = {wording.REAL: "real", wording.SIMULATED: "simulated", wording.NOT_REACHED: "skipped"}
+_LONG_NAMES = re.compile(r"\b(?:[0-9a-f]{64}|[CG][A-Z2-7]{55})\b")
+"""Hashes, accounts and contracts: shown short, copied whole."""
+
 _ENDING_WORDS = {
     ScenarioEnding.EXCLUDED: "excluded here",
     ScenarioEnding.INTERRUPTED: "interrupted",
@@ -25,138 +37,114 @@ _ENDING_WORDS = {
 def html_report(run: RunReport) -> bytes:
     """Return the whole report as one HTML document."""
     verdict = run.verdict
-    title = f"{verdict.verdict} · StreamPay deploy gate"
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=CONTENT_POLICY),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", title),
-        element("style", Markup(STYLE)),
+    return render(
+        "report.html.j2",
+        run=run,
+        verdict=verdict,
+        policy=CONTENT_POLICY,
+        title=f"{verdict.verdict} · StreamPay deploy gate",
+        payment=payment(run),
+        outcomes={outcome: run.count(outcome) for outcome in ReportStatus if run.count(outcome)},
+        kinds={"service": wording.service(verdict), "ledger": wording.ledger(verdict)},
+        facts=_facts(run),
+        problems=reported_problems(run),
+        journey=journey(run),
+        objectives=list(
+            zip(objectives.objective_reports(verdict), map(samples.sentence, verdict.objectives), strict=True)
+        ),
+        objectives_counted=objectives.counted(verdict),
+        pictures=samples.pictures(run),
+        picture_width=samples.WIDTH,
+        command=again.command(run),
+        explorer=again.explorer_links(run),
+        suite=f"streampay-smoke {run.started.suite_version}" if run.started else "streampay-smoke",
+    ).encode()
+
+
+def render(template: str, **values: object) -> str:
+    """Return a template filled in; every value in it is escaped, and a name it does not know is an error."""
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> "jinja2.Environment":
+    import jinja2  # no verdict waits for the templates
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    main = element("main", _banner(run), _facts(run), *_problems(run), *_features(run), *_objectives(run), _footer(run))
-    page = element("html", head, element("body", main), lang="en")
-    return f"<!doctype html>\n{page}\n".encode()
+    environment.filters |= {
+        "short": _short,
+        "anchor": _anchor,
+        "ending": _ending,
+        "measured": _measured,
+        "blamed": _blamed,
+        "origin": _origin,
+        "seconds": wording.seconds,
+        "kind_class": {
+            wording.REAL: "real",
+            wording.SIMULATED: "simulated",
+            wording.NOT_REACHED: "skipped",
+        }.__getitem__,
+    }
+    environment.globals |= {"wording": wording, "RED": RED, "ReportStatus": ReportStatus}
+    return environment
 
 
-def _banner(run: RunReport) -> Markup:
-    verdict = run.verdict
-    return element(
-        "header",
-        element("p", "StreamPay deploy gate", class_="over"),
-        element("h1", str(verdict.verdict)),
-        element("p", wording.meaning(verdict), class_="meaning"),
-        element("p", wording.reason(verdict), class_="message"),
-        element("p", element("strong", "Next: "), wording.next_step(verdict), class_="next"),
-        *(element("p", element("strong", "Warning: "), warning, class_="next") for warning in verdict.warnings),
-        element("p", *_badges(run), class_="badges"),
-        class_=f"banner {verdict.verdict.lower()}",
-    )
-
-
-def _badges(run: RunReport) -> Iterable[Markup]:
-    for name, kind in (("service", wording.service(run.verdict)), ("ledger", wording.ledger(run.verdict))):
-        yield element("span", f"{name}: {kind}", class_=f"badge {_KIND_CLASSES[kind]}")
-    for outcome in ReportStatus:
-        if run.count(outcome):
-            yield element("span", f"{run.count(outcome)} {outcome}", class_=f"badge {outcome}")
-
-
-def _facts(run: RunReport) -> Markup:
+def _facts(run: RunReport) -> dict[str, str]:
+    """Return what was judged, by name; what is not known is left out."""
     verdict = run.verdict
     target, chain, cleanup = verdict.target, verdict.chain, verdict.cleanup
     ledgers = f", ledgers {chain.ledger_start} to {chain.ledger_end}" if chain.ledger_start is not None else ""
     facts = {
         "Environment": ", ".join(part for part in (target.environment, target.region) if part),
-        "Deployment": target.base_url,
         "Release": wording.release(verdict),
+        "Deployment": target.base_url,
         "Network": f"{chain.network}{ledgers}",
         "Contract": chain.contract_id,
         "Settlement": wording.settlement(verdict),
         "Synthetic data": f"{cleanup.created} made, {cleanup.deleted} brought to an end, {cleanup.leaked} left behind",
+        "Cost": _cost(run),
         "When": f"{_clock(verdict.timings.started_at_ms)}, took {wording.seconds(verdict.timings.total_ms)}",
+        "Run": verdict.run_id,
+        "Read from": ", ".join(f"{name} {folder}" for name, folder in target.read_from.items()),
     }
-    rows = [joined(element("dt", name), element("dd", value)) for name, value in facts.items() if value]
-    return element("dl", *rows, class_="facts")
+    return {name: value for name, value in facts.items() if value}
 
 
-def _problems(run: RunReport) -> Iterable[Markup]:
-    """Yield what went wrong, before anything else is told."""
-    found = reported_problems(run)
-    if not found:
-        return
-    items = [
-        element(
-            "li",
-            _title(problem),
-            " ",
-            element("span", _blamed(problem), class_=f"badge {problem.outcome}"),
-            element("p", problem.text),
-            *([element("p", f"{problem.beside}.")] if problem.beside else []),
-        )
-        for problem in found
-    ]
-    yield element("section", element("h2", "What went wrong"), element("ol", *items), class_="problems")
+def _cost(run: RunReport) -> str:
+    """Return what the run asked of others: it pays its fees in test money, which the journal does not count."""
+    asked = [step.event.peer for step in run.entries if isinstance(step.event, events.Exchanged)]
+    if not asked:
+        return ""
+    return f"{asked.count('service')} requests to the service, {asked.count('ledger')} to the ledger; test money only"
 
 
-def _title(problem: ReportedProblem) -> Markup:
-    if problem.scenario is None:
-        return element("strong", problem.title)
-    return element("a", problem.title, href=f"#{_anchor(problem.scenario)}")
+def _short(text: str) -> Markup:
+    """Return text in which long names take little room; a copy of them is whole."""
+    parts = []
+    end = 0
+    for found in _LONG_NAMES.finditer(text):
+        parts += [
+            escape(text[end : found.start()]),
+            Markup('<span class="long" title="{0}">{0}</span>').format(found[0]),
+        ]
+        end = found.end()
+    return Markup("").join([*parts, escape(text[end:])])
+
+
+def _ending(scenario: ScenarioReport) -> str:
+    return _ENDING_WORDS.get(scenario.ending, str(scenario.outcome))
 
 
 def _blamed(problem: ReportedProblem) -> str:
     scenario = problem.scenario
     who = str(scenario.ending) if scenario and scenario.is_unfinished else wording.who(problem.attribution)
     return ", ".join(part for part in (problem.concern, who) if part)
-
-
-def _objectives(run: RunReport) -> Iterable[Markup]:
-    if not run.verdict.objectives:
-        return
-    items = [
-        element(
-            "li",
-            element("span", each.decision, class_=f"badge {each.outcome}"),
-            " ",
-            element("strong", each.name),
-            element("p", f"{each.measured}. {each.certainty}", class_="description"),
-        )
-        for each in objectives.objective_reports(run.verdict)
-    ]
-    heading = element("h2", "Objectives", element("small", objectives.counted(run.verdict)))
-    yield element("section", heading, element("ul", *items), class_="objectives")
-
-
-def _features(run: RunReport) -> Iterable[Markup]:
-    for feature, scenarios in run.by_feature.items():
-        passed = sum(scenario.outcome is ReportStatus.PASSED for scenario in scenarios)
-        description = next((scenario.description for scenario in scenarios if scenario.description), "")
-        yield element(
-            "section",
-            element("h2", feature, element("small", f"{passed} of {len(scenarios)} passed")),
-            element("p", description, class_="description") if description else Markup(""),
-            *map(_scenario, scenarios),
-        )
-
-
-def _scenario(scenario: ScenarioReport) -> Markup:
-    outcome = _ENDING_WORDS.get(scenario.ending, str(scenario.outcome))
-    summary = element(
-        "summary",
-        element("span", outcome, class_=f"badge {scenario.outcome}"),
-        element("span", scenario.check.scenario, class_="name"),
-        element("span", _measured(scenario), class_="took"),
-    )
-    return element(
-        "details",
-        summary,
-        element("div", _error(scenario), _steps(scenario.steps), _origin(scenario), class_="inside"),
-        id=_anchor(scenario),
-        class_=f"scenario {scenario.outcome}",
-        open="" if scenario.outcome in RED else None,
-    )
 
 
 def _measured(scenario: ScenarioReport) -> str:
@@ -167,84 +155,9 @@ def _measured(scenario: ScenarioReport) -> str:
     return f"{counted}{wording.seconds(scenario.duration_ms)}"
 
 
-def _error(scenario: ScenarioReport) -> Markup:
-    if scenario.outcome is ReportStatus.PASSED:
-        return Markup("")
-    if scenario.outcome is ReportStatus.SKIPPED:
-        return element("p", wording.left_out(scenario.check, excluded="Left out here"), class_="reason")
-    if scenario.outcome is ReportStatus.BLOCKED:
-        return element("p", scenario.message, class_="reason")
-    failure = scenario.failure
-    facts = {
-        "Attributed to": wording.who(scenario.check.attribution),
-        "Kind": failure.kind if failure else scenario.check.rule,
-        "At": scenario.failed_step.text if scenario.failed_step else "",
-        "Next": failure.next_step if failure else "",
-    }
-    return element(
-        "div",
-        element("p", failure.message if failure else scenario.message, class_="what"),
-        element(
-            "dl",
-            *(joined(element("dt", name), element("dd", value)) for name, value in facts.items() if value),
-        ),
-        class_=f"error {scenario.outcome}",
-    )
-
-
-def _steps(steps: Iterable[StepReport]) -> Markup:
-    told = [_step(step) for step in steps]
-    return element("ol", *told, class_="steps") if told else Markup("")
-
-
-def _step(step: StepReport) -> Markup:
-    took = step.note or wording.seconds(step.duration_ms)
-    head = joined(
-        element("span", class_=f"mark {step.outcome}", title=str(step.outcome)),
-        element("span", step.text, class_="name"),
-        element("span", took, class_="took"),
-    )
-    if not step.step_events:
-        return element("li", element("div", head, class_="line"))
-    return element(
-        "li",
-        element(
-            "details",
-            element("summary", head),
-            element("ul", *map(_step_event, step.step_events), class_="step_events"),
-            open="" if step.outcome in RED else None,
-        ),
-    )
-
-
-def _step_event(step_event: StepEvent) -> Markup:
-    mark = element("span", class_=f"mark {step_event.outcome}", title=str(step_event.outcome))
-    facts = Markup("")
-    if step_event.facts:
-        rows = [joined(element("dt", name), element("dd", value)) for name, value in step_event.facts]
-        facts = element("dl", *rows)
-    if not step_event.bodies:
-        return element("li", mark, element("span", step_event.words), facts)
-    bodies = [joined(element("h4", name), element("pre", text)) for name, text in step_event.bodies]
-    return element(
-        "li", element("details", element("summary", mark, element("span", step_event.words)), facts, *bodies)
-    )
-
-
-def _origin(scenario: ScenarioReport) -> Markup:
+def _origin(scenario: ScenarioReport) -> str:
     tags = " ".join(f"@{tag}" for tag in scenario.tags if not tag.startswith("allure."))
-    origin = " · ".join(part for part in (scenario.location, tags) if part)
-    return element("p", origin, class_="origin") if origin else Markup("")
-
-
-def _footer(run: RunReport) -> Markup:
-    verdict = run.verdict
-    suite = f"streampay-smoke {run.started.suite_version}" if run.started else "streampay-smoke"
-    lines = (
-        f"Run {verdict.run_id or 'without an id'} · {suite} · exit code {verdict.exit_code} ({verdict.reason_code})",
-        f"Computed from a journal with SHA-256 {verdict.evidence.journal_sha256}",
-    )
-    return element("footer", *(element("p", line) for line in lines))
+    return " · ".join(part for part in (scenario.location, tags) if part)
 
 
 def _anchor(scenario: ScenarioReport) -> str:

@@ -4,7 +4,8 @@ import re
 
 from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.publish import wording
-from streampay_smoke.publish.markup import Markup, element
+from streampay_smoke.publish.html import render
+from streampay_smoke.publish.payment import payment
 from streampay_smoke.publish.report_model import RunReport
 
 CONTENT_POLICY = (
@@ -49,7 +50,7 @@ def made_offline(page: str, run: RunReport) -> str:
 
 
 def _inserted(page: str, run: RunReport) -> str:
-    policy = element("meta", http_equiv="Content-Security-Policy", content=CONTENT_POLICY)
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">'
     for place, addition in (("<head>", policy), ("<body>", _banner(run))):
         before, found, after = page.partition(place)
         if not found:
@@ -58,16 +59,16 @@ def _inserted(page: str, run: RunReport) -> str:
     return page
 
 
-def _banner(run: RunReport) -> Markup:
+def _banner(run: RunReport) -> str:
     verdict = run.verdict
-    tone = _TONES.get(verdict.verdict, _OTHER_TONE)
-    what = f"{wording.meaning(verdict)} {wording.next_step(verdict)}"
-    why = f"{wording.reason(verdict)} · {wording.against(verdict)}"
-    return element(
-        "div",
-        element("strong", str(verdict.verdict), style="font-size:22px;font-weight:700;margin-right:12px"),
-        what,
-        element("div", why, style="font-size:13px;opacity:.92;overflow-wrap:anywhere"),
-        role="status",
-        style=f"background:{tone};color:#fff;padding:10px 24px;font:15px/1.45 system-ui,sans-serif",
+    return render(
+        "banner.html.j2",
+        tone=_TONES.get(verdict.verdict, _OTHER_TONE),
+        word=verdict.verdict,
+        what=f"{wording.meaning(verdict)} {wording.next_step(verdict)}",
+        lines=(
+            f"Money: {payment(run).sentence}",
+            f"Decision: {run.decision}" if run.decision else "",
+            f"{verdict.message} · {wording.against(verdict)}",
+        ),
     )

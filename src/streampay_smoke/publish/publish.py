@@ -12,11 +12,15 @@ from streampay_smoke.publish.allure import write_allure_results
 from streampay_smoke.publish.cdevents import write_cdevents
 from streampay_smoke.publish.ctrf import ctrf_json
 from streampay_smoke.publish.files import replace_file
+from streampay_smoke.publish.html import html_report
 from streampay_smoke.publish.junit import junit_xml
 from streampay_smoke.publish.report_model import RunReport, report_of
 from streampay_smoke.publish.summary import summary_md
 
 ALLURE_RESULTS = "allure-results"
+
+PAGE = "report.html"
+"""The report for people."""
 
 Publisher = Callable[[Path, RunReport, Mapping[str, str]], None]
 """Writes one report to a path, from a run's story and the environment variables (for the CI's name)."""
@@ -36,6 +40,7 @@ PUBLISHERS: dict[str, Publisher] = {
     "summary.md": _file(summary_md),
     "cdevents.jsonl": write_cdevents,
     ALLURE_RESULTS: write_allure_results,
+    PAGE: _file(html_report),
 }
 """Where in the run's folder each report goes, and what writes it."""
 
@@ -53,10 +58,11 @@ def publish(
     verdict: Verdict,
     *,
     environ: Mapping[str, str] | None = None,
+    decision: str = "",
     publishers: Mapping[str, Publisher] = PUBLISHERS,
 ) -> Published:
-    """Write all reports into the run's folder, each whole or not at all."""
-    run = report_of(entries, verdict)
+    """Write all reports into the run's folder, each whole or not at all; `decision` is what the verdict leads to."""
+    run = report_of(entries, verdict, decision=decision)
     environ = system_facts.variables() if environ is None else environ
     written: list[Path] = []
     notes: list[str] = []

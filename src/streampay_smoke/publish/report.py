@@ -1,4 +1,7 @@
-"""The HTML report: Allure 3 where Node and it are there, else the built-in page. Never changes the verdict."""
+"""The reports of a run that ended: the page for people, and Allure 3's where Node and it are there.
+
+`allure-report/index.html` is there in any case: without Allure it is the page for people. Never changes the verdict.
+"""
 
 import os
 import shutil
@@ -13,12 +16,13 @@ import msgspec
 
 from streampay_smoke.core import system_facts
 from streampay_smoke.evidence import journal
+from streampay_smoke.gate import policy
 from streampay_smoke.gate.verdict import from_json
 from streampay_smoke.publish.allure import report_name
-from streampay_smoke.publish.files import replacing_folder
+from streampay_smoke.publish.files import replace_file, replacing_folder
 from streampay_smoke.publish.html import html_report
 from streampay_smoke.publish.offline import NotOffline, made_offline
-from streampay_smoke.publish.publish import ALLURE_RESULTS
+from streampay_smoke.publish.publish import ALLURE_RESULTS, PAGE
 from streampay_smoke.publish.report_model import RunReport, report_of
 
 ALLURE_TIMEOUT_SECONDS = 60.0
@@ -39,7 +43,7 @@ class ReportKind(StrEnum):
 
 
 class ReportBuilt(msgspec.Struct, frozen=True, kw_only=True):
-    """The page that was made; `note` says why it is not Allure's, or is empty."""
+    """What stands in `allure-report/`; `note` says why it is not Allure's, or is empty."""
 
     kind: ReportKind
     path: Path
@@ -57,18 +61,24 @@ def build_report(
     environ: Mapping[str, str] | None = None,
     timeout_seconds: float = ALLURE_TIMEOUT_SECONDS,
 ) -> ReportBuilt:
-    """Make `allure-report/index.html` in a run's folder from its journal and verdict.
+    """Make `report.html` and `allure-report/index.html` in a run's folder from its journal, verdict and decision.
 
     `node_report_dir` holds Allure's configuration and `node_modules`. Raises OSError when the run's folder cannot be
     read or written, and msgspec.DecodeError or ValidationError when its verdict is none.
     """
     environ = system_facts.variables() if environ is None else environ
-    run = report_of(journal.read(run_dir / "journal.jsonl").entries, from_json((run_dir / "verdict.json").read_bytes()))
+    verdict = from_json((run_dir / "verdict.json").read_bytes())
+    decision = policy.written_at(run_dir / policy.FILE)
+    run = report_of(
+        journal.read(run_dir / "journal.jsonl").entries, verdict, decision=policy.in_words(decision) if decision else ""
+    )
+    plain = html_report(run)
+    replace_file(run_dir / PAGE, plain)
     kind, note = ReportKind.ALLURE, ""
     try:
         page = _allure_page(run_dir / ALLURE_RESULTS, run, node_report_dir, environ, timeout_seconds)
     except AllureFailed as failed:
-        kind, note, page = ReportKind.BUILT_IN, f"built-in report: {failed}", html_report(run)
+        kind, note, page = ReportKind.BUILT_IN, str(failed), plain
     path = run_dir / REPORT_FOLDER / "index.html"
     with replacing_folder(path.parent) as part:
         (part / path.name).write_bytes(page)
@@ -80,6 +90,8 @@ def allure_missing_because(node_report_dir: Path, environ: Mapping[str, str] | N
     environ = system_facts.variables() if environ is None else environ
     if shutil.which("node", path=environ.get("PATH", os.defpath)) is None:
         return "Node is not installed"
+    if not node_report_dir.is_dir():
+        return "Allure comes with a checkout of the project only"
     if not (node_report_dir / "node_modules" / ".bin" / "allure").exists():
         return f"Allure is not installed; run `npm ci` in {node_report_dir.name}/ for its report"
     return ""

@@ -80,13 +80,24 @@ class ScenarioReport(msgspec.Struct, frozen=True, kw_only=True):
         """The first step that was not kept, if any."""
         return next((step for step in self.steps if step.outcome in {*RED, ReportStatus.BLOCKED}), None)
 
+    @property
+    def broken_check(self) -> StepEvent | None:
+        """The first assertion that did not hold, if any."""
+        step_events = (step_event for step in self.steps for step_event in step.step_events)
+        return next((each for each in step_events if each.is_check and each.outcome in RED), None)
+
 
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole run. `scenarios` is never empty: a run that was refused is told by one broken check."""
+    """The whole run. `scenarios` is never empty: a run that was refused is told by one broken check.
+
+    `entries` are the evidence itself. `decision` is what the verdict leads to, in one line; "" where nobody decided.
+    """
 
     verdict: Verdict
     started: events.RunStarted | None
     scenarios: tuple[ScenarioReport, ...]
+    entries: tuple[Entry, ...] = ()
+    decision: str = ""
 
     @property
     def red(self) -> tuple[ScenarioReport, ...]:
@@ -118,7 +129,7 @@ def _place_of(scenario: ScenarioReport, last: int) -> int:
     return -1 if scenario.check.id == RUN else last
 
 
-def report_of(entries: Sequence[Entry], verdict: Verdict) -> RunReport:
+def report_of(entries: Sequence[Entry], verdict: Verdict, *, decision: str = "") -> RunReport:
     """Return the story of a run. The verdict decides every outcome; the journal explains it."""
     chapters = _entries_by_scenario(entries)
     started = next((entry.event for entry in entries if isinstance(entry.event, events.RunStarted)), None)
@@ -129,7 +140,9 @@ def report_of(entries: Sequence[Entry], verdict: Verdict) -> RunReport:
     ]
     if _run_itself_is_at_fault(entries, verdict):
         scenarios.insert(0, _run_check(entries, verdict))
-    return RunReport(verdict=verdict, started=started, scenarios=tuple(scenarios))
+    return RunReport(
+        verdict=verdict, started=started, scenarios=tuple(scenarios), entries=tuple(entries), decision=decision
+    )
 
 
 def _entries_by_scenario(entries: Sequence[Entry]) -> dict[str, tuple[Entry, ...]]:

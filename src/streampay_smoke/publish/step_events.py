@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -12,7 +13,10 @@ from streampay_smoke.publish.report_status import ReportStatus
 
 
 class StepEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a step's story. `facts` are named short values, `bodies` named long texts; both redacted already."""
+    """One line of a step's story. `facts` are named short values, `bodies` named long texts; both redacted already.
+
+    `kind` is the event it tells, `purpose` what a user wants by an exchange (`Exchanged.purpose`).
+    """
 
     words: str
     outcome: ReportStatus
@@ -20,20 +24,36 @@ class StepEvent(msgspec.Struct, frozen=True, kw_only=True):
     duration_ms: int = 0
     facts: tuple[tuple[str, str], ...] = ()
     bodies: tuple[tuple[str, str], ...] = ()
-    is_exchange: bool = False
+    kind: type[events.Event] = events.Event
+    purpose: str = ""
+
+    @property
+    def is_exchange(self) -> bool:
+        """Whether it is a request and its answer."""
+        return self.kind is events.Exchanged
+
+    @property
+    def is_check(self) -> bool:
+        """Whether it is an assertion."""
+        return self.kind is events.Checked
 
 
 def step_event(event: events.AnyEvent, at_ms: int) -> StepEvent | None:
     """Return an event as a line of its step's story, None for events that only frame steps and runs."""
     tell = _DESCRIBERS.get(type(event))
-    return None if tell is None else tell(event, at_ms)
+    return None if tell is None else msgspec.structs.replace(tell(event, at_ms), kind=type(event))
+
+
+def units(stroops: int) -> str:
+    """Return an amount in whole units of its token, e.g. `10.5`."""
+    whole, rest = divmod(abs(stroops), STROOPS_PER_UNIT)
+    decimals = f".{rest:07d}".rstrip("0") if rest else ""
+    return f"{'-' if stroops < 0 else ''}{whole}{decimals}"
 
 
 def amount(stroops: int) -> str:
     """Return an amount as people write it, e.g. `10.5 (105000000 stroops)`."""
-    whole, rest = divmod(abs(stroops), STROOPS_PER_UNIT)
-    decimals = f".{rest:07d}".rstrip("0") if rest else ""
-    return f"{'-' if stroops < 0 else ''}{whole}{decimals} ({stroops} stroops)"
+    return f"{units(stroops)} ({stroops} stroops)"
 
 
 def pretty(text: str) -> str:
@@ -69,7 +89,7 @@ def _exchanged(event: events.Exchanged, at_ms: int) -> StepEvent:
         bodies=tuple(
             (name, pretty(text)) for name, text in (("Request", event.request), ("Response", event.response)) if text
         ),
-        is_exchange=True,
+        purpose=event.purpose,
     )
 
 
@@ -126,6 +146,16 @@ _PROOFS = {
 }
 
 
+def _transaction_seen(event: events.TransactionSeen, at_ms: int) -> StepEvent:
+    closed = datetime.fromtimestamp(event.closed_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return StepEvent(
+        words=f"the transaction is in ledger {event.ledger}, which closed at {closed}",
+        outcome=ReportStatus.PASSED,
+        at_ms=at_ms,
+        facts=_facts(("transaction", event.tx_hash)),
+    )
+
+
 def _settled(event: events.Settled, at_ms: int) -> StepEvent:
     paid = amount(event.amount_stroops) if event.amount_stroops is not None else ""
     return StepEvent(
@@ -167,6 +197,11 @@ def _released(event: events.ResourceReleased, at_ms: int) -> StepEvent:
     )
 
 
+def _lost(event: events.ResourceLost, at_ms: int) -> StepEvent:
+    words = f"the service has forgotten synthetic {event.kind} {event.id}"
+    return StepEvent(words=words, outcome=ReportStatus.FAILED, at_ms=at_ms, facts=_facts(("seen", event.seen)))
+
+
 _DESCRIBERS: dict[type[events.Event], Callable[[Any, int], StepEvent]] = {
     events.Checked: _checked,
     events.Exchanged: _exchanged,
@@ -174,9 +209,11 @@ _DESCRIBERS: dict[type[events.Event], Callable[[Any, int], StepEvent]] = {
     events.Retried: _retried,
     events.ReleaseSeen: _release_seen,
     events.Probed: _probed,
+    events.TransactionSeen: _transaction_seen,
     events.Settled: _settled,
     events.ServiceSeen: _service_seen,
     events.ChainSeen: _chain_seen,
     events.ResourceCreated: _created,
     events.ResourceReleased: _released,
+    events.ResourceLost: _lost,
 }

@@ -17,8 +17,8 @@ from streampay_smoke.rollback.output import outcome_block, status
 from streampay_smoke.rollback.verification import ReleaseVerifier
 from streampay_smoke.rollback.wire import Wire
 from streampay_smoke.settings.actuator import RollbackSettings, load_rollback
+from streampay_smoke.settings.folders import project_root
 from streampay_smoke.settings.options import given_options
-from streampay_smoke.settings.reading import project_root
 
 if TYPE_CHECKING:
     from streampay_smoke.rollback.drill import DrillFleet

@@ -7,6 +7,7 @@ ledger is asked once, past the service, where its address is known: one that cal
 away.
 """
 
+import itertools
 import time
 
 import msgspec
@@ -14,8 +15,8 @@ from msgspec.structs import replace
 
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.checks.fleet import every_replica_is
-from streampay_smoke.acceptance.checks.listing import refused, shows_no_stream
-from streampay_smoke.acceptance.checks.readiness import answers_for_itself, dependencies_are_ok, names_network
+from streampay_smoke.acceptance.checks.listing import contains_no_stream, refused
+from streampay_smoke.acceptance.checks.readiness import dependencies_are_healthy, names_network, reports_ready
 from streampay_smoke.acceptance.observations.fleet import sample_fleet
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import AnyEvent, Checked
@@ -110,7 +111,7 @@ class ReleaseVerifier:
             look,
             what=f"{target} to be live and ready",
             within_seconds=within_seconds,
-            every_seconds=POLL_SECONDS,
+            pauses=itertools.repeat(POLL_SECONDS),
             record=self._record,
             error=NotLive,
         )
@@ -124,8 +125,8 @@ class ReleaseVerifier:
         else:
             others = {name: it for name, it in readiness.dependencies.items() if name != LEDGER_DEPENDENCY}
             readiness = replace(readiness, ready=True, dependencies=others)
-        answers_for_itself(readiness, expect)
-        dependencies_are_ok(readiness, expect)
+        reports_ready(readiness, expect)
+        dependencies_are_healthy(readiness, expect)
 
     def _excused(self, readiness: Readiness) -> bool:
         """Whether a service that calls its ledger degraded is taken at its word."""
@@ -163,11 +164,11 @@ class ReleaseVerifier:
         _, credential = accepted(deployment, users, record=self._record)
         deployment.streams(credential, limit=1)  # raises for every shape but that of a page
         self._kept.append("the synthetic user is shown a list")
-        unauthorized = {"no credential": ANONYMOUS, "junk for a token": bad_credential("junk", users[0]).credential}
-        for who, credential in unauthorized.items():
-            answer = deployment.refusal(credential)
+        bad = {"no credential": ANONYMOUS, "a malformed token": bad_credential("junk", users[0]).credential}
+        for who, invalid in bad.items():
+            answer = deployment.refusal(invalid)
             refused(answer, who, expect)
-            shows_no_stream(answer, who, expect)
+            contains_no_stream(answer, who, expect)
 
     def _users(self) -> tuple[SyntheticUser, ...]:
         settings = self._settings

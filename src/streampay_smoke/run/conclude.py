@@ -14,16 +14,17 @@ from streampay_smoke.core.ending_signals import ending_signals_disregarded
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.core.signing import SigningKey
 from streampay_smoke.evidence import journal as journals
-from streampay_smoke.evidence.events import RunRefused
+from streampay_smoke.evidence.events import Failure, RunRefused
 from streampay_smoke.evidence.journal import Entry, Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.history import fold
 from streampay_smoke.gate.judge import judge
+from streampay_smoke.gate.policy import FILE as DECISION_FILE
 from streampay_smoke.gate.policy import Circumstances, Decision, in_words
 from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, VerdictStatus
 from streampay_smoke.publish import github
-from streampay_smoke.publish.publish import publish
-from streampay_smoke.publish.report import build_report
+from streampay_smoke.publish.publish import PAGE, publish
+from streampay_smoke.publish.report import ReportKind, build_report
 from streampay_smoke.publish.report_model import report_of
 from streampay_smoke.publish.summary import console_block, paint_for
 from streampay_smoke.run import decision as decisions
@@ -31,7 +32,8 @@ from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.run.output import redacted_output
 from streampay_smoke.run.seal import seal
-from streampay_smoke.settings.reading import project_root
+from streampay_smoke.settings import EvidenceSettings
+from streampay_smoke.settings.folders import project_root, read_from
 
 NOTHING_ASKED = Circumstances(whole_suite=False, acts_here=False)
 """Nobody asked for a rollback, and nothing here could make one."""
@@ -64,21 +66,32 @@ def conclude(
             _carried_out(folder, entries, verdict, asked, act, [unsigned] if unsigned else [])
         if report:
             try:
-                _attempt("the report could not be written", lambda: _report(folder))
+                _attempt("Allure's report could not be written", lambda: _report(folder))
             except KeyboardInterrupt:
                 print("note: the report was not finished: a signal ended it", file=sys.stderr)
         return verdict.exit_code
 
 
-def refuse(folder: RunFolder, error: SmokeError, *, report: bool) -> int:
+def refuse(folder: RunFolder, error: SmokeError, evidence: EvidenceSettings) -> int:
     """End a run that cannot begin, and return its exit code."""
     redactor = Redactor()
     try:
         with Journal(folder.journal_path, redactor) as journal:
-            journal.append(RunRefused(failure=failure_of(error)))
+            journal.append(refusal(folder, failure_of(error), evidence))
     except OSError as lost:
         return evidence_lost(lost)
-    return conclude(folder, redactor=redactor, report=report)
+    return conclude(folder, redactor=redactor, report=evidence.report)
+
+
+def refusal(folder: RunFolder, failure: Failure, evidence: EvidenceSettings) -> RunRefused:
+    """Return the evidence that a run could not begin."""
+    return RunRefused(
+        failure=failure,
+        run_id=folder.run_id,
+        environment=evidence.environment,
+        region=evidence.region,
+        read_from=read_from(),
+    )
 
 
 def evidence_lost(error: Exception) -> int:
@@ -106,12 +119,12 @@ def _carried_out(
 ) -> None:
     """Decide, act, publish and announce."""
     decision = decisions.decided(folder, verdict, fold(entries), asked)
-    _attempt(f"{decisions.FILE} could not be written", lambda: decisions.write(folder, decision))
+    _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
     if decision.acts and act is not None:
         print(f"{verdict.message}\ndecision: {in_words(decision)}", flush=True)  # a rollback may take minutes
         decision = act(decision)
-        _attempt(f"{decisions.FILE} could not be written", lambda: decisions.write(folder, decision))
-    notes += publish(folder.path, entries, verdict).notes
+        _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
+    notes += publish(folder.path, entries, verdict, decision=in_words(decision)).notes
     _attempt("the CI system could not be told", lambda: _announce(folder, entries, verdict, decision, notes))
 
 
@@ -126,6 +139,7 @@ def _announce(
     print(console_block(run, paint_for(sys.stdout, environ)))
     print(f"decision: {in_words(decision)}")
     print(f"evidence: {_shown(folder.path)}")
+    print(f"report: {_shown(folder.path / PAGE)}")
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     for line in github.announce(run, decision, environ):
@@ -134,7 +148,10 @@ def _announce(
 
 def _report(folder: RunFolder) -> None:
     built = build_report(folder.path, node_report_dir=project_root() / "report")
-    print(f"report: {_shown(built.path)}{f' ({built.note})' if built.note else ''}")
+    if built.kind is ReportKind.ALLURE:
+        print(f"Allure's report: {_shown(built.path)}")
+    else:
+        print(f"note: no report of Allure's: {built.note}")
 
 
 def _attempt(trouble: str, step: Callable[[], None]) -> None:

@@ -10,12 +10,13 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import msgspec
 from msgspec.structs import replace
 
 from streampay_smoke.evidence.policy import Policy
+from streampay_smoke.gate import policy
 from streampay_smoke.gate.history import RunHistory
 from streampay_smoke.gate.policy import (
+    FILE,
     HOLD,
     Circumstances,
     Decision,
@@ -30,9 +31,7 @@ from streampay_smoke.publish.files import replace_file
 from streampay_smoke.run import pins
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.reading import project_root
-
-FILE = "decision.json"
+from streampay_smoke.settings.folders import FEATURES, project_root, suite_root
 
 ROLLBACK = "streampay_smoke.rollback"
 """The program that acts."""
@@ -78,15 +77,15 @@ def notes_before(asked: Circumstances, paths: Sequence[str]) -> Iterator[str]:
 
 def decided(folder: RunFolder, verdict: Verdict, history: RunHistory, asked: Circumstances) -> Decision:
     """Return the decision on a run that ended. What an earlier decision on it started is kept (an override)."""
-    planned, earlier = history.planned, _written_at(folder.path / FILE)
+    planned, earlier = history.planned, policy.written_at(folder.path / FILE)
     run = replace(
         asked,
         whole_suite=planned is not None and planned.whole_suite,
         by_path=planned is not None and planned.by_path,
         inconclusive_before=_inconclusive_before(folder, verdict),
     )
-    policy = history.started.policy if history.started else Policy()
-    decision = decide(VerdictSummary.of(verdict), policy, run, run_id=folder.run_id)
+    of_environment = history.started.policy if history.started else Policy()
+    decision = decide(VerdictSummary.of(verdict), of_environment, run, run_id=folder.run_id)
     return replace(decision, rollback=earlier.rollback if earlier else None)
 
 
@@ -117,8 +116,8 @@ def inconclusive_in_a_row(
         if verdict is None:
             row += 1
             continue
-        started = bool(verdict.target.environment)
-        elsewhere = started and (verdict.target.environment, verdict.target.region) != (environment, region)
+        named = bool(verdict.target.environment)
+        elsewhere = named and (verdict.target.environment, verdict.target.region) != (environment, region)
         planned = {*verdict.evidence.expected_ids, *verdict.evidence.excluded_ids}
         partial = bool(planned) and not is_whole(planned, smoke)
         if elsewhere or partial or verdict.verdict in _SAYS_NOTHING:
@@ -134,17 +133,9 @@ def write(folder: RunFolder, decision: Decision) -> None:
     replace_file(folder.path / FILE, to_json(decision))
 
 
-def _written_at(path: Path) -> Decision | None:
-    """Return a decision that was written, None where there is none that can be read."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Decision)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return None
-
-
 def _inconclusive_before(folder: RunFolder, verdict: Verdict) -> int:
     try:
-        smoke = smoke_of(pins.read(project_root() / "features" / pins.FILE))
+        smoke = smoke_of(pins.read(suite_root(project_root()) / FEATURES / pins.FILE))
     except pins.SuiteChanged:
         smoke = frozenset()
     return inconclusive_in_a_row(_verdicts_before(folder), verdict.target.environment, verdict.target.region, smoke)

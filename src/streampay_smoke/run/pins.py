@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from streampay_smoke.core.errors import Blame, SmokeError
-from streampay_smoke.gate.checks import MONEY_TAG
+from streampay_smoke.gate.concerns import proves_settlement
 
 FILE = "manifest.jsonl"
 """Its name in the folder of the features."""
@@ -44,7 +44,7 @@ class PinnedScenario(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
     def counted_under(self, proof: str) -> str:
         """Return the proof under which assertions are counted in runs that prove settlements by `proof`."""
-        return proof if MONEY_TAG in self.tags else LEDGER
+        return proof if proves_settlement(self.name, self.tags) else LEDGER
 
 
 class PinnedFile(msgspec.Struct, frozen=True, kw_only=True, tag_field="pinned", tag="file"):

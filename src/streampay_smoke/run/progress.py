@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -38,23 +39,28 @@ class StepWatch:
 
 
 class RunProgress:
-    """Reads a growing journal and knows the step that is under way, and the time it has beside its deadline.
+    """Reads a growing journal and knows the step that is under way, and when the run is over.
 
     A journal that is gone or spoilt tells nothing more; that it is, is for the judge to say. Of the steps only those
     of the run's own process are watched: that one watches its lanes.
     """
 
-    def __init__(self, journal: Path) -> None:
+    def __init__(self, journal: Path, *, deadline_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = journal
         self._read = 0
         self._lanes: dict[int, StepWatch] = {0: StepWatch()}
-        self._extended_seconds = 0.0
+        self._clock = clock
+        self._ends_at_seconds = clock() + deadline_seconds
 
     @property
-    def more_seconds(self) -> float:
-        """The time beside the deadline; lanes wait for rate limits at the same time, so the longest wait counts."""
-        lanes = (watch.waited_seconds for lane, watch in self._lanes.items() if lane)
-        return self._extended_seconds + self._lanes[0].waited_seconds + max(lanes, default=0.0)
+    def left_seconds(self) -> float:
+        """The seconds that the run still has: until its deadline, or until it must have ended what it made.
+
+        Lanes wait for rate limits at the same time, so that the longest wait counts.
+        """
+        waited = (watch.waited_seconds for lane, watch in self._lanes.items() if lane)
+        more_seconds = self._lanes[0].waited_seconds + max(waited, default=0.0)
+        return self._ends_at_seconds + more_seconds - self._clock()
 
     def step_is_stuck(self) -> bool:
         """Return whether a step is over its budget and nothing was written about it."""
@@ -75,7 +81,10 @@ class RunProgress:
 
     def _observe(self, entry: Entry) -> None:
         match entry.event:
+            case events.CleanUpStarted(within_seconds=within_seconds):
+                more_seconds = within_seconds - self.left_seconds
+                self._ends_at_seconds += max(0.0, more_seconds)
             case events.BakeStarted(seconds=seconds) | events.DeadlineExtended(more_seconds=seconds):
-                self._extended_seconds += seconds
+                self._ends_at_seconds += seconds
             case event:
                 self._lanes.setdefault(entry.lane, StepWatch()).observe(entry.at_ms, event)

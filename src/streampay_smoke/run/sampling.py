@@ -126,8 +126,8 @@ class ListReader:
         self._credential: Credential | None = None
 
     def sign_in(self, run_context: RunContext, credential: Credential | None = None) -> None:
-        """Use a credential, by default one of its own: a token is good where it was given out. Raises SmokeError."""
-        self._credential = credential or self._deployment.sign_in(run_context.user)
+        """Use a credential, by default the stable release's: a token is good where it was given. Raises SmokeError."""
+        self._credential = credential or run_context.signed_in_at(self._deployment)
 
     def read(self) -> None:
         """Read once; whatever comes of it is told by `last`."""

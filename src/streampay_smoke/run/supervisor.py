@@ -4,7 +4,6 @@ import importlib
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
@@ -18,7 +17,7 @@ from streampay_smoke.run.folder import RUN_FOLDER, RunFolder
 from streampay_smoke.run.parent_death import PARENT_DEATH_PIPE, parent_death_pipe
 from streampay_smoke.run.progress import RunProgress
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.reading import project_root
+from streampay_smoke.settings.folders import PROJECT, project_root, suite_root
 
 GRACE_SECONDS = 0.8
 """How much longer than the deadline behave may take to write its evidence before it is killed."""
@@ -39,9 +38,12 @@ def supervise(settings: Settings, folder: RunFolder, environ: Mapping[str, str],
     """
     command = [sys.executable, "-m", "behave", f"--runner={RUNNER}", f"--tags={settings.tags}"]
     command += ["-D", f"{RUN_FOLDER}={folder.path}"]
+    root = project_root()
     with parent_death_pipe() as end:
         command += ["-D", f"{PARENT_DEATH_PIPE}={end}", "--", *paths]
-        with subprocess.Popen(command, cwd=project_root(), env=dict(environ), pass_fds=[end]) as behave:
+        with subprocess.Popen(
+            command, cwd=suite_root(root), env={**environ, PROJECT: str(root)}, pass_fds=[end]
+        ) as behave:
             _pass_on_signals_to(behave)
             importlib.import_module("streampay_smoke.run.conclude")  # while behave starts: it takes a while, too
             ending = _ending(behave, settings, folder)
@@ -53,14 +55,13 @@ def supervise(settings: Settings, folder: RunFolder, environ: Mapping[str, str],
 
 def _ending(behave: "subprocess.Popen[bytes]", settings: Settings, folder: RunFolder) -> str:
     """Wait for behave; return why it has to be killed, "" when it ended by itself."""
-    progress = RunProgress(folder.journal_path)
-    limit_at = time.monotonic() + settings.deadline_seconds + GRACE_SECONDS
+    progress = RunProgress(folder.journal_path, deadline_seconds=settings.deadline_seconds + GRACE_SECONDS)
     while True:
         try:
-            behave.wait(min(LOOK_SECONDS, max(limit_at + progress.more_seconds - time.monotonic(), 0.0)))
+            behave.wait(min(LOOK_SECONDS, max(progress.left_seconds, 0.0)))
         except subprocess.TimeoutExpired:
             stuck = progress.step_is_stuck()
-            if time.monotonic() >= limit_at + progress.more_seconds:
+            if progress.left_seconds <= 0:
                 return "deadline"
             if stuck:
                 return "step_timeout"

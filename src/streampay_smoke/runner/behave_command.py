@@ -14,10 +14,14 @@ from behave.configuration import Configuration, config_filenames
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.standard_streams import open_standard_streams
 from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
+from streampay_smoke.run import pins
 from streampay_smoke.run.conclude import refuse
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.run.output import outlasting_output
 from streampay_smoke.settings import load_evidence
+
+_HELP_SWITCHES = ("version", "tags_help", "lang_list", "lang_help")
+_HELP_WORDS = ("format", "lang", "runner")
 
 
 def main() -> int:
@@ -35,15 +39,32 @@ def main() -> int:
         return _refused(f"{type(error).__name__}: {error}")
     try:
         # The gate's runner exits by itself: whoever comes back from here has played nothing.
-        return _refused("see above") if run_behave(config) else 0
+        if run_behave(config):
+            return _refused("see above")
+        return 0 if _was_asked_for_help(config) else _refused("its configuration asks for help in place of a run")
     except Exception as error:  # noqa: BLE001 - a runner that cannot be imported, an output that cannot be opened
         return _refused(f"{type(error).__name__}: {error}")
 
 
+def _was_asked_for_help(config: Configuration) -> bool:
+    """Whether the command line asks what behave can do; a configuration file that does would let no run be played."""
+    in_files = config.defaults
+    switched = any(getattr(config, name) and not in_files.get(name) for name in _HELP_SWITCHES)
+    return switched or any(
+        "help" in _words(getattr(config, name)) and "help" not in _words(in_files.get(name)) for name in _HELP_WORDS
+    )
+
+
+def _words(value: object) -> list[str]:
+    return value if isinstance(value, list) else [str(value)]
+
+
 def _is_the_gates_folder() -> bool:
-    """Whether behave is configured here for the gate; a file that cannot be read is told by behave."""
+    """Whether the gate's features are here, or behave is configured for it; behave tells of files it cannot read."""
     package = __name__.partition(".")[0]
-    return any(package in Path(name).read_text(encoding="utf-8", errors="replace") for name in config_filenames())
+    return Path("features", pins.FILE).exists() or any(
+        package in Path(name).read_text(encoding="utf-8", errors="replace") for name in config_filenames()
+    )
 
 
 def _refused(because: str) -> int:
@@ -54,7 +75,7 @@ def _refused(because: str) -> int:
     with outlasting_output():
         try:
             evidence = load_evidence()
-            return refuse(RunFolder.create(evidence.artifacts), error, report=evidence.report)
+            return refuse(RunFolder.create(evidence.artifacts), error, evidence)
         except SettingsInvalid as unwritable:
             print(f"CONFIG: {error}\nNext: {error.next_step}\n{unwritable}", file=sys.stderr)
             return EXIT_CODES[VerdictStatus.CONFIG]

@@ -9,6 +9,7 @@ import difflib
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,20 +18,23 @@ from behave.parser import ParserError, parse_file
 
 KNOWN_TAGS: Final[dict[str, str]] = {
     "smoke": "Part of the gate: runs after every deploy and decides the verdict.",
-    "readiness": "The deployment is up, is itself, and its dependencies answer.",
-    "streams": "The synthetic user signs in and sees their own streams, and only those.",
+    "readiness": "The service and its dependencies are ready, and the expected release answers.",
+    "streams": "The synthetic user lists their own streams, and nobody else does.",
     "settlement": "A synthetic stream is created, started and settled, and the recipient is paid once.",
-    "chain": "The ledger and the contract themselves, without StreamPay's service in between.",
-    "doors": "Nobody gets through a door that is not theirs: keys, administration, sign-in, other people's streams.",
-    "webapp": "The web app may do in a browser what it needs, and other sites' pages may not.",
-    "throttling": "Limits slow down one caller, and nobody else.",
-    "statements": "Records say the same whoever asks, in which way, and over which replica.",
-    "operations": "The service answers every time, and can be watched over.",
+    "settlement-keys": "Idempotency keys and receipts stand for one settlement, also where it failed.",
+    "chain": "The ledger and the contract, checked without the service.",
+    "access": "Unauthorized attempts are refused: keys, administration, sign-in, other users' streams, private data.",
+    "webapp": "Browser requests are accepted from the web app (CORS, CSRF tokens), and from no other site.",
+    "throttling": "Rate limits apply to each caller separately.",
+    "records": "Stream records are the same after repeated requests, in API v1 and v2, and on every replica.",
+    "records-cancelled": "A cancelled stream is shown as cancelled in API v1 and API v2.",
+    "operations": "The service answers every request, and can be monitored.",
     "money": "Moves test money: left out, by name, where an environment is read-only.",
     "expected-release": "Needs to know which release was deployed: left out, by name, where a run expects none.",
     "second-user": "Needs a second synthetic user, who must see nothing of the first.",
     "writes": "Tries to create or change a stream: left out, by name, where an environment is read-only.",
     "wallet": "Repeats the sign-in of a wallet: left out where the synthetic user signs in otherwise.",
+    "own-wallet": "Acts in the name of the synthetic user's wallet: left out where a run does not know it.",
     "signing-secret": "Needs the secret tokens are signed with: left out where SMOKE_AUTH_JWT_SECRET is not set.",
     "app-origin": "Needs to know where the web app's pages come from: left out where an environment does not say.",
     "read-limit": "Uses up one caller's reads of a minute: left out where an environment does not name the limit.",
@@ -191,10 +195,19 @@ def _tags_are_known(feature: Any) -> Iterator[Finding]:
                 yield item.line, f"@{tag} is not a known tag, so it selects nothing", meant
 
 
+SPECIFICATION: Final = "SPECIFICATION"
+"""Begins the part of a feature's description that defines its terms, and may name statuses."""
+
+
+def summary(feature: Any) -> str:
+    """Return a feature's description without its specification."""
+    return " ".join(takewhile(lambda text: not text.startswith(SPECIFICATION), feature.description))
+
+
 def _texts(feature: Any) -> Iterator[tuple[int, str]]:
-    """Every text a reader sees, with its line."""
+    """Every text a reader sees, with its line; a specification is written for those who look terms up."""
     yield feature.line, feature.name
-    yield from ((feature.line, text) for text in feature.description)
+    yield feature.line, summary(feature)
     for item in (*_backgrounds(feature), *_scenarios(feature)):
         yield item.line, item.name
         for step in item.steps:

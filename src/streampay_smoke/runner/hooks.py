@@ -40,5 +40,5 @@ def after_scenario(context: Context, scenario: Scenario) -> None:
 
 
 def after_all(context: Context) -> None:
-    """Remove what the run made."""
-    runner_of(context).end_run()
+    """Bring what the run made to an end."""
+    runner_of(context).clean_up()

@@ -103,6 +103,15 @@ class Interruption:
         self._run_ends_at += seconds
         self._arm()
 
+    def reserve(self, seconds: float) -> None:
+        """Give what begins now, the clean-up, this much time, however little is left of the run's."""
+        ends_at = time.monotonic() + seconds
+        if not self.reason:
+            ends_at = max(ends_at, self._run_ends_at)
+            self._limit_seconds += ends_at - self._run_ends_at
+        self._run_ends_at = ends_at
+        self._arm()
+
     def allow_step(self, seconds: float) -> None:
         """Give the step that is under way so much more time: it waits for what is neither its fault nor its peer's."""
         self._step_ends_at += seconds

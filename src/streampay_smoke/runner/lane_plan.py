@@ -24,18 +24,18 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
 
 LANES = (
     # Whatever nobody has named is played here: after what signs, and beside nothing that it could need.
-    Lane(name="contract", plays=("chain/", ""), needs=("ledger",), signs=True),
-    # A statement tells of streams that its own lane has settled.
-    Lane(name="payment", plays=("settlement/a-settled-stream-", "statements/")),
-    Lane(name="late payment", plays=("settlement/a-settlement-that-was-refused-", "streams/", "webapp/")),
-    Lane(name="repeated payment", plays=("settlement/a-settlement-that-is-repeated-",)),
-    Lane(name="access", plays=("doors/",), needs=("readiness", "credential")),
+    Lane(name="contract", plays=("ledger/", ""), needs=("ledger",), signs=True),
+    # Keys and records are tried on a stream that their own lane has settled.
+    Lane(name="payment", plays=("settlement/a-settled-stream-", "settlement_keys/", "records/")),
+    Lane(name="late payment", plays=("settlement/a-settlement-refused-", "streams/", "webapp/")),
+    Lane(name="repeated payment", plays=("settlement/a-repeated-settlement-",)),
+    Lane(name="access", plays=("access/", "records_cancelled/"), needs=("readiness", "credential")),
 )
 """The lanes, the one that waits for the most ledgers first."""
 
 ALONE = (
     "readiness/",  # played before all others: what is not ready explains all that follows
-    "streams/a-signed-in-user-sees-their-streams-page-by-page",  # a list that grows meanwhile may show one twice
+    "streams/a-user-lists-all-their-streams-page-by-page",  # a list that grows meanwhile may show one twice
     "throttling/",  # uses up a limit that may count for others
     "operations/",  # asks whether the service answers every time, and may count what others ask
 )

@@ -65,17 +65,27 @@ class ScenarioPlayed(Message, frozen=True, kw_only=True):
     scenario_id: str
 
 
+class CleanUpBegun(Message, frozen=True, kw_only=True):
+    """A lane ends what it made, and may take so long for it."""
+
+    within_seconds: float
+
+
 class LaneEnded(Message, frozen=True, kw_only=True):
-    """Everything was played and cleaned up; as behave tells it. `ended_by` is what ended it early, "" for nothing."""
+    """Everything was played and cleaned up; as behave tells it. `ended_by` is what ended it early, "" for nothing.
+
+    `streams` are the ids of the synthetic user's streams that were made.
+    """
 
     failed: bool
     statuses: dict[str, str]
     hook_failures: int
     cleanup_errors: int
     ended_by: str = ""
+    streams: tuple[str, ...] = ()
 
 
-AnyMessage = Happened | Learned | Printed | StepPlayed | ScenarioPlayed | LaneEnded
+AnyMessage = Happened | Learned | Printed | StepPlayed | ScenarioPlayed | CleanUpBegun | LaneEnded
 
 _decoder = msgspec.msgpack.Decoder(AnyMessage)
 

@@ -8,6 +8,7 @@ import functools
 import gc
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
@@ -16,7 +17,7 @@ from behave.capture import CaptureController
 from behave.model import Feature, Scenario, Step
 from behave.runner import Context, Runner
 
-from streampay_smoke.evidence.events import RateLimitWait
+from streampay_smoke.evidence.events import CleanUpStarted, RateLimitWait
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.run.parent_death import PARENT_DEATH_PIPE
@@ -25,6 +26,7 @@ from streampay_smoke.runner.lane_plan import lane_of, lanes_of, shared_by
 from streampay_smoke.runner.lane_results import LaneOutput, Shown, Told, raise_again
 from streampay_smoke.runner.lane_wire import (
     AnyMessage,
+    CleanUpBegun,
     Happened,
     LaneEnded,
     Learned,
@@ -52,13 +54,26 @@ class LanedRun:
         self._played: StepPlayed | None = None
         self._sender: Sender | None = None
         self._waited_seconds: dict[int, float] = {}
+        self._cleaning_up = False
+        self._clean_until_seconds = 0.0
+        self._clean_up: Callable[[], None] = lambda: None
         self._session: Session
         self._journal: Journal
 
     def plan(
-        self, features: Sequence[Feature], planned: Sequence[PlannedScenario], session: Session, journal: Journal
+        self,
+        features: Sequence[Feature],
+        planned: Sequence[PlannedScenario],
+        session: Session,
+        journal: Journal,
+        *,
+        clean_up: Callable[[], None],
     ) -> None:
-        """Decide which lanes there will be, and show formatters what they play; who stops at a failure has none."""
+        """Decide which lanes there will be, and show formatters what they play; who stops at a failure has none.
+
+        A lane cleans up by `clean_up`, once, as the run does.
+        """
+        self._clean_up = clean_up
         self._features, self._planned, self._session, self._journal = features, planned, session, journal
         if not self._runner.config.stop:
             played = [item.expected for item in planned if not item.scenario.should_skip]
@@ -93,7 +108,7 @@ class LanedRun:
             return
         expected = [item.expected for item in self._planned]
         shared = self._session.open_shared(shared_by(self._lane_of, expected, self._session.settings))
-        self._session.close()
+        self._session.drop_connections()
         if not shared or _threads_at_work():
             self._lane_of = {}
             return
@@ -116,9 +131,18 @@ class LanedRun:
         if self._played is not None:
             step.duration = self._played.seconds
 
+    def begin_clean_up(self, within_seconds: float) -> None:
+        """Tell that the run, or this lane, ends what it made, in a time of its own."""
+        if self._sender is not None:
+            self._sender.send(CleanUpBegun(within_seconds=within_seconds))
+            return
+        self._cleaning_up = True
+        self._reserve(within_seconds)
+
     def end(self) -> None:
         """Let the lanes come to their end with the run, and take note of one that is lost."""
         self._lanes.end()
+        self._session.adopt(stream_id for end in self._lanes.ends for stream_id in end.streams)
         if lost := self._lanes.lost:
             self._interruption.lost(lost.reason, lost.detail)
 
@@ -150,12 +174,22 @@ class LanedRun:
         match message:
             case Learned():
                 self._redactor.learn(*message.secrets)
+            case CleanUpBegun():
+                self._reserve(message.within_seconds)
             case Printed():
                 sys.stdout.write(message.text)
             case Happened():
                 self._journal.append(message.event, lane=number, at_ms=message.at_ms)
                 if isinstance(message.event, RateLimitWait):
                     self._allow(number, message.event.run_seconds)
+
+    def _reserve(self, within_seconds: float) -> None:
+        """Give the run the time that a lane has for its clean-up, once it is all that is left to do."""
+        self._clean_until_seconds = max(self._clean_until_seconds, time.monotonic() + within_seconds)
+        if self._cleaning_up:
+            left_seconds = self._clean_until_seconds - time.monotonic()
+            self._interruption.reserve(left_seconds)
+            self._journal.append(CleanUpStarted(within_seconds=left_seconds))
 
     def _allow(self, number: int, seconds: float) -> None:
         """Extend the deadline by a lane's wait for a rate limit: as long as the longest wait of a lane."""
@@ -180,7 +214,10 @@ class LanedRun:
         runner.formatters = [Told(runner.config, sender, self._session.id_of)]
         runner.config.reporters = []
         with redirect_stdout(output), redirect_stderr(output):
-            failed = Runner.run_model(runner, features)
+            try:
+                failed = Runner.run_model(runner, features)
+            finally:  # an alarm may come where behave catches none
+                self._clean_up()
         sender.send(
             LaneEnded(
                 failed=bool(failed),
@@ -188,6 +225,7 @@ class LanedRun:
                 hook_failures=runner.hook_failures,
                 cleanup_errors=runner.context._root["cleanup_errors"],
                 ended_by=self._interruption.reason,
+                streams=self._session.own_streams,
             )
         )
 

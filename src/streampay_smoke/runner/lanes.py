@@ -23,7 +23,7 @@ import msgspec
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import ScenarioStarted
 from streampay_smoke.run.progress import StepWatch
-from streampay_smoke.runner.interruption import DEADLINE, Interruption
+from streampay_smoke.runner.interruption import Interruption
 from streampay_smoke.runner.lane_wire import (
     AnyMessage,
     Frames,
@@ -36,9 +36,7 @@ from streampay_smoke.runner.lane_wire import (
 )
 
 LAST_WORDS_SECONDS = 0.3
-"""How long lanes are heard after the deadline of a run: it is theirs, too, and they tell what they were doing."""
-
-_NEVER = float("inf")
+"""How long lanes are heard when the time that a run has for its clean-up is over."""
 
 _LOOK_SECONDS = 0.1
 _READ_BYTES = 1 << 16
@@ -136,10 +134,9 @@ class Lanes:
 
     def end(self) -> None:
         """Let the lanes come to their end as this run does; what ended it early is passed on to them."""
-        over = self._interruption.reason == DEADLINE
         try:
             self._pass_on()
-            self._hear_for(LAST_WORDS_SECONDS if over else _NEVER)
+            self.wait()
         except KeyboardInterrupt:
             self._pass_on()
             with contextlib.suppress(KeyboardInterrupt):

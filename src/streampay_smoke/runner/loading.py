@@ -38,7 +38,7 @@ def refuse_foreign_runner() -> None:
     )
     try:
         evidence = load_evidence()
-        code = refuse(RunFolder.create(evidence.artifacts), error, report=evidence.report)
+        code = refuse(RunFolder.create(evidence.artifacts), error, evidence)
     except SettingsInvalid as unwritable:
         print(f"CONFIG: {error}\nNext: {error.next_step}\n{unwritable}", file=sys.stderr)
         code = EXIT_CODES[VerdictStatus.CONFIG]

@@ -15,7 +15,7 @@ from streampay_smoke.core.utf8 import text_of
 from streampay_smoke.evidence.events import Exclusion, ExpectedScenario, RunPlanned
 from streampay_smoke.gate.concerns import concern_of
 from streampay_smoke.runner.budget import waits_for_ledgers
-from streampay_smoke.runner.feature_lint import problems_in
+from streampay_smoke.runner.feature_lint import problems_in, summary
 from streampay_smoke.settings import Settings
 
 ONE_USER_MODES = frozenset({"bearer", "api-key"})
@@ -55,6 +55,11 @@ EXCLUSION_RULES = (
         tag="wallet",
         applies=lambda settings: settings.auth_mode != "wallet",
         reason=lambda settings: f"nobody signs in with a wallet here: the auth mode is {settings.auth_mode}",
+    ),
+    ExclusionRule(
+        tag="own-wallet",
+        applies=lambda settings: settings.auth_mode in ONE_USER_MODES,
+        reason=lambda settings: f"auth mode {settings.auth_mode} does not tell which wallet the synthetic user has",
     ),
     ExclusionRule(
         tag="signing-secret",
@@ -201,7 +206,7 @@ def _expected(feature: Feature, scenario: Scenario, taken: set[str]) -> Expected
         tags=tuple(dict.fromkeys(str(tag) for tag in scenario.effective_tags)),
         steps=tuple(f"{step.keyword} {step.name}" for step in scenario.all_steps),
         assertions=tuple(f"{step.keyword} {step.name}" for step in scenario.all_steps if step.step_type == "then"),
-        description=" ".join(feature.description),
+        description=summary(feature),
         concern=concern_of(scenario_id),
     )
 

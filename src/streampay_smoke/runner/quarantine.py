@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from streampay_smoke.evidence.events import ExpectedScenario, QuarantineEntry, QuarantineRead
+from streampay_smoke.gate.concerns import always_gates
 
 FILE = "quarantine.toml"
 
 LONGEST_DAYS = 30
 """A check that is wrong for longer is mended or removed."""
-
-NEVER = frozenset({"money", "readiness"})
-"""Tags of checks that always gate."""
 
 _TEXTS = ("id", "owner", "ticket")
 _KEYS = frozenset({*_TEXTS, "until", "reason"})
@@ -77,8 +75,8 @@ def _defects(
     scenario = scenarios.get(scenario_id)
     if scenario is None:
         yield f"there is no scenario {scenario_id!r}; ids are in verdict.json, checks[].id"
-    elif never := NEVER & set(scenario.tags):
-        yield f"{scenario_id} is tagged @{min(never)}: money and readiness always gate"
+    elif always_gates(scenario.id, scenario.tags):
+        yield f"{scenario_id} cannot be quarantined: settlement and readiness always gate"
     if scenario_id in taken:
         yield f"{scenario_id} has another entry"
 

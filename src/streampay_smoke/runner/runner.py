@@ -12,11 +12,11 @@ from behave.runner import Context, Runner, the_step_registry
 
 from streampay_smoke.core.errors import Blame, SettingsInvalid, SmokeError
 from streampay_smoke.core.standard_streams import open_standard_streams
-from streampay_smoke.evidence.events import Failure, RunFinished, RunRefused
+from streampay_smoke.evidence.events import Failure, RunFinished
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
-from streampay_smoke.run.conclude import NOTHING_ASKED, conclude, evidence_lost
+from streampay_smoke.run.conclude import NOTHING_ASKED, conclude, evidence_lost, refusal
 from streampay_smoke.run.decision import is_whole, prepared, smoke_of
 from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RUN_FOLDER, RunFolder
@@ -35,7 +35,7 @@ from streampay_smoke.runner.results import redact_results
 from streampay_smoke.runner.selection import tag_expression
 from streampay_smoke.runner.session import Session, open_session
 from streampay_smoke.settings import load_evidence
-from streampay_smoke.settings.reading import project_root
+from streampay_smoke.settings.folders import in_words, project_root, read_from
 
 _LOST = Failure(
     kind="journal_lost",
@@ -58,6 +58,7 @@ class GateRunner(Runner):
         self._redactor = Redactor()
         self._interruption = Interruption(self._doing)
         self._lanes = LanedRun(self, self._interruption, self._redactor)
+        self._cleaned_up = False
 
     def run(self) -> bool:
         """Play the run; never returns, for behave itself knows two answers only."""
@@ -109,24 +110,32 @@ class GateRunner(Runner):
         quarantine = read_quarantine(project_root(), plans.all_scenarios(Path(self.base_dir)), today=today())
         if quarantine is not None:
             self.session.record(quarantine)
+        whole_suite = is_whole((item.expected.id for item in planned), smoke_of(self.pins))
+        if not whole_suite:
+            self.session.reuse_sign_ins()
         self.session.record(
             plans.announced(
                 planned,
                 Path(self.base_dir),
                 self.session.settings,
                 str(self.config.tag_expression),
-                whole_suite=is_whole((item.expected.id for item in planned), smoke_of(self.pins)),
+                whole_suite=whole_suite,
                 by_path=self.config.paths != ["features"],
             )
         )
         self.session.look_around()
         self._interruption.allow(self.session.extend_deadline(plans.ledger_steps(planned)))
         redact_results(self, self._redactor)
-        self._lanes.plan(features, planned, self.session, self._journal)
-        failed = super().run_model(features) or self._lanes.failed
+        self._lanes.plan(features, planned, self.session, self._journal, clean_up=self.clean_up)
+        try:
+            failed = super().run_model(features)
+        finally:  # an alarm may come where behave catches none
+            self.clean_up()
+        failed = failed or self._lanes.failed
         self.session.measure(failed=bool(failed))
         self._interruption.allow(self.session.settings.bake_seconds)
         self.session.bake(failed=bool(failed))
+        self.session.look_for_streams()
         self.session.record(
             RunFinished(
                 failed=bool(failed),
@@ -149,13 +158,6 @@ class GateRunner(Runner):
             self.session.end(scenario)
         self._lanes.end_scenario(scenario)
 
-    def end_run(self) -> None:
-        """Let the lanes come to their end, and remove what this process made."""
-        try:
-            self._lanes.end()
-        finally:
-            self.session.clean_up()
-
     def begin_step(self, step: Step) -> None:
         """Open a step's evidence and give it its budget."""
         if self._lanes.plays(self.context.scenario):
@@ -174,18 +176,33 @@ class GateRunner(Runner):
         self._interruption.end_step()
         self.session.end_step(step)
 
+    def clean_up(self) -> None:
+        """Bring what the run made to an end, once, in a time of its own."""
+        if self._cleaned_up:
+            return
+        self._cleaned_up = True
+        seconds = self.session.clean_up_seconds
+        self._interruption.reserve(seconds)
+        self._lanes.begin_clean_up(seconds)
+        try:
+            self._lanes.end()
+        finally:
+            self.session.clean_up(cut_off=bool(self._interruption.reason))
+
     def _answer(self) -> int:
         """Play the run, and conclude it unless its supervisor will; return the exit code of its verdict."""
         self.config.outputs = redacted(self.config.outputs, self._redactor)
         summarize_on_standard_output(self.config.reporters)
         folder = self._folder()
+        if not self._supervised:
+            print(f"reads: {in_words(read_from())}", flush=True)
         with self._opened(folder) as journal, self._interruption.watching():
             if PARENT_DEATH_PIPE in self.config.userdata:
                 watch_parent(int(self.config.userdata[PARENT_DEATH_PIPE]), self._interruption.abandon)
             self._play(folder, journal)
         if not journal.is_intact():
             with Journal(folder.journal_path, self._redactor) as found:
-                found.append(RunRefused(failure=_LOST))
+                found.append(refusal(folder, _LOST, load_evidence()))
         if self._supervised and not self._interruption.is_abandoned:
             return folder.judged().exit_code
         settings = self.session.settings if hasattr(self, "session") else None
@@ -217,7 +234,7 @@ class GateRunner(Runner):
         return RunFolder.create(load_evidence().artifacts)
 
     def _play(self, folder: RunFolder, journal: Journal) -> None:
-        with self._refusals_in(journal):
+        with self._refusals_in(folder, journal):
             self.config.tag_expression = tag_expression(self.config.tags)
             _refuse_dry_run(self.config)
             with open_session(folder, journal, self._redactor) as session:
@@ -230,16 +247,19 @@ class GateRunner(Runner):
                     self._lanes.kill()
 
     @contextlib.contextmanager
-    def _refusals_in(self, journal: Journal) -> Iterator[None]:
+    def _refusals_in(self, folder: RunFolder, journal: Journal) -> Iterator[None]:
         """Write down whatever kept the run from its end."""
+        failure: Failure | None = None
         try:
             yield
         except SmokeError as error:
-            journal.append(RunRefused(failure=failure_of(error)))
+            failure = failure_of(error)
         except KeyboardInterrupt:
             pass  # told below, together with the interruptions that behave unwound
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken suite raises anything, even SystemExit(0)
-            journal.append(RunRefused(failure=_defective(error)))
+            failure = _defective(error)
+        if failure is not None:
+            journal.append(refusal(folder, failure, load_evidence()))
         if self._interruption.reason:
             journal.append(self._interruption.event())
 

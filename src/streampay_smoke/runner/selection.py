@@ -1,5 +1,6 @@
 """Which scenarios a tag expression selects, read by the gate and not by behave, whose own refusal exits with 1."""
 
+import re
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -9,6 +10,12 @@ from behave.tag_expression.parser import TagExpressionError, TagExpressionParser
 from streampay_smoke.core.errors import SettingsInvalid
 
 HOW = "write it like '@settlement and not @slow', with and, or, not and parentheses, in quotes for the shell"
+
+
+FORMER_TAGS = {"doors": "access", "statements": "records"}
+"""The present names of tags that were called otherwise: an expression with a former name selects the same."""
+
+_FORMER = re.compile(rf"(?<![\w-])({'|'.join(FORMER_TAGS)})(?![\w-])")
 
 
 class TagExpression(Protocol):
@@ -24,7 +31,8 @@ def tag_expression(given: str | Sequence[str]) -> TagExpression:
     texts = [text for text in ([given] if isinstance(given, str) else given) if text.strip()]
     for text in texts:
         _check(text)
-    expression: TagExpression = TagExpressionProtocol.V2.parse(texts or "")
+    present = [_FORMER.sub(lambda found: FORMER_TAGS[found[1]], text) for text in texts]
+    expression: TagExpression = TagExpressionProtocol.V2.parse(present or "")
     return expression
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from behave.model import Scenario, Step
@@ -48,7 +48,8 @@ from streampay_smoke.runner.time_left import TimeLeft
 from streampay_smoke.runner.write_slots import WriteSlots
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.deadline import derived_deadline_seconds
+from streampay_smoke.settings.deadline import clean_up_seconds, derived_deadline_seconds
+from streampay_smoke.settings.folders import read_from
 from streampay_smoke.settings.reading import read
 
 WHEN = "when"
@@ -112,6 +113,10 @@ class Session:
         """How much more time went by on this runner's clock than passed: 0 unless somebody set it."""
         return round(time.time() - time.monotonic() - self._clock_ahead_seconds, 3)
 
+    def reuse_sign_ins(self) -> None:
+        """Let the users of this run, which is of a part of the suite, use sign-ins of runs before it."""
+        self._run_context.reuses_sign_ins = True
+
     def expect(self, planned: Sequence[PlannedScenario]) -> None:
         """Remember the identities of the scenarios that are about to run."""
         self._ids = {id(item.scenario): item.expected.id for item in planned}
@@ -146,6 +151,11 @@ class Session:
     def expects(self, scenario: Scenario) -> bool:
         """Whether a scenario is about to run."""
         return id(scenario) in self._ids
+
+    def drop_connections(self) -> None:
+        """Close kept connections: no two processes may use the same."""
+        self._slow_answers.close()
+        self._run_context.drop_connections()
 
     def share_write_slots(self) -> None:
         """From now on, and in every lane, have no more writes at the deployment at once than its place says."""
@@ -258,16 +268,34 @@ class Session:
             for evidence in watch(self._run_context, seconds=self.settings.bake_seconds):
                 self.record(evidence)
 
-    def clean_up(self) -> None:
+    @property
+    def clean_up_seconds(self) -> float:
+        """How long this run may take to end what it made."""
+        return clean_up_seconds(self._run_context.unfinished, seconds_per_ledger=self.time_left.seconds_per_ledger)
+
+    def clean_up(self, *, cut_off: bool) -> None:
         """Bring the synthetic data of this run, or of this lane, to an end, after a last look at the release."""
         if self._sender is None:
             self._run_context.look_at_release_again()
-        self._run_context.clean_up()
+        self._run_context.clean_up(cut_off=cut_off)
         if self._sender is None:
             self._run_context.look_at_ledger_again()
 
+    @property
+    def own_streams(self) -> tuple[str, ...]:
+        """The ids of the synthetic user's streams that were made here."""
+        return self._run_context.own_streams
+
+    def adopt(self, stream_ids: Iterable[str]) -> None:
+        """Take note of streams of the synthetic user that lanes made, and ended."""
+        self._run_context.adopt(tuple(stream_ids))
+
+    def look_for_streams(self) -> None:
+        """Look whether the service still knows what this run made: the last thing that is looked at."""
+        self._run_context.look_for_own_streams()
+
     def close(self) -> None:
-        """Release sockets; whatever is asked next opens one of its own."""
+        """Release sockets."""
         self._slow_answers.close()
         self._run_context.close()
 
@@ -351,4 +379,5 @@ def _run_started(settings: Settings, folder: RunFolder) -> RunStarted:
         bake_seconds=settings.bake_seconds,
         rehearsal=settings.rehearsal,
         policy=settings.facts.policy,
+        read_from=read_from(),
     )

@@ -46,7 +46,10 @@ class AttemptState(StrEnum):
 
 
 class AttemptOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How an attempt ended. `valid_until_ms` is 0 for an answer that stands until a person asks again."""
+    """How an attempt ended. `valid_until_ms` is 0 for an answer that stands until a person asks again.
+
+    `held` says that the word is FAIL, and that the policy of the place holds for it.
+    """
 
     verdict: VerdictStatus
     reason_code: str
@@ -54,6 +57,7 @@ class AttemptOutcome(msgspec.Struct, frozen=True, kw_only=True):
     finished_at_ms: int
     valid_until_ms: int
     run_id: str = ""
+    held: bool = False
 
 
 class RunAttempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +100,7 @@ class DeployStatus(StrEnum):
 
 
 def deploy_status(attempt: RunAttempt | None, now_ms: int, *, superseded: bool = False) -> DeployStatus:
-    """Return what counts now. Only a fresh, latest, finished attempt passes or fails."""
+    """Return what counts now. Only a fresh, latest, finished attempt passes or fails; a FAIL that holds does not."""
     if attempt is None:
         return DeployStatus.UNKNOWN
     if superseded:
@@ -105,4 +109,6 @@ def deploy_status(attempt: RunAttempt | None, now_ms: int, *, superseded: bool =
         return DeployStatus[attempt.state.name]
     if attempt.expired(now_ms):
         return DeployStatus.EXPIRED
+    if attempt.outcome.held:
+        return DeployStatus.INCONCLUSIVE
     return DeployStatus(attempt.outcome.verdict.value)

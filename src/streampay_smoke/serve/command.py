@@ -23,6 +23,7 @@ from streampay_smoke.serve.run_processes import GRACE_SECONDS, REPORT_SECONDS, R
 from streampay_smoke.serve.runs import Runs
 from streampay_smoke.serve.store import Store
 from streampay_smoke.settings.actuator import load_serve
+from streampay_smoke.settings.deadline import CLEAN_UP_MOST_SECONDS
 
 CONNECTIONS: Final = 256
 """More callers at once are told 503."""
@@ -44,7 +45,7 @@ class ServeConfiguration(msgspec.Struct, frozen=True, kw_only=True):
 def load(environ: Mapping[str, str] | None = None, *, root: Path | None = None) -> ServeConfiguration:
     """Return the service as its settings make it; raises SettingsInvalid, for a missing token first of all."""
     given = load_serve(environ, root=root)
-    limit_seconds = given.deadline_seconds + given.bake_seconds + REPORT_SECONDS
+    limit_seconds = given.deadline_seconds + given.bake_seconds + CLEAN_UP_MOST_SECONDS + REPORT_SECONDS
     return ServeConfiguration(
         tokens=(given.serve_token, *([given.serve_token_b] if given.serve_token_b else [])),
         served=ServedEnvironment(

@@ -19,7 +19,7 @@ from streampay_smoke.serve.attempts import RunOrder
 RUN: Final = (sys.executable, "-m", "streampay_smoke", "run")
 
 REPORT_SECONDS: Final = 30.0
-"""How much longer than its deadline a run may take to start and to build its report."""
+"""How much longer than its deadline and its clean-up a run may take to start and to build its report."""
 
 GRACE_SECONDS: Final = 10.0
 """How long a run that is told to end may write its verdict before it is killed."""
@@ -31,12 +31,16 @@ _OWN = "SMOKE_SERVE_"
 
 
 class RunAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run came to: its verdict's word and reasons, or in words why there is no verdict to act on."""
+    """What a run came to: its verdict's word and reasons, or in words why there is no verdict to act on.
+
+    `held` says that the word is FAIL and rolls nothing back: the policy holds for it.
+    """
 
     verdict: VerdictStatus
     reason_code: str
     message: str
     run_id: str = ""
+    held: bool = False
 
 
 class RunProcesses:
@@ -135,7 +139,11 @@ def answer_of(order: RunOrder, folder: Path, *, exit_code: int | None) -> RunAns
     if differs and verdict.verdict in {VerdictStatus.PASS, VerdictStatus.FAIL}:
         return _no_answer("verdict_of_another", f"the run judged another {differs} than was asked for")
     return RunAnswer(
-        verdict=verdict.verdict, reason_code=verdict.reason_code, message=verdict.message, run_id=verdict.run_id
+        verdict=verdict.verdict,
+        reason_code=verdict.reason_code,
+        message=verdict.message,
+        run_id=verdict.run_id,
+        held=verdict.verdict is VerdictStatus.FAIL and verdict.action is not Action.ROLLBACK,
     )
 
 

@@ -271,6 +271,7 @@ class Runs:
             reason_code=answer.reason_code,
             message=answer.message,
             run_id=answer.run_id,
+            held=answer.held,
             finished_at_ms=now_ms,
             valid_until_ms=self._valid_until_ms(answer.verdict, now_ms),
         )

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import msgspec
 
@@ -11,8 +11,6 @@ from streampay_smoke.service.credentials import ANONYMOUS, AUDIENCE, ISSUER, Cre
 from streampay_smoke.service.identity import SyntheticUser
 
 BadName = Literal["none", "junk", "expired", "foreign", "alg-none", "other-audience", "other-issuer", "hs512"]
-
-BAD_NAMES: tuple[BadName, ...] = get_args(BadName)
 
 
 class BadCredential(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ from streampay_smoke.service.transport import (
     ServiceTransport,
     Throttled,
     WritePutOff,
-    retry_after_seconds,
+    pause_seconds,
 )
 
 GATEWAY_STATUSES = frozenset({502, 503, 504})
@@ -144,7 +144,14 @@ class Caller(AbstractContextManager["Caller"]):
 
     def promised(self, call: Call, credential: Credential | None, read: Read = _as_it_is) -> Answer:
         """Return the service's answer with a status it promised; raises what went wrong for any other."""
-        answer = self.ask(replace(call, must_succeed=True), credential, read)
+        return self.kept(self.wanted(call, credential, read), call, credential)
+
+    def wanted(self, call: Call, credential: Credential | None, read: Read = _as_it_is) -> Answer:
+        """Return the service's answer to what a user wants done, whatever its status."""
+        return self.ask(replace(call, must_succeed=True), credential, read)
+
+    def kept(self, answer: Answer, call: Call, credential: Credential | None) -> Answer:
+        """Return an answer with a status the call promises; raises what went wrong for any other."""
         if answer.status in call.statuses:
             return answer
         self.raise_if_throttled(answer)
@@ -163,7 +170,7 @@ class Caller(AbstractContextManager["Caller"]):
         """
         if answer.status != TOO_MANY_REQUESTS:
             return
-        pause = retry_after_seconds(answer.headers.get("retry-after", ""))
+        pause = pause_seconds(answer)
         raise Throttled(
             f"{answer.asked} is throttled for {pause:.0f} s more than this run can wait{self._reason(answer)}",
             next_step="run again later or fewer at once, or raise SMOKE_DEADLINE_SECONDS or the limits of this address",

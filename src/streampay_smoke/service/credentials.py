@@ -19,6 +19,8 @@ TOKEN_SECONDS = 600
 VARIABLE_OF_MODE = {"jwt": "SMOKE_AUTH_JWT_SECRET", "bearer": "SMOKE_AUTH_TOKEN", "api-key": "SMOKE_API_KEY"}
 """The modes in which the operator supplies a credential, and the variable it comes in."""
 
+_BEARER = "Bearer "
+
 SLOT_B = "_B"
 """How the variables of the second credential slot end."""
 
@@ -39,6 +41,11 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
         """The variable the operator supplied it in, "" when it was not supplied."""
         return self.variable or VARIABLE_OF_MODE.get(self.kind, "")
 
+    @property
+    def token(self) -> str:
+        """The bearer token it shows, "" for none; secret."""
+        return self.headers.get("authorization", "").removeprefix(_BEARER)
+
     def __repr__(self) -> str:
         return f"Credential(kind={self.kind!r}, shown_as={self.shown_as!r})"
 
@@ -55,7 +62,7 @@ def metrics_credential(token: Secret | None) -> Credential:
 
 def bearer(token: str, *, kind: str, shown_as: str, variable: str = "") -> Credential:
     """Return the credential that shows a token in the header `authorization`."""
-    return Credential(kind=kind, headers={"authorization": f"Bearer {token}"}, shown_as=shown_as, variable=variable)
+    return Credential(kind=kind, headers={"authorization": f"{_BEARER}{token}"}, shown_as=shown_as, variable=variable)
 
 
 def token_claims(subject: str) -> dict[str, Any]:

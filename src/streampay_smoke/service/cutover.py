@@ -61,6 +61,10 @@ class Cutover:
                     self._record_wait(target, waited_seconds, attempts, met=True, last="the service itself answered")
                 return result
 
+    def give_up(self) -> None:
+        """Wait out no more silence: the service was waited for in vain."""
+        self._left_seconds = 0.0
+
     def _record_wait(self, target: str, waited_seconds: float, attempts: int, *, met: bool, last: str) -> None:
         self._record(
             Waited(

@@ -4,24 +4,20 @@ import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from streampay_smoke.core.networks import PUBLIC_PASSPHRASE, folded
-from streampay_smoke.http.client import is_loopback
+from streampay_smoke.core.networks import (
+    ALLOWED,
+    PUBLIC_HORIZON,
+    PUBLIC_HOST_SIGNS,
+    PUBLIC_PASSPHRASE,
+    folded,
+    is_loopback,
+)
 
 PRIVATE = "private"
 PUBLIC = "public"
 
-_NETWORK_OF_HOST = {
-    "horizon.stellar.org": PUBLIC,
-    "horizon-testnet.stellar.org": "testnet",
-    "soroban-testnet.stellar.org": "testnet",
-    "friendbot.stellar.org": "testnet",
-    "horizon-futurenet.stellar.org": "futurenet",
-    "rpc-futurenet.stellar.org": "futurenet",
-    "friendbot-futurenet.stellar.org": "futurenet",
-}
-_PUBLIC_SIGNS = ("mainnet", "pubnet")
 _PUBLIC_WITHOUT_URL = re.compile(
-    rf"(?<![\w.-])horizon\.stellar\.org(?!\.?[\w-])|{re.escape(folded(PUBLIC_PASSPHRASE))}"
+    rf"(?<![\w.-]){re.escape(PUBLIC_HORIZON)}(?!\.?[\w-])|{re.escape(folded(PUBLIC_PASSPHRASE))}"
 )
 _URL = re.compile(r"https?://[^\s\"'<>)\]]*\]?[^\s\"'<>)]*", re.IGNORECASE)
 
@@ -39,6 +35,12 @@ def declared_network(text: str, *, own_hosts: Collection[str]) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
+def private_urls(text: str, *, own_hosts: Collection[str]) -> tuple[str, ...]:
+    """Return the URLs in `text` that are on a private network; nothing else that a service names is ever asked."""
+    urls = _URL.findall(folded(text))
+    return tuple(url for url in urls if (host := host_of(url)) and _network_of(host, own_hosts) == PRIVATE)
+
+
 def host_of(url: str) -> str:
     """Return the lower-case host of a URL, "" when it has none."""
     try:
@@ -54,6 +56,14 @@ def _hosts(text: str) -> set[str]:
 def _network_of(host: str, own_hosts: Collection[str]) -> str:
     if host in _NETWORK_OF_HOST:
         return _NETWORK_OF_HOST[host]
-    if any(sign in host for sign in _PUBLIC_SIGNS):
+    if any(sign in host for sign in PUBLIC_HOST_SIGNS):
         return PUBLIC
     return PRIVATE if host in own_hosts or is_loopback(host) else ""
+
+
+_NETWORK_OF_HOST = {PUBLIC_HORIZON: PUBLIC} | {
+    host: network.name
+    for network in ALLOWED.values()
+    for url in (network.rpc_url, network.friendbot_url, network.horizon_url)
+    if (host := host_of(url)) and not is_loopback(host)
+}

@@ -236,6 +236,8 @@ class Deployment(AbstractContextManager["Deployment"]):
 
     def sign_in_again(self, user: SyntheticUser) -> Answer:
         """Send the sign-in that let `user` in once more, word for word; for checks of the refusal."""
+        if user.address not in self._logins:
+            self.sign_in(user)
         return self._caller.access_answer(self._logins[user.address], None)
 
     def streams(self, credential: Credential, *, limit: int = 20, cursor: str = "") -> StreamPage:
@@ -336,14 +338,24 @@ class Deployment(AbstractContextManager["Deployment"]):
         """Stop a draft or active stream for good, unsettled."""
         return self._moved(credential, stream_id, "stop", key)
 
+    def cancel(self, credential: Credential, stream_id: str, wallet: str, key: str) -> StreamRecord:
+        """Cancel a started stream in the name of the owner's wallet, under an idempotency key."""
+        answer = self._caller.promised(self._dialect.cancel(stream_id, wallet, key), credential)
+        return self._about(answer, stream_id, self._dialect.read_stream(answer))
+
     def settle(self, credential: Credential, stream_id: str, key: str) -> Receipt:
         """Settle a stream under an idempotency key and return the receipt, first or repeated."""
-        answer = self._caller.promised(self._dialect.act(stream_id, "settle", key), credential)
-        return self._dialect.read_receipt(answer)
+        return self.settled(self.settle_answer(credential, stream_id, key), credential, stream_id)
 
-    def receipt(self, answer: Answer) -> Receipt:
-        """Read the receipt in an answer to "settle"; raises PromiseBroken for one that holds none."""
-        return self._dialect.read_receipt(answer)
+    def settle_answer(self, credential: Credential, stream_id: str, key: str) -> Answer:
+        """Settle a stream under an idempotency key and return the answer, whatever it is."""
+        return self._caller.wanted(self._dialect.act(stream_id, "settle", key), credential)
+
+    def settled(self, answer: Answer, credential: Credential, stream_id: str) -> Receipt:
+        """Read the receipt in the answer to a settlement; raises what went wrong for any other answer."""
+        return self._dialect.read_receipt(
+            self._caller.kept(answer, self._dialect.act(stream_id, "settle", ""), credential)
+        )
 
     def withdraw(self, credential: Credential, stream_id: str, key: str) -> Withdrawal:
         """Withdraw what was settled, under an idempotency key, and return how far that is."""
@@ -389,7 +401,11 @@ class Deployment(AbstractContextManager["Deployment"]):
 
     def lease_of(self, credential: Credential, stream_id: str) -> Lease | None:
         """Return the lease of a stream, None where it carries none. Raises only for silence."""
-        return self._dialect.read_lease(self._caller.ask(self._dialect.stream(stream_id), credential))
+        return self.mark_shown(self._caller.ask(self._dialect.stream(stream_id), credential))
+
+    def mark_shown(self, answer: Answer) -> Lease | None:
+        """Read the mark of the stream an answer shows, None where it carries none."""
+        return self._dialect.read_lease(answer)
 
     def error_code(self, answer: Answer) -> str:
         """Return the code in the service's own error envelope, "" when the body is not the service's."""

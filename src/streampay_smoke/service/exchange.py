@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from streampay_smoke.core.utf8 import writable
 from streampay_smoke.evidence.secret_shapes import REDACTED, names_a_secret, shortened, without_shapes
 
 MAX_SHOWN_CHARACTERS = 4096
@@ -21,6 +22,7 @@ REFUSED = frozenset({401, 403})
 PRIVATE_FIELDS = frozenset({"email", "label", "memo", "partnerid", "phone"})
 """Stream fields that are their owner's business, folded by `folded_name`."""
 
+_HALF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 _KEY_MATERIAL = frozenset({"k", "d", "p", "q", "dp", "dq", "qi"})
 _ASSET = re.compile(r"[A-Za-z0-9]{1,12}(:G[A-Z2-7]{55})?")  # what a stream's `token` may be; a credential never fits
 
@@ -69,11 +71,23 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parsed(text: str) -> Any:
-    """Return the JSON value of `text`, None when it is no JSON (NaN and Infinity are none)."""
+    """Return the JSON value of `text`, None when it is no JSON (NaN and Infinity are none).
+
+    Its texts can be written, and sent back: an escaped half of a surrogate pair is replaced.
+    """
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant)
+        return _writable(value) if _HALF_A_PAIR.search(text) else value
     except (ValueError, RecursionError):
         return None
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, str):
+        return writable(value)
+    if isinstance(value, dict):
+        return {writable(key): _writable(item) for key, item in value.items()}
+    return [_writable(item) for item in value] if isinstance(value, list) else value
 
 
 def objects_in(value: Any) -> Iterator[dict[str, Any]]:

@@ -160,6 +160,13 @@ def payer_seed(environment: str, run_id: str) -> Secret:
     return Secret(seed_text(hashlib.sha256(text.encode()).digest()))
 
 
+def address_of_seed(seed: Secret) -> str:
+    """Return the address (G...) of the account a seed (S...) is of; raises SettingsInvalid for one that is none."""
+    from nacl.signing import SigningKey
+
+    return address_of(bytes(SigningKey(seed_bytes(seed.reveal())).verify_key))
+
+
 def unowned_address() -> str:
     """Return a new address whose key nobody keeps."""
     return address_of(secrets.token_bytes(KEY_BYTES))

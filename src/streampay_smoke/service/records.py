@@ -29,7 +29,8 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     instead, and nothing below it is known. `ready` is a genuine 200 that calls everything well. `network` is
     "testnet", "public", "futurenet", "private" (a ledger on loopback or the one this gate is configured for), or ""
     where the service does not tell. `release` is "" where it does not tell. `clock_ahead_seconds` is how far its clock
-    was ahead of this runner's, None where the answer carries no time.
+    was ahead of this runner's, None where the answer carries no time. `ledger_urls` are the addresses of a private
+    ledger that it names.
     """
 
     status_code: int
@@ -42,6 +43,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool
     request_id: str = ""
     clock_ahead_seconds: float | None = None
+    ledger_urls: tuple[str, ...] = ()
 
     @property
     def in_words(self) -> str:

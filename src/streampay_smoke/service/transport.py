@@ -5,15 +5,15 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from json import dumps
 from typing import Any, ClassVar, Protocol, Self
 from urllib.parse import urlsplit
 
 from streampay_smoke.core.errors import Blame, PromiseBroken, ServiceUnavailable, SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import Awaiting, Exchanged, RateLimitWait, Recorder, Waited
-from streampay_smoke.http.client import Enough, NoAnswer, Reply, new_client
+from streampay_smoke.http.bodies import Enough
+from streampay_smoke.http.client import NoAnswer, Reply, new_client
+from streampay_smoke.http.retry_after import retry_after_seconds
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer, parsed, shown_message
 from streampay_smoke.service.trace import Trace
 
@@ -146,7 +146,7 @@ class ServiceTransport(AbstractContextManager["ServiceTransport"]):
         waited, attempts, within_seconds = 0.0, 1, self._patience_seconds(0.0)
         answer = self._send_once(method, path, given, json, purpose, enough)
         while answer.status == TOO_MANY_REQUESTS:
-            pause = retry_after_seconds(answer.headers.get("retry-after", ""))
+            pause = pause_seconds(answer)
             if pause > self._patience_seconds(waited):
                 break
             self.record(Awaiting(what=f"the rate limit to let {method} {path} through"))
@@ -258,18 +258,9 @@ def https_address(base_url: str, path: str, answer: Answer) -> str:
     return f"https://{target.netloc}{base.path}" if same and target.path == asked else ""
 
 
-def retry_after_seconds(value: str) -> float:
-    """Return the seconds a Retry-After header (number or HTTP date) asks for; at least 1, so as not to hammer."""
-    asked = float(value) if value.strip().isdecimal() else _seconds_until(value)
-    return max(asked, _SHORTEST_PAUSE_SECONDS)
-
-
-def _seconds_until(http_date: str) -> float:
-    try:
-        until = parsedate_to_datetime(http_date)
-    except ValueError:
-        return 0.0
-    return (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+def pause_seconds(throttled: Answer) -> float:
+    """Return the seconds that a 429 asks to wait; at least 1, so as not to hammer."""
+    return max(retry_after_seconds(throttled.headers.get("retry-after", "")) or 0.0, _SHORTEST_PAUSE_SECONDS)
 
 
 def _answer(method: str, path: str, reply: Reply, sent_request_id: str, release_header: str) -> Answer:

@@ -45,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     on_fail: str
     report: bool
     lanes: int
+    keep_sign_in: bool
     artifacts: Path
     deploy: str
     dialect: str
@@ -110,8 +111,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EvidenceSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run has to know in order to say that its settings are wrong: where evidence goes, and who signs it."""
+    """What a run has to know in order to say that its settings are wrong: its place, its artifacts, and who signs."""
 
+    environment: str
+    region: str
     artifacts: Path
     report: bool
     signing_key: Secret | None

@@ -119,19 +119,19 @@ class EnvironmentFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             raise ValueError("only one objective may be a read_comparison: its pairs are sampled once")
 
 
-def read_environment(root: Path, environment: str) -> EnvironmentFacts:
-    """Return what `environments/NAME.toml` says, over what all environments share.
+def read_environment(folder: Path, environment: str) -> EnvironmentFacts:
+    """Return what `NAME.toml` in the folder of environments says, over what all environments share.
 
     Raises SettingsInvalid, GuardRefused for the public network.
     """
-    path = root / "environments" / f"{environment}.toml"
+    path = folder / f"{environment}.toml"
     known = sorted(found.stem for found in path.parent.glob("*.toml") if _NAME.fullmatch(found.stem))
     if environment not in known:
         nearest = difflib.get_close_matches(environment, known, n=1)
         raise SettingsInvalid(
             f"SMOKE_ENV names {quoted(environment)}, but there is no {_file(environment)}"
             f"{f'; did you mean {nearest[0]}?' if nearest else ''}",
-            next_step=f"use one of: {', '.join(known) or 'none found'}",
+            next_step=f"use one of: {', '.join(known) or 'none found'} (read from {folder})",
         )
     file = _file(environment)
     try:

@@ -18,6 +18,7 @@ from streampay_smoke.core.secret import Secret
 from streampay_smoke.settings.deadline import derived_deadline_seconds
 from streampay_smoke.settings.dotenv_file import FILE, read_dotenv
 from streampay_smoke.settings.environment import EnvironmentFacts, read_environment, values_of
+from streampay_smoke.settings.folders import environments_folder, project_root
 from streampay_smoke.settings.problems import Problems
 from streampay_smoke.settings.variables import BY_ATTRIBUTE, ENGINE_PREFIX, PREFIX, VARIABLES, slots_of
 
@@ -127,7 +128,12 @@ def read(
     problems.refuse()
     environment = given["SMOKE_ENV"].value if "SMOKE_ENV" in given else VARIABLES["SMOKE_ENV"].default
     system = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
-    return RawSettings(environment=environment, facts=read_environment(root, environment), given=given, system=system)
+    return RawSettings(
+        environment=environment,
+        facts=read_environment(environments_folder(root), environment),
+        given=given,
+        system=system,
+    )
 
 
 def read_what_can_be(
@@ -153,21 +159,6 @@ def read_what_can_be(
             with unsaid.collected():
                 values[field] = variable.parse(variable.name, given[variable.name].value)
     return kind(**values)
-
-
-def project_root() -> Path:
-    """Return the folder with `environments/`: the working directory or one above it, else the checkout's own.
-
-    Raises SettingsInvalid where the working directory was removed.
-    """
-    try:
-        here = Path.cwd()
-    except OSError as error:
-        raise SettingsInvalid(
-            f"the working directory cannot be used: {error.strerror}", next_step="start it in a folder that exists"
-        ) from error
-    candidates = (here, *here.parents, Path(__file__).resolve().parents[3])
-    return next((folder for folder in candidates if (folder / "environments").is_dir()), here)
 
 
 def _given(options: Mapping[str, str], environ: Mapping[str, str], root: Path, problems: Problems) -> dict[str, Given]:

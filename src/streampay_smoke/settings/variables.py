@@ -6,6 +6,7 @@ Validation, the options of the commands, `env.example` and the table in `docs/co
 from typing import NamedTuple
 
 from streampay_smoke.service.credentials import SLOT_B, VARIABLE_OF_MODE
+from streampay_smoke.service.dialects import DIALECTS
 from streampay_smoke.settings import parsing
 from streampay_smoke.settings.parsing import Parse
 
@@ -17,9 +18,7 @@ ENGINE_PREFIX = "SMOKE_ROLLBACK_"
 AUTH_MODES = {"wallet": "", **VARIABLE_OF_MODE}
 """Auth modes and the variable each cannot do without."""
 
-DIALECTS = ("app-v1",)
 PROOFS = ("ledger", "service")
-CONTRACT_PROFILES = ("streampay-stream", "streampay-contracts")
 
 
 class Variable(NamedTuple):
@@ -99,8 +98,8 @@ VARIABLES = {
         Variable(
             "SMOKE_DEADLINE_SECONDS",
             "Hard limit of the whole run: by default twice what its steps wait for ledgers at the network's pace, a "
-            "minute and the time for readiness (370 on testnet); a ledger that closes more slowly extends it. doctor "
-            "compares",
+            "minute and the time for readiness (370 on testnet); a ledger that closes more slowly extends it, "
+            "and what a run made is ended within 60 s more. doctor compares",
             parsing.limit,
             option="--deadline",
             metavar="SECONDS",
@@ -150,6 +149,13 @@ VARIABLES = {
             option="--lanes",
             metavar="NUMBER",
             default="5",
+        ),
+        Variable(
+            "SMOKE_KEEP_SIGN_IN",
+            "1 or 0: whether runs of a part of the suite use the sign-ins of runs on this machine in the five minutes "
+            "before, kept in ~/.cache/streampay-smoke for their owner only; a whole suite always signs in",
+            parsing.flag,
+            default="1",
         ),
         Variable("SMOKE_ARTIFACTS", "Folder that gets one folder for each run", parsing.path, default="artifacts"),
         Variable(
@@ -236,7 +242,7 @@ VARIABLES = {
         Variable(
             "SMOKE_CONTRACT_PROFILE",
             "The contract's interface: streampay-stream, or streampay-contracts, the early contract",
-            parsing.one_of(*CONTRACT_PROFILES),
+            parsing.contract_profile,
             file_key="chain.contract_profile",
         ),
         Variable(

@@ -1,5 +1,6 @@
 """The adapter's reading side: network, accounts, balances, interfaces, transactions, events and waits."""
 
+import itertools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,7 @@ from ledger_double import (
     struct_entry,
     union_entry,
 )
+from msgspec.structs import replace
 from stellar_sdk import Asset, Keypair, StrKey, TransactionBuilder, scval, xdr
 from stellar_sdk.operation import InvokeHostFunction
 
@@ -32,7 +34,6 @@ from streampay_smoke.chain.adapter import (
     InterfaceDrift,
 )
 from streampay_smoke.chain.codec import encoded, plain
-from streampay_smoke.chain.pace import PACES
 from streampay_smoke.chain.stellar import StellarAdapter
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import ALLOWED
@@ -67,19 +68,20 @@ def test_health_takes_the_time_from_get_health(adapter: StellarAdapter) -> None:
     )
 
 
-def test_every_allowed_network_has_a_pace() -> None:
-    assert PACES.keys() == ALLOWED.keys()
-    for pace in PACES.values():
-        assert pace.shortest <= pace.longest <= 1.0
+def test_a_networks_pauses_grow_to_its_longest() -> None:
+    for network in ALLOWED.values():
+        pauses = list(itertools.islice(network.pace.pauses(), 20))
+        assert (pauses[0], pauses[-1]) == (network.pace.shortest, network.pace.longest)
+        assert pauses == sorted(pauses)
 
 
-def test_poll_seconds_replaces_the_longest_pause(
+def test_a_transaction_is_asked_for_at_the_networks_pace(
     ledger: LedgerDouble, make_adapter: Callable[..., StellarAdapter], fake_time: FakeTime, payer: ChainAccount
 ) -> None:
-    adapter = make_adapter(pace=PACES["testnet"], poll_seconds=0.3)
+    adapter = make_adapter(pace=ALLOWED["local"].pace)
     ledger.script("getTransaction", ledger.not_found)
     adapter.invoke(CONTRACT, "ping", signer=payer)
-    assert fake_time.slept == [0.3, 0.3]
+    assert fake_time.slept == [0.25, 0.25]
 
 
 def test_fresh_accounts_differ_and_a_seed_names_its_own(adapter: StellarAdapter) -> None:
@@ -487,7 +489,7 @@ def test_an_rpc_that_tells_no_close_time_in_its_health_tells_it_elsewhere(
     whole = adapter.health()
     told = {name: value for name, value in ledger.getHealth({}).items() if not name.endswith("CloseTime")}
     ledger.script("getHealth", told)
-    assert adapter.health() == whole
+    assert adapter.health() == replace(whole, oldest_ledger_close_time=0)
     assert ledger.methods()[-2:] == ["getHealth", "getTransaction"]
 
 

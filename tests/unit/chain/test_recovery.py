@@ -358,7 +358,7 @@ def test_a_dropped_transaction_is_rebuilt_once_its_bounds_have_passed_for_good(
     assert first.hash() != second.hash()
     assert second.transaction.sequence == first.transaction.sequence
     # Bounds of 30 s, ledgers of 5 s: the 7th ledger is the first too late, the 9th two after it.
-    assert outcome.polls == 10
+    assert ledger.methods().count("getTransaction") == 10
     lost, closed = [event for event in recorded if isinstance(event, Waited)]
     assert (lost.met, closed.met) == (False, True)
 
@@ -402,10 +402,9 @@ def test_a_ledger_that_stands_still_is_a_timeout_and_nothing_is_sent_again(
 
 def test_no_sleep_follows_the_ledger_that_closed_it(ledger: LedgerDouble, invoke: Invoke, fake_time: FakeTime) -> None:
     ledger.script("getTransaction", *[ledger.not_found] * 6)
-    outcome = invoke()
-    assert outcome.polls == 7
+    invoke()
+    assert ledger.methods().count("getTransaction") == 7
     assert fake_time.slept == pytest.approx([0.0, 0.02, 0.03, 0.045, 0.0675, 0.10125, 0.151875])
-    assert outcome.elapsed_seconds == pytest.approx(sum(fake_time.slept))
 
 
 SIMULATIONS: list[tuple[str, type[ChainError], dict[str, Any]]] = [

@@ -109,7 +109,7 @@ def test_json_too_deep_to_read_is_no_answer(ledger: LedgerDouble, adapter: Stell
     "answer",
     [
         {},
-        {"status": "healthy", "latestLedger": 5},
+        {"status": "healthy", "oldestLedger": 5},
         {"status": "healthy", "latestLedger": "x", "oldestLedger": 1, "latestLedgerCloseTime": "1"},
     ],
 )

@@ -1,5 +1,6 @@
 """Waiting: what is recorded and said when something happens, and when it never does."""
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -33,7 +34,7 @@ class Hours:
             probe,
             what="the stream to settle",
             within_seconds=within_seconds,
-            every_seconds=every_seconds,
+            pauses=itertools.repeat(every_seconds),
             record=self.events.append,
             error=error,
             clock=lambda: self.now,
@@ -137,6 +138,8 @@ def test_a_probe_that_raises_ends_the_wait_and_is_recorded(hours: Hours) -> None
 
 def test_the_real_clock_is_the_default() -> None:
     events: list[AnyEvent] = []
-    value = eventually(looks(False, True), what="it", within_seconds=5, every_seconds=0.001, record=events.append)
+    value = eventually(
+        looks(False, True), what="it", within_seconds=5, pauses=itertools.repeat(0.001), record=events.append
+    )
     assert value == "value 2"
     assert [type(event) for event in events] == [Awaiting, Waited]

@@ -44,9 +44,9 @@ STABLE_NOT_READY = Probed(name=STABLE_READY_PROBE, ok=False, detail="stellar deg
 OTHERS_DOWN = Probed(name=DEPENDENCY_REPORT_PROBE, ok=False, detail="kms: degraded")
 
 
-def check(blame: Blame, *probes: Probed, kind: str = "k", tags: tuple[str, ...] = ("settlement",)) -> FailedCheck:
+def check(blame: Blame, *probes: Probed, kind: str = "k", needs_ledger: bool = True) -> FailedCheck:
     failure = Failure(kind=kind, blame=blame, message="m")
-    return FailedCheck(failure=failure, tags=frozenset(tags), probes=probes)
+    return FailedCheck(failure=failure, probes=probes, needs_ledger=needs_ledger)
 
 
 CASES = [
@@ -132,14 +132,14 @@ def test_no_way_out_does_not_excuse_a_broken_promise() -> None:
 
 
 def test_a_broken_ledger_does_not_excuse_an_open_list() -> None:
-    assert attribute(check(Blame.PRODUCT, LEDGER_DOWN, tags=("streams",))).blame is Blame.PRODUCT
+    assert attribute(check(Blame.PRODUCT, LEDGER_DOWN, needs_ledger=False)).blame is Blame.PRODUCT
 
 
 @pytest.mark.parametrize("kind", ["never_ready", "stream_not_created", "write_put_off"])
 @pytest.mark.parametrize("probe", [LEDGER_DOWN, CONTRACT_GONE])
 def test_a_broken_ledger_explains_what_needs_it_in_any_scenario(kind: str, probe: Probed) -> None:
-    assert attribute(check(Blame.PRODUCT, probe, kind=kind, tags=("streams",))).blame is Blame.DEPENDENCY
-    assert attribute(check(Blame.PRODUCT, LEDGER_UP, kind=kind, tags=("streams",))).blame is Blame.PRODUCT
+    assert attribute(check(Blame.PRODUCT, probe, kind=kind, needs_ledger=False)).blame is Blame.DEPENDENCY
+    assert attribute(check(Blame.PRODUCT, LEDGER_UP, kind=kind, needs_ledger=False)).blame is Blame.PRODUCT
 
 
 def test_a_broken_ledger_does_not_excuse_a_service_whose_other_dependencies_are_down() -> None:
@@ -192,7 +192,7 @@ def test_a_clock_that_is_off_explains_what_time_can_explain(failed: FailedCheck,
 
 @pytest.mark.parametrize("kind", ["write_timed_out", "write_put_off"])
 def test_a_write_that_is_not_done_is_the_ledgers_only_where_that_failed_this_run_too(kind: str) -> None:
-    not_done = check(Blame.PRODUCT, LEDGER_UP, kind=kind, tags=("streams",))
+    not_done = check(Blame.PRODUCT, LEDGER_UP, kind=kind, needs_ledger=False)
     assert attribute(not_done).blame is Blame.PRODUCT
     found = attribute(replace(not_done, ledger_failed_elsewhere=True))
     assert (found.blame, found.rule) == (Blame.DEPENDENCY, "ledger-failed-in-this-run")
@@ -203,7 +203,7 @@ def test_a_write_put_off_beside_a_contract_that_was_never_there_is_the_release()
     assert attribute(put_off).rule == "contract-never-deployed"
 
 
-MISSING = check(Blame.CONFIG, LEDGER_UP, CONTRACT_GONE, OLD_NETWORK, kind="contract_missing", tags=("chain",))
+MISSING = check(Blame.CONFIG, LEDGER_UP, CONTRACT_GONE, OLD_NETWORK, kind="contract_missing")
 
 
 def test_a_missing_contract_is_a_setting_as_long_as_the_service_works() -> None:
@@ -230,7 +230,7 @@ def test_a_missing_contract_that_something_else_explains_is_never_the_releases(p
     missing = replace(MISSING, probes=probes, creation_failed_elsewhere=True)
     assert attribute(missing).blame is Blame.CONFIG
     for kind in ("stream_not_created", "write_put_off"):
-        assert attribute(check(Blame.PRODUCT, *probes, kind=kind, tags=("streams",))).blame is Blame.DEPENDENCY
+        assert attribute(check(Blame.PRODUCT, *probes, kind=kind, needs_ledger=False)).blame is Blame.DEPENDENCY
 
 
 @pytest.mark.parametrize("kind", ["promise_broken", "stream_not_created", "service_unavailable"])

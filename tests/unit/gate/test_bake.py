@@ -9,6 +9,7 @@ from streampay_smoke.evidence.bake import Bake, CountersWatched, RatioQueried
 from streampay_smoke.evidence.events import AnyEvent, BakeEnded, BakeStarted, BurnRead, Probed, Watched
 from streampay_smoke.evidence.journal import Entry, JournalRead
 from streampay_smoke.gate.bake import DARK_LOOKS, ERROR, LONG_SECONDS, BurnTest, error_each, query_burns, results
+from streampay_smoke.gate.history import fold
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Verdict, VerdictStatus
 
@@ -142,10 +143,11 @@ def test_a_look_that_saw_nothing_moves_no_window() -> None:
         Entry(seq=seq, at_ms=at_ms, prev="", event=Watched(source="reads", good=good, bad=bad))
         for seq, (at_ms, good, bad) in enumerate(looks, start=1)
     ]
-    (answer,) = results(BakeStarted(seconds=3_601, bake=BAKE), entries)
+    begun = Entry(seq=0, at_ms=0, prev="", event=BakeStarted(seconds=3_601, bake=BAKE))
+    (answer,) = results(fold([begun, *entries]))
     assert answer.decision != "fail"
     spoken = Entry(seq=4, at_ms=3_600_001, prev="", event=Watched(source="reads", good=0, bad=1))
-    (answer,) = results(BakeStarted(seconds=3_601, bake=BAKE), [*entries[:-1], spoken])
+    (answer,) = results(fold([begun, *entries[:-1], spoken]))
     assert answer.decision == "fail"
 
 

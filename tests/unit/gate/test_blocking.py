@@ -10,7 +10,18 @@ from msgspec.structs import replace
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import JournalRead
-from streampay_smoke.gate.concerns import CONCERNS, Concern, concern_of, known_concern, rank_of
+from streampay_smoke.gate.concerns import (
+    CONCERNS,
+    MONEY_TAG,
+    NEEDS_LEDGER,
+    PROVES_SETTLEMENT,
+    Concern,
+    always_gates,
+    concern_of,
+    known_concern,
+    proves_settlement,
+    rank_of,
+)
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import MESSAGE_LIMIT, Verdict, VerdictStatus
 from streampay_smoke.runner.plan import scenarios_below
@@ -78,14 +89,13 @@ def test_a_failure_that_is_remembered_blocks(told: Tell) -> None:
 
 
 def test_a_blocked_check_is_attributed_as_its_cause_is(told: Tell) -> None:
-    """Whether a ledger that is down explains a failure hangs on tags, and one failure has one cause."""
+    """Whether a ledger that is down explains a failure depends on the scenario, and one failure has one cause."""
     sick = events.Probed(name="ledger", ok=False, detail="behind")
-    chain = replace(B, tags=("smoke", "settlement"))
-    first = failing(chain, WRONG)
+    first = failing(B, WRONG)
     first.insert(-2, sick)
-    second = failing(A, replace(WRONG, first_in=chain.id))
+    second = failing(A, replace(WRONG, first_in=B.id))
     second.insert(-2, sick)
-    verdict = verdict_on(told, (chain, first), (A, second))
+    verdict = verdict_on(told, (B, first), (A, second))
     assert [(check.status, check.attribution) for check in verdict.checks] == [
         ("broken", "dependency"),
         ("blocked", "dependency"),
@@ -139,7 +149,7 @@ def test_one_answer_that_was_no_error_keeps_a_check_red(told: Tell) -> None:
 
 
 def test_the_gravest_cause_is_the_headline(told: Tell) -> None:
-    contract = scenario("streams/a-signed-in-user-sees-their-streams")
+    contract = scenario("streams/a-user-lists")
     stories = tuple(
         (expected, failing(expected, replace(WRONG, message=f"{expected.id} is wrong"), "Then answered"))
         for expected in (C, contract, A, B)
@@ -200,14 +210,30 @@ def test_every_scenario_of_the_suite_is_classified() -> None:
     assert unknown == []
 
 
-def test_every_row_of_the_table_is_about_a_scenario_of_the_suite() -> None:
+def test_every_row_of_the_tables_is_about_a_scenario_of_the_suite() -> None:
     ids = [item.expected.id for item in scenarios_below(FEATURES)]
-    assert [row for row in CONCERNS if not any(known.startswith(row) for known in ids)] == []
+    rows = (*CONCERNS, *NEEDS_LEDGER, *PROVES_SETTLEMENT)
+    assert [row for row in rows if not any(known.startswith(row) for known in ids)] == []
+
+
+def test_what_proves_a_settlement_does_so_without_its_tag_and_the_tag_can_only_ask_for_more() -> None:
+    suite = [item.expected for item in scenarios_below(FEATURES)]
+    assert {each.id for each in suite if MONEY_TAG in each.tags} == {
+        each.id for each in suite if proves_settlement(each.id, ())
+    }
+    assert proves_settlement("own/payment", {MONEY_TAG})
+    assert not proves_settlement("own/payment", ())
+
+
+def test_what_always_gates_does_so_whatever_its_tags_are() -> None:
+    assert all(always_gates(name, ()) for name in ("readiness/x", "settlement/x"))
+    assert always_gates("own/payment", {MONEY_TAG})
+    assert not always_gates("streams/x", {"readiness"})
 
 
 def test_the_longest_beginning_counts() -> None:
-    assert concern_of("doors/only-the-ledger-says-that-a-stream-is-settled") is Concern.MONEY
-    assert concern_of("doors/anything-else") is Concern.ACCESS
+    assert concern_of("access/a-user-cannot-mark-their-own-stream-as-settled") is Concern.MONEY
+    assert concern_of("access/anything-else") is Concern.ACCESS
     assert concern_of("a/new-feature") is Concern.CONTRACT
 
 

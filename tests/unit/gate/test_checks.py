@@ -11,7 +11,7 @@ from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate.attribution import CONTRACT_PROBE, LEDGER_PROBE, NETWORK_AGE_PROBE
-from streampay_smoke.gate.checks import checks_of
+from streampay_smoke.gate.checks import examined
 from streampay_smoke.gate.history import fold
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Check, VerdictStatus
@@ -27,7 +27,7 @@ PASSED = ended(readiness__ready="passed", settlement__paid="passed")
 def checked(told: Tell, *story: Any) -> Check:
     """The check of the first scenario that was planned, and a verdict that agrees with it."""
     read = told(*story)
-    return checks_of(fold(read.entries))[0]
+    return examined(fold(read.entries))[0].check
 
 
 def step(text: str, *evidence: Any, status: str = "passed", failure: events.Failure | None = None) -> Story:
@@ -201,7 +201,7 @@ COURSES: dict[str, tuple[events.ExpectedScenario, Story, str, str]] = {
 def test_each_course_is_told_to_the_letter(told: Tell, name: str) -> None:
     expected, story, reason_code, hint = COURSES[name]
     read = told(started(), planned(expected), *story)
-    check = checks_of(fold(read.entries))[0]
+    check = examined(fold(read.entries))[0].check
     assert check.hint == hint
     verdict = judge(read)
     assert verdict.reason_code == reason_code
@@ -299,7 +299,7 @@ def test_a_service_that_cannot_create_in_another_scenario_tells_whose_the_missin
         for name, ok in ((LEDGER_PROBE, True), (CONTRACT_PROBE, False), (NETWORK_AGE_PROBE, True))
     )
     played_both = [
-        played(replace(READY, tags=("chain",)), status="error", failure=missing, probes=probes),
+        played(READY, status="error", failure=missing, probes=probes),
         played(MONEY, status="failed", failure=other),
     ]
-    assert checked(told, started(), planned(replace(READY, tags=("chain",)), MONEY), *played_both, ended()).rule == rule
+    assert checked(told, started(), planned(READY, MONEY), *played_both, ended()).rule == rule

@@ -222,6 +222,24 @@ def test_a_deadline_leaves_a_proved_fault_standing_and_nothing_else(told: Tell) 
     assert "Then paid" in slow.message
 
 
+def test_a_deadline_says_where_the_time_went_and_how_to_give_more(told: Tell) -> None:
+    waits = [
+        events.Waited(what=what, met=True, within_seconds=9, waited_seconds=seconds, attempts=2, last="")
+        for what, seconds in (("a ledger after 5", 4.0), ("the rate limit to let GET /x through", 12.4), ("short", 0.1))
+    ]
+    cut_off = [events.ScenarioStarted(id=MONEY.id), events.StepStarted(text="When paid", budget_seconds=30)]
+    begun = events.Awaiting(what="the service to say that it is ready")
+    deadline = events.Interrupted(reason="deadline", detail="the 9 s of this run were over in step 'When paid'")
+    clean_up = events.CleanUpStarted(within_seconds=9)
+    after = events.Waited(what="a ledger", met=True, within_seconds=9, waited_seconds=99, attempts=2, last="")
+    story = (*waits, *cut_off, begun, *[events.StepStarted(text="When paid")] * 60, clean_up, after, deadline)
+    verdict = judge(told(started(), planned(READY, MONEY), played(READY, HELD), *story))
+    told_long = verdict.message_long
+    assert f"spent: {MONEY.feature} 1 s" in told_long, told_long
+    assert "of it waiting for rate limits 12 s, ledgers 4 s, readiness 1 s." in told_long
+    assert "raise SMOKE_DEADLINE_SECONDS (--deadline, or deadline_seconds in environments/staging.toml)" in told_long
+
+
 @pytest.mark.parametrize(("reason", "attribution"), [("deadline", "dependency"), ("SIGTERM", "harness")])
 def test_a_deadline_that_the_ledger_used_up_is_the_ledgers(told: Tell, reason: str, attribution: str) -> None:
     stalled = played(READY, HELD, status="failed", failure=failure(Blame.DEPENDENCY, kind="chain_unavailable"))
@@ -240,7 +258,9 @@ def test_a_deadline_that_the_ledger_used_up_is_the_ledgers(told: Tell, reason: s
     ],
 )
 def test_a_run_refused_before_it_began_says_why(told: Tell, blame: Blame, expected_status: VerdictStatus) -> None:
-    verdict = judge(told(events.RunRefused(failure=failure(blame, kind="settings_invalid", message="no address"))))
+    refused = events.RunRefused(failure=failure(blame, kind="settings_invalid", message="no address"), run_id="r7")
+    verdict = judge(told(refused))
+    assert verdict.run_id == "r7"
     assert (verdict.verdict, verdict.reason_code) == (expected_status, "settings_invalid")
     assert "no address" in verdict.message
 

@@ -385,7 +385,8 @@ def test_what_else_explains_a_miss(
     because: str,
 ) -> None:
     missed = replace(answer("read_latency", 500), kind=kind, decision="fail")
-    (miss,) = misses((missed,), RunHistory(probes_at_start=[*probes]), entries(*after), checks)
+    run = RunHistory(probes_at_start=[*probes], measured=after[0] if after else None)
+    (miss,) = misses((missed,), run, (), checks)
     said = f"the one: {objectives.in_words(missed)}"
     assert (miss.blame, miss.text) == (blame, f"{said}; not the release's alone: {because}" if because else said)
 
@@ -412,10 +413,14 @@ def watched(good: int, bad: int, source: str = "reads", detail: str = "") -> eve
     return events.Watched(source=source, good=good, bad=bad, detail=detail)
 
 
+def baked(watched_with: Bake, *story: events.AnyEvent) -> RunHistory:
+    return fold(entries(events.BakeStarted(bake=watched_with, seconds=600), *story))
+
+
 def test_a_bake_is_told_whole() -> None:
     reads, counters, query = bake.results(
-        events.BakeStarted(bake=ALL, seconds=600),
-        entries(
+        baked(
+            ALL,
             events.ServiceSeen(),
             watched(9, 1),
             watched(0, 0),
@@ -424,7 +429,7 @@ def test_a_bake_is_told_whole() -> None:
             events.BurnRead(short_ratio=0.001, long_ratio=0.0),
             events.BurnRead(short_ratio=None, long_ratio=0.5, detail="503"),
             events.BurnRead(short_ratio=0.002, long_ratio=0.0),
-        ),
+        )
     )
     assert facts_of(reads)[:3] == (f"{SEQUENCE}, over a long and a short window", 10, round(0.1 / ALL.budget, 4))
     assert (reads.name, reads.note) == ("reads succeed while the release is watched", "1 of 10 failed")
@@ -451,15 +456,15 @@ def test_a_bake_is_told_whole() -> None:
 
 
 def test_a_bake_that_saw_nothing_says_nothing() -> None:
-    reads, _, query = bake.results(events.BakeStarted(bake=ALL, seconds=600), entries(watched(0, 0)))
+    reads, _, query = bake.results(baked(ALL, watched(0, 0)))
     for found in (reads, query):
         assert (found.samples, found.estimate, found.decision) == (0, None, "insufficient_sample")
     assert (reads.note, query.note) == ("0 of 0 failed", "")
 
 
 def test_a_source_that_tells_nothing_says_why() -> None:
-    dark = entries(watched(1, 0), *(watched(0, 0, detail=f"look {n}") for n in range(3)))
-    found = list(unobserved(events.BakeStarted(bake=ALL, seconds=600), dark))
+    dark = baked(ALL, watched(1, 0), *(watched(0, 0, detail=f"look {n}") for n in range(3)))
+    found = list(unobserved(ALL, dark.looks))
     assert found == [
         "reads succeed while the release is watched: look 2",
         "requests succeed while the release is watched (the service's counters): it was never looked at",
@@ -521,7 +526,7 @@ def test_the_evidence_that_is_needed_is_one_over_the_error() -> None:
     enough = next(n for n in range(1, 500) if statistics.share_below(0, n, BAKE.share_limit) >= limit)
     assert statistics.share_below(0, enough, BAKE.share_limit) < 2 * limit
     for reads, decision in ((enough, "pass"), (enough - 1, "insufficient_sample")):
-        (found,) = bake.results(events.BakeStarted(bake=BAKE, seconds=600), entries(watched(reads, 0)))
+        (found,) = bake.results(baked(BAKE, watched(reads, 0)))
         assert found.decision == decision
 
 

@@ -435,7 +435,7 @@ def test_an_interruption_names_the_step_it_met(told: Tell) -> None:
     assert verdict.message_long.startswith(f"ended by SIGTERM by CI {step}. Attributed to")
     late = judge(told(started(), planned(READY), met, events.Interrupted(reason="deadline", detail="too late")))
     assert (late.reason_code, late.exit_code) == ("deadline", 3)
-    assert late.message_long.startswith(f"too late {step}. Attributed to")
+    assert late.message_long.startswith(f"too late {step}. Next: see what the time went into; ")
 
 
 def test_two_states_are_in_the_exit_code_alone(told: Tell) -> None:
@@ -448,10 +448,10 @@ def test_two_states_are_in_the_exit_code_alone(told: Tell) -> None:
 
 
 def test_a_long_name_leaves_room_for_what_happened(told: Tell) -> None:
-    long = replace(READY, scenario="The release that went live is ready to serve everybody")
+    long = replace(READY, scenario="The service and its dependencies are ready everybody")
     lied = events.Failure(kind="promise_broken", blame=Blame.PRODUCT, message="it lied " * 20)
     verdict = judge(told(started(), planned(long), played(long, status="failed", failure=lied), ended()))
-    assert verdict.message.startswith("FAIL [product]: The release that went live is ready…: it lied it lied")
+    assert verdict.message.startswith("FAIL [product]: The service and its dependencies ar…: it lied it lied")
 
 
 def test_an_interruption_by_nobodys_signal_is_inconclusive(told: Tell) -> None:

@@ -14,8 +14,8 @@ from waits import HANG_SECONDS, Stopwatch, slowdown, wait_until
 
 from streampay_smoke import __version__
 from streampay_smoke.http import client as http
-from streampay_smoke.http.bodies import MAX_BODY_BYTES
-from streampay_smoke.http.client import Client, NoAnswer, new_client, one_event
+from streampay_smoke.http.bodies import MAX_BODY_BYTES, one_event
+from streampay_smoke.http.client import Client, NoAnswer, new_client
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 

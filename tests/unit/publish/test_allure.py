@@ -30,6 +30,11 @@ class Results:
             labels.setdefault(label["name"], []).append(label["value"])
         return labels
 
+    def globals(self) -> dict[str, Any]:
+        (found,) = self.folder.glob("*-globals.json")
+        document: dict[str, Any] = json.loads(found.read_text())
+        return document
+
     def properties(self) -> dict[str, str]:
         lines = (self.folder / "environment.properties").read_text("ascii").splitlines()
         pairs = (line.split(" = ", 1) for line in lines)
@@ -87,6 +92,14 @@ def test_results_are_labelled_by_epic_feature_story_severity_tags_and_place(writ
     assert labels["severity"] == ["critical"]
     assert labels["tag"] == ["readiness", "smoke"]
     assert labels["host"] == labels["region"] == ["eu-1"]
+    assert labels["thread"] == ["Service is ready"], "the timeline shows nothing without one"
+    assert not {"framework", "language"} & set(labels), "they say nothing about the product"
+
+
+def test_money_and_decision_are_among_the_first_lines(sample: Callable[[str], Any]) -> None:
+    lines = environment(msgspec.structs.replace(sample("passing").told, decision="hold: a rehearsal"))
+    assert list(lines)[:3] == ["Verdict", "Money", "Decision"]
+    assert lines["Money"] == "The recipient was paid 10.5 XLM, proved in ledger 120 of a simulation."
 
 
 def test_a_tag_may_set_a_label_of_its_own(script: Any, sample: Callable[[str], Any], tmp_path: Path) -> None:
@@ -102,13 +115,13 @@ def test_a_link_tag_becomes_a_link_and_no_tag(written: Callable[[str], Results])
     assert links == [{"type": "link", "url": "https://runbook.example/readiness", "name": "runbook"}]
 
 
-def test_a_run_without_a_region_is_labelled_with_its_host(sample: Callable[[str], Any], tmp_path: Path) -> None:
+def test_a_run_without_a_region_is_labelled_with_its_environment(sample: Callable[[str], Any], tmp_path: Path) -> None:
     run = sample("passing").told
     nowhere = msgspec.structs.replace(run.verdict.target, region="")
     verdict = msgspec.structs.replace(run.verdict, target=nowhere)
     write_allure_results(tmp_path / "r", msgspec.structs.replace(run, verdict=verdict), {})
     labels = Results(tmp_path / "r").labels(READY)
-    assert labels["host"][0]
+    assert labels["host"] == ["sandbox"]
     assert "region" not in labels
 
 
@@ -214,7 +227,14 @@ def test_a_verdict_other_than_pass_is_an_error_of_the_whole_run(written: Callabl
 
 
 def test_a_pass_has_no_error_of_the_whole_run(written: Callable[[str], Results]) -> None:
-    assert list(written("passing").folder.glob("*-globals.json")) == []
+    assert "errors" not in written("passing").globals()
+
+
+def test_summary_and_verdict_belong_to_the_whole_run(written: Callable[[str], Results]) -> None:
+    results = written("failing")
+    attached = {each["name"]: results.folder / each["source"] for each in results.globals()["attachments"]}
+    assert attached["summary.md"].read_text().startswith("# FAIL")
+    assert json.loads(attached["verdict.json"].read_text())["verdict"] == "FAIL"
 
 
 def test_results_of_an_earlier_run_do_not_stay(written: Callable[[str], Results]) -> None:

@@ -3,12 +3,12 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
 
+import jinja2
 import msgspec
 import pytest
 
 from streampay_smoke.evidence import events
-from streampay_smoke.publish.html import html_report
-from streampay_smoke.publish.markup import Markup, element, joined
+from streampay_smoke.publish.html import html_report, render
 from streampay_smoke.publish.report_model import report_of
 
 LOADING = {"src", "srcset", "data", "poster", "action", "background"}
@@ -59,7 +59,8 @@ def test_the_page_loads_nothing(any_run: Any) -> None:
     read = page(any_run)
     assert {tag for tag, _ in read.seen}.isdisjoint({"script", "link", "img", "iframe", "object", "embed", "form"})
     assert not any(LOADING & set(attrs) for _, attrs in read.seen)
-    assert all((attrs.get("href") or "#").startswith("#") for _, attrs in read.seen)
+    outside = [attrs for _, attrs in read.seen if not (attrs.get("href") or "#").startswith("#")]
+    assert all(attrs["rel"] == "noreferrer" for attrs in outside), "a link is followed by a person, and tells nobody"
     style = next(status for status in read.words if ":root" in status)
     assert not re.search(r"url\(|@import", style)
 
@@ -135,12 +136,34 @@ def test_the_page_says_what_matters(sample: Callable[[str], Any], run: str, word
 def test_exchanges_can_be_opened(sample: Callable[[str], Any]) -> None:
     text = html_report(sample("passing").told).decode()
     assert "service: GET /readyz → 200 (12 ms)" in text
-    assert "&quot;token&quot;: &quot;&lt;redacted&gt;&quot;" in text
+    assert "&#34;token&#34;: &#34;&lt;redacted&gt;&#34;" in text
 
 
-def test_markup_escapes_everything_it_did_not_make() -> None:
-    assert (
-        element("p", "<b>", Markup("<i></i>"), class_='a"b', data_x=None) == '<p class="a&quot;b">&lt;b&gt;<i></i></p>'
-    )
-    assert element("meta", charset="utf-8") == '<meta charset="utf-8">'
-    assert joined("&", Markup("&amp;")) == "&amp;&amp;"
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        ("refused", "Money was not looked at, because the run ended before its first check."),
+        ("failing", "streampay-smoke run --env sandbox"),
+        ("failing", "expected 401 or 403"),
+    ],
+)
+def test_every_page_has_its_sentence_on_money_its_cause_and_its_way_to_run_again(
+    sample: Callable[[str], Any], run: str, words: str
+) -> None:
+    found = page(sample(run)).text
+    assert words in " ".join(found.split())
+
+
+def test_a_long_name_is_shown_short_and_copied_whole(sample: Callable[[str], Any]) -> None:
+    text = html_report(sample("passing").told).decode()
+    assert f'<span class="long" title="{"ab" * 32}">{"ab" * 32}</span>' in text
+
+
+def test_the_decision_is_on_the_page(sample: Callable[[str], Any]) -> None:
+    told = msgspec.structs.replace(sample("passing").told, decision="hold: <a rehearsal>")
+    assert "hold: <a rehearsal>" in Page(html_report(told).decode()).text
+
+
+def test_a_template_that_names_something_unknown_is_an_error() -> None:
+    with pytest.raises(jinja2.UndefinedError):
+        render("banner.html.j2", tone="#000")

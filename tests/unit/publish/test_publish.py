@@ -15,6 +15,7 @@ def test_every_run_leaves_every_report_whole(any_run: Any, tmp_path: Path) -> No
         "summary.md",
         "cdevents.jsonl",
         "allure-results",
+        "report.html",
     }
     assert all(path.exists() for path in published.written)
     assert not list(tmp_path.rglob(".*"))

@@ -49,10 +49,10 @@ def test_a_healthy_release_on_every_replica_is_proved(fleet: Fleet, root: Path) 
     assert set(proof.promises) >= {
         "the previous release is live",
         "the readiness answer is the service's own",
-        "every replica that answers is the expected release",
+        "all replicas that answer run the expected release",
         "the synthetic user is shown a list",
         "a caller with no credential is refused",
-        "a caller with junk for a token sees no stream",
+        "a caller with a malformed token receives no stream",
         "the previous release answers to the end",
     }
 
@@ -90,7 +90,7 @@ def test_silence_is_not_it(fleet: Fleet, root: Path) -> None:
         ("ready-degraded-but-200", PromiseBroken, "the service names the network of this environment"),
         ("half-broken", PromiseBroken, "answered 500, not 200"),
         ("list-open", PromiseBroken, "a caller with no credential is refused"),
-        ("list-accepts-junk", PromiseBroken, "a caller with junk for a token is refused"),
+        ("list-accepts-junk", PromiseBroken, "a caller with a malformed token is refused"),
         ("list-wrong-shape", PromiseBroken, "not a page of streams"),
         ("release-stale", NotLive, "before-"),
     ],

@@ -17,7 +17,7 @@ from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
 from streampay_smoke.run.progress import RunProgress
 from streampay_smoke.runner.session import Session
 from streampay_smoke.settings import load
-from streampay_smoke.settings.deadline import LEDGER_STEPS, SHORTEST_SECONDS, derived_deadline_seconds
+from streampay_smoke.settings.deadline import LEDGER_STEPS, SHORTEST_SECONDS, clean_up_seconds, derived_deadline_seconds
 
 GIVEN = {"SMOKE_BASE_URL": "http://127.0.0.1:1", "SMOKE_CONTRACT_ID": "C1"}
 
@@ -98,9 +98,14 @@ def test_a_slow_ledger_extends_a_deadline_that_nobody_set(
     path = tmp_path / "journal.jsonl"
     with Journal(path, Redactor()) as journal:
         assert Session(settings, journal, Redactor(), "run").extend_deadline(25) == more_seconds
-    progress = RunProgress(path)
+    progress = RunProgress(path, deadline_seconds=settings.deadline_seconds, clock=lambda: 0.0)
     assert not progress.step_is_stuck()
-    assert progress.more_seconds == more_seconds
+    assert progress.left_seconds == settings.deadline_seconds + more_seconds
+
+
+@pytest.mark.parametrize(("unfinished", "pace", "seconds"), [(0, 5.0, 5), (1, 0.0, 7), (3, 5.0, 41), (9, 6.0, 60)])
+def test_the_clean_up_has_time_for_what_is_left_and_a_limit(unfinished: int, pace: float, seconds: float) -> None:
+    assert clean_up_seconds(unfinished, seconds_per_ledger=pace) == seconds
 
 
 def test_a_ledger_that_says_nothing_has_no_pace() -> None:

@@ -20,6 +20,7 @@ from streampay_sandbox.proxy import (
     pass_through,
 )
 from streampay_smoke.acceptance.run_context import RunContext
+from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.events import Exchanged, Probed, Recorder, ServiceSeen
@@ -33,10 +34,9 @@ from streampay_smoke.gate.attribution import (
     STABLE_PROBE,
     STABLE_READY_PROBE,
 )
+from streampay_smoke.http.ledger_health import ledger_time
 from streampay_smoke.run.probes.credentials import SHOWN_AGAIN_TIMES, credential_probe, shown_again_probe
 from streampay_smoke.run.probes.deployments import STABLE_PEER, at_candidate
-from streampay_smoke.run.probes.ledger import ledger_time
-from streampay_smoke.run.probes.limits import CLOCK_SECONDS
 from streampay_smoke.run.probes.release import (
     named_dependency_probe,
     stable_readiness_probe,
@@ -277,11 +277,11 @@ def test_a_refused_credential_is_shown_again_until_an_instance_accepts_it(
     ("service_ago", "ledger_ago", "ok"),
     [
         (0, 5, True),
-        (CLOCK_SECONDS + 5, CLOCK_SECONDS + 5, False),
-        (-CLOCK_SECONDS - 5, -CLOCK_SECONDS - 5, False),
-        (CLOCK_SECONDS + 5, 0, True),
-        (0, CLOCK_SECONDS + 5, True),
-        (CLOCK_SECONDS + 5, -CLOCK_SECONDS - 5, True),
+        (CLOCK_SKEW_SECONDS + 5, CLOCK_SKEW_SECONDS + 5, False),
+        (-CLOCK_SKEW_SECONDS - 5, -CLOCK_SKEW_SECONDS - 5, False),
+        (CLOCK_SKEW_SECONDS + 5, 0, True),
+        (0, CLOCK_SKEW_SECONDS + 5, True),
+        (CLOCK_SKEW_SECONDS + 5, -CLOCK_SKEW_SECONDS - 5, True),
     ],
 )
 def test_the_clock_is_off_when_service_and_ledger_agree_that_it_is(
@@ -297,8 +297,8 @@ def test_without_both_times_the_clock_is_not_judged(service: float | None, ledge
 
 
 def test_a_ledger_that_is_down_tells_no_time(small: SmallStreamPay) -> None:
-    assert ledger_time("http://127.0.0.1:9") is None
-    assert ledger_time(small.url) is None
+    assert ledger_time("http://127.0.0.1:9", timeout_seconds=1) is None
+    assert ledger_time(small.url, timeout_seconds=1) is None
 
 
 def readiness_says(status: int, **reports: str) -> ProxyBehaviour:

@@ -125,6 +125,28 @@ def test_a_nearer_deadline_ends_the_run_and_says_where(interruption: Interruptio
     )
 
 
+def test_what_ends_a_run_has_a_time_of_its_own(interruption: Interruption) -> None:
+    interruption.limit(0.05)
+    with pytest.raises(KeyboardInterrupt):
+        in_a_step(interruption, sleep_long)
+    interruption.reserve(0.6)
+    time.sleep(0.55)  # the alarm repeats every half a second, and is no concern of the clean-up
+    with pytest.raises(KeyboardInterrupt):
+        sleep_long()
+    assert "the 0.05 s of this run were over" in interruption.event().detail
+
+
+def test_what_ends_a_run_in_time_has_at_least_its_own_time(interruption: Interruption) -> None:
+    interruption.limit(30)
+    interruption.reserve(0.05)
+    left_seconds, _ = signal.getitimer(signal.ITIMER_REAL)
+    assert left_seconds > 20
+    interruption.limit(0.05)
+    interruption.reserve(30)
+    left_seconds, _ = signal.getitimer(signal.ITIMER_REAL)
+    assert left_seconds > 20
+
+
 def test_a_step_that_swallows_the_alarm_gets_another_and_at_last_the_deadline(interruption: Interruption) -> None:
     alarms = []
 
@@ -227,13 +249,13 @@ def test_a_step_is_stuck_when_its_budget_is_over_and_nothing_was_written(
     tmp_path: Path, story: list[events.AnyEvent], age_ms: int, stuck: bool
 ) -> None:
     told(tmp_path / "journal", *story, at_ms=time.time_ns() // 1_000_000 - age_ms)
-    assert RunProgress(tmp_path / "journal").step_is_stuck() is stuck
+    assert RunProgress(tmp_path / "journal", deadline_seconds=1).step_is_stuck() is stuck
 
 
 def test_a_journal_is_followed_line_by_line(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     path.touch()
-    stuck = RunProgress(path)
+    stuck = RunProgress(path, deadline_seconds=1)
     assert not stuck.step_is_stuck()
     told(path, STEP, at_ms=1)
     whole = path.read_bytes()

@@ -59,7 +59,7 @@ def edit(name: str, old: str, new: str) -> Callable[[Path], None]:
 
 def test_the_suite_of_this_project_is_the_one_that_was_accepted() -> None:
     pins = accepted(ROOT / "features", ROOT / INI)
-    assert {"behave.ini", "features/environment.py", "features/steps/chain_steps.py"} < pins.keys()
+    assert {"behave.ini", "features/environment.py", "features/steps/ledger_steps.py"} < pins.keys()
     assert "settlement/a-settled-stream-pays-the-recipient-on-the-ledger" in pins
     assert {f"streampay_smoke/acceptance/{path.relative_to(ROOM)}" for path in ROOM.rglob("*.py")} < pins.keys()
 
@@ -73,11 +73,11 @@ def test_somebody_measured_how_much_every_scenario_asserts() -> None:
 
 CHANGES = {
     "a step that is gone": (
-        edit("features/settlement.feature", "    And it works on a test network\n", ""),
+        edit("features/settlement.feature", "    And the service works on a test network\n", ""),
         "has other steps (11, 5 of them asserting; there were 12, 5 of them asserting)",
     ),
     "an assertion that is gone": (
-        edit("features/readiness.feature", "    And every dependency it names is ok\n", ""),
+        edit("features/readiness.feature", "    And every named dependency is healthy\n", ""),
         "has other steps (5, 4 of them asserting; there were 6, 5 of them asserting)",
     ),
     "another keyword": (edit("features/readiness.feature", "When the", "Given the"), "has other steps"),
@@ -91,7 +91,7 @@ CHANGES = {
         "has other steps",
     ),
     "a tag that is gone": (
-        edit("features/chain.feature", "@smoke @chain", "@chain"),
+        edit("features/ledger.feature", "@smoke @chain", "@chain"),
         "is tagged @blocker @chain, not @blocker @chain @smoke",
     ),
     "every tag is gone": (
@@ -99,24 +99,24 @@ CHANGES = {
         "is tagged with nothing, not @blocker @readiness @smoke",
     ),
     "a scenario that is gone": (
-        edit("features/streams.feature", "      | an unsigned token                |\n", ""),
-        "streams/a-caller-with-an-unsigned-token-is-refused is gone",
+        edit("features/streams.feature", "      | an unsigned token              |\n", ""),
+        "streams/a-caller-with-an-unsigned-token-cannot-list-streams is gone",
     ),
     "a scenario with another name": (
-        edit("features/chain.feature", "healthy and moving", "healthy"),
-        "chain/the-network-is-healthy was added; chain/the-network-is-healthy-and-moving is gone",
+        edit("features/ledger.feature", "healthy and closes ledgers", "healthy"),
+        "ledger/the-ledger-network-is-healthy was added; ledger/the-ledger-network-is-healthy-and-closes",
     ),
     "a file that is no feature any more": (
         lambda project: (project / "features" / "readiness.feature").write_text("Then what\n"),
-        "readiness/the-release-that-went-live-is-ready-to-serve is gone",
+        "readiness/the-service-and-its-dependencies-are-ready is gone",
     ),
     "a feature file that is gone": (
         lambda project: (project / "features/readiness.feature").unlink(),
-        "readiness/the-release-that-went-live-is-ready-to-serve is gone",
+        "readiness/the-service-and-its-dependencies-are-ready is gone",
     ),
     "a step file": (
-        edit("features/steps/chain_steps.py", "ledger.network_moves(", "str("),
-        "features/steps/chain_steps.py was changed",
+        edit("features/steps/ledger_steps.py", "ledger.network_is_healthy(", "str("),
+        "features/steps/ledger_steps.py was changed",
     ),
     "one step file more": (
         lambda project: (project / "features/steps/new_steps.py").touch(),
@@ -129,7 +129,7 @@ CHANGES = {
     "no manifest": (lambda project: (project / "features/manifest.jsonl").unlink(), "manifest.jsonl cannot be read"),
     "an empty manifest": (
         lambda project: (project / "features/manifest.jsonl").write_text(""),
-        "behave.ini was added; ",
+        "was added; access/",
     ),
     "a manifest after a bad merge": (
         edit("features/manifest.jsonl", "\n", "\n<<<<<<< ours\n"),
@@ -143,7 +143,7 @@ CHANGES = {
         lambda project: (project / "features/manifest.jsonl").write_text(
             (project / "features/manifest.jsonl").read_text() * 2
         ),
-        "behave.ini is there twice",
+        "is there twice",
     ),
 }
 
@@ -179,8 +179,8 @@ def test_line_endings_are_no_change(project: Path) -> None:
     assert accepted(project / "features", project / INI)
 
 
-NETWORK = "chain/the-network-is-healthy-and-moving"
-MONEY = "settlement/a-settlement-that-is-repeated-pays-nobody-again"
+NETWORK = "ledger/the-ledger-network-is-healthy-and-closes-ledgers"
+MONEY = "settlement/a-repeated-settlement-does-not-pay-the-recipient-twice"
 
 
 def journal_of(project: Path, *held: int, name: str = NETWORK, proof: str = "ledger", status: str = "passed") -> Path:
@@ -232,7 +232,7 @@ def test_what_was_learned_is_announced_and_kept(project: Path) -> None:
     network = [item for item in scenarios_below(project / "features") if item.expected.id == NETWORK]
     for proof in ("ledger", "service"):
         assert [item.expected.at_least for item in with_least_assertions(network, pins, proof=proof)] == [(0, 7)]
-    edit("features/steps/chain_steps.py", "ledger.network_moves(", "str(")(project)
+    edit("features/steps/ledger_steps.py", "ledger.network_is_healthy(", "str(")(project)
     write(project / "features", project / INI)
     assert counted(project)["ledger"] == (0, 7)
 
@@ -241,7 +241,9 @@ def test_a_scenario_with_other_steps_is_not_measured(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(project)
-    edit("features/chain.feature", "When the ledger is watched", "When the contract is asked what it would do")(project)
+    edit("features/ledger.feature", "When the ledger network is observed", "When calls to the contract are simulated")(
+        project
+    )
     assert main(["--write"]) == 0
     assert f"not measured yet: {NETWORK}" in capsys.readouterr().out
     assert counted(project) == {}
@@ -256,7 +258,7 @@ def test_nothing_is_learned_from_a_journal_that_is(project: Path, monkeypatch: p
     if what == "cut off":
         journal.write_bytes(journal.read_bytes()[:-20])
     elif what == "of other steps":
-        edit("features/chain.feature", "When the ledger is watched", "When the ledger is looked at")(project)
+        edit("features/ledger.feature", "When the ledger network is observed", "When the ledger is looked at")(project)
         write(project / "features", project / INI)
     else:
         journal.unlink()
@@ -267,7 +269,7 @@ def test_nothing_is_learned_from_a_journal_that_is(project: Path, monkeypatch: p
 
 def test_numbers_of_other_steps_are_no_manifest(project: Path) -> None:
     edit("features/manifest.jsonl", '"ledger":[0,', '"ledger":[0,0,')(project)
-    assert "has 4 steps, and at_least counts others" in changed(project)
+    assert "has 7 steps, and at_least counts others" in changed(project)
 
 
 def test_many_changes_are_counted(project: Path) -> None:
@@ -278,8 +280,10 @@ def test_many_changes_are_counted(project: Path) -> None:
 
 
 def test_prose_is_not_pinned(project: Path) -> None:
-    edit("features/streams.feature", "and nobody else does.", "and only those.")(project)
-    edit("features/chain.feature", "Feature: The ledger itself", "Feature: The ledger")(project)
+    edit("features/streams.feature", "and nobody else sees them.", "and only those.")(project)
+    edit("features/ledger.feature", "Feature: Ledger and contract work without the service", "Feature: The ledger")(
+        project
+    )
     assert accepted(project / "features", project / INI)
 
 
@@ -297,7 +301,7 @@ def test_a_scenario_from_elsewhere_is_a_stranger(project: Path) -> None:
     config = Configuration(["--runner=behave.runner:Runner"], load_config=False)
     text = (project / "features" / "readiness.feature").read_text()
     refuse_strangers(pins, plan([parse_feature(text, filename="features/readiness.feature")], config))
-    for name, given in (("readiness", text.replace("    And every replica", "    # And every replica")), ("x", text)):
+    for name, given in (("readiness", text.replace("    And all replicas", "    # And all replicas")), ("x", text)):
         with pytest.raises(SuiteChanged, match=r"has other steps|was added"):
             refuse_strangers(pins, plan([parse_feature(given, filename=f"{name}.feature")], config))
 
@@ -308,7 +312,7 @@ def test_the_command_names_differences_and_accepts_them(
     monkeypatch.chdir(project)
     before = (project / "features/manifest.jsonl").read_bytes()
     assert (main([]), capsys.readouterr().out) == (0, "")
-    edit("features/chain.feature", "@smoke ", "")(project)
+    edit("features/ledger.feature", "@smoke ", "")(project)
     assert main([]) == 1
     said = capsys.readouterr().out
     assert said.count("is tagged @blocker @chain, not") == 4
@@ -327,10 +331,10 @@ def test_a_feature_that_is_not_utf8_is_named(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(project)
-    with (project / "features/chain.feature").open("ab") as feature:
+    with (project / "features/ledger.feature").open("ab") as feature:
         feature.write(b"# f\xfcr uns\n")
-    with pytest.raises(SettingsInvalid, match=r"features/chain\.feature, line \d+ is not UTF-8"):
+    with pytest.raises(SettingsInvalid, match=r"features/ledger\.feature, line \d+ is not UTF-8"):
         accepted(project / "features", project / INI)
     assert main(["--write"]) == 1
-    assert "features/chain.feature, line" in capsys.readouterr().out
-    assert "chain.feature: is not UTF-8" in "".join(problems_in([project / "features"]))
+    assert "features/ledger.feature, line" in capsys.readouterr().out
+    assert "ledger.feature: is not UTF-8" in "".join(problems_in([project / "features"]))

@@ -161,29 +161,32 @@ def test_the_projects_own_features_have_no_problems() -> None:
 
 
 WITHOUT_FACTS = {
-    "chain/the-contract-obeys-its-administrator",
-    "operations/its-figures-can-be-read",
-    "operations/the-index-follows-the-ledger",
-    "statements/a-stream-from-before-this-release-is-still-there",
+    "ledger/only-the-expected-administrator-controls-the-contract",
+    "operations/the-metrics-are-available",
+    "operations/the-index-of-the-ledger-is-up-to-date",
+    "records/a-stream-from-an-earlier-release-still-exists",
 }
 """What an environment leaves out that names no contract admin, no kept stream, and nothing that can be scraped."""
 
 WRITES = {
     "settlement/a-settled-stream-pays-the-recipient-on-the-ledger",
-    "settlement/a-settlement-that-is-repeated-pays-nobody-again",
-    "settlement/a-settlement-that-was-refused-too-early-can-be-made-later",
-    "statements/a-stream-that-was-paid-out-is-told-alike-in-both-ways",
-    "statements/an-order-is-kept-once-and-every-replica-knows-it",
+    "settlement/a-repeated-settlement-does-not-pay-the-recipient-twice",
+    "settlement/a-settlement-refused-before-the-start-succeeds-after-the-start",
+    "records/api-v1-and-api-v2-return-the-same-record-of-a-settled-stream",
+    "records/a-repeated-create-request-makes-one-stream-and-every-replica-shows-it",
 }
 
 
 @pytest.mark.parametrize(
     ("environ", "left_out"),
     [
-        ({}, {"readiness/the-release-that-was-deployed-is-the-one-that-answers"}),
+        ({}, {"readiness/the-expected-release-is-deployed-on-every-replica"}),
         ({"SMOKE_ENV": "local", "SMOKE_CONTRACT_ID": "C1"}, WITHOUT_FACTS),
         ({"SMOKE_ENV": "staging", "SMOKE_BASE_URL": "https://x", "SMOKE_CONTRACT_ID": "C1"}, WITHOUT_FACTS),
-        (PRODUCTION, WITHOUT_FACTS | WRITES | {"streams/another-user-sees-none-of-them"}),
+        (
+            PRODUCTION,
+            WITHOUT_FACTS | WRITES | {"streams/a-second-user-cannot-list-or-read-the-streams-of-the-first-user"},
+        ),
     ],
 )
 def test_each_place_leaves_out_of_the_projects_features_what_it_cannot_prove(
@@ -196,7 +199,7 @@ def test_each_place_leaves_out_of_the_projects_features_what_it_cannot_prove(
     excluded = {item.id for item in announced(items, ROOT / "features", settings, **WHOLE).excluded}
     assert {name for name in excluded if name in ids(items)} == excluded
     assert excluded >= left_out
-    assert not {name for name in excluded - left_out if name.startswith(("chain/", "settlement/", "statements/"))}
+    assert not {name for name in excluded - left_out if name.startswith(("ledger/", "settlement/", "records/"))}
 
 
 @pytest.mark.parametrize("release", ["", "v2"])
@@ -205,7 +208,7 @@ def test_the_expected_release_is_left_out_only_where_a_run_expects_none(release:
     items = plan([parse_file(str(ROOT / "features" / "readiness.feature"))], config)
     settings = configuration.load(environ={"SMOKE_EXPECT_RELEASE": release}, root=ROOT)
     excluded = {item.id: item.reason for item in announced(items, ROOT / "features", settings, **WHOLE).excluded}
-    scenario = "readiness/the-release-that-was-deployed-is-the-one-that-answers"
+    scenario = "readiness/the-expected-release-is-deployed-on-every-replica"
     assert (scenario in excluded) is not bool(release)
     assert set(excluded) <= {scenario}
     assert all("SMOKE_EXPECT_RELEASE" in reason for reason in excluded.values())

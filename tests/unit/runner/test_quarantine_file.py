@@ -51,8 +51,8 @@ def test_an_entry_past_its_day_is_no_defect(tmp_path: Path) -> None:
         ("until = 2026-12-23", "until = 2026-12-24", "more than 30 days ahead"),
         ('id = "streams/listed"\n', "", "has no id"),
         ("streams/listed", "streams/nothing", "there is no scenario 'streams/nothing'"),
-        ("streams/listed", READY.id, "@readiness"),
-        ("streams/listed", MONEY.id, "@money"),
+        ("streams/listed", READY.id, "readiness always gate"),
+        ("streams/listed", MONEY.id, "cannot be quarantined"),
         ('reason = "flaky"', "reason = 1", "its reason is no text"),
         ("reason", "because", "'because' is no key"),
     ],
@@ -83,9 +83,9 @@ def test_a_file_of_another_shape_is_named(tmp_path: Path, text: str, named: str)
 def test_the_ids_are_those_of_all_features_and_broken_files_are_left_to_the_lint(tmp_path: Path) -> None:
     features = Path(__file__).parents[3] / "features"
     known = all_scenarios(features)
-    assert "streams/another-user-sees-none-of-them" in known
-    assert "streams/a-caller-with-no-credential-is-refused" in known
-    assert "money" in known["settlement/a-settled-stream-pays-the-recipient-on-the-ledger"].tags
+    assert "streams/a-second-user-cannot-list-or-read-the-streams-of-the-first-user" in known
+    assert "streams/a-caller-with-no-credential-cannot-list-streams" in known
+    assert "settlement/a-settled-stream-pays-the-recipient-on-the-ledger" in known
     (tmp_path / "empty.feature").write_text("")
     (tmp_path / "broken.feature").write_text("Scenario: nothing above\n  Whn what\n")
     assert all_scenarios(tmp_path) == {}

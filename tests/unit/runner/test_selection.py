@@ -21,6 +21,9 @@ from streampay_smoke.runner.selection import tag_expression
         ("(@a)", ["a"], True),
         ("@a.*", ["a.b"], True),
         ("in-depth", ["in-depth"], True),
+        ("@doors or @statements", ["access"], True),
+        ("not @statements", ["records"], False),
+        ("@out-doors", ["access"], False),
     ],
 )
 def test_an_expression_selects(given: str | list[str], tags: list[str], *, selected: bool) -> None:

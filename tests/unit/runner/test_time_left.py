@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streampay_smoke.evidence.events import RateLimitWait, StepStarted
+from streampay_smoke.evidence.events import CleanUpStarted, RateLimitWait, StepStarted
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.pending import Pending
 from streampay_smoke.evidence.redaction import Redactor
@@ -49,10 +49,16 @@ def test_a_wait_for_a_rate_limit_is_no_part_of_a_steps_budget() -> None:
 
 def test_who_watches_a_run_from_outside_gives_it_the_same_time(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    progress = RunProgress(path)
+    progress = RunProgress(path, deadline_seconds=30, clock=lambda: 0.0)
     with Journal(path, Redactor()) as journal:
         journal.append(StepStarted(text="When", budget_seconds=-10))
         assert progress.step_is_stuck()
         journal.append(RateLimitWait(seconds=60, step_seconds=60, run_seconds=20))
         assert not progress.step_is_stuck()
-        assert progress.more_seconds == 20
+        assert progress.left_seconds == 50
+        journal.append(CleanUpStarted(within_seconds=40))
+        assert not progress.step_is_stuck()
+        assert progress.left_seconds == 50, "the clean-up ends before the deadline"
+        journal.append(CleanUpStarted(within_seconds=60))
+        assert not progress.step_is_stuck()
+        assert progress.left_seconds == 60

@@ -604,6 +604,13 @@ def after_money(deployment: Any) -> Any:
     return statuses, canary(deployment)
 
 
+def after_a_stop(deployment: Any) -> Any:
+    """Statuses of a draft that is stopped, of it read again, and of the kept stream."""
+    stream_id = deployment.create()
+    stopped = deployment.act(stream_id, "stop").status
+    return stopped, deployment.user("GET", f"/api/v2/streams/{stream_id}").status, canary(deployment)
+
+
 LISTEN_SECONDS = 1.0
 SLOW_SECONDS = 0.3
 FEW = dict.fromkeys(PER_MINUTE, 5)
@@ -745,6 +752,7 @@ DIFFERENCES: Mapping[str, Difference] = {
     ),
     "restart-loses-streams": Difference(after_money, ([200] * 4, 200), ([404] * 4, 200)),
     "restart-loses-streams-late": Difference(after_money, ([200] * 4, 200), ([200, 200, 200, 404], 200)),
+    "restart-loses-streams-last": Difference(after_a_stop, (200, 200, 200), (200, 404, 200)),
     "every-url-500": Difference(every_status, [200, 200, 404], [500, 500, 500]),
     "stack-trace-in-answer": Difference(shows_a_stack, (401, False), (401, True)),
     "csrf-shut": Difference(write_status, 201, 403),

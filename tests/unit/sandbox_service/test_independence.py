@@ -16,7 +16,8 @@ from streampay_sandbox.service.settlement import Treasury
 from streampay_sandbox.stack import new_treasury
 from streampay_smoke.chain import codec, stellar
 from streampay_smoke.chain.adapter import ChainError
-from streampay_smoke.chain.contract import PROFILES, StreamContract
+from streampay_smoke.chain.contract import StreamContract
+from streampay_smoke.chain.profiles import PROFILES
 from streampay_smoke.chain.stellar import StellarAdapter
 from streampay_smoke.core.networks import ALLOWED
 
@@ -81,7 +82,7 @@ class Both(msgspec.Struct, frozen=True):
         payout = self.service.cancel(chain_id)
         outcome = self.adapter.transaction(payout.settlement.tx_hash)
         assert outcome is not None
-        (payment,) = self.gate.payments_of(outcome, recipient)
+        (payment,) = self.gate.payments(outcome.ledger, recipient)
         state = self.gate.stream(chain_id)
         return (payment.amount_stroops, state.released_stroops, state.total_stroops, state.status) == (
             payout.paid_stroops,

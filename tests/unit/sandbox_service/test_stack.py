@@ -21,7 +21,8 @@ from streampay_sandbox.server import LoopbackServer
 from streampay_sandbox.service.faults import FAULTS as SERVICE_FAULTS
 from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.chain.adapter import TxOutcome
-from streampay_smoke.chain.contract import PROFILES, StreamContract
+from streampay_smoke.chain.contract import StreamContract
+from streampay_smoke.chain.profiles import PROFILES
 from streampay_smoke.chain.stellar import StellarAdapter
 from streampay_smoke.core.amounts import accrued, stroops
 from streampay_smoke.core.errors import SettingsInvalid
@@ -110,7 +111,7 @@ def settled(visitor: Visitor, stream_id: str) -> tuple[Reply, int]:
     outcome = visitor.chain.transaction(body(reply)["data"]["settlementTxHash"])
     if outcome is None:
         return reply, 0
-    chain_id = next(iter(visitor.contract.events_of(outcome))).stream_id
+    chain_id = visitor.contract.stream_events(outcome.ledger)[0].stream_id
     state = visitor.contract.stream(chain_id)
     return reply, accrued(TOTAL, 60, outcome.closed_at - state.started_at)
 
@@ -126,7 +127,7 @@ def test_a_settlement_is_the_ledgers_own(visit: Visit) -> None:
     assert data["settlement"]["settledAt"].startswith(
         time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(outcome.closed_at))
     )
-    (payment,) = visitor.contract.payments_of(outcome, visitor.recipient)
+    (payment,) = visitor.contract.payments(outcome.ledger, visitor.recipient)
     assert visitor.received() == earned == payment.amount_stroops > 0
     again = visitor.post(f"/api/streams/{data['id']}/settle", key="k")
     assert again.header("idempotency-replay") == "true"
@@ -207,14 +208,14 @@ def failed_on_the_ledger(visitor: Visitor) -> tuple[object, object]:
 
 def paid_plainly(visitor: Visitor) -> tuple[object, object]:
     outcome = receipt_of(visitor)
-    (payment,) = visitor.contract.payments_of(outcome, visitor.recipient)
+    (payment,) = visitor.contract.payments(outcome.ledger, visitor.recipient)
     seen = (outcome.status, outcome.contract_id, visitor.received() - payment.amount_stroops)
     return seen, ("SUCCESS", "", 0)
 
 
 def paid_by_the_twin(visitor: Visitor) -> tuple[object, object]:
     outcome = receipt_of(visitor)
-    (payment,) = visitor.contract.payments_of(outcome, visitor.recipient)
+    (payment,) = visitor.contract.payments(outcome.ledger, visitor.recipient)
     twin = twin_contract_id(ALLOWED["sandbox"].network_id)
     assert twin != visitor.contract.contract_id
     return (outcome.contract_id, payment.sender, visitor.contract.stream_events(1)), (twin, twin, ())

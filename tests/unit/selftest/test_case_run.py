@@ -28,9 +28,9 @@ def played(case: Case, *arguments: str) -> CaseRun:
 
 
 def test_a_fault_that_is_caught_by_its_check_is_right() -> None:
-    answer = played(FAULT, "FAIL", "product", "chain/other", "streams/a-list")
+    answer = played(FAULT, "FAIL", "product", "ledger/other", "streams/a-list")
     assert (answer.status, answer.attribution, answer.caught_by) == ("FAIL", "product", "streams/a-list")
-    assert answer.red == ("chain/other", "streams/a-list")
+    assert answer.red == ("ledger/other", "streams/a-list")
     assert answer.message == "selected ['@streams']"
     assert 0 < answer.seconds < HANG_SECONDS
     assert answer.cpu_seconds > 0
@@ -41,7 +41,7 @@ def test_a_fault_that_is_caught_by_its_check_is_right() -> None:
     ("arguments", "why"),
     [
         (["PASS", "none"], "a gate that says PASS to a fault"),
-        (["FAIL", "product", "chain/other"], "a fault that another check saw"),
+        (["FAIL", "product", "ledger/other"], "a fault that another check saw"),
         (["INCONCLUSIVE", "harness", "streams/a"], "a fault that is held for the runner's sake"),
         (["FAIL", "product", "streams/a", "--exit", "0"], "an exit code that promotes what the verdict rolls back"),
     ],

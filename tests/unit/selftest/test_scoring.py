@@ -198,9 +198,9 @@ def test_the_page_and_the_chart_are_made_of_the_results() -> None:
 
 
 def test_a_person_is_told_what_was_wrong_and_what_right() -> None:
-    wrong = answer("open", "PASS", "none", message="PASS: all is well", red=["chain/x"])
+    wrong = answer("open", "PASS", "none", message="PASS: all is well", red=["ledger/x"])
     line = progress_output.line(CORPUS["open"], wrong, right=False)
-    for words in ("WRONG", "open: PASS none", "not product, seen by streams/", "red: chain/x", "PASS: all is well"):
+    for words in ("WRONG", "open: PASS none", "not product, seen by streams/", "red: ledger/x", "PASS: all is well"):
         assert words in line
     assert progress_output.line(CORPUS["rpc"], RIGHT[5], right=True) == "ok      1.5 s  rpc seed 1: PASS none"
     assert progress_output.line(CORPUS["open"], RIGHT[0], right=True).endswith("open: FAIL product, streams/a")

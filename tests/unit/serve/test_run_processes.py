@@ -224,3 +224,10 @@ def write(folder: Path, content: bytes) -> None:
     run.mkdir(parents=True)
     (run / "verdict.json").write_bytes(content)
     (folder / "artifacts" / "latest").symlink_to(run.name)
+
+
+@pytest.mark.parametrize(("action", "held"), [(Action.HOLD, True), (Action.ROLLBACK, False)])
+def test_a_fail_that_the_policy_holds_says_so(fake: FakeSmoke, tmp_path: Path, action: Action, held: bool) -> None:
+    fake.answers(msgspec.structs.replace(verdict_of(VerdictStatus.FAIL, **PROVED), action=action))
+    answer = do(player_of(fake).play(ORDER, tmp_path, lambda group: None))
+    assert (answer.verdict, answer.held) == (VerdictStatus.FAIL, held)

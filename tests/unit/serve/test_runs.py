@@ -290,3 +290,11 @@ def test_a_worker_that_died_shows(serving: Serving, monkeypatch: pytest.MonkeyPa
     assert service.answer("shop/pay/abc")["data"]["verdict"] == "RUNNING"
     monkeypatch.setattr(runs, "CLOSING_SECONDS", 0.01)  # what it was doing never ends, and keeps nobody
     service.do(service.runs.close())
+
+
+def test_a_fail_that_the_policy_holds_is_no_fail_for_an_engine(serving: Serving) -> None:
+    service = serving(ToldPlayer(VerdictStatus.FAIL, held=True))
+    service.post("/v1/runs", ASK)
+    told = service.answer("shop/pay/abc")
+    assert told["data"] == {"verdict": "INCONCLUSIVE", "pass": False, "fail": False, "score": 0}
+    assert (told["verdict"], told["reason_code"]) == ("FAIL", "told_fail")

@@ -1,6 +1,7 @@
 """The client against the whole sandbox: both were written from the same facts, neither from the other."""
 
 from collections.abc import Iterator
+from typing import get_args
 
 import pytest
 
@@ -9,7 +10,7 @@ from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.events import AnyEvent, Exchanged
 from streampay_smoke.http.client import new_client
-from streampay_smoke.service.bad_credentials import BAD_NAMES, bad_credential
+from streampay_smoke.service.bad_credentials import BadName, bad_credential
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.identity import SyntheticUser, synthetic_user
@@ -87,7 +88,9 @@ def test_everybody_else_is_refused(
     sandbox: Sandbox, deployment: Deployment, user: SyntheticUser, knows_secret: bool
 ) -> None:
     secret = variable(sandbox, "SMOKE_AUTH_JWT_SECRET") if knows_secret else None
-    answers = {name: deployment.refusal(bad_credential(name, user, jwt_secret=secret).credential) for name in BAD_NAMES}
+    answers = {
+        name: deployment.refusal(bad_credential(name, user, jwt_secret=secret).credential) for name in get_args(BadName)
+    }
     assert {name: answer.status for name, answer in answers.items()} == dict.fromkeys(answers, 401)
     assert all(deployment.error_code(answer) for answer in answers.values())
 

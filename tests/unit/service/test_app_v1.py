@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from streampay_smoke.core.errors import PromiseBroken, SettingsInvalid
-from streampay_smoke.http.client import one_event
+from streampay_smoke.http.bodies import one_event
 from streampay_smoke.service.dialects import DIALECTS, dialect_named
 from streampay_smoke.service.dialects.app_v1 import AppV1
 from streampay_smoke.service.exchange import Answer, parsed

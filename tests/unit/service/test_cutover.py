@@ -172,3 +172,12 @@ def test_a_last_look_waits_out_silence_and_takes_any_answer_of_the_service(
     service.on("GET /api/readyz", gateway())
     with pytest.raises(NoServiceAnswer):
         deployment.look_again()
+
+
+def test_nothing_is_waited_out_once_the_service_was_waited_for_in_vain(clock: Clock, events: list[AnyEvent]) -> None:
+    patience = cutover(clock, events)
+    patience.give_up()
+    with pytest.raises(NoServiceAnswer):
+        patience.through("GET /x", silent("refused"))
+    assert clock.naps == []
+    assert patience.through("GET /x", silent()) == "an answer"

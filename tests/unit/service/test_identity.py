@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from typing import Any
+from typing import Any, get_args
 
 import jwt
 import msgspec
@@ -12,7 +12,7 @@ from stellar_sdk import Keypair
 
 from streampay_smoke.core.errors import FixtureMissing, GuardRefused, SettingsInvalid
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.service.bad_credentials import BAD_NAMES, BadName, bad_credential
+from streampay_smoke.service.bad_credentials import BadName, bad_credential
 from streampay_smoke.service.credentials import ANONYMOUS, VARIABLE_OF_MODE, Credential
 from streampay_smoke.service.identity import MODES, SyntheticUser, synthetic_user
 
@@ -168,7 +168,7 @@ def test_a_supplied_credential_has_no_second_user(learned: list[str], mode: str)
 
 def test_nothing_secret_shows_in_reprs(learned: list[str]) -> None:
     user = user_of(learned, "jwt")
-    bad = [bad_credential(name, user, jwt_secret=JWT_SECRET) for name in BAD_NAMES]
+    bad = [bad_credential(name, user, jwt_secret=JWT_SECRET) for name in get_args(BadName)]
     shown = repr((user, user.supplied_credential(), bad, ANONYMOUS))
     assert "eyJ" not in shown
     assert user.seed.reveal() not in shown
@@ -176,7 +176,7 @@ def test_nothing_secret_shows_in_reprs(learned: list[str]) -> None:
     assert user.address in shown
 
 
-@pytest.mark.parametrize("name", BAD_NAMES)
+@pytest.mark.parametrize("name", get_args(BadName))
 def test_a_bad_credential_is_nobodys_and_learned(learned: list[str], name: BadName) -> None:
     bad = bad_credential(name, user_of(learned), jwt_secret=JWT_SECRET)
     assert (bad.name, bad.proof, bad.credential.operator_variable) == (name, "full", "")

@@ -17,6 +17,7 @@ from streampay_sandbox.service.streams import Stream, StreamStore
 from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall
 
 REPLICAS: Final = 2
+STOP: Final = "/api/streams/{stream_id}/stop"
 WITHDRAW: Final = "/api/streams/{stream_id}/withdraw"
 
 
@@ -169,28 +170,28 @@ FAULTS: Final = (
         name="replicas-keep-streams",
         story="measured: streams live in the memory of one process, and two replicas diverge",
         severity=Severity.CATASTROPHIC,
-        caught_by="statements/",
+        caught_by="records/",
         mutation=_stores_of_each(lambda parts: [StreamStore((*SEEDS, CANARY)) for _ in range(REPLICAS)]),
     ),
     ServiceFault(
         name="replicas-keep-keys",
         story="measured: idempotency keys live in the memory of one process, and another replica does not know them",
         severity=Severity.CATASTROPHIC,
-        caught_by="settlement/a-settlement-that-is-repeated",
+        caught_by="settlement/a-repeated-settlement",
         mutation=_keys_of_each,
     ),
     ServiceFault(
         name="store-forgets",
         story="measured: a restart forgets every stream there was before it",
         severity=Severity.CATASTROPHIC,
-        caught_by="statements/a-stream-from-before",
+        caught_by="records/a-stream-from",
         mutation=lambda parts: replace(parts, store=StreamStore(SEEDS)),
     ),
     ServiceFault(
         name="replica-lacks-kept-stream",
         story="operations: one replica was restored from an older copy and lacks a stream that the others have",
         severity=Severity.CATASTROPHIC,
-        caught_by="statements/a-stream-from-before",
+        caught_by="records/a-stream-from",
         mutation=_stores_of_each(lambda parts: [parts.store, _WithoutKept(parts.store)]),
     ),
     ServiceFault(
@@ -204,7 +205,14 @@ FAULTS: Final = (
         name="restart-loses-streams-late",
         story="measured: the process restarts behind the first withdrawal, when most checks have been made",
         severity=Severity.CATASTROPHIC,
-        caught_by="statements/",
+        caught_by="records/",
         mutation=_restarts_once(WITHDRAW),
+    ),
+    ServiceFault(
+        name="restart-loses-streams-last",
+        story="measured: the process restarts when the last check was made, behind the first stop of what is left",
+        severity=Severity.CATASTROPHIC,
+        caught_by="streams_lost",
+        mutation=_restarts_once(STOP),
     ),
 )

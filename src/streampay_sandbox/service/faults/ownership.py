@@ -139,21 +139,21 @@ FAULTS: Final = (
         name="writes-open",
         story="measured: creating and moving streams needs no credentials at all",
         severity=Severity.CATASTROPHIC,
-        caught_by="doors/a-caller-with-no-credential",
+        caught_by="access/a-caller-with-no-credential",
         mutation=_counts_as_owner(_stranger_writes(lambda parts, call: True)),
     ),
     ServiceFault(
         name="writes-accept-junk",
         story="measured: v2 creates for any Authorization text",
         severity=Severity.CATASTROPHIC,
-        caught_by="doors/a-caller-with-junk",
+        caught_by="access/a-caller-with-a-malformed",
         mutation=_counts_as_owner(_stranger_writes(lambda parts, call: bool(call.header("authorization")))),
     ),
     ServiceFault(
         name="v2-creates-for-any-text",
         story="measured: v2 creates for any Authorization text, while v1 asks for a good token",
         severity=Severity.CATASTROPHIC,
-        caught_by="doors/",
+        caught_by="access/",
         mutation=_counts_as_owner(
             _stranger_writes(lambda parts, call: call.route == V2 and bool(call.header("authorization")))
         ),
@@ -162,14 +162,14 @@ FAULTS: Final = (
         name="v2-changes-open",
         story="measured: v2 changes and deletes a stream for callers with no credential at all",
         severity=Severity.CATASTROPHIC,
-        caught_by="doors/",
+        caught_by="access/",
         mutation=_counts_as_owner(_stranger_writes(lambda parts, call: call.route == V2_ITEM)),
     ),
     ServiceFault(
         name="v2-batch-for-any-bearer",
         story="measured: a change of many takes any text behind Bearer",
         severity=Severity.CATASTROPHIC,
-        caught_by="doors/",
+        caught_by="access/",
         mutation=_counts_as_owner(
             _stranger_writes(lambda parts, call: call.route == V2_BATCH and bool(bearer_token(call)))
         ),
@@ -178,21 +178,21 @@ FAULTS: Final = (
         name="writes-accept-expired",
         story="operations: the clock check was lost on the way that writes",
         severity=Severity.CATASTROPHIC,
-        caught_by="doors/a-caller-with-an-expired",
+        caught_by="access/a-caller-with-an-expired",
         mutation=_counts_as_owner(_stranger_writes(_has_expired)),
     ),
     ServiceFault(
         name="writes-refused-too-late",
         story="release: the refusal comes after the deed, as errors did in a build that was broken",
         severity=Severity.CATASTROPHIC,
-        caught_by="doors/a-caller-with-no-credential",
+        caught_by="access/a-caller-with-no-credential",
         mutation=around_with(_refuses_too_late),
     ),
     ServiceFault(
         name="others-act",
         story="operations: whoever is signed in moves any stream",
         severity=Severity.CATASTROPHIC,
-        caught_by="doors/another-user",
+        caught_by="access/a-second-user",
         mutation=_counts_as_owner(
             lambda parts, call: _writes_stream(call) and "stream_id" in call.params and is_known(parts, call)
         ),
@@ -201,7 +201,7 @@ FAULTS: Final = (
         name="item-open",
         story="measured: one stream is shown to anybody who knows its name",
         severity=Severity.CATASTROPHIC,
-        caught_by="doors/a-stream-does-not-open",
+        caught_by="access/an-anonymous-caller",
         mutation=_counts_as_owner(
             lambda parts, call: call.route == V2_ITEM and not call.is_write and not is_known(parts, call)
         ),
@@ -210,7 +210,7 @@ FAULTS: Final = (
         name="item-shows-others",
         story="operations: one stream is shown to whoever is signed in",
         severity=Severity.CATASTROPHIC,
-        caught_by="streams/another-user",
+        caught_by="streams/a-second-user",
         mutation=_counts_as_owner(
             lambda parts, call: call.route == V2_ITEM and not call.is_write and is_known(parts, call)
         ),
@@ -219,28 +219,28 @@ FAULTS: Final = (
         name="tenant-by-header",
         story="measured: whoever names a tenant in a header is shown what is theirs",
         severity=Severity.CATASTROPHIC,
-        caught_by="doors/a-stream-does-not-open",
+        caught_by="access/an-anonymous-caller",
         mutation=around_with(_believes_tenant),
     ),
     ServiceFault(
         name="create-takes-anything",
         story="operations: an order is stored as it was sent, status and settlement included",
         severity=Severity.CATASTROPHIC,
-        caught_by="doors/only-the-ledger",
+        caught_by="access/a-user-cannot-mark",
         mutation=around_with(_create_merges),
     ),
     ServiceFault(
         name="change-takes-anything",
         story="operations: the check of what may be changed is lost",
         severity=Severity.CATASTROPHIC,
-        caught_by="doors/only-the-ledger",
+        caught_by="access/a-user-cannot-mark",
         mutation=around_with(_change_merges),
     ),
     ServiceFault(
         name="batch-takes-anything",
         story="measured: a change of many sets status and settlement",
         severity=Severity.CATASTROPHIC,
-        caught_by="doors/only-the-ledger",
+        caught_by="access/a-user-cannot-mark",
         mutation=around_with(_batch_merges),
     ),
 )

@@ -64,7 +64,7 @@ FAULTS: Final = (
         name="events-open",
         story="operations: the events of a stream are mounted outside of the guard",
         severity=Severity.CATASTROPHIC,
-        caught_by="doors/",
+        caught_by="access/",
         mutation=lambda parts: replace(
             parts,
             event_authenticator=_or_nobody(parts.event_authenticator),
@@ -75,14 +75,14 @@ FAULTS: Final = (
         name="events-to-others",
         story="operations: whoever is signed in may listen to anybody's stream",
         severity=Severity.CATASTROPHIC,
-        caught_by="doors/",
+        caught_by="access/",
         mutation=lambda parts: replace(parts, subscribes=lambda caller, tenant: True),
     ),
     ServiceFault(
         name="events-mixed",
         story="operations: one channel for all, and a listener hears of other people's streams as well",
         severity=Severity.CATASTROPHIC,
-        caught_by="doors/",
+        caught_by="access/",
         mutation=lambda parts: replace(parts, live=_Mixed(parts.store)),
     ),
     ServiceFault(
@@ -103,14 +103,14 @@ FAULTS: Final = (
         name="webhooks-unsigned",
         story="measured: any event is taken, from anybody",
         severity=Severity.CATASTROPHIC,
-        caught_by="doors/",
+        caught_by="access/",
         mutation=lambda parts: replace(parts, signed=lambda call: True),
     ),
     ServiceFault(
         name="webhooks-any-signature",
         story="operations: a signature has to be there, and nobody checks it",
         severity=Severity.CATASTROPHIC,
-        caught_by="doors/",
+        caught_by="access/",
         mutation=lambda parts: replace(parts, signed=lambda call: bool(call.header(SIGNATURE_HEADER))),
     ),
     ServiceFault(

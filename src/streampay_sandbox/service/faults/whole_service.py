@@ -140,7 +140,7 @@ FAULTS: Final = (
         name="metrics-off",
         story="measured: without its token the service answers 503 METRICS_DISABLED to every scraper",
         severity=Severity.SERIOUS,
-        caught_by="operations/its-figures",
+        caught_by="operations/the-metrics-are",
         mutation=around(_no_metrics),
     ),
     ServiceFault(
@@ -163,21 +163,21 @@ FAULTS: Final = (
         name="stack-trace-in-answer",
         story="operations: NODE_ENV is not production",
         severity=Severity.SERIOUS,
-        caught_by="doors/mistakes",
+        caught_by="access/error-answers-contain",
         mutation=_says_too_much("stack", _stack),
     ),
     ServiceFault(
         name="error-echoes-token",
         story="operations: errors repeat the credential they were asked with, and logs keep it",
         severity=Severity.CATASTROPHIC,
-        caught_by="doors/mistakes",
+        caught_by="access/error-answers-contain",
         mutation=_says_too_much("message", _echo),
     ),
     ServiceFault(
         name="error-shows-password",
         story="operations: an error of the database comes out with its connection string",
         severity=Severity.CATASTROPHIC,
-        caught_by="doors/mistakes",
+        caught_by="access/error-answers-contain",
         mutation=_says_too_much("message", _connection),
     ),
     ServiceFault(

@@ -1,13 +1,14 @@
 """What a browser sends for a page of the app, and for another site's page."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from streampay_smoke.acceptance.actions.unauthorized_attempts import attempted, requesting
 from streampay_smoke.acceptance.checks.access import Attempts
-from streampay_smoke.acceptance.checks.webapp import FORGED_WRITE_REFUSED, halves_of
+from streampay_smoke.acceptance.checks.refusals import INVALID_CSRF_TOKEN
+from streampay_smoke.acceptance.checks.webapp import invalid_tokens
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.dialects import Call
@@ -17,7 +18,7 @@ OTHER_SITE = "https://another-site.example"
 
 
 class ForgedWrites(msgspec.Struct, frozen=True, kw_only=True):
-    """A write that changes nothing, the CSRF token of the app's page, and the attempts with less than all of it."""
+    """A write that changes nothing, the CSRF token of the web app, and the attempts with invalid ones."""
 
     write: Call
     csrf_token: Mapping[str, str]
@@ -35,19 +36,19 @@ def preflight_headers(deployment: Deployment, origin: str) -> Mapping[str, str]:
     return deployment.access.preflight(origin).headers
 
 
-def forge_writes(deployment: Deployment, credential: Credential) -> ForgedWrites:
-    """Send a write that changes nothing with all that a page other than the app's own can show of the CSRF token.
+def forge_writes(deployment: Deployment, credential: Credential, shown: Sequence[str]) -> ForgedWrites:
+    """Send a write that changes nothing with each of the invalid CSRF tokens that are `shown`.
 
-    Without a token in two halves nothing can be forged, and nothing is sent.
+    Without a token with two parts nothing can be forged, and nothing is sent; raises KeyError for an unknown name.
     """
     token = deployment.csrf_token()
     write = deployment.access.harmless_write()
-    forged = halves_of(token, other=secrets.token_hex(32)) if len(token) > 1 else {}
+    forged = invalid_tokens(token, other=secrets.token_hex(32)) if len(token) > 1 else {}
     attempts = attempted(
         "another site's page",
         (
-            (f"write with {shown}", requesting(deployment, write, credential, half), FORGED_WRITE_REFUSED)
-            for shown, half in forged.items()
+            (f"write with {name}", requesting(deployment, write, credential, forged[name]), INVALID_CSRF_TOKEN)
+            for name in (shown if forged else ())
         ),
     )
     return ForgedWrites(write=write, csrf_token=token, attempts=attempts)

@@ -3,10 +3,11 @@
 import msgspec
 
 from streampay_smoke.acceptance.checks.ledger import ContractStreamObservation
-from streampay_smoke.acceptance.observations.ledger import MOVES_WITHIN_SECONDS, Ledger
-from streampay_smoke.acceptance.resources.contract_streams import CONTRACT_STREAM, cancel
+from streampay_smoke.acceptance.observations.ledger import Ledger
+from streampay_smoke.acceptance.resources.contract_streams import CONTRACT_STREAM, cancel, never_opened
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.chain.adapter import ChainAccount, TxOutcome
+from streampay_smoke.chain.pace import MOVES_WITHIN_SECONDS
 
 TOTAL_STROOPS, DURATION_SECONDS = 1_234_567, 1
 
@@ -51,9 +52,12 @@ def stream_and_settle(
 ) -> SettledStream:
     """Open, start and, once its time is over, settle a stream; raises the chain's errors."""
     contract, payer = ledger.contract, between.payer
-    opened = contract.open_draft(payer, between.recipient, ledger.token_contract_id, total_stroops, duration_seconds)
-    stream_id = opened.stream_id
-    housekeeping.made(CONTRACT_STREAM, str(stream_id), lambda: cancel(ledger, stream_id, payer))
+    with housekeeping.making(CONTRACT_STREAM, refused=never_opened):
+        opened = contract.open_draft(
+            payer, between.recipient, ledger.token_contract_id, total_stroops, duration_seconds
+        )
+        stream_id = opened.stream_id
+        housekeeping.made(CONTRACT_STREAM, str(stream_id), lambda: cancel(ledger, stream_id, payer))
     started = contract.start(stream_id, payer)
     ledger.chain.wait_for_close(
         started.closed_at + duration_seconds, within_seconds=MOVES_WITHIN_SECONDS + duration_seconds

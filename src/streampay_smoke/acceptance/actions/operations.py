@@ -1,4 +1,4 @@
-"""What those who run the service ask of it."""
+"""What operators request of the service."""
 
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.service.credentials import metrics_credential
@@ -6,8 +6,8 @@ from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import Answer
 
 
-def ask_whether_alive(deployment: Deployment, *, times: int) -> tuple[Answer, ...]:
-    """Ask the service so many times whether it is alive."""
+def request_liveness(deployment: Deployment, *, times: int) -> tuple[Answer, ...]:
+    """Ask the service `times` times whether it is alive."""
     return tuple(deployment.alive_answer() for _ in range(times))
 
 

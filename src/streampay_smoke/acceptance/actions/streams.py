@@ -1,6 +1,5 @@
 """What a user does with streams that nobody is paid by: create drafts, list them, look at them."""
 
-from streampay_smoke.acceptance.observations.fleet import samples_needed
 from streampay_smoke.acceptance.observations.listing import LARGEST_PAGE, pages_of
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.service.credentials import Credential
@@ -9,9 +8,6 @@ from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import StreamPage, StreamRecord
-
-FEWEST_LOOKS = 5
-"""Looks at a stream where an environment names one replica: a second one that lacks it is missed once in 32 runs."""
 
 
 def streams_of_the_user(run: RunContext, credential: Credential, at_least: int) -> tuple[StreamRecord, ...]:
@@ -46,16 +42,14 @@ def headers_of_own_streams(deployment: Deployment, credential: Credential, strea
     deployment.streams(credential, limit=1)
     of_list = deployment.last_headers
     deployment.stream(credential, stream_id)
-    return {"their list": of_list, "one of their streams": deployment.last_headers}
+    return {"the list of streams": of_list, "one stream": deployment.last_headers}
 
 
 def looks_over_new_connections(run: RunContext, credential: Credential, stream_id: str) -> tuple[Answer, ...]:
     """Ask for a stream over connections of their own, often enough to meet every replica an environment names."""
-    service = run.settings.facts.service
-    number = max(FEWEST_LOOKS, samples_needed(service.replicas, service.replica_miss_probability))
 
     def look() -> Answer:
         with run.deployment.fresh() as replica:
             return replica.stream_answer(credential, stream_id)
 
-    return tuple(look() for _ in range(number))
+    return tuple(look() for _ in range(run.looks_needed))

@@ -1,4 +1,4 @@
-"""How callers are brought to their limits."""
+"""Requests up to a rate limit, and beyond."""
 
 import secrets
 import time
@@ -17,39 +17,41 @@ SPARE = 5
 """Requests beyond what the limit allows in the time they took, before it counts as none."""
 
 _BURSTS = 2
-"""How often a rush has to slow another caller down before the limit counts as shared."""
+"""How often a burst has to throttle another caller before the limit counts as shared."""
 
 
-def list_as_somebody_new(run: RunContext) -> Answer:
-    """Ask for streams once, and without waiting for a limit, as a caller nobody has seen before.
+def list_as_new_caller(run: RunContext) -> Answer:
+    """Ask for streams once, and without waiting for a limit, as a caller without earlier requests.
 
     Raises Throttled for a limit that lets callers through: runs beside this one may have used it up, where it counts
     by address. One that lets nobody through in a whole run is the product's.
     """
     with _not_waiting(run, run.record) as deployment:
-        answer = deployment.streams_answer(_counted_apart(ANONYMOUS, deployment))
+        answer = deployment.streams_answer(_with_own_limit(ANONYMOUS, deployment))
     if answer.status != TOO_MANY_REQUESTS:
         return answer
     waiting = run.deployment
     if not waiting.has_shown_streams:
-        waiting.streams_answer(_counted_apart(ANONYMOUS, waiting))  # waits as it is told
+        waiting.streams_answer(_with_own_limit(ANONYMOUS, waiting))  # waits as it is told
     if waiting.has_shown_streams:
         waiting.raise_if_throttled(answer)
     return answer
 
 
-def rush_and_list_as_another(run: RunContext, rushing: Credential, other: Credential) -> tuple[RequestBurst, Answer]:
-    """Ask for streams with one credential until told to wait, and then once with another.
+def exceed_limit_and_list_as_another(
+    run: RunContext, exceeding: Credential, other: Credential
+) -> tuple[RequestBurst, Answer]:
+    """List streams with one credential until it is throttled, and then once with another.
 
-    Both count apart from everything else in this run. The other one is served before the rush, or Throttled is raised:
-    somebody else used the limit up. That the rush slows them down has to be seen twice. Of the many answers the
+    Both count apart from everything else in this run. The other one is served before the burst, or Throttled is raised:
+    somebody else used the limit up. That the burst throttles the other has to be seen twice. Of the many answers the
     journal keeps the last.
     """
-    first, second = (_counted_apart(each, run.deployment) for each in (rushing, other))
+    first, second = (_with_own_limit(each, run.deployment) for each in (exceeding, other))
     for _ in range(_BURSTS - 1):
-        rushed, answer = _burst_once(run, first, second)
+        burst, answer = _burst_once(run, first, second)
         if answer.status != TOO_MANY_REQUESTS:
-            return rushed, answer
+            return burst, answer
     return _burst_once(run, first, second)
 
 
@@ -57,9 +59,9 @@ def _burst_once(run: RunContext, first: Credential, second: Credential) -> tuple
     run.deployment.raise_if_throttled(run.deployment.streams_answer(second))
     service, seen = run.settings.facts.service, _Last()
     with _not_waiting(run, seen) as deployment:
-        run.record(Awaiting(peer="service", what="many requests of one caller in a rush"))
+        run.record(Awaiting(peer="service", what="many requests of one caller"))
         try:
-            rushed = request_until_throttled(
+            burst = request_until_throttled(
                 lambda: deployment.streams_answer(first),
                 per_minute=service.reads_per_minute,
                 replicas=service.replicas,
@@ -67,13 +69,13 @@ def _burst_once(run: RunContext, first: Credential, second: Credential) -> tuple
         finally:
             seen.record_last(run.record)
     with _not_waiting(run, run.record) as deployment:
-        return rushed, deployment.streams_answer(second)
+        return burst, deployment.streams_answer(second)
 
 
 def request_until_throttled(
     ask: Callable[[], Answer], *, per_minute: int, replicas: int, clock: Callable[[], float] = time.monotonic
 ) -> RequestBurst:
-    """Ask until told to wait, or until every replica's limit, and what it gave back meanwhile, is used up."""
+    """Ask until throttled, or until every replica's limit, and what it gave back meanwhile, is used up."""
     began, requests = clock(), 0
     while True:
         last, requests = ask(), requests + 1
@@ -104,7 +106,7 @@ def _not_waiting(run: RunContext, record: Recorder) -> Deployment:
     )
 
 
-def _counted_apart(credential: Credential, deployment: Deployment) -> Credential:
+def _with_own_limit(credential: Credential, deployment: Deployment) -> Credential:
     """Return the credential under a caller's key nobody has used before, where limits count by it."""
     key = {deployment.access.caller_header: f"smoke-{secrets.token_hex(16)}"}
     return replace(credential, headers={**key, **credential.headers})

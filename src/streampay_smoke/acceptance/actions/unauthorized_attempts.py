@@ -4,35 +4,38 @@ A series of attempts ends at the first one that succeeds: no more harm is done t
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from streampay_smoke.acceptance.checks.access import ABSENT, HIDDEN, Attempts, UnauthorizedAttempt, administrators_in
+from streampay_smoke.acceptance.checks.access import Attempts, UnauthorizedAttempt, administrators_in
+from streampay_smoke.acceptance.checks.refusals import NOT_AVAILABLE, Refusals
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.service.bad_credentials import BadCredential, BadName, bad_credential
 from streampay_smoke.service.claims import claims_of
 from streampay_smoke.service.credentials import ANONYMOUS, Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.dialects import Call
-from streampay_smoke.service.exchange import REFUSED, Answer
+from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import StreamRecord
 
 BAD_CREDENTIALS: dict[str, BadName] = {
     "no credential": "none",
-    "junk for a token": "junk",
+    "a malformed token": "junk",
     "an expired token": "expired",
-    "a token signed by somebody else": "foreign",
+    "a token signed by another user": "foreign",
     "an unsigned token": "alg-none",
-    "a token meant for another service": "other-audience",
-    "a token issued by another service": "other-issuer",
-    "a token signed by another method": "hs512",
+    "a token for another audience": "other-audience",
+    "a token of another issuer": "other-issuer",
+    "a token signed with another algorithm": "hs512",
 }
 """What a feature calls a credential that must not give access to anything."""
 
 SYNTHETIC_USER = "the synthetic user"
+
+_CREATE = "create a stream"
 
 _END_OF_CHALLENGE = 6
 _ALIKE = ("0123456789", "abcdef", "ghijklmnopqrstuvwxyz", "ABCDEF", "GHIJKLMNOPQRSTUVWXYZ")
@@ -72,18 +75,18 @@ def bad_caller(run: RunContext, credential_name: str) -> tuple[str, Credential]:
     return f"{credential_name} ({bad.proof})" if bad.proof != "full" else credential_name, bad.credential
 
 
-def administer(run: RunContext, who: str) -> Attempts:
-    """Ask for the administrators' pages as a stranger, as one who claims to be administrator, or as the user."""
+def open_administration(run: RunContext, who: str) -> Attempts:
+    """Ask for the administration pages, as an anonymous caller (who may claim to be administrator) or as the user."""
     deployment, pages = run.deployment, run.deployment.access
     credential, claim = {
-        "a stranger": (ANONYMOUS, {}),
-        "a stranger who claims to be administrator": (ANONYMOUS, pages.claim_to_administer()),
+        "an anonymous caller": (ANONYMOUS, {}),
+        "an anonymous caller who claims to be administrator": (ANONYMOUS, pages.claim_to_administer()),
         SYNTHETIC_USER: (run.credential, {}),
     }[who]
     attempts = attempted(
         who,
         (
-            (f"see {page.path}", requesting(deployment, _with(page, claim), credential), ABSENT)
+            (f"open {page.path}", requesting(deployment, _with(page, claim), credential), NOT_AVAILABLE)
             for page in pages.administration()
         ),
     )
@@ -92,85 +95,97 @@ def administer(run: RunContext, who: str) -> Attempts:
     return replace(attempts, perhaps_entitled=who == SYNTHETIC_USER and own)
 
 
-def sign_in_with(run: RunContext, proof: str) -> Answer:
-    """Try to sign in as the synthetic user with something that does not prove who one is."""
-    deployment, user = run.deployment, run.signed_in[0]
+def sign_in_with(run: RunContext, response: str) -> Answer:
+    """Try to sign in as the synthetic user with a response that does not prove who signs in."""
+    user, sign_in = run.signed_in[0], run.deployment.sign_in_signing
     ways: dict[str, Callable[[], Answer]] = {
-        "somebody else's signature": lambda: deployment.sign_in_signing(user, user.somebody_else().sign),
-        "a challenge nobody was given": lambda: deployment.sign_in_signing(user, user.sign, answering=never_given),
-        "a challenge that was used before": lambda: deployment.sign_in_again(user),
+        "another user's signature": lambda: sign_in(user, user.somebody_else().sign),
+        "a challenge that was never issued": lambda: sign_in(user, user.sign, answering=never_issued),
+        "a challenge that was already used": lambda: run.deployment.sign_in_again(user),
     }
-    return ways[proof]()
+    return ways[response]()
 
 
-def never_given(challenge: str) -> str:
-    """Return a challenge of the same make that nobody was given: the characters at its end are other ones."""
+def never_issued(challenge: str) -> str:
+    """Return a challenge of the same form that nobody was given: the characters at its end are other ones."""
     return challenge[:-_END_OF_CHALLENGE] + challenge[-_END_OF_CHALLENGE:].translate(_NEXT)
 
 
-def write_with(run: RunContext, credential_name: str, stream_id: str) -> Attempts:
-    """Order a stream, and settle and stop the user's own, with a credential that must not give access to anything."""
+def write_with(run: RunContext, credential_name: str, stream_id: str, expected: Refusals) -> Attempts:
+    """Write with a credential that must not give access to anything: a new stream, and the user's own."""
     who, credential = bad_caller(run, credential_name)
     order = order_to(unowned_address())
-    return attempted(
-        f"a caller with {who}",
-        (
-            ("order a stream", lambda: run.streams.try_to_create(credential, order), REFUSED),
-            ("settle somebody's stream", _acting(run, credential, stream_id, "settle"), HIDDEN),
-            ("stop somebody's stream", _acting(run, credential, stream_id, "stop"), HIDDEN),
-        ),
-    )
+    ways = {
+        _CREATE: lambda: run.streams.try_to_create(credential, order),
+        "settle the user's stream": _acting(run, credential, stream_id, "settle"),
+        "stop the user's stream": _acting(run, credential, stream_id, "stop"),
+    }
+    return attempted(f"a caller with {who}", _planned(ways, expected))
 
 
-def take_over(run: RunContext, stream_id: str) -> Attempts:
-    """Do everything that can be done with a stream, as another user than the one it belongs to."""
+def write_as_second_user(run: RunContext, stream_id: str, expected: Refusals) -> Attempts:
+    """Do what can be done with a stream, as another user than the one it belongs to."""
     second, deployment = run.second_credential, run.deployment
     requests = deployment.access
     run.refuse_to_write()
     change = {"tags": ["taken"]}
-    change_many = requests.change_many(stream_id, change)
-    return attempted(
-        "another user",
-        (
-            ("start it", _acting(run, second, stream_id, "start"), HIDDEN),
-            ("change it", requesting(deployment, requests.change(stream_id, change), second), ABSENT),
-            ("change it among others", requesting(deployment, change_many, second), ABSENT | {422}),
-            ("settle it", _acting(run, second, stream_id, "settle"), HIDDEN),
-            ("stop it", _acting(run, second, stream_id, "stop"), HIDDEN),
-            ("delete it", requesting(deployment, requests.delete(stream_id), second), ABSENT),
-        ),
-    )
+    ways = {
+        "start the stream": _acting(run, second, stream_id, "start"),
+        "change the stream": requesting(deployment, requests.change(stream_id, change), second),
+        "change streams in bulk": requesting(deployment, requests.change_many(stream_id, change), second),
+        "settle the stream": _acting(run, second, stream_id, "settle"),
+        "stop the stream": _acting(run, second, stream_id, "stop"),
+        "delete the stream": requesting(deployment, requests.delete(stream_id), second),
+    }
+    return attempted("another user", _planned(ways, expected))
 
 
-def open_streams(run: RunContext, who: str, credential: Credential, stream_ids: Iterable[str]) -> Attempts:
-    """Open the user's streams by their ids, and by claiming to be their owner where it is known who that is."""
+def read_streams(
+    run: RunContext, who: str, credential: Credential, stream_ids: Sequence[str], expected: Refusals
+) -> Attempts:
+    """Read the user's streams by their ids, in each way that is expected to be refused.
+
+    Their owner's tenant can be claimed only where it is known who the owner is.
+    """
     deployment, owner = run.deployment, _owner(run)
     claiming = deployment.access.stream_of_tenant
-    by_id: list[Planned] = []
-    by_claim: list[Planned] = []
-    for stream_id in stream_ids:
-        by_id.append(("open the stream", _opening(deployment, credential, stream_id), HIDDEN))
-        claim = requesting(deployment, claiming(stream_id, owner), credential)
-        by_claim.append(("open the stream as its owner's tenant", claim, ABSENT | {400}))
-    return attempted(who, [*by_id, *(by_claim if owner else [])])
+    ways: dict[str, Callable[[str], Callable[[], Answer]] | None] = {
+        "read the stream": lambda stream_id: _reading(deployment, credential, stream_id),
+        "read the stream while claiming the owner's tenant": (
+            (lambda stream_id: requesting(deployment, claiming(stream_id, owner), credential)) if owner else None
+        ),
+    }
+    planned = [
+        (what, way(stream_id), refusals)
+        for what, refusals in expected.items()
+        if (way := ways[what])
+        for stream_id in stream_ids
+    ]
+    return attempted(who, planned)
 
 
-def claim_a_settlement(run: RunContext, credential: Credential, stream_id: str) -> tuple[StreamRecord, ...]:
-    """Order a stream, and change the user's own in both ways there are, as if they were settled and somebody else's.
+def claim_settlement(
+    run: RunContext, credential: Credential, stream_id: str, writes: Iterable[str]
+) -> tuple[StreamRecord, ...]:
+    """Send writes that say that the user's stream, or a new one, is settled and somebody else's.
 
-    Returns the user's own stream afterwards, and the one that was ordered where any came of it.
+    Returns the streams that were created.
     """
     deployment = run.deployment
     claims = deployment.access.as_if_settled(secrets.token_hex(32))
-    made = deployment.created_by(run.streams.try_to_create(credential, order_to(unowned_address()), claims))
-    for change in (deployment.access.change, deployment.access.change_many):
-        deployment.attempt(change(stream_id, claims), credential)
-    ids = [stream_id, *([made.id] if made else [])]
-    return tuple(deployment.stream(credential, each) for each in ids)
+    order = order_to(unowned_address())
+    ways: dict[str, Callable[[], Answer]] = {
+        _CREATE: lambda: run.streams.try_to_create(credential, order, claims),
+        "change the stream": requesting(deployment, deployment.access.change(stream_id, claims), credential),
+        "change streams in bulk": requesting(deployment, deployment.access.change_many(stream_id, claims), credential),
+    }
+    answers = {write: ways[write]() for write in writes}
+    created = deployment.created_by(answers[_CREATE]) if _CREATE in answers else None
+    return (deployment.stream(credential, created.id),) if created else ()
 
 
-def provoke_errors(run: RunContext, credential: Credential) -> tuple[tuple[Answer, ...], tuple[str, ...]]:
-    """Ask for what cannot be, with the user's credential and with junk.
+def send_invalid_requests(run: RunContext, credential: Credential) -> tuple[tuple[Answer, ...], tuple[str, ...]]:
+    """Send requests that are wrong, with the user's credential, and one with a malformed one.
 
     Returns the answers, and the secrets that none of them may repeat.
     """
@@ -196,7 +211,11 @@ def _acting(run: RunContext, credential: Credential, stream_id: str, action: str
     return lambda: run.deployment.act(credential, stream_id, action, run.new_key(action))
 
 
-def _opening(deployment: Deployment, credential: Credential, stream_id: str) -> Callable[[], Answer]:
+def _planned(ways: Mapping[str, Callable[[], Answer]], expected: Refusals) -> Iterable[Planned]:
+    return ((what, ways[what], refusals) for what, refusals in expected.items())
+
+
+def _reading(deployment: Deployment, credential: Credential, stream_id: str) -> Callable[[], Answer]:
     return lambda: deployment.stream_answer(credential, stream_id)
 
 

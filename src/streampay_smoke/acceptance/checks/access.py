@@ -9,21 +9,15 @@ from msgspec.structs import replace
 
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.checks.listing import streams_in
+from streampay_smoke.acceptance.checks.refusals import NOT_AVAILABLE, NOT_SIGNED_IN, NOT_VISIBLE
 from streampay_smoke.core.errors import Blame, SmokeError
-from streampay_smoke.service.exchange import REFUSED, Answer, folded_name, objects_in
+from streampay_smoke.service.exchange import Answer, folded_name, objects_in
 from streampay_smoke.service.records import StreamRecord
 
-HIDDEN = REFUSED | {404}
-"""Where the caller may not even know that something is there."""
-
-ABSENT = HIDDEN | {405, 410, 501}
-"""What a deployment does not offer at all is refused as well."""
-
-_NOT_ABOUT_ACCESS = frozenset({408, 425, 429})
 _TOKEN_FIELDS = frozenset({"token", "accesstoken", "refreshtoken", "idtoken", "jwt", "session", "sessiontoken"})
 _PRIVATE_MEMBERS = ("d", "k", "oth", "p", "q", "dp", "dq", "qi")
 _SHARED_CACHES = ("cache-control", "cdn-cache-control", "surrogate-control")
-_INVITATIONS = frozenset({"public", "s-maxage"})
+_LET_STORE = frozenset({"public", "s-maxage"})
 
 _SECRET_SHAPES = {
     "a password in an address": re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/@:\"']*:[^\s/@\"']+@", re.IGNORECASE),
@@ -31,19 +25,19 @@ _SECRET_SHAPES = {
     "a Stellar seed": re.compile(r"\bS[A-Z2-7]{55}\b"),
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
 }
-_WORKINGS = {
+_INTERNALS = {
     "a stack trace": re.compile(
         r"\bat [^\"\n]{0,200}?(?:\.[a-z]{1,4}|node:[\w/]+):\d+:\d+"
         r"|\bat [\w$.<>]+\(\w+\.\w+:\d+\)"
         r"|Traceback \(most recent call last\)"
     ),
-    "a place on its disk": re.compile(r"/(?:node_modules|\.next/server|usr/src|var/task)/[\w.@-]+"),
+    "a file path": re.compile(r"/(?:node_modules|\.next/server|usr/src|var/task)/[\w.@-]+"),
 }
 _STACK_FIELDS = frozenset({"stack", "stacktrace", "traceback"})
 
 
 class SyntheticUserAdministers(SmokeError):
-    """The credential given to this run opens what only administrators may see: it is not a synthetic user's."""
+    """The credential given to this run can read what only administrators may: it is not a synthetic user's."""
 
     kind = "synthetic_user_administers"
     blame = Blame.CONFIG
@@ -57,7 +51,7 @@ class UnauthorizedAttempt(msgspec.Struct, frozen=True, kw_only=True):
 
     what: str
     answer: Answer
-    refusals: frozenset[int] = HIDDEN
+    refusals: frozenset[int] = NOT_VISIBLE
 
     @property
     def succeeded(self) -> bool:
@@ -88,10 +82,10 @@ def refused(attempts: Attempts, expect: Expect) -> None:
         )
 
 
-def shown_nothing(attempts: Attempts, expect: Expect) -> None:
-    """A refusal does not show what was asked for."""
+def contains_no_stream(attempts: Attempts, expect: Expect) -> None:
+    """A refusal does not contain what was asked for."""
     count = sum(streams_in(attempt.answer) for attempt in attempts.made)
-    expect(f"{attempts.who} is shown no stream", count == 0, expected="no stream", observed=f"{count} streams")
+    expect(f"{attempts.who} receives no stream", count == 0, expected="no stream", observed=f"{count} streams")
 
 
 def names_no_administrator(attempts: Attempts, expect: Expect) -> None:
@@ -112,31 +106,31 @@ def administrators_in(answer: Answer) -> dict[str, str]:
 
 
 def publishes_no_secret(answer: Answer, secrets: Collection[str], expect: Expect) -> None:
-    """The published keys, where there are any, hold public halves only, and none of the secrets known here."""
+    """The published keys, where there are any, are public keys, and contain no secret known to this run."""
     expect(
-        "keys are published, or none are",
-        answer.status == 200 or answer.status in ABSENT,
+        "keys are published, or no keys",
+        answer.status == 200 or answer.status in NOT_AVAILABLE,
         expected="keys, or none",
         observed=f"status {answer.status} (request {answer.request_id})",
     )
     leaks = sorted({*_private_members(answer), *_known_in(answer.body_text, secrets)})
     expect(
-        "the published keys hold no secret",
+        "the published signing keys contain no secret",
         not leaks,
-        expected="public halves",
-        observed=", ".join(leaks) or "public halves",
+        expected="public keys",
+        observed=", ".join(leaks) or "public keys",
     )
 
 
-def not_let_in(answer: Answer, proof: str, expect: Expect) -> None:
-    """A sign-in with a proof that is none brings no token, and is told so."""
+def sign_in_refused(answer: Answer, response: str, expect: Expect) -> None:
+    """A sign-in with a response that does not prove who signs in is refused, and brings no token."""
     expect(
-        f"nobody is let in with {proof}",
-        400 <= answer.status < 500 and answer.status not in _NOT_ABOUT_ACCESS,
+        f"a sign-in with {response} is refused",
+        answer.status in NOT_SIGNED_IN,
         expected="a refusal",
         observed=f"status {answer.status} (request {answer.request_id})",
     )
-    handed_out = sorted(
+    issued = sorted(
         {
             name
             for found in objects_in(answer.json)
@@ -144,72 +138,72 @@ def not_let_in(answer: Answer, proof: str, expect: Expect) -> None:
             if folded_name(name) in _TOKEN_FIELDS and value
         }
     )
-    expect("no token is handed out", not handed_out, expected="no token", observed=", ".join(handed_out) or "no token")
+    expect("no token is issued", not issued, expected="no token", observed=", ".join(issued) or "no token")
 
 
 def unchanged(before: StreamRecord, after: StreamRecord, expect: Expect) -> None:
-    """What was refused has not happened: the stream is what it was."""
+    """A stream is what it was before the attempts on it."""
     expect(
-        "the stream is as it was",
+        "the stream is unchanged",
         _lasting(after) == _lasting(before),
         expected=_in_words(before),
         observed=_in_words(after),
     )
 
 
-def never_settled(records: Sequence[StreamRecord], expect: Expect) -> None:
-    """Streams that were just ordered, where any came of it, are drafts without a settlement, whatever was claimed."""
+def none_settled(records: Sequence[StreamRecord], expect: Expect) -> None:
+    """Streams that were created with a claim of a settlement, where there are any, are drafts without one."""
     settled = [
         f"{record.id} is {record.status}, {'with a' if hashes else 'without a'} settlement"
         for record in records
         if (hashes := {record.settlement_tx_hash, record.receipt_tx_hash} - {""}) or record.status != "draft"
     ]
     expect(
-        "no stream that was ordered as settled is settled",
+        "no stream that was created as settled is settled",
         not settled,
         expected="drafts without a settlement, or no streams",
         observed="; ".join(settled) or f"{len(records)} drafts without a settlement",
     )
 
 
-def kept_by_nobody(headers: Mapping[str, Mapping[str, str]], expect: Expect) -> None:
-    """No cache that strangers share is invited, by the headers of an answer, to keep what one user saw."""
+def not_stored_by_shared_caches(headers: Mapping[str, Mapping[str, str]], expect: Expect) -> None:
+    """The headers of an answer to one user do not let a shared cache store it."""
     for what, sent in headers.items():
-        invited = sorted(_invitations(sent))
+        stored = sorted(_storing_directives(sent))
         expect(
-            f"nobody on the way keeps a copy of {what}",
-            not invited,
+            f"shared caches do not store {what}",
+            not stored,
             expected="private, or not to be stored",
-            observed=", ".join(invited) or "private, or not to be stored",
+            observed=", ".join(stored) or "private, or not to be stored",
         )
 
 
-def tells_no_secret(answers: Sequence[Answer], secrets: Collection[str], expect: Expect) -> None:
-    """No answer repeats a secret that was sent, or tells one of the service's."""
+def contains_no_secret(answers: Sequence[Answer], secrets: Collection[str], expect: Expect) -> None:
+    """No answer contains a secret that was sent, or one of the service's."""
     for answer in answers:
-        told = sorted(
+        found = sorted(
             {
                 *_known_in(answer.body_text, secrets),
                 *(what for what, shape in _SECRET_SHAPES.items() if shape.search(answer.body_text)),
             }
         )
         expect(
-            f"the answer to {answer.asked} tells no secret",
-            not told,
+            f"the answer to {answer.asked} contains no secret",
+            not found,
             expected="no secret",
-            observed=", ".join(told) or "no secret",
+            observed=", ".join(found) or "no secret",
         )
 
 
-def shows_no_workings(answers: Sequence[Answer], expect: Expect) -> None:
-    """No answer shows where in its code the service stumbled."""
+def contains_no_stack_trace(answers: Sequence[Answer], expect: Expect) -> None:
+    """No answer contains a stack trace or a path of the service's files."""
     for answer in answers:
-        shown = sorted({what for what, shape in _WORKINGS.items() if shape.search(answer.body_text)} | _stacks(answer))
+        shown = sorted({what for what, shape in _INTERNALS.items() if shape.search(answer.body_text)} | _stacks(answer))
         expect(
-            f"the answer to {answer.asked} shows no workings",
+            f"the answer to {answer.asked} contains no stack trace or file path",
             not shown,
-            expected="an error in plain words",
-            observed=", ".join(shown) or "an error in plain words",
+            expected="an error message alone",
+            observed=", ".join(shown) or "an error message alone",
         )
 
 
@@ -241,12 +235,12 @@ def _in_words(record: StreamRecord) -> str:
     return f"{record.status}, {record.rate} a {record.schedule} to {record.recipient}, tags {record.tags}{settled}"
 
 
-def _invitations(headers: Mapping[str, str]) -> Iterator[str]:
-    """Yield the directives by which a shared cache may keep an answer to a request with credentials (RFC 9111, 3.5)."""
+def _storing_directives(headers: Mapping[str, str]) -> Iterator[str]:
+    """Yield the directives that let a shared cache store an answer to a request with credentials (RFC 9111, 3.5)."""
     for header in _SHARED_CACHES:
         said = {part.strip().lower().partition("=")[0] for part in headers.get(header, "").split(",")}
-        invited = said & (_INVITATIONS if "private" in said else _INVITATIONS | {"must-revalidate"})
-        yield from (f"{header}: {directive}" for directive in invited if "no-store" not in said)
+        found = said & (_LET_STORE if "private" in said else _LET_STORE | {"must-revalidate"})
+        yield from (f"{header}: {directive}" for directive in found if "no-store" not in said)
 
 
 def _stacks(answer: Answer) -> set[str]:

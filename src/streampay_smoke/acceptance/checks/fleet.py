@@ -19,7 +19,7 @@ def one_release_answers(met: Sequence[str], expected: str, expect: Expect) -> No
     found = _named(met)
     expect = expect if expected else expect.raising(SeveralReleases)
     expect(
-        "every replica that answers is the same release",
+        "all replicas that answer run the same release",
         len(found) == 1,
         expected=f"one release in {len(met)} looks",
         observed=" and ".join(found),
@@ -30,7 +30,7 @@ def every_replica_is(expected: str, met: Sequence[str], expect: Expect) -> None:
     """Every replica that answered is the expected release."""
     others = [name for name in _named(met) if name != expected]
     expect(
-        "every replica that answers is the expected release",
+        "all replicas that answer run the expected release",
         not others,
         expected=f"{expected} in {len(met)} looks",
         observed=", ".join(others) or expected,

@@ -7,14 +7,12 @@ import msgspec
 
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.chain.adapter import ChainError, InterfaceDrift
-
-CLOCK_SKEW_SECONDS = 60
-"""Difference between the ledger's clock and ours beyond which time bounds stop working."""
+from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
 
 RETRY_FEES_STROOPS = 10_000_000
 """A transaction that was applied and failed costs its fee too, and only the last one's is told."""
 
-TAKES_IT = "a new stream would be taken"
+ACCEPTED = "a new stream is accepted"
 
 
 class NetworkUnwell(ChainError):
@@ -54,7 +52,7 @@ class ContractStreamObservation(msgspec.Struct, frozen=True, kw_only=True):
     retried: bool
 
 
-def network_moves(network: NetworkObservation, expect: Expect) -> None:
+def network_is_healthy(network: NetworkObservation, expect: Expect) -> None:
     """The network is healthy, closes ledgers, and its clock agrees with ours; raises NetworkUnwell otherwise."""
     expect = expect.raising(NetworkUnwell)
     expect.equal("the network is healthy", network.status, "healthy")
@@ -65,60 +63,60 @@ def network_moves(network: NetworkObservation, expect: Expect) -> None:
         observed=f"ledger {network.later_ledger}",
     )
     expect(
-        "the ledger's clock agrees with ours",
+        "the clock of the ledger is right",
         -CLOCK_SKEW_SECONDS <= network.ahead_seconds <= network.most_ahead_seconds,
         expected=f"at most {CLOCK_SKEW_SECONDS} s behind and {network.most_ahead_seconds} s ahead",
         observed=f"{abs(network.ahead_seconds):.0f} s {'ahead' if network.ahead_seconds > 0 else 'behind'}",
     )
 
 
-def interface_is_there(drifts: Sequence[str], profile: str, expect: Expect) -> None:
-    """The contract offers what its profile promises; raises InterfaceDrift otherwise."""
+def has_expected_interface(drifts: Sequence[str], profile: str, expect: Expect) -> None:
+    """The contract has the functions and events of its profile; raises InterfaceDrift otherwise."""
     drifted = partial(
         InterfaceDrift,
         next_step="check SMOKE_CONTRACT_ID and SMOKE_CONTRACT_PROFILE; if the contract was upgraded on purpose, "
         "bring chain/profiles.py up to date",
     )
     expect.raising(drifted)(
-        "the contract offers what StreamPay builds on",
+        "the contract has the expected interface",
         not drifts,
         expected=f"the interface of profile {profile}",
         observed="; ".join(drifts) or f"the interface of profile {profile}",
     )
 
 
-def contract_takes_streams(refusal: str, expect: Expect) -> None:
-    """The contract would take a new stream now; `refusal` is why it would not, "" where it would."""
-    expect("the contract takes new streams", not refusal, expected=TAKES_IT, observed=refusal or TAKES_IT)
+def accepts_new_stream(refusal: str, expect: Expect) -> None:
+    """The contract accepts a new stream now; `refusal` is why it does not, "" where it does."""
+    expect("the contract accepts new streams", not refusal, expected=ACCEPTED, observed=refusal or ACCEPTED)
 
 
-def nobody_can_claim(claimable: bool, expect: Expect) -> None:
-    """The contract was initialised: else whoever comes first makes themselves its administrator, and owns it."""
+def administrator_role_cannot_be_claimed(claimable: bool, expect: Expect) -> None:
+    """The contract is initialised: otherwise the first caller becomes its administrator."""
     expect(
-        "nobody can make themselves the contract's administrator",
+        "nobody can claim the administrator role of the contract",
         not claimable,
         expected="a contract that has its administrator",
-        observed="a contract nobody has initialised: it is anybody's" if claimable else "it has one",
+        observed="a contract that is not initialised: anybody can claim it" if claimable else "it has one",
     )
 
 
-def obeys(obedient: bool, admin: str, expect: Expect) -> None:
-    """The contract obeys the administrator who is to answer for it."""
+def administrator_controls_contract(accepted: bool, admin: str, expect: Expect) -> None:
+    """The contract accepts the calls of its expected administrator."""
     expect(
-        "the contract obeys its administrator",
-        obedient,
+        "the administrator controls the contract",
+        accepted,
         expected=admin,
-        observed=admin if obedient else "somebody else, or nobody",
+        observed=admin if accepted else "somebody else, or nobody",
     )
 
 
-def obeys_nobody_else(obedient: bool, expect: Expect) -> None:
-    """The contract obeys no stranger."""
+def nobody_else_controls_contract(accepted: bool, expect: Expect) -> None:
+    """The contract refuses the calls of others that only its administrator may make."""
     expect(
-        "the contract obeys nobody else",
-        not obedient,
+        "nobody else controls the contract",
+        not accepted,
         expected="a refusal",
-        observed="it would obey anybody" if obedient else "a refusal",
+        observed="it accepts anybody" if accepted else "a refusal",
     )
 
 
@@ -130,7 +128,7 @@ def paid_whole_once(stream: ContractStreamObservation, expect: Expect) -> None:
     expect.equal("everything was released", stream.released_stroops, stream.total_stroops)
 
 
-def money_is_conserved(stream: ContractStreamObservation, expect: Expect) -> None:
+def balances_agree(stream: ContractStreamObservation, expect: Expect) -> None:
     """The recipient got exactly what the payer gave, fees apart."""
     total, fees = stream.total_stroops, stream.fees_stroops
     expect.equal("the recipient's balance grew by the whole amount", stream.gained_stroops, total)

@@ -1,36 +1,37 @@
-"""What StreamPay promises to people who list streams, and to those who may not."""
+"""What StreamPay promises about lists of streams: they are complete, and only their owner reads them."""
 
 import re
 from collections.abc import Collection, Sequence
 
 from streampay_smoke.acceptance.checks.expectation import Expect
-from streampay_smoke.service.exchange import PRIVATE_FIELDS, REFUSED, Answer, folded_name, objects_in
+from streampay_smoke.acceptance.checks.refusals import NOT_AUTHORIZED
+from streampay_smoke.service.exchange import PRIVATE_FIELDS, Answer, folded_name, objects_in
 from streampay_smoke.service.records import StreamPage, StreamRecord
 
 _STREAM_SIGNS = {"id", "recipient"}
 _STREAM_IN_TEXT = re.compile(r'\\?"recipient\\?"\s*:')
 
 
-def each_shown_once(pages: Sequence[StreamPage], own: Collection[str], page_size: int, expect: Expect) -> None:
+def each_listed_once(pages: Sequence[StreamPage], own: Collection[str], page_size: int, expect: Expect) -> None:
     """Every stream is on exactly one page, no page is longer than asked, and the user's own are among them."""
     shown = [stream.id for page in pages for stream in page.streams]
     repeated = sorted({stream_id for stream_id in shown if shown.count(stream_id) > 1})
     expect(
-        "every stream is shown on one page only", not repeated, expected="no repetition", observed=repeated or "none"
+        "every stream is listed on one page only", not repeated, expected="no repetition", observed=repeated or "none"
     )
     longest = max((len(page.streams) for page in pages), default=0)
     expect("no page is longer than asked", longest <= page_size, expected=f"at most {page_size}", observed=longest)
     expect("the list goes over several pages", len(pages) > 1, expected="several pages", observed=len(pages))
     lost = sorted(set(own) - set(shown))
     expect(
-        "the user's own streams are all shown",
+        "all streams of the user are listed",
         not lost,
         expected="all of them",
         observed=f"missing: {lost}" if lost else "all of them",
     )
 
 
-def nothing_private(pages: Sequence[StreamPage], expect: Expect) -> None:
+def contains_no_personal_data(pages: Sequence[StreamPage], expect: Expect) -> None:
     """No stream in the list carries personal fields: synthetic streams have none, so they would be somebody else's."""
     leaked = sorted(
         {
@@ -42,30 +43,30 @@ def nothing_private(pages: Sequence[StreamPage], expect: Expect) -> None:
             if folded_name(name) in PRIVATE_FIELDS
         }
     )
-    expect("no private details are shown", not leaked, expected="no personal fields", observed=leaked or "none")
+    expect("no personal data is listed", not leaked, expected="no personal fields", observed=leaked or "none")
 
 
 def refused(answer: Answer, who: str, expect: Expect) -> None:
-    """A caller without a valid credential is told so."""
+    """A caller without a valid credential is refused."""
     expect(
         f"a caller with {who} is refused",
-        answer.status in REFUSED,
+        answer.status in NOT_AUTHORIZED,
         expected="a refusal",
         observed=f"status {answer.status} (request {answer.request_id})",
     )
 
 
-def shows_no_stream(answer: Answer, who: str, expect: Expect) -> None:
-    """The refusal itself holds no data."""
+def contains_no_stream(answer: Answer, who: str, expect: Expect) -> None:
+    """The refusal contains no stream."""
     count = streams_in(answer)
-    expect(f"a caller with {who} sees no stream", count == 0, expected="no stream", observed=f"{count} streams")
+    expect(f"a caller with {who} receives no stream", count == 0, expected="no stream", observed=f"{count} streams")
 
 
-def hidden_from(others: Sequence[StreamPage], own: Sequence[StreamRecord], expect: Expect) -> None:
+def contains_none_of(others: Sequence[StreamPage], own: Sequence[StreamRecord], expect: Expect) -> None:
     """None of one user's streams is in another user's list."""
     foreign = {stream.id for page in others for stream in page.streams}
     seen = sorted(stream.id for stream in own if stream.id in foreign)
-    expect("another user sees none of them", not seen, expected="none", observed=seen or "none")
+    expect("another user's list contains none of them", not seen, expected="none", observed=seen or "none")
 
 
 def streams_in(answer: Answer) -> int:

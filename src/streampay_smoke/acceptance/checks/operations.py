@@ -1,4 +1,4 @@
-"""What StreamPay promises to those who run it: it answers every time, tells the time, and shows its metrics."""
+"""What StreamPay promises its operators: it answers every request, its clock is right, its metrics can be read."""
 
 import re
 from collections import Counter
@@ -8,8 +8,7 @@ from typing import ClassVar
 import msgspec
 
 from streampay_smoke.acceptance.checks.expectation import Expect
-from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS
-from streampay_smoke.chain.lag import LAG_LEDGERS
+from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS, LAG_LEDGERS
 from streampay_smoke.core.errors import Blame, CredentialRefused, SmokeError
 from streampay_smoke.service.exchange import REFUSED, Answer
 
@@ -40,12 +39,12 @@ class ClocksDisagree(SmokeError):
     blame: ClassVar[Blame] = Blame.HARNESS
 
 
-def answers_every_time(answers: Sequence[Answer], code_of: Callable[[Answer], str], expect: Expect) -> None:
-    """Every one of many questions is answered: a failure made on purpose, or now and then, is one too many."""
+def answers_every_request(answers: Sequence[Answer], code_of: Callable[[Answer], str], expect: Expect) -> None:
+    """Each of many requests is answered: one error, also an injected one, is too many."""
     found = Counter(_in_words(answer, code_of) for answer in answers)
     failed = {words: count for words, count in found.items() if words != "answered"}
     expect(
-        "the service answers every time",
+        "the service answers every request",
         bool(answers) and not failed,
         expected=f"{len(answers)} answers",
         observed="; ".join(f"{count} times {words}" for words, count in sorted(failed.items()))
@@ -59,8 +58,8 @@ def _in_words(answer: Answer, code_of: Callable[[Answer], str]) -> str:
     return f"status {answer.status} {code_of(answer)}".strip()
 
 
-def metrics_are_there(answer: Answer, *, variable: str, expect: Expect) -> None:
-    """The metrics can be scraped; without a token a refusal shows that they are on, and guarded.
+def metrics_are_available(answer: Answer, *, variable: str, expect: Expect) -> None:
+    """The metrics can be read; without a token, a refusal shows that they are there and protected.
 
     `variable` names where the token came from, "" where there is none; raises CredentialRefused for a refused one.
     """
@@ -71,15 +70,15 @@ def metrics_are_there(answer: Answer, *, variable: str, expect: Expect) -> None:
         )
     up = answer.status == WELL and bool(_UP.search(answer.body_text))
     expect(
-        "the service's figures can be read",
+        "the metrics are available",
         up or answer.status == UNAUTHORIZED,
-        expected="figures that say the service is up, or a question for the token",
-        observed="figures" if up else f"status {answer.status} without them (request {answer.request_id})",
+        expected="metrics that say that the service is up, or a refusal without a token",
+        observed="metrics" if up else f"status {answer.status} without them (request {answer.request_id})",
     )
 
 
-def index_follows(cursors: Sequence[int], newest_ledger: int, expect: Expect) -> None:
-    """The index of the ledger is at its end, and what it has reached it does not lose again."""
+def index_is_up_to_date(cursors: Sequence[int], newest_ledger: int, expect: Expect) -> None:
+    """The index is near the newest ledger, and its position never decreases."""
     expect(
         "the index never goes back",
         list(cursors) == sorted(cursors),
@@ -88,7 +87,7 @@ def index_follows(cursors: Sequence[int], newest_ledger: int, expect: Expect) ->
     )
     reached = cursors[-1]
     expect(
-        "the index follows the ledger",
+        "the index is up to date",
         newest_ledger - BEHIND_LEDGERS <= reached <= newest_ledger + LAG_LEDGERS,
         expected=f"at most {BEHIND_LEDGERS} ledgers behind {newest_ledger}",
         observed=f"ledger {reached}",
@@ -114,7 +113,7 @@ def clock_is_right(clocks: Clocks, expect: Expect) -> None:
             next_step="set this machine's clock (NTP), then look at the service's",
         )
     expect(
-        "the service's clock agrees with ours",
+        "the clock of the service is right",
         abs(ahead) <= CLOCK_SKEW_SECONDS,
         expected=f"at most {CLOCK_SKEW_SECONDS} s apart, as the ledger's clock is",
         observed=f"{abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}",

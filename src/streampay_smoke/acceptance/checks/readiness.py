@@ -6,7 +6,7 @@ from streampay_smoke.core.networks import PUBLIC_NAMES
 from streampay_smoke.service.records import Readiness
 
 
-def answers_for_itself(readiness: Readiness, expect: Expect) -> None:
+def reports_ready(readiness: Readiness, expect: Expect) -> None:
     """The answer is StreamPay's own, not a proxy's page or a login form."""
     expect(
         "the readiness answer is the service's own",
@@ -17,13 +17,15 @@ def answers_for_itself(readiness: Readiness, expect: Expect) -> None:
     expect("the service says that it is ready", readiness.ready, expected="ready", observed=readiness.in_words)
 
 
-def dependencies_are_ok(readiness: Readiness, expect: Expect) -> None:
+def dependencies_are_healthy(readiness: Readiness, expect: Expect) -> None:
     """Every dependency the service names is ok; naming none is no report."""
     reports = readiness.dependencies
     names = ", ".join(reports)
     expect("the service names its dependencies", bool(reports), expected="its dependencies", observed=names or "none")
     failing = [f"{name} is {each.status} {each.message}".strip() for name, each in reports.items() if not each.ok]
-    expect("every dependency is ok", not failing, expected=f"{names} ok", observed="; ".join(failing) or f"{names} ok")
+    expect(
+        "every dependency is healthy", not failing, expected=f"{names} ok", observed="; ".join(failing) or f"{names} ok"
+    )
 
 
 def names_network(readiness: Readiness, expected: str, expect: Expect) -> None:
@@ -37,7 +39,7 @@ def names_network(readiness: Readiness, expected: str, expect: Expect) -> None:
 
 
 def release_answers(readiness: Readiness, expected: str, expect: Expect) -> None:
-    """The release that was deployed is the one that answers."""
+    """The expected release is deployed on every replica."""
     observed = readiness.release or "a release that does not name itself"
     expect("the expected release answers", readiness.release == expected, expected=expected, observed=observed)
 

@@ -1,4 +1,4 @@
-"""What StreamPay promises when it says that a stream is settled, checked on receipts, records and the ledger."""
+"""What StreamPay promises when it says that a stream is settled, checked in receipt, record and ledger."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.checks.refusals import NOT_SETTLED
 from streampay_smoke.chain.adapter import TxOutcome
 from streampay_smoke.chain.contract import Payment, StreamEvent
 from streampay_smoke.core.amounts import PERIOD_SECONDS, accrued, stroops
@@ -19,9 +20,6 @@ SETTLED = 200
 """How a settlement that was made is answered."""
 
 TX_HASH = re.compile(r"[0-9a-f]{64}")
-
-REFUSALS = frozenset({409, 422})
-"""How a settlement is refused for what it asks. Other 4xx refuse the caller or throttle them, and prove nothing."""
 
 LEDGER, SERVICE = "ledger", "service"
 """What a settlement is proved by."""
@@ -86,12 +84,12 @@ class Payments(msgspec.Struct, frozen=True, kw_only=True):
     shown_by: str = LEDGER
 
 
-def runs(started: StartedStream, expect: Expect) -> None:
-    """A stream that was started is active, and runs on the ledger before anybody settles it."""
+def is_active(started: StartedStream, expect: Expect) -> None:
+    """A stream that was started is active, and is started on the ledger before its settlement."""
     expect.equal("a started stream is active", started.record.status, "active")
     if started.starts_on_ledger is not None:
         expect(
-            "the stream runs on the ledger before it is settled",
+            "the stream is started on the ledger before its settlement",
             started.starts_on_ledger > 0,
             expected=f"the start of a stream to {started.record.recipient}",
             observed=f"{started.starts_on_ledger} starts",
@@ -151,6 +149,12 @@ def names_a_transaction(receipt: Receipt, expect: Expect) -> None:
     )
 
 
+def names_one_transaction(receipt: Receipt, expect: Expect) -> None:
+    """The receipt names one transaction, in both places that name it."""
+    expect.equal("the receipt's two hashes agree", receipt.receipt_tx_hash, receipt.settlement_tx_hash)
+    names_a_transaction(receipt, expect)
+
+
 def paid_by_contract_in_this_run(
     finding: LedgerFinding, *, contract_id: str, recipient: str, first_ledger: int, expect: Expect
 ) -> None:
@@ -184,7 +188,7 @@ def paid(seen: LedgerObservation | None, receipt: Receipt, order: StreamOrder, e
     Without a look at the ledger (`seen` is None) the receipt is taken at its word, and the verdict says so.
     """
     if seen is None:
-        _claims_a_settlement(receipt, expect)
+        _receipt_reports_settlement(receipt, expect)
         return
     names_a_transaction(receipt, expect)
     finding = found_on_ledger(seen, receipt, expect)
@@ -196,8 +200,8 @@ def paid(seen: LedgerObservation | None, receipt: Receipt, order: StreamOrder, e
         expect=expect,
     )
     amount_stroops = paid_exact_amount(finding, order, seen.balance_change, expect)
-    nothing_lost_or_made(finding, seen.recipient, expect)
-    settled_when_it_says(receipt, finding, seen.most_ahead_seconds, expect)
+    escrow_is_paid_out(finding, seen.recipient, expect)
+    settlement_time_agrees(receipt, finding, seen.most_ahead_seconds, expect)
     expect.settled(
         Settled(
             stream_id=receipt.stream_id,
@@ -209,10 +213,10 @@ def paid(seen: LedgerObservation | None, receipt: Receipt, order: StreamOrder, e
     )
 
 
-def _claims_a_settlement(receipt: Receipt, expect: Expect) -> None:
-    tx_hash = receipt.settlement_tx_hash
+def _receipt_reports_settlement(receipt: Receipt, expect: Expect) -> None:
     expect.equal("the receipt says that the stream has ended", receipt.status, "ended")
-    expect("the receipt names a transaction", bool(tx_hash), expected="a transaction", observed=tx_hash or "none")
+    names_a_transaction(receipt, expect)
+    tx_hash = receipt.settlement_tx_hash
     expect.settled(
         Settled(stream_id=receipt.stream_id, tx_hash=tx_hash, ledger=None, proof=SERVICE, amount_stroops=None)
     )
@@ -273,7 +277,7 @@ def paid_exact_amount(finding: LedgerFinding, order: StreamOrder, balance_change
     return paid
 
 
-def nothing_lost_or_made(finding: LedgerFinding, recipient: str, expect: Expect) -> None:
+def escrow_is_paid_out(finding: LedgerFinding, recipient: str, expect: Expect) -> None:
     """The settlement emptied the stream's escrow and no more: what was not earned went back to the payer."""
     payer, total = finding.created.fields["payer"], finding.created.fields["total_stroops"]
     rest = total - sum(payment.amount_stroops for payment in finding.paid_out if payment.recipient == recipient)
@@ -288,12 +292,12 @@ def nothing_lost_or_made(finding: LedgerFinding, recipient: str, expect: Expect)
     )
 
 
-def settled_when_it_says(receipt: Receipt, finding: LedgerFinding, ledger_ahead_seconds: int, expect: Expect) -> None:
+def settlement_time_agrees(receipt: Receipt, finding: LedgerFinding, ledger_ahead_seconds: int, expect: Expect) -> None:
     """The receipt's time is the ledger's, or the service's clock when it saw the ledger's."""
     closed_at = finding.outcome.closed_at
     late_seconds = _unix_seconds(receipt.settled_at, closed_at) - closed_at
     expect(
-        "the receipt tells when the ledger settled",
+        "the receipt has the time of the settlement",
         -max(ledger_ahead_seconds, CLAIMED_WITHIN_SECONDS) <= late_seconds <= CLAIMED_WITHIN_SECONDS,
         expected=f"{datetime.fromtimestamp(closed_at, UTC).isoformat()}, give or take {CLAIMED_WITHIN_SECONDS} s",
         observed=receipt.settled_at,
@@ -309,11 +313,11 @@ def _unix_seconds(text: str, near: int) -> float:
     return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
 
 
-def refused_too_early(answer: Answer, record: StreamRecord, expect: Expect) -> None:
+def refused_before_start(answer: Answer, record: StreamRecord, expect: Expect) -> None:
     """A stream that never started is not settled, and asking for it changes nothing."""
     expect(
         "a stream that was never started is not settled",
-        answer.status in REFUSALS,
+        answer.status in NOT_SETTLED,
         expected="a refusal",
         observed=f"status {answer.status} (request {answer.request_id})",
     )
@@ -321,15 +325,15 @@ def refused_too_early(answer: Answer, record: StreamRecord, expect: Expect) -> N
     expect.equal("a refused settlement changes nothing", seen, ("draft", "", ""))
 
 
-def refusal_is_not_kept(early: Answer, again: Answer, code_of: Callable[[Answer], str], expect: Expect) -> None:
+def refusal_is_not_repeated(early: Answer, again: Answer, code_of: Callable[[Answer], str], expect: Expect) -> None:
     """The key of a settlement that was refused too early settles later on, or is refused for being used up.
 
     What it must not do is to answer with the refusal of a state that is over.
     """
-    told_anew = again.status in REFUSALS and code_of(again) != code_of(early)
+    new_refusal = again.status in NOT_SETTLED and code_of(again) != code_of(early)
     expect(
-        "a settlement refused too early can be made later",
-        again.status == SETTLED or told_anew,
+        "the early refusal is not repeated",
+        again.status == SETTLED or new_refusal,
         expected="a receipt, or a refusal of the used key",
         observed=f"status {again.status} {code_of(again)} (request {again.request_id})",
     )
@@ -340,6 +344,13 @@ def records_agree(receipt: Receipt, record: StreamRecord, order: StreamOrder, ex
     expect.equal("the receipt is for the stream that was settled", receipt.stream_id, record.id)
     expect.equal("the receipt's two hashes agree", receipt.receipt_tx_hash, receipt.settlement_tx_hash)
     expect.equal("the receipt says that the stream has ended", receipt.status, "ended")
+    record_names(receipt, record, expect)
+    expect.equal("the record says that the stream has ended", record.status, "ended")
+    expect.equal("the record is still of the order", _order_in_words(record), _order_in_words(order))
+
+
+def record_names(receipt: Receipt, record: StreamRecord, expect: Expect) -> None:
+    """The stream's record names the transaction of the receipt, and no other."""
     recorded = {tx_hash for tx_hash in (record.settlement_tx_hash, record.receipt_tx_hash) if tx_hash}
     expect(
         "the record names the receipt's transaction",
@@ -347,8 +358,6 @@ def records_agree(receipt: Receipt, record: StreamRecord, order: StreamOrder, ex
         expected=receipt.settlement_tx_hash,
         observed=", ".join(sorted(recorded)) or "no transaction",
     )
-    expect.equal("the record says that the stream has ended", record.status, "ended")
-    expect.equal("the record is still of the order", _order_in_words(record), _order_in_words(order))
 
 
 def _order_in_words(shown: StreamOrder | StreamRecord) -> str:
@@ -369,13 +378,13 @@ def cannot_settle_again(answer: Answer, expect: Expect) -> None:
     """A settled stream is not settled again under another key."""
     expect(
         "a settled stream cannot be settled again",
-        answer.status in REFUSALS,
+        answer.status in NOT_SETTLED,
         expected="a refusal",
         observed=f"status {answer.status} (request {answer.request_id})",
     )
 
 
-def key_does_not_answer_for(answer: Answer, first: Receipt, other: StreamRecord, expect: Expect) -> None:
+def used_key_is_refused(answer: Answer, first: Receipt, other: StreamRecord, expect: Expect) -> None:
     """A key used on one stream never answers for another: its receipt must not come back."""
     names = (first.stream_id, first.settlement_tx_hash)
     echoed = any(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", answer.body_text, re.IGNORECASE) for name in names)
@@ -387,7 +396,7 @@ def key_does_not_answer_for(answer: Answer, first: Receipt, other: StreamRecord,
     )
     expect(
         "a stream that was never started is not settled by a used key",
-        answer.status in REFUSALS,
+        answer.status in NOT_SETTLED,
         expected="a refusal",
         observed=f"status {answer.status} (request {answer.request_id})",
     )

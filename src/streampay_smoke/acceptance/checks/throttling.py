@@ -1,4 +1,4 @@
-"""What StreamPay promises of its limits: they slow one caller down, and nobody else."""
+"""What StreamPay promises of its rate limits: they apply to each caller separately."""
 
 import msgspec
 
@@ -7,37 +7,37 @@ from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
 
 
 class RequestBurst(msgspec.Struct, frozen=True, kw_only=True):
-    """One caller's requests in a hurry: how many, over how long, and the last answer."""
+    """Many requests of one caller: how many, in how many seconds, and the last answer."""
 
     requests: int
     seconds: float
     last: Answer
 
 
-def served_at_once(answer: Answer, expect: Expect) -> None:
-    """A caller nobody has seen before is dealt with, and not told to come back later."""
+def new_caller_is_not_throttled(answer: Answer, expect: Expect) -> None:
+    """A caller without earlier requests is not throttled."""
     expect(
-        "a caller nobody has seen is not told to wait",
+        "a new caller is not throttled",
         answer.status != TOO_MANY_REQUESTS and answer.status < 500,
         expected="an answer at once",
         observed=f"status {answer.status} (request {answer.request_id})",
     )
 
 
-def slowed_down(rush: RequestBurst, expect: Expect) -> None:
-    """A caller who asks and asks is told to wait, and for how long."""
+def burst_is_throttled(burst: RequestBurst, expect: Expect) -> None:
+    """A caller who exceeds the limit is throttled, and told for how long."""
     expect(
-        "a caller in a rush is told to wait",
-        rush.last.status == TOO_MANY_REQUESTS,
-        expected="to be told to wait",
-        observed=f"status {rush.last.status} to the last of {rush.requests} requests in {rush.seconds:.1f} s",
+        "a caller who exceeds the limit is throttled",
+        burst.last.status == TOO_MANY_REQUESTS,
+        expected="to be throttled",
+        observed=f"status {burst.last.status} to the last of {burst.requests} requests in {burst.seconds:.1f} s",
     )
-    said = rush.last.headers.get("retry-after", "")
-    expect("they are told how long", bool(said), expected="a time", observed=said or "no time")
+    said = burst.last.headers.get("retry-after", "")
+    expect("the answer says how long to wait", bool(said), expected="a time", observed=said or "no time")
 
 
 def others_are_served(answer: Answer, expect: Expect) -> None:
-    """Somebody else is served while one caller has to wait."""
+    """Another caller is served while one is throttled."""
     expect(
         "another caller is served meanwhile",
         answer.status == 200,

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 
-from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS
 from streampay_smoke.acceptance.checks.operations import Clocks
 from streampay_smoke.acceptance.observations.ledger import Ledger
+from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
 from streampay_smoke.service.records import Readiness
 
 

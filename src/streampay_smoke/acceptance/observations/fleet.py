@@ -21,6 +21,15 @@ def samples_needed(replicas: int, miss_probability: float) -> int:
     return math.ceil(math.log(miss_probability) / math.log1p(-1 / replicas))
 
 
+FEWEST_LOOKS = 5
+"""Looks at a stream where a place names one replica: a second one that lacks it is missed once in 32 runs."""
+
+
+def looks_needed(replicas: int, miss_probability: float) -> int:
+    """Return how many connections to ask over before every replica is likely to have answered."""
+    return max(FEWEST_LOOKS, samples_needed(replicas, miss_probability))
+
+
 def sample_fleet(
     look: Callable[[], str],
     *,

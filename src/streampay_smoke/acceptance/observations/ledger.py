@@ -3,20 +3,18 @@
 import time
 from collections.abc import Callable
 
-from streampay_smoke.acceptance.checks.ledger import CLOCK_SKEW_SECONDS, NetworkObservation
+from streampay_smoke.acceptance.checks.ledger import NetworkObservation
 from streampay_smoke.chain.adapter import ChainAdapter, ContractFailure
 from streampay_smoke.chain.contract import Payment, StreamContract, StreamEvent
+from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS, MOVES_WITHIN_SECONDS
 from streampay_smoke.core.errors import SettingsInvalid
-
-MOVES_WITHIN_SECONDS = 30.0
-"""Six ledgers of testnet's 5 s: slower than that is not moving."""
 
 SIMULATED_AHEAD_SECONDS = 86_400
 """An instant ledger closes one second later for each transaction, and so runs ahead of a busy sandbox."""
 
 
 class Ledger:
-    """Reads what happened to streams and money on one contract."""
+    """Reads what happened to streams and money on one contract; `first_ledger` was the newest when it was opened."""
 
     def __init__(
         self,
@@ -25,12 +23,14 @@ class Ledger:
         *,
         contract_id: str,
         token_contract_id: str,
+        first_ledger: int = 0,
         most_ahead_seconds: int = CLOCK_SKEW_SECONDS,
     ) -> None:
         self.chain = chain
         self.contract = contract
         self.contract_id = contract_id
         self.token_contract_id = token_contract_id
+        self.first_ledger = first_ledger
         self.most_ahead_seconds = most_ahead_seconds
 
     def must_pay(self) -> None:

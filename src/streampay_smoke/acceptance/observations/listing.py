@@ -33,6 +33,19 @@ def records_of(deployment: Deployment, credential: Credential) -> tuple[StreamRe
     return tuple(stream for page in pages for stream in page.streams)
 
 
+def status_in_each_form(deployment: Deployment, credential: Credential, stream_id: str) -> dict[str, str]:
+    """Return the status of a stream by where it is shown, "" where a list lacks it; raises as `pages_of`."""
+
+    def listed(pages: tuple[StreamPage, ...]) -> str:
+        return next((each.status for page in pages for each in page.streams if each.id == stream_id), "")
+
+    return {
+        "list of API v1": listed(pages_of(deployment, credential, page_size=LARGEST_PAGE)),
+        "list of API v2": listed(pages_of_v2(deployment, credential, page_size=LARGEST_PAGE)),
+        "stream of API v2": deployment.stream(credential, stream_id).status,
+    }
+
+
 def _followed(ask: Callable[[str], StreamPage], page_size: int) -> tuple[StreamPage, ...]:
     pages = [ask("")]
     followed: set[str] = set()

@@ -79,7 +79,7 @@ def become_ready(
             ask,
             what="the service to say that it is ready" + (f" in {release_expected}" if release_expected else ""),
             within_seconds=within_seconds,
-            every_seconds=POLL_SECONDS,
+            pauses=itertools.repeat(POLL_SECONDS),
             record=record,
             error=never,
         )

@@ -8,6 +8,8 @@ from typing import ClassVar
 
 from streampay_smoke.core.errors import Blame, SmokeError
 from streampay_smoke.core.networks import PUBLIC_NAMES, Network
+from streampay_smoke.evidence.addresses import host_only
+from streampay_smoke.http.ledger_health import is_same_ledger
 from streampay_smoke.service.declared_network import PRIVATE
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.records import Readiness
@@ -15,6 +17,9 @@ from streampay_smoke.service.release import read_by
 
 FRESH_LOOKS = 5
 """Looks over connections of their own that all have to tell one release, before the expected one counts as absent."""
+
+LEDGER_LOOK_SECONDS = 2.0
+"""Limit of one request to a ledger that the service names: it may be out of this gate's reach."""
 
 _TOLD_AS_THEMSELVES = frozenset({"testnet", "futurenet"})
 
@@ -51,10 +56,11 @@ def refuse_another_release(expected: str, told: Collection[str], *, told_by: str
         )
 
 
-def refuse_another_network(readiness: Readiness, *, expected: str, gate: Network, settles: bool) -> None:
+def refuse_another_network(readiness: Readiness, *, expected: str, gate: Network, rpc_url: str, settles: bool) -> None:
     """Raise NetworkUnexpected for a network that is not this environment's, or not the one this gate looks at.
 
-    A service that names none, or the public one where money would be moved, is not a matter of settings.
+    A service that names none, or the public one where money would be moved, is not a matter of settings. Two private
+    networks are told apart by their ledgers: nothing that a service does on one is ever seen on the other.
     """
     named = readiness.network
     if not named or (settles and named in PUBLIC_NAMES):
@@ -70,6 +76,15 @@ def refuse_another_network(readiness: Readiness, *, expected: str, gate: Network
             f"the service works on the network {named}, and this gate looks at {gate.name} ({looked_at})",
             next_step="set SMOKE_STELLAR_NETWORK and SMOKE_STELLAR_RPC_URL to the service's network",
         )
+    for named_url in readiness.ledger_urls if settles else ():
+        if named_url.rstrip("/") != rpc_url.rstrip("/") and (
+            is_same_ledger(named_url, rpc_url, timeout_seconds=LEDGER_LOOK_SECONDS) is False
+        ):
+            raise NetworkUnexpected(
+                f"the service works on the ledger at {host_only(named_url)}, and the one this gate looks at, "
+                f"{host_only(rpc_url)}, is another: the newest ledger that both have is not the same",
+                next_step="set SMOKE_STELLAR_RPC_URL to the service's ledger, or the service's to the gate's",
+            )
 
 
 def refuse_another_application(deployment: Deployment, readiness: Readiness) -> None:

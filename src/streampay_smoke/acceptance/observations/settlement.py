@@ -9,7 +9,6 @@ from streampay_smoke.chain.adapter import TxOutcome
 from streampay_smoke.chain.contract import StreamEvent
 from streampay_smoke.chain.lag import shown_or_missing
 from streampay_smoke.evidence.events import Recorder, TransactionSeen
-from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.records import Receipt, StreamRecord
 
 
@@ -107,8 +106,8 @@ class LedgerProof:
 class ServiceProof:
     """The service's own records, taken at their word; the verdict always says so."""
 
-    def __init__(self, record_of: Callable[[str], StreamRecord]) -> None:
-        self.recipient = unowned_address()
+    def __init__(self, recipient: str, record_of: Callable[[str], StreamRecord]) -> None:
+        self.recipient = recipient
         self._record_of = record_of
 
     def starts(self) -> None:

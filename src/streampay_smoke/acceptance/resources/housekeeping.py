@@ -1,5 +1,7 @@
 """What a run made and has to bring to an end: the end is noted beside the making, whatever becomes of the run."""
 
+import contextlib
+import time
 from collections.abc import Callable, Iterator
 
 from streampay_smoke.core.errors import SmokeError
@@ -8,6 +10,8 @@ from streampay_smoke.evidence.events import Recorder, ResourceCreated, ResourceR
 End = Callable[[], bool]
 """Brings one thing to an end; False, or any SmokeError, when it could not."""
 
+_AGAIN_SECONDS = 0.5
+
 
 class Housekeeping:
     """Synthetic data of one run. What is not brought to an end is counted as leaked in the verdict."""
@@ -15,11 +19,32 @@ class Housekeeping:
     def __init__(self, record: Recorder) -> None:
         self._record = record
         self._unfinished: dict[tuple[str, str], End] = {}
+        self.unconfirmed: set[str] = set()
+        """The kinds of which one more may have been made: the answer to its making was never heard."""
 
     def made(self, kind: str, name: str, end: End) -> None:
         """Take note of something new and of how it ends."""
         self._unfinished[kind, name] = end
         self._record(ResourceCreated(kind=kind, id=name))
+
+    @contextlib.contextmanager
+    def making(self, kind: str, *, refused: Callable[[Exception], bool]) -> Iterator[None]:
+        """Take note of what is being made in a block, which calls `made`.
+
+        It stays unconfirmed where the block raises, be it because its time is over, and not what is a refusal.
+        """
+        self.unconfirmed.add(kind)
+        try:
+            yield
+        except Exception as error:
+            if refused(error):
+                self.unconfirmed.discard(kind)
+            raise
+        self.unconfirmed.discard(kind)
+
+    def __len__(self) -> int:
+        """Return how many things are to be brought to an end, and how many kinds to be searched for."""
+        return len(self._unfinished) + len(self.unconfirmed)
 
     def has(self, kind: str, name: str) -> bool:
         """Whether this is something unfinished."""
@@ -34,8 +59,18 @@ class Housekeeping:
         if self._unfinished.pop((kind, name), None) is not None:
             self._record(ResourceReleased(kind=kind, id=name))
 
-    def clean_up(self) -> None:
-        """Bring everything that is left to an end."""
+    def clean_up(self, *, again_within_seconds: float = 0.0) -> None:
+        """Bring everything that is left to an end.
+
+        What does not end is tried again for so long: a request that was cut off may still be under way at the service.
+        """
+        ends_at = time.monotonic() + again_within_seconds
+        self._end_each()
+        while self._unfinished and time.monotonic() < ends_at:
+            time.sleep(_AGAIN_SECONDS)
+            self._end_each()
+
+    def _end_each(self) -> None:
         for (kind, name), end in list(self._unfinished.items()):
             try:
                 ended = end()

@@ -6,18 +6,18 @@ that was cut off, refused for now or overtaken is repeated without acting twice,
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
 from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.networks import is_loopback
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.evidence.secret_shapes import shortened
-from streampay_smoke.http.client import Client, NoAnswer, Reply, is_loopback
+from streampay_smoke.http.client import Client, NoAnswer, Reply
+from streampay_smoke.http.retry_after import retry_after_seconds
 from streampay_smoke.rollback.hook import HookFailed
 
 T = TypeVar("T")
@@ -205,7 +205,7 @@ class EngineApi:
         said = ": ".join(word for word in (kind, shortened(self._clean(error_message_of(reply)), _SHOWN)) if word)
         message = f"{method} {path} was answered {reply.status}{f': {said}' if said else ''}"
         if self._passes(reply):
-            pause = retry_after_seconds(reply.header("retry-after"))
+            pause = retry_after_seconds(reply.header("retry-after")) or 0.0
             return self.not_yet(message, next_step=f"see what keeps {self.name} busy", pause_seconds=pause)
         if 300 <= reply.status < 400:
             return self.failed(message, next_step="name the address it redirects to in the settings: none is followed")
@@ -268,17 +268,6 @@ def error_message_of(reply: Reply) -> str:
         said = said["error"]
     message = (said.get("message") or said.get("Message") or said.get("error")) if isinstance(said, dict) else ""
     return " ".join(message.split()) if isinstance(message, str) else ""
-
-
-def retry_after_seconds(value: str) -> float:
-    """Return the seconds a Retry-After header asks for, as number or HTTP date; 0 where it says nothing."""
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        until = parsedate_to_datetime(value)
-    except ValueError:
-        return 0.0
-    return max((until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)
 
 
 _NEXT_STEPS = {

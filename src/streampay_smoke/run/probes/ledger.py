@@ -1,22 +1,20 @@
 """Is it the ledger? It is asked directly, past the service, and mostly past the SDK."""
 
 import time
-from json import loads
 
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import ContractMissing
-from streampay_smoke.chain.progress import STANDS_STILL_SECONDS, LedgerProgress
+from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS, STANDS_STILL_SECONDS
+from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import Probed
 from streampay_smoke.gate.attribution import CONTRACT_PROBE, LEDGER_PROBE, NETWORK_AGE_PROBE
-from streampay_smoke.http.client import NoAnswer, new_client
 from streampay_smoke.http.ledger_health import ask_ledger_health
-from streampay_smoke.run.probes.limits import CLOCK_SECONDS, PROBE_SECONDS
+from streampay_smoke.run.probes.limits import PROBE_SECONDS
 
 RESET_DAYS = 7.0
 """A test network that has lived for longer than this was not reset just now: its contracts are there or never were."""
 
-_NO_TRANSACTION = "0" * 64
 _DAY_SECONDS = 86_400
 
 
@@ -33,10 +31,10 @@ def ledger_probe(rpc_url: str, progress: LedgerProgress | None = None) -> Probed
     if health is None or not answer.well:
         return Probed(name=LEDGER_PROBE, ok=False, detail=answer.said)
     stood_seconds = (progress or LedgerProgress()).stood_for(health.latest_ledger)
-    closed_ago_seconds = time.time() - health.latest_ledger_close_time if health.latest_ledger_close_time else 0.0
+    closed_ago_seconds = time.time() - health.closed_at if health.closed_at else 0.0
     if stood_seconds >= STANDS_STILL_SECONDS:
         standing = f"no ledger after {health.latest_ledger} closed for {stood_seconds:.0f} s"
-    elif closed_ago_seconds > CLOCK_SECONDS + STANDS_STILL_SECONDS:
+    elif closed_ago_seconds > CLOCK_SKEW_SECONDS + STANDS_STILL_SECONDS:
         standing = f"ledger {health.latest_ledger} closed {closed_ago_seconds:.0f} s ago by this runner's clock"
     else:
         return Probed(name=LEDGER_PROBE, ok=True, detail=answer.said)
@@ -63,13 +61,3 @@ def contract_probe(run_context: RunContext) -> Probed:
     except SmokeError as problem:
         return Probed(name=CONTRACT_PROBE, ok=None, detail=f"the ledger could not be asked: {problem}")
     return Probed(name=CONTRACT_PROBE, ok=True, detail=f"it is there, with {len(functions)} functions")
-
-
-def ledger_time(rpc_url: str) -> float | None:
-    """Return when the newest ledger closed, in Unix seconds; every answer about a transaction tells it."""
-    call = {"jsonrpc": "2.0", "id": 1, "method": "getTransaction", "params": {"hash": _NO_TRANSACTION}}
-    try:
-        with new_client(timeout_seconds=PROBE_SECONDS) as client:
-            return float(loads(client.request("POST", rpc_url, json=call).text)["result"]["latestLedgerCloseTime"])
-    except (NoAnswer, ValueError, TypeError, KeyError):
-        return None

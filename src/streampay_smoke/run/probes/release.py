@@ -101,4 +101,4 @@ def _credential_there(run_context: RunContext, stable: Deployment, credential: C
     """Return what shows the same user there: a token got by signing in is good where it was given out."""
     if credential is None or credential.kind != "wallet":
         return credential
-    return stable.sign_in(run_context.user)
+    return run_context.signed_in_at(stable)

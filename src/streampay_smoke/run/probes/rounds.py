@@ -15,10 +15,11 @@ from streampay_smoke.gate.attribution import (
     STABLE_PROBE,
     STABLE_READY_PROBE,
 )
+from streampay_smoke.http.ledger_health import ledger_time
 from streampay_smoke.run.probes.credentials import credential_probe, shown_again_probe
 from streampay_smoke.run.probes.deployments import at_candidate
-from streampay_smoke.run.probes.ledger import contract_probe, ledger_probe, ledger_time, network_age_probe
-from streampay_smoke.run.probes.limits import ALL_PROBES_SECONDS
+from streampay_smoke.run.probes.ledger import contract_probe, ledger_probe, network_age_probe
+from streampay_smoke.run.probes.limits import ALL_PROBES_SECONDS, PROBE_SECONDS
 from streampay_smoke.run.probes.release import (
     dependency_report_probe,
     named_dependency_probe,
@@ -76,7 +77,7 @@ def _common(run_context: RunContext) -> Mapping[str, Probe]:
 
     def clock(record: Recorder) -> Probed:
         with at_candidate(run_context, record) as deployment:
-            return clock_probe(service_date(deployment), ledger_time(settings.rpc_url))
+            return clock_probe(service_date(deployment), ledger_time(settings.rpc_url, timeout_seconds=PROBE_SECONDS))
 
     return {
         LEDGER_PROBE: lambda record: ledger_probe(settings.rpc_url, run_context.ledger_progress),

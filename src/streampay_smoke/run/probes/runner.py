@@ -5,12 +5,13 @@ import time
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
+from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import Probed
 from streampay_smoke.gate.attribution import CLOCK_PROBE, EGRESS_PROBE
 from streampay_smoke.http.client import NoAnswer, new_client
 from streampay_smoke.http.proxies import route_to
-from streampay_smoke.run.probes.limits import CLOCK_SECONDS, PROBE_SECONDS
+from streampay_smoke.run.probes.limits import PROBE_SECONDS
 from streampay_smoke.service.deployment import Deployment
 
 
@@ -99,7 +100,7 @@ def clock_probe(service_seconds: float | None, ledger_seconds: float | None) -> 
         return Probed(name=CLOCK_PROBE, ok=None, detail="the service or the ledger does not tell the time")
     now = time.time()
     ahead = (now - service_seconds, now - ledger_seconds)
-    off = min(ahead) > CLOCK_SECONDS or max(ahead) < -CLOCK_SECONDS
+    off = min(ahead) > CLOCK_SKEW_SECONDS or max(ahead) < -CLOCK_SKEW_SECONDS
     detail = f"ahead of the service by {ahead[0]:.0f} s, of the newest ledger by {ahead[1]:.0f} s"
     return Probed(name=CLOCK_PROBE, ok=not off, detail=detail)
 

@@ -7,8 +7,8 @@ from urllib.parse import quote, urlencode
 
 from msgspec.structs import replace
 
-from streampay_smoke.http.client import one_event
-from streampay_smoke.service.declared_network import declared_network
+from streampay_smoke.http.bodies import one_event
+from streampay_smoke.service.declared_network import declared_network, private_urls
 from streampay_smoke.service.dialects.app_v1_access import AppV1Access
 from streampay_smoke.service.dialects.calls import SIGN_IN, AccessRequests, Call, CsrfRule
 from streampay_smoke.service.exchange import Answer, parsed
@@ -133,6 +133,11 @@ class AppV1:
             purpose=action,
         )
 
+    def cancel(self, stream_id: str, wallet: str, key: str) -> Call:
+        """Cancel a stream; the owner's wallet goes into a header of its own."""
+        call = self.act(stream_id, "cancel", key)
+        return replace(call, headers={**call.headers, "actor-wallet-address": wallet})
+
     def read_readiness(self, answer: Answer, *, own_hosts: Collection[str]) -> Readiness:
         """Read `{status, checks: {config, stellar, kms}}`; the ledger check's message names the Horizon host."""
         because = _not_genuine(answer)
@@ -147,6 +152,7 @@ class AppV1:
             ready=ready and all(report.ok for report in reports.values()),
             dependencies=reports,
             network=declared_network(ledger, own_hosts=own_hosts),
+            ledger_urls=private_urls(ledger, own_hosts=own_hosts),
             release=answer.release,
             simulated=answer.simulated or (not because and answer.json.get("simulated") is True),
             request_id=answer.request_id,

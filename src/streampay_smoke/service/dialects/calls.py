@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from streampay_smoke.http.client import Enough
+from streampay_smoke.http.bodies import Enough
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.lease import Lease
 from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamPage, StreamRecord, Withdrawal
@@ -147,6 +147,9 @@ class Dialect(Protocol):
 
     def act(self, stream_id: str, action: str, key: str) -> Call:
         """Act on a stream: "start", "pause", "stop", "settle" or "withdraw", under an idempotency key, "" for none."""
+
+    def cancel(self, stream_id: str, wallet: str, key: str) -> Call:
+        """Cancel a started stream in the name of its owner's wallet, under an idempotency key, "" for none."""
 
     def read_readiness(self, answer: Answer, *, own_hosts: Collection[str]) -> Readiness:
         """Read a readiness answer of any kind; the release is left to others."""

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from step_parts import HASH, OTHER_HASH, RECIPIENT, Witness, answer, receipt, record
 
-from streampay_smoke.acceptance.checks import statements
+from streampay_smoke.acceptance.checks import records
+from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import StreamPage, StreamRecord, Withdrawal
 
@@ -13,20 +14,20 @@ DRAFT = record(status="draft", settlement_tx_hash="", receipt_tx_hash="")
 
 
 def test_a_repeated_order_is_the_first_stream_or_not(witness: Witness) -> None:
-    statements.repeated_order_is_the_first(DRAFT, record(), witness.expect)
+    records.repeated_create_returns_first_stream(DRAFT, record(), witness.expect)
 
-    witness.saw_held("a repeated order is the first stream")
-    with witness.breaks("a repeated order is the first stream", expected="stream-1", saw="stream-2"):
-        statements.repeated_order_is_the_first(DRAFT, record(id="stream-2"), witness.expect)
+    witness.saw_held("a repeated create request returns the first stream")
+    with witness.breaks("a repeated create request returns the first stream", expected="stream-1", saw="stream-2"):
+        records.repeated_create_returns_first_stream(DRAFT, record(id="stream-2"), witness.expect)
 
 
-ONLY = "an order's key answers for that order only"
+ONLY = "another create request with a used key is refused"
 
 
 @pytest.mark.parametrize("status", [409, 422])
 def test_another_order_under_a_used_key_is_refused(status: int, witness: Witness) -> None:
     refusal = answer(status, {"error": {"code": "IDEMPOTENCY_CONFLICT", "message": "no"}})
-    statements.key_does_not_answer_for_other_order(refusal, DRAFT, witness.expect)
+    records.other_create_is_refused(refusal, DRAFT, witness.expect)
 
     witness.saw_held(ONLY)
 
@@ -43,7 +44,7 @@ def test_another_order_under_a_used_key_is_refused(status: int, witness: Witness
 )
 def test_a_key_that_answers_for_another_order_is_found_out(other: Answer, saw: str, witness: Witness) -> None:
     with witness.breaks(ONLY, expected="a refusal", saw=saw):
-        statements.key_does_not_answer_for_other_order(other, DRAFT, witness.expect)
+        records.other_create_is_refused(other, DRAFT, witness.expect)
 
 
 EVERY = "every replica that answers shows the stream"
@@ -53,7 +54,7 @@ FOUND, GONE = answer(200, {**SHOWN, "data": SHOWN}), answer(404)
 
 @pytest.mark.parametrize("looks", [[FOUND], [FOUND] * 5, [answer(200, SHOWN), answer(200, {"data": SHOWN})]])
 def test_every_replica_shows_the_stream(looks: list[Answer], witness: Witness) -> None:
-    statements.every_replica_shows(looks, DRAFT, witness.expect)
+    records.every_replica_shows(looks, DRAFT, witness.expect)
 
     witness.saw_held(EVERY)
 
@@ -73,12 +74,12 @@ def test_every_replica_shows_the_stream(looks: list[Answer], witness: Witness) -
 )
 def test_a_replica_that_lacks_the_stream_is_found_out(looks: list[Answer], saw: str, witness: Witness) -> None:
     with witness.breaks(EVERY, expected=f"stream-1 as draft in {len(looks)} looks", saw=saw):
-        statements.every_replica_shows(looks, DRAFT, witness.expect)
+        records.every_replica_shows(looks, DRAFT, witness.expect)
 
 
 def test_no_look_shows_nothing(witness: Witness) -> None:
     with witness.breaks(EVERY, expected="in 0 looks"):
-        statements.every_replica_shows([], DRAFT, witness.expect)
+        records.every_replica_shows([], DRAFT, witness.expect)
 
 
 def withdrawal(**changes: Any) -> Withdrawal:
@@ -94,7 +95,7 @@ def withdrawal(**changes: Any) -> Withdrawal:
 
 @pytest.mark.parametrize("changes", [{}, {"state": "pending", "stream_status": "ended"}])
 def test_a_withdrawal_is_of_the_settled_money(changes: dict[str, Any], witness: Witness) -> None:
-    statements.withdrawal_is_of(withdrawal(**changes), "stream-1", receipt(), witness.expect)
+    records.withdrawal_is_of(withdrawal(**changes), "stream-1", receipt(), witness.expect)
 
     assert len(witness.checks) == 4
     assert all(check.held for check in witness.checks)
@@ -117,7 +118,7 @@ def test_a_withdrawal_of_something_else_is_found_out(
     changes: dict[str, Any], promise: str, saw: str, witness: Witness
 ) -> None:
     with witness.breaks(promise, saw=saw):
-        statements.withdrawal_is_of(withdrawal(**changes), "stream-1", receipt(), witness.expect)
+        records.withdrawal_is_of(withdrawal(**changes), "stream-1", receipt(), witness.expect)
 
 
 def pages(*records: StreamRecord) -> list[StreamPage]:
@@ -133,14 +134,14 @@ OWN = {"stream-1", "stream-2"}
 
 
 def test_two_lists_that_tell_one_story(witness: Witness) -> None:
-    statements.told_alike(
+    records.same_in_both_versions(
         pages(SETTLED, OTHER, SOMEBODYS), pages(OTHER, SETTLED, record(id="stream-9")), SETTLED, OWN, witness.expect
     )
 
     witness.saw_held(
-        "both ways show every stream of this run",
-        "both ways tell the same story of every stream of this run",
-        "stream-1 is the same when it is opened",
+        "API v1 and API v2 list every stream of this run",
+        "API v1 and API v2 return the same records",
+        "stream-1 is the same when it is read by id",
     )
 
 
@@ -160,26 +161,30 @@ def test_a_list_or_a_page_that_tells_another_story_is_found_out(
 ) -> None:
     changed = record(**{"status": "withdrawn", **change})
     alike = pages(SETTLED, OTHER)
-    promise = "both ways tell the same story of every stream of this run"
+    promise = "API v1 and API v2 return the same records"
     with witness.breaks(promise, expected=f"by receipt in {HASH}", saw=saw):
-        statements.told_alike(alike, pages(changed, OTHER), SETTLED, OWN, witness.expect)
-    with witness.breaks("stream-1 is the same when it is opened", saw=saw):
-        statements.told_alike(alike, alike, changed, OWN, witness.expect)
+        records.same_in_both_versions(alike, pages(changed, OTHER), SETTLED, OWN, witness.expect)
+    with witness.breaks("stream-1 is the same when it is read by id", saw=saw):
+        records.same_in_both_versions(alike, alike, changed, OWN, witness.expect)
 
 
 @pytest.mark.parametrize(("older", "newer"), [([SETTLED], [SETTLED, OTHER]), ([SETTLED, OTHER], [SETTLED]), ([], [])])
 def test_a_list_that_lacks_a_stream_of_this_run_is_found_out(
     older: list[StreamRecord], newer: list[StreamRecord], witness: Witness
 ) -> None:
-    with witness.breaks("both ways show every stream of this run", expected="stream-2"):
-        statements.told_alike(pages(*older), pages(*newer), SETTLED, OWN, witness.expect)
+    with witness.breaks("API v1 and API v2 list every stream of this run", expected="stream-2"):
+        records.same_in_both_versions(pages(*older), pages(*newer), SETTLED, OWN, witness.expect)
 
 
-THERE = "a stream from before this release is still there"
+THERE = "a stream from an earlier release still exists"
 
 
-def test_a_kept_stream_is_there(witness: Witness) -> None:
-    statements.is_still_there(answer(200, {"id": "stream-canary", "status": "ended"}), "stream-canary", witness.expect)
+KEPT = answer(200, {"id": "stream-canary", "status": "ended"})
+
+
+@pytest.mark.parametrize("looks", [[KEPT], [KEPT] * 5])
+def test_a_kept_stream_is_there(looks: list[Answer], witness: Witness) -> None:
+    records.kept_stream_exists(looks, "stream-canary", witness.expect)
 
     witness.saw_held(THERE)
 
@@ -187,19 +192,56 @@ def test_a_kept_stream_is_there(witness: Witness) -> None:
 @pytest.mark.parametrize(
     ("kept", "saw"),
     [
-        (answer(404), "status 404 (request request-7)"),
-        (answer(401), "status 401"),
-        (answer(500), "status 500"),
-        (answer(200, {"id": "stream-1", "status": "ended"}), "stream-1 as ended"),
-        (answer(200, {}), "None as None"),
-        (answer(200, text="<html>"), "None as None"),
+        ([answer(404)], "status 404 in 1 of 1 looks"),
+        ([answer(401)], "status 401"),
+        ([answer(500)], "status 500"),
+        ([answer(200, {"id": "stream-1", "status": "ended"})], "stream-1 as ended"),
+        ([answer(200, {})], "None as None"),
+        ([answer(200, text="<html>")], "None as None"),
+        ([], "no look"),
+        (
+            [KEPT, answer(404), KEPT],
+            "replicas disagree: status 404 in 1 of 3 looks; stream-canary as ended in 2 of 3 looks",
+        ),
+        (
+            [KEPT, answer(200, {"id": "stream-canary", "status": "draft"})],
+            "replicas disagree: stream-canary as draft in 1 of 2 looks; stream-canary as ended in 1 of 2 looks",
+        ),
     ],
-    ids=["gone", "refused", "crashed", "another", "nothing", "a page"],
+    ids=["gone", "refused", "crashed", "another", "nothing", "a page", "no look", "on some", "in two states"],
 )
-def test_a_kept_stream_that_is_gone_is_found_out(kept: Answer, saw: str, witness: Witness) -> None:
+def test_a_kept_stream_that_is_gone_is_found_out(kept: list[Answer], saw: str, witness: Witness) -> None:
     with witness.breaks(THERE, expected="stream-canary, as its owner left it", saw=saw):
-        statements.is_still_there(kept, "stream-canary", witness.expect)
+        records.kept_stream_exists(kept, "stream-canary", witness.expect)
+
+
+CANCELLED = "a cancelled stream is shown as cancelled in API v1 and API v2"
+
+
+def test_a_cancelled_stream_is_shown_as_cancelled(witness: Witness) -> None:
+    records.shown_as_cancelled({"list of API v1": "cancelled", "list of API v2": "cancelled"}, witness.expect)
+
+    witness.saw_held(CANCELLED)
+
+
+@pytest.mark.parametrize(
+    ("shown", "saw"),
+    [
+        ({"list of API v1": "cancelled", "list of API v2": "draft"}, "list of API v2: draft"),
+        ({"list of API v1": "", "list of API v2": "cancelled"}, "list of API v1: not shown"),
+        ({"list of API v1": "draft"}, "list of API v1: draft"),
+        ({}, ""),
+    ],
+    ids=["told otherwise", "missing", "nowhere cancelled", "nowhere looked"],
+)
+def test_a_cancelled_stream_that_is_shown_otherwise_is_found_out(
+    shown: dict[str, str], saw: str, witness: Witness
+) -> None:
+    with pytest.raises(PromiseBroken, match=CANCELLED):
+        records.shown_as_cancelled(shown, witness.expect)
+
+    assert saw in witness.checks[-1].observed
 
 
 def test_the_recipient_of_a_story_is_the_orders() -> None:
-    assert statements._story(SETTLED).endswith(f"to {RECIPIENT}, settled in {HASH}, by receipt in {HASH}")
+    assert records._summary(SETTLED).endswith(f"to {RECIPIENT}, settled in {HASH}, by receipt in {HASH}")

@@ -1,0 +1,25 @@
+"""Steps about streams that are cancelled."""
+
+from behave import then, when
+from behave.runner import Context
+
+from streampay_smoke.acceptance.actions import settlement as actions
+from streampay_smoke.acceptance.checks import records
+from streampay_smoke.acceptance.observations import listing
+from streampay_smoke.runner.budget import takes
+
+
+@when("the user cancels the stream")
+@takes("ledger")
+def cancel_stream(context: Context) -> None:
+    world = context.world
+    cancelled = actions.cancel(world.run_context, world.credential, world.started.record.id)
+    world.shown = {
+        "answer to the cancellation": cancelled.status,
+        **listing.status_in_each_form(world.deployment, world.credential, cancelled.id),
+    }
+
+
+@then("API v1 and API v2 show the stream as cancelled")
+def shown_as_cancelled(context: Context) -> None:
+    records.shown_as_cancelled(context.world.shown, context.world.expect)
