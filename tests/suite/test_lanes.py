@@ -47,14 +47,14 @@ def test_the_answer_and_the_order_are_those_of_a_run_in_turn(project: Project) -
 
 
 def test_raw_behave_plays_side_by_side_too_and_in_turn_where_it_stops_at_a_failure(project: Project) -> None:
-    beside, in_turn = project.behave("--tags=@chain or @streams"), project.behave("--tags=@chain or @streams", "--stop")
+    beside, in_turn = (project.behave("--tags=@chain or @streams", *more, SMOKE_LANES="5") for more in ([], ["--stop"]))
     assert (beside.code, in_turn.code) == (0, 0), beside.output
     assert answers(beside) == answers(in_turn)
 
 
 def test_a_failure_in_one_lane_touches_no_other(tmp_path: Path) -> None:
     with start_sandbox(faults=("settle-lies",)) as sandbox:
-        ran = Project(tmp_path, sandbox.ready_document()["env"]).smoke()
+        ran = Project(tmp_path, sandbox.ready_document()["env"]).smoke(SMOKE_LANES="5")
     assert (ran.code, ran.verdict.verdict) == (1, VerdictStatus.FAIL), ran.output
     assert ran.verdict.reason_code == "promise_broken" or ran.verdict.attribution == "product"
     by_feature = {name.partition("/")[0] for name, (status, _) in answers(ran).items() if status == "failed"}
