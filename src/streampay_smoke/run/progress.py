@@ -9,6 +9,7 @@ import msgspec
 
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import Entry
+from streampay_smoke.evidence.pending import Pending
 
 GRACE_SECONDS = 0.7
 """How much longer than its budget a step may take before it counts as stuck: its own process is asked first."""
@@ -49,6 +50,8 @@ class RunProgress:
         self._path = journal
         self._read = 0
         self._lanes: dict[int, StepWatch] = {0: StepWatch()}
+        self._pending: dict[int, Pending] = {}
+        self._expected = self._done = 0
         self._clock = clock
         self._ends_at_seconds = clock() + deadline_seconds
 
@@ -61,6 +64,15 @@ class RunProgress:
         waited = (watch.waited_seconds for lane, watch in self._lanes.items() if lane)
         more_seconds = self._lanes[0].waited_seconds + max(waited, default=0.0)
         return self._ends_at_seconds + more_seconds - self._clock()
+
+    @property
+    def in_words(self) -> str:
+        """How many scenarios are done, and what is waited for in those that are under way."""
+        if not self._expected:
+            return "getting ready"
+        waits = dict.fromkeys(pending.waiting_for for pending in self._pending.values() if pending.waiting_for)
+        waiting = f"; waiting for {', '.join(waits)}" if waits else ""
+        return f"{self._done} of {self._expected} scenarios done{waiting}"
 
     def step_is_stuck(self) -> bool:
         """Return whether a step is over its budget and nothing was written about it."""
@@ -80,11 +92,15 @@ class RunProgress:
                 self._observe(msgspec.json.decode(line, type=Entry))
 
     def _observe(self, entry: Entry) -> None:
+        self._pending.setdefault(entry.lane, Pending()).observe(entry.event)
         match entry.event:
+            case events.RunPlanned(expected=expected, excluded=excluded):
+                self._expected = len(expected) - len(excluded)
             case events.CleanUpStarted(within_seconds=within_seconds):
                 more_seconds = within_seconds - self.left_seconds
                 self._ends_at_seconds += max(0.0, more_seconds)
             case events.BakeStarted(seconds=seconds) | events.DeadlineExtended(more_seconds=seconds):
                 self._ends_at_seconds += seconds
             case event:
+                self._done += isinstance(event, events.ScenarioFinished)
                 self._lanes.setdefault(entry.lane, StepWatch()).observe(entry.at_ms, event)

@@ -47,7 +47,8 @@ class ServiceFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     `replicas` is missed with at most `replica_miss_probability`. `app_origin` is where the web app's pages come from,
     `reads_per_minute` what one caller may read of each replica, `canary_stream` a stream of the synthetic user that
     every release finds where the one before left it; "" and 0 where this environment does not say. `writes_at_once` is
-    how many writes it takes without one waiting for another's ledger. `metrics` says that they can be scraped, `indexer` that the service keeps an index of this environment's ledger and tells how far it is.
+    how many writes it takes without one waiting for another's ledger. `metrics` says that they can be scraped,
+    `indexer` that the service keeps an index of this environment's ledger and tells how far it is.
     """
 
     network: Literal["testnet", "futurenet", "public", "private"]
