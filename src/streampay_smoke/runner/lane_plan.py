@@ -25,11 +25,12 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
 LANES = (
     # Whatever nobody has named is played here: after what signs, and beside nothing that it could need.
     Lane(name="contract", plays=("ledger/", ""), needs=("ledger",), signs=True),
-    # Keys and records are tried on a stream that their own lane has settled.
-    Lane(name="payment", plays=("settlement/a-settled-stream-", "settlement_keys/", "records/")),
-    Lane(name="late payment", plays=("settlement/a-settlement-refused-", "streams/", "webapp/")),
-    Lane(name="repeated payment", plays=("settlement/a-repeated-settlement-",)),
-    Lane(name="access", plays=("access/", "records_cancelled/"), needs=("readiness", "credential")),
+    # Keys are tried on a stream that their own lane has settled.
+    Lane(name="payment", plays=("settlement/a-settled-stream-", "settlement_keys/")),
+    Lane(name="records", plays=("records/",)),
+    Lane(name="cancelled streams", plays=("records_cancelled/",)),
+    Lane(name="access and late payment", plays=("access/", "settlement/a-settlement-refused-")),
+    Lane(name="repeated payment", plays=("settlement/a-repeated-settlement-", "streams/", "webapp/")),
 )
 """The lanes, the one that waits for the most ledgers first."""
 

@@ -148,7 +148,7 @@ VARIABLES = {
             parsing.count,
             option="--lanes",
             metavar="NUMBER",
-            default="5",
+            default="6",
         ),
         Variable(
             "SMOKE_KEEP_SIGN_IN",

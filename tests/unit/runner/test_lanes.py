@@ -147,9 +147,14 @@ def test_what_ended_the_run_is_passed_on_and_waited_for(run: Run) -> None:
 
 
 def test_lanes_have_a_moment_for_their_last_words_after_the_deadline(run: Run) -> None:
+    def time_is_over(number: int, message: AnyMessage) -> None:
+        raise KeyboardInterrupt
+
     run.start(hangs)
+    run.lanes._receive = time_is_over
     run.interruption.lost("deadline", "")
-    run.lanes.end()
+    with pytest.raises(KeyboardInterrupt):
+        run.lanes.end()
     assert run.lanes.lost is not None
     assert not run.lanes._running()
 
