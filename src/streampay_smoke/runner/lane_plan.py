@@ -28,8 +28,8 @@ LANES = (
     # Keys are tried on a stream that their own lane has settled.
     Lane(name="payment", plays=("settlement/a-settled-stream-", "settlement_keys/")),
     Lane(name="records", plays=("records/",)),
-    Lane(name="cancelled streams", plays=("records_cancelled/",)),
-    Lane(name="access and late payment", plays=("access/", "settlement/a-settlement-refused-")),
+    Lane(name="cancelled streams, late payment", plays=("records_cancelled/", "settlement/a-settlement-refused-")),
+    Lane(name="access", plays=("access/",), needs=("readiness", "credential")),
     Lane(name="repeated payment", plays=("settlement/a-repeated-settlement-", "streams/", "webapp/")),
 )
 """The lanes, the one that waits for the most ledgers first."""
