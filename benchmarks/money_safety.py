@@ -166,7 +166,7 @@ through, so that this page is only written when none did. The numbers are in
 
 A sample of some thousand examples, with seeds of its own each time, is part of the tests
 (`tests/unit/chain/test_money_safety.py`). That file also shows that the search sees a guard that does not look at the
-network, one that counts too little, a spend_cap that forgets, and a signature made past the guard.
+network, one that counts too little, a spend cap that forgets, and a signature made past the guard.
 
 | property | what is played | examples | reached a key | CPU s |
 |---|---|---:|---:|---:|

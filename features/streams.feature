@@ -18,6 +18,12 @@ Feature: Authenticated user lists streams
     Then every stream is listed exactly once
     And no personal data is listed
 
+  Scenario: A page of streams contains no personal data
+    Given the synthetic user is signed in
+    And the user has at least 1 stream
+    When the user reads one page of their streams
+    Then no personal data is listed
+
   Scenario Outline: A caller with <credential> cannot list streams
     When a caller with <credential> lists streams
     Then the request is refused as not authorized

@@ -108,7 +108,7 @@ def answers_contain_no_stream(context: Context) -> None:
 @takes("journey")
 def read_own_streams(context: Context) -> None:
     world = context.world
-    stream_id = world.own_streams[0].id
+    stream_id = streams.own_stream(world.run_context, world.own_streams).id
     world.headers = streams.headers_of_own_streams(world.deployment, world.credential, stream_id)
 
 

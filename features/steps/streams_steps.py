@@ -6,6 +6,7 @@ from behave.runner import Context
 from streampay_smoke.acceptance.actions import streams, unauthorized_attempts
 from streampay_smoke.acceptance.checks import listing
 from streampay_smoke.acceptance.checks.refusals import refusals_of
+from streampay_smoke.acceptance.observations import listing as listings
 from streampay_smoke.runner.budget import takes
 
 
@@ -29,6 +30,12 @@ def list_page_by_page(context: Context) -> None:
     world = context.world
     list_own, number = streams.list_over_several_pages, len(world.own_streams)
     world.page_size, world.pages = list_own(world.deployment, world.credential, number)
+
+
+@when("the user reads one page of their streams")
+def read_one_page(context: Context) -> None:
+    world = context.world
+    world.pages = (world.deployment.streams(world.credential, limit=listings.LARGEST_PAGE),)
 
 
 @then("every stream is listed exactly once")

@@ -6,6 +6,7 @@ import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -14,6 +15,8 @@ import msgspec
 from msgspec.structs import replace
 
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length"})
+EVENTS = "text/event-stream"
+_PIECE_BYTES = 65_536
 GATEWAY_PAGE = "<html><head><title>{status}</title></head><body>nginx</body></html>"
 
 
@@ -34,7 +37,8 @@ class ProxiedAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """An answer as it goes over the wire.
 
     `hang_up_after` is how many bytes of its content are sent before the connection is gone, None for all of them;
-    `drip_seconds` is the pause after each byte.
+    `drip_seconds` is the pause after each byte. `more` is what follows it piece by piece, where it is a stream of
+    events, which need not end.
     """
 
     status: int
@@ -42,6 +46,7 @@ class ProxiedAnswer(msgspec.Struct, frozen=True, kw_only=True):
     content: bytes
     hang_up_after: int | None = None
     drip_seconds: float = 0.0
+    more: Iterator[bytes] | None = None
 
     def header(self, name: str) -> str:
         """Return a header's first value, "" where there is none."""
@@ -214,27 +219,38 @@ class _Handler(BaseHTTPRequestHandler):
         match self.proxy.decide(self.connection_number, self.command, self.path, headers):
             case Forward() as forward:
                 self.proxy.wait(forward.seconds)
-                self._send(forward.then(self._answer_behind(forward, headers, body)))
+                with self._behind(forward) as behind:
+                    self._send(_remade(self._answer_behind(behind, forward, headers, body), forward.then))
             case SubstituteAnswer() as reply:
                 self._send(reply.sent())
             case sent:
                 self._send(sent)
 
-    def _answer_behind(self, forward: Forward, headers: Mapping[str, str], body: bytes) -> ProxiedAnswer:
+    def _behind(self, forward: Forward) -> contextlib.closing[http.client.HTTPConnection]:
         parts = urlsplit(self.proxy.upstream(forward.to))
+        return contextlib.closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30))
+
+    def _answer_behind(
+        self, behind: http.client.HTTPConnection, forward: Forward, headers: Mapping[str, str], body: bytes
+    ) -> ProxiedAnswer:
         left_out = HOP_BY_HOP | forward.without
         kept = {name: value for name, value in headers.items() if name not in left_out}
         content = body if body and forward.with_body else None
-        with contextlib.closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)) as behind:
-            for _ in range(forward.times - 1):
-                behind.request(self.command, forward.path or self.path, body=content, headers=kept)
-                behind.getresponse().read()
+        for _ in range(forward.times - 1):
             behind.request(self.command, forward.path or self.path, body=content, headers=kept)
             answer = behind.getresponse()
-            replaced = HOP_BY_HOP | set(forward.headers)
-            passed_on = [(name, value) for name, value in answer.getheaders() if name.lower() not in replaced]
-            passed_on += forward.headers.items()
-            return ProxiedAnswer(status=answer.status, headers=tuple(passed_on), content=answer.read())
+            if _need_not_end(answer):
+                behind.close()
+            else:
+                answer.read()
+        behind.request(self.command, forward.path or self.path, body=content, headers=kept)
+        answer = behind.getresponse()
+        replaced = HOP_BY_HOP | set(forward.headers)
+        passed_on = [(name, value) for name, value in answer.getheaders() if name.lower() not in replaced]
+        passed_on += forward.headers.items()
+        more = iter(partial(answer.read1, _PIECE_BYTES), b"") if _need_not_end(answer) else None
+        content = answer.read() if more is None else next(more, b"")
+        return ProxiedAnswer(status=answer.status, headers=tuple(passed_on), content=content, more=more)
 
     def _send(self, sent: ProxiedAnswer) -> None:
         if sent.status == 0:
@@ -243,9 +259,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response_only(sent.status)  # what stands behind says who it is, and by its own clock
         for name, value in sent.headers:
             self.send_header(name, value)
-        self.send_header("content-length", str(len(sent.content)))
+        if sent.more is None:
+            self.send_header("content-length", str(len(sent.content)))
+        else:
+            self.send_header("connection", "close")
+            self.close_connection = True
         self.end_headers()
-        for piece in _pieces(sent):
+        for piece in itertools.chain(_pieces(sent), sent.more or ()):
             self.wfile.write(piece)
             self.proxy.wait(sent.drip_seconds)
         if sent.hang_up_after is not None:
@@ -257,6 +277,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name in the base class
         """Say nothing: a caller reads the gate's output, not the proxy's."""
+
+
+def _need_not_end(answer: http.client.HTTPResponse) -> bool:
+    return answer.status == 200 and answer.headers.get_content_type() == EVENTS
+
+
+def _remade(sent: ProxiedAnswer, then: Callable[[ProxiedAnswer], ProxiedAnswer]) -> ProxiedAnswer:
+    """Return what is sent back; of events that need not end only the connection can be changed: they may break off."""
+    remade = then(sent)
+    if sent.more is None:
+        return remade
+    breaks_off = remade.hang_up_after is not None and remade.hang_up_after < len(sent.content)
+    return replace(remade, more=None) if breaks_off else sent
 
 
 def _origin_form(target: str) -> str:

@@ -25,6 +25,10 @@ CAUGHT = frozenset({VerdictStatus.FAIL, VerdictStatus.SAFETY})
 SMOKE = "@smoke"
 
 
+_TAGS = {"ledger": "chain"}
+"""Features whose tag is not their file's name."""
+
+
 class Case(Fault, frozen=True, kw_only=True):
     """A fault that must be caught, or a disturbance that must not be called one.
 
@@ -58,4 +62,4 @@ class Case(Fault, frozen=True, kw_only=True):
         features = self.features or ((feature,) if slash else ())
         if not hurried or not features:
             return SMOKE
-        return " or ".join(f"@{feature.replace('_', '-')}" for feature in features)
+        return " or ".join(f"@{_TAGS.get(feature, feature.replace('_', '-'))}" for feature in features)

@@ -1,4 +1,4 @@
-"""What can be different about a setup, in words a table of cases is made of."""
+"""What can be different about a setup: the conditions that tables of cases are made of."""
 
 import os
 import signal
@@ -24,41 +24,41 @@ NewBehaviour = Callable[[], ProxyBehaviour]
 """Makes a disturbance anew for each run: most of them count."""
 
 
-def proxy(told: NewBehaviour) -> Condition:
+def proxy(new_behaviour: NewBehaviour) -> Condition:
     """Disturb the way to the deployment."""
 
     def change(setup: RunSetup) -> None:
-        setup.proxy = told()
+        setup.proxy = new_behaviour()
 
     return change
 
 
-def rpc_proxy(told: NewBehaviour) -> Condition:
+def rpc_proxy(new_behaviour: NewBehaviour) -> Condition:
     """Disturb this runner's way to the ledger; the deployment has one of its own."""
 
     def change(setup: RunSetup) -> None:
-        setup.rpc_proxy = told()
+        setup.rpc_proxy = new_behaviour()
 
     return change
 
 
-def only_by_proxy(told: NewBehaviour = lambda: pass_through) -> Condition:
+def only_by_proxy(new_behaviour: NewBehaviour = lambda: pass_through) -> Condition:
     """Give the deployment an address that only the runner's proxy reaches, and disturb that proxy."""
 
     def change(setup: RunSetup) -> None:
         setup.environ["SMOKE_BASE_URL"] = f"http://{BEHIND_THE_PROXY}:{urlsplit(setup.sandbox.base_url).port}"
         setup.environ["HTTP_PROXY"] = setup.stack.enter_context(
-            DisturbingProxy(setup.sandbox.base_url, behaviour=told())
+            DisturbingProxy(setup.sandbox.base_url, behaviour=new_behaviour())
         ).url
 
     return change
 
 
-def stable(told: NewBehaviour = lambda: pass_through) -> Condition:
+def stable(new_behaviour: NewBehaviour = lambda: pass_through) -> Condition:
     """Put a stable release beside the deployment: the same sandbox, down a proxy of its own."""
 
     def change(setup: RunSetup) -> None:
-        setup.stable_proxy = told()
+        setup.stable_proxy = new_behaviour()
 
     return change
 

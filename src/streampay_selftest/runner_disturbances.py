@@ -36,7 +36,7 @@ IN_THE_MIDDLE = '"scenario_finished"'
 
 RUNNER_DISTURBANCES = (
     Case(
-        name="settlements proved by the service's word",
+        name="settlements with proof service",
         story="operations: an environment whose service settles where this gate cannot look",
         severity=DISTURBANCE,
         truth=NONE,

@@ -39,7 +39,7 @@ class Played:
         done = subprocess.run(
             [command, "run", "--no-report", *arguments],
             cwd=folder,
-            env={"PATH": "/usr/bin:/bin", "HOME": str(folder)},
+            env={"PATH": "/usr/bin:/bin", "HOME": str(command.parent)},  # what is cached is cached elsewhere
             capture_output=True,
             text=True,
             check=False,

@@ -1,4 +1,4 @@
-"""What StreamPay promises to those who run it: answers every time, the right time, and figures."""
+"""What StreamPay promises to those who run it: answers every time, the right time, and metrics."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -49,7 +49,7 @@ def test_answers_every_time_fails_for_one_that_is_none(answers: Sequence[Answer]
     assert saw in witness.checks[-1].observed
 
 
-FIGURES = "the metrics are available"
+METRICS = "the metrics are available"
 
 
 @pytest.mark.parametrize(
@@ -64,13 +64,13 @@ FIGURES = "the metrics are available"
 def test_metrics_are_there(text: str, witness: Witness) -> None:
     operations.metrics_are_available(answer(200, text=text), variable="", expect=witness.expect)
 
-    witness.saw_held(FIGURES)
+    witness.saw_held(METRICS)
 
 
 def test_a_question_for_the_token_shows_that_figures_are_on(witness: Witness) -> None:
     operations.metrics_are_available(answer(401), variable="", expect=witness.expect)
 
-    witness.saw_held(FIGURES)
+    witness.saw_held(METRICS)
 
 
 @pytest.mark.parametrize(
@@ -89,12 +89,12 @@ def test_a_question_for_the_token_shows_that_figures_are_on(witness: Witness) ->
 )
 @pytest.mark.parametrize("variable", ["", "SMOKE_METRICS_TOKEN"])
 def test_figures_that_are_not_there_are_found_out(told: Answer, saw: str, variable: str, witness: Witness) -> None:
-    with witness.breaks(FIGURES, expected="metrics", saw=saw):
+    with witness.breaks(METRICS, expected="metrics", saw=saw):
         operations.metrics_are_available(told, variable=variable, expect=witness.expect)
 
 
 def test_nobody_who_shows_no_token_is_refused_for_it(witness: Witness) -> None:
-    with witness.breaks(FIGURES, expected="metrics", saw="status 403"):
+    with witness.breaks(METRICS, expected="metrics", saw="status 403"):
         operations.metrics_are_available(answer(403), variable="", expect=witness.expect)
 
 

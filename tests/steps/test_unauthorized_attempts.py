@@ -96,7 +96,7 @@ def test_a_page_that_is_given_no_proof_breaks_a_promise_and_no_write_is_tried(
 
 
 @pytest.mark.parametrize("attempt", [("write_as_second_user", {}), ("write_with", {"credential": "no credential"})])
-def test_nothing_is_tried_by_writing_where_a_place_is_read_only(
+def test_nothing_is_tried_by_writing_where_an_environment_is_read_only(
     attempt: tuple[str, dict[str, str]], small: SmallStreamPay, witness: Witness
 ) -> None:
     world = world_of(small, witness, settles=False, settles_not_because="it is read-only")

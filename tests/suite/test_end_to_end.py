@@ -27,7 +27,7 @@ from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.identity import synthetic_user, unowned_address
 from streampay_smoke.service.records import StreamOrder
 
-SCENARIOS = 45
+SCENARIOS = 49
 EXCLUDED = ("readiness/the-expected-release-is-deployed-on-every-replica",)
 """What is left out where nobody says which release was deployed."""
 
@@ -210,10 +210,11 @@ def test_production_is_read_only_and_says_so(tmp_path: Path) -> None:
     verdict = ran.verdict
     assert (ran.code, verdict.verdict) == (0, VerdictStatus.PASS), ran.output
     passed = {item.id.split("/")[0] for item in verdict.checks if item.status == "passed"}
-    assert passed == {"chain", "doors", "operations", "readiness", "streams", "throttling", "webapp"}
+    assert passed == {"ledger", "access", "operations", "readiness", "streams", "throttling", "webapp"}
     excluded = {item.id: item.hint for item in verdict.checks if item.status == "excluded"}
     read_only = {name for name, hint in excluded.items() if "read-only" in hint}
-    assert {name.split("/")[0] for name in read_only} == {"doors", "settlement", "statements", "webapp"}
+    written = {"access", "records", "records_cancelled", "settlement", "settlement_keys", "webapp"}
+    assert {name.split("/")[0] for name in read_only} == written
     assert set(excluded) - read_only == {
         "ledger/only-the-expected-administrator-controls-the-contract",
         "access/a-sign-in-with-a-challenge-that-was-already-used-is-refused",

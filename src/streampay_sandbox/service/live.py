@@ -1,4 +1,4 @@
-"""Live events: what happens to a stream, told to those who listen while it happens (server-sent events)."""
+"""Live events: what happens to a stream, sent to subscribers as it happens (server-sent events)."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
+from streampay_smoke.acceptance.checks.live_events import HeardMove
 from streampay_smoke.acceptance.checks.readiness import refuse_real_money
 from streampay_smoke.acceptance.observations.fleet import looks_needed, sample_fleet, samples_needed
 from streampay_smoke.acceptance.observations.ledger import SIMULATED_AHEAD_SECONDS, Ledger
@@ -33,6 +34,7 @@ from streampay_smoke.core import system_facts
 from streampay_smoke.core.errors import FixtureMissing, SmokeError
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen, ResourceLost, Warned
+from streampay_smoke.service.claims import claims_of
 from streampay_smoke.service.credential_slots import accepted
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover
@@ -107,6 +109,8 @@ class RunContext:
         self.ledger_progress = LedgerProgress()
         self._cutover = Cutover(settings.facts.service.cutover_seconds, record)
         self._patient_until_seconds = 0.0
+        self.heard_move: HeardMove | None = None
+        """What was heard while a stream of this run was moved; listened to once."""
         self._credential_at_stable: Credential | None = None
         self._kept_sign_ins = KeptSignIns(folder_of_user(system_facts.variables()) if settings.keep_sign_in else None)
         self.reuses_sign_ins = False
@@ -280,6 +284,14 @@ class RunContext:
         return self.signed_in[1]
 
     @property
+    def tenant(self) -> str:
+        """Whose the user's streams are: the wallet, whom the token names, or "" for a key that names nobody."""
+        if self.credential.kind in {"wallet", "jwt"}:
+            return self.signed_in[0].address
+        subject = claims_of(self.credential.headers.get("authorization", "")).get("sub", "")
+        return subject if isinstance(subject, str) else ""
+
+    @property
     def jwt_secret(self) -> Secret | None:
         """What the deployment signs tokens with, as far as the operator shares it: of the slot it takes."""
         settings = self.settings
@@ -287,10 +299,15 @@ class RunContext:
         return self.signed_in[0].secret if rotating else settings.auth_jwt_secret
 
     @once
+    def second_user(self) -> SyntheticUser:
+        """Another synthetic user; raises FixtureMissing where there can be none."""
+        first = self.signed_in[0] if self.settings.auth_mode == "jwt" else self.user
+        return first.second_user()
+
+    @once
     def second_credential(self) -> Credential:
         """Another synthetic user, signed in; raises FixtureMissing where there can be none."""
-        first = self.signed_in[0] if self.settings.auth_mode == "jwt" else self.user
-        second = first.second_user()
+        second = self.second_user
         return self._signed_in_by_wallet(second) if second.mode == "wallet" else self.deployment.sign_in(second)
 
     @once

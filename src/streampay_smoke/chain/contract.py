@@ -1,4 +1,4 @@
-"""The StreamPay contract in the words of the domain, whichever of its interfaces is on chain."""
+"""The StreamPay contract in the terms of the domain, whichever of its interfaces is on chain."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any

@@ -72,8 +72,8 @@ class Beside(msgspec.Struct, frozen=True, kw_only=True):
             (self.more, self.more_about_money, f"+{self.more} red"),
             (self.blocked, self.blocked_about_money, f"{self.blocked} blocked"),
         )
-        told = "; ".join(f"{what}{f', {money} of money' if money else ''}" for count, money, what in counted if count)
-        return f" ({told})" if told else ""
+        shown = "; ".join(f"{what}{f', {money} of money' if money else ''}" for count, money, what in counted if count)
+        return f" ({shown})" if shown else ""
 
     def in_words(self) -> str:
         """Return the same in sentences, "" for nothing."""
@@ -119,15 +119,15 @@ def line(
 
 def paragraph(status: VerdictStatus, attribution: str, action: Action, *, text: str, beside: Beside = ALONE) -> str:
     """Return what happened, whose fault it is and the next step, in MESSAGE_LONG_LIMIT characters."""
-    told = _one_line(text)
+    shown = _one_line(text)
     if status is VerdictStatus.PASS or attribution == "none":
-        return _cut(told, MESSAGE_LONG_LIMIT)
+        return _cut(shown, MESSAGE_LONG_LIMIT)
     tail = f"{beside.in_words()} Attributed to {WHO.get(attribution, attribution)}."
-    if "Next: " not in told:
+    if "Next: " not in shown:
         tail += f" Next: {_next(status, action)}."
-    if not told.endswith((".", "!", "?", "…")):
-        told += "."
-    return f"{_cut(told, MESSAGE_LONG_LIMIT - len(tail))}{tail}"
+    if not shown.endswith((".", "!", "?", "…")):
+        shown += "."
+    return f"{_cut(shown, MESSAGE_LONG_LIMIT - len(tail))}{tail}"
 
 
 def _next(status: VerdictStatus, action: Action) -> str:

@@ -12,7 +12,7 @@ END = "end"
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
-    """A release, "" where none was told, and when it was seen: "start", "answer", "sample" or "end".
+    """A release, "" where none was named, and when it was seen: "start", "answer", "sample" or "end".
 
     Sightings begin with a start: what answered before was a roll-out, and waited out.
     """
@@ -37,35 +37,35 @@ def mismatch(expected: str, sightings: Sequence[Sighting]) -> Mismatch | None:
     """
     if not sightings:
         return None
-    told = [sighting.release for sighting in sightings if sighting.release]
-    others = list(dict.fromkeys(release for release in told if release != expected))
+    named = [sighting.release for sighting in sightings if sighting.release]
+    others = list(dict.fromkeys(release for release in named if release != expected))
     last = sightings[-1]
-    changed = last.moment == END and bool(last.release) and bool(told) and last.release != told[0]
+    changed = last.moment == END and bool(last.release) and bool(named) and last.release != named[0]
     if not expected:
-        return _undecided(told, changed=changed)
+        return _undecided(named, changed=changed)
     if others:
         return Mismatch(
             blame=Blame.PRODUCT,
-            reason_code=_code(told, expected, changed=changed),
+            reason_code=_code(named, expected, changed=changed),
             text=f"{', '.join(others)} answered where {expected} was expected",
         )
-    if not told or (last.moment == END and not last.release):
+    if not named or (last.moment == END and not last.release):
         return Mismatch(
             blame=Blame.HARNESS,
             reason_code="release_unconfirmed",
-            text=f"{expected} was expected, and what answered{' at the end' if told else ''} did not name its release",
+            text=f"{expected} was expected, and what answered{' at the end' if named else ''} did not name its release",
         )
     return None
 
 
-def _code(told: Sequence[str], expected: str, *, changed: bool) -> str:
-    if expected not in told:
+def _code(named: Sequence[str], expected: str, *, changed: bool) -> str:
+    if expected not in named:
         return "release_unexpected"
     return "release_changed" if changed else "release_mixed"
 
 
-def _undecided(told: Sequence[str], *, changed: bool) -> Mismatch | None:
-    several = list(dict.fromkeys(told))
+def _undecided(named: Sequence[str], *, changed: bool) -> Mismatch | None:
+    several = list(dict.fromkeys(named))
     if len(several) <= 1:
         return None
     return Mismatch(

@@ -10,7 +10,7 @@ MAX_BODY_BYTES = 1_048_576
 """Longest body that is read, before and after decoding."""
 
 Enough = Callable[[bytes], bool]
-"""Whether as much of a body has come as somebody wants to read."""
+"""Whether as much of a body has come as somebody wants to read: asked with each piece, and while nothing comes."""
 
 _MOST_MEMBERS = 1000
 

@@ -14,7 +14,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from streampay_smoke.http.proxies import DIRECT, Proxy, Route, route_to
 USER_AGENT = f"streampay-smoke/{__version__}"
 _KEEP_ALIVE_SECONDS = 2.0  # below the 5 s after which Node and uvicorn close: no race with the server's own close
 _MAX_CONNECTIONS = 32
+_ENOUGH_ASKED_SECONDS = 0.1
 
 # At DEBUG these write request headers, and with them credentials.
 for _library in ("httpx", "httpcore"):
@@ -242,11 +243,13 @@ class _Deadline(threading.local):
     """The request this thread is making: when it has to be over, on the monotonic clock, and whether it connected.
 
     `at_proxy` is "connecting" while a proxy is on its way to be reached, and "asked" while it is to open a tunnel.
+    `enough_came` says, while a body that need not end is read, whether the rest of it is still wanted.
     """
 
     ends_at: float = float("inf")
     connected: bool = False
     at_proxy: str = ""
+    enough_came: Callable[[], bool] | None = None
 
     def left(self, expired: type[httpcore.TimeoutException]) -> float:
         seconds = self.ends_at - time.monotonic()
@@ -256,6 +259,10 @@ class _Deadline(threading.local):
 
 
 _deadline = _Deadline()
+
+
+class _EnoughCame(Exception):
+    """Nothing came for a while, and nothing more is wanted."""
 
 
 class _BoundedStream(httpcore.NetworkStream):
@@ -269,6 +276,14 @@ class _BoundedStream(httpcore.NetworkStream):
         self._then = then
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        enough_came = _deadline.enough_came
+        while enough_came is not None:
+            left_seconds = _deadline.left(httpcore.ReadTimeout)
+            try:
+                return self._stream.read(max_bytes, min(_ENOUGH_ASKED_SECONDS, left_seconds))
+            except httpcore.ReadTimeout:
+                if enough_came():
+                    raise _EnoughCame from None
         return self._stream.read(max_bytes, _deadline.left(httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -424,12 +439,18 @@ class _Body(httpx.SyncByteStream):
 def _read(chunks: Iterable[bytes], enough: Enough | None) -> tuple[bytes, bool]:
     """Return a body, and whether it is the whole one or as much of it as was `enough`."""
     body = bytearray()
-    for chunk in chunks:
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise BodyUnreadable("too large", f"more than {MAX_BODY_BYTES} bytes")
-        if enough is not None and enough(bytes(body)):
-            return bytes(body), False
+    _deadline.enough_came = (lambda: enough(bytes(body))) if enough is not None else None
+    try:
+        for chunk in chunks:
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                raise BodyUnreadable("too large", f"more than {MAX_BODY_BYTES} bytes")
+            if enough is not None and enough(bytes(body)):
+                return bytes(body), False
+    except _EnoughCame:
+        return bytes(body), False
+    finally:
+        _deadline.enough_came = None
     return bytes(body), True
 
 

@@ -34,24 +34,25 @@ def differences(journal: Path, verdict: Path, key: PublicKey) -> Iterator[str]:
     if shown != signed:
         yield f"{verdict.name} is not what was signed: they differ from byte {_first_difference(shown, signed)} on"
     try:
-        told = from_json(signed)
+        answer = from_json(signed)
     except msgspec.DecodeError as problem:
         yield f"the signed verdict cannot be read by this version: {problem}"
         return
-    if told.signed_by != key.id:
+    if answer.signed_by != key.id:
         yield "the signed verdict names another key than the one that signed it"
-    if hashlib.sha256(content).hexdigest() != told.evidence.journal_sha256:
+    if hashlib.sha256(content).hexdigest() != answer.evidence.journal_sha256:
         yield f"{journal.name} is not the journal the signed verdict was computed from"
-    yield from _judged_differently(journal, told, signed)
+    yield from _judged_differently(journal, answer, signed)
 
 
-def _judged_differently(journal: Path, told: Verdict, signed: bytes) -> Iterator[str]:
+def _judged_differently(journal: Path, answer: Verdict, signed: bytes) -> Iterator[str]:
     """Judge again. Another version may say it in other words and fields, but not answer otherwise."""
     again = read(journal)
     verdict = judge(again)
     answers = (verdict.verdict, verdict.exit_code, verdict.reason_code)
-    if answers != (told.verdict, told.exit_code, told.reason_code):
-        yield f"the journal proves {verdict.verdict} ({verdict.reason_code}), not {told.verdict} ({told.reason_code})"
+    if answers != (answer.verdict, answer.exit_code, answer.reason_code):
+        proved, signed_one = (f"{each.verdict} ({each.reason_code})" for each in (verdict, answer))
+        yield f"the journal proves {proved}, not {signed_one}"
     elif to_json(verdict) != signed and _written_by(again.entries[0].event if again.entries else None) == __version__:
         yield "the journal gives another verdict than the signed one, though their answers are the same"
 

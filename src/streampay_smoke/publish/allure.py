@@ -30,7 +30,7 @@ from streampay_smoke.gate.verdict import Verdict, VerdictStatus, to_json
 from streampay_smoke.publish import objectives, wording
 from streampay_smoke.publish.executor import executor
 from streampay_smoke.publish.files import replacing_folder
-from streampay_smoke.publish.payment import payment
+from streampay_smoke.publish.payment import payment_summary
 from streampay_smoke.publish.report_model import RunReport, ScenarioReport, StepReport
 from streampay_smoke.publish.report_status import ReportStatus
 from streampay_smoke.publish.step_events import StepEvent
@@ -104,7 +104,7 @@ def environment(run: RunReport) -> dict[str, str]:
     target, chain = verdict.target, verdict.chain
     lines = {
         "Verdict": f"{verdict.verdict} ({verdict.action})",
-        "Money": payment(run).sentence,
+        "Money": payment_summary(run).sentence,
         "Decision": run.decision,
         "Environment": target.environment,
         "Service": wording.service(verdict),

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from streampay_smoke.evidence import events
 from streampay_smoke.publish import again, objectives, samples, wording
 from streampay_smoke.publish.journey import journey
-from streampay_smoke.publish.payment import payment
+from streampay_smoke.publish.payment import payment_summary
 from streampay_smoke.publish.report_model import RunReport, ScenarioEnding, ScenarioReport
 from streampay_smoke.publish.report_status import RED, ReportStatus
 from streampay_smoke.publish.reported_problems import ReportedProblem, reported_problems
@@ -43,7 +43,7 @@ def html_report(run: RunReport) -> bytes:
         verdict=verdict,
         policy=CONTENT_POLICY,
         title=f"{verdict.verdict} · StreamPay deploy gate",
-        payment=payment(run),
+        payment=payment_summary(run),
         outcomes={outcome: run.count(outcome) for outcome in ReportStatus if run.count(outcome)},
         kinds={"service": wording.service(verdict), "ledger": wording.ledger(verdict)},
         facts=_facts(run),

@@ -1,4 +1,4 @@
-"""Service level objectives in the words every report uses."""
+"""Service level objectives as every report shows them."""
 
 import msgspec
 

@@ -5,7 +5,7 @@ import re
 from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.publish import wording
 from streampay_smoke.publish.html import render
-from streampay_smoke.publish.payment import payment
+from streampay_smoke.publish.payment import payment_summary
 from streampay_smoke.publish.report_model import RunReport
 
 CONTENT_POLICY = (
@@ -67,7 +67,7 @@ def _banner(run: RunReport) -> str:
         word=verdict.verdict,
         what=f"{wording.meaning(verdict)} {wording.next_step(verdict)}",
         lines=(
-            f"Money: {payment(run).sentence}",
+            f"Money: {payment_summary(run).sentence}",
             f"Decision: {run.decision}" if run.decision else "",
             f"{verdict.message} · {wording.against(verdict)}",
         ),

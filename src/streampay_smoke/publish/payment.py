@@ -16,14 +16,14 @@ SETTLE = "settle"
 """The purpose of a request for a settlement (`Exchanged.purpose`)."""
 
 
-class Payment(msgspec.Struct, frozen=True, kw_only=True):
+class PaymentSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The sentence, and how good the news is."""
 
     outcome: ReportStatus
     sentence: str
 
 
-def payment(run: RunReport) -> Payment:
+def payment_summary(run: RunReport) -> PaymentSummary:
     """Return what is known of the payment to the recipient. It never says more than the evidence does."""
     settled = [entry.event for entry in run.entries if isinstance(entry.event, events.Settled)]
     red = [scenario for scenario in _about_money(run) if scenario.outcome in RED]
@@ -31,7 +31,7 @@ def payment(run: RunReport) -> Payment:
     if proved is not None:
         return _paid(run, proved, red)
     if settled:
-        return Payment(
+        return PaymentSummary(
             outcome=ReportStatus.SKIPPED,
             sentence="The service says that the recipient was paid; the ledger was not asked.",
         )
@@ -42,18 +42,18 @@ def _about_money(run: RunReport) -> list[ScenarioReport]:
     return [scenario for scenario in run.scenarios if scenario.check.concern == Concern.MONEY]
 
 
-def _paid(run: RunReport, settled: events.Settled, red: Sequence[ScenarioReport]) -> Payment:
+def _paid(run: RunReport, settled: events.Settled, red: Sequence[ScenarioReport]) -> PaymentSummary:
     amount = f" {units(settled.amount_stroops)} {_token(run)}" if settled.amount_stroops is not None else ""
     ledger = f" in ledger {settled.ledger}" if settled.ledger is not None else ""
     simulated = " of a simulation" if run.verdict.chain.simulated else ""
     sentence = f"The recipient was paid{amount}, proved{ledger}{simulated}."
     if not red:
-        return Payment(outcome=ReportStatus.PASSED, sentence=sentence)
+        return PaymentSummary(outcome=ReportStatus.PASSED, sentence=sentence)
     count = "1 check" if len(red) == 1 else f"{len(red)} checks"
     outcome = (
         ReportStatus.FAILED if any(scenario.outcome is ReportStatus.FAILED for scenario in red) else ReportStatus.BROKEN
     )
-    return Payment(outcome=outcome, sentence=f"{sentence} But {count} about money did not pass.")
+    return PaymentSummary(outcome=outcome, sentence=f"{sentence} But {count} about money did not pass.")
 
 
 def _token(run: RunReport) -> str:
@@ -62,19 +62,21 @@ def _token(run: RunReport) -> str:
     return "XLM" if run.verdict.chain.simulated or named in {"", "None"} else "of the stream's token"
 
 
-def _not_paid(run: RunReport, red: Sequence[ScenarioReport]) -> Payment:
+def _not_paid(run: RunReport, red: Sequence[ScenarioReport]) -> PaymentSummary:
     asked = [scenario for scenario in run.scenarios if _asked_for_a_settlement(scenario)]
     if not asked:
-        return Payment(
+        return PaymentSummary(
             outcome=ReportStatus.SKIPPED, sentence=f"Money was not looked at, because {_why_not_looked_at(run)}."
         )
     failed = next((scenario for scenario in red if scenario.outcome is ReportStatus.FAILED), None)
     if failed is not None and failed.check.attribution == Blame.PRODUCT.value:
-        return Payment(
+        return PaymentSummary(
             outcome=ReportStatus.FAILED, sentence=f"No payment to the recipient was proved: {_what_failed(failed)}."
         )
     cause = _what_failed(red[0]) if red else "the settlement was not followed to its end"
-    return Payment(outcome=ReportStatus.BROKEN, sentence=f"Whether the recipient was paid is not known: {cause}.")
+    return PaymentSummary(
+        outcome=ReportStatus.BROKEN, sentence=f"Whether the recipient was paid is not known: {cause}."
+    )
 
 
 def _asked_for_a_settlement(scenario: ScenarioReport) -> bool:

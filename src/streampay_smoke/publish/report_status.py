@@ -1,4 +1,4 @@
-"""The words every report uses for a check or a step, and how the verdict's and behave's words map to them."""
+"""The status of a check or a step in every report, and how the verdict's and behave's statuses map to it."""
 
 from enum import StrEnum
 from typing import Self

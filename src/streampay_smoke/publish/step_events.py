@@ -1,4 +1,4 @@
-"""What happened inside a step, in plain words: checks, exchanges, waits, probes, settlements, synthetic data."""
+"""What happened inside a step, as reports show it: checks, exchanges, waits, probes, settlements, synthetic data."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The plain words of every report: what a verdict means, who is meant, what was simulated, what to do next."""
+"""The wording of every report: what a verdict means, who is meant, what was simulated, what to do next."""
 
 from streampay_smoke.gate.message import WHO
 from streampay_smoke.gate.verdict import EXIT_CODES, Action, Check, Verdict, VerdictStatus

@@ -144,25 +144,25 @@ class Actuator:
                 next_step="look in the log (--status) for an older release, and deploy it by hand",
             )
         stands = rollback_situation(seen, engine_release, failed=failed, target=target)
-        told = self._described(seen, engine_release)
-        self._refuse_to_guess(stands, history, failed=failed, target=target, told=told)
+        observed = self._described(seen, engine_release)
+        self._refuse_to_guess(stands, history, failed=failed, target=target, observed=observed)
         intended = history.intended
         if intended is None:
             if stands is RollbackSituation.TARGET_LIVE and not failed:
-                return self._nothing_to_do(target, told)
+                return self._nothing_to_do(target, observed)
             intended = logs.RollbackIntended(
                 deploy=history.deploy,
                 failed_release=failed,
                 target_release=target,
                 key=self._key(history, failed, target),
-                seen=told,
+                seen=observed,
                 hidden=stands is RollbackSituation.TARGET_LIVE,
             )
             self._log.append(intended)
         self.acted = bool(history.asked)
         if history.asked and stands is not RollbackSituation.TARGET_LIVE:
             stands = self._settled(intended)
-            self._refuse_to_guess(stands, history, failed=failed, target=target, told="after the earlier request")
+            self._refuse_to_guess(stands, history, failed=failed, target=target, observed="after the earlier request")
         return self._carried_out(intended, stands, history)
 
     def _carried_out(
@@ -243,7 +243,7 @@ class Actuator:
             "asks with the same key, or only proves",
         )
 
-    def _nothing_to_do(self, target: str, told: str) -> RollbackOutcome:
+    def _nothing_to_do(self, target: str, observed: str) -> RollbackOutcome:
         """Prove a target that is live although nobody was asked; the deploy's rollback stays to be made."""
         try:
             proof = self._verifier.verify(target, within_seconds=self._left_seconds)
@@ -251,24 +251,24 @@ class Actuator:
             return RollbackOutcome(
                 ending=RollbackEnding.NOT_VERIFIED,
                 headline=f"NOT VERIFIED  {self._where}: {target} is live already, and not healthy",
-                facts=(("Seen", told), ("Why", failure_in_words(problem))),
+                facts=(("Seen", observed), ("Why", failure_in_words(problem))),
                 next_step="a rollback to it would mend nothing: deploy an older release by hand",
             )
         return RollbackOutcome(
             ending=RollbackEnding.VERIFIED,
             headline=f"NOTHING TO ROLL BACK  {self._where}: {target} is live and healthy",
-            facts=(("Seen", told), ("Engine", "not asked"), *_proved(proof)),
+            facts=(("Seen", observed), ("Engine", "not asked"), *_proved(proof)),
             next_step="see whether the deploy happened at all; if its release goes live later, run this again",
         )
 
     def _already(self, history: DeployHistory, seen: ObservedReleases, engine_release: str) -> RollbackOutcome:
         """A deploy is rolled back once, whatever is live by now; a failed release that is back is said, not fought."""
         intended = history.intended
-        told = self._described(seen, engine_release)
+        observed = self._described(seen, engine_release)
         if intended is not None and intended.failed_release in {*seen.releases, engine_release}:
             raise RollbackRefused(
-                f"{history.deploy} was rolled back and proved, and {intended.failed_release} is live again ({told}): "
-                "something deploys it anew",
+                f"{history.deploy} was rolled back and proved, and {intended.failed_release} is live again "
+                f"({observed}): something deploys it anew",
                 next_step="stop what does (a GitOps sync, a pipeline that goes on), record that as a deploy of its own "
                 "and roll that one back",
             )
@@ -276,7 +276,7 @@ class Actuator:
         return RollbackOutcome(
             ending=RollbackEnding.VERIFIED,
             headline=f"ALREADY ROLLED BACK  {self._where}: {target} was put back and proved",
-            facts=(("Deploy", history.deploy), ("Seen", told), ("Engine", "not asked again")),
+            facts=(("Deploy", history.deploy), ("Seen", observed), ("Engine", "not asked again")),
         )
 
     def _failed_of(self, history: DeployHistory, given: str, others: set[str]) -> str:
@@ -299,7 +299,7 @@ class Actuator:
         return failed or next(iter(others), "")
 
     def _refuse_to_guess(
-        self, stands: RollbackSituation, history: DeployHistory, *, failed: str, target: str, told: str
+        self, stands: RollbackSituation, history: DeployHistory, *, failed: str, target: str, observed: str
     ) -> None:
         """Raise RollbackRefused where the failed release is not known to be the live one.
 
@@ -308,20 +308,20 @@ class Actuator:
         """
         if stands is RollbackSituation.OTHER_LIVE:
             raise RollbackRefused(
-                f"what is live is not {failed}: {told}; a rollback to {target} could remove a good release",
+                f"what is live is not {failed}: {observed}; a rollback to {target} could remove a good release",
                 next_step="see who deployed it; if it has to go, record and roll back the deploy it belongs to",
             )
         if stands is not RollbackSituation.UNKNOWN:
             return
         if not failed:
             raise RollbackRefused(
-                f"nobody can say what is live: {told}",
+                f"nobody can say what is live: {observed}",
                 next_step="look at the engine; if the failed release is the live one, name it with --failed RELEASE",
             )
         newest = self._log.read().newest
         if newest != history.deploy:
             raise RollbackRefused(
-                f"nobody can say what is live ({told}), and {newest} was deployed after {history.deploy}",
+                f"nobody can say what is live ({observed}), and {newest} was deployed after {history.deploy}",
                 next_step=f"look at the engine; roll back {newest} first, or put {target} back by hand",
             )
 

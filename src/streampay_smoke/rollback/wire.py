@@ -1,4 +1,4 @@
-"""What is live, as users meet it: the release told by the address itself, looked at over connections of their own."""
+"""What is live, as users meet it: the release that the address itself names, over fresh connections."""
 
 import contextlib
 import time

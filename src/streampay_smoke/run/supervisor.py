@@ -20,8 +20,8 @@ from streampay_smoke.run.progress import RunProgress
 from streampay_smoke.settings import Settings
 from streampay_smoke.settings.folders import PROJECT, project_root, suite_root
 
-GRACE_SECONDS = 0.8
-"""How much longer than the deadline behave may take to write its evidence before it is killed."""
+GRACE_SECONDS = 3.0
+"""How much later than the deadline behave may begin to end what it made: one that is killed leaves it behind."""
 
 LOOK_SECONDS = 0.1
 """How often a run is looked at: a step that holds the interpreter is found out this much later at most."""
@@ -80,7 +80,7 @@ def _vouch(folder: RunFolder, settings: Settings, *, exit_code: int, ending: str
     if ended and not ending and verdict.exit_code == exit_code and verdict.run_id in {"", folder.run_id}:
         return
     with Journal(folder.journal_path, redactor_of(settings)) as journal:
-        journal.append(Interrupted(reason=ending or "killed", detail=_how(exit_code, ending)))
+        journal.append(Interrupted(reason=ending or "killed", detail=_how(exit_code, ending, settings)))
 
 
 def redactor_of(settings: Settings) -> Redactor:
@@ -90,11 +90,11 @@ def redactor_of(settings: Settings) -> Redactor:
     return redactor
 
 
-def _how(exit_code: int, ending: str) -> str:
+def _how(exit_code: int, ending: str, settings: Settings) -> str:
     if ending == "step_timeout":
         return "a step went on past its budget, could not be interrupted, and was killed"
     if ending:
-        return "behave did not end by itself and was killed"
+        return f"the {settings.deadline_seconds:g} s of this run were over, and behave had to be killed"
     if exit_code < 0:
         return f"behave was killed by {signal.Signals(-exit_code).name}"
     return f"behave ended with exit code {exit_code}, which its evidence does not explain"

@@ -29,7 +29,7 @@ LANES = (
     Lane(name="payment", plays=("settlement/a-settled-stream-", "settlement_keys/")),
     Lane(name="records", plays=("records/",)),
     Lane(name="cancelled streams, late payment", plays=("records_cancelled/", "settlement/a-settlement-refused-")),
-    Lane(name="access", plays=("access/",), needs=("readiness", "credential")),
+    Lane(name="access", plays=("access/", "api_v2_access/"), needs=("readiness", "credential")),
     Lane(name="repeated payment", plays=("settlement/a-repeated-settlement-", "streams/", "webapp/")),
 )
 """The lanes, the one that waits for the most ledgers first."""
@@ -38,6 +38,7 @@ ALONE = (
     "readiness/",  # played before all others: what is not ready explains all that follows
     "streams/a-user-lists-all-their-streams-page-by-page",  # a list that grows meanwhile may show one twice
     "throttling/",  # uses up a limit that may count for others
+    "throttling_evasion/",
     "operations/",  # asks whether the service answers every time, and may count what others ask
 )
 """What is played beside nothing else: ids of scenarios, or what they begin with."""

@@ -77,6 +77,11 @@ EXCLUSION_RULES = (
         reason=lambda settings: f"environments/{settings.environment}.toml says nothing of reads_per_minute",
     ),
     ExclusionRule(
+        tag="sign-in-limit",
+        applies=lambda settings: not settings.facts.service.sign_ins_per_minute,
+        reason=lambda settings: f"environments/{settings.environment}.toml says nothing of sign_ins_per_minute",
+    ),
+    ExclusionRule(
         tag="canary",
         applies=lambda settings: not settings.facts.service.canary_stream,
         reason=lambda settings: "this environment names no stream that outlives releases (service.canary_stream)",
@@ -90,6 +95,11 @@ EXCLUSION_RULES = (
         tag="indexer",
         applies=lambda settings: not settings.facts.service.indexer,
         reason=lambda settings: "this environment does not say that the service tells of its index (service.indexer)",
+    ),
+    ExclusionRule(
+        tag="live-events",
+        applies=lambda settings: not settings.facts.service.live_events,
+        reason=lambda settings: "this environment does not say that there are live events (service.live_events)",
     ),
     ExclusionRule(
         tag="contract-admin",

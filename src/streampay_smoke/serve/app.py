@@ -1,4 +1,4 @@
-"""The service's interface: who may ask for what, and what each engine is told."""
+"""The service's interface: who may ask for what, and what each engine is answered."""
 
 import functools
 import logging
@@ -91,8 +91,8 @@ class Interface:
     async def health(self, request: Request) -> Response:
         """Whether runs can be started; open to everybody, and tells nothing but numbers."""
         counts = self._runs.counts()
-        told = {"well": self._runs.well, "version": __version__, **{state.value: n for state, n in counts.items()}}
-        return json_response(200 if self._runs.well else 503, told)
+        health = {"well": self._runs.well, "version": __version__, **{state.value: n for state, n in counts.items()}}
+        return json_response(200 if self._runs.well else 503, health)
 
     async def ask(self, request: Request) -> Response:
         """Start or fetch the run of a deploy."""
@@ -165,8 +165,8 @@ class Interface:
         """Answer with a code of Flagger's and the reason it will show in its events."""
         now = self._standing(attempt)
         reason = attempt.outcome.message if attempt and attempt.outcome else ""
-        told = f"{now}: {reason}" if reason and not reason.startswith(now) else reason or str(now)
-        return PlainTextResponse(told + "\n", table.get(now, otherwise))
+        line = f"{now}: {reason}" if reason and not reason.startswith(now) else reason or str(now)
+        return PlainTextResponse(line + "\n", table.get(now, otherwise))
 
     # AWS
 
@@ -258,13 +258,13 @@ class Interface:
             failed=now is DeployStatus.FAIL,
             score=int(now is DeployStatus.PASS),
         )
-        told = DeployAnswer(data=data, deploy=deploy.name, environment=deploy.environment, region=deploy.region)
-        return told if attempt is None else self._answer_of(told, attempt)
+        answer = DeployAnswer(data=data, deploy=deploy.name, environment=deploy.environment, region=deploy.region)
+        return answer if attempt is None else self._answer_of(answer, attempt)
 
-    def _answer_of(self, told: DeployAnswer, attempt: RunAttempt) -> DeployAnswer:
+    def _answer_of(self, answer: DeployAnswer, attempt: RunAttempt) -> DeployAnswer:
         outcome = attempt.outcome
         known = msgspec.structs.replace(
-            told,
+            answer,
             state=attempt.state,
             release=attempt.order.release,
             base_url=attempt.order.base_url,

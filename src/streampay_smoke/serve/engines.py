@@ -1,4 +1,4 @@
-"""The same standing in each engine's words. What is not in a table holds: it neither promotes nor rolls back."""
+"""A deploy's status in each engine's terms. What is not in a table holds: it neither promotes nor rolls back."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What requests and answers look like: records, limits, and what a refusal is told as."""
+"""What requests and answers look like: records, limits, and how a refusal is answered."""
 
 import asyncio
 import functools

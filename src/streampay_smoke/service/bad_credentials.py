@@ -10,7 +10,7 @@ from streampay_smoke.core.secret import Secret
 from streampay_smoke.service.credentials import ANONYMOUS, AUDIENCE, ISSUER, Credential, bearer, minted, token_claims
 from streampay_smoke.service.identity import SyntheticUser
 
-BadName = Literal["none", "junk", "expired", "foreign", "alg-none", "other-audience", "other-issuer", "hs512"]
+BadName = Literal["none", "text", "junk", "expired", "foreign", "alg-none", "other-audience", "other-issuer", "hs512"]
 
 
 class BadCredential(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +32,13 @@ def bad_credential(name: BadName, user: SyntheticUser, *, jwt_secret: Secret | N
     """
     if name == "none":
         return BadCredential(name=name, credential=ANONYMOUS)
+    if name == "text":
+        text = f"any-text-{secrets.token_hex(12)}"
+        user.learn_secret(text)
+        shown_as = "a text that is no token, without a scheme"
+        return BadCredential(
+            name=name, credential=Credential(kind="bad", headers={"authorization": text}, shown_as=shown_as)
+        )
     genuine = name in _GENUINE_BUT_FOR
     known = jwt_secret.reveal() if genuine and jwt_secret else ""
     shown_as, token = _BAD_TOKENS[name](token_claims(user.address), known or _stranger_key())

@@ -1,4 +1,4 @@
-"""Which Stellar network a service is on, told by the hosts it names."""
+"""Which Stellar network a service is on, by the hosts it names."""
 
 import re
 from collections.abc import Collection

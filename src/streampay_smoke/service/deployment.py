@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.evidence.events import Recorder, ServiceSeen
+from streampay_smoke.http.bodies import Enough
 from streampay_smoke.service.calling import GATEWAY_STATUSES, UNAUTHORIZED, Caller
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import WAITED_OUT, Cutover
@@ -18,7 +19,15 @@ from streampay_smoke.service.dialects import AccessRequests, Call, Dialect, dial
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
 from streampay_smoke.service.identity import SyntheticUser
 from streampay_smoke.service.lease import Lease
-from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamPage, StreamRecord, Withdrawal
+from streampay_smoke.service.records import (
+    LiveEvent,
+    Readiness,
+    Receipt,
+    StreamOrder,
+    StreamPage,
+    StreamRecord,
+    Withdrawal,
+)
 from streampay_smoke.service.release import ReleaseReader, ReleaseSources, header_of, release_reader
 from streampay_smoke.service.replay import SILENCE, AnswerSummary, ObservedRequest
 from streampay_smoke.service.shape import body_in_words
@@ -263,6 +272,24 @@ class Deployment(AbstractContextManager["Deployment"]):
         return self._caller.access_answer(
             replace(self._dialect.streams(limit=1, cursor=""), statuses=_REFUSALS), credential
         )
+
+    def v2_refusal(self, credential: Credential) -> Answer:
+        """List the streams in API v2 and return the answer, refused or not."""
+        call = self._dialect.streams_v2(limit=1, cursor="")
+        return self._caller.access_answer(replace(call, statuses=_REFUSALS), credential)
+
+    def live_events_answer(self, credential: Credential, stream_id: str, tenant: str, enough: Enough) -> Answer:
+        """Ask for the live events of a stream and return the answer, as far as it is `enough`, refused or not."""
+        return self._caller.access_answer(self._dialect.live_events(stream_id, tenant, enough), credential)
+
+    def live_events(self, answer: Answer) -> tuple[LiveEvent, ...]:
+        """Read the live events in an answer; raises PromiseBroken for something else."""
+        return self._dialect.read_live_events(answer)
+
+    def sign_in_once(self, address: str, challenge: str, signature: str, headers: Mapping[str, str]) -> Answer:
+        """Ask once to be let in as the owner of an address, with further headers; raises only for silence."""
+        login = self._dialect.login(address, challenge, signature)
+        return self._caller.once(replace(login, headers={**login.headers, **headers}), None)
 
     def streams_answer(self, credential: Credential) -> Answer:
         """Ask for the first stream, once, and return the answer. Raises only for silence and an old credential."""

@@ -85,6 +85,13 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
     receipt_tx_hash: str = ""
 
 
+class LiveEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a listener is told while it happens: which stream, and its status now."""
+
+    stream_id: str
+    status: str
+
+
 class StreamPage(msgspec.Struct, frozen=True, kw_only=True):
     """One page of streams; `items` are the raw JSON objects. `total` counts what remains from this page on."""
 

@@ -1,4 +1,4 @@
-"""Which release answers: told by a header, a JSON field or the build's own manifest, as the environment file says."""
+"""Which release answers: read from a header, a JSON field or the build's own manifest, as the environment file says."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Several problems of the settings, told at once."""
+"""Several problems of the settings, reported at once."""
 
 import contextlib
 from collections.abc import Iterator

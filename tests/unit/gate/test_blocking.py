@@ -13,12 +13,13 @@ from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate.concerns import (
     CONCERNS,
     MONEY_TAG,
-    NEEDS_LEDGER,
     PROVES_SETTLEMENT,
+    WITHOUT_LEDGER,
     Concern,
     always_gates,
     concern_of,
     known_concern,
+    needs_ledger,
     proves_settlement,
     rank_of,
 )
@@ -212,7 +213,7 @@ def test_every_scenario_of_the_suite_is_classified() -> None:
 
 def test_every_row_of_the_tables_is_about_a_scenario_of_the_suite() -> None:
     ids = [item.expected.id for item in scenarios_below(FEATURES)]
-    rows = (*CONCERNS, *NEEDS_LEDGER, *PROVES_SETTLEMENT)
+    rows = (*CONCERNS, *WITHOUT_LEDGER, *PROVES_SETTLEMENT)
     assert [row for row in rows if not any(known.startswith(row) for known in ids)] == []
 
 
@@ -223,6 +224,15 @@ def test_what_proves_a_settlement_does_so_without_its_tag_and_the_tag_can_only_a
     }
     assert proves_settlement("own/payment", {MONEY_TAG})
     assert not proves_settlement("own/payment", ())
+
+
+def test_a_broken_ledger_can_fail_whatever_is_not_known_to_do_without_one() -> None:
+    needing = {
+        item.expected.id.partition("/")[0] for item in scenarios_below(FEATURES) if needs_ledger(item.expected.id)
+    }
+    assert needing >= {"ledger", "operations", "readiness", "records", "settlement"}
+    assert needs_ledger("own/payment")
+    assert not needs_ledger("streams/x")
 
 
 def test_what_always_gates_does_so_whatever_its_tags_are() -> None:

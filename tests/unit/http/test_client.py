@@ -249,6 +249,27 @@ def test_a_stream_without_events_ends_at_the_limit(listen: Listen, client: Clien
     assert caught.value.cause == "timeout"
 
 
+def test_a_reader_may_have_enough_while_nothing_comes(listen: Listen, client: Client) -> None:
+    bodies: list[bytes] = []
+    over = threading.Event()
+
+    def enough(body: bytes) -> bool:
+        bodies.append(body)
+        return over.is_set() and bodies[-2:] == [body, body]
+
+    def tell(connection: socket.socket) -> None:
+        connection.sendall(EVENTS + chunk(b"data: 1\n\n"))
+        time.sleep(0.3)
+        connection.sendall(chunk(b"data: 2\n\n"))
+        over.set()
+        peer.done.wait(HANG_SECONDS)
+
+    peer = listen(tell)
+    reply = client.request("GET", peer.url, enough=enough)
+    assert (reply.status, reply.text) == (200, "data: 1\n\ndata: 2\n\n")
+    assert bodies[:2] == [b"data: 1\n\n"] * 2, "asked with what has come, and again while nothing comes"
+
+
 @pytest.mark.parametrize(
     ("body", "whole"),
     [

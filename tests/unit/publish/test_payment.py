@@ -10,7 +10,7 @@ from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.publish.journey import journey
-from streampay_smoke.publish.payment import payment
+from streampay_smoke.publish.payment import payment_summary
 from streampay_smoke.publish.report_model import RunReport, report_of
 from streampay_smoke.publish.report_status import ReportStatus
 
@@ -63,7 +63,7 @@ BEGUN = events.RunStarted(
 
 
 def test_a_payment_is_told_with_its_amount_and_its_ledger(script: Any) -> None:
-    found = payment(told(script, SEEN, HELD, SETTLED))
+    found = payment_summary(told(script, SEEN, HELD, SETTLED))
     assert (found.outcome, found.sentence) == (
         ReportStatus.PASSED,
         "The recipient was paid 0.0129629 XLM, proved in ledger 14.",
@@ -71,29 +71,31 @@ def test_a_payment_is_told_with_its_amount_and_its_ledger(script: Any) -> None:
 
 
 def test_a_simulation_is_called_one(script: Any) -> None:
-    assert "of a simulation" in payment(told(script, SEEN, SETTLED, network="sandbox")).sentence
+    assert "of a simulation" in payment_summary(told(script, SEEN, SETTLED, network="sandbox")).sentence
 
 
 def test_another_token_is_not_called_lumens(script: Any) -> None:
     run = told(script, SEEN, HELD, SETTLED, settings={"token_contract_id": "CTOKEN"})
-    assert payment(run).sentence == "The recipient was paid 0.0129629 of the stream's token, proved in ledger 14."
+    assert (
+        payment_summary(run).sentence == "The recipient was paid 0.0129629 of the stream's token, proved in ledger 14."
+    )
 
 
 def test_a_payment_beside_a_broken_promise_is_no_good_news(script: Any) -> None:
-    found = payment(told(script, SEEN, SETTLED, UNSEEN, ending="failed", blame="product"))
+    found = payment_summary(told(script, SEEN, SETTLED, UNSEEN, ending="failed", blame="product"))
     assert found.outcome is ReportStatus.FAILED
     assert found.sentence.endswith("But 1 check about money did not pass.")
 
 
 def test_the_services_word_alone_is_no_proof(script: Any) -> None:
     claimed = msgspec.structs.replace(SETTLED, proof="service", ledger=None)
-    found = payment(told(script, claimed, proof="service"))
+    found = payment_summary(told(script, claimed, proof="service"))
     assert found.outcome is ReportStatus.SKIPPED
     assert "the ledger was not asked" in found.sentence
 
 
 def test_a_payment_that_the_ledger_does_not_show_was_not_proved(script: Any) -> None:
-    found = payment(told(script, UNSEEN, ending="failed", blame="product"))
+    found = payment_summary(told(script, UNSEEN, ending="failed", blame="product"))
     assert found.outcome is ReportStatus.FAILED
     assert found.sentence == (
         'No payment to the recipient was proved: "the ledger knows it" did not hold (seen: none).'
@@ -102,14 +104,14 @@ def test_a_payment_that_the_ledger_does_not_show_was_not_proved(script: Any) -> 
 
 @pytest.mark.parametrize("blame", ["dependency", "harness"])
 def test_nobody_is_said_to_be_unpaid_for_what_others_did(script: Any, blame: str) -> None:
-    found = payment(told(script, ending="error", blame=blame))
+    found = payment_summary(told(script, ending="error", blame=blame))
     assert found.outcome is ReportStatus.BROKEN
     assert found.sentence.startswith("Whether the recipient was paid is not known: ")
 
 
 @pytest.mark.parametrize("name", ["refused", "empty", "killed", "excluded"])
 def test_money_that_nobody_looked_at_is_not_told_as_paid(sample: Callable[[str], Any], name: str) -> None:
-    found = payment(sample(name).told)
+    found = payment_summary(sample(name).told)
     assert found.outcome is ReportStatus.SKIPPED
     assert found.sentence.startswith("Money was not looked at, because ")
 
@@ -118,7 +120,10 @@ def test_an_exclusion_says_why_money_is_not_looked_at(script: Any) -> None:
     left_out = events.Exclusion(id=MONEY.id, reason="this place is read-only")
     entries = tuple(script().begin(expected=(MONEY,), excluded=(left_out,)).finish().entries)
     run = report_of(entries, judge(JournalRead(entries=entries, sha256="5" * 64)))
-    assert payment(run).sentence == "Money was not looked at, because it is excluded here: this place is read-only."
+    assert (
+        payment_summary(run).sentence
+        == "Money was not looked at, because it is excluded here: this place is read-only."
+    )
 
 
 # -- the journey

@@ -229,15 +229,15 @@ def test_a_user_who_signs_in_has_no_credential_to_show(around: RunContext, witne
 
 
 @pytest.mark.parametrize("stable", [SubstituteAnswer(status=401), None])
-def test_a_scrapers_token_is_shown_where_figures_are_read_and_nowhere_else(
+def test_a_scrapers_token_is_shown_where_metrics_are_read_and_nowhere_else(
     around: RunContext, witness: Witness, here: Side, there: Side, stable: SubstituteAnswer | None
 ) -> None:
-    figures = SubstituteAnswer(status=200, text="up 1", content_type="text/plain")
+    metrics = SubstituteAnswer(status=200, text="up 1", content_type="text/plain")
 
     def behaviour(reply: SubstituteAnswer) -> ProxyBehaviour:
         return lambda passing: reply if passing.path == "/api/metrics" else SubstituteAnswer(status=418)
 
-    here.behaviour, there.behaviour = behaviour(SubstituteAnswer(status=401)), behaviour(stable or figures)
+    here.behaviour, there.behaviour = behaviour(SubstituteAnswer(status=401)), behaviour(stable or metrics)
     around.deployment.metrics_answer(metrics_credential(Secret("a-scrapers-token")))
     record = witness.events.append
     assert credential_probe(around, around.last_asked, record).ok is (stable is None)

@@ -87,31 +87,31 @@ def test_a_pair_that_waited_for_a_connection_is_warm_up() -> None:
     assert [number for number, pair in enumerate(pairs) if pair.warm_up] == [0, 1, 5, 7]
 
 
-class Place:
+class SampledRun:
     def __init__(self, *objectives: Objective, baseline_url: str = "http://127.0.0.1:9") -> None:
         self.settings = self
-        self.place = self
+        self.facts = self
         self.objectives = objectives
         self.baseline_url = baseline_url
         self.rpc_url = ""
         self.ledger_progress = LedgerProgress()
 
 
-def measured(place: Place, *, left_seconds: float = 100, failed: bool = False) -> list[AnyEvent]:
-    found: Iterator[AnyEvent] = sampling.measure(place, left_seconds=left_seconds, failed=failed)  # type: ignore[arg-type]
+def measured(run: SampledRun, *, left_seconds: float = 100, failed: bool = False) -> list[AnyEvent]:
+    found: Iterator[AnyEvent] = sampling.measure(run, left_seconds=left_seconds, failed=failed)  # type: ignore[arg-type]
     return list(found)
 
 
 @pytest.mark.parametrize(
-    ("place", "facts", "because"),
+    ("run", "facts", "because"),
     [
-        (Place(COMPARISON, baseline_url=""), {}, "no stable release"),
-        (Place(COMPARISON), {"failed": True}, "a scenario failed"),
-        (Place(COMPARISON), {"left_seconds": 4.9}, "deadline is too near"),
+        (SampledRun(COMPARISON, baseline_url=""), {}, "no stable release"),
+        (SampledRun(COMPARISON), {"failed": True}, "a scenario failed"),
+        (SampledRun(COMPARISON), {"left_seconds": 4.9}, "deadline is too near"),
     ],
 )
-def test_sampling_that_cannot_be_says_why(place: Place, facts: dict[str, float], because: str) -> None:
-    (only,) = measured(place, **facts)  # type: ignore[arg-type]
+def test_sampling_that_cannot_be_says_why(run: SampledRun, facts: dict[str, float], because: str) -> None:
+    (only,) = measured(run, **facts)  # type: ignore[arg-type]
     assert isinstance(only, Measured)
     assert because in only.sampling
     assert only.ledger_ok is None
@@ -119,7 +119,7 @@ def test_sampling_that_cannot_be_says_why(place: Place, facts: dict[str, float],
 
 def test_the_ledger_is_asked_where_a_gate_needs_it() -> None:
     gate = Objective(name="time-out", kind="settlement_time", threshold=90, quantile=1, gates=True)
-    (only,) = measured(Place(gate))
+    (only,) = measured(SampledRun(gate))
     assert isinstance(only, Measured)
     assert (only.sampling, only.ledger_ok) == ("", False)
     assert "no RPC" in only.ledger_detail

@@ -51,6 +51,14 @@ Feature: Money
   Scenario: One in a rush
     Then it is so
 
+  @sign-in-limit
+  Scenario: One that signs in and in
+    Then it is so
+
+  @live-events
+  Scenario: One that listens
+    Then it is so
+
   Scenario Outline: A caller with <what>
     Then <what> is refused
 
@@ -89,6 +97,8 @@ def test_every_selected_scenario_and_outline_row_has_a_stable_name() -> None:
         "money/one-with-a-genuine-token",
         "money/one-of-the-web-app",
         "money/one-in-a-rush",
+        "money/one-that-signs-in-and-in",
+        "money/one-that-listens",
         "money/a-caller-with-junk",
         "money/a-caller-with-none",
     ]
@@ -109,7 +119,7 @@ def test_steps_include_the_background() -> None:
 def test_same_names_stay_apart() -> None:
     feature = parse_feature(TEXT.replace("One that settles", "A plain one"), filename="features/money.feature")
     items = plan([feature], Configuration(["--runner=behave.runner:Runner"], load_config=False))
-    assert len(set(ids(items))) == len(items) == 10
+    assert len(set(ids(items))) == len(items) == 12
 
 
 SECRET = {"SMOKE_AUTH_JWT_SECRET": "a-long-secret"}
@@ -122,6 +132,8 @@ IN_PRODUCTION = {
     "money/one-that-repeats-a-sign-in": "bearer",
     "money/one-of-the-web-app": "environments/production.toml names no app_origin",
     "money/one-in-a-rush": "environments/production.toml says nothing of reads_per_minute",
+    "money/one-that-signs-in-and-in": "environments/production.toml says nothing of sign_ins_per_minute",
+    "money/one-that-listens": "service.live_events",
 }
 
 

@@ -170,6 +170,16 @@ def test_in_a_hurry_a_case_plays_what_it_is_about() -> None:
     assert CORPUS["undisturbed"].selection(hurried=True) == "@smoke"
 
 
+def test_every_case_in_a_hurry_plays_a_feature_that_is_there() -> None:
+    there = set(
+        re.findall(
+            r"@[\w-]+", "".join(path.read_text() for path in (Path(__file__).parents[3] / "features").glob("*.feature"))
+        )
+    )
+    played = {name: set(re.findall(r"@[\w-]+", case.selection(hurried=True))) for name, case in CORPUS.items()}
+    assert {name for name, tags in played.items() if not tags <= there} == {"nothing selected"}
+
+
 def test_in_a_hurry_a_plan_begins_with_what_takes_longest() -> None:
     plan = Plan(names=(FAULT, DISTURBANCE, "undisturbed"), hurried=True)
     tasks = plan.tasks({FAULT: 1.0, DISTURBANCE: 9.0})

@@ -543,3 +543,38 @@ def test_the_cursor_of_the_first_event_is_read(text: str) -> None:
 def test_what_tells_no_cursor_is_named(text: str) -> None:
     with pytest.raises(PromiseBroken, match="not a status of the index"):
         APP.read_index_cursor(answered(text=text))
+
+
+def test_live_events_are_asked_for_as_the_owners_tenant() -> None:
+    asked = APP.live_events("stream 1", "GOWNER", one_event)
+    assert (asked.path, asked.headers["x-tenant-id"]) == ("/api/streams/stream%201/events", "GOWNER")
+    assert (asked.method, asked.headers["accept"], asked.enough) == ("GET", "text/event-stream", one_event)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", []),
+        (": listening\n\n: keep-alive\n\n", []),
+        (': listening\n\nevent: x\ndata: {"id": "a", "status": "active", "more": 1}\n\n', [("a", "active")]),
+        ('data: {"id": "a", "status": "active"}\r\n\r\ndata: {"id": "b", "sta', [("a", "active")]),
+    ],
+)
+def test_live_events_that_have_come_whole_are_read(text: str, told: list[tuple[str, str]]) -> None:
+    assert [(event.stream_id, event.status) for event in APP.read_live_events(answered(text=text))] == told
+
+
+@pytest.mark.parametrize("data", ["no json", "[]", "{}", '{"id": "a"}', '{"id": 1, "status": "active"}'])
+def test_live_events_that_say_something_else_are_named(data: str) -> None:
+    with pytest.raises(PromiseBroken, match="live events"):
+        APP.read_live_events(answered(text=f"data: {data}\n\n"))
+
+
+def test_claims_and_reports_carry_what_they_are_asked_to() -> None:
+    doors = APP.access
+    assert doors.forwarded_for("2001:db8::1") == {"x-forwarded-for": "2001:db8::1"}
+    assert doors.challenge_nobody_gave().startswith("streampay_auth_")
+    report = doors.report(signature=doors.foreign_signature(), timestamp="1790000000")
+    assert report.headers["x-streampay-signature"].startswith("v1=")
+    assert report.headers["x-streampay-timestamp"] == "1790000000"
+    assert doors.report(signature="", timestamp="").headers == {}

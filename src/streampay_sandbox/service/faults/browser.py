@@ -1,4 +1,4 @@
-"""Ways in which the web app is shut out of a browser, or other sites and caches are let in."""
+"""Ways in which a browser refuses the web app, or lets other sites and caches in."""
 
 from typing import Final
 

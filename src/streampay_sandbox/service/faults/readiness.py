@@ -1,4 +1,4 @@
-"""Ways in which a deployment is not what it says it is: readiness that lies, and other releases."""
+"""Ways in which a deployment is not what it says it is: a false readiness, and other releases."""
 
 from collections.abc import Callable
 from typing import Final

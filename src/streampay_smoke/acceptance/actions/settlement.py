@@ -131,7 +131,7 @@ def _repeated(run: RunContext, credential: Credential, failed: FailedSettlement)
     if _tells(again):
         settled_by = run.new_key("settle")
         answer = with_new_key = deployment.act(credential, stream_id, "settle", settled_by)
-    if not _tells(answer):  # a receipt, or what raises: haste, an old credential, a write that was put off
+    if not _tells(answer):  # a receipt, or what raises: throttling, an old credential, a write that was put off
         _kept(run, stream_id, settled_by, deployment.settled(answer, credential, stream_id))
     return replace(failed, record=record, repeated=again, with_new_key=with_new_key)
 

@@ -1,5 +1,7 @@
 """What a user does with streams that nobody is paid by: create drafts, list them, look at them."""
 
+from collections.abc import Sequence
+
 from streampay_smoke.acceptance.observations.listing import LARGEST_PAGE, pages_of
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.service.credentials import Credential
@@ -35,6 +37,11 @@ def list_over_several_pages(
 def all_pages(deployment: Deployment, credential: Credential) -> tuple[StreamPage, ...]:
     """List a user's streams over as few pages as there can be."""
     return pages_of(deployment, credential, page_size=LARGEST_PAGE)
+
+
+def own_stream(run: RunContext, listed: Sequence[StreamRecord]) -> StreamRecord:
+    """Return a listed stream that this run made, else the first: a list may show what is not the user's."""
+    return next((stream for stream in listed if run.streams.has_made(stream.id)), listed[0])
 
 
 def headers_of_own_streams(deployment: Deployment, credential: Credential, stream_id: str) -> dict[str, dict[str, str]]:

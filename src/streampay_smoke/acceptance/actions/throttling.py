@@ -26,7 +26,7 @@ def list_as_new_caller(run: RunContext) -> Answer:
     Raises Throttled for a limit that lets callers through: runs beside this one may have used it up, where it counts
     by address. One that lets nobody through in a whole run is the product's.
     """
-    with _not_waiting(run, run.record) as deployment:
+    with not_waiting(run, run.record) as deployment:
         answer = deployment.streams_answer(_with_own_limit(ANONYMOUS, deployment))
     if answer.status != TOO_MANY_REQUESTS:
         return answer
@@ -57,19 +57,31 @@ def exceed_limit_and_list_as_another(
 
 def _burst_once(run: RunContext, first: Credential, second: Credential) -> tuple[RequestBurst, Answer]:
     run.deployment.raise_if_throttled(run.deployment.streams_answer(second))
-    service, seen = run.settings.facts.service, _Last()
-    with _not_waiting(run, seen) as deployment:
+    burst = read_until_throttled(run, lambda: first)
+    with not_waiting(run, run.record) as deployment:
+        return burst, deployment.streams_answer(second)
+
+
+def read_until_throttled(run: RunContext, credential: Callable[[], Credential]) -> RequestBurst:
+    """List streams until throttled, each time with what `credential` gives."""
+    return burst_of(
+        run,
+        lambda deployment: deployment.streams_answer(credential()),
+        per_minute=run.settings.facts.service.reads_per_minute,
+    )
+
+
+def burst_of(run: RunContext, ask: Callable[[Deployment], Answer], *, per_minute: int) -> RequestBurst:
+    """Ask the deployment until throttled. Of the many answers the journal keeps the last."""
+    seen = _Last()
+    with not_waiting(run, seen) as deployment:
         run.record(Awaiting(peer="service", what="many requests of one caller"))
         try:
-            burst = request_until_throttled(
-                lambda: deployment.streams_answer(first),
-                per_minute=service.reads_per_minute,
-                replicas=service.replicas,
+            return request_until_throttled(
+                lambda: ask(deployment), per_minute=per_minute, replicas=run.settings.facts.service.replicas
             )
         finally:
             seen.record_last(run.record)
-    with _not_waiting(run, run.record) as deployment:
-        return burst, deployment.streams_answer(second)
 
 
 def request_until_throttled(
@@ -99,7 +111,7 @@ class _Last:
             record(self._exchange)
 
 
-def _not_waiting(run: RunContext, record: Recorder) -> Deployment:
+def not_waiting(run: RunContext, record: Recorder) -> Deployment:
     """Return the deployment for somebody who takes a "wait" for an answer."""
     return run.deployment_at(
         run.settings.base_url, record=record, timeout_seconds=REQUEST_SECONDS, throttle_seconds=0.0

@@ -4,15 +4,16 @@ A series of attempts ends at the first one that succeeds: no more harm is done t
 """
 
 import secrets
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
 from streampay_smoke.acceptance.checks.access import Attempts, UnauthorizedAttempt, administrators_in
-from streampay_smoke.acceptance.checks.refusals import NOT_AVAILABLE, Refusals
+from streampay_smoke.acceptance.checks.refusals import NOT_AVAILABLE, NOT_VISIBLE, Refusals
+from streampay_smoke.acceptance.observations.live_events import TENANT_UNKNOWN
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.service.bad_credentials import BadCredential, BadName, bad_credential
-from streampay_smoke.service.claims import claims_of
 from streampay_smoke.service.credentials import ANONYMOUS, Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.dialects import Call
@@ -23,6 +24,7 @@ from streampay_smoke.service.records import StreamRecord
 
 BAD_CREDENTIALS: dict[str, BadName] = {
     "no credential": "none",
+    "any text": "text",
     "a malformed token": "junk",
     "an expired token": "expired",
     "a token signed by another user": "foreign",
@@ -123,6 +125,59 @@ def write_with(run: RunContext, credential_name: str, stream_id: str, expected: 
     return attempted(f"a caller with {who}", _planned(ways, expected))
 
 
+def list_streams_in_v2(run: RunContext, credential_name: str) -> Attempts:
+    """List streams in API v2 with a bad credential."""
+    who, credential = bad_caller(run, credential_name)
+    planned = [("list streams in API v2", lambda: run.deployment.v2_refusal(credential), NOT_VISIBLE)]
+    return attempted(f"a caller with {who}", planned)
+
+
+def use_api_v2(run: RunContext, credential_name: str, stream_id: str, expected: Refusals) -> Attempts:
+    """Use API v2 with a bad credential: read, create, change and delete; what is used is the user's own stream."""
+    who, credential = bad_caller(run, credential_name)
+    deployment, requests = run.deployment, run.deployment.access
+    order, change = order_to(unowned_address()), {"tags": ["taken"]}
+    ways = {
+        "read the user's stream": _reading(deployment, credential, stream_id),
+        _CREATE: lambda: run.streams.try_to_create_v2(credential, order),
+        "change the user's stream": requesting(deployment, requests.change(stream_id, change), credential),
+        "change streams in bulk": requesting(deployment, requests.change_many(stream_id, change), credential),
+        "delete the user's stream": requesting(deployment, requests.delete(stream_id), credential),
+    }
+    return attempted(f"a caller with {who}", _planned(ways, expected))
+
+
+def listen_with_bad_credentials(run: RunContext, stream_id: str) -> Attempts:
+    """Request the live events of the user's stream with each credential that must not give access to anything."""
+    callers = [bad_caller(run, name) for name in BAD_CREDENTIALS]
+    return attempted(
+        "a stranger",
+        (
+            (f"listen to a stream with {who}", _listening(run, credential, stream_id), NOT_AVAILABLE)
+            for who, credential in callers
+        ),
+    )
+
+
+def listen_as_second_user(run: RunContext, stream_id: str) -> Attempts:
+    """Request the live events of the user's stream as another user."""
+    listening = _listening(run, run.second_credential, stream_id)
+    return attempted("another user", [("listen to the user's stream", listening, NOT_AVAILABLE)])
+
+
+def report_event(run: RunContext, proof: str) -> Attempts:
+    """Report an event to the webhook intake without a genuine signature."""
+    requests, now = run.deployment.access, str(int(time.time()))
+    signature, timestamp = {
+        "no signature": ("", ""),
+        "a signature made with another secret": (requests.foreign_signature(), now),
+        "a signature and no time": (requests.foreign_signature(), ""),
+    }[proof]
+    run.refuse_to_write()
+    report = requesting(run.deployment, requests.report(signature=signature, timestamp=timestamp), ANONYMOUS)
+    return attempted(f"a caller with {proof}", [("report an event", report, NOT_AVAILABLE)])
+
+
 def write_as_second_user(run: RunContext, stream_id: str, expected: Refusals) -> Attempts:
     """Do what can be done with a stream, as another user than the one it belongs to."""
     second, deployment = run.second_credential, run.deployment
@@ -147,7 +202,7 @@ def read_streams(
 
     Their owner's tenant can be claimed only where it is known who the owner is.
     """
-    deployment, owner = run.deployment, _owner(run)
+    deployment, owner = run.deployment, run.tenant
     claiming = deployment.access.stream_of_tenant
     ways: dict[str, Callable[[str], Callable[[], Answer]] | None] = {
         "read the stream": lambda stream_id: _reading(deployment, credential, stream_id),
@@ -195,14 +250,6 @@ def send_invalid_requests(run: RunContext, credential: Credential) -> tuple[tupl
     return (*wrong, deployment.refusal(junk)), (*sent, *run.settings.secrets())
 
 
-def _owner(run: RunContext) -> str:
-    """Return whose the user's streams are: the wallet, whom the token names, or "" for a key that names nobody."""
-    if run.credential.kind in {"wallet", "jwt"}:
-        return run.signed_in[0].address
-    subject = claims_of(run.credential.headers.get("authorization", "")).get("sub", "")
-    return subject if isinstance(subject, str) else ""
-
-
 def _bad(run: RunContext, name: BadName) -> BadCredential:
     return bad_credential(name, run.user, jwt_secret=run.jwt_secret)
 
@@ -217,6 +264,12 @@ def _planned(ways: Mapping[str, Callable[[], Answer]], expected: Refusals) -> It
 
 def _reading(deployment: Deployment, credential: Credential, stream_id: str) -> Callable[[], Answer]:
     return lambda: deployment.stream_answer(credential, stream_id)
+
+
+def _listening(run: RunContext, credential: Credential, stream_id: str) -> Callable[[], Answer]:
+    """Return how somebody listens to a stream as its owner's tenant: whatever comes is enough."""
+    owner = run.tenant or TENANT_UNKNOWN
+    return lambda: run.deployment.live_events_answer(credential, stream_id, owner, lambda body: True)
 
 
 def _with(call: Call, headers: Mapping[str, str]) -> Call:

@@ -22,7 +22,7 @@ def samples_needed(replicas: int, miss_probability: float) -> int:
 
 
 FEWEST_LOOKS = 5
-"""Looks at a stream where a place names one replica: a second one that lacks it is missed once in 32 runs."""
+"""Looks at a stream where an environment names one replica: a second one that lacks it is missed once in 32 runs."""
 
 
 def looks_needed(replicas: int, miss_probability: float) -> int:

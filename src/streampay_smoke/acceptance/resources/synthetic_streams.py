@@ -117,6 +117,10 @@ class SyntheticStreams:
         """The ids of those that this run has made and not brought to an end."""
         return frozenset(self._housekeeping.names(STREAM))
 
+    def has_made(self, stream_id: str) -> bool:
+        """Whether this run has made a stream."""
+        return stream_id in self._made
+
     def create(self, order: StreamOrder, key: str) -> StreamRecord:
         """Create a stream and remember to bring it to an end."""
         return self._created(order, lambda: self._deployment.create(self._user(), order, key))
@@ -132,13 +136,13 @@ class SyntheticStreams:
 
         One that comes about all the same is remembered to be brought to an end.
         """
-        self._refuse_to_write()
-        with self._ordering(order):
-            answer = self._deployment.create_answer(credential, order, self._new_key("create"), claims)
-            record = self._deployment.created_by(answer)
-            if record is not None:
-                self._remember(record, credential)
-        return answer
+        return self._tried(
+            credential, order, lambda key: self._deployment.create_answer(credential, order, key, claims)
+        )
+
+    def try_to_create_v2(self, credential: Credential, order: StreamOrder) -> Answer:
+        """Ask API v2 for a stream; as `try_to_create` otherwise."""
+        return self._tried(credential, order, lambda key: self._deployment.create_v2_answer(credential, order, key))
 
     def remember(self, record: StreamRecord) -> None:
         """Remember to bring a stream to an end that came about another way."""
@@ -271,6 +275,15 @@ class SyntheticStreams:
                 raise StreamNotCreated(str(error), next_step=error.next_step) from error
             self.remember(record)
         return record
+
+    def _tried(self, credential: Credential, order: StreamOrder, send: Callable[[str], Answer]) -> Answer:
+        self._refuse_to_write()
+        with self._ordering(order):
+            answer = send(self._new_key("create"))
+            record = self._deployment.created_by(answer)
+            if record is not None:
+                self._remember(record, credential)
+        return answer
 
     @contextlib.contextmanager
     def _ordering(self, order: StreamOrder) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""How a hook asks its engine: inside one deadline, again where that is safe, and never with a secret in its words.
+"""How a hook asks its engine: inside one deadline, again where that is safe, and never with a secret in its messages.
 
 A hook's `roll_back` is one attempt that begins by looking, played again by `persist` until it is through: an attempt
 that was cut off, refused for now or overtaken is repeated without acting twice, because the next one looks first.

@@ -1,4 +1,4 @@
-"""What an engine stands at, against what an intent says: nobody's newer release is ever overwritten."""
+"""The fence: an engine is changed only while it stands at the release that failed; a newer one is never overwritten."""
 
 from streampay_smoke.rollback.hook import HookFailed, Intent
 

@@ -1,4 +1,4 @@
-"""Which release a set of containers is: told by the digest of its image, by a label or by an annotation."""
+"""Which release a set of containers is, by the digest of its image, by a label or by an annotation."""
 
 import re
 from collections.abc import Mapping

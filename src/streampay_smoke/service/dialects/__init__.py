@@ -1,4 +1,4 @@
-"""The API shapes a deployment may speak. A dialect is data in, data out: it never sends anything itself."""
+"""The API shapes a deployment may have. A dialect is data in, data out: it never sends anything itself."""
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.service.dialects.app_v1 import AppV1

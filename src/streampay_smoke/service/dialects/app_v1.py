@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 from msgspec.structs import replace
 
-from streampay_smoke.http.bodies import one_event
+from streampay_smoke.http.bodies import Enough, one_event
 from streampay_smoke.service.declared_network import declared_network, private_urls
 from streampay_smoke.service.dialects.app_v1_access import AppV1Access
 from streampay_smoke.service.dialects.calls import SIGN_IN, AccessRequests, Call, CsrfRule
@@ -16,6 +16,7 @@ from streampay_smoke.service.lease import Lease, lease_in
 from streampay_smoke.service.records import (
     LEDGER_DEPENDENCY,
     DependencyReport,
+    LiveEvent,
     Readiness,
     Receipt,
     StreamOrder,
@@ -55,6 +56,7 @@ _WITHDRAWAL = (
     Field(name="settlementTxHash", kind=str, required=False),
 )
 _EVENT_DATA = re.compile(r"^data: ?(.*)$", re.MULTILINE)
+_LIVE_EVENT = (Field(name="id", kind=str), Field(name="status", kind=str))
 _CURSOR = Field(name="ledgerCursor", kind=int)
 _META = (
     Field(name="hasNext", kind=bool),
@@ -118,6 +120,12 @@ class AppV1:
         """Ask for the events of the indexer, which tells its cursor again and again; the first one is enough."""
         headers = {"accept": EVENTS}
         return Call(method="GET", path="/api/indexer/status", headers=headers, enough=one_event)
+
+    def live_events(self, stream_id: str, tenant: str, enough: Enough) -> Call:
+        """Ask for the events of a stream (SSE), which never end; a header has to name whose stream it is."""
+        headers = {"accept": EVENTS, "x-tenant-id": tenant}
+        path = f"/api/streams/{quote(stream_id, safe='')}/events"
+        return Call(method="GET", path=path, headers=headers, enough=enough)
 
     def write_lease(self, stream_id: str, lease: Lease) -> Call | None:
         """Create takes no text of the caller's own; v2 can change description and tags afterwards."""
@@ -237,6 +245,14 @@ class AppV1:
         found = deviations(told, (_CURSOR,), where="event")
         keep_promise(answer, "a status of the index", found, media_type=EVENTS)
         return int(told["ledgerCursor"])
+
+    def read_live_events(self, answer: Answer) -> tuple[LiveEvent, ...]:
+        """Read `{id, status}` in the data of each event that is whole; comments keep the connection alive."""
+        whole = answer.body_text.replace("\r\n", "\n").rpartition("\n\n")[0]
+        told = [parsed(text) for text in _EVENT_DATA.findall(whole)]
+        found = [text for data in told for text in deviations(data, _LIVE_EVENT, where="event")]
+        keep_promise(answer, "live events", found, media_type=EVENTS)
+        return tuple(LiveEvent(stream_id=data["id"], status=data["status"]) for data in told)
 
     def recognises(self, answer: Answer) -> bool:
         """An error in its envelope, its health, its readiness, a page of streams, or a page of its web app."""

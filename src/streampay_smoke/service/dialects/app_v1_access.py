@@ -1,6 +1,7 @@
 """What callers ask of `app-v1` who have no right to it, and what a browser asks for the web app."""
 
 import secrets
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -72,6 +73,35 @@ class AppV1Access:
             Call(method="GET", path="/api/streams?limit=none", statuses=(422,)),
             Call(method="POST", path=f"/api/streams/{absent}/settle", statuses=(400, 404)),
         )
+
+    def report(self, *, signature: str, timestamp: str) -> Call:
+        """Report an event about nothing; what is signed is the time and the body."""
+        headers = {"x-streampay-timestamp": timestamp, "x-streampay-signature": signature}
+        body = {
+            "eventType": "smoke.signature-check",
+            "eventId": f"smoke-{secrets.token_hex(8)}",
+            "source": "streampay-smoke",
+            "data": {},
+        }
+        return Call(
+            method="POST",
+            path="/api/webhooks",
+            statuses=_HIDDEN,
+            headers={name: value for name, value in headers.items() if value},
+            json=body,
+        )
+
+    def foreign_signature(self) -> str:
+        """Return an HMAC-SHA-256 under a key nobody keeps."""
+        return f"v1={secrets.token_hex(32)}"
+
+    def challenge_nobody_gave(self) -> str:
+        """Return a challenge of this moment."""
+        return f"streampay_auth_{int(time.time() * 1000)}_{secrets.token_hex(16)}"
+
+    def forwarded_for(self, address: str) -> dict[str, str]:
+        """Claim it as a proxy does."""
+        return {"x-forwarded-for": address}
 
     def preflight(self, origin: str) -> Call:
         """Ask, as a browser does before it lets a page of `origin` create a stream, whether it may."""

@@ -8,7 +8,15 @@ import msgspec
 from streampay_smoke.http.bodies import Enough
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.lease import Lease
-from streampay_smoke.service.records import Readiness, Receipt, StreamOrder, StreamPage, StreamRecord, Withdrawal
+from streampay_smoke.service.records import (
+    LiveEvent,
+    Readiness,
+    Receipt,
+    StreamOrder,
+    StreamPage,
+    StreamRecord,
+    Withdrawal,
+)
 
 SIGN_IN = "sign-in"
 """The purpose of the requests by which a user signs in: they are writes that change nobody's streams."""
@@ -91,6 +99,18 @@ class AccessRequests(Protocol):
     def mistakes(self) -> tuple[Call, ...]:
         """Ask for things that cannot be, each to be answered with an error."""
 
+    def report(self, *, signature: str, timestamp: str) -> Call:
+        """Report an event to the webhook intake, as another service does; "" leaves signature or time out."""
+
+    def foreign_signature(self) -> str:
+        """Return a signature of the right form that was made with another secret."""
+
+    def challenge_nobody_gave(self) -> str:
+        """Return a challenge to sign of the right form that nobody was given."""
+
+    def forwarded_for(self, address: str) -> dict[str, str]:
+        """Return the headers by which a caller claims to call from an address."""
+
     def preflight(self, origin: str) -> Call:
         """Ask, as a browser does before it lets a page of `origin` create a stream, whether it may."""
 
@@ -142,6 +162,9 @@ class Dialect(Protocol):
     def index_status(self) -> Call:
         """Ask how far the service's index of the ledger is."""
 
+    def live_events(self, stream_id: str, tenant: str, enough: Enough) -> Call:
+        """Ask for what happens to a stream, as its owner's tenant, while it happens: an answer that never ends."""
+
     def write_lease(self, stream_id: str, lease: Lease) -> Call | None:
         """Write a lease into a stream's tags, None where this API cannot hold one."""
 
@@ -180,6 +203,9 @@ class Dialect(Protocol):
 
     def read_index_cursor(self, answer: Answer) -> int:
         """Read the ledger the index has reached."""
+
+    def read_live_events(self, answer: Answer) -> tuple[LiveEvent, ...]:
+        """Read the live events that have come whole, in their order."""
 
     def recognises(self, answer: Answer) -> bool:
         """Return whether an answer is the service's own by its shape, whatever it says."""

@@ -1,0 +1,86 @@
+"""How callers try to get around their limits, and to use up somebody else's."""
+
+import base64
+import secrets
+from collections.abc import Callable
+from ipaddress import IPv6Address
+
+from msgspec.structs import replace
+
+from streampay_smoke.acceptance.actions.throttling import SPARE, burst_of, not_waiting, read_until_throttled
+from streampay_smoke.acceptance.checks.throttling import RequestBurst
+from streampay_smoke.acceptance.checks.throttling_evasion import ForgedReads
+from streampay_smoke.acceptance.run_context import RunContext
+from streampay_smoke.service.bad_credentials import bad_credential
+from streampay_smoke.service.credentials import ANONYMOUS, Credential
+from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
+from streampay_smoke.service.identity import unowned_address
+
+_SIGNATURE_BYTES = 64
+_DOCUMENTATION_PREFIX = 0x20010DB8 << 96
+"""2001:db8::/32 (RFC 3849): addresses that nobody has."""
+
+
+def read_claiming(run: RunContext, claim: str) -> RequestBurst:
+    """List streams as the second user until told to wait, with another claim each time of who calls."""
+    doors = run.deployment.access
+    claims: dict[str, Callable[[], dict[str, str]]] = {
+        "a new API key": lambda: {doors.caller_header: f"smoke-{secrets.token_hex(16)}"},
+        "a new network address": lambda: doors.forwarded_for(_nobodys_address()),
+    }
+    user, claimed = run.second_credential, claims[claim]
+    return read_until_throttled(run, lambda: replace(user, headers={**claimed(), **user.headers}))
+
+
+def sign_in_claiming_addresses(run: RunContext) -> RequestBurst:
+    """Guess signatures until told to wait, with another network address claimed each time.
+
+    The wallet that is guessed at is nobody's. What is used up is this runner's own share of the sign-ins.
+    """
+    address, doors = unowned_address(), run.deployment.access
+
+    def guess() -> tuple[str, str, str, dict[str, str]]:
+        signature = base64.b64encode(secrets.token_bytes(_SIGNATURE_BYTES)).decode("ascii")
+        return address, doors.challenge_nobody_gave(), signature, doors.forwarded_for(_nobodys_address())
+
+    return burst_of(
+        run,
+        lambda deployment: deployment.sign_in_once(*guess()),
+        per_minute=run.settings.facts.service.sign_ins_per_minute,
+    )
+
+
+def forge_reads_of_throttled_user(run: RunContext) -> tuple[RequestBurst, ForgedReads]:
+    """Use up the second user's reads, and then read with forged tokens that name them, and with no credential.
+
+    Whoever shows no credential is told to wait only where this address is at its limit: that says nothing of the
+    tokens, and is waited out once. Raises Throttled where it stays so: runs beside this one use the address up.
+    """
+    forged = bad_credential("foreign", run.second_user).credential
+    burst, reads = _forged_reads(run, forged)
+    if reads.forged_waits and reads.anonymous_waits:
+        run.deployment.raise_if_throttled(run.deployment.streams_answer(ANONYMOUS))  # waits as it is told
+        burst, reads = _forged_reads(run, forged)
+    if reads.forged_waits:
+        run.deployment.raise_if_throttled(reads.anonymous[-1])
+    return burst, reads
+
+
+def _forged_reads(run: RunContext, forged: Credential) -> tuple[RequestBurst, ForgedReads]:
+    burst = read_until_throttled(run, lambda: run.second_credential)
+    with not_waiting(run, run.record) as deployment:
+        by_token = _up_to_wait(lambda: deployment.streams_answer(forged))
+        by_nobody = _up_to_wait(lambda: deployment.streams_answer(ANONYMOUS))
+    return burst, ForgedReads(forged=by_token, anonymous=by_nobody)
+
+
+def _up_to_wait(ask: Callable[[], Answer]) -> tuple[Answer, ...]:
+    """Ask a few times, and no more once told to wait: so many in a row have a limit that is not used up."""
+    answers = [ask()]
+    while len(answers) < SPARE and answers[-1].status != TOO_MANY_REQUESTS:
+        answers.append(ask())
+    return tuple(answers)
+
+
+def _nobodys_address() -> str:
+    return str(IPv6Address(_DOCUMENTATION_PREFIX | secrets.randbits(96)))

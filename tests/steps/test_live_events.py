@@ -1,0 +1,187 @@
+"""Live events: begun at once, told at once, of the right stream, to the right people; and what cuts listeners off."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from feature_steps import play
+from msgspec.structs import replace
+from step_parts import Witness, run_context_of, settings_for
+
+from streampay_sandbox.proxy import (
+    DisturbingProxy,
+    Forward,
+    ProxiedRequest,
+    ProxyBehaviour,
+    ProxyDecision,
+    SubstituteAnswer,
+    hang_up,
+)
+from streampay_sandbox.stack import Sandbox, start_sandbox
+from streampay_smoke.acceptance.checks import live_events
+from streampay_smoke.acceptance.checks.live_events import Heard, HeardMove
+from streampay_smoke.acceptance.observations import live_events as listening
+from streampay_smoke.acceptance.scenario_context import ScenarioContext
+from streampay_smoke.core.errors import ServiceUnavailable
+from streampay_smoke.evidence.events import Exchanged, ResourceCreated, ResourceReleased
+from streampay_smoke.service.records import LiveEvent
+
+
+@contextmanager
+def opened(sandbox: Sandbox, witness: Witness, **environ: str) -> Iterator[ScenarioContext]:
+    settings = settings_for({**sandbox.ready_document()["env"], "SMOKE_AUTH_MODE": "jwt", **environ})
+    world = ScenarioContext(run_context_of(settings, witness))
+    try:
+        yield world
+    finally:
+        world.run_context.clean_up()
+        world.run_context.close()
+
+
+def listens(world: ScenarioContext) -> None:
+    play(world, "sign_in", "have_a_draft", "listen_to_a_start")
+    play(world, "events_begin", "start_is_told", "told_of_no_other")
+
+
+def refused(world: ScenarioContext) -> None:
+    play(world, "sign_in")
+    play(world, "have_streams", count=1)
+    play(world, "strangers_listen", "every_attempt_is_refused")
+
+
+def refused_to_second_user(world: ScenarioContext) -> None:
+    play(world, "sign_in")
+    play(world, "have_streams", count=1)
+    play(world, "second_user_listens", "every_attempt_is_refused")
+
+
+@pytest.mark.parametrize("mode", ["wallet", "jwt", "api-key"])
+def test_an_honest_sandbox_tells_its_owner_and_nobody_else(mode: str, witness: Witness) -> None:
+    with start_sandbox() as sandbox, opened(sandbox, witness, SMOKE_AUTH_MODE=mode) as world:
+        for story in (listens, refused, *([] if mode == "api-key" else [refused_to_second_user])):
+            story(ScenarioContext(world.run_context))
+
+    assert all(check.held for check in witness.checks)
+    created, released = witness.of(ResourceCreated), witness.of(ResourceReleased)
+    assert {event.id for event in created} == {event.id for event in released}
+    listened = [event for event in witness.of(Exchanged) if event.target.endswith("/events") and event.status == 200]
+    assert len(listened) == 2, "what both listeners exchanged is in the journal"
+
+
+def test_a_move_is_listened_to_once_in_a_run(witness: Witness) -> None:
+    with start_sandbox() as sandbox, opened(sandbox, witness) as world:
+        listens(world)
+        made = len(witness.of(ResourceCreated))
+        listens(ScenarioContext(world.run_context))
+
+    assert len(witness.of(ResourceCreated)) == made
+
+
+@pytest.mark.parametrize(
+    ("fault", "story", "promise"),
+    [
+        ("events-open", refused, "a stranger cannot listen to a stream with no credential"),
+        ("events-to-others", refused_to_second_user, "another user cannot listen to the user's stream"),
+        ("events-mixed", listens, "live events are of the stream that is listened to"),
+        ("events-silent", listens, "a move of a stream is told live within 10 s"),
+        ("events-buffered", listens, "live events begin within 10 s"),
+    ],
+)
+def test_events_that_are_wrong_break_the_promise_they_are_about(
+    fault: str,
+    story: Callable[[ScenarioContext], None],
+    promise: str,
+    witness: Witness,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listening, "WITHIN_SECONDS", 1.0)
+    with start_sandbox(faults=(fault,)) as sandbox, opened(sandbox, witness) as world, witness.breaks(promise):
+        story(world)
+
+
+class CutOff:
+    """Meets the requests for live events, one after the other, with these."""
+
+    def __init__(self, *met: ProxyDecision) -> None:
+        self._met = list(met)
+
+    def __call__(self, passing: ProxiedRequest) -> ProxyDecision:
+        return self._met.pop(0) if passing.path.endswith("/events") and self._met else Forward()
+
+
+BREAKS_OFF = Forward(then=lambda sent: replace(sent, hang_up_after=len(sent.content) - 1))
+
+ENDS = SubstituteAnswer(status=200, text=": listening\n\n", content_type="text/event-stream")
+
+
+@contextmanager
+def behind(behaviour: ProxyBehaviour, witness: Witness) -> Iterator[ScenarioContext]:
+    with (
+        start_sandbox() as sandbox,
+        DisturbingProxy(sandbox.base_url, behaviour=behaviour) as proxy,
+        opened(sandbox, witness, SMOKE_BASE_URL=proxy.url) as world,
+    ):
+        yield world
+
+
+@pytest.mark.parametrize(
+    "met",
+    [(), (hang_up(),), (hang_up(), hang_up()), (BREAKS_OFF,), (ENDS, ENDS)],
+    ids=["passed on", "one hangs up", "both hang up", "one breaks off", "both end"],
+)
+def test_a_listener_who_is_cut_off_listens_anew(met: tuple[ProxyDecision, ...], witness: Witness) -> None:
+    with behind(CutOff(*met), witness) as world:
+        listens(world)
+
+    assert all(check.held for check in witness.checks)
+
+
+@pytest.mark.parametrize("met", [hang_up(), ENDS], ids=["hangs up", "ends"])
+def test_a_listener_who_is_always_cut_off_is_told_of_it(met: ProxyDecision, witness: Witness) -> None:
+    with behind(CutOff(*[met] * 99), witness) as world, pytest.raises(ServiceUnavailable):
+        listens(world)
+
+    assert not witness.checks
+
+
+def test_a_listener_who_is_refused_is_a_promise_that_is_broken(witness: Witness) -> None:
+    refusal = SubstituteAnswer(
+        status=403, text='{"error": {"code": "FORBIDDEN", "message": "m"}}', content_type="application/json"
+    )
+    with (
+        behind(CutOff(*[refusal] * 99), witness) as world,
+        witness.breaks("live events begin within 10 s", saw="status 403"),
+    ):
+        listens(world)
+
+
+OWN = LiveEvent(stream_id="stream-1", status="active")
+
+
+def heard(*mover: LiveEvent, idle: tuple[LiveEvent, ...] = ()) -> HeardMove:
+    return HeardMove(
+        status="active",
+        mover=Heard(stream_id="stream-1", status=200, events=mover),
+        idle=Heard(stream_id="stream-2", status=200, events=idle),
+    )
+
+
+def test_an_event_of_the_move_keeps_the_promise(witness: Witness) -> None:
+    live_events.begins_at_once(heard(OWN), witness.expect)
+    live_events.told_at_once(heard(OWN), witness.expect)
+    live_events.told_of_no_other(heard(OWN), witness.expect)
+
+    assert len(witness.checks) == 3
+
+
+def test_an_event_of_something_else_is_no_word_of_the_move(witness: Witness) -> None:
+    other = LiveEvent(stream_id="stream-1", status="draft")
+    with witness.breaks("a move of a stream is told live within 10 s", saw="events that say draft"):
+        live_events.told_at_once(heard(other), witness.expect)
+
+
+def test_an_event_of_another_stream_is_found_at_either_listener(witness: Witness) -> None:
+    with witness.breaks("live events are of the stream that is listened to", saw="stream-1 to who listens to stream-2"):
+        live_events.told_of_no_other(heard(OWN, idle=(OWN,)), witness.expect)
+    with witness.breaks("live events are of the stream that is listened to", saw="stream-3 to who listens to stream-1"):
+        live_events.told_of_no_other(heard(OWN, LiveEvent(stream_id="stream-3", status="active")), witness.expect)
