@@ -36,25 +36,25 @@ def shown(ran: Ran) -> list[str]:
 
 
 def test_the_answer_and_the_order_are_those_of_a_run_in_turn(project: Project) -> None:
-    in_turn, beside = project.smoke(SMOKE_LANES="1"), project.smoke(SMOKE_LANES="6")
+    in_turn, beside = project.smoke(SMOKE_LANES="1"), project.smoke(SMOKE_LANES="7")
     assert (in_turn.code, beside.code) == (0, 0), beside.output
     assert answers(beside) == answers(in_turn)
     assert list(answers(beside)) == list(answers(in_turn))
     assert shown(beside) == shown(in_turn)
     assert beside.verdict.cleanup.leaked == in_turn.verdict.cleanup.leaked == 0
     lanes = {entry.lane for entry in journals.read(project.folder / "artifacts" / "latest" / "journal.jsonl").entries}
-    assert lanes == set(range(7))
+    assert lanes == set(range(8))
 
 
 def test_raw_behave_plays_side_by_side_too_and_in_turn_where_it_stops_at_a_failure(project: Project) -> None:
-    beside, in_turn = (project.behave("--tags=@chain or @streams", *more, SMOKE_LANES="6") for more in ([], ["--stop"]))
+    beside, in_turn = (project.behave("--tags=@chain or @streams", *more, SMOKE_LANES="7") for more in ([], ["--stop"]))
     assert (beside.code, in_turn.code) == (0, 0), beside.output
     assert answers(beside) == answers(in_turn)
 
 
 def test_a_failure_in_one_lane_touches_no_other(tmp_path: Path) -> None:
     with start_sandbox(faults=("settle-lies",)) as sandbox:
-        ran = Project(tmp_path, sandbox.ready_document()["env"]).smoke(SMOKE_LANES="6")
+        ran = Project(tmp_path, sandbox.ready_document()["env"]).smoke(SMOKE_LANES="7")
     assert (ran.code, ran.verdict.verdict) == (1, VerdictStatus.FAIL), ran.output
     assert ran.verdict.reason_code == "promise_broken" or ran.verdict.attribution == "product"
     by_feature = {name.partition("/")[0] for name, (status, _) in answers(ran).items() if status == "failed"}
@@ -69,7 +69,7 @@ def lanes_of(process: "subprocess.Popen[str]", project: Project) -> tuple[int, l
         behave = children(process.pid)
         lanes = children(behave[0]) if behave else []
         journal = project.folder / "artifacts" / "latest" / "journal.jsonl"
-        if len(lanes) == 6 and '"lane":6' in journal.read_text():
+        if len(lanes) == 7 and '"lane":7' in journal.read_text():
             return behave[0], lanes
         time.sleep(0.02)
     raise AssertionError("the run has no lanes")

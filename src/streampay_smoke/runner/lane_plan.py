@@ -30,6 +30,7 @@ LANES = (
     Lane(name="records", plays=("records/",)),
     Lane(name="cancelled streams, late payment", plays=("records_cancelled/", "settlement/a-settlement-refused-")),
     Lane(name="access", plays=("access/", "api_v2_access/"), needs=("readiness", "credential")),
+    Lane(name="events", plays=("events/", "webhooks/")),
     Lane(name="repeated payment", plays=("settlement/a-repeated-settlement-", "streams/", "webapp/")),
 )
 """The lanes, the one that waits for the most ledgers first."""
