@@ -118,5 +118,5 @@ def test_whoever_is_ended_the_run_proves_nothing_and_leaves_nobody(
 
 
 def test_a_deadline_ends_every_lane(slow: Project) -> None:
-    ran = slow.smoke("--deadline", "8")
+    ran = slow.smoke("--deadline", "5")
     assert (ran.code, ran.verdict.reason_code) == (3, "deadline"), ran.output
