@@ -11,6 +11,12 @@ from streampay_selftest.scoring import TARGETS, Confusion, Score, confusion, sco
 PAGE, CHART = "README.md", "chart.svg"
 
 
+_READING = (
+    "Each group is headed by the answer and, in parentheses, by what was true. Each line: how often the case was\n"
+    "played, the median time to the answer, and what was wrong.\n"
+)
+
+
 def page(results: Results) -> str:
     """Return the page, in Markdown."""
     of = score(results)
@@ -24,8 +30,7 @@ def page(results: Results) -> str:
         "## What was true, and what was answered\n",
         _matrix(results),
         "## Faults: each has to be FAIL or SAFETY, and the check that is named for it has to be red\n",
-        "Each group is headed by the answer and, in parentheses, by what was true. Each line: how often the case was\n"
-        "played, the median time to the answer, and what was wrong.\n",
+        _READING,
         _cases(results, FAULT),
         "## Disturbances: they may be ridden out or held, and are never FAIL\n",
         _cases(results, DISTURBANCE),
