@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
-from streampay_smoke.acceptance.checks.live_events import HeardMove
+from streampay_smoke.acceptance.checks.live_events import HeardStart
 from streampay_smoke.acceptance.checks.readiness import refuse_real_money
 from streampay_smoke.acceptance.observations.fleet import looks_needed, sample_fleet, samples_needed
 from streampay_smoke.acceptance.observations.ledger import SIMULATED_AHEAD_SECONDS, Ledger
@@ -109,7 +109,7 @@ class RunContext:
         self.ledger_progress = LedgerProgress()
         self._cutover = Cutover(settings.facts.service.cutover_seconds, record)
         self._patient_until_seconds = 0.0
-        self.heard_move: HeardMove | None = None
+        self.heard_start: HeardStart | None = None
         """What was heard while a stream of this run was moved; listened to once."""
         self._credential_at_stable: Credential | None = None
         self._kept_sign_ins = KeptSignIns(folder_of_user(system_facts.variables()) if settings.keep_sign_in else None)
