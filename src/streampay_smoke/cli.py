@@ -14,6 +14,7 @@ from streampay_smoke.core.standard_streams import open_standard_streams
 from streampay_smoke.core.system_facts import child_environment, variables
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.verdict import EXIT_CODES, STATUS_WITHOUT_RUN, VerdictStatus
+from streampay_smoke.run.detail import Detail
 from streampay_smoke.run.output import outlasting_output
 from streampay_smoke.settings.folders import in_words, project_root, read_from
 from streampay_smoke.settings.options import add_options, given_options
@@ -41,22 +42,25 @@ def run(chosen: argparse.Namespace) -> int:
     from streampay_smoke.run.folder import RunFolder
     from streampay_smoke.run.supervisor import redactor_of, supervise
 
-    options = given_options(chosen)
+    options, quiet = given_options(chosen), chosen.detail is Detail.QUIET
+    if chosen.list:
+        return _list_scenarios(options, chosen.paths)
     evidence = configuration.load_evidence(options)
     folder = RunFolder.create(evidence.artifacts)
-    print(f"reads: {in_words(read_from())}", flush=True)
+    if not quiet:
+        print(f"reads: {in_words(read_from())}", flush=True)
     try:
         settings = configuration.load(options)
     except SmokeError as error:
         from streampay_smoke.run.conclude import refuse
 
-        return refuse(folder, error, evidence)
+        return refuse(folder, error, evidence, quiet=quiet)
     asked = decisions.prepared(settings, target_release=_target_release(settings, options), acts_here=True)
     for note in decisions.notes_before(asked, chosen.paths):
         print(f"note: {note}", file=sys.stderr)
     environ = child_environment({**options, "SMOKE_ARTIFACTS": str(settings.artifacts)})
     try:
-        supervise(settings, folder, environ, chosen.paths)
+        supervise(settings, folder, environ, chosen.paths, chosen.detail)
     except OSError as error:  # the journal: whatever behave made of it, nobody can read it
         from streampay_smoke.run.conclude import evidence_lost
 
@@ -70,7 +74,17 @@ def run(chosen: argparse.Namespace) -> int:
         asked=asked,
         act=lambda decision: decisions.acted_on(decision, settings, environ),
         report=settings.report,
+        quiet=quiet,
     )
+
+
+def _list_scenarios(options: Mapping[str, str], paths: Sequence[str]) -> int:
+    from streampay_smoke.publish.summary import width_of
+    from streampay_smoke.runner.listing import listing
+
+    for line in listing(options, paths, width_of(sys.stdout).check):
+        print(line)
+    return 0
 
 
 def _target_release(settings: configuration.Settings, options: Mapping[str, str]) -> str:
@@ -332,7 +346,15 @@ def _parser() -> argparse.ArgumentParser:
 def _add_run(parser: argparse.ArgumentParser) -> None:
     add_options(parser)
     parser.add_argument("paths", nargs="*", metavar="FEATURE", help="feature files to play (all by default)")
-    parser.set_defaults(command=run)
+    parser.add_argument("--list", action="store_true", help="only show the selected scenarios and their tags")
+    told = parser.add_mutually_exclusive_group()
+    told.add_argument(
+        "--quiet", dest="detail", action="store_const", const=Detail.QUIET, help="print the verdict and nothing else"
+    )
+    told.add_argument(
+        "--verbose", dest="detail", action="store_const", const=Detail.VERBOSE, help="print each exchange as it is made"
+    )
+    parser.set_defaults(command=run, detail=Detail.NORMAL)
 
 
 def _add_override(parser: argparse.ArgumentParser) -> None:

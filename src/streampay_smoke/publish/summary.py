@@ -235,7 +235,7 @@ def _answer(run: RunReport, paint: Paint, width: Width, *, why_lines: int) -> li
         f"{paint(status, status)}  {_cut(wording.meaning(verdict), columns - len(status) - 2)}",
         *_why(wording.reason(verdict), columns, why_lines),
         f"On:   {_cut(wording.against(verdict), columns - 6)}",
-        *([f"Paid: {_cut(paid, columns - 6)}"] if paid or why_lines == 1 else []),
+        *([f"Paid: {_cut(paid or 'no settlement was checked', columns - 6)}"] if paid or why_lines == 1 else []),
         f"Next: {wording.next_step(verdict)}",
     ]
 

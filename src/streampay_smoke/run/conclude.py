@@ -26,7 +26,7 @@ from streampay_smoke.publish import github
 from streampay_smoke.publish.publish import PAGE, publish
 from streampay_smoke.publish.report import ReportKind, build_report
 from streampay_smoke.publish.report_model import report_of
-from streampay_smoke.publish.summary import console_block, paint_for, width_of
+from streampay_smoke.publish.summary import console_answer, console_block, paint_for, width_of
 from streampay_smoke.run import decision as decisions
 from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RunFolder
@@ -50,12 +50,13 @@ def conclude(
     asked: Circumstances = NOTHING_ASKED,
     act: Act | None = None,
     report: bool,
+    quiet: bool = False,
 ) -> int:
     """End a run whose journal is closed, and return its exit code: the verdict's, or INCONCLUSIVE's without one.
 
     The verdict is on disk, and signed, before anything else is made of it; whatever fails after that is a note and
     changes nothing. `act` is left out where nothing may be rolled back. The HTML `report` comes last: it may take a
-    minute, and a signal ends it, not the answer.
+    minute, and a signal ends it, not the answer. A `quiet` end prints the verdict only.
     """
     with redacted_output(redactor):
         with ending_signals_disregarded():
@@ -63,16 +64,16 @@ def conclude(
                 entries, verdict, unsigned = _judged(folder, signing_key)
             except OSError as error:
                 return evidence_lost(error)
-            _carried_out(folder, entries, verdict, asked, act, [unsigned] if unsigned else [])
+            _carried_out(folder, entries, verdict, asked, act, [unsigned] if unsigned else [], quiet=quiet)
         if report:
             try:
-                _attempt("Allure's report could not be written", lambda: _report(folder))
+                _attempt("Allure's report could not be written", lambda: _report(folder, quiet=quiet))
             except KeyboardInterrupt:
                 print("note: the report was not finished: a signal ended it", file=sys.stderr)
         return verdict.exit_code
 
 
-def refuse(folder: RunFolder, error: SmokeError, evidence: EvidenceSettings) -> int:
+def refuse(folder: RunFolder, error: SmokeError, evidence: EvidenceSettings, *, quiet: bool = False) -> int:
     """End a run that cannot begin, and return its exit code."""
     redactor = Redactor()
     try:
@@ -80,7 +81,7 @@ def refuse(folder: RunFolder, error: SmokeError, evidence: EvidenceSettings) -> 
             journal.append(refusal(folder, failure_of(error), evidence))
     except OSError as lost:
         return evidence_lost(lost)
-    return conclude(folder, redactor=redactor, report=evidence.report)
+    return conclude(folder, redactor=redactor, report=evidence.report, quiet=quiet)
 
 
 def refusal(folder: RunFolder, failure: Failure, evidence: EvidenceSettings) -> RunRefused:
@@ -116,6 +117,8 @@ def _carried_out(
     asked: Circumstances,
     act: Act | None,
     notes: list[str],
+    *,
+    quiet: bool,
 ) -> None:
     """Decide, act, publish and announce."""
     decision = decisions.decided(folder, verdict, fold(entries), asked)
@@ -125,7 +128,9 @@ def _carried_out(
         decision = act(decision)
         _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
     notes += publish(folder.path, entries, verdict, decision=in_words(decision)).notes
-    _attempt("the CI system could not be told", lambda: _announce(folder, entries, verdict, decision, notes))
+    _attempt(
+        "the CI system could not be told", lambda: _announce(folder, entries, verdict, decision, notes, quiet=quiet)
+    )
 
 
 def _announce(
@@ -134,20 +139,28 @@ def _announce(
     verdict: Verdict,
     decision: Decision,
     notes: Iterable[str],
+    *,
+    quiet: bool,
 ) -> None:
     run, environ = report_of(entries, verdict), system_facts.variables()
-    print(console_block(run, paint_for(sys.stdout, environ), width_of(sys.stdout)))
-    print(f"decision: {in_words(decision)}")
-    print(f"evidence: {_shown(folder.path)}")
-    print(f"report: {_shown(folder.path / PAGE)}")
+    paint, width = paint_for(sys.stdout, environ), width_of(sys.stdout)
+    if quiet:
+        print(console_answer(run, paint, width), end="")
+    else:
+        print(console_block(run, paint, width))
+        print(f"decision: {in_words(decision)}")
+        print(f"evidence: {_shown(folder.path)}")
+        print(f"report: {_shown(folder.path / PAGE)}")
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     for line in github.announce(run, decision, environ):
         print(line)
 
 
-def _report(folder: RunFolder) -> None:
+def _report(folder: RunFolder, *, quiet: bool) -> None:
     built = build_report(folder.path, node_report_dir=project_root() / "report")
+    if quiet:
+        return
     if built.kind is ReportKind.ALLURE:
         print(f"Allure's report: {_shown(built.path)}")
     else:
