@@ -1,10 +1,12 @@
 """The traps the files of deploy/ avoid: with each of them the same play ends wrong, so playing proves something."""
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import github_double
 import msgspec
 import pytest
 from engines import adapters, argo, flagger
@@ -16,7 +18,7 @@ from engines.files import document, documents, seconds
 from engines.github import Workflow
 from engines.kubernetes import Job
 from engines.line import Line
-from engines.shell import Checkout
+from engines.shell import COMMANDS, Checkout
 from fake_smoke import FakeSmoke, decision_on, verdict_of
 from ruamel.yaml import YAML
 
@@ -24,6 +26,7 @@ from streampay_smoke.gate.policy import ReleaseStep
 from streampay_smoke.gate.verdict import Action, VerdictStatus
 from streampay_smoke.publish.github import outputs
 from streampay_smoke.settings.deadline import CLEAN_UP_MOST_SECONDS, derived_deadline_seconds
+from streampay_smoke.settings.variables import VARIABLES
 
 pytestmark = pytest.mark.usefixtures("quick_disk")
 
@@ -257,50 +260,107 @@ def test_the_old_release_is_there_until_the_new_one_is_proved() -> None:
     assert document(argo.ROLLOUT)["spec"]["progressDeadlineAbort"] is False
 
 
-# The rollback that a person starts
+# The workflow that puts a release back
 
 
-def rollback_played(folder: Path, code: int, *, failed: str = "", recorded: bool = True) -> tuple[str, list[str]]:
+def rollback_played(
+    folder: Path, *, live: str, target: str = "r1", failed: str = "r2", variables: Mapping[str, str] = COMMANDS
+) -> tuple[str, list[str]]:
+    """Return what became of the job, and the commands it called to put a release back."""
     fake = FakeSmoke(folder)
-    fake.ends_with("rollback", code)
+    (fake.folder / "live").write_text(live)
     checkout = Checkout(folder / "checkout", fake)
-    if recorded:
-        (folder / "kept" / "deploy-record").mkdir(parents=True)
     workflow = Workflow(
         document("github/rollback.yml"),
         checkout,
         {
-            "inputs": {"environment": "staging", "deploy": "4242", "failed": failed},
-            "github": {"run_attempt": 1, "token": "t"},
+            "inputs": {"target": target, "failed": failed, "key": "k1"},
+            "github": {"run_attempt": 1},
             "vars": {},
             "secrets": {},
+            "protected": {"staging": {"vars": variables}},
         },
         artifacts=folder / "kept",
     )
-    return workflow.play()["rollback"], [call for call in checkout.calls if call.startswith("rollback")]
+    return workflow.play()["rollback"], checkout.calls
 
 
-@pytest.mark.parametrize(("code", "result"), [(0, "success"), *((code, "failure") for code in (1, 2, 3, 5, 130))])
-def test_a_rollback_by_hand_is_green_only_when_it_is_proved(tmp_path: Path, code: int, result: str) -> None:
-    assert rollback_played(tmp_path, code) == (result, ["rollback --deploy 4242"])
+def test_the_failed_release_is_replaced_by_the_target(tmp_path: Path) -> None:
+    assert rollback_played(tmp_path, live="r2") == ("success", ["ci/roll-back r1 r2 k1"])
 
 
-def test_a_rollback_by_hand_names_what_failed_where_it_is_known(tmp_path: Path) -> None:
-    assert rollback_played(tmp_path, 0, failed="r2")[1] == ["rollback --deploy 4242 --failed r2"]
+def test_a_target_that_is_live_already_is_left_there(tmp_path: Path) -> None:
+    assert rollback_played(tmp_path, live="r1") == ("success", [])
 
 
-def test_a_rollback_without_a_record_does_not_guess(tmp_path: Path) -> None:
-    assert rollback_played(tmp_path, 0, recorded=False) == ("failure", [])
+@pytest.mark.parametrize("live", ["r3", ""])
+def test_another_live_release_than_the_failed_one_is_left_alone(tmp_path: Path, live: str) -> None:
+    assert rollback_played(tmp_path, live=live) == ("failure", [])
 
 
-def test_nothing_stands_in_the_way_of_a_rollback_by_hand() -> None:
+@pytest.mark.parametrize("missing", ["LIVE_RELEASE_COMMAND", "ROLL_BACK_COMMAND"])
+def test_a_command_that_nobody_set_fails_and_changes_nothing(tmp_path: Path, missing: str) -> None:
+    variables = {name: command for name, command in COMMANDS.items() if name != missing}
+    assert rollback_played(tmp_path, live="r2", variables=variables) == ("failure", [])
+
+
+def test_a_release_is_never_read_as_a_command(tmp_path: Path) -> None:
+    told, calls = rollback_played(tmp_path, live="r2", target="r1; touch stolen", failed="r2")
+    assert (told, calls) == ("success", ["ci/roll-back r1; touch stolen r2 k1"])
+    assert not (tmp_path / "checkout" / "stolen").exists()
+
+
+def test_the_rollback_workflow_takes_exactly_what_the_hook_sends() -> None:
+    declared = document("github/rollback.yml")["on"]["workflow_dispatch"]["inputs"]
+    assert declared.keys() == github_double.INPUTS  # what the hook sends: tests/unit/rollback_hooks
+    assert all(one["required"] for one in declared.values())
+    assert "${{ inputs.key }}" in document("github/rollback.yml")["run-name"], "the hook finds its run by the key"
+
+
+def test_nothing_stands_in_the_way_of_a_rollback() -> None:
     workflow, deploy_workflow = document("github/rollback.yml"), document("github/deploy.yml")
     (job,) = workflow["jobs"].values()
-    assert not {"needs", "if", "environment", "concurrency"} & job.keys()
+    assert not {"needs", "if", "concurrency"} & job.keys()
+    assert not job["environment"].endswith("-live"), "that one waits for reviewers"
     assert workflow["concurrency"]["group"].split("-")[0] != deploy_workflow["concurrency"]["group"].split("-")[0]
     by_hand = document("gitlab/deploy.gitlab-ci.yml")["rollback-by-hand"]
     assert by_hand["needs"] == ["record"]
     assert not {"resource_group", "environment"} & by_hand.keys()
+
+
+# The settings of the workflow
+
+
+def test_every_secret_that_a_run_can_use_is_passed_to_both_gates() -> None:
+    jobs = document("github/deploy.yml")["jobs"]
+    given = [step["env"] for job in ("gate", "gate-live") for step in jobs[job]["steps"] if step.get("id") == "smoke"]
+    assert given[0] == given[1]
+    secret = {
+        name
+        for name, variable in VARIABLES.items()
+        if variable.secret and not name.startswith(("SMOKE_SERVE", "SMOKE_ROLLBACK"))
+    }
+    assert secret <= given[0].keys()
+
+
+def test_every_job_with_secrets_or_variables_names_the_environment_they_are_of() -> None:
+    for path in ("github/deploy.yml", "github/rollback.yml"):
+        for name, job in document(path)["jobs"].items():
+            if "secrets." in str(job) or "vars." in str(job):
+                assert "environment" in job, f"{path}: {name} sees the repository's only"
+
+
+def test_every_setting_that_a_file_reads_is_named_in_its_head() -> None:
+    for path in ("github/deploy.yml", "github/rollback.yml"):
+        text = (deploy.DEPLOY / path).read_text()
+        head = text[: text.index("\nname:")]
+        for name in re.findall(r"(?:vars|secrets)\.(\w+)", text):
+            assert name.removesuffix("_B") in head, f"{path}: {name}"
+
+
+def test_no_step_calls_a_file_that_the_head_does_not_ask_for() -> None:
+    for path in ("github/deploy.yml", "github/rollback.yml"):
+        assert not re.findall(r"(?:^|[\s\"'])(?:\./|ci/)[\w-]+", (deploy.DEPLOY / path).read_text())
 
 
 # What the models rest on

@@ -67,7 +67,9 @@ class Pipeline:
         environ = dict(self._variables)
         for name, value in given.items():
             environ[name] = re.sub(r"\$(\w+)", lambda found: environ.get(found[1], ""), value)
-        return self._checkout.run(["bash", "-eo", "pipefail", "-c", "\n".join(commands)], environ)
+        return self._checkout.run(
+            ["bash", "-eo", "pipefail", "-c", "\n".join(commands)], environ, self._checkout.image_paths
+        )
 
     def _keep(self, name: str, job: Mapping[str, Any], result: str) -> None:
         kept = job.get("artifacts", {})

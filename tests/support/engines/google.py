@@ -68,7 +68,7 @@ class CloudDeploy:
 
         def run(command: list[str], *, check: bool) -> SimpleNamespace:
             assert not check
-            return SimpleNamespace(returncode=self._checkout.run(command, environ))
+            return SimpleNamespace(returncode=self._checkout.run(command, environ, self._checkout.image_paths))
 
         vars(module)["subprocess"] = SimpleNamespace(run=run, CompletedProcess=subprocess.CompletedProcess)
         code: int = module.main()
