@@ -377,6 +377,9 @@ def test_no_step_calls_a_file_that_the_head_does_not_ask_for() -> None:
         ("always() && needs.gate.outputs.verdict != 'FAIL'", True),
         ("1 == 1 && null == needs.none", True),
         ("'it''s'", "it's"),
+        ("needs.none.outputs.url != ''", False),
+        ("needs.none == 'x'", False),
+        ("true == 1 && '2' == 2", True),
     ],
 )
 def test_expressions_are_evaluated_as_github_does(expression: str, value: object) -> None:
