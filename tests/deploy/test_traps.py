@@ -224,7 +224,7 @@ def test_a_job_has_time_for_every_run_it_may_start() -> None:
     runs = 1 + spec["backoffLimit"]
     waits = sum(10 * 2**number for number in range(spec["backoffLimit"]))
     assert spec["activeDeadlineSeconds"] >= runs * WHOLE_RUN_SECONDS + waits
-    synthetic = document("kubernetes/synthetic.yaml")["spec"]["jobTemplate"]["spec"]
+    synthetic = document("kubernetes/synthetic.yaml", kind="CronJob")["spec"]["jobTemplate"]["spec"]
     assert synthetic["activeDeadlineSeconds"] >= WHOLE_RUN_SECONDS
 
 
@@ -254,10 +254,10 @@ def test_argo_pauses_only_after_a_run_had_its_time_twice() -> None:
 
 
 def test_the_old_release_is_there_until_the_new_one_is_proved() -> None:
-    strategy = document(argo.ROLLOUT)["spec"]["strategy"]["blueGreen"]
+    strategy = document(argo.ROLLOUT, kind="Rollout")["spec"]["strategy"]["blueGreen"]
     assert "scaleDownDelaySeconds" not in strategy
     assert "autoPromotionSeconds" not in strategy
-    assert document(argo.ROLLOUT)["spec"]["progressDeadlineAbort"] is False
+    assert document(argo.ROLLOUT, kind="Rollout")["spec"]["progressDeadlineAbort"] is False
 
 
 # The workflow that puts a release back
@@ -361,6 +361,67 @@ def test_every_setting_that_a_file_reads_is_named_in_its_head() -> None:
 def test_no_step_calls_a_file_that_the_head_does_not_ask_for() -> None:
     for path in ("github/deploy.yml", "github/rollback.yml"):
         assert not re.findall(r"(?:^|[\s\"'])(?:\./|ci/)[\w-]+", (deploy.DEPLOY / path).read_text())
+
+
+# What the manifests read is made by a manifest
+
+
+KUBERNETES = (
+    "kubernetes/settings.yaml",
+    "kubernetes/service.yaml",
+    "kubernetes/synthetic.yaml",
+    "kubernetes/reader.yaml",
+)
+ARGO = ("argo-rollouts/settings.yaml", argo.TEMPLATES, argo.ROLLOUT)
+
+
+def named(value: Any, found: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Collect every ConfigMap, Secret, claim, Service and template that a manifest names."""
+    kinds = {
+        "configMapRef": ("ConfigMap", "name"),
+        "secretRef": ("Secret", "name"),
+        "secretKeyRef": ("Secret", "name"),
+        "persistentVolumeClaim": ("PersistentVolumeClaim", "claimName"),
+    }
+    flat = {"activeService": "Service", "previewService": "Service", "templateName": "AnalysisTemplate"}
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        if key in kinds:
+            kind, at = kinds[str(key)]
+            found.add((kind, inner[at]))
+        elif key in flat:
+            found.add((flat[str(key)], inner))
+        elif isinstance(inner, dict | list):
+            named(inner, found)
+    return found
+
+
+@pytest.mark.parametrize("files", [KUBERNETES, ARGO], ids=["kubernetes", "argo-rollouts"])
+def test_everything_a_manifest_names_is_made_by_one_in_its_folder(files: tuple[str, ...]) -> None:
+    manifests = [one for path in files for one in documents(path)]
+    made = {(one["kind"], one["metadata"]["name"]) for one in manifests}
+    assert named(manifests, set()) - made == set()
+
+
+@pytest.mark.parametrize("files", [KUBERNETES, ARGO], ids=["kubernetes", "argo-rollouts"])
+def test_evidence_outlives_the_pod(files: tuple[str, ...]) -> None:
+    manifests = [one for path in files for one in documents(path)]
+    kept = [volume for volume in volumes_of(manifests) if volume["name"] in {"artifacts", "state"}]
+    assert kept
+    assert all("persistentVolumeClaim" in volume for volume in kept)
+
+
+def volumes_of(value: Any) -> list[dict[str, Any]]:
+    """Return the volumes of every pod in a manifest."""
+    if isinstance(value, dict):
+        own = value["volumes"] if isinstance(value.get("volumes"), list) else []
+        return own + [volume for inner in value.values() for volume in volumes_of(inner)]
+    return [volume for inner in value for volume in volumes_of(inner)] if isinstance(value, list) else []
+
+
+def test_no_manifest_holds_a_secret() -> None:
+    for path in (KUBERNETES[0], ARGO[0]):
+        for one in documents(path):
+            assert not any(one.get("stringData", {}).values())
 
 
 # What the models rest on

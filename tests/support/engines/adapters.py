@@ -225,7 +225,7 @@ def cloud_deploy(folder: Path, status: VerdictStatus, situation: Situation) -> E
 
 
 def synthetic(folder: Path, status: VerdictStatus, situation: Situation) -> Effect:
-    spec = document("kubernetes/synthetic.yaml")["spec"]["jobTemplate"]["spec"]
+    spec = document("kubernetes/synthetic.yaml", kind="CronJob")["spec"]["jobTemplate"]["spec"]
     job = Job(spec, program(folder, status, Situation.NORMAL), situation)
     return Effect.NOTHING if job.condition() == "Complete" else Effect.ALERTED
 
