@@ -359,7 +359,7 @@ def test_every_setting_that_a_file_reads_is_named_in_its_head() -> None:
 
 
 def test_no_step_calls_a_file_that_the_head_does_not_ask_for() -> None:
-    for path in ("github/deploy.yml", "github/rollback.yml"):
+    for path in ("github/deploy.yml", "github/rollback.yml", "gitlab/deploy.gitlab-ci.yml"):
         assert not re.findall(r"(?:^|[\s\"'])(?:\./|ci/)[\w-]+", (deploy.DEPLOY / path).read_text())
 
 

@@ -183,6 +183,7 @@ def gitlab_ci(gate: str) -> Play:
                     "CI_PIPELINE_ID": "4242",
                     "LIVE_URL": "https://live",
                     "CANDIDATE_URL": "https://candidate",
+                    **COMMANDS,
                 },
                 artifacts=folder / "kept",
                 before=before,
