@@ -16,6 +16,7 @@ from engines.effects import Effect, Situation
 from engines.expressions import evaluate, interpolated
 from engines.files import document, documents, seconds
 from engines.github import Workflow
+from engines.google import CloudDeploy
 from engines.kubernetes import Job
 from engines.line import Line
 from engines.shell import COMMANDS, Checkout
@@ -422,6 +423,45 @@ def test_no_manifest_holds_a_secret() -> None:
     for path in (KUBERNETES[0], ARGO[0]):
         for one in documents(path):
             assert not any(one.get("stringData", {}).values())
+
+
+# What Cloud Deploy's container brings and keeps
+
+
+def cloud_deploy(folder: Path, status: VerdictStatus) -> tuple[CloudDeploy, FakeSmoke]:
+    fake = FakeSmoke(folder)
+    adapters.told(fake, status)
+    fake.looks()
+    return CloudDeploy(Checkout(folder / "checkout", fake), Situation.NORMAL), fake
+
+
+def rolled_out(target: CloudDeploy) -> Effect:
+    return target.roll_out(document("google-cloud-deploy/skaffold.yaml"), [])
+
+
+def test_cloud_deploy_gives_the_gate_its_secrets_and_keeps_its_evidence(tmp_path: Path) -> None:
+    target, fake = cloud_deploy(tmp_path, VerdictStatus.PASS)
+    assert rolled_out(target) is Effect.PROMOTED
+    assert fake.seen_environ["SMOKE_AUTH_TOKEN"] == "token-of-the-user"
+    assert target.bucket is not None
+    (name,) = target.bucket
+    assert name.endswith("/20261123T212214Z-e5f124/verdict.json")
+
+
+@pytest.mark.parametrize(
+    ("status", "effect"), [(VerdictStatus.PASS, Effect.PROMOTED), (VerdictStatus.FAIL, Effect.ROLLED_BACK)]
+)
+def test_a_bucket_that_takes_nothing_changes_no_answer(tmp_path: Path, status: VerdictStatus, effect: Effect) -> None:
+    target, _ = cloud_deploy(tmp_path, status)
+    target.bucket = None
+    assert rolled_out(target) is effect
+
+
+def test_a_secret_that_cannot_be_read_holds_and_starts_no_run(tmp_path: Path) -> None:
+    target, fake = cloud_deploy(tmp_path, VerdictStatus.FAIL)
+    target.secrets.clear()
+    assert rolled_out(target) is Effect.HELD
+    assert fake.calls == []
 
 
 # What the models rest on
