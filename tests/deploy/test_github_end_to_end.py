@@ -88,10 +88,9 @@ class Repository:
             "secrets": {name: given[name] for name in ("SMOKE_AUTH_JWT_SECRET", "SMOKE_API_KEY")}
             | {"SMOKE_ROLLBACK_TOKEN": TOKEN},
         }
-        self.live = {"vars": {"PROMOTE_COMMAND": commands(fleet)["PROMOTE_COMMAND"]}}
         self.machine: FleetMachine
 
-    def deploy(self, release: str, **variables: str) -> dict[str, Any]:
+    def deploy(self, release: str, *, promote: str = "", **variables: str) -> dict[str, Any]:
         """Dispatch deploy.yml; return every job's result and outputs."""
         folder = self.folder / release
         self.machine = FleetMachine(
@@ -106,7 +105,10 @@ class Repository:
                 "github": {"run_id": f"run-of-{release}", "run_attempt": 1},
                 "vars": {},
                 "secrets": {},
-                "protected": {"sandbox": own, "sandbox-live": self.live},
+                "protected": {
+                    "sandbox": own,
+                    "sandbox-live": {"vars": {"PROMOTE_COMMAND": promote or commands(self.fleet)["PROMOTE_COMMAND"]}},
+                },
             },
             artifacts=folder / "kept",
         )
@@ -163,8 +165,7 @@ def test_a_release_that_breaks_after_its_promotion_is_rolled_back_and_the_rollba
     repository.fleet.start("late")
     promote = commands(repository.fleet)["PROMOTE_COMMAND"]
     breaks = promote.replace("/promote?release=$RELEASE", "/start?release=$RELEASE&fault=half-broken")
-    repository.live = {"vars": {"PROMOTE_COMMAND": f"{breaks}; {promote}"}}
-    results = repository.deploy("late")
+    results = repository.deploy("late", promote=f"{breaks}; {promote}")
     assert decided(results) == ("promote", "rollback"), repository.machine.said
     assert done(results) == {"record", "candidate", "gate", "promote", "rollback"}, repository.machine.said[-1]
     assert any(f"ROLLED BACK  sandbox: {live} is live again" in said for said in repository.machine.said)

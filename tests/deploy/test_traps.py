@@ -329,6 +329,68 @@ def test_nothing_stands_in_the_way_of_a_rollback() -> None:
     assert not {"resource_group", "environment"} & by_hand.keys()
 
 
+# The action in a workflow of somebody else's
+
+
+def job_in_docs() -> Any:
+    page = (deploy.DEPLOY.parent / "docs" / "engines.md").read_text()
+    return YAML(typ="safe", pure=True).load(page.split("```yaml\n")[1].split("```")[0])["gate"]
+
+
+def played_alone(folder: Path, job: Any, status: VerdictStatus) -> tuple[dict[str, Any], FakeSmoke, Path]:
+    fake = FakeSmoke(folder)
+    adapters.told(fake, status)
+    workflow = Workflow(
+        {"jobs": {"gate": {**job, "timeout-minutes": 20}}},
+        Checkout(folder / "checkout", fake),
+        {
+            "github": {"sha": "c0ffee", "run_attempt": 1},
+            "vars": {"SMOKE_BASE_URL": "https://live"},
+            "secrets": {},
+        },
+        artifacts=folder / "kept",
+    )
+    workflow.play()
+    return workflow.results["gate"], fake, folder / "kept"
+
+
+@pytest.mark.parametrize(
+    ("status", "decision"),
+    [(VerdictStatus.PASS, "promote"), (VerdictStatus.FAIL, "rollback"), (VerdictStatus.INCONCLUSIVE, "hold")],
+)
+def test_the_ten_lines_of_the_docs_are_a_gate(tmp_path: Path, status: VerdictStatus, decision: str) -> None:
+    job, fake, kept = played_alone(tmp_path, job_in_docs(), status)
+    assert job["outputs"] == {"decision": decision}
+    assert (job["result"] == "success") is (status is VerdictStatus.PASS)
+    assert fake.calls == ["run --env=staging --base-url=https://live --expect-release=c0ffee --no-report"]
+    assert [path.name for path in kept.rglob("*") if path.is_file()] == ["verdict.json"]
+
+
+def test_an_action_that_is_killed_decides_nothing(tmp_path: Path) -> None:
+    job = job_in_docs()
+    fake = FakeSmoke(tmp_path / "other")
+    fake.killed()
+    workflow = Workflow(
+        {"jobs": {"gate": {**job, "timeout-minutes": 20}}},
+        Checkout(tmp_path / "checkout", fake),
+        {"github": {"sha": "c0ffee", "run_attempt": 1}, "vars": {}, "secrets": {}},
+        artifacts=tmp_path / "kept",
+    )
+    assert workflow.play() == {"gate": "failure"}
+    assert workflow.results["gate"]["outputs"] == {}
+
+
+@pytest.mark.parametrize("text", ["x'; touch stolen; '", "$(touch stolen)", '"; touch stolen; "', "--help", "a\nb"])
+def test_an_input_is_never_read_as_a_command_or_an_option(tmp_path: Path, text: str) -> None:
+    job = job_in_docs()
+    (step,) = job["steps"]
+    step["with"] = dict.fromkeys(("expect-release", "region", "tags"), text)
+    _, fake, _ = played_alone(tmp_path, job, VerdictStatus.PASS)
+    assert not (tmp_path / "checkout" / "stolen").exists()
+    called = "\n".join(fake.calls)
+    assert called == f"run --expect-release={text} --region={text} --tags={text} --no-report"
+
+
 # The settings of the workflow
 
 
@@ -523,6 +585,13 @@ def held(fake: FakeSmoke, status: VerdictStatus) -> None:
     fake.answers(verdict)
     decision = msgspec.structs.replace(decision_on(verdict), step=ReleaseStep.HOLD)
     fake.tells_github(outputs(verdict, decision))
+
+
+def test_a_job_knows_the_exit_code_alone_and_gives_the_candidate_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(adapters, "told", held)
+    assert adapter(BEFORE).play(tmp_path, VerdictStatus.FAIL, Situation.NORMAL) is Effect.GIVEN_UP
 
 
 @pytest.mark.parametrize("name", [LIVE, CANDIDATE, "GitLab CI, live", "Google Cloud Deploy, verify"])

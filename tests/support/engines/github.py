@@ -152,6 +152,8 @@ class Workflow:
             "GITHUB_STEP_SUMMARY": str(self._machine.folder / "summary.md"),
             "GITHUB_WORKSPACE": str(self._machine.folder),
         }
+        if "action_path" in state.contexts["github"]:  # a step of a composite action
+            given["GITHUB_ACTION_PATH"] = state.contexts["github"]["action_path"]
         code = self._machine.run([*BASH, step["run"]], {**environ, **given}, state.paths)
         state.paths[:0] = reversed(paths.read_text().splitlines())
         return outputs_in(told.read_text()), code == 0
