@@ -339,6 +339,7 @@ def job_in_docs() -> Any:
 
 def played_alone(folder: Path, job: Any, status: VerdictStatus) -> tuple[dict[str, Any], FakeSmoke, Path]:
     fake = FakeSmoke(folder)
+    fake.looks()
     adapters.told(fake, status)
     workflow = Workflow(
         {"jobs": {"gate": {**job, "timeout-minutes": 20}}},
@@ -378,6 +379,17 @@ def test_an_action_that_is_killed_decides_nothing(tmp_path: Path) -> None:
     )
     assert workflow.play() == {"gate": "failure"}
     assert workflow.results["gate"]["outputs"] == {}
+
+
+def test_a_project_below_the_root_is_where_the_gate_is_started(tmp_path: Path) -> None:
+    (tmp_path / "checkout" / "smoke").mkdir(parents=True)
+    job = job_in_docs()
+    job["steps"][0]["with"]["project"] = "smoke"
+    ran, fake, kept = played_alone(tmp_path, job, VerdictStatus.PASS)
+    assert ran["outputs"] == {"decision": "promote"}
+    assert fake.started_in == tmp_path / "checkout" / "smoke"
+    assert (tmp_path / "checkout" / "artifacts").is_dir()
+    assert kept.is_dir()
 
 
 @pytest.mark.parametrize("text", ["x'; touch stolen; '", "$(touch stolen)", '"; touch stolen; "', "--help", "a\nb"])
