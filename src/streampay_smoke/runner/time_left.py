@@ -6,9 +6,9 @@ from collections.abc import Callable
 REQUESTS_SECONDS = 15.0
 """What a run keeps for its requests and its clean-up when it waits for a rate limit."""
 
-THROTTLED_SECONDS = 240.0
+THROTTLED_SECONDS = 300.0
 """How much longer than a derived deadline a run may take because it waits for rate limits: four whole runs at once
-share five sign-ins a minute, and the last of their twenty is let through after 180 s."""
+share five sign-ins and ten writes a minute, and the last of them was seen to wait for 240 s."""
 
 
 class TimeLeft:

@@ -1,16 +1,17 @@
-"""Sign-ins that runs of a part of the suite share: a deployment takes few of them a minute, and on-call repeats a run.
+"""Sign-ins that runs on one machine share: a deployment takes few of them a minute, and on-call repeats a run.
 
 A token is kept for a few minutes in a file that only its owner can read, never among a run's evidence. What cannot be
 kept or read is signed in for anew.
 """
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import secrets
 import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,11 @@ import msgspec
 KEPT_SECONDS = 300.0
 """How long a token may be used again."""
 
+TURN_SECONDS = 5.0
+"""How long a run waits for another one that is signing the same user in: a sign-in takes less, but for a limit."""
+
+_LOOK_SECONDS = 0.05
+_LOCK = ".lock"
 _ONLY_ITS_OWNER = 0o600
 _OTHERS = 0o077
 
@@ -46,8 +52,28 @@ class KeptSignIns:
             return ""
         self._forget_old(self._folder)
         with contextlib.suppress(OSError, msgspec.MsgspecError):
-            return msgspec.json.decode(_read(self._folder / _name(base_url, address)), type=_Kept).token
+            return _decoded(self._folder / _name(base_url, address)).token
         return ""
+
+    @contextlib.contextmanager
+    def turn(self, base_url: str, address: str) -> Iterator[None]:
+        """Wait until no other run is signing this user in, for TURN_SECONDS at most: what that one keeps is found.
+
+        The system gives the turn back when a process ends, however it does.
+        """
+        with contextlib.ExitStack() as stack:
+            if self._folder is not None:
+                with contextlib.suppress(OSError):
+                    self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    lock = os.open(
+                        self._folder / f".{_name(base_url, address)}{_LOCK}",
+                        os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC,
+                        _ONLY_ITS_OWNER,
+                    )
+                    stack.callback(os.close, lock)
+                    os.utime(lock)
+                    _lock_within(lock, TURN_SECONDS)
+            yield
 
     def keep(self, base_url: str, address: str, token: str) -> None:
         """Keep a token, where the folder can be written."""
@@ -67,15 +93,35 @@ class KeptSignIns:
         with contextlib.suppress(OSError):
             for path in folder.iterdir():
                 try:
-                    age_seconds = self._clock() - msgspec.json.decode(_read(path), type=_Kept).kept_at
+                    kept_at = path.stat().st_mtime if path.suffix == _LOCK else _decoded(path).kept_at
+                    age_seconds = self._clock() - kept_at
                 except (OSError, msgspec.MsgspecError):
                     age_seconds = KEPT_SECONDS
                 if not 0 <= age_seconds < KEPT_SECONDS:
                     path.unlink(missing_ok=True)
 
 
+def _lock_within(lock: int, seconds: float) -> None:
+    """Lock an open file; without the lock after so many seconds."""
+    ends_at = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= ends_at:
+                return
+            time.sleep(_LOOK_SECONDS)
+        else:
+            return
+
+
 def _name(base_url: str, address: str) -> str:
     return hashlib.sha256(f"{base_url} {address}".encode()).hexdigest()
+
+
+def _decoded(path: Path) -> _Kept:
+    """Return what a file keeps; raises OSError or MsgspecError for one that keeps no sign-in."""
+    return msgspec.json.decode(_read(path), type=_Kept)
 
 
 def _read(path: Path) -> bytes:

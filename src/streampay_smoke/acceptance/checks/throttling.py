@@ -3,7 +3,11 @@
 import msgspec
 
 from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.http.retry_after import retry_after_seconds
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
+
+LONGEST_RETRY_SECONDS = 3600.0
+"""The longest Retry-After that tells a caller anything, where limits are counted by the minute."""
 
 
 class RequestBurst(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +37,13 @@ def burst_is_throttled(burst: RequestBurst, expect: Expect) -> None:
         observed=f"status {burst.last.status} to the last of {burst.requests} requests in {burst.seconds:.1f} s",
     )
     said = burst.last.headers.get("retry-after", "")
-    expect("the answer says how long to wait", bool(said), expected="a time", observed=said or "no time")
+    seconds = retry_after_seconds(said)
+    expect(
+        "the answer says how long to wait",
+        seconds is not None and 0 <= seconds <= LONGEST_RETRY_SECONDS,
+        expected=f"Retry-After with a number of seconds or a date, within {LONGEST_RETRY_SECONDS:g} s",
+        observed=f"Retry-After: {said}" if said else "no Retry-After",
+    )
 
 
 def others_are_served(answer: Answer, expect: Expect) -> None:
