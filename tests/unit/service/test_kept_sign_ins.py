@@ -2,10 +2,12 @@
 
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
+from streampay_smoke.service import kept_sign_ins
 from streampay_smoke.service.kept_sign_ins import KEPT_SECONDS, KeptSignIns, folder_of_user
 
 URL, USER, TOKEN = "https://staging.example", "GUSER", "tok_of_a_user"
@@ -35,6 +37,48 @@ def test_what_is_kept_is_found_by_deployment_and_user_for_a_few_minutes(
     now[0] += KEPT_SECONDS
     assert kept.find(URL, USER) == ""
     assert list(folder.iterdir()) == [], "an old token does not lie about"
+
+
+def test_a_run_that_waits_for_its_turn_finds_what_the_one_before_it_kept(kept: KeptSignIns) -> None:
+    waiting, found = threading.Event(), []
+
+    def wait() -> None:
+        waiting.set()
+        with kept.turn(URL, USER):
+            found.append(kept.find(URL, USER))
+
+    other = threading.Thread(target=wait)
+    with kept.turn(URL, USER):
+        other.start()
+        waiting.wait()
+        with kept.turn(URL, "GOTHER"):
+            kept.keep(URL, USER, TOKEN)
+    other.join()
+    assert found == [TOKEN]
+
+
+def test_a_turn_is_waited_for_a_while_only(kept: KeptSignIns, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_sign_ins, "TURN_SECONDS", 0.1)
+    with kept.turn(URL, USER), kept.turn(URL, USER):
+        kept.keep(URL, USER, TOKEN)
+    assert kept.find(URL, USER) == TOKEN
+
+
+def test_where_nothing_can_be_kept_nobody_waits(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (None, tmp_path / "file" / "sign-ins"):
+        with KeptSignIns(folder).turn(URL, USER), KeptSignIns(folder).turn(URL, USER):
+            pass
+
+
+def test_a_lock_that_nobody_needs_any_more_goes_away(kept: KeptSignIns, folder: Path, now: list[float]) -> None:
+    with kept.turn(URL, USER):
+        pass
+    (lock,) = folder.iterdir()
+    os.utime(lock, (now[0], now[0]))
+    now[0] += KEPT_SECONDS
+    kept.find(URL, USER)
+    assert list(folder.iterdir()) == []
 
 
 def test_a_token_of_the_future_is_not_used(kept: KeptSignIns, now: list[float]) -> None:
