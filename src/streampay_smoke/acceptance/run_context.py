@@ -32,7 +32,15 @@ from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core import system_facts
 from streampay_smoke.core.errors import FixtureMissing, SmokeError
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen, ResourceLost, Warned
+from streampay_smoke.evidence.events import (
+    Awaiting,
+    ChainSeen,
+    RateLimitWait,
+    Recorder,
+    ReleaseSeen,
+    ResourceLost,
+    Warned,
+)
 from streampay_smoke.service.claims import claims_of
 from streampay_smoke.service.credential_slots import accepted
 from streampay_smoke.service.credentials import Credential
@@ -252,12 +260,21 @@ class RunContext:
     def _signed_in_by_wallet(self, user: SyntheticUser, *, reuse: bool) -> Credential:
         """Return a user's credential: of a sign-in that was kept, where that may be used, else of a new one."""
         base_url, kept = self.settings.base_url, self._kept_sign_ins
-        with kept.turn(base_url, user.address) if reuse else contextlib.nullcontext():
+        with kept.turn(base_url, user.address, self._waited_for_sign_in) if reuse else contextlib.nullcontext():
             credential = self._kept_credential(user) if reuse else None
             if credential is None:
                 credential = self.deployment.sign_in(user)
                 kept.keep(base_url, user.address, credential.token)
         return credential
+
+    def _waited_for_sign_in(self, seconds: float) -> bool:
+        """Wait for another run that signs the same user in, as for a rate limit; False where there is no time to."""
+        if self.throttle_patience is None or self.throttle_patience() < seconds:
+            return False
+        self.record(Awaiting(what="another run that is signing the same user in"))
+        self.record(RateLimitWait(seconds=seconds))
+        time.sleep(seconds)
+        return True
 
     def _kept_credential(self, user: SyntheticUser) -> Credential | None:
         """Return the credential of a sign-in that was kept and still lets the user in, or None."""

@@ -9,9 +9,9 @@ REQUESTS_SECONDS = 15.0
 _LEAST_SHARE = 0.25
 """The share of the time left that may be waited for a rate limit however slow the ledger seems."""
 
-THROTTLED_SECONDS = 300.0
+THROTTLED_SECONDS = 360.0
 """How much longer than a derived deadline a run may take because it waits for rate limits: four whole runs at once
-share five sign-ins and ten writes a minute, and the last of them was seen to wait for 240 s."""
+share five sign-ins and ten writes a minute, and the last of them was seen to wait for 290 s."""
 
 
 class TimeLeft:

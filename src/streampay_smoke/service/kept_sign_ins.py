@@ -16,13 +16,16 @@ from pathlib import Path
 
 import msgspec
 
+Wait = Callable[[float], bool]
+"""Waits so many seconds for another run; False, at once, where there is no time to."""
+
 KEPT_SECONDS = 300.0
 """How long a token may be used again."""
 
-TURN_SECONDS = 5.0
-"""How long a run waits for another one that is signing the same user in: a sign-in takes less, but for a limit."""
+FIRST_LOOK_SECONDS = 0.1
+LONGEST_LOOK_SECONDS = 2.0
+"""How long to wait between two looks whether the run before has signed in: that one may wait for a limit itself."""
 
-_LOOK_SECONDS = 0.05
 _LOCK = ".lock"
 _ONLY_ITS_OWNER = 0o600
 _OTHERS = 0o077
@@ -56,10 +59,10 @@ class KeptSignIns:
         return ""
 
     @contextlib.contextmanager
-    def turn(self, base_url: str, address: str) -> Iterator[None]:
-        """Wait until no other run is signing this user in, for TURN_SECONDS at most: what that one keeps is found.
+    def turn(self, base_url: str, address: str, wait: Wait) -> Iterator[None]:
+        """Wait until no other run is signing this user in: what that one keeps is found then.
 
-        The system gives the turn back when a process ends, however it does.
+        Where `wait` says that there is no time, go on without. A process that ends, however it does, gives its turn up.
         """
         with contextlib.ExitStack() as stack:
             if self._folder is not None:
@@ -72,7 +75,7 @@ class KeptSignIns:
                     )
                     stack.callback(os.close, lock)
                     os.utime(lock)
-                    _lock_within(lock, TURN_SECONDS)
+                    _lock(lock, wait)
             yield
 
     def keep(self, base_url: str, address: str, token: str) -> None:
@@ -101,18 +104,19 @@ class KeptSignIns:
                     path.unlink(missing_ok=True)
 
 
-def _lock_within(lock: int, seconds: float) -> None:
-    """Lock an open file; without the lock after so many seconds."""
-    ends_at = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= ends_at:
-                return
-            time.sleep(_LOOK_SECONDS)
-        else:
-            return
+def _lock(lock: int, wait: Wait) -> None:
+    """Lock an open file, or leave it where there is no time to wait."""
+    seconds = FIRST_LOOK_SECONDS
+    while not _locked(lock) and wait(seconds):
+        seconds = min(2 * seconds, LONGEST_LOOK_SECONDS)
+
+
+def _locked(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _name(base_url: str, address: str) -> str:

@@ -3,12 +3,12 @@
 import os
 import stat
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from streampay_smoke.service import kept_sign_ins
-from streampay_smoke.service.kept_sign_ins import KEPT_SECONDS, KeptSignIns, folder_of_user
+from streampay_smoke.service.kept_sign_ins import FIRST_LOOK_SECONDS, KEPT_SECONDS, KeptSignIns, folder_of_user
 
 URL, USER, TOKEN = "https://staging.example", "GUSER", "tok_of_a_user"
 
@@ -39,40 +39,54 @@ def test_what_is_kept_is_found_by_deployment_and_user_for_a_few_minutes(
     assert list(folder.iterdir()) == [], "an old token does not lie about"
 
 
+def no_time(seconds: float) -> bool:
+    return False
+
+
 def test_a_run_that_waits_for_its_turn_finds_what_the_one_before_it_kept(kept: KeptSignIns) -> None:
     waiting, found = threading.Event(), []
 
-    def wait() -> None:
+    def wait(seconds: float) -> bool:
         waiting.set()
-        with kept.turn(URL, USER):
+        time.sleep(seconds)
+        return True
+
+    def find() -> None:
+        with kept.turn(URL, USER, wait):
             found.append(kept.find(URL, USER))
 
-    other = threading.Thread(target=wait)
-    with kept.turn(URL, USER):
+    other = threading.Thread(target=find)
+    with kept.turn(URL, USER, no_time):
         other.start()
         waiting.wait()
-        with kept.turn(URL, "GOTHER"):
-            kept.keep(URL, USER, TOKEN)
+        kept.keep(URL, USER, TOKEN)
     other.join()
     assert found == [TOKEN]
 
 
-def test_a_turn_is_waited_for_a_while_only(kept: KeptSignIns, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept_sign_ins, "TURN_SECONDS", 0.1)
-    with kept.turn(URL, USER), kept.turn(URL, USER):
-        kept.keep(URL, USER, TOKEN)
-    assert kept.find(URL, USER) == TOKEN
+def test_nobody_waits_for_the_sign_in_of_another_user_or_at_another_deployment(kept: KeptSignIns) -> None:
+    waits: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        return False
+
+    with kept.turn(URL, USER, wait), kept.turn(URL, "GOTHER", wait), kept.turn("https://other.example", USER, wait):
+        assert waits == []
+        with kept.turn(URL, USER, wait):
+            assert waits == [FIRST_LOOK_SECONDS], "without time, it goes on without its turn"
 
 
 def test_where_nothing_can_be_kept_nobody_waits(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for folder in (None, tmp_path / "file" / "sign-ins"):
-        with KeptSignIns(folder).turn(URL, USER), KeptSignIns(folder).turn(URL, USER):
-            pass
+        kept = KeptSignIns(folder)
+        with kept.turn(URL, USER, no_time), kept.turn(URL, USER, no_time):
+            assert kept.find(URL, USER) == ""
 
 
 def test_a_lock_that_nobody_needs_any_more_goes_away(kept: KeptSignIns, folder: Path, now: list[float]) -> None:
-    with kept.turn(URL, USER):
+    with kept.turn(URL, USER, no_time):
         pass
     (lock,) = folder.iterdir()
     os.utime(lock, (now[0], now[0]))
