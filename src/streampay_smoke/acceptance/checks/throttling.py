@@ -28,21 +28,26 @@ def new_caller_is_not_throttled(answer: Answer, expect: Expect) -> None:
     )
 
 
-def burst_is_throttled(burst: RequestBurst, expect: Expect) -> None:
-    """A caller who exceeds the limit is throttled, and told for how long."""
+def limit_holds(burst: RequestBurst, expect: Expect) -> None:
+    """A caller who exceeds the limit is throttled, whatever else they claim to be."""
     expect(
         "a caller who exceeds the limit is throttled",
         burst.last.status == TOO_MANY_REQUESTS,
         expected="to be throttled",
         observed=f"status {burst.last.status} to the last of {burst.requests} requests in {burst.seconds:.1f} s",
     )
-    said = burst.last.headers.get("retry-after", "")
-    seconds = retry_after_seconds(said)
+
+
+def burst_is_throttled(burst: RequestBurst, expect: Expect) -> None:
+    """A caller who exceeds the limit is throttled, and the answer says for how long."""
+    limit_holds(burst, expect)
+    retry_after = burst.last.headers.get("retry-after", "")
+    seconds = retry_after_seconds(retry_after)
     expect(
         "the answer says how long to wait",
-        seconds is not None and 0 <= seconds <= LONGEST_RETRY_SECONDS,
+        seconds is not None and seconds <= LONGEST_RETRY_SECONDS,
         expected=f"Retry-After with a number of seconds or a date, within {LONGEST_RETRY_SECONDS:g} s",
-        observed=f"Retry-After: {said}" if said else "no Retry-After",
+        observed=f"Retry-After: {retry_after}" if retry_after else "no Retry-After",
     )
 
 
