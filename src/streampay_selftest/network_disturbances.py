@@ -190,7 +190,7 @@ NETWORK_DISTURBANCES = (
         story="operations: a proxy without buffers",
         severity=DISTURBANCE,
         truth=NONE,
-        conditions=(proxy(lambda: answering(dripping(0.0002))),),
+        conditions=(proxy(lambda: answering(dripping(0.0002, bytes_each=32))),)  # byte by byte takes a second and more,
         features=("readiness", "streams"),
     ),
     Case(
