@@ -37,8 +37,8 @@ class ProxiedAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """An answer as it goes over the wire.
 
     `hang_up_after` is how many bytes of its content are sent before the connection is gone, None for all of them;
-    `drip_seconds` is the pause after each piece of `drip_bytes`. `more` is what follows it piece by piece, where it is a stream of
-    events, which need not end.
+    `drip_seconds` is the pause after each piece of `drip_bytes`. `more` is what follows it piece by piece, where it is
+    a stream of events, which need not end.
     """
 
     status: int

@@ -27,7 +27,7 @@ from streampay_smoke.settings.deadline import CLEAN_UP_MOST_SECONDS
 GATE = (sys.executable, "-m", "streampay_smoke", "run")
 
 OVERTIME_SECONDS = CLEAN_UP_MOST_SECONDS + 30.0
-"""How much longer than its deadline a run may take before it counts as hung: its clean-up, its start and its reports."""
+"""How much longer than its deadline a run may take before it counts as hung: for clean-up, start and reports."""
 
 NO_ANSWER = "NO ANSWER"
 """The gate did not end, was killed, or ended with a code that is no answer."""
