@@ -20,12 +20,15 @@ from streampay_smoke.core.secret import Secret
 if TYPE_CHECKING:
     from streampay_sandbox.ledger import SandboxLedger
     from streampay_sandbox.server import LoopbackServer
+    from streampay_sandbox.service.limits import TokenBuckets
     from streampay_sandbox.service.parts import Parts, ServiceSettings
     from streampay_sandbox.service.settlement import Treasury
 
-LEDGER_TIMEOUT_SECONDS = 4.0
+LEDGER_TIMEOUT_SECONDS = 10.0
+"""The service is less patient with its ledger than the gate with it (15 s), for its callers are waiting. An RPC that is
+slow because several runs share the machine does not make it refuse a settlement."""
+
 TRANSACTION_VALID_SECONDS = 20
-"""The service is less patient with its ledger than the gate: its callers are waiting."""
 
 
 class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
@@ -84,11 +87,12 @@ def start_sandbox(
     close_seconds: float = 0.0,
     faults: Sequence[str] = (),
     release: str = "sandbox",
+    buckets: "TokenBuckets | None" = None,
 ) -> Sandbox:
     """Start a ledger and a StreamPay on it, and return once both answer.
 
-    Port 0 takes a free one; `close_seconds` 0 closes a ledger for each transaction. Raises SettingsInvalid for a
-    port that is taken and for a fault nobody knows.
+    Port 0 takes a free one; `close_seconds` 0 closes a ledger for each transaction. `buckets` are the service's rate
+    limits, by default as measured. Raises SettingsInvalid for a port that is taken and for a fault nobody knows.
     """
     # What serves the sandbox costs half a second to import, and a run against a deployment needs none of it.
     from streampay_sandbox.faults import chosen_faults
@@ -97,14 +101,19 @@ def start_sandbox(
     chosen = chosen_faults(faults)
     ledger = start_ledger(port=rpc_port, close_seconds=close_seconds, faults=chosen.ledger)
     try:
-        return _with_service(ledger, port=port, close_seconds=close_seconds, faults=chosen.service, release=release)
+        return _with_service(ledger, port=port, faults=chosen.service, release=release, buckets=buckets)
     except BaseException:
         ledger.stop()
         raise
 
 
 def _with_service(
-    ledger: "SandboxLedger", *, port: int, close_seconds: float, faults: tuple[str, ...], release: str
+    ledger: "SandboxLedger",
+    *,
+    port: int,
+    faults: tuple[str, ...],
+    release: str,
+    buckets: "TokenBuckets | None",
 ) -> Sandbox:
     from streampay_sandbox.server import LoopbackServer
     from streampay_sandbox.service.app import build_app
@@ -113,7 +122,7 @@ def _with_service(
 
     settings, treasury = new_settings(ledger, release), new_treasury(ledger)
     stopping = threading.Event()
-    parts = faulty(honest_parts(settings, treasury, memory=new_memory(), stopping=stopping), faults)
+    parts = faulty(honest_parts(settings, treasury, memory=new_memory(buckets), stopping=stopping), faults)
     server = LoopbackServer(build_app(parts), port, stopping=stopping).start()
     return Sandbox(ledger=ledger, server=server, treasury=treasury, settings=settings, parts=parts)
 

@@ -177,9 +177,9 @@ def lost(sent: ProxiedAnswer) -> ProxiedAnswer:
     return replace(sent, status=0)
 
 
-def dripping(seconds: float) -> Callable[[ProxiedAnswer], ProxiedAnswer]:
-    """Send an answer byte by byte."""
-    return lambda sent: replace(sent, drip_seconds=seconds)
+def dripping(seconds: float, *, bytes_each: int = 1) -> Callable[[ProxiedAnswer], ProxiedAnswer]:
+    """Send an answer in pieces of so many bytes, with a pause after each."""
+    return lambda sent: replace(sent, drip_seconds=seconds, drip_bytes=bytes_each)
 
 
 def called(content_type: str) -> Callable[[ProxiedAnswer], ProxiedAnswer]:

@@ -1,18 +1,22 @@
 """What unauthorized callers try, against a small StreamPay that answers in ways a sandbox does not."""
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 from feature_steps import play
 from step_parts import Asked, Honest, Says, SmallStreamPay, Witness, run_context_of, settings_for, small_environ
 
+from streampay_smoke.acceptance.actions import throttling as exceeding
 from streampay_smoke.acceptance.actions import unauthorized_attempts
+from streampay_smoke.acceptance.actions.throttling import READS_AT_ONCE, REFILL_SECONDS, SPARE
 from streampay_smoke.acceptance.checks import throttling
 from streampay_smoke.acceptance.checks.refusals import INVALID_CSRF_TOKEN, NOT_VISIBLE
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.core.errors import FixtureMissing, PromiseBroken
-from streampay_smoke.evidence.events import Exchanged, ResourceCreated
+from streampay_smoke.evidence.events import Exchanged, RateLimitWait, ResourceCreated
 from streampay_smoke.service.credentials import ANONYMOUS
 from streampay_smoke.service.transport import NoServiceAnswer, Throttled
 
@@ -125,24 +129,56 @@ def turned_away(*numbers: int) -> Callable[[Asked, Honest], Says]:
     return lambda asked, honest: TO_WAIT if next(count) in numbers else honest(asked)
 
 
-def test_a_rush_that_slows_another_caller_down_twice_is_the_limits_fault(
-    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+def answers_of_exceeding(
+    *, first: bool, refill: bool = True, second: bool = True, refill_again: bool = True
+) -> Callable[[Asked, Honest], Says]:
+    """Answer `exceed_limit`, each of whose bursts is told to wait; False where the other caller is told to as well."""
+    control, burst, looks = [False], [True, *[False] * (READS_AT_ONCE - 1)], SPARE - 1
+    numbers = [*control, *burst, not first, not refill, *[False] * looks, *burst, not second, not refill_again]
+    return turned_away(*(number for number, waits in enumerate(numbers) if waits))
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    slept: list[float] = []
+    monkeypatch.setattr(exceeding, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic))
+    return slept
+
+
+def test_a_burst_that_throttles_another_caller_whom_nobody_else_uses_breaks_a_promise(
+    world: ScenarioContext, small: SmallStreamPay, witness: Witness, silent: list[float]
 ) -> None:
-    small.lie("GET /api/streams", turned_away(1, 2, 4, 5))  # 0 and 3 are the first caller's, before each rush
+    small.lie("GET /api/streams", answers_of_exceeding(first=False, second=False))
     play(world, "exceed_limit")
-    assert (world.burst.requests, world.refusal.status) == (1, 429)
+    assert world.refusal.status == 429
+    assert silent == [REFILL_SECONDS] * 2
+    assert [event.seconds for event in witness.of(RateLimitWait)] == silent, "it uses up no step's budget"
     throttling.burst_is_throttled(world.burst, witness.expect)
     with witness.breaks("another caller is served meanwhile", saw="status 429"):
         throttling.others_are_served(world.refusal, witness.expect)
 
 
-def test_a_caller_who_is_slowed_down_once_may_share_the_limit_with_another_run(
-    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+@pytest.mark.parametrize("served_at_once", [True, False])
+def test_a_caller_who_is_throttled_once_at_most_is_served(
+    world: ScenarioContext, small: SmallStreamPay, witness: Witness, silent: list[float], served_at_once: bool
 ) -> None:
-    small.lie("GET /api/streams", turned_away(1, 2, 4))
+    small.lie("GET /api/streams", answers_of_exceeding(first=served_at_once))
     play(world, "exceed_limit")
+    assert len(silent) == (not served_at_once)
     throttling.burst_is_throttled(world.burst, witness.expect)
     throttling.others_are_served(world.refusal, witness.expect)
+
+
+@pytest.mark.parametrize("after", ["the first burst", "the second burst"])
+def test_another_caller_whose_limit_other_runs_use_up_accuses_nobody(
+    world: ScenarioContext, small: SmallStreamPay, silent: list[float], after: str
+) -> None:
+    early = after == "the first burst"
+    answers = answers_of_exceeding(first=False, refill=not early, second=False, refill_again=early)
+    small.lie("GET /api/streams", answers)
+    with pytest.raises(Throttled):
+        play(world, "exceed_limit")
+    assert len(silent) == (1 if early else 2)
 
 
 def test_a_quota_that_was_used_up_before_says_nothing_of_a_rush(world: ScenarioContext, small: SmallStreamPay) -> None:

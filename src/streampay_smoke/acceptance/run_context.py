@@ -33,7 +33,15 @@ from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core import system_facts
 from streampay_smoke.core.errors import FixtureMissing, SmokeError
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen, ResourceLost, Warned
+from streampay_smoke.evidence.events import (
+    Awaiting,
+    ChainSeen,
+    RateLimitWait,
+    Recorder,
+    ReleaseSeen,
+    ResourceLost,
+    Warned,
+)
 from streampay_smoke.service.claims import claims_of
 from streampay_smoke.service.credential_slots import accepted
 from streampay_smoke.service.credentials import Credential
@@ -114,7 +122,7 @@ class RunContext:
         self._credential_at_stable: Credential | None = None
         self._kept_sign_ins = KeptSignIns(folder_of_user(system_facts.variables()) if settings.keep_sign_in else None)
         self.reuses_sign_ins = False
-        """Whether a sign-in of another run may be used: not in a whole suite, which proves that users get in."""
+        """Whether the user may use a sign-in of another run: not in a whole suite, which proves that users get in."""
         self.throttle_patience: Callable[[], float] | None = None
         """How many more seconds this run may wait for rate limits; None for the same time for each request."""
         self.write_slot: WriteSlot = nullcontext
@@ -256,21 +264,38 @@ class RunContext:
     def signed_in(self) -> tuple[SyntheticUser, Credential]:
         """The synthetic user with the credential slot the deployment takes, and the credential."""
         if self.settings.auth_mode == "wallet":
-            return self.user, self._signed_in_by_wallet(self.user)
+            return self.user, self._signed_in_by_wallet(self.user, reuse=self.reuses_sign_ins)
         return accepted(self.deployment, self.user_by_slot, record=self.record)
 
-    def _signed_in_by_wallet(self, user: SyntheticUser) -> Credential:
-        """Return a user's credential: of a sign-in that was kept, where this run may use that, else of a new one."""
-        base_url = self.settings.base_url
-        token = self._kept_sign_ins.find(base_url, user.address) if self.reuses_sign_ins else ""
-        if token:
-            kept = user.token_credential(token)
-            with contextlib.suppress(SmokeError):  # whatever is wrong, a sign-in of its own will show it
-                if self.deployment.streams_answer(kept).status == HTTPStatus.OK:
-                    return kept
-        new = self.deployment.sign_in(user)
-        self._kept_sign_ins.keep(base_url, user.address, new.token)
-        return new
+    def _signed_in_by_wallet(self, user: SyntheticUser, *, reuse: bool) -> Credential:
+        """Return a user's credential: of a sign-in that was kept, where that may be used, else of a new one."""
+        base_url, kept = self.settings.base_url, self._kept_sign_ins
+        with kept.turn(base_url, user.address, self._waited_for_sign_in) if reuse else contextlib.nullcontext():
+            credential = self._kept_credential(user) if reuse else None
+            if credential is None:
+                credential = self.deployment.sign_in(user)
+                kept.keep(base_url, user.address, credential.token)
+        return credential
+
+    def _waited_for_sign_in(self, seconds: float) -> bool:
+        """Wait for another run that signs the same user in, as for a rate limit; False where there is no time to."""
+        if self.throttle_patience is None or self.throttle_patience() < seconds:
+            return False
+        self.record(Awaiting(what="another run that is signing the same user in"))
+        self.record(RateLimitWait(seconds=seconds))
+        time.sleep(seconds)
+        return True
+
+    def _kept_credential(self, user: SyntheticUser) -> Credential | None:
+        """Return the credential of a sign-in that was kept and still lets the user in, or None."""
+        token = self._kept_sign_ins.find(self.settings.base_url, user.address)
+        if not token:
+            return None
+        credential = user.token_credential(token)
+        with contextlib.suppress(SmokeError):  # whatever is wrong, a sign-in of its own will show it
+            if self.deployment.streams_answer(credential).status == HTTPStatus.OK:
+                return credential
+        return None
 
     def signed_in_at(self, stable: Deployment) -> Credential:
         """Return the synthetic user's credential at the stable release, signed in once; raises SmokeError."""
@@ -308,7 +333,9 @@ class RunContext:
     def second_credential(self) -> Credential:
         """Another synthetic user, signed in; raises FixtureMissing where there can be none."""
         second = self.second_user
-        return self._signed_in_by_wallet(second) if second.mode == "wallet" else self.deployment.sign_in(second)
+        if second.mode == "wallet":  # that users get in is proved by the first one
+            return self._signed_in_by_wallet(second, reuse=True)
+        return self.deployment.sign_in(second)
 
     @once
     def ledger(self) -> Ledger:

@@ -60,8 +60,14 @@ def ask_ledger_health(rpc_url: str, *, timeout_seconds: float) -> LedgerHealth:
     return LedgerHealth(said=f"getHealth answered {reply.status}: {shortened(reply.text, _SHOWN)}", health=_read(reply))
 
 
-def measured_seconds_per_ledger(rpc_url: str, *, timeout_seconds: float) -> float | None:
-    """Return how far apart the newest ledgers closed; None where the RPC does not tell, or keeps too few."""
+def measured_seconds_per_ledger(
+    rpc_url: str, *, timeout_seconds: float, closes_on_demand: bool = False
+) -> float | None:
+    """Return how far apart the newest ledgers closed; None where the RPC does not tell, or keeps too few.
+
+    `closes_on_demand`: a simulated ledger may close only when somebody asks for it. Then most gaps say how long nobody
+    asked, and the shortest one is its pace.
+    """
     health = ask_ledger_health(rpc_url, timeout_seconds=timeout_seconds).health
     if health is None or health.latest_ledger <= health.oldest_ledger:
         return None
@@ -72,7 +78,8 @@ def measured_seconds_per_ledger(rpc_url: str, *, timeout_seconds: float) -> floa
     except _UNTOLD:
         return None
     gaps_seconds = [after - before for before, after in itertools.pairwise(closed_at)]
-    return float(statistics.median(gaps_seconds)) if gaps_seconds else None
+    typical = min if closes_on_demand else statistics.median
+    return float(typical(gaps_seconds)) if gaps_seconds else None
 
 
 def ledger_time(rpc_url: str, *, timeout_seconds: float) -> float | None:

@@ -239,7 +239,11 @@ class Session:
         A deadline that somebody set stands.
         """
         self.time_left.ledger_steps = ledger_steps
-        pace = measured_seconds_per_ledger(self.settings.rpc_url, timeout_seconds=PROBE_SECONDS)
+        pace = measured_seconds_per_ledger(
+            self.settings.rpc_url,
+            timeout_seconds=PROBE_SECONDS,
+            closes_on_demand=self.settings.network.simulated,
+        )
         if pace is None:
             return 0.0
         self.time_left.seconds_per_ledger = pace
