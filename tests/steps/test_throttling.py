@@ -5,9 +5,10 @@ import itertools
 import pytest
 from step_parts import Witness, answer
 
-from streampay_smoke.acceptance.actions.throttling import SPARE, request_until_throttled
+from streampay_smoke.acceptance.actions.throttling import SPARE, LastExchange, request_until_throttled
 from streampay_smoke.acceptance.checks import throttling
 from streampay_smoke.acceptance.checks.throttling import RequestBurst
+from streampay_smoke.evidence.events import Exchanged
 
 WAIT = answer(429, headers={"retry-after": "1"})
 
@@ -75,3 +76,13 @@ def test_a_rush_that_nothing_stops_ends_when_every_replica_would_have(
     rushed = request_until_throttled(lambda: answer(200), per_minute=60, replicas=replicas, clock=lambda: next(clock))
 
     assert (rushed.requests, rushed.last.status) == (requests, 200)
+
+
+def test_the_journal_keeps_the_last_of_a_burst_and_how_many_it_stands_for() -> None:
+    recorded: list[Exchanged] = []
+    seen = LastExchange()
+    for status in (200, 200, 429):
+        seen(Exchanged(peer="service", method="GET", target="/x", status=status, duration_ms=1))
+    seen.record_last(recorded.append)  # type: ignore[arg-type]
+
+    assert [(each.status, each.stands_for) for each in recorded] == [(429, 3)]

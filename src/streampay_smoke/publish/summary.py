@@ -71,6 +71,7 @@ def summary_md(run: RunReport) -> bytes:
         "",
         *_checks(run),
         *_objectives(run),
+        *_cost(run),
     ]
     return ("\n".join(lines) + "\n").encode()
 
@@ -114,6 +115,7 @@ def _facts(run: RunReport) -> dict[str, str]:
         "Contract": chain.contract_id,
         "Settlement": wording.settlement(verdict),
         "Synthetic data": f"{cleanup.created} made, {cleanup.deleted} brought to an end, {cleanup.leaked} left behind",
+        "Cost": wording.cost(verdict),
         "Took": wording.seconds(verdict.timings.total_ms),
         "Run": verdict.run_id,
         "Reason code": verdict.reason_code,
@@ -152,6 +154,18 @@ def _objectives(run: RunReport) -> Iterable[str]:
     for each in objectives.objective_reports(run.verdict):
         cells = (each.name, each.decision, each.measured)
         yield f"| {_SIGNS[each.outcome]} | {' | '.join(map(_markdown, cells))} |"
+
+
+def _cost(run: RunReport) -> Iterable[str]:
+    rows = wording.cost_rows(run.verdict)
+    if rows:
+        yield from ("", "## Cost by feature", "")
+        yield from (_table_row(wording.COST_HEAD), f"|---|{'---:|' * (len(wording.COST_HEAD) - 1)}")
+        yield from map(_table_row, rows)
+
+
+def _table_row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(map(_markdown, cells))} |"
 
 
 def _problems(run: RunReport) -> Iterable[str]:
@@ -205,6 +219,7 @@ def console_block(run: RunReport, paint: Paint) -> str:
         *_wrapped("Why:  ", wording.reason(verdict)),
         f"On:   {_cut(wording.against(verdict), WHY_COLUMNS)}",
         *([f"Paid: {_cut(wording.settlement(verdict), WHY_COLUMNS)}"] if wording.settlement(verdict) else []),
+        *([f"Cost: {_cut(wording.cost(verdict), WHY_COLUMNS)}"] if wording.cost(verdict) else []),
         f"Next: {wording.next_step(verdict)}",
         *(f"Note: {_cut(warning, WHY_COLUMNS)}" for warning in verdict.warnings[:3]),
     ]

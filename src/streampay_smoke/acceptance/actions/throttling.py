@@ -73,7 +73,7 @@ def read_until_throttled(run: RunContext, credential: Callable[[], Credential]) 
 
 def burst_of(run: RunContext, ask: Callable[[Deployment], Answer], *, per_minute: int) -> RequestBurst:
     """Ask the deployment until throttled. Of the many answers the journal keeps the last."""
-    seen = _Last()
+    seen = LastExchange()
     with not_waiting(run, seen) as deployment:
         run.record(Awaiting(peer="service", what="many requests of one caller"))
         try:
@@ -96,19 +96,23 @@ def request_until_throttled(
             return RequestBurst(requests=requests, seconds=seconds, last=last)
 
 
-class _Last:
-    """Keeps the last exchange of many alike."""
+class LastExchange:
+    """Keeps the last exchange of many alike, and how many there were."""
 
     def __init__(self) -> None:
         self._exchange: Exchanged | None = None
+        self._requests = 0
 
     def __call__(self, event: AnyEvent) -> None:
+        """Take an event, as any recorder."""
         if isinstance(event, Exchanged):
             self._exchange = event
+            self._requests += 1
 
     def record_last(self, record: Recorder) -> None:
+        """Record the last exchange, if there was one."""
         if self._exchange is not None:
-            record(self._exchange)
+            record(replace(self._exchange, stands_for=self._requests))
 
 
 def not_waiting(run: RunContext, record: Recorder) -> Deployment:
