@@ -55,6 +55,7 @@ def main(arguments: Sequence[str]) -> int:
         return _check()
     if options.write and options.only:
         parser.error("a page has all parts: --write does not go with --only")
+    load_before = os.getloadavg()[0]
     found: dict[str, list[Row]] = {}
     for name in options.only or PARTS:
         title, measure = PARTS[name]
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
         found[name] = list(measure(options.runs))
         print(table(found[name]), flush=True)
     if options.write:
-        PAGE.write_text(_page(found, options.runs))
+        PAGE.write_text(_page(found, options.runs, (load_before, os.getloadavg()[0])))
     return 0
 
 
@@ -79,10 +80,12 @@ def _check() -> int:
     return int(bool(grew))
 
 
-def _page(found: Mapping[str, Sequence[Row]], runs: int) -> str:
+def _page(found: Mapping[str, Sequence[Row]], runs: int, loads: tuple[float, float]) -> str:
     every = [row for rows in found.values() for row in rows if row.met is not None]
     missed = [row for row in every if not row.met]
-    where = f"{os.cpu_count()} cores, Python {platform.python_version()}"
+    where = (
+        f"{os.cpu_count()} cores (load {loads[0]:.1f} before, {loads[1]:.1f} after), Python {platform.python_version()}"
+    )
     lines = [
         "# How fast it is",
         "",

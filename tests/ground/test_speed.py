@@ -47,7 +47,7 @@ def test_a_target_is_met_or_missed(target: float | None, met: bool | None, speed
 def test_a_page_names_each_target_that_is_missed(speed: ModuleType) -> None:
     found = {"start-up": [row(speed, target=1.5), row(speed, what="behave", target=2.5), row(speed, what="Python")]}
 
-    page = speed._page(found, runs=3)
+    page = speed._page(found, runs=3, loads=(0.5, 1.0))
 
     assert "Targets that are missed: 1 of 2.\n- the runner: 2.00 times the base, 1.50 wanted\n" in page
     assert "| the runner | 2.0 s | 3.0 s | 3 | 2.00 | the base | 1.50 | **no** |" in page
