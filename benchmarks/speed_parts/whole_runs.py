@@ -37,7 +37,7 @@ def rows(runs: int, close_seconds: tuple[float, ...] = CLOSE_SECONDS) -> Iterato
         base="`import stellar_sdk`, from start to exit",
         base_seconds=tuple(_import_seconds() for _ in range(max(runs, 3))),
         target=4.0,
-        most=40.0,
+        most=20.0,
     )
     for close in close_seconds:
         floor: list[float] = []
