@@ -14,7 +14,7 @@ PASSED = "passed"
 _FAILED = "failed"
 
 
-class Told(Formatter):
+class StepReporter(Formatter):
     """In a lane: tells each step that ended."""
 
     def __init__(self, config: Configuration, sender: Sender, id_of: Callable[[Scenario], str]) -> None:

@@ -23,7 +23,7 @@ from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.run.parent_death import PARENT_DEATH_PIPE
 from streampay_smoke.runner.interruption import Interruption
 from streampay_smoke.runner.lane_plan import lane_of, lanes_of, shared_by
-from streampay_smoke.runner.lane_results import LaneOutput, Shown, Told, raise_again
+from streampay_smoke.runner.lane_results import LaneOutput, Shown, StepReporter, raise_again
 from streampay_smoke.runner.lane_wire import (
     AnyMessage,
     CleanUpBegun,
@@ -207,11 +207,11 @@ class LanedRun:
         features = [each for each in self._features if any(item.scenario.feature is each for item in mine)]
         for item in self._planned:
             if item not in mine and item.scenario.feature in features:
-                item.scenario.skip("played elsewhere")
+                item.scenario.skip()  # behave prints a reason
         self._lane_of, self._lanes, self._sender = {}, Lanes(self._interruption), sender
         runner, output = self._runner, LaneOutput(sender)
         runner.context, runner.capture_controller = Context(runner), CaptureController(runner.config)
-        runner.formatters = [Told(runner.config, sender, self._session.id_of)]
+        runner.formatters = [StepReporter(runner.config, sender, self._session.id_of)]
         runner.config.reporters = []
         with redirect_stdout(output), redirect_stderr(output):
             try:
