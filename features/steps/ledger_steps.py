@@ -15,7 +15,7 @@ from streampay_smoke.service.identity import unowned_address
 @when("calls to the contract are simulated")
 @takes("ledger")
 def reach_ledger(context: Context) -> None:
-    context.world.ledger = context.world.run_context.ledger
+    context.world.ledger = context.world.run_context.ledger_without_service
 
 
 @then("the ledger network is healthy and closes ledgers on time")
@@ -34,7 +34,8 @@ def has_expected_interface(context: Context) -> None:
 @given("a payer with a funded test account")
 @takes("ledger")
 def payer_with_account(context: Context) -> None:
-    context.world.payer = context.world.run_context.payer
+    world, run = context.world, context.world.run_context
+    world.ledger, world.payer = run.ledger_without_service, run.payer
 
 
 @then("the contract accepts a new stream")
@@ -65,7 +66,7 @@ def only_administrator_controls_contract(context: Context) -> None:
 @takes("ledger")
 def payer_and_recipient(context: Context) -> None:
     run = context.world.run_context
-    context.world.parties = contract_stream.parties(run.ledger, run.payer, run.recipient.address)
+    context.world.parties = contract_stream.parties(run.ledger_without_service, run.payer, run.recipient.address)
 
 
 @when("the payer pays the recipient with a stream on the contract")

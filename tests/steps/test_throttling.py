@@ -7,10 +7,11 @@ from email.utils import format_datetime
 import pytest
 from step_parts import Witness, answer
 
-from streampay_smoke.acceptance.actions.throttling import SPARE, LimitNotReached, request_until_throttled
+from streampay_smoke.acceptance.actions.throttling import SPARE, LimitNotReached, OneExchange, request_until_throttled
 from streampay_smoke.acceptance.checks import throttling
 from streampay_smoke.acceptance.checks.throttling import RequestBurst
 from streampay_smoke.core.errors import Blame
+from streampay_smoke.evidence.events import Exchanged
 
 WAIT = answer(429, headers={"retry-after": "1"})
 
@@ -109,3 +110,13 @@ def test_what_is_no_time_tells_nobody_how_long_to_wait(said: str, witness: Witne
 
     with witness.breaks("the answer says how long to wait", saw=f"Retry-After: {said}"):
         throttling.burst_is_throttled(RequestBurst(requests=61, seconds=0.2, last=last), witness.expect)
+
+
+def test_the_journal_keeps_one_of_a_burst_and_how_many_it_stands_for() -> None:
+    recorded: list[Exchanged] = []
+    seen = OneExchange()
+    for status in (200, 200, 429):
+        seen(Exchanged(peer="service", method="GET", target="/x", status=status, duration_ms=1))
+    seen.record_it(recorded.append)  # type: ignore[arg-type]
+
+    assert [(each.status, each.stands_for) for each in recorded] == [(429, 3)]

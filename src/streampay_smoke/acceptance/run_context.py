@@ -1,9 +1,11 @@
 """What the scenarios of one run share: the deployment, the synthetic user, the ledger, and what was created."""
 
 import contextlib
+import importlib
 import secrets
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Any, Generic, Self, TypeVar, cast, overload
@@ -31,7 +33,7 @@ from streampay_smoke.chain.adapter import ChainAccount, ChainError
 from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
 from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core import system_facts
-from streampay_smoke.core.errors import FixtureMissing, SmokeError
+from streampay_smoke.core.errors import Blame, FixtureMissing, SmokeError
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.events import (
     Awaiting,
@@ -62,6 +64,9 @@ from streampay_smoke.service.replay import ObservedRequest
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.service.transport import WriteSlot
 from streampay_smoke.settings import Settings
+
+LONG_WAIT_SECONDS = 1.0
+"""A wait for readiness that has lasted for so long leaves time to load what is needed after it."""
 
 REQUEST_SECONDS = 15.0
 """Limit of one request to the service: a settlement may wait for a ledger or two of 5 s."""
@@ -99,6 +104,19 @@ class once(Generic[T]):  # noqa: N801 - reads as the decorator it is
                 instance.failures[self._name] = error
                 raise
         return cast("T", instance.opened[self._name])
+
+
+@contextlib.contextmanager
+def ledger_library_loaded_beside() -> Iterator[None]:
+    """Load what the ledger is asked with (stellar-sdk) beside the block, once it takes long: probes need it next."""
+    loading = threading.Timer(LONG_WAIT_SECONDS, importlib.import_module, ["streampay_smoke.chain.stellar"])
+    loading.daemon = True
+    loading.start()
+    try:
+        yield
+    finally:
+        loading.cancel()
+        loading.join()
 
 
 class RunContext:
@@ -179,12 +197,13 @@ class RunContext:
         within_seconds = self.settings.facts.service.ready_within_seconds
         self._patient_until_seconds = time.monotonic() + within_seconds
         try:
-            readiness = become_ready(
-                self.deployment,
-                within_seconds=within_seconds,
-                record=self.record,
-                release_expected=self.settings.expect_release,
-            )
+            with ledger_library_loaded_beside():
+                readiness = become_ready(
+                    self.deployment,
+                    within_seconds=within_seconds,
+                    record=self.record,
+                    release_expected=self.settings.expect_release,
+                )
         except SmokeError:
             self._cutover.give_up()
             raise
@@ -366,6 +385,20 @@ class RunContext:
             first_ledger=first_ledger,
             most_ahead_seconds=SIMULATED_AHEAD_SECONDS if settings.network.simulated else CLOCK_SKEW_SECONDS,
         )
+
+    @property
+    def ledger_without_service(self) -> Ledger:
+        """The ledger, for checks that ask the service nothing; raises the chain's errors.
+
+        Raises what the release has failed by, where it is not ready or nobody can sign in: that decides the run, and
+        is not to be told some ledgers later.
+        """
+        ledger = self.ledger
+        for name in ("readiness", "signed_in"):
+            failure = self.failures.get(name)
+            if failure is not None and failure.blame is Blame.PRODUCT:
+                raise failure.with_traceback(None)
+        return ledger
 
     @once
     def payer(self) -> ChainAccount:

@@ -14,6 +14,7 @@ from stellar_sdk.soroban_rpc import (
 )
 
 from streampay_smoke.chain.adapter import ChainUnavailable, HostFailure, TxOutcome, TxRejected, TxTimeout
+from streampay_smoke.chain.charges import transaction_closed
 from streampay_smoke.chain.codec import closed_transaction, decoding, diagnostics_text, rejection
 from streampay_smoke.chain.guard import SpendCap, sign
 from streampay_smoke.chain.pace import LEDGERS_UNTIL_DROPPED
@@ -79,6 +80,7 @@ class Submitter:
             attempt.envelope = self._signed(attempt, attempt.simulation)
         self._send(attempt, attempt.envelope)
         closed = closed_transaction(self._follow(attempt))
+        self._waits.record(transaction_closed(closed.outcome, attempt.call))
         if not closed.code:
             return closed.outcome
         raise failed_on_ledger(attempt.call, closed.operation or closed.code, closed.diagnostics)

@@ -9,6 +9,7 @@ from streampay_smoke.evidence.journal import Entry, JournalRead
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate import bake, time_spent
 from streampay_smoke.gate.checks import examined
+from streampay_smoke.gate.cost import cost_of
 from streampay_smoke.gate.facts import (
     chain_of,
     cleanup_of,
@@ -122,6 +123,7 @@ def judge(journal: JournalRead) -> Verdict:
         signed_by=started.signed_by if started else "",
         data=Data.of(status),
         causes=tuple(finding.cause for finding in causes),
+        cost=cost_of(run, journal.entries),
     )
 
 

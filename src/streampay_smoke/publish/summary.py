@@ -73,6 +73,7 @@ def summary_md(run: RunReport) -> bytes:
         "",
         *_checks(run),
         *_objectives(run),
+        *_cost(run),
     ]
     return ("\n".join(lines) + "\n").encode()
 
@@ -116,6 +117,7 @@ def _facts(run: RunReport) -> dict[str, str]:
         "Contract": chain.contract_id,
         "Settlement": wording.settlement(verdict),
         "Synthetic data": f"{cleanup.created} made, {cleanup.deleted} brought to an end, {cleanup.leaked} left behind",
+        "Cost": wording.cost(verdict),
         "Took": wording.seconds(verdict.timings.total_ms),
         "Run": verdict.run_id,
         "Reason code": verdict.reason_code,
@@ -154,6 +156,18 @@ def _objectives(run: RunReport) -> Iterable[str]:
     for each in objectives.objective_reports(run.verdict):
         cells = (each.name, each.decision, each.measured)
         yield f"| {_SIGNS[each.outcome]} | {' | '.join(map(_markdown, cells))} |"
+
+
+def _cost(run: RunReport) -> Iterable[str]:
+    rows = wording.cost_rows(run.verdict)
+    if rows:
+        yield from ("", "## Cost by feature", "")
+        yield from (_table_row(wording.COST_HEAD), f"|---|{'---:|' * (len(wording.COST_HEAD) - 1)}")
+        yield from map(_table_row, rows)
+
+
+def _table_row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(map(_markdown, cells))} |"
 
 
 def _problems(run: RunReport) -> Iterable[str]:
@@ -236,6 +250,7 @@ def _answer(run: RunReport, paint: Paint, width: Width, *, why_lines: int) -> li
         *_why(wording.reason(verdict), columns, why_lines),
         f"On:   {_cut(wording.against(verdict), columns - 6)}",
         *([f"Paid: {_cut(paid or 'no settlement was checked', columns - 6)}"] if paid or why_lines == 1 else []),
+        *([f"Cost: {_cut(wording.cost(verdict), columns - 6)}"] if wording.cost(verdict) and why_lines > 1 else []),
         f"Next: {wording.next_step(verdict)}",
     ]
 

@@ -1,6 +1,7 @@
-"""How every run ends: judge, sign, decide, act, publish, announce, in this order, whatever ended it.
+"""How every run ends: judge, sign, decide, act, tell, publish, announce, in this order, whatever ended it.
 
 It is the same for `streampay-smoke run`, raw `behave`, a refusal, a signal, a run that was killed, and an override.
+Whoever waits at a terminal is told the verdict before reports are made of it.
 Only the evidence decides: the verdict is computed from the journal, and what is said anywhere from both.
 """
 
@@ -25,7 +26,7 @@ from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, VerdictStatus
 from streampay_smoke.publish import github
 from streampay_smoke.publish.publish import PAGE, publish
 from streampay_smoke.publish.report import ReportKind, build_report
-from streampay_smoke.publish.report_model import report_of
+from streampay_smoke.publish.report_model import RunReport, report_of
 from streampay_smoke.publish.summary import console_answer, console_block, paint_for, width_of
 from streampay_smoke.run import decision as decisions
 from streampay_smoke.run.failures import failure_of
@@ -120,40 +121,37 @@ def _carried_out(
     *,
     quiet: bool,
 ) -> None:
-    """Decide, act, publish and announce."""
+    """Decide, act, tell, publish and announce."""
     decision = decisions.decided(folder, verdict, fold(entries), asked)
     _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
     if decision.acts and act is not None:
         print(f"{verdict.message}\ndecision: {in_words(decision)}", flush=True)  # a rollback may take minutes
         decision = act(decision)
         _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
+    _attempt("the verdict could not be printed", lambda: _tell(report_of(entries, verdict), decision, quiet=quiet))
     notes += publish(folder.path, entries, verdict, decision=in_words(decision)).notes
     _attempt(
-        "the CI system could not be told", lambda: _announce(folder, entries, verdict, decision, notes, quiet=quiet)
+        "the CI system could not be told",
+        lambda: _announce(folder, report_of(entries, verdict), decision, notes, quiet=quiet),
     )
 
 
-def _announce(
-    folder: RunFolder,
-    entries: tuple[Entry, ...],
-    verdict: Verdict,
-    decision: Decision,
-    notes: Iterable[str],
-    *,
-    quiet: bool,
-) -> None:
-    run, environ = report_of(entries, verdict), system_facts.variables()
-    paint, width = paint_for(sys.stdout, environ), width_of(sys.stdout)
+def _tell(run: RunReport, decision: Decision, *, quiet: bool) -> None:
+    paint, width = paint_for(sys.stdout, system_facts.variables()), width_of(sys.stdout)
     if quiet:
-        print(console_answer(run, paint, width), end="")
-    else:
-        print(console_block(run, paint, width))
-        print(f"decision: {in_words(decision)}")
+        print(console_answer(run, paint, width), end="", flush=True)
+        return
+    print(console_block(run, paint, width))
+    print(f"decision: {in_words(decision)}", flush=True)
+
+
+def _announce(folder: RunFolder, run: RunReport, decision: Decision, notes: Iterable[str], *, quiet: bool) -> None:
+    if not quiet:
         print(f"evidence: {_shown(folder.path)}")
         print(f"report: {_shown(folder.path / PAGE)}")
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    for line in github.announce(run, decision, environ):
+    for line in github.announce(run, decision, system_facts.variables()):
         print(line)
 
 

@@ -25,6 +25,7 @@ from streampay_smoke.chain.stellar import StellarAdapter
 from streampay_smoke.core.amounts import accrued
 from streampay_smoke.core.errors import GuardRefused
 from streampay_smoke.core.networks import ALLOWED, Pace
+from streampay_smoke.evidence.events import TransactionClosed
 
 TOTAL = 10_000_001
 DURATION = 97
@@ -91,6 +92,22 @@ def test_funding_gives_ten_thousand_units_once(place: Place) -> None:
     place.fund()
     assert place.adapter.balance(place.payer.address) == 100_000_000_000
     assert sum(event.target == "friendbot" for event in place.recorded if hasattr(event, "target")) == 2
+
+
+def test_each_signed_transaction_tells_its_fee_and_what_it_locked(place: Place) -> None:
+    before = place.adapter.balance(place.payer.address)
+    stream_id = place.open()
+    place.contract.start(stream_id, place.payer)
+    place.ledger.advance(LONG_ENOUGH)
+    place.contract.settle(stream_id, place.payer)
+
+    closed = [event for event in place.recorded if isinstance(event, TransactionClosed)]
+    assert [(event.function, event.locked_stroops, event.failed) for event in closed] == [
+        ("create_draft_stream", TOTAL, False),
+        ("start_stream", 0, False),
+        ("settle", -TOTAL, False),
+    ]
+    assert sum(event.fee_stroops for event in closed) == before - place.adapter.balance(place.payer.address) - TOTAL
 
 
 def test_a_stream_is_paid_whole_and_exactly_once(place: Place) -> None:

@@ -30,6 +30,7 @@ from streampay_smoke.gate.verdict import (
     Chain,
     Check,
     Cleanup,
+    Cost,
     Data,
     Evidence,
     Settlement,
@@ -117,6 +118,9 @@ def test_a_pass_field_by_field(told: Tell) -> None:
         trace_id="ab" * 16,
         signed_by="cd" * 32,
         data=Data(verdict=VerdictStatus.PASS, passed=True, failed=False, score=1),
+        cost=Cost(
+            service_requests=0, ledger_requests=0, transactions=0, fees_stroops=0, most_locked_stroops=0, by_feature=()
+        ),
     )
     assert [(check.id, check.status) for check in verdict.checks] == [(READY.id, "passed"), (MONEY.id, "passed")]
 

@@ -4,9 +4,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from streampay_smoke.gate.verdict import Action, VerdictStatus
+from streampay_smoke.gate.verdict import Action, Cost, FeatureCost, VerdictStatus
 from streampay_smoke.publish import wording
+from streampay_smoke.publish.html import html_report
 from streampay_smoke.publish.summary import (
     CONSOLE_LINES,
     Width,
@@ -16,6 +18,32 @@ from streampay_smoke.publish.summary import (
     plain,
     summary_md,
     width_of,
+)
+
+COST = Cost(
+    service_requests=63,
+    ledger_requests=40,
+    transactions=3,
+    fees_stroops=321,
+    most_locked_stroops=15_000_000,
+    by_feature=(
+        FeatureCost(
+            feature="Settlement",
+            service_requests=60,
+            ledger_requests=40,
+            transactions=3,
+            fees_stroops=321,
+            most_locked_stroops=15_000_000,
+        ),
+        FeatureCost(
+            feature="",
+            service_requests=3,
+            ledger_requests=0,
+            transactions=0,
+            fees_stroops=0,
+            most_locked_stroops=0,
+        ),
+    ),
 )
 
 
@@ -78,6 +106,28 @@ def test_the_console_block_names_every_check_and_ends_with_what_next(sample: Cal
     assert "\nFAIL  The release broke a promise.\n" in block
     assert block.splitlines()[-1].startswith("Next: Roll back")
     assert "\033" not in block
+
+
+def test_what_a_run_cost_is_told_in_all_and_by_feature(sample: Callable[[str], Any]) -> None:
+    run = sample("passing").told
+    spent = replace(run, verdict=replace(run.verdict, cost=COST))
+    whole = "63 requests to the service, 40 to the ledger, 3 transactions signed, 0.0000321 XLM in fees"
+
+    assert f"\nCost: {whole}, at most 1.5 locked at a time; test money.\n" in console_block(spent, plain)
+    summary = summary_md(spent).decode()
+    assert whole in summary
+    assert "| Settlement | 60 | 40 | 3 | 321 | 1.5 |" in summary
+    assert f"| {wording.NO_FEATURE} | 3 | 0 | 0 | 0 | 0 |" in summary
+    page = html_report(spent).decode()
+    assert whole in page
+    assert '<th scope="row">Settlement</th><td>60</td><td>40</td><td>3</td><td>321</td><td>1.5</td>' in page
+
+
+def test_a_verdict_without_a_cost_tells_none(sample: Callable[[str], Any]) -> None:
+    run = sample("passing").told
+    older = replace(run, verdict=replace(run.verdict, cost=None))
+
+    assert "Cost" not in console_block(older, plain) + summary_md(older).decode() + html_report(older).decode()
 
 
 def test_the_console_block_says_what_was_simulated(any_run: Any) -> None:

@@ -1,6 +1,7 @@
 """Requests up to a rate limit, and beyond."""
 
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -110,7 +111,7 @@ def burst_of(
     run: RunContext, ask: Callable[[Deployment], Answer], *, per_minute: int, at_once: int = 1
 ) -> RequestBurst:
     """Ask the deployment until throttled. Of the many answers the journal keeps one: the first 429, else the last."""
-    seen = _OneExchange()
+    seen = OneExchange()
     with not_waiting(run, seen) as deployment:
         run.record(Awaiting(peer="service", what="many requests of one caller"))
         try:
@@ -158,20 +159,27 @@ def _asking_at_once(ask: Ask, at_once: int) -> Iterator[Callable[[], Sequence[An
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-class _OneExchange:
-    """Keeps one exchange of many alike: the first that was throttled, else the last."""
+class OneExchange:
+    """Keeps one exchange of many alike, the first that was throttled, else the last, and how many there were."""
 
     def __init__(self) -> None:
         self._exchange: Exchanged | None = None
+        self._requests = 0
+        self._lock = threading.Lock()
 
     def __call__(self, event: AnyEvent) -> None:
-        kept = self._exchange
-        if isinstance(event, Exchanged) and (kept is None or kept.status != TOO_MANY_REQUESTS):
-            self._exchange = event
+        """Take an event, as any recorder."""
+        if not isinstance(event, Exchanged):
+            return
+        with self._lock:
+            self._requests += 1
+            if self._exchange is None or self._exchange.status != TOO_MANY_REQUESTS:
+                self._exchange = event
 
     def record_it(self, record: Recorder) -> None:
+        """Record the exchange, if there was one."""
         if self._exchange is not None:
-            record(self._exchange)
+            record(replace(self._exchange, stands_for=self._requests))
 
 
 def not_waiting(run: RunContext, record: Recorder) -> Deployment:
