@@ -10,6 +10,9 @@ from streampay_selftest.scoring import TARGETS, Confusion, Score, confusion, sco
 
 PAGE, CHART = "README.md", "chart.svg"
 
+_USUAL_SOURCE = "operations: "
+"""Where most cases come from: the page names the other sources only."""
+
 
 def page(results: Results) -> str:
     """Return the page, in Markdown."""
@@ -24,11 +27,11 @@ def page(results: Results) -> str:
         "## What was true, and what was answered\n",
         _matrix(results),
         "## Faults: each has to be FAIL or SAFETY, and the check that is named for it has to be red\n",
-        "Each group is headed by the answer and, in parentheses, by what was true. A line gives the median time to it.\n",
-        f"Played {_usual_runs(results, FAULT)} times where nothing else is said.\n",
+        "Each group is headed by the answer and, in parentheses, by what was true. A line has the median time to it.\n",
+        f"Played {_usual_runs(results, FAULT)} times, and known from operations, where nothing else is said.\n",
         _cases(results, FAULT),
         "## Disturbances: they may be ridden out or held, and are never FAIL\n",
-        f"Played {_usual_runs(results, DISTURBANCE)} times where nothing else is said.\n",
+        f"Played {_usual_runs(results, DISTURBANCE)} times, and known from operations, where nothing else is said.\n",
         _cases(results, DISTURBANCE),
         _limits(),
     )
@@ -145,7 +148,7 @@ def _item(case: CaseResult, usual: int) -> str:
     played = "" if len(case.outcomes) == 1 and case.runs == usual else f"{runs}x, "
     named = any(outcome.caught_by.startswith(case.names_check) for outcome in case.outcomes)
     missed = "" if named else f"; `{case.names_check}` was to be red"
-    return f"- {case.name} ({played}{seconds:.1f} s{missed}): {case.story}\n"
+    return f"- {case.name} ({played}{seconds:.1f} s{missed}): {case.story.removeprefix(_USUAL_SOURCE)}\n"
 
 
 def _limits() -> str:
