@@ -21,7 +21,9 @@ from streampay_smoke.service.lease import Lease
 from streampay_smoke.service.orders import RATE, SCHEDULE
 from streampay_smoke.settings import load
 
-SETTLED_STEP = "    world.settlement = actions.settle(world.run_context, world.credential, world.started.record.id)"
+SETTLED_STEP = (
+    "    scenario.settlement = actions.settle(scenario.run_context, scenario.credential, scenario.started.record.id)"
+)
 LEFTOVERS = 60
 CSRF = {"cookie": "csrf-token=by-hand", "x-csrf-token": "by-hand"}
 
