@@ -73,14 +73,14 @@ def _commits(results: Results) -> str:
 
 def _score(of: Score) -> str:
     rows = [
-        ("recall: runs with a fault that end in FAIL or SAFETY", of.recall.in_words),
-        *((f"recall, {severity} faults", share.in_words) for severity, share in of.recall_by_severity.items()),
-        ("the check that is named for the fault is red", of.named.in_words),
-        ("precision: FAIL and SAFETY that are a fault's", of.precision.in_words),
-        ("false alarms in runs with a disturbance", of.false_alarms.in_words),
-        ("false alarms in disturbances that can be ridden out", of.false_alarms_ridden_out.in_words),
-        ("attribution right", of.attribution.in_words),
-        ("undisturbed runs that are INCONCLUSIVE", of.undisturbed_inconclusive.in_words),
+        ("recall: runs with a fault that end in FAIL or SAFETY", of.recall.description),
+        *((f"recall, {severity} faults", share.description) for severity, share in of.recall_by_severity.items()),
+        ("the check that is named for the fault is red", of.named.description),
+        ("precision: FAIL and SAFETY that are a fault's", of.precision.description),
+        ("false alarms in runs with a disturbance", of.false_alarms.description),
+        ("false alarms in disturbances that can be ridden out", of.false_alarms_ridden_out.description),
+        ("attribution right", of.attribution.description),
+        ("undisturbed runs that are INCONCLUSIVE", of.undisturbed_inconclusive.description),
         *((name, _seconds(times)) for name, times in _times(of)),
         ("cost of a whole run", f"{of.cpu_seconds:.1f} s of one core" if of.cpu_seconds is not None else "not played"),
     ]

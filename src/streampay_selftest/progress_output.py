@@ -108,14 +108,14 @@ def _cell(matrix: Confusion, row: str, column: str) -> str:
 def shares(of: Score) -> Sequence[str]:
     """Return the score in lines; each share has its exact 95 % bounds."""
     lines = [
-        f"recall                      {of.recall.in_words}",
-        *(f"  {severity:25} {share.in_words}" for severity, share in of.recall_by_severity.items()),
-        f"  by the check named        {of.named.in_words}",
-        f"precision                   {of.precision.in_words}",
-        f"false alarms                {of.false_alarms.in_words}",
-        f"  where PASS was right      {of.false_alarms_ridden_out.in_words}",
-        f"attribution right           {of.attribution.in_words}",
-        f"undisturbed, INCONCLUSIVE   {of.undisturbed_inconclusive.in_words}",
+        f"recall                      {of.recall.description}",
+        *(f"  {severity:25} {share.description}" for severity, share in of.recall_by_severity.items()),
+        f"  by the check named        {of.named.description}",
+        f"precision                   {of.precision.description}",
+        f"false alarms                {of.false_alarms.description}",
+        f"  where PASS was right      {of.false_alarms_ridden_out.description}",
+        f"attribution right           {of.attribution.description}",
+        f"undisturbed, INCONCLUSIVE   {of.undisturbed_inconclusive.description}",
     ]
     for name, times in (
         ("time to FAIL or SAFETY", of.seconds_to_fail),

@@ -323,7 +323,7 @@ def test_the_project_is_found_from_below_it(monkeypatch: pytest.MonkeyPatch, tmp
 @pytest.mark.parametrize(
     ("said", "seconds"), [("0", 0), ("90", 90), ("90s", 90), ("10m", 600), ("1.5h", 5400), ("6h", 21_600)]
 )
-def test_a_bake_is_a_time_in_words(said: str, seconds: float) -> None:
+def test_a_bake_is_a_time_description(said: str, seconds: float) -> None:
     assert load(SMOKE_BAKE=said).bake_seconds == seconds
 
 

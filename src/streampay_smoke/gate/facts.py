@@ -76,7 +76,7 @@ def cleanup_of(run: RunHistory) -> Cleanup:
     return Cleanup(created=len(made), deleted=len(made & gone), leaked=len(made - gone))
 
 
-def simulated_in_words(run: RunHistory, *, short: bool) -> str:
+def simulated_description(run: RunHistory, *, short: bool) -> str:
     """Return what was simulated, "" for nothing."""
     target, chain = target_of(run).simulated, chain_of(run).simulated
     said = {

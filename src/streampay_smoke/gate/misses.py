@@ -15,7 +15,7 @@ from streampay_smoke.gate.objectives import (
     LEDGER_KINDS,
     MISSED,
     UNATTRIBUTED,
-    in_words,
+    result_description,
     results,
     within_budget,
 )
@@ -54,7 +54,7 @@ def left_out(checks: Sequence[Check]) -> frozenset[str]:
 
 
 def _miss(answer: ObjectiveResult, elsewhere: tuple[Blame, str] | None) -> Miss:
-    text = f"{answer.name}: {in_words(answer)}"
+    text = f"{answer.name}: {result_description(answer)}"
     if elsewhere is None:
         return Miss(blame=Blame.PRODUCT, reason_code=MISSED, text=text)
     blame, because = elsewhere

@@ -213,7 +213,7 @@ def _ordinal(number: int) -> str:
     return f"{number}{suffix}"
 
 
-def in_words(decision: Decision) -> str:
+def decision_description(decision: Decision) -> str:
     """Return one line for the console."""
     step = {ReleaseStep.PROMOTE: "promote", ReleaseStep.ROLLBACK: "roll back", ReleaseStep.HOLD: "hold"}[decision.step]
     page = ", and page somebody" if decision.page else ""

@@ -164,10 +164,10 @@ class Client(contextlib.AbstractContextManager["Client"]):
         except BodyUnreadable as problem:
             raise _no_answer(problem.cause, where, started, str(problem)) from None
         except _ProxyAnswered as problem:
-            raise _no_answer(problem.cause, where, started, f"{route.in_words}: status {problem.status}") from None
+            raise _no_answer(problem.cause, where, started, f"{route.description}: status {problem.status}") from None
         except _LIBRARY_ERRORS as problem:
-            cause, detail = _cause_in_words(problem)
-            raise _no_answer(cause, where, started, ": ".join(filter(None, (route.in_words, detail)))) from None
+            cause, detail = _cause_description(problem)
+            raise _no_answer(cause, where, started, ": ".join(filter(None, (route.description, detail)))) from None
         return Reply(
             status=response.status_code,
             header_items=tuple((key.lower(), value) for key, value in response.headers.multi_items()),
@@ -483,7 +483,7 @@ _CAUSE_BY_ERROR: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 
-def _cause_in_words(problem: BaseException) -> tuple[str, str]:
+def _cause_description(problem: BaseException) -> tuple[str, str]:
     """Return our word for what went wrong, and the system's own reason where that can hold no request data."""
     if isinstance(problem, httpcore.ProxyError):
         status = str(problem).partition(" ")[0]

@@ -38,7 +38,7 @@ from streampay_smoke.service.exchange import REFUSED
 from streampay_smoke.service.records import Readiness
 from streampay_smoke.settings import Settings
 from streampay_smoke.settings.deadline import LEDGER_STEPS
-from streampay_smoke.settings.folders import FEATURES, in_words, project_root, read_from, suite_root
+from streampay_smoke.settings.folders import FEATURES, folders_description, project_root, read_from, suite_root
 
 DISTRIBUTION = "streampay-smoke"
 OLDEST_PYTHON = (3, 11)
@@ -98,7 +98,7 @@ def look_at_machine() -> Iterator[DoctorCheck]:
 def look_at_settings(settings: Settings) -> Iterator[DoctorCheck]:
     """Look at the settings and what goes with them; nothing is sent."""
     yield _ok("settings", f"environments/{settings.environment}.toml: {settings.facts.description}")
-    yield _ok("folders", in_words(read_from()))
+    yield _ok("folders", folders_description(read_from()))
     yield _writable(settings.artifacts)
     yield from _looked("suite", _suite)
     yield from _quarantine()
@@ -169,7 +169,9 @@ def _service(run_context: RunContext) -> Iterator[DoctorCheck]:
     refuse_another_application(run_context.deployment, readiness)
     if not readiness.ready:
         next_step = "see what the service waits for, or who answers at SMOKE_BASE_URL"
-        yield _problem("service", f"{settings.base_url}: {readiness.in_words}", next_step, VerdictStatus.INCONCLUSIVE)
+        yield _problem(
+            "service", f"{settings.base_url}: {readiness.description}", next_step, VerdictStatus.INCONCLUSIVE
+        )
     else:
         told = readiness.release or "that does not name itself"
         yield _ok("service", f"{settings.base_url} is ready, release {told}")
@@ -259,7 +261,7 @@ def _friendbot(run_context: RunContext) -> Iterator[DoctorCheck]:
 def _ways(settings: Settings) -> Iterator[DoctorCheck]:
     """Look at which addresses are reached by a proxy; nothing is said where none is set."""
     addresses = {"service": settings.base_url, "RPC": settings.rpc_url, "friendbot": settings.friendbot_url}
-    ways = {name: route_to(url).in_words for name, url in addresses.items() if url}
+    ways = {name: route_to(url).description for name, url in addresses.items() if url}
     said = "; ".join(f"{name} {way}" for name, way in ways.items() if way)
     if said:
         yield _ok("proxy", said)

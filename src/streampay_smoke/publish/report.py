@@ -70,7 +70,9 @@ def build_report(
     verdict = from_json((run_dir / "verdict.json").read_bytes())
     decision = policy.written_at(run_dir / policy.FILE)
     run = report_of(
-        journal.read(run_dir / "journal.jsonl").entries, verdict, decision=policy.in_words(decision) if decision else ""
+        journal.read(run_dir / "journal.jsonl").entries,
+        verdict,
+        decision=policy.decision_description(decision) if decision else "",
     )
     plain = html_report(run)
     replace_file(run_dir / PAGE, plain)

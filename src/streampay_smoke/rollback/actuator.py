@@ -17,7 +17,7 @@ from streampay_smoke.rollback.configuration import known_id
 from streampay_smoke.rollback.hook import Hook, HookFailed, Intent
 from streampay_smoke.rollback.log import DeployHistory, IntentLog
 from streampay_smoke.rollback.outcome import Fact, NoPreviousRelease, RollbackEnding, RollbackOutcome, RollbackRefused
-from streampay_smoke.rollback.verification import Verification, failure_in_words
+from streampay_smoke.rollback.verification import Verification, failure_description
 from streampay_smoke.rollback.wire import ObservedReleases, RollbackSituation, rollback_situation
 
 MOST_ASKED = 3
@@ -205,7 +205,7 @@ class Actuator:
         try:
             said = self._hook.roll_back(intent)
         except HookFailed as problem:
-            why = failure_in_words(problem)
+            why = failure_description(problem)
         except Exception as problem:  # noqa: BLE001 - whatever a hook does wrong, what became of it is on the wire
             why = f"the hook is defective: {type(problem).__name__}: {problem}"
         else:
@@ -222,7 +222,7 @@ class Actuator:
         try:
             proof = self._verifier.verify(target, within_seconds=within_seconds)
         except SmokeError as problem:
-            return self._not_proved(intended, facts, failure_in_words(problem))
+            return self._not_proved(intended, facts, failure_description(problem))
         self._log.append(logs.RollbackProved(deploy=deploy, release=target, promises=proof.promises, notes=proof.notes))
         took_seconds = self._clock() - self._began
         return RollbackOutcome(
@@ -251,7 +251,7 @@ class Actuator:
             return RollbackOutcome(
                 ending=RollbackEnding.NOT_VERIFIED,
                 headline=f"NOT VERIFIED  {self._where}: {target} is live already, and not healthy",
-                facts=(("Seen", observed), ("Why", failure_in_words(problem))),
+                facts=(("Seen", observed), ("Why", failure_description(problem))),
                 next_step="a rollback to it would mend nothing: deploy an older release by hand",
             )
         return RollbackOutcome(
@@ -355,7 +355,7 @@ class Actuator:
         return f"rollback-{hashlib.sha256('|'.join(about).encode()).hexdigest()[:32]}"
 
     def _described(self, seen: ObservedReleases, engine_release: str) -> str:
-        return f"{seen.in_words}, the engine names {engine_release or 'none'}"
+        return f"{seen.description}, the engine names {engine_release or 'none'}"
 
 
 def _target_of(history: DeployHistory) -> str:

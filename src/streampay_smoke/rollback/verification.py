@@ -97,7 +97,7 @@ class ReleaseVerifier:
                     return PollResult(met=False, value=None, last=str(problem))
             told = readiness.release or "a release that does not name itself"
             met = readiness.genuine and readiness.release == target and not _degraded(readiness)
-            return PollResult(met=met, value=readiness, last=f"{told}: {readiness.in_words}")
+            return PollResult(met=met, value=readiness, last=f"{told}: {readiness.description}")
 
         def look() -> PollResult[Readiness | None]:
             """Look once for each replica: a roll-out ends when no look meets another release."""
@@ -187,6 +187,6 @@ def _degraded(readiness: Readiness) -> list[str]:
     return [name for name, it in readiness.dependencies.items() if not it.ok and name != LEDGER_DEPENDENCY]
 
 
-def failure_in_words(problem: SmokeError) -> str:
+def failure_description(problem: SmokeError) -> str:
     """Return a broken proof in one line with its next step."""
     return f"{problem}{f'; next: {problem.next_step}' if problem.next_step else ''}"

@@ -38,7 +38,7 @@ class ObservedReleases(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool = False
 
     @property
-    def in_words(self) -> str:
+    def description(self) -> str:
         """One line."""
         if self.releases:
             return f"{' and '.join(self.releases)} in {self.looks} {'look' if self.looks == 1 else 'looks'}"

@@ -20,7 +20,7 @@ from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.history import fold
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.policy import FILE as DECISION_FILE
-from streampay_smoke.gate.policy import Circumstances, Decision, in_words
+from streampay_smoke.gate.policy import Circumstances, Decision, decision_description
 from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, VerdictStatus
 from streampay_smoke.publish import github
 from streampay_smoke.publish.publish import PAGE, publish
@@ -121,10 +121,12 @@ def _carried_out(
     decision = decisions.decided(folder, verdict, fold(entries), asked)
     _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
     if decision.acts and act is not None:
-        print(f"{verdict.message}\ndecision: {in_words(decision)}", flush=True)  # a rollback may take minutes
+        print(
+            f"{verdict.message}\ndecision: {decision_description(decision)}", flush=True
+        )  # a rollback may take minutes
         decision = act(decision)
         _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
-    notes += publish(folder.path, entries, verdict, decision=in_words(decision)).notes
+    notes += publish(folder.path, entries, verdict, decision=decision_description(decision)).notes
     _attempt("the CI system could not be told", lambda: _announce(folder, entries, verdict, decision, notes))
 
 
@@ -137,7 +139,7 @@ def _announce(
 ) -> None:
     run, environ = report_of(entries, verdict), system_facts.variables()
     print(console_block(run, paint_for(sys.stdout, environ)))
-    print(f"decision: {in_words(decision)}")
+    print(f"decision: {decision_description(decision)}")
     print(f"evidence: {_shown(folder.path)}")
     print(f"report: {_shown(folder.path / PAGE)}")
     for note in notes:

@@ -34,7 +34,7 @@ from streampay_smoke.runner.results import redact_results
 from streampay_smoke.runner.selection import tag_expression
 from streampay_smoke.runner.session import Session, open_session
 from streampay_smoke.settings import load_evidence
-from streampay_smoke.settings.folders import in_words, project_root, read_from
+from streampay_smoke.settings.folders import folders_description, project_root, read_from
 
 _LOST = Failure(
     kind="journal_lost",
@@ -164,7 +164,7 @@ class GateRunner(Runner):
         summarize_on_standard_output(self.config.reporters)
         folder = self._folder()
         if not self._supervised:
-            print(f"reads: {in_words(read_from())}", flush=True)
+            print(f"reads: {folders_description(read_from())}", flush=True)
         with self._journal(folder) as journal, self._interruption.watching():
             if PARENT_DEATH_PIPE in self.config.userdata:
                 watch_parent(int(self.config.userdata[PARENT_DEATH_PIPE]), self._interruption.abandon)

@@ -27,7 +27,7 @@ class AnswerSummary(msgspec.Struct, frozen=True, kw_only=True):
     said: str = ""
 
     @property
-    def in_words(self) -> str:
+    def description(self) -> str:
         """A few words for a probe's detail."""
         if self.status_class == NO_ANSWER:
             return "no answer"

@@ -161,7 +161,7 @@ def test_a_request_that_was_sent_again_counts_once(told: Tell) -> None:
     success, flaky = verdict.objectives
     assert (success.samples, success.estimate) == (1, 1.0)
     assert (flaky.samples, flaky.estimate, flaky.decision) == (2, 0.5, "insufficient_sample")
-    assert objectives.in_words(flaky) == "1 of 2 checks needed a second attempt (50 %), promised at most 5 %"
+    assert objectives.result_description(flaky) == "1 of 2 checks needed a second attempt (50 %), promised at most 5 %"
 
 
 def test_a_poll_that_was_sent_again_takes_no_failure_back(told: Tell) -> None:
@@ -386,10 +386,10 @@ def test_a_journal_of_before_objectives_is_still_read(told: Tell) -> None:
 
 def test_bounds_are_told_as_far_as_they_are_known(told: Tell) -> None:
     unknown = the_only(judge(told(*run(objective("read_latency", 500)))))
-    assert objectives.bounds_in_words(unknown) == ""
-    assert "nothing measured" in objectives.in_words(unknown)
+    assert objectives.bounds_description(unknown) == ""
+    assert "nothing measured" in objectives.result_description(unknown)
     known = the_only(judge(told(*run(objective("read_latency", 500), evidence=(asked(),) * 9))))
-    assert objectives.bounds_in_words(known) == "10 to ? ms"
+    assert objectives.bounds_description(known) == "10 to ? ms"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from streampay_smoke.gate.policy import (
     ReleaseStep,
     VerdictSummary,
     decide,
-    in_words,
+    decision_description,
     may_act,
     schema,
     to_json,
@@ -149,7 +149,7 @@ def test_each_of_these_alone_keeps_a_run_from_acting(change: dict[str, object], 
     decision = decided(answer("FAIL", "promise_broken"), run)
     assert (decision.step, decision.acts, decision.not_acting_because) == (ReleaseStep.ROLLBACK, False, because)
     assert decision.page is (run.on_fail == "rollback")  # somebody counts on a rollback that is not made
-    assert f"-> not by this run: {because}" in in_words(decision)
+    assert f"-> not by this run: {because}" in decision_description(decision)
 
 
 @pytest.mark.parametrize("change", [{"whole_suite": False}, {"by_path": True}])
@@ -162,11 +162,13 @@ def test_one_feature_played_by_hand_never_acts(change: dict[str, bool]) -> None:
 
 
 def test_what_is_said() -> None:
-    assert in_words(decided(answer("PASS"))) == "promote: every promise was proved"
-    assert in_words(decided(answer("FAIL"))) == "roll back: the release broke a promise -> v1 is put back now"
-    said = in_words(decided(answer("INCONCLUSIVE"), replace(PREPARED, inconclusive_before=2)))
+    assert decision_description(decided(answer("PASS"))) == "promote: every promise was proved"
+    assert (
+        decision_description(decided(answer("FAIL"))) == "roll back: the release broke a promise -> v1 is put back now"
+    )
+    said = decision_description(decided(answer("INCONCLUSIVE"), replace(PREPARED, inconclusive_before=2)))
     assert said == "hold, and page somebody: nothing is proved against the release, the 3rd time in a row"
-    assert in_words(decided(answer("PASS"), BY_HAND)) == (
+    assert decision_description(decided(answer("PASS"), BY_HAND)) == (
         "hold: a part of the suite passed: that is no reason to promote"
     )
 
@@ -279,7 +281,7 @@ def test_an_answer_names_each_kind_of_gating_objective_that_was_missed_once(told
         (111, "111th"),
     ],
 )
-def test_rows_are_counted_in_words(number: int, said: str) -> None:
+def test_rows_are_counted_decision_description(number: int, said: str) -> None:
     decision = decided(answer("INCONCLUSIVE"), replace(PREPARED, inconclusive_before=number - 1))
     assert f"the {said} time in a row" in decision.because
 

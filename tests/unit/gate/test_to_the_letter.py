@@ -303,9 +303,9 @@ def test_a_settlement_belongs_to_its_scenario() -> None:
         ("settlement_time", 70.0, 0.5, "p50 70 ms, promised 0.9 ms, 2 of 3 settlements too slow"),
     ],
 )
-def test_a_miss_in_words(kind: Kind, estimate: float | None, quantile: float | None, said: str) -> None:
+def test_a_miss_description(kind: Kind, estimate: float | None, quantile: float | None, said: str) -> None:
     found = replace(answer("read_latency", 500), kind=kind, estimate=estimate, quantile=quantile, threshold=0.9)
-    assert objectives.in_words(replace(found, samples=3, bad=2)) == said
+    assert objectives.result_description(replace(found, samples=3, bad=2)) == said
 
 
 CHECK = Check(
@@ -387,7 +387,7 @@ def test_what_else_explains_a_miss(
     missed = replace(answer("read_latency", 500), kind=kind, decision="fail")
     run = RunHistory(probes_at_start=[*probes], measured=after[0] if after else None)
     (miss,) = misses((missed,), run, (), checks)
-    said = f"the one: {objectives.in_words(missed)}"
+    said = f"the one: {objectives.result_description(missed)}"
     assert (miss.blame, miss.text) == (blame, f"{said}; not the release's alone: {because}" if because else said)
 
 

@@ -19,7 +19,7 @@ from streampay_smoke.gate.facts import (
     evidence_of,
     foreign_simulation,
     settlement_of,
-    simulated_in_words,
+    simulated_description,
     target_of,
 )
 from streampay_smoke.gate.findings import Finding, findings_of_checks, findings_of_the_run, unproved
@@ -203,8 +203,8 @@ def test_what_is_simulated_is_said(told: Tell, service: bool, ledger: bool, long
     by_answers = run_of(told, started(), events.ServiceSeen(simulated=service), seen((1, ledger), (2, not ledger)))
     for run in (by_settings, by_answers):
         assert (target_of(run).simulated, chain_of(run).simulated) == (service, ledger)
-        assert simulated_in_words(run, short=False) == long
-        assert simulated_in_words(run, short=True) == short
+        assert simulated_description(run, short=False) == long
+        assert simulated_description(run, short=True) == short
 
 
 def test_a_simulation_is_foreign_where_nobody_chose_it(told: Tell) -> None:

@@ -90,7 +90,7 @@ def test_the_scheme_chooses_the_variable(url: str, environ: dict[str, str], prox
 def test_hosts_are_exempt_that_no_proxy_lists(variable: str, listed: str, host: str, exempt: bool) -> None:
     route = route_to(f"https://{host}/", {"HTTPS_PROXY": CORP, variable: listed})
     assert (route.proxy is None) is exempt
-    assert (f"{variable} exempts it from HTTPS_PROXY" in route.in_words) is exempt
+    assert (f"{variable} exempts it from HTTPS_PROXY" in route.description) is exempt
 
 
 @pytest.mark.parametrize(
@@ -308,4 +308,4 @@ def test_a_direct_client_uses_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_set_is_told_of_nothing() -> None:
     assert route_to("https://a.example/", {}) == DIRECT
-    assert DIRECT.in_words == ""
+    assert DIRECT.description == ""

@@ -71,7 +71,7 @@ def variable(sandbox: Sandbox, name: str) -> Secret:
 def test_it_is_ready_simulated_private_and_of_the_expected_release(deployment: Deployment) -> None:
     readiness = deployment.readiness()
     assert readiness.genuine, readiness.not_genuine_because
-    assert readiness.ready, readiness.in_words
+    assert readiness.ready, readiness.description
     assert (readiness.network, readiness.release, readiness.simulated) == ("private", "r-7", True)
 
 

@@ -146,8 +146,8 @@ def unchanged(before: StreamRecord, after: StreamRecord, expect: Expect) -> None
     expect(
         "the stream is unchanged",
         _lasting(after) == _lasting(before),
-        expected=_in_words(before),
-        observed=_in_words(after),
+        expected=_description(before),
+        observed=_description(after),
     )
 
 
@@ -230,7 +230,7 @@ def _lasting(record: StreamRecord) -> StreamRecord:
     return replace(record, updated_at="", next_action="")
 
 
-def _in_words(record: StreamRecord) -> str:
+def _description(record: StreamRecord) -> str:
     settled = f", settled by {record.settlement_tx_hash}" if record.settlement_tx_hash else ""
     return f"{record.status}, {record.rate} a {record.schedule} to {record.recipient}, tags {record.tags}{settled}"
 

@@ -41,7 +41,7 @@ class ClocksDisagree(SmokeError):
 
 def answers_every_request(answers: Sequence[Answer], code_of: Callable[[Answer], str], expect: Expect) -> None:
     """Each of many requests is answered: one error, also an injected one, is too many."""
-    found = Counter(_in_words(answer, code_of) for answer in answers)
+    found = Counter(_description(answer, code_of) for answer in answers)
     failed = {words: count for words, count in found.items() if words != "answered"}
     expect(
         "the service answers every request",
@@ -52,7 +52,7 @@ def answers_every_request(answers: Sequence[Answer], code_of: Callable[[Answer],
     )
 
 
-def _in_words(answer: Answer, code_of: Callable[[Answer], str]) -> str:
+def _description(answer: Answer, code_of: Callable[[Answer], str]) -> str:
     if answer.status == WELL:
         return "answered"
     return f"status {answer.status} {code_of(answer)}".strip()

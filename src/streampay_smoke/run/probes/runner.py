@@ -52,10 +52,10 @@ def _egress_by_proxy(base_url: str, baseline_url: str) -> Probed:
     host, route = urlsplit(base_url).hostname, route_to(base_url)
     there, said = _asked_by_proxy(base_url)
     if there:
-        return Probed(name=EGRESS_PROBE, ok=True, detail=f"{host} is reached {route.in_words}")
+        return Probed(name=EGRESS_PROBE, ok=True, detail=f"{host} is reached {route.description}")
     stable = _is_reached(baseline_url)
     control = "the stable release's host is reached" if stable else "and no stable release shows a way there"
-    return Probed(name=EGRESS_PROBE, ok=stable, detail=f"{host} is not reached {route.in_words} ({said}), {control}")
+    return Probed(name=EGRESS_PROBE, ok=stable, detail=f"{host} is not reached {route.description} ({said}), {control}")
 
 
 def _asked_by_proxy(url: str) -> tuple[bool, str]:

@@ -24,7 +24,7 @@ from streampay_smoke.service.records import (
     StreamRecord,
     Withdrawal,
 )
-from streampay_smoke.service.shape import EVENTS, Field, body_in_words, deviations, is_one_word, keep_promise
+from streampay_smoke.service.shape import EVENTS, Field, body_description, deviations, is_one_word, keep_promise
 
 STATUSES = ("draft", "active", "paused", "ended", "withdrawn", "cancelled")
 CHALLENGE_PREFIX = "streampay_auth_"
@@ -299,9 +299,9 @@ def _key(key: str) -> dict[str, str]:
 def _not_genuine(answer: Answer) -> str:
     """Return why this is no readiness answer of the service, "" when it is one."""
     if answer.status not in (200, 503):
-        return f"the service promises 200 or 503 here; this is {body_in_words(answer)}"
+        return f"the service promises 200 or 503 here; this is {body_description(answer)}"
     if not isinstance(answer.json, dict):
-        return f"this is {body_in_words(answer)}"
+        return f"this is {body_description(answer)}"
     body = answer.json
     found = deviations(
         body,
