@@ -58,15 +58,15 @@ def line(case: Case, played: CaseRun, *, right: bool) -> str:
     """Return the line about one run; a wrong answer says what was right instead, and what the gate said."""
     seed = f" seed {played.seed}" if played.seed else ""
     answer = f"{played.status} {played.attribution}".strip()
-    told = f"{'ok   ' if right else 'WRONG'} {played.seconds:5.1f} s  {case.name}{seed}: {answer}"
+    text = f"{'ok   ' if right else 'WRONG'} {played.seconds:5.1f} s  {case.name}{seed}: {answer}"
     if right:
-        return f"{told}, {played.caught_by}" if played.caught_by else told
+        return f"{text}, {played.caught_by}" if played.caught_by else text
     wanted = " or ".join(case.truths) + (
         f", seen by {case.caught_by or 'a check nobody named'}" if case.is_fault else ""
     )
     red = f"; red: {', '.join(played.red[:3])}" if played.red else ""
-    said = played.problem or played.message
-    return f"{told} {played.reason_code}, not {wanted}{red}\n      {said}\n      {case.story}"
+    message = played.problem or played.message
+    return f"{text} {played.reason_code}, not {wanted}{red}\n      {message}\n      {case.story}"
 
 
 def summary(results: Results, of: Score) -> str:

@@ -120,8 +120,8 @@ def _ledger_unproved(run: RunHistory, probes: Sequence[events.Probed]) -> str:
     if end is None and run.interrupted is not None and asked[-1:] == [True]:
         return ""
     if end is None or end.ledger_ok is not True:
-        said = end.ledger_detail if end and end.ledger_detail else "it was not asked"
-        return f"the ledger did not prove its health: {said}"
+        detail = end.ledger_detail if end and end.ledger_detail else "it was not asked"
+        return f"the ledger did not prove its health: {detail}"
     return ""
 
 

@@ -150,7 +150,7 @@ class RollbackObstacle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ROLLBACK_OBSTACLES = (
-    RollbackObstacle(because="nobody asked for it (--on-fail rollback)", applies=lambda run: run.on_fail != ROLL_BACK),
+    RollbackObstacle(because="it was not asked for (--on-fail rollback)", applies=lambda run: run.on_fail != ROLL_BACK),
     RollbackObstacle(because="behave was started by hand, and never rolls back", applies=lambda run: not run.acts_here),
     RollbackObstacle(because="a part of the suite was played", applies=lambda run: not run.whole_suite),
     RollbackObstacle(because="feature files were named by hand", applies=lambda run: run.by_path),

@@ -24,7 +24,7 @@ from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.evidence.events import AnyEvent, Warned
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, GRAVITY, STATUS_WITHOUT_RUN, VerdictStatus
-from streampay_smoke.http.client import NoAnswer, new_client
+from streampay_smoke.http.client import Client, NoAnswer
 from streampay_smoke.http.ledger_health import ledger_time, measured_seconds_per_ledger
 from streampay_smoke.http.proxies import route_to
 from streampay_smoke.publish.report import allure_missing_because
@@ -173,8 +173,8 @@ def _service(run_context: RunContext) -> Iterator[DoctorCheck]:
             "service", f"{settings.base_url}: {readiness.description}", next_step, VerdictStatus.INCONCLUSIVE
         )
     else:
-        told = readiness.release or "that does not name itself"
-        yield _ok("service", f"{settings.base_url} is ready, release {told}")
+        release = readiness.release or "that does not name itself"
+        yield _ok("service", f"{settings.base_url} is ready, release {release}")
     if readiness.genuine:
         yield from _looked("its release", lambda: _release(settings, readiness))
         yield from _looked("its network", lambda: _network(settings, readiness))
@@ -182,8 +182,8 @@ def _service(run_context: RunContext) -> Iterator[DoctorCheck]:
 
 def _release(settings: Settings, readiness: Readiness) -> Iterator[DoctorCheck]:
     refuse_another_release(settings.expect_release, [readiness.release], told_by=settings.facts.service.release_told_by)
-    told = readiness.release or "not told"
-    yield _ok("its release", f"{told}, and {settings.expect_release or 'any'} is expected")
+    release = readiness.release or "not told"
+    yield _ok("its release", f"{release}, and {settings.expect_release or 'any'} is expected")
 
 
 def _network(settings: Settings, readiness: Readiness) -> Iterator[DoctorCheck]:
@@ -232,20 +232,20 @@ def _deadline(run_context: RunContext) -> Iterator[DoctorCheck]:
         yield _ok("deadline", f"{settings.deadline_seconds:g} s; the RPC does not tell how far apart its ledgers close")
         return
     waits_seconds = LEDGER_STEPS * pace
-    said = (
+    text = (
         f"{settings.deadline_seconds:g} s; a whole smoke waits about {waits_seconds:.0f} s for ledgers {pace:g} s apart"
     )
     if settings.deadline_is_derived or settings.deadline_seconds > waits_seconds + SPARE_SECONDS:
-        yield _ok("deadline", said)
+        yield _ok("deadline", text)
     else:
-        yield _warning("deadline", said, "leave SMOKE_DEADLINE_SECONDS unset, or set it (or deadline_seconds) higher")
+        yield _warning("deadline", text, "leave SMOKE_DEADLINE_SECONDS unset, or set it (or deadline_seconds) higher")
 
 
 def _friendbot(run_context: RunContext) -> Iterator[DoctorCheck]:
     url = run_context.ledger.chain.connect().friendbot_url
     host = host_only(url)  # its path may be a provider's key
     try:
-        with new_client(timeout_seconds=REQUEST_SECONDS) as client:
+        with Client(timeout_seconds=REQUEST_SECONDS) as client:
             status = client.request("GET", url).status
     except NoAnswer as problem:
         yield _problem("friendbot", str(problem), "set SMOKE_STELLAR_FRIENDBOT_URL", VerdictStatus.INCONCLUSIVE)
@@ -262,9 +262,9 @@ def _ways(settings: Settings) -> Iterator[DoctorCheck]:
     """Look at which addresses are reached by a proxy; nothing is said where none is set."""
     addresses = {"service": settings.base_url, "RPC": settings.rpc_url, "friendbot": settings.friendbot_url}
     ways = {name: route_to(url).description for name, url in addresses.items() if url}
-    said = "; ".join(f"{name} {way}" for name, way in ways.items() if way)
-    if said:
-        yield _ok("proxy", said)
+    text = "; ".join(f"{name} {way}" for name, way in ways.items() if way)
+    if text:
+        yield _ok("proxy", text)
 
 
 def _contract(run_context: RunContext) -> Iterator[DoctorCheck]:
@@ -314,11 +314,11 @@ def _quarantine() -> Iterator[DoctorCheck]:
     for problem in read.problems:
         yield _problem("quarantine", problem, f"correct {FILE}", VerdictStatus.CONFIG)
     for entry in read.entries:
-        said = f"{entry.id} until {entry.until} ({entry.owner}, {entry.ticket})"
+        text = f"{entry.id} until {entry.until} ({entry.owner}, {entry.ticket})"
         if entry.until < read.today:
-            yield _warning("quarantine", f"over: {said}", f"remove the entry from {FILE}: the check gates again")
+            yield _warning("quarantine", f"over: {text}", f"remove the entry from {FILE}: the check gates again")
         else:
-            yield _warning("quarantine", f"does not gate: {said}", "mend the check before its day is over")
+            yield _warning("quarantine", f"does not gate: {text}", "mend the check before its day is over")
 
 
 def _writable(folder: Path) -> DoctorCheck:

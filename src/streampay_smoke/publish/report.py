@@ -139,13 +139,13 @@ def _run(command: list[str], place: str, environ: dict[str, str], timeout_second
     except OSError as error:
         raise AllureFailed(f"Allure could not be started: {error.strerror}") from error
     try:
-        said, _ = process.communicate(timeout=timeout_seconds)
+        output, _ = process.communicate(timeout=timeout_seconds)
     except subprocess.TimeoutExpired as error:
         raise AllureFailed(f"Allure took longer than {timeout_seconds:g} s") from error
     finally:
         _end(process)
     if process.returncode != 0:
-        words = " ".join(said.decode(errors="replace").split())[-_SHOWN_CHARACTERS:]
+        words = " ".join(output.decode(errors="replace").split())[-_SHOWN_CHARACTERS:]
         raise AllureFailed(f"Allure ended with exit code {process.returncode}: {words}")
 
 

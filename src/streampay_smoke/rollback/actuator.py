@@ -203,14 +203,14 @@ class Actuator:
             deadline_seconds=max(1.0, self._left_seconds),
         )
         try:
-            said = self._hook.roll_back(intent)
+            answer = self._hook.roll_back(intent)
         except HookFailed as problem:
             why = failure_description(problem)
         except Exception as problem:  # noqa: BLE001 - whatever a hook does wrong, what became of it is on the wire
             why = f"the hook is defective: {type(problem).__name__}: {problem}"
         else:
-            self._log.append(logs.EngineAccepted(deploy=intended.deploy, said=said))
-            return True, f"accepted{f': {said}' if said else ''}"
+            self._log.append(logs.EngineAccepted(deploy=intended.deploy, said=answer))
+            return True, f"accepted{f': {answer}' if answer else ''}"
         self._log.append(logs.EngineNotAccepted(deploy=intended.deploy, why=why))
         return False, why
 
@@ -375,8 +375,8 @@ def _target_of(history: DeployHistory) -> str:
 
 
 def _proved(proof: Verification) -> tuple[tuple[str, str], ...]:
-    said = "its readiness, its name on every replica, a list for its user, none without a credential"
-    return (("Proved", f"{said} ({len(proof.promises)} checks)"), *(("Note", note) for note in proof.notes))
+    proved = "its readiness, its name on every replica, a list for its user, none without a credential"
+    return (("Proved", f"{proved} ({len(proof.promises)} checks)"), *(("Note", note) for note in proof.notes))
 
 
 def _times(number: int) -> str:

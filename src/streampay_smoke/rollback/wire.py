@@ -61,10 +61,10 @@ def rollback_situation(seen: ObservedReleases, engine_release: str, *, failed: s
     one is enough to go on. The previous release is live only where users meet it, and nobody speaks of another: an
     engine calls it the live one all through a canary.
     """
-    told = {*seen.releases, *([engine_release] if engine_release else [])}
-    if told - {failed, target}:
+    releases = {*seen.releases, *([engine_release] if engine_release else [])}
+    if releases - {failed, target}:
         return RollbackSituation.OTHER_LIVE
-    if failed in told:
+    if failed in releases:
         return RollbackSituation.FAILED_LIVE
     return RollbackSituation.TARGET_LIVE if seen.releases else RollbackSituation.UNKNOWN
 

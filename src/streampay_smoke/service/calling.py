@@ -204,8 +204,8 @@ class Caller(AbstractContextManager["Caller"]):
         """Return how to look at a call's answer: it keeps its promise with a promised status and a readable body."""
 
         def look(answer: Answer) -> AnswerSummary:
-            said = self._dialect.error_code(answer)
-            well_formed = answer.status >= 400 and bool(said)
+            code = self._dialect.error_code(answer)
+            well_formed = answer.status >= 400 and bool(code)
             if answer.status < 400:
                 try:
                     read(answer)
@@ -233,9 +233,9 @@ class Caller(AbstractContextManager["Caller"]):
 
     def _reason(self, answer: Answer) -> str:
         """Return what an answer says for itself: its error code or kind of body, and its request id."""
-        said = self._dialect.error_code(answer) or body_description(answer)
+        reason = self._dialect.error_code(answer) or body_description(answer)
         target = answer.headers.get("location", "").split("?", 1)[0]
-        return f": {said}{f', pointing at {target}' if target else ''} (request id {answer.request_id})"
+        return f": {reason}{f', pointing at {target}' if target else ''} (request id {answer.request_id})"
 
 
 def _kind(call: Call) -> str:

@@ -471,5 +471,5 @@ class Deployment(AbstractContextManager["Deployment"]):
             status_class=answer.status // 100,
             genuine=readiness.genuine,
             kept=readiness.ready,
-            said=", ".join(degraded),
+            trouble=", ".join(degraded),
         )

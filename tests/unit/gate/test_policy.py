@@ -132,7 +132,7 @@ def test_it_is_never_bolder_than_the_verdict(status: VerdictStatus, whole: bool)
 @pytest.mark.parametrize(
     ("change", "because"),
     [
-        ({"on_fail": "hold"}, "nobody asked for it (--on-fail rollback)"),
+        ({"on_fail": "hold"}, "it was not asked for (--on-fail rollback)"),
         ({"deploy": "", "target_release": ""}, "no deploy is named (--deploy)"),
         ({"release_expected": ""}, "no release is expected (--expect-release)"),
         ({"target_release": ""}, "no previous release was recorded before the deploy"),
@@ -232,7 +232,7 @@ def test_a_decision_is_told_whole() -> None:
 def test_every_reason_not_to_act_is_said() -> None:
     run = replace(PREPARED, on_fail="hold", release_expected="")
     assert decided(answer("FAIL"), run).not_acting_because == (
-        "nobody asked for it (--on-fail rollback); no release is expected (--expect-release)"
+        "it was not asked for (--on-fail rollback); no release is expected (--expect-release)"
     )
 
 

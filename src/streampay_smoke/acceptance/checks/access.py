@@ -238,9 +238,9 @@ def _description(record: StreamRecord) -> str:
 def _storing_directives(headers: Mapping[str, str]) -> Iterator[str]:
     """Yield the directives that let a shared cache store an answer to a request with credentials (RFC 9111, 3.5)."""
     for header in _SHARED_CACHES:
-        said = {part.strip().lower().partition("=")[0] for part in headers.get(header, "").split(",")}
-        found = said & (_LET_STORE if "private" in said else _LET_STORE | {"must-revalidate"})
-        yield from (f"{header}: {directive}" for directive in found if "no-store" not in said)
+        directives = {part.strip().lower().partition("=")[0] for part in headers.get(header, "").split(",")}
+        found = directives & (_LET_STORE if "private" in directives else _LET_STORE | {"must-revalidate"})
+        yield from (f"{header}: {directive}" for directive in found if "no-store" not in directives)
 
 
 def _stacks(answer: Answer) -> set[str]:

@@ -8,14 +8,11 @@ from typing import ClassVar
 import msgspec
 
 from streampay_smoke.acceptance.checks.expectation import Expect
-from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS, LAG_LEDGERS
+from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS, INDEX_LAG_LEDGERS, LAG_LEDGERS
 from streampay_smoke.core.errors import Blame, CredentialRefused, SmokeError
 from streampay_smoke.service.exchange import REFUSED, Answer
 
 WELL, UNAUTHORIZED = 200, 401
-
-BEHIND_LEDGERS = 12
-"""A minute of testnet's ledgers."""
 
 _UP = re.compile(r"^streampay_metrics_up(\{[^}]*\})?[ \t]+1(\.0*)?[ \t]*$", re.MULTILINE)
 
@@ -88,8 +85,8 @@ def index_is_up_to_date(cursors: Sequence[int], newest_ledger: int, expect: Expe
     reached = cursors[-1]
     expect(
         "the index is up to date",
-        newest_ledger - BEHIND_LEDGERS <= reached <= newest_ledger + LAG_LEDGERS,
-        expected=f"at most {BEHIND_LEDGERS} ledgers behind {newest_ledger}",
+        newest_ledger - INDEX_LAG_LEDGERS <= reached <= newest_ledger + LAG_LEDGERS,
+        expected=f"at most {INDEX_LAG_LEDGERS} ledgers behind {newest_ledger}",
         observed=f"ledger {reached}",
     )
 

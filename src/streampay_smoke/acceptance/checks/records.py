@@ -41,8 +41,8 @@ def every_replica_shows(looks: Sequence[Answer], record: StreamRecord, expect: E
 def looks_description(shown: Sequence[str]) -> str:
     """Return what looks over several connections showed: every answer, and how often; they may disagree."""
     kinds = sorted(set(shown))
-    told = "; ".join(f"{what} in {shown.count(what)} of {len(shown)} looks" for what in kinds)
-    return f"replicas disagree: {told}" if len(kinds) > 1 else told or "no look"
+    counts = "; ".join(f"{what} in {shown.count(what)} of {len(shown)} looks" for what in kinds)
+    return f"replicas disagree: {counts}" if len(kinds) > 1 else counts or "no look"
 
 
 def _as_shown(look: Answer) -> str:

@@ -307,10 +307,10 @@ def settlement_time_agrees(receipt: Receipt, finding: LedgerFinding, ledger_ahea
 def _unix_seconds(text: str, near: int) -> float:
     """Return what an ISO 8601 text says, as UTC where it names no zone; no time at all is never near."""
     try:
-        told = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         return near - float("inf")
-    return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 def refused_before_start(answer: Answer, record: StreamRecord, expect: Expect) -> None:

@@ -241,18 +241,18 @@ class AppV1:
 
     def read_index_cursor(self, answer: Answer) -> int:
         """Read `ledgerCursor` in the data of the first event that holds any."""
-        told: Any = next((parsed(text) for text in _EVENT_DATA.findall(answer.body_text)), None)
-        found = deviations(told, (_CURSOR,), where="event")
+        event: Any = next((parsed(text) for text in _EVENT_DATA.findall(answer.body_text)), None)
+        found = deviations(event, (_CURSOR,), where="event")
         keep_promise(answer, "a status of the index", found, media_type=EVENTS)
-        return int(told["ledgerCursor"])
+        return int(event["ledgerCursor"])
 
     def read_live_events(self, answer: Answer) -> tuple[LiveEvent, ...]:
         """Read `{id, status}` in the data of each event that is whole; comments keep the connection alive."""
         whole = answer.body_text.replace("\r\n", "\n").rpartition("\n\n")[0]
-        told = [parsed(text) for text in _EVENT_DATA.findall(whole)]
-        found = [text for data in told for text in deviations(data, _LIVE_EVENT, where="event")]
+        events = [parsed(text) for text in _EVENT_DATA.findall(whole)]
+        found = [text for data in events for text in deviations(data, _LIVE_EVENT, where="event")]
         keep_promise(answer, "live events", found, media_type=EVENTS)
-        return tuple(LiveEvent(stream_id=data["id"], status=data["status"]) for data in told)
+        return tuple(LiveEvent(stream_id=data["id"], status=data["status"]) for data in events)
 
     def recognises(self, answer: Answer) -> bool:
         """An error in its envelope, its health, its readiness, a page of streams, or a page of its web app."""
