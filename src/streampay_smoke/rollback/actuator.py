@@ -7,11 +7,13 @@ where the failed release is still seen to be live, and with the same key. A targ
 """
 
 import hashlib
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from streampay_smoke.core.errors import SmokeError
+from streampay_smoke.evidence.polling import PollResult, eventually
 from streampay_smoke.rollback import log as logs
 from streampay_smoke.rollback.configuration import known_id
 from streampay_smoke.rollback.hook import Hook, HookFailed, Intent
@@ -327,9 +329,21 @@ class Actuator:
 
     def _settled(self, intended: logs.RollbackIntended) -> RollbackSituation:
         """Wait until the target is seen, as long as an earlier request may take to show; return where things stand."""
-        ends_at = self._clock() + min(SETTLE_SECONDS, max(0.0, self._left_seconds))
-        while self._wire.peek().releases != (intended.target_release,) and self._clock() < ends_at:
-            self._sleep(PEEK_SECONDS)
+
+        def peek() -> PollResult[None]:
+            seen = self._wire.peek()
+            return PollResult(met=seen.releases == (intended.target_release,), value=None, last=seen.description)
+
+        eventually(
+            peek,
+            what=f"{intended.target_release} to be seen",
+            within_seconds=min(SETTLE_SECONDS, max(0.0, self._left_seconds)),
+            pauses=itertools.repeat(PEEK_SECONDS),
+            record=lambda event: None,  # what comes of the wait is in the intent log
+            error=None,
+            clock=self._clock,
+            sleep=self._sleep,
+        )
         seen, engine_release, _ = self._wire.look(), *self._engine_release()
         return rollback_situation(seen, engine_release, failed=intended.failed_release, target=intended.target_release)
 

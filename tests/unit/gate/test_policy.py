@@ -236,7 +236,9 @@ def test_every_reason_not_to_act_is_said() -> None:
     )
 
 
-def test_an_answer_names_each_kind_of_gating_objective_that_was_missed_once(told: Callable[..., JournalRead]) -> None:
+def test_an_answer_names_each_kind_of_gating_objective_that_was_missed_once(
+    journaled: Callable[..., JournalRead],
+) -> None:
     def result(kind: str, decision: str, *, gates: bool) -> ObjectiveResult:
         return ObjectiveResult(
             name=f"{kind}, again",
@@ -260,7 +262,7 @@ def test_an_answer_names_each_kind_of_gating_objective_that_was_missed_once(told
         result("settlement_time", "fail", gates=True),
         result("error_burn", "fail", gates=True),
     )
-    verdict = replace(judge(told(started())), objectives=results)
+    verdict = replace(judge(journaled(started())), objectives=results)
     assert VerdictSummary.of(verdict) == VerdictSummary(
         status=verdict.verdict, reason_code=verdict.reason_code, missed=("error_burn", "settlement_time")
     )
@@ -309,8 +311,8 @@ def test_a_rehearsal_leads_to_nothing(status: str) -> None:
     assert "nobody named a deployment" in decision.because
 
 
-def test_a_verdict_says_that_it_was_a_rehearsal(told: Callable[..., JournalRead]) -> None:
+def test_a_verdict_says_that_it_was_a_rehearsal(journaled: Callable[..., JournalRead]) -> None:
     for rehearsal in (True, False):
-        verdict = judge(told(started(rehearsal=rehearsal)))
+        verdict = judge(journaled(started(rehearsal=rehearsal)))
         assert VerdictSummary.of(verdict).rehearsal is rehearsal
         assert verdict.target.rehearsal is rehearsal
