@@ -16,7 +16,7 @@ from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.verdict import EXIT_CODES, STATUS_WITHOUT_RUN, VerdictStatus
 from streampay_smoke.run.detail import Detail
 from streampay_smoke.run.output import outlasting_output
-from streampay_smoke.settings.folders import in_words, project_root, read_from
+from streampay_smoke.settings.folders import folders_description, project_root, read_from
 from streampay_smoke.settings.options import add_options, given_options
 
 
@@ -48,7 +48,7 @@ def run(chosen: argparse.Namespace) -> int:
     evidence = configuration.load_evidence(options)
     folder = RunFolder.create(evidence.artifacts)
     if not quiet:
-        print(f"reads: {in_words(read_from())}", flush=True)
+        print(f"reads: {folders_description(read_from())}", flush=True)
     try:
         settings = configuration.load(options)
     except SmokeError as error:

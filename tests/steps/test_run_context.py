@@ -103,11 +103,11 @@ def test_a_shared_thing_says_what_it_is() -> None:
 
 
 def test_a_scenarios_context_hands_on_what_the_run_holds(shared: RunContext, witness: Witness) -> None:
-    world = ScenarioContext(shared)
+    scenario = ScenarioContext(shared)
 
-    assert world.settings is shared.settings
-    assert world.deployment is shared.deployment
-    world.expect.equal("a scenario's checks reach the journal", 1, 1)
+    assert scenario.settings is shared.settings
+    assert scenario.deployment is shared.deployment
+    scenario.expect.equal("a scenario's checks reach the journal", 1, 1)
     witness.saw_held("a scenario's checks reach the journal")
 
 

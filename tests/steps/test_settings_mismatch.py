@@ -21,7 +21,7 @@ from streampay_smoke.core.errors import Blame, SmokeError
 from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.evidence.events import ReleaseSeen
 from streampay_smoke.gate.verdict import VerdictStatus
-from streampay_smoke.http.client import new_client
+from streampay_smoke.http.client import Client
 from streampay_smoke.http.ledger_health import is_same_ledger
 from streampay_smoke.operations.doctor import DoctorState
 from streampay_smoke.operations.doctor.deployment import DEPLOYMENT
@@ -157,5 +157,5 @@ def test_the_ledger_of_the_service_is_known_by_another_address_too() -> None:
 
 def friendbot(sandbox: Sandbox) -> None:
     url = sandbox.ready_document()["env"]["SMOKE_STELLAR_FRIENDBOT_URL"]
-    with new_client(timeout_seconds=5) as client:
+    with Client(timeout_seconds=5) as client:
         assert client.request("GET", f"{url}?addr={unowned_address()}").status == 200

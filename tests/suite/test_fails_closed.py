@@ -16,7 +16,7 @@ from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import VerdictStatus
 
 READY = "--tags=@readiness"
-CHECK = "    readiness.dependencies_are_healthy(context.world.readiness, context.world.expect)"
+CHECK = "    readiness.dependencies_are_healthy(context.scenario_context.readiness, context.scenario_context.expect)"
 STEPS = "steps/readiness_steps.py"
 
 

@@ -225,10 +225,10 @@ class RunContext:
             return
         looks = max(FRESH_LOOKS, samples_needed(service.replicas, service.replica_miss_probability))
         try:
-            told = [readiness.release, *(self._release_of_a_replica() for _ in range(looks))]
+            releases = [readiness.release, *(self._release_of_a_replica() for _ in range(looks))]
         except SmokeError:
             return  # what falls silent is no release that stands there unchanged
-        refuse_another_release(settings.expect_release, told, told_by=service.release_told_by)
+        refuse_another_release(settings.expect_release, releases, told_by=service.release_told_by)
 
     @once
     def fleet(self) -> tuple[str, ...]:
@@ -535,7 +535,7 @@ class RunContext:
         try:
             lost = self.streams.lost()
         except SmokeError as problem:
-            text = f"nobody could look for the streams of this run after the last check: {problem}"
+            text = f"the streams of this run could not be looked for after the last check: {problem}"
             self.record(Warned(code="streams_not_looked_for", text=text))
             return
         if lost:

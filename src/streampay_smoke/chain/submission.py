@@ -151,8 +151,10 @@ class Submitter:
     def _refused(self, attempt: SubmissionAttempt, answer: SendTransactionResponse) -> Setback:
         code, wanted_fee = rejection(answer.error_result_xdr)
         with decoding("sendTransaction"):
-            said = diagnostics_text(xdr.DiagnosticEvent.from_xdr(text) for text in answer.diagnostic_events_xdr or ())
-        return refused_on_entry(attempt.call.function, code, wanted_fee=wanted_fee, said=said)
+            diagnostics = diagnostics_text(
+                xdr.DiagnosticEvent.from_xdr(text) for text in answer.diagnostic_events_xdr or ()
+            )
+        return refused_on_entry(attempt.call.function, code, wanted_fee=wanted_fee, diagnostics=diagnostics)
 
     def _follow(self, attempt: SubmissionAttempt) -> GetTransactionResponse:
         """Return the answer of the ledger that closed the transaction; raises Setback("dropped"), TxTimeout.

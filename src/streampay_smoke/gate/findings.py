@@ -149,8 +149,8 @@ def findings_of_checks(run: RunHistory, examined: Sequence[Examined]) -> Sequenc
         if each.check.status not in silent:
             groups.setdefault((_reason_code(run, each.check), *each.signature), []).append(each)
     found = [_finding(run, group, examined) for group in groups.values()]
-    told = {blocked for finding in found for blocked in finding.blocked}
-    astray = [each for each in examined if each.check.status == BLOCKED and each.check.id not in told]
+    reported = {blocked for finding in found for blocked in finding.blocked}
+    astray = [each for each in examined if each.check.status == BLOCKED and each.check.id not in reported]
     found += [_finding(run, [each], examined) for each in astray]  # its cause does not gate: it does
     return sorted(found, key=_gravity)
 

@@ -15,7 +15,7 @@ from streampay_smoke.gate.facts import (
     cleanup_of,
     evidence_of,
     settlement_of,
-    simulated_in_words,
+    simulated_description,
     target_of,
 )
 from streampay_smoke.gate.findings import (
@@ -31,7 +31,7 @@ from streampay_smoke.gate.history import RunHistory, fold
 from streampay_smoke.gate.message import ALONE, Beside, line, paragraph
 from streampay_smoke.gate.misses import left_out
 from streampay_smoke.gate.objectives import results
-from streampay_smoke.gate.override import REASON_CODE, in_words, override_in_force
+from streampay_smoke.gate.override import REASON_CODE, override_description, override_in_force
 from streampay_smoke.gate.policy import VerdictSummary, missed_kinds, step_of
 from streampay_smoke.gate.quarantine import QUARANTINED, lapsed
 from streampay_smoke.gate.verdict import (
@@ -83,13 +83,13 @@ def judge(journal: JournalRead) -> Verdict:
         status, reason_code, text, attribution = (
             VerdictStatus(override.to),
             REASON_CODE,
-            in_words(override, text),
+            override_description(override, text),
             "none",
         )
     scenario = decisive.scenario if decisive and override is None else ""
     beside = Beside.of(causes, checks) if override is None else ALONE
     action = _action(run, status, reason_code, missed_kinds(answers))
-    simulated = simulated_in_words(run, short=status is not VerdictStatus.PASS)
+    simulated = simulated_description(run, short=status is not VerdictStatus.PASS)
     started, named = run.started, run.started or run.refused
     return Verdict(
         schema=SCHEMA,
@@ -164,7 +164,7 @@ def _cut_off(run: RunHistory, checks: Sequence[Check], entries: Sequence[Entry])
     if run.interrupted.reason in TIME_OVER:
         how = f"{run.interrupted.detail} {doing}".strip()
         if run.interrupted.reason == DEADLINE:
-            how = "; ".join(filter(None, (how, time_spent.in_words(run, entries)))) + f". Next: {_more_time(run)}"
+            how = "; ".join(filter(None, (how, time_spent.description(run, entries)))) + f". Next: {_more_time(run)}"
         ended = unproved(run.interrupted.reason, how)
     else:
         how = f"ended by {run.interrupted.reason} {run.interrupted.detail} {doing}".strip()

@@ -112,7 +112,7 @@ def _dialect_of(base_url: str, opened: Callable[[str], Deployment]) -> tuple[str
             ) from silence
         if readiness.genuine:
             return name, readiness
-        seen = readiness.in_words
+        seen = readiness.description
     raise SettingsInvalid(
         f"what answers at {base_url} is no StreamPay, or not ready to say so: {seen}",
         next_step="give --base-url the root of the deployment, without /api, and run init again: nothing was written",

@@ -192,7 +192,7 @@ def _found(seen: Discovery) -> Values:
 def _findings(seen: Discovery) -> Iterator[str]:
     """Yield what was found out, a line each."""
     readiness = seen.readiness
-    yield f"service       {seen.base_url}, {'ready' if readiness.ready else f'not ready: {readiness.in_words}'}"
+    yield f"service       {seen.base_url}, {'ready' if readiness.ready else f'not ready: {readiness.description}'}"
     yield f"dialect       {seen.dialect}"
     yield f"network       {readiness.network or 'not told'}{' (simulated)' if readiness.simulated else ''}"
     release = f"{seen.release}, told by {seen.release_told_by}" if seen.release else "not told anywhere known"

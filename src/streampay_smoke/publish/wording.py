@@ -52,8 +52,8 @@ def left_out(check: Check, *, excluded: str) -> str:
 def next_step(verdict: Verdict) -> str:
     """Return what to do with this verdict, in one sentence or two."""
     for override in verdict.overrides:
-        said = f"The evidence says {override.from_}: see to its cause before {override.until}."
-        return f"{_OVERRIDDEN[verdict.action]} {said}"
+        text = f"The evidence says {override.from_}: see to its cause before {override.until}."
+        return f"{_OVERRIDDEN[verdict.action]} {text}"
     if verdict.verdict is VerdictStatus.PASS and verdict.target.rehearsal:
         return _REHEARSED
     if verdict.action is Action.HOLD and verdict.verdict in _HELD:

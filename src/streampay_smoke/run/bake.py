@@ -19,7 +19,7 @@ from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.bake import WINDOW, Bake, CountersWatched, RatioQueried
 from streampay_smoke.evidence.events import AnyEvent, BakeEnded, BakeStarted, BurnRead, Exchanged, Watched
 from streampay_smoke.gate.bake import LONG_WINDOW, SHORT_WINDOW, BurnTest, error_each, query_burns
-from streampay_smoke.http.client import Client, NoAnswer, new_client
+from streampay_smoke.http.client import Client, NoAnswer
 from streampay_smoke.run.probes.rounds import control_probes
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.replay import ObservedRequest
@@ -115,7 +115,7 @@ class Counters:
         self._url = base_url + watched.path
         self._watched = watched
         self._headers = {"authorization": f"Bearer {token.reveal()}"} if token else {}
-        self._client = new_client(timeout_seconds=READ_SECONDS)
+        self._client = Client(timeout_seconds=READ_SECONDS)
         self._before: tuple[float, float] | None = None
         self._test = BurnTest(bake, error=error_each(bake))
 
@@ -153,7 +153,7 @@ class Query:
         self.every_seconds = every_seconds
         self._queried = queried
         self._headers = {"authorization": f"Bearer {token.reveal()}"} if token else {}
-        self._client = new_client(timeout_seconds=READ_SECONDS)
+        self._client = Client(timeout_seconds=READ_SECONDS)
         self._bake = bake
 
     def look(self) -> BurnRead:

@@ -21,7 +21,7 @@ from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.history import fold
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.policy import FILE as DECISION_FILE
-from streampay_smoke.gate.policy import Circumstances, Decision, in_words
+from streampay_smoke.gate.policy import Circumstances, Decision, decision_description
 from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, VerdictStatus
 from streampay_smoke.publish import github
 from streampay_smoke.publish.publish import PAGE, publish
@@ -125,11 +125,13 @@ def _carried_out(
     decision = decisions.decided(folder, verdict, fold(entries), asked)
     _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
     if decision.acts and act is not None:
-        print(f"{verdict.message}\ndecision: {in_words(decision)}", flush=True)  # a rollback may take minutes
+        print(
+            f"{verdict.message}\ndecision: {decision_description(decision)}", flush=True
+        )  # a rollback may take minutes
         decision = act(decision)
         _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
     _attempt("the verdict could not be printed", lambda: _tell(report_of(entries, verdict), decision, quiet=quiet))
-    notes += publish(folder.path, entries, verdict, decision=in_words(decision)).notes
+    notes += publish(folder.path, entries, verdict, decision=decision_description(decision)).notes
     _attempt(
         "the CI system could not be told",
         lambda: _announce(folder, report_of(entries, verdict), decision, notes, quiet=quiet),
@@ -142,7 +144,7 @@ def _tell(run: RunReport, decision: Decision, *, quiet: bool) -> None:
         print(console_answer(run, paint, width), end="", flush=True)
         return
     print(console_block(run, paint, width))
-    print(f"decision: {in_words(decision)}", flush=True)
+    print(f"decision: {decision_description(decision)}", flush=True)
 
 
 def _announce(folder: RunFolder, run: RunReport, decision: Decision, notes: Iterable[str], *, quiet: bool) -> None:

@@ -75,7 +75,7 @@ class RunProgress:
         return self._ends_at_seconds + more_seconds - self._clock()
 
     @property
-    def in_words(self) -> str:
+    def description(self) -> str:
         """How many scenarios are done, and what is waited for in those that are under way."""
         if not self._expected:
             return "getting ready"

@@ -82,9 +82,9 @@ def _redact(result: BehaveResult, redactor: Redactor) -> None:
 
 def _telling_no_secret(error: BaseException, redactor: Redactor) -> BaseException:
     """Return an error as it is, or one of the same name that says the same without its secrets."""
-    told = str(error)
-    redacted = redactor.text(told)
-    if redacted == told:
+    text = str(error)
+    redacted = redactor.text(text)
+    if redacted == text:
         return error
     base = AssertionError if isinstance(error, AssertionError) else Exception
     stand_in: BaseException = type(type(error).__name__, (base,), {})(redacted)

@@ -35,7 +35,7 @@ from streampay_smoke.runner.results import redact_results
 from streampay_smoke.runner.selection import refuse_unknown_tags, tag_expression
 from streampay_smoke.runner.session import Session, open_session
 from streampay_smoke.settings import load_evidence
-from streampay_smoke.settings.folders import FEATURES, in_words, project_root, read_from, suite_root
+from streampay_smoke.settings.folders import FEATURES, folders_description, project_root, read_from, suite_root
 
 _LOST = Failure(
     kind="journal_lost",
@@ -195,7 +195,7 @@ class GateRunner(Runner):
         summarize_on_standard_output(self.config.reporters)
         folder = self._folder()
         if not self._supervised:
-            print(f"reads: {in_words(read_from())}", flush=True)
+            print(f"reads: {folders_description(read_from())}", flush=True)
         with self._opened(folder) as journal, self._interruption.watching():
             if PARENT_DEATH_PIPE in self.config.userdata:
                 watch_parent(int(self.config.userdata[PARENT_DEATH_PIPE]), self._interruption.abandon)

@@ -81,7 +81,7 @@ class SignsElsewhere(SmokeError):
 
 
 class Session:
-    """Gives each scenario a fresh world and writes down what becomes of it."""
+    """Gives each scenario a fresh context and writes down what becomes of it."""
 
     def __init__(self, settings: Settings, journal: Journal, redactor: Redactor, run_id: str) -> None:
         self.settings = settings

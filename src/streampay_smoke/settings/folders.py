@@ -55,7 +55,7 @@ def read_from(root: Path | None = None) -> dict[str, str]:
     return {ENVIRONMENTS: str(environments_folder(root)), FEATURES: str(suite_root(root) / FEATURES)}
 
 
-def in_words(folders: dict[str, str]) -> str:
+def folders_description(folders: dict[str, str]) -> str:
     """Return the folders on one line, e.g. `environments /etc/gate/environments, features ... (built in)`."""
     return ", ".join(f"{name} {_told(folder)}" for name, folder in folders.items())
 

@@ -165,16 +165,16 @@ def read_what_can_be(
 
     For what a run has to know in order to say that its settings are wrong. Environment files give none of them.
     """
-    unsaid = Problems()
+    ignored = Problems()
     given: dict[str, Given] = {}
-    with unsaid.collected():
-        given = _given(options or {}, os.environ if environ is None else environ, root or project_root(), unsaid)
+    with ignored.collected():
+        given = _given(options or {}, os.environ if environ is None else environ, root or project_root(), ignored)
     values: dict[str, Any] = {}
     for field in kind.__struct_fields__:
         variable = BY_ATTRIBUTE[field]
         values[field] = variable.parse(variable.name, variable.default)
         if variable.name in given:
-            with unsaid.collected():
+            with ignored.collected():
                 values[field] = variable.parse(variable.name, given[variable.name].value)
     return kind(**values)
 

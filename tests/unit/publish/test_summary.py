@@ -53,7 +53,7 @@ class Terminal(io.StringIO):
 
 
 def markdown(run: Any) -> str:
-    return summary_md(run.told).decode()
+    return summary_md(run.report).decode()
 
 
 def test_the_summary_begins_with_the_verdict(any_run: Any) -> None:
@@ -68,7 +68,7 @@ def test_the_summary_says_what_next_and_what_was_simulated(sample: Callable[[str
 
 def test_the_summary_has_a_row_for_every_check(any_run: Any) -> None:
     rows = [line for line in markdown(any_run).splitlines() if line.startswith(("| ✅", "| ❌", "| ⚠️", "| ⏭️", "| ⏸️"))]
-    assert len(rows) == len(any_run.told.scenarios)
+    assert len(rows) == len(any_run.report.scenarios)
 
 
 def test_the_summary_explains_what_went_wrong_where_something_did(sample: Callable[[str], Any]) -> None:
@@ -100,7 +100,7 @@ def test_a_pipe_or_a_link_in_evidence_stays_in_its_cell(sample: Callable[[str], 
 
 
 def test_the_console_block_names_every_check_and_ends_with_what_next(sample: Callable[[str], Any]) -> None:
-    block = console_block(sample("failing").told, plain)
+    block = console_block(sample("failing").report, plain)
     assert "\n  passed   The service is ready within 30 seconds  900 ms\n" in block
     assert '\n  failed   A caller with <junk> & "more" is refused (the release)  900 ms\n' in block
     assert "\nFAIL  The release broke a promise.\n" in block
@@ -131,11 +131,11 @@ def test_a_verdict_without_a_cost_tells_none(sample: Callable[[str], Any]) -> No
 
 
 def test_the_console_block_says_what_was_simulated(any_run: Any) -> None:
-    assert f"On:   {wording.against(any_run.verdict)}" in console_block(any_run.told, plain)
+    assert f"On:   {wording.against(any_run.verdict)}" in console_block(any_run.report, plain)
 
 
 def many(sample: Callable[[str], Any], name: str, count: int) -> Any:
-    run = sample(name).told
+    run = sample(name).report
     scenarios = tuple(
         msgspec.structs.replace(scenario, check=msgspec.structs.replace(scenario.check, scenario=f"number {number}"))
         for number in range(count)
@@ -163,7 +163,7 @@ def test_only_what_went_wrong_is_shown_when_there_is_too_much_of_it(sample: Call
 
 
 def test_long_lines_are_cut(sample: Callable[[str], Any]) -> None:
-    run = sample("failing").told
+    run = sample("failing").report
     check = msgspec.structs.replace(run.scenarios[1].check, scenario="long " * 100)
     block = console_block(
         msgspec.structs.replace(run, scenarios=(msgspec.structs.replace(run.scenarios[1], check=check),)), plain
@@ -175,7 +175,7 @@ def test_long_lines_are_cut(sample: Callable[[str], Any]) -> None:
 def test_evidence_cannot_command_the_terminal(sample: Callable[[str], Any]) -> None:
     run = sample("failing")
     verdict = msgspec.structs.replace(run.verdict, message_long="\x1b[2J\x9b31m\x07 gone\n  passed  all")
-    block = console_block(msgspec.structs.replace(run, verdict=verdict).told, plain)
+    block = console_block(msgspec.structs.replace(run, verdict=verdict).report, plain)
     assert "\nWhy:  [2J 31m gone passed all\n" in block
 
 
@@ -192,7 +192,7 @@ def test_evidence_cannot_command_the_terminal(sample: Callable[[str], Any]) -> N
 def test_colour_is_for_terminals_that_want_it(
     stream: io.StringIO, environ: dict[str, str], coloured: bool, sample: Callable[[str], Any]
 ) -> None:
-    block = console_block(sample("failing").told, paint_for(stream, environ))
+    block = console_block(sample("failing").report, paint_for(stream, environ))
     assert ("\033[" in block) == coloured
 
 
@@ -255,7 +255,7 @@ def test_a_real_ledger_that_answered_is_real(sample: Callable[[str], Any]) -> No
     assert wording.ledger(msgspec.structs.replace(verdict, chain=chain)) == "real"
 
 
-def test_attributions_are_told_in_plain_words() -> None:
+def test_attributions_are_worded_plainly() -> None:
     assert wording.who("dependency") == "a dependency"
     assert wording.who("none") == ""
     assert wording.who("a word of tomorrow") == "a word of tomorrow"
@@ -270,13 +270,13 @@ def test_a_reason_the_verdict_had_to_cut_off_is_told_whole(sample: Callable[[str
     run = sample("failing")
     assert "…" in run.verdict.message
     assert "Next: look at the release's authentication middleware." in wording.reason(run.verdict)
-    assert "Next: look at the release's authentication middleware." in console_block(run.told, plain)
+    assert "Next: look at the release's authentication middleware." in console_block(run.report, plain)
 
 
 def test_an_endless_reason_takes_three_lines(sample: Callable[[str], Any]) -> None:
     run = sample("failing")
     verdict = msgspec.structs.replace(run.verdict, message_long="so it is " * 200)
-    lines = console_block(msgspec.structs.replace(run, verdict=verdict).told, plain).splitlines()
+    lines = console_block(msgspec.structs.replace(run, verdict=verdict).report, plain).splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith("Why:  "))
     assert lines[first + 2].endswith(" ...")
     assert lines[first + 3].startswith("On:   ")

@@ -14,7 +14,7 @@ from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import AnyEvent, Warned
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import VerdictStatus
-from streampay_smoke.http.client import NoAnswer, new_client
+from streampay_smoke.http.client import Client, NoAnswer
 from streampay_smoke.operations.doctor.deployment import DEPLOYMENT
 from streampay_smoke.operations.doctor.given import SETTINGS
 from streampay_smoke.operations.doctor.look import (
@@ -90,7 +90,7 @@ def _reached(options: Mapping[str, str]) -> Iterator[DoctorCheck]:
         yield from skipped(("service",), "not looked at: its address is not known")
         return
     try:
-        with new_client(timeout_seconds=REQUEST_SECONDS) as client:
+        with Client(timeout_seconds=REQUEST_SECONDS) as client:
             status = client.request("GET", url).status
     except (NoAnswer, SettingsInvalid) as silence:
         yield problem("service", f"{url}: {silence}", "see whether it runs, and how it is reached", _UNREACHED)

@@ -13,7 +13,7 @@ from streampay_smoke.acceptance.observations.settings_mismatch import (
 from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
 from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.gate.verdict import VerdictStatus
-from streampay_smoke.http.client import NoAnswer, new_client
+from streampay_smoke.http.client import Client, NoAnswer
 from streampay_smoke.http.ledger_health import ledger_time, measured_seconds_per_ledger
 from streampay_smoke.operations.doctor.look import DoctorCheck, Look, look_at, ok, problem, warning
 from streampay_smoke.run.bake import look_at_metrics
@@ -40,7 +40,7 @@ def _service(run_context: RunContext) -> Iterator[DoctorCheck]:
     refuse_another_application(run_context.deployment, readiness)
     if not readiness.ready:
         next_step = "see what the service waits for, or who answers at SMOKE_BASE_URL"
-        yield problem("service", f"{settings.base_url}: {readiness.in_words}", next_step, VerdictStatus.INCONCLUSIVE)
+        yield problem("service", f"{settings.base_url}: {readiness.description}", next_step, VerdictStatus.INCONCLUSIVE)
     else:
         told = readiness.release or "that does not name itself"
         yield ok("service", f"{settings.base_url} is ready, release {told}")
@@ -124,7 +124,7 @@ def _friendbot(run_context: RunContext) -> Iterator[DoctorCheck]:
     url = run_context.ledger.chain.connect().friendbot_url
     host = host_only(url)  # its path may be a provider's key
     try:
-        with new_client(timeout_seconds=REQUEST_SECONDS) as client:
+        with Client(timeout_seconds=REQUEST_SECONDS) as client:
             status = client.request("GET", url).status
     except NoAnswer as silence:
         yield problem("friendbot", str(silence), "set SMOKE_STELLAR_FRIENDBOT_URL", VerdictStatus.INCONCLUSIVE)
@@ -154,7 +154,7 @@ def _stable_release(run_context: RunContext) -> Iterator[DoctorCheck]:
     else:
         yield warning(
             "stable release",
-            f"{url}: {readiness.in_words}",
+            f"{url}: {readiness.description}",
             "correct SMOKE_BASELINE_URL, or unset it: without it nothing tells an older failure",
         )
 

@@ -90,7 +90,7 @@ def _attributes(names: list[str]) -> Iterator[tuple[str, str]]:
 
 def _routes(settings: Settings) -> Iterator[DoctorCheck]:
     """Look at which addresses are reached by a proxy; nothing is said where none is set."""
-    ways = {name: route_to(url).in_words for name, url in _addresses(settings).items()}
+    ways = {name: route_to(url).description for name, url in _addresses(settings).items()}
     said = "; ".join(f"{name} {way}" for name, way in ways.items() if way)
     if said:
         yield ok("proxy", said)

@@ -16,7 +16,7 @@ from streampay_smoke.runner import manifest
 from streampay_smoke.runner.plan import all_scenarios
 from streampay_smoke.runner.quarantine import FILE, read_quarantine, today
 from streampay_smoke.settings import EvidenceSettings
-from streampay_smoke.settings.folders import FEATURES, in_words, project_root, read_from, suite_root
+from streampay_smoke.settings.folders import FEATURES, folders_description, project_root, read_from, suite_root
 
 DISTRIBUTION = "streampay-smoke"
 OLDEST_PYTHON = (3, 11)
@@ -63,7 +63,7 @@ def _allure(evidence: EvidenceSettings) -> Iterator[DoctorCheck]:
 
 
 def _folders(evidence: EvidenceSettings) -> Iterator[DoctorCheck]:
-    yield ok("folders", in_words(read_from()))
+    yield ok("folders", folders_description(read_from()))
 
 
 def _artifacts(evidence: EvidenceSettings) -> Iterator[DoctorCheck]:
