@@ -158,6 +158,15 @@ def test_what_only_holds_asks_for_nothing_else(sample: Callable[[str], Any], nam
     assert wording.next_step(verdict).startswith("Hold: ")
 
 
+def test_only_a_run_that_nobody_pointed_at_a_deployment_is_a_rehearsal(sample: Callable[[str], Any]) -> None:
+    verdict = sample("passing").verdict
+    simulated = msgspec.structs.replace(verdict.target, simulated=True)
+    named = msgspec.structs.replace(verdict, target=simulated, action=Action.PROMOTE)
+    assert wording.next_step(named) == "Promote the release. What was judged is a simulation."
+    rehearsed = msgspec.structs.replace(named, target=msgspec.structs.replace(simulated, rehearsal=True))
+    assert wording.next_step(rehearsed).startswith("This was a rehearsal")
+
+
 def test_a_release_is_named_with_the_expected_one_where_they_differ(sample: Callable[[str], Any]) -> None:
     verdict = sample("passing").verdict
     assert wording.release(verdict) == "r-42"
