@@ -55,6 +55,9 @@ WHO = {
 BOTH_PASS = ended(readiness__ready="passed", settlement__paid="passed")
 
 
+HOW_TO_SELECT = "check --tags (SMOKE_TAGS), --name and the feature files; docs/tags.md lists the tags"
+
+
 def seen(*moments: tuple[int, bool]) -> list[events.ChainSeen]:
     return [
         events.ChainSeen(network="testnet", simulated=simulated, ledger=ledger, contract_id="C9")
@@ -345,11 +348,11 @@ RUN_FINDINGS: dict[str, tuple[list[Any], list[tuple[str, str, str, str]]]] = {
     ),
     "nothing selected": (
         [started(), planned(), ended()],
-        [("CONFIG", "nothing_selected", "config", "no scenario matches @smoke")],
+        [("CONFIG", "nothing_selected", "config", f"no scenario matches @smoke; {HOW_TO_SELECT}")],
     ),
     "nothing selected by paths": (
         [started(), replace(planned(), tags=""), ended()],
-        [("CONFIG", "nothing_selected", "config", "no scenario matches the selection")],
+        [("CONFIG", "nothing_selected", "config", f"no scenario matches the selection; {HOW_TO_SELECT}")],
     ),
     "everything excluded": (
         [started(), planned(READY, excluded=(events.Exclusion(id=READY.id, reason="r"),)), ended()],
