@@ -436,6 +436,9 @@ def test_an_interruption_names_the_step_it_met(told: Tell) -> None:
     step = "in step 'When asked' (budget 2 s), waiting for nothing it announced; nothing had answered in it"
     assert (verdict.reason_code, verdict.exit_code) == ("terminated", 143)
     assert verdict.message_long.startswith(f"ended by SIGTERM by CI {step}. Attributed to")
+    gone = events.Interrupted(reason="killed", detail="behave was killed by SIGKILL")
+    vouched = judge(told(started(), planned(READY), met, gone))
+    assert vouched.message_long.startswith(f"behave was killed by SIGKILL {step}. Attributed to")
     late = judge(told(started(), planned(READY), met, events.Interrupted(reason="deadline", detail="too late")))
     assert (late.reason_code, late.exit_code) == ("deadline", 3)
     assert late.message_long.startswith(f"too late {step}. Next: see what the time went into; ")
