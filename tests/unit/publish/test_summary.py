@@ -49,6 +49,14 @@ def test_the_summary_shows_exclusions_and_scenarios_without_an_end(sample: Calla
     assert "| did not run | 0 |  |" in markdown(sample("killed"))
 
 
+def test_checks_left_out_for_one_reason_share_a_row_that_names_each(sample: Callable[[str], Any]) -> None:
+    run = many(sample, "excluded", 40)
+    text = summary_md(run).decode()
+    assert text.count("| excluded: production is read-only") == 1
+    assert all(f"number {number};" in text for number in range(39))
+    assert len(text.splitlines()) <= 60
+
+
 def test_evidence_cannot_turn_into_markup(sample: Callable[[str], Any]) -> None:
     text = markdown(sample("failing"))
     assert "&lt;junk&gt; &amp; " in text
