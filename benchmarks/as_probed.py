@@ -41,8 +41,8 @@ BY: Mapping[str, tuple[str, str]] = {
     "jwks-leaks": ("access/", "the published signing keys contain no secret"),
     "admin-open": ("access/the-administration-pages", "an anonymous caller cannot open"),
     "admin-by-header": ("access/the-administration-pages", "who claims to be administrator cannot open"),
-    "limits-believe-tokens": ("throttling_evasion/a-forged-token", ""),
-    "logins-evaded-by-address": ("throttling_evasion/the-sign-in-limit", ""),
+    "limits-believe-tokens": ("throttling_evasion/forged-tokens", ""),
+    "logins-evaded-by-address": ("throttling_evasion/a-caller-cannot-evade", ""),
     "caches-share": ("access/", "shared cache"),
     "webhooks-unsigned": ("webhooks/", ""),
 }

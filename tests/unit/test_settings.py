@@ -12,7 +12,7 @@ from streampay_smoke.core.errors import GuardRefused, SettingsInvalid, SmokeErro
 from streampay_smoke.core.networks import ALLOWED, PUBLIC_NAMES, PUBLIC_PASSPHRASE
 from streampay_smoke.service.strkey import KEY_BYTES, seed_text
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.folders import project_root
+from streampay_smoke.settings.folders import CHECKOUT, project_root, suite_root
 from streampay_smoke.settings.variables import VARIABLES
 
 ROOT = Path(__file__).parents[2]
@@ -340,3 +340,10 @@ def test_a_bake_is_a_time_in_words(said: str, seconds: float) -> None:
 def test_a_bake_nobody_can_time_is_refused(said: str) -> None:
     with pytest.raises(SettingsInvalid, match="SMOKE_BAKE"):
         load(SMOKE_BAKE=said)
+
+
+def test_a_project_without_features_of_its_own_is_lent_those_of_the_checkout(tmp_path: Path) -> None:
+    (tmp_path / "environments").mkdir()
+    assert suite_root(tmp_path) == CHECKOUT
+    (tmp_path / "features").mkdir()
+    assert suite_root(tmp_path) == tmp_path
