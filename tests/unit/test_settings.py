@@ -10,6 +10,7 @@ from streampay_sandbox.ledger.genesis import named_keypair
 from streampay_smoke import settings as configuration
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid, SmokeError
 from streampay_smoke.core.networks import ALLOWED, PUBLIC_NAMES, PUBLIC_PASSPHRASE
+from streampay_smoke.service.strkey import KEY_BYTES, seed_text
 from streampay_smoke.settings import Settings
 from streampay_smoke.settings.folders import CHECKOUT, project_root, suite_root
 from streampay_smoke.settings.variables import VARIABLES
@@ -20,6 +21,8 @@ STAGING = {
     "SMOKE_BASE_URL": "https://staging.example",
     "SMOKE_CONTRACT_ID": "C1",
 }
+
+TOKEN = "CAOSK5AWXB4U5FSOGOTSGW6IBLO7S24UHYABDZYJD2RO2CXKL2R6F27I"
 
 
 def load(options: Any = None, root: Any = ROOT, **environ: Any) -> Settings:
@@ -172,6 +175,11 @@ def test_an_environment_file_cannot_name_the_public_network(project: Path, lines
         ({"SMOKE_DIALECT": "v9"}, "SMOKE_DIALECT"),
         ({"SMOKE_SETTLEMENT_PROOF": "service"}, "SMOKE_SETTLEMENT_PROOF"),
         ({"SMOKE_SETTLEMENT_PROOF": "trust"}, "SMOKE_SETTLEMENT_PROOF"),
+        ({"SMOKE_SIGNER_SEED": "S" + "A" * 55}, "SMOKE_SIGNER_SEED is not a Stellar seed"),
+        ({"SMOKE_RECIPIENT_SEED": TOKEN}, "SMOKE_RECIPIENT_SEED is not a Stellar seed"),
+        ({"SMOKE_TOKEN_CONTRACT_ID": "native"}, "SMOKE_TOKEN_CONTRACT_ID is no contract id"),
+        ({"SMOKE_TOKEN_CONTRACT_ID": TOKEN[:-1] + "A"}, "SMOKE_TOKEN_CONTRACT_ID is no contract id"),
+        ({"SMOKE_TOKEN_CONTRACT_ID": TOKEN, "SMOKE_CONTRACT_ID": TOKEN}, "name the same contract"),
     ],
 )
 def test_what_is_missing_or_wrong_is_named_with_the_next_step(changes: dict[str, str], named: str) -> None:
@@ -253,6 +261,7 @@ def test_a_fact_of_an_environment_that_cannot_be_is_refused(project: Path, line:
 def test_secrets_are_held_back_and_known_to_the_redactor() -> None:
     given = {name: f"value-of-{name}" for name, variable in VARIABLES.items() if variable.secret}
     given["SMOKE_SIGNING_KEY"] = "bm90IGEgc2VjcmV0LCBvbmx5IDMyIGJ5dGVzIGxvbmc="
+    given["SMOKE_SIGNER_SEED"], given["SMOKE_RECIPIENT_SEED"] = (seed_text(bytes([n]) * KEY_BYTES) for n in (1, 2))
     settings = load(**{**STAGING, **given})
     assert sorted(settings.secrets()) == sorted(given.values())
     for shown in (repr(settings), str(settings.dump()), str(settings)):

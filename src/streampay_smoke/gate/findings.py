@@ -66,6 +66,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+_HOW_TO_SELECT = "check --tags (SMOKE_TAGS), --name and the feature files; docs/tags.md lists the tags"
+
+
 def findings_of_the_run(run: RunHistory, journal: JournalRead) -> Sequence[Finding]:
     """Return what speaks against PASS in the journal, the plan, the end of the run and the releases seen."""
     findings: list[Finding] = []
@@ -122,7 +125,7 @@ def _findings_of_the_plan(run: RunHistory) -> Sequence[Finding]:
         for problem in (*plan.problems, *(run.quarantine.problems if run.quarantine else ()))
     ]
     if not plan.expected:
-        text = f"no scenario matches {plan.tags or 'the selection'}"
+        text = f"no scenario matches {plan.tags or 'the selection'}; {_HOW_TO_SELECT}"
         findings.append(
             Finding(status=VerdictStatus.CONFIG, reason_code="nothing_selected", attribution=Blame.CONFIG, text=text)
         )

@@ -53,6 +53,10 @@ TIME_OVER = frozenset({DEADLINE, "step_timeout"})
 """Interruptions that leave a proved fault standing, of the release or of the ledger: what was seen before, was seen."""
 
 
+KILLED = "killed"
+"""The reason of a run whose process ended without one of its own."""
+
+
 def judge(journal: JournalRead) -> Verdict:
     """Return the verdict on a journal. The same journal gives the same verdict anywhere."""
     run = fold(journal.entries)
@@ -167,7 +171,8 @@ def _cut_off(run: RunHistory, checks: Sequence[Check], entries: Sequence[Entry])
             how = "; ".join(filter(None, (how, time_spent.description(run, entries)))) + f". Next: {_more_time(run)}"
         ended = unproved(run.interrupted.reason, how)
     else:
-        how = f"ended by {run.interrupted.reason} {run.interrupted.detail} {doing}".strip()
+        by = "" if run.interrupted.reason == KILLED else f"ended by {run.interrupted.reason}"  # its detail says how
+        how = " ".join(filter(None, (by, run.interrupted.detail, doing)))
         ended = unproved("terminated", how)
     return replace(ended, blocked=tuple(check.id for check in checks if check.blocked_by == RUN))
 

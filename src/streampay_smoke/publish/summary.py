@@ -87,11 +87,20 @@ def _checks(run: RunReport) -> Iterable[str]:
         took = wording.seconds(sum(scenario.duration_ms for scenario in scenarios))
         yield f"| | **{_markdown(feature)}** | {_of_feature(scenarios)} | {held} | {took} |"
         small = len(run.scenarios) <= SMALL_RUN
-        own = [scenario for scenario in scenarios if small or _has_a_row(scenario)]
+        own = _grouped(scenario for scenario in scenarios if small or _has_a_row(scenario))
         yield from map(_row, own[:left])
         if own[left:]:
-            yield f"| | and {len(own[left:])} more | | | |"
+            yield f"| | and {sum(map(len, own[left:]))} more | | | |"
         left = max(0, left - len(own))
+
+
+def _grouped(scenarios: Iterable[ScenarioReport]) -> list[list[ScenarioReport]]:
+    """Return the checks of each row: those that are left out for one reason share theirs."""
+    rows: dict[str, list[ScenarioReport]] = {}
+    for scenario in scenarios:
+        shared = scenario.outcome is ReportStatus.SKIPPED and not scenario.is_unfinished
+        rows.setdefault(_result(scenario) if shared else scenario.check.id, []).append(scenario)
+    return list(rows.values())
 
 
 def _has_a_row(scenario: ScenarioReport) -> bool:
@@ -141,11 +150,12 @@ def _result(scenario: ScenarioReport) -> str:
     return f"{scenario.outcome}: {wording.who(scenario.check.attribution)}"
 
 
-def _row(scenario: ScenarioReport) -> str:
-    check = scenario.check
-    took = wording.seconds(scenario.duration_ms) if scenario.ending is ScenarioEnding.FINISHED else ""
-    sign = _SIGNS[scenario.outcome]
-    return f"| {sign} | {_markdown(check.scenario)} | {_markdown(_result(scenario))} | {check.assertions} | {took} |"
+def _row(scenarios: Sequence[ScenarioReport]) -> str:
+    first = scenarios[0]
+    names = _markdown("; ".join(scenario.check.scenario for scenario in scenarios))
+    assertions = sum(scenario.check.assertions for scenario in scenarios)
+    took = wording.seconds(first.duration_ms) if first.ending is ScenarioEnding.FINISHED and len(scenarios) == 1 else ""
+    return f"| {_SIGNS[first.outcome]} | {names} | {_markdown(_result(first))} | {assertions} | {took} |"
 
 
 def _objectives(run: RunReport) -> Iterable[str]:

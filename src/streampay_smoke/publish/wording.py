@@ -21,6 +21,7 @@ NEXT_STEP = {
 }
 
 _REHEARSED = "This was a rehearsal against a simulation: it says nothing about a deployment."
+_SIMULATED_NOTE = "What was judged is a simulation."
 _OVERRIDDEN = {
     Action.PROMOTE: "Promote on the word of the person named.",
     Action.HOLD: "Hold on the word of the person named: roll nothing back.",
@@ -61,7 +62,7 @@ def next_step(verdict: Verdict) -> str:
     if verdict.verdict is VerdictStatus.INCONCLUSIVE and verdict.exit_code == EXIT_CODES[VerdictStatus.FAIL]:
         return f"{NEXT_STEP[VerdictStatus.INCONCLUSIVE]} {_FORCED}"
     if verdict.verdict is VerdictStatus.PASS and verdict.target.simulated:
-        return _REHEARSED
+        return f"{NEXT_STEP[VerdictStatus.PASS]} {_SIMULATED_NOTE}"
     return NEXT_STEP[verdict.verdict]
 
 

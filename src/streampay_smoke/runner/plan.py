@@ -13,7 +13,7 @@ from behave.runner import the_step_registry
 
 from streampay_smoke.core.utf8 import text_of
 from streampay_smoke.evidence.events import Exclusion, ExpectedScenario, RunPlanned
-from streampay_smoke.gate.concerns import concern_of
+from streampay_smoke.gate.concerns import concern_of, proves_settlement
 from streampay_smoke.runner.budget import waits_for_ledgers
 from streampay_smoke.runner.feature_lint import problems_in, summary
 from streampay_smoke.settings import Settings
@@ -189,10 +189,21 @@ def announced(
         tags=tags,
         expected=tuple(item.expected for item in planned),
         excluded=tuple(_exclusions(planned, settings)),
-        problems=problems_in([folder]),
+        problems=(*problems_in([folder]), *(_lacking(planned, settings) if whole_suite else ())),
         whole_suite=whole_suite,
         by_path=by_path,
     )
+
+
+def _lacking(planned: Sequence[PlannedScenario], settings: Settings) -> Iterator[str]:
+    """Yield what a whole suite lacks, although it was accepted: without it a PASS would prove nothing about money."""
+    if settings.facts.money.settles and not any(
+        proves_settlement(item.expected.id, item.expected.tags) for item in planned
+    ):
+        yield (
+            f"{settings.environment} settles streams, and no scenario of the accepted suite proves a settlement; "
+            "bring features/settlement.feature back"
+        )
 
 
 def _exclusions(planned: Sequence[PlannedScenario], settings: Settings) -> Iterator[Exclusion]:

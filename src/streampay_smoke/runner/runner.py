@@ -274,6 +274,13 @@ def _refuse_dry_run(config: Configuration) -> None:
 
 
 def _defective(error: BaseException) -> Failure:
+    if isinstance(error, FileNotFoundError):  # behave names a path of the command line that is not there
+        return Failure(
+            kind="settings_invalid",
+            blame=Blame.CONFIG,
+            message=f"there is no feature file {error}",
+            next_step="name files of this project's features/, or none for all of them",
+        )
     return Failure(
         kind="suite_defective",
         blame=Blame.CONFIG,

@@ -129,7 +129,7 @@ def read_environment(folder: Path, environment: str) -> EnvironmentFacts:
     Raises SettingsInvalid, GuardRefused for the public network.
     """
     path = folder / f"{environment}.toml"
-    known = sorted(found.stem for found in path.parent.glob("*.toml") if _NAME.fullmatch(found.stem))
+    known = sorted(found.stem for found in folder.glob("*.toml") if _NAME.fullmatch(found.stem))
     if environment not in known:
         nearest = difflib.get_close_matches(environment, known, n=1)
         raise SettingsInvalid(

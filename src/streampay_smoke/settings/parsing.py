@@ -17,6 +17,7 @@ from streampay_smoke.core.networks import allowed_network
 from streampay_smoke.core.secret import Secret, quoted
 from streampay_smoke.core.signing import SigningKey
 from streampay_smoke.evidence.redaction import SHORTEST_SECRET
+from streampay_smoke.service.strkey import is_contract
 
 Parse = Callable[[str, str], Any]
 """Returns the value of a setting, given its name and its text; raises SettingsInvalid."""
@@ -208,6 +209,16 @@ def duration(name: str, given: str) -> float:
             next_step=f"use a time such as 90s, 10m or 1h, {LONGEST_BAKE_SECONDS / 3600:g}h at most, or 0",
         )
     return found
+
+
+def token_contract(name: str, given: str) -> str:
+    """Return the id of a contract (C...); "" stays ""."""
+    if given and not is_contract(given):
+        raise SettingsInvalid(
+            f"{name} is no contract id",
+            next_step=f"set {_variable(name)} to a token's contract (C...), or leave it out for the native token",
+        )
+    return given
 
 
 def secret(name: str, given: str) -> Secret | None:

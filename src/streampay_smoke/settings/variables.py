@@ -258,7 +258,12 @@ VARIABLES = {
             parsing.secret,
             unset="a fresh account",
         ),
-        Variable("SMOKE_TOKEN_CONTRACT_ID", "Token contract (C...) of the streams", unset="native"),
+        Variable(
+            "SMOKE_TOKEN_CONTRACT_ID",
+            "Token contract (C...) of the streams",
+            parsing.token_contract,
+            unset="the native token's",
+        ),
         Variable(
             "SMOKE_SETTLEMENT_PROOF",
             "ledger, or service where the environment allows to take the service's word",

@@ -56,6 +56,9 @@ WHO = {
 BOTH_PASS = ended(readiness__ready="passed", settlement__paid="passed")
 
 
+HOW_TO_SELECT = "check --tags (SMOKE_TAGS), --name and the feature files; docs/tags.md lists the tags"
+
+
 def seen(*moments: tuple[int, bool]) -> list[events.ChainSeen]:
     return [
         events.ChainSeen(network="testnet", simulated=simulated, ledger=ledger, contract_id="C9")
@@ -349,11 +352,11 @@ RUN_FINDINGS: dict[str, tuple[list[Any], list[tuple[str, str, str, str]]]] = {
     ),
     "nothing selected": (
         [started(), planned(), ended()],
-        [("CONFIG", "nothing_selected", "config", "no scenario matches @smoke")],
+        [("CONFIG", "nothing_selected", "config", f"no scenario matches @smoke; {HOW_TO_SELECT}")],
     ),
     "nothing selected by paths": (
         [started(), replace(planned(), tags=""), ended()],
-        [("CONFIG", "nothing_selected", "config", "no scenario matches the selection")],
+        [("CONFIG", "nothing_selected", "config", f"no scenario matches the selection; {HOW_TO_SELECT}")],
     ),
     "everything excluded": (
         [started(), planned(READY, excluded=(events.Exclusion(id=READY.id, reason="r"),)), ended()],
@@ -437,6 +440,9 @@ def test_an_interruption_names_the_step_it_met(journaled: WriteJournal) -> None:
     step = "in step 'When asked' (budget 2 s), waiting for nothing it announced; nothing had answered in it"
     assert (verdict.reason_code, verdict.exit_code) == ("terminated", 143)
     assert verdict.message_long.startswith(f"ended by SIGTERM by CI {step}. Attributed to")
+    gone = events.Interrupted(reason="killed", detail="behave was killed by SIGKILL")
+    vouched = judge(journaled(started(), planned(READY), met, gone))
+    assert vouched.message_long.startswith(f"behave was killed by SIGKILL {step}. Attributed to")
     late = judge(journaled(started(), planned(READY), met, events.Interrupted(reason="deadline", detail="too late")))
     assert (late.reason_code, late.exit_code) == ("deadline", 3)
     assert late.message_long.startswith(f"too late {step}. Next: see what the time went into; ")

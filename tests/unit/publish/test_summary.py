@@ -86,6 +86,14 @@ def test_the_summary_shows_exclusions_and_scenarios_without_an_end(sample: Calla
     assert "| did not run | 0 |  |" in markdown(sample("killed"))
 
 
+def test_checks_left_out_for_one_reason_share_a_row_that_names_each(sample: Callable[[str], Any]) -> None:
+    run = many(sample, "excluded", 40)
+    text = summary_md(run).decode()
+    assert text.count("| excluded: production is read-only") == 1
+    assert all(f"number {number};" in text for number in range(39))
+    assert len(text.splitlines()) <= 60
+
+
 def test_evidence_cannot_turn_into_markup(sample: Callable[[str], Any]) -> None:
     text = markdown(sample("failing"))
     assert "&lt;junk&gt; &amp; " in text
@@ -215,6 +223,15 @@ def test_a_missing_answer_that_counts_as_a_failure_still_holds(sample: Callable[
 def test_what_only_holds_asks_for_nothing_else(sample: Callable[[str], Any], name: str) -> None:
     verdict = msgspec.structs.replace(sample(name).verdict, action=Action.HOLD)
     assert wording.next_step(verdict).startswith("Hold: ")
+
+
+def test_only_a_run_that_nobody_pointed_at_a_deployment_is_a_rehearsal(sample: Callable[[str], Any]) -> None:
+    verdict = sample("passing").verdict
+    simulated = msgspec.structs.replace(verdict.target, simulated=True)
+    named = msgspec.structs.replace(verdict, target=simulated, action=Action.PROMOTE)
+    assert wording.next_step(named) == "Promote the release. What was judged is a simulation."
+    rehearsed = msgspec.structs.replace(named, target=msgspec.structs.replace(simulated, rehearsal=True))
+    assert wording.next_step(rehearsed).startswith("This was a rehearsal")
 
 
 def test_a_release_is_named_with_the_expected_one_where_they_differ(sample: Callable[[str], Any]) -> None:
