@@ -34,8 +34,8 @@ def has_expected_interface(context: Context) -> None:
 @given("a payer with a funded test account")
 @takes("ledger")
 def payer_with_account(context: Context) -> None:
-    world, run = context.scenario_context, context.scenario_context.run_context
-    world.ledger, world.payer = run.ledger_without_service, run.payer
+    scenario, run = context.scenario_context, context.scenario_context.run_context
+    scenario.ledger, scenario.payer = run.ledger_without_service, run.payer
 
 
 @then("the contract accepts a new stream")

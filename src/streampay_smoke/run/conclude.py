@@ -125,9 +125,8 @@ def _carried_out(
     decision = decisions.decided(folder, verdict, fold(entries), asked)
     _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
     if decision.acts and act is not None:
-        print(
-            f"{verdict.message}\ndecision: {decision_description(decision)}", flush=True
-        )  # a rollback may take minutes
+        # A rollback may take minutes.
+        print(f"{verdict.message}\ndecision: {decision_description(decision)}", flush=True)
         decision = act(decision)
         _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
     _attempt("the verdict could not be printed", lambda: _tell(report_of(entries, verdict), decision, quiet=quiet))

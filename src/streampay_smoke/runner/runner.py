@@ -148,7 +148,7 @@ class GateRunner(Runner):
         return bool(failed)
 
     def begin_scenario(self, scenario: Scenario) -> object:
-        """Open a scenario's evidence and return its world; None for one that a lane plays."""
+        """Open a scenario's evidence and return its scenario context; None for one that a lane plays."""
         self._lanes.begin_scenario(scenario)
         return None if self._lanes.plays(scenario) else self.session.begin(scenario)
 
