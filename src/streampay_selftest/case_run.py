@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from streampay_sandbox.fault import Truth
 from streampay_sandbox.stack import start_sandbox
 from streampay_selftest.case import STATUS_OF_TRUTH, Case
-from streampay_selftest.run_setup import DEADLINE_SECONDS, RunSetup
+from streampay_selftest.run_setup import RunSetup
 from streampay_selftest.run_variation import RunVariation
 from streampay_smoke.gate.verdict import EXIT_CODES, SIGNAL_EXIT_CODES, VerdictStatus, written_at
 
@@ -67,7 +67,8 @@ def play(case: Case, seed: int, *, hurried: bool, gate: Sequence[str] = GATE, ev
     cpu_before = _cpu_seconds()
     variation = RunVariation.of(case.name, seed)
     with tempfile.TemporaryDirectory(prefix="selftest-") as folder, contextlib.ExitStack() as stack:
-        sandbox = stack.enter_context(start_sandbox(close_seconds=variation.close_seconds, faults=case.faults))
+        pace_seconds = variation.close_seconds if case.close_seconds is None else case.close_seconds
+        sandbox = stack.enter_context(start_sandbox(close_seconds=pace_seconds, faults=case.faults))
         setup = RunSetup(Path(folder) / "project", sandbox, stack, gate)
         variation.over(setup)
         for change in case.conditions:
@@ -127,7 +128,7 @@ def _ended(running: "subprocess.Popen[bytes]"):  # type: ignore[no-untyped-def]
 
 
 def _answer(case: Case, seed: int, setup: RunSetup, running: "subprocess.Popen[bytes]", began: float) -> CaseRun:
-    limit_seconds = float(DEADLINE_SECONDS) + OVERTIME_SECONDS
+    limit_seconds = setup.longest_seconds(case.close_seconds or 0.0) + OVERTIME_SECONDS
     try:
         code = running.wait(max(0.0, limit_seconds - (time.monotonic() - began)))
     except subprocess.TimeoutExpired:

@@ -531,6 +531,14 @@ RUNNER_DISTURBANCES = (
         features=("chain",),
     ),
     Case(
+        name="stopped by SIGHUP",
+        story="operations: the terminal, or the connection to it, is gone",
+        severity=DISTURBANCE,
+        truth=HARNESS,
+        conditions=(stopped_by(signal.SIGHUP, at=IN_THE_MIDDLE),),
+        features=("chain",),
+    ),
+    Case(
         name="stopped by SIGINT",
         story="operations: Ctrl-C",
         severity=DISTURBANCE,
