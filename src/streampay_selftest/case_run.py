@@ -17,16 +17,19 @@ import msgspec
 from msgspec.structs import replace
 
 from streampay_sandbox.fault import Truth
-from streampay_sandbox.stack import start_sandbox
+from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_selftest.case import STATUS_OF_TRUTH, Case
 from streampay_selftest.run_setup import RunSetup
 from streampay_selftest.run_variation import RunVariation
 from streampay_smoke.gate.verdict import EXIT_CODES, SIGNAL_EXIT_CODES, VerdictStatus, written_at
+from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
 
 GATE = (sys.executable, "-m", "streampay_smoke", "run")
 
 OVERTIME_SECONDS = 30.0
 """How much longer than its deadline a run may take, its start and its reports included, before it counts as hung."""
+
+LOOK_SECONDS = 0.1
 
 NO_ANSWER = "NO ANSWER"
 """The gate did not end, was killed, or ended with a code that is no answer."""
@@ -78,6 +81,8 @@ def play(case: Case, seed: int, *, hurried: bool, gate: Sequence[str] = GATE, ev
             each.start_proxies()
             each.write_environment_file()
         tags = case.selection(hurried=hurried)
+        if pace_seconds:
+            _wait_for_ledgers(sandbox)
         for done in setup.before:
             done()
         with contextlib.ExitStack() as runs:
@@ -98,6 +103,15 @@ def is_right(case: Case, played: CaseRun) -> bool:
     """Whether an answer is one of those that are right; a fault has to be seen by the check that is named."""
     right = any(played.status == STATUS_OF_TRUTH[truth] and played.attribution == truth for truth in case.truths)
     return right and (not case.is_fault or bool(played.caught_by))
+
+
+def _wait_for_ledgers(sandbox: Sandbox) -> None:
+    """Wait until the sandbox's ledger has a pace that can be measured: a network is there before the run."""
+    ends_at = time.monotonic() + OVERTIME_SECONDS
+    while measured_seconds_per_ledger(sandbox.rpc_url, timeout_seconds=OVERTIME_SECONDS) is None:
+        if time.monotonic() >= ends_at:
+            raise RuntimeError("the sandbox closes no ledgers")
+        time.sleep(LOOK_SECONDS)
 
 
 def _cpu_seconds() -> float:

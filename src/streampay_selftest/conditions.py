@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -79,8 +80,10 @@ def another_upstream(*faults: str) -> Condition:
 
 
 def another_ledger(setup: RunSetup) -> None:
-    """Let the gate look at a ledger that is not the service's: another network of the same kind."""
+    """Let the gate look at a ledger that is not the service's: another network of the same kind, with its own past."""
     other = setup.stack.enter_context(start_sandbox())
+    with new_client(timeout_seconds=PATIENCE_SECONDS) as client:
+        client.request("GET", f"{other.friendbot_url}?addr={unowned_address()}")
     setup.environ["SMOKE_STELLAR_RPC_URL"] = other.rpc_url
     setup.environ["SMOKE_STELLAR_FRIENDBOT_URL"] = other.friendbot_url
 
@@ -181,6 +184,14 @@ def through(*command: str) -> Condition:
 def limited(limit: str) -> Condition:
     """Start the gate under a limit of the shell's `ulimit`."""
     return through("/bin/sh", "-c", f'ulimit {limit} && exec "$@"', "sh")
+
+
+def heeding(number: signal.Signals) -> Condition:
+    """Start the gate with a signal not ignored, whatever this process inherited: `nohup` ignores SIGHUP."""
+    code = (
+        "import os, signal, sys; signal.signal(int(sys.argv[1]), signal.SIG_DFL); os.execvp(sys.argv[2], sys.argv[2:])"
+    )
+    return through(sys.executable, "-c", code, str(int(number)))
 
 
 def silent_host(setup: RunSetup) -> None:

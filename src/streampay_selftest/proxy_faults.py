@@ -107,11 +107,11 @@ PROXY_FAULTS = (
         conditions=(IMPATIENT, without("SMOKE_DEADLINE_SECONDS")),
     ),
     Case(
-        name="the contract pays twice, on a ledger of 6 s",
+        name="a settlement that pays twice, on a ledger of 6 s",
         story="operations: a fault at the pace of a network",
         severity=CATASTROPHIC,
         caught_by="settlement/",
-        faults=("contract-pays-twice",),
+        faults=("settle-pays-twice",),
         close_seconds=6.0,
         conditions=(IMPATIENT, without("SMOKE_DEADLINE_SECONDS")),
     ),

@@ -111,11 +111,15 @@ class RunSetup:
         )
 
     def longest_seconds(self, close_seconds: float) -> float:
-        """Return how long a run may take: its deadline, or what follows from a ledger that closes so often."""
+        """Return how long a run may take: its deadline, or what follows from a ledger that closes so often.
+
+        What it made is ended after its deadline; where that is the shortest one, nothing that takes long is left.
+        """
         told = self.environ.get("SMOKE_DEADLINE_SECONDS", "")
-        if told:
-            return float(told) + (CLEAN_UP_MOST_SECONDS if close_seconds else 0.0)
-        return derived_deadline_seconds(ready_within_seconds=60.0, seconds_per_ledger=close_seconds)
+        if told and not close_seconds:
+            return float(told)
+        derived_seconds = derived_deadline_seconds(ready_within_seconds=60.0, seconds_per_ledger=close_seconds)
+        return (float(told) if told else derived_seconds) + CLEAN_UP_MOST_SECONDS
 
     def latest(self) -> Path | None:
         """Return the folder of the newest run, None where none was left."""

@@ -13,6 +13,7 @@ from streampay_selftest.conditions import (
     environment_file,
     environment_text,
     file,
+    heeding,
     limited,
     nobody_reads_the_output,
     only_by_proxy,
@@ -535,7 +536,7 @@ RUNNER_DISTURBANCES = (
         story="operations: the terminal, or the connection to it, is gone",
         severity=DISTURBANCE,
         truth=HARNESS,
-        conditions=(stopped_by(signal.SIGHUP, at=IN_THE_MIDDLE),),
+        conditions=(heeding(signal.SIGHUP), stopped_by(signal.SIGHUP, at=IN_THE_MIDDLE)),
         features=("chain",),
     ),
     Case(
