@@ -161,9 +161,9 @@ SETTINGS_DISTURBANCES = (
     ),
     Case(
         name="service links of Kubernetes",
-        story="operations: a service named smoke puts SMOKE_PORT and others into the environment of every pod",
+        story="operations: a Service named smoke puts SMOKE_PORT and others into every pod, told as what they are",
         severity=DISTURBANCE,
-        truth=Truth.NONE,
+        truth=CONFIG,
         conditions=(setting(**SERVICE_LINKS),),
         features=("readiness",),
     ),
