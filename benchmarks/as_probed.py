@@ -28,7 +28,7 @@ WANTED = 20
 BY: Mapping[str, tuple[str, str]] = {
     "list-open": ("streams/a-caller-with-no-credential", "is refused"),
     "v2-lists-for-any-text": (
-        "api_v2_access/api-v2-lists-no-streams-for-a-caller-with-any-text",
+        "api_v2_access/a-caller-with-any-text-cannot-list-streams",
         "cannot list streams",
     ),
     "list-leaks-others": ("streams/a-second-user", "another user's list contains none of them"),
@@ -46,10 +46,10 @@ BY: Mapping[str, tuple[str, str]] = {
     "jwks-leaks": ("access/", "the published signing keys contain no secret"),
     "admin-open": ("access/the-administration-pages", "an anonymous caller cannot open"),
     "admin-by-header": ("access/the-administration-pages", "who claims to be administrator cannot open"),
-    "limits-believe-tokens": ("throttling_evasion/a-forged-token", "a forged token does not count against the user"),
-    "logins-evaded-by-address": ("throttling_evasion/the-sign-in-limit-holds", "the caller is told to wait"),
+    "limits-believe-tokens": ("throttling_evasion/forged-tokens", "a forged token does not count against the user"),
+    "logins-evaded-by-address": ("throttling_evasion/a-caller-cannot-evade", "the caller is told to wait"),
     "caches-share": ("access/", "shared cache"),
-    "webhooks-unsigned": ("webhooks/the-webhook-intake-refuses", "cannot report an event"),
+    "webhooks-unsigned": ("webhooks/a-webhook-event", "cannot report an event"),
 }
 """The check that is about each fault: the beginning of its id, and what its failure says."""
 

@@ -182,7 +182,7 @@ class Counted(msgspec.Struct, kw_only=True):
     @property
     def told(self) -> str:
         low, high = self.bounds
-        return f"{self.hits / self.runs:.3%} ({low:.3%} to {high:.3%})"
+        return f"{self.hits / self.runs:.3%} ({low:.3%}-{high:.3%})"
 
 
 def paired(rng: random.Random, reads: Reads, ratio: float, *, coin: bool = True) -> Iterator[tuple[float, float]]:
@@ -496,10 +496,9 @@ release on both sides, and a candidate that is exactly as slow as the threshold 
 
 {alarms}
 
-Autocorrelation and trends do no harm here. Both reads of a pair meet the same load, and the coin that decides which
-release is read first makes either order equally likely, so that the sign of their difference is a fair coin whatever
-came before. That is all the test needs where the releases are the same. Where they differ by a constant factor, as in
-the second column, it also needs that nothing but that factor distinguishes them.
+Autocorrelation and trends do no harm here: both reads of a pair meet the same load, and a coin decides which release is
+read first, so that the sign of their difference is a fair coin. Where the releases differ by a constant factor, as in
+the second column, nothing but that factor may distinguish them.
 
 ## Finding a latency that doubled, in at most {most_pairs} pairs: at least 99 %
 
@@ -509,12 +508,10 @@ the second column, it also needs that nothing but that factor distinguishes them
 a pair is not extreme: single reads that vary by up to about 60 % (log-normal sigma 0.5; there the interval touches
 99 %), tails up to Pareto index 2.5, and any load that changes slowly enough to be shared by a pair. **They are not
 reached where single reads are noisier**: the pairs do not hold enough evidence at an error of 0.1 % then. What is not
-found is `insufficient_sample`. It is not a pass: how often a doubled latency passed is in the table. The last column
-says how often two equal releases are proved equal within the threshold; mostly {pairs} pairs are too few for that, and
-the answer is `insufficient_sample` too.
+found is `insufficient_sample`, which is not a pass. The last column says how often two equal releases are proved equal
+within the threshold; mostly {pairs} pairs are too few for that.
 
-The table is for a comparison that is the only gate. Every further objective that gates takes its share of the error,
-and some of the power.
+The table is for a comparison that is the only gate. Every further one takes its share of the error and of the power.
 
 ## Reads against what is promised, without a stable release
 
@@ -541,11 +538,9 @@ and share the error of 0.1 %. {runs:,} simulated runs a cell.
 
 **The target is met wherever samples are independent, even exactly on every threshold. It is not met for absolute
 objectives under strong autocorrelation exactly on the threshold, and no test could meet it**: when the load is the
-same for a whole run, a release whose p95 is the threshold has one run in twenty in which every sample is above it, and
-nothing in that run tells it from a worse release. The comparison is what tells them apart: the stable release has the
-same load. With room (the last columns: a release at half of every threshold) the target is met up to rho 0.9; at
-rho 0.99, where a run has one load from its beginning to its end, even that room is not enough. Hence the advice to
-let absolute latencies gate only with ample room, and to give the gate a stable release.
+same for a whole run, a release whose p95 is the threshold has one run in twenty in which every sample is above it.
+Only the comparison tells that from a worse release. At half of every threshold (the last columns) the target is met up
+to rho 0.9, not at rho 0.99. So let absolute latencies gate only with ample room, and give the gate a stable release.
 
 ## What goes wrong without pairs, coin and sequential test
 

@@ -43,7 +43,7 @@ from mutators.evidence import Forged, after_mutants, during_mutants, rechained_m
 from mutators.features import feature_mutants  # noqa: E402
 from mutators.mutant import HEALTHY, PART, Mutant  # noqa: E402
 from mutators.playing import Player, forged, run, sandbox, verdict_of  # noqa: E402
-from mutators.reported import ENTRIES, FORK, JUDGE, Told, page  # noqa: E402
+from mutators.reported import ENTRIES, FORK, JUDGE, MutantOutcome, page  # noqa: E402
 from mutators.room import emptied_mutants, room_mutants, weakened_mutants  # noqa: E402
 from mutators.steps import hook_mutants, step_mutants  # noqa: E402
 from suite_parts import Project  # noqa: E402
@@ -158,7 +158,7 @@ def sampled(mutants: Sequence[Kind], size: int) -> list[Kind]:
     return [rng.choice([mutant for mutant in mutants if mutant.kind == kind]) for kind in picked]
 
 
-def play_all(player: Player, mutants: Sequence[tuple[Mutant, str]]) -> Iterator[tuple[Mutant, Told | None]]:
+def play_all(player: Player, mutants: Sequence[tuple[Mutant, str]]) -> Iterator[tuple[Mutant, MutantOutcome | None]]:
     """Play mutants side by side; yields each as it ends."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         asked = {pool.submit(player.play, mutant, entry): mutant for mutant, entry in mutants}
@@ -173,7 +173,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A line of the state: a mutant by its id, and what became of it (None for one that is none)."""
 
     id: str
-    told: Told | None
+    outcome: MutantOutcome | None
 
 
 class State:
@@ -184,15 +184,15 @@ class State:
         self._path = folder / f"{_digest()}.jsonl"
         folder.mkdir(parents=True, exist_ok=True)
 
-    def found(self) -> dict[str, Told | None]:
+    def found(self) -> dict[str, MutantOutcome | None]:
         with contextlib.suppress(FileNotFoundError):
             records = (msgspec.json.decode(line, type=Record) for line in self._path.read_bytes().splitlines())
-            return {record.id: record.told for record in records}
+            return {record.id: record.outcome for record in records}
         return {}
 
-    def keep(self, mutant: Mutant, told: Told | None) -> None:
+    def keep(self, mutant: Mutant, outcome: MutantOutcome | None) -> None:
         with self._path.open("ab") as file:
-            file.write(msgspec.json.encode(Record(id=mutant.id, told=told)) + b"\n")
+            file.write(msgspec.json.encode(Record(id=mutant.id, outcome=outcome)) + b"\n")
 
 
 def _digest() -> str:
@@ -204,7 +204,7 @@ def _digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def told_by(arguments: Sequence[str], scratch: Path, state: State | None) -> Iterator[Told | None]:
+def outcomes_by(arguments: Sequence[str], scratch: Path, state: State | None) -> Iterator[MutantOutcome | None]:
     """Play and judge what is asked for; None for a mutant that is none."""
     with sandbox(HEALTHY) as environ, Player(environ) as player:
         journal = passes(scratch, player, whole=arguments != ["--quick"])
@@ -229,20 +229,20 @@ def told_by(arguments: Sequence[str], scratch: Path, state: State | None) -> Ite
         finds(dict.fromkeys((mutant.against, mutant.tags) for mutant, _ in asked if mutant.against), scratch)
         yield from (forged(mutant, scratch) for mutant in judged)
         yield from (found[mutant.id] for mutant, _ in asked if mutant.id in found)
-        for mutant, told in play_all(player, [pair for pair in asked if pair[0].id not in found]):
+        for mutant, outcome in play_all(player, [pair for pair in asked if pair[0].id not in found]):
             if state:
-                state.keep(mutant, told)
-            yield told
+                state.keep(mutant, outcome)
+            yield outcome
 
 
 def _has(mutant: Mutant | Forged, texts: Sequence[str]) -> bool:
     return any(text in mutant.id for text in texts)
 
 
-def line(each: Told) -> str:
+def line(each: MutantOutcome) -> str:
     """Return a mutant's line for a terminal."""
     sign = "late" if each.late else "PASS" if each.passed else "FAIL" if each.blames else "    "
-    return f"{sign} {each.kind}: {each.name} [{each.entry}] {each.code} {each.word} {each.reason_code}"
+    return f"{sign} {each.kind}: {each.name} [{each.entry}] {each.code} {each.status} {each.reason_code}"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -252,26 +252,26 @@ def main(arguments: Sequence[str]) -> int:
         print(f"unknown: {' '.join(arguments)}; use --quick, --every, or --only TEXT...", file=sys.stderr)
         return 2
     began = time.monotonic()
-    told: list[Told] = []
+    outcomes: list[MutantOutcome] = []
     equivalent = 0
     with tempfile.TemporaryDirectory() as scratch:
-        for each in told_by(arguments, Path(scratch), State(STATE) if writes else None):
+        for each in outcomes_by(arguments, Path(scratch), State(STATE) if writes else None):
             if each is None:
                 equivalent += 1
                 continue
-            told.append(each)
+            outcomes.append(each)
             if each.entry != JUDGE or each.passed:
                 print(line(each), flush=True)
-    counted = [each for each in told if not each.late]
+    counted = [each for each in outcomes if not each.late]
     holes = [each for each in counted if each.passed]
     print(
         f"{len(counted)} mutants, {len(holes)} PASS, {sum(each.blames for each in counted)} blamed a good release; "
-        f"{equivalent} equivalent and {len(told) - len(counted)} late were left out; {time.monotonic() - began:.0f} s"
+        f"{equivalent} equivalent and {len(outcomes) - len(counted)} late left out; {time.monotonic() - began:.0f} s"
     )
     for each in holes:
         print(line(each))
     if writes:
-        PAGE.write_text(page(told, equivalent), encoding="utf-8")
+        PAGE.write_text(page(outcomes, equivalent), encoding="utf-8")
     return 1 if holes else 0
 
 

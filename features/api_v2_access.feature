@@ -11,7 +11,7 @@ Feature: API v2 access
   Background:
     Given the service is ready
 
-  Scenario Outline: API v2 lists no streams for a caller with <credential>
+  Scenario Outline: A caller with <credential> cannot list streams through API v2
     When a caller with <credential> sends a list request to API v2
     Then every attempt is refused
     And the answers contain no stream
@@ -33,7 +33,7 @@ Feature: API v2 access
       | a token signed with another algorithm |
 
   @writes
-  Scenario Outline: API v2 changes no stream for a caller with <credential>
+  Scenario Outline: A caller with <credential> cannot read or change streams through API v2
     Given the service works on a test network
     And the synthetic user is signed in
     And the user has a draft stream

@@ -19,7 +19,7 @@ Feature: Stream records are consistent
   Scenario: API v1 and API v2 return the same record of a settled stream
     Given the user has a settled stream
     When the user withdraws the settled amount
-    Then the withdrawal is of the settlement
+    Then the withdrawal names the settled stream and its transaction
     And API v1 and API v2 return the same records of the streams of this run
 
   @canary

@@ -1,15 +1,15 @@
 @smoke @throttling-evasion @critical
-Feature: No caller evades a rate limit, or uses up somebody else's
-  A rate limit counts who a caller is, and not what they claim.
+Feature: Rate limits cannot be evaded
+  A rate limit counts requests by who sends them, whatever the requests claim.
 
   Background:
     Given the service is ready
 
   @second-user @read-limit
-  Scenario Outline: The read limit holds for a user who claims <claim> each time
+  Scenario Outline: A user cannot evade the read limit by claiming <claim> in each request
     Given the synthetic user is signed in
-    When a second user exceeds the read limit and claims <claim> each time
-    Then the second user is throttled all the same
+    When a second user exceeds the read limit and claims <claim> in each request
+    Then the second user is throttled
 
     Examples: Claims that anybody can make
       | claim                 |
@@ -17,13 +17,13 @@ Feature: No caller evades a rate limit, or uses up somebody else's
       | a new network address |
 
   @second-user @read-limit
-  Scenario: A forged token does not use up the read limit of the user it names
+  Scenario: Forged tokens do not use up the read limit of the user they name
     Given the synthetic user is signed in
-    When forged tokens name a second user who has used up their read limit
-    Then the second user is throttled all the same
+    When a caller reads with forged tokens of a second user who has used up the read limit
+    Then the second user is throttled
     And the forged tokens do not count against the second user
 
   @sign-in-limit
-  Scenario: The sign-in limit holds for a caller who claims a new network address each time
-    When a caller guesses signatures and claims a new network address each time
+  Scenario: A caller cannot evade the sign-in limit by claiming a new network address in each request
+    When a caller guesses signatures and claims a new network address in each request
     Then the caller is throttled

@@ -1,14 +1,14 @@
 @smoke @webhooks @blocker
-Feature: The webhook intake takes signed reports only
-  Other services report events to StreamPay; a report that does not prove who sent it is refused.
+Feature: Webhook events are accepted only with a valid signature
+  Other services send events to StreamPay. An event that does not prove who sent it is refused.
 
   Background:
     Given the service is ready
 
   @writes
-  Scenario Outline: The webhook intake refuses a report with <signature>
+  Scenario Outline: A webhook event with <signature> is refused
     Given the service works on a test network
-    When an event is reported with <signature>
+    When a webhook event is sent with <signature>
     Then every attempt is refused
 
     Examples: Signatures that are not valid

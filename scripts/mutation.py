@@ -192,12 +192,9 @@ the score of all is below {least:g} %.
 
 ## Mutants that may live
 
-Each changes nothing that a verdict, a report or a caller could show, or is out of the tool's reach. The list is kept in
-`{explained}`, by text: a line that changes is asked again.
+{free} changes show in no verdict, report or caller, or are out of the tool's reach. `{explained}` lists each with its
+reason, by text: a line that changes is asked again.
 
-| function | was | becomes | why |
-|---|---|---|---|
-{may_live}
 ## Mutants that survived
 
 {survived}"""
@@ -224,7 +221,7 @@ def page(found: Sequence[Survivor], measured: Mapping[str, str]) -> str:
         rows="".join([*(row.line(name) for name, row in counted.items()), total(counted.values()).line(_ALL)]),
         least=LEAST_SCORE,
         explained=EXPLAINED.relative_to(ROOT),
-        may_live="".join(f"{line} {each.why} |\n" for each, line in lines.items() if each.why),
+        free=free.total(),
         survived=f"| function | was | becomes |\n|---|---|---|\n{unexplained}" if unexplained else "None.\n",
     )
 

@@ -104,10 +104,10 @@ def rechained_mutants(journal: Path, scratch: Path) -> Iterator[Forged]:
             yield Forged(
                 kind="evidence is left out and the chain written anew", name=name, content=_written(rest, scratch)
             )
-    told = [entry.event for entry in entries]
-    for at, event in enumerate(told):
+    events = [entry.event for entry in entries]
+    for at, event in enumerate(events):
         for change in _worse(event):
-            other = [*told[:at], msgspec.structs.replace(event, **change), *told[at + 1 :]]
+            other = [*events[:at], msgspec.structs.replace(event, **change), *events[at + 1 :]]
             name = f"line {at + 1}, {type(event).__name__}, {', '.join(change)}"
             yield Forged(
                 kind="evidence says the contrary and the chain is written anew",

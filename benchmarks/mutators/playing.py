@@ -18,7 +18,7 @@ from suite_parts import Project
 from mutators.evidence import Forged
 from mutators.forks import Forks, Request
 from mutators.mutant import HEALTHY, Limits, Meddling, Mutant, model
-from mutators.reported import ENTRIES, FORK, JUDGE, Told
+from mutators.reported import ENTRIES, FORK, JUDGE, MutantOutcome
 from streampay_sandbox.stack import start_sandbox
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.judge import judge
@@ -50,7 +50,7 @@ class Player(contextlib.AbstractContextManager["Player"]):
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def play(self, mutant: Mutant, entry: str) -> Told | None:
+    def play(self, mutant: Mutant, entry: str) -> MutantOutcome | None:
         """Play one mutant in a project of its own; None for one that is none, because behave would play the same."""
         with tempfile.TemporaryDirectory() as folder:
             if entry == FORK:
@@ -59,14 +59,14 @@ class Player(contextlib.AbstractContextManager["Player"]):
                     return None
                 code = self.fork(project, mutant)
                 if not _has_begun(project):
-                    return _told(mutant, FORK, project, code)
+                    return _outcome(mutant, FORK, project, code)
                 entry = ENTRIES[0]  # the door let it in: as users start it, then, and where nobody else disturbs it
             with sandbox(mutant.against) as environ:
                 project = Project(Path(folder) / entry, environ)
                 if not _spoilt(project, mutant):
                     return None
                 code, late = run(project, mutant, entry, _environ_of(project, mutant))
-                return _told(mutant, entry, project, code, late=late)
+                return _outcome(mutant, entry, project, code, late=late)
 
     def fork(self, project: Project, mutant: Mutant) -> int:
         """Run behave in a fork; return its exit code."""
@@ -113,15 +113,15 @@ def _has_begun(project: Project) -> bool:
     return latest is not None and b'"event":"scenario_started"' in (latest / "journal.jsonl").read_bytes()
 
 
-def _told(mutant: Mutant, entry: str, project: Project, code: int, *, late: bool = False) -> Told:
-    word, reason_code = verdict_of(project)
-    return Told(
+def _outcome(mutant: Mutant, entry: str, project: Project, code: int, *, late: bool = False) -> MutantOutcome:
+    status, reason_code = verdict_of(project)
+    return MutantOutcome(
         kind=mutant.kind,
         name=mutant.name,
         entry=entry,
         against=mutant.against,
         code=code,
-        word=word,
+        status=status,
         reason_code=reason_code,
         late=late,
     )
@@ -205,17 +205,17 @@ def verdict_of(project: Project) -> tuple[str, str]:
     return (str(verdict.verdict), verdict.reason_code) if verdict else ("", "")
 
 
-def forged(mutant: Forged, scratch: Path) -> Told:
+def forged(mutant: Forged, scratch: Path) -> MutantOutcome:
     """Judge a journal that was spoilt."""
     path = scratch / "judged.jsonl"
     path.write_bytes(mutant.content)
     verdict = judge(journals.read(path))
-    return Told(
+    return MutantOutcome(
         kind=mutant.kind,
         name=mutant.name,
         entry=JUDGE,
         against=HEALTHY,
         code=verdict.exit_code,
-        word=str(verdict.verdict),
+        status=str(verdict.verdict),
         reason_code=verdict.reason_code,
     )

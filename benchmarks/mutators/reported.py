@@ -1,7 +1,7 @@
 """What became of mutants, and the page that says so."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -14,7 +14,7 @@ FORK, JUDGE = "behave, forked", "judge"
 """`behave` as it is, in a fork of a process that has imported it; and a journal that is only judged."""
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class MutantOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a mutant: the entry it was played through, exit code, and the verdict on disk ("" for none)."""
 
     kind: str
@@ -22,19 +22,19 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     entry: str
     against: str
     code: int
-    word: str
+    status: str
     reason_code: str
     late: bool = False
 
     @property
     def passed(self) -> bool:
-        return self.code == 0 or self.word == "PASS"
+        return self.code == 0 or self.status == "PASS"
 
     @property
     def blames(self) -> bool:
         """Whether a mutant is called the release's fault where the release has none."""
         well = self.against == HEALTHY and self.entry != JUDGE
-        return well and (self.code == 1 or self.word == "FAIL")
+        return well and (self.code == 1 or self.status == "FAIL")
 
 
 TEXT = """\
@@ -52,24 +52,21 @@ which ends with 1 when one of them is a PASS, by its exit code or by the verdict
 kind; with `--every` it takes all. CI plays a sample.
 
 **{played} mutants were played, and {judged} journals judged: {passed} PASS.** {blaming} blamed a release that was well.
-Verdicts: {words}. Played through: {entries}.
+Verdicts: {statuses}. Played through: {entries}.
 
 ## What counts as a mutant
 - Mutants that take evidence away are played against a sandbox that is well: the suite as it is passes there (shown
   first, however it is started), so it is the change that stands in the way. Mutants that could call a fault good are
   played against a sandbox with a fault that the suite as it is finds (shown first too).
 - A change of a feature file counts only where behave's own parser makes other scenarios, tags or steps of it;
-  {equivalent} that did not were left out. A mutant that changes no file, no setting and no process is an error.
-- Keys of `behave.ini` count where they decide what is played; those about how output looks do not. `format = help` is
-  played by `streampay-smoke run` only: `behave` itself is asked a question then, answers it, and ends with 0 and
-  without a verdict before it loads anything of this project. Where CD calls `behave` itself, a 0 counts only with the
-  `verdict.json` of that run ([runbook.md](runbook.md)).
+  {equivalent} that did not were left out.
+- Keys of `behave.ini` count where they decide what is played. `format = help` is played by `streampay-smoke run` only
+  ([why](runbook.md#1-read-the-answer)).
 - A signal or a deed that came after the run was over is no mutant: {late} were left out.
-- `{fork}` is `behave` itself in a fork of a process that has imported it, which starts sooner than a new Python:
-  good enough for a suite that the gate refuses before it plays anything. A mutant that gets as far as a scenario is
-  played again in a process and a sandbox of its own, and only that counts. One of each kind is played by
-  `streampay-smoke run` whatever becomes of it; signals, deeds, clocks, disks, closed streams, spoilt packages and
-  faults always meet a process as users start it.
+- `{fork}` is `behave` in a fork of a process that has imported it: good enough for a suite that the gate refuses
+  before it plays anything. A mutant that gets as far as a scenario is played again in a process and a sandbox of its
+  own, and only that counts. One of each kind is played by `streampay-smoke run`; signals, deeds, clocks, disks, closed
+  streams, spoilt packages and faults always meet a process as users start it.
 - Signals, deeds, clocks and full disks meet a part of the suite, `{part}`.
 - Changes of features, steps, hooks and the acceptance package are found because the manifest names what was accepted.
   Where somebody accepts the change as well, the numbers of assertions still stand: what asserts less than in good runs
@@ -85,9 +82,9 @@ Verdicts: {words}. Played through: {entries}.
 {rows}"""
 
 
-def page(told: Sequence[Told], equivalent: int) -> str:
+def page(outcomes: Sequence[MutantOutcome], equivalent: int) -> str:
     """Return the page of a full run."""
-    counted = sorted((each for each in told if not each.late), key=lambda each: (each.entry == JUDGE, each.kind))
+    counted = sorted((each for each in outcomes if not each.late), key=lambda each: (each.entry == JUDGE, each.kind))
     judged = sum(each.entry == JUDGE for each in counted)
     kinds = dict.fromkeys(each.kind for each in counted)
     return TEXT.format(
@@ -95,26 +92,40 @@ def page(told: Sequence[Told], equivalent: int) -> str:
         judged=judged,
         passed=sum(each.passed for each in counted),
         blaming=sum(each.blames for each in counted),
-        words=_counted([each.word or "no verdict" for each in counted]),
+        statuses=_counted([each.status or "no verdict" for each in counted]),
         entries=_counted([f"`{each.entry}`" for each in counted]),
         blamed="".join(
             f"  - {each.kind}: {each.name} ({each.reason_code or 'no verdict'})\n" for each in counted if each.blames
         ),
         equivalent=equivalent,
-        late=len(told) - len(counted),
+        late=len(outcomes) - len(counted),
         fork=FORK,
         judge=JUDGE,
         part=PART,
-        rows="".join(_row(kind, [each for each in counted if each.kind == kind]) for kind in kinds),
+        rows="".join(_rows({kind: [each for each in counted if each.kind == kind] for kind in kinds})),
     )
 
 
-def _row(kind: str, told: Sequence[Told]) -> str:
-    reasons = Counter(each.reason_code for each in told if each.reason_code).most_common(3)
-    passed = sum(each.passed for each in told)
-    words = _counted([each.word or "none" for each in told])
-    return f"| {kind} | {len(told)} | {passed} | {words} | {', '.join(f'`{reason}`' for reason, _ in reasons)} |\n"
+def _rows(outcomes: Mapping[str, Sequence[MutantOutcome]]) -> Iterator[str]:
+    """Yield a row for each kind that was answered in several ways, and one for all that were answered alike."""
+    groups: dict[tuple[str, ...], dict[str, Sequence[MutantOutcome]]] = {}
+    for kind, mutants in outcomes.items():
+        answers = sorted({f"{each.status or 'none'} {each.reason_code}" for each in mutants})
+        groups.setdefault(tuple(answers) if len(answers) == 1 else (kind,), {})[kind] = mutants
+    for kinds in groups.values():
+        yield _row(kinds)
 
 
-def _counted(words: Sequence[str]) -> str:
-    return ", ".join(f"{count} {word}" for word, count in Counter(words).most_common())
+def _row(kinds: Mapping[str, Sequence[MutantOutcome]]) -> str:
+    outcomes = [each for mutants in kinds.values() for each in mutants]
+    reasons = Counter(each.reason_code for each in outcomes if each.reason_code).most_common(3)
+    passed = sum(each.passed for each in outcomes)
+    statuses = _counted([each.status or "none" for each in outcomes])
+    names = ", ".join(kinds) if len(kinds) == 1 else ", ".join(f"{kind} ({len(each)})" for kind, each in kinds.items())
+    return (
+        f"| {names} | {len(outcomes)} | {passed} | {statuses} | {', '.join(f'`{reason}`' for reason, _ in reasons)} |\n"
+    )
+
+
+def _counted(statuses: Sequence[str]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in Counter(statuses).most_common())

@@ -4,13 +4,13 @@ from behave import then, when
 from behave.runner import Context
 
 from streampay_smoke.acceptance.actions import live_events, unauthorized_attempts
-from streampay_smoke.acceptance.checks import live_events as told
+from streampay_smoke.acceptance.checks import live_events as checks
 from streampay_smoke.runner.budget import takes
 
 
-@when("callers with bad credentials listen to a stream of the user")
+@when("callers without a valid credential listen to a stream of the user")
 @takes("journey")
-def strangers_listen(context: Context) -> None:
+def listen_without_valid_credential(context: Context) -> None:
     world = context.world
     world.attempts = unauthorized_attempts.listen_with_bad_credentials(world.run_context, world.own_streams[0].id)
 
@@ -22,7 +22,7 @@ def second_user_listens(context: Context) -> None:
     world.attempts = unauthorized_attempts.listen_as_second_user(world.run_context, world.own_streams[0].id)
 
 
-@when("the user listens to it and to another stream, and starts the other one")
+@when("the user listens to the draft stream and to a new stream, and starts the new stream")
 @takes("ledger")
 def listen_to_a_start(context: Context) -> None:
     world = context.world
@@ -31,14 +31,14 @@ def listen_to_a_start(context: Context) -> None:
 
 @then("the live events begin within seconds")
 def events_begin(context: Context) -> None:
-    told.begins_at_once(context.world.heard, context.world.expect)
+    checks.events_begin_in_time(context.world.heard, context.world.expect)
 
 
-@then("the start is told to its listener")
-def start_is_told(context: Context) -> None:
-    told.told_at_once(context.world.heard, context.world.expect)
+@then("the start is reported to the listener of the started stream")
+def start_is_reported(context: Context) -> None:
+    checks.start_is_reported(context.world.heard, context.world.expect)
 
 
-@then("each listener is told of their stream alone")
-def told_of_no_other(context: Context) -> None:
-    told.told_of_no_other(context.world.heard, context.world.expect)
+@then("each listener receives events of their own stream only")
+def events_of_own_stream_only(context: Context) -> None:
+    checks.events_are_of_own_stream(context.world.heard, context.world.expect)

@@ -62,7 +62,7 @@ def withdraw(context: Context) -> None:
     world.withdrawal = settlement.withdraw(world.run_context, world.credential, world.settlement.stream_id)
 
 
-@then("the withdrawal is of the settlement")
+@then("the withdrawal names the settled stream and its transaction")
 def withdrawal_is_of_settlement(context: Context) -> None:
     world, settled = context.world, context.world.settlement
     records.withdrawal_is_of(world.withdrawal, settled.stream_id, settled.receipt, world.expect)

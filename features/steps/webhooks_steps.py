@@ -1,4 +1,4 @@
-"""Steps about what other services report."""
+"""Steps about webhook events."""
 
 from behave import when
 from behave.runner import Context
@@ -6,6 +6,6 @@ from behave.runner import Context
 from streampay_smoke.acceptance.actions import unauthorized_attempts
 
 
-@when("an event is reported with {proof}")
-def report_event(context: Context, proof: str) -> None:
-    context.world.attempts = unauthorized_attempts.report_event(context.world.run_context, proof)
+@when("a webhook event is sent with {signature}")
+def send_webhook_event(context: Context, signature: str) -> None:
+    context.world.attempts = unauthorized_attempts.send_webhook_event(context.world.run_context, signature)

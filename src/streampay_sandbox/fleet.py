@@ -2,10 +2,10 @@
 
 All releases share one ledger, one operator and one memory. StreamPay itself keeps its streams in its process and
 forgets them with it; a deployment of several replicas could not even list what it just created. So the fleet stands
-for a StreamPay over a shared database: streams, idempotency keys, sign-in challenges and limits are known to every
-replica of every release, and a stream created on a canary is there after the rollback. `memory=own` starts a release
-whose replicas are as StreamPay is: each knows only what it was told itself, and `/restart` makes one forget that. The
-limits are raised: a fleet is for deploys and rollbacks, and both sign in.
+for a StreamPay over a shared database: streams, idempotency keys and sign-in challenges are known to every replica of
+every release, and a stream created on a canary is there after the rollback. Limits are counted by each release.
+`memory=own` starts a release whose replicas are as StreamPay is: each knows only what it was told itself, and
+`/restart` makes one forget that. The limit of creates is raised: a fleet is for several deploys in a minute.
 
 The engine's API is HTTP on loopback, parameters in the query, every answer a JSON object:
 
@@ -57,8 +57,8 @@ from streampay_smoke.core.errors import SettingsInvalid
 ENGINE_VARIABLE = "STREAMPAY_FLEET"
 """The variable in which the engine's address reaches the commands of `[rollback.command]`."""
 
-PER_MINUTE_IN_A_FLEET = {**dict.fromkeys(PER_MINUTE, 100_000), "read": PER_MINUTE["read"]}
-"""Several gates in a minute sign in and create; the limit on reads stays, for the gate looks for it."""
+PER_MINUTE_IN_A_FLEET = {**dict.fromkeys(PER_MINUTE, 100_000), **{tier: PER_MINUTE[tier] for tier in ("read", "login")}}
+"""Several gates in a minute create; the limits on reads and sign-ins stay, for the gate looks for them."""
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +107,8 @@ class Fleet(AbstractContextManager["Fleet"]):
             parts = faulty(honest, chosen)
             return parts, build_app(parts)
 
-        own = [made(_new_memory()) for _ in range(replicas)] if own_memory else [made(self._memory)] * replicas
+        shared = replace(self._memory, buckets=_new_buckets())
+        own = [made(_new_memory()) for _ in range(replicas)] if own_memory else [made(shared)] * replicas
         servers = tuple(LoopbackServer(app, stopping=self._stopping).start() for _, app in own)
         addresses = range(len(self._addresses), len(self._addresses) + replicas)
         self._addresses.extend(server.url for server in servers)
@@ -191,7 +192,11 @@ class _FleetProxy(DisturbingProxy):
 
 
 def _new_memory() -> Memory:
-    return new_memory(TokenBuckets(PER_MINUTE_IN_A_FLEET))
+    return new_memory(_new_buckets())
+
+
+def _new_buckets() -> TokenBuckets:
+    return TokenBuckets(PER_MINUTE_IN_A_FLEET)
 
 
 Given = Mapping[str, Sequence[str]]

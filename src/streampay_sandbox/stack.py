@@ -143,6 +143,7 @@ def new_treasury(ledger: "SandboxLedger") -> "Treasury":
         ledger.passphrase,
         timeout_seconds=LEDGER_TIMEOUT_SECONDS,
         valid_seconds=TRANSACTION_VALID_SECONDS,
+        channels=ledger.birth.channels,
     )
     contract = StreamContractClient(stellar, ledger.contract_id, ledger.native_token_id, ledger.birth.operator)
     return Treasury(contract)
@@ -161,6 +162,8 @@ def environ_of(base_url: str, ledger: "SandboxLedger", settings: "ServiceSetting
         "SMOKE_AUTH_MODE": "wallet",
         "SMOKE_AUTH_JWT_SECRET": settings.jwt_secret.reveal(),
         "SMOKE_API_KEY": settings.api_key.reveal(),
+        # Ledgers that close at once leave nothing to wait for side by side.
+        **({"SMOKE_LANES": "1"} if ledger.closes_at_once else {}),
     }
 
 

@@ -9,7 +9,7 @@ from waits import HANG_SECONDS
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "calibration.md"
-RATE = re.compile(r"(\d+\.\d+)% \((\d+\.\d+)% to (\d+\.\d+)%\)")
+RATE = re.compile(r"(\d+\.\d+)% \((\d+\.\d+)%-(\d+\.\d+)%\)")
 
 
 def tables(text: str) -> dict[tuple[str, str], list[tuple[float, float, float]]]:

@@ -1,4 +1,4 @@
-"""API v2, the webhook intake and limits that a claim might evade: right in an honest sandbox, found in faulty ones."""
+"""API v2, webhooks and evaded limits: refused by a sandbox without faults, found in faulty ones."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,9 +10,8 @@ from step_parts import Witness, answer, run_context_of, settings_for
 
 from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.acceptance.actions.unauthorized_attempts import BAD_CREDENTIALS
-from streampay_smoke.acceptance.checks import throttling_evasion as limits
-from streampay_smoke.acceptance.checks.throttling import RequestBurst
-from streampay_smoke.acceptance.checks.throttling_evasion import ForgedReads
+from streampay_smoke.acceptance.checks.throttling import RequestBurst, limit_holds
+from streampay_smoke.acceptance.checks.throttling_evasion import ForgedReads, forged_reads_are_counted_apart
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.core.errors import GuardRefused, PromiseBroken
 from streampay_smoke.evidence.events import Exchanged
@@ -32,30 +31,30 @@ def writes(world: ScenarioContext, credential: str) -> None:
     play(world, "every_attempt_is_refused", "stream_is_unchanged")
 
 
-def reports(world: ScenarioContext, proof: str) -> None:
-    play(world, "report_event", proof=proof)
+def sends_webhook_event(world: ScenarioContext, signature: str) -> None:
+    play(world, "send_webhook_event", signature=signature)
     play(world, "every_attempt_is_refused")
 
 
 def evades(world: ScenarioContext, claim: str) -> None:
     play(world, "sign_in")
     play(world, "read_claiming", claim=claim)
-    play(world, "evading_user_is_throttled")
+    play(world, "second_user_is_throttled")
 
 
 def forges(world: ScenarioContext) -> None:
-    play(world, "sign_in", "forge_reads", "evading_user_is_throttled", "forged_tokens_count_apart")
+    play(world, "sign_in", "forge_reads", "second_user_is_throttled", "forged_tokens_count_apart")
 
 
 def guesses(world: ScenarioContext) -> None:
     play(world, "guess_signatures", "caller_is_throttled")
 
 
-PROOFS = ("no signature", "a signature made with another secret", "a signature and no time")
+SIGNATURES = ("no signature", "a signature made with another secret", "a signature and no time")
 WITHOUT_A_SECOND_USER: dict[str, Story] = {
     **{f"lists, {name}": partial(lists, credential=name) for name in BAD_CREDENTIALS},
     **{f"writes, {name}": partial(writes, credential=name) for name in BAD_CREDENTIALS},
-    **{f"reports, {proof}": partial(reports, proof=proof) for proof in PROOFS},
+    **{f"webhook, {name}": partial(sends_webhook_event, signature=name) for name in SIGNATURES},
     "guesses": guesses,
 }
 STORIES: dict[str, Story] = {
@@ -78,7 +77,7 @@ def opened(sandbox: Sandbox, witness: Witness, **environ: str) -> Iterator[Scena
 
 
 @pytest.mark.parametrize("mode", ["wallet", "jwt", "api-key"])
-def test_an_honest_sandbox_refuses_and_throttles_in_every_mode(mode: str, witness: Witness) -> None:
+def test_a_sandbox_without_faults_refuses_and_throttles_in_every_mode(mode: str, witness: Witness) -> None:
     with start_sandbox() as sandbox, opened(sandbox, witness, SMOKE_AUTH_MODE=mode) as world:
         for story in (WITHOUT_A_SECOND_USER if mode == "api-key" else STORIES).values():
             checks = len(witness.checks)
@@ -100,21 +99,21 @@ def test_an_honest_sandbox_refuses_and_throttles_in_every_mode(mode: str, witnes
             "a caller with a malformed token cannot change streams in bulk",
         ),
         ("item-open", "writes, no credential", "a caller with no credential cannot read the user's stream"),
-        ("webhooks-unsigned", "reports, no signature", "a caller with no signature cannot report an event"),
+        ("webhooks-unsigned", "webhook, no signature", "a caller with no signature cannot send a webhook event"),
         (
             "webhooks-any-signature",
-            "reports, a signature made with another secret",
-            "a caller with a signature made with another secret cannot report an event",
+            "webhook, a signature made with another secret",
+            "a caller with a signature made with another secret cannot send a webhook event",
         ),
-        ("webhooks-fail", "reports, no signature", "a caller with no signature cannot report an event"),
-        ("limits-evaded-by-key", "key", "the second user is told to wait"),
-        ("limits-evaded-by-address", "address", "the second user is told to wait"),
+        ("webhooks-fail", "webhook, no signature", "a caller with no signature cannot send a webhook event"),
+        ("limits-evaded-by-key", "key", "a caller who exceeds the limit is throttled"),
+        ("limits-evaded-by-address", "address", "a caller who exceeds the limit is throttled"),
         ("limits-believe-tokens", "forges", "a forged token does not count against the user it names"),
-        ("logins-evaded-by-address", "guesses", "the caller is told to wait"),
-        ("limits-off", "forges", "the second user is told to wait"),
+        ("logins-evaded-by-address", "guesses", "a caller who exceeds the limit is throttled"),
+        ("limits-off", "forges", "a caller who exceeds the limit is throttled"),
     ],
 )
-def test_what_is_open_breaks_the_promise_it_is_about(fault: str, story: str, promise: str, witness: Witness) -> None:
+def test_each_fault_breaks_its_promise(fault: str, story: str, promise: str, witness: Witness) -> None:
     with (
         start_sandbox(faults=(fault,)) as sandbox,
         opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as world,
@@ -123,7 +122,7 @@ def test_what_is_open_breaks_the_promise_it_is_about(fault: str, story: str, pro
         STORIES[story](world)
 
 
-def test_a_refusal_that_comes_after_the_deed_is_found(witness: Witness) -> None:
+def test_a_refusal_after_the_write_is_found(witness: Witness) -> None:
     with (
         start_sandbox(faults=("writes-refused-too-late",)) as sandbox,
         opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as world,
@@ -132,18 +131,18 @@ def test_a_refusal_that_comes_after_the_deed_is_found(witness: Witness) -> None:
         writes(world, "no credential")
 
 
-def test_what_is_reported_would_be_taken_if_nobody_looked_at_its_signature(witness: Witness) -> None:
+def test_a_webhook_event_would_be_accepted_without_the_check_of_its_signature(witness: Witness) -> None:
     with (
         start_sandbox(faults=("webhooks-unsigned",)) as sandbox,
         opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as world,
     ):
-        for proof in PROOFS:
-            play(world, "report_event", proof=proof)
+        for signature in SIGNATURES:
+            play(world, "send_webhook_event", signature=signature)
             assert [attempt.answer.status for attempt in world.attempts.made] == [200]
 
 
-@pytest.mark.parametrize("story", ["writes, any text", "reports, no signature"])
-def test_nothing_is_tried_by_writing_where_money_is_real(story: str, witness: Witness) -> None:
+@pytest.mark.parametrize("story", ["writes, any text", "webhook, no signature"])
+def test_no_write_is_attempted_where_money_is_real(story: str, witness: Witness) -> None:
     with (
         start_sandbox(faults=("ready-names-mainnet",)) as sandbox,
         opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as world,
@@ -154,7 +153,7 @@ def test_nothing_is_tried_by_writing_where_money_is_real(story: str, witness: Wi
     assert not [event for event in witness.of(Exchanged) if event.peer == "service" and event.method != "GET"]
 
 
-def test_an_address_at_its_limit_says_nothing_of_forged_tokens(witness: Witness) -> None:
+def test_an_address_at_its_limit_does_not_judge_forged_tokens(witness: Witness) -> None:
     with (
         start_sandbox(faults=("limits-shared",)) as sandbox,
         opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as world,
@@ -169,19 +168,21 @@ WAIT = answer(429, headers={"retry-after": "1"})
 
 
 @pytest.mark.parametrize(("statuses", "held"), [((401, 401), True), ((401, 429), False), ((429,), False)])
-def test_a_forged_token_that_has_to_wait_counts_as_its_user(
+def test_a_forged_token_that_is_throttled_counts_as_its_user(
     statuses: tuple[int, ...], held: bool, witness: Witness
 ) -> None:
     reads = ForgedReads(forged=tuple(answer(each) for each in statuses), anonymous=(answer(401),))
 
     if held:
-        limits.counted_apart(reads, witness.expect)
+        forged_reads_are_counted_apart(reads, witness.expect)
     else:
         with witness.breaks("a forged token does not count against the user it names", saw="status 429"):
-            limits.counted_apart(reads, witness.expect)
+            forged_reads_are_counted_apart(reads, witness.expect)
 
 
-def test_whoever_is_never_told_to_wait_has_no_limit(witness: Witness) -> None:
-    limits.limited(RequestBurst(requests=3, seconds=0.1, last=WAIT), "the caller", witness.expect)
-    with witness.breaks("the caller is told to wait", saw="status 401 to the last of 10 requests in 0.1 s"):
-        limits.limited(RequestBurst(requests=10, seconds=0.1, last=answer(401)), "the caller", witness.expect)
+def test_a_caller_who_is_never_throttled_breaks_the_limit(witness: Witness) -> None:
+    limit_holds(RequestBurst(requests=3, seconds=0.1, last=WAIT), witness.expect)
+    with witness.breaks(
+        "a caller who exceeds the limit is throttled", saw="status 401 to the last of 10 requests in 0.1 s"
+    ):
+        limit_holds(RequestBurst(requests=10, seconds=0.1, last=answer(401)), witness.expect)

@@ -1,4 +1,4 @@
-"""Live events: begun at once, told at once, of the right stream, to the right people; and what cuts listeners off."""
+"""Live events: begun in time, reported in time, of the right stream, to its owner; and what cuts listeners off."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ from streampay_sandbox.proxy import (
 )
 from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.acceptance.checks import live_events
-from streampay_smoke.acceptance.checks.live_events import Heard, HeardMove
+from streampay_smoke.acceptance.checks.live_events import Heard, HeardStart
 from streampay_smoke.acceptance.observations import live_events as listening
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.core.errors import ServiceUnavailable
@@ -40,13 +40,13 @@ def opened(sandbox: Sandbox, witness: Witness, **environ: str) -> Iterator[Scena
 
 def listens(world: ScenarioContext) -> None:
     play(world, "sign_in", "have_a_draft", "listen_to_a_start")
-    play(world, "events_begin", "start_is_told", "told_of_no_other")
+    play(world, "events_begin", "start_is_reported", "events_of_own_stream_only")
 
 
 def refused(world: ScenarioContext) -> None:
     play(world, "sign_in")
     play(world, "have_streams", count=1)
-    play(world, "strangers_listen", "every_attempt_is_refused")
+    play(world, "listen_without_valid_credential", "every_attempt_is_refused")
 
 
 def refused_to_second_user(world: ScenarioContext) -> None:
@@ -56,7 +56,7 @@ def refused_to_second_user(world: ScenarioContext) -> None:
 
 
 @pytest.mark.parametrize("mode", ["wallet", "jwt", "api-key"])
-def test_an_honest_sandbox_tells_its_owner_and_nobody_else(mode: str, witness: Witness) -> None:
+def test_the_sandbox_sends_live_events_to_the_owner_only(mode: str, witness: Witness) -> None:
     with start_sandbox() as sandbox, opened(sandbox, witness, SMOKE_AUTH_MODE=mode) as world:
         for story in (listens, refused, *([] if mode == "api-key" else [refused_to_second_user])):
             story(ScenarioContext(world.run_context))
@@ -68,7 +68,7 @@ def test_an_honest_sandbox_tells_its_owner_and_nobody_else(mode: str, witness: W
     assert len(listened) == 2, "what both listeners exchanged is in the journal"
 
 
-def test_a_move_is_listened_to_once_in_a_run(witness: Witness) -> None:
+def test_a_run_listens_to_one_start(witness: Witness) -> None:
     with start_sandbox() as sandbox, opened(sandbox, witness) as world:
         listens(world)
         made = len(witness.of(ResourceCreated))
@@ -80,10 +80,10 @@ def test_a_move_is_listened_to_once_in_a_run(witness: Witness) -> None:
 @pytest.mark.parametrize(
     ("fault", "story", "promise"),
     [
-        ("events-open", refused, "a stranger cannot listen to a stream with no credential"),
+        ("events-open", refused, "an unauthorized caller cannot listen to a stream with no credential"),
         ("events-to-others", refused_to_second_user, "another user cannot listen to the user's stream"),
-        ("events-mixed", listens, "live events are of the stream that is listened to"),
-        ("events-silent", listens, "a move of a stream is told live within 10 s"),
+        ("events-mixed", listens, "each listener receives events of their own stream only"),
+        ("events-silent", listens, "the start of a stream is reported live within 10 s"),
         ("events-buffered", listens, "live events begin within 10 s"),
     ],
 )
@@ -137,7 +137,7 @@ def test_a_listener_who_is_cut_off_listens_anew(met: tuple[ProxyDecision, ...], 
 
 
 @pytest.mark.parametrize("met", [hang_up(), ENDS], ids=["hangs up", "ends"])
-def test_a_listener_who_is_always_cut_off_is_told_of_it(met: ProxyDecision, witness: Witness) -> None:
+def test_a_listener_who_is_always_cut_off_ends_in_service_unavailable(met: ProxyDecision, witness: Witness) -> None:
     with behind(CutOff(*[met] * 99), witness) as world, pytest.raises(ServiceUnavailable):
         listens(world)
 
@@ -158,30 +158,36 @@ def test_a_listener_who_is_refused_is_a_promise_that_is_broken(witness: Witness)
 OWN = LiveEvent(stream_id="stream-1", status="active")
 
 
-def heard(*mover: LiveEvent, idle: tuple[LiveEvent, ...] = ()) -> HeardMove:
-    return HeardMove(
+def heard(*started: LiveEvent, idle: tuple[LiveEvent, ...] = ()) -> HeardStart:
+    return HeardStart(
         status="active",
-        mover=Heard(stream_id="stream-1", status=200, events=mover),
+        started=Heard(stream_id="stream-1", status=200, events=started),
         idle=Heard(stream_id="stream-2", status=200, events=idle),
     )
 
 
-def test_an_event_of_the_move_keeps_the_promise(witness: Witness) -> None:
-    live_events.begins_at_once(heard(OWN), witness.expect)
-    live_events.told_at_once(heard(OWN), witness.expect)
-    live_events.told_of_no_other(heard(OWN), witness.expect)
+def test_an_event_about_the_start_keeps_the_promise(witness: Witness) -> None:
+    live_events.events_begin_in_time(heard(OWN), witness.expect)
+    live_events.start_is_reported(heard(OWN), witness.expect)
+    live_events.events_are_of_own_stream(heard(OWN), witness.expect)
 
     assert len(witness.checks) == 3
 
 
-def test_an_event_of_something_else_is_no_word_of_the_move(witness: Witness) -> None:
+def test_an_event_with_another_status_does_not_report_the_start(witness: Witness) -> None:
     other = LiveEvent(stream_id="stream-1", status="draft")
-    with witness.breaks("a move of a stream is told live within 10 s", saw="events that say draft"):
-        live_events.told_at_once(heard(other), witness.expect)
+    with witness.breaks("the start of a stream is reported live within 10 s", saw="events that say draft"):
+        live_events.start_is_reported(heard(other), witness.expect)
 
 
 def test_an_event_of_another_stream_is_found_at_either_listener(witness: Witness) -> None:
-    with witness.breaks("live events are of the stream that is listened to", saw="stream-1 to who listens to stream-2"):
-        live_events.told_of_no_other(heard(OWN, idle=(OWN,)), witness.expect)
-    with witness.breaks("live events are of the stream that is listened to", saw="stream-3 to who listens to stream-1"):
-        live_events.told_of_no_other(heard(OWN, LiveEvent(stream_id="stream-3", status="active")), witness.expect)
+    with witness.breaks(
+        "each listener receives events of their own stream only", saw="stream-1 to the listener of stream-2"
+    ):
+        live_events.events_are_of_own_stream(heard(OWN, idle=(OWN,)), witness.expect)
+    with witness.breaks(
+        "each listener receives events of their own stream only", saw="stream-3 to the listener of stream-1"
+    ):
+        live_events.events_are_of_own_stream(
+            heard(OWN, LiveEvent(stream_id="stream-3", status="active")), witness.expect
+        )

@@ -27,7 +27,7 @@ from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.identity import synthetic_user, unowned_address
 from streampay_smoke.service.records import StreamOrder
 
-SCENARIOS = 49
+SCENARIOS = 76
 EXCLUDED = ("readiness/the-expected-release-is-deployed-on-every-replica",)
 """What is left out where nobody says which release was deployed."""
 
@@ -210,10 +210,13 @@ def test_production_is_read_only_and_says_so(tmp_path: Path) -> None:
     verdict = ran.verdict
     assert (ran.code, verdict.verdict) == (0, VerdictStatus.PASS), ran.output
     passed = {item.id.split("/")[0] for item in verdict.checks if item.status == "passed"}
-    assert passed == {"ledger", "access", "operations", "readiness", "streams", "throttling", "webapp"}
+    assert passed == {
+        *("access", "api_v2_access", "events", "ledger", "operations", "readiness", "streams", "throttling", "webapp"),
+    }
     excluded = {item.id: item.hint for item in verdict.checks if item.status == "excluded"}
     read_only = {name for name, hint in excluded.items() if "read-only" in hint}
-    written = {"access", "records", "records_cancelled", "settlement", "settlement_keys", "webapp"}
+    written = {"access", "api_v2_access", "events", "records", "records_cancelled", "settlement", "settlement_keys"}
+    written |= {"webapp", "webhooks"}
     assert {name.split("/")[0] for name in read_only} == written
     assert set(excluded) - read_only == {
         "ledger/only-the-expected-administrator-controls-the-contract",
@@ -223,6 +226,10 @@ def test_production_is_read_only_and_says_so(tmp_path: Path) -> None:
         *EXCLUDED,
         "records/a-stream-from-an-earlier-release-still-exists",
         "throttling/only-the-caller-who-exceeds-the-read-limit-is-throttled",
+        "throttling_evasion/a-forged-token-does-not-use-up-the-read-limit-of-the-user-it-names",
+        "throttling_evasion/the-read-limit-holds-for-a-user-who-claims-a-new-api-key-each-time",
+        "throttling_evasion/the-read-limit-holds-for-a-user-who-claims-a-new-network-address-each-time",
+        "throttling_evasion/the-sign-in-limit-holds-for-a-caller-who-claims-a-new-network-address-each-time",
         "webapp/the-cors-preflight-allows-the-web-app-to-write",
     }
     assert "excluded here" in verdict.message

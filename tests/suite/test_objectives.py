@@ -1,5 +1,6 @@
 """Objectives in whole runs: the candidate beside a stable release, on proxies of known length."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def test_reads_at_twice_the_promised_time_fail(tmp_path: Path, candidate: Sandbo
         ran.output
     )
     assert ran.verdict.message.endswith("reads too slow -> hold")
-    assert "lists and streams are read quickly: p95 2.0" in ran.verdict.message
+    assert re.search(r"lists and streams are read quickly: p95 2\.\d", ran.verdict.message)
     timed = [event for event in ran.events if event["event"] == "probed" and event["name"] == "way to the deployment"]
     assert timed
     assert all(probe["took_ms"] < 500 for probe in timed)

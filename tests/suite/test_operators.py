@@ -1,12 +1,13 @@
 """What operators do: rotate credentials, quarantine a check, override a verdict, ask the doctor."""
 
 import base64
+import contextlib
 import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,9 @@ class _Passing(BaseHTTPRequestHandler):
         upstream = HTTPConnection(self.server.target.hostname or "", self.server.target.port, timeout=HANG_SECONDS)
         upstream.request(self.command, self.path, body or None, headers)
         answer = upstream.getresponse()
+        if answer.getheader("content-type", "").startswith("text/event-stream"):
+            self._stream(answer)
+            return
         content = answer.read()
         self.send_response(answer.status)
         for name, value in answer.getheaders():
@@ -101,6 +105,17 @@ class _Passing(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
         upstream.close()
+
+    def _stream(self, answer: HTTPResponse) -> None:
+        """Pass on what arrives when it arrives, until either side hangs up."""
+        self.close_connection = True
+        self.send_response(answer.status)
+        self.send_header("content-type", answer.getheader("content-type", ""))
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while arrived := answer.read1(65_536):
+                self.wfile.write(arrived)
+                self.wfile.flush()
 
     do_GET = do_POST = do_PATCH = do_DELETE = do_OPTIONS = _pass
 

@@ -19,6 +19,9 @@ from streampay_sandbox.ledger.values import sc_address
 
 TOTAL_COINS: Final = 100_000_000_000 * 10_000_000
 FRIENDBOT_ACCOUNTS: Final = 16
+CHANNEL_ACCOUNTS: Final = 8
+"""Accounts that send what the operator authorises while its own account has a transaction pending."""
+
 _FRIENDBOT_COINS: Final = 1_000_000_000 * 10_000_000
 
 
@@ -32,6 +35,7 @@ class GenesisIdentities(msgspec.Struct, frozen=True, kw_only=True):
     native_token_id: str
     admin: Keypair
     operator: Keypair
+    channels: tuple[Keypair, ...]
     friendbots: tuple[Keypair, ...]
     first_ledger: int
 
@@ -66,6 +70,7 @@ def create_genesis(state: LedgerState, plan: GenesisPlan, *, passphrase: str, ne
     admin = named_keypair("admin")
     operator = named_keypair("operator")
     root = named_keypair("root")
+    channels = tuple(named_keypair(f"channel {number}") for number in range(CHANNEL_ACCOUNTS))
     friendbots = tuple(named_keypair(f"friendbot {number}") for number in range(FRIENDBOT_ACCOUNTS))
     native = stellar_asset_contract.native_contract_id(passphrase)
     stream_id = contract_id(admin.public_key, "streampay-stream", network_id)
@@ -94,6 +99,7 @@ def create_genesis(state: LedgerState, plan: GenesisPlan, *, passphrase: str, ne
     holders = {bot.public_key: _FRIENDBOT_COINS for bot in friendbots}
     holders |= {admin.public_key: _FRIENDBOT_COINS, SOMEBODY_ELSE: _FRIENDBOT_COINS}
     holders[operator.public_key] = _FRIENDBOT_COINS  # the service pays from it: no deployment lives on friendbot
+    holders |= {channel.public_key: _FRIENDBOT_COINS for channel in channels}
     holders[root.public_key] = TOTAL_COINS - sum(holders.values()) - plan.escrow_float
     for address, balance_stroops in holders.items():
         store_account(draft, Account(address=address, balance=balance_stroops, sequence=0))
@@ -108,6 +114,7 @@ def create_genesis(state: LedgerState, plan: GenesisPlan, *, passphrase: str, ne
         native_token_id=native,
         admin=admin,
         operator=operator,
+        channels=channels,
         friendbots=friendbots,
         first_ledger=plan.first_ledger,
     )

@@ -40,6 +40,11 @@ class SandboxLedger(AbstractContextManager["SandboxLedger"]):
         return f"{self._server.url}/friendbot"
 
     @property
+    def closes_at_once(self) -> bool:
+        """Whether every transaction closes a ledger of its own."""
+        return self.node.closes_at_once
+
+    @property
     def contract_id(self) -> str:
         """The `streampay-stream` contract, deployed and initialised; the same id in every sandbox."""
         return self.birth.contract_id

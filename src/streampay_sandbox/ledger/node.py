@@ -64,6 +64,11 @@ class Node:
             )
         )
 
+    @property
+    def closes_at_once(self) -> bool:
+        """Whether an accepted transaction closes a ledger of its own."""
+        return self._cadence.on_submission
+
     def view(self) -> View:
         """Close what is due and return what the backend knows."""
         with self.lock:

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -40,14 +41,14 @@ Settle = Callable[[Stream], StreamSettlement]
 class Treasury:
     """The operator's account and what it does with the contract.
 
-    One thread at a time, for an account may have only one transaction pending. A transaction whose fate is unknown is
-    looked up before anything is sent again, so that a retry never pays twice. Raises LedgerError.
+    One thread at a time for each order and each stream. A transaction whose fate is unknown is looked up before
+    anything is sent again, so that a retry never pays twice. Raises LedgerError.
     """
 
     def __init__(self, contract: StreamContractClient, *, fate_seconds: float = FATE_SECONDS) -> None:
         self.contract = contract
         self.operator_address = contract.operator.public_key
-        self._ledger = threading.RLock()
+        self._busy: defaultdict[object, threading.RLock] = defaultdict(threading.RLock)
         self._network_checked = False
         self._fate_seconds = fate_seconds
         self._newest_ledger = 0
@@ -88,7 +89,7 @@ class Treasury:
 
     def cancel(self, chain_id: int) -> Payout:
         """Pay the recipient what was earned and the rest back, and say how much that was."""
-        with self._ledger:
+        with self._busy[chain_id]:
             before = self.contract.stream(chain_id)
             closed = self._once(("cancel", chain_id), lambda: self.contract.cancel(chain_id))
             after = self.contract.stream(chain_id)
@@ -102,14 +103,12 @@ class Treasury:
 
     def confirmed(self, tx_hash: str) -> bool:
         """Return whether the ledger holds this transaction as successful. A closed ledger is final."""
-        with self._ledger:
-            closed = self.contract.stellar.transaction(tx_hash)
+        closed = self.contract.stellar.transaction(tx_hash)
         return closed is not None and closed.succeeded
 
     def stream(self, chain_id: int) -> StreamOnChain:
         """Return what the contract says of a stream."""
-        with self._ledger:
-            return self.contract.stream(chain_id)
+        return self.contract.stream(chain_id)
 
     def released(self, chain_id: int) -> int:
         """Return what the contract has paid out of a stream, in stroops."""
@@ -127,20 +126,18 @@ class Treasury:
 
     def pay(self, recipient: str, amount_stroops: int) -> None:
         """Pay from the operator's own coins, past the contract."""
-        with self._ledger:
-            self.contract.transfer(recipient, amount_stroops)
+        self.contract.transfer(recipient, amount_stroops)
 
     def new_account(self, balance_stroops: int) -> Keypair:
         """Return an account nobody else knows, with coins of the operator's."""
-        with self._ledger:
-            return self.contract.new_account(balance_stroops)
+        return self.contract.new_account(balance_stroops)
 
     def close(self) -> None:
         """Release sockets."""
         self.contract.stellar.close()
 
     def _once(self, what: tuple[str, object], send: Callable[[], Closed]) -> Closed:
-        with self._ledger:
+        with self._busy[what[1]]:
             if not self._network_checked:
                 self.contract.stellar.check_network()
                 self._network_checked = True

@@ -6,10 +6,12 @@ disagree, instead of being made twice and seen by nobody.
 
 import contextlib
 import logging
+import threading
 import time
-from collections.abc import Generator, Iterator
+from collections import defaultdict
+from collections.abc import Generator, Iterator, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httpx
 import msgspec
@@ -24,6 +26,7 @@ from stellar_sdk import (
     scval,
     xdr,
 )
+from stellar_sdk.auth import authorize_entry
 from stellar_sdk.client.base_sync_client import BaseSyncClient
 from stellar_sdk.client.response import Response
 from stellar_sdk.exceptions import PrepareTransactionException, SdkError
@@ -34,6 +37,10 @@ ATTEMPTS: Final = 4
 """How often an operation is built anew: each time because the ledger has not applied, and never will, the last one."""
 
 FIRST_FEE_STROOPS: Final = 100
+_AUTHORISED_LEDGERS: Final = 100
+_TAKES_A_NUMBER: Final = frozenset({b"create_draft_stream"})
+_LATER_NUMBERS: Final = 8
+_ROW_FEE_STROOPS: Final = 20_000
 POLL_SECONDS: Final = 0.02
 LONGEST_POLL_SECONDS: Final = 0.25
 _NOBODY: Final = "GAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAWHF"
@@ -79,12 +86,22 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
 class Stellar:
     """One network, reached through its RPC. Every method raises LedgerError.
 
-    One transaction at a time of each account: the caller sees to it. `valid_seconds` bounds how long a transaction may
-    wait for its ledger.
+    An account has one transaction pending at a time: calls of a contract by an account that has one are sent by one of
+    the `channels`, whatever else waits for it. `valid_seconds` bounds how long a transaction may wait for its ledger.
     """
 
-    def __init__(self, rpc_url: str, passphrase: str, *, timeout_seconds: float, valid_seconds: int) -> None:
+    def __init__(
+        self,
+        rpc_url: str,
+        passphrase: str,
+        *,
+        timeout_seconds: float,
+        valid_seconds: int,
+        channels: Sequence[Keypair] = (),
+    ) -> None:
         self._passphrase = passphrase
+        self._channels = channels
+        self._pending: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._valid_seconds = valid_seconds
         self._server = SorobanServer(rpc_url, client=_Wire(timeout_seconds))
 
@@ -138,9 +155,28 @@ class Stellar:
 
     def submit(self, signer: Keypair, operation: Operation) -> Closed:
         """Bring an operation to a ledger and return its transaction, successful or failed."""
+        with self._sender(signer, operation) as sender:
+            return self._submitted(sender, signer, operation)
+
+    @contextlib.contextmanager
+    def _sender(self, signer: Keypair, operation: Operation) -> Iterator[Keypair]:
+        """Give the account that sends a transaction of `signer`, with none pending."""
+        channels = self._channels if isinstance(operation, InvokeHostFunction) else ()
+        for account in (signer, *channels):
+            if self._pending[account.public_key].acquire(blocking=False):
+                break
+        else:
+            account = signer
+            self._pending[account.public_key].acquire()
+        try:
+            yield account
+        finally:
+            self._pending[account.public_key].release()
+
+    def _submitted(self, sender: Keypair, signer: Keypair, operation: Operation) -> Closed:
         fee_stroops = FIRST_FEE_STROOPS
         for _ in range(ATTEMPTS):
-            envelope = self._signed(signer, operation, fee_stroops)
+            envelope = self._signed(sender, signer, operation, fee_stroops)
             refusal = self._send(envelope)
             if refusal is None:
                 return self._awaited(envelope.hash_hex())
@@ -159,15 +195,23 @@ class Stellar:
         builder = TransactionBuilder(source, self._passphrase, fee_stroops)
         return builder.append_operation(operation).add_time_bounds(0, valid_until).build()
 
-    def _signed(self, signer: Keypair, operation: Operation, fee_stroops: int) -> TransactionEnvelope:
+    def _signed(self, sender: Keypair, signer: Keypair, operation: Operation, fee_stroops: int) -> TransactionEnvelope:
         with _answering("simulateTransaction"):
-            envelope = self._envelope(self._server.load_account(signer.public_key), operation, fee_stroops)
+            envelope = self._envelope(self._server.load_account(sender.public_key), operation, fee_stroops)
             if isinstance(operation, InvokeHostFunction):
+                simulated = self._server.simulate_transaction(envelope)
                 try:
-                    envelope = self._server.prepare_transaction(envelope)
+                    envelope = self._server.prepare_transaction(envelope, simulated)
                 except PrepareTransactionException as problem:
                     raise LedgerRefused(str(problem.simulate_transaction_response.error)) from None
-            envelope.sign(signer)
+                valid_until = simulated.latest_ledger + _AUTHORISED_LEDGERS
+                prepared = cast("InvokeHostFunction", envelope.transaction.operations[0])
+                prepared.auth = [
+                    authorize_entry(entry, signer, valid_until, self._passphrase) for entry in prepared.auth
+                ]
+                if _takes_a_number(prepared):
+                    _allow_for_others(envelope)
+            envelope.sign(sender)
         return envelope
 
     def _send(self, envelope: TransactionEnvelope) -> xdr.TransactionResult | None:
@@ -246,6 +290,34 @@ def _answering(method: str) -> Iterator[None]:
         yield
     except (SdkError, ValueError, TypeError, AssertionError, EOFError) as problem:
         raise LedgerSilent(f"{method}: no usable answer ({type(problem).__name__})") from problem
+
+
+def _allow_for_others(envelope: TransactionEnvelope) -> None:
+    """Let a call that takes the next number of a contract take a later one, too: others may take that one first."""
+    data = envelope.transaction.soroban_data
+    assert data is not None, "a prepared contract call"
+    rows = data.resources.footprint.read_write
+    later = [copy for row in rows for more in range(1, _LATER_NUMBERS + 1) if (copy := _numbered_later(row, more))]
+    fee_stroops = _ROW_FEE_STROOPS * len(later)
+    rows += later
+    data.resource_fee = xdr.Int64(data.resource_fee.int64 + fee_stroops)
+    envelope.transaction.fee += fee_stroops
+
+
+def _numbered_later(row: xdr.LedgerKey, more: int) -> xdr.LedgerKey | None:
+    """Return the row of a contract's numbered thing that comes so many numbers later; None for any other row."""
+    later = xdr.LedgerKey.from_xdr_bytes(row.to_xdr_bytes())
+    vector = later.contract_data.key.vec if later.contract_data is not None else None
+    number = vector.sc_vec[-1].u64 if vector is not None else None
+    if vector is None or number is None:
+        return None
+    vector.sc_vec[-1].u64 = xdr.Uint64(number.uint64 + more)
+    return later
+
+
+def _takes_a_number(call: InvokeHostFunction) -> bool:
+    invoked = call.host_function.invoke_contract
+    return invoked is not None and invoked.function_name.sc_symbol in _TAKES_A_NUMBER
 
 
 def _call(contract_id: str, function: str, *arguments: xdr.SCVal) -> InvokeHostFunction:

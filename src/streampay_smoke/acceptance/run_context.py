@@ -3,11 +3,12 @@
 import contextlib
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Any, Generic, Self, TypeVar, cast, overload
 
-from streampay_smoke.acceptance.checks.live_events import HeardMove
+from streampay_smoke.acceptance.checks.live_events import HeardStart
 from streampay_smoke.acceptance.checks.readiness import refuse_real_money
 from streampay_smoke.acceptance.observations.fleet import looks_needed, sample_fleet, samples_needed
 from streampay_smoke.acceptance.observations.ledger import SIMULATED_AHEAD_SECONDS, Ledger
@@ -51,6 +52,7 @@ from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import Readiness, StreamRecord
 from streampay_smoke.service.replay import ObservedRequest
 from streampay_smoke.service.trace import Trace
+from streampay_smoke.service.transport import WriteSlot
 from streampay_smoke.settings import Settings
 
 REQUEST_SECONDS = 15.0
@@ -107,7 +109,7 @@ class RunContext:
         self.ledger_progress = LedgerProgress()
         self._cutover = Cutover(settings.facts.service.cutover_seconds, record)
         self._patient_until_seconds = 0.0
-        self.heard_move: HeardMove | None = None
+        self.heard_start: HeardStart | None = None
         """What was heard while a stream of this run was moved; listened to once."""
         self._credential_at_stable: Credential | None = None
         self._kept_sign_ins = KeptSignIns(folder_of_user(system_facts.variables()) if settings.keep_sign_in else None)
@@ -115,6 +117,8 @@ class RunContext:
         """Whether a sign-in of another run may be used: not in a whole suite, which proves that users get in."""
         self.throttle_patience: Callable[[], float] | None = None
         """How many more seconds this run may wait for rate limits; None for the same time for each request."""
+        self.write_slot: WriteSlot = nullcontext
+        """Gives the block in which a write is sent: runs that play scenarios side by side limit how many there are."""
 
     @once
     def deployment(self) -> Deployment:
@@ -125,8 +129,12 @@ class RunContext:
             timeout_seconds=REQUEST_SECONDS,
             patience=self.throttle_patience,
             cutover=self._cutover,
+            write_slot=self._held_write_slot,
         )
         return self._sockets.enter_context(deployment)
+
+    def _held_write_slot(self) -> contextlib.AbstractContextManager[None]:
+        return self.write_slot()
 
     def deployment_at(
         self,
@@ -137,6 +145,7 @@ class RunContext:
         throttle_seconds: float = 30.0,
         patience: Callable[[], float] | None = None,
         cutover: Cutover | None = None,
+        write_slot: WriteSlot = nullcontext,
     ) -> Deployment:
         """Return a deployment of StreamPay in this environment; nothing is sent yet."""
         settings = self.settings
@@ -148,6 +157,7 @@ class RunContext:
             throttle_seconds=throttle_seconds,
             patience=patience,
             cutover=cutover,
+            write_slot=write_slot,
             learn_secret=self._learn_secret,
             release_told_by=settings.facts.service.release_told_by,
             release_expected=settings.expect_release,
@@ -432,6 +442,9 @@ class RunContext:
             first_ledger = None if shared_payer else self.ledger.first_ledger
             find_unconfirmed(self.ledger, self.payer, self.housekeeping, first_ledger=first_ledger)
         self.housekeeping.clean_up(again_within_seconds=APPEARS_WITHIN_SECONDS if cut_off else 0.0)
+
+    def look_at_ledger_again(self) -> None:
+        """Take note of where the ledger is after the last check."""
         if "ledger" in self.opened:
             with contextlib.suppress(ChainError):  # where the ledger ended is then unknown, and shown as that
                 self._note_ledger(self.ledger.chain.health().latest_ledger)
@@ -441,6 +454,16 @@ class RunContext:
         """How many things `clean_up` has to end, or to search for."""
         streams: SyntheticStreams | None = self.opened.get("streams")
         return len(self.housekeeping) + (streams.unconfirmed if streams else 0)
+
+    @property
+    def own_streams(self) -> tuple[str, ...]:
+        """The ids of the synthetic user's streams that were made here."""
+        return self.streams.own if "streams" in self.opened else ()
+
+    def adopt(self, stream_ids: Sequence[str]) -> None:
+        """Take note of streams of the synthetic user that other processes of this run made, and ended."""
+        if stream_ids:
+            self.streams.adopt(stream_ids)
 
     def look_for_own_streams(self) -> None:
         """Take note of the streams of this run that the service has forgotten, after all that this run did with them.
@@ -459,6 +482,13 @@ class RunContext:
             self.look_at_release_again()  # another release that took its place has forgotten nothing
         for stream_id, seen in lost.items():
             self.record(ResourceLost(kind=STREAM, id=stream_id, seen=seen))
+
+    def drop_connections(self) -> None:
+        """Close kept connections: whatever is asked next, here or in a process forked off, opens one of its own."""
+        if "deployment" in self.opened:
+            self.deployment.close()
+        if "ledger" in self.opened:
+            self.ledger.chain.close()
 
     def close(self) -> None:
         """Release sockets."""

@@ -8,7 +8,7 @@ from streampay_smoke.acceptance.checks.access import Attempts
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.checks.failed_settlements import FailedSettlement
 from streampay_smoke.acceptance.checks.ledger import ContractStreamObservation
-from streampay_smoke.acceptance.checks.live_events import HeardMove
+from streampay_smoke.acceptance.checks.live_events import HeardStart
 from streampay_smoke.acceptance.checks.settlement import StartedStream
 from streampay_smoke.acceptance.checks.throttling import RequestBurst
 from streampay_smoke.acceptance.checks.throttling_evasion import ForgedReads
@@ -41,8 +41,8 @@ class ScenarioContext:
     headers: dict[str, dict[str, str]]  # the user reads their streams: the headers of each answer, by what was read
     secrets: tuple[str, ...]  # invalid requests are sent: what no answer may contain
     forged: ForgedWrites  # another site sends writes
-    heard: HeardMove  # the user listens to their streams and starts one of them
-    forged_reads: ForgedReads  # forged tokens name a user who was throttled
+    heard: HeardStart  # the user listens to their streams and starts one of them
+    forged_reads: ForgedReads  # a caller reads with forged tokens of a throttled user
     burst: RequestBurst  # a user exceeds the read limit
     proof: SettlementProof  # a recipient with a funded test account
     stream: OrderedStream  # the user creates a stream

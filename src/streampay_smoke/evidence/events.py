@@ -437,6 +437,15 @@ class RateLimitWait(Event, frozen=True, kw_only=True):
     run_seconds: float = 0.0
 
 
+class WriteSlotWait(Event, frozen=True, kw_only=True):
+    """A write waited so long for others of this run: it has no more at once than its place says. The step under way
+    may take `step_seconds` longer for it.
+    """
+
+    seconds: float
+    step_seconds: float = 0.0
+
+
 class BakeStarted(Event, frozen=True, kw_only=True):
     """From here on the release is watched, and everything belongs to that."""
 
@@ -508,6 +517,7 @@ AnyEvent = (
     | DeadlineExtended
     | CleanUpStarted
     | RateLimitWait
+    | WriteSlotWait
     | BakeStarted
     | Watched
     | BurnRead

@@ -34,7 +34,7 @@ class Pending:
                 self._answered_ms.clear()
             case events.StepFinished() | events.ScenarioFinished():
                 self.step, self.budget_seconds = "", 0.0
-            case events.RateLimitWait() if self.budget_seconds:
+            case events.RateLimitWait() | events.WriteSlotWait() if self.budget_seconds:
                 self.budget_seconds += event.step_seconds
             case events.Awaiting(peer=""):
                 self._waits.append(event)

@@ -30,7 +30,7 @@ CONCERNS: dict[str, Concern] = {
     "access/a-user-cannot-mark-their-own-stream-as-settled": Concern.MONEY,
     "api_v2_access/": Concern.ACCESS,
     "events/": Concern.ACCESS,
-    "events/a-start-is-told-live": Concern.OPERABILITY,
+    "events/live-events-report-the-start-of-a-stream-within-seconds": Concern.OPERABILITY,
     "ledger/": Concern.MONEY,
     "ledger/the-ledger-network-is-healthy": Concern.AVAILABILITY,
     "operations/": Concern.OPERABILITY,

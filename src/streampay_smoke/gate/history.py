@@ -23,6 +23,7 @@ class ScenarioHistory(msgspec.Struct, kw_only=True):
 
     id: str
     started_at_ms: int
+    lane: int = 0
     checks: list[events.Checked] = msgspec.field(default_factory=list)
     waits: list[events.Waited] = msgspec.field(default_factory=list)
     probes: list[events.Probed] = msgspec.field(default_factory=list)
@@ -64,7 +65,7 @@ class RunHistory(msgspec.Struct, kw_only=True):
     released: list[events.ResourceReleased] = msgspec.field(default_factory=list)
     lost: list[events.ResourceLost] = msgspec.field(default_factory=list)
     releases: list[str] = msgspec.field(default_factory=list)
-    pending: Pending = msgspec.field(default_factory=Pending)
+    pending: dict[int, Pending] = msgspec.field(default_factory=dict)
     sightings: list[Sighting] = msgspec.field(default_factory=list)
     probes_at_start: list[events.Probed] = msgspec.field(default_factory=list)
     warnings: list[events.Warned] = msgspec.field(default_factory=list)
@@ -81,6 +82,16 @@ class RunHistory(msgspec.Struct, kw_only=True):
     started_at_ms: int = 0
     ended_at_ms: int = 0
     clean_up_at_ms: int = 0
+
+    @property
+    def doing(self) -> str:
+        """The steps that were under way at the end, in words: one at most in each lane. Empty for none."""
+        return "; ".join(step for pending in self.pending.values() if (step := pending.described()))
+
+    @property
+    def last_scenarios(self) -> tuple[ScenarioHistory, ...]:
+        """The scenario that each lane was playing last."""
+        return tuple({scenario.lane: scenario for scenario in self.scenarios.values()}.values())
 
     @property
     def ended_early(self) -> bool:
@@ -123,18 +134,17 @@ def fold(entries: Sequence[Entry]) -> RunHistory:
     """Return the history the entries tell. Order is ownership: see `streampay_smoke.evidence.events`."""
     run = RunHistory()
     scenario: ScenarioHistory | None = None
+    last = 0
     for entry in entries:
         event = entry.event
         if isinstance(event, events.Overridden):  # written after the run: no part of it, nor of its time
             run.overrides.append(OverrideAt(at_ms=entry.at_ms, event=event))
             continue
-        run.started_at_ms = run.started_at_ms or entry.at_ms
-        run.ended_at_ms = entry.at_ms
-        run.pending.observe(event)
-        if isinstance(event, events.CleanUpStarted):
-            run.clean_up_at_ms = entry.at_ms
-        elif isinstance(event, events.ScenarioStarted):
-            scenario = run.scenarios[event.id] = ScenarioHistory(id=event.id, started_at_ms=entry.at_ms)
+        last = _note_time(run, entry, last)
+        run.pending.setdefault(entry.lane, Pending()).observe(event)
+        if isinstance(event, events.ScenarioStarted):
+            scenario = ScenarioHistory(id=event.id, started_at_ms=entry.at_ms, lane=entry.lane)
+            run.scenarios[event.id] = scenario
         elif type(event) in _ONE_OF_A_RUN:
             setattr(run, _ONE_OF_A_RUN[type(event)], event)
         elif type(event) in _MANY_OF_A_RUN:
@@ -150,6 +160,16 @@ def fold(entries: Sequence[Entry]) -> RunHistory:
         elif scenario is not None:
             _record_event(scenario, event)
     return run
+
+
+def _note_time(run: RunHistory, entry: Entry, last: int) -> int:
+    """Take note of when the run began and ended, and began to clean up; return the last line seen so far."""
+    run.started_at_ms = run.started_at_ms or entry.at_ms
+    if isinstance(entry.event, events.CleanUpStarted):
+        run.clean_up_at_ms = run.clean_up_at_ms or entry.at_ms
+    if entry.seq > last:
+        run.ended_at_ms = entry.at_ms
+    return max(last, entry.seq)
 
 
 def _note_answer(

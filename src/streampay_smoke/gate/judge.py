@@ -158,7 +158,7 @@ def _cut_off(run: RunHistory, checks: Sequence[Check], entries: Sequence[Entry])
     """Return that the run was ended from outside, and which checks it did not get to; None for one that was not."""
     if run.interrupted is None:
         return None
-    doing = run.pending.described()
+    doing = run.doing
     if run.interrupted.reason in TIME_OVER:
         how = f"{run.interrupted.detail} {doing}".strip()
         if run.interrupted.reason == DEADLINE:

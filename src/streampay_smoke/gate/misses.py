@@ -106,7 +106,7 @@ def _disturbs(check: Check, run: RunHistory) -> bool:
         return True
     if history.failure is not None and history.failure.kind == FixtureMissing.kind:
         return False
-    last = history is next(reversed(run.scenarios.values()))
+    last = any(history is last for last in run.last_scenarios)
     cut_off = run.interrupted is not None and last and check.attribution == Blame.HARNESS.value
     return not cut_off
 

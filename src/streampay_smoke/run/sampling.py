@@ -64,7 +64,6 @@ class SlowAnswers:
             objective for objective in run_context.settings.facts.objectives if objective.kind in _PURPOSES
         ]
         self._slow = False
-        self.any_slow = False
         self._rounds = 0
         self._stable: ListReader | None = None
 
@@ -75,7 +74,6 @@ class SlowAnswers:
                 event.purpose in _PURPOSES[each.kind] and event.duration_ms > each.threshold
                 for each in self._objectives
             )
-            self.any_slow = self.any_slow or self._slow
 
     def evidence(self, *, left_seconds: float) -> Iterator[AnyEvent]:
         """Yield what was timed, nothing where no answer was slow since the last time or there is no time left."""

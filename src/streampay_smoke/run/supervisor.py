@@ -14,6 +14,7 @@ from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.run.folder import RUN_FOLDER, RunFolder
+from streampay_smoke.run.heartbeat import Heartbeat
 from streampay_smoke.run.parent_death import PARENT_DEATH_PIPE, parent_death_pipe
 from streampay_smoke.run.progress import RunProgress
 from streampay_smoke.settings import Settings
@@ -56,7 +57,9 @@ def supervise(settings: Settings, folder: RunFolder, environ: Mapping[str, str],
 def _ending(behave: "subprocess.Popen[bytes]", settings: Settings, folder: RunFolder) -> str:
     """Wait for behave; return why it has to be killed, "" when it ended by itself."""
     progress = RunProgress(folder.journal_path, deadline_seconds=settings.deadline_seconds + GRACE_SECONDS)
+    heartbeat = Heartbeat(progress)
     while True:
+        heartbeat.look()
         try:
             behave.wait(min(LOOK_SECONDS, max(progress.left_seconds, 0.0)))
         except subprocess.TimeoutExpired:

@@ -21,7 +21,7 @@ def before_all(context: Context) -> None:
 
 def before_scenario(context: Context, scenario: Scenario) -> None:
     """Give the scenario its own world."""
-    context.world = context.session.begin(scenario)
+    context.world = runner_of(context).begin_scenario(scenario)
 
 
 def before_step(context: Context, step: Step) -> None:
@@ -36,7 +36,7 @@ def after_step(context: Context, step: Step) -> None:
 
 def after_scenario(context: Context, scenario: Scenario) -> None:
     """Close the scenario's evidence."""
-    context.session.end(scenario)
+    runner_of(context).end_scenario(scenario)
 
 
 def after_all(context: Context) -> None:

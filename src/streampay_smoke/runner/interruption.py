@@ -12,7 +12,7 @@ from typing import Any
 from streampay_smoke.core.ending_signals import ending_signals
 from streampay_smoke.evidence.events import Interrupted
 
-_DEADLINE = "deadline"
+DEADLINE = "deadline"
 
 _REPEAT_SECONDS = 0.5
 """A step that swallows the first alarm gets another one this much later."""
@@ -41,7 +41,7 @@ class Interruption:
         self._doing = doing
         self._detail = ""
         self._signal_at = -_NEVER
-        self._held_back = False
+        self._held_back = 0
         self._due = False
         self._in_step = False
         self._because = ""
@@ -65,13 +65,16 @@ class Interruption:
 
     @contextlib.contextmanager
     def uninterrupted(self) -> Iterator[None]:
-        """Let a block, a line of the journal, come to its end; what arrives meanwhile interrupts right after it."""
-        self._held_back = True
+        """Let a block, a line of the journal, come to its end; what arrives meanwhile interrupts right after it.
+
+        Of blocks within each other the outermost counts.
+        """
+        self._held_back += 1
         try:
             yield
         finally:
-            self._held_back = False
-            if self._due:
+            self._held_back -= 1
+            if self._due and not self._held_back:
                 self._due = False
                 self._act()
 
@@ -114,6 +117,16 @@ class Interruption:
         self._step_ends_at += seconds
         self._arm()
 
+    def resume(self) -> None:
+        """Set the alarm again, in a process that was forked off within a block that is `uninterrupted`."""
+        self._held_back, self._due = 0, False
+        self._arm()
+
+    def lost(self, reason: str, detail: str) -> None:
+        """Take note that a part of the run is lost, unless the run was ended anyway; what is left of it goes on."""
+        if not self.reason:
+            self.reason, self._detail = reason, detail
+
     def begin_step(self, budget_seconds: float, overrun: Callable[[], Exception]) -> None:
         """Give a step its budget, counted from now; `overrun` makes the error it fails with."""
         self._overrun = overrun
@@ -153,10 +166,10 @@ class Interruption:
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         del frame
         now = time.monotonic()
-        name = _DEADLINE if number == signal.SIGALRM else signal.Signals(number).name
-        if name == self.reason and name != _DEADLINE and now < self._signal_at + _SAME_SIGNAL_SECONDS:
+        name = DEADLINE if number == signal.SIGALRM else signal.Signals(number).name
+        if name == self.reason and name != DEADLINE and now < self._signal_at + _SAME_SIGNAL_SECONDS:
             return
-        if not self.reason and (name != _DEADLINE or now >= self._run_ends_at):
+        if not self.reason and (name != DEADLINE or now >= self._run_ends_at):
             self.reason, self._detail, self._signal_at = name, self._described(name), now
         if self._held_back:
             self._due = True
@@ -175,6 +188,6 @@ class Interruption:
 
     def _described(self, name: str) -> str:
         doing = self._doing()
-        if name != _DEADLINE:
+        if name != DEADLINE:
             return f"{self._because} {doing}".strip()
         return f"the {self._limit_seconds:g} s of this run were over{f' {doing}' if doing else ''}"

@@ -2,17 +2,19 @@
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 
 import msgspec
 from behave.configuration import Configuration
 from behave.model import Feature, Scenario
 from behave.parser import ParserError, parse_file
+from behave.runner import the_step_registry
 
 from streampay_smoke.core.utf8 import text_of
 from streampay_smoke.evidence.events import Exclusion, ExpectedScenario, RunPlanned
 from streampay_smoke.gate.concerns import concern_of
+from streampay_smoke.runner.budget import waits_for_ledgers
 from streampay_smoke.runner.feature_lint import problems_in, summary
 from streampay_smoke.settings import Settings
 
@@ -126,6 +128,15 @@ READINESS = "readiness"
 def readiness_first(features: Sequence[Feature]) -> list[Feature]:
     """Return the features in the order they are played in, whichever way behave found them."""
     return sorted(features, key=lambda feature: PurePath(feature.filename).stem != READINESS)
+
+
+def ledger_steps(planned: Iterable[PlannedScenario]) -> int:
+    """Return how many steps of the plan wait for the ledger.
+
+    behave's `step_registry.registry` is another one by then: it resets that after it has bound this one.
+    """
+    matches = (the_step_registry.find_match(step) for item in planned for step in item.scenario.all_steps)
+    return sum(match is not None and waits_for_ledgers(match.func) for match in matches)
 
 
 def identified(features: Sequence[Feature]) -> tuple[PlannedScenario, ...]:

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from behave.configuration import Configuration
-from behave.model import Feature, Step
-from behave.runner import Runner, the_step_registry
+from behave.model import Feature, Scenario, Step
+from behave.runner import Context, Runner, the_step_registry
 
 from streampay_smoke.core.errors import Blame, SettingsInvalid, SmokeError
 from streampay_smoke.core.standard_streams import open_standard_streams
-from streampay_smoke.evidence.events import CleanUpStarted, Failure, RunFinished
+from streampay_smoke.evidence.events import Failure, RunFinished
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
@@ -28,6 +28,7 @@ from streampay_smoke.runner import plan as plans
 from streampay_smoke.runner.budget import budget_seconds, waits_for_ledgers
 from streampay_smoke.runner.formatting import redacted, summarize_on_standard_output
 from streampay_smoke.runner.interruption import Interruption
+from streampay_smoke.runner.laned_run import LanedRun
 from streampay_smoke.runner.loading import by_the_gate
 from streampay_smoke.runner.quarantine import read_quarantine, today
 from streampay_smoke.runner.results import redact_results
@@ -49,12 +50,14 @@ class GateRunner(Runner):
 
     session: Session
     pins: Pins
+    _journal: Journal
 
     def __init__(self, config: Configuration) -> None:
         open_standard_streams()
         super().__init__(config)
         self._redactor = Redactor()
         self._interruption = Interruption(self._doing)
+        self._lanes = LanedRun(self, self._interruption, self._redactor)
         self._cleaned_up = False
 
     def run(self) -> bool:
@@ -82,13 +85,20 @@ class GateRunner(Runner):
         self.pins = manifest.accepted(Path(self.base_dir), Path(manifest.INI))
         with by_the_gate():
             super().load_hooks(filename)
+        of_the_suite = self.hooks.get("before_feature", lambda context, feature: None)
+
+        def before_feature(context: Context, feature: Feature) -> None:
+            of_the_suite(context, feature)
+            self._lanes.begin_feature(feature)
+
+        self.hooks["before_feature"] = before_feature
 
     def load_step_definitions(self, extra_step_paths: Sequence[str] | None = None) -> None:
         """Load the steps; only a step's own function is interrupted when its budget is over."""
         super().load_step_definitions(extra_step_paths)
         for matchers in the_step_registry.steps.values():
             for matcher in matchers:
-                matcher.func = self._interruption.interruptible(matcher.func)
+                matcher.func = self._lanes.playable(self._interruption.interruptible(matcher.func))
 
     def run_model(self, features: list[Feature] | None = None) -> bool:
         """Write the manifest down, then let behave play it."""
@@ -114,12 +124,14 @@ class GateRunner(Runner):
             )
         )
         self.session.look_around()
-        self._interruption.allow(self.session.extend_deadline(ledger_steps(planned)))
+        self._interruption.allow(self.session.extend_deadline(plans.ledger_steps(planned)))
         redact_results(self, self._redactor)
+        self._lanes.plan(features, planned, self.session, self._journal, clean_up=self.clean_up)
         try:
             failed = super().run_model(features)
         finally:  # an alarm may come where behave catches none
             self.clean_up()
+        failed = failed or self._lanes.failed
         self.session.measure(failed=bool(failed))
         self._interruption.allow(self.session.settings.bake_seconds)
         self.session.bake(failed=bool(failed))
@@ -127,16 +139,29 @@ class GateRunner(Runner):
         self.session.record(
             RunFinished(
                 failed=bool(failed),
-                hook_failures=self.hook_failures,
-                statuses={item.expected.id: item.scenario.status.name for item in planned},
-                cleanup_errors=self.context._root["cleanup_errors"],
+                hook_failures=self.hook_failures + self._lanes.hook_failures,
+                statuses={item.expected.id: item.scenario.status.name for item in planned} | self._lanes.statuses,
+                cleanup_errors=self.context._root["cleanup_errors"] + self._lanes.cleanup_errors,
                 clock_moved_seconds=self.session.clock_moved_seconds,
             )
         )
         return bool(failed)
 
+    def begin_scenario(self, scenario: Scenario) -> object:
+        """Open a scenario's evidence and return its world; None for one that a lane plays."""
+        self._lanes.begin_scenario(scenario)
+        return None if self._lanes.plays(scenario) else self.session.begin(scenario)
+
+    def end_scenario(self, scenario: Scenario) -> None:
+        """Close a scenario's evidence."""
+        if not self._lanes.plays(scenario):
+            self.session.end(scenario)
+        self._lanes.end_scenario(scenario)
+
     def begin_step(self, step: Step) -> None:
         """Open a step's evidence and give it its budget."""
+        if self._lanes.plays(self.context.scenario):
+            return
         match = self.step_registry.find_match(step)
         seconds = budget_seconds(match.func, self.session.settings.facts)
         self.session.time_left.ledger_steps -= waits_for_ledgers(match.func)
@@ -145,6 +170,9 @@ class GateRunner(Runner):
 
     def end_step(self, step: Step) -> None:
         """Take a step's budget back and close its evidence."""
+        if self._lanes.plays(self.context.scenario):
+            self._lanes.end_step(step)
+            return
         self._interruption.end_step()
         self.session.end_step(step)
 
@@ -155,8 +183,11 @@ class GateRunner(Runner):
         self._cleaned_up = True
         seconds = self.session.clean_up_seconds
         self._interruption.reserve(seconds)
-        self.session.record(CleanUpStarted(within_seconds=seconds))
-        self.session.clean_up(cut_off=bool(self._interruption.reason))
+        self._lanes.begin_clean_up(seconds)
+        try:
+            self._lanes.end()
+        finally:
+            self.session.clean_up(cut_off=bool(self._interruption.reason))
 
     def _answer(self) -> int:
         """Play the run, and conclude it unless its supervisor will; return the exit code of its verdict."""
@@ -165,7 +196,7 @@ class GateRunner(Runner):
         folder = self._folder()
         if not self._supervised:
             print(f"reads: {in_words(read_from())}", flush=True)
-        with self._journal(folder) as journal, self._interruption.watching():
+        with self._opened(folder) as journal, self._interruption.watching():
             if PARENT_DEATH_PIPE in self.config.userdata:
                 watch_parent(int(self.config.userdata[PARENT_DEATH_PIPE]), self._interruption.abandon)
             self._play(folder, journal)
@@ -183,7 +214,7 @@ class GateRunner(Runner):
             report=settings.report if settings else load_evidence().report,
         )
 
-    def _journal(self, folder: RunFolder) -> Journal:
+    def _opened(self, folder: RunFolder) -> Journal:
         return Journal(folder.journal_path, self._redactor, uninterrupted=self._interruption.uninterrupted)
 
     def _allow(self, step_seconds: float, run_seconds: float) -> None:
@@ -207,10 +238,13 @@ class GateRunner(Runner):
             self.config.tag_expression = tag_expression(self.config.tags)
             _refuse_dry_run(self.config)
             with open_session(folder, journal, self._redactor) as session:
-                self.session = session
+                self.session, self._journal = session, journal
                 session.allow = self._allow
                 self._interruption.limit(session.settings.deadline_seconds)
-                super().run()
+                try:
+                    super().run()
+                finally:
+                    self._lanes.kill()
 
     @contextlib.contextmanager
     def _refusals_in(self, folder: RunFolder, journal: Journal) -> Iterator[None]:
@@ -228,15 +262,6 @@ class GateRunner(Runner):
             journal.append(refusal(folder, failure, load_evidence()))
         if self._interruption.reason:
             journal.append(self._interruption.event())
-
-
-def ledger_steps(planned: Sequence[plans.PlannedScenario]) -> int:
-    """Return how many steps of the plan wait for the ledger.
-
-    behave's `step_registry.registry` is another one by then: it resets that after it has bound this one.
-    """
-    matches = (the_step_registry.find_match(step) for item in planned for step in item.scenario.all_steps)
-    return sum(match is not None and waits_for_ledgers(match.func) for match in matches)
 
 
 def _refuse_dry_run(config: Configuration) -> None:

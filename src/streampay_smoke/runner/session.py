@@ -2,8 +2,8 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from behave.model import Scenario, Step
 from msgspec.structs import replace
@@ -13,6 +13,7 @@ from streampay_smoke import settings as configuration
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.core import system_facts
+from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import (
     AnyEvent,
     DeadlineExtended,
@@ -27,6 +28,7 @@ from streampay_smoke.evidence.events import (
     StepFinished,
     StepOverran,
     StepStarted,
+    WriteSlotWait,
 )
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.pending import Pending
@@ -41,8 +43,10 @@ from streampay_smoke.run.probes.limits import PROBE_SECONDS
 from streampay_smoke.run.probes.rounds import control_probes, probes_at_start
 from streampay_smoke.run.sampling import SlowAnswers, measure
 from streampay_smoke.runner.budget import StepTimeout
+from streampay_smoke.runner.lane_wire import Learned, Sender
 from streampay_smoke.runner.plan import PlannedScenario
 from streampay_smoke.runner.time_left import TimeLeft
+from streampay_smoke.runner.write_slots import WriteSlots
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.settings import Settings
 from streampay_smoke.settings.deadline import clean_up_seconds, derived_deadline_seconds
@@ -54,11 +58,27 @@ WHEN = "when"
 
 
 class _Met(NamedTuple):
-    """A failure, the scenario that met it first, and the control probes made beside it."""
+    """A failure, the scenario that met it first, and the evidence of the control probes made beside it.
+
+    The id is empty for one that no scenario has met yet.
+    """
 
     error: BaseException
     scenario_id: str
-    probes: tuple[Probed, ...]
+    evidence: tuple[AnyEvent, ...]
+
+
+class EventWriter(Protocol):
+    """Keeps events: a journal, or what leads to one."""
+
+    def append(self, event: AnyEvent) -> None:
+        """Keep one event."""
+
+
+class SignsElsewhere(SmokeError):
+    """A scenario needs the payer's account in a lane that must not sign."""
+
+    kind = "signs_elsewhere"
 
 
 class Session:
@@ -67,8 +87,11 @@ class Session:
     def __init__(self, settings: Settings, journal: Journal, redactor: Redactor, run_id: str) -> None:
         self.settings = settings
         self.pending = Pending()
-        self._journal = journal
-        self._run_context = RunContext(settings, record=self.record, learn_secret=redactor.learn, run_id=run_id)
+        self._journal: EventWriter = journal
+        self._run_journal = journal
+        self._redactor = redactor
+        self._sender: Sender | None = None
+        self._run_context = RunContext(settings, record=self.record, learn_secret=self._learn, run_id=run_id)
         self._slow_answers = SlowAnswers(self._run_context)
         self._ids: dict[int, str] = {}
         self._failure: Failure | None = None
@@ -114,11 +137,53 @@ class Session:
         if isinstance(event, RateLimitWait):
             event = replace(event, step_seconds=event.seconds, run_seconds=self.time_left.wait(event.seconds))
             self.allow(event.step_seconds, event.run_seconds)
+        elif isinstance(event, WriteSlotWait):
+            event = replace(event, step_seconds=event.seconds)
+            self.allow(event.step_seconds, 0.0)
         self._journal.append(event)
         self.pending.observe(event)
         self._slow_answers.observe(event)
         if isinstance(event, Exchanged) and event.peer == "service" and event.status is not None:
             self._answers.append(event)
+
+    def id_of(self, scenario: Scenario) -> str:
+        """Return the identity of a scenario that is about to run; raises KeyError for one nobody planned."""
+        return self._ids[id(scenario)]
+
+    def expects(self, scenario: Scenario) -> bool:
+        """Whether a scenario is about to run."""
+        return id(scenario) in self._ids
+
+    def drop_connections(self) -> None:
+        """Close kept connections: no two processes may use the same."""
+        self._slow_answers.close()
+        self._run_context.drop_connections()
+
+    def share_write_slots(self) -> None:
+        """From now on, and in every lane, have no more writes at the deployment at once than its place says."""
+        slots = WriteSlots(self.settings.facts.service.writes_at_once)
+        self._run_context.write_slot = lambda: slots.slot(lambda seconds: self.record(WriteSlotWait(seconds=seconds)))
+
+    def open_shared(self, names: Sequence[str]) -> bool:
+        """Open what lanes share; False where something fails, which is then met by the first scenario that needs it."""
+        for name in names:
+            try:
+                getattr(self._run_context, name)
+            except SmokeError as error:
+                evidence = control_probes(self._run_context, self._run_context.last_asked)
+                self._met.append(_Met(error, "", tuple(evidence)))
+                return False
+        return True
+
+    def enter_lane(self, sender: Sender, *, ledger_steps: int, signs: bool) -> None:
+        """Go on in a process of its own, as one lane: what it notes and learns is sent to the run's."""
+        self._journal = self._sender = sender
+        self.time_left.ledger_steps = ledger_steps
+        if not signs:
+            self._run_context.failures["payer"] = SignsElsewhere(
+                "this scenario signs with the payer's account, and its lane must not",
+                next_step="name it in the lane that signs: streampay_smoke.runner.lane_plan",
+            )
 
     def begin_step(self, step: Step, budget_seconds: float) -> None:
         """Open a step's evidence."""
@@ -196,8 +261,8 @@ class Session:
     def measure(self, *, failed: bool) -> None:
         """Sample what this environment's objectives need beyond the scenarios."""
         if self.settings.facts.objectives:
-            if self._slow_answers.any_slow and not failed:
-                entries = self._journal.entries()
+            if not failed:  # lanes write into the journal too: what they measured is read there
+                entries = self._run_journal.entries()
                 for evidence in more_reads(self._run_context, entries, left_seconds=self.time_left.seconds):
                     self.record(evidence)
             for evidence in measure(self._run_context, left_seconds=self.time_left.seconds, failed=failed):
@@ -215,9 +280,21 @@ class Session:
         return clean_up_seconds(self._run_context.unfinished, seconds_per_ledger=self.time_left.seconds_per_ledger)
 
     def clean_up(self, *, cut_off: bool) -> None:
-        """Bring the synthetic data of this run to an end, after a last look at the release."""
-        self._run_context.look_at_release_again()
+        """Bring the synthetic data of this run, or of this lane, to an end, after a last look at the release."""
+        if self._sender is None:
+            self._run_context.look_at_release_again()
         self._run_context.clean_up(cut_off=cut_off)
+        if self._sender is None:
+            self._run_context.look_at_ledger_again()
+
+    @property
+    def own_streams(self) -> tuple[str, ...]:
+        """The ids of the synthetic user's streams that were made here."""
+        return self._run_context.own_streams
+
+    def adopt(self, stream_ids: Iterable[str]) -> None:
+        """Take note of streams of the synthetic user that lanes made, and ended."""
+        self._run_context.adopt(tuple(stream_ids))
 
     def look_for_streams(self) -> None:
         """Look whether the service still knows what this run made: the last thing that is looked at."""
@@ -227,6 +304,11 @@ class Session:
         """Release sockets."""
         self._slow_answers.close()
         self._run_context.close()
+
+    def _learn(self, *secrets: str | None) -> None:
+        self._redactor.learn(*secrets)
+        if self._sender is not None:
+            self._sender.send(Learned(secrets=tuple(secret for secret in secrets if secret)))
 
     def _with_answers(self, failure: Failure) -> Failure:
         if not self._answers:
@@ -244,15 +326,16 @@ class Session:
         Such a failure was probed when it happened.
         """
         before = next((met for met in self._met if met.error is error), None)
-        if before is not None:
-            for probed in before.probes:
-                self.record(probed)
+        if before is not None and before.scenario_id:
+            for probed in before.evidence:
+                if isinstance(probed, Probed):
+                    self.record(probed)
             return before.scenario_id if before.scenario_id != self._scenario_id else ""
-        evidence = tuple(control_probes(self._run_context, self._run_context.last_asked))
-        for event in evidence:
+        evidence = before.evidence if before else control_probes(self._run_context, self._run_context.last_asked)
+        met = _Met(error, self._scenario_id, tuple(evidence))
+        for event in met.evidence:
             self.record(event)
-        probes = tuple(event for event in evidence if isinstance(event, Probed))
-        self._met.append(_Met(error, self._scenario_id, probes))
+        self._met = [met, *(other for other in self._met if other is not before)]
         return ""
 
 

@@ -3,7 +3,7 @@
 import copy
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from msgspec.structs import replace
@@ -32,7 +32,7 @@ from streampay_smoke.service.release import ReleaseReader, ReleaseSources, heade
 from streampay_smoke.service.replay import SILENCE, AnswerSummary, ObservedRequest
 from streampay_smoke.service.shape import body_in_words
 from streampay_smoke.service.trace import Trace
-from streampay_smoke.service.transport import NoServiceAnswer, ServiceTransport
+from streampay_smoke.service.transport import NoServiceAnswer, ServiceTransport, WriteSlot
 
 _REFUSALS = (401, 403, 404)
 
@@ -88,6 +88,7 @@ class Deployment(AbstractContextManager["Deployment"]):
         throttle_seconds: float = 30.0,
         patience: Callable[[], float] | None = None,
         cutover: Cutover | None = None,
+        write_slot: WriteSlot = nullcontext,
     ) -> "Deployment":
         """Return the deployment at a root URL; nothing is sent yet.
 
@@ -104,6 +105,7 @@ class Deployment(AbstractContextManager["Deployment"]):
                 patience=patience,
                 trace=trace,
                 release_header=header_of(release_told_by),
+                write_slot=write_slot,
             ),
             dialect_named(dialect),
             tell_release=release_reader(release_told_by),

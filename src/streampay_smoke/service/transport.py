@@ -4,7 +4,7 @@ import copy
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from json import dumps
 from typing import Any, ClassVar, Protocol, Self
 from urllib.parse import urlsplit
@@ -24,6 +24,10 @@ RELEASE_HEADER = "x-release"
 SIMULATED_HEADER = "x-streampay-simulated"
 REQUEST_ID_HEADER = "x-request-id"
 
+WriteSlot = Callable[[], AbstractContextManager[None]]
+"""Gives the block in which one write is sent and answered, once this run may send one more."""
+
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SHORTEST_PAUSE_SECONDS = 1.0
 
@@ -92,8 +96,8 @@ class ServiceTransport(AbstractContextManager["ServiceTransport"]):
 
     A 429 is waited out as its Retry-After says while `throttle_seconds` per request last, or, where it is given, while
     `patience` returns enough seconds; then it is returned like any other answer. Nothing else is ever sent twice here.
-    `release_header` names the release of an answer, "" for a deployment that tells it another way. Safe to use from
-    several threads when `record` is.
+    `write_slot` is held while a write is sent and answered. `release_header` names the release of an answer, "" for a
+    deployment that tells it another way. Safe to use from several threads when `record` is.
     """
 
     def __init__(
@@ -107,6 +111,7 @@ class ServiceTransport(AbstractContextManager["ServiceTransport"]):
         sleep: Callable[[float], None] = time.sleep,
         trace: Trace | None = None,
         release_header: str = RELEASE_HEADER,
+        write_slot: WriteSlot = nullcontext,
     ) -> None:
         self.base_url = base_url
         self._release_header = release_header
@@ -115,6 +120,7 @@ class ServiceTransport(AbstractContextManager["ServiceTransport"]):
         self._patience = patience
         self._sleep = sleep
         self._trace = trace or Trace.fresh()
+        self._write_slot = write_slot
         self._served_as_asked = False  # once it was, a redirect to https is the release's own doing
         self._client = new_client(base_url=base_url, timeout_seconds=timeout_seconds, headers=SYNTHETIC_HEADERS)
 
@@ -178,9 +184,10 @@ class ServiceTransport(AbstractContextManager["ServiceTransport"]):
             body = dumps(json, ensure_ascii=False, separators=(",", ":")).encode()
             headers = {"content-type": "application/json", **headers}
         sent = shown_message(f"{method} {path}", headers.items(), (body or b"").decode())
-        self.record(Awaiting(peer="service", what=f"{method} {path}"))
         try:
-            reply = self._client.request(method, path, headers=headers, content=body, enough=enough)
+            with self._write_slot() if method not in _READS else nullcontext():
+                self.record(Awaiting(peer="service", what=f"{method} {path}"))
+                reply = self._client.request(method, path, headers=headers, content=body, enough=enough)
         except NoAnswer as problem:
             self.record(
                 Exchanged(

@@ -44,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     on_inconclusive: str
     on_fail: str
     report: bool
+    lanes: int
     keep_sign_in: bool
     artifacts: Path
     deploy: str

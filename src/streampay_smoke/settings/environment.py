@@ -47,9 +47,9 @@ class ServiceFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     `replicas` is missed with at most `replica_miss_probability`. `app_origin` is where the web app's pages come from,
     `reads_per_minute` what one caller may read of each replica, `sign_ins_per_minute` how often one address may sign
     in at each, `canary_stream` a stream of the synthetic user that every release finds where the one before left it;
-    "" and 0 where this place does not say. `metrics` says that they can be scraped, `indexer` that the service keeps
-    an index of this place's ledger and tells how far it is, `live_events` that it tells users what happens to a stream
-    while it happens.
+    "" and 0 where this place does not say. `writes_at_once` is how many writes it takes without one waiting for
+    another's ledger. `metrics` says that they can be scraped, `indexer` that the service keeps an index of this place's
+    ledger and tells how far it is, `live_events` that it tells users what happens to a stream while it happens.
     """
 
     network: Literal["testnet", "futurenet", "public", "private"]
@@ -66,6 +66,7 @@ class ServiceFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     reads_per_minute: _Count = 0
     sign_ins_per_minute: _Count = 0
     canary_stream: str = ""
+    writes_at_once: Annotated[int, Meta(ge=1, le=100)] = 1
     metrics: bool = False
     indexer: bool = False
     live_events: bool = False

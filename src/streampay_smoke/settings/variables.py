@@ -142,6 +142,15 @@ VARIABLES = {
             default="1",
         ),
         Variable(
+            "SMOKE_LANES",
+            "How many scenarios may be played side by side, so that their waits for ledgers overlap; 1 for one after "
+            "the other",
+            parsing.count,
+            option="--lanes",
+            metavar="NUMBER",
+            default="7",
+        ),
+        Variable(
             "SMOKE_KEEP_SIGN_IN",
             "1 or 0: whether runs of a part of the suite use the sign-ins of runs on this machine in the five minutes "
             "before, kept in ~/.cache/streampay-smoke for their owner only; a whole suite always signs in",

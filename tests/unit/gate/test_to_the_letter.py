@@ -595,4 +595,4 @@ def test_a_sum_that_is_scaled_down_often_is_the_same_sum(monkeypatch: pytest.Mon
 
 def test_a_step_that_is_under_way_is_known_from_the_journal(told: Tell) -> None:
     read = told(started(), planned(READY), played(READY, HELD)[:2])
-    assert fold(read.entries).pending.step == "When asked"
+    assert fold(read.entries).pending[0].step == "When asked"

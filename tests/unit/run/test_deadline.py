@@ -122,7 +122,7 @@ COUNT = """
 from behave.runner_util import load_step_modules
 from pathlib import Path
 from streampay_smoke.runner.plan import scenarios_below
-from streampay_smoke.runner.runner import ledger_steps
+from streampay_smoke.runner.plan import ledger_steps
 
 load_step_modules(["features/steps"])
 print(ledger_steps(scenarios_below(Path("features"))))

@@ -275,7 +275,7 @@ def test_the_ready_document_points_a_run_at_the_sandbox(visit: Visit) -> None:
     assert set(document["env"]) == {
         "SMOKE_ENV", "SMOKE_BASE_URL", "SMOKE_STELLAR_NETWORK", "SMOKE_STELLAR_RPC_URL",
         "SMOKE_STELLAR_FRIENDBOT_URL", "SMOKE_CONTRACT_ID", "SMOKE_TOKEN_CONTRACT_ID", "SMOKE_AUTH_MODE",
-        "SMOKE_AUTH_JWT_SECRET", "SMOKE_API_KEY",
+        "SMOKE_AUTH_JWT_SECRET", "SMOKE_API_KEY", "SMOKE_LANES",
     }  # fmt: skip
     other = visit().sandbox.ready_document()["env"]
     for secret in ("SMOKE_AUTH_JWT_SECRET", "SMOKE_API_KEY"):

@@ -570,11 +570,11 @@ def test_live_events_that_say_something_else_are_named(data: str) -> None:
         APP.read_live_events(answered(text=f"data: {data}\n\n"))
 
 
-def test_claims_and_reports_carry_what_they_are_asked_to() -> None:
+def test_claims_and_webhook_events_carry_what_they_are_given() -> None:
     doors = APP.access
     assert doors.forwarded_for("2001:db8::1") == {"x-forwarded-for": "2001:db8::1"}
     assert doors.challenge_nobody_gave().startswith("streampay_auth_")
-    report = doors.report(signature=doors.foreign_signature(), timestamp="1790000000")
-    assert report.headers["x-streampay-signature"].startswith("v1=")
-    assert report.headers["x-streampay-timestamp"] == "1790000000"
-    assert doors.report(signature="", timestamp="").headers == {}
+    event = doors.webhook_event(signature=doors.foreign_signature(), timestamp="1790000000")
+    assert event.headers["x-streampay-signature"].startswith("v1=")
+    assert event.headers["x-streampay-timestamp"] == "1790000000"
+    assert doors.webhook_event(signature="", timestamp="").headers == {}

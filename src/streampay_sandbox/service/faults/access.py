@@ -187,21 +187,21 @@ FAULTS: Final = (
         name="limits-evaded-by-key",
         story="measured: the limiter counts by X-API-Key, unchecked: another key for each call, and nothing is limited",
         severity=Severity.SERIOUS,
-        caught_by="throttling_evasion/the-read-limit-holds-for-a-user-who-claims-a-new-api-key",
+        caught_by="throttling_evasion/a-user-cannot-evade-the-read-limit-by-claiming-a-new-api-key",
         mutation=_counted_by(lambda call: call.header("x-api-key")),
     ),
     ServiceFault(
         name="limits-evaded-by-address",
         story="operations: behind a new proxy the limiter counts by X-Forwarded-For, which every caller may write",
         severity=Severity.SERIOUS,
-        caught_by="throttling_evasion/the-read-limit-holds-for-a-user-who-claims-a-new-network-address",
+        caught_by="throttling_evasion/a-user-cannot-evade-the-read-limit-by-claiming-a-new-network-address",
         mutation=_counted_by(forwarded_address),
     ),
     ServiceFault(
         name="logins-evaded-by-address",
         story="measured: sign-ins are counted by X-Forwarded-For: another one for each guess, and none is slowed",
         severity=Severity.CATASTROPHIC,
-        caught_by="throttling_evasion/the-sign-in-limit-holds",
+        caught_by="throttling_evasion/a-caller-cannot-evade-the-sign-in-limit",
         mutation=lambda parts: replace(
             parts, signs_in_from=lambda call: forwarded_address(call) or parts.signs_in_from(call)
         ),
@@ -210,7 +210,7 @@ FAULTS: Final = (
         name="limits-believe-tokens",
         story="measured: an unproved token that names somebody uses their share up, and they are told to wait",
         severity=Severity.CATASTROPHIC,
-        caught_by="throttling_evasion/a-forged-token-does-not-use-up",
+        caught_by="throttling_evasion/forged-tokens-do-not-use-up",
         mutation=_counted_by(_unproved_subject),
     ),
 )

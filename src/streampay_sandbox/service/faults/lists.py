@@ -104,7 +104,7 @@ FAULTS: Final = (
         name="v2-lists-for-any-text",
         story="measured: v2 shows every stream to any Authorization text, while v1 asks for a good token",
         severity=Severity.CATASTROPHIC,
-        caught_by="api_v2_access/api-v2-lists-no-streams-for-a-caller-with-any-text",
+        caught_by="api_v2_access/a-caller-with-any-text-cannot-list-streams-through-api-v2",
         mutation=_anybody_lists(lambda call: call.route == V2 and bool(call.header("authorization"))),
     ),
     ServiceFault(

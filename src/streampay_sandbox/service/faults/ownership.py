@@ -153,7 +153,7 @@ FAULTS: Final = (
         name="v2-creates-for-any-text",
         story="measured: v2 creates for any Authorization text, while v1 asks for a good token",
         severity=Severity.CATASTROPHIC,
-        caught_by="api_v2_access/api-v2-changes-no-stream-for-a-caller-with-any-text",
+        caught_by="api_v2_access/a-caller-with-any-text-cannot-read-or-change-streams-through-api-v2",
         mutation=_counts_as_owner(
             _stranger_writes(lambda parts, call: call.route == V2 and bool(call.header("authorization")))
         ),
@@ -162,14 +162,14 @@ FAULTS: Final = (
         name="v2-changes-open",
         story="measured: v2 changes and deletes a stream for callers with no credential at all",
         severity=Severity.CATASTROPHIC,
-        caught_by="api_v2_access/api-v2-changes-no-stream-for-a-caller-with-no-credential",
+        caught_by="api_v2_access/a-caller-with-no-credential-cannot-read-or-change-streams-through-api-v2",
         mutation=_counts_as_owner(_stranger_writes(lambda parts, call: call.route == V2_ITEM)),
     ),
     ServiceFault(
         name="v2-batch-for-any-bearer",
         story="measured: a change of many takes any text behind Bearer",
         severity=Severity.CATASTROPHIC,
-        caught_by="api_v2_access/api-v2-changes-no-stream-for-a-caller-with-a-malformed",
+        caught_by="api_v2_access/a-caller-with-a-malformed-token-cannot-read",
         mutation=_counts_as_owner(
             _stranger_writes(lambda parts, call: call.route == V2_BATCH and bool(bearer_token(call)))
         ),

@@ -1,7 +1,7 @@
-"""What a user does who listens to their streams."""
+"""How a user listens to live events of their streams."""
 
 from streampay_smoke.acceptance.actions.streams import new_draft
-from streampay_smoke.acceptance.checks.live_events import HeardMove
+from streampay_smoke.acceptance.checks.live_events import HeardStart
 from streampay_smoke.acceptance.observations.live_events import TENANT_UNKNOWN, Listener, heard_while
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.evidence.events import Recorder
@@ -12,14 +12,14 @@ MOST_ROUNDS = 3
 """How often listeners listen anew: a release that has just gone live may still lose connections to the one before."""
 
 
-def listen_to_a_start(run: RunContext, credential: Credential, idle_id: str) -> HeardMove:
+def listen_to_a_start(run: RunContext, credential: Credential, idle_id: str) -> HeardStart:
     """Start a new stream while listening to it, and to another one that nothing happens to; once in a run."""
-    if run.heard_move is None:
-        run.heard_move = _move_while_listening(run, credential, new_draft(run).id, idle_id)
-    return run.heard_move
+    if run.heard_start is None:
+        run.heard_start = _start_while_listening(run, credential, new_draft(run).id, idle_id)
+    return run.heard_start
 
 
-def _move_while_listening(run: RunContext, credential: Credential, stream_id: str, idle_id: str) -> HeardMove:
+def _start_while_listening(run: RunContext, credential: Credential, stream_id: str, idle_id: str) -> HeardStart:
     """Start a draft while listening, and end it again.
 
     Where a listener is cut off, both listen anew; a draft that was started by then is stopped instead. Raises what cut
@@ -38,18 +38,18 @@ def _move_while_listening(run: RunContext, credential: Credential, stream_id: st
         act = run.deployment.stop if moved else run.deployment.start
         moved.append(act(credential, stream_id, run.new_key("move")).status)
 
-    def heard() -> HeardMove:
+    def listen() -> HeardStart:
         tenant = run.tenant or TENANT_UNKNOWN
         listeners = [Listener(opens, credential, each, tenant, run.record) for each in (stream_id, idle_id)]
-        mover, idle = heard_while(listeners, move, run.record)
-        return HeardMove(status=moved[-1] if moved else "", mover=mover, idle=idle)
+        started, idle = heard_while(listeners, move, run.record)
+        return HeardStart(status=moved[-1] if moved else "", started=started, idle=idle)
 
-    told = heard()
+    heard = listen()
     for _ in range(MOST_ROUNDS - 1):
-        if told.cut_off is None or len(moved) > 1:
+        if heard.cut_off is None or len(moved) > 1:
             break
-        told = heard()
-    if told.cut_off is not None:
-        raise told.cut_off
+        heard = listen()
+    if heard.cut_off is not None:
+        raise heard.cut_off
     run.streams.end(stream_id, credential)
-    return told
+    return heard

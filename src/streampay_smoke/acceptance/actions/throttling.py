@@ -32,7 +32,7 @@ def list_as_new_caller(run: RunContext) -> Answer:
         return answer
     waiting = run.deployment
     if not waiting.has_shown_streams:
-        waiting.streams_answer(_with_own_limit(ANONYMOUS, waiting))  # waits as it is told
+        waiting.streams_answer(_with_own_limit(ANONYMOUS, waiting))  # waits for as long as the answer says
     if waiting.has_shown_streams:
         waiting.raise_if_throttled(answer)
     return answer
@@ -112,7 +112,7 @@ class _Last:
 
 
 def not_waiting(run: RunContext, record: Recorder) -> Deployment:
-    """Return the deployment for somebody who takes a "wait" for an answer."""
+    """Return the deployment for somebody who takes a 429 for an answer."""
     return run.deployment_at(
         run.settings.base_url, record=record, timeout_seconds=REQUEST_SECONDS, throttle_seconds=0.0
     )

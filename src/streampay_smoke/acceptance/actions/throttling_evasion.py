@@ -1,4 +1,4 @@
-"""How callers try to get around their limits, and to use up somebody else's."""
+"""How callers try to evade their rate limits, and to use up another user's."""
 
 import base64
 import secrets
@@ -22,26 +22,26 @@ _DOCUMENTATION_PREFIX = 0x20010DB8 << 96
 
 
 def read_claiming(run: RunContext, claim: str) -> RequestBurst:
-    """List streams as the second user until told to wait, with another claim each time of who calls."""
-    doors = run.deployment.access
+    """List streams as the second user until throttled, with another claim in each request of who calls."""
+    access = run.deployment.access
     claims: dict[str, Callable[[], dict[str, str]]] = {
-        "a new API key": lambda: {doors.caller_header: f"smoke-{secrets.token_hex(16)}"},
-        "a new network address": lambda: doors.forwarded_for(_nobodys_address()),
+        "a new API key": lambda: {access.caller_header: f"smoke-{secrets.token_hex(16)}"},
+        "a new network address": lambda: access.forwarded_for(_unused_address()),
     }
     user, claimed = run.second_credential, claims[claim]
     return read_until_throttled(run, lambda: replace(user, headers={**claimed(), **user.headers}))
 
 
 def sign_in_claiming_addresses(run: RunContext) -> RequestBurst:
-    """Guess signatures until told to wait, with another network address claimed each time.
+    """Guess signatures until throttled, with another network address claimed in each request.
 
-    The wallet that is guessed at is nobody's. What is used up is this runner's own share of the sign-ins.
+    The wallet that is guessed at belongs to nobody. Only this runner's own sign-in limit is used up.
     """
-    address, doors = unowned_address(), run.deployment.access
+    address, access = unowned_address(), run.deployment.access
 
     def guess() -> tuple[str, str, str, dict[str, str]]:
         signature = base64.b64encode(secrets.token_bytes(_SIGNATURE_BYTES)).decode("ascii")
-        return address, doors.challenge_nobody_gave(), signature, doors.forwarded_for(_nobodys_address())
+        return address, access.challenge_nobody_gave(), signature, access.forwarded_for(_unused_address())
 
     return burst_of(
         run,
@@ -53,15 +53,17 @@ def sign_in_claiming_addresses(run: RunContext) -> RequestBurst:
 def forge_reads_of_throttled_user(run: RunContext) -> tuple[RequestBurst, ForgedReads]:
     """Use up the second user's reads, and then read with forged tokens that name them, and with no credential.
 
-    Whoever shows no credential is told to wait only where this address is at its limit: that says nothing of the
-    tokens, and is waited out once. Raises Throttled where it stays so: runs beside this one use the address up.
+    A caller without a credential is throttled only where this address is at its limit: that says nothing of the
+    tokens, and is waited out once. Raises Throttled where it stays so: runs beside this one use up the limit.
     """
     forged = bad_credential("foreign", run.second_user).credential
     burst, reads = _forged_reads(run, forged)
-    if reads.forged_waits and reads.anonymous_waits:
-        run.deployment.raise_if_throttled(run.deployment.streams_answer(ANONYMOUS))  # waits as it is told
+    if reads.forged_throttled and reads.anonymous_throttled:
+        run.deployment.raise_if_throttled(
+            run.deployment.streams_answer(ANONYMOUS)
+        )  # waits for as long as the answer says
         burst, reads = _forged_reads(run, forged)
-    if reads.forged_waits:
+    if reads.forged_throttled:
         run.deployment.raise_if_throttled(reads.anonymous[-1])
     return burst, reads
 
@@ -69,18 +71,18 @@ def forge_reads_of_throttled_user(run: RunContext) -> tuple[RequestBurst, Forged
 def _forged_reads(run: RunContext, forged: Credential) -> tuple[RequestBurst, ForgedReads]:
     burst = read_until_throttled(run, lambda: run.second_credential)
     with not_waiting(run, run.record) as deployment:
-        by_token = _up_to_wait(lambda: deployment.streams_answer(forged))
-        by_nobody = _up_to_wait(lambda: deployment.streams_answer(ANONYMOUS))
-    return burst, ForgedReads(forged=by_token, anonymous=by_nobody)
+        by_forged_token = _until_throttled(lambda: deployment.streams_answer(forged))
+        anonymous = _until_throttled(lambda: deployment.streams_answer(ANONYMOUS))
+    return burst, ForgedReads(forged=by_forged_token, anonymous=anonymous)
 
 
-def _up_to_wait(ask: Callable[[], Answer]) -> tuple[Answer, ...]:
-    """Ask a few times, and no more once told to wait: so many in a row have a limit that is not used up."""
+def _until_throttled(ask: Callable[[], Answer]) -> tuple[Answer, ...]:
+    """Ask a few times, and no more once throttled: so many answers in a row show a limit that is not used up."""
     answers = [ask()]
     while len(answers) < SPARE and answers[-1].status != TOO_MANY_REQUESTS:
         answers.append(ask())
     return tuple(answers)
 
 
-def _nobodys_address() -> str:
+def _unused_address() -> str:
     return str(IPv6Address(_DOCUMENTATION_PREFIX | secrets.randbits(96)))

@@ -151,7 +151,7 @@ def listen_with_bad_credentials(run: RunContext, stream_id: str) -> Attempts:
     """Request the live events of the user's stream with each credential that must not give access to anything."""
     callers = [bad_caller(run, name) for name in BAD_CREDENTIALS]
     return attempted(
-        "a stranger",
+        "an unauthorized caller",
         (
             (f"listen to a stream with {who}", _listening(run, credential, stream_id), NOT_AVAILABLE)
             for who, credential in callers
@@ -165,17 +165,17 @@ def listen_as_second_user(run: RunContext, stream_id: str) -> Attempts:
     return attempted("another user", [("listen to the user's stream", listening, NOT_AVAILABLE)])
 
 
-def report_event(run: RunContext, proof: str) -> Attempts:
-    """Report an event to the webhook intake without a genuine signature."""
+def send_webhook_event(run: RunContext, signature_name: str) -> Attempts:
+    """Send an event to the webhook without a valid signature."""
     requests, now = run.deployment.access, str(int(time.time()))
     signature, timestamp = {
         "no signature": ("", ""),
         "a signature made with another secret": (requests.foreign_signature(), now),
         "a signature and no time": (requests.foreign_signature(), ""),
-    }[proof]
+    }[signature_name]
     run.refuse_to_write()
-    report = requesting(run.deployment, requests.report(signature=signature, timestamp=timestamp), ANONYMOUS)
-    return attempted(f"a caller with {proof}", [("report an event", report, NOT_AVAILABLE)])
+    event = requesting(run.deployment, requests.webhook_event(signature=signature, timestamp=timestamp), ANONYMOUS)
+    return attempted(f"a caller with {signature_name}", [("send a webhook event", event, NOT_AVAILABLE)])
 
 
 def write_as_second_user(run: RunContext, stream_id: str, expected: Refusals) -> Attempts:

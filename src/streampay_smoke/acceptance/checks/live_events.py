@@ -1,4 +1,4 @@
-"""What StreamPay promises of live events: they come at once, to those whose stream it is, and of that stream alone."""
+"""What StreamPay promises of live events: they come within seconds, to the owner of the stream, and of it alone."""
 
 import msgspec
 
@@ -7,15 +7,15 @@ from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.service.records import LiveEvent
 
 WITHIN_SECONDS = 10.0
-"""How soon the first byte comes after the request, and an event after what it tells of was answered."""
+"""How soon the first byte comes after the request, and an event after the answer to what it reports."""
 
 _OK = 200
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
-    """What one listener was told, in its order.
+    """The events that one listener received, in their order.
 
-    `status` is the answer's, None where none had come in time. `cut_off` is why the listener was told no more.
+    `status` is the answer's, None where none had come in time. `cut_off` is why no more events came.
     """
 
     stream_id: str
@@ -24,22 +24,25 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     cut_off: SmokeError | None = None
 
 
-class HeardMove(msgspec.Struct, frozen=True, kw_only=True):
-    """What was heard while a stream was moved: `status` is what it became, `mover` its listener, `idle` another's."""
+class HeardStart(msgspec.Struct, frozen=True, kw_only=True):
+    """What was heard while a stream was started: `status` is what it became, `started` what its listener heard.
+
+    `idle` is what the listener of another stream heard, to which nothing happened.
+    """
 
     status: str
-    mover: Heard
+    started: Heard
     idle: Heard
 
     @property
     def cut_off(self) -> SmokeError | None:
-        """Why a listener was told no more, None where both listened to the end."""
-        return self.mover.cut_off or self.idle.cut_off
+        """Why a listener received no more events, None where both listened to the end."""
+        return self.started.cut_off or self.idle.cut_off
 
 
-def begins_at_once(heard: HeardMove, expect: Expect) -> None:
-    """The first byte comes at once: a listener knows that they are heard."""
-    late = [each for each in (heard.mover, heard.idle) if each.status != _OK]
+def events_begin_in_time(heard: HeardStart, expect: Expect) -> None:
+    """The first byte comes in time, so that a client knows that it is listening."""
+    late = [each for each in (heard.started, heard.idle) if each.status != _OK]
     expect(
         f"live events begin within {WITHIN_SECONDS:g} s",
         not late,
@@ -48,27 +51,27 @@ def begins_at_once(heard: HeardMove, expect: Expect) -> None:
     )
 
 
-def told_at_once(heard: HeardMove, expect: Expect) -> None:
-    """Whoever listens to a stream is told that it has moved."""
-    told = [event.status for event in heard.mover.events if event.stream_id == heard.mover.stream_id]
+def start_is_reported(heard: HeardStart, expect: Expect) -> None:
+    """The listener of a stream receives an event about its start."""
+    reported = [event.status for event in heard.started.events if event.stream_id == heard.started.stream_id]
     expect(
-        f"a move of a stream is told live within {WITHIN_SECONDS:g} s",
-        heard.status in told,
+        f"the start of a stream is reported live within {WITHIN_SECONDS:g} s",
+        heard.status in reported,
         expected=f"an event that says {heard.status}",
-        observed=f"events that say {', '.join(told)}" if told else "no event",
+        observed=f"events that say {', '.join(reported)}" if reported else "no event",
     )
 
 
-def told_of_no_other(heard: HeardMove, expect: Expect) -> None:
-    """Whoever listens to a stream is told of no other one."""
+def events_are_of_own_stream(heard: HeardStart, expect: Expect) -> None:
+    """The listener of a stream receives no event of another one."""
     mixed = sorted(
-        f"{event.stream_id} to who listens to {each.stream_id}"
-        for each in (heard.mover, heard.idle)
+        f"{event.stream_id} to the listener of {each.stream_id}"
+        for each in (heard.started, heard.idle)
         for event in each.events
         if event.stream_id != each.stream_id
     )
     expect(
-        "live events are of the stream that is listened to",
+        "each listener receives events of their own stream only",
         not mixed,
         expected="events of that stream alone",
         observed=f"events of {'; '.join(mixed)}" if mixed else "events of that stream alone",

@@ -1,4 +1,4 @@
-"""Listening to what happens to a stream while it happens."""
+"""Listening to the live events of a stream."""
 
 import threading
 import time
@@ -14,19 +14,19 @@ from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import Answer
 
 TENANT_UNKNOWN = "unknown"
-"""Whose a stream is claimed to be where the credential does not say who shows it."""
+"""The tenant that is claimed where the credential does not name one."""
 
 _OK = 200
 
 OpensDeployment = Callable[[Recorder], Deployment]
-"""Returns the deployment over connections of its own, whose exchanges are told to this recorder."""
+"""Returns the deployment over connections of its own, whose exchanges go to this recorder."""
 
 
 class Listener(AbstractContextManager["Listener"]):
     """Listens to one stream as its owner, from a thread of its own, for as long as the block runs.
 
-    `began` is set with the first byte, `told` with the first whole event, and both when nothing more will come. At its
-    end what has come is read, and what was exchanged gets into the journal.
+    `began` is set with the first byte, `reported` with the first whole event, and both when nothing more will come.
+    At its end what has come is read, and what was exchanged gets into the journal.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Listener(AbstractContextManager["Listener"]):
     ) -> None:
         self.stream_id = stream_id
         self.began = threading.Event()
-        self.told = threading.Event()
+        self.reported = threading.Event()
         self._record = record
         self._exchanged: list[AnyEvent] = []
         self._deployment = opens(self._exchanged.append)
@@ -67,7 +67,7 @@ class Listener(AbstractContextManager["Listener"]):
 
     def __exit__(self, *error: object) -> None:
         self._over.set()
-        # One that has not begun cannot be told to stop: its thread ends with the request's own time limit.
+        # One that has not begun cannot be asked to stop: its thread ends with the request's own time limit.
         self._thread.join(WITHIN_SECONDS if self.began.is_set() else 0.0)
         for event in tuple(self._exchanged):
             if isinstance(event, Exchanged):
@@ -83,7 +83,7 @@ class Listener(AbstractContextManager["Listener"]):
             self._cut_off = problem
         self._ended.set()
         self.began.set()
-        self.told.set()
+        self.reported.set()
 
     def _came(self, body: bytes) -> bool:
         """Take note of what has come. It is enough when it is over and nothing more has come since."""
@@ -91,12 +91,12 @@ class Listener(AbstractContextManager["Listener"]):
         if body:
             self.began.set()
         if one_event(body):
-            self.told.set()
+            self.reported.set()
         return self._over.is_set() and nothing_more
 
 
 def heard_while(listeners: Sequence[Listener], act: Callable[[], object], record: Recorder) -> tuple[Heard, ...]:
-    """Act once every listener has begun, and return what they heard up to when the first of them was told something.
+    """Act once every listener has begun, and return what they heard until the first of them received an event.
 
     Nothing is done where a listener does not begin in time, or has ended.
     """
@@ -109,5 +109,5 @@ def heard_while(listeners: Sequence[Listener], act: Callable[[], object], record
         if all(begun) and not any(listener.ended for listener in listeners):
             act()
             record(Awaiting(what="a live event"))
-            listeners[0].told.wait(WITHIN_SECONDS)
+            listeners[0].reported.wait(WITHIN_SECONDS)
     return tuple(listener.heard() for listener in listeners)

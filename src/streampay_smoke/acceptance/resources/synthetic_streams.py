@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -165,13 +165,23 @@ class SyntheticStreams:
         with self._knowing(stream_id, credential) as (deployment, answer):
             return deployment.mark_shown(answer)
 
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The ids of those that this run has made for its user."""
+        user = self._user()
+        return tuple(stream_id for stream_id, credential in self._made.items() if credential == user)
+
+    def adopt(self, stream_ids: Iterable[str]) -> None:
+        """Take note of those that another process of this run has made for its user, and ended."""
+        self._made |= dict.fromkeys(stream_ids, self._user())
+
     def lost(self) -> Mapping[str, str]:
         """Return the user's streams of this run that no replica knows, each with what was answered; raises for silence.
 
         A stream that is ended stays known: what is not was forgotten, by a restart for example.
         """
         user = self._user()
-        own = [stream_id for stream_id, credential in self._made.items() if credential == user]
+        own = list(self.own)
         shown: set[str] = set()
         with contextlib.suppress(PromiseBroken):  # a broken list shows nothing: each stream is then asked for
             shown = {record.id for record in self._deployment.streams(user, limit=LARGEST_PAGE).streams}

@@ -74,7 +74,7 @@ class AppV1Access:
             Call(method="POST", path=f"/api/streams/{absent}/settle", statuses=(400, 404)),
         )
 
-    def report(self, *, signature: str, timestamp: str) -> Call:
+    def webhook_event(self, *, signature: str, timestamp: str) -> Call:
         """Report an event about nothing; what is signed is the time and the body."""
         headers = {"x-streampay-timestamp": timestamp, "x-streampay-signature": signature}
         body = {

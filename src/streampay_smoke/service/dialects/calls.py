@@ -99,8 +99,8 @@ class AccessRequests(Protocol):
     def mistakes(self) -> tuple[Call, ...]:
         """Ask for things that cannot be, each to be answered with an error."""
 
-    def report(self, *, signature: str, timestamp: str) -> Call:
-        """Report an event to the webhook intake, as another service does; "" leaves signature or time out."""
+    def webhook_event(self, *, signature: str, timestamp: str) -> Call:
+        """Send an event to the webhook, as another service does; "" leaves signature or time out."""
 
     def foreign_signature(self) -> str:
         """Return a signature of the right form that was made with another secret."""
