@@ -455,8 +455,8 @@ PROXY_FAULTS = (
         caught_by="objective_missed",
         conditions=(
             IMPATIENT,
-            setting(SMOKE_DEADLINE_SECONDS="240"),
-            proxy(lambda: noisy(0.88, 0.5, "/api/v2/streams")),
+            setting(SMOKE_DEADLINE_SECONDS="300"),
+            proxy(lambda: noisy(0.88, 0.5, "/api/")),
         ),
         tags="@smoke",
     ),

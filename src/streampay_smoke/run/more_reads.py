@@ -12,14 +12,17 @@ import msgspec
 
 from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
 from streampay_smoke.core.errors import SmokeError
-from streampay_smoke.evidence.events import AnyEvent, Exchanged
+from streampay_smoke.evidence.events import AnyEvent, Exchanged, RateLimitWait
 from streampay_smoke.evidence.journal import Entry
 from streampay_smoke.evidence.objectives import EVERY_SAMPLE, Objective
 from streampay_smoke.gate.objectives import confidence_of, in_doubt, results
 
 MOST_MORE_READS = 150
 MOST_SECONDS = 60.0
-"""How long they may take, and no more than half of what is left to the run's deadline."""
+"""How long they may take, waits for the service's limit apart."""
+
+SPARED_SECONDS = 20.0
+"""Left to the run's deadline when they end at the latest: pairs are read then, and the end is written."""
 
 _OK = 200
 
@@ -61,32 +64,37 @@ def doubts(objectives: Sequence[Objective], entries: Sequence[Entry]) -> list[Do
 def more_reads(run_context: RunContext, entries: Sequence[Entry], *, left_seconds: float) -> Iterator[AnyEvent]:
     """Read until nothing is in doubt or a limit is reached; yields what was sent and answered.
 
-    `entries` are the run's so far, `left_seconds` the time to its deadline. A limit of the service is waited out.
+    `entries` are the run's so far, `left_seconds` the time to its deadline. A limit of the service is waited out where
+    there is time; an answer that is none of the user's list ends it.
     """
     settings = run_context.settings
     open_doubts = doubts(settings.facts.objectives, entries)
     if not open_doubts:
         return
-    ends_at = time.monotonic() + min(MOST_SECONDS, left_seconds / 2)
+    last_at = time.monotonic() + left_seconds - SPARED_SECONDS
+    ends_at = min(last_at, time.monotonic() + MOST_SECONDS)
     seen: list[AnyEvent] = []
     deployment = run_context.deployment_at(
         settings.base_url,
         record=seen.append,
         timeout_seconds=REQUEST_SECONDS,
-        patience=lambda: ends_at - time.monotonic(),
+        patience=lambda: last_at - time.monotonic(),
     )
     with contextlib.closing(deployment):
         for _ in range(MOST_MORE_READS):
-            silent = False
-            try:
+            with contextlib.suppress(SmokeError):  # what came in place of an answer is recorded, and judged
                 deployment.streams_answer(run_context.credential)
-            except SmokeError:
-                silent = True  # what came in place of an answer is recorded, and judged like that of a scenario
             yield from seen
+            status = None
             for event in seen:
-                if isinstance(event, Exchanged) and event.status == _OK and not event.opened_connection:
-                    for doubt in open_doubts:
-                        doubt.add(event.duration_ms)
+                if isinstance(event, RateLimitWait):
+                    ends_at = min(last_at, ends_at + event.seconds)
+                if isinstance(event, Exchanged):
+                    status = event.status
+                    if status == _OK and not event.opened_connection:
+                        for doubt in open_doubts:
+                            doubt.add(event.duration_ms)
             seen.clear()
-            if silent or time.monotonic() >= ends_at or not any(doubt.is_open for doubt in open_doubts):
+            over = time.monotonic() >= ends_at
+            if status != _OK or over or not any(doubt.is_open for doubt in open_doubts):
                 return

@@ -109,6 +109,12 @@ def test_silence_ends_it_and_is_evidence(journal_of: Callable[..., Any]) -> None
     assert read(run, journal_of(*scenarios(slow=9, quick=36))) == [read_of(SLOW_MS), last]
 
 
+@pytest.mark.parametrize("status", [429, 500])
+def test_an_answer_that_is_not_the_list_ends_it(journal_of: Callable[..., Any], status: int) -> None:
+    run = ReadingRun(read_of(SLOW_MS), read_of(QUICK_MS, status=status))
+    assert len(read(run, journal_of(*scenarios(slow=9, quick=36)))) == run.reads == 2
+
+
 def test_no_time_left_ends_it(journal_of: Callable[..., Any]) -> None:
     run = ReadingRun(read_of(SLOW_MS))
     assert len(read(run, journal_of(*scenarios(slow=9, quick=36)), left_seconds=0)) == 1
