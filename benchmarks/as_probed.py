@@ -47,9 +47,12 @@ BY: Mapping[str, tuple[str, str]] = {
     "admin-open": ("access/the-administration-pages", "an anonymous caller cannot open"),
     "admin-by-header": ("access/the-administration-pages", "who claims to be administrator cannot open"),
     "limits-believe-tokens": ("throttling_evasion/forged-tokens", "a forged token does not count against the user"),
-    "logins-evaded-by-address": ("throttling_evasion/a-caller-cannot-evade", "the caller is told to wait"),
+    "logins-evaded-by-address": (
+        "throttling_evasion/a-caller-cannot-evade",
+        "a caller who exceeds the limit is throttled",
+    ),
     "caches-share": ("access/", "shared cache"),
-    "webhooks-unsigned": ("webhooks/a-webhook-event", "cannot report an event"),
+    "webhooks-unsigned": ("webhooks/a-webhook-event", "cannot send a webhook event"),
 }
 """The check that is about each fault: the beginning of its id, and what its failure says."""
 
