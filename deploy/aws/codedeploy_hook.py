@@ -3,6 +3,9 @@
 GATE_URL and GATE_TOKEN are the function's environment, RELEASE, BASE_URL and REGION may be; give the function a timeout
 of 300 s. CodeDeploy knows two answers, and waits an hour where it gets none: what is not PASS when the time is over is
 Failed. The replacement has no user's traffic then, so that Failed costs nobody anything.
+
+What must exist: the gate's service, as for ecs_hook.py; this file as a function (Python 3.12, handler
+codedeploy_hook.handler) whose role may codedeploy:PutLifecycleEventHookExecutionStatus; its ARN in appspec.yaml.
 """
 
 import json

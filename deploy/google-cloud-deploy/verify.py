@@ -7,20 +7,31 @@ refuses when another rollout is the latest by then. Put this file into an image 
     FROM registry.example/streampay-smoke@sha256:...
     COPY verify.py /gate/verify.py
 
-The service account of the execution environment needs roles/clouddeploy.releaser on the pipeline.
+The service account of the verification needs roles/clouddeploy.releaser on the pipeline, and
+
+- roles/secretmanager.secretAccessor where GATE_SECRETS names secrets: words NAME=projects/P/secrets/S/versions/V, each
+  given to the gate as the variable NAME. One that cannot be read is CONFIG: nothing is judged.
+- roles/storage.objectCreator where EVIDENCE_BUCKET names a Cloud Storage bucket: the run's folder outlives the pod
+  there, and the log says where its report is. Evidence that cannot be kept is told, and changes no answer.
 """
 
+import base64
 import json
+import mimetypes
 import os
 import pathlib
 import subprocess
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 
 FAIL = 1
+CONFIG = 2
 ASK_SECONDS = 30
 TOKEN_URL = "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token"
+SECRETS = "https://secretmanager.googleapis.com/v1"
+STORAGE = "https://storage.googleapis.com/upload/storage/v1/b"
 API = "https://clouddeploy.googleapis.com/v1"
 PIPELINE = (
     "projects/{CLOUD_DEPLOY_PROJECT}/locations/{CLOUD_DEPLOY_LOCATION}"
@@ -31,13 +42,37 @@ ALREADY_ASKED = 409
 
 def main():
     """Return the gate's exit code; 0 is PASS and nothing else, and every other code fails the rollout."""
-    code = subprocess.run(["streampay-smoke", "run", "--no-report"], check=False).returncode
+    try:
+        environ = {**os.environ, **secrets(os.environ)}
+    except (OSError, ValueError, KeyError) as error:
+        print(f"CONFIG  a secret of GATE_SECRETS cannot be read ({type(error).__name__}): nothing was judged")
+        return CONFIG
+    code = subprocess.run(["streampay-smoke", "run", "--no-report"], check=False, env=environ).returncode
     if code == FAIL and action() == "ROLLBACK":
         try:
             print(roll_back(os.environ))
         except (OSError, ValueError, KeyError) as error:
             print(f"the rollback could not be asked for ({type(error).__name__}): roll back by hand")
+    try:
+        print(keep(os.environ))
+    except (OSError, ValueError, KeyError) as error:
+        print(f"the evidence could not be kept ({type(error).__name__})")
     return code
+
+
+def secrets(environ):
+    """Return the variables that GATE_SECRETS asks for; raises OSError, ValueError or KeyError."""
+    wanted = dict(word.split("=", 1) for word in environ.get("GATE_SECRETS", "").split())
+    if not wanted:
+        return {}
+    headers = {"Authorization": f"Bearer {access_token()}"}
+    read = {name: call(f"{SECRETS}/{resource}:access", headers) for name, resource in wanted.items()}
+    return {name: base64.b64decode(one["payload"]["data"]).decode() for name, one in read.items()}
+
+
+def access_token():
+    """Return a token of the pod's service account."""
+    return call(TOKEN_URL, {"Metadata-Flavor": "Google"})["access_token"]
 
 
 def action():
@@ -49,9 +84,25 @@ def action():
         return ""
 
 
+def keep(environ):
+    """Copy every file of the run to the bucket, and return where its report is."""
+    bucket = environ.get("EVIDENCE_BUCKET")
+    run = (pathlib.Path(environ.get("SMOKE_ARTIFACTS", "artifacts")) / "latest").resolve()
+    if not bucket or not run.is_dir():
+        return "no evidence is kept: EVIDENCE_BUCKET is not set, or the run left none"
+    token = access_token()
+    folder = f"{environ['CLOUD_DEPLOY_ROLLOUT']}/{run.name}"
+    for file in sorted(path for path in run.rglob("*") if path.is_file()):
+        name = urllib.parse.quote(f"{folder}/{file.relative_to(run).as_posix()}", safe="")
+        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
+        call(f"{STORAGE}/{bucket}/o?uploadType=media&name={name}", headers, file.read_bytes())
+    return f"report: https://storage.cloud.google.com/{bucket}/{folder}/report.html"
+
+
 def roll_back(environ):
     """Ask Cloud Deploy for the previous release of the target, once, and return what came of it."""
-    token = call(TOKEN_URL, {"Metadata-Flavor": "Google"})["access_token"]
+    token = access_token()
     asked = {
         "targetId": environ["CLOUD_DEPLOY_TARGET"],
         "rolloutId": environ["CLOUD_DEPLOY_ROLLOUT"][:54] + "-rollback",  # the same at every attempt: asked once

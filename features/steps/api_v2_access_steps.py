@@ -10,11 +10,15 @@ from streampay_smoke.runner.budget import takes
 
 @when("a caller with {credential} sends a list request to API v2")
 def list_in_v2(context: Context, credential: str) -> None:
-    context.world.attempts = unauthorized_attempts.list_streams_in_v2(context.world.run_context, credential)
+    context.scenario_context.attempts = unauthorized_attempts.list_streams_in_v2(
+        context.scenario_context.run_context, credential
+    )
 
 
 @when("a caller with {credential} attempts these requests to API v2")
 @takes("journey")
 def use_api_v2(context: Context, credential: str) -> None:
-    world, expected = context.world, refusals_of(context.table)
-    world.attempts = unauthorized_attempts.use_api_v2(world.run_context, credential, world.own_stream.id, expected)
+    scenario, expected = context.scenario_context, refusals_of(context.table)
+    scenario.attempts = unauthorized_attempts.use_api_v2(
+        scenario.run_context, credential, scenario.own_stream.id, expected
+    )

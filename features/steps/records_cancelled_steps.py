@@ -12,14 +12,14 @@ from streampay_smoke.runner.budget import takes
 @when("the user cancels the stream")
 @takes("ledger")
 def cancel_stream(context: Context) -> None:
-    world = context.world
-    cancelled = actions.cancel(world.run_context, world.credential, world.started.record.id)
-    world.shown = {
+    scenario = context.scenario_context
+    cancelled = actions.cancel(scenario.run_context, scenario.credential, scenario.started.record.id)
+    scenario.shown = {
         "answer to the cancellation": cancelled.status,
-        **listing.status_in_each_form(world.deployment, world.credential, cancelled.id),
+        **listing.status_in_each_form(scenario.deployment, scenario.credential, cancelled.id),
     }
 
 
 @then("API v1 and API v2 show the stream as cancelled")
 def shown_as_cancelled(context: Context) -> None:
-    records.shown_as_cancelled(context.world.shown, context.world.expect)
+    records.shown_as_cancelled(context.scenario_context.shown, context.scenario_context.expect)

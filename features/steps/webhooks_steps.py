@@ -8,4 +8,6 @@ from streampay_smoke.acceptance.actions import unauthorized_attempts
 
 @when("a webhook event is sent with {signature}")
 def send_webhook_event(context: Context, signature: str) -> None:
-    context.world.attempts = unauthorized_attempts.send_webhook_event(context.world.run_context, signature)
+    context.scenario_context.attempts = unauthorized_attempts.send_webhook_event(
+        context.scenario_context.run_context, signature
+    )

@@ -31,21 +31,21 @@ def main(arguments: list[str]) -> int:
     try:
         match arguments:
             case ["live"]:
-                said = ask("GET", "/state")["live"]
+                live = ask("GET", "/state")["live"]
             case ["roll-back"]:
                 target, key = os.environ["STREAMPAY_TARGET_RELEASE"], os.environ["STREAMPAY_ROLLBACK_KEY"]
-                said = ask("POST", "/roll-back", release=target, key=key)["said"]
+                live = ask("POST", "/roll-back", release=target, key=key)["said"]
             case ["preview", release]:
-                said = ask("GET", "/preview", release=release)["said"]
+                live = ask("GET", "/preview", release=release)["said"]
             case [method, path]:
-                said = json.dumps(ask(method, path), indent=2)
+                live = json.dumps(ask(method, path), indent=2)
             case _:
                 sys.stderr.write("say live, roll-back, preview RELEASE, or a method and a path\n")
                 return 2
     except (OSError, KeyError) as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
-    sys.stdout.write(f"{said}\n")
+    sys.stdout.write(f"{live}\n")
     return 0
 
 

@@ -169,14 +169,14 @@ class Fleet(AbstractContextManager["Fleet"]):
         if action is None:
             return _json(404, {"error": f"{passing.method} {asked.path} is nothing the engine does"})
         try:
-            said = action(self, given)
+            answer = action(self, given)
         except SettingsInvalid as problem:
             return _json(409, {"error": str(problem)})
         except (LookupError, ValueError) as problem:
             return _json(400, {"error": f"a parameter is missing or wrong: {problem}"})
         if asked.path == "/roll-back" and EngineFault.NO_ANSWER in self.engine.faults:
             return hang_up()
-        return _json(200, said if isinstance(said, EngineState) else {"said": said or "done"})
+        return _json(200, answer if isinstance(answer, EngineState) else {"said": answer or "done"})
 
 
 class _FleetProxy(DisturbingProxy):

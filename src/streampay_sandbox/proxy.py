@@ -37,8 +37,8 @@ class ProxiedAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """An answer as it goes over the wire.
 
     `hang_up_after` is how many bytes of its content are sent before the connection is gone, None for all of them;
-    `drip_seconds` is the pause after each byte. `more` is what follows it piece by piece, where it is a stream of
-    events, which need not end.
+    `drip_seconds` is the pause after each piece of `drip_bytes`. `more` is what follows it piece by piece, where it is
+    a stream of events, which need not end.
     """
 
     status: int
@@ -46,6 +46,7 @@ class ProxiedAnswer(msgspec.Struct, frozen=True, kw_only=True):
     content: bytes
     hang_up_after: int | None = None
     drip_seconds: float = 0.0
+    drip_bytes: int = 1
     more: Iterator[bytes] | None = None
 
     def header(self, name: str) -> str:
@@ -306,5 +307,5 @@ def _pieces(sent: ProxiedAnswer) -> Iterator[bytes]:
     if not sent.drip_seconds:
         yield content
         return
-    for place in range(len(content)):
-        yield content[place : place + 1]
+    for place in range(0, len(content), sent.drip_bytes):
+        yield content[place : place + sent.drip_bytes]

@@ -3,10 +3,11 @@
 import contextlib
 import os
 import secrets
+import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +20,15 @@ from streampay_smoke.core.secret import Secret
 if TYPE_CHECKING:
     from streampay_sandbox.ledger import SandboxLedger
     from streampay_sandbox.server import LoopbackServer
+    from streampay_sandbox.service.limits import TokenBuckets
     from streampay_sandbox.service.parts import Parts, ServiceSettings
     from streampay_sandbox.service.settlement import Treasury
 
-LEDGER_TIMEOUT_SECONDS = 4.0
+LEDGER_TIMEOUT_SECONDS = 10.0
+"""The service is less patient with its ledger than the gate with it (15 s), for its callers are waiting. An RPC that is
+slow because several runs share the machine does not make it refuse a settlement."""
+
 TRANSACTION_VALID_SECONDS = 20
-"""The service is less patient with its ledger than the gate: its callers are waiting."""
 
 
 class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
@@ -83,11 +87,12 @@ def start_sandbox(
     close_seconds: float = 0.0,
     faults: Sequence[str] = (),
     release: str = "sandbox",
+    buckets: "TokenBuckets | None" = None,
 ) -> Sandbox:
     """Start a ledger and a StreamPay on it, and return once both answer.
 
-    Port 0 takes a free one; `close_seconds` 0 closes a ledger for each transaction. Raises SettingsInvalid for a
-    port that is taken and for a fault nobody knows.
+    Port 0 takes a free one; `close_seconds` 0 closes a ledger for each transaction. `buckets` are the service's rate
+    limits, by default as measured. Raises SettingsInvalid for a port that is taken and for a fault nobody knows.
     """
     # What serves the sandbox costs half a second to import, and a run against a deployment needs none of it.
     from streampay_sandbox.faults import chosen_faults
@@ -96,14 +101,19 @@ def start_sandbox(
     chosen = chosen_faults(faults)
     ledger = start_ledger(port=rpc_port, close_seconds=close_seconds, faults=chosen.ledger)
     try:
-        return _with_service(ledger, port=port, close_seconds=close_seconds, faults=chosen.service, release=release)
+        return _with_service(ledger, port=port, faults=chosen.service, release=release, buckets=buckets)
     except BaseException:
         ledger.stop()
         raise
 
 
 def _with_service(
-    ledger: "SandboxLedger", *, port: int, close_seconds: float, faults: tuple[str, ...], release: str
+    ledger: "SandboxLedger",
+    *,
+    port: int,
+    faults: tuple[str, ...],
+    release: str,
+    buckets: "TokenBuckets | None",
 ) -> Sandbox:
     from streampay_sandbox.server import LoopbackServer
     from streampay_sandbox.service.app import build_app
@@ -112,7 +122,7 @@ def _with_service(
 
     settings, treasury = new_settings(ledger, release), new_treasury(ledger)
     stopping = threading.Event()
-    parts = faulty(honest_parts(settings, treasury, memory=new_memory(), stopping=stopping), faults)
+    parts = faulty(honest_parts(settings, treasury, memory=new_memory(buckets), stopping=stopping), faults)
     server = LoopbackServer(build_app(parts), port, stopping=stopping).start()
     return Sandbox(ledger=ledger, server=server, treasury=treasury, settings=settings, parts=parts)
 
@@ -178,7 +188,8 @@ def serve(
 ) -> None:
     """Serve the sandbox until SIGTERM, SIGINT or SIGHUP.
 
-    `ready_file` gets the ready document once both answer, readable by its owner only, and goes away at the end.
+    `ready_file` gets the ready document once both answer, readable by its owner only, and goes away at the end. Without
+    it the variables that point a run at the sandbox are printed, to be copied into a shell: they end with the sandbox.
     Raises SettingsInvalid as `start_sandbox`, and when the file cannot be written. To be called from the main
     thread of a process that has no other threads yet.
     """
@@ -194,11 +205,18 @@ def serve(
             sys.stdout.write(
                 f"sandbox: StreamPay at {sandbox.base_url}, Stellar RPC at {sandbox.rpc_url} (all simulated)\n"
             )
+            if ready_file is None:
+                sys.stdout.writelines(f"{line}\n" for line in exports(sandbox.ready_document()["env"]))
             sys.stdout.flush()
             wait()
         finally:
             if ready_file is not None:
                 ready_file.unlink(missing_ok=True)
+
+
+def exports(environ: Mapping[str, str]) -> list[str]:
+    """Return the lines that set these variables in a shell."""
+    return [f"export {name}={shlex.quote(value)}" for name, value in environ.items()]
 
 
 @contextlib.contextmanager

@@ -23,11 +23,12 @@ from streampay_selftest.run_setup import RunSetup
 from streampay_selftest.run_variation import RunVariation
 from streampay_smoke.gate.verdict import EXIT_CODES, SIGNAL_EXIT_CODES, VerdictStatus, written_at
 from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
+from streampay_smoke.settings.deadline import CLEAN_UP_MOST_SECONDS
 
 GATE = (sys.executable, "-m", "streampay_smoke", "run")
 
-OVERTIME_SECONDS = 30.0
-"""How much longer than its deadline a run may take, its start and its reports included, before it counts as hung."""
+OVERTIME_SECONDS = CLEAN_UP_MOST_SECONDS + 30.0
+"""How much longer than its deadline a run may take before it counts as hung: for clean-up, start and reports."""
 
 LOOK_SECONDS = 0.1
 

@@ -94,7 +94,7 @@ def _row(axis: _Axis, name: str, share: Share, y: int) -> Iterator[ET.Element]:
     yield _line(axis.x(low), y, axis.x(high), y, stroke=BLUE, width="3")
     for end in (low, high):
         yield _line(axis.x(end), y - 5, axis.x(end), y + 5, stroke=BLUE, width="2")
-    title = _element("title", text=share.in_words)
+    title = _element("title", text=share.description)
     yield _element("circle", title, cx=f"{axis.x(share.value):.1f}", cy=f"{y}", r="6", fill=BLUE)
 
 

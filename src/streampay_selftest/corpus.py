@@ -33,10 +33,10 @@ PLAYED_WITH: Mapping[str, Mapping[str, object]] = {
 
 def of_the_sandbox(fault: Fault) -> Case:
     """Return the case of a fault that the sandbox plays."""
-    told = {name: getattr(fault, name) for name in Fault.__struct_fields__}
+    fields = {name: getattr(fault, name) for name in Fault.__struct_fields__}
     ledger = fault.name in LEDGER_FAULTS
     case = Case(
-        **told,
+        **fields,
         faults=(fault.name,),
         conditions=() if fault.truth is Truth.NONE else (IMPATIENT,),
         features=("chain",) if ledger and not fault.caught_by else (),

@@ -11,11 +11,8 @@ from streampay_smoke.gate.statistics import quantile
 
 PAGE, CHART = "README.md", "chart.svg"
 
-
-_READING = (
-    "Each group is headed by the answer and, in parentheses, by what was true. Each line: how often the case was\n"
-    "played, the median time to the answer, and what was wrong.\n"
-)
+_USUAL_SOURCE = "operations: "
+"""Where most cases come from: the page names the other sources only."""
 
 
 def page(results: Results) -> str:
@@ -33,9 +30,11 @@ def page(results: Results) -> str:
         "## What was true, and what was answered\n",
         _matrix(results),
         "## Faults: each has to be FAIL or SAFETY, and the check that is named for it has to be red\n",
-        _READING,
+        "Each group is headed by the answer and, in parentheses, by what was true. A line has the median time to it.\n",
+        f"Played {_usual_runs(results, FAULT)} times, and known from operations, where nothing else is said.\n",
         _cases(results, FAULT),
         "## Disturbances: they may be ridden out or held, and are never FAIL\n",
+        f"Played {_usual_runs(results, DISTURBANCE)} times, and known from operations, where nothing else is said.\n",
         _cases(results, DISTURBANCE),
         _limits(),
     )
@@ -77,14 +76,14 @@ def _commits(results: Results) -> str:
 
 def _score(of: Score) -> str:
     rows = [
-        ("recall: runs with a fault that end in FAIL or SAFETY", of.recall.in_words),
-        *((f"recall, {severity} faults", share.in_words) for severity, share in of.recall_by_severity.items()),
-        ("the check that is named for the fault is red", of.named.in_words),
-        ("precision: FAIL and SAFETY that are a fault's", of.precision.in_words),
-        ("false alarms in runs with a disturbance", of.false_alarms.in_words),
-        ("false alarms in disturbances that can be ridden out", of.false_alarms_ridden_out.in_words),
-        ("attribution right", of.attribution.in_words),
-        ("undisturbed runs that are INCONCLUSIVE", of.undisturbed_inconclusive.in_words),
+        ("recall: runs with a fault that end in FAIL or SAFETY", of.recall.description),
+        *((f"recall, {severity} faults", share.description) for severity, share in of.recall_by_severity.items()),
+        ("the check that is named for the fault is red", of.named.description),
+        ("precision: FAIL and SAFETY that are a fault's", of.precision.description),
+        ("false alarms in runs with a disturbance", of.false_alarms.description),
+        ("false alarms in disturbances that can be ridden out", of.false_alarms_ridden_out.description),
+        ("attribution right", of.attribution.description),
+        ("undisturbed runs that are INCONCLUSIVE", of.undisturbed_inconclusive.description),
         *((name, _seconds(times)) for name, times in _times(of)),
         ("cost of a whole run", f"{of.cpu_seconds:.1f} s of one core" if of.cpu_seconds is not None else "not played"),
     ]
@@ -139,7 +138,15 @@ def _cases(results: Results, kind: str) -> str:
     for case in results.cases:
         if case.kind == kind:
             groups.setdefault(_heading(case), []).append(case)
-    return "\n".join(f"{heading}\n\n{''.join(map(_item, cases))}" for heading, cases in groups.items())
+    usual = _usual_runs(results, kind)
+    return "\n".join(
+        f"{heading}\n\n{''.join(_item(case, usual) for case in cases)}" for heading, cases in groups.items()
+    )
+
+
+def _usual_runs(results: Results, kind: str) -> int:
+    counts = Counter(case.runs for case in results.cases if case.kind == kind)
+    return max(counts, key=lambda runs: counts[runs], default=0)
 
 
 def _heading(case: CaseResult) -> str:
@@ -152,12 +159,14 @@ def _answer(outcome: CaseOutcome) -> str:
     return f"{'' if outcome.right else 'WRONG: '}{outcome.status} `{named}`"
 
 
-def _item(case: CaseResult) -> str:
+def _item(case: CaseResult, usual: int) -> str:
+    """Return a case's line; how often it was played only where that is not the usual number."""
     seconds = median(each for outcome in case.outcomes for each in outcome.seconds)
     runs = "+".join(f"{outcome.runs}" for outcome in case.outcomes)
+    played = "" if len(case.outcomes) == 1 and case.runs == usual else f"{runs}x, "
     named = any(outcome.caught_by.startswith(case.names_check) for outcome in case.outcomes)
     missed = "" if named else f"; `{case.names_check}` was to be red"
-    return f"- {case.name} ({runs}x, {seconds:.1f} s{missed}): {case.story}\n"
+    return f"- {case.name} ({played}{seconds:.1f} s{missed}): {case.story.removeprefix(_USUAL_SOURCE)}\n"
 
 
 def _limits() -> str:

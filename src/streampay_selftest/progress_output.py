@@ -58,15 +58,15 @@ def line(case: Case, played: CaseRun, *, right: bool) -> str:
     """Return the line about one run; a wrong answer says what was right instead, and what the gate said."""
     seed = f" seed {played.seed}" if played.seed else ""
     answer = f"{played.status} {played.attribution}".strip()
-    told = f"{'ok   ' if right else 'WRONG'} {played.seconds:5.1f} s  {case.name}{seed}: {answer}"
+    text = f"{'ok   ' if right else 'WRONG'} {played.seconds:5.1f} s  {case.name}{seed}: {answer}"
     if right:
-        return f"{told}, {played.caught_by}" if played.caught_by else told
+        return f"{text}, {played.caught_by}" if played.caught_by else text
     wanted = " or ".join(case.truths) + (
         f", seen by {case.caught_by or 'a check nobody named'}" if case.is_fault else ""
     )
     red = f"; red: {', '.join(played.red[:3])}" if played.red else ""
-    said = played.problem or played.message
-    return f"{told} {played.reason_code}, not {wanted}{red}\n      {said}\n      {case.story}"
+    message = played.problem or played.message
+    return f"{text} {played.reason_code}, not {wanted}{red}\n      {message}\n      {case.story}"
 
 
 def summary(results: Results, of: Score) -> str:
@@ -108,14 +108,14 @@ def _cell(matrix: Confusion, row: str, column: str) -> str:
 def shares(of: Score) -> Sequence[str]:
     """Return the score in lines; each share has its exact 95 % bounds."""
     lines = [
-        f"recall                      {of.recall.in_words}",
-        *(f"  {severity:25} {share.in_words}" for severity, share in of.recall_by_severity.items()),
-        f"  by the check named        {of.named.in_words}",
-        f"precision                   {of.precision.in_words}",
-        f"false alarms                {of.false_alarms.in_words}",
-        f"  where PASS was right      {of.false_alarms_ridden_out.in_words}",
-        f"attribution right           {of.attribution.in_words}",
-        f"undisturbed, INCONCLUSIVE   {of.undisturbed_inconclusive.in_words}",
+        f"recall                      {of.recall.description}",
+        *(f"  {severity:25} {share.description}" for severity, share in of.recall_by_severity.items()),
+        f"  by the check named        {of.named.description}",
+        f"precision                   {of.precision.description}",
+        f"false alarms                {of.false_alarms.description}",
+        f"  where PASS was right      {of.false_alarms_ridden_out.description}",
+        f"attribution right           {of.attribution.description}",
+        f"undisturbed, INCONCLUSIVE   {of.undisturbed_inconclusive.description}",
     ]
     for name, times in (
         ("time to FAIL or SAFETY", of.seconds_to_fail),

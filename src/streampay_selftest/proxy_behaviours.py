@@ -184,9 +184,9 @@ def round_robin(upstreams: int) -> ProxyBehaviour:
     return lambda passing: Forward(to=next(turn))
 
 
-def saying(told: bytes, instead: bytes) -> Callable[[ProxiedAnswer], ProxiedAnswer]:
+def saying(replaced: bytes, instead: bytes) -> Callable[[ProxiedAnswer], ProxiedAnswer]:
     """Put other words in the place of an answer's own."""
-    return lambda sent: replace(sent, content=sent.content.replace(told, instead))
+    return lambda sent: replace(sent, content=sent.content.replace(replaced, instead))
 
 
 def half(sent: ProxiedAnswer) -> ProxiedAnswer:
@@ -204,9 +204,9 @@ def lost(sent: ProxiedAnswer) -> ProxiedAnswer:
     return replace(sent, status=0)
 
 
-def dripping(seconds: float) -> Callable[[ProxiedAnswer], ProxiedAnswer]:
-    """Send an answer byte by byte."""
-    return lambda sent: replace(sent, drip_seconds=seconds)
+def dripping(seconds: float, *, bytes_each: int = 1) -> Callable[[ProxiedAnswer], ProxiedAnswer]:
+    """Send an answer in pieces of so many bytes, with a pause after each."""
+    return lambda sent: replace(sent, drip_seconds=seconds, drip_bytes=bytes_each)
 
 
 def called(content_type: str) -> Callable[[ProxiedAnswer], ProxiedAnswer]:
@@ -274,7 +274,7 @@ def without_close_times(sent: ProxiedAnswer) -> ProxiedAnswer:
 def late_transactions(times: int) -> Callable[[], ProxyBehaviour]:
     """Let an RPC not know each transaction yet, the first so many times it is asked: a backend lags behind."""
 
-    def told() -> ProxyBehaviour:
+    def behaviour() -> ProxyBehaviour:
         asked: Counter[bytes] = Counter()
 
         def late(sent: ProxiedAnswer) -> ProxiedAnswer:
@@ -291,7 +291,7 @@ def late_transactions(times: int) -> Callable[[], ProxyBehaviour]:
 
         return answering(late)
 
-    return told
+    return behaviour
 
 
 _CLOSE_TIMES = re.compile(rb'"(?:latest|oldest)LedgerCloseTime": ?"?[0-9]+"?, ?')

@@ -11,7 +11,7 @@ from typing import IO
 
 from streampay_sandbox.proxy import DisturbingProxy, ProxyBehaviour, pass_through
 from streampay_sandbox.stack import Sandbox
-from streampay_smoke.settings.deadline import CLEAN_UP_MOST_SECONDS, SHORTEST_SECONDS, derived_deadline_seconds
+from streampay_smoke.settings.deadline import SHORTEST_SECONDS, derived_deadline_seconds
 from streampay_smoke.settings.folders import project_root
 
 RELEASE = "sandbox"
@@ -111,15 +111,13 @@ class RunSetup:
         )
 
     def longest_seconds(self, close_seconds: float) -> float:
-        """Return how long a run may take: its deadline, or what follows from a ledger that closes so often.
-
-        What it made is ended after its deadline; where that is the shortest one, nothing that takes long is left.
-        """
+        """Return how long a run may take: its deadline, or what follows from a ledger that closes so often."""
         told = self.environ.get("SMOKE_DEADLINE_SECONDS", "")
-        if told and not close_seconds:
-            return float(told)
-        derived_seconds = derived_deadline_seconds(ready_within_seconds=60.0, seconds_per_ledger=close_seconds)
-        return (float(told) if told else derived_seconds) + CLEAN_UP_MOST_SECONDS
+        return (
+            float(told)
+            if told
+            else derived_deadline_seconds(ready_within_seconds=60.0, seconds_per_ledger=close_seconds)
+        )
 
     def latest(self) -> Path | None:
         """Return the folder of the newest run, None where none was left."""

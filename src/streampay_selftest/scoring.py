@@ -49,7 +49,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
         return interval.low or 0.0, 1.0 if interval.high is None else interval.high
 
     @property
-    def in_words(self) -> str:
+    def description(self) -> str:
         """E.g. `98.5 % (66 of 67; 92.0 to 100.0 %)`."""
         if not self.of:
             return "not played"

@@ -11,11 +11,12 @@ from streampay_smoke import settings as configuration
 from streampay_smoke.core import times
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.core.standard_streams import open_standard_streams
-from streampay_smoke.core.system_facts import child_environment
+from streampay_smoke.core.system_facts import child_environment, variables
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.verdict import EXIT_CODES, STATUS_WITHOUT_RUN, VerdictStatus
+from streampay_smoke.run.detail import Detail
 from streampay_smoke.run.output import outlasting_output
-from streampay_smoke.settings.folders import in_words, project_root, read_from
+from streampay_smoke.settings.folders import folders_description, project_root, read_from
 from streampay_smoke.settings.options import add_options, given_options
 
 
@@ -41,22 +42,25 @@ def run(chosen: argparse.Namespace) -> int:
     from streampay_smoke.run.folder import RunFolder
     from streampay_smoke.run.supervisor import redactor_of, supervise
 
-    options = given_options(chosen)
+    options, quiet = given_options(chosen), chosen.detail is Detail.QUIET
+    if chosen.list:
+        return _list_scenarios(options, chosen.paths)
     evidence = configuration.load_evidence(options)
     folder = RunFolder.create(evidence.artifacts)
-    print(f"reads: {in_words(read_from())}", flush=True)
+    if not quiet:
+        print(f"reads: {folders_description(read_from())}", flush=True)
     try:
         settings = configuration.load(options)
     except SmokeError as error:
         from streampay_smoke.run.conclude import refuse
 
-        return refuse(folder, error, evidence)
+        return refuse(folder, error, evidence, quiet=quiet)
     asked = decisions.prepared(settings, target_release=_target_release(settings, options), acts_here=True)
     for note in decisions.notes_before(asked, chosen.paths):
         print(f"note: {note}", file=sys.stderr)
     environ = child_environment({**options, "SMOKE_ARTIFACTS": str(settings.artifacts)})
     try:
-        supervise(settings, folder, environ, chosen.paths)
+        supervise(settings, folder, environ, chosen.paths, chosen.detail)
     except OSError as error:  # the journal: whatever behave made of it, nobody can read it
         from streampay_smoke.run.conclude import evidence_lost
 
@@ -70,7 +74,17 @@ def run(chosen: argparse.Namespace) -> int:
         asked=asked,
         act=lambda decision: decisions.acted_on(decision, settings, environ),
         report=settings.report,
+        quiet=quiet,
     )
+
+
+def _list_scenarios(options: Mapping[str, str], paths: Sequence[str]) -> int:
+    from streampay_smoke.publish.summary import width_of
+    from streampay_smoke.runner.listing import listing
+
+    for line in listing(options, paths, width_of(sys.stdout).check):
+        print(line)
+    return 0
 
 
 def _target_release(settings: configuration.Settings, options: Mapping[str, str]) -> str:
@@ -105,7 +119,14 @@ def judge(chosen: argparse.Namespace) -> int:
     if chosen.verify is not None and not _verified(chosen):
         return EXIT_CODES[VerdictStatus.INCONCLUSIVE]
     verdict = judged(read)
-    sys.stdout.buffer.write(to_json(verdict))
+    if chosen.json:
+        sys.stdout.buffer.write(to_json(verdict))
+        return verdict.exit_code
+    from streampay_smoke.publish.report_model import report_of
+    from streampay_smoke.publish.summary import console_answer, paint_for, width_of
+
+    answer = console_answer(report_of(read.entries, verdict), paint_for(sys.stdout, variables()), width_of(sys.stdout))
+    print(answer, end="")
     return verdict.exit_code
 
 
@@ -175,16 +196,39 @@ def sweep(chosen: argparse.Namespace) -> int:
         return EXIT_CODES[STATUS_WITHOUT_RUN[error.blame]]
 
 
+def init(chosen: argparse.Namespace) -> int:
+    """Make the files of a new environment: of what its service tells, and of what you answer."""
+    from streampay_smoke.evidence.redaction import Redactor
+    from streampay_smoke.operations.init import Wanted
+    from streampay_smoke.operations.init import init as initialised
+    from streampay_smoke.run.output import redacted_output
+
+    wanted = Wanted(
+        name=chosen.name,
+        base_url=chosen.base_url,
+        given=tuple(chosen.set),
+        yes=chosen.yes,
+        force=chosen.force,
+        create_kept_stream=chosen.create_kept_stream,
+    )
+    redactor = Redactor()
+    with redacted_output(redactor):
+        try:
+            return initialised(wanted, redactor)
+        except SmokeError as error:
+            print(f"{error}\nNext: {error.next_step}" if error.next_step else str(error), file=sys.stderr)
+            return EXIT_CODES[STATUS_WITHOUT_RUN[error.blame]]
+
+
 def doctor(chosen: argparse.Namespace) -> int:
     """Look at everything a run needs, one by one, and say what to do about each problem."""
     from streampay_smoke.evidence.redaction import Redactor
     from streampay_smoke.operations import doctor as doctors
     from streampay_smoke.run.output import redacted_output
-    from streampay_smoke.runner.session import effective_settings
 
     redactor = Redactor()
     with redacted_output(redactor):
-        looks = doctors.doctor(lambda: effective_settings(given_options(chosen)), redactor)
+        looks = doctors.doctor(given_options(chosen), redactor)
         print(doctors.table(looks))
     return doctors.exit_code(looks)
 
@@ -198,8 +242,11 @@ def rollback(chosen: argparse.Namespace) -> int:
 
 
 def sandbox(chosen: argparse.Namespace) -> int:
-    """Serve a StreamPay and a ledger on loopback until killed."""
+    """Serve a StreamPay and a ledger on loopback until killed, and print the variables that point a run at them."""
     from streampay_smoke.run.embedded import serve_sandbox
+
+    if chosen.list_faults:
+        return _print_faults()
 
     serve_sandbox(
         port=chosen.port,
@@ -208,6 +255,16 @@ def sandbox(chosen: argparse.Namespace) -> int:
         close_seconds=chosen.close_time,
         faults=tuple(chosen.fault),
     )
+    return 0
+
+
+def _print_faults() -> int:
+    from streampay_smoke.run.embedded import faults_of_the_sandbox
+
+    for severity, faults in faults_of_the_sandbox().items():
+        print(f"{severity}:")
+        for name, story in faults.items():
+            print(f"  {name}\n      {story}")
     return 0
 
 
@@ -264,6 +321,7 @@ def _parser() -> argparse.ArgumentParser:
     judging.add_argument(
         "--verdict", type=Path, metavar="FILE", help="the signed verdict.json (beside the journal by default)"
     )
+    judging.add_argument("--json", action="store_true", help="print the whole verdict, as in verdict.json")
     judging.set_defaults(command=judge)
 
     reporting = commands.add_parser("report", help="build a run's HTML report again", description=report.__doc__)
@@ -274,6 +332,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_override(commands.add_parser("override", help="override a verdict", description=override.__doc__))
     _add_sweep(commands.add_parser("sweep", help="remove what crashed runs left", description=sweep.__doc__))
+    _add_init(commands.add_parser("init", help="make a new environment", description=init.__doc__))
     looking = commands.add_parser("doctor", help="look at everything a run needs", description=doctor.__doc__)
     add_options(looking)
     looking.set_defaults(command=doctor)
@@ -287,7 +346,15 @@ def _parser() -> argparse.ArgumentParser:
 def _add_run(parser: argparse.ArgumentParser) -> None:
     add_options(parser)
     parser.add_argument("paths", nargs="*", metavar="FEATURE", help="feature files to play (all by default)")
-    parser.set_defaults(command=run)
+    parser.add_argument("--list", action="store_true", help="only show the selected scenarios and their tags")
+    told = parser.add_mutually_exclusive_group()
+    told.add_argument(
+        "--quiet", dest="detail", action="store_const", const=Detail.QUIET, help="print the verdict and nothing else"
+    )
+    told.add_argument(
+        "--verbose", dest="detail", action="store_const", const=Detail.VERBOSE, help="print each exchange as it is made"
+    )
+    parser.set_defaults(command=run, detail=Detail.NORMAL)
 
 
 def _add_override(parser: argparse.ArgumentParser) -> None:
@@ -322,6 +389,26 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _add_init(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", default="", metavar="NAME", help="what the environment is called")
+    parser.add_argument("--base-url", default="", metavar="URL", help="the deployment's root")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a key of the environment file, such as service.replicas=3; it is not asked for",
+    )
+    parser.add_argument("--yes", action="store_true", help="ask nothing: take what is given, found or usual")
+    parser.add_argument("--force", action="store_true", help="overwrite the environment file of that name")
+    parser.add_argument(
+        "--create-kept-stream",
+        action="store_true",
+        help="create a stream of the synthetic user, end it unpaid, and name it as the one that releases must find",
+    )
+    parser.set_defaults(command=init)
+
+
 def _add_rollback(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     from streampay_smoke.rollback import options
 
@@ -335,11 +422,14 @@ def _add_rollback(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=0, help="port of the service; 0 for any free one")
     parser.add_argument("--rpc-port", type=int, default=0, help="port of the ledger; 0 for any free one")
-    parser.add_argument("--ready-file", type=Path, required=True, metavar="FILE", help="gets the addresses as JSON")
+    parser.add_argument(
+        "--ready-file", type=Path, metavar="FILE", help="gets the addresses as JSON; they are printed without it"
+    )
     parser.add_argument(
         "--close-time", type=float, default=0.0, metavar="SECONDS", help="time between ledgers; 0 closes at once"
     )
     parser.add_argument("--fault", action="append", default=[], metavar="NAME", help="misbehave in a named way")
+    parser.add_argument("--list-faults", action="store_true", help="only say which faults there are")
     parser.set_defaults(command=sandbox)
 
 

@@ -17,17 +17,21 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 
 def findings() -> Iterator[str]:
     """Yield what is wrong."""
-    yield from ecs_service(json.loads((DEPLOY / "aws" / "ecs-deployment.json").read_text()))
+    for name, operation, beside in (
+        ("ecs-deployment.json", "UpdateService", {"service": "streampay"}),
+        ("gate-task-definition.json", "RegisterTaskDefinition", {}),
+    ):
+        request = {**beside, **json.loads((DEPLOY / "aws" / name).read_text())}
+        yield from refused_by_ecs(request, operation, f"aws/{name}")
 
 
-def ecs_service(deployment: dict[str, Any]) -> Iterator[str]:
-    """Yield what Amazon ECS would refuse of an UpdateService request with this deployment configuration."""
-    model = botocore.session.get_session().get_service_model("ecs").operation_model("UpdateService")
-    report = ParamValidator().validate({"service": "streampay", **deployment}, model.input_shape)
+def refused_by_ecs(request: dict[str, Any], operation: str, where: str) -> Iterator[str]:
+    """Yield what Amazon ECS would refuse of a request."""
+    shape = botocore.session.get_session().get_service_model("ecs").operation_model(operation).input_shape
+    report = ParamValidator().validate(request, shape)
     if report.has_errors():
-        yield f"aws/ecs-deployment.json: {report.generate_report()}"
-    shape = model.input_shape.members["deploymentConfiguration"]
-    yield from unknown_words(deployment["deploymentConfiguration"], shape, "aws/ecs-deployment.json")
+        yield f"{where}: {report.generate_report()}"
+    yield from unknown_words(request, shape, where)
 
 
 def unknown_words(value: Any, shape: Any, where: str) -> Iterator[str]:

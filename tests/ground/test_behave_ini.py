@@ -56,7 +56,7 @@ HOSTILE = {
     "runner": "behave.runner:Runner",
     "scenario_outline_annotation_schema": "{name}",
     "show_multiline": "false",
-    "show_skipped": "false",
+    "show_skipped": "true",
     "show_snippets": "false",
     "show_source": "true",
     "show_timings": "false",

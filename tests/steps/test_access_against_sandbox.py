@@ -21,63 +21,65 @@ Story = Callable[[ScenarioContext], None]
 """What a scenario of the features does, step after step."""
 
 
-def keys(world: ScenarioContext) -> None:
-    play(world, "read_signing_keys", "signing_keys_contain_no_secret")
+def keys(scenario: ScenarioContext) -> None:
+    play(scenario, "read_signing_keys", "signing_keys_contain_no_secret")
 
 
-def administration(world: ScenarioContext, caller: str) -> None:
-    play(world, "sign_in")
-    play(world, "open_administration", caller=caller)
-    play(world, "every_attempt_is_refused", "no_administrator_is_named")
+def administration(scenario: ScenarioContext, caller: str) -> None:
+    play(scenario, "sign_in")
+    play(scenario, "open_administration", caller=caller)
+    play(scenario, "every_attempt_is_refused", "no_administrator_is_named")
 
 
-def sign_in(world: ScenarioContext, response: str) -> None:
-    play(world, "sign_in")
-    play(world, "sign_in_with", response=response)
-    play(world, "sign_in_is_refused")
+def sign_in(scenario: ScenarioContext, response: str) -> None:
+    play(scenario, "sign_in")
+    play(scenario, "sign_in_with", response=response)
+    play(scenario, "sign_in_is_refused")
 
 
-def writes(world: ScenarioContext, credential: str) -> None:
-    play(world, "sign_in", "have_a_draft")
-    play(world, "write_with", credential=credential)
-    play(world, "every_attempt_is_refused", "stream_is_unchanged")
+def writes(scenario: ScenarioContext, credential: str) -> None:
+    play(scenario, "sign_in", "have_a_draft")
+    play(scenario, "write_with", credential=credential)
+    play(scenario, "every_attempt_is_refused", "stream_is_unchanged")
 
 
-def takes_over(world: ScenarioContext) -> None:
-    play(world, "sign_in", "have_a_draft", "write_as_second_user", "every_attempt_is_refused", "stream_is_unchanged")
+def takes_over(scenario: ScenarioContext) -> None:
+    play(scenario, "sign_in", "have_a_draft", "write_as_second_user", "every_attempt_is_refused", "stream_is_unchanged")
 
 
-def claims(world: ScenarioContext) -> None:
-    play(world, "sign_in", "have_a_draft", "claim_settlement", "stream_is_unchanged", "no_created_stream_is_settled")
+def claims(scenario: ScenarioContext) -> None:
+    play(scenario, "sign_in", "have_a_draft", "claim_settlement", "stream_is_unchanged", "no_created_stream_is_settled")
 
 
-def strangers_look(world: ScenarioContext) -> None:
-    play(world, "sign_in", "have_a_draft")
-    world.own_streams = (world.own_stream,)
-    play(world, "read_stream_anonymously", "every_attempt_is_refused", "answers_contain_no_stream")
+def strangers_look(scenario: ScenarioContext) -> None:
+    play(scenario, "sign_in", "have_a_draft")
+    scenario.own_streams = (scenario.own_stream,)
+    play(scenario, "read_stream_anonymously", "every_attempt_is_refused", "answers_contain_no_stream")
 
 
-def keeps(world: ScenarioContext) -> None:
-    play(world, "sign_in")
-    play(world, "have_streams", count=1)
-    play(world, "read_own_streams", "not_stored_by_shared_caches")
+def keeps(scenario: ScenarioContext) -> None:
+    play(scenario, "sign_in")
+    play(scenario, "have_streams", count=1)
+    play(scenario, "read_own_streams", "not_stored_by_shared_caches")
 
 
-def mistakes(world: ScenarioContext) -> None:
-    play(world, "sign_in", "send_invalid_requests", "no_answer_contains_a_secret", "no_answer_contains_a_stack_trace")
-
-
-def app_writes(world: ScenarioContext) -> None:
-    play(world, "preflight_for_web_app", "preflight_allows_web_app")
-
-
-def other_site_asks(world: ScenarioContext) -> None:
-    play(world, "requests_for_another_site", "other_site_is_not_allowed")
-
-
-def forges(world: ScenarioContext) -> None:
+def mistakes(scenario: ScenarioContext) -> None:
     play(
-        world,
+        scenario, "sign_in", "send_invalid_requests", "no_answer_contains_a_secret", "no_answer_contains_a_stack_trace"
+    )
+
+
+def app_writes(scenario: ScenarioContext) -> None:
+    play(scenario, "preflight_for_web_app", "preflight_allows_web_app")
+
+
+def other_site_asks(scenario: ScenarioContext) -> None:
+    play(scenario, "requests_for_another_site", "other_site_is_not_allowed")
+
+
+def forges(scenario: ScenarioContext) -> None:
+    play(
+        scenario,
         "sign_in",
         "forge_writes",
         "web_app_receives_token",
@@ -86,12 +88,12 @@ def forges(world: ScenarioContext) -> None:
     )
 
 
-def newcomer(world: ScenarioContext) -> None:
-    play(world, "list_as_new_caller", "new_caller_is_not_throttled")
+def newcomer(scenario: ScenarioContext) -> None:
+    play(scenario, "list_as_new_caller", "new_caller_is_not_throttled")
 
 
-def rush(world: ScenarioContext) -> None:
-    play(world, "sign_in", "exceed_limit", "second_user_is_throttled", "first_user_is_served")
+def rush(scenario: ScenarioContext) -> None:
+    play(scenario, "sign_in", "exceed_limit", "second_user_is_throttled", "first_user_is_served")
 
 
 STRANGER, CLAIMANT = "an anonymous caller", "an anonymous caller who claims to be administrator"
@@ -122,12 +124,12 @@ STORIES: dict[str, Story] = {
 @contextmanager
 def opened(sandbox: Sandbox, witness: Witness, **environ: str) -> Iterator[ScenarioContext]:
     settings = settings_for({**sandbox.ready_document()["env"], **environ})
-    world = ScenarioContext(run_context_of(settings, witness))
+    scenario = ScenarioContext(run_context_of(settings, witness))
     try:
-        yield world
+        yield scenario
     finally:
-        world.run_context.clean_up()
-        world.run_context.close()
+        scenario.run_context.clean_up()
+        scenario.run_context.close()
 
 
 def left_behind(witness: Witness) -> set[str]:
@@ -135,10 +137,10 @@ def left_behind(witness: Witness) -> set[str]:
 
 
 def test_in_an_honest_sandbox_every_door_is_shut_and_few_streams_are_made(witness: Witness) -> None:
-    with start_sandbox() as sandbox, opened(sandbox, witness) as world:
+    with start_sandbox() as sandbox, opened(sandbox, witness) as scenario:
         for story in STORIES.values():
             checks = len(witness.checks)
-            story(ScenarioContext(world.run_context))
+            story(ScenarioContext(scenario.run_context))
             assert len(witness.checks) > checks
 
     assert all(check.held for check in witness.checks)
@@ -149,9 +151,9 @@ def test_in_an_honest_sandbox_every_door_is_shut_and_few_streams_are_made(witnes
 @pytest.mark.parametrize("mode", ["jwt", "api-key"])
 def test_doors_are_shut_in_every_mode_that_has_a_secret(mode: str, witness: Witness) -> None:
     one_user = {"takes over", "exceed_limit"} if mode == "api-key" else set()
-    with start_sandbox() as sandbox, opened(sandbox, witness, SMOKE_AUTH_MODE=mode) as world:
+    with start_sandbox() as sandbox, opened(sandbox, witness, SMOKE_AUTH_MODE=mode) as scenario:
         for name in STORIES.keys() - {"used challenge", *one_user}:
-            STORIES[name](ScenarioContext(world.run_context))
+            STORIES[name](ScenarioContext(scenario.run_context))
 
     assert all(check.held for check in witness.checks)
 
@@ -198,8 +200,8 @@ BROKEN = [
 def test_a_door_that_is_open_breaks_the_promise_it_is_about(
     fault: str, story: str, promise: str, witness: Witness
 ) -> None:
-    with start_sandbox(faults=(fault,)) as sandbox, opened(sandbox, witness) as world, witness.breaks(promise):
-        STORIES[story](world)
+    with start_sandbox(faults=(fault,)) as sandbox, opened(sandbox, witness) as scenario, witness.breaks(promise):
+        STORIES[story](scenario)
 
 
 @pytest.mark.parametrize(
@@ -213,10 +215,10 @@ def test_a_door_that_is_open_breaks_the_promise_it_is_about(
 def test_an_error_that_tells_too_much_is_found(fault: str, saw: str, witness: Witness) -> None:
     with (
         start_sandbox(faults=(fault,)) as sandbox,
-        opened(sandbox, witness) as world,
+        opened(sandbox, witness) as scenario,
         pytest.raises(PromiseBroken, match=saw) as caught,
     ):
-        mistakes(world)
+        mistakes(scenario)
 
     assert "hunter2" not in str(caught.value)
 
@@ -224,10 +226,10 @@ def test_an_error_that_tells_too_much_is_found(fault: str, saw: str, witness: Wi
 def test_an_order_that_is_believed_is_found_and_cleared_away(witness: Witness) -> None:
     with (
         start_sandbox(faults=("create-takes-anything",)) as sandbox,
-        opened(sandbox, witness) as world,
+        opened(sandbox, witness) as scenario,
         pytest.raises(PromiseBroken, match=r"no stream that was created as settled .* is ended, with a"),
     ):
-        claims(world)
+        claims(scenario)
 
     assert not left_behind(witness)
 
@@ -235,24 +237,24 @@ def test_an_order_that_is_believed_is_found_and_cleared_away(witness: Witness) -
 def test_where_writes_do_not_pass_the_own_page_is_the_one_that_misses_them(witness: Witness) -> None:
     with (
         start_sandbox(faults=("csrf-shut",)) as sandbox,
-        opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as world,
+        opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as scenario,
         witness.breaks("the same write with a valid CSRF token is accepted", saw="status 403"),
     ):
-        forges(world)
+        forges(scenario)
 
 
 def test_an_open_door_ends_the_round_and_nothing_more_is_tried(witness: Witness) -> None:
-    with start_sandbox(faults=("others-act",)) as sandbox, opened(sandbox, witness) as world:
-        play(world, "sign_in", "have_a_draft", "write_as_second_user")
-        assert [attempt.what for attempt in world.attempts.made] == ["start the stream"]
+    with start_sandbox(faults=("others-act",)) as sandbox, opened(sandbox, witness) as scenario:
+        play(scenario, "sign_in", "have_a_draft", "write_as_second_user")
+        assert [attempt.what for attempt in scenario.attempts.made] == ["start the stream"]
 
 
 def test_a_stream_that_a_stranger_could_order_is_remembered_and_ended_by_them(witness: Witness) -> None:
-    with start_sandbox(faults=("writes-open",)) as sandbox, opened(sandbox, witness) as world:
-        play(world, "sign_in", "have_a_draft")
-        play(world, "write_with", credential="no credential")
-        (made,) = {event.id for event in witness.of(ResourceCreated)} - {world.own_stream.id}
-        assert world.attempts.made[0].succeeded
+    with start_sandbox(faults=("writes-open",)) as sandbox, opened(sandbox, witness) as scenario:
+        play(scenario, "sign_in", "have_a_draft")
+        play(scenario, "write_with", credential="no credential")
+        (made,) = {event.id for event in witness.of(ResourceCreated)} - {scenario.own_stream.id}
+        assert scenario.attempts.made[0].succeeded
 
     assert left_behind(witness) == {made}, "nobody can see what belongs to nobody: it is told as leaked"
 
@@ -260,19 +262,19 @@ def test_a_stream_that_a_stranger_could_order_is_remembered_and_ended_by_them(wi
 def test_an_operators_administrator_is_no_synthetic_user(witness: Witness) -> None:
     with (
         start_sandbox(faults=("admin-any-user",)) as sandbox,
-        opened(sandbox, witness, SMOKE_AUTH_MODE="api-key") as world,
+        opened(sandbox, witness, SMOKE_AUTH_MODE="api-key") as scenario,
         pytest.raises(SyntheticUserAdministers),
     ):
-        administration(world, "the synthetic user")
+        administration(scenario, "the synthetic user")
 
 
 def test_haste_is_no_evidence_about_a_door(witness: Witness) -> None:
     with (
         start_sandbox(faults=("limits-block-everybody",)) as sandbox,
-        opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as world,
+        opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as scenario,
         pytest.raises(Throttled),
     ):
-        world.deployment.refusal(ANONYMOUS)
+        scenario.deployment.refusal(ANONYMOUS)
 
     assert not witness.checks
 
@@ -281,10 +283,10 @@ def test_haste_is_no_evidence_about_a_door(witness: Witness) -> None:
 def test_no_door_is_tried_by_writing_where_money_is_real(story: str, witness: Witness) -> None:
     with (
         start_sandbox(faults=("ready-names-mainnet",)) as sandbox,
-        opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as world,
+        opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as scenario,
         pytest.raises(GuardRefused),
     ):
-        STORIES[story](world)
+        STORIES[story](scenario)
 
     assert not [event for event in witness.of(Exchanged) if event.peer == "service" and event.method != "GET"]
 
@@ -311,19 +313,19 @@ def test_an_owner_is_only_claimed_to_be_where_it_is_known_who_that_is(
     mode: str, claims: bool, witness: Witness
 ) -> None:
     with start_sandbox() as sandbox:
-        with opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as world:
-            token = world.run_context.credential.headers["authorization"].removeprefix("Bearer ")
-        with opened(sandbox, witness, SMOKE_AUTH_MODE=mode, SMOKE_AUTH_TOKEN=token) as world:
-            strangers_look(world)
-            assert [attempt.what for attempt in world.attempts.made][1:] == [
+        with opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as scenario:
+            token = scenario.run_context.credential.headers["authorization"].removeprefix("Bearer ")
+        with opened(sandbox, witness, SMOKE_AUTH_MODE=mode, SMOKE_AUTH_TOKEN=token) as scenario:
+            strangers_look(scenario)
+            assert [attempt.what for attempt in scenario.attempts.made][1:] == [
                 "read the stream while claiming the owner's tenant"
             ] * claims
 
 
 def test_a_rush_leaves_one_exchange_and_not_all(witness: Witness) -> None:
-    with start_sandbox() as sandbox, opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as world:
-        rush(world)
+    with start_sandbox() as sandbox, opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as scenario:
+        rush(scenario)
 
     listed = [event.status for event in witness.of(Exchanged) if event.target.startswith("/api/streams")]
     assert listed == [200, 429, 200], "the first caller is served before and after the rush, of which one is kept"
-    assert world.burst.requests > 60
+    assert scenario.burst.requests > 60

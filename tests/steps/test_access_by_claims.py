@@ -20,34 +20,34 @@ from streampay_smoke.service.transport import Throttled
 Story = Callable[[ScenarioContext], None]
 
 
-def lists(world: ScenarioContext, credential: str) -> None:
-    play(world, "list_in_v2", credential=credential)
-    play(world, "every_attempt_is_refused", "answers_contain_no_stream")
+def lists(scenario: ScenarioContext, credential: str) -> None:
+    play(scenario, "list_in_v2", credential=credential)
+    play(scenario, "every_attempt_is_refused", "answers_contain_no_stream")
 
 
-def writes(world: ScenarioContext, credential: str) -> None:
-    play(world, "sign_in", "have_a_draft")
-    play(world, "use_api_v2", credential=credential)
-    play(world, "every_attempt_is_refused", "stream_is_unchanged")
+def writes(scenario: ScenarioContext, credential: str) -> None:
+    play(scenario, "sign_in", "have_a_draft")
+    play(scenario, "use_api_v2", credential=credential)
+    play(scenario, "every_attempt_is_refused", "stream_is_unchanged")
 
 
-def sends_webhook_event(world: ScenarioContext, signature: str) -> None:
-    play(world, "send_webhook_event", signature=signature)
-    play(world, "every_attempt_is_refused")
+def sends_webhook_event(scenario: ScenarioContext, signature: str) -> None:
+    play(scenario, "send_webhook_event", signature=signature)
+    play(scenario, "every_attempt_is_refused")
 
 
-def evades(world: ScenarioContext, claim: str) -> None:
-    play(world, "sign_in")
-    play(world, "read_claiming", claim=claim)
-    play(world, "second_user_is_throttled")
+def evades(scenario: ScenarioContext, claim: str) -> None:
+    play(scenario, "sign_in")
+    play(scenario, "read_claiming", claim=claim)
+    play(scenario, "second_user_is_throttled")
 
 
-def forges(world: ScenarioContext) -> None:
-    play(world, "sign_in", "forge_reads", "second_user_is_throttled", "forged_tokens_count_apart")
+def forges(scenario: ScenarioContext) -> None:
+    play(scenario, "sign_in", "forge_reads", "second_user_is_throttled", "forged_tokens_count_apart")
 
 
-def guesses(world: ScenarioContext) -> None:
-    play(world, "guess_signatures", "caller_is_throttled")
+def guesses(scenario: ScenarioContext) -> None:
+    play(scenario, "guess_signatures", "caller_is_throttled")
 
 
 SIGNATURES = ("no signature", "a signature made with another secret", "a signature and no time")
@@ -68,20 +68,20 @@ STORIES: dict[str, Story] = {
 @contextmanager
 def opened(sandbox: Sandbox, witness: Witness, **environ: str) -> Iterator[ScenarioContext]:
     settings = settings_for({**sandbox.ready_document()["env"], **environ})
-    world = ScenarioContext(run_context_of(settings, witness))
+    scenario = ScenarioContext(run_context_of(settings, witness))
     try:
-        yield world
+        yield scenario
     finally:
-        world.run_context.clean_up()
-        world.run_context.close()
+        scenario.run_context.clean_up()
+        scenario.run_context.close()
 
 
 @pytest.mark.parametrize("mode", ["wallet", "jwt", "api-key"])
 def test_a_sandbox_without_faults_refuses_and_throttles_in_every_mode(mode: str, witness: Witness) -> None:
-    with start_sandbox() as sandbox, opened(sandbox, witness, SMOKE_AUTH_MODE=mode) as world:
+    with start_sandbox() as sandbox, opened(sandbox, witness, SMOKE_AUTH_MODE=mode) as scenario:
         for story in (WITHOUT_A_SECOND_USER if mode == "api-key" else STORIES).values():
             checks = len(witness.checks)
-            story(ScenarioContext(world.run_context))
+            story(ScenarioContext(scenario.run_context))
             assert len(witness.checks) > checks
 
     assert all(check.held for check in witness.checks)
@@ -116,39 +116,39 @@ def test_a_sandbox_without_faults_refuses_and_throttles_in_every_mode(mode: str,
 def test_each_fault_breaks_its_promise(fault: str, story: str, promise: str, witness: Witness) -> None:
     with (
         start_sandbox(faults=(fault,)) as sandbox,
-        opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as world,
+        opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as scenario,
         witness.breaks(promise),
     ):
-        STORIES[story](world)
+        STORIES[story](scenario)
 
 
 def test_a_refusal_after_the_write_is_found(witness: Witness) -> None:
     with (
         start_sandbox(faults=("writes-refused-too-late",)) as sandbox,
-        opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as world,
+        opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as scenario,
         pytest.raises(PromiseBroken, match="answered 404"),
     ):
-        writes(world, "no credential")
+        writes(scenario, "no credential")
 
 
 def test_a_webhook_event_would_be_accepted_without_the_check_of_its_signature(witness: Witness) -> None:
     with (
         start_sandbox(faults=("webhooks-unsigned",)) as sandbox,
-        opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as world,
+        opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as scenario,
     ):
         for signature in SIGNATURES:
-            play(world, "send_webhook_event", signature=signature)
-            assert [attempt.answer.status for attempt in world.attempts.made] == [200]
+            play(scenario, "send_webhook_event", signature=signature)
+            assert [attempt.answer.status for attempt in scenario.attempts.made] == [200]
 
 
 @pytest.mark.parametrize("story", ["writes, any text", "webhook, no signature"])
 def test_no_write_is_attempted_where_money_is_real(story: str, witness: Witness) -> None:
     with (
         start_sandbox(faults=("ready-names-mainnet",)) as sandbox,
-        opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as world,
+        opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as scenario,
         pytest.raises(GuardRefused),
     ):
-        STORIES[story](world)
+        STORIES[story](scenario)
 
     assert not [event for event in witness.of(Exchanged) if event.peer == "service" and event.method != "GET"]
 
@@ -156,10 +156,10 @@ def test_no_write_is_attempted_where_money_is_real(story: str, witness: Witness)
 def test_an_address_at_its_limit_does_not_judge_forged_tokens(witness: Witness) -> None:
     with (
         start_sandbox(faults=("limits-shared",)) as sandbox,
-        opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as world,
+        opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as scenario,
         pytest.raises(Throttled),
     ):
-        forges(world)
+        forges(scenario)
 
     assert not [check for check in witness.checks if not check.held]
 

@@ -31,23 +31,23 @@ from streampay_smoke.service.records import StreamRecord
 
 
 @pytest.fixture
-def world(small: SmallStreamPay, witness: Witness) -> Iterator[ScenarioContext]:
-    world = ScenarioContext(run_context_of(settings_for(small_environ(small)), witness))
-    world.credential = world.run_context.credential
-    world.proof = world.run_context.proof()
-    yield world
-    world.run_context.close()
+def scenario(small: SmallStreamPay, witness: Witness) -> Iterator[ScenarioContext]:
+    scenario = ScenarioContext(run_context_of(settings_for(small_environ(small)), witness))
+    scenario.credential = scenario.run_context.credential
+    scenario.proof = scenario.run_context.proof()
+    yield scenario
+    scenario.run_context.close()
 
 
 @pytest.fixture
-def user(world: ScenarioContext) -> str:
-    return world.run_context.user.address
+def user(scenario: ScenarioContext) -> str:
+    return scenario.run_context.user.address
 
 
-def started(world: ScenarioContext, *, requests: int = 1) -> ScenarioContext:
-    world.stream = settling.create_stream(world.run_context, world.proof.recipient, requests=requests)
-    play(world, "start_stream")
-    return world
+def started(scenario: ScenarioContext, *, requests: int = 1) -> ScenarioContext:
+    scenario.stream = settling.create_stream(scenario.run_context, scenario.proof.recipient, requests=requests)
+    play(scenario, "start_stream")
+    return scenario
 
 
 def own_streams(run: RunContext, at_least: int) -> tuple[StreamRecord, ...]:
@@ -64,13 +64,13 @@ def test_the_order_is_only_right_when_it_is_computed_exactly() -> None:
 
 @pytest.mark.parametrize(("have", "at_least", "made"), [(0, 2, 2), (1, 2, 1), (2, 2, 0), (3, 2, 0), (0, 1, 1)])
 def test_the_user_gets_as_many_streams_as_a_scenario_needs(
-    have: int, at_least: int, made: int, world: ScenarioContext, user: str, small: SmallStreamPay, witness: Witness
+    have: int, at_least: int, made: int, scenario: ScenarioContext, user: str, small: SmallStreamPay, witness: Witness
 ) -> None:
     for _ in range(have):
         small.add(user)
     small.add("somebody else")
 
-    own = own_streams(world.run_context, at_least=at_least)
+    own = own_streams(scenario.run_context, at_least=at_least)
 
     assert len(own) == have + made
     assert len(witness.of(ResourceCreated)) == made
@@ -107,36 +107,36 @@ def test_a_user_who_is_the_only_one_gets_streams_too(mode: str, small: SmallStre
     assert len(own_streams(shared, at_least=2)) == 2
 
 
-def test_drafts_pay_to_nobody_who_is_watched(world: ScenarioContext, small: SmallStreamPay) -> None:
-    drafts = [streams.new_draft(world.run_context) for _ in range(2)]
+def test_drafts_pay_to_nobody_who_is_watched(scenario: ScenarioContext, small: SmallStreamPay) -> None:
+    drafts = [streams.new_draft(scenario.run_context) for _ in range(2)]
 
     recipients = {small.streams[draft.id]["recipient"] for draft in drafts}
-    assert world.proof.recipient not in recipients
-    assert world.run_context.user.address not in recipients
+    assert scenario.proof.recipient not in recipients
+    assert scenario.run_context.user.address not in recipients
 
 
 @pytest.mark.parametrize(("have", "page_size", "pages"), [(2, 1, 2), (3, 1, 3), (4, 2, 2), (5, 2, 3), (250, 100, 3)])
 def test_own_streams_are_listed_over_several_pages_however_many_there_are(
-    have: int, page_size: int, pages: int, world: ScenarioContext, user: str, small: SmallStreamPay, witness: Witness
+    have: int, page_size: int, pages: int, scenario: ScenarioContext, user: str, small: SmallStreamPay, witness: Witness
 ) -> None:
     for _ in range(have):
         small.add(user)
-    world.own_streams = own_streams(world.run_context, at_least=2)
+    scenario.own_streams = own_streams(scenario.run_context, at_least=2)
 
-    play(world, "list_page_by_page")
+    play(scenario, "list_page_by_page")
 
-    assert world.page_size == page_size
-    assert len(world.pages) == pages
-    own = [stream.id for stream in world.own_streams]
-    listing.each_listed_once(world.pages, own, page_size=world.page_size, expect=witness.expect)
+    assert scenario.page_size == page_size
+    assert len(scenario.pages) == pages
+    own = [stream.id for stream in scenario.own_streams]
+    listing.each_listed_once(scenario.pages, own, page_size=scenario.page_size, expect=witness.expect)
 
 
 def test_a_list_that_loses_a_stream_between_its_pages_is_found_out(
-    world: ScenarioContext, user: str, small: SmallStreamPay, witness: Witness
+    scenario: ScenarioContext, user: str, small: SmallStreamPay, witness: Witness
 ) -> None:
     for _ in range(5):
         small.add(user)
-    world.own_streams = own_streams(world.run_context, at_least=2)
+    scenario.own_streams = own_streams(scenario.run_context, at_least=2)
 
     def skips_one(asked: Asked, honest: Honest) -> Says:
         if "cursor" in asked.query:
@@ -144,96 +144,99 @@ def test_a_list_that_loses_a_stream_between_its_pages_is_found_out(
         return honest(asked)
 
     small.lie("GET /api/streams", skips_one)
-    play(world, "list_page_by_page")
+    play(scenario, "list_page_by_page")
 
     with witness.breaks("all streams of the user are listed", saw="missing: ['stream-003']"):
         listing.each_listed_once(
-            world.pages, [stream.id for stream in world.own_streams], page_size=world.page_size, expect=witness.expect
+            scenario.pages,
+            [stream.id for stream in scenario.own_streams],
+            page_size=scenario.page_size,
+            expect=witness.expect,
         )
 
 
 @pytest.mark.parametrize("requests", [1, 2, 3])
 def test_a_started_stream_was_asked_for_under_one_key(
-    requests: int, world: ScenarioContext, small: SmallStreamPay, witness: Witness
+    requests: int, scenario: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
-    started(world, requests=requests)
+    started(scenario, requests=requests)
 
     creations = [asked for asked in small.asked if f"{asked.method} {asked.path}" == "POST /api/streams"]
     assert len(creations) == requests
     assert len({asked.key for asked in creations}) == 1
     assert creations[0].key
-    assert world.stream.order.recipient == world.proof.recipient
-    assert small.streams[world.stream.id]["status"] == "active"
-    play(world, "stream_is_active")
+    assert scenario.stream.order.recipient == scenario.proof.recipient
+    assert small.streams[scenario.stream.id]["status"] == "active"
+    play(scenario, "stream_is_active")
     witness.saw_held("a started stream is active")
-    play(world, "created_once")
+    play(scenario, "created_once")
 
 
 def test_a_creation_that_repeats_itself_is_found_out(
-    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+    scenario: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     def without_key(asked: Asked, honest: Honest) -> Says:
         return Says(status=201, json={"data": small.streams[small.add(asked.user, **asked.json)]})
 
     small.lie("POST /api/streams", without_key)
-    started(world, requests=2)
+    started(scenario, requests=2)
 
     with witness.breaks("a repeated creation makes one stream"):
-        play(world, "created_once")
+        play(scenario, "created_once")
     assert len(witness.of(ResourceCreated)) == 2
 
 
 @pytest.mark.parametrize("status", ["draft", "paused", "ended"])
 def test_a_stream_that_does_not_start_is_found_out(
-    status: str, world: ScenarioContext, small: SmallStreamPay, witness: Witness
+    status: str, scenario: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     def stays(asked: Asked, honest: Honest) -> Says:
         return Says(json={"data": {**small.streams[asked.stream_id], "status": status}})
 
     small.lie("POST start", stays)
 
-    started(world)
+    started(scenario)
     with witness.breaks("a started stream is active", expected="active", saw=status):
-        play(world, "stream_is_active")
+        play(scenario, "stream_is_active")
 
 
 def test_no_stream_is_ordered_from_a_service_on_the_public_network(
-    world: ScenarioContext, small: SmallStreamPay
+    scenario: ScenarioContext, small: SmallStreamPay
 ) -> None:
     small.lie("GET /api/readyz", readyz_says(message="reachable: https://horizon.stellar.org"))
 
     with pytest.raises(GuardRefused):
-        started(world, requests=2)
+        started(scenario, requests=2)
 
     assert not small.writes
 
 
 def test_a_settled_stream_is_brought_to_its_end(
-    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+    scenario: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
-    started(world)
-    play(world, "settle")
-    stream_id = world.stream.id
+    started(scenario)
+    play(scenario, "settle")
+    stream_id = scenario.stream.id
 
-    assert world.settlement.receipt.stream_id == stream_id
+    assert scenario.settlement.receipt.stream_id == stream_id
     assert small.streams[stream_id]["status"] == "ended"
     settled = [asked for asked in small.asked if asked.path.endswith("/settle")]
-    assert [asked.key for asked in settled] == [world.settlement.key]
-    world.run_context.clean_up()
+    assert [asked.key for asked in settled] == [scenario.settlement.key]
+    scenario.run_context.clean_up()
     assert [event.id for event in witness.of(ResourceReleased)] == [stream_id]
 
 
 def test_a_receipt_for_another_stream_is_found_out(
-    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+    scenario: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     other = small.add("somebody else", settlementTxHash="ab" * 32, status="ended")
     receipt = {**small.streams[other], "settlement": {"txHash": "ab" * 32, "settledAt": "2027-01-15T08:00:10Z"}}
     small.lie("POST settle", Says(json={"data": receipt}))
-    started(world)
+    started(scenario)
 
-    play(world, "settle")
-    with witness.breaks("the receipt is for the stream that was settled", expected=world.stream.id, saw=other):
-        play(world, "paid_exact_amount")
+    play(scenario, "settle")
+    with witness.breaks("the receipt is for the stream that was settled", expected=scenario.stream.id, saw=other):
+        play(scenario, "paid_exact_amount")
 
     assert not witness.of(ResourceReleased)
 
@@ -250,30 +253,30 @@ def test_a_receipt_for_another_stream_is_found_out(
     ],
 )
 def test_a_settlement_without_a_receipt_is_a_broken_promise_and_still_cleaned_up(
-    says: Says, world: ScenarioContext, small: SmallStreamPay, witness: Witness
+    says: Says, scenario: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
-    started(world)
+    started(scenario)
     small.lie("POST settle", says)
 
     with pytest.raises(PromiseBroken, match="/settle"):
-        play(world, "settle")
+        play(scenario, "settle")
 
-    world.run_context.clean_up()
-    assert [event.id for event in witness.of(ResourceReleased)] == [world.stream.id]
-
-
-def settled(world: ScenarioContext) -> ScenarioContext:
-    play(started(world), "settle")
-    return world
+    scenario.run_context.clean_up()
+    assert [event.id for event in witness.of(ResourceReleased)] == [scenario.stream.id]
 
 
-def repeat(world: ScenarioContext) -> None:
-    play(world, "repeat_settlement", "settle_with_new_key", "settle_another_stream")
+def settled(scenario: ScenarioContext) -> ScenarioContext:
+    play(started(scenario), "settle")
+    return scenario
 
 
-def check_repetition(world: ScenarioContext) -> None:
+def repeat(scenario: ScenarioContext) -> None:
+    play(scenario, "repeat_settlement", "settle_with_new_key", "settle_another_stream")
+
+
+def check_repetition(scenario: ScenarioContext) -> None:
     play(
-        world,
+        scenario,
         "repeated_settlement_returns_first_receipt",
         "settlement_with_new_key_is_refused",
         "settlement_of_another_stream_is_refused",
@@ -281,32 +284,32 @@ def check_repetition(world: ScenarioContext) -> None:
 
 
 def test_a_settlement_that_is_repeated_is_the_same_one(
-    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+    scenario: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
-    repeat(settled(world))
+    repeat(settled(scenario))
 
-    check_repetition(world)
+    check_repetition(scenario)
     settles = [asked for asked in small.asked if asked.path.endswith("/settle")]
     first, *again, with_new_key, on_other = settles
     assert len(again) == 3
     assert {first.key, *(asked.key for asked in again)} == {on_other.key} != {with_new_key.key}
-    assert {asked.stream_id for asked in (first, *again, with_new_key)} == {world.stream.id}
-    assert on_other.stream_id == world.other_stream.id != world.stream.id
-    assert small.streams[world.other_stream.id]["status"] == "draft"
+    assert {asked.stream_id for asked in (first, *again, with_new_key)} == {scenario.stream.id}
+    assert on_other.stream_id == scenario.other_stream.id != scenario.stream.id
+    assert small.streams[scenario.other_stream.id]["status"] == "draft"
 
 
 def test_the_other_stream_is_a_draft_that_was_never_started(
-    world: ScenarioContext, user: str, small: SmallStreamPay
+    scenario: ScenarioContext, user: str, small: SmallStreamPay
 ) -> None:
     for status in ("active", "paused", "ended", "cancelled"):
         small.add(user, status=status)
     small.add("somebody else")
 
-    repeat(settled(world))
+    repeat(settled(scenario))
 
-    assert world.other_stream.id == world.run_context.draft.id
-    assert small.streams[world.other_stream.id]["status"] == "draft"
-    assert small.owners[world.other_stream.id] == user
+    assert scenario.other_stream.id == scenario.run_context.draft.id
+    assert small.streams[scenario.other_stream.id]["status"] == "draft"
+    assert small.owners[scenario.other_stream.id] == user
 
 
 def _settles_again(small: SmallStreamPay) -> None:
@@ -362,34 +365,36 @@ def _crashes(small: SmallStreamPay) -> None:
     ],
 )
 def test_a_service_that_mishandles_a_repetition_is_found_out(
-    lie: object, promise: str, world: ScenarioContext, small: SmallStreamPay, witness: Witness
+    lie: object, promise: str, scenario: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
-    settled(world)
+    settled(scenario)
     assert callable(lie)
     lie(small)
-    repeat(world)
+    repeat(scenario)
 
     with witness.breaks(promise):
-        check_repetition(world)
+        check_repetition(scenario)
 
 
-def settles_after_refusal(world: ScenarioContext) -> None:
-    play(world, "create_stream", "settle_before_start", "refused_before_start")
-    play(world, "start_stream", "settle_with_refused_key", "refusal_is_not_repeated", "settle_with_new_key_if_used_up")
+def settles_after_refusal(scenario: ScenarioContext) -> None:
+    play(scenario, "create_stream", "settle_before_start", "refused_before_start")
+    play(
+        scenario, "start_stream", "settle_with_refused_key", "refusal_is_not_repeated", "settle_with_new_key_if_used_up"
+    )
 
 
 def test_a_settlement_that_came_too_early_is_made_later_with_its_key(
-    world: ScenarioContext, small: SmallStreamPay
+    scenario: ScenarioContext, small: SmallStreamPay
 ) -> None:
-    settles_after_refusal(world)
+    settles_after_refusal(scenario)
 
     early, late = [asked for asked in small.asked if asked.path.endswith("/settle")]
-    assert early.key == late.key == world.settlement.key
-    assert world.settlement.receipt.stream_id == world.stream.id
-    assert small.streams[world.stream.id]["status"] == "ended"
+    assert early.key == late.key == scenario.settlement.key
+    assert scenario.settlement.receipt.stream_id == scenario.stream.id
+    assert small.streams[scenario.stream.id]["status"] == "ended"
 
 
-def test_a_key_that_is_used_up_by_a_refusal_is_replaced(world: ScenarioContext, small: SmallStreamPay) -> None:
+def test_a_key_that_is_used_up_by_a_refusal_is_replaced(scenario: ScenarioContext, small: SmallStreamPay) -> None:
     seen: set[str] = set()
 
     def used_up(asked: Asked, honest: Honest) -> Says:
@@ -399,33 +404,35 @@ def test_a_key_that_is_used_up_by_a_refusal_is_replaced(world: ScenarioContext, 
         return honest(asked)
 
     small.lie("POST settle", used_up)
-    settles_after_refusal(world)
+    settles_after_refusal(scenario)
 
     assert len(seen) == 2
-    assert world.settlement.key in seen
-    assert small.streams[world.stream.id]["status"] == "ended"
+    assert scenario.settlement.key in seen
+    assert small.streams[scenario.stream.id]["status"] == "ended"
 
 
-def test_a_refusal_that_is_frozen_is_found_out(world: ScenarioContext, small: SmallStreamPay, witness: Witness) -> None:
+def test_a_refusal_that_is_frozen_is_found_out(
+    scenario: ScenarioContext, small: SmallStreamPay, witness: Witness
+) -> None:
     frozen: dict[str, Says] = {}
     small.lie("POST settle", lambda asked, honest: frozen.setdefault(asked.key, honest(asked)))
 
     with witness.breaks("the early refusal is not repeated", saw="INVALID_STREAM_STATE"):
-        settles_after_refusal(world)
+        settles_after_refusal(scenario)
 
 
 @pytest.mark.parametrize("says", [Says(json={"data": {}}), Says(status=500)], ids=["settled", "crashed"])
 def test_a_draft_that_is_settled_is_found_out(
-    says: Says, world: ScenarioContext, small: SmallStreamPay, witness: Witness
+    says: Says, scenario: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     small.lie("POST settle", says)
 
     with witness.breaks("a stream that was never started is not settled"):
-        play(world, "create_stream", "settle_before_start", "refused_before_start")
+        play(scenario, "create_stream", "settle_before_start", "refused_before_start")
 
 
 def test_a_draft_that_is_ended_by_a_refusal_is_found_out(
-    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+    scenario: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     def ends_it(asked: Asked, honest: Honest) -> Says:
         says = honest(asked)
@@ -435,11 +442,11 @@ def test_a_draft_that_is_ended_by_a_refusal_is_found_out(
     small.lie("POST settle", ends_it)
 
     with witness.breaks("a refused settlement changes nothing", saw="ended"):
-        play(world, "create_stream", "settle_before_start", "refused_before_start")
+        play(scenario, "create_stream", "settle_before_start", "refused_before_start")
 
 
 def test_a_receipt_that_is_late_and_for_another_stream_is_found_out(
-    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+    scenario: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     def another(asked: Asked, honest: Honest) -> Says:
         says = honest(asked)
@@ -447,64 +454,64 @@ def test_a_receipt_that_is_late_and_for_another_stream_is_found_out(
 
     small.lie("POST settle", another)
 
-    settles_after_refusal(world)
+    settles_after_refusal(scenario)
     with witness.breaks("the receipt is for the stream that was settled", saw="stream-999"):
-        play(world, "paid_exact_amount")
+        play(scenario, "paid_exact_amount")
 
 
-def test_a_settlement_is_repeated_over_connections_of_its_own(world: ScenarioContext, small: SmallStreamPay) -> None:
+def test_a_settlement_is_repeated_over_connections_of_its_own(scenario: ScenarioContext, small: SmallStreamPay) -> None:
     with DisturbingProxy(small.url) as proxy:
         settings = settings_for(small_environ(small, SMOKE_BASE_URL=proxy.url))
-        world = ScenarioContext(run_context_of(settings, Witness()))
-        world.credential = world.run_context.credential
-        world.proof = world.run_context.proof()
-        repeat(settled(world))
+        scenario = ScenarioContext(run_context_of(settings, Witness()))
+        scenario.credential = scenario.run_context.credential
+        scenario.proof = scenario.run_context.proof()
+        repeat(settled(scenario))
         connections = [passing.connection for passing in proxy.passed if passing.path.endswith("/settle")]
-        world.run_context.close()
+        scenario.run_context.close()
     first, again, one, another, *rest = connections
     assert first == again == rest[0] == rest[1]
     assert len({first, one, another}) == 3
-    assert len(world.repeated_receipts) == 3
+    assert len(scenario.repeated_receipts) == 3
 
 
-def test_a_replica_that_does_not_know_the_key_is_found_out(world: ScenarioContext, small: SmallStreamPay) -> None:
-    settled(world)
+def test_a_replica_that_does_not_know_the_key_is_found_out(scenario: ScenarioContext, small: SmallStreamPay) -> None:
+    settled(scenario)
     seen: list[str] = []
 
     def forgets(asked: Asked, honest: Honest) -> Says:
         seen.append(asked.key)
-        if asked.key == world.settlement.key and seen.count(asked.key) > 1:
+        if asked.key == scenario.settlement.key and seen.count(asked.key) > 1:
             return Says(status=409, json={"error": {"code": "INVALID_STREAM_STATE", "message": "no"}})
         return honest(asked)
 
     small.lie("POST settle", forgets)
     with pytest.raises(PromiseBroken, match="answered 409, not 200"):
-        repeat(world)
+        repeat(scenario)
 
 
 def test_an_order_in_the_newer_way_is_repeated_and_refused_for_another(
-    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+    scenario: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
-    play(world, "create_through_v2", "repeat_create_request", "send_other_create_request")
+    play(scenario, "create_through_v2", "repeat_create_request", "send_other_create_request")
 
-    play(world, "repeated_create_returns_first_stream", "other_create_is_refused")
+    play(scenario, "repeated_create_returns_first_stream", "other_create_is_refused")
     orders = [asked for asked in small.asked if f"{asked.method} {asked.path}" == "POST /api/v2/streams"]
-    assert {asked.key for asked in orders} == {world.created.key}
+    assert {asked.key for asked in orders} == {scenario.created.key}
     assert orders[0].json == orders[1].json != orders[2].json
-    assert [event.id for event in witness.of(ResourceCreated)] == [world.created.stream.id]
+    assert [event.id for event in witness.of(ResourceCreated)] == [scenario.created.stream.id]
 
 
 def test_a_stream_that_comes_of_another_order_is_removed_again(
-    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+    scenario: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     def ignores_keys(asked: Asked, honest: Honest) -> Says:
         return Says(status=201, json=small.streams[small.add(asked.user, **asked.json)])
 
-    play(world, "create_through_v2")
+    play(scenario, "create_through_v2")
     small.lie("POST /api/v2/streams", ignores_keys)
-    play(world, "repeat_create_request", "send_other_create_request")
+    play(scenario, "repeat_create_request", "send_other_create_request")
 
-    world.run_context.clean_up()
+    scenario.run_context.clean_up()
     made = [event.id for event in witness.of(ResourceCreated)]
     assert len(made) == 3
     assert sorted(event.id for event in witness.of(ResourceReleased)) == sorted(made)
@@ -517,36 +524,36 @@ def test_a_stream_is_looked_at_over_as_many_connections_as_an_environment_needs(
     with DisturbingProxy(small.url) as proxy:
         settings = settings_for(small_environ(small, SMOKE_BASE_URL=proxy.url))
         service = replace(settings.facts.service, replicas=replicas)
-        world = ScenarioContext(
+        scenario = ScenarioContext(
             run_context_of(replace(settings, facts=replace(settings.facts, service=service)), Witness())
         )
-        world.credential = world.run_context.credential
-        stream_id = small.add(world.run_context.user.address)
-        found = streams.looks_over_new_connections(world.run_context, world.credential, stream_id)
+        scenario.credential = scenario.run_context.credential
+        stream_id = small.add(scenario.run_context.user.address)
+        found = streams.looks_over_new_connections(scenario.run_context, scenario.credential, stream_id)
         asked = [passing.connection for passing in proxy.passed if stream_id in passing.path]
-        world.run_context.close()
+        scenario.run_context.close()
     assert len(found) == len(set(asked)) == looks
     assert {look.status for look in found} == {200}
 
 
-def test_a_settled_stream_is_made_once_and_then_taken(world: ScenarioContext, small: SmallStreamPay) -> None:
-    play(world, "have_settled_stream")
-    again = ScenarioContext(world.run_context)
+def test_a_settled_stream_is_made_once_and_then_taken(scenario: ScenarioContext, small: SmallStreamPay) -> None:
+    play(scenario, "have_settled_stream")
+    again = ScenarioContext(scenario.run_context)
     play(again, "sign_in", "have_settled_stream")
 
-    assert again.settlement is world.settlement
+    assert again.settlement is scenario.settlement
     assert len([asked for asked in small.asked if asked.path.endswith("/settle")]) == 1
 
 
-def test_what_was_settled_is_withdrawn(world: ScenarioContext, small: SmallStreamPay, witness: Witness) -> None:
-    play(world, "have_settled_stream", "withdraw", "withdrawal_is_of_settlement")
+def test_what_was_settled_is_withdrawn(scenario: ScenarioContext, small: SmallStreamPay, witness: Witness) -> None:
+    play(scenario, "have_settled_stream", "withdraw", "withdrawal_is_of_settlement")
 
     (asked,) = [asked for asked in small.asked if asked.path.endswith("/withdraw")]
     assert asked.key
 
 
-def test_a_withdrawal_that_is_refused_is_a_broken_promise(world: ScenarioContext, small: SmallStreamPay) -> None:
-    play(world, "have_settled_stream")
+def test_a_withdrawal_that_is_refused_is_a_broken_promise(scenario: ScenarioContext, small: SmallStreamPay) -> None:
+    play(scenario, "have_settled_stream")
     small.lie("POST withdraw", Says(status=500))
     with pytest.raises(PromiseBroken, match="/withdraw answered 500"):
-        play(world, "withdraw")
+        play(scenario, "withdraw")

@@ -23,7 +23,7 @@ Story = Callable[[ScenarioContext], None]
 """What a scenario of the features does, step after step."""
 
 
-def new_world(sandbox: Sandbox, witness: Witness) -> ScenarioContext:
+def new_scenario(sandbox: Sandbox, witness: Witness) -> ScenarioContext:
     settings = settings_for(sandbox.ready_document()["env"])
     return ScenarioContext(run_context_of(settings, witness))
 
@@ -31,28 +31,28 @@ def new_world(sandbox: Sandbox, witness: Witness) -> ScenarioContext:
 def story(*names: str, signed_in: bool = True, **arguments: object) -> Story:
     """A scenario of these steps; `arguments` are those of the steps that take any."""
 
-    def played(world: ScenarioContext) -> None:
+    def played(scenario: ScenarioContext) -> None:
         for name in (*(["sign_in"] if signed_in else []), *names):
             taken = inspect.signature(STEPS[name]).parameters.keys() & arguments.keys()
-            play(world, name, **{each: arguments[each] for each in taken})
+            play(scenario, name, **{each: arguments[each] for each in taken})
 
     return played
 
 
 def refuses(name: BadName) -> Story:
-    def story(world: ScenarioContext) -> None:
-        bad = bad_credential(name, world.run_context.user, jwt_secret=world.settings.auth_jwt_secret)
-        refusal = world.deployment.refusal(bad.credential)
-        listing.refused(refusal, name, world.expect)
-        listing.contains_no_stream(refusal, name, world.expect)
+    def story(scenario: ScenarioContext) -> None:
+        bad = bad_credential(name, scenario.run_context.user, jwt_secret=scenario.settings.auth_jwt_secret)
+        refusal = scenario.deployment.refusal(bad.credential)
+        listing.refused(refusal, name, scenario.expect)
+        listing.contains_no_stream(refusal, name, scenario.expect)
 
     return story
 
 
-def is_ready(world: ScenarioContext) -> None:
-    play(world, "ask_whether_ready", "reports_ready", "dependencies_are_healthy", "names_network")
-    readiness.release_answers(world.readiness, "sandbox", world.expect)
-    play(world, "one_release_answers")
+def is_ready(scenario: ScenarioContext) -> None:
+    play(scenario, "ask_whether_ready", "reports_ready", "dependencies_are_healthy", "names_network")
+    readiness.release_answers(scenario.readiness, "sandbox", scenario.expect)
+    play(scenario, "one_release_answers")
 
 
 settles = story(
@@ -192,12 +192,12 @@ def faulty() -> Iterator[Callable[[str], Sandbox]]:
 
 @contextmanager
 def opened(sandbox: Sandbox, witness: Witness) -> Iterator[ScenarioContext]:
-    world = new_world(sandbox, witness)
+    scenario = new_scenario(sandbox, witness)
     try:
-        yield world
+        yield scenario
     finally:
-        world.run_context.clean_up()
-        world.run_context.close()
+        scenario.run_context.clean_up()
+        scenario.run_context.close()
 
 
 def left_behind(witness: Witness) -> set[str]:
@@ -208,8 +208,8 @@ def left_behind(witness: Witness) -> set[str]:
 def test_every_story_passes_against_an_honest_sandbox_and_leaves_nothing(
     name: str, honest: Sandbox, witness: Witness
 ) -> None:
-    with opened(honest, witness) as world:
-        STORIES[name](world)
+    with opened(honest, witness) as scenario:
+        STORIES[name](scenario)
 
     assert witness.checks
     assert all(check.held for check in witness.checks)
@@ -217,12 +217,12 @@ def test_every_story_passes_against_an_honest_sandbox_and_leaves_nothing(
 
 
 def test_a_settlement_is_proved_by_the_ledger_with_the_amount_it_found(honest: Sandbox, witness: Witness) -> None:
-    with opened(honest, witness) as world:
-        settles(world)
+    with opened(honest, witness) as scenario:
+        settles(scenario)
 
     (settled,) = witness.of(Settled)
     assert settled.proof == "ledger"
-    assert settled.tx_hash == world.settlement.receipt.settlement_tx_hash
+    assert settled.tx_hash == scenario.settlement.receipt.settlement_tx_hash
     assert 0 < settled.amount_stroops <= 7_777_777
     first, *_, last = witness.of(ChainSeen)
     assert first.simulated
@@ -230,10 +230,10 @@ def test_a_settlement_is_proved_by_the_ledger_with_the_amount_it_found(honest: S
 
 
 def test_a_second_scenario_of_a_run_does_not_count_the_first_ones_payment(honest: Sandbox, witness: Witness) -> None:
-    with opened(honest, witness) as world:
-        settles(world)
-        repeats(ScenarioContext(world.run_context))
-        settles(ScenarioContext(world.run_context))
+    with opened(honest, witness) as scenario:
+        settles(scenario)
+        repeats(ScenarioContext(scenario.run_context))
+        settles(ScenarioContext(scenario.run_context))
 
     assert len({settled.tx_hash for settled in witness.of(Settled)}) == 3
     assert not left_behind(witness)
@@ -318,8 +318,8 @@ BROKEN_PROMISES = [
 def test_a_fault_breaks_the_promise_it_is_about(
     fault: str, story: str, promise: str, faulty: Callable[[str], Sandbox], witness: Witness
 ) -> None:
-    with opened(faulty(fault), witness) as world, witness.breaks(promise):
-        STORIES[story](world)
+    with opened(faulty(fault), witness) as scenario, witness.breaks(promise):
+        STORIES[story](scenario)
 
 
 OTHER_FAILURES = [
@@ -362,8 +362,8 @@ def test_a_fault_ends_a_story_with_an_error_that_names_it(
     faulty: Callable[[str], Sandbox],
     witness: Witness,
 ) -> None:
-    with opened(faulty(fault), witness) as world, pytest.raises(error, match=reason) as caught:
-        STORIES[story](world)
+    with opened(faulty(fault), witness) as scenario, pytest.raises(error, match=reason) as caught:
+        STORIES[story](scenario)
 
     assert caught.value.blame is error.blame
     assert all(check.held for check in witness.checks)
@@ -372,10 +372,10 @@ def test_a_fault_ends_a_story_with_an_error_that_names_it(
 
 def test_a_contract_with_another_interface_is_found_out(faulty: Callable[[str], Sandbox], witness: Witness) -> None:
     with (
-        opened(faulty("contract-other-interface"), witness) as world,
+        opened(faulty("contract-other-interface"), witness) as scenario,
         pytest.raises(InterfaceDrift, match="function create_draft_stream is absent"),
     ):
-        STORIES["contract is there"](world)
+        STORIES["contract is there"](scenario)
 
     assert [check.held for check in witness.checks] == [False]
 
@@ -383,8 +383,8 @@ def test_a_contract_with_another_interface_is_found_out(faulty: Callable[[str], 
 def test_a_payment_that_follows_the_answer_of_a_replay_is_seen(
     faulty: Callable[[str], Sandbox], witness: Witness
 ) -> None:
-    with opened(faulty("replay-pays-later"), witness) as world, pytest.raises(PromiseBroken) as caught:
-        repeats(world)
+    with opened(faulty("replay-pays-later"), witness) as scenario, pytest.raises(PromiseBroken) as caught:
+        repeats(scenario)
 
     # Whichever check looks when the second payment is there: the ledger closes when it does.
     assert re.search("129629 stroops|saw 259258|paid exactly once", str(caught.value))
@@ -395,10 +395,10 @@ def test_a_stream_that_the_newer_form_tells_otherwise_is_found_out(
     fault: str, faulty: Callable[[str], Sandbox], witness: Witness
 ) -> None:
     with (
-        opened(faulty(fault), witness) as world,
+        opened(faulty(fault), witness) as scenario,
         pytest.raises(PromiseBroken, match="API v1 and API v2 return the same records"),
     ):
-        tells_alike(world)
+        tells_alike(scenario)
 
 
 MAKING = ("lists streams", "hides from others", "settles", "settles later", "repeats", "keeps orders", "tells alike")
@@ -408,8 +408,11 @@ MAKING = ("lists streams", "hides from others", "settles", "settles later", "rep
 def test_no_story_creates_anything_when_the_service_is_on_the_public_network(
     story: str, faulty: Callable[[str], Sandbox], witness: Witness
 ) -> None:
-    with opened(faulty("ready-names-mainnet"), witness) as world, pytest.raises(GuardRefused, match="public network"):
-        STORIES[story](world)
+    with (
+        opened(faulty("ready-names-mainnet"), witness) as scenario,
+        pytest.raises(GuardRefused, match="public network"),
+    ):
+        STORIES[story](scenario)
 
     assert not witness.of(ResourceCreated)
     writes = [event.target for event in witness.of(Exchanged) if event.peer == "service" and event.method != "GET"]
@@ -427,8 +430,8 @@ def test_no_story_creates_anything_when_the_service_is_on_the_public_network(
 def test_what_a_ledger_may_do_on_a_bad_day_fails_no_story(
     fault: str, story: str, faulty: Callable[[str], Sandbox], witness: Witness
 ) -> None:
-    with opened(faulty(fault), witness) as world:
-        STORIES[story](world)
+    with opened(faulty(fault), witness) as scenario:
+        STORIES[story](scenario)
 
     assert all(check.held for check in witness.checks)
     assert not left_behind(witness)

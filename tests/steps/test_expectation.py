@@ -21,7 +21,7 @@ def test_a_promise_that_is_broken_leaves_evidence_and_names_expected_and_observe
     assert witness.events == [Checked(promise="it rains", held=False, expected="rain", observed="sun")]
 
 
-def test_values_of_any_kind_are_shown_in_words(witness: Witness) -> None:
+def test_values_of_any_kind_are_shown_description(witness: Witness) -> None:
     witness.expect("there are two", True, expected=2, observed=["a", "b"])
 
     assert witness.checks[0].expected == "2"

@@ -33,16 +33,16 @@ MADE = "a failed settlement succeeds when it is repeated with the same key"
 
 
 @pytest.fixture
-def world(small: SmallStreamPay, witness: Witness) -> Iterator[ScenarioContext]:
-    world = ScenarioContext(run_context_of(settings_for(small_environ(small)), witness))
-    world.credential = world.run_context.credential
-    yield world
-    world.run_context.close()
+def scenario(small: SmallStreamPay, witness: Witness) -> Iterator[ScenarioContext]:
+    scenario = ScenarioContext(run_context_of(settings_for(small_environ(small)), witness))
+    scenario.credential = scenario.run_context.credential
+    yield scenario
+    scenario.run_context.close()
 
 
 @pytest.fixture
-def run(world: ScenarioContext) -> RunContext:
-    return world.run_context
+def run(scenario: ScenarioContext) -> RunContext:
+    return scenario.run_context
 
 
 def fails_at_first(small: SmallStreamPay) -> None:
@@ -82,33 +82,33 @@ def always_fails(small: SmallStreamPay) -> None:
     small.lie("POST settle", FAILED)
 
 
-def play_scenario(world: ScenarioContext) -> None:
-    play(world, "have_requested_a_settlement", "repeat_failed_settlements")
-    play(world, "failed_settlements_left_unsettled", "failed_settlements_succeed")
+def play_scenario(scenario: ScenarioContext) -> None:
+    play(scenario, "have_requested_a_settlement", "repeat_failed_settlements")
+    play(scenario, "failed_settlements_left_unsettled", "failed_settlements_succeed")
 
 
-def test_a_run_whose_settlements_are_made_has_none_that_failed(world: ScenarioContext, witness: Witness) -> None:
-    play_scenario(world)
+def test_a_run_whose_settlements_are_made_has_none_that_failed(scenario: ScenarioContext, witness: Witness) -> None:
+    play_scenario(scenario)
 
     witness.saw_held(UNSETTLED, MADE)
     assert witness.checks[0].observed == "1 settlements, and none failed"
 
 
 def test_a_settlement_is_asked_for_only_where_the_run_has_asked_for_none(
-    world: ScenarioContext, run: RunContext, small: SmallStreamPay
+    scenario: ScenarioContext, run: RunContext, small: SmallStreamPay
 ) -> None:
-    settling.settled_stream(run, world.credential)
-    play_scenario(world)
+    settling.settled_stream(run, scenario.credential)
+    play_scenario(scenario)
 
     assert len([asked for asked in small.asked if asked.path.endswith("/settle")]) == 1
 
 
 def test_a_settlement_that_failed_once_and_is_made_with_its_key_keeps_both_promises(
-    world: ScenarioContext, run: RunContext, small: SmallStreamPay, witness: Witness
+    scenario: ScenarioContext, run: RunContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     fails_at_first(small)
 
-    play_scenario(world)
+    play_scenario(scenario)
 
     witness.saw_held(UNSETTLED, MADE)
     first, again = (asked for asked in small.asked if asked.path.endswith("/settle"))
@@ -118,99 +118,104 @@ def test_a_settlement_that_failed_once_and_is_made_with_its_key_keeps_both_promi
 
 
 def test_a_step_that_settles_still_fails_by_a_settlement_that_failed(
-    world: ScenarioContext, run: RunContext, small: SmallStreamPay
+    scenario: ScenarioContext, run: RunContext, small: SmallStreamPay
 ) -> None:
     fails_at_first(small)
-    world.proof = run.proof()
-    world.stream = settling.create_stream(run, world.proof.recipient)
-    play(world, "start_stream")
+    scenario.proof = run.proof()
+    scenario.stream = settling.create_stream(run, scenario.proof.recipient)
+    play(scenario, "start_stream")
 
     with pytest.raises(PromiseBroken, match="answered 502, not 200: SETTLEMENT_FAILED"):
-        play(world, "settle")
+        play(scenario, "settle")
 
     (failed,) = run.streams.failed_settlements
-    assert (failed.stream_id, failed.is_made) == (world.stream.id, False)
+    assert (failed.stream_id, failed.is_made) == (scenario.stream.id, False)
 
 
 def test_a_stream_that_a_failed_settlement_ended_is_found_out_with_what_came_of_it(
-    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+    scenario: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     ends_the_stream(small)
 
-    play(world, "have_requested_a_settlement", "repeat_failed_settlements")
+    play(scenario, "have_requested_a_settlement", "repeat_failed_settlements")
     with witness.breaks(UNSETTLED, expected="active or paused", saw="then it was ended, its key answered 409"):
-        play(world, "failed_settlements_left_unsettled")
+        play(scenario, "failed_settlements_left_unsettled")
 
 
 def test_a_key_that_failed_for_good_is_found_out_though_another_one_works(
-    world: ScenarioContext, run: RunContext, small: SmallStreamPay, witness: Witness
+    scenario: ScenarioContext, run: RunContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     freezes_the_key(small)
 
-    play(world, "have_requested_a_settlement", "repeat_failed_settlements", "failed_settlements_left_unsettled")
+    play(scenario, "have_requested_a_settlement", "repeat_failed_settlements", "failed_settlements_left_unsettled")
     with witness.breaks(
         MADE, expected="a receipt", saw="its key answered 502 SETTLEMENT_FAILED, a new key answered 200"
     ):
-        play(world, "failed_settlements_succeed")
+        play(scenario, "failed_settlements_succeed")
 
     assert len(run.streams.settlements) == 1
 
 
 @pytest.mark.parametrize("fault", [fails_at_first, freezes_the_key])
 def test_a_settlement_that_fails_at_first_hides_nothing_that_needs_a_settled_stream(
-    fault: Callable[[SmallStreamPay], None], world: ScenarioContext, run: RunContext, small: SmallStreamPay
+    fault: Callable[[SmallStreamPay], None], scenario: ScenarioContext, run: RunContext, small: SmallStreamPay
 ) -> None:
     fault(small)
 
-    play(world, "have_settled_stream", "read_settled_stream", "receipt_names_one_transaction")
-    play(world, "record_names_receipts_transaction", "settle_another_stream", "settlement_of_another_stream_is_refused")
+    play(scenario, "have_settled_stream", "read_settled_stream", "receipt_names_one_transaction")
+    play(
+        scenario,
+        "record_names_receipts_transaction",
+        "settle_another_stream",
+        "settlement_of_another_stream_is_refused",
+    )
 
-    assert world.settlement == run.streams.settlements[0]
+    assert scenario.settlement == run.streams.settlements[0]
     assert run.streams.failed_settlements[0].is_made
 
 
 @pytest.mark.parametrize("fault", [ends_the_stream, always_fails])
 def test_where_no_settlement_is_made_at_all_there_is_no_settled_stream(
-    fault: Callable[[SmallStreamPay], None], world: ScenarioContext, small: SmallStreamPay
+    fault: Callable[[SmallStreamPay], None], scenario: ScenarioContext, small: SmallStreamPay
 ) -> None:
     fault(small)
 
     with pytest.raises(PromiseBroken, match="answered 502"):
-        play(world, "have_settled_stream")
+        play(scenario, "have_settled_stream")
 
 
 def test_a_service_that_puts_a_settlement_off_has_not_failed_it(
-    world: ScenarioContext, run: RunContext, small: SmallStreamPay
+    scenario: ScenarioContext, run: RunContext, small: SmallStreamPay
 ) -> None:
     small.lie("POST settle", Says(status=503, json={"error": {"code": "LEDGER_UNAVAILABLE", "message": "later"}}))
 
     with pytest.raises(WritePutOff):
-        play(world, "have_requested_a_settlement")
+        play(scenario, "have_requested_a_settlement")
 
     assert not run.streams.failed_settlements
 
 
 def test_a_repetition_that_is_put_off_says_so_and_nothing_of_the_promise(
-    world: ScenarioContext, small: SmallStreamPay
+    scenario: ScenarioContext, small: SmallStreamPay
 ) -> None:
     always_fails(small)
-    play(world, "have_requested_a_settlement")
+    play(scenario, "have_requested_a_settlement")
     small.lie("POST settle", Says(status=503, json={"error": {"code": "LEDGER_UNAVAILABLE", "message": "later"}}))
 
     with pytest.raises(WritePutOff):
-        play(world, "repeat_failed_settlements")
+        play(scenario, "repeat_failed_settlements")
 
 
 def test_a_stream_that_could_not_be_looked_at_is_looked_at_again(
-    world: ScenarioContext, run: RunContext, small: SmallStreamPay, witness: Witness
+    scenario: ScenarioContext, run: RunContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     fails_at_first(small)
     small.lie("GET item", Says(status=500))
-    play(world, "have_requested_a_settlement")
+    play(scenario, "have_requested_a_settlement")
     assert run.streams.failed_settlements[0].record is None
     small.be_honest("GET item")
 
-    play(world, "repeat_failed_settlements", "failed_settlements_left_unsettled", "failed_settlements_succeed")
+    play(scenario, "repeat_failed_settlements", "failed_settlements_left_unsettled", "failed_settlements_succeed")
 
     witness.saw_held(UNSETTLED, MADE)
 

@@ -30,36 +30,36 @@ from streampay_smoke.service.records import LiveEvent
 @contextmanager
 def opened(sandbox: Sandbox, witness: Witness, **environ: str) -> Iterator[ScenarioContext]:
     settings = settings_for({**sandbox.ready_document()["env"], "SMOKE_AUTH_MODE": "jwt", **environ})
-    world = ScenarioContext(run_context_of(settings, witness))
+    scenario = ScenarioContext(run_context_of(settings, witness))
     try:
-        yield world
+        yield scenario
     finally:
-        world.run_context.clean_up()
-        world.run_context.close()
+        scenario.run_context.clean_up()
+        scenario.run_context.close()
 
 
-def listens(world: ScenarioContext) -> None:
-    play(world, "sign_in", "have_a_draft", "listen_to_a_start")
-    play(world, "events_begin", "start_is_reported", "events_of_own_stream_only")
+def listens(scenario: ScenarioContext) -> None:
+    play(scenario, "sign_in", "have_a_draft", "listen_to_a_start")
+    play(scenario, "events_begin", "start_is_reported", "events_of_own_stream_only")
 
 
-def refused(world: ScenarioContext) -> None:
-    play(world, "sign_in")
-    play(world, "have_streams", count=1)
-    play(world, "listen_without_valid_credential", "every_attempt_is_refused")
+def refused(scenario: ScenarioContext) -> None:
+    play(scenario, "sign_in")
+    play(scenario, "have_streams", count=1)
+    play(scenario, "listen_without_valid_credential", "every_attempt_is_refused")
 
 
-def refused_to_second_user(world: ScenarioContext) -> None:
-    play(world, "sign_in")
-    play(world, "have_streams", count=1)
-    play(world, "second_user_listens", "every_attempt_is_refused")
+def refused_to_second_user(scenario: ScenarioContext) -> None:
+    play(scenario, "sign_in")
+    play(scenario, "have_streams", count=1)
+    play(scenario, "second_user_listens", "every_attempt_is_refused")
 
 
 @pytest.mark.parametrize("mode", ["wallet", "jwt", "api-key"])
 def test_the_sandbox_sends_live_events_to_the_owner_only(mode: str, witness: Witness) -> None:
-    with start_sandbox() as sandbox, opened(sandbox, witness, SMOKE_AUTH_MODE=mode) as world:
+    with start_sandbox() as sandbox, opened(sandbox, witness, SMOKE_AUTH_MODE=mode) as scenario:
         for story in (listens, refused, *([] if mode == "api-key" else [refused_to_second_user])):
-            story(ScenarioContext(world.run_context))
+            story(ScenarioContext(scenario.run_context))
 
     assert all(check.held for check in witness.checks)
     created, released = witness.of(ResourceCreated), witness.of(ResourceReleased)
@@ -69,10 +69,10 @@ def test_the_sandbox_sends_live_events_to_the_owner_only(mode: str, witness: Wit
 
 
 def test_a_run_listens_to_one_start(witness: Witness) -> None:
-    with start_sandbox() as sandbox, opened(sandbox, witness) as world:
-        listens(world)
+    with start_sandbox() as sandbox, opened(sandbox, witness) as scenario:
+        listens(scenario)
         made = len(witness.of(ResourceCreated))
-        listens(ScenarioContext(world.run_context))
+        listens(ScenarioContext(scenario.run_context))
 
     assert len(witness.of(ResourceCreated)) == made
 
@@ -95,8 +95,8 @@ def test_events_that_are_wrong_break_the_promise_they_are_about(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(listening, "WITHIN_SECONDS", 1.0)
-    with start_sandbox(faults=(fault,)) as sandbox, opened(sandbox, witness) as world, witness.breaks(promise):
-        story(world)
+    with start_sandbox(faults=(fault,)) as sandbox, opened(sandbox, witness) as scenario, witness.breaks(promise):
+        story(scenario)
 
 
 class CutOff:
@@ -119,9 +119,9 @@ def behind(behaviour: ProxyBehaviour, witness: Witness) -> Iterator[ScenarioCont
     with (
         start_sandbox() as sandbox,
         DisturbingProxy(sandbox.base_url, behaviour=behaviour) as proxy,
-        opened(sandbox, witness, SMOKE_BASE_URL=proxy.url) as world,
+        opened(sandbox, witness, SMOKE_BASE_URL=proxy.url) as scenario,
     ):
-        yield world
+        yield scenario
 
 
 @pytest.mark.parametrize(
@@ -130,16 +130,16 @@ def behind(behaviour: ProxyBehaviour, witness: Witness) -> Iterator[ScenarioCont
     ids=["passed on", "one hangs up", "both hang up", "one breaks off", "both end"],
 )
 def test_a_listener_who_is_cut_off_listens_anew(met: tuple[ProxyDecision, ...], witness: Witness) -> None:
-    with behind(CutOff(*met), witness) as world:
-        listens(world)
+    with behind(CutOff(*met), witness) as scenario:
+        listens(scenario)
 
     assert all(check.held for check in witness.checks)
 
 
 @pytest.mark.parametrize("met", [hang_up(), ENDS], ids=["hangs up", "ends"])
 def test_a_listener_who_is_always_cut_off_ends_in_service_unavailable(met: ProxyDecision, witness: Witness) -> None:
-    with behind(CutOff(*[met] * 99), witness) as world, pytest.raises(ServiceUnavailable):
-        listens(world)
+    with behind(CutOff(*[met] * 99), witness) as scenario, pytest.raises(ServiceUnavailable):
+        listens(scenario)
 
     assert not witness.checks
 
@@ -149,10 +149,10 @@ def test_a_listener_who_is_refused_is_a_promise_that_is_broken(witness: Witness)
         status=403, text='{"error": {"code": "FORBIDDEN", "message": "m"}}', content_type="application/json"
     )
     with (
-        behind(CutOff(*[refusal] * 99), witness) as world,
+        behind(CutOff(*[refusal] * 99), witness) as scenario,
         witness.breaks("live events begin within 10 s", saw="status 403"),
     ):
-        listens(world)
+        listens(scenario)
 
 
 OWN = LiveEvent(stream_id="stream-1", status="active")

@@ -95,7 +95,7 @@ def test_silence_is_a_warning_and_no_loss(run: RunContext, small: SmallStreamPay
     run.look_for_own_streams()
 
     assert not lost(witness)
-    assert "nobody could look" in witness.of(Warned)[0].text
+    assert "could not be looked for" in witness.of(Warned)[0].text
 
 
 def test_a_run_that_made_nothing_asks_nothing(run: RunContext, small: SmallStreamPay) -> None:

@@ -1,5 +1,6 @@
 """What the scenarios of a run share, and what they may never do: move real money, or leave things behind unnoticed."""
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,9 +19,11 @@ from step_parts import (
     settings_for,
     small_environ,
 )
+from waits import HANG_SECONDS
 
 from streampay_sandbox.proxy import DisturbingProxy
 from streampay_sandbox.stack import start_sandbox
+from streampay_smoke.acceptance import run_context
 from streampay_smoke.acceptance.actions import settlement
 from streampay_smoke.acceptance.observations.readiness import NeverReady
 from streampay_smoke.acceptance.observations.settlement import ServiceProof
@@ -38,9 +41,9 @@ from streampay_smoke.service.transport import Throttled
 
 @pytest.fixture
 def shared(small: SmallStreamPay, witness: Witness) -> Iterator[RunContext]:
-    run_context = run_context_of(settings_for(small_environ(small)), witness)
-    yield run_context
-    run_context.close()
+    made = run_context_of(settings_for(small_environ(small)), witness)
+    yield made
+    made.close()
 
 
 def created(witness: Witness) -> list[str]:
@@ -100,11 +103,11 @@ def test_a_shared_thing_says_what_it_is() -> None:
 
 
 def test_a_scenarios_context_hands_on_what_the_run_holds(shared: RunContext, witness: Witness) -> None:
-    world = ScenarioContext(shared)
+    scenario = ScenarioContext(shared)
 
-    assert world.settings is shared.settings
-    assert world.deployment is shared.deployment
-    world.expect.equal("a scenario's checks reach the journal", 1, 1)
+    assert scenario.settings is shared.settings
+    assert scenario.deployment is shared.deployment
+    scenario.expect.equal("a scenario's checks reach the journal", 1, 1)
     witness.saw_held("a scenario's checks reach the journal")
 
 
@@ -561,3 +564,46 @@ def test_each_look_at_the_fleet_has_a_connection_of_its_own(small: SmallStreamPa
         run_context.close()
     assert len(met) == len(witness.of(ReleaseSeen)) - 1 == 5
     assert len({passing.connection for passing in proxy.passed}) == 6
+
+
+@pytest.mark.parametrize("fails", ["readiness", "signed_in"])
+@pytest.mark.parametrize(
+    ("failure", "decides"),
+    [(PromiseBroken("status 500"), True), (Throttled("status 429"), False), (SettingsInvalid("no key"), False)],
+    ids=["the release", "a limit", "the settings"],
+)
+def test_the_ledger_is_not_waited_for_where_the_release_has_failed_before_any_check(
+    fails: str, failure: SmokeError, decides: bool, shared: RunContext
+) -> None:
+    ledger = shared.opened["ledger"] = object()
+    assert shared.ledger_without_service is ledger
+
+    shared.failures[fails] = failure
+
+    met: object = None
+    try:
+        met = shared.ledger_without_service
+    except SmokeError as error:
+        met = error  # the same failure again: one cause
+    assert met is (failure if decides else ledger)
+    shared.opened.clear()
+
+
+def test_the_ledgers_library_is_loaded_beside_a_long_wait_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded, begun = [], threading.Event()
+
+    def load(name: str) -> None:
+        loaded.append(name)
+        begun.set()
+
+    monkeypatch.setattr("importlib.import_module", load)
+    with run_context.ledger_library_loaded_beside():
+        pass
+    assert not loaded
+
+    monkeypatch.setattr(run_context, "LONG_WAIT_SECONDS", 0.0)
+    before = threading.active_count()
+    with run_context.ledger_library_loaded_beside():
+        assert begun.wait(HANG_SECONDS)
+    assert loaded == ["streampay_smoke.chain.stellar"]
+    assert threading.active_count() == before

@@ -21,9 +21,11 @@ from streampay_smoke.core.errors import Blame, SmokeError
 from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.evidence.events import ReleaseSeen
 from streampay_smoke.gate.verdict import VerdictStatus
-from streampay_smoke.http.client import new_client
+from streampay_smoke.http.client import Client
 from streampay_smoke.http.ledger_health import is_same_ledger
-from streampay_smoke.operations.doctor import DoctorState, look_around
+from streampay_smoke.operations.doctor import DoctorState
+from streampay_smoke.operations.doctor.deployment import DEPLOYMENT
+from streampay_smoke.operations.doctor.look import look_at
 from streampay_smoke.service.identity import unowned_address
 
 READS = "build-manifest: the build id that the start page names"
@@ -114,7 +116,7 @@ def test_run_and_doctor_say_the_same(
         assert caught.value.blame is Blame.CONFIG
         looks = [
             look
-            for look in look_around(shared)
+            for look in look_at(shared, DEPLOYMENT)
             if look.state is DoctorState.PROBLEM and look.verdict is VerdictStatus.CONFIG
         ]
     assert looks, "the doctor sees it too"
@@ -155,5 +157,5 @@ def test_the_ledger_of_the_service_is_known_by_another_address_too() -> None:
 
 def friendbot(sandbox: Sandbox) -> None:
     url = sandbox.ready_document()["env"]["SMOKE_STELLAR_FRIENDBOT_URL"]
-    with new_client(timeout_seconds=5) as client:
+    with Client(timeout_seconds=5) as client:
         assert client.request("GET", f"{url}?addr={unowned_address()}").status == 200

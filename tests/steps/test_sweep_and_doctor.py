@@ -16,8 +16,15 @@ from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.operations import doctor as doctors
 from streampay_smoke.operations.doctor import DoctorCheck, DoctorState
+from streampay_smoke.operations.doctor.deployment import DEPLOYMENT
+from streampay_smoke.operations.doctor.given import SETTINGS, credentials, unused_credentials
+from streampay_smoke.operations.doctor.look import look_at
+from streampay_smoke.operations.doctor.machine import MACHINE, disk, writable
+from streampay_smoke.operations.doctor.rollback import ROLLBACK, RollbackLookedAt
 from streampay_smoke.operations.sweep import Swept, sweep, sweep_environment
 from streampay_smoke.service.orders import RATE, SCHEDULE
+from streampay_smoke.settings import load_evidence
+from streampay_smoke.settings.actuator import load_rollback
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
 OLD, YOUNG = "2026-11-23T11:00:00.000Z", "2026-11-23T11:59:00.000Z"
@@ -145,7 +152,7 @@ def looks_by_name(looks: list[DoctorCheck]) -> dict[str, DoctorCheck]:
 def test_a_machine_that_lacks_something_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(importlib.metadata, "requires", lambda name: ["nothing-like-it>=1", 'x; extra == "y"'])
-    found = looks_by_name(list(doctors.look_at_machine()))
+    found = looks_by_name(list(look_at(load_evidence({}, environ={}, root=tmp_path), MACHINE)))
     assert found["Allure reporter"].state is DoctorState.WARNING
     assert found["packages"].state is DoctorState.PROBLEM
     assert "nothing-like-it" in found["packages"].said
@@ -164,7 +171,7 @@ def test_a_service_that_is_not_what_it_should_be_is_named(
     small: SmallStreamPay, shared: RunContext, lie: Says, name: str, verdict: VerdictStatus
 ) -> None:
     small.lie("GET /api/readyz", lie)
-    found = next(look for look in doctors.look_around(shared) if look.name == name)
+    found = next(look for look in look_at(shared, DEPLOYMENT) if look.name == name)
     assert (found.state, found.verdict) == (DoctorState.PROBLEM, verdict)
     assert found.next_step
 
@@ -175,25 +182,114 @@ def test_a_credential_is_proved_only_where_a_stranger_is_refused(
 ) -> None:
     if open_to_strangers:
         small.lie("GET /api/streams", Says(json={"data": [], "meta": {"hasNext": False, "total": 0}}))
-    assert next(look for look in doctors.look_around(shared) if look.name == "sign-in").state is state
+    assert next(look for look in look_at(shared, DEPLOYMENT) if look.name == "sign-in").state is state
 
 
 def test_the_doctor_says_what_goes_by_a_proxy_and_shows_ledgers_by_their_host(
     small: SmallStreamPay, shared: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "proxy" not in looks_by_name(list(doctors.look_around(shared)))
+    assert "proxy" not in looks_by_name(list(look_at(shared.settings, SETTINGS)))
     monkeypatch.setenv("HTTP_PROXY", "http://smoke:a-proxys-password@127.0.0.1:9")
-    found = looks_by_name(list(doctors.look_around(shared)))
+    looks = [*look_at(shared.settings, SETTINGS), *look_at(shared, DEPLOYMENT)]
+    found = looks_by_name(looks)
     assert "service directly: HTTP_PROXY is not used for 127.0.0.1" in found["proxy"].said
-    assert not any("a-proxys-password" in look.said or "/friendbot" in look.said for look in found.values())
+    assert not any("a-proxys-password" in look.said or "/friendbot" in look.said for look in looks)
+
+
+@pytest.mark.parametrize(
+    ("environ", "unused"),
+    [
+        ({}, set()),
+        ({"SMOKE_API_KEY": "a-key-of-nobody"}, {"SMOKE_API_KEY"}),
+        ({"SMOKE_AUTH_JWT_SECRET": "b" * 40}, set()),
+        ({"SMOKE_AUTH_MODE": "api-key", "SMOKE_API_KEY": "a-key-in-use", "SMOKE_API_KEY_B": "another-key"}, set()),
+        ({"SMOKE_METRICS_TOKEN": "c" * 40}, {"SMOKE_METRICS_TOKEN"}),
+        ({"SMOKE_ROLLBACK_TOKEN": "d" * 40}, {"SMOKE_ROLLBACK_TOKEN"}),
+    ],
+)
+def test_credentials_that_are_set_and_not_used_are_named_and_never_shown(
+    small: SmallStreamPay, environ: dict[str, str], unused: set[str]
+) -> None:
+    found = list(unused_credentials(settings_for(small_environ(small, **environ))))
+    assert {check.name for check in found} == unused
+    assert all(check.state is DoctorState.WARNING and check.next_step for check in found)
+    assert not any(value in check.said for check in found for value in environ.values() if len(value) > 9)
+
+
+def test_scenarios_that_this_environment_leaves_out_are_counted_with_the_reason(small: SmallStreamPay) -> None:
+    settings = settings_for(small_environ(small), settles=False, settles_not_because="real money")
+    said = [check.said for check in look_at(settings, SETTINGS) if check.name == "left out"]
+    assert any("scenarios: real money" in line for line in said)
+    assert any("no release is expected" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "state"),
+    [(10_000_000, DoctorState.PROBLEM), (500_000_000, DoctorState.WARNING), (5_000_000_000, DoctorState.OK)],
+)
+def test_a_disk_that_is_nearly_full_is_said(tmp_path: Path, free_bytes: int, state: DoctorState) -> None:
+    found = disk(tmp_path, free_bytes)
+    assert found.state is state
+    assert f"{free_bytes / 1e9:.1f} GB" in found.said
+
+
+def test_a_folder_that_is_not_there_yet_is_looked_at_and_not_made(tmp_path: Path) -> None:
+    assert writable("artifacts", tmp_path / "a" / "b", "step").state is DoctorState.OK
+    assert not list(tmp_path.iterdir())
+
+
+ROLLBACK_FILE = """
+description = "x"
+[service]
+network = "testnet"
+ready_within_seconds = 1
+[chain]
+network = "testnet"
+[money]
+settles = true
+"""
+
+
+@pytest.mark.parametrize(
+    ("table", "state", "said"),
+    [
+        ("", DoctorState.OK, "has no [rollback]"),
+        ('[rollback]\nhook = "nobody"', DoctorState.PROBLEM, "has no engine 'nobody'"),
+        ('[rollback]\nhook = "webhook"\n[rollback.webhook]\nurl = "https://x.example"', DoctorState.PROBLEM, "SECRET"),
+        (
+            '[rollback]\nhook = "command"\n[rollback.command]\nroll_back = ["no-such-program"]',
+            DoctorState.PROBLEM,
+            "no-such-program of [rollback.command]",
+        ),
+        (
+            '[rollback]\nhook = "command"\n[rollback.command]\nroll_back = ["true"]\nlive_release = ["false"]',
+            DoctorState.WARNING,
+            "false ended with exit code 1",
+        ),
+        (
+            '[rollback]\nhook = "command"\n[rollback.command]\nroll_back = ["true"]\nlive_release = ["echo", "r7"]',
+            DoctorState.OK,
+            "has r7 live",
+        ),
+    ],
+)
+def test_what_a_rollback_needs_is_looked_at(tmp_path: Path, table: str, state: DoctorState, said: str) -> None:
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments" / "here.toml").write_text(ROLLBACK_FILE + table)
+    environ = {"SMOKE_ENV": "here", "SMOKE_BASE_URL": "https://streampay.example", "SMOKE_DEPLOY": "d1"}
+    settings = load_rollback(environ=environ, root=tmp_path)
+    found = list(look_at(RollbackLookedAt(settings, Redactor()), ROLLBACK))
+    assert any(check.state is state and said in check.said for check in found), found
+    assert all(check.next_step for check in found if check.state in {DoctorState.WARNING, DoctorState.PROBLEM})
+    assert ("rollback target" in looks_by_name(found)) is bool(table)
 
 
 def test_the_doctor_says_what_a_credential_says_of_its_end(small: SmallStreamPay) -> None:
     environ = {"SMOKE_AUTH_MODE": "api-key", "SMOKE_API_KEY": "an-opaque-key", "SMOKE_API_KEY_B": "a.e30.c2lnbmF0"}
-    said = [look.said for look in doctors._credentials(settings_for(small_environ(small, **environ)))]
+    said = [look.said for look in credentials(settings_for(small_environ(small, **environ)))]
     assert said == ["set; it does not say when it ends, or whose it is"] * 2
     jwt = small_environ(small, SMOKE_AUTH_MODE="jwt", SMOKE_AUTH_JWT_SECRET="a" * 40)
-    assert "minted" in next(doctors._credentials(settings_for(jwt))).said
+    assert "minted" in next(credentials(settings_for(jwt))).said
 
 
 def test_a_warning_met_on_the_way_is_shown(witness: Witness) -> None:

@@ -1,13 +1,17 @@
 """What limits promise: to slow one caller down, and nobody else."""
 
 import itertools
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from step_parts import Witness, answer
 
-from streampay_smoke.acceptance.actions.throttling import SPARE, request_until_throttled
+from streampay_smoke.acceptance.actions.throttling import SPARE, LimitNotReached, OneExchange, request_until_throttled
 from streampay_smoke.acceptance.checks import throttling
 from streampay_smoke.acceptance.checks.throttling import RequestBurst
+from streampay_smoke.core.errors import Blame
+from streampay_smoke.evidence.events import Exchanged
 
 WAIT = answer(429, headers={"retry-after": "1"})
 
@@ -39,7 +43,7 @@ def test_slowed_down_fails_for_a_caller_nothing_stops(witness: Witness) -> None:
 
 
 def test_slowed_down_fails_where_nobody_says_for_how_long(witness: Witness) -> None:
-    with witness.breaks("the answer says how long to wait", saw="no time"):
+    with witness.breaks("the answer says how long to wait", saw="no Retry-After"):
         throttling.burst_is_throttled(RequestBurst(requests=61, seconds=0.2, last=answer(429)), witness.expect)
 
 
@@ -56,7 +60,7 @@ def test_others_are_served_fails_for_somebody_who_is_not(status: int, witness: W
 
 
 def test_a_rush_ends_when_it_is_told_to_wait() -> None:
-    answers = iter([answer(200), answer(401), WAIT])
+    answers = iter([[answer(200)], [answer(401)], [WAIT]])
 
     rushed = request_until_throttled(lambda: next(answers), per_minute=60, replicas=1, clock=lambda: 0.0)
 
@@ -65,13 +69,54 @@ def test_a_rush_ends_when_it_is_told_to_wait() -> None:
 
 @pytest.mark.parametrize(
     ("replicas", "seconds_each", "requests"),
-    [(1, 0.0, 60 + SPARE), (3, 0.0, 180 + SPARE), (1, 0.5, 130)],
+    [(1, 0.0, 60 + SPARE), (3, 0.0, 180 + SPARE), (1, 0.2, 82)],
 )
 def test_a_rush_that_nothing_stops_ends_when_every_replica_would_have(
     replicas: int, seconds_each: float, requests: int
 ) -> None:
     clock = itertools.count(0.0, seconds_each)
 
-    rushed = request_until_throttled(lambda: answer(200), per_minute=60, replicas=replicas, clock=lambda: next(clock))
+    rushed = request_until_throttled(lambda: [answer(200)], per_minute=60, replicas=replicas, clock=lambda: next(clock))
 
     assert (rushed.requests, rushed.last.status) == (requests, 200)
+
+
+def test_one_throttled_answer_of_several_at_once_ends_a_rush() -> None:
+    rushed = request_until_throttled(lambda: [answer(200), WAIT, answer(200)], per_minute=60, replicas=1)
+
+    assert (rushed.requests, rushed.last.status) == (3, 429)
+
+
+@pytest.mark.parametrize("seconds_each", [1.0, 2.0])
+def test_requests_too_slow_to_exceed_the_limit_prove_nothing(seconds_each: float) -> None:
+    clock = itertools.count(0.0, seconds_each)
+
+    with pytest.raises(LimitNotReached, match="too slow to exceed a limit of 60 a minute") as raised:
+        request_until_throttled(lambda: [answer(200)], per_minute=60, replicas=1, clock=lambda: next(clock))
+
+    assert raised.value.blame is Blame.HARNESS
+
+
+@pytest.mark.parametrize("said", ["1", "60", format_datetime(datetime.now(UTC) + timedelta(seconds=30))])
+def test_throttled_callers_are_told_a_time(said: str, witness: Witness) -> None:
+    last = answer(429, headers={"retry-after": said})
+
+    throttling.burst_is_throttled(RequestBurst(requests=61, seconds=0.2, last=last), witness.expect)
+
+
+@pytest.mark.parametrize("said", ["soon", "-1", "1.5.0", "99999999", "null"])
+def test_what_is_no_time_tells_nobody_how_long_to_wait(said: str, witness: Witness) -> None:
+    last = answer(429, headers={"retry-after": said})
+
+    with witness.breaks("the answer says how long to wait", saw=f"Retry-After: {said}"):
+        throttling.burst_is_throttled(RequestBurst(requests=61, seconds=0.2, last=last), witness.expect)
+
+
+def test_the_journal_keeps_one_of_a_burst_and_how_many_it_stands_for() -> None:
+    recorded: list[Exchanged] = []
+    seen = OneExchange()
+    for status in (200, 200, 429):
+        seen(Exchanged(peer="service", method="GET", target="/x", status=status, duration_ms=1))
+    seen.record_it(recorded.append)  # type: ignore[arg-type]
+
+    assert [(each.status, each.stands_for) for each in recorded] == [(429, 3)]

@@ -80,7 +80,7 @@ def test_app_may_write_passes_for_leave_by_name(status: int, witness: Witness) -
         (204, {"access-control-allow-origin": "*"}, MAY_WRITE[1], "*"),
         (204, {"access-control-allow-origin": f"{ORIGIN}, {ORIGIN}"}, MAY_WRITE[1], ORIGIN),
         (204, {"access-control-allow-origin": "https://app.example:443"}, MAY_WRITE[1], "443"),
-        (204, {"access-control-allow-credentials": None}, MAY_WRITE[2], "unsaid"),
+        (204, {"access-control-allow-credentials": None}, MAY_WRITE[2], "not given"),
         (204, {"access-control-allow-credentials": "false"}, MAY_WRITE[2], "false"),
         (204, {"access-control-allow-methods": "GET"}, MAY_WRITE[3], "not post"),
         (204, {"access-control-allow-methods": None}, MAY_WRITE[3], "not post"),

@@ -45,16 +45,16 @@ ROW = {"id": "stream-1", "status": "draft", "recipient": "G", "rate": "1", "sche
 
 
 @pytest.fixture
-def world(small: SmallStreamPay, witness: Witness) -> Iterator[ScenarioContext]:
-    world = ScenarioContext(run_context_of(settings_for(small_environ(small)), witness))
-    world.credential = world.run_context.credential
-    world.proof = world.run_context.proof()
-    yield world
-    world.run_context.close()
+def scenario(small: SmallStreamPay, witness: Witness) -> Iterator[ScenarioContext]:
+    scenario = ScenarioContext(run_context_of(settings_for(small_environ(small)), witness))
+    scenario.credential = scenario.run_context.credential
+    scenario.proof = scenario.run_context.proof()
+    yield scenario
+    scenario.run_context.close()
 
 
-def started(world: ScenarioContext) -> None:
-    play(world, "create_stream", "start_stream")
+def started(scenario: ScenarioContext) -> None:
+    play(scenario, "create_stream", "start_stream")
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 408, 415, 429, 499])
@@ -163,7 +163,7 @@ def test_a_contract_that_pays_nobody_is_a_matter_of_settings(witness: Witness) -
 
 
 def test_a_stream_whose_record_never_ended_is_ended_by_clean_up_although_its_receipt_said_so(
-    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+    scenario: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
     def forgets(asked: Asked, honest: Honest) -> Says:
         says = honest(asked)
@@ -171,27 +171,27 @@ def test_a_stream_whose_record_never_ended_is_ended_by_clean_up_although_its_rec
         return says
 
     small.lie("POST settle", forgets)
-    started(world)
-    play(world, "settle")
+    started(scenario)
+    play(scenario, "settle")
     assert not witness.of(ResourceReleased)
-    world.run_context.clean_up()
-    assert small.streams[world.stream.id]["status"] == "ended"
+    scenario.run_context.clean_up()
+    assert small.streams[scenario.stream.id]["status"] == "ended"
 
 
 def test_clean_up_believes_the_record_and_not_the_answer(
-    world: ScenarioContext, small: SmallStreamPay, witness: Witness
+    scenario: ScenarioContext, small: SmallStreamPay, witness: Witness
 ) -> None:
-    started(world)
+    started(scenario)
     small.lie("POST stop", Says(json={"data": {}}))
-    world.run_context.clean_up()
+    scenario.run_context.clean_up()
     assert not witness.of(ResourceReleased)
 
 
 def test_the_key_is_tried_on_a_draft_of_this_run_not_on_whatever_is_listed(
-    world: ScenarioContext, small: SmallStreamPay
+    scenario: ScenarioContext, small: SmallStreamPay
 ) -> None:
-    found = small.add(world.run_context.user.address)
-    started(world)
-    play(world, "settle")
-    play(world, "settle_another_stream")
-    assert world.other_stream.id != found
+    found = small.add(scenario.run_context.user.address)
+    started(scenario)
+    play(scenario, "settle")
+    play(scenario, "settle_another_stream")
+    assert scenario.other_stream.id != found

@@ -30,7 +30,7 @@ FILES = {
     "summary.md",
 }
 READY = "--tags=@readiness"
-CHECK = "    readiness.dependencies_are_healthy(context.world.readiness, context.world.expect)"
+CHECK = "    readiness.dependencies_are_healthy(context.scenario_context.readiness, context.scenario_context.expect)"
 WITH_REPORT = {"SMOKE_REPORT": "1"}
 """The report is built in: no Node is looked for where there is no `report/node_modules`."""
 

@@ -16,7 +16,7 @@ from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import VerdictStatus
 
 READY = "--tags=@readiness"
-CHECK = "    readiness.dependencies_are_healthy(context.world.readiness, context.world.expect)"
+CHECK = "    readiness.dependencies_are_healthy(context.scenario_context.readiness, context.scenario_context.expect)"
 STEPS = "steps/readiness_steps.py"
 
 
@@ -35,6 +35,7 @@ def test_a_feature_path_works_alone(project: Project) -> None:
 def test_an_empty_selection(project: Project, tags: str) -> None:
     ran = project.behave(f"--tags={tags}")
     assert (ran.code, ran.verdict.reason_code) == (2, "nothing_selected")
+    assert ("did you mean @smoke?" in ran.verdict.message) is (tags == "@smok")
 
 
 WRONG_TAGS = {
@@ -451,7 +452,7 @@ def test_a_journal_judged_elsewhere_gives_the_same_bytes(project: Project, tmp_p
     ran = project.behave(READY)
     copy = tmp_path / "copied.jsonl"
     copy.write_bytes((ran.folder / "journal.jsonl").read_bytes())
-    with project.start("streampay_smoke", "judge", str(copy)) as judging:
+    with project.start("streampay_smoke", "judge", str(copy), "--json") as judging:
         output, _ = judging.communicate(timeout=HANG_SECONDS)
     assert (judging.returncode, output) == (0, (ran.folder / "verdict.json").read_text())
     copy.write_bytes(copy.read_bytes().replace(b'"held":true', b'"held":TRUE', 1))

@@ -15,13 +15,15 @@ from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.evidence.journal import read
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import VerdictStatus
-from streampay_smoke.http.client import new_client
+from streampay_smoke.http.client import Client
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.lease import Lease
 from streampay_smoke.service.orders import RATE, SCHEDULE
 from streampay_smoke.settings import load
 
-SETTLED_STEP = "    world.settlement = actions.settle(world.run_context, world.credential, world.started.record.id)"
+SETTLED_STEP = (
+    "    scenario.settlement = actions.settle(scenario.run_context, scenario.credential, scenario.started.record.id)"
+)
 LEFTOVERS = 60
 CSRF = {"cookie": "csrf-token=by-hand", "x-csrf-token": "by-hand"}
 
@@ -90,7 +92,7 @@ class ByHand:
     """Puts streams of the synthetic user into a sandbox, past the limits of the API that runs use."""
 
     def __init__(self, run_context: RunContext, sandbox: Sandbox) -> None:
-        self._client = new_client(
+        self._client = Client(
             base_url=sandbox.base_url, timeout_seconds=10, headers={**run_context.credential.headers, **CSRF}
         )
 

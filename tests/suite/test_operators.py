@@ -223,7 +223,7 @@ def test_an_override_is_written_judged_and_reported(
     for report in ("summary.md", "junit/streampay-smoke.xml", "ctrf.json"):
         assert "OVERRIDDEN" in (ran.folder / report).read_text(), report
 
-    assert main(["judge", str(ran.folder / "journal.jsonl")]) == 0
+    assert main(["judge", str(ran.folder / "journal.jsonl"), "--json"]) == 0
     assert capsys.readouterr().out == (ran.folder / "verdict.json").read_text()
     assert overridden(ran.folder, to="INCONCLUSIVE") == 2, "a run is overridden once"
 
@@ -290,6 +290,25 @@ def test_the_doctor_names_a_problem_and_the_next_step(
     assert "Next: " in text
     assert found == code, text
     assert WRONG not in text
+
+
+def test_the_doctor_names_all_that_is_wrong_at_once(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    wrong = {
+        "SMOKE_AUTH_MODE": "bearer",
+        "SMOKE_BAKE": "a while",
+        "SMOKE_REGION": "north/south",
+        "SMOKE_ARTIFACTS": str(tmp_path / "file"),
+    }
+    code, said = doctor(project, capsys, monkeypatch, **wrong)
+    assert code == 2, said
+    for named in ("SMOKE_AUTH_TOKEN", "SMOKE_BAKE is", "SMOKE_REGION is", "problem  artifacts"):
+        assert sum(line.startswith("problem") and named in line for line in said.splitlines()) <= 1, said
+        assert named in said, said
+    assert said.count("problem  settings") == 2
+    assert "something answers at " in said
 
 
 def test_the_doctor_names_a_suite_that_nobody_accepted(

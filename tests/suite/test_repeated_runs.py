@@ -22,7 +22,7 @@ def waited(ran: Ran) -> bool:
 
 
 def kept_tokens(project: Project) -> list[Path]:
-    return sorted((project.folder / ".cache/streampay-smoke/sign-ins").iterdir())
+    return sorted((project.folder / ".cache/streampay-smoke/sign-ins").glob("[!.]*"))
 
 
 @pytest.fixture

@@ -49,11 +49,13 @@ def test_a_signed_run_is_verified_by_whoever_has_the_public_key(project: Project
     verdict.write_text(verdict.read_text().replace('"assertions": ', '"assertions":  ', 1))
     code, output = judged(project, journal, "--verify", PUBLIC_KEY)
     assert (code, "not verified: verdict.json is not what was signed" in output) == (3, True)
-    assert '"verdict": "PASS"' not in output
+    assert "PASS" not in output
 
 
 def test_a_killed_run_is_signed_by_the_supervisor(project: Project) -> None:
-    check = "    readiness.dependencies_are_healthy(context.world.readiness, context.world.expect)"
+    check = (
+        "    readiness.dependencies_are_healthy(context.scenario_context.readiness, context.scenario_context.expect)"
+    )
     project.edit("steps/readiness_steps.py", check, "    import os, signal\n    os.kill(os.getpid(), signal.SIGKILL)")
     ran = project.smoke("--tags", "@readiness", SMOKE_SIGNING_KEY=KEY)
     assert (ran.code, ran.verdict.verdict) == (3, VerdictStatus.INCONCLUSIVE), ran.output

@@ -14,7 +14,7 @@ from waits import HANG_SECONDS, Stopwatch
 from streampay_sandbox.proxy import full_queue
 from streampay_smoke.gate.verdict import VerdictStatus
 
-CHECK = "    readiness.dependencies_are_healthy(context.world.readiness, context.world.expect)"
+CHECK = "    readiness.dependencies_are_healthy(context.scenario_context.readiness, context.scenario_context.expect)"
 STEP = "And every named dependency is healthy"
 SCENARIOS = ("--name=The service and its dependencies", "--name=A caller with")
 """One that can be made to hang, and five that come after it and need no sign-in, which is limited."""
@@ -103,7 +103,7 @@ def asks(port: int) -> tuple[str, ...]:
     return (
         "from streampay_smoke.service.transport import ServiceTransport",
         f"transport = ServiceTransport('http://127.0.0.1:{port}', timeout_seconds={HANG_SECONDS},",
-        "                             record=context.world.run_context.record)",
+        "                             record=context.scenario_context.run_context.record)",
         "transport.send('GET', '/hanging')",
     )
 
@@ -167,7 +167,9 @@ def test_a_step_that_hangs_ends_and_the_next_scenario_is_played(
 
 def test_a_step_that_swallows_its_alarm_is_no_pass(hurried: Project) -> None:
     hang_in(hurried, *SWALLOWED)
-    hurried.edit("steps/readiness_steps.py", "        pass", "        context.world.expect.that('it is', True)")
+    hurried.edit(
+        "steps/readiness_steps.py", "        pass", "        context.scenario_context.expect.that('it is', True)"
+    )
     ran = hurried.behave("features/readiness.feature")
     assert (ran.code, ran.verdict.verdict) == (3, VerdictStatus.INCONCLUSIVE), ran.output
 

@@ -128,6 +128,11 @@ class FakeSmoke:
         (self.folder / "looks").touch()
 
     @property
+    def started_in(self) -> Path:
+        """The working directory of the last start, where it `looks()`."""
+        return Path(self.seen_environ["PWD"])
+
+    @property
     def seen_environ(self) -> dict[str, str]:
         """The environment of the last start, where it `looks()`."""
         lines = (self.folder / "environ").read_text().splitlines()

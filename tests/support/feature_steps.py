@@ -48,7 +48,7 @@ TABLES = _all_tables()
 """The table that a step has in the features, by the name of its function."""
 
 
-def play(world: ScenarioContext, *names: str, **arguments: object) -> None:
+def play(scenario: ScenarioContext, *names: str, **arguments: object) -> None:
     """Play steps by the names of their functions, one after the other, on a scenario's context."""
     for name in names:
-        STEPS[name](SimpleNamespace(world=world, table=TABLES.get(name)), **arguments)
+        STEPS[name](SimpleNamespace(scenario_context=scenario, table=TABLES.get(name)), **arguments)

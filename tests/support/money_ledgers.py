@@ -57,7 +57,7 @@ class Stage:
         self.client: Any = None
         self.handed: list[TransactionEnvelope] = []
         self._patches = (
-            mock.patch.object(transport, "new_client", self._client_of_the_story),
+            mock.patch.object(transport, "Client", self._client_of_the_story),
             mock.patch.object(submission, "sign", self._spy),
         )
 

@@ -98,7 +98,7 @@ class Service:
         self.timeout_seconds = 10.0
         self.paper = PaperStreamPay()
         self.said: list[str] = []
-        self._patch = mock.patch.object(transport, "new_client", self._client)
+        self._patch = mock.patch.object(transport, "Client", self._client)
         environ = {
             "SMOKE_ENV": "local",
             "SMOKE_BASE_URL": "http://service.test",

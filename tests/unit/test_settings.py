@@ -10,8 +10,9 @@ from streampay_sandbox.ledger.genesis import named_keypair
 from streampay_smoke import settings as configuration
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid, SmokeError
 from streampay_smoke.core.networks import ALLOWED, PUBLIC_NAMES, PUBLIC_PASSPHRASE
+from streampay_smoke.service.strkey import KEY_BYTES, seed_text
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.folders import project_root
+from streampay_smoke.settings.folders import CHECKOUT, project_root, suite_root
 from streampay_smoke.settings.variables import VARIABLES
 
 ROOT = Path(__file__).parents[2]
@@ -21,13 +22,15 @@ STAGING = {
     "SMOKE_CONTRACT_ID": "C1",
 }
 
+TOKEN = "CAOSK5AWXB4U5FSOGOTSGW6IBLO7S24UHYABDZYJD2RO2CXKL2R6F27I"
+
 
 def load(options: Any = None, root: Any = ROOT, **environ: Any) -> Settings:
     return configuration.load(options, environ=environ, root=root)
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def project(tmp_path: Path) -> Path:
     (tmp_path / "environments").mkdir()
     for source in (ROOT / "environments").glob("*.toml"):
         (tmp_path / "environments" / source.name).write_text(source.read_text())
@@ -43,22 +46,22 @@ def test_nothing_set_is_the_embedded_sandbox() -> None:
     assert settings.deadline_seconds == 120
 
 
-def test_options_win_over_environment_over_dotenv_over_the_file_over_the_default(place: Path) -> None:
-    file = place / "environments" / "staging.toml"
-    assert load(root=place, **STAGING).region == ""
+def test_options_win_over_environment_over_dotenv_over_the_file_over_the_default(project: Path) -> None:
+    file = project / "environments" / "staging.toml"
+    assert load(root=project, **STAGING).region == ""
     file.write_text(file.read_text().replace("[chain]", '[chain]\nrpc_url = "http://file"'))
-    assert load(root=place, **STAGING).rpc_url == "http://file"
-    (place / ".env").write_text("SMOKE_STELLAR_RPC_URL=http://dotenv\n")
-    assert load(root=place, **STAGING).rpc_url == "http://dotenv"
-    assert load(root=place, **STAGING, SMOKE_STELLAR_RPC_URL="http://env").rpc_url == "http://env"
+    assert load(root=project, **STAGING).rpc_url == "http://file"
+    (project / ".env").write_text("SMOKE_STELLAR_RPC_URL=http://dotenv\n")
+    assert load(root=project, **STAGING).rpc_url == "http://dotenv"
+    assert load(root=project, **STAGING, SMOKE_STELLAR_RPC_URL="http://env").rpc_url == "http://env"
     options = {"SMOKE_STELLAR_RPC_URL": "http://option"}
-    assert load(options, place, **STAGING, SMOKE_STELLAR_RPC_URL="http://env").rpc_url == "http://option"
+    assert load(options, project, **STAGING, SMOKE_STELLAR_RPC_URL="http://env").rpc_url == "http://option"
 
 
-def test_an_empty_variable_counts_as_unset(place: Path) -> None:
-    (place / ".env").write_text("SMOKE_REGION=eu\n")
-    assert load(root=place, SMOKE_REGION="").region == ""
-    assert load(root=place).region == "eu"
+def test_an_empty_variable_counts_as_unset(project: Path) -> None:
+    (project / ".env").write_text("SMOKE_REGION=eu\n")
+    assert load(root=project, SMOKE_REGION="").region == ""
+    assert load(root=project).region == "eu"
 
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
@@ -72,10 +75,10 @@ def test_a_typo_is_refused_with_the_nearest_name() -> None:
         load(SMOKE_BASEURL="http://x")
 
 
-def test_a_typo_in_dotenv_is_refused_too(place: Path) -> None:
-    (place / ".env").write_text("SMOKE_TAG=@x\n")
+def test_a_typo_in_dotenv_is_refused_too(project: Path) -> None:
+    (project / ".env").write_text("SMOKE_TAG=@x\n")
     with pytest.raises(SettingsInvalid, match=r"SMOKE_TAG \(from .env, line 1\).*SMOKE_TAGS"):
-        load(root=place)
+        load(root=project)
 
 
 def test_other_peoples_variables_are_ignored() -> None:
@@ -100,14 +103,14 @@ def test_the_public_network_is_refused_by_name(name: str) -> None:
         ("0", "is no known network"),
     ],
 )
-def test_a_typo_of_a_network_is_no_real_money(name: str, meant: str, place: Path) -> None:
+def test_a_typo_of_a_network_is_no_real_money(name: str, meant: str, project: Path) -> None:
     with pytest.raises(SettingsInvalid, match=re.escape(meant)) as refusal:
         load(SMOKE_STELLAR_NETWORK=name)
     assert "testnet" in refusal.value.next_step
-    file = place / "environments" / "staging.toml"
+    file = project / "environments" / "staging.toml"
     file.write_text(file.read_text().replace('[chain]\nnetwork = "testnet"', f'[chain]\nnetwork = "{name}"'))
     with pytest.raises(SettingsInvalid, match=re.escape(meant)) as refusal:
-        load(root=place, **STAGING)
+        load(root=project, **STAGING)
     assert str(refusal.value).startswith("environments/staging.toml: ")
 
 
@@ -142,11 +145,11 @@ def test_the_public_network_is_refused_even_when_the_rest_is_wrong() -> None:
         'network = "testnet"\nfriendbot_url = "https://horizon.stellar.org/friendbot"',
     ],
 )
-def test_an_environment_file_cannot_name_the_public_network(place: Path, lines: str) -> None:
-    file = place / "environments" / "staging.toml"
+def test_an_environment_file_cannot_name_the_public_network(project: Path, lines: str) -> None:
+    file = project / "environments" / "staging.toml"
     file.write_text(file.read_text().replace('[chain]\nnetwork = "testnet"', f"[chain]\n{lines}"))
     with pytest.raises(GuardRefused):
-        load(root=place, **STAGING)
+        load(root=project, **STAGING)
 
 
 @pytest.mark.parametrize(
@@ -172,6 +175,11 @@ def test_an_environment_file_cannot_name_the_public_network(place: Path, lines: 
         ({"SMOKE_DIALECT": "v9"}, "SMOKE_DIALECT"),
         ({"SMOKE_SETTLEMENT_PROOF": "service"}, "SMOKE_SETTLEMENT_PROOF"),
         ({"SMOKE_SETTLEMENT_PROOF": "trust"}, "SMOKE_SETTLEMENT_PROOF"),
+        ({"SMOKE_SIGNER_SEED": "S" + "A" * 55}, "SMOKE_SIGNER_SEED is not a Stellar seed"),
+        ({"SMOKE_RECIPIENT_SEED": TOKEN}, "SMOKE_RECIPIENT_SEED is not a Stellar seed"),
+        ({"SMOKE_TOKEN_CONTRACT_ID": "native"}, "SMOKE_TOKEN_CONTRACT_ID is no contract id"),
+        ({"SMOKE_TOKEN_CONTRACT_ID": TOKEN[:-1] + "A"}, "SMOKE_TOKEN_CONTRACT_ID is no contract id"),
+        ({"SMOKE_TOKEN_CONTRACT_ID": TOKEN, "SMOKE_CONTRACT_ID": TOKEN}, "name the same contract"),
     ],
 )
 def test_what_is_missing_or_wrong_is_named_with_the_next_step(changes: dict[str, str], named: str) -> None:
@@ -187,12 +195,12 @@ def test_an_external_sandbox_needs_its_addresses() -> None:
         load(SMOKE_BASE_URL="http://127.0.0.1:1", SMOKE_CONTRACT_ID="C1")
 
 
-def test_a_read_only_environment_says_why(place: Path) -> None:
-    file = place / "environments" / "production.toml"
+def test_a_read_only_environment_says_why(project: Path) -> None:
+    file = project / "environments" / "production.toml"
     file.write_text(re.sub(r"settles_not_because = .*", "", file.read_text()))
     with pytest.raises(SettingsInvalid, match="does not say why"):
         load(
-            root=place,
+            root=project,
             SMOKE_ENV="production",
             SMOKE_BASE_URL="https://x",
             SMOKE_AUTH_TOKEN="a-long-token",
@@ -201,11 +209,11 @@ def test_a_read_only_environment_says_why(place: Path) -> None:
 
 
 @pytest.mark.parametrize("admin", ["G1", "C" + "A" * 55, "SMOKE"])
-def test_an_administrator_who_is_no_address_is_refused(place: Path, admin: str) -> None:
-    file = place / "environments" / "staging.toml"
+def test_an_administrator_who_is_no_address_is_refused(project: Path, admin: str) -> None:
+    file = project / "environments" / "staging.toml"
     file.write_text(file.read_text().replace("[chain]", f'[chain]\ncontract_admin = "{admin}"'))
     with pytest.raises(SettingsInvalid, match="contract_admin is no Stellar address") as caught:
-        load(root=place, **STAGING)
+        load(root=project, **STAGING)
     assert "leave it out" in caught.value.next_step
 
 
@@ -214,17 +222,17 @@ def test_the_sandboxes_administrator_is_the_one_its_file_names() -> None:
 
 
 @pytest.mark.parametrize("text", ["description = ", 'description = "x"\nunknown = 1'])
-def test_a_broken_environment_file_is_named(place: Path, text: str) -> None:
-    (place / "environments" / "staging.toml").write_text(text)
+def test_a_broken_environment_file_is_named(project: Path, text: str) -> None:
+    (project / "environments" / "staging.toml").write_text(text)
     with pytest.raises(SettingsInvalid, match=re.escape("environments/staging.toml")):
-        load(root=place, **STAGING)
+        load(root=project, **STAGING)
 
 
 @pytest.mark.parametrize("origin", ["https://app.example", "http://localhost:3000", "http://10.0.0.1"])
-def test_the_web_apps_origin_is_what_a_browser_calls_one(place: Path, origin: str) -> None:
-    file = place / "environments" / "staging.toml"
+def test_the_web_apps_origin_is_what_a_browser_calls_one(project: Path, origin: str) -> None:
+    file = project / "environments" / "staging.toml"
     file.write_text(file.read_text().replace("[service]", f'[service]\napp_origin = "{origin}"'))
-    assert load(root=place, **STAGING).facts.service.app_origin == origin
+    assert load(root=project, **STAGING).facts.service.app_origin == origin
 
 
 @pytest.mark.parametrize(
@@ -241,18 +249,19 @@ def test_the_web_apps_origin_is_what_a_browser_calls_one(place: Path, origin: st
         "replica_miss_probability = 1",
     ],
 )
-def test_a_fact_of_an_environment_that_cannot_be_is_refused(place: Path, line: str) -> None:
-    file = place / "environments" / "production.toml"
+def test_a_fact_of_an_environment_that_cannot_be_is_refused(project: Path, line: str) -> None:
+    file = project / "environments" / "production.toml"
     file.write_text(file.read_text().replace("[service]", f"[service]\n{line}"))
     environ = {"SMOKE_ENV": "production", "SMOKE_BASE_URL": "https://x", "SMOKE_CONTRACT_ID": "C1"}
     with pytest.raises(SettingsInvalid, match=r"environments/production\.toml: ") as caught:
-        load(root=place, SMOKE_AUTH_TOKEN="a-long-token", **environ)
+        load(root=project, SMOKE_AUTH_TOKEN="a-long-token", **environ)
     assert caught.value.next_step
 
 
 def test_secrets_are_held_back_and_known_to_the_redactor() -> None:
     given = {name: f"value-of-{name}" for name, variable in VARIABLES.items() if variable.secret}
     given["SMOKE_SIGNING_KEY"] = "bm90IGEgc2VjcmV0LCBvbmx5IDMyIGJ5dGVzIGxvbmc="
+    given["SMOKE_SIGNER_SEED"], given["SMOKE_RECIPIENT_SEED"] = (seed_text(bytes([n]) * KEY_BYTES) for n in (1, 2))
     settings = load(**{**STAGING, **given})
     assert sorted(settings.secrets()) == sorted(given.values())
     for shown in (repr(settings), str(settings.dump()), str(settings)):
@@ -323,7 +332,7 @@ def test_the_project_is_found_from_below_it(monkeypatch: pytest.MonkeyPatch, tmp
 @pytest.mark.parametrize(
     ("said", "seconds"), [("0", 0), ("90", 90), ("90s", 90), ("10m", 600), ("1.5h", 5400), ("6h", 21_600)]
 )
-def test_a_bake_is_a_time_in_words(said: str, seconds: float) -> None:
+def test_a_bake_is_a_time_description(said: str, seconds: float) -> None:
     assert load(SMOKE_BAKE=said).bake_seconds == seconds
 
 
@@ -331,3 +340,10 @@ def test_a_bake_is_a_time_in_words(said: str, seconds: float) -> None:
 def test_a_bake_nobody_can_time_is_refused(said: str) -> None:
     with pytest.raises(SettingsInvalid, match="SMOKE_BAKE"):
         load(SMOKE_BAKE=said)
+
+
+def test_a_project_without_features_of_its_own_is_lent_those_of_the_checkout(tmp_path: Path) -> None:
+    (tmp_path / "environments").mkdir()
+    assert suite_root(tmp_path) == CHECKOUT
+    (tmp_path / "features").mkdir()
+    assert suite_root(tmp_path) == tmp_path

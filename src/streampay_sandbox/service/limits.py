@@ -22,10 +22,20 @@ WhoCounts = Callable[[HttpCall], str]
 
 
 class TokenBuckets:
-    """A bucket per tier and identity, full at first, refilled evenly over a minute. Times are seconds."""
+    """A bucket per tier and identity, full at first, refilled evenly over a minute. Times are seconds.
 
-    def __init__(self, per_minute: Mapping[str, int] = PER_MINUTE, *, clock: Callable[[], float] = time.monotonic):
+    `refill_seconds` names tiers that refill in less than a minute.
+    """
+
+    def __init__(
+        self,
+        per_minute: Mapping[str, int] = PER_MINUTE,
+        *,
+        refill_seconds: Mapping[str, float] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._per_minute = per_minute
+        self._refill_seconds = refill_seconds or {}
         self._clock = clock
         self._lock = threading.Lock()
         self._levels: dict[tuple[str, str], tuple[float, float]] = {}
@@ -33,13 +43,14 @@ class TokenBuckets:
     def take(self, tier: str, identity: str) -> int:
         """Take one token: return 0, or the seconds until there will be one."""
         capacity = self._per_minute[tier]
+        each_seconds = self._refill_seconds.get(tier, 60.0) / capacity
         with self._lock:
             now = self._clock()
             level, seen_at = self._levels.get((tier, identity), (float(capacity), now))
-            level = min(float(capacity), level + (now - seen_at) * capacity / 60)
+            level = min(float(capacity), level + (now - seen_at) / each_seconds)
             if level < 1:
                 self._levels[tier, identity] = (level, now)
-                return max(1, math.ceil((1 - level) * 60 / capacity - 1e-9))
+                return max(1, math.ceil((1 - level) * each_seconds - 1e-9))
             self._levels[tier, identity] = (level - 1, now)
             return 0
 

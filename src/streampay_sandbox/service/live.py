@@ -29,13 +29,13 @@ class LiveEvents:
 
     def publish(self, name: str, stream: Stream) -> None:
         """Tell everybody who listens to the stream what it is now."""
-        said = {
+        event = {
             "id": stream.id,
             "status": str(stream.status),
             "updatedAt": stream.updated_at,
             "settlement": settlement(stream),
         }
-        text = f"event: {name}\ndata: {json_bytes(said).decode()}\n\n"
+        text = f"event: {name}\ndata: {json_bytes(event).decode()}\n\n"
         for listener in self._listening_to(stream.id):
             listener(text)
 

@@ -66,8 +66,8 @@ class IndexPages:
 
     def status(self, call: HttpCall) -> HttpAnswer:
         """Return an event with the ledger the index has reached."""
-        told = {"ledgerCursor": self._cursor(), "breakerOpen": False}
-        text = f"event: indexer_status\ndata: {json_bytes(told).decode()}\n\n"
+        status = {"ledgerCursor": self._cursor(), "breakerOpen": False}
+        text = f"event: indexer_status\ndata: {json_bytes(status).decode()}\n\n"
         return HttpAnswer(text=text, media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 

@@ -146,8 +146,8 @@ async def _call(request: Request, route: str) -> HttpCall:
 
 async def _body(request: Request, most_bytes: int) -> bytes:
     """Return the body, or one byte more than is allowed of a longer one, chunked or not."""
-    told = request.headers.get("content-length", "0")
-    if told.isdecimal() and int(told) > most_bytes:
+    length = request.headers.get("content-length", "0")
+    if length.isdecimal() and int(length) > most_bytes:
         return b" " * (most_bytes + 1)
     body = bytearray()
     async for chunk in request.stream():

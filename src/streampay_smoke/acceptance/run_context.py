@@ -1,9 +1,11 @@
 """What the scenarios of one run share: the deployment, the synthetic user, the ledger, and what was created."""
 
 import contextlib
+import importlib
 import secrets
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Any, Generic, Self, TypeVar, cast, overload
@@ -31,9 +33,17 @@ from streampay_smoke.chain.adapter import ChainAccount, ChainError
 from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
 from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core import system_facts
-from streampay_smoke.core.errors import FixtureMissing, SmokeError
+from streampay_smoke.core.errors import Blame, FixtureMissing, SmokeError
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.evidence.events import ChainSeen, Recorder, ReleaseSeen, ResourceLost, Warned
+from streampay_smoke.evidence.events import (
+    Awaiting,
+    ChainSeen,
+    RateLimitWait,
+    Recorder,
+    ReleaseSeen,
+    ResourceLost,
+    Warned,
+)
 from streampay_smoke.service.claims import claims_of
 from streampay_smoke.service.credential_slots import accepted
 from streampay_smoke.service.credentials import Credential
@@ -54,6 +64,9 @@ from streampay_smoke.service.replay import ObservedRequest
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.service.transport import WriteSlot
 from streampay_smoke.settings import Settings
+
+LONG_WAIT_SECONDS = 1.0
+"""A wait for readiness that has lasted for so long leaves time to load what is needed after it."""
 
 REQUEST_SECONDS = 15.0
 """Limit of one request to the service: a settlement may wait for a ledger or two of 5 s."""
@@ -93,6 +106,19 @@ class once(Generic[T]):  # noqa: N801 - reads as the decorator it is
         return cast("T", instance.opened[self._name])
 
 
+@contextlib.contextmanager
+def ledger_library_loaded_beside() -> Iterator[None]:
+    """Load what the ledger is asked with (stellar-sdk) beside the block, once it takes long: probes need it next."""
+    loading = threading.Timer(LONG_WAIT_SECONDS, importlib.import_module, ["streampay_smoke.chain.stellar"])
+    loading.daemon = True
+    loading.start()
+    try:
+        yield
+    finally:
+        loading.cancel()
+        loading.join()
+
+
 class RunContext:
     """Made once for a run. Everything is opened when a step first needs it."""
 
@@ -114,7 +140,7 @@ class RunContext:
         self._credential_at_stable: Credential | None = None
         self._kept_sign_ins = KeptSignIns(folder_of_user(system_facts.variables()) if settings.keep_sign_in else None)
         self.reuses_sign_ins = False
-        """Whether a sign-in of another run may be used: not in a whole suite, which proves that users get in."""
+        """Whether the user may use a sign-in of another run: not in a whole suite, which proves that users get in."""
         self.throttle_patience: Callable[[], float] | None = None
         """How many more seconds this run may wait for rate limits; None for the same time for each request."""
         self.write_slot: WriteSlot = nullcontext
@@ -171,12 +197,13 @@ class RunContext:
         within_seconds = self.settings.facts.service.ready_within_seconds
         self._patient_until_seconds = time.monotonic() + within_seconds
         try:
-            readiness = become_ready(
-                self.deployment,
-                within_seconds=within_seconds,
-                record=self.record,
-                release_expected=self.settings.expect_release,
-            )
+            with ledger_library_loaded_beside():
+                readiness = become_ready(
+                    self.deployment,
+                    within_seconds=within_seconds,
+                    record=self.record,
+                    release_expected=self.settings.expect_release,
+                )
         except SmokeError:
             self._cutover.give_up()
             raise
@@ -198,10 +225,10 @@ class RunContext:
             return
         looks = max(FRESH_LOOKS, samples_needed(service.replicas, service.replica_miss_probability))
         try:
-            told = [readiness.release, *(self._release_of_a_replica() for _ in range(looks))]
+            releases = [readiness.release, *(self._release_of_a_replica() for _ in range(looks))]
         except SmokeError:
             return  # what falls silent is no release that stands there unchanged
-        refuse_another_release(settings.expect_release, told, told_by=service.release_told_by)
+        refuse_another_release(settings.expect_release, releases, told_by=service.release_told_by)
 
     @once
     def fleet(self) -> tuple[str, ...]:
@@ -256,21 +283,38 @@ class RunContext:
     def signed_in(self) -> tuple[SyntheticUser, Credential]:
         """The synthetic user with the credential slot the deployment takes, and the credential."""
         if self.settings.auth_mode == "wallet":
-            return self.user, self._signed_in_by_wallet(self.user)
+            return self.user, self._signed_in_by_wallet(self.user, reuse=self.reuses_sign_ins)
         return accepted(self.deployment, self.user_by_slot, record=self.record)
 
-    def _signed_in_by_wallet(self, user: SyntheticUser) -> Credential:
-        """Return a user's credential: of a sign-in that was kept, where this run may use that, else of a new one."""
-        base_url = self.settings.base_url
-        token = self._kept_sign_ins.find(base_url, user.address) if self.reuses_sign_ins else ""
-        if token:
-            kept = user.token_credential(token)
-            with contextlib.suppress(SmokeError):  # whatever is wrong, a sign-in of its own will show it
-                if self.deployment.streams_answer(kept).status == HTTPStatus.OK:
-                    return kept
-        new = self.deployment.sign_in(user)
-        self._kept_sign_ins.keep(base_url, user.address, new.token)
-        return new
+    def _signed_in_by_wallet(self, user: SyntheticUser, *, reuse: bool) -> Credential:
+        """Return a user's credential: of a sign-in that was kept, where that may be used, else of a new one."""
+        base_url, kept = self.settings.base_url, self._kept_sign_ins
+        with kept.turn(base_url, user.address, self._waited_for_sign_in) if reuse else contextlib.nullcontext():
+            credential = self._kept_credential(user) if reuse else None
+            if credential is None:
+                credential = self.deployment.sign_in(user)
+                kept.keep(base_url, user.address, credential.token)
+        return credential
+
+    def _waited_for_sign_in(self, seconds: float) -> bool:
+        """Wait for another run that signs the same user in, as for a rate limit; False where there is no time to."""
+        if self.throttle_patience is None or self.throttle_patience() < seconds:
+            return False
+        self.record(Awaiting(what="another run that is signing the same user in"))
+        self.record(RateLimitWait(seconds=seconds))
+        time.sleep(seconds)
+        return True
+
+    def _kept_credential(self, user: SyntheticUser) -> Credential | None:
+        """Return the credential of a sign-in that was kept and still lets the user in, or None."""
+        token = self._kept_sign_ins.find(self.settings.base_url, user.address)
+        if not token:
+            return None
+        credential = user.token_credential(token)
+        with contextlib.suppress(SmokeError):  # whatever is wrong, a sign-in of its own will show it
+            if self.deployment.streams_answer(credential).status == HTTPStatus.OK:
+                return credential
+        return None
 
     def signed_in_at(self, stable: Deployment) -> Credential:
         """Return the synthetic user's credential at the stable release, signed in once; raises SmokeError."""
@@ -308,7 +352,9 @@ class RunContext:
     def second_credential(self) -> Credential:
         """Another synthetic user, signed in; raises FixtureMissing where there can be none."""
         second = self.second_user
-        return self._signed_in_by_wallet(second) if second.mode == "wallet" else self.deployment.sign_in(second)
+        if second.mode == "wallet":  # that users get in is proved by the first one
+            return self._signed_in_by_wallet(second, reuse=True)
+        return self.deployment.sign_in(second)
 
     @once
     def ledger(self) -> Ledger:
@@ -339,6 +385,20 @@ class RunContext:
             first_ledger=first_ledger,
             most_ahead_seconds=SIMULATED_AHEAD_SECONDS if settings.network.simulated else CLOCK_SKEW_SECONDS,
         )
+
+    @property
+    def ledger_without_service(self) -> Ledger:
+        """The ledger, for checks that ask the service nothing; raises the chain's errors.
+
+        Raises what the release has failed by, where it is not ready or nobody can sign in: that decides the run, and
+        is not to be told some ledgers later.
+        """
+        ledger = self.ledger
+        for name in ("readiness", "signed_in"):
+            failure = self.failures.get(name)
+            if failure is not None and failure.blame is Blame.PRODUCT:
+                raise failure.with_traceback(None)
+        return ledger
 
     @once
     def payer(self) -> ChainAccount:
@@ -475,7 +535,7 @@ class RunContext:
         try:
             lost = self.streams.lost()
         except SmokeError as problem:
-            text = f"nobody could look for the streams of this run after the last check: {problem}"
+            text = f"the streams of this run could not be looked for after the last check: {problem}"
             self.record(Warned(code="streams_not_looked_for", text=text))
             return
         if lost:

@@ -124,6 +124,13 @@ class ContractMissing(ChainError):
     blame = Blame.CONFIG
 
 
+class AnotherContract(ChainError):
+    """What is at the expected contract's id is no StreamPay contract of any kind: the id is another contract's."""
+
+    kind = "another_contract"
+    blame = Blame.CONFIG
+
+
 class InterfaceDrift(ChainError):
     """The contract on chain does not have the interface its profile promises."""
 

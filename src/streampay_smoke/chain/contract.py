@@ -1,11 +1,13 @@
 """The StreamPay contract in the terms of the domain, whichever of its interfaces is on chain."""
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
 from streampay_smoke.chain.adapter import (
+    AnotherContract,
     ChainAccount,
     ChainAdapter,
     ContractEvent,
@@ -14,8 +16,15 @@ from streampay_smoke.chain.adapter import (
     InterfaceDrift,
     TxOutcome,
 )
-from streampay_smoke.chain.profiles import ContractProfile, Operation
+from streampay_smoke.chain.profiles import PROFILES, ContractProfile, Operation
 from streampay_smoke.core.errors import SettingsInvalid
+
+_OF_STREAMS = frozenset(
+    profile.operations[name].function for profile in PROFILES.values() for name in ("open_draft", "stream")
+)
+"""Functions that make or show a stream: a contract with none of them was never a StreamPay contract."""
+
+_FUNCTIONS_SHOWN = 5
 
 
 class OpenedStream(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,11 +94,14 @@ class StreamContract:
         return self._token or self._adapter.native_token_contract()
 
     def interface_drifts(self) -> tuple[str, ...]:
-        """Return in words what the interface on chain lacks of the profile; raises ContractMissing."""
-        return tuple(interface_drifts(self.profile, self._adapter.interface(self.contract_id)))
+        """Return in words what the interface on chain lacks of the profile.
+
+        Raises ContractMissing, AnotherContract where it has no function of any StreamPay contract.
+        """
+        return tuple(interface_drifts(self.profile, self._interface()))
 
     def check_interface(self) -> None:
-        """Compare the interface on chain with the profile; raises ContractMissing, InterfaceDrift with all drifts."""
+        """Compare the interface on chain with the profile; raises as `interface_drifts`, or InterfaceDrift."""
         if drifts := self.interface_drifts():
             raise InterfaceDrift(
                 f"contract {self.contract_id} is not what profile {self.profile.name} promises: {'; '.join(drifts)}",
@@ -150,7 +162,8 @@ class StreamContract:
     def stream(self, stream_id: int) -> StreamState:
         """Return a stream as the contract keeps it."""
         operation = self._operation("stream")
-        found = self._adapter.read(self.contract_id, operation.function, stream_id)
+        with self._not_another_contract():
+            found = self._adapter.read(self.contract_id, operation.function, stream_id)
         fields = self.profile.state
         if not isinstance(found, dict) or not found.keys() >= set(fields.values()):
             raise InterfaceDrift(
@@ -224,9 +237,28 @@ class StreamContract:
 
     def _simulate(self, name: str, values: Mapping[str, Any]) -> Any:
         operation = self._operation(name)
-        return self._adapter.read(
-            self.contract_id, operation.function, *(values[ours] for ours, _ in operation.arguments)
-        )
+        args = [values[ours] for ours, _ in operation.arguments]
+        with self._not_another_contract():
+            return self._adapter.read(self.contract_id, operation.function, *args)
+
+    def _interface(self) -> ContractInterface:
+        found = self._adapter.interface(self.contract_id)
+        if found.functions and not _OF_STREAMS & found.functions.keys():
+            raise AnotherContract(
+                f"contract {self.contract_id} is another contract than StreamPay's: it has "
+                f"{', '.join(sorted(found.functions)[:_FUNCTIONS_SHOWN])}",
+                next_step="set SMOKE_CONTRACT_ID to the contract that keeps the streams",
+            )
+        return found
+
+    @contextmanager
+    def _not_another_contract(self) -> Iterator[None]:
+        """Raise AnotherContract instead of InterfaceDrift where this is no StreamPay contract at all."""
+        try:
+            yield
+        except InterfaceDrift:
+            self._interface()
+            raise
 
     def _operation(self, name: str) -> Operation:
         operation = self.profile.operations.get(name)
@@ -240,7 +272,8 @@ class StreamContract:
     def _invoke(self, name: str, values: Mapping[str, Any], *, signer: ChainAccount) -> TxOutcome:
         operation = self._operation(name)
         args = [values[ours] for ours, _ in operation.arguments]
-        return self._adapter.invoke(self.contract_id, operation.function, *args, signer=signer)
+        with self._not_another_contract():
+            return self._adapter.invoke(self.contract_id, operation.function, *args, signer=signer)
 
     def _status(self, value: Any) -> str:
         """Return the status in words: enums come as [name], as a number, or as the flag of a two-state contract."""

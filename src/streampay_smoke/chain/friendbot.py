@@ -70,5 +70,5 @@ def _detail(answer: Response) -> str:
         problem = json.loads(answer.text)
     except ValueError:
         problem = None
-    said = problem.get("detail") or problem.get("title") if isinstance(problem, dict) else None
-    return shortened(str(said or answer.text or f"status {answer.status_code}"), 200)
+    detail = problem.get("detail") or problem.get("title") if isinstance(problem, dict) else None
+    return shortened(str(detail or answer.text or f"status {answer.status_code}"), 200)

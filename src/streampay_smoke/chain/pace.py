@@ -17,6 +17,12 @@ MOVES_WITHIN_SECONDS = 3 * SLOWEST_LEDGER_SECONDS
 LAG_LEDGERS = 4
 """How many ledgers an RPC may be behind another one of its network."""
 
+INDEX_LAG_LEDGERS = 12
+"""How many ledgers the service's index may be behind: a minute of testnet's."""
+
+UNCONFIRMED_LEDGERS = 2
+"""After so many more ledgers a transaction that was sent is in one, as a rule."""
+
 LEDGERS_UNTIL_DROPPED = 2
 """A transaction unknown this many ledgers after its time bounds was never applied and never will be."""
 

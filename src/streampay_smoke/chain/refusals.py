@@ -49,9 +49,9 @@ class Setback(Exception):
         self.error = error
 
 
-def refused_on_entry(function: str, code: str, *, wanted_fee: int, said: str) -> Setback:
+def refused_on_entry(function: str, code: str, *, wanted_fee: int, diagnostics: str) -> Setback:
     """Return what it means that the network did not take a transaction: `code` such as "txBAD_SEQ"."""
-    message = f"the network refused {function}: {code}{f' ({said})' if said else ''}"
+    message = f"the network refused {function}: {code}{f' ({diagnostics})' if diagnostics else ''}"
     if code in _BAD_SIGNATURE:
         next_step = "check that the seed belongs to this account and SMOKE_STELLAR_NETWORK to this RPC"
         return Setback(code, SignatureRefused(message, code=code, next_step=next_step))
@@ -94,10 +94,10 @@ def account_missing(address: str, network: str) -> TxRejected:
     )
 
 
-def contract_error(call: ContractCall, said: str) -> ChainError:
+def contract_error(call: ContractCall, diagnostics: str) -> ChainError:
     """Return what the host's words mean: the contract's own error, a missing contract, or the host's error."""
-    found = _HOST_ERROR.search(said)
-    summary = shortened(" ".join(said.split("\n", 1)[0].split()), 200)
+    found = _HOST_ERROR.search(diagnostics)
+    summary = shortened(" ".join(diagnostics.split("\n", 1)[0].split()), 200)
     if found is None:
         return HostFailure(
             f"{call.function} was refused: {summary}", error=summary, next_step="see the answer of the simulation"

@@ -14,6 +14,7 @@ from stellar_sdk.soroban_rpc import (
 )
 
 from streampay_smoke.chain.adapter import ChainUnavailable, HostFailure, TxOutcome, TxRejected, TxTimeout
+from streampay_smoke.chain.charges import transaction_closed
 from streampay_smoke.chain.codec import closed_transaction, decoding, diagnostics_text, rejection
 from streampay_smoke.chain.guard import SpendCap, sign
 from streampay_smoke.chain.pace import LEDGERS_UNTIL_DROPPED
@@ -79,6 +80,7 @@ class Submitter:
             attempt.envelope = self._signed(attempt, attempt.simulation)
         self._send(attempt, attempt.envelope)
         closed = closed_transaction(self._follow(attempt))
+        self._waits.record(transaction_closed(closed.outcome, attempt.call))
         if not closed.code:
             return closed.outcome
         raise failed_on_ledger(attempt.call, closed.operation or closed.code, closed.diagnostics)
@@ -149,8 +151,10 @@ class Submitter:
     def _refused(self, attempt: SubmissionAttempt, answer: SendTransactionResponse) -> Setback:
         code, wanted_fee = rejection(answer.error_result_xdr)
         with decoding("sendTransaction"):
-            said = diagnostics_text(xdr.DiagnosticEvent.from_xdr(text) for text in answer.diagnostic_events_xdr or ())
-        return refused_on_entry(attempt.call.function, code, wanted_fee=wanted_fee, said=said)
+            diagnostics = diagnostics_text(
+                xdr.DiagnosticEvent.from_xdr(text) for text in answer.diagnostic_events_xdr or ()
+            )
+        return refused_on_entry(attempt.call.function, code, wanted_fee=wanted_fee, diagnostics=diagnostics)
 
     def _follow(self, attempt: SubmissionAttempt) -> GetTransactionResponse:
         """Return the answer of the ledger that closed the transaction; raises Setback("dropped"), TxTimeout.

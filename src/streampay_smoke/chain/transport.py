@@ -18,7 +18,7 @@ from streampay_smoke.chain.pace import Clock
 from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.evidence.events import Awaiting, Exchanged, Recorder
 from streampay_smoke.evidence.secret_shapes import shortened
-from streampay_smoke.http.client import NoAnswer, Reply, new_client
+from streampay_smoke.http.client import Client, NoAnswer, Reply
 from streampay_smoke.http.retry_after import retry_after_seconds
 
 NOT_REPEATED = frozenset({"sendTransaction"})
@@ -70,7 +70,7 @@ class RpcTransport(BaseSyncClient):
         self._record = record
         self._clock = clock
         self._retry_seconds = retry_seconds
-        self._http = new_client(timeout_seconds=timeout_seconds, headers={"accept": "application/json"})
+        self._http = Client(timeout_seconds=timeout_seconds, headers={"accept": "application/json"})
         self._purpose = ""
 
     @contextmanager
@@ -200,16 +200,16 @@ def _rpc_problem(reply: Reply, request_id: Any) -> tuple[str, str] | None:
     if not isinstance(answer, dict) or answer.get("jsonrpc") != "2.0" or not {"result", "error"} & answer.keys():
         return "not json-rpc", _ABOUT["not json-rpc"]
     error = answer.get("error")
-    said = f": {shortened(str(error.get('message')), _SUMMARY_LENGTH)}" if isinstance(error, dict) else ""
+    message = f": {shortened(str(error.get('message')), _SUMMARY_LENGTH)}" if isinstance(error, dict) else ""
     if answer.get("id") is None:
-        return "id null", _ABOUT["id null"] + said
+        return "id null", _ABOUT["id null"] + message
     if answer["id"] != request_id:
         return "id mismatch", _ABOUT["id mismatch"]
     if error is not None:
         code = error.get("code") if isinstance(error, dict) else None
         if not isinstance(code, int):
             return "not json-rpc", _ABOUT["not json-rpc"]
-        return f"rpc error {code}", f"it answered with error {code}{said}"
+        return f"rpc error {code}", f"it answered with error {code}{message}"
     return ("no result", _ABOUT["no result"]) if answer.get("result") is None else None
 
 

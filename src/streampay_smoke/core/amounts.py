@@ -30,6 +30,13 @@ def stroops(amount: str) -> int:
     return int(scaled)
 
 
+def units(stroops: int) -> str:
+    """Return an amount in whole units of its token, e.g. `10.5`."""
+    whole, rest = divmod(abs(stroops), STROOPS_PER_UNIT)
+    decimals = f".{rest:07d}".rstrip("0") if rest else ""
+    return f"{'-' if stroops < 0 else ''}{whole}{decimals}"
+
+
 def accrued(total_stroops: int, duration_seconds: int, elapsed_seconds: int) -> int:
     """Return what a stream has earned its recipient: total x elapsed / duration, floored, capped at the total.
 

@@ -1,5 +1,6 @@
 """What can go wrong in a run, and whose fault each kind is taken to be at first sight."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import ClassVar
 
@@ -58,10 +59,14 @@ class FixtureMissing(SmokeError):
 
 
 class SettingsInvalid(SmokeError):
-    """The settings are incomplete or contradictory; nothing was judged."""
+    """The settings are incomplete or contradictory; nothing was judged. `parts` are its problems where it has many."""
 
     kind = "settings_invalid"
     blame = Blame.CONFIG
+
+    def __init__(self, message: str, *, next_step: str = "", parts: Sequence["SettingsInvalid"] = ()) -> None:
+        super().__init__(message, next_step=next_step)
+        self.parts = tuple(parts)
 
 
 class GuardRefused(SmokeError):

@@ -43,4 +43,4 @@ def _keys(path: str, query: str) -> Iterator[str]:
 
 
 def _is_words(segment: str) -> bool:
-    return all(len(word) < _LONGEST_WORD and _WORD.fullmatch(word) for word in _SEPARATORS.split(segment))
+    return all(len(part) < _LONGEST_WORD and _WORD.fullmatch(part) for part in _SEPARATORS.split(segment))

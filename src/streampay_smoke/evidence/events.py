@@ -167,6 +167,7 @@ class Exchanged(Event, frozen=True, kw_only=True):
     `peer` is "service" or "ledger"; `target` is a path or an RPC method. `purpose` is what a user wants by a request
     that has to succeed ("sign-in", "list", "show", "create", "start", "settle", ...); it is empty for probes, polls
     and requests that are to be refused. `opened_connection` marks an answer that waited for a connection first.
+    `stands_for` counts requests: of a burst of requests alike only the last one is kept.
     """
 
     peer: str
@@ -181,6 +182,7 @@ class Exchanged(Event, frozen=True, kw_only=True):
     release: str = ""
     purpose: str = ""
     opened_connection: bool = False
+    stands_for: int = 1
 
 
 class Waited(Event, frozen=True, kw_only=True):
@@ -240,6 +242,20 @@ class TransactionSeen(Event, frozen=True, kw_only=True):
     tx_hash: str
     ledger: int
     closed_at: int
+
+
+class TransactionClosed(Event, frozen=True, kw_only=True):
+    """A transaction that the run signed is in a closed ledger: applied, or `failed`, which costs its fee too.
+
+    `locked_stroops` is how much more the contract it called holds of any token since, negative for what it paid out.
+    """
+
+    tx_hash: str
+    function: str
+    ledger: int
+    fee_stroops: int
+    locked_stroops: int = 0
+    failed: bool = False
 
 
 class Settled(Event, frozen=True, kw_only=True):
@@ -511,6 +527,7 @@ AnyEvent = (
     | QuarantineRead
     | Overridden
     | TransactionSeen
+    | TransactionClosed
     | ObjectivesSet
     | PairSampled
     | Measured

@@ -70,15 +70,15 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True):
 def with_blocked(examined: Sequence[Examined]) -> list[Examined]:
     """Return the checks, those marked that a cause kept from being played which an earlier one met."""
     red: list[Examined] = []
-    told: list[Examined] = []
+    marked: list[Examined] = []
     for each in examined:
         cause = next((other for other in red if _is_same_cause(other, each)), None)
         if each.check.status in RED and cause is not None:
-            told.append(replace(each, check=_blocked(each, cause)))
+            marked.append(replace(each, check=_blocked(each, cause)))
         else:
             red += [each] if each.check.status in RED else []
-            told.append(each)
-    return told
+            marked.append(each)
+    return marked
 
 
 def _is_same_cause(cause: Examined, other: Examined) -> bool:

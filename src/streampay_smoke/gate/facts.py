@@ -76,16 +76,16 @@ def cleanup_of(run: RunHistory) -> Cleanup:
     return Cleanup(created=len(made), deleted=len(made & gone), leaked=len(made - gone))
 
 
-def simulated_in_words(run: RunHistory, *, short: bool) -> str:
+def simulated_description(run: RunHistory, *, short: bool) -> str:
     """Return what was simulated, "" for nothing."""
     target, chain = target_of(run).simulated, chain_of(run).simulated
-    said = {
+    texts = {
         (True, True): "simulated" if short else "simulated service and ledger",
         (True, False): "simulated service",
         (False, True): "simulated ledger",
         (False, False): "",
     }
-    return said[target, chain]
+    return texts[target, chain]
 
 
 def foreign_simulation(run: RunHistory) -> bool:

@@ -66,6 +66,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+_HOW_TO_SELECT = "check --tags (SMOKE_TAGS), --name and the feature files; docs/tags.md lists the tags"
+
+
 def findings_of_the_run(run: RunHistory, journal: JournalRead) -> Sequence[Finding]:
     """Return what speaks against PASS in the journal, the plan, the end of the run and the releases seen."""
     findings: list[Finding] = []
@@ -122,7 +125,7 @@ def _findings_of_the_plan(run: RunHistory) -> Sequence[Finding]:
         for problem in (*plan.problems, *(run.quarantine.problems if run.quarantine else ()))
     ]
     if not plan.expected:
-        text = f"no scenario matches {plan.tags or 'the selection'}"
+        text = f"no scenario matches {plan.tags or 'the selection'}; {_HOW_TO_SELECT}"
         findings.append(
             Finding(status=VerdictStatus.CONFIG, reason_code="nothing_selected", attribution=Blame.CONFIG, text=text)
         )
@@ -149,8 +152,8 @@ def findings_of_checks(run: RunHistory, examined: Sequence[Examined]) -> Sequenc
         if each.check.status not in silent:
             groups.setdefault((_reason_code(run, each.check), *each.signature), []).append(each)
     found = [_finding(run, group, examined) for group in groups.values()]
-    told = {blocked for finding in found for blocked in finding.blocked}
-    astray = [each for each in examined if each.check.status == BLOCKED and each.check.id not in told]
+    reported = {blocked for finding in found for blocked in finding.blocked}
+    astray = [each for each in examined if each.check.status == BLOCKED and each.check.id not in reported]
     found += [_finding(run, [each], examined) for each in astray]  # its cause does not gate: it does
     return sorted(found, key=_gravity)
 

@@ -9,12 +9,13 @@ from streampay_smoke.evidence.journal import Entry, JournalRead
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate import bake, time_spent
 from streampay_smoke.gate.checks import examined
+from streampay_smoke.gate.cost import cost_of
 from streampay_smoke.gate.facts import (
     chain_of,
     cleanup_of,
     evidence_of,
     settlement_of,
-    simulated_in_words,
+    simulated_description,
     target_of,
 )
 from streampay_smoke.gate.findings import (
@@ -30,7 +31,7 @@ from streampay_smoke.gate.history import RunHistory, fold
 from streampay_smoke.gate.message import ALONE, Beside, line, paragraph
 from streampay_smoke.gate.misses import left_out
 from streampay_smoke.gate.objectives import results
-from streampay_smoke.gate.override import REASON_CODE, in_words, override_in_force
+from streampay_smoke.gate.override import REASON_CODE, override_description, override_in_force
 from streampay_smoke.gate.policy import VerdictSummary, missed_kinds, step_of
 from streampay_smoke.gate.quarantine import QUARANTINED, lapsed
 from streampay_smoke.gate.verdict import (
@@ -50,6 +51,10 @@ from streampay_smoke.gate.verdict import (
 DEADLINE = "deadline"
 TIME_OVER = frozenset({DEADLINE, "step_timeout"})
 """Interruptions that leave a proved fault standing, of the release or of the ledger: what was seen before, was seen."""
+
+
+KILLED = "killed"
+"""The reason of a run whose process ended without one of its own."""
 
 
 def judge(journal: JournalRead) -> Verdict:
@@ -82,13 +87,13 @@ def judge(journal: JournalRead) -> Verdict:
         status, reason_code, text, attribution = (
             VerdictStatus(override.to),
             REASON_CODE,
-            in_words(override, text),
+            override_description(override, text),
             "none",
         )
     scenario = decisive.scenario if decisive and override is None else ""
     beside = Beside.of(causes, checks) if override is None else ALONE
     action = _action(run, status, reason_code, missed_kinds(answers))
-    simulated = simulated_in_words(run, short=status is not VerdictStatus.PASS)
+    simulated = simulated_description(run, short=status is not VerdictStatus.PASS)
     started, named = run.started, run.started or run.refused
     return Verdict(
         schema=SCHEMA,
@@ -122,6 +127,7 @@ def judge(journal: JournalRead) -> Verdict:
         signed_by=started.signed_by if started else "",
         data=Data.of(status),
         causes=tuple(finding.cause for finding in causes),
+        cost=cost_of(run, journal.entries),
     )
 
 
@@ -162,10 +168,11 @@ def _cut_off(run: RunHistory, checks: Sequence[Check], entries: Sequence[Entry])
     if run.interrupted.reason in TIME_OVER:
         how = f"{run.interrupted.detail} {doing}".strip()
         if run.interrupted.reason == DEADLINE:
-            how = "; ".join(filter(None, (how, time_spent.in_words(run, entries)))) + f". Next: {_more_time(run)}"
+            how = "; ".join(filter(None, (how, time_spent.description(run, entries)))) + f". Next: {_more_time(run)}"
         ended = unproved(run.interrupted.reason, how)
     else:
-        how = f"ended by {run.interrupted.reason} {run.interrupted.detail} {doing}".strip()
+        by = "" if run.interrupted.reason == KILLED else f"ended by {run.interrupted.reason}"  # its detail says how
+        how = " ".join(filter(None, (by, run.interrupted.detail, doing)))
         ended = unproved("terminated", how)
     return replace(ended, blocked=tuple(check.id for check in checks if check.blocked_by == RUN))
 

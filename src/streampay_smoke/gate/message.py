@@ -75,7 +75,7 @@ class Beside(msgspec.Struct, frozen=True, kw_only=True):
         shown = "; ".join(f"{what}{f', {money} of money' if money else ''}" for count, money, what in counted if count)
         return f" ({shown})" if shown else ""
 
-    def in_words(self) -> str:
+    def description(self) -> str:
         """Return the same in sentences, "" for nothing."""
         counted = (
             (self.blocked, self.blocked_about_money, "check", "blocked by it"),
@@ -122,7 +122,7 @@ def paragraph(status: VerdictStatus, attribution: str, action: Action, *, text: 
     shown = _one_line(text)
     if status is VerdictStatus.PASS or attribution == "none":
         return _cut(shown, MESSAGE_LONG_LIMIT)
-    tail = f"{beside.in_words()} Attributed to {WHO.get(attribution, attribution)}."
+    tail = f"{beside.description()} Attributed to {WHO.get(attribution, attribution)}."
     if "Next: " not in shown:
         tail += f" Next: {_next(status, action)}."
     if not shown.endswith((".", "!", "?", "…")):

@@ -15,7 +15,7 @@ from streampay_smoke.gate.objectives import (
     LEDGER_KINDS,
     MISSED,
     UNATTRIBUTED,
-    in_words,
+    result_description,
     results,
     within_budget,
 )
@@ -54,7 +54,7 @@ def left_out(checks: Sequence[Check]) -> frozenset[str]:
 
 
 def _miss(answer: ObjectiveResult, elsewhere: tuple[Blame, str] | None) -> Miss:
-    text = f"{answer.name}: {in_words(answer)}"
+    text = f"{answer.name}: {result_description(answer)}"
     if elsewhere is None:
         return Miss(blame=Blame.PRODUCT, reason_code=MISSED, text=text)
     blame, because = elsewhere
@@ -120,8 +120,8 @@ def _ledger_unproved(run: RunHistory, probes: Sequence[events.Probed]) -> str:
     if end is None and run.interrupted is not None and asked[-1:] == [True]:
         return ""
     if end is None or end.ledger_ok is not True:
-        said = end.ledger_detail if end and end.ledger_detail else "it was not asked"
-        return f"the ledger did not prove its health: {said}"
+        detail = end.ledger_detail if end and end.ledger_detail else "it was not asked"
+        return f"the ledger did not prove its health: {detail}"
     return ""
 
 

@@ -168,7 +168,7 @@ def confidence_of(objective: Objective, objectives: Iterable[Objective]) -> floa
     return 1 - RUN_ERROR / max(1, sharing)
 
 
-def in_words(answer: ObjectiveResult) -> str:
+def result_description(answer: ObjectiveResult) -> str:
     """Return what was measured and what is promised, as people say it."""
     if answer.estimate is None:
         return f"nothing measured, {_promised(answer)}"
@@ -225,7 +225,7 @@ def _amount(value: float, unit: str) -> str:
     return f"{value:.3g} {unit}"
 
 
-def bounds_in_words(answer: ObjectiveResult) -> str:
+def bounds_description(answer: ObjectiveResult) -> str:
     """Return the interval, with "?" for a bound the samples do not give; empty when they give neither."""
     if answer.low is None and answer.high is None:
         return ""

@@ -49,7 +49,7 @@ def override_in_force(
     return found, warnings
 
 
-def in_words(override: Override, text: str) -> str:
+def override_description(override: Override, text: str) -> str:
     """Return the message of an overridden verdict, the override first."""
     return f"OVERRIDDEN from {override.from_} by {override.who} until {override.until}: {text}"
 

@@ -150,7 +150,7 @@ class RollbackObstacle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ROLLBACK_OBSTACLES = (
-    RollbackObstacle(because="nobody asked for it (--on-fail rollback)", applies=lambda run: run.on_fail != ROLL_BACK),
+    RollbackObstacle(because="it was not asked for (--on-fail rollback)", applies=lambda run: run.on_fail != ROLL_BACK),
     RollbackObstacle(because="behave was started by hand, and never rolls back", applies=lambda run: not run.acts_here),
     RollbackObstacle(because="a part of the suite was played", applies=lambda run: not run.whole_suite),
     RollbackObstacle(because="feature files were named by hand", applies=lambda run: run.by_path),
@@ -213,7 +213,7 @@ def _ordinal(number: int) -> str:
     return f"{number}{suffix}"
 
 
-def in_words(decision: Decision) -> str:
+def decision_description(decision: Decision) -> str:
     """Return one line for the console."""
     step = {ReleaseStep.PROMOTE: "promote", ReleaseStep.ROLLBACK: "roll back", ReleaseStep.HOLD: "hold"}[decision.step]
     page = ", and page somebody" if decision.page else ""

@@ -22,7 +22,7 @@ _WAITS = {
 """What a wait is for, by how it begins; all others are for the ledger."""
 
 
-def in_words(run: RunHistory, entries: Sequence[Entry]) -> str:
+def description(run: RunHistory, entries: Sequence[Entry]) -> str:
     """Return e.g. "spent: The ledger itself 34 s, ...; of it waiting for ledgers 40 s, ...", "" for no time at all."""
     features = _most(_by_feature(run))
     waits = _most(_by_wait(entries))

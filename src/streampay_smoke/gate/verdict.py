@@ -251,12 +251,40 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     total_ms: int
 
 
+class FeatureCost(msgspec.Struct, frozen=True, kw_only=True):
+    """What one feature cost: requests that the journal has, and transactions that the run signed.
+
+    Failed transactions count, with the fee they were charged. `most_locked_stroops` is the most that contracts held of
+    the run's own money at a time, of any token. `feature` is "" for what belongs to no scenario: readiness, the run's
+    set-up and clean-up, measurements and the bake.
+    """
+
+    feature: str
+    service_requests: int
+    ledger_requests: int
+    transactions: int
+    fees_stroops: int
+    most_locked_stroops: int
+
+
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run cost, in all and by feature; the features' most locked money need not have been locked at one time."""
+
+    service_requests: int
+    ledger_requests: int
+    transactions: int
+    fees_stroops: int
+    most_locked_stroops: int
+    by_feature: tuple[FeatureCost, ...]
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """`verdict.json`.
 
     `message` is one line for engines, `message_long` a paragraph for people. `causes` are what speaks against PASS,
     equal failures grouped, the gravest first: the first is the headline. `trace_id` is the W3C trace of the
     run's requests; `signed_by` the id of the key that vouches for this file in `verdict.dsse.json`, "" for none.
+    `cost` is None in verdicts of older versions.
     """
 
     schema: str
@@ -282,6 +310,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     signed_by: str = ""
     data: Data | None = None
     causes: tuple[Cause, ...] = ()
+    cost: Cost | None = None
 
 
 def to_json(verdict: Verdict) -> bytes:

@@ -95,16 +95,21 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Client(contextlib.AbstractContextManager["Client"]):
-    """Sends requests to one place; safe to use from several threads. Use as a context manager, or call close()."""
+    """Sends requests to one place; safe to use from several threads. Use as a context manager, or call close().
+
+    `timeout_seconds` bounds each whole request, `headers` go with every one. `authority` is a PEM file of the only
+    certificate authorities that are trusted, such as a cluster's own; OSError when it cannot be read or holds none. A
+    `direct` client uses no proxy, whatever is set: for addresses that exist on this machine's own link only.
+    """
 
     def __init__(
         self,
         *,
-        base_url: str,
+        base_url: str = "",
         timeout_seconds: float,
-        headers: Mapping[str, str] | None,
-        authority: Path | None,
-        direct: bool,
+        headers: Mapping[str, str] | None = None,
+        authority: Path | None = None,
+        direct: bool = False,
     ) -> None:
         self.timeout_seconds = timeout_seconds
         no_cookies = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
@@ -164,10 +169,10 @@ class Client(contextlib.AbstractContextManager["Client"]):
         except BodyUnreadable as problem:
             raise _no_answer(problem.cause, where, started, str(problem)) from None
         except _ProxyAnswered as problem:
-            raise _no_answer(problem.cause, where, started, f"{route.in_words}: status {problem.status}") from None
+            raise _no_answer(problem.cause, where, started, f"{route.description}: status {problem.status}") from None
         except _LIBRARY_ERRORS as problem:
-            cause, detail = _cause_in_words(problem)
-            raise _no_answer(cause, where, started, ": ".join(filter(None, (route.in_words, detail)))) from None
+            cause, detail = _cause_description(problem)
+            raise _no_answer(cause, where, started, ": ".join(filter(None, (route.description, detail)))) from None
         return Reply(
             status=response.status_code,
             header_items=tuple((key.lower(), value) for key, value in response.headers.multi_items()),
@@ -191,25 +196,6 @@ _LIBRARY_ERRORS = (
     httpcore.UnsupportedProtocol,
     httpcore.ProxyError,
 )
-
-
-def new_client(
-    *,
-    base_url: str = "",
-    timeout_seconds: float,
-    headers: Mapping[str, str] | None = None,
-    authority: Path | None = None,
-    direct: bool = False,
-) -> Client:
-    """Return a client; `timeout_seconds` bounds each whole request, `headers` go with every one.
-
-    `authority` is a PEM file of the only certificate authorities that are trusted, such as a cluster's own. Raises
-    OSError when it cannot be read or holds none. A `direct` client uses no proxy, whatever is set: for addresses that
-    exist on this machine's own link only.
-    """
-    return Client(
-        base_url=base_url, timeout_seconds=timeout_seconds, headers=headers, authority=authority, direct=direct
-    )
 
 
 _GATEWAY_STATUSES = frozenset({502, 503, 504})
@@ -483,7 +469,7 @@ _CAUSE_BY_ERROR: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 
-def _cause_in_words(problem: BaseException) -> tuple[str, str]:
+def _cause_description(problem: BaseException) -> tuple[str, str]:
     """Return our word for what went wrong, and the system's own reason where that can hold no request data."""
     if isinstance(problem, httpcore.ProxyError):
         status = str(problem).partition(" ")[0]
@@ -492,9 +478,9 @@ def _cause_in_words(problem: BaseException) -> tuple[str, str]:
     cause, detail = _cause_of(problem), _detail_of(problem)
     if not _deadline.at_proxy or cause == "bad request":
         return cause, detail
-    said = f"{CAUSES[cause]} ({detail})" if detail else CAUSES[cause]
+    text = f"{CAUSES[cause]} ({detail})" if detail else CAUSES[cause]
     # Once it is asked for a tunnel, its silence may be that of the host behind it.
-    return ("unreachable" if _deadline.at_proxy == "asked" and cause in {"timeout", "reset"} else "proxy"), said
+    return ("unreachable" if _deadline.at_proxy == "asked" and cause in {"timeout", "reset"} else "proxy"), text
 
 
 def _cause_of(problem: BaseException) -> str:

@@ -7,11 +7,9 @@ from typing import Any
 
 import msgspec
 
+from streampay_smoke.core.networks import FASTEST_CADENCE_SECONDS
 from streampay_smoke.evidence.secret_shapes import shortened
-from streampay_smoke.http.client import NoAnswer, Reply, new_client
-
-FASTEST_CADENCE_SECONDS = 1.0
-"""The shortest time between two ledgers of a test network: an age worked out with it is never too long."""
+from streampay_smoke.http.client import Client, NoAnswer, Reply
 
 _LEDGERS_THAT_TELL = 100
 _LEDGERS_MEASURED = 5
@@ -42,7 +40,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class LedgerHealth(msgspec.Struct, frozen=True, kw_only=True):
     """The RPC's answer: in words, and read; `health` is None for silence and for anything that is no health."""
 
-    said: str
+    detail: str
     health: Health | None = None
 
     @property
@@ -56,12 +54,20 @@ def ask_ledger_health(rpc_url: str, *, timeout_seconds: float) -> LedgerHealth:
     try:
         reply = _asked(rpc_url, "getHealth", timeout_seconds=timeout_seconds)
     except NoAnswer as problem:
-        return LedgerHealth(said=str(problem))
-    return LedgerHealth(said=f"getHealth answered {reply.status}: {shortened(reply.text, _SHOWN)}", health=_read(reply))
+        return LedgerHealth(detail=str(problem))
+    return LedgerHealth(
+        detail=f"getHealth answered {reply.status}: {shortened(reply.text, _SHOWN)}", health=_read(reply)
+    )
 
 
-def measured_seconds_per_ledger(rpc_url: str, *, timeout_seconds: float) -> float | None:
-    """Return how far apart the newest ledgers closed; None where the RPC does not tell, or keeps too few."""
+def measured_seconds_per_ledger(
+    rpc_url: str, *, timeout_seconds: float, closes_on_demand: bool = False
+) -> float | None:
+    """Return how far apart the newest ledgers closed; None where the RPC does not tell, or keeps too few.
+
+    `closes_on_demand`: a simulated ledger may close only when somebody asks for it. Then most gaps say how long nobody
+    asked, and the shortest one is its pace.
+    """
     health = ask_ledger_health(rpc_url, timeout_seconds=timeout_seconds).health
     if health is None or health.latest_ledger <= health.oldest_ledger:
         return None
@@ -72,7 +78,8 @@ def measured_seconds_per_ledger(rpc_url: str, *, timeout_seconds: float) -> floa
     except _UNTOLD:
         return None
     gaps_seconds = [after - before for before, after in itertools.pairwise(closed_at)]
-    return float(statistics.median(gaps_seconds)) if gaps_seconds else None
+    typical = min if closes_on_demand else statistics.median
+    return float(typical(gaps_seconds)) if gaps_seconds else None
 
 
 def ledger_time(rpc_url: str, *, timeout_seconds: float) -> float | None:
@@ -86,9 +93,9 @@ def ledger_time(rpc_url: str, *, timeout_seconds: float) -> float | None:
 
 def is_same_ledger(one_url: str, other_url: str, *, timeout_seconds: float) -> bool | None:
     """Return whether two RPCs show the same ledger: the newest that both have; None where they do not tell."""
-    told = [ask_ledger_health(url, timeout_seconds=timeout_seconds).health for url in (one_url, other_url)]
-    healths = [health for health in told if health is not None]
-    if len(healths) < len(told):
+    answers = [ask_ledger_health(url, timeout_seconds=timeout_seconds).health for url in (one_url, other_url)]
+    healths = [health for health in answers if health is not None]
+    if len(healths) < len(answers):
         return None
     newest = min(health.latest_ledger for health in healths)
     try:
@@ -113,7 +120,7 @@ def _ledgers(rpc_url: str, first: int, *, limit: int, timeout_seconds: float) ->
 
 def _asked(rpc_url: str, method: str, parameters: dict[str, Any] | None = None, *, timeout_seconds: float) -> Reply:
     call = {"jsonrpc": "2.0", "id": 1, "method": method} | ({"params": parameters} if parameters else {})
-    with new_client(timeout_seconds=timeout_seconds) as client:
+    with Client(timeout_seconds=timeout_seconds) as client:
         return client.request("POST", rpc_url, json=call)
 
 

@@ -50,7 +50,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     exempt_by: str = ""
 
     @property
-    def in_words(self) -> str:
+    def description(self) -> str:
         """The route as part of a message, "" for a direct one that nothing else was set for."""
         if self.proxy is not None:
             return f"by the proxy {self.proxy.shown} of {self.proxy.variable}"

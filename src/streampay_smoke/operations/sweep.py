@@ -69,12 +69,14 @@ def sweep(
             next_step="nothing to do: a run creates no stream in a read-only environment",
         )
     refuse_real_money(run_context.readiness)
-    told: list[SweepLine] = []
+    lines: list[SweepLine] = []
     for found in (_of_the_service, _on_the_contract):
         for line in found(run_context, older_than_seconds, now_seconds(), dry_run):
-            told.append(line)
+            lines.append(line)
             say(f"{line.fate:<6} {line.said}")
-    names = {fate: tuple(line.name for line in told if line.fate == fate) for fate in ("ended", "stuck", "due", "lost")}
+    names = {
+        fate: tuple(line.name for line in lines if line.fate == fate) for fate in ("ended", "stuck", "due", "lost")
+    }
     return Swept(ended=names["ended"], stuck=names["stuck"], left=names["due"], lost=names["lost"])
 
 
@@ -83,15 +85,15 @@ def _of_the_service(
 ) -> Iterator[SweepLine]:
     for leftover in _due(run_context, older_than_seconds, now_seconds):
         stream = leftover.record
-        said = f"{stream.id} ({stream.status}, {leftover.because})"
+        text = f"{stream.id} ({stream.status}, {leftover.because})"
         if dry_run:
-            yield SweepLine(fate="due", name=stream.id, said=said)
+            yield SweepLine(fate="due", name=stream.id, said=text)
             continue
         try:
             done, why = run_context.streams.end(stream.id, run_context.credential), "the service refused"
         except SmokeError as error:
             done, why = False, str(error)
-        yield SweepLine(fate="ended" if done else "stuck", name=stream.id, said=said if done else f"{said}: {why}")
+        yield SweepLine(fate="ended" if done else "stuck", name=stream.id, said=text if done else f"{text}: {why}")
 
 
 def _on_the_contract(

@@ -76,7 +76,7 @@ def outcome(verdict: Verdict) -> str:
 
 
 def _event(
-    run: RunReport, kind: str, subject: str, at_ms: int, content: dict[str, Any], told: dict[str, Any] | None = None
+    run: RunReport, kind: str, subject: str, at_ms: int, content: dict[str, Any], custom: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return a CDEvent in the CloudEvent that carries it: its own context is the envelope's."""
     verdict = run.verdict
@@ -89,8 +89,8 @@ def _event(
         "chainId": verdict.trace_id or str(uuid5(NAMESPACE_URL, f"streampay-smoke/{verdict.run_id}")),
     }
     data = {"context": context, "subject": {"id": subject, "source": context["source"], "content": content}}
-    if told is not None:
-        data |= {"customData": told, "customDataContentType": "application/json"}
+    if custom is not None:
+        data |= {"customData": custom, "customDataContentType": "application/json"}
     return {
         "specversion": "1.0",
         "id": context["id"],

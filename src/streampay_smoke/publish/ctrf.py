@@ -79,7 +79,7 @@ def _environment(run: RunReport) -> dict[str, Any]:
 
 def _test(scenario: ScenarioReport, run: RunReport) -> dict[str, Any]:
     check = scenario.check
-    told: dict[str, Any] = {
+    report: dict[str, Any] = {
         "id": str(uuid5(NAMESPACE_URL, f"streampay-smoke/{run.verdict.run_id}/{check.id}")),
         "testId": check.id,
         "name": check.scenario,
@@ -98,11 +98,11 @@ def _test(scenario: ScenarioReport, run: RunReport) -> dict[str, Any]:
         "extra": {"assertions": check.assertions, "concern": check.concern, "blocked_by": check.blocked_by},
     }
     if scenario.message:
-        told["message"] = scenario.message
+        report["message"] = scenario.message
     file, _, line = scenario.location.rpartition(":")
     if file and line.isdecimal():
-        told |= {"filePath": file, "line": int(line)}
-    return told
+        report |= {"filePath": file, "line": int(line)}
+    return report
 
 
 def _labels(scenario: ScenarioReport, run: RunReport) -> dict[str, str]:
@@ -119,7 +119,7 @@ def _step(step: StepReport) -> dict[str, Any]:
     return {
         "name": step.text,
         "status": _STATUS[step.outcome],
-        "extra": {"duration_ms": step.duration_ms, "note": step.note, "told": [_line(told) for told in checks]},
+        "extra": {"duration_ms": step.duration_ms, "note": step.note, "told": [_line(check) for check in checks]},
     }
 
 

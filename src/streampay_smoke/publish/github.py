@@ -93,8 +93,8 @@ def _annotation(problem: ReportedProblem) -> str:
 
 def _command(attribution: str, what: str, message: str, place: Mapping[str, str] | None = None) -> str:
     properties = {**(place or {}), "title": f"[{attribution}] {what}"}
-    told = ",".join(f"{name}={value.translate(_PROPERTY)}" for name, value in properties.items())
-    return f"::{_LEVELS.get(attribution, 'warning')} {told}::{message.translate(_MESSAGE)}"
+    listed = ",".join(f"{name}={value.translate(_PROPERTY)}" for name, value in properties.items())
+    return f"::{_LEVELS.get(attribution, 'warning')} {listed}::{message.translate(_MESSAGE)}"
 
 
 def _output(name: str, value: str) -> str:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-from streampay_smoke.evidence import events
 from streampay_smoke.publish import again, objectives, samples, wording
 from streampay_smoke.publish.journey import journey
 from streampay_smoke.publish.payment import payment_summary
@@ -108,20 +107,12 @@ def _facts(run: RunReport) -> dict[str, str]:
         "Contract": chain.contract_id,
         "Settlement": wording.settlement(verdict),
         "Synthetic data": f"{cleanup.created} made, {cleanup.deleted} brought to an end, {cleanup.leaked} left behind",
-        "Cost": _cost(run),
+        "Cost": wording.cost(verdict),
         "When": f"{_clock(verdict.timings.started_at_ms)}, took {wording.seconds(verdict.timings.total_ms)}",
         "Run": verdict.run_id,
         "Read from": ", ".join(f"{name} {folder}" for name, folder in target.read_from.items()),
     }
     return {name: value for name, value in facts.items() if value}
-
-
-def _cost(run: RunReport) -> str:
-    """Return what the run asked of others: it pays its fees in test money, which the journal does not count."""
-    asked = [step.event.peer for step in run.entries if isinstance(step.event, events.Exchanged)]
-    if not asked:
-        return ""
-    return f"{asked.count('service')} requests to the service, {asked.count('ledger')} to the ledger; test money only"
 
 
 def _short(text: str) -> Markup:

@@ -73,13 +73,13 @@ def _case(scenario: ScenarioReport) -> ET.Element:
     case.set("time", _time(scenario.duration_ms))
     tag = _VERDICT_TAGS.get(scenario.outcome)
     if tag is not None:
-        told = ET.SubElement(case, tag)
+        element = ET.SubElement(case, tag)
         if tag == "skipped":
-            told.text = _text(scenario.message)
+            element.text = _text(scenario.message)
         else:
-            told.set("message", _text(scenario.message))
-            told.set("type", scenario.failure.kind if scenario.failure else check.rule or check.attribution)
-            told.text = _text(f"Attributed to {wording.who(check.attribution)}.\n{scenario.message}")
+            element.set("message", _text(scenario.message))
+            element.set("type", scenario.failure.kind if scenario.failure else check.rule or check.attribution)
+            element.text = _text(f"Attributed to {wording.who(check.attribution)}.\n{scenario.message}")
     if scenario.steps:
         ET.SubElement(case, "system-out").text = _text("\n".join(_lines(scenario)))
     return case

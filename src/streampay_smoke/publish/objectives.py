@@ -2,7 +2,7 @@
 
 import msgspec
 
-from streampay_smoke.gate.objectives import bounds_in_words, in_words
+from streampay_smoke.gate.objectives import bounds_description, result_description
 from streampay_smoke.gate.verdict import FAIL, INSUFFICIENT, PASS, ObjectiveResult, Verdict
 from streampay_smoke.publish.report_status import ReportStatus
 
@@ -33,7 +33,7 @@ def counted(verdict: Verdict) -> str:
 
 def _objective_report(answer: ObjectiveResult) -> ObjectiveReport:
     missed = ReportStatus.FAILED if answer.gates else ReportStatus.BROKEN
-    bounds = bounds_in_words(answer)
+    bounds = bounds_description(answer)
     parts = (
         answer.method,
         f"{bounds} at confidence {answer.confidence:g}" if bounds else "",
@@ -44,6 +44,6 @@ def _objective_report(answer: ObjectiveResult) -> ObjectiveReport:
         name=answer.name,
         outcome=_OUTCOMES.get(answer.decision, missed),
         decision=f"{_DECISIONS[answer.decision]}{'' if answer.gates else ' (shown only)'}",
-        measured=in_words(answer),
+        measured=result_description(answer),
         certainty="; ".join(part for part in parts if part),
     )

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from streampay_smoke.core.amounts import units
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.gate.concerns import Concern
 from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.publish.report_model import RunReport, ScenarioReport
 from streampay_smoke.publish.report_status import RED, ReportStatus
-from streampay_smoke.publish.step_events import units
 
 SETTLE = "settle"
 """The purpose of a request for a settlement (`Exchanged.purpose`)."""

@@ -70,7 +70,9 @@ def build_report(
     verdict = from_json((run_dir / "verdict.json").read_bytes())
     decision = policy.written_at(run_dir / policy.FILE)
     run = report_of(
-        journal.read(run_dir / "journal.jsonl").entries, verdict, decision=policy.in_words(decision) if decision else ""
+        journal.read(run_dir / "journal.jsonl").entries,
+        verdict,
+        decision=policy.decision_description(decision) if decision else "",
     )
     plain = html_report(run)
     replace_file(run_dir / PAGE, plain)
@@ -137,13 +139,13 @@ def _run(command: list[str], place: str, environ: dict[str, str], timeout_second
     except OSError as error:
         raise AllureFailed(f"Allure could not be started: {error.strerror}") from error
     try:
-        said, _ = process.communicate(timeout=timeout_seconds)
+        output, _ = process.communicate(timeout=timeout_seconds)
     except subprocess.TimeoutExpired as error:
         raise AllureFailed(f"Allure took longer than {timeout_seconds:g} s") from error
     finally:
         _end(process)
     if process.returncode != 0:
-        words = " ".join(said.decode(errors="replace").split())[-_SHOWN_CHARACTERS:]
+        words = " ".join(output.decode(errors="replace").split())[-_SHOWN_CHARACTERS:]
         raise AllureFailed(f"Allure ended with exit code {process.returncode}: {words}")
 
 

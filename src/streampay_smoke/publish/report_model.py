@@ -232,15 +232,15 @@ def _steps(
         return []
     gathered = _gathered(chapter)
     unhappy = outcome if outcome in {ReportStatus.FAILED, ReportStatus.BLOCKED} else ReportStatus.BROKEN
-    told = [step.report(unhappy, ending) for step in gathered]
+    reports = [step.report(unhappy, ending) for step in gathered]
     ran = sum(not step.is_hook for step in gathered)
     at_ms = chapter[-1].at_ms if chapter else 0
     rest = [
         StepReport(text=text, outcome=ReportStatus.SKIPPED, started_at_ms=at_ms, duration_ms=0, note="not reached")
         for text in planned[ran:]
     ]
-    tail = [told.pop()] if rest and gathered and gathered[-1].text == TEAR_DOWN else []
-    return told + rest + tail
+    tail = [reports.pop()] if rest and gathered and gathered[-1].text == TEAR_DOWN else []
+    return reports + rest + tail
 
 
 def _gathered(chapter: Sequence[Entry]) -> list[_OpenStep]:
@@ -253,10 +253,10 @@ def _gathered(chapter: Sequence[Entry]) -> list[_OpenStep]:
                 step = _step_of(gathered, finished, entry.at_ms)
                 step.finished, step.last_at_ms = finished, entry.at_ms
             case event:
-                told = step_event(event, entry.at_ms)
-                if told is not None:
+                described = step_event(event, entry.at_ms)
+                if described is not None:
                     step = _running(gathered) or _hooks(gathered, entry.at_ms)
-                    step.step_events.append(told)
+                    step.step_events.append(described)
                     step.last_at_ms = entry.at_ms
     return gathered
 

@@ -52,11 +52,11 @@ class ReportedProblem(msgspec.Struct, frozen=True, kw_only=True):
 
 def reported_problems(run: RunReport) -> tuple[ReportedProblem, ...]:
     """Return what went wrong. Each red check is in one of them, and each cause of the verdict is one."""
-    told = [_of_cause(cause, run) for cause in run.verdict.causes]
-    told = told or [_of_the_run(scenario) for scenario in run.red if scenario.check.id == RUN]
+    problems = [_of_cause(cause, run) for cause in run.verdict.causes]
+    problems = problems or [_of_the_run(scenario) for scenario in run.red if scenario.check.id == RUN]
     causes = {red for cause in run.verdict.causes for red in cause.checks}
-    told += [_of_check(scenario) for scenario in run.red if scenario.check.id not in {RUN, *causes}]
-    return tuple(told)
+    problems += [_of_check(scenario) for scenario in run.red if scenario.check.id not in {RUN, *causes}]
+    return tuple(problems)
 
 
 def _of_cause(cause: Cause, run: RunReport) -> ReportedProblem:

@@ -3,7 +3,7 @@
 import msgspec
 
 from streampay_smoke.gate.misses import left_out
-from streampay_smoke.gate.objectives import in_words, measure
+from streampay_smoke.gate.objectives import measure, result_description
 from streampay_smoke.gate.verdict import ObjectiveResult
 from streampay_smoke.publish.report_model import RunReport
 
@@ -29,7 +29,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 def sentence(answer: ObjectiveResult) -> str:
     """Return what was measured against what is promised, in words that need no statistics."""
     if answer.kind not in _KINDS or answer.estimate is None:
-        return in_words(answer)
+        return result_description(answer)
     bad, what = answer.bad or 0, _KINDS[answer.kind]
     limit = f"{answer.threshold * _SECONDS_IN[answer.unit]:g} s"
     quantile = 1.0 if answer.quantile is None else answer.quantile

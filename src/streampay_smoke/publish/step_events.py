@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from streampay_smoke.core.amounts import STROOPS_PER_UNIT
+from streampay_smoke.core.amounts import units
 from streampay_smoke.evidence import events
 from streampay_smoke.publish.report_status import ReportStatus
 
@@ -42,13 +42,6 @@ def step_event(event: events.AnyEvent, at_ms: int) -> StepEvent | None:
     """Return an event as a line of its step's story, None for events that only frame steps and runs."""
     tell = _DESCRIBERS.get(type(event))
     return None if tell is None else msgspec.structs.replace(tell(event, at_ms), kind=type(event))
-
-
-def units(stroops: int) -> str:
-    """Return an amount in whole units of its token, e.g. `10.5`."""
-    whole, rest = divmod(abs(stroops), STROOPS_PER_UNIT)
-    decimals = f".{rest:07d}".rstrip("0") if rest else ""
-    return f"{'-' if stroops < 0 else ''}{whole}{decimals}"
 
 
 def amount(stroops: int) -> str:
@@ -156,6 +149,20 @@ def _transaction_seen(event: events.TransactionSeen, at_ms: int) -> StepEvent:
     )
 
 
+def _transaction_closed(event: events.TransactionClosed, at_ms: int) -> StepEvent:
+    failed = " and failed" if event.failed else ""
+    return StepEvent(
+        words=f"the run's transaction ({event.function}) is in ledger {event.ledger}{failed}",
+        outcome=ReportStatus.PASSED,
+        at_ms=at_ms,
+        facts=_facts(
+            ("fee", amount(event.fee_stroops)),
+            ("locked", amount(event.locked_stroops) if event.locked_stroops else ""),
+            ("transaction", event.tx_hash),
+        ),
+    )
+
+
 def _settled(event: events.Settled, at_ms: int) -> StepEvent:
     paid = amount(event.amount_stroops) if event.amount_stroops is not None else ""
     return StepEvent(
@@ -210,6 +217,7 @@ _DESCRIBERS: dict[type[events.Event], Callable[[Any, int], StepEvent]] = {
     events.ReleaseSeen: _release_seen,
     events.Probed: _probed,
     events.TransactionSeen: _transaction_seen,
+    events.TransactionClosed: _transaction_closed,
     events.Settled: _settled,
     events.ServiceSeen: _service_seen,
     events.ChainSeen: _chain_seen,

@@ -1,8 +1,9 @@
 """The short answers: `summary.md` for people and CI pages, and the block printed at the end of a run."""
 
+import shutil
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from streampay_smoke.publish import objectives, wording
 from streampay_smoke.publish.report_model import RunReport, ScenarioEnding, ScenarioReport
@@ -13,6 +14,7 @@ CONSOLE_LINES = 25
 CONSOLE_COLUMNS = 110
 WHY_COLUMNS = 150
 WHY_LINES = 3
+FEWEST_COLUMNS = 40
 
 PROBLEMS_SHOWN = 12
 """Causes that are told one by one in `summary.md`; the rest is counted."""
@@ -71,6 +73,7 @@ def summary_md(run: RunReport) -> bytes:
         "",
         *_checks(run),
         *_objectives(run),
+        *_cost(run),
     ]
     return ("\n".join(lines) + "\n").encode()
 
@@ -84,11 +87,20 @@ def _checks(run: RunReport) -> Iterable[str]:
         took = wording.seconds(sum(scenario.duration_ms for scenario in scenarios))
         yield f"| | **{_markdown(feature)}** | {_of_feature(scenarios)} | {held} | {took} |"
         small = len(run.scenarios) <= SMALL_RUN
-        own = [scenario for scenario in scenarios if small or _has_a_row(scenario)]
+        own = _grouped(scenario for scenario in scenarios if small or _has_a_row(scenario))
         yield from map(_row, own[:left])
         if own[left:]:
-            yield f"| | and {len(own[left:])} more | | | |"
+            yield f"| | and {sum(map(len, own[left:]))} more | | | |"
         left = max(0, left - len(own))
+
+
+def _grouped(scenarios: Iterable[ScenarioReport]) -> list[list[ScenarioReport]]:
+    """Return the checks of each row: those that are left out for one reason share theirs."""
+    rows: dict[str, list[ScenarioReport]] = {}
+    for scenario in scenarios:
+        shared = scenario.outcome is ReportStatus.SKIPPED and not scenario.is_unfinished
+        rows.setdefault(_result(scenario) if shared else scenario.check.id, []).append(scenario)
+    return list(rows.values())
 
 
 def _has_a_row(scenario: ScenarioReport) -> bool:
@@ -114,6 +126,7 @@ def _facts(run: RunReport) -> dict[str, str]:
         "Contract": chain.contract_id,
         "Settlement": wording.settlement(verdict),
         "Synthetic data": f"{cleanup.created} made, {cleanup.deleted} brought to an end, {cleanup.leaked} left behind",
+        "Cost": wording.cost(verdict),
         "Took": wording.seconds(verdict.timings.total_ms),
         "Run": verdict.run_id,
         "Reason code": verdict.reason_code,
@@ -137,11 +150,12 @@ def _result(scenario: ScenarioReport) -> str:
     return f"{scenario.outcome}: {wording.who(scenario.check.attribution)}"
 
 
-def _row(scenario: ScenarioReport) -> str:
-    check = scenario.check
-    took = wording.seconds(scenario.duration_ms) if scenario.ending is ScenarioEnding.FINISHED else ""
-    sign = _SIGNS[scenario.outcome]
-    return f"| {sign} | {_markdown(check.scenario)} | {_markdown(_result(scenario))} | {check.assertions} | {took} |"
+def _row(scenarios: Sequence[ScenarioReport]) -> str:
+    first = scenarios[0]
+    names = _markdown("; ".join(scenario.check.scenario for scenario in scenarios))
+    assertions = sum(scenario.check.assertions for scenario in scenarios)
+    took = wording.seconds(first.duration_ms) if first.ending is ScenarioEnding.FINISHED and len(scenarios) == 1 else ""
+    return f"| {_SIGNS[first.outcome]} | {names} | {_markdown(_result(first))} | {assertions} | {took} |"
 
 
 def _objectives(run: RunReport) -> Iterable[str]:
@@ -152,6 +166,18 @@ def _objectives(run: RunReport) -> Iterable[str]:
     for each in objectives.objective_reports(run.verdict):
         cells = (each.name, each.decision, each.measured)
         yield f"| {_SIGNS[each.outcome]} | {' | '.join(map(_markdown, cells))} |"
+
+
+def _cost(run: RunReport) -> Iterable[str]:
+    rows = wording.cost_rows(run.verdict)
+    if rows:
+        yield from ("", "## Cost by feature", "")
+        yield from (_table_row(wording.COST_HEAD), f"|---|{'---:|' * (len(wording.COST_HEAD) - 1)}")
+        yield from map(_table_row, rows)
+
+
+def _table_row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(map(_markdown, cells))} |"
 
 
 def _problems(run: RunReport) -> Iterable[str]:
@@ -196,66 +222,115 @@ def _coloured(text: str, tone: str) -> str:
     return f"\033[{TONES[tone]}m{text}\033[0m"
 
 
-def console_block(run: RunReport, paint: Paint) -> str:
-    """Return the end of a run for a terminal: at most CONSOLE_LINES lines, a line for each check where they fit."""
-    verdict = run.verdict
-    foot = [
-        "",
-        f"{paint(str(verdict.verdict), verdict.verdict)}  {_cut(wording.meaning(verdict), WHY_COLUMNS)}",
-        *_wrapped("Why:  ", wording.reason(verdict)),
-        f"On:   {_cut(wording.against(verdict), WHY_COLUMNS)}",
-        *([f"Paid: {_cut(wording.settlement(verdict), WHY_COLUMNS)}"] if wording.settlement(verdict) else []),
+class Width(NamedTuple):
+    """How many columns there are for a check's line, and for a sentence."""
+
+    check: int = CONSOLE_COLUMNS
+    sentence: int = WHY_COLUMNS
+
+
+def width_of(stream: TextIO) -> Width:
+    """Return the width of the terminal behind a stream; where there is none, that of a CI log."""
+    if not stream.isatty():
+        return Width()
+    columns = max(shutil.get_terminal_size((CONSOLE_COLUMNS, 0)).columns, FEWEST_COLUMNS)
+    return Width(check=columns, sentence=columns)
+
+
+def console_block(run: RunReport, paint: Paint, width: Width = Width()) -> str:  # noqa: B008 - it cannot be changed
+    """Return the end of a run for a terminal: at most CONSOLE_LINES lines, a line for each check where they fit.
+
+    What to do next is never cut.
+    """
+    foot = ["", *_answer(run, paint, width, why_lines=WHY_LINES)]
+    foot += [f"Note: {_cut(warning, width.sentence - 6)}" for warning in run.verdict.warnings[:3]]
+    return "\n".join([*_console_checks(run, paint, width, CONSOLE_LINES - len(foot)), *foot]) + "\n"
+
+
+def console_answer(run: RunReport, paint: Paint, width: Width = Width()) -> str:  # noqa: B008 - it cannot be changed
+    """Return a verdict in five lines: what it is, why, on what, what was paid, what to do."""
+    return "\n".join(_answer(run, paint, width, why_lines=1)) + "\n"
+
+
+def _answer(run: RunReport, paint: Paint, width: Width, *, why_lines: int) -> list[str]:
+    verdict, columns = run.verdict, width.sentence
+    status, paid = str(verdict.verdict), wording.settlement(verdict)
+    return [
+        f"{paint(status, status)}  {_cut(wording.meaning(verdict), columns - len(status) - 2)}",
+        *_why(wording.reason(verdict), columns, why_lines),
+        f"On:   {_cut(wording.against(verdict), columns - 6)}",
+        *([f"Paid: {_cut(paid or 'no settlement was checked', columns - 6)}"] if paid or why_lines == 1 else []),
+        *([f"Cost: {_cut(wording.cost(verdict), columns - 6)}"] if wording.cost(verdict) and why_lines > 1 else []),
         f"Next: {wording.next_step(verdict)}",
-        *(f"Note: {_cut(warning, WHY_COLUMNS)}" for warning in verdict.warnings[:3]),
     ]
-    return "\n".join([*_console_checks(run, paint, CONSOLE_LINES - len(foot)), *foot]) + "\n"
 
 
-def _console_checks(run: RunReport, paint: Paint, room: int) -> list[str]:
+def _why(text: str, columns: int, most_lines: int) -> list[str]:
+    """Return a reason on so many lines; one that says what to do next, and is too long, says that on a line more."""
+    lines = _wrapped("Why:  ", text, columns, most_lines)
+    said, _, step = text.rpartition(_STEP)
+    if most_lines == 1 or not said or not lines[-1].endswith(_CUT_OFF):
+        return lines
+    return [*_wrapped("Why:  ", said, columns, most_lines), f"      {_STEP.strip()} {_cut(step, len(step))}"]
+
+
+def _console_checks(run: RunReport, paint: Paint, width: Width, room: int) -> list[str]:
     """Return the checks: under their features, or features that passed whole in one line, or the red ones only."""
     by_feature = run.by_feature
-    whole = [line for name, scenarios in by_feature.items() for line in [name, *_console_lines(scenarios, paint)]]
+    whole = [
+        line for name, scenarios in by_feature.items() for line in [name, *_console_lines(scenarios, paint, width)]
+    ]
     if len(whole) <= room and not run.count(ReportStatus.BLOCKED):
         return whole
-    folded = [line for name, scenarios in by_feature.items() for line in _console_feature(name, scenarios, paint)]
+    folded = [
+        line for name, scenarios in by_feature.items() for line in _console_feature(name, scenarios, paint, width)
+    ]
     if len(folded) <= room:
         return folded
     shown = run.red[: room - 1]
-    return [*_console_lines(shown, paint), f"  and {len(run.scenarios) - len(shown)} more: {_counted(run)} in all"]
+    return [
+        *_console_lines(shown, paint, width),
+        f"  and {len(run.scenarios) - len(shown)} more: {_counted(run)} in all",
+    ]
 
 
-def _console_feature(name: str, scenarios: tuple[ScenarioReport, ...], paint: Paint) -> list[str]:
+def _console_feature(name: str, scenarios: tuple[ScenarioReport, ...], paint: Paint, width: Width) -> list[str]:
     others = [scenario for scenario in scenarios if scenario.outcome not in {ReportStatus.PASSED, ReportStatus.BLOCKED}]
-    return [_cut(f"{name}: {_of_feature(scenarios)}", CONSOLE_COLUMNS), *_console_lines(others, paint)]
+    return [_cut(f"{name}: {_of_feature(scenarios)}", width.check), *_console_lines(others, paint, width)]
 
 
-def _console_lines(scenarios: Iterable[ScenarioReport], paint: Paint) -> list[str]:
-    return [_console_line(scenario, paint) for scenario in scenarios]
+def _console_lines(scenarios: Iterable[ScenarioReport], paint: Paint, width: Width) -> list[str]:
+    return [_console_line(scenario, paint, width) for scenario in scenarios]
 
 
-def _console_line(scenario: ScenarioReport, paint: Paint) -> str:
+def _console_line(scenario: ScenarioReport, paint: Paint, width: Width) -> str:
     result = (
         ""
         if scenario.outcome is ReportStatus.PASSED
         else f" ({_result(scenario).removeprefix(f'{scenario.outcome}: ')})"
     )
     took = f"  {wording.seconds(scenario.duration_ms)}" if scenario.ending is ScenarioEnding.FINISHED else ""
-    text = _cut(f"{scenario.check.scenario}{result}", CONSOLE_COLUMNS - 12 - len(took))
+    text = _cut(f"{scenario.check.scenario}{result}", width.check - 12 - len(took))
     return f"  {paint(f'{scenario.outcome:<8}', scenario.outcome)} {text}{took}"
 
 
-def _wrapped(label: str, text: str) -> list[str]:
-    """Return text under a label on at most WHY_LINES lines."""
+def _wrapped(label: str, text: str, columns: int, most_lines: int) -> list[str]:
+    """Return text under a label on at most so many lines."""
     line = _cut(text, 10 * WHY_COLUMNS)
     return textwrap.wrap(
         f"{label}{line}",
-        width=WHY_COLUMNS,
+        width=columns,
         subsequent_indent=" " * len(label),
-        max_lines=WHY_LINES,
-        placeholder=" ...",
+        max_lines=most_lines,
+        placeholder=_CUT_OFF,
         break_on_hyphens=False,
     )
 
+
+_STEP = " Next: "
+"""How a reason says what to do next, at its end."""
+
+_CUT_OFF = " ..."
 
 _CONTROL = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")
 

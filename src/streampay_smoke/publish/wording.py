@@ -1,5 +1,6 @@
 """The wording of every report: what a verdict means, who is meant, what was simulated, what to do next."""
 
+from streampay_smoke.core.amounts import units
 from streampay_smoke.gate.message import WHO
 from streampay_smoke.gate.verdict import EXIT_CODES, Action, Check, Verdict, VerdictStatus
 
@@ -20,6 +21,7 @@ NEXT_STEP = {
 }
 
 _REHEARSED = "This was a rehearsal against a simulation: it says nothing about a deployment."
+_SIMULATED_NOTE = "What was judged is a simulation."
 _OVERRIDDEN = {
     Action.PROMOTE: "Promote on the word of the person named.",
     Action.HOLD: "Hold on the word of the person named: roll nothing back.",
@@ -51,8 +53,8 @@ def left_out(check: Check, *, excluded: str) -> str:
 def next_step(verdict: Verdict) -> str:
     """Return what to do with this verdict, in one sentence or two."""
     for override in verdict.overrides:
-        said = f"The evidence says {override.from_}: see to its cause before {override.until}."
-        return f"{_OVERRIDDEN[verdict.action]} {said}"
+        text = f"The evidence says {override.from_}: see to its cause before {override.until}."
+        return f"{_OVERRIDDEN[verdict.action]} {text}"
     if verdict.verdict is VerdictStatus.PASS and verdict.target.rehearsal:
         return _REHEARSED
     if verdict.action is Action.HOLD and verdict.verdict in _HELD:
@@ -60,7 +62,7 @@ def next_step(verdict: Verdict) -> str:
     if verdict.verdict is VerdictStatus.INCONCLUSIVE and verdict.exit_code == EXIT_CODES[VerdictStatus.FAIL]:
         return f"{NEXT_STEP[VerdictStatus.INCONCLUSIVE]} {_FORCED}"
     if verdict.verdict is VerdictStatus.PASS and verdict.target.simulated:
-        return _REHEARSED
+        return f"{NEXT_STEP[VerdictStatus.PASS]} {_SIMULATED_NOTE}"
     return NEXT_STEP[verdict.verdict]
 
 
@@ -114,7 +116,7 @@ def release(verdict: Verdict) -> str:
 
 def assertions(count: int) -> str:
     """Return a number of assertions in words."""
-    return "1 assertion" if count == 1 else f"{count} assertions"
+    return counted(count, "assertion")
 
 
 def seconds(duration_ms: int) -> str:
@@ -125,6 +127,43 @@ def seconds(duration_ms: int) -> str:
         return f"{duration_ms / 1_000:.1f} s"
     minutes, rest = divmod(round(duration_ms / 1_000), 60)
     return f"{minutes} min {rest} s"
+
+
+def cost(verdict: Verdict) -> str:
+    """Return what the run cost, in one sentence; empty where it asked for nothing or an older verdict does not say."""
+    spent = verdict.cost
+    if spent is None or not spent.by_feature:
+        return ""
+    requests = f"{counted(spent.service_requests, 'request')} to the service, {spent.ledger_requests} to the ledger"
+    if not spent.transactions:
+        return f"{requests}, no transactions."
+    locked = f", at most {units(spent.most_locked_stroops)} locked at a time" if spent.most_locked_stroops else ""
+    signed = f"{counted(spent.transactions, 'transaction')} signed, {units(spent.fees_stroops)} XLM in fees"
+    return f"{requests}, {signed}{locked}; test money."
+
+
+NO_FEATURE = "Set-up, clean-up and measurements"
+COST_HEAD = ("Feature", "Requests to the service", "To the ledger", "Transactions", "Fees (stroops)", "Most locked")
+
+
+def cost_rows(verdict: Verdict) -> list[tuple[str, ...]]:
+    """Return what each feature cost, as texts under COST_HEAD; the most locked money is in whole units of its token."""
+    return [
+        (
+            each.feature or NO_FEATURE,
+            str(each.service_requests),
+            str(each.ledger_requests),
+            str(each.transactions),
+            str(each.fees_stroops),
+            units(each.most_locked_stroops),
+        )
+        for each in (verdict.cost.by_feature if verdict.cost else ())
+    ]
+
+
+def counted(count: int, what: str) -> str:
+    """Return a number of things, e.g. `1 request` or `3 requests`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def settlement(verdict: Verdict) -> str:

@@ -7,17 +7,19 @@ where the failed release is still seen to be live, and with the same key. A targ
 """
 
 import hashlib
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from streampay_smoke.core.errors import SmokeError
+from streampay_smoke.evidence.polling import PollResult, eventually
 from streampay_smoke.rollback import log as logs
 from streampay_smoke.rollback.configuration import known_id
 from streampay_smoke.rollback.hook import Hook, HookFailed, Intent
 from streampay_smoke.rollback.log import DeployHistory, IntentLog
 from streampay_smoke.rollback.outcome import Fact, NoPreviousRelease, RollbackEnding, RollbackOutcome, RollbackRefused
-from streampay_smoke.rollback.verification import Verification, failure_in_words
+from streampay_smoke.rollback.verification import Verification, failure_description
 from streampay_smoke.rollback.wire import ObservedReleases, RollbackSituation, rollback_situation
 
 MOST_ASKED = 3
@@ -203,14 +205,14 @@ class Actuator:
             deadline_seconds=max(1.0, self._left_seconds),
         )
         try:
-            said = self._hook.roll_back(intent)
+            answer = self._hook.roll_back(intent)
         except HookFailed as problem:
-            why = failure_in_words(problem)
+            why = failure_description(problem)
         except Exception as problem:  # noqa: BLE001 - whatever a hook does wrong, what became of it is on the wire
             why = f"the hook is defective: {type(problem).__name__}: {problem}"
         else:
-            self._log.append(logs.EngineAccepted(deploy=intended.deploy, said=said))
-            return True, f"accepted{f': {said}' if said else ''}"
+            self._log.append(logs.EngineAccepted(deploy=intended.deploy, said=answer))
+            return True, f"accepted{f': {answer}' if answer else ''}"
         self._log.append(logs.EngineNotAccepted(deploy=intended.deploy, why=why))
         return False, why
 
@@ -222,7 +224,7 @@ class Actuator:
         try:
             proof = self._verifier.verify(target, within_seconds=within_seconds)
         except SmokeError as problem:
-            return self._not_proved(intended, facts, failure_in_words(problem))
+            return self._not_proved(intended, facts, failure_description(problem))
         self._log.append(logs.RollbackProved(deploy=deploy, release=target, promises=proof.promises, notes=proof.notes))
         took_seconds = self._clock() - self._began
         return RollbackOutcome(
@@ -251,7 +253,7 @@ class Actuator:
             return RollbackOutcome(
                 ending=RollbackEnding.NOT_VERIFIED,
                 headline=f"NOT VERIFIED  {self._where}: {target} is live already, and not healthy",
-                facts=(("Seen", observed), ("Why", failure_in_words(problem))),
+                facts=(("Seen", observed), ("Why", failure_description(problem))),
                 next_step="a rollback to it would mend nothing: deploy an older release by hand",
             )
         return RollbackOutcome(
@@ -327,9 +329,21 @@ class Actuator:
 
     def _settled(self, intended: logs.RollbackIntended) -> RollbackSituation:
         """Wait until the target is seen, as long as an earlier request may take to show; return where things stand."""
-        ends_at = self._clock() + min(SETTLE_SECONDS, max(0.0, self._left_seconds))
-        while self._wire.peek().releases != (intended.target_release,) and self._clock() < ends_at:
-            self._sleep(PEEK_SECONDS)
+
+        def peek() -> PollResult[None]:
+            seen = self._wire.peek()
+            return PollResult(met=seen.releases == (intended.target_release,), value=None, last=seen.description)
+
+        eventually(
+            peek,
+            what=f"{intended.target_release} to be seen",
+            within_seconds=min(SETTLE_SECONDS, max(0.0, self._left_seconds)),
+            pauses=itertools.repeat(PEEK_SECONDS),
+            record=lambda event: None,  # what comes of the wait is in the intent log
+            error=None,
+            clock=self._clock,
+            sleep=self._sleep,
+        )
         seen, engine_release, _ = self._wire.look(), *self._engine_release()
         return rollback_situation(seen, engine_release, failed=intended.failed_release, target=intended.target_release)
 
@@ -355,7 +369,7 @@ class Actuator:
         return f"rollback-{hashlib.sha256('|'.join(about).encode()).hexdigest()[:32]}"
 
     def _described(self, seen: ObservedReleases, engine_release: str) -> str:
-        return f"{seen.in_words}, the engine names {engine_release or 'none'}"
+        return f"{seen.description}, the engine names {engine_release or 'none'}"
 
 
 def _target_of(history: DeployHistory) -> str:
@@ -375,8 +389,8 @@ def _target_of(history: DeployHistory) -> str:
 
 
 def _proved(proof: Verification) -> tuple[tuple[str, str], ...]:
-    said = "its readiness, its name on every replica, a list for its user, none without a credential"
-    return (("Proved", f"{said} ({len(proof.promises)} checks)"), *(("Note", note) for note in proof.notes))
+    proved = "its readiness, its name on every replica, a list for its user, none without a credential"
+    return (("Proved", f"{proved} ({len(proof.promises)} checks)"), *(("Note", note) for note in proof.notes))
 
 
 def _times(number: int) -> str:

@@ -203,8 +203,8 @@ class Drill:
             timeout=LONGEST_SECONDS,
             check=False,
         )
-        said = done.stdout.strip().splitlines()
-        return _Ran(code=done.returncode, seconds=time.monotonic() - began, said=said[0] if said else "")
+        lines = done.stdout.strip().splitlines()
+        return _Ran(code=done.returncode, seconds=time.monotonic() - began, said=lines[0] if lines else "")
 
     def _kill_after_asking(self, deploy: str) -> None:
         """Start a rollback and end it by SIGKILL as soon as its log says that it asks."""

@@ -95,9 +95,9 @@ class ReleaseVerifier:
                     readiness = fresh.readiness()
                 except NoServiceAnswer as problem:
                     return PollResult(met=False, value=None, last=str(problem))
-            told = readiness.release or "a release that does not name itself"
+            release = readiness.release or "a release that does not name itself"
             met = readiness.genuine and readiness.release == target and not _degraded(readiness)
-            return PollResult(met=met, value=readiness, last=f"{told}: {readiness.in_words}")
+            return PollResult(met=met, value=readiness, last=f"{release}: {readiness.description}")
 
         def look() -> PollResult[Readiness | None]:
             """Look once for each replica: a roll-out ends when no look meets another release."""
@@ -133,14 +133,14 @@ class ReleaseVerifier:
         report = readiness.dependencies.get(LEDGER_DEPENDENCY)
         if report is None or report.ok:
             return False
-        said = f"the service calls its ledger {report.status}{f' ({report.message})' if report.message else ''}"
+        text = f"the service calls its ledger {report.status}{f' ({report.message})' if report.message else ''}"
         if not self._settings.ledger_rpc_url:
-            self._notes.append(f"{said}; that says nothing against the release, and no other ledger is known here")
+            self._notes.append(f"{text}; that says nothing against the release, and no other ledger is known here")
             return True
         health = ask_ledger_health(self._settings.ledger_rpc_url, timeout_seconds=LEDGER_SECONDS)
         if health.well:
             return False
-        self._notes.append(f"{said}, and it is down when asked directly too ({health.said}): not the release's fault")
+        self._notes.append(f"{text}, and it is down when asked directly too ({health.detail}): not the release's fault")
         return True
 
     def _every_replica(self, deployment: Deployment, target: str, *, within_seconds: float) -> tuple[str, ...]:
@@ -187,6 +187,6 @@ def _degraded(readiness: Readiness) -> list[str]:
     return [name for name, it in readiness.dependencies.items() if not it.ok and name != LEDGER_DEPENDENCY]
 
 
-def failure_in_words(problem: SmokeError) -> str:
+def failure_description(problem: SmokeError) -> str:
     """Return a broken proof in one line with its next step."""
     return f"{problem}{f'; next: {problem.next_step}' if problem.next_step else ''}"

@@ -38,7 +38,7 @@ class ObservedReleases(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool = False
 
     @property
-    def in_words(self) -> str:
+    def description(self) -> str:
         """One line."""
         if self.releases:
             return f"{' and '.join(self.releases)} in {self.looks} {'look' if self.looks == 1 else 'looks'}"
@@ -61,10 +61,10 @@ def rollback_situation(seen: ObservedReleases, engine_release: str, *, failed: s
     one is enough to go on. The previous release is live only where users meet it, and nobody speaks of another: an
     engine calls it the live one all through a canary.
     """
-    told = {*seen.releases, *([engine_release] if engine_release else [])}
-    if told - {failed, target}:
+    releases = {*seen.releases, *([engine_release] if engine_release else [])}
+    if releases - {failed, target}:
         return RollbackSituation.OTHER_LIVE
-    if failed in told:
+    if failed in releases:
         return RollbackSituation.FAILED_LIVE
     return RollbackSituation.TARGET_LIVE if seen.releases else RollbackSituation.UNKNOWN
 

@@ -9,7 +9,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from streampay_smoke.acceptance.run_context import RunContext
@@ -19,10 +19,11 @@ from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.bake import WINDOW, Bake, CountersWatched, RatioQueried
 from streampay_smoke.evidence.events import AnyEvent, BakeEnded, BakeStarted, BurnRead, Exchanged, Watched
 from streampay_smoke.gate.bake import LONG_WINDOW, SHORT_WINDOW, BurnTest, error_each, query_burns
-from streampay_smoke.http.client import Client, NoAnswer, new_client
+from streampay_smoke.http.client import Client, NoAnswer
 from streampay_smoke.run.probes.rounds import control_probes
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.replay import ObservedRequest
+from streampay_smoke.settings import Settings
 
 READ_SECONDS = 5.0
 """Limit of one look."""
@@ -33,6 +34,8 @@ OVER, BURNING = "over", "burning"
 
 METRICS_SECONDS = 10.0
 """Metrics are looked at this often; more often in a bake that is too short for some looks."""
+
+FIRST_SCRAPE = "the first scrape"
 
 _FEWEST_LOOKS = 5
 
@@ -112,7 +115,7 @@ class Counters:
         self._url = base_url + watched.path
         self._watched = watched
         self._headers = {"authorization": f"Bearer {token.reveal()}"} if token else {}
-        self._client = new_client(timeout_seconds=READ_SECONDS)
+        self._client = Client(timeout_seconds=READ_SECONDS)
         self._before: tuple[float, float] | None = None
         self._test = BurnTest(bake, error=error_each(bake))
 
@@ -124,7 +127,7 @@ class Counters:
             return Watched(source="counters", good=0, bad=0, detail=str(problem))
         before, self._before = self._before, (requests, errors)
         if before is None:
-            return Watched(source="counters", good=0, bad=0, detail="the first scrape")
+            return Watched(source="counters", good=0, bad=0, detail=FIRST_SCRAPE)
         if requests < before[0] or errors < before[1]:  # the service was started anew, and counts from 0 again
             before = (0.0, 0.0)
         asked, bad = round(requests - before[0]), round(errors - before[1])
@@ -150,7 +153,7 @@ class Query:
         self.every_seconds = every_seconds
         self._queried = queried
         self._headers = {"authorization": f"Bearer {token.reveal()}"} if token else {}
-        self._client = new_client(timeout_seconds=READ_SECONDS)
+        self._client = Client(timeout_seconds=READ_SECONDS)
         self._bake = bake
 
     def look(self) -> BurnRead:
@@ -235,16 +238,21 @@ def _tested(test: BurnTest, at_ms: int, look: Watched) -> bool:
     return test.burns
 
 
-def _sources(run_context: RunContext, bake: Bake, reads: Reads, seconds: float) -> Sequence[Source]:
-    settings, every_seconds = run_context.settings, min(METRICS_SECONDS, seconds / _FEWEST_LOOKS)
-    sources: list[Source] = [reads]
+def _metric_sources(settings: Settings, every_seconds: float) -> Iterator[Counters | Query]:
+    bake, token = settings.facts.bake, settings.metrics_token
     if bake.counters is not None:
-        sources.append(
-            Counters(settings.base_url, bake.counters, settings.metrics_token, bake, every_seconds=every_seconds)
-        )
+        yield Counters(settings.base_url, bake.counters, token, bake, every_seconds=every_seconds)
     if bake.query is not None:
-        sources.append(Query(bake.query, settings.metrics_token, bake, every_seconds=every_seconds))
-    return sources
+        yield Query(bake.query, token, bake, every_seconds=every_seconds)
+
+
+def look_at_metrics(run_context: RunContext) -> Iterator[tuple[str, str]]:
+    """Look once at each source of metrics that a bake would watch; yields its name and why it tells nothing, or ""."""
+    for source in _metric_sources(run_context.settings, METRICS_SECONDS):
+        with contextlib.closing(source):
+            detail = source.look().detail
+        name = "[bake.counters]" if isinstance(source, Counters) else "[bake.query]"
+        yield name, "" if detail == FIRST_SCRAPE else detail
 
 
 def watch(
@@ -258,7 +266,8 @@ def watch(
     bake = run_context.settings.facts.bake
     yield BakeStarted(seconds=seconds, bake=bake)
     reads = Reads(run_context, bake)
-    sources = _sources(run_context, bake, reads, seconds)
+    every_seconds = min(METRICS_SECONDS, seconds / _FEWEST_LOOKS)
+    sources: list[Source] = [reads, *_metric_sources(run_context.settings, every_seconds)]
     began = clock()
     ends_at = began + seconds
     due = dict.fromkeys(range(len(sources)), began)

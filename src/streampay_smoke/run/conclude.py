@@ -1,6 +1,7 @@
-"""How every run ends: judge, sign, decide, act, publish, announce, in this order, whatever ended it.
+"""How every run ends: judge, sign, decide, act, tell, publish, announce, in this order, whatever ended it.
 
 It is the same for `streampay-smoke run`, raw `behave`, a refusal, a signal, a run that was killed, and an override.
+Whoever waits at a terminal is told the verdict before reports are made of it.
 Only the evidence decides: the verdict is computed from the journal, and what is said anywhere from both.
 """
 
@@ -20,13 +21,13 @@ from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.history import fold
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.policy import FILE as DECISION_FILE
-from streampay_smoke.gate.policy import Circumstances, Decision, in_words
+from streampay_smoke.gate.policy import Circumstances, Decision, decision_description
 from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, VerdictStatus
 from streampay_smoke.publish import github
 from streampay_smoke.publish.publish import PAGE, publish
 from streampay_smoke.publish.report import ReportKind, build_report
-from streampay_smoke.publish.report_model import report_of
-from streampay_smoke.publish.summary import console_block, paint_for
+from streampay_smoke.publish.report_model import RunReport, report_of
+from streampay_smoke.publish.summary import console_answer, console_block, paint_for, width_of
 from streampay_smoke.run import decision as decisions
 from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RunFolder
@@ -50,12 +51,13 @@ def conclude(
     asked: Circumstances = NOTHING_ASKED,
     act: Act | None = None,
     report: bool,
+    quiet: bool = False,
 ) -> int:
     """End a run whose journal is closed, and return its exit code: the verdict's, or INCONCLUSIVE's without one.
 
     The verdict is on disk, and signed, before anything else is made of it; whatever fails after that is a note and
     changes nothing. `act` is left out where nothing may be rolled back. The HTML `report` comes last: it may take a
-    minute, and a signal ends it, not the answer.
+    minute, and a signal ends it, not the answer. A `quiet` end prints the verdict only.
     """
     with redacted_output(redactor):
         with ending_signals_disregarded():
@@ -63,16 +65,16 @@ def conclude(
                 entries, verdict, unsigned = _judged(folder, signing_key)
             except OSError as error:
                 return evidence_lost(error)
-            _carried_out(folder, entries, verdict, asked, act, [unsigned] if unsigned else [])
+            _carried_out(folder, entries, verdict, asked, act, [unsigned] if unsigned else [], quiet=quiet)
         if report:
             try:
-                _attempt("Allure's report could not be written", lambda: _report(folder))
+                _attempt("Allure's report could not be written", lambda: _report(folder, quiet=quiet))
             except KeyboardInterrupt:
                 print("note: the report was not finished: a signal ended it", file=sys.stderr)
         return verdict.exit_code
 
 
-def refuse(folder: RunFolder, error: SmokeError, evidence: EvidenceSettings) -> int:
+def refuse(folder: RunFolder, error: SmokeError, evidence: EvidenceSettings, *, quiet: bool = False) -> int:
     """End a run that cannot begin, and return its exit code."""
     redactor = Redactor()
     try:
@@ -80,7 +82,7 @@ def refuse(folder: RunFolder, error: SmokeError, evidence: EvidenceSettings) -> 
             journal.append(refusal(folder, failure_of(error), evidence))
     except OSError as lost:
         return evidence_lost(lost)
-    return conclude(folder, redactor=redactor, report=evidence.report)
+    return conclude(folder, redactor=redactor, report=evidence.report, quiet=quiet)
 
 
 def refusal(folder: RunFolder, failure: Failure, evidence: EvidenceSettings) -> RunRefused:
@@ -116,38 +118,49 @@ def _carried_out(
     asked: Circumstances,
     act: Act | None,
     notes: list[str],
+    *,
+    quiet: bool,
 ) -> None:
-    """Decide, act, publish and announce."""
+    """Decide, act, tell, publish and announce."""
     decision = decisions.decided(folder, verdict, fold(entries), asked)
     _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
     if decision.acts and act is not None:
-        print(f"{verdict.message}\ndecision: {in_words(decision)}", flush=True)  # a rollback may take minutes
+        print(
+            f"{verdict.message}\ndecision: {decision_description(decision)}", flush=True
+        )  # a rollback may take minutes
         decision = act(decision)
         _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
-    notes += publish(folder.path, entries, verdict, decision=in_words(decision)).notes
-    _attempt("the CI system could not be told", lambda: _announce(folder, entries, verdict, decision, notes))
+    _attempt("the verdict could not be printed", lambda: _tell(report_of(entries, verdict), decision, quiet=quiet))
+    notes += publish(folder.path, entries, verdict, decision=decision_description(decision)).notes
+    _attempt(
+        "the CI system could not be told",
+        lambda: _announce(folder, report_of(entries, verdict), decision, notes, quiet=quiet),
+    )
 
 
-def _announce(
-    folder: RunFolder,
-    entries: tuple[Entry, ...],
-    verdict: Verdict,
-    decision: Decision,
-    notes: Iterable[str],
-) -> None:
-    run, environ = report_of(entries, verdict), system_facts.variables()
-    print(console_block(run, paint_for(sys.stdout, environ)))
-    print(f"decision: {in_words(decision)}")
-    print(f"evidence: {_shown(folder.path)}")
-    print(f"report: {_shown(folder.path / PAGE)}")
+def _tell(run: RunReport, decision: Decision, *, quiet: bool) -> None:
+    paint, width = paint_for(sys.stdout, system_facts.variables()), width_of(sys.stdout)
+    if quiet:
+        print(console_answer(run, paint, width), end="", flush=True)
+        return
+    print(console_block(run, paint, width))
+    print(f"decision: {decision_description(decision)}", flush=True)
+
+
+def _announce(folder: RunFolder, run: RunReport, decision: Decision, notes: Iterable[str], *, quiet: bool) -> None:
+    if not quiet:
+        print(f"evidence: {_shown(folder.path)}")
+        print(f"report: {_shown(folder.path / PAGE)}")
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    for line in github.announce(run, decision, environ):
+    for line in github.announce(run, decision, system_facts.variables()):
         print(line)
 
 
-def _report(folder: RunFolder) -> None:
+def _report(folder: RunFolder, *, quiet: bool) -> None:
     built = build_report(folder.path, node_report_dir=project_root() / "report")
+    if quiet:
+        return
     if built.kind is ReportKind.ALLURE:
         print(f"Allure's report: {_shown(built.path)}")
     else:

@@ -26,7 +26,20 @@ def start_fleet(stable: str) -> "Fleet":
     return Fleet(stable)
 
 
-def serve_sandbox(*, ready_file: Path, port: int, rpc_port: int, close_seconds: float, faults: Sequence[str]) -> None:
+def faults_of_the_sandbox() -> dict[str, dict[str, str]]:
+    """Return the story of every fault by its name, by how bad it is, the worst first."""
+    from streampay_sandbox.fault import Severity
+    from streampay_sandbox.faults import FAULTS
+
+    return {
+        severity: {name: fault.story for name, fault in FAULTS.items() if fault.severity is severity}
+        for severity in Severity
+    }
+
+
+def serve_sandbox(
+    *, ready_file: Path | None, port: int, rpc_port: int, close_seconds: float, faults: Sequence[str]
+) -> None:
     """Serve the sandbox until SIGTERM or SIGINT; see `streampay_sandbox.stack.serve`."""
     from streampay_sandbox import stack
 

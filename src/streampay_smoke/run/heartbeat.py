@@ -33,5 +33,5 @@ class Heartbeat:
         if now_seconds < self._next_seconds:
             return
         self._next_seconds = now_seconds + EVERY_SECONDS
-        line = f"... {now_seconds - self._began_seconds:.0f} s: {self._progress.in_words}"
+        line = f"... {now_seconds - self._began_seconds:.0f} s: {self._progress.description}"
         self._say(line if len(line) <= _MOST_LETTERS else f"{line[: _MOST_LETTERS - 3]}...")

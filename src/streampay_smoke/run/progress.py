@@ -46,8 +46,17 @@ class RunProgress:
     of the run's own process are watched: that one watches its lanes.
     """
 
-    def __init__(self, journal: Path, *, deadline_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        journal: Path,
+        *,
+        deadline_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        observer: Callable[[Entry], None] = lambda entry: None,
+    ) -> None:
+        """Follow a journal; `observer` gets each line of it, once."""
         self._path = journal
+        self._observer = observer
         self._read = 0
         self._lanes: dict[int, StepWatch] = {0: StepWatch()}
         self._pending: dict[int, Pending] = {}
@@ -66,7 +75,7 @@ class RunProgress:
         return self._ends_at_seconds + more_seconds - self._clock()
 
     @property
-    def in_words(self) -> str:
+    def description(self) -> str:
         """How many scenarios are done, and what is waited for in those that are under way."""
         if not self._expected:
             return "getting ready"
@@ -76,10 +85,11 @@ class RunProgress:
 
     def step_is_stuck(self) -> bool:
         """Return whether a step is over its budget and nothing was written about it."""
-        self._catch_up()
+        self.catch_up()
         return self._lanes[0].is_stuck()
 
-    def _catch_up(self) -> None:
+    def catch_up(self) -> None:
+        """Read what was written since."""
         whole = b""
         with contextlib.suppress(OSError), self._path.open("rb") as journal:
             journal.seek(self._read)
@@ -92,6 +102,7 @@ class RunProgress:
                 self._observe(msgspec.json.decode(line, type=Entry))
 
     def _observe(self, entry: Entry) -> None:
+        self._observer(entry)
         self._pending.setdefault(entry.lane, Pending()).observe(entry.event)
         match entry.event:
             case events.RunPlanned(expected=expected, excluded=excluded):

@@ -13,6 +13,7 @@ from streampay_smoke.evidence.events import Interrupted, RunFinished, RunRefused
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.judge import judge
+from streampay_smoke.run.detail import Detail, lines_of
 from streampay_smoke.run.folder import RUN_FOLDER, RunFolder
 from streampay_smoke.run.heartbeat import Heartbeat
 from streampay_smoke.run.parent_death import PARENT_DEATH_PIPE, parent_death_pipe
@@ -32,7 +33,13 @@ RUNNER = "streampay_smoke.runner.runner:GateRunner"
 _ENDINGS = (RunFinished, RunRefused, Interrupted)
 
 
-def supervise(settings: Settings, folder: RunFolder, environ: Mapping[str, str], paths: Sequence[str]) -> None:
+def supervise(
+    settings: Settings,
+    folder: RunFolder,
+    environ: Mapping[str, str],
+    paths: Sequence[str],
+    detail: Detail = Detail.NORMAL,
+) -> None:
     """Play the features at `paths` (all by default) with `environ`; the journal then says how the run ended.
 
     From here on, ending signals are behave's: once it has ended, they end nothing.
@@ -43,23 +50,33 @@ def supervise(settings: Settings, folder: RunFolder, environ: Mapping[str, str],
     with parent_death_pipe() as end:
         command += ["-D", f"{PARENT_DEATH_PIPE}={end}", "--", *paths]
         with subprocess.Popen(
-            command, cwd=suite_root(root), env={**environ, PROJECT: str(root)}, pass_fds=[end]
+            command,
+            cwd=suite_root(root),
+            env={**environ, PROJECT: str(root)},
+            pass_fds=[end],
+            stdout=None if detail is Detail.NORMAL else subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL if detail is Detail.QUIET else None,
         ) as behave:
             _pass_on_signals_to(behave)
             importlib.import_module("streampay_smoke.run.conclude")  # while behave starts: it takes a while, too
-            ending = _ending(behave, settings, folder)
+            ending = _ending(behave, settings, folder, detail)
             if ending:
                 behave.kill()
                 behave.wait()
     _vouch(folder, settings, exit_code=behave.returncode, ending=ending)
 
 
-def _ending(behave: "subprocess.Popen[bytes]", settings: Settings, folder: RunFolder) -> str:
+def _ending(behave: "subprocess.Popen[bytes]", settings: Settings, folder: RunFolder, detail: Detail) -> str:
     """Wait for behave; return why it has to be killed, "" when it ended by itself."""
-    progress = RunProgress(folder.journal_path, deadline_seconds=settings.deadline_seconds + GRACE_SECONDS)
+    progress = RunProgress(
+        folder.journal_path,
+        deadline_seconds=settings.deadline_seconds + GRACE_SECONDS,
+        observer=_print if detail is Detail.VERBOSE else lambda entry: None,
+    )
     heartbeat = Heartbeat(progress)
     while True:
-        heartbeat.look()
+        if detail is Detail.NORMAL:
+            heartbeat.look()
         try:
             behave.wait(min(LOOK_SECONDS, max(progress.left_seconds, 0.0)))
         except subprocess.TimeoutExpired:
@@ -69,7 +86,13 @@ def _ending(behave: "subprocess.Popen[bytes]", settings: Settings, folder: RunFo
             if stuck:
                 return "step_timeout"
         else:
+            progress.catch_up()
             return ""
+
+
+def _print(entry: journals.Entry) -> None:
+    for line in lines_of(entry):
+        print(line, flush=True)
 
 
 def _vouch(folder: RunFolder, settings: Settings, *, exit_code: int, ending: str) -> None:

@@ -20,8 +20,8 @@ def before_all(context: Context) -> None:
 
 
 def before_scenario(context: Context, scenario: Scenario) -> None:
-    """Give the scenario its own world."""
-    context.world = runner_of(context).begin_scenario(scenario)
+    """Give the scenario its own context."""
+    context.scenario_context = runner_of(context).begin_scenario(scenario)
 
 
 def before_step(context: Context, step: Step) -> None:

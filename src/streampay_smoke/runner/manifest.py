@@ -64,8 +64,8 @@ def with_least_assertions(planned: Iterable[PlannedScenario], pins: Pins, *, pro
 
 def refuse(found: Iterable[str]) -> None:
     """Raise SuiteChanged when there are differences."""
-    if told := tuple(found):
-        raise SuiteChanged.because(told)
+    if differing := tuple(found):
+        raise SuiteChanged.because(differing)
 
 
 def pins_of(features: Path, ini: Path) -> Pins:

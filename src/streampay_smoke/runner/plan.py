@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 
 import msgspec
@@ -13,7 +13,7 @@ from behave.runner import the_step_registry
 
 from streampay_smoke.core.utf8 import text_of
 from streampay_smoke.evidence.events import Exclusion, ExpectedScenario, RunPlanned
-from streampay_smoke.gate.concerns import concern_of
+from streampay_smoke.gate.concerns import concern_of, proves_settlement
 from streampay_smoke.runner.budget import waits_for_ledgers
 from streampay_smoke.runner.feature_lint import problems_in, summary
 from streampay_smoke.settings import Settings
@@ -167,6 +167,11 @@ def all_scenarios(folder: Path) -> dict[str, ExpectedScenario]:
     return {item.expected.id: item.expected for item in scenarios_below(folder)}
 
 
+def tags_below(folder: Path) -> frozenset[str]:
+    """Return every tag that a scenario of the feature files below a folder has."""
+    return frozenset(tag for scenario in all_scenarios(folder).values() for tag in scenario.tags)
+
+
 def announced(
     planned: Sequence[PlannedScenario],
     folder: Path,
@@ -184,21 +189,34 @@ def announced(
         tags=tags,
         expected=tuple(item.expected for item in planned),
         excluded=tuple(_exclusions(planned, settings)),
-        problems=problems_in([folder]),
+        problems=(*problems_in([folder]), *(_lacking(planned, settings) if whole_suite else ())),
         whole_suite=whole_suite,
         by_path=by_path,
     )
 
 
+def _lacking(planned: Sequence[PlannedScenario], settings: Settings) -> Iterator[str]:
+    """Yield what a whole suite lacks, although it was accepted: without it a PASS would prove nothing about money."""
+    if settings.facts.money.settles and not any(
+        proves_settlement(item.expected.id, item.expected.tags) for item in planned
+    ):
+        yield (
+            f"{settings.environment} settles streams, and no scenario of the accepted suite proves a settlement; "
+            "bring features/settlement.feature back"
+        )
+
+
 def _exclusions(planned: Sequence[PlannedScenario], settings: Settings) -> Iterator[Exclusion]:
     for item in planned:
-        rule = next(
-            (rule for rule in EXCLUSION_RULES if rule.tag in item.expected.tags and rule.applies(settings)), None
-        )
-        if rule is not None:
-            reason = rule.reason(settings)
+        reason = exclusion_of(item.expected.tags, settings)
+        if reason:
             item.scenario.skip(reason)
             yield Exclusion(id=item.expected.id, reason=reason)
+
+
+def exclusion_of(tags: Collection[str], settings: Settings) -> str:
+    """Return why scenarios with these tags are left out here, "" for those that are played."""
+    return next((rule.reason(settings) for rule in EXCLUSION_RULES if rule.tag in tags and rule.applies(settings)), "")
 
 
 def _expected(feature: Feature, scenario: Scenario, taken: set[str]) -> ExpectedScenario:

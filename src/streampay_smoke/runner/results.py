@@ -1,4 +1,6 @@
-"""What behave keeps of steps and scenarios, without secrets before any formatter or reporter reads it.
+"""What behave keeps of steps and scenarios, made fit to be shown before any formatter or reporter reads it.
+
+Secrets are left out, and a failure that the gate has a name for is told in words: a traceback is for unforeseen errors.
 
 Some of them (`--junit`, allure-behave) write into folders by themselves, past every stream of ours.
 """
@@ -12,6 +14,7 @@ from behave.model import Feature, Step
 from behave.reporter.base import Reporter
 from behave.runner import Runner
 
+from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.redaction import Redactor
 
 
@@ -61,6 +64,8 @@ class _ScenariosFirst(Reporter):
 
 
 def _redact(result: BehaveResult, redactor: Redactor) -> None:
+    if isinstance(result.exception, SmokeError) and not isinstance(result.exception, AssertionError):
+        result.error_message = _in_words(result.exception)
     if result.exception is not None:
         result.exception = _telling_no_secret(result.exception, redactor)
     if result.error_message is not None:
@@ -80,11 +85,16 @@ def _redact(result: BehaveResult, redactor: Redactor) -> None:
         result.captured.add_captured(part, use_merge=False)
 
 
+def _in_words(error: SmokeError) -> str:
+    next_step = f"\nNext: {error.next_step}" if error.next_step else ""
+    return f"{error.kind}: {error}{next_step}"
+
+
 def _telling_no_secret(error: BaseException, redactor: Redactor) -> BaseException:
     """Return an error as it is, or one of the same name that says the same without its secrets."""
-    told = str(error)
-    redacted = redactor.text(told)
-    if redacted == told:
+    text = str(error)
+    redacted = redactor.text(text)
+    if redacted == text:
         return error
     base = AssertionError if isinstance(error, AssertionError) else Exception
     stand_in: BaseException = type(type(error).__name__, (base,), {})(redacted)

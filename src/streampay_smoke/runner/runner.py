@@ -32,10 +32,10 @@ from streampay_smoke.runner.laned_run import LanedRun
 from streampay_smoke.runner.loading import by_the_gate
 from streampay_smoke.runner.quarantine import read_quarantine, today
 from streampay_smoke.runner.results import redact_results
-from streampay_smoke.runner.selection import tag_expression
+from streampay_smoke.runner.selection import refuse_unknown_tags, tag_expression
 from streampay_smoke.runner.session import Session, open_session
 from streampay_smoke.settings import load_evidence
-from streampay_smoke.settings.folders import in_words, project_root, read_from
+from streampay_smoke.settings.folders import FEATURES, folders_description, project_root, read_from, suite_root
 
 _LOST = Failure(
     kind="journal_lost",
@@ -195,7 +195,7 @@ class GateRunner(Runner):
         summarize_on_standard_output(self.config.reporters)
         folder = self._folder()
         if not self._supervised:
-            print(f"reads: {in_words(read_from())}", flush=True)
+            print(f"reads: {folders_description(read_from())}", flush=True)
         with self._opened(folder) as journal, self._interruption.watching():
             if PARENT_DEATH_PIPE in self.config.userdata:
                 watch_parent(int(self.config.userdata[PARENT_DEATH_PIPE]), self._interruption.abandon)
@@ -236,6 +236,7 @@ class GateRunner(Runner):
     def _play(self, folder: RunFolder, journal: Journal) -> None:
         with self._refusals_in(folder, journal):
             self.config.tag_expression = tag_expression(self.config.tags)
+            refuse_unknown_tags(self.config.tags, lambda: plans.tags_below(suite_root(project_root()) / FEATURES))
             _refuse_dry_run(self.config)
             with open_session(folder, journal, self._redactor) as session:
                 self.session, self._journal = session, journal
@@ -273,6 +274,13 @@ def _refuse_dry_run(config: Configuration) -> None:
 
 
 def _defective(error: BaseException) -> Failure:
+    if isinstance(error, FileNotFoundError):  # behave names a path of the command line that is not there
+        return Failure(
+            kind="settings_invalid",
+            blame=Blame.CONFIG,
+            message=f"there is no feature file {error}",
+            next_step="name files of this project's features/, or none for all of them",
+        )
     return Failure(
         kind="suite_defective",
         blame=Blame.CONFIG,

@@ -1,13 +1,16 @@
 """Which scenarios a tag expression selects, read by the gate and not by behave, whose own refusal exits with 1."""
 
+import difflib
+import fnmatch
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from behave.tag_expression import TagExpressionProtocol
 from behave.tag_expression.parser import TagExpressionError, TagExpressionParser
 
 from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.runner.feature_lint import KNOWN_TAGS
 
 HOW = "write it like '@settlement and not @slow', with and, or, not and parentheses, in quotes for the shell"
 
@@ -16,6 +19,15 @@ FORMER_TAGS = {"doors": "access", "statements": "records"}
 """The present names of tags that were called otherwise: an expression with a former name selects the same."""
 
 _FORMER = re.compile(rf"(?<![\w-])({'|'.join(FORMER_TAGS)})(?![\w-])")
+
+
+_GRAMMAR = frozenset({"and", "or", "not", "(", ")"})
+
+
+class UnknownTag(SettingsInvalid):
+    """A tag expression names a tag that no scenario has: it selects nothing, or not what is meant."""
+
+    kind = "nothing_selected"
 
 
 class TagExpression(Protocol):
@@ -34,6 +46,36 @@ def tag_expression(given: str | Sequence[str]) -> TagExpression:
     present = [_FORMER.sub(lambda found: FORMER_TAGS[found[1]], text) for text in texts]
     expression: TagExpression = TagExpressionProtocol.V2.parse(present or "")
     return expression
+
+
+def refuse_unknown_tags(given: str | Sequence[str], known: Callable[[], Collection[str]]) -> None:
+    """Raise UnknownTag for a tag that no scenario has: what is meant is not what would be played.
+
+    `known` returns the tags that features have beside those of the table.
+    """
+    unknown = [word for text in ([given] if isinstance(given, str) else given) for word in _operands(text)]
+    unknown = [word for word in unknown if not _is_one_of(word, KNOWN_TAGS)]
+    if not unknown:
+        return
+    tags = {*KNOWN_TAGS, *known()}
+    for word in unknown:
+        if not _is_one_of(word, tags):
+            near = difflib.get_close_matches(word, tags, n=1)
+            raise UnknownTag(
+                f"no scenario has the tag @{word}{f'; did you mean @{near[0]}?' if near else ''}",
+                next_step="correct --tags; streampay-smoke run --list shows every scenario with its tags",
+            )
+
+
+def _operands(text: str) -> list[str]:
+    """Return the tags in an expression that can be read, by their present names and without @."""
+    words = TagExpressionParser.tokenize(text) if "\\" not in text else []
+    tags = (word.removeprefix("@") for word in words if word not in _GRAMMAR)
+    return [FORMER_TAGS.get(tag, tag) for tag in tags]
+
+
+def _is_one_of(word: str, tags: Collection[str]) -> bool:
+    return word in tags or bool(set("*?[") & set(word) and fnmatch.filter(tags, word))
 
 
 def _check(text: str) -> None:

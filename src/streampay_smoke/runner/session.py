@@ -82,7 +82,7 @@ class SignsElsewhere(SmokeError):
 
 
 class Session:
-    """Gives each scenario a fresh world and writes down what becomes of it."""
+    """Gives each scenario a fresh context and writes down what becomes of it."""
 
     def __init__(self, settings: Settings, journal: Journal, redactor: Redactor, run_id: str) -> None:
         self.settings = settings
@@ -241,7 +241,11 @@ class Session:
         A deadline that somebody set stands.
         """
         self.time_left.ledger_steps = ledger_steps
-        pace = measured_seconds_per_ledger(self.settings.rpc_url, timeout_seconds=PROBE_SECONDS)
+        pace = measured_seconds_per_ledger(
+            self.settings.rpc_url,
+            timeout_seconds=PROBE_SECONDS,
+            closes_on_demand=self.settings.network.simulated,
+        )
         if pace is None:
             return 0.0
         self.time_left.seconds_per_ledger = pace

@@ -6,9 +6,12 @@ from collections.abc import Callable
 REQUESTS_SECONDS = 15.0
 """What a run keeps for its requests and its clean-up when it waits for a rate limit."""
 
-THROTTLED_SECONDS = 240.0
+_LEAST_SHARE = 0.25
+"""The share of the time left that may be waited for a rate limit however slow the ledger seems."""
+
+THROTTLED_SECONDS = 360.0
 """How much longer than a derived deadline a run may take because it waits for rate limits: four whole runs at once
-share five sign-ins a minute, and the last of their twenty is let through after 180 s."""
+share five sign-ins and ten writes a minute, and the last of them was seen to wait for 290 s."""
 
 
 class TimeLeft:
@@ -41,9 +44,14 @@ class TimeLeft:
         self._ends_at_seconds += seconds
 
     def patience_seconds(self) -> float:
-        """Return how long a rate limit may be waited for so that what is still to come has its time."""
-        needed_seconds = REQUESTS_SECONDS + self.ledger_steps * self.seconds_per_ledger
-        return max(0.0, self.seconds - needed_seconds) + self._more_seconds
+        """Return how long a rate limit may be waited for so that what is still to come has its time.
+
+        How long ledgers will take is an estimate: a share of the time left may be waited whatever it says, for a
+        run that does not wait proves nothing for certain.
+        """
+        free_seconds = max(0.0, self.seconds - REQUESTS_SECONDS)
+        ledgers_seconds = self.ledger_steps * self.seconds_per_ledger
+        return max(free_seconds - ledgers_seconds, free_seconds * _LEAST_SHARE) + self._more_seconds
 
     def wait(self, seconds: float) -> float:
         """Take note of a wait for a rate limit; return by how much it extends the deadline."""

@@ -134,12 +134,12 @@ class Interface:
         """Play the run and wait for it: the canary has no traffic yet."""
         attempt = self._started(await self._canary(request))
         attempt = await self._runs.settled(attempt, self._served.wait_seconds)
-        return self._in_words(attempt, engines.APPROVAL, engines.WAIT)
+        return self._engine_answer(attempt, engines.APPROVAL, engines.WAIT)
 
     async def confirm(self, request: Request) -> Response:
         """Let the promotion through at PASS only; starts the run where nobody has."""
         attempt = self._started(await self._canary(request))
-        return self._in_words(attempt, engines.APPROVAL, engines.WAIT)
+        return self._engine_answer(attempt, engines.APPROVAL, engines.WAIT)
 
     async def rollback(self, request: Request) -> Response:
         """Ask for a rollback at a fresh FAIL only; never starts anything."""
@@ -147,7 +147,7 @@ class Interface:
         attempt = self._runs.latest(order.deploy)
         if attempt is not None and attempt.order != order:
             raise RequestRefused(403, f"{order.deploy.label()} was judged with another release or address")
-        return self._in_words(attempt, engines.ROLLBACK, engines.NO_ROLLBACK)
+        return self._engine_answer(attempt, engines.ROLLBACK, engines.NO_ROLLBACK)
 
     async def _canary(self, request: Request) -> RunOrder:
         """Return the order of a canary whose key, or whose bearer, may give it."""
@@ -161,7 +161,7 @@ class Interface:
         }
         return self._order(msgspec.convert(asked, RunRequest))
 
-    def _in_words(self, attempt: RunAttempt | None, table: Mapping[DeployStatus, int], otherwise: int) -> Response:
+    def _engine_answer(self, attempt: RunAttempt | None, table: Mapping[DeployStatus, int], otherwise: int) -> Response:
         """Answer with a code of Flagger's and the reason it will show in its events."""
         now = self._standing(attempt)
         reason = attempt.outcome.message if attempt and attempt.outcome else ""

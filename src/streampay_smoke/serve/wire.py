@@ -146,8 +146,8 @@ def answered(handler: Handler) -> Handler:
 
 
 def _refusal(refused: RequestRefused) -> Response:
-    told = {"error": refused.error, **({"next": refused.next_step} if refused.next_step else {})}
-    return json_response(refused.status, told, refused.headers)
+    body = {"error": refused.error, **({"next": refused.next_step} if refused.next_step else {})}
+    return json_response(refused.status, body, refused.headers)
 
 
 def json_response(status: int, content: object, headers: Mapping[str, str] | None = None) -> Response:

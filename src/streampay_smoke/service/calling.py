@@ -13,7 +13,7 @@ from streampay_smoke.service.declared_network import PUBLIC
 from streampay_smoke.service.dialects import SIGN_IN, Call, Dialect
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
 from streampay_smoke.service.replay import AnswerSummary, Look, ObservedRequest
-from streampay_smoke.service.shape import body_in_words, is_one_word
+from streampay_smoke.service.shape import body_description, is_one_word
 from streampay_smoke.service.transport import (
     NoServiceAnswer,
     ServiceTransport,
@@ -204,8 +204,8 @@ class Caller(AbstractContextManager["Caller"]):
         """Return how to look at a call's answer: it keeps its promise with a promised status and a readable body."""
 
         def look(answer: Answer) -> AnswerSummary:
-            said = self._dialect.error_code(answer)
-            well_formed = answer.status >= 400 and bool(said)
+            code = self._dialect.error_code(answer)
+            well_formed = answer.status >= 400 and bool(code)
             if answer.status < 400:
                 try:
                     read(answer)
@@ -225,7 +225,7 @@ class Caller(AbstractContextManager["Caller"]):
         if answer.status in GATEWAY_STATUSES and not self._dialect.error_code(answer):
             raise NoServiceAnswer(
                 f"{answer.asked} was answered by a gateway, not by the service: status {answer.status}, "
-                f"{body_in_words(answer)} (request id {answer.request_id})",
+                f"{body_description(answer)} (request id {answer.request_id})",
                 cause=f"http {answer.status}",
                 next_step="see whether any instance of the release is up behind its gateway",
             )
@@ -233,9 +233,9 @@ class Caller(AbstractContextManager["Caller"]):
 
     def _reason(self, answer: Answer) -> str:
         """Return what an answer says for itself: its error code or kind of body, and its request id."""
-        said = self._dialect.error_code(answer) or body_in_words(answer)
+        reason = self._dialect.error_code(answer) or body_description(answer)
         target = answer.headers.get("location", "").split("?", 1)[0]
-        return f": {said}{f', pointing at {target}' if target else ''} (request id {answer.request_id})"
+        return f": {reason}{f', pointing at {target}' if target else ''} (request id {answer.request_id})"
 
 
 def _kind(call: Call) -> str:

@@ -30,7 +30,7 @@ from streampay_smoke.service.records import (
 )
 from streampay_smoke.service.release import ReleaseReader, ReleaseSources, header_of, release_reader
 from streampay_smoke.service.replay import SILENCE, AnswerSummary, ObservedRequest
-from streampay_smoke.service.shape import body_in_words
+from streampay_smoke.service.shape import body_description
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.service.transport import NoServiceAnswer, ServiceTransport, WriteSlot
 
@@ -155,7 +155,7 @@ class Deployment(AbstractContextManager["Deployment"]):
             readiness = self.readiness()
             if not readiness.genuine and readiness.status_code in GATEWAY_STATUSES:
                 raise NoServiceAnswer(
-                    f"{self._dialect.readiness().path}: {readiness.in_words}", cause=f"http {readiness.status_code}"
+                    f"{self._dialect.readiness().path}: {readiness.description}", cause=f"http {readiness.status_code}"
                 )
             return readiness
 
@@ -181,7 +181,7 @@ class Deployment(AbstractContextManager["Deployment"]):
                 return ()
             if answer.status >= 500 or answer.status == TOO_MANY_REQUESTS or dialect.recognises(answer):
                 return ()
-            seen.append(f"{answer.asked} answered {answer.status}, {body_in_words(answer)}")
+            seen.append(f"{answer.asked} answered {answer.status}, {body_description(answer)}")
         return tuple(seen)
 
     def replayed(self, asked: ObservedRequest, credential: Credential | None) -> AnswerSummary:
@@ -473,5 +473,5 @@ class Deployment(AbstractContextManager["Deployment"]):
             status_class=answer.status // 100,
             genuine=readiness.genuine,
             kept=readiness.ready,
-            said=", ".join(degraded),
+            trouble=", ".join(degraded),
         )

@@ -1,23 +1,32 @@
-"""Sign-ins that runs of a part of the suite share: a deployment takes few of them a minute, and on-call repeats a run.
+"""Sign-ins that runs on one machine share: a deployment takes few of them a minute, and on-call repeats a run.
 
 A token is kept for a few minutes in a file that only its owner can read, never among a run's evidence. What cannot be
 kept or read is signed in for anew.
 """
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import secrets
 import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
+Wait = Callable[[float], bool]
+"""Waits so many seconds for another run; False, at once, where there is no time to."""
+
 KEPT_SECONDS = 300.0
 """How long a token may be used again."""
 
+FIRST_LOOK_SECONDS = 0.1
+LONGEST_LOOK_SECONDS = 2.0
+"""How long to wait between two looks whether the run before has signed in: that one may wait for a limit itself."""
+
+_LOCK = ".lock"
 _ONLY_ITS_OWNER = 0o600
 _OTHERS = 0o077
 
@@ -46,8 +55,28 @@ class KeptSignIns:
             return ""
         self._forget_old(self._folder)
         with contextlib.suppress(OSError, msgspec.MsgspecError):
-            return msgspec.json.decode(_read(self._folder / _name(base_url, address)), type=_Kept).token
+            return _decoded(self._folder / _name(base_url, address)).token
         return ""
+
+    @contextlib.contextmanager
+    def turn(self, base_url: str, address: str, wait: Wait) -> Iterator[None]:
+        """Wait until no other run is signing this user in: what that one keeps is found then.
+
+        Where `wait` says that there is no time, go on without. A process that ends, however it does, gives its turn up.
+        """
+        with contextlib.ExitStack() as stack:
+            if self._folder is not None:
+                with contextlib.suppress(OSError):
+                    self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    lock = os.open(
+                        self._folder / f".{_name(base_url, address)}{_LOCK}",
+                        os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC,
+                        _ONLY_ITS_OWNER,
+                    )
+                    stack.callback(os.close, lock)
+                    os.utime(lock)
+                    _lock(lock, wait)
+            yield
 
     def keep(self, base_url: str, address: str, token: str) -> None:
         """Keep a token, where the folder can be written."""
@@ -67,15 +96,36 @@ class KeptSignIns:
         with contextlib.suppress(OSError):
             for path in folder.iterdir():
                 try:
-                    age_seconds = self._clock() - msgspec.json.decode(_read(path), type=_Kept).kept_at
+                    kept_at = path.stat().st_mtime if path.suffix == _LOCK else _decoded(path).kept_at
+                    age_seconds = self._clock() - kept_at
                 except (OSError, msgspec.MsgspecError):
                     age_seconds = KEPT_SECONDS
                 if not 0 <= age_seconds < KEPT_SECONDS:
                     path.unlink(missing_ok=True)
 
 
+def _lock(lock: int, wait: Wait) -> None:
+    """Lock an open file, or leave it where there is no time to wait."""
+    seconds = FIRST_LOOK_SECONDS
+    while not _locked(lock) and wait(seconds):
+        seconds = min(2 * seconds, LONGEST_LOOK_SECONDS)
+
+
+def _locked(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _name(base_url: str, address: str) -> str:
     return hashlib.sha256(f"{base_url} {address}".encode()).hexdigest()
+
+
+def _decoded(path: Path) -> _Kept:
+    """Return what a file keeps; raises OSError or MsgspecError for one that keeps no sign-in."""
+    return msgspec.json.decode(_read(path), type=_Kept)
 
 
 def _read(path: Path) -> bytes:

@@ -46,7 +46,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     ledger_urls: tuple[str, ...] = ()
 
     @property
-    def in_words(self) -> str:
+    def description(self) -> str:
         """One line for a wait or a failure."""
         if not self.genuine:
             return f"status {self.status_code}, but {self.not_genuine_because}"

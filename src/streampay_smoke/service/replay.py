@@ -18,21 +18,21 @@ NO_ANSWER = 0
 class AnswerSummary(msgspec.Struct, frozen=True, kw_only=True):
     """How one answer looks: `status_class` 2-5, or 0 for none; `genuine` when it is the service's own and well-formed.
 
-    `kept` says that it is what was promised; `said` is what the service calls its trouble, where it names it.
+    `kept` says that it is what was promised; `trouble` is what the service calls its trouble, where it names it.
     """
 
     status_class: int
     genuine: bool
     kept: bool
-    said: str = ""
+    trouble: str = ""
 
     @property
-    def in_words(self) -> str:
+    def description(self) -> str:
         """A few words for a probe's detail."""
         if self.status_class == NO_ANSWER:
             return "no answer"
         kind = "as promised" if self.kept else "the service's own" if self.genuine else "not the service's own"
-        return f"{self.status_class}xx, {kind}{f' ({self.said})' if self.said else ''}"
+        return f"{self.status_class}xx, {kind}{f' ({self.trouble})' if self.trouble else ''}"
 
     def is_red_like(self, other: "AnswerSummary") -> bool:
         """Return whether both broke the promise, and in the same way."""

@@ -35,7 +35,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 def deviations(value: Any, fields: Iterable[Field], *, where: str) -> list[str]:
     """Return every way in which `value` is not an object with these fields; more fields are fine."""
     if not isinstance(value, dict):
-        return [f"{where} is {in_words(value)}, not an object"]
+        return [f"{where} is {value_description(value)}, not an object"]
     return [text for field in fields if (text := _deviation(value, field, f"{where}.{field.name}"))]
 
 
@@ -44,11 +44,11 @@ def _deviation(value: dict[str, Any], field: Field, where: str) -> str:
     if found is None:
         return f"{where} is {'null' if field.name in value else 'missing'}" if field.required else ""
     if not isinstance(found, field.kind) or (isinstance(found, bool) and field.kind is not bool):
-        return f"{where} is {in_words(found)}, not {_WORDS[field.kind]}"
+        return f"{where} is {value_description(found)}, not {_WORDS[field.kind]}"
     if field.required and found == "":
         return f"{where} is empty"
     if field.allowed and found not in field.allowed:
-        return f"{where} is {in_words(found)}, not one of {', '.join(field.allowed)}"
+        return f"{where} is {value_description(found)}, not one of {', '.join(field.allowed)}"
     return ""
 
 
@@ -73,7 +73,7 @@ def _misnamed(answer: Answer, media_type: str) -> list[str]:
     return [f"its content type is {kind[:_MAX_SHOWN]}, not {media_type}"]
 
 
-def in_words(value: Any) -> str:
+def value_description(value: Any) -> str:
     """Return a JSON value in words, short enough for a message."""
     if value is None:
         return "null"
@@ -85,15 +85,15 @@ def in_words(value: Any) -> str:
     return "an object" if isinstance(value, dict) else f"a list of {len(value)}"
 
 
-def body_in_words(answer: Answer) -> str:
+def body_description(answer: Answer) -> str:
     """Return what kind of thing a body is: an HTML page with its title, an empty body, a JSON list, plain text."""
     text = answer.body_text.strip()
     if not text:
         return "an empty body"
     if answer.json is not None:
-        return f"JSON that is {in_words(answer.json)}"
+        return f"JSON that is {value_description(answer.json)}"
     if titled := _TITLE.search(text):
-        return f"an HTML page titled {in_words(titled.group(1).strip())}"
+        return f"an HTML page titled {value_description(titled.group(1).strip())}"
     if _HTML.search(text):
         return "an HTML page"
     return "plain text"

@@ -1,4 +1,4 @@
-"""Stellar's text form of Ed25519 keys (SEP-23): base32 of version byte, 32 bytes and a CRC16.
+"""Stellar's text form of keys and contract ids (SEP-23): base32 of version byte, 32 bytes and a CRC16.
 
 Here because stellar-sdk costs more start-up time than the rest of a run, and signing in needs this much of it.
 """
@@ -10,6 +10,7 @@ from streampay_smoke.core.errors import SettingsInvalid
 
 KEY_BYTES = 32
 _VERSION_ADDRESS = 6 << 3  # "G"
+_VERSION_CONTRACT = 2 << 3  # "C"
 _VERSION_SEED = 18 << 3  # "S"
 _TEXT_LENGTH = 56
 
@@ -21,11 +22,12 @@ def address_of(public_key: bytes) -> str:
 
 def is_address(text: str) -> bool:
     """Return whether a text is an address (G...) with its checksum."""
-    try:
-        raw = base64.b32decode(text.encode("ascii")) if len(text) == _TEXT_LENGTH else b""
-    except (binascii.Error, UnicodeEncodeError):
-        return False
-    return bool(raw) and raw[0] == _VERSION_ADDRESS and _checksum(raw[:-2]) == raw[-2:]
+    return _decoded(_VERSION_ADDRESS, text) is not None
+
+
+def is_contract(text: str) -> bool:
+    """Return whether a text is a contract's id (C...) with its checksum."""
+    return _decoded(_VERSION_CONTRACT, text) is not None
 
 
 def seed_text(seed: bytes) -> str:
@@ -35,16 +37,22 @@ def seed_text(seed: bytes) -> str:
 
 def seed_bytes(text: str, *, name: str = "SMOKE_SIGNER_SEED") -> bytes:
     """Return the 32 bytes of a seed (S...); raises SettingsInvalid, without quoting it, when it is none."""
-    try:
-        raw = base64.b32decode(text.encode("ascii")) if len(text) == _TEXT_LENGTH else b""
-    except (binascii.Error, UnicodeEncodeError):
-        raw = b""
-    if not raw or raw[0] != _VERSION_SEED or _checksum(raw[:-2]) != raw[-2:]:
+    seed = _decoded(_VERSION_SEED, text)
+    if seed is None:
         raise SettingsInvalid(
             f"{name} is not a Stellar seed",
             next_step="give 56 characters that begin with S, of a key made for a test network",
         )
-    return raw[1:-2]
+    return seed
+
+
+def _decoded(version: int, text: str) -> bytes | None:
+    """Return the 32 bytes behind a text form of this version, None where it is none."""
+    try:
+        raw = base64.b32decode(text.encode("ascii")) if len(text) == _TEXT_LENGTH else b""
+    except (binascii.Error, UnicodeEncodeError):
+        return None
+    return raw[1:-2] if raw and raw[0] == version and _checksum(raw[:-2]) == raw[-2:] else None
 
 
 def _encoded(version: int, key: bytes) -> str:

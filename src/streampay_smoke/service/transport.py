@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from streampay_smoke.core.errors import Blame, PromiseBroken, ServiceUnavailable, SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import Awaiting, Exchanged, RateLimitWait, Recorder, Waited
 from streampay_smoke.http.bodies import Enough
-from streampay_smoke.http.client import NoAnswer, Reply, new_client
+from streampay_smoke.http.client import Client, NoAnswer, Reply
 from streampay_smoke.http.retry_after import retry_after_seconds
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer, parsed, shown_message
 from streampay_smoke.service.trace import Trace
@@ -122,7 +122,7 @@ class ServiceTransport(AbstractContextManager["ServiceTransport"]):
         self._trace = trace or Trace.fresh()
         self._write_slot = write_slot
         self._served_as_asked = False  # once it was, a redirect to https is the release's own doing
-        self._client = new_client(base_url=base_url, timeout_seconds=timeout_seconds, headers=SYNTHETIC_HEADERS)
+        self._client = Client(base_url=base_url, timeout_seconds=timeout_seconds, headers=SYNTHETIC_HEADERS)
 
     def send(
         self,
@@ -162,7 +162,7 @@ class ServiceTransport(AbstractContextManager["ServiceTransport"]):
                     within_seconds=round(within_seconds, 3),
                     waited_seconds=waited,
                     attempts=attempts,
-                    last=f"status {answer.status}, Retry-After {answer.headers.get('retry-after', 'unsaid')!r}",
+                    last=f"status {answer.status}, Retry-After {answer.headers.get('retry-after', 'not given')!r}",
                 )
             )
         return answer
@@ -231,7 +231,7 @@ class ServiceTransport(AbstractContextManager["ServiceTransport"]):
     def fresh(self) -> Self:
         """Return the same wire over connections of its own."""
         fresh = copy.copy(self)
-        fresh._client = new_client(
+        fresh._client = Client(
             base_url=self.base_url, timeout_seconds=self._client.timeout_seconds, headers=SYNTHETIC_HEADERS
         )
         return fresh

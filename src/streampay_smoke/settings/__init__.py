@@ -14,6 +14,7 @@ from streampay_smoke.evidence.addresses import host_only, keys_in
 from streampay_smoke.http.proxies import proxy_secrets, route_to
 from streampay_smoke.http.trust import refuse_unusable_trust
 from streampay_smoke.service.claims import refuse_expired, refuse_unfit
+from streampay_smoke.service.strkey import seed_bytes
 from streampay_smoke.settings.environment import EnvironmentFacts, refuse_impossible
 from streampay_smoke.settings.problems import Problems
 from streampay_smoke.settings.reading import RawSettings, read, read_what_can_be
@@ -23,6 +24,8 @@ _NOT_DUMPED = frozenset({"facts", "network", "engine_secrets"})
 """What a dump leaves out: facts of the file, and what is the actuator's alone."""
 
 _ADDRESSES = ("SMOKE_BASE_URL", "SMOKE_BASELINE_URL", "SMOKE_STELLAR_RPC_URL", "SMOKE_STELLAR_FRIENDBOT_URL")
+
+_SEEDS = ("SMOKE_SIGNER_SEED", "SMOKE_RECIPIENT_SEED")
 
 _SHOWN_BY_HOST = ("rpc_url", "friendbot_url")
 """Addresses whose path may be a provider's key."""
@@ -230,6 +233,22 @@ def _refuse_no_contract(raw: RawSettings) -> None:
             )
 
 
+def _refuse_malformed_seed(raw: RawSettings) -> None:
+    """Raise SettingsInvalid for a seed that is none. A rollback needs no seed, and is not held up by one."""
+    for name in _SEEDS:
+        if raw.text(name):
+            seed_bytes(raw.text(name), name=name)
+
+
+def _refuse_token(raw: RawSettings) -> None:
+    token = raw.text("SMOKE_TOKEN_CONTRACT_ID")
+    if token and token == raw.text("SMOKE_CONTRACT_ID"):
+        raise SettingsInvalid(
+            "SMOKE_TOKEN_CONTRACT_ID and SMOKE_CONTRACT_ID name the same contract",
+            next_step="set SMOKE_TOKEN_CONTRACT_ID to the token's, or leave it out for the native token",
+        )
+
+
 def _refuse_proof(raw: RawSettings) -> None:
     proof = raw.text("SMOKE_SETTLEMENT_PROOF")
     if proof in PROOFS and proof not in raw.facts.money.proofs:
@@ -239,5 +258,13 @@ def _refuse_proof(raw: RawSettings) -> None:
         )
 
 
-CONTRADICTIONS = (_refuse_no_address, _refuse_no_way, _refuse_no_credential, _refuse_no_contract, _refuse_proof)
+CONTRADICTIONS = (
+    _refuse_no_address,
+    _refuse_no_way,
+    _refuse_no_credential,
+    _refuse_no_contract,
+    _refuse_malformed_seed,
+    _refuse_token,
+    _refuse_proof,
+)
 """What no single value can tell: each raises SettingsInvalid for settings that do not go together."""

@@ -22,6 +22,7 @@ from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.service.release import release_reader
 from streampay_smoke.service.strkey import is_address
+from streampay_smoke.settings import parsing
 from streampay_smoke.settings.parsing import LONGEST_SECONDS
 from streampay_smoke.settings.variables import VARIABLES
 
@@ -32,7 +33,6 @@ _KINDS_OF_MONEY = frozenset({"write_latency", "settlement_time"})
 """Kinds of objectives that nothing can be said of where no streams are created."""
 
 _NAME = re.compile(r"[\w.-]+")
-_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 
 
 _Above0 = Annotated[float, Meta(gt=0, le=LONGEST_SECONDS)]
@@ -129,7 +129,7 @@ def read_environment(folder: Path, environment: str) -> EnvironmentFacts:
     Raises SettingsInvalid, GuardRefused for the public network.
     """
     path = folder / f"{environment}.toml"
-    known = sorted(found.stem for found in path.parent.glob("*.toml") if _NAME.fullmatch(found.stem))
+    known = sorted(found.stem for found in folder.glob("*.toml") if _NAME.fullmatch(found.stem))
     if environment not in known:
         nearest = difflib.get_close_matches(environment, known, n=1)
         raise SettingsInvalid(
@@ -139,10 +139,16 @@ def read_environment(folder: Path, environment: str) -> EnvironmentFacts:
         )
     file = _file(environment)
     try:
-        own = tomllib.loads(text_of(path.read_bytes(), file))
-        facts = msgspec.convert(_over_shared(own), EnvironmentFacts)
+        text = text_of(path.read_bytes(), file)
     except OSError as error:
         raise SettingsInvalid(f"{file} cannot be read: {error.strerror}", next_step="make it readable") from error
+    return facts_in(text, file)
+
+
+def facts_in(text: str, file: str) -> EnvironmentFacts:
+    """Return what the text of an environment file says, over what all environments share; raises as reading it does."""
+    try:
+        facts = msgspec.convert(_over_shared(tomllib.loads(text)), EnvironmentFacts)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
         raise SettingsInvalid(f"{file}: {error}", next_step="correct the file") from error
     with _in(file):
@@ -206,11 +212,7 @@ def _in(file: str) -> Iterator[None]:
 def refuse_impossible(environment: str, facts: EnvironmentFacts) -> None:
     """Raise SettingsInvalid for what no environment can be like, naming the file."""
     service = facts.service
-    if service.app_origin and not _ORIGIN.fullmatch(service.app_origin):
-        raise SettingsInvalid(
-            f"environments/{environment}.toml: app_origin is not what a browser calls an origin",
-            next_step="use scheme://host or scheme://host:port in lower case, without a path or a slash at the end",
-        )
+    parsing.origin(f"environments/{environment}.toml: app_origin", service.app_origin)
     if facts.chain.contract_admin and not is_address(facts.chain.contract_admin):
         raise SettingsInvalid(
             f"environments/{environment}.toml: chain.contract_admin is no Stellar address",

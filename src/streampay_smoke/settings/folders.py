@@ -55,7 +55,7 @@ def read_from(root: Path | None = None) -> dict[str, str]:
     return {ENVIRONMENTS: str(environments_folder(root)), FEATURES: str(suite_root(root) / FEATURES)}
 
 
-def in_words(folders: dict[str, str]) -> str:
+def folders_description(folders: dict[str, str]) -> str:
     """Return the folders on one line, e.g. `environments /etc/gate/environments, features ... (built in)`."""
     return ", ".join(f"{name} {_told(folder)}" for name, folder in folders.items())
 
@@ -69,4 +69,5 @@ def _is_a_project(folder: Path) -> bool:
 
 
 def _own_or_built_in(root: Path, name: str) -> Path:
-    return root if (root / name).is_dir() or not (BUILT_IN / name).is_dir() else BUILT_IN
+    # A checkout that is started in somebody's project, as on a CI runner, lends what that project does not have.
+    return next((folder for folder in (root, BUILT_IN, CHECKOUT) if (folder / name).is_dir()), root)

@@ -17,6 +17,7 @@ from streampay_smoke.core.networks import allowed_network
 from streampay_smoke.core.secret import Secret, quoted
 from streampay_smoke.core.signing import SigningKey
 from streampay_smoke.evidence.redaction import SHORTEST_SECRET
+from streampay_smoke.service.strkey import is_contract
 
 Parse = Callable[[str, str], Any]
 """Returns the value of a setting, given its name and its text; raises SettingsInvalid."""
@@ -34,6 +35,7 @@ SHORTEST_SERVE_TOKEN = 24
 _ADDRESS = "http(s)://host[:port][/path]"
 _URL_CHARACTERS = frozenset(string.ascii_letters + string.digits + "-._~:/?#[]@!$&'()*+,;=%")
 _HOST = re.compile(r"(?=.{1,253}\.?\Z)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\.[A-Za-z0-9_-]{1,63})*\.?")
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -72,6 +74,16 @@ def address(name: str, given: str) -> str:
             next_step=f"write {_variable(name)} as {_ADDRESS}",
         )
     return given.rstrip("/")
+
+
+def origin(name: str, given: str) -> str:
+    """Return where pages come from, as a browser calls it; "" stays ""."""
+    if given and not _ORIGIN.fullmatch(given):
+        raise SettingsInvalid(
+            f"{name} is not what a browser calls an origin",
+            next_step="use scheme://host or scheme://host:port in lower case, without a path or a slash at the end",
+        )
+    return given
 
 
 def endpoint(name: str, given: str) -> str:
@@ -197,6 +209,16 @@ def duration(name: str, given: str) -> float:
             next_step=f"use a time such as 90s, 10m or 1h, {LONGEST_BAKE_SECONDS / 3600:g}h at most, or 0",
         )
     return found
+
+
+def token_contract(name: str, given: str) -> str:
+    """Return the id of a contract (C...); "" stays ""."""
+    if given and not is_contract(given):
+        raise SettingsInvalid(
+            f"{name} is no contract id",
+            next_step=f"set {_variable(name)} to a token's contract (C...), or leave it out for the native token",
+        )
+    return given
 
 
 def secret(name: str, given: str) -> Secret | None:

@@ -32,4 +32,5 @@ class Problems:
             raise SettingsInvalid(
                 "; ".join(dict.fromkeys(map(str, self._found))),
                 next_step="; ".join(dict.fromkeys(problem.next_step for problem in self._found)),
+                parts=self._found,
             )

@@ -136,6 +136,24 @@ def read(
     )
 
 
+def given_facts(
+    options: Mapping[str, str],
+    *,
+    environ: Mapping[str, str] | None = None,
+    root: Path | None = None,
+) -> dict[str, str]:
+    """Return what options, environment and `.env` say of what an environment file can say, by its key there.
+
+    For an environment that has no file yet. Raises as `read` does.
+    """
+    problems = Problems()
+    given = _given(options, os.environ if environ is None else environ, root or project_root(), problems)
+    _refuse_public(given)
+    problems.refuse()
+    keys = {name: VARIABLES[name].file_key for name in given}
+    return {key: given[name].value for name, key in keys.items() if key}
+
+
 def read_what_can_be(
     kind: type[T],
     options: Mapping[str, str] | None = None,
@@ -147,16 +165,16 @@ def read_what_can_be(
 
     For what a run has to know in order to say that its settings are wrong. Environment files give none of them.
     """
-    unsaid = Problems()
+    ignored = Problems()
     given: dict[str, Given] = {}
-    with unsaid.collected():
-        given = _given(options or {}, os.environ if environ is None else environ, root or project_root(), unsaid)
+    with ignored.collected():
+        given = _given(options or {}, os.environ if environ is None else environ, root or project_root(), ignored)
     values: dict[str, Any] = {}
     for field in kind.__struct_fields__:
         variable = BY_ATTRIBUTE[field]
         values[field] = variable.parse(variable.name, variable.default)
         if variable.name in given:
-            with unsaid.collected():
+            with ignored.collected():
                 values[field] = variable.parse(variable.name, given[variable.name].value)
     return kind(**values)
 

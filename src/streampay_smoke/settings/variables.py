@@ -153,7 +153,8 @@ VARIABLES = {
         Variable(
             "SMOKE_KEEP_SIGN_IN",
             "1 or 0: whether runs of a part of the suite use the sign-ins of runs on this machine in the five minutes "
-            "before, kept in ~/.cache/streampay-smoke for their owner only; a whole suite always signs in",
+            "before, kept in ~/.cache/streampay-smoke for their owner only; in a whole suite, the second user alone "
+            "does",
             parsing.flag,
             default="1",
         ),
@@ -257,7 +258,12 @@ VARIABLES = {
             parsing.secret,
             unset="a fresh account",
         ),
-        Variable("SMOKE_TOKEN_CONTRACT_ID", "Token contract (C...) of the streams", unset="native"),
+        Variable(
+            "SMOKE_TOKEN_CONTRACT_ID",
+            "Token contract (C...) of the streams",
+            parsing.token_contract,
+            unset="the native token's",
+        ),
         Variable(
             "SMOKE_SETTLEMENT_PROOF",
             "ledger, or service where the environment allows to take the service's word",

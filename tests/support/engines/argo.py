@@ -135,7 +135,7 @@ def after(template: Mapping[str, Any], line: Line) -> Effect:
 
 def arguments(template: Mapping[str, Any], analysis: str) -> dict[str, str]:
     """Return the template's arguments as the Rollout and the secrets give them; none may be missing."""
-    rollout = document(ROLLOUT)
+    rollout = document(ROLLOUT, kind="Rollout")
     given = {one["name"]: one for one in rollout["spec"]["strategy"]["blueGreen"][analysis]["args"]}
     values: dict[str, str] = {}
     for arg in template["spec"]["args"]:

@@ -123,4 +123,14 @@ class _Parser:
 def _same(one: Any, other: Any) -> bool:
     if isinstance(one, str) and isinstance(other, str):
         return one.lower() == other.lower()
-    return bool(one == other)
+    return (type(one) is type(other) and one == other) or _number(one) == _number(other)
+
+
+def _number(value: Any) -> float:
+    """Return what GitHub makes of a value that is compared with one of another type: null and "" are 0."""
+    if value is None or value == "":
+        return 0.0
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")

@@ -10,7 +10,12 @@ DEPLOY = Path(__file__).parents[3] / "deploy"
 
 def documents(path: str) -> list[Any]:
     """Return every document of a YAML file, read as YAML 1.2: `on` is a word, not a truth."""
-    return list(YAML(typ="safe", pure=True).load_all((DEPLOY / path).read_text()))
+    return read_yaml(DEPLOY / path)
+
+
+def read_yaml(file: Path) -> list[Any]:
+    """Return every document of a YAML file, read as YAML 1.2."""
+    return list(YAML(typ="safe", pure=True).load_all(file.read_text()))
 
 
 def document(path: str, *, kind: str = "", name: str = "") -> Any:

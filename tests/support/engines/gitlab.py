@@ -5,13 +5,24 @@ Written from "CI/CD YAML syntax reference": `needs`, `when`, `allow_failure`, `a
 
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from engines.shell import Checkout
+from typing import Any, Protocol
 
 GLOBAL = {"stages", "variables", "default", "workflow", "include"}
+
+
+class Image(Protocol):
+    """Where jobs run: a working copy, in the gate's image."""
+
+    folder: Path
+
+    @property
+    def image_paths(self) -> Sequence[str]:
+        """Where the image has the gate's program."""
+
+    def run(self, command: list[str], environ: Mapping[str, str], paths: Sequence[str] = ()) -> int:
+        """Run a command with `paths` first on the PATH, and return its exit code."""
 
 
 class Pipeline:
@@ -20,7 +31,7 @@ class Pipeline:
     def __init__(
         self,
         config: Mapping[str, Any],
-        checkout: Checkout,
+        checkout: Image,
         variables: Mapping[str, str],
         *,
         artifacts: Path,
@@ -67,7 +78,9 @@ class Pipeline:
         environ = dict(self._variables)
         for name, value in given.items():
             environ[name] = re.sub(r"\$(\w+)", lambda found: environ.get(found[1], ""), value)
-        return self._checkout.run(["bash", "-eo", "pipefail", "-c", "\n".join(commands)], environ)
+        return self._checkout.run(
+            ["bash", "-eo", "pipefail", "-c", "\n".join(commands)], environ, self._checkout.image_paths
+        )
 
     def _keep(self, name: str, job: Mapping[str, Any], result: str) -> None:
         kept = job.get("artifacts", {})
@@ -78,6 +91,7 @@ class Pipeline:
     def _fetch(self, job: Mapping[str, Any]) -> None:
         for left in ("gate", "artifacts"):  # each job begins with a fresh copy
             shutil.rmtree(self._checkout.folder / left, ignore_errors=True)
+        (self._checkout.folder / "candidate.env").unlink(missing_ok=True)
         for need in job.get("needs", []):
             found = self._artifacts / need
             if found.exists():

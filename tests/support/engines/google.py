@@ -3,12 +3,14 @@
 Written from "Verify your deployment" and "Use automation rules" of Google's documentation, and the API's own messages.
 """
 
+import base64
 import json
 import subprocess
 import urllib.request
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from serve_parts import Reply
 
@@ -34,6 +36,8 @@ class CloudDeploy:
         self._checkout = checkout
         self._situation = situation
         self.rollbacks: list[str] = []
+        self.secrets = {"projects/project/secrets/streampay-smoke-auth-token/versions/latest": "token-of-the-user"}
+        self.bucket: dict[str, bytes] | None = {}
 
     def roll_out(self, skaffold: Mapping[str, Any], rules: Sequence[Mapping[str, Any]]) -> Effect:
         """Return what becomes of a rollout to a target that verifies."""
@@ -66,9 +70,9 @@ class CloudDeploy:
         environ = {**ENVIRON, **told, "SMOKE_ARTIFACTS": str(self._checkout.folder / "artifacts")}
         module = loaded("google-cloud-deploy/verify.py", self._answer, environ)
 
-        def run(command: list[str], *, check: bool) -> SimpleNamespace:
+        def run(command: list[str], *, check: bool, env: Mapping[str, str]) -> SimpleNamespace:
             assert not check
-            return SimpleNamespace(returncode=self._checkout.run(command, environ))
+            return SimpleNamespace(returncode=self._checkout.run(command, env, self._checkout.image_paths))
 
         vars(module)["subprocess"] = SimpleNamespace(run=run, CompletedProcess=subprocess.CompletedProcess)
         code: int = module.main()
@@ -78,6 +82,10 @@ class CloudDeploy:
         if request.full_url.endswith("/token"):
             assert request.get_header("Metadata-flavor") == "Google"
             return Reply(status=200, headers={}, body=b'{"access_token": "of-the-metadata-server"}')
+        if ":access" in request.full_url:
+            return self._secret(request)
+        if request.full_url.startswith("https://storage.googleapis.com/upload/storage/v1/b/"):
+            return self._object(request)
         assert request.full_url == (
             "https://clouddeploy.googleapis.com/v1/projects/pay/locations/europe-west1/"
             "deliveryPipelines/streampay:rollbackTarget"
@@ -90,4 +98,19 @@ class CloudDeploy:
         if asked["rolloutId"] in self.rollbacks:
             return Reply(status=409, headers={}, body=b"{}")
         self.rollbacks.append(asked["rolloutId"])
+        return Reply(status=200, headers={}, body=b"{}")
+
+    def _secret(self, request: urllib.request.Request) -> Reply:
+        resource = request.full_url.removeprefix("https://secretmanager.googleapis.com/v1/").removesuffix(":access")
+        if resource not in self.secrets:
+            return Reply(status=403, headers={}, body=b"{}")
+        data = base64.b64encode(self.secrets[resource].encode()).decode()
+        return Reply(status=200, headers={}, body=json.dumps({"payload": {"data": data}}).encode())
+
+    def _object(self, request: urllib.request.Request) -> Reply:
+        if self.bucket is None:
+            return Reply(status=404, headers={}, body=b"{}")
+        assert isinstance(request.data, bytes)
+        (name,) = parse_qs(urlsplit(request.full_url).query)["name"]
+        self.bucket[name] = request.data
         return Reply(status=200, headers={}, body=b"{}")

@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from email.message import Message
@@ -36,6 +37,7 @@ def loaded(path: str, answer: Answer, environ: dict[str, str]) -> ModuleType:
 
     request_module = SimpleNamespace(Request=urllib.request.Request, urlopen=urlopen)
     vars(module).update(
-        urllib=SimpleNamespace(request=request_module, error=urllib.error), os=SimpleNamespace(environ=environ)
+        urllib=SimpleNamespace(request=request_module, error=urllib.error, parse=urllib.parse),
+        os=SimpleNamespace(environ=environ),
     )
     return module

@@ -51,7 +51,7 @@ def test_no_helper_takes_the_scenarios_context(path: Path) -> None:
         for argument in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
     ]
     annotated = [ast.unparse(argument.annotation) for argument in arguments if argument.annotation]
-    assert not {argument.arg for argument in arguments} & {"world", "context", "scenario_context"}
+    assert not {argument.arg for argument in arguments} & {"context", "scenario_context"}
     assert not [each for each in annotated if "ScenarioContext" in each or each == "Context"]
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not [each for each in imported if each and (each.endswith("scenario_context") or each.startswith("behave"))]

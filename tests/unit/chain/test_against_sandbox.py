@@ -25,6 +25,7 @@ from streampay_smoke.chain.stellar import StellarAdapter
 from streampay_smoke.core.amounts import accrued
 from streampay_smoke.core.errors import GuardRefused
 from streampay_smoke.core.networks import ALLOWED, Pace
+from streampay_smoke.evidence.events import TransactionClosed
 
 TOTAL = 10_000_001
 DURATION = 97
@@ -32,7 +33,7 @@ LONG_ENOUGH = DURATION + 60
 """Instant ledgers run ahead of the wall clock, which advancing starts from."""
 
 
-class Place:
+class LedgerSetup:
     """A sandbox ledger with a funded payer and recipient, and the adapter under test connected to it."""
 
     def __init__(self, ledger: SandboxLedger, adapter: StellarAdapter, recorded: list[Any]) -> None:
@@ -54,122 +55,138 @@ class Place:
         return self.adapter.health().latest_ledger + 1
 
 
-MakePlace = Callable[..., Place]
+MakeLedgerSetup = Callable[..., LedgerSetup]
 
 
 @pytest.fixture
-def make_place() -> Iterator[MakePlace]:
+def make_setup() -> Iterator[MakeLedgerSetup]:
     with ExitStack() as stack:
 
-        def make(*, faults: tuple[str, ...] = (), close_seconds: float = 0.0, **changes: Any) -> Place:
+        def make(*, faults: tuple[str, ...] = (), close_seconds: float = 0.0, **changes: Any) -> LedgerSetup:
             ledger = stack.enter_context(start_ledger(faults=faults, close_seconds=close_seconds))
             recorded: list[Any] = []
             settings: dict[str, Any] = {"rpc_url": ledger.rpc_url, "friendbot_url": ledger.friendbot_url}
             adapter = StellarAdapter(ALLOWED["sandbox"], record=recorded.append, **(settings | changes))
             stack.callback(adapter.close)
-            return Place(ledger, adapter, recorded)
+            return LedgerSetup(ledger, adapter, recorded)
 
         yield make
 
 
 @pytest.fixture
-def place(make_place: MakePlace) -> Place:
-    made = make_place()
+def setup(make_setup: MakeLedgerSetup) -> LedgerSetup:
+    made = make_setup()
     made.fund()
     return made
 
 
-def test_the_interface_on_chain_is_the_profiles(place: Place) -> None:
-    place.contract.check_interface()
+def test_the_interface_on_chain_is_the_profiles(setup: LedgerSetup) -> None:
+    setup.contract.check_interface()
 
 
-def test_the_early_contracts_interface_is_its_profiles_too(place: Place) -> None:
-    StreamContract(place.adapter, place.ledger.early_contract_id, PROFILES["streampay-contracts"]).check_interface()
+def test_the_early_contracts_interface_is_its_profiles_too(setup: LedgerSetup) -> None:
+    StreamContract(setup.adapter, setup.ledger.early_contract_id, PROFILES["streampay-contracts"]).check_interface()
 
 
-def test_funding_gives_ten_thousand_units_once(place: Place) -> None:
-    place.fund()
-    assert place.adapter.balance(place.payer.address) == 100_000_000_000
-    assert sum(event.target == "friendbot" for event in place.recorded if hasattr(event, "target")) == 2
+def test_funding_gives_ten_thousand_units_once(setup: LedgerSetup) -> None:
+    setup.fund()
+    assert setup.adapter.balance(setup.payer.address) == 100_000_000_000
+    assert sum(event.target == "friendbot" for event in setup.recorded if hasattr(event, "target")) == 2
 
 
-def test_a_stream_is_paid_whole_and_exactly_once(place: Place) -> None:
-    first = place.next_ledger()
-    before = place.adapter.balance(place.payer.address), place.adapter.balance(place.recipient.address)
-    stream_id = place.open()
-    escrowed = place.adapter.balance(place.ledger.contract_id)
-    started = place.contract.start(stream_id, place.payer)
-    place.ledger.advance(LONG_ENOUGH)
-    settled = place.contract.settle(stream_id, place.payer)
-    again = place.contract.settle(stream_id, place.payer)
+def test_each_signed_transaction_tells_its_fee_and_what_it_locked(setup: LedgerSetup) -> None:
+    before = setup.adapter.balance(setup.payer.address)
+    stream_id = setup.open()
+    setup.contract.start(stream_id, setup.payer)
+    setup.ledger.advance(LONG_ENOUGH)
+    setup.contract.settle(stream_id, setup.payer)
 
-    payments = place.contract.payments(first, place.recipient.address)
-    assert [(payment.amount_stroops, payment.sender, payment.tx_hash) for payment in payments] == [
-        (TOTAL, place.ledger.contract_id, settled.tx_hash)
+    closed = [event for event in setup.recorded if isinstance(event, TransactionClosed)]
+    assert [(event.function, event.locked_stroops, event.failed) for event in closed] == [
+        ("create_draft_stream", TOTAL, False),
+        ("start_stream", 0, False),
+        ("settle", -TOTAL, False),
     ]
-    assert place.contract.payments(again.ledger, place.recipient.address) == ()
-    assert [event.name for event in place.contract.stream_events(first)] == ["created", "started", "settled"]
-    assert place.contract.stream_events(settled.ledger)[0].fields["total_stroops"] == TOTAL
-    state = place.contract.stream(stream_id)
+    assert sum(event.fee_stroops for event in closed) == before - setup.adapter.balance(setup.payer.address) - TOTAL
+
+
+def test_a_stream_is_paid_whole_and_exactly_once(setup: LedgerSetup) -> None:
+    first = setup.next_ledger()
+    before = setup.adapter.balance(setup.payer.address), setup.adapter.balance(setup.recipient.address)
+    stream_id = setup.open()
+    escrowed = setup.adapter.balance(setup.ledger.contract_id)
+    started = setup.contract.start(stream_id, setup.payer)
+    setup.ledger.advance(LONG_ENOUGH)
+    settled = setup.contract.settle(stream_id, setup.payer)
+    again = setup.contract.settle(stream_id, setup.payer)
+
+    payments = setup.contract.payments(first, setup.recipient.address)
+    assert [(payment.amount_stroops, payment.sender, payment.tx_hash) for payment in payments] == [
+        (TOTAL, setup.ledger.contract_id, settled.tx_hash)
+    ]
+    assert setup.contract.payments(again.ledger, setup.recipient.address) == ()
+    assert [event.name for event in setup.contract.stream_events(first)] == ["created", "started", "settled"]
+    assert setup.contract.stream_events(settled.ledger)[0].fields["total_stroops"] == TOTAL
+    state = setup.contract.stream(stream_id)
     assert (state.status, state.released_stroops, state.ends_at - state.started_at) == ("settled", TOTAL, DURATION)
     assert state.started_at == started.closed_at
     assert escrowed == TOTAL
-    gained = place.adapter.balance(place.recipient.address) - before[1]
-    given = before[0] - place.adapter.balance(place.payer.address)
-    opened = place.adapter.transaction(place.contract.stream_events(first)[0].tx_hash)
+    gained = setup.adapter.balance(setup.recipient.address) - before[1]
+    given = before[0] - setup.adapter.balance(setup.payer.address)
+    opened = setup.adapter.transaction(setup.contract.stream_events(first)[0].tx_hash)
     assert opened is not None
     fees = sum(outcome.fee_charged_stroops for outcome in (opened, started, settled, again))
     assert (gained, given) == (TOTAL, TOTAL + fees)
 
 
-def test_a_cancelled_stream_pays_what_accrued_and_returns_the_rest(place: Place) -> None:
-    first = place.next_ledger()
-    stream_id = place.open()
-    started = place.contract.start(stream_id, place.payer)
-    place.ledger.advance(40)
-    cancelled = place.contract.cancel(stream_id, place.payer)
+def test_a_cancelled_stream_pays_what_accrued_and_returns_the_rest(setup: LedgerSetup) -> None:
+    first = setup.next_ledger()
+    stream_id = setup.open()
+    started = setup.contract.start(stream_id, setup.payer)
+    setup.ledger.advance(40)
+    cancelled = setup.contract.cancel(stream_id, setup.payer)
     earned = accrued(TOTAL, DURATION, cancelled.closed_at - started.closed_at)
     assert 0 < earned < TOTAL
-    (paid,) = place.contract.payments(first, place.recipient.address)
-    (returned,) = place.contract.payments(cancelled.ledger, place.payer.address)
+    (paid,) = setup.contract.payments(first, setup.recipient.address)
+    (returned,) = setup.contract.payments(cancelled.ledger, setup.payer.address)
     assert (paid.amount_stroops, returned.amount_stroops) == (earned, TOTAL - earned)
-    (event,) = place.contract.stream_events(cancelled.ledger)
+    (event,) = setup.contract.stream_events(cancelled.ledger)
     assert (event.fields["released_stroops"], event.fields["returned_stroops"]) == (earned, TOTAL - earned)
-    assert place.contract.stream(stream_id).status == "cancelled"
+    assert setup.contract.stream(stream_id).status == "cancelled"
 
 
-def test_a_draft_accrues_nothing(place: Place) -> None:
-    stream_id = place.open()
-    place.ledger.advance(1_000)
-    cancelled = place.contract.cancel(stream_id, place.payer)
-    assert place.contract.payments(cancelled.ledger, place.recipient.address) == ()
-    (returned,) = place.contract.payments(cancelled.ledger, place.payer.address)
+def test_a_draft_accrues_nothing(setup: LedgerSetup) -> None:
+    stream_id = setup.open()
+    setup.ledger.advance(1_000)
+    cancelled = setup.contract.cancel(stream_id, setup.payer)
+    assert setup.contract.payments(cancelled.ledger, setup.recipient.address) == ()
+    (returned,) = setup.contract.payments(cancelled.ledger, setup.payer.address)
     assert returned.amount_stroops == TOTAL
 
 
-def test_a_pause_moves_the_end_and_accrues_nothing(place: Place) -> None:
-    stream_id = place.open()
-    started = place.contract.start(stream_id, place.payer)
-    paused = place.contract.pause(stream_id, place.payer)
-    assert place.contract.stream(stream_id).status == "paused"
-    place.ledger.advance(500)
-    resumed = place.contract.resume(stream_id, place.payer)
-    state = place.contract.stream(stream_id)
+def test_a_pause_moves_the_end_and_accrues_nothing(setup: LedgerSetup) -> None:
+    stream_id = setup.open()
+    started = setup.contract.start(stream_id, setup.payer)
+    paused = setup.contract.pause(stream_id, setup.payer)
+    assert setup.contract.stream(stream_id).status == "paused"
+    setup.ledger.advance(500)
+    resumed = setup.contract.resume(stream_id, setup.payer)
+    state = setup.contract.stream(stream_id)
     assert state.status == "active"
     assert state.ends_at == started.closed_at + DURATION + resumed.closed_at - paused.closed_at
-    cancelled = place.contract.cancel(stream_id, place.payer)
+    cancelled = setup.contract.cancel(stream_id, setup.payer)
     ran = (paused.closed_at - started.closed_at) + (cancelled.closed_at - resumed.closed_at)
-    (paid,) = place.contract.payments(cancelled.ledger, place.recipient.address)
+    (paid,) = setup.contract.payments(cancelled.ledger, setup.recipient.address)
     assert paid.amount_stroops == accrued(TOTAL, DURATION, ran)
 
 
-def test_the_contracts_refusals_have_names(place: Place) -> None:
-    stream_id = place.open()
+def test_the_contracts_refusals_have_names(setup: LedgerSetup) -> None:
+    stream_id = setup.open()
     refusals: list[tuple[Callable[[], object], str]] = [
-        (lambda: place.contract.settle(stream_id, place.payer), "InvalidState"),
-        (lambda: place.contract.stream(999), "NotFound"),
-        (lambda: place.open(total=0), "InvalidAmount"),
-        (lambda: place.contract.resume(stream_id, place.payer), "InvalidState"),
+        (lambda: setup.contract.settle(stream_id, setup.payer), "InvalidState"),
+        (lambda: setup.contract.stream(999), "NotFound"),
+        (lambda: setup.open(total=0), "InvalidAmount"),
+        (lambda: setup.contract.resume(stream_id, setup.payer), "InvalidState"),
     ]
     for refused, name in refusals:
         with pytest.raises(ContractFailure) as caught:
@@ -177,47 +194,47 @@ def test_the_contracts_refusals_have_names(place: Place) -> None:
         assert caught.value.name == name
 
 
-def test_a_stranger_cannot_start_somebody_elses_stream(place: Place) -> None:
-    stream_id = place.open()
-    with pytest.raises(HostFailure, match=place.payer.address) as caught:
-        place.contract.start(stream_id, place.recipient)
+def test_a_stranger_cannot_start_somebody_elses_stream(setup: LedgerSetup) -> None:
+    stream_id = setup.open()
+    with pytest.raises(HostFailure, match=setup.payer.address) as caught:
+        setup.contract.start(stream_id, setup.recipient)
     assert caught.value.error == "Auth, MissingSigner"
-    assert place.contract.stream(stream_id).status == "draft"
+    assert setup.contract.stream(stream_id).status == "draft"
 
 
-def test_the_early_contract_runs_a_stream_without_moving_money(place: Place) -> None:
-    contract = StreamContract(place.adapter, place.ledger.early_contract_id, PROFILES["streampay-contracts"])
-    before = place.adapter.balance(place.recipient.address)
-    opened = contract.open_draft(place.payer, place.recipient.address, "", 9_700, DURATION)
+def test_the_early_contract_runs_a_stream_without_moving_money(setup: LedgerSetup) -> None:
+    contract = StreamContract(setup.adapter, setup.ledger.early_contract_id, PROFILES["streampay-contracts"])
+    before = setup.adapter.balance(setup.recipient.address)
+    opened = contract.open_draft(setup.payer, setup.recipient.address, "", 9_700, DURATION)
     assert contract.stream(opened.stream_id).status == "draft"
-    contract.start(opened.stream_id, place.payer)
+    contract.start(opened.stream_id, setup.payer)
     assert contract.stream(opened.stream_id).status == "active"
-    place.ledger.advance(40)
-    settled = contract.settle(opened.stream_id, place.payer)
+    setup.ledger.advance(40)
+    settled = contract.settle(opened.stream_id, setup.payer)
     assert settled.value >= 1_000
-    contract.pause(opened.stream_id, place.payer)
+    contract.pause(opened.stream_id, setup.payer)
     assert contract.stream(opened.stream_id).status == "draft"
-    assert place.adapter.balance(place.recipient.address) == before
+    assert setup.adapter.balance(setup.recipient.address) == before
 
 
-def test_the_early_contracts_panics_are_host_failures(place: Place) -> None:
-    contract = StreamContract(place.adapter, place.ledger.early_contract_id, PROFILES["streampay-contracts"])
+def test_the_early_contracts_panics_are_host_failures(setup: LedgerSetup) -> None:
+    contract = StreamContract(setup.adapter, setup.ledger.early_contract_id, PROFILES["streampay-contracts"])
     with pytest.raises(HostFailure) as caught:
         contract.stream(999)
     assert caught.value.error == "WasmVm, InvalidAction"
 
 
-def test_streams_opened_at_the_same_moment_all_come_into_being(make_place: MakePlace) -> None:
-    place = make_place(close_seconds=0.3)
-    accounts = [place.adapter.account(str(number)) for number in range(3)]
-    place.adapter.fund(place.recipient.address, *(account.address for account in accounts))
-    token = place.adapter.native_token_contract()
+def test_streams_opened_at_the_same_moment_all_come_into_being(make_setup: MakeLedgerSetup) -> None:
+    setup = make_setup(close_seconds=0.3)
+    accounts = [setup.adapter.account(str(number)) for number in range(3)]
+    setup.adapter.fund(setup.recipient.address, *(account.address for account in accounts))
+    token = setup.adapter.native_token_contract()
 
     def open_own(account: ChainAccount) -> tuple[int, int]:
-        own = StellarAdapter(ALLOWED["sandbox"], rpc_url=place.ledger.rpc_url, record=lambda event: None)
-        contract = StreamContract(own, place.ledger.contract_id, place.contract.profile)
+        own = StellarAdapter(ALLOWED["sandbox"], rpc_url=setup.ledger.rpc_url, record=lambda event: None)
+        contract = StreamContract(own, setup.ledger.contract_id, setup.contract.profile)
         try:
-            opened = contract.open_draft(account, place.recipient.address, token, TOTAL, DURATION)
+            opened = contract.open_draft(account, setup.recipient.address, token, TOTAL, DURATION)
         finally:
             own.close()
         return opened.stream_id, opened.outcome.attempts
@@ -228,19 +245,19 @@ def test_streams_opened_at_the_same_moment_all_come_into_being(make_place: MakeP
     assert max(attempts for _, attempts in opened) > 1, "nobody raced: all three predicted another id"
 
 
-def test_polling_follows_a_ledger_that_closes_each_second(make_place: MakePlace) -> None:
-    place = make_place(close_seconds=0.5)
-    place.fund()
-    token = place.adapter.native_token_contract()
+def test_polling_follows_a_ledger_that_closes_each_second(make_setup: MakeLedgerSetup) -> None:
+    setup = make_setup(close_seconds=0.5)
+    setup.fund()
+    token = setup.adapter.native_token_contract()
     with Stopwatch() as watch:
-        opened = place.contract.open_draft(place.payer, place.recipient.address, token, TOTAL, DURATION)
+        opened = setup.contract.open_draft(setup.payer, setup.recipient.address, token, TOTAL, DURATION)
     assert watch.seconds < 0.5 + watch.allows(0.5)
-    assert place.contract.stream(opened.stream_id).status == "draft"
+    assert setup.contract.stream(opened.stream_id).status == "draft"
 
 
-def test_waiting_for_a_close_sees_an_idle_ledger_move(place: Place) -> None:
-    before = place.adapter.health()
-    after = place.adapter.wait_for_close(before.closed_at + 1, within_seconds=HANG_SECONDS)
+def test_waiting_for_a_close_sees_an_idle_ledger_move(setup: LedgerSetup) -> None:
+    before = setup.adapter.health()
+    after = setup.adapter.wait_for_close(before.closed_at + 1, within_seconds=HANG_SECONDS)
     assert after.closed_at > before.closed_at
     assert after.latest_ledger > before.latest_ledger
 
@@ -255,14 +272,16 @@ def test_waiting_for_a_close_sees_an_idle_ledger_move(place: Place) -> None:
         ("archived-entry-once", 2),
     ],
 )
-def test_a_passing_fault_of_the_network_is_lived_through(fault: str, attempts: int, make_place: MakePlace) -> None:
-    place = make_place(faults=(fault,))
-    place.fund()
-    opened = place.contract.open_draft(
-        place.payer, place.recipient.address, place.adapter.native_token_contract(), TOTAL, DURATION
+def test_a_passing_fault_of_the_network_is_lived_through(
+    fault: str, attempts: int, make_setup: MakeLedgerSetup
+) -> None:
+    setup = make_setup(faults=(fault,))
+    setup.fund()
+    opened = setup.contract.open_draft(
+        setup.payer, setup.recipient.address, setup.adapter.native_token_contract(), TOTAL, DURATION
     )
     assert opened.outcome.attempts == attempts
-    assert place.contract.stream(opened.stream_id).total_stroops == TOTAL
+    assert setup.contract.stream(opened.stream_id).total_stroops == TOTAL
 
 
 @pytest.mark.parametrize(
@@ -276,10 +295,10 @@ def test_a_passing_fault_of_the_network_is_lived_through(fault: str, attempts: i
         ("rpc-hangs", "timeout"),
     ],
 )
-def test_a_broken_rpc_is_unavailable_and_says_why(fault: str, cause: str, make_place: MakePlace) -> None:
-    place = make_place(faults=(fault,), timeout_seconds=0.3, pace=IMPATIENT)
+def test_a_broken_rpc_is_unavailable_and_says_why(fault: str, cause: str, make_setup: MakeLedgerSetup) -> None:
+    setup = make_setup(faults=(fault,), timeout_seconds=0.3, pace=IMPATIENT)
     with pytest.raises(ChainUnavailable) as caught:
-        place.adapter.connect()
+        setup.adapter.connect()
     assert caught.value.cause == cause
 
 
@@ -288,21 +307,21 @@ IMPATIENT = Pace(first_poll=0.0, shortest=0.02, longest=0.1, valid=2, ledger_wai
 
 
 @pytest.mark.parametrize("fault", ["network-public", "network-unknown"])
-def test_an_rpc_of_another_network_is_refused(fault: str, make_place: MakePlace) -> None:
-    place = make_place(faults=(fault,))
+def test_an_rpc_of_another_network_is_refused(fault: str, make_setup: MakeLedgerSetup) -> None:
+    setup = make_setup(faults=(fault,))
     with pytest.raises(GuardRefused):
-        place.fund()
+        setup.fund()
 
 
-def test_a_dropped_transaction_is_told_as_a_timeout(make_place: MakePlace) -> None:
-    place = make_place(faults=("rpc-drops-transaction",), pace=IMPATIENT)
-    place.fund()
+def test_a_dropped_transaction_is_told_as_a_timeout(make_setup: MakeLedgerSetup) -> None:
+    setup = make_setup(faults=("rpc-drops-transaction",), pace=IMPATIENT)
+    setup.fund()
     with pytest.raises(TxTimeout):
-        place.open()
+        setup.open()
 
 
-def test_a_ledger_that_stands_still_is_told(make_place: MakePlace) -> None:
-    stalled = make_place(faults=("ledger-stalled",), pace=IMPATIENT, timeout_seconds=0.3)
+def test_a_ledger_that_stands_still_is_told(make_setup: MakeLedgerSetup) -> None:
+    stalled = make_setup(faults=("ledger-stalled",), pace=IMPATIENT, timeout_seconds=0.3)
     with pytest.raises(ChainUnavailable, match="setup: "):
         stalled.fund()
     with pytest.raises(ChainUnavailable) as caught:
@@ -310,31 +329,31 @@ def test_a_ledger_that_stands_still_is_told(make_place: MakePlace) -> None:
     assert caught.value.cause == "ledger stands still"
 
 
-def test_friendbot_trouble_is_setup_trouble(make_place: MakePlace) -> None:
+def test_friendbot_trouble_is_setup_trouble(make_setup: MakeLedgerSetup) -> None:
     with pytest.raises(ChainUnavailable, match=r"setup: .* could not be funded"):
-        make_place(faults=("friendbot-500",), pace=IMPATIENT).fund()
+        make_setup(faults=("friendbot-500",), pace=IMPATIENT).fund()
 
 
-def test_a_friendbot_that_lies_is_found_out(make_place: MakePlace) -> None:
+def test_a_friendbot_that_lies_is_found_out(make_setup: MakeLedgerSetup) -> None:
     with pytest.raises(ChainUnavailable, match="the RPC does not see it"):
-        make_place(faults=("friendbot-already-funded",), pace=IMPATIENT).fund()
+        make_setup(faults=("friendbot-already-funded",), pace=IMPATIENT).fund()
 
 
-def test_a_reset_network_lacks_the_contract(make_place: MakePlace) -> None:
+def test_a_reset_network_lacks_the_contract(make_setup: MakeLedgerSetup) -> None:
     with pytest.raises(ContractMissing):
-        make_place(faults=("contract-missing",)).contract.check_interface()
+        make_setup(faults=("contract-missing",)).contract.check_interface()
 
 
-def test_another_contract_under_the_same_id_is_drift(make_place: MakePlace) -> None:
+def test_another_contract_under_the_same_id_is_drift(make_setup: MakeLedgerSetup) -> None:
     with pytest.raises(InterfaceDrift, match="create_draft_stream is absent"):
-        make_place(faults=("contract-other-interface",)).contract.check_interface()
+        make_setup(faults=("contract-other-interface",)).contract.check_interface()
 
 
-def test_a_paused_contract_says_so(make_place: MakePlace) -> None:
-    place = make_place(faults=("contract-paused",))
-    place.fund()
+def test_a_paused_contract_says_so(make_setup: MakeLedgerSetup) -> None:
+    setup = make_setup(faults=("contract-paused",))
+    setup.fund()
     with pytest.raises(ContractFailure) as caught:
-        place.open()
+        setup.open()
     assert caught.value.name == "ContractPaused"
 
 
@@ -342,17 +361,19 @@ def test_a_paused_contract_says_so(make_place: MakePlace) -> None:
     ("fault", "paid"),
     [("contract-pays-twice", [TOTAL, TOTAL]), ("contract-pays-less", [TOTAL - 1]), ("contract-pays-other", [])],
 )
-def test_what_a_dishonest_contract_really_paid_is_seen(fault: str, paid: list[int], make_place: MakePlace) -> None:
-    place = make_place(faults=(fault,))
-    place.fund()
-    first = place.next_ledger()
-    stream_id = place.open()
-    place.contract.start(stream_id, place.payer)
-    place.ledger.advance(LONG_ENOUGH)
-    place.contract.settle(stream_id, place.payer)
-    assert [payment.amount_stroops for payment in place.contract.payments(first, place.recipient.address)] == paid
+def test_what_a_dishonest_contract_really_paid_is_seen(
+    fault: str, paid: list[int], make_setup: MakeLedgerSetup
+) -> None:
+    setup = make_setup(faults=(fault,))
+    setup.fund()
+    first = setup.next_ledger()
+    stream_id = setup.open()
+    setup.contract.start(stream_id, setup.payer)
+    setup.ledger.advance(LONG_ENOUGH)
+    setup.contract.settle(stream_id, setup.payer)
+    assert [payment.amount_stroops for payment in setup.contract.payments(first, setup.recipient.address)] == paid
 
 
-def test_the_ledger_saw_no_fault_of_its_own(place: Place) -> None:
-    place.open()
-    assert list(place.ledger.errors) == []
+def test_the_ledger_saw_no_fault_of_its_own(setup: LedgerSetup) -> None:
+    setup.open()
+    assert list(setup.ledger.errors) == []

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from streampay_smoke.chain.adapter import (
+    AnotherContract,
     ChainAccount,
     ContractEvent,
     ContractFailure,
@@ -18,7 +19,7 @@ from streampay_smoke.chain.adapter import (
 )
 from streampay_smoke.chain.contract import StreamContract, interface_drifts
 from streampay_smoke.chain.profiles import PROFILES, ContractProfile
-from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.errors import Blame, SettingsInvalid
 
 MAIN = PROFILES["streampay-stream"]
 EARLY = PROFILES["streampay-contracts"]
@@ -177,6 +178,25 @@ def test_all_drifts_are_listed_at_once() -> None:
     assert "struct Stream is absent" in message
     assert "error 1 is absent instead of NotFound" in message
     assert "SMOKE_CONTRACT_PROFILE" in caught.value.next_step
+
+
+TOKEN_LIKE = msgspec.structs.replace(GOOD, functions={"transfer": FunctionInterface(arguments=())})
+
+
+@pytest.mark.parametrize("call", ["check_interface", "may_be_claimed"])
+def test_a_contract_without_streams_is_a_wrong_setting_and_no_drift(call: str) -> None:
+    adapter = Remembering(InterfaceDrift("the contract has no function initialize"), TOKEN_LIKE)
+    contract = contract_on(adapter)
+    with pytest.raises(AnotherContract, match="another contract than StreamPay's: it has transfer") as caught:
+        contract.check_interface() if call == "check_interface" else contract.may_be_claimed("GADMIN")
+    assert caught.value.blame is Blame.CONFIG
+    assert "SMOKE_CONTRACT_ID" in caught.value.next_step
+
+
+def test_a_call_that_a_streampay_contract_does_not_know_is_a_drift() -> None:
+    adapter = Remembering(InterfaceDrift("no function initialize"), interface_like(EARLY))
+    with pytest.raises(InterfaceDrift, match="no function initialize"):
+        contract_on(adapter).may_be_claimed("GADMIN")
 
 
 def test_opening_passes_the_arguments_in_the_contracts_order() -> None:

@@ -11,10 +11,10 @@ from streampay_smoke.evidence.redaction import Redactor
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Callable[..., JournalRead]:
+def journaled(tmp_path: Path) -> Callable[..., JournalRead]:
     """Write events down and read them back, as the judge will."""
 
-    def tell(*story: AnyEvent | list[AnyEvent]) -> JournalRead:
+    def write(*story: AnyEvent | list[AnyEvent]) -> JournalRead:
         path = tmp_path / "journal.jsonl"
         path.unlink(missing_ok=True)
         clock = iter(range(1_000, 1_000_000, 10))
@@ -24,4 +24,4 @@ def told(tmp_path: Path) -> Callable[..., JournalRead]:
                     journal.append(event)
         return read(path)
 
-    return tell
+    return write

@@ -79,10 +79,10 @@ def test_sources_share_the_error() -> None:
     assert (error_each(BAKE), error_each(ALL)) == (ERROR, ERROR / 2)
 
 
-def watched(told: Told, *looks: AnyEvent, bake: Bake = BAKE, ending: str = "over", **facts: object) -> Verdict:
+def watched(journaled: Told, *looks: AnyEvent, bake: Bake = BAKE, ending: str = "over", **facts: object) -> Verdict:
     end = [BakeEnded(reason=ending, watched_seconds=60)] if ending else []
     return judge(
-        told(
+        journaled(
             started(bake_seconds=60.0, **facts),
             planned(READY),
             played(READY, HELD),
@@ -94,21 +94,21 @@ def watched(told: Told, *looks: AnyEvent, bake: Bake = BAKE, ending: str = "over
     )
 
 
-def test_a_release_that_keeps_answering_passes(told: Told) -> None:
-    verdict = watched(told, *[GOOD] * 200)
+def test_a_release_that_keeps_answering_passes(journaled: Told) -> None:
+    verdict = watched(journaled, *[GOOD] * 200)
     assert verdict.verdict is VerdictStatus.PASS
     assert "watched for 60 s" in verdict.message
     (answer,) = verdict.objectives
     assert (answer.decision, answer.samples, answer.estimate, answer.unit) == ("pass", 200, 0.0, "x budget")
 
 
-def test_few_reads_are_no_proof_and_no_failure(told: Told) -> None:
-    verdict = watched(told, *[GOOD] * 5)
+def test_few_reads_are_no_proof_and_no_failure(journaled: Told) -> None:
+    verdict = watched(journaled, *[GOOD] * 5)
     assert (verdict.verdict, verdict.objectives[0].decision) == (VerdictStatus.PASS, "insufficient_sample")
 
 
-def test_a_release_that_burns_its_budget_fails(told: Told) -> None:
-    verdict = watched(told, *[GOOD] * 10, *[BAD] * 10, ending="burning")
+def test_a_release_that_burns_its_budget_fails(journaled: Told) -> None:
+    verdict = watched(journaled, *[GOOD] * 10, *[BAD] * 10, ending="burning")
     assert (verdict.verdict, verdict.attribution, verdict.reason_code) == (
         VerdictStatus.FAIL,
         "product",
@@ -120,20 +120,20 @@ def test_a_release_that_burns_its_budget_fails(told: Told) -> None:
 @pytest.mark.parametrize(
     ("probe", "blame"), [("stable release", "dependency"), ("egress", "harness"), ("ledger", "product")]
 )
-def test_what_the_release_cannot_help_does_not_fail_it(told: Told, probe: str, blame: str) -> None:
-    verdict = watched(told, *[BAD] * 10, Probed(name=probe, ok=False, detail="d"), ending="burning")
+def test_what_the_release_cannot_help_does_not_fail_it(journaled: Told, probe: str, blame: str) -> None:
+    verdict = watched(journaled, *[BAD] * 10, Probed(name=probe, ok=False, detail="d"), ending="burning")
     assert verdict.attribution == blame
     assert (verdict.verdict is VerdictStatus.FAIL) is (blame == "product")
 
 
 @pytest.mark.parametrize("looks", [[], [DARK] * 5, [*[GOOD] * 50, *[DARK] * DARK_LOOKS]])
-def test_a_bake_that_sees_nothing_is_not_a_pass(told: Told, looks: list[AnyEvent]) -> None:
-    verdict = watched(told, *looks)
+def test_a_bake_that_sees_nothing_is_not_a_pass(journaled: Told, looks: list[AnyEvent]) -> None:
+    verdict = watched(journaled, *looks)
     assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.INCONCLUSIVE, "bake_unobserved")
 
 
-def test_a_look_that_failed_now_and_then_is_no_darkness(told: Told) -> None:
-    assert watched(told, *[GOOD] * 20, DARK, DARK, GOOD).verdict is VerdictStatus.PASS
+def test_a_look_that_failed_now_and_then_is_no_darkness(journaled: Told) -> None:
+    assert watched(journaled, *[GOOD] * 20, DARK, DARK, GOOD).verdict is VerdictStatus.PASS
 
 
 def test_a_look_that_saw_nothing_moves_no_window() -> None:
@@ -151,31 +151,33 @@ def test_a_look_that_saw_nothing_moves_no_window() -> None:
     assert answer.decision == "fail"
 
 
-def test_a_bake_that_was_cut_short_is_not_a_pass(told: Told) -> None:
-    verdict = watched(told, *[GOOD] * 50, ending="")
+def test_a_bake_that_was_cut_short_is_not_a_pass(journaled: Told) -> None:
+    verdict = watched(journaled, *[GOOD] * 50, ending="")
     assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.INCONCLUSIVE, "bake_incomplete")
 
 
-def test_a_bake_that_was_asked_for_and_never_began_is_not_a_pass(told: Told) -> None:
-    story = told(started(bake_seconds=60.0), planned(READY), played(READY, HELD), ended(readiness__ready="passed"))
+def test_a_bake_that_was_asked_for_and_never_began_is_not_a_pass(journaled: Told) -> None:
+    story = journaled(started(bake_seconds=60.0), planned(READY), played(READY, HELD), ended(readiness__ready="passed"))
     assert judge(story).reason_code == "bake_incomplete"
 
 
-def test_every_source_is_answered_for(told: Told) -> None:
+def test_every_source_is_answered_for(journaled: Told) -> None:
     counted = Watched(source="counters", good=5_000, bad=0)
     calm = BurnRead(short_ratio=0.0, long_ratio=0.0)
-    verdict = watched(told, GOOD, counted, calm, bake=ALL)
+    verdict = watched(journaled, GOOD, counted, calm, bake=ALL)
     assert verdict.verdict is VerdictStatus.PASS
     assert [answer.decision for answer in verdict.objectives] == ["insufficient_sample", "pass", "pass"]
-    dark = watched(told, GOOD, counted, bake=ALL)
+    dark = watched(journaled, GOOD, counted, bake=ALL)
     assert (dark.verdict, dark.reason_code) == (VerdictStatus.INCONCLUSIVE, "bake_unobserved")
     assert "Prometheus" in dark.message
-    burning = watched(told, GOOD, counted, BurnRead(short_ratio=0.5, long_ratio=0.2), bake=ALL, ending="burning")
+    burning = watched(journaled, GOOD, counted, BurnRead(short_ratio=0.5, long_ratio=0.2), bake=ALL, ending="burning")
     assert (burning.verdict, burning.objectives[2].estimate) == (VerdictStatus.FAIL, 100.0)
 
 
-def test_another_release_that_answers_during_the_bake_is_seen(told: Told) -> None:
-    verdict = watched(told, GOOD, Watched(source="reads", good=1, bad=0, release="r0"), GOOD, release_expected="r1")
+def test_another_release_that_answers_during_the_bake_is_seen(journaled: Told) -> None:
+    verdict = watched(
+        journaled, GOOD, Watched(source="reads", good=1, bad=0, release="r0"), GOOD, release_expected="r1"
+    )
     assert verdict.target.releases_observed == ("r0",)
 
 

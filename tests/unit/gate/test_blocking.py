@@ -27,7 +27,7 @@ from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import MESSAGE_LIMIT, Verdict, VerdictStatus
 from streampay_smoke.runner.plan import scenarios_below
 
-Tell = Callable[..., JournalRead]
+WriteJournal = Callable[..., JournalRead]
 
 FEATURES = Path(__file__).parents[3] / "features"
 
@@ -56,7 +56,7 @@ def failing(expected: events.ExpectedScenario, failure: events.Failure, step: st
 
 
 def verdict_on(
-    told: Tell, *stories: tuple[events.ExpectedScenario, list[events.AnyEvent]], **quarantine: str
+    journaled: WriteJournal, *stories: tuple[events.ExpectedScenario, list[events.AnyEvent]], **quarantine: str
 ) -> Verdict:
     entries = tuple(
         events.QuarantineEntry(id=name, owner="o", ticket="t", until="2026-12-01") for name in quarantine.values()
@@ -64,7 +64,7 @@ def verdict_on(
     plan = planned(*(expected for expected, _ in stories))
     end = events.RunFinished(failed=True, hook_failures=0, statuses={expected.id: "failed" for expected, _ in stories})
     return judge(
-        told(
+        journaled(
             started(),
             *([events.QuarantineRead(today="2026-11-01", entries=entries)] if entries else []),
             plan,
@@ -78,9 +78,11 @@ def statuses(verdict: Verdict) -> list[tuple[str, str]]:
     return [(check.status, check.blocked_by) for check in verdict.checks]
 
 
-def test_a_failure_that_is_remembered_blocks(told: Tell) -> None:
+def test_a_failure_that_is_remembered_blocks(journaled: WriteJournal) -> None:
     again = replace(WRONG, first_in=A.id)
-    verdict = verdict_on(told, (A, failing(A, WRONG)), (B, failing(B, again)), (C, failing(C, again, "When asked")))
+    verdict = verdict_on(
+        journaled, (A, failing(A, WRONG)), (B, failing(B, again)), (C, failing(C, again, "When asked"))
+    )
     assert statuses(verdict) == [("failed", ""), ("blocked", A.id), ("blocked", A.id)]
     assert (verdict.verdict, verdict.attribution) == (VerdictStatus.FAIL, "product")
     (cause,) = verdict.causes
@@ -89,14 +91,14 @@ def test_a_failure_that_is_remembered_blocks(told: Tell) -> None:
     assert "2 checks are blocked by it, 1 about money." in verdict.message_long
 
 
-def test_a_blocked_check_is_attributed_as_its_cause_is(told: Tell) -> None:
+def test_a_blocked_check_is_attributed_as_its_cause_is(journaled: WriteJournal) -> None:
     """Whether a ledger that is down explains a failure depends on the scenario, and one failure has one cause."""
     sick = events.Probed(name="ledger", ok=False, detail="behind")
     first = failing(B, WRONG)
     first.insert(-2, sick)
     second = failing(A, replace(WRONG, first_in=B.id))
     second.insert(-2, sick)
-    verdict = verdict_on(told, (B, first), (A, second))
+    verdict = verdict_on(journaled, (B, first), (A, second))
     assert [(check.status, check.attribution) for check in verdict.checks] == [
         ("broken", "dependency"),
         ("blocked", "dependency"),
@@ -104,58 +106,60 @@ def test_a_blocked_check_is_attributed_as_its_cause_is(told: Tell) -> None:
     assert verdict.verdict is VerdictStatus.INCONCLUSIVE
 
 
-def test_a_host_that_is_silent_is_one_cause(told: Tell) -> None:
+def test_a_host_that_is_silent_is_one_cause(journaled: WriteJournal) -> None:
     later = replace(SILENT, message="no answer to something else")
-    verdict = verdict_on(told, (A, failing(A, SILENT)), (B, failing(B, later, "When asked")))
+    verdict = verdict_on(journaled, (A, failing(A, SILENT)), (B, failing(B, later, "When asked")))
     assert statuses(verdict) == [("failed", ""), ("blocked", A.id)]
 
 
-def test_silence_of_one_request_is_not_that_of_a_host(told: Tell) -> None:
+def test_silence_of_one_request_is_not_that_of_a_host(journaled: WriteJournal) -> None:
     one, other = (replace(SILENT, cause="timeout", message=message) for message in ("GET /a", "GET /b"))
-    verdict = verdict_on(told, (A, failing(A, one, "When asked")), (B, failing(B, other, "When asked")))
+    verdict = verdict_on(journaled, (A, failing(A, one, "When asked")), (B, failing(B, other, "When asked")))
     assert statuses(verdict) == [("failed", ""), ("failed", "")]
 
 
-def test_a_promise_that_is_broken_twice_is_red_twice_and_told_once(told: Tell) -> None:
-    verdict = verdict_on(told, (A, failing(A, WRONG, "Then answered")), (B, failing(B, WRONG, "Then answered")))
+def test_a_promise_that_is_broken_twice_is_red_twice_and_told_once(journaled: WriteJournal) -> None:
+    verdict = verdict_on(journaled, (A, failing(A, WRONG, "Then answered")), (B, failing(B, WRONG, "Then answered")))
     assert statuses(verdict) == [("failed", ""), ("failed", "")]
     (cause,) = verdict.causes
     assert (cause.checks, cause.concern, cause.scenario) == ((A.id, B.id), "money", B.scenario)
 
 
-def test_a_quarantined_check_blocks_nobody(told: Tell) -> None:
+def test_a_quarantined_check_blocks_nobody(journaled: WriteJournal) -> None:
     again = replace(WRONG, first_in=A.id)
     stories = (A, failing(A, WRONG)), (B, failing(B, again)), (C, failing(C, again))
-    verdict = verdict_on(told, *stories, first=A.id)
+    verdict = verdict_on(journaled, *stories, first=A.id)
     assert statuses(verdict) == [("quarantined", ""), ("failed", ""), ("blocked", B.id)]
     assert verdict.verdict is VerdictStatus.FAIL
 
 
-def test_errors_of_the_service_accuse_no_check_of_something_else(told: Tell) -> None:
+def test_errors_of_the_service_accuse_no_check_of_something_else(journaled: WriteJournal) -> None:
     error = replace(WRONG, asked="GET /api/streams", statuses=(500, 500))
     verdict = verdict_on(
-        told, (A, failing(A, error, "Then answered")), (C, failing(C, replace(error, message="saw 500"), "When asked"))
+        journaled,
+        (A, failing(A, error, "Then answered")),
+        (C, failing(C, replace(error, message="saw 500"), "When asked")),
     )
     assert statuses(verdict) == [("failed", ""), ("blocked", A.id)]
     assert (verdict.causes[0].concern, verdict.causes[0].scenario) == ("availability", "")
     assert "GET /api/streams answered 500: expected 5" in verdict.message
 
 
-def test_one_answer_that_was_no_error_keeps_a_check_red(told: Tell) -> None:
+def test_one_answer_that_was_no_error_keeps_a_check_red(journaled: WriteJournal) -> None:
     error = replace(WRONG, asked="GET /api/streams", statuses=(500, 500))
     shown = replace(error, message="saw streams", statuses=(200, 500))
-    verdict = verdict_on(told, (C, failing(C, error, "Then answered")), (A, failing(A, shown, "Then answered")))
+    verdict = verdict_on(journaled, (C, failing(C, error, "Then answered")), (A, failing(A, shown, "Then answered")))
     assert statuses(verdict) == [("failed", ""), ("failed", "")]
     assert verdict.causes[0].checks == (A.id,)
 
 
-def test_the_gravest_cause_is_the_headline(told: Tell) -> None:
+def test_the_gravest_cause_is_the_headline(journaled: WriteJournal) -> None:
     contract = scenario("streams/a-user-lists")
     stories = tuple(
         (expected, failing(expected, replace(WRONG, message=f"{expected.id} is wrong"), "Then answered"))
         for expected in (C, contract, A, B)
     )
-    verdict = verdict_on(told, *stories)
+    verdict = verdict_on(journaled, *stories)
     assert [cause.concern for cause in verdict.causes] == [
         "money",
         "privacy and access",
@@ -168,23 +172,23 @@ def test_the_gravest_cause_is_the_headline(told: Tell) -> None:
     assert "3 more checks are red." in verdict.message_long
 
 
-def test_safety_is_graver_than_money(told: Tell) -> None:
+def test_safety_is_graver_than_money(journaled: WriteJournal) -> None:
     guard = events.Failure(kind="guard_refused", blame=Blame.SAFETY, message="the public network")
-    verdict = verdict_on(told, (B, failing(B, WRONG, "Then answered")), (C, failing(C, guard)))
+    verdict = verdict_on(journaled, (B, failing(B, WRONG, "Then answered")), (C, failing(C, guard)))
     assert (verdict.verdict, verdict.causes[0].concern) == (VerdictStatus.SAFETY, "safety")
     assert verdict.message.endswith("(+1 red, 1 of money) -> hold, page")
 
 
-def test_a_precondition_that_fails_is_not_about_what_it_is_for(told: Tell) -> None:
+def test_a_precondition_that_fails_is_not_about_what_it_is_for(journaled: WriteJournal) -> None:
     verdict = verdict_on(
-        told, (B, failing(B, replace(WRONG, message="it answered 404"))), (A, failing(A, WRONG, "Then answered"))
+        journaled, (B, failing(B, replace(WRONG, message="it answered 404"))), (A, failing(A, WRONG, "Then answered"))
     )
     assert [cause.concern for cause in verdict.causes] == ["privacy and access", "availability"]
 
 
-def test_what_a_run_did_not_come_to_is_blocked_by_its_end(told: Tell) -> None:
+def test_what_a_run_did_not_come_to_is_blocked_by_its_end(journaled: WriteJournal) -> None:
     story = [played(READY, HELD), events.Interrupted(reason="SIGTERM", detail="by CI")]
-    verdict = judge(told(started(), planned(READY, MONEY, A), *story))
+    verdict = judge(journaled(started(), planned(READY, MONEY, A), *story))
     assert [(check.status, check.blocked_by) for check in verdict.checks] == [
         ("passed", ""),
         ("missing", "run"),
@@ -194,16 +198,16 @@ def test_what_a_run_did_not_come_to_is_blocked_by_its_end(told: Tell) -> None:
     assert verdict.evidence.missing_ids == (MONEY.id, A.id)
 
 
-def test_a_scenario_that_a_whole_run_left_out_is_red(told: Tell) -> None:
-    verdict = judge(told(started(), planned(READY, A), played(READY, HELD), ended(readiness__ready="passed")))
+def test_a_scenario_that_a_whole_run_left_out_is_red(journaled: WriteJournal) -> None:
+    verdict = judge(journaled(started(), planned(READY, A), played(READY, HELD), ended(readiness__ready="passed")))
     assert (verdict.checks[1].status, verdict.checks[1].blocked_by) == ("missing", "")
     assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.INCONCLUSIVE, "scenarios_missing")
 
 
-def test_a_pass_has_no_causes(told: Tell) -> None:
+def test_a_pass_has_no_causes(journaled: WriteJournal) -> None:
     story = played(READY, HELD), played(MONEY, HELD, SETTLED)
     passed = ended(readiness__ready="passed", settlement__paid="passed")
-    assert judge(told(started(), planned(READY, MONEY), *story, passed)).causes == ()
+    assert judge(journaled(started(), planned(READY, MONEY), *story, passed)).causes == ()
 
 
 def test_every_scenario_of_the_suite_is_classified() -> None:

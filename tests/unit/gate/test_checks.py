@@ -16,7 +16,7 @@ from streampay_smoke.gate.history import fold
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Check, VerdictStatus
 
-Tell = Callable[..., JournalRead]
+WriteJournal = Callable[..., JournalRead]
 Story = list[Any]
 
 BROKEN = events.Checked(promise="it pays", held=False, expected="5", observed="4")
@@ -24,9 +24,9 @@ HARNESS = ". The suite itself failed."
 PASSED = ended(readiness__ready="passed", settlement__paid="passed")
 
 
-def checked(told: Tell, *story: Any) -> Check:
+def checked(journaled: WriteJournal, *story: Any) -> Check:
     """The check of the first scenario that was planned, and a verdict that agrees with it."""
-    read = told(*story)
+    read = journaled(*story)
     return examined(fold(read.entries))[0].check
 
 
@@ -45,8 +45,8 @@ def failure(message: str = "it went wrong", next_step: str = "", blame: Blame = 
     return events.Failure(kind="some_kind", blame=blame, message=message, next_step=next_step)
 
 
-def test_a_check_that_passed_is_told_whole(told: Tell) -> None:
-    assert checked(told, started(), planned(READY), played(READY, HELD, HELD), PASSED) == Check(
+def test_a_check_that_passed_is_told_whole(journaled: WriteJournal) -> None:
+    assert checked(journaled, started(), planned(READY), played(READY, HELD, HELD), PASSED) == Check(
         id="readiness/ready",
         feature="Service is ready",
         scenario="The release is ready",
@@ -64,21 +64,21 @@ def test_a_check_that_passed_is_told_whole(told: Tell) -> None:
     )
 
 
-def test_a_check_that_is_excluded_keeps_what_it_left(told: Tell) -> None:
+def test_a_check_that_is_excluded_keeps_what_it_left(journaled: WriteJournal) -> None:
     excluded = planned(READY, excluded=(events.Exclusion(id=READY.id, reason="read-only"),))
-    check = checked(told, started(), excluded, played(READY, HELD), PASSED)
+    check = checked(journaled, started(), excluded, played(READY, HELD), PASSED)
     assert (check.status, check.hint, check.rule, check.assertions) == ("excluded", "read-only", "", 1)
     assert (check.attribution, check.duration_ms, check.attempts) == ("none", 9, ("passed",))
 
 
-def test_a_check_that_never_ran(told: Tell) -> None:
-    check = checked(told, started(), planned(READY), ended())
+def test_a_check_that_never_ran(journaled: WriteJournal) -> None:
+    check = checked(journaled, started(), planned(READY), ended())
     assert (check.status, check.hint, check.rule) == ("missing", "never ran", "not-run")
     assert (check.attribution, check.assertions, check.duration_ms, check.attempts) == ("harness", 0, 0, ())
 
 
-def test_a_check_that_was_interrupted(told: Tell) -> None:
-    check = checked(told, started(), planned(READY), played(READY, HELD, HELD)[:-1])
+def test_a_check_that_was_interrupted(journaled: WriteJournal) -> None:
+    check = checked(journaled, started(), planned(READY), played(READY, HELD, HELD)[:-1])
     assert (check.status, check.hint, check.rule, check.assertions) == ("missing", "was interrupted", "not-run", 2)
 
 
@@ -198,9 +198,9 @@ COURSES: dict[str, tuple[events.ExpectedScenario, Story, str, str]] = {
 
 
 @pytest.mark.parametrize("name", COURSES)
-def test_each_course_is_told_to_the_letter(told: Tell, name: str) -> None:
+def test_each_course_is_told_to_the_letter(journaled: WriteJournal, name: str) -> None:
     expected, story, reason_code, hint = COURSES[name]
-    read = told(started(), planned(expected), *story)
+    read = journaled(started(), planned(expected), *story)
     check = examined(fold(read.entries))[0].check
     assert check.hint == hint
     verdict = judge(read)
@@ -210,17 +210,17 @@ def test_each_course_is_told_to_the_letter(told: Tell, name: str) -> None:
     assert check.attribution == ("product" if reason_code == "promise_broken" else "harness")
 
 
-def test_a_run_without_a_last_word_leaves_the_scenarios_own(told: Tell) -> None:
-    assert checked(told, started(), planned(READY), played(READY, HELD)).status == "passed"
+def test_a_run_without_a_last_word_leaves_the_scenarios_own(journaled: WriteJournal) -> None:
+    assert checked(journaled, started(), planned(READY), played(READY, HELD)).status == "passed"
 
 
-def test_a_step_may_assert_more_than_in_a_good_run(told: Tell) -> None:
+def test_a_step_may_assert_more_than_in_a_good_run(journaled: WriteJournal) -> None:
     expected = replace(SILENT, at_least=(0, 2, 1))
     story = scenario(step("When asked"), step("Then ready", HELD, HELD, HELD), step("And well", HELD))
-    assert checked(told, started(), planned(expected), story, PASSED).status == "passed"
+    assert checked(journaled, started(), planned(expected), story, PASSED).status == "passed"
 
 
-def test_a_settlement_counts_in_the_way_the_run_asks_for_only(told: Tell) -> None:
+def test_a_settlement_counts_in_the_way_the_run_asks_for_only(journaled: WriteJournal) -> None:
     by_service = replace(SETTLED, proof="service")
     for asked, seen, status in (
         (started(), SETTLED, "passed"),
@@ -229,56 +229,56 @@ def test_a_settlement_counts_in_the_way_the_run_asks_for_only(told: Tell) -> Non
         (started(proof="service"), SETTLED, "broken"),
         (started(), replace(SETTLED, tx_hash=""), "broken"),
     ):
-        assert checked(told, asked, planned(MONEY), played(MONEY, HELD, seen), PASSED).status == status
+        assert checked(journaled, asked, planned(MONEY), played(MONEY, HELD, seen), PASSED).status == status
 
 
-def test_a_run_that_does_not_say_how_takes_the_ledgers_word_only(told: Tell) -> None:
+def test_a_run_that_does_not_say_how_takes_the_ledgers_word_only(journaled: WriteJournal) -> None:
     by_service = replace(SETTLED, proof="service")
-    assert checked(told, planned(MONEY), played(MONEY, HELD, SETTLED), PASSED).status == "passed"
-    assert checked(told, planned(MONEY), played(MONEY, HELD, by_service), PASSED).status == "broken"
+    assert checked(journaled, planned(MONEY), played(MONEY, HELD, SETTLED), PASSED).status == "passed"
+    assert checked(journaled, planned(MONEY), played(MONEY, HELD, by_service), PASSED).status == "broken"
 
 
-def test_a_step_past_its_budget_is_explained_by_a_way_out_that_is_shut(told: Tell) -> None:
+def test_a_step_past_its_budget_is_explained_by_a_way_out_that_is_shut(journaled: WriteJournal) -> None:
     shut = events.Probed(name="egress", ok=False, detail="silent")
     overran = events.StepOverran(text="Then ready", budget_seconds=1.0)
     story = scenario(step("When asked"), step("Then ready", HELD, overran, shut))
-    check = checked(told, started(), planned(READY), story, PASSED)
+    check = checked(journaled, started(), planned(READY), story, PASSED)
     assert (check.rule, check.attribution) == ("runner-has-no-way-out", "harness")
 
 
-def test_the_checks_of_a_step_are_its_own(told: Tell) -> None:
+def test_the_checks_of_a_step_are_its_own(journaled: WriteJournal) -> None:
     story = scenario(step("When asked", HELD, HELD), step("Then ready", BROKEN))
-    history = fold(told(story).entries).scenarios[READY.id]
+    history = fold(journaled(story).entries).scenarios[READY.id]
     assert (history.id, history.started_at_ms) == (READY.id, 1_000)
     assert [(each.text, each.status, each.checks_held) for each in history.steps] == [
         ("When asked", "passed", 2),
         ("Then ready", "passed", 0),
     ]
-    before = fold(told(events.ScenarioStarted(id=READY.id), HELD).entries).scenarios[READY.id]
+    before = fold(journaled(events.ScenarioStarted(id=READY.id), HELD).entries).scenarios[READY.id]
     assert (before.checks, before.steps) == ([HELD], [])
 
 
-def test_requests_that_were_sent_again_are_counted_and_named(told: Tell) -> None:
+def test_requests_that_were_sent_again_are_counted_and_named(journaled: WriteJournal) -> None:
     again = (
         events.Retried(target="the list", attempt=1, because="refused"),
         events.Retried(target="the list", attempt=2, because="refused"),
         events.Retried(target="the readiness", attempt=2, because="http 502"),
     )
-    check = checked(told, started(), planned(READY), played(READY, HELD, *again), PASSED)
+    check = checked(journaled, started(), planned(READY), played(READY, HELD, *again), PASSED)
     said = "flaky: 3 requests were sent again after silence: the list (refused), the readiness (http 502)"
     assert (check.flaky, check.hint) == (True, said)
 
 
-def test_a_ledger_that_failed_another_check_explains_a_write_that_timed_out(told: Tell) -> None:
+def test_a_ledger_that_failed_another_check_explains_a_write_that_timed_out(journaled: WriteJournal) -> None:
     ledger = failure("no answer", blame=Blame.DEPENDENCY)
     timed_out = events.Failure(kind="write_timed_out", blame=Blame.PRODUCT, message="no answer to a write")
     both = [played(READY, status="error", failure=timed_out), played(MONEY, status="error", failure=ledger)]
     alone = [played(READY, status="error", failure=timed_out), played(MONEY, HELD, SETTLED)]
-    assert checked(told, started(), planned(READY, MONEY), *both, ended()).rule == "ledger-failed-in-this-run"
-    assert checked(told, started(), planned(READY, MONEY), *alone, ended()).rule == "release"
+    assert checked(journaled, started(), planned(READY, MONEY), *both, ended()).rule == "ledger-failed-in-this-run"
+    assert checked(journaled, started(), planned(READY, MONEY), *alone, ended()).rule == "release"
     itself = replace(timed_out, blame=Blame.DEPENDENCY)
     own = [played(READY, status="error", failure=itself)]
-    assert checked(told, started(), planned(READY), *own, ended()).rule == "ledger-side"
+    assert checked(journaled, started(), planned(READY), *own, ended()).rule == "ledger-side"
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_a_ledger_that_failed_another_check_explains_a_write_that_timed_out(told
     ],
 )
 def test_a_service_that_cannot_create_in_another_scenario_tells_whose_the_missing_contract_is(
-    told: Tell, kind: str, rule: str
+    journaled: WriteJournal, kind: str, rule: str
 ) -> None:
     missing = events.Failure(kind="contract_missing", blame=Blame.CONFIG, message="no such contract")
     other = events.Failure(kind=kind, blame=Blame.PRODUCT, message="it did not")
@@ -302,4 +302,4 @@ def test_a_service_that_cannot_create_in_another_scenario_tells_whose_the_missin
         played(READY, status="error", failure=missing, probes=probes),
         played(MONEY, status="failed", failure=other),
     ]
-    assert checked(told, started(), planned(READY, MONEY), *played_both, ended()).rule == rule
+    assert checked(journaled, started(), planned(READY, MONEY), *played_both, ended()).rule == rule

@@ -29,23 +29,23 @@ def test_whatever_happened_the_line_says_the_word_the_blame_and_the_next_step_in
     status: VerdictStatus, blame: Blame, simulated: str, scenario: str, essence: str
 ) -> None:
     action = ACTIONS[status]
-    told = line(status, blame, action, simulated, scenario=scenario, text=f"{scenario}: {essence}")
-    assert len(told) <= MESSAGE_LIMIT
-    assert told.startswith(f"{status} [{blame}]")
-    assert simulated in told
-    assert told.endswith(f" -> {NEXT[status]}")
-    assert "\n" not in told
+    message = line(status, blame, action, simulated, scenario=scenario, text=f"{scenario}: {essence}")
+    assert len(message) <= MESSAGE_LIMIT
+    assert message.startswith(f"{status} [{blame}]")
+    assert simulated in message
+    assert message.endswith(f" -> {NEXT[status]}")
+    assert "\n" not in message
 
 
 @given(status=st.sampled_from(VerdictStatus), blame=st.sampled_from([*Blame, "none"]), text=st.text(max_size=3000))
 def test_the_paragraph_has_its_limit_too(status: VerdictStatus, blame: str, text: str) -> None:
-    told = paragraph(status, blame, ACTIONS[status], text=text)
-    assert len(told) <= MESSAGE_LONG_LIMIT
+    message = paragraph(status, blame, ACTIONS[status], text=text)
+    assert len(message) <= MESSAGE_LONG_LIMIT
 
 
 def test_a_long_scenario_leaves_room_for_what_happened() -> None:
     scenario = "A signed-in user sees their streams page by page, and nobody else's"
-    told = line(
+    message = line(
         VerdictStatus.INCONCLUSIVE,
         Blame.DEPENDENCY,
         Action.HOLD,
@@ -53,17 +53,17 @@ def test_a_long_scenario_leaves_room_for_what_happened() -> None:
         scenario=scenario,
         text=f"{scenario}: the ledger's RPC at rpc.example gave no usable answer to getHealth: status 503",
     )
-    assert told == (
+    assert message == (
         "INCONCLUSIVE [dependency] (simulated ledger): A signed-in user sees their streams…: "
         "the ledger's RPC at rpc.example gave… -> hold, run again"
     )
 
 
 def test_what_fits_is_told_whole() -> None:
-    told = line(
+    message = line(
         VerdictStatus.FAIL, Blame.PRODUCT, Action.ROLLBACK, "", scenario="Paid once", text="Paid once: saw 2 payments"
     )
-    assert told == "FAIL [product]: Paid once: saw 2 payments -> roll back"
+    assert message == "FAIL [product]: Paid once: saw 2 payments -> roll back"
 
 
 def test_a_pass_is_praise_and_blames_nobody() -> None:
@@ -72,16 +72,16 @@ def test_a_pass_is_praise_and_blames_nobody() -> None:
 
 
 def test_a_failure_that_only_holds_asks_for_no_rollback() -> None:
-    told = line(VerdictStatus.FAIL, Blame.PRODUCT, Action.HOLD, "", scenario="", text="too slow")
-    assert told == "FAIL [product]: too slow -> hold"
+    message = line(VerdictStatus.FAIL, Blame.PRODUCT, Action.HOLD, "", scenario="", text="too slow")
+    assert message == "FAIL [product]: too slow -> hold"
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("it broke", "it broke. Attributed to the release. Next: roll back."),
         ("it broke. Next: look there.", "it broke. Next: look there. Attributed to the release."),
     ],
 )
-def test_the_paragraph_ends_with_the_blame_and_a_next_step(text: str, told: str) -> None:
-    assert paragraph(VerdictStatus.FAIL, Blame.PRODUCT, Action.ROLLBACK, text=text) == told
+def test_the_paragraph_ends_with_the_blame_and_a_next_step(text: str, message: str) -> None:
+    assert paragraph(VerdictStatus.FAIL, Blame.PRODUCT, Action.ROLLBACK, text=text) == message

@@ -14,7 +14,7 @@ from streampay_smoke.gate import objectives
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import ObjectiveResult, Verdict, VerdictStatus
 
-Tell = Callable[..., JournalRead]
+WriteJournal = Callable[..., JournalRead]
 
 SPOKEN = events.ServiceSeen(release="r1")
 HEALTHY = events.Measured(ledger_ok=True, ledger_detail="healthy")
@@ -63,35 +63,35 @@ def the_only(verdict: Verdict) -> ObjectiveResult:
     return only
 
 
-def test_an_environment_without_objectives_has_no_answers(told: Tell) -> None:
-    assert judge(told(*run())).objectives == ()
+def test_an_environment_without_objectives_has_no_answers(journaled: WriteJournal) -> None:
+    assert judge(journaled(*run())).objectives == ()
 
 
-def test_enough_quick_reads_keep_the_objective(told: Tell) -> None:
-    only = the_only(judge(told(*run(objective("read_latency", 500), evidence=(asked(),) * 130))))
+def test_enough_quick_reads_keep_the_objective(journaled: WriteJournal) -> None:
+    only = the_only(judge(journaled(*run(objective("read_latency", 500), evidence=(asked(),) * 130))))
     assert (only.decision, only.samples, only.estimate, only.unit) == ("pass", 130, 10, "ms")
     assert (only.low, only.high, only.confidence) == (10, 10, 0.99)
 
 
-def test_few_quick_reads_are_no_pass(told: Tell) -> None:
-    verdict = judge(told(*run(objective("read_latency", 500, gates=True), evidence=(asked(),) * 30)))
+def test_few_quick_reads_are_no_pass(journaled: WriteJournal) -> None:
+    verdict = judge(journaled(*run(objective("read_latency", 500, gates=True), evidence=(asked(),) * 30)))
     assert (the_only(verdict).decision, verdict.verdict) == ("insufficient_sample", VerdictStatus.PASS)
 
 
-def test_no_reads_are_no_pass(told: Tell) -> None:
-    only = the_only(judge(told(*run(objective("read_latency", 500)))))
+def test_no_reads_are_no_pass(journaled: WriteJournal) -> None:
+    only = the_only(judge(journaled(*run(objective("read_latency", 500)))))
     assert (only.decision, only.samples, only.estimate) == ("insufficient_sample", 0, None)
 
 
-def test_many_slow_reads_miss_the_objective_and_are_only_shown(told: Tell) -> None:
+def test_many_slow_reads_miss_the_objective_and_are_only_shown(journaled: WriteJournal) -> None:
     slow = (asked(duration_ms=900),) * 10
-    verdict = judge(told(*run(objective("read_latency", 500), evidence=slow)))
+    verdict = judge(journaled(*run(objective("read_latency", 500), evidence=slow)))
     assert (the_only(verdict).decision, verdict.verdict) == ("fail", VerdictStatus.PASS)
 
 
-def test_a_gating_miss_is_the_release_s(told: Tell) -> None:
+def test_a_gating_miss_is_the_release_s(journaled: WriteJournal) -> None:
     slow = (asked(duration_ms=900),) * 10
-    verdict = judge(told(*run(objective("read_latency", 500, gates=True), evidence=slow)))
+    verdict = judge(journaled(*run(objective("read_latency", 500, gates=True), evidence=slow)))
     assert (verdict.verdict, verdict.attribution, verdict.reason_code) == (
         VerdictStatus.FAIL,
         "product",
@@ -110,76 +110,76 @@ def test_a_gating_miss_is_the_release_s(told: Tell) -> None:
         asked(duration_ms=900, purpose="sign-in"),
     ],
 )
-def test_what_is_no_sample_is_left_out(told: Tell, left_out: events.Exchanged) -> None:
-    only = the_only(judge(told(*run(objective("read_latency", 500), evidence=(left_out,) * 10 + (asked(),) * 11))))
+def test_what_is_no_sample_is_left_out(journaled: WriteJournal, left_out: events.Exchanged) -> None:
+    only = the_only(judge(journaled(*run(objective("read_latency", 500), evidence=(left_out,) * 10 + (asked(),) * 11))))
     assert (only.samples, only.decision) == (11, "insufficient_sample")
     assert only.warm_up == (10 if left_out.opened_connection else 0)
 
 
-def test_a_service_that_closes_its_connections_is_measured_all_the_same(told: Tell) -> None:
+def test_a_service_that_closes_its_connections_is_measured_all_the_same(journaled: WriteJournal) -> None:
     cold = asked(duration_ms=900, opened_connection=True)
-    only = the_only(judge(told(*run(objective("read_latency", 500), evidence=(cold,) * 10))))
+    only = the_only(judge(journaled(*run(objective("read_latency", 500), evidence=(cold,) * 10))))
     assert (only.samples, only.decision, only.warm_up) == (10, "fail", 0)
 
 
-def test_what_comes_before_the_service_spoke_is_warm_up(told: Tell) -> None:
+def test_what_comes_before_the_service_spoke_is_warm_up(journaled: WriteJournal) -> None:
     early = played(READY, asked(duration_ms=900), SPOKEN, asked(), HELD)
-    only = the_only(judge(told(*run(objective("read_latency", 500), ready=early))))
+    only = the_only(judge(journaled(*run(objective("read_latency", 500), ready=early))))
     assert (only.samples, only.warm_up, only.estimate) == (1, 1, 10)
 
 
-def test_answers_of_others_are_no_samples(told: Tell) -> None:
+def test_answers_of_others_are_no_samples(journaled: WriteJournal) -> None:
     foreign = events.Exchanged(peer="stable", method="GET", target="/", status=200, duration_ms=900, purpose="list")
-    assert the_only(judge(told(*run(objective("read_latency", 500), evidence=(foreign,))))).samples == 0
+    assert the_only(judge(journaled(*run(objective("read_latency", 500), evidence=(foreign,))))).samples == 0
 
 
-def test_writes_are_measured_apart_from_reads(told: Tell) -> None:
+def test_writes_are_measured_apart_from_reads(journaled: WriteJournal) -> None:
     both = (asked("create", 201, 70), asked("start", 200, 80), asked("show"))
-    only = the_only(judge(told(*run(objective("write_latency", 500), evidence=both))))
+    only = the_only(judge(journaled(*run(objective("write_latency", 500), evidence=both))))
     assert (only.samples, only.estimate) == (2, 80)
 
 
-def test_refusals_that_are_wanted_are_no_failures(told: Tell) -> None:
+def test_refusals_that_are_wanted_are_no_failures(journaled: WriteJournal) -> None:
     mixed = (asked(), asked(status=401, purpose=""), asked(status=409, purpose=""), asked("create", 201))
-    only = the_only(judge(told(*run(objective("success_ratio", 0.99), evidence=mixed))))
+    only = the_only(judge(journaled(*run(objective("success_ratio", 0.99), evidence=mixed))))
     assert (only.samples, only.estimate) == (2, 1.0)
 
 
 @pytest.mark.parametrize("bad", [asked(status=500), asked(status=None), asked(status=404)])
-def test_requests_that_fail_miss_the_success_ratio(told: Tell, bad: events.Exchanged) -> None:
-    only = the_only(judge(told(*run(objective("success_ratio", 0.99), evidence=(bad,) * 4 + (asked(),) * 6))))
+def test_requests_that_fail_miss_the_success_ratio(journaled: WriteJournal, bad: events.Exchanged) -> None:
+    only = the_only(judge(journaled(*run(objective("success_ratio", 0.99), evidence=(bad,) * 4 + (asked(),) * 6))))
     assert (only.decision, only.estimate) == ("fail", 0.6)
     assert only.low is not None
     assert only.high is not None
     assert only.low < 0.6 < only.high < 0.99
 
 
-def test_a_request_that_was_sent_again_counts_once(told: Tell) -> None:
+def test_a_request_that_was_sent_again_counts_once(journaled: WriteJournal) -> None:
     cutover = events.Retried(target="GET /api/streams", attempt=2, because="refused")
     story = (asked(status=None), cutover, asked(status=502), cutover, asked())
-    verdict = judge(told(*run(objective("success_ratio", 0.99), objective("flaky_ratio", 0.05), evidence=story)))
+    verdict = judge(journaled(*run(objective("success_ratio", 0.99), objective("flaky_ratio", 0.05), evidence=story)))
     success, flaky = verdict.objectives
     assert (success.samples, success.estimate) == (1, 1.0)
     assert (flaky.samples, flaky.estimate, flaky.decision) == (2, 0.5, "insufficient_sample")
-    assert objectives.in_words(flaky) == "1 of 2 checks needed a second attempt (50 %), promised at most 5 %"
+    assert objectives.result_description(flaky) == "1 of 2 checks needed a second attempt (50 %), promised at most 5 %"
 
 
-def test_a_poll_that_was_sent_again_takes_no_failure_back(told: Tell) -> None:
+def test_a_poll_that_was_sent_again_takes_no_failure_back(journaled: WriteJournal) -> None:
     cutover = events.Retried(target="GET /api/healthz", attempt=2, because="refused")
     story = (asked(status=500), asked(status=None, purpose=""), cutover, asked(purpose=""))
-    only = the_only(judge(told(*run(objective("success_ratio", 0.99), evidence=story))))
+    only = the_only(judge(journaled(*run(objective("success_ratio", 0.99), evidence=story))))
     assert (only.samples, only.estimate) == (1, 0.0)
 
 
-def test_the_time_to_the_ledger_begins_with_the_request(told: Tell) -> None:
+def test_the_time_to_the_ledger_begins_with_the_request(journaled: WriteJournal) -> None:
     seen = events.TransactionSeen(tx_hash=SETTLED.tx_hash, ledger=7, closed_at=1)
     story = (asked("settle", duration_ms=4_000), asked("settle", duration_ms=5), seen, seen)
-    only = the_only(judge(told(*run(objective("settlement_time", 60), evidence=story))))
+    only = the_only(judge(journaled(*run(objective("settlement_time", 60), evidence=story))))
     assert (only.samples, only.estimate, only.unit) == (1, 4.02, "s")
 
 
-def test_a_settlement_the_ledger_never_showed_is_no_sample(told: Tell) -> None:
-    only = the_only(judge(told(*run(objective("settlement_time", 60), evidence=(asked("settle"),)))))
+def test_a_settlement_the_ledger_never_showed_is_no_sample(journaled: WriteJournal) -> None:
+    only = the_only(judge(journaled(*run(objective("settlement_time", 60), evidence=(asked("settle"),)))))
     assert only.decision == "insufficient_sample"
 
 
@@ -188,13 +188,13 @@ def late(seconds: int) -> tuple[AnyEvent, ...]:
     return (asked("settle", duration_ms=seconds * 1000), seen)
 
 
-def test_one_time_out_misses_an_objective_about_every_sample(told: Tell) -> None:
+def test_one_time_out_misses_an_objective_about_every_sample(journaled: WriteJournal) -> None:
     stated = objective("settlement_time", 90, quantile=1.0, gates=True)
-    verdict = judge(told(*run(stated, evidence=late(91))))
+    verdict = judge(journaled(*run(stated, evidence=late(91))))
     assert (the_only(verdict).decision, verdict.verdict) == ("fail", VerdictStatus.FAIL)
-    verdict = judge(told(*run(stated, evidence=late(89))))
+    verdict = judge(journaled(*run(stated, evidence=late(89))))
     assert (the_only(verdict).decision, the_only(verdict).method) == ("pass", "every sample")
-    assert the_only(judge(told(*run(stated)))).decision == "insufficient_sample"
+    assert the_only(judge(journaled(*run(stated)))).decision == "insufficient_sample"
 
 
 @pytest.mark.parametrize(
@@ -206,34 +206,34 @@ def test_one_time_out_misses_an_objective_about_every_sample(told: Tell) -> None
     ],
 )
 def test_without_proof_of_a_healthy_ledger_a_late_settlement_blames_nobody(
-    told: Tell, after: tuple[AnyEvent, ...]
+    journaled: WriteJournal, after: tuple[AnyEvent, ...]
 ) -> None:
     stated = objective("settlement_time", 90, quantile=1.0, gates=True)
-    verdict = judge(told(*run(stated, evidence=late(91), after=after)))
+    verdict = judge(journaled(*run(stated, evidence=late(91), after=after)))
     assert (verdict.verdict, verdict.attribution) == (VerdictStatus.INCONCLUSIVE, "dependency")
     assert verdict.reason_code == "objective_unattributed"
 
 
-def test_a_ledger_that_was_sick_in_between_explains_a_late_settlement(told: Tell) -> None:
+def test_a_ledger_that_was_sick_in_between_explains_a_late_settlement(journaled: WriteJournal) -> None:
     sick = events.Probed(name="ledger", ok=False, detail="behind")
     stated = objective("settlement_time", 90, quantile=1.0, gates=True)
-    verdict = judge(told(*run(stated, evidence=(sick, *late(91)))))
+    verdict = judge(journaled(*run(stated, evidence=(sick, *late(91)))))
     assert (verdict.verdict, verdict.attribution) == (VerdictStatus.INCONCLUSIVE, "dependency")
 
 
-def test_a_broken_way_out_explains_requests_without_an_answer(told: Tell) -> None:
+def test_a_broken_way_out_explains_requests_without_an_answer(journaled: WriteJournal) -> None:
     lost = events.Probed(name="egress", ok=False, detail="no way")
     stated = objective("success_ratio", 0.99, gates=True)
-    verdict = judge(told(*run(stated, evidence=(lost, *(asked(status=None),) * 9))))
+    verdict = judge(journaled(*run(stated, evidence=(lost, *(asked(status=None),) * 9))))
     assert (verdict.verdict, verdict.attribution) == (VerdictStatus.INCONCLUSIVE, "harness")
 
 
-def test_a_disturbed_check_explains_a_miss(told: Tell) -> None:
+def test_a_disturbed_check_explains_a_miss(journaled: WriteJournal) -> None:
     failure = events.Failure(kind="chain_unavailable", blame=Blame.DEPENDENCY, message="the RPC is silent")
     story = run(objective("read_latency", 500, gates=True), evidence=(asked(duration_ms=900),) * 10)
     story[3] = played(READY, SPOKEN, HELD, status="error", failure=failure)
     story[-1] = ended(failed=True, readiness__ready="error", settlement__paid="passed")
-    verdict = judge(told(*story))
+    verdict = judge(journaled(*story))
     assert (verdict.verdict, verdict.attribution) == (VerdictStatus.INCONCLUSIVE, "dependency")
 
 
@@ -253,19 +253,19 @@ def cut_off(*evidence: AnyEvent) -> list[object]:
     ]
 
 
-def test_slow_reads_need_no_complete_run(told: Tell) -> None:
-    verdict = judge(told(*cut_off(*SLOW)))
+def test_slow_reads_need_no_complete_run(journaled: WriteJournal) -> None:
+    verdict = judge(journaled(*cut_off(*SLOW)))
     assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.FAIL, "objective_missed")
     assert verdict.evidence.missing_ids == (MONEY.id,)
 
 
-def test_a_run_that_met_its_deadline_with_quick_reads_is_held(told: Tell) -> None:
-    verdict = judge(told(*cut_off(*(asked(),) * 10)))
+def test_a_run_that_met_its_deadline_with_quick_reads_is_held(journaled: WriteJournal) -> None:
+    verdict = judge(journaled(*cut_off(*(asked(),) * 10)))
     assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.INCONCLUSIVE, "deadline")
 
 
-def test_a_run_that_somebody_ended_proves_no_miss(told: Tell) -> None:
-    verdict = judge(told(*cut_off(*SLOW)[:-1], events.Interrupted(reason="SIGTERM")))
+def test_a_run_that_somebody_ended_proves_no_miss(journaled: WriteJournal) -> None:
+    verdict = judge(journaled(*cut_off(*SLOW)[:-1], events.Interrupted(reason="SIGTERM")))
     assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.INCONCLUSIVE, "terminated")
 
 
@@ -292,9 +292,9 @@ def test_a_run_that_somebody_ended_proves_no_miss(told: Tell) -> None:
     ],
 )
 def test_slowness_of_the_runner_s_own_way_is_held(
-    told: Tell, timed: tuple[AnyEvent, ...], expected_status: VerdictStatus
+    journaled: WriteJournal, timed: tuple[AnyEvent, ...], expected_status: VerdictStatus
 ) -> None:
-    whole, short = judge(told(*run(READS, evidence=(*SLOW, *timed)))), judge(told(*cut_off(*SLOW, *timed)))
+    whole, short = judge(journaled(*run(READS, evidence=(*SLOW, *timed)))), judge(journaled(*cut_off(*SLOW, *timed)))
     assert (whole.verdict, short.verdict) == (expected_status, expected_status)
     assert whole.reason_code == (
         "objective_missed" if expected_status is VerdictStatus.FAIL else "objective_unattributed"
@@ -306,34 +306,34 @@ def test_slowness_of_the_runner_s_own_way_is_held(
     [("refused", VerdictStatus.FAIL), ("http 502", VerdictStatus.FAIL), ("timeout", VerdictStatus.INCONCLUSIVE)],
 )
 def test_silence_that_may_be_lost_on_the_way_blames_nobody(
-    told: Tell, because: str, expected_status: VerdictStatus
+    journaled: WriteJournal, because: str, expected_status: VerdictStatus
 ) -> None:
     silence = (asked(status=None), events.Retried(target="GET /", attempt=2, because=because), asked())
     stated = objective("flaky_ratio", 0.00001, gates=True)
-    verdict = judge(told(*run(stated, evidence=silence, ready=played(READY, SPOKEN, HELD, *silence))))
+    verdict = judge(journaled(*run(stated, evidence=silence, ready=played(READY, SPOKEN, HELD, *silence))))
     assert (the_only(verdict).decision, verdict.verdict) == ("fail", expected_status)
 
 
-def test_a_quarantined_scenario_misses_no_objective(told: Tell) -> None:
+def test_a_quarantined_scenario_misses_no_objective(journaled: WriteJournal) -> None:
     failure = events.Failure(kind="promise_broken", blame=Blame.PRODUCT, message="500")
     entry = events.QuarantineEntry(id=MONEY.id, owner="o", ticket="t", until="2026-12-01")
     story = run(objective("success_ratio", 0.99, gates=True))
     story[4] = played(MONEY, HELD, *(asked(status=500),) * 9, status="failed", failure=failure)
     story[-1] = ended(failed=True, readiness__ready="passed", settlement__paid="failed")
-    assert judge(told(*story)).verdict is VerdictStatus.FAIL
+    assert judge(journaled(*story)).verdict is VerdictStatus.FAIL
     story.insert(2, events.QuarantineRead(today="2026-11-01", entries=(entry,)))
-    assert judge(told(*story)).verdict is VerdictStatus.PASS
+    assert judge(journaled(*story)).verdict is VerdictStatus.PASS
 
 
-def test_a_difference_nobody_notices_is_none(told: Tell) -> None:
+def test_a_difference_nobody_notices_is_none(journaled: WriteJournal) -> None:
     stated = Objective(name="no slower", kind="read_comparison", threshold=1.1, least_ms=25)
-    near, far = (judge(told(*run(stated, after=(*(pair(us, 5_000),) * 40, HEALTHY)))) for us in (10_000, 60_000))
+    near, far = (judge(journaled(*run(stated, after=(*(pair(us, 5_000),) * 40, HEALTHY)))) for us in (10_000, 60_000))
     assert (near.verdict, far.verdict) == (VerdictStatus.PASS, VerdictStatus.FAIL)
 
 
-def test_pairs_of_a_slower_release_miss_the_comparison(told: Tell) -> None:
+def test_pairs_of_a_slower_release_miss_the_comparison(journaled: WriteJournal) -> None:
     pairs = (pair(9_000, 1_000, warm_up=True), *(pair(2_000, 1_000),) * 20)
-    verdict = judge(told(*run(objective("read_comparison", 1.1, gates=True), after=(*pairs, HEALTHY))))
+    verdict = judge(journaled(*run(objective("read_comparison", 1.1, gates=True), after=(*pairs, HEALTHY))))
     only = the_only(verdict)
     assert (only.decision, only.samples, only.warm_up, only.estimate) == ("fail", 20, 1, 2.0)
     assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.FAIL, "objective_missed")
@@ -349,25 +349,25 @@ def test_pairs_of_a_slower_release_miss_the_comparison(told: Tell) -> None:
         pair(2_000, 0),
     ],
 )
-def test_what_cannot_be_compared_is_no_pair(told: Tell, no_pair: events.PairSampled) -> None:
+def test_what_cannot_be_compared_is_no_pair(journaled: WriteJournal, no_pair: events.PairSampled) -> None:
     ended_early = events.Measured(sampling="ended after 0 pairs: the rate limit was reached")
     stated = objective("read_comparison", 1.1, gates=True)
-    verdict = judge(told(*run(stated, after=(*(no_pair,) * 40, ended_early))))
+    verdict = judge(journaled(*run(stated, after=(*(no_pair,) * 40, ended_early))))
     assert (the_only(verdict).decision, verdict.verdict) == ("insufficient_sample", VerdictStatus.PASS)
     assert "rate limit" in the_only(verdict).note
 
 
-def test_a_stable_release_that_is_as_slow_explains_slow_reads(told: Tell) -> None:
+def test_a_stable_release_that_is_as_slow_explains_slow_reads(journaled: WriteJournal) -> None:
     stated = (objective("read_latency", 500, gates=True), objective("read_comparison", 1.1))
     slow = (asked(duration_ms=900),) * 12
-    verdict = judge(told(*run(*stated, evidence=slow, after=(*(pair(900_000, 990_000),) * 40, HEALTHY))))
+    verdict = judge(journaled(*run(*stated, evidence=slow, after=(*(pair(900_000, 990_000),) * 40, HEALTHY))))
     assert [answer.decision for answer in verdict.objectives] == ["fail", "pass"]
     assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.INCONCLUSIVE, "objective_unattributed")
 
 
-def test_the_candidate_s_release_in_a_pair_is_a_release_that_was_seen(told: Tell) -> None:
+def test_the_candidate_s_release_in_a_pair_is_a_release_that_was_seen(journaled: WriteJournal) -> None:
     stated = objective("read_comparison", 1.1)
-    verdict = judge(told(*run(stated, after=(pair(1_000, 1_000, release="r2"), HEALTHY))))
+    verdict = judge(journaled(*run(stated, after=(pair(1_000, 1_000, release="r2"), HEALTHY))))
     assert "r2" in verdict.target.releases_observed
 
 
@@ -378,18 +378,18 @@ def test_objectives_that_gate_share_one_error() -> None:
     assert found == [0.9995, 0.9995, 0.99]
 
 
-def test_a_journal_of_before_objectives_is_still_read(told: Tell) -> None:
+def test_a_journal_of_before_objectives_is_still_read(journaled: WriteJournal) -> None:
     story = run()
     del story[1]
-    assert judge(told(*story)).objectives == ()
+    assert judge(journaled(*story)).objectives == ()
 
 
-def test_bounds_are_told_as_far_as_they_are_known(told: Tell) -> None:
-    unknown = the_only(judge(told(*run(objective("read_latency", 500)))))
-    assert objectives.bounds_in_words(unknown) == ""
-    assert "nothing measured" in objectives.in_words(unknown)
-    known = the_only(judge(told(*run(objective("read_latency", 500), evidence=(asked(),) * 9))))
-    assert objectives.bounds_in_words(known) == "10 to ? ms"
+def test_bounds_are_told_as_far_as_they_are_known(journaled: WriteJournal) -> None:
+    unknown = the_only(judge(journaled(*run(objective("read_latency", 500)))))
+    assert objectives.bounds_description(unknown) == ""
+    assert "nothing measured" in objectives.result_description(unknown)
+    known = the_only(judge(journaled(*run(objective("read_latency", 500), evidence=(asked(),) * 9))))
+    assert objectives.bounds_description(known) == "10 to ? ms"
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,8 @@ def override(**changes: Any) -> events.Overridden:
     return events.Overridden(**{**facts, **changes})
 
 
-def test_an_override_counts_and_the_first_word_stays_visible(told: Told) -> None:
-    before, verdict = judge(told(*STORY)), judge(told(*STORY, override()))
+def test_an_override_counts_and_the_first_word_stays_visible(journaled: Told) -> None:
+    before, verdict = judge(journaled(*STORY)), judge(journaled(*STORY, override()))
     assert before.verdict is VerdictStatus.FAIL
     assert (verdict.verdict, verdict.exit_code, verdict.action) == (VerdictStatus.PASS, 0, Action.PROMOTE)
     assert (verdict.reason_code, verdict.attribution) == ("overridden", "none")
@@ -53,22 +53,22 @@ def test_an_override_counts_and_the_first_word_stays_visible(told: Told) -> None
     ]
 
 
-def test_an_override_in_a_journal_that_was_changed_does_not_count(told: Told) -> None:
-    verdict = judge(msgspec.structs.replace(told(*STORY, override()), tampered_at=99))
+def test_an_override_in_a_journal_that_was_changed_does_not_count(journaled: Told) -> None:
+    verdict = judge(msgspec.structs.replace(journaled(*STORY, override()), tampered_at=99))
     assert verdict.verdict is not VerdictStatus.PASS
     assert verdict.overrides == ()
     because = "an override by ada does not count: the journal was changed after it was written"
     assert because in verdict.warnings
 
 
-def test_a_word_that_holds_is_an_override_too(told: Told) -> None:
-    verdict = judge(told(*STORY, override(to="INCONCLUSIVE")))
+def test_a_word_that_holds_is_an_override_too(journaled: Told) -> None:
+    verdict = judge(journaled(*STORY, override(to="INCONCLUSIVE")))
     assert (verdict.verdict, verdict.exit_code, verdict.action) == (VerdictStatus.INCONCLUSIVE, 3, Action.HOLD)
 
 
-def test_two_states_stay_two_states(told: Told) -> None:
+def test_two_states_stay_two_states(journaled: Told) -> None:
     story = (started(on_inconclusive="fail"), *STORY[1:])
-    assert judge(told(*story, override(to="INCONCLUSIVE"))).exit_code == 1
+    assert judge(journaled(*story, override(to="INCONCLUSIVE"))).exit_code == 1
 
 
 @pytest.mark.parametrize(
@@ -82,39 +82,39 @@ def test_two_states_stay_two_states(told: Told) -> None:
         ({"until_ms": LONGEST_MS + 100_000}, "within 24 hours"),
     ],
 )
-def test_an_override_that_is_not_allowed_does_not_count(told: Told, changes: dict[str, Any], because: str) -> None:
-    verdict = judge(told(*STORY, override(**changes)))
+def test_an_override_that_is_not_allowed_does_not_count(journaled: Told, changes: dict[str, Any], because: str) -> None:
+    verdict = judge(journaled(*STORY, override(**changes)))
     assert (verdict.verdict, verdict.overrides) == (VerdictStatus.FAIL, ())
     assert because in verdict.warnings[0]
 
 
-def test_safety_is_never_overridden(told: Told) -> None:
+def test_safety_is_never_overridden(journaled: Told) -> None:
     story = (STORY[0], STORY[1], played(READY, status="failed", failure=REFUSED), STORY[3])
-    verdict = judge(told(*story, override()))
+    verdict = judge(journaled(*story, override()))
     assert (verdict.verdict, verdict.exit_code) == (VerdictStatus.SAFETY, 4)
     assert "SAFETY is never overridden" in verdict.warnings[0]
 
 
-def test_a_run_that_has_not_ended_is_not_overridden(told: Told) -> None:
-    verdict = judge(told(*STORY[:3], override()))
+def test_a_run_that_has_not_ended_is_not_overridden(journaled: Told) -> None:
+    verdict = judge(journaled(*STORY[:3], override()))
     assert verdict.verdict is not VerdictStatus.PASS
     assert "has not ended" in verdict.warnings[0]
 
 
-def test_a_pass_has_no_need_of_one(told: Told) -> None:
+def test_a_pass_has_no_need_of_one(journaled: Told) -> None:
     story = (started(), planned(READY), played(READY, HELD), ended(readiness__ready="passed"))
-    verdict = judge(told(*story, override()))
+    verdict = judge(journaled(*story, override()))
     assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.PASS, "all_promises_kept")
 
 
-def test_a_run_is_overridden_once(told: Told) -> None:
-    verdict = judge(told(*STORY, override(to="INCONCLUSIVE"), override(who="eve")))
+def test_a_run_is_overridden_once(journaled: Told) -> None:
+    verdict = judge(journaled(*STORY, override(to="INCONCLUSIVE"), override(who="eve")))
     assert (verdict.verdict, len(verdict.overrides)) == (VerdictStatus.INCONCLUSIVE, 1)
     assert "an override by eve does not count: a run is overridden once" in verdict.warnings
 
 
-def test_a_journal_that_was_changed_is_not_overridden(told: Told, tmp_path: Path) -> None:
-    told(*STORY, override())
+def test_a_journal_that_was_changed_is_not_overridden(journaled: Told, tmp_path: Path) -> None:
+    journaled(*STORY, override())
     path = tmp_path / "journal.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"who":"ada"', b'"who":"bob"') + b'{"seq": 99}\n')
     verdict = judge(read(path))

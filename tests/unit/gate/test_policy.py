@@ -19,7 +19,7 @@ from streampay_smoke.gate.policy import (
     ReleaseStep,
     VerdictSummary,
     decide,
-    in_words,
+    decision_description,
     may_act,
     schema,
     to_json,
@@ -132,7 +132,7 @@ def test_it_is_never_bolder_than_the_verdict(status: VerdictStatus, whole: bool)
 @pytest.mark.parametrize(
     ("change", "because"),
     [
-        ({"on_fail": "hold"}, "nobody asked for it (--on-fail rollback)"),
+        ({"on_fail": "hold"}, "it was not asked for (--on-fail rollback)"),
         ({"deploy": "", "target_release": ""}, "no deploy is named (--deploy)"),
         ({"release_expected": ""}, "no release is expected (--expect-release)"),
         ({"target_release": ""}, "no previous release was recorded before the deploy"),
@@ -149,7 +149,7 @@ def test_each_of_these_alone_keeps_a_run_from_acting(change: dict[str, object], 
     decision = decided(answer("FAIL", "promise_broken"), run)
     assert (decision.step, decision.acts, decision.not_acting_because) == (ReleaseStep.ROLLBACK, False, because)
     assert decision.page is (run.on_fail == "rollback")  # somebody counts on a rollback that is not made
-    assert f"-> not by this run: {because}" in in_words(decision)
+    assert f"-> not by this run: {because}" in decision_description(decision)
 
 
 @pytest.mark.parametrize("change", [{"whole_suite": False}, {"by_path": True}])
@@ -162,11 +162,13 @@ def test_one_feature_played_by_hand_never_acts(change: dict[str, bool]) -> None:
 
 
 def test_what_is_said() -> None:
-    assert in_words(decided(answer("PASS"))) == "promote: every promise was proved"
-    assert in_words(decided(answer("FAIL"))) == "roll back: the release broke a promise -> v1 is put back now"
-    said = in_words(decided(answer("INCONCLUSIVE"), replace(PREPARED, inconclusive_before=2)))
+    assert decision_description(decided(answer("PASS"))) == "promote: every promise was proved"
+    assert (
+        decision_description(decided(answer("FAIL"))) == "roll back: the release broke a promise -> v1 is put back now"
+    )
+    said = decision_description(decided(answer("INCONCLUSIVE"), replace(PREPARED, inconclusive_before=2)))
     assert said == "hold, and page somebody: nothing is proved against the release, the 3rd time in a row"
-    assert in_words(decided(answer("PASS"), BY_HAND)) == (
+    assert decision_description(decided(answer("PASS"), BY_HAND)) == (
         "hold: a part of the suite passed: that is no reason to promote"
     )
 
@@ -230,11 +232,13 @@ def test_a_decision_is_told_whole() -> None:
 def test_every_reason_not_to_act_is_said() -> None:
     run = replace(PREPARED, on_fail="hold", release_expected="")
     assert decided(answer("FAIL"), run).not_acting_because == (
-        "nobody asked for it (--on-fail rollback); no release is expected (--expect-release)"
+        "it was not asked for (--on-fail rollback); no release is expected (--expect-release)"
     )
 
 
-def test_an_answer_names_each_kind_of_gating_objective_that_was_missed_once(told: Callable[..., JournalRead]) -> None:
+def test_an_answer_names_each_kind_of_gating_objective_that_was_missed_once(
+    journaled: Callable[..., JournalRead],
+) -> None:
     def result(kind: str, decision: str, *, gates: bool) -> ObjectiveResult:
         return ObjectiveResult(
             name=f"{kind}, again",
@@ -258,7 +262,7 @@ def test_an_answer_names_each_kind_of_gating_objective_that_was_missed_once(told
         result("settlement_time", "fail", gates=True),
         result("error_burn", "fail", gates=True),
     )
-    verdict = replace(judge(told(started())), objectives=results)
+    verdict = replace(judge(journaled(started())), objectives=results)
     assert VerdictSummary.of(verdict) == VerdictSummary(
         status=verdict.verdict, reason_code=verdict.reason_code, missed=("error_burn", "settlement_time")
     )
@@ -279,7 +283,7 @@ def test_an_answer_names_each_kind_of_gating_objective_that_was_missed_once(told
         (111, "111th"),
     ],
 )
-def test_rows_are_counted_in_words(number: int, said: str) -> None:
+def test_rows_are_counted_decision_description(number: int, said: str) -> None:
     decision = decided(answer("INCONCLUSIVE"), replace(PREPARED, inconclusive_before=number - 1))
     assert f"the {said} time in a row" in decision.because
 
@@ -307,8 +311,8 @@ def test_a_rehearsal_leads_to_nothing(status: str) -> None:
     assert "nobody named a deployment" in decision.because
 
 
-def test_a_verdict_says_that_it_was_a_rehearsal(told: Callable[..., JournalRead]) -> None:
+def test_a_verdict_says_that_it_was_a_rehearsal(journaled: Callable[..., JournalRead]) -> None:
     for rehearsal in (True, False):
-        verdict = judge(told(started(rehearsal=rehearsal)))
+        verdict = judge(journaled(started(rehearsal=rehearsal)))
         assert VerdictSummary.of(verdict).rehearsal is rehearsal
         assert verdict.target.rehearsal is rehearsal

@@ -62,7 +62,7 @@ def looked(moment: str, release: str) -> events.ReleaseSeen:
     return events.ReleaseSeen(moment=moment, release=release)
 
 
-def verdict_of(told: Told, *evidence: events.AnyEvent, expected: str = "new") -> tuple[VerdictStatus, str]:
+def verdict_of(journaled: Told, *evidence: events.AnyEvent, expected: str = "new") -> tuple[VerdictStatus, str]:
     story = [
         started(release_expected=expected),
         planned(READY),
@@ -70,49 +70,51 @@ def verdict_of(told: Told, *evidence: events.AnyEvent, expected: str = "new") ->
         looked(END, "new"),
         ended(readiness__ready="passed"),
     ]
-    verdict = judge(told(*story))
+    verdict = judge(journaled(*story))
     return verdict.verdict, verdict.reason_code
 
 
-def test_what_answered_before_the_service_was_ready_is_a_roll_out(told: Told) -> None:
-    assert verdict_of(told, answered("old"), looked(START, "new"), answered("new"))[0] is VerdictStatus.PASS
+def test_what_answered_before_the_service_was_ready_is_a_roll_out(journaled: Told) -> None:
+    assert verdict_of(journaled, answered("old"), looked(START, "new"), answered("new"))[0] is VerdictStatus.PASS
 
 
-def test_one_answer_of_another_release_after_it_is_a_fail(told: Told) -> None:
-    assert verdict_of(told, looked(START, "new"), answered("old")) == (VerdictStatus.FAIL, "release_mixed")
+def test_one_answer_of_another_release_after_it_is_a_fail(journaled: Told) -> None:
+    assert verdict_of(journaled, looked(START, "new"), answered("old")) == (VerdictStatus.FAIL, "release_mixed")
 
 
-def test_a_fleet_that_is_looked_at_anew_counts_from_there(told: Told) -> None:
+def test_a_fleet_that_is_looked_at_anew_counts_from_there(journaled: Told) -> None:
     course = (looked(START, "new"), looked("sample", "old"), looked(START, "new"), looked("sample", "new"))
-    assert verdict_of(told, *course)[0] is VerdictStatus.PASS
+    assert verdict_of(journaled, *course)[0] is VerdictStatus.PASS
 
 
-def test_what_the_stable_release_answers_is_not_held_against_this_one(told: Told) -> None:
-    assert verdict_of(told, looked(START, "new"), answered("old", peer="stable"))[0] is VerdictStatus.PASS
+def test_what_the_stable_release_answers_is_not_held_against_this_one(journaled: Told) -> None:
+    assert verdict_of(journaled, looked(START, "new"), answered("old", peer="stable"))[0] is VerdictStatus.PASS
 
 
-def test_a_release_told_by_a_look_alone_is_observed(told: Told) -> None:
+def test_a_release_told_by_a_look_alone_is_observed(journaled: Told) -> None:
     story = [started(), planned(READY), played(READY, looked(START, "new"), HELD), ended(readiness__ready="passed")]
-    assert judge(told(*story)).target.releases_observed == ("new",)
+    assert judge(journaled(*story)).target.releases_observed == ("new",)
 
 
-def test_two_releases_where_none_was_expected_hold(told: Told) -> None:
-    assert verdict_of(told, looked(START, "old"), expected="") == (VerdictStatus.INCONCLUSIVE, "release_changed")
+def test_two_releases_where_none_was_expected_hold(journaled: Told) -> None:
+    assert verdict_of(journaled, looked(START, "old"), expected="") == (VerdictStatus.INCONCLUSIVE, "release_changed")
 
 
 RETRIED = events.Retried(target="GET /api/streams", attempt=2, because="http 502")
 
 
-def test_a_check_that_met_with_silence_passes_with_a_label(told: Told) -> None:
-    verdict = judge(told(started(), planned(READY), played(READY, RETRIED, HELD), ended(readiness__ready="passed")))
+def test_a_check_that_met_with_silence_passes_with_a_label(journaled: Told) -> None:
+    verdict = judge(
+        journaled(started(), planned(READY), played(READY, RETRIED, HELD), ended(readiness__ready="passed"))
+    )
     (check,) = verdict.checks
     assert (verdict.verdict, check.status, check.flaky) == (VerdictStatus.PASS, "passed", True)
     assert "GET /api/streams (http 502)" in check.hint
     assert "1 flaky" in verdict.message
 
 
-def test_a_check_that_met_with_none_has_no_label(told: Told) -> None:
-    verdict = judge(told(started(), planned(READY), played(READY, HELD), ended(readiness__ready="passed")))
+def test_a_check_that_met_with_none_has_no_label(journaled: Told) -> None:
+    verdict = judge(journaled(started(), planned(READY), played(READY, HELD), ended(readiness__ready="passed")))
     assert [check.flaky for check in verdict.checks] == [False]
     assert "flaky" not in verdict.message
 
@@ -120,7 +122,9 @@ def test_a_check_that_met_with_none_has_no_label(told: Told) -> None:
 BROKEN = events.Failure(kind="promise_broken", blame="product", message="it is not")
 
 
-def judged(told: Told, *before: events.AnyEvent, probes: tuple[events.Probed, ...] = ()) -> tuple[VerdictStatus, str]:
+def judged(
+    journaled: Told, *before: events.AnyEvent, probes: tuple[events.Probed, ...] = ()
+) -> tuple[VerdictStatus, str]:
     story = [
         started(),
         planned(READY),
@@ -128,31 +132,31 @@ def judged(told: Told, *before: events.AnyEvent, probes: tuple[events.Probed, ..
         played(READY, HELD, status="failed", failure=BROKEN, probes=probes),
         ended(failed=True, readiness__ready="failed"),
     ]
-    verdict = judge(told(*story))
+    verdict = judge(journaled(*story))
     return verdict.verdict, verdict.reason_code
 
 
-def test_a_label_never_makes_a_broken_promise_pass(told: Told) -> None:
-    assert judged(told, RETRIED)[0] is VerdictStatus.FAIL
+def test_a_label_never_makes_a_broken_promise_pass(journaled: Told) -> None:
+    assert judged(journaled, RETRIED)[0] is VerdictStatus.FAIL
 
 
-def test_a_rule_that_knows_better_gives_the_reason_code(told: Told) -> None:
+def test_a_rule_that_knows_better_gives_the_reason_code(journaled: Told) -> None:
     red = events.Probed(name="stable release", ok=False, detail="5xx there too")
-    assert judged(told, probes=(red,)) == (VerdictStatus.INCONCLUSIVE, "pre_existing")
+    assert judged(journaled, probes=(red,)) == (VerdictStatus.INCONCLUSIVE, "pre_existing")
 
 
-def test_of_the_probes_at_the_start_only_the_clock_counts_later(told: Told) -> None:
+def test_of_the_probes_at_the_start_only_the_clock_counts_later(journaled: Told) -> None:
     down = events.Probed(name="ledger", ok=False, detail="refused")
     off = events.Probed(name="clock", ok=False, detail="ahead by 300 s")
-    assert judged(told, down) == (VerdictStatus.FAIL, "promise_broken")
-    assert judged(told, off) == (VerdictStatus.INCONCLUSIVE, "runner_clock_off")
+    assert judged(journaled, down) == (VerdictStatus.FAIL, "promise_broken")
+    assert judged(journaled, off) == (VerdictStatus.INCONCLUSIVE, "runner_clock_off")
 
 
 @pytest.mark.parametrize(
     ("ledger_blame", "expected_status"), [("dependency", VerdictStatus.INCONCLUSIVE), ("product", VerdictStatus.FAIL)]
 )
 def test_a_write_that_waited_in_vain_for_a_ledger_that_failed_this_run_holds(
-    told: Told, ledger_blame: str, expected_status: VerdictStatus
+    journaled: Told, ledger_blame: str, expected_status: VerdictStatus
 ) -> None:
     stalled = events.Failure(kind="chain_unavailable", blame=ledger_blame, message="no ledger closed")
     silent = events.Failure(kind="write_timed_out", blame="product", message="no answer in time")
@@ -163,4 +167,4 @@ def test_a_write_that_waited_in_vain_for_a_ledger_that_failed_this_run_holds(
         played(MONEY, HELD, status="failed", failure=stalled),
         ended(failed=True, readiness__ready="failed", settlement__paid="failed"),
     ]
-    assert judge(told(*story)).verdict is expected_status
+    assert judge(journaled(*story)).verdict is expected_status

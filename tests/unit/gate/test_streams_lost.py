@@ -33,12 +33,12 @@ def story(*last: events.AnyEvent, failure: events.Failure | None = None) -> list
     ]
 
 
-def test_streams_that_are_still_known_are_a_pass(told: Told) -> None:
-    assert judge(told(*story())).verdict is VerdictStatus.PASS
+def test_streams_that_are_still_known_are_a_pass(journaled: Told) -> None:
+    assert judge(journaled(*story())).verdict is VerdictStatus.PASS
 
 
-def test_a_release_that_forgot_streams_after_the_last_check_fails(told: Told) -> None:
-    verdict = judge(told(*story(*lost(0, 3))))
+def test_a_release_that_forgot_streams_after_the_last_check_fails(journaled: Told) -> None:
+    verdict = judge(journaled(*story(*lost(0, 3))))
 
     assert (verdict.verdict, verdict.reason_code, verdict.attribution) == (
         VerdictStatus.FAIL,
@@ -52,21 +52,21 @@ def test_a_release_that_forgot_streams_after_the_last_check_fails(told: Told) ->
     assert verdict.causes[0].concern == "money"
 
 
-def test_many_lost_streams_are_named_in_part(told: Told) -> None:
-    assert "stream-0, stream-1, stream-2 and 2 more" in judge(told(*story(*lost(0, 1, 2, 3, 4)))).causes[0].text
+def test_many_lost_streams_are_named_in_part(journaled: Told) -> None:
+    assert "stream-0, stream-1, stream-2 and 2 more" in judge(journaled(*story(*lost(0, 1, 2, 3, 4)))).causes[0].text
 
 
-def test_another_release_that_took_the_environment_is_what_is_told(told: Told) -> None:
-    verdict = judge(told(*story(events.ReleaseSeen(moment="end", release="old"), *lost(0))))
+def test_another_release_that_took_the_environment_is_what_is_told(journaled: Told) -> None:
+    verdict = judge(journaled(*story(events.ReleaseSeen(moment="end", release="old"), *lost(0))))
 
     assert verdict.reason_code == "release_changed"
     assert [cause.reason_code for cause in verdict.causes] == ["release_changed"]
 
 
 @pytest.mark.parametrize("blame", [Blame.PRODUCT, Blame.DEPENDENCY])
-def test_what_a_check_found_stands_before_it_where_it_fails_too(told: Told, blame: Blame) -> None:
+def test_what_a_check_found_stands_before_it_where_it_fails_too(journaled: Told, blame: Blame) -> None:
     found = events.Failure(kind=PromiseBroken.kind, blame=blame, message="no")
-    verdict = judge(told(*story(*lost(0), failure=found)))
+    verdict = judge(journaled(*story(*lost(0), failure=found)))
 
     assert verdict.verdict is VerdictStatus.FAIL
     first = PromiseBroken.kind if blame is Blame.PRODUCT else "streams_lost"

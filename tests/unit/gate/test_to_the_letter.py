@@ -25,7 +25,7 @@ from streampay_smoke.gate.quarantine import lapsed
 from streampay_smoke.gate.releases import ANSWER, END, START, Mismatch, Sighting, mismatch
 from streampay_smoke.gate.verdict import MESSAGE_LIMIT, MESSAGE_LONG_LIMIT, Action, Check, VerdictStatus
 
-Tell = Callable[..., JournalRead]
+WriteJournal = Callable[..., JournalRead]
 
 # --- releases ---------------------------------------------------------------------------------------------------------
 
@@ -56,7 +56,7 @@ def test_a_strange_release_is_told(
 # --- the line and the paragraph ---------------------------------------------------------------------------------------
 
 
-def told(scenario: str, text: str, status: VerdictStatus = VerdictStatus.INCONCLUSIVE) -> str:
+def message(scenario: str, text: str, status: VerdictStatus = VerdictStatus.INCONCLUSIVE) -> str:
     return line(status, "harness", Action.HOLD, "", scenario=scenario, text=text)
 
 
@@ -67,25 +67,25 @@ ROOM = MESSAGE_LIMIT - len(HEAD) - len(TAIL)
 def test_a_line_that_fits_is_not_cut() -> None:
     name = "n" * 50
     rest = ROOM - len(name) - 2
-    assert told(name, "x" * rest) == f"{HEAD}{name}: {'x' * rest}{TAIL}"
+    assert message(name, "x" * rest) == f"{HEAD}{name}: {'x' * rest}{TAIL}"
     shorter = f"{'n' * 35}…: "
-    assert told(name, "x" * (rest + 1)) == f"{HEAD}{shorter}{'x' * (rest + 1)}{TAIL}"
+    assert message(name, "x" * (rest + 1)) == f"{HEAD}{shorter}{'x' * (rest + 1)}{TAIL}"
 
 
 def test_a_name_is_cut_only_where_it_is_long() -> None:
     for length in (35, 36):
-        assert told("n" * length, "x" * 200).startswith(f"{HEAD}{'n' * length}: xx")
-    assert told("n" * 37, "x" * 200).startswith(f"{HEAD}{'n' * 35}…: xx")
+        assert message("n" * length, "x" * 200).startswith(f"{HEAD}{'n' * length}: xx")
+    assert message("n" * 37, "x" * 200).startswith(f"{HEAD}{'n' * 35}…: xx")
 
 
 def test_the_scenario_is_said_once() -> None:
-    assert told("it pays", "it pays: it did not") == f"{HEAD}it pays: it did not{TAIL}"
-    assert told("", ": it did not") == f"{HEAD}: it did not{TAIL}"
+    assert message("it pays", "it pays: it did not") == f"{HEAD}it pays: it did not{TAIL}"
+    assert message("", ": it did not") == f"{HEAD}: it did not{TAIL}"
 
 
 def test_what_is_cut_ends_without_a_gap() -> None:
     spaced = "a" * (ROOM - 2) + " " + "b" * 9
-    assert told("", spaced) == f"{HEAD}{'a' * (ROOM - 2)}…{TAIL}"
+    assert message("", spaced) == f"{HEAD}{'a' * (ROOM - 2)}…{TAIL}"
 
 
 @pytest.mark.parametrize("end", [".", "!", "?", "…"])
@@ -303,9 +303,9 @@ def test_a_settlement_belongs_to_its_scenario() -> None:
         ("settlement_time", 70.0, 0.5, "p50 70 ms, promised 0.9 ms, 2 of 3 settlements too slow"),
     ],
 )
-def test_a_miss_in_words(kind: Kind, estimate: float | None, quantile: float | None, said: str) -> None:
+def test_a_miss_description(kind: Kind, estimate: float | None, quantile: float | None, said: str) -> None:
     found = replace(answer("read_latency", 500), kind=kind, estimate=estimate, quantile=quantile, threshold=0.9)
-    assert objectives.in_words(replace(found, samples=3, bad=2)) == said
+    assert objectives.result_description(replace(found, samples=3, bad=2)) == said
 
 
 CHECK = Check(
@@ -387,7 +387,7 @@ def test_what_else_explains_a_miss(
     missed = replace(answer("read_latency", 500), kind=kind, decision="fail")
     run = RunHistory(probes_at_start=[*probes], measured=after[0] if after else None)
     (miss,) = misses((missed,), run, (), checks)
-    said = f"the one: {objectives.in_words(missed)}"
+    said = f"the one: {objectives.result_description(missed)}"
     assert (miss.blame, miss.text) == (blame, f"{said}; not the release's alone: {because}" if because else said)
 
 
@@ -593,6 +593,6 @@ def test_a_sum_that_is_scaled_down_often_is_the_same_sum(monkeypatch: pytest.Mon
     assert math.exp(statistics._log_tail(10, 30, 0.6)) == pytest.approx(exact, rel=1e-12)
 
 
-def test_a_step_that_is_under_way_is_known_from_the_journal(told: Tell) -> None:
-    read = told(started(), planned(READY), played(READY, HELD)[:2])
+def test_a_step_that_is_under_way_is_known_from_the_journal(journaled: WriteJournal) -> None:
+    read = journaled(started(), planned(READY), played(READY, HELD)[:2])
     assert fold(read.entries).pending[0].step == "When asked"

@@ -19,7 +19,7 @@ from streampay_smoke.gate.facts import (
     evidence_of,
     foreign_simulation,
     settlement_of,
-    simulated_in_words,
+    simulated_description,
     target_of,
 )
 from streampay_smoke.gate.findings import Finding, findings_of_checks, findings_of_the_run, unproved
@@ -30,6 +30,7 @@ from streampay_smoke.gate.verdict import (
     Chain,
     Check,
     Cleanup,
+    Cost,
     Data,
     Evidence,
     Settlement,
@@ -42,7 +43,7 @@ from streampay_smoke.gate.verdict import (
 )
 from streampay_smoke.publish import wording
 
-Tell = Callable[..., JournalRead]
+WriteJournal = Callable[..., JournalRead]
 
 DOCUMENTED = Path(__file__).parents[3] / "docs" / "schemas" / "verdict.schema.json"
 WHO = {
@@ -55,6 +56,9 @@ WHO = {
 BOTH_PASS = ended(readiness__ready="passed", settlement__paid="passed")
 
 
+HOW_TO_SELECT = "check --tags (SMOKE_TAGS), --name and the feature files; docs/tags.md lists the tags"
+
+
 def seen(*moments: tuple[int, bool]) -> list[events.ChainSeen]:
     return [
         events.ChainSeen(network="testnet", simulated=simulated, ledger=ledger, contract_id="C9")
@@ -62,8 +66,8 @@ def seen(*moments: tuple[int, bool]) -> list[events.ChainSeen]:
     ]
 
 
-def test_a_pass_field_by_field(told: Tell) -> None:
-    read = told(
+def test_a_pass_field_by_field(journaled: WriteJournal) -> None:
+    read = journaled(
         started(**WHO),
         planned(READY, MONEY),
         events.ReleaseSeen(moment="start", release="v2"),
@@ -117,13 +121,16 @@ def test_a_pass_field_by_field(told: Tell) -> None:
         trace_id="ab" * 16,
         signed_by="cd" * 32,
         data=Data(verdict=VerdictStatus.PASS, passed=True, failed=False, score=1),
+        cost=Cost(
+            service_requests=0, ledger_requests=0, transactions=0, fees_stroops=0, most_locked_stroops=0, by_feature=()
+        ),
     )
     assert [(check.id, check.status) for check in verdict.checks] == [(READY.id, "passed"), (MONEY.id, "passed")]
 
 
-def test_a_fail_field_by_field(told: Tell) -> None:
+def test_a_fail_field_by_field(journaled: WriteJournal) -> None:
     broken = events.Failure(kind="promise_broken", blame=Blame.PRODUCT, message="it lied", next_step="look")
-    read = told(
+    read = journaled(
         started(network="sandbox"),
         planned(READY, MONEY),
         events.ServiceSeen(simulated=True),
@@ -145,10 +152,10 @@ def test_a_fail_field_by_field(told: Tell) -> None:
     assert (verdict.reason_code, verdict.attribution) == ("promise_broken", "product")
 
 
-def test_an_override_field_by_field(told: Tell) -> None:
+def test_an_override_field_by_field(journaled: WriteJournal) -> None:
     broken = events.Failure(kind="promise_broken", blame=Blame.PRODUCT, message="it lied")
     override = events.Overridden(who="Ada", why="known", until_ms=60_000, to="PASS")
-    read = told(
+    read = journaled(
         started(),
         planned(READY),
         played(READY, status="failed", failure=broken),
@@ -165,8 +172,8 @@ def test_an_override_field_by_field(told: Tell) -> None:
     assert verdict.timings.ended_at_ms == 1_080, "an override is no part of the run's time"
 
 
-def test_a_journal_of_nothing(told: Tell) -> None:
-    verdict = judge(told())
+def test_a_journal_of_nothing(journaled: WriteJournal) -> None:
+    verdict = judge(journaled())
     assert verdict.target == Target(
         environment="",
         region="",
@@ -185,8 +192,8 @@ def test_a_journal_of_nothing(told: Tell) -> None:
     )
 
 
-def run_of(told: Tell, *story: Any) -> RunHistory:
-    return fold(told(*story).entries)
+def run_of(journaled: WriteJournal, *story: Any) -> RunHistory:
+    return fold(journaled(*story).entries)
 
 
 @pytest.mark.parametrize(
@@ -198,30 +205,30 @@ def run_of(told: Tell, *story: Any) -> RunHistory:
         (False, False, "", ""),
     ],
 )
-def test_what_is_simulated_is_said(told: Tell, service: bool, ledger: bool, long: str, short: str) -> None:
-    by_settings = run_of(told, started(service_simulated=service, network="sandbox" if ledger else "testnet"))
-    by_answers = run_of(told, started(), events.ServiceSeen(simulated=service), seen((1, ledger), (2, not ledger)))
+def test_what_is_simulated_is_said(journaled: WriteJournal, service: bool, ledger: bool, long: str, short: str) -> None:
+    by_settings = run_of(journaled, started(service_simulated=service, network="sandbox" if ledger else "testnet"))
+    by_answers = run_of(journaled, started(), events.ServiceSeen(simulated=service), seen((1, ledger), (2, not ledger)))
     for run in (by_settings, by_answers):
         assert (target_of(run).simulated, chain_of(run).simulated) == (service, ledger)
-        assert simulated_in_words(run, short=False) == long
-        assert simulated_in_words(run, short=True) == short
+        assert simulated_description(run, short=False) == long
+        assert simulated_description(run, short=True) == short
 
 
-def test_a_simulation_is_foreign_where_nobody_chose_it(told: Tell) -> None:
+def test_a_simulation_is_foreign_where_nobody_chose_it(journaled: WriteJournal) -> None:
     answer = events.ServiceSeen(simulated=True)
-    assert foreign_simulation(run_of(told, started(), answer))
-    assert not foreign_simulation(run_of(told, started(service_simulated=True), answer))
-    assert not foreign_simulation(run_of(told, started(network="sandbox"), answer))
-    assert not foreign_simulation(run_of(told, started(), events.ServiceSeen()))
-    assert not foreign_simulation(run_of(told, answer))
+    assert foreign_simulation(run_of(journaled, started(), answer))
+    assert not foreign_simulation(run_of(journaled, started(service_simulated=True), answer))
+    assert not foreign_simulation(run_of(journaled, started(network="sandbox"), answer))
+    assert not foreign_simulation(run_of(journaled, started(), events.ServiceSeen()))
+    assert not foreign_simulation(run_of(journaled, answer))
 
 
-def test_releases_are_observed_once_each_in_their_order(told: Tell) -> None:
+def test_releases_are_observed_once_each_in_their_order(journaled: WriteJournal) -> None:
     def answered(release: str, peer: str = "service") -> events.Exchanged:
         return events.Exchanged(peer=peer, method="GET", target="/", status=200, duration_ms=1, release=release)
 
     run = run_of(
-        told,
+        journaled,
         started(),
         answered("early"),
         events.ReleaseSeen(moment="start", release="a"),
@@ -242,7 +249,7 @@ def test_releases_are_observed_once_each_in_their_order(told: Tell) -> None:
     ]
 
 
-def test_evidence_is_counted_by_what_was_planned(told: Tell) -> None:
+def test_evidence_is_counted_by_what_was_planned(journaled: WriteJournal) -> None:
     other = replace(READY, id="readiness/other")
     story = (
         started(),
@@ -251,7 +258,7 @@ def test_evidence_is_counted_by_what_was_planned(told: Tell) -> None:
         played(MONEY, HELD),
         ended(),
     )
-    verdict = judge(told(*story))
+    verdict = judge(journaled(*story))
     assert verdict.evidence == Evidence(
         expected_ids=(READY.id, other.id),
         executed_ids=(READY.id,),
@@ -260,14 +267,14 @@ def test_evidence_is_counted_by_what_was_planned(told: Tell) -> None:
         assertions=2,
         journal_sha256=verdict.evidence.journal_sha256,
     )
-    run = run_of(told, *story)
+    run = run_of(journaled, *story)
     assert evidence_of(run, (), JournalRead(entries=(), sha256="x")).journal_sha256 == "x"
 
 
-def test_the_first_settlement_is_shown_and_left_overs_are_counted(told: Tell) -> None:
+def test_the_first_settlement_is_shown_and_left_overs_are_counted(journaled: WriteJournal) -> None:
     second = replace(SETTLED, stream_id="stream-2", ledger=8)
     run = run_of(
-        told,
+        journaled,
         events.ResourceCreated(kind="stream", id="1"),
         events.ResourceCreated(kind="stream", id="1"),
         events.ResourceCreated(kind="account", id="1"),
@@ -279,8 +286,8 @@ def test_the_first_settlement_is_shown_and_left_overs_are_counted(told: Tell) ->
     assert cleanup_of(run) == Cleanup(created=2, deleted=1, leaked=1)
 
 
-def found(told: Tell, *story: Any) -> list[tuple[str, str, str, str]]:
-    read = told(*story)
+def found(journaled: WriteJournal, *story: Any) -> list[tuple[str, str, str, str]]:
+    read = journaled(*story)
     findings = findings_of_the_run(fold(read.entries), read)
     return [(str(each.status), each.reason_code, each.attribution, each.text) for each in findings]
 
@@ -345,11 +352,11 @@ RUN_FINDINGS: dict[str, tuple[list[Any], list[tuple[str, str, str, str]]]] = {
     ),
     "nothing selected": (
         [started(), planned(), ended()],
-        [("CONFIG", "nothing_selected", "config", "no scenario matches @smoke")],
+        [("CONFIG", "nothing_selected", "config", f"no scenario matches @smoke; {HOW_TO_SELECT}")],
     ),
     "nothing selected by paths": (
         [started(), replace(planned(), tags=""), ended()],
-        [("CONFIG", "nothing_selected", "config", "no scenario matches the selection")],
+        [("CONFIG", "nothing_selected", "config", f"no scenario matches the selection; {HOW_TO_SELECT}")],
     ),
     "everything excluded": (
         [started(), planned(READY, excluded=(events.Exclusion(id=READY.id, reason="r"),)), ended()],
@@ -386,20 +393,20 @@ RUN_FINDINGS: dict[str, tuple[list[Any], list[tuple[str, str, str, str]]]] = {
 
 
 @pytest.mark.parametrize("name", RUN_FINDINGS)
-def test_what_speaks_against_a_run_is_said_to_the_letter(told: Tell, name: str) -> None:
+def test_what_speaks_against_a_run_is_said_to_the_letter(journaled: WriteJournal, name: str) -> None:
     story, findings = RUN_FINDINGS[name]
-    assert found(told, *story) == findings
+    assert found(journaled, *story) == findings
 
 
-def test_a_journal_that_was_changed_speaks_first(told: Tell) -> None:
-    read = replace(told(started(), planned(READY), ended()), tampered_at=7)
+def test_a_journal_that_was_changed_speaks_first(journaled: WriteJournal) -> None:
+    read = replace(journaled(started(), planned(READY), ended()), tampered_at=7)
     findings = findings_of_the_run(fold(read.entries), read)
     assert findings == [unproved("journal_tampered", "line 7 of the journal does not follow")]
     assert findings[0].attribution == "harness"
 
 
-def test_a_check_that_gates_and_did_not_pass_is_a_finding(told: Tell) -> None:
-    run = run_of(told, started(), planned(READY), ended())
+def test_a_check_that_gates_and_did_not_pass_is_a_finding(journaled: WriteJournal) -> None:
+    run = run_of(journaled, started(), planned(READY), ended())
     check = Check(
         id=READY.id,
         feature="f",
@@ -426,20 +433,23 @@ def test_a_check_that_gates_and_did_not_pass_is_a_finding(told: Tell) -> None:
         assert findings_of_checks(run, [Examined(check=replace(check, status=status))]) == []
 
 
-def test_an_interruption_names_the_step_it_met(told: Tell) -> None:
+def test_an_interruption_names_the_step_it_met(journaled: WriteJournal) -> None:
     met = [events.ScenarioStarted(id=READY.id), events.StepStarted(text="When asked", budget_seconds=2.0)]
-    read = told(started(), planned(READY), met, events.Interrupted(reason="SIGTERM", detail="by CI"))
+    read = journaled(started(), planned(READY), met, events.Interrupted(reason="SIGTERM", detail="by CI"))
     verdict = judge(read)
     step = "in step 'When asked' (budget 2 s), waiting for nothing it announced; nothing had answered in it"
     assert (verdict.reason_code, verdict.exit_code) == ("terminated", 143)
     assert verdict.message_long.startswith(f"ended by SIGTERM by CI {step}. Attributed to")
-    late = judge(told(started(), planned(READY), met, events.Interrupted(reason="deadline", detail="too late")))
+    gone = events.Interrupted(reason="killed", detail="behave was killed by SIGKILL")
+    vouched = judge(journaled(started(), planned(READY), met, gone))
+    assert vouched.message_long.startswith(f"behave was killed by SIGKILL {step}. Attributed to")
+    late = judge(journaled(started(), planned(READY), met, events.Interrupted(reason="deadline", detail="too late")))
     assert (late.reason_code, late.exit_code) == ("deadline", 3)
     assert late.message_long.startswith(f"too late {step}. Next: see what the time went into; ")
 
 
-def test_two_states_are_in_the_exit_code_alone(told: Tell) -> None:
-    verdict = judge(told(started(on_inconclusive="fail"), planned(READY), ended()))
+def test_two_states_are_in_the_exit_code_alone(journaled: WriteJournal) -> None:
+    verdict = judge(journaled(started(on_inconclusive="fail"), planned(READY), ended()))
     assert (verdict.exit_code, verdict.action) == (1, Action.HOLD)
     assert verdict.message == "INCONCLUSIVE [harness]: The release is ready: never ran -> hold, run again"
     assert verdict.message_long == (
@@ -447,22 +457,22 @@ def test_two_states_are_in_the_exit_code_alone(told: Tell) -> None:
     )
 
 
-def test_a_long_name_leaves_room_for_what_happened(told: Tell) -> None:
+def test_a_long_name_leaves_room_for_what_happened(journaled: WriteJournal) -> None:
     long = replace(READY, scenario="The service and its dependencies are ready everybody")
     lied = events.Failure(kind="promise_broken", blame=Blame.PRODUCT, message="it lied " * 20)
-    verdict = judge(told(started(), planned(long), played(long, status="failed", failure=lied), ended()))
+    verdict = judge(journaled(started(), planned(long), played(long, status="failed", failure=lied), ended()))
     assert verdict.message.startswith("FAIL [product]: The service and its dependencies ar…: it lied it lied")
 
 
-def test_an_interruption_by_nobodys_signal_is_inconclusive(told: Tell) -> None:
-    verdict = judge(told(started(), planned(READY), events.Interrupted(reason="killed")))
+def test_an_interruption_by_nobodys_signal_is_inconclusive(journaled: WriteJournal) -> None:
+    verdict = judge(journaled(started(), planned(READY), events.Interrupted(reason="killed")))
     assert (verdict.reason_code, verdict.exit_code, verdict.verdict) == ("terminated", 3, VerdictStatus.INCONCLUSIVE)
 
 
-def test_a_safety_finding_outlives_an_interruption_by_a_signal(told: Tell) -> None:
+def test_a_safety_finding_outlives_an_interruption_by_a_signal(journaled: WriteJournal) -> None:
     money = events.Failure(kind="guard_refused", blame=Blame.SAFETY, message="real money")
     story = played(READY, status="error", failure=money)
-    verdict = judge(told(started(), planned(READY), story, events.Interrupted(reason="SIGTERM")))
+    verdict = judge(journaled(started(), planned(READY), story, events.Interrupted(reason="SIGTERM")))
     assert (verdict.verdict, verdict.exit_code) == (VerdictStatus.SAFETY, 4)
 
 
@@ -470,20 +480,20 @@ def test_a_safety_finding_outlives_an_interruption_by_a_signal(told: Tell) -> No
     ("count", "said"),
     [(1, "PASS: 1 scenario, 1 assertions"), (2, "PASS: 2 scenarios, 2 assertions")],
 )
-def test_one_scenario_is_one(told: Tell, count: int, said: str) -> None:
+def test_one_scenario_is_one(journaled: WriteJournal, count: int, said: str) -> None:
     expected = [replace(READY, id=f"readiness/{number}") for number in range(count)]
     statuses = events.RunFinished(failed=False, hook_failures=0, statuses={each.id: "passed" for each in expected})
-    assert judge(told(started(), planned(*expected), *[played(each, HELD) for each in expected], statuses)).message == (
-        said
-    )
+    assert judge(
+        journaled(started(), planned(*expected), *[played(each, HELD) for each in expected], statuses)
+    ).message == (said)
 
 
-def test_what_was_left_out_and_held_apart_is_counted_apart(told: Tell) -> None:
+def test_what_was_left_out_and_held_apart_is_counted_apart(journaled: WriteJournal) -> None:
     apart, left_out = replace(READY, id="readiness/apart"), replace(READY, id="readiness/out")
     entry = events.QuarantineEntry(id=apart.id, owner="o", ticket="t", until="2026-01-03", reason="slow")
     broken = events.Failure(kind="promise_broken", blame=Blame.PRODUCT, message="it lied")
     verdict = judge(
-        told(
+        journaled(
             started(),
             events.QuarantineRead(today="2026-01-03", entries=(entry,)),
             planned(READY, apart, left_out, excluded=(events.Exclusion(id=left_out.id, reason="r"),)),
@@ -504,8 +514,8 @@ def test_what_was_left_out_and_held_apart_is_counted_apart(told: Tell) -> None:
     assert verdict.warnings == ()
 
 
-def test_the_file_is_indented_and_its_schema_is_the_documented_one(told: Tell) -> None:
-    content = to_json(judge(told(started())))
+def test_the_file_is_indented_and_its_schema_is_the_documented_one(journaled: WriteJournal) -> None:
+    content = to_json(judge(journaled(started())))
     assert content.startswith(b'{\n  "schema": "streampay.dev/gate-verdict/v1",\n  "run_id": "r1",\n')
     assert content.endswith(b"}\n")
     assert schema() == json.loads(DOCUMENTED.read_text())
@@ -514,8 +524,12 @@ def test_the_file_is_indented_and_its_schema_is_the_documented_one(told: Tell) -
 @pytest.mark.parametrize(
     ("peer", "status", "reached"), [("service", None, False), ("service", 502, True), ("stable", 200, False)]
 )
-def test_a_host_is_reached_by_an_answer_of_its_own(told: Tell, peer: str, status: int | None, reached: bool) -> None:
+def test_a_host_is_reached_by_an_answer_of_its_own(
+    journaled: WriteJournal, peer: str, status: int | None, reached: bool
+) -> None:
     asked = events.Exchanged(peer=peer, method="GET", target="/", status=status, duration_ms=1)
-    verdict = judge(told(started(**WHO), planned(READY), asked, played(READY, HELD), ended(readiness__ready="passed")))
+    verdict = judge(
+        journaled(started(**WHO), planned(READY), asked, played(READY, HELD), ended(readiness__ready="passed"))
+    )
     assert verdict.target.reached is reached
     assert wording.service(verdict) == (wording.REAL if reached else wording.NOT_REACHED)

@@ -15,7 +15,7 @@ from waits import HANG_SECONDS, Stopwatch, slowdown, wait_until
 from streampay_smoke import __version__
 from streampay_smoke.http import client as http
 from streampay_smoke.http.bodies import MAX_BODY_BYTES, one_event
-from streampay_smoke.http.client import Client, NoAnswer, new_client
+from streampay_smoke.http.client import Client, NoAnswer
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -74,7 +74,7 @@ def listen() -> Iterator[Listen]:
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    with new_client(timeout_seconds=HANG_SECONDS) as client:
+    with Client(timeout_seconds=HANG_SECONDS) as client:
         yield client
 
 
@@ -104,7 +104,7 @@ def test_an_answer_has_status_headers_body_and_duration(listen: Listen, client: 
 
 def test_a_request_carries_user_agent_defaults_query_and_json(listen: Listen) -> None:
     peer = listen(says(OK))
-    with new_client(base_url=f"{peer.url}/root", timeout_seconds=5, headers={"x-always": "1"}) as client:
+    with Client(base_url=f"{peer.url}/root", timeout_seconds=5, headers={"x-always": "1"}) as client:
         client.request("POST", "/a", headers={"x-once": "2"}, json={"b": 1}, params={"q": "ä b"})
     sent = peer.received[0].decode()
     assert sent.startswith("POST /root/a?q=%C3%A4+b HTTP/1.1")
@@ -122,7 +122,7 @@ def test_a_redirect_is_an_answer_and_not_followed(listen: Listen, client: Client
 
 
 def test_a_path_below_the_base_url_is_named_whole() -> None:
-    with new_client(base_url="http://127.0.0.1:9/root", timeout_seconds=5) as client, pytest.raises(NoAnswer) as caught:
+    with Client(base_url="http://127.0.0.1:9/root", timeout_seconds=5) as client, pytest.raises(NoAnswer) as caught:
         client.request("GET", "/a?token=hunter2")
     assert caught.value.where == "http://127.0.0.1:9/root/a"
 

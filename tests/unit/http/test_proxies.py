@@ -15,7 +15,7 @@ from proxy_double import ProxyDouble
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.http import trust
-from streampay_smoke.http.client import NoAnswer, Reply, new_client
+from streampay_smoke.http.client import Client, NoAnswer, Reply
 from streampay_smoke.http.proxies import DIRECT, proxy_secrets, route_to
 
 CORP = "http://proxy.corp:3128"
@@ -90,7 +90,7 @@ def test_the_scheme_chooses_the_variable(url: str, environ: dict[str, str], prox
 def test_hosts_are_exempt_that_no_proxy_lists(variable: str, listed: str, host: str, exempt: bool) -> None:
     route = route_to(f"https://{host}/", {"HTTPS_PROXY": CORP, variable: listed})
     assert (route.proxy is None) is exempt
-    assert (f"{variable} exempts it from HTTPS_PROXY" in route.in_words) is exempt
+    assert (f"{variable} exempts it from HTTPS_PROXY" in route.description) is exempt
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def trusting(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def get(url: str, seconds: float = 5) -> Reply:
-    with new_client(timeout_seconds=seconds) as client:
+    with Client(timeout_seconds=seconds) as client:
         return client.request("GET", url)
 
 
@@ -182,7 +182,7 @@ def test_http_is_forwarded(origin: int, monkeypatch: pytest.MonkeyPatch) -> None
     with ProxyDouble() as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         assert get(f"http://only-there.test:{origin}/a?b=c").text == f"/a?b=c at only-there.test:{origin}"
-        with new_client(base_url=f"http://only-there.test:{origin}", timeout_seconds=5) as client:
+        with Client(base_url=f"http://only-there.test:{origin}", timeout_seconds=5) as client:
             assert client.request("POST", "/b", json={"a": 1}).text == '{"a":1}'
     assert proxy.lines[0] == f"GET http://only-there.test:{origin}/a?b=c HTTP/1.1"
 
@@ -301,11 +301,11 @@ def test_this_machine_is_reached_without_a_proxy(origin: int, monkeypatch: pytes
 
 def test_a_direct_client_uses_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    with new_client(timeout_seconds=5, direct=True) as client, pytest.raises(NoAnswer) as caught:
+    with Client(timeout_seconds=5, direct=True) as client, pytest.raises(NoAnswer) as caught:
         client.request("GET", "http://127.0.0.2:9/")
     assert caught.value.cause == "refused"
 
 
 def test_nothing_set_is_told_of_nothing() -> None:
     assert route_to("https://a.example/", {}) == DIRECT
-    assert DIRECT.in_words == ""
+    assert DIRECT.description == ""

@@ -9,7 +9,7 @@ from authorities import Authority, TlsServer
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.http import trust
-from streampay_smoke.http.client import NoAnswer, new_client
+from streampay_smoke.http.client import Client, NoAnswer
 
 
 @pytest.fixture(autouse=True)
@@ -36,12 +36,12 @@ def served(internal: Authority) -> Iterator[TlsServer]:
 
 
 def answer_of(url: str) -> str:
-    with new_client(timeout_seconds=5) as client:
+    with Client(timeout_seconds=5) as client:
         return client.request("GET", url).text
 
 
 def refusal_of(url: str) -> NoAnswer:
-    with new_client(timeout_seconds=5) as client, pytest.raises(NoAnswer) as caught:
+    with Client(timeout_seconds=5) as client, pytest.raises(NoAnswer) as caught:
         client.request("GET", url)
     return caught.value
 
@@ -126,12 +126,12 @@ def test_a_certificate_of_another_host_or_another_time_is_the_deployments(
 def test_an_authority_that_is_named_is_the_only_one_trusted(
     served: TlsServer, internal: Authority, tmp_path: Path
 ) -> None:
-    with new_client(timeout_seconds=5, authority=internal.certificate) as client:
+    with Client(timeout_seconds=5, authority=internal.certificate) as client:
         assert client.request("GET", served.url()).text == "ok"
     (tmp_path / "none.pem").write_text("no certificate\n")
     for wrong in ("none.pem", "missing.pem"):
         with pytest.raises(OSError):  # noqa: PT011 (an SSLError is one too)
-            new_client(timeout_seconds=5, authority=tmp_path / wrong)
+            Client(timeout_seconds=5, authority=tmp_path / wrong)
 
 
 def test_certificates_are_read_once_for_a_process() -> None:

@@ -159,7 +159,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
 
     @property
-    def told(self) -> RunReport:
+    def report(self) -> RunReport:
         return report_of(self.entries, self.verdict)
 
 

@@ -48,7 +48,7 @@ def unescaped(text: str) -> str:
 @pytest.fixture
 def written(tmp_path: Path, sample: Callable[[str], Any]) -> Callable[[str], Results]:
     def write(name: str) -> Results:
-        write_allure_results(tmp_path / "allure-results", sample(name).told, {})
+        write_allure_results(tmp_path / "allure-results", sample(name).report, {})
         return Results(tmp_path / "allure-results")
 
     return write
@@ -80,8 +80,8 @@ def test_allure_tells_the_truth(written: Callable[[str], Results], run: str, nam
 
 
 def test_there_is_a_result_for_every_expected_scenario_whatever_happened(any_run: Any, tmp_path: Path) -> None:
-    write_allure_results(tmp_path / "results", any_run.told, {})
-    assert len(list((tmp_path / "results").glob("*-result.json"))) == max(len(any_run.told.scenarios), 1)
+    write_allure_results(tmp_path / "results", any_run.report, {})
+    assert len(list((tmp_path / "results").glob("*-result.json"))) == max(len(any_run.report.scenarios), 1)
 
 
 def test_results_are_labelled_by_epic_feature_story_severity_tags_and_place(written: Callable[[str], Results]) -> None:
@@ -97,13 +97,13 @@ def test_results_are_labelled_by_epic_feature_story_severity_tags_and_place(writ
 
 
 def test_money_and_decision_are_among_the_first_lines(sample: Callable[[str], Any]) -> None:
-    lines = environment(msgspec.structs.replace(sample("passing").told, decision="hold: a rehearsal"))
+    lines = environment(msgspec.structs.replace(sample("passing").report, decision="hold: a rehearsal"))
     assert list(lines)[:3] == ["Verdict", "Money", "Decision"]
     assert lines["Money"] == "The recipient was paid 10.5 XLM, proved in ledger 120 of a simulation."
 
 
 def test_a_tag_may_set_a_label_of_its_own(script: Any, sample: Callable[[str], Any], tmp_path: Path) -> None:
-    run = sample("passing").told
+    run = sample("passing").report
     tagged = msgspec.structs.replace(run.scenarios[0], tags=("allure.story:Readiness", "minor"))
     write_allure_results(tmp_path / "r", msgspec.structs.replace(run, scenarios=(tagged,)), {})
     labels = Results(tmp_path / "r").labels(READY)
@@ -116,7 +116,7 @@ def test_a_link_tag_becomes_a_link_and_no_tag(written: Callable[[str], Results])
 
 
 def test_a_run_without_a_region_is_labelled_with_its_environment(sample: Callable[[str], Any], tmp_path: Path) -> None:
-    run = sample("passing").told
+    run = sample("passing").report
     nowhere = msgspec.structs.replace(run.verdict.target, region="")
     verdict = msgspec.structs.replace(run.verdict, target=nowhere)
     write_allure_results(tmp_path / "r", msgspec.structs.replace(run, verdict=verdict), {})
@@ -126,7 +126,7 @@ def test_a_run_without_a_region_is_labelled_with_its_environment(sample: Callabl
 
 
 def test_identities_are_stable_from_run_to_run(sample: Callable[[str], Any], tmp_path: Path) -> None:
-    first, other = sample("passing").told, sample("failing").told
+    first, other = sample("passing").report, sample("failing").report
     verdict = msgspec.structs.replace(other.verdict, run_id="another-run")
     write_allure_results(tmp_path / "a", first, {})
     write_allure_results(tmp_path / "b", msgspec.structs.replace(other, verdict=verdict), {})
@@ -207,13 +207,13 @@ def test_the_environment_says_what_was_judged_and_whether_it_was_real(written: C
 
 
 def test_the_environment_of_a_run_that_never_reached_anything_says_so(sample: Callable[[str], Any]) -> None:
-    lines = environment(sample("empty").told)
+    lines = environment(sample("empty").report)
     assert (lines["Service"], lines["Ledger"]) == ("not reached", "not reached")
     assert "Region" not in lines
 
 
 def test_properties_survive_every_character(sample: Callable[[str], Any], tmp_path: Path) -> None:
-    run = sample("passing").told
+    run = sample("passing").report
     target = msgspec.structs.replace(run.verdict.target, region="a=b:c#d!\\é🙂\nend")
     verdict = msgspec.structs.replace(run.verdict, target=target)
     write_allure_results(tmp_path / "r", msgspec.structs.replace(run, verdict=verdict), {})
@@ -279,7 +279,7 @@ def test_the_executor_is_the_ci_that_ran_this(environ: dict[str, str], name: str
 
 
 def test_the_executor_file_is_in_allures_spelling(tmp_path: Path, sample: Callable[[str], Any]) -> None:
-    write_allure_results(tmp_path / "r", sample("passing").told, {"JENKINS_URL": "j", "BUILD_NUMBER": "3"})
+    write_allure_results(tmp_path / "r", sample("passing").report, {"JENKINS_URL": "j", "BUILD_NUMBER": "3"})
     assert json.loads((tmp_path / "r" / "executor.json").read_text()) == {
         "name": "Jenkins",
         "type": "jenkins",

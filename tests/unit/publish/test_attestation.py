@@ -29,11 +29,11 @@ def statement(verdict: Verdict) -> dict[str, Any]:
 
 def test_a_pass_attests_the_release_that_answered_and_every_check(sample: Callable[[str], Any]) -> None:
     verdict = real(sample("passing").verdict)
-    told = statement(verdict)
-    assert told["subject"] == [{"name": "r-42", "digest": digest_of("r-42")}]
-    assert told["predicate"]["result"] == "PASSED"
-    assert told["predicate"]["passedTests"] == [check.id for check in verdict.checks]
-    sums = {item["name"]: item["digest"]["sha256"] for item in told["predicate"]["configuration"] if "digest" in item}
+    report = statement(verdict)
+    assert report["subject"] == [{"name": "r-42", "digest": digest_of("r-42")}]
+    assert report["predicate"]["result"] == "PASSED"
+    assert report["predicate"]["passedTests"] == [check.id for check in verdict.checks]
+    sums = {item["name"]: item["digest"]["sha256"] for item in report["predicate"]["configuration"] if "digest" in item}
     assert sums == {
         "verdict.json": hashlib.sha256(to_json(verdict)).hexdigest(),
         "journal.jsonl": verdict.evidence.journal_sha256,

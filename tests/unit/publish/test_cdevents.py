@@ -42,12 +42,12 @@ KNOWN = {
 }
 
 
-def told(run: Any, environ: dict[str, str] | None = None) -> list[dict[str, Any]]:
-    return [json.loads(msgspec.json.encode(event)) for event in cloud_events(run.told, environ or {})]
+def events_of(run: Any, environ: dict[str, str] | None = None) -> list[dict[str, Any]]:
+    return [json.loads(msgspec.json.encode(event)) for event in cloud_events(run.report, environ or {})]
 
 
 def test_every_event_keeps_to_the_rules_of_its_type(any_run: Any) -> None:
-    for event in told(any_run):
+    for event in events_of(any_run):
         data = event["data"]
         assert set(data) <= {"context", "subject", "customData", "customDataContentType"}
         assert set(data["context"]) == CONTEXT
@@ -66,7 +66,7 @@ def test_every_event_keeps_to_the_rules_of_its_type(any_run: Any) -> None:
 
 
 def test_the_envelope_copies_the_events_own_context(any_run: Any) -> None:
-    for event in told(any_run):
+    for event in events_of(any_run):
         context = event["data"]["context"]
         copied = {"id": "id", "source": "source", "type": "type", "time": "timestamp"}
         assert {name: event[name] for name in copied} == {name: context[of] for name, of in copied.items()}
@@ -75,7 +75,7 @@ def test_the_envelope_copies_the_events_own_context(any_run: Any) -> None:
 
 
 def test_a_run_is_started_and_finished_once_and_all_belongs_together(any_run: Any) -> None:
-    events = told(any_run)
+    events = events_of(any_run)
     kinds = [event["type"].split(".")[2:4] for event in events]
     assert kinds[0] == ["testsuiterun", "started"]
     assert kinds[-1] == ["testsuiterun", "finished"]
@@ -97,7 +97,7 @@ def test_a_run_is_started_and_finished_once_and_all_belongs_together(any_run: An
     ],
 )
 def test_the_verdict_is_the_suites_outcome(sample: Callable[[str], Any], name: str, answer: str) -> None:
-    assert told(sample(name))[-1]["data"]["subject"]["content"]["outcome"] == answer
+    assert events_of(sample(name))[-1]["data"]["subject"]["content"]["outcome"] == answer
 
 
 @pytest.mark.parametrize("status", VerdictStatus)
@@ -107,7 +107,9 @@ def test_no_word_but_pass_is_a_success(sample: Callable[[str], Any], status: Ver
 
 
 def test_each_scenario_has_its_own_outcome(sample: Callable[[str], Any]) -> None:
-    cases = [event["data"]["subject"]["content"] for event in told(sample("failing")) if "testcaserun" in event["type"]]
+    cases = [
+        event["data"]["subject"]["content"] for event in events_of(sample("failing")) if "testcaserun" in event["type"]
+    ]
     assert [case["outcome"] for case in cases] == ["success", "failure", "success"]
     assert cases[1]["severity"] == "critical"
     assert "saw 200 with 3 streams" in cases[1]["reason"]
@@ -115,22 +117,24 @@ def test_each_scenario_has_its_own_outcome(sample: Callable[[str], Any]) -> None
 
 
 def test_what_was_left_out_or_stopped_is_no_success(sample: Callable[[str], Any]) -> None:
-    left_out = [event for event in told(sample("excluded")) if "testcaserun" in event["type"]]
+    left_out = [event for event in events_of(sample("excluded")) if "testcaserun" in event["type"]]
     assert len(left_out) == 2
-    stopped = [event["data"]["subject"]["content"] for event in told(sample("killed")) if "testcase" in event["type"]]
+    stopped = [
+        event["data"]["subject"]["content"] for event in events_of(sample("killed")) if "testcase" in event["type"]
+    ]
     assert [case["outcome"] for case in stopped][-2:] == ["cancel", "cancel"]
 
 
 def test_the_pipeline_that_asked_is_named(sample: Callable[[str], Any]) -> None:
     ci = {"GITHUB_SERVER_URL": "https://github.com", "GITHUB_REPOSITORY": "a/b", "GITHUB_RUN_ID": "7"}
-    started = told(sample("passing"), {"GITHUB_ACTIONS": "true", **ci})[0]
+    started = events_of(sample("passing"), {"GITHUB_ACTIONS": "true", **ci})[0]
     assert started["data"]["subject"]["content"]["trigger"]["type"] == "pipeline"
     assert "a/b" in started["data"]["subject"]["content"]["trigger"]["uri"]
-    assert told(sample("passing"))[0]["data"]["subject"]["content"]["trigger"] == {"type": "manual"}
+    assert events_of(sample("passing"))[0]["data"]["subject"]["content"]["trigger"] == {"type": "manual"}
 
 
 def test_the_file_has_one_event_a_line(sample: Callable[[str], Any], tmp_path: Path) -> None:
-    write_cdevents(tmp_path / "cdevents.jsonl", sample("passing").told, {})
+    write_cdevents(tmp_path / "cdevents.jsonl", sample("passing").report, {})
     lines = (tmp_path / "cdevents.jsonl").read_text().splitlines()
-    assert len(lines) == len(told(sample("passing")))
+    assert len(lines) == len(events_of(sample("passing")))
     assert json.loads(lines[-1])["data"]["customData"]["verdict"] == "PASS"

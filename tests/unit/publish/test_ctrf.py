@@ -16,7 +16,7 @@ def official() -> jsonschema_rs.Draft7Validator:
 
 
 def parsed(run: Any) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(ctrf_json(run.told))
+    document: dict[str, Any] = json.loads(ctrf_json(run.report))
     return document
 
 

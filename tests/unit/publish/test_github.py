@@ -21,13 +21,13 @@ ROLL_BACK = decide(
 
 
 def test_a_failure_of_the_release_is_an_error_at_its_scenario(sample: Callable[[str], Any]) -> None:
-    verdict, told = annotations(sample("failing").told)
+    verdict, report = annotations(sample("failing").report)
     assert verdict.startswith("::error title=[product] FAIL::A caller with <junk>")
-    assert told.startswith(
+    assert report.startswith(
         "::error file=features/user_lists_streams.feature,line=21,"
         'title=[product] A caller with <junk> & "more" is refused::'
     )
-    assert "saw 200 with 3 streams" in told
+    assert "saw 200 with 3 streams" in report
 
 
 @pytest.mark.parametrize(
@@ -35,23 +35,23 @@ def test_a_failure_of_the_release_is_an_error_at_its_scenario(sample: Callable[[
     [("ledger_down", "::warning "), ("killed", "::notice "), ("hook_failed", "::notice "), ("refused", "::error ")],
 )
 def test_the_level_says_whose_fault_it_is(sample: Callable[[str], Any], name: str, level: str) -> None:
-    told = list(annotations(sample(name).told))
-    assert told
-    assert all(line.startswith(level) for line in told)
+    report = list(annotations(sample(name).report))
+    assert report
+    assert all(line.startswith(level) for line in report)
 
 
 def test_a_pass_is_not_annotated(sample: Callable[[str], Any]) -> None:
-    assert list(annotations(sample("passing").told)) == []
+    assert list(annotations(sample("passing").report)) == []
 
 
 def test_a_verdict_no_check_explains_is_annotated_itself(sample: Callable[[str], Any]) -> None:
-    run = sample("after_all_failed").told
-    told = list(annotations(msgspec.structs.replace(run, scenarios=run.scenarios[1:])))
-    assert [line.startswith("::notice title=[harness] INCONCLUSIVE::") for line in told] == [True]
+    run = sample("after_all_failed").report
+    report = list(annotations(msgspec.structs.replace(run, scenarios=run.scenarios[1:])))
+    assert [line.startswith("::notice title=[harness] INCONCLUSIVE::") for line in report] == [True]
 
 
 def test_evidence_cannot_give_a_command(sample: Callable[[str], Any]) -> None:
-    run = sample("failing").told
+    run = sample("failing").report
     scenario = run.scenarios[1]
     check = msgspec.structs.replace(
         scenario.check, scenario="100%, or: more\n::error::x", hint="50% lost\r\n::set-output name=verdict::PASS"
@@ -62,16 +62,16 @@ def test_evidence_cannot_give_a_command(sample: Callable[[str], Any]) -> None:
         scenarios=(msgspec.structs.replace(scenario, check=check),),
         verdict=msgspec.structs.replace(run.verdict, causes=(cause,)),
     )
-    _, told = annotations(spoilt)
-    assert "\n" not in told
-    assert "\r" not in told
-    assert "title=[product] 100%25%2C or%3A more%0A%3A%3Aerror%3A%3Ax::" in told
-    assert told.endswith("50%25 lost%0D%0A::set-output name=verdict::PASS")
+    _, report = annotations(spoilt)
+    assert "\n" not in report
+    assert "\r" not in report
+    assert "title=[product] 100%25%2C or%3A more%0A%3A%3Aerror%3A%3Ax::" in report
+    assert report.endswith("50%25 lost%0D%0A::set-output name=verdict::PASS")
 
 
 def many(sample: Callable[[str], Any], count: int) -> Any:
     """A run in which so many checks failed, each in a way of its own, the last of them about money."""
-    run = sample("failing").told
+    run = sample("failing").report
     scenario, cause = run.scenarios[1], run.verdict.causes[0]
     names = [f"check {number}" for number in range(count)]
     scenarios = tuple(
@@ -89,17 +89,17 @@ def many(sample: Callable[[str], Any], count: int) -> Any:
 
 @pytest.mark.parametrize("count", [1, 8, 9, 10, 37])
 def test_no_more_are_made_than_are_shown_and_the_rest_is_counted(sample: Callable[[str], Any], count: int) -> None:
-    told = list(annotations(many(sample, count)))
-    assert len(told) == min(count + 1, 10)
-    assert told[0].startswith("::error title=[product] FAIL::")
-    assert told[1].partition("title=")[2].startswith("[product] check 0::")
+    report = list(annotations(many(sample, count)))
+    assert len(report) == min(count + 1, 10)
+    assert report[0].startswith("::error title=[product] FAIL::")
+    assert report[1].partition("title=")[2].startswith("[product] check 0::")
     if count > 9:
         rest = count - 8
-        assert told[-1].endswith(f"{rest} more causes, 1 of them about money: see the step's summary")
+        assert report[-1].endswith(f"{rest} more causes, 1 of them about money: see the step's summary")
 
 
 def test_a_blocked_check_is_no_annotation(sample: Callable[[str], Any]) -> None:
-    assert not [line for line in annotations(sample("killed").told) if "The recipient is paid" in line]
+    assert not [line for line in annotations(sample("killed").report) if "The recipient is paid" in line]
 
 
 def test_outputs_are_what_later_jobs_decide_by(sample: Callable[[str], Any]) -> None:
@@ -120,7 +120,7 @@ def test_an_output_cannot_smuggle_another(sample: Callable[[str], Any]) -> None:
 
 
 def test_files_are_appended_to_and_only_where_they_are_asked_for(sample: Callable[[str], Any], tmp_path: Path) -> None:
-    run = sample("failing").told
+    run = sample("failing").report
     out, summary = tmp_path / "out", tmp_path / "summary"
     out.write_text("before=1\n")
     environ = {"GITHUB_OUTPUT": str(out), "GITHUB_STEP_SUMMARY": str(summary)}

@@ -46,7 +46,7 @@ class Page(HTMLParser):
 
 
 def page(run: Any) -> Page:
-    return Page(html_report(run.told).decode())
+    return Page(html_report(run.report).decode())
 
 
 def test_every_run_makes_a_whole_page_with_its_verdict_first(any_run: Any) -> None:
@@ -80,7 +80,7 @@ def test_unhappy_scenarios_are_open_and_passed_ones_closed(sample: Callable[[str
 
 
 def test_the_error_comes_before_the_steps(sample: Callable[[str], Any]) -> None:
-    text = html_report(sample("failing").told).decode()
+    text = html_report(sample("failing").report).decode()
     scenario = text[text.index('id="check-user_lists_streams') :]
     assert scenario.index("saw 200 with 3 streams") < scenario.index("Given a caller with a junk credential")
     assert scenario.index("Attributed to") < scenario.index("Given a caller with a junk credential")
@@ -108,8 +108,8 @@ def test_evidence_cannot_turn_into_markup(script: Any, sample: Callable[[str], A
     )
     verdict = msgspec.structs.replace(sample("failing").verdict, message=bad)
     check = msgspec.structs.replace(verdict.checks[1], id=ready.id, scenario=bad, feature=bad, hint=bad)
-    told = report_of(tuple(run.close(ready, "failed").entries), msgspec.structs.replace(verdict, checks=(check,)))
-    read = Page(html_report(told).decode())
+    report = report_of(tuple(run.close(ready, "failed").entries), msgspec.structs.replace(verdict, checks=(check,)))
+    read = Page(html_report(report).decode())
     assert {tag for tag, _ in read.seen}.isdisjoint({"script", "img"})
     assert "<script>alert(1)</script>" in read.text
 
@@ -134,7 +134,7 @@ def test_the_page_says_what_matters(sample: Callable[[str], Any], run: str, word
 
 
 def test_exchanges_can_be_opened(sample: Callable[[str], Any]) -> None:
-    text = html_report(sample("passing").told).decode()
+    text = html_report(sample("passing").report).decode()
     assert "service: GET /readyz → 200 (12 ms)" in text
     assert "&#34;token&#34;: &#34;&lt;redacted&gt;&#34;" in text
 
@@ -155,13 +155,13 @@ def test_every_page_has_its_sentence_on_money_its_cause_and_its_way_to_run_again
 
 
 def test_a_long_name_is_shown_short_and_copied_whole(sample: Callable[[str], Any]) -> None:
-    text = html_report(sample("passing").told).decode()
+    text = html_report(sample("passing").report).decode()
     assert f'<span class="long" title="{"ab" * 32}">{"ab" * 32}</span>' in text
 
 
 def test_the_decision_is_on_the_page(sample: Callable[[str], Any]) -> None:
-    told = msgspec.structs.replace(sample("passing").told, decision="hold: <a rehearsal>")
-    assert "hold: <a rehearsal>" in Page(html_report(told).decode()).text
+    report = msgspec.structs.replace(sample("passing").report, decision="hold: <a rehearsal>")
+    assert "hold: <a rehearsal>" in Page(html_report(report).decode()).text
 
 
 def test_a_template_that_names_something_unknown_is_an_error() -> None:

@@ -28,7 +28,7 @@ CHILDREN = {
 
 
 def parsed(run: Any) -> ET.Element:
-    return ET.fromstring(junit_xml(run.told))
+    return ET.fromstring(junit_xml(run.report))
 
 
 def case(root: ET.Element, name: str) -> ET.Element:
@@ -75,17 +75,17 @@ def test_a_run_that_is_no_pass_is_red(any_run: Any) -> None:
 def test_failures_are_the_releases_and_errors_everybody_elses(
     sample: Callable[[str], Any], run: str, name: str, tag: str, kind: str
 ) -> None:
-    told = case(parsed(sample(run)), name).find(tag)
-    assert told is not None
-    assert told.get("type") == kind
-    assert told.text is not None
-    assert told.text.startswith("Attributed to ")
+    report = case(parsed(sample(run)), name).find(tag)
+    assert report is not None
+    assert report.get("type") == kind
+    assert report.text is not None
+    assert report.text.startswith("Attributed to ")
 
 
 def test_an_exclusion_is_skipped_with_its_reason(sample: Callable[[str], Any]) -> None:
-    told = case(parsed(sample("excluded")), "The recipient is paid exactly once").find("skipped")
-    assert told is not None
-    assert "read-only" in (told.text or "")
+    report = case(parsed(sample("excluded")), "The recipient is paid exactly once").find("skipped")
+    assert report is not None
+    assert "read-only" in (report.text or "")
 
 
 def test_the_suites_carry_run_verdict_and_release(sample: Callable[[str], Any]) -> None:
@@ -102,5 +102,5 @@ def test_characters_xml_has_no_place_for_are_replaced(sample: Callable[[str], An
     check = msgspec.structs.replace(run.verdict.checks[1], hint="bad \x00\x1b[31m \ud800 ]]> bytes")
     verdict = msgspec.structs.replace(run.verdict, checks=(check,))
     root = parsed(msgspec.structs.replace(run, verdict=verdict))
-    (told,) = root.iter("failure")
-    assert told.get("message") == "bad \ufffd\ufffd[31m \ufffd ]]> bytes"
+    (report,) = root.iter("failure")
+    assert report.get("message") == "bad \ufffd\ufffd[31m \ufffd ]]> bytes"

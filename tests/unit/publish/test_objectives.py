@@ -51,41 +51,41 @@ COMPARED = Objective(name="no slower", kind="read_comparison", threshold=1.1)
 
 
 def test_a_miss_that_is_shown_is_told_and_turns_nothing(run: Run) -> None:
-    told = run(reads(500), COMPARED)
-    assert told.verdict.verdict is VerdictStatus.PASS
-    assert [each.outcome for each in objectives.objective_reports(told.verdict)] == [
+    report = run(reads(500), COMPARED)
+    assert report.verdict.verdict is VerdictStatus.PASS
+    assert [each.outcome for each in objectives.objective_reports(report.verdict)] == [
         ReportStatus.BROKEN,
         ReportStatus.SKIPPED,
     ]
-    assert objectives.counted(told.verdict) == "1 missed, 1 not decided: too few samples"
+    assert objectives.counted(report.verdict) == "1 missed, 1 not decided: too few samples"
 
 
 def test_every_report_tells_the_objectives(run: Run) -> None:
-    told = run(reads(500), COMPARED)
-    summary = summary_md(told).decode()
+    report = run(reads(500), COMPARED)
+    summary = summary_md(report).decode()
     assert "## Objectives: 1 missed, 1 not decided: too few samples" in summary
     assert (
         "reads under 500 \\| quickly | missed (shown only) | p95 900 ms, promised 500 ms, 12 of 12 reads too slow"
         in summary
     )
-    page = html_report(told).decode()
+    page = html_report(report).decode()
     assert "900 to ? ms at confidence 0.99" in page
-    first, second = json.loads(ctrf_json(told))["results"]["summary"]["extra"]["objectives"]
+    first, second = json.loads(ctrf_json(report))["results"]["summary"]["extra"]["objectives"]
     assert (first["decision"], second["decision"]) == ("fail", "insufficient_sample")
-    assert environment(told)["Objectives"] == objectives.counted(told.verdict)
+    assert environment(report)["Objectives"] == objectives.counted(report.verdict)
 
 
 def test_a_gating_miss_is_a_failure_of_the_run_itself(run: Run) -> None:
-    told = run(reads(500, gates=True))
-    assert told.verdict.verdict is VerdictStatus.FAIL
-    assert (told.scenarios[0].outcome, told.scenarios[0].check.id) == (ReportStatus.FAILED, "run")
-    assert objectives.objective_reports(told.verdict)[0].outcome is ReportStatus.FAILED
-    assert b"<failure" in junit_xml(told)
-    assert b"<error" not in junit_xml(told)
+    report = run(reads(500, gates=True))
+    assert report.verdict.verdict is VerdictStatus.FAIL
+    assert (report.scenarios[0].outcome, report.scenarios[0].check.id) == (ReportStatus.FAILED, "run")
+    assert objectives.objective_reports(report.verdict)[0].outcome is ReportStatus.FAILED
+    assert b"<failure" in junit_xml(report)
+    assert b"<error" not in junit_xml(report)
 
 
 def test_a_run_without_objectives_tells_none(run: Run) -> None:
-    told = run()
-    assert "Objectives" not in summary_md(told).decode()
-    assert "Objectives" not in html_report(told).decode()
-    assert "Objectives" not in environment(told)
+    report = run()
+    assert "Objectives" not in summary_md(report).decode()
+    assert "Objectives" not in html_report(report).decode()
+    assert "Objectives" not in environment(report)

@@ -39,12 +39,12 @@ def jenkins() -> Any:
 
 
 def test_every_run_is_junit_as_jenkins_defines_it(any_run: Any, jenkins: Any, tmp_path: Path) -> None:
-    (tmp_path / "junit.xml").write_bytes(junit_xml(any_run.told))
+    (tmp_path / "junit.xml").write_bytes(junit_xml(any_run.report))
     assert [error.reason for error in jenkins.iter_errors(str(tmp_path / "junit.xml"))] == []
 
 
 def test_jenkins_schema_would_notice_a_wrong_report(sample: Callable[[str], Any], jenkins: Any, tmp_path: Path) -> None:
-    wrong = junit_xml(sample("failing").told).replace(b"<testcase ", b"<testcase mood='bad' ", 1)
+    wrong = junit_xml(sample("failing").report).replace(b"<testcase ", b"<testcase mood='bad' ", 1)
     (tmp_path / "junit.xml").write_bytes(wrong)
     assert not jenkins.is_valid(str(tmp_path / "junit.xml"))
 
@@ -59,13 +59,13 @@ def validated(path: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def test_every_line_is_a_cloud_event(any_run: Any, tmp_path: Path) -> None:
-    write_cdevents(tmp_path / "events", any_run.told, {})
+    write_cdevents(tmp_path / "events", any_run.report, {})
     done = validated(tmp_path / "events")
     assert (done.returncode, int(done.stdout or 0)) == (0, len((tmp_path / "events").read_bytes().splitlines()))
 
 
 def test_the_cloud_events_schema_would_notice_a_wrong_event(sample: Callable[[str], Any], tmp_path: Path) -> None:
-    write_cdevents(tmp_path / "events", sample("passing").told, {})
+    write_cdevents(tmp_path / "events", sample("passing").report, {})
     wrong = (tmp_path / "events").read_text().replace('"source":"/streampay-smoke/sandbox"', '"source":""')
     (tmp_path / "events").write_text(wrong)
     assert validated(tmp_path / "events").returncode != 0

@@ -34,7 +34,7 @@ UNSEEN = events.Checked(promise="the ledger knows it", held=False, expected="a t
 REAL = {"network": "testnet", "service_simulated": False, "settings": {"token_contract_id": ""}}
 
 
-def told(
+def run_report(
     script: Any, *inside: events.AnyEvent, ending: str = "passed", blame: str = "", **started: object
 ) -> RunReport:
     """Return a run of one scenario about money, whose last step has these events."""
@@ -63,7 +63,7 @@ BEGUN = events.RunStarted(
 
 
 def test_a_payment_is_told_with_its_amount_and_its_ledger(script: Any) -> None:
-    found = payment_summary(told(script, SEEN, HELD, SETTLED))
+    found = payment_summary(run_report(script, SEEN, HELD, SETTLED))
     assert (found.outcome, found.sentence) == (
         ReportStatus.PASSED,
         "The recipient was paid 0.0129629 XLM, proved in ledger 14.",
@@ -71,31 +71,31 @@ def test_a_payment_is_told_with_its_amount_and_its_ledger(script: Any) -> None:
 
 
 def test_a_simulation_is_called_one(script: Any) -> None:
-    assert "of a simulation" in payment_summary(told(script, SEEN, SETTLED, network="sandbox")).sentence
+    assert "of a simulation" in payment_summary(run_report(script, SEEN, SETTLED, network="sandbox")).sentence
 
 
 def test_another_token_is_not_called_lumens(script: Any) -> None:
-    run = told(script, SEEN, HELD, SETTLED, settings={"token_contract_id": "CTOKEN"})
+    run = run_report(script, SEEN, HELD, SETTLED, settings={"token_contract_id": "CTOKEN"})
     assert (
         payment_summary(run).sentence == "The recipient was paid 0.0129629 of the stream's token, proved in ledger 14."
     )
 
 
 def test_a_payment_beside_a_broken_promise_is_no_good_news(script: Any) -> None:
-    found = payment_summary(told(script, SEEN, SETTLED, UNSEEN, ending="failed", blame="product"))
+    found = payment_summary(run_report(script, SEEN, SETTLED, UNSEEN, ending="failed", blame="product"))
     assert found.outcome is ReportStatus.FAILED
     assert found.sentence.endswith("But 1 check about money did not pass.")
 
 
 def test_the_services_word_alone_is_no_proof(script: Any) -> None:
     claimed = msgspec.structs.replace(SETTLED, proof="service", ledger=None)
-    found = payment_summary(told(script, claimed, proof="service"))
+    found = payment_summary(run_report(script, claimed, proof="service"))
     assert found.outcome is ReportStatus.SKIPPED
     assert "the ledger was not asked" in found.sentence
 
 
 def test_a_payment_that_the_ledger_does_not_show_was_not_proved(script: Any) -> None:
-    found = payment_summary(told(script, UNSEEN, ending="failed", blame="product"))
+    found = payment_summary(run_report(script, UNSEEN, ending="failed", blame="product"))
     assert found.outcome is ReportStatus.FAILED
     assert found.sentence == (
         'No payment to the recipient was proved: "the ledger knows it" did not hold (seen: none).'
@@ -104,14 +104,14 @@ def test_a_payment_that_the_ledger_does_not_show_was_not_proved(script: Any) -> 
 
 @pytest.mark.parametrize("blame", ["dependency", "harness"])
 def test_nobody_is_said_to_be_unpaid_for_what_others_did(script: Any, blame: str) -> None:
-    found = payment_summary(told(script, ending="error", blame=blame))
+    found = payment_summary(run_report(script, ending="error", blame=blame))
     assert found.outcome is ReportStatus.BROKEN
     assert found.sentence.startswith("Whether the recipient was paid is not known: ")
 
 
 @pytest.mark.parametrize("name", ["refused", "empty", "killed", "excluded"])
 def test_money_that_nobody_looked_at_is_not_told_as_paid(sample: Callable[[str], Any], name: str) -> None:
-    found = payment_summary(sample(name).told)
+    found = payment_summary(sample(name).report)
     assert found.outcome is ReportStatus.SKIPPED
     assert found.sentence.startswith("Money was not looked at, because ")
 
@@ -130,7 +130,7 @@ def test_an_exclusion_says_why_money_is_not_looked_at(script: Any) -> None:
 
 
 def test_the_journey_goes_from_the_request_to_the_checks_in_order(script: Any) -> None:
-    found = journey(told(script, SEEN, HELD, SETTLED))
+    found = journey(run_report(script, SEEN, HELD, SETTLED))
     assert found is not None
     titles = [moment.title for moment in found.moments]
     assert titles[0] == "The user asks for the settlement: 200 (40 ms)"
@@ -144,10 +144,10 @@ def test_the_journey_goes_from_the_request_to_the_checks_in_order(script: Any) -
 
 
 def test_a_broken_check_is_red_on_the_journey(script: Any) -> None:
-    found = journey(told(script, UNSEEN, ending="failed", blame="product"))
+    found = journey(run_report(script, UNSEEN, ending="failed", blame="product"))
     assert found is not None
     assert found.moments[-1].outcome is ReportStatus.FAILED
 
 
 def test_without_a_settlement_there_is_no_journey(sample: Callable[[str], Any]) -> None:
-    assert journey(sample("refused").told) is None
+    assert journey(sample("refused").report) is None

@@ -183,12 +183,12 @@ def test_a_page_that_would_load_something_is_not_used(run_dir: Callable[[str], P
 @pytest.mark.parametrize("page", ["<html><body></body></html>", "<html><head></head></html>", ""])
 def test_a_page_without_an_environment_for_the_policy_is_not_used(page: str, sample: Callable[[str], Any]) -> None:
     with pytest.raises(NotOffline, match="this version of it is not known here"):
-        made_offline(page, sample("passing").told)
+        made_offline(page, sample("passing").report)
 
 
 def test_links_to_be_clicked_are_left_alone(sample: Callable[[str], Any]) -> None:
     page = PAGE.replace("<p>", '<a href="https://allurereport.org">Allure</a><p>')
-    assert 'href="https://allurereport.org"' in made_offline(page, sample("passing").told)
+    assert 'href="https://allurereport.org"' in made_offline(page, sample("passing").report)
 
 
 def test_a_run_without_a_verdict_has_no_report(run_dir: Callable[[str], Path], node: Node) -> None:

@@ -13,16 +13,16 @@ from streampay_smoke.publish.step_events import amount, pretty, step_event
 
 
 def scenario(run: Any, name: str) -> ScenarioReport:
-    found: ScenarioReport = next(told for told in run.told.scenarios if told.check.scenario == name)
+    found: ScenarioReport = next(report for report in run.report.scenarios if report.check.scenario == name)
     return found
 
 
 def test_every_sample_run_tells_of_something(any_run: Any) -> None:
-    assert any_run.told.scenarios
+    assert any_run.report.scenarios
 
 
 def test_a_run_that_is_no_pass_never_tells_of_passes_only(any_run: Any) -> None:
-    unhappy = any_run.told.count(ReportStatus.FAILED) + any_run.told.count(ReportStatus.BROKEN)
+    unhappy = any_run.report.count(ReportStatus.FAILED) + any_run.report.count(ReportStatus.BROKEN)
     assert (unhappy == 0) == (any_run.verdict.verdict == "PASS")
 
 
@@ -32,7 +32,7 @@ def test_a_passing_run_tells_each_step_with_what_happened_in_it(sample: Callable
     assert paid.message == ""
     assert (paid.steps[0].text, paid.steps[-1].text) == (SET_UP, TEAR_DOWN)
     last = paid.steps[-2]
-    assert [told.words for told in last.step_events] == [
+    assert [report.words for report in last.step_events] == [
         "the service says it is ready",
         "settlement proved on the ledger",
     ]
@@ -40,25 +40,25 @@ def test_a_passing_run_tells_each_step_with_what_happened_in_it(sample: Callable
 
 
 def test_a_broken_promise_is_the_failed_step_and_the_scenario_failed(sample: Callable[[str], Any]) -> None:
-    told = scenario(sample("failing"), 'A caller with <junk> & "more" is refused')
-    assert told.outcome is ReportStatus.FAILED
-    assert told.failed_step is not None
-    assert told.failed_step.text == "Then they are refused"
-    assert [line.outcome for line in told.failed_step.step_events] == [ReportStatus.PASSED, ReportStatus.FAILED]
-    assert "401 or 403" in told.message
-    assert told.failure is not None
+    report = scenario(sample("failing"), 'A caller with <junk> & "more" is refused')
+    assert report.outcome is ReportStatus.FAILED
+    assert report.failed_step is not None
+    assert report.failed_step.text == "Then they are refused"
+    assert [line.outcome for line in report.failed_step.step_events] == [ReportStatus.PASSED, ReportStatus.FAILED]
+    assert "401 or 403" in report.message
+    assert report.failure is not None
 
 
 def test_a_dead_dependency_is_broken_and_the_rest_of_the_steps_are_not_reached(sample: Callable[[str], Any]) -> None:
-    told = scenario(sample("ledger_down"), "The recipient is paid exactly once")
-    assert told.outcome is ReportStatus.BROKEN
-    assert [(step.text, step.outcome.value, step.note) for step in told.steps] == [
+    report = scenario(sample("ledger_down"), "The recipient is paid exactly once")
+    assert report.outcome is ReportStatus.BROKEN
+    assert [(step.text, step.outcome.value, step.note) for step in report.steps] == [
         ("Given a synthetic stream of 10 a day", "passed", ""),
         ("When it is settled", "broken", ""),
         ("Then the recipient is paid on the ledger exactly once", "skipped", "not reached"),
         (TEAR_DOWN, "passed", ""),
     ]
-    assert "waited in vain" in told.steps[1].step_events[1].words
+    assert "waited in vain" in report.steps[1].step_events[1].words
 
 
 def test_a_killed_run_tells_what_was_interrupted_and_what_never_ran(sample: Callable[[str], Any]) -> None:
@@ -75,46 +75,46 @@ def test_a_killed_run_tells_what_was_interrupted_and_what_never_ran(sample: Call
 
 
 def test_an_excluded_scenario_is_skipped_with_its_reason_and_no_steps(sample: Callable[[str], Any]) -> None:
-    told = scenario(sample("excluded"), "The recipient is paid exactly once")
-    assert (told.outcome, told.ending) == (ReportStatus.SKIPPED, ScenarioEnding.EXCLUDED)
-    assert "read-only" in told.message
-    assert told.steps == ()
+    report = scenario(sample("excluded"), "The recipient is paid exactly once")
+    assert (report.outcome, report.ending) == (ReportStatus.SKIPPED, ScenarioEnding.EXCLUDED)
+    assert "read-only" in report.message
+    assert report.steps == ()
 
 
 def test_a_refused_run_is_one_broken_check_that_says_why_and_what_next(sample: Callable[[str], Any]) -> None:
-    (told,) = sample("refused").told.scenarios
-    assert told.outcome is ReportStatus.BROKEN
-    assert told.check.attribution == "safety"
-    assert "public" in told.message
-    assert "Next: set SMOKE_STELLAR_NETWORK" in told.message
+    (report,) = sample("refused").report.scenarios
+    assert report.outcome is ReportStatus.BROKEN
+    assert report.check.attribution == "safety"
+    assert "public" in report.message
+    assert "Next: set SMOKE_STELLAR_NETWORK" in report.message
 
 
 def test_a_refusal_without_a_next_step_promises_none(script: Any) -> None:
     failure = events.Failure(kind="settings_invalid", blame="config", message="no URL.")
     entries = tuple(script().add(events.RunRefused(failure=failure)).entries)
-    (told,) = report_of(entries, judge(JournalRead(entries=entries, sha256=""))).scenarios
-    assert told.message == "no URL"
+    (report,) = report_of(entries, judge(JournalRead(entries=entries, sha256=""))).scenarios
+    assert report.message == "no URL"
 
 
 def test_an_empty_journal_is_one_broken_check(sample: Callable[[str], Any]) -> None:
-    (told,) = sample("empty").told.scenarios
-    assert told.outcome is ReportStatus.BROKEN
-    assert told.check.attribution == "harness"
+    (report,) = sample("empty").report.scenarios
+    assert report.outcome is ReportStatus.BROKEN
+    assert report.check.attribution == "harness"
 
 
 def test_a_clean_up_error_after_passed_steps_is_broken_and_shown_as_such(sample: Callable[[str], Any]) -> None:
-    told = scenario(sample("hook_failed"), "The recipient is paid exactly once")
-    assert told.outcome is ReportStatus.BROKEN
-    assert (told.steps[-1].text, told.steps[-1].outcome) == (TEAR_DOWN, ReportStatus.BROKEN)
-    assert told.steps[-1].failure is not None
-    assert {step.outcome for step in told.steps[:-1]} == {ReportStatus.PASSED}
+    report = scenario(sample("hook_failed"), "The recipient is paid exactly once")
+    assert report.outcome is ReportStatus.BROKEN
+    assert (report.steps[-1].text, report.steps[-1].outcome) == (TEAR_DOWN, ReportStatus.BROKEN)
+    assert report.steps[-1].failure is not None
+    assert {step.outcome for step in report.steps[:-1]} == {ReportStatus.PASSED}
 
 
 def test_a_hook_error_before_the_first_step_is_shown_before_the_steps(sample: Callable[[str], Any]) -> None:
-    told = scenario(sample("set_up_failed"), "The recipient is paid exactly once")
-    assert told.outcome is ReportStatus.BROKEN
-    assert (told.steps[0].text, told.steps[0].outcome) == (SET_UP, ReportStatus.BROKEN)
-    assert {step.note for step in told.steps[1:]} == {"not reached"}
+    report = scenario(sample("set_up_failed"), "The recipient is paid exactly once")
+    assert report.outcome is ReportStatus.BROKEN
+    assert (report.steps[0].text, report.steps[0].outcome) == (SET_UP, ReportStatus.BROKEN)
+    assert {step.note for step in report.steps[1:]} == {"not reached"}
 
 
 def test_a_hook_error_of_a_tear_down_that_did_something_stays_in_its_place(script: Any, sample: Any) -> None:
@@ -123,21 +123,21 @@ def test_a_hook_error_of_a_tear_down_that_did_something_stays_in_its_place(scrip
     run.add(events.ResourceReleased(kind="stream", id="st_1"))
     failure = events.Failure(kind="harness_error", blame="harness", message="clean-up failed")
     run.close(ready, "cleanup_error", failure)
-    told = report_of(tuple(run.entries), sample("hook_failed").verdict).scenarios[0]
-    assert [step.text for step in told.steps].count(TEAR_DOWN) == 1
-    assert told.steps[-1].failure == failure
-    assert told.steps[-1].step_events
+    report = report_of(tuple(run.entries), sample("hook_failed").verdict).scenarios[0]
+    assert [step.text for step in report.steps].count(TEAR_DOWN) == 1
+    assert report.steps[-1].failure == failure
+    assert report.steps[-1].step_events
 
 
 def test_a_run_that_failed_outside_its_scenarios_tells_of_the_run_itself(sample: Callable[[str], Any]) -> None:
     run = sample("after_all_failed")
-    assert run.told.scenarios[0].check.id == "run"
-    assert run.told.scenarios[0].outcome is ReportStatus.BROKEN
-    assert run.told.count(ReportStatus.PASSED) == 3
+    assert run.report.scenarios[0].check.id == "run"
+    assert run.report.scenarios[0].outcome is ReportStatus.BROKEN
+    assert run.report.count(ReportStatus.PASSED) == 3
 
 
 def test_a_run_whose_checks_explain_the_verdict_needs_no_check_of_its_own(sample: Callable[[str], Any]) -> None:
-    assert all(told.check.id != "run" for told in sample("failing").told.scenarios)
+    assert all(report.check.id != "run" for report in sample("failing").report.scenarios)
 
 
 def test_a_step_behave_reports_without_having_run_it_is_told(script: Any, sample: Callable[[str], Any]) -> None:
@@ -145,29 +145,29 @@ def test_a_step_behave_reports_without_having_run_it_is_told(script: Any, sample
     run = script().begin().open(ready)
     run.add(events.StepFinished(text=ready.steps[0], status="undefined", duration_ms=0))
     run.add(events.StepFinished(text=ready.steps[1], status="skipped", duration_ms=0))
-    told = report_of(tuple(run.close(ready, "error").entries), sample("hook_failed").verdict).scenarios[0]
-    assert [step.outcome for step in told.steps] == [ReportStatus.BROKEN, ReportStatus.SKIPPED]
+    report = report_of(tuple(run.close(ready, "error").entries), sample("hook_failed").verdict).scenarios[0]
+    assert [step.outcome for step in report.steps] == [ReportStatus.BROKEN, ReportStatus.SKIPPED]
 
 
 def test_a_step_that_never_ended_in_a_finished_scenario_is_broken(script: Any, sample: Callable[[str], Any]) -> None:
     ready = sample("passing").entries[1].event.expected[0]
     run = script().begin().open(ready).add(events.StepStarted(text=ready.steps[0])).close(ready)
-    told = report_of(tuple(run.entries), sample("passing").verdict).scenarios[0]
-    assert told.steps[0].note == "began and never ended"
-    assert told.steps[0].outcome is ReportStatus.BROKEN
+    report = report_of(tuple(run.entries), sample("passing").verdict).scenarios[0]
+    assert report.steps[0].note == "began and never ended"
+    assert report.steps[0].outcome is ReportStatus.BROKEN
 
 
 def test_a_check_the_journal_knows_nothing_of_is_still_told(sample: Callable[[str], Any]) -> None:
     run = sample("passing")
-    told = report_of((), run.verdict)
-    assert [item.check.id for item in told.scenarios] == [check.id for check in run.verdict.checks]
-    assert all(item.steps == () for item in told.scenarios)
+    report = report_of((), run.verdict)
+    assert [item.check.id for item in report.scenarios] == [check.id for check in run.verdict.checks]
+    assert all(item.steps == () for item in report.scenarios)
 
 
 def test_a_repeated_scenario_tells_its_last_attempt(script: Any, sample: Callable[[str], Any]) -> None:
     run = script().begin().ready().ready().refused().paid().finish()
-    told = report_of(tuple(run.entries), sample("passing").verdict).scenarios[0]
-    assert len([step for step in told.steps if step.text == "Then it is ready within 30 seconds"]) == 1
+    report = report_of(tuple(run.entries), sample("passing").verdict).scenarios[0]
+    assert len([step for step in report.steps if step.text == "Then it is ready within 30 seconds"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_bodies_are_told_indented_when_they_are_json_and_as_they_are_when_not() 
 
 
 @pytest.mark.parametrize(
-    ("event", "told", "outcome"),
+    ("event", "words", "outcome"),
     [
         (events.Settled(stream_id="s", tx_hash="t", ledger=None, proof="service", amount_stroops=None),
          "settlement claimed by the service, ledger not asked", "passed"),
@@ -239,10 +239,10 @@ def test_bodies_are_told_indented_when_they_are_json_and_as_they_are_when_not() 
          "service: GET /x → no answer (3 ms)", "broken"),
     ],
 )  # fmt: skip
-def test_each_event_is_told_in_plain_words(event: events.AnyEvent, told: str, outcome: str) -> None:
+def test_each_event_is_worded_plainly(event: events.AnyEvent, words: str, outcome: str) -> None:
     line = step_event(event, 1_000)
     assert line is not None
-    assert (line.words, line.outcome.value) == (told, outcome)
+    assert (line.words, line.outcome.value) == (words, outcome)
 
 
 def test_events_that_frame_a_run_are_no_happenings() -> None:
@@ -250,7 +250,7 @@ def test_events_that_frame_a_run_are_no_happenings() -> None:
 
 
 def test_the_story_of_a_run_keeps_its_features_in_order(sample: Callable[[str], Any]) -> None:
-    assert list(sample("passing").told.by_feature) == [
+    assert list(sample("passing").report.by_feature) == [
         "Service is ready",
         "Authenticated user lists streams",
         "Synthetic stream is created and settled",
@@ -259,5 +259,5 @@ def test_the_story_of_a_run_keeps_its_features_in_order(sample: Callable[[str], 
 
 def test_a_verdict_that_blames_nobody_blames_the_harness_when_the_run_is_empty(sample: Callable[[str], Any]) -> None:
     verdict = msgspec.structs.replace(sample("empty").verdict, attribution="none")
-    (told,) = report_of((), verdict).scenarios
-    assert told.check.attribution == "harness"
+    (report,) = report_of((), verdict).scenarios
+    assert report.check.attribution == "harness"

@@ -51,7 +51,7 @@ def test_samples_lie_on_their_side_of_the_limit() -> None:
 
 
 def test_the_command_names_what_was_judged_and_no_secret(sample: Callable[[str], Any]) -> None:
-    run = sample("passing").told
+    run = sample("passing").report
     settings = {"base_url": "https://a.example", "tags": "@smoke and not @slow", "region": "eu", "api_key": "<secret>"}
     run = msgspec.structs.replace(run, started=msgspec.structs.replace(run.started, settings=settings))
     assert command(run) == (
@@ -61,7 +61,7 @@ def test_the_command_names_what_was_judged_and_no_secret(sample: Callable[[str],
 
 def test_explorers_are_linked_for_real_networks_only(sample: Callable[[str], Any]) -> None:
     verdict = sample("passing").verdict
-    assert explorer_links(sample("passing").told) == {}
+    assert explorer_links(sample("passing").report) == {}
     chain = msgspec.structs.replace(verdict.chain, network="testnet", simulated=False)
-    run = msgspec.structs.replace(sample("passing").told, verdict=msgspec.structs.replace(verdict, chain=chain))
+    run = msgspec.structs.replace(sample("passing").report, verdict=msgspec.structs.replace(verdict, chain=chain))
     assert explorer_links(run)["Settlement transaction"] == f"https://stellar.expert/explorer/testnet/tx/{'ab' * 32}"

@@ -4,10 +4,47 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from streampay_smoke.gate.verdict import Action, VerdictStatus
+from streampay_smoke.gate.verdict import Action, Cost, FeatureCost, VerdictStatus
 from streampay_smoke.publish import wording
-from streampay_smoke.publish.summary import CONSOLE_LINES, console_block, paint_for, plain, summary_md
+from streampay_smoke.publish.html import html_report
+from streampay_smoke.publish.summary import (
+    CONSOLE_LINES,
+    Width,
+    console_answer,
+    console_block,
+    paint_for,
+    plain,
+    summary_md,
+    width_of,
+)
+
+COST = Cost(
+    service_requests=63,
+    ledger_requests=40,
+    transactions=3,
+    fees_stroops=321,
+    most_locked_stroops=15_000_000,
+    by_feature=(
+        FeatureCost(
+            feature="Settlement",
+            service_requests=60,
+            ledger_requests=40,
+            transactions=3,
+            fees_stroops=321,
+            most_locked_stroops=15_000_000,
+        ),
+        FeatureCost(
+            feature="",
+            service_requests=3,
+            ledger_requests=0,
+            transactions=0,
+            fees_stroops=0,
+            most_locked_stroops=0,
+        ),
+    ),
+)
 
 
 class Terminal(io.StringIO):
@@ -16,7 +53,7 @@ class Terminal(io.StringIO):
 
 
 def markdown(run: Any) -> str:
-    return summary_md(run.told).decode()
+    return summary_md(run.report).decode()
 
 
 def test_the_summary_begins_with_the_verdict(any_run: Any) -> None:
@@ -31,7 +68,7 @@ def test_the_summary_says_what_next_and_what_was_simulated(sample: Callable[[str
 
 def test_the_summary_has_a_row_for_every_check(any_run: Any) -> None:
     rows = [line for line in markdown(any_run).splitlines() if line.startswith(("| ✅", "| ❌", "| ⚠️", "| ⏭️", "| ⏸️"))]
-    assert len(rows) == len(any_run.told.scenarios)
+    assert len(rows) == len(any_run.report.scenarios)
 
 
 def test_the_summary_explains_what_went_wrong_where_something_did(sample: Callable[[str], Any]) -> None:
@@ -49,6 +86,14 @@ def test_the_summary_shows_exclusions_and_scenarios_without_an_end(sample: Calla
     assert "| did not run | 0 |  |" in markdown(sample("killed"))
 
 
+def test_checks_left_out_for_one_reason_share_a_row_that_names_each(sample: Callable[[str], Any]) -> None:
+    run = many(sample, "excluded", 40)
+    text = summary_md(run).decode()
+    assert text.count("| excluded: production is read-only") == 1
+    assert all(f"number {number};" in text for number in range(39))
+    assert len(text.splitlines()) <= 60
+
+
 def test_evidence_cannot_turn_into_markup(sample: Callable[[str], Any]) -> None:
     text = markdown(sample("failing"))
     assert "&lt;junk&gt; &amp; " in text
@@ -63,7 +108,7 @@ def test_a_pipe_or_a_link_in_evidence_stays_in_its_cell(sample: Callable[[str], 
 
 
 def test_the_console_block_names_every_check_and_ends_with_what_next(sample: Callable[[str], Any]) -> None:
-    block = console_block(sample("failing").told, plain)
+    block = console_block(sample("failing").report, plain)
     assert "\n  passed   The service is ready within 30 seconds  900 ms\n" in block
     assert '\n  failed   A caller with <junk> & "more" is refused (the release)  900 ms\n' in block
     assert "\nFAIL  The release broke a promise.\n" in block
@@ -71,12 +116,34 @@ def test_the_console_block_names_every_check_and_ends_with_what_next(sample: Cal
     assert "\033" not in block
 
 
+def test_what_a_run_cost_is_told_in_all_and_by_feature(sample: Callable[[str], Any]) -> None:
+    run = sample("passing").told
+    spent = replace(run, verdict=replace(run.verdict, cost=COST))
+    whole = "63 requests to the service, 40 to the ledger, 3 transactions signed, 0.0000321 XLM in fees"
+
+    assert f"\nCost: {whole}, at most 1.5 locked at a time; test money.\n" in console_block(spent, plain)
+    summary = summary_md(spent).decode()
+    assert whole in summary
+    assert "| Settlement | 60 | 40 | 3 | 321 | 1.5 |" in summary
+    assert f"| {wording.NO_FEATURE} | 3 | 0 | 0 | 0 | 0 |" in summary
+    page = html_report(spent).decode()
+    assert whole in page
+    assert '<th scope="row">Settlement</th><td>60</td><td>40</td><td>3</td><td>321</td><td>1.5</td>' in page
+
+
+def test_a_verdict_without_a_cost_tells_none(sample: Callable[[str], Any]) -> None:
+    run = sample("passing").told
+    older = replace(run, verdict=replace(run.verdict, cost=None))
+
+    assert "Cost" not in console_block(older, plain) + summary_md(older).decode() + html_report(older).decode()
+
+
 def test_the_console_block_says_what_was_simulated(any_run: Any) -> None:
-    assert f"On:   {wording.against(any_run.verdict)}" in console_block(any_run.told, plain)
+    assert f"On:   {wording.against(any_run.verdict)}" in console_block(any_run.report, plain)
 
 
 def many(sample: Callable[[str], Any], name: str, count: int) -> Any:
-    run = sample(name).told
+    run = sample(name).report
     scenarios = tuple(
         msgspec.structs.replace(scenario, check=msgspec.structs.replace(scenario.check, scenario=f"number {number}"))
         for number in range(count)
@@ -104,7 +171,7 @@ def test_only_what_went_wrong_is_shown_when_there_is_too_much_of_it(sample: Call
 
 
 def test_long_lines_are_cut(sample: Callable[[str], Any]) -> None:
-    run = sample("failing").told
+    run = sample("failing").report
     check = msgspec.structs.replace(run.scenarios[1].check, scenario="long " * 100)
     block = console_block(
         msgspec.structs.replace(run, scenarios=(msgspec.structs.replace(run.scenarios[1], check=check),)), plain
@@ -116,7 +183,7 @@ def test_long_lines_are_cut(sample: Callable[[str], Any]) -> None:
 def test_evidence_cannot_command_the_terminal(sample: Callable[[str], Any]) -> None:
     run = sample("failing")
     verdict = msgspec.structs.replace(run.verdict, message_long="\x1b[2J\x9b31m\x07 gone\n  passed  all")
-    block = console_block(msgspec.structs.replace(run, verdict=verdict).told, plain)
+    block = console_block(msgspec.structs.replace(run, verdict=verdict).report, plain)
     assert "\nWhy:  [2J 31m gone passed all\n" in block
 
 
@@ -133,7 +200,7 @@ def test_evidence_cannot_command_the_terminal(sample: Callable[[str], Any]) -> N
 def test_colour_is_for_terminals_that_want_it(
     stream: io.StringIO, environ: dict[str, str], coloured: bool, sample: Callable[[str], Any]
 ) -> None:
-    block = console_block(sample("failing").told, paint_for(stream, environ))
+    block = console_block(sample("failing").report, paint_for(stream, environ))
     assert ("\033[" in block) == coloured
 
 
@@ -156,6 +223,15 @@ def test_a_missing_answer_that_counts_as_a_failure_still_holds(sample: Callable[
 def test_what_only_holds_asks_for_nothing_else(sample: Callable[[str], Any], name: str) -> None:
     verdict = msgspec.structs.replace(sample(name).verdict, action=Action.HOLD)
     assert wording.next_step(verdict).startswith("Hold: ")
+
+
+def test_only_a_run_that_nobody_pointed_at_a_deployment_is_a_rehearsal(sample: Callable[[str], Any]) -> None:
+    verdict = sample("passing").verdict
+    simulated = msgspec.structs.replace(verdict.target, simulated=True)
+    named = msgspec.structs.replace(verdict, target=simulated, action=Action.PROMOTE)
+    assert wording.next_step(named) == "Promote the release. What was judged is a simulation."
+    rehearsed = msgspec.structs.replace(named, target=msgspec.structs.replace(simulated, rehearsal=True))
+    assert wording.next_step(rehearsed).startswith("This was a rehearsal")
 
 
 def test_a_release_is_named_with_the_expected_one_where_they_differ(sample: Callable[[str], Any]) -> None:
@@ -196,7 +272,7 @@ def test_a_real_ledger_that_answered_is_real(sample: Callable[[str], Any]) -> No
     assert wording.ledger(msgspec.structs.replace(verdict, chain=chain)) == "real"
 
 
-def test_attributions_are_told_in_plain_words() -> None:
+def test_attributions_are_worded_plainly() -> None:
     assert wording.who("dependency") == "a dependency"
     assert wording.who("none") == ""
     assert wording.who("a word of tomorrow") == "a word of tomorrow"
@@ -211,13 +287,44 @@ def test_a_reason_the_verdict_had_to_cut_off_is_told_whole(sample: Callable[[str
     run = sample("failing")
     assert "…" in run.verdict.message
     assert "Next: look at the release's authentication middleware." in wording.reason(run.verdict)
-    assert "Next: look at the release's authentication middleware." in console_block(run.told, plain)
+    assert "Next: look at the release's authentication middleware." in console_block(run.report, plain)
 
 
 def test_an_endless_reason_takes_three_lines(sample: Callable[[str], Any]) -> None:
     run = sample("failing")
     verdict = msgspec.structs.replace(run.verdict, message_long="so it is " * 200)
-    lines = console_block(msgspec.structs.replace(run, verdict=verdict).told, plain).splitlines()
+    lines = console_block(msgspec.structs.replace(run, verdict=verdict).report, plain).splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith("Why:  "))
     assert lines[first + 2].endswith(" ...")
     assert lines[first + 3].startswith("On:   ")
+
+
+def test_a_reason_that_is_too_long_still_says_what_to_do_next(sample: Callable[[str], Any]) -> None:
+    run = sample("failing")
+    verdict = msgspec.structs.replace(run.verdict, message_long=f"{'so it is ' * 200}. Next: look at the ledger first.")
+    told = msgspec.structs.replace(run, verdict=verdict).told
+    for width in (Width(), Width(check=50, sentence=50)):
+        assert "      Next: look at the ledger first.\n" in console_block(told, plain, width)
+
+
+@pytest.mark.parametrize("name", ["passing", "failing", "refused"])
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_a_block_is_as_wide_as_its_terminal_but_for_what_to_do_next(
+    sample: Callable[[str], Any], name: str, columns: int
+) -> None:
+    lines = console_block(sample(name).told, plain, Width(check=columns, sentence=columns)).splitlines()
+    assert all(len(line) <= columns for line in lines if "Next: " not in line)
+
+
+@pytest.mark.parametrize("name", ["passing", "failing", "refused"])
+def test_an_answer_has_five_lines(sample: Callable[[str], Any], name: str) -> None:
+    run = sample(name)
+    lines = console_answer(run.told, plain).splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["Why:", "On:", "Paid:", "Next:"]
+    assert lines[-1] == f"Next: {wording.next_step(run.verdict)}"
+
+
+def test_the_width_is_that_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "72")
+    assert width_of(Terminal()) == Width(check=72, sentence=72)
+    assert width_of(io.StringIO()) == Width()

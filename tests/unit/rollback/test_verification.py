@@ -171,8 +171,8 @@ def test_a_ledger_that_is_well_takes_the_excuse_away(without_ledger: Fleet, flee
 
 def test_a_look_meets_the_release_and_the_engine_is_not_needed(fleet: Fleet, root: Path) -> None:
     wire = Wire(actuation_of(fleet, root), record=lambda event: None)
-    assert wire.look().in_words == "v1 in 11 looks"
-    assert wire.peek().in_words == "v1 in 1 look"
+    assert wire.look().description == "v1 in 11 looks"
+    assert wire.peek().description == "v1 in 1 look"
     fleet.engine.shift({"v1": 50, "v2": 50})
     assert set(wire.look().releases) == {"v1", "v2"}
 
@@ -187,9 +187,9 @@ def test_silence_is_seen_as_silence(fleet: Fleet, root: Path) -> None:
     fleet.engine.promote("dead")
     seen = Wire(actuation_of(fleet, root), record=lambda event: None).peek()
     assert seen.releases == ()
-    assert "HTML page" in seen.in_words
+    assert "HTML page" in seen.description
     gone = Wire(actuation_of(fleet, root, base_url="http://127.0.0.1:1"), record=lambda event: None).peek()
-    assert "the connection was refused" in gone.in_words
+    assert "the connection was refused" in gone.description
 
 
 def test_a_look_that_hangs_does_not_keep_a_rollback_waiting(fleet: Fleet, root: Path) -> None:

@@ -36,7 +36,7 @@ def test_every_engine_has_its_section_and_its_line_in_the_table() -> None:
 @pytest.mark.parametrize("engine", sorted(set(ENGINES) - ELSEWHERE))
 def test_the_example_of_an_engine_makes_its_hook(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # A page names files that are not here.
-    monkeypatch.setattr("streampay_smoke.rollback.hooks.cluster.new_client", lambda **given: None)
+    monkeypatch.setattr("streampay_smoke.rollback.hooks.cluster.Client", lambda **given: None)
     table = example(engine)
     assert table.pop("hook") == engine
     assert set(table) == {engine}

@@ -83,6 +83,14 @@ def test_the_pace_is_what_the_newest_ledgers_show(
     assert measured_seconds_per_ledger(url, timeout_seconds=5) == pace
 
 
+def test_a_ledger_that_closes_on_demand_is_as_quick_as_its_shortest_gap(rpc: ThreadingHTTPServer) -> None:
+    closed_at = [100, 700, 1000, 1001, 1900]
+    rpc.RequestHandlerClass.ledgers = [{"ledgerCloseTime": str(each)} for each in closed_at]  # type: ignore[attr-defined]
+    url = f"http://127.0.0.1:{rpc.server_port}/"
+    assert measured_seconds_per_ledger(url, timeout_seconds=5, closes_on_demand=True) == 1
+    assert measured_seconds_per_ledger(url, timeout_seconds=5) == 450
+
+
 @pytest.mark.parametrize(
     ("environ", "closed_at", "more_seconds"),
     [

@@ -17,7 +17,7 @@ from streampay_smoke.evidence.chain import ChainRead
 from streampay_smoke.evidence.events import RunPlanned
 from streampay_smoke.gate.history import RunHistory
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.policy import Decision, ReleaseStep, RolledBack, in_words, schema
+from streampay_smoke.gate.policy import Decision, ReleaseStep, RolledBack, decision_description, schema
 from streampay_smoke.gate.verdict import Verdict, VerdictStatus, to_json
 from streampay_smoke.rollback.command import main as rollback
 from streampay_smoke.run import decision as decisions
@@ -124,16 +124,16 @@ def test_the_decision_is_beside_the_verdict(folder: RunFolder) -> None:
         folder.run_id,
         3,
     )
-    assert in_words(decision) == "roll back: the release broke a promise -> v1 is put back now"
+    assert decision_description(decision) == "roll back: the release broke a promise -> v1 is put back now"
 
 
 def test_what_an_earlier_decision_on_the_same_run_started_is_kept(folder: RunFolder) -> None:
     acted = replace(decided(folder, "FAIL", **PREPARED), rollback=RolledBack(exit_code=0))
-    assert in_words(acted).endswith(" -> v1 was put back")
+    assert decision_description(acted).endswith(" -> v1 was put back")
     decisions.write(folder, acted)
     anew = decided(folder, "PASS")
     assert (anew.step, anew.acts, anew.rollback) == (ReleaseStep.PROMOTE, False, RolledBack(exit_code=0))
-    assert in_words(anew).endswith("a rollback was started before, by an earlier decision on this run")
+    assert decision_description(anew).endswith("a rollback was started before, by an earlier decision on this run")
 
 
 def test_earlier_runs_are_found_in_the_artifacts_folder(folder: RunFolder) -> None:

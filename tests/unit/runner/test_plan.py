@@ -172,6 +172,21 @@ def test_the_projects_own_features_have_no_problems() -> None:
     assert announced(planned(), ROOT / "features", settings, **WHOLE).problems == ()
 
 
+@pytest.mark.parametrize(
+    ("environ", "whole", "lacking"),
+    [({}, True, True), ({}, False, False), (PRODUCTION, True, False)],
+    ids=["settles", "a part was selected", "read-only"],
+)
+def test_a_whole_suite_without_a_settlement_is_a_problem_where_streams_are_settled(
+    environ: dict[str, str], whole: bool, lacking: bool
+) -> None:
+    settings = configuration.load(environ=environ, root=ROOT)
+    config = Configuration(["--runner=behave.runner:Runner"], load_config=False)
+    items = plan([parse_file(str(ROOT / "features" / "readiness.feature"))], config)
+    problems = announced(items, ROOT / "features", settings, **{**WHOLE, "whole_suite": whole}).problems
+    assert any("proves a settlement" in problem for problem in problems) is lacking
+
+
 WITHOUT_FACTS = {
     "ledger/only-the-expected-administrator-controls-the-contract",
     "operations/the-metrics-are-available",

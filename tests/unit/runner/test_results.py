@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from behave.capture import Captured, ManyCaptured
 
-from streampay_smoke.core.errors import PromiseBroken
+from streampay_smoke.core.errors import PromiseBroken, SettingsInvalid
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.runner.results import redact_results
 
@@ -74,3 +74,16 @@ def test_what_tells_no_secret_is_left_as_it_is(runner: Any) -> None:
     well = result()
     runner.formatters[0].result(well)
     assert (well.exception, well.error_message) == (None, None)
+
+
+def test_a_failure_with_a_name_is_told_without_a_traceback(runner: Any) -> None:
+    error = SettingsInvalid(f"{SECRET} was expected", next_step="give --expect-release")
+    step = result(raised(error), "Traceback (most recent call last): ...")
+    runner.formatters[0].result(step)
+    assert step.error_message == "settings_invalid: <redacted> was expected\nNext: give --expect-release"
+
+
+def test_an_unforeseen_error_keeps_its_traceback(runner: Any) -> None:
+    step = result(raised(ValueError("a mistake of the suite")), "Traceback (most recent call last): ...")
+    runner.formatters[0].result(step)
+    assert step.error_message == "Traceback (most recent call last): ..."

@@ -163,7 +163,7 @@ def aged(latest: int, oldest: int, seconds: int) -> bytes:
         pytest.param(aged(3_730_763, 3_730_760, 15), True, "1.0 s each: about 43.2 days", id="an RPC just started"),
         pytest.param(aged(60_000, 59_990, 50), False, "1.0 s each", id="young, and it keeps too few to tell"),
         pytest.param(health(latestLedger=3_730_763), True, "1.0 s each", id="it tells no times"),
-        pytest.param(b"{}", None, "does not tell", id="no answer of an RPC"),
+        pytest.param(b"{}", None, "says nothing usable", id="no answer of an RPC"),
     ],
 )
 def test_a_network_is_as_old_as_its_ledgers(

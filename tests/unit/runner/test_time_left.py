@@ -30,6 +30,14 @@ def test_a_deadline_that_was_set_stands_and_what_is_to_come_keeps_its_time(now: 
     assert (left.seconds, left.patience_seconds()) == (10, 0)
 
 
+def test_a_ledger_that_seems_slow_does_not_take_all_patience(now: list[float]) -> None:
+    left = of(now, derived=False)
+    left.ledger_steps = 40
+    assert left.patience_seconds() == (100 - REQUESTS_SECONDS) / 4
+    now[0] = 95
+    assert left.patience_seconds() == 0, "what is left is for requests"
+
+
 def test_a_derived_deadline_is_extended_by_waits_up_to_a_limit(now: list[float]) -> None:
     left = of(now, derived=True)
     assert left.wait(12) == 12

@@ -12,7 +12,7 @@ from streampay_sandbox import engine_client
 from streampay_sandbox.engine import AppliedRollback, DeploymentEngine, EngineFault
 from streampay_sandbox.fleet import ENGINE_VARIABLE, Fleet
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.http.client import Client, NoAnswer, new_client
+from streampay_smoke.http.client import Client, NoAnswer
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.identity import synthetic_user, unowned_address
 from streampay_smoke.service.records import StreamOrder
@@ -31,7 +31,7 @@ def fleet() -> Iterator[Fleet]:
 def client(fleet: Fleet) -> Iterator[Client]:
     fleet.engine.misbehave()
     fleet.engine.promote("v1")
-    with new_client(timeout_seconds=10) as client:
+    with Client(timeout_seconds=10) as client:
         yield client
 
 

@@ -23,7 +23,7 @@ from streampay_sandbox.service.settlement import Treasury
 from streampay_sandbox.service.stellar import Closed, LedgerError, LedgerHead, LedgerRefused
 from streampay_smoke.core.amounts import accrued
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.http.client import Reply, new_client
+from streampay_smoke.http.client import Client, Reply
 
 API_KEY = "an-api-key-for-tests"
 WEBHOOK_SECRET = "a-webhook-secret-for-tests"
@@ -165,7 +165,7 @@ class Deployment:
         self.treasury = treasury
         self.parts = parts
         self.url = server.url
-        self._client = new_client(base_url=server.url, timeout_seconds=30)
+        self._client = Client(base_url=server.url, timeout_seconds=30)
         self.wallet = Keypair.random()
         self.recipient = Keypair.random().public_key
         self.token = self.parts.tokens.issue(self.wallet.public_key)[0]

@@ -16,7 +16,7 @@ from streampay_sandbox.service.faults import AS_PROBED, FAULTS, access, faulty, 
 from streampay_sandbox.service.limits import PER_MINUTE
 from streampay_sandbox.service.webhooks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature_of
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.http.client import new_client
+from streampay_smoke.http.client import Client
 from tests.unit.sandbox_service.conftest import GENEROUS, WEBHOOK_SECRET
 
 
@@ -402,7 +402,7 @@ def over_new_connections(deployment: Any) -> Any:
     headers = {"authorization": f"Bearer {deployment.token}"}
     statuses = []
     for _ in range(4):
-        with new_client(base_url=deployment.url, timeout_seconds=5, headers=headers) as client:
+        with Client(base_url=deployment.url, timeout_seconds=5, headers=headers) as client:
             statuses.append(client.request("GET", f"/api/v2/streams/{stream_id}").status)
     return statuses
 
@@ -411,7 +411,7 @@ def replayed_elsewhere(deployment: Any) -> Any:
     stream_id = body(settled(deployment))["data"]["id"]
     here = deployment.act(stream_id, "settle", key="k").status
     pair = {"cookie": "csrf-token=x", "x-csrf-token": "x", "authorization": f"Bearer {deployment.token}"}
-    with new_client(base_url=deployment.url, timeout_seconds=5, headers={**pair, "idempotency-key": "k"}) as client:
+    with Client(base_url=deployment.url, timeout_seconds=5, headers={**pair, "idempotency-key": "k"}) as client:
         return here, client.request("POST", f"/api/streams/{stream_id}/settle").status
 
 
@@ -586,7 +586,7 @@ def kept_over_new_connections(deployment: Any) -> Any:
     stream_id = deployment.create()
     statuses = []
     for asked in ("stream-canary", "stream-canary", stream_id, stream_id):
-        with new_client(base_url=deployment.url, timeout_seconds=5, headers=headers) as client:
+        with Client(base_url=deployment.url, timeout_seconds=5, headers=headers) as client:
             statuses.append(client.request("GET", f"/api/v2/streams/{asked}").status)
     return sorted(statuses[:2]), statuses[2:]
 

@@ -27,7 +27,7 @@ from streampay_smoke.chain.stellar import StellarAdapter
 from streampay_smoke.core.amounts import accrued, stroops
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import ALLOWED
-from streampay_smoke.http.client import Client, NoAnswer, Reply, new_client
+from streampay_smoke.http.client import Client, NoAnswer, Reply
 
 RATE = "600"
 TOTAL = 6_000_000_000
@@ -43,7 +43,7 @@ class Visitor:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         env = sandbox.ready_document()["env"]
-        self.client: Client = new_client(base_url=sandbox.base_url, timeout_seconds=HANG_SECONDS)
+        self.client: Client = Client(base_url=sandbox.base_url, timeout_seconds=HANG_SECONDS)
         self.chain = StellarAdapter(
             ALLOWED["sandbox"],
             rpc_url=sandbox.rpc_url,
@@ -314,7 +314,7 @@ def test_a_taken_port_stops_the_ledger_again() -> None:
         probe.stop()
         with pytest.raises(SettingsInvalid, match="cannot listen"):
             start_sandbox(port=taken.port, rpc_port=rpc_port)
-        with new_client(timeout_seconds=2) as client, pytest.raises(NoAnswer):
+        with Client(timeout_seconds=2) as client, pytest.raises(NoAnswer):
             client.request("GET", f"http://127.0.0.1:{rpc_port}/")
 
 
@@ -360,7 +360,7 @@ def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path, how: signal
     document = json.loads(ready.read_text())
     assert stat.S_IMODE(ready.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [ready]
-    with new_client(base_url=document["base_url"], timeout_seconds=5) as client:
+    with Client(base_url=document["base_url"], timeout_seconds=5) as client:
         assert client.request("GET", "/api/readyz").status == 200
     process.send_signal(how)
     rest, errors = process.communicate(timeout=HANG_SECONDS)

@@ -176,6 +176,15 @@ def test_a_bucket_refills_evenly() -> None:
     assert [buckets.take("write", "a") for _ in range(11)][-2:] == [0, 6]
 
 
+def test_a_tier_may_refill_in_less_than_a_minute() -> None:
+    now = [0.0]
+    buckets = TokenBuckets({"write": 10, "login": 5}, refill_seconds={"login": 10}, clock=lambda: now[0])
+    assert [buckets.take("login", "a") for _ in range(6)] == [0] * 5 + [2]
+    now[0] = 2.0
+    assert [buckets.take("login", "a") for _ in range(2)] == [0, 2]
+    assert [buckets.take("write", "a") for _ in range(11)][-1] == 6
+
+
 def test_v2_creates_have_a_daily_quota(deployment: Any) -> None:
     for _ in range(100):
         assert deployment.user("POST", "/api/v2/streams", json={}).status == 422

@@ -21,7 +21,7 @@ from streampay_sandbox.proxy import (
 )
 from streampay_selftest import proxy_behaviours
 from streampay_selftest.run_variation import RunVariation
-from streampay_smoke.http.client import Client, NoAnswer, new_client
+from streampay_smoke.http.client import Client, NoAnswer
 
 COOKIES = ("a=1", "b=2")
 
@@ -56,7 +56,7 @@ def proxy() -> Iterator[ProxyUnderTest]:
     with (
         DisturbingProxy(behaviour=echo) as behind,
         DisturbingProxy(behind.url, behaviour=made) as proxy,
-        new_client(base_url=proxy.url, timeout_seconds=HANG_SECONDS) as made.client,
+        Client(base_url=proxy.url, timeout_seconds=HANG_SECONDS) as made.client,
     ):
         yield made
 

@@ -15,7 +15,7 @@ from streampay_sandbox.stack import Sandbox
 from streampay_selftest import conditions
 from streampay_selftest.proxy_behaviours import everywhere, round_robin
 from streampay_selftest.run_setup import RELEASE, RunSetup
-from streampay_smoke.http.client import NoAnswer, new_client
+from streampay_smoke.http.client import Client, NoAnswer
 from streampay_smoke.settings import load
 
 TEAPOT = SubstituteAnswer(status=418, text="short and stout")
@@ -30,7 +30,7 @@ time.sleep(300)
 
 
 def status(url: str) -> int:
-    with new_client(timeout_seconds=5) as client:
+    with Client(timeout_seconds=5) as client:
         return client.request("GET", url).status
 
 
@@ -162,7 +162,7 @@ def test_a_silent_host_takes_packets_and_never_answers(setup: RunSetup) -> None:
     conditions.silent_host(setup)
     conditions.silent_stable_host(setup)
     for name in ("SMOKE_BASE_URL", "SMOKE_BASELINE_URL"):
-        with new_client(timeout_seconds=0.3) as client, pytest.raises(NoAnswer) as caught:
+        with Client(timeout_seconds=0.3) as client, pytest.raises(NoAnswer) as caught:
             client.request("GET", setup.environ[name])
         assert caught.value.cause == "timeout"
 

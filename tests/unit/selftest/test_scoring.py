@@ -161,7 +161,7 @@ def test_one_wrong_run_of_many_is_a_share_and_not_a_case() -> None:
     ],
 )
 def test_a_share_is_told_with_exact_bounds(share: Share, words: str) -> None:
-    assert share.in_words == words
+    assert share.description == words
 
 
 def test_the_confusion_names_what_is_wrong() -> None:

@@ -9,7 +9,7 @@ from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.events import AnyEvent, Exchanged
-from streampay_smoke.http.client import new_client
+from streampay_smoke.http.client import Client
 from streampay_smoke.service.bad_credentials import BadName, bad_credential
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
@@ -24,7 +24,7 @@ ORDER = StreamOrder(recipient=RECIPIENT, rate="0.0001", schedule="second")
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
     with start_sandbox(release="r-7") as sandbox:
-        with new_client(timeout_seconds=10) as client:
+        with Client(timeout_seconds=10) as client:
             assert client.request("GET", sandbox.friendbot_url, params={"addr": RECIPIENT}).status == 200
         yield sandbox
 
@@ -71,7 +71,7 @@ def variable(sandbox: Sandbox, name: str) -> Secret:
 def test_it_is_ready_simulated_private_and_of_the_expected_release(deployment: Deployment) -> None:
     readiness = deployment.readiness()
     assert readiness.genuine, readiness.not_genuine_because
-    assert readiness.ready, readiness.in_words
+    assert readiness.ready, readiness.description
     assert (readiness.network, readiness.release, readiness.simulated) == ("private", "r-7", True)
 
 

@@ -116,7 +116,7 @@ def test_a_ready_service_is_ready() -> None:
     assert not readiness.simulated
     assert readiness.request_id == "r-1"
     assert readiness.dependencies["kms"] == DependencyReport(status="ok", message="")
-    assert readiness.in_words == (
+    assert readiness.description == (
         "status 200: config ok, stellar ok (reachable: https://horizon-testnet.stellar.org), kms ok"
     )
 
@@ -191,7 +191,7 @@ def test_what_only_looks_like_readiness_is_not_genuine(answer: Answer, because: 
     assert readiness.not_genuine_because == because
     assert readiness.dependencies == {}
     assert readiness.network == ""
-    assert readiness.in_words == f"status {answer.status}, but {because}"
+    assert readiness.description == f"status {answer.status}, but {because}"
 
 
 def test_a_challenge_is_read() -> None:

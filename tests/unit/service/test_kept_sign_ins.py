@@ -2,11 +2,13 @@
 
 import os
 import stat
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from streampay_smoke.service.kept_sign_ins import KEPT_SECONDS, KeptSignIns, folder_of_user
+from streampay_smoke.service.kept_sign_ins import FIRST_LOOK_SECONDS, KEPT_SECONDS, KeptSignIns, folder_of_user
 
 URL, USER, TOKEN = "https://staging.example", "GUSER", "tok_of_a_user"
 
@@ -35,6 +37,62 @@ def test_what_is_kept_is_found_by_deployment_and_user_for_a_few_minutes(
     now[0] += KEPT_SECONDS
     assert kept.find(URL, USER) == ""
     assert list(folder.iterdir()) == [], "an old token does not lie about"
+
+
+def no_time(seconds: float) -> bool:
+    return False
+
+
+def test_a_run_that_waits_for_its_turn_finds_what_the_one_before_it_kept(kept: KeptSignIns) -> None:
+    waiting, found = threading.Event(), []
+
+    def wait(seconds: float) -> bool:
+        waiting.set()
+        time.sleep(seconds)
+        return True
+
+    def find() -> None:
+        with kept.turn(URL, USER, wait):
+            found.append(kept.find(URL, USER))
+
+    other = threading.Thread(target=find)
+    with kept.turn(URL, USER, no_time):
+        other.start()
+        waiting.wait()
+        kept.keep(URL, USER, TOKEN)
+    other.join()
+    assert found == [TOKEN]
+
+
+def test_nobody_waits_for_the_sign_in_of_another_user_or_at_another_deployment(kept: KeptSignIns) -> None:
+    waits: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        return False
+
+    with kept.turn(URL, USER, wait), kept.turn(URL, "GOTHER", wait), kept.turn("https://other.example", USER, wait):
+        assert waits == []
+        with kept.turn(URL, USER, wait):
+            assert waits == [FIRST_LOOK_SECONDS], "without time, it goes on without its turn"
+
+
+def test_where_nothing_can_be_kept_nobody_waits(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (None, tmp_path / "file" / "sign-ins"):
+        kept = KeptSignIns(folder)
+        with kept.turn(URL, USER, no_time), kept.turn(URL, USER, no_time):
+            assert kept.find(URL, USER) == ""
+
+
+def test_a_lock_that_nobody_needs_any_more_goes_away(kept: KeptSignIns, folder: Path, now: list[float]) -> None:
+    with kept.turn(URL, USER, no_time):
+        pass
+    (lock,) = folder.iterdir()
+    os.utime(lock, (now[0], now[0]))
+    now[0] += KEPT_SECONDS
+    kept.find(URL, USER)
+    assert list(folder.iterdir()) == []
 
 
 def test_a_token_of_the_future_is_not_used(kept: KeptSignIns, now: list[float]) -> None:

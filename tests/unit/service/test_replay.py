@@ -102,8 +102,8 @@ def test_readiness_is_compared_by_what_is_degraded(service: ScriptedService, dep
     assert again.is_red_like(stellar)
     assert not kms.is_red_like(stellar)
     assert not well.is_red_like(stellar)
-    assert "stellar" in stellar.in_words
-    assert "as promised" in well.in_words
+    assert "stellar" in stellar.description
+    assert "as promised" in well.description
 
 
 def test_a_refused_connection_there_is_silence(
@@ -112,7 +112,7 @@ def test_a_refused_connection_there_is_silence(
     service.on("GET /api/streams", PLAIN_500)
     there = deployment_at("http://127.0.0.1:9", events).replayed(listed(deployment), USER)
     assert there == SILENCE
-    assert there.in_words == "no answer"
+    assert there.description == "no answer"
 
 
 def test_silence_that_tells_nothing_of_the_deployment_is_no_impression(

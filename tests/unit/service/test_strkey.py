@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from stellar_sdk import Keypair, StrKey
 
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.service.strkey import address_of, is_address, seed_bytes, seed_text
+from streampay_smoke.service.strkey import address_of, is_address, is_contract, seed_bytes, seed_text
 
 
 @given(st.binary(min_size=32, max_size=32))
@@ -15,6 +15,8 @@ def test_texts_agree_with_stellar_sdk(key: bytes) -> None:
     assert address_of(key) == StrKey.encode_ed25519_public_key(key)
     assert seed_bytes(seed_text(key)) == key
     assert is_address(address_of(key))
+    assert is_contract(StrKey.encode_contract(key))
+    assert not is_contract(address_of(key))
 
 
 @pytest.mark.parametrize("length", [0, 31, 33])

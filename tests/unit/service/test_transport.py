@@ -156,7 +156,7 @@ def test_a_429_is_waited_out_as_told(
         within_seconds=30,
         waited_seconds=12,
         attempts=3,
-        last="status 201, Retry-After 'unsaid'",
+        last="status 201, Retry-After 'not given'",
     )
 
 

@@ -129,8 +129,10 @@ def _harmless(fields: Mapping[str, Any]) -> dict[str, Any]:
 def _merge(parts: Parts, stream_id: str, fields: Mapping[str, Any]) -> None:
     """Write into a stream whatever a caller says of it."""
     stream = next(stream for stream in parts.store.everything() if stream.id == stream_id)
-    said = fields.get("settlement")
-    settlement = StreamSettlement(settled_at=said["settledAt"], tx_hash=said["txHash"]) if said else stream.settlement
+    claimed = fields.get("settlement")
+    settlement = (
+        StreamSettlement(settled_at=claimed["settledAt"], tx_hash=claimed["txHash"]) if claimed else stream.settlement
+    )
     parts.store.save(replace(stream, status=Status(fields.get("status", stream.status)), settlement=settlement))
 
 

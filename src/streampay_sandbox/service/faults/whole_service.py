@@ -51,8 +51,8 @@ def _connection(call: HttpCall, code: str) -> str:
 
 
 def _invented_index(parts: Parts) -> Parts:
-    told = itertools.cycle(INVENTED)
-    return replace(parts, index_cursor=lambda: next(told))
+    positions = itertools.cycle(INVENTED)
+    return replace(parts, index_cursor=lambda: next(positions))
 
 
 def _no_metrics(inner: Handler, call: HttpCall) -> HttpAnswer:

@@ -56,20 +56,20 @@ def forge_reads_of_throttled_user(run: RunContext) -> tuple[RequestBurst, Forged
     A caller without a credential is throttled only where this address is at its limit: that says nothing of the
     tokens, and is waited out once. Raises Throttled where it stays so: runs beside this one use up the limit.
     """
-    forged = bad_credential("foreign", run.second_user).credential
-    burst, reads = _forged_reads(run, forged)
+    named, forged = run.second_credential, bad_credential("foreign", run.second_user).credential
+    burst, reads = _forged_reads(run, named, forged)
     if reads.forged_throttled and reads.anonymous_throttled:
         run.deployment.raise_if_throttled(
             run.deployment.streams_answer(ANONYMOUS)
         )  # waits for as long as the answer says
-        burst, reads = _forged_reads(run, forged)
+        burst, reads = _forged_reads(run, named, forged)
     if reads.forged_throttled:
         run.deployment.raise_if_throttled(reads.anonymous[-1])
     return burst, reads
 
 
-def _forged_reads(run: RunContext, forged: Credential) -> tuple[RequestBurst, ForgedReads]:
-    burst = read_until_throttled(run, lambda: run.second_credential)
+def _forged_reads(run: RunContext, named: Credential, forged: Credential) -> tuple[RequestBurst, ForgedReads]:
+    burst = read_until_throttled(run, lambda: named)
     with not_waiting(run, run.record) as deployment:
         by_forged_token = _until_throttled(lambda: deployment.streams_answer(forged))
         anonymous = _until_throttled(lambda: deployment.streams_answer(ANONYMOUS))

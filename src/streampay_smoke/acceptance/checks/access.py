@@ -146,8 +146,8 @@ def unchanged(before: StreamRecord, after: StreamRecord, expect: Expect) -> None
     expect(
         "the stream is unchanged",
         _lasting(after) == _lasting(before),
-        expected=_in_words(before),
-        observed=_in_words(after),
+        expected=_description(before),
+        observed=_description(after),
     )
 
 
@@ -230,7 +230,7 @@ def _lasting(record: StreamRecord) -> StreamRecord:
     return replace(record, updated_at="", next_action="")
 
 
-def _in_words(record: StreamRecord) -> str:
+def _description(record: StreamRecord) -> str:
     settled = f", settled by {record.settlement_tx_hash}" if record.settlement_tx_hash else ""
     return f"{record.status}, {record.rate} a {record.schedule} to {record.recipient}, tags {record.tags}{settled}"
 
@@ -238,9 +238,9 @@ def _in_words(record: StreamRecord) -> str:
 def _storing_directives(headers: Mapping[str, str]) -> Iterator[str]:
     """Yield the directives that let a shared cache store an answer to a request with credentials (RFC 9111, 3.5)."""
     for header in _SHARED_CACHES:
-        said = {part.strip().lower().partition("=")[0] for part in headers.get(header, "").split(",")}
-        found = said & (_LET_STORE if "private" in said else _LET_STORE | {"must-revalidate"})
-        yield from (f"{header}: {directive}" for directive in found if "no-store" not in said)
+        directives = {part.strip().lower().partition("=")[0] for part in headers.get(header, "").split(",")}
+        found = directives & (_LET_STORE if "private" in directives else _LET_STORE | {"must-revalidate"})
+        yield from (f"{header}: {directive}" for directive in found if "no-store" not in directives)
 
 
 def _stacks(answer: Answer) -> set[str]:

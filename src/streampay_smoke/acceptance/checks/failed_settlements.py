@@ -52,7 +52,9 @@ def left_unsettled(
         "a failed settlement leaves its stream unsettled",
         not ended,
         expected="each stream active or paused, without a transaction",
-        observed=_in_words(ended, code_of) or _in_words(failed, code_of) or f"{made} settlements, and none failed",
+        observed=_description(ended, code_of)
+        or _description(failed, code_of)
+        or f"{made} settlements, and none failed",
     )
 
 
@@ -65,7 +67,7 @@ def succeed_with_same_key(
         "a failed settlement succeeds when it is repeated with the same key",
         not lost,
         expected="a receipt",
-        observed=_in_words(lost, code_of) or _in_words(failed, code_of) or f"{made} settlements, and none failed",
+        observed=_description(lost, code_of) or _description(failed, code_of) or f"{made} settlements, and none failed",
     )
 
 
@@ -75,7 +77,7 @@ def _can_be_settled(record: StreamRecord | None) -> bool:
     return record.status in UNSETTLED and not (record.settlement_tx_hash or record.receipt_tx_hash)
 
 
-def _in_words(failed: Sequence[FailedSettlement], code_of: Callable[[Answer], str]) -> str:
+def _description(failed: Sequence[FailedSettlement], code_of: Callable[[Answer], str]) -> str:
     return "; ".join(_told(each, code_of) for each in failed)
 
 

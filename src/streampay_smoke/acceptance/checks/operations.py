@@ -8,14 +8,11 @@ from typing import ClassVar
 import msgspec
 
 from streampay_smoke.acceptance.checks.expectation import Expect
-from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS, LAG_LEDGERS
+from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS, INDEX_LAG_LEDGERS, LAG_LEDGERS
 from streampay_smoke.core.errors import Blame, CredentialRefused, SmokeError
 from streampay_smoke.service.exchange import REFUSED, Answer
 
 WELL, UNAUTHORIZED = 200, 401
-
-BEHIND_LEDGERS = 12
-"""A minute of testnet's ledgers."""
 
 _UP = re.compile(r"^streampay_metrics_up(\{[^}]*\})?[ \t]+1(\.0*)?[ \t]*$", re.MULTILINE)
 
@@ -41,7 +38,7 @@ class ClocksDisagree(SmokeError):
 
 def answers_every_request(answers: Sequence[Answer], code_of: Callable[[Answer], str], expect: Expect) -> None:
     """Each of many requests is answered: one error, also an injected one, is too many."""
-    found = Counter(_in_words(answer, code_of) for answer in answers)
+    found = Counter(_description(answer, code_of) for answer in answers)
     failed = {words: count for words, count in found.items() if words != "answered"}
     expect(
         "the service answers every request",
@@ -52,7 +49,7 @@ def answers_every_request(answers: Sequence[Answer], code_of: Callable[[Answer],
     )
 
 
-def _in_words(answer: Answer, code_of: Callable[[Answer], str]) -> str:
+def _description(answer: Answer, code_of: Callable[[Answer], str]) -> str:
     if answer.status == WELL:
         return "answered"
     return f"status {answer.status} {code_of(answer)}".strip()
@@ -88,8 +85,8 @@ def index_is_up_to_date(cursors: Sequence[int], newest_ledger: int, expect: Expe
     reached = cursors[-1]
     expect(
         "the index is up to date",
-        newest_ledger - BEHIND_LEDGERS <= reached <= newest_ledger + LAG_LEDGERS,
-        expected=f"at most {BEHIND_LEDGERS} ledgers behind {newest_ledger}",
+        newest_ledger - INDEX_LAG_LEDGERS <= reached <= newest_ledger + LAG_LEDGERS,
+        expected=f"at most {INDEX_LAG_LEDGERS} ledgers behind {newest_ledger}",
         observed=f"ledger {reached}",
     )
 

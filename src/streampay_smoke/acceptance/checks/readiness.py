@@ -14,7 +14,7 @@ def reports_ready(readiness: Readiness, expect: Expect) -> None:
         expected="StreamPay's report of its dependencies",
         observed=readiness.not_genuine_because or "StreamPay's report of its dependencies",
     )
-    expect("the service says that it is ready", readiness.ready, expected="ready", observed=readiness.in_words)
+    expect("the service says that it is ready", readiness.ready, expected="ready", observed=readiness.description)
 
 
 def dependencies_are_healthy(readiness: Readiness, expect: Expect) -> None:

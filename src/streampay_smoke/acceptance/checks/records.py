@@ -34,15 +34,15 @@ def every_replica_shows(looks: Sequence[Answer], record: StreamRecord, expect: E
         "every replica that answers shows the stream",
         set(shown) == {wanted},
         expected=f"{wanted} in {len(shown)} looks",
-        observed=looks_in_words(shown),
+        observed=looks_description(shown),
     )
 
 
-def looks_in_words(shown: Sequence[str]) -> str:
+def looks_description(shown: Sequence[str]) -> str:
     """Return what looks over several connections showed: every answer, and how often; they may disagree."""
     kinds = sorted(set(shown))
-    told = "; ".join(f"{what} in {shown.count(what)} of {len(shown)} looks" for what in kinds)
-    return f"replicas disagree: {told}" if len(kinds) > 1 else told or "no look"
+    counts = "; ".join(f"{what} in {shown.count(what)} of {len(shown)} looks" for what in kinds)
+    return f"replicas disagree: {counts}" if len(kinds) > 1 else counts or "no look"
 
 
 def _as_shown(look: Answer) -> str:
@@ -111,7 +111,7 @@ def kept_stream_exists(looks: Sequence[Answer], stream_id: str, expect: Expect) 
         "a stream from an earlier release still exists",
         bool(there) and len(there) == len(shown) and len(set(shown)) == 1,
         expected=f"{stream_id}, as its owner left it, in {len(shown)} looks",
-        observed=looks_in_words(shown),
+        observed=looks_description(shown),
     )
 
 

@@ -110,7 +110,7 @@ def one_stream_was_created(records: Sequence[StreamRecord], order: StreamOrder, 
     names = sorted({record.id for record in records})
     expect("a repeated creation makes one stream", len(names) == 1, expected="one stream", observed=names)
     for record in records:
-        expect.equal("the stream is the one ordered", _order_in_words(record), _order_in_words(order))
+        expect.equal("the stream is the one ordered", _order_description(record), _order_description(order))
 
 
 def created_once_on_ledger(creations: Creations, order: StreamOrder, expect: Expect) -> None:
@@ -130,12 +130,12 @@ def escrowed_as_ordered(created: StreamEvent, order: StreamOrder, token: str, ex
     held = created.fields
     expect.equal(
         "the ledger holds the stream as ordered",
-        _escrow_in_words(held["total_stroops"], held["duration_seconds"], held["token"]),
-        _escrow_in_words(stroops(order.rate), PERIOD_SECONDS[order.schedule], token),
+        _escrow_description(held["total_stroops"], held["duration_seconds"], held["token"]),
+        _escrow_description(stroops(order.rate), PERIOD_SECONDS[order.schedule], token),
     )
 
 
-def _escrow_in_words(total_stroops: int, duration_seconds: int, token: str) -> str:
+def _escrow_description(total_stroops: int, duration_seconds: int, token: str) -> str:
     return f"{total_stroops} stroops over {duration_seconds} s, of token {token}"
 
 
@@ -307,10 +307,10 @@ def settlement_time_agrees(receipt: Receipt, finding: LedgerFinding, ledger_ahea
 def _unix_seconds(text: str, near: int) -> float:
     """Return what an ISO 8601 text says, as UTC where it names no zone; no time at all is never near."""
     try:
-        told = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         return near - float("inf")
-    return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 def refused_before_start(answer: Answer, record: StreamRecord, expect: Expect) -> None:
@@ -346,7 +346,7 @@ def records_agree(receipt: Receipt, record: StreamRecord, order: StreamOrder, ex
     expect.equal("the receipt says that the stream has ended", receipt.status, "ended")
     record_names(receipt, record, expect)
     expect.equal("the record says that the stream has ended", record.status, "ended")
-    expect.equal("the record is still of the order", _order_in_words(record), _order_in_words(order))
+    expect.equal("the record is still of the order", _order_description(record), _order_description(order))
 
 
 def record_names(receipt: Receipt, record: StreamRecord, expect: Expect) -> None:
@@ -360,7 +360,7 @@ def record_names(receipt: Receipt, record: StreamRecord, expect: Expect) -> None
     )
 
 
-def _order_in_words(shown: StreamOrder | StreamRecord) -> str:
+def _order_description(shown: StreamOrder | StreamRecord) -> str:
     return f"{shown.rate} a {shown.schedule} to {shown.recipient}"
 
 

@@ -3,7 +3,11 @@
 import msgspec
 
 from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.http.retry_after import retry_after_seconds
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
+
+LONGEST_RETRY_SECONDS = 3600.0
+"""The longest Retry-After that tells a caller anything, where limits are counted by the minute."""
 
 
 class RequestBurst(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +42,13 @@ def burst_is_throttled(burst: RequestBurst, expect: Expect) -> None:
     """A caller who exceeds the limit is throttled, and the answer says for how long."""
     limit_holds(burst, expect)
     retry_after = burst.last.headers.get("retry-after", "")
-    expect("the answer says how long to wait", bool(retry_after), expected="a time", observed=retry_after or "no time")
+    seconds = retry_after_seconds(retry_after)
+    expect(
+        "the answer says how long to wait",
+        seconds is not None and seconds <= LONGEST_RETRY_SECONDS,
+        expected=f"Retry-After with a number of seconds or a date, within {LONGEST_RETRY_SECONDS:g} s",
+        observed=f"Retry-After: {retry_after}" if retry_after else "no Retry-After",
+    )
 
 
 def others_are_served(answer: Answer, expect: Expect) -> None:

@@ -61,10 +61,10 @@ def become_ready(
         if not readiness.genuine and readiness.status_code in _GATEWAY_STATUSES:
             unanswered.append(f"http {readiness.status_code}")
         if not readiness.ready or release_expected in {"", readiness.release}:
-            return PollResult(met=readiness.ready, value=readiness, last=readiness.in_words)
+            return PollResult(met=readiness.ready, value=readiness, last=readiness.description)
         latest.append(readiness)
-        told = readiness.release or "a release that does not name itself"
-        return PollResult(met=False, value=readiness, last=f"{told} is ready, not {release_expected}")
+        release = readiness.release or "a release that does not name itself"
+        return PollResult(met=False, value=readiness, last=f"{release} is ready, not {release_expected}")
 
     def never(message: str) -> SmokeError:
         if latest:

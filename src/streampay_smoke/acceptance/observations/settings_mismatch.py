@@ -45,12 +45,12 @@ class AnotherApplication(SmokeError):
     blame: ClassVar[Blame] = Blame.CONFIG
 
 
-def refuse_another_release(expected: str, told: Collection[str], *, told_by: str) -> None:
+def refuse_another_release(expected: str, releases: Collection[str], *, told_by: str) -> None:
     """Raise ReleaseUnexpected where all looks told one release, by its name, and it is not the expected one."""
-    met = set(told)
+    met = set(releases)
     if expected and len(met) == 1 and not met & {"", expected}:
         raise ReleaseUnexpected(
-            f"{expected} was expected, and {met.pop()} answered in {len(told)} of {len(told)} looks, "
+            f"{expected} was expected, and {met.pop()} answered in {len(releases)} of {len(releases)} looks, "
             f"as told by {read_by(told_by)}",
             next_step="see whether the deploy happened, and give --expect-release the id that is read there",
         )

@@ -5,13 +5,10 @@ from functools import partial
 from streampay_smoke.acceptance.observations.ledger import Ledger
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
-from streampay_smoke.chain.pace import MOVES_WITHIN_SECONDS
+from streampay_smoke.chain.pace import MOVES_WITHIN_SECONDS, UNCONFIRMED_LEDGERS
 
 CONTRACT_STREAM = "contract stream"
 """A stream on the contract that no service knows of."""
-
-UNCONFIRMED_LEDGERS = 2
-"""After so many more ledgers a transaction that was sent is in one, as a rule."""
 
 FINAL_STATUSES = frozenset({"settled", "cancelled"})
 """In these the contract takes no cancellation."""

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.http.client import Reply, new_client
+from streampay_smoke.http.client import Client, Reply
 from streampay_smoke.rollback.hook import HookFailed
 from streampay_smoke.rollback.hooks.engine_api import (
     PASSING,
@@ -80,7 +80,7 @@ class Aws:
         self._frozen: Any = None
         self.api = EngineApi(
             f"the API of AWS {service.name}",
-            new_client(base_url=self._address, timeout_seconds=settings.request_seconds),
+            Client(base_url=self._address, timeout_seconds=settings.request_seconds),
             credentials=self._signed,
             passes=lambda reply: reply.status in PASSING or bool(_PASSING_KINDS.match(_kind(reply))),
             kind_of=_kind,
@@ -144,8 +144,8 @@ class Aws:
 def _kind(reply: Reply) -> str:
     """Return the name AWS gives an error, such as ClusterNotFoundException."""
     try:
-        told = msgspec.json.decode(reply.content)
+        body = msgspec.json.decode(reply.content)
     except msgspec.DecodeError:
-        told = None
-    name = str(told.get("__type", "")) if isinstance(told, dict) else ""
+        body = None
+    name = str(body.get("__type", "")) if isinstance(body, dict) else ""
     return name.rpartition("#")[2].partition(":")[0]

@@ -158,8 +158,8 @@ class CodeDeployHook:
     def _release(self, deployment: _Deployment, within: Deadline) -> str | None:
         if self._tasks is None:
             location, field = _LOCATIONS[self._told_by]
-            told = (deployment.revision.get(location) or {}).get(field)
-            return str(told) if told else None
+            release = (deployment.revision.get(location) or {}).get(field)
+            return str(release) if release else None
         content = (deployment.revision.get("appSpecContent") or deployment.revision.get("string") or {}).get("content")
         named = _TASK_DEFINITION.search(content or "")
         return self._tasks.release(self._tasks.described(named[0], within=within)) if named else None

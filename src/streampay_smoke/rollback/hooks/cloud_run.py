@@ -11,7 +11,7 @@ import msgspec
 
 from streampay_smoke.core import system_facts
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.http.client import NoAnswer, new_client
+from streampay_smoke.http.client import Client, NoAnswer
 from streampay_smoke.rollback.hook import HookFailed, Intent
 from streampay_smoke.rollback.hooks.engine_api import (
     LOOK_SECONDS,
@@ -146,9 +146,7 @@ class CloudRunHook:
         self._pace = pace
         self._api = EngineApi(
             "the Cloud Run API",
-            new_client(
-                base_url=checked_address("cloud-run.api", settings.api), timeout_seconds=settings.request_seconds
-            ),
+            Client(base_url=checked_address("cloud-run.api", settings.api), timeout_seconds=settings.request_seconds),
             credentials=GoogleToken(token, pace),
             passes=lambda reply: reply.status in PASSING or reply.status == _CONFLICT,
             next_steps={
@@ -280,12 +278,10 @@ class GoogleToken:
         )  # as every library of Google's reads it
         try:
             address = f"http://{host}"
-            with new_client(
-                base_url=address, timeout_seconds=_METADATA_SECONDS, headers=_FLAVOR, direct=True
-            ) as client:
+            with Client(base_url=address, timeout_seconds=_METADATA_SECONDS, headers=_FLAVOR, direct=True) as client:
                 reply = client.request("GET", _METADATA_PATH)
-            told = msgspec.json.decode(reply.content)
-            return Secret(str(told["access_token"])), self._pace.clock() + float(told["expires_in"])
+            body = msgspec.json.decode(reply.content)
+            return Secret(str(body["access_token"])), self._pace.clock() + float(body["expires_in"])
         except (NoAnswer, msgspec.DecodeError, KeyError, TypeError, ValueError) as problem:
             raise HookFailed(
                 f"no token for Google Cloud: {TOKEN} is not set, and no metadata server hands one out "

@@ -9,7 +9,7 @@ import msgspec
 from streampay_smoke.core import system_facts
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.http.client import new_client
+from streampay_smoke.http.client import Client
 from streampay_smoke.rollback.hook import HookFailed, Intent
 from streampay_smoke.rollback.hooks.engine_api import (
     PASSING,
@@ -88,8 +88,8 @@ class ReplicaSet(msgspec.Struct, frozen=True, kw_only=True):
 
     def revision(self, annotation: str) -> int:
         """Return its place in the owner's history, 0 where that is not told."""
-        told = self.metadata.annotations.get(annotation, "")
-        return int(told) if told.isdecimal() else 0
+        revision = self.metadata.annotations.get(annotation, "")
+        return int(revision) if revision.isdecimal() else 0
 
 
 class _Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +106,7 @@ class Cluster:
         self._namespace = settings.namespace
         authority = settings.ca_file or ("" if settings.server else str(ACCOUNT / "ca.crt"))
         try:
-            client = new_client(
+            client = Client(
                 base_url=_server(settings),
                 timeout_seconds=settings.request_seconds,
                 authority=Path(authority) if authority else None,

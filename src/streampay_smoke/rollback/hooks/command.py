@@ -64,13 +64,13 @@ class CommandHook:
         """Return the one line the command prints; None where there is no command, or it prints nothing."""
         if not self._settings.live_release:
             return None
-        said = _run(self._settings.live_release, {}, within_seconds=self._look_seconds).strip()
-        if len(said.splitlines()) > 1:
+        release = _run(self._settings.live_release, {}, within_seconds=self._look_seconds).strip()
+        if len(release.splitlines()) > 1:
             raise HookFailed(
-                f"{self._settings.live_release[0]} printed {len(said.splitlines())} lines instead of one release",
+                f"{self._settings.live_release[0]} printed {len(release.splitlines())} lines instead of one release",
                 next_step="let live_release print the live release and nothing else",
             )
-        return said or None
+        return release or None
 
     def roll_back(self, intent: Intent) -> str:
         """Run the command with the intent in its environment; its last line is the engine's own words."""
@@ -110,9 +110,9 @@ def _run(command: Sequence[str], given: Mapping[str, str], *, within_seconds: fl
                 next_step="see what the engine waits for",
             ) from None
     if process.returncode != 0:
-        said = _last_line(problems.decode(errors="replace")) or _last_line(out.decode(errors="replace"))
+        line = _last_line(problems.decode(errors="replace")) or _last_line(out.decode(errors="replace"))
         raise HookFailed(
-            f"{name} ended with exit code {process.returncode}{f': {said}' if said else ''}",
+            f"{name} ended with exit code {process.returncode}{f': {line}' if line else ''}",
             next_step="see what the engine says",
         )
     return out.decode(errors="replace")

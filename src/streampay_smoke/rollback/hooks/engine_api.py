@@ -202,8 +202,8 @@ class EngineApi:
 
     def _refused(self, method: str, path: str, reply: Reply) -> HookFailed:
         kind = self._kind_of(reply)
-        said = ": ".join(word for word in (kind, shortened(self._clean(error_message_of(reply)), _SHOWN)) if word)
-        message = f"{method} {path} was answered {reply.status}{f': {said}' if said else ''}"
+        text = ": ".join(word for word in (kind, shortened(self._clean(error_message_of(reply)), _SHOWN)) if word)
+        message = f"{method} {path} was answered {reply.status}{f': {text}' if text else ''}"
         if self._passes(reply):
             pause = retry_after_seconds(reply.header("retry-after")) or 0.0
             return self.not_yet(message, next_step=f"see what keeps {self.name} busy", pause_seconds=pause)
@@ -261,12 +261,12 @@ def checked_address(setting: str, address: str) -> str:
 def error_message_of(reply: Reply) -> str:
     """Return an engine's own reason in one line: the message of a JSON error, "" of anything else."""
     try:
-        said = msgspec.json.decode(reply.content)
+        body = msgspec.json.decode(reply.content)
     except msgspec.DecodeError:
         return ""
-    if isinstance(said, dict) and isinstance(said.get("error"), dict):
-        said = said["error"]
-    message = (said.get("message") or said.get("Message") or said.get("error")) if isinstance(said, dict) else ""
+    if isinstance(body, dict) and isinstance(body.get("error"), dict):
+        body = body["error"]
+    message = (body.get("message") or body.get("Message") or body.get("error")) if isinstance(body, dict) else ""
     return " ".join(message.split()) if isinstance(message, str) else ""
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.http.client import Reply, new_client
+from streampay_smoke.http.client import Client, Reply
 from streampay_smoke.rollback.hook import HookFailed, Intent
 from streampay_smoke.rollback.hooks.engine_api import (
     PASSING,
@@ -100,7 +100,7 @@ class GithubHook:
         self._workflow = f"{self._at}/actions/workflows/{settings.workflow}"
         self._api = EngineApi(
             "the GitHub API",
-            new_client(
+            Client(
                 base_url=checked_address("github.api", settings.api),
                 timeout_seconds=settings.request_seconds,
                 headers=_HEADERS,

@@ -32,8 +32,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
         if self.told_by == IMAGE_DIGEST:
             return digest_of(self._image(template))
         kind, _, name = self.told_by.partition(":")
-        told = ((template.get("metadata") or {}).get(f"{kind}s") or {}).get(name)
-        return str(told) if told else None
+        release = ((template.get("metadata") or {}).get(f"{kind}s") or {}).get(name)
+        return str(release) if release else None
 
     def refuse_moving(self, template: Mapping[str, Any], whose: str) -> None:
         """Raise HookFailed when the image is named by a tag: what it stands for may have changed since."""

@@ -21,7 +21,7 @@ import msgspec
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.http.client import Reply, new_client
+from streampay_smoke.http.client import Client, Reply
 from streampay_smoke.rollback.hook import Intent
 from streampay_smoke.rollback.hooks.engine_api import (
     REAL_CLOCK,
@@ -73,7 +73,7 @@ class WebhookHook:
         self._url = checked_address("webhook.url", settings.url)
         self._api = EngineApi(
             "the webhook's receiver",
-            new_client(timeout_seconds=settings.request_seconds),
+            Client(timeout_seconds=settings.request_seconds),
             credentials=self._signed,
             next_steps={
                 401: f"give sender and receiver the same {SECRET}, and compare their clocks",

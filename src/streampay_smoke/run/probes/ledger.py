@@ -29,7 +29,7 @@ def ledger_probe(rpc_url: str, progress: LedgerProgress | None = None) -> Probed
     answer = ask_ledger_health(rpc_url, timeout_seconds=PROBE_SECONDS)
     health = answer.health
     if health is None or not answer.well:
-        return Probed(name=LEDGER_PROBE, ok=False, detail=answer.said)
+        return Probed(name=LEDGER_PROBE, ok=False, detail=answer.detail)
     stood_seconds = (progress or LedgerProgress()).stood_for(health.latest_ledger)
     closed_ago_seconds = time.time() - health.closed_at if health.closed_at else 0.0
     if stood_seconds >= STANDS_STILL_SECONDS:
@@ -37,7 +37,7 @@ def ledger_probe(rpc_url: str, progress: LedgerProgress | None = None) -> Probed
     elif closed_ago_seconds > CLOCK_SKEW_SECONDS + STANDS_STILL_SECONDS:
         standing = f"ledger {health.latest_ledger} closed {closed_ago_seconds:.0f} s ago by this runner's clock"
     else:
-        return Probed(name=LEDGER_PROBE, ok=True, detail=answer.said)
+        return Probed(name=LEDGER_PROBE, ok=True, detail=answer.detail)
     return Probed(name=LEDGER_PROBE, ok=False, detail=f"it says healthy, but stands still: {standing}")
 
 
@@ -45,7 +45,7 @@ def network_age_probe(rpc_url: str) -> Probed:
     """Estimate how long the ledger has lived: its number times its cadence; ok for one too old to be just reset."""
     answer = ask_ledger_health(rpc_url, timeout_seconds=PROBE_SECONDS)
     if answer.health is None:
-        return Probed(name=NETWORK_AGE_PROBE, ok=None, detail=f"getHealth does not tell: {answer.said}")
+        return Probed(name=NETWORK_AGE_PROBE, ok=None, detail=f"getHealth says nothing usable: {answer.detail}")
     ledgers, seconds_each = answer.health.latest_ledger, answer.health.seconds_per_ledger
     days = ledgers * seconds_each / _DAY_SECONDS
     detail = f"ledger {ledgers} at {seconds_each:.1f} s each: about {days:.1f} days"

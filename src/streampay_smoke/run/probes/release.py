@@ -50,8 +50,8 @@ def named_dependency_probe(deployment: Deployment) -> Probed:
         return Probed(name=name, ok=None, detail=str(problem))
     down = [dependency for dependency, report in readiness.dependencies.items() if not report.ok]
     if not readiness.genuine or readiness.status_code != SERVICE_UNAVAILABLE or OWN_REPORT in down:
-        return Probed(name=name, ok=None, detail=readiness.in_words)
-    return Probed(name=name, ok=not down, detail=readiness.in_words)
+        return Probed(name=name, ok=None, detail=readiness.description)
+    return Probed(name=name, ok=not down, detail=readiness.description)
 
 
 def stable_ready_probe(run_context: RunContext, record: Recorder) -> Probed:
@@ -60,7 +60,7 @@ def stable_ready_probe(run_context: RunContext, record: Recorder) -> Probed:
         return no_stable(STABLE_READY_PROBE)
     with at_stable(run_context, record) as stable:
         readiness = stable.readiness()
-    return Probed(name=STABLE_READY_PROBE, ok=readiness.ready, detail=readiness.in_words)
+    return Probed(name=STABLE_READY_PROBE, ok=readiness.ready, detail=readiness.description)
 
 
 def stable_readiness_probe(run_context: RunContext, record: Recorder) -> Probed:
@@ -69,7 +69,7 @@ def stable_readiness_probe(run_context: RunContext, record: Recorder) -> Probed:
         return no_stable(STABLE_PROBE)
     with at_stable(run_context, record) as stable:
         there = stable.readiness_summary()
-    return Probed(name=STABLE_PROBE, ok=there.kept, detail=f"readiness: {there.in_words}")
+    return Probed(name=STABLE_PROBE, ok=there.kept, detail=f"readiness: {there.description}")
 
 
 def stable_replay_probe(run_context: RunContext, asked: ObservedRequest | None, record: Recorder) -> Probed:
@@ -93,7 +93,7 @@ def stable_replay_probe(run_context: RunContext, asked: ObservedRequest | None, 
             there = stable.replayed(asked, _credential_there(run_context, stable, asked.credential))
             same = there.is_red_like(here)
             request = f"{asked.call.method} {asked.call.path}"
-    detail = f"{request}: {there.in_words}; here: {here.in_words}"
+    detail = f"{request}: {there.description}; here: {here.description}"
     return Probed(name=STABLE_PROBE, ok=not same, detail=detail)
 
 

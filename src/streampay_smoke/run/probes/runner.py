@@ -9,7 +9,7 @@ from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import Probed
 from streampay_smoke.gate.attribution import CLOCK_PROBE, EGRESS_PROBE
-from streampay_smoke.http.client import NoAnswer, new_client
+from streampay_smoke.http.client import Client, NoAnswer
 from streampay_smoke.http.proxies import route_to
 from streampay_smoke.run.probes.limits import PROBE_SECONDS
 from streampay_smoke.service.deployment import Deployment
@@ -50,19 +50,21 @@ _GATEWAY_STATUSES = frozenset({502, 503, 504})
 def _egress_by_proxy(base_url: str, baseline_url: str) -> Probed:
     """Ask the host by the proxy: its own word about the way there is no evidence without a control."""
     host, route = urlsplit(base_url).hostname, route_to(base_url)
-    there, said = _asked_by_proxy(base_url)
+    there, detail = _asked_by_proxy(base_url)
     if there:
-        return Probed(name=EGRESS_PROBE, ok=True, detail=f"{host} is reached {route.in_words}")
+        return Probed(name=EGRESS_PROBE, ok=True, detail=f"{host} is reached {route.description}")
     stable = _is_reached(baseline_url)
     control = "the stable release's host is reached" if stable else "and no stable release shows a way there"
-    return Probed(name=EGRESS_PROBE, ok=stable, detail=f"{host} is not reached {route.in_words} ({said}), {control}")
+    return Probed(
+        name=EGRESS_PROBE, ok=stable, detail=f"{host} is not reached {route.description} ({detail}), {control}"
+    )
 
 
 def _asked_by_proxy(url: str) -> tuple[bool, str]:
     """Return whether the host itself answered, and what came in words."""
     tunnelled = urlsplit(url).scheme == "https"
     try:
-        with new_client(timeout_seconds=PROBE_SECONDS / 2) as client:
+        with Client(timeout_seconds=PROBE_SECONDS / 2) as client:
             reply = client.request("GET", url)
     except NoAnswer as problem:
         return problem.cause in (_OF_THE_HOST_IN_A_TUNNEL if tunnelled else _OF_THE_HOST), problem.cause

@@ -24,7 +24,7 @@ from streampay_smoke.service.records import (
     StreamRecord,
     Withdrawal,
 )
-from streampay_smoke.service.shape import EVENTS, Field, body_in_words, deviations, is_one_word, keep_promise
+from streampay_smoke.service.shape import EVENTS, Field, body_description, deviations, is_one_word, keep_promise
 
 STATUSES = ("draft", "active", "paused", "ended", "withdrawn", "cancelled")
 CHALLENGE_PREFIX = "streampay_auth_"
@@ -241,18 +241,18 @@ class AppV1:
 
     def read_index_cursor(self, answer: Answer) -> int:
         """Read `ledgerCursor` in the data of the first event that holds any."""
-        told: Any = next((parsed(text) for text in _EVENT_DATA.findall(answer.body_text)), None)
-        found = deviations(told, (_CURSOR,), where="event")
+        event: Any = next((parsed(text) for text in _EVENT_DATA.findall(answer.body_text)), None)
+        found = deviations(event, (_CURSOR,), where="event")
         keep_promise(answer, "a status of the index", found, media_type=EVENTS)
-        return int(told["ledgerCursor"])
+        return int(event["ledgerCursor"])
 
     def read_live_events(self, answer: Answer) -> tuple[LiveEvent, ...]:
         """Read `{id, status}` in the data of each event that is whole; comments keep the connection alive."""
         whole = answer.body_text.replace("\r\n", "\n").rpartition("\n\n")[0]
-        told = [parsed(text) for text in _EVENT_DATA.findall(whole)]
-        found = [text for data in told for text in deviations(data, _LIVE_EVENT, where="event")]
+        events = [parsed(text) for text in _EVENT_DATA.findall(whole)]
+        found = [text for data in events for text in deviations(data, _LIVE_EVENT, where="event")]
         keep_promise(answer, "live events", found, media_type=EVENTS)
-        return tuple(LiveEvent(stream_id=data["id"], status=data["status"]) for data in told)
+        return tuple(LiveEvent(stream_id=data["id"], status=data["status"]) for data in events)
 
     def recognises(self, answer: Answer) -> bool:
         """An error in its envelope, its health, its readiness, a page of streams, or a page of its web app."""
@@ -299,9 +299,9 @@ def _key(key: str) -> dict[str, str]:
 def _not_genuine(answer: Answer) -> str:
     """Return why this is no readiness answer of the service, "" when it is one."""
     if answer.status not in (200, 503):
-        return f"the service promises 200 or 503 here; this is {body_in_words(answer)}"
+        return f"the service promises 200 or 503 here; this is {body_description(answer)}"
     if not isinstance(answer.json, dict):
-        return f"this is {body_in_words(answer)}"
+        return f"this is {body_description(answer)}"
     body = answer.json
     found = deviations(
         body,

@@ -1,0 +1,105 @@
+"""How fast the gate is, measured side by side in one run: start-up, whole runs, evidence, other clients.
+
+    .venv/bin/python benchmarks/speed.py [--runs N] [--only PART...] [--write]
+    .venv/bin/python benchmarks/speed.py --check
+
+Prints a table of medians, each with its ratio to a base that was measured beside it. `--write` writes docs/speed.md
+(all parts, half an hour: runs on ledgers of 5 and 6 s take their time). `--check` measures the cheap parts a few times
+and ends with 1 where one has grown beyond a generous ratio; it says which.
+"""
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from speed_parts import clients, evidence, start_up, whole_runs  # noqa: E402
+from speed_parts.rows import Row, table  # noqa: E402
+
+from streampay_selftest.commits import commit_of  # noqa: E402
+
+PAGE = ROOT / "docs" / "speed.md"
+RUNS, CHECK_RUNS = 5, 2
+CHECK_COUNTS = (evidence.BASE, 400)
+
+Part = Callable[[int], Iterator[Row]]
+PARTS: Mapping[str, tuple[str, Part]] = {
+    "start-up": ("Start-up by part, in seconds of CPU", start_up.rows),
+    "told": ("How soon a release that cannot pass is told", whole_runs.told_rows),
+    "api": ("The API part against bare clients that send the same reads", clients.rows),
+    "evidence": ("What evidence costs, in CPU for each scenario", evidence.rows),
+    "whole-run": ("The whole smoke", whole_runs.rows),
+}
+CHECKED: Mapping[str, Part] = {
+    "start-up": start_up.rows,
+    "evidence": lambda runs: evidence.rows(runs, CHECK_COUNTS),
+    "whole-run": lambda runs: whole_runs.rows(1, ()),
+}
+"""The parts that are cheap enough for every change."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure and print; 1 where a checked part grew."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--runs", type=int, default=RUNS, help="how often each thing is measured")
+    parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--check", action="store_true", help="look for regressions, in the cheap parts only")
+    options = parser.parse_args(arguments)
+    if options.check:
+        return _check()
+    if options.write and options.only:
+        parser.error("a page has all parts: --write does not go with --only")
+    load_before = os.getloadavg()[0]
+    found: dict[str, list[Row]] = {}
+    for name in options.only or PARTS:
+        title, measure = PARTS[name]
+        print(f"## {title}", flush=True)
+        found[name] = list(measure(options.runs))
+        print(table(found[name]), flush=True)
+    if options.write:
+        PAGE.write_text(_page(found, options.runs, (load_before, os.getloadavg()[0])))
+    return 0
+
+
+def _check() -> int:
+    grew = []
+    for name, measure in CHECKED.items():
+        for row in measure(CHECK_RUNS):
+            said = f"{name}: {row.what}: {row.ratio:.2f} x {row.base}"
+            if row.grew:
+                grew.append(f"{said}, and may be {row.most:g} at most")
+            print(said, flush=True)
+    for line in grew:
+        print(f"grew: {line}")
+    return int(bool(grew))
+
+
+def _page(found: Mapping[str, Sequence[Row]], runs: int, loads: tuple[float, float]) -> str:
+    every = [row for rows in found.values() for row in rows if row.met is not None]
+    missed = [row for row in every if not row.met]
+    where = (
+        f"{os.cpu_count()} cores (load {loads[0]:.1f} before, {loads[1]:.1f} after), Python {platform.python_version()}"
+    )
+    lines = [
+        "# How fast it is",
+        "",
+        f"Written by `python benchmarks/speed.py --write --runs {runs}` at commit {commit_of(ROOT)}, on {where}.",
+        "Each row was measured beside its base, on the same machine and in the same minutes: ratios can be compared",
+        "between machines, seconds cannot.",
+        "",
+        f"Targets that are missed: {len(missed)} of {len(every)}.",
+        *(f"- {row.what}: {row.ratio:.2f} times {row.base}, {row.target:.2f} wanted" for row in missed),
+    ]
+    for name, rows in found.items():
+        lines += ["", f"## {PARTS[name][0]}", "", table(rows)]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

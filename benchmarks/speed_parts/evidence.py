@@ -1,0 +1,105 @@
+"""What evidence costs as there is more of it: writing the journal, judging it, making every report of it."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from speed_parts.rows import Row
+from streampay_smoke.evidence import events, journal
+from streampay_smoke.evidence.journal import Journal
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.gate.judge import judge
+from streampay_smoke.publish.publish import publish
+
+STEPS = ("Given the service is ready", "When the user asks for something", "Then it is what was promised")
+BODY = '{"data":[' + ",".join(f'{{"id":"stream-{number:04d}","status":"active"}}' for number in range(20)) + "]}"
+BASE = 100
+LINEAR = 1.5
+"""The most that a scenario may cost where there are many, in what it costs where there are BASE."""
+
+
+def rows(runs: int, counts: tuple[int, ...] = (BASE, 300, 1_000)) -> Iterator[Row]:
+    """Yield, for each cost, what a scenario costs in runs of so many scenarios."""
+    costs: dict[str, dict[int, list[float]]] = {}
+    _measured(10)  # the imports of reports
+    for _ in range(runs):
+        for count in counts:
+            for name, seconds in _measured(count).items():
+                costs.setdefault(name, {}).setdefault(count, []).append(seconds / count)
+    for name, by_count in costs.items():
+        for count, seconds in by_count.items():
+            yield Row(
+                part="evidence",
+                what=f"{name}, each of {count} scenarios",
+                seconds=tuple(seconds),
+                base=f"each of {BASE}",
+                base_seconds=tuple(by_count[BASE]),
+                target=LINEAR,
+                most=2 * LINEAR,
+            )
+
+
+def _measured(count: int) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        written = _timed(lambda: _write(folder / "journal.jsonl", count))
+        read = journal.read(folder / "journal.jsonl")
+        judged = _timed(lambda: judge(journal.read(folder / "journal.jsonl")))
+        verdict = judge(read)
+        published = _timed(lambda: publish(folder, read.entries, verdict, environ={}))
+    return {"writing the journal": written, "reading and judging it": judged, "making every report": published}
+
+
+def _timed(work: Callable[[], object]) -> float:
+    before = time.process_time()
+    work()
+    return time.process_time() - before
+
+
+def _write(path: Path, count: int) -> None:
+    expected = tuple(
+        events.ExpectedScenario(
+            id=f"feature_{number // 10}/scenario-{number}",
+            feature=f"Feature {number // 10}",
+            scenario=f"Scenario {number}",
+            location=f"features/feature_{number // 10}.feature:{number}",
+            tags=("smoke",),
+            steps=STEPS,
+            assertions=STEPS[-1:],
+        )
+        for number in range(count)
+    )
+    with Journal(path, Redactor()) as written:
+        for event in _story(expected):
+            written.append(event)
+
+
+def _story(expected: tuple[events.ExpectedScenario, ...]) -> Iterator[events.AnyEvent]:
+    yield events.RunStarted(
+        run_id="r",
+        suite_version="0",
+        environment="sandbox",
+        region="",
+        base_url="http://127.0.0.1:1",
+        release_expected="",
+        network="sandbox",
+        contract_id="C",
+        proof="ledger",
+        on_inconclusive="hold",
+        service_simulated=True,
+        settings={},
+    )
+    yield events.RunPlanned(tags="@smoke", expected=expected)
+    for scenario in expected:
+        yield events.ScenarioStarted(id=scenario.id)
+        for step in STEPS:
+            yield events.StepStarted(text=step)
+            yield events.Awaiting(peer="service", what="GET /api/streams")
+            yield events.Exchanged(
+                peer="service", method="GET", target="/api/streams", status=200, duration_ms=3, response=BODY
+            )
+            yield events.Checked(promise=step, held=True, expected="200", observed="200")
+            yield events.StepFinished(text=step, status="passed", duration_ms=4)
+        yield events.ScenarioFinished(id=scenario.id, status="passed", duration_ms=12)
+    yield events.RunFinished(failed=False, hook_failures=0, statuses={scenario.id: "passed" for scenario in expected})

@@ -1,0 +1,64 @@
+"""What is measured: one row for each, with what it is compared with."""
+
+import statistics
+from collections.abc import Sequence
+
+import msgspec
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was measured some times, and the base it is compared with, measured beside it.
+
+    `target` is the most that the ratio to the base may be, None where there is no target. `most` is the generous limit
+    of the same ratio by which a regression is found, None where it is not looked at.
+    """
+
+    part: str
+    what: str
+    seconds: tuple[float, ...]
+    base: str
+    base_seconds: tuple[float, ...]
+    target: float | None = None
+    most: float | None = None
+    note: str = ""
+
+    @property
+    def median(self) -> float:
+        """The median of what was measured, in seconds."""
+        return statistics.median(self.seconds)
+
+    @property
+    def ratio(self) -> float:
+        """The median in medians of the base."""
+        return self.median / statistics.median(self.base_seconds)
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is met, None without one."""
+        return None if self.target is None else self.ratio <= self.target
+
+    @property
+    def grew(self) -> bool:
+        """Whether this is a regression beyond the generous limit."""
+        return self.most is not None and self.ratio > self.most
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the rows as a Markdown table."""
+    lines = [
+        "| | Median | Slowest | Runs | Ratio | to | Target | Met |",
+        "|---|---:|---:|---:|---:|---|---:|---|",
+    ]
+    for row in rows:
+        target = "" if row.target is None else f"{row.target:.2f}"
+        met = {None: "", True: "yes", False: "**no**"}[row.met]
+        note = f" ({row.note})" if row.note else ""
+        lines.append(
+            f"| {row.what}{note} | {_seconds(row.median)} | {_seconds(max(row.seconds))} | {len(row.seconds)} "
+            f"| {row.ratio:.2f} | {row.base} | {target} | {met} |"
+        )
+    return "\n".join(lines)
+
+
+def _seconds(value: float) -> str:
+    return f"{value * 1000:.1f} ms" if value < 1 else f"{value:.1f} s"

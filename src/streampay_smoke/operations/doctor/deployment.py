@@ -1,0 +1,222 @@
+"""Looks at the deployment and the ledger, as a run would meet them; nothing is written there."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from streampay_smoke.acceptance.actions.operations import read_metrics
+from streampay_smoke.acceptance.checks.readiness import refuse_real_money
+from streampay_smoke.acceptance.observations.settings_mismatch import (
+    refuse_another_application,
+    refuse_another_network,
+    refuse_another_release,
+)
+from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
+from streampay_smoke.evidence.addresses import host_only
+from streampay_smoke.gate.verdict import VerdictStatus
+from streampay_smoke.http.client import Client, NoAnswer
+from streampay_smoke.http.ledger_health import ledger_time, measured_seconds_per_ledger
+from streampay_smoke.operations.doctor.look import DoctorCheck, Look, look_at, ok, problem, warning
+from streampay_smoke.run.bake import look_at_metrics
+from streampay_smoke.run.probes.runner import clock_probe, service_date
+from streampay_smoke.service.credentials import ANONYMOUS
+from streampay_smoke.service.exchange import REFUSED
+from streampay_smoke.service.records import Readiness
+from streampay_smoke.settings import Settings
+from streampay_smoke.settings.deadline import LEDGER_STEPS
+
+SPARE_SECONDS = 30.0
+"""What a whole smoke needs of its deadline beside its waits for ledgers."""
+
+
+def _user(run_context: RunContext) -> Iterator[DoctorCheck]:
+    user = run_context.user
+    seed = "SMOKE_SIGNER_SEED" if run_context.settings.signer_seed else "the environment's name"
+    yield ok("synthetic user", f"{user.address} (from {seed}, auth mode {user.mode})")
+
+
+def _service(run_context: RunContext) -> Iterator[DoctorCheck]:
+    settings = run_context.settings
+    readiness = run_context.deployment.readiness()
+    refuse_another_application(run_context.deployment, readiness)
+    if not readiness.ready:
+        next_step = "see what the service waits for, or who answers at SMOKE_BASE_URL"
+        yield problem("service", f"{settings.base_url}: {readiness.description}", next_step, VerdictStatus.INCONCLUSIVE)
+    else:
+        told = readiness.release or "that does not name itself"
+        yield ok("service", f"{settings.base_url} is ready, release {told}")
+    if readiness.genuine:
+        yield from look_at(
+            Answered(settings, readiness), (Look("its release", _release), Look("its network", _network))
+        )
+
+
+class Answered(NamedTuple):
+    """What the service said when it was asked whether it is ready."""
+
+    settings: Settings
+    readiness: Readiness
+
+
+def _release(answered: Answered) -> Iterator[DoctorCheck]:
+    settings, readiness = answered
+    refuse_another_release(settings.expect_release, [readiness.release], told_by=settings.facts.service.release_told_by)
+    told = readiness.release or "not told"
+    yield ok("its release", f"{told}, and {settings.expect_release or 'any'} is expected")
+
+
+def _network(answered: Answered) -> Iterator[DoctorCheck]:
+    settings, readiness = answered
+    facts = settings.facts
+    if facts.money.settles:
+        refuse_real_money(readiness)
+    expected = facts.service.network
+    refuse_another_network(
+        readiness, expected=expected, gate=settings.network, rpc_url=settings.rpc_url, settles=facts.money.settles
+    )
+    if readiness.network:
+        yield ok("its network", expected)
+    else:
+        yield problem(
+            "its network",
+            "the service names none",
+            "see what its readiness says of its ledger",
+            VerdictStatus.INCONCLUSIVE,
+        )
+
+
+def _sign_in(run_context: RunContext) -> Iterator[DoctorCheck]:
+    credential = run_context.credential
+    run_context.deployment.streams(credential, limit=1)
+    if run_context.deployment.refusal(ANONYMOUS).status in REFUSED:
+        yield ok("sign-in", f"the service takes {credential.shown_as}")
+    else:
+        yield warning(
+            "sign-in",
+            f"streams are shown to {credential.shown_as}, and without a credential too: that proves none",
+            "see who may list streams here: a run fails for it",
+        )
+
+
+def _ledger(run_context: RunContext) -> Iterator[DoctorCheck]:
+    info = run_context.ledger.chain.connect()
+    kind = "simulated" if info.simulated else "real"
+    rpc = host_only(run_context.settings.rpc_url)
+    yield ok("ledger", f"{info.network} ({kind}) at {rpc}, ledger {info.latest_ledger}")
+
+
+def _deadline(run_context: RunContext) -> Iterator[DoctorCheck]:
+    settings = run_context.settings
+    pace = measured_seconds_per_ledger(settings.rpc_url, timeout_seconds=REQUEST_SECONDS)
+    if pace is None:
+        yield ok("deadline", f"{settings.deadline_seconds:g} s; the RPC does not tell how far apart its ledgers close")
+        return
+    waits_seconds = LEDGER_STEPS * pace
+    said = (
+        f"{settings.deadline_seconds:g} s; a whole smoke waits about {waits_seconds:.0f} s for ledgers {pace:g} s apart"
+    )
+    if settings.deadline_is_derived or settings.deadline_seconds > waits_seconds + SPARE_SECONDS:
+        yield ok("deadline", said)
+    else:
+        yield warning("deadline", said, "leave SMOKE_DEADLINE_SECONDS unset, or set it (or deadline_seconds) higher")
+
+
+def _friendbot(run_context: RunContext) -> Iterator[DoctorCheck]:
+    url = run_context.ledger.chain.connect().friendbot_url
+    host = host_only(url)  # its path may be a provider's key
+    try:
+        with Client(timeout_seconds=REQUEST_SECONDS) as client:
+            status = client.request("GET", url).status
+    except NoAnswer as silence:
+        yield problem("friendbot", str(silence), "set SMOKE_STELLAR_FRIENDBOT_URL", VerdictStatus.INCONCLUSIVE)
+        return
+    if status >= 500:
+        yield problem(
+            "friendbot", f"{host} answers {status}", "wait, or use another friendbot", VerdictStatus.INCONCLUSIVE
+        )
+    else:
+        yield ok("friendbot", f"{host} answers")
+
+
+def _contract(run_context: RunContext) -> Iterator[DoctorCheck]:
+    settings = run_context.settings
+    run_context.ledger.contract.check_interface()
+    yield ok("contract", f"{settings.contract_id} has the interface {settings.contract_profile}")
+
+
+def _stable_release(run_context: RunContext) -> Iterator[DoctorCheck]:
+    url = run_context.settings.baseline_url
+    if not url:
+        return
+    with run_context.deployment_at(url, record=lambda event: None, timeout_seconds=REQUEST_SECONDS) as stable:
+        readiness = stable.readiness()
+    if readiness.ready:
+        yield ok("stable release", f"{url} is ready, release {readiness.release or 'that does not name itself'}")
+    else:
+        yield warning(
+            "stable release",
+            f"{url}: {readiness.description}",
+            "correct SMOKE_BASELINE_URL, or unset it: without it nothing tells an older failure",
+        )
+
+
+def _metrics(run_context: RunContext) -> Iterator[DoctorCheck]:
+    settings = run_context.settings
+    if not settings.facts.service.metrics:
+        return
+    status = read_metrics(run_context.deployment, settings.metrics_token).status
+    if status == 200:
+        yield ok("metrics", "can be scraped")
+    elif status in REFUSED and settings.metrics_token is None:
+        yield warning("metrics", "ask for a token", "set SMOKE_METRICS_TOKEN")
+    else:
+        next_step = "correct SMOKE_METRICS_TOKEN, or service.metrics: a run fails for it"
+        yield problem("metrics", f"are answered with {status}", next_step)
+
+
+def _bake(run_context: RunContext) -> Iterator[DoctorCheck]:
+    for source, nothing_because in look_at_metrics(run_context):
+        if nothing_because:
+            said = f"{source} tell nothing: {nothing_because}"
+            yield warning("bake", said, "correct [bake]; a bake without them watches its own reads only")
+        else:
+            yield ok("bake", f"{source} can be watched")
+
+
+def _kept_stream(run_context: RunContext) -> Iterator[DoctorCheck]:
+    kept = run_context.settings.facts.service.canary_stream
+    if not kept:
+        return
+    answer = run_context.deployment.stream_answer(run_context.credential, kept)
+    if answer.status == 200:
+        yield ok("kept stream", f"{kept} is there")
+    else:
+        yield problem(
+            "kept stream",
+            f"{kept} is answered with {answer.status}",
+            "see whether the synthetic user owns it, or make one: streampay-smoke init --create-kept-stream",
+        )
+
+
+def _clocks(run_context: RunContext) -> Iterator[DoctorCheck]:
+    rpc_url = run_context.settings.rpc_url
+    clock = clock_probe(service_date(run_context.deployment), ledger_time(rpc_url, timeout_seconds=REQUEST_SECONDS))
+    if clock.ok is False:
+        yield problem("clocks", clock.detail, "set this machine's clock (NTP)", VerdictStatus.INCONCLUSIVE)
+    else:
+        yield ok("clocks", clock.detail) if clock.ok else warning("clocks", clock.detail, "look at them by hand")
+
+
+DEPLOYMENT: tuple[Look[RunContext], ...] = (
+    Look("synthetic user", _user),
+    Look("service", _service),
+    Look("stable release", _stable_release),
+    Look("sign-in", _sign_in),
+    Look("kept stream", _kept_stream),
+    Look("metrics", _metrics),
+    Look("bake", _bake),
+    Look("ledger", _ledger),
+    Look("deadline", _deadline),
+    Look("friendbot", _friendbot),
+    Look("contract", _contract),
+    Look("clocks", _clocks),
+)
