@@ -15,7 +15,7 @@ from streampay_sandbox.stack import start_sandbox
 from streampay_selftest.case import Condition
 from streampay_selftest.run_setup import RunSetup
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.http.client import new_client
+from streampay_smoke.http.client import Client
 from streampay_smoke.service.identity import unowned_address
 
 PATIENCE_SECONDS = 40.0
@@ -82,7 +82,7 @@ def another_upstream(*faults: str) -> Condition:
 def another_ledger(setup: RunSetup) -> None:
     """Let the gate look at a ledger that is not the service's: another network of the same kind, with its own past."""
     other = setup.stack.enter_context(start_sandbox())
-    with new_client(timeout_seconds=PATIENCE_SECONDS) as client:
+    with Client(timeout_seconds=PATIENCE_SECONDS) as client:
         client.request("GET", f"{other.friendbot_url}?addr={unowned_address()}")
     setup.environ["SMOKE_STELLAR_RPC_URL"] = other.rpc_url
     setup.environ["SMOKE_STELLAR_FRIENDBOT_URL"] = other.friendbot_url
@@ -104,7 +104,7 @@ def signed_in_by_token(setup: RunSetup) -> None:
     token, _ = Tokens(Secret(setup.environ["SMOKE_AUTH_JWT_SECRET"])).issue("smoke-user")
     headers = {"authorization": f"Bearer {token}", "cookie": "csrf-token=c", "x-csrf-token": "c"}
     order = {"recipient": unowned_address(), "rate": "0.5", "schedule": "month"}
-    with new_client(base_url=setup.sandbox.base_url, timeout_seconds=PATIENCE_SECONDS, headers=headers) as client:
+    with Client(base_url=setup.sandbox.base_url, timeout_seconds=PATIENCE_SECONDS, headers=headers) as client:
         for _ in range(2):
             made = client.request(
                 "POST", "/api/streams", headers={"content-type": "application/json"}, content=json.dumps(order).encode()
