@@ -161,7 +161,7 @@ SETTINGS_DISTURBANCES = (
     ),
     Case(
         name="service links of Kubernetes",
-        story="operations: a Service named smoke puts SMOKE_PORT and others into every pod, told as what they are",
+        story="operations: a Service named smoke puts links of its own into every pod, told as what they are",
         severity=DISTURBANCE,
         truth=CONFIG,
         conditions=(setting(**SERVICE_LINKS),),
