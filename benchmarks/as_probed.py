@@ -1,6 +1,7 @@
 """How many of the real StreamPay's catastrophic faults one run of the whole suite names, by the settlement proof.
 
-    python benchmarks/as_probed.py            plays one run for each proof (about a minute) and prints the table
+    python benchmarks/as_probed.py            plays one run for each proof (about a minute), writes docs/as-probed.md
+    python benchmarks/as_probed.py --check    plays and prints, and writes nothing
 
 The sandbox plays all that the real service was seen to get wrong at once (fault `streampay-as-probed`). A fault counts
 as named when the check that is about it failed by the promise that is about it (the table below). A check that failed
@@ -20,12 +21,16 @@ from streampay_sandbox.stack import start_sandbox
 from streampay_smoke.gate.verdict import Verdict, written_at
 
 ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "as-probed.md"
 FAULT = "streampay-as-probed"
 PROOFS = ("ledger", "service")
 WANTED = 20
 BY: Mapping[str, tuple[str, str]] = {
     "list-open": ("streams/a-caller-with-no-credential", "is refused"),
-    "v2-lists-for-any-text": ("api_v2_access/", "list"),
+    "v2-lists-for-any-text": (
+        "api_v2_access/a-caller-with-any-text-cannot-list-streams",
+        "cannot list streams",
+    ),
     "list-leaks-others": ("streams/a-second-user", "another user's list contains none of them"),
     "list-leaks-private": ("streams/a-page-of-streams", "personal data"),
     "writes-open": ("access/a-caller-with-no-credential", "cannot create a stream"),
@@ -41,10 +46,13 @@ BY: Mapping[str, tuple[str, str]] = {
     "jwks-leaks": ("access/", "the published signing keys contain no secret"),
     "admin-open": ("access/the-administration-pages", "an anonymous caller cannot open"),
     "admin-by-header": ("access/the-administration-pages", "who claims to be administrator cannot open"),
-    "limits-believe-tokens": ("throttling_evasion/forged-tokens", ""),
-    "logins-evaded-by-address": ("throttling_evasion/a-caller-cannot-evade", ""),
+    "limits-believe-tokens": ("throttling_evasion/forged-tokens", "a forged token does not count against the user"),
+    "logins-evaded-by-address": (
+        "throttling_evasion/a-caller-cannot-evade",
+        "a caller who exceeds the limit is throttled",
+    ),
     "caches-share": ("access/", "shared cache"),
-    "webhooks-unsigned": ("webhooks/", ""),
+    "webhooks-unsigned": ("webhooks/a-webhook-event", "cannot send a webhook event"),
 }
 """The check that is about each fault: the beginning of its id, and what its failure says."""
 
@@ -78,18 +86,41 @@ def named(verdict: Verdict) -> dict[str, str]:
     }
 
 
+def page(found: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the page: for each fault, the check that names it with each proof."""
+    counts = {proof: sum(map(bool, faults.values())) for proof, faults in found.items()}
+    faults = found[PROOFS[0]]
+    told = " and ".join(f"{counts[proof]} of {len(faults)} with proof `{proof}`" for proof in PROOFS)
+    rows = [f"| {name} | " + " | ".join(_check(found[proof][name]) for proof in PROOFS) + " |" for name in faults]
+    return (
+        "# What one run names of the real service's faults\n\n"
+        "Written by `python benchmarks/as_probed.py`. The sandbox plays all that the real StreamPay was seen to get\n"
+        f"wrong, at once. One run of the whole suite names **{told}**\n"
+        "of the catastrophic ones: the check that is about the fault failed by the promise that is about it.\n\n"
+        "| fault | "
+        + " | ".join(f"proof `{proof}`" for proof in PROOFS)
+        + " |\n|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n"
+    )
+
+
+def _check(name: str) -> str:
+    return f"`{name}`" if name else "not named"
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Play and print; 1 where a run names fewer faults than are wanted."""
-    if arguments:
-        print("usage: python benchmarks/as_probed.py", file=sys.stderr)
+    """Play and tell; 1 where a run names fewer faults than are wanted."""
+    if arguments not in ([], ["--check"]):
+        print("usage: python benchmarks/as_probed.py [--check]", file=sys.stderr)
         return 2
     found = {proof: named(verdict_of_a_run(proof)) for proof in PROOFS}
-    counts = {proof: sum(map(bool, faults.values())) for proof, faults in found.items()}
-    print("| fault | " + " | ".join(f"proof `{proof}`" for proof in PROOFS) + " |\n|---|---|---|")
-    for name in found[PROOFS[0]]:
-        print(f"| {name} | " + " | ".join(found[proof][name] or "-" for proof in PROOFS) + " |")
-    print(f"| named, of {len(found[PROOFS[0]])} | " + " | ".join(str(counts[proof]) for proof in PROOFS) + " |")
-    return int(min(counts.values()) < WANTED)
+    text = page(found)
+    if arguments:
+        print(text)
+    else:
+        PAGE.write_text(text, encoding="utf-8")
+    return int(min(sum(map(bool, faults.values())) for faults in found.values()) < WANTED)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> int:
     plays = [*((way, "@smoke") for way in WAYS), *((RELEASE, tags) for tags in tags_of_parts())]
     with tempfile.TemporaryDirectory() as scratch:
         journals = [played(Path(scratch) / str(at), way, tags) for at, (way, tags) in enumerate(plays)]
-        manifest.learn(FEATURES, journals)
+        manifest.learn(FEATURES, journals, anew=True)
     differs = path.read_bytes() != before
     if arguments:
         path.write_bytes(before)

@@ -8,6 +8,7 @@ Either form ends with 1 when a claim does not hold. What decides here is what de
 """
 
 import argparse
+import itertools
 import math
 import os
 import random
@@ -19,16 +20,17 @@ from pathlib import Path
 
 import msgspec
 
-from streampay_smoke.gate.objectives import RUN_ERROR, within_budget
+from streampay_smoke.gate.objectives import RUN_ERROR, in_doubt, within_budget
 from streampay_smoke.gate.statistics import PairedTest, clopper_pearson
 from streampay_smoke.gate.verdict import FAIL
+from streampay_smoke.run.more_reads import MOST_MORE_READS
+from streampay_smoke.run.sampling import MOST_PAIRS, MOST_PAIRS_IN_DOUBT
 
 SEED = 20261123
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "calibration.md"
 FULL_RUNS, QUICK_RUNS = 100_000, 1_000
 CHUNK = 500
 
-MOST_PAIRS = 40
 THRESHOLD = 1.1
 ONE_GATE = 1 - RUN_ERROR
 GATES = 6
@@ -37,8 +39,8 @@ SHIPPED = 7
 SHIPPED_GATES = 1 - RUN_ERROR / SHIPPED
 """The environment files state eight objectives; "no settlement runs into the time-out" tests nothing."""
 
-READS, WRITES, SETTLEMENTS, REQUESTS, CHECKS = 30, 6, 2, 40, 13
-"""A run as the thirteen scenarios make it, with some room for larger lists."""
+READS, WRITES, SETTLEMENTS, REQUESTS, CHECKS = 45, 15, 2, 77, 77
+"""The samples of an undisturbed run of the whole suite in the sandbox, as its verdict tells them (reads: 48)."""
 
 BOUND_CONFIDENCE = 0.99
 """Of the intervals around what was counted (Clopper-Pearson: the number of simulated runs is fixed)."""
@@ -132,6 +134,8 @@ FOUND = (
     "log-normal, sigma 0.35",
     "Pareto, tail index 3 (heavy tail)",
     "Pareto, tail index 2.5 (heavy tail)",
+    "two humps, 10 % are 5x slower",
+    "AR(1), rho 0.5",
     "AR(1), rho 0.9",
     "AR(1), rho 0.99",
     "bursts",
@@ -141,7 +145,16 @@ FOUND = (
 """Where a doubled latency is claimed to be found in at least 99 % of the runs."""
 
 
-FOUND_ALONE = (AS_MEASURED, "log-normal, sigma 0.25", "log-normal, sigma 0.35")
+FOUND_ALONE = (
+    AS_MEASURED,
+    "log-normal, sigma 0.25",
+    "log-normal, sigma 0.35",
+    "log-normal, sigma 0.5",
+    "Pareto, tail index 3 (heavy tail)",
+    "Pareto, tail index 2.5 (heavy tail)",
+    "bimodal ledger timing",
+    "AR(1), rho 0.5",
+)
 """Where a p95 of twice the promise is claimed to be found in at least 99 % of the runs, without a stable release."""
 
 NOT_CLAIMED = frozenset(
@@ -174,7 +187,7 @@ class Counted(msgspec.Struct, kw_only=True):
 
 def paired(rng: random.Random, reads: Reads, ratio: float, *, coin: bool = True) -> Iterator[tuple[float, float]]:
     """Pairs of candidate and stable in one run; without the coin the candidate is always first."""
-    latencies = reads(rng, 2 * MOST_PAIRS)
+    latencies = reads(rng, 2 * MOST_PAIRS_IN_DOUBT)
     for first, second in zip(latencies[::2], latencies[1::2], strict=True):
         candidate, stable = (second, first) if coin and rng.random() < 0.5 else (first, second)
         yield ratio * candidate, stable
@@ -187,6 +200,8 @@ def decided_after(pairs: Iterator[tuple[float, float]], confidence: float) -> tu
         test.add(candidate, stable)
         if (decided := test.decided(confidence)) is not None:
             return decided, test.pairs
+        if test.pairs >= MOST_PAIRS and not test.leans_slower:
+            break
     return None, test.pairs
 
 
@@ -195,6 +210,16 @@ def threshold_of(reads: Reads, count: int) -> float:
     rng = random.Random(SEED)
     seen = sorted(latency for _ in range(4_000) for latency in reads(rng, count))
     return seen[math.ceil(0.95 * len(seen)) - 1]
+
+
+def reads_missed(values: list[float], threshold: float, confidence: float) -> bool:
+    """Whether the p95 of reads is proved missed: by those of the scenarios, or by more that are read in doubt."""
+    bad = sum(value > threshold for value in values[:READS])
+    samples = READS
+    while samples < len(values) and in_doubt(bad, samples, 0.05, confidence):
+        bad += values[samples] > threshold
+        samples += 1
+    return within_budget(bad, samples, 0.05, confidence) == FAIL
 
 
 def above(values: list[float], threshold: float) -> str:
@@ -209,22 +234,22 @@ def false_alarm_of_six(rng: random.Random, reads: Reads, limits: tuple[float, fl
     """One run in which all six objectives gate; `margin` 1 puts the release exactly on every threshold."""
     read_limit, write_limit, settle_limit = limits
     answers = (
-        above(reads(rng, READS), margin * read_limit),
         above(reads(rng, WRITES), margin * write_limit),
         above(ledger_bound(rng, SETTLEMENTS), margin * settle_limit),
         share(rng, REQUESTS, 0.01 / margin, 0.01),
         share(rng, CHECKS, 0.05 / margin, 0.05),
     )
+    slow_reads = reads_missed(reads(rng, READS + MOST_MORE_READS), margin * read_limit, SIX_GATES)
     slower = decided_after(paired(rng, reads, 1.0), SIX_GATES)[0]
-    return slower is True or FAIL in answers
+    return slower is True or slow_reads or FAIL in answers
 
 
 def read_miss(rng: random.Random, reads: Reads, factor: float) -> bool:
     """Whether the p95 of reads is proved missed by a release whose p95 is `factor` times what is promised."""
     if id(reads) not in _PROMISED:
         _PROMISED[id(reads)] = threshold_of(reads, READS)
-    bad = sum(factor * latency > _PROMISED[id(reads)] for latency in reads(rng, READS))
-    return within_budget(bad, READS, 0.05, SHIPPED_GATES) == FAIL
+    latencies = reads(rng, READS + MOST_MORE_READS)
+    return reads_missed(latencies, _PROMISED[id(reads)] / factor, SHIPPED_GATES)
 
 
 _PROMISED: dict[int, float] = {}
@@ -287,7 +312,7 @@ def _unpaired(rng: random.Random, model: str, reads: Reads) -> tuple[bool, int]:
 def _peeking(rng: random.Random, model: str, reads: Reads) -> tuple[bool, int]:
     """An ordinary sign test at the same error, repeated after each pair."""
     slower = 0
-    for number, (candidate, stable) in enumerate(paired(rng, reads, 1.0), 1):
+    for number, (candidate, stable) in enumerate(itertools.islice(paired(rng, reads, 1.0), MOST_PAIRS), 1):
         slower += candidate > stable
         chance = sum(math.comb(number, hits) for hits in range(slower, number + 1)) / 2**number
         if chance <= RUN_ERROR:
@@ -441,6 +466,9 @@ def page(found: dict[tuple[str, str], Counted], runs: int) -> str:
         power=power,
         alone=alone,
         shipped=SHIPPED,
+        pairs=MOST_PAIRS,
+        most_pairs=MOST_PAIRS_IN_DOUBT,
+        more_reads=MOST_MORE_READS,
         wrong=wrong,
         few="\n".join(few_rows()),
         reads=READS,
@@ -460,7 +488,8 @@ does not decide.
 
 ## False alarms of the comparison: at most 0.1 %
 
-{runs:,} simulated runs a cell, up to 40 pairs each, looked at after every pair, threshold 1.1, error 0.1 %. The same
+{runs:,} simulated runs a cell, {pairs} pairs each and up to {most_pairs} while the candidate looks slower, looked at
+after every pair, threshold 1.1, error 0.1 %. The same
 release on both sides, and a candidate that is exactly as slow as the threshold allows.
 
 {alarms}
@@ -469,31 +498,33 @@ Autocorrelation and trends do no harm here: both reads of a pair meet the same l
 read first, so that the sign of their difference is a fair coin. Where the releases differ by a constant factor, as in
 the second column, nothing but that factor may distinguish them.
 
-## Finding a latency that doubled, in at most 40 pairs: at least 99 %
+## Finding a latency that doubled, in at most {most_pairs} pairs: at least 99 %
 
 {power}
 
 **The 99 % are reached for StreamPay's lists as they were measured**, and wherever what distinguishes the two reads of
-a pair is small: single reads that vary by up to about 40 % (log-normal sigma 0.35), tails up to Pareto index 2.5, and
-any load that changes slowly enough to be shared by a pair. **They are not reached where single reads are
-noisier**: 40 pairs do not hold enough evidence at an error of 0.1 % then. (An ordinary sign test of all 40 pairs,
-looked at once, finds a doubled latency at log-normal sigma 0.5 in 74 % of the runs.) What is not found is
-`insufficient_sample`, which is not a pass. The last column says how often two equal releases are proved equal within
-the threshold; mostly 40 pairs are too few for that.
+a pair is not extreme: single reads that vary by up to about 60 % (log-normal sigma 0.5; there the interval touches
+99 %), tails up to Pareto index 2.5, and any load that changes slowly enough to be shared by a pair. **They are not
+reached where single reads are noisier**: the pairs do not hold enough evidence at an error of 0.1 % then. What is not
+found is `insufficient_sample`, which is not a pass. The last column says how often two equal releases are proved equal
+within the threshold; mostly {pairs} pairs are too few for that.
 
 The table is for a comparison that is the only gate. Every further one takes its share of the error and of the power.
 
 ## Reads against what is promised, without a stable release
 
 `lists and streams are read quickly` as the environment files ship it: p95, one of {shipped} objectives that share the
-error of 0.1 %. A run has {reads} reads. A release whose p95 is twice, half, and a tenth of what is promised; StreamPay
+error of 0.1 %. A run has {reads} reads, and makes up to {more_reads} more (within 60 s) while they look too slow and
+prove nothing. A release whose p95 is twice, half, and a tenth of what is promised; StreamPay
 promises 1 s and takes some 10 ms.
 
 {alone}
 
 **Where each read takes twice the promised time, four reads prove it**, whatever else they do: see the last table. Where
-only the p95 is at twice the promise and single reads vary a lot, most reads are quick, and a run's few reads say too
-little: the answer is `insufficient_sample`.
+only the p95 is at twice the promise, most reads are quick. It is found all the same where single reads vary as
+StreamPay's do, and up to log-normal sigma 0.5. It is not always found where so few reads are too slow that even
+{more_reads} more say too little (at sigma 1.0 one read in six, of two humps one in ten), nor where the load of one run
+is all its own (rho 0.9 and more, bursts). The answer is `insufficient_sample` then.
 
 ## False alarms when six objectives gate together: at most 0.1 % of the runs
 

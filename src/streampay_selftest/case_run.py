@@ -17,17 +17,20 @@ import msgspec
 from msgspec.structs import replace
 
 from streampay_sandbox.fault import Truth
-from streampay_sandbox.stack import start_sandbox
+from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_selftest.case import STATUS_OF_TRUTH, Case
-from streampay_selftest.run_setup import DEADLINE_SECONDS, RunSetup
+from streampay_selftest.run_setup import RunSetup
 from streampay_selftest.run_variation import RunVariation
 from streampay_smoke.gate.verdict import EXIT_CODES, SIGNAL_EXIT_CODES, VerdictStatus, written_at
+from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
 from streampay_smoke.settings.deadline import CLEAN_UP_MOST_SECONDS
 
 GATE = (sys.executable, "-m", "streampay_smoke", "run")
 
 OVERTIME_SECONDS = CLEAN_UP_MOST_SECONDS + 30.0
 """How much longer than its deadline a run may take before it counts as hung: for clean-up, start and reports."""
+
+LOOK_SECONDS = 0.1
 
 NO_ANSWER = "NO ANSWER"
 """The gate did not end, was killed, or ended with a code that is no answer."""
@@ -68,7 +71,8 @@ def play(case: Case, seed: int, *, hurried: bool, gate: Sequence[str] = GATE, ev
     cpu_before = _cpu_seconds()
     variation = RunVariation.of(case.name, seed)
     with tempfile.TemporaryDirectory(prefix="selftest-") as folder, contextlib.ExitStack() as stack:
-        sandbox = stack.enter_context(start_sandbox(close_seconds=variation.close_seconds, faults=case.faults))
+        pace_seconds = variation.close_seconds if case.close_seconds is None else case.close_seconds
+        sandbox = stack.enter_context(start_sandbox(close_seconds=pace_seconds, faults=case.faults))
         setup = RunSetup(Path(folder) / "project", sandbox, stack, gate)
         variation.over(setup)
         for change in case.conditions:
@@ -78,6 +82,8 @@ def play(case: Case, seed: int, *, hurried: bool, gate: Sequence[str] = GATE, ev
             each.start_proxies()
             each.write_environment_file()
         tags = case.selection(hurried=hurried)
+        if pace_seconds:
+            _wait_for_ledgers(sandbox)
         for done in setup.before:
             done()
         with contextlib.ExitStack() as runs:
@@ -98,6 +104,15 @@ def is_right(case: Case, played: CaseRun) -> bool:
     """Whether an answer is one of those that are right; a fault has to be seen by the check that is named."""
     right = any(played.status == STATUS_OF_TRUTH[truth] and played.attribution == truth for truth in case.truths)
     return right and (not case.is_fault or bool(played.caught_by))
+
+
+def _wait_for_ledgers(sandbox: Sandbox) -> None:
+    """Wait until the sandbox's ledger has a pace that can be measured: a network is there before the run."""
+    ends_at = time.monotonic() + OVERTIME_SECONDS
+    while measured_seconds_per_ledger(sandbox.rpc_url, timeout_seconds=OVERTIME_SECONDS) is None:
+        if time.monotonic() >= ends_at:
+            raise RuntimeError("the sandbox closes no ledgers")
+        time.sleep(LOOK_SECONDS)
 
 
 def _cpu_seconds() -> float:
@@ -128,7 +143,7 @@ def _ended(running: "subprocess.Popen[bytes]"):  # type: ignore[no-untyped-def]
 
 
 def _answer(case: Case, seed: int, setup: RunSetup, running: "subprocess.Popen[bytes]", began: float) -> CaseRun:
-    limit_seconds = float(DEADLINE_SECONDS) + OVERTIME_SECONDS
+    limit_seconds = setup.longest_seconds(case.close_seconds or 0.0) + OVERTIME_SECONDS
     try:
         code = running.wait(max(0.0, limit_seconds - (time.monotonic() - began)))
     except subprocess.TimeoutExpired:

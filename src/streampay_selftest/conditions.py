@@ -1,16 +1,22 @@
 """What can be different about a setup: the conditions that tables of cases are made of."""
 
+import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from streampay_sandbox.proxy import DisturbingProxy, ProxyBehaviour, full_queue, pass_through
+from streampay_sandbox.service.auth import Tokens
 from streampay_sandbox.stack import start_sandbox
 from streampay_selftest.case import Condition
 from streampay_selftest.run_setup import RunSetup
+from streampay_smoke.core.secret import Secret
+from streampay_smoke.http.client import Client
+from streampay_smoke.service.identity import unowned_address
 
 PATIENCE_SECONDS = 40.0
 """How long something that a run has to reach first is waited for."""
@@ -73,6 +79,41 @@ def another_upstream(*faults: str) -> Condition:
     return change
 
 
+def another_ledger(setup: RunSetup) -> None:
+    """Let the gate look at a ledger that is not the service's: another network of the same kind, with its own past."""
+    other = setup.stack.enter_context(start_sandbox())
+    with Client(timeout_seconds=PATIENCE_SECONDS) as client:
+        client.request("GET", f"{other.friendbot_url}?addr={unowned_address()}")
+    setup.environ["SMOKE_STELLAR_RPC_URL"] = other.rpc_url
+    setup.environ["SMOKE_STELLAR_FRIENDBOT_URL"] = other.friendbot_url
+
+
+def shipped(environment: str, *, service_network: str) -> Condition:
+    """Play an environment file as it is shipped, but for the network that the sandbox's service names: "private"."""
+
+    def change(setup: RunSetup) -> None:
+        setup.environment = setup.environ["SMOKE_ENV"] = environment
+        setup.environ.pop("SMOKE_AUTH_MODE", None)
+        setup.environment_edits.append((f'network = "{service_network}"', 'network = "private"'))
+
+    return change
+
+
+def signed_in_by_token(setup: RunSetup) -> None:
+    """Give the gate a token that an operator made, of a user who has two streams already."""
+    token, _ = Tokens(Secret(setup.environ["SMOKE_AUTH_JWT_SECRET"])).issue("smoke-user")
+    headers = {"authorization": f"Bearer {token}", "cookie": "csrf-token=c", "x-csrf-token": "c"}
+    order = {"recipient": unowned_address(), "rate": "0.5", "schedule": "month"}
+    with Client(base_url=setup.sandbox.base_url, timeout_seconds=PATIENCE_SECONDS, headers=headers) as client:
+        for _ in range(2):
+            made = client.request(
+                "POST", "/api/streams", headers={"content-type": "application/json"}, content=json.dumps(order).encode()
+            )
+            if made.status != 201:
+                raise RuntimeError(f"no stream was made: {made.status}")
+    setup.environ |= {"SMOKE_AUTH_MODE": "bearer", "SMOKE_AUTH_TOKEN": token}
+
+
 def setting(**variables: str) -> Condition:
     """Set environment variables; with "" one that was set is unset."""
 
@@ -110,13 +151,13 @@ def environment_text(old: str, new: str) -> Condition:
     return change
 
 
-def file(path: str, text: str) -> Condition:
+def file(path: str, content: str | bytes) -> Condition:
     """Write a file below the folder of the project; `home/...` is the runner's home."""
 
     def change(setup: RunSetup) -> None:
         target = setup.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+        target.write_bytes(content.encode() if isinstance(content, str) else content)
 
     return change
 
@@ -143,6 +184,14 @@ def through(*command: str) -> Condition:
 def limited(limit: str) -> Condition:
     """Start the gate under a limit of the shell's `ulimit`."""
     return through("/bin/sh", "-c", f'ulimit {limit} && exec "$@"', "sh")
+
+
+def heeding(number: signal.Signals) -> Condition:
+    """Start the gate with a signal not ignored, whatever this process inherited: `nohup` ignores SIGHUP."""
+    code = (
+        "import os, signal, sys; signal.signal(int(sys.argv[1]), signal.SIG_DFL); os.execvp(sys.argv[2], sys.argv[2:])"
+    )
+    return through(sys.executable, "-c", code, str(int(number)))
 
 
 def silent_host(setup: RunSetup) -> None:

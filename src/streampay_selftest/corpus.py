@@ -7,7 +7,13 @@ from msgspec.structs import replace
 from streampay_sandbox.fault import Fault, Truth
 from streampay_sandbox.faults import FAULTS
 from streampay_sandbox.ledger.faults import FAULTS as LEDGER_FAULTS
-from streampay_selftest import network_disturbances, proxy_faults, runner_disturbances, settings_disturbances
+from streampay_selftest import (
+    environment_disturbances,
+    network_disturbances,
+    proxy_faults,
+    runner_disturbances,
+    settings_disturbances,
+)
 from streampay_selftest.case import Case
 from streampay_selftest.conditions import environment_file, setting
 
@@ -70,6 +76,7 @@ CORPUS = _by_name(
         *(of_the_sandbox(fault) for fault in FAULTS.values() if fault.name not in NOT_LOOKED_AT),
         *(without_a_ledger(FAULTS[name]) for name in BY_THE_SERVICES_WORD),
         *proxy_faults.PROXY_FAULTS,
+        *environment_disturbances.ENVIRONMENT_DISTURBANCES,
         *network_disturbances.NETWORK_DISTURBANCES,
         *runner_disturbances.RUNNER_DISTURBANCES,
         *settings_disturbances.SETTINGS_DISTURBANCES,

@@ -7,6 +7,7 @@ from statistics import median
 from streampay_selftest.chart import chart
 from streampay_selftest.results import DISTURBANCE, FAULT, CaseOutcome, CaseResult, Results
 from streampay_selftest.scoring import TARGETS, Confusion, Score, confusion, score
+from streampay_smoke.gate.statistics import quantile
 
 PAGE, CHART = "README.md", "chart.svg"
 
@@ -24,6 +25,8 @@ def page(results: Results) -> str:
         _score(of),
         "## The targets\n",
         "".join(f"- {target.about}: **{target.described(of)}**\n" for target in TARGETS),
+        "## Time to a verdict, by the pace of the ledger\n",
+        _paces(results),
         "## What was true, and what was answered\n",
         _matrix(results),
         "## Faults: each has to be FAIL or SAFETY, and the check that is named for it has to be red\n",
@@ -90,6 +93,21 @@ def _score(of: Score) -> str:
 def _times(of: Score) -> Iterator[tuple[str, tuple[float, float] | None]]:
     yield "time to FAIL or SAFETY, the start of the process included", of.seconds_to_fail
     yield "time to PASS, undisturbed", of.seconds_to_pass
+
+
+def _paces(results: Results) -> str:
+    paced = [case for case in results.cases if case.close_seconds is not None]
+    rows = [
+        f"| {case.close_seconds:g} s | {case.name} | {outcome.status} | {outcome.runs:,} "
+        f"| {_seconds((quantile(outcome.seconds, 0.5), quantile(outcome.seconds, 0.95)))} |\n"
+        for case in sorted(paced, key=lambda case: case.close_seconds or 0.0)
+        for outcome in case.outcomes
+    ]
+    return (
+        "A run waits for the ledger again and again: how long it takes is told by how often one closes (0 s: as soon\n"
+        "as there is a transaction).\n\n"
+        "| a ledger closes every | case | answer | runs | time |\n|---:|---|---|---:|---|\n" + "".join(rows)
+    )
 
 
 def _seconds(times: tuple[float, float] | None) -> str:

@@ -4,6 +4,8 @@ import codecs
 import gzip
 import itertools
 import json
+import math
+import random
 import re
 import threading
 import time
@@ -99,6 +101,31 @@ def first(number: int, decided: ProxyDecision) -> ProxyBehaviour:
 def after(number: int, decided: ProxyDecision) -> ProxyBehaviour:
     """Let every request after the first ones meet this."""
     return lambda passing: decided if passing.number >= number else NO_CHANGE
+
+
+def for_seconds(seconds: float, decided: ProxyDecision, *, after: int) -> ProxyBehaviour:
+    """Let every request meet this for so long, from the first one on that comes after so many."""
+    began: list[float] = []
+
+    def behaviour(passing: ProxiedRequest) -> ProxyDecision:
+        if passing.number < after:
+            return NO_CHANGE
+        began.extend([time.monotonic()] * (not began))
+        return decided if time.monotonic() - began[0] < seconds else NO_CHANGE
+
+    return behaviour
+
+
+def noisy(median_seconds: float, sigma: float, path: str = "/") -> ProxyBehaviour:
+    """Delay reads below a path, each by another log-normal time, the same ones in each run."""
+    drawn = random.Random(f"{median_seconds}/{sigma}")
+
+    def behaviour(passing: ProxiedRequest) -> ProxyDecision:
+        if passing.method != "GET" or not passing.path.startswith(path):
+            return NO_CHANGE
+        return Forward(seconds=drawn.lognormvariate(math.log(median_seconds), sigma))
+
+    return behaviour
 
 
 def rate_limited(*, burst: int, per_second: float) -> ProxyBehaviour:
@@ -288,6 +315,25 @@ def dressed(sent: ProxiedAnswer) -> ProxiedAnswer:
         ("strict-transport-security", "max-age=31536000"),
     )
     return replace(sent, headers=(*sent.headers, *added))
+
+
+def chunked(sent: ProxiedAnswer) -> ProxiedAnswer:
+    """Send an answer in chunks, with an extension and a trailer, and tell no length."""
+    if not sent.content:
+        return sent
+    middle = max(1, len(sent.content) // 2)
+    chunks = b"".join(b"%X;part=1\r\n%s\r\n" % (len(each), each) for each in _halves(sent.content, middle))
+    content = chunks + b"0\r\nx-checked: yes\r\n\r\n"
+    return replace(sent.with_header("transfer-encoding", "chunked"), content=content, more=iter(()))
+
+
+def _halves(content: bytes, middle: int) -> list[bytes]:
+    return [each for each in (content[:middle], content[middle:]) if each]
+
+
+def until_closed(sent: ProxiedAnswer) -> ProxiedAnswer:
+    """Tell no length: the end of the connection is the end of the answer."""
+    return replace(sent, more=iter(())) if sent.content else sent
 
 
 def shouted(sent: ProxiedAnswer) -> ProxiedAnswer:

@@ -31,11 +31,11 @@ class CaseOutcome(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.seconds)
 
 
-class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
+class CaseResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A case, and every answer it got.
 
-    `commit` is that of the code it was played with; `hurried` says that only the features it is about were played,
-    `cpu_seconds` what all its runs cost.
+    `close_seconds` is the pace of its ledger, None where run variations draw it. `commit` is that of the code it was
+    played with; `hurried` says that only the features it is about were played, `cpu_seconds` what all its runs cost.
     """
 
     name: str
@@ -48,6 +48,7 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     hurried: bool
     cpu_seconds: float
     outcomes: tuple[CaseOutcome, ...]
+    close_seconds: float | None = None
 
     @property
     def runs(self) -> int:
@@ -63,9 +64,9 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
 def described(case: Case | CaseResult) -> tuple[Any, ...]:
     """Return what a case says of itself, for the question whether results are about this one."""
     if isinstance(case, CaseResult):
-        return case.kind, case.severity, case.truths, case.story, case.names_check
+        return case.kind, case.severity, case.truths, case.story, case.names_check, case.close_seconds
     kind = FAULT if case.is_fault else DISTURBANCE
-    return kind, str(case.severity), tuple(map(str, case.truths)), case.story, case.caught_by
+    return kind, str(case.severity), tuple(map(str, case.truths)), case.story, case.caught_by, case.close_seconds
 
 
 class Results(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +108,7 @@ def _result(case: Case, played: Sequence[CaseRun], *, commit: str, hurried: bool
         answer = (each.status, each.attribution, each.reason_code, each.caught_by, is_right(case, each))
         seconds[answer].append(each.seconds)
     common = sorted(seconds, key=lambda answer: (-len(seconds[answer]), answer))
-    kind, severity, truths, story, names_check = described(case)
+    kind, severity, truths, story, names_check, close_seconds = described(case)
     return CaseResult(
         name=case.name,
         kind=kind,
@@ -115,6 +116,7 @@ def _result(case: Case, played: Sequence[CaseRun], *, commit: str, hurried: bool
         truths=truths,
         story=story,
         names_check=names_check,
+        close_seconds=close_seconds,
         commit=commit,
         hurried=hurried,
         cpu_seconds=round(sum(each.cpu_seconds for each in played), 2),

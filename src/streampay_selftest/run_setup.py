@@ -11,7 +11,7 @@ from typing import IO
 
 from streampay_sandbox.proxy import DisturbingProxy, ProxyBehaviour, pass_through
 from streampay_sandbox.stack import Sandbox
-from streampay_smoke.settings.deadline import SHORTEST_SECONDS
+from streampay_smoke.settings.deadline import SHORTEST_SECONDS, derived_deadline_seconds
 from streampay_smoke.settings.folders import project_root
 
 RELEASE = "sandbox"
@@ -31,7 +31,7 @@ class RunSetup:
 
     `proxy` is how the proxy before the deployment behaves, `upstreams` what stands behind it; `stable_proxy` that of
     the stable release, None for none; `rpc_proxy` that between this runner and the ledger. `environment_file`
-    replaces keys of the environment file, `environment_edits` text in it.
+    replaces keys of the file of `environment`, `environment_edits` text in it.
     `shell` is what the gate is started through. `before` is done one by one before the run, `during` beside it;
     `beside` are runs of the same gate at the same time.
     """
@@ -51,6 +51,7 @@ class RunSetup:
             "SMOKE_DEADLINE_SECONDS": DEADLINE_SECONDS,
             "SMOKE_EXPECT_RELEASE": RELEASE,
         }
+        self.environment = "sandbox"
         self.proxy: ProxyBehaviour = pass_through
         self.upstreams = [sandbox.base_url]
         self.stable_proxy: ProxyBehaviour | None = None
@@ -83,7 +84,7 @@ class RunSetup:
 
     def write_environment_file(self) -> None:
         """Write the environment file with what this setup has changed in it."""
-        path = self.folder / "environments" / "sandbox.toml"
+        path = self.folder / "environments" / f"{self.environment}.toml"
         text = path.read_text(encoding="utf-8")
         for name, value in self.environment_file.items():
             text = re.sub(rf"^{name} = .*\n", "", text, flags=re.MULTILINE)
@@ -107,6 +108,15 @@ class RunSetup:
             stdout=output if self.output is None else self.output,
             stderr=output,
             start_new_session=True,
+        )
+
+    def longest_seconds(self, close_seconds: float) -> float:
+        """Return how long a run may take: its deadline, or what follows from a ledger that closes so often."""
+        told = self.environ.get("SMOKE_DEADLINE_SECONDS", "")
+        return (
+            float(told)
+            if told
+            else derived_deadline_seconds(ready_within_seconds=60.0, seconds_per_ledger=close_seconds)
         )
 
     def latest(self) -> Path | None:

@@ -13,6 +13,7 @@ from streampay_selftest.conditions import (
     environment_file,
     environment_text,
     file,
+    heeding,
     limited,
     nobody_reads_the_output,
     only_by_proxy,
@@ -528,6 +529,14 @@ RUNNER_DISTURBANCES = (
         severity=DISTURBANCE,
         truth=HARNESS,
         conditions=(stopped_by(signal.SIGTERM, at=IN_THE_MIDDLE),),
+        features=("chain",),
+    ),
+    Case(
+        name="stopped by SIGHUP",
+        story="operations: the terminal, or the connection to it, is gone",
+        severity=DISTURBANCE,
+        truth=HARNESS,
+        conditions=(heeding(signal.SIGHUP), stopped_by(signal.SIGHUP, at=IN_THE_MIDDLE)),
         features=("chain",),
     ),
     Case(

@@ -3,7 +3,7 @@
 from streampay_sandbox.fault import Severity, Truth
 from streampay_sandbox.proxy import SubstituteAnswer
 from streampay_selftest.case import Case
-from streampay_selftest.conditions import environment_text, proxy, setting
+from streampay_selftest.conditions import environment_text, file, proxy, setting
 from streampay_selftest.proxy_behaviours import everywhere, old_release
 from streampay_selftest.proxy_faults import IMPATIENT, LOGIN, SPA
 
@@ -16,6 +16,35 @@ ANOTHER_SERVICE = SubstituteAnswer(
 )
 BACKEND = SubstituteAnswer(status=404, text='{"error": "Not found"}', content_type="application/json")
 LOGIN_PAGE = SubstituteAnswer(status=200, text="<!doctype html><html><title>Sign in</title></html>")
+
+ADDRESSES = {
+    "a port that is no number": "http://127.0.0.1:eighty",
+    "a port that is too great": "http://127.0.0.1:99999",
+    "a query": "http://127.0.0.1:9/?debug=1",
+    "a fragment": "http://127.0.0.1:9/#top",
+    "no scheme": "127.0.0.1:9",
+    "a scheme of another kind": "ftp://127.0.0.1:9",
+}
+DOTENV_FILES: dict[str, str | bytes] = {
+    "bytes that are no UTF-8": b"SMOKE_REGION=Z\xfcrich\n",
+    "a line that is no assignment": "SMOKE_REGION eu-west-1\n",
+    "a quotation mark that is never closed": 'SMOKE_REGION="eu-west-1\n',
+    "a merge conflict": "<<<<<<< HEAD\nSMOKE_REGION=eu\n=======\n",
+}
+TAG_EXPRESSIONS = {
+    "a bracket that is never closed": "@smoke and (@streams",
+    "two operators in a row": "@smoke and or @streams",
+}
+SERVICE_LINKS = {
+    "SMOKE_SERVICE_HOST": "10.0.0.7",
+    "SMOKE_SERVICE_PORT": "80",
+    "SMOKE_SERVICE_PORT_HTTP": "80",
+    "SMOKE_PORT": "tcp://10.0.0.7:80",
+    "SMOKE_PORT_80_TCP": "tcp://10.0.0.7:80",
+    "SMOKE_PORT_80_TCP_PROTO": "tcp",
+    "SMOKE_PORT_80_TCP_PORT": "80",
+    "SMOKE_PORT_80_TCP_ADDR": "10.0.0.7",
+}
 
 SETTINGS_DISTURBANCES = (
     Case(
@@ -73,6 +102,70 @@ SETTINGS_DISTURBANCES = (
         severity=DISTURBANCE,
         truth=CONFIG,
         conditions=(IMPATIENT, setting(SMOKE_EXPECT_RELEASE="4b07bac0f6e34f0ab5a8c1a4a6b7de0f0d6f7a10")),
+    ),
+    Case(
+        name="a network whose name is misspelt",
+        story="operations: SMOKE_STELLAR_NETWORK=pubic, a typing error and no attempt to move money",
+        severity=DISTURBANCE,
+        truth=CONFIG,
+        conditions=(setting(SMOKE_STELLAR_NETWORK="pubic"),),
+        features=("readiness",),
+    ),
+    *(
+        Case(
+            name=f"an address with {what}",
+            story="operations: what people type and paste",
+            severity=DISTURBANCE,
+            truth=CONFIG,
+            conditions=(setting(SMOKE_BASE_URL=address),),
+            features=("readiness",),
+        )
+        for what, address in ADDRESSES.items()
+    ),
+    *(
+        Case(
+            name=f"a .env file with {what}",
+            story="operations: an editor, a template or a merge left it so",
+            severity=DISTURBANCE,
+            truth=CONFIG,
+            conditions=(file(".env", content),),
+            features=("readiness",),
+        )
+        for what, content in DOTENV_FILES.items()
+    ),
+    Case(
+        name="a .env file with the line endings of Windows",
+        story="operations: it was written with Notepad",
+        severity=DISTURBANCE,
+        truth=Truth.NONE,
+        conditions=(file(".env", "# a note\r\nSMOKE_REGION=eu-west-1\r\n"),),
+        features=("readiness",),
+    ),
+    *(
+        Case(
+            name=f"a tag expression with {what}",
+            story="operations: typed by hand",
+            severity=DISTURBANCE,
+            truth=CONFIG,
+            tags=expression,
+        )
+        for what, expression in TAG_EXPRESSIONS.items()
+    ),
+    Case(
+        name="an environment that has no file",
+        story="operations: SMOKE_ENV is misspelt",
+        severity=DISTURBANCE,
+        truth=CONFIG,
+        conditions=(setting(SMOKE_ENV="stagin"),),
+        features=("readiness",),
+    ),
+    Case(
+        name="service links of Kubernetes",
+        story="operations: a Service named smoke puts links of its own into every pod, told as what they are",
+        severity=DISTURBANCE,
+        truth=CONFIG,
+        conditions=(setting(**SERVICE_LINKS),),
+        features=("readiness",),
     ),
     Case(
         name="an environment file that names another network than the service",

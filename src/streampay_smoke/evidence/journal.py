@@ -51,6 +51,7 @@ class Journal(contextlib.AbstractContextManager["Journal"]):
         now_ms: Callable[[], int] = times.now_ms,
         uninterrupted: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> None:
+        self._path = path
         self._redactor = redactor
         self._now_ms = now_ms
         self._uninterrupted = uninterrupted
@@ -70,6 +71,10 @@ class Journal(contextlib.AbstractContextManager["Journal"]):
     def _redacted(self, event: AnyEvent) -> dict[str, Any]:
         fields = msgspec.to_builtins(event)
         return {"event": fields.pop("event"), **self._redactor.value(fields)}
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Read back what was written so far; raises OSError when the file is gone."""
+        return read(self._path).entries
 
     def is_intact(self) -> bool:
         """Whether the file ends with what was written here: nobody removed, replaced or cut it meanwhile."""

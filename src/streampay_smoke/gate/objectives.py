@@ -287,6 +287,11 @@ def within_budget(bad: int, samples: int, budget: float, confidence: float) -> s
     return PASS if statistics.share_below(bad, samples, budget) >= limit else INSUFFICIENT
 
 
+def in_doubt(bad: int, samples: int, budget: float, confidence: float) -> bool:
+    """Whether more samples than the budget allows are bad, and too few samples were made to prove anything by it."""
+    return bad > budget * samples and within_budget(bad, samples, budget, confidence) == INSUFFICIENT
+
+
 def _judge_latency(
     objective: Objective, found: Measurements, checks: Sequence[Check], confidence: float
 ) -> ObjectiveResult:

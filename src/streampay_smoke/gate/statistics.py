@@ -135,6 +135,11 @@ class PairedTest:
         """The evidence against "the candidate is at least `threshold` times as slow"."""
         return sum(self._faster) / len(BETS)
 
+    @property
+    def leans_slower(self) -> bool:
+        """Whether there is evidence that the candidate is slower, however little: more pairs may prove it."""
+        return self.slower > 1
+
     def decided(self, confidence: float) -> bool | None:
         """Return True when the candidate is proved slower, False when proved faster, None for neither."""
         limit = 1 / (1 - confidence)

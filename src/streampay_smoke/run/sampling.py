@@ -26,6 +26,9 @@ from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS
 
 MOST_PAIRS = 40
+MOST_PAIRS_IN_DOUBT = 100
+"""Where the candidate looks slower and 40 pairs do not prove it."""
+
 WARM_UP_PAIRS = 2
 REQUEST_SECONDS = 3.0
 
@@ -212,7 +215,7 @@ def _compared(
 ) -> Generator[AnyEvent, None, str]:
     ends_at = time.monotonic() + seconds
     test, silent = PairedTest(comparison.threshold, least_more=comparison.least_ms * US_PER_MS), 0
-    for number in range(WARM_UP_PAIRS + MOST_PAIRS):
+    for number in range(WARM_UP_PAIRS + MOST_PAIRS_IN_DOUBT):
         candidate_first = coin()
         for reader in (candidate, stable) if candidate_first else (stable, candidate):
             reader.read()
@@ -234,6 +237,7 @@ def _compared(
             "the rate limit was reached": TOO_MANY_REQUESTS in {pair.candidate_status, pair.stable_status},
             f"{silent} pairs in a row lacked an answer": silent >= MOST_SILENT_PAIRS,
             f"{seconds:g} s were over": time.monotonic() >= ends_at,
+            "no more are made": number + 1 >= WARM_UP_PAIRS + MOST_PAIRS and not test.leans_slower,
         }
         because = next((reason for reason, applies in reasons.items() if applies), "")
         if because:

@@ -7,7 +7,11 @@ what a scenario does; a change that is meant is accepted by writing it anew, and
     python -m streampay_smoke.runner.manifest            names what differs, and ends with 1 then
     python -m streampay_smoke.runner.manifest --write    accepts the suite as it is
     python -m streampay_smoke.runner.manifest --learn JOURNAL...
-                          pins how many assertions each step makes at least: the fewest in the scenarios that passed
+                          pins how many assertions each step makes at least: the fewest in the scenarios that passed,
+                          and never more than is pinned: a run of one kind does not know what the others assert
+    python -m streampay_smoke.runner.manifest --relearn JOURNAL...
+                          the same, and puts what these journals say in the place of what is pinned: give it runs of
+                          every kind, as benchmarks/assertion_counts.py does
 
 The digest of a file does not depend on its line endings: a checkout with CRLF is the same suite.
 """
@@ -96,26 +100,39 @@ def write(features: Path, ini: Path) -> None:
     _store(features / FILE, {name: _measured_as(before.get(name), pin) for name, pin in pins_of(features, ini).items()})
 
 
-def learn(features: Path, journals: Sequence[Path]) -> None:
+def learn(features: Path, journals: Sequence[Path], *, anew: bool = False) -> tuple[str, ...]:
     """Pin the fewest assertions that each step made in these journals, for every scenario that passed in one of them.
 
-    What settlements are proved with decides how much there is to assert, so each kind of proof is counted apart.
-    Raises SuiteChanged for a journal that is damaged, or of other scenarios than those below `features`.
+    What is pinned already counts among them, unless it is measured `anew`. What settlements are proved with decides how
+    much there is to assert, so each kind of proof is counted apart. Returns in words where more was asserted than
+    stays pinned. Raises SuiteChanged for a journal that is damaged, or of other scenarios than those below `features`.
     """
     known = {item.expected.id: item.expected.steps for item in scenarios_below(features)}
     pins = read(features / FILE)
-    fewest: dict[str, dict[str, tuple[int, ...]]] = {}
+    seen: dict[str, dict[str, tuple[int, ...]]] = {}
     for journal in journals:
         proof, counts = _counted_in(journal, known)
         for name, numbers in counts.items():
-            of_scenario, under = fewest.setdefault(name, {}), _scenario(pins, name).counted_under(proof)
-            of_scenario[under] = tuple(map(min, numbers, of_scenario.get(under, numbers)))
-    learned = {
-        name: replace(pin, at_least={**pin.at_least, **counts})
-        for name, counts in fewest.items()
-        for pin in [_scenario(pins, name)]
-    }
+            of_scenario, under = seen.setdefault(name, {}), _scenario(pins, name).counted_under(proof)
+            of_scenario[under] = _fewest(numbers, of_scenario.get(under))
+    learned, more = {}, []
+    for name, counts in seen.items():
+        pin = _scenario(pins, name)
+        floors = {
+            proof: _fewest(numbers, None if anew else pin.at_least.get(proof)) for proof, numbers in counts.items()
+        }
+        more += [
+            f"{name} asserted {counts[proof]} with proof {proof}, and {floors[proof]} stays pinned"
+            for proof in floors
+            if counts[proof] != floors[proof]
+        ]
+        learned[name] = replace(pin, at_least={**pin.at_least, **floors})
     _store(features / FILE, {**pins, **learned})
+    return tuple(more)
+
+
+def _fewest(numbers: tuple[int, ...], others: tuple[int, ...] | None) -> tuple[int, ...]:
+    return numbers if others is None else tuple(map(min, numbers, others))
 
 
 def unmeasured(pins: Pins) -> tuple[str, ...]:
@@ -225,12 +242,16 @@ def main(arguments: Sequence[str]) -> int:
             case ["--write"]:
                 write(features, ini)
                 found = ()
-            case ["--learn", *journals] if journals:
-                learn(features, [Path(journal) for journal in journals])
+            case ["--learn" | "--relearn" as how, *journals] if journals:
+                more = learn(features, [Path(journal) for journal in journals], anew=how == "--relearn")
+                if more:
+                    print("\n".join(more))
+                    print("to pin more, play each kind of run: python benchmarks/assertion_counts.py")
                 found = ()
             case _:
                 print(
-                    "usage: python -m streampay_smoke.runner.manifest [--write | --learn JOURNAL...]", file=sys.stderr
+                    "usage: python -m streampay_smoke.runner.manifest [--write | (--learn | --relearn) JOURNAL...]",
+                    file=sys.stderr,
                 )
                 return 2
         if not found and (names := unmeasured(read(features / FILE))):

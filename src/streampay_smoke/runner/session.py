@@ -38,6 +38,7 @@ from streampay_smoke.run.bake import watch
 from streampay_smoke.run.embedded import start_sandbox
 from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RunFolder
+from streampay_smoke.run.more_reads import more_reads
 from streampay_smoke.run.probes.limits import PROBE_SECONDS
 from streampay_smoke.run.probes.rounds import control_probes, probes_at_start
 from streampay_smoke.run.sampling import SlowAnswers, measure
@@ -87,6 +88,7 @@ class Session:
         self.settings = settings
         self.pending = Pending()
         self._journal: EventWriter = journal
+        self._run_journal = journal
         self._redactor = redactor
         self._sender: Sender | None = None
         self._run_context = RunContext(settings, record=self.record, learn_secret=self._learn, run_id=run_id)
@@ -263,6 +265,10 @@ class Session:
     def measure(self, *, failed: bool) -> None:
         """Sample what this environment's objectives need beyond the scenarios."""
         if self.settings.facts.objectives:
+            if not failed:  # lanes write into the journal too: what they measured is read there
+                entries = self._run_journal.entries()
+                for evidence in more_reads(self._run_context, entries, left_seconds=self.time_left.seconds):
+                    self.record(evidence)
             for evidence in measure(self._run_context, left_seconds=self.time_left.seconds, failed=failed):
                 self.record(evidence)
 

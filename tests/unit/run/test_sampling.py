@@ -1,5 +1,6 @@
 """The sampler's limits: pairs, seconds, patience; on readers that answer as told."""
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -33,7 +34,7 @@ def sampled(
     candidate: Told, stable: Told, *, seconds: float = 10, confidence: float = 0.999
 ) -> tuple[list[PairSampled], str]:
     pairs: list[PairSampled] = []
-    coins = iter([True, False] * 50)
+    coins = itertools.cycle([True, False])
     sampler = sampling._compared(candidate, stable, COMPARISON, confidence, seconds, lambda: next(coins))  # type: ignore[arg-type]
     while True:
         try:
@@ -50,11 +51,25 @@ def test_sampling_ends_when_the_question_is_decided() -> None:
     assert "decided" in why
 
 
-def test_no_more_than_forty_pairs_are_made() -> None:
+def test_no_more_than_forty_pairs_are_made_where_the_candidate_does_not_look_slower() -> None:
     pairs, why = sampled(Told((1_100, 200)), Told((1_000, 200)))
     assert sum(pair.counts for pair in pairs) == sampling.MOST_PAIRS == 40
     assert sum(pair.warm_up for pair in pairs) == sampling.WARM_UP_PAIRS
     assert why == "ended after 40 pairs: no more are made"
+
+
+def test_a_candidate_that_looks_slower_is_compared_further() -> None:
+    noisy = Told(*[(2_500, 200), (2_500, 200), (800, 200)] * 40)
+    pairs, why = sampled(noisy, Told((1_000, 200)))
+    assert sampling.MOST_PAIRS < sum(pair.counts for pair in pairs) < sampling.MOST_PAIRS_IN_DOUBT
+    assert "decided" in why
+
+
+def test_no_doubt_lasts_for_ever() -> None:
+    noisy = Told(*[(2_500, 200), (2_500, 200), (2_500, 200), (800, 200)] * 40)
+    pairs, why = sampled(noisy, Told((1_000, 200)), confidence=1 - 1e-12)
+    assert sum(pair.counts for pair in pairs) == sampling.MOST_PAIRS_IN_DOUBT
+    assert why == "ended after 100 pairs: no more are made"
 
 
 def test_the_coin_decides_who_is_first() -> None:

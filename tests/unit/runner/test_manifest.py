@@ -208,17 +208,39 @@ def counted(project: Path, name: str = NETWORK) -> dict[str, tuple[int, ...]]:
 
 def test_the_fewest_assertions_of_good_runs_are_learned(project: Path) -> None:
     good = [journal_of(project, 0, 5), journal_of(project, 0, 4), journal_of(project, 0, 1, status="failed")]
-    learn(project / "features", good)
+    assert learn(project / "features", good, anew=True) == ()
     assert counted(project) == {"ledger": (0, 4)}
-    learn(project / "features", [journal_of(project, 0, 6), journal_of(project, 0, 2, proof="service")])
+    assert learn(project / "features", [journal_of(project, 0, 6), journal_of(project, 0, 2, proof="service")]) == ()
     assert counted(project) == {"ledger": (0, 2)}, "no proof of a settlement is asserted here"
+
+
+def test_a_run_that_asserts_more_raises_no_floor_unless_it_is_measured_anew(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    learn(project / "features", [journal_of(project, 0, 3)], anew=True)
+    pinned = (project / "features/manifest.jsonl").read_bytes()
+    assert main(["--learn", str(journal_of(project, 0, 6))]) == 0
+    assert (project / "features/manifest.jsonl").read_bytes() == pinned
+    told = capsys.readouterr().out
+    assert f"{NETWORK} asserted (0, 6) with proof ledger, and (0, 3) stays pinned" in told
+    assert "benchmarks/assertion_counts.py" in told
+    assert main(["--relearn", str(journal_of(project, 0, 6))]) == 0
+    assert counted(project) == {"ledger": (0, 6)}
+    assert capsys.readouterr().out == ""
+
+
+def test_each_step_keeps_its_own_floor(project: Path) -> None:
+    learn(project / "features", [journal_of(project, 1, 3)], anew=True)
+    assert len(learn(project / "features", [journal_of(project, 0, 6)])) == 1
+    assert counted(project) == {"ledger": (0, 3)}
 
 
 def test_a_scenario_that_moves_money_is_counted_for_each_proof(project: Path) -> None:
     steps = len(all_scenarios(project / "features")[MONEY].steps)
     by_ledger, by_service = (5,) * steps, (1,) * steps
-    learn(project / "features", [journal_of(project, *by_ledger, name=MONEY)])
-    learn(project / "features", [journal_of(project, *by_service, name=MONEY, proof="service")])
+    learn(project / "features", [journal_of(project, *by_ledger, name=MONEY)], anew=True)
+    learn(project / "features", [journal_of(project, *by_service, name=MONEY, proof="service")], anew=True)
     assert counted(project, MONEY) == {"ledger": by_ledger, "service": by_service}
     pins = accepted(project / "features", project / INI)
     item = next(item for item in scenarios_below(project / "features") if item.expected.id == MONEY)
@@ -227,7 +249,7 @@ def test_a_scenario_that_moves_money_is_counted_for_each_proof(project: Path) ->
 
 
 def test_what_was_learned_is_announced_and_kept(project: Path) -> None:
-    learn(project / "features", [journal_of(project, 0, 7)])
+    learn(project / "features", [journal_of(project, 0, 7)], anew=True)
     pins = accepted(project / "features", project / INI)
     network = [item for item in scenarios_below(project / "features") if item.expected.id == NETWORK]
     for proof in ("ledger", "service"):

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from waits import HANG_SECONDS
 
 from streampay_sandbox.fault import Severity, Truth
 from streampay_selftest import case_run
 from streampay_selftest.case import Case
 from streampay_selftest.case_run import CONTRADICTION, NO_ANSWER, CaseRun, is_right, play
-from streampay_selftest.conditions import beside_other_runs, environment_file
+from streampay_selftest.conditions import beside_other_runs, environment_file, setting
 
 SCRIPT = Path(__file__).parents[2] / "support" / "fake_gate.py"
 
@@ -94,8 +95,8 @@ def test_without_a_verdict_only_config_says_whose_it_is(status: str, attribution
 
 def test_a_gate_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(case_run, "OVERTIME_SECONDS", 1.0)
-    monkeypatch.setattr(case_run, "DEADLINE_SECONDS", "0.5")
-    answer = played(DISTURBANCE, "PASS", "none", "--hang")
+    hasty = replace(DISTURBANCE, conditions=(setting(SMOKE_DEADLINE_SECONDS="0.5"),))
+    answer = played(hasty, "PASS", "none", "--hang")
     assert (answer.status, answer.seconds) == (NO_ANSWER, 1.5)
 
 

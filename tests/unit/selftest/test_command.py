@@ -193,7 +193,7 @@ def test_a_plan_of_many_rounds_mixes_what_waits_with_what_computes() -> None:
     full = Plan(names=tuple(CORPUS), hurried=False)
     turns = [number for number, task in enumerate(full.tasks(dict.fromkeys(slow, 120.0))) if task.case in slow]
     between = [later - earlier for earlier, later in itertools.pairwise(turns)]
-    assert len(turns) > 200
+    assert len(turns) > 100
     assert sum(gap == 1 for gap in between) < 50, "ten cases in a row would leave the cores idle"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from waits import HANG_SECONDS
 
 from streampay_sandbox.proxy import (
@@ -209,3 +210,38 @@ def test_variation_adds_to_what_the_proxy_does() -> None:
 def _seconds(decided: ProxyDecision) -> float:
     assert isinstance(decided, Forward)
     return decided.seconds
+
+
+@pytest.mark.parametrize("oddity", [proxy_behaviours.chunked, proxy_behaviours.until_closed])
+def test_an_answer_without_a_length_is_whole(proxy: ProxyUnderTest, oddity: Any) -> None:
+    proxy.behaviour = proxy_behaviours.answering(oddity)
+    assert [proxy.asked()["number"] for _ in range(3)] == [0, 1, 2]
+    assert "content-length" not in {name for name, _ in proxy.client.request("GET", "/x").header_items}
+
+
+def test_an_answer_without_content_stays_as_it_is() -> None:
+    empty = ProxiedAnswer(status=204, headers=(), content=b"")
+    assert proxy_behaviours.chunked(empty) == proxy_behaviours.until_closed(empty) == empty
+
+
+def test_a_restart_lasts_so_many_seconds_from_a_request_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    behaviour = proxy_behaviours.for_seconds(2.0, hang_up(), after=1)
+    asked = [ProxiedRequest(number=number, connection=0, method="GET", path="/") for number in range(4)]
+    assert behaviour(asked[0]) == Forward()
+    assert behaviour(asked[1]) == hang_up()
+    now = 101.9
+    assert behaviour(asked[2]) == hang_up()
+    now = 102.0
+    assert behaviour(asked[3]) == Forward()
+
+
+def test_noise_delays_reads_alone_and_is_the_same_in_each_run() -> None:
+    asked = [ProxiedRequest(number=number, connection=0, method="GET", path="/api") for number in range(200)]
+    first, second = (proxy_behaviours.noisy(0.8, 0.5, "/api") for _ in range(2))
+    delayed = [first(each) for each in asked]
+    assert delayed == [second(each) for each in asked]
+    assert 0.65 < sorted(each.seconds for each in delayed if isinstance(each, Forward))[100] < 0.95
+    for other in (replace(asked[0], method="POST"), replace(asked[0], path="/x")):
+        assert first(other) == Forward()

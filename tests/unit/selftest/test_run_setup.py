@@ -94,6 +94,33 @@ def test_text_that_is_not_in_the_environment_is_no_silent_nothing(setup: RunSetu
         setup.write_environment_file()
 
 
+def test_a_shipped_environment_is_played_with_the_sandboxs_network(setup: RunSetup) -> None:
+    conditions.shipped("production", service_network="public")(setup)
+    conditions.signed_in_by_token(setup)
+    setup.write_environment_file()
+    settings = load(environ=setup.environ, root=setup.folder)
+    assert (settings.environment, settings.facts.service.network, settings.auth_mode) == (
+        "production",
+        "private",
+        "bearer",
+    )
+    assert not settings.facts.money.settles
+
+
+def test_another_ledger_is_not_the_services(setup: RunSetup, sandbox: Sandbox) -> None:
+    conditions.another_ledger(setup)
+    setup.start_proxies()
+    assert setup.environ["SMOKE_STELLAR_RPC_URL"] != sandbox.rpc_url
+    assert setup.environ["SMOKE_BASE_URL"] == sandbox.base_url
+
+
+def test_a_run_is_waited_for_as_long_as_its_ledger_takes(setup: RunSetup) -> None:
+    conditions.setting(SMOKE_DEADLINE_SECONDS="30")(setup)
+    assert setup.longest_seconds(0.0) == 30
+    conditions.without("SMOKE_DEADLINE_SECONDS")(setup)
+    assert setup.longest_seconds(6.0) > setup.longest_seconds(5.0) > setup.longest_seconds(0.0) >= 120
+
+
 def test_files_and_folders(setup: RunSetup) -> None:
     conditions.file("home/.behaverc", "[behave]")(setup)
     conditions.artifacts("somewhere else")(setup)

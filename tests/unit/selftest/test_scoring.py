@@ -16,7 +16,7 @@ from streampay_selftest.case import Case
 from streampay_selftest.case_run import CONTRADICTION, NO_ANSWER, CaseRun
 from streampay_selftest.chart import chart
 from streampay_selftest.page import page
-from streampay_selftest.results import Results, collected, from_json, merged, to_json
+from streampay_selftest.results import Results, collected, described, from_json, merged, to_json
 from streampay_selftest.scoring import (
     DISTURBED_RUNS,
     FAULT_SEEDS,
@@ -200,6 +200,21 @@ def test_the_page_and_the_chart_are_made_of_the_results() -> None:
     assert ElementTree.fromstring(drawn).tag.endswith("svg")
     assert "recall, 2 of 3" in drawn
     assert chart(results(of=())).startswith("<svg")
+
+
+def test_the_page_tells_how_long_a_run_takes_at_each_pace_of_the_ledger() -> None:
+    paced = {
+        name: Case(name=name, story="s", severity=Severity.DISTURBANCE, truth=Truth.NONE, close_seconds=seconds)
+        for name, seconds in (("slow", 6.0), ("at once", 0.0))
+    }
+    runs = [answer("slow", "PASS", "none", seed=seed, seconds=100.0 + seed) for seed in range(3)]
+    told = page(collected(paced, [*runs, answer("at once", "PASS", "none")], commit="abc", hurried=False))
+    assert told.index("| 0 s | at once | PASS | 1 | median 1.5 s") < told.index("| 6 s | slow | PASS | 3 |")
+    assert "median 101.0 s, p95 102.0 s" in told
+    kept = collected(paced, runs, commit="abc", hurried=False)
+    assert from_json(to_json(kept)).cases[0].close_seconds == 6.0
+    assert described(kept.cases[0]) == described(paced["slow"])
+    assert described(kept.cases[0]) != described(replace(paced["slow"], close_seconds=5.0))
 
 
 def test_a_person_is_told_what_was_wrong_and_what_right() -> None:
