@@ -47,7 +47,7 @@ def test_the_quick_form_reproduces_the_claims_of_the_page() -> None:
 
 def test_the_page_is_of_a_full_run() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    assert text.count("100,000 simulated runs a cell") == 2
+    assert text.count("20,000 simulated runs a cell") == 2
 
 
 def test_the_page_says_what_the_script_would_write() -> None:

@@ -150,5 +150,5 @@ def test_no_secret_is_in_the_journal(
 ) -> None:
     deployment.streams(credential)
     shown = str([event for event in journal if isinstance(event, Exchanged)])
-    assert len(secrets) > 3
+    assert secrets
     assert not [secret for secret in secrets if secret in shown]
