@@ -180,20 +180,25 @@ def override(chosen: argparse.Namespace) -> int:
         return EXIT_CODES[stands if stands is VerdictStatus.SAFETY else VerdictStatus.CONFIG]
 
 
+def _refused(error: SmokeError) -> int:
+    """Say why a command did nothing, and what to do next; return its exit code."""
+    print(f"{error}\nNext: {error.next_step}" if error.next_step else str(error), file=sys.stderr)
+    return EXIT_CODES[STATUS_WITHOUT_RUN[error.blame]]
+
+
 def sweep(chosen: argparse.Namespace) -> int:
     """Bring to an end what crashed runs left in a deployment."""
     from streampay_smoke.evidence.redaction import Redactor
     from streampay_smoke.operations.sweep import sweep_environment
     from streampay_smoke.run.output import redacted_output
 
-    try:
-        settings = configuration.load(given_options(chosen))
-        redactor = Redactor()
-        with redacted_output(redactor):
+    redactor = Redactor()
+    with redacted_output(redactor):
+        try:
+            settings = configuration.load(given_options(chosen))
             return sweep_environment(settings, redactor, older_than_seconds=chosen.older_than, dry_run=chosen.dry_run)
-    except SmokeError as error:
-        print(f"{error}\nNext: {error.next_step}" if error.next_step else str(error), file=sys.stderr)
-        return EXIT_CODES[STATUS_WITHOUT_RUN[error.blame]]
+        except SmokeError as error:  # it may repeat what a service answered
+            return _refused(error)
 
 
 def init(chosen: argparse.Namespace) -> int:
@@ -216,8 +221,7 @@ def init(chosen: argparse.Namespace) -> int:
         try:
             return initialised(wanted, redactor)
         except SmokeError as error:
-            print(f"{error}\nNext: {error.next_step}" if error.next_step else str(error), file=sys.stderr)
-            return EXIT_CODES[STATUS_WITHOUT_RUN[error.blame]]
+            return _refused(error)
 
 
 def doctor(chosen: argparse.Namespace) -> int:

@@ -197,6 +197,7 @@ def opened(sandbox: Sandbox, witness: Witness) -> Iterator[ScenarioContext]:
         yield scenario
     finally:
         scenario.run_context.clean_up()
+        scenario.run_context.look_at_ledger_again()
         scenario.run_context.close()
 
 

@@ -226,10 +226,10 @@ def test_production_is_read_only_and_says_so(tmp_path: Path) -> None:
         *EXCLUDED,
         "records/a-stream-from-an-earlier-release-still-exists",
         "throttling/only-the-caller-who-exceeds-the-read-limit-is-throttled",
-        "throttling_evasion/a-forged-token-does-not-use-up-the-read-limit-of-the-user-it-names",
-        "throttling_evasion/the-read-limit-holds-for-a-user-who-claims-a-new-api-key-each-time",
-        "throttling_evasion/the-read-limit-holds-for-a-user-who-claims-a-new-network-address-each-time",
-        "throttling_evasion/the-sign-in-limit-holds-for-a-caller-who-claims-a-new-network-address-each-time",
+        "throttling_evasion/forged-tokens-do-not-use-up-the-read-limit-of-the-user-they-name",
+        "throttling_evasion/a-user-cannot-evade-the-read-limit-by-claiming-a-new-api-key-in-each-request",
+        "throttling_evasion/a-user-cannot-evade-the-read-limit-by-claiming-a-new-network-address-in-each-request",
+        "throttling_evasion/a-caller-cannot-evade-the-sign-in-limit-by-claiming-a-new-network-address-in-each-request",
         "webapp/the-cors-preflight-allows-the-web-app-to-write",
     }
     assert "excluded here" in verdict.message

@@ -12,7 +12,7 @@ from streampay_smoke.gate.history import fold
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Cost, FeatureCost
 
-Told = Callable[..., JournalRead]
+Journaled = Callable[..., JournalRead]
 
 
 def asked(peer: str = "service", stands_for: int = 1) -> events.Exchanged:
@@ -31,16 +31,16 @@ def cost(journal: JournalRead) -> Cost:
     return found
 
 
-def test_a_run_that_asked_nothing_cost_nothing(told: Told) -> None:
-    found = cost(told(started(), planned(READY), played(READY, HELD), ended()))
+def test_a_run_that_asked_nothing_cost_nothing(journaled: Journaled) -> None:
+    found = cost(journaled(started(), planned(READY), played(READY, HELD), ended()))
 
     assert found == Cost(
         service_requests=0, ledger_requests=0, transactions=0, fees_stroops=0, most_locked_stroops=0, by_feature=()
     )
 
 
-def test_everything_counts_where_it_happened(told: Told) -> None:
-    story = told(
+def test_everything_counts_where_it_happened(journaled: Journaled) -> None:
+    story = journaled(
         started(),
         planned(READY, MONEY),
         asked(),
@@ -85,8 +85,10 @@ def test_everything_counts_where_it_happened(told: Told) -> None:
     )
 
 
-def test_money_is_locked_together_as_time_tells_not_as_the_journal_is_ordered(told: Told) -> None:
-    story = told(started(), planned(MONEY), played(MONEY, signed(1, 500), signed(1, -500), signed(1, 300)), ended())
+def test_money_is_locked_together_as_time_tells_not_as_the_journal_is_ordered(journaled: Journaled) -> None:
+    story = journaled(
+        started(), planned(MONEY), played(MONEY, signed(1, 500), signed(1, -500), signed(1, 300)), ended()
+    )
     assert cost_of(fold(story.entries), story.entries).most_locked_stroops == 500
 
     later = [
@@ -98,8 +100,8 @@ def test_money_is_locked_together_as_time_tells_not_as_the_journal_is_ordered(to
     assert cost_of(fold(later), later).most_locked_stroops == 800
 
 
-def test_what_a_cut_off_scenario_left_to_the_clean_up_is_not_its_cost(told: Told) -> None:
-    story = told(
+def test_what_a_cut_off_scenario_left_to_the_clean_up_is_not_its_cost(journaled: Journaled) -> None:
+    story = journaled(
         started(),
         planned(MONEY),
         events.ScenarioStarted(id=MONEY.id),

@@ -117,7 +117,7 @@ def test_the_console_block_names_every_check_and_ends_with_what_next(sample: Cal
 
 
 def test_what_a_run_cost_is_told_in_all_and_by_feature(sample: Callable[[str], Any]) -> None:
-    run = sample("passing").told
+    run = sample("passing").report
     spent = replace(run, verdict=replace(run.verdict, cost=COST))
     whole = "63 requests to the service, 40 to the ledger, 3 transactions signed, 0.0000321 XLM in fees"
 
@@ -132,7 +132,7 @@ def test_what_a_run_cost_is_told_in_all_and_by_feature(sample: Callable[[str], A
 
 
 def test_a_verdict_without_a_cost_tells_none(sample: Callable[[str], Any]) -> None:
-    run = sample("passing").told
+    run = sample("passing").report
     older = replace(run, verdict=replace(run.verdict, cost=None))
 
     assert "Cost" not in console_block(older, plain) + summary_md(older).decode() + html_report(older).decode()
@@ -302,9 +302,9 @@ def test_an_endless_reason_takes_three_lines(sample: Callable[[str], Any]) -> No
 def test_a_reason_that_is_too_long_still_says_what_to_do_next(sample: Callable[[str], Any]) -> None:
     run = sample("failing")
     verdict = msgspec.structs.replace(run.verdict, message_long=f"{'so it is ' * 200}. Next: look at the ledger first.")
-    told = msgspec.structs.replace(run, verdict=verdict).told
+    report = msgspec.structs.replace(run, verdict=verdict).report
     for width in (Width(), Width(check=50, sentence=50)):
-        assert "      Next: look at the ledger first.\n" in console_block(told, plain, width)
+        assert "      Next: look at the ledger first.\n" in console_block(report, plain, width)
 
 
 @pytest.mark.parametrize("name", ["passing", "failing", "refused"])
@@ -312,14 +312,14 @@ def test_a_reason_that_is_too_long_still_says_what_to_do_next(sample: Callable[[
 def test_a_block_is_as_wide_as_its_terminal_but_for_what_to_do_next(
     sample: Callable[[str], Any], name: str, columns: int
 ) -> None:
-    lines = console_block(sample(name).told, plain, Width(check=columns, sentence=columns)).splitlines()
+    lines = console_block(sample(name).report, plain, Width(check=columns, sentence=columns)).splitlines()
     assert all(len(line) <= columns for line in lines if "Next: " not in line)
 
 
 @pytest.mark.parametrize("name", ["passing", "failing", "refused"])
 def test_an_answer_has_five_lines(sample: Callable[[str], Any], name: str) -> None:
     run = sample(name)
-    lines = console_answer(run.told, plain).splitlines()
+    lines = console_answer(run.report, plain).splitlines()
     assert [line.split()[0] for line in lines[1:]] == ["Why:", "On:", "Paid:", "Next:"]
     assert lines[-1] == f"Next: {wording.next_step(run.verdict)}"
 

@@ -15,7 +15,7 @@ from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.http.client import Client, NoAnswer
 from streampay_smoke.http.ledger_health import ledger_time, measured_seconds_per_ledger
-from streampay_smoke.operations.doctor.look import DoctorCheck, Look, look_at, ok, problem, warning
+from streampay_smoke.operations.doctor.look import DoctorCheck, DoctorLook, look_at, ok, problem, warning
 from streampay_smoke.run.bake import look_at_metrics
 from streampay_smoke.run.probes.runner import clock_probe, service_date
 from streampay_smoke.service.credentials import ANONYMOUS
@@ -46,7 +46,7 @@ def _service(run_context: RunContext) -> Iterator[DoctorCheck]:
         yield ok("service", f"{settings.base_url} is ready, release {told}")
     if readiness.genuine:
         yield from look_at(
-            Answered(settings, readiness), (Look("its release", _release), Look("its network", _network))
+            Answered(settings, readiness), (DoctorLook("its release", _release), DoctorLook("its network", _network))
         )
 
 
@@ -206,17 +206,17 @@ def _clocks(run_context: RunContext) -> Iterator[DoctorCheck]:
         yield ok("clocks", clock.detail) if clock.ok else warning("clocks", clock.detail, "look at them by hand")
 
 
-DEPLOYMENT: tuple[Look[RunContext], ...] = (
-    Look("synthetic user", _user),
-    Look("service", _service),
-    Look("stable release", _stable_release),
-    Look("sign-in", _sign_in),
-    Look("kept stream", _kept_stream),
-    Look("metrics", _metrics),
-    Look("bake", _bake),
-    Look("ledger", _ledger),
-    Look("deadline", _deadline),
-    Look("friendbot", _friendbot),
-    Look("contract", _contract),
-    Look("clocks", _clocks),
+DEPLOYMENT: tuple[DoctorLook[RunContext], ...] = (
+    DoctorLook("synthetic user", _user),
+    DoctorLook("service", _service),
+    DoctorLook("stable release", _stable_release),
+    DoctorLook("sign-in", _sign_in),
+    DoctorLook("kept stream", _kept_stream),
+    DoctorLook("metrics", _metrics),
+    DoctorLook("bake", _bake),
+    DoctorLook("ledger", _ledger),
+    DoctorLook("deadline", _deadline),
+    DoctorLook("friendbot", _friendbot),
+    DoctorLook("contract", _contract),
+    DoctorLook("clocks", _clocks),
 )

@@ -7,7 +7,7 @@ from streampay_smoke.core import system_facts
 from streampay_smoke.gate.policy import HOLD
 from streampay_smoke.http.proxies import route_to
 from streampay_smoke.http.trust import DIRECTORY_VARIABLE, FILE_VARIABLE, trusted
-from streampay_smoke.operations.doctor.look import DoctorCheck, Look, ok, problem, warning
+from streampay_smoke.operations.doctor.look import DoctorCheck, DoctorLook, ok, problem, warning
 from streampay_smoke.rollback.hooks import ENGINES
 from streampay_smoke.runner.plan import all_scenarios, exclusion_of
 from streampay_smoke.service.claims import claims_of, seconds_left
@@ -136,12 +136,12 @@ def _asked_rollback(settings: Settings) -> Iterator[DoctorCheck]:
         )
 
 
-SETTINGS: tuple[Look[Settings], ...] = (
-    Look("settings", _file),
-    Look("left out", _exclusions),
-    Look("credentials", credentials),
-    Look("credentials", unused_credentials),
-    Look("proxy", _routes),
-    Look("trust store", _trust),
-    Look("on FAIL", _asked_rollback),
+SETTINGS: tuple[DoctorLook[Settings], ...] = (
+    DoctorLook("settings", _file),
+    DoctorLook("left out", _exclusions),
+    DoctorLook("credentials", credentials),
+    DoctorLook("credentials", unused_credentials),
+    DoctorLook("proxy", _routes),
+    DoctorLook("trust store", _trust),
+    DoctorLook("on FAIL", _asked_rollback),
 )

@@ -31,14 +31,14 @@ class DoctorCheck(msgspec.Struct, frozen=True, kw_only=True):
     verdict: VerdictStatus = VerdictStatus.PASS
 
 
-class Look(NamedTuple, Generic[T]):
+class DoctorLook(NamedTuple, Generic[T]):
     """One look at a T: yields what it saw, or nothing; a SmokeError is a problem of `name`."""
 
     name: str
     at: Callable[[T], Iterator[DoctorCheck]]
 
 
-def look_at(what: T, looks: Sequence[Look[T]]) -> Iterator[DoctorCheck]:
+def look_at(what: T, looks: Sequence[DoctorLook[T]]) -> Iterator[DoctorCheck]:
     """Make all of these looks, whatever one of them meets."""
     for look in looks:
         try:

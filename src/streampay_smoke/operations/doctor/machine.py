@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from streampay_smoke.operations.doctor.look import DoctorCheck, Look, ok, problem, warning
+from streampay_smoke.operations.doctor.look import DoctorCheck, DoctorLook, ok, problem, warning
 from streampay_smoke.publish.report import allure_missing_because
 from streampay_smoke.runner import manifest
 from streampay_smoke.runner.plan import all_scenarios
@@ -118,13 +118,13 @@ def _quarantine(evidence: EvidenceSettings) -> Iterator[DoctorCheck]:
             yield warning("quarantine", f"does not gate: {said}", "mend the check before its day is over")
 
 
-MACHINE: tuple[Look[EvidenceSettings], ...] = (
-    Look("Python", _python),
-    Look("packages", _installed),
-    Look("Allure reporter", _allure),
-    Look("folders", _folders),
-    Look("artifacts", _artifacts),
-    Look("suite", _suite),
-    Look("quarantine", _quarantine),
+MACHINE: tuple[DoctorLook[EvidenceSettings], ...] = (
+    DoctorLook("Python", _python),
+    DoctorLook("packages", _installed),
+    DoctorLook("Allure reporter", _allure),
+    DoctorLook("folders", _folders),
+    DoctorLook("artifacts", _artifacts),
+    DoctorLook("suite", _suite),
+    DoctorLook("quarantine", _quarantine),
 )
 """What does not depend on settings that can be wrong."""

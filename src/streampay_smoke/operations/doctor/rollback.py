@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.operations.doctor.look import DoctorCheck, Look, ok, problem, warning
+from streampay_smoke.operations.doctor.look import DoctorCheck, DoctorLook, ok, problem, warning
 from streampay_smoke.operations.doctor.machine import writable
 from streampay_smoke.rollback.configuration import Actuation, actuation, log_path_of
 from streampay_smoke.rollback.hooks.command import PYTHON
@@ -81,4 +81,7 @@ def _intent_log(found: RollbackLookedAt) -> Iterator[DoctorCheck]:
         )
 
 
-ROLLBACK: tuple[Look[RollbackLookedAt], ...] = (Look("rollback", _engine), Look("intent log", _intent_log))
+ROLLBACK: tuple[DoctorLook[RollbackLookedAt], ...] = (
+    DoctorLook("rollback", _engine),
+    DoctorLook("intent log", _intent_log),
+)
