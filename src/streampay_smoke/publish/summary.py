@@ -73,7 +73,6 @@ def summary_md(run: RunReport) -> bytes:
         "",
         *_checks(run),
         *_objectives(run),
-        *_cost(run),
     ]
     return ("\n".join(lines) + "\n").encode()
 
@@ -166,18 +165,6 @@ def _objectives(run: RunReport) -> Iterable[str]:
     for each in objectives.objective_reports(run.verdict):
         cells = (each.name, each.decision, each.measured)
         yield f"| {_SIGNS[each.outcome]} | {' | '.join(map(_markdown, cells))} |"
-
-
-def _cost(run: RunReport) -> Iterable[str]:
-    rows = wording.cost_rows(run.verdict)
-    if rows:
-        yield from ("", "## Cost by feature", "")
-        yield from (_table_row(wording.COST_HEAD), f"|---|{'---:|' * (len(wording.COST_HEAD) - 1)}")
-        yield from map(_table_row, rows)
-
-
-def _table_row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(map(_markdown, cells))} |"
 
 
 def _problems(run: RunReport) -> Iterable[str]:

@@ -122,13 +122,11 @@ def test_what_a_run_cost_is_told_in_all_and_by_feature(sample: Callable[[str], A
     whole = "63 requests to the service, 40 to the ledger, 3 transactions signed, 0.0000321 XLM in fees"
 
     assert f"\nCost: {whole}, at most 1.5 locked at a time; test money.\n" in console_block(spent, plain)
-    summary = summary_md(spent).decode()
-    assert whole in summary
-    assert "| Settlement | 60 | 40 | 3 | 321 | 1.5 |" in summary
-    assert f"| {wording.NO_FEATURE} | 3 | 0 | 0 | 0 | 0 |" in summary
+    assert whole in summary_md(spent).decode()
     page = html_report(spent).decode()
     assert whole in page
     assert '<th scope="row">Settlement</th><td>60</td><td>40</td><td>3</td><td>321</td><td>1.5</td>' in page
+    assert f'<th scope="row">{wording.NO_FEATURE}</th><td>3</td>' in page
 
 
 def test_a_verdict_without_a_cost_tells_none(sample: Callable[[str], Any]) -> None:
