@@ -134,8 +134,8 @@ def test_where_nothing_can_be_kept_nothing_is_found(folder_named: str | None) ->
 @pytest.mark.parametrize(
     ("system", "folder"),
     [
-        ({"HOME": "/home/ada"}, "/home/ada/.cache/streampay-smoke/sign-ins"),
-        ({"HOME": "/home/ada", "XDG_CACHE_HOME": "/cache"}, "/cache/streampay-smoke/sign-ins"),
+        ({"HOME": "/users/ada"}, "/users/ada/.cache/streampay-smoke/sign-ins"),
+        ({"HOME": "/users/ada", "XDG_CACHE_HOME": "/cache"}, "/cache/streampay-smoke/sign-ins"),
         ({}, None),
         ({"HOME": ""}, None),
         ({"XDG_CACHE_HOME": "relative"}, None),
