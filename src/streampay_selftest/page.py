@@ -58,7 +58,7 @@ def _head(results: Results) -> str:
         "A target\nis met only when as many whole runs stand behind it as it asks for.\n\n"
         "```\nstreampay-smoke selftest --full --write    # the whole smoke, several variations a case: a night\n"
         "streampay-smoke selftest --every-case      # every case once, with the features it is about: some minutes\n"
-        "streampay-smoke selftest --quick           # a third of that, another for each commit; a check of CI\n```\n\n"
+        "streampay-smoke selftest --quick           # a sixth of that, another for each commit; a check of CI\n```\n\n"
         f"Made at commits {_commits(results)}.\n\n"
         "A seed draws a run variation: when ledgers close, jitter of the proxy, how the user signs in. Bounds are\n"
         "exact (Clopper-Pearson, 95 %). [How to add a fault](../writing-faults.md).\n"

@@ -19,7 +19,7 @@ from streampay_sandbox.fault import Truth
 from streampay_sandbox.faults import FAULTS
 from streampay_selftest import command, measurement, pool
 from streampay_selftest.case_run import CaseRun
-from streampay_selftest.case_selection import share
+from streampay_selftest.case_selection import SHARE_OF, share
 from streampay_selftest.command import Wanted, selftest
 from streampay_selftest.commits import commit_of
 from streampay_selftest.committed import committed_results
@@ -84,18 +84,19 @@ def test_a_quick_run_plays_what_a_commit_draws_and_all_that_is_new(
     capsys.readouterr()
     selftest(Wanted())
     said = capsys.readouterr().out.splitlines()[0]
-    assert re.match(rf"\d+ of {len(CORPUS)} cases: 1 of 3 as commit unknown draws them, and 0 that are new", said)
+    drawn = f"{len(CORPUS)} cases: 1 of {SHARE_OF} as commit unknown draws them, and 0 that are new"
+    assert re.match(rf"\d+ of {drawn}", said)
     (root / "docs/selftest/results.json").unlink()
     selftest(Wanted())
     assert f"{len(CORPUS)} of {len(CORPUS)} cases" in capsys.readouterr().out.splitlines()[0]
 
 
 def test_shares_differ_and_none_of_the_corpus_is_never_drawn() -> None:
-    shares = [set(share(CORPUS, str(commit), frozenset())) for commit in range(40)]
+    shares = [set(share(CORPUS, str(commit), frozenset())) for commit in range(80)]
     assert shares[0] == set(share(CORPUS, "0", frozenset())) != shares[1]
     assert set.union(*shares) == CORPUS.keys()
     faults = sum(case.is_fault for case in CORPUS.values())
-    assert {sum(CORPUS[name].is_fault for name in each) for each in shares} == {-(-faults // 3)}
+    assert {sum(CORPUS[name].is_fault for name in each) for each in shares} == {-(-faults // SHARE_OF)}
     assert all("undisturbed" in each for each in shares)
     assert {"cold start", "slow"} <= set(share(CORPUS, "0", frozenset({"cold start", "slow"})))
 
