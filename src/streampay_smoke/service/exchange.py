@@ -54,6 +54,11 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.method} {self.path}"
 
     @property
+    def outcome(self) -> str:
+        """The status and the request's id, which a check names as what it saw."""
+        return f"status {self.status} (request {self.request_id})"
+
+    @property
     def dated_at(self) -> float | None:
         """When the service says that it answered, in Unix seconds; None where it does not tell the time."""
         try:

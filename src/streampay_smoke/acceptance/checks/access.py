@@ -78,7 +78,7 @@ def refused(attempts: Attempts, expect: Expect) -> None:
             f"{attempts.who} cannot {attempt.what}",
             not attempt.succeeded,
             expected="a refusal",
-            observed=f"status {attempt.answer.status} (request {attempt.answer.request_id})",
+            observed=attempt.answer.outcome,
         )
 
 
@@ -111,7 +111,7 @@ def publishes_no_secret(answer: Answer, secrets: Collection[str], expect: Expect
         "keys are published, or no keys",
         answer.status == 200 or answer.status in NOT_AVAILABLE,
         expected="keys, or none",
-        observed=f"status {answer.status} (request {answer.request_id})",
+        observed=answer.outcome,
     )
     leaks = sorted({*_private_members(answer), *_known_in(answer.body_text, secrets)})
     expect(
@@ -128,7 +128,7 @@ def sign_in_refused(answer: Answer, response: str, expect: Expect) -> None:
         f"a sign-in with {response} is refused",
         answer.status in NOT_SIGNED_IN,
         expected="a refusal",
-        observed=f"status {answer.status} (request {answer.request_id})",
+        observed=answer.outcome,
     )
     issued = sorted(
         {

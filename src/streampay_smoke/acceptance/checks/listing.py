@@ -52,7 +52,7 @@ def refused(answer: Answer, who: str, expect: Expect) -> None:
         f"a caller with {who} is refused",
         answer.status in NOT_AUTHORIZED,
         expected="a refusal",
-        observed=f"status {answer.status} (request {answer.request_id})",
+        observed=answer.outcome,
     )
 
 

@@ -319,7 +319,7 @@ def refused_before_start(answer: Answer, record: StreamRecord, expect: Expect) -
         "a stream that was never started is not settled",
         answer.status in NOT_SETTLED,
         expected="a refusal",
-        observed=f"status {answer.status} (request {answer.request_id})",
+        observed=answer.outcome,
     )
     seen = (record.status, record.settlement_tx_hash, record.receipt_tx_hash)
     expect.equal("a refused settlement changes nothing", seen, ("draft", "", ""))
@@ -380,7 +380,7 @@ def cannot_settle_again(answer: Answer, expect: Expect) -> None:
         "a settled stream cannot be settled again",
         answer.status in NOT_SETTLED,
         expected="a refusal",
-        observed=f"status {answer.status} (request {answer.request_id})",
+        observed=answer.outcome,
     )
 
 
@@ -398,5 +398,5 @@ def used_key_is_refused(answer: Answer, first: Receipt, other: StreamRecord, exp
         "a stream that was never started is not settled by a used key",
         answer.status in NOT_SETTLED,
         expected="a refusal",
-        observed=f"status {answer.status} (request {answer.request_id})",
+        observed=answer.outcome,
     )

@@ -24,7 +24,7 @@ def new_caller_is_not_throttled(answer: Answer, expect: Expect) -> None:
         "a new caller is not throttled",
         answer.status != TOO_MANY_REQUESTS and answer.status < 500,
         expected="an answer at once",
-        observed=f"status {answer.status} (request {answer.request_id})",
+        observed=answer.outcome,
     )
 
 
@@ -57,5 +57,5 @@ def others_are_served(answer: Answer, expect: Expect) -> None:
         "another caller is served meanwhile",
         answer.status == 200,
         expected="their streams",
-        observed=f"status {answer.status} (request {answer.request_id})",
+        observed=answer.outcome,
     )

@@ -38,7 +38,7 @@ def valid_write_is_accepted(answer: Answer, statuses: Collection[int], expect: E
         "the same write with a valid CSRF token is accepted",
         answer.status in statuses,
         expected=f"status {' or '.join(map(str, statuses))}",
-        observed=f"status {answer.status} (request {answer.request_id})",
+        observed=answer.outcome,
     )
 
 
@@ -49,7 +49,7 @@ def preflight_allows_writes(answer: Answer, origin: str, sent: Mapping[str, str]
         "the CORS preflight is answered",
         200 <= answer.status < 300,
         expected="success",
-        observed=f"status {answer.status} (request {answer.request_id})",
+        observed=answer.outcome,
     )
     expect.equal("the origin of the web app is allowed by name", allowed.get(_ALLOWED_ORIGIN, "none"), origin)
     expect.equal("the web app may send credentials", allowed.get(_ALLOWED_CREDENTIALS, "not given"), "true")
