@@ -1,20 +1,18 @@
 """Writes every report of a run. One that fails is a note, and never stops the others or changes the verdict."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from streampay_smoke.core import system_facts
-from streampay_smoke.evidence.journal import Entry
-from streampay_smoke.gate.verdict import Verdict
 from streampay_smoke.publish.allure import write_allure_results
 from streampay_smoke.publish.cdevents import write_cdevents
 from streampay_smoke.publish.ctrf import ctrf_json
 from streampay_smoke.publish.files import replace_file
 from streampay_smoke.publish.html import html_report
 from streampay_smoke.publish.junit import junit_xml
-from streampay_smoke.publish.report_model import RunReport, report_of
+from streampay_smoke.publish.report_model import RunReport
 from streampay_smoke.publish.summary import summary_md
 
 ALLURE_RESULTS = "allure-results"
@@ -54,15 +52,12 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
 
 def publish(
     run_dir: Path,
-    entries: Sequence[Entry],
-    verdict: Verdict,
+    run: RunReport,
     *,
     environ: Mapping[str, str] | None = None,
-    decision: str = "",
     publishers: Mapping[str, Publisher] = PUBLISHERS,
 ) -> Published:
-    """Write all reports into the run's folder, each whole or not at all; `decision` is what the verdict leads to."""
-    run = report_of(entries, verdict, decision=decision)
+    """Write all reports into the run's folder, each whole or not at all."""
     environ = system_facts.variables() if environ is None else environ
     written: list[Path] = []
     notes: list[str] = []

@@ -129,21 +129,19 @@ def _carried_out(
         print(f"{verdict.message}\ndecision: {decision_description(decision)}", flush=True)
         decision = act(decision)
         _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
-    _attempt("the verdict could not be printed", lambda: _tell(report_of(entries, verdict), decision, quiet=quiet))
-    notes += publish(folder.path, entries, verdict, decision=decision_description(decision)).notes
-    _attempt(
-        "the CI system could not be told",
-        lambda: _announce(folder, report_of(entries, verdict), decision, notes, quiet=quiet),
-    )
+    run = report_of(entries, verdict, decision=decision_description(decision))
+    _attempt("the verdict could not be printed", lambda: _tell(run, quiet=quiet))
+    notes += publish(folder.path, run).notes
+    _attempt("the CI system could not be told", lambda: _announce(folder, run, decision, notes, quiet=quiet))
 
 
-def _tell(run: RunReport, decision: Decision, *, quiet: bool) -> None:
+def _tell(run: RunReport, *, quiet: bool) -> None:
     paint, width = paint_for(sys.stdout, system_facts.variables()), width_of(sys.stdout)
     if quiet:
         print(console_answer(run, paint, width), end="", flush=True)
         return
     print(console_block(run, paint, width))
-    print(f"decision: {decision_description(decision)}", flush=True)
+    print(f"decision: {run.decision}", flush=True)
 
 
 def _announce(folder: RunFolder, run: RunReport, decision: Decision, notes: Iterable[str], *, quiet: bool) -> None:

@@ -17,6 +17,7 @@ from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import VerdictStatus, from_json, to_json
 from streampay_smoke.publish.publish import publish
+from streampay_smoke.publish.report_model import report_of
 from streampay_smoke.service.exchange import parsed, shown_message
 
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()), max_size=20)
@@ -57,7 +58,7 @@ def test_any_json_a_deployment_answers_is_evidence_and_told(value: Any, text: st
                 journal.append(event)
         kept = read(folder / "journal.jsonl")
         verdict = judge(kept)
-        published = publish(folder, kept.entries, verdict, environ={})
+        published = publish(folder, report_of(kept.entries, verdict), environ={})
 
         assert kept.tampered_at == 0
         assert verdict.verdict is VerdictStatus.FAIL

@@ -7,7 +7,7 @@ from streampay_smoke.publish.report_model import RunReport
 
 
 def test_every_run_leaves_every_report_whole(any_run: Any, tmp_path: Path) -> None:
-    published = publish(tmp_path, any_run.entries, any_run.verdict, environ={})
+    published = publish(tmp_path, any_run.report, environ={})
     assert published.notes == ()
     assert {path.relative_to(tmp_path).as_posix() for path in published.written} == {
         "junit/streampay-smoke.xml",
@@ -23,8 +23,8 @@ def test_every_run_leaves_every_report_whole(any_run: Any, tmp_path: Path) -> No
 
 def test_publishing_again_replaces_what_was_there(sample: Callable[[str], Any], tmp_path: Path) -> None:
     passing, failing = sample("passing"), sample("failing")
-    publish(tmp_path, passing.entries, passing.verdict, environ={})
-    publish(tmp_path, failing.entries, failing.verdict, environ={})
+    publish(tmp_path, passing.report, environ={})
+    publish(tmp_path, failing.report, environ={})
     assert len(list((tmp_path / "allure-results").glob("*-result.json"))) == 3
     assert (tmp_path / "summary.md").read_text().startswith("# FAIL")
 
@@ -34,7 +34,7 @@ def test_a_publisher_that_fails_is_a_note_and_stops_nobody(sample: Callable[[str
         raise RuntimeError("no room")
 
     run = sample("passing")
-    published = publish(tmp_path, run.entries, run.verdict, environ={}, publishers={"first.txt": broken, **PUBLISHERS})
+    published = publish(tmp_path, run.report, environ={}, publishers={"first.txt": broken, **PUBLISHERS})
     assert published.notes == ("first.txt could not be written: RuntimeError: no room",)
     assert len(published.written) == len(PUBLISHERS)
     assert not (tmp_path / "first.txt").exists()
@@ -43,6 +43,6 @@ def test_a_publisher_that_fails_is_a_note_and_stops_nobody(sample: Callable[[str
 def test_a_report_whose_place_is_taken_is_a_note(sample: Callable[[str], Any], tmp_path: Path) -> None:
     (tmp_path / "junit").write_text("a file")
     run = sample("passing")
-    published = publish(tmp_path, run.entries, run.verdict, environ={})
+    published = publish(tmp_path, run.report, environ={})
     assert [note.split(" could")[0] for note in published.notes] == ["junit/streampay-smoke.xml"]
     assert (tmp_path / "ctrf.json").exists()

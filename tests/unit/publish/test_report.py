@@ -39,7 +39,7 @@ def run_dir(tmp_path: Path, sample: Callable[[str], Any]) -> Callable[[str], Pat
             for entry in run.entries:
                 journal.append(entry.event)
         (folder / "verdict.json").write_bytes(to_json(run.verdict))
-        assert publish(folder, run.entries, run.verdict, environ={}).notes == ()
+        assert publish(folder, run.report, environ={}).notes == ()
         return folder
 
     return write
