@@ -2,7 +2,7 @@
 
 import datetime
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,12 @@ _KEYS = frozenset({*_TEXTS, "until", "reason"})
 
 
 def read_quarantine(
-    root: Path, scenarios: Mapping[str, ExpectedScenario], *, today: datetime.date
+    root: Path, scenarios: Callable[[], Mapping[str, ExpectedScenario]], *, today: datetime.date
 ) -> QuarantineRead | None:
     """Return the quarantine of the project at `root`, None when it has none.
 
-    `scenarios` are all there are, by id, selected or not. An entry with a defect is a problem and not an entry: a
-    run with problems judges nothing.
+    `scenarios` returns all there are, by id, selected or not; it is called where there is an entry. An entry with a
+    defect is a problem and not an entry: a run with problems judges nothing.
     """
     path = root / FILE
     try:
@@ -39,9 +39,10 @@ def read_quarantine(
         problems.append(f"{FILE}: quarantine is no list of tables; write [[quarantine]]")
         given = []
     entries: list[QuarantineEntry] = []
+    known = scenarios() if given else {}
     for number, entry in enumerate(given, start=1):
         taken = {other.id for other in entries}
-        found = [f"{FILE}, entry {number}: {text}" for text in _defects(entry, scenarios, taken, today)]
+        found = [f"{FILE}, entry {number}: {text}" for text in _defects(entry, known, taken, today)]
         problems += found
         if not found:
             entries.append(_entry(entry))

@@ -107,7 +107,7 @@ class GateRunner(Runner):
         manifest.refuse_strangers(self.pins, planned)
         planned = manifest.with_least_assertions(planned, self.pins, proof=self.session.settings.settlement_proof)
         self.session.expect(planned)
-        quarantine = read_quarantine(project_root(), plans.all_scenarios(Path(self.base_dir)), today=today())
+        quarantine = read_quarantine(project_root(), lambda: plans.all_scenarios(Path(self.base_dir)), today=today())
         if quarantine is not None:
             self.session.record(quarantine)
         whole_suite = is_whole((item.expected.id for item in planned), smoke_of(self.pins))

@@ -18,19 +18,19 @@ GOOD = 'id = "streams/listed"\nowner = "team"\nticket = "T-1"\nuntil = 2026-12-2
 
 def problems(root: Path, text: str) -> tuple[str, ...]:
     (root / "quarantine.toml").write_text(text)
-    read = read_quarantine(root, SCENARIOS, today=TODAY)
+    read = read_quarantine(root, lambda: SCENARIOS, today=TODAY)
     assert read is not None
     assert not (read.problems and read.entries)
     return read.problems
 
 
 def test_no_file_is_no_quarantine(tmp_path: Path) -> None:
-    assert read_quarantine(tmp_path, SCENARIOS, today=TODAY) is None
+    assert read_quarantine(tmp_path, lambda: SCENARIOS, today=TODAY) is None
 
 
 def test_a_whole_entry_is_read(tmp_path: Path) -> None:
     assert not problems(tmp_path, f"[[quarantine]]\n{GOOD}")
-    read = read_quarantine(tmp_path, SCENARIOS, today=TODAY)
+    read = read_quarantine(tmp_path, lambda: SCENARIOS, today=TODAY)
     assert read is not None
     assert (read.today, read.entries[0].until, read.entries[0].owner) == ("2026-11-23", "2026-12-23", "team")
 
@@ -75,7 +75,7 @@ def test_a_defect_is_named(tmp_path: Path, old: str, new: str, named: str) -> No
 )
 def test_a_file_of_another_shape_is_named(tmp_path: Path, text: str, named: str) -> None:
     (tmp_path / "quarantine.toml").write_text(text)
-    read = read_quarantine(tmp_path, SCENARIOS, today=TODAY)
+    read = read_quarantine(tmp_path, lambda: SCENARIOS, today=TODAY)
     assert read is not None
     assert any(named in problem for problem in read.problems), read.problems
 
