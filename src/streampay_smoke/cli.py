@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             return int(chosen.command(chosen))
         except SmokeError as error:
-            print(f"{error}\nNext: {error.next_step}" if error.next_step else str(error), file=sys.stderr)
+            _say_why(error)
             return EXIT_CODES[VerdictStatus.CONFIG]
         except Exception:  # noqa: BLE001 - whatever it is: Python would exit with 1, which blames the release
             traceback.print_exc()
@@ -175,14 +175,19 @@ def override(chosen: argparse.Namespace) -> int:
             now_ms=times.now_ms(),
         )
     except OverrideRefused as error:
-        print(f"{error}\nNext: {error.next_step}", file=sys.stderr)
+        _say_why(error)
         stands = error.verdict.verdict
         return EXIT_CODES[stands if stands is VerdictStatus.SAFETY else VerdictStatus.CONFIG]
 
 
-def _refused(error: SmokeError) -> int:
-    """Say why a command did nothing, and what to do next; return its exit code."""
+def _say_why(error: SmokeError) -> None:
+    """Say what went wrong, and what to do next where that is known."""
     print(f"{error}\nNext: {error.next_step}" if error.next_step else str(error), file=sys.stderr)
+
+
+def _refused(error: SmokeError) -> int:
+    """Say why a command did nothing; return its exit code."""
+    _say_why(error)
     return EXIT_CODES[STATUS_WITHOUT_RUN[error.blame]]
 
 
