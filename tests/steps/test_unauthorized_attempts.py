@@ -9,7 +9,7 @@ import pytest
 from feature_steps import play
 from step_parts import Asked, Honest, Says, SmallStreamPay, Witness, run_context_of, settings_for, small_environ
 
-from streampay_smoke.acceptance.actions import throttling as exceeding
+from streampay_smoke.acceptance import run_context as run_contexts
 from streampay_smoke.acceptance.actions import unauthorized_attempts
 from streampay_smoke.acceptance.actions.throttling import READS_AT_ONCE, REFILL_SECONDS, SPARE
 from streampay_smoke.acceptance.checks import throttling
@@ -143,7 +143,7 @@ def answers_of_exceeding(
 @pytest.fixture
 def silent(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     slept: list[float] = []
-    monkeypatch.setattr(exceeding, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic))
+    monkeypatch.setattr(run_contexts, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic))
     return slept
 
 

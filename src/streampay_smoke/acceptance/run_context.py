@@ -300,10 +300,14 @@ class RunContext:
         """Wait for another run that signs the same user in, as for a rate limit; False where there is no time to."""
         if self.throttle_patience is None or self.throttle_patience() < seconds:
             return False
-        self.record(Awaiting(what="another run that is signing the same user in"))
+        self.wait_as_for_rate_limit(seconds, what="another run that is signing the same user in")
+        return True
+
+    def wait_as_for_rate_limit(self, seconds: float, *, what: str) -> None:
+        """Sleep for what neither the step that is under way nor the service can help: no budget counts it."""
+        self.record(Awaiting(what=what))
         self.record(RateLimitWait(seconds=seconds))
         time.sleep(seconds)
-        return True
 
     def _kept_credential(self, user: SyntheticUser) -> Credential | None:
         """Return the credential of a sign-in that was kept and still lets the user in, or None."""

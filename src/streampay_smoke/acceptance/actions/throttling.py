@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from streampay_smoke.acceptance.checks.throttling import RequestBurst
 from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
 from streampay_smoke.core.errors import Blame, SmokeError
-from streampay_smoke.evidence.events import AnyEvent, Awaiting, Exchanged, RateLimitWait, Recorder
+from streampay_smoke.evidence.events import AnyEvent, Awaiting, Exchanged, Recorder
 from streampay_smoke.service.credentials import ANONYMOUS, Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
@@ -89,9 +89,7 @@ def _burst_once(run: RunContext, first: Credential, second: Credential) -> tuple
 
 def _raise_if_used_by_others(run: RunContext, credential: Credential) -> None:
     """Raise Throttled where a limit has not refilled while this run was silent: somebody else is using it."""
-    run.record(Awaiting(what="the read limit to refill while this run sends nothing"))
-    run.record(RateLimitWait(seconds=REFILL_SECONDS))
-    time.sleep(REFILL_SECONDS)
+    run.wait_as_for_rate_limit(REFILL_SECONDS, what="the read limit to refill while this run sends nothing")
     with not_waiting(run, run.record) as deployment:
         for _ in range(SPARE):
             deployment.raise_if_throttled(deployment.streams_answer(credential))

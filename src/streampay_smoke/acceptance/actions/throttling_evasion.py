@@ -59,9 +59,8 @@ def forge_reads_of_throttled_user(run: RunContext) -> tuple[RequestBurst, Forged
     named, forged = run.second_credential, bad_credential("foreign", run.second_user).credential
     burst, reads = _forged_reads(run, named, forged)
     if reads.forged_throttled and reads.anonymous_throttled:
-        run.deployment.raise_if_throttled(
-            run.deployment.streams_answer(ANONYMOUS)
-        )  # waits for as long as the answer says
+        waited_out = run.deployment.streams_answer(ANONYMOUS)  # waits for as long as the answer says
+        run.deployment.raise_if_throttled(waited_out)
         burst, reads = _forged_reads(run, named, forged)
     if reads.forged_throttled:
         run.deployment.raise_if_throttled(reads.anonymous[-1])
