@@ -46,6 +46,14 @@ def test_the_answer_and_the_order_are_those_of_a_run_in_turn(project: Project) -
     assert lanes == set(range(8))
 
 
+def test_the_time_that_is_shown_is_that_of_the_run(slow: Project) -> None:
+    began = time.monotonic()
+    ran = slow.smoke("--tags", "@settlement or @chain")
+    took = re.search(r"^Took (\d+)min (\d+\.\d+)s$", ran.output, re.MULTILINE)
+    assert took is not None, ran.output
+    assert int(took[1]) * 60 + float(took[2]) <= time.monotonic() - began
+
+
 def test_raw_behave_plays_side_by_side_too_and_in_turn_where_it_stops_at_a_failure(project: Project) -> None:
     beside, in_turn = (project.behave("--tags=@chain or @streams", *more, SMOKE_LANES="7") for more in ([], ["--stop"]))
     assert (beside.code, in_turn.code) == (0, 0), beside.output

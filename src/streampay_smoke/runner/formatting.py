@@ -29,6 +29,13 @@ def summarize_on_standard_output(reporters: Iterable[Reporter]) -> None:
             reporter.stream = sys.stdout
 
 
+def summarize_time(reporters: Iterable[Reporter], seconds: float) -> None:
+    """Let behave's summary say how long the run took: it adds scenarios up, also those that are played side by side."""
+    for reporter in reporters:
+        if isinstance(reporter, SummaryReporter):
+            reporter.duration = seconds
+
+
 class _FileOpener(StreamOpener):
     """Opens a file when its formatter asks for it, as behave's own does."""
 

@@ -21,6 +21,7 @@ from streampay_smoke.evidence.events import CleanUpStarted, RateLimitWait
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.run.parent_death import PARENT_DEATH_PIPE
+from streampay_smoke.runner.formatting import summarize_time
 from streampay_smoke.runner.interruption import Interruption
 from streampay_smoke.runner.lane_plan import lane_of, lanes_of, shared_by
 from streampay_smoke.runner.lane_results import LaneOutput, Shown, StepReporter, raise_again
@@ -54,6 +55,7 @@ class LanedRun:
         self._played: StepPlayed | None = None
         self._sender: Sender | None = None
         self._waited_seconds: dict[int, float] = {}
+        self._began_seconds = time.monotonic()
         self._cleaning_up = False
         self._clean_until_seconds = 0.0
         self._clean_up: Callable[[], None] = lambda: None
@@ -142,6 +144,8 @@ class LanedRun:
     def end(self) -> None:
         """Let the lanes come to their end with the run, and take note of one that is lost."""
         self._lanes.end()
+        if self._lanes.started:
+            summarize_time(self._runner.config.reporters, time.monotonic() - self._began_seconds)
         self._session.adopt(stream_id for end in self._lanes.ends for stream_id in end.streams)
         if lost := self._lanes.lost:
             self._interruption.lost(lost.reason, lost.detail)
