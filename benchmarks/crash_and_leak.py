@@ -62,7 +62,7 @@ def wrongs(crashes: Sequence[Crash], audit: Audit) -> Iterator[str]:
     yield from (f"the contract paid {transfer}, which nothing explains" for transfer in audit.unexplained_transfers)
     if audit.missing_stroops:
         yield f"the contract holds {-audit.missing_stroops} stroops more than its streams"
-    for stream_id, status in {**audit.service_streams_left, **audit.direct_streams_left}.items():
+    for stream_id, status in (*audit.service_streams_left.items(), *audit.direct_streams_left.items()):
         yield f"stream {stream_id} is left, {status}"
 
 

@@ -101,7 +101,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--write", action="store_true")
     chosen = parser.parse_args(arguments)
     began = time.monotonic()
-    runs = []
+    runs: list[Searched] = []
     with tempfile.TemporaryDirectory() as folder:
         for place in PLACES:
             with start_sandbox() as sandbox:

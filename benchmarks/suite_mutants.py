@@ -75,6 +75,7 @@ def passes(folder: Path, player: Player, *, whole: bool) -> Path:
     Returns the journal of a part of the suite.
     """
     entries = (*ENTRIES, FORK) if whole else (FORK,)
+    journals: list[Path] = []
     for tags, entry in itertools.product(("@smoke", PART) if whole else (PART,), entries):
         nothing = Mutant(kind="", name="", tags=tags)
         with sandbox(HEALTHY) as environ:  # one for each: a second sign-in within a minute would have to wait
@@ -86,7 +87,8 @@ def passes(folder: Path, player: Player, *, whole: bool) -> Path:
         if (code, verdict_of(project)[0]) != (0, "PASS"):
             said = (project.folder / "output").read_text()
             raise RuntimeError(f"the suite as it is does not pass through {entry}: {said}")
-    return (project.folder / "artifacts" / "latest").resolve() / "journal.jsonl"
+        journals.append((project.folder / "artifacts" / "latest").resolve() / "journal.jsonl")
+    return journals[-1]
 
 
 def finds(faults: Iterable[tuple[str, str]], folder: Path) -> None:
@@ -119,7 +121,7 @@ def all_mutants(baseline: Baseline, scratch: Path) -> tuple[list[Mutant], list[F
         *during_mutants(baseline.lines, baseline.journal, rng),
     ]
     judged = [*after_mutants(baseline.journal, rng), *rechained_mutants(baseline.journal, scratch)]
-    names = Counter(mutant.id for mutant in (*played, *judged))
+    names = Counter([*(mutant.id for mutant in played), *(mutant.id for mutant in judged)])
     twice = [name for name, count in names.items() if count > 1]
     if twice:
         raise ValueError(f"mutants of the same name: {twice[:3]}")

@@ -90,8 +90,8 @@ def after_mutants(journal: Path, rng: random.Random) -> Iterator[Forged]:
                 yield Forged(
                     kind=f"of a journal that is judged again, {what}", name=f"line {at + 1}, {kind}", content=joined
                 )
-    for name, content in (("emptied", b""), ("no text", b"\xff" * 99), ("its last newline", b"".join(lines)[:-1])):
-        yield Forged(kind="a journal that is judged again is spoilt", name=name, content=content)
+    for name, spoilt in (("emptied", b""), ("no text", b"\xff" * 99), ("its last newline", b"".join(lines)[:-1])):
+        yield Forged(kind="a journal that is judged again is spoilt", name=name, content=spoilt)
 
 
 def rechained_mutants(journal: Path, scratch: Path) -> Iterator[Forged]:

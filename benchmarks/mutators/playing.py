@@ -164,17 +164,22 @@ def _limit(limits: Limits) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_bytes, limits.file_bytes))
 
 
+def _folder_at_line(latest: Path, line: int) -> Path | None:
+    """Return the run's folder once its journal has so many lines."""
+    with contextlib.suppress(OSError):
+        folder = latest.resolve(strict=True)
+        if (folder / "journal.jsonl").read_bytes().count(b"\n") >= line:
+            return folder
+    return None
+
+
 def _meddle(project: Project, meddling: Meddling, process: "subprocess.Popen[bytes]") -> bool:
     """Wait for the moment and do it; return False when the run was over before."""
     latest = project.folder / "artifacts" / "latest"
-    while process.poll() is None:
-        with contextlib.suppress(OSError):
-            folder = latest.resolve(strict=True)
-            if (folder / "journal.jsonl").read_bytes().count(b"\n") >= meddling.at_line:
-                break
+    while (folder := _folder_at_line(latest, meddling.at_line)) is None:
+        if process.poll() is not None:
+            return False
         time.sleep(0.003)
-    else:
-        return False
     if meddling.deed is not None:
         meddling.deed(folder)
     if meddling.number is not None:

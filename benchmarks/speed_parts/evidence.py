@@ -11,6 +11,7 @@ from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.publish.publish import publish
+from streampay_smoke.publish.report_model import report_of
 
 STEPS = ("Given the service is ready", "When the user asks for something", "Then it is what was promised")
 BODY = '{"data":[' + ",".join(f'{{"id":"stream-{number:04d}","status":"active"}}' for number in range(20)) + "]}"
@@ -28,11 +29,11 @@ def rows(runs: int, counts: tuple[int, ...] = (BASE, 300, 1_000)) -> Iterator[Ro
             for name, seconds in _measured(count).items():
                 costs.setdefault(name, {}).setdefault(count, []).append(seconds / count)
     for name, by_count in costs.items():
-        for count, seconds in by_count.items():
+        for count, each_seconds in by_count.items():
             yield Row(
                 part="evidence",
                 what=f"{name}, each of {count} scenarios",
-                seconds=tuple(seconds),
+                seconds=tuple(each_seconds),
                 base=f"each of {BASE}",
                 base_seconds=tuple(by_count[BASE]),
                 target=LINEAR,
@@ -47,7 +48,7 @@ def _measured(count: int) -> dict[str, float]:
         read = journal.read(folder / "journal.jsonl")
         judged = _timed(lambda: judge(journal.read(folder / "journal.jsonl")))
         verdict = judge(read)
-        published = _timed(lambda: publish(folder, read.entries, verdict, environ={}))
+        published = _timed(lambda: publish(folder, report_of(read.entries, verdict), environ={}))
     return {"writing the journal": written, "reading and judging it": judged, "making every report": published}
 
 
