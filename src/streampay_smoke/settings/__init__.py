@@ -50,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lanes: int
     keep_sign_in: bool
     artifacts: Path
+    history: Path | None
     deploy: str
     dialect: str
     auth_mode: str
@@ -114,11 +115,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EvidenceSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run has to know in order to say that its settings are wrong: its place, its artifacts, and who signs."""
+    """What a run has to know in order to say that its settings are wrong: its place, its artifacts, and who signs.
+
+    `history` is None for the usual file in the artifacts folder.
+    """
 
     environment: str
     region: str
     artifacts: Path
+    history: Path | None
     report: bool
     signing_key: Secret | None
 

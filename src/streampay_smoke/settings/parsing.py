@@ -60,6 +60,11 @@ def path(name: str, given: str) -> Path:
         ) from error
 
 
+def path_or_none(name: str, given: str) -> Path | None:
+    """Return an absolute path, None where it is not set."""
+    return path(name, given) if given else None
+
+
 def address(name: str, given: str) -> str:
     """Return an http(s) address without a slash at its end; "" stays "". Nothing but host, port and path may be in it.
 

@@ -160,6 +160,13 @@ VARIABLES = {
         ),
         Variable("SMOKE_ARTIFACTS", "Folder that gets one folder for each run", parsing.path, default="artifacts"),
         Variable(
+            "SMOKE_HISTORY",
+            "File that keeps the verdicts of all runs, on a disk that outlives them",
+            parsing.path_or_none,
+            unset="history.sqlite in SMOKE_ARTIFACTS",
+            page="history",
+        ),
+        Variable(
             "SMOKE_DEPLOY",
             "The deployment system's own id of this deploy, by which it can be rolled back",
             option="--deploy",
