@@ -90,3 +90,15 @@ def test_a_file_that_is_no_history_is_said(file: Path, capsys: pytest.CaptureFix
     file.write_bytes(b"no database" * 100)
     assert history() == 2
     assert "file is not a database" in capsys.readouterr().err
+
+
+def test_a_run_ends_alike_where_its_record_cannot_be_kept(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    refused = ["run", "--deadline", "soon", "--no-report"]
+    assert main(refused) == 2
+    well = capsys.readouterr()
+    file.write_bytes(b"no database" * 100)
+    assert main(refused) == 2
+    badly = capsys.readouterr()
+    assert "note:" not in well.err
+    assert f"note: the history {file} cannot be used: file is not a database; the verdict does not" in badly.err
+    assert badly.out.splitlines()[:5] == well.out.splitlines()[:5]
