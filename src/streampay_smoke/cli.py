@@ -299,6 +299,13 @@ def history(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def notify(chosen: argparse.Namespace) -> int:
+    """Send a message that is marked as a test to everybody who is told verdicts, and say who took it."""
+    from streampay_smoke.operations.notification import send_test
+
+    return send_test(configuration.load_notifications(), page=chosen.page)
+
+
 def serve(chosen: argparse.Namespace) -> int:
     """Answer for deploys over HTTP: one run for each, in the words of Argo Rollouts, Flagger and AWS."""
     from streampay_smoke.serve import command
@@ -369,6 +376,7 @@ def _parser() -> argparse.ArgumentParser:
     looking.set_defaults(command=doctor)
     _add_rollback(commands)
     _add_history(commands.add_parser("history", help="show what earlier runs said", description=history.__doc__))
+    _add_notify(commands.add_parser("notify", help="try who is told verdicts", description=notify.__doc__))
     _add_sandbox(commands.add_parser("sandbox", help="serve a StreamPay and a ledger", description=sandbox.__doc__))
     _add_serve(commands.add_parser("serve", help="answer deployment engines over HTTP", description=serve.__doc__))
     _add_selftest(commands.add_parser("selftest", help="measure what the gate catches", description=selftest.__doc__))
@@ -472,6 +480,12 @@ def _add_history(parser: argparse.ArgumentParser) -> None:
     importing = others.add_parser("import", help="take in what was exported; doing it twice changes nothing")
     importing.add_argument("files", nargs="+", metavar="FILE", help="- for standard input")
     importing.set_defaults(to_do="import")
+
+
+def _add_notify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--test", action="store_true", required=True, help="send a test: nothing else is ever sent")
+    parser.add_argument("--page", action="store_true", help="let it page too: it wakes who is on call")
+    parser.set_defaults(command=notify)
 
 
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""How every run ends: judge, sign, decide, act, record, tell, publish, announce, in this order, whatever ended it.
+"""How every run ends: judge, sign, decide, act, record, tell, publish, announce, notify: in this order, always.
 
 It is the same for `streampay-smoke run`, raw `behave`, a refusal, a signal, a run that was killed, and an override.
 Whoever waits at a terminal is told the verdict before reports are made of it.
@@ -62,6 +62,7 @@ def conclude(
     changes nothing. `act` is left out where nothing may be rolled back. Allure's report comes last: it may take a
     minute, and a signal ends it, not the answer. A `quiet` end prints the verdict only.
     """
+    redactor.learn(*evidence.notification_secrets())
     with redacted_output(redactor):
         with ending_signals_disregarded():
             try:
@@ -145,6 +146,21 @@ def _carried_out(
     _attempt("the verdict could not be printed", lambda: _tell(run, quiet=quiet))
     notes += [*before.notes, *publish(folder.path, run).notes]
     _attempt("the CI system could not be told", lambda: _announce(folder, run, decision, notes, quiet=quiet))
+    _attempt("nobody could be told", lambda: _notify(run, decision, evidence))
+
+
+def _notify(run: RunReport, decision: Decision, evidence: EvidenceSettings) -> None:
+    """Tell people where somebody has set whom. What comes of it changes nothing, and is a note."""
+    from streampay_smoke.notify.delivery import deliver
+    from streampay_smoke.notify.notice import is_told, notice_of  # few runs have somebody to tell
+    from streampay_smoke.notify.targets import targets_of
+
+    targets = list(targets_of(evidence))
+    if not targets or not is_told(run.verdict, decision, decision.policy):
+        return
+    for result in deliver(notice_of(run, decision, evidence, system_facts.variables()), targets):
+        if result.problem:
+            print(f"note: {result.target} was not told: {result.problem}", file=sys.stderr)
 
 
 def _tell(run: RunReport, *, quiet: bool) -> None:

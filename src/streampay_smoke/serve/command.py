@@ -90,8 +90,10 @@ def key_for(settings: ServeConfiguration, canary: str) -> str:
 async def _served(
     settings: ServeConfiguration, store: Store, history: Path, listener: socket.socket, concurrency: int
 ) -> None:
+    report = settings.served.report_url
+    given = {"SMOKE_HISTORY": str(history), **({"SMOKE_REPORT_URL": report} if report else {})}
     # Each attempt has an artifacts folder of its own; what is known of all runs is kept beside them.
-    player = RunProcesses(child_environment({"SMOKE_HISTORY": str(history)}), limit_seconds=settings.limit_seconds)
+    player = RunProcesses(child_environment(given), limit_seconds=settings.limit_seconds)
     runs = Runs(
         store,
         player,
