@@ -65,10 +65,11 @@ def notice_of(run: RunReport, decision: Decision, settings: NotificationSettings
     """Return what is told of a run; `environ` says which CI ran it."""
     verdict = run.verdict
     place = ", ".join(part for part in (verdict.target.environment, verdict.target.region) if part) or "no environment"
+    simulated = " (simulated)" if verdict.target.simulated else ""
     release = wording.release(verdict)
     return Notice(
         run_id=verdict.run_id,
-        headline=_line(f"{verdict.verdict} on {place}: release {release}"),
+        headline=_line(f"{verdict.verdict} on {place}{simulated}: release {release}"),
         lines=tuple(
             map(
                 _line,

@@ -148,7 +148,8 @@ def _place_lines(place: PlaceOverview) -> Iterator[str]:
     if place.inconclusive_in_a_row:
         yield f"  INCONCLUSIVE     {place.inconclusive_in_a_row} in a row"
     for objective in place.objectives:
-        yield f"  objective        {_objective(objective)}"
+        if objective.newest is not None:
+            yield f"  objective        {_objective(objective)}"
     yield f"  since green      {_shown(place.since_green)}"
 
 

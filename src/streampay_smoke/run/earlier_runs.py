@@ -6,6 +6,9 @@ note, and folders answer alone.
 """
 
 import contextlib
+import heapq
+import itertools
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -40,14 +43,14 @@ class EarlierRuns:
 
     def inconclusive_before(self, environment: str, region: str) -> int:
         """Return how many runs right before this one were INCONCLUSIVE too; a note where the file makes it fewer."""
-        folders = {name: record for name, record in folder_records(self._folder.path.parent) if name < self._name}
-        alone = inconclusive_in_a_row(_newest_first(folders), environment, region)
+        alone = inconclusive_in_a_row((record for _, record in self._folders()), environment, region)
         if not self._file.exists():
             return alone
-        kept = self._from_store(lambda store: {run.run_id: run for run in store.runs(before=self._name)})
-        if kept is None:
+        row = self._from_store(
+            lambda store: inconclusive_in_a_row(_each_once(store, self._name, self._folders()), environment, region)
+        )
+        if row is None:
             return alone
-        row = inconclusive_in_a_row(_newest_first({**folders, **kept}), environment, region)
         if row < alone:
             self.notes.append(
                 f"{row} runs before this one were INCONCLUSIVE in a row, not {alone} as their folders say: "
@@ -66,6 +69,10 @@ class EarlierRuns:
             return since_green(last_green(store.runs(before=self._name), run.environment, run.region), run)
 
         return self._from_store(kept) or ""
+
+    def _folders(self) -> Iterator[tuple[str, RunRecord | None]]:
+        older = (path for path in _run_folders(self._folder.path.parent) if path.name < self._name)
+        return _records(older)
 
     @property
     def _name(self) -> str:
@@ -93,20 +100,27 @@ def recorded(folder: RunFolder, verdict: Verdict, decision: Decision, whole_suit
     )
 
 
-def folder_records(artifacts: Path) -> Iterator[tuple[str, RunRecord | None]]:
-    """Return each run whose folder is here, by its name; None where its verdict cannot be read."""
-    return _records(_run_folders(artifacts))
-
-
 def missing_in(store: HistoryStore, artifacts: Path, *, at_most: int | None = None) -> list[RunRecord]:
     """Return the newest runs that ended, have a folder here, and are not in the history: what killed runs left."""
     known = store.known()
-    left = [path for path in _run_folders(artifacts) if path.name not in known and not _is_played(path)]
-    newest = sorted(left, key=lambda path: path.name, reverse=True)[:at_most]
-    return [record for _, record in _records(newest) if record is not None]
+    left = (path for path in _run_folders(artifacts) if path.name not in known and not _is_played(path))
+    return [record for _, record in itertools.islice(_records(left), at_most) if record is not None]
+
+
+def _each_once(
+    store: HistoryStore, before: str, folders: Iterator[tuple[str, RunRecord | None]]
+) -> Iterator[RunRecord | None]:
+    """Yield every run before one that the store or a folder knows, the newest first; the store's record wins."""
+    kept = ((run.run_id, run) for run in store.runs(before=before))
+    last = ""
+    for name, record in heapq.merge(kept, folders, key=operator.itemgetter(0), reverse=True):
+        if name != last:
+            yield record
+        last = name
 
 
 def _records(folders: Iterable[Path]) -> Iterator[tuple[str, RunRecord | None]]:
+    """Yield the run of each folder by its name, None where its verdict cannot be read."""
     smoke = accepted_smoke()
     for path in folders:
         verdict = written_at(path / "verdict.json")
@@ -132,12 +146,12 @@ def _is_played(path: Path) -> bool:
     return False
 
 
-def _newest_first(runs: dict[str, RunRecord | None] | dict[str, RunRecord]) -> Iterator[RunRecord | None]:
-    return (runs[name] for name in sorted(runs, reverse=True))
-
-
-def _run_folders(artifacts: Path) -> Iterator[Path]:
-    with contextlib.suppress(OSError):
-        for path in artifacts.iterdir():
-            if not path.is_symlink() and (path / "journal.jsonl").is_file():
-                yield path
+def _run_folders(artifacts: Path) -> list[Path]:
+    """Return the folders of runs, the newest first."""
+    try:
+        return sorted(
+            (path for path in artifacts.iterdir() if not path.is_symlink() and (path / "journal.jsonl").is_file()),
+            reverse=True,
+        )
+    except OSError:
+        return []
