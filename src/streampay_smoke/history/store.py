@@ -7,7 +7,7 @@ may leave behind. A writer that is killed leaves a rollback journal, which the n
 import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Self
 
 from streampay_smoke.core.errors import Blame, SmokeError
@@ -60,9 +60,7 @@ class HistoryStore(contextlib.AbstractContextManager["HistoryStore"]):
     @classmethod
     def open(cls, path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Self:
         """Open the file, and make it where there is none."""
-        import sqlite3  # here: no run needs it before it has its verdict
-
-        with _told(path):
+        with _told(path) as sqlite3:
             path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
         store = cls(path, connection)
@@ -150,12 +148,17 @@ class HistoryStore(contextlib.AbstractContextManager["HistoryStore"]):
 
 
 @contextlib.contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Name the file in whatever is wrong with it."""
-    import sqlite3
-
+def _told(path: Path) -> Iterator[ModuleType]:
+    """Give SQLite, and name the file in whatever is wrong with it."""
     try:
-        yield
+        import sqlite3  # here: no run needs it before it has its verdict
+    except ImportError as error:
+        raise HistoryUnusable(
+            f"the history {path} cannot be used: this Python has no sqlite3",
+            next_step="install a Python with its whole standard library",
+        ) from error
+    try:
+        yield sqlite3
     except (sqlite3.Error, OSError, ValueError) as error:
         said = (error.strerror if isinstance(error, OSError) else None) or str(error)
         locked = "locked" in said

@@ -170,6 +170,12 @@ VARIABLES = {
         ),
         Variable("SMOKE_ARTIFACTS", "Folder that gets one folder for each run", parsing.path, default="artifacts"),
         Variable(
+            "SMOKE_RUNBOOK_URL",
+            "Where your people read the runbook: answers and reports link its section about the reason code",
+            parsing.endpoint,
+            unset="docs/runbook.md in the project",
+        ),
+        Variable(
             "SMOKE_HISTORY",
             "File that keeps the verdicts of all runs, on a disk that outlives them",
             parsing.path_or_none,
@@ -361,12 +367,6 @@ VARIABLES = {
             "Where the report of a run can be read, with {run_id} for the run; linked in notifications",
             parsing.report_address,
             unset="the CI's page of the build",
-            page="notifications",
-        ),
-        Variable(
-            "SMOKE_RUNBOOK_URL",
-            "Where your runbook can be read; notifications link its section by the reason code",
-            parsing.endpoint,
             page="notifications",
         ),
         Variable(

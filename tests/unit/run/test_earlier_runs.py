@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,16 @@ def test_a_file_that_cannot_be_used_is_one_note_and_the_folders_answer(artifacts
     (note,) = earlier.notes
     assert "cannot be used" in note
     assert "the verdict does not depend on it" in note
+
+
+def test_a_python_without_sqlite_is_a_note_too(artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept(artifacts, "INCONCLUSIVE")
+    ended(artifacts, "20260101T000001Z-zzz", "INCONCLUSIVE")
+    monkeypatch.setitem(sys.modules, "sqlite3", None)
+    earlier = before(artifacts)
+    assert earlier.inconclusive_before("staging", "") == 1
+    assert earlier.record(run_record(9)) == ""
+    assert "this Python has no sqlite3" in earlier.notes[0]
 
 
 def test_without_a_file_none_is_made_to_count_and_one_to_record(artifacts: Path) -> None:
