@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from statistics import median
 
 from streampay_selftest.chart import chart
 from streampay_selftest.results import DISTURBANCE, FAULT, CaseOutcome, CaseResult, Results
@@ -10,9 +9,6 @@ from streampay_selftest.scoring import TARGETS, Confusion, Score, confusion, sco
 from streampay_smoke.gate.statistics import quantile
 
 PAGE, CHART = "README.md", "chart.svg"
-
-_USUAL_SOURCE = "operations: "
-"""Where most cases come from: the page names the other sources only."""
 
 
 def page(results: Results) -> str:
@@ -30,11 +26,11 @@ def page(results: Results) -> str:
         "## What was true, and what was answered\n",
         _matrix(results),
         "## Faults: each has to be FAIL or SAFETY, and the check that is named for it has to be red\n",
-        "Each group is headed by the answer and, in parentheses, by what was true. A line has the median time to it.\n",
-        f"Played {_usual_runs(results, FAULT)} times, and known from operations, where nothing else is said.\n",
+        "A line begins with the answer and what was true. `streampay-smoke selftest --list` tells what a case is.\n",
+        f"Played {_usual_runs(results, FAULT)} times where nothing else is said.\n",
         _cases(results, FAULT),
         "## Disturbances: they may be ridden out or held, and are never FAIL\n",
-        f"Played {_usual_runs(results, DISTURBANCE)} times, and known from operations, where nothing else is said.\n",
+        f"Played {_usual_runs(results, DISTURBANCE)} times where nothing else is said.\n",
         _cases(results, DISTURBANCE),
         _limits(),
     )
@@ -133,14 +129,14 @@ def _cell(matrix: Confusion, row: str, column: str) -> str:
 
 
 def _cases(results: Results, kind: str) -> str:
-    """Return the cases of a kind, those that were answered alike under one heading."""
+    """Return the cases of a kind, those that were answered alike on one line."""
     groups: dict[str, list[CaseResult]] = {}
     for case in results.cases:
         if case.kind == kind:
             groups.setdefault(_heading(case), []).append(case)
     usual = _usual_runs(results, kind)
-    return "\n".join(
-        f"{heading}\n\n{''.join(_item(case, usual) for case in cases)}" for heading, cases in groups.items()
+    return "".join(
+        f"- {heading}: {'; '.join(_item(case, usual) for case in cases)}\n" for heading, cases in groups.items()
     )
 
 
@@ -150,7 +146,7 @@ def _usual_runs(results: Results, kind: str) -> int:
 
 
 def _heading(case: CaseResult) -> str:
-    answers = " or ".join(_answer(outcome) for outcome in case.outcomes)
+    answers = " or ".join(dict.fromkeys(_answer(outcome) for outcome in case.outcomes))
     return f"**{answers}** ({' or '.join(case.truths)})"
 
 
@@ -160,13 +156,13 @@ def _answer(outcome: CaseOutcome) -> str:
 
 
 def _item(case: CaseResult, usual: int) -> str:
-    """Return a case's line; how often it was played only where that is not the usual number."""
-    seconds = median(each for outcome in case.outcomes for each in outcome.seconds)
+    """Return a case's name; how often it was played only where that is not the usual number."""
     runs = "+".join(f"{outcome.runs}" for outcome in case.outcomes)
-    played = "" if len(case.outcomes) == 1 and case.runs == usual else f"{runs}x, "
+    played = "" if len(case.outcomes) == 1 and case.runs == usual else f"{runs}x"
     named = any(outcome.caught_by.startswith(case.names_check) for outcome in case.outcomes)
-    missed = "" if named else f"; `{case.names_check}` was to be red"
-    return f"- {case.name} ({played}{seconds:.1f} s{missed}): {case.story.removeprefix(_USUAL_SOURCE)}\n"
+    missed = "" if named else f"`{case.names_check}` was to be red"
+    note = ", ".join(filter(None, (played, missed)))
+    return f"{case.name} ({note})" if note else case.name
 
 
 def _limits() -> str:

@@ -191,7 +191,7 @@ def test_the_page_and_the_chart_are_made_of_the_results() -> None:
     for words in (
         "every fault is caught: **MISSED**",
         "**WRONG: PASS `none`** (product)",
-        "`streams/` was to be red): a door is open",
+        "`streams/` was to be red)",
         "`abc`",
         "**1 wrong**",
     ):
