@@ -61,7 +61,7 @@ Verdicts: {statuses}. Played through: {entries}.
 - A change of a feature file counts only where behave's own parser makes other scenarios, tags or steps of it;
   {equivalent} that did not were left out.
 - Keys of `behave.ini` count where they decide what is played. `format = help` is played by `streampay-smoke run` only
-  ([why](runbook.md#1-read-the-answer)).
+  ([why](runbook.md#read-the-answer)).
 - A signal or a deed that came after the run was over is no mutant: {late} were left out.
 - `{fork}` is `behave` in a fork of a process that has imported it: good enough for a suite that the gate refuses
   before it plays anything. A mutant that gets as far as a scenario is played again in a process and a sandbox of its
