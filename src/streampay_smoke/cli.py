@@ -220,6 +220,8 @@ def init(chosen: argparse.Namespace) -> int:
         yes=chosen.yes,
         force=chosen.force,
         create_kept_stream=chosen.create_kept_stream,
+        engine=chosen.engine,
+        gate=chosen.gate,
     )
     redactor = Redactor()
     with redacted_output(redactor):
@@ -430,6 +432,8 @@ def _seconds(text: str) -> float:
 
 
 def _add_init(parser: argparse.ArgumentParser) -> None:
+    from streampay_smoke.operations.engine_files import ENGINE_FILES
+
     parser.add_argument("--name", default="", metavar="NAME", help="what the environment is called")
     parser.add_argument("--base-url", default="", metavar="URL", help="the deployment's root")
     parser.add_argument(
@@ -445,6 +449,15 @@ def _add_init(parser: argparse.ArgumentParser) -> None:
         "--create-kept-stream",
         action="store_true",
         help="create a stream of the synthetic user, end it unpaid, and name it as the one that releases must find",
+    )
+    parser.add_argument(
+        "--engine", default="", choices=sorted(ENGINE_FILES), help="write this deployment engine's files too, filled in"
+    )
+    parser.add_argument(
+        "--gate",
+        default="",
+        metavar="WHERE",
+        help="where the engine finds the gate: IMAGE@sha256:DIGEST, or OWNER/REPOSITORY@COMMIT for github",
     )
     parser.set_defaults(command=init)
 
