@@ -1,6 +1,5 @@
 """The report for people: one HTML file that loads nothing from anywhere, made from the templates beside this module."""
 
-import re
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -22,9 +21,6 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """No script, no image, no font, no request: the browser itself keeps the report from loading anything."""
-
-_LONG_NAMES = re.compile(r"\b(?:[0-9a-f]{64}|[CG][A-Z2-7]{55})\b")
-"""Hashes, accounts and contracts: shown short, copied whole."""
 
 _ENDING_WORDS = {
     ScenarioEnding.EXCLUDED: "excluded here",
@@ -119,7 +115,7 @@ def _short(text: str) -> Markup:
     """Return text in which long names take little room; a copy of them is whole."""
     parts = []
     end = 0
-    for found in _LONG_NAMES.finditer(text):
+    for found in wording.LONG_NAMES.finditer(text):
         parts += [
             escape(text[end : found.start()]),
             Markup('<span class="long" title="{0}">{0}</span>').format(found[0]),

@@ -50,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lanes: int
     keep_sign_in: bool
     artifacts: Path
+    runbook_url: str
     deploy: str
     dialect: str
     auth_mode: str
@@ -119,6 +120,7 @@ class EvidenceSettings(msgspec.Struct, frozen=True, kw_only=True):
     environment: str
     region: str
     artifacts: Path
+    runbook_url: str
     report: bool
     signing_key: Secret | None
 

@@ -160,6 +160,12 @@ VARIABLES = {
         ),
         Variable("SMOKE_ARTIFACTS", "Folder that gets one folder for each run", parsing.path, default="artifacts"),
         Variable(
+            "SMOKE_RUNBOOK_URL",
+            "Where your people read the runbook: answers and reports link its section about the reason code",
+            parsing.endpoint,
+            unset="docs/runbook.md in the project",
+        ),
+        Variable(
             "SMOKE_DEPLOY",
             "The deployment system's own id of this deploy, by which it can be rolled back",
             option="--deploy",

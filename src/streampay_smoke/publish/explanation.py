@@ -1,0 +1,41 @@
+"""A problem explained to readers: what was promised, what was expected and seen, what it means, what to do."""
+
+import re
+
+import msgspec
+
+from streampay_smoke.publish.reported_problems import ReportedProblem
+
+_WHERE = re.compile(r"^ \(at: .*?\)\. ")
+"""The step, as a check's hint names it behind what failed (`gate/checks.py`)."""
+
+_NEXT = " Next: "
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """`expected` and `seen` are "" where no assertion failed, `meaning` and `next_step` where nobody knows more."""
+
+    what: str
+    expected: str = ""
+    seen: str = ""
+    meaning: str = ""
+    next_step: str = ""
+
+
+def explanation(problem: ReportedProblem) -> Explanation:
+    """Return a problem in parts; where no assertion failed, its text stands for itself."""
+    check = problem.scenario.broken_check if problem.scenario else None
+    failure = problem.scenario.failure if problem.scenario else None
+    if check is None:
+        what, _, step = problem.text.partition(_NEXT)
+        return Explanation(what=what, next_step=step)
+    facts = dict(check.facts)
+    behind = problem.text.partition(failure.message)[2] if failure is not None else ""
+    meaning, _, step = _WHERE.sub("", behind).strip().partition(_NEXT)
+    return Explanation(
+        what=check.words,
+        expected=facts.get("expected", ""),
+        seen=facts.get("seen", ""),
+        meaning=meaning,
+        next_step=step,
+    )
