@@ -23,17 +23,17 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def explanation(problem: ReportedProblem) -> Explanation:
-    """Return a problem in parts; where no assertion failed, its text stands for itself."""
+    """Return a problem in parts; where nothing failed in a check, its text stands for itself."""
     check = problem.scenario.broken_check if problem.scenario else None
     failure = problem.scenario.failure if problem.scenario else None
-    if check is None:
+    if failure is None or failure.message not in problem.text:
         what, _, step = problem.text.partition(_NEXT)
         return Explanation(what=what, next_step=step)
-    facts = dict(check.facts)
-    behind = problem.text.partition(failure.message)[2] if failure is not None else ""
+    behind = problem.text.partition(failure.message)[2]
     meaning, _, step = _WHERE.sub("", behind).strip().partition(_NEXT)
+    facts = dict(check.facts) if check else {}
     return Explanation(
-        what=check.words,
+        what=check.words if check else failure.message,
         expected=facts.get("expected", ""),
         seen=facts.get("seen", ""),
         meaning=meaning,
