@@ -61,6 +61,7 @@ class ScenarioReport(msgspec.Struct, frozen=True, kw_only=True):
     failure: events.Failure | None = None
     steps: tuple[StepReport, ...] = ()
     blocked_because: str = ""
+    lane: int = 0
 
     @property
     def message(self) -> str:
@@ -183,6 +184,7 @@ def _scenario(
         failure=next((step.failure for step in steps if step.failure is not None), None),
         steps=tuple(steps),
         blocked_because=verdict.message if check.blocked_by == RUN else "",
+        lane=chapter[0].lane if chapter else 0,
     )
 
 
