@@ -30,6 +30,7 @@ from streampay_smoke.gate.concerns import Concern
 from streampay_smoke.gate.verdict import Verdict, VerdictStatus, to_json
 from streampay_smoke.publish import objectives, runbook, wording
 from streampay_smoke.publish.executor import executor
+from streampay_smoke.publish.explanation import explained
 from streampay_smoke.publish.files import replacing_folder
 from streampay_smoke.publish.payment import payment_summary
 from streampay_smoke.publish.report_model import RunReport, ScenarioReport, StepReport
@@ -241,7 +242,16 @@ def _details(scenario: ScenarioReport) -> StatusDetails | None:
         return StatusDetails(flaky=True, message=scenario.check.hint) if scenario.check.flaky else None
     if scenario.outcome is ReportStatus.SKIPPED:
         return StatusDetails(message=wording.left_out(scenario.check, excluded="Excluded here"))
-    return StatusDetails(message=scenario.message, trace="\n".join(_trace(scenario)))
+    return StatusDetails(message=_message(scenario), trace="\n".join(_trace(scenario)))
+
+
+def _message(scenario: ScenarioReport) -> str:
+    """Return why a scenario is not green, in lines for readers where one of its assertions failed."""
+    why = explained(scenario.message, scenario)
+    if scenario.is_unfinished or not why.expected:
+        return scenario.message
+    parts = {"Expected": why.expected, "Seen": why.seen, "Meaning": why.meaning, "What to do": why.next_step}
+    return "\n".join([why.what, *(f"{name}: {text}" for name, text in parts.items() if text)])
 
 
 def _trace(scenario: ScenarioReport) -> Iterator[str]:

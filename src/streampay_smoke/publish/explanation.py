@@ -4,6 +4,7 @@ import re
 
 import msgspec
 
+from streampay_smoke.publish.report_model import ScenarioReport
 from streampay_smoke.publish.reported_problems import ReportedProblem
 
 _WHERE = re.compile(r"^ \(at: .*?\)\. ")
@@ -24,12 +25,17 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
 def explanation(problem: ReportedProblem) -> Explanation:
     """Return a problem in parts; where nothing failed in a check, its text stands for itself."""
-    check = problem.scenario.broken_check if problem.scenario else None
-    failure = problem.scenario.failure if problem.scenario else None
-    if failure is None or failure.message not in problem.text:
-        what, _, step = problem.text.partition(_NEXT)
+    return explained(problem.text, problem.scenario)
+
+
+def explained(text: str, scenario: ScenarioReport | None) -> Explanation:
+    """Return what is said of a scenario in parts; what is said of none stands for itself."""
+    check = scenario.broken_check if scenario else None
+    failure = scenario.failure if scenario else None
+    if failure is None or failure.message not in text:
+        what, _, step = text.partition(_NEXT)
         return Explanation(what=what, next_step=step)
-    behind = problem.text.partition(failure.message)[2]
+    behind = text.partition(failure.message)[2]
     meaning, _, step = _WHERE.sub("", behind).strip().partition(_NEXT)
     facts = dict(check.facts) if check else {}
     return Explanation(
