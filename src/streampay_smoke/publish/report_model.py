@@ -61,6 +61,7 @@ class ScenarioReport(msgspec.Struct, frozen=True, kw_only=True):
     failure: events.Failure | None = None
     steps: tuple[StepReport, ...] = ()
     blocked_because: str = ""
+    lane: int = 0
 
     @property
     def message(self) -> str:
@@ -190,6 +191,7 @@ def _scenario(
         failure=next((step.failure for step in steps if step.failure is not None), None),
         steps=tuple(steps),
         blocked_because=verdict.message if check.blocked_by == RUN else "",
+        lane=chapter[0].lane if chapter else 0,
     )
 
 
@@ -263,9 +265,18 @@ def _gathered(chapter: Sequence[Entry]) -> list[_OpenStep]:
                 described = step_event(event, entry.at_ms)
                 if described is not None:
                     step = _running(gathered) or _hooks(gathered, entry.at_ms)
-                    step.step_events.append(described)
+                    _append(step.step_events, described)
                     step.last_at_ms = entry.at_ms
     return gathered
+
+
+def _append(step_events: list[StepEvent], event: StepEvent) -> None:
+    """Add an event; a request that again got no answer, for the same reason, counts with the one before."""
+    last = step_events[-1] if step_events else None
+    if last is not None and last.is_repeated_by(event):
+        step_events[-1] = last.repeated(event)
+    else:
+        step_events.append(event)
 
 
 def _running(gathered: Sequence[_OpenStep]) -> _OpenStep | None:

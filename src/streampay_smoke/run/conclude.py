@@ -98,6 +98,7 @@ def refusal(folder: RunFolder, failure: Failure, evidence: EvidenceSettings) -> 
         environment=evidence.environment,
         region=evidence.region,
         read_from=read_from(),
+        runbook_url=evidence.runbook_url,
     )
 
 
