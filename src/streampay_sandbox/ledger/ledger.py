@@ -9,6 +9,7 @@ from stellar_sdk import Network
 from streampay_sandbox.ledger.app import build_app
 from streampay_sandbox.ledger.cadence import cadence
 from streampay_sandbox.ledger.clock import LedgerClock
+from streampay_sandbox.ledger.execution import Engine
 from streampay_sandbox.ledger.faults import Interference
 from streampay_sandbox.ledger.friendbot import Friendbot
 from streampay_sandbox.ledger.genesis import GenesisIdentities, create_genesis
@@ -82,12 +83,18 @@ class SandboxLedger(AbstractContextManager["SandboxLedger"]):
 
 
 def start_ledger(
-    *, port: int = 0, close_seconds: float = 0.0, faults: Sequence[str] = (), clock: LedgerClock | None = None
+    *,
+    port: int = 0,
+    close_seconds: float = 0.0,
+    faults: Sequence[str] = (),
+    clock: LedgerClock | None = None,
+    engine: Engine | None = None,
 ) -> SandboxLedger:
     """Start a ledger on 127.0.0.1 and return it serving.
 
     `close_seconds` 0 closes a ledger for every accepted transaction, otherwise one each so many seconds. `faults`
-    are names out of `FAULTS`. Raises SettingsInvalid for an unknown fault or a port that is taken.
+    are names out of `FAULTS`. `engine` runs contracts in place of their models. Raises SettingsInvalid for an unknown
+    fault or a port that is taken.
     """
     passphrase, network_id = NETWORK.network_passphrase, NETWORK.network_id()
     interference = Interference(faults)
@@ -100,6 +107,7 @@ def start_ledger(
         state=state,
         birth=birth,
         interference=interference,
+        engine=engine,
     )
     rpc = Rpc(node, passphrase=passphrase, friendbot_url=lambda: f"{server.url}/friendbot")
     app = build_app(node, rpc, Friendbot(node, passphrase=passphrase))

@@ -111,6 +111,7 @@ def _facts(run: RunReport) -> dict[str, str]:
         "Synthetic data": f"{cleanup.created} made, {cleanup.deleted} brought to an end, {cleanup.leaked} left behind",
         "Cost": wording.cost(verdict),
         "When": f"{_clock(verdict.timings.started_at_ms)}, took {wording.seconds(verdict.timings.total_ms)}",
+        "Since the last green run": run.since_green,
         "Run": verdict.run_id,
         "Read from": ", ".join(f"{name} {folder}" for name, folder in target.read_from.items()),
     }

@@ -92,6 +92,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     """The whole run. `scenarios` is never empty: a run that was refused is told by one broken check.
 
     `entries` are the evidence itself. `decision` is what the verdict leads to, in one line; "" where nobody decided.
+    `since_green` is what changed since the last green run, in one sentence; "" where that is not known.
     """
 
     verdict: Verdict
@@ -99,6 +100,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     scenarios: tuple[ScenarioReport, ...]
     entries: tuple[Entry, ...] = ()
     decision: str = ""
+    since_green: str = ""
 
     @property
     def red(self) -> tuple[ScenarioReport, ...]:
@@ -130,7 +132,7 @@ def _place_of(scenario: ScenarioReport, last: int) -> int:
     return -1 if scenario.check.id == RUN else last
 
 
-def report_of(entries: Sequence[Entry], verdict: Verdict, *, decision: str = "") -> RunReport:
+def report_of(entries: Sequence[Entry], verdict: Verdict, *, decision: str = "", since_green: str = "") -> RunReport:
     """Return the story of a run. The verdict decides every outcome; the journal explains it."""
     chapters = _entries_by_scenario(entries)
     started = next((entry.event for entry in entries if isinstance(entry.event, events.RunStarted)), None)
@@ -142,7 +144,12 @@ def report_of(entries: Sequence[Entry], verdict: Verdict, *, decision: str = "")
     if _run_itself_is_at_fault(entries, verdict):
         scenarios.insert(0, _run_check(entries, verdict))
     return RunReport(
-        verdict=verdict, started=started, scenarios=tuple(scenarios), entries=tuple(entries), decision=decision
+        verdict=verdict,
+        started=started,
+        scenarios=tuple(scenarios),
+        entries=tuple(entries),
+        decision=decision,
+        since_green=since_green,
     )
 
 

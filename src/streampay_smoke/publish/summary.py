@@ -132,6 +132,7 @@ def _facts(run: RunReport) -> dict[str, str]:
         "Synthetic data": f"{cleanup.created} made, {cleanup.deleted} brought to an end, {cleanup.leaked} left behind",
         "Cost": wording.cost(verdict),
         "Took": wording.seconds(verdict.timings.total_ms),
+        "Since the last green run": run.since_green,
         "Run": verdict.run_id,
         "Reason code": verdict.reason_code,
     }
