@@ -258,13 +258,18 @@ def sandbox(chosen: argparse.Namespace) -> int:
 
     if chosen.list_faults:
         return _print_faults()
-
+    if (chosen.engine == "host") != (chosen.contract is not None):
+        raise SettingsInvalid(
+            "--engine host and --contract FILE.wasm go together: models run themselves, the host runs code",
+            next_step="give both, or neither",
+        )
     serve_sandbox(
         port=chosen.port,
         rpc_port=chosen.rpc_port,
         ready_file=chosen.ready_file,
         close_seconds=chosen.close_time,
         faults=tuple(chosen.fault),
+        contract_file=chosen.contract,
     )
     return 0
 
@@ -511,6 +516,15 @@ def _add_sandbox(parser: argparse.ArgumentParser) -> None:
         "--close-time", type=float, default=0.0, metavar="SECONDS", help="time between ledgers; 0 closes at once"
     )
     parser.add_argument("--fault", action="append", default=[], metavar="NAME", help="misbehave in a named way")
+    parser.add_argument(
+        "--engine",
+        choices=("model", "host"),
+        default="model",
+        help="what runs contracts: models of them, or the real Soroban host (scripts/host.sh builds it)",
+    )
+    parser.add_argument(
+        "--contract", type=Path, metavar="FILE.wasm", help="with --engine host: the stream contract's own code"
+    )
     parser.add_argument("--list-faults", action="store_true", help="only say which faults there are")
     parser.set_defaults(command=sandbox)
 

@@ -12,20 +12,29 @@ from streampay_sandbox.ledger.footprint import Footprint, FootprintLimit, Footpr
 from streampay_sandbox.ledger.host import Contracts, Host, LedgerInfo
 from streampay_sandbox.ledger.keys import Key
 from streampay_sandbox.ledger.state import Draft
-from streampay_sandbox.ledger.values import strkey
+from streampay_sandbox.ledger.values import sc_address, strkey
+from streampay_smoke.core.errors import SmokeError
 
 NONROOT = "record_allow_nonroot"
 """The mode of simulation in which calls below the root may need authorisations of their own."""
 
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
-    """A call of a contract: for whom, with which authorisations, in which ledger, and the draft it changes."""
+    """What is to run: for whom, with which authorisations, in which ledger, and the draft it changes."""
 
-    call: xdr.InvokeContractArgs
+    function: xdr.HostFunction
     source: str
     auth: Sequence[xdr.SorobanAuthorizationEntry]
     draft: Draft
     ledger: LedgerInfo
+
+
+def call_of(contract: str, function: str, arguments: Sequence[xdr.SCVal]) -> xdr.HostFunction:
+    """Return the host function that calls a contract."""
+    return xdr.HostFunction(
+        xdr.HostFunctionType.HOST_FUNCTION_TYPE_INVOKE_CONTRACT,
+        invoke_contract=xdr.InvokeContractArgs(sc_address(contract), xdr.SCSymbol(function.encode()), list(arguments)),
+    )
 
 
 class InvocationFailed(Exception):
@@ -119,7 +128,9 @@ class ModelEngine:
             authorizer=authorizer,
             contracts=self._contracts,
         )
-        call = invocation.call
+        call = invocation.function.invoke_contract
+        if call is None:
+            raise SmokeError("models of contracts can only be called")
         try:
             value = host.call(strkey(call.contract_address), call.function_name.sc_symbol.decode(), call.args)
         except HostError as error:

@@ -117,14 +117,13 @@ def _payment(body: xdr.OperationBody, situation: Situation) -> Done:
 def _invoke(body: xdr.OperationBody, situation: Situation) -> Done:
     operation = body.invoke_host_function_op
     assert operation is not None
-    call = operation.host_function.invoke_contract
     soroban = situation.transaction.soroban
-    if call is None or soroban is None:
+    if operation.host_function.invoke_contract is None or soroban is None:
         raise OperationFailed(xdr.OperationResult(xdr.OperationResultCode.opNOT_SUPPORTED))
     declared = soroban.resources
     before = set(situation.draft.changes)
     invocation = Invocation(
-        call=call,
+        function=operation.host_function,
         source=situation.source,
         auth=operation.auth,
         draft=situation.draft,

@@ -5,6 +5,7 @@ The ledger stays here. The program asks for each entry that a call meets, and sa
 
 import contextlib
 import hashlib
+import shutil
 import subprocess
 import threading
 from collections.abc import Mapping
@@ -18,15 +19,28 @@ from streampay_sandbox.ledger.execution import NONROOT, Executed, Invocation, In
 from streampay_sandbox.ledger.host import MAXIMUM_TTL_LEDGERS, MINIMUM_PERSISTENT_LEDGERS, MINIMUM_TEMPORARY_LEDGERS
 from streampay_sandbox.ledger.keys import Key, account_id
 from streampay_sandbox.ledger.state import BASE_RESERVE_STROOPS, Draft
-from streampay_smoke.core.errors import SmokeError
+from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 
 PROTOCOL_VERSION: Final = 30
 """The protocol that the program's crates speak (soroban-env-host 30)."""
 
-BUILT: Final = Path("engine/target/release/streampay-host")
-"""Where `cargo build --release` in engine/ puts the program, from a checkout's root."""
+PROGRAM: Final = "streampay-host"
+BUILT: Final = Path("engine/target/release") / PROGRAM
+"""Where `scripts/host.sh` puts the program, from a checkout's root."""
 
 _STOP_SECONDS: Final = 5.0
+
+
+def built_program() -> Path:
+    """Return the program: of this checkout, else on the path; raises SettingsInvalid where there is none."""
+    installed = shutil.which(PROGRAM)
+    program = BUILT if BUILT.is_file() else Path(installed) if installed else None
+    if program is None:
+        raise SettingsInvalid(
+            f"the real host is not built: there is no {BUILT} here, and no {PROGRAM} on the path",
+            next_step="build it in a checkout with scripts/host.sh, which needs Rust (cargo)",
+        )
+    return program
 
 
 class RealHostFailed(SmokeError):
@@ -62,11 +76,6 @@ class RealHost(contextlib.AbstractContextManager["RealHost"]):
     """Runs calls in the real host; from any thread, one at a time. Ends its program when closed."""
 
     def __init__(self, program: Path) -> None:
-        if not program.is_file():
-            raise RealHostFailed(
-                f"the real host is not built: there is no {program}",
-                next_step="build it with `cargo build --release --locked` in engine/ (docs/host.md)",
-            )
         self._lock = threading.Lock()
         self._program = subprocess.Popen(
             [str(program.resolve())], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
@@ -109,13 +118,10 @@ class RealHost(contextlib.AbstractContextManager["RealHost"]):
         self.close()
 
     def _run(self, invocation: Invocation, *, mode: str, resources: str = "", address_v2: bool = False) -> _Answer:
-        function = xdr.HostFunction(
-            xdr.HostFunctionType.HOST_FUNCTION_TYPE_INVOKE_CONTRACT, invoke_contract=invocation.call
-        )
         request = {
             "mode": mode,
             "ledger": _ledger(invocation),
-            "function": function.to_xdr(),
+            "function": invocation.function.to_xdr(),
             "source": account_id(invocation.source).to_xdr(),
             "auth": [entry.to_xdr() for entry in invocation.auth],
             "address_v2": address_v2,
@@ -166,7 +172,7 @@ def _ledger(invocation: Invocation) -> dict[str, Any]:
 
 def _seed(invocation: Invocation) -> str:
     """Return what random numbers of the call are drawn from: the same for the same call in the same ledger."""
-    return hashlib.sha256(f"{invocation.ledger.sequence}".encode() + invocation.call.to_xdr_bytes()).hexdigest()
+    return hashlib.sha256(f"{invocation.ledger.sequence}".encode() + invocation.function.to_xdr_bytes()).hexdigest()
 
 
 def _entry(draft: Draft, key: Key) -> dict[str, Any]:

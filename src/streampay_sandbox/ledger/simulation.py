@@ -75,12 +75,11 @@ def simulate(
         return SimulationRefused(error=unfit, early=True)
     operation = transaction.operations[0]
     invoke = operation.body.invoke_host_function_op
-    call = invoke.host_function.invoke_contract if invoke is not None else None
-    if invoke is None or call is None:
+    if invoke is None or invoke.host_function.invoke_contract is None:
         return SimulationRefused(error="only contract invocations are played by this ledger", early=True)
     source = transaction.source if operation.source_account is None else account_of(operation.source_account)
     draft = Draft(reader, ledger.sequence)
-    invocation = Invocation(call=call, source=source, auth=invoke.auth, draft=draft, ledger=ledger)
+    invocation = Invocation(function=invoke.host_function, source=source, auth=invoke.auth, draft=draft, ledger=ledger)
     try:
         recorded = engine.record(invocation, auth_mode=request.auth_mode, address_v2=request.upgraded_auth)
     except InvocationFailed as failure:
