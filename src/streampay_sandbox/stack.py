@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from streampay_sandbox.wire_versions import DEFAULT_WIRE_VERSION
 from streampay_smoke.core.ending_signals import ending_signals
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
@@ -88,18 +89,20 @@ def start_sandbox(
     faults: Sequence[str] = (),
     release: str = "sandbox",
     buckets: "TokenBuckets | None" = None,
+    rpc_version: str = DEFAULT_WIRE_VERSION,
 ) -> Sandbox:
     """Start a ledger and a StreamPay on it, and return once both answer.
 
     Port 0 takes a free one; `close_seconds` 0 closes a ledger for each transaction. `buckets` are the service's rate
-    limits, by default as measured. Raises SettingsInvalid for a port that is taken and for a fault nobody knows.
+    limits, by default as measured; `rpc_version` is one of `WIRE_VERSIONS`. Raises SettingsInvalid for a port that is
+    taken, and for a fault or a version nobody knows.
     """
     # What serves the sandbox costs half a second to import, and a run against a deployment needs none of it.
     from streampay_sandbox.faults import chosen_faults
     from streampay_sandbox.ledger import start_ledger
 
     chosen = chosen_faults(faults)
-    ledger = start_ledger(port=rpc_port, close_seconds=close_seconds, faults=chosen.ledger)
+    ledger = start_ledger(port=rpc_port, close_seconds=close_seconds, faults=chosen.ledger, rpc_version=rpc_version)
     try:
         return _with_service(ledger, port=port, faults=chosen.service, release=release, buckets=buckets)
     except BaseException:
@@ -185,6 +188,7 @@ def serve(
     close_seconds: float = 0.0,
     faults: Sequence[str] = (),
     release: str = "sandbox",
+    rpc_version: str = DEFAULT_WIRE_VERSION,
 ) -> None:
     """Serve the sandbox until SIGTERM, SIGINT or SIGHUP.
 
@@ -196,7 +200,12 @@ def serve(
     with (
         stoppable() as wait,
         start_sandbox(
-            port=port, rpc_port=rpc_port, close_seconds=close_seconds, faults=faults, release=release
+            port=port,
+            rpc_port=rpc_port,
+            close_seconds=close_seconds,
+            faults=faults,
+            release=release,
+            rpc_version=rpc_version,
         ) as sandbox,
     ):
         try:

@@ -1,6 +1,7 @@
 """A running ledger, and how to start one."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
@@ -16,6 +17,7 @@ from streampay_sandbox.ledger.node import Node
 from streampay_sandbox.ledger.rpc import Rpc
 from streampay_sandbox.ledger.state import LedgerState
 from streampay_sandbox.server import LoopbackServer
+from streampay_sandbox.wire_versions import DEFAULT_WIRE_VERSION, WHOLE_SECONDS_MS, wire_version
 
 NETWORK: Final = Network("StreamPay Smoke Sandbox Network ; November 2026")
 """What every transaction of the sandbox is signed for."""
@@ -82,24 +84,33 @@ class SandboxLedger(AbstractContextManager["SandboxLedger"]):
 
 
 def start_ledger(
-    *, port: int = 0, close_seconds: float = 0.0, faults: Sequence[str] = (), clock: LedgerClock | None = None
+    *,
+    port: int = 0,
+    close_seconds: float = 0.0,
+    faults: Sequence[str] = (),
+    rpc_version: str = DEFAULT_WIRE_VERSION,
+    wall: Callable[[], float] = time.time,
 ) -> SandboxLedger:
     """Start a ledger on 127.0.0.1 and return it serving.
 
     `close_seconds` 0 closes a ledger for every accepted transaction, otherwise one each so many seconds. `faults`
-    are names out of `FAULTS`. Raises SettingsInvalid for an unknown fault or a port that is taken.
+    are names out of `FAULTS`, `rpc_version` is one of `WIRE_VERSIONS`, and `wall` tells Unix seconds. Raises
+    SettingsInvalid for an unknown fault or version, and for a port that is taken.
     """
     passphrase, network_id = NETWORK.network_passphrase, NETWORK.network_id()
+    version = wire_version(rpc_version)
     interference = Interference(faults)
     state = LedgerState()
     birth = create_genesis(state, interference.genesis(), passphrase=passphrase, network_id=network_id)
     node = Node(
         network_id=network_id,
-        clock=clock or LedgerClock(),
+        # Ledgers that close at once stay a second apart, so that streams run without anybody waiting.
+        clock=LedgerClock(wall, shortest_gap_ms=version.shortest_gap_ms if close_seconds else WHOLE_SECONDS_MS),
         cadence=interference.cadence(cadence(close_seconds)),
         state=state,
         birth=birth,
         interference=interference,
+        version=version,
     )
     rpc = Rpc(node, passphrase=passphrase, friendbot_url=lambda: f"{server.url}/friendbot")
     app = build_app(node, rpc, Friendbot(node, passphrase=passphrase))

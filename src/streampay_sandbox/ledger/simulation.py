@@ -37,9 +37,10 @@ class SimulationRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SimulationRefused(msgspec.Struct, frozen=True, kw_only=True):
-    """A simulation that failed; `early` ones never ran."""
+    """A simulation that failed; `early` ones never ran. `event_log` is what older versions add to the error."""
 
     error: str
+    event_log: str = ""
     diagnostics: tuple[xdr.DiagnosticEvent, ...] = ()
     early: bool = False
 
@@ -147,7 +148,9 @@ def _failed(error: HostError, host: Host) -> SimulationRefused:
     where = "" if contract is None else f"contract:{_contract_strkey(contract)}, "
     log = f'   0: [Diagnostic Event] {where}topics:[error, {describe(error.error)}], data:"{error.reason}"'
     return SimulationRefused(
-        error=f"HostError: {describe(error.error)}\n\nEvent log (newest first):\n{log}\n", diagnostics=(diagnostic,)
+        error=f"HostError: {describe(error.error)}",
+        event_log=f"\n\nEvent log (newest first):\n{log}\n",
+        diagnostics=(diagnostic,),
     )
 
 

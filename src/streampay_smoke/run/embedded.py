@@ -38,9 +38,23 @@ def faults_of_the_sandbox() -> dict[str, dict[str, str]]:
 
 
 def serve_sandbox(
-    *, ready_file: Path | None, port: int, rpc_port: int, close_seconds: float, faults: Sequence[str]
+    *,
+    ready_file: Path | None,
+    port: int,
+    rpc_port: int,
+    close_seconds: float,
+    faults: Sequence[str],
+    rpc_version: str | None,
 ) -> None:
     """Serve the sandbox until SIGTERM or SIGINT; see `streampay_sandbox.stack.serve`."""
     from streampay_sandbox import stack
+    from streampay_sandbox.wire_versions import DEFAULT_WIRE_VERSION
 
-    stack.serve(ready_file=ready_file, port=port, rpc_port=rpc_port, close_seconds=close_seconds, faults=faults)
+    stack.serve(
+        ready_file=ready_file,
+        port=port,
+        rpc_port=rpc_port,
+        close_seconds=close_seconds,
+        faults=faults,
+        rpc_version=rpc_version or DEFAULT_WIRE_VERSION,
+    )
