@@ -11,6 +11,7 @@ from streampay_sandbox.ledger.applying import Rules, apply_transaction
 from streampay_sandbox.ledger.book import Book, ClosedLedger, LedgerTransaction
 from streampay_sandbox.ledger.cadence import Cadence
 from streampay_sandbox.ledger.clock import LedgerClock
+from streampay_sandbox.ledger.execution import Engine, ModelEngine
 from streampay_sandbox.ledger.faults import Interference
 from streampay_sandbox.ledger.genesis import GenesisIdentities
 from streampay_sandbox.ledger.host import LedgerInfo
@@ -43,6 +44,7 @@ class Node:
         birth: GenesisIdentities,
         interference: Interference,
         version: WireVersion,
+        engine: Engine | None = None,
     ) -> None:
         self.lock = threading.RLock()
         self.stopping = threading.Event()
@@ -53,6 +55,7 @@ class Node:
         self.birth = birth
         self.interference = interference
         self.network_id = network_id
+        self._engine = engine
         self._cadence = cadence
         self._pending: list[Transaction] = []
         self._closed_wall = clock.wall()
@@ -65,6 +68,11 @@ class Node:
                 total_coins=state.total_coins,
             )
         )
+
+    @property
+    def engine(self) -> Engine:
+        """What runs contracts: the real host where one was given, else the models the ledger was born with."""
+        return self._engine or ModelEngine(self.birth.contracts)
 
     @property
     def closes_at_once(self) -> bool:
@@ -109,7 +117,7 @@ class Node:
             )
             if not self.version.offers_upgraded_auth:
                 request = msgspec.structs.replace(request, upgraded_auth=False)
-            answer = simulate(request, view.reader, ledger=ledger, contracts=self.birth.contracts)
+            answer = simulate(request, view.reader, ledger=ledger, engine=self.engine)
             return answer, view.latest
 
     def send(self, transaction: Transaction) -> Submission:
@@ -162,7 +170,7 @@ class Node:
         self.state.begin_ledger(sequence)
         rules = Rules(
             ledger=LedgerInfo(sequence=sequence, timestamp=closed_at, network_id=self.network_id),
-            contracts=self.birth.contracts,
+            engine=self.engine,
             native_token=self.birth.native_token_id,
         )
         closed: list[LedgerTransaction] = []

@@ -45,6 +45,7 @@ def serve_sandbox(
     close_seconds: float,
     faults: Sequence[str],
     rpc_version: str | None,
+    contract_file: Path | None = None,
 ) -> None:
     """Serve the sandbox until SIGTERM or SIGINT; see `streampay_sandbox.stack.serve`."""
     from streampay_sandbox import stack
@@ -57,4 +58,5 @@ def serve_sandbox(
         close_seconds=close_seconds,
         faults=faults,
         rpc_version=rpc_version or DEFAULT_WIRE_VERSION,
+        contract_file=contract_file,
     )
