@@ -15,10 +15,12 @@ from streampay_sandbox.ledger.faults import Interference
 from streampay_sandbox.ledger.friendbot import Friendbot
 from streampay_sandbox.ledger.genesis import GenesisIdentities, create_genesis
 from streampay_sandbox.ledger.node import Node
+from streampay_sandbox.ledger.real_host import PROTOCOL_VERSION as HOST_PROTOCOL
 from streampay_sandbox.ledger.rpc import Rpc
 from streampay_sandbox.ledger.state import LedgerState
 from streampay_sandbox.server import LoopbackServer
 from streampay_sandbox.wire_versions import DEFAULT_WIRE_VERSION, WHOLE_SECONDS_MS, wire_version
+from streampay_smoke.core.errors import SettingsInvalid
 
 NETWORK: Final = Network("StreamPay Smoke Sandbox Network ; November 2026")
 """What every transaction of the sandbox is signed for."""
@@ -107,6 +109,11 @@ def start_ledger(
     """
     passphrase, network_id = NETWORK.network_passphrase, NETWORK.network_id()
     version = wire_version(rpc_version)
+    if contract is not None and version.protocol != HOST_PROTOCOL:
+        raise SettingsInvalid(
+            f"the real host runs protocol {HOST_PROTOCOL}, and RPC {version.rpc} serves protocol {version.protocol}",
+            next_step=f"leave --rpc-version out with a contract: it is {DEFAULT_WIRE_VERSION} then",
+        )
     interference = Interference(faults)
     state = LedgerState()
     birth = create_genesis(
