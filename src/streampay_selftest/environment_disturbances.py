@@ -4,6 +4,7 @@ import signal
 
 from streampay_sandbox.fault import Severity, Truth
 from streampay_sandbox.proxy import Forward, hang_up
+from streampay_sandbox.wire_versions import WIRE_VERSIONS
 from streampay_selftest.case import Case
 from streampay_selftest.conditions import (
     NewBehaviour,
@@ -64,6 +65,27 @@ ENVIRONMENT_DISTURBANCES = (
             conditions=(DERIVED_DEADLINE,),
         )
         for seconds in PACES_SECONDS
+    ),
+    *(
+        Case(
+            name=f"nothing is wrong, and the RPC is {version.rpc} on protocol {version.protocol}",
+            story="operations: networks and RPC providers upgrade at times of their own",
+            severity=DISTURBANCE,
+            truth=NONE,
+            rpc_version=name,
+            tags="@smoke",
+        )
+        for name, version in WIRE_VERSIONS.items()
+    ),
+    Case(
+        name="nothing is wrong, and two ledgers share each second",
+        story="CAP-88: ledgers may close in the same second since protocol 30",
+        severity=DISTURBANCE,
+        truth=NONE,
+        close_seconds=0.5,
+        rpc_version="30",
+        conditions=(DERIVED_DEADLINE,),
+        tags="@smoke",
     ),
     *(
         Case(

@@ -7,12 +7,13 @@ from typing import Final
 
 import msgspec
 from stellar_sdk import xdr
+from xdrlib3 import Packer
 
 from streampay_sandbox.ledger.applying import AppliedTransaction
 from streampay_sandbox.ledger.fees import BASE_FEE_STROOPS
-from streampay_sandbox.ledger.spec import PROTOCOL_VERSION
 from streampay_sandbox.ledger.state import BASE_RESERVE_STROOPS
 from streampay_sandbox.ledger.transactions import Transaction, is_soroban
+from streampay_sandbox.wire_versions import WireVersion
 
 RETENTION_LEDGERS: Final = 120_960
 MAX_TRANSACTIONS: Final = 100
@@ -81,13 +82,18 @@ class LedgerTransaction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 
 class ClosedLedger(msgspec.Struct, frozen=True, kw_only=True):
-    """A ledger: close time in Unix seconds, and the coins burnt until then."""
+    """A ledger: close time in Unix milliseconds, and the coins burnt until then."""
 
     sequence: int
-    closed_at: int
+    closed_at_ms: int
     transactions: Sequence[LedgerTransaction]
     fee_pool: int
     total_coins: int
+
+    @property
+    def closed_at(self) -> int:
+        """The close time in whole Unix seconds, rounded down: what contracts and time bounds know."""
+        return self.closed_at_ms // 1_000
 
     def events(self) -> list[tuple[LedgerTransaction, EmittedEvent]]:
         """Return its events in the order of their ids."""
@@ -103,7 +109,8 @@ def toid(ledger: int, transaction: int = 0, operation: int = 0) -> int:
 class Book:
     """The ledgers of the retention window, the newest last."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: WireVersion) -> None:
+        self._version = version
         self._ledgers: dict[int, ClosedLedger] = {}
         self._transactions: dict[str, LedgerTransaction] = {}
         self._headers: dict[int, xdr.LedgerHeader] = {}
@@ -156,7 +163,7 @@ class Book:
         previous = self._hashes.get(known - 1, _NO_HASH)
         for number in range(known, sequence + 1):
             if number not in self._hashes:
-                header = self._headers[number] = _header(self._ledgers[number], previous)
+                header = self._headers[number] = _header(self._ledgers[number], previous, self._version)
                 self._hashes[number] = hashlib.sha256(header.to_xdr_bytes()).digest()
             previous = self._hashes[number]
         return previous
@@ -185,7 +192,23 @@ class Book:
         return xdr.LedgerCloseMeta(2, v2=meta)
 
 
-def _header(ledger: ClosedLedger, previous: bytes) -> xdr.LedgerHeader:
+class MillisecondsExtension(xdr.StellarValueExt):
+    """The arm STELLAR_VALUE_SIGNED_MS of CAP-88, which stellar-sdk does not know yet; signed by nobody, with zeros."""
+
+    _SIGNED_MS: Final = 3
+
+    def __init__(self, close_time_ms: int) -> None:
+        self._close_time_ms = close_time_ms
+
+    def pack(self, packer: Packer) -> None:
+        """Write the arm."""
+        packer.pack_int(self._SIGNED_MS)
+        xdr.Uint64(self._close_time_ms).pack(packer)
+        node = xdr.NodeID(xdr.PublicKey(xdr.PublicKeyType.PUBLIC_KEY_TYPE_ED25519, xdr.Uint256(_NO_HASH)))
+        xdr.LedgerCloseValueSignature(node, xdr.Signature(_NO_HASH * 2)).pack(packer)
+
+
+def _header(ledger: ClosedLedger, previous: bytes, version: WireVersion) -> xdr.LedgerHeader:
     pairs = [_pair(transaction) for transaction in ledger.transactions]
     results = xdr.TransactionResultSet(pairs).to_xdr_bytes()
     transaction_set = _transaction_set(ledger, xdr.Hash(previous)).to_xdr_bytes()
@@ -193,10 +216,12 @@ def _header(ledger: ClosedLedger, previous: bytes) -> xdr.LedgerHeader:
         tx_set_hash=xdr.Hash(hashlib.sha256(transaction_set).digest()),
         close_time=xdr.TimePoint(xdr.Uint64(ledger.closed_at)),
         upgrades=[],
-        ext=xdr.StellarValueExt(xdr.StellarValueType.STELLAR_VALUE_BASIC),
+        ext=MillisecondsExtension(ledger.closed_at_ms)
+        if version.has_millisecond_headers
+        else xdr.StellarValueExt(xdr.StellarValueType.STELLAR_VALUE_BASIC),
     )
     return xdr.LedgerHeader(
-        ledger_version=xdr.Uint32(PROTOCOL_VERSION),
+        ledger_version=xdr.Uint32(version.protocol),
         previous_ledger_hash=xdr.Hash(previous),
         scp_value=value,
         tx_set_result_hash=xdr.Hash(hashlib.sha256(results).digest()),

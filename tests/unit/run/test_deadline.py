@@ -72,7 +72,14 @@ def rpc() -> Iterator[ThreadingHTTPServer]:
 
 @pytest.mark.parametrize(
     ("closed_at", "pace"),
-    [([100, 105, 110, 116], 5.0), ([100, 100, 101, 101], 0.0), ([7], None), (["soon", "later"], None), (None, None)],
+    [
+        ([100, 105, 110, 116], 5.0),
+        ([100, 105, 110, 171], 5.0),
+        ([100, 100, 101, 101, 102], 0.5),  # two share each second
+        ([7], None),
+        (["soon", "later"], None),
+        (None, None),
+    ],
 )
 def test_the_pace_is_what_the_newest_ledgers_show(
     rpc: ThreadingHTTPServer, closed_at: list[Any] | None, pace: float | None

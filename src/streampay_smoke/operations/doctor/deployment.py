@@ -11,6 +11,8 @@ from streampay_smoke.acceptance.observations.settings_mismatch import (
     refuse_another_release,
 )
 from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
+from streampay_smoke.chain.adapter import ChainUnavailable
+from streampay_smoke.chain.versions import NEWEST_TESTED_PROTOCOL, installed_sdk
 from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.http.client import Client, NoAnswer
@@ -102,6 +104,24 @@ def _ledger(run_context: RunContext) -> Iterator[DoctorCheck]:
     kind = "simulated" if info.simulated else "real"
     rpc = host_only(run_context.settings.rpc_url)
     yield ok("ledger", f"{info.network} ({kind}) at {rpc}, ledger {info.latest_ledger}")
+
+
+def _protocol(run_context: RunContext) -> Iterator[DoctorCheck]:
+    chain = run_context.ledger.chain
+    protocol, sdk = chain.connect().protocol_version, installed_sdk()
+    try:
+        rpc = chain.rpc_version() or "of a version it does not tell"
+    except ChainUnavailable:
+        rpc = "of a version it does not tell"
+    said = f"the network runs protocol {protocol}, its RPC is {rpc}; {sdk.description}"
+    if protocol <= max(sdk.protocol, NEWEST_TESTED_PROTOCOL):
+        yield ok("protocol", said)
+    else:
+        yield warning(
+            "protocol",
+            f"{said}, and this gate was tested up to {NEWEST_TESTED_PROTOCOL}",
+            "upgrade stellar-sdk and this gate: a run whose ledger cannot be read is INCONCLUSIVE",
+        )
 
 
 def _deadline(run_context: RunContext) -> Iterator[DoctorCheck]:
@@ -215,6 +235,7 @@ DEPLOYMENT: tuple[DoctorLook[RunContext], ...] = (
     DoctorLook("metrics", _metrics),
     DoctorLook("bake", _bake),
     DoctorLook("ledger", _ledger),
+    DoctorLook("protocol", _protocol),
     DoctorLook("deadline", _deadline),
     DoctorLook("friendbot", _friendbot),
     DoctorLook("contract", _contract),
