@@ -28,8 +28,8 @@ from streampay_smoke.run.sampling import MOST_PAIRS, MOST_PAIRS_IN_DOUBT
 
 SEED = 20261123
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "calibration.md"
-FULL_RUNS, QUICK_RUNS = 20_000, 1_000
-CHUNK = 500
+FULL_RUNS, QUICK_RUNS = 20_000, 200
+CHUNK = 100
 
 THRESHOLD = 1.1
 ONE_GATE = 1 - RUN_ERROR
