@@ -44,6 +44,13 @@ def test_names_address_contract_and_gate_are_filled_in(engine: str) -> None:
             assert json.loads(content)
 
 
+@pytest.mark.parametrize("name", ["2026", "on", "1e3", "2026-11"])
+def test_a_name_that_yaml_takes_for_something_else_stays_a_text(name: str) -> None:
+    content = engine_files("kubernetes", Filled(name=name))[Path(f"deploy/{name}/kubernetes/settings.yaml")]
+    maps = [each for each in YAML(typ="safe", pure=True).load_all(content) if each["kind"] == "ConfigMap"]
+    assert [each["data"]["SMOKE_ENV"] for each in maps] == [name]
+
+
 def test_a_workflow_stands_where_github_looks_for_it_and_others_below_the_environment() -> None:
     assert list(engine_files("github", Filled(name="qa"))) == [
         Path(".github/workflows/deploy.yml"),
