@@ -566,7 +566,7 @@ def _add_selftest(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--quick",
         action="store_true",
-        help="a third of the cases, another for each commit, once, with the features they are about (default)",
+        help="a sixth of the cases, another for each commit, once, with the features they are about (default)",
     )
     how.add_argument(
         "--every-case", action="store_true", help="every case once, with the features it is about: some minutes"
