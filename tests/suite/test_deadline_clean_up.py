@@ -12,8 +12,7 @@ DEADLINE_SECONDS = 8
 
 
 @pytest.mark.timeout(DEADLINE_SECONDS + 2 * CLEAN_UP_MOST_SECONDS)
-@pytest.mark.parametrize("command", ["smoke", "behave"])
-@pytest.mark.parametrize("tags", ["@settlement", "@chain"])
+@pytest.mark.parametrize(("command", "tags"), [("smoke", "@settlement"), ("behave", "@chain")])
 def test_a_run_that_is_over_ends_its_streams_in_a_time_of_their_own(project: Project, command: str, tags: str) -> None:
     with start_sandbox(close_seconds=SECONDS_PER_LEDGER) as sandbox:
         project.environ |= sandbox.ready_document()["env"]

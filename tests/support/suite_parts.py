@@ -1,6 +1,7 @@
 """Runs the gate as its users do: as a process, on a copy of the project's features."""
 
 import atexit
+import contextlib
 import functools
 import json
 import os
@@ -130,12 +131,16 @@ class Project:
         )
 
 
+FORKS = contextlib.ExitStack()
+"""Holds what runs the commands of every project in this process, once there is one."""
+
+atexit.register(FORKS.close)
+
+
 @functools.cache
 def forks() -> Forks:
     """Return what runs the commands of every project in this process."""
-    started = Forks().__enter__()
-    atexit.register(started.__exit__, None, None, None)
-    return started
+    return FORKS.enter_context(Forks())
 
 
 def wait_for_file(path: Path, running: "subprocess.Popen[str]") -> None:
