@@ -8,19 +8,23 @@ from pathlib import Path
 
 import pytest
 from suite_parts import Project, Ran
+from waits import HANG_SECONDS, Stopwatch
 
 from streampay_sandbox.service.limits import TokenBuckets
 from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.gate.verdict import VerdictStatus
 
 AT_ONCE = 4
-SECONDS = 150
+SECONDS = HANG_SECONDS
 """How long four runs may take on a busy machine."""
 
 REFILL_SECONDS = {"login": 6.0, "write": 6.0}
 """Limits that hold up all the same: four runs need some twenty sign-ins and forty writes, and have five and ten."""
 
 SHORT_SECONDS = 40
+
+BUSY = 4
+"""From this slowdown on more than the four runs is at work here."""
 
 
 def at_once(
@@ -71,10 +75,13 @@ def test_four_whole_runs_that_have_the_time_pass(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(SECONDS + 30)
 def test_whole_runs_that_have_no_time_to_wait_hold_and_never_fail(tmp_path: Path) -> None:
-    with start_sandbox() as sandbox:
+    with start_sandbox() as sandbox, Stopwatch() as watch:
         runs = at_once(tmp_path, sandbox, SMOKE_DEADLINE_SECONDS=f"{SHORT_SECONDS}")
 
     told = [(run.verdict.verdict, run.verdict.reason_code) for run in runs]
-    assert set(told) <= {(VerdictStatus.PASS, "all_promises_kept"), (VerdictStatus.INCONCLUSIVE, "throttled")}, told
-    assert (VerdictStatus.INCONCLUSIVE, "throttled") in told, "twenty sign-ins cannot all be let through in this time"
+    held = {(VerdictStatus.INCONCLUSIVE, "throttled")}
+    if watch.slowdown > BUSY:  # then the time is over before a limit is met
+        held.add((VerdictStatus.INCONCLUSIVE, "deadline"))
+    assert set(told) <= {(VerdictStatus.PASS, "all_promises_kept"), *held}, told
+    assert held & set(told), "twenty sign-ins cannot all be let through in this time"
     assert all("rolled back" not in run.output for run in runs)
