@@ -24,7 +24,6 @@ from streampay_smoke.acceptance.observations.settlement import LedgerProof, Serv
 from streampay_smoke.acceptance.resources.contract_streams import CONTRACT_STREAM, find_unconfirmed
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.acceptance.resources.synthetic_streams import (
-    APPEARS_WITHIN_SECONDS,
     LEASE_SECONDS,
     STREAM,
     SyntheticStreams,
@@ -494,18 +493,18 @@ class RunContext:
             )
         refuse_real_money(self.readiness)
 
-    def clean_up(self, *, cut_off: bool = False) -> None:
+    def clean_up(self, *, under_way_seconds: float = 0.0) -> None:
         """Bring every stream of this run to an end; one that stays is counted as leaked in the verdict.
 
-        What a run that was cut off asked for last may still be under way.
+        What a run that was cut off asked for last may be under way for so long.
         """
         if "streams" in self.opened:
-            self.streams.find_what_was_perhaps_made()
+            self.streams.find_what_was_perhaps_made(under_way_seconds)
         if CONTRACT_STREAM in self.housekeeping.unconfirmed:
             shared_payer = self.settings.signer_seed is not None  # what it opened may be another run's
             first_ledger = None if shared_payer else self.ledger.first_ledger
             find_unconfirmed(self.ledger, self.payer, self.housekeeping, first_ledger=first_ledger)
-        self.housekeeping.clean_up(again_within_seconds=APPEARS_WITHIN_SECONDS if cut_off else 0.0)
+        self.housekeeping.clean_up(again_within_seconds=under_way_seconds)
 
     def look_at_ledger_again(self) -> None:
         """Take note of where the ledger is after the last check."""

@@ -177,17 +177,19 @@ class GateRunner(Runner):
         self.session.end_step(step)
 
     def clean_up(self) -> None:
-        """Bring what the run made to an end, once, in a time of its own."""
+        """Bring what the run, or this lane, made to an end, once, in a time of its own."""
         if self._cleaned_up:
             return
-        self._cleaned_up = True
-        seconds = self.session.clean_up_seconds
-        self._interruption.reserve(seconds)
-        self._lanes.begin_clean_up(seconds)
-        try:
-            self._lanes.end()
-        finally:
-            self.session.clean_up(cut_off=bool(self._interruption.reason))
+        with self._interruption.cleaning_up(whole_run=not self._lanes.is_lane):
+            self._cleaned_up = True
+            cut_off = bool(self._interruption.reason)
+            seconds = self.session.clean_up_seconds(cut_off=cut_off)
+            self._interruption.reserve(seconds)
+            self._lanes.begin_clean_up(seconds)
+            try:
+                self._lanes.end()
+            finally:
+                self.session.clean_up(cut_off=cut_off)
 
     def _answer(self) -> int:
         """Play the run, and conclude it unless its supervisor will; return the exit code of its verdict."""

@@ -49,7 +49,12 @@ from streampay_smoke.runner.time_left import TimeLeft
 from streampay_smoke.runner.write_slots import WriteSlots
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.deadline import clean_up_seconds, derived_deadline_seconds
+from streampay_smoke.settings.deadline import (
+    UNMEASURED_SECONDS_PER_LEDGER,
+    clean_up_seconds,
+    derived_deadline_seconds,
+    under_way_seconds,
+)
 from streampay_smoke.settings.folders import read_from
 from streampay_smoke.settings.reading import read
 
@@ -100,6 +105,7 @@ class Session:
         self._doing = ""
         self._answers: list[Exchanged] = []
         self._started_seconds = 0.0
+        self._writers_a_slot = 1.0
         self.time_left = TimeLeft(
             settings.deadline_seconds,
             derived=settings.deadline_is_derived,
@@ -159,9 +165,11 @@ class Session:
         self._slow_answers.close()
         self._run_context.drop_connections()
 
-    def share_write_slots(self) -> None:
+    def share_write_slots(self, *, lanes: int) -> None:
         """From now on, and in every lane, have no more writes at the deployment at once than its place says."""
-        slots = WriteSlots(self.settings.facts.service.writes_at_once)
+        writes_at_once = self.settings.facts.service.writes_at_once
+        slots = WriteSlots(writes_at_once)
+        self._writers_a_slot = max(1.0, lanes / writes_at_once)
         self._run_context.write_slot = lambda: slots.slot(lambda seconds: self.record(WriteSlotWait(seconds=seconds)))
 
     def open_shared(self, names: Sequence[str]) -> bool:
@@ -247,6 +255,9 @@ class Session:
             closes_on_demand=self.settings.network.simulated,
         )
         if pace is None:
+            self.time_left.seconds_per_ledger = max(
+                self.settings.network.seconds_per_ledger, UNMEASURED_SECONDS_PER_LEDGER
+            )
             return 0.0
         self.time_left.seconds_per_ledger = pace
         if not self.settings.deadline_is_derived:
@@ -278,16 +289,22 @@ class Session:
             for evidence in watch(self._run_context, seconds=self.settings.bake_seconds):
                 self.record(evidence)
 
-    @property
-    def clean_up_seconds(self) -> float:
-        """How long this run may take to end what it made."""
-        return clean_up_seconds(self._run_context.unfinished, seconds_per_ledger=self.time_left.seconds_per_ledger)
+    def clean_up_seconds(self, *, cut_off: bool) -> float:
+        """Return how long this run, or this lane, may take to end what it made."""
+        return clean_up_seconds(
+            self._run_context.unfinished,
+            seconds_per_ledger=self.time_left.seconds_per_ledger,
+            cut_off=cut_off,
+            writers_a_slot=self._writers_a_slot,
+        )
 
     def clean_up(self, *, cut_off: bool) -> None:
         """Bring the synthetic data of this run, or of this lane, to an end, after a last look at the release."""
         if self._sender is None:
             self._run_context.look_at_release_again()
-        self._run_context.clean_up(cut_off=cut_off)
+        self._run_context.clean_up(
+            under_way_seconds=under_way_seconds(self.time_left.seconds_per_ledger) if cut_off else 0.0
+        )
         if self._sender is None:
             self._run_context.look_at_ledger_again()
 

@@ -9,10 +9,16 @@ SHORTEST_SECONDS = 120.0
 _REQUESTS_SECONDS = 60.0
 """What a whole smoke may spend on everything but readiness and ledgers; it needs some 10 s."""
 
-CLEAN_UP_MOST_SECONDS = 60.0
-"""How much later than its deadline a run may end: what it made on the deployment is ended in this time."""
+UNMEASURED_SECONDS_PER_LEDGER = 5.0
+"""How far apart ledgers are, at least, where nobody could measure it: testnet's."""
+
+CLEAN_UP_MOST_SECONDS = 90.0
+"""How much later than its deadline, or than a signal that ends it, a run may end: in this time what it made on the
+deployment is ended. A run has up to 11 streams at once, which a deployment that takes one write for each ledger of 6 s
+ends one after the other, the last settlement before them."""
 
 _CLEAN_UP_LEAST_SECONDS = 5.0
+_UNDER_WAY_LEAST_SECONDS = 15.0
 _REQUESTS_OF_ONE_SECONDS = 2.0
 """What it takes to look at one stream, to end it, and to look again, on a slow deployment."""
 
@@ -25,7 +31,19 @@ def derived_deadline_seconds(
     return max(SHORTEST_SECONDS, ready_within_seconds + _REQUESTS_SECONDS + ledgers_seconds)
 
 
-def clean_up_seconds(unfinished: int, *, seconds_per_ledger: float) -> float:
-    """Return how long a run may take to end so many things, each of which may wait for the ledger."""
-    each_seconds = _REQUESTS_OF_ONE_SECONDS + LEDGERS_PER_STEP * seconds_per_ledger
-    return min(CLEAN_UP_MOST_SECONDS, _CLEAN_UP_LEAST_SECONDS + unfinished * each_seconds)
+def under_way_seconds(seconds_per_ledger: float) -> float:
+    """Return how long a request that nobody waits for any more may be under way at a service, which asks the ledger."""
+    return max(_UNDER_WAY_LEAST_SECONDS, _CLEAN_UP_LEAST_SECONDS + LEDGERS_PER_STEP * seconds_per_ledger)
+
+
+def clean_up_seconds(
+    unfinished: int, *, seconds_per_ledger: float, cut_off: bool = False, writers_a_slot: float = 1.0
+) -> float:
+    """Return how long a run, or a lane, may take to end so many things, each of which may wait for the ledger.
+
+    `cut_off`: what was asked for last may be under way, and has to come to its end first. `writers_a_slot`: how many
+    lanes share one write at a time.
+    """
+    each_seconds = _REQUESTS_OF_ONE_SECONDS + LEDGERS_PER_STEP * seconds_per_ledger * writers_a_slot
+    first_seconds = under_way_seconds(seconds_per_ledger) if cut_off and unfinished else 0.0
+    return min(CLEAN_UP_MOST_SECONDS, _CLEAN_UP_LEAST_SECONDS + first_seconds + unfinished * each_seconds)

@@ -99,7 +99,7 @@ VARIABLES = {
             "SMOKE_DEADLINE_SECONDS",
             "Hard limit of the whole run: by default twice what its steps wait for ledgers at the network's pace, a "
             "minute and the time for readiness (480 on testnet); a ledger that closes more slowly extends it, "
-            "and what a run made is ended within 60 s more. doctor compares",
+            "and what a run made is ended within 90 s more. doctor compares",
             parsing.limit,
             option="--deadline",
             metavar="SECONDS",

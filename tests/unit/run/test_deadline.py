@@ -17,7 +17,14 @@ from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
 from streampay_smoke.run.progress import RunProgress
 from streampay_smoke.runner.session import Session
 from streampay_smoke.settings import load
-from streampay_smoke.settings.deadline import LEDGER_STEPS, SHORTEST_SECONDS, clean_up_seconds, derived_deadline_seconds
+from streampay_smoke.settings.deadline import (
+    LEDGER_STEPS,
+    SHORTEST_SECONDS,
+    UNMEASURED_SECONDS_PER_LEDGER,
+    clean_up_seconds,
+    derived_deadline_seconds,
+    under_way_seconds,
+)
 
 GIVEN = {"SMOKE_BASE_URL": "http://127.0.0.1:1", "SMOKE_CONTRACT_ID": "C1"}
 
@@ -112,9 +119,30 @@ def test_a_slow_ledger_extends_a_deadline_that_nobody_set(
     assert progress.left_seconds == settings.deadline_seconds + more_seconds
 
 
-@pytest.mark.parametrize(("unfinished", "pace", "seconds"), [(0, 5.0, 5), (1, 0.0, 7), (3, 5.0, 41), (9, 6.0, 60)])
+@pytest.mark.parametrize(("unfinished", "pace", "seconds"), [(0, 5.0, 5), (1, 0.0, 7), (3, 5.0, 41), (9, 6.0, 90)])
 def test_the_clean_up_has_time_for_what_is_left_and_a_limit(unfinished: int, pace: float, seconds: float) -> None:
     assert clean_up_seconds(unfinished, seconds_per_ledger=pace) == seconds
+
+
+@pytest.mark.parametrize(("pace", "more_seconds"), [(0.0, 15), (5.0, 15), (10.0, 25)])
+def test_a_run_that_is_cut_off_waits_for_what_is_under_way(pace: float, more_seconds: float) -> None:
+    assert under_way_seconds(pace) == more_seconds
+    one = clean_up_seconds(1, seconds_per_ledger=pace)
+    assert clean_up_seconds(1, seconds_per_ledger=pace, cut_off=True) == one + more_seconds
+    assert clean_up_seconds(0, seconds_per_ledger=pace, cut_off=True) == 5
+
+
+def test_lanes_that_write_in_turn_have_the_time_of_all_of_them() -> None:
+    alone, in_turn = (clean_up_seconds(1, seconds_per_ledger=5, writers_a_slot=number) for number in (1.0, 7.0))
+    assert in_turn == alone + 6 * 2 * 5
+
+
+def test_nobody_who_cannot_measure_the_pace_takes_a_ledger_for_instant(tmp_path: Path) -> None:
+    environ = {**GIVEN, "SMOKE_STELLAR_RPC_URL": "http://127.0.0.1:9/"}
+    with Journal(tmp_path / "journal.jsonl", Redactor()) as journal:
+        session = Session(load(environ=environ), journal, Redactor(), "run")
+        assert session.extend_deadline(25) == 0
+    assert session.time_left.seconds_per_ledger == UNMEASURED_SECONDS_PER_LEDGER
 
 
 def test_a_ledger_that_says_nothing_has_no_pace() -> None:
