@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Final
 
 import msgspec
-from stellar_sdk import xdr
+from stellar_sdk import Keypair, xdr
 
 from streampay_sandbox.ledger.applying import AppliedTransaction
 from streampay_sandbox.ledger.fees import BASE_FEE_STROOPS
@@ -101,9 +101,14 @@ def toid(ledger: int, transaction: int = 0, operation: int = 0) -> int:
 
 
 class Book:
-    """The ledgers of the retention window, the newest last."""
+    """The ledgers of the retention window, the newest last.
 
-    def __init__(self) -> None:
+    A validator signs the value of each ledger, as on a real network: no two networks have a ledger in common, even when
+    they were born in the same second and nothing has happened on either.
+    """
+
+    def __init__(self, validator: Keypair | None = None) -> None:
+        self._validator = validator or Keypair.random()
         self._ledgers: dict[int, ClosedLedger] = {}
         self._transactions: dict[str, LedgerTransaction] = {}
         self._headers: dict[int, xdr.LedgerHeader] = {}
@@ -156,7 +161,7 @@ class Book:
         previous = self._hashes.get(known - 1, _NO_HASH)
         for number in range(known, sequence + 1):
             if number not in self._hashes:
-                header = self._headers[number] = _header(self._ledgers[number], previous)
+                header = self._headers[number] = _header(self._ledgers[number], previous, self._validator)
                 self._hashes[number] = hashlib.sha256(header.to_xdr_bytes()).digest()
             previous = self._hashes[number]
         return previous
@@ -185,15 +190,21 @@ class Book:
         return xdr.LedgerCloseMeta(2, v2=meta)
 
 
-def _header(ledger: ClosedLedger, previous: bytes) -> xdr.LedgerHeader:
+def _header(ledger: ClosedLedger, previous: bytes, validator: Keypair) -> xdr.LedgerHeader:
     pairs = [_pair(transaction) for transaction in ledger.transactions]
     results = xdr.TransactionResultSet(pairs).to_xdr_bytes()
     transaction_set = _transaction_set(ledger, xdr.Hash(previous)).to_xdr_bytes()
+    tx_set_hash = xdr.Hash(hashlib.sha256(transaction_set).digest())
+    close_time = xdr.TimePoint(xdr.Uint64(ledger.closed_at))
+    signature = xdr.LedgerCloseValueSignature(
+        node_id=xdr.NodeID(validator.xdr_public_key()),
+        signature=xdr.Signature(validator.sign(tx_set_hash.to_xdr_bytes() + close_time.to_xdr_bytes())),
+    )
     value = xdr.StellarValue(
-        tx_set_hash=xdr.Hash(hashlib.sha256(transaction_set).digest()),
-        close_time=xdr.TimePoint(xdr.Uint64(ledger.closed_at)),
+        tx_set_hash=tx_set_hash,
+        close_time=close_time,
         upgrades=[],
-        ext=xdr.StellarValueExt(xdr.StellarValueType.STELLAR_VALUE_BASIC),
+        ext=xdr.StellarValueExt(xdr.StellarValueType.STELLAR_VALUE_SIGNED, lc_value_signature=signature),
     )
     return xdr.LedgerHeader(
         ledger_version=xdr.Uint32(PROTOCOL_VERSION),

@@ -109,7 +109,7 @@ def inconclusive_in_a_row(
     """Return how many of these runs, the newest first, were INCONCLUSIVE before another answer ends the row.
 
     A verdict that cannot be read is None, and counts: an answer that is lost is no answer. Runs of another environment,
-    and those that somebody made of a part of the suite, are passed over.
+    those that somebody made of a part of the suite, and those that somebody ended, are passed over.
     """
     row = 0
     for verdict in verdicts:
@@ -120,7 +120,7 @@ def inconclusive_in_a_row(
         elsewhere = named and (verdict.target.environment, verdict.target.region) != (environment, region)
         planned = {*verdict.evidence.expected_ids, *verdict.evidence.excluded_ids}
         partial = bool(planned) and not is_whole(planned, smoke)
-        if elsewhere or partial or verdict.verdict in _SAYS_NOTHING:
+        if elsewhere or partial or verdict.ended_by_signal or verdict.verdict in _SAYS_NOTHING:
             continue
         if verdict.verdict is not VerdictStatus.INCONCLUSIVE:
             break

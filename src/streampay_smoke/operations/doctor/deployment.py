@@ -11,6 +11,7 @@ from streampay_smoke.acceptance.observations.settings_mismatch import (
     refuse_another_release,
 )
 from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
+from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.http.client import Client, NoAnswer
@@ -36,7 +37,11 @@ def _user(run_context: RunContext) -> Iterator[DoctorCheck]:
 
 def _service(run_context: RunContext) -> Iterator[DoctorCheck]:
     settings = run_context.settings
-    readiness = run_context.deployment.readiness()
+    try:
+        readiness = run_context.deployment.readiness()
+    except SmokeError as error:
+        run_context.refuse_mistyped_port(error)
+        raise
     refuse_another_application(run_context.deployment, readiness)
     if not readiness.ready:
         next_step = "see what the service waits for, or who answers at SMOKE_BASE_URL"

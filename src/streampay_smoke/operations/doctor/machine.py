@@ -12,6 +12,7 @@ from pathlib import Path
 
 from streampay_smoke.operations.doctor.look import DoctorCheck, DoctorLook, ok, problem, warning
 from streampay_smoke.publish.report import allure_missing_because
+from streampay_smoke.run.pins import PinnedScenario
 from streampay_smoke.runner import manifest
 from streampay_smoke.runner.plan import all_scenarios
 from streampay_smoke.runner.quarantine import FILE, read_quarantine, today
@@ -99,7 +100,8 @@ def disk(folder: Path, free_bytes: int) -> DoctorCheck:
 def _suite(evidence: EvidenceSettings) -> Iterator[DoctorCheck]:
     root = suite_root(project_root())
     pins = manifest.accepted(root / FEATURES, root / manifest.INI)
-    yield ok("suite", f"its {len(pins)} scenarios and files are those that were accepted")
+    scenarios = sum(isinstance(pin, PinnedScenario) for pin in pins.values())
+    yield ok("suite", f"{scenarios} scenarios and {len(pins) - scenarios} files, unchanged since they were accepted")
 
 
 def _quarantine(evidence: EvidenceSettings) -> Iterator[DoctorCheck]:
