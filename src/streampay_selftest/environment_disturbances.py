@@ -139,6 +139,14 @@ ENVIRONMENT_DISTURBANCES = (
         features=("settlement",),
     ),
     Case(
+        name="a signal while a part of the run ends its streams",
+        story="operations: a pipeline is cancelled; one lane has played its share and is cleaning up",
+        severity=DISTURBANCE,
+        truth=HARNESS,
+        close_seconds=5.0,
+        conditions=(DERIVED_DEADLINE, stopped_by(signal.SIGTERM, at='/stop"')),
+    ),
+    Case(
         name="a private ledger that is not the service's",
         story="operations: SMOKE_STELLAR_RPC_URL was copied from another private network",
         severity=DISTURBANCE,
