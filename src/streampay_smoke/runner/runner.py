@@ -124,7 +124,8 @@ class GateRunner(Runner):
             )
         )
         self.session.look_around()
-        self._interruption.allow(self.session.extend_deadline(plans.ledger_steps(planned)))
+        steps = sum(len(item.expected.steps) for item in planned)
+        self._interruption.allow(self.session.extend_deadline(plans.ledger_steps(planned), steps))
         redact_results(self, self._redactor)
         self._lanes.plan(features, planned, self.session, self._journal, clean_up=self.clean_up)
         try:

@@ -41,6 +41,7 @@ from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.run.more_reads import more_reads
 from streampay_smoke.run.probes.limits import PROBE_SECONDS
 from streampay_smoke.run.probes.rounds import control_probes, probes_at_start
+from streampay_smoke.run.probes.runner import quickest_answer_seconds
 from streampay_smoke.run.sampling import SlowAnswers, measure
 from streampay_smoke.runner.budget import StepTimeout
 from streampay_smoke.runner.lane_wire import Learned, Sender
@@ -106,6 +107,7 @@ class Session:
         self._answers: list[Exchanged] = []
         self._started_seconds = 0.0
         self._writers_a_slot = 1.0
+        self._round_trip_seconds = 0.0
         self.time_left = TimeLeft(
             settings.deadline_seconds,
             derived=settings.deadline_is_derived,
@@ -240,11 +242,13 @@ class Session:
 
     def look_around(self) -> None:
         """Make the control probes once before the first scenario."""
-        for evidence in probes_at_start(self._run_context):
-            self.record(evidence)
+        evidence = list(probes_at_start(self._run_context))
+        for event in evidence:
+            self.record(event)
+        self._round_trip_seconds = quickest_answer_seconds(evidence) or 0.0
 
-    def extend_deadline(self, ledger_steps: int) -> float:
-        """Return how much longer this run may take: the ledger may be slower than its network is known to be.
+    def extend_deadline(self, ledger_steps: int, steps: int) -> float:
+        """Return how much longer this run may take: its ledger may be slower than its network is known to be, or far.
 
         A deadline that somebody set stands.
         """
@@ -255,22 +259,31 @@ class Session:
             closes_on_demand=self.settings.network.simulated,
         )
         if pace is None:
-            self.time_left.seconds_per_ledger = max(
-                self.settings.network.seconds_per_ledger, UNMEASURED_SECONDS_PER_LEDGER
-            )
-            return 0.0
-        self.time_left.seconds_per_ledger = pace
+            pace = self.settings.network.seconds_per_ledger
+            self.time_left.seconds_per_ledger = max(pace, UNMEASURED_SECONDS_PER_LEDGER)
+        else:
+            self.time_left.seconds_per_ledger = pace
         if not self.settings.deadline_is_derived:
             return 0.0
         needed_seconds = derived_deadline_seconds(
             ready_within_seconds=self.settings.facts.service.ready_within_seconds,
             seconds_per_ledger=pace,
             ledger_steps=ledger_steps,
+            steps=steps,
+            round_trip_seconds=self._round_trip_seconds,
         )
         more_seconds = max(0.0, needed_seconds - self.settings.deadline_seconds)
         if more_seconds:
             self.time_left.extend(more_seconds)
-            self.record(DeadlineExtended(more_seconds=more_seconds, ledger_steps=ledger_steps, seconds_per_ledger=pace))
+            self.record(
+                DeadlineExtended(
+                    more_seconds=more_seconds,
+                    ledger_steps=ledger_steps,
+                    seconds_per_ledger=pace,
+                    steps=steps,
+                    round_trip_seconds=self._round_trip_seconds,
+                )
+            )
         return more_seconds
 
     def measure(self, *, failed: bool) -> None:

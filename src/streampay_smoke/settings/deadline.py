@@ -1,9 +1,21 @@
-"""How long a run may take where nobody says: long enough for the ledgers that its steps wait for."""
+"""How long a run may take where nobody says: long enough for the ledgers and the answers that its steps wait for."""
 
 from streampay_smoke.core.networks import LEDGERS_PER_STEP
 
 LEDGER_STEPS = 36
 """No fewer than the steps of a whole smoke that wait for ledgers to close (tests/unit/run/test_deadline.py)."""
+
+STEPS = 400
+"""No fewer than the steps of a whole smoke (tests/unit/run/test_deadline.py)."""
+
+QUICKEST_LEDGERS = 7
+"""How many ledgers a whole smoke waits for at least, played side by side ([docs/speed.md](../../docs/speed.md))."""
+
+MOST_ROUND_TRIP_SECONDS = 0.5
+"""An answer that takes longer, however near, is slow by itself: no deadline waits for it."""
+
+_ANSWERS_PER_STEP = 2
+"""A step waits for one answer, as a rule; what some need more, and others wait for, is made up for by another."""
 
 SHORTEST_SECONDS = 120.0
 _REQUESTS_SECONDS = 60.0
@@ -24,11 +36,25 @@ _REQUESTS_OF_ONE_SECONDS = 2.0
 
 
 def derived_deadline_seconds(
-    *, ready_within_seconds: float, seconds_per_ledger: float, ledger_steps: int = LEDGER_STEPS
+    *,
+    ready_within_seconds: float,
+    seconds_per_ledger: float,
+    ledger_steps: int = LEDGER_STEPS,
+    steps: int = STEPS,
+    round_trip_seconds: float = 0.0,
 ) -> float:
-    """Return the hard limit of a run whose steps wait `ledger_steps` times for a ledger to close."""
+    """Return the hard limit of a run of `steps` steps, `ledger_steps` of which wait for a ledger to close.
+
+    `round_trip_seconds` is how long the quickest answer takes to this runner.
+    """
     ledgers_seconds = LEDGERS_PER_STEP * ledger_steps * seconds_per_ledger
-    return max(SHORTEST_SECONDS, ready_within_seconds + _REQUESTS_SECONDS + ledgers_seconds)
+    answers_seconds = _ANSWERS_PER_STEP * steps * min(round_trip_seconds, MOST_ROUND_TRIP_SECONDS)
+    return max(SHORTEST_SECONDS, ready_within_seconds + _REQUESTS_SECONDS + ledgers_seconds + answers_seconds)
+
+
+def quickest_seconds(*, seconds_per_ledger: float, round_trip_seconds: float) -> float:
+    """Return what a whole smoke takes at least: half of its steps are played beside the others."""
+    return QUICKEST_LEDGERS * seconds_per_ledger + STEPS / 2 * min(round_trip_seconds, MOST_ROUND_TRIP_SECONDS)
 
 
 def under_way_seconds(seconds_per_ledger: float) -> float:
