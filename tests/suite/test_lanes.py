@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from suite_parts import Project, Ran
-from waits import HANG_SECONDS
+from waits import HANG_SECONDS, wait_until
 
 from streampay_sandbox.stack import start_sandbox
 from streampay_smoke.evidence import journal as journals
@@ -123,11 +123,30 @@ def test_whoever_is_ended_the_run_proves_nothing_and_leaves_nobody(
     while not all(is_gone(pid) for pid in (behave, *lanes)):
         assert time.monotonic() < ends_at
         time.sleep(0.02)
+    if who == "run":
+        assert verdict.cleanup.created
+        assert verdict.cleanup.leaked == 0, output
     if who == "lane":
         assert shown_seconds(output) <= time.monotonic() - began, "not the sum of what went on side by side"
         played = [entry.event for entry in found.entries]
         assert any(isinstance(event, RunFinished) for event in played)
         assert sum(isinstance(event, ScenarioStarted) for event in played) > 30  # the others went on
+
+
+def test_a_signal_to_the_process_group_lets_the_clean_up_of_a_lane_come_to_its_end(slow: Project) -> None:
+    process = slow.start("streampay_smoke", "run", own_session=True)
+    journal = slow.folder / "artifacts" / "latest" / "journal.jsonl"
+    lanes_of(process, slow)
+    wait_until(lambda: any(is_cleaning(line) for line in journal.read_text().splitlines()), "a lane that cleans up")
+    os.killpg(process.pid, signal.SIGTERM)
+    output, _ = process.communicate(timeout=HANG_SECONDS)
+    verdict = from_json((journal.parent / "verdict.json").read_bytes())
+    assert (process.returncode, verdict.reason_code) == (143, "terminated"), output
+    assert (verdict.cleanup.leaked, verdict.cleanup.deleted) == (0, verdict.cleanup.created), output
+
+
+def is_cleaning(line: str) -> bool:
+    return '"awaiting"' in line and '/stop"' in line
 
 
 def test_a_deadline_ends_every_lane(slow: Project) -> None:

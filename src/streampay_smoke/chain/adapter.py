@@ -131,6 +131,13 @@ class AnotherContract(ChainError):
     blame = Blame.CONFIG
 
 
+class AnotherProfile(ChainError):
+    """The contract is what the environment's file says, and the settings put another profile in its place."""
+
+    kind = "another_profile"
+    blame = Blame.CONFIG
+
+
 class InterfaceDrift(ChainError):
     """The contract on chain does not have the interface its profile promises."""
 

@@ -129,12 +129,15 @@ def test_a_stalled_network_never_closes() -> None:
     assert list(Stalled().due(0, 10**9)) == []
 
 
+VALIDATOR = Keypair.random()
+
+
 def empty(sequence: int) -> ClosedLedger:
     return ClosedLedger(sequence=sequence, closed_at_ms=sequence * 1_000, transactions=(), fee_pool=0, total_coins=0)
 
 
 def test_headers_are_chained_whatever_the_order_they_are_asked_in() -> None:
-    forwards, backwards = Book(WIRE_VERSIONS["28"]), Book(WIRE_VERSIONS["28"])
+    forwards, backwards = Book(WIRE_VERSIONS["28"], VALIDATOR), Book(WIRE_VERSIONS["28"], VALIDATOR)
     for sequence in range(1, 6):
         forwards.add(empty(sequence))
         backwards.add(empty(sequence))
@@ -144,15 +147,24 @@ def test_headers_are_chained_whatever_the_order_they_are_asked_in() -> None:
     assert forwards.header(4).previous_ledger_hash.hash == ascending[2]
 
 
+def test_two_networks_have_no_ledger_in_common() -> None:
+    one, other = Book(WIRE_VERSIONS["28"]), Book(WIRE_VERSIONS["28"])
+    for sequence in (1, 2):
+        one.add(empty(sequence))
+        other.add(empty(sequence))
+    assert one.hash(1) != other.hash(1)
+    assert one.hash(2) != other.hash(2)
+
+
 def test_what_falls_out_of_the_window_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(book_module, "RETENTION_LEDGERS", 3)
-    book = Book(WIRE_VERSIONS["28"])
+    book = Book(WIRE_VERSIONS["28"], VALIDATOR)
     for sequence in range(1, 8):
         book.add(empty(sequence))
     assert (book.oldest.sequence, book.latest.sequence) == (5, 7)
     with pytest.raises(KeyError):
         book.ledger(4)
-    whole = Book(WIRE_VERSIONS["28"])
+    whole = Book(WIRE_VERSIONS["28"], VALIDATOR)
     monkeypatch.setattr(book_module, "RETENTION_LEDGERS", 100)
     for sequence in range(1, 8):
         whole.add(empty(sequence))
