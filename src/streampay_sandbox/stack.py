@@ -20,7 +20,7 @@ from streampay_smoke.core.secret import Secret
 
 if TYPE_CHECKING:
     from streampay_sandbox.ledger import SandboxLedger
-    from streampay_sandbox.ledger.contract_under_test import ContractUnderTest
+    from streampay_sandbox.ledger.deployed_contract import DeployedContract
     from streampay_sandbox.server import LoopbackServer
     from streampay_sandbox.service.limits import TokenBuckets
     from streampay_sandbox.service.parts import Parts, ServiceSettings
@@ -116,11 +116,11 @@ def start_sandbox(
         raise
 
 
-def contract_of(file: Path | None) -> "ContractUnderTest | None":
+def contract_of(file: Path | None) -> "DeployedContract | None":
     """Return a release's own contract, None where the sandbox's models are to be used; raises SettingsInvalid."""
-    from streampay_sandbox.ledger.contract_under_test import ContractUnderTest
+    from streampay_sandbox.ledger.deployed_contract import DeployedContract
 
-    return None if file is None else ContractUnderTest.from_file(file)
+    return None if file is None else DeployedContract.from_file(file)
 
 
 def _with_service(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from stellar_sdk import Keypair, scval, xdr
 from stellar_sdk.auth import authorize_entry
 
-from streampay_sandbox.ledger.contract_under_test import deploy
+from streampay_sandbox.ledger.deployed_contract import deploy
 from streampay_sandbox.ledger.execution import (
     Engine,
     Executed,
