@@ -9,7 +9,7 @@ from stellar_sdk import Keypair, StrKey, xdr
 from streampay_sandbox.ledger import early_contract, stellar_asset_contract
 from streampay_sandbox.ledger.contracts import ContractModel
 from streampay_sandbox.ledger.faults import GenesisPlan
-from streampay_sandbox.ledger.host import MAXIMUM_TTL_LEDGERS, Contracts
+from streampay_sandbox.ledger.host import LIFETIMES, Contracts
 from streampay_sandbox.ledger.keys import code_key, data_key, instance_key
 from streampay_sandbox.ledger.spec import build_wasm, wasm_hash
 from streampay_sandbox.ledger.state import Account, Draft, LedgerState, data_row, instance_row, store_account
@@ -78,7 +78,7 @@ def create_genesis(state: LedgerState, plan: GenesisPlan, *, passphrase: str, ne
     early_id = contract_id(admin.public_key, "streampay-contracts", network_id)
 
     draft = Draft(state, plan.first_ledger)
-    live_until = plan.first_ledger + MAXIMUM_TTL_LEDGERS - 1
+    live_until = plan.first_ledger + LIFETIMES.most - 1
     draft.put(instance_key(native), stellar_asset_contract.native_instance(native), live_until)
     models = {early_id: early_contract.MODEL, twin_id: stream_contract(pay_recipient)}
     if plan.contract is not None:

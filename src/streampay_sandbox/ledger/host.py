@@ -21,10 +21,19 @@ from streampay_sandbox.ledger.values import (
     vec,
 )
 
-MINIMUM_PERSISTENT_LEDGERS: Final = 120_960
-MAXIMUM_TTL_LEDGERS: Final = 3_110_400
 INSTRUCTIONS_PER_CALL: Final = 900_000
 INSTRUCTIONS_PER_ACCESS: Final = 150_000
+
+
+class LifetimeLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How many ledgers an entry lives, the current one included: at first, and at most. The defaults are testnet's."""
+
+    least_persistent: int = 120_960
+    least_temporary: int = 720
+    most: int = 3_110_400
+
+
+LIFETIMES: Final = LifetimeLimits()
 
 
 class LedgerInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +42,12 @@ class LedgerInfo(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int
     timestamp: int
     network_id: bytes
+    lifetimes: LifetimeLimits = LIFETIMES
+
+    @property
+    def last_possible(self) -> int:
+        """The last ledger an entry can live in now."""
+        return self.sequence + self.lifetimes.most - 1
 
 
 class Contracts(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,13 +108,19 @@ class Host:
         self.events.append(contract_event(contract, topics, data))
 
     def read(self, key: Key) -> xdr.LedgerEntryData | None:
-        """Return the entry under `key`, None where there is none or a temporary one has run out."""
+        """Return the entry under `key`, None where there is none or a temporary one has run out.
+
+        A persistent one that has run out is restored, as since protocol 23.
+        """
         self.instructions += INSTRUCTIONS_PER_ACCESS
         self.footprint.reading(key)
         entry = self.draft.get(key)
-        if entry is None or (entry.live_until is not None and entry.live_until < self.ledger.sequence):
-            return None
-        return entry.data
+        if entry is not None and entry.live_until is not None and entry.live_until < self.ledger.sequence:
+            if key.temporary:
+                return None
+            self.footprint.writing(key)
+            self.draft.extend(key, self._least_live_until(key))
+        return None if entry is None else entry.data
 
     def write(self, key: Key, data: xdr.LedgerEntryData) -> None:
         """Write an entry; a new row of contract data gets the network's minimum time to live."""
@@ -107,9 +128,15 @@ class Host:
         self.footprint.writing(key)
         before = self.draft.get(key)
         live_until = before.live_until if before is not None else None
-        if key.durable and live_until is None:
-            live_until = self.ledger.sequence + MINIMUM_PERSISTENT_LEDGERS - 1
+        if key.durable and (live_until is None or live_until < self.ledger.sequence):
+            live_until = self._least_live_until(key)
         self.draft.put(key, data, live_until)
+
+    def remove(self, key: Key) -> None:
+        """Remove an entry and its time to live."""
+        self.instructions += INSTRUCTIONS_PER_ACCESS
+        self.footprint.writing(key)
+        self.draft.remove(key)
 
     def extend(self, key: Key, threshold: int, extend_to: int) -> None:
         """Let an entry live `extend_to` ledgers from now if it has no more than `threshold` left."""
@@ -117,9 +144,14 @@ class Host:
         entry = self.draft.get(key)
         if entry is None or entry.live_until is None:
             return
-        target = self.ledger.sequence + min(extend_to, MAXIMUM_TTL_LEDGERS - 1)
+        target = min(self.ledger.sequence + extend_to, self.ledger.last_possible)
         if entry.live_until - self.ledger.sequence <= threshold and target > entry.live_until:
             self.draft.extend(key, target)
+
+    def _least_live_until(self, key: Key) -> int:
+        """Return the last ledger that a new entry lives in."""
+        limits = self.ledger.lifetimes
+        return self.ledger.sequence + (limits.least_temporary if key.temporary else limits.least_persistent) - 1
 
     def _load(self, contract: str) -> tuple[ContractModel, xdr.SCContractInstance]:
         self.footprint.reading(instance_key(contract))
@@ -170,9 +202,9 @@ class Env:
         """Publish an event of this contract."""
         self.host.emit(self.contract, topics, data)
 
-    def get(self, key: xdr.SCVal, kind: Kind) -> Any:
-        """Return a persistent row's value, None where there is none."""
-        data = self.host.read(data_key(self.contract, key))
+    def get(self, key: xdr.SCVal, kind: Kind, durability: Durability = PERSISTENT) -> Any:
+        """Return a row's value, None where there is none."""
+        data = self.host.read(data_key(self.contract, key, durability))
         return None if data is None or data.contract_data is None else kind.decode(data.contract_data.val)
 
     def put(self, key: xdr.SCVal, kind: Kind, value: Any, durability: Durability = PERSISTENT) -> None:
@@ -180,9 +212,13 @@ class Env:
         row = data_row(self.contract, key, kind.encode(value), durability)
         self.host.write(data_key(self.contract, key, durability), row)
 
-    def extend(self, key: xdr.SCVal, threshold: int, extend_to: int) -> None:
-        """Extend a persistent row's time to live, in ledgers."""
-        self.host.extend(data_key(self.contract, key), threshold, extend_to)
+    def remove(self, key: xdr.SCVal) -> None:
+        """Remove a persistent row."""
+        self.host.remove(data_key(self.contract, key))
+
+    def extend(self, key: xdr.SCVal, threshold: int, extend_to: int, durability: Durability = PERSISTENT) -> None:
+        """Extend a row's time to live, in ledgers."""
+        self.host.extend(data_key(self.contract, key, durability), threshold, extend_to)
 
     def instance_get(self, key: xdr.SCVal, kind: Kind) -> Any:
         """Return a value kept in the contract's instance, None where there is none."""

@@ -127,6 +127,10 @@ class Draft:
         """Set the entry under `key` as changed in this ledger."""
         self.changes[key] = StateEntry(data=data, last_modified=self.ledger, live_until=live_until)
 
+    def remove(self, key: Key) -> None:
+        """Remove the entry under `key`."""
+        self.changes[key] = None
+
     def extend(self, key: Key, live_until: int) -> None:
         """Let the entry under `key` live until ledger `live_until`; its content is untouched."""
         entry = self.get(key)
