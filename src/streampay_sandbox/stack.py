@@ -30,6 +30,10 @@ slow because several runs share the machine does not make it refuse a settlement
 
 TRANSACTION_VALID_SECONDS = 20
 
+STREAM_CONTRACT = "streampay-stream"
+WITHDRAWAL_CONTRACT = "streampay-contracts-v0.2"
+"""The contracts that a run can be pointed at; the service always settles on the first one."""
+
 
 class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
     """A running sandbox; stops at the end of a `with` block or by `stop()`."""
@@ -42,8 +46,10 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
         treasury: "Treasury",
         settings: "ServiceSettings",
         parts: "Parts",
+        contract: str = STREAM_CONTRACT,
     ) -> None:
         self._ledger = ledger
+        self._contract = contract
         self._server = server
         self._treasury = treasury
         self._settings = settings
@@ -63,7 +69,7 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
             "friendbot_url": self.friendbot_url,
             "network_passphrase": self._ledger.passphrase,
             "contract_id": self._ledger.contract_id,
-            "env": environ_of(self.base_url, self._ledger, self._settings),
+            "env": environ_of(self.base_url, self._ledger, self._settings, contract=self._contract),
         }
 
     def restart_service(self) -> None:
@@ -88,8 +94,9 @@ def start_sandbox(
     faults: Sequence[str] = (),
     release: str = "sandbox",
     buckets: "TokenBuckets | None" = None,
+    contract: str = STREAM_CONTRACT,
 ) -> Sandbox:
-    """Start a ledger and a StreamPay on it, and return once both answer.
+    """Start a ledger and a StreamPay on it, and return once both answer; `contract` is what runs are pointed at.
 
     Port 0 takes a free one; `close_seconds` 0 closes a ledger for each transaction. `buckets` are the service's rate
     limits, by default as measured. Raises SettingsInvalid for a port that is taken and for a fault nobody knows.
@@ -101,7 +108,9 @@ def start_sandbox(
     chosen = chosen_faults(faults)
     ledger = start_ledger(port=rpc_port, close_seconds=close_seconds, faults=chosen.ledger)
     try:
-        return _with_service(ledger, port=port, faults=chosen.service, release=release, buckets=buckets)
+        return _with_service(
+            ledger, port=port, faults=chosen.service, release=release, buckets=buckets, contract=contract
+        )
     except BaseException:
         ledger.stop()
         raise
@@ -114,6 +123,7 @@ def _with_service(
     faults: tuple[str, ...],
     release: str,
     buckets: "TokenBuckets | None",
+    contract: str,
 ) -> Sandbox:
     from streampay_sandbox.server import LoopbackServer
     from streampay_sandbox.service.app import build_app
@@ -124,7 +134,7 @@ def _with_service(
     stopping = threading.Event()
     parts = faulty(honest_parts(settings, treasury, memory=new_memory(buckets), stopping=stopping), faults)
     server = LoopbackServer(build_app(parts), port, stopping=stopping).start()
-    return Sandbox(ledger=ledger, server=server, treasury=treasury, settings=settings, parts=parts)
+    return Sandbox(ledger=ledger, server=server, treasury=treasury, settings=settings, parts=parts, contract=contract)
 
 
 def new_settings(ledger: "SandboxLedger", release: str) -> "ServiceSettings":
@@ -159,19 +169,24 @@ def new_treasury(ledger: "SandboxLedger") -> "Treasury":
     return Treasury(contract)
 
 
-def environ_of(base_url: str, ledger: "SandboxLedger", settings: "ServiceSettings") -> dict[str, str]:
-    """Return the variables that point a run at a StreamPay of the sandbox."""
+def environ_of(
+    base_url: str, ledger: "SandboxLedger", settings: "ServiceSettings", *, contract: str = STREAM_CONTRACT
+) -> dict[str, str]:
+    """Return the variables that point a run at a StreamPay of the sandbox, and at one of its contracts."""
+    withdraws = contract == WITHDRAWAL_CONTRACT
     return {
         "SMOKE_ENV": "sandbox",
         "SMOKE_BASE_URL": base_url,
         "SMOKE_STELLAR_NETWORK": "sandbox",
         "SMOKE_STELLAR_RPC_URL": ledger.rpc_url,
         "SMOKE_STELLAR_FRIENDBOT_URL": ledger.friendbot_url,
-        "SMOKE_CONTRACT_ID": ledger.contract_id,
+        "SMOKE_CONTRACT_ID": ledger.withdrawal_contract_id if withdraws else ledger.contract_id,
         "SMOKE_TOKEN_CONTRACT_ID": ledger.native_token_id,
         "SMOKE_AUTH_MODE": "wallet",
         "SMOKE_AUTH_JWT_SECRET": settings.jwt_secret.reveal(),
         "SMOKE_API_KEY": settings.api_key.reveal(),
+        # A service cannot settle there for its recipients: only who withdraws is paid.
+        **({"SMOKE_CONTRACT_PROFILE": contract, "SMOKE_SETTLEMENT_PROOF": "service"} if withdraws else {}),
         # Ledgers that close at once leave nothing to wait for side by side.
         **({"SMOKE_LANES": "1"} if ledger.closes_at_once else {}),
     }
@@ -185,6 +200,7 @@ def serve(
     close_seconds: float = 0.0,
     faults: Sequence[str] = (),
     release: str = "sandbox",
+    contract: str = STREAM_CONTRACT,
 ) -> None:
     """Serve the sandbox until SIGTERM, SIGINT or SIGHUP.
 
@@ -196,7 +212,12 @@ def serve(
     with (
         stoppable() as wait,
         start_sandbox(
-            port=port, rpc_port=rpc_port, close_seconds=close_seconds, faults=faults, release=release
+            port=port,
+            rpc_port=rpc_port,
+            close_seconds=close_seconds,
+            faults=faults,
+            release=release,
+            contract=contract,
         ) as sandbox,
     ):
         try:

@@ -263,6 +263,7 @@ def sandbox(chosen: argparse.Namespace) -> int:
         ready_file=chosen.ready_file,
         close_seconds=chosen.close_time,
         faults=tuple(chosen.fault),
+        contract=chosen.contract,
     )
     return 0
 
@@ -429,6 +430,8 @@ def _add_rollback(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:
+    from streampay_smoke.run.embedded import CONTRACTS
+
     parser.add_argument("--port", type=int, default=0, help="port of the service; 0 for any free one")
     parser.add_argument("--rpc-port", type=int, default=0, help="port of the ledger; 0 for any free one")
     parser.add_argument(
@@ -438,6 +441,12 @@ def _add_sandbox(parser: argparse.ArgumentParser) -> None:
         "--close-time", type=float, default=0.0, metavar="SECONDS", help="time between ledgers; 0 closes at once"
     )
     parser.add_argument("--fault", action="append", default=[], metavar="NAME", help="misbehave in a named way")
+    parser.add_argument(
+        "--contract",
+        choices=CONTRACTS,
+        default=CONTRACTS[0],
+        help="the contract that the printed variables point a run at; the service settles on %(default)s",
+    )
     parser.add_argument("--list-faults", action="store_true", help="only say which faults there are")
     parser.set_defaults(command=sandbox)
 

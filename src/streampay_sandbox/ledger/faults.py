@@ -59,14 +59,16 @@ class WireAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class GenesisPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger is born with at the expected contract id; `escrow_float` is other people's money in it.
 
-    `owner` names the key pair that initialised the contract, "" where nobody has; `first_ledger` is the number the
-    network has reached when the sandbox opens.
+    `withdrawal` is how the contract of `streampay-contracts-v0.2`, which is deployed beside it, pays. `owner` names
+    the key pair that initialised the contract, "" where nobody has; `first_ledger` is the number the network has
+    reached when the sandbox opens.
     """
 
     contract: ContractModel | None
     paused: bool = False
     owner: str = "admin"
     escrow_float: int = 0
+    withdrawal: Payout = pay_recipient
     first_ledger: int = 1
 
 
@@ -165,7 +167,9 @@ def _archived_once() -> Hooks:
 
 def _paying(payout: Payout, refund: Payout = pay_recipient) -> Hooks:
     contract = stream_contract(payout, refund)
-    return Hooks(genesis=lambda plan: replace(plan, contract=contract, escrow_float=ESCROW_FLOAT_STROOPS))
+    return Hooks(
+        genesis=lambda plan: replace(plan, contract=contract, withdrawal=payout, escrow_float=ESCROW_FLOAT_STROOPS)
+    )
 
 
 def _problem(status: int, detail: str) -> WireAnswer:

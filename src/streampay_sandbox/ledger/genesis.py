@@ -11,6 +11,7 @@ from streampay_sandbox.ledger.contracts import ContractModel
 from streampay_sandbox.ledger.faults import GenesisPlan
 from streampay_sandbox.ledger.host import LIFETIMES, Contracts
 from streampay_sandbox.ledger.keys import code_key, data_key, instance_key
+from streampay_sandbox.ledger.rate_contracts import escrowed_contract
 from streampay_sandbox.ledger.spec import build_wasm, wasm_hash
 from streampay_sandbox.ledger.state import Account, Draft, LedgerState, data_row, instance_row, store_account
 from streampay_sandbox.ledger.stream_contract import initial_instance, pay_recipient, stream_contract
@@ -32,6 +33,7 @@ class GenesisIdentities(msgspec.Struct, frozen=True, kw_only=True):
     contract_id: str
     twin_contract_id: str
     early_contract_id: str
+    withdrawal_contract_id: str
     native_token_id: str
     admin: Keypair
     operator: Keypair
@@ -76,11 +78,16 @@ def create_genesis(state: LedgerState, plan: GenesisPlan, *, passphrase: str, ne
     stream_id = contract_id(admin.public_key, "streampay-stream", network_id)
     twin_id = twin_contract_id(network_id)
     early_id = contract_id(admin.public_key, "streampay-contracts", network_id)
+    withdrawal_id = contract_id(admin.public_key, "streampay-contracts-v0.2", network_id)
 
     draft = Draft(state, plan.first_ledger)
     live_until = plan.first_ledger + LIFETIMES.most - 1
     draft.put(instance_key(native), stellar_asset_contract.native_instance(native), live_until)
-    models = {early_id: early_contract.MODEL, twin_id: stream_contract(pay_recipient)}
+    models = {
+        early_id: early_contract.MODEL,
+        withdrawal_id: escrowed_contract(plan.withdrawal),
+        twin_id: stream_contract(pay_recipient),
+    }
     if plan.contract is not None:
         models[stream_id] = plan.contract
     rows = {twin_id: initial_instance(admin.public_key)}
@@ -91,8 +98,9 @@ def create_genesis(state: LedgerState, plan: GenesisPlan, *, passphrase: str, ne
         code = build_wasm(model)
         by_hash[wasm_hash(code)] = model
         _deploy(draft, address, code, rows.get(address), live_until)
-    if plan.escrow_float:
-        key = stellar_asset_contract.balance_key(stream_id)
+    escrows = (stream_id, withdrawal_id) if plan.escrow_float else ()
+    for holder in escrows:
+        key = stellar_asset_contract.balance_key(holder)
         balance = stellar_asset_contract.Balance(amount=plan.escrow_float)
         row = data_row(native, key, stellar_asset_contract.BALANCE_ROW.encode(balance))
         draft.put(data_key(native, key), row, live_until)
@@ -100,7 +108,7 @@ def create_genesis(state: LedgerState, plan: GenesisPlan, *, passphrase: str, ne
     holders |= {admin.public_key: _FRIENDBOT_COINS, SOMEBODY_ELSE: _FRIENDBOT_COINS}
     holders[operator.public_key] = _FRIENDBOT_COINS  # the service pays from it: no deployment lives on friendbot
     holders |= {channel.public_key: _FRIENDBOT_COINS for channel in channels}
-    holders[root.public_key] = TOTAL_COINS - sum(holders.values()) - plan.escrow_float
+    holders[root.public_key] = TOTAL_COINS - sum(holders.values()) - len(escrows) * plan.escrow_float
     for address, balance_stroops in holders.items():
         store_account(draft, Account(address=address, balance=balance_stroops, sequence=0))
     state.total_coins = TOTAL_COINS
@@ -111,6 +119,7 @@ def create_genesis(state: LedgerState, plan: GenesisPlan, *, passphrase: str, ne
         contract_id=stream_id,
         twin_contract_id=twin_id,
         early_contract_id=early_id,
+        withdrawal_contract_id=withdrawal_id,
         native_token_id=native,
         admin=admin,
         operator=operator,

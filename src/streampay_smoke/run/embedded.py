@@ -12,11 +12,18 @@ if TYPE_CHECKING:
     from streampay_sandbox.stack import Sandbox
 
 
-def start_sandbox() -> "Sandbox":
-    """Start a ledger and a StreamPay on it in this process; stops at the end of a `with` block or by `stop()`."""
+CONTRACTS = ("streampay-stream", "streampay-contracts-v0.2")
+"""The contracts of the sandbox that a run can be pointed at, by the names of their profiles."""
+
+
+def start_sandbox(contract_profile: str) -> "Sandbox":
+    """Start a ledger and a StreamPay on it in this process; stops at the end of a `with` block or by `stop()`.
+
+    A run of a profile that the sandbox has no contract of meets the usual one, and finds that it is another.
+    """
     from streampay_sandbox import stack
 
-    return stack.start_sandbox()
+    return stack.start_sandbox(contract=contract_profile if contract_profile in CONTRACTS else CONTRACTS[0])
 
 
 def start_fleet(stable: str) -> "Fleet":
@@ -38,9 +45,16 @@ def faults_of_the_sandbox() -> dict[str, dict[str, str]]:
 
 
 def serve_sandbox(
-    *, ready_file: Path | None, port: int, rpc_port: int, close_seconds: float, faults: Sequence[str]
+    *, ready_file: Path | None, port: int, rpc_port: int, close_seconds: float, faults: Sequence[str], contract: str
 ) -> None:
     """Serve the sandbox until SIGTERM or SIGINT; see `streampay_sandbox.stack.serve`."""
     from streampay_sandbox import stack
 
-    stack.serve(ready_file=ready_file, port=port, rpc_port=rpc_port, close_seconds=close_seconds, faults=faults)
+    stack.serve(
+        ready_file=ready_file,
+        port=port,
+        rpc_port=rpc_port,
+        close_seconds=close_seconds,
+        faults=faults,
+        contract=contract,
+    )
