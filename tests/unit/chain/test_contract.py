@@ -315,7 +315,7 @@ def test_a_contract_without_events_is_not_asked_for_any() -> None:
     assert adapter.asked == []
 
 
-WITHDRAWN_STREAM = {
+WITHDRAWN_STREAM: dict[str, Any] = {
     "payer": "GPAYER",
     "recipient": "GREC",
     "token": TOKEN,
