@@ -42,6 +42,11 @@ class Frame:
         )
 
 
+def signed_entries(entries: Sequence[xdr.SorobanAuthorizationEntry]) -> int:
+    """Count the entries with a signature of their own: the source account's is that of the transaction."""
+    return sum(_address_credentials(entry.credentials) is not None for entry in entries)
+
+
 class Authorizer(Protocol):
     """Is asked whenever a contract requires an address to agree to the current call."""
 

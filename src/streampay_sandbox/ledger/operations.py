@@ -7,11 +7,11 @@ import msgspec
 from msgspec.structs import replace
 from stellar_sdk import StrKey, xdr
 
-from streampay_sandbox.ledger.authorization import AuthVerifier
+from streampay_sandbox.ledger.authorization import AuthVerifier, signed_entries
 from streampay_sandbox.ledger.failures import HostError
-from streampay_sandbox.ledger.fees import event_fee, rent_fee
+from streampay_sandbox.ledger.fees import MOST_EVENT_BYTES, entry_bytes, event_fee, rent_changes, rent_fee
 from streampay_sandbox.ledger.footprint import FootprintLimit
-from streampay_sandbox.ledger.host import Contracts, Host, LedgerInfo, contract_event
+from streampay_sandbox.ledger.host import SIGNATURE_INSTRUCTIONS, Contracts, Host, LedgerInfo, contract_event
 from streampay_sandbox.ledger.keys import Key
 from streampay_sandbox.ledger.state import (
     MINIMUM_BALANCE_STROOPS,
@@ -125,7 +125,8 @@ def _invoke(body: xdr.OperationBody, situation: Situation) -> Done:
     if call is None or soroban is None:
         raise OperationFailed(xdr.OperationResult(xdr.OperationResultCode.opNOT_SUPPORTED))
     declared = soroban.resources
-    footprint = FootprintLimit(map(Key, declared.footprint.read_only), map(Key, declared.footprint.read_write))
+    writable = frozenset(map(Key, declared.footprint.read_write))
+    footprint = FootprintLimit(map(Key, declared.footprint.read_only), writable)
     before = set(situation.draft.changes)
     host = Host(
         ledger=situation.ledger,
@@ -143,16 +144,22 @@ def _invoke(body: xdr.OperationBody, situation: Situation) -> Done:
     )
     function = call.function_name.sc_symbol.decode()
     try:
+        host.spend(SIGNATURE_INSTRUCTIONS * signed_entries(operation.auth))
         value = host.call(strkey(call.contract_address), function, call.args)
     except HostError as error:
         raise OperationFailed(
             invoke_result(InvokeCode.INVOKE_HOST_FUNCTION_TRAPPED), [error.diagnostic(host.failed_in)]
         ) from error
-    if host.instructions > declared.instructions.uint32:
-        raise OperationFailed(invoke_result(InvokeCode.INVOKE_HOST_FUNCTION_RESOURCE_LIMIT_EXCEEDED))
     preimage = xdr.InvokeHostFunctionSuccessPreImage(value, host.events).to_xdr_bytes()
     changed = situation.draft.changes.keys() - before
-    rent = rent_fee(sum(1 for key in changed if key.durable and situation.draft.base.get(key) is None))
+    written_bytes = sum(entry_bytes(situation.draft.get(key)) for key in changed & writable)
+    if (
+        host.instructions > declared.instructions.uint32
+        or written_bytes > declared.write_bytes.uint32
+        or len(preimage) > MOST_EVENT_BYTES
+    ):
+        raise OperationFailed(invoke_result(InvokeCode.INVOKE_HOST_FUNCTION_RESOURCE_LIMIT_EXCEEDED))
+    rent = rent_fee(rent_changes(situation.draft, changed), situation.ledger.sequence)
     return Done(
         result=invoke_result(InvokeCode.INVOKE_HOST_FUNCTION_SUCCESS, hashlib.sha256(preimage).digest()),
         events=host.events,

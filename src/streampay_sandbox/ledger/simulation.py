@@ -1,29 +1,33 @@
 """Simulation: an invocation run on a throw-away draft, to learn its footprint, authorisations, fee and answer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 from stellar_sdk import xdr
 
-from streampay_sandbox.ledger.authorization import AuthRecorder, AuthVerifier, Credentials
+from streampay_sandbox.ledger.authorization import AuthRecorder, AuthVerifier, Credentials, signed_entries
 from streampay_sandbox.ledger.failures import HostError, describe
 from streampay_sandbox.ledger.fees import (
-    EXTRA_FEE_PERCENT,
-    EXTRA_INSTRUCTIONS_PERCENT,
+    adjusted_instructions,
+    adjusted_refundable_fee,
+    adjusted_size,
+    entry_bytes,
     event_fee,
     non_refundable_fee,
+    rent_changes,
     rent_fee,
-    with_leeway,
 )
 from streampay_sandbox.ledger.footprint import FootprintRecorder
-from streampay_sandbox.ledger.host import Contracts, Host, LedgerInfo
+from streampay_sandbox.ledger.host import SIGNATURE_INSTRUCTIONS, Contracts, Host, LedgerInfo
 from streampay_sandbox.ledger.keys import Key
 from streampay_sandbox.ledger.state import Draft, EntryReader, StateEntry
 from streampay_sandbox.ledger.transactions import EnvelopeInvalid, Transaction, account_of, parse
 from streampay_sandbox.ledger.values import strkey
 
 _SIGNATURE_ROOM_BYTES = 300
-_WRITE_ROOM_PERCENT = 20
+_ENVELOPE_ROOM_BYTES = 20 * 72 + 300
+"""Simulation reckons with twenty signatures and every precondition."""
+
 _Supported = xdr.OperationType.INVOKE_HOST_FUNCTION
 
 
@@ -110,9 +114,10 @@ def simulate(
     )
     try:
         value = host.call(strkey(call.contract_address), call.function_name.sc_symbol.decode(), call.args)
+        auth = list(invoke.auth) if enforced else recorder.entries()
+        host.spend(SIGNATURE_INSTRUCTIONS * signed_entries(auth))
     except HostError as error:
         return _failed(error, host)
-    auth = list(invoke.auth) if enforced else recorder.entries()
     return _succeeded(request, transaction, host, footprint, value, auth)
 
 
@@ -164,25 +169,23 @@ def _succeeded(
     auth: list[xdr.SorobanAuthorizationEntry],
 ) -> SimulationResult:
     draft = host.draft
-    sizes: Mapping[Key, int] = {key: _size(draft.get(key)) for key in (*footprint.read_only, *footprint.read_write)}
+    read = (*footprint.read_only, *footprint.read_write)
     resources = xdr.SorobanResources(
         footprint=footprint.to_xdr(),
-        instructions=xdr.Uint32(
-            with_leeway(host.instructions, EXTRA_INSTRUCTIONS_PERCENT) + request.extra_instructions
-        ),
-        disk_read_bytes=xdr.Uint32(sum(size for key, size in sizes.items() if not key.durable)),
-        write_bytes=xdr.Uint32(with_leeway(sum(sizes[key] for key in footprint.read_write), _WRITE_ROOM_PERCENT)),
+        instructions=xdr.Uint32(adjusted_instructions(host.instructions) + request.extra_instructions),
+        disk_read_bytes=xdr.Uint32(sum(entry_bytes(draft.base.get(key)) for key in read if not key.durable)),
+        write_bytes=xdr.Uint32(sum(entry_bytes(draft.get(key)) for key in footprint.read_write)),
     )
     data = xdr.SorobanTransactionData(xdr.SorobanTransactionDataExt(0), resources, xdr.Int64(0))
     size = (
         transaction.size
         + len(data.to_xdr_bytes())
         + sum(len(entry.to_xdr_bytes()) + _SIGNATURE_ROOM_BYTES for entry in auth)
+        + _ENVELOPE_ROOM_BYTES
     )
     preimage = xdr.InvokeHostFunctionSuccessPreImage(value, host.events).to_xdr_bytes()
-    new_rows = sum(1 for key in draft.changes if key.durable and draft.base.get(key) is None)
-    refundable = event_fee(len(preimage)) + rent_fee(new_rows)
-    fee = with_leeway(non_refundable_fee(resources, size) + refundable, EXTRA_FEE_PERCENT)
+    refundable = event_fee(len(preimage)) + rent_fee(rent_changes(draft, draft.changes), host.ledger.sequence)
+    fee = non_refundable_fee(resources, adjusted_size(size)) + adjusted_refundable_fee(refundable)
     return SimulationResult(
         value=value,
         auth=auth,
@@ -191,10 +194,6 @@ def _succeeded(
         events=host.events,
         changes=_changes(draft),
     )
-
-
-def _size(entry: StateEntry | None) -> int:
-    return 0 if entry is None else len(entry.data.to_xdr_bytes()) + 8
 
 
 def _changes(draft: Draft) -> list[StateChange]:
