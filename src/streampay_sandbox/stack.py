@@ -19,6 +19,7 @@ from streampay_smoke.core.secret import Secret
 
 if TYPE_CHECKING:
     from streampay_sandbox.ledger import SandboxLedger
+    from streampay_sandbox.ledger.contract_under_test import ContractUnderTest
     from streampay_sandbox.server import LoopbackServer
     from streampay_sandbox.service.limits import TokenBuckets
     from streampay_sandbox.service.parts import Parts, ServiceSettings
@@ -32,7 +33,7 @@ TRANSACTION_VALID_SECONDS = 20
 
 STREAM_CONTRACT = "streampay-stream"
 WITHDRAWAL_CONTRACT = "streampay-contracts-v0.2"
-"""The contracts that a run can be pointed at; the service always settles on the first one."""
+"""The contracts that a run can be pointed at, by their profiles; the service always settles on the first one."""
 
 
 class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
@@ -46,10 +47,10 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
         treasury: "Treasury",
         settings: "ServiceSettings",
         parts: "Parts",
-        contract: str = STREAM_CONTRACT,
+        contract_profile: str = STREAM_CONTRACT,
     ) -> None:
         self._ledger = ledger
-        self._contract = contract
+        self._contract_profile = contract_profile
         self._server = server
         self._treasury = treasury
         self._settings = settings
@@ -69,7 +70,7 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
             "friendbot_url": self.friendbot_url,
             "network_passphrase": self._ledger.passphrase,
             "contract_id": self._ledger.contract_id,
-            "env": environ_of(self.base_url, self._ledger, self._settings, contract=self._contract),
+            "env": environ_of(self.base_url, self._ledger, self._settings, contract_profile=self._contract_profile),
         }
 
     def restart_service(self) -> None:
@@ -94,26 +95,42 @@ def start_sandbox(
     faults: Sequence[str] = (),
     release: str = "sandbox",
     buckets: "TokenBuckets | None" = None,
-    contract: str = STREAM_CONTRACT,
+    contract_file: Path | None = None,
+    contract_profile: str = STREAM_CONTRACT,
 ) -> Sandbox:
-    """Start a ledger and a StreamPay on it, and return once both answer; `contract` is what runs are pointed at.
+    """Start a ledger and a StreamPay on it, and return once both answer.
 
     Port 0 takes a free one; `close_seconds` 0 closes a ledger for each transaction. `buckets` are the service's rate
-    limits, by default as measured. Raises SettingsInvalid for a port that is taken and for a fault nobody knows.
+    limits, by default as measured. The code in `contract_file` is deployed as the stream contract, and run by the real
+    host; runs are pointed at the contract of `contract_profile`. Raises SettingsInvalid for a port that is taken, a
+    fault nobody knows, and a contract that cannot be run.
     """
     # What serves the sandbox costs half a second to import, and a run against a deployment needs none of it.
     from streampay_sandbox.faults import chosen_faults
     from streampay_sandbox.ledger import start_ledger
 
     chosen = chosen_faults(faults)
-    ledger = start_ledger(port=rpc_port, close_seconds=close_seconds, faults=chosen.ledger)
+    contract = contract_of(contract_file)
+    ledger = start_ledger(port=rpc_port, close_seconds=close_seconds, faults=chosen.ledger, contract=contract)
     try:
         return _with_service(
-            ledger, port=port, faults=chosen.service, release=release, buckets=buckets, contract=contract
+            ledger,
+            port=port,
+            faults=chosen.service,
+            release=release,
+            buckets=buckets,
+            contract_profile=contract_profile,
         )
     except BaseException:
         ledger.stop()
         raise
+
+
+def contract_of(file: Path | None) -> "ContractUnderTest | None":
+    """Return a release's own contract, None where the sandbox's models are to be used; raises SettingsInvalid."""
+    from streampay_sandbox.ledger.contract_under_test import ContractUnderTest
+
+    return None if file is None else ContractUnderTest.from_file(file)
 
 
 def _with_service(
@@ -123,7 +140,7 @@ def _with_service(
     faults: tuple[str, ...],
     release: str,
     buckets: "TokenBuckets | None",
-    contract: str,
+    contract_profile: str,
 ) -> Sandbox:
     from streampay_sandbox.server import LoopbackServer
     from streampay_sandbox.service.app import build_app
@@ -134,7 +151,14 @@ def _with_service(
     stopping = threading.Event()
     parts = faulty(honest_parts(settings, treasury, memory=new_memory(buckets), stopping=stopping), faults)
     server = LoopbackServer(build_app(parts), port, stopping=stopping).start()
-    return Sandbox(ledger=ledger, server=server, treasury=treasury, settings=settings, parts=parts, contract=contract)
+    return Sandbox(
+        ledger=ledger,
+        server=server,
+        treasury=treasury,
+        settings=settings,
+        parts=parts,
+        contract_profile=contract_profile,
+    )
 
 
 def new_settings(ledger: "SandboxLedger", release: str) -> "ServiceSettings":
@@ -170,10 +194,10 @@ def new_treasury(ledger: "SandboxLedger") -> "Treasury":
 
 
 def environ_of(
-    base_url: str, ledger: "SandboxLedger", settings: "ServiceSettings", *, contract: str = STREAM_CONTRACT
+    base_url: str, ledger: "SandboxLedger", settings: "ServiceSettings", *, contract_profile: str = STREAM_CONTRACT
 ) -> dict[str, str]:
     """Return the variables that point a run at a StreamPay of the sandbox, and at one of its contracts."""
-    withdraws = contract == WITHDRAWAL_CONTRACT
+    withdraws = contract_profile == WITHDRAWAL_CONTRACT
     return {
         "SMOKE_ENV": "sandbox",
         "SMOKE_BASE_URL": base_url,
@@ -186,7 +210,7 @@ def environ_of(
         "SMOKE_AUTH_JWT_SECRET": settings.jwt_secret.reveal(),
         "SMOKE_API_KEY": settings.api_key.reveal(),
         # A service cannot settle there for its recipients: only who withdraws is paid.
-        **({"SMOKE_CONTRACT_PROFILE": contract, "SMOKE_SETTLEMENT_PROOF": "service"} if withdraws else {}),
+        **({"SMOKE_CONTRACT_PROFILE": contract_profile, "SMOKE_SETTLEMENT_PROOF": "service"} if withdraws else {}),
         # Ledgers that close at once leave nothing to wait for side by side.
         **({"SMOKE_LANES": "1"} if ledger.closes_at_once else {}),
     }
@@ -200,7 +224,8 @@ def serve(
     close_seconds: float = 0.0,
     faults: Sequence[str] = (),
     release: str = "sandbox",
-    contract: str = STREAM_CONTRACT,
+    contract_file: Path | None = None,
+    contract_profile: str = STREAM_CONTRACT,
 ) -> None:
     """Serve the sandbox until SIGTERM, SIGINT or SIGHUP.
 
@@ -217,7 +242,8 @@ def serve(
             close_seconds=close_seconds,
             faults=faults,
             release=release,
-            contract=contract,
+            contract_file=contract_file,
+            contract_profile=contract_profile,
         ) as sandbox,
     ):
         try:

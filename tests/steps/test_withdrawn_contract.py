@@ -26,7 +26,7 @@ def opened(witness: Witness) -> Iterator[Opened]:
     closing: list[Callable[[], object]] = []
 
     def run_on(*faults: str) -> RunContext:
-        sandbox = start_sandbox(faults=faults, contract=CONTRACT)
+        sandbox = start_sandbox(faults=faults, contract_profile=CONTRACT)
         closing.append(sandbox.stop)
         run = run_context_of(settings_for(sandbox.ready_document()["env"]), witness)
         closing.append(run.close)

@@ -11,7 +11,7 @@ NO_ADMINISTRATOR = "ledger/only-the-expected-administrator-controls-the-contract
 
 
 def test_the_contract_whose_recipients_withdraw_is_played_by_the_ledger_feature(tmp_path: Path) -> None:
-    with start_sandbox(contract="streampay-contracts-v0.2") as sandbox:
+    with start_sandbox(contract_profile="streampay-contracts-v0.2") as sandbox:
         ran = Project(tmp_path, sandbox.ready_document()["env"]).smoke("--tags", "@chain")
     assert ran.verdict.verdict is VerdictStatus.PASS, ran.output
     played = {check.id for check in ran.verdict.checks}

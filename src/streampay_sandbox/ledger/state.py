@@ -127,15 +127,15 @@ class Draft:
         """Set the entry under `key` as changed in this ledger."""
         self.changes[key] = StateEntry(data=data, last_modified=self.ledger, live_until=live_until)
 
-    def remove(self, key: Key) -> None:
-        """Remove the entry under `key`."""
-        self.changes[key] = None
-
     def extend(self, key: Key, live_until: int) -> None:
         """Let the entry under `key` live until ledger `live_until`; its content is untouched."""
         entry = self.get(key)
         if entry is not None:
             self.changes[key] = msgspec.structs.replace(entry, live_until=live_until)
+
+    def remove(self, key: Key) -> None:
+        """Let there be no entry under `key`."""
+        self.changes[key] = None
 
     def native_delta(self) -> int:
         """Return by how much these changes alter the sum of native coins outside the fee pool."""

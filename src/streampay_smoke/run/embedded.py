@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from streampay_sandbox.stack import Sandbox
 
 
-CONTRACTS = ("streampay-stream", "streampay-contracts-v0.2")
+CONTRACT_PROFILES = ("streampay-stream", "streampay-contracts-v0.2")
 """The contracts of the sandbox that a run can be pointed at, by the names of their profiles."""
 
 
@@ -23,7 +23,8 @@ def start_sandbox(contract_profile: str) -> "Sandbox":
     """
     from streampay_sandbox import stack
 
-    return stack.start_sandbox(contract=contract_profile if contract_profile in CONTRACTS else CONTRACTS[0])
+    known = contract_profile in CONTRACT_PROFILES
+    return stack.start_sandbox(contract_profile=contract_profile if known else CONTRACT_PROFILES[0])
 
 
 def start_fleet(stable: str) -> "Fleet":
@@ -45,7 +46,14 @@ def faults_of_the_sandbox() -> dict[str, dict[str, str]]:
 
 
 def serve_sandbox(
-    *, ready_file: Path | None, port: int, rpc_port: int, close_seconds: float, faults: Sequence[str], contract: str
+    *,
+    ready_file: Path | None,
+    port: int,
+    rpc_port: int,
+    close_seconds: float,
+    faults: Sequence[str],
+    contract_file: Path | None = None,
+    contract_profile: str,
 ) -> None:
     """Serve the sandbox until SIGTERM or SIGINT; see `streampay_sandbox.stack.serve`."""
     from streampay_sandbox import stack
@@ -56,5 +64,6 @@ def serve_sandbox(
         rpc_port=rpc_port,
         close_seconds=close_seconds,
         faults=faults,
-        contract=contract,
+        contract_file=contract_file,
+        contract_profile=contract_profile,
     )

@@ -62,6 +62,7 @@ class RunProgress:
         self._pending: dict[int, Pending] = {}
         self._expected = self._done = 0
         self._clock = clock
+        self._deadline_seconds = deadline_seconds
         self._ends_at_seconds = clock() + deadline_seconds
 
     @property
@@ -105,6 +106,8 @@ class RunProgress:
         self._observer(entry)
         self._pending.setdefault(entry.lane, Pending()).observe(entry.event)
         match entry.event:
+            case events.RunStarted():  # from here on the run counts its deadline itself: it may have been slow to start
+                self._ends_at_seconds = self._clock() + self._deadline_seconds
             case events.RunPlanned(expected=expected, excluded=excluded):
                 self._expected = len(expected) - len(excluded)
             case events.CleanUpStarted(within_seconds=within_seconds):
