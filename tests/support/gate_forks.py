@@ -88,7 +88,8 @@ class Forks:
             asked.write(msgspec.json.encode(request) + b"\n")
             asked.flush()
             code = int(answers.readline())
-            return subprocess.CompletedProcess(arguments, code, stdout.read_text(), stderr.read_text())
+            command = [sys.executable, "-m", program, *arguments]
+            return subprocess.CompletedProcess(command, code, stdout.read_text(), stderr.read_text())
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
