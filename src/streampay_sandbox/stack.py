@@ -92,12 +92,16 @@ def start_sandbox(
     """Start a ledger and a StreamPay on it, and return once both answer.
 
     Port 0 takes a free one; `close_seconds` 0 closes a ledger for each transaction. `buckets` are the service's rate
-    limits, by default as measured. Raises SettingsInvalid for a port that is taken and for a fault nobody knows.
+    limits, by default as measured; where ledgers are instant, those on writes refill sooner. Raises SettingsInvalid
+    for a port that is taken and for a fault nobody knows.
     """
     # What serves the sandbox costs half a second to import, and a run against a deployment needs none of it.
     from streampay_sandbox.faults import chosen_faults
     from streampay_sandbox.ledger import start_ledger
+    from streampay_sandbox.service.limits import INSTANT_REFILL_SECONDS, TokenBuckets
 
+    if buckets is None and not close_seconds:
+        buckets = TokenBuckets(refill_seconds=INSTANT_REFILL_SECONDS)
     chosen = chosen_faults(faults)
     ledger = start_ledger(port=rpc_port, close_seconds=close_seconds, faults=chosen.ledger)
     try:
