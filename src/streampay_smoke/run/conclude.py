@@ -25,12 +25,13 @@ from streampay_smoke.gate.policy import Circumstances, Decision, decision_descri
 from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, VerdictStatus
 from streampay_smoke.publish import github
 from streampay_smoke.publish.publish import PAGE, publish
-from streampay_smoke.publish.report import ReportKind, build_report
+from streampay_smoke.publish.report import ALLURE_TIMEOUT_SECONDS, ReportKind, build_report
 from streampay_smoke.publish.report_model import RunReport, report_of
 from streampay_smoke.publish.summary import console_answer, console_block, paint_for, width_of
 from streampay_smoke.run import decision as decisions
 from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RunFolder
+from streampay_smoke.run.heartbeat import told_while
 from streampay_smoke.run.output import redacted_output
 from streampay_smoke.run.seal import seal
 from streampay_smoke.settings import EvidenceSettings
@@ -127,7 +128,8 @@ def _carried_out(
     if decision.acts and act is not None:
         # A rollback may take minutes.
         print(f"{verdict.message}\ndecision: {decision_description(decision)}", flush=True)
-        decision = act(decision)
+        with told_while("rolling back", prints=True):
+            decision = act(decision)
         _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
     run = report_of(entries, verdict, decision=decision_description(decision))
     _attempt("the verdict could not be printed", lambda: _tell(run, quiet=quiet))
@@ -155,9 +157,11 @@ def _announce(folder: RunFolder, run: RunReport, decision: Decision, notes: Iter
 
 
 def _report(folder: RunFolder, *, quiet: bool) -> None:
-    built = build_report(folder.path, node_report_dir=project_root() / "report")
     if quiet:
+        build_report(folder.path, node_report_dir=project_root() / "report")
         return
+    with told_while("making Allure's report", most_seconds=ALLURE_TIMEOUT_SECONDS):
+        built = build_report(folder.path, node_report_dir=project_root() / "report")
     if built.kind is ReportKind.ALLURE:
         print(f"Allure's report: {_shown(built.path)}")
     else:
