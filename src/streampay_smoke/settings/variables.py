@@ -148,7 +148,7 @@ VARIABLES = {
             parsing.count,
             option="--lanes",
             metavar="NUMBER",
-            default="7",
+            default="8",
         ),
         Variable(
             "SMOKE_KEEP_SIGN_IN",
