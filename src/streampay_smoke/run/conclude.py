@@ -23,9 +23,6 @@ from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.policy import FILE as DECISION_FILE
 from streampay_smoke.gate.policy import Circumstances, Decision, decision_description
 from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, VerdictStatus
-from streampay_smoke.publish import github
-from streampay_smoke.publish.publish import PAGE, publish
-from streampay_smoke.publish.report import ALLURE_TIMEOUT_SECONDS, ReportKind, build_report
 from streampay_smoke.publish.report_model import RunReport, report_of
 from streampay_smoke.publish.summary import console_answer, console_block, paint_for, width_of
 from streampay_smoke.run import decision as decisions
@@ -133,8 +130,14 @@ def _carried_out(
         _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
     run = report_of(entries, verdict, decision=decision_description(decision))
     _attempt("the verdict could not be printed", lambda: _tell(run, quiet=quiet))
-    notes += publish(folder.path, run).notes
+    _attempt("the reports could not be made", lambda: notes.extend(_published(folder, run)))
     _attempt("the CI system could not be told", lambda: _announce(folder, run, decision, notes, quiet=quiet))
+
+
+def _published(folder: RunFolder, run: RunReport) -> Iterable[str]:
+    from streampay_smoke.publish.publish import publish  # neither a verdict nor behave's process waits for it
+
+    return publish(folder.path, run).notes
 
 
 def _tell(run: RunReport, *, quiet: bool) -> None:
@@ -147,6 +150,9 @@ def _tell(run: RunReport, *, quiet: bool) -> None:
 
 
 def _announce(folder: RunFolder, run: RunReport, decision: Decision, notes: Iterable[str], *, quiet: bool) -> None:
+    from streampay_smoke.publish import github
+    from streampay_smoke.publish.publish import PAGE
+
     if not quiet:
         print(f"evidence: {_shown(folder.path)}")
         print(f"report: {_shown(folder.path / PAGE)}")
@@ -157,6 +163,8 @@ def _announce(folder: RunFolder, run: RunReport, decision: Decision, notes: Iter
 
 
 def _report(folder: RunFolder, *, quiet: bool) -> None:
+    from streampay_smoke.publish.report import ALLURE_TIMEOUT_SECONDS, ReportKind, build_report
+
     if quiet:
         build_report(folder.path, node_report_dir=project_root() / "report")
         return

@@ -35,6 +35,9 @@ LOOK_SECONDS = 0.1
 LAST_OUTPUT_SECONDS = 1.0
 """How long the last output of a behave that has ended is waited for: something else may hold it open."""
 
+NEEDED_AT_THE_END = ("streampay_smoke.run.conclude", "streampay_smoke.publish.publish")
+"""What is imported while behave starts, which takes longer."""
+
 RUNNER = "streampay_smoke.runner.runner:GateRunner"
 """The runner by name, for this process has no use for behave: with it a changed `behave.ini` is found."""
 
@@ -70,7 +73,8 @@ def supervise(
         ) as behave:
             _pass_on_signals_to(behave)
             passing_on = _passing_on(behave, live) if live else []
-            importlib.import_module("streampay_smoke.run.conclude")  # while behave starts: it takes a while, too
+            for module in NEEDED_AT_THE_END:
+                importlib.import_module(module)
             ending = _ending(behave, settings, folder, detail, live)
             if ending:
                 behave.kill()
