@@ -33,6 +33,7 @@ PARTS: Mapping[str, tuple[str, Part]] = {
     "told": ("How soon a release that cannot pass is told", whole_runs.told_rows),
     "api": ("The API part against bare clients that send the same reads", clients.rows),
     "evidence": ("What evidence costs, in CPU for each scenario", evidence.rows),
+    "memory": ("Memory, what processes share counted once", whole_runs.memory_rows),
     "whole-run": ("The whole smoke", whole_runs.rows),
 }
 CHECKED: Mapping[str, Part] = {
