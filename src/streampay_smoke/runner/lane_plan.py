@@ -29,12 +29,14 @@ LANES = (
     Lane(name="payment", plays=("settlement/a-settled-stream-", "settlement_keys/")),
     Lane(name="records", plays=("records/",)),
     Lane(name="cancelled streams, late payment", plays=("records_cancelled/", "settlement/a-settlement-refused-")),
-    # Most requests of a run are access checks: two lanes, for where an answer takes its time they are the longest.
-    Lane(name="access", plays=("access/",), needs=("readiness", "credential")),
-    Lane(name="access through API v2", plays=("api_v2_access/",), needs=("readiness", "credential")),
+    # What is tried on a draft stays in one lane: each lane makes a draft of its own, and creations are limited.
+    Lane(name="access", plays=("access/", "api_v2_access/"), needs=("readiness", "credential")),
     Lane(
-        name="events, operations",
-        plays=("events/", "webhooks/", "operations/the-service-answers-", "operations/the-index-"),
+        name="events, operations, pages and sign-ins that are refused",
+        plays=(
+            *("events/", "webhooks/", "operations/the-service-answers-", "operations/the-index-"),
+            *("access/the-", "access/a-sign-in-"),
+        ),
     ),
     Lane(name="repeated payment", plays=("settlement/a-repeated-settlement-", "streams/", "webapp/")),
 )

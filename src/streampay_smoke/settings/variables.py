@@ -148,7 +148,7 @@ VARIABLES = {
             parsing.count,
             option="--lanes",
             metavar="NUMBER",
-            default="8",
+            default="7",
         ),
         Variable(
             "SMOKE_KEEP_SIGN_IN",
