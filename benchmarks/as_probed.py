@@ -91,22 +91,24 @@ def page(found: Mapping[str, Mapping[str, str]]) -> str:
     counts = {proof: sum(map(bool, faults.values())) for proof, faults in found.items()}
     faults = found[PROOFS[0]]
     told = " and ".join(f"{counts[proof]} of {len(faults)} with proof `{proof}`" for proof in PROOFS)
-    rows = [f"| {name} | " + " | ".join(_check(found[proof][name]) for proof in PROOFS) + " |" for name in faults]
+    rows = [f"| {name} | {_named([found[proof][name] for proof in PROOFS])} |" for name in faults]
     return (
         "# What one run names of the real service's faults\n\n"
         "Written by `python benchmarks/as_probed.py`. The sandbox plays all that the real StreamPay was seen to get\n"
         f"wrong, at once. One run of the whole suite names **{told}**\n"
         "of the catastrophic ones: the check that is about the fault failed by the promise that is about it.\n\n"
-        "| fault | "
-        + " | ".join(f"proof `{proof}`" for proof in PROOFS)
-        + " |\n|---|---|---|\n"
-        + "\n".join(rows)
-        + "\n"
+        "| fault | check that names it |\n|---|---|\n" + "\n".join(rows) + "\n"
     )
 
 
-def _check(name: str) -> str:
-    return f"`{name}`" if name else "not named"
+def _named(checks: Sequence[str]) -> str:
+    """Return a fault's checks, one for each proof, or the one that is the same with every proof."""
+    told = [f"`{check}`" if check else "not named" for check in checks]
+    return (
+        told[0]
+        if len(set(told)) == 1
+        else ", ".join(f"{each} ({proof})" for each, proof in zip(told, PROOFS, strict=True))
+    )
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -5,6 +5,26 @@
 Draws examples (a million by default) for the properties in tests/support/money_properties.py and plays each on the
 real code with real keys and real XDR, in processes side by side. `--write` writes docs/money-safety.md and .json.
 Ends with 1 at the first example for which a property does not hold, after printing the smallest one like it.
+
+What is watched:
+- Every Ed25519 signature of the process, at the one function they all go through, whoever makes it. A message of 32
+  bytes must be the hash of a transaction that went through the guard, computed anew from its XDR for an allowed
+  network; any other 32 bytes, and that hash for the public network, end the search.
+- The cap, by a count of its own: what everything that was signed can take if the RPC, the contract and everybody else
+  are thieves. Of transactions with the same account and sequence number one can be applied, so the dearest counts.
+- Names that are looked up and addresses that are connected to: only the configured ones, whatever a redirect says.
+- Writes to a service: none before it named a test network, none after it named the public one.
+
+What is drawn:
+- Settings: networks, addresses and passphrases, right, public, and in twenty disguises (user info, upper case, dots at
+  the end, full-width letters, other dots, soft hyphens, %-escapes, IPv6, look-alike letters), given as options, in the
+  environment, in `.env` and in environment files, with caps from none to 2^62.
+- Envelopes for any passphrase, changed after they were built, with other operations, wrapped in fee bumps, with trees
+  of authorised calls and amounts down to -2^127.
+- RPC answers: any passphrase, another one at the next call, two under one key, numbers of 400 digits, other types and
+  ids, redirects; simulations that want more authorised; refusals, failures at negative fees and losses that are lies.
+- DNS answers that change from one request to the next; services and replicas that change their word; challenges to
+  sign that could be a transaction.
 """
 
 import argparse
@@ -158,32 +178,15 @@ with seeds {report.first_seed} to {report.last_seed}, in {report.jobs} processes
 machine with other work to do, {report.cpu_seconds:,.0f} s of CPU. It ends with the first example that does get
 through, so that this page is only written when none did.
 
-A sample of some thousand examples, with seeds of its own each time, is part of the tests
-(`tests/unit/chain/test_money_safety.py`). That file also shows that the search sees a guard that does not look at the
-network, one that counts too little, a spend cap that forgets, and a signature made past the guard.
+A sample with seeds of its own each time is part of the tests (`tests/unit/chain/test_money_safety.py`), which also show
+that the search sees a guard with a hole.
 
 | property | what is played | examples | reached a key | CPU s |
 |---|---|---:|---:|---:|
 {rows}
-## What is watched
-- Every Ed25519 signature of the process, at the one function they all go through, whoever makes it. A message of 32
-  bytes must be the hash of a transaction that went through the guard, computed anew from its XDR for an allowed
-  network; any other 32 bytes, and that hash for the public network, end the search.
-- The cap, by a count of its own: what everything that was signed can take if the RPC, the contract and everybody else
-  are thieves. Of transactions with the same account and sequence number one can be applied, so the dearest counts.
-- Names that are looked up and addresses that are connected to: only the configured ones, whatever a redirect says.
-- Writes to a service: none before it named a test network, none after it named the public one.
-
-## What is drawn
-- Settings: networks, addresses and passphrases, right, public, and in twenty disguises (user info, upper case, dots at
-  the end, full-width letters, other dots, soft hyphens, %-escapes, IPv6, look-alike letters), given as options, in the
-  environment, in `.env` and in environment files, with caps from none to 2^62.
-- Envelopes for any passphrase, changed after they were built, with other operations, wrapped in fee bumps, with trees
-  of authorised calls and amounts down to -2^127.
-- RPC answers: any passphrase, another one at the next call, two under one key, numbers of 400 digits, other types and
-  ids, redirects; simulations that want more authorised; refusals, failures at negative fees and losses that are lies.
-- DNS answers that change from one request to the next; services and replicas that change their word; challenges to
-  sign that could be a transaction.
+Watched are every signature of the process, a count of its own of what was signed, the names and addresses that are
+connected to, and writes to a service. Drawn are settings, networks in twenty disguises, envelopes, answers of RPC, DNS
+and services (`tests/support/money_properties.py`).
 
 TLS is left out of the search: connections are played in memory.
 

@@ -80,11 +80,7 @@ A secret counts as found when twelve of its letters in a row can be read, as the
 of strings, HTML, hex, base64 or line breaks undone. Secrets of the operator are in the environment and in `.env`; not
 all are the gate's own. A ledger is asked little once it answers nothing usable, and little of an error is kept.
 
-## Shapes
-{"; ".join(SPILLED)}.
-
-## Disguises
-{"; ".join(DISGUISES)}.
+The shapes and disguises stand in `tests/support/spilled_secrets.py`.
 """
 
 

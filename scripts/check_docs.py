@@ -3,10 +3,11 @@
 `check_docs.py` names every difference and ends with 1; `check_docs.py --write` writes the generated files anew.
 Generated: env.example, the table of settings in docs/configuration.md, docs/tags.md, docs/policy.md,
 docs/schemas/*.json, and from docs/selftest/results.json what is beside it; those results must be about exactly the
-corpus of the selftest. Read: README.md and docs/, which must name no variable and no page that does not exist, and as
-many scenarios as there are.
+corpus of the selftest. Read: README.md and docs/, which must name no variable, page or section that does not exist, as
+many scenarios as there are, and every reason code in the runbook.
 """
 
+import ast
 import json
 import re
 import sys
@@ -164,14 +165,64 @@ def unknown_variables(root: Path) -> Iterator[str]:
             yield f"{page.relative_to(root)} names {name}, which does not exist; correct the page"
 
 
+def anchors(text: str) -> set[str]:
+    """Return the anchors of a page: its headings, in the form that links to them have."""
+    plain = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", plain, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def broken_links(root: Path) -> Iterator[str]:
-    """Links from one page to another file that is not there."""
+    """Links to another file that is not there, and to a section that a page does not have."""
     for page in [root / "README.md", root / "CHANGELOG.md", *sorted((root / "docs").rglob("*.md"))]:
         if not page.is_file():
             continue
-        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)\s]*)?\)", page.read_text(encoding="utf-8")):
-            if not (page.parent / target).exists():
+        text = page.read_text(encoding="utf-8")
+        for target, anchor in re.findall(r"\]\(([^)#:\s]*)(?:#([^)\s]*))?\)", text):
+            path = page.parent / target if target else page
+            if not path.exists():
                 yield f"{page.relative_to(root)} points at {target}, which does not exist; correct the link"
+            elif anchor and path.suffix == ".md" and anchor not in anchors(path.read_text(encoding="utf-8")):
+                yield f"{page.relative_to(root)} points at {target}#{anchor}, a section it lacks; correct the link"
+
+
+JUDGED = ("acceptance", "chain", "core", "evidence", "gate", "http", "run", "runner", "service", "settings")
+"""The rooms whose failures become reason codes of verdicts; the actuator and the service have words of their own."""
+
+
+def reason_codes(package: Path) -> set[str]:
+    """Return the reason codes that the source names: kinds of failures, and what findings and rules are given."""
+    codes: set[str] = set()
+    for room in JUDGED:
+        for path in sorted((package / room).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                codes |= _codes_of(node)
+    return codes
+
+
+def _codes_of(node: ast.AST) -> set[str]:
+    match node:
+        case ast.ClassDef():
+            given = [each.value for each in node.body if isinstance(each, ast.Assign) and _names(each, "kind")]
+        case ast.keyword(arg="reason_code"):
+            given = [node.value]
+        case ast.Call(func=ast.Name(id="unproved"), args=[first, *_]):
+            given = [first]
+        case _:
+            return set()
+    return {each.value for each in given if isinstance(each, ast.Constant) and isinstance(each.value, str)} - {""}
+
+
+def _names(assigned: ast.Assign, name: str) -> bool:
+    return any(isinstance(target, ast.Name) and target.id == name for target in assigned.targets)
+
+
+def unexplained(root: Path) -> Iterator[str]:
+    """Reason codes without a section of the runbook."""
+    runbook = root / "docs/runbook.md"
+    known = anchors(runbook.read_text(encoding="utf-8")) if runbook.is_file() else set()
+    for code in sorted(reason_codes(root / "src/streampay_smoke") - known):
+        yield f"docs/runbook.md has no section {code}; write what on-call does about it"
 
 
 def miscounted(root: Path) -> Iterator[str]:
@@ -202,6 +253,7 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
         *stale_files(root),
         *unknown_variables(root),
         *broken_links(root),
+        *unexplained(root),
         *miscounted(root),
         *drift(root, CORPUS),
     ]

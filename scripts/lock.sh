@@ -23,3 +23,4 @@ compile pyproject.toml --group build --group dev --output-file requirements/dev.
 compile pyproject.toml --group build --group dev --group mutation --constraints requirements/dev.txt \
   --output-file requirements/mutation.txt "$@"
 compile --group deploy --output-file requirements/deploy.txt "$@"
+compile --group sbom --output-file requirements/sbom.txt "$@"

@@ -12,11 +12,11 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from gate_forks import Forks
 from gate_watch import processes_of
 from suite_parts import Project
 
 from mutators.evidence import Forged
-from mutators.forks import Forks, Request
 from mutators.mutant import HEALTHY, Limits, Meddling, Mutant, model
 from mutators.reported import ENTRIES, FORK, JUDGE, MutantOutcome
 from streampay_sandbox.stack import start_sandbox
@@ -73,14 +73,15 @@ class Player(contextlib.AbstractContextManager["Player"]):
         if not hasattr(self._own, "forks"):
             self._own.forks = self._forks.enter_context(Forks())
         forks: Forks = self._own.forks
-        return forks.behave(
-            Request(
-                arguments=(f"--tags={mutant.tags}", *mutant.arguments),
-                folder=str(project.folder),
-                environ=_environ_of(project, mutant),
-                within_seconds=LONGEST_SECONDS,
-            )
+        done = forks.run(
+            "behave",
+            [f"--tags={mutant.tags}", *mutant.arguments],
+            folder=project.folder,
+            environ=_environ_of(project, mutant),
+            within_seconds=LONGEST_SECONDS,
         )
+        (project.folder / "output").write_text(done.stdout + done.stderr)
+        return done.returncode
 
 
 def _spoilt(project: Project, mutant: Mutant) -> bool:

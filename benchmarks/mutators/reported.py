@@ -1,11 +1,19 @@
-"""What became of mutants, and the page that says so."""
+"""What became of mutants, and the page that says so.
+
+What counts: a change of a feature file where behave's own parser makes other scenarios, tags or steps of it; a key of
+`behave.ini` where it decides what is played. `behave, forked` is `behave` in a fork of a process that has imported
+it: good enough for a suite that the gate refuses before it plays anything; a mutant that gets as far as a scenario is
+played again in a process and a sandbox of its own, and only that counts. One of each kind is played by
+`streampay-smoke run`; signals, deeds, clocks, disks, closed streams, spoilt packages and faults always meet a process
+as users start it, and a part of the suite. Journals that are only judged are counted apart: where their chain is
+written anew, one event that proves something is left out or says the contrary."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from mutators.mutant import HEALTHY, PART
+from mutators.mutant import HEALTHY
 
 ENTRIES = ("behave", "run")
 """The two ways to play the suite: `behave --tags=...` and `streampay-smoke run --tags ...`."""
@@ -54,28 +62,12 @@ kind; with `--every` it takes all. CI plays a sample.
 **{played} mutants were played, and {judged} journals judged: {passed} PASS.** {blaming} blamed a release that was well.
 Verdicts: {statuses}. Played through: {entries}.
 
-## What counts as a mutant
-- Mutants that take evidence away are played against a sandbox that is well: the suite as it is passes there (shown
-  first, however it is started), so it is the change that stands in the way. Mutants that could call a fault good are
-  played against a sandbox with a fault that the suite as it is finds (shown first too).
-- A change of a feature file counts only where behave's own parser makes other scenarios, tags or steps of it;
-  {equivalent} that did not were left out.
-- Keys of `behave.ini` count where they decide what is played. `format = help` is played by `streampay-smoke run` only
-  ([why](runbook.md#1-read-the-answer)).
-- A signal or a deed that came after the run was over is no mutant: {late} were left out.
-- `{fork}` is `behave` in a fork of a process that has imported it: good enough for a suite that the gate refuses
-  before it plays anything. A mutant that gets as far as a scenario is played again in a process and a sandbox of its
-  own, and only that counts. One of each kind is played by `streampay-smoke run`; signals, deeds, clocks, disks, closed
-  streams, spoilt packages and faults always meet a process as users start it.
-- Signals, deeds, clocks and full disks meet a part of the suite, `{part}`.
-- Changes of features, steps, hooks and the acceptance package are found because the manifest names what was accepted.
-  Where somebody accepts the change as well, the numbers of assertions still stand: what asserts less than in good runs
-  is no evidence. A change that asserts as much and means less is found by the review of the manifest only
-  ([writing-scenarios.md](writing-scenarios.md)).
-- Journals that are only judged are counted apart (`{judge}`). Where the chain is written anew, by somebody who knows
-  how, one event that proves something is left out or says the contrary. Whoever invents a whole run is stopped by a
-  signature only ([security.md](security.md)).
-- A release counts as blamed by an exit code of 1 or by FAIL, whatever the reason, where the sandbox was well:
+What is accepted together with a change is no mutant here: the numbers of assertions still stand against it, and what
+asserts as much and means less is found by the review of the manifest only
+([writing-scenarios.md](writing-scenarios.md)). Whoever invents a whole run is stopped by a signature only
+([security.md](security.md)). Left out: {equivalent} changes that change nothing, {late} that came after the run was
+over. Blamed a release that was well, by exit code 1 or FAIL:
+
 {blamed}
 | what is spoilt | mutants | PASS | verdicts | reason codes |
 |---|---:|---:|---|---|
@@ -95,13 +87,10 @@ def page(outcomes: Sequence[MutantOutcome], equivalent: int) -> str:
         statuses=_counted([each.status or "no verdict" for each in counted]),
         entries=_counted([f"`{each.entry}`" for each in counted]),
         blamed="".join(
-            f"  - {each.kind}: {each.name} ({each.reason_code or 'no verdict'})\n" for each in counted if each.blames
+            f"- {each.kind}: {each.name} ({each.reason_code or 'no verdict'})\n" for each in counted if each.blames
         ),
         equivalent=equivalent,
         late=len(outcomes) - len(counted),
-        fork=FORK,
-        judge=JUDGE,
-        part=PART,
         rows="".join(_rows({kind: [each for each in counted if each.kind == kind] for kind in kinds})),
     )
 

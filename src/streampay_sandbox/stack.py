@@ -19,6 +19,7 @@ from streampay_smoke.core.secret import Secret
 
 if TYPE_CHECKING:
     from streampay_sandbox.ledger import SandboxLedger
+    from streampay_sandbox.ledger.contract_under_test import ContractUnderTest
     from streampay_sandbox.server import LoopbackServer
     from streampay_sandbox.service.limits import TokenBuckets
     from streampay_sandbox.service.parts import Parts, ServiceSettings
@@ -88,12 +89,14 @@ def start_sandbox(
     faults: Sequence[str] = (),
     release: str = "sandbox",
     buckets: "TokenBuckets | None" = None,
+    contract_file: Path | None = None,
 ) -> Sandbox:
     """Start a ledger and a StreamPay on it, and return once both answer.
 
     Port 0 takes a free one; `close_seconds` 0 closes a ledger for each transaction. `buckets` are the service's rate
-    limits, by default as measured; where ledgers are instant, those on writes refill sooner. Raises SettingsInvalid
-    for a port that is taken and for a fault nobody knows.
+    limits, by default as measured; where ledgers are instant, those on writes refill sooner. The code in
+    `contract_file` is deployed as the stream contract, and run by the real host. Raises SettingsInvalid for a port that
+    is taken, a fault nobody knows, and a contract that cannot be run.
     """
     # What serves the sandbox costs half a second to import, and a run against a deployment needs none of it.
     from streampay_sandbox.faults import chosen_faults
@@ -103,12 +106,20 @@ def start_sandbox(
     if buckets is None and not close_seconds:
         buckets = TokenBuckets(refill_seconds=INSTANT_REFILL_SECONDS)
     chosen = chosen_faults(faults)
-    ledger = start_ledger(port=rpc_port, close_seconds=close_seconds, faults=chosen.ledger)
+    contract = contract_of(contract_file)
+    ledger = start_ledger(port=rpc_port, close_seconds=close_seconds, faults=chosen.ledger, contract=contract)
     try:
         return _with_service(ledger, port=port, faults=chosen.service, release=release, buckets=buckets)
     except BaseException:
         ledger.stop()
         raise
+
+
+def contract_of(file: Path | None) -> "ContractUnderTest | None":
+    """Return a release's own contract, None where the sandbox's models are to be used; raises SettingsInvalid."""
+    from streampay_sandbox.ledger.contract_under_test import ContractUnderTest
+
+    return None if file is None else ContractUnderTest.from_file(file)
 
 
 def _with_service(
@@ -189,6 +200,7 @@ def serve(
     close_seconds: float = 0.0,
     faults: Sequence[str] = (),
     release: str = "sandbox",
+    contract_file: Path | None = None,
 ) -> None:
     """Serve the sandbox until SIGTERM, SIGINT or SIGHUP.
 
@@ -200,7 +212,12 @@ def serve(
     with (
         stoppable() as wait,
         start_sandbox(
-            port=port, rpc_port=rpc_port, close_seconds=close_seconds, faults=faults, release=release
+            port=port,
+            rpc_port=rpc_port,
+            close_seconds=close_seconds,
+            faults=faults,
+            release=release,
+            contract_file=contract_file,
         ) as sandbox,
     ):
         try:

@@ -1,8 +1,7 @@
 """`docs/selftest/README.md`: the results as a page, made from `results.json` and nothing else."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from statistics import median
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from streampay_selftest.chart import chart
 from streampay_selftest.results import DISTURBANCE, FAULT, CaseOutcome, CaseResult, Results
@@ -10,9 +9,6 @@ from streampay_selftest.scoring import TARGETS, Confusion, Score, confusion, sco
 from streampay_smoke.gate.statistics import quantile
 
 PAGE, CHART = "README.md", "chart.svg"
-
-_USUAL_SOURCE = "operations: "
-"""Where most cases come from: the page names the other sources only."""
 
 
 def page(results: Results) -> str:
@@ -30,11 +26,11 @@ def page(results: Results) -> str:
         "## What was true, and what was answered\n",
         _matrix(results),
         "## Faults: each has to be FAIL or SAFETY, and the check that is named for it has to be red\n",
-        "Each group is headed by the answer and, in parentheses, by what was true. A line has the median time to it.\n",
-        f"Played {_usual_runs(results, FAULT)} times, and known from operations, where nothing else is said.\n",
+        "A line begins with the answer and what was true. `streampay-smoke selftest --list` tells what a case is.\n",
+        f"Played {_usual_runs(results, FAULT)} times where nothing else is said.\n",
         _cases(results, FAULT),
         "## Disturbances: they may be ridden out or held, and are never FAIL\n",
-        f"Played {_usual_runs(results, DISTURBANCE)} times, and known from operations, where nothing else is said.\n",
+        f"Played {_usual_runs(results, DISTURBANCE)} times where nothing else is said.\n",
         _cases(results, DISTURBANCE),
         _limits(),
     )
@@ -59,19 +55,17 @@ def _head(results: Results) -> str:
         "```\nstreampay-smoke selftest --full --write    # the whole smoke, several variations a case: a night\n"
         "streampay-smoke selftest --every-case      # every case once, with the features it is about: some minutes\n"
         "streampay-smoke selftest --quick           # a sixth of that, another for each commit; a check of CI\n```\n\n"
-        f"Made at commits {_commits(results)}.\n\n"
+        f"Made at {_commits(results)}; `results.json` has each case's.\n\n"
         "A seed draws a run variation: when ledgers close, jitter of the proxy, how the user signs in. Bounds are\n"
         "exact (Clopper-Pearson, 95 %). [How to add a fault](../writing-faults.md).\n"
     )
 
 
 def _commits(results: Results) -> str:
-    counts = Counter((case.commit, case.hurried) for case in results.cases)
-    commits = (
-        f"`{commit}` ({cases} case{'s' if cases > 1 else ''}{', quick' if hurried else ''})"
-        for (commit, hurried), cases in counts.most_common()
-    )
-    return ", ".join(commits)
+    """Return the commits that most and fewest cases were played at, and how many there are."""
+    counts = Counter(case.commit for case in results.cases).most_common()
+    told = f"commit `{counts[0][0]}` ({counts[0][1]} cases)" if counts else "no commit"
+    return f"{told} and {len(counts) - 1} others" if len(counts) > 1 else told
 
 
 def _score(of: Score) -> str:
@@ -111,7 +105,10 @@ def _paces(results: Results) -> str:
 
 
 def _seconds(times: tuple[float, float] | None) -> str:
-    return f"median {times[0]:.1f} s, p95 {times[1]:.1f} s" if times else "not played"
+    """Return a median and a p95 in words, one of them where both are the same."""
+    if times is None:
+        return "not played"
+    return f"median {times[0]:.1f} s, p95 {times[1]:.1f} s" if times[0] != times[1] else f"{times[0]:.1f} s"
 
 
 def _matrix(results: Results) -> str:
@@ -133,15 +130,13 @@ def _cell(matrix: Confusion, row: str, column: str) -> str:
 
 
 def _cases(results: Results, kind: str) -> str:
-    """Return the cases of a kind, those that were answered alike under one heading."""
+    """Return the cases of a kind, those that were answered alike on one line."""
     groups: dict[str, list[CaseResult]] = {}
     for case in results.cases:
         if case.kind == kind:
             groups.setdefault(_heading(case), []).append(case)
     usual = _usual_runs(results, kind)
-    return "\n".join(
-        f"{heading}\n\n{''.join(_item(case, usual) for case in cases)}" for heading, cases in groups.items()
-    )
+    return "".join(f"- {heading}: {_names(cases, usual)}\n" for heading, cases in groups.items())
 
 
 def _usual_runs(results: Results, kind: str) -> int:
@@ -150,7 +145,7 @@ def _usual_runs(results: Results, kind: str) -> int:
 
 
 def _heading(case: CaseResult) -> str:
-    answers = " or ".join(_answer(outcome) for outcome in case.outcomes)
+    answers = " or ".join(dict.fromkeys(_answer(outcome) for outcome in case.outcomes))
     return f"**{answers}** ({' or '.join(case.truths)})"
 
 
@@ -159,23 +154,29 @@ def _answer(outcome: CaseOutcome) -> str:
     return f"{'' if outcome.right else 'WRONG: '}{outcome.status} `{named}`"
 
 
-def _item(case: CaseResult, usual: int) -> str:
-    """Return a case's line; how often it was played only where that is not the usual number."""
-    seconds = median(each for outcome in case.outcomes for each in outcome.seconds)
+def _names(cases: Sequence[CaseResult], usual: int) -> str:
+    """Return the names of cases, those with a note after it: how often they were played, what was not red."""
+    noted: dict[str, list[str]] = {"": []}
+    for case in cases:
+        noted.setdefault(_note(case, usual), []).append(case.name)
+    told = [f"{note}: {'; '.join(names)}" if note else "; ".join(names) for note, names in noted.items() if names]
+    return "; ".join(told)
+
+
+def _note(case: CaseResult, usual: int) -> str:
     runs = "+".join(f"{outcome.runs}" for outcome in case.outcomes)
-    played = "" if len(case.outcomes) == 1 and case.runs == usual else f"{runs}x, "
+    played = "" if len(case.outcomes) == 1 and case.runs == usual else f"{runs}x"
     named = any(outcome.caught_by.startswith(case.names_check) for outcome in case.outcomes)
-    missed = "" if named else f"; `{case.names_check}` was to be red"
-    return f"- {case.name} ({played}{seconds:.1f} s{missed}): {case.story.removeprefix(_USUAL_SOURCE)}\n"
+    missed = "" if named else f"`{case.names_check}` was to be red"
+    return ", ".join(filter(None, (played, missed)))
 
 
 def _limits() -> str:
     return (
         "## What these numbers are not\n\n"
         "We chose the cases, each counts the same, and they are played on a simulation: the shares say how the gate\n"
-        "answers these cases, not how often deployments fail in which way. Rules and checks were written by people\n"
-        "who knew most of the cases. The bounds treat runs as independent; runs of one case differ only by variation.\n"
-        "Several cases are played at once. As a bar: Azure's Gandalf, over 18 months of real deployments, had 92.4 %\n"
+        "answers these cases, not how often deployments fail in which way. The bounds treat runs as independent; runs\n"
+        "of one case differ only by variation. As a bar: Azure's Gandalf, over 18 months of deployments, had 92.4 %\n"
         "precision and 100 % recall for the data plane, 94.9 % and 99.8 % for the control\n"
         "plane (Li et al., NSDI 2020).\n"
     )

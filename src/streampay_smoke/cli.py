@@ -73,7 +73,7 @@ def run(chosen: argparse.Namespace) -> int:
         signing_key=settings.signer(),
         asked=asked,
         act=lambda decision: decisions.acted_on(decision, settings, environ),
-        report=settings.report,
+        evidence=evidence,
         quiet=quiet,
     )
 
@@ -220,6 +220,8 @@ def init(chosen: argparse.Namespace) -> int:
         yes=chosen.yes,
         force=chosen.force,
         create_kept_stream=chosen.create_kept_stream,
+        engine=chosen.engine,
+        gate=chosen.gate,
     )
     redactor = Redactor()
     with redacted_output(redactor):
@@ -256,13 +258,18 @@ def sandbox(chosen: argparse.Namespace) -> int:
 
     if chosen.list_faults:
         return _print_faults()
-
+    if (chosen.engine == "host") != (chosen.contract is not None):
+        raise SettingsInvalid(
+            "--engine host and --contract FILE.wasm go together: models run themselves, the host runs code",
+            next_step="give both, or neither",
+        )
     serve_sandbox(
         port=chosen.port,
         rpc_port=chosen.rpc_port,
         ready_file=chosen.ready_file,
         close_seconds=chosen.close_time,
         faults=tuple(chosen.fault),
+        contract_file=chosen.contract,
     )
     return 0
 
@@ -275,6 +282,35 @@ def _print_faults() -> int:
         for name, story in faults.items():
             print(f"  {name}\n      {story}")
     return 0
+
+
+def history(chosen: argparse.Namespace) -> int:
+    """Show what earlier runs said, by environment and region: trend, flakes, false alarms, what changed."""
+    from streampay_smoke.operations import history as histories
+
+    with histories.opened(configuration.load_evidence()) as store:
+        match chosen.to_do:
+            case "mark":
+                said = histories.mark(store, chosen.run, said=chosen.mark, why=chosen.why, who=chosen.who)
+                print(f"{said.run_id} is marked {said.mark}")
+            case "export":
+                number = histories.export(store, chosen.file)
+                print(f"exported: {number} lines", file=sys.stderr)
+            case "import":
+                number, new = histories.take_in(store, chosen.files)
+                print(f"imported: {number} lines, {new} of them new")
+            case _:
+                selected = histories.Selected(environment=chosen.env, region=chosen.region, last=chosen.last)
+                for line in histories.listed(store, selected, as_json=chosen.json):
+                    print(line)
+    return 0
+
+
+def notify(chosen: argparse.Namespace) -> int:
+    """Send a message that is marked as a test to everybody who is told verdicts, and say who took it."""
+    from streampay_smoke.operations.notification import send_test
+
+    return send_test(configuration.load_notifications(), page=chosen.page)
 
 
 def serve(chosen: argparse.Namespace) -> int:
@@ -346,6 +382,8 @@ def _parser() -> argparse.ArgumentParser:
     add_options(looking)
     looking.set_defaults(command=doctor)
     _add_rollback(commands)
+    _add_history(commands.add_parser("history", help="show what earlier runs said", description=history.__doc__))
+    _add_notify(commands.add_parser("notify", help="try who is told verdicts", description=notify.__doc__))
     _add_sandbox(commands.add_parser("sandbox", help="serve a StreamPay and a ledger", description=sandbox.__doc__))
     _add_serve(commands.add_parser("serve", help="answer deployment engines over HTTP", description=serve.__doc__))
     _add_selftest(commands.add_parser("selftest", help="measure what the gate catches", description=selftest.__doc__))
@@ -399,6 +437,8 @@ def _seconds(text: str) -> float:
 
 
 def _add_init(parser: argparse.ArgumentParser) -> None:
+    from streampay_smoke.operations.engine_files import ENGINE_FILES
+
     parser.add_argument("--name", default="", metavar="NAME", help="what the environment is called")
     parser.add_argument("--base-url", default="", metavar="URL", help="the deployment's root")
     parser.add_argument(
@@ -415,6 +455,15 @@ def _add_init(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="create a stream of the synthetic user, end it unpaid, and name it as the one that releases must find",
     )
+    parser.add_argument(
+        "--engine", default="", choices=sorted(ENGINE_FILES), help="write this deployment engine's files too, filled in"
+    )
+    parser.add_argument(
+        "--gate",
+        default="",
+        metavar="WHERE",
+        help="where the engine finds the gate: IMAGE@sha256:DIGEST, or OWNER/REPOSITORY@COMMIT for github",
+    )
     parser.set_defaults(command=init)
 
 
@@ -428,6 +477,35 @@ def _add_rollback(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.set_defaults(command=rollback, broken=options.NOT_PROVED)
 
 
+def _add_history(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--env", default="", metavar="NAME", help="only runs of this environment")
+    parser.add_argument("--region", metavar="NAME", help="only runs of this region")
+    parser.add_argument(
+        "--last", type=_count, default=50, metavar="N", help="the last runs of each place (default: 50)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the overviews as JSON")
+    parser.set_defaults(command=history, to_do="")
+    others = parser.add_subparsers(metavar="mark|export|import")
+    marking = others.add_parser("mark", help="say that a run was a false alarm, or was not")
+    marking.add_argument("run", metavar="RUN", help="the run id")
+    marking.add_argument("mark", choices=("false-alarm", "confirmed"), help="the last mark of a run counts")
+    marking.add_argument("--why", required=True, metavar="TEXT", help="what made it so")
+    marking.add_argument("--who", default="", metavar="NAME", help="who says so")
+    marking.set_defaults(to_do="mark")
+    exporting = others.add_parser("export", help="write all runs and marks as lines of JSON")
+    exporting.add_argument("file", nargs="?", default="-", metavar="FILE", help="- for standard output (default)")
+    exporting.set_defaults(to_do="export")
+    importing = others.add_parser("import", help="take in what was exported; doing it twice changes nothing")
+    importing.add_argument("files", nargs="+", metavar="FILE", help="- for standard input")
+    importing.set_defaults(to_do="import")
+
+
+def _add_notify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--test", action="store_true", required=True, help="send a test: nothing else is ever sent")
+    parser.add_argument("--page", action="store_true", help="let it page too: it wakes who is on call")
+    parser.set_defaults(command=notify)
+
+
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=0, help="port of the service; 0 for any free one")
     parser.add_argument("--rpc-port", type=int, default=0, help="port of the ledger; 0 for any free one")
@@ -438,6 +516,15 @@ def _add_sandbox(parser: argparse.ArgumentParser) -> None:
         "--close-time", type=float, default=0.0, metavar="SECONDS", help="time between ledgers; 0 closes at once"
     )
     parser.add_argument("--fault", action="append", default=[], metavar="NAME", help="misbehave in a named way")
+    parser.add_argument(
+        "--engine",
+        choices=("model", "host"),
+        default="model",
+        help="what runs contracts: models of them, or the real Soroban host (scripts/host.sh builds it)",
+    )
+    parser.add_argument(
+        "--contract", type=Path, metavar="FILE.wasm", help="with --engine host: the stream contract's own code"
+    )
     parser.add_argument("--list-faults", action="store_true", help="only say which faults there are")
     parser.set_defaults(command=sandbox)
 

@@ -13,15 +13,14 @@ RATE = re.compile(r"(\d+\.\d+)% \((\d+\.\d+)%-(\d+\.\d+)%\)")
 
 
 def tables(text: str) -> dict[tuple[str, str], list[tuple[float, float, float]]]:
-    """Return the rates of each row, by the row's section and first cell."""
+    """Return the rates of each row, by the row's section and the cells before its first rate."""
     found, section = {}, ""
     for line in text.splitlines():
         if line.startswith("## "):
             section = line
         elif line.startswith("| ") and RATE.search(line):
-            name = " ".join(cell for cell in line.split(" | ") if not RATE.search(cell))
             rates = [(float(a), float(b), float(c)) for a, b, c in RATE.findall(line)]
-            found[section, re.sub(r"\W+(yes|open|no)\b.*|\d.* of .*", "", name)] = rates
+            found[section, RATE.split(line)[0]] = rates
     return found
 
 

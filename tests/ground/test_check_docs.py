@@ -102,10 +102,21 @@ def test_a_link_to_a_page_that_is_not_there_is_named(
     check_docs: ModuleType, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (root / "docs/runbook.md").write_text(
-        "See [tags](tags.md), [a part](tags.md#money) and [more](nowhere.md#there).\n"
+        "# Here\nSee [tags](tags.md#tags), [a part](tags.md#money), [this](#here) and [more](nowhere.md#there).\n"
     )
-    (line,) = found(check_docs, root, capsys)
-    assert line == "docs/runbook.md points at nowhere.md, which does not exist; correct the link"
+    section, page = found(check_docs, root, capsys)
+    assert section == "docs/runbook.md points at tags.md#money, a section it lacks; correct the link"
+    assert page == "docs/runbook.md points at nowhere.md, which does not exist; correct the link"
+
+
+def test_a_reason_code_without_a_section_of_the_runbook_is_named(
+    check_docs: ModuleType, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    room = root / "src/streampay_smoke/gate"
+    room.mkdir(parents=True)
+    (room / "some.py").write_text('class Lost(SmokeError):\n    kind = "lost"\n\nFinding(reason_code="late")\n')
+    (root / "docs/runbook.md").write_text("#### lost\nLook for it.\n")
+    assert found(check_docs, root, capsys) == ["docs/runbook.md has no section late; write what on-call does about it"]
 
 
 def test_a_suite_that_was_counted_before_it_grew_is_named(

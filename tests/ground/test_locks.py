@@ -16,6 +16,7 @@ LOCKS = {
     "dev.txt": [*PROJECT["project"]["dependencies"], *GROUPS["build"], *GROUPS["dev"]],
     "mutation.txt": [*PROJECT["project"]["dependencies"], *GROUPS["build"], *GROUPS["dev"], *GROUPS["mutation"]],
     "deploy.txt": GROUPS["deploy"],
+    "sbom.txt": GROUPS["sbom"],
 }
 
 # Installed though unused, these make httpx or PyJWT import more, and the gate starts later.

@@ -10,8 +10,19 @@ from streampay_smoke.run.supervisor import RUNNER
 from streampay_smoke.runner.runner import GateRunner
 
 # httpx brings rich and click along only where they are installed; test_locks.py keeps rich out of a run.
-HEAVY = {"aiohttp", "cryptography", "jinja2", "jwt", "pydantic", "requests", "starlette", "stellar_sdk", "uvicorn"}
-EVERY_RUN = ("settings", "service", "evidence", "gate", "acceptance", "run", "runner", "operations", "cli")
+HEAVY = {
+    "aiohttp",
+    "cryptography",
+    "jinja2",
+    "jwt",
+    "pydantic",
+    "requests",
+    "sqlite3",
+    "starlette",
+    "stellar_sdk",
+    "uvicorn",
+}
+EVERY_RUN = ("settings", "service", "evidence", "gate", "history", "acceptance", "run", "runner", "operations", "cli")
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys

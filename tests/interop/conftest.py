@@ -18,8 +18,10 @@ def node() -> str:
     found = shutil.which("node")
     if found is None:
         pytest.skip("node is not installed: the interop tests are left out")
-    if not (HERE / "node_modules" / ".package-lock.json").is_file():  # npm writes it last
+    lock, stamp = (HERE / "package-lock.json").read_bytes(), HERE / "node_modules" / ".lock-stamp"
+    if not stamp.is_file() or stamp.read_bytes() != lock:  # as scripts/lib.sh has it
         _install()
+        stamp.write_bytes(lock)
     return found
 
 

@@ -25,7 +25,7 @@ def test_values_of_any_kind_are_shown_description(witness: Witness) -> None:
     witness.expect("there are two", True, expected=2, observed=["a", "b"])
 
     assert witness.checks[0].expected == "2"
-    assert witness.checks[0].observed == "['a', 'b']"
+    assert witness.checks[0].observed == "a, b"
 
 
 @pytest.mark.parametrize(("observed", "expected"), [(1, 1), ("a", "a"), ((1, "a"), (1, "a")), ([], [])])

@@ -130,9 +130,9 @@ def _stream_to_somebody_else(paper: PaperLedger) -> None:
 @pytest.mark.parametrize(
     ("made", "saw"),
     [
-        pytest.param(_nothing, "0 streams: ()", id="no stream"),
-        pytest.param(_two_streams, "2 streams: (1, 2)", id="two streams"),
-        pytest.param(_stream_to_somebody_else, "0 streams: ()", id="to somebody else"),
+        pytest.param(_nothing, "none", id="no stream"),
+        pytest.param(_two_streams, "2 streams: 1, 2", id="two streams"),
+        pytest.param(_stream_to_somebody_else, "none", id="to somebody else"),
     ],
 )
 def test_created_once_fails_when_the_ledger_shows_another_number(
@@ -371,10 +371,10 @@ AGREES = "the ledger's payment is the receipt's transaction"
 @pytest.mark.parametrize(
     ("service", "saw"),
     [
-        (_nothing, "[]"),
+        (_nothing, "nothing"),
         (_pays_in_another_transaction, "efef"),
         (_pays_twice, "efef"),
-        (_pays_somebody_else, "[]"),
+        (_pays_somebody_else, "nothing"),
     ],
 )
 def test_agrees_fails_when_the_ledger_shows_another_payment(
@@ -383,7 +383,7 @@ def test_agrees_fails_when_the_ledger_shows_another_payment(
     paper, proof = watched(witness)
     service(paper)
 
-    with witness.breaks(AGREES, expected=f"['{HASH}']", saw=saw):
+    with witness.breaks(AGREES, expected=HASH, saw=saw):
         agrees(proof, receipt(), record(), ORDER, witness.expect)
 
 
@@ -402,7 +402,7 @@ def test_a_contract_that_tells_of_no_streams_proves_none(witness: Witness) -> No
     paper.closes_when_asked = True
     ledger.contract.profile = PROFILES["streampay-contracts"]
 
-    with witness.breaks("one stream was created on the ledger", saw="0 streams"):
+    with witness.breaks("one stream was created on the ledger", saw="none"):
         created_once(proof, ORDER, witness.expect)
 
 

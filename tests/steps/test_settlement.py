@@ -175,7 +175,7 @@ def test_paid_by_contract_fails_when_the_transaction_is_another_kind(
     ("payments", "saw"),
     [
         pytest.param([payment(tx_hash=OTHER_HASH)], "no payment to the recipient", id="paid in another transaction"),
-        pytest.param([payment(sender="GOPERATOR")], "['GOPERATOR']", id="paid by the operator"),
+        pytest.param([payment(sender="GOPERATOR")], "payments by GOPERATOR", id="paid by the operator"),
         pytest.param([payment(sender=OTHER_CONTRACT)], OTHER_CONTRACT, id="paid by another contract"),
         pytest.param([payment(), payment(sender="GOPERATOR")], "GOPERATOR", id="paid by the contract and the operator"),
     ],
@@ -208,8 +208,8 @@ def test_paid_exactly_once_passes_for_one_payment(witness: Witness) -> None:
     ("payments", "saw"),
     [
         pytest.param([], "none", id="never"),
-        pytest.param([payment(), payment(tx_hash=OTHER_HASH)], f"['{HASH}', '{OTHER_HASH}']", id="twice"),
-        pytest.param([payment(), payment()], f"['{HASH}', '{HASH}']", id="split in two in one transaction"),
+        pytest.param([payment(), payment(tx_hash=OTHER_HASH)], f"{HASH}, {OTHER_HASH}", id="twice"),
+        pytest.param([payment(), payment()], f"{HASH}, {HASH}", id="split in two in one transaction"),
         pytest.param([payment(), payment(amount_stroops=0)], HASH, id="a second payment of nothing"),
     ],
 )

@@ -16,6 +16,7 @@ from waits import HANG_SECONDS
 from streampay_sandbox.stack import start_sandbox
 from streampay_smoke.gate.policy import Decision
 from streampay_smoke.gate.verdict import Verdict
+from streampay_smoke.history.store import HistoryStore
 
 FILES = {
     "journal.jsonl",
@@ -76,6 +77,9 @@ class Told:
         assert (ctrf["verdict"], ctrf["action"]) == (word, step)
         finished = json.loads(self.text("cdevents.jsonl").splitlines()[-1])["data"]["customData"]
         assert (finished["verdict"], finished["action"]) == (word, step)
+        with HistoryStore.open(self.folder.parent / "history.sqlite") as store:
+            (record,) = (run for run in store.runs() if run.run_id == self.folder.name)
+        assert (record.verdict, record.reason_code, record.step) == (word, verdict.reason_code, decision.step)
         unhappy = list(fromstring(self.text("junit/streampay-smoke.xml")).iter("failure"))
         assert word != "PASS" or not unhappy or verdict.overrides  # an override hides nothing
 

@@ -316,7 +316,9 @@ def test_a_clock_that_is_set_while_the_run_is_played(project: Project) -> None:
 
 def test_an_installation_that_is_broken_blames_no_release(project: Project, tmp_path: Path) -> None:
     (tmp_path / "msgspec.py").write_text("import nothing_like_it\n")
-    ran = project.smoke(PYTHONPATH=str(tmp_path))
+    with project.start("streampay_smoke", "run", PYTHONPATH=str(tmp_path)) as running:
+        output, _ = running.communicate(timeout=HANG_SECONDS)
+    ran = project.ran(running.returncode, output)
     assert (ran.code, "this installation is broken" in ran.output) == (2, True), ran.output
 
 

@@ -36,7 +36,7 @@ def test_an_environment_is_made_without_a_question_and_a_whole_run_there_promote
     bare: Project, own_sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--name", "demo", "--base-url", own_sandbox.base_url, "--yes", "--set", contract(own_sandbox)]
-    assert main(["init", *options, "--create-kept-stream"]) == 0
+    assert main(["init", *options, "--create-kept-stream", "--engine", "github", "--gate", "acme/gate@v1"]) == 0
     printed = capsys.readouterr().out
     assert "doctor: " in printed
     assert "Next: streampay-smoke run --env demo" in printed
@@ -45,6 +45,11 @@ def test_an_environment_is_made_without_a_question_and_a_whole_run_there_promote
 
     ran = bare.smoke("--env", "demo")
     assert (ran.code, json.loads((ran.folder / "decision.json").read_text())["step"]) == (0, "promote"), ran.output
+
+    workflow = bare.folder / ".github" / "workflows" / "rollback.yml"
+    assert "environment: demo\n" in workflow.read_text()
+    assert main(["init", *options, "--engine", "github", "--name", "other"]) == 2
+    assert "there is .github/workflows/deploy.yml" in capsys.readouterr().err
 
     before = written.read_bytes()
     assert main(["init", *options]) == 2

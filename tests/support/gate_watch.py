@@ -76,7 +76,7 @@ class Watched:
     def _folders(self) -> list[Path]:
         if not self.artifacts.is_dir():
             return []
-        return [path for path in self.artifacts.iterdir() if path.is_dir() and not path.is_symlink()]
+        return [path for path in self.artifacts.glob("*Z-*") if path.is_dir() and not path.is_symlink()]
 
     def __enter__(self) -> Self:
         return self

@@ -1,15 +1,18 @@
 """Runs the gate as its users do: as a process, on a copy of the project's features."""
 
+import atexit
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from gate_forks import Forks
 from waits import HANG_SECONDS, wait_until
 
 from streampay_smoke.gate.verdict import Verdict, from_json
@@ -73,10 +76,12 @@ class Project:
         path.write_text(text.replace(old, new, 1))
 
     def behave(self, *arguments: str, **environ: str) -> Ran:
-        return self._ran([sys.executable, "-m", "behave", *arguments], environ)
+        done = self._done("behave", arguments, environ)
+        return self.ran(done.returncode, done.stdout + done.stderr)
 
     def smoke(self, *arguments: str, **environ: str) -> Ran:
-        return self._ran([sys.executable, "-m", "streampay_smoke", "run", *arguments], environ)
+        done = self.answer("run", *arguments, **environ)
+        return self.ran(done.returncode, done.stdout + done.stderr)
 
     def start(
         self, *command: str, cwd: Path | None = None, own_session: bool = False, **environ: str
@@ -93,15 +98,7 @@ class Project:
 
     def answer(self, *command: str, **environ: str) -> "subprocess.CompletedProcess[str]":
         """Have one of the other commands answer."""
-        return subprocess.run(
-            [sys.executable, "-m", "streampay_smoke", *command],
-            cwd=self.folder,
-            env={**self.environ, **environ},
-            capture_output=True,
-            text=True,
-            timeout=self.run_seconds,
-            check=False,
-        )
+        return self._done("streampay_smoke", command, environ)
 
     def latest(self) -> Path | None:
         link = self.folder / "artifacts" / "latest"
@@ -110,17 +107,24 @@ class Project:
     def ran(self, code: int, output: str) -> Ran:
         return Ran(code=code, output=output, latest=self.latest())
 
-    def _ran(self, command: list[str], environ: Mapping[str, str]) -> Ran:
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env={**self.environ, **environ},
-            capture_output=True,
-            text=True,
-            timeout=self.run_seconds,
-            check=False,
+    def _done(
+        self, program: str, arguments: Sequence[str], environ: Mapping[str, str]
+    ) -> "subprocess.CompletedProcess[str]":
+        return forks().run(
+            program,
+            arguments,
+            folder=self.folder,
+            environ={**self.environ, **environ},
+            within_seconds=self.run_seconds,
         )
-        return self.ran(done.returncode, done.stdout + done.stderr)
+
+
+@functools.cache
+def forks() -> Forks:
+    """Return what runs the commands of every project in this process."""
+    started = Forks().__enter__()
+    atexit.register(started.__exit__, None, None, None)
+    return started
 
 
 def wait_for_file(path: Path, running: "subprocess.Popen[str]") -> None:

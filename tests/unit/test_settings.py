@@ -11,7 +11,7 @@ from streampay_smoke import settings as configuration
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid, SmokeError
 from streampay_smoke.core.networks import ALLOWED, PUBLIC_NAMES, PUBLIC_PASSPHRASE
 from streampay_smoke.service.strkey import KEY_BYTES, seed_text
-from streampay_smoke.settings import Settings
+from streampay_smoke.settings import Settings, parsing
 from streampay_smoke.settings.folders import CHECKOUT, project_root, suite_root
 from streampay_smoke.settings.variables import VARIABLES
 
@@ -258,17 +258,22 @@ def test_a_fact_of_an_environment_that_cannot_be_is_refused(project: Path, line:
     assert caught.value.next_step
 
 
+KEY = "7f3a9c1e5b2d4f60a8c7e9d1b3f5a7c9"
+
+
 def test_secrets_are_held_back_and_known_to_the_redactor() -> None:
     given = {name: f"value-of-{name}" for name, variable in VARIABLES.items() if variable.secret}
     given["SMOKE_SIGNING_KEY"] = "bm90IGEgc2VjcmV0LCBvbmx5IDMyIGJ5dGVzIGxvbmc="
     given["SMOKE_SIGNER_SEED"], given["SMOKE_RECIPIENT_SEED"] = (seed_text(bytes([n]) * KEY_BYTES) for n in (1, 2))
+    given["SMOKE_NOTIFY_WEBHOOK_SECRET"] = f"whsec_{given['SMOKE_SIGNING_KEY']}"
+    of_addresses = [name for name, variable in VARIABLES.items() if variable.parse is parsing.secret_address]
+    given |= {name: f"https://chat.example/{at}{KEY}" for at, name in enumerate(of_addresses)}
     settings = load(**{**STAGING, **given})
-    assert sorted(settings.secrets()) == sorted(given.values())
+    assert sorted(settings.secrets()) == sorted(value for name, value in given.items() if name not in of_addresses)
+    keys = {f"{at}{KEY}" for at in range(len(of_addresses))}
+    assert keys <= set(settings.redacted()), "of an address its key alone: its host is in other texts too"
     for shown in (repr(settings), str(settings.dump()), str(settings)):
-        assert not any(secret in shown for secret in given.values())
-
-
-KEY = "7f3a9c1e5b2d4f60a8c7e9d1b3f5a7c9"
+        assert not any(secret in shown for secret in (*given.values(), *keys))
 
 
 def test_keys_in_addresses_are_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:

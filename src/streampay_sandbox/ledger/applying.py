@@ -6,8 +6,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 from stellar_sdk import xdr
 
+from streampay_sandbox.ledger.execution import Engine
 from streampay_sandbox.ledger.fees import non_refundable_fee
-from streampay_sandbox.ledger.host import Contracts, LedgerInfo, contract_event
+from streampay_sandbox.ledger.host import LedgerInfo, contract_event
 from streampay_sandbox.ledger.operations import (
     Done,
     InvokeCode,
@@ -45,7 +46,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     """What is the same for every transaction of a ledger."""
 
     ledger: LedgerInfo
-    contracts: Contracts
+    engine: Engine
     native_token: str
 
 
@@ -114,7 +115,7 @@ def _run_operations(
             source=source,
             draft=step,
             ledger=rules.ledger,
-            contracts=rules.contracts,
+            engine=rules.engine,
             native_token=rules.native_token,
         )
         try:

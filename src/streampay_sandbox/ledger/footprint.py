@@ -42,12 +42,6 @@ class FootprintRecorder:
         """Keys that were written, in the order of their XDR."""
         return sorted(self._writes, key=lambda key: key.raw)
 
-    def to_xdr(self) -> xdr.LedgerFootprint:
-        """Return what goes into transaction data."""
-        return xdr.LedgerFootprint(
-            [key.ledger_key for key in self.read_only], [key.ledger_key for key in self.read_write]
-        )
-
 
 class FootprintLimit:
     """Allows only what a transaction declared."""

@@ -22,6 +22,7 @@ FRIENDBOT_ACCOUNTS: Final = 16
 CHANNEL_ACCOUNTS: Final = 8
 """Accounts that send what the operator authorises while its own account has a transaction pending."""
 
+STREAM_CONTRACT_SALT: Final = "streampay-stream"
 _FRIENDBOT_COINS: Final = 1_000_000_000 * 10_000_000
 
 
@@ -45,16 +46,21 @@ def named_keypair(name: str) -> Keypair:
     return Keypair.from_raw_ed25519_seed(hashlib.sha256(f"streampay-smoke sandbox: {name}".encode()).digest())
 
 
-def contract_id(deployer: str, salt: str, network_id: bytes) -> str:
-    """Return the id of the contract `deployer` deploys with `salt` on a network."""
+def id_preimage(deployer: str, salt: str) -> xdr.ContractIDPreimage:
+    """Return what the id of a contract is made of that `deployer` deploys with `salt`."""
     source = xdr.ContractIDPreimageFromAddress(
         sc_address(deployer), xdr.Uint256(hashlib.sha256(salt.encode()).digest())
     )
+    return xdr.ContractIDPreimage(xdr.ContractIDPreimageType.CONTRACT_ID_PREIMAGE_FROM_ADDRESS, from_address=source)
+
+
+def contract_id(deployer: str, salt: str, network_id: bytes) -> str:
+    """Return the id of the contract `deployer` deploys with `salt` on a network."""
     preimage = xdr.HashIDPreimage(
         xdr.EnvelopeType.ENVELOPE_TYPE_CONTRACT_ID,
         contract_id=xdr.HashIDPreimageContractID(
             xdr.Hash(network_id),
-            xdr.ContractIDPreimage(xdr.ContractIDPreimageType.CONTRACT_ID_PREIMAGE_FROM_ADDRESS, from_address=source),
+            id_preimage(deployer, salt),
         ),
     )
     return StrKey.encode_contract(hashlib.sha256(preimage.to_xdr_bytes()).digest())
@@ -65,15 +71,17 @@ def twin_contract_id(network_id: bytes) -> str:
     return contract_id(named_keypair("admin").public_key, "streampay-stream, somebody else's", network_id)
 
 
-def create_genesis(state: LedgerState, plan: GenesisPlan, *, passphrase: str, network_id: bytes) -> GenesisIdentities:
-    """Fill an empty state."""
+def create_genesis(
+    state: LedgerState, plan: GenesisPlan, *, passphrase: str, network_id: bytes, deploy_contract: bool = True
+) -> GenesisIdentities:
+    """Fill an empty state. Without `deploy_contract` the stream contract is yet to be deployed."""
     admin = named_keypair("admin")
     operator = named_keypair("operator")
     root = named_keypair("root")
     channels = tuple(named_keypair(f"channel {number}") for number in range(CHANNEL_ACCOUNTS))
     friendbots = tuple(named_keypair(f"friendbot {number}") for number in range(FRIENDBOT_ACCOUNTS))
     native = stellar_asset_contract.native_contract_id(passphrase)
-    stream_id = contract_id(admin.public_key, "streampay-stream", network_id)
+    stream_id = contract_id(admin.public_key, STREAM_CONTRACT_SALT, network_id)
     twin_id = twin_contract_id(network_id)
     early_id = contract_id(admin.public_key, "streampay-contracts", network_id)
 
@@ -81,7 +89,7 @@ def create_genesis(state: LedgerState, plan: GenesisPlan, *, passphrase: str, ne
     live_until = plan.first_ledger + MAXIMUM_TTL_LEDGERS - 1
     draft.put(instance_key(native), stellar_asset_contract.native_instance(native), live_until)
     models = {early_id: early_contract.MODEL, twin_id: stream_contract(pay_recipient)}
-    if plan.contract is not None:
+    if plan.contract is not None and deploy_contract:
         models[stream_id] = plan.contract
     rows = {twin_id: initial_instance(admin.public_key)}
     if plan.owner:

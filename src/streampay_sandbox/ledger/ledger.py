@@ -9,6 +9,7 @@ from stellar_sdk import Network
 from streampay_sandbox.ledger.app import build_app
 from streampay_sandbox.ledger.cadence import cadence
 from streampay_sandbox.ledger.clock import LedgerClock
+from streampay_sandbox.ledger.contract_under_test import ContractUnderTest
 from streampay_sandbox.ledger.faults import Interference
 from streampay_sandbox.ledger.friendbot import Friendbot
 from streampay_sandbox.ledger.genesis import GenesisIdentities, create_genesis
@@ -24,10 +25,13 @@ NETWORK: Final = Network("StreamPay Smoke Sandbox Network ; November 2026")
 class SandboxLedger(AbstractContextManager["SandboxLedger"]):
     """A ledger that serves until stopped. `node` reaches its state, for tests."""
 
-    def __init__(self, node: Node, server: LoopbackServer, passphrase: str) -> None:
+    def __init__(
+        self, node: Node, server: LoopbackServer, passphrase: str, contract: ContractUnderTest | None = None
+    ) -> None:
         self.node = node
         self.passphrase = passphrase
         self._server = server
+        self._contract = contract
 
     @property
     def rpc_url(self) -> str:
@@ -76,23 +80,38 @@ class SandboxLedger(AbstractContextManager["SandboxLedger"]):
     def stop(self) -> None:
         """Stop serving; a second call does nothing."""
         self._server.stop()
+        if self._contract is not None:
+            self._contract.host.close()
 
     def __exit__(self, *error: object) -> None:
         self.stop()
 
 
 def start_ledger(
-    *, port: int = 0, close_seconds: float = 0.0, faults: Sequence[str] = (), clock: LedgerClock | None = None
+    *,
+    port: int = 0,
+    close_seconds: float = 0.0,
+    faults: Sequence[str] = (),
+    clock: LedgerClock | None = None,
+    contract: ContractUnderTest | None = None,
 ) -> SandboxLedger:
     """Start a ledger on 127.0.0.1 and return it serving.
 
     `close_seconds` 0 closes a ledger for every accepted transaction, otherwise one each so many seconds. `faults`
-    are names out of `FAULTS`. Raises SettingsInvalid for an unknown fault or a port that is taken.
+    are names out of `FAULTS`. `contract` is deployed as the stream contract, and the real host
+    runs it and every other. Raises SettingsInvalid for an unknown fault, a port that is taken and a contract that
+    cannot be deployed.
     """
     passphrase, network_id = NETWORK.network_passphrase, NETWORK.network_id()
     interference = Interference(faults)
     state = LedgerState()
-    birth = create_genesis(state, interference.genesis(), passphrase=passphrase, network_id=network_id)
+    birth = create_genesis(
+        state,
+        interference.genesis(),
+        passphrase=passphrase,
+        network_id=network_id,
+        deploy_contract=contract is None,
+    )
     node = Node(
         network_id=network_id,
         clock=clock or LedgerClock(),
@@ -100,9 +119,12 @@ def start_ledger(
         state=state,
         birth=birth,
         interference=interference,
+        engine=contract.host if contract else None,
     )
+    if contract is not None:
+        contract.deploy(node)
     rpc = Rpc(node, passphrase=passphrase, friendbot_url=lambda: f"{server.url}/friendbot")
     app = build_app(node, rpc, Friendbot(node, passphrase=passphrase))
     server = LoopbackServer(app, port, stopping=node.stopping)
     server.start()
-    return SandboxLedger(node, server, passphrase)
+    return SandboxLedger(node, server, passphrase, contract)

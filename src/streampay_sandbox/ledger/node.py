@@ -11,6 +11,7 @@ from streampay_sandbox.ledger.applying import Rules, apply_transaction
 from streampay_sandbox.ledger.book import Book, ClosedLedger, LedgerTransaction
 from streampay_sandbox.ledger.cadence import Cadence
 from streampay_sandbox.ledger.clock import LedgerClock
+from streampay_sandbox.ledger.execution import Engine, ModelEngine
 from streampay_sandbox.ledger.faults import Interference
 from streampay_sandbox.ledger.genesis import GenesisIdentities
 from streampay_sandbox.ledger.host import LedgerInfo
@@ -41,6 +42,7 @@ class Node:
         state: LedgerState,
         birth: GenesisIdentities,
         interference: Interference,
+        engine: Engine | None = None,
     ) -> None:
         self.lock = threading.RLock()
         self.stopping = threading.Event()
@@ -50,6 +52,7 @@ class Node:
         self.birth = birth
         self.interference = interference
         self.network_id = network_id
+        self._engine = engine
         self._cadence = cadence
         self._pending: list[Transaction] = []
         self._closed_wall = clock.wall()
@@ -63,6 +66,11 @@ class Node:
                 total_coins=state.total_coins,
             )
         )
+
+    @property
+    def engine(self) -> Engine:
+        """What runs contracts: the real host where one was given, else the models the ledger was born with."""
+        return self._engine or ModelEngine(self.birth.contracts)
 
     @property
     def closes_at_once(self) -> bool:
@@ -107,7 +115,7 @@ class Node:
                 timestamp=self.clock.close_time(view.latest.closed_at),
                 network_id=self.network_id,
             )
-            answer = simulate(request, view.reader, ledger=ledger, contracts=self.birth.contracts)
+            answer = simulate(request, view.reader, ledger=ledger, engine=self.engine)
             return answer, view.latest
 
     def send(self, transaction: Transaction) -> Submission:
@@ -159,7 +167,7 @@ class Node:
         self.state.begin_ledger(sequence)
         rules = Rules(
             ledger=LedgerInfo(sequence=sequence, timestamp=closed_at, network_id=self.network_id),
-            contracts=self.birth.contracts,
+            engine=self.engine,
             native_token=self.birth.native_token_id,
         )
         closed: list[LedgerTransaction] = []

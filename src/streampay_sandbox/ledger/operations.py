@@ -7,12 +7,9 @@ import msgspec
 from msgspec.structs import replace
 from stellar_sdk import StrKey, xdr
 
-from streampay_sandbox.ledger.authorization import AuthVerifier
-from streampay_sandbox.ledger.failures import HostError
+from streampay_sandbox.ledger.execution import Engine, Invocation, InvocationFailed
 from streampay_sandbox.ledger.fees import event_fee, rent_fee
-from streampay_sandbox.ledger.footprint import FootprintLimit
-from streampay_sandbox.ledger.host import Contracts, Host, LedgerInfo, contract_event
-from streampay_sandbox.ledger.keys import Key
+from streampay_sandbox.ledger.host import LedgerInfo, contract_event
 from streampay_sandbox.ledger.state import (
     MINIMUM_BALANCE_STROOPS,
     Account,
@@ -21,7 +18,7 @@ from streampay_sandbox.ledger.state import (
     store_account,
 )
 from streampay_sandbox.ledger.transactions import Transaction, account_of
-from streampay_sandbox.ledger.values import ADDRESS, I128, STRING, SYMBOL, strkey
+from streampay_sandbox.ledger.values import ADDRESS, I128, STRING, SYMBOL
 
 Type = xdr.OperationType
 InvokeCode = xdr.InvokeHostFunctionResultCode
@@ -53,7 +50,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     draft: Draft
     ledger: LedgerInfo
-    contracts: Contracts
+    engine: Engine
     native_token: str
 
 
@@ -120,43 +117,32 @@ def _payment(body: xdr.OperationBody, situation: Situation) -> Done:
 def _invoke(body: xdr.OperationBody, situation: Situation) -> Done:
     operation = body.invoke_host_function_op
     assert operation is not None
-    call = operation.host_function.invoke_contract
     soroban = situation.transaction.soroban
-    if call is None or soroban is None:
+    if operation.host_function.invoke_contract is None or soroban is None:
         raise OperationFailed(xdr.OperationResult(xdr.OperationResultCode.opNOT_SUPPORTED))
     declared = soroban.resources
-    footprint = FootprintLimit(map(Key, declared.footprint.read_only), map(Key, declared.footprint.read_write))
     before = set(situation.draft.changes)
-    host = Host(
-        ledger=situation.ledger,
+    invocation = Invocation(
+        function=operation.host_function,
+        source=situation.source,
+        auth=operation.auth,
         draft=situation.draft,
-        footprint=footprint,
-        authorizer=AuthVerifier(
-            operation.auth,
-            source=situation.source,
-            network_id=situation.ledger.network_id,
-            ledger=situation.ledger.sequence,
-            footprint=footprint,
-            draft=situation.draft,
-        ),
-        contracts=situation.contracts,
+        ledger=situation.ledger,
     )
-    function = call.function_name.sc_symbol.decode()
     try:
-        value = host.call(strkey(call.contract_address), function, call.args)
-    except HostError as error:
-        raise OperationFailed(
-            invoke_result(InvokeCode.INVOKE_HOST_FUNCTION_TRAPPED), [error.diagnostic(host.failed_in)]
-        ) from error
-    if host.instructions > declared.instructions.uint32:
+        executed = situation.engine.apply(invocation, declared)
+    except InvocationFailed as failure:
+        result = invoke_result(InvokeCode.INVOKE_HOST_FUNCTION_TRAPPED)
+        raise OperationFailed(result, list(failure.diagnostics)) from failure
+    if executed.instructions > declared.instructions.uint32:
         raise OperationFailed(invoke_result(InvokeCode.INVOKE_HOST_FUNCTION_RESOURCE_LIMIT_EXCEEDED))
-    preimage = xdr.InvokeHostFunctionSuccessPreImage(value, host.events).to_xdr_bytes()
+    preimage = xdr.InvokeHostFunctionSuccessPreImage(executed.value, executed.events).to_xdr_bytes()
     changed = situation.draft.changes.keys() - before
     rent = rent_fee(sum(1 for key in changed if key.durable and situation.draft.base.get(key) is None))
     return Done(
         result=invoke_result(InvokeCode.INVOKE_HOST_FUNCTION_SUCCESS, hashlib.sha256(preimage).digest()),
-        events=host.events,
-        return_value=value,
+        events=executed.events,
+        return_value=executed.value,
         refundable_fee=event_fee(len(preimage)) + rent,
         rent_fee=rent,
     )

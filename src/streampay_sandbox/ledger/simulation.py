@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 import msgspec
 from stellar_sdk import xdr
 
-from streampay_sandbox.ledger.authorization import AuthRecorder, AuthVerifier, Credentials
-from streampay_sandbox.ledger.failures import HostError, describe
+from streampay_sandbox.ledger.execution import Engine, Invocation, InvocationFailed, Recorded
+from streampay_sandbox.ledger.failures import describe
 from streampay_sandbox.ledger.fees import (
     EXTRA_FEE_PERCENT,
     EXTRA_INSTRUCTIONS_PERCENT,
@@ -15,8 +15,7 @@ from streampay_sandbox.ledger.fees import (
     rent_fee,
     with_leeway,
 )
-from streampay_sandbox.ledger.footprint import FootprintRecorder
-from streampay_sandbox.ledger.host import Contracts, Host, LedgerInfo
+from streampay_sandbox.ledger.host import LedgerInfo
 from streampay_sandbox.ledger.keys import Key
 from streampay_sandbox.ledger.state import Draft, EntryReader, StateEntry
 from streampay_sandbox.ledger.transactions import EnvelopeInvalid, Transaction, account_of, parse
@@ -64,7 +63,7 @@ class SimulationResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def simulate(
-    request: SimulationRequest, reader: EntryReader, *, ledger: LedgerInfo, contracts: Contracts
+    request: SimulationRequest, reader: EntryReader, *, ledger: LedgerInfo, engine: Engine
 ) -> SimulationResult | SimulationRefused:
     """Run the request's invocation as if it were in `ledger`; nothing is changed and no account is needed."""
     try:
@@ -76,44 +75,16 @@ def simulate(
         return SimulationRefused(error=unfit, early=True)
     operation = transaction.operations[0]
     invoke = operation.body.invoke_host_function_op
-    call = invoke.host_function.invoke_contract if invoke is not None else None
-    if invoke is None or call is None:
+    if invoke is None or invoke.host_function.invoke_contract is None:
         return SimulationRefused(error="only contract invocations are played by this ledger", early=True)
     source = transaction.source if operation.source_account is None else account_of(operation.source_account)
     draft = Draft(reader, ledger.sequence)
-    footprint = FootprintRecorder()
-    recorder = AuthRecorder(
-        source=source,
-        credentials=Credentials.SOROBAN_CREDENTIALS_ADDRESS_V2
-        if request.upgraded_auth
-        else Credentials.SOROBAN_CREDENTIALS_ADDRESS,
-        nonroot=request.auth_mode == "record_allow_nonroot",
-        footprint=footprint,
-        draft=draft,
-    )
-    enforced = bool(invoke.auth) or request.auth_mode == "enforce"
-    host = Host(
-        ledger=ledger,
-        draft=draft,
-        footprint=footprint,
-        authorizer=AuthVerifier(
-            invoke.auth,
-            source=source,
-            network_id=ledger.network_id,
-            ledger=ledger.sequence,
-            footprint=footprint,
-            draft=draft,
-        )
-        if enforced
-        else recorder,
-        contracts=contracts,
-    )
+    invocation = Invocation(function=invoke.host_function, source=source, auth=invoke.auth, draft=draft, ledger=ledger)
     try:
-        value = host.call(strkey(call.contract_address), call.function_name.sc_symbol.decode(), call.args)
-    except HostError as error:
-        return _failed(error, host)
-    auth = list(invoke.auth) if enforced else recorder.entries()
-    return _succeeded(request, transaction, host, footprint, value, auth)
+        recorded = engine.record(invocation, auth_mode=request.auth_mode, address_v2=request.upgraded_auth)
+    except InvocationFailed as failure:
+        return _failed(failure)
+    return _succeeded(request, transaction, draft, recorded)
 
 
 def _unfit(transaction: Transaction, request: SimulationRequest) -> str:
@@ -141,13 +112,13 @@ def _carries_auth(transaction: Transaction) -> bool:
     return invoke is not None and bool(invoke.auth)
 
 
-def _failed(error: HostError, host: Host) -> SimulationRefused:
-    diagnostic = error.diagnostic(host.failed_in)
-    contract = host.failed_in
+def _failed(failure: InvocationFailed) -> SimulationRefused:
+    what = describe(failure.error)
+    contract = next((event.event.contract_id for event in failure.diagnostics), None)
     where = "" if contract is None else f"contract:{_contract_strkey(contract)}, "
-    log = f'   0: [Diagnostic Event] {where}topics:[error, {describe(error.error)}], data:"{error.reason}"'
+    log = f'   0: [Diagnostic Event] {where}topics:[error, {what}], data:"{failure.reason}"'
     return SimulationRefused(
-        error=f"HostError: {describe(error.error)}\n\nEvent log (newest first):\n{log}\n", diagnostics=(diagnostic,)
+        error=f"HostError: {what}\n\nEvent log (newest first):\n{log}\n", diagnostics=failure.diagnostics
     )
 
 
@@ -156,39 +127,33 @@ def _contract_strkey(contract: xdr.ContractID) -> str:
 
 
 def _succeeded(
-    request: SimulationRequest,
-    transaction: Transaction,
-    host: Host,
-    footprint: FootprintRecorder,
-    value: xdr.SCVal,
-    auth: list[xdr.SorobanAuthorizationEntry],
+    request: SimulationRequest, transaction: Transaction, draft: Draft, recorded: Recorded
 ) -> SimulationResult:
-    draft = host.draft
-    sizes: Mapping[Key, int] = {key: _size(draft.get(key)) for key in (*footprint.read_only, *footprint.read_write)}
+    sizes: Mapping[Key, int] = {key: _size(draft.get(key)) for key in (*recorded.read_only, *recorded.read_write)}
     resources = xdr.SorobanResources(
-        footprint=footprint.to_xdr(),
+        footprint=recorded.footprint,
         instructions=xdr.Uint32(
-            with_leeway(host.instructions, EXTRA_INSTRUCTIONS_PERCENT) + request.extra_instructions
+            with_leeway(recorded.instructions, EXTRA_INSTRUCTIONS_PERCENT) + request.extra_instructions
         ),
         disk_read_bytes=xdr.Uint32(sum(size for key, size in sizes.items() if not key.durable)),
-        write_bytes=xdr.Uint32(with_leeway(sum(sizes[key] for key in footprint.read_write), _WRITE_ROOM_PERCENT)),
+        write_bytes=xdr.Uint32(with_leeway(sum(sizes[key] for key in recorded.read_write), _WRITE_ROOM_PERCENT)),
     )
     data = xdr.SorobanTransactionData(xdr.SorobanTransactionDataExt(0), resources, xdr.Int64(0))
     size = (
         transaction.size
         + len(data.to_xdr_bytes())
-        + sum(len(entry.to_xdr_bytes()) + _SIGNATURE_ROOM_BYTES for entry in auth)
+        + sum(len(entry.to_xdr_bytes()) + _SIGNATURE_ROOM_BYTES for entry in recorded.auth)
     )
-    preimage = xdr.InvokeHostFunctionSuccessPreImage(value, host.events).to_xdr_bytes()
+    preimage = xdr.InvokeHostFunctionSuccessPreImage(recorded.value, recorded.events).to_xdr_bytes()
     new_rows = sum(1 for key in draft.changes if key.durable and draft.base.get(key) is None)
     refundable = event_fee(len(preimage)) + rent_fee(new_rows)
     fee = with_leeway(non_refundable_fee(resources, size) + refundable, EXTRA_FEE_PERCENT)
     return SimulationResult(
-        value=value,
-        auth=auth,
+        value=recorded.value,
+        auth=recorded.auth,
         transaction_data=xdr.SorobanTransactionData(data.ext, resources, xdr.Int64(fee)),
         min_resource_fee=fee,
-        events=host.events,
+        events=recorded.events,
         changes=_changes(draft),
     )
 

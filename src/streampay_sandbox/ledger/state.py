@@ -133,6 +133,10 @@ class Draft:
         if entry is not None:
             self.changes[key] = msgspec.structs.replace(entry, live_until=live_until)
 
+    def remove(self, key: Key) -> None:
+        """Let there be no entry under `key`."""
+        self.changes[key] = None
+
     def native_delta(self) -> int:
         """Return by how much these changes alter the sum of native coins outside the fee pool."""
         return sum(

@@ -41,6 +41,7 @@ _AUTHORISED_LEDGERS: Final = 100
 _TAKES_A_NUMBER: Final = frozenset({b"create_draft_stream"})
 _LATER_NUMBERS: Final = 8
 _ROW_FEE_STROOPS: Final = 20_000
+_ROW_INSTRUCTIONS: Final = 60_000  # the real host decodes each key and looks for its row (docs/host.md)
 POLL_SECONDS: Final = 0.02
 LONGEST_POLL_SECONDS: Final = 0.25
 _NOBODY: Final = "GAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAWHF"
@@ -300,6 +301,8 @@ def _allow_for_others(envelope: TransactionEnvelope) -> None:
     later = [copy for row in rows for more in range(1, _LATER_NUMBERS + 1) if (copy := _numbered_later(row, more))]
     fee_stroops = _ROW_FEE_STROOPS * len(later)
     rows += later
+    instructions = data.resources.instructions.uint32 + _ROW_INSTRUCTIONS * len(later)
+    data.resources.instructions = xdr.Uint32(instructions)
     data.resource_fee = xdr.Int64(data.resource_fee.int64 + fee_stroops)
     envelope.transaction.fee += fee_stroops
 

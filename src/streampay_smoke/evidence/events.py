@@ -122,7 +122,8 @@ class RunRefused(Event, frozen=True, kw_only=True):
     """The run ended before any scenario: bad settings, a guard, or a broken suite; it may never have started.
 
     `run_id`, `environment` and `region` say which run it was and what it was asked to judge, `read_from` in
-    which folders its environments and features were looked for: no `RunStarted` does.
+    which folders its environments and features were looked for, `runbook_url` where people read what its reason code
+    means: no `RunStarted` does.
     """
 
     failure: Failure
@@ -130,6 +131,7 @@ class RunRefused(Event, frozen=True, kw_only=True):
     environment: str = ""
     region: str = ""
     read_from: dict[str, str] = {}
+    runbook_url: str = ""
 
 
 class ScenarioStarted(Event, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, STATUS_WITHOUT_RUN
 from streampay_smoke.operations import doctor as doctors
 from streampay_smoke.operations.discovery import Discovery, discover
+from streampay_smoke.operations.engine_files import Filled, engine_files, gate_of, unfilled
 from streampay_smoke.operations.environment_file import HOOK, Ask, Values, complete, environment_text
 from streampay_smoke.rollback.hooks import ENGINES
 from streampay_smoke.runner.session import effective_settings
@@ -46,7 +47,10 @@ _KEYED_ADDRESSES = {"chain.rpc_url": "SMOKE_STELLAR_RPC_URL", "chain.friendbot_u
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked for on the command line. `given` holds texts by the key of the file: `service.app_origin`."""
+    """What was asked for on the command line. `given` holds texts by the key of the file: `service.app_origin`.
+
+    `engine` is a key of ENGINE_FILES, "" for no files; `gate` is where they find the gate, "" where nobody knows yet.
+    """
 
     name: str = ""
     base_url: str = ""
@@ -54,6 +58,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     yes: bool = False
     force: bool = False
     create_kept_stream: bool = False
+    engine: str = ""
+    gate: str = ""
 
 
 class EnvLine(NamedTuple):
@@ -66,16 +72,19 @@ class EnvLine(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """All that is written for an environment: its name, its file, what stands in there, and its lines of `.env`."""
+    """All that is written for an environment: its name, its file, what stands in there, its lines of `.env`, and its
+    engine's files by their paths in the project.
+    """
 
     name: str
     path: Path
     values: Values
     env_lines: list[EnvLine]
+    engine_files: Mapping[Path, str]
 
 
 def init(wanted: Wanted, redactor: Redactor, *, ask: Ask = input, ask_secret: Ask = getpass.getpass) -> int:
-    """Write `environments/NAME.toml` and the lines of `.env`, then look at everything as `doctor` does.
+    """Write `environments/NAME.toml`, lines of `.env` and an engine's files, then look at everything as `doctor` does.
 
     Nothing is written before everything is known, and nothing is overwritten without `force`. Returns the doctor's exit
     code. Raises SmokeError.
@@ -87,6 +96,7 @@ def init(wanted: Wanted, redactor: Redactor, *, ask: Ask = input, ask_secret: As
     redactor.learn(*(line.value for line in prepared.env_lines if line.value))
     _write_environment(prepared.path, environment_text(prepared.values))
     print(f"wrote {prepared.path}")
+    _write_engine_files(root, prepared.engine_files)
     _add_to_dotenv(root / DOTENV, prepared.name, prepared.env_lines)
     for line in prepared.env_lines:
         filled = "filled in" if line.value else "fill it in" if line.required else "optional"
@@ -123,7 +133,40 @@ def _prepared(wanted: Wanted, root: Path, redactor: Redactor, *, person: Ask | N
     values = complete(known, _found(seen), person, leave_out={KEPT_STREAM} if wanted.create_kept_stream else ())
     lines = _missing_lines(root, [*_env_lines(values, seen), *_moved_to_dotenv(values)])
     refuse_impossible(name, facts_in(environment_text(values), f"environments/{name}.toml"))
-    return Prepared(name, path, values, lines)
+    return Prepared(name, path, values, lines, _engine_files(wanted, name, values, root))
+
+
+def _engine_files(wanted: Wanted, name: str, values: Values, root: Path) -> Mapping[Path, str]:
+    """Return the files of the engine that was asked for, none where none was; refuses to overwrite without `force`."""
+    if not wanted.engine:
+        return {}
+    filled = Filled(
+        name=name,
+        base_url=values[BASE_URL],
+        contract_id=values.get("chain.contract_id") or "",
+        gate=gate_of(wanted.engine, wanted.gate),
+    )
+    files = engine_files(wanted.engine, filled)
+    there = [str(path) for path in files if (root / path).exists()]
+    if there and not wanted.force:
+        raise SettingsInvalid(
+            f"there is {' and '.join(there)} already", next_step="move it away, or give --force to write it anew"
+        )
+    return files
+
+
+def _write_engine_files(root: Path, files: Mapping[Path, str]) -> None:
+    for path, text in files.items():
+        try:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            _replace(root / path, text, mode=0o644)
+        except OSError as error:
+            raise SettingsInvalid(
+                f"{path} cannot be written: {error.strerror}", next_step="start init where you may write"
+            ) from error
+        print(f"wrote {root / path}; its head lists what must exist")
+    for what in unfilled(files):
+        print(f"fill in by hand: {what}")
 
 
 def _attentive(ask: Ask) -> Ask:

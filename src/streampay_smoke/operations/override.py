@@ -60,7 +60,7 @@ def override(run_folder: Path, *, to: str, who: str, why: str, until: str, now_m
     redactor = Redactor()
     with Journal(folder.journal_path, redactor, now_ms=lambda: now_ms) as journal:
         journal.append(event)
-    return conclude(folder, redactor=redactor, signing_key=key, report=load_evidence().report)
+    return conclude(folder, redactor=redactor, signing_key=key, evidence=load_evidence())
 
 
 def _key_at_hand() -> SigningKey | None:

@@ -26,9 +26,11 @@ from allure_commons.types import LabelType
 from allure_commons.utils import md5
 
 from streampay_smoke.core.errors import Blame
+from streampay_smoke.gate.concerns import Concern
 from streampay_smoke.gate.verdict import Verdict, VerdictStatus, to_json
-from streampay_smoke.publish import objectives, wording
+from streampay_smoke.publish import objectives, runbook, wording
 from streampay_smoke.publish.executor import executor
+from streampay_smoke.publish.explanation import explained
 from streampay_smoke.publish.files import replacing_folder
 from streampay_smoke.publish.payment import payment_summary
 from streampay_smoke.publish.report_model import RunReport, ScenarioReport, StepReport
@@ -36,7 +38,25 @@ from streampay_smoke.publish.report_status import ReportStatus
 from streampay_smoke.publish.step_events import StepEvent
 from streampay_smoke.publish.summary import summary_md
 
-EPIC = "Deploy gate"
+THE_GATE = "Deploy gate"
+"""The epic of what is about no concern of the product: the run itself."""
+
+IN_TURN = "In turn"
+"""The thread of what is played in the process of the run, one after the other."""
+
+OWNERS: dict[str, str] = {
+    Concern.SAFETY: "Payments",
+    Concern.MONEY: "Payments",
+    Concern.ACCESS: "Security",
+    Concern.AVAILABILITY: "Operations",
+    Concern.CONTRACT: "API",
+    Concern.OPERABILITY: "Operations",
+}
+"""Who looks at a red check first, by what it is about; a tag `allure.label.owner:NAME` says otherwise."""
+
+
+OWNER = "owner"
+"""Allure's label for who answers for a test; allure_commons has no name for it."""
 
 
 class Category(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -88,7 +108,9 @@ def write_allure_results(folder: Path, run: RunReport, environ: Mapping[str, str
             logger.report_result(_result(scenario, run, logger))
         logger.report_globals(_globals(run, logger))
         (part / "environment.properties").write_text(_properties(environment(run)), encoding="ascii")
-        (part / "executor.json").write_bytes(msgspec.json.encode(executor(environ)))
+        ci = executor(environ)
+        if ci.type:  # where it is none, the name would only stand before what the run says
+            (part / "executor.json").write_bytes(msgspec.json.encode(ci))
         (part / "categories.json").write_bytes(msgspec.json.encode(CATEGORIES))
 
 
@@ -101,24 +123,24 @@ def report_name(verdict: Verdict) -> str:
 def environment(run: RunReport) -> dict[str, str]:
     """Return what was judged, by whom and where, as named lines: the report shows them above the checks."""
     verdict = run.verdict
-    target, chain = verdict.target, verdict.chain
+    target, chain, at = verdict.target, verdict.chain, runbook.section(run)
     lines = {
         "Verdict": f"{verdict.verdict} ({verdict.action})",
         "Money": payment_summary(run).sentence,
+        "Objectives": objectives.counted(verdict),
         "Decision": run.decision,
+        "Why": verdict.message,
+        "Reason code": f"{verdict.reason_code}{f', see {at}' if at else ''}",
         "Environment": target.environment,
-        "Service": wording.service(verdict),
-        "Ledger": wording.ledger(verdict),
         "Release observed": ", ".join(target.releases_observed),
         "Release expected": target.release_expected,
+        "Service": wording.service(verdict),
+        "Ledger": wording.ledger(verdict),
         "Base URL": target.base_url,
         "Region": target.region,
         "Network": chain.network,
         "Contract": chain.contract_id,
         "Settlement": wording.settlement(verdict),
-        "Objectives": objectives.counted(verdict),
-        "Why": verdict.message,
-        "Reason code": verdict.reason_code,
         "Run id": verdict.run_id,
         "Suite version": run.started.suite_version if run.started else "",
     }
@@ -220,7 +242,16 @@ def _details(scenario: ScenarioReport) -> StatusDetails | None:
         return StatusDetails(flaky=True, message=scenario.check.hint) if scenario.check.flaky else None
     if scenario.outcome is ReportStatus.SKIPPED:
         return StatusDetails(message=wording.left_out(scenario.check, excluded="Excluded here"))
-    return StatusDetails(message=scenario.message, trace="\n".join(_trace(scenario)))
+    return StatusDetails(message=_message(scenario), trace="\n".join(_trace(scenario)))
+
+
+def _message(scenario: ScenarioReport) -> str:
+    """Return why a scenario is not green, in lines for readers where one of its assertions failed."""
+    why = explained(scenario.message, scenario)
+    if scenario.is_unfinished or not why.expected:
+        return scenario.message
+    parts = {"Expected": why.expected, "Seen": why.seen, "Meaning": why.meaning, "What to do": why.next_step}
+    return "\n".join([why.what, *(f"{name}: {text}" for name, text in parts.items() if text)])
 
 
 def _trace(scenario: ScenarioReport) -> Iterator[str]:
@@ -244,17 +275,18 @@ def _trace(scenario: ScenarioReport) -> Iterator[str]:
 def _labels(scenario: ScenarioReport, verdict: Verdict, tagged: Sequence[Label]) -> list[Label]:
     """Return the labels the tags ask for, and the gate's own where a tag does not say otherwise.
 
-    The timeline shows what has a host and a thread: the place that was judged, and the feature.
+    The timeline shows what has a host and a thread: the place that was judged, and the lane.
     """
     check, target = scenario.check, verdict.target
     named = {label.name for label in tagged}
     own = {
-        LabelType.EPIC: EPIC,
+        LabelType.EPIC: check.concern[:1].upper() + check.concern[1:] or THE_GATE,
         LabelType.FEATURE: check.feature,
         LabelType.STORY: check.scenario,
         LabelType.SUITE: check.feature,
-        LabelType.HOST: target.region or target.environment or EPIC,
-        LabelType.THREAD: check.feature,
+        OWNER: OWNERS.get(check.concern, ""),
+        LabelType.HOST: target.region or target.environment or THE_GATE,
+        LabelType.THREAD: f"Lane {scenario.lane}" if scenario.lane else IN_TURN,
         "attribution": check.attribution,
         "concern": check.concern,
         "region": target.region,

@@ -8,6 +8,7 @@ from streampay_smoke.core.errors import Blame
 from streampay_smoke.gate.concerns import Concern
 from streampay_smoke.gate.policy import Decision
 from streampay_smoke.gate.verdict import Verdict, VerdictStatus
+from streampay_smoke.publish import runbook
 from streampay_smoke.publish.report_model import RunReport
 from streampay_smoke.publish.reported_problems import ReportedProblem, reported_problems
 from streampay_smoke.publish.summary import summary_md
@@ -72,7 +73,9 @@ def annotations(run: RunReport) -> Iterator[str]:
     found = [problem for problem in reported_problems(run) if problem.scenario is not None]
     if verdict.verdict is VerdictStatus.PASS and not found:  # an override hides nothing
         return
-    yield _command(verdict.attribution, str(verdict.verdict), verdict.message_long or verdict.message)
+    at = runbook.section(run)
+    more = f" Reason code {verdict.reason_code}, see {at}." if at else ""
+    yield _command(verdict.attribution, str(verdict.verdict), f"{verdict.message_long or verdict.message}{more}")
     room = MOST_ANNOTATIONS - 1
     shown = found if len(found) <= room else found[: room - 1]
     yield from map(_annotation, shown)

@@ -1,6 +1,6 @@
 """The report for people: one HTML file that loads nothing from anywhere, made from the templates beside this module."""
 
-import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-from streampay_smoke.publish import again, objectives, samples, wording
+from streampay_smoke.publish import again, objectives, runbook, samples, wording
+from streampay_smoke.publish.explanation import explanation
 from streampay_smoke.publish.journey import journey
 from streampay_smoke.publish.payment import payment_summary
 from streampay_smoke.publish.report_model import RunReport, ScenarioEnding, ScenarioReport
@@ -22,9 +23,6 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """No script, no image, no font, no request: the browser itself keeps the report from loading anything."""
-
-_LONG_NAMES = re.compile(r"\b(?:[0-9a-f]{64}|[CG][A-Z2-7]{55})\b")
-"""Hashes, accounts and contracts: shown short, copied whole."""
 
 _ENDING_WORDS = {
     ScenarioEnding.EXCLUDED: "excluded here",
@@ -56,6 +54,8 @@ def html_report(run: RunReport) -> bytes:
         picture_width=samples.WIDTH,
         command=again.command(run),
         explorer=again.explorer_links(run),
+        runbook=runbook.section(run),
+        runbook_is_address=runbook.is_address(runbook.section(run)),
         suite=f"streampay-smoke {run.started.suite_version}" if run.started else "streampay-smoke",
     ).encode()
 
@@ -81,6 +81,8 @@ def _environment() -> "jinja2.Environment":
     )
     environment.filters |= {
         "short": _short,
+        "explained": explanation,
+        "any_red": _any_red,
         "anchor": _anchor,
         "ending": _ending,
         "measured": _measured,
@@ -112,6 +114,7 @@ def _facts(run: RunReport) -> dict[str, str]:
         "Synthetic data": f"{cleanup.created} made, {cleanup.deleted} brought to an end, {cleanup.leaked} left behind",
         "Cost": wording.cost(verdict),
         "When": f"{_clock(verdict.timings.started_at_ms)}, took {wording.seconds(verdict.timings.total_ms)}",
+        "Since the last green run": run.since_green,
         "Run": verdict.run_id,
         "Read from": ", ".join(f"{name} {folder}" for name, folder in target.read_from.items()),
     }
@@ -122,13 +125,17 @@ def _short(text: str) -> Markup:
     """Return text in which long names take little room; a copy of them is whole."""
     parts = []
     end = 0
-    for found in _LONG_NAMES.finditer(text):
+    for found in wording.LONG_NAMES.finditer(text):
         parts += [
             escape(text[end : found.start()]),
             Markup('<span class="long" title="{0}">{0}</span>').format(found[0]),
         ]
         end = found.end()
     return Markup("").join([*parts, escape(text[end:])])
+
+
+def _any_red(scenarios: Sequence[ScenarioReport]) -> bool:
+    return any(scenario.outcome in RED for scenario in scenarios)
 
 
 def _ending(scenario: ScenarioReport) -> str:

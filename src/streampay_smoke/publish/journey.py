@@ -8,6 +8,7 @@ from streampay_smoke.evidence import events
 from streampay_smoke.publish.payment import SETTLE
 from streampay_smoke.publish.report_model import RunReport, ScenarioReport
 from streampay_smoke.publish.report_status import RED, ReportStatus
+from streampay_smoke.publish.stages import Stage, stages
 from streampay_smoke.publish.step_events import StepEvent
 
 REQUESTS = {
@@ -34,6 +35,7 @@ class Journey(msgspec.Struct, frozen=True, kw_only=True):
     """The way of one settlement, and the scenario that it was made in."""
 
     scenario: ScenarioReport
+    stages: tuple[Stage, ...]
     moments: tuple[Moment, ...]
 
 
@@ -44,7 +46,11 @@ def journey(run: RunReport) -> Journey | None:
         return None
     tx_hash = run.verdict.settlement.tx_hash
     scenario = min(found, key=lambda each: (not _proves(each, tx_hash), each.outcome not in RED))
-    return Journey(scenario=scenario, moments=tuple(sorted(_moments(scenario), key=lambda moment: moment.after_ms)))
+    return Journey(
+        scenario=scenario,
+        stages=stages(tuple(_happenings(scenario))),
+        moments=tuple(sorted(_moments(scenario), key=lambda moment: moment.after_ms)),
+    )
 
 
 def _happenings(scenario: ScenarioReport) -> Iterator[StepEvent]:

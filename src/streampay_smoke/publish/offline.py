@@ -3,7 +3,7 @@
 import re
 
 from streampay_smoke.gate.verdict import VerdictStatus
-from streampay_smoke.publish import wording
+from streampay_smoke.publish import objectives, runbook, wording
 from streampay_smoke.publish.html import render
 from streampay_smoke.publish.payment import payment_summary
 from streampay_smoke.publish.report_model import RunReport
@@ -68,7 +68,12 @@ def _banner(run: RunReport) -> str:
         what=f"{wording.meaning(verdict)} {wording.next_step(verdict)}",
         lines=(
             f"Money: {payment_summary(run).sentence}",
+            f"Objectives: {objectives.counted(verdict)}" if verdict.objectives else "",
             f"Decision: {run.decision}" if run.decision else "",
-            f"{verdict.message} · {wording.against(verdict)}",
         ),
+        more=(
+            f"{verdict.message} · {wording.against(verdict)}",
+            f"Reason code {verdict.reason_code}, see {runbook.section(run)}" if runbook.section(run) else "",
+        ),
+        passed=verdict.verdict is VerdictStatus.PASS,
     )

@@ -3,6 +3,7 @@
 `allure-report/index.html` is there in any case: without Allure it is the page for people. Never changes the verdict.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ from streampay_smoke.evidence import journal
 from streampay_smoke.gate import policy
 from streampay_smoke.gate.verdict import from_json
 from streampay_smoke.publish.allure import report_name
+from streampay_smoke.publish.allure_history import history_path, keep, write_copy
 from streampay_smoke.publish.files import replace_file, replacing_folder
 from streampay_smoke.publish.html import html_report
 from streampay_smoke.publish.offline import NotOffline, made_offline
@@ -78,7 +80,7 @@ def build_report(
     replace_file(run_dir / PAGE, plain)
     kind, note = ReportKind.ALLURE, ""
     try:
-        page = _allure_page(run_dir / ALLURE_RESULTS, run, node_report_dir, environ, timeout_seconds)
+        page = _allure_page(run_dir, run, node_report_dir, environ, timeout_seconds)
     except AllureFailed as failed:
         kind, note, page = ReportKind.BUILT_IN, str(failed), plain
     path = run_dir / REPORT_FOLDER / "index.html"
@@ -100,8 +102,9 @@ def allure_missing_because(node_report_dir: Path, environ: Mapping[str, str] | N
 
 
 def _allure_page(
-    results: Path, run: RunReport, node_report_dir: Path, environ: Mapping[str, str], timeout_seconds: float
+    run_dir: Path, run: RunReport, node_report_dir: Path, environ: Mapping[str, str], timeout_seconds: float
 ) -> bytes:
+    results = run_dir / ALLURE_RESULTS
     allure = node_report_dir / "node_modules" / ".bin" / "allure"
     if missing := allure_missing_because(node_report_dir, environ):
         raise AllureFailed(missing)
@@ -109,13 +112,18 @@ def _allure_page(
         raise AllureFailed(f"there is no {results.name} folder")
     # Allure writes beside an old report instead of over it, so it always gets a place of its own.
     with tempfile.TemporaryDirectory(prefix="streampay-smoke-report-") as place:
-        output = Path(place) / "report"
+        output, target = Path(place) / "report", run.verdict.target
+        history = history_path(run_dir, target.environment, target.region)
+        write_copy(history, Path(place), run.verdict.run_id)
         command = [
             *(str(allure), "generate", str(results.resolve())),
             *("--config", str((node_report_dir / "allurerc.json").resolve())),
             *("--output", str(output), "--cwd", place, "--name", report_name(run.verdict)),
         ]
         _run(command, place, {name: environ[name] for name in PASSED_ON if name in environ}, timeout_seconds)
+        if run.verdict.checks:  # a run that was refused before its first check tells nothing of any
+            with contextlib.suppress(OSError):  # a report without its history is better than none
+                keep(history, Path(place), run.verdict.run_id)
         try:
             return made_offline((output / "index.html").read_text(encoding="utf-8"), run).encode()
         except (OSError, UnicodeDecodeError) as error:

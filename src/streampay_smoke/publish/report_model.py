@@ -61,6 +61,7 @@ class ScenarioReport(msgspec.Struct, frozen=True, kw_only=True):
     failure: events.Failure | None = None
     steps: tuple[StepReport, ...] = ()
     blocked_because: str = ""
+    lane: int = 0
 
     @property
     def message(self) -> str:
@@ -91,6 +92,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     """The whole run. `scenarios` is never empty: a run that was refused is told by one broken check.
 
     `entries` are the evidence itself. `decision` is what the verdict leads to, in one line; "" where nobody decided.
+    `since_green` is what changed since the last green run, in one sentence; "" where that is not known.
     """
 
     verdict: Verdict
@@ -98,6 +100,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     scenarios: tuple[ScenarioReport, ...]
     entries: tuple[Entry, ...] = ()
     decision: str = ""
+    since_green: str = ""
 
     @property
     def red(self) -> tuple[ScenarioReport, ...]:
@@ -129,7 +132,7 @@ def _place_of(scenario: ScenarioReport, last: int) -> int:
     return -1 if scenario.check.id == RUN else last
 
 
-def report_of(entries: Sequence[Entry], verdict: Verdict, *, decision: str = "") -> RunReport:
+def report_of(entries: Sequence[Entry], verdict: Verdict, *, decision: str = "", since_green: str = "") -> RunReport:
     """Return the story of a run. The verdict decides every outcome; the journal explains it."""
     chapters = _entries_by_scenario(entries)
     started = next((entry.event for entry in entries if isinstance(entry.event, events.RunStarted)), None)
@@ -141,7 +144,12 @@ def report_of(entries: Sequence[Entry], verdict: Verdict, *, decision: str = "")
     if _run_itself_is_at_fault(entries, verdict):
         scenarios.insert(0, _run_check(entries, verdict))
     return RunReport(
-        verdict=verdict, started=started, scenarios=tuple(scenarios), entries=tuple(entries), decision=decision
+        verdict=verdict,
+        started=started,
+        scenarios=tuple(scenarios),
+        entries=tuple(entries),
+        decision=decision,
+        since_green=since_green,
     )
 
 
@@ -183,6 +191,7 @@ def _scenario(
         failure=next((step.failure for step in steps if step.failure is not None), None),
         steps=tuple(steps),
         blocked_because=verdict.message if check.blocked_by == RUN else "",
+        lane=chapter[0].lane if chapter else 0,
     )
 
 
@@ -256,9 +265,18 @@ def _gathered(chapter: Sequence[Entry]) -> list[_OpenStep]:
                 described = step_event(event, entry.at_ms)
                 if described is not None:
                     step = _running(gathered) or _hooks(gathered, entry.at_ms)
-                    step.step_events.append(described)
+                    _append(step.step_events, described)
                     step.last_at_ms = entry.at_ms
     return gathered
+
+
+def _append(step_events: list[StepEvent], event: StepEvent) -> None:
+    """Add an event; a request that again got no answer, for the same reason, counts with the one before."""
+    last = step_events[-1] if step_events else None
+    if last is not None and last.is_repeated_by(event):
+        step_events[-1] = last.repeated(event)
+    else:
+        step_events.append(event)
 
 
 def _running(gathered: Sequence[_OpenStep]) -> _OpenStep | None:

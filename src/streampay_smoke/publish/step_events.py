@@ -26,6 +26,27 @@ class StepEvent(msgspec.Struct, frozen=True, kw_only=True):
     bodies: tuple[tuple[str, str], ...] = ()
     kind: type[events.Event] = events.Event
     purpose: str = ""
+    times: int = 1
+
+    def is_repeated_by(self, other: "StepEvent") -> bool:
+        """Whether both are the same request, without an answer for the same reason."""
+        unanswered = self.is_exchange and self.outcome is ReportStatus.BROKEN and other.is_exchange
+        return unanswered and (self._asked, self.facts, self.bodies) == (other._asked, other.facts, other.bodies)
+
+    def repeated(self, other: "StepEvent") -> "StepEvent":
+        """Return both as one line that counts them."""
+        times = self.times + 1
+        ended_ms = other.at_ms + other.duration_ms
+        return msgspec.structs.replace(
+            self,
+            words=f"{self._asked} → no answer, {times} times in {ended_ms - self.at_ms} ms",
+            duration_ms=ended_ms - self.at_ms,
+            times=times,
+        )
+
+    @property
+    def _asked(self) -> str:
+        return self.words.partition(" → ")[0]
 
     @property
     def is_exchange(self) -> bool:
@@ -145,7 +166,7 @@ def _transaction_seen(event: events.TransactionSeen, at_ms: int) -> StepEvent:
         words=f"the transaction is in ledger {event.ledger}, which closed at {closed}",
         outcome=ReportStatus.PASSED,
         at_ms=at_ms,
-        facts=_facts(("transaction", event.tx_hash)),
+        facts=_facts(("transaction", event.tx_hash), ("ledger", event.ledger)),
     )
 
 

@@ -5,10 +5,12 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TextIO
 
-from streampay_smoke.publish import objectives, wording
+from streampay_smoke.publish import objectives, runbook, wording
+from streampay_smoke.publish.explanation import explanation
+from streampay_smoke.publish.payment import payment_summary
 from streampay_smoke.publish.report_model import RunReport, ScenarioEnding, ScenarioReport
 from streampay_smoke.publish.report_status import ReportStatus
-from streampay_smoke.publish.reported_problems import reported_problems
+from streampay_smoke.publish.reported_problems import ReportedProblem, reported_problems
 
 CONSOLE_LINES = 25
 CONSOLE_COLUMNS = 110
@@ -21,6 +23,9 @@ PROBLEMS_SHOWN = 12
 
 ROWS_SHOWN = 30
 """Checks that have a row of their own in `summary.md`, beside one for each feature."""
+
+LONGEST_TEXT = 4_000
+"""Letters of one text in `summary.md`: GitHub drops a summary of more than 1 MiB whole, and GitLab a note."""
 
 SMALL_RUN = 15
 """Checks of a run in which those that passed have a row too."""
@@ -57,12 +62,12 @@ def summary_md(run: RunReport) -> bytes:
     lines = [
         f"# {verdict.verdict}: {_markdown(wording.meaning(verdict))}",
         "",
-        _markdown(wording.reason(verdict)),
+        f"**Money: {_markdown(payment_summary(run).sentence)}**",
         "",
-        f"**Next: {_markdown(wording.next_step(verdict))}**",
+        *_problems(run),
+        f"**Next: {_markdown(wording.next_step(verdict))}**{_runbook(run)}",
         "",
         *(line for warning in verdict.warnings for line in (f"Warning: {_markdown(warning)}", "")),
-        *_problems(run),
         f"Played against: {_markdown(wording.against(verdict))}.",
         "",
         "| | |",
@@ -127,6 +132,7 @@ def _facts(run: RunReport) -> dict[str, str]:
         "Synthetic data": f"{cleanup.created} made, {cleanup.deleted} brought to an end, {cleanup.leaked} left behind",
         "Cost": wording.cost(verdict),
         "Took": wording.seconds(verdict.timings.total_ms),
+        "Since the last green run": run.since_green,
         "Run": verdict.run_id,
         "Reason code": verdict.reason_code,
     }
@@ -169,18 +175,40 @@ def _objectives(run: RunReport) -> Iterable[str]:
 
 def _problems(run: RunReport) -> Iterable[str]:
     found = reported_problems(run)
+    if not found or run.verdict.overrides:  # an override says what somebody answers for, its causes what was seen
+        yield from (_markdown(wording.reason(run.verdict)), "")
     if not found:
         return
     yield from ("## What went wrong", "")
     for number, problem in enumerate(found[:PROBLEMS_SHOWN], start=1):
         concern = f"{problem.concern}; " if problem.concern else ""
         yield f"{number}. **{_markdown(problem.title)}** ({_markdown(concern + wording.who(problem.attribution))})"
-        yield f"   {_markdown(problem.text)}"
+        yield from (f"   {line}" for line in _parts(problem))
         if problem.beside:
-            yield f"   - {problem.beside}"
+            yield f"   - {_markdown(problem.beside)}"
     if found[PROBLEMS_SHOWN:]:
         yield f"\nAnd {len(found[PROBLEMS_SHOWN:])} more: see report.html."
     yield ""
+
+
+def _parts(problem: ReportedProblem) -> Iterable[str]:
+    """Yield a problem in words: what was expected and seen where an assertion failed, else its text."""
+    why = explanation(problem)
+    if not why.expected:
+        yield _markdown(problem.text)
+        return
+    meaning = f" {_markdown(why.meaning)}" if why.meaning else ""
+    yield f"{_markdown(why.what)}: expected {_markdown(why.expected)}, seen {_markdown(why.seen)}.{meaning}"
+    if why.next_step:
+        yield f"Next: {_markdown(why.next_step)}"
+
+
+def _runbook(run: RunReport) -> str:
+    """Return the reason code with the runbook's section about it; "" for a PASS."""
+    at, code = runbook.section(run), _markdown(run.verdict.reason_code)
+    if not at:
+        return ""
+    return f" Reason code [{code}]({at})." if runbook.is_address(at) else f" Reason code {code}: `{at}`."
 
 
 _MARKDOWN_ESCAPES = str.maketrans(
@@ -190,7 +218,8 @@ _MARKDOWN_ESCAPES = str.maketrans(
 
 def _markdown(text: str) -> str:
     """Return text on one line that Markdown shows as it is: evidence must not turn into links, tags or cells."""
-    return " ".join(text.replace("\\", "\\\\").translate(_MARKDOWN_ESCAPES).split())
+    cut = text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+    return " ".join(cut.replace("\\", "\\\\").translate(_MARKDOWN_ESCAPES).split())
 
 
 def paint_for(stream: TextIO, environ: Mapping[str, str]) -> Paint:
@@ -229,27 +258,59 @@ def console_block(run: RunReport, paint: Paint, width: Width = Width()) -> str: 
 
     What to do next is never cut.
     """
-    foot = ["", *_answer(run, paint, width, why_lines=WHY_LINES)]
+    foot = ["", *_answer(run, paint, width, told=True)]
     foot += [f"Note: {_cut(warning, width.sentence - 6)}" for warning in run.verdict.warnings[:3]]
     return "\n".join([*_console_checks(run, paint, width, CONSOLE_LINES - len(foot)), *foot]) + "\n"
 
 
 def console_answer(run: RunReport, paint: Paint, width: Width = Width()) -> str:  # noqa: B008 - it cannot be changed
-    """Return a verdict in five lines: what it is, why, on what, what was paid, what to do."""
-    return "\n".join(_answer(run, paint, width, why_lines=1)) + "\n"
+    """Return a verdict in five lines: what it is, why, on what, what was paid, what to do and where to read more."""
+    return "\n".join(_answer(run, paint, width, told=False)) + "\n"
 
 
-def _answer(run: RunReport, paint: Paint, width: Width, *, why_lines: int) -> list[str]:
+def _answer(run: RunReport, paint: Paint, width: Width, *, told: bool) -> list[str]:
+    """Return the answer of a run in five lines, or in all that is known where it is told whole."""
     verdict, columns = run.verdict, width.sentence
-    status, paid = str(verdict.verdict), wording.settlement(verdict)
+    status, at = str(verdict.verdict), runbook.section(run)
+    code = f"{verdict.reason_code}, see {at}" if at else ""
+    paid, cost = payment_summary(run).sentence, wording.cost(verdict)
     return [
         f"{paint(status, status)}  {_cut(wording.meaning(verdict), columns - len(status) - 2)}",
-        *_why(wording.reason(verdict), columns, why_lines),
+        *(_explained(run, columns) if told else _why(wording.shortened(wording.reason(verdict)), columns, 1)),
         f"On:   {_cut(wording.against(verdict), columns - 6)}",
-        *([f"Paid: {_cut(paid or 'no settlement was checked', columns - 6)}"] if paid or why_lines == 1 else []),
-        *([f"Cost: {_cut(wording.cost(verdict), columns - 6)}"] if wording.cost(verdict) and why_lines > 1 else []),
-        f"Next: {wording.next_step(verdict)}",
+        f"Paid: {_cut(paid, columns - 6)}",
+        *([f"Cost: {_cut(cost, columns - 6)}"] if cost and told else []),
+        *([f"Code: {code}"] if code and told else []),
+        f"Next: {wording.next_step(verdict)}{f' Reason code {code}.' if code and not told else ''}",
     ]
+
+
+def _explained(run: RunReport, columns: int) -> list[str]:
+    """Return why: what was promised, expected and seen, and what it means; a verdict's own paragraph where no check
+    broke, or where somebody answers for another status.
+    """
+    problem = next(iter(reported_problems(run)), None)
+    why = explanation(problem) if problem and not run.verdict.overrides else None
+    if problem is None or why is None or not why.expected:
+        return _why(wording.reason(run.verdict), columns, WHY_LINES)
+    rest = " ".join(part for part in (why.meaning, _sentence(problem.beside), _also(run)) if part)
+    return [
+        *_wrapped("Why:  ", f"{problem.title}: {why.what}", columns, 1),
+        *_wrapped("      expected ", why.expected, columns, 1),
+        *_wrapped("      seen     ", why.seen, columns, 1),
+        *_wrapped("      ", rest, columns, 1),
+        *([f"      Next: {_cut(why.next_step, len(why.next_step))}"] if why.next_step else []),
+    ]
+
+
+def _also(run: RunReport) -> str:
+    """Return how many causes there are beside the first, "" for none."""
+    more = len(reported_problems(run)) - 1
+    return f"{wording.counted(more, 'more cause')}: see the report." if more > 0 else ""
+
+
+def _sentence(text: str) -> str:
+    return f"{text}." if text else ""
 
 
 def _why(text: str, columns: int, most_lines: int) -> list[str]:

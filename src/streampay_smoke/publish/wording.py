@@ -1,7 +1,9 @@
 """The wording of every report: what a verdict means, who is meant, what was simulated, what to do next."""
 
+import re
+
 from streampay_smoke.core.amounts import units
-from streampay_smoke.gate.message import WHO
+from streampay_smoke.gate.message import NEXT, WHO
 from streampay_smoke.gate.verdict import EXIT_CODES, Action, Check, Verdict, VerdictStatus
 
 MEANING = {
@@ -19,6 +21,14 @@ NEXT_STEP = {
     VerdictStatus.CONFIG: "Hold. Correct what is named, then run again.",
     VerdictStatus.SAFETY: "Hold and page the owner of this gate. Do not run again before the cause is understood.",
 }
+
+_ENGINES_STEPS = tuple(f" Next: {step}." for step in (*NEXT.values(), "hold"))
+
+LONG_NAMES = re.compile(r"\b(?:[0-9a-f]{64}|[CG][A-Z2-7]{55})\b")
+"""Hashes, accounts and contracts."""
+
+SHORT_NAME = 12
+"""Letters of a long name that are shown where there is no room for it."""
 
 _REHEARSED = "This was a rehearsal against a simulation: it says nothing about a deployment."
 _SIMULATED_NOTE = "What was judged is a simulation."
@@ -67,8 +77,17 @@ def next_step(verdict: Verdict) -> str:
 
 
 def reason(verdict: Verdict) -> str:
-    """Return why, as the paragraph for people; verdicts of older versions have only the line for engines."""
-    return verdict.message_long or verdict.message
+    """Return why, as the paragraph for people; verdicts of older versions have only the line for engines.
+
+    The engine's next step at its end is left out: reports say the next step in a sentence of their own.
+    """
+    text = verdict.message_long or verdict.message
+    return next((text.removesuffix(end) for end in _ENGINES_STEPS if text.endswith(end)), text)
+
+
+def shortened(text: str) -> str:
+    """Return text in which hashes, accounts and contracts are cut to what tells them apart, for one line."""
+    return LONG_NAMES.sub(lambda found: f"{found[0][:SHORT_NAME]}…", text)
 
 
 def who(attribution: str) -> str:

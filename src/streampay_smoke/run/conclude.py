@@ -1,4 +1,4 @@
-"""How every run ends: judge, sign, decide, act, tell, publish, announce, in this order, whatever ended it.
+"""How every run ends: judge, sign, decide, act, record, tell, publish, announce, notify: in this order, always.
 
 It is the same for `streampay-smoke run`, raw `behave`, a refusal, a signal, a run that was killed, and an override.
 Whoever waits at a terminal is told the verdict before reports are made of it.
@@ -9,6 +9,8 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+import msgspec
 
 from streampay_smoke.core import system_facts
 from streampay_smoke.core.ending_signals import ending_signals_disregarded
@@ -26,6 +28,7 @@ from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, VerdictStatus
 from streampay_smoke.publish.report_model import RunReport, report_of
 from streampay_smoke.publish.summary import console_answer, console_block, paint_for, width_of
 from streampay_smoke.run import decision as decisions
+from streampay_smoke.run.earlier_runs import EarlierRuns, recorded
 from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.run.heartbeat import told_while
@@ -48,23 +51,25 @@ def conclude(
     signing_key: SigningKey | None = None,
     asked: Circumstances = NOTHING_ASKED,
     act: Act | None = None,
-    report: bool,
+    evidence: EvidenceSettings,
     quiet: bool = False,
 ) -> int:
     """End a run whose journal is closed, and return its exit code: the verdict's, or INCONCLUSIVE's without one.
 
     The verdict is on disk, and signed, before anything else is made of it; whatever fails after that is a note and
-    changes nothing. `act` is left out where nothing may be rolled back. The HTML `report` comes last: it may take a
+    changes nothing. `act` is left out where nothing may be rolled back. Allure's report comes last: it may take a
     minute, and a signal ends it, not the answer. A `quiet` end prints the verdict only.
     """
+    redactor.learn(*evidence.notification_secrets())
     with redacted_output(redactor):
         with ending_signals_disregarded():
             try:
                 entries, verdict, unsigned = _judged(folder, signing_key)
             except OSError as error:
                 return evidence_lost(error)
-            _carried_out(folder, entries, verdict, asked, act, [unsigned] if unsigned else [], quiet=quiet)
-        if report:
+            run = Judged(folder=folder, entries=entries, verdict=verdict, notes=[unsigned] if unsigned else [])
+            _carried_out(run, asked, act, evidence, quiet=quiet)
+        if evidence.report:
             try:
                 _attempt("Allure's report could not be written", lambda: _report(folder, quiet=quiet))
             except KeyboardInterrupt:
@@ -80,7 +85,7 @@ def refuse(folder: RunFolder, error: SmokeError, evidence: EvidenceSettings, *, 
             journal.append(refusal(folder, failure_of(error), evidence))
     except OSError as lost:
         return evidence_lost(lost)
-    return conclude(folder, redactor=redactor, report=evidence.report, quiet=quiet)
+    return conclude(folder, redactor=redactor, evidence=evidence, quiet=quiet)
 
 
 def refusal(folder: RunFolder, failure: Failure, evidence: EvidenceSettings) -> RunRefused:
@@ -91,6 +96,7 @@ def refusal(folder: RunFolder, failure: Failure, evidence: EvidenceSettings) -> 
         environment=evidence.environment,
         region=evidence.region,
         read_from=read_from(),
+        runbook_url=evidence.runbook_url,
     )
 
 
@@ -109,18 +115,22 @@ def _judged(folder: RunFolder, signing_key: SigningKey | None) -> tuple[tuple[En
     return read.entries, verdict, unsigned
 
 
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that has its verdict, on disk and signed. `notes` gathers what could not be made of it."""
+
+    folder: RunFolder
+    entries: tuple[Entry, ...]
+    verdict: Verdict
+    notes: list[str]
+
+
 def _carried_out(
-    folder: RunFolder,
-    entries: tuple[Entry, ...],
-    verdict: Verdict,
-    asked: Circumstances,
-    act: Act | None,
-    notes: list[str],
-    *,
-    quiet: bool,
+    judged: Judged, asked: Circumstances, act: Act | None, evidence: EvidenceSettings, *, quiet: bool
 ) -> None:
-    """Decide, act, tell, publish and announce."""
-    decision = decisions.decided(folder, verdict, fold(entries), asked)
+    """Decide, act, record, tell, publish and announce."""
+    folder, verdict, notes = judged.folder, judged.verdict, judged.notes
+    history, before = fold(judged.entries), EarlierRuns(folder, evidence.history)
+    decision = decisions.decided(folder, verdict, history, asked, before)
     _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
     if decision.acts and act is not None:
         # A rollback may take minutes.
@@ -128,10 +138,30 @@ def _carried_out(
         with told_while("rolling back", prints=True):
             decision = act(decision)
         _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
-    run = report_of(entries, verdict, decision=decision_description(decision))
+    since_green: list[str] = []
+    whole_suite = history.planned.whole_suite if history.planned else None
+    record = recorded(folder, verdict, decision, whole_suite)
+    _attempt("the history could not be kept", lambda: since_green.append(before.record(record)))
+    run = report_of(judged.entries, verdict, decision=decision_description(decision), since_green="".join(since_green))
     _attempt("the verdict could not be printed", lambda: _tell(run, quiet=quiet))
+    notes += before.notes
     _attempt("the reports could not be made", lambda: notes.extend(_published(folder, run)))
     _attempt("the CI system could not be told", lambda: _announce(folder, run, decision, notes, quiet=quiet))
+    _attempt("nobody could be told", lambda: _notify(run, decision, evidence))
+
+
+def _notify(run: RunReport, decision: Decision, evidence: EvidenceSettings) -> None:
+    """Tell people where somebody has set whom. What comes of it changes nothing, and is a note."""
+    from streampay_smoke.notify.delivery import deliver
+    from streampay_smoke.notify.notice import is_told, notice_of  # few runs have somebody to tell
+    from streampay_smoke.notify.targets import targets_of
+
+    targets = list(targets_of(evidence))
+    if not targets or not is_told(run.verdict, decision, decision.policy):
+        return
+    for result in deliver(notice_of(run, decision, evidence, system_facts.variables()), targets):
+        if result.problem:
+            print(f"note: {result.target} was not told: {result.problem}", file=sys.stderr)
 
 
 def _published(folder: RunFolder, run: RunReport) -> Iterable[str]:

@@ -38,9 +38,22 @@ def faults_of_the_sandbox() -> dict[str, dict[str, str]]:
 
 
 def serve_sandbox(
-    *, ready_file: Path | None, port: int, rpc_port: int, close_seconds: float, faults: Sequence[str]
+    *,
+    ready_file: Path | None,
+    port: int,
+    rpc_port: int,
+    close_seconds: float,
+    faults: Sequence[str],
+    contract_file: Path | None = None,
 ) -> None:
     """Serve the sandbox until SIGTERM or SIGINT; see `streampay_sandbox.stack.serve`."""
     from streampay_sandbox import stack
 
-    stack.serve(ready_file=ready_file, port=port, rpc_port=rpc_port, close_seconds=close_seconds, faults=faults)
+    stack.serve(
+        ready_file=ready_file,
+        port=port,
+        rpc_port=rpc_port,
+        close_seconds=close_seconds,
+        faults=faults,
+        contract_file=contract_file,
+    )

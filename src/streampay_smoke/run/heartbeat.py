@@ -56,7 +56,7 @@ class Heartbeat:
 
 def log_text(view: ProgressView, seconds: float) -> str:
     """Return how far a run is, as a line of a log."""
-    parts = [view.phase] if view.phase else []
+    parts = _phase(view)
     if view.expected:
         parts.append(f"{view.done} of {view.expected} scenarios done")
     waits: dict[str, str] = {}
@@ -69,9 +69,7 @@ def log_text(view: ProgressView, seconds: float) -> str:
 
 def live_text(view: ProgressView, seconds: float, left_seconds: float) -> str:
     """Return how far a run is, what it waits for and which features are done, the most telling first."""
-    parts = [f"{seconds:.0f} s of {seconds + max(0.0, left_seconds):.0f}"]
-    if view.phase:
-        parts.append(view.phase + (f" (at most {view.phase_seconds:.0f} s)" if view.phase_seconds else ""))
+    parts = [f"{seconds:.0f} s of {seconds + max(0.0, left_seconds):.0f}", *_phase(view)]
     if view.expected:
         features = f"{len(view.features_done)} of {view.features} features"
         parts.append(f"done: {view.done} of {view.expected} scenarios, {features}")
@@ -82,6 +80,12 @@ def live_text(view: ProgressView, seconds: float, left_seconds: float) -> str:
     if view.features_done:
         parts.append(", ".join(view.features_done))
     return " | ".join(parts)
+
+
+def _phase(view: ProgressView) -> list[str]:
+    if not view.phase:
+        return []
+    return [view.phase + (f" (at most {view.phase_seconds:.0f} s)" if view.phase_seconds else "")]
 
 
 def _how_long(wait: LaneWait) -> str:

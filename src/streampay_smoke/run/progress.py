@@ -100,6 +100,7 @@ class RunProgress:
         self._expected: Counter[str] = Counter()
         self._left: Counter[str] = Counter()
         self._clock = clock
+        self._deadline_seconds = deadline_seconds
         self._ends_at_seconds = clock() + deadline_seconds
 
     @property
@@ -148,6 +149,8 @@ class RunProgress:
         self._observer(entry)
         self._lanes.setdefault(entry.lane, LaneWatch()).observe(entry.at_ms, entry.event)
         match entry.event:
+            case events.RunStarted():  # from here on the run counts its deadline itself: it may have been slow to start
+                self._ends_at_seconds = self._clock() + self._deadline_seconds
             case events.RunPlanned(expected=expected, excluded=excluded):
                 left_out = {exclusion.id for exclusion in excluded}
                 self._expected = Counter(_features(scenario.id for scenario in expected if scenario.id not in left_out))

@@ -38,6 +38,8 @@ class Interruption:
 
     def __init__(self, doing: Callable[[], str] = lambda: "") -> None:
         self.reason = ""
+        self.over = False
+        """Set where this process only ends any more: nothing is interrupted from then on."""
         self._doing = doing
         self._detail = ""
         self._signal_at = -_NEVER
@@ -165,6 +167,8 @@ class Interruption:
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         del frame
+        if self.over:
+            return
         now = time.monotonic()
         name = DEADLINE if number == signal.SIGALRM else signal.Signals(number).name
         if name == self.reason and name != DEADLINE and now < self._signal_at + _SAME_SIGNAL_SECONDS:

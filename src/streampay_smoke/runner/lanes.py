@@ -196,7 +196,8 @@ class Lanes:
             code = 0
         except Exception:  # noqa: BLE001 - whatever breaks a lane is told by the run
             sender.send(Printed(text=traceback.format_exc()))
-        finally:
+        finally:  # no call comes before this: an alarm in one would let this process go on as the run it was forked off
+            self._interruption.over = True
             os._exit(code)
 
     def _pass_on(self) -> None:

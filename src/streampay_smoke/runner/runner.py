@@ -17,12 +17,13 @@ from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
 from streampay_smoke.run.conclude import NOTHING_ASKED, conclude, evidence_lost, refusal
-from streampay_smoke.run.decision import is_whole, prepared, smoke_of
+from streampay_smoke.run.decision import prepared
 from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RUN_FOLDER, RunFolder
 from streampay_smoke.run.output import outlasting_output, redacted_output
 from streampay_smoke.run.parent_death import PARENT_DEATH_PIPE, watch_parent
 from streampay_smoke.run.pins import Pins
+from streampay_smoke.run.whole_suite import is_whole, smoke_of
 from streampay_smoke.runner import manifest
 from streampay_smoke.runner import plan as plans
 from streampay_smoke.runner.budget import budget_seconds, waits_for_ledgers
@@ -211,7 +212,7 @@ class GateRunner(Runner):
             redactor=self._redactor,
             signing_key=settings.signer() if settings else None,
             asked=prepared(settings, acts_here=False) if settings else NOTHING_ASKED,
-            report=settings.report if settings else load_evidence().report,
+            evidence=load_evidence(),
         )
 
     def _opened(self, folder: RunFolder) -> Journal:

@@ -17,6 +17,7 @@ from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.core.system_facts import child_environment
 from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.history.store import FILE as HISTORY_FILE
 from streampay_smoke.serve.app import Interface, ServedEnvironment
 from streampay_smoke.serve.keys import Keyring, flagger_key
 from streampay_smoke.serve.run_processes import GRACE_SECONDS, REPORT_SECONDS, RunProcesses
@@ -40,6 +41,7 @@ class ServeConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     limit_seconds: float
     valid_seconds: float
     keep_runs: int
+    history: Path | None = None
 
 
 def load(environ: Mapping[str, str] | None = None, *, root: Path | None = None) -> ServeConfiguration:
@@ -59,6 +61,7 @@ def load(environ: Mapping[str, str] | None = None, *, root: Path | None = None) 
         limit_seconds=limit_seconds,
         valid_seconds=given.serve_valid_seconds,
         keep_runs=given.serve_keep_runs,
+        history=given.history,
     )
 
 
@@ -70,7 +73,8 @@ def serve(settings: ServeConfiguration, *, host: str, port: int, state: Path, co
     store = Store(state.absolute())
     try:
         with _listening(host, port) as listener, _logging(settings.tokens):
-            asyncio.run(_served(settings, store, listener, concurrency))
+            history = settings.history or state.absolute() / HISTORY_FILE
+            asyncio.run(_served(settings, store, history, listener, concurrency))
     finally:
         store.close()
 
@@ -83,8 +87,13 @@ def key_for(settings: ServeConfiguration, canary: str) -> str:
     return flagger_key(settings.tokens[0], namespace, name)
 
 
-async def _served(settings: ServeConfiguration, store: Store, listener: socket.socket, concurrency: int) -> None:
-    player = RunProcesses(child_environment({}), limit_seconds=settings.limit_seconds)
+async def _served(
+    settings: ServeConfiguration, store: Store, history: Path, listener: socket.socket, concurrency: int
+) -> None:
+    report = settings.served.report_url
+    given = {"SMOKE_HISTORY": str(history), **({"SMOKE_REPORT_URL": report} if report else {})}
+    # Each attempt has an artifacts folder of its own; what is known of all runs is kept beside them.
+    player = RunProcesses(child_environment(given), limit_seconds=settings.limit_seconds)
     runs = Runs(
         store,
         player,

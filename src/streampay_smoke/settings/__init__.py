@@ -16,6 +16,7 @@ from streampay_smoke.http.trust import refuse_unusable_trust
 from streampay_smoke.service.claims import refuse_expired, refuse_unfit
 from streampay_smoke.service.strkey import seed_bytes
 from streampay_smoke.settings.environment import EnvironmentFacts, refuse_impossible
+from streampay_smoke.settings.notification import ADDRESSES, WEBHOOK_SECRET, NotificationSettings
 from streampay_smoke.settings.problems import Problems
 from streampay_smoke.settings.reading import RawSettings, read, read_what_can_be
 from streampay_smoke.settings.variables import AUTH_MODES, PROOFS, SIGNING_KEY, VARIABLES, slots_of
@@ -23,7 +24,7 @@ from streampay_smoke.settings.variables import AUTH_MODES, PROOFS, SIGNING_KEY, 
 _NOT_DUMPED = frozenset({"facts", "network", "engine_secrets"})
 """What a dump leaves out: facts of the file, and what is the actuator's alone."""
 
-_ADDRESSES = ("SMOKE_BASE_URL", "SMOKE_BASELINE_URL", "SMOKE_STELLAR_RPC_URL", "SMOKE_STELLAR_FRIENDBOT_URL")
+_REACHED = ("SMOKE_BASE_URL", "SMOKE_BASELINE_URL", "SMOKE_STELLAR_RPC_URL", "SMOKE_STELLAR_FRIENDBOT_URL")
 
 _SEEDS = ("SMOKE_SIGNER_SEED", "SMOKE_RECIPIENT_SEED")
 
@@ -31,7 +32,7 @@ _SHOWN_BY_HOST = ("rpc_url", "friendbot_url")
 """Addresses whose path may be a provider's key."""
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class Settings(NotificationSettings, frozen=True, kw_only=True):
     """Everything a run needs to know. Secrets are `Secret`; `dump()` is safe to print."""
 
     environment: str
@@ -50,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lanes: int
     keep_sign_in: bool
     artifacts: Path
+    history: Path | None
     deploy: str
     dialect: str
     auth_mode: str
@@ -70,7 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     token_contract_id: str
     settlement_proof: str
     signing_key: Secret | None
-    engine_secrets: dict[str, Secret] = {}
+    engine_secrets: dict[str, Secret] = msgspec.field(default_factory=dict)
     serve_token: Secret | None  # the service's own: a run only keeps it out of what it writes
     serve_token_b: Secret | None
     rehearsal: bool  # whether this run started a sandbox of its own
@@ -93,14 +95,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def secrets(self) -> tuple[str, ...]:
         """Return the value of every secret that was given."""
-        held = (getattr(self, name) for name in self.__struct_fields__)
+        held = (getattr(self, name) for name in self.__struct_fields__ if name not in ADDRESSES)
         secrets = [value for value in held if isinstance(value, Secret)]
         return tuple(secret.reveal() for secret in (*secrets, *self.engine_secrets.values()))
 
     def redacted(self) -> tuple[str, ...]:
         """Return everything that no text of a run may show: the secrets, and the keys in addresses and proxies."""
         keys = (*keys_in(self.rpc_url), *keys_in(self.friendbot_url))
-        return (*self.secrets(), *keys, *proxy_secrets())
+        return (*self.secrets(), *self.notification_secrets(), *keys, *proxy_secrets())
 
     def signer(self) -> SigningKey | None:
         """Return the key that signs verdicts, None where none was given."""
@@ -113,12 +115,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return {name: str(value) for name, value in {**shown, **worded}.items()}
 
 
-class EvidenceSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run has to know in order to say that its settings are wrong: its place, its artifacts, and who signs."""
+class EvidenceSettings(NotificationSettings, frozen=True, kw_only=True):
+    """What a run has to know in order to say that its settings are wrong: place, artifacts, who signs, who is told.
+
+    `history` is None for the usual file in the artifacts folder.
+    """
 
     environment: str
     region: str
     artifacts: Path
+    history: Path | None
     report: bool
     signing_key: Secret | None
 
@@ -149,6 +155,16 @@ def load_evidence(
 ) -> EvidenceSettings:
     """Return where evidence goes and who signs it, whatever is wrong with these or other settings."""
     return read_what_can_be(EvidenceSettings, options, environ=environ, root=root)
+
+
+def load_notifications(*, environ: Mapping[str, str] | None = None, root: Path | None = None) -> NotificationSettings:
+    """Return who is told; raises as `load` does, for what is wrong with these settings alone."""
+    raw, problems = read(environ=environ, root=root), Problems()
+    values = raw.values_for(NotificationSettings, problems)
+    with problems.collected():
+        _refuse_unsigned_webhook(raw)
+    problems.refuse()
+    return NotificationSettings(**values)
 
 
 def settings_of(raw: RawSettings) -> Settings:
@@ -191,7 +207,7 @@ def _refuse_no_address(raw: RawSettings) -> None:
 
 def _refuse_no_way(raw: RawSettings) -> None:
     """Raise SettingsInvalid where the runner's proxy or its certificates for an address cannot be used."""
-    urls = [url for name in _ADDRESSES if (url := raw.text(name)) and _is_address(name, url)]
+    urls = [url for name in _REACHED if (url := raw.text(name)) and _is_address(name, url)]
     for url in urls:
         route_to(url, raw.system)
     if any(url.startswith("https:") for url in urls):
@@ -258,6 +274,14 @@ def _refuse_proof(raw: RawSettings) -> None:
         )
 
 
+def _refuse_unsigned_webhook(raw: RawSettings) -> None:
+    if raw.text("SMOKE_NOTIFY_WEBHOOK_URL") and not raw.text(WEBHOOK_SECRET):
+        raise SettingsInvalid(
+            f"SMOKE_NOTIFY_WEBHOOK_URL is set and {WEBHOOK_SECRET} is not: its receiver could trust nothing",
+            next_step=f'set {WEBHOOK_SECRET} to the output of: printf "whsec_%s" "$(openssl rand -base64 32)"',
+        )
+
+
 CONTRADICTIONS = (
     _refuse_no_address,
     _refuse_no_way,
@@ -266,5 +290,6 @@ CONTRADICTIONS = (
     _refuse_malformed_seed,
     _refuse_token,
     _refuse_proof,
+    _refuse_unsigned_webhook,
 )
 """What no single value can tell: each raises SettingsInvalid for settings that do not go together."""

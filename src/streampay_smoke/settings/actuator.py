@@ -43,6 +43,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     environment: str
     region: str
     base_url: str
+    history: Path | None
     deadline_seconds: float
     bake_seconds: float
     serve_token: Secret

@@ -13,9 +13,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.core.networks import allowed_network
+from streampay_smoke.core.networks import allowed_network, is_loopback
 from streampay_smoke.core.secret import Secret, quoted
 from streampay_smoke.core.signing import SigningKey
+from streampay_smoke.core.webhooks import signing_key as signing_key_of_webhooks
 from streampay_smoke.evidence.redaction import SHORTEST_SECRET
 from streampay_smoke.service.strkey import is_contract
 
@@ -58,6 +59,11 @@ def path(name: str, given: str) -> Path:
             f"{name} is a relative path, and the working directory is gone: {error.strerror}",
             next_step=f"set {_variable(name)} to an absolute path",
         ) from error
+
+
+def path_or_none(name: str, given: str) -> Path | None:
+    """Return an absolute path, None where it is not set."""
+    return path(name, given) if given else None
 
 
 def address(name: str, given: str) -> str:
@@ -236,6 +242,33 @@ def secret(name: str, given: str) -> Secret | None:
             next_step=f"set {_variable(name)} again from your secret store",
         )
     return Secret(given)
+
+
+def secret_address(name: str, given: str) -> Secret | None:
+    """Return an address that is a secret as a whole, None where it is not set: https, or http on this machine."""
+    if not given:
+        return None
+    secure_endpoint(name, given)
+    return secret(name, given)
+
+
+def secure_endpoint(name: str, given: str) -> str:
+    """Return an address that secrets are sent to, with its query: https, or http on this machine; "" stays ""."""
+    endpoint(name, given)
+    parts = urlsplit(given)
+    if given and parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise SettingsInvalid(
+            f"{name} is no https address: secrets are sent to it", next_step=f"write {_variable(name)} with https://"
+        )
+    return given
+
+
+def webhook_secret(name: str, given: str) -> Secret | None:
+    """Return a secret that signs webhooks, None where it is not set; one that cannot sign is refused before a run."""
+    held = secret(name, given)
+    if held is not None:
+        signing_key_of_webhooks(held, variable=_variable(name))
+    return held
 
 
 def serve_token(name: str, given: str) -> Secret | None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from streampay_smoke.service.credentials import SLOT_B, VARIABLE_OF_MODE
 from streampay_smoke.service.dialects import DIALECTS
 from streampay_smoke.settings import parsing
+from streampay_smoke.settings.notification import WEBHOOK_SECRET
 from streampay_smoke.settings.parsing import Parse
 
 PREFIX = "SMOKE_"
@@ -19,6 +20,15 @@ AUTH_MODES = {"wallet": "", **VARIABLE_OF_MODE}
 """Auth modes and the variable each cannot do without."""
 
 PROOFS = ("ledger", "service")
+
+
+_PARSERS_OF_SECRETS = (
+    parsing.secret,
+    parsing.secret_address,
+    parsing.serve_token,
+    parsing.signing_key,
+    parsing.webhook_secret,
+)
 
 
 class Variable(NamedTuple):
@@ -44,7 +54,7 @@ class Variable(NamedTuple):
     @property
     def secret(self) -> bool:
         """Whether its value must never be shown."""
-        return self.parse in {parsing.secret, parsing.serve_token, parsing.signing_key}
+        return self.parse in _PARSERS_OF_SECRETS
 
     @property
     def attribute(self) -> str:
@@ -159,6 +169,19 @@ VARIABLES = {
             default="1",
         ),
         Variable("SMOKE_ARTIFACTS", "Folder that gets one folder for each run", parsing.path, default="artifacts"),
+        Variable(
+            "SMOKE_RUNBOOK_URL",
+            "Where your people read the runbook: answers and reports link its section about the reason code",
+            parsing.endpoint,
+            unset="docs/runbook.md in the project",
+        ),
+        Variable(
+            "SMOKE_HISTORY",
+            "File that keeps the verdicts of all runs, on a disk that outlives them",
+            parsing.path_or_none,
+            unset="history.sqlite in SMOKE_ARTIFACTS",
+            page="history",
+        ),
         Variable(
             "SMOKE_DEPLOY",
             "The deployment system's own id of this deploy, by which it can be rolled back",
@@ -288,6 +311,63 @@ VARIABLES = {
             "Signs what is posted to a rollback webhook: whsec_ and base64 of 24 to 64 random bytes",
             parsing.secret,
             page="hooks",
+        ),
+        Variable(
+            "SMOKE_NOTIFY_SLACK_URL",
+            "Slack's incoming webhook that is told verdicts",
+            parsing.secret_address,
+            page="notifications",
+        ),
+        Variable(
+            "SMOKE_NOTIFY_TEAMS_URL",
+            "The address of a Teams workflow that is told verdicts",
+            parsing.secret_address,
+            page="notifications",
+        ),
+        Variable(
+            "SMOKE_NOTIFY_WEBHOOK_URL",
+            "A receiver of yours that is told verdicts, signed as Standard Webhooks 1.0 says",
+            parsing.secret_address,
+            page="notifications",
+        ),
+        Variable(
+            WEBHOOK_SECRET,
+            "Signs what is posted to SMOKE_NOTIFY_WEBHOOK_URL: whsec_ and base64 of 24 to 64 random bytes",
+            parsing.webhook_secret,
+            page="notifications",
+        ),
+        Variable(
+            "SMOKE_PAGE_PAGERDUTY_KEY",
+            "PagerDuty's integration key (Events API v2): a decision that pages wakes whom it is of",
+            parsing.secret,
+            page="notifications",
+        ),
+        Variable(
+            "SMOKE_PAGE_PAGERDUTY_URL",
+            "Where PagerDuty takes events",
+            parsing.secure_endpoint,
+            default="https://events.pagerduty.com/v2/enqueue",
+            page="notifications",
+        ),
+        Variable(
+            "SMOKE_PAGE_OPSGENIE_KEY",
+            "Opsgenie's API key: a decision that pages wakes whom it is of",
+            parsing.secret,
+            page="notifications",
+        ),
+        Variable(
+            "SMOKE_PAGE_OPSGENIE_URL",
+            "Where Opsgenie takes alerts",
+            parsing.secure_endpoint,
+            default="https://api.opsgenie.com/v2/alerts",
+            page="notifications",
+        ),
+        Variable(
+            "SMOKE_REPORT_URL",
+            "Where the report of a run can be read, with {run_id} for the run; linked in notifications",
+            parsing.report_address,
+            unset="the CI's page of the build",
+            page="notifications",
         ),
         Variable(
             "SMOKE_SERVE_TOKEN",

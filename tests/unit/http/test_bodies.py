@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import zlib
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -70,19 +71,19 @@ def test_what_is_odd_is_named(coding: str, body: bytes, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("coding", "body"),
+    ("coding", "packed"),
     [
-        ("gzip", zipped(b"\0" * 50_000_000)),
-        ("gzip", zipped(b"\0" * MAX_BODY_BYTES) + zipped(b"\0")),
-        ("deflate", zlib.compress(b"\0" * 50_000_000)),
-        ("deflate", raw_deflate(b"\0" * 50_000_000)),
-        ("gzip, gzip", zipped(zipped(b"\0" * 50_000_000))),
+        ("gzip", zipped),
+        ("gzip", lambda content: zipped(content[:MAX_BODY_BYTES]) + zipped(b"\0")),
+        ("deflate", zlib.compress),
+        ("deflate", raw_deflate),
+        ("gzip, gzip", lambda content: zipped(zipped(content))),
     ],
     ids=["gzip", "members", "zlib", "raw", "twice"],
 )
-def test_a_bomb_is_too_large(coding: str, body: bytes) -> None:
+def test_a_bomb_is_too_large(coding: str, packed: Callable[[bytes], bytes]) -> None:
     with pytest.raises(BodyUnreadable, match="more than") as caught:
-        decoded(body, coding)
+        decoded(packed(b"\0" * (MAX_BODY_BYTES * 2)), coding)
     assert caught.value.cause == "too large"
 
 

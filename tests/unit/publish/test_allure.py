@@ -86,19 +86,26 @@ def test_there_is_a_result_for_every_expected_scenario_whatever_happened(any_run
 
 def test_results_are_labelled_by_epic_feature_story_severity_tags_and_place(written: Callable[[str], Results]) -> None:
     labels = written("passing").labels(READY)
-    assert labels["epic"] == ["Deploy gate"]
+    assert labels["epic"] == ["Contract of the API"]
+    assert labels["owner"] == ["API"]
     assert labels["feature"] == ["Service is ready"]
     assert labels["story"] == [READY]
     assert labels["severity"] == ["critical"]
     assert labels["tag"] == ["readiness", "smoke"]
     assert labels["host"] == labels["region"] == ["eu-1"]
-    assert labels["thread"] == ["Service is ready"], "the timeline shows nothing without one"
+    assert labels["thread"] == ["In turn"], "the timeline shows nothing without one"
     assert not {"framework", "language"} & set(labels), "they say nothing about the product"
 
 
 def test_money_and_decision_are_among_the_first_lines(sample: Callable[[str], Any]) -> None:
     lines = environment(msgspec.structs.replace(sample("passing").report, decision="hold: a rehearsal"))
-    assert list(lines)[:3] == ["Verdict", "Money", "Decision"]
+    assert [name for name in lines if name != "Objectives"][:5] == [
+        "Verdict",
+        "Money",
+        "Decision",
+        "Why",
+        "Reason code",
+    ]
     assert lines["Money"] == "The recipient was paid 10.5 XLM, proved in ledger 120 of a simulation."
 
 
@@ -285,6 +292,18 @@ def test_the_executor_file_is_in_allures_spelling(tmp_path: Path, sample: Callab
         "type": "jenkins",
         "buildOrder": 3,
     }
+
+
+def test_a_run_by_hand_has_no_executor(tmp_path: Path, sample: Callable[[str], Any]) -> None:
+    write_allure_results(tmp_path / "r", sample("passing").report, {})
+    assert not (tmp_path / "r" / "executor.json").exists()
+
+
+def test_the_thread_of_a_scenario_is_its_lane(sample: Callable[[str], Any], tmp_path: Path) -> None:
+    run = sample("passing")
+    laned = tuple(msgspec.structs.replace(entry, lane=3) for entry in run.entries)
+    write_allure_results(tmp_path / "r", msgspec.structs.replace(run, entries=laned).report, {})
+    assert Results(tmp_path / "r").labels(READY)["thread"] == ["Lane 3"]
 
 
 def test_a_folder_that_could_not_be_filled_leaves_the_old_one(tmp_path: Path) -> None:

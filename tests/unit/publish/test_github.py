@@ -23,6 +23,7 @@ ROLL_BACK = decide(
 def test_a_failure_of_the_release_is_an_error_at_its_scenario(sample: Callable[[str], Any]) -> None:
     verdict, report = annotations(sample("failing").report)
     assert verdict.startswith("::error title=[product] FAIL::A caller with <junk>")
+    assert verdict.endswith(" Reason code promise_broken, see docs/runbook.md#promise_broken.")
     assert report.startswith(
         "::error file=features/user_lists_streams.feature,line=21,"
         'title=[product] A caller with <junk> & "more" is refused::'

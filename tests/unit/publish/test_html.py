@@ -52,7 +52,9 @@ def page(run: Any) -> Page:
 def test_every_run_makes_a_whole_page_with_its_verdict_first(any_run: Any) -> None:
     read = page(any_run)
     words = [status for status in read.words if status.strip()]
-    assert str(any_run.verdict.verdict) in words[words.index("StreamPay deploy gate") + 1]
+    title = next(number for number, word in enumerate(words) if word.startswith("StreamPay deploy gate"))
+    assert any_run.verdict.run_id in words[title]
+    assert str(any_run.verdict.verdict) in words[title + 1]
 
 
 def test_the_page_loads_nothing(any_run: Any) -> None:
@@ -152,6 +154,33 @@ def test_every_page_has_its_sentence_on_money_its_cause_and_its_way_to_run_again
 ) -> None:
     found = page(sample(run)).text
     assert words in " ".join(found.split())
+
+
+@pytest.mark.parametrize(
+    ("run", "opened"),
+    [("passing", [False, False, False]), ("failing", [False, True, False]), ("excluded", [False] * 3)],
+)
+def test_features_without_a_failure_are_folded(sample: Callable[[str], Any], run: str, opened: list[bool]) -> None:
+    seen = page(sample(run)).seen
+    features = [at for at, (_, attrs) in enumerate(seen) if attrs.get("class") == "feature"]
+    assert ["open" in seen[at + 1][1] for at in features] == opened
+
+
+def test_a_problem_is_told_in_parts(sample: Callable[[str], Any]) -> None:
+    words = [word for word in page(sample("failing")).words if word.strip()]
+    at = words.index("the answer is a refusal")
+    assert words[at + 1 : at + 5] == ["Expected", "401 or 403", "Seen", "200 with 3 streams"]
+    assert words[at + 5] == "Meaning"
+    assert words[at + 7 : at + 9] == ["What to do", "look at the release's authentication middleware."]
+
+
+def test_a_reason_code_leads_to_the_runbook(sample: Callable[[str], Any]) -> None:
+    run = sample("failing").report
+    assert "docs/runbook.md#promise_broken" in Page(html_report(run).decode()).words
+    settings = {"runbook_url": "https://wiki.example/runbook"}
+    linked = msgspec.structs.replace(run, started=msgspec.structs.replace(run.started, settings=settings))
+    links = [attrs.get("href") for tag, attrs in Page(html_report(linked).decode()).seen if tag == "a"]
+    assert "https://wiki.example/runbook#promise_broken" in links
 
 
 def test_a_long_name_is_shown_short_and_copied_whole(sample: Callable[[str], Any]) -> None:

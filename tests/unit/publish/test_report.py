@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -96,6 +97,63 @@ def test_allures_page_gets_the_verdict_on_top_and_a_policy(run_dir: Callable[[st
     page = build(run_dir("failing"), node).path.read_text()
     assert page.index("Content-Security-Policy") < page.index("<title>")
     assert page.index("The release broke a promise.") < page.index("keep()")
+
+
+@pytest.mark.parametrize(("name", "ring"), [("passing", True), ("failing", False), ("killed", False)])
+def test_a_share_of_passed_checks_is_shown_for_a_pass_only(
+    run_dir: Callable[[str], Path], node: Node, name: str, ring: bool
+) -> None:
+    node.writes(PAGE)
+    page = build(run_dir(name), node).path.read_text()
+    assert ("styles_chart" not in page) == ring
+    assert "nav-tab-qualityGate" in page
+
+
+APPENDS = 'echo \'{"name": "p", "testResults": {}}\' >>history.jsonl'
+"""What Allure does with its history: it is started in the folder with the copy."""
+
+
+def history(run: Path) -> list[dict[str, Any]]:
+    path = run.parent / "allure-history" / "sandbox-eu-1.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_allure_gets_the_runs_before_and_a_report_built_again_is_no_other_run(
+    run_dir: Callable[[str], Path], node: Node
+) -> None:
+    node.writes(PAGE)
+    script = node.allure.read_text()
+    node.does(f'cat history.jsonl >>"{node.folder}/seen"; {APPENDS}\n{script}')
+    run = run_dir("passing")
+    build(run, node)
+    build(run, node)
+    assert [point["streampayRunId"] for point in history(run)] == ["20261123T190000Z-abc123"]
+    earlier = {"name": "earlier", "streampayRunId": "another"}
+    path = run.parent / "allure-history" / "sandbox-eu-1.jsonl"
+    path.write_text(f"{json.dumps(earlier)}\nno json\n")
+    build(run, node)
+    assert [point["streampayRunId"] for point in history(run)] == ["another", "20261123T190000Z-abc123"]
+    assert [json.loads(line) for line in (node.folder / "seen").read_text().splitlines()] == [earlier]
+
+
+def test_only_the_newest_runs_are_kept(run_dir: Callable[[str], Path], node: Node) -> None:
+    node.writes(PAGE)
+    node.does(f"{APPENDS}\n{node.allure.read_text()}")
+    run = run_dir("passing")
+    path = run.parent / "allure-history" / "sandbox-eu-1.jsonl"
+    path.parent.mkdir()
+    path.write_text("".join(f'{{"streampayRunId": "{number}"}}\n' for number in range(30)))
+    build(run, node)
+    kept = [point["streampayRunId"] for point in history(run)]
+    assert (len(kept), kept[0], kept[-1]) == (20, "11", "20261123T190000Z-abc123")
+
+
+def test_a_run_that_was_refused_leaves_no_history(run_dir: Callable[[str], Path], node: Node) -> None:
+    node.writes(PAGE)
+    node.does(f"{APPENDS}\n{node.allure.read_text()}")
+    run = run_dir("refused")
+    assert build(run, node).kind is ReportKind.ALLURE
+    assert history(run) == []
 
 
 def test_an_earlier_report_never_stays(run_dir: Callable[[str], Path], node: Node) -> None:

@@ -261,3 +261,18 @@ def test_a_verdict_that_blames_nobody_blames_the_harness_when_the_run_is_empty(s
     verdict = msgspec.structs.replace(sample("empty").verdict, attribution="none")
     (report,) = report_of((), verdict).scenarios
     assert report.check.attribution == "harness"
+
+
+def test_a_request_that_stays_without_an_answer_is_one_line_that_counts(script: Any) -> None:
+    asked = events.Exchanged(
+        peer="ledger", method="POST", target="getNetwork", status=None, duration_ms=2, error="connection refused"
+    )
+    other = msgspec.structs.replace(asked, error="timed out")
+    ready = events.ExpectedScenario(id="r", feature="f", scenario="s", location="", tags=(), steps=("Given it",))
+    run = script().begin(expected=(ready,)).open(ready).step("Given it", asked, asked, asked, other).close(ready)
+    entries = tuple(run.finish().entries)
+    report = report_of(entries, judge(JournalRead(entries=entries, sha256="5" * 64)))
+    assert [each.words for each in report.scenarios[-1].steps[0].step_events] == [
+        "ledger: POST getNetwork → no answer, 3 times in 202 ms",
+        "ledger: POST getNetwork → no answer (2 ms)",
+    ]

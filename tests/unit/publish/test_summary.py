@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from streampay_smoke.gate.verdict import Action, Cost, FeatureCost, VerdictStatus
 from streampay_smoke.publish import wording
 from streampay_smoke.publish.html import html_report
+from streampay_smoke.publish.payment import payment_summary
 from streampay_smoke.publish.summary import (
     CONSOLE_LINES,
     Width,
@@ -75,7 +76,7 @@ def test_the_summary_explains_what_went_wrong_where_something_did(sample: Callab
     text = markdown(sample("failing"))
     assert "## What went wrong" in text
     assert '1. **A caller with &lt;junk&gt; &amp; "more" is refused** (contract of the API; the release)' in text
-    assert "(at: Then they are refused)" in text
+    assert "   the answer is a refusal: expected 401 or 403, seen 200 with 3 streams." in text
     assert text.index("## What went wrong") < text.index("## Checks")
     assert "## What went wrong" not in markdown(sample("passing"))
 
@@ -179,7 +180,7 @@ def test_long_lines_are_cut(sample: Callable[[str], Any]) -> None:
 
 
 def test_evidence_cannot_command_the_terminal(sample: Callable[[str], Any]) -> None:
-    run = sample("failing")
+    run = sample("ledger_down")
     verdict = msgspec.structs.replace(run.verdict, message_long="\x1b[2J\x9b31m\x07 gone\n  passed  all")
     block = console_block(msgspec.structs.replace(run, verdict=verdict).report, plain)
     assert "\nWhy:  [2J 31m gone passed all\n" in block
@@ -289,7 +290,7 @@ def test_a_reason_the_verdict_had_to_cut_off_is_told_whole(sample: Callable[[str
 
 
 def test_an_endless_reason_takes_three_lines(sample: Callable[[str], Any]) -> None:
-    run = sample("failing")
+    run = sample("ledger_down")
     verdict = msgspec.structs.replace(run.verdict, message_long="so it is " * 200)
     lines = console_block(msgspec.structs.replace(run, verdict=verdict).report, plain).splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith("Why:  "))
@@ -298,7 +299,7 @@ def test_an_endless_reason_takes_three_lines(sample: Callable[[str], Any]) -> No
 
 
 def test_a_reason_that_is_too_long_still_says_what_to_do_next(sample: Callable[[str], Any]) -> None:
-    run = sample("failing")
+    run = sample("ledger_down")
     verdict = msgspec.structs.replace(run.verdict, message_long=f"{'so it is ' * 200}. Next: look at the ledger first.")
     report = msgspec.structs.replace(run, verdict=verdict).report
     for width in (Width(), Width(check=50, sentence=50)):
@@ -311,7 +312,7 @@ def test_a_block_is_as_wide_as_its_terminal_but_for_what_to_do_next(
     sample: Callable[[str], Any], name: str, columns: int
 ) -> None:
     lines = console_block(sample(name).report, plain, Width(check=columns, sentence=columns)).splitlines()
-    assert all(len(line) <= columns for line in lines if "Next: " not in line)
+    assert all(len(line) <= columns for line in lines if "Next: " not in line and not line.startswith("Code: "))
 
 
 @pytest.mark.parametrize("name", ["passing", "failing", "refused"])
@@ -319,10 +320,64 @@ def test_an_answer_has_five_lines(sample: Callable[[str], Any], name: str) -> No
     run = sample(name)
     lines = console_answer(run.report, plain).splitlines()
     assert [line.split()[0] for line in lines[1:]] == ["Why:", "On:", "Paid:", "Next:"]
-    assert lines[-1] == f"Next: {wording.next_step(run.verdict)}"
+    assert lines[-1].startswith(f"Next: {wording.next_step(run.verdict)}")
+
+
+def test_a_broken_promise_is_explained_in_parts(sample: Callable[[str], Any]) -> None:
+    lines = console_block(sample("failing").report, plain).splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("Why:  "))
+    assert lines[at : at + 5] == [
+        'Why:  A caller with <junk> & "more" is refused: the answer is a refusal',
+        "      expected 401 or 403",
+        "      seen     200 with 3 streams",
+        "      The release did not keep its promise, and no control probe explains it otherwise.",
+        "      Next: look at the release's authentication middleware.",
+    ]
+
+
+@pytest.mark.parametrize(("name", "code"), [("failing", "promise_broken"), ("refused", "guard_refused")])
+def test_every_answer_but_a_pass_names_its_section_of_the_runbook(
+    sample: Callable[[str], Any], name: str, code: str
+) -> None:
+    run = sample(name).report
+    assert f"\nCode: {code}, see docs/runbook.md#{code}\n" in console_block(run, plain)
+    assert console_answer(run, plain).endswith(f" Reason code {code}, see docs/runbook.md#{code}.\n")
+    assert f"`docs/runbook.md#{code}`" in summary_md(run).decode()
+    passing = sample("passing").report
+    assert "runbook" not in console_block(passing, plain) + console_answer(passing, plain)
+
+
+def test_a_runbook_with_an_address_is_linked(sample: Callable[[str], Any]) -> None:
+    run = sample("failing").report
+    assert run.started is not None
+    settings = {**run.started.settings, "runbook_url": "https://wiki.example/runbook"}
+    linked = msgspec.structs.replace(run, started=msgspec.structs.replace(run.started, settings=settings))
+    assert "[promise\\_broken](https://wiki.example/runbook#promise_broken)" in summary_md(linked).decode()
+
+
+def test_the_same_sentence_on_money_is_in_the_answer_and_in_the_summary(any_run: Any) -> None:
+    sentence = payment_summary(any_run.report).sentence
+    assert f"\nPaid: {sentence[:100]}" in console_block(any_run.report, plain)
+    assert summary_md(any_run.report).decode().splitlines()[2].startswith("**Money: ")
+
+
+def test_nothing_is_said_twice_of_what_to_do_next(any_run: Any) -> None:
+    text = wording.reason(any_run.verdict)
+    assert not text.endswith(("Next: roll back.", "Next: hold, run again.", "Next: mend, run again.", "hold, page."))
 
 
 def test_the_width_is_that_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "72")
     assert width_of(Terminal()) == Width(check=72, sentence=72)
     assert width_of(io.StringIO()) == Width()
+
+
+def test_a_summary_of_endless_evidence_stays_within_the_limits_of_git_hub(sample: Callable[[str], Any]) -> None:
+    run = many(sample, "failing", 200)
+    endless = tuple(
+        msgspec.structs.replace(scenario, check=msgspec.structs.replace(scenario.check, hint="x" * 100_000))
+        for scenario in run.scenarios
+    )
+    text = summary_md(msgspec.structs.replace(run, scenarios=endless))
+    assert len(text) < 1_000_000
+    assert len(text.splitlines()) <= 120

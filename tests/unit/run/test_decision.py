@@ -19,10 +19,13 @@ from streampay_smoke.gate.history import RunHistory
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.policy import Decision, ReleaseStep, RolledBack, decision_description, schema
 from streampay_smoke.gate.verdict import Verdict, VerdictStatus, to_json
+from streampay_smoke.history.record import RunRecord, record_of
+from streampay_smoke.history.row import inconclusive_in_a_row
 from streampay_smoke.rollback.command import main as rollback
 from streampay_smoke.run import decision as decisions
-from streampay_smoke.run import pins
+from streampay_smoke.run import pins, whole_suite
 from streampay_smoke.run.conclude import NOTHING_ASKED
+from streampay_smoke.run.earlier_runs import EarlierRuns
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.settings import Settings, load
 
@@ -41,7 +44,13 @@ def verdict(word: str, *, environment: str = "staging", region: str = "", ids: f
 
 
 def row(*verdicts: Verdict | None, region: str = "") -> int:
-    return decisions.inconclusive_in_a_row(verdicts, "staging", region, SMOKE)
+    return inconclusive_in_a_row([recorded(each) if each else None for each in verdicts], "staging", region)
+
+
+def recorded(verdict: Verdict) -> RunRecord:
+    ids = verdict.evidence.expected_ids
+    whole = whole_suite.is_whole(ids, SMOKE) if ids else None
+    return record_of(verdict, run_id="a-run", whole_suite=whole, recorded_at_ms=1)
 
 
 INCONCLUSIVE = verdict("INCONCLUSIVE")
@@ -104,13 +113,13 @@ WHOLE = RunPlanned(tags="@smoke", expected=(), whole_suite=True)
 
 
 def accepted() -> frozenset[str]:
-    return decisions.smoke_of(pins.read(Path("features") / pins.FILE))
+    return whole_suite.smoke_of(pins.read(Path("features") / pins.FILE))
 
 
 def decided(folder: RunFolder, word: str, planned: RunPlanned | None = WHOLE, /, **environ: str) -> Decision:
     asked = decisions.prepared(settings(**environ), target_release="v1", acts_here=True)
     answer = verdict(word, environment="sandbox", ids=accepted())
-    return decisions.decided(folder, answer, RunHistory(planned=planned), asked)
+    return decisions.decided(folder, answer, RunHistory(planned=planned), asked, EarlierRuns(folder, None))
 
 
 def test_the_decision_is_beside_the_verdict(folder: RunFolder) -> None:
@@ -158,10 +167,10 @@ def test_earlier_runs_are_found_in_the_artifacts_folder(folder: RunFolder) -> No
 
 
 def test_a_suite_nobody_accepted_is_never_the_whole_one() -> None:
-    assert decisions.is_whole(SMOKE, SMOKE)
-    assert decisions.is_whole([*SMOKE, "another"], SMOKE)
-    assert not decisions.is_whole(["readiness/a"], SMOKE)
-    assert not decisions.is_whole(SMOKE, frozenset())
+    assert whole_suite.is_whole(SMOKE, SMOKE)
+    assert whole_suite.is_whole([*SMOKE, "another"], SMOKE)
+    assert not whole_suite.is_whole(["readiness/a"], SMOKE)
+    assert not whole_suite.is_whole(SMOKE, frozenset())
 
 
 @pytest.mark.parametrize("planned", [None, replace(WHOLE, whole_suite=False), replace(WHOLE, by_path=True)])
@@ -171,13 +180,15 @@ def test_a_part_of_the_suite_holds(folder: RunFolder, planned: RunPlanned | None
 
 
 def test_a_run_that_nobody_prepared_holds(folder: RunFolder) -> None:
-    decision = decisions.decided(folder, verdict("CONFIG"), RunHistory(), NOTHING_ASKED)
+    decision = decisions.decided(folder, verdict("CONFIG"), RunHistory(), NOTHING_ASKED, EarlierRuns(folder, None))
     assert (decision.step, decision.acts, decision.page) == (ReleaseStep.HOLD, False, False)
 
 
 def test_behave_itself_never_rolls_back_and_somebody_is_told(folder: RunFolder) -> None:
     asked = decisions.prepared(settings(**PREPARED), target_release="v1", acts_here=False)
-    decision = decisions.decided(folder, verdict("FAIL", ids=accepted()), RunHistory(planned=WHOLE), asked)
+    decision = decisions.decided(
+        folder, verdict("FAIL", ids=accepted()), RunHistory(planned=WHOLE), asked, EarlierRuns(folder, None)
+    )
     assert (decision.step, decision.acts, decision.page) == (ReleaseStep.ROLLBACK, False, True)
     assert decision.not_acting_because == "behave was started by hand, and never rolls back"
 

@@ -131,6 +131,32 @@ def test_a_lane_whose_step_is_stuck_is_killed_for_it(run: Run) -> None:
     assert run.lanes.step("f/2").status == "passed"
 
 
+def test_an_alarm_at_its_very_end_does_not_let_a_lane_go_on_as_the_run(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test, leave = os.getpid(), os._exit
+
+    def ends_slowly(code: int) -> None:  # as under coverage, which then writes what it saw
+        signal.raise_signal(signal.SIGALRM)
+        leave(code)
+
+    def is_over_its_deadline(sender: Sender) -> None:
+        run.interruption.limit(0.01)
+        for number in (signal.SIGALRM, signal.SIGTERM):
+            signal.signal(number, run.interruption._interrupt)
+        hangs(sender)
+
+    monkeypatch.setattr(os, "_exit", ends_slowly)
+    try:
+        run.start(is_over_its_deadline)
+    finally:
+        if os.getpid() != test:
+            leave(1)
+    run.lanes.wait()
+    assert run.lanes.lost is not None
+    assert "exit code 70" in run.lanes.lost.detail
+
+
 def test_what_ended_the_run_is_passed_on_and_waited_for(run: Run) -> None:
     def ends_by(sender: Sender) -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from gate_stories import started
 
 from streampay_smoke.evidence.events import CleanUpStarted, RateLimitWait, StepStarted
 from streampay_smoke.evidence.journal import Journal
@@ -53,6 +54,18 @@ def test_a_wait_for_a_rate_limit_is_no_part_of_a_steps_budget() -> None:
     pending.observe(StepStarted(text="When", budget_seconds=30))
     pending.observe(RateLimitWait(seconds=12, step_seconds=12))
     assert pending.budget_seconds == 42
+
+
+def test_who_watches_a_run_from_outside_counts_from_its_start_however_long_that_took(tmp_path: Path) -> None:
+    path, now = tmp_path / "journal.jsonl", [0.0]
+    progress = RunProgress(path, deadline_seconds=30, clock=lambda: now[0])
+    now[0] = 12.0
+    assert not progress.step_is_stuck()
+    assert progress.left_seconds == 18, "one that never starts is over all the same"
+    with Journal(path, Redactor()) as journal:
+        journal.append(started())
+    progress.catch_up()
+    assert progress.left_seconds == 30
 
 
 def test_who_watches_a_run_from_outside_gives_it_the_same_time(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.checks.listing import streams_in
 from streampay_smoke.acceptance.checks.refusals import NOT_AVAILABLE, NOT_SIGNED_IN, NOT_VISIBLE
 from streampay_smoke.core.errors import Blame, SmokeError
+from streampay_smoke.evidence.values import in_words
 from streampay_smoke.service.exchange import Answer, folded_name, objects_in
 from streampay_smoke.service.records import StreamRecord
 
@@ -232,7 +233,8 @@ def _lasting(record: StreamRecord) -> StreamRecord:
 
 def _description(record: StreamRecord) -> str:
     settled = f", settled by {record.settlement_tx_hash}" if record.settlement_tx_hash else ""
-    return f"{record.status}, {record.rate} a {record.schedule} to {record.recipient}, tags {record.tags}{settled}"
+    tags = in_words(record.tags)
+    return f"{record.status}, {record.rate} a {record.schedule} to {record.recipient}, tags {tags}{settled}"
 
 
 def _storing_directives(headers: Mapping[str, str]) -> Iterator[str]:

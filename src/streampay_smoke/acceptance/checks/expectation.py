@@ -5,6 +5,7 @@ from typing import Any
 
 from streampay_smoke.core.errors import PromiseBroken, SmokeError
 from streampay_smoke.evidence.events import Checked, Recorder, Settled
+from streampay_smoke.evidence.values import in_words
 
 
 class Expect:
@@ -20,9 +21,10 @@ class Expect:
 
     def __call__(self, promise: str, held: bool, *, expected: Any, observed: Any) -> None:
         """Check one promise; `expected` and `observed` are shown in words."""
-        self._record(Checked(promise=promise, held=held, expected=str(expected), observed=str(observed)))
+        wanted, seen = in_words(expected), in_words(observed)
+        self._record(Checked(promise=promise, held=held, expected=wanted, observed=seen))
         if not held:
-            raise self._error(f"{promise}: expected {expected}, saw {observed}")
+            raise self._error(f"{promise}: expected {wanted}, saw {seen}")
 
     def equal(self, promise: str, observed: Any, expected: Any) -> None:
         """Check that two values are the same."""

@@ -122,8 +122,13 @@ def nobody_else_controls_contract(accepted: bool, expect: Expect) -> None:
 
 def paid_whole_once(stream: ContractStreamObservation, expect: Expect) -> None:
     """The contract paid the whole amount to the recipient, one time, in the settling transaction."""
-    expected = [(stream.total_stroops, stream.settled_in)]
-    expect.equal("the contract paid the whole amount once", list(stream.payments), expected)
+    whole = (stream.total_stroops, stream.settled_in)
+    expect(
+        "the contract paid the whole amount once",
+        list(stream.payments) == [whole],
+        expected=_payment(*whole),
+        observed=[_payment(*payment) for payment in stream.payments],
+    )
     expect.equal("the contract holds the stream as settled", stream.status, "settled")
     expect.equal("everything was released", stream.released_stroops, stream.total_stroops)
 
@@ -139,3 +144,7 @@ def balances_agree(stream: ContractStreamObservation, expect: Expect) -> None:
         expected=f"{total} and {fees} stroops of fees, up to {most} more for retries",
         observed=f"{stream.given_stroops} stroops",
     )
+
+
+def _payment(stroops: int, tx_hash: str) -> str:
+    return f"{stroops} stroops in transaction {tx_hash}"

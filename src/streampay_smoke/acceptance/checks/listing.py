@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.checks.refusals import NOT_AUTHORIZED
+from streampay_smoke.evidence.values import in_words
 from streampay_smoke.service.exchange import PRIVATE_FIELDS, Answer, folded_name, objects_in
 from streampay_smoke.service.records import StreamPage, StreamRecord
 
@@ -27,7 +28,7 @@ def each_listed_once(pages: Sequence[StreamPage], own: Collection[str], page_siz
         "all streams of the user are listed",
         not lost,
         expected="all of them",
-        observed=f"missing: {lost}" if lost else "all of them",
+        observed=f"missing: {in_words(lost)}" if lost else "all of them",
     )
 
 

@@ -82,7 +82,12 @@ def same_in_both_versions(
     Only of this run's: another user may change a stream between the two lists.
     """
     by_v1, by_v2 = _summaries(v1, own), _summaries(v2, own)
-    expect.equal("API v1 and API v2 list every stream of this run", (set(by_v1), set(by_v2)), (set(own), set(own)))
+    expect(
+        "API v1 and API v2 list every stream of this run",
+        set(by_v1) == set(by_v2) == set(own),
+        expected=set(own),
+        observed={"API v1": set(by_v1), "API v2": set(by_v2)},
+    )
     differing = [name for name in sorted(own) if by_v2[name] != by_v1[name]]
     expect(
         "API v1 and API v2 return the same records",

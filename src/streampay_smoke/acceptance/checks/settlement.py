@@ -13,6 +13,7 @@ from streampay_smoke.chain.contract import Payment, StreamEvent
 from streampay_smoke.core.amounts import PERIOD_SECONDS, accrued, stroops
 from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.evidence.events import Settled
+from streampay_smoke.evidence.values import in_words
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import Receipt, StreamOrder, StreamRecord
 
@@ -120,7 +121,7 @@ def created_once_on_ledger(creations: Creations, order: StreamOrder, expect: Exp
         "one stream was created on the ledger",
         len(created) == 1,
         expected=f"one stream to {creations.recipient}",
-        observed=f"{len(created)} streams: {tuple(event.stream_id for event in created)}",
+        observed=f"{len(created)} streams: {in_words([event.stream_id for event in created])}" if created else "none",
     )
     escrowed_as_ordered(created[0], order, creations.token_contract_id, expect)
 
@@ -173,7 +174,7 @@ def paid_by_contract_in_this_run(
         "the expected contract paid the recipient",
         payers == [contract_id],
         expected=f"{contract_id} pays {recipient}",
-        observed=f"payments by {payers}" if payers else "no payment to the recipient",
+        observed=f"payments by {in_words(payers)}" if payers else "no payment to the recipient",
     )
 
 
@@ -251,7 +252,7 @@ def paid_exactly_once(payments: Payments, expect: Expect) -> None:
         "the recipient was paid exactly once" if by_ledger else "the service names one transaction",
         len(hashes) == 1,
         expected="one payment" if by_ledger else "one transaction",
-        observed=list(hashes) or "none",
+        observed=hashes or "none",
     )
 
 
@@ -321,8 +322,13 @@ def refused_before_start(answer: Answer, record: StreamRecord, expect: Expect) -
         expected="a refusal",
         observed=answer.outcome,
     )
-    seen = (record.status, record.settlement_tx_hash, record.receipt_tx_hash)
-    expect.equal("a refused settlement changes nothing", seen, ("draft", "", ""))
+    hashes = [tx_hash for tx_hash in (record.settlement_tx_hash, record.receipt_tx_hash) if tx_hash]
+    expect(
+        "a refused settlement changes nothing",
+        record.status == "draft" and not hashes,
+        expected="draft, without a transaction",
+        observed=f"{record.status}, {f'settled by {in_words(hashes)}' if hashes else 'without a transaction'}",
+    )
 
 
 def refusal_is_not_repeated(early: Answer, again: Answer, code_of: Callable[[Answer], str], expect: Expect) -> None:

@@ -136,6 +136,14 @@ def _asked_rollback(settings: Settings) -> Iterator[DoctorCheck]:
         )
 
 
+def _notifications(settings: Settings) -> Iterator[DoctorCheck]:
+    """Look at who is told; nothing is sent."""
+    told = "; ".join(settings.targets_described())
+    verdicts = ", ".join(settings.facts.policy.notify) or "overrides only"
+    said = f"{told} (verdicts: {verdicts}); try it: streampay-smoke notify --test"
+    yield ok("notifications", said if told else "nobody is told: no SMOKE_NOTIFY_ or SMOKE_PAGE_ variable is set")
+
+
 SETTINGS: tuple[DoctorLook[Settings], ...] = (
     DoctorLook("settings", _file),
     DoctorLook("left out", _exclusions),
@@ -144,4 +152,5 @@ SETTINGS: tuple[DoctorLook[Settings], ...] = (
     DoctorLook("proxy", _routes),
     DoctorLook("trust store", _trust),
     DoctorLook("on FAIL", _asked_rollback),
+    DoctorLook("notifications", _notifications),
 )

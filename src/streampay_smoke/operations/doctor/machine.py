@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from streampay_smoke.history.store import FILE as HISTORY_FILE
+from streampay_smoke.history.store import HistoryStore, HistoryUnusable
 from streampay_smoke.operations.doctor.look import DoctorCheck, DoctorLook, ok, problem, warning
 from streampay_smoke.publish.report import allure_missing_because
 from streampay_smoke.runner import manifest
@@ -96,6 +98,18 @@ def disk(folder: Path, free_bytes: int) -> DoctorCheck:
     return warning("disk", said, next_step) if free_bytes < FEW_BYTES else ok("disk", said)
 
 
+def _history(evidence: EvidenceSettings) -> Iterator[DoctorCheck]:
+    file = evidence.history or evidence.artifacts / HISTORY_FILE
+    if not file.exists():
+        yield writable("history", file.parent, "set SMOKE_HISTORY to a file that can be written")
+        return
+    try:
+        with HistoryStore.open(file) as store:
+            yield ok("history", f"{file} knows {len(store.known())} runs")
+    except HistoryUnusable as error:  # no verdict depends on it
+        yield warning("history", str(error), error.next_step)
+
+
 def _suite(evidence: EvidenceSettings) -> Iterator[DoctorCheck]:
     root = suite_root(project_root())
     pins = manifest.accepted(root / FEATURES, root / manifest.INI)
@@ -124,6 +138,7 @@ MACHINE: tuple[DoctorLook[EvidenceSettings], ...] = (
     DoctorLook("Allure reporter", _allure),
     DoctorLook("folders", _folders),
     DoctorLook("artifacts", _artifacts),
+    DoctorLook("history", _history),
     DoctorLook("suite", _suite),
     DoctorLook("quarantine", _quarantine),
 )

@@ -6,14 +6,11 @@
     idempotency-key: KEY               the same key, where gateways look for it
 
 The secret is `whsec_` and base64 of 24 to 64 random bytes. A receiver computes the signature of what it received,
-compares in constant time, refuses timestamps more than five minutes off, and acts once for each key. `verified` does
-the first three; so do the libraries of standardwebhooks.com for most languages.
+compares in constant time, refuses timestamps more than five minutes off, and acts once for each key.
+`streampay_smoke.core.webhooks.verified` does the first three; so do the libraries of standardwebhooks.com for most
+languages.
 """
 
-import base64
-import binascii
-import hashlib
-import hmac
 import time
 from collections.abc import Callable, Mapping
 
@@ -21,6 +18,7 @@ import msgspec
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
+from streampay_smoke.core.webhooks import signed, signing_key
 from streampay_smoke.http.client import Client, Reply
 from streampay_smoke.rollback.hook import Intent
 from streampay_smoke.rollback.hooks.engine_api import (
@@ -37,12 +35,6 @@ from streampay_smoke.rollback.hooks.engine_api import (
 )
 
 SECRET = "SMOKE_ROLLBACK_WEBHOOK_SECRET"  # noqa: S105 (the variable's name)
-TOLERANCE_SECONDS = 300
-"""How old, or how far ahead, a timestamp may be where it is received."""
-
-_SECRET_PREFIX = "whsec_"  # noqa: S105 (a prefix every secret has)
-_SHORTEST_KEY_BYTES = 24
-_LONGEST_KEY_BYTES = 64
 
 
 class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,7 +59,7 @@ class WebhookHook:
         now: Callable[[], float] = time.time,
         pace: HookClock = REAL_CLOCK,
     ) -> None:
-        self._key = signing_key(secret)
+        self._key = signing_key(secret, variable=SECRET)
         self._now = now
         self._pace = pace
         self._url = checked_address("webhook.url", settings.url)
@@ -108,42 +100,5 @@ class WebhookHook:
         return error_message_of(reply) or f"taken with status {reply.status}"
 
     def _signed(self, request: EngineRequest) -> Credentials:
-        timestamp = int(self._now())
-        signature = signed(self._key, request.headers["webhook-id"], timestamp, request.content)
-        return Credentials(
-            headers={"webhook-timestamp": str(timestamp), "webhook-signature": signature}, secrets=(signature,)
-        )
-
-
-def signing_key(secret: Secret) -> bytes:
-    """Return the bytes of a `whsec_` secret; raises SettingsInvalid, which tells nothing of it."""
-    text = secret.reveal()
-    try:
-        key = base64.b64decode(text.removeprefix(_SECRET_PREFIX), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if not text.startswith(_SECRET_PREFIX) or not _SHORTEST_KEY_BYTES <= len(key) <= _LONGEST_KEY_BYTES:
-        raise SettingsInvalid(
-            f"{SECRET} is no webhook secret",
-            next_step='use the output of: printf "whsec_%s" "$(openssl rand -base64 32)", here and at the receiver',
-        )
-    return key
-
-
-def signed(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
-    """Return the value of `webhook-signature` for one attempt."""
-    content = b"%b.%d.%b" % (message_id.encode(), timestamp, body)
-    return f"v1,{base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()}"
-
-
-def verified(key: bytes, headers: Mapping[str, str], body: bytes, *, now: float) -> bool:
-    """Say whether a receiver may trust a request: signed with `key`, and its timestamp near `now` (Unix seconds).
-
-    `headers` have lower-case names. Several signatures, separated by blanks, may be there while a key is rotated.
-    """
-    timestamp = headers.get("webhook-timestamp", "")
-    if not timestamp.isdecimal() or abs(now - int(timestamp)) > TOLERANCE_SECONDS:
-        return False
-    expected = signed(key, headers.get("webhook-id", ""), int(timestamp), body).encode()
-    given = headers.get("webhook-signature", "").split(" ")
-    return any(hmac.compare_digest(expected, signature.encode()) for signature in given)
+        headers = signed(self._key, request.headers["webhook-id"], int(self._now()), request.content)
+        return Credentials(headers=headers, secrets=(headers["webhook-signature"],))

@@ -1,0 +1,60 @@
+"""The files of deployment engines, filled in for one environment."""
+
+from pathlib import Path
+
+import pytest
+
+from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.operations.engine_files import ENGINE_FILES, Filled, engine_files, gate_of, unfilled
+
+DEPLOY = Path(__file__).parents[3] / "deploy"
+IMAGE = f"registry.internal/gate@sha256:{'ab' * 32}"
+ACTION = "acme/gate@0123456789abcdef0123456789abcdef01234567"
+CONTRACT = "C" + "A" * 55
+
+
+def gate(engine: str) -> str:
+    return ACTION if engine == "github" else IMAGE
+
+
+def test_every_file_of_deploy_belongs_to_an_engine_or_the_image() -> None:
+    there = {str(path.relative_to(DEPLOY)) for path in DEPLOY.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    of_engines = {name for names in ENGINE_FILES.values() for name in names}
+    assert {name for name in there if not name.startswith("container/")} == of_engines
+
+
+@pytest.mark.parametrize("engine", ENGINE_FILES)
+def test_names_address_contract_and_gate_are_filled_in(engine: str) -> None:
+    filled = Filled(
+        name="qa-2", base_url="https://staging.acme.test", contract_id=CONTRACT, gate=gate_of(engine, gate(engine))
+    )
+    files = engine_files(engine, filled)
+    text = "\n".join(files.values())
+    assert [what for what in unfilled(files) if not what.startswith("the image of ")] == []
+    assert "staging" not in text.replace(filled.base_url, "")
+    assert "qa-2" in text or engine in ("aws", "flagger")
+    assert gate(engine) in text or engine == "google-cloud-deploy"
+    assert "https://staging.example" not in text
+
+
+def test_a_workflow_stands_where_github_looks_for_it_and_others_below_the_environment() -> None:
+    assert list(engine_files("github", Filled(name="qa"))) == [
+        Path(".github/workflows/deploy.yml"),
+        Path(".github/workflows/rollback.yml"),
+    ]
+    assert Path("deploy/qa/kubernetes/settings.yaml") in engine_files("argo-rollouts", Filled(name="qa"))
+
+
+def test_what_nobody_gave_stays_and_is_named() -> None:
+    assert unfilled(engine_files("kubernetes", Filled(name="qa"))) == [
+        "the gate's image (--gate IMAGE@sha256:...)",
+        "the contract that must pay (SMOKE_CONTRACT_ID)",
+    ]
+    assert unfilled(engine_files("google-cloud-deploy", Filled(name="qa")))[-1] == "the image of streampay-smoke-verify"
+    assert unfilled(engine_files("github", Filled(name="qa"))) == ["the gate's action (--gate OWNER/REPOSITORY@COMMIT)"]
+
+
+@pytest.mark.parametrize(("engine", "given"), [("github", IMAGE), ("gitlab", ACTION), ("aws", "gate:latest")])
+def test_a_gate_that_an_engine_cannot_use_is_refused(engine: str, given: str) -> None:
+    with pytest.raises(SettingsInvalid, match="--gate is"):
+        gate_of(engine, given)
