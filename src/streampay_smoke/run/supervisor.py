@@ -1,6 +1,7 @@
 """Runs behave in a process of its own and vouches for the answer, even when that process is killed or hangs."""
 
 import codecs
+import contextlib
 import importlib
 import os
 import signal
@@ -91,8 +92,9 @@ def _passing_on(behave: "subprocess.Popen[bytes]", live: LiveLine) -> list[threa
 
     def pass_on(output: IO[bytes], stream: TextIO) -> None:
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        while some := os.read(output.fileno(), 65536):
-            live.pass_on(decoder.decode(some), stream)
+        with contextlib.suppress(ValueError, OSError):  # closed: what holds the other end outlived behave
+            while some := os.read(output.fileno(), 65536):
+                live.pass_on(decoder.decode(some), stream)
 
     pairs = [(behave.stdout, sys.stdout), (behave.stderr, sys.stderr)]
     threads = [
