@@ -34,8 +34,8 @@ WHY: Mapping[str, str] = {
     ),
     "`behave --tags=@readiness`": "the same without the supervisor",
     "nothing listens": (
-        "no fixed wait is left, all is CPU: 0.6 s until the first request, 0.4 s for the evidence of 75 blocked checks, "
-        "0.2 s to judge and tell; with other work on the machine a multiple of that"
+        "no fixed wait is left, all is CPU: 0.6 s until the first request, 0.4 for the evidence of 75 blocked checks, "
+        "0.2 to judge and tell; with other work on the machine a multiple of that"
     ),
     "never ready": "as above",
     "sign-in answers": "as above, and 0.4 s for stellar-sdk, which the control probe of the contract needs",
