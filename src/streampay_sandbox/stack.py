@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from streampay_sandbox.wire_versions import DEFAULT_WIRE_VERSION
 from streampay_smoke.core.ending_signals import ending_signals
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
@@ -89,14 +90,15 @@ def start_sandbox(
     faults: Sequence[str] = (),
     release: str = "sandbox",
     buckets: "TokenBuckets | None" = None,
+    rpc_version: str = DEFAULT_WIRE_VERSION,
     contract_file: Path | None = None,
 ) -> Sandbox:
     """Start a ledger and a StreamPay on it, and return once both answer.
 
     Port 0 takes a free one; `close_seconds` 0 closes a ledger for each transaction. `buckets` are the service's rate
-    limits, by default as measured; where ledgers are instant, those on writes refill sooner. The code in
-    `contract_file` is deployed as the stream contract, and run by the real host. Raises SettingsInvalid for a port that
-    is taken, a fault nobody knows, and a contract that cannot be run.
+    limits, by default as measured; where ledgers are instant, those on writes refill sooner. `rpc_version` is one of
+    `WIRE_VERSIONS`. The code in `contract_file` is deployed as the stream contract, and run by the real host. Raises
+    SettingsInvalid for a port that is taken, a fault or a version nobody knows, and a contract that cannot be run.
     """
     # What serves the sandbox costs half a second to import, and a run against a deployment needs none of it.
     from streampay_sandbox.faults import chosen_faults
@@ -107,7 +109,9 @@ def start_sandbox(
         buckets = TokenBuckets(refill_seconds=INSTANT_REFILL_SECONDS)
     chosen = chosen_faults(faults)
     contract = contract_of(contract_file)
-    ledger = start_ledger(port=rpc_port, close_seconds=close_seconds, faults=chosen.ledger, contract=contract)
+    ledger = start_ledger(
+        port=rpc_port, close_seconds=close_seconds, faults=chosen.ledger, rpc_version=rpc_version, contract=contract
+    )
     try:
         return _with_service(ledger, port=port, faults=chosen.service, release=release, buckets=buckets)
     except BaseException:
@@ -200,6 +204,7 @@ def serve(
     close_seconds: float = 0.0,
     faults: Sequence[str] = (),
     release: str = "sandbox",
+    rpc_version: str = DEFAULT_WIRE_VERSION,
     contract_file: Path | None = None,
 ) -> None:
     """Serve the sandbox until SIGTERM, SIGINT or SIGHUP.
@@ -217,6 +222,7 @@ def serve(
             close_seconds=close_seconds,
             faults=faults,
             release=release,
+            rpc_version=rpc_version,
             contract_file=contract_file,
         ) as sandbox,
     ):

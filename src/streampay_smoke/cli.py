@@ -269,6 +269,7 @@ def sandbox(chosen: argparse.Namespace) -> int:
         ready_file=chosen.ready_file,
         close_seconds=chosen.close_time,
         faults=tuple(chosen.fault),
+        rpc_version=chosen.rpc_version,
         contract_file=chosen.contract,
     )
     return 0
@@ -515,6 +516,9 @@ def _add_sandbox(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--close-time", type=float, default=0.0, metavar="SECONDS", help="time between ledgers; 0 closes at once"
     )
+    parser.add_argument(
+        "--rpc-version", metavar="VERSION", help="the Stellar RPC that the ledger plays: 27.0, 28 or 30 (by default 30)"
+    )
     parser.add_argument("--fault", action="append", default=[], metavar="NAME", help="misbehave in a named way")
     parser.add_argument(
         "--engine",
@@ -562,7 +566,7 @@ def _add_selftest(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--quick",
         action="store_true",
-        help="a third of the cases, another for each commit, once, with the features they are about (default)",
+        help="a sixth of the cases, another for each commit, once, with the features they are about (default)",
     )
     how.add_argument(
         "--every-case", action="store_true", help="every case once, with the features it is about: some minutes"

@@ -210,7 +210,7 @@ def test_a_stream_whose_opening_was_cut_off_is_found_and_cancelled_by_the_run_it
     with pytest.raises(KeyboardInterrupt):
         stream_and_settle(run.ledger, between, run.housekeeping)
     assert run.unfinished == 1
-    run.clean_up(cut_off=True)
+    run.clean_up(under_way_seconds=15.0)
 
     status = run.ledger.contract.stream(streams[0]).status
     assert status == ("draft" if kept_seed else "cancelled"), "what a shared payer opens may be another run's"
@@ -232,7 +232,7 @@ def test_a_stream_whose_order_was_cut_off_is_found_and_ended(
     with pytest.raises(KeyboardInterrupt):
         _ = shared.draft
     assert shared.unfinished == 1
-    shared.clean_up(cut_off=True)
+    shared.clean_up(under_way_seconds=15.0)
     assert shared.deployment.stream(shared.credential, made[0]).status in FINISHED
     assert shared.unfinished == 0
 

@@ -1,6 +1,5 @@
 """Players for the sandbox ledger's tests: people who act over the real wire, and a bench for contracts without one."""
 
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -288,8 +287,9 @@ def _event(event: stellar_xdr.ContractEvent) -> tuple[str, tuple[Any, ...], Any]
 class Running:
     """A ledger with a client, for `with`; insists at the end that coins add up and nothing broke inside."""
 
-    def __init__(self, *, close_seconds: float = 0.0, faults: Sequence[str] = ()) -> None:
-        self.ledger = start_ledger(close_seconds=close_seconds, faults=faults)
+    def __init__(self, **options: Any) -> None:
+        """Take the options of `start_ledger`."""
+        self.ledger = start_ledger(**options)
         self.wire = Wire(self.ledger)
 
     def __enter__(self) -> Wire:

@@ -36,9 +36,10 @@ class SimulationRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SimulationRefused(msgspec.Struct, frozen=True, kw_only=True):
-    """A simulation that failed; `early` ones never ran."""
+    """A simulation that failed; `early` ones never ran. `event_log` is what older versions add to the error."""
 
     error: str
+    event_log: str = ""
     diagnostics: tuple[xdr.DiagnosticEvent, ...] = ()
     early: bool = False
 
@@ -118,7 +119,9 @@ def _failed(failure: InvocationFailed) -> SimulationRefused:
     where = "" if contract is None else f"contract:{_contract_strkey(contract)}, "
     log = f'   0: [Diagnostic Event] {where}topics:[error, {what}], data:"{failure.reason}"'
     return SimulationRefused(
-        error=f"HostError: {what}\n\nEvent log (newest first):\n{log}\n", diagnostics=failure.diagnostics
+        error=f"HostError: {what}",
+        event_log=f"\n\nEvent log (newest first):\n{log}\n",
+        diagnostics=failure.diagnostics,
     )
 
 

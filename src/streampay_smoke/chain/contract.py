@@ -8,6 +8,7 @@ import msgspec
 
 from streampay_smoke.chain.adapter import (
     AnotherContract,
+    AnotherProfile,
     ChainAccount,
     ChainAdapter,
     ContractEvent,
@@ -78,12 +79,23 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
 class StreamContract:
     """One StreamPay contract on the adapter's network.
 
-    Every call raises what `ChainAdapter.read` and `.invoke` raise. `token` is the contract of the token that
+    Every call raises what `ChainAdapter.read` and `.invoke` raise. `declared` is the profile that the environment's
+    file names, where the settings put `profile` in its place: a contract that is just that says that the settings are
+    wrong, any other difference that the contract was changed. `token` is the contract of the token that
     streams are paid in, the network's native one unless another is named.
     """
 
-    def __init__(self, adapter: ChainAdapter, contract_id: str, profile: ContractProfile, *, token: str = "") -> None:
+    def __init__(
+        self,
+        adapter: ChainAdapter,
+        contract_id: str,
+        profile: ContractProfile,
+        *,
+        token: str = "",
+        declared: ContractProfile | None = None,
+    ) -> None:
         self._adapter = adapter
+        self._declared = declared or profile
         self.contract_id = contract_id
         self.profile = profile
         self._token = token
@@ -96,7 +108,8 @@ class StreamContract:
     def interface_drifts(self) -> tuple[str, ...]:
         """Return in words what the interface on chain lacks of the profile.
 
-        Raises ContractMissing, AnotherContract where it has no function of any StreamPay contract.
+        Raises ContractMissing, AnotherContract where it has no function of any StreamPay contract, AnotherProfile
+        where it is exactly what the profile promises that the environment's file names.
         """
         return tuple(interface_drifts(self.profile, self._interface()))
 
@@ -249,11 +262,17 @@ class StreamContract:
                 f"{', '.join(sorted(found.functions)[:_FUNCTIONS_SHOWN])}",
                 next_step="set SMOKE_CONTRACT_ID to the contract that keeps the streams",
             )
+        if interface_drifts(self.profile, found) and not interface_drifts(self._declared, found):
+            raise AnotherProfile(
+                f"contract {self.contract_id} has the interface of profile {self._declared.name}, as the environment's "
+                f"file says, and SMOKE_CONTRACT_PROFILE says {self.profile.name}",
+                next_step="unset SMOKE_CONTRACT_PROFILE, or set SMOKE_CONTRACT_ID to a contract of that profile",
+            )
         return found
 
     @contextmanager
     def _not_another_contract(self) -> Iterator[None]:
-        """Raise AnotherContract instead of InterfaceDrift where this is no StreamPay contract at all."""
+        """Raise AnotherContract or AnotherProfile instead of InterfaceDrift where the settings are wrong."""
         try:
             yield
         except InterfaceDrift:

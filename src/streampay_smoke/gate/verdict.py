@@ -312,6 +312,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     causes: tuple[Cause, ...] = ()
     cost: Cost | None = None
 
+    @property
+    def ended_by_signal(self) -> bool:
+        """Whether somebody ended the run."""
+        return self.exit_code in SIGNAL_EXIT_CODES.values()
+
 
 def to_json(verdict: Verdict) -> bytes:
     """Return the bytes of `verdict.json`: the same verdict always gives the same bytes."""

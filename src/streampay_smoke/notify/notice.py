@@ -9,7 +9,7 @@ from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate.policy import Decision, decision_description
 from streampay_smoke.gate.verdict import Verdict, VerdictStatus
-from streampay_smoke.publish import wording
+from streampay_smoke.publish import runbook, wording
 from streampay_smoke.publish.executor import executor
 from streampay_smoke.publish.payment import payment_summary
 from streampay_smoke.publish.report_model import RunReport
@@ -81,7 +81,7 @@ def notice_of(run: RunReport, decision: Decision, settings: NotificationSettings
                 ),
             )
         ),
-        links=_links(verdict.run_id, verdict.reason_code, settings, environ),
+        links=_links(verdict.run_id, runbook.section(run), settings, environ),
         verdict=str(verdict.verdict),
         reason_code=verdict.reason_code,
         attribution=verdict.attribution,
@@ -100,7 +100,7 @@ def notice_of_a_test(settings: NotificationSettings, environ: Mapping[str, str],
         run_id=TEST_RUN,
         headline="TEST of streampay-smoke: nothing happened",
         lines=("Somebody ran `streampay-smoke notify --test`.", "There is nothing to do."),
-        links=_links(TEST_RUN, "all_promises_kept", settings, environ),
+        links=_links(TEST_RUN, settings.runbook_url, settings, environ),
         verdict="TEST",
         reason_code="test",
         attribution=Blame.HARNESS,
@@ -115,11 +115,10 @@ def notice_of_a_test(settings: NotificationSettings, environ: Mapping[str, str],
 
 
 def _links(
-    run_id: str, reason_code: str, settings: NotificationSettings, environ: Mapping[str, str]
+    run_id: str, section: str, settings: NotificationSettings, environ: Mapping[str, str]
 ) -> tuple[NoticeLink, ...]:
     report = settings.report_url.replace("{run_id}", quote(run_id)) or executor(environ).build_url
-    runbook = f"{settings.runbook_url}#{quote(reason_code)}" if settings.runbook_url else ""
-    links = {"Report": report, f"Runbook: {reason_code}": runbook}
+    links = {"Report": report, "Runbook": section if runbook.is_address(section) else ""}
     return tuple(NoticeLink(text=text, url=url) for text, url in links.items() if url)
 
 

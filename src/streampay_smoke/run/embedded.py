@@ -44,10 +44,12 @@ def serve_sandbox(
     rpc_port: int,
     close_seconds: float,
     faults: Sequence[str],
+    rpc_version: str | None,
     contract_file: Path | None = None,
 ) -> None:
     """Serve the sandbox until SIGTERM or SIGINT; see `streampay_sandbox.stack.serve`."""
     from streampay_sandbox import stack
+    from streampay_sandbox.wire_versions import DEFAULT_WIRE_VERSION
 
     stack.serve(
         ready_file=ready_file,
@@ -55,5 +57,6 @@ def serve_sandbox(
         rpc_port=rpc_port,
         close_seconds=close_seconds,
         faults=faults,
+        rpc_version=rpc_version or DEFAULT_WIRE_VERSION,
         contract_file=contract_file,
     )

@@ -116,7 +116,7 @@ class LanedRun:
         if not shared or _threads_at_work():
             self._lane_of = {}
             return
-        self._session.share_write_slots()
+        self._session.share_write_slots(lanes=len(set(self._lane_of.values())))
         gc.freeze()  # what is there is shared with the lanes, as long as nobody writes to it
         self._lanes.start(self._lane_of, self._play, self._receive)
 
@@ -134,6 +134,11 @@ class LanedRun:
         """Give a step the time that it took in its lane."""
         if self._played is not None:
             step.duration = self._played.seconds
+
+    @property
+    def is_lane(self) -> bool:
+        """Whether this process is a lane, and not that of the run."""
+        return self._sender is not None
 
     def begin_clean_up(self, within_seconds: float) -> None:
         """Tell that the run, or this lane, ends what it made, in a time of its own."""

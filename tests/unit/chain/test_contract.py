@@ -9,6 +9,7 @@ import pytest
 
 from streampay_smoke.chain.adapter import (
     AnotherContract,
+    AnotherProfile,
     ChainAccount,
     ContractEvent,
     ContractFailure,
@@ -99,7 +100,7 @@ class Remembering:
         return TOKEN
 
 
-def contract_on(adapter: Remembering, profile: ContractProfile = MAIN, **more: str) -> StreamContract:
+def contract_on(adapter: Remembering, profile: ContractProfile = MAIN, **more: object) -> StreamContract:
     return StreamContract(adapter, CONTRACT, profile, **more)  # type: ignore[arg-type]
 
 
@@ -191,6 +192,21 @@ def test_a_contract_without_streams_is_a_wrong_setting_and_no_drift(call: str) -
         contract.check_interface() if call == "check_interface" else contract.may_be_claimed("GADMIN")
     assert caught.value.blame is Blame.CONFIG
     assert "SMOKE_CONTRACT_ID" in caught.value.next_step
+
+
+def test_a_profile_that_the_settings_put_in_place_of_the_right_one_is_a_wrong_setting() -> None:
+    of_the_file = contract_on(Remembering(interface=GOOD), EARLY, declared=MAIN)
+    with pytest.raises(AnotherProfile, match="interface of profile streampay-stream") as caught:
+        of_the_file.check_interface()
+    assert caught.value.blame is Blame.CONFIG
+    assert "SMOKE_CONTRACT_PROFILE" in caught.value.next_step
+
+
+@pytest.mark.parametrize("declared", [MAIN, EARLY], ids=["the other", "the same"])
+def test_a_contract_that_the_file_does_not_describe_either_has_drifted(declared: ContractProfile) -> None:
+    changed = msgspec.structs.replace(GOOD, structs={})
+    with pytest.raises(InterfaceDrift):
+        contract_on(Remembering(interface=changed), EARLY, declared=declared).check_interface()
 
 
 def test_a_call_that_a_streampay_contract_does_not_know_is_a_drift() -> None:

@@ -18,6 +18,8 @@ from streampay_smoke.cli import main
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.chain import ChainRead
+from streampay_smoke.evidence.events import Failure, RunRefused
+from streampay_smoke.evidence.journal import Entry
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.policy import Circumstances, Decision, VerdictSummary, decide
@@ -89,12 +91,22 @@ def decision(word: str = "FAIL", **run: Any) -> Decision:
     return decide(answer, Policy(), Circumstances(**{"whole_suite": True, **run}), run_id="20260101T000001Z-abc")
 
 
+REFUSED = Entry(
+    seq=1,
+    at_ms=1,
+    prev="",
+    event=RunRefused(
+        failure=Failure(kind="settings_invalid", blame="config", message="no"),
+        runbook_url="https://docs.example/runbook",
+    ),
+)
+
 PAGING = decision(on_fail="rollback")
 """Somebody counts on a rollback that is not made."""
 
 
 def notice(url: str = "http://127.0.0.1:1", decided: Decision = PAGING, environ: Mapping[str, str] = {}) -> Notice:
-    return notice_of(report_of((), verdict()), decided, settings(url), environ)
+    return notice_of(report_of((REFUSED,), verdict()), decided, settings(url), environ)
 
 
 def problems(url: str, *, limit_seconds: float = HANG_SECONDS, pauses: list[float] | None = None) -> list[str]:
@@ -119,15 +131,14 @@ def test_each_service_gets_what_its_interface_asks_for(receiver: Double) -> None
     assert lines[0] == "FAIL on staging, eu: release &lt;!channel&gt; &amp; [x](y)"
     assert lines[1] == "promise_broken: paid twice"
     assert lines[5] == (
-        "<https://reports.example/20260101T000001Z-abc/|Report> · "
-        "<https://docs.example/runbook#promise_broken|Runbook: promise_broken>"
+        "<https://reports.example/20260101T000001Z-abc/|Report> · <https://docs.example/runbook#promise_broken|Runbook>"
     )
 
     assert sent["/workflows/run"].query == {"sig": TOKEN}
     (attachment,) = sent["/workflows/run"].json["attachments"]
     assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
     assert {block["type"] for block in attachment["content"]["body"]} == {"RichTextBlock"}
-    assert [action["title"] for action in attachment["content"]["actions"]] == ["Report", "Runbook: promise_broken"]
+    assert [action["title"] for action in attachment["content"]["actions"]] == ["Report", "Runbook"]
 
     event = sent["/v2/enqueue"].json
     assert (event["routing_key"], event["event_action"]) == (f"pd-{TOKEN}", "trigger")

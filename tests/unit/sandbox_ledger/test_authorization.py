@@ -1,5 +1,6 @@
 """Who has to agree, checked with the SDK's own signing of authorisation entries."""
 
+import base64
 import copy
 from collections.abc import Callable
 from typing import Any
@@ -331,7 +332,8 @@ def test_agreement_to_an_inner_call_alone_is_recorded_only_where_it_is_allowed(
     wire.ledger.node.birth = birth
     sponsor, payer, recipient = cast
     call = build(sponsor.account(), birth.early_contract_id, "pull", payer.value, recipient.value)
-    assert "not tied to the root contract invocation" in wire.simulate(call)["error"]
+    (diagnostic,) = wire.simulate(call)["events"]
+    assert b"not tied to the root contract invocation" in base64.b64decode(diagnostic)
     (entry,) = recorded(wire, call, authMode=AuthMode.RECORD_ALL_NOROOT.value)
     signed = authorize_entry(entry, payer.keypair, until(wire), NETWORK.passphrase)
     before = wire.native(recipient.address)
