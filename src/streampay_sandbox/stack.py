@@ -103,14 +103,18 @@ def start_sandbox(
     """Start a ledger and a StreamPay on it, and return once both answer.
 
     Port 0 takes a free one; `close_seconds` 0 closes a ledger for each transaction. `buckets` are the service's rate
-    limits, by default as measured; `rpc_version` is one of `WIRE_VERSIONS`. The code in `contract_file` is deployed as
-    the stream contract, and run by the real host; runs are pointed at the contract of `contract_profile`. Raises
+    limits, by default as measured; where ledgers are instant, those on writes refill sooner. `rpc_version` is one of
+    `WIRE_VERSIONS`. The code in `contract_file` is deployed as the stream contract, and run by the real host; runs are
+    pointed at the contract of `contract_profile`. Raises
     SettingsInvalid for a port that is taken, a fault or a version nobody knows, and a contract that cannot be run.
     """
     # What serves the sandbox costs half a second to import, and a run against a deployment needs none of it.
     from streampay_sandbox.faults import chosen_faults
     from streampay_sandbox.ledger import start_ledger
+    from streampay_sandbox.service.limits import INSTANT_REFILL_SECONDS, TokenBuckets
 
+    if buckets is None and not close_seconds:
+        buckets = TokenBuckets(refill_seconds=INSTANT_REFILL_SECONDS)
     chosen = chosen_faults(faults)
     contract = contract_of(contract_file)
     ledger = start_ledger(
