@@ -16,6 +16,7 @@ from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.verdict import EXIT_CODES, STATUS_WITHOUT_RUN, VerdictStatus
 from streampay_smoke.run.detail import Detail
 from streampay_smoke.run.output import outlasting_output
+from streampay_smoke.settings.environment import ALL_REGIONS
 from streampay_smoke.settings.folders import folders_description, project_root, read_from
 from streampay_smoke.settings.options import add_options, given_options
 
@@ -46,6 +47,10 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.list:
         return _list_scenarios(options, chosen.paths)
     evidence = configuration.load_evidence(options)
+    if evidence.region == ALL_REGIONS:
+        from streampay_smoke.operations.regions import run_regions
+
+        return run_regions(options, chosen.paths, chosen.detail)
     folder = RunFolder.create(evidence.artifacts)
     if not quiet:
         print(f"reads: {folders_description(read_from())}", flush=True)

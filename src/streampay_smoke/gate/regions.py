@@ -20,6 +20,7 @@ from streampay_smoke.gate.verdict import (
     EXIT_CODES,
     RUN,
     SCHEMA,
+    SIGNAL_EXIT_CODES,
     Action,
     Cause,
     Chain,
@@ -255,8 +256,13 @@ def merged(
     run_id: str,
     signed_by: str = "",
     inconclusive_fails: bool = False,
+    ended_by: str = "",
+    rehearsal: bool = False,
 ) -> Verdict:
-    """Return the verdict on all regions together. `inconclusive_fails` makes INCONCLUSIVE exit as FAIL does."""
+    """Return the verdict on all regions together. A `rehearsal` judges no deployment, and calls for nothing.
+
+    INCONCLUSIVE exits as FAIL does with `inconclusive_fails`, and as a signal does that ended the runs (`ended_by`).
+    """
     counted = tuple(sorted(runs, key=lambda run: (_place(run.region, quorum), run.label)))
     merge = _Merge(
         runs=counted, refused=tuple(refused), quorum=quorum, regions=tuple(_regions(counted, quorum, tuple(refused)))
@@ -268,7 +274,7 @@ def merged(
     else:
         reason_code, status, attribution = "every_region_passed", VerdictStatus.PASS, "none"
         text = f"{_passed(merge)} ({', '.join(each.region for each in merge.regions)})"
-    regions = tuple(_acted(each, status, reason_code) for each in merge.regions)
+    regions = tuple(_acted(each, status, reason_code, rehearsal=rehearsal) for each in merge.regions)
     action = _action(regions, status)
     verdicts = [run.verdict for run in counted]
     simulated = _simulated(verdicts)
@@ -276,14 +282,12 @@ def merged(
         schema=SCHEMA,
         run_id=run_id,
         verdict=status,
-        exit_code=EXIT_CODES[
-            VerdictStatus.FAIL if inconclusive_fails and status is VerdictStatus.INCONCLUSIVE else status
-        ],
+        exit_code=_exit_code(status, inconclusive_fails=inconclusive_fails, ended_by=ended_by),
         reason_code=reason_code,
         message=line(status, attribution, action, simulated, scenario="", text=text),
         attribution=attribution,
         action=action,
-        target=_target(verdicts, quorum),
+        target=_target(verdicts, quorum, rehearsal=rehearsal),
         chain=_chain(verdicts),
         checks=tuple(_check(run, check) for run in counted for check in run.verdict.checks),
         settlement=next(
@@ -324,6 +328,8 @@ def decided(verdict: Verdict, policies: Sequence[Policy]) -> Decision:
             VerdictStatus.FAIL: "the release broke a promise, and that only holds here",
         }.get(verdict.verdict, "not every region is proved"),
     }[step]
+    if verdict.target.rehearsal:
+        because = "a rehearsal against a simulation: no deployment was judged"
     return Decision(
         schema=policy.SCHEMA,
         run_id=verdict.run_id,
@@ -331,7 +337,7 @@ def decided(verdict: Verdict, policies: Sequence[Policy]) -> Decision:
         reason_code=verdict.reason_code,
         step=step,
         page=verdict.verdict is VerdictStatus.SAFETY
-        or (verdict.verdict is VerdictStatus.FAIL and step is ReleaseStep.HOLD),
+        or (verdict.verdict is VerdictStatus.FAIL and step is ReleaseStep.HOLD and not verdict.target.rehearsal),
         because=because,
         acts=False,
         not_acting_because="a merge rolls nothing back: each region is rolled back by its own command"
@@ -343,6 +349,12 @@ def decided(verdict: Verdict, policies: Sequence[Policy]) -> Decision:
         policy=policies[0] if policies else Policy(),
         regions={each.region: ReleaseStep[each.action.name] for each in verdict.regions},
     )
+
+
+def _exit_code(status: VerdictStatus, *, inconclusive_fails: bool, ended_by: str) -> int:
+    if status is not VerdictStatus.INCONCLUSIVE:
+        return EXIT_CODES[status]
+    return SIGNAL_EXIT_CODES.get(ended_by, EXIT_CODES[VerdictStatus.FAIL if inconclusive_fails else status])
 
 
 def region_of(check: Check) -> str:
@@ -397,19 +409,20 @@ def _run(run: RunOfRegion) -> RegionRun:
         releases_observed=verdict.target.releases_observed,
         journal_sha256=verdict.evidence.journal_sha256,
         signed_by=verdict.signed_by,
+        settlement=verdict.settlement,
         ended_at_ms=verdict.timings.ended_at_ms,
         artifacts=run.artifacts,
     )
 
 
-def _acted(region: RegionVerdict, status: VerdictStatus, reason_code: str) -> RegionVerdict:
+def _acted(region: RegionVerdict, status: VerdictStatus, reason_code: str, *, rehearsal: bool) -> RegionVerdict:
     """Return a region with what is done there: nothing is promoted before all passed, and only FAIL rolls back."""
     stands = {
         Action.PROMOTE: status is VerdictStatus.PASS,
         Action.ROLLBACK: reason_code == "region_failed" and region.verdict is VerdictStatus.FAIL,
         Action.HOLD: True,
     }[region.action]
-    return region if stands else replace(region, action=Action.HOLD)
+    return region if stands and not rehearsal else replace(region, action=Action.HOLD)
 
 
 def _action(regions: Sequence[RegionVerdict], status: VerdictStatus) -> Action:
@@ -448,7 +461,7 @@ def _simulated(verdicts: Sequence[Verdict]) -> str:
     return f"simulated {' and '.join(named)}" if named else ""
 
 
-def _target(verdicts: Sequence[Verdict], quorum: Quorum) -> Target:
+def _target(verdicts: Sequence[Verdict], quorum: Quorum, *, rehearsal: bool) -> Target:
     expected = {verdict.target.release_expected for verdict in verdicts}
     environments = (verdict.target.environment for verdict in verdicts)
     return Target(
@@ -460,7 +473,7 @@ def _target(verdicts: Sequence[Verdict], quorum: Quorum) -> Target:
             dict.fromkeys(release for verdict in verdicts for release in verdict.target.releases_observed)
         ),
         simulated=any(verdict.target.simulated for verdict in verdicts),
-        rehearsal=any(verdict.target.rehearsal for verdict in verdicts),
+        rehearsal=rehearsal or any(verdict.target.rehearsal for verdict in verdicts),
         reached=any(verdict.target.reached for verdict in verdicts),
     )
 

@@ -292,6 +292,7 @@ class RegionRun(msgspec.Struct, frozen=True, kw_only=True):
     releases_observed: tuple[str, ...]
     journal_sha256: str
     signed_by: str
+    settlement: Settlement
     ended_at_ms: int
     artifacts: str
 

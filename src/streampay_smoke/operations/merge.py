@@ -21,17 +21,19 @@ from streampay_smoke.evidence.journal import Entry, JournalRead
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate import policy, regions
 from streampay_smoke.gate.judge import KILLED, judge
+from streampay_smoke.gate.policy import Decision
 from streampay_smoke.gate.regions import Quorum, RefusedArtifact, RunOfRegion
 from streampay_smoke.gate.verdict import Verdict, VerdictStatus, from_json, to_json
 from streampay_smoke.operations.verification import differences
 from streampay_smoke.publish import github
 from streampay_smoke.publish.files import replace_file
 from streampay_smoke.publish.publish import OF_MERGES, PAGE, publish
-from streampay_smoke.publish.report_model import report_of
+from streampay_smoke.publish.report_model import RunReport, report_of
 from streampay_smoke.publish.summary import console_regions, paint_for, width_of
+from streampay_smoke.run.conclude import attempt, notify_people
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.run.seal import VERDICT_TYPE
-from streampay_smoke.settings import load_evidence
+from streampay_smoke.settings import EvidenceSettings, load_evidence
 from streampay_smoke.settings.reading import read
 
 MAX_AGE_SECONDS = 3600.0
@@ -187,14 +189,25 @@ def _started(read: JournalRead) -> RunStarted | None:
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
-    """How a merge is ended: who signs it, and whether INCONCLUSIVE exits as FAIL does."""
+    """How a merge is ended: who signs it, what INCONCLUSIVE exits as, and whether only the verdict is printed.
+
+    A `rehearsal` was played against a simulation that was made for it. `settings` say who is told.
+    """
+
+    settings: EvidenceSettings
 
     signing_key: SigningKey | None = None
     inconclusive_fails: bool = False
+    ended_by: str = ""
+    quiet: bool = False
+    rehearsal: bool = False
 
 
 def conclude_merge(folder: RunFolder, evidence: Evidence, quorum: Quorum, ending: Ending) -> int:
-    """Write the merged verdict, its decision and its reports into a folder, tell it, and return its exit code."""
+    """Write the merged verdict, its decision and its reports into a folder, tell it, and return its exit code.
+
+    What fails after the verdict is on disk is a note, and changes nothing.
+    """
     key = ending.signing_key
     verdict = regions.merged(
         evidence.runs,
@@ -203,23 +216,31 @@ def conclude_merge(folder: RunFolder, evidence: Evidence, quorum: Quorum, ending
         run_id=folder.run_id,
         signed_by=key.public.id if key else "",
         inconclusive_fails=ending.inconclusive_fails,
+        ended_by=ending.ended_by,
+        rehearsal=ending.rehearsal,
     )
     if key is not None:
         replace_file(folder.envelope_path, key.sign(to_json(verdict), VERDICT_TYPE).to_json())
     folder.write_verdict(verdict)
     folder.journal_path.unlink(missing_ok=True)  # the evidence is the regions' own
     decision = regions.decided(verdict, evidence.policies)
-    replace_file(folder.path / policy.FILE, policy.to_json(decision))
+    decided = policy.to_json(decision)
+    attempt(f"{policy.FILE} could not be written", lambda: replace_file(folder.path / policy.FILE, decided))
     run = report_of((), verdict, decision=policy.decision_description(decision))
-    print(console_regions(run, paint_for(sys.stdout, variables()), width_of(sys.stdout)), end="")
-    print(f"decision: {run.decision}")
+    attempt("the verdict could not be announced", lambda: _announce(folder, run, decision, quiet=ending.quiet))
+    attempt("nobody could be told", lambda: notify_people(run, decision, ending.settings))
+    return verdict.exit_code
+
+
+def _announce(folder: RunFolder, run: RunReport, decision: Decision, *, quiet: bool) -> None:
+    print(console_regions(run, paint_for(sys.stdout, variables()), width_of(sys.stdout)), end="", flush=True)
     published = publish(folder.path, run, publishers=OF_MERGES)
-    print(f"report: {folder.path / PAGE}", flush=True)
+    if not quiet:
+        print(f"decision: {run.decision}\nreport: {folder.path / PAGE}", flush=True)
     for note in published.notes:
         print(f"note: {note}", file=sys.stderr)
     for text in github.announce(run, decision, variables()):
         print(text)
-    return verdict.exit_code
 
 
 def merge(
@@ -254,5 +275,7 @@ def merge(
             release=raw.text("SMOKE_EXPECT_RELEASE"),
             environment=raw.environment if listed or "SMOKE_ENV" in raw.given else "",
         ),
-        Ending(signing_key=signing_key, inconclusive_fails=raw.parsed("SMOKE_ON_INCONCLUSIVE") == "fail"),
+        Ending(
+            settings=settings, signing_key=signing_key, inconclusive_fails=raw.parsed("SMOKE_ON_INCONCLUSIVE") == "fail"
+        ),
     )

@@ -82,7 +82,11 @@ class ServiceFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class ChainFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[chain]` of an environment file. `contract_admin` is whom the contract must obey, "" where nobody says."""
+    """`[chain]` of an environment file.
+
+    `contract_admin` is whom the contract must obey, "" where nobody says. `simulated_seconds_per_ledger` is the pace of
+    the ledgers of simulated regions, 0 for a ledger for each transaction.
+    """
 
     network: str
     contract_profile: str
@@ -90,6 +94,7 @@ class ChainFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     contract_admin: str = ""
     rpc_url: str = ""
     friendbot_url: str = ""
+    simulated_seconds_per_ledger: _Seconds = 0.0
 
 
 class MoneyFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,7 +110,8 @@ class Region(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """One of `[[regions]]`: a deployment of its own on the environment's network. "" takes what the environment says.
 
     `vantage` names where it is played from. `credentials` gives settings that are secrets to this region alone: the
-    setting's name, and the name of the variable that holds its value.
+    setting's name, and the name of the variable that holds its value. `simulated_latency_ms` is how far away a region
+    of the sandbox is.
     """
 
     name: str
@@ -115,6 +121,7 @@ class Region(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     contract_id: str = ""
     vantage: str = ""
     credentials: dict[str, str] = {}
+    simulated_latency_ms: Annotated[int, Meta(ge=0, le=60_000)] = 0
 
 
 class EnvironmentFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -160,6 +167,8 @@ class EnvironmentFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
                 f"no region can be named {bad!r}: {ALL_REGIONS!r} stands for all of them, and a name is made of "
                 "letters, digits, '.', '_' and '-'"
             )
+        if not self.service.simulated and any(region.simulated_latency_ms for region in self.regions):
+            raise ValueError("simulated_latency_ms of a region is for a service that is simulated")
         for region in self.regions:
             for setting, variable in region.credentials.items():
                 known = VARIABLES.get(setting)

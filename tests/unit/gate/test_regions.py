@@ -99,6 +99,23 @@ def test_every_region_is_promoted_together_or_none_is() -> None:
     assert decided(merge(run("eu", P), run("us", I)), []).regions["eu"] is ReleaseStep.HOLD
 
 
+@pytest.mark.parametrize("us", [P, F])
+def test_a_rehearsal_promotes_nothing_rolls_nothing_back_and_wakes_nobody(us: VerdictStatus) -> None:
+    quorum = Quorum(expected=("eu", "us"))
+    verdict = merged([run("eu", P), run("us", us)], (), quorum, run_id="merge-1", rehearsal=True)
+    decision = decided(verdict, [])
+
+    assert (verdict.verdict, decision.step, decision.page) == (us, ReleaseStep.HOLD, False)
+    assert set(decision.regions.values()) == {ReleaseStep.HOLD}
+
+
+def test_an_end_by_a_signal_exits_as_one() -> None:
+    quorum = Quorum(expected=("eu", "us"))
+
+    assert merged([run("eu", I)], (), quorum, run_id="merge-1", ended_by="SIGTERM").exit_code == 143
+    assert merged([run("eu", F)], (), quorum, run_id="merge-1", ended_by="SIGTERM").exit_code == 1
+
+
 def test_a_fail_that_is_not_the_releases_accuses_nobody() -> None:
     assert merge(run("eu", P), run("us", F, attribution="dependency")).verdict is I
 
