@@ -97,6 +97,8 @@ def test_a_file_whose_regions_make_no_sense_is_refused(root: Path, old: str, new
         ({}, ""),
         ({"SMOKE_BASE_URL": "https://pay.example"}, "SMOKE_BASE_URL is set for all regions"),
         ({"SMOKE_SIGNER_SEED": "S"}, "one account cannot sign for several regions"),
+        ({"SMOKE_STELLAR_RPC_URL": "https://rpc.example"}, "gives region eu its own"),
+        ({"SMOKE_CONTRACT_ID": "CAQCAIBAEAQCAIBAEAQCAIBAEAQCAIBAEAQCAIBAEAQCAIBAEAQCAMAU"}, ""),
         ({"SMOKE_ON_FAIL": "rollback"}, "rolls nothing back"),
     ],
 )

@@ -164,6 +164,9 @@ def _releases_differ(merge: _Merge) -> Iterator[_Found]:
     if judged and not frozenset.intersection(*judged.values()):
         shown = "; ".join(f"{where} {' and '.join(sorted(releases))}" for where, releases in judged.items())
         yield _Found(text=f"more than one release was judged ({shown}): merge the runs of one rollout")
+    silent = [run.region for run in merge.runs if run.label not in judged and run.verdict.verdict is VerdictStatus.PASS]
+    if merge.quorum.release and silent:
+        yield _Found(text=f"{_listed(silent)} does not say which release passed", regions=tuple(silent))
 
 
 def _releases(verdict: Verdict) -> frozenset[str]:
@@ -197,7 +200,7 @@ def _region_twice(merge: _Merge) -> Iterator[_Found]:
 
 
 def _run_twice(merge: _Merge) -> Iterator[_Found]:
-    ids = [run.verdict.run_id for run in merge.runs]
+    ids = [run.verdict.run_id for run in merge.runs if run.verdict.run_id]  # one that never started has none
     twice = list(dict.fromkeys(run_id for run_id in ids if ids.count(run_id) > 1))
     if twice:
         regions = tuple(dict.fromkeys(run.region for run in merge.runs if run.verdict.run_id in twice))

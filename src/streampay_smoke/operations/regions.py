@@ -41,6 +41,14 @@ NEVER_SHARED = {
 }
 """What is not given for all regions at once, and why; a region's own stands in its `[[regions]]`, or it has none."""
 
+OF_A_REGION = {
+    "SMOKE_STELLAR_RPC_URL": "rpc_url",
+    "SMOKE_STELLAR_FRIENDBOT_URL": "friendbot_url",
+    "SMOKE_CONTRACT_ID": "contract_id",
+    "SMOKE_VANTAGE": "vantage",
+}
+"""What is given for all regions only where none of them says its own: it would count instead."""
+
 OF_ONE_VERDICT = {ACTIONS: "", OUTPUT: "", SUMMARY: ""}
 """Where CI systems are told a verdict, emptied for the runs of regions: they are told the merged one."""
 
@@ -126,6 +134,13 @@ def refuse_shared(raw: RawSettings) -> None:
             f"{raw.called(shared)} is set for all regions: {NEVER_SHARED[shared]}",
             next_step=f"unset it, and say it in [[regions]] of {file} where a region needs its own",
         )
+    for name, field in OF_A_REGION.items():
+        own = next((region.name for region in raw.facts.regions if getattr(region, field)), "")
+        if name in raw.given and own:
+            raise SettingsInvalid(
+                f"{raw.called(name)} is set for all regions, and {file} gives region {own} its own",
+                next_step="unset it, or leave it out of [[regions]]",
+            )
     if raw.text("SMOKE_ON_FAIL") == "rollback":
         raise SettingsInvalid(
             "--region all rolls nothing back: a rollback is recorded for one deploy of one region",

@@ -4,7 +4,6 @@ Everything is imported when it is called: a run against a deployment never pays 
 """
 
 import contextlib
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,8 @@ import msgspec
 from streampay_smoke.core.errors import SettingsInvalid
 
 if TYPE_CHECKING:
+    import subprocess
+
     from streampay_sandbox.fleet import Fleet
     from streampay_sandbox.stack import Sandbox
 
@@ -43,6 +44,8 @@ def start_regions(latencies_ms: Mapping[str, int], close_seconds: float, place: 
 
     `place` is a folder for its ready file. Raises SettingsInvalid where they do not start.
     """
+    import subprocess  # a run of one deployment has no use for it
+
     ready_file = place / "sandbox.json"
     command = [sys.executable, "-m", "streampay_sandbox.regions", "--ready-file", str(ready_file)]
     command += [f"--latency={name}={latency_ms}" for name, latency_ms in latencies_ms.items()]

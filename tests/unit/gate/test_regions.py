@@ -11,6 +11,7 @@ from sample_runs import SCRIPTS, judged, passing
 from streampay_smoke.gate.policy import ReleaseStep
 from streampay_smoke.gate.regions import REGION_RULES, RULES, Quorum, RefusedArtifact, RunOfRegion, decided, merged
 from streampay_smoke.gate.verdict import Action, Override, Verdict, VerdictStatus, from_json, to_json
+from streampay_smoke.publish import wording
 
 P, F, I, C, S = (VerdictStatus[name] for name in ("PASS", "FAIL", "INCONCLUSIVE", "CONFIG", "SAFETY"))  # noqa: E741
 ATTRIBUTION = {P: "none", F: "product", I: "dependency", C: "config", S: "safety"}
@@ -190,6 +191,18 @@ def test_evidence_that_does_not_count_keeps_a_merge_from_pass_and_hides_no_fault
     assert any("journal_forged" in cause.text for cause in verdict.causes)
 
 
+def test_a_region_that_does_not_say_what_passed_does_not_pass_where_a_release_is_asked_for() -> None:
+    target = replace(judged(passing()).verdict.target, release_expected="", releases_observed=())
+    silent = run("us", P, target=target)
+
+    assert merge(run("eu", P), silent).verdict is P
+    assert merge(run("eu", P), silent, release="r-42").reason_code == "releases_differ"
+
+
+def test_runs_that_never_started_are_not_one_run_given_twice() -> None:
+    assert merge(run("eu", I, run_id=""), run("us", I, run_id="")).reason_code == "region_inconclusive"
+
+
 def test_a_region_whose_evidence_was_refused_says_so() -> None:
     verdict = merge(run("eu", P), refused=(replace(REFUSED, region="us"),))
 
@@ -215,3 +228,7 @@ def test_any_run_can_be_merged_and_is_read_back(name: str) -> None:
     assert len(together.checks) == len(verdict.checks) + len(judged(passing()).verdict.checks)
     assert len({check.id for check in together.checks}) == len(together.checks)
     assert len(together.message) <= 140
+
+
+def test_the_next_step_names_the_regions_to_roll_back() -> None:
+    assert "Roll back us, and promote no other region." in wording.next_step(merge(run("eu", P), run("us", F)))

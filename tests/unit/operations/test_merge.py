@@ -159,6 +159,7 @@ def test_the_command_leaves_a_verdict_a_decision_and_a_matrix(
     assert KEY.public.verify((folder / "verdict.dsse.json").read_bytes(), "application/vnd.streampay.gate-verdict+json")
     assert json.loads((folder / "decision.json").read_bytes())["regions"]["eu"] == "hold"
     assert "us failed" in said
+    assert "Next: Roll back us, and promote no other region." in said
     page, summary = (folder / "report.html").read_text(), (folder / "summary.md").read_text()
     assert "Features by region" in page
     assert '<th scope="row">Authenticated user lists streams</th><td><span class="badge passed">passed' in page
