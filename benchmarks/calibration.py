@@ -8,7 +8,6 @@ Either form ends with 1 when a claim does not hold. What decides here is what de
 """
 
 import argparse
-import itertools
 import math
 import os
 import random
@@ -185,11 +184,16 @@ class Counted(msgspec.Struct, kw_only=True):
         return f"{self.hits / self.runs:.3%} ({low:.3%}-{high:.3%})"
 
 
-def paired(rng: random.Random, reads: Reads, ratio: float, *, coin: bool = True) -> Iterator[tuple[float, float]]:
-    """Pairs of candidate and stable in one run; without the coin the candidate is always first."""
+def paired(rng: random.Random, reads: Reads, ratio: float) -> Iterator[tuple[float, float]]:
+    """Pairs of candidate and stable in one run, a coin deciding which is read first.
+
+    At an error of 0.1 % and the same release on both sides, other ways were wrong far more often: the candidate always
+    first in 73 % where the first of two reads warms the second; 40 reads of the one, then 40 of the other, with a rank
+    test in 20 % at rho 0.9 and in 100 % under a trend; an ordinary sign test repeated after each pair in 0.5 %.
+    """
     latencies = reads(rng, 2 * MOST_PAIRS_IN_DOUBT)
     for first, second in zip(latencies[::2], latencies[1::2], strict=True):
-        candidate, stable = (second, first) if coin and rng.random() < 0.5 else (first, second)
+        candidate, stable = (second, first) if rng.random() < 0.5 else (first, second)
         yield ratio * candidate, stable
 
 
@@ -272,9 +276,9 @@ def chunk(task: Task) -> tuple[str, str, Counted]:
     return kind, model, found
 
 
-def _pairs_of(ratio: float, wanted: bool, *, coin: bool = True) -> Callable[..., tuple[bool, int]]:
+def _pairs_of(ratio: float, wanted: bool) -> Callable[..., tuple[bool, int]]:
     def run(rng: random.Random, model: str, reads: Reads) -> tuple[bool, int]:
-        decided, count = decided_after(paired(rng, reads, ratio, coin=coin), ONE_GATE)
+        decided, count = decided_after(paired(rng, reads, ratio), ONE_GATE)
         return decided is wanted, count if decided is wanted else 0
 
     return run
@@ -300,26 +304,6 @@ def _at(factor: float) -> Callable[..., tuple[bool, int]]:
     return run
 
 
-def _unpaired(rng: random.Random, model: str, reads: Reads) -> tuple[bool, int]:
-    """The usual way: all reads of one release, then all of the other, and a rank test as if they were independent."""
-    latencies = reads(rng, 2 * MOST_PAIRS)
-    candidate, stable = latencies[:MOST_PAIRS], latencies[MOST_PAIRS:]
-    wins = sum(c > s for c in candidate for s in stable)
-    mean, deviation = MOST_PAIRS**2 / 2, math.sqrt(MOST_PAIRS**2 * (2 * MOST_PAIRS + 1) / 12)
-    return (wins - mean) / deviation > plain.NormalDist().inv_cdf(ONE_GATE), 0
-
-
-def _peeking(rng: random.Random, model: str, reads: Reads) -> tuple[bool, int]:
-    """An ordinary sign test at the same error, repeated after each pair."""
-    slower = 0
-    for number, (candidate, stable) in enumerate(itertools.islice(paired(rng, reads, 1.0), MOST_PAIRS), 1):
-        slower += candidate > stable
-        chance = sum(math.comb(number, hits) for hits in range(slower, number + 1)) / 2**number
-        if chance <= RUN_ERROR:
-            return True, 0
-    return False, 0
-
-
 KINDS: dict[str, Callable[..., tuple[bool, int]]] = {
     "same": _pairs_of(1.0, True),
     "limit": _pairs_of(THRESHOLD, True),
@@ -331,25 +315,16 @@ KINDS: dict[str, Callable[..., tuple[bool, int]]] = {
     "twice the promise": _at(2.0),
     "half the promise": _at(0.5),
     "a tenth of the promise": _at(0.1),
-    "fixed order": _pairs_of(1.0, True, coin=False),
-    "unpaired": _unpaired,
-    "peeking": _peeking,
 }
 
 EVERYWHERE = ("same", "limit", "doubled", "doubled passed", "same passed", "six at the limit", "six with room")
 OF_READS = ("twice the promise", "half the promise", "a tenth of the promise")
-WRONG_WAYS = {
-    "fixed order": ("the first of two reads warms the second", "warming caches (a trend)"),
-    "unpaired": ("log-normal, sigma 0.5", "AR(1), rho 0.9", "bursts", "warming caches (a trend)"),
-    "peeking": ("log-normal, sigma 0.5",),
-}
 
 
 def simulate(runs: int) -> dict[tuple[str, str], Counted]:
     """Simulate everything; the answer depends on the seed and the number of runs, not on the cores."""
     wanted = [(kind, model) for kind in (*EVERYWHERE, *OF_READS) for model in MODELS]
-    wanted += [(kind, model) for kind, models in WRONG_WAYS.items() for model in models]
-    fewer = {"doubled", "doubled passed", "same passed", *OF_READS, *WRONG_WAYS}
+    fewer = {"doubled", "doubled passed", "same passed", *OF_READS}
     tasks: list[Task] = [
         (kind, model, number, CHUNK)
         for kind, model in wanted
@@ -449,14 +424,6 @@ def page(found: dict[tuple[str, str], Counted], runs: int) -> str:
     alone = table(READS_HEAD, reads_rows(found))
     doubled = [found["doubled passed", model] for model in MODELS]
     tenths = [found["a tenth of the promise", model] for model in MODELS]
-    wrong = table(
-        "| way | latencies | false alarms |",
-        (
-            f"| {kind} | {model} | {found[kind, model].rate} |"
-            for kind, models in WRONG_WAYS.items()
-            for model in models
-        ),
-    )
     return TEXT.format(
         runs=runs,
         seed=SEED,
@@ -468,7 +435,6 @@ def page(found: dict[tuple[str, str], Counted], runs: int) -> str:
         pairs=MOST_PAIRS,
         most_pairs=MOST_PAIRS_IN_DOUBT,
         more_reads=MOST_MORE_READS,
-        wrong=wrong,
         few="\n".join(few_rows()),
         doubled_passed=f"{sum(each.hits for each in doubled):,} of {sum(each.runs for each in doubled):,}",
         tenth_alarms=f"{sum(each.hits for each in tenths):,} of {sum(each.runs for each in tenths):,}",
@@ -535,13 +501,6 @@ and share the error of 0.1 %. {runs:,} simulated runs a cell.
 objectives under strong autocorrelation exactly on the threshold, and no test could meet it**: one run in twenty of
 such a release has every sample above its p95. At half of every threshold it is met up to rho 0.9. So let absolute
 latencies gate only with ample room, and give the gate a stable release.
-
-## What goes wrong without pairs, coin and sequential test
-
-The same release on both sides, error 0.1 % (`fixed order`: the candidate is always read first; `unpaired`: 40 reads of
-the one, then 40 of the other, with a rank test; `peeking`: an ordinary sign test repeated after each pair).
-
-{wrong}
 
 ## What few samples can say
 

@@ -35,8 +35,8 @@ class Case(Fault, frozen=True, kw_only=True):
     `truth` is the right attribution, and `or_else` names others that are right too: some disturbances can be ridden out
     or held, as its moment decides. `caught_by` is as for any fault, or the reason code of a finding about the whole
     run. `faults` are the sandbox's own; `conditions` change the rest of the setup. `features` are what is played in a
-    hurry; `tags`, where given, select the scenarios at any time. `close_seconds` is the pace of the ledger, None where
-    the run variation draws it.
+    hurry; `tags`, where given, select the scenarios at any time. `close_seconds` is the pace of the ledger and
+    `rpc_version` what it plays, None where the run variation draws them.
     """
 
     or_else: tuple[Truth, ...] = ()
@@ -45,6 +45,7 @@ class Case(Fault, frozen=True, kw_only=True):
     features: tuple[str, ...] = ()
     tags: str = ""
     close_seconds: float | None = None
+    rpc_version: str | None = None
 
     @property
     def truths(self) -> tuple[Truth, ...]:

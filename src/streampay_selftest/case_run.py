@@ -72,7 +72,11 @@ def play(case: Case, seed: int, *, hurried: bool, gate: Sequence[str] = GATE, ev
     variation = RunVariation.of(case.name, seed)
     with tempfile.TemporaryDirectory(prefix="selftest-") as folder, contextlib.ExitStack() as stack:
         pace_seconds = variation.close_seconds if case.close_seconds is None else case.close_seconds
-        sandbox = stack.enter_context(start_sandbox(close_seconds=pace_seconds, faults=case.faults))
+        sandbox = stack.enter_context(
+            start_sandbox(
+                close_seconds=pace_seconds, faults=case.faults, rpc_version=case.rpc_version or variation.rpc_version
+            )
+        )
         setup = RunSetup(Path(folder) / "project", sandbox, stack, gate)
         variation.over(setup)
         for change in case.conditions:

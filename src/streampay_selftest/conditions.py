@@ -80,10 +80,8 @@ def another_upstream(*faults: str) -> Condition:
 
 
 def another_ledger(setup: RunSetup) -> None:
-    """Let the gate look at a ledger that is not the service's: another network of the same kind, with its own past."""
+    """Let the gate look at a ledger that is not the service's: another network of the same kind."""
     other = setup.stack.enter_context(start_sandbox())
-    with Client(timeout_seconds=PATIENCE_SECONDS) as client:
-        client.request("GET", f"{other.friendbot_url}?addr={unowned_address()}")
     setup.environ["SMOKE_STELLAR_RPC_URL"] = other.rpc_url
     setup.environ["SMOKE_STELLAR_FRIENDBOT_URL"] = other.friendbot_url
 

@@ -4,6 +4,7 @@ import signal
 
 from streampay_sandbox.fault import Severity, Truth
 from streampay_sandbox.proxy import Forward, hang_up
+from streampay_sandbox.wire_versions import WIRE_VERSIONS
 from streampay_selftest.case import Case
 from streampay_selftest.conditions import (
     NewBehaviour,
@@ -27,8 +28,7 @@ DERIVED_DEADLINE = without("SMOKE_DEADLINE_SECONDS")
 PACES_SECONDS = (0.0, 1.0, 5.0, 6.0)
 """Testnet and the public network close a ledger every five to six seconds, a local network every second."""
 
-LATENCIES_MS = {50: DERIVED_DEADLINE, 100: DERIVED_DEADLINE, 400: setting(SMOKE_DEADLINE_SECONDS="480")}
-"""The deadline that follows from ledgers knows nothing of latency: far away, somebody has to set it."""
+LATENCIES_MS = (50, 100, 400)
 
 SIGN_INS = {
     "a token of the signing secret": (setting(SMOKE_AUTH_MODE="jwt"),),
@@ -67,17 +67,38 @@ ENVIRONMENT_DISTURBANCES = (
     ),
     *(
         Case(
+            name=f"nothing is wrong, and the RPC is {version.rpc} on protocol {version.protocol}",
+            story="operations: networks and RPC providers upgrade at times of their own",
+            severity=DISTURBANCE,
+            truth=NONE,
+            rpc_version=name,
+            tags="@smoke",
+        )
+        for name, version in WIRE_VERSIONS.items()
+    ),
+    Case(
+        name="nothing is wrong, and two ledgers share each second",
+        story="CAP-88: ledgers may close in the same second since protocol 30",
+        severity=DISTURBANCE,
+        truth=NONE,
+        close_seconds=0.5,
+        rpc_version="30",
+        conditions=(DERIVED_DEADLINE,),
+        tags="@smoke",
+    ),
+    *(
+        Case(
             name=f"a service and a ledger that are {latency_ms} ms away",
             story="operations: the runner stands on another continent",
             severity=DISTURBANCE,
             truth=NONE,
             conditions=(
-                deadline,
+                DERIVED_DEADLINE,
                 proxy(_away(latency_ms / 1000)),
                 rpc_proxy(_away(latency_ms / 1000)),
             ),
         )
-        for latency_ms, deadline in LATENCIES_MS.items()
+        for latency_ms in LATENCIES_MS
     ),
     *(
         Case(
@@ -137,6 +158,14 @@ ENVIRONMENT_DISTURBANCES = (
         close_seconds=5.0,
         conditions=(DERIVED_DEADLINE, stopped_by(signal.SIGTERM, at='"resource_created"')),
         features=("settlement",),
+    ),
+    Case(
+        name="a signal while a part of the run ends its streams",
+        story="operations: a pipeline is cancelled; one lane has played its share and is cleaning up",
+        severity=DISTURBANCE,
+        truth=HARNESS,
+        close_seconds=5.0,
+        conditions=(DERIVED_DEADLINE, stopped_by(signal.SIGTERM, at='/stop"')),
     ),
     Case(
         name="a private ledger that is not the service's",

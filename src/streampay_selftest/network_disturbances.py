@@ -24,6 +24,7 @@ from streampay_selftest.proxy_behaviours import (
     late_transactions,
     lost,
     marked,
+    of_a_newer_protocol,
     old_release,
     one_replica_of,
     rate_limited,
@@ -424,6 +425,14 @@ NETWORK_DISTURBANCES = (
         truth=NONE,
         conditions=(rpc_proxy(lambda: answering(without_close_times)),),
         features=("chain",),
+    ),
+    Case(
+        name="a protocol that the installed SDK cannot decode",
+        story="CAP-88: a network upgrades, and the gate's stellar-sdk is not upgraded with it",
+        severity=DISTURBANCE,
+        truth=DEPENDENCY,
+        conditions=(rpc_proxy(lambda: answering(of_a_newer_protocol)),),
+        features=("chain", "settlement"),
     ),
     Case(
         name="an RPC that learns of transactions late",

@@ -10,6 +10,9 @@ from streampay_smoke.gate.statistics import quantile
 
 PAGE, CHART = "README.md", "chart.svg"
 
+MOST_NAMES = 5
+"""How many disturbances that were answered alike are named; `streampay-smoke selftest --list` names all."""
+
 
 def page(results: Results) -> str:
     """Return the page, in Markdown."""
@@ -135,8 +138,8 @@ def _cases(results: Results, kind: str) -> str:
     for case in results.cases:
         if case.kind == kind:
             groups.setdefault(_heading(case), []).append(case)
-    usual = _usual_runs(results, kind)
-    return "".join(f"- {heading}: {_names(cases, usual)}\n" for heading, cases in groups.items())
+    usual, most = _usual_runs(results, kind), MOST_NAMES if kind == DISTURBANCE else len(results.cases)
+    return "".join(f"- {heading}: {_names(cases, usual, most)}\n" for heading, cases in groups.items())
 
 
 def _usual_runs(results: Results, kind: str) -> int:
@@ -154,13 +157,21 @@ def _answer(outcome: CaseOutcome) -> str:
     return f"{'' if outcome.right else 'WRONG: '}{outcome.status} `{named}`"
 
 
-def _names(cases: Sequence[CaseResult], usual: int) -> str:
-    """Return the names of cases, those with a note after it: how often they were played, what was not red."""
+def _names(cases: Sequence[CaseResult], usual: int, most: int) -> str:
+    """Return the names of cases, those with a note after it: how often they were played, what was not red.
+
+    Of those that are alike only the first `most` are named, and the others are counted.
+    """
     noted: dict[str, list[str]] = {"": []}
     for case in cases:
         noted.setdefault(_note(case, usual), []).append(case.name)
-    told = [f"{note}: {'; '.join(names)}" if note else "; ".join(names) for note, names in noted.items() if names]
+    told = [f"{note}: {_first(names, most)}" if note else _first(names, most) for note, names in noted.items() if names]
     return "; ".join(told)
+
+
+def _first(names: Sequence[str], most: int) -> str:
+    more = [f"and {len(names) - most} more"] if len(names) > most else []
+    return "; ".join([*names[:most], *more])
 
 
 def _note(case: CaseResult, usual: int) -> str:

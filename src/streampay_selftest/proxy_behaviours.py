@@ -271,6 +271,12 @@ def without_close_times(sent: ProxiedAnswer) -> ProxiedAnswer:
     return replace(sent, content=_CLOSE_TIMES.sub(b"", sent.content))
 
 
+def of_a_newer_protocol(sent: ProxiedAnswer) -> ProxiedAnswer:
+    """Answer as a network of protocol 99, whose results of transactions have a type that no SDK knows yet."""
+    content = _PROTOCOL.sub(rb"\g<1>99", sent.content)
+    return replace(sent, content=_META.sub(rb"\g<1>AAAAYw==", content))
+
+
 def late_transactions(times: int) -> Callable[[], ProxyBehaviour]:
     """Let an RPC not know each transaction yet, the first so many times it is asked: a backend lags behind."""
 
@@ -294,6 +300,8 @@ def late_transactions(times: int) -> Callable[[], ProxyBehaviour]:
     return behaviour
 
 
+_PROTOCOL = re.compile(rb'("protocolVersion": ?)[0-9]+')
+_META = re.compile(rb'("resultMetaXdr": ?")[^"]+')
 _CLOSE_TIMES = re.compile(rb'"(?:latest|oldest)LedgerCloseTime": ?"?[0-9]+"?, ?')
 _TRANSACTION = re.compile(rb'"txHash": ?"([0-9a-f]{64})"')
 _NOT_FOUND = frozenset({"txHash", "latestLedger", "latestLedgerCloseTime", "oldestLedger", "oldestLedgerCloseTime"})

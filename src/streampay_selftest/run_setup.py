@@ -11,7 +11,7 @@ from typing import IO
 
 from streampay_sandbox.proxy import DisturbingProxy, ProxyBehaviour, pass_through
 from streampay_sandbox.stack import Sandbox
-from streampay_smoke.settings.deadline import SHORTEST_SECONDS, derived_deadline_seconds
+from streampay_smoke.settings.deadline import MOST_ROUND_TRIP_SECONDS, SHORTEST_SECONDS, derived_deadline_seconds
 from streampay_smoke.settings.folders import project_root
 
 RELEASE = "sandbox"
@@ -116,7 +116,11 @@ class RunSetup:
         return (
             float(told)
             if told
-            else derived_deadline_seconds(ready_within_seconds=60.0, seconds_per_ledger=close_seconds)
+            else derived_deadline_seconds(
+                ready_within_seconds=60.0,
+                seconds_per_ledger=close_seconds,
+                round_trip_seconds=MOST_ROUND_TRIP_SECONDS,
+            )
         )
 
     def latest(self) -> Path | None:

@@ -6,13 +6,14 @@ import msgspec
 from msgspec.structs import replace
 
 from streampay_sandbox.proxy import Forward, ProxiedRequest, ProxyBehaviour, ProxyDecision
+from streampay_sandbox.wire_versions import DEFAULT_WIRE_VERSION, WIRE_VERSIONS
 from streampay_selftest.run_setup import RunSetup
 
 NO_VARIATION = 0
 """The seed without any variation."""
 
 CLOSE_SECONDS = (0.0, 0.5, 1.0)
-"""Each ledger closes at least one second of its own later: with shorter ones its time would race ahead of ours."""
+"""Before protocol 30 ledgers close a second apart at least: with shorter paces their time would race ahead of ours."""
 
 JITTER_SECONDS = (0.0, 0.002, 0.01, 0.03)
 AUTH_MODES = ("wallet", "jwt")
@@ -22,13 +23,14 @@ REGIONS = ("", "eu-west-1", "us-east-1")
 
 
 class RunVariation(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run differs from the next: ledgers that close at once (0) or at intervals, jitter on the proxy, sign-in."""
+    """How a run differs from the next: ledgers that close at once (0) or at intervals, jitter, sign-in, RPC version."""
 
     seed: int
     close_seconds: float = 0.0
     jitter_seconds: float = 0.0
     auth_mode: str = "wallet"
     region: str = ""
+    rpc_version: str = DEFAULT_WIRE_VERSION
 
     @classmethod
     def of(cls, case: str, seed: int) -> "RunVariation":
@@ -42,6 +44,7 @@ class RunVariation(msgspec.Struct, frozen=True, kw_only=True):
             jitter_seconds=drawn.choice(JITTER_SECONDS),
             auth_mode=drawn.choice(AUTH_MODES),
             region=drawn.choice(REGIONS),
+            rpc_version=drawn.choice(tuple(WIRE_VERSIONS)),
         )
 
     def over(self, setup: RunSetup) -> None:

@@ -3,7 +3,7 @@
 from streampay_sandbox.fault import Severity, Truth
 from streampay_sandbox.proxy import SubstituteAnswer
 from streampay_selftest.case import Case
-from streampay_selftest.conditions import environment_text, file, proxy, setting
+from streampay_selftest.conditions import environment_text, file, proxy, setting, stable
 from streampay_selftest.proxy_behaviours import everywhere, old_release
 from streampay_selftest.proxy_faults import IMPATIENT, LOGIN, SPA
 
@@ -102,6 +102,21 @@ SETTINGS_DISTURBANCES = (
         severity=DISTURBANCE,
         truth=CONFIG,
         conditions=(IMPATIENT, setting(SMOKE_EXPECT_RELEASE="4b07bac0f6e34f0ab5a8c1a4a6b7de0f0d6f7a10")),
+    ),
+    Case(
+        name="a mistyped port, and the expected release is where the stable one should be",
+        story="operations: the two addresses of a blue-green deployment were mixed up, or a port was mistyped",
+        severity=DISTURBANCE,
+        truth=CONFIG,
+        conditions=(IMPATIENT, setting(SMOKE_BASE_URL="http://127.0.0.1:9"), stable()),
+    ),
+    Case(
+        name="a contract profile in place of the environment's",
+        story="operations: SMOKE_CONTRACT_PROFILE was left over from the early contract",
+        severity=DISTURBANCE,
+        truth=CONFIG,
+        conditions=(setting(SMOKE_CONTRACT_PROFILE="streampay-contracts"),),
+        features=("ledger",),
     ),
     Case(
         name="a network whose name is misspelt",

@@ -288,7 +288,9 @@ def sandbox(chosen: argparse.Namespace) -> int:
         ready_file=chosen.ready_file,
         close_seconds=chosen.close_time,
         faults=tuple(chosen.fault),
+        rpc_version=chosen.rpc_version,
         contract_file=chosen.contract,
+        contract_profile=chosen.contract_profile,
     )
     return 0
 
@@ -570,6 +572,8 @@ def _add_notify(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:
+    from streampay_smoke.run.embedded import CONTRACT_PROFILES
+
     parser.add_argument("--port", type=int, default=0, help="port of the service; 0 for any free one")
     parser.add_argument("--rpc-port", type=int, default=0, help="port of the ledger; 0 for any free one")
     parser.add_argument(
@@ -577,6 +581,9 @@ def _add_sandbox(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--close-time", type=float, default=0.0, metavar="SECONDS", help="time between ledgers; 0 closes at once"
+    )
+    parser.add_argument(
+        "--rpc-version", metavar="VERSION", help="the Stellar RPC that the ledger plays: 27.0, 28 or 30 (by default 30)"
     )
     parser.add_argument("--fault", action="append", default=[], metavar="NAME", help="misbehave in a named way")
     parser.add_argument(
@@ -587,6 +594,12 @@ def _add_sandbox(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--contract", type=Path, metavar="FILE.wasm", help="with --engine host: the stream contract's own code"
+    )
+    parser.add_argument(
+        "--contract-profile",
+        choices=CONTRACT_PROFILES,
+        default=CONTRACT_PROFILES[0],
+        help="the contract that the printed variables point a run at; the service settles on %(default)s",
     )
     parser.add_argument("--list-faults", action="store_true", help="only say which faults there are")
     parser.set_defaults(command=sandbox)
@@ -625,7 +638,7 @@ def _add_selftest(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--quick",
         action="store_true",
-        help="a third of the cases, another for each commit, once, with the features they are about (default)",
+        help="a sixth of the cases, another for each commit, once, with the features they are about (default)",
     )
     how.add_argument(
         "--every-case", action="store_true", help="every case once, with the features it is about: some minutes"

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from suite_parts import untraced
 from waits import HANG_SECONDS
 
 from streampay_smoke.run.supervisor import RUNNER
@@ -37,6 +38,7 @@ print(*sorted(set(sys.argv[2:]) & set(sys.modules)))
 def test_what_every_run_imports_imports_nothing_heavy(name: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", IMPORT_ALL, f"streampay_smoke.{name}", *HEAVY],
+        env=untraced(),
         capture_output=True,
         text=True,
         check=False,
@@ -50,7 +52,12 @@ def test_the_supervisor_starts_behave_and_does_not_import_it() -> None:
     others = "streampay_smoke.run.conclude, streampay_smoke.run.decision"
     code = f"import sys, streampay_smoke.cli, {supervisor}, {others}; print(*{{'behave', 'httpx'}} & set(sys.modules))"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=HANG_SECONDS
+        [sys.executable, "-c", code],
+        env=untraced(),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=HANG_SECONDS,
     )
     assert done.stdout.split() == []
 

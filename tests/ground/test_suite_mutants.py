@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from suite_parts import untraced
 from waits import HANG_SECONDS
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +20,7 @@ def test_no_mutant_of_a_sample_is_a_pass() -> None:
         text=True,
         timeout=HANG_SECONDS,
         check=False,
+        env=untraced(),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     said = re.search(r"(\d+) mutants, 0 PASS, 0 blamed a good release", done.stdout)

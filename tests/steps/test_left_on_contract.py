@@ -198,7 +198,7 @@ def test_a_stream_whose_opening_was_cut_off_is_found_and_cancelled_by_the_run_it
 ) -> None:
     seed = {"SMOKE_SIGNER_SEED": shared.ledger.chain.account("kept").seed} if kept_seed else {}
     run = run_context_of(settings_for({**environ, **seed}), witness, run_id=f"cut off {kept_seed}")
-    between = parties(run.ledger, run.payer, run.recipient.address)
+    between = parties(run.ledger, run.payer, run.recipient)
     streams: list[int] = []
 
     def cut_off(*given: Any) -> None:
@@ -210,7 +210,7 @@ def test_a_stream_whose_opening_was_cut_off_is_found_and_cancelled_by_the_run_it
     with pytest.raises(KeyboardInterrupt):
         stream_and_settle(run.ledger, between, run.housekeeping)
     assert run.unfinished == 1
-    run.clean_up(cut_off=True)
+    run.clean_up(under_way_seconds=15.0)
 
     status = run.ledger.contract.stream(streams[0]).status
     assert status == ("draft" if kept_seed else "cancelled"), "what a shared payer opens may be another run's"
@@ -232,7 +232,7 @@ def test_a_stream_whose_order_was_cut_off_is_found_and_ended(
     with pytest.raises(KeyboardInterrupt):
         _ = shared.draft
     assert shared.unfinished == 1
-    shared.clean_up(cut_off=True)
+    shared.clean_up(under_way_seconds=15.0)
     assert shared.deployment.stream(shared.credential, made[0]).status in FINISHED
     assert shared.unfinished == 0
 
@@ -243,7 +243,7 @@ def test_an_opening_that_was_refused_leaves_nothing_to_search_for(
     def refuses(*_: Any) -> None:
         raise ContractFailure("paused", name="Paused", code=1)
 
-    between = parties(shared.ledger, shared.payer, shared.recipient.address)
+    between = parties(shared.ledger, shared.payer, shared.recipient)
     monkeypatch.setattr(shared.ledger.contract, "open_draft", refuses)
     with pytest.raises(ContractFailure):
         stream_and_settle(shared.ledger, between, shared.housekeeping)

@@ -8,12 +8,14 @@ import pytest
 from step_parts import Says, SmallStreamPay, Witness, readiness, run_context_of, settings_for, small_environ
 from suite_parts import Project
 
-from streampay_sandbox.stack import Sandbox, start_sandbox
+from streampay_sandbox.stack import start_sandbox
 from streampay_smoke.acceptance.observations.readiness import NeverReady
 from streampay_smoke.acceptance.observations.settings_mismatch import (
     AnotherApplication,
     NetworkUnexpected,
+    ReleaseElsewhere,
     ReleaseUnexpected,
+    refuse_another_address,
     refuse_another_network,
     refuse_another_release,
 )
@@ -21,12 +23,12 @@ from streampay_smoke.core.errors import Blame, SmokeError
 from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.evidence.events import ReleaseSeen
 from streampay_smoke.gate.verdict import VerdictStatus
-from streampay_smoke.http.client import Client
 from streampay_smoke.http.ledger_health import is_same_ledger
 from streampay_smoke.operations.doctor import DoctorState
 from streampay_smoke.operations.doctor.deployment import DEPLOYMENT
 from streampay_smoke.operations.doctor.look import look_at
-from streampay_smoke.service.identity import unowned_address
+from streampay_smoke.service.records import Readiness
+from streampay_smoke.service.transport import NOTHING_LISTENS, NoServiceAnswer
 
 READS = "build-manifest: the build id that the start page names"
 
@@ -45,6 +47,83 @@ def test_one_release_that_is_not_the_expected_one_is_refused_and_what_is_read_is
 )
 def test_whatever_else_was_told_is_left_to_the_checks(expected: str, told: list[str]) -> None:
     refuse_another_release(expected, told, told_by="header:x-release")
+
+
+NEW = readiness(release="new")
+ELSEWHERE: dict[str, tuple[str, dict[str, Readiness], tuple[str, ...]]] = {
+    "the scheme's own port": ("https://pay.example:8443", {"https://pay.example": NEW}, ()),
+    "the other scheme": ("http://pay.example/app", {"https://pay.example/app": NEW}, ()),
+    "where the stable release should be": (
+        "http://pay.example:3010",
+        {"http://pay.example:3001": NEW},
+        ("http://pay.example:3001",),
+    ),
+}
+DEAD: dict[str, tuple[str, dict[str, Readiness], tuple[str, ...]]] = {
+    "nothing answers beside it": ("http://pay.example:3010", {}, ("http://pay.example:3001",)),
+    "another release does": (
+        "http://pay.example:3010",
+        {"http://pay.example:3001": readiness(release="old")},
+        ("http://pay.example:3001",),
+    ),
+    "it is not ready there": (
+        "https://pay.example:8443",
+        {"https://pay.example": readiness(ready=False, release="new")},
+        (),
+    ),
+    "on another host": ("https://pay.example:8443", {"https://old.example": NEW}, ("https://old.example",)),
+    "the same address": ("https://pay.example", {"https://pay.example": NEW}, ("https://pay.example:443",)),
+}
+
+
+def look_beside(base_url: str, answers: dict[str, Readiness], others: tuple[str, ...], expected: str = "new") -> None:
+    def readiness_at(address: str) -> Readiness:
+        if address not in answers:
+            raise NoServiceAnswer("nothing listens", cause=NOTHING_LISTENS)
+        return answers[address]
+
+    refuse_another_address(base_url, others=others, expected=expected, readiness_at=readiness_at)
+
+
+@pytest.mark.parametrize(("base_url", "answers", "others"), ELSEWHERE.values(), ids=ELSEWHERE)
+def test_an_address_is_wrong_where_the_expected_release_is_ready_beside_it(
+    base_url: str, answers: dict[str, Readiness], others: tuple[str, ...]
+) -> None:
+    with pytest.raises(ReleaseElsewhere, match=f"ready at {next(iter(answers))}") as caught:
+        look_beside(base_url, answers, others)
+    assert caught.value.blame is Blame.CONFIG
+
+
+@pytest.mark.parametrize(("base_url", "answers", "others"), DEAD.values(), ids=DEAD)
+def test_a_dead_release_is_not_taken_for_a_wrong_address(
+    base_url: str, answers: dict[str, Readiness], others: tuple[str, ...]
+) -> None:
+    look_beside(base_url, answers, others)
+
+
+def test_without_an_expected_release_nothing_tells_a_wrong_port_from_a_dead_release() -> None:
+    look_beside("https://pay.example:8443", {"https://pay.example": NEW}, (), expected="")
+
+
+def test_a_run_at_a_mistyped_port_judges_nothing_and_doctor_says_so_too(tmp_path: Path) -> None:
+    with start_sandbox() as sandbox:
+        swapped = {
+            "SMOKE_BASE_URL": "http://127.0.0.1:9",
+            "SMOKE_BASELINE_URL": sandbox.base_url,
+            "SMOKE_EXPECT_RELEASE": "sandbox",
+        }
+        project = Project(tmp_path, {**sandbox.ready_document()["env"], **swapped})
+        (tmp_path / "environments" / "sandbox.toml").write_text(
+            (tmp_path / "environments" / "sandbox.toml")
+            .read_text()
+            .replace("within_seconds = 10", "within_seconds = 1")
+        )
+        ran = project.smoke("--tags", "@readiness or @access")
+        doctor = project.answer("doctor")
+    assert (ran.code, ran.verdict.reason_code) == (2, "release_elsewhere"), ran.output
+    assert f"the expected release sandbox is ready at {sandbox.base_url}" in ran.verdict.message_long
+    assert doctor.returncode == 2, doctor.stdout
+    assert "nothing listens at http://127.0.0.1:9" in doctor.stdout
 
 
 @pytest.mark.parametrize(
@@ -136,7 +215,6 @@ def test_two_private_ledgers_are_a_matter_of_settings_and_doctor_says_so_too(tmp
     with start_sandbox() as service, start_sandbox() as elsewhere:
         elsewhere_rpc = elsewhere.ready_document()["env"]["SMOKE_STELLAR_RPC_URL"]
         project = Project(tmp_path, {**service.ready_document()["env"], "SMOKE_STELLAR_RPC_URL": elsewhere_rpc})
-        friendbot(elsewhere)  # from here on their ledgers differ
         ran = project.smoke("--tags", "@settlement")
         doctor = project.answer("doctor")
 
@@ -153,9 +231,3 @@ def test_the_ledger_of_the_service_is_known_by_another_address_too() -> None:
         assert is_same_ledger(rpc_url, rpc_url.replace("127.0.0.1", "localhost"), timeout_seconds=5) is True
         assert is_same_ledger(rpc_url, "http://127.0.0.1:9/rpc", timeout_seconds=1) is None
         assert is_same_ledger(rpc_url, sandbox.base_url, timeout_seconds=5) is None
-
-
-def friendbot(sandbox: Sandbox) -> None:
-    url = sandbox.ready_document()["env"]["SMOKE_STELLAR_FRIENDBOT_URL"]
-    with Client(timeout_seconds=5) as client:
-        assert client.request("GET", f"{url}?addr={unowned_address()}").status == 200

@@ -4,12 +4,25 @@ import importlib.metadata
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
-from step_parts import Says, SmallStreamPay, Witness, readyz_says, run_context_of, settings_for, small_environ
+from msgspec.structs import replace
+from step_parts import (
+    PaperLedger,
+    Says,
+    SmallStreamPay,
+    Witness,
+    readyz_says,
+    run_context_of,
+    settings_for,
+    small_environ,
+)
 
 from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS
 from streampay_smoke.acceptance.run_context import RunContext
+from streampay_smoke.chain.versions import NEWEST_TESTED_PROTOCOL
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid
 from streampay_smoke.evidence.events import Warned
 from streampay_smoke.evidence.redaction import Redactor
@@ -194,6 +207,20 @@ def test_the_doctor_says_what_goes_by_a_proxy_and_shows_ledgers_by_their_host(
     found = looks_by_name(looks)
     assert "service directly: HTTP_PROXY is not used for 127.0.0.1" in found["proxy"].said
     assert not any("a-proxys-password" in look.said or "/friendbot" in look.said for look in looks)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "state"),
+    [(27, DoctorState.OK), (NEWEST_TESTED_PROTOCOL, DoctorState.OK), (99, DoctorState.WARNING)],
+)
+def test_the_protocol_is_shown_with_what_the_sdk_knows(protocol: int, state: DoctorState) -> None:
+    chain = PaperLedger()
+    info = replace(chain.connect(), protocol_version=protocol)
+    run = cast(RunContext, SimpleNamespace(ledger=SimpleNamespace(chain=chain)))
+    chain.connect = lambda: info  # type: ignore[method-assign]
+    (look,) = look_at(run, [each for each in DEPLOYMENT if each.name == "protocol"])
+    assert look.state is state
+    assert f"the network runs protocol {protocol}, its RPC is 27.1.0; stellar-sdk" in look.said
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from suite_parts import Project
+from suite_parts import FORKS, Project
 
 from streampay_sandbox.stack import Sandbox, start_sandbox
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forks_end_with_the_session() -> Iterator[None]:
+    """What they covered is written before it is read."""
+    yield
+    FORKS.close()
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 from suite_parts import Project, Ran
+from waits import HANG_SECONDS, Stopwatch
 
 from streampay_sandbox.service.limits import TokenBuckets
 from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.gate.verdict import VerdictStatus
 
 AT_ONCE = 4
-SECONDS = 150
+SECONDS = HANG_SECONDS
 """How long four runs may take on a busy machine."""
 
 REFILL_SECONDS = {"login": 6.0, "write": 6.0}
@@ -22,13 +23,19 @@ REFILL_SECONDS = {"login": 6.0, "write": 6.0}
 
 SHORT_SECONDS = 40
 
+BUSY = 4
+"""From this slowdown on more than the four runs is at work here."""
 
-def at_once(folder: Path, sandbox: Sandbox, *arguments: str, **environ: str) -> Sequence[Ran]:
+
+def at_once(
+    folder: Path, sandbox: Sandbox, *arguments: str, auth_modes: Sequence[str] = ("wallet",) * AT_ONCE, **environ: str
+) -> Sequence[Ran]:
     """Start four runs as four pipelines do, and return how they ended."""
     projects = []
-    for number in range(AT_ONCE):
+    for number, auth_mode in enumerate(auth_modes):
         (folder / str(number)).mkdir()
-        projects.append(Project(folder / str(number), {**sandbox.ready_document()["env"], **environ}))
+        given = {**sandbox.ready_document()["env"], "SMOKE_AUTH_MODE": auth_mode, **environ}
+        projects.append(Project(folder / str(number), given, traced=False))
     runs = [project.start("streampay_smoke", "run", *arguments) for project in projects]
     outputs = [run.communicate(timeout=SECONDS)[0] for run in runs]
     return [project.ran(run.returncode, said) for project, run, said in zip(projects, runs, outputs, strict=True)]
@@ -56,11 +63,10 @@ def test_runs_of_a_part_sign_each_user_in_once_together(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(SECONDS + 30)
-@pytest.mark.parametrize("auth_mode", ["wallet", "jwt"])
-def test_four_whole_runs_that_have_the_time_pass(tmp_path: Path, auth_mode: str) -> None:
+def test_four_whole_runs_that_have_the_time_pass(tmp_path: Path) -> None:
     buckets = TokenBuckets(refill_seconds=REFILL_SECONDS)
     with start_sandbox(buckets=buckets) as sandbox:
-        runs = at_once(tmp_path, sandbox, SMOKE_AUTH_MODE=auth_mode)
+        runs = at_once(tmp_path, sandbox, auth_modes=["wallet", "wallet", "jwt", "jwt"])
 
     told = [(run.verdict.verdict, run.verdict.reason_code) for run in runs]
     assert told == [(VerdictStatus.PASS, "all_promises_kept")] * AT_ONCE, [run.output for run in runs]
@@ -69,10 +75,13 @@ def test_four_whole_runs_that_have_the_time_pass(tmp_path: Path, auth_mode: str)
 
 @pytest.mark.timeout(SECONDS + 30)
 def test_whole_runs_that_have_no_time_to_wait_hold_and_never_fail(tmp_path: Path) -> None:
-    with start_sandbox() as sandbox:
+    with start_sandbox() as sandbox, Stopwatch() as watch:
         runs = at_once(tmp_path, sandbox, SMOKE_DEADLINE_SECONDS=f"{SHORT_SECONDS}")
 
     told = [(run.verdict.verdict, run.verdict.reason_code) for run in runs]
-    assert set(told) <= {(VerdictStatus.PASS, "all_promises_kept"), (VerdictStatus.INCONCLUSIVE, "throttled")}, told
-    assert (VerdictStatus.INCONCLUSIVE, "throttled") in told, "twenty sign-ins cannot all be let through in this time"
+    held = {(VerdictStatus.INCONCLUSIVE, "throttled")}
+    if watch.slowdown > BUSY:  # then the time is over before a limit is met
+        held.add((VerdictStatus.INCONCLUSIVE, "deadline"))
+    assert set(told) <= {(VerdictStatus.PASS, "all_promises_kept"), *held}, told
+    assert held & set(told), "twenty sign-ins cannot all be let through in this time"
     assert all("rolled back" not in run.output for run in runs)

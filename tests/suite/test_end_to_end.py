@@ -21,6 +21,7 @@ from streampay_sandbox.proxy import (
     hang_up,
 )
 from streampay_sandbox.stack import Sandbox, start_sandbox
+from streampay_sandbox.wire_versions import WIRE_VERSIONS
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.gate.verdict import Action, VerdictStatus, schema
 from streampay_smoke.service.deployment import Deployment
@@ -49,6 +50,13 @@ def test_a_healthy_release_is_a_pass(healthy: Ran) -> None:
     assert re.fullmatch("[0-9a-f]{64}", verdict.settlement.tx_hash)
     assert verdict.cleanup.created > 0
     assert verdict.cleanup.leaked == 0
+
+
+def test_the_oldest_rpc_that_is_played_will_do(tmp_path: Path) -> None:
+    with start_sandbox(rpc_version=next(iter(WIRE_VERSIONS))) as sandbox:
+        ran = Project(tmp_path, sandbox.ready_document()["env"]).smoke()
+    assert (ran.code, ran.verdict.verdict) == (0, VerdictStatus.PASS), ran.output
+    assert len(ran.verdict.evidence.executed_ids) == SCENARIOS
 
 
 def test_everything_says_that_it_was_simulated(healthy: Ran) -> None:

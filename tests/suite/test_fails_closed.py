@@ -65,15 +65,28 @@ def test_a_feature_that_is_not_there(project: Project) -> None:
     assert (ran.code, ran.verdict.verdict) == (2, VerdictStatus.CONFIG), ran.output
 
 
+BEHAVE = (str(Path(sys.executable).with_name("behave")),)
+AS_MODULE = (sys.executable, "-X", "utf8", "-m", "behave")
+
+
 @pytest.mark.parametrize(
-    "arguments",
-    [["--name=["], ["--include=("], ["--tags=@a:b"], ["--no-such-option"], ["--runner=nothing"], ["-f", "nothing"]],
+    ("behave", "arguments"),
+    [
+        (BEHAVE, ["--name=["]),
+        (BEHAVE, ["--include=("]),
+        (BEHAVE, ["--tags=@a:b"]),
+        (BEHAVE, ["--no-such-option"]),
+        (BEHAVE, ["--runner=nothing"]),
+        (BEHAVE, ["-f", "nothing"]),
+        (AS_MODULE, ["--name=["]),
+        (AS_MODULE, ["--jobs=many"]),
+    ],
 )
-def test_what_behave_itself_refuses_is_config_under_the_command_of_this_installation(
-    bare_project: Project, arguments: list[str]
+def test_what_behave_itself_refuses_is_config_in_this_installation(
+    bare_project: Project, behave: tuple[str, ...], arguments: list[str]
 ) -> None:
     before = bare_project.behave("--tags=@a @b").folder
-    command = [str(Path(sys.executable).with_name("behave")), *arguments]
+    command = [*behave, *arguments]
     done = subprocess.run(
         command, cwd=bare_project.folder, env=bare_project.environ, capture_output=True, text=True, check=False
     )

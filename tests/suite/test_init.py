@@ -52,6 +52,9 @@ def test_an_environment_is_made_without_a_question_and_a_whole_run_there_promote
     assert "there is .github/workflows/deploy.yml" in capsys.readouterr().err
 
     before = written.read_bytes()
+    assert main(["init", "--name", "demo", "--engine", "gitlab"]) == 0
+    assert "SMOKE_ENV: demo\n" in (bare.folder / "deploy" / "demo" / "gitlab" / "deploy.gitlab-ci.yml").read_text()
+    assert "doctor: " in capsys.readouterr().out
     assert main(["init", *options]) == 2
     assert "--force" in capsys.readouterr().err
     assert written.read_bytes() == before

@@ -261,7 +261,7 @@ def test_the_doctor_finds_the_embedded_sandbox_well(
     assert code == 0, said
     for name in ("Python", "packages", "artifacts", "settings", "suite", "quarantine", "synthetic user", "credentials"):
         assert f"ok       {name}" in said, said
-    for name in ("service", "its network", "sign-in", "ledger", "friendbot", "contract", "clocks"):
+    for name in ("service", "its network", "sign-in", "ledger", "protocol", "friendbot", "contract", "clocks"):
         assert f"ok       {name}" in said, said
     assert "problem" not in said
 

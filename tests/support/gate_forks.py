@@ -88,7 +88,8 @@ class Forks:
             asked.write(msgspec.json.encode(request) + b"\n")
             asked.flush()
             code = int(answers.readline())
-            return subprocess.CompletedProcess(arguments, code, stdout.read_text(), stderr.read_text())
+            command = [sys.executable, "-m", program, *arguments]
+            return subprocess.CompletedProcess(command, code, stdout.read_text(), stderr.read_text())
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
@@ -107,17 +108,18 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
 
 def _imported() -> Mapping[str, Callable[[], int]]:
     """Import what runs need, and return the programs."""
-    from behave.__main__ import main as behave
+    import behave.__main__  # noqa: F401 - what both need
 
     import streampay_sandbox
     import streampay_smoke
     from streampay_smoke.__main__ import main as streampay_smoke_main
+    from streampay_smoke.runner.behave_command import main as behave_main
 
     for package in (streampay_smoke, streampay_sandbox):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not found.name.endswith("__main__"):
                 importlib.import_module(found.name)
-    return {"behave": behave, "streampay_smoke": streampay_smoke_main}
+    return {"behave": behave_main, "streampay_smoke": streampay_smoke_main}
 
 
 def _move_to(request: Request) -> None:

@@ -1,6 +1,5 @@
 """Players for the sandbox ledger's tests: people who act over the real wire, and a bench for contracts without one."""
 
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -244,15 +243,17 @@ class Bench:
         """Call any contract with SCVals."""
         draft = Draft(self.state, self.sequence)
         footprint = FootprintRecorder()
+        ledger = LedgerInfo(sequence=self.sequence, timestamp=self.now, network_id=NETWORK.network_id)
         recorder = AuthRecorder(
             source=Keypair.random().public_key,
             credentials=Credentials.SOROBAN_CREDENTIALS_ADDRESS,
             nonroot=False,
             footprint=footprint,
             draft=draft,
+            nonces_live_until=ledger.last_possible,
         )
         host = Host(
-            ledger=LedgerInfo(sequence=self.sequence, timestamp=self.now, network_id=NETWORK.network_id),
+            ledger=ledger,
             draft=draft,
             footprint=footprint,
             authorizer=recorder,
@@ -288,8 +289,9 @@ def _event(event: stellar_xdr.ContractEvent) -> tuple[str, tuple[Any, ...], Any]
 class Running:
     """A ledger with a client, for `with`; insists at the end that coins add up and nothing broke inside."""
 
-    def __init__(self, *, close_seconds: float = 0.0, faults: Sequence[str] = ()) -> None:
-        self.ledger = start_ledger(close_seconds=close_seconds, faults=faults)
+    def __init__(self, **options: Any) -> None:
+        """Take the options of `start_ledger`."""
+        self.ledger = start_ledger(**options)
         self.wire = Wire(self.ledger)
 
     def __enter__(self) -> Wire:

@@ -8,6 +8,7 @@ from stellar_sdk import xdr
 
 from streampay_sandbox.ledger import friendbot as friendbot_module
 from streampay_sandbox.ledger.rpc import Rpc
+from streampay_sandbox.wire_versions import WireVersion
 
 Blob = tuple[str, str]
 """An XDR type in the naming of SDF's Rust codec, and base64."""
@@ -117,3 +118,11 @@ def _leb128(data: bytes) -> tuple[int, bytes]:
         if not byte & 0x80:
             return number, data[place + 1 :]
     raise ValueError("an unfinished number")
+
+
+_WITH_HEADERS = frozenset({"LedgerHeader", "LedgerHeaderHistoryEntry", "LedgerCloseMeta"})
+
+
+def known_to_sdfs_codec(blobs: list[Blob], version: WireVersion) -> list[Blob]:
+    """Leave out what the installed codec, of protocol 27, cannot know: headers that carry milliseconds."""
+    return [blob for blob in blobs if not version.has_millisecond_headers or blob[0] not in _WITH_HEADERS]

@@ -298,6 +298,9 @@ class PaperLedger:
             latest_ledger=self.ledger,
         )
 
+    def rpc_version(self) -> str:
+        return "27.1.0"
+
     def health(self) -> Health:
         if self.closes_when_asked:
             self.next_ledger()
@@ -371,6 +374,10 @@ class PaperLedger:
         while not self.stands_still and self.closed_at < closed_at:
             self.next_ledger()
         return self.health()
+
+    def wait_for_later_time(self, closed_at: int) -> None:
+        if self.closed_at <= closed_at and not self.stands_still:
+            self.next_ledger()
 
     def close(self) -> None:
         self.closed = True

@@ -1,6 +1,7 @@
 """Runs the gate as its users do: as a process, on a copy of the project's features."""
 
 import atexit
+import contextlib
 import functools
 import json
 import os
@@ -19,6 +20,11 @@ from streampay_smoke.gate.verdict import Verdict, from_json
 from streampay_smoke.runner.manifest import INI, write
 
 ROOT = Path(__file__).parents[2]
+
+
+def untraced() -> dict[str, str]:
+    """Return the variables of this process for one whose coverage nobody needs."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 
 class Ran(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,16 +49,22 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Project:
-    """A copy of the project's features that a test may spoil; a run that takes longer than it may is an error."""
+    """A copy of the project's features that a test may spoil; a run that takes longer than it may is killed.
 
-    def __init__(self, folder: Path, environ: Mapping[str, str], *, run_seconds: float = HANG_SECONDS) -> None:
+    Processes whose coverage is that of other tests need not be `traced`: they take half the time.
+    """
+
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str], *, run_seconds: float = HANG_SECONDS, traced: bool = True
+    ) -> None:
         self.folder = folder
         self.run_seconds = run_seconds
         self.features = folder / "features"
         shutil.copytree(ROOT / "features", self.features)
         shutil.copytree(ROOT / "environments", folder / "environments")
         shutil.copy(ROOT / "behave.ini", folder)
-        self.environ = {**os.environ, "HOME": str(folder), "SMOKE_REPORT": "0", **environ}
+        own = os.environ if traced else untraced()
+        self.environ = {**own, "HOME": str(folder), "SMOKE_REPORT": "0", **environ}
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Change a file of the features, and accept the change."""
@@ -119,12 +131,16 @@ class Project:
         )
 
 
+FORKS = contextlib.ExitStack()
+"""Holds what runs the commands of every project in this process, once there is one."""
+
+atexit.register(FORKS.close)
+
+
 @functools.cache
 def forks() -> Forks:
     """Return what runs the commands of every project in this process."""
-    started = Forks().__enter__()
-    atexit.register(started.__exit__, None, None, None)
-    return started
+    return FORKS.enter_context(Forks())
 
 
 def wait_for_file(path: Path, running: "subprocess.Popen[str]") -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from stellar_sdk import Keypair, scval, xdr
 from stellar_sdk.auth import authorize_entry
 
+from streampay_sandbox.ledger.deployed_contract import deploy
 from streampay_sandbox.ledger.execution import (
     Engine,
     Executed,
@@ -21,7 +22,7 @@ from streampay_sandbox.ledger.failures import describe
 from streampay_sandbox.ledger.faults import Interference
 from streampay_sandbox.ledger.genesis import GenesisIdentities, create_genesis, named_keypair
 from streampay_sandbox.ledger.host import LedgerInfo
-from streampay_sandbox.ledger.keys import Key
+from streampay_sandbox.ledger.keys import Key, instance_key
 from streampay_sandbox.ledger.ledger import NETWORK
 from streampay_sandbox.ledger.state import Account, Draft, LedgerState, store_account
 from streampay_sandbox.ledger.values import sc_address
@@ -43,6 +44,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     signing: str = "signed"
     """What becomes of what others have to sign: "signed", "unsigned", "left out" or "expired"."""
     after_ledgers: int = 1
+    contract: str = ""
+    """Whose function it is; "" for the native asset's contract."""
 
     def __repr__(self) -> str:
         told = ", ".join(str(scval.to_native(argument)) for argument in self.arguments)
@@ -59,68 +62,91 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     real: str
 
 
-class TwoEngines:
-    """One ledger state on which each call is tried by both engines; what the real host does is what stays."""
+class Side:
+    """An engine, and the state of the ledger it works on."""
 
-    def __init__(self, real: Engine) -> None:
-        self.state = LedgerState()
-        self.birth: GenesisIdentities = create_genesis(
-            self.state,
-            Interference(()).genesis(),
-            passphrase=NETWORK.network_passphrase,
-            network_id=NETWORK.network_id(),
-        )
+    def __init__(self, engine: Engine, state: LedgerState) -> None:
+        self.engine = engine
+        self.state = state
+
+    def tried(self, ledger: int, run: Callable[[Engine, Draft], Executed]) -> "_Tried":
+        """Return what became of an invocation in a ledger; nothing is kept yet."""
+        draft = Draft(self.state, ledger)
+        try:
+            return _Tried(run(self.engine, draft), draft)
+        except InvocationFailed as failure:
+            return _Tried(failure, draft)
+
+
+class TwoEngines:
+    """Two sides on which each call is tried; each keeps what it did itself."""
+
+    def __init__(self, real: Engine, contract_code: bytes | None = None) -> None:
+        self.contract_id = ""
+        states = [LedgerState(), LedgerState()]
+        births = [
+            create_genesis(
+                state,
+                Interference(()).genesis(),
+                passphrase=NETWORK.network_passphrase,
+                network_id=NETWORK.network_id(),
+                deploy_contract=contract_code is None or state is states[0],
+            )
+            for state in states
+        ]
+        self.birth = births[0]
         self.sequence = self.birth.first_ledger
-        self.engines: dict[str, Engine] = {"model": ModelEngine(self.birth.contracts), "real": real}
-        draft = Draft(self.state, self.sequence)
-        for person in PEOPLE:
-            store_account(draft, Account(address=person.public_key, balance=COINS_STROOPS, sequence=0))
-        self.state.write(draft.changes)
+        if contract_code is not None:
+            deploy(contract_code, real, states[1], births[1], self._ledger())
+            _live_as_long(states[0], states[1], instance_key(self.birth.contract_id))
+        for state in states:
+            draft = Draft(state, self.sequence)
+            for person in PEOPLE:
+                store_account(draft, Account(address=person.public_key, balance=COINS_STROOPS, sequence=0))
+            state.write(draft.changes)
+        self.model = Side(ModelEngine(self.birth.contracts), states[0])
+        self.real = Side(real, states[1])
 
     def play(self, call: Call) -> list[Difference]:
-        """Simulate a call on both, then apply it on both with what the real host recorded."""
+        """Simulate a call on both sides, then apply it on each with what it recorded itself."""
         self.sequence += call.after_ledgers
-        recorded = {
-            name: self._tried(call, lambda engine, it: engine.record(it, auth_mode="", address_v2=False), name)
-            for name in self.engines
-        }
-        differences = [*_differences(call, "simulation", recorded["model"], recorded["real"])]
-        outcome = recorded["real"].outcome
-        if not isinstance(outcome, Recorded):
+        model, real = self._recorded(call, self.model), self._recorded(call, self.real)
+        differences = [*_differences(call, "simulation", model, real)]
+        if not isinstance(model.outcome, Recorded) or not isinstance(real.outcome, Recorded):
             return differences
-        auth = [entry for entry in map(self._signed(call), outcome.auth) if entry is not None]
-        declared = xdr.SorobanResources(
-            outcome.footprint, xdr.Uint32(100_000_000), xdr.Uint32(200_000), xdr.Uint32(200_000)
-        )
-        applied = {
-            name: self._tried(call, lambda engine, it: engine.apply(it, declared), name, auth) for name in self.engines
-        }
-        differences += _differences(call, "application", applied["model"], applied["real"])
-        if isinstance(applied["real"].outcome, Executed):
-            self.state.write(applied["real"].draft.changes)
-        return differences
+        model, real = self._applied(call, self.model, model.outcome), self._applied(call, self.real, real.outcome)
+        return [*differences, *_differences(call, "application", model, real)]
 
-    def _tried(
-        self,
-        call: Call,
-        run: Callable[[Engine, Invocation], Executed],
-        name: str,
-        auth: Sequence[xdr.SorobanAuthorizationEntry] = (),
-    ) -> "_Tried":
-        draft = Draft(self.state, self.sequence)
-        invocation = Invocation(
-            function=call_of(self.birth.native_token_id, call.function, call.arguments),
+    def _recorded(self, call: Call, side: Side) -> "_Tried":
+        return side.tried(
+            self.sequence,
+            lambda engine, draft: engine.record(self._invocation(call, draft), auth_mode="", address_v2=False),
+        )
+
+    def _applied(self, call: Call, side: Side, recorded: Recorded) -> "_Tried":
+        auth = [entry for entry in map(self._signed(call), recorded.auth) if entry is not None]
+        limit = xdr.Uint32(100_000_000)
+        declared = xdr.SorobanResources(recorded.footprint, limit, limit, limit)
+        tried = side.tried(
+            self.sequence, lambda engine, draft: engine.apply(self._invocation(call, draft, auth), declared)
+        )
+        if isinstance(tried.outcome, Executed):
+            side.state.write(tried.draft.changes)
+        return tried
+
+    def _ledger(self) -> LedgerInfo:
+        return LedgerInfo(
+            sequence=self.sequence, timestamp=BORN_AT + 5 * self.sequence, network_id=NETWORK.network_id()
+        )
+
+    def _invocation(self, call: Call, draft: Draft, auth: Sequence[xdr.SorobanAuthorizationEntry] = ()) -> Invocation:
+        return Invocation(
+            function=call_of(call.contract or self.birth.native_token_id, call.function, call.arguments),
             source=call.sender.public_key,
             auth=auth,
             draft=draft,
-            ledger=LedgerInfo(
-                sequence=self.sequence, timestamp=BORN_AT + 5 * self.sequence, network_id=NETWORK.network_id()
-            ),
+            ledger=self._ledger(),
         )
-        try:
-            return _Tried(run(self.engines[name], invocation), draft)
-        except InvocationFailed as failure:
-            return _Tried(failure, draft)
 
     def _signed(self, call: Call) -> Callable[[xdr.SorobanAuthorizationEntry], xdr.SorobanAuthorizationEntry | None]:
         def sign(entry: xdr.SorobanAuthorizationEntry) -> xdr.SorobanAuthorizationEntry | None:
@@ -134,6 +160,16 @@ class TwoEngines:
             return authorize_entry(entry, signer, until, NETWORK.network_passphrase)
 
         return sign
+
+
+def _live_as_long(state: LedgerState, other: LedgerState, key: Key) -> None:
+    """Let an entry live as long as another state's: the sandbox is born with its contracts, at the longest time."""
+    draft = Draft(state, 0)
+    entry = other.get(key)
+    assert entry is not None
+    assert entry.live_until is not None
+    draft.extend(key, entry.live_until)
+    state.write(draft.changes)
 
 
 class _Tried:
@@ -159,8 +195,8 @@ class _Tried:
     def _entries(self) -> Iterator[tuple[str, str]]:
         for key, entry in self.draft.changes.items():
             before = self.draft.base.get(key)
-            content = None if entry is None else entry.data.to_xdr()
-            same = before is not None and entry is not None and before.data.to_xdr() == content
+            content = None if entry is None else _content(entry.data)
+            same = before is not None and entry is not None and _content(before.data) == content
             if same and entry is not None and before is not None and before.live_until == entry.live_until:
                 continue
             live_until = None if entry is None else entry.live_until
@@ -168,8 +204,19 @@ class _Tried:
             yield _name(key), f"{'' if nonce else content} until {live_until}"
 
 
+def _content(data: xdr.LedgerEntryData) -> str:
+    """Return an entry's content; of a contract's instance what it stores, for the code it names differs by nature."""
+    value = data.contract_data.val if data.contract_data is not None else None
+    if value is not None and value.instance is not None:
+        storage = value.instance.storage
+        return "" if storage is None else storage.to_xdr()
+    return data.to_xdr()
+
+
 def _name(key: Key) -> str:
     data = key.ledger_key.contract_data
+    if key.ledger_key.type == xdr.LedgerEntryType.CONTRACT_CODE:
+        return "code"
     nonce = data is not None and data.key.type == xdr.SCValType.SCV_LEDGER_KEY_NONCE
     return "nonce" if nonce else key.ledger_key.to_xdr()
 
@@ -185,7 +232,17 @@ def _differences(call: Call, step: str, model: _Tried, real: _Tried) -> Iterator
     for what in dict.fromkeys([*of_model, *of_real]):
         if what not in of_model or what not in of_real:
             continue  # one of them failed: the outcome says so
-        if of_model[what] != of_real[what]:
+        if what == "entries":
+            for name in dict.fromkeys([*of_model[what], *of_real[what]]):
+                if of_model[what].get(name) != of_real[what].get(name):
+                    yield Difference(
+                        call=repr(call),
+                        step=step,
+                        what=f"entry {name}",
+                        model=str(of_model[what].get(name)),
+                        real=str(of_real[what].get(name)),
+                    )
+        elif of_model[what] != of_real[what]:
             yield Difference(call=repr(call), step=step, what=what, model=str(of_model[what]), real=str(of_real[what]))
 
 
@@ -232,3 +289,43 @@ def calls(birth: GenesisIdentities) -> st.SearchStrategy[Call]:
         )
 
     return st.sampled_from(weights).flatmap(call_of)
+
+
+def stream_calls(birth: GenesisIdentities) -> st.SearchStrategy[Call]:
+    """Return calls of the stream contract by its payers and others, over streams that exist and one that does not."""
+    person = st.sampled_from([each.public_key for each in PEOPLE]).map(scval.to_address)
+    token = st.just(scval.to_address(birth.native_token_id))
+    amount = st.one_of(st.integers(1, 10_000_000), st.sampled_from([0, -1, 2**100])).map(scval.to_int128)
+    duration = st.sampled_from([1, 5, 60, 600, 0]).map(scval.to_uint64)
+    stream = st.integers(1, 6).map(scval.to_uint64)
+    shapes: dict[str, tuple[st.SearchStrategy[xdr.SCVal], ...]] = {
+        "create_draft_stream": (person, person, token, amount, duration),
+        "start_stream": (stream,),
+        "pause": (stream,),
+        "resume": (stream,),
+        "settle": (stream,),
+        "cancel_stream": (stream,),
+        "get_stream": (stream,),
+        "withdraw": (person, stream, amount),
+        "withdrawable": (stream,),
+        "initialize": (person,),
+    }
+    weights = [*shapes, *["create_draft_stream"] * 6, *["start_stream"] * 6, *["settle"] * 4]
+
+    def call_by(function: str) -> st.SearchStrategy[Call]:
+        return st.builds(
+            lambda arguments, sender, signing, after: Call(
+                function=function,
+                arguments=arguments,
+                sender=sender,
+                signing=signing,
+                after_ledgers=after,
+                contract=birth.contract_id,
+            ),
+            st.tuples(*shapes[function]),
+            st.sampled_from(PEOPLE),
+            st.sampled_from(["signed"] * 8 + ["unsigned", "left out"]),
+            st.sampled_from([1, 1, 1, 2, 15, 130, 20_000]),
+        )
+
+    return st.sampled_from(weights).flatmap(call_by)

@@ -70,6 +70,9 @@ def _answer(rpc: Rpc, body: bytes) -> Response:
     except ValueError:
         return PlainTextResponse("[-32700] invalid request value", status_code=500)
     if isinstance(request, list):
+        if rpc.most_calls_in_batch is not None and len(request) > rpc.most_calls_in_batch:
+            too_many = f"batch of {len(request)} calls exceeds the limit of {rpc.most_calls_in_batch}"
+            return JSONResponse(_error(None, RpcError(INVALID_REQUEST, too_many)))
         return JSONResponse([_one(rpc, item) for item in request])
     return JSONResponse(_one(rpc, request))
 

@@ -6,13 +6,14 @@ from functools import cached_property
 from typing import Final
 
 import msgspec
-from stellar_sdk import xdr
+from stellar_sdk import Keypair, xdr
+from xdrlib3 import Packer
 
 from streampay_sandbox.ledger.applying import AppliedTransaction
 from streampay_sandbox.ledger.fees import BASE_FEE_STROOPS
-from streampay_sandbox.ledger.spec import PROTOCOL_VERSION
 from streampay_sandbox.ledger.state import BASE_RESERVE_STROOPS
 from streampay_sandbox.ledger.transactions import Transaction, is_soroban
+from streampay_sandbox.wire_versions import WireVersion
 
 RETENTION_LEDGERS: Final = 120_960
 MAX_TRANSACTIONS: Final = 100
@@ -81,13 +82,18 @@ class LedgerTransaction(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 
 class ClosedLedger(msgspec.Struct, frozen=True, kw_only=True):
-    """A ledger: close time in Unix seconds, and the coins burnt until then."""
+    """A ledger: close time in Unix milliseconds, and the coins burnt until then."""
 
     sequence: int
-    closed_at: int
+    closed_at_ms: int
     transactions: Sequence[LedgerTransaction]
     fee_pool: int
     total_coins: int
+
+    @property
+    def closed_at(self) -> int:
+        """The close time in whole Unix seconds, rounded down: what contracts and time bounds know."""
+        return self.closed_at_ms // 1_000
 
     def events(self) -> list[tuple[LedgerTransaction, EmittedEvent]]:
         """Return its events in the order of their ids."""
@@ -101,9 +107,15 @@ def toid(ledger: int, transaction: int = 0, operation: int = 0) -> int:
 
 
 class Book:
-    """The ledgers of the retention window, the newest last."""
+    """The ledgers of the retention window, the newest last.
 
-    def __init__(self) -> None:
+    A validator signs the value of each ledger, as on a real network: no two networks have a ledger in common, even when
+    they were born in the same second and nothing has happened on either.
+    """
+
+    def __init__(self, version: WireVersion, validator: Keypair | None = None) -> None:
+        self._version = version
+        self._validator = validator or Keypair.random()
         self._ledgers: dict[int, ClosedLedger] = {}
         self._transactions: dict[str, LedgerTransaction] = {}
         self._headers: dict[int, xdr.LedgerHeader] = {}
@@ -156,7 +168,8 @@ class Book:
         previous = self._hashes.get(known - 1, _NO_HASH)
         for number in range(known, sequence + 1):
             if number not in self._hashes:
-                header = self._headers[number] = _header(self._ledgers[number], previous)
+                header = _header(self._ledgers[number], previous, self._version, self._validator)
+                self._headers[number] = header
                 self._hashes[number] = hashlib.sha256(header.to_xdr_bytes()).digest()
             previous = self._hashes[number]
         return previous
@@ -185,18 +198,42 @@ class Book:
         return xdr.LedgerCloseMeta(2, v2=meta)
 
 
-def _header(ledger: ClosedLedger, previous: bytes) -> xdr.LedgerHeader:
+class MillisecondsExtension(xdr.StellarValueExt):
+    """The arm STELLAR_VALUE_SIGNED_MS of CAP-88, which stellar-sdk does not know yet."""
+
+    _SIGNED_MS: Final = 3
+
+    def __init__(self, close_time_ms: int, signature: xdr.LedgerCloseValueSignature) -> None:
+        self._close_time_ms = close_time_ms
+        self._signature = signature
+
+    def pack(self, packer: Packer) -> None:
+        """Write the arm."""
+        packer.pack_int(self._SIGNED_MS)
+        xdr.Uint64(self._close_time_ms).pack(packer)
+        self._signature.pack(packer)
+
+
+def _header(ledger: ClosedLedger, previous: bytes, version: WireVersion, validator: Keypair) -> xdr.LedgerHeader:
     pairs = [_pair(transaction) for transaction in ledger.transactions]
     results = xdr.TransactionResultSet(pairs).to_xdr_bytes()
     transaction_set = _transaction_set(ledger, xdr.Hash(previous)).to_xdr_bytes()
+    tx_set_hash = xdr.Hash(hashlib.sha256(transaction_set).digest())
+    close_time = xdr.TimePoint(xdr.Uint64(ledger.closed_at))
+    signature = xdr.LedgerCloseValueSignature(
+        node_id=xdr.NodeID(validator.xdr_public_key()),
+        signature=xdr.Signature(validator.sign(tx_set_hash.to_xdr_bytes() + close_time.to_xdr_bytes())),
+    )
     value = xdr.StellarValue(
-        tx_set_hash=xdr.Hash(hashlib.sha256(transaction_set).digest()),
-        close_time=xdr.TimePoint(xdr.Uint64(ledger.closed_at)),
+        tx_set_hash=tx_set_hash,
+        close_time=close_time,
         upgrades=[],
-        ext=xdr.StellarValueExt(xdr.StellarValueType.STELLAR_VALUE_BASIC),
+        ext=MillisecondsExtension(ledger.closed_at_ms, signature)
+        if version.has_millisecond_headers
+        else xdr.StellarValueExt(xdr.StellarValueType.STELLAR_VALUE_SIGNED, lc_value_signature=signature),
     )
     return xdr.LedgerHeader(
-        ledger_version=xdr.Uint32(PROTOCOL_VERSION),
+        ledger_version=xdr.Uint32(version.protocol),
         previous_ledger_hash=xdr.Hash(previous),
         scp_value=value,
         tx_set_result_hash=xdr.Hash(hashlib.sha256(results).digest()),

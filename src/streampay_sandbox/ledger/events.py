@@ -30,8 +30,8 @@ class _Filter(msgspec.Struct, frozen=True, kw_only=True):
         return not self.topics or any(_topics_match(wanted, topics) for wanted in self.topics)
 
 
-def get_events(parameters: Parameters, view: View, book: Book) -> dict[str, Any]:
-    """Answer getEvents; raises RpcError."""
+def get_events(parameters: Parameters, view: View, book: Book, *, tells_success: bool) -> dict[str, Any]:
+    """Answer getEvents, each event with the deprecated `inSuccessfulContractCall` or without; raises RpcError."""
     filters = [_filter(Parameters(item)) for item in _limited(parameters.items("filters"), MAX_FILTERS, "filters")]
     pagination = parameters.inner("pagination")
     limit = pagination.whole("limit", DEFAULT_LIMIT)
@@ -39,10 +39,11 @@ def get_events(parameters: Parameters, view: View, book: Book) -> dict[str, Any]
         raise RpcError(INVALID_REQUEST, f"limit must be between 1 and {MAX_LIMIT}")
     first, last, after = _window(parameters, pagination, view, book)
     found: list[dict[str, Any]] = []
+    success = {"inSuccessfulContractCall": True} if tells_success else {}
     for transaction, event in _between(book, first, last, after):
         contract, topics = _contract(event), [topic.to_xdr() for topic in _body(event).topics]
         if not filters or any(each.lets_through(contract, topics) for each in filters):
-            found.append(_as_json(transaction, event, contract, topics))
+            found.append(_as_json(transaction, event, contract, topics) | success)
         if len(found) == limit:
             break
     cursor = found[-1]["id"] if len(found) == limit else f"{toid(last + 1) - 1:019d}-{2**32 - 1:010d}"
@@ -155,7 +156,6 @@ def _as_json(transaction: LedgerTransaction, event: EmittedEvent, contract: str,
         "operationIndex": event.operation,
         "transactionIndex": transaction.order,
         "txHash": transaction.hash,
-        "inSuccessfulContractCall": True,
         "topic": topics,
         "value": _body(event).data.to_xdr(),
     }

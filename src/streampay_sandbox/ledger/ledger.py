@@ -1,6 +1,7 @@
 """A running ledger, and how to start one."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
@@ -9,14 +10,17 @@ from stellar_sdk import Network
 from streampay_sandbox.ledger.app import build_app
 from streampay_sandbox.ledger.cadence import cadence
 from streampay_sandbox.ledger.clock import LedgerClock
-from streampay_sandbox.ledger.contract_under_test import ContractUnderTest
+from streampay_sandbox.ledger.deployed_contract import DeployedContract
 from streampay_sandbox.ledger.faults import Interference
 from streampay_sandbox.ledger.friendbot import Friendbot
 from streampay_sandbox.ledger.genesis import GenesisIdentities, create_genesis
 from streampay_sandbox.ledger.node import Node
+from streampay_sandbox.ledger.real_host import PROTOCOL_VERSION as HOST_PROTOCOL
 from streampay_sandbox.ledger.rpc import Rpc
 from streampay_sandbox.ledger.state import LedgerState
 from streampay_sandbox.server import LoopbackServer
+from streampay_sandbox.wire_versions import DEFAULT_WIRE_VERSION, WHOLE_SECONDS_MS, wire_version
+from streampay_smoke.core.errors import SettingsInvalid
 
 NETWORK: Final = Network("StreamPay Smoke Sandbox Network ; November 2026")
 """What every transaction of the sandbox is signed for."""
@@ -26,7 +30,7 @@ class SandboxLedger(AbstractContextManager["SandboxLedger"]):
     """A ledger that serves until stopped. `node` reaches its state, for tests."""
 
     def __init__(
-        self, node: Node, server: LoopbackServer, passphrase: str, contract: ContractUnderTest | None = None
+        self, node: Node, server: LoopbackServer, passphrase: str, contract: DeployedContract | None = None
     ) -> None:
         self.node = node
         self.passphrase = passphrase
@@ -57,6 +61,11 @@ class SandboxLedger(AbstractContextManager["SandboxLedger"]):
     def early_contract_id(self) -> str:
         """The early contract, deployed beside it."""
         return self.birth.early_contract_id
+
+    @property
+    def withdrawal_contract_id(self) -> str:
+        """The contract of `streampay-contracts-v0.2`, whose recipients withdraw; deployed beside it too."""
+        return self.birth.withdrawal_contract_id
 
     @property
     def native_token_id(self) -> str:
@@ -92,17 +101,24 @@ def start_ledger(
     port: int = 0,
     close_seconds: float = 0.0,
     faults: Sequence[str] = (),
-    clock: LedgerClock | None = None,
-    contract: ContractUnderTest | None = None,
+    rpc_version: str = DEFAULT_WIRE_VERSION,
+    wall: Callable[[], float] = time.time,
+    contract: DeployedContract | None = None,
 ) -> SandboxLedger:
     """Start a ledger on 127.0.0.1 and return it serving.
 
     `close_seconds` 0 closes a ledger for every accepted transaction, otherwise one each so many seconds. `faults`
-    are names out of `FAULTS`. `contract` is deployed as the stream contract, and the real host
-    runs it and every other. Raises SettingsInvalid for an unknown fault, a port that is taken and a contract that
-    cannot be deployed.
+    are names out of `FAULTS`, `rpc_version` is one of `WIRE_VERSIONS`, and `wall` tells Unix seconds. `contract` is
+    deployed as the stream contract, and the real host runs it and every other. Raises SettingsInvalid for an unknown
+    fault or version, a port that is taken and a contract that cannot be deployed.
     """
     passphrase, network_id = NETWORK.network_passphrase, NETWORK.network_id()
+    version = wire_version(rpc_version)
+    if contract is not None and version.protocol != HOST_PROTOCOL:
+        raise SettingsInvalid(
+            f"the real host runs protocol {HOST_PROTOCOL}, and RPC {version.rpc} serves protocol {version.protocol}",
+            next_step=f"leave --rpc-version out with a contract: it is {DEFAULT_WIRE_VERSION} then",
+        )
     interference = Interference(faults)
     state = LedgerState()
     birth = create_genesis(
@@ -114,11 +130,13 @@ def start_ledger(
     )
     node = Node(
         network_id=network_id,
-        clock=clock or LedgerClock(),
+        # Ledgers that close at once stay a second apart, so that streams run without anybody waiting.
+        clock=LedgerClock(wall, shortest_gap_ms=version.shortest_gap_ms if close_seconds else WHOLE_SECONDS_MS),
         cadence=interference.cadence(cadence(close_seconds)),
         state=state,
         birth=birth,
         interference=interference,
+        version=version,
         engine=contract.host if contract else None,
     )
     if contract is not None:

@@ -18,6 +18,7 @@ from streampay_sandbox.ledger.host import LedgerInfo
 from streampay_sandbox.ledger.simulation import SimulationRefused, SimulationRequest, SimulationResult, simulate
 from streampay_sandbox.ledger.state import EntryReader, LedgerState
 from streampay_sandbox.ledger.transactions import Submission, Transaction, refuse
+from streampay_sandbox.wire_versions import WireVersion
 
 _POLL_SECONDS = 0.02
 Found = TypeVar("Found")
@@ -42,13 +43,15 @@ class Node:
         state: LedgerState,
         birth: GenesisIdentities,
         interference: Interference,
+        version: WireVersion,
         engine: Engine | None = None,
     ) -> None:
         self.lock = threading.RLock()
         self.stopping = threading.Event()
         self.clock = clock
         self.state = state
-        self.book = Book()
+        self.version = version
+        self.book = Book(version)
         self.birth = birth
         self.interference = interference
         self.network_id = network_id
@@ -56,11 +59,10 @@ class Node:
         self._cadence = cadence
         self._pending: list[Transaction] = []
         self._closed_wall = clock.wall()
-        born_at = clock.close_time(0) - 1
         self.book.add(
             ClosedLedger(
                 sequence=birth.first_ledger,
-                closed_at=born_at,
+                closed_at_ms=clock.time_before_ms(),
                 transactions=(),
                 fee_pool=state.fee_pool,
                 total_coins=state.total_coins,
@@ -90,7 +92,9 @@ class Node:
     def tick(self) -> None:
         """Close the ledgers that are due by now."""
         with self.lock:
-            for wall in self._cadence.due(self._closed_wall, self.clock.wall()):
+            now = self.clock.wall()
+            ahead_seconds = self.book.latest.closed_at - now
+            for wall in self._cadence.due(self._closed_wall, now, ahead_seconds=ahead_seconds):
                 self._close(wall)
 
     def close_now(self) -> None:
@@ -110,9 +114,11 @@ class Node:
             view = self.view()
             ledger = LedgerInfo(
                 sequence=view.latest.sequence + 1,
-                timestamp=self.clock.close_time(view.latest.closed_at),
+                timestamp=self.clock.close_time_ms(view.latest.closed_at_ms) // 1_000,
                 network_id=self.network_id,
             )
+            if not self.version.offers_upgraded_auth:
+                request = msgspec.structs.replace(request, upgraded_auth=False)
             answer = simulate(request, view.reader, ledger=ledger, engine=self.engine)
             return answer, view.latest
 
@@ -161,7 +167,8 @@ class Node:
     def _close(self, wall: float) -> None:
         previous = self.book.latest
         sequence = previous.sequence + 1
-        closed_at = self.clock.close_time(previous.closed_at, wall)
+        closed_at_ms = self.clock.close_time_ms(previous.closed_at_ms, wall)
+        closed_at = closed_at_ms // 1_000
         self.state.begin_ledger(sequence)
         rules = Rules(
             ledger=LedgerInfo(sequence=sequence, timestamp=closed_at, network_id=self.network_id),
@@ -184,7 +191,7 @@ class Node:
         self.book.add(
             ClosedLedger(
                 sequence=sequence,
-                closed_at=closed_at,
+                closed_at_ms=closed_at_ms,
                 transactions=tuple(closed),
                 fee_pool=self.state.fee_pool,
                 total_coins=self.state.total_coins,

@@ -18,12 +18,9 @@ from streampay_sandbox.ledger.parameters import (
     RpcError,
 )
 from streampay_sandbox.ledger.simulation import SimulationRefused, SimulationRequest, SimulationResult, StateChange
-from streampay_sandbox.ledger.spec import PROTOCOL_VERSION
 from streampay_sandbox.ledger.state import StateEntry
 from streampay_sandbox.ledger.transactions import EnvelopeInvalid, parse
 
-RPC_VERSION: Final = "27.1.0-streampay-sandbox"
-CORE_VERSION: Final = "streampay-sandbox 27.1.0 (simulated)"
 MAX_KEYS: Final = 200
 MAX_PAGE: Final = 200
 DEFAULT_PAGE: Final = 50
@@ -55,6 +52,7 @@ class Rpc:
 
     def __init__(self, node: Node, *, passphrase: str, friendbot_url: Callable[[], str]) -> None:
         self._node = node
+        self._version = node.version
         self._passphrase = passphrase
         self._friendbot_url = friendbot_url
         self._methods: Mapping[str, Callable[[Parameters], Result]] = {
@@ -72,6 +70,11 @@ class Rpc:
             "getEvents": self._events,
         }
 
+    @property
+    def most_calls_in_batch(self) -> int | None:
+        """How many calls a batch may have; None for any number."""
+        return self._version.most_calls_in_batch
+
     def call(self, method: str, parameters: Mapping[str, Any]) -> Result:
         """Return a method's result as the faults leave it; raises RpcError."""
         handler = self._methods.get(method)
@@ -85,20 +88,24 @@ class Rpc:
 
     def _health(self, _: Parameters) -> Result:
         view, oldest = self._node.view(), self._node.book.oldest
-        return {
+        told = {
             "status": "healthy",
             "latestLedger": view.latest.sequence,
-            "latestLedgerCloseTime": str(view.latest.closed_at),
             "oldestLedger": oldest.sequence,
-            "oldestLedgerCloseTime": str(oldest.closed_at),
             "ledgerRetentionWindow": RETENTION_LEDGERS,
+        }
+        if not self._version.health_tells_close_times:
+            return told
+        return told | {
+            "latestLedgerCloseTime": str(view.latest.closed_at),
+            "oldestLedgerCloseTime": str(oldest.closed_at),
         }
 
     def _network(self, _: Parameters) -> Result:
         return {
             "friendbotUrl": self._friendbot_url(),
             "passphrase": self._passphrase,
-            "protocolVersion": PROTOCOL_VERSION,
+            "protocolVersion": self._version.protocol,
         }
 
     def _latest_ledger(self, _: Parameters) -> Result:
@@ -106,7 +113,7 @@ class Rpc:
         book = self._node.book
         return {
             "id": book.hash(latest.sequence).hex(),
-            "protocolVersion": PROTOCOL_VERSION,
+            "protocolVersion": self._version.protocol,
             "sequence": latest.sequence,
             "closeTime": str(latest.closed_at),
             "headerXdr": book.header(latest.sequence).to_xdr(),
@@ -115,11 +122,11 @@ class Rpc:
 
     def _version_info(self, _: Parameters) -> Result:
         return {
-            "version": RPC_VERSION,
+            "version": f"{self._version.rpc}-streampay-sandbox",
             "commitHash": "0" * 40,
             "buildTimestamp": "2026-11-23T00:00:00",
-            "captiveCoreVersion": CORE_VERSION,
-            "protocolVersion": PROTOCOL_VERSION,
+            "captiveCoreVersion": f"streampay-sandbox {self._version.core} (simulated)",
+            "protocolVersion": self._version.protocol,
         }
 
     def _fee_stats(self, _: Parameters) -> Result:
@@ -161,7 +168,7 @@ class Rpc:
         answer, latest = self._node.simulate(request)
         if isinstance(answer, SimulationRefused):
             return {
-                "error": answer.error,
+                "error": answer.error + (answer.event_log if self._version.errors_carry_event_log else ""),
                 "events": [event.to_xdr() for event in answer.diagnostics],
                 "latestLedger": 0 if answer.early else latest.sequence,
             }
@@ -246,7 +253,8 @@ class Rpc:
         }
 
     def _events(self, parameters: Parameters) -> Result:
-        return get_events(parameters, self._node.view(), self._node.book)
+        tells_success = self._version.events_tell_success
+        return get_events(parameters, self._node.view(), self._node.book, tells_success=tells_success)
 
     def _page(self, parameters: Parameters) -> tuple[View, int, int]:
         pagination = parameters.inner("pagination")

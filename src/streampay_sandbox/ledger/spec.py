@@ -12,7 +12,9 @@ from stellar_sdk import xdr
 from streampay_sandbox.ledger.contracts import ContractModel, EntryPoint, EventShape
 from streampay_sandbox.ledger.values import Kind, Record, Variants
 
-PROTOCOL_VERSION = 27
+INTERFACE_VERSION = 27
+"""The protocol that the contracts were built for: they are older than the networks they run on."""
+
 _HEADER = b"\0asm\x01\x00\x00\x00"
 _Kind = xdr.SCSpecEntryKind
 
@@ -22,7 +24,7 @@ def build_wasm(model: ContractModel) -> bytes:
     spec = b"".join(entry.to_xdr_bytes() for entry in spec_entries(model))
     environment = xdr.SCEnvMetaEntry(
         xdr.SCEnvMetaKind.SC_ENV_META_KIND_INTERFACE_VERSION,
-        interface_version=xdr.SCEnvMetaEntryInterfaceVersion(xdr.Uint32(PROTOCOL_VERSION), xdr.Uint32(0)),
+        interface_version=xdr.SCEnvMetaEntryInterfaceVersion(xdr.Uint32(INTERFACE_VERSION), xdr.Uint32(0)),
     )
     meta = b"".join(
         xdr.SCMetaEntry(xdr.SCMetaKind.SC_META_V0, xdr.SCMetaV0(key, value)).to_xdr_bytes()

@@ -16,7 +16,9 @@ from streampay_smoke.acceptance.observations.fleet import looks_needed, sample_f
 from streampay_smoke.acceptance.observations.ledger import SIMULATED_AHEAD_SECONDS, Ledger
 from streampay_smoke.acceptance.observations.readiness import become_ready
 from streampay_smoke.acceptance.observations.settings_mismatch import (
+    ADDRESS_LOOK_SECONDS,
     FRESH_LOOKS,
+    refuse_another_address,
     refuse_another_network,
     refuse_another_release,
 )
@@ -24,7 +26,6 @@ from streampay_smoke.acceptance.observations.settlement import LedgerProof, Serv
 from streampay_smoke.acceptance.resources.contract_streams import CONTRACT_STREAM, find_unconfirmed
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.acceptance.resources.synthetic_streams import (
-    APPEARS_WITHIN_SECONDS,
     LEASE_SECONDS,
     STREAM,
     SyntheticStreams,
@@ -62,7 +63,7 @@ from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import Readiness, StreamRecord
 from streampay_smoke.service.replay import ObservedRequest
 from streampay_smoke.service.trace import Trace
-from streampay_smoke.service.transport import WriteSlot
+from streampay_smoke.service.transport import NOTHING_LISTENS, NoServiceAnswer, WriteSlot
 from streampay_smoke.settings import Settings
 
 LONG_WAIT_SECONDS = 1.0
@@ -204,12 +205,30 @@ class RunContext:
                     record=self.record,
                     release_expected=self.settings.expect_release,
                 )
-        except SmokeError:
+        except SmokeError as error:
             self._cutover.give_up()
+            self.refuse_mistyped_port(error)
             raise
         self._refuse_settings_mismatch(readiness)
         self.record(ReleaseSeen(moment="start", release=readiness.release))
         return readiness
+
+    def refuse_mistyped_port(self, error: SmokeError) -> None:
+        """Raise where nothing listens at the address, as an error says, and the expected release is beside it."""
+        if isinstance(error, NoServiceAnswer) and error.cause == NOTHING_LISTENS:
+            settings = self.settings
+            refuse_another_address(
+                settings.base_url,
+                others=filter(None, (settings.baseline_url,)),
+                expected=settings.expect_release,
+                readiness_at=self._readiness_beside,
+            )
+
+    def _readiness_beside(self, address: str) -> Readiness:
+        with self.deployment_at(
+            address, record=lambda event: None, timeout_seconds=ADDRESS_LOOK_SECONDS, throttle_seconds=0.0
+        ) as beside:
+            return beside.readiness()
 
     def _refuse_settings_mismatch(self, readiness: Readiness) -> None:
         """Raise where the settings contradict what answers; fresh connections may lead to other replicas."""
@@ -381,9 +400,10 @@ class RunContext:
         self._note_ledger(first_ledger)
         token = settings.token_contract_id or chain.native_token_contract()
         profile = PROFILES[settings.contract_profile]
+        declared = PROFILES.get(settings.facts.chain.contract_profile)
         return Ledger(
             chain,
-            StreamContract(chain, settings.contract_id, profile, token=token),
+            StreamContract(chain, settings.contract_id, profile, token=token, declared=declared),
             contract_id=settings.contract_id,
             token_contract_id=token,
             first_ledger=first_ledger,
@@ -494,18 +514,18 @@ class RunContext:
             )
         refuse_real_money(self.readiness)
 
-    def clean_up(self, *, cut_off: bool = False) -> None:
+    def clean_up(self, *, under_way_seconds: float = 0.0) -> None:
         """Bring every stream of this run to an end; one that stays is counted as leaked in the verdict.
 
-        What a run that was cut off asked for last may still be under way.
+        What a run that was cut off asked for last may be under way for so long.
         """
         if "streams" in self.opened:
-            self.streams.find_what_was_perhaps_made()
+            self.streams.find_what_was_perhaps_made(under_way_seconds)
         if CONTRACT_STREAM in self.housekeeping.unconfirmed:
             shared_payer = self.settings.signer_seed is not None  # what it opened may be another run's
             first_ledger = None if shared_payer else self.ledger.first_ledger
             find_unconfirmed(self.ledger, self.payer, self.housekeeping, first_ledger=first_ledger)
-        self.housekeeping.clean_up(again_within_seconds=APPEARS_WITHIN_SECONDS if cut_off else 0.0)
+        self.housekeeping.clean_up(again_within_seconds=under_way_seconds)
 
     def look_at_ledger_again(self) -> None:
         """Take note of where the ledger is after the last check."""

@@ -131,6 +131,13 @@ class AnotherContract(ChainError):
     blame = Blame.CONFIG
 
 
+class AnotherProfile(ChainError):
+    """The contract is what the environment's file says, and the settings put another profile in its place."""
+
+    kind = "another_profile"
+    blame = Blame.CONFIG
+
+
 class InterfaceDrift(ChainError):
     """The contract on chain does not have the interface its profile promises."""
 
@@ -203,6 +210,9 @@ class ChainAdapter(Protocol):
     def health(self) -> "Health":
         """Return the newest ledger; raises ChainUnavailable."""
 
+    def rpc_version(self) -> str:
+        """Return the version the RPC gives itself, "" where it gives none; raises ChainUnavailable."""
+
     def account(self, name: str, seed: str | None = None) -> ChainAccount:
         """Return a fresh account, or the one `seed` belongs to; nothing is sent."""
 
@@ -248,6 +258,12 @@ class ChainAdapter(Protocol):
 
     def wait_for_close(self, closed_at: int, *, within_seconds: float) -> "Health":
         """Wait until a ledger closed at or after `closed_at`; raises ChainUnavailable at the limit."""
+
+    def wait_for_later_time(self, closed_at: int) -> None:
+        """Wait until what is sent now is closed with a later time than `closed_at`, a ledger that was shown just now.
+
+        Ledgers may share a second since protocol 30 (CAP-88); before it nothing is waited for.
+        """
 
     def close(self) -> None:
         """Release sockets."""

@@ -22,20 +22,25 @@ from streampay_smoke.chain.adapter import (
     InterfaceDrift,
     TxOutcome,
 )
+from streampay_smoke.chain.versions import decoding_problem, installed_sdk
 
 _Value = TypeVar("_Value")
 
 
 @contextmanager
-def decoding(what: str) -> Iterator[None]:
-    """Turn whatever the SDK raises on an answer it cannot read into ChainUnavailable."""
+def decoding(what: str, *, network_protocol: int) -> Iterator[None]:
+    """Turn whatever the SDK raises on an answer it cannot read into ChainUnavailable, which names both protocols.
+
+    `network_protocol` is 0 where the network has not been asked.
+    """
     try:
         yield
     except (ValueError, TypeError, AssertionError, AttributeError, KeyError, EOFError, xdrlib3.Error) as problem:
+        versions, next_step = decoding_problem(network_protocol, installed_sdk())
         raise ChainUnavailable(
-            f"the ledger's answer to {what} cannot be read: {type(problem).__name__}",
+            f"the ledger's answer to {what} cannot be read: {type(problem).__name__}; {versions}",
             cause="undecodable",
-            next_step="the network's protocol may be newer than the installed stellar-sdk: upgrade it",
+            next_step=next_step,
         ) from problem
 
 
@@ -221,32 +226,31 @@ class ClosedTransaction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def closed_transaction(response: GetTransactionResponse) -> ClosedTransaction:
-    """Decode a `getTransaction` answer of any status but NOT_FOUND; raises ChainUnavailable when it cannot."""
-    with decoding("getTransaction"):
-        contract_id, function = _invocation(xdr.TransactionEnvelope.from_xdr(_there(response.envelope_xdr)))
-        result = xdr.TransactionResult.from_xdr(_there(response.result_xdr))
-        value, events, diagnostics = _of_meta(xdr.TransactionMeta.from_xdr(_there(response.result_meta_xdr)))
-        diagnostics += [xdr.DiagnosticEvent.from_xdr(text) for text in response.diagnostic_events_xdr or ()]
-        code, operation = _codes(result)
-        if (response.status == GetTransactionStatus.SUCCESS) != (not code):
-            raise ValueError("status and result contradict each other")
-        ledger, closed_at = _there(response.ledger), _there(response.create_at)
-        return ClosedTransaction(
-            outcome=TxOutcome(
-                tx_hash=response.transaction_hash,
-                status=response.status.value,
-                ledger=ledger,
-                closed_at=closed_at,
-                contract_id=contract_id,
-                function=function,
-                value=None if value is None else plain(value),
-                events=tuple(_contract_events(events, response.transaction_hash, ledger, closed_at)),
-                fee_charged_stroops=result.fee_charged.int64,
-            ),
-            code=code,
-            operation=operation,
-            diagnostics=diagnostics_text(diagnostics),
-        )
+    """Decode a `getTransaction` answer of any status but NOT_FOUND; to be called inside `decoding`."""
+    contract_id, function = _invocation(xdr.TransactionEnvelope.from_xdr(_there(response.envelope_xdr)))
+    result = xdr.TransactionResult.from_xdr(_there(response.result_xdr))
+    value, events, diagnostics = _of_meta(xdr.TransactionMeta.from_xdr(_there(response.result_meta_xdr)))
+    diagnostics += [xdr.DiagnosticEvent.from_xdr(text) for text in response.diagnostic_events_xdr or ()]
+    code, operation = _codes(result)
+    if (response.status == GetTransactionStatus.SUCCESS) != (not code):
+        raise ValueError("status and result contradict each other")
+    ledger, closed_at = _there(response.ledger), _there(response.create_at)
+    return ClosedTransaction(
+        outcome=TxOutcome(
+            tx_hash=response.transaction_hash,
+            status=response.status.value,
+            ledger=ledger,
+            closed_at=closed_at,
+            contract_id=contract_id,
+            function=function,
+            value=None if value is None else plain(value),
+            events=tuple(_contract_events(events, response.transaction_hash, ledger, closed_at)),
+            fee_charged_stroops=result.fee_charged.int64,
+        ),
+        code=code,
+        operation=operation,
+        diagnostics=diagnostics_text(diagnostics),
+    )
 
 
 def diagnostics_text(events: Iterable[xdr.DiagnosticEvent]) -> str:
@@ -259,11 +263,10 @@ def diagnostics_text(events: Iterable[xdr.DiagnosticEvent]) -> str:
 
 
 def rejection(result_xdr: str | None) -> tuple[str, int]:
-    """Return the code's name and the fee of a refused transaction's result ("txBAD_SEQ", 100)."""
-    with decoding("sendTransaction"):
-        result = xdr.TransactionResult.from_xdr(_there(result_xdr))
-        code, operation = _codes(result)
-        return operation or code, result.fee_charged.int64
+    """Return the code's name and the fee of a refused transaction's result ("txBAD_SEQ", 100), inside `decoding`."""
+    result = xdr.TransactionResult.from_xdr(_there(result_xdr))
+    code, operation = _codes(result)
+    return operation or code, result.fee_charged.int64
 
 
 def _there(value: _Value | None) -> _Value:

@@ -95,12 +95,17 @@ def account_missing(address: str, network: str) -> TxRejected:
 
 
 def contract_error(call: ContractCall, diagnostics: str) -> ChainError:
-    """Return what the host's words mean: the contract's own error, a missing contract, or the host's error."""
+    """Return what a refusal's words mean: the contract's own error, a missing contract, or the host's error.
+
+    Words that name no error of the host are the RPC's own: the contract did not run.
+    """
     found = _HOST_ERROR.search(diagnostics)
     summary = shortened(" ".join(diagnostics.split("\n", 1)[0].split()), 200)
     if found is None:
-        return HostFailure(
-            f"{call.function} was refused: {summary}", error=summary, next_step="see the answer of the simulation"
+        return ChainUnavailable(
+            f"the ledger's RPC did not run {call.function}: {summary or 'it gives no reason'}",
+            cause="not simulated",
+            next_step="see whether the RPC supports its network's protocol: this says nothing of the release",
         )
     kind, code = found.groups()
     if kind == "Contract":

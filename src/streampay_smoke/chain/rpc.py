@@ -9,6 +9,7 @@ would be missing. What tells of state is asked for again until it comes from the
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -79,7 +80,12 @@ class LedgerRpc:
         self._server = SorobanServer(url, client=transport)
         self._closed_at = 0
         self._seen_at = 0.0
+        self._protocol = 0
         self.newest_ledger = 0
+
+    def decoding(self, what: str) -> AbstractContextManager[None]:
+        """Turn whatever the SDK raises on this network's answers into ChainUnavailable."""
+        return decoding(what, network_protocol=self._protocol)
 
     def now(self) -> float:
         """Return the time in Unix seconds by the later of this machine's clock and the ledger's own.
@@ -90,23 +96,28 @@ class LedgerRpc:
 
     def network(self) -> LiveNetwork:
         """Ask `getNetwork`."""
-        with decoding("getNetwork"):
+        with self.decoding("getNetwork"):
             found = self._server.get_network()
+            self._protocol = found.protocol_version
             return LiveNetwork(
                 passphrase=found.passphrase,
                 protocol_version=found.protocol_version,
                 friendbot_url=found.friendbot_url or "",
             )
 
+    def version(self) -> str:
+        """Ask `getVersionInfo` for the version of the RPC, "" where it tells none; past the SDK, which wants more."""
+        return str(self._transport.call(self._url, "getVersionInfo").get("version") or "")
+
     def health(self) -> Health:
         """Ask `getHealth`; past the SDK, whose model leaves the close time out.
 
         Where the RPC tells no time there, the newest ledger and its time are those of an answer about a transaction.
         """
-        with decoding("getHealth"):
+        with self.decoding("getHealth"):
             health = msgspec.convert(self._transport.call(self._url, "getHealth"), Health, strict=False)
         if not health.closed_at:
-            with decoding("getTransaction"):
+            with self.decoding("getTransaction"):
                 answer = self._server.get_transaction(NO_TRANSACTION)
             health = msgspec.structs.replace(
                 health, latest_ledger=answer.latest_ledger, closed_at=answer.latest_ledger_close_time
@@ -117,7 +128,7 @@ class LedgerRpc:
     def accounts(self, addresses: Sequence[str]) -> dict[str, AccountEntry]:
         """Return those of `addresses` (at most 200) that exist."""
         wanted = {address: _account_key(address) for address in addresses}
-        with decoding("getLedgerEntries"):
+        with self.decoding("getLedgerEntries"):
             keys = {key.to_xdr(): address for address, key in wanted.items()}
             answer = self._fresh("accounts", lambda: self._server.get_ledger_entries(list(wanted.values())))
             found = {}
@@ -133,19 +144,19 @@ class LedgerRpc:
 
     def simulate(self, envelope: TransactionEnvelope) -> SimulateTransactionResponse:
         """Ask `simulateTransaction`; a refusal of the contract is in the answer's `error`."""
-        with decoding("simulateTransaction"):
+        with self.decoding("simulateTransaction"):
             answer = self._fresh("simulation", lambda: self._server.simulate_transaction(envelope))
         self._saw(answer.latest_ledger)
         return answer
 
     def assembled(self, envelope: TransactionEnvelope, simulation: SimulateTransactionResponse) -> TransactionEnvelope:
         """Return a copy of `envelope` with what its simulation found; nothing is sent."""
-        with decoding("simulateTransaction"):
+        with self.decoding("simulateTransaction"):
             return self._server.prepare_transaction(envelope, simulation)
 
     def send(self, envelope: TransactionEnvelope) -> SendTransactionResponse:
         """Send a signed transaction, once; after ChainUnavailable nobody knows whether it arrived."""
-        with decoding("sendTransaction"):
+        with self.decoding("sendTransaction"):
             answer = self._server.send_transaction(envelope)
         self._saw(answer.latest_ledger, answer.latest_ledger_close_time)
         return answer
@@ -160,7 +171,7 @@ class LedgerRpc:
 
     def transaction(self, tx_hash: str) -> GetTransactionResponse:
         """Ask `getTransaction` once for a hash of 64 hex digits; a backend that lags may not find it yet."""
-        with decoding("getTransaction"):
+        with self.decoding("getTransaction"):
             answer = self._server.get_transaction(tx_hash)
             if answer.transaction_hash != tx_hash:
                 raise ValueError("the answer is about another transaction")
@@ -169,14 +180,14 @@ class LedgerRpc:
 
     def busy_base_fee(self) -> int:
         """Return the inclusion fee, in stroops, that 90 % of recent contract calls did not exceed."""
-        with decoding("getFeeStats"):
+        with self.decoding("getFeeStats"):
             return self._server.get_fee_stats().soroban_inclusion_fee.p90
 
     def events(
         self, *, start_ledger: int | None, cursor: str | None, filters: Sequence[EventFilter], limit: int
     ) -> GetEventsResponse:
         """Ask `getEvents` for one page, from a ledger or from a cursor."""
-        with decoding("getEvents"):
+        with self.decoding("getEvents"):
             answer = self._fresh(
                 "events",
                 lambda: self._server.get_events(start_ledger=start_ledger, cursor=cursor, filters=filters, limit=limit),
@@ -187,7 +198,7 @@ class LedgerRpc:
     def interface(self, contract_id: str) -> ContractInterface:
         """Return a contract's interface from its code on chain; raises ContractMissing, InterfaceDrift."""
         try:
-            with decoding("getLedgerEntries"):
+            with self.decoding("getLedgerEntries"):
                 wasm = self._server.get_contract_wasm(contract_id)
         except SACHasNoWasmError:
             return ASSET_CONTRACT

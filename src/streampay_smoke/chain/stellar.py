@@ -17,7 +17,7 @@ from streampay_smoke.chain.adapter import (
     FunctionInterface,
     TxOutcome,
 )
-from streampay_smoke.chain.codec import closed_transaction, decoding, encoded_arguments, event_of, plain
+from streampay_smoke.chain.codec import closed_transaction, encoded_arguments, event_of, plain
 from streampay_smoke.chain.friendbot import Friendbot
 from streampay_smoke.chain.guard import SpendCap, check_configured, check_live
 from streampay_smoke.chain.pace import Clock
@@ -36,6 +36,9 @@ DEFAULT_MAX_STROOPS = 10_000_000_000
 
 ENOUGH_STROOPS = 1_000_000_000
 """An account with this much, 100 whole units, is not sent to friendbot again: friendbots are rate-limited."""
+
+FIRST_WITH_SHARED_SECONDS = 30
+"""The protocol since which several ledgers may close in one second (CAP-88)."""
 
 _EVENTS_PER_PAGE = 100
 _CONTRACTS_PER_FILTER = 5
@@ -99,6 +102,10 @@ class StellarAdapter:
         """See ChainAdapter."""
         return self._rpc.health()
 
+    def rpc_version(self) -> str:
+        """See ChainAdapter."""
+        return self._rpc.version()
+
     def account(self, name: str, seed: str | None = None) -> ChainAccount:
         """See ChainAdapter; raises SettingsInvalid for a malformed seed."""
         return account_of(name, seed)
@@ -139,7 +146,7 @@ class StellarAdapter:
     def read(self, contract_id: str, function: str, *args: Any) -> Any:
         """See ChainAdapter."""
         call = self._call(contract_id, function, args)
-        with self._transport.about(function), decoding("simulateTransaction"):
+        with self._transport.about(function), self._rpc.decoding("simulateTransaction"):
             return plain(self._submitter.read(call))
 
     def invoke(self, contract_id: str, function: str, *args: Any, signer: ChainAccount) -> TxOutcome:
@@ -156,7 +163,8 @@ class StellarAdapter:
         answer = self._rpc.settled_transaction(tx_hash.lower())
         if answer.status == GetTransactionStatus.NOT_FOUND:
             return None
-        return closed_transaction(answer).outcome
+        with self._rpc.decoding("getTransaction"):
+            return closed_transaction(answer).outcome
 
     def events(
         self, *, since_ledger: int, contract_ids: Sequence[str], topics: Sequence[str] = ()
@@ -170,7 +178,7 @@ class StellarAdapter:
         while not _is_last(page):
             page = self._rpc.events(start_ledger=None, cursor=page.cursor, filters=filters, limit=_EVENTS_PER_PAGE)
             found += page.events
-        with decoding("getEvents"):
+        with self._rpc.decoding("getEvents"):
             return tuple(event_of(info) for info in found)
 
     def _first_page(self, filters: Sequence[EventFilter], since_ledger: int) -> GetEventsResponse:
@@ -212,8 +220,8 @@ class StellarAdapter:
                 met=missing <= 0,
                 value=health,
                 last=f"ledger {health.latest_ledger} closed at {health.closed_at}",
-                # Halving the distance asks rarely while it is long, and closely when it matters.
-                ask_again_after_seconds=missing / 2,
+                # Halving the distance asks rarely while it is long; the last second is followed at the network's pace.
+                ask_again_after_seconds=max(0.0, (missing - 1) / 2),
             )
 
         def stands_still(_: str) -> ChainUnavailable:
@@ -225,6 +233,17 @@ class StellarAdapter:
 
         what = f"a ledger closed at or after {closed_at}"
         return self._waits.wait(what, look, within_seconds=within_seconds, error=stands_still)
+
+    def wait_for_later_time(self, closed_at: int) -> None:
+        """See ChainAdapter. One second is always enough: the next ledger closes after now, by any clock."""
+        if self.connect().protocol_version < FIRST_WITH_SHARED_SECONDS:
+            return
+        clock, left_seconds = self._waits.clock, 1.0
+        if self._network.simulated:
+            # It has this machine's clock, and is ahead of it only where each ledger takes a second of its own.
+            left_seconds = closed_at + 1 - clock.wall()
+        if 0 < left_seconds <= 1:
+            clock.sleep(left_seconds)
 
     def close(self) -> None:
         """See ChainAdapter."""

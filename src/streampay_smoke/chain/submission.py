@@ -15,7 +15,7 @@ from stellar_sdk.soroban_rpc import (
 
 from streampay_smoke.chain.adapter import ChainUnavailable, HostFailure, TxOutcome, TxRejected, TxTimeout
 from streampay_smoke.chain.charges import transaction_closed
-from streampay_smoke.chain.codec import closed_transaction, decoding, diagnostics_text, rejection
+from streampay_smoke.chain.codec import closed_transaction, diagnostics_text, rejection
 from streampay_smoke.chain.guard import SpendCap, sign
 from streampay_smoke.chain.pace import LEDGERS_UNTIL_DROPPED
 from streampay_smoke.chain.recovery import MIN_BASE_FEE, Repairs, SubmissionAttempt
@@ -79,7 +79,9 @@ class Submitter:
         if attempt.envelope is None:
             attempt.envelope = self._signed(attempt, attempt.simulation)
         self._send(attempt, attempt.envelope)
-        closed = closed_transaction(self._follow(attempt))
+        answer = self._follow(attempt)
+        with self._rpc.decoding("getTransaction"):
+            closed = closed_transaction(answer)
         self._waits.record(transaction_closed(closed.outcome, attempt.call))
         if not closed.code:
             return closed.outcome
@@ -92,9 +94,8 @@ class Submitter:
         self._result_of(answer)
         return answer
 
-    @staticmethod
-    def _result_of(answer: SimulateTransactionResponse) -> xdr.SCVal:
-        with decoding("simulateTransaction"):
+    def _result_of(self, answer: SimulateTransactionResponse) -> xdr.SCVal:
+        with self._rpc.decoding("simulateTransaction"):
             assert answer.results is not None
             (result,) = answer.results
             return xdr.SCVal.from_xdr(result.xdr)
@@ -117,7 +118,9 @@ class Submitter:
         if attempt.with_margin:
             _add_margin(envelope)
         _refuse_other_signers(envelope, address)
-        with decoding("simulateTransaction"):  # its fees and resources may be numbers that no transaction can hold
+        with self._rpc.decoding(
+            "simulateTransaction"
+        ):  # its fees and resources may be numbers that no transaction can hold
             attempt.tx_hash = sign(envelope, attempt.keypair, self._network, self._purse)
         attempt.sequence = source.sequence
         return envelope
@@ -149,8 +152,8 @@ class Submitter:
         # applied transaction gets): it is followed until the ledger has decided.
 
     def _refused(self, attempt: SubmissionAttempt, answer: SendTransactionResponse) -> Setback:
-        code, wanted_fee = rejection(answer.error_result_xdr)
-        with decoding("sendTransaction"):
+        with self._rpc.decoding("sendTransaction"):
+            code, wanted_fee = rejection(answer.error_result_xdr)
             diagnostics = diagnostics_text(
                 xdr.DiagnosticEvent.from_xdr(text) for text in answer.diagnostic_events_xdr or ()
             )

@@ -432,11 +432,13 @@ class Measured(Event, frozen=True, kw_only=True):
 
 
 class DeadlineExtended(Event, frozen=True, kw_only=True):
-    """The run may take this much longer than its settings say: its ledger closes more slowly than its network's do."""
+    """The run may take this much longer than its settings say: its ledger is slow, or it is far from what it asks."""
 
     more_seconds: float
     ledger_steps: int
     seconds_per_ledger: float
+    steps: int = 0
+    round_trip_seconds: float = 0.0
 
 
 class CleanUpStarted(Event, frozen=True, kw_only=True):

@@ -52,6 +52,12 @@ CLOCK_PROBE = "clock"
 ANOTHER_APPLICATION = "another_application"
 """Nothing at the address answers as StreamPay does."""
 
+RELEASE_ELSEWHERE = "release_elsewhere"
+"""Nothing listens at the address, and the expected release is ready at another one of the same host."""
+
+NOTHING_LISTENS = "refused"
+"""The cause of a silence where the host is there and nothing listens at the port."""
+
 STREAM_NOT_CREATED = "stream_not_created"
 """The service did not create a stream it was asked for."""
 
@@ -86,6 +92,7 @@ class FailedCheck(msgspec.Struct, frozen=True, kw_only=True):
     `needs_ledger`: a broken ledger can fail the scenario by itself. `ledger_failed_elsewhere`: this run itself got no
     usable answer of the ledger. `creation_failed_elsewhere`: the service could not create a stream in another scenario.
     `another_application_answers`: another scenario found that nothing at the address answers as StreamPay does.
+    `release_is_elsewhere`: another scenario found the expected release at another port.
     """
 
     failure: Failure
@@ -94,6 +101,7 @@ class FailedCheck(msgspec.Struct, frozen=True, kw_only=True):
     ledger_failed_elsewhere: bool = False
     creation_failed_elsewhere: bool = False
     another_application_answers: bool = False
+    release_is_elsewhere: bool = False
 
     @property
     def explained_by_ledger(self) -> bool:
@@ -202,6 +210,13 @@ RULES = (
         blame=Blame.CONFIG,
         reason="nothing at this address answers as StreamPay does: that breaks no promise of the release",
         reason_code=ANOTHER_APPLICATION,
+    ),
+    Rule(
+        name="release-elsewhere",
+        applies=lambda check: check.release_is_elsewhere and check.failure.cause == NOTHING_LISTENS,
+        blame=Blame.CONFIG,
+        reason="nothing listens at this address, and the expected release is ready at another one of the same host",
+        reason_code=RELEASE_ELSEWHERE,
     ),
     Rule(
         name="settings",

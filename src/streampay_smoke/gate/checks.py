@@ -11,6 +11,7 @@ from streampay_smoke.gate.attribution import (
     CLOCK_PROBE,
     CREATION_KINDS,
     LEDGER_KINDS,
+    RELEASE_ELSEWHERE,
     UNANSWERED,
     Attribution,
     FailedCheck,
@@ -94,6 +95,7 @@ def _unhappy(run: RunHistory, expected: ExpectedScenario, history: ScenarioHisto
             another_application_answers=any(
                 other.kind == ANOTHER_APPLICATION for other in _failures_beside(run, history)
             ),
+            release_is_elsewhere=any(other.kind == RELEASE_ELSEWHERE for other in _failures_beside(run, history)),
             creation_failed_elsewhere=any(other.kind in CREATION_KINDS for other in _failures_beside(run, history)),
         )
     )

@@ -38,13 +38,15 @@ class ReleaseStep(StrEnum):
 class VerdictSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What a decision looks at in a verdict.
 
-    `missed` are the kinds of gating objectives that failed; `rehearsal` says that no deployment was judged.
+    `missed` are the kinds of gating objectives that failed; `rehearsal` says that no deployment was judged,
+    `ended_by_signal` that somebody ended the run.
     """
 
     status: VerdictStatus
     reason_code: str
     missed: tuple[str, ...] = ()
     rehearsal: bool = False
+    ended_by_signal: bool = False
 
     @classmethod
     def of(cls, verdict: Verdict) -> "VerdictSummary":
@@ -54,6 +56,7 @@ class VerdictSummary(msgspec.Struct, frozen=True, kw_only=True):
             reason_code=verdict.reason_code,
             missed=missed_kinds(verdict.objectives),
             rehearsal=verdict.target.rehearsal,
+            ended_by_signal=verdict.ended_by_signal,
         )
 
 
@@ -112,7 +115,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 def decide(answer: VerdictSummary, policy: Policy, run: Circumstances, *, run_id: str) -> Decision:
     """Return what an answer leads to."""
-    in_a_row = run.inconclusive_before + 1 if answer.status is VerdictStatus.INCONCLUSIVE and run.whole_suite else 0
+    counts = answer.status is VerdictStatus.INCONCLUSIVE and run.whole_suite and not answer.ended_by_signal
+    in_a_row = run.inconclusive_before + 1 if counts else 0
     step, page, because = _step(answer, policy, run, in_a_row)
     refusals = may_act(run) if step is ReleaseStep.ROLLBACK else ()
     page = page or (bool(refusals) and run.on_fail == ROLL_BACK)  # somebody counts on a rollback that is not made

@@ -349,6 +349,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     cost: Cost | None = None
     regions: tuple[RegionVerdict, ...] = ()
 
+    @property
+    def ended_by_signal(self) -> bool:
+        """Whether somebody ended the run."""
+        return self.exit_code in SIGNAL_EXIT_CODES.values()
+
 
 def to_json(verdict: Verdict) -> bytes:
     """Return the bytes of `verdict.json`: the same verdict always gives the same bytes."""

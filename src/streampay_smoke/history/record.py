@@ -62,6 +62,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     whole_suite: bool | None = None
     overridden: bool = False
     rehearsal: bool = False
+    ended_by_signal: bool = False
     release_expected: str = ""
     releases: tuple[str, ...] = ()
     network: str = ""
@@ -113,6 +114,7 @@ def record_of(
         whole_suite=whole_suite,
         overridden=bool(verdict.overrides),
         rehearsal=target.rehearsal,
+        ended_by_signal=verdict.ended_by_signal,
         release_expected=target.release_expected,
         releases=target.releases_observed,
         network=verdict.chain.network,

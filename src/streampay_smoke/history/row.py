@@ -13,7 +13,7 @@ def inconclusive_in_a_row(newest_first: Iterable[RunRecord | None], environment:
     """Return how many of these runs were INCONCLUSIVE before another answer ends the row.
 
     A run whose answer cannot be read is None, and counts: an answer that is lost is no answer. Runs of another
-    environment, and those that somebody made of a part of the suite, are passed over.
+    environment, those that somebody made of a part of the suite, and those that a signal ended, are passed over.
     """
     row = 0
     for run in newest_first:
@@ -21,7 +21,7 @@ def inconclusive_in_a_row(newest_first: Iterable[RunRecord | None], environment:
             row += 1
             continue
         elsewhere = bool(run.environment) and (run.environment, run.region) != (environment, region)
-        if elsewhere or run.whole_suite is False or run.verdict in _SAYS_NOTHING:
+        if elsewhere or run.whole_suite is False or run.ended_by_signal or run.verdict in _SAYS_NOTHING:
             continue
         if run.verdict is not VerdictStatus.INCONCLUSIVE:
             break

@@ -78,8 +78,12 @@ def measured_seconds_per_ledger(
     except _UNTOLD:
         return None
     gaps_seconds = [after - before for before, after in itertools.pairwise(closed_at)]
-    typical = min if closes_on_demand else statistics.median
-    return float(typical(gaps_seconds)) if gaps_seconds else None
+    if not gaps_seconds:
+        return None
+    if closes_on_demand:
+        return float(min(gaps_seconds))
+    # Ledgers that share seconds show gaps of 0 and 1 only (CAP-88): the median of those tells nothing.
+    return float(max(statistics.median(gaps_seconds), min(statistics.mean(gaps_seconds), FASTEST_CADENCE_SECONDS)))
 
 
 def ledger_time(rpc_url: str, *, timeout_seconds: float) -> float | None:

@@ -54,6 +54,10 @@ _IMAGE_HERE = f"registry.example/streampay-smoke@sha256:{'0' * 64}"
 _OTHER_IMAGES = re.compile(r"registry\.example/([\w-]+)@sha256:0{64}")
 _ADDRESSES_HERE = ("https://test.streampay.example", "https://staging.example")
 _ENVIRONMENT_HERE = re.compile(r"\bstaging\b")
+_VALUE_HERE = re.compile(r"(?<=: )staging(?=\s*(#.*)?$)", re.MULTILINE)
+_NO_YAML_TEXT = re.compile(
+    r"[\d_]+([eE][-+]?\d+)?|0[xob][\da-fA-F_]+|[\d-]+|y|n|yes|no|on|off|true|false|null", re.IGNORECASE
+)
 _NO_CONTRACT = re.compile(r"""(SMOKE_CONTRACT_ID"?(?:, "value")?: )"\"""")
 
 
@@ -99,6 +103,8 @@ def _filled(text: str, filled: Filled) -> str:
         text = text.replace(_ACTION_HERE, filled.gate).replace(_IMAGE_HERE, filled.gate)
     if filled.contract_id:
         text = _NO_CONTRACT.sub(rf'\g<1>"{filled.contract_id}"', text)
+    if _NO_YAML_TEXT.fullmatch(filled.name):
+        text = _VALUE_HERE.sub(f'"{filled.name}"', text)
     kept = text.split(filled.base_url) if filled.base_url else [text]  # an address may have the template's word in it
     return filled.base_url.join(_ENVIRONMENT_HERE.sub(filled.name, part) for part in kept)
 

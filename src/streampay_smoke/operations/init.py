@@ -37,7 +37,7 @@ from streampay_smoke.settings.reading import given_facts
 from streampay_smoke.settings.variables import AUTH_MODES, VARIABLES
 
 KEPT_STREAM = "service.canary_stream"
-BASE_URL = "service.base_url"
+BASE_URL, CONTRACT = "service.base_url", "chain.contract_id"
 
 _NAME = re.compile(r"[A-Za-z0-9][\w-]{0,63}")
 _PRIVATE = 0o600
@@ -90,6 +90,8 @@ def init(wanted: Wanted, redactor: Redactor, *, ask: Ask = input, ask_secret: As
     code. Raises SmokeError.
     """
     root = project_root()
+    if wanted.engine and wanted.name and not wanted.force and _path(root, wanted.name).exists():
+        return _add_engine(wanted, root, redactor)
     prepared = _prepared(wanted, root, redactor, person=None if wanted.yes else _attentive(ask))
     if not wanted.yes:
         prepared = prepared._replace(env_lines=[_with_secret(line, ask_secret) for line in prepared.env_lines])
@@ -102,19 +104,40 @@ def init(wanted: Wanted, redactor: Redactor, *, ask: Ask = input, ask_secret: As
         filled = "filled in" if line.value else "fill it in" if line.required else "optional"
         print(f"added to {DOTENV}: {line.name} ({filled}): {line.about}")
     not_kept = _keep_a_stream(prepared, redactor) if wanted.create_kept_stream else 0
+    return _looked_at(prepared.name, {}, redactor) or not_kept
+
+
+def _add_engine(wanted: Wanted, root: Path, redactor: Redactor) -> int:
+    """Write an engine's files for an environment that there is already; return the doctor's exit code."""
+    path, given = _path(root, wanted.name), _known(wanted, root)
+    facts = facts_in(path.read_text(encoding="utf-8"), f"environments/{path.name}")
+    values = {
+        BASE_URL: given.get(BASE_URL) or facts.service.base_url,
+        CONTRACT: given.get(CONTRACT) or facts.chain.contract_id,
+    }
+    _write_engine_files(root, _engine_files(wanted, wanted.name, values, root))
+    return _looked_at(wanted.name, {"SMOKE_BASE_URL": wanted.base_url} if wanted.base_url else {}, redactor)
+
+
+def _looked_at(name: str, options: Mapping[str, str], redactor: Redactor) -> int:
+    """Print what the doctor says of an environment and what to do next; return the doctor's exit code."""
     print()
-    looks = doctors.doctor({"SMOKE_ENV": prepared.name}, redactor)
+    looks = doctors.doctor({"SMOKE_ENV": name, **options}, redactor)
     print(doctors.table(looks))
     found = doctors.exit_code(looks)
-    again = f"see to the problems above, then streampay-smoke doctor --env {prepared.name}"
-    print(f"Next: {again if found else f'streampay-smoke run --env {prepared.name}'}")
-    return found or not_kept
+    again = f"see to the problems above, then streampay-smoke doctor --env {name}"
+    print(f"Next: {again if found else f'streampay-smoke run --env {name}'}")
+    return found
+
+
+def _path(root: Path, name: str) -> Path:
+    return root / ENVIRONMENTS / f"{_name(name)}.toml"
 
 
 def _prepared(wanted: Wanted, root: Path, redactor: Redactor, *, person: Ask | None) -> Prepared:
     """Return all that is to be written, validated, after asking the service and, where there is one, a person."""
     name = _name(wanted.name or _asked(person, "What is the environment called? ", "--name NAME"))
-    path = root / ENVIRONMENTS / f"{name}.toml"
+    path = _path(root, name)
     if path.exists() and not wanted.force:
         raise SettingsInvalid(
             f"there is an environments/{name}.toml already",
@@ -142,8 +165,8 @@ def _engine_files(wanted: Wanted, name: str, values: Values, root: Path) -> Mapp
         return {}
     filled = Filled(
         name=name,
-        base_url=values[BASE_URL],
-        contract_id=values.get("chain.contract_id") or "",
+        base_url=values.get(BASE_URL) or "",
+        contract_id=values.get(CONTRACT) or "",
         gate=gate_of(wanted.engine, wanted.gate),
     )
     files = engine_files(wanted.engine, filled)

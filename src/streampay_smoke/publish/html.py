@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from streampay_smoke.publish.payment import payment_summary
 from streampay_smoke.publish.report_model import RunReport, ScenarioEnding, ScenarioReport
 from streampay_smoke.publish.report_status import RED, ReportStatus
 from streampay_smoke.publish.reported_problems import ReportedProblem, reported_problems
+from streampay_smoke.publish.step_events import StepEvent
 
 if TYPE_CHECKING:
     import jinja2
@@ -70,8 +72,11 @@ def render(template: str, **values: object) -> str:
 def _environment() -> "jinja2.Environment":
     import jinja2  # no verdict waits for the templates
 
+    from streampay_smoke.publish.compiled_templates import compiled_templates
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
+        bytecode_cache=compiled_templates(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -80,6 +85,7 @@ def _environment() -> "jinja2.Environment":
     environment.filters |= {
         "short": _short,
         "runs_of": regions.runs_of,
+        "folded": _folded,
         "explained": explanation,
         "any_red": _any_red,
         "anchor": _anchor,
@@ -135,6 +141,19 @@ def _short(text: str) -> Markup:
 
 def _any_red(scenarios: Sequence[ScenarioReport]) -> bool:
     return any(scenario.outcome in RED for scenario in scenarios)
+
+
+MOST_EXCHANGES = 3
+"""Requests in a row that were answered, and are shown one by one; more of them are folded."""
+
+
+def _folded(step_events: Sequence[StepEvent]) -> list[list[StepEvent]]:
+    """Return the events of a step in their order: many answered requests in a row together, each other one alone."""
+    groups: list[list[StepEvent]] = []
+    for answered, found in groupby(step_events, lambda each: each.is_exchange and each.outcome is ReportStatus.PASSED):
+        run = list(found)
+        groups += [run] if answered and len(run) > MOST_EXCHANGES else [[each] for each in run]
+    return groups
 
 
 def _ending(scenario: ScenarioReport) -> str:

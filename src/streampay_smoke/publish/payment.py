@@ -15,6 +15,9 @@ from streampay_smoke.publish.report_status import RED, ReportStatus
 SETTLE = "settle"
 """The purpose of a request for a settlement (`Exchanged.purpose`)."""
 
+EXACT_AMOUNT = "the amount is exact"
+"""The promise that compares what was paid with what was due (`acceptance/checks/settlement.py`), both in stroops."""
+
 
 class PaymentSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The sentence, and how good the news is."""
@@ -92,7 +95,8 @@ def _not_paid(run: RunReport, red: Sequence[ScenarioReport]) -> PaymentSummary:
     failed = next((scenario for scenario in red if scenario.outcome is ReportStatus.FAILED), None)
     if failed is not None and failed.check.attribution == Blame.PRODUCT.value:
         return PaymentSummary(
-            outcome=ReportStatus.FAILED, sentence=f"No payment to the recipient was proved: {_what_failed(failed)}."
+            outcome=ReportStatus.FAILED,
+            sentence=_wrong_amount(run, failed) or f"No payment to the recipient was proved: {_what_failed(failed)}.",
         )
     cause = _what_failed(red[0]) if red else "the settlement was not followed to its end"
     return PaymentSummary(
@@ -102,6 +106,23 @@ def _not_paid(run: RunReport, red: Sequence[ScenarioReport]) -> PaymentSummary:
 
 def _asked_for_a_settlement(scenario: ScenarioReport) -> bool:
     return any(step_event.purpose == SETTLE for step in scenario.steps for step_event in step.step_events)
+
+
+def _wrong_amount(run: RunReport, failed: ScenarioReport) -> str:
+    """Return what was paid and what was due where the two were compared and something was paid, "" otherwise."""
+    check = failed.broken_check
+    if check is None or check.words != EXACT_AMOUNT:
+        return ""
+    facts = dict(check.facts)
+    paid, due = (_stroops(facts.get(name, "")) for name in ("seen", "expected"))
+    if not paid or due is None:
+        return ""
+    return f"The recipient was paid {units(paid)} {_token(run)}, and {units(due)} {_token(run)} were due."
+
+
+def _stroops(text: str) -> int | None:
+    amount = text.partition(" stroops")[0]
+    return int(amount) if amount.isdecimal() else None
 
 
 def _what_failed(scenario: ScenarioReport) -> str:

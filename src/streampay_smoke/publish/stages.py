@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from streampay_smoke.evidence import events
-from streampay_smoke.publish.payment import SETTLE
+from streampay_smoke.publish.payment import EXACT_AMOUNT, SETTLE
 from streampay_smoke.publish.report_status import RED, ReportStatus
 from streampay_smoke.publish.step_events import StepEvent
 
@@ -39,7 +39,7 @@ KINDS = (
         promises=(
             "the expected contract was called",
             "the expected contract paid the recipient",
-            "the amount is exact",
+            EXACT_AMOUNT,
         ),
     ),
     _Kind(

@@ -1,7 +1,7 @@
 """The command `behave` as an installation of the gate has it: behave itself, except that what it refuses is CONFIG.
 
 behave ends with 1 for a command line that it cannot use, and 1 is the gate's FAIL. The gate's runner cannot say
-otherwise: behave makes it only once it has read its arguments. `python -m behave` does not come by here.
+otherwise: behave makes it only once it has read its arguments. `python -m behave` comes by here too.
 """
 
 import sys

@@ -17,7 +17,7 @@ DEADLINE = "deadline"
 _REPEAT_SECONDS = 0.5
 """A step that swallows the first alarm gets another one this much later."""
 
-_SAME_SIGNAL_SECONDS = 1.0
+_SAME_SIGNAL_SECONDS = 2.0
 """A signal to the process group reaches a run twice, once through its supervisor: within this time it counts once."""
 
 _SOONEST_SECONDS = 0.01
@@ -45,6 +45,8 @@ class Interruption:
         self._signal_at = -_NEVER
         self._held_back = 0
         self._due = False
+        self._signals_wait = self._signal_waits = False
+        self._whole_run = True
         self._in_step = False
         self._because = ""
         self._limit_seconds = 0.0
@@ -105,6 +107,22 @@ class Interruption:
         self._run_ends_at += seconds
         self._arm()
 
+    @contextlib.contextmanager
+    def cleaning_up(self, *, whole_run: bool) -> Iterator[None]:
+        """Let the clean-up come to its end: the first signal that ends a run interrupts right after it.
+
+        Another signal cuts the clean-up of the whole run off, for somebody insists. It does not cut off a lane's: the
+        process of the run passes signals on, and kills its lanes. The time that was reserved ends either.
+        """
+        self._whole_run, self._signals_wait = whole_run, True
+        try:
+            yield
+        finally:
+            self._signals_wait = False
+            if self._signal_waits:
+                self._signal_waits = False
+                raise KeyboardInterrupt(self.reason)
+
     def reserve(self, seconds: float) -> None:
         """Give what begins now, the clean-up, this much time, however little is left of the run's."""
         ends_at = time.monotonic() + seconds
@@ -120,9 +138,14 @@ class Interruption:
         self._arm()
 
     def resume(self) -> None:
-        """Set the alarm again, in a process that was forked off within a block that is `uninterrupted`."""
+        """Set the alarm again, in a process that was forked off within a block that is `uninterrupted`.
+
+        Raises KeyboardInterrupt where the run was ended meanwhile.
+        """
         self._held_back, self._due = 0, False
         self._arm()
+        if self.reason:
+            raise KeyboardInterrupt(self.reason)
 
     def lost(self, reason: str, detail: str) -> None:
         """Take note that a part of the run is lost, unless the run was ended anyway; what is left of it goes on."""
@@ -173,8 +196,12 @@ class Interruption:
         name = DEADLINE if number == signal.SIGALRM else signal.Signals(number).name
         if name == self.reason and name != DEADLINE and now < self._signal_at + _SAME_SIGNAL_SECONDS:
             return
-        if not self.reason and (name != DEADLINE or now >= self._run_ends_at):
+        first = not self.reason and (name != DEADLINE or now >= self._run_ends_at)
+        if first:
             self.reason, self._detail, self._signal_at = name, self._described(name), now
+        if self._signals_wait and name != DEADLINE and (first or not self._whole_run):
+            self._signal_waits |= first
+            return
         if self._held_back:
             self._due = True
         else:

@@ -125,7 +125,8 @@ class GateRunner(Runner):
             )
         )
         self.session.look_around()
-        self._interruption.allow(self.session.extend_deadline(plans.ledger_steps(planned)))
+        steps = sum(len(item.expected.steps) for item in planned)
+        self._interruption.allow(self.session.extend_deadline(plans.ledger_steps(planned), steps))
         redact_results(self, self._redactor)
         self._lanes.plan(features, planned, self.session, self._journal, clean_up=self.clean_up)
         try:
@@ -178,17 +179,19 @@ class GateRunner(Runner):
         self.session.end_step(step)
 
     def clean_up(self) -> None:
-        """Bring what the run made to an end, once, in a time of its own."""
+        """Bring what the run, or this lane, made to an end, once, in a time of its own."""
         if self._cleaned_up:
             return
-        self._cleaned_up = True
-        seconds = self.session.clean_up_seconds
-        self._interruption.reserve(seconds)
-        self._lanes.begin_clean_up(seconds)
-        try:
-            self._lanes.end()
-        finally:
-            self.session.clean_up(cut_off=bool(self._interruption.reason))
+        with self._interruption.cleaning_up(whole_run=not self._lanes.is_lane):
+            self._cleaned_up = True
+            cut_off = bool(self._interruption.reason)
+            seconds = self.session.clean_up_seconds(cut_off=cut_off)
+            self._interruption.reserve(seconds)
+            self._lanes.begin_clean_up(seconds)
+            try:
+                self._lanes.end()
+            finally:
+                self.session.clean_up(cut_off=cut_off)
 
     def _answer(self) -> int:
         """Play the run, and conclude it unless its supervisor will; return the exit code of its verdict."""

@@ -41,6 +41,7 @@ from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.run.more_reads import more_reads
 from streampay_smoke.run.probes.limits import PROBE_SECONDS
 from streampay_smoke.run.probes.rounds import control_probes, probes_at_start
+from streampay_smoke.run.probes.runner import quickest_answer_seconds
 from streampay_smoke.run.sampling import SlowAnswers, measure
 from streampay_smoke.runner.budget import StepTimeout
 from streampay_smoke.runner.lane_wire import Learned, Sender
@@ -49,7 +50,12 @@ from streampay_smoke.runner.time_left import TimeLeft
 from streampay_smoke.runner.write_slots import WriteSlots
 from streampay_smoke.service.trace import Trace
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.deadline import clean_up_seconds, derived_deadline_seconds
+from streampay_smoke.settings.deadline import (
+    UNMEASURED_SECONDS_PER_LEDGER,
+    clean_up_seconds,
+    derived_deadline_seconds,
+    under_way_seconds,
+)
 from streampay_smoke.settings.folders import read_from
 from streampay_smoke.settings.reading import read
 
@@ -100,6 +106,8 @@ class Session:
         self._doing = ""
         self._answers: list[Exchanged] = []
         self._started_seconds = 0.0
+        self._writers_a_slot = 1.0
+        self._round_trip_seconds = 0.0
         self.time_left = TimeLeft(
             settings.deadline_seconds,
             derived=settings.deadline_is_derived,
@@ -159,9 +167,11 @@ class Session:
         self._slow_answers.close()
         self._run_context.drop_connections()
 
-    def share_write_slots(self) -> None:
+    def share_write_slots(self, *, lanes: int) -> None:
         """From now on, and in every lane, have no more writes at the deployment at once than its place says."""
-        slots = WriteSlots(self.settings.facts.service.writes_at_once)
+        writes_at_once = self.settings.facts.service.writes_at_once
+        slots = WriteSlots(writes_at_once)
+        self._writers_a_slot = max(1.0, lanes / writes_at_once)
         self._run_context.write_slot = lambda: slots.slot(lambda seconds: self.record(WriteSlotWait(seconds=seconds)))
 
     def open_shared(self, names: Sequence[str]) -> bool:
@@ -232,11 +242,13 @@ class Session:
 
     def look_around(self) -> None:
         """Make the control probes once before the first scenario."""
-        for evidence in probes_at_start(self._run_context):
-            self.record(evidence)
+        evidence = list(probes_at_start(self._run_context))
+        for event in evidence:
+            self.record(event)
+        self._round_trip_seconds = quickest_answer_seconds(evidence) or 0.0
 
-    def extend_deadline(self, ledger_steps: int) -> float:
-        """Return how much longer this run may take: the ledger may be slower than its network is known to be.
+    def extend_deadline(self, ledger_steps: int, steps: int) -> float:
+        """Return how much longer this run may take: its ledger may be slower than its network is known to be, or far.
 
         A deadline that somebody set stands.
         """
@@ -247,19 +259,31 @@ class Session:
             closes_on_demand=self.settings.network.simulated,
         )
         if pace is None:
-            return 0.0
-        self.time_left.seconds_per_ledger = pace
+            pace = self.settings.network.seconds_per_ledger
+            self.time_left.seconds_per_ledger = max(pace, UNMEASURED_SECONDS_PER_LEDGER)
+        else:
+            self.time_left.seconds_per_ledger = pace
         if not self.settings.deadline_is_derived:
             return 0.0
         needed_seconds = derived_deadline_seconds(
             ready_within_seconds=self.settings.facts.service.ready_within_seconds,
             seconds_per_ledger=pace,
             ledger_steps=ledger_steps,
+            steps=steps,
+            round_trip_seconds=self._round_trip_seconds,
         )
         more_seconds = max(0.0, needed_seconds - self.settings.deadline_seconds)
         if more_seconds:
             self.time_left.extend(more_seconds)
-            self.record(DeadlineExtended(more_seconds=more_seconds, ledger_steps=ledger_steps, seconds_per_ledger=pace))
+            self.record(
+                DeadlineExtended(
+                    more_seconds=more_seconds,
+                    ledger_steps=ledger_steps,
+                    seconds_per_ledger=pace,
+                    steps=steps,
+                    round_trip_seconds=self._round_trip_seconds,
+                )
+            )
         return more_seconds
 
     def measure(self, *, failed: bool) -> None:
@@ -278,16 +302,22 @@ class Session:
             for evidence in watch(self._run_context, seconds=self.settings.bake_seconds):
                 self.record(evidence)
 
-    @property
-    def clean_up_seconds(self) -> float:
-        """How long this run may take to end what it made."""
-        return clean_up_seconds(self._run_context.unfinished, seconds_per_ledger=self.time_left.seconds_per_ledger)
+    def clean_up_seconds(self, *, cut_off: bool) -> float:
+        """Return how long this run, or this lane, may take to end what it made."""
+        return clean_up_seconds(
+            self._run_context.unfinished,
+            seconds_per_ledger=self.time_left.seconds_per_ledger,
+            cut_off=cut_off,
+            writers_a_slot=self._writers_a_slot,
+        )
 
     def clean_up(self, *, cut_off: bool) -> None:
         """Bring the synthetic data of this run, or of this lane, to an end, after a last look at the release."""
         if self._sender is None:
             self._run_context.look_at_release_again()
-        self._run_context.clean_up(cut_off=cut_off)
+        self._run_context.clean_up(
+            under_way_seconds=under_way_seconds(self.time_left.seconds_per_ledger) if cut_off else 0.0
+        )
         if self._sender is None:
             self._run_context.look_at_ledger_again()
 
@@ -366,7 +396,7 @@ def effective_settings(options: Mapping[str, str] | None = None) -> Iterator[Set
     if not settings.embedded:
         yield settings
         return
-    with start_sandbox() as sandbox:
+    with start_sandbox(settings.contract_profile) as sandbox:
         yield configuration.settings_of(raw.over(sandbox.ready_document()["env"]))
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from streampay_smoke.gate.verdict import EXIT_CODES, SIGNAL_EXIT_CODES, Action, Verdict, VerdictStatus, written_at
 from streampay_smoke.serve.attempts import RunOrder
+from streampay_smoke.settings.deadline import CLEAN_UP_MOST_SECONDS
 
 RUN: Final = (sys.executable, "-m", "streampay_smoke", "run")
 
@@ -44,7 +45,10 @@ class RunAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunProcesses:
-    """Plays attempts, each in a folder of its own. `command` is what is started; `limit_seconds` when it is ended."""
+    """Plays attempts, each in a folder of its own. `command` is what is started; `limit_seconds` when it is ended.
+
+    A run that ends because the service does has `clean_up_seconds` to end its streams.
+    """
 
     def __init__(
         self,
@@ -53,16 +57,23 @@ class RunProcesses:
         limit_seconds: float,
         command: Sequence[str] = RUN,
         grace_seconds: float = GRACE_SECONDS,
+        clean_up_seconds: float = CLEAN_UP_MOST_SECONDS,
     ) -> None:
         self._environ = {name: value for name, value in environ.items() if not name.startswith(_OWN)}
         self._command = tuple(command)
         self._limit_seconds = limit_seconds
-        self._grace_seconds = grace_seconds
+        self._overtime_grace_seconds = grace_seconds
+        self._clean_up_seconds = clean_up_seconds
         self._closing = asyncio.Event()
 
     def close(self) -> None:
         """Have every run end now; each still leaves a verdict."""
         self._closing.set()
+
+    @property
+    def _grace_seconds(self) -> float:
+        """How long a run that is told to end has: one that is over its time has had that for its clean-up."""
+        return self._overtime_grace_seconds + (self._clean_up_seconds if self._closing.is_set() else 0.0)
 
     async def play(self, order: RunOrder, folder: Path, started: Callable[[int], None]) -> RunAnswer:
         """Start a run and return its answer; `started` is told its process group.

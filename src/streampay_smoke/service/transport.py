@@ -31,6 +31,9 @@ _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SHORTEST_PAUSE_SECONDS = 1.0
 
+NOTHING_LISTENS = "refused"
+"""The cause of a silence where the host is there and nothing listens at the port."""
+
 
 class NoServiceAnswer(ServiceUnavailable):
     """The deployment gave no answer of its own.
@@ -310,7 +313,8 @@ def _unavailable(asked: str, problem: NoAnswer) -> SmokeError:
 
 
 _NEXT_STEPS = {
-    "refused": "see whether the new release started at all, and listens on this port",
+    NOTHING_LISTENS: "see whether the new release started at all, and listens on this port; a mistyped port in "
+    "SMOKE_BASE_URL looks the same, and is told apart only where the expected release answers at another port",
     "reset": "see whether the service or its gateway crashed on this request",
     "unreachable": "see whether the deployment is reachable from this runner",
     "timeout": "see what the service was waiting for: its database, the ledger, its key store",

@@ -122,12 +122,13 @@ VARIABLES = {
         Variable(
             "SMOKE_DEADLINE_SECONDS",
             "Hard limit of the whole run: by default twice what its steps wait for ledgers at the network's pace, a "
-            "minute and the time for readiness (480 on testnet); a ledger that closes more slowly extends it, "
-            "and what a run made is ended within 60 s more. doctor compares",
+            "minute and the time for readiness (480 on testnet); a ledger that closes more slowly extends it, so do "
+            "answers that take long from here (twice the quickest one for each step, of 0.5 s at most), and what a run "
+            "made is ended within 90 s more. doctor compares",
             parsing.limit,
             option="--deadline",
             metavar="SECONDS",
-            unset="120, or more on slow ledgers",
+            unset="120, or more on slow ledgers and far away",
             file_key="deadline_seconds",
         ),
         Variable(
@@ -279,7 +280,8 @@ VARIABLES = {
         ),
         Variable(
             "SMOKE_CONTRACT_PROFILE",
-            "The contract's interface: streampay-stream, or streampay-contracts, the early contract",
+            "The contract's interface: streampay-stream, streampay-contracts (the early contract) or "
+            "streampay-contracts-v0.2 (the one after it, whose recipients withdraw)",
             parsing.contract_profile,
             file_key="chain.contract_profile",
         ),

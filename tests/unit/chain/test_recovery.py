@@ -414,7 +414,11 @@ SIMULATIONS: list[tuple[str, type[ChainError], dict[str, Any]]] = [
     ("HostError: Error(Auth, InvalidAction)", HostFailure, {"error": "Auth, InvalidAction"}),
     ("HostError: Error(Budget, ExceededLimit)", HostFailure, {"error": "Budget, ExceededLimit"}),
     ("HostError: Error(Storage, MissingValue)", ContractMissing, {"blame": Blame.CONFIG}),
-    ("Transaction contains a memo.", HostFailure, {"error": "Transaction contains a memo."}),
+    (
+        "protocol 31 is not supported by this RPC",
+        ChainUnavailable,
+        {"cause": "not simulated", "blame": Blame.DEPENDENCY},
+    ),
 ]
 
 

@@ -44,8 +44,8 @@ STABLE_NOT_READY = Probed(name=STABLE_READY_PROBE, ok=False, detail="stellar deg
 OTHERS_DOWN = Probed(name=DEPENDENCY_REPORT_PROBE, ok=False, detail="kms: degraded")
 
 
-def check(blame: Blame, *probes: Probed, kind: str = "k", needs_ledger: bool = True) -> FailedCheck:
-    failure = Failure(kind=kind, blame=blame, message="m")
+def check(blame: Blame, *probes: Probed, kind: str = "k", needs_ledger: bool = True, cause: str = "") -> FailedCheck:
+    failure = Failure(kind=kind, blame=blame, message="m", cause=cause)
     return FailedCheck(failure=failure, probes=probes, needs_ledger=needs_ledger)
 
 
@@ -73,6 +73,7 @@ CASES = [
         Blame.PRODUCT,
     ),
     ("another-application", replace(check(Blame.PRODUCT), another_application_answers=True), Blame.CONFIG),
+    ("release-elsewhere", replace(check(Blame.PRODUCT, cause="refused"), release_is_elsewhere=True), Blame.CONFIG),
     ("settings", check(Blame.CONFIG, LEDGER_DOWN), Blame.CONFIG),
     ("runner-has-no-way-out", check(Blame.PRODUCT, NO_WAY_OUT, kind="service_unavailable"), Blame.HARNESS),
     ("ledger-is-down", check(Blame.PRODUCT, LEDGER_DOWN), Blame.DEPENDENCY),

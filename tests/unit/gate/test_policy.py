@@ -108,6 +108,12 @@ def test_the_third_inconclusive_run_in_a_row_wakes_somebody(before: int, page: b
     assert decided(answer("PASS"), replace(PREPARED, inconclusive_before=before)).inconclusive_in_a_row == 0
 
 
+def test_a_run_that_somebody_ended_wakes_nobody() -> None:
+    ended = replace(answer("INCONCLUSIVE"), ended_by_signal=True)
+    decision = decided(ended, replace(PREPARED, inconclusive_before=9))
+    assert (decision.step, decision.page, decision.inconclusive_in_a_row) == ("hold", False, 0)
+
+
 def test_an_inconclusive_part_of_the_suite_wakes_nobody() -> None:
     decision = decided(answer("INCONCLUSIVE"), replace(BY_HAND, inconclusive_before=9))
     assert (decision.page, decision.inconclusive_in_a_row) == (False, 0)

@@ -1,8 +1,10 @@
 """The files of deployment engines, filled in for one environment."""
 
+import json
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.operations.engine_files import ENGINE_FILES, Filled, engine_files, gate_of, unfilled
@@ -35,6 +37,18 @@ def test_names_address_contract_and_gate_are_filled_in(engine: str) -> None:
     assert "qa-2" in text or engine in ("aws", "flagger")
     assert gate(engine) in text or engine == "google-cloud-deploy"
     assert "https://staging.example" not in text
+    for path, content in files.items():
+        if path.suffix in (".yml", ".yaml"):
+            assert list(YAML(typ="safe", pure=True).load_all(content))
+        elif path.suffix == ".json":
+            assert json.loads(content)
+
+
+@pytest.mark.parametrize("name", ["2026", "on", "1e3", "2026-11"])
+def test_a_name_that_yaml_takes_for_something_else_stays_a_text(name: str) -> None:
+    content = engine_files("kubernetes", Filled(name=name))[Path(f"deploy/{name}/kubernetes/settings.yaml")]
+    maps = [each for each in YAML(typ="safe", pure=True).load_all(content) if each["kind"] == "ConfigMap"]
+    assert [each["data"]["SMOKE_ENV"] for each in maps] == [name]
 
 
 def test_a_workflow_stands_where_github_looks_for_it_and_others_below_the_environment() -> None:

@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from streampay_smoke.evidence import events
+from streampay_smoke.evidence.journal import JournalRead
+from streampay_smoke.gate.judge import judge
 from streampay_smoke.publish.html import html_report, render
 from streampay_smoke.publish.report_model import report_of
 
@@ -164,6 +166,16 @@ def test_features_without_a_failure_are_folded(sample: Callable[[str], Any], run
     seen = page(sample(run)).seen
     features = [at for at, (_, attrs) in enumerate(seen) if attrs.get("class") == "feature"]
     assert ["open" in seen[at + 1][1] for at in features] == opened
+
+
+def test_many_answered_requests_in_a_row_are_folded(script: Any) -> None:
+    asked = events.Exchanged(peer="ledger", method="POST", target="getHealth", status=200, duration_ms=2)
+    ready = events.ExpectedScenario(id="r", feature="f", scenario="s", location="", tags=(), steps=("Given it",))
+    run = script().begin(expected=(ready,)).open(ready).step("Given it", *[asked] * 3).step("When it", *[asked] * 30)
+    entries = tuple(run.close(ready).finish().entries)
+    text = Page(html_report(report_of(entries, judge(JournalRead(entries=entries, sha256="5" * 64)))).decode()).text
+    assert text.count("requests in a row") == 1
+    assert "30 requests in a row, all answered" in text
 
 
 def test_a_problem_is_told_in_parts(sample: Callable[[str], Any]) -> None:

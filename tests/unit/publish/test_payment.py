@@ -102,6 +102,21 @@ def test_a_payment_that_the_ledger_does_not_show_was_not_proved(script: Any) -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("paid", "sentence"),
+    [
+        ("259258 stroops", "The recipient was paid 0.0259258 XLM, and 0.0129629 XLM were due."),
+        ("0 stroops", 'No payment to the recipient was proved: "the amount is exact" did not hold (seen: 0 stroops).'),
+    ],
+)
+def test_a_wrong_amount_is_told_beside_the_right_one(script: Any, paid: str, sentence: str) -> None:
+    wrong = events.Checked(
+        promise="the amount is exact", held=False, expected="129629 stroops: 3.36 a month", observed=paid
+    )
+    found = payment_summary(run_report(script, wrong, ending="failed", blame="product"))
+    assert (found.outcome, found.sentence) == (ReportStatus.FAILED, sentence)
+
+
 @pytest.mark.parametrize("blame", ["dependency", "harness"])
 def test_nobody_is_said_to_be_unpaid_for_what_others_did(script: Any, blame: str) -> None:
     found = payment_summary(run_report(script, ending="error", blame=blame))

@@ -10,6 +10,7 @@ import pytest
 from crash_explorer import Exploration, Explored, Scenario
 from fleet_parts import ROOT, environment_in
 from msgspec.structs import replace
+from suite_parts import untraced
 from waits import HANG_SECONDS, slowdown
 
 from streampay_sandbox.fleet import Fleet
@@ -53,6 +54,7 @@ def explore(fleet: Fleet, root: Path, scenario: Scenario) -> Explored:
     done = subprocess.run(
         [sys.executable, ROOT / "tests" / "support" / "crash_explorer.py"],
         input=msgspec.json.encode(asked),
+        env=untraced(),
         capture_output=True,
         timeout=HANG_SECONDS,
         check=False,

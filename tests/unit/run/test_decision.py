@@ -18,7 +18,7 @@ from streampay_smoke.evidence.events import RunPlanned
 from streampay_smoke.gate.history import RunHistory
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.policy import Decision, ReleaseStep, RolledBack, decision_description, schema
-from streampay_smoke.gate.verdict import Verdict, VerdictStatus, to_json
+from streampay_smoke.gate.verdict import SIGNAL_EXIT_CODES, Verdict, VerdictStatus, to_json
 from streampay_smoke.history.record import RunRecord, record_of
 from streampay_smoke.history.row import inconclusive_in_a_row
 from streampay_smoke.rollback.command import main as rollback
@@ -65,6 +65,12 @@ def test_a_row_is_counted_from_the_newest_to_another_answer() -> None:
 
 def test_runs_that_judged_nothing_neither_go_on_with_a_row_nor_end_it() -> None:
     assert row(verdict("CONFIG"), INCONCLUSIVE) == 1
+
+
+@pytest.mark.parametrize("code", SIGNAL_EXIT_CODES.values())
+def test_a_run_that_somebody_ended_neither_goes_on_with_a_row_nor_ends_it(code: int) -> None:
+    ended = replace(INCONCLUSIVE, reason_code="terminated", exit_code=code)
+    assert row(ended, INCONCLUSIVE, ended, INCONCLUSIVE, verdict("PASS")) == 2
 
 
 def test_runs_of_a_part_of_the_suite_are_passed_over() -> None:

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from step_parts import CONTRACT, SmallStreamPay, Witness, run_context_of, settings_for, small_environ
@@ -155,6 +155,16 @@ def test_an_answer_that_was_as_promised_is_not_compared(around: RunContext, witn
     assert replayed(around, witness).ok is None
 
 
+def refusing_strangers(behaviour: ProxyBehaviour) -> ProxyBehaviour:
+    """Refuse whoever shows no credential."""
+
+    def decide(passing: ProxiedRequest) -> ProxyDecision:
+        shows = {"authorization", "x-api-key"} & passing.headers.keys()
+        return behaviour(passing) if shows else SubstituteAnswer(status=401)
+
+    return decide
+
+
 def test_nothing_asked_is_not_compared(around: RunContext, witness: Witness) -> None:
     assert replayed(around, witness).ok is None
 
@@ -195,12 +205,29 @@ def test_the_stable_release_passes_for_nothing_else(around: RunContext, witness:
 def test_the_operators_credential_is_shown_to_the_stable_release(
     small: SmallStreamPay, witness: Witness, there: Side, reply: SubstituteAnswer | None, ok: bool | None
 ) -> None:
-    there.behaviour = streams_are(reply) if reply is not None else pass_through
+    there.behaviour = refusing_strangers(streams_are(reply) if reply is not None else pass_through)
     with DisturbingProxy(small.url, behaviour=there) as stable:
         environ = small_environ(
             small, SMOKE_BASELINE_URL=stable.url, SMOKE_AUTH_MODE="api-key", SMOKE_API_KEY="a-long-enough-key"
         )
         assert credential_probe(run_context_of(settings_for(environ), witness), None, witness.events.append).ok is ok
+
+
+@pytest.mark.parametrize("probe", [credential_probe, shown_again_probe])
+def test_a_page_that_is_open_to_everybody_proves_no_credential(
+    small: SmallStreamPay, witness: Witness, there: Side, probe: Callable[..., Probed]
+) -> None:
+    there.behaviour = streams_are(SubstituteAnswer(status=200, text="{}", content_type="application/json"))
+    with DisturbingProxy(small.url, behaviour=there) as open_to_all:
+        environ = small_environ(
+            small,
+            SMOKE_BASE_URL=open_to_all.url,
+            SMOKE_BASELINE_URL=open_to_all.url,
+            SMOKE_AUTH_MODE="api-key",
+            SMOKE_API_KEY="a-long-enough-key",
+        )
+        probed = probe(run_context_of(settings_for(environ), witness), None, witness.events.append)
+    assert (probed.ok, probed.detail) == (None, "it is answered 200, and so is no credential: that proves none")
 
 
 def test_either_credential_slot_may_be_the_one_the_stable_release_accepts(
@@ -211,7 +238,7 @@ def test_either_credential_slot_may_be_the_one_the_stable_release_accepts(
     def behaviour(passing: ProxiedRequest) -> ProxyDecision:
         return SubstituteAnswer(status=401) if next(keys) == "old" else Forward()
 
-    with DisturbingProxy(small.url, behaviour=behaviour) as stable:
+    with DisturbingProxy(small.url, behaviour=refusing_strangers(behaviour)) as stable:
         environ = small_environ(
             small,
             SMOKE_BASELINE_URL=stable.url,
@@ -235,7 +262,9 @@ def test_a_scrapers_token_is_shown_where_metrics_are_read_and_nowhere_else(
     metrics = SubstituteAnswer(status=200, text="up 1", content_type="text/plain")
 
     def behaviour(reply: SubstituteAnswer) -> ProxyBehaviour:
-        return lambda passing: reply if passing.path == "/api/metrics" else SubstituteAnswer(status=418)
+        return refusing_strangers(
+            lambda passing: reply if passing.path == "/api/metrics" else SubstituteAnswer(status=418)
+        )
 
     here.behaviour, there.behaviour = behaviour(SubstituteAnswer(status=401)), behaviour(stable or metrics)
     around.deployment.metrics_answer(metrics_credential(Secret("a-scrapers-token")))
@@ -262,7 +291,7 @@ def test_a_refused_credential_is_shown_again_until_an_instance_accepts_it(
         status = next(decided)
         return Forward() if status is None else SubstituteAnswer(status=status)
 
-    here.behaviour = behaviour
+    here.behaviour = refusing_strangers(behaviour)
     with DisturbingProxy(small.url, behaviour=here) as candidate:
         environ = small_environ(
             small, SMOKE_BASE_URL=candidate.url, SMOKE_AUTH_MODE="api-key", SMOKE_API_KEY="a-long-enough-key"

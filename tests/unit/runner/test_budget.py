@@ -2,7 +2,8 @@
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -143,6 +144,49 @@ def test_what_ends_a_run_has_a_time_of_its_own(interruption: Interruption) -> No
         play()
     assert time.monotonic() - began_seconds >= 0.6, "the alarm repeats after 0.5 s, which is no concern of a clean-up"
     assert "the 0.05 s of this run were over" in interruption.event().detail
+
+
+def clean_up(interruption: Interruption, *during: Callable[[], object], whole_run: bool = True) -> None:
+    with interruption.cleaning_up(whole_run=whole_run):
+        for each in during:
+            each()
+
+
+def sends(number: signal.Signals) -> Callable[[], None]:
+    return partial(signal.raise_signal, number)
+
+
+def test_the_first_signal_waits_for_the_clean_up(interruption: Interruption) -> None:
+    cleaned: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        clean_up(interruption, sends(signal.SIGTERM), partial(cleaned.append, 1))
+    assert (cleaned, interruption.reason) == ([1], "SIGTERM")
+
+
+def test_another_signal_cuts_the_clean_up_off(interruption: Interruption) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        clean_up(interruption, sends(signal.SIGINT), sends(signal.SIGTERM), lambda: pytest.fail("it went on"))
+    assert interruption.reason == "SIGINT"
+
+
+def test_no_signal_cuts_the_clean_up_of_a_lane_off(interruption: Interruption) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
+    clean_up(interruption, sends(signal.SIGINT), whole_run=False)
+    assert interruption.reason == "SIGTERM"
+
+
+def test_the_time_of_a_clean_up_ends_it(interruption: Interruption) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        clean_up(interruption, lambda: interruption.limit(0.05), sleep_long, whole_run=False)
+    assert interruption.reason == "deadline"
+
+
+def test_a_process_forked_off_a_run_that_was_ended_meanwhile_does_not_begin(interruption: Interruption) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        interruption.resume()
 
 
 def test_what_ends_a_run_in_time_has_at_least_its_own_time(interruption: Interruption) -> None:

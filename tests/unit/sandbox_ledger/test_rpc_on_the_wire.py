@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -64,12 +65,20 @@ def test_the_network_is_the_sandbox_and_names_its_friendbot(wire: Wire) -> None:
     assert network == {
         "friendbotUrl": wire.ledger.friendbot_url,
         "passphrase": NETWORK.passphrase,
-        "protocolVersion": 27,
+        "protocolVersion": 30,
     }
 
 
-def test_the_latest_ledger_carries_a_header_that_hashes_to_its_id(wire: Wire, pair: tuple[Person, Person]) -> None:
-    pair[0].draft(pair[1])
+@pytest.fixture
+def whole_seconds() -> Iterator[Wire]:
+    """A ledger whose headers stellar-sdk knows: those of protocol 30 have an arm that it does not."""
+    with started(rpc_version="28") as wire:
+        yield wire
+
+
+def test_the_latest_ledger_carries_a_header_that_hashes_to_its_id(whole_seconds: Wire) -> None:
+    wire = whole_seconds
+    wire.person().draft(wire.person())
     latest = wire.call("getLatestLedger")
     types_are_exact(latest)
     header = xdr.LedgerHeader.from_xdr(latest["headerXdr"])
@@ -159,8 +168,8 @@ def test_a_simulated_write_says_what_would_change(wire: Wire, pair: tuple[Person
 
 def test_a_contracts_refusal_is_a_result_with_its_code(wire: Wire, pair: tuple[Person, Person]) -> None:
     answer = wire.simulate(build(pair[0].account(), wire.ledger.contract_id, "get_stream", scval.to_uint64(77)))
-    assert answer["error"].startswith("HostError: Error(Contract, #1)\n\nEvent log (newest first):\n")
-    assert wire.ledger.contract_id in answer["error"]
+    assert answer["error"] == "HostError: Error(Contract, #1)"
+    assert len(answer["events"]) == 1
     assert answer["latestLedger"] == wire.ledger.node.book.latest.sequence
     assert set(answer) == {"error", "events", "latestLedger"}
 
@@ -257,7 +266,10 @@ def test_transactions_come_page_by_page(wire: Wire, pair: tuple[Person, Person])
     assert end["transactions"] == []
 
 
-def test_ledgers_come_page_by_page(wire: Wire, pair: tuple[Person, Person]) -> None:
+def test_ledgers_come_page_by_page(whole_seconds: Wire) -> None:
+    wire = whole_seconds
+    for _ in range(2):
+        wire.person()
     first = wire.call("getLedgers", startLedger=1, pagination={"limit": 2})
     assert [ledger["sequence"] for ledger in first["ledgers"]] == [1, 2]
     assert all(type(ledger["ledgerCloseTime"]) is str for ledger in first["ledgers"])

@@ -81,7 +81,7 @@ def test_the_server_client_parses_every_answer(wire: Wire) -> None:
         assert server.get_network().passphrase == ledger.passphrase
         assert server.get_latest_ledger().sequence == ledger.node.book.latest.sequence
         assert server.get_fee_stats().soroban_inclusion_fee.p90 == 100
-        assert server.get_version_info().protocol_version == 27
+        assert server.get_version_info().protocol_version == 30
         assert server.get_sac_balance(ledger.contract_id, Asset.native()).balance_entry is not None
         with pytest.raises(AccountNotFoundException):
             server.load_account(Keypair.random().public_key)

@@ -4,7 +4,14 @@ from stellar_sdk import Keypair, StrKey, scval, xdr
 
 from streampay_sandbox.ledger import book as book_module
 from streampay_sandbox.ledger.book import Book, ClosedLedger
-from streampay_sandbox.ledger.cadence import MOST_CAUGHT_UP, FixedInterval, Instant, Stalled, cadence
+from streampay_sandbox.ledger.cadence import (
+    MOST_AHEAD_SECONDS,
+    MOST_CAUGHT_UP,
+    FixedInterval,
+    Instant,
+    Stalled,
+    cadence,
+)
 from streampay_sandbox.ledger.clock import LedgerClock
 from streampay_sandbox.ledger.keys import account_key, data_key
 from streampay_sandbox.ledger.state import (
@@ -17,6 +24,7 @@ from streampay_sandbox.ledger.state import (
     store_account,
 )
 from streampay_sandbox.ledger.stream_contract import pay_recipient, stream_contract
+from streampay_sandbox.wire_versions import WIRE_VERSIONS
 
 Change = xdr.LedgerEntryChangeType
 SOMEBODY = Keypair.random().public_key
@@ -88,22 +96,35 @@ def test_keys_show_what_they_name_and_compare_by_it() -> None:
 
 
 def test_ledger_time_only_moves_on() -> None:
-    clock = LedgerClock(wall=lambda: 1_000.9)
-    assert clock.close_time(0) == 1_000
-    assert clock.close_time(1_000) == 1_001
-    assert clock.close_time(5_000) == 5_001
+    clock = LedgerClock(wall=lambda: 1_000.9, shortest_gap_ms=1_000)
+    assert clock.close_time_ms(0) == 1_000_000
+    assert clock.close_time_ms(1_000_000) == 1_001_000
+    assert clock.close_time_ms(5_000_000) == 5_001_000
     clock.advance(86_400)
-    assert (clock.close_time(1_000), clock.wall()) == (87_400, 1_000.9)
-    assert clock.close_time(0, wall=2_000.5) == 88_400
+    assert (clock.close_time_ms(1_000_000), clock.wall()) == (87_400_000, 1_000.9)
+    assert clock.close_time_ms(0, wall=2_000.5) == 88_400_000
     with pytest.raises(ValueError, match="does not run backwards"):
         clock.advance(-1)
+
+
+def test_ledgers_may_share_a_second_where_their_times_have_milliseconds() -> None:
+    clock = LedgerClock(wall=lambda: 1_000.9, shortest_gap_ms=1)
+    assert clock.close_time_ms(0) == 1_000_900
+    assert clock.close_time_ms(1_000_900) == 1_000_901
+    assert clock.time_before_ms() == 1_000_899
 
 
 def test_instant_ledgers_close_for_transactions_and_when_somebody_looks() -> None:
     instant = cadence(0)
     assert isinstance(instant, Instant)
     assert instant.on_submission
-    assert (list(instant.due(10, 10.9)), list(instant.due(10, 11.2))) == ([], [11.2])
+    assert (list(instant.due(10, 10.2)), list(instant.due(10, 10.3))) == ([], [10.3])
+
+
+def test_idle_instant_ledgers_do_not_run_away_from_the_clock() -> None:
+    ahead = cadence(0)
+    assert list(ahead.due(10, 10.9, ahead_seconds=MOST_AHEAD_SECONDS)) == []
+    assert list(ahead.due(10, 11.0, ahead_seconds=MOST_AHEAD_SECONDS)) == [11.0]
 
 
 def test_intervals_catch_up_but_not_for_ever() -> None:
@@ -121,12 +142,15 @@ def test_a_stalled_network_never_closes() -> None:
     assert list(Stalled().due(0, 10**9)) == []
 
 
+VALIDATOR = Keypair.random()
+
+
 def empty(sequence: int) -> ClosedLedger:
-    return ClosedLedger(sequence=sequence, closed_at=sequence, transactions=(), fee_pool=0, total_coins=0)
+    return ClosedLedger(sequence=sequence, closed_at_ms=sequence * 1_000, transactions=(), fee_pool=0, total_coins=0)
 
 
 def test_headers_are_chained_whatever_the_order_they_are_asked_in() -> None:
-    forwards, backwards = Book(), Book()
+    forwards, backwards = Book(WIRE_VERSIONS["28"], VALIDATOR), Book(WIRE_VERSIONS["28"], VALIDATOR)
     for sequence in range(1, 6):
         forwards.add(empty(sequence))
         backwards.add(empty(sequence))
@@ -136,15 +160,24 @@ def test_headers_are_chained_whatever_the_order_they_are_asked_in() -> None:
     assert forwards.header(4).previous_ledger_hash.hash == ascending[2]
 
 
+def test_two_networks_have_no_ledger_in_common() -> None:
+    one, other = Book(WIRE_VERSIONS["28"]), Book(WIRE_VERSIONS["28"])
+    for sequence in (1, 2):
+        one.add(empty(sequence))
+        other.add(empty(sequence))
+    assert one.hash(1) != other.hash(1)
+    assert one.hash(2) != other.hash(2)
+
+
 def test_what_falls_out_of_the_window_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(book_module, "RETENTION_LEDGERS", 3)
-    book = Book()
+    book = Book(WIRE_VERSIONS["28"], VALIDATOR)
     for sequence in range(1, 8):
         book.add(empty(sequence))
     assert (book.oldest.sequence, book.latest.sequence) == (5, 7)
     with pytest.raises(KeyError):
         book.ledger(4)
-    whole = Book()
+    whole = Book(WIRE_VERSIONS["28"], VALIDATOR)
     monkeypatch.setattr(book_module, "RETENTION_LEDGERS", 100)
     for sequence in range(1, 8):
         whole.add(empty(sequence))

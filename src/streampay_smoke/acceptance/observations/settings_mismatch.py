@@ -3,8 +3,9 @@
 `run` and `doctor` ask the same functions, so that they never disagree.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from streampay_smoke.core.errors import Blame, SmokeError
 from streampay_smoke.core.networks import PUBLIC_NAMES, Network
@@ -21,6 +22,9 @@ FRESH_LOOKS = 5
 LEDGER_LOOK_SECONDS = 2.0
 """Limit of one request to a ledger that the service names: it may be out of this gate's reach."""
 
+ADDRESS_LOOK_SECONDS = 2.0
+"""Limit of one look at an address beside the one that was given."""
+
 _TOLD_AS_THEMSELVES = frozenset({"testnet", "futurenet"})
 
 
@@ -35,6 +39,13 @@ class NetworkUnexpected(SmokeError):
     """The service works on another network than the environment file says, or than the gate looks at."""
 
     kind: ClassVar[str] = "network_unexpected"
+    blame: ClassVar[Blame] = Blame.CONFIG
+
+
+class ReleaseElsewhere(SmokeError):
+    """Nothing listens at the address, and the expected release is ready at another one of the same host."""
+
+    kind: ClassVar[str] = "release_elsewhere"
     blame: ClassVar[Blame] = Blame.CONFIG
 
 
@@ -85,6 +96,43 @@ def refuse_another_network(readiness: Readiness, *, expected: str, gate: Network
                 f"{host_only(rpc_url)}, is another: the newest ledger that both have is not the same",
                 next_step="set SMOKE_STELLAR_RPC_URL to the service's ledger, or the service's to the gate's",
             )
+
+
+def refuse_another_address(
+    base_url: str, *, others: Iterable[str], expected: str, readiness_at: Callable[[str], Readiness]
+) -> None:
+    """Raise ReleaseElsewhere where nothing listens at `base_url`, and the expected release is ready beside it.
+
+    Nothing else tells a mistyped port from a release that never started: without a release that is expected, and where
+    none answers beside it, it stays the release's. `others` are addresses that may be beside it, such as that of the
+    stable release; the default ports of the host are looked at too.
+    """
+    for address in _beside(base_url, others) if expected else ():
+        try:
+            readiness = readiness_at(address)
+        except SmokeError:
+            continue
+        if readiness.ready and readiness.release == expected:
+            raise ReleaseElsewhere(
+                f"nothing listens at {base_url}, and the expected release {expected} is ready at {address}",
+                next_step=f"check the port in SMOKE_BASE_URL (--base-url): {address} is where that release answers",
+            )
+
+
+def _beside(base_url: str, others: Iterable[str]) -> Iterator[str]:
+    """Yield the addresses of the same host that are not the given one, each once."""
+    base = urlsplit(base_url)
+    host = f"[{base.hostname}]" if ":" in (base.hostname or "") else base.hostname
+    defaults = (f"{scheme}://{host}{base.path}" for scheme in ("https", "http"))
+    given = (_DEFAULT_PORTS.get(base.scheme) if base.port is None else base.port, base.scheme)
+    for address in dict.fromkeys((*others, *defaults)):
+        other = urlsplit(address)
+        port = _DEFAULT_PORTS.get(other.scheme) if other.port is None else other.port
+        if other.hostname == base.hostname and (port, other.scheme) != given:
+            yield address
+
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def refuse_another_application(deployment: Deployment, readiness: Readiness) -> None:

@@ -37,7 +37,7 @@ class LedgerProof:
     """The default: the transaction, its contract, its events, the amount and the balance are looked up."""
 
     def __init__(self, ledger: Ledger, recipient: str, record: Recorder) -> None:
-        ledger.must_pay()
+        ledger.must_prove_settlements()
         self.recipient = recipient
         self._ledger = ledger
         self._record = record
@@ -45,9 +45,15 @@ class LedgerProof:
         self._balance_before = ledger.chain.balance(recipient)
 
     def starts(self) -> int:
-        """Count the starts, waiting for an RPC that is some ledgers behind the service's."""
-        starts = self._ledger.starts_to
-        return len(self._shown(lambda: starts(self.recipient, self._first_ledger), "that the stream was started"))
+        """Count the starts, waiting for an RPC that is some ledgers behind the service's.
+
+        Returns once time has passed for a stream that was started: in the same second nothing has accrued.
+        """
+        starts_to = self._ledger.starts_to
+        starts = self._shown(lambda: starts_to(self.recipient, self._first_ledger), "that the stream was started")
+        if starts:
+            self._ledger.chain.wait_for_later_time(starts[-1].closed_at)
+        return len(starts)
 
     def creations(self) -> Creations:
         """Return the creations that the ledger shows, waiting for the first in the same way."""

@@ -227,14 +227,17 @@ class SyntheticStreams:
         """How many orders were perhaps met."""
         return len(self._perhaps_made)
 
-    def find_what_was_perhaps_made(self) -> None:
+    def find_what_was_perhaps_made(self, under_way_seconds: float = 0.0) -> None:
         """Remember the streams that came of orders which were not answered well: a service may store, then fail.
 
-        Where nobody can look, each such order counts as left behind.
+        An order that was cut off may be under way for so many seconds from now. Where nobody can look, each such order
+        counts as left behind.
         """
         if not self._perhaps_made:
             return
         may_appear_until = max(each.may_appear_until for each in self._perhaps_made)
+        if may_appear_until:
+            may_appear_until = max(may_appear_until, time.monotonic() + under_way_seconds)
         try:
             eventually(
                 self._find,

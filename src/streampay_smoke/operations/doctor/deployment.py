@@ -11,21 +11,23 @@ from streampay_smoke.acceptance.observations.settings_mismatch import (
     refuse_another_release,
 )
 from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
+from streampay_smoke.chain.adapter import ChainUnavailable
+from streampay_smoke.chain.versions import NEWEST_TESTED_PROTOCOL, installed_sdk
+from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.addresses import host_only
+from streampay_smoke.evidence.events import AnyEvent
 from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.http.client import Client, NoAnswer
 from streampay_smoke.http.ledger_health import ledger_time, measured_seconds_per_ledger
 from streampay_smoke.operations.doctor.look import DoctorCheck, DoctorLook, look_at, ok, problem, warning
 from streampay_smoke.run.bake import look_at_metrics
-from streampay_smoke.run.probes.runner import clock_probe, service_date
+from streampay_smoke.run.probes.deployments import at_candidate
+from streampay_smoke.run.probes.runner import clock_probe, quickest_answer_seconds, service_date
 from streampay_smoke.service.credentials import ANONYMOUS
 from streampay_smoke.service.exchange import REFUSED
 from streampay_smoke.service.records import Readiness
 from streampay_smoke.settings import Settings
-from streampay_smoke.settings.deadline import LEDGER_STEPS
-
-SPARE_SECONDS = 30.0
-"""What a whole smoke needs of its deadline beside its waits for ledgers."""
+from streampay_smoke.settings.deadline import derived_deadline_seconds, quickest_seconds
 
 
 def _user(run_context: RunContext) -> Iterator[DoctorCheck]:
@@ -36,7 +38,11 @@ def _user(run_context: RunContext) -> Iterator[DoctorCheck]:
 
 def _service(run_context: RunContext) -> Iterator[DoctorCheck]:
     settings = run_context.settings
-    readiness = run_context.deployment.readiness()
+    try:
+        readiness = run_context.deployment.readiness()
+    except SmokeError as error:
+        run_context.refuse_mistyped_port(error)
+        raise
     refuse_another_application(run_context.deployment, readiness)
     if not readiness.ready:
         next_step = "see what the service waits for, or who answers at SMOKE_BASE_URL"
@@ -104,20 +110,60 @@ def _ledger(run_context: RunContext) -> Iterator[DoctorCheck]:
     yield ok("ledger", f"{info.network} ({kind}) at {rpc}, ledger {info.latest_ledger}")
 
 
+def _protocol(run_context: RunContext) -> Iterator[DoctorCheck]:
+    chain = run_context.ledger.chain
+    protocol, sdk = chain.connect().protocol_version, installed_sdk()
+    try:
+        rpc = chain.rpc_version() or "of a version it does not tell"
+    except ChainUnavailable:
+        rpc = "of a version it does not tell"
+    said = f"the network runs protocol {protocol}, its RPC is {rpc}; {sdk.description}"
+    if protocol <= max(sdk.protocol, NEWEST_TESTED_PROTOCOL):
+        yield ok("protocol", said)
+    else:
+        yield warning(
+            "protocol",
+            f"{said}, and this gate was tested up to {NEWEST_TESTED_PROTOCOL}",
+            "upgrade stellar-sdk and this gate: a run whose ledger cannot be read is INCONCLUSIVE",
+        )
+
+
 def _deadline(run_context: RunContext) -> Iterator[DoctorCheck]:
     settings = run_context.settings
-    pace = measured_seconds_per_ledger(settings.rpc_url, timeout_seconds=REQUEST_SECONDS)
-    if pace is None:
-        yield ok("deadline", f"{settings.deadline_seconds:g} s; the RPC does not tell how far apart its ledgers close")
-        return
-    waits_seconds = LEDGER_STEPS * pace
-    said = (
-        f"{settings.deadline_seconds:g} s; a whole smoke waits about {waits_seconds:.0f} s for ledgers {pace:g} s apart"
+    asked: list[AnyEvent] = []
+    with at_candidate(run_context, asked.append) as deployment:
+        for _ in range(2):  # the first one opens the connection
+            service_date(deployment)
+    yield deadline(
+        settings,
+        seconds_per_ledger=measured_seconds_per_ledger(
+            settings.rpc_url, timeout_seconds=REQUEST_SECONDS, closes_on_demand=settings.network.simulated
+        ),
+        round_trip_seconds=quickest_answer_seconds(asked) or 0.0,
     )
-    if settings.deadline_is_derived or settings.deadline_seconds > waits_seconds + SPARE_SECONDS:
-        yield ok("deadline", said)
-    else:
-        yield warning("deadline", said, "leave SMOKE_DEADLINE_SECONDS unset, or set it (or deadline_seconds) higher")
+
+
+def deadline(settings: Settings, *, seconds_per_ledger: float | None, round_trip_seconds: float) -> DoctorCheck:
+    """Return the look at the time that a run has; `seconds_per_ledger` is None where the RPC does not tell."""
+    pace = settings.network.seconds_per_ledger if seconds_per_ledger is None else seconds_per_ledger
+    measured = "as its network has them" if seconds_per_ledger is None else "as measured"
+    here = f"ledgers {pace:g} s apart ({measured}) and answers within {round_trip_seconds:.2f} s"
+    most_seconds = derived_deadline_seconds(
+        ready_within_seconds=settings.facts.service.ready_within_seconds,
+        seconds_per_ledger=pace,
+        round_trip_seconds=round_trip_seconds,
+    )
+    least_seconds = quickest_seconds(seconds_per_ledger=pace, round_trip_seconds=round_trip_seconds)
+    if settings.deadline_is_derived:
+        return ok("deadline", f"{max(settings.deadline_seconds, most_seconds):.0f} s, derived from {here}")
+    said = f"{settings.deadline_seconds:g} s is set"
+    next_step = f"leave SMOKE_DEADLINE_SECONDS (deadline_seconds) unset, or set it to {most_seconds:.0f}"
+    if settings.deadline_seconds < least_seconds:
+        short = f"{said}: too short, a whole smoke takes {least_seconds:.0f} s at least with {here}"
+        return problem("deadline", short, next_step, VerdictStatus.INCONCLUSIVE)
+    if settings.deadline_seconds < most_seconds:
+        return warning("deadline", f"{said}: it may be too short, {most_seconds:.0f} s follows from {here}", next_step)
+    return ok("deadline", f"{said}, and {most_seconds:.0f} s is enough with {here}")
 
 
 def _friendbot(run_context: RunContext) -> Iterator[DoctorCheck]:
@@ -215,6 +261,7 @@ DEPLOYMENT: tuple[DoctorLook[RunContext], ...] = (
     DoctorLook("metrics", _metrics),
     DoctorLook("bake", _bake),
     DoctorLook("ledger", _ledger),
+    DoctorLook("protocol", _protocol),
     DoctorLook("deadline", _deadline),
     DoctorLook("friendbot", _friendbot),
     DoctorLook("contract", _contract),

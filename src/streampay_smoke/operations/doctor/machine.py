@@ -14,6 +14,7 @@ from streampay_smoke.history.store import FILE as HISTORY_FILE
 from streampay_smoke.history.store import HistoryStore, HistoryUnusable
 from streampay_smoke.operations.doctor.look import DoctorCheck, DoctorLook, ok, problem, warning
 from streampay_smoke.publish.report import allure_missing_because
+from streampay_smoke.run.pins import PinnedScenario
 from streampay_smoke.runner import manifest
 from streampay_smoke.runner.plan import all_scenarios
 from streampay_smoke.runner.quarantine import FILE, read_quarantine, today
@@ -113,7 +114,8 @@ def _history(evidence: EvidenceSettings) -> Iterator[DoctorCheck]:
 def _suite(evidence: EvidenceSettings) -> Iterator[DoctorCheck]:
     root = suite_root(project_root())
     pins = manifest.accepted(root / FEATURES, root / manifest.INI)
-    yield ok("suite", f"its {len(pins)} scenarios and files are those that were accepted")
+    scenarios = sum(isinstance(pin, PinnedScenario) for pin in pins.values())
+    yield ok("suite", f"{scenarios} scenarios and {len(pins) - scenarios} files, unchanged since they were accepted")
 
 
 def _quarantine(evidence: EvidenceSettings) -> Iterator[DoctorCheck]:

@@ -6,7 +6,7 @@ from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.evidence.events import Probed, Recorder
 from streampay_smoke.gate.attribution import CREDENTIAL_PROBE, SHOWN_AGAIN_PROBE
 from streampay_smoke.run.probes.deployments import at_candidate, at_stable, no_stable
-from streampay_smoke.service.credentials import SCRAPER, Credential
+from streampay_smoke.service.credentials import ANONYMOUS, SCRAPER, Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import REFUSED
 from streampay_smoke.service.replay import ObservedRequest
@@ -25,7 +25,8 @@ def credential_probe(run_context: RunContext, asked: ObservedRequest | None, rec
     if not credentials:
         return _nothing_supplied(CREDENTIAL_PROBE)
     with at_stable(run_context, record) as stable:
-        return _probe_of(CREDENTIAL_PROBE, [_status_for(stable, credential) for credential in credentials])
+        statuses = [_status_for(stable, credential) for credential in credentials]
+        return _probe_of(CREDENTIAL_PROBE, statuses, _status_of_nobody(stable, credentials[0], statuses))
 
 
 def shown_again_probe(run_context: RunContext, asked: ObservedRequest | None, record: Recorder) -> Probed:
@@ -44,7 +45,7 @@ def shown_again_probe(run_context: RunContext, asked: ObservedRequest | None, re
                 statuses.append(_status_for(instance, credential))
             if statuses[-1] == _ACCEPTED:
                 break
-    return _probe_of(SHOWN_AGAIN_PROBE, statuses)
+        return _probe_of(SHOWN_AGAIN_PROBE, statuses, _status_of_nobody(deployment, credentials[0], statuses))
 
 
 def _supplied(run_context: RunContext, asked: ObservedRequest | None) -> list[Credential]:
@@ -67,6 +68,18 @@ def _status_for(deployment: Deployment, credential: Credential) -> int:
     return answer(credential).status
 
 
-def _probe_of(name: str, statuses: Sequence[int]) -> Probed:
+def _status_of_nobody(deployment: Deployment, credential: Credential, statuses: Sequence[int]) -> int | None:
+    """Return the status with which a deployment that accepted such a credential answers whoever shows none."""
+    if _ACCEPTED not in statuses:
+        return None
+    if credential.kind == SCRAPER:
+        return deployment.metrics_answer(None).status
+    return deployment.refusal(ANONYMOUS).status
+
+
+def _probe_of(name: str, statuses: Sequence[int], of_nobody: int | None = None) -> Probed:
+    detail = f"it is answered {' and '.join(map(str, statuses))}"
+    if of_nobody == _ACCEPTED:
+        return Probed(name=name, ok=None, detail=f"{detail}, and so is no credential: that proves none")
     ok = True if _ACCEPTED in statuses else False if REFUSED.issuperset(statuses) else None
-    return Probed(name=name, ok=ok, detail=f"it is answered {' and '.join(map(str, statuses))}")
+    return Probed(name=name, ok=ok, detail=detail)

@@ -2,12 +2,13 @@
 
 import socket
 import time
+from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
 from streampay_smoke.core.errors import SmokeError
-from streampay_smoke.evidence.events import Probed
+from streampay_smoke.evidence.events import AnyEvent, Exchanged, Probed
 from streampay_smoke.gate.attribution import CLOCK_PROBE, EGRESS_PROBE
 from streampay_smoke.http.client import Client, NoAnswer
 from streampay_smoke.http.proxies import route_to
@@ -105,6 +106,18 @@ def clock_probe(service_seconds: float | None, ledger_seconds: float | None) -> 
     off = min(ahead) > CLOCK_SKEW_SECONDS or max(ahead) < -CLOCK_SKEW_SECONDS
     detail = f"ahead of the service by {ahead[0]:.0f} s, of the newest ledger by {ahead[1]:.0f} s"
     return Probed(name=CLOCK_PROBE, ok=not off, detail=detail)
+
+
+def quickest_answer_seconds(evidence: Iterable[AnyEvent]) -> float | None:
+    """Return how long the quickest answer took of the service, or of the ledger where that is longer; None for none."""
+    quickest_ms: dict[str, int] = {}
+    for event in evidence:
+        if isinstance(event, Exchanged) and event.status is not None and event.peer in _ASKED:
+            quickest_ms[event.peer] = min(event.duration_ms, quickest_ms.get(event.peer, event.duration_ms))
+    return max(quickest_ms.values()) / 1000 if quickest_ms else None
+
+
+_ASKED = frozenset({"service", "ledger"})
 
 
 def service_date(deployment: Deployment) -> float | None:
