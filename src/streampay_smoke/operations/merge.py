@@ -71,7 +71,7 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     max_age_seconds: float = MAX_AGE_SECONDS
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+class MergeEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """What was read of the artifacts: the runs that count, what does not, and the policies of their environments."""
 
     runs: tuple[RunOfRegion, ...]
@@ -79,7 +79,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     policies: tuple[Policy, ...] = ()
 
 
-def read_evidence(artifacts: Sequence[Artifact], trust: Trust) -> Evidence:
+def read_evidence(artifacts: Sequence[Artifact], trust: Trust) -> MergeEvidence:
     """Read, verify and judge again. SAFETY counts even where the rest of its evidence does not."""
     runs: list[RunOfRegion] = []
     refused: list[RefusedArtifact] = []
@@ -100,7 +100,7 @@ def read_evidence(artifacts: Sequence[Artifact], trust: Trust) -> Evidence:
             )
         )
         policies += [started.policy] if started else []
-    return Evidence(runs=tuple(runs), refused=tuple(refused), policies=tuple(policies))
+    return MergeEvidence(runs=tuple(runs), refused=tuple(refused), policies=tuple(policies))
 
 
 def _examined(artifact: Artifact, trust: Trust) -> tuple[JournalRead | None, Verdict | None, RefusedArtifact | None]:
@@ -203,7 +203,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     rehearsal: bool = False
 
 
-def conclude_merge(folder: RunFolder, evidence: Evidence, quorum: Quorum, ending: Ending) -> int:
+def conclude_merge(folder: RunFolder, evidence: MergeEvidence, quorum: Quorum, ending: Ending) -> int:
     """Write the merged verdict, its decision and its reports into a folder, tell it, and return its exit code.
 
     What fails after the verdict is on disk is a note, and changes nothing.

@@ -14,7 +14,7 @@ from streampay_smoke.core.signing import PublicKey, SigningKey
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import Verdict, VerdictStatus, from_json
-from streampay_smoke.operations.merge import Artifact, Evidence, Trust, read_evidence
+from streampay_smoke.operations.merge import Artifact, MergeEvidence, Trust, read_evidence
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.run.seal import seal
 
@@ -47,12 +47,12 @@ def _played(tmp_path: Path) -> Played:
     return play
 
 
-def read(*paths: Path, keys: tuple[PublicKey, ...] = (), later_ms: int = 60_000) -> Evidence:
+def read(*paths: Path, keys: tuple[PublicKey, ...] = (), later_ms: int = 60_000) -> MergeEvidence:
     artifacts = [Artifact(path=path) for path in paths]
     return read_evidence(artifacts, Trust(now_ms=START_MS + later_ms, keys=keys))
 
 
-def kinds(evidence: Evidence) -> list[str]:
+def kinds(evidence: MergeEvidence) -> list[str]:
     return [each.kind for each in evidence.refused]
 
 
