@@ -305,10 +305,13 @@ def merged(
             leaked=sum(verdict.cleanup.leaked for verdict in verdicts),
         ),
         timings=_timings(verdicts),
-        warnings=tuple(
-            f"{run.label}: {text}"
-            for run in counted
-            for text in (*map(_override, run.verdict.overrides), *run.verdict.warnings)
+        warnings=(
+            *_one_address(counted),
+            *(
+                f"{run.label}: {warning}"
+                for run in counted
+                for warning in (*map(_override, run.verdict.overrides), *run.verdict.warnings)
+            ),
         ),
         message_long=paragraph(status, attribution, action, text=text),
         signed_by=signed_by,
@@ -448,6 +451,16 @@ def _own(region: RegionVerdict) -> str:
 def _listed(names: Iterable[str]) -> str:
     *others, last = [*names] or ["none"]
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def _one_address(runs: Sequence[RunOfRegion]) -> Iterator[str]:
+    """Yield a warning for each address that several regions were judged at: a setting of one may have been all's."""
+    addresses = {run.verdict.target.base_url: set[str]() for run in runs if run.verdict.target.base_url}
+    for run in runs:
+        addresses.get(run.verdict.target.base_url, set()).add(run.region)
+    for address, regions in addresses.items():
+        if len(regions) > 1:
+            yield f"{_listed(sorted(regions))} were judged at one address, {address}: is SMOKE_BASE_URL set for all?"
 
 
 def _override(override: object) -> str:

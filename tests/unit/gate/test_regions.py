@@ -21,7 +21,9 @@ REFUSED = RefusedArtifact(artifact="artifacts/x", kind="journal_forged", text="i
 
 def said(status: VerdictStatus, run_id: str, **changed: object) -> Verdict:
     verdict = judged(passing()).verdict
+    target = replace(verdict.target, base_url=f"https://{run_id}.example")
     fields = {
+        "target": target,
         "verdict": status,
         "run_id": run_id,
         "reason_code": f"code_of_{status}",
@@ -208,6 +210,14 @@ def test_a_region_whose_evidence_was_refused_says_so() -> None:
 
     assert verdict.reason_code == "artifact_refused"
     assert [region.reason_code for region in verdict.regions] == ["code_of_PASS", "journal_forged"]
+
+
+def test_regions_that_were_judged_at_one_address_are_named() -> None:
+    target = judged(passing()).verdict.target
+
+    assert merge(run("eu", P), run("us", P)).warnings == ()
+    (warning,) = merge(run("eu", P, target=target), run("us", P, target=target)).warnings
+    assert "eu and us were judged at one address" in warning
 
 
 def test_an_override_of_one_region_is_told_as_that_regions() -> None:
