@@ -36,6 +36,7 @@ from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core import system_facts
 from streampay_smoke.core.errors import Blame, FixtureMissing, SmokeError
 from streampay_smoke.core.secret import Secret
+from streampay_smoke.core.trace import Trace
 from streampay_smoke.evidence.events import (
     Awaiting,
     ChainSeen,
@@ -62,7 +63,6 @@ from streampay_smoke.service.kept_sign_ins import KeptSignIns, folder_of_user
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import Readiness, StreamRecord
 from streampay_smoke.service.replay import ObservedRequest
-from streampay_smoke.service.trace import Trace
 from streampay_smoke.service.transport import NOTHING_LISTENS, NoServiceAnswer, WriteSlot
 from streampay_smoke.settings import Settings
 

@@ -8,10 +8,10 @@ import msgspec
 
 from streampay_smoke.core import times
 from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.files import replace_file
 from streampay_smoke.history.record import Line, RunMark, RunRecord, lines_in, to_line
 from streampay_smoke.history.statistics import ALARMS, ObjectiveTrend, PlaceOverview, overviews
 from streampay_smoke.history.store import FILE, HistoryStore
-from streampay_smoke.publish.files import replace_file
 from streampay_smoke.publish.wording import counted, seconds
 from streampay_smoke.run.earlier_runs import missing_in
 from streampay_smoke.settings import EvidenceSettings

@@ -14,6 +14,7 @@ from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.core import system_facts
 from streampay_smoke.core.errors import SmokeError
+from streampay_smoke.core.trace import Trace
 from streampay_smoke.evidence.events import (
     AnyEvent,
     DeadlineExtended,
@@ -48,7 +49,6 @@ from streampay_smoke.runner.lane_wire import Learned, Sender
 from streampay_smoke.runner.plan import PlannedScenario
 from streampay_smoke.runner.time_left import TimeLeft
 from streampay_smoke.runner.write_slots import WriteSlots
-from streampay_smoke.service.trace import Trace
 from streampay_smoke.settings import Settings
 from streampay_smoke.settings.deadline import (
     UNMEASURED_SECONDS_PER_LEDGER,

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from streampay_smoke.core.errors import PromiseBroken
+from streampay_smoke.core.trace import Trace
 from streampay_smoke.evidence.events import Recorder, ServiceSeen
 from streampay_smoke.http.bodies import Enough
 from streampay_smoke.service.calling import GATEWAY_STATUSES, UNAUTHORIZED, Caller
@@ -31,7 +32,6 @@ from streampay_smoke.service.records import (
 from streampay_smoke.service.release import ReleaseReader, ReleaseSources, header_of, release_reader
 from streampay_smoke.service.replay import SILENCE, AnswerSummary, ObservedRequest
 from streampay_smoke.service.shape import body_description
-from streampay_smoke.service.trace import Trace
 from streampay_smoke.service.transport import NoServiceAnswer, ServiceTransport, WriteSlot
 
 _REFUSALS = (401, 403, 404)

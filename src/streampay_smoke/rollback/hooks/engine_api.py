@@ -14,8 +14,8 @@ import msgspec
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import is_loopback
 from streampay_smoke.core.secret import Secret
+from streampay_smoke.core.secret_shapes import shortened
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.evidence.secret_shapes import shortened
 from streampay_smoke.http.client import Client, NoAnswer, Reply
 from streampay_smoke.http.retry_after import retry_after_seconds
 from streampay_smoke.rollback.hook import HookFailed
