@@ -17,7 +17,6 @@ from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.core.system_facts import child_environment
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.history.store import FILE as HISTORY_FILE
 from streampay_smoke.serve.app import Interface, ServedEnvironment
 from streampay_smoke.serve.keys import Keyring, flagger_key
 from streampay_smoke.serve.run_processes import GRACE_SECONDS, REPORT_SECONDS, RunProcesses
@@ -25,6 +24,7 @@ from streampay_smoke.serve.runs import Runs
 from streampay_smoke.serve.store import Store
 from streampay_smoke.settings.actuator import load_serve
 from streampay_smoke.settings.deadline import CLEAN_UP_MOST_SECONDS
+from streampay_smoke.settings.folders import history_file
 
 CONNECTIONS: Final = 256
 """More callers at once are told 503."""
@@ -73,7 +73,7 @@ def serve(settings: ServeConfiguration, *, host: str, port: int, state: Path, co
     store = Store(state.absolute())
     try:
         with _listening(host, port) as listener, _logging(settings.tokens):
-            history = settings.history or state.absolute() / HISTORY_FILE
+            history = history_file(settings.history, state.absolute())
             asyncio.run(_served(settings, store, history, listener, concurrency))
     finally:
         store.close()

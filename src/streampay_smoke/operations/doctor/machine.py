@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from streampay_smoke.history.store import FILE as HISTORY_FILE
 from streampay_smoke.history.store import HistoryStore, HistoryUnusable
 from streampay_smoke.operations.doctor.look import DoctorCheck, DoctorLook, ok, problem, warning
 from streampay_smoke.publish.report import allure_missing_because
@@ -19,7 +18,14 @@ from streampay_smoke.runner import manifest
 from streampay_smoke.runner.plan import all_scenarios
 from streampay_smoke.runner.quarantine import FILE, read_quarantine, today
 from streampay_smoke.settings import EvidenceSettings
-from streampay_smoke.settings.folders import FEATURES, folders_description, project_root, read_from, suite_root
+from streampay_smoke.settings.folders import (
+    FEATURES,
+    folders_description,
+    history_file,
+    project_root,
+    read_from,
+    suite_root,
+)
 
 DISTRIBUTION = "streampay-smoke"
 OLDEST_PYTHON = (3, 11)
@@ -100,7 +106,7 @@ def disk(folder: Path, free_bytes: int) -> DoctorCheck:
 
 
 def _history(evidence: EvidenceSettings) -> Iterator[DoctorCheck]:
-    file = evidence.history or evidence.artifacts / HISTORY_FILE
+    file = history_file(evidence.history, evidence.artifacts)
     if not file.exists():
         yield writable("history", file.parent, "set SMOKE_HISTORY to a file that can be written")
         return
