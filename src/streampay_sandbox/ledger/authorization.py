@@ -42,6 +42,11 @@ class Frame:
         )
 
 
+def signed_entries(entries: Sequence[xdr.SorobanAuthorizationEntry]) -> int:
+    """Count the entries with a signature of their own: the source account's is that of the transaction."""
+    return sum(_address_credentials(entry.credentials) is not None for entry in entries)
+
+
 class Authorizer(Protocol):
     """Is asked whenever a contract requires an address to agree to the current call."""
 
@@ -100,10 +105,11 @@ class AuthRecorder:
 
     def entries(self) -> list[xdr.SorobanAuthorizationEntry]:
         """Return what simulation hands to the client to sign; their nonces are part of the footprint from here on."""
-        return [
-            xdr.SorobanAuthorizationEntry(self._credentials_of(address), node.invocation())
-            for address, node in self._roots
-        ]
+        return [xdr.SorobanAuthorizationEntry(self._credentials_of(address), tree) for address, tree in self.trees()]
+
+    def trees(self) -> list[tuple[str, xdr.SorobanAuthorizedInvocation]]:
+        """Return who agreed to what, in the order it was asked for."""
+        return [(address, node.invocation()) for address, node in self._roots]
 
     def _credentials_of(self, address: str) -> xdr.SorobanCredentials:
         if address == self._source:
@@ -185,13 +191,24 @@ class AuthVerifier:
             return  # the transaction's own signature speaks for its source account
         if entry.credentials.address_with_delegates is not None:
             raise _refused("delegated signatures are not played by this ledger", ErrorCode.SCEC_INVALID_ACTION)
+        address = strkey(credentials.address)
+        try:
+            self._verify_signature(address, credentials.signature, self._payload(entry, credentials))
+        except HostError as error:
+            # The host tells every failure to authenticate alike, so that it is not taken for the contract's own.
+            cause = xdr.SCVal(xdr.SCValType.SCV_ERROR, error=error.error)
+            raise host_error(
+                ErrorType.SCE_AUTH,
+                ErrorCode.SCEC_INVALID_ACTION,
+                f"failed account authentication with error: {error.reason}",
+                ADDRESS.encode(address),
+                cause,
+            ) from error
         expires = credentials.signature_expiration_ledger.uint32
         if expires < self._ledger:
             raise _refused("signature has expired", ErrorCode.SCEC_INVALID_INPUT)
         if expires > self._ledger + MAX_SIGNATURE_LEDGERS:
             raise _refused("signature expiration is too late", ErrorCode.SCEC_INVALID_INPUT)
-        address = strkey(credentials.address)
-        self._verify_signature(address, credentials.signature, self._payload(entry, credentials))
         _use_nonce(self._footprint, self._draft, address, credentials.nonce.int64, expires)
 
     def _verify_signature(self, address: str, signature: xdr.SCVal, payload: bytes) -> None:

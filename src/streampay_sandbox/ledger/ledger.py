@@ -63,6 +63,11 @@ class SandboxLedger(AbstractContextManager["SandboxLedger"]):
         return self.birth.early_contract_id
 
     @property
+    def withdrawal_contract_id(self) -> str:
+        """The contract of `streampay-contracts-v0.2`, whose recipients withdraw; deployed beside it too."""
+        return self.birth.withdrawal_contract_id
+
+    @property
     def native_token_id(self) -> str:
         """The contract of the native asset."""
         return self.birth.native_token_id

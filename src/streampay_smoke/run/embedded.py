@@ -12,11 +12,19 @@ if TYPE_CHECKING:
     from streampay_sandbox.stack import Sandbox
 
 
-def start_sandbox() -> "Sandbox":
-    """Start a ledger and a StreamPay on it in this process; stops at the end of a `with` block or by `stop()`."""
+CONTRACT_PROFILES = ("streampay-stream", "streampay-contracts-v0.2")
+"""The contracts of the sandbox that a run can be pointed at, by the names of their profiles."""
+
+
+def start_sandbox(contract_profile: str) -> "Sandbox":
+    """Start a ledger and a StreamPay on it in this process; stops at the end of a `with` block or by `stop()`.
+
+    A run of a profile that the sandbox has no contract of meets the usual one, and finds that it is another.
+    """
     from streampay_sandbox import stack
 
-    return stack.start_sandbox()
+    known = contract_profile in CONTRACT_PROFILES
+    return stack.start_sandbox(contract_profile=contract_profile if known else CONTRACT_PROFILES[0])
 
 
 def start_fleet(stable: str) -> "Fleet":
@@ -46,6 +54,7 @@ def serve_sandbox(
     faults: Sequence[str],
     rpc_version: str | None,
     contract_file: Path | None = None,
+    contract_profile: str,
 ) -> None:
     """Serve the sandbox until SIGTERM or SIGINT; see `streampay_sandbox.stack.serve`."""
     from streampay_sandbox import stack
@@ -59,4 +68,5 @@ def serve_sandbox(
         faults=faults,
         rpc_version=rpc_version or DEFAULT_WIRE_VERSION,
         contract_file=contract_file,
+        contract_profile=contract_profile,
     )

@@ -266,7 +266,8 @@ VARIABLES = {
         ),
         Variable(
             "SMOKE_CONTRACT_PROFILE",
-            "The contract's interface: streampay-stream, or streampay-contracts, the early contract",
+            "The contract's interface: streampay-stream, streampay-contracts (the early contract) or "
+            "streampay-contracts-v0.2 (the one after it, whose recipients withdraw)",
             parsing.contract_profile,
             file_key="chain.contract_profile",
         ),
