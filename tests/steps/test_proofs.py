@@ -26,7 +26,7 @@ from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.observations.settlement import LedgerProof, ServiceProof, SettlementProof
 from streampay_smoke.chain import lag
 from streampay_smoke.chain.adapter import ChainUnavailable
-from streampay_smoke.chain.profiles import PROFILES
+from streampay_smoke.core.contract_profiles import PROFILES
 from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.evidence.events import Settled, Waited
 from streampay_smoke.service.records import Receipt, StreamOrder, StreamRecord

@@ -37,7 +37,7 @@ from streampay_smoke.acceptance.observations.ledger import Ledger
 from streampay_smoke.acceptance.observations.settlement import LedgerProof
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.chain.contract import StreamContract
-from streampay_smoke.chain.profiles import PROFILES
+from streampay_smoke.core.contract_profiles import PROFILES
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import ResourceReleased
 

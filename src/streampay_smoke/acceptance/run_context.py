@@ -34,6 +34,7 @@ from streampay_smoke.chain.adapter import ChainAccount, ChainError
 from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
 from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core import system_facts
+from streampay_smoke.core.contract_profiles import PROFILES
 from streampay_smoke.core.errors import Blame, FixtureMissing, SmokeError
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.core.trace import Trace
@@ -384,7 +385,6 @@ class RunContext:
         """The ledger, guarded and connected; raises the chain's errors."""
         # Imported here: stellar-sdk costs more start-up time than all the rest of a run.
         from streampay_smoke.chain.contract import StreamContract
-        from streampay_smoke.chain.profiles import PROFILES
         from streampay_smoke.chain.stellar import StellarAdapter
 
         settings = self.settings
