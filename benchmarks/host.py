@@ -101,8 +101,7 @@ on both, and compares results, error codes, events, footprints, authorisations, 
 |---|---|---|---|---|
 {rows}
 Random seed {draw}, {seconds:.0f} s, at {commit}. Not compared: instructions (models count their own), texts of
-diagnostic events, what a contract's instance says of its code, and how long the instance lives (the sandbox is born
-with its contracts, at the longest time to live).
+diagnostic events, and the code that a contract's instance names.
 
 ## A contract from source
 `engine/contract` is a stream contract of this project's own, written from the interface in

@@ -20,7 +20,7 @@ from streampay_smoke.core.secret import Secret
 
 if TYPE_CHECKING:
     from streampay_sandbox.ledger import SandboxLedger
-    from streampay_sandbox.ledger.contract_under_test import ContractUnderTest
+    from streampay_sandbox.ledger.deployed_contract import DeployedContract
     from streampay_sandbox.server import LoopbackServer
     from streampay_sandbox.service.limits import TokenBuckets
     from streampay_sandbox.service.parts import Parts, ServiceSettings
@@ -103,14 +103,18 @@ def start_sandbox(
     """Start a ledger and a StreamPay on it, and return once both answer.
 
     Port 0 takes a free one; `close_seconds` 0 closes a ledger for each transaction. `buckets` are the service's rate
-    limits, by default as measured; `rpc_version` is one of `WIRE_VERSIONS`. The code in `contract_file` is deployed as
-    the stream contract, and run by the real host; runs are pointed at the contract of `contract_profile`. Raises
+    limits, by default as measured; where ledgers are instant, those on writes refill sooner. `rpc_version` is one of
+    `WIRE_VERSIONS`. The code in `contract_file` is deployed as the stream contract, and run by the real host; runs are
+    pointed at the contract of `contract_profile`. Raises
     SettingsInvalid for a port that is taken, a fault or a version nobody knows, and a contract that cannot be run.
     """
     # What serves the sandbox costs half a second to import, and a run against a deployment needs none of it.
     from streampay_sandbox.faults import chosen_faults
     from streampay_sandbox.ledger import start_ledger
+    from streampay_sandbox.service.limits import INSTANT_REFILL_SECONDS, TokenBuckets
 
+    if buckets is None and not close_seconds:
+        buckets = TokenBuckets(refill_seconds=INSTANT_REFILL_SECONDS)
     chosen = chosen_faults(faults)
     contract = contract_of(contract_file)
     ledger = start_ledger(
@@ -130,11 +134,11 @@ def start_sandbox(
         raise
 
 
-def contract_of(file: Path | None) -> "ContractUnderTest | None":
+def contract_of(file: Path | None) -> "DeployedContract | None":
     """Return a release's own contract, None where the sandbox's models are to be used; raises SettingsInvalid."""
-    from streampay_sandbox.ledger.contract_under_test import ContractUnderTest
+    from streampay_sandbox.ledger.deployed_contract import DeployedContract
 
-    return None if file is None else ContractUnderTest.from_file(file)
+    return None if file is None else DeployedContract.from_file(file)
 
 
 def _with_service(

@@ -243,15 +243,17 @@ class Bench:
         """Call any contract with SCVals."""
         draft = Draft(self.state, self.sequence)
         footprint = FootprintRecorder()
+        ledger = LedgerInfo(sequence=self.sequence, timestamp=self.now, network_id=NETWORK.network_id)
         recorder = AuthRecorder(
             source=Keypair.random().public_key,
             credentials=Credentials.SOROBAN_CREDENTIALS_ADDRESS,
             nonroot=False,
             footprint=footprint,
             draft=draft,
+            nonces_live_until=ledger.last_possible,
         )
         host = Host(
-            ledger=LedgerInfo(sequence=self.sequence, timestamp=self.now, network_id=NETWORK.network_id),
+            ledger=ledger,
             draft=draft,
             footprint=footprint,
             authorizer=recorder,

@@ -150,6 +150,7 @@ class _Agreement(AuthRecorder):
             nonroot=False,
             footprint=footprint,
             draft=draft,
+            nonces_live_until=draft.ledger,
         )
         self._agreeing = None if agreeing is None else {ADDRESSES[name] for name in agreeing}
 

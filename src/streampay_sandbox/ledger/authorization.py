@@ -5,7 +5,7 @@ Sources: the Soroban authorisation framework of protocol 20 and the address-boun
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from nacl.exceptions import BadSignatureError
@@ -14,8 +14,8 @@ from stellar_sdk import StrKey, xdr
 
 from streampay_sandbox.ledger.failures import ErrorCode, ErrorType, HostError, host_error
 from streampay_sandbox.ledger.footprint import Footprint
-from streampay_sandbox.ledger.keys import account_key, nonce_key
-from streampay_sandbox.ledger.state import Draft, load_account, nonce_row
+from streampay_sandbox.ledger.keys import Key, account_key, code_key, instance_key, nonce_key
+from streampay_sandbox.ledger.state import Draft, load_account, load_instance, nonce_row
 from streampay_sandbox.ledger.values import ADDRESS, WrongValue, map_items, sc_address, strkey, vec_items
 
 Credentials = xdr.SorobanCredentialsType
@@ -69,17 +69,25 @@ class AuthRecorder:
     """Writes down what every address would have to sign.
 
     `credentials` is the type recorded for addresses other than the transaction's source account; `nonroot` allows
-    addresses that agree only to an inner call.
+    addresses that agree only to an inner call. What they sign may be used until ledger `nonces_live_until`.
     """
 
     def __init__(
-        self, *, source: str, credentials: Credentials, nonroot: bool, footprint: Footprint, draft: Draft
+        self,
+        *,
+        source: str,
+        credentials: Credentials,
+        nonroot: bool,
+        footprint: Footprint,
+        draft: Draft,
+        nonces_live_until: int,
     ) -> None:
         self._source = source
         self._credentials = credentials
         self._nonroot = nonroot
         self._footprint = footprint
         self._draft = draft
+        self._nonces_live_until = nonces_live_until
         self._roots: list[tuple[str, _Node]] = []
         self._nodes: dict[tuple[str, int], _Node] = {}
 
@@ -115,8 +123,9 @@ class AuthRecorder:
         if address == self._source:
             return xdr.SorobanCredentials(Credentials.SOROBAN_CREDENTIALS_SOURCE_ACCOUNT)
         nonce = int.from_bytes(secrets.token_bytes(8), signed=True)
-        _use_nonce(self._footprint, self._draft, address, nonce, self._draft.ledger)
-        self._footprint.reading(account_key(address))
+        _use_nonce(self._footprint, self._draft, address, nonce, self._nonces_live_until)
+        for key in self._read_of(address):
+            self._footprint.reading(key)
         unsigned = xdr.SorobanAddressCredentials(
             address=sc_address(address),
             nonce=xdr.Int64(nonce),
@@ -126,6 +135,16 @@ class AuthRecorder:
         if self._credentials == Credentials.SOROBAN_CREDENTIALS_ADDRESS_V2:
             return xdr.SorobanCredentials(self._credentials, address_v2=unsigned)
         return xdr.SorobanCredentials(self._credentials, address=unsigned)
+
+    def _read_of(self, address: str) -> Iterator[Key]:
+        """Yield what is looked at to see whether an address agrees: an account, or a contract and its code."""
+        if StrKey.is_valid_ed25519_public_key(address):
+            yield account_key(address)
+            return
+        yield instance_key(address)
+        instance = load_instance(self._draft, address)
+        if instance is not None and instance.executable.wasm_hash is not None:
+            yield code_key(instance.executable.wasm_hash.hash)
 
 
 class _Authorized:

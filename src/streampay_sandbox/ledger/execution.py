@@ -115,6 +115,7 @@ class ModelEngine:
             nonroot=auth_mode == NONROOT,
             footprint=footprint,
             draft=invocation.draft,
+            nonces_live_until=invocation.ledger.last_possible,
         )
         enforced = bool(invocation.auth) or auth_mode == "enforce"
         host, value = self._run(invocation, footprint, _verifier(invocation, footprint) if enforced else recorder)

@@ -286,9 +286,14 @@ def _instructions_of_call(model: ContractModel, *, is_asset: bool) -> int:
 def _entry_point(model: ContractModel, frame: Frame) -> EntryPoint:
     entry_point = model.entry_points.get(frame.function)
     if entry_point is None:
+        kind, code = (
+            (ErrorType.SCE_VALUE, ErrorCode.SCEC_INVALID_INPUT)
+            if model.is_built_in
+            else (ErrorType.SCE_WASM_VM, ErrorCode.SCEC_MISSING_VALUE)
+        )
         raise host_error(
-            ErrorType.SCE_WASM_VM,
-            ErrorCode.SCEC_MISSING_VALUE,
+            kind,
+            code,
             "trying to invoke non-existent contract function",
             xdr.SCVal(xdr.SCValType.SCV_SYMBOL, sym=xdr.SCSymbol(frame.function.encode())),
         )

@@ -13,7 +13,7 @@ from stellar_sdk import Asset, StrKey, xdr
 
 from streampay_sandbox.ledger.contracts import ContractModel, entry_points
 from streampay_sandbox.ledger.contracts import EntryPoint as Entry
-from streampay_sandbox.ledger.failures import HostError, contract_error
+from streampay_sandbox.ledger.failures import ErrorCode, ErrorType, HostError, contract_error, host_error
 from streampay_sandbox.ledger.host import Env, instance_storage, storage_key
 from streampay_sandbox.ledger.keys import TEMPORARY, account_key
 from streampay_sandbox.ledger.state import MINIMUM_BALANCE_STROOPS, Account, instance_row, load_account
@@ -268,11 +268,36 @@ def _transfer_from(env: Env, spender: str, sender: str, recipient: str, amount: 
 
 def _burn(_: Env, _owner: str, amount: int) -> None:
     _check_amount(amount)
-    raise contract_error(NOT_SUPPORTED, "operation invalid on native asset")
+    raise _not_supported()
+
+
+def _not_supported() -> HostError:
+    return contract_error(NOT_SUPPORTED, "operation invalid on native asset")
 
 
 def _burn_from(env: Env, _spender: str, owner: str, amount: int) -> None:
     _burn(env, owner, amount)
+
+
+def _clawback(env: Env, holder: str, amount: int) -> None:
+    _check_amount(amount)
+    if _is_account(holder):
+        raise _not_supported()
+    raise contract_error(BALANCE, "clawback is not enabled for this balance")
+
+
+def _authorized(env: Env, holder: str) -> bool:
+    return True if _is_account(holder) else _row(env, holder).authorized
+
+
+def _nobodys_to_say(_: Env, *_arguments: Any) -> None:
+    """Fail as what asks for the asset's administrator does: the native asset has none."""
+    raise host_error(ErrorType.SCE_STORAGE, ErrorCode.SCEC_MISSING_VALUE, "the native asset has no administrator")
+
+
+def _mint(env: Env, _recipient: str, amount: int) -> None:
+    _check_amount(amount)
+    _nobodys_to_say(env)
 
 
 SPENDER_ARGUMENTS = (("spender", ADDRESS), ("from", ADDRESS), ("to", ADDRESS), ("amount", I128))
@@ -280,6 +305,7 @@ SPENDER_ARGUMENTS = (("spender", ADDRESS), ("from", ADDRESS), ("to", ADDRESS), (
 MODEL = ContractModel(
     name="stellar-asset-contract",
     version="native",
+    is_built_in=True,
     entry_points=entry_points(
         Entry(name="balance", inputs=(("id", ADDRESS),), output=I128, body=_keeps_instance(_balance)),
         Entry(
@@ -308,6 +334,12 @@ MODEL = ContractModel(
             output=VOID,
             body=_burn_from,
         ),
+        Entry(name="authorized", inputs=(("id", ADDRESS),), output=BOOL, body=_keeps_instance(_authorized)),
+        Entry(name="clawback", inputs=(("from", ADDRESS), ("amount", I128)), output=VOID, body=_clawback),
+        Entry(name="mint", inputs=(("to", ADDRESS), ("amount", I128)), output=VOID, body=_mint),
+        Entry(name="admin", inputs=(), output=ADDRESS, body=_nobodys_to_say),
+        Entry(name="set_admin", inputs=(("new_admin", ADDRESS),), output=VOID, body=_nobodys_to_say),
+        Entry(name="set_authorized", inputs=(("id", ADDRESS), ("authorize", BOOL)), output=VOID, body=_nobodys_to_say),
         Entry(name="name", inputs=(), output=STRING, body=lambda _: NAME),
         Entry(name="symbol", inputs=(), output=STRING, body=lambda _: NAME),
         Entry(name="decimals", inputs=(), output=U32, body=lambda _: DECIMALS),

@@ -71,8 +71,11 @@ def render(template: str, **values: object) -> str:
 def _environment() -> "jinja2.Environment":
     import jinja2  # no verdict waits for the templates
 
+    from streampay_smoke.publish.compiled_templates import compiled_templates
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
+        bytecode_cache=compiled_templates(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
