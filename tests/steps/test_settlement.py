@@ -359,7 +359,7 @@ def test_no_amount_but_one_is_ever_exact(elapsed_seconds: int, off_by: int, stro
         pytest.param({"receipt_tx_hash": ""}, id="the record's hash only"),
     ],
 )
-def test_records_agree_passes_for_papers_that_name_one_settlement(change: dict[str, str], witness: Witness) -> None:
+def test_records_agree_passes_where_they_name_one_settlement(change: dict[str, str], witness: Witness) -> None:
     settlement.records_agree(receipt(), record(**change), ORDER, witness.expect)
 
     assert len(witness.checks) >= 4

@@ -65,8 +65,8 @@ def packages(required: Sequence[str]) -> DoctorCheck:
 def _allure(evidence: EvidenceSettings) -> Iterator[DoctorCheck]:
     missing = allure_missing_because(project_root() / "report")
     if missing:
-        said = f"{missing}; report.html is made without it"
-        yield warning("Allure reporter", said, "install Node, then npm ci in report/")
+        text = f"{missing}; report.html is made without it"
+        yield warning("Allure reporter", text, "install Node, then npm ci in report/")
     else:
         yield ok("Allure reporter", "Allure 3 builds the report")
 
@@ -99,10 +99,10 @@ def writable(name: str, folder: Path, next_step: str) -> DoctorCheck:
 
 def disk(folder: Path, free_bytes: int) -> DoctorCheck:
     """Return the look at the space that is left for evidence."""
-    said, next_step = f"{free_bytes / 1e9:.1f} GB are free at {folder}", "free space, or set SMOKE_ARTIFACTS elsewhere"
+    text, next_step = f"{free_bytes / 1e9:.1f} GB are free at {folder}", "free space, or set SMOKE_ARTIFACTS elsewhere"
     if free_bytes < FEWEST_BYTES:
-        return problem("disk", said, next_step)
-    return warning("disk", said, next_step) if free_bytes < FEW_BYTES else ok("disk", said)
+        return problem("disk", text, next_step)
+    return warning("disk", text, next_step) if free_bytes < FEW_BYTES else ok("disk", text)
 
 
 def _history(evidence: EvidenceSettings) -> Iterator[DoctorCheck]:
@@ -133,11 +133,11 @@ def _quarantine(evidence: EvidenceSettings) -> Iterator[DoctorCheck]:
     for trouble in read.problems:
         yield problem("quarantine", trouble, f"correct {FILE}")
     for entry in read.entries:
-        said = f"{entry.id} until {entry.until} ({entry.owner}, {entry.ticket})"
+        text = f"{entry.id} until {entry.until} ({entry.owner}, {entry.ticket})"
         if entry.until < read.today:
-            yield warning("quarantine", f"over: {said}", f"remove the entry from {FILE}: the check gates again")
+            yield warning("quarantine", f"over: {text}", f"remove the entry from {FILE}: the check gates again")
         else:
-            yield warning("quarantine", f"does not gate: {said}", "mend the check before its day is over")
+            yield warning("quarantine", f"does not gate: {text}", "mend the check before its day is over")
 
 
 MACHINE: tuple[DoctorLook[EvidenceSettings], ...] = (
