@@ -189,7 +189,7 @@ class RunContext:
             learn_secret=self._learn_secret,
             release_told_by=settings.facts.service.release_told_by,
             release_expected=settings.expect_release,
-            ledger_urls=(settings.rpc_url,),
+            ledger_url=settings.rpc_url,
             trace=self._trace,
         )
 

@@ -151,7 +151,7 @@ def test_the_configured_ledger_is_private(service: ScriptedService, events: list
         record=events.append,
         timeout_seconds=5,
         learn_secret=lambda secret: None,
-        ledger_urls=("https://rpc.office.example", ""),
+        ledger_url="https://rpc.office.example",
     ) as deployment:
         assert deployment.readiness().network == "private"
 
