@@ -120,7 +120,8 @@ def _row(env: Env, holder: str, *, extend: bool = False) -> Balance:
 
 def _spend(env: Env, holder: str, amount: int) -> None:
     if _is_account(holder):
-        _change_account(env, _account(env, holder), -_int64(amount, "spent"))
+        stroops = _int64(amount, "spent")
+        _change_account(env, _account(env, holder), -stroops)
         return
     held = _row(env, holder).amount
     if held < amount:
