@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-from streampay_smoke.publish import again, objectives, runbook, samples, wording
+from streampay_smoke.publish import again, objectives, regions, runbook, samples, wording
 from streampay_smoke.publish.explanation import explanation
 from streampay_smoke.publish.journey import journey
 from streampay_smoke.publish.payment import payment_summary
@@ -48,6 +48,7 @@ def html_report(run: RunReport) -> bytes:
         facts=_facts(run),
         problems=reported_problems(run),
         journey=journey(run),
+        matrix=regions.matrix(run),
         objectives=list(
             zip(objectives.objective_reports(verdict), map(samples.sentence, verdict.objectives), strict=True)
         ),
@@ -83,6 +84,7 @@ def _environment() -> "jinja2.Environment":
     )
     environment.filters |= {
         "short": _short,
+        "runs_of": regions.runs_of,
         "folded": _folded,
         "explained": explanation,
         "any_red": _any_red,

@@ -71,7 +71,7 @@ def conclude(
             _carried_out(run, asked, act, evidence, quiet=quiet)
         if evidence.report:
             try:
-                _attempt("Allure's report could not be written", lambda: _report(folder, quiet=quiet))
+                attempt("Allure's report could not be written", lambda: _report(folder, quiet=quiet))
             except KeyboardInterrupt:
                 print("note: the report was not finished: a signal ended it", file=sys.stderr)
         return verdict.exit_code
@@ -131,26 +131,26 @@ def _carried_out(
     folder, verdict, notes = judged.folder, judged.verdict, judged.notes
     history, before = fold(judged.entries), EarlierRuns(folder, evidence.history)
     decision = decisions.decided(folder, verdict, history, asked, before)
-    _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
+    attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
     if decision.acts and act is not None:
         # A rollback may take minutes.
         print(f"{verdict.message}\ndecision: {decision_description(decision)}", flush=True)
         with told_while("rolling back", prints=True):
             decision = act(decision)
-        _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
+        attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
     since_green: list[str] = []
     whole_suite = history.planned.whole_suite if history.planned else None
     record = recorded(folder, verdict, decision, whole_suite)
-    _attempt("the history could not be kept", lambda: since_green.append(before.record(record)))
+    attempt("the history could not be kept", lambda: since_green.append(before.record(record)))
     run = report_of(judged.entries, verdict, decision=decision_description(decision), since_green="".join(since_green))
-    _attempt("the verdict could not be printed", lambda: _tell(run, quiet=quiet))
+    attempt("the verdict could not be printed", lambda: _tell(run, quiet=quiet))
     notes += before.notes
-    _attempt("the reports could not be made", lambda: notes.extend(_published(folder, run)))
-    _attempt("the CI system could not be told", lambda: _announce(folder, run, decision, notes, quiet=quiet))
-    _attempt("nobody could be told", lambda: _notify(run, decision, evidence))
+    attempt("the reports could not be made", lambda: notes.extend(_published(folder, run)))
+    attempt("the CI system could not be told", lambda: _announce(folder, run, decision, notes, quiet=quiet))
+    attempt("nobody could be told", lambda: notify_people(run, decision, evidence))
 
 
-def _notify(run: RunReport, decision: Decision, evidence: EvidenceSettings) -> None:
+def notify_people(run: RunReport, decision: Decision, evidence: EvidenceSettings) -> None:
     """Tell people where somebody has set whom. What comes of it changes nothing, and is a note."""
     from streampay_smoke.notify.delivery import deliver
     from streampay_smoke.notify.notice import is_told, notice_of  # few runs have somebody to tell
@@ -206,7 +206,8 @@ def _report(folder: RunFolder, *, quiet: bool) -> None:
         print(f"note: no report of Allure's: {built.note}")
 
 
-def _attempt(trouble: str, step: Callable[[], None]) -> None:
+def attempt(trouble: str, step: Callable[[], None]) -> None:
+    """Take a step after the verdict is on disk; what it trips over is a note, with what the `trouble` is."""
     try:
         step()
     except OSError as error:

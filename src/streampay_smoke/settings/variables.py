@@ -97,7 +97,21 @@ VARIABLES = {
             metavar="ID",
             unset="any",
         ),
-        Variable("SMOKE_REGION", "Region named in verdict and reports", option="--region", metavar="NAME"),
+        Variable(
+            "SMOKE_REGION",
+            "Region named in verdict and reports; where the environment file lists regions, one of them, whose "
+            "addresses and credentials then count, or all for each of them side by side",
+            option="--region",
+            metavar="NAME",
+            page="regions",
+        ),
+        Variable(
+            "SMOKE_VANTAGE",
+            "Vantage point: where this runner stands. It tells runs of one region apart when they are merged",
+            option="--vantage",
+            metavar="NAME",
+            page="regions",
+        ),
         Variable(
             "SMOKE_TAGS",
             "Tag expression of the scenarios to run",
