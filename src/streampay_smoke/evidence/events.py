@@ -351,6 +351,10 @@ class RunFinished(Event, frozen=True, kw_only=True):
     clock_moved_seconds: float = 0.0
 
 
+INTERRUPTED = "terminated"
+"""The kind of failure of a scenario that was under way when its run was ended."""
+
+
 class Interrupted(Event, frozen=True, kw_only=True):
     """The run was ended from outside: "SIGTERM", "SIGINT", "SIGHUP", "deadline", "step_timeout" or "killed"."""
 

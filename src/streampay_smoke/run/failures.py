@@ -1,7 +1,7 @@
 """Turns what a step raised into a journal's failure."""
 
 from streampay_smoke.core.errors import Blame, SmokeError
-from streampay_smoke.evidence.events import Failure
+from streampay_smoke.evidence.events import INTERRUPTED, Failure
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -13,6 +13,13 @@ def failure_of(error: BaseException) -> Failure:
             message=str(error),
             next_step=error.next_step,
             cause=getattr(error, "cause", ""),
+        )
+    if isinstance(error, KeyboardInterrupt):  # a signal or the deadline: see runner/interruption.py
+        return Failure(
+            kind=INTERRUPTED,
+            blame=Blame.HARNESS,
+            message=f"ended while it was played: {error}",
+            next_step="run again",
         )
     return Failure(
         kind="harness_error",
