@@ -290,7 +290,7 @@ RULES = (
         name="run-was-ended",
         applies=lambda check: check.failure.kind == INTERRUPTED,
         blame=Blame.HARNESS,
-        reason="the run was ended before this was decided",
+        reason="it says nothing of the release",
     ),
 )
 

@@ -1,7 +1,7 @@
 """Turns what a step raised into a journal's failure."""
 
 from streampay_smoke.core.errors import Blame, SmokeError
-from streampay_smoke.evidence.events import INTERRUPTED, Failure
+from streampay_smoke.evidence.events import Failure, cut_off
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -15,12 +15,7 @@ def failure_of(error: BaseException) -> Failure:
             cause=getattr(error, "cause", ""),
         )
     if isinstance(error, KeyboardInterrupt):  # a signal or the deadline: see runner/interruption.py
-        return Failure(
-            kind=INTERRUPTED,
-            blame=Blame.HARNESS,
-            message=f"ended while it was played: {error}",
-            next_step="run again",
-        )
+        return cut_off(str(error))
     return Failure(
         kind="harness_error",
         blame=Blame.HARNESS,
