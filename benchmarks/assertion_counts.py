@@ -42,7 +42,7 @@ def tags_of_parts() -> Sequence[str]:
 def played(folder: Path, environ: Mapping[str, str], tags: str = "@smoke") -> Path:
     """Play a part of the suite against a sandbox of its own; returns the journal."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SMOKE_")}
-    with start_sandbox() as sandbox:
+    with start_sandbox("streampay-stream") as sandbox:
         settings = {**sandbox.ready_document()["env"], **environ, "SMOKE_ARTIFACTS": str(folder)}
         subprocess.run(
             [sys.executable, "-m", "streampay_smoke", "run", "--no-report", "--tags", tags],

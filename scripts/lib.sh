@@ -34,11 +34,24 @@ project_ready() { [ -x "$1/bin/streampay-smoke" ] && project_stamp | cmp -s - "$
 
 venv_ready() { packages_ready "$@" && project_ready "$1"; }
 
+# told_while WHAT COMMAND...: the command, and every 5 s a line that says that it still goes on. The lines end with
+# this script, however it ends; what they are made with holds no lock and no output open.
+told_while() {
+  local what=$1 began=$SECONDS telling status=0
+  shift
+  (while sleep 5 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do say "... $((SECONDS - began)) s: $what"; done) 9>&- &
+  telling=$!
+  "$@" || status=$?
+  kill "$telling" 2>/dev/null || true
+  wait "$telling" 2>/dev/null || true
+  return "$status"
+}
+
 # venv_pip VENV ARGUMENT...: pip without its chatter; its errors stay.
 venv_pip() {
   local venv=$1
   shift
-  "$venv/bin/python" -m pip --quiet --disable-pip-version-check --no-input "$@"
+  told_while "pip installs into $venv" "$venv/bin/python" -m pip --quiet --disable-pip-version-check --no-input "$@"
 }
 
 install_packages() { # VENV LOCK PYTHON
@@ -97,6 +110,7 @@ ensure_node_modules() {
   cmp -s "$folder/package-lock.json" "$folder/node_modules/.lock-stamp" && return 0
   command -v npm >/dev/null 2>&1 || return 1
   say "installing the Node packages of $folder (once)"
-  (cd "$folder" && npm ci --loglevel=error --no-audit --no-fund --ignore-scripts "$@" >/dev/null) || return 1
+  (cd "$folder" && told_while "npm installs into $folder" \
+    npm ci --loglevel=error --no-audit --no-fund --ignore-scripts "$@" >/dev/null) || return 1
   cp "$folder/package-lock.json" "$folder/node_modules/.lock-stamp"
 }

@@ -9,8 +9,9 @@ import msgspec
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that was measured some times, and the base it is compared with, measured beside it.
 
-    `target` is the most that the ratio to the base may be, None where there is no target. `most` is the generous limit
-    of the same ratio by which a regression is found, None where it is not looked at.
+    What is measured is seconds, or MiB where `unit` says so. `target` is the most that the ratio to the base may be,
+    None where there is no target. `most` is the generous limit of the same ratio by which a regression is found, None
+    where it is not looked at.
     """
 
     part: str
@@ -21,6 +22,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     target: float | None = None
     most: float | None = None
     note: str = ""
+    unit: str = "s"
 
     @property
     def median(self) -> float:
@@ -54,11 +56,13 @@ def table(rows: Sequence[Row]) -> str:
         met = {None: "", True: "yes", False: "**no**"}[row.met]
         note = f" ({row.note})" if row.note else ""
         lines.append(
-            f"| {row.what}{note} | {_seconds(row.median)} | {_seconds(max(row.seconds))} | {len(row.seconds)} "
+            f"| {row.what}{note} | {_shown(row, row.median)} | {_shown(row, max(row.seconds))} | {len(row.seconds)} "
             f"| {row.ratio:.2f} | {row.base} | {target} | {met} |"
         )
     return "\n".join(lines)
 
 
-def _seconds(value: float) -> str:
+def _shown(row: Row, value: float) -> str:
+    if row.unit != "s":
+        return f"{value:.0f} {row.unit}"
     return f"{value * 1000:.1f} ms" if value < 1 else f"{value:.1f} s"

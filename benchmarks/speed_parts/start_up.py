@@ -1,6 +1,5 @@
 """Start-up by part, in seconds of CPU: what each process of a run imports, and the smallest whole run."""
 
-import os
 import resource
 import subprocess
 import sys
@@ -8,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from speed_parts.gate import ROOT
+from speed_parts.gate import ROOT, environment
 from speed_parts.rows import Row
 from streampay_sandbox.stack import start_sandbox
 
@@ -49,7 +48,7 @@ def _readiness(runs: int, environ: Mapping[str, str], sdk: tuple[float, ...]) ->
 
 def _cpu_seconds(runs: int, command: Sequence[str], settings: Mapping[str, str] | None = None) -> tuple[float, ...]:
     """Return the CPU time of a command and its children, some times; a first time fills the caches and is left out."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("SMOKE_")}
+    environ = environment()
 
     def once() -> float:
         before = _children()

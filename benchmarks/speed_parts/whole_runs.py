@@ -1,12 +1,15 @@
 """The whole smoke by how often ledgers close, and how soon a release that cannot pass is told."""
 
 import contextlib
+import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
-from speed_parts.gate import ROOT, GateRun, play
+from speed_parts.gate import ROOT, GateRun, environment, play
 from speed_parts.rows import Row
 from streampay_sandbox.proxy import DisturbingProxy, Forward, ProxiedRequest, ProxyBehaviour, SubstituteAnswer
 from streampay_sandbox.stack import Sandbox, start_sandbox
@@ -19,6 +22,7 @@ CLOSES = 7
 SPARE_SECONDS = 3.0
 CLOSE_SECONDS = (1.0, 5.0, 6.0)
 MORE_SECONDS = 0.3
+MOST_MIB = 100.0
 TOLD_SECONDS = 1.0
 """How much later than its own wait a release that cannot pass may be told."""
 
@@ -29,13 +33,13 @@ SIGN_IN = "/api/auth/wallet"
 
 def rows(runs: int, close_seconds: tuple[float, ...] = CLOSE_SECONDS) -> Iterator[Row]:
     """Yield the instant sandbox against the import of stellar-sdk, and every other one against ledger closes."""
-    instant = tuple(play({}, wanted="PASS").seconds for _ in range(runs))
+    pairs = [(_import_seconds(), play({}, wanted="PASS").seconds) for _ in range(runs)]
     yield Row(
         part="whole run",
         what="the whole smoke, instant ledgers, sandbox included",
-        seconds=instant,
+        seconds=tuple(seconds for _, seconds in pairs),
         base="`import stellar_sdk`, from start to exit",
-        base_seconds=tuple(_import_seconds() for _ in range(max(runs, 3))),
+        base_seconds=tuple(seconds for seconds, _ in pairs),
         target=4.0,
         most=20.0,
     )
@@ -62,6 +66,40 @@ def rows(runs: int, close_seconds: tuple[float, ...] = CLOSE_SECONDS) -> Iterato
                 base_seconds=seconds,
                 target=1 + 1 / 3,
             )
+
+
+def memory_rows(runs: int) -> Iterator[Row]:
+    """Yield the memory of a whole run and its sandbox: of a rehearsal, and of one with lanes on ledgers of 5 s."""
+    rehearsals = tuple(play({}, wanted="PASS", measures_memory=True).peak_mib for _ in range(runs))
+    yield _memory_row("a rehearsal: instant ledgers, the sandbox in the run's own process", rehearsals)
+
+    def beside_its_sandbox() -> float:
+        with served_sandbox(5.0) as (environ, pid):
+            return play(environ, wanted="PASS", measures_memory=True, sandbox_pid=pid).peak_mib
+
+    laned = tuple(beside_its_sandbox() for _ in range(runs))
+    yield _memory_row("ledgers of 5 s: lanes beside each other, and the sandbox's process", laned)
+
+
+def _memory_row(what: str, mib: tuple[float, ...]) -> Row:
+    base = f"{MOST_MIB:.0f} MiB"
+    return Row(part="memory", what=what, seconds=mib, base=base, base_seconds=(MOST_MIB,), target=1.0, unit="MiB")
+
+
+@contextlib.contextmanager
+def served_sandbox(close_seconds: float) -> Iterator[tuple[Mapping[str, str], int]]:
+    """Serve a sandbox in a process of its own; gives the variables that point a run at it, and its process."""
+    with tempfile.TemporaryDirectory() as folder:
+        ready = Path(folder) / "ready.json"
+        command = [str(Path(sys.executable).with_name("streampay-smoke")), "sandbox", "--ready-file", str(ready)]
+        command += ["--close-time", f"{close_seconds:g}"]
+        with subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL) as process:
+            while not ready.exists() and process.poll() is None:
+                time.sleep(0.05)
+            try:
+                yield json.loads(ready.read_text())["env"], process.pid
+            finally:
+                process.terminate()
 
 
 def told_rows(runs: int) -> Iterator[Row]:
@@ -140,5 +178,5 @@ def _floor_seconds(sandbox: Sandbox, close: float) -> float:
 
 def _import_seconds() -> float:
     began = time.monotonic()
-    subprocess.run([sys.executable, "-c", "import stellar_sdk"], check=True)
+    subprocess.run([sys.executable, "-c", "import stellar_sdk"], env=environment(), check=True)
     return time.monotonic() - began

@@ -66,9 +66,7 @@ def only_administrator_controls_contract(context: Context) -> None:
 @takes("ledger")
 def payer_and_recipient(context: Context) -> None:
     run = context.scenario_context.run_context
-    context.scenario_context.parties = contract_stream.parties(
-        run.ledger_without_service, run.payer, run.recipient.address
-    )
+    context.scenario_context.parties = contract_stream.parties(run.ledger_without_service, run.payer, run.recipient)
 
 
 @when("the payer pays the recipient with a stream on the contract")

@@ -20,7 +20,7 @@ from streampay_smoke.core.secret import Secret
 
 if TYPE_CHECKING:
     from streampay_sandbox.ledger import SandboxLedger
-    from streampay_sandbox.ledger.contract_under_test import ContractUnderTest
+    from streampay_sandbox.ledger.deployed_contract import DeployedContract
     from streampay_sandbox.server import LoopbackServer
     from streampay_sandbox.service.limits import TokenBuckets
     from streampay_sandbox.service.parts import Parts, ServiceSettings
@@ -31,6 +31,10 @@ LEDGER_TIMEOUT_SECONDS = 10.0
 slow because several runs share the machine does not make it refuse a settlement."""
 
 TRANSACTION_VALID_SECONDS = 20
+
+STREAM_CONTRACT = "streampay-stream"
+WITHDRAWAL_CONTRACT = "streampay-contracts-v0.2"
+"""The contracts that a run can be pointed at, by their profiles; the service always settles on the first one."""
 
 
 class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
@@ -44,8 +48,10 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
         treasury: "Treasury",
         settings: "ServiceSettings",
         parts: "Parts",
+        contract_profile: str = STREAM_CONTRACT,
     ) -> None:
         self._ledger = ledger
+        self._contract_profile = contract_profile
         self._server = server
         self._treasury = treasury
         self._settings = settings
@@ -65,7 +71,7 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
             "friendbot_url": self.friendbot_url,
             "network_passphrase": self._ledger.passphrase,
             "contract_id": self._ledger.contract_id,
-            "env": environ_of(self.base_url, self._ledger, self._settings),
+            "env": environ_of(self.base_url, self._ledger, self._settings, contract_profile=self._contract_profile),
         }
 
     def restart_service(self) -> None:
@@ -92,35 +98,47 @@ def start_sandbox(
     buckets: "TokenBuckets | None" = None,
     rpc_version: str = DEFAULT_WIRE_VERSION,
     contract_file: Path | None = None,
+    contract_profile: str = STREAM_CONTRACT,
 ) -> Sandbox:
     """Start a ledger and a StreamPay on it, and return once both answer.
 
     Port 0 takes a free one; `close_seconds` 0 closes a ledger for each transaction. `buckets` are the service's rate
-    limits, by default as measured; `rpc_version` is one of `WIRE_VERSIONS`. The code in `contract_file` is deployed as
-    the stream contract, and run by the real host. Raises SettingsInvalid for a port that is taken, a fault or a version
-    nobody knows, and a contract that cannot be run.
+    limits, by default as measured; where ledgers are instant, those on writes refill sooner. `rpc_version` is one of
+    `WIRE_VERSIONS`. The code in `contract_file` is deployed as the stream contract, and run by the real host; runs are
+    pointed at the contract of `contract_profile`. Raises
+    SettingsInvalid for a port that is taken, a fault or a version nobody knows, and a contract that cannot be run.
     """
     # What serves the sandbox costs half a second to import, and a run against a deployment needs none of it.
     from streampay_sandbox.faults import chosen_faults
     from streampay_sandbox.ledger import start_ledger
+    from streampay_sandbox.service.limits import INSTANT_REFILL_SECONDS, TokenBuckets
 
+    if buckets is None and not close_seconds:
+        buckets = TokenBuckets(refill_seconds=INSTANT_REFILL_SECONDS)
     chosen = chosen_faults(faults)
     contract = contract_of(contract_file)
     ledger = start_ledger(
         port=rpc_port, close_seconds=close_seconds, faults=chosen.ledger, rpc_version=rpc_version, contract=contract
     )
     try:
-        return _with_service(ledger, port=port, faults=chosen.service, release=release, buckets=buckets)
+        return _with_service(
+            ledger,
+            port=port,
+            faults=chosen.service,
+            release=release,
+            buckets=buckets,
+            contract_profile=contract_profile,
+        )
     except BaseException:
         ledger.stop()
         raise
 
 
-def contract_of(file: Path | None) -> "ContractUnderTest | None":
+def contract_of(file: Path | None) -> "DeployedContract | None":
     """Return a release's own contract, None where the sandbox's models are to be used; raises SettingsInvalid."""
-    from streampay_sandbox.ledger.contract_under_test import ContractUnderTest
+    from streampay_sandbox.ledger.deployed_contract import DeployedContract
 
-    return None if file is None else ContractUnderTest.from_file(file)
+    return None if file is None else DeployedContract.from_file(file)
 
 
 def _with_service(
@@ -130,6 +148,7 @@ def _with_service(
     faults: tuple[str, ...],
     release: str,
     buckets: "TokenBuckets | None",
+    contract_profile: str,
 ) -> Sandbox:
     from streampay_sandbox.server import LoopbackServer
     from streampay_sandbox.service.app import build_app
@@ -140,7 +159,14 @@ def _with_service(
     stopping = threading.Event()
     parts = faulty(honest_parts(settings, treasury, memory=new_memory(buckets), stopping=stopping), faults)
     server = LoopbackServer(build_app(parts), port, stopping=stopping).start()
-    return Sandbox(ledger=ledger, server=server, treasury=treasury, settings=settings, parts=parts)
+    return Sandbox(
+        ledger=ledger,
+        server=server,
+        treasury=treasury,
+        settings=settings,
+        parts=parts,
+        contract_profile=contract_profile,
+    )
 
 
 def new_settings(ledger: "SandboxLedger", release: str) -> "ServiceSettings":
@@ -175,19 +201,24 @@ def new_treasury(ledger: "SandboxLedger") -> "Treasury":
     return Treasury(contract)
 
 
-def environ_of(base_url: str, ledger: "SandboxLedger", settings: "ServiceSettings") -> dict[str, str]:
-    """Return the variables that point a run at a StreamPay of the sandbox."""
+def environ_of(
+    base_url: str, ledger: "SandboxLedger", settings: "ServiceSettings", *, contract_profile: str = STREAM_CONTRACT
+) -> dict[str, str]:
+    """Return the variables that point a run at a StreamPay of the sandbox, and at one of its contracts."""
+    withdraws = contract_profile == WITHDRAWAL_CONTRACT
     return {
         "SMOKE_ENV": "sandbox",
         "SMOKE_BASE_URL": base_url,
         "SMOKE_STELLAR_NETWORK": "sandbox",
         "SMOKE_STELLAR_RPC_URL": ledger.rpc_url,
         "SMOKE_STELLAR_FRIENDBOT_URL": ledger.friendbot_url,
-        "SMOKE_CONTRACT_ID": ledger.contract_id,
+        "SMOKE_CONTRACT_ID": ledger.withdrawal_contract_id if withdraws else ledger.contract_id,
         "SMOKE_TOKEN_CONTRACT_ID": ledger.native_token_id,
         "SMOKE_AUTH_MODE": "wallet",
         "SMOKE_AUTH_JWT_SECRET": settings.jwt_secret.reveal(),
         "SMOKE_API_KEY": settings.api_key.reveal(),
+        # A service cannot settle there for its recipients: only who withdraws is paid.
+        **({"SMOKE_CONTRACT_PROFILE": contract_profile, "SMOKE_SETTLEMENT_PROOF": "service"} if withdraws else {}),
         # Ledgers that close at once leave nothing to wait for side by side.
         **({"SMOKE_LANES": "1"} if ledger.closes_at_once else {}),
     }
@@ -203,6 +234,7 @@ def serve(
     release: str = "sandbox",
     rpc_version: str = DEFAULT_WIRE_VERSION,
     contract_file: Path | None = None,
+    contract_profile: str = STREAM_CONTRACT,
 ) -> None:
     """Serve the sandbox until SIGTERM, SIGINT or SIGHUP.
 
@@ -221,6 +253,7 @@ def serve(
             release=release,
             rpc_version=rpc_version,
             contract_file=contract_file,
+            contract_profile=contract_profile,
         ) as sandbox,
     ):
         try:

@@ -17,6 +17,7 @@ from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.verdict import EXIT_CODES, STATUS_WITHOUT_RUN, VerdictStatus
 from streampay_smoke.run.detail import Detail
 from streampay_smoke.run.output import outlasting_output
+from streampay_smoke.settings.environment import ALL_REGIONS
 from streampay_smoke.settings.folders import folders_description, project_root, read_from
 from streampay_smoke.settings.options import add_options, given_options
 
@@ -47,6 +48,10 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.list:
         return _list_scenarios(options, chosen.paths)
     evidence = configuration.load_evidence(options)
+    if evidence.region == ALL_REGIONS:
+        from streampay_smoke.operations.regions import run_regions
+
+        return run_regions(options, chosen.paths, chosen.detail)
     folder = RunFolder.create(evidence.artifacts)
     if not quiet:
         print(f"reads: {folders_description(read_from())}", flush=True)
@@ -129,6 +134,20 @@ def judge(chosen: argparse.Namespace) -> int:
     answer = console_answer(report_of(read.entries, verdict), paint_for(sys.stdout, variables()), width_of(sys.stdout))
     print(answer, end="")
     return verdict.exit_code
+
+
+def merge(chosen: argparse.Namespace) -> int:
+    """Make one verdict from the runs of several regions, by a quorum rule; verify and judge each of them again."""
+    from streampay_smoke.operations.merge import merge as merged
+
+    return merged(
+        chosen.artifacts,
+        given_options(chosen),
+        expected=chosen.expect,
+        vantages=chosen.vantages,
+        keys=chosen.verify,
+        max_age_seconds=chosen.max_age,
+    )
 
 
 def _verified(chosen: argparse.Namespace) -> bool:
@@ -272,6 +291,7 @@ def sandbox(chosen: argparse.Namespace) -> int:
         faults=tuple(chosen.fault),
         rpc_version=chosen.rpc_version,
         contract_file=chosen.contract,
+        contract_profile=chosen.contract_profile,
     )
     return 0
 
@@ -371,6 +391,8 @@ def _parser() -> argparse.ArgumentParser:
     judging.add_argument("--json", action="store_true", help="print the whole verdict, as in verdict.json")
     judging.set_defaults(command=judge)
 
+    _add_merge(commands.add_parser("merge", help="make one verdict of several regions", description=merge.__doc__))
+
     reporting = commands.add_parser("report", help="build a run's HTML report again", description=report.__doc__)
     reporting.add_argument(
         "folder", type=Path, nargs="?", metavar="FOLDER", help="a run's folder (default: the latest run)"
@@ -404,6 +426,48 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         "--verbose", dest="detail", action="store_const", const=Detail.VERBOSE, help="print each exchange as it is made"
     )
     parser.set_defaults(command=run, detail=Detail.NORMAL)
+
+
+MERGE_OPTIONS = ("SMOKE_ENV", "SMOKE_EXPECT_RELEASE", "SMOKE_ON_INCONCLUSIVE")
+"""The options of `run` that a merge has, too."""
+
+
+def _add_merge(parser: argparse.ArgumentParser) -> None:
+    add_options(parser, MERGE_OPTIONS)
+    parser.add_argument(
+        "artifacts", type=Path, nargs="*", metavar="ARTIFACTS", help="the folder of a run, or its verdict.json"
+    )
+    parser.add_argument(
+        "--expect",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="REGION",
+        help="a region that has to pass (default: those that the environment file lists)",
+    )
+    parser.add_argument(
+        "--vantages",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="several runs of a region, from vantage points of their own, of which N have to pass "
+        "(default: one run of each region)",
+    )
+    parser.add_argument(
+        "--verify",
+        action="append",
+        default=[],
+        metavar="PUBLIC_KEY_OR_FILE",
+        help="count nothing that this Ed25519 key did not sign; may be repeated (default: that of SMOKE_SIGNING_KEY)",
+    )
+    parser.add_argument(
+        "--max-age",
+        type=_seconds,
+        default=3600.0,
+        metavar="SECONDS",
+        help="count no run that ended longer ago (default: 3600)",
+    )
+    parser.set_defaults(command=merge)
 
 
 def _add_override(parser: argparse.ArgumentParser) -> None:
@@ -512,6 +576,8 @@ def _add_notify(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:
+    from streampay_smoke.run.embedded import CONTRACT_PROFILES
+
     parser.add_argument("--port", type=int, default=0, help="port of the service; 0 for any free one")
     parser.add_argument("--rpc-port", type=int, default=0, help="port of the ledger; 0 for any free one")
     parser.add_argument(
@@ -532,6 +598,12 @@ def _add_sandbox(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--contract", type=Path, metavar="FILE.wasm", help="with --engine host: the stream contract's own code"
+    )
+    parser.add_argument(
+        "--contract-profile",
+        choices=CONTRACT_PROFILES,
+        default=CONTRACT_PROFILES[0],
+        help="the contract that the printed variables point a run at; the service settles on %(default)s",
     )
     parser.add_argument("--list-faults", action="store_true", help="only say which faults there are")
     parser.set_defaults(command=sandbox)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stellar_sdk import scval
 from two_engines import PEOPLE, Call, TwoEngines, calls
 
-from streampay_sandbox.ledger.contract_under_test import ContractUnderTest
+from streampay_sandbox.ledger.deployed_contract import DeployedContract
 from streampay_sandbox.ledger.execution import Invocation, call_of
 from streampay_sandbox.ledger.host import LedgerInfo
 from streampay_sandbox.ledger.keys import account_key
@@ -56,13 +56,13 @@ def test_a_model_that_pays_too_little_is_told_apart(host: RealHost) -> None:
 def test_what_is_no_contract_is_refused(host: RealHost, tmp_path: Path) -> None:
     file = tmp_path / "contract.wasm"
     with pytest.raises(SettingsInvalid, match="cannot be read"):
-        ContractUnderTest.from_file(file)
+        DeployedContract.from_file(file)
     file.write_bytes(b"something else")
     with pytest.raises(SettingsInvalid, match="no WebAssembly module"):
-        ContractUnderTest.from_file(file)
+        DeployedContract.from_file(file)
     file.write_bytes(b"\0asm\x01\0\0\0")
     with pytest.raises(SettingsInvalid, match="cannot be uploaded"):
-        start_ledger(contract=ContractUnderTest.from_file(file))
+        start_ledger(contract=DeployedContract.from_file(file))
 
 
 def test_a_host_that_has_ended_is_a_failure_of_the_sandbox() -> None:

@@ -34,6 +34,7 @@ from streampay_smoke.acceptance.observations.ledger import (
 )
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.chain.adapter import (
+    ChainAccount,
     ChainUnavailable,
     ContractFailure,
     ContractInterface,
@@ -44,6 +45,7 @@ from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS, MOVES_WITHIN_SECONDS
 from streampay_smoke.core.errors import Blame
 
 TOTAL_STROOPS = 1_234_567
+TAKER = ChainAccount(name="recipient", address=RECIPIENT, seed="")
 
 
 def network_is_healthy(ledger: Ledger, expect: Expect, *, now_seconds: Callable[[], float]) -> None:
@@ -328,7 +330,7 @@ class Played:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._parties = contract_stream.parties(ledger, PAYER, RECIPIENT)
+        self._parties = contract_stream.parties(ledger, PAYER, TAKER)
         self._settled = contract_stream.stream_and_settle(
             ledger, self._parties, Housekeeping(lambda event: None), total_stroops=TOTAL_STROOPS, duration_seconds=3
         )

@@ -198,7 +198,7 @@ def test_a_stream_whose_opening_was_cut_off_is_found_and_cancelled_by_the_run_it
 ) -> None:
     seed = {"SMOKE_SIGNER_SEED": shared.ledger.chain.account("kept").seed} if kept_seed else {}
     run = run_context_of(settings_for({**environ, **seed}), witness, run_id=f"cut off {kept_seed}")
-    between = parties(run.ledger, run.payer, run.recipient.address)
+    between = parties(run.ledger, run.payer, run.recipient)
     streams: list[int] = []
 
     def cut_off(*given: Any) -> None:
@@ -243,7 +243,7 @@ def test_an_opening_that_was_refused_leaves_nothing_to_search_for(
     def refuses(*_: Any) -> None:
         raise ContractFailure("paused", name="Paused", code=1)
 
-    between = parties(shared.ledger, shared.payer, shared.recipient.address)
+    between = parties(shared.ledger, shared.payer, shared.recipient)
     monkeypatch.setattr(shared.ledger.contract, "open_draft", refuses)
     with pytest.raises(ContractFailure):
         stream_and_settle(shared.ledger, between, shared.housekeeping)

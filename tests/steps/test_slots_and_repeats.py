@@ -150,7 +150,7 @@ def test_a_direct_stream_whose_settlement_failed_is_cancelled_at_the_end(
     def down(*args: object) -> None:
         raise ChainUnavailable("the ledger is silent")
 
-    between = parties(real.ledger, real.payer, real.recipient.address)
+    between = parties(real.ledger, real.payer, real.recipient)
     with monkeypatch.context() as patch:
         patch.setattr(real.ledger.contract, "settle", down)
         with pytest.raises(ChainUnavailable):
@@ -172,7 +172,7 @@ def test_a_direct_stream_that_cannot_be_cancelled_is_counted(
     def down(*args: object) -> None:
         raise ChainUnavailable("the ledger is silent")
 
-    between = parties(real.ledger, real.payer, real.recipient.address)
+    between = parties(real.ledger, real.payer, real.recipient)
     for name in ("start", "cancel"):
         monkeypatch.setattr(real.ledger.contract, name, down)
     with pytest.raises(ChainUnavailable):

@@ -159,7 +159,7 @@ def test_a_contract_that_pays_nobody_is_a_matter_of_settings(witness: Witness) -
     with pytest.raises(SettingsInvalid, match="pay nobody"):
         LedgerProof(ledger, RECIPIENT, witness.events.append)
     with pytest.raises(SettingsInvalid, match="pay nobody"):
-        contract_stream.parties(ledger, PAYER, RECIPIENT)
+        contract_stream.parties(ledger, PAYER, PAYER)
 
 
 def test_a_stream_whose_record_never_ended_is_ended_by_clean_up_although_its_receipt_said_so(

@@ -1,5 +1,6 @@
 """Players for the sandbox ledger's tests: people who act over the real wire, and a bench for contracts without one."""
 
+import time
 from types import TracebackType
 from typing import Any
 
@@ -243,15 +244,17 @@ class Bench:
         """Call any contract with SCVals."""
         draft = Draft(self.state, self.sequence)
         footprint = FootprintRecorder()
+        ledger = LedgerInfo(sequence=self.sequence, timestamp=self.now, network_id=NETWORK.network_id)
         recorder = AuthRecorder(
             source=Keypair.random().public_key,
             credentials=Credentials.SOROBAN_CREDENTIALS_ADDRESS,
             nonroot=False,
             footprint=footprint,
             draft=draft,
+            nonces_live_until=ledger.last_possible,
         )
         host = Host(
-            ledger=LedgerInfo(sequence=self.sequence, timestamp=self.now, network_id=NETWORK.network_id),
+            ledger=ledger,
             draft=draft,
             footprint=footprint,
             authorizer=recorder,
@@ -288,7 +291,13 @@ class Running:
     """A ledger with a client, for `with`; insists at the end that coins add up and nothing broke inside."""
 
     def __init__(self, **options: Any) -> None:
-        """Take the options of `start_ledger`."""
+        """Take the options of `start_ledger`; unless they say otherwise, ledgers close for transactions only.
+
+        The wall clock stands then, so that no idle ledger comes in between on a slow machine.
+        """
+        if not options.get("close_seconds"):
+            now = time.time()
+            options.setdefault("wall", lambda: now)
         self.ledger = start_ledger(**options)
         self.wire = Wire(self.ledger)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from stellar_sdk import Keypair, scval, xdr
 from stellar_sdk.auth import authorize_entry
 
-from streampay_sandbox.ledger.contract_under_test import deploy
+from streampay_sandbox.ledger.deployed_contract import deploy
 from streampay_sandbox.ledger.execution import (
     Engine,
     Executed,
@@ -22,7 +22,7 @@ from streampay_sandbox.ledger.failures import describe
 from streampay_sandbox.ledger.faults import Interference
 from streampay_sandbox.ledger.genesis import GenesisIdentities, create_genesis, named_keypair
 from streampay_sandbox.ledger.host import LedgerInfo
-from streampay_sandbox.ledger.keys import Key
+from streampay_sandbox.ledger.keys import Key, instance_key
 from streampay_sandbox.ledger.ledger import NETWORK
 from streampay_sandbox.ledger.state import Account, Draft, LedgerState, store_account
 from streampay_sandbox.ledger.values import sc_address
@@ -98,6 +98,7 @@ class TwoEngines:
         self.sequence = self.birth.first_ledger
         if contract_code is not None:
             deploy(contract_code, real, states[1], births[1], self._ledger())
+            _live_as_long(states[0], states[1], instance_key(self.birth.contract_id))
         for state in states:
             draft = Draft(state, self.sequence)
             for person in PEOPLE:
@@ -159,6 +160,16 @@ class TwoEngines:
             return authorize_entry(entry, signer, until, NETWORK.network_passphrase)
 
         return sign
+
+
+def _live_as_long(state: LedgerState, other: LedgerState, key: Key) -> None:
+    """Let an entry live as long as another state's: the sandbox is born with its contracts, at the longest time."""
+    draft = Draft(state, 0)
+    entry = other.get(key)
+    assert entry is not None
+    assert entry.live_until is not None
+    draft.extend(key, entry.live_until)
+    state.write(draft.changes)
 
 
 class _Tried:

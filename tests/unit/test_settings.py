@@ -309,7 +309,7 @@ def test_a_way_out_that_nothing_goes_by_does_not_matter() -> None:
 
 def test_every_environment_file_of_the_project_is_complete() -> None:
     found = {path.stem for path in (ROOT / "environments").glob("*.toml")}
-    assert found == {"sandbox", "local", "staging", "production"}
+    assert found == {"sandbox", "sandbox-regions", "local", "staging", "production"}
     for environment in found:
         settings = load(
             SMOKE_ENV=environment,

@@ -5,7 +5,7 @@ Sources: the Soroban authorisation framework of protocol 20 and the address-boun
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from nacl.exceptions import BadSignatureError
@@ -14,8 +14,8 @@ from stellar_sdk import StrKey, xdr
 
 from streampay_sandbox.ledger.failures import ErrorCode, ErrorType, HostError, host_error
 from streampay_sandbox.ledger.footprint import Footprint
-from streampay_sandbox.ledger.keys import account_key, nonce_key
-from streampay_sandbox.ledger.state import Draft, load_account, nonce_row
+from streampay_sandbox.ledger.keys import Key, account_key, code_key, instance_key, nonce_key
+from streampay_sandbox.ledger.state import Draft, load_account, load_instance, nonce_row
 from streampay_sandbox.ledger.values import ADDRESS, WrongValue, map_items, sc_address, strkey, vec_items
 
 Credentials = xdr.SorobanCredentialsType
@@ -42,6 +42,11 @@ class Frame:
         )
 
 
+def signed_entries(entries: Sequence[xdr.SorobanAuthorizationEntry]) -> int:
+    """Count the entries with a signature of their own: the source account's is that of the transaction."""
+    return sum(_address_credentials(entry.credentials) is not None for entry in entries)
+
+
 class Authorizer(Protocol):
     """Is asked whenever a contract requires an address to agree to the current call."""
 
@@ -64,17 +69,25 @@ class AuthRecorder:
     """Writes down what every address would have to sign.
 
     `credentials` is the type recorded for addresses other than the transaction's source account; `nonroot` allows
-    addresses that agree only to an inner call.
+    addresses that agree only to an inner call. What they sign may be used until ledger `nonces_live_until`.
     """
 
     def __init__(
-        self, *, source: str, credentials: Credentials, nonroot: bool, footprint: Footprint, draft: Draft
+        self,
+        *,
+        source: str,
+        credentials: Credentials,
+        nonroot: bool,
+        footprint: Footprint,
+        draft: Draft,
+        nonces_live_until: int,
     ) -> None:
         self._source = source
         self._credentials = credentials
         self._nonroot = nonroot
         self._footprint = footprint
         self._draft = draft
+        self._nonces_live_until = nonces_live_until
         self._roots: list[tuple[str, _Node]] = []
         self._nodes: dict[tuple[str, int], _Node] = {}
 
@@ -100,17 +113,19 @@ class AuthRecorder:
 
     def entries(self) -> list[xdr.SorobanAuthorizationEntry]:
         """Return what simulation hands to the client to sign; their nonces are part of the footprint from here on."""
-        return [
-            xdr.SorobanAuthorizationEntry(self._credentials_of(address), node.invocation())
-            for address, node in self._roots
-        ]
+        return [xdr.SorobanAuthorizationEntry(self._credentials_of(address), tree) for address, tree in self.trees()]
+
+    def trees(self) -> list[tuple[str, xdr.SorobanAuthorizedInvocation]]:
+        """Return who agreed to what, in the order it was asked for."""
+        return [(address, node.invocation()) for address, node in self._roots]
 
     def _credentials_of(self, address: str) -> xdr.SorobanCredentials:
         if address == self._source:
             return xdr.SorobanCredentials(Credentials.SOROBAN_CREDENTIALS_SOURCE_ACCOUNT)
         nonce = int.from_bytes(secrets.token_bytes(8), signed=True)
-        _use_nonce(self._footprint, self._draft, address, nonce, self._draft.ledger)
-        self._footprint.reading(account_key(address))
+        _use_nonce(self._footprint, self._draft, address, nonce, self._nonces_live_until)
+        for key in self._read_of(address):
+            self._footprint.reading(key)
         unsigned = xdr.SorobanAddressCredentials(
             address=sc_address(address),
             nonce=xdr.Int64(nonce),
@@ -120,6 +135,16 @@ class AuthRecorder:
         if self._credentials == Credentials.SOROBAN_CREDENTIALS_ADDRESS_V2:
             return xdr.SorobanCredentials(self._credentials, address_v2=unsigned)
         return xdr.SorobanCredentials(self._credentials, address=unsigned)
+
+    def _read_of(self, address: str) -> Iterator[Key]:
+        """Yield what is looked at to see whether an address agrees: an account, or a contract and its code."""
+        if StrKey.is_valid_ed25519_public_key(address):
+            yield account_key(address)
+            return
+        yield instance_key(address)
+        instance = load_instance(self._draft, address)
+        if instance is not None and instance.executable.wasm_hash is not None:
+            yield code_key(instance.executable.wasm_hash.hash)
 
 
 class _Authorized:
@@ -185,13 +210,24 @@ class AuthVerifier:
             return  # the transaction's own signature speaks for its source account
         if entry.credentials.address_with_delegates is not None:
             raise _refused("delegated signatures are not played by this ledger", ErrorCode.SCEC_INVALID_ACTION)
+        address = strkey(credentials.address)
+        try:
+            self._verify_signature(address, credentials.signature, self._payload(entry, credentials))
+        except HostError as error:
+            # The host tells every failure to authenticate alike, so that it is not taken for the contract's own.
+            cause = xdr.SCVal(xdr.SCValType.SCV_ERROR, error=error.error)
+            raise host_error(
+                ErrorType.SCE_AUTH,
+                ErrorCode.SCEC_INVALID_ACTION,
+                f"failed account authentication with error: {error.reason}",
+                ADDRESS.encode(address),
+                cause,
+            ) from error
         expires = credentials.signature_expiration_ledger.uint32
         if expires < self._ledger:
             raise _refused("signature has expired", ErrorCode.SCEC_INVALID_INPUT)
         if expires > self._ledger + MAX_SIGNATURE_LEDGERS:
             raise _refused("signature expiration is too late", ErrorCode.SCEC_INVALID_INPUT)
-        address = strkey(credentials.address)
-        self._verify_signature(address, credentials.signature, self._payload(entry, credentials))
         _use_nonce(self._footprint, self._draft, address, credentials.nonce.int64, expires)
 
     def _verify_signature(self, address: str, signature: xdr.SCVal, payload: bytes) -> None:

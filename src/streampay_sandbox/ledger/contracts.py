@@ -26,7 +26,10 @@ class EventShape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ContractModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A contract's behaviour and its published interface. `errors` maps code to name."""
+    """A contract's behaviour and its published interface. `errors` maps code to name.
+
+    A built-in one is part of the host, which has errors of its own for calls that fit nothing.
+    """
 
     name: str
     version: str
@@ -35,6 +38,7 @@ class ContractModel(msgspec.Struct, frozen=True, kw_only=True):
     variants: tuple[Variants, ...] = ()
     errors: Mapping[int, str] = {}
     events: tuple[EventShape, ...] = ()
+    is_built_in: bool = False
 
 
 def entry_points(*points: EntryPoint) -> Mapping[str, EntryPoint]:

@@ -6,10 +6,16 @@ from typing import Protocol
 import msgspec
 from stellar_sdk import xdr
 
-from streampay_sandbox.ledger.authorization import Authorizer, AuthRecorder, AuthVerifier, Credentials
+from streampay_sandbox.ledger.authorization import (
+    Authorizer,
+    AuthRecorder,
+    AuthVerifier,
+    Credentials,
+    signed_entries,
+)
 from streampay_sandbox.ledger.failures import HostError
 from streampay_sandbox.ledger.footprint import Footprint, FootprintLimit, FootprintRecorder
-from streampay_sandbox.ledger.host import Contracts, Host, LedgerInfo
+from streampay_sandbox.ledger.host import SIGNATURE_INSTRUCTIONS, Contracts, Host, LedgerInfo
 from streampay_sandbox.ledger.keys import Key
 from streampay_sandbox.ledger.state import Draft
 from streampay_sandbox.ledger.values import sc_address, strkey
@@ -94,7 +100,9 @@ class ModelEngine:
         """Run a call within its declared footprint; raises InvocationFailed."""
         footprint = FootprintLimit(map(Key, declared.footprint.read_only), map(Key, declared.footprint.read_write))
         host, value = self._run(invocation, footprint, _verifier(invocation, footprint))
-        return Executed(value=value, events=host.events, instructions=host.instructions)
+        return Executed(
+            value=value, events=host.events, instructions=host.instructions + _of_signatures(invocation.auth)
+        )
 
     def record(self, invocation: Invocation, *, auth_mode: str, address_v2: bool) -> Recorded:
         """Run a call to learn what it has to declare; raises InvocationFailed."""
@@ -107,6 +115,7 @@ class ModelEngine:
             nonroot=auth_mode == NONROOT,
             footprint=footprint,
             draft=invocation.draft,
+            nonces_live_until=invocation.ledger.last_possible,
         )
         enforced = bool(invocation.auth) or auth_mode == "enforce"
         host, value = self._run(invocation, footprint, _verifier(invocation, footprint) if enforced else recorder)
@@ -114,7 +123,7 @@ class ModelEngine:
         return Recorded(
             value=value,
             events=host.events,
-            instructions=host.instructions,
+            instructions=host.instructions + _of_signatures(auth),
             read_only=footprint.read_only,
             read_write=footprint.read_write,
             auth=auth,
@@ -136,6 +145,11 @@ class ModelEngine:
         except HostError as error:
             raise InvocationFailed(error.error, error.reason, [error.diagnostic(host.failed_in)]) from error
         return host, value
+
+
+def _of_signatures(auth: Sequence[xdr.SorobanAuthorizationEntry]) -> int:
+    """Return the instructions that verifying takes: simulation reckons with it too."""
+    return SIGNATURE_INSTRUCTIONS * signed_entries(auth)
 
 
 def _verifier(invocation: Invocation, footprint: Footprint) -> AuthVerifier:

@@ -13,6 +13,8 @@ from streampay_sandbox.fault import Fault, Severity, Truth
 from streampay_sandbox.ledger import early_contract
 from streampay_sandbox.ledger.cadence import Cadence, FixedInterval, Stalled
 from streampay_sandbox.ledger.contracts import ContractModel
+from streampay_sandbox.ledger.fees import MOST_INSTRUCTIONS
+from streampay_sandbox.ledger.host import Env
 from streampay_sandbox.ledger.operations import InvokeCode, invoke_result
 from streampay_sandbox.ledger.stream_contract import (
     Payout,
@@ -59,14 +61,16 @@ class WireAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class GenesisPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger is born with at the expected contract id; `escrow_float` is other people's money in it.
 
-    `owner` names the key pair that initialised the contract, "" where nobody has; `first_ledger` is the number the
-    network has reached when the sandbox opens.
+    `withdrawal` is how the contract of `streampay-contracts-v0.2`, which is deployed beside it, pays. `owner` names
+    the key pair that initialised the contract, "" where nobody has; `first_ledger` is the number the network has
+    reached when the sandbox opens.
     """
 
     contract: ContractModel | None
     paused: bool = False
     owner: str = "admin"
     escrow_float: int = 0
+    withdrawal: Payout = pay_recipient
     first_ledger: int = 1
 
 
@@ -165,7 +169,20 @@ def _archived_once() -> Hooks:
 
 def _paying(payout: Payout, refund: Payout = pay_recipient) -> Hooks:
     contract = stream_contract(payout, refund)
-    return Hooks(genesis=lambda plan: replace(plan, contract=contract, escrow_float=ESCROW_FLOAT_STROOPS))
+    return Hooks(
+        genesis=lambda plan: replace(plan, contract=contract, withdrawal=payout, escrow_float=ESCROW_FLOAT_STROOPS)
+    )
+
+
+def _over_budget(contract: ContractModel) -> ContractModel:
+    settle = contract.entry_points["settle"]
+
+    def spend_too_much(env: Env, *arguments: Any) -> Any:
+        env.host.spend(MOST_INSTRUCTIONS)
+        return settle.body(env, *arguments)
+
+    points = {**contract.entry_points, "settle": replace(settle, body=spend_too_much)}
+    return replace(contract, entry_points=points)
 
 
 def _problem(status: int, detail: str) -> WireAnswer:
@@ -419,6 +436,15 @@ FAULTS: Final[Mapping[str, LedgerFault]] = {
             severity=Severity.CATASTROPHIC,
             caught_by="settlement/",
             hooks=lambda: _paying(pay_recipient, refund=pay_more),
+        ),
+        LedgerFault(
+            name="contract-over-budget",
+            story="The contract's `settle` looks at every stream there is, and needs more than a transaction may use.",
+            severity=Severity.CATASTROPHIC,
+            caught_by="ledger/",
+            hooks=lambda: Hooks(
+                genesis=lambda plan: replace(plan, contract=_over_budget(stream_contract(pay_recipient)))
+            ),
         ),
         LedgerFault(
             name="archived-entry-once",

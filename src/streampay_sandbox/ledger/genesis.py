@@ -9,8 +9,9 @@ from stellar_sdk import Keypair, StrKey, xdr
 from streampay_sandbox.ledger import early_contract, stellar_asset_contract
 from streampay_sandbox.ledger.contracts import ContractModel
 from streampay_sandbox.ledger.faults import GenesisPlan
-from streampay_sandbox.ledger.host import MAXIMUM_TTL_LEDGERS, Contracts
+from streampay_sandbox.ledger.host import LIFETIMES, Contracts
 from streampay_sandbox.ledger.keys import code_key, data_key, instance_key
+from streampay_sandbox.ledger.rate_contracts import escrowed_contract
 from streampay_sandbox.ledger.spec import build_wasm, wasm_hash
 from streampay_sandbox.ledger.state import Account, Draft, LedgerState, data_row, instance_row, store_account
 from streampay_sandbox.ledger.stream_contract import initial_instance, pay_recipient, stream_contract
@@ -33,6 +34,7 @@ class GenesisIdentities(msgspec.Struct, frozen=True, kw_only=True):
     contract_id: str
     twin_contract_id: str
     early_contract_id: str
+    withdrawal_contract_id: str
     native_token_id: str
     admin: Keypair
     operator: Keypair
@@ -84,11 +86,16 @@ def create_genesis(
     stream_id = contract_id(admin.public_key, STREAM_CONTRACT_SALT, network_id)
     twin_id = twin_contract_id(network_id)
     early_id = contract_id(admin.public_key, "streampay-contracts", network_id)
+    withdrawal_id = contract_id(admin.public_key, "streampay-contracts-v0.2", network_id)
 
     draft = Draft(state, plan.first_ledger)
-    live_until = plan.first_ledger + MAXIMUM_TTL_LEDGERS - 1
+    live_until = plan.first_ledger + LIFETIMES.most - 1
     draft.put(instance_key(native), stellar_asset_contract.native_instance(native), live_until)
-    models = {early_id: early_contract.MODEL, twin_id: stream_contract(pay_recipient)}
+    models = {
+        early_id: early_contract.MODEL,
+        withdrawal_id: escrowed_contract(plan.withdrawal),
+        twin_id: stream_contract(pay_recipient),
+    }
     if plan.contract is not None and deploy_contract:
         models[stream_id] = plan.contract
     rows = {twin_id: initial_instance(admin.public_key)}
@@ -99,8 +106,9 @@ def create_genesis(
         code = build_wasm(model)
         by_hash[wasm_hash(code)] = model
         _deploy(draft, address, code, rows.get(address), live_until)
-    if plan.escrow_float:
-        key = stellar_asset_contract.balance_key(stream_id)
+    escrows = (stream_id, withdrawal_id) if plan.escrow_float else ()
+    for holder in escrows:
+        key = stellar_asset_contract.balance_key(holder)
         balance = stellar_asset_contract.Balance(amount=plan.escrow_float)
         row = data_row(native, key, stellar_asset_contract.BALANCE_ROW.encode(balance))
         draft.put(data_key(native, key), row, live_until)
@@ -108,7 +116,7 @@ def create_genesis(
     holders |= {admin.public_key: _FRIENDBOT_COINS, SOMEBODY_ELSE: _FRIENDBOT_COINS}
     holders[operator.public_key] = _FRIENDBOT_COINS  # the service pays from it: no deployment lives on friendbot
     holders |= {channel.public_key: _FRIENDBOT_COINS for channel in channels}
-    holders[root.public_key] = TOTAL_COINS - sum(holders.values()) - plan.escrow_float
+    holders[root.public_key] = TOTAL_COINS - sum(holders.values()) - len(escrows) * plan.escrow_float
     for address, balance_stroops in holders.items():
         store_account(draft, Account(address=address, balance=balance_stroops, sequence=0))
     state.total_coins = TOTAL_COINS
@@ -119,6 +127,7 @@ def create_genesis(
         contract_id=stream_id,
         twin_contract_id=twin_id,
         early_contract_id=early_id,
+        withdrawal_contract_id=withdrawal_id,
         native_token_id=native,
         admin=admin,
         operator=operator,

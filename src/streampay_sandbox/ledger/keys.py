@@ -42,6 +42,12 @@ class Key:
         """Whether it names contract state, which carries a time to live."""
         return self.ledger_key.type in (xdr.LedgerEntryType.CONTRACT_DATA, xdr.LedgerEntryType.CONTRACT_CODE)
 
+    @property
+    def temporary(self) -> bool:
+        """Whether it names a row that vanishes at the end of its time to live."""
+        data = self.ledger_key.contract_data
+        return data is not None and data.durability == TEMPORARY
+
 
 @lru_cache(maxsize=4096)
 def account_id(address: str) -> xdr.AccountID:

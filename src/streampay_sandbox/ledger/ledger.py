@@ -10,7 +10,7 @@ from stellar_sdk import Network
 from streampay_sandbox.ledger.app import build_app
 from streampay_sandbox.ledger.cadence import cadence
 from streampay_sandbox.ledger.clock import LedgerClock
-from streampay_sandbox.ledger.contract_under_test import ContractUnderTest
+from streampay_sandbox.ledger.deployed_contract import DeployedContract
 from streampay_sandbox.ledger.faults import Interference
 from streampay_sandbox.ledger.friendbot import Friendbot
 from streampay_sandbox.ledger.genesis import GenesisIdentities, create_genesis
@@ -30,7 +30,7 @@ class SandboxLedger(AbstractContextManager["SandboxLedger"]):
     """A ledger that serves until stopped. `node` reaches its state, for tests."""
 
     def __init__(
-        self, node: Node, server: LoopbackServer, passphrase: str, contract: ContractUnderTest | None = None
+        self, node: Node, server: LoopbackServer, passphrase: str, contract: DeployedContract | None = None
     ) -> None:
         self.node = node
         self.passphrase = passphrase
@@ -61,6 +61,11 @@ class SandboxLedger(AbstractContextManager["SandboxLedger"]):
     def early_contract_id(self) -> str:
         """The early contract, deployed beside it."""
         return self.birth.early_contract_id
+
+    @property
+    def withdrawal_contract_id(self) -> str:
+        """The contract of `streampay-contracts-v0.2`, whose recipients withdraw; deployed beside it too."""
+        return self.birth.withdrawal_contract_id
 
     @property
     def native_token_id(self) -> str:
@@ -98,7 +103,7 @@ def start_ledger(
     faults: Sequence[str] = (),
     rpc_version: str = DEFAULT_WIRE_VERSION,
     wall: Callable[[], float] = time.time,
-    contract: ContractUnderTest | None = None,
+    contract: DeployedContract | None = None,
 ) -> SandboxLedger:
     """Start a ledger on 127.0.0.1 and return it serving.
 

@@ -92,7 +92,9 @@ class Node:
     def tick(self) -> None:
         """Close the ledgers that are due by now."""
         with self.lock:
-            for wall in self._cadence.due(self._closed_wall, self.clock.wall()):
+            now = self.clock.wall()
+            ahead_seconds = self.book.latest.closed_at - now
+            for wall in self._cadence.due(self._closed_wall, now, ahead_seconds=ahead_seconds):
                 self._close(wall)
 
     def close_now(self) -> None:

@@ -8,8 +8,9 @@ from msgspec.structs import replace
 from stellar_sdk import StrKey, xdr
 
 from streampay_sandbox.ledger.execution import Engine, Invocation, InvocationFailed
-from streampay_sandbox.ledger.fees import event_fee, rent_fee
+from streampay_sandbox.ledger.fees import MOST_EVENT_BYTES, entry_bytes, event_fee, rent_changes, rent_fee
 from streampay_sandbox.ledger.host import LedgerInfo, contract_event
+from streampay_sandbox.ledger.keys import Key
 from streampay_sandbox.ledger.state import (
     MINIMUM_BALANCE_STROOPS,
     Account,
@@ -134,11 +135,17 @@ def _invoke(body: xdr.OperationBody, situation: Situation) -> Done:
     except InvocationFailed as failure:
         result = invoke_result(InvokeCode.INVOKE_HOST_FUNCTION_TRAPPED)
         raise OperationFailed(result, list(failure.diagnostics)) from failure
-    if executed.instructions > declared.instructions.uint32:
-        raise OperationFailed(invoke_result(InvokeCode.INVOKE_HOST_FUNCTION_RESOURCE_LIMIT_EXCEEDED))
     preimage = xdr.InvokeHostFunctionSuccessPreImage(executed.value, executed.events).to_xdr_bytes()
     changed = situation.draft.changes.keys() - before
-    rent = rent_fee(sum(1 for key in changed if key.durable and situation.draft.base.get(key) is None))
+    writable = frozenset(map(Key, declared.footprint.read_write))
+    written_bytes = sum(entry_bytes(situation.draft.get(key)) for key in changed & writable)
+    if (
+        executed.instructions > declared.instructions.uint32
+        or written_bytes > declared.write_bytes.uint32
+        or len(preimage) > MOST_EVENT_BYTES
+    ):
+        raise OperationFailed(invoke_result(InvokeCode.INVOKE_HOST_FUNCTION_RESOURCE_LIMIT_EXCEEDED))
+    rent = rent_fee(rent_changes(situation.draft, changed), situation.ledger.sequence)
     return Done(
         result=invoke_result(InvokeCode.INVOKE_HOST_FUNCTION_SUCCESS, hashlib.sha256(preimage).digest()),
         events=executed.events,

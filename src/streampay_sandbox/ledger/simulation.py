@@ -1,6 +1,6 @@
 """Simulation: an invocation run on a throw-away draft, to learn its footprint, authorisations, fee and answer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 from stellar_sdk import xdr
@@ -8,12 +8,14 @@ from stellar_sdk import xdr
 from streampay_sandbox.ledger.execution import Engine, Invocation, InvocationFailed, Recorded
 from streampay_sandbox.ledger.failures import describe
 from streampay_sandbox.ledger.fees import (
-    EXTRA_FEE_PERCENT,
-    EXTRA_INSTRUCTIONS_PERCENT,
+    adjusted_instructions,
+    adjusted_refundable_fee,
+    adjusted_size,
+    entry_bytes,
     event_fee,
     non_refundable_fee,
+    rent_changes,
     rent_fee,
-    with_leeway,
 )
 from streampay_sandbox.ledger.host import LedgerInfo
 from streampay_sandbox.ledger.keys import Key
@@ -22,7 +24,9 @@ from streampay_sandbox.ledger.transactions import EnvelopeInvalid, Transaction, 
 from streampay_sandbox.ledger.values import strkey
 
 _SIGNATURE_ROOM_BYTES = 300
-_WRITE_ROOM_PERCENT = 20
+_ENVELOPE_ROOM_BYTES = 20 * 72 + 300
+"""Simulation reckons with twenty signatures and every precondition."""
+
 _Supported = xdr.OperationType.INVOKE_HOST_FUNCTION
 
 
@@ -85,7 +89,7 @@ def simulate(
         recorded = engine.record(invocation, auth_mode=request.auth_mode, address_v2=request.upgraded_auth)
     except InvocationFailed as failure:
         return _failed(failure)
-    return _succeeded(request, transaction, draft, recorded)
+    return _succeeded(request, transaction, draft, recorded, ledger.sequence)
 
 
 def _unfit(transaction: Transaction, request: SimulationRequest) -> str:
@@ -130,27 +134,25 @@ def _contract_strkey(contract: xdr.ContractID) -> str:
 
 
 def _succeeded(
-    request: SimulationRequest, transaction: Transaction, draft: Draft, recorded: Recorded
+    request: SimulationRequest, transaction: Transaction, draft: Draft, recorded: Recorded, sequence: int
 ) -> SimulationResult:
-    sizes: Mapping[Key, int] = {key: _size(draft.get(key)) for key in (*recorded.read_only, *recorded.read_write)}
+    read = (*recorded.read_only, *recorded.read_write)
     resources = xdr.SorobanResources(
         footprint=recorded.footprint,
-        instructions=xdr.Uint32(
-            with_leeway(recorded.instructions, EXTRA_INSTRUCTIONS_PERCENT) + request.extra_instructions
-        ),
-        disk_read_bytes=xdr.Uint32(sum(size for key, size in sizes.items() if not key.durable)),
-        write_bytes=xdr.Uint32(with_leeway(sum(sizes[key] for key in recorded.read_write), _WRITE_ROOM_PERCENT)),
+        instructions=xdr.Uint32(adjusted_instructions(recorded.instructions) + request.extra_instructions),
+        disk_read_bytes=xdr.Uint32(sum(entry_bytes(draft.base.get(key)) for key in read if not key.durable)),
+        write_bytes=xdr.Uint32(sum(entry_bytes(draft.get(key)) for key in recorded.read_write)),
     )
     data = xdr.SorobanTransactionData(xdr.SorobanTransactionDataExt(0), resources, xdr.Int64(0))
     size = (
         transaction.size
         + len(data.to_xdr_bytes())
         + sum(len(entry.to_xdr_bytes()) + _SIGNATURE_ROOM_BYTES for entry in recorded.auth)
+        + _ENVELOPE_ROOM_BYTES
     )
     preimage = xdr.InvokeHostFunctionSuccessPreImage(recorded.value, recorded.events).to_xdr_bytes()
-    new_rows = sum(1 for key in draft.changes if key.durable and draft.base.get(key) is None)
-    refundable = event_fee(len(preimage)) + rent_fee(new_rows)
-    fee = with_leeway(non_refundable_fee(resources, size) + refundable, EXTRA_FEE_PERCENT)
+    refundable = event_fee(len(preimage)) + rent_fee(rent_changes(draft, draft.changes), sequence)
+    fee = non_refundable_fee(resources, adjusted_size(size)) + adjusted_refundable_fee(refundable)
     return SimulationResult(
         value=recorded.value,
         auth=recorded.auth,
@@ -159,10 +161,6 @@ def _succeeded(
         events=recorded.events,
         changes=_changes(draft),
     )
-
-
-def _size(entry: StateEntry | None) -> int:
-    return 0 if entry is None else len(entry.data.to_xdr_bytes()) + 8
 
 
 def _changes(draft: Draft) -> list[StateChange]:

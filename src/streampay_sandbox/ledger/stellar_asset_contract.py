@@ -1,25 +1,33 @@
 """The Stellar Asset Contract of the native asset: accounts keep their balance in their account, contracts in a row.
 
-Source of codes, keys and events: the built-in asset contract of soroban-env-host and CAP-46-6.
+Source of codes, keys, events and times to live: the built-in asset contract of soroban-env-host, CAP-46-6, CAP-67
+(multiplexed recipients) and CAP-73 (a transfer creates its recipient). It is held to recordings of that contract by
+`tests/vectors`.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 from stellar_sdk import Asset, StrKey, xdr
 
 from streampay_sandbox.ledger.contracts import ContractModel, entry_points
 from streampay_sandbox.ledger.contracts import EntryPoint as Entry
-from streampay_sandbox.ledger.failures import contract_error
+from streampay_sandbox.ledger.failures import ErrorCode, ErrorType, HostError, contract_error, host_error
 from streampay_sandbox.ledger.host import Env, instance_storage, storage_key
-from streampay_sandbox.ledger.keys import TEMPORARY, account_key, data_key
-from streampay_sandbox.ledger.state import Account, instance_row, load_account
+from streampay_sandbox.ledger.keys import TEMPORARY, account_key
+from streampay_sandbox.ledger.state import MINIMUM_BALANCE_STROOPS, Account, instance_row, load_account
 from streampay_sandbox.ledger.values import (
     ADDRESS,
     BOOL,
     I128,
+    MUXED_ADDRESS,
     STRING,
     SYMBOL,
     U32,
+    U64,
     VOID,
+    Muxed,
     Record,
     symbol_map,
     vec,
@@ -28,14 +36,17 @@ from streampay_sandbox.ledger.values import (
 DECIMALS = 7
 NAME = "native"
 INT64_MAX = 2**63 - 1
-BALANCE_THRESHOLD_LEDGERS = 29 * 17_280
-BALANCE_EXTEND_LEDGERS = 30 * 17_280
+DAY_LEDGERS = 17_280
+INSTANCE_THRESHOLD_LEDGERS, INSTANCE_EXTEND_LEDGERS = 6 * DAY_LEDGERS, 7 * DAY_LEDGERS
+BALANCE_THRESHOLD_LEDGERS, BALANCE_EXTEND_LEDGERS = 29 * DAY_LEDGERS, 30 * DAY_LEDGERS
 
+NOT_SUPPORTED = 2
 ACCOUNT_MISSING = 6
 NEGATIVE_AMOUNT = 8
 ALLOWANCE = 9
 BALANCE = 10
 OVERFLOW = 12
+LOW_RESERVE = 14
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,42 +97,78 @@ def _account(env: Env, address: str) -> Account:
     env.host.read(account_key(address))
     account = load_account(env.host.draft, address)
     if account is None:
-        raise contract_error(ACCOUNT_MISSING, "account entry is missing", ADDRESS.encode(address))
+        raise _account_missing(address)
     return account
 
 
+def _account_missing(address: str) -> HostError:
+    return contract_error(ACCOUNT_MISSING, "account entry is missing", ADDRESS.encode(address))
+
+
 def _balance(env: Env, holder: str) -> int:
-    if _is_account(holder):
-        return _account(env, holder).balance
-    row = env.get(balance_key(holder), BALANCE_ROW)
-    return 0 if row is None else row.amount
+    return _account(env, holder).balance if _is_account(holder) else _row(env, holder, extend=True).amount
+
+
+def _row(env: Env, holder: str, *, extend: bool = False) -> Balance:
+    """Return a contract's balance row, one of nothing where it has none; only `balance` extends what it reads."""
+    key = balance_key(holder)
+    row: Balance | None = env.get(key, BALANCE_ROW)
+    if row is not None and extend:
+        env.extend(key, BALANCE_THRESHOLD_LEDGERS, BALANCE_EXTEND_LEDGERS)
+    return Balance(amount=0) if row is None else row
 
 
 def _spend(env: Env, holder: str, amount: int) -> None:
     if _is_account(holder):
-        account = _account(env, holder)
-        if account.available < amount:
-            raise _too_little(account.available, amount)
-        _store(env, msgspec.structs.replace(account, balance=account.balance - amount))
+        stroops = _int64(amount, "spent")
+        _change_account(env, _account(env, holder), -stroops)
         return
-    held = _balance(env, holder)
+    held = _row(env, holder).amount
     if held < amount:
-        raise _too_little(held, amount)
-    _store_row(env, holder, held - amount)
+        raise contract_error(BALANCE, "balance is not sufficient to spend", I128.encode(held), I128.encode(amount))
+    if env.get(balance_key(holder), BALANCE_ROW) is not None:
+        _store_row(env, holder, held - amount)
 
 
 def _receive(env: Env, holder: str, amount: int) -> None:
-    if _is_account(holder):
-        account = _account(env, holder)
-        if account.balance + amount > INT64_MAX:
-            raise contract_error(OVERFLOW, "resulting balance overflow")
-        _store(env, msgspec.structs.replace(account, balance=account.balance + amount))
+    if not _is_account(holder):
+        _store_row(env, holder, _row(env, holder).amount + amount)
         return
-    _store_row(env, holder, _balance(env, holder) + amount)
+    stroops = _int64(amount, "received")
+    env.host.read(account_key(holder))
+    account = load_account(env.host.draft, holder)
+    if account is not None:
+        _change_account(env, account, stroops)
+    elif stroops <= 0:
+        raise _account_missing(holder)
+    elif stroops < MINIMUM_BALANCE_STROOPS:
+        raise contract_error(
+            LOW_RESERVE,
+            "transfer amount is below minimum balance for new account",
+            I128.encode(stroops),
+            I128.encode(MINIMUM_BALANCE_STROOPS),
+        )
+    else:
+        _store(env, Account(address=holder, balance=stroops, sequence=env.ledger << 32))
 
 
-def _too_little(held: int, amount: int) -> Exception:
-    return contract_error(BALANCE, "balance is not sufficient to spend", I128.encode(held), I128.encode(amount))
+def _int64(amount: int, verb: str) -> int:
+    if amount > INT64_MAX:
+        raise contract_error(OVERFLOW, f"{verb} amount is too large for an i64")
+    return amount
+
+
+def _change_account(env: Env, account: Account, difference: int) -> None:
+    balance = account.balance + difference
+    if balance > INT64_MAX:
+        raise contract_error(BALANCE, "resulting balance overflow")
+    if balance < MINIMUM_BALANCE_STROOPS:
+        raise contract_error(
+            BALANCE,
+            "resulting balance is not within the allowed range",
+            *(I128.encode(bound) for bound in (MINIMUM_BALANCE_STROOPS, balance, INT64_MAX)),
+        )
+    _store(env, msgspec.structs.replace(account, balance=balance))
 
 
 def _store(env: Env, account: Account) -> None:
@@ -134,12 +181,15 @@ def _store_row(env: Env, holder: str, amount: int) -> None:
     env.extend(key, BALANCE_THRESHOLD_LEDGERS, BALANCE_EXTEND_LEDGERS)
 
 
-def _move(env: Env, sender: str, recipient: str, amount: int) -> None:
+def _move(env: Env, sender: str, recipient: Muxed, amount: int) -> None:
     _spend(env, sender, amount)
-    _receive(env, recipient, amount)
+    _receive(env, recipient.address, amount)
+    data = I128.encode(amount)
+    if recipient.muxed_id is not None:
+        data = symbol_map({"amount": data, "to_muxed_id": U64.encode(recipient.muxed_id)})
     env.emit(
-        [SYMBOL.encode("transfer"), ADDRESS.encode(sender), ADDRESS.encode(recipient), STRING.encode(NAME)],
-        I128.encode(amount),
+        [SYMBOL.encode("transfer"), ADDRESS.encode(sender), ADDRESS.encode(recipient.address), STRING.encode(NAME)],
+        data,
     )
 
 
@@ -148,7 +198,18 @@ def _check_amount(amount: int) -> None:
         raise contract_error(NEGATIVE_AMOUNT, "negative amount is not allowed", I128.encode(amount))
 
 
-def _transfer(env: Env, sender: str, recipient: str, amount: int) -> None:
+def _keeps_instance(body: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the body of a function that extends the contract's own instance."""
+
+    def extending(env: Env, *arguments: Any) -> Any:
+        answer = body(env, *arguments)
+        env.instance_extend(INSTANCE_THRESHOLD_LEDGERS, INSTANCE_EXTEND_LEDGERS)
+        return answer
+
+    return extending
+
+
+def _transfer(env: Env, sender: str, recipient: Muxed, amount: int) -> None:
     _check_amount(amount)
     env.require_auth(sender)
     _move(env, sender, recipient, amount)
@@ -158,25 +219,40 @@ def _allowance_key(owner: str, spender: str) -> xdr.SCVal:
     return storage_key("Allowance", symbol_map({"from": ADDRESS.encode(owner), "spender": ADDRESS.encode(spender)}))
 
 
+def _allowance_row(env: Env, owner: str, spender: str) -> Allowance | None:
+    found: Allowance | None = env.get(_allowance_key(owner, spender), ALLOWANCE_ROW, TEMPORARY)
+    return found
+
+
 def _allowance(env: Env, owner: str, spender: str) -> int:
-    data = env.host.read(data_key(env.contract, _allowance_key(owner, spender), TEMPORARY))
-    if data is None or data.contract_data is None:
-        return 0
-    found = ALLOWANCE_ROW.decode(data.contract_data.val)
-    return found.amount if isinstance(found, Allowance) and found.live_until_ledger >= env.ledger else 0
+    row = _allowance_row(env, owner, spender)
+    return row.amount if row is not None and row.live_until_ledger >= env.ledger else 0
 
 
 def _approve(env: Env, owner: str, spender: str, amount: int, live_until_ledger: int) -> None:
     _check_amount(amount)
     env.require_auth(owner)
+    if live_until_ledger > env.host.ledger.last_possible:
+        raise contract_error(ALLOWANCE, "live_until is greater than max_live_until_ledger")
     if amount > 0 and live_until_ledger < env.ledger:
-        raise contract_error(ALLOWANCE, "live_until is less than the current ledger")
-    row = Allowance(amount=amount, live_until_ledger=live_until_ledger)
-    env.put(_allowance_key(owner, spender), ALLOWANCE_ROW, row, TEMPORARY)
+        raise contract_error(ALLOWANCE, "live_until must be >= ledger sequence")
+    _store_allowance(env, owner, spender, Allowance(amount=amount, live_until_ledger=live_until_ledger))
     env.emit(
         [SYMBOL.encode("approve"), ADDRESS.encode(owner), ADDRESS.encode(spender), STRING.encode(NAME)],
         vec(I128.encode(amount), U32.encode(live_until_ledger)),
     )
+
+
+def _store_allowance(env: Env, owner: str, spender: str, row: Allowance) -> None:
+    """Keep an allowance for as long as it may be used; one of nothing is written over another only."""
+    before = _allowance_row(env, owner, spender)
+    if before is None and row.amount == 0:
+        return
+    key = _allowance_key(owner, spender)
+    env.put(key, ALLOWANCE_ROW, row, TEMPORARY)
+    if row.amount > 0 and (before is None or before.live_until_ledger < row.live_until_ledger):
+        lasting = max(row.live_until_ledger - env.ledger, 0)
+        env.extend(key, lasting, lasting, TEMPORARY)
 
 
 def _transfer_from(env: Env, spender: str, sender: str, recipient: str, amount: int) -> None:
@@ -185,12 +261,44 @@ def _transfer_from(env: Env, spender: str, sender: str, recipient: str, amount: 
     allowed = _allowance(env, sender, spender)
     if allowed < amount:
         raise contract_error(ALLOWANCE, "not enough allowance to spend", I128.encode(allowed), I128.encode(amount))
-    key = _allowance_key(sender, spender)
-    data = env.host.read(data_key(env.contract, key, TEMPORARY))
-    if amount > 0 and data is not None and data.contract_data is not None:
-        row = ALLOWANCE_ROW.decode(data.contract_data.val)
-        env.put(key, ALLOWANCE_ROW, msgspec.structs.replace(row, amount=allowed - amount), TEMPORARY)
-    _move(env, sender, recipient, amount)
+    row = _allowance_row(env, sender, spender)
+    if amount > 0 and row is not None:
+        _store_allowance(env, sender, spender, msgspec.structs.replace(row, amount=allowed - amount))
+    _move(env, sender, Muxed(address=recipient), amount)
+
+
+def _burn(_: Env, _owner: str, amount: int) -> None:
+    _check_amount(amount)
+    raise _not_supported()
+
+
+def _not_supported() -> HostError:
+    return contract_error(NOT_SUPPORTED, "operation invalid on native asset")
+
+
+def _burn_from(env: Env, _spender: str, owner: str, amount: int) -> None:
+    _burn(env, owner, amount)
+
+
+def _clawback(env: Env, holder: str, amount: int) -> None:
+    _check_amount(amount)
+    if _is_account(holder):
+        raise _not_supported()
+    raise contract_error(BALANCE, "clawback is not enabled for this balance")
+
+
+def _authorized(env: Env, holder: str) -> bool:
+    return True if _is_account(holder) else _row(env, holder).authorized
+
+
+def _nobodys_to_say(_: Env, *_arguments: Any) -> None:
+    """Fail as what asks for the asset's administrator does: the native asset has none."""
+    raise host_error(ErrorType.SCE_STORAGE, ErrorCode.SCEC_MISSING_VALUE, "the native asset has no administrator")
+
+
+def _mint(env: Env, _recipient: str, amount: int) -> None:
+    _check_amount(amount)
+    _nobodys_to_say(env)
 
 
 SPENDER_ARGUMENTS = (("spender", ADDRESS), ("from", ADDRESS), ("to", ADDRESS), ("amount", I128))
@@ -198,22 +306,41 @@ SPENDER_ARGUMENTS = (("spender", ADDRESS), ("from", ADDRESS), ("to", ADDRESS), (
 MODEL = ContractModel(
     name="stellar-asset-contract",
     version="native",
+    is_built_in=True,
     entry_points=entry_points(
-        Entry(name="balance", inputs=(("id", ADDRESS),), output=I128, body=_balance),
+        Entry(name="balance", inputs=(("id", ADDRESS),), output=I128, body=_keeps_instance(_balance)),
         Entry(
             name="transfer",
-            inputs=(("from", ADDRESS), ("to", ADDRESS), ("amount", I128)),
+            inputs=(("from", ADDRESS), ("to_muxed", MUXED_ADDRESS), ("amount", I128)),
             output=VOID,
-            body=_transfer,
+            body=_keeps_instance(_transfer),
         ),
         Entry(
             name="approve",
             inputs=(("from", ADDRESS), ("spender", ADDRESS), ("amount", I128), ("live_until_ledger", U32)),
             output=VOID,
-            body=_approve,
+            body=_keeps_instance(_approve),
         ),
-        Entry(name="allowance", inputs=(("from", ADDRESS), ("spender", ADDRESS)), output=I128, body=_allowance),
-        Entry(name="transfer_from", inputs=SPENDER_ARGUMENTS, output=VOID, body=_transfer_from),
+        Entry(
+            name="allowance",
+            inputs=(("from", ADDRESS), ("spender", ADDRESS)),
+            output=I128,
+            body=_keeps_instance(_allowance),
+        ),
+        Entry(name="transfer_from", inputs=SPENDER_ARGUMENTS, output=VOID, body=_keeps_instance(_transfer_from)),
+        Entry(name="burn", inputs=(("from", ADDRESS), ("amount", I128)), output=VOID, body=_burn),
+        Entry(
+            name="burn_from",
+            inputs=(("spender", ADDRESS), ("from", ADDRESS), ("amount", I128)),
+            output=VOID,
+            body=_burn_from,
+        ),
+        Entry(name="authorized", inputs=(("id", ADDRESS),), output=BOOL, body=_keeps_instance(_authorized)),
+        Entry(name="clawback", inputs=(("from", ADDRESS), ("amount", I128)), output=VOID, body=_clawback),
+        Entry(name="mint", inputs=(("to", ADDRESS), ("amount", I128)), output=VOID, body=_mint),
+        Entry(name="admin", inputs=(), output=ADDRESS, body=_nobodys_to_say),
+        Entry(name="set_admin", inputs=(("new_admin", ADDRESS),), output=VOID, body=_nobodys_to_say),
+        Entry(name="set_authorized", inputs=(("id", ADDRESS), ("authorize", BOOL)), output=VOID, body=_nobodys_to_say),
         Entry(name="name", inputs=(), output=STRING, body=lambda _: NAME),
         Entry(name="symbol", inputs=(), output=STRING, body=lambda _: NAME),
         Entry(name="decimals", inputs=(), output=U32, body=lambda _: DECIMALS),

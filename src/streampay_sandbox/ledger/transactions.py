@@ -8,7 +8,7 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 from stellar_sdk import StrKey, xdr
 
-from streampay_sandbox.ledger.fees import BASE_FEE_STROOPS, non_refundable_fee
+from streampay_sandbox.ledger.fees import BASE_FEE_STROOPS, beyond_limits, non_refundable_fee
 from streampay_sandbox.ledger.state import EntryReader, load_account
 from streampay_smoke.core.errors import SmokeError
 
@@ -155,7 +155,7 @@ def _malformed(transaction: Transaction) -> Code | None:
         return Code.txMALFORMED
     has_memo = transaction.body.memo.type != xdr.MemoType.MEMO_NONE
     least = non_refundable_fee(soroban.resources, transaction.size)
-    if has_memo or transaction.resource_fee > transaction.fee or transaction.resource_fee < least:
+    if has_memo or not least <= transaction.resource_fee <= transaction.fee or beyond_limits(soroban.resources):
         return Code.txSOROBAN_INVALID
     return None
 

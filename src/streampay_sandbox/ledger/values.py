@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 import msgspec
-from stellar_sdk import Address, scval, xdr
+from stellar_sdk import Address, MuxedAccount, StrKey, scval, xdr
 
 Spec = xdr.SCSpecTypeDef
 SpecType = xdr.SCSpecType
@@ -90,6 +90,36 @@ ADDRESS = Scalar(
     to=_address_scval,
     of=lambda value: strkey(value.address),
 )
+
+
+class Muxed(msgspec.Struct, frozen=True, kw_only=True):
+    """An address and, where it is a multiplexed account, the id in it."""
+
+    address: str
+    muxed_id: int | None = None
+
+
+class MuxedAddress(msgspec.Struct, frozen=True):
+    """`MuxedAddress`: an account, a contract or a multiplexed account (CAP-67)."""
+
+    def encode(self, value: Muxed) -> xdr.SCVal:
+        if value.muxed_id is None:
+            return ADDRESS.encode(value.address)
+        muxed = MuxedAccount(value.address, value.muxed_id)
+        return ADDRESS.encode(muxed.account_muxed)
+
+    def decode(self, value: xdr.SCVal) -> Muxed:
+        address: str = ADDRESS.decode(value)
+        if not StrKey.is_valid_med25519_public_key(address):
+            return Muxed(address=address)
+        account = MuxedAccount.from_account(address)
+        return Muxed(address=account.account_id, muxed_id=account.account_muxed_id)
+
+    def spec(self) -> Spec:
+        return Spec(SpecType.SC_SPEC_TYPE_MUXED_ADDRESS)
+
+
+MUXED_ADDRESS = MuxedAddress()
 
 U64_MAX = 2**64 - 1
 I128_MAX = 2**127 - 1

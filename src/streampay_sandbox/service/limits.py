@@ -15,6 +15,9 @@ from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall, Layer
 PER_MINUTE: Mapping[str, int] = {"read": 60, "write": 10, "challenge": 20, "login": 5}
 """Calls per minute of each tier, as measured; start, stop and settle are not limited."""
 
+INSTANT_REFILL_SECONDS: Mapping[str, float] = {"write": 12.0}
+"""Where ledgers are instant, a run creates in seconds what takes it a minute elsewhere."""
+
 V2_CREATES_PER_DAY = 100
 
 WhoCounts = Callable[[HttpCall], str]

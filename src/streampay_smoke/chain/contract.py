@@ -1,6 +1,6 @@
 """The StreamPay contract in the terms of the domain, whichever of its interfaces is on chain."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,7 +38,8 @@ class OpenedStream(msgspec.Struct, frozen=True, kw_only=True):
 class StreamState(msgspec.Struct, frozen=True, kw_only=True):
     """A stream as the contract keeps it; `status` is "draft", "active", "paused", "settled", "ended" or "cancelled".
 
-    Times are Unix seconds, 0 before there are any. Fields a contract does not keep are 0 or "".
+    Times are Unix seconds, 0 before there are any. Fields a contract does not keep are 0 or "". `unpaid_stroops` is
+    what is left in escrow, where a contract keeps that and no total.
     """
 
     stream_id: int
@@ -51,6 +52,12 @@ class StreamState(msgspec.Struct, frozen=True, kw_only=True):
     started_at: int = 0
     ends_at: int = 0
     duration_seconds: int = 0
+    paused_at: int = 0
+    unpaid_stroops: int | None = None
+
+    def released_of(self, total_stroops: int) -> int:
+        """Return how much of the total that the stream was opened with has left the escrow."""
+        return self.released_stroops if self.unpaid_stroops is None else total_stroops - self.unpaid_stroops
 
 
 class StreamEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,8 +149,13 @@ class StreamContract:
         self._simulate("open_draft", self._draft(payer, recipient, token, total_stroops, duration_seconds))
 
     def may_be_claimed(self, by: str) -> bool:
-        """Return whether an address could make itself the contract's administrator, without signing anything."""
-        return self._would("claim", {"admin": by}, refusals={"AlreadyInitialized"})
+        """Return whether an address could make itself the contract's administrator, without signing anything.
+
+        Nobody can where a contract has no such role.
+        """
+        return "claim" in self.profile.operations and self._would(
+            "claim", {"admin": by}, refusals={"AlreadyInitialized"}
+        )
 
     def obeys(self, admin: str) -> bool:
         """Return whether this address is the contract's administrator, without signing anything."""
@@ -168,8 +180,22 @@ class StreamContract:
         """
         return self._invoke("settle", {"stream_id": stream_id}, signer=signer)
 
+    @property
+    def recipient_withdraws(self) -> bool:
+        """Whether `settle` only makes claimable what was earned, and the recipient withdraws it."""
+        return "withdraw" in self.profile.operations
+
+    def withdraw(self, stream_id: int, recipient: ChainAccount) -> TxOutcome:
+        """Pay the recipient all that is claimable; the recipient signs."""
+        return self._invoke("withdraw", {"stream_id": stream_id}, signer=recipient)
+
     def cancel(self, stream_id: int, payer: ChainAccount) -> TxOutcome:
-        """End the stream early: the recipient gets what accrued, the payer the rest; the payer signs."""
+        """End the stream early: the recipient gets what accrued, the payer the rest; the payer signs.
+
+        Where the recipient withdraws, the rest stays in escrow, and only a stream that has started can be ended.
+        """
+        if self.recipient_withdraws and self.stream(stream_id).status == "draft":
+            self.start(stream_id, payer)
         return self._invoke("cancel", {"stream_id": stream_id}, signer=payer)
 
     def stream(self, stream_id: int) -> StreamState:
@@ -178,14 +204,19 @@ class StreamContract:
         with self._not_another_contract():
             found = self._adapter.read(self.contract_id, operation.function, stream_id)
         fields = self.profile.state
-        if not isinstance(found, dict) or not found.keys() >= set(fields.values()):
+        expected = {*fields.values(), *self.profile.unpaid}
+        if not isinstance(found, dict) or not found.keys() >= expected:
             raise InterfaceDrift(
-                f"{operation.function} answered without {', '.join(_missing(fields, found))}",
+                f"{operation.function} answered without {', '.join(_missing(expected, found))}",
                 next_step="check SMOKE_CONTRACT_PROFILE: the contract's interface is another one",
             )
         values = {name: found[field] for name, field in fields.items()}
         values = {"stream_id": stream_id} | values | {"status": self._status(values["status"])}
         try:
+            if self.profile.unpaid:
+                unpaid = sum(msgspec.convert(found[field], int) for field in self.profile.unpaid)
+                status = _status_by_escrow(str(values["status"]), unpaid, values)
+                values |= {"status": status, "unpaid_stroops": unpaid, "total_stroops": unpaid}
             # An end that was never set is None in some contracts.
             return msgspec.convert({name: value for name, value in values.items() if value is not None}, StreamState)
         except msgspec.ValidationError as problem:
@@ -196,11 +227,16 @@ class StreamContract:
 
     def stream_events(self, since_ledger: int) -> tuple[StreamEvent, ...]:
         """Return what the contract told of its streams from a ledger on, oldest first."""
-        if not self.profile.events:
+        if not self.profile.tells_of_streams:
             return ()
-        found = self._adapter.events(
-            since_ledger=since_ledger, contract_ids=[self.contract_id], topics=[self.profile.event_topic]
-        )
+        first_topics = [each.topic for each in self.profile.events_by_stream.values()] or [self.profile.event_topic]
+        found = [
+            event
+            for topic in first_topics
+            for event in self._adapter.events(
+                since_ledger=since_ledger, contract_ids=[self.contract_id], topics=[topic]
+            )
+        ]
         return tuple(self._of_streams(found))
 
     def payments(self, since_ledger: int, recipient: str) -> tuple[Payment, ...]:
@@ -302,18 +338,12 @@ class StreamContract:
             value = self.profile.statuses[value]
         return str(value).lower()
 
-    def _of_streams(self, events: "Iterator[ContractEvent] | tuple[ContractEvent, ...]") -> Iterator[StreamEvent]:
+    def _of_streams(self, events: Iterable[ContractEvent]) -> Iterator[StreamEvent]:
         for event in events:
-            name = str(event.topics[1]) if len(event.topics) > 1 else ""
-            names = self.profile.events.get(name)
-            if names is None or event.topics[0] != self.profile.event_topic:
+            read = self._read_by_stream(event) or self._read_in_order(event)
+            if read is None:
                 continue
-            if not isinstance(event.data, list) or len(event.data) != len(names):
-                raise InterfaceDrift(
-                    f"event {name} of transaction {event.tx_hash} does not hold {', '.join(names)}",
-                    next_step="bring the events in chain/profiles.py up to date with the contract",
-                )
-            fields = dict(zip(names, event.data, strict=True))
+            name, fields = read
             yield StreamEvent(
                 name=name,
                 stream_id=fields["stream_id"],
@@ -323,6 +353,28 @@ class StreamContract:
                 ledger=event.ledger,
                 closed_at=event.closed_at,
             )
+
+    def _read_in_order(self, event: ContractEvent) -> tuple[str, dict[str, Any]] | None:
+        """Return an event's name and fields, None for another contract's words; raises InterfaceDrift."""
+        name = str(event.topics[1]) if len(event.topics) > 1 else ""
+        names = self.profile.events.get(name)
+        if names is None or event.topics[0] != self.profile.event_topic:
+            return None
+        if not isinstance(event.data, list) or len(event.data) != len(names):
+            raise _event_drifted(event, name, names)
+        return name, dict(zip(names, event.data, strict=True))
+
+    def _read_by_stream(self, event: ContractEvent) -> tuple[str, dict[str, Any]] | None:
+        """Return the same for an event that names its stream in a topic."""
+        for name, shape in self.profile.events_by_stream.items():
+            if event.topics[:1] != (shape.topic,):
+                continue
+            known = len(event.topics) == 2 and isinstance(event.data, dict)
+            if not known or not event.data.keys() >= set(shape.fields.values()):
+                raise _event_drifted(event, shape.topic, tuple(shape.fields.values()))
+            fields = {ours: event.data[theirs] for ours, theirs in shape.fields.items()}
+            return name, {"stream_id": event.topics[1], **fields}
+        return None
 
 
 def interface_drifts(profile: ContractProfile, found: ContractInterface) -> tuple[str, ...]:
@@ -365,7 +417,9 @@ def _state_drifts(profile: ContractProfile, found: ContractInterface) -> Iterato
         yield f"struct {profile.state_struct} is absent"
         return
     yield from (
-        f"{profile.state_struct} has no field {field}" for field in profile.state.values() if field not in struct
+        f"{profile.state_struct} has no field {field}"
+        for field in (*profile.state.values(), *profile.unpaid)
+        if field not in struct
     )
     kind = struct.get(profile.state["status"], "bool")
     if kind != "bool" and found.enums.get(kind) != profile.statuses:
@@ -373,8 +427,24 @@ def _state_drifts(profile: ContractProfile, found: ContractInterface) -> Iterato
         yield f"{kind} is one of {cases} instead of {', '.join(profile.statuses)}"
 
 
-def _missing(fields: Mapping[str, str], found: Any) -> list[str]:
-    return sorted(set(fields.values()) - (found.keys() if isinstance(found, dict) else set()))
+def _missing(fields: Collection[str], found: Any) -> list[str]:
+    return sorted(set(fields) - (found.keys() if isinstance(found, dict) else set()))
+
+
+def _status_by_escrow(flag: str, unpaid_stroops: int, values: Mapping[str, Any]) -> str:
+    """Return what became of a stream, where the contract keeps a flag and what is left in escrow."""
+    if unpaid_stroops == 0:
+        return "settled"
+    if flag == "active":
+        return "paused" if values["paused_at"] else "active"
+    return "cancelled" if values["started_at"] else "draft"
+
+
+def _event_drifted(event: ContractEvent, name: str, names: Collection[str]) -> InterfaceDrift:
+    return InterfaceDrift(
+        f"event {name} of transaction {event.tx_hash} does not hold {', '.join(names)}",
+        next_step="bring the events in chain/profiles.py up to date with the contract",
+    )
 
 
 def _payment(event: ContractEvent) -> Payment:

@@ -1,7 +1,8 @@
 """StreamPay's contracts as data: names, order of arguments, fields, events, errors. Nothing here is imported at a cost.
 
 Names on the left are this suite's own, those on the right the contract's. `streampay-stream` lives in
-StreamPay-Frontend/contracts, `streampay-contracts` is the early one of StreamPay-Contracts.
+StreamPay-Frontend/contracts, `streampay-contracts` is the early one of StreamPay-Contracts, and
+`streampay-contracts-v0.2` the one that came after it and moves tokens.
 """
 
 from collections.abc import Mapping
@@ -16,12 +17,21 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     arguments: tuple[tuple[str, str], ...]
 
 
+class EventByStream(msgspec.Struct, frozen=True, kw_only=True):
+    """An event whose topics are its own name and the stream's id; `fields` maps this suite's names to its data's."""
+
+    topic: str
+    fields: Mapping[str, str]
+
+
 class ContractProfile(msgspec.Struct, frozen=True, kw_only=True):
     """What a contract is expected to look like.
 
-    `events` maps the name of an event to its data fields in order. `statuses` are the contract's words in the order
-    of its enum; a contract with a flag instead has two. `state` maps the fields of a stream to those of the
-    struct called `state_struct`. `pays` tells whether the contract moves any token at all.
+    `events` maps the name of an event to its data fields in order, `events_by_stream` to what else it looks like.
+    `statuses` are the contract's words in the order of its enum; a contract with a flag instead has two. `state` maps
+    the fields of a stream to those of the struct called `state_struct`. `pays` tells whether the contract moves any
+    token at all. `unpaid` are the fields whose sum is still in escrow, where a contract keeps no total: what became of
+    such a stream follows from them, from the flag, and from `paused_at`.
     """
 
     name: str
@@ -34,6 +44,18 @@ class ContractProfile(msgspec.Struct, frozen=True, kw_only=True):
     event_topic: str
     events: Mapping[str, tuple[str, ...]]
     errors: Mapping[int, str]
+    events_by_stream: Mapping[str, EventByStream] = {}
+    unpaid: tuple[str, ...] = ()
+
+    @property
+    def tells_of_streams(self) -> bool:
+        """Whether events tell of the contract's streams."""
+        return bool(self.events or self.events_by_stream)
+
+    @property
+    def settles_in_one_call(self) -> bool:
+        """Whether `settle` itself pays the recipient; otherwise the recipient has to withdraw."""
+        return self.pays and "withdraw" not in self.operations
 
 
 _STREAM_ID = (("stream_id", "stream_id"),)
@@ -157,7 +179,58 @@ _STREAMPAY_CONTRACTS = ContractProfile(
     errors={},
 )
 
+_STREAMPAY_CONTRACTS_V0_2 = ContractProfile(
+    name="streampay-contracts-v0.2",
+    id_type="u32",
+    pays=True,
+    operations={
+        "open_draft": Operation(
+            function="create_stream",
+            arguments=(
+                ("payer", "payer"),
+                ("recipient", "recipient"),
+                ("token", "token"),
+                ("rate_per_second", "rate_per_second"),
+                ("total_stroops", "initial_balance"),
+            ),
+        ),
+        "start": Operation(function="start_stream", arguments=_STREAM_ID),
+        "pause": Operation(function="pause_stream", arguments=_STREAM_ID),
+        "resume": Operation(function="resume_stream", arguments=_STREAM_ID),
+        "settle": Operation(function="settle_stream", arguments=_STREAM_ID),
+        "withdraw": Operation(function="withdraw_stream", arguments=_STREAM_ID),
+        "cancel": Operation(function="stop_stream", arguments=_STREAM_ID),
+        "stream": Operation(function="get_stream_info", arguments=_STREAM_ID),
+    },
+    state_struct="StreamInfo",
+    state={
+        "status": "is_active",
+        "payer": "payer",
+        "recipient": "recipient",
+        "token": "token",
+        "started_at": "start_time",
+        "ends_at": "end_time",
+        "paused_at": "paused_at",
+    },
+    statuses=("Draft", "Active"),
+    event_topic="",
+    events={},
+    events_by_stream={
+        "created": EventByStream(
+            topic="stream_created",
+            fields={
+                "payer": "payer",
+                "recipient": "recipient",
+                "rate_per_second": "rate_per_second",
+                "total_stroops": "initial_balance",
+            },
+        ),
+    },
+    errors={},
+    unpaid=("balance", "claimable_balance"),
+)
+
 PROFILES: Mapping[str, ContractProfile] = {
-    profile.name: profile for profile in (_STREAMPAY_STREAM, _STREAMPAY_CONTRACTS)
+    profile.name: profile for profile in (_STREAMPAY_STREAM, _STREAMPAY_CONTRACTS, _STREAMPAY_CONTRACTS_V0_2)
 }
 """Every known contract, by the name `SMOKE_CONTRACT_PROFILE` takes."""

@@ -220,8 +220,8 @@ class StellarAdapter:
                 met=missing <= 0,
                 value=health,
                 last=f"ledger {health.latest_ledger} closed at {health.closed_at}",
-                # Halving the distance asks rarely while it is long, and closely when it matters.
-                ask_again_after_seconds=missing / 2,
+                # Halving the distance asks rarely while it is long; the last second is followed at the network's pace.
+                ask_again_after_seconds=max(0.0, (missing - 1) / 2),
             )
 
         def stands_still(_: str) -> ChainUnavailable:

@@ -91,7 +91,10 @@ class RolledBack(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """`decision.json`. `acts` says that this run itself starts the rollback, `not_acting_because` why it does not."""
+    """`decision.json`. `acts` says that this run itself starts the rollback, `not_acting_because` why it does not.
+
+    `regions` is what is done in each region of a merged verdict, empty for that of one run.
+    """
 
     schema: str
     run_id: str
@@ -107,6 +110,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     inconclusive_in_a_row: int
     policy: Policy
     rollback: RolledBack | None = None
+    regions: dict[str, ReleaseStep] = {}
 
 
 def decide(answer: VerdictSummary, policy: Policy, run: Circumstances, *, run_id: str) -> Decision:

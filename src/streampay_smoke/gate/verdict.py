@@ -278,13 +278,49 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     by_feature: tuple[FeatureCost, ...]
 
 
+class RegionRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One run that a merged verdict counts for a region, and the digest of the journal that proves it.
+
+    `artifacts` is where it was read from, `vantage` the vantage point it was played from, "" where nobody named one.
+    """
+
+    run_id: str
+    vantage: str
+    verdict: VerdictStatus
+    reason_code: str
+    message: str
+    releases_observed: tuple[str, ...]
+    journal_sha256: str
+    signed_by: str
+    settlement: Settlement
+    ended_at_ms: int
+    artifacts: str
+
+
+class RegionVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What a merged verdict says of one region. `action` is what is done there, the other regions considered.
+
+    `runs` is empty for a region of which no evidence counts; `overrides` are those of its runs.
+    """
+
+    region: str
+    verdict: VerdictStatus
+    reason_code: str
+    attribution: str
+    message: str
+    action: Action
+    runs: tuple[RegionRun, ...] = ()
+    overrides: tuple[Override, ...] = ()
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """`verdict.json`.
 
     `message` is one line for engines, `message_long` a paragraph for people. `causes` are what speaks against PASS,
     equal failures grouped, the gravest first: the first is the headline. `trace_id` is the W3C trace of the
     run's requests; `signed_by` the id of the key that vouches for this file in `verdict.dsse.json`, "" for none.
-    `cost` is None in verdicts of older versions.
+    `cost` is None in verdicts of older versions. `regions` are those of a merged verdict, none for that of one run: ids
+    of its checks begin with the region, and its journal's digest is that of the list of the regions' own digests.
     """
 
     schema: str
@@ -311,6 +347,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     data: Data | None = None
     causes: tuple[Cause, ...] = ()
     cost: Cost | None = None
+    regions: tuple[RegionVerdict, ...] = ()
 
     @property
     def ended_by_signal(self) -> bool:

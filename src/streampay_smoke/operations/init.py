@@ -104,7 +104,7 @@ def init(wanted: Wanted, redactor: Redactor, *, ask: Ask = input, ask_secret: As
         filled = "filled in" if line.value else "fill it in" if line.required else "optional"
         print(f"added to {DOTENV}: {line.name} ({filled}): {line.about}")
     not_kept = _keep_a_stream(prepared, redactor) if wanted.create_kept_stream else 0
-    return _looked_at({"SMOKE_ENV": prepared.name}, redactor) or not_kept
+    return _looked_at(prepared.name, {}, redactor) or not_kept
 
 
 def _add_engine(wanted: Wanted, root: Path, redactor: Redactor) -> int:
@@ -116,16 +116,15 @@ def _add_engine(wanted: Wanted, root: Path, redactor: Redactor) -> int:
         CONTRACT: given.get(CONTRACT) or facts.chain.contract_id,
     }
     _write_engine_files(root, _engine_files(wanted, wanted.name, values, root))
-    options = {"SMOKE_ENV": wanted.name, **({"SMOKE_BASE_URL": wanted.base_url} if wanted.base_url else {})}
-    return _looked_at(options, redactor)
+    return _looked_at(wanted.name, {"SMOKE_BASE_URL": wanted.base_url} if wanted.base_url else {}, redactor)
 
 
-def _looked_at(options: Mapping[str, str], redactor: Redactor) -> int:
+def _looked_at(name: str, options: Mapping[str, str], redactor: Redactor) -> int:
     """Print what the doctor says of an environment and what to do next; return the doctor's exit code."""
     print()
-    looks = doctors.doctor(options, redactor)
+    looks = doctors.doctor({"SMOKE_ENV": name, **options}, redactor)
     print(doctors.table(looks))
-    found, name = doctors.exit_code(looks), options["SMOKE_ENV"]
+    found = doctors.exit_code(looks)
     again = f"see to the problems above, then streampay-smoke doctor --env {name}"
     print(f"Next: {again if found else f'streampay-smoke run --env {name}'}")
     return found

@@ -94,7 +94,8 @@ def fate_of(run_context: RunContext, left: LeftOpen) -> Fate:
         raise
     if state.status in FINAL_STATUSES:
         return Fate.OVER
-    if state.status != "draft" and ledger.chain.health().closed_at >= state.ends_at:
+    settles = ledger.contract.profile.settles_in_one_call
+    if settles and state.status != "draft" and ledger.chain.health().closed_at >= state.ends_at:
         return Fate.SETTLEABLE
     if state.payer == _payer_of(run_context, left).address:
         return Fate.CANCELLABLE

@@ -16,6 +16,7 @@ def command(run: RunReport) -> str:
     """Return the command that plays this run again; credentials come from the environment, as before."""
     target = run.verdict.target
     words = [*COMMAND, *(["--env", target.environment] if target.environment else [])]
+    words += ["--region", target.region] if run.verdict.regions else []
     settings = run.started.settings if run.started else {}
     for name, option in _OPTIONS.items():
         value = settings.get(name, "")

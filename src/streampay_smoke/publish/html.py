@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-from streampay_smoke.publish import again, objectives, runbook, samples, wording
+from streampay_smoke.publish import again, objectives, regions, runbook, samples, wording
 from streampay_smoke.publish.explanation import explanation
 from streampay_smoke.publish.journey import journey
 from streampay_smoke.publish.payment import payment_summary
@@ -48,6 +48,7 @@ def html_report(run: RunReport) -> bytes:
         facts=_facts(run),
         problems=reported_problems(run),
         journey=journey(run),
+        matrix=regions.matrix(run),
         objectives=list(
             zip(objectives.objective_reports(verdict), map(samples.sentence, verdict.objectives), strict=True)
         ),
@@ -71,8 +72,11 @@ def render(template: str, **values: object) -> str:
 def _environment() -> "jinja2.Environment":
     import jinja2  # no verdict waits for the templates
 
+    from streampay_smoke.publish.compiled_templates import compiled_templates
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
+        bytecode_cache=compiled_templates(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -80,6 +84,7 @@ def _environment() -> "jinja2.Environment":
     )
     environment.filters |= {
         "short": _short,
+        "runs_of": regions.runs_of,
         "folded": _folded,
         "explained": explanation,
         "any_red": _any_red,

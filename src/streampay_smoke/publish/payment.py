@@ -28,6 +28,8 @@ class PaymentSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 def payment_summary(run: RunReport) -> PaymentSummary:
     """Return what is known of the payment to the recipient. It never says more than the evidence does."""
+    if run.verdict.regions:
+        return _in_regions(run)
     settled = [entry.event for entry in run.entries if isinstance(entry.event, events.Settled)]
     red = [scenario for scenario in _about_money(run) if scenario.outcome in RED]
     proved = next((each for each in settled if each.proof == "ledger"), None)
@@ -41,6 +43,29 @@ def payment_summary(run: RunReport) -> PaymentSummary:
     return _not_paid(run, red)
 
 
+def _in_regions(run: RunReport) -> PaymentSummary:
+    """Return in how many regions a settlement was proved by the ledger."""
+    regions = run.verdict.regions
+    proved = sum(any(each.settlement.proof == "ledger" for each in region.runs) for region in regions)
+    red = [scenario for scenario in _about_money(run) if scenario.outcome in RED]
+    simulated = " of a simulation" if run.verdict.chain.simulated else ""
+    where = f"The recipient was paid in {proved} of {len(regions)} regions, proved on the ledger{simulated}."
+    sentence = where if proved else "No payment to the recipient was proved in any region."
+    if red:
+        return PaymentSummary(outcome=_outcome(red), sentence=f"{sentence} {_but(red)}")
+    whole = proved == len(regions)
+    return PaymentSummary(outcome=ReportStatus.PASSED if whole else ReportStatus.SKIPPED, sentence=sentence)
+
+
+def _outcome(red: Sequence[ScenarioReport]) -> ReportStatus:
+    failed = any(scenario.outcome is ReportStatus.FAILED for scenario in red)
+    return ReportStatus.FAILED if failed else ReportStatus.BROKEN
+
+
+def _but(red: Sequence[ScenarioReport]) -> str:
+    return f"But {'1 check' if len(red) == 1 else f'{len(red)} checks'} about money did not pass."
+
+
 def _about_money(run: RunReport) -> list[ScenarioReport]:
     return [scenario for scenario in run.scenarios if scenario.check.concern == Concern.MONEY]
 
@@ -52,11 +77,7 @@ def _paid(run: RunReport, settled: events.Settled, red: Sequence[ScenarioReport]
     sentence = f"The recipient was paid{amount}, proved{ledger}{simulated}."
     if not red:
         return PaymentSummary(outcome=ReportStatus.PASSED, sentence=sentence)
-    count = "1 check" if len(red) == 1 else f"{len(red)} checks"
-    outcome = (
-        ReportStatus.FAILED if any(scenario.outcome is ReportStatus.FAILED for scenario in red) else ReportStatus.BROKEN
-    )
-    return PaymentSummary(outcome=outcome, sentence=f"{sentence} But {count} about money did not pass.")
+    return PaymentSummary(outcome=_outcome(red), sentence=f"{sentence} {_but(red)}")
 
 
 def _token(run: RunReport) -> str:

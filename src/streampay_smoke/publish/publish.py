@@ -42,6 +42,9 @@ PUBLISHERS: dict[str, Publisher] = {
 }
 """Where in the run's folder each report goes, and what writes it."""
 
+OF_MERGES = {name: PUBLISHERS[name] for name in ("junit/streampay-smoke.xml", "ctrf.json", "summary.md", PAGE)}
+"""The reports of a merged verdict: the others tell moments and steps, which the regions' own runs have."""
+
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
     """What was written, and a note for each report that could not be."""

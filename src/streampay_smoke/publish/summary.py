@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TextIO
 
-from streampay_smoke.publish import objectives, runbook, wording
+from streampay_smoke.publish import objectives, regions, runbook, wording
 from streampay_smoke.publish.explanation import explanation
 from streampay_smoke.publish.payment import payment_summary
 from streampay_smoke.publish.report_model import RunReport, ScenarioEnding, ScenarioReport
@@ -64,6 +64,7 @@ def summary_md(run: RunReport) -> bytes:
         "",
         f"**Money: {_markdown(payment_summary(run).sentence)}**",
         "",
+        *_regions(run),
         *_problems(run),
         f"**Next: {_markdown(wording.next_step(verdict))}**{_runbook(run)}",
         "",
@@ -80,6 +81,26 @@ def summary_md(run: RunReport) -> bytes:
         *_objectives(run),
     ]
     return ("\n".join(lines) + "\n").encode()
+
+
+def _regions(run: RunReport) -> Iterable[str]:
+    """Yield what each region says, and a matrix of features and regions; nothing for the verdict of one run."""
+    matrix = regions.matrix(run)
+    if not matrix.regions:
+        return
+    yield from ("## Regions", "", "| Region | Verdict | Why | Done there | Runs |", "|---|---|---|---|---|")
+    for each in matrix.regions:
+        cells = (each.region, str(each.verdict), each.message, each.action.lower(), regions.runs_of(each))
+        yield f"| {' | '.join(map(_markdown, cells))} |"
+    names = [_markdown(each.region) for each in matrix.regions]
+    yield from ("", f"| Feature | {' | '.join(names)} |", f"|---|{'---|' * len(names)}")
+    for row in matrix.rows:
+        yield f"| {_markdown(row.feature)} | {' | '.join(map(_sign, row.cells))} |"
+    yield ""
+
+
+def _sign(cell: str) -> str:
+    return f"{_SIGNS[ReportStatus(cell)]} {cell}" if cell != regions.NOT_PLAYED else cell
 
 
 def _checks(run: RunReport) -> Iterable[str]:
@@ -261,6 +282,16 @@ def console_block(run: RunReport, paint: Paint, width: Width = Width()) -> str: 
     foot = ["", *_answer(run, paint, width, told=True)]
     foot += [f"Note: {_cut(warning, width.sentence - 6)}" for warning in run.verdict.warnings[:3]]
     return "\n".join([*_console_checks(run, paint, width, CONSOLE_LINES - len(foot)), *foot]) + "\n"
+
+
+def console_regions(run: RunReport, paint: Paint, width: Width = Width()) -> str:  # noqa: B008 - it cannot be changed
+    """Return a merged verdict in a line for each region, and five for all of them."""
+    lines = [_cut_right(line, width.check) for line in regions.region_lines(run.verdict)]
+    return "\n".join(lines) + "\n\n" + console_answer(run, paint, width)
+
+
+def _cut_right(line: str, columns: int) -> str:
+    return line if len(line) <= columns else line[: columns - 3].rstrip() + "..."
 
 
 def console_answer(run: RunReport, paint: Paint, width: Width = Width()) -> str:  # noqa: B008 - it cannot be changed

@@ -67,6 +67,11 @@ def next_step(verdict: Verdict) -> str:
         return f"{_OVERRIDDEN[verdict.action]} {text}"
     if verdict.verdict is VerdictStatus.PASS and verdict.target.rehearsal:
         return _REHEARSED
+    rolled_back = [each.region for each in verdict.regions if each.action is Action.ROLLBACK]
+    if rolled_back:
+        return (
+            f"Roll back {', '.join(rolled_back)}, and promote no other region. Then read the first failed check there."
+        )
     if verdict.action is Action.HOLD and verdict.verdict in _HELD:
         return _HELD[verdict.verdict]
     if verdict.verdict is VerdictStatus.INCONCLUSIVE and verdict.exit_code == EXIT_CODES[VerdictStatus.FAIL]:

@@ -25,15 +25,13 @@ from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.policy import FILE as DECISION_FILE
 from streampay_smoke.gate.policy import Circumstances, Decision, decision_description
 from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, VerdictStatus
-from streampay_smoke.publish import github
-from streampay_smoke.publish.publish import PAGE, publish
-from streampay_smoke.publish.report import ReportKind, build_report
 from streampay_smoke.publish.report_model import RunReport, report_of
 from streampay_smoke.publish.summary import console_answer, console_block, paint_for, width_of
 from streampay_smoke.run import decision as decisions
 from streampay_smoke.run.earlier_runs import EarlierRuns, recorded
 from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RunFolder
+from streampay_smoke.run.heartbeat import told_while
 from streampay_smoke.run.output import redacted_output
 from streampay_smoke.run.seal import seal
 from streampay_smoke.settings import EvidenceSettings
@@ -73,7 +71,7 @@ def conclude(
             _carried_out(run, asked, act, evidence, quiet=quiet)
         if evidence.report:
             try:
-                _attempt("Allure's report could not be written", lambda: _report(folder, quiet=quiet))
+                attempt("Allure's report could not be written", lambda: _report(folder, quiet=quiet))
             except KeyboardInterrupt:
                 print("note: the report was not finished: a signal ended it", file=sys.stderr)
         return verdict.exit_code
@@ -133,24 +131,26 @@ def _carried_out(
     folder, verdict, notes = judged.folder, judged.verdict, judged.notes
     history, before = fold(judged.entries), EarlierRuns(folder, evidence.history)
     decision = decisions.decided(folder, verdict, history, asked, before)
-    _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
+    attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
     if decision.acts and act is not None:
         # A rollback may take minutes.
         print(f"{verdict.message}\ndecision: {decision_description(decision)}", flush=True)
-        decision = act(decision)
-        _attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
+        with told_while("rolling back", prints=True):
+            decision = act(decision)
+        attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
     since_green: list[str] = []
     whole_suite = history.planned.whole_suite if history.planned else None
     record = recorded(folder, verdict, decision, whole_suite)
-    _attempt("the history could not be kept", lambda: since_green.append(before.record(record)))
+    attempt("the history could not be kept", lambda: since_green.append(before.record(record)))
     run = report_of(judged.entries, verdict, decision=decision_description(decision), since_green="".join(since_green))
-    _attempt("the verdict could not be printed", lambda: _tell(run, quiet=quiet))
-    notes += [*before.notes, *publish(folder.path, run).notes]
-    _attempt("the CI system could not be told", lambda: _announce(folder, run, decision, notes, quiet=quiet))
-    _attempt("nobody could be told", lambda: _notify(run, decision, evidence))
+    attempt("the verdict could not be printed", lambda: _tell(run, quiet=quiet))
+    notes += before.notes
+    attempt("the reports could not be made", lambda: notes.extend(_published(folder, run)))
+    attempt("the CI system could not be told", lambda: _announce(folder, run, decision, notes, quiet=quiet))
+    attempt("nobody could be told", lambda: notify_people(run, decision, evidence))
 
 
-def _notify(run: RunReport, decision: Decision, evidence: EvidenceSettings) -> None:
+def notify_people(run: RunReport, decision: Decision, evidence: EvidenceSettings) -> None:
     """Tell people where somebody has set whom. What comes of it changes nothing, and is a note."""
     from streampay_smoke.notify.delivery import deliver
     from streampay_smoke.notify.notice import is_told, notice_of  # few runs have somebody to tell
@@ -164,6 +164,12 @@ def _notify(run: RunReport, decision: Decision, evidence: EvidenceSettings) -> N
             print(f"note: {result.target} was not told: {result.problem}", file=sys.stderr)
 
 
+def _published(folder: RunFolder, run: RunReport) -> Iterable[str]:
+    from streampay_smoke.publish.publish import publish  # neither a verdict nor behave's process waits for it
+
+    return publish(folder.path, run).notes
+
+
 def _tell(run: RunReport, *, quiet: bool) -> None:
     paint, width = paint_for(sys.stdout, system_facts.variables()), width_of(sys.stdout)
     if quiet:
@@ -174,6 +180,9 @@ def _tell(run: RunReport, *, quiet: bool) -> None:
 
 
 def _announce(folder: RunFolder, run: RunReport, decision: Decision, notes: Iterable[str], *, quiet: bool) -> None:
+    from streampay_smoke.publish import github
+    from streampay_smoke.publish.publish import PAGE
+
     if not quiet:
         print(f"evidence: {_shown(folder.path)}")
         print(f"report: {_shown(folder.path / PAGE)}")
@@ -184,16 +193,21 @@ def _announce(folder: RunFolder, run: RunReport, decision: Decision, notes: Iter
 
 
 def _report(folder: RunFolder, *, quiet: bool) -> None:
-    built = build_report(folder.path, node_report_dir=project_root() / "report")
+    from streampay_smoke.publish.report import ALLURE_TIMEOUT_SECONDS, ReportKind, build_report
+
     if quiet:
+        build_report(folder.path, node_report_dir=project_root() / "report")
         return
+    with told_while("making Allure's report", most_seconds=ALLURE_TIMEOUT_SECONDS):
+        built = build_report(folder.path, node_report_dir=project_root() / "report")
     if built.kind is ReportKind.ALLURE:
         print(f"Allure's report: {_shown(built.path)}")
     else:
         print(f"note: no report of Allure's: {built.note}")
 
 
-def _attempt(trouble: str, step: Callable[[], None]) -> None:
+def attempt(trouble: str, step: Callable[[], None]) -> None:
+    """Take a step after the verdict is on disk; what it trips over is a note, with what the `trouble` is."""
     try:
         step()
     except OSError as error:

@@ -3,20 +3,40 @@
 Everything is imported when it is called: a run against a deployment never pays for the sandbox.
 """
 
-from collections.abc import Sequence
+import contextlib
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from streampay_smoke.core.errors import SettingsInvalid
 
 if TYPE_CHECKING:
+    import subprocess
+
     from streampay_sandbox.fleet import Fleet
     from streampay_sandbox.stack import Sandbox
 
+REGIONS_START_SECONDS = 60.0
+REGIONS_STOP_SECONDS = 10.0
 
-def start_sandbox() -> "Sandbox":
-    """Start a ledger and a StreamPay on it in this process; stops at the end of a `with` block or by `stop()`."""
+
+CONTRACT_PROFILES = ("streampay-stream", "streampay-contracts-v0.2")
+"""The contracts of the sandbox that a run can be pointed at, by the names of their profiles."""
+
+
+def start_sandbox(contract_profile: str) -> "Sandbox":
+    """Start a ledger and a StreamPay on it in this process; stops at the end of a `with` block or by `stop()`.
+
+    A run of a profile that the sandbox has no contract of meets the usual one, and finds that it is another.
+    """
     from streampay_sandbox import stack
 
-    return stack.start_sandbox()
+    known = contract_profile in CONTRACT_PROFILES
+    return stack.start_sandbox(contract_profile=contract_profile if known else CONTRACT_PROFILES[0])
 
 
 def start_fleet(stable: str) -> "Fleet":
@@ -24,6 +44,42 @@ def start_fleet(stable: str) -> "Fleet":
     from streampay_sandbox.fleet import Fleet
 
     return Fleet(stable)
+
+
+@contextlib.contextmanager
+def start_regions(latencies_ms: Mapping[str, int], close_seconds: float, place: Path) -> Iterator[dict[str, Any]]:
+    """Start regions of the sandbox in a process of their own, and give the variables that point a run at each.
+
+    `place` is a folder for its ready file. Raises SettingsInvalid where they do not start.
+    """
+    import subprocess  # a run of one deployment has no use for it
+
+    ready_file = place / "sandbox.json"
+    command = [sys.executable, "-m", "streampay_sandbox.regions", "--ready-file", str(ready_file)]
+    command += [f"--latency={name}={latency_ms}" for name, latency_ms in latencies_ms.items()]
+    command += ["--close-seconds", f"{close_seconds:g}", "--until-stdin-ends"]
+    # In a session of its own: a terminal's Ctrl-C ends the runs first, which clean up with its help.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True) as process:
+        try:
+            yield _ready_regions(process, ready_file)
+        finally:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(REGIONS_STOP_SECONDS)
+            process.kill()
+
+
+def _ready_regions(process: "subprocess.Popen[bytes]", ready_file: Path) -> dict[str, Any]:
+    until = time.monotonic() + REGIONS_START_SECONDS
+    while time.monotonic() < until and process.poll() is None:
+        with contextlib.suppress(FileNotFoundError):
+            regions: dict[str, Any] = msgspec.json.decode(ready_file.read_bytes())["regions"]
+            return regions
+        time.sleep(0.05)
+    raise SettingsInvalid(
+        f"the regions of the sandbox did not start within {REGIONS_START_SECONDS:g} s",
+        next_step="see what it printed, and whether the machine is overloaded",
+    )
 
 
 def faults_of_the_sandbox() -> dict[str, dict[str, str]]:
@@ -46,6 +102,7 @@ def serve_sandbox(
     faults: Sequence[str],
     rpc_version: str | None,
     contract_file: Path | None = None,
+    contract_profile: str,
 ) -> None:
     """Serve the sandbox until SIGTERM or SIGINT; see `streampay_sandbox.stack.serve`."""
     from streampay_sandbox import stack
@@ -59,4 +116,5 @@ def serve_sandbox(
         faults=faults,
         rpc_version=rpc_version or DEFAULT_WIRE_VERSION,
         contract_file=contract_file,
+        contract_profile=contract_profile,
     )

@@ -28,6 +28,10 @@ class RedactedStream(io.TextIOBase):
         """Whether a person watches."""
         return self._stream.isatty()
 
+    def fileno(self) -> int:
+        """Return the descriptor behind; raises OSError where there is none."""
+        return self._stream.fileno()
+
     def write(self, text: str) -> int:
         """Write whole lines, and those that came together at once: a secret may arrive in pieces, and be of several."""
         lines, newline, self._pending = (self._pending + text).rpartition("\n")

@@ -2,8 +2,10 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,19 +17,54 @@ GRACE_SECONDS = 0.7
 """How much longer than its budget a step may take before it counts as stuck: its own process is asked first."""
 
 
-class StepWatch:
-    """Follows the events of one lane, and knows when its step is stuck and how long it has waited for rate limits."""
+class LaneWait(NamedTuple):
+    """What one lane waits for, for how long, and how long its step may take; 0 where nobody said."""
+
+    what: str
+    seconds: float
+    step_seconds: float
+
+
+class ProgressView(NamedTuple):
+    """How far a run is: its phase, scenarios and features that are done, and what is waited for, the longest first.
+
+    `phase_seconds` is how long the phase may take, 0 where nobody said.
+    """
+
+    phase: str
+    phase_seconds: float
+    done: int
+    expected: int
+    features_done: tuple[str, ...]
+    features: int
+    waits: tuple[LaneWait, ...]
+
+
+class LaneWatch:
+    """Follows the events of one lane: when its step is stuck, what it waits for, what it waited for rate limits."""
 
     def __init__(self) -> None:
         self._due_at_ms: float | None = None
+        self._pending = Pending()
+        self._waits_for, self._since_ms = "", 0
         self.waited_seconds = 0.0
 
     def is_stuck(self) -> bool:
         """Return whether a step is over its budget and nothing was told of it."""
         return self._due_at_ms is not None and time.time() * 1000 > self._due_at_ms
 
+    def waits(self, now_ms: float) -> LaneWait | None:
+        """Return what is waited for, None for nothing."""
+        if not self._waits_for:
+            return None
+        seconds = max(0.0, (now_ms - self._since_ms) / 1000)
+        return LaneWait(self._waits_for, seconds, self._pending.budget_seconds)
+
     def observe(self, at_ms: int, event: events.AnyEvent) -> None:
         """Take note of one event, in the order of time."""
+        self._pending.observe(event)
+        if self._pending.waiting_for != self._waits_for:
+            self._waits_for, self._since_ms = self._pending.waiting_for, at_ms
         match event:
             case events.StepStarted(budget_seconds=budget_seconds):
                 due = at_ms + (budget_seconds + GRACE_SECONDS) * 1000
@@ -58,9 +95,10 @@ class RunProgress:
         self._path = journal
         self._observer = observer
         self._read = 0
-        self._lanes: dict[int, StepWatch] = {0: StepWatch()}
-        self._pending: dict[int, Pending] = {}
-        self._expected = self._done = 0
+        self._lanes: dict[int, LaneWatch] = {0: LaneWatch()}
+        self._phase, self._phase_seconds = "getting ready", 0.0
+        self._expected: Counter[str] = Counter()
+        self._left: Counter[str] = Counter()
         self._clock = clock
         self._deadline_seconds = deadline_seconds
         self._ends_at_seconds = clock() + deadline_seconds
@@ -75,14 +113,19 @@ class RunProgress:
         more_seconds = self._lanes[0].waited_seconds + max(waited, default=0.0)
         return self._ends_at_seconds + more_seconds - self._clock()
 
-    @property
-    def description(self) -> str:
-        """How many scenarios are done, and what is waited for in those that are under way."""
-        if not self._expected:
-            return "getting ready"
-        waits = dict.fromkeys(pending.waiting_for for pending in self._pending.values() if pending.waiting_for)
-        waiting = f"; waiting for {', '.join(waits)}" if waits else ""
-        return f"{self._done} of {self._expected} scenarios done{waiting}"
+    def view(self) -> ProgressView:
+        """Return how far the run is, by what was read."""
+        now_ms = time.time() * 1000
+        waits = (wait for watch in self._lanes.values() if (wait := watch.waits(now_ms)) is not None)
+        return ProgressView(
+            phase=self._phase,
+            phase_seconds=self._phase_seconds,
+            done=self._expected.total() - self._left.total(),
+            expected=self._expected.total(),
+            features_done=tuple(feature for feature in self._expected if not self._left[feature]),
+            features=len(self._expected),
+            waits=tuple(sorted(waits, key=lambda wait: -wait.seconds)),
+        )
 
     def step_is_stuck(self) -> bool:
         """Return whether a step is over its budget and nothing was written about it."""
@@ -104,17 +147,31 @@ class RunProgress:
 
     def _observe(self, entry: Entry) -> None:
         self._observer(entry)
-        self._pending.setdefault(entry.lane, Pending()).observe(entry.event)
+        self._lanes.setdefault(entry.lane, LaneWatch()).observe(entry.at_ms, entry.event)
         match entry.event:
             case events.RunStarted():  # from here on the run counts its deadline itself: it may have been slow to start
                 self._ends_at_seconds = self._clock() + self._deadline_seconds
             case events.RunPlanned(expected=expected, excluded=excluded):
-                self._expected = len(expected) - len(excluded)
+                left_out = {exclusion.id for exclusion in excluded}
+                self._expected = Counter(_features(scenario.id for scenario in expected if scenario.id not in left_out))
+                self._left = self._expected.copy()
+                self._phase = ""
+            case events.ScenarioFinished(id=scenario_id):
+                for feature in _features([scenario_id]):
+                    self._left[feature] = max(0, self._left[feature] - 1)
             case events.CleanUpStarted(within_seconds=within_seconds):
                 more_seconds = within_seconds - self.left_seconds
                 self._ends_at_seconds += max(0.0, more_seconds)
-            case events.BakeStarted(seconds=seconds) | events.DeadlineExtended(more_seconds=seconds):
+                if not entry.lane:
+                    self._phase, self._phase_seconds = "ending what the run made", within_seconds
+            case events.BakeStarted(seconds=seconds):
                 self._ends_at_seconds += seconds
-            case event:
-                self._done += isinstance(event, events.ScenarioFinished)
-                self._lanes.setdefault(entry.lane, StepWatch()).observe(entry.at_ms, event)
+                self._phase, self._phase_seconds = "watching the release", seconds
+            case events.DeadlineExtended(more_seconds=seconds):
+                self._ends_at_seconds += seconds
+            case _:
+                pass
+
+
+def _features(scenario_ids: Iterable[str]) -> Iterable[str]:
+    return (scenario_id.partition("/")[0] for scenario_id in scenario_ids)

@@ -1,11 +1,16 @@
 """Runs behave in a process of its own and vouches for the answer, even when that process is killed or hangs."""
 
+import codecs
+import contextlib
 import importlib
+import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from types import FrameType
+from typing import IO, TextIO
 
 from streampay_smoke.core.ending_signals import ending_signals
 from streampay_smoke.evidence import journal as journals
@@ -16,6 +21,7 @@ from streampay_smoke.gate.judge import judge
 from streampay_smoke.run.detail import Detail, lines_of
 from streampay_smoke.run.folder import RUN_FOLDER, RunFolder
 from streampay_smoke.run.heartbeat import Heartbeat
+from streampay_smoke.run.live_line import LiveLine, live_line
 from streampay_smoke.run.parent_death import PARENT_DEATH_PIPE, parent_death_pipe
 from streampay_smoke.run.progress import RunProgress
 from streampay_smoke.settings import Settings
@@ -26,6 +32,12 @@ GRACE_SECONDS = 3.0
 
 LOOK_SECONDS = 0.1
 """How often a run is looked at: a step that holds the interpreter is found out this much later at most."""
+
+LAST_OUTPUT_SECONDS = 1.0
+"""How long the last output of a behave that has ended is waited for: something else may hold it open."""
+
+NEEDED_AT_THE_END = ("streampay_smoke.run.conclude", "streampay_smoke.publish.publish")
+"""What is imported while behave starts, which takes longer."""
 
 RUNNER = "streampay_smoke.runner.runner:GateRunner"
 """The runner by name, for this process has no use for behave: with it a changed `behave.ini` is found."""
@@ -47,33 +59,62 @@ def supervise(
     command = [sys.executable, "-m", "behave", f"--runner={RUNNER}", f"--tags={settings.tags}"]
     command += ["-D", f"{RUN_FOLDER}={folder.path}"]
     root = project_root()
+    live = live_line(sys.stderr, environ) if detail is Detail.NORMAL else None
+    # What behave prints to a terminal that shows a live line goes through this process, which takes the line away.
+    through = subprocess.PIPE if live else None
     with parent_death_pipe() as end:
         command += ["-D", f"{PARENT_DEATH_PIPE}={end}", "--", *paths]
         with subprocess.Popen(
             command,
             cwd=suite_root(root),
-            env={**environ, PROJECT: str(root)},
+            env={**environ, PROJECT: str(root), **({"PYTHONUNBUFFERED": "1"} if live else {})},
             pass_fds=[end],
-            stdout=None if detail is Detail.NORMAL else subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL if detail is Detail.QUIET else None,
+            stdout=(through if sys.stdout.isatty() else None) if detail is Detail.NORMAL else subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL if detail is Detail.QUIET else through,
         ) as behave:
             _pass_on_signals_to(behave)
-            importlib.import_module("streampay_smoke.run.conclude")  # while behave starts: it takes a while, too
-            ending = _ending(behave, settings, folder, detail)
+            passing_on = _passing_on(behave, live) if live else []
+            for module in NEEDED_AT_THE_END:
+                importlib.import_module(module)
+            ending = _ending(behave, settings, folder, detail, live)
             if ending:
                 behave.kill()
                 behave.wait()
+            for thread in passing_on:
+                thread.join(LAST_OUTPUT_SECONDS)
+            if live:
+                live.clear()
     _vouch(folder, settings, exit_code=behave.returncode, ending=ending)
 
 
-def _ending(behave: "subprocess.Popen[bytes]", settings: Settings, folder: RunFolder, detail: Detail) -> str:
+def _passing_on(behave: "subprocess.Popen[bytes]", live: LiveLine) -> list[threading.Thread]:
+    """Print what behave prints above the live line, in threads that end with its output."""
+
+    def pass_on(output: IO[bytes], stream: TextIO) -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        with contextlib.suppress(ValueError, OSError):  # closed: what holds the other end outlived behave
+            while some := os.read(output.fileno(), 65536):
+                live.pass_on(decoder.decode(some), stream)
+
+    pairs = [(behave.stdout, sys.stdout), (behave.stderr, sys.stderr)]
+    threads = [
+        threading.Thread(target=pass_on, args=(output, stream), daemon=True) for output, stream in pairs if output
+    ]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def _ending(
+    behave: "subprocess.Popen[bytes]", settings: Settings, folder: RunFolder, detail: Detail, live: LiveLine | None
+) -> str:
     """Wait for behave; return why it has to be killed, "" when it ended by itself."""
     progress = RunProgress(
         folder.journal_path,
         deadline_seconds=settings.deadline_seconds + GRACE_SECONDS,
         observer=_print if detail is Detail.VERBOSE else lambda entry: None,
     )
-    heartbeat = Heartbeat(progress)
+    heartbeat = Heartbeat(progress, live=live)
     while True:
         if detail is Detail.NORMAL:
             heartbeat.look()

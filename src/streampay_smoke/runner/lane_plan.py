@@ -29,8 +29,15 @@ LANES = (
     Lane(name="payment", plays=("settlement/a-settled-stream-", "settlement_keys/")),
     Lane(name="records", plays=("records/",)),
     Lane(name="cancelled streams, late payment", plays=("records_cancelled/", "settlement/a-settlement-refused-")),
+    # What is tried on a draft stays in one lane: each lane makes a draft of its own, and creations are limited.
     Lane(name="access", plays=("access/", "api_v2_access/"), needs=("readiness", "credential")),
-    Lane(name="events", plays=("events/", "webhooks/")),
+    Lane(
+        name="events, operations, pages and sign-ins that are refused",
+        plays=(
+            *("events/", "webhooks/", "operations/the-service-answers-", "operations/the-index-"),
+            *("access/the-", "access/a-sign-in-"),
+        ),
+    ),
     Lane(name="repeated payment", plays=("settlement/a-repeated-settlement-", "streams/", "webapp/")),
 )
 """The lanes, the one that waits for the most ledgers first."""
@@ -40,7 +47,7 @@ ALONE = (
     "streams/a-user-lists-all-their-streams-page-by-page",  # a list that grows meanwhile may show one twice
     "throttling/",  # uses up a limit that may count for others
     "throttling_evasion/",
-    "operations/",  # asks whether the service answers every time, and may count what others ask
+    "operations/the-metrics-",  # may count what others ask
 )
 """What is played beside nothing else: ids of scenarios, or what they begin with."""
 

@@ -6,11 +6,12 @@ played alone, it plays itself, when no lane is left.
 
 import functools
 import gc
+import importlib
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import Any
 
 from behave.capture import CaptureController
@@ -108,8 +109,9 @@ class LanedRun:
         here = {self._session.id_of(item) for item in feature.walk_scenarios() if self._session.expects(item)}
         if self._lanes.started or not here & self._lane_of.keys():
             return
-        expected = [item.expected for item in self._planned]
-        shared = self._session.open_shared(shared_by(self._lane_of, expected, self._session.settings))
+        shared_names = shared_by(self._lane_of, [item.expected for item in self._planned], self._session.settings)
+        with _loading("streampay_smoke.chain.stellar" if "ledger" in shared_names else ""):
+            shared = self._session.open_shared(shared_names)
         self._session.drop_connections()
         if not shared or _threads_at_work():
             self._lane_of = {}
@@ -237,6 +239,27 @@ class LanedRun:
                 streams=self._session.own_streams,
             )
         )
+
+
+@contextmanager
+def _loading(module: str) -> Iterator[None]:
+    """Import a module beside what is done in the block, which waits for answers; "" for none.
+
+    Who needs the module meanwhile waits for it, and meets its errors.
+    """
+
+    def load() -> None:
+        with suppress(Exception):
+            importlib.import_module(module)
+
+    thread = threading.Thread(target=load, name=f"import of {module}", daemon=True)
+    if module:
+        thread.start()
+    try:
+        yield
+    finally:
+        if module:
+            thread.join()
 
 
 def _threads_at_work() -> bool:

@@ -22,7 +22,7 @@ import msgspec
 
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import ScenarioStarted
-from streampay_smoke.run.progress import StepWatch
+from streampay_smoke.run.progress import LaneWatch
 from streampay_smoke.runner.interruption import Interruption
 from streampay_smoke.runner.lane_wire import (
     AnyMessage,
@@ -71,7 +71,7 @@ class _Lane:
         self.pid = pid
         self.pipe = pipe
         self.frames = Frames()
-        self.watch = StepWatch()
+        self.watch = LaneWatch()
         self.steps: dict[str, deque[StepPlayed]] = {}
         self.played: set[str] = set()
         self.scenario_id = ""

@@ -11,6 +11,7 @@ from behave.model import Feature, Scenario
 from behave.parser import ParserError, parse_file
 from behave.runner import the_step_registry
 
+from streampay_smoke.chain.profiles import PROFILES
 from streampay_smoke.core.utf8 import text_of
 from streampay_smoke.evidence.events import Exclusion, ExpectedScenario, RunPlanned
 from streampay_smoke.gate.concerns import concern_of, proves_settlement
@@ -105,6 +106,11 @@ EXCLUSION_RULES = (
         tag="contract-admin",
         applies=lambda settings: not settings.facts.chain.contract_admin,
         reason=lambda settings: "this environment does not say who administers the contract (chain.contract_admin)",
+    ),
+    ExclusionRule(
+        tag="contract-admin",
+        applies=lambda settings: "set_paused" not in PROFILES[settings.contract_profile].operations,
+        reason=lambda settings: f"contracts of profile {settings.contract_profile} have no administrator",
     ),
 )
 

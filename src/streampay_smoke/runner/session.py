@@ -396,7 +396,7 @@ def effective_settings(options: Mapping[str, str] | None = None) -> Iterator[Set
     if not settings.embedded:
         yield settings
         return
-    with start_sandbox() as sandbox:
+    with start_sandbox(settings.contract_profile) as sandbox:
         yield configuration.settings_of(raw.over(sandbox.ready_document()["env"]))
 
 

@@ -41,6 +41,7 @@ class Settings(NotificationSettings, frozen=True, kw_only=True):
     baseline_url: str
     expect_release: str
     region: str
+    vantage: str
     tags: str
     deadline_seconds: float
     deadline_is_derived: bool

@@ -24,7 +24,7 @@ from streampay_smoke.service.release import release_reader
 from streampay_smoke.service.strkey import is_address
 from streampay_smoke.settings import parsing
 from streampay_smoke.settings.parsing import LONGEST_SECONDS
-from streampay_smoke.settings.variables import VARIABLES
+from streampay_smoke.settings.variables import PREFIX, VARIABLES
 
 SHARED = Path(__file__).with_name("shared.toml")
 """What all environments share: what none of them says of itself."""
@@ -33,6 +33,15 @@ _KINDS_OF_MONEY = frozenset({"write_latency", "settlement_time"})
 """Kinds of objectives that nothing can be said of where no streams are created."""
 
 _NAME = re.compile(r"[\w.-]+")
+
+ALL_REGIONS = "all"
+"""The name that stands for every region of an environment."""
+
+_REGION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+"""It names folders, and stands before `/` and `@` in the ids of a merged verdict."""
+
+_OF_REGION = ("base_url", "rpc_url", "friendbot_url", "contract_id")
+"""What a region may say differently from its environment."""
 
 
 _Above0 = Annotated[float, Meta(gt=0, le=LONGEST_SECONDS)]
@@ -73,7 +82,11 @@ class ServiceFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class ChainFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[chain]` of an environment file. `contract_admin` is whom the contract must obey, "" where nobody says."""
+    """`[chain]` of an environment file.
+
+    `contract_admin` is whom the contract must obey, "" where nobody says. `simulated_seconds_per_ledger` is the pace of
+    the ledgers of simulated regions, 0 for a ledger for each transaction.
+    """
 
     network: str
     contract_profile: str
@@ -81,6 +94,7 @@ class ChainFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     contract_admin: str = ""
     rpc_url: str = ""
     friendbot_url: str = ""
+    simulated_seconds_per_ledger: _Seconds = 0.0
 
 
 class MoneyFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,6 +104,24 @@ class MoneyFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     proofs: tuple[str, ...]
     max_stroops: int
     settles_not_because: str = ""
+
+
+class Region(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of `[[regions]]`: a deployment of its own on the environment's network. "" takes what the environment says.
+
+    `vantage` names where it is played from. `credentials` gives settings that are secrets to this region alone: the
+    setting's name, and the name of the variable that holds its value. `simulated_latency_ms` is how far away a region
+    of the sandbox is.
+    """
+
+    name: str
+    base_url: str = ""
+    rpc_url: str = ""
+    friendbot_url: str = ""
+    contract_id: str = ""
+    vantage: str = ""
+    credentials: dict[str, str] = {}
+    simulated_latency_ms: Annotated[int, Meta(ge=0, le=60_000)] = 0
 
 
 class EnvironmentFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -113,14 +145,57 @@ class EnvironmentFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     bake: Bake = Bake()
     policy: Policy = Policy()
     rollback: dict[str, Any] = {}
+    regions: tuple[Region, ...] = ()
 
     def __post_init__(self) -> None:
+        self._refuse_regions()
         names = [objective.name for objective in self.objectives]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two objectives are named {twice[0]!r}")
         if sum(objective.kind == "read_comparison" for objective in self.objectives) > 1:
             raise ValueError("only one objective may be a read_comparison: its pairs are sampled once")
+
+    def _refuse_regions(self) -> None:
+        names = [region.name for region in self.regions]
+        twice = next((name for name in names if names.count(name) > 1), "")
+        if twice:
+            raise ValueError(f"two regions are named {twice!r}")
+        bad = next((name for name in names if name == ALL_REGIONS or not _REGION_NAME.fullmatch(name)), None)
+        if bad is not None:
+            raise ValueError(
+                f"no region can be named {bad!r}: {ALL_REGIONS!r} stands for all of them, and a name is made of "
+                "letters, digits, '.', '_' and '-'"
+            )
+        if not self.service.simulated and any(region.simulated_latency_ms for region in self.regions):
+            raise ValueError("simulated_latency_ms of a region is for a service that is simulated")
+        for region in self.regions:
+            for setting, variable in region.credentials.items():
+                known = VARIABLES.get(setting)
+                if known is None or not known.secret:
+                    raise ValueError(f"region {region.name}: {setting} is no setting that is a secret")
+                if variable.upper().startswith(PREFIX):
+                    raise ValueError(f"region {region.name}: {variable} must not begin with {PREFIX}: it is no setting")
+
+    def of_region(self, name: str) -> "EnvironmentFacts":
+        """Return what is true of one of the regions; the same without any. Each may move its share of the spend cap.
+
+        One network has one budget: what the regions may move together is what one run of the environment may.
+        """
+        region = next((each for each in self.regions if each.name == name), None)
+        if region is None:
+            return self
+        given = {key: value for key in _OF_REGION if (value := getattr(region, key))}
+        return msgspec.structs.replace(
+            self,
+            service=msgspec.structs.replace(
+                self.service, **{key: value for key, value in given.items() if key == "base_url"}
+            ),
+            chain=msgspec.structs.replace(
+                self.chain, **{key: value for key, value in given.items() if key != "base_url"}
+            ),
+            money=msgspec.structs.replace(self.money, max_stroops=self.money.max_stroops // len(self.regions)),
+        )
 
 
 def read_environment(folder: Path, environment: str) -> EnvironmentFacts:
@@ -155,6 +230,9 @@ def facts_in(text: str, file: str) -> EnvironmentFacts:
         allowed_network(facts.chain.network)
     refuse_public_url(f"{file}: rpc_url", facts.chain.rpc_url)
     refuse_public_url(f"{file}: friendbot_url", facts.chain.friendbot_url)
+    for region in facts.regions:
+        refuse_public_url(f"{file}: rpc_url of region {region.name}", region.rpc_url)
+        refuse_public_url(f"{file}: friendbot_url of region {region.name}", region.friendbot_url)
     return facts
 
 

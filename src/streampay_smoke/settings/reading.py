@@ -14,10 +14,10 @@ import msgspec
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import PUBLIC_NAMES, PUBLIC_PASSPHRASE, allowed_network, folded, refuse_public_url
-from streampay_smoke.core.secret import Secret
+from streampay_smoke.core.secret import Secret, quoted
 from streampay_smoke.settings.deadline import derived_deadline_seconds
 from streampay_smoke.settings.dotenv_file import FILE, read_dotenv
-from streampay_smoke.settings.environment import EnvironmentFacts, read_environment, values_of
+from streampay_smoke.settings.environment import ALL_REGIONS, EnvironmentFacts, read_environment, values_of
 from streampay_smoke.settings.folders import environments_folder, project_root
 from streampay_smoke.settings.problems import Problems
 from streampay_smoke.settings.variables import BY_ATTRIBUTE, ENGINE_PREFIX, PREFIX, VARIABLES, slots_of
@@ -128,12 +128,52 @@ def read(
     problems.refuse()
     environment = given["SMOKE_ENV"].value if "SMOKE_ENV" in given else VARIABLES["SMOKE_ENV"].default
     system = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
+    facts = read_environment(environments_folder(root), environment)
+    region = given["SMOKE_REGION"].value if "SMOKE_REGION" in given else ""
     return RawSettings(
         environment=environment,
-        facts=read_environment(environments_folder(root), environment),
-        given=given,
+        facts=facts.of_region(region),
+        given={**_of_region(environment, facts, region, system, given), **given},
         system=system,
     )
+
+
+def _of_region(
+    environment: str, facts: EnvironmentFacts, name: str, system: Mapping[str, str], given: Mapping[str, Given]
+) -> dict[str, Given]:
+    """Return the settings that a listed region gives a value to; nothing where no regions are listed.
+
+    Raises SettingsInvalid for a region that is not listed, and for a credential whose variable is not set.
+    """
+    names = [region.name for region in facts.regions]
+    if not names or name in {"", ALL_REGIONS}:
+        return {}
+    file = f"environments/{environment}.toml"
+    if name not in names:
+        nearest = difflib.get_close_matches(name, names, n=1)
+        raise SettingsInvalid(
+            f"SMOKE_REGION names {quoted(name)}, which {file} does not list"
+            f"{f'; did you mean {nearest[0]}?' if nearest else ''}",
+            next_step=f"use one of: {', '.join(names)}; or {ALL_REGIONS} for each of them",
+        )
+    region = facts.regions[names.index(name)]
+    unset = [variable for variable in region.credentials.values() if not system.get(variable)]
+    if unset:
+        raise SettingsInvalid(
+            f"{', '.join(unset)} is not set: {file} says that region {name} takes its credentials from it",
+            next_step="set it from your secret store",
+        )
+    twice = [setting for setting in region.credentials if setting in given]
+    if twice:
+        raise SettingsInvalid(
+            f"{', '.join(twice)} is set for every region, and {file} gives region {name} its own",
+            next_step=f"unset it, and set {', '.join(region.credentials[each] for each in twice)} instead",
+        )
+    vantage = {"SMOKE_VANTAGE": Given(region.vantage, file)} if region.vantage else {}
+    return {
+        **vantage,
+        **{setting: Given(system[variable], variable) for setting, variable in region.credentials.items()},
+    }
 
 
 def given_facts(

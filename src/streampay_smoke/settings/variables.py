@@ -96,7 +96,21 @@ VARIABLES = {
             metavar="ID",
             unset="any",
         ),
-        Variable("SMOKE_REGION", "Region named in verdict and reports", option="--region", metavar="NAME"),
+        Variable(
+            "SMOKE_REGION",
+            "Region named in verdict and reports; where the environment file lists regions, one of them, whose "
+            "addresses and credentials then count, or all for each of them side by side",
+            option="--region",
+            metavar="NAME",
+            page="regions",
+        ),
+        Variable(
+            "SMOKE_VANTAGE",
+            "Vantage point: where this runner stands. It tells runs of one region apart when they are merged",
+            option="--vantage",
+            metavar="NAME",
+            page="regions",
+        ),
         Variable(
             "SMOKE_TAGS",
             "Tag expression of the scenarios to run",
@@ -266,7 +280,8 @@ VARIABLES = {
         ),
         Variable(
             "SMOKE_CONTRACT_PROFILE",
-            "The contract's interface: streampay-stream, or streampay-contracts, the early contract",
+            "The contract's interface: streampay-stream, streampay-contracts (the early contract) or "
+            "streampay-contracts-v0.2 (the one after it, whose recipients withdraw)",
             parsing.contract_profile,
             file_key="chain.contract_profile",
         ),

@@ -217,6 +217,42 @@ def test_the_early_contract_runs_a_stream_without_moving_money(setup: LedgerSetu
     assert setup.adapter.balance(setup.recipient.address) == before
 
 
+def withdrawn_from(setup: LedgerSetup) -> StreamContract:
+    return StreamContract(setup.adapter, setup.ledger.withdrawal_contract_id, PROFILES["streampay-contracts-v0.2"])
+
+
+def test_the_contract_whose_recipients_withdraw_pays_what_was_earned_and_once(setup: LedgerSetup) -> None:
+    contract, token = withdrawn_from(setup), setup.adapter.native_token_contract()
+    contract.check_interface()
+    since = setup.adapter.health().latest_ledger + 1
+    opened = contract.open_draft(setup.payer, setup.recipient.address, token, 9_700, 97)
+    assert setup.adapter.balance(setup.recipient.address) == 100_000_000_000
+    contract.start(opened.stream_id, setup.payer)
+    setup.ledger.advance(LONG_ENOUGH)
+    assert contract.settle(opened.stream_id, setup.payer).value == 9_700
+    assert contract.payments(since, setup.recipient.address) == ()
+    assert contract.stream(opened.stream_id).status == "active"
+
+    withdrawn = contract.withdraw(opened.stream_id, setup.recipient)
+    again = contract.withdraw(opened.stream_id, setup.recipient)
+
+    (paid,) = contract.payments(since, setup.recipient.address)
+    assert (paid.amount_stroops, paid.sender, paid.tx_hash) == (9_700, contract.contract_id, withdrawn.tx_hash)
+    assert (again.value, contract.paid_out(again)) == (0, ())
+    assert contract.stream(opened.stream_id).status == "settled"
+    (created,) = contract.stream_events(since)
+    assert (created.name, created.stream_id, created.fields["total_stroops"]) == ("created", opened.stream_id, 9_700)
+
+
+def test_a_stream_whose_recipient_withdraws_is_ended_before_its_start_too(setup: LedgerSetup) -> None:
+    contract, token = withdrawn_from(setup), setup.adapter.native_token_contract()
+    opened = contract.open_draft(setup.payer, setup.recipient.address, token, 9_700, 97)
+    contract.cancel(opened.stream_id, setup.payer)
+    assert contract.stream(opened.stream_id).status == "cancelled"
+    with pytest.raises(HostFailure, match="WasmVm"):
+        contract.cancel(opened.stream_id, setup.payer)
+
+
 def test_the_early_contracts_panics_are_host_failures(setup: LedgerSetup) -> None:
     contract = StreamContract(setup.adapter, setup.ledger.early_contract_id, PROFILES["streampay-contracts"])
     with pytest.raises(HostFailure) as caught:

@@ -24,6 +24,7 @@ from streampay_smoke.core.errors import Blame, SettingsInvalid
 
 MAIN = PROFILES["streampay-stream"]
 EARLY = PROFILES["streampay-contracts"]
+WITHDRAWN = PROFILES["streampay-contracts-v0.2"]
 PAYER = ChainAccount(name="payer", address="GPAYER", seed="SPAYER")
 CONTRACT, TOKEN = "CSTREAM", "CTOKEN"
 
@@ -114,8 +115,8 @@ def interface_like(profile: ContractProfile) -> ContractInterface:
         )
         for name, operation in profile.operations.items()
     }
-    status = "bool" if profile is EARLY else "StreamStatus"
-    fields = dict.fromkeys(profile.state.values(), "i128") | {profile.state["status"]: status}
+    status = "StreamStatus" if profile is MAIN else "bool"
+    fields = dict.fromkeys((*profile.state.values(), *profile.unpaid), "i128") | {profile.state["status"]: status}
     return ContractInterface(
         functions=functions | {"version": FunctionInterface(arguments=())},
         structs={profile.state_struct: fields},
@@ -251,6 +252,8 @@ def test_an_opening_that_answers_no_id_is_drift(value: Any) -> None:
         (MAIN, "cancel", "cancel_stream"),
         (EARLY, "pause", "stop_stream"),
         (EARLY, "settle", "settle_stream"),
+        (WITHDRAWN, "settle", "settle_stream"),
+        (WITHDRAWN, "withdraw", "withdraw_stream"),
     ],
 )
 def test_each_operation_is_the_profiles_function(profile: ContractProfile, operation: str, function: str) -> None:
@@ -325,6 +328,83 @@ def test_an_event_in_another_shape_is_drift() -> None:
 def test_a_contract_without_events_is_not_asked_for_any() -> None:
     adapter = Remembering()
     assert contract_on(adapter, EARLY).stream_events(5) == ()
+    assert adapter.asked == []
+
+
+WITHDRAWN_STREAM: dict[str, Any] = {
+    "payer": "GPAYER",
+    "recipient": "GREC",
+    "token": TOKEN,
+    "rate_per_second": 10,
+    "balance": 900,
+    "claimable_balance": 100,
+    "start_time": 50,
+    "end_time": 0,
+    "is_active": True,
+    "paused_at": 0,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"start_time": 0, "is_active": False}, "draft"),
+        ({}, "active"),
+        ({"balance": 0}, "active"),
+        ({"paused_at": 60}, "paused"),
+        ({"is_active": False, "end_time": 70}, "cancelled"),
+        ({"is_active": False, "balance": 0, "claimable_balance": 0}, "settled"),
+        ({"balance": 0, "claimable_balance": 0}, "settled"),
+    ],
+)
+def test_what_became_of_a_stream_without_a_total_follows_from_its_escrow(changes: dict[str, Any], status: str) -> None:
+    stream = WITHDRAWN_STREAM | changes
+    state = contract_on(Remembering(answer=stream), WITHDRAWN).stream(4)
+    unpaid = stream["balance"] + stream["claimable_balance"]
+    assert (state.status, state.unpaid_stroops, state.released_of(1_000)) == (status, unpaid, 1_000 - unpaid)
+
+
+@pytest.mark.parametrize("stream", [without(WITHDRAWN_STREAM, "balance"), WITHDRAWN_STREAM | {"balance": "900"}])
+def test_an_escrow_that_cannot_be_read_is_drift(stream: Any) -> None:
+    with pytest.raises(InterfaceDrift):
+        contract_on(Remembering(answer=stream), WITHDRAWN).stream(4)
+
+
+def test_an_escrow_field_that_is_absent_is_drift_before_anything_is_read() -> None:
+    interface = interface_like(WITHDRAWN)
+    fields = without(interface.structs["StreamInfo"], "claimable_balance")
+    (drift,) = interface_drifts(WITHDRAWN, msgspec.structs.replace(interface, structs={"StreamInfo": fields}))
+    assert drift == "StreamInfo has no field claimable_balance"
+
+
+CREATION = {"payer": "GPAYER", "recipient": "GREC", "rate_per_second": 10, "initial_balance": 1_000}
+
+
+def test_an_event_that_names_its_stream_in_a_topic_is_read_too() -> None:
+    adapter = Remembering(answer=(told(["stream_created", 4], CREATION),))
+    (event,) = contract_on(adapter, WITHDRAWN).stream_events(5)
+    assert (event.name, event.stream_id) == ("created", 4)
+    assert (event.fields["payer"], event.fields["total_stroops"]) == ("GPAYER", 1_000)
+    assert adapter.asked == [(5, (CONTRACT,), ("stream_created",))]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        told(["stream_created"], CREATION),
+        told(["stream_created", 4], [1]),
+        told(["stream_created", 4], without(CREATION, "payer")),
+    ],
+)
+def test_such_an_event_in_another_shape_is_drift(event: ContractEvent) -> None:
+    with pytest.raises(InterfaceDrift, match="event stream_created"):
+        contract_on(Remembering(answer=(event,)), WITHDRAWN).stream_events(5)
+
+
+@pytest.mark.parametrize("profile", [EARLY, WITHDRAWN])
+def test_nobody_can_claim_a_role_that_a_contract_does_not_have(profile: ContractProfile) -> None:
+    adapter = Remembering()
+    assert not contract_on(adapter, profile).may_be_claimed("GADMIN")
     assert adapter.asked == []
 
 
@@ -423,8 +503,3 @@ def test_what_only_the_contract_itself_paid_out_is_told_apart() -> None:
     )
     paid = contract_on(adapter, token=TOKEN).paid_out(closed)
     assert [(payment.recipient, payment.amount_stroops) for payment in paid] == [("GREC", 7), ("GPAYER", 3)]
-
-
-def test_an_early_contract_has_no_administrator_to_ask_for() -> None:
-    with pytest.raises(SettingsInvalid, match="cannot claim"):
-        contract_on(Remembering(), EARLY).may_be_claimed("GANY")

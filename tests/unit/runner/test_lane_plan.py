@@ -46,7 +46,7 @@ def test_a_whole_smoke_is_played_in_all_lanes_and_readiness_beside_nothing(setti
     assert alone == {scenario.id for scenario in of(*ALONE)}
 
 
-@pytest.mark.parametrize("beginning", ["readiness/", "ledger/", "access/"])
+@pytest.mark.parametrize("beginning", ["readiness/", "ledger/", "api_v2_access/"])
 def test_what_fits_into_one_lane_is_played_in_turn(settings: Settings, beginning: str) -> None:
     assert lanes_of(of(beginning), settings) == {}
 

@@ -4,7 +4,14 @@ from stellar_sdk import Keypair, StrKey, scval, xdr
 
 from streampay_sandbox.ledger import book as book_module
 from streampay_sandbox.ledger.book import Book, ClosedLedger
-from streampay_sandbox.ledger.cadence import MOST_CAUGHT_UP, FixedInterval, Instant, Stalled, cadence
+from streampay_sandbox.ledger.cadence import (
+    MOST_AHEAD_SECONDS,
+    MOST_CAUGHT_UP,
+    FixedInterval,
+    Instant,
+    Stalled,
+    cadence,
+)
 from streampay_sandbox.ledger.clock import LedgerClock
 from streampay_sandbox.ledger.keys import account_key, data_key
 from streampay_sandbox.ledger.state import (
@@ -111,7 +118,13 @@ def test_instant_ledgers_close_for_transactions_and_when_somebody_looks() -> Non
     instant = cadence(0)
     assert isinstance(instant, Instant)
     assert instant.on_submission
-    assert (list(instant.due(10, 10.9)), list(instant.due(10, 11.2))) == ([], [11.2])
+    assert (list(instant.due(10, 10.2)), list(instant.due(10, 10.3))) == ([], [10.3])
+
+
+def test_idle_instant_ledgers_do_not_run_away_from_the_clock() -> None:
+    ahead = cadence(0)
+    assert list(ahead.due(10, 10.9, ahead_seconds=MOST_AHEAD_SECONDS)) == []
+    assert list(ahead.due(10, 11.0, ahead_seconds=MOST_AHEAD_SECONDS)) == [11.0]
 
 
 def test_intervals_catch_up_but_not_for_ever() -> None:

@@ -365,7 +365,7 @@ def limited(person: Person, **limits: int) -> TransactionEnvelope:
 
 
 def test_too_few_declared_instructions_fail(wire: Wire) -> None:
-    outcome = closed(wire, limited(wire.person(), instructions=1_000_000))
+    outcome = closed(wire, limited(wire.person(), instructions=100_000))
     assert invoke_code(outcome) == "INVOKE_HOST_FUNCTION_RESOURCE_LIMIT_EXCEEDED"
 
 

@@ -63,7 +63,7 @@ def test_a_service_is_for_one_environment_and_its_addresses() -> None:
     place = settings.served
     assert (place.environment, place.region, place.base_url) == ("staging", "eu", "https://staging.example")
     assert place.targets == ("https://a.example", "http://b.pay.svc:8080")
-    assert (settings.limit_seconds, settings.valid_seconds, settings.keep_runs) == (750, 3600, 100)
+    assert (settings.limit_seconds, settings.valid_seconds, settings.keep_runs) == (780, 3600, 100)
     assert [token.reveal() for token in settings.tokens] == [TOKEN, OTHER_TOKEN]
     assert TOKEN not in repr(settings)
 

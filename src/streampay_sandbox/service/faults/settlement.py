@@ -26,7 +26,6 @@ from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall
 MORE_THAN_IT_HAS_STROOPS: Final = 10**17
 OTHER_NETWORK: Final = "Test SDF Network ; September 2015"
 FAKE: Final = "fake-tx-"
-LOOK_SECONDS: Final = 0.02
 
 
 def _invented_hash() -> str:
@@ -177,18 +176,14 @@ def _replay_pays_later(parts: Parts, inner: Handler, call: HttpCall) -> HttpAnsw
     answer = inner(call)
     if call.route == SETTLE and answer.headers.get(REPLAY_HEADER) == "true":
         stream = next(stream for stream in parts.store.everything() if stream.id == call.params["stream_id"])
-        answered_at = parts.treasury.ledger_time()
-        threading.Thread(target=_pay_after, args=(parts, stream, answered_at), daemon=True).start()
+        threading.Thread(target=_queue_payment, args=(parts, stream), daemon=True).start()
     return answer
 
 
-def _pay_after(parts: Parts, stream: Stream, closed_at: int) -> None:
-    """Pay a stream again once a ledger has closed after `closed_at`; the end of the sandbox ends the wait."""
-    while not parts.stopping.wait(LOOK_SECONDS):
-        with contextlib.suppress(LedgerError, RuntimeError):  # a sandbox that is stopping closes its connections
-            if parts.treasury.ledger_time() > closed_at:
-                parts.treasury.pay(stream.recipient, parts.treasury.released(stream.chain_id))
-                return
+def _queue_payment(parts: Parts, stream: Stream) -> None:
+    """Queue another payment of a stream, for the ledger that closes next, while its caller has the answer already."""
+    with contextlib.suppress(LedgerError, RuntimeError):  # a sandbox that is stopping closes its connections
+        parts.treasury.pay(stream.recipient, parts.treasury.released(stream.chain_id))
 
 
 def _settles_by_body_alone(parts: Parts) -> Parts:

@@ -16,30 +16,39 @@ class Parties(msgspec.Struct, frozen=True, kw_only=True):
     """Who pays and who is paid, what each had before, and the first ledger that may show anything of it."""
 
     payer: ChainAccount
-    recipient: str
+    recipient: ChainAccount
     payer_stroops: int
     recipient_stroops: int
     first_ledger: int
 
 
-def parties(ledger: Ledger, payer: ChainAccount, recipient: str) -> Parties:
+def parties(ledger: Ledger, payer: ChainAccount, recipient: ChainAccount) -> Parties:
     """Take note of the balances before a stream; raises SettingsInvalid for a contract that pays nobody."""
     ledger.must_pay()
     return Parties(
         payer=payer,
         recipient=recipient,
         payer_stroops=ledger.chain.balance(payer.address),
-        recipient_stroops=ledger.chain.balance(recipient),
+        recipient_stroops=ledger.chain.balance(recipient.address),
         first_ledger=ledger.next_ledger(),
     )
 
 
 class SettledStream(msgspec.Struct, frozen=True, kw_only=True):
-    """A stream of `total_stroops` that was opened, started and settled, in three transactions."""
+    """A stream of `total_stroops` that was opened, started and settled; the last of its transactions paid.
+
+    `recipient_outcomes` are those the recipient sent: a withdrawal, where the contract asks for one.
+    """
 
     stream_id: int
     total_stroops: int
-    outcomes: tuple[TxOutcome, TxOutcome, TxOutcome]
+    payer_outcomes: tuple[TxOutcome, ...]
+    recipient_outcomes: tuple[TxOutcome, ...]
+
+    @property
+    def outcomes(self) -> tuple[TxOutcome, ...]:
+        """All of them, in their order."""
+        return (*self.payer_outcomes, *self.recipient_outcomes)
 
 
 def stream_and_settle(
@@ -50,11 +59,14 @@ def stream_and_settle(
     total_stroops: int = TOTAL_STROOPS,
     duration_seconds: int = DURATION_SECONDS,
 ) -> SettledStream:
-    """Open, start and, once its time is over, settle a stream; raises the chain's errors."""
+    """Open, start and, once its time is over, settle a stream; raises the chain's errors.
+
+    Where settling makes the money claimable only, the recipient withdraws it.
+    """
     contract, payer = ledger.contract, between.payer
     with housekeeping.making(CONTRACT_STREAM, refused=never_opened):
         opened = contract.open_draft(
-            payer, between.recipient, ledger.token_contract_id, total_stroops, duration_seconds
+            payer, between.recipient.address, ledger.token_contract_id, total_stroops, duration_seconds
         )
         stream_id = opened.stream_id
         housekeeping.made(CONTRACT_STREAM, str(stream_id), lambda: cancel(ledger, stream_id, payer))
@@ -63,23 +75,30 @@ def stream_and_settle(
         started.closed_at + duration_seconds, within_seconds=MOVES_WITHIN_SECONDS + duration_seconds
     )
     settled = contract.settle(stream_id, payer)
+    withdrawn = (contract.withdraw(stream_id, between.recipient),) if contract.recipient_withdraws else ()
     housekeeping.finished(CONTRACT_STREAM, str(stream_id))
-    outcomes = (opened.outcome, started, settled)
-    return SettledStream(stream_id=stream_id, total_stroops=total_stroops, outcomes=outcomes)
+    return SettledStream(
+        stream_id=stream_id,
+        total_stroops=total_stroops,
+        payer_outcomes=(opened.outcome, started, settled),
+        recipient_outcomes=withdrawn,
+    )
 
 
 def look_at(ledger: Ledger, stream: SettledStream, between: Parties) -> ContractStreamObservation:
     """Return what the ledger shows of a settled stream and of the balances of its parties."""
-    payments = ledger.payments_to(between.recipient, between.first_ledger)
+    recipient = between.recipient.address
+    payments = ledger.payments_to(recipient, between.first_ledger)
+    withdrawal_fees = sum(outcome.fee_charged_stroops for outcome in stream.recipient_outcomes)
     state = ledger.contract.stream(stream.stream_id)
     return ContractStreamObservation(
         total_stroops=stream.total_stroops,
         settled_in=stream.outcomes[-1].tx_hash,
         payments=tuple((payment.amount_stroops, payment.tx_hash) for payment in payments),
         status=state.status,
-        released_stroops=state.released_stroops,
+        released_stroops=state.released_of(stream.total_stroops),
         given_stroops=between.payer_stroops - ledger.chain.balance(between.payer.address),
-        gained_stroops=ledger.chain.balance(between.recipient) - between.recipient_stroops,
-        fees_stroops=sum(outcome.fee_charged_stroops for outcome in stream.outcomes),
+        gained_stroops=ledger.chain.balance(recipient) - between.recipient_stroops + withdrawal_fees,
+        fees_stroops=sum(outcome.fee_charged_stroops for outcome in stream.payer_outcomes),
         retried=any(outcome.attempts > 1 for outcome in stream.outcomes),
     )

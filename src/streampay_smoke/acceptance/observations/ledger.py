@@ -36,10 +36,21 @@ class Ledger:
     def must_pay(self) -> None:
         """Raise SettingsInvalid for a contract that moves no money or does not tell of it: nothing could be proved."""
         profile = self.contract.profile
-        if not (profile.pays and profile.events):
+        if not (profile.pays and profile.tells_of_streams):
             raise SettingsInvalid(
                 f"contracts of profile {profile.name} pay nobody: no settlement can be proved on them",
                 next_step="set SMOKE_CONTRACT_PROFILE and SMOKE_CONTRACT_ID to a contract that pays",
+            )
+
+    def must_prove_settlements(self) -> None:
+        """Raise SettingsInvalid for a contract on which a service's settlement does not pay the recipient by itself."""
+        self.must_pay()
+        if not self.contract.profile.settles_in_one_call:
+            raise SettingsInvalid(
+                f"contracts of profile {self.contract.profile.name} pay a recipient who withdraws, not one whose "
+                "stream is settled: no settlement of a service can be proved on them",
+                next_step="set SMOKE_SETTLEMENT_PROOF=service, where the environment allows it; the contract itself is "
+                "checked on the ledger all the same",
             )
 
     def next_ledger(self) -> int:

@@ -37,7 +37,7 @@ class LedgerProof:
     """The default: the transaction, its contract, its events, the amount and the balance are looked up."""
 
     def __init__(self, ledger: Ledger, recipient: str, record: Recorder) -> None:
-        ledger.must_pay()
+        ledger.must_prove_settlements()
         self.recipient = recipient
         self._ledger = ledger
         self._record = record

@@ -20,7 +20,7 @@ _INITIALIZE = "initialize"
 _Type = xdr.HostFunctionType
 
 
-class ContractUnderTest:
+class DeployedContract:
     """The code of a contract, and the real host that runs it."""
 
     def __init__(self, code: bytes, host: RealHost) -> None:

@@ -1,0 +1,244 @@
+"""The quorum rule: what the verdicts of several regions say together."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from sample_runs import SCRIPTS, judged, passing
+
+from streampay_smoke.gate.policy import ReleaseStep
+from streampay_smoke.gate.regions import REGION_RULES, RULES, Quorum, RefusedArtifact, RunOfRegion, decided, merged
+from streampay_smoke.gate.verdict import Action, Override, Verdict, VerdictStatus, from_json, to_json
+from streampay_smoke.publish import wording
+
+P, F, I, C, S = (VerdictStatus[name] for name in ("PASS", "FAIL", "INCONCLUSIVE", "CONFIG", "SAFETY"))  # noqa: E741
+ATTRIBUTION = {P: "none", F: "product", I: "dependency", C: "config", S: "safety"}
+ACTION = {P: Action.PROMOTE, F: Action.ROLLBACK, I: Action.HOLD, C: Action.HOLD, S: Action.HOLD}
+REFUSED = RefusedArtifact(artifact="artifacts/x", kind="journal_forged", text="it was changed")
+
+
+def said(status: VerdictStatus, run_id: str, **changed: object) -> Verdict:
+    verdict = judged(passing()).verdict
+    target = replace(verdict.target, base_url=f"https://{run_id}.example")
+    fields = {
+        "target": target,
+        "verdict": status,
+        "run_id": run_id,
+        "reason_code": f"code_of_{status}",
+        "attribution": ATTRIBUTION[status],
+        "action": ACTION[status],
+        "message": f"{status} [x]: what happened -> next",
+    }
+    return replace(verdict, **{**fields, **changed})
+
+
+def run(region: str, status: VerdictStatus, vantage: str = "", **changed: object) -> RunOfRegion:
+    verdict = said(status, changed.pop("run_id", f"run-{region}-{vantage}"), **changed)  # type: ignore[arg-type]
+    return RunOfRegion(region=region, vantage=vantage, verdict=verdict, artifacts=f"artifacts/{region}")
+
+
+def merge(*runs: RunOfRegion, refused: tuple[RefusedArtifact, ...] = (), **quorum: object) -> Verdict:
+    return merged(runs, refused, Quorum(**{"expected": ("eu", "us"), **quorum}), run_id="merge-1")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("eu", "us", "status", "reason_code"),
+    [
+        (P, P, P, "every_region_passed"),
+        (P, F, F, "region_failed"),
+        (F, F, F, "region_failed"),
+        (F, I, F, "region_failed"),
+        (F, C, F, "region_failed"),
+        (F, None, F, "region_failed"),
+        (P, I, I, "region_inconclusive"),
+        (P, None, I, "region_missing"),
+        (I, None, I, "region_missing"),
+        (P, C, C, "region_config"),
+        (I, C, C, "region_config"),
+        (P, S, S, "region_safety"),
+        (F, S, S, "region_safety"),
+        (None, None, I, "region_missing"),
+    ],
+)
+def test_the_gravest_region_decides_and_a_missing_one_never_passes(
+    eu: VerdictStatus | None, us: VerdictStatus | None, status: VerdictStatus, reason_code: str
+) -> None:
+    runs = [run(name, word) for name, word in (("eu", eu), ("us", us)) if word is not None]
+
+    for ordered in (runs, runs[::-1]):
+        verdict = merge(*ordered)
+        assert (verdict.verdict, verdict.reason_code) == (status, reason_code)
+        assert [region.region for region in verdict.regions] == ["eu", "us"]
+        assert verdict.exit_code == {P: 0, F: 1, C: 2, I: 3, S: 4}[status]
+
+
+def test_the_page_states_the_rule_as_it_is() -> None:
+    page = (Path(__file__).parents[3] / "docs/regions.md").read_text()
+    stated = re.findall(r"^\| `(\w+)` \| ([A-Z]+) \|", page, re.MULTILINE)
+
+    assert stated == [*((code, str(status)) for code, status, _, _ in RULES), ("every_region_passed", "PASS")]
+    assert all(f"| {status} | {when} |" in page for status, when in REGION_RULES)
+
+
+def test_a_region_that_fails_alone_is_named_and_rolled_back_alone() -> None:
+    verdict = merge(run("eu", P), run("us", F))
+    decision = decided(verdict, [])
+
+    assert "us failed" in verdict.message
+    assert verdict.attribution == "product"
+    assert decision.step is ReleaseStep.ROLLBACK
+    assert decision.regions == {"eu": ReleaseStep.HOLD, "us": ReleaseStep.ROLLBACK}
+    assert not decision.acts
+
+
+def test_every_region_is_promoted_together_or_none_is() -> None:
+    whole = decided(merge(run("eu", P), run("us", P)), [])
+    part = decided(merge(run("eu", P), run("us", P, action=Action.HOLD)), [])
+
+    assert (whole.step, set(whole.regions.values())) == (ReleaseStep.PROMOTE, {ReleaseStep.PROMOTE})
+    assert part.step is ReleaseStep.HOLD
+    assert decided(merge(run("eu", P), run("us", I)), []).regions["eu"] is ReleaseStep.HOLD
+
+
+@pytest.mark.parametrize("us", [P, F])
+def test_a_rehearsal_promotes_nothing_rolls_nothing_back_and_wakes_nobody(us: VerdictStatus) -> None:
+    quorum = Quorum(expected=("eu", "us"))
+    verdict = merged([run("eu", P), run("us", us)], (), quorum, run_id="merge-1", rehearsal=True)
+    decision = decided(verdict, [])
+
+    assert (verdict.verdict, decision.step, decision.page) == (us, ReleaseStep.HOLD, False)
+    assert set(decision.regions.values()) == {ReleaseStep.HOLD}
+
+
+def test_an_end_by_a_signal_exits_as_one() -> None:
+    quorum = Quorum(expected=("eu", "us"))
+
+    assert merged([run("eu", I)], (), quorum, run_id="merge-1", ended_by="SIGTERM").exit_code == 143
+    assert merged([run("eu", F)], (), quorum, run_id="merge-1", ended_by="SIGTERM").exit_code == 1
+
+
+def test_a_fail_that_is_not_the_releases_accuses_nobody() -> None:
+    assert merge(run("eu", P), run("us", F, attribution="dependency")).verdict is I
+
+
+def test_inconclusive_exits_as_a_failure_where_that_was_asked_for() -> None:
+    quorum = Quorum(expected=("eu", "us"))
+    verdict = merged([run("eu", P)], (), quorum, run_id="merge-1", inconclusive_fails=True)
+
+    assert (verdict.verdict, verdict.exit_code) == (I, 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "needed", "status"),
+    [
+        ((P, P, I), 2, P),
+        ((P, I, I), 2, I),
+        ((P, P, F), 2, F),
+        ((I, I, F), 2, F),
+        ((P, P, C), 2, C),
+        ((P, P, S), 2, S),
+        ((P,), 2, I),
+        ((I,), 1, I),
+    ],
+)
+def test_a_vantage_point_that_sees_nothing_is_outvoted_and_one_that_sees_a_fault_is_not(
+    words: tuple[VerdictStatus, ...], needed: int, status: VerdictStatus
+) -> None:
+    runs = [run("eu", word, f"v{number}") for number, word in enumerate(words)]
+
+    assert merge(*runs, expected=("eu",), vantages=needed).verdict is status
+
+
+@pytest.mark.parametrize(
+    ("runs", "quorum", "status", "reason_code"),
+    [
+        ([run("eu", P), run("eu", P, run_id="again"), run("us", P)], {}, C, "region_twice"),
+        ([run("eu", P, "a"), run("eu", P, "a", run_id="again"), run("us", P, "a")], {"vantages": 1}, C, "region_twice"),
+        ([run("eu", P, run_id="same"), run("us", P, run_id="same")], {}, C, "run_twice"),
+        ([run("eu", P), run("us", P), run("moon", P)], {}, C, "region_unexpected"),
+        ([run("eu", P), run("us", P)], {"expected": ()}, C, "no_region_expected"),
+        ([run("eu", P), run("us", P)], {"release": "r-43"}, C, "releases_differ"),
+        ([run("eu", P), run("us", P)], {"release": "r-42"}, P, "every_region_passed"),
+        ([run("eu", P), run("us", P)], {"environment": "staging"}, C, "environments_differ"),
+        # A fault that is proved stands beside what was given twice.
+        ([run("eu", F), run("us", P), run("us", P, run_id="again")], {}, F, "region_failed"),
+    ],
+)
+def test_evidence_that_does_not_go_together_is_refused_by_name(
+    runs: list[RunOfRegion], quorum: dict[str, Any], status: VerdictStatus, reason_code: str
+) -> None:
+    verdict = merge(*runs, **quorum)
+
+    assert (verdict.verdict, verdict.reason_code) == (status, reason_code)
+
+
+@pytest.mark.parametrize("eu", [P, F])
+def test_runs_of_two_releases_say_nothing_together(eu: VerdictStatus) -> None:
+    target = judged(passing()).verdict.target
+    other = replace(target, release_expected="", releases_observed=("r-43",))
+
+    assert merge(run("eu", eu), run("us", P, target=other)).reason_code == "releases_differ"
+    assert merge(run("eu", S), run("us", P, target=other)).verdict is S
+
+
+@pytest.mark.parametrize(("us", "status"), [(P, I), (F, F), (S, S), (C, C)])
+def test_evidence_that_does_not_count_keeps_a_merge_from_pass_and_hides_no_fault(
+    us: VerdictStatus, status: VerdictStatus
+) -> None:
+    verdict = merge(run("eu", P), run("us", us), refused=(REFUSED,))
+
+    assert verdict.verdict is status
+    assert any("journal_forged" in cause.text for cause in verdict.causes)
+
+
+def test_a_region_that_does_not_say_what_passed_does_not_pass_where_a_release_is_asked_for() -> None:
+    target = replace(judged(passing()).verdict.target, release_expected="", releases_observed=())
+    silent = run("us", P, target=target)
+
+    assert merge(run("eu", P), silent).verdict is P
+    assert merge(run("eu", P), silent, release="r-42").reason_code == "releases_differ"
+
+
+def test_runs_that_never_started_are_not_one_run_given_twice() -> None:
+    assert merge(run("eu", I, run_id=""), run("us", I, run_id="")).reason_code == "region_inconclusive"
+
+
+def test_a_region_whose_evidence_was_refused_says_so() -> None:
+    verdict = merge(run("eu", P), refused=(replace(REFUSED, region="us"),))
+
+    assert verdict.reason_code == "artifact_refused"
+    assert [region.reason_code for region in verdict.regions] == ["code_of_PASS", "journal_forged"]
+
+
+def test_regions_that_were_judged_at_one_address_are_named() -> None:
+    target = judged(passing()).verdict.target
+
+    assert merge(run("eu", P), run("us", P)).warnings == ()
+    (warning,) = merge(run("eu", P, target=target), run("us", P, target=target)).warnings
+    assert "eu and us were judged at one address" in warning
+
+
+def test_an_override_of_one_region_is_told_as_that_regions() -> None:
+    override = Override(who="Ann", why="seen", until="2026-11-23T20:00:00Z", from_="FAIL", to="PASS")
+    verdict = merge(run("eu", P), run("us", P, overrides=(override,)))
+
+    assert verdict.overrides == ()
+    assert verdict.regions[1].overrides == (override,)
+    assert "us: overridden from FAIL by Ann" in verdict.warnings[0]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_any_run_can_be_merged_and_is_read_back(name: str) -> None:
+    verdict = judged(SCRIPTS[name]()).verdict
+    together = merge(RunOfRegion(region="eu", vantage="", verdict=verdict, artifacts="a"), run("us", P, run_id="other"))
+
+    assert from_json(to_json(together)) == together
+    assert len(together.checks) == len(verdict.checks) + len(judged(passing()).verdict.checks)
+    assert len({check.id for check in together.checks}) == len(together.checks)
+    assert len(together.message) <= 140
+
+
+def test_the_next_step_names_the_regions_to_roll_back() -> None:
+    assert "Roll back us, and promote no other region." in wording.next_step(merge(run("eu", P), run("us", F)))
