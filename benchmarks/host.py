@@ -109,11 +109,11 @@ large to be uploaded: 124 million instructions, 101 with `wasm-opt -Oz`, 60 with
 whole smoke is PASS on that contract and on the one below, and FAIL on one that pays a stroop too little.
 
 ## A contract from source
-`engine/contract` is a stream contract of this project's own, written from the interface in `chain/profiles.py`. It
-needs the target `wasm32v1-none`; where Rust has it, `cargo build --release --target wasm32v1-none` in that folder
-builds it. Where Rust comes without it and cannot fetch it, Debian's packages rustc-web, rust-web-src and libllvm22 have
-a compiler and the sources of `core` and `alloc` for it (`-Zbuild-std=core,alloc` with `RUSTC_BOOTSTRAP=1`, and rustup's
-rust-lld as the linker).
+`engine/contract` is a stream contract of this project's own, written from the interface in
+`core/contract_profiles.py`. It needs the target `wasm32v1-none`; where Rust has it,
+`cargo build --release --target wasm32v1-none` in that folder builds it. Where Rust comes without it and cannot fetch
+it, Debian's packages rustc-web, rust-web-src and libllvm22 have a compiler and the sources of `core` and `alloc` for it
+(`-Zbuild-std=core,alloc` with `RUSTC_BOOTSTRAP=1`, and rustup's rust-lld as the linker).
 """
 
 

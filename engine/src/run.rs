@@ -9,8 +9,8 @@ use soroban_env_host::e2e_invoke::{
 };
 use soroban_env_host::storage::{EntryWithLiveUntil, Storage};
 use soroban_env_host::xdr::{
-    AccountId, ContractEvent, DiagnosticEvent, HostFunction, LedgerEntry, LedgerEntryData, LedgerKey, Limits, ReadXdr,
-    ScError, ScVal, SorobanAuthorizationEntry, SorobanResources, WriteXdr,
+    AccountId, ContractDataDurability, ContractEvent, DiagnosticEvent, HostFunction, LedgerEntry, LedgerEntryData,
+    LedgerKey, Limits, ReadXdr, ScError, ScVal, SorobanAuthorizationEntry, SorobanResources, WriteXdr,
 };
 use soroban_env_host::{Host, HostError, LedgerInfo, ModuleCache};
 
@@ -82,7 +82,9 @@ fn apply(
 ) -> Result<Answer, String> {
     let resources: SorobanResources = decoded(&request.resources)?;
     let footprint = resources.footprint.read_only.iter().chain(resources.footprint.read_write.iter());
-    let in_order: Vec<_> = footprint.map(|key| with_ttl(caller.entry(key)?, budget)).collect::<Result<_, String>>()?;
+    let mut found: Vec<_> = footprint.map(|key| caller.entry(key)).collect::<Result<_, String>>()?;
+    let restored = restore(&resources, &mut found, &request.ledger);
+    let in_order: Vec<_> = found.into_iter().map(|entry| with_ttl(entry, budget)).collect::<Result<_, String>>()?;
     let auth: Vec<Vec<u8>> = request
         .auth
         .iter()
@@ -94,7 +96,7 @@ fn apply(
         true,
         raw(&decoded::<HostFunction>(&request.function)?)?,
         raw(&resources)?,
-        &[],
+        &restored,
         raw(&decoded::<AccountId>(&request.source)?)?,
         auth.into_iter(),
         ledger_info(&request.ledger)?,
@@ -117,6 +119,25 @@ fn apply(
         events.push(encoded(&ContractEvent::from_xdr(event, Limits::none()).map_err(text)?)?);
     }
     Ok(Answer { value: Some(value), events, changes: changes(&done.ledger_changes)?, ..Answer::default() })
+}
+
+/// Let read-write entries that have run out live again for the least time, and return which those are.
+///
+/// A network does so for the indices that a transaction names; the caller's transactions name none.
+fn restore(resources: &SorobanResources, found: &mut [Option<EntryWithLiveUntil>], ledger: &Ledger) -> Vec<u32> {
+    let written = &mut found[resources.footprint.read_only.len()..];
+    let mut restored = Vec::new();
+    for (at, (key, entry)) in (0_u32..).zip(resources.footprint.read_write.iter().zip(written)) {
+        let temporary =
+            matches!(key, LedgerKey::ContractData(data) if data.durability == ContractDataDurability::Temporary);
+        if let Some((_, Some(live_until))) = entry {
+            if *live_until < ledger.sequence && !temporary {
+                *live_until = ledger.sequence + ledger.min_persistent_ttl - 1;
+                restored.push(at);
+            }
+        }
+    }
+    restored
 }
 
 /// The contracts among these entries, parsed: a network keeps all its contracts so, and no call pays for it.

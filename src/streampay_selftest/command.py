@@ -17,7 +17,7 @@ from streampay_selftest.progress_output import summary
 from streampay_selftest.results import DISTURBANCE, FAULT, Results, merged, to_json
 from streampay_selftest.scoring import missed, score
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.publish.files import replace_file
+from streampay_smoke.core.files import replace_file
 from streampay_smoke.settings.folders import project_root
 
 MET, MISSED, STOPPED = 0, 1, 3

@@ -9,7 +9,7 @@ from streampay_selftest.case import Case
 from streampay_selftest.case_selection import unknown
 from streampay_selftest.page import FILES
 from streampay_selftest.results import CaseResult, Results, from_json, to_json
-from streampay_smoke.publish.files import replace_file
+from streampay_smoke.core.files import replace_file
 
 FOLDER = Path("docs/selftest")
 RESULTS = "results.json"

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from streampay_sandbox.ledger.stream_contract.payouts import SOMEBODY_ELSE
 from streampay_sandbox.proxy import DisturbingProxy, ProxyBehaviour, full_queue, pass_through
 from streampay_sandbox.service.auth import Tokens
 from streampay_sandbox.stack import start_sandbox
@@ -16,7 +17,6 @@ from streampay_selftest.case import Condition
 from streampay_selftest.run_setup import RunSetup
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.http.client import Client
-from streampay_smoke.service.identity import unowned_address
 
 PATIENCE_SECONDS = 40.0
 """How long something that a run has to reach first is waited for."""
@@ -101,7 +101,7 @@ def signed_in_by_token(setup: RunSetup) -> None:
     """Give the gate a token that an operator made, of a user who has two streams already."""
     token, _ = Tokens(Secret(setup.environ["SMOKE_AUTH_JWT_SECRET"])).issue("smoke-user")
     headers = {"authorization": f"Bearer {token}", "cookie": "csrf-token=c", "x-csrf-token": "c"}
-    order = {"recipient": unowned_address(), "rate": "0.5", "schedule": "month"}
+    order = {"recipient": SOMEBODY_ELSE, "rate": "0.5", "schedule": "month"}
     with Client(base_url=setup.sandbox.base_url, timeout_seconds=PATIENCE_SECONDS, headers=headers) as client:
         for _ in range(2):
             made = client.request(

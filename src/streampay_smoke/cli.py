@@ -12,8 +12,7 @@ from streampay_smoke import settings as configuration
 from streampay_smoke.core import times
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.core.standard_streams import open_standard_streams
-from streampay_smoke.core.system_facts import child_environment, variables
-from streampay_smoke.evidence import journal as journals
+from streampay_smoke.core.system_facts import child_environment
 from streampay_smoke.gate.verdict import EXIT_CODES, STATUS_WITHOUT_RUN, VerdictStatus
 from streampay_smoke.run.detail import Detail
 from streampay_smoke.run.output import outlasting_output
@@ -111,29 +110,12 @@ def _target_release(settings: configuration.Settings, options: Mapping[str, str]
 
 def judge(chosen: argparse.Namespace) -> int:
     """Print the verdict on a journal and exit with its code; with --verify, only if it is the one that was signed."""
-    from streampay_smoke.gate.judge import judge as judged
-    from streampay_smoke.gate.verdict import to_json
+    from streampay_smoke.operations.verification import judge_again
 
     if chosen.verdict is not None and chosen.verify is None:
         print("--verdict needs --verify PUBLIC_KEY_OR_FILE", file=sys.stderr)
         return EXIT_CODES[VerdictStatus.CONFIG]
-    try:
-        read = journals.read(chosen.journal)
-    except OSError as error:
-        print(f"{chosen.journal}: {error.strerror}", file=sys.stderr)
-        return EXIT_CODES[VerdictStatus.CONFIG]
-    if chosen.verify is not None and not _verified(chosen):
-        return EXIT_CODES[VerdictStatus.INCONCLUSIVE]
-    verdict = judged(read)
-    if chosen.json:
-        sys.stdout.buffer.write(to_json(verdict))
-        return verdict.exit_code
-    from streampay_smoke.publish.report_model import report_of
-    from streampay_smoke.publish.summary import console_answer, paint_for, width_of
-
-    answer = console_answer(report_of(read.entries, verdict), paint_for(sys.stdout, variables()), width_of(sys.stdout))
-    print(answer, end="")
-    return verdict.exit_code
+    return judge_again(chosen.journal, verify=chosen.verify, verdict=chosen.verdict, as_json=chosen.json)
 
 
 def merge(chosen: argparse.Namespace) -> int:
@@ -148,20 +130,6 @@ def merge(chosen: argparse.Namespace) -> int:
         keys=chosen.verify,
         max_age_seconds=chosen.max_age,
     )
-
-
-def _verified(chosen: argparse.Namespace) -> bool:
-    """Whether a journal and its verdict are what the given key signed; says what differs."""
-    from streampay_smoke.core.signing import PublicKey
-    from streampay_smoke.operations.verification import differences
-
-    key = PublicKey.given(chosen.verify)
-    found = list(differences(chosen.journal, chosen.verdict or chosen.journal.with_name("verdict.json"), key))
-    for difference in found:
-        print(f"not verified: {difference}", file=sys.stderr)
-    if not found:
-        print(f"verified: signed by key {key.id}", file=sys.stderr)
-    return not found
 
 
 def report(chosen: argparse.Namespace) -> int:
@@ -213,12 +181,10 @@ def _refused(error: SmokeError) -> int:
 
 def sweep(chosen: argparse.Namespace) -> int:
     """Bring to an end what crashed runs left in a deployment."""
-    from streampay_smoke.evidence.redaction import Redactor
     from streampay_smoke.operations.sweep import sweep_environment
     from streampay_smoke.run.output import redacted_output
 
-    redactor = Redactor()
-    with redacted_output(redactor):
+    with redacted_output() as redactor:
         try:
             settings = configuration.load(given_options(chosen))
             return sweep_environment(settings, redactor, older_than_seconds=chosen.older_than, dry_run=chosen.dry_run)
@@ -228,7 +194,6 @@ def sweep(chosen: argparse.Namespace) -> int:
 
 def init(chosen: argparse.Namespace) -> int:
     """Make the files of a new environment: of what its service tells, and of what you answer."""
-    from streampay_smoke.evidence.redaction import Redactor
     from streampay_smoke.operations.init import Wanted
     from streampay_smoke.operations.init import init as initialised
     from streampay_smoke.run.output import redacted_output
@@ -243,8 +208,7 @@ def init(chosen: argparse.Namespace) -> int:
         engine=chosen.engine,
         gate=chosen.gate,
     )
-    redactor = Redactor()
-    with redacted_output(redactor):
+    with redacted_output() as redactor:
         try:
             return initialised(wanted, redactor)
         except SmokeError as error:
@@ -253,12 +217,10 @@ def init(chosen: argparse.Namespace) -> int:
 
 def doctor(chosen: argparse.Namespace) -> int:
     """Look at everything a run needs, one by one, and say what to do about each problem."""
-    from streampay_smoke.evidence.redaction import Redactor
     from streampay_smoke.operations import doctor as doctors
     from streampay_smoke.run.output import redacted_output
 
-    redactor = Redactor()
-    with redacted_output(redactor):
+    with redacted_output() as redactor:
         looks = doctors.doctor(given_options(chosen), redactor)
         print(doctors.table(looks))
     return doctors.exit_code(looks)
@@ -337,13 +299,18 @@ def notify(chosen: argparse.Namespace) -> int:
 
 def serve(chosen: argparse.Namespace) -> int:
     """Answer for deploys over HTTP: one run for each, in the words of Argo Rollouts, Flagger and AWS."""
+    from streampay_smoke.run.output import redacted_output
     from streampay_smoke.serve import command
 
     settings = command.load()
     if chosen.flagger_key is not None:
         print(command.key_for(settings, chosen.flagger_key))
         return 0
-    command.serve(settings, host=chosen.host, port=chosen.port, state=chosen.state_dir, concurrency=chosen.concurrency)
+    with redacted_output() as redactor:
+        redactor.learn(*(token.reveal() for token in settings.tokens))
+        command.serve(
+            settings, host=chosen.host, port=chosen.port, state=chosen.state_dir, concurrency=chosen.concurrency
+        )
     return 0
 
 

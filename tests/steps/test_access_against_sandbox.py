@@ -136,7 +136,7 @@ def left_behind(witness: Witness) -> set[str]:
     return {event.id for event in witness.of(ResourceCreated)} - {event.id for event in witness.of(ResourceReleased)}
 
 
-def test_in_an_honest_sandbox_every_door_is_shut_and_few_streams_are_made(witness: Witness) -> None:
+def test_in_an_honest_sandbox_every_attempt_is_refused_and_few_streams_are_made(witness: Witness) -> None:
     with start_sandbox() as sandbox, opened(sandbox, witness) as scenario:
         for story in STORIES.values():
             checks = len(witness.checks)
@@ -149,7 +149,7 @@ def test_in_an_honest_sandbox_every_door_is_shut_and_few_streams_are_made(witnes
 
 
 @pytest.mark.parametrize("mode", ["jwt", "api-key"])
-def test_doors_are_shut_in_every_mode_that_has_a_secret(mode: str, witness: Witness) -> None:
+def test_attempts_are_refused_in_every_mode_that_has_a_secret(mode: str, witness: Witness) -> None:
     one_user = {"takes over", "exceed_limit"} if mode == "api-key" else set()
     with start_sandbox() as sandbox, opened(sandbox, witness, SMOKE_AUTH_MODE=mode) as scenario:
         for name in STORIES.keys() - {"used challenge", *one_user}:
@@ -197,7 +197,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("fault", "story", "promise"), BROKEN)
-def test_a_door_that_is_open_breaks_the_promise_it_is_about(
+def test_an_attempt_that_succeeds_breaks_the_promise_it_is_about(
     fault: str, story: str, promise: str, witness: Witness
 ) -> None:
     with start_sandbox(faults=(fault,)) as sandbox, opened(sandbox, witness) as scenario, witness.breaks(promise):
@@ -243,7 +243,7 @@ def test_where_writes_do_not_pass_the_own_page_is_the_one_that_misses_them(witne
         forges(scenario)
 
 
-def test_an_open_door_ends_the_round_and_nothing_more_is_tried(witness: Witness) -> None:
+def test_an_attempt_that_succeeds_ends_the_round_and_nothing_more_is_tried(witness: Witness) -> None:
     with start_sandbox(faults=("others-act",)) as sandbox, opened(sandbox, witness) as scenario:
         play(scenario, "sign_in", "have_a_draft", "write_as_second_user")
         assert [attempt.what for attempt in scenario.attempts.made] == ["start the stream"]
@@ -268,7 +268,7 @@ def test_an_operators_administrator_is_no_synthetic_user(witness: Witness) -> No
         administration(scenario, "the synthetic user")
 
 
-def test_haste_is_no_evidence_about_a_door(witness: Witness) -> None:
+def test_throttling_is_no_evidence_about_access(witness: Witness) -> None:
     with (
         start_sandbox(faults=("limits-block-everybody",)) as sandbox,
         opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as scenario,
@@ -280,7 +280,7 @@ def test_haste_is_no_evidence_about_a_door(witness: Witness) -> None:
 
 
 @pytest.mark.parametrize("story", ["writes, nobody", "takes over", "claims"])
-def test_no_door_is_tried_by_writing_where_money_is_real(story: str, witness: Witness) -> None:
+def test_nobody_attempts_to_write_where_money_is_real(story: str, witness: Witness) -> None:
     with (
         start_sandbox(faults=("ready-names-mainnet",)) as sandbox,
         opened(sandbox, witness, SMOKE_AUTH_MODE="jwt") as scenario,

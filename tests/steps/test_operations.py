@@ -67,7 +67,7 @@ def test_metrics_are_there(text: str, witness: Witness) -> None:
     witness.saw_held(METRICS)
 
 
-def test_a_question_for_the_token_shows_that_figures_are_on(witness: Witness) -> None:
+def test_a_question_for_the_token_shows_that_metrics_are_on(witness: Witness) -> None:
     operations.metrics_are_available(answer(401), variable="", expect=witness.expect)
 
     witness.saw_held(METRICS)
@@ -88,7 +88,7 @@ def test_a_question_for_the_token_shows_that_figures_are_on(witness: Witness) ->
     ids=["off", "no route", "down", "ten", "another name", "a comment", "a page", "nothing"],
 )
 @pytest.mark.parametrize("variable", ["", "SMOKE_METRICS_TOKEN"])
-def test_figures_that_are_not_there_are_found_out(told: Answer, saw: str, variable: str, witness: Witness) -> None:
+def test_metrics_that_are_not_there_are_found_out(told: Answer, saw: str, variable: str, witness: Witness) -> None:
     with witness.breaks(METRICS, expected="metrics", saw=saw):
         operations.metrics_are_available(told, variable=variable, expect=witness.expect)
 

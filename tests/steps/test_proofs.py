@@ -26,7 +26,7 @@ from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.observations.settlement import LedgerProof, ServiceProof, SettlementProof
 from streampay_smoke.chain import lag
 from streampay_smoke.chain.adapter import ChainUnavailable
-from streampay_smoke.chain.profiles import PROFILES
+from streampay_smoke.core.contract_profiles import PROFILES
 from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.evidence.events import Settled, Waited
 from streampay_smoke.service.records import Receipt, StreamOrder, StreamRecord
@@ -387,7 +387,7 @@ def test_agrees_fails_when_the_ledger_shows_another_payment(
         agrees(proof, receipt(), record(), ORDER, witness.expect)
 
 
-def test_agrees_fails_when_the_papers_disagree_whatever_the_ledger_shows(witness: Witness) -> None:
+def test_agrees_fails_when_the_records_disagree_whatever_the_ledger_shows(witness: Witness) -> None:
     paper, proof = watched(witness)
     settle(paper)
 
@@ -529,7 +529,7 @@ def test_the_services_word_is_not_taken_when_the_receipt_does_not_claim_it(
     [receipt(receipt_tx_hash=OTHER_HASH), receipt(stream_id="stream-2"), receipt(settlement_tx_hash=OTHER_HASH)],
     ids=["two hashes", "another stream", "another transaction"],
 )
-def test_the_services_papers_must_still_agree(wrong: Receipt, witness: Witness) -> None:
+def test_the_services_records_must_still_agree(wrong: Receipt, witness: Witness) -> None:
     with pytest.raises(PromiseBroken):
         agrees(ServiceProof(RECIPIENT, lambda stream_id: record()), wrong, record(), ORDER, witness.expect)
 

@@ -28,7 +28,7 @@ from step_parts import (
 )
 
 from streampay_smoke.acceptance.checks import settlement
-from streampay_smoke.acceptance.checks.settlement import LedgerFinding
+from streampay_smoke.acceptance.checks.settlement import LedgerFinding, LedgerObservation
 from streampay_smoke.chain.adapter import TxOutcome
 from streampay_smoke.chain.contract import Payment
 from streampay_smoke.service.exchange import Answer
@@ -38,17 +38,29 @@ PERIOD_STROOPS = 7_777_777
 
 
 def finding(
-    *payments: Payment, elapsed_seconds: int = 10, made: TxOutcome | None = None, amount: int = 1_000
+    *payments: Payment,
+    elapsed_seconds: int = 10,
+    made: TxOutcome | None = None,
+    amount: int = 1_000,
+    paid_out: Sequence[Payment] | None = None,
+    balance_change: int | None = None,
+    most_ahead_seconds: int = 60,
 ) -> LedgerFinding:
     made = made or outcome()
     paid = payments or (payment(amount_stroops=amount),)
-    return LedgerFinding(
-        outcome=made,
+    seen = LedgerObservation(
+        contract_id=CONTRACT,
+        recipient=RECIPIENT,
+        first_ledger=FIRST_LEDGER,
+        most_ahead_seconds=most_ahead_seconds,
+        transaction=made,
+        created=(creation(),),
+        starts=(),
         payments=paid,
-        paid_out=paid,
-        started_at=made.closed_at - elapsed_seconds,
-        created=creation(),
+        paid_out=paid if paid_out is None else tuple(paid_out),
+        balance_change=sum(each.amount_stroops for each in paid) if balance_change is None else balance_change,
     )
+    return LedgerFinding(seen=seen, transaction=made, started_at=made.closed_at - elapsed_seconds, created=creation())
 
 
 @pytest.mark.parametrize("requests", [1, 2, 3])
@@ -113,15 +125,9 @@ def test_names_a_transaction_fails_when_it_cannot_be_a_ledgers(tx_hash: str, saw
         settlement.names_a_transaction(receipt(settlement_tx_hash=tx_hash), witness.expect)
 
 
-def check_paid_by_contract(found: LedgerFinding, witness: Witness) -> None:
-    settlement.paid_by_contract_in_this_run(
-        found, contract_id=CONTRACT, recipient=RECIPIENT, first_ledger=FIRST_LEDGER, expect=witness.expect
-    )
-
-
 @pytest.mark.parametrize("ledger", [FIRST_LEDGER, FIRST_LEDGER + 1, FIRST_LEDGER + 10_000])
 def test_paid_by_contract_passes_for_a_payment_of_this_run(ledger: int, witness: Witness) -> None:
-    check_paid_by_contract(finding(made=outcome(ledger=ledger)), witness)
+    settlement.paid_by_contract_in_this_run(finding(made=outcome(ledger=ledger)), witness.expect)
 
     witness.saw_held(
         "the settlement transaction succeeded",
@@ -134,7 +140,7 @@ def test_paid_by_contract_passes_for_a_payment_of_this_run(ledger: int, witness:
 def test_paid_by_contract_leaves_payments_of_other_transactions_to_other_checks(witness: Witness) -> None:
     stray = payment(tx_hash=OTHER_HASH, sender="GOPERATOR")
 
-    check_paid_by_contract(finding(payment(), stray), witness)
+    settlement.paid_by_contract_in_this_run(finding(payment(), stray), witness.expect)
 
     assert all(check.held for check in witness.checks)
 
@@ -168,7 +174,7 @@ def test_paid_by_contract_fails_when_the_transaction_is_another_kind(
     made: dict[str, Any], promise: str, expected: str, saw: str, witness: Witness
 ) -> None:
     with witness.breaks(promise, expected=expected, saw=saw):
-        check_paid_by_contract(finding(made=outcome(**made)), witness)
+        settlement.paid_by_contract_in_this_run(finding(made=outcome(**made)), witness.expect)
 
 
 @pytest.mark.parametrize(
@@ -184,14 +190,15 @@ def test_paid_by_contract_fails_when_the_money_came_otherwise(
     payments: Sequence[Payment], saw: str, witness: Witness
 ) -> None:
     with witness.breaks("the expected contract paid the recipient", expected=f"{CONTRACT} pays {RECIPIENT}", saw=saw):
-        check_paid_by_contract(finding(*payments), witness)
+        settlement.paid_by_contract_in_this_run(finding(*payments), witness.expect)
 
 
 def test_paid_by_contract_fails_when_nobody_paid(witness: Witness) -> None:
-    unpaid = replace(finding(), payments=(), paid_out=())
+    found = finding()
+    unpaid = replace(found, seen=replace(found.seen, payments=(), paid_out=()))
 
     with witness.breaks("the expected contract paid the recipient", saw="no payment to the recipient"):
-        check_paid_by_contract(unpaid, witness)
+        settlement.paid_by_contract_in_this_run(unpaid, witness.expect)
 
 
 def paid_by(*payments: Payment) -> settlement.Payments:
@@ -236,7 +243,7 @@ def test_paid_exact_amount_passes_for_what_time_has_earned(
 ) -> None:
     found = finding(elapsed_seconds=elapsed_seconds, amount=promised)
 
-    paid = settlement.paid_exact_amount(found, ORDER, promised, witness.expect)
+    paid = settlement.paid_exact_amount(found, ORDER, witness.expect)
 
     assert paid == promised
     witness.saw_held("the amount is exact", "the recipient's balance grew by the payment")
@@ -259,10 +266,10 @@ def test_paid_exact_amount_is_exact_for_tiny_and_huge_rates(
     order = replace(ORDER, rate=rate, schedule=schedule)
     found = finding(elapsed_seconds=elapsed_seconds, amount=promised)
 
-    assert settlement.paid_exact_amount(found, order, promised, witness.expect) == promised
+    assert settlement.paid_exact_amount(found, order, witness.expect) == promised
     with witness.breaks("the amount is exact"):
         settlement.paid_exact_amount(
-            finding(elapsed_seconds=elapsed_seconds, amount=promised + 1), order, promised + 1, witness.expect
+            finding(elapsed_seconds=elapsed_seconds, amount=promised + 1), order, witness.expect
         )
 
 
@@ -280,13 +287,18 @@ def test_paid_exact_amount_is_exact_for_tiny_and_huge_rates(
 )
 def test_paid_exact_amount_fails_when_the_payment_is_another(paid: int, witness: Witness) -> None:
     with witness.breaks("the amount is exact", expected="907407 stroops: 0.7777777 a minute for 7 s", saw=paid):
-        settlement.paid_exact_amount(finding(elapsed_seconds=7, amount=paid), ORDER, paid, witness.expect)
+        settlement.paid_exact_amount(finding(elapsed_seconds=7, amount=paid), ORDER, witness.expect)
 
 
 @pytest.mark.parametrize(("elapsed_seconds", "paid"), [(0, 0), (0, 1), (-5, 0), (-5, 907_407)])
 def test_paid_exact_amount_fails_when_no_time_has_passed(elapsed_seconds: int, paid: int, witness: Witness) -> None:
     with witness.breaks("the amount is exact", expected=f"for {elapsed_seconds} s of ledger time", saw=paid):
-        settlement.paid_exact_amount(finding(elapsed_seconds=elapsed_seconds, amount=paid), ORDER, paid, witness.expect)
+        settlement.paid_exact_amount(finding(elapsed_seconds=elapsed_seconds, amount=paid), ORDER, witness.expect)
+
+
+def test_nothing_paid_in_no_time_is_told_apart_from_what_was_expected(witness: Witness) -> None:
+    with witness.breaks("the amount is exact", expected="more than 0 stroops", saw="0 stroops"):
+        settlement.paid_exact_amount(finding(elapsed_seconds=0, amount=0), ORDER, witness.expect)
 
 
 @pytest.mark.parametrize(
@@ -301,9 +313,9 @@ def test_a_payment_that_is_split_is_the_exact_amount_but_not_one_payment(
 ) -> None:
     found = finding(*payments, elapsed_seconds=7)
 
-    assert settlement.paid_exact_amount(found, ORDER, 907_407, witness.expect) == 907_407
+    assert settlement.paid_exact_amount(found, ORDER, witness.expect) == 907_407
     with witness.breaks("the recipient was paid exactly once"):
-        settlement.paid_exactly_once(paid_by(*found.payments), witness.expect)
+        settlement.paid_exactly_once(paid_by(*found.seen.payments), witness.expect)
 
 
 @pytest.mark.parametrize(
@@ -317,7 +329,9 @@ def test_a_payment_that_is_split_is_the_exact_amount_but_not_one_payment(
 )
 def test_paid_exact_amount_fails_when_the_balance_tells_otherwise(balance_change: int, witness: Witness) -> None:
     with witness.breaks("the recipient's balance grew by the payment", expected=907_407, saw=balance_change):
-        settlement.paid_exact_amount(finding(elapsed_seconds=7, amount=907_407), ORDER, balance_change, witness.expect)
+        settlement.paid_exact_amount(
+            finding(elapsed_seconds=7, amount=907_407, balance_change=balance_change), ORDER, witness.expect
+        )
 
 
 @given(
@@ -331,10 +345,10 @@ def test_no_amount_but_one_is_ever_exact(elapsed_seconds: int, off_by: int, stro
     promised = min(stroops, stroops * elapsed_seconds // 60)
 
     paid = finding(elapsed_seconds=elapsed_seconds, amount=promised)
-    assert settlement.paid_exact_amount(paid, order, promised, witness.expect) == promised
+    assert settlement.paid_exact_amount(paid, order, witness.expect) == promised
     with witness.breaks("the amount is exact"):
         wrong = finding(elapsed_seconds=elapsed_seconds, amount=promised + off_by)
-        settlement.paid_exact_amount(wrong, order, promised + off_by, witness.expect)
+        settlement.paid_exact_amount(wrong, order, witness.expect)
 
 
 @pytest.mark.parametrize(
@@ -345,7 +359,7 @@ def test_no_amount_but_one_is_ever_exact(elapsed_seconds: int, off_by: int, stro
         pytest.param({"receipt_tx_hash": ""}, id="the record's hash only"),
     ],
 )
-def test_records_agree_passes_for_papers_that_name_one_settlement(change: dict[str, str], witness: Witness) -> None:
+def test_records_agree_passes_where_they_name_one_settlement(change: dict[str, str], witness: Witness) -> None:
     settlement.records_agree(receipt(), record(**change), ORDER, witness.expect)
 
     assert len(witness.checks) >= 4
@@ -487,7 +501,7 @@ def returned(amount_stroops: int, recipient: str = PAYER.address) -> Payment:
 def test_nothing_lost_or_made_passes_when_the_escrow_is_empty_afterwards(
     paid_out: Sequence[Payment], witness: Witness
 ) -> None:
-    settlement.escrow_is_paid_out(replace(finding(), paid_out=tuple(paid_out)), RECIPIENT, witness.expect)
+    settlement.escrow_is_paid_out(finding(paid_out=paid_out), witness.expect)
 
     witness.saw_held(CONSERVED)
 
@@ -515,7 +529,7 @@ def test_nothing_lost_or_made_fails_when_the_escrow_is_not_accounted_for(
     paid_out: Sequence[Payment], saw: str, witness: Witness
 ) -> None:
     with witness.breaks(CONSERVED, expected=f"stroops to {PAYER.address}", saw=saw):
-        settlement.escrow_is_paid_out(replace(finding(), paid_out=tuple(paid_out)), RECIPIENT, witness.expect)
+        settlement.escrow_is_paid_out(finding(paid_out=paid_out), witness.expect)
 
 
 CLAIMED = "the receipt has the time of the settlement"
@@ -541,7 +555,7 @@ def iso(unix_seconds: int) -> str:
 def test_settled_when_it_says_passes_near_the_ledgers_time_however_it_is_written(
     settled_at: str, witness: Witness
 ) -> None:
-    settlement.settlement_time_agrees(receipt(settled_at=settled_at), finding(), 60, witness.expect)
+    settlement.settlement_time_agrees(receipt(settled_at=settled_at), finding(), witness.expect)
 
     witness.saw_held(CLAIMED)
 
@@ -549,14 +563,14 @@ def test_settled_when_it_says_passes_near_the_ledgers_time_however_it_is_written
 @pytest.mark.parametrize("settled_at", [iso(CLOSED - 121), iso(CLOSED + 121), "", "just now", "2026-01-05"])
 def test_settled_when_it_says_fails_for_another_time_or_none(settled_at: str, witness: Witness) -> None:
     with witness.breaks(CLAIMED, expected=iso(CLOSED), saw=settled_at):
-        settlement.settlement_time_agrees(receipt(settled_at=settled_at), finding(), 60, witness.expect)
+        settlement.settlement_time_agrees(receipt(settled_at=settled_at), finding(), witness.expect)
 
 
 def test_a_ledger_that_runs_ahead_of_its_service_is_allowed_for_and_not_the_other_way_round(witness: Witness) -> None:
     early, late = (receipt(settled_at=iso(CLOSED + seconds)) for seconds in (-3600, 3600))
-    settlement.settlement_time_agrees(early, finding(), AHEAD_SECONDS, witness.expect)
+    settlement.settlement_time_agrees(early, finding(most_ahead_seconds=AHEAD_SECONDS), witness.expect)
     with witness.breaks(CLAIMED):
-        settlement.settlement_time_agrees(late, finding(), AHEAD_SECONDS, witness.expect)
+        settlement.settlement_time_agrees(late, finding(most_ahead_seconds=AHEAD_SECONDS), witness.expect)
 
 
 DRAFT = record(status="draft", settlement_tx_hash="", receipt_tx_hash="")

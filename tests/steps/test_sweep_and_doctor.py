@@ -143,7 +143,7 @@ def test_the_exit_code_of_a_sweep_says_that_something_is_left(
 
 
 def look(state: DoctorState, verdict: VerdictStatus = VerdictStatus.PASS) -> DoctorCheck:
-    return DoctorCheck(name="x", state=state, said="said", next_step="step", verdict=verdict)
+    return DoctorCheck(name="x", state=state, text="said", next_step="step", verdict=verdict)
 
 
 def test_the_gravest_problem_is_the_doctors_exit_code() -> None:
@@ -168,7 +168,7 @@ def test_a_machine_that_lacks_something_is_named(monkeypatch: pytest.MonkeyPatch
     found = looks_by_name(list(look_at(load_evidence({}, environ={}, root=tmp_path), MACHINE)))
     assert found["Allure reporter"].state is DoctorState.WARNING
     assert found["packages"].state is DoctorState.PROBLEM
-    assert "nothing-like-it" in found["packages"].said
+    assert "nothing-like-it" in found["packages"].text
 
 
 @pytest.mark.parametrize(
@@ -205,8 +205,8 @@ def test_the_doctor_says_what_goes_by_a_proxy_and_shows_ledgers_by_their_host(
     monkeypatch.setenv("HTTP_PROXY", "http://smoke:a-proxys-password@127.0.0.1:9")
     looks = [*look_at(shared.settings, SETTINGS), *look_at(shared, DEPLOYMENT)]
     found = looks_by_name(looks)
-    assert "service directly: HTTP_PROXY is not used for 127.0.0.1" in found["proxy"].said
-    assert not any("a-proxys-password" in look.said or "/friendbot" in look.said for look in looks)
+    assert "service directly: HTTP_PROXY is not used for 127.0.0.1" in found["proxy"].text
+    assert not any("a-proxys-password" in look.text or "/friendbot" in look.text for look in looks)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_the_protocol_is_shown_with_what_the_sdk_knows(protocol: int, state: Doc
     chain.connect = lambda: info  # type: ignore[method-assign]
     (look,) = look_at(run, [each for each in DEPLOYMENT if each.name == "protocol"])
     assert look.state is state
-    assert f"the network runs protocol {protocol}, its RPC is 27.1.0; stellar-sdk" in look.said
+    assert f"the network runs protocol {protocol}, its RPC is 27.1.0; stellar-sdk" in look.text
 
 
 @pytest.mark.parametrize(
@@ -240,12 +240,12 @@ def test_credentials_that_are_set_and_not_used_are_named_and_never_shown(
     found = list(unused_credentials(settings_for(small_environ(small, **environ))))
     assert {check.name for check in found} == unused
     assert all(check.state is DoctorState.WARNING and check.next_step for check in found)
-    assert not any(value in check.said for check in found for value in environ.values() if len(value) > 9)
+    assert not any(value in check.text for check in found for value in environ.values() if len(value) > 9)
 
 
 def test_scenarios_that_this_environment_leaves_out_are_counted_with_the_reason(small: SmallStreamPay) -> None:
     settings = settings_for(small_environ(small), settles=False, settles_not_because="real money")
-    said = [check.said for check in look_at(settings, SETTINGS) if check.name == "left out"]
+    said = [check.text for check in look_at(settings, SETTINGS) if check.name == "left out"]
     assert any("scenarios: real money" in line for line in said)
     assert any("no release is expected" in line for line in said)
 
@@ -257,7 +257,7 @@ def test_scenarios_that_this_environment_leaves_out_are_counted_with_the_reason(
 def test_a_disk_that_is_nearly_full_is_said(tmp_path: Path, free_bytes: int, state: DoctorState) -> None:
     found = disk(tmp_path, free_bytes)
     assert found.state is state
-    assert f"{free_bytes / 1e9:.1f} GB" in found.said
+    assert f"{free_bytes / 1e9:.1f} GB" in found.text
 
 
 def test_a_folder_that_is_not_there_yet_is_looked_at_and_not_made(tmp_path: Path) -> None:
@@ -306,21 +306,21 @@ def test_what_a_rollback_needs_is_looked_at(tmp_path: Path, table: str, state: D
     environ = {"SMOKE_ENV": "here", "SMOKE_BASE_URL": "https://streampay.example", "SMOKE_DEPLOY": "d1"}
     settings = load_rollback(environ=environ, root=tmp_path)
     found = list(look_at(RollbackLookedAt(settings, Redactor()), ROLLBACK))
-    assert any(check.state is state and said in check.said for check in found), found
+    assert any(check.state is state and said in check.text for check in found), found
     assert all(check.next_step for check in found if check.state in {DoctorState.WARNING, DoctorState.PROBLEM})
     assert ("rollback target" in looks_by_name(found)) is bool(table)
 
 
 def test_the_doctor_says_what_a_credential_says_of_its_end(small: SmallStreamPay) -> None:
     environ = {"SMOKE_AUTH_MODE": "api-key", "SMOKE_API_KEY": "an-opaque-key", "SMOKE_API_KEY_B": "a.e30.c2lnbmF0"}
-    said = [look.said for look in credentials(settings_for(small_environ(small, **environ)))]
+    said = [look.text for look in credentials(settings_for(small_environ(small, **environ)))]
     assert said == ["set; it does not say when it ends, or whose it is"] * 2
     jwt = small_environ(small, SMOKE_AUTH_MODE="jwt", SMOKE_AUTH_JWT_SECRET="a" * 40)
-    assert "minted" in next(credentials(settings_for(jwt))).said
+    assert "minted" in next(credentials(settings_for(jwt))).text
 
 
 def test_a_warning_met_on_the_way_is_shown(witness: Witness) -> None:
     looks: list[DoctorCheck] = []
     doctors.warnings_to(looks)(Warned(code="x", text="slot B was used"))
-    assert looks[0].said == "slot B was used"
+    assert looks[0].text == "slot B was used"
     assert "warning" in doctors.table(looks)

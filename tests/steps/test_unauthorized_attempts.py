@@ -81,7 +81,9 @@ def test_pages_that_a_deployment_does_not_have_are_shut(scenario: ScenarioContex
     play(scenario, "every_attempt_is_refused")
 
 
-def test_a_service_that_goes_silent_at_a_door_is_told_as_that(scenario: ScenarioContext, small: SmallStreamPay) -> None:
+def test_a_service_that_goes_silent_at_an_attempt_is_no_refusal(
+    scenario: ScenarioContext, small: SmallStreamPay
+) -> None:
     small.close()
     with pytest.raises(NoServiceAnswer):
         unauthorized_attempts.read_streams(

@@ -18,11 +18,8 @@ from step_parts import (
     SmallStreamPay,
     Witness,
     answer,
-    creation,
-    outcome,
     page,
     paper_ledger,
-    payment,
     receipt,
     record,
     run_context_of,
@@ -32,12 +29,11 @@ from step_parts import (
 
 from streampay_smoke.acceptance.actions import contract_stream
 from streampay_smoke.acceptance.checks import access, listing, settlement
-from streampay_smoke.acceptance.checks.settlement import LedgerFinding
 from streampay_smoke.acceptance.observations.ledger import Ledger
 from streampay_smoke.acceptance.observations.settlement import LedgerProof
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.chain.contract import StreamContract
-from streampay_smoke.chain.profiles import PROFILES
+from streampay_smoke.core.contract_profiles import PROFILES
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import ResourceReleased
 
@@ -96,18 +92,6 @@ def test_a_repeated_receipt_that_differs_in_its_settlement_is_another(change: di
     with pytest.raises(SmokeError):
         settlement.same_receipt(receipt(), receipt(**change), witness.expect)
     assert not witness.checks[-1].held
-
-
-def test_nothing_paid_in_no_time_is_told_apart_from_what_was_expected(witness: Witness) -> None:
-    found = LedgerFinding(
-        outcome=outcome(),
-        payments=(payment(amount_stroops=0),),
-        paid_out=(),
-        started_at=outcome().closed_at,
-        created=creation(),
-    )
-    with witness.breaks("the amount is exact", expected="more than 0 stroops", saw="0 stroops"):
-        settlement.paid_exact_amount(found, ORDER, 0, witness.expect)
 
 
 @pytest.mark.parametrize(

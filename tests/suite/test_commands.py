@@ -11,8 +11,8 @@ from waits import HANG_SECONDS
 
 from streampay_sandbox.faults import FAULTS
 from streampay_smoke import cli
-from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.verdict import from_json
+from streampay_smoke.operations import verification
 from streampay_smoke.rollback import command
 from streampay_smoke.rollback.outcome import RollbackEnding
 
@@ -47,7 +47,7 @@ def test_a_gate_that_breaks_blames_nobody(monkeypatch: pytest.MonkeyPatch, capsy
     def broken(*_: object) -> None:
         raise RuntimeError("out of something")
 
-    monkeypatch.setattr(journals, "read", broken)
+    monkeypatch.setattr(verification, "read", broken)
     assert cli.main(["judge", "any.jsonl"]) == 3, "Python's own exit code 1 would roll the release back"
     assert "out of something" in capsys.readouterr().err
 

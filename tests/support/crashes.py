@@ -17,8 +17,8 @@ from streampay_smoke.acceptance.resources.contract_streams import FINAL_STATUSES
 from streampay_smoke.acceptance.resources.synthetic_streams import FINISHED
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.contract import StreamContract, StreamEvent
-from streampay_smoke.chain.profiles import PROFILES
 from streampay_smoke.chain.stellar import StellarAdapter
+from streampay_smoke.core.contract_profiles import PROFILES
 from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.evidence.events import Interrupted, RunFinished
 from streampay_smoke.evidence.journal import read

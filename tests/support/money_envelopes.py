@@ -150,7 +150,7 @@ class Spending(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int
 
 
-class PurseStory(msgspec.Struct, frozen=True, kw_only=True):
+class SpendCapStory(msgspec.Struct, frozen=True, kw_only=True):
     """Transactions signed one after the other, or by two threads at once, under one spend cap."""
 
     cap: int
@@ -158,7 +158,7 @@ class PurseStory(msgspec.Struct, frozen=True, kw_only=True):
     threads: bool
 
 
-def a_purse_story(dice: Dice) -> PurseStory:
+def a_spend_cap_story(dice: Dice) -> SpendCapStory:
     def spending() -> Spending:
         return Spending(
             named=an_amount(dice),
@@ -167,17 +167,17 @@ def a_purse_story(dice: Dice) -> PurseStory:
             sequence=1 + dice.number(3),
         )
 
-    return PurseStory(
+    return SpendCapStory(
         cap=dice.pick((CAP, CAP, 3 * CAP, CAP // 2, 1_000, 0)),
         spendings=[spending(), spending(), *dice.several(spending, 2)],
         threads=dice.number(4) == 3,
     )
 
 
-purse_stories = drawn(a_purse_story)
+spend_cap_stories = drawn(a_spend_cap_story)
 
 
-def play_purse(story: PurseStory, messages: list[bytes]) -> str:
+def play_spend_cap(story: SpendCapStory, messages: list[bytes]) -> str:
     """Have a series of transactions signed, as far as the spend cap allows."""
     network, spend_cap = ALLOWED["testnet"], SpendCap(story.cap)
     envelopes = [_call(network.passphrase, spending) for spending in story.spendings]

@@ -11,7 +11,7 @@ import hypothesis
 import msgspec
 from hypothesis import HealthCheck, Phase
 from hypothesis.strategies import SearchStrategy
-from money_envelopes import envelope_stories, play_envelope, play_purse, purse_stories
+from money_envelopes import envelope_stories, play_envelope, play_spend_cap, spend_cap_stories
 from money_ledgers import Stage, ledger_stories, play_ledger
 from money_services import Service, play_service, service_stories
 from money_settings import Roots, play_settings, settings_stories
@@ -50,9 +50,9 @@ PROPERTIES: Mapping[str, Property] = {
     "spend_cap": Property(
         about="a series of transactions is signed under one spend cap, in sequence or by two threads",
         share=80,
-        stories=purse_stories,
+        stories=spend_cap_stories,
         stage=nullcontext,
-        play=lambda story, messages, stage: play_purse(story, messages),
+        play=lambda story, messages, stage: play_spend_cap(story, messages),
     ),
     "settings": Property(
         about="whole settings are loaded, the adapter made, the live network heard, a transaction signed",

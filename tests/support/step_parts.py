@@ -32,7 +32,7 @@ from streampay_smoke.chain.adapter import (
     TxOutcome,
 )
 from streampay_smoke.chain.contract import Payment, StreamContract, StreamEvent
-from streampay_smoke.chain.profiles import PROFILES, ContractProfile
+from streampay_smoke.core.contract_profiles import PROFILES, ContractProfile
 from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.evidence.events import AnyEvent, Checked
 from streampay_smoke.evidence.values import in_words

@@ -17,7 +17,6 @@ from streampay_sandbox.ledger.keys import Key
 from streampay_sandbox.ledger.state import Draft, StateEntry
 
 BASE_FEE_STROOPS: Final = 100
-SIGNATURE_BYTES: Final = 72
 
 _PER_10_000_INSTRUCTIONS: Final = 7
 _PER_DISK_READ_ENTRY: Final = 1_563

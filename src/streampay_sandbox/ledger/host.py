@@ -12,7 +12,7 @@ from streampay_sandbox.ledger.failures import ErrorCode, ErrorType, HostError, h
 from streampay_sandbox.ledger.fees import MOST_INSTRUCTIONS
 from streampay_sandbox.ledger.footprint import Footprint
 from streampay_sandbox.ledger.keys import PERSISTENT, Durability, Key, code_key, data_key, instance_key
-from streampay_sandbox.ledger.state import Draft, data_row, instance_row, load_instance
+from streampay_sandbox.ledger.state import Draft, StateEntry, data_row, instance_row, load_instance
 from streampay_sandbox.ledger.values import (
     ADDRESS,
     SYMBOL,
@@ -120,19 +120,22 @@ class Host:
         self.events.append(contract_event(contract, topics, data))
 
     def read(self, key: Key) -> xdr.LedgerEntryData | None:
-        """Return the entry under `key`, None where there is none or a temporary one has run out.
-
-        A persistent one that has run out is restored, as since protocol 23.
-        """
+        """Return the entry under `key`, None where there is none or a temporary one has run out."""
         self.spend(_ACCESS_INSTRUCTIONS)
+        entry = self._live(key)
+        return None if entry is None else entry.data
+
+    def _live(self, key: Key) -> StateEntry | None:
+        """Look an entry up; a persistent one that has run out is restored, as since protocol 23."""
         self.footprint.reading(key)
         entry = self.draft.get(key)
-        if entry is not None and entry.live_until is not None and entry.live_until < self.ledger.sequence:
-            if key.temporary:
-                return None
-            self.footprint.writing(key)
-            self.draft.extend(key, self._least_live_until(key))
-        return None if entry is None else entry.data
+        if entry is None or entry.live_until is None or entry.live_until >= self.ledger.sequence:
+            return entry
+        if key.temporary:
+            return None
+        self.footprint.writing(key)
+        self.draft.extend(key, self._least_live_until(key))
+        return self.draft.get(key)
 
     def write(self, key: Key, data: xdr.LedgerEntryData) -> None:
         """Write an entry; a new row of contract data gets the network's minimum time to live."""
@@ -152,8 +155,7 @@ class Host:
 
     def extend(self, key: Key, threshold: int, extend_to: int) -> None:
         """Let an entry live `extend_to` ledgers from now if it has no more than `threshold` left."""
-        self.footprint.reading(key)
-        entry = self.draft.get(key)
+        entry = self._live(key)
         if entry is None or entry.live_until is None:
             return
         target = min(self.ledger.sequence + extend_to, self.ledger.last_possible)
@@ -166,7 +168,7 @@ class Host:
         return self.ledger.sequence + (limits.least_temporary if key.temporary else limits.least_persistent) - 1
 
     def _load(self, contract: str) -> tuple[ContractModel, xdr.SCContractInstance]:
-        self.footprint.reading(instance_key(contract))
+        self._live(instance_key(contract))
         instance = load_instance(self.draft, contract)
         if instance is None:
             raise host_error(
@@ -178,7 +180,7 @@ class Host:
         wasm_hash = instance.executable.wasm_hash
         if wasm_hash is None:
             return self._contracts.asset_contract, instance
-        self.footprint.reading(code_key(wasm_hash.hash))
+        self._live(code_key(wasm_hash.hash))
         return self._contracts.by_wasm_hash[wasm_hash.hash], instance
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
 METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602

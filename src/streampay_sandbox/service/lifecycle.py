@@ -148,7 +148,6 @@ class Lifecycle:
         money: Callable[[Stream], Stream],
         *,
         code: str = "LEDGER_FAILED",
-        told_as: str = UPDATED,
     ) -> HttpAnswer:
         with self._store.held(call.params["stream_id"], call.caller) as stream:
             stream.check_may(action)

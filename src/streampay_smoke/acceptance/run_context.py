@@ -7,8 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from http import HTTPStatus
-from typing import Any, Generic, Self, TypeVar, cast, overload
+from typing import Any
 
 from streampay_smoke.acceptance.checks.live_events import HeardStart
 from streampay_smoke.acceptance.checks.readiness import refuse_real_money
@@ -25,6 +24,8 @@ from streampay_smoke.acceptance.observations.settings_mismatch import (
 from streampay_smoke.acceptance.observations.settlement import LedgerProof, ServiceProof, SettlementProof
 from streampay_smoke.acceptance.resources.contract_streams import CONTRACT_STREAM, find_unconfirmed
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
+from streampay_smoke.acceptance.resources.once import once
+from streampay_smoke.acceptance.resources.sign_ins import SignIns
 from streampay_smoke.acceptance.resources.synthetic_streams import (
     LEASE_SECONDS,
     STREAM,
@@ -34,8 +35,10 @@ from streampay_smoke.chain.adapter import ChainAccount, ChainError
 from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
 from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core import system_facts
+from streampay_smoke.core.contract_profiles import PROFILES
 from streampay_smoke.core.errors import Blame, FixtureMissing, SmokeError
 from streampay_smoke.core.secret import Secret
+from streampay_smoke.core.trace import Trace
 from streampay_smoke.evidence.events import (
     Awaiting,
     ChainSeen,
@@ -62,7 +65,6 @@ from streampay_smoke.service.kept_sign_ins import KeptSignIns, folder_of_user
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import Readiness, StreamRecord
 from streampay_smoke.service.replay import ObservedRequest
-from streampay_smoke.service.trace import Trace
 from streampay_smoke.service.transport import NOTHING_LISTENS, NoServiceAnswer, WriteSlot
 from streampay_smoke.settings import Settings
 
@@ -71,40 +73,6 @@ LONG_WAIT_SECONDS = 1.0
 
 REQUEST_SECONDS = 15.0
 """Limit of one request to the service: a settlement may wait for a ledger or two of 5 s."""
-
-T = TypeVar("T")
-
-
-class once(Generic[T]):  # noqa: N801 - reads as the decorator it is
-    """A property that is computed one time in a run: a failure is remembered like a value.
-
-    What was waited for in vain is not waited for again by every scenario.
-    """
-
-    def __init__(self, compute: Callable[["RunContext"], T]) -> None:
-        self._compute = compute
-        self._name = compute.__name__
-        self.__doc__ = compute.__doc__
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> Self: ...
-
-    @overload
-    def __get__(self, instance: "RunContext", owner: type) -> T: ...
-
-    def __get__(self, instance: "RunContext | None", owner: type) -> "Self | T":
-        """Return the value, computing it first where needed; raises what it raised before."""
-        if instance is None:
-            return self
-        if self._name in instance.failures:
-            raise instance.failures[self._name].with_traceback(None)
-        if self._name not in instance.opened:
-            try:
-                instance.opened[self._name] = self._compute(instance)
-            except SmokeError as error:
-                instance.failures[self._name] = error
-                raise
-        return cast("T", instance.opened[self._name])
 
 
 @contextlib.contextmanager
@@ -139,7 +107,8 @@ class RunContext:
         self.heard_start: HeardStart | None = None
         """What was heard while a stream of this run was moved; listened to once."""
         self._credential_at_stable: Credential | None = None
-        self._kept_sign_ins = KeptSignIns(folder_of_user(system_facts.variables()) if settings.keep_sign_in else None)
+        kept = KeptSignIns(folder_of_user(system_facts.variables()) if settings.keep_sign_in else None)
+        self._sign_ins = SignIns(kept, base_url=settings.base_url, wait=self._waited_for_sign_in)
         self.reuses_sign_ins = False
         """Whether the user may use a sign-in of another run: not in a whole suite, which proves that users get in."""
         self.throttle_patience: Callable[[], float] | None = None
@@ -188,7 +157,7 @@ class RunContext:
             learn_secret=self._learn_secret,
             release_told_by=settings.facts.service.release_told_by,
             release_expected=settings.expect_release,
-            ledger_urls=(settings.rpc_url,),
+            ledger_url=settings.rpc_url,
             trace=self._trace,
         )
 
@@ -302,18 +271,8 @@ class RunContext:
     def signed_in(self) -> tuple[SyntheticUser, Credential]:
         """The synthetic user with the credential slot the deployment takes, and the credential."""
         if self.settings.auth_mode == "wallet":
-            return self.user, self._signed_in_by_wallet(self.user, reuse=self.reuses_sign_ins)
+            return self.user, self._sign_ins.by_wallet(self.deployment, self.user, reuse=self.reuses_sign_ins)
         return accepted(self.deployment, self.user_by_slot, record=self.record)
-
-    def _signed_in_by_wallet(self, user: SyntheticUser, *, reuse: bool) -> Credential:
-        """Return a user's credential: of a sign-in that was kept, where that may be used, else of a new one."""
-        base_url, kept = self.settings.base_url, self._kept_sign_ins
-        with kept.turn(base_url, user.address, self._waited_for_sign_in) if reuse else contextlib.nullcontext():
-            credential = self._kept_credential(user) if reuse else None
-            if credential is None:
-                credential = self.deployment.sign_in(user)
-                kept.keep(base_url, user.address, credential.token)
-        return credential
 
     def _waited_for_sign_in(self, seconds: float) -> bool:
         """Wait for another run that signs the same user in, as for a rate limit; False where there is no time to."""
@@ -327,17 +286,6 @@ class RunContext:
         self.record(Awaiting(what=what))
         self.record(RateLimitWait(seconds=seconds))
         time.sleep(seconds)
-
-    def _kept_credential(self, user: SyntheticUser) -> Credential | None:
-        """Return the credential of a sign-in that was kept and still lets the user in, or None."""
-        token = self._kept_sign_ins.find(self.settings.base_url, user.address)
-        if not token:
-            return None
-        credential = user.token_credential(token)
-        with contextlib.suppress(SmokeError):  # whatever is wrong, a sign-in of its own will show it
-            if self.deployment.streams_answer(credential).status == HTTPStatus.OK:
-                return credential
-        return None
 
     def signed_in_at(self, stable: Deployment) -> Credential:
         """Return the synthetic user's credential at the stable release, signed in once; raises SmokeError."""
@@ -376,7 +324,7 @@ class RunContext:
         """Another synthetic user, signed in; raises FixtureMissing where there can be none."""
         second = self.second_user
         if second.mode == "wallet":  # that users get in is proved by the first one
-            return self._signed_in_by_wallet(second, reuse=True)
+            return self._sign_ins.by_wallet(self.deployment, second, reuse=True)
         return self.deployment.sign_in(second)
 
     @once
@@ -384,7 +332,6 @@ class RunContext:
         """The ledger, guarded and connected; raises the chain's errors."""
         # Imported here: stellar-sdk costs more start-up time than all the rest of a run.
         from streampay_smoke.chain.contract import StreamContract
-        from streampay_smoke.chain.profiles import PROFILES
         from streampay_smoke.chain.stellar import StellarAdapter
 
         settings = self.settings

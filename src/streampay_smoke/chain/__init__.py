@@ -1,1 +1,1 @@
-"""The ledger side: guard, adapter and contract profiles."""
+"""The ledger side: guard, adapter and contract."""

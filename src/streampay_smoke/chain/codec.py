@@ -107,7 +107,7 @@ def encoded(type_name: str, value: Any) -> xdr.SCVal:
         return scval.to_vec([encoded(rest[:-1], item) for item in value])
     raise InterfaceDrift(
         f"the contract wants an argument of type {type_name}, which this suite does not send",
-        next_step="compare the contract's interface with its profile (chain/profiles.py)",
+        next_step="compare the contract's interface with its profile (core/contract_profiles.py)",
     )
 
 

@@ -17,7 +17,7 @@ from streampay_smoke.chain.adapter import (
     InterfaceDrift,
     TxOutcome,
 )
-from streampay_smoke.chain.profiles import PROFILES, ContractProfile, Operation
+from streampay_smoke.core.contract_profiles import PROFILES, ContractProfile, Operation
 from streampay_smoke.core.errors import SettingsInvalid
 
 _OF_STREAMS = frozenset(
@@ -126,7 +126,7 @@ class StreamContract:
             raise InterfaceDrift(
                 f"contract {self.contract_id} is not what profile {self.profile.name} promises: {'; '.join(drifts)}",
                 next_step="check SMOKE_CONTRACT_ID and SMOKE_CONTRACT_PROFILE; if the contract was upgraded on "
-                "purpose, bring chain/profiles.py up to date",
+                "purpose, bring core/contract_profiles.py up to date",
             )
 
     def open_draft(
@@ -443,7 +443,7 @@ def _status_by_escrow(flag: str, unpaid_stroops: int, values: Mapping[str, Any])
 def _event_drifted(event: ContractEvent, name: str, names: Collection[str]) -> InterfaceDrift:
     return InterfaceDrift(
         f"event {name} of transaction {event.tx_hash} does not hold {', '.join(names)}",
-        next_step="bring the events in chain/profiles.py up to date with the contract",
+        next_step="bring the events in core/contract_profiles.py up to date with the contract",
     )
 
 

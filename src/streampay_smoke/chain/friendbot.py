@@ -9,8 +9,8 @@ from streampay_smoke.chain.guard import check_configured
 from streampay_smoke.chain.pace import Clock
 from streampay_smoke.chain.transport import RpcTransport
 from streampay_smoke.core.networks import Network
+from streampay_smoke.core.secret_shapes import shortened
 from streampay_smoke.evidence.events import Recorder
-from streampay_smoke.evidence.secret_shapes import shortened
 
 _ALREADY_FUNDED = ("already funded", "createAccountAlreadyExist", "op_already_exists")
 """How friendbots of several ages say that there was nothing to do."""

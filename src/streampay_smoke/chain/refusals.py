@@ -15,7 +15,7 @@ from streampay_smoke.chain.adapter import (
     TxRejected,
 )
 from streampay_smoke.chain.rpc import contract_missing
-from streampay_smoke.evidence.secret_shapes import shortened
+from streampay_smoke.core.secret_shapes import shortened
 
 _HOST_ERROR = re.compile(r"Error\((\w+), #?(\w+)\)")
 _OUTSIDE_FOOTPRINT = "outside of the footprint"

@@ -47,7 +47,7 @@ class Submitter:
         self._rpc = rpc
         self._network = network
         self._waits = waits
-        self._purse = spend_cap
+        self._spend_cap = spend_cap
         self._sequences = Sequences(rpc, network.name)
         self._repairs = Repairs(rpc, self._sequences, waits)
         self._one_at_a_time = threading.Lock()
@@ -121,7 +121,7 @@ class Submitter:
         with self._rpc.decoding(
             "simulateTransaction"
         ):  # its fees and resources may be numbers that no transaction can hold
-            attempt.tx_hash = sign(envelope, attempt.keypair, self._network, self._purse)
+            attempt.tx_hash = sign(envelope, attempt.keypair, self._network, self._spend_cap)
         attempt.sequence = source.sequence
         return envelope
 

@@ -15,9 +15,9 @@ from stellar_sdk.client.response import Response
 
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.chain.pace import Clock
+from streampay_smoke.core.secret_shapes import shortened
 from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.evidence.events import Awaiting, Exchanged, Recorder
-from streampay_smoke.evidence.secret_shapes import shortened
 from streampay_smoke.http.client import Client, NoAnswer, Reply
 from streampay_smoke.http.retry_after import retry_after_seconds
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from streampay_smoke.core.secret_shapes import REDACTED, without_shapes
 from streampay_smoke.core.utf8 import writable
-from streampay_smoke.evidence.secret_shapes import REDACTED, without_shapes
 
 SHORTEST_SECRET = 8
 """Settings refuse shorter secrets: replacing every short word would blur the evidence."""

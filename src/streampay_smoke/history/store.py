@@ -16,9 +16,6 @@ from streampay_smoke.history.record import Line, RunMark, RunRecord, from_line, 
 if TYPE_CHECKING:
     import sqlite3
 
-FILE = "history.sqlite"
-"""The file's name below the artifacts folder."""
-
 BUSY_SECONDS = 5.0
 """How long one access waits for another process that is writing."""
 

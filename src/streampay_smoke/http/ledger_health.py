@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from streampay_smoke.core.networks import FASTEST_CADENCE_SECONDS
-from streampay_smoke.evidence.secret_shapes import shortened
+from streampay_smoke.core.secret_shapes import shortened
 from streampay_smoke.http.client import Client, NoAnswer, Reply
 
 _LEDGERS_THAT_TELL = 100

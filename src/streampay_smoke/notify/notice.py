@@ -1,12 +1,11 @@
 """What people are told of a run: a headline, a few lines, links; the same for every place it is told in."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from urllib.parse import quote
 
 import msgspec
 
 from streampay_smoke.core.errors import Blame
-from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate.policy import Decision, decision_description
 from streampay_smoke.gate.verdict import Verdict, VerdictStatus
 from streampay_smoke.publish import runbook, wording
@@ -54,11 +53,11 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
         return ":".join(("streampay-smoke", self.environment, self.region, self.reason_code))
 
 
-def is_told(verdict: Verdict, decision: Decision, policy: Policy) -> bool:
-    """Whether anybody is told: pages and overrides always, a rehearsal never, else what the environment says."""
+def is_told(verdict: Verdict, decision: Decision, told_statuses: Container[str]) -> bool:
+    """Whether anybody is told: pages and overrides always, a rehearsal never, else these verdict statuses."""
     if decision.page or verdict.overrides:
         return True
-    return str(verdict.verdict) in policy.notify and not verdict.target.rehearsal
+    return str(verdict.verdict) in told_statuses and not verdict.target.rehearsal
 
 
 def notice_of(run: RunReport, decision: Decision, settings: NotificationSettings, environ: Mapping[str, str]) -> Notice:

@@ -60,7 +60,6 @@ def discover(base_url: str, *, ledger_url: str, learn_secret: Learn) -> Discover
     `ledger_url` is where its ledger is known to answer, "" where that is not known. Raises SettingsInvalid where
     nothing answers, or something else does.
     """
-    ledger_urls = (ledger_url,) if ledger_url else ()
 
     def opened(dialect: str, release_told_by: str) -> Deployment:
         return Deployment.at(
@@ -71,7 +70,7 @@ def discover(base_url: str, *, ledger_url: str, learn_secret: Learn) -> Discover
             throttle_seconds=0.0,
             learn_secret=learn_secret,
             release_told_by=release_told_by,
-            ledger_urls=ledger_urls,
+            ledger_url=ledger_url,
         )
 
     dialect, readiness = _dialect_of(base_url, lambda name: opened(name, RELEASE_SOURCES[0]))

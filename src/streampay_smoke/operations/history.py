@@ -8,13 +8,14 @@ import msgspec
 
 from streampay_smoke.core import times
 from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.files import replace_file
 from streampay_smoke.history.record import Line, RunMark, RunRecord, lines_in, to_line
 from streampay_smoke.history.statistics import ALARMS, ObjectiveTrend, PlaceOverview, overviews
-from streampay_smoke.history.store import FILE, HistoryStore
-from streampay_smoke.publish.files import replace_file
+from streampay_smoke.history.store import HistoryStore
 from streampay_smoke.publish.wording import counted, seconds
 from streampay_smoke.run.earlier_runs import missing_in
 from streampay_smoke.settings import EvidenceSettings
+from streampay_smoke.settings.folders import history_file
 
 STREAM = "-"
 """Stands for standard input or output where a file is named."""
@@ -39,7 +40,7 @@ class Selected(msgspec.Struct, frozen=True, kw_only=True):
 
 def opened(evidence: EvidenceSettings) -> HistoryStore:
     """Return the history, with every run taken in that ended here and is not in it; raises HistoryUnusable."""
-    store = HistoryStore.open(evidence.history or evidence.artifacts / FILE)
+    store = HistoryStore.open(history_file(evidence.history, evidence.artifacts))
     try:
         store.put(missing_in(store, evidence.artifacts))
     except BaseException:

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from streampay_smoke.core.files import replace_file
 from streampay_smoke.core.signing import PublicKey, SigningKey
 from streampay_smoke.core.system_facts import variables
 from streampay_smoke.core.times import from_iso_ms, now_ms
@@ -26,7 +27,6 @@ from streampay_smoke.gate.regions import Quorum, RefusedArtifact, RunOfRegion
 from streampay_smoke.gate.verdict import Verdict, VerdictStatus, from_json, to_json
 from streampay_smoke.operations.verification import differences
 from streampay_smoke.publish import github
-from streampay_smoke.publish.files import replace_file
 from streampay_smoke.publish.publish import OF_MERGES, PAGE, publish
 from streampay_smoke.publish.report_model import RunReport, report_of
 from streampay_smoke.publish.summary import console_regions, paint_for, width_of

@@ -2,7 +2,6 @@
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.system_facts import variables
-from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
 from streampay_smoke.notify.delivery import deliver
 from streampay_smoke.notify.notice import notice_of_a_test
@@ -16,9 +15,8 @@ def send_test(settings: NotificationSettings, *, page: bool) -> int:
 
     Raises SettingsInvalid where there is nobody to tell.
     """
-    redactor = Redactor()
-    redactor.learn(*settings.notification_secrets())
-    with redacted_output(redactor):
+    with redacted_output() as redactor:
+        redactor.learn(*settings.notification_secrets())
         targets = list(targets_of(settings))
         if not targets:
             raise SettingsInvalid(

@@ -22,7 +22,6 @@ from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.core.system_facts import child_environment
 from streampay_smoke.gate.regions import Quorum, RefusedArtifact
 from streampay_smoke.gate.verdict import written_at
-from streampay_smoke.history.store import FILE as HISTORY_FILE
 from streampay_smoke.operations.merge import Artifact, Ending, Trust, conclude_merge, read_evidence
 from streampay_smoke.publish.github import ACTIONS, OUTPUT, SUMMARY
 from streampay_smoke.run.conclude import refuse
@@ -31,6 +30,7 @@ from streampay_smoke.run.embedded import start_regions
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.settings import EvidenceSettings, load_evidence
 from streampay_smoke.settings.environment import Region
+from streampay_smoke.settings.folders import history_file
 from streampay_smoke.settings.reading import RawSettings, read
 
 NEVER_SHARED = {
@@ -168,7 +168,7 @@ def _environ(
         **OF_ONE_VERDICT,
         "SMOKE_REGION": region.name,
         "SMOKE_ARTIFACTS": str(_place(folder.path, region)),
-        "SMOKE_HISTORY": str(evidence.history or evidence.artifacts / HISTORY_FILE),
+        "SMOKE_HISTORY": str(history_file(evidence.history, evidence.artifacts)),
         "SMOKE_REPORT": "0",
         **{name: "" for name in raw.given if name.startswith(TOLD)},
     }

@@ -35,7 +35,7 @@ class SweepLine(msgspec.Struct, frozen=True, kw_only=True):
 
     fate: str
     name: str
-    said: str
+    text: str
 
 
 class Swept(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +73,7 @@ def sweep(
     for found in (_of_the_service, _on_the_contract):
         for line in found(run_context, older_than_seconds, now_seconds(), dry_run):
             lines.append(line)
-            say(f"{line.fate:<6} {line.said}")
+            say(f"{line.fate:<6} {line.text}")
     names = {
         fate: tuple(line.name for line in lines if line.fate == fate) for fate in ("ended", "stuck", "due", "lost")
     }
@@ -87,13 +87,13 @@ def _of_the_service(
         stream = leftover.record
         text = f"{stream.id} ({stream.status}, {leftover.because})"
         if dry_run:
-            yield SweepLine(fate="due", name=stream.id, said=text)
+            yield SweepLine(fate="due", name=stream.id, text=text)
             continue
         try:
             done, why = run_context.streams.end(stream.id, run_context.credential), "the service refused"
         except SmokeError as error:
             done, why = False, str(error)
-        yield SweepLine(fate="ended" if done else "stuck", name=stream.id, said=text if done else f"{text}: {why}")
+        yield SweepLine(fate="ended" if done else "stuck", name=stream.id, text=text if done else f"{text}: {why}")
 
 
 def _on_the_contract(
@@ -106,12 +106,12 @@ def _on_the_contract(
             if fate.is_due and not dry_run:
                 bring_to_end(run_context, stream, fate)
         except SmokeError as error:
-            yield SweepLine(fate="stuck", name=name, said=f"{name}: {error}")
+            yield SweepLine(fate="stuck", name=name, text=f"{name}: {error}")
             continue
         if fate.is_due:
-            yield SweepLine(fate="due" if dry_run else "ended", name=name, said=name)
+            yield SweepLine(fate="due" if dry_run else "ended", name=name, text=name)
         elif fate is not Fate.OVER:
-            yield SweepLine(fate=fate, name=name, said=f"{name}: {fate.because}")
+            yield SweepLine(fate=fate, name=name, text=f"{name}: {fate.because}")
 
 
 def sweep_environment(

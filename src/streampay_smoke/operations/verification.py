@@ -1,6 +1,7 @@
-"""Verifies a signed verdict: the envelope, the verdict's bytes, and the journal it was computed from."""
+"""Judges a journal again, and verifies a signed verdict: the envelope, its bytes, and the journal it came from."""
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,12 +9,49 @@ import msgspec
 
 from streampay_smoke import __version__
 from streampay_smoke.core.signing import BadEnvelope, PublicKey
+from streampay_smoke.core.system_facts import variables
 from streampay_smoke.evidence.events import RunStarted
 from streampay_smoke.evidence.journal import read
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import Verdict, from_json, to_json
+from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, VerdictStatus, from_json, to_json
 from streampay_smoke.run.folder import ENVELOPE
 from streampay_smoke.run.seal import VERDICT_TYPE
+
+
+def judge_again(journal: Path, *, verify: str | None, verdict: Path | None, as_json: bool) -> int:
+    """Print the verdict on a journal and return its exit code.
+
+    With `verify`, a public key or its file, only where the journal and its `verdict`, by default the file beside it,
+    are what that key signed. Raises SettingsInvalid for what is no key.
+    """
+    try:
+        read_again = read(journal)
+    except OSError as error:
+        print(f"{journal}: {error.strerror}", file=sys.stderr)
+        return EXIT_CODES[VerdictStatus.CONFIG]
+    if verify is not None and not _verified(journal, verdict or journal.with_name("verdict.json"), verify):
+        return EXIT_CODES[VerdictStatus.INCONCLUSIVE]
+    found = judge(read_again)
+    if as_json:
+        sys.stdout.buffer.write(to_json(found))
+        return found.exit_code
+    from streampay_smoke.publish.report_model import report_of
+    from streampay_smoke.publish.summary import console_answer, paint_for, width_of
+
+    run = report_of(read_again.entries, found)
+    print(console_answer(run, paint_for(sys.stdout, variables()), width_of(sys.stdout)), end="")
+    return found.exit_code
+
+
+def _verified(journal: Path, verdict: Path, verify: str) -> bool:
+    """Whether a journal and its verdict are what the given key signed; says what differs."""
+    key = PublicKey.given(verify)
+    found = list(differences(journal, verdict, key))
+    for difference in found:
+        print(f"not verified: {difference}", file=sys.stderr)
+    if not found:
+        print(f"verified: signed by key {key.id}", file=sys.stderr)
+    return not found
 
 
 def differences(journal: Path, verdict: Path, key: PublicKey) -> Iterator[str]:

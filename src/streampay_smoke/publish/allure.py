@@ -26,12 +26,12 @@ from allure_commons.types import LabelType
 from allure_commons.utils import md5
 
 from streampay_smoke.core.errors import Blame
+from streampay_smoke.core.files import replacing_folder
 from streampay_smoke.gate.concerns import Concern
 from streampay_smoke.gate.verdict import Verdict, VerdictStatus, to_json
 from streampay_smoke.publish import objectives, runbook, wording
 from streampay_smoke.publish.executor import executor
 from streampay_smoke.publish.explanation import explained
-from streampay_smoke.publish.files import replacing_folder
 from streampay_smoke.publish.payment import payment_summary
 from streampay_smoke.publish.report_model import RunReport, ScenarioReport, StepReport
 from streampay_smoke.publish.report_status import ReportStatus

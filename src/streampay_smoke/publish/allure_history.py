@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from streampay_smoke.publish.files import replace_file
+from streampay_smoke.core.files import replace_file
 
 FOLDER = "allure-history"
 

@@ -10,9 +10,9 @@ from uuid import NAMESPACE_URL, uuid5
 import msgspec
 
 from streampay_smoke import __version__
+from streampay_smoke.core.files import replace_file
 from streampay_smoke.gate.verdict import Verdict, VerdictStatus, to_json
 from streampay_smoke.publish.executor import executor
-from streampay_smoke.publish.files import replace_file
 from streampay_smoke.publish.report_model import RunReport, ScenarioReport
 
 SPEC_VERSION = "0.5.1"

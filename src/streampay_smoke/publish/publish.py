@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 
 from streampay_smoke.core import system_facts
+from streampay_smoke.core.files import replace_file
 from streampay_smoke.publish.allure import write_allure_results
 from streampay_smoke.publish.cdevents import write_cdevents
 from streampay_smoke.publish.ctrf import ctrf_json
-from streampay_smoke.publish.files import replace_file
 from streampay_smoke.publish.html import html_report
 from streampay_smoke.publish.junit import junit_xml
 from streampay_smoke.publish.report_model import RunReport

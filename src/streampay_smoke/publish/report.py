@@ -16,12 +16,12 @@ from pathlib import Path
 import msgspec
 
 from streampay_smoke.core import system_facts
+from streampay_smoke.core.files import replace_file, replacing_folder
 from streampay_smoke.evidence import journal
 from streampay_smoke.gate import policy
 from streampay_smoke.gate.verdict import from_json
 from streampay_smoke.publish.allure import report_name
 from streampay_smoke.publish.allure_history import history_path, keep, write_copy
-from streampay_smoke.publish.files import replace_file, replacing_folder
 from streampay_smoke.publish.html import html_report
 from streampay_smoke.publish.offline import NotOffline, made_offline
 from streampay_smoke.publish.publish import ALLURE_RESULTS, PAGE

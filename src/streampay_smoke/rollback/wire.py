@@ -94,7 +94,7 @@ class Wire:
             release_told_by=settings.facts.service.release_told_by,
             release_expected=release_expected,
             cutover=Cutover(cutover_seconds, self._record),
-            ledger_urls=tuple(url for url in (settings.ledger_rpc_url,) if url),
+            ledger_url=settings.ledger_rpc_url,
         ) as deployment:
             yield deployment
 

@@ -157,7 +157,7 @@ def notify_people(run: RunReport, decision: Decision, evidence: EvidenceSettings
     from streampay_smoke.notify.targets import targets_of
 
     targets = list(targets_of(evidence))
-    if not targets or not is_told(run.verdict, decision, decision.policy):
+    if not targets or not is_told(run.verdict, decision, decision.policy.notify):
         return
     for result in deliver(notice_of(run, decision, evidence, system_facts.variables()), targets):
         if result.problem:

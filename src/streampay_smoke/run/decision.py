@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from streampay_smoke.core.files import replace_file
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate import policy
 from streampay_smoke.gate.history import RunHistory
@@ -25,7 +26,6 @@ from streampay_smoke.gate.policy import (
     to_json,
 )
 from streampay_smoke.gate.verdict import Verdict, VerdictStatus
-from streampay_smoke.publish.files import replace_file
 from streampay_smoke.run.earlier_runs import EarlierRuns
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.settings import Settings

@@ -20,9 +20,10 @@ from streampay_smoke.gate.verdict import Verdict, written_at
 from streampay_smoke.history.changes import last_green, since_green
 from streampay_smoke.history.record import RunRecord, record_of
 from streampay_smoke.history.row import inconclusive_in_a_row
-from streampay_smoke.history.store import FILE, HistoryStore, HistoryUnusable
+from streampay_smoke.history.store import HistoryStore, HistoryUnusable
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.run.whole_suite import accepted_smoke, is_whole
+from streampay_smoke.settings.folders import history_file
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ class EarlierRuns:
 
     def __init__(self, folder: RunFolder, file: Path | None) -> None:
         self._folder = folder
-        self._file = file or folder.path.parent / FILE
+        self._file = history_file(file, folder.path.parent)
         self.notes: list[str] = []
 
     def inconclusive_before(self, environment: str, region: str) -> int:

@@ -9,10 +9,10 @@ import msgspec
 
 from streampay_smoke.core import times
 from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.files import replace_file
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Verdict, to_json
-from streampay_smoke.publish.files import replace_file
 
 RUN_FOLDER = "run_folder"
 """Userdata of behave by which a supervisor names the folder it has made for this run."""

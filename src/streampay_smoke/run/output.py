@@ -112,12 +112,13 @@ def outlasting_output() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def redacted_output(redactor: Redactor) -> Iterator[None]:
-    """Redact standard output and error."""
+def redacted_output(redactor: Redactor | None = None) -> Iterator[Redactor]:
+    """Redact standard output and error with a redactor, one of its own where none is given; gives that one."""
+    redactor = redactor or Redactor()
     out, err = RedactedStream(sys.stdout, redactor), RedactedStream(sys.stderr, redactor)
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            yield
+            yield redactor
         finally:
             out.flush()
             err.flush()

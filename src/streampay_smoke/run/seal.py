@@ -3,11 +3,11 @@
 Only the process that holds the key signs; the key is read from the settings and goes nowhere else.
 """
 
+from streampay_smoke.core.files import replace_file
 from streampay_smoke.core.signing import SigningKey
 from streampay_smoke.gate.verdict import Verdict, to_json
 from streampay_smoke.publish.attestation import PAYLOAD_TYPE as STATEMENT_TYPE
 from streampay_smoke.publish.attestation import NothingToAttest, attested
-from streampay_smoke.publish.files import replace_file
 from streampay_smoke.run.folder import RunFolder
 
 VERDICT_TYPE = "application/vnd.streampay.gate-verdict+json"

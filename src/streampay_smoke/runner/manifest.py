@@ -49,7 +49,7 @@ def accepted(features: Path, ini: Path) -> Pins:
     return pins
 
 
-def refuse_strangers(pins: Pins, planned: Iterable[PlannedScenario]) -> None:
+def refuse_unaccepted(pins: Pins, planned: Iterable[PlannedScenario]) -> None:
     """Raise SuiteChanged for a scenario that is about to be played and was not accepted, wherever it comes from."""
     refuse(differences(pins, {**pins, **_by_name(map(_pinned, planned))}))
 

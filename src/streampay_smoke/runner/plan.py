@@ -11,7 +11,7 @@ from behave.model import Feature, Scenario
 from behave.parser import ParserError, parse_file
 from behave.runner import the_step_registry
 
-from streampay_smoke.chain.profiles import PROFILES
+from streampay_smoke.core.contract_profiles import PROFILES
 from streampay_smoke.core.utf8 import text_of
 from streampay_smoke.evidence.events import Exclusion, ExpectedScenario, RunPlanned
 from streampay_smoke.gate.concerns import concern_of, proves_settlement

@@ -105,7 +105,7 @@ class GateRunner(Runner):
         """Write the manifest down, then let behave play it."""
         features = plans.readiness_first(self.features if features is None else features)
         planned = plans.plan(features, self.config)
-        manifest.refuse_strangers(self.pins, planned)
+        manifest.refuse_unaccepted(self.pins, planned)
         planned = manifest.with_least_assertions(planned, self.pins, proof=self.session.settings.settlement_proof)
         self.session.expect(planned)
         quarantine = read_quarantine(project_root(), lambda: plans.all_scenarios(Path(self.base_dir)), today=today())

@@ -14,6 +14,7 @@ from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.core import system_facts
 from streampay_smoke.core.errors import SmokeError
+from streampay_smoke.core.trace import Trace
 from streampay_smoke.evidence.events import (
     AnyEvent,
     DeadlineExtended,
@@ -33,13 +34,12 @@ from streampay_smoke.evidence.events import (
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.pending import Pending
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
 from streampay_smoke.run.bake import watch
 from streampay_smoke.run.embedded import start_sandbox
 from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.run.more_reads import more_reads
-from streampay_smoke.run.probes.limits import PROBE_SECONDS
+from streampay_smoke.run.probes.ledger import seconds_per_ledger
 from streampay_smoke.run.probes.rounds import control_probes, probes_at_start
 from streampay_smoke.run.probes.runner import quickest_answer_seconds
 from streampay_smoke.run.sampling import SlowAnswers, measure
@@ -48,7 +48,6 @@ from streampay_smoke.runner.lane_wire import Learned, Sender
 from streampay_smoke.runner.plan import PlannedScenario
 from streampay_smoke.runner.time_left import TimeLeft
 from streampay_smoke.runner.write_slots import WriteSlots
-from streampay_smoke.service.trace import Trace
 from streampay_smoke.settings import Settings
 from streampay_smoke.settings.deadline import (
     UNMEASURED_SECONDS_PER_LEDGER,
@@ -253,11 +252,7 @@ class Session:
         A deadline that somebody set stands.
         """
         self.time_left.ledger_steps = ledger_steps
-        pace = measured_seconds_per_ledger(
-            self.settings.rpc_url,
-            timeout_seconds=PROBE_SECONDS,
-            closes_on_demand=self.settings.network.simulated,
-        )
+        pace = seconds_per_ledger(self.settings)
         if pace is None:
             pace = self.settings.network.seconds_per_ledger
             self.time_left.seconds_per_ledger = max(pace, UNMEASURED_SECONDS_PER_LEDGER)

@@ -16,8 +16,6 @@ from streampay_smoke.core.ending_signals import ending_signals
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.core.system_facts import child_environment
-from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.history.store import FILE as HISTORY_FILE
 from streampay_smoke.serve.app import Interface, ServedEnvironment
 from streampay_smoke.serve.keys import Keyring, flagger_key
 from streampay_smoke.serve.run_processes import GRACE_SECONDS, REPORT_SECONDS, RunProcesses
@@ -25,6 +23,7 @@ from streampay_smoke.serve.runs import Runs
 from streampay_smoke.serve.store import Store
 from streampay_smoke.settings.actuator import load_serve
 from streampay_smoke.settings.deadline import CLEAN_UP_MOST_SECONDS
+from streampay_smoke.settings.folders import history_file
 
 CONNECTIONS: Final = 256
 """More callers at once are told 503."""
@@ -72,8 +71,8 @@ def serve(settings: ServeConfiguration, *, host: str, port: int, state: Path, co
     """
     store = Store(state.absolute())
     try:
-        with _listening(host, port) as listener, _logging(settings.tokens):
-            history = settings.history or state.absolute() / HISTORY_FILE
+        with _listening(host, port) as listener, _logging():
+            history = history_file(settings.history, state.absolute())
             asyncio.run(_served(settings, store, history, listener, concurrency))
     finally:
         store.close()
@@ -158,12 +157,10 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def _logging(tokens: tuple[Secret, ...]) -> Iterator[None]:
-    """Write the service's own lines to standard error, without secrets."""
-    redactor = Redactor()
-    redactor.learn(*(token.reveal() for token in tokens))
+def _logging() -> Iterator[None]:
+    """Write the service's own lines to standard error."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_Formatter(redactor))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z"))
     logger = logging.getLogger("streampay_smoke.serve")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
@@ -171,12 +168,3 @@ def _logging(tokens: tuple[Secret, ...]) -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
-
-
-class _Formatter(logging.Formatter):
-    def __init__(self, redactor: Redactor) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S%z")
-        self._redactor = redactor
-
-    def format(self, record: logging.LogRecord) -> str:
-        return self._redactor.text(super().format(record))

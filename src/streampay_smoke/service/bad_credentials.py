@@ -41,7 +41,7 @@ def bad_credential(name: BadName, user: SyntheticUser, *, jwt_secret: Secret | N
         )
     genuine = name in _GENUINE_BUT_FOR
     known = jwt_secret.reveal() if genuine and jwt_secret else ""
-    shown_as, token = _BAD_TOKENS[name](token_claims(user.address), known or _stranger_key())
+    shown_as, token = _BAD_TOKENS[name](token_claims(user.address), known or _unrelated_key())
     user.learn_secret(token)
     return BadCredential(
         name=name,
@@ -54,7 +54,7 @@ def _stale(claims: Mapping[str, Any]) -> dict[str, Any]:
     return {**claims, "iat": claims["iat"] - 7200, "exp": claims["iat"] - 3600}
 
 
-def _stranger_key() -> str:
+def _unrelated_key() -> str:
     return secrets.token_hex(32)
 
 

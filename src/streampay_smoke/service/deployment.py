@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from streampay_smoke.core.errors import PromiseBroken
+from streampay_smoke.core.trace import Trace
 from streampay_smoke.evidence.events import Recorder, ServiceSeen
 from streampay_smoke.http.bodies import Enough
 from streampay_smoke.service.calling import GATEWAY_STATUSES, UNAUTHORIZED, Caller
@@ -28,13 +29,14 @@ from streampay_smoke.service.records import (
     StreamRecord,
     Withdrawal,
 )
-from streampay_smoke.service.release import ReleaseReader, ReleaseSources, header_of, release_reader
+from streampay_smoke.service.release import ReleaseSources, header_of, release_reader
 from streampay_smoke.service.replay import SILENCE, AnswerSummary, ObservedRequest
 from streampay_smoke.service.shape import body_description
-from streampay_smoke.service.trace import Trace
-from streampay_smoke.service.transport import NoServiceAnswer, ServiceTransport, WriteSlot
+from streampay_smoke.service.transport import RELEASE_HEADER, NoServiceAnswer, ServiceTransport, WriteSlot
 
 _REFUSALS = (401, 403, 404)
+
+_RELEASE_TOLD_BY = f"header:{RELEASE_HEADER}"
 
 
 class Deployment(AbstractContextManager["Deployment"]):
@@ -55,9 +57,9 @@ class Deployment(AbstractContextManager["Deployment"]):
         transport: ServiceTransport,
         dialect: Dialect,
         *,
-        tell_release: ReleaseReader | None = None,
+        release_told_by: str = _RELEASE_TOLD_BY,
         release_expected: str = "",
-        ledger_urls: tuple[str, ...] = (),
+        ledger_url: str = "",
         learn_secret: Callable[[str], None] = lambda secret: None,
         cutover: Cutover | None = None,
     ) -> None:
@@ -66,9 +68,9 @@ class Deployment(AbstractContextManager["Deployment"]):
         self._caller = Caller(transport, dialect, cutover=self._cutover, learn_secret=learn_secret)
         self._record = transport.record
         self._dialect = dialect
-        self._tell_release = tell_release or release_reader("header:x-release")
+        self._tell_release = release_reader(release_told_by)
         self._release_expected = release_expected
-        self._own_hosts = frozenset(host for url in ledger_urls if (host := host_of(url)))
+        self._own_hosts = frozenset(filter(None, [host_of(ledger_url)]))
         self._credentials: dict[str, Credential] = {}
         self._logins: dict[str, Call] = {}
 
@@ -81,9 +83,9 @@ class Deployment(AbstractContextManager["Deployment"]):
         record: Recorder,
         timeout_seconds: float,
         learn_secret: Callable[[str], None],
-        release_told_by: str = "header:x-release",
+        release_told_by: str = _RELEASE_TOLD_BY,
         release_expected: str = "",
-        ledger_urls: tuple[str, ...] = (),
+        ledger_url: str = "",
         trace: Trace | None = None,
         throttle_seconds: float = 30.0,
         patience: Callable[[], float] | None = None,
@@ -92,9 +94,9 @@ class Deployment(AbstractContextManager["Deployment"]):
     ) -> "Deployment":
         """Return the deployment at a root URL; nothing is sent yet.
 
-        `ledger_urls` are where this run's ledger answers: a service that names one of those hosts is on it. Requests
-        are spans of `trace`, by default of one of their own. Raises
-        SettingsInvalid for an unknown dialect or a bad `release_told_by`.
+        `ledger_url` is where this run's ledger answers: a service that names its host is on it. Requests are spans of
+        `trace`, by default of one of their own. Raises SettingsInvalid for an unknown dialect or a bad
+        `release_told_by`.
         """
         return cls(
             ServiceTransport(
@@ -108,9 +110,9 @@ class Deployment(AbstractContextManager["Deployment"]):
                 write_slot=write_slot,
             ),
             dialect_named(dialect),
-            tell_release=release_reader(release_told_by),
+            release_told_by=release_told_by,
             release_expected=release_expected,
-            ledger_urls=ledger_urls,
+            ledger_url=ledger_url,
             learn_secret=learn_secret,
             cutover=cutover,
         )

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
+from streampay_smoke.core.secret_shapes import REDACTED, names_a_secret, shortened, without_shapes
 from streampay_smoke.core.utf8 import writable
-from streampay_smoke.evidence.secret_shapes import REDACTED, names_a_secret, shortened, without_shapes
 
 MAX_SHOWN_CHARACTERS = 4096
 """Longest head, and longest body, that is kept as evidence."""

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from streampay_smoke.core.errors import PromiseBroken
-from streampay_smoke.evidence.secret_shapes import shortened
+from streampay_smoke.core.secret_shapes import shortened
 from streampay_smoke.service.exchange import Answer
 
 JSON, EVENTS = "application/json", "text/event-stream"

@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Protocol, Self
 from urllib.parse import urlsplit
 
 from streampay_smoke.core.errors import Blame, PromiseBroken, ServiceUnavailable, SettingsInvalid, SmokeError
+from streampay_smoke.core.trace import Trace
 from streampay_smoke.evidence.events import Awaiting, Exchanged, RateLimitWait, Recorder, Waited
 from streampay_smoke.http.bodies import Enough
 from streampay_smoke.http.client import Client, NoAnswer, Reply
 from streampay_smoke.http.retry_after import retry_after_seconds
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer, parsed, shown_message
-from streampay_smoke.service.trace import Trace
 
 SYNTHETIC_HEADERS = {"baggage": "synthetic=true", "x-streampay-synthetic": "smoke"}
 """Headers by which the service's owners can tell this traffic from a customer's."""

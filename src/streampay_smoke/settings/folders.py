@@ -16,6 +16,8 @@ PROJECT = "STREAMPAY_SMOKE_PROJECT"
 
 ENVIRONMENTS, FEATURES = "environments", "features"
 
+HISTORY = "history.sqlite"
+
 _MANIFEST = Path(FEATURES) / "manifest.jsonl"
 
 
@@ -47,6 +49,11 @@ def suite_root(root: Path) -> Path:
     A folder of features without its manifest is still the project's own: what nobody accepted is not passed over.
     """
     return _own_or_built_in(root, FEATURES)
+
+
+def history_file(chosen: Path | None, folder: Path) -> Path:
+    """Return the file of the history: the one that was chosen, else the one in the folder that keeps runs."""
+    return chosen or folder / HISTORY
 
 
 def read_from(root: Path | None = None) -> dict[str, str]:

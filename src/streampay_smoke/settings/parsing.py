@@ -165,13 +165,6 @@ def one_of(*allowed: str) -> Parse:
     return parse
 
 
-def contract_profile(name: str, given: str) -> str:
-    """Return the name of a contract that the gate knows."""
-    from streampay_smoke.chain.profiles import PROFILES  # here: a rollback, which needs none, works without the ledger
-
-    return str(one_of(*PROFILES)(name, given))
-
-
 def flag(name: str, given: str) -> bool:
     """Return whether a setting is on: 1 or 0."""
     return bool(one_of("0", "1")(name, given) == "1")

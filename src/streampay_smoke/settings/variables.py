@@ -5,6 +5,7 @@ Validation, the options of the commands, `env.example` and the table in `docs/co
 
 from typing import NamedTuple
 
+from streampay_smoke.core.contract_profiles import PROFILES
 from streampay_smoke.service.credentials import SLOT_B, VARIABLE_OF_MODE
 from streampay_smoke.service.dialects import DIALECTS
 from streampay_smoke.settings import parsing
@@ -282,7 +283,7 @@ VARIABLES = {
             "SMOKE_CONTRACT_PROFILE",
             "The contract's interface: streampay-stream, streampay-contracts (the early contract) or "
             "streampay-contracts-v0.2 (the one after it, whose recipients withdraw)",
-            parsing.contract_profile,
+            parsing.one_of(*PROFILES),
             file_key="chain.contract_profile",
         ),
         Variable(

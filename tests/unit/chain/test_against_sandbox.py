@@ -20,9 +20,9 @@ from streampay_smoke.chain.adapter import (
     TxTimeout,
 )
 from streampay_smoke.chain.contract import StreamContract
-from streampay_smoke.chain.profiles import PROFILES
 from streampay_smoke.chain.stellar import StellarAdapter
 from streampay_smoke.core.amounts import accrued
+from streampay_smoke.core.contract_profiles import PROFILES
 from streampay_smoke.core.errors import GuardRefused
 from streampay_smoke.core.networks import ALLOWED, Pace
 from streampay_smoke.evidence.events import TransactionClosed

@@ -19,7 +19,7 @@ from streampay_smoke.chain.adapter import (
     TxOutcome,
 )
 from streampay_smoke.chain.contract import StreamContract, interface_drifts
-from streampay_smoke.chain.profiles import PROFILES, ContractProfile
+from streampay_smoke.core.contract_profiles import PROFILES, ContractProfile
 from streampay_smoke.core.errors import Blame, SettingsInvalid
 
 MAIN = PROFILES["streampay-stream"]

@@ -308,7 +308,7 @@ def test_a_run_stops_at_its_cap(
     ],
     ids=["refused", "failed at a negative fee"],
 )
-def test_an_rpc_that_lies_about_failure_does_not_refill_the_purse(
+def test_an_rpc_that_lies_about_failure_does_not_refill_the_spend_cap(
     method: str,
     lie: Callable[[LedgerDouble], Any],
     make_adapter: Callable[..., StellarAdapter],

@@ -4,7 +4,7 @@ import hashlib
 import random
 
 import pytest
-from money_envelopes import CAP, CONFIGURED, EnvelopeStory, Node, PurseStory, Spending, play_envelope, play_purse
+from money_envelopes import CAP, CONFIGURED, EnvelopeStory, Node, SpendCapStory, Spending, play_envelope, play_spend_cap
 from money_properties import PROPERTIES, tried
 from money_watch import Signatures, hash_on, signed_only_for
 from nacl.signing import SigningKey
@@ -61,11 +61,11 @@ def test_the_watch_sees_a_guard_that_counts_too_little(monkeypatch: pytest.Monke
         play_envelope(an_envelope(), made.messages)
 
 
-def test_the_watch_sees_a_purse_that_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_watch_sees_a_spend_cap_that_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard.SpendCap, "commit", lambda *args: None)
     spending = Spending(named=0, nodes=[Node("transfer", CAP, 1)], fee=100, sequence=1)
     with Signatures() as made, pytest.raises(AssertionError, match="more than the cap"):
-        play_purse(PurseStory(cap=CAP, spendings=[spending] * 2, threads=False), made.messages)
+        play_spend_cap(SpendCapStory(cap=CAP, spendings=[spending] * 2, threads=False), made.messages)
 
 
 def test_the_watch_sees_whoever_signs_past_the_guard() -> None:

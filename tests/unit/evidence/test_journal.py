@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streampay_smoke.core.secret_shapes import REDACTED
 from streampay_smoke.evidence.events import AnyEvent, Checked, Interrupted, RunFinished
 from streampay_smoke.evidence.journal import Entry, Journal, read
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.evidence.secret_shapes import REDACTED
 
 EVENTS: list[AnyEvent] = [
     Checked(promise="it is ready", held=True, expected="ready", observed="ready"),

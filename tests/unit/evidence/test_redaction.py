@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from streampay_smoke.core.secret_shapes import REDACTED
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.evidence.secret_shapes import REDACTED
 
 SEED = "S" + "A2B3C4D5E6F7" * 4 + "GHIJKLM"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJlLXBhcnQ"

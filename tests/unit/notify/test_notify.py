@@ -223,7 +223,7 @@ def test_where_nobody_says_where_reports_are_the_ci_is_linked() -> None:
 
 
 def test_the_environment_says_which_verdicts_are_told() -> None:
-    usual, every, none = Policy(), Policy(notify=("PASS",)), Policy(notify=())
+    usual, every, none = Policy().notify, ("PASS",), ()
     hold = decision("CONFIG")
     assert is_told(verdict("CONFIG"), hold, usual)
     assert not is_told(verdict("PASS"), hold, usual)

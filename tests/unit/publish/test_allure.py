@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from streampay_smoke.core.files import replace_file, replacing_folder
 from streampay_smoke.publish.allure import CATEGORIES, environment, report_name, write_allure_results
 from streampay_smoke.publish.executor import executor
-from streampay_smoke.publish.files import replace_file, replacing_folder
 
 ALLURE_CONFIG = Path(__file__).parents[3] / "report" / "allurerc.json"
 

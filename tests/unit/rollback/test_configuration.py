@@ -7,8 +7,8 @@ import pytest
 from fleet_parts import environment_in
 
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid
+from streampay_smoke.core.secret_shapes import REDACTED
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.evidence.secret_shapes import REDACTED
 from streampay_smoke.rollback.configuration import Actuation, actuation, deploy_of, known_id, log_path_of
 from streampay_smoke.rollback.hooks.command import CommandHook
 from streampay_smoke.settings import load

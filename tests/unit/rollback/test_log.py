@@ -10,8 +10,8 @@ import pytest
 from waits import HANG_SECONDS
 
 from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.secret_shapes import REDACTED
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.evidence.secret_shapes import REDACTED
 from streampay_smoke.rollback.log import (
     AnyLogStep,
     EngineAccepted,

@@ -114,5 +114,5 @@ def test_what_is_not_there_is_named() -> None:
 def test_a_way_to_tell_releases_that_is_none_is_refused() -> None:
     settings = CodeDeploySettings(application="pay", deployment_group="web", region=REGION, release_told_by="tag")
     with pytest.raises(SettingsInvalid, match="release_told_by is 'tag'") as caught:
-        CodeDeployHook.made(settings, {})
+        CodeDeployHook(settings)
     assert "commit, s3-key, s3-version" in caught.value.next_step

@@ -144,7 +144,7 @@ def test_a_profile_that_is_none_is_named(played: Played, monkeypatch: pytest.Mon
 def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SettingsInvalid, match="botocore is not installed") as caught:
-        EcsHook.made(SETTINGS, {})
+        EcsHook(SETTINGS)
     assert "streampay-smoke[aws]" in caught.value.next_step
 
 
@@ -156,5 +156,5 @@ def test_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_region_has_its_address(region: str, address: str) -> None:
-    hook = EcsHook.made(EcsSettings(cluster="pay", service="web", region=region), {})
+    hook = EcsHook(EcsSettings(cluster="pay", service="web", region=region))
     assert hook._aws._address == address

@@ -12,6 +12,7 @@ from hook_pace import noted
 
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import HookFailed
+from streampay_smoke.rollback.hooks import ENGINES
 from streampay_smoke.rollback.hooks.cloud_run import CloudRunHook, CloudRunSettings
 
 
@@ -152,21 +153,21 @@ def test_an_environment_without_a_service_account_says_so(answer: bytes, monkeyp
         monkeypatch.setenv("GCE_METADATA_HOST", urlsplit(metadata.url).netloc)
         metadata.refuse(200, answer)
         with pytest.raises(HookFailed, match="no metadata server hands one out"):
-            CloudRunHook.made(settings, {}).live_release()
+            CloudRunHook(settings, None).live_release()
 
 
 def test_nobody_at_the_metadata_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GCE_METADATA_HOST", "127.0.0.1:1")
     settings = CloudRunSettings(project="pay", region="europe-west1", service="web")
     with pytest.raises(HookFailed, match="NoAnswer") as caught:
-        CloudRunHook.made(settings, {}).live_release()
+        CloudRunHook(settings, None).live_release()
     assert "SMOKE_ROLLBACK_TOKEN" in caught.value.next_step
 
 
 def test_a_token_that_was_given_is_used_as_it_is(played: Played) -> None:
     engine(played).token = "another-token-altogether"
     settings = CloudRunSettings(project="pay", region="europe-west1", service="web", api=played.double.url)
-    hook = CloudRunHook.made(settings, {"SMOKE_ROLLBACK_TOKEN": Secret("another-token-altogether")})
+    hook = ENGINES["cloud-run"].make(settings, {"SMOKE_ROLLBACK_TOKEN": Secret("another-token-altogether")})
     assert hook.live_release() == digest("v2")
     with pytest.raises(HookFailed, match="401: Request had invalid authentication credentials"):
         played.hook.live_release()

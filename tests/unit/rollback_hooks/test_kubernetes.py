@@ -12,6 +12,7 @@ from hook_cases import Played, kubernetes
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import HookFailed
+from streampay_smoke.rollback.hooks import ENGINES
 from streampay_smoke.rollback.hooks.cluster import KEY_ANNOTATION, selector_text
 from streampay_smoke.rollback.hooks.kubernetes import KubernetesHook, KubernetesSettings
 
@@ -148,7 +149,7 @@ def test_the_first_annotation_of_an_object_can_be_written(played: Played) -> Non
 def test_what_cannot_tell_a_release_is_refused(told_by: str) -> None:
     settings = KubernetesSettings(namespace="n", deployment="d", server="https://c.example", release_told_by=told_by)
     with pytest.raises(SettingsInvalid, match="release_told_by"):
-        KubernetesHook.made(settings, {})
+        KubernetesHook(settings, None)
 
 
 def test_selectors_are_written_as_the_query_wants_them() -> None:
@@ -174,7 +175,7 @@ def test_a_pod_finds_its_cluster_and_its_rotated_token(
         server=played.double.url,
         token_file=str(tmp_path / "token"),
     )
-    hook = KubernetesHook.made(settings, {})
+    hook = KubernetesHook(settings, None)
     with pytest.raises(HookFailed, match="was answered 401"):
         hook.live_release()
     (tmp_path / "token").write_text(f"{TOKEN}\n")
@@ -188,23 +189,23 @@ def test_the_variable_wins_over_the_token_file(played: Played) -> None:
     settings = KubernetesSettings(
         namespace=NAMESPACE, deployment="web", container="web", server=played.double.url, token_file="/nowhere"
     )
-    assert KubernetesHook.made(settings, {"SMOKE_ROLLBACK_TOKEN": Secret(TOKEN)}).live_release() == digest("v2")
+    assert ENGINES["kubernetes"].make(settings, {"SMOKE_ROLLBACK_TOKEN": Secret(TOKEN)}).live_release() == digest("v2")
 
 
 def test_outside_of_a_cluster_its_address_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     here = KubernetesSettings(namespace="n", deployment="d")
     with pytest.raises(SettingsInvalid, match="no Kubernetes API is named"):
-        KubernetesHook.made(here, {})
+        KubernetesHook(here, None)
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
     with pytest.raises(SettingsInvalid, match=r"/var/run/.*ca.crt, the authorities .* cannot be read"):
-        KubernetesHook.made(here, {})
+        KubernetesHook(here, None)
     (tmp_path / "ca.crt").write_text("no certificate")
     monkeypatch.setattr("streampay_smoke.rollback.hooks.cluster.ACCOUNT", tmp_path)
     with pytest.raises(SettingsInvalid, match="cannot be read"):
-        KubernetesHook.made(here, {})
+        KubernetesHook(here, None)
 
 
 def test_plain_http_is_for_loopback_only() -> None:
     with pytest.raises(SettingsInvalid, match="no https address"):
-        KubernetesHook.made(KubernetesSettings(namespace="n", deployment="d", server="http://10.0.0.1"), {})
+        KubernetesHook(KubernetesSettings(namespace="n", deployment="d", server="http://10.0.0.1"), None)

@@ -182,7 +182,7 @@ def test_doctor_says_clearly_whether_a_run_has_the_time_it_needs(
     settings = load(environ={**GIVEN, "SMOKE_STELLAR_RPC_URL": "http://127.0.0.1:9/", **environ})
     look = deadline(settings, seconds_per_ledger=pace, round_trip_seconds=away)
     assert look.state == state
-    assert look.said.startswith(said)
+    assert look.text.startswith(said)
 
 
 @pytest.mark.parametrize(("unfinished", "pace", "seconds"), [(0, 5.0, 5), (1, 0.0, 7), (3, 5.0, 41), (9, 6.0, 90)])

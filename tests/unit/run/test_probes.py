@@ -155,7 +155,7 @@ def test_an_answer_that_was_as_promised_is_not_compared(around: RunContext, witn
     assert replayed(around, witness).ok is None
 
 
-def refusing_strangers(behaviour: ProxyBehaviour) -> ProxyBehaviour:
+def refusing_unaccepted(behaviour: ProxyBehaviour) -> ProxyBehaviour:
     """Refuse whoever shows no credential."""
 
     def decide(passing: ProxiedRequest) -> ProxyDecision:
@@ -205,7 +205,7 @@ def test_the_stable_release_passes_for_nothing_else(around: RunContext, witness:
 def test_the_operators_credential_is_shown_to_the_stable_release(
     small: SmallStreamPay, witness: Witness, there: Side, reply: SubstituteAnswer | None, ok: bool | None
 ) -> None:
-    there.behaviour = refusing_strangers(streams_are(reply) if reply is not None else pass_through)
+    there.behaviour = refusing_unaccepted(streams_are(reply) if reply is not None else pass_through)
     with DisturbingProxy(small.url, behaviour=there) as stable:
         environ = small_environ(
             small, SMOKE_BASELINE_URL=stable.url, SMOKE_AUTH_MODE="api-key", SMOKE_API_KEY="a-long-enough-key"
@@ -238,7 +238,7 @@ def test_either_credential_slot_may_be_the_one_the_stable_release_accepts(
     def behaviour(passing: ProxiedRequest) -> ProxyDecision:
         return SubstituteAnswer(status=401) if next(keys) == "old" else Forward()
 
-    with DisturbingProxy(small.url, behaviour=refusing_strangers(behaviour)) as stable:
+    with DisturbingProxy(small.url, behaviour=refusing_unaccepted(behaviour)) as stable:
         environ = small_environ(
             small,
             SMOKE_BASELINE_URL=stable.url,
@@ -262,7 +262,7 @@ def test_a_scrapers_token_is_shown_where_metrics_are_read_and_nowhere_else(
     metrics = SubstituteAnswer(status=200, text="up 1", content_type="text/plain")
 
     def behaviour(reply: SubstituteAnswer) -> ProxyBehaviour:
-        return refusing_strangers(
+        return refusing_unaccepted(
             lambda passing: reply if passing.path == "/api/metrics" else SubstituteAnswer(status=418)
         )
 
@@ -291,7 +291,7 @@ def test_a_refused_credential_is_shown_again_until_an_instance_accepts_it(
         status = next(decided)
         return Forward() if status is None else SubstituteAnswer(status=status)
 
-    here.behaviour = refusing_strangers(behaviour)
+    here.behaviour = refusing_unaccepted(behaviour)
     with DisturbingProxy(small.url, behaviour=here) as candidate:
         environ = small_environ(
             small, SMOKE_BASE_URL=candidate.url, SMOKE_AUTH_MODE="api-key", SMOKE_API_KEY="a-long-enough-key"

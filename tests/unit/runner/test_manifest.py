@@ -21,7 +21,7 @@ from streampay_smoke.runner.manifest import (
     accepted,
     learn,
     main,
-    refuse_strangers,
+    refuse_unaccepted,
     unmeasured,
     with_least_assertions,
     write,
@@ -322,10 +322,10 @@ def test_a_scenario_from_elsewhere_is_a_stranger(project: Path) -> None:
     pins = accepted(project / "features", project / INI)
     config = Configuration(["--runner=behave.runner:Runner"], load_config=False)
     text = (project / "features" / "readiness.feature").read_text()
-    refuse_strangers(pins, plan([parse_feature(text, filename="features/readiness.feature")], config))
+    refuse_unaccepted(pins, plan([parse_feature(text, filename="features/readiness.feature")], config))
     for name, given in (("readiness", text.replace("    And all replicas", "    # And all replicas")), ("x", text)):
         with pytest.raises(SuiteChanged, match=r"has other steps|was added"):
-            refuse_strangers(pins, plan([parse_feature(given, filename=f"{name}.feature")], config))
+            refuse_unaccepted(pins, plan([parse_feature(given, filename=f"{name}.feature")], config))
 
 
 def test_the_command_names_differences_and_accepts_them(

@@ -811,7 +811,7 @@ def test_private_rows_and_shapes_leave_other_answers_alone(deploy: Any) -> None:
         assert deployment.act("stream-00000000", "settle", key="k").status == 404
 
 
-def test_a_shut_door_for_writes_lets_reads_pass(deploy: Any) -> None:
+def test_a_service_that_refuses_writes_lets_reads_pass(deploy: Any) -> None:
     assert deploy("csrf-shut").send("GET", "/api/healthz").status == 200
 
 
@@ -856,7 +856,7 @@ def test_faults_add_up(deploy: Any) -> None:
     assert deployment.send("GET", "/api/streams").status == 200
 
 
-def test_papers_of_drafts_and_lists_are_left_alone(deploy: Any) -> None:
+def test_records_of_drafts_and_lists_are_left_alone(deploy: Any) -> None:
     for name in ("record-other-recipient", "record-other-amount", "record-other-hash", "receipt-names-other-stream"):
         deployment = deploy(name)
         stream_id = deployment.create()

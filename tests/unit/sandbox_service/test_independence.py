@@ -17,8 +17,8 @@ from streampay_sandbox.stack import new_treasury
 from streampay_smoke.chain import codec, stellar
 from streampay_smoke.chain.adapter import ChainError
 from streampay_smoke.chain.contract import StreamContract
-from streampay_smoke.chain.profiles import PROFILES
 from streampay_smoke.chain.stellar import StellarAdapter
+from streampay_smoke.core.contract_profiles import PROFILES
 from streampay_smoke.core.networks import ALLOWED
 
 SHARED = {

@@ -22,9 +22,9 @@ from streampay_sandbox.service.faults import FAULTS as SERVICE_FAULTS
 from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.chain.adapter import TxOutcome
 from streampay_smoke.chain.contract import StreamContract
-from streampay_smoke.chain.profiles import PROFILES
 from streampay_smoke.chain.stellar import StellarAdapter
 from streampay_smoke.core.amounts import accrued, stroops
+from streampay_smoke.core.contract_profiles import PROFILES
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.http.client import Client, NoAnswer, Reply

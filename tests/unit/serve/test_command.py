@@ -90,7 +90,17 @@ def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
             command.serve(load(SMOKE_SERVE_TOKEN=TOKEN), host="127.0.0.1", port=port, state=tmp_path, concurrency=1)
 
 
-def test_the_log_shows_no_token(capsys: pytest.CaptureFixture[str]) -> None:
-    with command._logging((Secret(TOKEN),)):
-        logging.getLogger("streampay_smoke.serve").info("somebody sent %s", TOKEN)
-    assert "somebody sent <redacted>" in capsys.readouterr().err
+def test_nothing_the_service_writes_shows_a_token(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def serve(settings: command.ServeConfiguration, **given: object) -> None:
+        with command._logging():
+            logging.getLogger("streampay_smoke.serve").info("somebody sent %s", TOKEN)
+        print(f"or {TOKEN}")
+
+    monkeypatch.setenv("SMOKE_SERVE_TOKEN", TOKEN)
+    monkeypatch.setattr(command, "serve", serve)
+    assert cli.main(["serve"]) == 0
+    shown = capsys.readouterr()
+    assert "somebody sent <redacted>" in shown.err
+    assert shown.out == "or <redacted>\n"

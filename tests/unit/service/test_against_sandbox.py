@@ -49,7 +49,7 @@ def deployment(sandbox: Sandbox, journal: list[AnyEvent], secrets: list[str]) ->
         learn_secret=secrets.append,
         release_told_by="build-manifest",
         release_expected="r-7",
-        ledger_urls=(sandbox.rpc_url,),
+        ledger_url=sandbox.rpc_url,
     ) as deployment:
         yield deployment
 

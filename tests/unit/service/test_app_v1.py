@@ -399,16 +399,16 @@ def test_only_the_services_own_envelope_has_a_code(document: Any, code: str) -> 
     assert APP.error_code(answered(document)) == code
 
 
-DOORS = APP.access
+ACCESS = APP.access
 STREAM_ID = "stream-0 1/2"
 QUOTED = "stream-0%201%2F2"
 
 
-def test_a_stream_behind_a_door_is_named_safely() -> None:
+def test_a_stream_that_an_attempt_is_about_is_named_safely() -> None:
     calls = [
-        DOORS.stream_of_tenant(STREAM_ID, "G1"),
-        DOORS.change(STREAM_ID, {"tags": []}),
-        DOORS.delete(STREAM_ID),
+        ACCESS.stream_of_tenant(STREAM_ID, "G1"),
+        ACCESS.change(STREAM_ID, {"tags": []}),
+        ACCESS.delete(STREAM_ID),
     ]
     assert [(call.method, call.path) for call in calls] == [
         ("GET", f"/api/streams/{QUOTED}"),
@@ -416,24 +416,24 @@ def test_a_stream_behind_a_door_is_named_safely() -> None:
         ("DELETE", f"/api/v2/streams/{QUOTED}"),
     ]
     assert calls[0].headers == {"x-tenant-id": "G1"}
-    assert DOORS.change_many(STREAM_ID, {"tags": []}).json == {"updates": [{"id": STREAM_ID, "data": {"tags": []}}]}
+    assert ACCESS.change_many(STREAM_ID, {"tags": []}).json == {"updates": [{"id": STREAM_ID, "data": {"tags": []}}]}
 
 
 def test_administration_is_only_ever_looked_at() -> None:
-    assert DOORS.administration()
-    assert {call.method for call in DOORS.administration()} == {"GET"}
-    assert DOORS.claim_to_administer("G1")["actor-wallet-address"] == "G1"
-    assert "PLACEHOLDER" in DOORS.claim_to_administer()["actor-wallet-address"]
+    assert ACCESS.administration()
+    assert {call.method for call in ACCESS.administration()} == {"GET"}
+    assert ACCESS.claim_to_administer("G1")["actor-wallet-address"] == "G1"
+    assert "PLACEHOLDER" in ACCESS.claim_to_administer()["actor-wallet-address"]
 
 
 def test_a_write_that_shows_something_of_a_page_changes_nothing() -> None:
-    writes = [DOORS.harmless_write(), *(call for call in DOORS.mistakes() if call.writes)]
+    writes = [ACCESS.harmless_write(), *(call for call in ACCESS.mistakes() if call.writes)]
     assert len(writes) == 2
     assert all("/stream-absent-" in call.path for call in writes)
 
 
 def test_a_browser_asks_for_all_that_a_write_sends() -> None:
-    sent = DOORS.preflight("https://app.example").headers
+    sent = ACCESS.preflight("https://app.example").headers
     assert sent["origin"] == "https://app.example"
     assert set(sent["access-control-request-headers"].split(",")) == {
         "authorization",
@@ -441,7 +441,7 @@ def test_a_browser_asks_for_all_that_a_write_sends() -> None:
         "idempotency-key",
         "x-csrf-token",
     }
-    assert DOORS.read_by_page("https://app.example").headers == {"origin": "https://app.example"}
+    assert ACCESS.read_by_page("https://app.example").headers == {"origin": "https://app.example"}
 
 
 def test_tags_of_a_stream_are_read_where_they_are_tags() -> None:
@@ -474,7 +474,7 @@ def test_a_page_of_the_older_form_is_no_newer_one() -> None:
         APP.read_page_v2(answered(broken), limit=1)
 
 
-def test_health_and_figures_are_asked_for_without_a_purpose() -> None:
+def test_health_and_metrics_are_asked_for_without_a_purpose() -> None:
     assert (APP.alive().path, APP.alive().purpose) == ("/api/healthz", "")
     assert (APP.metrics().path, APP.metrics().purpose) == ("/api/metrics", "")
 
@@ -571,10 +571,10 @@ def test_live_events_that_say_something_else_are_named(data: str) -> None:
 
 
 def test_claims_and_webhook_events_carry_what_they_are_given() -> None:
-    doors = APP.access
-    assert doors.forwarded_for("2001:db8::1") == {"x-forwarded-for": "2001:db8::1"}
-    assert doors.challenge_nobody_gave().startswith("streampay_auth_")
-    event = doors.webhook_event(signature=doors.foreign_signature(), timestamp="1790000000")
+    access = APP.access
+    assert access.forwarded_for("2001:db8::1") == {"x-forwarded-for": "2001:db8::1"}
+    assert access.challenge_nobody_gave().startswith("streampay_auth_")
+    event = access.webhook_event(signature=access.foreign_signature(), timestamp="1790000000")
     assert event.headers["x-streampay-signature"].startswith("v1=")
     assert event.headers["x-streampay-timestamp"] == "1790000000"
-    assert doors.webhook_event(signature="", timestamp="").headers == {}
+    assert access.webhook_event(signature="", timestamp="").headers == {}

@@ -151,7 +151,7 @@ def test_the_configured_ledger_is_private(service: ScriptedService, events: list
         record=events.append,
         timeout_seconds=5,
         learn_secret=lambda secret: None,
-        ledger_urls=("https://rpc.office.example", ""),
+        ledger_url="https://rpc.office.example",
     ) as deployment:
         assert deployment.readiness().network == "private"
 
@@ -364,7 +364,7 @@ def test_a_refused_order_made_no_stream(service: ScriptedService, deployment: De
     assert deployment.created_by(deployment.create_answer(USER, ORDER)) is None
 
 
-def test_a_knock_is_answered_whatever_comes_of_it(service: ScriptedService, deployment: Deployment) -> None:
+def test_a_request_is_answered_whatever_comes_of_it(service: ScriptedService, deployment: Deployment) -> None:
     service.on("GET /api/audit", envelope(403, "FORBIDDEN"))
     *_, audit = deployment.access.administration()
     assert deployment.attempt(audit).status == 403
@@ -542,7 +542,7 @@ def test_an_answer_that_only_says_that_the_operators_credential_is_old_tells_not
     assert ask(deployment, replace(USER, kind="wallet")).status == 401
 
 
-def test_a_door_may_be_shut_to_the_operator_too(service: ScriptedService, deployment: Deployment) -> None:
+def test_access_may_be_refused_to_the_operator_too(service: ScriptedService, deployment: Deployment) -> None:
     service.on("GET /api/audit", envelope(401, "UNAUTHORIZED"))
     *_, audit = deployment.access.administration()
     assert deployment.attempt(audit, replace(USER, kind="api-key")).status == 401
@@ -581,7 +581,7 @@ TO_BE_REFUSED: dict[str, Callable[[Deployment], Any]] = {
 
 @pytest.mark.parametrize("retry_after", ["3600", "1"])
 @pytest.mark.parametrize("call", TO_BE_REFUSED.values(), ids=TO_BE_REFUSED)
-def test_somebody_who_is_turned_away_for_haste_was_not_refused_for_who_they_are(
+def test_somebody_who_is_throttled_was_not_refused_for_who_they_are(
     service: ScriptedService, events: list[AnyEvent], call: Callable[[Deployment], Any], retry_after: str
 ) -> None:
     busy = Says(

@@ -65,7 +65,7 @@ def _writes_stream(call: HttpCall) -> bool:
     return call.is_write and call.route.startswith(("/api/streams", "/api/v2/streams"))
 
 
-def _stranger_writes(enough: Applies) -> Applies:
+def _unauthorized_writes(enough: Applies) -> Applies:
     return lambda parts, call: _writes_stream(call) and not is_known(parts, call) and enough(parts, call)
 
 
@@ -142,14 +142,14 @@ FAULTS: Final = (
         story="measured: creating and moving streams needs no credentials at all",
         severity=Severity.CATASTROPHIC,
         caught_by="access/a-caller-with-no-credential",
-        mutation=_counts_as_owner(_stranger_writes(lambda parts, call: True)),
+        mutation=_counts_as_owner(_unauthorized_writes(lambda parts, call: True)),
     ),
     ServiceFault(
         name="writes-accept-junk",
         story="measured: v2 creates for any Authorization text",
         severity=Severity.CATASTROPHIC,
         caught_by="access/a-caller-with-a-malformed",
-        mutation=_counts_as_owner(_stranger_writes(lambda parts, call: bool(call.header("authorization")))),
+        mutation=_counts_as_owner(_unauthorized_writes(lambda parts, call: bool(call.header("authorization")))),
     ),
     ServiceFault(
         name="v2-creates-for-any-text",
@@ -157,7 +157,7 @@ FAULTS: Final = (
         severity=Severity.CATASTROPHIC,
         caught_by="api_v2_access/a-caller-with-any-text-cannot-read-or-change-streams-through-api-v2",
         mutation=_counts_as_owner(
-            _stranger_writes(lambda parts, call: call.route == V2 and bool(call.header("authorization")))
+            _unauthorized_writes(lambda parts, call: call.route == V2 and bool(call.header("authorization")))
         ),
     ),
     ServiceFault(
@@ -165,7 +165,7 @@ FAULTS: Final = (
         story="measured: v2 changes and deletes a stream for callers with no credential at all",
         severity=Severity.CATASTROPHIC,
         caught_by="api_v2_access/a-caller-with-no-credential-cannot-read-or-change-streams-through-api-v2",
-        mutation=_counts_as_owner(_stranger_writes(lambda parts, call: call.route == V2_ITEM)),
+        mutation=_counts_as_owner(_unauthorized_writes(lambda parts, call: call.route == V2_ITEM)),
     ),
     ServiceFault(
         name="v2-batch-for-any-bearer",
@@ -173,7 +173,7 @@ FAULTS: Final = (
         severity=Severity.CATASTROPHIC,
         caught_by="api_v2_access/a-caller-with-a-malformed-token-cannot-read",
         mutation=_counts_as_owner(
-            _stranger_writes(lambda parts, call: call.route == V2_BATCH and bool(bearer_token(call)))
+            _unauthorized_writes(lambda parts, call: call.route == V2_BATCH and bool(bearer_token(call)))
         ),
     ),
     ServiceFault(
@@ -181,7 +181,7 @@ FAULTS: Final = (
         story="operations: the clock check was lost on the way that writes",
         severity=Severity.CATASTROPHIC,
         caught_by="access/a-caller-with-an-expired",
-        mutation=_counts_as_owner(_stranger_writes(_has_expired)),
+        mutation=_counts_as_owner(_unauthorized_writes(_has_expired)),
     ),
     ServiceFault(
         name="writes-refused-too-late",

@@ -75,7 +75,7 @@ def has_expected_interface(drifts: Sequence[str], profile: str, expect: Expect) 
     drifted = partial(
         InterfaceDrift,
         next_step="check SMOKE_CONTRACT_ID and SMOKE_CONTRACT_PROFILE; if the contract was upgraded on purpose, "
-        "bring chain/profiles.py up to date",
+        "bring core/contract_profiles.py up to date",
     )
     expect.raising(drifted)(
         "the contract has the expected interface",

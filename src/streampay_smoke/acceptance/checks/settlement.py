@@ -29,20 +29,6 @@ CLAIMED_WITHIN_SECONDS = 120
 """How far a receipt's time may be from the ledger's: the service's clock, and its wait for the ledger."""
 
 
-class LedgerFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """What the ledger itself says of one settlement.
-
-    `payments` went to the recipient since the scenario began, `paid_out` left the contract in the settlement's own
-    transaction; `started_at` is the close time of the stream's start, `created` its creation.
-    """
-
-    outcome: TxOutcome
-    payments: tuple[Payment, ...]
-    paid_out: tuple[Payment, ...]
-    started_at: int
-    created: StreamEvent
-
-
 class LedgerObservation(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger shows of one scenario's money after a settlement.
 
@@ -61,6 +47,15 @@ class LedgerObservation(msgspec.Struct, frozen=True, kw_only=True):
     payments: tuple[Payment, ...]
     paid_out: tuple[Payment, ...]
     balance_change: int
+
+
+class LedgerFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """A settlement that the ledger shows: its transaction, the close time of the stream's start, and its creation."""
+
+    seen: LedgerObservation
+    transaction: TxOutcome
+    started_at: int
+    created: StreamEvent
 
 
 class Creations(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,24 +151,22 @@ def names_one_transaction(receipt: Receipt, expect: Expect) -> None:
     names_a_transaction(receipt, expect)
 
 
-def paid_by_contract_in_this_run(
-    finding: LedgerFinding, *, contract_id: str, recipient: str, first_ledger: int, expect: Expect
-) -> None:
+def paid_by_contract_in_this_run(finding: LedgerFinding, expect: Expect) -> None:
     """The transaction succeeded during this run, was made by the expected contract, and paid the recipient."""
-    outcome = finding.outcome
+    seen, outcome = finding.seen, finding.transaction
     expect.equal("the settlement transaction succeeded", outcome.status, "SUCCESS")
     expect(
         "the settlement was made during this run",
-        outcome.ledger >= first_ledger,
-        expected=f"ledger {first_ledger} or a later one",
+        outcome.ledger >= seen.first_ledger,
+        expected=f"ledger {seen.first_ledger} or a later one",
         observed=f"ledger {outcome.ledger}",
     )
-    expect.equal("the expected contract was called", outcome.contract_id or "no contract", contract_id)
-    payers = sorted({payment.sender for payment in finding.payments if payment.tx_hash == outcome.tx_hash})
+    expect.equal("the expected contract was called", outcome.contract_id or "no contract", seen.contract_id)
+    payers = sorted({payment.sender for payment in seen.payments if payment.tx_hash == outcome.tx_hash})
     expect(
         "the expected contract paid the recipient",
-        payers == [contract_id],
-        expected=f"{contract_id} pays {recipient}",
+        payers == [seen.contract_id],
+        expected=f"{seen.contract_id} pays {seen.recipient}",
         observed=f"payments by {in_words(payers)}" if payers else "no payment to the recipient",
     )
 
@@ -193,21 +186,15 @@ def paid(seen: LedgerObservation | None, receipt: Receipt, order: StreamOrder, e
         return
     names_a_transaction(receipt, expect)
     finding = found_on_ledger(seen, receipt, expect)
-    paid_by_contract_in_this_run(
-        finding,
-        contract_id=seen.contract_id,
-        recipient=seen.recipient,
-        first_ledger=seen.first_ledger,
-        expect=expect,
-    )
-    amount_stroops = paid_exact_amount(finding, order, seen.balance_change, expect)
-    escrow_is_paid_out(finding, seen.recipient, expect)
-    settlement_time_agrees(receipt, finding, seen.most_ahead_seconds, expect)
+    paid_by_contract_in_this_run(finding, expect)
+    amount_stroops = paid_exact_amount(finding, order, expect)
+    escrow_is_paid_out(finding, expect)
+    settlement_time_agrees(receipt, finding, expect)
     expect.settled(
         Settled(
             stream_id=receipt.stream_id,
-            tx_hash=finding.outcome.tx_hash,
-            ledger=finding.outcome.ledger,
+            tx_hash=finding.transaction.tx_hash,
+            ledger=finding.transaction.ledger,
             proof=LEDGER,
             amount_stroops=amount_stroops,
         )
@@ -236,9 +223,8 @@ def found_on_ledger(seen: LedgerObservation, receipt: Receipt, expect: Expect) -
     if seen.transaction is None:  # whatever the checks make of it, nothing is proved
         raise PromiseBroken("the ledger does not know the receipt's transaction")
     return LedgerFinding(
-        outcome=seen.transaction,
-        payments=seen.payments,
-        paid_out=seen.paid_out,
+        seen=seen,
+        transaction=seen.transaction,
         started_at=starts[0].closed_at,
         created=next(event for event in seen.created if event.stream_id == starts[0].stream_id),
     )
@@ -262,11 +248,11 @@ def payments_are_the_receipts(payments: Payments, receipt: Receipt, expect: Expe
     expect.equal(f"{whose} is the receipt's transaction", list(payments.tx_hashes), [receipt.settlement_tx_hash])
 
 
-def paid_exact_amount(finding: LedgerFinding, order: StreamOrder, balance_change: int, expect: Expect) -> int:
+def paid_exact_amount(finding: LedgerFinding, order: StreamOrder, expect: Expect) -> int:
     """The payment is what rate, schedule and ledger times promise, and it arrived; returns it in stroops."""
-    elapsed_seconds = finding.outcome.closed_at - finding.started_at
+    elapsed_seconds = finding.transaction.closed_at - finding.started_at
     promised = accrued(stroops(order.rate), PERIOD_SECONDS[order.schedule], elapsed_seconds)
-    paid = sum(payment.amount_stroops for payment in finding.payments)
+    paid = sum(payment.amount_stroops for payment in finding.seen.payments)
     expect(
         "the amount is exact",
         paid == promised > 0,
@@ -274,15 +260,16 @@ def paid_exact_amount(finding: LedgerFinding, order: StreamOrder, balance_change
         f"for {elapsed_seconds} s of ledger time",
         observed=f"{paid} stroops",
     )
-    expect.equal("the recipient's balance grew by the payment", balance_change, paid)
+    expect.equal("the recipient's balance grew by the payment", finding.seen.balance_change, paid)
     return paid
 
 
-def escrow_is_paid_out(finding: LedgerFinding, recipient: str, expect: Expect) -> None:
+def escrow_is_paid_out(finding: LedgerFinding, expect: Expect) -> None:
     """The settlement emptied the stream's escrow and no more: what was not earned went back to the payer."""
+    recipient, paid_out = finding.seen.recipient, finding.seen.paid_out
     payer, total = finding.created.fields["payer"], finding.created.fields["total_stroops"]
-    rest = total - sum(payment.amount_stroops for payment in finding.paid_out if payment.recipient == recipient)
-    returned = [payment for payment in finding.paid_out if payment.recipient != recipient]
+    rest = total - sum(payment.amount_stroops for payment in paid_out if payment.recipient == recipient)
+    returned = [payment for payment in paid_out if payment.recipient != recipient]
     expect(
         "what was not earned goes back to the payer, to the last stroop",
         sum(payment.amount_stroops for payment in returned) == rest
@@ -293,13 +280,13 @@ def escrow_is_paid_out(finding: LedgerFinding, recipient: str, expect: Expect) -
     )
 
 
-def settlement_time_agrees(receipt: Receipt, finding: LedgerFinding, ledger_ahead_seconds: int, expect: Expect) -> None:
+def settlement_time_agrees(receipt: Receipt, finding: LedgerFinding, expect: Expect) -> None:
     """The receipt's time is the ledger's, or the service's clock when it saw the ledger's."""
-    closed_at = finding.outcome.closed_at
+    closed_at = finding.transaction.closed_at
     late_seconds = _unix_seconds(receipt.settled_at, closed_at) - closed_at
     expect(
         "the receipt has the time of the settlement",
-        -max(ledger_ahead_seconds, CLAIMED_WITHIN_SECONDS) <= late_seconds <= CLAIMED_WITHIN_SECONDS,
+        -max(finding.seen.most_ahead_seconds, CLAIMED_WITHIN_SECONDS) <= late_seconds <= CLAIMED_WITHIN_SECONDS,
         expected=f"{datetime.fromtimestamp(closed_at, UTC).isoformat()}, give or take {CLAIMED_WITHIN_SECONDS} s",
         observed=receipt.settled_at,
     )

@@ -48,9 +48,9 @@ def _once(checks: Iterable[DoctorCheck]) -> Iterator[DoctorCheck]:
     """Yield each problem once, under the name it was met with first."""
     told: set[str] = set()
     for check in checks:
-        if check.state is not DoctorState.PROBLEM or check.said not in told:
+        if check.state is not DoctorState.PROBLEM or check.text not in told:
             yield check
-        told.add(check.said)
+        told.add(check.text)
 
 
 def _all(options: Mapping[str, str], redactor: Redactor) -> Iterator[DoctorCheck]:

@@ -117,13 +117,13 @@ def _protocol(run_context: RunContext) -> Iterator[DoctorCheck]:
         rpc = chain.rpc_version() or "of a version it does not tell"
     except ChainUnavailable:
         rpc = "of a version it does not tell"
-    said = f"the network runs protocol {protocol}, its RPC is {rpc}; {sdk.description}"
+    text = f"the network runs protocol {protocol}, its RPC is {rpc}; {sdk.description}"
     if protocol <= max(sdk.protocol, NEWEST_TESTED_PROTOCOL):
-        yield ok("protocol", said)
+        yield ok("protocol", text)
     else:
         yield warning(
             "protocol",
-            f"{said}, and this gate was tested up to {NEWEST_TESTED_PROTOCOL}",
+            f"{text}, and this gate was tested up to {NEWEST_TESTED_PROTOCOL}",
             "upgrade stellar-sdk and this gate: a run whose ledger cannot be read is INCONCLUSIVE",
         )
 
@@ -156,14 +156,14 @@ def deadline(settings: Settings, *, seconds_per_ledger: float | None, round_trip
     least_seconds = quickest_seconds(seconds_per_ledger=pace, round_trip_seconds=round_trip_seconds)
     if settings.deadline_is_derived:
         return ok("deadline", f"{max(settings.deadline_seconds, most_seconds):.0f} s, derived from {here}")
-    said = f"{settings.deadline_seconds:g} s is set"
+    text = f"{settings.deadline_seconds:g} s is set"
     next_step = f"leave SMOKE_DEADLINE_SECONDS (deadline_seconds) unset, or set it to {most_seconds:.0f}"
     if settings.deadline_seconds < least_seconds:
-        short = f"{said}: too short, a whole smoke takes {least_seconds:.0f} s at least with {here}"
+        short = f"{text}: too short, a whole smoke takes {least_seconds:.0f} s at least with {here}"
         return problem("deadline", short, next_step, VerdictStatus.INCONCLUSIVE)
     if settings.deadline_seconds < most_seconds:
-        return warning("deadline", f"{said}: it may be too short, {most_seconds:.0f} s follows from {here}", next_step)
-    return ok("deadline", f"{said}, and {most_seconds:.0f} s is enough with {here}")
+        return warning("deadline", f"{text}: it may be too short, {most_seconds:.0f} s follows from {here}", next_step)
+    return ok("deadline", f"{text}, and {most_seconds:.0f} s is enough with {here}")
 
 
 def _friendbot(run_context: RunContext) -> Iterator[DoctorCheck]:
@@ -222,8 +222,8 @@ def _metrics(run_context: RunContext) -> Iterator[DoctorCheck]:
 def _bake(run_context: RunContext) -> Iterator[DoctorCheck]:
     for source, nothing_because in look_at_metrics(run_context):
         if nothing_because:
-            said = f"{source} tell nothing: {nothing_because}"
-            yield warning("bake", said, "correct [bake]; a bake without them watches its own reads only")
+            text = f"{source} tell nothing: {nothing_because}"
+            yield warning("bake", text, "correct [bake]; a bake without them watches its own reads only")
         else:
             yield ok("bake", f"{source} can be watched")
 

@@ -91,9 +91,9 @@ def _attributes(names: list[str]) -> Iterator[tuple[str, str]]:
 def _routes(settings: Settings) -> Iterator[DoctorCheck]:
     """Look at which addresses are reached by a proxy; nothing is said where none is set."""
     ways = {name: route_to(url).description for name, url in _addresses(settings).items()}
-    said = "; ".join(f"{name} {way}" for name, way in ways.items() if way)
-    if said:
-        yield ok("proxy", said)
+    text = "; ".join(f"{name} {way}" for name, way in ways.items() if way)
+    if text:
+        yield ok("proxy", text)
 
 
 def _trust(settings: Settings) -> Iterator[DoctorCheck]:
@@ -140,8 +140,8 @@ def _notifications(settings: Settings) -> Iterator[DoctorCheck]:
     """Look at who is told; nothing is sent."""
     told = "; ".join(settings.targets_described())
     verdicts = ", ".join(settings.facts.policy.notify) or "overrides only"
-    said = f"{told} (verdicts: {verdicts}); try it: streampay-smoke notify --test"
-    yield ok("notifications", said if told else "nobody is told: no SMOKE_NOTIFY_ or SMOKE_PAGE_ variable is set")
+    text = f"{told} (verdicts: {verdicts}); try it: streampay-smoke notify --test"
+    yield ok("notifications", text if told else "nobody is told: no SMOKE_NOTIFY_ or SMOKE_PAGE_ variable is set")
 
 
 SETTINGS: tuple[DoctorLook[Settings], ...] = (

@@ -26,7 +26,7 @@ class DoctorCheck(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     state: DoctorState
-    said: str
+    text: str
     next_step: str = ""
     verdict: VerdictStatus = VerdictStatus.PASS
 
@@ -47,19 +47,19 @@ def look_at(what: T, looks: Sequence[DoctorLook[T]]) -> Iterator[DoctorCheck]:
             yield from problems_of(look.name, error)
 
 
-def ok(name: str, said: str) -> DoctorCheck:
+def ok(name: str, text: str) -> DoctorCheck:
     """Return a look at what is well."""
-    return DoctorCheck(name=name, state=DoctorState.OK, said=said)
+    return DoctorCheck(name=name, state=DoctorState.OK, text=text)
 
 
-def warning(name: str, said: str, next_step: str) -> DoctorCheck:
+def warning(name: str, text: str, next_step: str) -> DoctorCheck:
     """Return a look at what may be wrong, or will be."""
-    return DoctorCheck(name=name, state=DoctorState.WARNING, said=said, next_step=next_step)
+    return DoctorCheck(name=name, state=DoctorState.WARNING, text=text, next_step=next_step)
 
 
-def problem(name: str, said: str, next_step: str, verdict: VerdictStatus = VerdictStatus.CONFIG) -> DoctorCheck:
+def problem(name: str, text: str, next_step: str, verdict: VerdictStatus = VerdictStatus.CONFIG) -> DoctorCheck:
     """Return a look at what would keep a run from its verdict."""
-    return DoctorCheck(name=name, state=DoctorState.PROBLEM, said=said, next_step=next_step, verdict=verdict)
+    return DoctorCheck(name=name, state=DoctorState.PROBLEM, text=text, next_step=next_step, verdict=verdict)
 
 
 def problems_of(name: str, error: SmokeError) -> Iterator[DoctorCheck]:
@@ -72,7 +72,7 @@ def problems_of(name: str, error: SmokeError) -> Iterator[DoctorCheck]:
 def skipped(names: Sequence[str], because: str) -> Iterator[DoctorCheck]:
     """Yield what could not be looked at."""
     for name in names:
-        yield DoctorCheck(name=name, state=DoctorState.SKIPPED, said=because)
+        yield DoctorCheck(name=name, state=DoctorState.SKIPPED, text=because)
 
 
 def exit_code(checks: Sequence[DoctorCheck]) -> int:
@@ -86,7 +86,7 @@ def table(checks: Sequence[DoctorCheck]) -> str:
     width = max(len(check.name) for check in checks)
     lines: list[str] = []
     for check in checks:
-        lines.append(f"{check.state:<8} {check.name:<{width}}  {' '.join(check.said.split())}")
+        lines.append(f"{check.state:<8} {check.name:<{width}}  {' '.join(check.text.split())}")
         if check.next_step and check.state is not DoctorState.OK:
             lines.append(f"{'':<8} {'':<{width}}  Next: {check.next_step}")
     counts = ", ".join(

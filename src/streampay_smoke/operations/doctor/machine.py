@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from streampay_smoke.history.store import FILE as HISTORY_FILE
 from streampay_smoke.history.store import HistoryStore, HistoryUnusable
 from streampay_smoke.operations.doctor.look import DoctorCheck, DoctorLook, ok, problem, warning
 from streampay_smoke.publish.report import allure_missing_because
@@ -19,7 +18,14 @@ from streampay_smoke.runner import manifest
 from streampay_smoke.runner.plan import all_scenarios
 from streampay_smoke.runner.quarantine import FILE, read_quarantine, today
 from streampay_smoke.settings import EvidenceSettings
-from streampay_smoke.settings.folders import FEATURES, folders_description, project_root, read_from, suite_root
+from streampay_smoke.settings.folders import (
+    FEATURES,
+    folders_description,
+    history_file,
+    project_root,
+    read_from,
+    suite_root,
+)
 
 DISTRIBUTION = "streampay-smoke"
 OLDEST_PYTHON = (3, 11)
@@ -59,8 +65,8 @@ def packages(required: Sequence[str]) -> DoctorCheck:
 def _allure(evidence: EvidenceSettings) -> Iterator[DoctorCheck]:
     missing = allure_missing_because(project_root() / "report")
     if missing:
-        said = f"{missing}; report.html is made without it"
-        yield warning("Allure reporter", said, "install Node, then npm ci in report/")
+        text = f"{missing}; report.html is made without it"
+        yield warning("Allure reporter", text, "install Node, then npm ci in report/")
     else:
         yield ok("Allure reporter", "Allure 3 builds the report")
 
@@ -93,14 +99,14 @@ def writable(name: str, folder: Path, next_step: str) -> DoctorCheck:
 
 def disk(folder: Path, free_bytes: int) -> DoctorCheck:
     """Return the look at the space that is left for evidence."""
-    said, next_step = f"{free_bytes / 1e9:.1f} GB are free at {folder}", "free space, or set SMOKE_ARTIFACTS elsewhere"
+    text, next_step = f"{free_bytes / 1e9:.1f} GB are free at {folder}", "free space, or set SMOKE_ARTIFACTS elsewhere"
     if free_bytes < FEWEST_BYTES:
-        return problem("disk", said, next_step)
-    return warning("disk", said, next_step) if free_bytes < FEW_BYTES else ok("disk", said)
+        return problem("disk", text, next_step)
+    return warning("disk", text, next_step) if free_bytes < FEW_BYTES else ok("disk", text)
 
 
 def _history(evidence: EvidenceSettings) -> Iterator[DoctorCheck]:
-    file = evidence.history or evidence.artifacts / HISTORY_FILE
+    file = history_file(evidence.history, evidence.artifacts)
     if not file.exists():
         yield writable("history", file.parent, "set SMOKE_HISTORY to a file that can be written")
         return
@@ -127,11 +133,11 @@ def _quarantine(evidence: EvidenceSettings) -> Iterator[DoctorCheck]:
     for trouble in read.problems:
         yield problem("quarantine", trouble, f"correct {FILE}")
     for entry in read.entries:
-        said = f"{entry.id} until {entry.until} ({entry.owner}, {entry.ticket})"
+        text = f"{entry.id} until {entry.until} ({entry.owner}, {entry.ticket})"
         if entry.until < read.today:
-            yield warning("quarantine", f"over: {said}", f"remove the entry from {FILE}: the check gates again")
+            yield warning("quarantine", f"over: {text}", f"remove the entry from {FILE}: the check gates again")
         else:
-            yield warning("quarantine", f"does not gate: {said}", "mend the check before its day is over")
+            yield warning("quarantine", f"does not gate: {text}", "mend the check before its day is over")
 
 
 MACHINE: tuple[DoctorLook[EvidenceSettings], ...] = (

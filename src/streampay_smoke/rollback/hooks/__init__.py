@@ -51,17 +51,22 @@ class HookFactory(msgspec.Struct, frozen=True, kw_only=True):
     secrets: tuple[str, ...] = ()
 
 
+def _with_token(hook: Callable[[Any, Secret | None], Hook]) -> Callable[[Any, Secrets], Hook]:
+    """Return how a hook is made that can do without a token, where its job has credentials of its own."""
+    return lambda settings, secrets: hook(settings, secrets.get(TOKEN))
+
+
 ENGINES: Mapping[str, HookFactory] = {
     "command": HookFactory(settings=CommandSettings, make=lambda settings, secrets: CommandHook(settings)),
     "webhook": HookFactory(settings=WebhookSettings, make=WebhookHook.made, secrets=(webhook.SECRET,)),
-    "kubernetes": HookFactory(settings=KubernetesSettings, make=KubernetesHook.made, secrets=(TOKEN,)),
+    "kubernetes": HookFactory(settings=KubernetesSettings, make=_with_token(KubernetesHook), secrets=(TOKEN,)),
     "kubernetes-service": HookFactory(
-        settings=KubernetesServiceSettings, make=KubernetesServiceHook.made, secrets=(TOKEN,)
+        settings=KubernetesServiceSettings, make=_with_token(KubernetesServiceHook), secrets=(TOKEN,)
     ),
-    "argo-rollouts": HookFactory(settings=ArgoRolloutsSettings, make=ArgoRolloutsHook.made, secrets=(TOKEN,)),
-    "aws-ecs": HookFactory(settings=EcsSettings, make=EcsHook.made),
-    "aws-codedeploy": HookFactory(settings=CodeDeploySettings, make=CodeDeployHook.made),
-    "cloud-run": HookFactory(settings=CloudRunSettings, make=CloudRunHook.made, secrets=(TOKEN,)),
+    "argo-rollouts": HookFactory(settings=ArgoRolloutsSettings, make=_with_token(ArgoRolloutsHook), secrets=(TOKEN,)),
+    "aws-ecs": HookFactory(settings=EcsSettings, make=lambda settings, secrets: EcsHook(settings)),
+    "aws-codedeploy": HookFactory(settings=CodeDeploySettings, make=lambda settings, secrets: CodeDeployHook(settings)),
+    "cloud-run": HookFactory(settings=CloudRunSettings, make=_with_token(CloudRunHook), secrets=(TOKEN,)),
     "github": HookFactory(settings=GithubSettings, make=GithubHook.made, secrets=(TOKEN,)),
 }
 """Every engine by its name in `[rollback]`."""

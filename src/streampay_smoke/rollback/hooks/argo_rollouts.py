@@ -11,7 +11,6 @@ What the controller makes of it (argo-rollouts 1.8, read in its source):
   `status.promoteFull` is set. A change of the template takes `promoteFull` away: it is set once that was seen.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -31,12 +30,10 @@ from streampay_smoke.rollback.hooks.cluster import (
     template_of,
 )
 from streampay_smoke.rollback.hooks.engine_api import (
-    LOOK_SECONDS,
     REAL_CLOCK,
-    TOKEN,
     Deadline,
+    EngineHook,
     HookClock,
-    retry_until_done,
 )
 from streampay_smoke.rollback.hooks.fence import refuse_other
 from streampay_smoke.rollback.hooks.images import IMAGE_DIGEST, Origin
@@ -81,28 +78,19 @@ class _Rollout(msgspec.Struct, frozen=True, kw_only=True):
         return self.status.current_pod_hash == self.status.stable_rs
 
 
-class ArgoRolloutsHook:
-    """Aborts, puts the template back and promotes it, each on the condition that nobody else changed the Rollout."""
+class ArgoRolloutsHook(EngineHook):
+    """Aborts, puts the template back and promotes it, each on the condition that nobody else changed the Rollout.
+
+    After an abort the stable release is the live one. A rollback is done when the target is stable, or when its full
+    promotion was taken.
+    """
 
     def __init__(self, settings: ArgoRolloutsSettings, token: Secret | None, *, pace: HookClock = REAL_CLOCK) -> None:
+        super().__init__(pace)
         self._cluster = Cluster(settings, token)
         self._origin = Origin(told_by=settings.release_told_by, container=settings.container)
         self._what = f"Rollout {settings.namespace}/{settings.rollout}"
         self._path = self._cluster.path("apis/argoproj.io/v1alpha1", "rollouts", settings.rollout)
-        self._pace = pace
-
-    @classmethod
-    def made(cls, settings: ArgoRolloutsSettings, secrets: Mapping[str, Secret]) -> "ArgoRolloutsHook":
-        """Return the hook; raises SettingsInvalid."""
-        return cls(settings, secrets.get(TOKEN))
-
-    def live_release(self) -> str | None:
-        """Return the release that is live or on its way there; after an abort, the stable one."""
-        return retry_until_done(self._look, LOOK_SECONDS, self._pace)
-
-    def roll_back(self, intent: Intent) -> str:
-        """Make the target stable; returns when it is, or when its full promotion was taken."""
-        return retry_until_done(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
 
     def _look(self, within: Deadline) -> str | None:
         rollout = self._read(within)

@@ -6,17 +6,15 @@ the intent's key in its description: a deployment that has it is not made twice.
 """
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import Intent
 from streampay_smoke.rollback.hooks.aws import CODEDEPLOY, ECS, Aws, AwsSettings
 from streampay_smoke.rollback.hooks.aws_ecs import TaskDefinitions
-from streampay_smoke.rollback.hooks.engine_api import LOOK_SECONDS, REAL_CLOCK, Deadline, HookClock, retry_until_done
+from streampay_smoke.rollback.hooks.engine_api import REAL_CLOCK, Deadline, EngineHook, HookClock
 from streampay_smoke.rollback.hooks.fence import refuse_other
 from streampay_smoke.rollback.hooks.images import Origin
 
@@ -69,10 +67,15 @@ class _Stopped(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     status_message: str = ""
 
 
-class CodeDeployHook:
-    """Rolls a deployment group back."""
+class CodeDeployHook(EngineHook):
+    """Rolls a deployment group back.
+
+    The live release is that of the deployment under way, else of the last that succeeded. A rollback is done once
+    CodeDeploy has taken the stop or the deployment; it goes on by itself.
+    """
 
     def __init__(self, settings: CodeDeploySettings, *, pace: HookClock = REAL_CLOCK) -> None:
+        super().__init__(pace)
         self._aws = Aws(
             CODEDEPLOY,
             settings,
@@ -88,21 +91,6 @@ class CodeDeployHook:
         self._told_by = settings.release_told_by
         self._at = {"applicationName": settings.application, "deploymentGroupName": settings.deployment_group}
         self._what = f"CodeDeploy group {settings.application}/{settings.deployment_group}"
-        self._pace = pace
-
-    @classmethod
-    def made(cls, settings: CodeDeploySettings, secrets: Mapping[str, Secret]) -> "CodeDeployHook":
-        """Return the hook; raises SettingsInvalid."""
-        del secrets  # AWS has its own ways to credentials
-        return cls(settings)
-
-    def live_release(self) -> str | None:
-        """Return the release of the deployment under way, else of the last that succeeded."""
-        return retry_until_done(self._look, LOOK_SECONDS, self._pace)
-
-    def roll_back(self, intent: Intent) -> str:
-        """Return once CodeDeploy has taken the stop or the deployment; it goes on by itself."""
-        return retry_until_done(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
 
     def _look(self, within: Deadline) -> str | None:
         standing = _standing(self._deployments(within))

@@ -5,15 +5,14 @@ goes to the service revision before, so it is used only while that is the target
 service to the latest task definition that holds the target, its image by digest.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import Intent
 from streampay_smoke.rollback.hooks.aws import ECS, Aws, AwsSettings
-from streampay_smoke.rollback.hooks.engine_api import LOOK_SECONDS, REAL_CLOCK, Deadline, HookClock, retry_until_done
+from streampay_smoke.rollback.hooks.engine_api import REAL_CLOCK, Deadline, EngineHook, HookClock
 from streampay_smoke.rollback.hooks.fence import refuse_other
 from streampay_smoke.rollback.hooks.images import IMAGE_DIGEST, Origin
 
@@ -128,10 +127,15 @@ class TaskDefinitions:
         yield from (self.described(arn, within=within) for arn in listed.task_definition_arns[:most])
 
 
-class EcsHook:
-    """Rolls an ECS service back. ECS takes no key: the service's own task definition is what is looked at instead."""
+class EcsHook(EngineHook):
+    """Rolls an ECS service back. ECS takes no key: the service's own task definition is what is looked at instead.
+
+    The live release is that of the service's task definition, or of the one it goes back to. A rollback is done once
+    ECS has taken the change; tasks follow as the deployment's strategy says.
+    """
 
     def __init__(self, settings: EcsSettings, *, pace: HookClock = REAL_CLOCK) -> None:
+        super().__init__(pace)
         self._aws = Aws(
             ECS,
             settings,
@@ -146,21 +150,6 @@ class EcsHook:
         self._settings = settings
         self._at = {"cluster": settings.cluster, "service": settings.service}
         self._what = f"ECS service {settings.cluster}/{settings.service}"
-        self._pace = pace
-
-    @classmethod
-    def made(cls, settings: EcsSettings, secrets: Mapping[str, Secret]) -> "EcsHook":
-        """Return the hook; raises SettingsInvalid."""
-        del secrets  # AWS has its own ways to credentials
-        return cls(settings)
-
-    def live_release(self) -> str | None:
-        """Return the release of the service's task definition, or of the one it goes back to: live or on its way."""
-        return retry_until_done(self._look, LOOK_SECONDS, self._pace)
-
-    def roll_back(self, intent: Intent) -> str:
-        """Return once ECS has taken the change; tasks follow as the deployment's strategy says."""
-        return retry_until_done(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
 
     def _look(self, within: Deadline) -> str | None:
         service = self._service(within)

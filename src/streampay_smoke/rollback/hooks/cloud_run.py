@@ -4,7 +4,7 @@ A revision never changes and its image was resolved to a digest when it was made
 `etag` makes the change conditional: whoever changed the service in between is looked at first.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -155,11 +155,6 @@ class CloudRunHook:
                 404: "correct project, region and service in [rollback.cloud-run]",
             },
         )
-
-    @classmethod
-    def made(cls, settings: CloudRunSettings, secrets: Mapping[str, Secret]) -> "CloudRunHook":
-        """Return the hook; raises SettingsInvalid."""
-        return cls(settings, secrets.get(TOKEN))
 
     def live_release(self) -> str | None:
         """Return the release with traffic; of several, that of the latest revision."""

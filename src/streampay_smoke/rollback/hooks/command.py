@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from streampay_smoke.core import system_facts
+from streampay_smoke.core.secret_shapes import shortened
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.evidence.secret_shapes import shortened
 from streampay_smoke.rollback.hook import HookFailed, Intent
 
 TARGET = "STREAMPAY_TARGET_RELEASE"

@@ -5,6 +5,7 @@ that was cut off, refused for now or overtaken is repeated without acting twice,
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -14,11 +15,11 @@ import msgspec
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import is_loopback
 from streampay_smoke.core.secret import Secret
+from streampay_smoke.core.secret_shapes import shortened
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.evidence.secret_shapes import shortened
 from streampay_smoke.http.client import Client, NoAnswer, Reply
 from streampay_smoke.http.retry_after import retry_after_seconds
-from streampay_smoke.rollback.hook import HookFailed
+from streampay_smoke.rollback.hook import HookFailed, Intent
 
 T = TypeVar("T")
 
@@ -98,6 +99,29 @@ def retry_until_done(attempt: Callable[[Deadline], T], seconds: float, pace: Hoo
                     next_step=problem.next_step,
                 ) from None
         pace.sleep(pause)
+
+
+class EngineHook(ABC):
+    """A hook whose engine is looked at, and then asked, again and again until it is done or the time is over."""
+
+    def __init__(self, pace: HookClock) -> None:
+        self._pace = pace
+
+    def live_release(self) -> str | None:
+        """Return the release the engine has as its live one, or is on its way to, None where it tells none."""
+        return retry_until_done(self._look, LOOK_SECONDS, self._pace)
+
+    def roll_back(self, intent: Intent) -> str:
+        """Make the target live, inside the intent's deadline; return the engine's own words."""
+        return retry_until_done(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
+
+    @abstractmethod
+    def _look(self, within: Deadline) -> str | None:
+        """Look once for the live release; raises NotYet where another look may tell."""
+
+    @abstractmethod
+    def _attempt(self, intent: Intent, within: Deadline) -> str:
+        """Look, and ask for what is missing; raises NotYet where it has to be looked at again."""
 
 
 class EngineApi:

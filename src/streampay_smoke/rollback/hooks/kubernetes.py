@@ -3,8 +3,6 @@
 Never `kubectl rollout undo`: it goes to the revision before, so a second one goes back to the bad release.
 """
 
-from collections.abc import Mapping
-
 import msgspec
 
 from streampay_smoke.core.secret import Secret
@@ -21,12 +19,10 @@ from streampay_smoke.rollback.hooks.cluster import (
     template_of,
 )
 from streampay_smoke.rollback.hooks.engine_api import (
-    LOOK_SECONDS,
     REAL_CLOCK,
-    TOKEN,
     Deadline,
+    EngineHook,
     HookClock,
-    retry_until_done,
 )
 from streampay_smoke.rollback.hooks.fence import refuse_other
 from streampay_smoke.rollback.hooks.images import IMAGE_DIGEST, Origin
@@ -50,28 +46,21 @@ class KubernetesDeployment(msgspec.Struct, frozen=True, kw_only=True):
     spec: TemplateSpec
 
 
-class KubernetesHook:
-    """Replaces the pod template on the condition that the Deployment is still what was looked at."""
+class KubernetesHook(EngineHook):
+    """Replaces the pod template on the condition that the Deployment is still what was looked at.
+
+    A rollback is done when the API has taken the change; pods follow as the strategy says.
+    """
 
     def __init__(self, settings: KubernetesSettings, token: Secret | None, *, pace: HookClock = REAL_CLOCK) -> None:
+        super().__init__(pace)
         self._cluster = Cluster(settings, token)
         self._origin = Origin(told_by=settings.release_told_by, container=settings.container)
         self._what = f"Deployment {settings.namespace}/{settings.deployment}"
         self._path = self._cluster.path("apis/apps/v1", "deployments", settings.deployment)
-        self._pace = pace
 
-    @classmethod
-    def made(cls, settings: KubernetesSettings, secrets: Mapping[str, Secret]) -> "KubernetesHook":
-        """Return the hook; raises SettingsInvalid."""
-        return cls(settings, secrets.get(TOKEN))
-
-    def live_release(self) -> str | None:
-        """Return the release of the pod template: live, or on its way there."""
-        return self._origin.release(retry_until_done(self._read, LOOK_SECONDS, self._pace).spec.template)
-
-    def roll_back(self, intent: Intent) -> str:
-        """Patch the pod template; returns when the API has taken it, pods follow as the strategy says."""
-        return retry_until_done(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
+    def _look(self, within: Deadline) -> str | None:
+        return self._origin.release(self._read(within).spec.template)
 
     def _attempt(self, intent: Intent, within: Deadline) -> str:
         found = self._read(within)

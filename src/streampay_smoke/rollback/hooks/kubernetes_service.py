@@ -3,8 +3,6 @@
 The pods of the target still run, so this is as quick as a rollback can be; it is refused while they do not.
 """
 
-from collections.abc import Mapping
-
 import msgspec
 
 from streampay_smoke.core.secret import Secret
@@ -19,12 +17,10 @@ from streampay_smoke.rollback.hooks.cluster import (
     replaced,
 )
 from streampay_smoke.rollback.hooks.engine_api import (
-    LOOK_SECONDS,
     REAL_CLOCK,
-    TOKEN,
     Deadline,
+    EngineHook,
     HookClock,
-    retry_until_done,
 )
 from streampay_smoke.rollback.hooks.fence import refuse_other
 from streampay_smoke.rollback.hooks.images import IMAGE_DIGEST, Origin
@@ -78,32 +74,22 @@ class _Slot(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class KubernetesServiceHook:
-    """Changes one label of the selector on the condition that the Service is still what was looked at."""
+class KubernetesServiceHook(EngineHook):
+    """Changes one label of the selector on the condition that the Service is still what was looked at.
+
+    The live release is that of the slot the selector points at; endpoints follow it within seconds.
+    """
 
     def __init__(
         self, settings: KubernetesServiceSettings, token: Secret | None, *, pace: HookClock = REAL_CLOCK
     ) -> None:
+        super().__init__(pace)
         self._cluster = Cluster(settings, token)
         self._origin = Origin(told_by=settings.release_told_by, container=settings.container)
         self._what = f"Service {settings.namespace}/{settings.service}"
         self._path = self._cluster.path("api/v1", "services", settings.service)
         self._label = settings.slot_label
         self._slots = {name: self._cluster.path("apis/apps/v1", "deployments", name) for name in settings.deployments}
-        self._pace = pace
-
-    @classmethod
-    def made(cls, settings: KubernetesServiceSettings, secrets: Mapping[str, Secret]) -> "KubernetesServiceHook":
-        """Return the hook; raises SettingsInvalid."""
-        return cls(settings, secrets.get(TOKEN))
-
-    def live_release(self) -> str | None:
-        """Return the release of the slot the selector points at."""
-        return retry_until_done(self._look, LOOK_SECONDS, self._pace)
-
-    def roll_back(self, intent: Intent) -> str:
-        """Point the selector at the target's slot; endpoints follow within seconds."""
-        return retry_until_done(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
 
     def _look(self, within: Deadline) -> str | None:
         return self._standing(self._read(within), self._read_slots(within))

@@ -9,8 +9,9 @@ from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import Probed
 from streampay_smoke.gate.attribution import CONTRACT_PROBE, LEDGER_PROBE, NETWORK_AGE_PROBE
-from streampay_smoke.http.ledger_health import ask_ledger_health
+from streampay_smoke.http.ledger_health import ask_ledger_health, measured_seconds_per_ledger
 from streampay_smoke.run.probes.limits import PROBE_SECONDS
+from streampay_smoke.settings import Settings
 
 RESET_DAYS = 7.0
 """A test network that has lived for longer than this was not reset just now: its contracts are there or never were."""
@@ -50,6 +51,13 @@ def network_age_probe(rpc_url: str) -> Probed:
     days = ledgers * seconds_each / _DAY_SECONDS
     detail = f"ledger {ledgers} at {seconds_each:.1f} s each: about {days:.1f} days"
     return Probed(name=NETWORK_AGE_PROBE, ok=days >= RESET_DAYS, detail=detail)
+
+
+def seconds_per_ledger(settings: Settings) -> float | None:
+    """Return how far apart the newest ledgers closed; None where the RPC does not say in time, or keeps too few."""
+    return measured_seconds_per_ledger(
+        settings.rpc_url, timeout_seconds=PROBE_SECONDS, closes_on_demand=settings.network.simulated
+    )
 
 
 def contract_probe(run_context: RunContext) -> Probed:

@@ -1,4 +1,4 @@
-"""StreamPay's contracts as data: names, order of arguments, fields, events, errors. Nothing here is imported at a cost.
+"""StreamPay's contracts as data: names, order of arguments, fields, events, errors.
 
 Names on the left are this suite's own, those on the right the contract's. `streampay-stream` lives in
 StreamPay-Frontend/contracts, `streampay-contracts` is the early one of StreamPay-Contracts, and

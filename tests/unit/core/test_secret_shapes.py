@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from spilled_secrets import DISGUISES, HARMLESS, SPILLED, Maker, Spilled, found_in, spilled
 
+from streampay_smoke.core.secret_shapes import REDACTED, SHAPES, names_a_secret, shortened, without_shapes
 from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.evidence.secret_shapes import REDACTED, SHAPES, names_a_secret, shortened, without_shapes
 
 ROOT = Path(__file__).parents[3]
 SEEDS = ("a", "b", "c")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from streampay_smoke.service.trace import Trace
+from streampay_smoke.core.trace import Trace
 
 GIVEN = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
 
