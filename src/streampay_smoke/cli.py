@@ -1,6 +1,7 @@
 """`streampay-smoke`: run the gate, judge a journal again, build a report, serve the sandbox."""
 
 import argparse
+import math
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -462,9 +463,12 @@ def _add_sweep(parser: argparse.ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds < float("inf"):
-        raise ValueError(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, 0 or more")
     return seconds
 
 
@@ -547,7 +551,7 @@ def _add_sandbox(parser: argparse.ArgumentParser) -> None:
         "--ready-file", type=Path, metavar="FILE", help="gets the addresses as JSON; they are printed without it"
     )
     parser.add_argument(
-        "--close-time", type=float, default=0.0, metavar="SECONDS", help="time between ledgers; 0 closes at once"
+        "--close-time", type=_seconds, default=0.0, metavar="SECONDS", help="time between ledgers; 0 closes at once"
     )
     parser.add_argument(
         "--rpc-version", metavar="VERSION", help="the Stellar RPC that the ledger plays: 27.0, 28 or 30 (by default 30)"

@@ -123,6 +123,25 @@ def test_standard_streams_that_are_closed_change_nothing(project: Project, comma
     assert (done.returncode, project.ran(0, "").verdict.verdict) == (0, VerdictStatus.PASS)
 
 
+@pytest.mark.parametrize("command", ["behave", "streampay_smoke run"])
+def test_output_that_nobody_reads_changes_nothing(project: Project, command: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    line = [sys.executable, "-m", *command.split(), "--tags", "@readiness"]
+    done = subprocess.run(
+        line,
+        cwd=project.folder,
+        env=project.environ,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=HANG_SECONDS,
+    )
+    os.close(writing)
+    assert (done.returncode, project.ran(0, "").verdict.verdict) == (0, VerdictStatus.PASS)
+    assert b"Traceback" not in done.stderr
+
+
 def test_a_scenario_without_steps(project: Project) -> None:
     project.put("extra.feature", "@smoke\nFeature: Extra\n  Why.\n\n  Scenario: Empty\n")
     ran = project.behave("features/extra.feature")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence.bake import Bake
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.evidence.policy import Policy
@@ -349,6 +350,20 @@ class RunFinished(Event, frozen=True, kw_only=True):
     statuses: dict[str, str]
     cleanup_errors: int = 0
     clock_moved_seconds: float = 0.0
+
+
+INTERRUPTED = "terminated"
+"""The kind of failure of a scenario that was under way when its run was ended."""
+
+
+def cut_off(reason: str) -> Failure:
+    """Return the failure of a scenario that was under way when a signal or the deadline ended its run."""
+    return Failure(
+        kind=INTERRUPTED,
+        blame=Blame.HARNESS,
+        message=f"the run was ended while this was played ({reason})",
+        next_step="run again",
+    )
 
 
 class Interrupted(Event, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from streampay_smoke.core.errors import Blame
-from streampay_smoke.evidence.events import Failure, Probed
+from streampay_smoke.evidence.events import INTERRUPTED, Failure, Probed
 
 LEDGER_PROBE = "ledger"
 """Asks the ledger directly, past the service."""
@@ -285,6 +285,12 @@ RULES = (
         applies=_blamed(Blame.PRODUCT),
         blame=Blame.PRODUCT,
         reason="the release did not keep its promise, and no control probe explains it otherwise",
+    ),
+    Rule(
+        name="run-was-ended",
+        applies=lambda check: check.failure.kind == INTERRUPTED,
+        blame=Blame.HARNESS,
+        reason="it says nothing of the release",
     ),
 )
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from msgspec.structs import replace
 
 from streampay_smoke.core.errors import Blame, PromiseBroken
-from streampay_smoke.evidence.events import ExpectedScenario, Failure, Probed
+from streampay_smoke.evidence.events import ExpectedScenario, Failure, Probed, cut_off
 from streampay_smoke.gate.attribution import (
     ANOTHER_APPLICATION,
     CLOCK_PROBE,
@@ -165,6 +165,8 @@ def _failure(run: RunHistory, expected: ExpectedScenario, history: ScenarioHisto
             blame=Blame.PRODUCT,
             message=f"{broken_promise.promise}: expected {broken_promise.expected}, saw {broken_promise.observed}",
         )
+    if run.interrupted is not None and history.finished.status == "error":  # between two steps
+        return cut_off(run.interrupted.reason)
     if history.finished.status != "passed" or last_word != "passed":
         status = history.finished.status if history.finished.status != "passed" else last_word
         return _unproved(f"the scenario ended as {status!r}")

@@ -156,11 +156,15 @@ def _place_lines(place: PlaceOverview) -> Iterator[str]:
 
 def _objective(objective: ObjectiveTrend) -> str:
     newest, before = (
-        "not measured" if value is None else f"{value:.4g} {objective.unit}".rstrip()
+        "not measured" if value is None else _amount(value, objective.unit)
         for value in (objective.newest, objective.median_before)
     )
-    promised = f"promised {objective.threshold:g} {objective.unit}".rstrip()
+    promised = f"promised {_amount(objective.threshold, objective.unit)}"
     return f"{_shown(objective.name)}: {newest} ({objective.decision}, {promised}; median before: {before})"
+
+
+def _amount(value: float, unit: str) -> str:
+    return f"{100 * value:.4g} %" if unit == "ratio" else f"{round(value, 3):g} {unit}".rstrip()
 
 
 def _run_lines(runs: Iterable[RunRecord], marks: Iterable[RunMark]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Turns what a step raised into a journal's failure."""
 
 from streampay_smoke.core.errors import Blame, SmokeError
-from streampay_smoke.evidence.events import Failure
+from streampay_smoke.evidence.events import Failure, cut_off
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -14,6 +14,8 @@ def failure_of(error: BaseException) -> Failure:
             next_step=error.next_step,
             cause=getattr(error, "cause", ""),
         )
+    if isinstance(error, KeyboardInterrupt):  # a signal or the deadline: see runner/interruption.py
+        return cut_off(str(error))
     return Failure(
         kind="harness_error",
         blame=Blame.HARNESS,

@@ -29,6 +29,11 @@ def main() -> int:
     open_standard_streams()
     if not _is_the_gates_folder():
         return int(behave())
+    with outlasting_output():
+        return _exit_code()
+
+
+def _exit_code() -> int:
     try:
         config = Configuration()
     except SystemExit as usage:
@@ -72,10 +77,9 @@ def _refused(because: str) -> int:
         f"behave cannot use its command line or its configuration: {because}",
         next_step="correct the command; nothing was judged",
     )
-    with outlasting_output():
-        try:
-            evidence = load_evidence()
-            return refuse(RunFolder.create(evidence.artifacts), error, evidence)
-        except SettingsInvalid as unwritable:
-            print(f"CONFIG: {error}\nNext: {error.next_step}\n{unwritable}", file=sys.stderr)
-            return EXIT_CODES[VerdictStatus.CONFIG]
+    try:
+        evidence = load_evidence()
+        return refuse(RunFolder.create(evidence.artifacts), error, evidence)
+    except SettingsInvalid as unwritable:
+        print(f"CONFIG: {error}\nNext: {error.next_step}\n{unwritable}", file=sys.stderr)
+        return EXIT_CODES[VerdictStatus.CONFIG]

@@ -5,8 +5,10 @@ import sys
 from behave.__main__ import main as behave
 
 from streampay_smoke.run.folder import RUN_FOLDER
+from streampay_smoke.run.output import outlasting_output
 from streampay_smoke.runner.behave_command import main
 
 if __name__ == "__main__":
     supervised = any(argument.startswith(f"{RUN_FOLDER}=") for argument in sys.argv)
-    sys.exit(behave() if supervised else main())
+    with outlasting_output():  # behave says what its runner is before there is one
+        sys.exit(behave() if supervised else main())

@@ -82,6 +82,15 @@ def test_a_check_that_was_interrupted(journaled: WriteJournal) -> None:
     assert (check.status, check.hint, check.rule, check.assertions) == ("missing", "was interrupted", "not-run", 2)
 
 
+def test_a_check_that_the_deadline_ended_between_two_steps(journaled: WriteJournal) -> None:
+    over = events.Interrupted(reason="deadline", detail="the 14 s of this run were over")
+    check = checked(journaled, started(), planned(READY), scenario(step("When asked"), status="error"), over)
+    assert (check.status, check.rule) == ("broken", "run-was-ended")
+    assert check.hint == (
+        "the run was ended while this was played (deadline). It says nothing of the release. Next: run again."
+    )
+
+
 SILENT = replace(READY, steps=("When asked", "Then ready", "And well"), assertions=("Then ready", "And well"))
 COURSES: dict[str, tuple[events.ExpectedScenario, Story, str, str]] = {
     "a promise that was broken, though nothing raised": (

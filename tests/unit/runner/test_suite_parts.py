@@ -40,10 +40,11 @@ from streampay_smoke.service.records import DependencyReport, Readiness
         (PromiseBroken("paid twice", next_step="look"), "promise_broken", Blame.PRODUCT),
         (GuardRefused("public"), "guard_refused", Blame.SAFETY),
         (AssertionError("bare"), "harness_error", Blame.HARNESS),
+        (KeyboardInterrupt("SIGTERM"), "terminated", Blame.HARNESS),
         (OSError(28, "No space left on device"), "harness_error", Blame.HARNESS),
     ],
 )
-def test_what_a_step_raises_has_a_kind_and_a_blame(error: Exception, kind: str, blame: Blame) -> None:
+def test_what_a_step_raises_has_a_kind_and_a_blame(error: BaseException, kind: str, blame: Blame) -> None:
     failure = failure_of(error)
     assert (failure.kind, failure.blame) == (kind, blame)
     assert str(error) in failure.message
