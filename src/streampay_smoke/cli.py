@@ -346,7 +346,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands.add_parser("run", help="play the features and judge the release", description=run.__doc__))
 
     judging = commands.add_parser("judge", help="print the verdict on a journal again", description=judge.__doc__)
-    judging.add_argument("journal", type=Path, metavar="JOURNAL", help="a run's journal.jsonl")
+    judging.add_argument("journal", type=Path, metavar="JOURNAL", help="a run's folder, or its journal.jsonl")
     judging.add_argument(
         "--verify",
         metavar="PUBLIC_KEY_OR_FILE",

@@ -33,14 +33,16 @@ def test_a_verdict_is_printed_again(ran: Ran, capfdbinary: pytest.CaptureFixture
 
 
 def test_a_verdict_is_told_in_five_lines(ran: Ran, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["judge", str(ran.folder / "journal.jsonl")]) == 0
+    assert cli.main(["judge", str(ran.folder)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["PASS", "Why:", "On:", "Paid:", "Next:"]
 
 
 def test_a_journal_that_is_not_there_is_config(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["judge", str(tmp_path / "journal.jsonl")]) == 2
-    assert "No such file" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "No such file" in error
+    assert "Next: give a run's folder" in error
 
 
 def test_a_gate_that_breaks_blames_nobody(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

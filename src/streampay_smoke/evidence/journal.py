@@ -8,7 +8,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -24,6 +24,9 @@ from streampay_smoke.evidence.events import (
     ScenarioStarted,
 )
 from streampay_smoke.evidence.redaction import Redactor
+
+JOURNAL: Final = "journal.jsonl"
+"""The file of a run's folder that is its journal."""
 
 
 class Entry(ChainedLine, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from streampay_smoke.core.system_facts import variables
 from streampay_smoke.core.times import from_iso_ms, now_ms
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.evidence.events import Interrupted, RunStarted
-from streampay_smoke.evidence.journal import Entry, JournalRead
+from streampay_smoke.evidence.journal import JOURNAL, Entry, JournalRead
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate import policy, regions
 from streampay_smoke.gate.judge import KILLED, judge
@@ -60,7 +60,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def journal_path(self) -> Path:
         """Where the evidence for it is."""
-        return self.verdict_path.with_name("journal.jsonl")
+        return self.verdict_path.with_name(JOURNAL)
 
 
 class Trust(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,10 +8,11 @@ from pathlib import Path
 import msgspec
 
 from streampay_smoke import __version__
+from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.signing import BadEnvelope, PublicKey
 from streampay_smoke.core.system_facts import variables
 from streampay_smoke.evidence.events import RunStarted
-from streampay_smoke.evidence.journal import read
+from streampay_smoke.evidence.journal import JOURNAL, read
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, VerdictStatus, from_json, to_json
 from streampay_smoke.run.folder import ENVELOPE
@@ -19,16 +20,19 @@ from streampay_smoke.run.seal import VERDICT_TYPE
 
 
 def judge_again(journal: Path, *, verify: str | None, verdict: Path | None, as_json: bool) -> int:
-    """Print the verdict on a journal and return its exit code.
+    """Print the verdict on a journal, or on that of a run's folder, and return its exit code.
 
     With `verify`, a public key or its file, only where the journal and its `verdict`, by default the file beside it,
-    are what that key signed. Raises SettingsInvalid for what is no key.
+    are what that key signed. Raises SettingsInvalid for what is no key, and for a journal that cannot be read.
     """
+    journal = journal / JOURNAL if journal.is_dir() else journal
     try:
         read_again = read(journal)
     except OSError as error:
-        print(f"{journal}: {error.strerror}", file=sys.stderr)
-        return EXIT_CODES[VerdictStatus.CONFIG]
+        raise SettingsInvalid(
+            f"the journal {journal} cannot be read: {error.strerror}",
+            next_step=f"give a run's folder, such as artifacts/latest, or its {JOURNAL}",
+        ) from error
     if verify is not None and not _verified(journal, verdict or journal.with_name("verdict.json"), verify):
         return EXIT_CODES[VerdictStatus.INCONCLUSIVE]
     found = judge(read_again)

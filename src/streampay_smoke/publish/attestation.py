@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from streampay_smoke import __version__
+from streampay_smoke.evidence.journal import JOURNAL
 from streampay_smoke.gate.verdict import Check, Verdict, VerdictStatus, to_json
 
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -79,5 +80,5 @@ def _configuration(verdict: Verdict) -> list[dict[str, Any]]:
         {"name": "streampay-smoke", "annotations": {"version": __version__}},
         {"name": "environment", "annotations": {"name": verdict.target.environment, "region": verdict.target.region}},
         {"name": "verdict.json", "digest": {"sha256": hashlib.sha256(to_json(verdict)).hexdigest()}},
-        {"name": "journal.jsonl", "digest": {"sha256": verdict.evidence.journal_sha256}},
+        {"name": JOURNAL, "digest": {"sha256": verdict.evidence.journal_sha256}},
     ]

@@ -18,6 +18,7 @@ import msgspec
 from streampay_smoke.core import system_facts
 from streampay_smoke.core.files import replace_file, replacing_folder
 from streampay_smoke.evidence import journal
+from streampay_smoke.evidence.journal import JOURNAL
 from streampay_smoke.gate import policy
 from streampay_smoke.gate.verdict import from_json
 from streampay_smoke.publish.allure import report_name
@@ -72,7 +73,7 @@ def build_report(
     verdict = from_json((run_dir / "verdict.json").read_bytes())
     decision = policy.written_at(run_dir / policy.FILE)
     run = report_of(
-        journal.read(run_dir / "journal.jsonl").entries,
+        journal.read(run_dir / JOURNAL).entries,
         verdict,
         decision=policy.decision_description(decision) if decision else "",
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from streampay_smoke.core import times
+from streampay_smoke.evidence.journal import JOURNAL
 from streampay_smoke.gate import policy
 from streampay_smoke.gate.policy import Decision
 from streampay_smoke.gate.verdict import Verdict, written_at
@@ -143,7 +144,7 @@ def _is_played(path: Path) -> bool:
     if (path / policy.FILE).exists():
         return False
     with contextlib.suppress(OSError):
-        return times.now_ms() - (path / "journal.jsonl").stat().st_mtime * 1000 < STILL_PLAYED_SECONDS * 1000
+        return times.now_ms() - (path / JOURNAL).stat().st_mtime * 1000 < STILL_PLAYED_SECONDS * 1000
     return False
 
 
@@ -151,7 +152,7 @@ def _run_folders(artifacts: Path) -> list[Path]:
     """Return the folders of runs, the newest first."""
     try:
         return sorted(
-            (path for path in artifacts.iterdir() if not path.is_symlink() and (path / "journal.jsonl").is_file()),
+            (path for path in artifacts.iterdir() if not path.is_symlink() and (path / JOURNAL).is_file()),
             reverse=True,
         )
     except OSError:

@@ -11,6 +11,7 @@ from streampay_smoke.core import times
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.files import replace_file
 from streampay_smoke.evidence import journal as journals
+from streampay_smoke.evidence.journal import JOURNAL
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import Verdict, to_json
 
@@ -55,7 +56,7 @@ class RunFolder(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def journal_path(self) -> Path:
         """Where the evidence is."""
-        return self.path / "journal.jsonl"
+        return self.path / JOURNAL
 
     @property
     def verdict_path(self) -> Path:
