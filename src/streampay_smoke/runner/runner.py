@@ -187,8 +187,8 @@ class GateRunner(Runner):
             cut_off = bool(self._interruption.reason)
             seconds = self.session.clean_up_seconds(cut_off=cut_off)
             self._interruption.reserve(seconds)
-            self._lanes.begin_clean_up(seconds)
             try:
+                self._lanes.begin_clean_up(seconds)
                 self._lanes.end()
             finally:
                 self.session.clean_up(cut_off=cut_off)

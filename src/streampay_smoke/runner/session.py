@@ -103,6 +103,8 @@ class Session:
         self._met: list[_Met] = []
         self._scenario_id = ""
         self._doing = ""
+        self._cleaning_up = False
+        self._lost: OSError | None = None
         self._answers: list[Exchanged] = []
         self._started_seconds = 0.0
         self._writers_a_slot = 1.0
@@ -147,7 +149,12 @@ class Session:
         elif isinstance(event, WriteSlotWait):
             event = replace(event, step_seconds=event.seconds)
             self.allow(event.step_seconds, 0.0)
-        self._journal.append(event)
+        try:
+            self._journal.append(event)
+        except OSError as lost:
+            if not self._cleaning_up:
+                raise
+            self._lost = self._lost or lost
         self.pending.observe(event)
         self._slow_answers.observe(event)
         if isinstance(event, Exchanged) and event.peer == "service" and event.status is not None:
@@ -307,7 +314,11 @@ class Session:
         )
 
     def clean_up(self, *, cut_off: bool) -> None:
-        """Bring the synthetic data of this run, or of this lane, to an end, after a last look at the release."""
+        """Bring the synthetic data of this run, or of this lane, to an end, after a last look at the release.
+
+        Evidence that cannot be kept is raised (OSError) when that is done: what was made must not outlive a full disk.
+        """
+        self._cleaning_up = True
         if self._sender is None:
             self._run_context.look_at_release_again()
         self._run_context.clean_up(
@@ -315,6 +326,8 @@ class Session:
         )
         if self._sender is None:
             self._run_context.look_at_ledger_again()
+        if self._lost is not None:
+            raise self._lost
 
     @property
     def own_streams(self) -> tuple[str, ...]:
