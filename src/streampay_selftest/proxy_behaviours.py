@@ -77,6 +77,16 @@ SCRAPER_REFUSED = below("/api/metrics", error(403, "FORBIDDEN"))
 """What StreamPay says to a scraper whose token is another one, as measured."""
 
 
+def asking_for(token: str, path: str) -> ProxyBehaviour:
+    """Let nobody see what is below a path without this token."""
+
+    def behaviour(passing: ProxiedRequest) -> ProxyDecision:
+        shown = passing.headers.get("authorization", "") == f"Bearer {token}"
+        return NO_CHANGE if shown or not passing.path.startswith(path) else error(401, "UNAUTHORIZED")
+
+    return behaviour
+
+
 def everywhere(decided: ProxyDecision) -> ProxyBehaviour:
     """Let every request meet the same."""
     return lambda passing: decided
