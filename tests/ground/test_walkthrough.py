@@ -52,7 +52,7 @@ def test_the_example_is_a_change_that_is_accepted_and_then_played(tmp_path: Path
 
 def test_the_tests_of_the_example_hold() -> None:
     module: dict[str, Any] = dict(vars(operations))
-    exec(compile(BLOCKS[CHECK], "check", "exec"), module)
+    exec(compile(BLOCKS[CHECK], "<check>", "exec"), module)
     tests: dict[str, Any] = {
         "operations": SimpleNamespace(**module),
         "answer": answer,
@@ -61,7 +61,7 @@ def test_the_tests_of_the_example_hold() -> None:
         "Sequence": tuple,
         "Answer": object,
     }
-    exec(compile(f"from __future__ import annotations\n{BLOCKS[TEST]}", "tests", "exec"), tests)
+    exec(compile(f"from __future__ import annotations\n{BLOCKS[TEST]}", "<tests>", "exec"), tests)
     tests["test_an_answer_with_its_time_is_one"](Witness())
     fails = tests["test_an_answer_without_its_time_is_none"]
     (rows,) = (mark.args[1] for mark in fails.pytestmark)
