@@ -102,7 +102,8 @@ on both, and compares results, error codes, events, footprints, authorisations, 
 |---|---|---|---|---|
 {rows}
 Random seed {draw}, {seconds:.0f} s, at {commit}. Not compared: instructions (models count their own), texts of
-diagnostic events, and the code that a contract's instance names.
+diagnostic events, and the code that a contract's instance names. Rent and the fee for events follow from what is
+compared.
 
 The streams were compared with the public `streampay-stream` contract, built from its own source (unoptimised it is too
 large to be uploaded: 124 million instructions, 101 with `wasm-opt -Oz`, 60 without the comments in its interface). The
