@@ -28,8 +28,8 @@ from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.settings import load
 
 VICTIMS = ("behave", "supervisor", "the whole group", "behave, unsupervised")
-TAGS = "@smoke and not @wallet and not @access"
-"""All but sign-ins, good or bad: a caller has five a minute, and all runs come from one address."""
+TAGS = "@smoke and not @wallet and not @access and not @throttling and not @throttling-evasion"
+"""All but sign-ins, good or bad, and what uses a limit up: runs beside each other share the limits of one address."""
 RUN_SECONDS = 600.0
 """A machine that is full of other work takes its time, and killed runs are not about that."""
 SETTLEMENTS = frozenset({"settled", "withdrawn"})
