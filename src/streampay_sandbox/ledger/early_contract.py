@@ -3,7 +3,7 @@
 import msgspec
 
 from streampay_sandbox.ledger.contracts import ContractModel, EntryPoint, entry_points
-from streampay_sandbox.ledger.failures import HostError, trap
+from streampay_sandbox.ledger.failures import panic
 from streampay_sandbox.ledger.host import Env
 from streampay_sandbox.ledger.values import ADDRESS, BOOL, I128, SYMBOL, U32, U64, VOID, Record, vec
 
@@ -38,15 +38,10 @@ STREAM_INFO = Record(
 _COUNT = SYMBOL.encode("next_id")
 
 
-def _panic(_message: str) -> HostError:
-    """Return what a panic becomes; its message is not in a release build."""
-    return trap("VM call trapped: UnreachableCodeReached")
-
-
 def _load(env: Env, stream_id: int) -> StreamInfo:
     stream: StreamInfo | None = env.instance_get(vec(SYMBOL.encode("stream"), U32.encode(stream_id)), STREAM_INFO)
     if stream is None:
-        raise _panic("stream not found")
+        raise panic("stream not found")
     return stream
 
 
@@ -57,7 +52,7 @@ def _keep(env: Env, stream_id: int, stream: StreamInfo) -> None:
 def _create_stream(env: Env, payer: str, recipient: str, rate_per_second: int, initial_balance: int) -> int:
     env.require_auth(payer)
     if rate_per_second <= 0 or initial_balance <= 0:
-        raise _panic("rate and balance must be positive")
+        raise panic("rate and balance must be positive")
     stream_id: int = env.instance_get(_COUNT, U32) or 1
     stream = StreamInfo(
         payer=payer,
@@ -77,7 +72,7 @@ def _start_stream(env: Env, stream_id: int) -> None:
     stream = _load(env, stream_id)
     env.require_auth(stream.payer)
     if stream.is_active:
-        raise _panic("stream already active")
+        raise panic("stream already active")
     _keep(env, stream_id, msgspec.structs.replace(stream, is_active=True, start_time=env.now, end_time=0))
 
 
@@ -85,7 +80,7 @@ def _stop_stream(env: Env, stream_id: int) -> None:
     stream = _load(env, stream_id)
     env.require_auth(stream.payer)
     if not stream.is_active:
-        raise _panic("stream not active")
+        raise panic("stream not active")
     _keep(env, stream_id, msgspec.structs.replace(stream, is_active=False, end_time=env.now))
 
 

@@ -8,7 +8,7 @@ from stellar_sdk import xdr
 
 from streampay_sandbox.ledger.authorization import Authorizer, Frame
 from streampay_sandbox.ledger.contracts import ContractModel, EntryPoint
-from streampay_sandbox.ledger.failures import ErrorCode, ErrorType, HostError, host_error, trap
+from streampay_sandbox.ledger.failures import ErrorCode, ErrorType, HostError, host_error, panic
 from streampay_sandbox.ledger.fees import MOST_INSTRUCTIONS
 from streampay_sandbox.ledger.footprint import Footprint
 from streampay_sandbox.ledger.keys import PERSISTENT, Durability, Key, code_key, data_key, instance_key
@@ -313,7 +313,7 @@ def _decode(entry_point: EntryPoint, arguments: list[xdr.SCVal]) -> list[Any]:
     try:
         return [kind.decode(value) for (_, kind), value in zip(entry_point.inputs, arguments, strict=True)]
     except WrongValue:
-        raise trap("VM call trapped: UnreachableCodeReached", SYMBOL.encode(entry_point.name)) from None
+        raise panic("the arguments are of other types", SYMBOL.encode(entry_point.name)) from None
 
 
 def contract_event(contract: str, topics: list[xdr.SCVal], data: xdr.SCVal) -> xdr.ContractEvent:

@@ -9,9 +9,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from streampay_sandbox.ledger.contracts import ContractModel, EntryPoint, entry_points
+from streampay_sandbox.ledger.failures import panic
 from streampay_sandbox.ledger.host import Env
 from streampay_sandbox.ledger.rate_contracts import streams
-from streampay_sandbox.ledger.rate_contracts.streams import STREAM_ID, RateStream, panic
+from streampay_sandbox.ledger.rate_contracts.streams import STREAM_ID, RateStream, Rows
 from streampay_sandbox.ledger.stream_contract.payouts import Payout, transfer
 from streampay_sandbox.ledger.values import ADDRESS, BOOL, I128, U32, U64, VOID, Record
 
@@ -39,20 +40,7 @@ _ROW: Final = Record(
         ("paused_at", U64),
     ),
 )
-
-
-def _load(env: Env, stream_id: int) -> EscrowedStream:
-    return streams.load(env, _ROW, stream_id, EscrowedStream)
-
-
-def _of_payer(env: Env, stream_id: int) -> EscrowedStream:
-    stream = _load(env, stream_id)
-    env.require_auth(stream.payer)
-    return stream
-
-
-def _keep(env: Env, stream_id: int, stream: EscrowedStream) -> None:
-    streams.keep(env, _ROW, stream_id, stream)
+_STREAMS: Final = Rows(_ROW, EscrowedStream)
 
 
 def _settled(stream: EscrowedStream, until: int) -> EscrowedStream:
@@ -73,62 +61,62 @@ def _create(env: Env, payer: str, recipient: str, token: str, rate_per_second: i
     stream = EscrowedStream(
         payer=payer, recipient=recipient, token=token, rate_per_second=rate_per_second, balance=initial_balance
     )
-    return streams.add(env, _ROW, stream)
+    return _STREAMS.add(env, stream)
 
 
 def _start(env: Env, stream_id: int) -> None:
-    stream = _of_payer(env, stream_id)
+    stream = _STREAMS.of_payer(env, stream_id)
     if stream.is_active:
         raise panic("stream already active")
-    _keep(env, stream_id, replace(stream, is_active=True, start_time=env.now, paused_at=0))
+    _STREAMS.keep(env, stream_id, replace(stream, is_active=True, start_time=env.now, paused_at=0))
 
 
 def _stop(env: Env, stream_id: int) -> None:
-    stream = _of_payer(env, stream_id)
+    stream = _STREAMS.of_payer(env, stream_id)
     if not stream.is_active:
         raise panic("stream not active")
-    _keep(env, stream_id, replace(stream, is_active=False, end_time=env.now, paused_at=0))
+    _STREAMS.keep(env, stream_id, replace(stream, is_active=False, end_time=env.now, paused_at=0))
 
 
 def _pause(env: Env, stream_id: int) -> None:
-    stream = _of_payer(env, stream_id)
+    stream = _STREAMS.of_payer(env, stream_id)
     if not stream.is_active or stream.paused_at:
         raise panic("cannot pause inactive stream, or stream already paused")
-    _keep(env, stream_id, replace(_settled(stream, env.now), paused_at=env.now))
+    _STREAMS.keep(env, stream_id, replace(_settled(stream, env.now), paused_at=env.now))
 
 
 def _resume(env: Env, stream_id: int) -> None:
-    stream = _of_payer(env, stream_id)
+    stream = _STREAMS.of_payer(env, stream_id)
     if not stream.is_active or not stream.paused_at:
         raise panic("cannot resume inactive stream, or stream is not paused")
-    _keep(env, stream_id, replace(stream, start_time=env.now, paused_at=0))
+    _STREAMS.keep(env, stream_id, replace(stream, start_time=env.now, paused_at=0))
 
 
 def _settle(env: Env, stream_id: int) -> int:
-    stream = _load(env, stream_id)
+    stream = _STREAMS.load(env, stream_id)
     if not stream.is_active:
         return 0
     settled = _settled(stream, stream.paused_at or env.now)
-    _keep(env, stream_id, settled)
+    _STREAMS.keep(env, stream_id, settled)
     return stream.balance - settled.balance
 
 
 def _archive(env: Env, stream_id: int) -> None:
-    stream = _of_payer(env, stream_id)
+    stream = _STREAMS.of_payer(env, stream_id)
     if stream.is_active or stream.balance or stream.claimable_balance:
         raise panic("cannot archive an active stream, or one with unsettled or unclaimed balance")
-    streams.archive(env, stream_id)
+    _STREAMS.archive(env, stream_id)
 
 
 def escrowed_contract(payout: Payout) -> ContractModel:
     """Return the contract; `payout` is how it pays a recipient who withdraws."""
 
     def withdraw(env: Env, stream_id: int) -> int:
-        stream = _load(env, stream_id)
+        stream = _STREAMS.load(env, stream_id)
         env.require_auth(stream.recipient)
         until = (stream.paused_at or env.now) if stream.is_active else stream.end_time
         settled = _settled(stream, until)
-        _keep(env, stream_id, replace(settled, claimable_balance=0))
+        _STREAMS.keep(env, stream_id, replace(settled, claimable_balance=0))
         if settled.claimable_balance:
             payout(env, stream.token, stream.recipient, settled.claimable_balance)
         return settled.claimable_balance
@@ -156,7 +144,7 @@ def escrowed_contract(payout: Payout) -> ContractModel:
             EntryPoint(name="settle_stream", inputs=STREAM_ID, output=I128, body=_settle),
             EntryPoint(name="withdraw_stream", inputs=STREAM_ID, output=I128, body=withdraw),
             EntryPoint(name="archive_stream", inputs=STREAM_ID, output=VOID, body=_archive),
-            EntryPoint(name="get_stream_info", inputs=STREAM_ID, output=_ROW, body=_load),
+            EntryPoint(name="get_stream_info", inputs=STREAM_ID, output=_ROW, body=_STREAMS.load),
             streams.VERSION_ENTRY,
         ),
         records=(_ROW,),

@@ -8,9 +8,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from streampay_sandbox.ledger.contracts import ContractModel, EntryPoint, entry_points
+from streampay_sandbox.ledger.failures import panic
 from streampay_sandbox.ledger.host import Env
 from streampay_sandbox.ledger.rate_contracts import streams
-from streampay_sandbox.ledger.rate_contracts.streams import STREAM_ID, RateStream, panic
+from streampay_sandbox.ledger.rate_contracts.streams import STREAM_ID, RateStream, Rows
 from streampay_sandbox.ledger.values import ADDRESS, BOOL, I128, U32, U64, VOID, Record, Vector
 
 MOST_IN_A_BATCH: Final = 25
@@ -29,20 +30,7 @@ _ROW: Final = Record(
         ("paused_at", U64),
     ),
 )
-
-
-def _load(env: Env, stream_id: int) -> RateStream:
-    return streams.load(env, _ROW, stream_id, RateStream)
-
-
-def _of_payer(env: Env, stream_id: int) -> RateStream:
-    stream = _load(env, stream_id)
-    env.require_auth(stream.payer)
-    return stream
-
-
-def _keep(env: Env, stream_id: int, stream: RateStream) -> None:
-    streams.keep(env, _ROW, stream_id, stream)
+_STREAMS: Final = Rows(_ROW, RateStream)
 
 
 def _end_bound(stream: RateStream, now: int) -> int:
@@ -73,36 +61,36 @@ def _create(env: Env, payer: str, recipient: str, rate_per_second: int, initial_
         balance=initial_balance,
         end_time=end_time,
     )
-    return streams.add(env, _ROW, stream)
+    return _STREAMS.add(env, stream)
 
 
 def _start(env: Env, stream_id: int) -> None:
-    stream = _of_payer(env, stream_id)
+    stream = _STREAMS.of_payer(env, stream_id)
     if stream.is_active or stream.start_time > 0:
         raise panic("stream already active")
     if _is_over(stream, env.now):
         raise panic("end_time must be in the future")
-    _keep(env, stream_id, replace(stream, is_active=True, start_time=env.now, paused_at=0))
+    _STREAMS.keep(env, stream_id, replace(stream, is_active=True, start_time=env.now, paused_at=0))
 
 
 def _end(env: Env, stream_id: int) -> None:
-    stream = _of_payer(env, stream_id)
+    stream = _STREAMS.of_payer(env, stream_id)
     if not stream.is_active:
         raise panic("stream not active")
     end = _end_bound(stream, env.now)
     settled, _ = _settled(stream, env.now)
-    _keep(env, stream_id, replace(settled, is_active=False, end_time=end, paused_at=0))
+    _STREAMS.keep(env, stream_id, replace(settled, is_active=False, end_time=end, paused_at=0))
 
 
 def _settle_row(env: Env, stream_id: int) -> int | None:
     """Settle one stream and return how much it earned, None for one that does not run."""
-    stream = _load(env, stream_id)
+    stream = _STREAMS.load(env, stream_id)
     if not stream.is_active:
         return None
     settled, amount = _settled(stream, env.now)
     if _is_over(stream, env.now):
         settled = replace(settled, is_active=False, paused_at=0)
-    _keep(env, stream_id, settled)
+    _STREAMS.keep(env, stream_id, settled)
     return amount
 
 
@@ -117,7 +105,7 @@ def _batch_settle(env: Env, stream_ids: list[int]) -> list[int]:
 
 
 def _pause(env: Env, stream_id: int) -> None:
-    stream = _of_payer(env, stream_id)
+    stream = _STREAMS.of_payer(env, stream_id)
     if not stream.is_active or stream.paused_at:
         raise panic("cannot pause inactive stream, or stream already paused")
     settled, _ = _settled(stream, env.now)
@@ -125,24 +113,24 @@ def _pause(env: Env, stream_id: int) -> None:
         settled = replace(settled, is_active=False)
     else:
         settled = replace(settled, paused_at=_end_bound(stream, env.now))
-    _keep(env, stream_id, settled)
+    _STREAMS.keep(env, stream_id, settled)
 
 
 def _resume(env: Env, stream_id: int) -> None:
-    stream = _of_payer(env, stream_id)
+    stream = _STREAMS.of_payer(env, stream_id)
     if not stream.is_active or not stream.paused_at:
         raise panic("cannot resume inactive stream, or stream is not paused")
     if _is_over(stream, env.now):
-        _keep(env, stream_id, replace(stream, is_active=False, paused_at=0))
+        _STREAMS.keep(env, stream_id, replace(stream, is_active=False, paused_at=0))
         return
-    _keep(env, stream_id, replace(stream, start_time=env.now, paused_at=0))
+    _STREAMS.keep(env, stream_id, replace(stream, start_time=env.now, paused_at=0))
 
 
 def _archive(env: Env, stream_id: int) -> None:
-    stream = _of_payer(env, stream_id)
+    stream = _STREAMS.of_payer(env, stream_id)
     if stream.is_active or stream.balance:
         raise panic("cannot archive active stream, or one with unsettled balance")
-    streams.archive(env, stream_id)
+    _STREAMS.archive(env, stream_id)
 
 
 TIMED_CONTRACT: Final = ContractModel(
@@ -170,7 +158,7 @@ TIMED_CONTRACT: Final = ContractModel(
         EntryPoint(name="pause_stream", inputs=STREAM_ID, output=VOID, body=_pause),
         EntryPoint(name="resume_stream", inputs=STREAM_ID, output=VOID, body=_resume),
         EntryPoint(name="archive_stream", inputs=STREAM_ID, output=VOID, body=_archive),
-        EntryPoint(name="get_stream_info", inputs=STREAM_ID, output=_ROW, body=_load),
+        EntryPoint(name="get_stream_info", inputs=STREAM_ID, output=_ROW, body=_STREAMS.load),
         streams.VERSION_ENTRY,
     ),
     records=(_ROW,),
