@@ -105,8 +105,8 @@ def start_sandbox(
     Port 0 takes a free one; `close_seconds` 0 closes a ledger for each transaction. `buckets` are the service's rate
     limits, by default as measured; where ledgers are instant, those on writes refill sooner. `rpc_version` is one of
     `WIRE_VERSIONS`. The code in `contract_file` is deployed as the stream contract, and run by the real host; runs are
-    pointed at the contract of `contract_profile`. Raises
-    SettingsInvalid for a port that is taken, a fault or a version nobody knows, and a contract that cannot be run.
+    pointed at the contract of `contract_profile`. Raises SettingsInvalid for a port that is taken, a fault or a version
+    nobody knows, and a contract that cannot be run.
     """
     # What serves the sandbox costs half a second to import, and a run against a deployment needs none of it.
     from streampay_sandbox.faults import chosen_faults
@@ -117,11 +117,14 @@ def start_sandbox(
         buckets = TokenBuckets(refill_seconds=INSTANT_REFILL_SECONDS)
     chosen = chosen_faults(faults)
     contract = contract_of(contract_file)
-    ledger = start_ledger(
-        port=rpc_port, close_seconds=close_seconds, faults=chosen.ledger, rpc_version=rpc_version, contract=contract
-    )
-    try:
-        return _with_service(
+    with contextlib.ExitStack() as started:  # what has started ends where the rest does not start
+        if contract is not None:
+            started.callback(contract.host.close)
+        ledger = start_ledger(
+            port=rpc_port, close_seconds=close_seconds, faults=chosen.ledger, rpc_version=rpc_version, contract=contract
+        )
+        started.callback(ledger.stop)
+        sandbox = _with_service(
             ledger,
             port=port,
             faults=chosen.service,
@@ -129,9 +132,8 @@ def start_sandbox(
             buckets=buckets,
             contract_profile=contract_profile,
         )
-    except BaseException:
-        ledger.stop()
-        raise
+        started.pop_all()
+    return sandbox
 
 
 def contract_of(file: Path | None) -> "DeployedContract | None":

@@ -61,8 +61,9 @@ def test_what_is_no_contract_is_refused(host: RealHost, tmp_path: Path) -> None:
     with pytest.raises(SettingsInvalid, match="no WebAssembly module"):
         DeployedContract.from_file(file)
     file.write_bytes(b"\0asm\x01\0\0\0")
-    with pytest.raises(SettingsInvalid, match="cannot be uploaded"):
-        start_ledger(contract=DeployedContract.from_file(file))
+    contract = DeployedContract.from_file(file)
+    with contract.host, pytest.raises(SettingsInvalid, match="cannot be uploaded"):
+        start_ledger(contract=contract)
 
 
 def test_a_host_that_has_ended_is_a_failure_of_the_sandbox() -> None:

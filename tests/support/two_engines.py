@@ -1,6 +1,6 @@
 """The same calls of the native asset contract on two engines of the sandbox ledger, and where they differ."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -275,20 +275,10 @@ def calls(birth: GenesisIdentities) -> st.SearchStrategy[Call]:
         "decimals": (),
         "no_such_function": (address,),
     }
-    weights = [*shapes, *["transfer"] * 12, *["approve"] * 4, *["transfer_from"] * 4]
+    often = {"transfer": 12, "approve": 4, "transfer_from": 4}
 
-    def call_of(function: str) -> st.SearchStrategy[Call]:
-        return st.builds(
-            lambda arguments, sender, signing, after: Call(
-                function=function, arguments=arguments, sender=sender, signing=signing, after_ledgers=after
-            ),
-            st.tuples(*shapes[function]),
-            st.sampled_from(PEOPLE),
-            st.sampled_from(["signed"] * 6 + ["unsigned", "left out", "expired"]),
-            st.sampled_from([1] * 8 + [20_000, 600_000]),
-        )
-
-    return st.sampled_from(weights).flatmap(call_of)
+    signing = ["signed"] * 6 + ["unsigned", "left out", "expired"]
+    return _calls(shapes, often, signing=signing, after_ledgers=[1] * 8 + [20_000, 600_000])
 
 
 def stream_calls(birth: GenesisIdentities) -> st.SearchStrategy[Call]:
@@ -310,7 +300,26 @@ def stream_calls(birth: GenesisIdentities) -> st.SearchStrategy[Call]:
         "withdrawable": (stream,),
         "initialize": (person,),
     }
-    weights = [*shapes, *["create_draft_stream"] * 6, *["start_stream"] * 6, *["settle"] * 4]
+    often = {"create_draft_stream": 6, "start_stream": 6, "settle": 4}
+
+    return _calls(
+        shapes,
+        often,
+        signing=["signed"] * 8 + ["unsigned", "left out"],
+        after_ledgers=[1, 1, 1, 2, 15, 130, 20_000],
+        contract=birth.contract_id,
+    )
+
+
+def _calls(
+    shapes: Mapping[str, tuple[st.SearchStrategy[xdr.SCVal], ...]],
+    often: Mapping[str, int],
+    *,
+    signing: Sequence[str],
+    after_ledgers: Sequence[int],
+    contract: str = "",
+) -> st.SearchStrategy[Call]:
+    """Return calls of functions with arguments of these shapes, some of them so many times more often."""
 
     def call_by(function: str) -> st.SearchStrategy[Call]:
         return st.builds(
@@ -320,12 +329,13 @@ def stream_calls(birth: GenesisIdentities) -> st.SearchStrategy[Call]:
                 sender=sender,
                 signing=signing,
                 after_ledgers=after,
-                contract=birth.contract_id,
+                contract=contract,
             ),
             st.tuples(*shapes[function]),
             st.sampled_from(PEOPLE),
-            st.sampled_from(["signed"] * 8 + ["unsigned", "left out"]),
-            st.sampled_from([1, 1, 1, 2, 15, 130, 20_000]),
+            st.sampled_from(signing),
+            st.sampled_from(after_ledgers),
         )
 
-    return st.sampled_from(weights).flatmap(call_by)
+    more = [function for function, times in often.items() for _ in range(times)]
+    return st.sampled_from([*shapes, *more]).flatmap(call_by)

@@ -46,11 +46,7 @@ class DeployedContract:
         """Deploy it in the newborn ledger; raises SettingsInvalid where the host or the contract refuses."""
         born = node.book.latest
         ledger = LedgerInfo(sequence=born.sequence, timestamp=born.closed_at, network_id=node.network_id)
-        try:
-            deploy(self.code, self.host, node.state, node.birth, ledger)
-        except SettingsInvalid:
-            self.host.close()
-            raise
+        deploy(self.code, self.host, node.state, node.birth, ledger)
 
 
 def deploy(code: bytes, host: Engine, state: LedgerState, birth: GenesisIdentities, ledger: LedgerInfo) -> None:

@@ -16,7 +16,6 @@ import msgspec
 from stellar_sdk import xdr
 
 from streampay_sandbox.ledger.execution import NONROOT, Executed, Invocation, InvocationFailed, Recorded
-from streampay_sandbox.ledger.host import LIFETIMES
 from streampay_sandbox.ledger.keys import Key, account_id
 from streampay_sandbox.ledger.state import BASE_RESERVE_STROOPS, Draft
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
@@ -164,9 +163,9 @@ def _ledger(invocation: Invocation) -> dict[str, Any]:
         "timestamp": ledger.timestamp,
         "network_id": ledger.network_id.hex(),
         "base_reserve": BASE_RESERVE_STROOPS,
-        "min_temporary_ttl": LIFETIMES.least_temporary,
-        "min_persistent_ttl": LIFETIMES.least_persistent,
-        "max_ttl": LIFETIMES.most,
+        "min_temporary_ttl": ledger.lifetimes.least_temporary,
+        "min_persistent_ttl": ledger.lifetimes.least_persistent,
+        "max_ttl": ledger.lifetimes.most,
     }
 
 
