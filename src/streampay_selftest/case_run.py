@@ -21,7 +21,7 @@ from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_selftest.case import STATUS_OF_TRUTH, Case
 from streampay_selftest.run_setup import RunSetup
 from streampay_selftest.run_variation import RunVariation
-from streampay_smoke.gate.verdict import EXIT_CODES, SIGNAL_EXIT_CODES, VerdictStatus, written_at
+from streampay_smoke.gate.verdict import EXIT_CODES, SIGNAL_EXIT_CODES, VERDICT, VerdictStatus, written_at
 from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
 from streampay_smoke.settings.deadline import CLEAN_UP_MOST_SECONDS
 
@@ -156,7 +156,7 @@ def _answer(case: Case, seed: int, setup: RunSetup, running: "subprocess.Popen[b
     seconds = round(time.monotonic() - began, 2)
     status = _STATUS_OF_CODE.get(code)
     latest = setup.latest()
-    verdict = written_at(latest / "verdict.json") if latest else None
+    verdict = written_at(latest / VERDICT) if latest else None
     if status is None:
         problem = f"exit code {code}: {_last_words(setup)}"
         return CaseRun(case=case.name, seed=seed, status=NO_ANSWER, seconds=seconds, problem=problem)

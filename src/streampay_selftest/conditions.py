@@ -16,6 +16,7 @@ from streampay_sandbox.stack import start_sandbox
 from streampay_selftest.case import Condition
 from streampay_selftest.run_setup import RunSetup
 from streampay_smoke.core.secret import Secret
+from streampay_smoke.evidence.journal import JOURNAL
 from streampay_smoke.http.client import Client
 
 PATIENCE_SECONDS = 40.0
@@ -294,7 +295,7 @@ def _reached(setup: RunSetup, running: "subprocess.Popen[bytes]", text: str) -> 
     while running.poll() is None and time.monotonic() < ends_at:
         latest = setup.latest()
         if latest is not None:
-            journal = latest / "journal.jsonl"
+            journal = latest / JOURNAL
             if journal.exists() and wanted in journal.read_bytes():
                 return True
         time.sleep(LOOK_SECONDS)

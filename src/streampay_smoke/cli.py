@@ -134,12 +134,13 @@ def merge(chosen: argparse.Namespace) -> int:
 
 def report(chosen: argparse.Namespace) -> int:
     """Build the HTML report of a run again."""
+    from streampay_smoke.evidence.journal import JOURNAL
     from streampay_smoke.publish.publish import PAGE
     from streampay_smoke.publish.report import build_report
 
     folder = chosen.folder or configuration.load_evidence().artifacts / "latest"
     run_folder = folder.resolve()
-    if not (run_folder / "journal.jsonl").is_file():
+    if not (run_folder / JOURNAL).is_file():
         print(f"{folder} is not the folder of a run: it has no journal.jsonl", file=sys.stderr)
         return EXIT_CODES[VerdictStatus.CONFIG]
     built = build_report(run_folder, node_report_dir=project_root() / "report")

@@ -9,6 +9,8 @@ import msgspec
 from streampay_smoke.core.errors import Blame
 
 SCHEMA = "streampay.dev/gate-verdict/v1"
+VERDICT = "verdict.json"
+"""The file of a run's folder that is its verdict."""
 
 MESSAGE_LIMIT = 140
 """Engines show no more than this many characters (GitHub deployment statuses)."""

@@ -17,14 +17,15 @@ from streampay_smoke.core.signing import PublicKey, SigningKey
 from streampay_smoke.core.system_facts import variables
 from streampay_smoke.core.times import from_iso_ms, now_ms
 from streampay_smoke.evidence import journal as journals
-from streampay_smoke.evidence.events import Interrupted, RunStarted
+from streampay_smoke.evidence.events import Interrupted
 from streampay_smoke.evidence.journal import JOURNAL, Entry, JournalRead
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate import policy, regions
+from streampay_smoke.gate.history import fold
 from streampay_smoke.gate.judge import KILLED, judge
 from streampay_smoke.gate.policy import Decision
 from streampay_smoke.gate.regions import Quorum, RefusedArtifact, RunOfRegion
-from streampay_smoke.gate.verdict import Verdict, VerdictStatus, from_json, to_json
+from streampay_smoke.gate.verdict import VERDICT, Verdict, VerdictStatus, from_json, to_json
 from streampay_smoke.operations.verification import differences
 from streampay_smoke.publish import github
 from streampay_smoke.publish.publish import OF_MERGES, PAGE, publish
@@ -55,7 +56,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def verdict_path(self) -> Path:
         """Where its verdict is."""
-        return self.path / "verdict.json" if self.path.is_dir() else self.path
+        return self.path / VERDICT if self.path.is_dir() else self.path
 
     @property
     def journal_path(self) -> Path:
@@ -90,7 +91,7 @@ def read_evidence(artifacts: Sequence[Artifact], trust: Trust) -> MergeEvidence:
             refused.append(problem)
         if read is None or verdict is None or (problem is not None and verdict.verdict is not VerdictStatus.SAFETY):
             continue
-        started = _started(read)
+        started = fold(read.entries).started
         runs.append(
             RunOfRegion(
                 region=artifact.region or verdict.target.region,
@@ -182,10 +183,6 @@ def _untimely(verdict: Verdict, trust: Trust) -> Iterator[tuple[str, str]]:
     for override in verdict.overrides:
         if from_iso_ms(override.until) < trust.now_ms:
             yield "override_over", f"the override by {override.who} was over at {override.until}"
-
-
-def _started(read: JournalRead) -> RunStarted | None:
-    return next((entry.event for entry in read.entries if isinstance(entry.event, RunStarted)), None)
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):

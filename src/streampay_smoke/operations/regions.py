@@ -21,7 +21,7 @@ from streampay_smoke.core.ending_signals import ending_signals, ending_signals_d
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.core.system_facts import child_environment
 from streampay_smoke.gate.regions import Quorum, RefusedArtifact
-from streampay_smoke.gate.verdict import written_at
+from streampay_smoke.gate.verdict import VERDICT, written_at
 from streampay_smoke.operations.merge import Artifact, Ending, Trust, conclude_merge, read_evidence
 from streampay_smoke.publish.github import ACTIONS, OUTPUT, SUMMARY
 from streampay_smoke.run.conclude import refuse
@@ -245,7 +245,7 @@ def _wait(played: Sequence[_Played], detail: Detail, limit_seconds: float) -> No
 
 
 def _told(each: _Played) -> str:
-    verdict = written_at(each.artifact / "verdict.json")
+    verdict = written_at(each.artifact / VERDICT)
     said = str(verdict.verdict) if verdict else "no verdict"
     return f"{each.region.name}: {said} after {time.monotonic() - each.started_s:.0f} s"
 

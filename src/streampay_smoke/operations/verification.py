@@ -14,7 +14,7 @@ from streampay_smoke.core.system_facts import variables
 from streampay_smoke.evidence.events import RunStarted
 from streampay_smoke.evidence.journal import JOURNAL, read
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, VerdictStatus, from_json, to_json
+from streampay_smoke.gate.verdict import EXIT_CODES, VERDICT, Verdict, VerdictStatus, from_json, to_json
 from streampay_smoke.run.folder import ENVELOPE
 from streampay_smoke.run.seal import VERDICT_TYPE
 
@@ -33,7 +33,7 @@ def judge_again(journal: Path, *, verify: str | None, verdict: Path | None, as_j
             f"the journal {journal} cannot be read: {error.strerror}",
             next_step=f"give a run's folder, such as artifacts/latest, or its {JOURNAL}",
         ) from error
-    if verify is not None and not _verified(journal, verdict or journal.with_name("verdict.json"), verify):
+    if verify is not None and not _verified(journal, verdict or journal.with_name(VERDICT), verify):
         return EXIT_CODES[VerdictStatus.INCONCLUSIVE]
     found = judge(read_again)
     if as_json:

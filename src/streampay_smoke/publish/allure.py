@@ -28,7 +28,7 @@ from allure_commons.utils import md5
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.core.files import replacing_folder
 from streampay_smoke.gate.concerns import Concern
-from streampay_smoke.gate.verdict import Verdict, VerdictStatus, to_json
+from streampay_smoke.gate.verdict import VERDICT, Verdict, VerdictStatus, to_json
 from streampay_smoke.publish import objectives, runbook, wording
 from streampay_smoke.publish.executor import executor
 from streampay_smoke.publish.explanation import explained
@@ -174,7 +174,7 @@ def _globals(run: RunReport, logger: AllureFileLogger) -> Globals:
         )
         for name, media_type, ending, content in (
             ("summary.md", "text/markdown", "md", summary_md(run)),
-            ("verdict.json", "application/json", "json", to_json(verdict)),
+            (VERDICT, "application/json", "json", to_json(verdict)),
         )
     ]
     if verdict.verdict is VerdictStatus.PASS:

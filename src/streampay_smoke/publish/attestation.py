@@ -12,7 +12,7 @@ import msgspec
 
 from streampay_smoke import __version__
 from streampay_smoke.evidence.journal import JOURNAL
-from streampay_smoke.gate.verdict import Check, Verdict, VerdictStatus, to_json
+from streampay_smoke.gate.verdict import VERDICT, Check, Verdict, VerdictStatus, to_json
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
@@ -79,6 +79,6 @@ def _configuration(verdict: Verdict) -> list[dict[str, Any]]:
     return [
         {"name": "streampay-smoke", "annotations": {"version": __version__}},
         {"name": "environment", "annotations": {"name": verdict.target.environment, "region": verdict.target.region}},
-        {"name": "verdict.json", "digest": {"sha256": hashlib.sha256(to_json(verdict)).hexdigest()}},
+        {"name": VERDICT, "digest": {"sha256": hashlib.sha256(to_json(verdict)).hexdigest()}},
         {"name": JOURNAL, "digest": {"sha256": verdict.evidence.journal_sha256}},
     ]

@@ -11,7 +11,8 @@ import msgspec
 
 from streampay_smoke import __version__
 from streampay_smoke.core.files import replace_file
-from streampay_smoke.gate.verdict import Verdict, VerdictStatus, to_json
+from streampay_smoke.evidence.journal import JOURNAL
+from streampay_smoke.gate.verdict import VERDICT, Verdict, VerdictStatus, to_json
 from streampay_smoke.publish.executor import executor
 from streampay_smoke.publish.report_model import RunReport, ScenarioReport
 
@@ -38,11 +39,11 @@ _SEVERITY_TAGS = {"blocker": "critical", "critical": "high", "normal": "medium",
 """Severity tags of the features, in CDEvents' words."""
 
 OUTPUTS = {
-    "verdict.json": ("report", "application/json"),
+    VERDICT: ("report", "application/json"),
     "junit/streampay-smoke.xml": ("report", "application/xml"),
     "ctrf.json": ("report", "application/json"),
     "summary.md": ("report", "text/markdown"),
-    "journal.jsonl": ("log", "application/jsonl"),
+    JOURNAL: ("log", "application/jsonl"),
 }
 """What a run leaves in its folder, as CDEvents names its kind, and its media type."""
 

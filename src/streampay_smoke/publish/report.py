@@ -20,7 +20,7 @@ from streampay_smoke.core.files import replace_file, replacing_folder
 from streampay_smoke.evidence import journal
 from streampay_smoke.evidence.journal import JOURNAL
 from streampay_smoke.gate import policy
-from streampay_smoke.gate.verdict import from_json
+from streampay_smoke.gate.verdict import VERDICT, from_json
 from streampay_smoke.publish.allure import report_name
 from streampay_smoke.publish.allure_history import history_path, keep, write_copy
 from streampay_smoke.publish.html import html_report
@@ -70,7 +70,7 @@ def build_report(
     read or written, and msgspec.DecodeError or ValidationError when its verdict is none.
     """
     environ = system_facts.variables() if environ is None else environ
-    verdict = from_json((run_dir / "verdict.json").read_bytes())
+    verdict = from_json((run_dir / VERDICT).read_bytes())
     decision = policy.written_at(run_dir / policy.FILE)
     run = report_of(
         journal.read(run_dir / JOURNAL).entries,

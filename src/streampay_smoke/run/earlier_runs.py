@@ -17,7 +17,7 @@ from streampay_smoke.core import times
 from streampay_smoke.evidence.journal import JOURNAL
 from streampay_smoke.gate import policy
 from streampay_smoke.gate.policy import Decision
-from streampay_smoke.gate.verdict import Verdict, written_at
+from streampay_smoke.gate.verdict import VERDICT, Verdict, written_at
 from streampay_smoke.history.changes import last_green, since_green
 from streampay_smoke.history.record import RunRecord, record_of
 from streampay_smoke.history.row import inconclusive_in_a_row
@@ -125,7 +125,7 @@ def _records(folders: Iterable[Path]) -> Iterator[tuple[str, RunRecord | None]]:
     """Yield the run of each folder by its name, None where its verdict cannot be read."""
     smoke = accepted_smoke()
     for path in folders:
-        verdict = written_at(path / "verdict.json")
+        verdict = written_at(path / VERDICT)
         yield path.name, _folder_record(path, verdict, smoke) if verdict else None
 
 

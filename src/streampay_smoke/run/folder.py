@@ -13,7 +13,7 @@ from streampay_smoke.core.files import replace_file
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.evidence.journal import JOURNAL
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import Verdict, to_json
+from streampay_smoke.gate.verdict import VERDICT, Verdict, to_json
 
 RUN_FOLDER = "run_folder"
 """Userdata of behave by which a supervisor names the folder it has made for this run."""
@@ -61,7 +61,7 @@ class RunFolder(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def verdict_path(self) -> Path:
         """Where the verdict is."""
-        return self.path / "verdict.json"
+        return self.path / VERDICT
 
     @property
     def envelope_path(self) -> Path:

@@ -13,7 +13,15 @@ from typing import Final
 
 import msgspec
 
-from streampay_smoke.gate.verdict import EXIT_CODES, SIGNAL_EXIT_CODES, Action, Verdict, VerdictStatus, written_at
+from streampay_smoke.gate.verdict import (
+    EXIT_CODES,
+    SIGNAL_EXIT_CODES,
+    VERDICT,
+    Action,
+    Verdict,
+    VerdictStatus,
+    written_at,
+)
 from streampay_smoke.serve.attempts import RunOrder
 from streampay_smoke.settings.deadline import CLEAN_UP_MOST_SECONDS
 
@@ -132,7 +140,7 @@ def answer_of(order: RunOrder, folder: Path, *, exit_code: int | None) -> RunAns
 
     `exit_code` is None where it is not known.
     """
-    verdict = written_at(folder / "artifacts" / "latest" / "verdict.json")
+    verdict = written_at(folder / "artifacts" / "latest" / VERDICT)
     if verdict is None:
         return _no_answer("no_verdict", f"the run ended with exit code {exit_code} and left no verdict.json")
     if exit_code is not None and exit_code != verdict.exit_code:
