@@ -68,10 +68,10 @@ def notice_of(run: RunReport, decision: Decision, settings: NotificationSettings
     release = wording.release(verdict)
     return Notice(
         run_id=verdict.run_id,
-        headline=_line(f"{verdict.verdict} on {place}{simulated}: release {release}"),
+        headline=wording.on_one_line(f"{verdict.verdict} on {place}{simulated}: release {release}"),
         lines=tuple(
             map(
-                _line,
+                wording.on_one_line,
                 (
                     f"{verdict.reason_code}: {verdict.message}",
                     f"Decision: {decision_description(decision)}",
@@ -119,8 +119,3 @@ def _links(
     report = settings.report_url.replace("{run_id}", quote(run_id)) or executor(environ).build_url
     links = {"Report": report, "Runbook": section if runbook.is_address(section) else ""}
     return tuple(NoticeLink(text=text, url=url) for text, url in links.items() if url)
-
-
-def _line(text: str) -> str:
-    """Return text on one line, without what a terminal or a chat would obey."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

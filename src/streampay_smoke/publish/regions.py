@@ -8,6 +8,7 @@ from streampay_smoke.gate.regions import region_of
 from streampay_smoke.gate.verdict import RUN, RegionVerdict, Verdict
 from streampay_smoke.publish.report_model import RunReport, ScenarioReport
 from streampay_smoke.publish.report_status import ReportStatus
+from streampay_smoke.publish.wording import on_one_line
 
 _WORST_FIRST = (
     ReportStatus.FAILED,
@@ -69,5 +70,5 @@ def region_lines(verdict: Verdict) -> Sequence[str]:
 
 
 def _why(message: str, status: str) -> str:
-    line = " ".join("".join(sign if sign.isprintable() else " " for sign in message).split())
+    line = on_one_line(message)
     return line if line.startswith(status) else f"{status}: {line}"

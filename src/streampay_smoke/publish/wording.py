@@ -95,6 +95,11 @@ def shortened(text: str) -> str:
     return LONG_NAMES.sub(lambda found: f"{found[0][:SHORT_NAME]}…", text)
 
 
+def on_one_line(text: str) -> str:
+    """Return text on one line, without what a terminal or a chat would obey."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
 def who(attribution: str) -> str:
     """Return who an attribution points at, in plain words; empty for nobody."""
     return WHO.get(attribution, "" if attribution == "none" else attribution)
