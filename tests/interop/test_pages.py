@@ -7,11 +7,8 @@ from typing import Any
 
 import pytest
 from browser import Browser, Page, browser, chromium
-from sample_runs import Sample, judged, ledger_down, on_testnet, refused
+from sample_runs import Sample, judged, ledger_down, on_testnet, refused, write_run
 
-from streampay_smoke.evidence.journal import Journal
-from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.gate.verdict import to_json
 from streampay_smoke.publish.html import html_report
 from streampay_smoke.publish.publish import publish
 from streampay_smoke.publish.report import ReportKind, build_report
@@ -89,12 +86,7 @@ def test_allures_page_shows_no_share_of_passed_checks_for_a_failure_and_no_empty
     shown: Browser, tmp_path: Path
 ) -> None:
     run, folder = on_testnet(pays=False), tmp_path / "run"
-    folder.mkdir()
-    times = iter(entry.at_ms for entry in run.entries)
-    with Journal(folder / "journal.jsonl", Redactor(), now_ms=lambda: next(times)) as journal:
-        for entry in run.entries:
-            journal.append(entry.event)
-    (folder / "verdict.json").write_bytes(to_json(run.verdict))
+    write_run(run, folder)
     publish(folder, run.report, environ={})
     built = build_report(folder, node_report_dir=REPORT)
     assert (built.kind, built.note) == (ReportKind.ALLURE, "")

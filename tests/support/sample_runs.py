@@ -1,13 +1,15 @@
 """Sample runs: journals as the suite writes them, judged by the real judge."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
 from streampay_smoke.evidence import events
-from streampay_smoke.evidence.journal import Entry, JournalRead
+from streampay_smoke.evidence.journal import JOURNAL, Entry, Journal, JournalRead
+from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import ObjectiveResult, Verdict
+from streampay_smoke.gate.verdict import VERDICT, ObjectiveResult, Verdict, to_json
 from streampay_smoke.publish.report_model import RunReport, report_of
 
 START_MS = 1_795_000_000_000
@@ -160,6 +162,16 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def report(self) -> RunReport:
         return report_of(self.entries, self.verdict)
+
+
+def write_run(run: Sample, folder: Path) -> None:
+    """Write a run's journal and verdict into a new folder, as the run would have."""
+    folder.mkdir()
+    times = iter(entry.at_ms for entry in run.entries)
+    with Journal(folder / JOURNAL, Redactor(), now_ms=lambda: next(times)) as journal:
+        for entry in run.entries:
+            journal.append(entry.event)
+    (folder / VERDICT).write_bytes(to_json(run.verdict))
 
 
 def judged(script: Script) -> Sample:

@@ -7,11 +7,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from sample_runs import write_run
 from waits import HANG_SECONDS, slowdown, wait_until
 
-from streampay_smoke.evidence.journal import Journal
-from streampay_smoke.evidence.redaction import Redactor
-from streampay_smoke.gate.verdict import to_json
 from streampay_smoke.publish.offline import NotOffline, made_offline
 from streampay_smoke.publish.publish import publish
 from streampay_smoke.publish.report import ReportKind, build_report
@@ -34,12 +32,7 @@ def run_dir(tmp_path: Path, sample: Callable[[str], Any]) -> Callable[[str], Pat
     def write(name: str) -> Path:
         run = sample(name)
         folder = tmp_path / "run"
-        folder.mkdir()
-        times = iter(entry.at_ms for entry in run.entries)
-        with Journal(folder / "journal.jsonl", Redactor(), now_ms=lambda: next(times)) as journal:
-            for entry in run.entries:
-                journal.append(entry.event)
-        (folder / "verdict.json").write_bytes(to_json(run.verdict))
+        write_run(run, folder)
         assert publish(folder, run.report, environ={}).notes == ()
         return folder
 
