@@ -367,10 +367,8 @@ def _console_checks(run: RunReport, paint: Paint, width: Width, room: int) -> li
     if len(folded) <= room:
         return folded
     shown = run.red[: room - 1]
-    return [
-        *_console_lines(shown, paint, width),
-        f"  and {len(run.scenarios) - len(shown)} more: {_counted(run)} in all",
-    ]
+    more = f"and {len(run.scenarios) - len(shown)} more: " if shown else ""
+    return [*_console_lines(shown, paint, width), f"  {more}{_counted(run)} in all"]
 
 
 def _console_feature(name: str, scenarios: tuple[ScenarioReport, ...], paint: Paint, width: Width) -> list[str]:

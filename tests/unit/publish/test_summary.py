@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from streampay_smoke.gate.verdict import Action, Cost, FeatureCost, VerdictStatus
-from streampay_smoke.publish import wording
+from streampay_smoke.publish import summary, wording
 from streampay_smoke.publish.html import html_report
 from streampay_smoke.publish.payment import payment_summary
 from streampay_smoke.publish.summary import (
@@ -167,6 +167,15 @@ def test_only_what_went_wrong_is_shown_when_there_is_too_much_of_it(sample: Call
     lines = console_block(many(sample, "failing", 40), plain).splitlines()
     assert "more: 80 passed, 40 failed in all" in "\n".join(lines)
     assert not any(line.startswith("  passed") for line in lines)
+
+
+def test_where_nothing_went_wrong_and_room_is_short_the_checks_are_counted(
+    sample: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(summary, "CONSOLE_LINES", 0)
+    lines = console_block(many(sample, "passing", 2), plain).splitlines()
+    assert "  6 passed in all" in lines
+    assert not any("more: " in line for line in lines)
 
 
 def test_long_lines_are_cut(sample: Callable[[str], Any]) -> None:
