@@ -32,7 +32,8 @@ class RunSetup:
     `proxy` is how the proxy before the deployment behaves, `upstreams` what stands behind it; `stable_proxy` that of
     the stable release, None for none; `rpc_proxy` that between this runner and the ledger. `environment_file`
     replaces keys of the file of `environment`, `environment_edits` text in it.
-    `shell` is what the gate is started through. `before` is done one by one before the run, `during` beside it;
+    `shell` is what the gate is started through, `command` what it is asked for, "" for a run of the scenarios. `before`
+    is done one by one before the run, `during` beside it;
     `beside` are runs of the same gate at the same time.
     """
 
@@ -59,6 +60,7 @@ class RunSetup:
         self.environment_file: dict[str, object] = {}
         self.environment_edits: list[tuple[str, str]] = []
         self.shell: tuple[str, ...] = ()
+        self.command = ""
         self.before: list[Callable[[], None]] = []
         self.during: list[Callable[[subprocess.Popen[bytes]], None]] = []
         self.beside: list[tuple[RunSetup, str]] = []
@@ -100,8 +102,9 @@ class RunSetup:
         """Start the gate as a user does, in a process group of its own; what it says goes to `output.txt`."""
         output = (self.folder / "output.txt").open("wb")
         self.stack.callback(output.close)
+        asked = [*self.gate[:-1], self.command] if self.command else [*self.gate, "--tags", tags]
         return subprocess.Popen(
-            [*self.shell, *self.gate, "--tags", tags],
+            [*self.shell, *asked],
             cwd=self.folder,
             env=self.environ,
             stdin=subprocess.DEVNULL,

@@ -32,6 +32,7 @@ from streampay_smoke.acceptance.resources.synthetic_streams import (
     SyntheticStreams,
 )
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
+from streampay_smoke.chain.guard import SpendCap
 from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
 from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core import system_facts
@@ -98,6 +99,8 @@ class RunContext:
         self._run_id = run_id
         self._trace = Trace.of_run(run_id, system_facts.variables())
         self.housekeeping = Housekeeping(record)
+        self.spend_cap = SpendCap(settings.facts.money.max_stroops)
+        self._streams_beside: list[SyntheticStreams] = []
         self._sockets = contextlib.ExitStack()
         self.opened: dict[str, Any] = {}
         self.failures: dict[str, SmokeError] = {}
@@ -142,8 +145,12 @@ class RunContext:
         patience: Callable[[], float] | None = None,
         cutover: Cutover | None = None,
         write_slot: WriteSlot = nullcontext,
+        stable: bool = False,
     ) -> Deployment:
-        """Return a deployment of StreamPay in this environment; nothing is sent yet."""
+        """Return a deployment of StreamPay in this environment; nothing is sent yet.
+
+        What is sent carries the header that leads to the release that is judged, or to the `stable` one.
+        """
         settings = self.settings
         return Deployment.at(
             base_url,
@@ -159,6 +166,7 @@ class RunContext:
             release_expected=settings.expect_release,
             ledger_url=settings.rpc_url,
             trace=self._trace,
+            headers=settings.baseline_header if stable else settings.base_header,
         )
 
     @once
@@ -340,7 +348,7 @@ class RunContext:
             rpc_url=settings.rpc_url,
             friendbot_url=settings.friendbot_url,
             record=self.record,
-            max_stroops=settings.facts.money.max_stroops,
+            spend_cap=self.spend_cap,
         )
         self._sockets.callback(chain.close)
         first_ledger = chain.connect().latest_ledger
@@ -440,6 +448,24 @@ class RunContext:
             looks=self.looks_needed,
         )
 
+    def streams_at(
+        self, deployment: Deployment, user: Callable[[], Credential], *, refuse_to_write: Callable[[], None]
+    ) -> SyntheticStreams:
+        """Return the book of streams that this run makes at a deployment of its own; `clean_up` ends them as well."""
+        beside = SyntheticStreams(
+            deployment,
+            user,
+            refuse_to_write=refuse_to_write,
+            new_key=self.new_key,
+            housekeeping=self.housekeeping,
+            record=self.record,
+            run_id=self._run_id,
+            lease_seconds=max(LEASE_SECONDS, 2 * self.settings.deadline_seconds),
+            looks=self.looks_needed,
+        )
+        self._streams_beside.append(beside)
+        return beside
+
     @property
     def looks_needed(self) -> int:
         """How many connections to ask over before every replica is likely to have answered."""
@@ -466,8 +492,8 @@ class RunContext:
 
         What a run that was cut off asked for last may be under way for so long.
         """
-        if "streams" in self.opened:
-            self.streams.find_what_was_perhaps_made(under_way_seconds)
+        for streams in self._all_streams:
+            streams.find_what_was_perhaps_made(under_way_seconds)
         if CONTRACT_STREAM in self.housekeeping.unconfirmed:
             shared_payer = self.settings.signer_seed is not None  # what it opened may be another run's
             first_ledger = None if shared_payer else self.ledger.first_ledger
@@ -483,8 +509,11 @@ class RunContext:
     @property
     def unfinished(self) -> int:
         """How many things `clean_up` has to end, or to search for."""
-        streams: SyntheticStreams | None = self.opened.get("streams")
-        return len(self.housekeeping) + (streams.unconfirmed if streams else 0)
+        return len(self.housekeeping) + sum(streams.unconfirmed for streams in self._all_streams)
+
+    @property
+    def _all_streams(self) -> Sequence[SyntheticStreams]:
+        return (*([self.streams] if "streams" in self.opened else []), *self._streams_beside)
 
     @property
     def own_streams(self) -> tuple[str, ...]:

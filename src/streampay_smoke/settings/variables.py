@@ -91,6 +91,50 @@ VARIABLES = {
             metavar="URL",
         ),
         Variable(
+            "SMOKE_BASE_HEADER",
+            "A header, NAME: VALUE, that leads a request at SMOKE_BASE_URL to the release under test: "
+            "'x-canary: always', or 'host: candidate.example'. It is sent with every request and is no secret",
+            parsing.header,
+            option="--base-header",
+            metavar="HEADER",
+            page="canary",
+        ),
+        Variable(
+            "SMOKE_BASELINE_HEADER",
+            "The same for the stable release, at SMOKE_BASELINE_URL, or at SMOKE_BASE_URL where that is not set",
+            parsing.header,
+            option="--baseline-header",
+            metavar="HEADER",
+            page="canary",
+        ),
+        Variable(
+            "SMOKE_CANARY_JOURNEYS",
+            "On how many journeys the candidate is compared with the stable release, 5 to 40; 0 for not at all",
+            parsing.journeys,
+            option="--canary-journeys",
+            metavar="NUMBER",
+            unset="0; 10 for `streampay-smoke canary`",
+            page="canary",
+        ),
+        Variable(
+            "SMOKE_CANARY_WEIGHT",
+            "The candidate's share in percent of the requests at SMOKE_BASE_URL, where that address leads to both "
+            "releases by weight: so many journeys are made that it is met often enough",
+            parsing.weight,
+            option="--canary-weight",
+            metavar="PERCENT",
+            unset="each release has its own way",
+            page="canary",
+        ),
+        Variable(
+            "SMOKE_CANARY_FAULT",
+            "A fault of the candidate that streampay-smoke canary starts in a sandbox of its own; see "
+            "streampay-smoke sandbox --list-faults",
+            option="--canary-fault",
+            metavar="NAME",
+            page="canary",
+        ),
+        Variable(
             "SMOKE_EXPECT_RELEASE",
             "The release that must answer",
             option="--expect-release",
