@@ -30,7 +30,7 @@ DOUBT = 10.0
 BETS = (
     statistics.Bet(slope=math.inf, most=math.log(0.85 / 0.15), weight=2),
     statistics.Bet(slope=3.0, most=2.0, weight=2),
-    statistics.Bet(slope=1.5, most=1.0),
+    statistics.Bet(slope=1.0, most=1.0),
 )
 """Those of `statistics.BETS`, chosen for few pairs, and a cautious one for many pairs of a noisy network."""
 

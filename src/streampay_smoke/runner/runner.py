@@ -60,6 +60,7 @@ class GateRunner(Runner):
         self._interruption = Interruption(self._doing)
         self._lanes = LanedRun(self, self._interruption, self._redactor)
         self._cleaned_up = False
+        self._to_compare = False
 
     def run(self) -> bool:
         """Play the run; never returns, for behave itself knows two answers only."""
@@ -133,10 +134,12 @@ class GateRunner(Runner):
         self._interruption.allow(self.session.extend_deadline(plans.ledger_steps(planned), steps))
         redact_results(self, self._redactor)
         self._lanes.plan(features, planned, self.session, self._journal, clean_up=self.clean_up)
+        self._to_compare = bool(self.session.canary_seconds)
         try:
             failed = super().run_model(features)
             self._compare(failed=bool(failed))
         finally:  # an alarm may come where behave catches none
+            self._to_compare = False
             self.clean_up()
         failed = failed or self._lanes.failed
         if not comparison_only:
@@ -157,7 +160,7 @@ class GateRunner(Runner):
 
     def _compare(self, *, failed: bool) -> None:
         """Compare candidate and stable release, beside the deadline; what that makes is ended with the rest."""
-        if not self._lanes.is_lane:
+        if self._to_compare and not self._interruption.reason:
             self._interruption.allow(self.session.canary_seconds)
             self.session.compare(failed=failed or self._lanes.failed)
 
@@ -191,8 +194,11 @@ class GateRunner(Runner):
         self.session.end_step(step)
 
     def clean_up(self) -> None:
-        """Bring what the run, or this lane, made to an end, once, in a time of its own."""
-        if self._cleaned_up:
+        """Bring what the run, or this lane, made to an end, once, in a time of its own.
+
+        Where the run goes on to compare two releases, the hook behind its last scenario comes too early.
+        """
+        if self._cleaned_up or (self._to_compare and not self._lanes.is_lane):
             return
         with self._interruption.cleaning_up(whole_run=not self._lanes.is_lane):
             self._cleaned_up = True

@@ -229,12 +229,16 @@ def _same_address(values: Mapping[str, Any]) -> str:
 
 def _refuse_no_canary(raw: RawSettings) -> None:
     """Raise SettingsInvalid where nobody says how candidate and stable release are told apart."""
-    if raw.text("SMOKE_CANARY_JOURNEYS") in {"", "0"}:
-        return
+    embedded = raw.facts.service.simulated and not raw.text("SMOKE_BASE_URL")
+    if raw.text("SMOKE_CANARY_FAULT") and not (embedded or raw.sandbox):
+        raise SettingsInvalid(
+            "SMOKE_CANARY_FAULT is for the candidate of a sandbox of this run's own, and a deployment is named",
+            next_step="unset SMOKE_CANARY_FAULT (--canary-fault)",
+        )
+    if embedded or raw.text("SMOKE_CANARY_JOURNEYS") in {"", "0"}:
+        return  # the sandbox knows its ways
     weight = raw.text("SMOKE_CANARY_WEIGHT")
     own_ways = [name for name in _OWN_WAYS if raw.text(name)]
-    if raw.facts.service.simulated and not raw.text("SMOKE_BASE_URL"):
-        return  # the sandbox knows its ways
     if weight and own_ways:
         raise SettingsInvalid(
             f"SMOKE_CANARY_WEIGHT says that one address leads to both releases, and {own_ways[0]} that each has a way",
