@@ -20,7 +20,7 @@ from streampay_smoke.core import times
 from streampay_smoke.core.ending_signals import ending_signals, ending_signals_disregarded
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.core.system_facts import child_environment
-from streampay_smoke.gate.regions import Quorum, RefusedArtifact
+from streampay_smoke.evidence.regions import Quorum, RefusedArtifact
 from streampay_smoke.gate.verdict import VERDICT, written_at
 from streampay_smoke.operations.merge import Artifact, Ending, Trust, conclude_merge, read_evidence
 from streampay_smoke.publish.github import ACTIONS, OUTPUT, SUMMARY
