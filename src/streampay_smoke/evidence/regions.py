@@ -33,8 +33,8 @@ class Quorum(msgspec.Struct, frozen=True, kw_only=True):
 class MergedRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run that counts: its `verdict.json`, judged again from its journal, and what it was played for.
 
-    `whole_suite` says that every scenario of the smoke was planned. `policy` is its environment's, None where it was
-    refused before it began.
+    `whole_suite` says that every scenario of the smoke was planned, `answer_ms` how long half of the service's answers
+    took at most, None where none came. `policy` is its environment's, None where it was refused before it began.
     """
 
     region: str
@@ -42,4 +42,5 @@ class MergedRun(msgspec.Struct, frozen=True, kw_only=True):
     artifacts: str
     verdict: dict[str, Any]
     whole_suite: bool = False
+    answer_ms: int | None = None
     policy: Policy | None = None

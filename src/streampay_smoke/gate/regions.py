@@ -59,6 +59,7 @@ class RunOfRegion(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
     artifacts: str
     whole_suite: bool = False
+    answer_ms: int | None = None
 
     @classmethod
     def of(cls, run: MergedRun) -> "RunOfRegion":
@@ -69,6 +70,7 @@ class RunOfRegion(msgspec.Struct, frozen=True, kw_only=True):
             verdict=msgspec.convert(run.verdict, Verdict),
             artifacts=run.artifacts,
             whole_suite=run.whole_suite,
+            answer_ms=run.answer_ms,
         )
 
     @property
@@ -310,6 +312,7 @@ def merged(history: RunHistory, journal: JournalRead) -> Verdict:
         timings=_timings(verdicts),
         warnings=(
             *_one_address(counted),
+            *_slow_vantages(counted),
             *(
                 f"{run.label}: {warning}"
                 for run in counted
@@ -425,6 +428,8 @@ def _run(run: RunOfRegion) -> RegionRun:
         settlement=verdict.settlement,
         ended_at_ms=verdict.timings.ended_at_ms,
         artifacts=run.artifacts,
+        answer_ms=run.answer_ms,
+        total_ms=verdict.timings.total_ms,
     )
 
 
@@ -476,6 +481,20 @@ def _one_address(runs: Sequence[RunOfRegion]) -> Iterator[str]:
     for address, regions in addresses.items():
         if len(regions) > 1:
             yield f"{_listed(sorted(regions))} were judged at one address, {address}: is SMOKE_BASE_URL set for all?"
+
+
+SLOW_TIMES = 3
+SLOW_MS = 50
+"""A vantage point is slow where answers take it so many times as long as the nearest one, and so much longer."""
+
+
+def _slow_vantages(runs: Sequence[RunOfRegion]) -> Iterator[str]:
+    """Yield a warning for each vantage point that is much farther from its region than another one."""
+    for run in runs:
+        answers = [each.answer_ms for each in runs if each.region == run.region and each.answer_ms is not None]
+        if run.answer_ms is None or run.answer_ms < max(SLOW_TIMES * min(answers), min(answers) + SLOW_MS):
+            continue
+        yield f"{run.label} is slow: half of the answers took up to {run.answer_ms} ms, elsewhere {min(answers)} ms"
 
 
 def _override(override: object) -> str:

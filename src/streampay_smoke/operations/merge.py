@@ -5,6 +5,7 @@ are given, and where it is fresh. What does not count is named, and keeps the me
 """
 
 import hashlib
+import statistics
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from streampay_smoke.core.signing import PublicKey, SigningKey
 from streampay_smoke.core.system_facts import variables
 from streampay_smoke.core.times import from_iso_ms, now_ms
 from streampay_smoke.evidence import journal as journals
-from streampay_smoke.evidence.events import Interrupted, RegionsMerged
+from streampay_smoke.evidence.events import Exchanged, Interrupted, RegionsMerged
 from streampay_smoke.evidence.journal import JOURNAL, Entry, Journal, JournalRead
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.evidence.regions import MergedRun, Quorum, RefusedArtifact
@@ -100,10 +101,21 @@ def read_evidence(artifacts: Sequence[Artifact], trust: Trust) -> MergeEvidence:
                 verdict=msgspec.to_builtins(verdict),
                 artifacts=str(artifact.path),
                 whole_suite=run.planned is not None and run.planned.whole_suite,
+                answer_ms=_answer_ms(read),
                 policy=run.started.policy if run.started else None,
             )
         )
     return MergeEvidence(runs=tuple(runs), refused=tuple(refused))
+
+
+def _answer_ms(read: JournalRead) -> int | None:
+    events = (entry.event for entry in read.entries)
+    answered = [
+        event.duration_ms
+        for event in events
+        if isinstance(event, Exchanged) and event.peer == "service" and event.status is not None
+    ]
+    return statistics.median_low(answered) if answered else None
 
 
 def _examined(artifact: Artifact, trust: Trust) -> tuple[JournalRead | None, Verdict | None, RefusedArtifact | None]:

@@ -155,7 +155,8 @@ def _addresses(raw: RawSettings, place: Path) -> Iterator[dict[str, dict[str, st
         yield {}
         return
     latencies_ms = {region.name: region.simulated_latency_ms for region in raw.facts.regions}
-    with start_regions(latencies_ms, raw.facts.chain.simulated_seconds_per_ledger, place) as environs:
+    faults = {region.name: region.simulated_faults for region in raw.facts.regions}
+    with start_regions(latencies_ms, faults, raw.facts.chain.simulated_seconds_per_ledger, place) as environs:
         yield environs
 
 
