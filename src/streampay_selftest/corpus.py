@@ -27,6 +27,12 @@ PLAYED_WITH: Mapping[str, Mapping[str, object]] = {
     "contract-id-wrong": {"conditions": (IMPATIENT, stable_without_the_fault)},
     # It tells everybody to wait for a minute, which is longer than this run has.
     "limits-block-everybody": {"conditions": (IMPATIENT, setting(SMOKE_DEADLINE_SECONDS="40"))},
+    **{
+        fault.name: {"conditions": (*(() if fault.truth is Truth.NONE else (IMPATIENT,)), setting(SMOKE_REPLICAS="5"))}
+        | ({"features": ("readiness", "records")} if fault.truth is Truth.NONE else {})
+        for fault in FAULTS.values()
+        if "of-five-" in fault.name
+    },
     # A part that ends before its deadline: the whole smoke is cut off by it, and its streams cannot all be ended.
     "slow": {"tags": "@streams and not @signing-secret and not @second-user"},
 }
