@@ -92,13 +92,18 @@ LEDGER_KINDS = frozenset({NEVER_READY, WRITE_TIMED_OUT, *CREATION_KINDS})
 """Failures a broken ledger can cause in any scenario: the service is not ready, or cannot make or move a stream."""
 
 
+RUN_ENDED = "run-was-ended"
+"""The rule for what was cut off: it did not come to its end, and is no failure."""
+
+
 class FailedCheck(msgspec.Struct, frozen=True, kw_only=True):
     """What attribution looks at.
 
     `needs_ledger`: a broken ledger can fail the scenario by itself. `ledger_failed_elsewhere`: this run itself got no
     usable answer of the ledger. `creation_failed_elsewhere`: the service could not create a stream in another scenario.
     `another_application_answers`: another scenario found that nothing at the address answers as StreamPay does.
-    `release_is_elsewhere`: another scenario found the expected release at another port.
+    `guard_refused_elsewhere`: another scenario met the guard of real money. `release_is_elsewhere`: another scenario
+    found the expected release at another port.
     """
 
     failure: Failure
@@ -107,6 +112,7 @@ class FailedCheck(msgspec.Struct, frozen=True, kw_only=True):
     ledger_failed_elsewhere: bool = False
     creation_failed_elsewhere: bool = False
     another_application_answers: bool = False
+    guard_refused_elsewhere: bool = False
     release_is_elsewhere: bool = False
 
     @property
@@ -162,6 +168,16 @@ RULES = (
         applies=_blamed(Blame.SAFETY),
         blame=Blame.SAFETY,
         reason="a guard of real money refused",
+    ),
+    Rule(
+        name="beside-the-guard",
+        applies=lambda check: (
+            check.failure.blame == Blame.PRODUCT
+            and check.failure.kind in LEDGER_KINDS
+            and check.guard_refused_elsewhere
+        ),
+        blame=Blame.DEPENDENCY,
+        reason="the guard of real money refused this ledger: what the service cannot do on it is not its fault",
     ),
     Rule(
         name="runner-clock-is-off",
@@ -312,7 +328,7 @@ RULES = (
         reason="the release did not keep its promise, and no control probe explains it otherwise",
     ),
     Rule(
-        name="run-was-ended",
+        name=RUN_ENDED,
         applies=lambda check: check.failure.kind == INTERRUPTED,
         blame=Blame.HARNESS,
         reason="it says nothing of the release",

@@ -61,6 +61,11 @@ CASES = [
     ("contract-of-both", check(Blame.CONFIG, STABLE_AS_RELEASE, kind="contract_unexpected"), Blame.CONFIG),
     ("contract-of-either", check(Blame.CONFIG, STABLE_WELL, kind="contract_unexpected"), Blame.CONFIG),
     ("guard", check(Blame.SAFETY, LEDGER_DOWN), Blame.SAFETY),
+    (
+        "beside-the-guard",
+        replace(check(Blame.PRODUCT, LEDGER_UP, kind="write_put_off"), guard_refused_elsewhere=True),
+        Blame.DEPENDENCY,
+    ),
     ("runner-clock-is-off", check(Blame.PRODUCT, CLOCK_OFF), Blame.HARNESS),
     (
         "credential-accepted-by-stable",
