@@ -55,6 +55,9 @@ STABLE_CONTRACT_PROBE = "contract of the stable release"
 CONTRACT_UNEXPECTED = "contract_unexpected"
 """The service works with another contract than the gate was told of."""
 
+TRAFFIC_PROBE = "writes of others"
+"""Whether the contract was quiet while a write of this run waited; not ok: others wrote there in most ledgers."""
+
 ANOTHER_APPLICATION = "another_application"
 """Nothing at the address answers as StreamPay does."""
 
@@ -87,6 +90,9 @@ NEVER_READY = "never_ready"
 
 NO_WAY_OUT = frozenset({"host_unresolved", "proxy_failed"})
 """Failures of this runner's own way to the deployment."""
+
+WAITING_WRITES = frozenset({WRITE_TIMED_OUT, WRITE_PUT_OFF, "step_timeout"})
+"""Failures of a write that others' writes can keep waiting: a service sends them one after the other."""
 
 LEDGER_KINDS = frozenset({NEVER_READY, WRITE_TIMED_OUT, *CREATION_KINDS})
 """Failures a broken ledger can cause in any scenario: the service is not ready, or cannot make or move a stream."""
@@ -290,6 +296,17 @@ RULES = (
         applies=lambda check: check.failure.kind in {WRITE_TIMED_OUT, WRITE_PUT_OFF} and check.ledger_failed_elsewhere,
         blame=Blame.DEPENDENCY,
         reason="the service could not write, and this run, asking the ledger directly, got no usable answer either",
+    ),
+    Rule(
+        name="others-write",
+        applies=lambda check: (
+            check.failure.blame == Blame.PRODUCT
+            and check.failure.kind in WAITING_WRITES
+            and check.probe_failed(TRAFFIC_PROBE)
+        ),
+        blame=Blame.DEPENDENCY,
+        reason="others wrote to the same contract while it waited, more than this run did: writes there go in turn",
+        reason_code="contract_busy",
     ),
     Rule(
         name="named-dependency-is-down",
