@@ -56,6 +56,7 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
         self._treasury = treasury
         self._settings = settings
         self._parts = parts
+        self._beside: list[LoopbackServer] = []
         self.base_url = server.url
         self.rpc_url = ledger.rpc_url
         self.friendbot_url = ledger.friendbot_url
@@ -78,9 +79,21 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
         """Let the service forget what a process that keeps everything in its memory forgets at a restart."""
         self._parts.forget()
 
+    def start_beside(self) -> str:
+        """Start one more StreamPay on the same ledger, without any fault and with a memory of its own: its address."""
+        from streampay_sandbox.server import LoopbackServer
+        from streampay_sandbox.service.app import build_app
+        from streampay_sandbox.service.parts import honest_parts, new_memory
+
+        stopping = threading.Event()
+        parts = honest_parts(self._settings, self._treasury, memory=new_memory(None), stopping=stopping)
+        self._beside.append(LoopbackServer(build_app(parts), stopping=stopping).start())
+        return self._beside[-1].url
+
     def stop(self) -> None:
         """Stop the service, then the ledger; a second call does nothing."""
-        self._server.stop()
+        for server in (self._server, *self._beside):
+            server.stop()
         self._treasury.close()
         self._ledger.stop()
 
