@@ -11,6 +11,7 @@ from streampay_selftest import (
     environment_disturbances,
     network_disturbances,
     proxy_faults,
+    region_cases,
     runner_disturbances,
     settings_disturbances,
 )
@@ -88,5 +89,6 @@ CORPUS = _by_name(
         *network_disturbances.NETWORK_DISTURBANCES,
         *runner_disturbances.RUNNER_DISTURBANCES,
         *settings_disturbances.SETTINGS_DISTURBANCES,
+        *region_cases.REGION_CASES,
     )
 )
