@@ -1,6 +1,7 @@
 """What holds for every test: no setting of the person running it leaks in, and no timing luck decides."""
 
 import os
+import signal
 import sys
 
 # pytest keeps the tests as it compiled them, and compiles them anew each time where Python may write no bytecode: that
@@ -11,6 +12,10 @@ from hypothesis import settings  # noqa: E402 - pytest compiles hypothesis as it
 
 for name in [name for name in os.environ if name.startswith(("SMOKE_", "BEHAVE_"))]:
     del os.environ[name]
+
+# What the tests start, and they themselves, are hung up like under a terminal, also where nohup started the tests.
+if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda number, frame: None)
 
 # Shared machines are slow at times: an example may take as long as it needs. CI draws the same examples each time.
 settings.register_profile("streampay", deadline=None, derandomize="CI" in os.environ)

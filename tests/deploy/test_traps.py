@@ -518,8 +518,13 @@ def test_cloud_deploy_gives_the_gate_its_secrets_and_keeps_its_evidence(tmp_path
     assert rolled_out(target) is Effect.PROMOTED
     assert fake.seen_environ["SMOKE_AUTH_TOKEN"] == "token-of-the-user"
     assert target.bucket is not None
-    (name,) = target.bucket
-    assert name.endswith("/20261123T212214Z-e5f124/verdict.json")
+    history, evidence = sorted(target.bucket)
+    assert evidence.endswith("/20261123T212214Z-e5f124/verdict.json")
+    assert fake.seen_environ["SMOKE_REPORT_URL"].endswith(evidence.split("/")[0] + "/{run_id}/report.html")
+    assert target.bucket[history] == b'{"of": "this run"}\n'
+    target.bucket[history] = b'{"of": "a run before"}\n'
+    assert rolled_out(target) is Effect.PROMOTED
+    assert target.bucket["history/staging.jsonl"] == b'{"of": "a run before"}\n{"of": "this run"}\n'
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,12 @@ SHOWN_AGAIN_PROBE = "credential shown again"
 CLOCK_PROBE = "clock"
 """Whether this runner's clock agrees with the service's or the ledger's; not ok: it is off against both."""
 
+STABLE_CONTRACT_PROBE = "contract of the stable release"
+"""Whether the stable release works with the expected contract; not ok: with the one that this release works with."""
+
+CONTRACT_UNEXPECTED = "contract_unexpected"
+"""The service works with another contract than the gate was told of."""
+
 ANOTHER_APPLICATION = "another_application"
 """Nothing at the address answers as StreamPay does."""
 
@@ -217,6 +223,25 @@ RULES = (
         blame=Blame.CONFIG,
         reason="nothing listens at this address, and the expected release is ready at another one of the same host",
         reason_code=RELEASE_ELSEWHERE,
+    ),
+    Rule(
+        name="contract-of-the-release",
+        applies=lambda check: check.failure.kind == CONTRACT_UNEXPECTED and check.probe_held(STABLE_CONTRACT_PROBE),
+        blame=Blame.PRODUCT,
+        reason="the stable release works with the expected contract: this one was deployed with another",
+        reason_code="contract_of_the_release",
+    ),
+    Rule(
+        name="contract-of-both",
+        applies=lambda check: check.failure.kind == CONTRACT_UNEXPECTED and check.probe_failed(STABLE_CONTRACT_PROBE),
+        blame=Blame.CONFIG,
+        reason="the stable release works with another contract than SMOKE_CONTRACT_ID, too: the setting is wrong",
+    ),
+    Rule(
+        name="contract-of-either",
+        applies=lambda check: check.failure.kind == CONTRACT_UNEXPECTED,
+        blame=Blame.CONFIG,
+        reason="no stable release tells which of the two is wrong: that holds, and rolls nothing back",
     ),
     Rule(
         name="settings",

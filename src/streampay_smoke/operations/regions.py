@@ -21,7 +21,7 @@ from streampay_smoke.core.ending_signals import ending_signals, ending_signals_d
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.core.progress_line import Count, counted
 from streampay_smoke.core.system_facts import child_environment
-from streampay_smoke.gate.regions import Quorum, RefusedArtifact
+from streampay_smoke.evidence.regions import Quorum, RefusedArtifact
 from streampay_smoke.gate.verdict import VERDICT, written_at
 from streampay_smoke.operations.merge import Artifact, Ending, Trust, conclude_merge, read_evidence
 from streampay_smoke.publish.github import ACTIONS, OUTPUT, SUMMARY
@@ -156,7 +156,8 @@ def _addresses(raw: RawSettings, place: Path) -> Iterator[dict[str, dict[str, st
         yield {}
         return
     latencies_ms = {region.name: region.simulated_latency_ms for region in raw.facts.regions}
-    with start_regions(latencies_ms, raw.facts.chain.simulated_seconds_per_ledger, place) as environs:
+    faults = {region.name: region.simulated_faults for region in raw.facts.regions}
+    with start_regions(latencies_ms, faults, raw.facts.chain.simulated_seconds_per_ledger, place) as environs:
         yield environs
 
 

@@ -16,6 +16,7 @@ from streampay_smoke.gate.attribution import (
     NETWORK_AGE_PROBE,
     RULES,
     SHOWN_AGAIN_PROBE,
+    STABLE_CONTRACT_PROBE,
     STABLE_PROBE,
     STABLE_READY_PROBE,
     FailedCheck,
@@ -41,6 +42,8 @@ NAMED_DOWN = Probed(name=NAMED_DEPENDENCY_PROBE, ok=False, detail="stellar degra
 NAMED_WELL = Probed(name=NAMED_DEPENDENCY_PROBE, ok=True, detail="all well")
 STABLE_READY = Probed(name=STABLE_READY_PROBE, ok=True, detail="ready")
 STABLE_NOT_READY = Probed(name=STABLE_READY_PROBE, ok=False, detail="stellar degraded")
+STABLE_AS_EXPECTED = Probed(name=STABLE_CONTRACT_PROBE, ok=True, detail="it works with CEXPECTED")
+STABLE_AS_RELEASE = Probed(name=STABLE_CONTRACT_PROBE, ok=False, detail="it works with COTHER")
 OTHERS_DOWN = Probed(name=DEPENDENCY_REPORT_PROBE, ok=False, detail="kms: degraded")
 
 
@@ -50,6 +53,13 @@ def check(blame: Blame, *probes: Probed, kind: str = "k", needs_ledger: bool = T
 
 
 CASES = [
+    (
+        "contract-of-the-release",
+        check(Blame.CONFIG, STABLE_AS_EXPECTED, kind="contract_unexpected"),
+        Blame.PRODUCT,
+    ),
+    ("contract-of-both", check(Blame.CONFIG, STABLE_AS_RELEASE, kind="contract_unexpected"), Blame.CONFIG),
+    ("contract-of-either", check(Blame.CONFIG, STABLE_WELL, kind="contract_unexpected"), Blame.CONFIG),
     ("guard", check(Blame.SAFETY, LEDGER_DOWN), Blame.SAFETY),
     ("runner-clock-is-off", check(Blame.PRODUCT, CLOCK_OFF), Blame.HARNESS),
     (
