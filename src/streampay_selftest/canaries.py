@@ -28,7 +28,7 @@ def canary(
         if weight:
             fleet.engine.shift({STABLE: 100 - weight, CANDIDATE: weight})
         told = claimed_weight or weight
-        setup.command = "canary"
+        setup.command = ("canary",)
         setup.environ |= fleet.environ() | fleet.canary_environ(by_weight=bool(told))
         if told:
             setup.environ["SMOKE_CANARY_WEIGHT"] = str(told)
