@@ -367,11 +367,13 @@ def _too_few(run: RunHistory, found: Compared, few: Sequence[ObjectiveResult]) -
     assert run.canary is not None
     ended = f"; it ended: {run.canary_ended.reason}" if run.canary_ended else ""
     needed = f"of the {run.canary.fewest_pairs} pairs it takes, {_pairs_counted(few)} could be compared"
-    hidden = f", {found.unidentified} answers named no release" if found.unidentified else ""
-    if found.by_candidate < run.canary.fewest_pairs and run.canary_pairs:
-        who = f"{_candidate(run)} answered {found.by_candidate} of {2 * len(run.canary_pairs)} requests{hidden}"
-        return CanaryProblem(reason_code=NOT_HIT, text=f"{who}: {needed}{ended}")
-    return CanaryProblem(reason_code=TOO_FEW, text=f"{needed}{hidden}{ended}")
+    if not run.canary_pairs:
+        return CanaryProblem(reason_code=TOO_FEW, text=f"{needed}{ended}")
+    hidden = f", {found.unidentified} named no release" if found.unidentified else ""
+    answered = f"answered {found.by_candidate} of {2 * len(run.canary_pairs)} requests"
+    who = f"{_candidate(run)} {answered}, the stable release {found.by_stable}{hidden}"
+    code = NOT_HIT if found.by_candidate < run.canary.fewest_pairs else TOO_FEW
+    return CanaryProblem(reason_code=code, text=f"{who}: {needed}{ended}")
 
 
 _COUNTED = {CANARY_READS: "of reads", CANARY_WRITES: "of writes", CANARY_ERRORS: "in all"}

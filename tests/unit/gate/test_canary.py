@@ -269,9 +269,9 @@ def times(candidate: Iterator[float], stable: Iterator[float], number: int) -> l
 def test_an_equal_candidate_on_a_noisy_network_is_never_blamed() -> None:
     draw = random.Random(7)
     noise = iter(lambda: 200_000 * draw.lognormvariate(0, 0.7), None)
-    answers = [latency_decision(times(noise, noise, 120), LIMITS, SURE) for _ in range(300)]
+    answers = [latency_decision(times(noise, noise, 120), LIMITS, SURE) for _ in range(100)]
     assert FAIL not in answers
-    assert answers.count(PASS) > 250
+    assert answers.count(PASS) > 80
 
 
 def test_evidence_against_a_candidate_that_proves_nothing_is_no_pass() -> None:
