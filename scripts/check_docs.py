@@ -1,7 +1,7 @@
 """Keeps what is written in step with what is true.
 
 `check_docs.py` names every difference and ends with 1; `check_docs.py --write` writes the generated files anew.
-Generated: env.example, the table of settings in docs/configuration.md, docs/tags.md, docs/policy.md,
+Generated: env.example, docs/modes.md, the table of settings in docs/configuration.md, docs/tags.md, docs/policy.md,
 docs/schemas/*.json, and from docs/selftest/results.json what is beside it; those results must be about exactly the
 corpus of the selftest. Read: README.md and docs/, which must name no variable, page or section that does not exist, as
 many scenarios as there are, and every reason code in the runbook.
@@ -140,6 +140,7 @@ def policy_page() -> str:
 
 GENERATED = {
     "env.example": settings_pages.env_example,
+    "docs/modes.md": settings_pages.modes_page,
     "docs/tags.md": tags_page,
     "docs/policy.md": policy_page,
     "docs/schemas/verdict.schema.json": verdict_schema,

@@ -354,7 +354,7 @@ class PaperLedger:
             event
             for event in self.told
             if event.ledger >= since_ledger
-            and event.contract_id in contract_ids
+            and (not contract_ids or event.contract_id in contract_ids)
             and all(wanted in {"*", found} for wanted, found in zip(topics, event.topics, strict=False))
         )
 

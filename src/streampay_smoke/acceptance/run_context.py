@@ -21,6 +21,7 @@ from streampay_smoke.acceptance.observations.settings_mismatch import (
     ADDRESS_LOOK_SECONDS,
     FRESH_LOOKS,
     refuse_another_address,
+    refuse_another_contract_named,
     refuse_another_network,
     refuse_another_release,
 )
@@ -215,6 +216,7 @@ class RunContext:
             rpc_url=settings.rpc_url,
             settles=settings.facts.money.settles,
         )
+        refuse_another_contract_named(readiness, expected=settings.contract_id, gate=settings.network)
         if settings.expect_release in {"", readiness.release}:
             return
         looks = max(FRESH_LOOKS, samples_needed(service.replicas, service.replica_miss_probability))
@@ -461,10 +463,31 @@ class RunContext:
     @once
     def streams(self) -> SyntheticStreams:
         """The streams this run makes; they are the synthetic user's unless somebody else is named."""
+        return self._streams_at(self.deployment, lambda: self.credential, self.refuse_to_write)
+
+    @once
+    def streams_at_stable(self) -> SyntheticStreams:
+        """The streams that this run makes at the stable release, for comparison; raises SmokeError."""
+        stable = self._sockets.enter_context(
+            self.deployment_at(self.settings.baseline_url, record=lambda event: None, timeout_seconds=REQUEST_SECONDS)
+        )
+
+        def refuse_to_write() -> None:
+            self.refuse_to_write()
+            refuse_real_money(stable.readiness())
+
+        wallet = self.settings.auth_mode == "wallet"
+        return self._streams_at(
+            stable, lambda: self.signed_in_at(stable) if wallet else self.credential, refuse_to_write
+        )
+
+    def _streams_at(
+        self, deployment: Deployment, user: Callable[[], Credential], refuse_to_write: Callable[[], None]
+    ) -> SyntheticStreams:
         return SyntheticStreams(
-            self.deployment,
-            lambda: self.credential,
-            refuse_to_write=self.refuse_to_write,
+            deployment,
+            user,
+            refuse_to_write=refuse_to_write,
             new_key=self.new_key,
             housekeeping=self.housekeeping,
             record=self.record,
@@ -499,8 +522,8 @@ class RunContext:
 
         What a run that was cut off asked for last may be under way for so long.
         """
-        if "streams" in self.opened:
-            self.streams.find_what_was_perhaps_made(under_way_seconds)
+        for streams in self._books_of_streams:
+            streams.find_what_was_perhaps_made(under_way_seconds)
         if CONTRACT_STREAM in self.housekeeping.unconfirmed:
             shared_payer = self.settings.signer_seed is not None  # what it opened may be another run's
             first_ledger = None if shared_payer else self.ledger.first_ledger
@@ -516,8 +539,11 @@ class RunContext:
     @property
     def unfinished(self) -> int:
         """How many things `clean_up` has to end, or to search for."""
-        streams: SyntheticStreams | None = self.opened.get("streams")
-        return len(self.housekeeping) + (streams.unconfirmed if streams else 0)
+        return len(self.housekeeping) + sum(streams.unconfirmed for streams in self._books_of_streams)
+
+    @property
+    def _books_of_streams(self) -> tuple[SyntheticStreams, ...]:
+        return tuple(self.opened[name] for name in ("streams", "streams_at_stable") if name in self.opened)
 
     @property
     def own_streams(self) -> tuple[str, ...]:

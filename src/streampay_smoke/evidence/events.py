@@ -13,6 +13,7 @@ from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence.bake import Bake
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.evidence.policy import Policy
+from streampay_smoke.evidence.regions import MergedRun, Quorum, RefusedArtifact
 
 _SERVER_ERROR = 500
 
@@ -134,6 +135,23 @@ class RunRefused(Event, frozen=True, kw_only=True):
     region: str = ""
     read_from: dict[str, str] = {}
     runbook_url: str = ""
+
+
+class RegionsMerged(Event, frozen=True, kw_only=True):
+    """Runs of several regions were merged: all that the merged verdict is made of, and the only line before overrides.
+
+    `signed_by` is the id of the key that will sign the verdict. `inconclusive_fails` says that INCONCLUSIVE exits as
+    FAIL does, `ended_by` names the signal that ended the runs. A `rehearsal` judged no deployment.
+    """
+
+    run_id: str
+    quorum: Quorum
+    runs: tuple[MergedRun, ...]
+    refused: tuple[RefusedArtifact, ...] = ()
+    signed_by: str = ""
+    inconclusive_fails: bool = False
+    ended_by: str = ""
+    rehearsal: bool = False
 
 
 class ScenarioStarted(Event, frozen=True, kw_only=True):
@@ -544,6 +562,7 @@ AnyEvent = (
     RunStarted
     | RunPlanned
     | RunRefused
+    | RegionsMerged
     | ScenarioStarted
     | StepStarted
     | Checked

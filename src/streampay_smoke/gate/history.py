@@ -58,6 +58,7 @@ class RunHistory(msgspec.Struct, kw_only=True):
     refused: events.RunRefused | None = None
     finished: events.RunFinished | None = None
     interrupted: events.Interrupted | None = None
+    merged: events.RegionsMerged | None = None
     scenarios: dict[str, ScenarioHistory] = msgspec.field(default_factory=dict)
     services: list[events.ServiceSeen] = msgspec.field(default_factory=list)
     chains: list[events.ChainSeen] = msgspec.field(default_factory=list)
@@ -108,6 +109,7 @@ _ONE_OF_A_RUN: dict[type[events.Event], str] = {
     events.RunRefused: "refused",
     events.RunFinished: "finished",
     events.Interrupted: "interrupted",
+    events.RegionsMerged: "merged",
     events.QuarantineRead: "quarantine",
     events.ObjectivesSet: "objectives",
     events.BakeStarted: "bake",

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence.journal import Entry, JournalRead
 from streampay_smoke.evidence.policy import Policy
-from streampay_smoke.gate import bake, time_spent
+from streampay_smoke.gate import bake, regions, time_spent
 from streampay_smoke.gate.checks import examined
 from streampay_smoke.gate.cost import cost_of
 from streampay_smoke.gate.facts import (
@@ -60,8 +60,10 @@ KILLED = "killed"
 
 
 def judge(journal: JournalRead) -> Verdict:
-    """Return the verdict on a journal. The same journal gives the same verdict anywhere."""
+    """Return the verdict on a journal, of a run or of a merge. The same journal gives the same verdict anywhere."""
     run = fold(journal.entries)
+    if run.merged is not None:
+        return regions.merged(run, journal)
     fleet = fleet_of(run)
     found = examined(run)
     checks = tuple(each.check for each in found)

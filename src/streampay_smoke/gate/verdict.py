@@ -302,6 +302,7 @@ class RegionRun(msgspec.Struct, frozen=True, kw_only=True):
     """One run that a merged verdict counts for a region, and the digest of the journal that proves it.
 
     `artifacts` is where it was read from, `vantage` the vantage point it was played from, "" where nobody named one.
+    `answer_ms` is the median of the service's answers there, None for none; `total_ms` how long the run took.
     """
 
     run_id: str
@@ -315,6 +316,8 @@ class RegionRun(msgspec.Struct, frozen=True, kw_only=True):
     settlement: Settlement
     ended_at_ms: int
     artifacts: str
+    answer_ms: int | None = None
+    total_ms: int = 0
 
 
 class RegionVerdict(msgspec.Struct, frozen=True, kw_only=True):

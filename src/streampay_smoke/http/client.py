@@ -157,7 +157,7 @@ class Client(contextlib.AbstractContextManager["Client"]):
         except (httpx.InvalidURL, UnicodeError, TypeError, ValueError) as problem:
             # The library's own message may quote a header, and with it a secret.
             raise _no_answer("bad request", where, started, type(problem).__name__) from None
-        route = self._transport.route_to(str(request.url))
+        route = self._transport.route_to(request.url)
         _deadline.ends_at, _deadline.connected, _deadline.at_proxy = started + limit, False, ""
         try:
             # Past the library's own sending, which reads the target of a redirect even where none is followed.
@@ -381,15 +381,19 @@ class _Transport(httpx.BaseTransport):
         self._address = address
         self._direct = direct
         self._pools: dict[tuple[str, Proxy | None], httpcore.ConnectionPool] = {}
+        self._routes: dict[tuple[str, str, int | None], Route] = {}
         self._lock = threading.Lock()
 
-    def route_to(self, url: str) -> Route:
-        """Return how an address is reached."""
-        return DIRECT if self._direct else route_to(url)
+    def route_to(self, url: httpx.URL) -> Route:
+        """Return how an address is reached: as the variables of this process say when its host is first asked."""
+        host = (url.scheme, url.host, url.port)
+        if host not in self._routes:
+            self._routes[host] = DIRECT if self._direct else route_to(str(url))
+        return self._routes[host]
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
-        response = self._pool(url.scheme, self.route_to(str(url)).proxy).handle_request(
+        response = self._pool(url.scheme, self.route_to(url).proxy).handle_request(
             httpcore.Request(
                 method=request.method,
                 url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),

@@ -114,7 +114,7 @@ class Region(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     `vantage` names where it is played from. `credentials` gives settings that are secrets to this region alone: the
     setting's name, and the name of the variable that holds its value. `simulated_latency_ms` is how far away a region
-    of the sandbox is.
+    of the sandbox is, `simulated_faults` what is wrong with its release.
     """
 
     name: str
@@ -125,6 +125,7 @@ class Region(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     vantage: str = ""
     credentials: dict[str, str] = {}
     simulated_latency_ms: Annotated[int, Meta(ge=0, le=60_000)] = 0
+    simulated_faults: tuple[str, ...] = ()
 
 
 class EnvironmentFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -170,8 +171,9 @@ class EnvironmentFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
                 f"no region can be named {bad!r}: {ALL_REGIONS!r} stands for all of them, and a name is made of "
                 "letters, digits, '.', '_' and '-'"
             )
-        if not self.service.simulated and any(region.simulated_latency_ms for region in self.regions):
-            raise ValueError("simulated_latency_ms of a region is for a service that is simulated")
+        for name in ("simulated_latency_ms", "simulated_faults"):
+            if not self.service.simulated and any(getattr(region, name) for region in self.regions):
+                raise ValueError(f"{name} of a region is for a service that is simulated")
         for region in self.regions:
             for setting, variable in region.credentials.items():
                 known = VARIABLES.get(setting)
