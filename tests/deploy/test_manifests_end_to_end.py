@@ -143,7 +143,7 @@ def test_argo_promotes_a_good_candidate_and_its_evidence_is_read_from_the_volume
 
 
 def test_a_broken_release_is_given_up_rolled_back_and_alerted(tmp_path: Path) -> None:
-    with start_sandbox(release=RELEASE, faults=["ready-lies-html"]) as sandbox:
+    with start_sandbox(release=RELEASE, faults=["ready-but-database-dead"]) as sandbox:
         given = settings(sandbox)
         cluster = argo_cluster(tmp_path / "argo", given)
         effect, _ = job_before(cluster, sandbox.base_url)
@@ -160,6 +160,9 @@ def test_a_broken_release_is_given_up_rolled_back_and_alerted(tmp_path: Path) ->
             service = ServicePort(port)
             after = argo.after(document(argo.TEMPLATES, name="streampay-smoke-after"), service)
         assert after is Effect.ROLLED_BACK
+        state = gate.claim(GATE, "streampay-smoke")
+        assert (state / "history.sqlite").is_file()
+        assert len(list(state.rglob("*Z-*/report.html"))) == 1, "asked three times, played once"
 
         spec = document("kubernetes/synthetic.yaml", kind="CronJob")["spec"]["jobTemplate"]["spec"]
         synthetic = Job(spec, gate, GATE, Situation.NORMAL)
@@ -169,7 +172,7 @@ def test_a_broken_release_is_given_up_rolled_back_and_alerted(tmp_path: Path) ->
 
 def test_ecs_starts_the_service_and_a_hook_gives_a_broken_release_up(tmp_path: Path) -> None:
     definition = json.loads((DEPLOY / "aws" / "gate-task-definition.json").read_text())
-    with start_sandbox(release=RELEASE, faults=["ready-lies-html"]) as sandbox:
+    with start_sandbox(release=RELEASE, faults=["ready-but-database-dead"]) as sandbox:
         given = settings(sandbox)
         own = definition["containerDefinitions"][0]
         named = {one["name"] for one in (*own["environment"], *own["secrets"])}
