@@ -181,6 +181,7 @@ def test_an_environment_file_cannot_name_the_public_network(project: Path, lines
         ({"SMOKE_TOKEN_CONTRACT_ID": "native"}, "SMOKE_TOKEN_CONTRACT_ID is no contract id"),
         ({"SMOKE_TOKEN_CONTRACT_ID": TOKEN[:-1] + "A"}, "SMOKE_TOKEN_CONTRACT_ID is no contract id"),
         ({"SMOKE_TOKEN_CONTRACT_ID": TOKEN, "SMOKE_CONTRACT_ID": TOKEN}, "name the same contract"),
+        ({"SMOKE_TOKEN_CONTRACT_ID": TOKEN}, f"SMOKE_TOKEN_CONTRACT_ID is {TOKEN}, and the native token of"),
     ],
 )
 def test_what_is_missing_or_wrong_is_named_with_the_next_step(changes: dict[str, str], named: str) -> None:
@@ -245,7 +246,7 @@ def test_the_web_apps_origin_is_what_a_browser_calls_one(project: Path, origin: 
         'app_origin = "*"',
         'app_origin = "null"',
         "reads_per_minute = -1",
-        "replicas = 0",
+        "replicas = -1",
         "cutover_seconds = -1",
         "replica_miss_probability = 1",
     ],

@@ -135,6 +135,14 @@ VARIABLES = {
             required_in=(Mode.REGIONS,),
         ),
         Variable(
+            "SMOKE_REPLICAS",
+            "How many replicas answer behind the address: all of them are to be met",
+            parsing.replicas,
+            unset="not declared: what was missed is not known",
+            file_key="service.replicas",
+            page="fleets",
+        ),
+        Variable(
             "SMOKE_VANTAGE",
             "Vantage point: where this runner stands. It tells runs of one region apart when they are merged",
             option="--vantage",
