@@ -75,6 +75,14 @@ def test_golden(status: str, reason: str, missed: tuple[str, ...], step: str, pa
     assert bool(decision.not_acting_because) is False
 
 
+def test_a_word_instead_of_the_evidence_promotes_only_what_was_played_whole() -> None:
+    decision = decided(answer("PASS", "overridden"), replace(PREPARED, whole_suite=False))
+    assert decision.step == "hold"
+    assert decision.because == (
+        "a person answers for it, and the whole suite was not played: that is no reason to promote"
+    )
+
+
 def test_every_word_is_in_the_table() -> None:
     assert {row[0] for row in GOLDEN} == set(VerdictStatus)
 

@@ -7,6 +7,7 @@ from streampay_smoke.acceptance.actions.operations import read_metrics
 from streampay_smoke.acceptance.checks.readiness import refuse_real_money
 from streampay_smoke.acceptance.observations.settings_mismatch import (
     refuse_another_application,
+    refuse_another_contract_named,
     refuse_another_network,
     refuse_another_release,
 )
@@ -52,7 +53,12 @@ def _service(run_context: RunContext) -> Iterator[DoctorCheck]:
         yield ok("service", f"{settings.base_url} is ready, release {told}")
     if readiness.genuine:
         yield from look_at(
-            Answered(settings, readiness), (DoctorLook("its release", _release), DoctorLook("its network", _network))
+            Answered(settings, readiness),
+            (
+                DoctorLook("its release", _release),
+                DoctorLook("its network", _network),
+                DoctorLook("its contract", _its_contract),
+            ),
         )
 
 
@@ -88,6 +94,13 @@ def _network(answered: Answered) -> Iterator[DoctorCheck]:
             "see what its readiness says of its ledger",
             VerdictStatus.INCONCLUSIVE,
         )
+
+
+def _its_contract(answered: Answered) -> Iterator[DoctorCheck]:
+    settings, readiness = answered
+    refuse_another_contract_named(readiness, expected=settings.contract_id, gate=settings.network)
+    if readiness.contract_ids and settings.contract_id:
+        yield ok("its contract", settings.contract_id)
 
 
 def _sign_in(run_context: RunContext) -> Iterator[DoctorCheck]:
