@@ -14,8 +14,8 @@ from typing import Protocol, TextIO
 from streampay_smoke.core.live_line import LiveLine, cut, live_line
 from streampay_smoke.core.system_facts import variables
 
-EVERY_SECONDS = 5.0
-"""How often a log gets a line at least while nothing else is printed."""
+EVERY_SECONDS = 4.5
+"""How long a log goes without a line at most, beside what it takes to notice it: no five seconds are silent."""
 
 LIVE_EVERY_SECONDS = 0.25
 
