@@ -112,7 +112,8 @@ VARIABLES = {
             "SMOKE_BASELINE_URL",
             "Root of the stable release. Control probes read from it: is a failure older than this release? Where a "
             "service works with another contract than expected, one draft is made there too, and ended. It is shown "
-            "the credential of the run. A read_comparison objective reads from it in pairs, and a canary makes its journeys there",
+            "the credential of the run. A read_comparison objective reads from it in pairs, and a "
+            "canary makes its journeys there",
             parsing.address,
             option="--baseline-url",
             metavar="URL",
