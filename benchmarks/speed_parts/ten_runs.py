@@ -11,6 +11,7 @@ from speed_parts.gate import environment, play
 from speed_parts.processes import cpu_seconds_of_children, memory_of_children
 from speed_parts.rows import Row
 from speed_parts.served import served_sandbox
+from streampay_smoke.gate.verdict import Verdict
 
 AT_ONCE = 10
 CLOSE_SECONDS = 5.0
@@ -58,7 +59,7 @@ def _together(count: int, addresses: int, close_seconds: float) -> Together:
         with ThreadPoolExecutor(count) as threads:
             played = list(threads.map(lambda _: play(environ), range(count)))
         seconds = time.monotonic() - began
-    said = Counter(" ".join((run.verdict.verdict, run.verdict.reason_code)) for run in played)
+    said = Counter(_said(run.verdict) for run in played)
     return Together(
         seconds=seconds,
         cpu_seconds=cpu_seconds_of_children() - before,
@@ -68,9 +69,13 @@ def _together(count: int, addresses: int, close_seconds: float) -> Together:
     )
 
 
+def _said(verdict: Verdict) -> str:
+    return verdict.verdict if verdict.verdict == "PASS" else f"{verdict.verdict} ({verdict.message})"
+
+
 def _used(several: list[Together]) -> str:
     said: Counter[str] = sum((each.said for each in several), Counter())
-    verdicts = ", ".join(f"{count} {verdict.strip()}" for verdict, count in said.most_common())
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in said.most_common())
     most = max(several, key=lambda each: each.pss_mib)
     cpu_seconds = max(each.cpu_seconds for each in several)
     return (

@@ -26,6 +26,8 @@ PLAYED_WITH: Mapping[str, Mapping[str, object]] = {
     "wallet-challenge-lasts": {"conditions": (IMPATIENT, setting(SMOKE_AUTH_MODE="wallet"))},
     # Without a release to compare it with nobody knows whether it or the setting is wrong: that is a case of its own.
     "contract-id-wrong": {"conditions": (IMPATIENT, stable_without_the_fault)},
+    # An environment that says how many writes its service takes at once.
+    "sends-from-one-account": {"conditions": (environment_file(writes_at_once=1),)},
     # It tells everybody to wait for a minute, which is longer than this run has.
     "limits-block-everybody": {"conditions": (IMPATIENT, setting(SMOKE_DEADLINE_SECONDS="40"))},
     **{

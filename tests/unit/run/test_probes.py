@@ -327,6 +327,8 @@ TRAFFIC: dict[str, tuple[list[int], int, int, bool]] = {  # ledgers with a write
     "others write in most ledgers": ([7, 8], 3, 1, False),
     "others write in all ledgers": ([7, 8, 9], 3, 1, False),
     "a few in many ledgers": ([1, 5, 9], 15, 1, True),
+    "one in each ledger, whatever the place says": ([7, 8, 9], 3, 8, False),
+    "one in most ledgers, and this run may have more": ([7, 9], 3, 8, True),
     "no more than this run itself may": ([7, 7, 8, 8, 9, 9], 3, 3, True),
     "more than this run itself may": ([7, 7, 8, 8, 8, 9, 9], 3, 3, False),
 }

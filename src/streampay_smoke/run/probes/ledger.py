@@ -83,14 +83,16 @@ def traffic_probe(run_context: RunContext) -> Probed:
 
 
 def traffic(writes: Collection[tuple[int, str]], *, ledgers: int, writes_at_once: int) -> Probed:
-    """Return whether writes, each a ledger and a transaction of the last `ledgers`, are more than this run's own.
+    """Return whether writes, each a ledger and a transaction of the last `ledgers`, explain that another one waited.
 
-    It has no more at once than its place says, and one of those was waiting.
+    They do where they are more than this run's own, which has no more at once than its place says, and where one closed
+    in each ledger: then they go in turn, whatever that place says.
     """
     busy, own = len({ledger for ledger, _ in writes}), (writes_at_once - 1) * ledgers
     detail = f"{len(writes)} writes in {busy} of {ledgers} ledgers, at most {own} of them by this run"
     all_along = busy >= max(FEWEST_BUSY_LEDGERS, ledgers / 2)
-    return Probed(name=TRAFFIC_PROBE, ok=not (all_along and len(writes) > own), detail=detail)
+    in_turn = len(writes) == busy == ledgers
+    return Probed(name=TRAFFIC_PROBE, ok=not (in_turn or (all_along and len(writes) > own)), detail=detail)
 
 
 def contract_probe(run_context: RunContext) -> Probed:
