@@ -34,12 +34,13 @@ project_ready() { [ -x "$1/bin/streampay-smoke" ] && project_stamp | cmp -s - "$
 
 venv_ready() { packages_ready "$@" && project_ready "$1"; }
 
-# told_while WHAT COMMAND...: the command, and every 5 s a line that says that it still goes on. The lines end with
-# this script, however it ends; what they are made with holds no lock and no output open.
+# told_while WHAT COMMAND...: the command, and before every 5 s are over a line that says that it goes on. The lines
+# end with this script, however it ends; what they are made with holds no lock and no output open.
 told_while() {
   local what=$1 began=$SECONDS telling status=0
   shift
-  (while sleep 5 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do say "... $((SECONDS - began)) s: $what"; done) 9>&- &
+  say "$what"
+  (while sleep 4.5 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do say "... $((SECONDS - began)) s: $what"; done) 9>&- &
   telling=$!
   "$@" || status=$?
   kill "$telling" 2>/dev/null || true
@@ -61,7 +62,7 @@ install_packages() { # VENV LOCK PYTHON
     die "$python ($version) cannot make virtual environments: its venv or ensurepip module is missing." \
       "On Debian and Ubuntu: apt-get install python$version-venv"
   say "preparing $venv with Python $version from $lock (once, about a minute)"
-  "$python" -m venv --clear "$venv" || die "$python could not make $venv; remove the folder and start again"
+  told_while "Python makes $venv" "$python" -m venv --clear "$venv" || die "$python could not make $venv; remove the folder and start again"
   venv_pip "$venv" install --require-hashes --only-binary :all: -r "$lock" ||
     die "the packages of $lock could not be installed; pip says why above (network, index or disk), then start again"
   packages_stamp "$venv" "$lock" >"$venv/.packages-stamp.new"
@@ -72,7 +73,7 @@ install_project() { # VENV
   local venv=$1
   venv_pip "$venv" install --no-deps --no-build-isolation -e . ||
     die "the project could not be installed into $venv; pip says why above"
-  "$venv/bin/python" -m compileall -q src || die "a file below src does not compile; see above"
+  told_while "Python compiles src" "$venv/bin/python" -m compileall -q src || die "a file below src does not compile; see above"
   project_stamp >"$venv/.project-stamp.new"
   mv "$venv/.project-stamp.new" "$venv/.project-stamp"
 }
@@ -103,14 +104,17 @@ ensure_tools() {
   packages_ready "$1" "$2" || PIP_NO_COMPILE=1 install_packages "$1" "$2" "$(find_python)"
 }
 
-# ensure_node_modules FOLDER NPM_OPTION...: `npm ci` once per lock file. Fails when there is no npm or no install.
+npm_ci() { npm ci --loglevel=error --no-audit --no-fund --ignore-scripts "$@" >/dev/null; }
+
+npm_ci_silently() { npm_ci "$@" 2>/dev/null; }
+
+# ensure_node_modules FOLDER NPM_OPTION...: `npm ci` once per lock file. Fails when there is no npm or no install, and
+# says what npm said, unless NPM_CI is npm_ci_silently.
 ensure_node_modules() {
   local folder=$1
   shift
   cmp -s "$folder/package-lock.json" "$folder/node_modules/.lock-stamp" && return 0
   command -v npm >/dev/null 2>&1 || return 1
-  say "installing the Node packages of $folder (once)"
-  (cd "$folder" && told_while "npm installs into $folder" \
-    npm ci --loglevel=error --no-audit --no-fund --ignore-scripts "$@" >/dev/null) || return 1
+  (cd "$folder" && told_while "npm installs into $folder (once)" "${NPM_CI:-npm_ci}" "$@") || return 1
   cp "$folder/package-lock.json" "$folder/node_modules/.lock-stamp"
 }

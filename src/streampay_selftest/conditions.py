@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from streampay_sandbox.ledger.genesis import twin_contract_id
 from streampay_sandbox.ledger.stream_contract.payouts import SOMEBODY_ELSE
 from streampay_sandbox.proxy import DisturbingProxy, ProxyBehaviour, full_queue, pass_through
 from streampay_sandbox.service.auth import Tokens
 from streampay_sandbox.stack import start_sandbox
 from streampay_selftest.case import Condition
 from streampay_selftest.run_setup import RunSetup
+from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.journal import JOURNAL
 from streampay_smoke.http.client import Client
@@ -68,6 +70,18 @@ def stable(new_behaviour: NewBehaviour = lambda: pass_through) -> Condition:
         setup.stable_proxy = new_behaviour()
 
     return change
+
+
+def stable_without_the_fault(setup: RunSetup) -> None:
+    """Put a stable release beside the deployment that has none of its faults, on the same ledger."""
+    setup.stable_proxy = pass_through
+    setup.stable_upstream = setup.sandbox.start_beside()
+
+
+def another_contract_id(setup: RunSetup) -> None:
+    """Tell the gate of a contract of the same interface that the service does not work with."""
+    network_id = ALLOWED["sandbox"].network_id
+    setup.environ["SMOKE_CONTRACT_ID"] = twin_contract_id(network_id)
 
 
 def another_upstream(*faults: str) -> Condition:

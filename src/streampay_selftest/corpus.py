@@ -11,11 +11,12 @@ from streampay_selftest import (
     environment_disturbances,
     network_disturbances,
     proxy_faults,
+    region_cases,
     runner_disturbances,
     settings_disturbances,
 )
 from streampay_selftest.case import Case
-from streampay_selftest.conditions import environment_file, setting
+from streampay_selftest.conditions import environment_file, setting, stable_without_the_fault
 
 IMPATIENT = environment_file(ready_within_seconds=1, cutover_seconds=1)
 """A release that will not mend is not waited for: no fault is hidden by that, and a disturbance is never hurried."""
@@ -23,8 +24,18 @@ IMPATIENT = environment_file(ready_within_seconds=1, cutover_seconds=1)
 PLAYED_WITH: Mapping[str, Mapping[str, object]] = {
     # A user of a signed token is asked for no challenge, and the check of used ones is left out.
     "wallet-challenge-lasts": {"conditions": (IMPATIENT, setting(SMOKE_AUTH_MODE="wallet"))},
+    # Without a release to compare it with nobody knows whether it or the setting is wrong: that is a case of its own.
+    "contract-id-wrong": {"conditions": (IMPATIENT, stable_without_the_fault)},
+    # An environment that says how many writes its service takes at once.
+    "sends-from-one-account": {"conditions": (environment_file(writes_at_once=1),)},
     # It tells everybody to wait for a minute, which is longer than this run has.
     "limits-block-everybody": {"conditions": (IMPATIENT, setting(SMOKE_DEADLINE_SECONDS="40"))},
+    **{
+        fault.name: {"conditions": (*(() if fault.truth is Truth.NONE else (IMPATIENT,)), setting(SMOKE_REPLICAS="5"))}
+        | ({"features": ("readiness", "records")} if fault.truth is Truth.NONE else {})
+        for fault in FAULTS.values()
+        if "of-five-" in fault.name
+    },
     # A part that ends before its deadline: the whole smoke is cut off by it, and its streams cannot all be ended.
     "slow": {"tags": "@streams and not @signing-secret and not @second-user"},
 }
@@ -80,5 +91,6 @@ CORPUS = _by_name(
         *network_disturbances.NETWORK_DISTURBANCES,
         *runner_disturbances.RUNNER_DISTURBANCES,
         *settings_disturbances.SETTINGS_DISTURBANCES,
+        *region_cases.REGION_CASES,
     )
 )

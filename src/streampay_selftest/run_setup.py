@@ -30,9 +30,9 @@ class RunSetup:
     """Conditions change it before the gate starts; everything opened on `stack` is closed when the run is over.
 
     `proxy` is how the proxy before the deployment behaves, `upstreams` what stands behind it; `stable_proxy` that of
-    the stable release, None for none; `rpc_proxy` that between this runner and the ledger. `environment_file`
-    replaces keys of the file of `environment`, `environment_edits` text in it.
-    `shell` is what the gate is started through. `before` is done one by one before the run, `during` beside it;
+    the stable release at `stable_upstream`, None for none; `rpc_proxy` that between this runner and the ledger.
+    `environment_file` replaces keys of the file of `environment`, `environment_edits` text in it. `shell` is what the
+    gate is started through. `before` is done one by one before the run, `during` beside it;
     `beside` are runs of the same gate at the same time.
     """
 
@@ -55,10 +55,12 @@ class RunSetup:
         self.proxy: ProxyBehaviour = pass_through
         self.upstreams = [sandbox.base_url]
         self.stable_proxy: ProxyBehaviour | None = None
+        self.stable_upstream = sandbox.base_url
         self.rpc_proxy: ProxyBehaviour = pass_through
         self.environment_file: dict[str, object] = {}
         self.environment_edits: list[tuple[str, str]] = []
         self.shell: tuple[str, ...] = ()
+        self.command: tuple[str, ...] = ()
         self.before: list[Callable[[], None]] = []
         self.during: list[Callable[[subprocess.Popen[bytes]], None]] = []
         self.beside: list[tuple[RunSetup, str]] = []
@@ -71,11 +73,11 @@ class RunSetup:
 
     def start_proxies(self) -> None:
         """Put a proxy wherever something is disturbed, and point the run at it, unless it is sent elsewhere already."""
-        elsewhere = self.environ["SMOKE_BASE_URL"] != self.sandbox.base_url
+        elsewhere = self.environ.get("SMOKE_BASE_URL") != self.sandbox.base_url
         if not elsewhere and (self.proxy is not pass_through or len(self.upstreams) > 1):
             self.environ["SMOKE_BASE_URL"] = self._proxy(self.proxy, *self.upstreams)
         if self.stable_proxy is not None:
-            self.environ["SMOKE_BASELINE_URL"] = self._proxy(self.stable_proxy, self.sandbox.base_url)
+            self.environ["SMOKE_BASELINE_URL"] = self._proxy(self.stable_proxy, self.stable_upstream)
         if self.rpc_proxy is not pass_through:
             ledger = self.sandbox.rpc_url.removesuffix("/rpc")
             proxy = self._proxy(self.rpc_proxy, ledger)
@@ -101,7 +103,7 @@ class RunSetup:
         output = (self.folder / "output.txt").open("wb")
         self.stack.callback(output.close)
         return subprocess.Popen(
-            [*self.shell, *self.gate, "--tags", tags],
+            [*self.shell, *(self.gate[:-1] if self.command else self.gate), *(self.command or ("--tags", tags))],
             cwd=self.folder,
             env=self.environ,
             stdin=subprocess.DEVNULL,

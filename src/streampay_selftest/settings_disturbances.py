@@ -1,11 +1,13 @@
 """Settings that contradict what answers: the gate is set up wrongly, and that says nothing of the release."""
 
 from streampay_sandbox.fault import Severity, Truth
+from streampay_sandbox.ledger.stellar_asset_contract import native_contract_id
 from streampay_sandbox.proxy import SubstituteAnswer
 from streampay_selftest.case import Case
-from streampay_selftest.conditions import environment_text, file, proxy, setting, stable
+from streampay_selftest.conditions import another_contract_id, environment_text, file, proxy, setting, stable
 from streampay_selftest.proxy_behaviours import everywhere, old_release
 from streampay_selftest.proxy_faults import IMPATIENT, LOGIN, SPA
+from streampay_smoke.core.networks import ALLOWED
 
 DISTURBANCE = Severity.DISTURBANCE
 CONFIG = Truth.CONFIG
@@ -35,6 +37,7 @@ TAG_EXPRESSIONS = {
     "a bracket that is never closed": "@smoke and (@streams",
     "two operators in a row": "@smoke and or @streams",
 }
+TESTNET_TOKEN = native_contract_id(ALLOWED["testnet"].passphrase)
 SERVICE_LINKS = {
     "SMOKE_SERVICE_HOST": "10.0.0.7",
     "SMOKE_SERVICE_PORT": "80",
@@ -117,6 +120,43 @@ SETTINGS_DISTURBANCES = (
         truth=CONFIG,
         conditions=(setting(SMOKE_CONTRACT_PROFILE="streampay-contracts"),),
         features=("ledger",),
+    ),
+    Case(
+        name="another stream contract's id",
+        story="operations: SMOKE_CONTRACT_ID was copied from another environment on the same network",
+        severity=DISTURBANCE,
+        truth=CONFIG,
+        conditions=(another_contract_id,),
+    ),
+    Case(
+        name="another stream contract's id, and a stable release",
+        story="operations: the same, and the stable release works with the contract of the release, too",
+        severity=DISTURBANCE,
+        truth=CONFIG,
+        conditions=(another_contract_id, stable()),
+    ),
+    Case(
+        name="another stream contract's id, and the service names its own",
+        story="operations: the same, and readiness names the contract that the service works with",
+        severity=DISTURBANCE,
+        truth=CONFIG,
+        faults=("ready-names-contract",),
+        conditions=(another_contract_id,),
+    ),
+    Case(
+        name="a release with another contract, and no stable release",
+        story="operations: a wrong setting of the release and one of the gate look alike: hold",
+        severity=DISTURBANCE,
+        truth=CONFIG,
+        faults=("contract-id-wrong",),
+    ),
+    Case(
+        name="another contract's id as the token's",
+        story="operations: SMOKE_TOKEN_CONTRACT_ID was copied from another network",
+        severity=DISTURBANCE,
+        truth=CONFIG,
+        conditions=(setting(SMOKE_TOKEN_CONTRACT_ID=TESTNET_TOKEN),),
+        features=("readiness",),
     ),
     Case(
         name="a network whose name is misspelt",

@@ -11,6 +11,7 @@ from streampay_smoke import __version__
 from streampay_smoke import settings as configuration
 from streampay_smoke.core import times
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
+from streampay_smoke.core.progress_line import told_while
 from streampay_smoke.core.standard_streams import open_standard_streams
 from streampay_smoke.core.system_facts import child_environment
 from streampay_smoke.gate.verdict import EXIT_CODES, STATUS_WITHOUT_RUN, VerdictStatus
@@ -318,7 +319,8 @@ def serve(chosen: argparse.Namespace) -> int:
 def selftest(chosen: argparse.Namespace) -> int:
     """Play faults to catch and disturbances to blame on no release; 1 when a target is missed, 3 when stopped."""
     try:
-        from streampay_selftest.command import Wanted, selftest
+        with told_while("reading the corpus"):  # it imports the whole sandbox
+            from streampay_selftest.command import Wanted, selftest
     except ModuleNotFoundError as error:
         if error.name != "streampay_selftest":
             raise

@@ -1,5 +1,6 @@
 """How a settlement is proved: every way in which a service could have settled otherwise than it says."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,8 @@ from step_parts import (
     OTHER_HASH,
     PAYER,
     RECIPIENT,
+    START,
+    TOKEN,
     PaperLedger,
     Witness,
     paper_ledger,
@@ -23,11 +26,12 @@ from step_parts import (
 
 from streampay_smoke.acceptance.checks import settlement
 from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.observations.settings_mismatch import ContractUnexpected
 from streampay_smoke.acceptance.observations.settlement import LedgerProof, ServiceProof, SettlementProof
 from streampay_smoke.chain import lag
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.core.contract_profiles import PROFILES
-from streampay_smoke.core.errors import PromiseBroken
+from streampay_smoke.core.errors import Blame, PromiseBroken
 from streampay_smoke.evidence.events import Settled, Waited
 from streampay_smoke.service.records import Receipt, StreamOrder, StreamRecord
 
@@ -151,6 +155,57 @@ def test_created_once_fails_when_the_ledger_holds_another_order(witness: Witness
 
     with witness.breaks("the ledger holds the stream as ordered", expected="over 3600 s", saw="over 60 s"):
         settlement.created_once_on_ledger(proof.creations(), replace(ORDER, schedule="hour"), witness.expect)
+
+
+def _created(paper: PaperLedger, stream_id: int, *, contract_id: str, token: str = TOKEN) -> None:
+    data = [stream_id, PAYER.address, RECIPIENT, token, 1, 0, 60, START]
+    paper.transact(HASH, contract_id=contract_id)
+    paper.tell(("stream", "created"), data, tx_hash=HASH, contract_id=contract_id)
+
+
+def test_streams_on_another_contract_say_that_one_of_the_two_is_wrong(witness: Witness) -> None:
+    paper, proof = watched(witness)
+    _created(paper, 1, contract_id=OTHER_CONTRACT)
+
+    with pytest.raises(ContractUnexpected, match=f"{OTHER_CONTRACT}, and SMOKE_CONTRACT_ID is {CONTRACT}") as caught:
+        proof.starts("XLM")
+    assert caught.value.blame is Blame.CONFIG
+
+
+def test_streams_on_both_contracts_say_nothing_of_the_setting(witness: Witness) -> None:
+    paper, proof = watched(witness)
+    _created(paper, 1, contract_id=OTHER_CONTRACT)
+    paper.create_stream(2)
+
+    assert proof.starts("XLM") == 0
+
+
+def test_what_another_kind_of_contract_tells_is_no_stream(witness: Witness) -> None:
+    paper, proof = watched(witness)
+    paper.transact(HASH, contract_id=OTHER_CONTRACT)
+    paper.tell(("stream", "created"), ["live", RECIPIENT], tx_hash=HASH, contract_id=OTHER_CONTRACT)
+
+    assert proof.starts("XLM") == 0
+
+
+@pytest.mark.parametrize(
+    ("held", "named", "refused"),
+    [
+        ("COTHERTOKEN", "USDC:GISSUER", True),
+        ("COTHERTOKEN", "XLM", False),
+        ("COTHERTOKEN", "", False),
+        (TOKEN, "XLM", False),
+    ],
+    ids=["as its record says", "against its record", "its record says nothing", "the native one"],
+)
+def test_another_token_is_a_setting_only_where_the_record_names_it_too(
+    held: str, named: str, refused: bool, witness: Witness
+) -> None:
+    paper, proof = watched(witness)
+    _created(paper, 1, contract_id=CONTRACT, token=held)
+
+    with pytest.raises(ContractUnexpected) if refused else contextlib.nullcontext():
+        assert proof.starts(named) == 0
 
 
 def _settles(paper: PaperLedger) -> None:
@@ -439,7 +494,8 @@ def test_a_start_and_a_stream_that_our_ledger_learns_of_late_are_waited_for(
     paper, proof = watched(witness)
     settle(paper)
     told = paper.events
-    for look in (proof.starts, lambda: len(proof.creations().created)):
+    looks: tuple[Callable[[], int], ...] = (lambda: proof.starts("XLM"), lambda: len(proof.creations().created))
+    for look in looks:
         late = iter([(), (), ()])
         monkeypatch.setattr(paper, "events", lambda late=late, **asked: next(late, None) or told(**asked))
         assert look() == 1

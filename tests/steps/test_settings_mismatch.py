@@ -5,13 +5,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from step_parts import Says, SmallStreamPay, Witness, readiness, run_context_of, settings_for, small_environ
+from step_parts import (
+    Says,
+    SmallStreamPay,
+    Witness,
+    readiness,
+    readyz_says,
+    run_context_of,
+    settings_for,
+    small_environ,
+)
 from suite_parts import Project
 
+from streampay_sandbox.ledger.genesis import twin_contract_id
 from streampay_sandbox.stack import start_sandbox
+from streampay_smoke.acceptance.actions.settlement import settled_stream
 from streampay_smoke.acceptance.observations.readiness import NeverReady
 from streampay_smoke.acceptance.observations.settings_mismatch import (
     AnotherApplication,
+    ContractUnexpected,
     NetworkUnexpected,
     ReleaseElsewhere,
     ReleaseUnexpected,
@@ -27,9 +39,11 @@ from streampay_smoke.http.ledger_health import is_same_ledger
 from streampay_smoke.operations.doctor import DoctorState
 from streampay_smoke.operations.doctor.deployment import DEPLOYMENT
 from streampay_smoke.operations.doctor.look import look_at
+from streampay_smoke.run.probes.stable_contract import stable_contract_probe
 from streampay_smoke.service.records import Readiness
 from streampay_smoke.service.transport import NOTHING_LISTENS, NoServiceAnswer
 
+TWIN = twin_contract_id(ALLOWED["sandbox"].network_id)
 READS = "build-manifest: the build id that the start page names"
 
 
@@ -180,6 +194,11 @@ CONTRADICTIONS = {
         {"SMOKE_EXPECT_RELEASE": "4b07bac0f6e34f0ab5a8"},
         ReleaseUnexpected,
     ),
+    "another contract": (
+        lambda small: small.lie("GET /api/readyz", readyz_says(message=f"reachable: http://127.0.0.1, {TWIN}")),
+        {},
+        ContractUnexpected,
+    ),
 }
 
 
@@ -209,6 +228,49 @@ def test_one_answer_of_its_own_is_enough_for_a_release_that_is_not_ready(
     settings = settings_for(small_environ(small))
     with contextlib.closing(run_context_of(settings, witness)) as shared, pytest.raises(NeverReady):
         shared.readiness  # noqa: B018 - looked at once in a run
+
+
+@pytest.mark.parametrize("own", [(), ("ready-names-contract",)], ids=["by a draft", "by its own word"])
+@pytest.mark.parametrize(("contract_id", "ok"), [("", True), (TWIN, False)], ids=["the stable one's", "another"])
+def test_the_stable_release_tells_a_wrong_setting_from_a_wrong_release(
+    own: tuple[str, ...], contract_id: str, ok: bool, witness: Witness
+) -> None:
+    with start_sandbox(faults=own) as sandbox:
+        environ = {**sandbox.ready_document()["env"], "SMOKE_BASELINE_URL": sandbox.base_url}
+        settings = settings_for({**environ, "SMOKE_CONTRACT_ID": contract_id or environ["SMOKE_CONTRACT_ID"]})
+        with contextlib.closing(run_context_of(settings, witness)) as shared:
+            found = stable_contract_probe(shared)
+            drafts = len(shared.housekeeping)
+            shared.clean_up()
+            left = shared.unfinished
+
+    assert (found.ok, environ["SMOKE_CONTRACT_ID"] in found.detail) == (ok, True)
+    assert (drafts, left) == (0 if own else 1, 0), "what is made there is ended there"
+
+
+def test_a_stable_release_that_cannot_be_asked_tells_nothing(witness: Witness) -> None:
+    with start_sandbox() as sandbox:
+        environ = sandbox.ready_document()["env"]
+        for baseline in ({}, {"SMOKE_BASELINE_URL": "http://127.0.0.1:9"}):
+            with contextlib.closing(run_context_of(settings_for({**environ, **baseline}), witness)) as shared:
+                assert stable_contract_probe(shared).ok is None
+
+
+@pytest.mark.parametrize("contract_id", ["", TWIN], ids=["the service's", "another"])
+def test_the_doctor_compares_the_contract_of_settlements_before(contract_id: str, witness: Witness) -> None:
+    with start_sandbox() as sandbox:
+        environ = sandbox.ready_document()["env"]
+        with contextlib.closing(run_context_of(settings_for(environ), witness)) as earlier:
+            settled_stream(earlier, earlier.credential)
+            earlier.clean_up()
+        settings = settings_for({**environ, "SMOKE_CONTRACT_ID": contract_id or environ["SMOKE_CONTRACT_ID"]})
+        with contextlib.closing(run_context_of(settings, witness)) as shared:
+            looks = [look for look in look_at(shared, DEPLOYMENT) if look.name == "contract"]
+            shared.clean_up()
+
+    warned = [look.text for look in looks if look.state is DoctorState.WARNING]
+    before = f"the service settled on {environ['SMOKE_CONTRACT_ID']} before, as the synthetic user's streams show"
+    assert warned == ([before] if contract_id else [])
 
 
 def test_two_private_ledgers_are_a_matter_of_settings_and_doctor_says_so_too(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 import contextlib
 import importlib
+import itertools
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
+
+from msgspec.structs import replace
 
 from streampay_smoke.acceptance.checks.live_events import HeardStart
 from streampay_smoke.acceptance.checks.readiness import refuse_real_money
@@ -18,6 +21,7 @@ from streampay_smoke.acceptance.observations.settings_mismatch import (
     ADDRESS_LOOK_SECONDS,
     FRESH_LOOKS,
     refuse_another_address,
+    refuse_another_contract_named,
     refuse_another_network,
     refuse_another_release,
 )
@@ -45,9 +49,11 @@ from streampay_smoke.evidence.events import (
     RateLimitWait,
     Recorder,
     ReleaseSeen,
+    ReplicaSeen,
     ResourceLost,
     Warned,
 )
+from streampay_smoke.http.client import addresses_of
 from streampay_smoke.service.claims import claims_of
 from streampay_smoke.service.credential_slots import accepted
 from streampay_smoke.service.credentials import Credential
@@ -157,6 +163,7 @@ class RunContext:
             learn_secret=self._learn_secret,
             release_told_by=settings.facts.service.release_told_by,
             release_expected=settings.expect_release,
+            replica_header=settings.facts.service.replica_header,
             ledger_url=settings.rpc_url,
             trace=self._trace,
         )
@@ -209,6 +216,7 @@ class RunContext:
             rpc_url=settings.rpc_url,
             settles=settings.facts.money.settles,
         )
+        refuse_another_contract_named(readiness, expected=settings.contract_id, gate=settings.network)
         if settings.expect_release in {"", readiness.release}:
             return
         looks = max(FRESH_LOOKS, samples_needed(service.replicas, service.replica_miss_probability))
@@ -219,17 +227,26 @@ class RunContext:
         refuse_another_release(settings.expect_release, releases, told_by=service.release_told_by)
 
     @once
-    def fleet(self) -> tuple[str, ...]:
-        """The releases met when each replica of the fleet is likely to have answered, looked at once."""
+    def fleet(self) -> tuple[ReplicaSeen, ...]:
+        """What was met when each replica of the fleet is likely to have answered, looked at once."""
         service = self.settings.facts.service
+        # Who connects to a name keeps to the first of its addresses.
+        several = addresses_of(self.settings.base_url, within_seconds=REQUEST_SECONDS) if service.replicas > 1 else ()
+        in_turn = itertools.cycle(several if len(several) > 1 else ("",))
+        each_is_one = len(several) == service.replicas
         return sample_fleet(
-            self._release_of_a_replica,
+            lambda: self._look_at_replica(next(in_turn), each_is_one=each_is_one),
             replicas=service.replicas,
             miss_probability=service.replica_miss_probability,
             expected=self.settings.expect_release,
             within_seconds=max(0.0, self._patient_until_seconds - time.monotonic()),
             record=self.record,
         )
+
+    @property
+    def releases_of_fleet(self) -> tuple[str, ...]:
+        """The releases that looks at the fleet met."""
+        return tuple(seen.release for seen in self.fleet if seen.fresh)
 
     @property
     def last_asked(self) -> ObservedRequest | None:
@@ -248,6 +265,24 @@ class RunContext:
     def _release_of_a_replica(self) -> str:
         with self.deployment.fresh() as replica:
             return replica.look_again().release
+
+    def _look_at_replica(self, address: str, *, each_is_one: bool) -> tuple[ReplicaSeen, ...]:
+        """Return what the replica behind a fresh connection answers; for a silent address, what answers instead.
+
+        Where each address of the host is one replica, it tells those apart that do not name themselves.
+        """
+        try:
+            with self.deployment.fresh(address) as replica:
+                seen = replica.look_at_replica()
+        except NoServiceAnswer as problem:
+            if not address:
+                raise
+            text = f"nothing answered at {address}, one of the addresses of the deployment's host ({problem.cause})"
+            self.record(Warned(code="address_silent", text=text))
+            return self._look_at_replica("", each_is_one=False)
+        if not each_is_one or not address:
+            return seen
+        return tuple(replace(each, replica=each.replica or address) for each in seen)
 
     @once
     def user(self) -> SyntheticUser:
@@ -428,10 +463,31 @@ class RunContext:
     @once
     def streams(self) -> SyntheticStreams:
         """The streams this run makes; they are the synthetic user's unless somebody else is named."""
+        return self._streams_at(self.deployment, lambda: self.credential, self.refuse_to_write)
+
+    @once
+    def streams_at_stable(self) -> SyntheticStreams:
+        """The streams that this run makes at the stable release, for comparison; raises SmokeError."""
+        stable = self._sockets.enter_context(
+            self.deployment_at(self.settings.baseline_url, record=lambda event: None, timeout_seconds=REQUEST_SECONDS)
+        )
+
+        def refuse_to_write() -> None:
+            self.refuse_to_write()
+            refuse_real_money(stable.readiness())
+
+        wallet = self.settings.auth_mode == "wallet"
+        return self._streams_at(
+            stable, lambda: self.signed_in_at(stable) if wallet else self.credential, refuse_to_write
+        )
+
+    def _streams_at(
+        self, deployment: Deployment, user: Callable[[], Credential], refuse_to_write: Callable[[], None]
+    ) -> SyntheticStreams:
         return SyntheticStreams(
-            self.deployment,
-            lambda: self.credential,
-            refuse_to_write=self.refuse_to_write,
+            deployment,
+            user,
+            refuse_to_write=refuse_to_write,
             new_key=self.new_key,
             housekeeping=self.housekeeping,
             record=self.record,
@@ -466,8 +522,8 @@ class RunContext:
 
         What a run that was cut off asked for last may be under way for so long.
         """
-        if "streams" in self.opened:
-            self.streams.find_what_was_perhaps_made(under_way_seconds)
+        for streams in self._books_of_streams:
+            streams.find_what_was_perhaps_made(under_way_seconds)
         if CONTRACT_STREAM in self.housekeeping.unconfirmed:
             shared_payer = self.settings.signer_seed is not None  # what it opened may be another run's
             first_ledger = None if shared_payer else self.ledger.first_ledger
@@ -483,8 +539,11 @@ class RunContext:
     @property
     def unfinished(self) -> int:
         """How many things `clean_up` has to end, or to search for."""
-        streams: SyntheticStreams | None = self.opened.get("streams")
-        return len(self.housekeeping) + (streams.unconfirmed if streams else 0)
+        return len(self.housekeeping) + sum(streams.unconfirmed for streams in self._books_of_streams)
+
+    @property
+    def _books_of_streams(self) -> tuple[SyntheticStreams, ...]:
+        return tuple(self.opened[name] for name in ("streams", "streams_at_stable") if name in self.opened)
 
     @property
     def own_streams(self) -> tuple[str, ...]:

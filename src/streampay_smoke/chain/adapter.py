@@ -241,7 +241,7 @@ class ChainAdapter(Protocol):
     def events(
         self, *, since_ledger: int, contract_ids: Sequence[str], topics: Sequence[str] = ()
     ) -> tuple[ContractEvent, ...]:
-        """Return all events of `contract_ids` from ledger `since_ledger` on, oldest first.
+        """Return all events of `contract_ids`, none for every contract, from ledger `since_ledger` on, oldest first.
 
         `topics` are what their leading topics must be: symbols, addresses (G... or C...), or "*" for any.
         Raises ChainUnavailable, also when the network no longer keeps that ledger: part of the truth is no truth.

@@ -1,7 +1,7 @@
 """The StreamPay contract in the terms of the domain, whichever of its interfaces is on chain."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -26,6 +26,9 @@ _OF_STREAMS = frozenset(
 """Functions that make or show a stream: a contract with none of them was never a StreamPay contract."""
 
 _FUNCTIONS_SHOWN = 5
+
+CREATED = "created"
+"""The event of a stream that came into being."""
 
 
 class OpenedStream(msgspec.Struct, frozen=True, kw_only=True):
@@ -238,6 +241,20 @@ class StreamContract:
             )
         ]
         return tuple(self._of_streams(found))
+
+    def created_anywhere(self, since_ledger: int) -> tuple[StreamEvent, ...]:
+        """Return the creations of streams that contracts of this profile, whatever their id, told of from a ledger on.
+
+        What cannot be read as one is another kind of contract's, and left out.
+        """
+        shape = self.profile.events_by_stream.get(CREATED)
+        topics = [shape.topic] if shape else [self.profile.event_topic, CREATED]
+        found = self._adapter.events(since_ledger=since_ledger, contract_ids=(), topics=topics)
+        streams: list[StreamEvent] = []
+        for event in found:
+            with suppress(InterfaceDrift):
+                streams += (stream for stream in self._of_streams([event]) if stream.name == CREATED)
+        return tuple(streams)
 
     def payments(self, since_ledger: int, recipient: str) -> tuple[Payment, ...]:
         """Return the token's transfers to `recipient` from a ledger on, whoever sent them, oldest first."""

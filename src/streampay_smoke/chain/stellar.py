@@ -260,15 +260,15 @@ class StellarAdapter:
 
 
 def _filters(contract_ids: Sequence[str], topics: Sequence[str]) -> list[EventFilter]:
-    """Return the filters for any number of contracts up to what one request may ask for (25)."""
+    """Return the filters for any number of contracts up to what one request may ask for (25); none is every one."""
     pattern = [[_topic(topic) for topic in topics] + [_ANYTHING_AFTER]] if topics else None
     return [
         EventFilter(
             type=EventFilterType.CONTRACT,
-            contractIds=list(contract_ids[first : first + _CONTRACTS_PER_FILTER]),
+            contractIds=list(contract_ids[first : first + _CONTRACTS_PER_FILTER]) or None,
             topics=pattern,
         )
-        for first in range(0, len(contract_ids), _CONTRACTS_PER_FILTER)
+        for first in range(0, max(1, len(contract_ids)), _CONTRACTS_PER_FILTER)
     ]
 
 

@@ -1,7 +1,7 @@
 """What GitHub Actions reads of a step: annotations on standard output, outputs, and the step's summary."""
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from streampay_smoke.core.errors import Blame
@@ -9,7 +9,7 @@ from streampay_smoke.gate.concerns import Concern
 from streampay_smoke.gate.policy import Decision
 from streampay_smoke.gate.verdict import Verdict, VerdictStatus
 from streampay_smoke.publish import runbook
-from streampay_smoke.publish.report_model import RunReport
+from streampay_smoke.publish.report_model import RunReport, ScenarioReport
 from streampay_smoke.publish.reported_problems import ReportedProblem, reported_problems
 from streampay_smoke.publish.summary import summary_md
 
@@ -76,7 +76,9 @@ def annotations(run: RunReport) -> Iterator[str]:
     at = runbook.section(run)
     more = f" Reason code {verdict.reason_code}, see {at}." if at else ""
     yield _command(verdict.attribution, str(verdict.verdict), f"{verdict.message_long or verdict.message}{more}")
-    room = MOST_ANNOTATIONS - 1
+    unpaid = [*_money_not_looked_at(found)]
+    yield from unpaid
+    room = MOST_ANNOTATIONS - 1 - len(unpaid)
     shown = found if len(found) <= room else found[: room - 1]
     yield from map(_annotation, shown)
     rest = found[len(shown) :]
@@ -86,12 +88,26 @@ def annotations(run: RunReport) -> Iterator[str]:
         yield _command(verdict.attribution, "and more", f"{len(rest)} more causes{about}: see the step's summary")
 
 
+def _money_not_looked_at(problems: Sequence[ReportedProblem]) -> Iterator[str]:
+    """Yield one annotation where a cause of another kind kept checks about money from being played."""
+    for problem in problems:
+        money = [each for each in problem.blocked if each.check.concern == Concern.MONEY]
+        if money and problem.concern != Concern.MONEY:
+            text = f"{len(money)} {'check' if len(money) == 1 else 'checks'} about money not played, because of: "
+            title = f"not played: {money[0].check.scenario}"
+            yield _command(problem.attribution, title, f"{text}{problem.title}", _place(money[0]))
+            return
+
+
 def _annotation(problem: ReportedProblem) -> str:
     assert problem.scenario is not None
-    file, _, line = problem.scenario.location.rpartition(":")
-    place = {"file": file, "line": line} if file and line.isdecimal() else {}
     beside = f" ({problem.beside})" if problem.beside else ""
-    return _command(problem.attribution, problem.title, f"{problem.text}{beside}", place)
+    return _command(problem.attribution, problem.title, f"{problem.text}{beside}", _place(problem.scenario))
+
+
+def _place(scenario: ScenarioReport) -> Mapping[str, str]:
+    file, _, line = scenario.location.rpartition(":")
+    return {"file": file, "line": line} if file and line.isdecimal() else {}
 
 
 def _command(attribution: str, what: str, message: str, place: Mapping[str, str] | None = None) -> str:

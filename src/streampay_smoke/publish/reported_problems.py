@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from streampay_smoke.gate.concerns import Concern, rank_of
+from streampay_smoke.gate.concerns import Concern, proves_settlement, rank_of
 from streampay_smoke.gate.verdict import RUN, Cause, VerdictStatus
 from streampay_smoke.publish.report_model import RunReport, ScenarioReport
 from streampay_smoke.publish.report_status import RED, ReportStatus
@@ -91,7 +91,12 @@ def _clause(text: str) -> str:
 
 def _blocked(cause: Cause, run: RunReport) -> tuple[ScenarioReport, ...]:
     blocked = [scenario for scenario in run.scenarios if scenario.check.id in cause.blocked]
-    return tuple(sorted(blocked, key=lambda scenario: rank_of(scenario.check.concern)))
+    return tuple(sorted(blocked, key=_gravity))
+
+
+def _gravity(scenario: ScenarioReport) -> tuple[int, bool]:
+    """Return what blocked checks are ordered by: the gravest concern first, and in it what proves a settlement."""
+    return rank_of(scenario.check.concern), not proves_settlement(scenario.check.id, ())
 
 
 def _red(cause: Cause, run: RunReport) -> Iterator[ScenarioReport]:

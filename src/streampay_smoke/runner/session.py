@@ -186,7 +186,7 @@ class Session:
             try:
                 getattr(self._run_context, name)
             except SmokeError as error:
-                evidence = control_probes(self._run_context, self._run_context.last_asked)
+                evidence = control_probes(self._run_context, self._run_context.last_asked, error)
                 self._met.append(_Met(error, "", tuple(evidence)))
                 return False
         return True
@@ -373,7 +373,8 @@ class Session:
                 if isinstance(probed, Probed):
                     self.record(probed)
             return before.scenario_id if before.scenario_id != self._scenario_id else ""
-        evidence = before.evidence if before else control_probes(self._run_context, self._run_context.last_asked)
+        asked = self._run_context.last_asked
+        evidence = before.evidence if before else control_probes(self._run_context, asked, error)
         met = _Met(error, self._scenario_id, tuple(evidence))
         for event in met.evidence:
             self.record(event)
@@ -428,4 +429,5 @@ def _run_started(settings: Settings, folder: RunFolder) -> RunStarted:
         rehearsal=settings.rehearsal,
         policy=settings.facts.policy,
         read_from=read_from(),
+        replicas=settings.facts.service.replicas,
     )

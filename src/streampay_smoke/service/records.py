@@ -30,7 +30,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     "testnet", "public", "futurenet", "private" (a ledger on loopback or the one this gate is configured for), or ""
     where the service does not tell. `release` is "" where it does not tell. `clock_ahead_seconds` is how far its clock
     was ahead of this runner's, None where the answer carries no time. `ledger_urls` are the addresses of a private
-    ledger that it names.
+    ledger that it names, `contract_ids` the contracts.
     """
 
     status_code: int
@@ -44,6 +44,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str = ""
     clock_ahead_seconds: float | None = None
     ledger_urls: tuple[str, ...] = ()
+    contract_ids: tuple[str, ...] = ()
 
     @property
     def description(self) -> str:

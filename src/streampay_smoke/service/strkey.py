@@ -5,6 +5,9 @@ Here because stellar-sdk costs more start-up time than the rest of a run, and si
 
 import base64
 import binascii
+import hashlib
+import re
+import struct
 
 from streampay_smoke.core.errors import SettingsInvalid
 
@@ -13,6 +16,7 @@ _VERSION_ADDRESS = 6 << 3  # "G"
 _VERSION_CONTRACT = 2 << 3  # "C"
 _VERSION_SEED = 18 << 3  # "S"
 _TEXT_LENGTH = 56
+_CONTRACT_ID = re.compile(r"\bC[A-Z2-7]{55}\b")
 
 
 def address_of(public_key: bytes) -> str:
@@ -28,6 +32,18 @@ def is_address(text: str) -> bool:
 def is_contract(text: str) -> bool:
     """Return whether a text is a contract's id (C...) with its checksum."""
     return _decoded(_VERSION_CONTRACT, text) is not None
+
+
+def contracts_named(text: str) -> tuple[str, ...]:
+    """Return the contract ids that a text names, each once."""
+    return tuple(word for word in dict.fromkeys(_CONTRACT_ID.findall(text)) if is_contract(word))
+
+
+def native_token_contract(network_id: bytes) -> str:
+    """Return the id (C...) of the contract that a network's native token has; it follows from the network's id."""
+    # A HashIDPreimage in XDR: a contract's id (8) on this network, made from an asset (1), the native one (0).
+    preimage = struct.pack(">I32sII", 8, network_id, 1, 0)
+    return _encoded(_VERSION_CONTRACT, hashlib.sha256(preimage).digest())
 
 
 def seed_text(seed: bytes) -> str:

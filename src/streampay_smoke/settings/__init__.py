@@ -14,7 +14,7 @@ from streampay_smoke.evidence.addresses import host_only, keys_in
 from streampay_smoke.http.proxies import proxy_secrets, route_to
 from streampay_smoke.http.trust import refuse_unusable_trust
 from streampay_smoke.service.claims import refuse_expired, refuse_unfit
-from streampay_smoke.service.strkey import seed_bytes
+from streampay_smoke.service.strkey import native_token_contract, seed_bytes
 from streampay_smoke.settings.environment import EnvironmentFacts, refuse_impossible
 from streampay_smoke.settings.notification import ADDRESSES, WEBHOOK_SECRET, NotificationSettings
 from streampay_smoke.settings.problems import Problems
@@ -263,6 +263,14 @@ def _refuse_token(raw: RawSettings) -> None:
         raise SettingsInvalid(
             "SMOKE_TOKEN_CONTRACT_ID and SMOKE_CONTRACT_ID name the same contract",
             next_step="set SMOKE_TOKEN_CONTRACT_ID to the token's, or leave it out for the native token",
+        )
+    network = ALLOWED.get(raw.text("SMOKE_STELLAR_NETWORK"))
+    native = native_token_contract(network.network_id) if network else token
+    if token not in {"", native}:
+        raise SettingsInvalid(
+            f"SMOKE_TOKEN_CONTRACT_ID is {token}, and the native token of {raw.text('SMOKE_STELLAR_NETWORK')} is "
+            f"{native}: an order names no other token, and payments in another one cannot be proved",
+            next_step="leave SMOKE_TOKEN_CONTRACT_ID out",
         )
 
 

@@ -11,6 +11,7 @@ from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate.policy import Circumstances, VerdictSummary, decide
 from streampay_smoke.gate.verdict import Verdict, VerdictStatus
 from streampay_smoke.publish.github import annotations, announce, outputs
+from streampay_smoke.publish.report_status import ReportStatus
 
 ROLL_BACK = decide(
     VerdictSummary(status=VerdictStatus.FAIL, reason_code="promise_broken"),
@@ -101,6 +102,33 @@ def test_no_more_are_made_than_are_shown_and_the_rest_is_counted(sample: Callabl
 
 def test_a_blocked_check_is_no_annotation(sample: Callable[[str], Any]) -> None:
     assert not [line for line in annotations(sample("killed").report) if "The recipient is paid" in line]
+
+
+@pytest.mark.parametrize("count", [1, 9, 37])
+def test_money_that_was_not_looked_at_is_told_beside_its_cause(sample: Callable[[str], Any], count: int) -> None:
+    run = many(sample, count)
+    blocked = [
+        msgspec.structs.replace(
+            run.scenarios[0],
+            outcome=ReportStatus.BLOCKED,
+            location=f"features/{feature}.feature:7",
+            check=msgspec.structs.replace(
+                run.scenarios[0].check, id=f"{feature}/x", scenario=f"of {feature}", status="blocked", concern=concern
+            ),
+        )
+        for feature, concern in (("access", "privacy and access"), ("records", "money"), ("settlement", "money"))
+    ]
+    first, *rest = run.verdict.causes
+    cause = msgspec.structs.replace(first, concern="availability", blocked=tuple(each.check.id for each in blocked))
+    verdict = msgspec.structs.replace(run.verdict, causes=(cause, *rest))
+    run = msgspec.structs.replace(run, scenarios=(*run.scenarios, *blocked), verdict=verdict)
+    report = list(annotations(run))
+    assert len(report) == min(count + 2, 10)
+    assert report[1] == (
+        "::error file=features/settlement.feature,line=7,title=[product] not played%3A of settlement::"
+        "2 checks about money not played, because of: check 0"
+    )
+    assert report[2].partition("title=")[2].startswith("[product] check 0::")
 
 
 def test_outputs_are_what_later_jobs_decide_by(sample: Callable[[str], Any]) -> None:

@@ -3,10 +3,19 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stellar_sdk import Keypair, StrKey
+from stellar_sdk import Asset, Keypair, StrKey
 
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.service.strkey import address_of, is_address, is_contract, seed_bytes, seed_text
+from streampay_smoke.core.networks import ALLOWED, Network
+from streampay_smoke.service.strkey import (
+    address_of,
+    contracts_named,
+    is_address,
+    is_contract,
+    native_token_contract,
+    seed_bytes,
+    seed_text,
+)
 
 
 @given(st.binary(min_size=32, max_size=32))
@@ -17,6 +26,18 @@ def test_texts_agree_with_stellar_sdk(key: bytes) -> None:
     assert is_address(address_of(key))
     assert is_contract(StrKey.encode_contract(key))
     assert not is_contract(address_of(key))
+
+
+@pytest.mark.parametrize("network", ALLOWED.values(), ids=ALLOWED)
+def test_the_native_tokens_contract_agrees_with_stellar_sdk(network: Network) -> None:
+    assert native_token_contract(network.network_id) == Asset.native().contract_id(network.passphrase)
+
+
+@given(st.text(), st.binary(min_size=32, max_size=32), st.text())
+def test_contracts_are_found_in_any_text_and_nothing_else_is(before: str, key: bytes, after: str) -> None:
+    contract = StrKey.encode_contract(key)
+    assert contract in contracts_named(f"{before} {contract}, {contract} {after}")
+    assert all(map(is_contract, contracts_named(f"{before}{contract}{after} {address_of(key)} {contract[:-1]}A")))
 
 
 @pytest.mark.parametrize("length", [0, 31, 33])

@@ -6,6 +6,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from streampay_sandbox.fault import Severity, Truth
+from streampay_sandbox.service.clock import iso_now
 from streampay_sandbox.service.faults.fault import Mutation, ServiceFault
 from streampay_sandbox.service.pages import HTML
 from streampay_sandbox.service.parts import Parts
@@ -33,6 +34,14 @@ def _stellar(answer: HttpAnswer, **fields: str) -> HttpAnswer:
 def _degraded(answer: HttpAnswer) -> HttpAnswer:
     answer = _stellar(answer, status="degraded", message="fetch failed")
     return answer.with_document({**answer.document, "status": "degraded"})
+
+
+def _names_its_contract(parts: Parts) -> Parts:
+    def named(answer: HttpAnswer) -> HttpAnswer:
+        check = {"status": "ok", "checked_at": iso_now(), "message": f"works with {parts.settings.contract_id}"}
+        return answer.with_document({**answer.document, "checks": {**answer.document["checks"], "contract": check}})
+
+    return _readyz(named)(parts)
 
 
 _SPA = '<!doctype html><html><head><title>StreamPay</title></head><body><div id="root"></div></body></html>'
@@ -87,6 +96,13 @@ FAULTS: Final = (
         truth=Truth.SAFETY,
         caught_by="settlement/",
         mutation=_readyz(lambda honest: _stellar(honest, message="reachable: https://horizon.stellar.org")),
+    ),
+    ServiceFault(
+        name="ready-names-contract",
+        story="operations: a deployment whose readiness names the contract it works with; that is no fault",
+        severity=Severity.DISTURBANCE,
+        truth=Truth.NONE,
+        mutation=_names_its_contract,
     ),
     ServiceFault(
         name="ready-never",

@@ -51,7 +51,7 @@ def create_stream(run: RunContext, recipient: str, *, requests: int = 1) -> Orde
 def start_stream(run: RunContext, credential: Credential, stream_id: str, proof: SettlementProof) -> StartedStream:
     """Start a stream, and look at once whether the ledger shows it: after the settlement everything looks the same."""
     record = run.deployment.start(credential, stream_id, run.new_key("start"))
-    return StartedStream(record=record, starts_on_ledger=proof.starts())
+    return StartedStream(record=record, starts_on_ledger=proof.starts(record.token))
 
 
 def settle(run: RunContext, credential: Credential, stream_id: str) -> RequestedSettlement:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from streampay_smoke.acceptance.checks.ledger import NetworkObservation
 from streampay_smoke.chain.adapter import ChainAdapter, ContractFailure
-from streampay_smoke.chain.contract import Payment, StreamContract, StreamEvent
+from streampay_smoke.chain.contract import CREATED, Payment, StreamContract, StreamEvent
 from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS, MOVES_WITHIN_SECONDS
 from streampay_smoke.core.errors import SettingsInvalid
 
@@ -62,7 +62,15 @@ class Ledger:
         return tuple(
             event
             for event in self.contract.stream_events(first_ledger)
-            if event.name == "created" and event.fields.get("recipient") == recipient
+            if event.name == CREATED and event.fields.get("recipient") == recipient
+        )
+
+    def created_elsewhere(self, recipient: str, first_ledger: int) -> tuple[StreamEvent, ...]:
+        """Return the creations of streams to `recipient` on other contracts of the same interface."""
+        return tuple(
+            event
+            for event in self.contract.created_anywhere(first_ledger)
+            if event.fields.get("recipient") == recipient and event.contract_id != self.contract_id
         )
 
     def starts_to(self, recipient: str, first_ledger: int) -> tuple[StreamEvent, ...]:

@@ -10,11 +10,13 @@ from urllib.parse import urlsplit
 from streampay_smoke.core.errors import Blame, SmokeError
 from streampay_smoke.core.networks import PUBLIC_NAMES, Network
 from streampay_smoke.evidence.addresses import host_only
+from streampay_smoke.evidence.values import in_words
 from streampay_smoke.http.ledger_health import is_same_ledger
 from streampay_smoke.service.declared_network import PRIVATE
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.records import Readiness
 from streampay_smoke.service.release import read_by
+from streampay_smoke.service.strkey import native_token_contract
 
 FRESH_LOOKS = 5
 """Looks over connections of their own that all have to tell one release, before the expected one counts as absent."""
@@ -24,6 +26,9 @@ LEDGER_LOOK_SECONDS = 2.0
 
 ADDRESS_LOOK_SECONDS = 2.0
 """Limit of one look at an address beside the one that was given."""
+
+NATIVE_NAMES = frozenset({"", "XLM", "native"})
+"""How a record names the native token."""
 
 _TOLD_AS_THEMSELVES = frozenset({"testnet", "futurenet"})
 
@@ -46,6 +51,13 @@ class ReleaseElsewhere(SmokeError):
     """Nothing listens at the address, and the expected release is ready at another one of the same host."""
 
     kind: ClassVar[str] = "release_elsewhere"
+    blame: ClassVar[Blame] = Blame.CONFIG
+
+
+class ContractUnexpected(SmokeError):
+    """The service works with another contract, or another token, than the gate was told of: one of them is wrong."""
+
+    kind: ClassVar[str] = "contract_unexpected"
     blame: ClassVar[Blame] = Blame.CONFIG
 
 
@@ -96,6 +108,44 @@ def refuse_another_network(readiness: Readiness, *, expected: str, gate: Network
                 f"{host_only(rpc_url)}, is another: the newest ledger that both have is not the same",
                 next_step="set SMOKE_STELLAR_RPC_URL to the service's ledger, or the service's to the gate's",
             )
+
+
+def refuse_another_contract(contract_ids: Collection[str], *, expected: str, told_by: str) -> None:
+    """Raise ContractUnexpected where the service works with contracts, by its own word or deeds, and not the expected.
+
+    `told_by` says how that is known. A typing error and a release that was deployed with another contract look alike.
+    """
+    if contract_ids and expected not in contract_ids:
+        raise ContractUnexpected(
+            f"{told_by} {in_words(sorted(contract_ids))}, and SMOKE_CONTRACT_ID is {expected}: either the setting is "
+            "wrong, or the release was deployed with another contract",
+            next_step="see which of them the service is meant to use: correct SMOKE_CONTRACT_ID, or the release's own "
+            "setting. SMOKE_BASELINE_URL lets a stable release tell which",
+        )
+
+
+def refuse_another_contract_named(readiness: Readiness, *, expected: str, gate: Network) -> None:
+    """Raise ContractUnexpected where the service's readiness names contracts, and the expected one is not among them.
+
+    It may name its token's, too. Without an expected one, and of a service that names none, nothing is said.
+    """
+    named = set(readiness.contract_ids) - {native_token_contract(gate.network_id)}
+    if expected:
+        refuse_another_contract(named, expected=expected, told_by="the service's readiness names the contract")
+
+
+def refuse_another_token(tokens: Collection[str], *, expected: str, named: str) -> None:
+    """Raise ContractUnexpected where streams hold another token, and the service's records name another one as well.
+
+    A record that names the native token, or none, while the ledger holds another is a broken promise, and no setting.
+    """
+    if tokens and expected not in tokens and named not in NATIVE_NAMES:
+        raise ContractUnexpected(
+            f"the service opens its streams in the token {named} ({in_words(sorted(tokens))}) where an order names "
+            f"none, and this gate proves payments in the native token ({expected}) only",
+            next_step="let the service pay in XLM where an order names no token, or set SMOKE_SETTLEMENT_PROOF=service "
+            "where the environment allows it",
+        )
 
 
 def refuse_another_address(

@@ -5,11 +5,15 @@ from typing import Protocol
 
 from streampay_smoke.acceptance.checks.settlement import SERVICE, TX_HASH, Creations, LedgerObservation, Payments
 from streampay_smoke.acceptance.observations.ledger import Ledger
+from streampay_smoke.acceptance.observations.settings_mismatch import refuse_another_contract, refuse_another_token
 from streampay_smoke.chain.adapter import TxOutcome
 from streampay_smoke.chain.contract import StreamEvent
 from streampay_smoke.chain.lag import shown_or_missing
 from streampay_smoke.evidence.events import Recorder, TransactionSeen
 from streampay_smoke.service.records import Receipt, StreamRecord
+
+OPENED_ELSEWHERE = "the service opens its streams on the contract"
+"""How the ledger tells which contract a service works with."""
 
 
 class SettlementProof(Protocol):
@@ -17,8 +21,12 @@ class SettlementProof(Protocol):
 
     recipient: str
 
-    def starts(self) -> int | None:
-        """Count the starts of streams to the recipient, None without a ledger; to be asked before a settlement."""
+    def starts(self, token: str) -> int | None:
+        """Count the starts of streams to the recipient, None without a ledger; to be asked before a settlement.
+
+        `token` is the one that the service's record names. Raises ContractUnexpected where the streams are not on the
+        expected contract, or not in the expected token.
+        """
 
     def creations(self) -> Creations | None:
         """Return the streams to the recipient that came into being, None without a ledger."""
@@ -44,16 +52,25 @@ class LedgerProof:
         self._first_ledger = ledger.next_ledger()
         self._balance_before = ledger.chain.balance(recipient)
 
-    def starts(self) -> int:
+    def starts(self, token: str) -> int:
         """Count the starts, waiting for an RPC that is some ledgers behind the service's.
 
         Returns once time has passed for a stream that was started: in the same second nothing has accrued.
         """
-        starts_to = self._ledger.starts_to
-        starts = self._shown(lambda: starts_to(self.recipient, self._first_ledger), "that the stream was started")
+        starts = self._shown(lambda: self._started(token), "that the stream was started")
         if starts:
             self._ledger.chain.wait_for_later_time(starts[-1].closed_at)
         return len(starts)
+
+    def _started(self, token: str) -> tuple[StreamEvent, ...]:
+        ledger, since = self._ledger, (self.recipient, self._first_ledger)
+        created = ledger.created_to(*since)
+        if not created:
+            elsewhere = {event.contract_id for event in ledger.created_elsewhere(*since)}
+            refuse_another_contract(elsewhere, expected=ledger.contract_id, told_by=OPENED_ELSEWHERE)
+        tokens = {str(event.fields["token"]) for event in created}
+        refuse_another_token(tokens, expected=ledger.token_contract_id, named=token)
+        return ledger.starts_to(*since)
 
     def creations(self) -> Creations:
         """Return the creations that the ledger shows, waiting for the first in the same way."""
@@ -116,7 +133,7 @@ class ServiceProof:
         self.recipient = recipient
         self._record_of = record_of
 
-    def starts(self) -> None:
+    def starts(self, token: str) -> None:
         """Nothing to see but the service's answer."""
 
     def creations(self) -> None:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from streampay_smoke.acceptance.observations.settings_mismatch import ContractUnexpected
 from streampay_smoke.acceptance.run_context import RunContext
+from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import AnyEvent, Probed, Recorder
 from streampay_smoke.gate.attribution import (
     CLOCK_PROBE,
@@ -14,11 +16,12 @@ from streampay_smoke.gate.attribution import (
     SHOWN_AGAIN_PROBE,
     STABLE_PROBE,
     STABLE_READY_PROBE,
+    WAITING_WRITES,
 )
 from streampay_smoke.http.ledger_health import ledger_time
 from streampay_smoke.run.probes.credentials import credential_probe, shown_again_probe
 from streampay_smoke.run.probes.deployments import at_candidate
-from streampay_smoke.run.probes.ledger import contract_probe, ledger_probe, network_age_probe
+from streampay_smoke.run.probes.ledger import contract_probe, ledger_probe, network_age_probe, traffic_probe
 from streampay_smoke.run.probes.limits import ALL_PROBES_SECONDS, PROBE_SECONDS
 from streampay_smoke.run.probes.release import (
     dependency_report_probe,
@@ -29,6 +32,7 @@ from streampay_smoke.run.probes.release import (
 )
 from streampay_smoke.run.probes.runner import clock_probe, egress_probe, service_date
 from streampay_smoke.run.probes.side_by_side import Probe, side_by_side
+from streampay_smoke.run.probes.stable_contract import stable_contract_probe
 from streampay_smoke.service.replay import ObservedRequest
 
 
@@ -44,8 +48,13 @@ def probes_at_start(run_context: RunContext) -> Iterator[AnyEvent]:
     )
 
 
-def control_probes(run_context: RunContext, asked: ObservedRequest | None) -> Iterator[AnyEvent]:
-    """Make every probe beside a failure of the request that was `asked`, None for none; yields their evidence."""
+def control_probes(
+    run_context: RunContext, asked: ObservedRequest | None, error: BaseException | None = None
+) -> Iterator[AnyEvent]:
+    """Make every probe beside a failure of the request that was `asked`, None for none; yields their evidence.
+
+    `error` is what failed, where there is something to ask that only such a failure calls for.
+    """
 
     def named_dependency(record: Recorder) -> Probed:
         with at_candidate(run_context, record) as deployment:
@@ -66,6 +75,10 @@ def control_probes(run_context: RunContext, asked: ObservedRequest | None) -> It
     yield contract
     if contract.ok is False:
         yield network_age_probe(run_context.settings.rpc_url)
+    if isinstance(error, SmokeError) and error.kind in WAITING_WRITES and asked is not None and asked.call.writes:
+        yield traffic_probe(run_context)
+    if isinstance(error, ContractUnexpected):
+        yield stable_contract_probe(run_context)
 
 
 def _common(run_context: RunContext) -> Mapping[str, Probe]:

@@ -25,6 +25,7 @@ from streampay_smoke.service.records import (
     Withdrawal,
 )
 from streampay_smoke.service.shape import EVENTS, Field, body_description, deviations, is_one_word, keep_promise
+from streampay_smoke.service.strkey import contracts_named
 
 STATUSES = ("draft", "active", "paused", "ended", "withdrawn", "cancelled")
 CHALLENGE_PREFIX = "streampay_auth_"
@@ -161,6 +162,7 @@ class AppV1:
             dependencies=reports,
             network=declared_network(ledger, own_hosts=own_hosts),
             ledger_urls=private_urls(ledger, own_hosts=own_hosts),
+            contract_ids=contracts_named(" ".join(report.message for report in reports.values())),
             release=answer.release,
             simulated=answer.simulated or (not because and answer.json.get("simulated") is True),
             request_id=answer.request_id,
