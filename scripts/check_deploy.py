@@ -18,7 +18,7 @@ DEPLOY = ROOT / "deploy"
 ACTION = ROOT / "action.yml"
 TOOLS = ROOT / ".venv-deploy" / "bin"
 
-KUBERNETES = ("argo-rollouts", "kubernetes")
+KUBERNETES = ("argo-rollouts", "argo-workflows", "kubernetes")
 """Folders of manifests whose types are published; Flagger's are not."""
 
 

@@ -1,7 +1,7 @@
 """Keeps what is written in step with what is true.
 
 `check_docs.py` names every difference and ends with 1; `check_docs.py --write` writes the generated files anew.
-Generated: env.example, the table of settings in docs/configuration.md, docs/tags.md, docs/policy.md,
+Generated: env.example, docs/modes.md, the table of settings in docs/configuration.md, docs/tags.md, docs/policy.md,
 docs/schemas/*.json, and from docs/selftest/results.json what is beside it; those results must be about exactly the
 corpus of the selftest. Read: README.md and docs/, which must name no variable, page or section that does not exist, as
 many scenarios as there are, and every reason code in the runbook.
@@ -76,6 +76,11 @@ EXAMPLES: Sequence[tuple[str, policy.VerdictSummary, policy.Circumstances]] = (
     ),
     ("FAIL, a broken promise", policy.VerdictSummary(status=VerdictStatus.FAIL, reason_code="promise_broken"), _WHOLE),
     (
+        "FAIL, replicas that disagree",
+        policy.VerdictSummary(status=VerdictStatus.FAIL, reason_code="replicas_disagree"),
+        _WHOLE,
+    ),
+    (
         "any answer of a rehearsal, for which nobody named a deployment",
         policy.VerdictSummary(status=VerdictStatus.PASS, reason_code="all_promises_kept", rehearsal=True),
         _WHOLE,
@@ -135,6 +140,7 @@ def policy_page() -> str:
 
 GENERATED = {
     "env.example": settings_pages.env_example,
+    "docs/modes.md": settings_pages.modes_page,
     "docs/tags.md": tags_page,
     "docs/policy.md": policy_page,
     "docs/schemas/verdict.schema.json": verdict_schema,

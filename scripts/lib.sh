@@ -61,7 +61,7 @@ install_packages() { # VENV LOCK PYTHON
     die "$python ($version) cannot make virtual environments: its venv or ensurepip module is missing." \
       "On Debian and Ubuntu: apt-get install python$version-venv"
   say "preparing $venv with Python $version from $lock (once, about a minute)"
-  "$python" -m venv --clear "$venv" || die "$python could not make $venv; remove the folder and start again"
+  told_while "Python makes $venv" "$python" -m venv --clear "$venv" || die "$python could not make $venv; remove the folder and start again"
   venv_pip "$venv" install --require-hashes --only-binary :all: -r "$lock" ||
     die "the packages of $lock could not be installed; pip says why above (network, index or disk), then start again"
   packages_stamp "$venv" "$lock" >"$venv/.packages-stamp.new"
@@ -72,7 +72,7 @@ install_project() { # VENV
   local venv=$1
   venv_pip "$venv" install --no-deps --no-build-isolation -e . ||
     die "the project could not be installed into $venv; pip says why above"
-  "$venv/bin/python" -m compileall -q src || die "a file below src does not compile; see above"
+  told_while "Python compiles src" "$venv/bin/python" -m compileall -q src || die "a file below src does not compile; see above"
   project_stamp >"$venv/.project-stamp.new"
   mv "$venv/.project-stamp.new" "$venv/.project-stamp"
 }

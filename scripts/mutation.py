@@ -137,11 +137,18 @@ def explanations() -> Sequence[Explanation]:
     return [msgspec.convert(entry, Explanation) for entry in entries]
 
 
-def results() -> Mapping[str, Mapping[str, int | None]]:
-    """Return the exit code of each mutant, by module."""
+def made() -> Mapping[str, Mapping[str, int | None]]:
+    """Return the exit code of each mutant, by module; None for one that was not tried."""
     return {
         path.name.removesuffix(".py.meta"): json.loads(path.read_text())["exit_code_by_key"]
         for path in sorted(RESULTS.glob("*.meta"))
+    }
+
+
+def results() -> Mapping[str, Mapping[str, int]]:
+    """Return the exit code of each mutant that was tried, by module."""
+    return {
+        module: {name: code for name, code in codes.items() if code is not None} for module, codes in made().items()
     }
 
 
@@ -181,7 +188,7 @@ scripts/mutate.sh
 ```
 
 mutmut changes functions: tables outside of them, such as the rules of attribution, have tests of their own and no score
-here.
+here.{share}
 
 | module | mutants | found | may live | survived | score | source |
 |---|---:|---:|---:|---:|---:|---|
@@ -198,6 +205,12 @@ reason, by text: a line that changes is asked again.
 ## Mutants that survived
 
 {survived}"""
+
+
+SHARE = """
+
+**A share was tried: {tried:,} of {of:,} mutants**, the same tenths of the mutants of each function by their number
+(`scripts/mutate.sh --tenths N`). Without an option all are."""
 
 
 def page(found: Sequence[Survivor], measured: Mapping[str, str]) -> str:
@@ -217,7 +230,10 @@ def page(found: Sequence[Survivor], measured: Mapping[str, str]) -> str:
     }
     lines = {each: f"| `{each.function}` | `{each.was}` | `{each.becomes}` |" for each in found}
     unexplained = "".join(f"{line}\n" for each, line in lines.items() if not each.why)
+    of = sum(map(len, made().values()))
+    tried = sum(map(len, results().values()))
     return TEXT.format(
+        share="" if tried == of else SHARE.format(tried=tried, of=of),
         rows="".join([*(row.line(name) for name, row in counted.items()), total(counted.values()).line(_ALL)]),
         least=LEAST_SCORE,
         explained=EXPLAINED.relative_to(ROOT),

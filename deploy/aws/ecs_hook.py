@@ -4,9 +4,12 @@ GATE_URL and GATE_TOKEN are the function's environment; take the token from Secr
 rolls back when a hook raises or answers anything it does not know, so whatever goes wrong here is IN_PROGRESS: ECS
 asks again until the hook's timeoutConfiguration ends it. The hook's `hookDetails` may hold release, base_url, region.
 
-What must exist: the gate's service, as gate-task-definition.json has it, in a service of one task whose address the
-function reaches (GATE_URL, https or inside the VPC); this file as a function (Python 3.12, handler ecs_hook.handler, a
-timeout of 15 s); a role that lets ECS invoke it; the hook of ecs-deployment.json in your service, with its ARNs.
+What must exist: the gate's service, as gate-task-definition.json has it: each parameter that its `secrets` name, or the
+line taken out (a task does not start without one; serve-token is needed, more of docs/notifications.md are lines like
+these); the EFS access point of its volume, which keeps evidence and history; its log group and execution role. It is a
+service of one task whose address the function reaches (GATE_URL, https or inside the VPC). Then this file as a function
+(Python 3.12, handler ecs_hook.handler, a timeout of 15 s); a role that lets ECS invoke it; the hook of
+ecs-deployment.json in your service, with its ARNs.
 """
 
 import json

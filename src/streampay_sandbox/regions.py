@@ -10,28 +10,31 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from streampay_sandbox.proxy import DisturbingProxy, Forward, ProxiedRequest, ProxyBehaviour
 from streampay_sandbox.stack import start_sandbox, stoppable, write_private
 
 
 class Regions(contextlib.AbstractContextManager["Regions"]):
     """Serves from its making to the end of a `with` block. `environs` are the variables that point a run at each."""
 
-    def __init__(self, latencies_ms: Mapping[str, int], *, close_seconds: float) -> None:
+    def __init__(
+        self, latencies_ms: Mapping[str, int], *, close_seconds: float, faults: Sequence[tuple[str, str]] = ()
+    ) -> None:
         self.environs: dict[str, dict[str, str]] = {}
         with contextlib.ExitStack() as running:
             for name, latency_ms in latencies_ms.items():
-                sandbox = running.enter_context(start_sandbox(close_seconds=close_seconds))
-                proxy = running.enter_context(DisturbingProxy(sandbox.base_url, behaviour=_later(latency_ms)))
+                own_faults = [fault for region, fault in faults if region == name]
+                sandbox = running.enter_context(
+                    start_sandbox(close_seconds=close_seconds, faults=own_faults, latency_seconds=latency_ms / 1000)
+                )
                 environ: dict[str, str] = sandbox.ready_document()["env"]
-                own = {key: value for key, value in environ.items() if key != "SMOKE_ENV"}  # the run's is another
-                self.environs[name] = {**own, "SMOKE_BASE_URL": proxy.url}
+                # The run's environment is another.
+                self.environs[name] = {key: value for key, value in environ.items() if key != "SMOKE_ENV"}
             self._running = running.pop_all()
 
     def __exit__(self, *error: object) -> None:
@@ -42,20 +45,19 @@ class Regions(contextlib.AbstractContextManager["Regions"]):
         return {"regions": self.environs}
 
 
-def _later(latency_ms: int) -> ProxyBehaviour:
-    def behaviour(passing: ProxiedRequest) -> Forward:
-        del passing
-        return Forward(seconds=latency_ms / 1000)
-
-    return behaviour
-
-
-def serve(*, ready_file: Path, latency: list[tuple[str, int]], close_seconds: float, until_stdin_ends: bool) -> None:
+def serve(
+    *,
+    ready_file: Path,
+    latency: list[tuple[str, int]],
+    fault: list[tuple[str, str]],
+    close_seconds: float,
+    until_stdin_ends: bool,
+) -> None:
     """Serve regions until SIGTERM, SIGINT or SIGHUP; `ready_file` gets the ready document, and goes away at the end.
 
     `until_stdin_ends` ends it with the process that holds the other end of its standard input, too.
     """
-    with stoppable() as wait, Regions(dict(latency), close_seconds=close_seconds) as regions:
+    with stoppable() as wait, Regions(dict(latency), close_seconds=close_seconds, faults=fault) as regions:
         try:
             write_private(ready_file, msgspec.json.format(msgspec.json.encode(regions.ready_document())))
             sys.stdout.write(f"regions: {len(latency)} StreamPays (all simulated)\n")
@@ -78,10 +80,16 @@ def _latency(text: str) -> tuple[str, int]:
     return name, int(latency_ms)
 
 
+def _fault(text: str) -> tuple[str, str]:
+    region, _, name = text.partition("=")
+    return region, name
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=serve.__doc__)
     parser.add_argument("--ready-file", type=Path, required=True, metavar="FILE")
     parser.add_argument("--latency", type=_latency, action="append", required=True, metavar="REGION=MS")
+    parser.add_argument("--fault", type=_fault, action="append", default=[], metavar="REGION=FAULT")
     parser.add_argument("--close-seconds", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--until-stdin-ends", action="store_true")
     serve(**vars(parser.parse_args()))

@@ -17,6 +17,17 @@ _TICK_SECONDS: Final = 1.0
 _DRAIN_STEP_SECONDS: Final = 0.002
 
 
+def far_away(app: ASGIApp, latency_seconds: float) -> ASGIApp:
+    """Return an application that every request reaches so much later."""
+
+    async def later(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await asyncio.sleep(latency_seconds)
+        await app(scope, receive, send)
+
+    return later
+
+
 class LoopbackServer(AbstractContextManager["LoopbackServer"]):
     """Serves `app` on 127.0.0.1 until stopped; `port` 0 takes a free one.
 

@@ -112,14 +112,15 @@ def start_sandbox(
     rpc_version: str = DEFAULT_WIRE_VERSION,
     contract_file: Path | None = None,
     contract_profile: str = STREAM_CONTRACT,
+    latency_seconds: float = 0.0,
 ) -> Sandbox:
     """Start a ledger and a StreamPay on it, and return once both answer.
 
-    Port 0 takes a free one; `close_seconds` 0 closes a ledger for each transaction. `buckets` are the service's rate
-    limits, by default as measured; where ledgers are instant, those on writes refill sooner. `rpc_version` is one of
-    `WIRE_VERSIONS`. The code in `contract_file` is deployed as the stream contract, and run by the real host; runs are
-    pointed at the contract of `contract_profile`. Raises SettingsInvalid for a port that is taken, a fault or a version
-    nobody knows, and a contract that cannot be run.
+    Port 0 takes a free one; `close_seconds` 0 closes a ledger for each transaction. `latency_seconds` is how far away
+    the StreamPay is. `buckets` are its rate limits, by default as measured; where ledgers are instant, those on writes
+    refill sooner. `rpc_version` is one of `WIRE_VERSIONS`. The code in `contract_file` is deployed as the stream
+    contract, and run by the real host; runs are pointed at the contract of `contract_profile`. Raises SettingsInvalid
+    for a port that is taken, a fault or a version nobody knows, and a contract that cannot be run.
     """
     # What serves the sandbox costs half a second to import, and a run against a deployment needs none of it.
     from streampay_sandbox.faults import chosen_faults
@@ -144,6 +145,7 @@ def start_sandbox(
             release=release,
             buckets=buckets,
             contract_profile=contract_profile,
+            latency_seconds=latency_seconds,
         )
         started.pop_all()
     return sandbox
@@ -164,8 +166,9 @@ def _with_service(
     release: str,
     buckets: "TokenBuckets | None",
     contract_profile: str,
+    latency_seconds: float,
 ) -> Sandbox:
-    from streampay_sandbox.server import LoopbackServer
+    from streampay_sandbox.server import LoopbackServer, far_away
     from streampay_sandbox.service.app import build_app
     from streampay_sandbox.service.faults import faulty
     from streampay_sandbox.service.parts import honest_parts, new_memory
@@ -173,7 +176,8 @@ def _with_service(
     settings, treasury = new_settings(ledger, release), new_treasury(ledger)
     stopping = threading.Event()
     parts = faulty(honest_parts(settings, treasury, memory=new_memory(buckets), stopping=stopping), faults)
-    server = LoopbackServer(build_app(parts), port, stopping=stopping).start()
+    app = far_away(build_app(parts), latency_seconds) if latency_seconds else build_app(parts)
+    server = LoopbackServer(app, port, stopping=stopping).start()
     return Sandbox(
         ledger=ledger,
         server=server,

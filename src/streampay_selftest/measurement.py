@@ -18,6 +18,7 @@ from streampay_selftest.progress_output import ProgressOutput
 from streampay_selftest.results import Results, collected
 from streampay_selftest.run_store import FOLDER, RunStore
 from streampay_selftest.scoring import DISTURBED_RUNS, FAULT_SEEDS, UNDISTURBED, UNDISTURBED_RUNS
+from streampay_smoke.core.progress_line import counted
 from streampay_smoke.settings.folders import project_root
 
 JOBS_PER_CORE = 3
@@ -113,8 +114,14 @@ def measure(
         print(f"{len(known):,} runs are kept in {run_store.path.relative_to(root)}, {len(tasks):,} are left to play")
     results, stopped = list(known), ""
     progress = ProgressOutput(len(tasks))
-    playing = played(tasks, play_task, jobs=jobs or JOBS_PER_CORE * (os.cpu_count() or 1), lost=_lost)
-    with _stoppable(), contextlib.closing(playing):
+    playing = played(
+        tasks,
+        play_task,
+        jobs=jobs or JOBS_PER_CORE * (os.cpu_count() or 1),
+        lost=_lost,
+        began=lambda task: progress.begin(task.case),
+    )
+    with _stoppable(), counted(progress.count), contextlib.closing(playing):
         try:
             for task, result in playing:
                 if run_store and not run_store.is_current:
@@ -126,7 +133,6 @@ def measure(
                 results.append(result)
         except KeyboardInterrupt:
             stopped = "it was told to stop"
-    progress.end()
     return Measurement(results=collected(CORPUS, results, commit=commit, hurried=plan.hurried), stopped=stopped)
 
 

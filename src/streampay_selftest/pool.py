@@ -26,9 +26,11 @@ def played(
     *,
     jobs: int,
     lost: Callable[[Task, str], Result],
+    began: Callable[[Task], None] = lambda task: None,
 ) -> Generator[tuple[Task, Result]]:
     """Yield each task with its result, as they end; in the place of a result that never came, what `lost` makes of it.
 
+    `began` is told each task that is handed to a worker.
     `player`, tasks and results travel between processes: all of them can be pickled. Leaving the iteration early ends
     the workers.
     """
@@ -38,12 +40,14 @@ def played(
     with contextlib.ExitStack() as stack:
         workers = [stack.enter_context(_Worker(context, player)) for _ in range(min(jobs, len(tasks)))]
         for worker in workers:
+            began(waiting[0])
             worker.give(waiting.popleft())
         while busy := {worker.connection: worker for worker in workers if worker.task is not None}:
             for ready in wait(list(busy)):
                 worker = busy[ready]  # type: ignore[index]
                 done = worker.result(lost)
                 if waiting:
+                    began(waiting[0])
                     worker.give(waiting.popleft())
                 yield done
 

@@ -1,57 +1,40 @@
 """What a person sees while cases are played, and at the end."""
 
-import shutil
-import sys
-import time
+import contextlib
 from collections.abc import Sequence
-from typing import TextIO
 
 from streampay_selftest.case import Case
 from streampay_selftest.case_run import CaseRun, is_right
 from streampay_selftest.results import FAULT, Results
 from streampay_selftest.scoring import TARGETS, Confusion, Score, confusion
-
-BAR_WIDTH = 24
+from streampay_smoke.core.progress_line import Count
 
 
 class ProgressOutput:
-    """Prints a line for each run as it ends and, on a terminal, a bar below them."""
+    """Prints a line for each run as it ends, and says meanwhile how many have, and which are played now."""
 
-    def __init__(self, total: int, stream: TextIO = sys.stdout) -> None:
-        self._total = total
-        self._stream = stream
-        self._done = 0
+    def __init__(self, total: int) -> None:
+        self.count = Count("runs", total)
         self._wrong = 0
-        self._began = time.monotonic()
-        self._bar = stream.isatty()
+        self._playing: list[str] = []
+
+    def begin(self, name: str) -> None:
+        """Take note of a case that is played from now on."""
+        self._playing.append(name)
+        self._say()
 
     def show(self, case: Case, played: CaseRun) -> None:
-        """Tell about one run."""
+        """Tell about one run that has ended."""
         right = is_right(case, played)
-        self._done += 1
+        self.count.done += 1
         self._wrong += not right
-        self._clear()
-        print(line(case, played, right=right), file=self._stream)
-        self._draw()
+        with contextlib.suppress(ValueError):
+            self._playing.remove(case.name)
+        self._say()
+        print(line(case, played, right=right), flush=True)
 
-    def end(self) -> None:
-        """Take the bar away."""
-        self._clear()
-        self._stream.flush()
-
-    def _clear(self) -> None:
-        if self._bar:
-            self._stream.write("\r\x1b[K")
-
-    def _draw(self) -> None:
-        if self._bar:
-            filled = round(BAR_WIDTH * self._done / self._total)
-            seconds = time.monotonic() - self._began
-            left = seconds / self._done * (self._total - self._done)
-            text = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {self._done}/{self._total}, {self._wrong} wrong, "
-            text += f"{seconds:.0f} s gone, about {left:.0f} s left"
-            self._stream.write(text[: shutil.get_terminal_size().columns - 1])
-        self._stream.flush()
+    def _say(self) -> None:
+        self.count.doing = f"{self._wrong} wrong, playing {', '.join(self._playing)}"
 
 
 def line(case: Case, played: CaseRun, *, right: bool) -> str:

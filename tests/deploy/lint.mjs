@@ -1,5 +1,5 @@
 // Checks what comes on standard input as JSON: manifests against the types and schemas that are published of
-// Kubernetes and Argo Rollouts (a field nobody knows is an error), workflows with actionlint. Prints one line for each
+// Kubernetes, Argo Rollouts and Argo Workflows (a field nobody knows is an error), workflows with actionlint. Prints one line for each
 // finding; ends with 1 where there is one.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -11,9 +11,11 @@ const here = new URL(".", import.meta.url).pathname;
 // Where each kind is. apiVersion/kind of somebody else's resource is left to whoever made it.
 const modules = {
   "argoproj.io/v1alpha1": "@kubernetes-models/argo-rollouts/argoproj.io/v1alpha1",
+  "argoproj.io/v1alpha1 WorkflowTemplate": "@kubernetes-models/argo-workflows/argoproj.io/v1alpha1",
   "apps/v1": "kubernetes-models/apps/v1",
   "batch/v1": "kubernetes-models/batch/v1",
   "networking.k8s.io/v1": "kubernetes-models/networking.k8s.io/v1",
+  "rbac.authorization.k8s.io/v1": "kubernetes-models/rbac.authorization.k8s.io/v1",
   v1: "kubernetes-models/v1",
 };
 
@@ -25,7 +27,7 @@ const folder = `${here}node_modules/.checked`;
 mkdirSync(folder, { recursive: true });
 const names = new Map();
 for (const [number, { path, document }] of manifests.entries()) {
-  const from = modules[document.apiVersion];
+  const from = modules[`${document.apiVersion} ${document.kind}`] ?? modules[document.apiVersion];
   if (!from) {
     findings.push(`${path}: nobody knows ${document.apiVersion} ${document.kind} here`);
     continue;

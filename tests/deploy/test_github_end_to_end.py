@@ -28,6 +28,9 @@ api = "{api}"
 """
 
 
+NO_GREEN_RUN = "No earlier green run"
+
+
 class PlayingGithub(GithubDouble):
     """GitHub's API over a repository with rollback.yml: a dispatch plays it on the fleet."""
 
@@ -111,6 +114,7 @@ class Repository:
                 },
             },
             artifacts=folder / "kept",
+            caches=self.folder / "caches",
         )
         workflow.play()
         return workflow.results
@@ -146,6 +150,9 @@ def test_a_good_release_is_promoted_and_proved(repository: Repository) -> None:
     assert kept.keys() == {"deploy-record", "streampay-smoke-gate-1", "streampay-smoke-gate-live-1"}
     assert (kept["streampay-smoke-gate-1"] / "report.html").is_file()
     assert len(list(kept["streampay-smoke-gate-1"].rglob("verdict.json"))) == 1, "each file once"
+    assert NO_GREEN_RUN not in (kept["streampay-smoke-gate-live-1"] / "summary.md").read_text(), (
+        "the cache of another job"
+    )
 
 
 def test_a_broken_candidate_is_discarded_and_users_never_meet_it(repository: Repository) -> None:

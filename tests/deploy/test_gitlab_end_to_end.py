@@ -58,4 +58,8 @@ def test_a_release_that_breaks_after_its_promotion_is_rolled_back(
             "rollback-by-hand": "manual",
         }, machine.said
         assert fleet.engine.state().live == "v1"
+    told = [next((tmp_path / "kept" / gate).rglob("*Z-*/summary.md")).read_text() for gate in ("gate", "gate-live")]
+    assert ["No earlier green run" in one for one in told] == [True, False], (
+        "the history of the job before, by the cache"
+    )
     assert any("ROLLED BACK  sandbox: v1 is live again" in said for said in machine.said)

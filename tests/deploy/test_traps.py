@@ -209,7 +209,8 @@ def test_inconclusive_is_tried_again_before_promotion_and_fail_is_not(tmp_path: 
     ):
         fake = FakeSmoke(tmp_path / status)
         adapters.told(fake, status)
-        assert Job(spec, fake, Situation.NORMAL, args).condition() == "Failed"
+        cluster = adapters.applied(tmp_path / status, fake, *documents("argo-rollouts/settings.yaml"))
+        assert Job(spec, cluster, "pay", Situation.NORMAL, args).condition() == "Failed"
         assert len(fake.calls) == pods
 
 
@@ -518,8 +519,13 @@ def test_cloud_deploy_gives_the_gate_its_secrets_and_keeps_its_evidence(tmp_path
     assert rolled_out(target) is Effect.PROMOTED
     assert fake.seen_environ["SMOKE_AUTH_TOKEN"] == "token-of-the-user"
     assert target.bucket is not None
-    (name,) = target.bucket
-    assert name.endswith("/20261123T212214Z-e5f124/verdict.json")
+    history, evidence = sorted(target.bucket)
+    assert evidence.endswith("/20261123T212214Z-e5f124/verdict.json")
+    assert fake.seen_environ["SMOKE_REPORT_URL"].endswith(evidence.split("/")[0] + "/{run_id}/report.html")
+    assert target.bucket[history] == b'{"of": "this run"}\n'
+    target.bucket[history] = b'{"of": "a run before"}\n'
+    assert rolled_out(target) is Effect.PROMOTED
+    assert target.bucket["history/staging.jsonl"] == b'{"of": "a run before"}\n{"of": "this run"}\n'
 
 
 @pytest.mark.parametrize(

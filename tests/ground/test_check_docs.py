@@ -35,6 +35,7 @@ def documented_project(tmp_path: Path, check_docs: ModuleType) -> Path:
         *filter(None, (variable.page for variable in check_docs.VARIABLES.values())),
     ):
         (tmp_path / "docs" / f"{linked}.md").touch()
+    (tmp_path / "docs/security.md").write_text("## Synthetic credentials\n")
     (tmp_path / "features").mkdir()
     (tmp_path / "features/manifest.jsonl").write_text(f"{PINNED}\n")
     with (tmp_path / "README.md").open("w") as readme:
@@ -58,7 +59,7 @@ def test_pages_in_step_are_no_difference(
     assert found(check_docs, root, capsys) == []
 
 
-@pytest.mark.parametrize("name", ["env.example", "docs/tags.md", "docs/schemas/verdict.schema.json"])
+@pytest.mark.parametrize("name", ["env.example", "docs/modes.md", "docs/tags.md", "docs/schemas/verdict.schema.json"])
 def test_a_stale_or_missing_generated_file_is_named(
     check_docs: ModuleType, root: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:

@@ -388,7 +388,7 @@ def test_a_payment_that_follows_the_answer_of_a_replay_is_seen(
         repeats(scenario)
 
     # Whichever check looks when the second payment is there: the ledger closes when it does.
-    assert re.search("129629 stroops|saw 259258|paid exactly once", str(caught.value))
+    assert re.match("the amount is exact|.*paid exactly once", str(caught.value))
 
 
 @pytest.mark.parametrize("fault", ["record-final-as-draft", "record-without-settlement"])

@@ -50,6 +50,8 @@ SCRIPT = """#!/usr/bin/env bash
 printf '%s\\n' "$*" >>"$FAKE/calls"
 [ ! -f "$FAKE/looks" ] || env >"$FAKE/environ"
 if [ "$1 $2" = "rollback --record" ]; then mkdir -p artifacts/rollback && echo recorded >artifacts/rollback/log; fi
+if [ "$1 $2" = "history import" ]; then cat >"$FAKE/history"; exit; fi
+if [ "$1 $2" = "history export" ]; then cat "$FAKE/history" 2>/dev/null; echo '{"of": "this run"}'; exit; fi
 if [ "$1" != run ]; then code=0; [ ! -f "$FAKE/$1.code" ] || read -r code <"$FAKE/$1.code"; exit "$code"; fi
 [ ! -f "$FAKE/killed" ] || kill -KILL $$
 run=${SMOKE_ARTIFACTS:-artifacts}/20261123T212214Z-e5f124

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from starlette.types import Message
+from waits import HANG_SECONDS
 
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.gate.verdict import VerdictStatus
@@ -120,7 +121,7 @@ class Service:
         self.runs.start()
 
     def do(self, what: Coroutine[Any, Any, T]) -> T:
-        return self._loop.run_until_complete(asyncio.wait_for(what, 20))
+        return self._loop.run_until_complete(asyncio.wait_for(what, HANG_SECONDS))
 
     def let_work(self) -> None:
         """Let everything that can go on do so."""

@@ -12,8 +12,9 @@ from streampay_smoke.core.errors import GuardRefused, SettingsInvalid, SmokeErro
 from streampay_smoke.core.networks import ALLOWED, PUBLIC_NAMES, PUBLIC_PASSPHRASE
 from streampay_smoke.service.strkey import KEY_BYTES, seed_text
 from streampay_smoke.settings import Settings, parsing
+from streampay_smoke.settings.actuator import load_serve
 from streampay_smoke.settings.folders import CHECKOUT, project_root, suite_root
-from streampay_smoke.settings.variables import VARIABLES
+from streampay_smoke.settings.variables import VARIABLES, Mode
 
 ROOT = Path(__file__).parents[2]
 STAGING = {
@@ -245,7 +246,7 @@ def test_the_web_apps_origin_is_what_a_browser_calls_one(project: Path, origin: 
         'app_origin = "*"',
         'app_origin = "null"',
         "reads_per_minute = -1",
-        "replicas = 0",
+        "replicas = -1",
         "cutover_seconds = -1",
         "replica_miss_probability = 1",
     ],
@@ -353,3 +354,33 @@ def test_a_project_without_features_of_its_own_is_lent_those_of_the_checkout(tmp
     assert suite_root(tmp_path) == CHECKOUT
     (tmp_path / "features").mkdir()
     assert suite_root(tmp_path) == tmp_path
+
+
+LONG_TOKEN = "a-token-of-24-characters-or-more"
+IN_MODE: dict[Mode, tuple[Any, dict[str, str]]] = {
+    Mode.ANY: (configuration.load, {}),
+    Mode.DEPLOYMENT: (configuration.load, STAGING),
+    Mode.PRODUCTION: (configuration.load, {**STAGING, "SMOKE_ENV": "production", "SMOKE_AUTH_MODE": "wallet"}),
+    Mode.JWT: (configuration.load, {**STAGING, "SMOKE_AUTH_MODE": "jwt", "SMOKE_AUTH_JWT_SECRET": LONG_TOKEN}),
+    Mode.BEARER: (configuration.load, {**STAGING, "SMOKE_AUTH_MODE": "bearer", "SMOKE_AUTH_TOKEN": LONG_TOKEN}),
+    Mode.API_KEY: (configuration.load, {**STAGING, "SMOKE_AUTH_MODE": "api-key", "SMOKE_API_KEY": LONG_TOKEN}),
+    Mode.SERVE: (load_serve, {**STAGING, "SMOKE_SERVE_TOKEN": LONG_TOKEN}),
+    Mode.TELL: (configuration.load_notifications, {}),
+}
+
+
+@pytest.mark.parametrize("mode", IN_MODE)
+def test_a_mode_needs_exactly_what_is_marked_as_required_in_it(mode: Mode) -> None:
+    read, given = IN_MODE[mode]
+    read(environ=given, root=ROOT)
+    required = {name for name, variable in VARIABLES.items() if mode in variable.required_in} - {"SMOKE_ENV"}
+    assert required <= given.keys()
+    for name in required:
+        with pytest.raises(SettingsInvalid, match=name):
+            read(environ={one: value for one, value in given.items() if one != name}, root=ROOT)
+
+
+def test_every_variable_is_of_some_mode_and_required_or_used_there() -> None:
+    for name, variable in VARIABLES.items():
+        assert variable.required_in or variable.used_in, name
+        assert not set(variable.required_in) & set(variable.used_in), name

@@ -81,6 +81,7 @@ def test_a_region_that_cannot_be_played_is_refused_by_name(root: Path, environ: 
         ("SMOKE_API_KEY", "SMOKE_REGION", "SMOKE_REGION is no setting that is a secret"),
         ('"EU_API_KEY"', '"SMOKE_EU_API_KEY"', "must not begin with SMOKE_"),
         ('vantage = "ci-eu"', "simulated_latency_ms = 5", "for a service that is simulated"),
+        ('vantage = "ci-eu"', 'simulated_faults = ["slow"]', "for a service that is simulated"),
         ("https://rpc.eu.example", "https://mainnet.sorobanrpc.com", "rpc_url of region eu"),
     ],
 )

@@ -13,6 +13,7 @@ from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence.bake import Bake
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.evidence.policy import Policy
+from streampay_smoke.evidence.regions import MergedRun, Quorum, RefusedArtifact
 
 _SERVER_ERROR = 500
 
@@ -82,7 +83,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     `trace_id` is the W3C trace of the run's requests, `signed_by` the id of the key that will sign its verdict,
     `bake_seconds` how long the release has to be watched after the scenarios, 0 for not at all. `policy` is what this
     environment makes of a verdict. `rehearsal` says that the run started a sandbox of its own, because nobody named a
-    deployment.
+    deployment. `replicas` is how many replicas are declared behind the address, 0 where nobody says.
     """
 
     run_id: str
@@ -103,6 +104,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     rehearsal: bool = False
     policy: Policy = Policy()
     read_from: dict[str, str] = {}
+    replicas: int = 0
 
 
 class RunPlanned(Event, frozen=True, kw_only=True):
@@ -133,6 +135,23 @@ class RunRefused(Event, frozen=True, kw_only=True):
     region: str = ""
     read_from: dict[str, str] = {}
     runbook_url: str = ""
+
+
+class RegionsMerged(Event, frozen=True, kw_only=True):
+    """Runs of several regions were merged: all that the merged verdict is made of, and the only line before overrides.
+
+    `signed_by` is the id of the key that will sign the verdict. `inconclusive_fails` says that INCONCLUSIVE exits as
+    FAIL does, `ended_by` names the signal that ended the runs. A `rehearsal` judged no deployment.
+    """
+
+    run_id: str
+    quorum: Quorum
+    runs: tuple[MergedRun, ...]
+    refused: tuple[RefusedArtifact, ...] = ()
+    signed_by: str = ""
+    inconclusive_fails: bool = False
+    ended_by: str = ""
+    rehearsal: bool = False
 
 
 class ScenarioStarted(Event, frozen=True, kw_only=True):
@@ -220,6 +239,28 @@ class ReleaseSeen(Event, frozen=True, kw_only=True):
     moment: str
     release: str
     detail: str = ""
+
+
+class ReplicaSeen(Event, frozen=True, kw_only=True):
+    """What one replica answered; `fresh` marks the first answer over a connection of its own. A balancer may send each
+    request of one connection to another replica, so that each answer is told by itself.
+
+    `replica` is the name it gives itself, or its address where each replica has one, "" where nothing tells it. The
+    clock bounds say how many seconds its clock is ahead of this runner's: HTTP tells whole seconds, and an answer takes
+    time; None where it tells no time. `asked` is the request, `keys` the keys it publishes, `limits` the rate limits
+    its headers state for `asked`, `data` what it shows of `about`; "" where that was not asked or not told.
+    """
+
+    fresh: bool = True
+    replica: str = ""
+    release: str = ""
+    clock_low_seconds: float | None = None
+    clock_high_seconds: float | None = None
+    asked: str = ""
+    keys: str = ""
+    limits: str = ""
+    about: str = ""
+    data: str = ""
 
 
 class ServiceSeen(Event, frozen=True, kw_only=True):
@@ -521,6 +562,7 @@ AnyEvent = (
     RunStarted
     | RunPlanned
     | RunRefused
+    | RegionsMerged
     | ScenarioStarted
     | StepStarted
     | Checked
@@ -529,6 +571,7 @@ AnyEvent = (
     | Waited
     | Retried
     | ReleaseSeen
+    | ReplicaSeen
     | ServiceSeen
     | ChainSeen
     | Settled

@@ -58,12 +58,14 @@ class RunHistory(msgspec.Struct, kw_only=True):
     refused: events.RunRefused | None = None
     finished: events.RunFinished | None = None
     interrupted: events.Interrupted | None = None
+    merged: events.RegionsMerged | None = None
     scenarios: dict[str, ScenarioHistory] = msgspec.field(default_factory=dict)
     services: list[events.ServiceSeen] = msgspec.field(default_factory=list)
     chains: list[events.ChainSeen] = msgspec.field(default_factory=list)
     created: list[events.ResourceCreated] = msgspec.field(default_factory=list)
     released: list[events.ResourceReleased] = msgspec.field(default_factory=list)
     lost: list[events.ResourceLost] = msgspec.field(default_factory=list)
+    replicas_seen: list[events.ReplicaSeen] = msgspec.field(default_factory=list)
     releases: list[str] = msgspec.field(default_factory=list)
     pending: dict[int, Pending] = msgspec.field(default_factory=dict)
     sightings: list[Sighting] = msgspec.field(default_factory=list)
@@ -107,6 +109,7 @@ _ONE_OF_A_RUN: dict[type[events.Event], str] = {
     events.RunRefused: "refused",
     events.RunFinished: "finished",
     events.Interrupted: "interrupted",
+    events.RegionsMerged: "merged",
     events.QuarantineRead: "quarantine",
     events.ObjectivesSet: "objectives",
     events.BakeStarted: "bake",
@@ -120,6 +123,7 @@ _MANY_OF_A_RUN: dict[type[events.Event], str] = {
     events.ResourceReleased: "released",
     events.ResourceLost: "lost",
     events.Warned: "warnings",
+    events.ReplicaSeen: "replicas_seen",
 }
 _MANY_OF_A_SCENARIO: dict[type[events.Event], str] = {
     events.Checked: "checks",
@@ -199,6 +203,7 @@ def _note_sighting(run: RunHistory, event: events.ReleaseSeen) -> None:
         run.releases.append(event.release)
     if event.moment == START:
         run.sightings.clear()
+        run.replicas_seen.clear()
     run.sightings.append(Sighting(moment=event.moment, release=event.release))
 
 

@@ -18,7 +18,7 @@ LONGEST_MS = 24 * 3600 * 1000
 def refused_because(run: RunHistory, status: VerdictStatus, asked: OverrideAt, *, tampered: bool) -> str:
     """Return why the verdict `status` on a run cannot be overridden like this, "" when it can."""
     event = asked.event
-    ended = run.finished or run.refused or run.interrupted
+    ended = run.finished or run.refused or run.interrupted or run.merged
     left_ms = event.until_ms - asked.at_ms
     reasons = (
         (status is VerdictStatus.SAFETY, "SAFETY is never overridden"),

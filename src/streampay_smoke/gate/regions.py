@@ -4,7 +4,6 @@ It can only be more careful than its parts: PASS takes every expected region, FA
 proves it against the release, and what was not seen is never either.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
@@ -12,9 +11,14 @@ import msgspec
 from msgspec.structs import replace
 
 from streampay_smoke.core.errors import Blame
+from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.evidence.policy import Policy
+from streampay_smoke.evidence.regions import MergedRun, Quorum, RefusedArtifact
 from streampay_smoke.gate import policy
+from streampay_smoke.gate.history import RunHistory
 from streampay_smoke.gate.message import line, paragraph
+from streampay_smoke.gate.override import REASON_CODE as OVERRIDDEN
+from streampay_smoke.gate.override import override_description, override_in_force
 from streampay_smoke.gate.policy import Decision, ReleaseStep
 from streampay_smoke.gate.verdict import (
     EXIT_CODES,
@@ -48,40 +52,31 @@ MISSING = "region_missing"
 
 
 class RunOfRegion(msgspec.Struct, frozen=True, kw_only=True):
-    """The verdict on one run, judged again from its journal, with the region and vantage point it was played for."""
+    """A run that counts, with its verdict as a verdict."""
 
     region: str
     vantage: str
     verdict: Verdict
     artifacts: str
+    whole_suite: bool = False
+    answer_ms: int | None = None
+
+    @classmethod
+    def of(cls, run: MergedRun) -> "RunOfRegion":
+        """Return the run of a line in a merge's journal."""
+        return cls(
+            region=run.region,
+            vantage=run.vantage,
+            verdict=msgspec.convert(run.verdict, Verdict),
+            artifacts=run.artifacts,
+            whole_suite=run.whole_suite,
+            answer_ms=run.answer_ms,
+        )
 
     @property
     def label(self) -> str:
         """The region, with the vantage point where one is named."""
         return f"{self.region}@{self.vantage}" if self.vantage else self.region
-
-
-class RefusedArtifact(msgspec.Struct, frozen=True, kw_only=True):
-    """Evidence that does not count, and why: `kind` is stable, `text` is for people. `region` is "" where not known."""
-
-    artifact: str
-    kind: str
-    text: str
-    region: str = ""
-
-
-class Quorum(msgspec.Struct, frozen=True, kw_only=True):
-    """What a merge asks for.
-
-    `expected` are the regions that have to pass. Each has one run, which has to pass; where `vantages` is not 0, it has
-    a run from each of several vantage points, of which so many have to pass while the others say nothing.
-    `release` and `environment` are what has to be judged, "" for the same everywhere.
-    """
-
-    expected: tuple[str, ...]
-    vantages: int = 0
-    release: str = ""
-    environment: str = ""
 
 
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +92,7 @@ class _Merge(msgspec.Struct, frozen=True, kw_only=True):
     refused: tuple[RefusedArtifact, ...]
     quorum: Quorum
     regions: tuple[RegionVerdict, ...]
+    tampered_at: int = 0
 
 
 REGION_RULES: tuple[tuple[VerdictStatus, str], ...] = (
@@ -225,6 +221,11 @@ def _region_missing(merge: _Merge) -> Iterator[_Found]:
         yield _Found(text=f"there is no evidence of {_listed(missing)}; {_passed(merge)}", regions=tuple(missing))
 
 
+def _tampered(merge: _Merge) -> Iterator[_Found]:
+    if merge.tampered_at:
+        yield _Found(text=f"line {merge.tampered_at} of the merge's own journal does not follow")
+
+
 def _nothing_expected(merge: _Merge) -> Iterator[_Found]:
     if not merge.quorum.expected:
         yield _Found(text="no region is expected: name them with --expect, or list them in the environment file")
@@ -232,6 +233,7 @@ def _nothing_expected(merge: _Merge) -> Iterator[_Found]:
 
 RULES = (
     ("region_safety", VerdictStatus.SAFETY, Blame.SAFETY, _safety),
+    ("journal_tampered", VerdictStatus.INCONCLUSIVE, Blame.HARNESS, _tampered),
     ("no_region_expected", VerdictStatus.CONFIG, Blame.CONFIG, _nothing_expected),
     ("releases_differ", VerdictStatus.CONFIG, Blame.CONFIG, _releases_differ),
     ("environments_differ", VerdictStatus.CONFIG, Blame.CONFIG, _environments_differ),
@@ -251,24 +253,22 @@ read. A FAIL that is proved in one region stands, whatever else is missing, wron
 """
 
 
-def merged(
-    runs: Iterable[RunOfRegion],
-    refused: Iterable[RefusedArtifact],
-    quorum: Quorum,
-    *,
-    run_id: str,
-    signed_by: str = "",
-    inconclusive_fails: bool = False,
-    ended_by: str = "",
-    rehearsal: bool = False,
-) -> Verdict:
-    """Return the verdict on all regions together. A `rehearsal` judges no deployment, and calls for nothing.
+def merged(history: RunHistory, journal: JournalRead) -> Verdict:
+    """Return the verdict on all regions together, from the journal of a merge. A rehearsal calls for nothing.
 
-    INCONCLUSIVE exits as FAIL does with `inconclusive_fails`, and as a signal does that ended the runs (`ended_by`).
+    INCONCLUSIVE exits as FAIL does where that was asked for, and as a signal does that ended the runs.
     """
-    counted = tuple(sorted(runs, key=lambda run: (_place(run.region, quorum), run.label)))
+    event = history.merged
+    if event is None:
+        raise ValueError("this is not the journal of a merge")
+    quorum, rehearsal = event.quorum, event.rehearsal
+    counted = tuple(sorted(map(RunOfRegion.of, event.runs), key=lambda run: (_place(run.region, quorum), run.label)))
     merge = _Merge(
-        runs=counted, refused=tuple(refused), quorum=quorum, regions=tuple(_regions(counted, quorum, tuple(refused)))
+        runs=counted,
+        refused=event.refused,
+        quorum=quorum,
+        regions=tuple(_regions(counted, quorum, event.refused)),
+        tampered_at=journal.tampered_at,
     )
     found = [(code, status, blame, each) for code, status, blame, rule in RULES for each in rule(merge)]
     if found:
@@ -277,15 +277,20 @@ def merged(
     else:
         reason_code, status, attribution = "every_region_passed", VerdictStatus.PASS, "none"
         text = f"{_passed(merge)} ({', '.join(each.region for each in merge.regions)})"
-    regions = tuple(_acted(each, status, reason_code, rehearsal=rehearsal) for each in merge.regions)
+    override, refused_overrides = override_in_force(history, status, tampered=bool(journal.tampered_at))
+    if override is not None:
+        status, reason_code, attribution = VerdictStatus(override.to), OVERRIDDEN, "none"
+        text = override_description(override, text)
+    acting = _answered_for(merge) if override is not None and status is VerdictStatus.PASS else merge.regions
+    regions = tuple(_acted(each, status, reason_code, rehearsal=rehearsal) for each in acting)
     action = _action(regions, status)
     verdicts = [run.verdict for run in counted]
     simulated = _simulated(verdicts)
     return Verdict(
         schema=SCHEMA,
-        run_id=run_id,
+        run_id=event.run_id,
         verdict=status,
-        exit_code=_exit_code(status, inconclusive_fails=inconclusive_fails, ended_by=ended_by),
+        exit_code=_exit_code(status, inconclusive_fails=event.inconclusive_fails, ended_by=event.ended_by),
         reason_code=reason_code,
         message=line(status, attribution, action, simulated, scenario="", text=text),
         attribution=attribution,
@@ -298,7 +303,7 @@ def merged(
             Settlement(stream_id="", tx_hash="", ledger=None, proof="none"),
         ),
         objectives=tuple(_objective(run, result) for run in counted for result in run.verdict.objectives),
-        evidence=_evidence(counted),
+        evidence=_evidence(counted, journal.sha256),
         cleanup=Cleanup(
             created=sum(verdict.cleanup.created for verdict in verdicts),
             deleted=sum(verdict.cleanup.deleted for verdict in verdicts),
@@ -307,14 +312,17 @@ def merged(
         timings=_timings(verdicts),
         warnings=(
             *_one_address(counted),
+            *_slow_vantages(counted),
             *(
                 f"{run.label}: {warning}"
                 for run in counted
                 for warning in (*map(_override, run.verdict.overrides), *run.verdict.warnings)
             ),
+            *refused_overrides,
         ),
+        overrides=(override,) if override else (),
         message_long=paragraph(status, attribution, action, text=text),
-        signed_by=signed_by,
+        signed_by=event.signed_by,
         data=Data.of(status),
         causes=_causes(found, counted),
         cost=_cost(verdicts),
@@ -334,6 +342,8 @@ def decided(verdict: Verdict, policies: Sequence[Policy]) -> Decision:
             VerdictStatus.FAIL: "the release broke a promise, and that only holds here",
         }.get(verdict.verdict, "not every region is proved"),
     }[step]
+    if verdict.overrides:
+        because = "a person answers for it instead of the evidence"
     if verdict.target.rehearsal:
         because = "a rehearsal against a simulation: no deployment was judged"
     return Decision(
@@ -418,6 +428,8 @@ def _run(run: RunOfRegion) -> RegionRun:
         settlement=verdict.settlement,
         ended_at_ms=verdict.timings.ended_at_ms,
         artifacts=run.artifacts,
+        answer_ms=run.answer_ms,
+        total_ms=verdict.timings.total_ms,
     )
 
 
@@ -429,6 +441,14 @@ def _acted(region: RegionVerdict, status: VerdictStatus, reason_code: str, *, re
         Action.HOLD: True,
     }[region.action]
     return region if stands and not rehearsal else replace(region, action=Action.HOLD)
+
+
+def _answered_for(merge: _Merge) -> tuple[RegionVerdict, ...]:
+    """Return the regions as somebody answers for them: promoted where a whole suite was played, whatever it said."""
+    whole = {run.region for run in merge.runs if run.whole_suite}
+    return tuple(
+        replace(each, action=Action.PROMOTE if each.region in whole else Action.HOLD) for each in merge.regions
+    )
 
 
 def _action(regions: Sequence[RegionVerdict], status: VerdictStatus) -> Action:
@@ -461,6 +481,20 @@ def _one_address(runs: Sequence[RunOfRegion]) -> Iterator[str]:
     for address, regions in addresses.items():
         if len(regions) > 1:
             yield f"{_listed(sorted(regions))} were judged at one address, {address}: is SMOKE_BASE_URL set for all?"
+
+
+SLOW_TIMES = 3
+SLOW_MS = 50
+"""A vantage point is slow where answers take it so many times as long as the nearest one, and so much longer."""
+
+
+def _slow_vantages(runs: Sequence[RunOfRegion]) -> Iterator[str]:
+    """Yield a warning for each vantage point that is much farther from its region than another one."""
+    for run in runs:
+        answers = [each.answer_ms for each in runs if each.region == run.region and each.answer_ms is not None]
+        if run.answer_ms is None or run.answer_ms < max(SLOW_TIMES * min(answers), min(answers) + SLOW_MS):
+            continue
+        yield f"{run.label} is slow: half of the answers took up to {run.answer_ms} ms, elsewhere {min(answers)} ms"
 
 
 def _override(override: object) -> str:
@@ -523,18 +557,17 @@ def _objective(run: RunOfRegion, result: ObjectiveResult) -> ObjectiveResult:
     return replace(result, name=f"{result.name} ({run.label})")
 
 
-def _evidence(runs: Sequence[RunOfRegion]) -> Evidence:
+def _evidence(runs: Sequence[RunOfRegion], journal_sha256: str) -> Evidence:
     def ids(name: str) -> tuple[str, ...]:
         return tuple(_id(run, each) for run in runs for each in getattr(run.verdict.evidence, name))
 
-    digests = "".join(f"{run.label} {run.verdict.evidence.journal_sha256}\n" for run in runs)
     return Evidence(
         expected_ids=ids("expected_ids"),
         executed_ids=ids("executed_ids"),
         missing_ids=ids("missing_ids"),
         excluded_ids=ids("excluded_ids"),
         assertions=sum(run.verdict.evidence.assertions for run in runs),
-        journal_sha256=hashlib.sha256(digests.encode()).hexdigest(),
+        journal_sha256=journal_sha256,
     )
 
 

@@ -1,7 +1,7 @@
 """The files of a deployment engine for one environment: those of `deploy/`, with names, address and gate filled in."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -16,8 +16,9 @@ SERVICE = ("kubernetes/service.yaml", "kubernetes/settings.yaml", "kubernetes/re
 """What runs the gate's service in Kubernetes, and shows its evidence."""
 
 ENGINE_FILES: Mapping[str, tuple[str, ...]] = {
-    "github": ("github/deploy.yml", "github/rollback.yml"),
-    "gitlab": ("gitlab/deploy.gitlab-ci.yml",),
+    "github": ("github/deploy.yml", "github/rollback.yml", "github/regions.yml"),
+    "gitlab": ("gitlab/deploy.gitlab-ci.yml", "gitlab/regions.gitlab-ci.yml"),
+    "argo-workflows": ("argo-workflows/regions.yaml", "kubernetes/settings.yaml"),
     "argo-rollouts": (
         "argo-rollouts/analysis-templates.yaml",
         "argo-rollouts/rollout.yaml",
@@ -37,9 +38,9 @@ ENGINE_FILES: Mapping[str, tuple[str, ...]] = {
         "google-cloud-deploy/skaffold.yaml",
         "google-cloud-deploy/verify.py",
     ),
-    "kubernetes": ("kubernetes/synthetic.yaml", *SERVICE),
+    "kubernetes": ("kubernetes/synthetic.yaml", "kubernetes/regions.yaml", *SERVICE),
 }
-"""The templates of each engine, by their names below `deploy/`."""
+"""The templates of each engine, by their names below `deploy/`; `regions.*` are for environments that list regions."""
 
 BY_ACTION = "github"
 """The engine that takes the gate as an action, OWNER/REPOSITORY@COMMIT; all others take an image by its digest."""
@@ -53,6 +54,8 @@ _ACTION_HERE = "streampay-org/streampay-smoke@v1"
 _IMAGE_HERE = f"registry.example/streampay-smoke@sha256:{'0' * 64}"
 _OTHER_IMAGES = re.compile(r"registry\.example/([\w-]+)@sha256:0{64}")
 _ADDRESSES_HERE = ("https://test.streampay.example", "https://staging.example")
+_REGIONS_HERE = ("eu-west-1", "us-east-1")
+_AS_MANY_HERE = re.compile(r"\b(completions: |parallelism: )2\b")
 _ENVIRONMENT_HERE = re.compile(r"\bstaging\b")
 _VALUE_HERE = re.compile(r"(?<=: )staging(?=\s*(#.*)?$)", re.MULTILINE)
 _NO_YAML_TEXT = re.compile(
@@ -64,13 +67,15 @@ _NO_CONTRACT = re.compile(r"""(SMOKE_CONTRACT_ID"?(?:, "value")?: )"\"""")
 class Filled(msgspec.Struct, frozen=True, kw_only=True):
     """What is filled into templates: the environment's name, its root URL, its contract, and where the gate is kept.
 
-    The last three may be "": then what the template says stays, and is for a person to fill in.
+    These three may be "": then what the template says stays, and is for a person to fill in. `regions` are those that
+    the environment lists; without any, no file for regions is written.
     """
 
     name: str
     base_url: str = ""
     contract_id: str = ""
     gate: str = ""
+    regions: tuple[str, ...] = ()
 
 
 def gate_of(engine: str, given: str) -> str:
@@ -83,20 +88,44 @@ def gate_of(engine: str, given: str) -> str:
 
 
 def engine_files(engine: str, filled: Filled) -> dict[Path, str]:
-    """Return the files of an engine by their paths in the project, workflows where GitHub looks for them."""
+    """Return the files of an engine by their paths in the project, workflows where GitHub looks for them.
+
+    Raises SettingsInvalid for an engine that only plays regions, where the environment lists none.
+    """
     templates = next((root for root in (BUILT_IN, CHECKOUT) if (root / TEMPLATES / engine).is_dir()), None)
     if templates is None:
         raise SettingsInvalid(f"this installation has no files for {engine}", next_step="install the gate anew")
+    names = [name for name in ENGINE_FILES[engine] if filled.regions or not _is_for_regions(name)]
+    if len(names) < len(ENGINE_FILES[engine]) and _is_for_regions(ENGINE_FILES[engine][0]):
+        raise SettingsInvalid(
+            f"the files of {engine} play regions, and environments/{filled.name}.toml lists none",
+            next_step="list them as [[regions]] (docs/regions.md), then give --engine again",
+        )
     folder = WORKFLOWS if engine == BY_ACTION else Path(TEMPLATES) / filled.name
     return {
         folder / (Path(name).name if engine == BY_ACTION else name): _filled(
             (templates / TEMPLATES / name).read_text(encoding="utf-8"), filled
         )
-        for name in ENGINE_FILES[engine]
+        for name in names
     }
 
 
+def _is_for_regions(name: str) -> bool:
+    return Path(name).name.startswith("regions.")
+
+
+def _with_regions(text: str, regions: Sequence[str]) -> str:
+    """Return a template with the regions of an environment, as texts: YAML takes `no` for a truth value."""
+    texts = [f'"{region}"' if _NO_YAML_TEXT.fullmatch(region) else region for region in regions]
+    quoted_regions = ", ".join(f'"{region}"' for region in regions)
+    text = text.replace(f'"{_REGIONS_HERE[0]}", "{_REGIONS_HERE[1]}"', quoted_regions)
+    text = text.replace(", ".join(_REGIONS_HERE), ", ".join(texts)).replace(" ".join(_REGIONS_HERE), " ".join(regions))
+    return _AS_MANY_HERE.sub(rf"\g<1>{len(regions)}", text)
+
+
 def _filled(text: str, filled: Filled) -> str:
+    if filled.regions:
+        text = _with_regions(text, filled.regions)
     for address in _ADDRESSES_HERE if filled.base_url else ():
         text = text.replace(address, filled.base_url)
     if filled.gate:

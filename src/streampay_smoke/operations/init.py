@@ -115,7 +115,8 @@ def _add_engine(wanted: Wanted, root: Path, redactor: Redactor) -> int:
         BASE_URL: given.get(BASE_URL) or facts.service.base_url,
         CONTRACT: given.get(CONTRACT) or facts.chain.contract_id,
     }
-    _write_engine_files(root, _engine_files(wanted, wanted.name, values, root))
+    regions = tuple(region.name for region in facts.regions)
+    _write_engine_files(root, _engine_files(wanted, wanted.name, values, root, regions))
     return _looked_at(wanted.name, {"SMOKE_BASE_URL": wanted.base_url} if wanted.base_url else {}, redactor)
 
 
@@ -159,7 +160,9 @@ def _prepared(wanted: Wanted, root: Path, redactor: Redactor, *, person: Ask | N
     return Prepared(name, path, values, lines, _engine_files(wanted, name, values, root))
 
 
-def _engine_files(wanted: Wanted, name: str, values: Values, root: Path) -> Mapping[Path, str]:
+def _engine_files(
+    wanted: Wanted, name: str, values: Values, root: Path, regions: tuple[str, ...] = ()
+) -> Mapping[Path, str]:
     """Return the files of the engine that was asked for, none where none was; refuses to overwrite without `force`."""
     if not wanted.engine:
         return {}
@@ -168,6 +171,7 @@ def _engine_files(wanted: Wanted, name: str, values: Values, root: Path) -> Mapp
         base_url=values.get(BASE_URL) or "",
         contract_id=values.get(CONTRACT) or "",
         gate=gate_of(wanted.engine, wanted.gate),
+        regions=regions,
     )
     files = engine_files(wanted.engine, filled)
     there = [str(path) for path in files if (root / path).exists()]

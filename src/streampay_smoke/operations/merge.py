@@ -5,6 +5,7 @@ are given, and where it is fresh. What does not count is named, and keeps the me
 """
 
 import hashlib
+import statistics
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,23 +18,23 @@ from streampay_smoke.core.signing import PublicKey, SigningKey
 from streampay_smoke.core.system_facts import variables
 from streampay_smoke.core.times import from_iso_ms, now_ms
 from streampay_smoke.evidence import journal as journals
-from streampay_smoke.evidence.events import Interrupted
-from streampay_smoke.evidence.journal import JOURNAL, Entry, JournalRead
-from streampay_smoke.evidence.policy import Policy
+from streampay_smoke.evidence.events import Exchanged, Interrupted, RegionsMerged
+from streampay_smoke.evidence.journal import JOURNAL, Entry, Journal, JournalRead
+from streampay_smoke.evidence.redaction import Redactor
+from streampay_smoke.evidence.regions import MergedRun, Quorum, RefusedArtifact
 from streampay_smoke.gate import policy, regions
 from streampay_smoke.gate.history import fold
 from streampay_smoke.gate.judge import KILLED, judge
 from streampay_smoke.gate.policy import Decision
-from streampay_smoke.gate.regions import Quorum, RefusedArtifact, RunOfRegion
-from streampay_smoke.gate.verdict import VERDICT, Verdict, VerdictStatus, from_json, to_json
+from streampay_smoke.gate.verdict import VERDICT, Verdict, VerdictStatus, from_json
 from streampay_smoke.operations.verification import differences
 from streampay_smoke.publish import github
 from streampay_smoke.publish.publish import OF_MERGES, PAGE, publish
 from streampay_smoke.publish.report_model import RunReport, report_of
 from streampay_smoke.publish.summary import console_regions, paint_for, width_of
-from streampay_smoke.run.conclude import attempt, notify_people
+from streampay_smoke.run.conclude import attempt, evidence_lost, notify_people
 from streampay_smoke.run.folder import RunFolder
-from streampay_smoke.run.seal import VERDICT_TYPE
+from streampay_smoke.run.seal import seal
 from streampay_smoke.settings import EvidenceSettings, load_evidence
 from streampay_smoke.settings.reading import read
 
@@ -45,6 +46,9 @@ CLOCKS_DIFFER_SECONDS = 300.0
 
 _NOTHING_YET = hashlib.sha256(b"").hexdigest()
 """The digest of the journal that the first verdict of every run was computed from."""
+
+
+_MERGED_ALREADY = ("merged_already", "this is a merged verdict: give the runs it was made of")
 
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,35 +77,45 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MergeEvidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read of the artifacts: the runs that count, what does not, and the policies of their environments."""
+    """What was read of the artifacts: the runs that count, and what does not."""
 
-    runs: tuple[RunOfRegion, ...]
+    runs: tuple[MergedRun, ...]
     refused: tuple[RefusedArtifact, ...]
-    policies: tuple[Policy, ...] = ()
 
 
 def read_evidence(artifacts: Sequence[Artifact], trust: Trust) -> MergeEvidence:
     """Read, verify and judge again. SAFETY counts even where the rest of its evidence does not."""
-    runs: list[RunOfRegion] = []
+    runs: list[MergedRun] = []
     refused: list[RefusedArtifact] = []
-    policies: list[Policy] = []
     for artifact in artifacts:
         read, verdict, problem = _examined(artifact, trust)
         if problem is not None:
             refused.append(problem)
         if read is None or verdict is None or (problem is not None and verdict.verdict is not VerdictStatus.SAFETY):
             continue
-        started = fold(read.entries).started
+        run = fold(read.entries)
         runs.append(
-            RunOfRegion(
+            MergedRun(
                 region=artifact.region or verdict.target.region,
-                vantage=started.settings.get("vantage", "") if started else "",
-                verdict=verdict,
+                vantage=run.started.settings.get("vantage", "") if run.started else "",
+                verdict=msgspec.to_builtins(verdict),
                 artifacts=str(artifact.path),
+                whole_suite=run.planned is not None and run.planned.whole_suite,
+                answer_ms=_answer_ms(read),
+                policy=run.started.policy if run.started else None,
             )
         )
-        policies += [started.policy] if started else []
-    return MergeEvidence(runs=tuple(runs), refused=tuple(refused), policies=tuple(policies))
+    return MergeEvidence(runs=tuple(runs), refused=tuple(refused))
+
+
+def _answer_ms(read: JournalRead) -> int | None:
+    events = (entry.event for entry in read.entries)
+    answered = [
+        event.duration_ms
+        for event in events
+        if isinstance(event, Exchanged) and event.peer == "service" and event.status is not None
+    ]
+    return statistics.median_low(answered) if answered else None
 
 
 def _examined(artifact: Artifact, trust: Trust) -> tuple[JournalRead | None, Verdict | None, RefusedArtifact | None]:
@@ -117,13 +131,15 @@ def _examined(artifact: Artifact, trust: Trust) -> tuple[JournalRead | None, Ver
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return None, None, refused("verdict_unreadable", f"verdict.json is no verdict: {error}")
     if shown.regions:
-        return None, None, refused("merged_already", "this is a merged verdict: give the runs it was made of")
+        return None, None, refused(*_MERGED_ALREADY)
     try:
         read = journals.read(artifact.journal_path)
     except OSError as error:
         return None, None, refused("journal_missing", f"journal.jsonl: {error.strerror}: nothing proves this verdict")
     unfinished = shown.evidence.journal_sha256 == _NOTHING_YET
     verdict = judge(_with_its_end(read, trust.now_ms) if unfinished else read)
+    if verdict.regions:
+        return None, None, refused(*_MERGED_ALREADY)
     problem = next(_problems(artifact, shown, read, verdict, trust, unfinished=unfinished), None)
     return read, verdict, refused(*problem, verdict.target.region) if problem else None
 
@@ -151,7 +167,7 @@ def _problems(
         yield "verdict_forged", "verdict.json was computed from another journal than the one beside it"
     if not unfinished and said != proved:
         yield "verdict_forged", f"verdict.json says {said}, and its journal proves {proved}"
-    if trust.keys:
+    if trust.keys and not unfinished:  # nobody was left to sign one that was killed, and it says nothing but that
         yield from (("not_signed", text) for text in _unsigned(artifact, trust.keys))
     if not unfinished or read.entries:
         yield from _untimely(verdict, trust)
@@ -201,40 +217,52 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def conclude_merge(folder: RunFolder, evidence: MergeEvidence, quorum: Quorum, ending: Ending) -> int:
-    """Write the merged verdict, its decision and its reports into a folder, tell it, and return its exit code.
-
-    What fails after the verdict is on disk is a note, and changes nothing.
-    """
-    key = ending.signing_key
-    verdict = regions.merged(
-        evidence.runs,
-        evidence.refused,
-        quorum,
+    """Write down what is merged, conclude it, and return the exit code."""
+    event = RegionsMerged(
         run_id=folder.run_id,
-        signed_by=key.public.id if key else "",
+        quorum=quorum,
+        runs=evidence.runs,
+        refused=evidence.refused,
+        signed_by=ending.signing_key.public.id if ending.signing_key else "",
         inconclusive_fails=ending.inconclusive_fails,
         ended_by=ending.ended_by,
         rehearsal=ending.rehearsal,
     )
-    if key is not None:
-        replace_file(folder.envelope_path, key.sign(to_json(verdict), VERDICT_TYPE).to_json())
+    try:
+        with Journal(folder.journal_path, Redactor()) as journal:
+            journal.append(event)
+        return conclude_merged(folder, ending.settings, signing_key=ending.signing_key, quiet=ending.quiet)
+    except OSError as error:
+        return evidence_lost(error)
+
+
+def conclude_merged(
+    folder: RunFolder, settings: EvidenceSettings, *, signing_key: SigningKey | None, quiet: bool = False
+) -> int:
+    """Judge a merge by its journal, write and tell its verdict, decision and reports, and return its exit code.
+
+    What fails after the verdict is on disk is a note, and changes nothing. Raises OSError where it cannot be.
+    """
+    read = journals.read(folder.journal_path)
+    verdict = judge(read)
+    notes = [note for note in [seal(folder, verdict, signing_key)] if note]
     folder.write_verdict(verdict)
-    folder.journal_path.unlink(missing_ok=True)  # the evidence is the regions' own
-    decision = regions.decided(verdict, evidence.policies)
+    merged_runs = next((entry.event.runs for entry in read.entries if isinstance(entry.event, RegionsMerged)), ())
+    decision = regions.decided(verdict, [run.policy for run in merged_runs if run.policy is not None])
     decided = policy.to_json(decision)
     attempt(f"{policy.FILE} could not be written", lambda: replace_file(folder.path / policy.FILE, decided))
-    run = report_of((), verdict, decision=policy.decision_description(decision))
-    attempt("the verdict could not be announced", lambda: _announce(folder, run, decision, quiet=ending.quiet))
-    attempt("nobody could be told", lambda: notify_people(run, decision, ending.settings))
+    run = report_of(read.entries, verdict, decision=policy.decision_description(decision))
+    attempt("the verdict could not be announced", lambda: _announce(folder, run, decision, notes, quiet=quiet))
+    attempt("nobody could be told", lambda: notify_people(run, decision, settings))
     return verdict.exit_code
 
 
-def _announce(folder: RunFolder, run: RunReport, decision: Decision, *, quiet: bool) -> None:
+def _announce(folder: RunFolder, run: RunReport, decision: Decision, notes: Sequence[str], *, quiet: bool) -> None:
     print(console_regions(run, paint_for(sys.stdout, variables()), width_of(sys.stdout)), end="", flush=True)
     published = publish(folder.path, run, publishers=OF_MERGES)
     if not quiet:
         print(f"decision: {run.decision}\nreport: {folder.path / PAGE}", flush=True)
-    for note in published.notes:
+    for note in (*notes, *published.notes):
         print(f"note: {note}", file=sys.stderr)
     for text in github.announce(run, decision, variables()):
         print(text)

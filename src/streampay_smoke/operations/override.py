@@ -1,4 +1,4 @@
-"""Break-glass: writes an override into the journal of a run that ended, and judges the run again."""
+"""Break-glass: writes an override into the journal of a run that ended, or of a merge, and judges it again."""
 
 import datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from streampay_smoke.gate.history import OverrideAt, fold
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.override import refused_because
 from streampay_smoke.gate.verdict import Verdict
+from streampay_smoke.operations.merge import conclude_merged
 from streampay_smoke.run.conclude import conclude
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.settings import load_evidence
@@ -60,6 +61,8 @@ def override(run_folder: Path, *, to: str, who: str, why: str, until: str, now_m
     redactor = Redactor()
     with Journal(folder.journal_path, redactor, now_ms=lambda: now_ms) as journal:
         journal.append(event)
+    if run.merged is not None:
+        return conclude_merged(folder, load_evidence(), signing_key=key)
     return conclude(folder, redactor=redactor, signing_key=key, evidence=load_evidence())
 
 

@@ -19,8 +19,9 @@ import msgspec
 from streampay_smoke.core import times
 from streampay_smoke.core.ending_signals import ending_signals, ending_signals_disregarded
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
+from streampay_smoke.core.progress_line import Count, counted
 from streampay_smoke.core.system_facts import child_environment
-from streampay_smoke.gate.regions import Quorum, RefusedArtifact
+from streampay_smoke.evidence.regions import Quorum, RefusedArtifact
 from streampay_smoke.gate.verdict import VERDICT, written_at
 from streampay_smoke.operations.merge import Artifact, Ending, Trust, conclude_merge, read_evidence
 from streampay_smoke.publish.github import ACTIONS, OUTPUT, SUMMARY
@@ -155,7 +156,8 @@ def _addresses(raw: RawSettings, place: Path) -> Iterator[dict[str, dict[str, st
         yield {}
         return
     latencies_ms = {region.name: region.simulated_latency_ms for region in raw.facts.regions}
-    with start_regions(latencies_ms, raw.facts.chain.simulated_seconds_per_ledger, place) as environs:
+    faults = {region.name: region.simulated_faults for region in raw.facts.regions}
+    with start_regions(latencies_ms, faults, raw.facts.chain.simulated_seconds_per_ledger, place) as environs:
         yield environs
 
 
@@ -211,7 +213,9 @@ def _played(
                 played.append(_start(region, place, environs[region.name], paths, output))
             if ended_by:  # it may have come between the start of a process and its place in the list
                 pass_on(signal.Signals[ended_by[0]], None)
-            _wait(played, detail, limit_seconds)
+            progress = Count("regions", len(played))
+            with contextlib.nullcontext() if detail is Detail.QUIET else counted(progress):
+                _wait(played, detail, limit_seconds, progress)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -229,10 +233,11 @@ def _start(region: Region, place: Path, environ: Mapping[str, str], paths: Seque
     return _Played(region=region, folder=place, process=process, started_s=time.monotonic())
 
 
-def _wait(played: Sequence[_Played], detail: Detail, limit_seconds: float) -> None:
+def _wait(played: Sequence[_Played], detail: Detail, limit_seconds: float, progress: Count) -> None:
     """Wait for every run, tell each as it ends, and kill one that goes on past the limit."""
     left = list(played)
     while left:
+        progress.done, progress.doing = len(played) - len(left), f"playing {', '.join(e.region.name for e in left)}"
         for each in [each for each in left if each.process.poll() is not None]:
             left.remove(each)
             if detail is not Detail.QUIET:

@@ -13,6 +13,7 @@ from streampay_smoke.acceptance.observations.listing import records_of
 from streampay_smoke.acceptance.resources.synthetic_streams import FINISHED, LEASE_SECONDS
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
+from streampay_smoke.core.progress_line import Count, counted
 from streampay_smoke.evidence.events import AnyEvent, Warned
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
@@ -54,6 +55,7 @@ def sweep(
     dry_run: bool,
     say: Callable[[str], None],
     now_seconds: Callable[[], float] = time.time,
+    progress: Count | None = None,
 ) -> Swept:
     """Find the streams that are due and bring each to an end, with a line for each.
 
@@ -68,10 +70,13 @@ def sweep(
             f"nothing is swept here: {money.settles_not_because}",
             next_step="nothing to do: a run creates no stream in a read-only environment",
         )
+    progress = progress or Count("streams")
+    progress.doing = "looking at the service"
     refuse_real_money(run_context.readiness)
     lines: list[SweepLine] = []
     for found in (_of_the_service, _on_the_contract):
-        for line in found(run_context, older_than_seconds, now_seconds(), dry_run):
+        for line in found(run_context, older_than_seconds, now_seconds(), dry_run, progress):
+            progress.done += 1
             lines.append(line)
             say(f"{line.fate:<6} {line.text}")
     names = {
@@ -81,10 +86,14 @@ def sweep(
 
 
 def _of_the_service(
-    run_context: RunContext, older_than_seconds: float | None, now_seconds: float, dry_run: bool
+    run_context: RunContext, older_than_seconds: float | None, now_seconds: float, dry_run: bool, progress: Count
 ) -> Iterator[SweepLine]:
-    for leftover in _due(run_context, older_than_seconds, now_seconds):
+    progress.doing = "looking for what is due at the service"
+    due = tuple(_due(run_context, older_than_seconds, now_seconds))
+    progress.total += len(due)
+    for leftover in due:
         stream = leftover.record
+        progress.doing = f"ending {stream.id}"
         text = f"{stream.id} ({stream.status}, {leftover.because})"
         if dry_run:
             yield SweepLine(fate="due", name=stream.id, text=text)
@@ -97,10 +106,14 @@ def _of_the_service(
 
 
 def _on_the_contract(
-    run_context: RunContext, older_than_seconds: float | None, now_seconds: float, dry_run: bool
+    run_context: RunContext, older_than_seconds: float | None, now_seconds: float, dry_run: bool, progress: Count
 ) -> Iterator[SweepLine]:
-    for stream in left_open(run_context, older_than_seconds=older_than_seconds, now_seconds=now_seconds):
+    progress.doing = "looking for what runs left on the contract"
+    left = tuple(left_open(run_context, older_than_seconds=older_than_seconds, now_seconds=now_seconds))
+    progress.total += len(left)
+    for stream in left:
         name = str(stream)
+        progress.doing = f"looking at {name}"
         try:
             fate = fate_of(run_context, stream)
             if fate.is_due and not dry_run:
@@ -124,8 +137,12 @@ def sweep_environment(
     redactor.learn(*settings.redacted())
     run_id = f"sweep-{secrets.token_hex(3)}"  # its payer is its own, as a run's
     run_context = RunContext(settings, record=_warn, learn_secret=redactor.learn, run_id=run_id)
+    progress = Count("streams")
     try:
-        swept = sweep(run_context, older_than_seconds=older_than_seconds, dry_run=dry_run, say=print)
+        with counted(progress):
+            swept = sweep(
+                run_context, older_than_seconds=older_than_seconds, dry_run=dry_run, say=print, progress=progress
+            )
     finally:
         run_context.close()
     stuck = f", {len(swept.stuck)} could not be" if swept.stuck else ""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from streampay_smoke.gate.regions import region_of
-from streampay_smoke.gate.verdict import RUN, RegionVerdict, Verdict
+from streampay_smoke.gate.verdict import RUN, RegionRun, RegionVerdict, Verdict
 from streampay_smoke.publish.report_model import RunReport, ScenarioReport
 from streampay_smoke.publish.report_status import ReportStatus
 from streampay_smoke.publish.wording import on_one_line
@@ -56,8 +56,13 @@ def _cell(scenarios: Iterable[ScenarioReport], region: str) -> str:
 
 
 def runs_of(region: RegionVerdict) -> str:
-    """Return the runs that count for a region, with their vantage points."""
-    return ", ".join(f"{run.run_id}{f' from {run.vantage}' if run.vantage else ''}" for run in region.runs) or "none"
+    """Return the runs that count for a region, with their vantage points and how long they took."""
+    return ", ".join(map(_run, region.runs)) or "none"
+
+
+def _run(run: RegionRun) -> str:
+    seconds = f", {run.total_ms / 1000:.0f} s" if run.total_ms else ""
+    return f"{run.run_id}{f' from {run.vantage}' if run.vantage else ''}{seconds}"
 
 
 def region_lines(verdict: Verdict) -> Sequence[str]:

@@ -107,6 +107,11 @@ def who(attribution: str) -> str:
     return WHO.get(attribution, "" if attribution == "none" else attribution)
 
 
+def replicas(verdict: Verdict) -> str:
+    """Return which replicas were met, "" where no release answered and for a merged verdict."""
+    return verdict.fleet.statement if verdict.fleet else ""
+
+
 SIMULATED = "simulated"
 REAL = "real"
 NOT_REACHED = "not reached"

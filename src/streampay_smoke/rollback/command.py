@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
+from streampay_smoke.core.progress_line import Count, counted, told_while
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.rollback.actuator import Actuator
 from streampay_smoke.rollback.configuration import actuation, deploy_of, known_id, log_path_of
@@ -65,15 +66,17 @@ def _status(given: RollbackSettings) -> str:
 
 
 def _drilled(given: RollbackSettings, redactor: Redactor, start_fleet: StartFleet | None) -> int:
-    from streampay_smoke.rollback.drill import STABLE, drill, page_of
+    from streampay_smoke.rollback.drill import EXERCISES, STABLE, drill, page_of
 
     if start_fleet is None or given.environment != "sandbox":
         raise SettingsInvalid(
             "a drill is made on a fleet of the sandbox, and nowhere else",
             next_step="run streampay-smoke rollback --drill, without --env",
         )
-    with start_fleet(STABLE) as fleet:
-        report, page = drill(fleet, log_path_of(given).parent / "drills", project_root())
+    progress = Count("exercises", EXERCISES)
+    progress.doing = "starting a fleet"
+    with counted(progress), start_fleet(STABLE) as fleet:
+        report, page = drill(fleet, log_path_of(given).parent / "drills", project_root(), progress)
     _say(redactor, f"{page_of(report)}\nreport: {page}")
     return RollbackEnding.VERIFIED if report.held else RollbackEnding.NOT_VERIFIED
 
@@ -93,8 +96,10 @@ def _acted(given: RollbackSettings, redactor: Redactor, *, record: bool, failed:
             verifier=ReleaseVerifier(settings, redactor),
             within_seconds=settings.within_seconds,
         )
+        what = f"{'recording what to go back to before' if record else 'rolling back'} {deploy}"
         try:
-            outcome = actuator.record(deploy) if record else actuator.roll_back(deploy, failed)
+            with told_while(what, most_seconds=settings.within_seconds):
+                outcome = actuator.record(deploy) if record else actuator.roll_back(deploy, failed)
         except (NoPreviousRelease, RollbackRefused) as refusal:
             outcome = _outcome_of(refusal, settings.where)
         except SmokeError as problem:

@@ -16,6 +16,7 @@ import msgspec
 
 from streampay_smoke import __version__
 from streampay_smoke.core import times
+from streampay_smoke.core.progress_line import Count
 from streampay_smoke.core.system_facts import child_environment
 from streampay_smoke.rollback.log import read_log
 from streampay_smoke.rollback.outcome import RollbackEnding
@@ -28,6 +29,7 @@ BROKEN_BY = "half-broken"
 
 PROGRAM = "streampay_smoke.rollback"
 LONGEST_SECONDS = 60.0
+EXERCISES = 8
 
 
 class DrillState(Protocol):
@@ -107,8 +109,9 @@ class DrillReport(msgspec.Struct, frozen=True, kw_only=True):
 class Drill:
     """Runs the exercises on one fleet; `log_path` is a log of its own, kept beside the report."""
 
-    def __init__(self, fleet: DrillFleet, log_path: Path, root: Path) -> None:
+    def __init__(self, fleet: DrillFleet, log_path: Path, root: Path, progress: Count) -> None:
         self._fleet = fleet
+        self._progress = progress
         self._log_path = log_path
         self._root = root
         self._made_before = 0
@@ -174,7 +177,9 @@ class Drill:
     def _expect(
         self, name: str, run: Callable[[str], "_Ran"], deploy: str, ending: RollbackEnding, live: str = ""
     ) -> Exercise:
+        self._progress.doing = name
         ran = run(deploy)
+        self._progress.done += 1
         is_live = self._fleet.engine.state().live
         return Exercise(
             name=name,
@@ -197,19 +202,19 @@ class Drill:
             self._command(*arguments),
             cwd=self._root,
             env=self._environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            capture_output=True,
             text=True,
             timeout=LONGEST_SECONDS,
             check=False,
         )
-        lines = done.stdout.strip().splitlines()
+        lines = (done.stdout or done.stderr).strip().splitlines()
         return _Ran(code=done.returncode, seconds=time.monotonic() - began, said=lines[0] if lines else "")
 
     def _kill_after_asking(self, deploy: str) -> None:
         """Start a rollback and end it by SIGKILL as soon as its log says that it asks."""
         command = self._command("--deploy", deploy, "--failed", BROKEN)
-        with subprocess.Popen(command, cwd=self._root, env=self._environ, stdout=subprocess.DEVNULL) as process:
+        quiet = subprocess.DEVNULL
+        with subprocess.Popen(command, cwd=self._root, env=self._environ, stdout=quiet, stderr=quiet) as process:
             while process.poll() is None and not read_log(self._log_path).of(deploy).asked:
                 time.sleep(0.005)
             process.send_signal(signal.SIGKILL)
@@ -225,12 +230,12 @@ class _Ran(msgspec.Struct, frozen=True, kw_only=True):
     said: str
 
 
-def drill(fleet: DrillFleet, folder: Path, root: Path) -> tuple[DrillReport, Path]:
+def drill(fleet: DrillFleet, folder: Path, root: Path, progress: Count) -> tuple[DrillReport, Path]:
     """Run a drill and write its report below `folder`, as JSON and as a page; return both. `root` is the project's."""
     at_ms = times.now_ms()
     stamp = times.stamp(at_ms)
     folder.mkdir(parents=True, exist_ok=True)
-    exercises = tuple(Drill(fleet, folder / f"{stamp}.jsonl", root).exercises())
+    exercises = tuple(Drill(fleet, folder / f"{stamp}.jsonl", root, progress).exercises())
     report = DrillReport(
         schema=SCHEMA,
         at=times.iso(at_ms),

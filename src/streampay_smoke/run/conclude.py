@@ -15,6 +15,7 @@ import msgspec
 from streampay_smoke.core import system_facts
 from streampay_smoke.core.ending_signals import ending_signals_disregarded
 from streampay_smoke.core.errors import SmokeError
+from streampay_smoke.core.progress_line import told_while
 from streampay_smoke.core.signing import SigningKey
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.evidence.events import Failure, RunRefused
@@ -31,7 +32,6 @@ from streampay_smoke.run import decision as decisions
 from streampay_smoke.run.earlier_runs import EarlierRuns, recorded
 from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RunFolder
-from streampay_smoke.run.heartbeat import told_while
 from streampay_smoke.run.output import redacted_output
 from streampay_smoke.run.seal import seal
 from streampay_smoke.settings import EvidenceSettings
@@ -135,8 +135,7 @@ def _carried_out(
     if decision.acts and act is not None:
         # A rollback may take minutes.
         print(f"{verdict.message}\ndecision: {decision_description(decision)}", flush=True)
-        with told_while("rolling back", prints=True):
-            decision = act(decision)
+        decision = act(decision)
         attempt(f"{DECISION_FILE} could not be written", lambda: decisions.write(folder, decision))
     since_green: list[str] = []
     whole_suite = history.planned.whole_suite if history.planned else None

@@ -122,10 +122,12 @@ def _each_once(
 
 
 def _records(folders: Iterable[Path]) -> Iterator[tuple[str, RunRecord | None]]:
-    """Yield the run of each folder by its name, None where its verdict cannot be read."""
+    """Yield the run of each folder by its name, None where its verdict cannot be read; a merge is no run."""
     smoke = accepted_smoke()
     for path in folders:
         verdict = written_at(path / VERDICT)
+        if verdict is not None and verdict.regions:
+            continue
         yield path.name, _folder_record(path, verdict, smoke) if verdict else None
 
 

@@ -47,26 +47,46 @@ def start_fleet(stable: str) -> "Fleet":
 
 
 @contextlib.contextmanager
-def start_regions(latencies_ms: Mapping[str, int], close_seconds: float, place: Path) -> Iterator[dict[str, Any]]:
-    """Start regions of the sandbox in a process of their own, and give the variables that point a run at each.
+def start_regions(
+    latencies_ms: Mapping[str, int], faults: Mapping[str, Sequence[str]], close_seconds: float, place: Path
+) -> Iterator[dict[str, Any]]:
+    """Start regions of the sandbox, and give the variables that point a run at each.
 
-    `place` is a folder for its ready file. Raises SettingsInvalid where they do not start.
+    They share as many processes as there are cores: one Python process uses one core, and many regions would wait for
+    it. `place` is a folder for their ready files. Raises SettingsInvalid where they do not start.
     """
-    import subprocess  # a run of one deployment has no use for it
+    import os  # a run of one deployment has no use for these
+    import subprocess
 
-    ready_file = place / "sandbox.json"
-    command = [sys.executable, "-m", "streampay_sandbox.regions", "--ready-file", str(ready_file)]
-    command += [f"--latency={name}={latency_ms}" for name, latency_ms in latencies_ms.items()]
-    command += ["--close-seconds", f"{close_seconds:g}", "--until-stdin-ends"]
-    # In a session of its own: a terminal's Ctrl-C ends the runs first, which clean up with its help.
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True) as process:
-        try:
-            yield _ready_regions(process, ready_file)
-        finally:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(REGIONS_STOP_SECONDS)
-            process.kill()
+    names, processes = list(latencies_ms), min(os.cpu_count() or 1, len(latencies_ms))
+    started: dict[Path, subprocess.Popen[bytes]] = {}
+    with contextlib.ExitStack() as running:
+        for number in range(processes):
+            own = names[number::processes]
+            ready_file = place / f"sandbox-{number}.json"
+            command = [sys.executable, "-m", "streampay_sandbox.regions", "--ready-file", str(ready_file)]
+            command += [f"--latency={name}={latencies_ms[name]}" for name in own]
+            command += [f"--fault={name}={fault}" for name in own for fault in faults.get(name, ())]
+            command += ["--close-seconds", f"{close_seconds:g}", "--until-stdin-ends"]
+            # In a session of its own: a terminal's Ctrl-C ends the runs first, which clean up with its help.
+            process = running.enter_context(
+                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+            )
+            running.callback(_stop_regions, process)
+            started[ready_file] = process
+        environs: dict[str, Any] = {}
+        for ready_file, process in started.items():
+            environs |= _ready_regions(process, ready_file)
+        yield environs
+
+
+def _stop_regions(process: "subprocess.Popen[bytes]") -> None:
+    import subprocess
+
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(REGIONS_STOP_SECONDS)
+    process.kill()
 
 
 def _ready_regions(process: "subprocess.Popen[bytes]", ready_file: Path) -> dict[str, Any]:

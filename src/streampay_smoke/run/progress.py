@@ -31,13 +31,13 @@ class ProgressView(NamedTuple):
     `phase_seconds` is how long the phase may take, 0 where nobody said.
     """
 
-    phase: str
-    phase_seconds: float
-    done: int
-    expected: int
-    features_done: tuple[str, ...]
-    features: int
-    waits: tuple[LaneWait, ...]
+    phase: str = "getting ready"
+    phase_seconds: float = 0.0
+    done: int = 0
+    expected: int = 0
+    features_done: tuple[str, ...] = ()
+    features: int = 0
+    waits: tuple[LaneWait, ...] = ()
 
 
 class LaneWatch:
@@ -96,7 +96,7 @@ class RunProgress:
         self._observer = observer
         self._read = 0
         self._lanes: dict[int, LaneWatch] = {0: LaneWatch()}
-        self._phase, self._phase_seconds = "getting ready", 0.0
+        self._phase, self._phase_seconds = ProgressView().phase, 0.0
         self._expected: Counter[str] = Counter()
         self._left: Counter[str] = Counter()
         self._clock = clock
@@ -114,7 +114,8 @@ class RunProgress:
         return self._ends_at_seconds + more_seconds - self._clock()
 
     def view(self) -> ProgressView:
-        """Return how far the run is, by what was read."""
+        """Return how far the run is."""
+        self.catch_up()
         now_ms = time.time() * 1000
         waits = (wait for watch in self._lanes.values() if (wait := watch.waits(now_ms)) is not None)
         return ProgressView(

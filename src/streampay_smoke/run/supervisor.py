@@ -13,6 +13,8 @@ from types import FrameType
 from typing import IO, TextIO
 
 from streampay_smoke.core.ending_signals import ending_signals
+from streampay_smoke.core.live_line import LiveLine, live_line
+from streampay_smoke.core.progress_line import ProgressLine
 from streampay_smoke.evidence import journal as journals
 from streampay_smoke.evidence.events import Interrupted, RunFinished, RunRefused
 from streampay_smoke.evidence.journal import Journal
@@ -20,8 +22,7 @@ from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.run.detail import Detail, lines_of
 from streampay_smoke.run.folder import RUN_FOLDER, RunFolder
-from streampay_smoke.run.heartbeat import Heartbeat
-from streampay_smoke.run.live_line import LiveLine, live_line
+from streampay_smoke.run.heartbeat import text_of
 from streampay_smoke.run.parent_death import PARENT_DEATH_PIPE, parent_death_pipe
 from streampay_smoke.run.progress import RunProgress
 from streampay_smoke.settings import Settings
@@ -114,7 +115,7 @@ def _ending(
         deadline_seconds=settings.deadline_seconds + GRACE_SECONDS,
         observer=_print if detail is Detail.VERBOSE else lambda entry: None,
     )
-    heartbeat = Heartbeat(progress, live=live)
+    heartbeat = ProgressLine(text_of(lambda: progress), live=live)
     while True:
         if detail is Detail.NORMAL:
             heartbeat.look()

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr, redirect_stdout, suppress
 from typing import Any
 
 from behave.capture import CaptureController
@@ -45,10 +45,18 @@ from streampay_smoke.runner.session import Session
 class LanedRun:
     """The lanes of one run. Without any, everything is played in turn, as if there were no such thing."""
 
-    def __init__(self, runner: Runner, interruption: Interruption, redactor: Redactor) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        interruption: Interruption,
+        redactor: Redactor,
+        quiet: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        """Play the lanes of `runner`; `quiet` keeps this process from saying how far it is while it forks."""
         self._runner = runner
         self._interruption = interruption
         self._redactor = redactor
+        self._quiet = quiet
         self._lanes = Lanes(interruption)
         self._lane_of: dict[str, int] = {}
         self._planned: Sequence[PlannedScenario] = ()
@@ -113,12 +121,13 @@ class LanedRun:
         with _loading("streampay_smoke.chain.stellar" if "ledger" in shared_names else ""):
             shared = self._session.open_shared(shared_names)
         self._session.drop_connections()
-        if not shared or _threads_at_work():
-            self._lane_of = {}
-            return
-        self._session.share_write_slots(lanes=len(set(self._lane_of.values())))
-        gc.freeze()  # what is there is shared with the lanes, as long as nobody writes to it
-        self._lanes.start(self._lane_of, self._play, self._receive)
+        with self._quiet():
+            if not shared or _threads_at_work():
+                self._lane_of = {}
+                return
+            self._session.share_write_slots(lanes=len(set(self._lane_of.values())))
+            gc.freeze()  # what is there is shared with the lanes, as long as nobody writes to it
+            self._lanes.start(self._lane_of, self._play, self._receive)
 
     def begin_scenario(self, scenario: Scenario) -> None:
         """Let the lanes come to their end before what is played alone."""

@@ -11,7 +11,10 @@ from behave.model import Feature, Scenario, Step
 from behave.runner import Context, Runner, the_step_registry
 
 from streampay_smoke.core.errors import Blame, SettingsInvalid, SmokeError
+from streampay_smoke.core.live_line import live_line
+from streampay_smoke.core.progress_line import ProgressLine
 from streampay_smoke.core.standard_streams import open_standard_streams
+from streampay_smoke.core.system_facts import variables
 from streampay_smoke.evidence.events import Failure, RunFinished
 from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
@@ -20,9 +23,11 @@ from streampay_smoke.run.conclude import NOTHING_ASKED, conclude, evidence_lost,
 from streampay_smoke.run.decision import prepared
 from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RUN_FOLDER, RunFolder
+from streampay_smoke.run.heartbeat import text_of
 from streampay_smoke.run.output import outlasting_output, redacted_output
 from streampay_smoke.run.parent_death import PARENT_DEATH_PIPE, watch_parent
 from streampay_smoke.run.pins import Pins
+from streampay_smoke.run.progress import RunProgress
 from streampay_smoke.run.whole_suite import is_whole, smoke_of
 from streampay_smoke.runner import manifest
 from streampay_smoke.runner import plan as plans
@@ -58,7 +63,9 @@ class GateRunner(Runner):
         super().__init__(config)
         self._redactor = Redactor()
         self._interruption = Interruption(self._doing)
-        self._lanes = LanedRun(self, self._interruption, self._redactor)
+        self._progress: RunProgress | None = None
+        self._told = ProgressLine(text_of(lambda: self._progress), live=live_line(sys.stderr, variables()))
+        self._lanes = LanedRun(self, self._interruption, self._redactor, self._told.paused)
         self._cleaned_up = False
 
     def run(self) -> bool:
@@ -70,8 +77,7 @@ class GateRunner(Runner):
     def _exit_code(self) -> int:
         """Play the run and return its verdict's exit code; what breaks the gate itself is no fault of the release."""
         try:
-            with redacted_output(self._redactor):
-                return self._answer()
+            return self._answer()
         except SettingsInvalid as error:
             print(f"CONFIG: {error}\nNext: {error.next_step}", file=sys.stderr)
             return EXIT_CODES[VerdictStatus.CONFIG]
@@ -195,18 +201,20 @@ class GateRunner(Runner):
 
     def _answer(self) -> int:
         """Play the run, and conclude it unless its supervisor will; return the exit code of its verdict."""
-        self.config.outputs = redacted(self.config.outputs, self._redactor)
-        summarize_on_standard_output(self.config.reporters)
         folder = self._folder()
-        if not self._supervised:
-            print(f"reads: {folders_description(read_from())}", flush=True)
-        with self._opened(folder) as journal, self._interruption.watching():
-            if PARENT_DEATH_PIPE in self.config.userdata:
-                watch_parent(int(self.config.userdata[PARENT_DEATH_PIPE]), self._interruption.abandon)
-            self._play(folder, journal)
-        if not journal.is_intact():
-            with Journal(folder.journal_path, self._redactor) as found:
-                found.append(refusal(folder, _LOST, load_evidence()))
+        # The supervisor says how far a run is, and where there is none, this process does.
+        with contextlib.nullcontext() if self._supervised else self._told, redacted_output(self._redactor):
+            self.config.outputs = redacted(self.config.outputs, self._redactor)
+            summarize_on_standard_output(self.config.reporters)
+            if not self._supervised:
+                print(f"reads: {folders_description(read_from())}", flush=True)
+            with self._opened(folder) as journal, self._interruption.watching():
+                if PARENT_DEATH_PIPE in self.config.userdata:
+                    watch_parent(int(self.config.userdata[PARENT_DEATH_PIPE]), self._interruption.abandon)
+                self._play(folder, journal)
+            if not journal.is_intact():
+                with Journal(folder.journal_path, self._redactor) as found:
+                    found.append(refusal(folder, _LOST, load_evidence()))
         if self._supervised and not self._interruption.is_abandoned:
             return folder.judged().exit_code
         settings = self.session.settings if hasattr(self, "session") else None
@@ -244,6 +252,7 @@ class GateRunner(Runner):
             _refuse_dry_run(self.config)
             with open_session(folder, journal, self._redactor) as session:
                 self.session, self._journal = session, journal
+                self._progress = RunProgress(folder.journal_path, deadline_seconds=session.settings.deadline_seconds)
                 session.allow = self._allow
                 self._interruption.limit(session.settings.deadline_seconds)
                 try:

@@ -1,18 +1,81 @@
 """What people read of the settings, made from the table of variables: `env.example` and a table for the docs."""
 
-from streampay_smoke.settings.variables import VARIABLES, Variable
+from collections.abc import Mapping
+
+from streampay_smoke.settings.variables import VARIABLES, Mode, Variable
+
+NOTES: Mapping[Mode, str] = {
+    Mode.ANY: "`streampay-smoke run` with nothing set starts a sandbox of its own and judges that.",
+    Mode.DEPLOYMENT: "`streampay-smoke run --env staging --base-url https://staging.example`, "
+    "and the table of its auth mode.",
+    Mode.PRODUCTION: "`streampay-smoke run --env production --base-url https://app.example`: nothing is created or "
+    "paid there. The synthetic user has two streams already; the contract is one on the test network.",
+    Mode.JWT: "`auth_mode` of the environment, or `SMOKE_AUTH_MODE`, is `jwt`: the gate signs tokens of its own.",
+    Mode.BEARER: "The mode of the built-in production environment: a token of the synthetic user's.",
+    Mode.API_KEY: "The synthetic user shows an API key.",
+    Mode.BAKE: "After the scenarios of a run the release is watched ([objectives](objectives.md)).",
+    Mode.ROLLBACK: "`streampay-smoke rollback`, or a run with `--on-fail rollback`; the environment file has "
+    "`[rollback]`, and the release before was recorded ([rollback](rollback.md)). Which secret is needed follows from "
+    "the [hook](hooks.md).",
+    Mode.SERVE: "`streampay-smoke serve` ([serve](serve.md)): this, and what its runs need.",
+    Mode.TELL: "Set what you use ([notifications](notifications.md)); nothing is needed. The webhook needs both its "
+    "address and its secret.",
+    Mode.REGIONS: "`streampay-smoke run --region NAME` for one of the `[[regions]]` of the environment file, and "
+    "`streampay-smoke merge` ([regions](regions.md)).",
+}
+"""What a person does in each mode, for the page."""
+
+_MODES_HEAD = """# What each mode needs
+
+A rehearsal on the sandbox needs nothing. Everything else needs what is marked *required* in the tables of what it
+does: a deployment that is judged and rolled back has two of them. Where a key of the environment file is named, the
+file may give it instead. The way the synthetic user signs in ([auth mode](security.md#synthetic-credentials)) adds its
+own; `wallet` adds nothing. [env.example](../env.example) marks the same; [configuration](configuration.md) has all of
+every variable.
+"""
 
 
 def env_example() -> str:
     """Every variable with what it is for, and no value: a secret never gets a place in a committed file."""
-    lines = ["# Copy to .env and fill in what this machine needs. An option or a real variable wins over this file."]
+    lines = [
+        "# Copy to .env and fill in what this machine needs. An option or a real variable wins over this file.",
+        "# docs/modes.md has a table for each mode: what it needs, and what may be given there.",
+    ]
     for variable in VARIABLES.values():
         notes = [f"default: {variable.default}"] if variable.default else []
         notes += [f"option: {variable.option}"] if variable.option else []
         notes += ["secret"] if variable.secret else []
         note = f" ({', '.join(notes)})" if notes else ""
-        lines += ["", f"# {variable.about}{note}", f"#{variable.name}="]
+        modes = [f"# {said}: {'; '.join(names)}" for said, names in _marks(variable) if names]
+        lines += ["", f"# {variable.about}{note}", *modes, f"#{variable.name}="]
     return "\n".join(lines) + "\n"
+
+
+def _marks(variable: Variable) -> tuple[tuple[str, tuple[Mode, ...]], ...]:
+    return ("REQUIRED for", variable.required_in), ("for", variable.used_in)
+
+
+def modes_page() -> str:
+    """What each mode needs, and what may be given in it: one table for each."""
+    return _MODES_HEAD + "".join(map(_mode, Mode))
+
+
+def _mode(mode: Mode) -> str:
+    heading = f"\n## {mode[0].upper()}{mode[1:]}\n\n{NOTES[mode]}\n\n"
+    required = [variable for variable in VARIABLES.values() if mode in variable.required_in]
+    used = [variable for variable in VARIABLES.values() if mode in variable.used_in]
+    rows = "".join(
+        f"| `{variable.name}`{' (secret)' if variable.secret else ''} | {said} | {_given_too(variable)} "
+        f"| {variable.about.split('. ')[0].replace('|', chr(92) + '|')} |\n"
+        for said, variables in (("**required**", required), ("may be given", used))
+        for variable in variables
+    )
+    return f"{heading}| variable | | or as | what it is |\n|---|---|---|---|\n{rows}"
+
+
+def _given_too(variable: Variable) -> str:
+    key = f"`{variable.file_key}` in the environment file" if variable.file_key else ""
+    return ", ".join(filter(None, (f"`{variable.option}`" if variable.option else "", key))) or "-"
 
 
 def table() -> str:

@@ -3,6 +3,7 @@
 Validation, the options of the commands, `env.example` and the table in `docs/configuration.md` are made from this.
 """
 
+from enum import StrEnum
 from typing import NamedTuple
 
 from streampay_smoke.core.contract_profiles import PROFILES
@@ -32,13 +33,33 @@ _PARSERS_OF_SECRETS = (
 )
 
 
+class Mode(StrEnum):
+    """What a person does with the gate, as far as it decides which settings are needed; the value is in plain words."""
+
+    ANY = "any run"
+    DEPLOYMENT = "a deployment on a test network"
+    PRODUCTION = "production, read-only"
+    JWT = "auth mode jwt"
+    BEARER = "auth mode bearer"
+    API_KEY = "auth mode api-key"
+    BAKE = "watching a release"
+    ROLLBACK = "rollback"
+    SERVE = "serve"
+    TELL = "telling people"
+    REGIONS = "regions"
+
+
+_DEPLOYED = (Mode.DEPLOYMENT, Mode.PRODUCTION)
+
+
 class Variable(NamedTuple):
     """One setting a person can give.
 
     `option` is its name on the command line, "" where it has none, and `metavar` what stands for its value there.
     `default` is what counts where nobody gives it; where that is nothing, `unset` says what it means. `file_key` is
     the key of an environment file that gives it a value, `field` the name the parsed value has in the settings.
-    `page` below docs/ says more.
+    `page` below docs/ says more. `required_in` are the modes that do not work without it, `used_in` those it may
+    be given in.
     """
 
     name: str
@@ -51,6 +72,8 @@ class Variable(NamedTuple):
     file_key: str = ""
     field: str = ""
     page: str = ""
+    required_in: tuple[Mode, ...] = ()
+    used_in: tuple[Mode, ...] = ()
 
     @property
     def secret(self) -> bool:
@@ -73,6 +96,7 @@ VARIABLES = {
             metavar="NAME",
             default="sandbox",
             field="environment",
+            required_in=(*_DEPLOYED, Mode.ROLLBACK),
         ),
         Variable(
             "SMOKE_BASE_URL",
@@ -81,6 +105,7 @@ VARIABLES = {
             option="--base-url",
             metavar="URL",
             file_key="service.base_url",
+            required_in=(*_DEPLOYED, Mode.ROLLBACK),
         ),
         Variable(
             "SMOKE_BASELINE_URL",
@@ -90,6 +115,7 @@ VARIABLES = {
             parsing.address,
             option="--baseline-url",
             metavar="URL",
+            used_in=_DEPLOYED,
         ),
         Variable(
             "SMOKE_EXPECT_RELEASE",
@@ -97,6 +123,8 @@ VARIABLES = {
             option="--expect-release",
             metavar="ID",
             unset="any",
+            required_in=(Mode.ROLLBACK,),
+            used_in=_DEPLOYED,
         ),
         Variable(
             "SMOKE_REGION",
@@ -105,6 +133,15 @@ VARIABLES = {
             option="--region",
             metavar="NAME",
             page="regions",
+            required_in=(Mode.REGIONS,),
+        ),
+        Variable(
+            "SMOKE_REPLICAS",
+            "How many replicas answer behind the address: all of them are to be met",
+            parsing.replicas,
+            unset="not declared: what was missed is not known",
+            file_key="service.replicas",
+            page="fleets",
         ),
         Variable(
             "SMOKE_VANTAGE",
@@ -112,6 +149,7 @@ VARIABLES = {
             option="--vantage",
             metavar="NAME",
             page="regions",
+            used_in=(Mode.REGIONS,),
         ),
         Variable(
             "SMOKE_TAGS",
@@ -120,6 +158,7 @@ VARIABLES = {
             metavar="EXPR",
             default="@smoke",
             page="tags",
+            used_in=(Mode.ANY,),
         ),
         Variable(
             "SMOKE_DEADLINE_SECONDS",
@@ -132,6 +171,7 @@ VARIABLES = {
             metavar="SECONDS",
             unset="120, or more on slow ledgers and far away",
             file_key="deadline_seconds",
+            used_in=(Mode.ANY,),
         ),
         Variable(
             "SMOKE_BAKE",
@@ -143,6 +183,7 @@ VARIABLES = {
             default="0",
             field="bake_seconds",
             page="objectives",
+            required_in=(Mode.BAKE,),
         ),
         Variable(
             "SMOKE_ON_INCONCLUSIVE",
@@ -151,6 +192,7 @@ VARIABLES = {
             option="--on-inconclusive",
             metavar="hold|fail",
             default="hold",
+            used_in=(Mode.ANY,),
         ),
         Variable(
             "SMOKE_ON_FAIL",
@@ -160,6 +202,7 @@ VARIABLES = {
             metavar="hold|rollback",
             default="hold",
             page="policy",
+            required_in=(Mode.ROLLBACK,),
         ),
         Variable(
             "SMOKE_REPORT",
@@ -167,6 +210,7 @@ VARIABLES = {
             parsing.flag,
             option="--report",
             default="1",
+            used_in=(Mode.ANY,),
         ),
         Variable(
             "SMOKE_LANES",
@@ -176,6 +220,7 @@ VARIABLES = {
             option="--lanes",
             metavar="NUMBER",
             default="7",
+            used_in=(Mode.ANY,),
         ),
         Variable(
             "SMOKE_KEEP_SIGN_IN",
@@ -184,13 +229,21 @@ VARIABLES = {
             "does",
             parsing.flag,
             default="1",
+            used_in=(Mode.ANY,),
         ),
-        Variable("SMOKE_ARTIFACTS", "Folder that gets one folder for each run", parsing.path, default="artifacts"),
+        Variable(
+            "SMOKE_ARTIFACTS",
+            "Folder that gets one folder for each run",
+            parsing.path,
+            default="artifacts",
+            used_in=(Mode.ANY,),
+        ),
         Variable(
             "SMOKE_RUNBOOK_URL",
             "Where your people read the runbook: answers and reports link its section about the reason code",
             parsing.endpoint,
             unset="docs/runbook.md in the project",
+            used_in=(Mode.ANY,),
         ),
         Variable(
             "SMOKE_HISTORY",
@@ -198,6 +251,7 @@ VARIABLES = {
             parsing.path_or_none,
             unset="history.sqlite in SMOKE_ARTIFACTS",
             page="history",
+            used_in=(Mode.ANY,),
         ),
         Variable(
             "SMOKE_DEPLOY",
@@ -205,6 +259,7 @@ VARIABLES = {
             option="--deploy",
             metavar="ID",
             page="rollback",
+            required_in=(Mode.ROLLBACK,),
         ),
         Variable(
             "SMOKE_ROLLBACK_BASE_URL",
@@ -212,45 +267,67 @@ VARIABLES = {
             parsing.address,
             unset="SMOKE_BASE_URL",
             page="rollback",
+            used_in=(Mode.ROLLBACK,),
         ),
         Variable(
             "SMOKE_ROLLBACK_LOG",
             "The intent log of an environment's rollbacks, on a local disk that outlives the deploy",
             unset="rollback/NAME[-REGION].jsonl in SMOKE_ARTIFACTS",
             page="rollback",
+            used_in=(Mode.ROLLBACK,),
         ),
         Variable(
             "SMOKE_DIALECT",
             f"The shape of the API: {', '.join(DIALECTS)}",
             parsing.one_of(*DIALECTS),
             file_key="service.dialect",
+            used_in=_DEPLOYED,
         ),
         Variable(
             "SMOKE_AUTH_MODE",
             "How the synthetic user signs in: wallet, jwt, bearer or api-key",
             parsing.one_of(*AUTH_MODES),
             file_key="service.auth_mode",
+            used_in=_DEPLOYED,
         ),
-        Variable("SMOKE_AUTH_TOKEN", "The synthetic user's token, for auth mode bearer", parsing.secret),
+        Variable(
+            "SMOKE_AUTH_TOKEN",
+            "The synthetic user's token, for auth mode bearer",
+            parsing.secret,
+            required_in=(Mode.BEARER,),
+        ),
         Variable(
             "SMOKE_AUTH_JWT_SECRET",
             "Signs tokens in auth mode jwt, and genuine expired tokens for the refusal check in every mode",
             parsing.secret,
+            required_in=(Mode.JWT,),
+            used_in=_DEPLOYED,
         ),
-        Variable("SMOKE_API_KEY", "The synthetic user's API key, for auth mode api-key", parsing.secret),
+        Variable(
+            "SMOKE_API_KEY",
+            "The synthetic user's API key, for auth mode api-key",
+            parsing.secret,
+            required_in=(Mode.API_KEY,),
+        ),
         *(
             Variable(
                 f"{name}{SLOT_B}",
                 f"Slot B of {name}, tried once where slot A is refused",
                 parsing.secret,
                 page="security",
+                used_in=(mode,),
             )
-            for name in ("SMOKE_AUTH_TOKEN", "SMOKE_AUTH_JWT_SECRET", "SMOKE_API_KEY")
+            for name, mode in (
+                ("SMOKE_AUTH_TOKEN", Mode.BEARER),
+                ("SMOKE_AUTH_JWT_SECRET", Mode.JWT),
+                ("SMOKE_API_KEY", Mode.API_KEY),
+            )
         ),
         Variable(
             "SMOKE_METRICS_TOKEN",
             "Bearer token of the metrics a bake reads: the service's endpoint, or Prometheus",
             parsing.secret,
+            used_in=(*_DEPLOYED, Mode.BAKE),
         ),
         Variable(
             "SMOKE_STELLAR_NETWORK",
@@ -258,6 +335,7 @@ VARIABLES = {
             parsing.network,
             file_key="chain.network",
             field="network",
+            used_in=_DEPLOYED,
         ),
         Variable(
             "SMOKE_STELLAR_RPC_URL",
@@ -266,6 +344,7 @@ VARIABLES = {
             unset="of the network",
             file_key="chain.rpc_url",
             field="rpc_url",
+            used_in=(*_DEPLOYED, Mode.ROLLBACK),
         ),
         Variable(
             "SMOKE_STELLAR_FRIENDBOT_URL",
@@ -274,11 +353,13 @@ VARIABLES = {
             unset="of the network",
             file_key="chain.friendbot_url",
             field="friendbot_url",
+            used_in=_DEPLOYED,
         ),
         Variable(
             "SMOKE_CONTRACT_ID",
             "The StreamPay contract (C...) money must be paid by. Required outside the embedded sandbox",
             file_key="chain.contract_id",
+            required_in=_DEPLOYED,
         ),
         Variable(
             "SMOKE_CONTRACT_PROFILE",
@@ -286,30 +367,35 @@ VARIABLES = {
             "streampay-contracts-v0.2 (the one after it, whose recipients withdraw)",
             parsing.one_of(*PROFILES),
             file_key="chain.contract_profile",
+            used_in=_DEPLOYED,
         ),
         Variable(
             "SMOKE_SIGNER_SEED",
             "Test-network seed (S...) of the synthetic user and payer",
             parsing.secret,
             unset="derived",
+            used_in=(*_DEPLOYED, Mode.ROLLBACK),
         ),
         Variable(
             "SMOKE_RECIPIENT_SEED",
             "Test-network seed (S...) of the recipient",
             parsing.secret,
             unset="a fresh account",
+            used_in=(Mode.DEPLOYMENT,),
         ),
         Variable(
             "SMOKE_TOKEN_CONTRACT_ID",
             "Token contract (C...) of the streams",
             parsing.token_contract,
             unset="the native token's",
+            used_in=(Mode.DEPLOYMENT,),
         ),
         Variable(
             "SMOKE_SETTLEMENT_PROOF",
             "ledger, or service where the environment allows to take the service's word",
             parsing.one_of(*PROOFS),
             default="ledger",
+            used_in=(Mode.DEPLOYMENT,),
         ),
         Variable(
             SIGNING_KEY,
@@ -317,48 +403,56 @@ VARIABLES = {
             "One that cannot sign is CONFIG before the run",
             parsing.signing_key,
             page="security",
+            used_in=(Mode.ANY,),
         ),
         Variable(
             "SMOKE_ROLLBACK_TOKEN",
             "Bearer token for the deployment engine a release is put back on: Kubernetes, GitHub, Cloud Run",
             parsing.secret,
             page="hooks",
+            used_in=(Mode.ROLLBACK,),
         ),
         Variable(
             "SMOKE_ROLLBACK_WEBHOOK_SECRET",
             "Signs what is posted to a rollback webhook: whsec_ and base64 of 24 to 64 random bytes",
             parsing.secret,
             page="hooks",
+            used_in=(Mode.ROLLBACK,),
         ),
         Variable(
             "SMOKE_NOTIFY_SLACK_URL",
             "Slack's incoming webhook that is told verdicts",
             parsing.secret_address,
             page="notifications",
+            used_in=(Mode.TELL,),
         ),
         Variable(
             "SMOKE_NOTIFY_TEAMS_URL",
             "The address of a Teams workflow that is told verdicts",
             parsing.secret_address,
             page="notifications",
+            used_in=(Mode.TELL,),
         ),
         Variable(
             "SMOKE_NOTIFY_WEBHOOK_URL",
             "A receiver of yours that is told verdicts, signed as Standard Webhooks 1.0 says",
             parsing.secret_address,
             page="notifications",
+            used_in=(Mode.TELL,),
         ),
         Variable(
             WEBHOOK_SECRET,
             "Signs what is posted to SMOKE_NOTIFY_WEBHOOK_URL: whsec_ and base64 of 24 to 64 random bytes",
             parsing.webhook_secret,
             page="notifications",
+            used_in=(Mode.TELL,),
         ),
         Variable(
             "SMOKE_PAGE_PAGERDUTY_KEY",
             "PagerDuty's integration key (Events API v2): a decision that pages wakes whom it is of",
             parsing.secret,
             page="notifications",
+            used_in=(Mode.TELL,),
         ),
         Variable(
             "SMOKE_PAGE_PAGERDUTY_URL",
@@ -366,12 +460,14 @@ VARIABLES = {
             parsing.secure_endpoint,
             default="https://events.pagerduty.com/v2/enqueue",
             page="notifications",
+            used_in=(Mode.TELL,),
         ),
         Variable(
             "SMOKE_PAGE_OPSGENIE_KEY",
             "Opsgenie's API key: a decision that pages wakes whom it is of",
             parsing.secret,
             page="notifications",
+            used_in=(Mode.TELL,),
         ),
         Variable(
             "SMOKE_PAGE_OPSGENIE_URL",
@@ -379,6 +475,7 @@ VARIABLES = {
             parsing.secure_endpoint,
             default="https://api.opsgenie.com/v2/alerts",
             page="notifications",
+            used_in=(Mode.TELL,),
         ),
         Variable(
             "SMOKE_REPORT_URL",
@@ -386,30 +483,35 @@ VARIABLES = {
             parsing.report_address,
             unset="the CI's page of the build",
             page="notifications",
+            used_in=(Mode.TELL,),
         ),
         Variable(
             "SMOKE_SERVE_TOKEN",
             "Opens `streampay-smoke serve`, which does not start without it; 24 characters or more",
             parsing.serve_token,
             page="serve",
+            required_in=(Mode.SERVE,),
         ),
         Variable(
             "SMOKE_SERVE_TOKEN_B",
             "Slot B of SMOKE_SERVE_TOKEN: both open the service",
             parsing.serve_token,
             page="serve",
+            used_in=(Mode.SERVE,),
         ),
         Variable(
             "SMOKE_SERVE_TARGETS",
             "Addresses a caller of the service may have judged beside SMOKE_BASE_URL, separated by spaces",
             parsing.addresses,
             page="serve",
+            used_in=(Mode.SERVE,),
         ),
         Variable(
             "SMOKE_SERVE_REPORT_URL",
             "Where reports can be read, with {run_id} for the run; told by the service as report_url",
             parsing.report_address,
             page="serve",
+            used_in=(Mode.SERVE,),
         ),
         Variable(
             "SMOKE_SERVE_VALID_SECONDS",
@@ -417,6 +519,7 @@ VARIABLES = {
             parsing.seconds,
             default="3600",
             page="serve",
+            used_in=(Mode.SERVE,),
         ),
         Variable(
             "SMOKE_SERVE_KEEP_RUNS",
@@ -424,6 +527,7 @@ VARIABLES = {
             parsing.count,
             default="100",
             page="serve",
+            used_in=(Mode.SERVE,),
         ),
     )
 }

@@ -49,7 +49,11 @@ class JobState(msgspec.Struct, kw_only=True):
 
 
 class Workflow:
-    """A workflow that is dispatched. `before` is told of each job before it runs, and may say how it is cut off."""
+    """A workflow that is dispatched.
+
+    `artifacts` are this run's, `caches` those of the repository. `before` is told of each job before it runs, and may
+    say how it is cut off.
+    """
 
     def __init__(
         self,
@@ -58,12 +62,14 @@ class Workflow:
         contexts: Contexts,
         *,
         artifacts: Path,
+        caches: Path | None = None,
         before: Callable[[str], str] = lambda job: "",
     ) -> None:
         self._workflow = workflow
         self._machine = machine
         self._contexts = contexts
         self._artifacts = artifacts
+        self._caches = caches or artifacts.with_name("caches")
         self._before = before
         self.results: dict[str, dict[str, Any]] = {}
         self.cancelled = False
@@ -99,7 +105,8 @@ class Workflow:
             return {"result": "skipped", "outputs": {}}
         if cut_off := self._before(name):
             return {"result": cut_off, "outputs": {}}
-        shutil.rmtree(self._machine.folder / "artifacts", ignore_errors=True)  # each job has a machine of its own
+        for left in (self._machine.folder / "artifacts", self._temp):  # each job has a machine of its own
+            shutil.rmtree(left, ignore_errors=True)
         state = JobState(
             environ=environ_of(contexts, self._workflow, job),
             contexts=contexts,
@@ -146,14 +153,19 @@ class Workflow:
         told, paths = self._machine.folder / "outputs", self._machine.folder / "paths"
         for file in (told, paths):
             file.write_text("")
+        github = state.contexts["github"]
         given = {
+            "GITHUB_RUN_ID": str(github.get("run_id", "1")),
+            "GITHUB_RUN_ATTEMPT": str(github["run_attempt"]),
+            "GITHUB_JOB": github["job"],
+            "RUNNER_TEMP": str(self._temp),
             "GITHUB_OUTPUT": str(told),
             "GITHUB_PATH": str(paths),
             "GITHUB_STEP_SUMMARY": str(self._machine.folder / "summary.md"),
             "GITHUB_WORKSPACE": str(self._machine.folder),
         }
-        if "action_path" in state.contexts["github"]:  # a step of a composite action
-            given["GITHUB_ACTION_PATH"] = state.contexts["github"]["action_path"]
+        if "action_path" in github:  # a step of a composite action
+            given["GITHUB_ACTION_PATH"] = github["action_path"]
         code = self._machine.run([*BASH, step["run"]], {**environ, **given}, state.paths)
         state.paths[:0] = reversed(paths.read_text().splitlines())
         return outputs_in(told.read_text()), code == 0
@@ -183,6 +195,8 @@ class Workflow:
         if action == "actions/checkout":
             return True
         path = self._machine.folder / given["path"]
+        if action.startswith("actions/cache/"):
+            return self._cached(action, path, given)
         kept = self._artifacts / given.get("name", given.get("pattern", ""))
         if action == "actions/upload-artifact":
             if not path.exists():
@@ -196,6 +210,24 @@ class Workflow:
         if not kept.exists():
             return "pattern" in given
         shutil.copytree(kept, path, dirs_exist_ok=True)
+        return True
+
+    @property
+    def _temp(self) -> Path:
+        return self._machine.folder.with_name("runner-temp")
+
+    def _cached(self, action: str, path: Path, given: Mapping[str, str]) -> bool:
+        """Restore the cache of this key, else the newest whose key begins like it; or save one that is not there."""
+        if action == "actions/cache/save":
+            if path.exists() and not (self._caches / given["key"]).exists():  # else it warns, and goes on
+                shutil.copytree(path, self._caches / given["key"])
+            return True
+        assert action == "actions/cache/restore", f"the model does not know {action}"
+        kept = list(self._caches.iterdir()) if self._caches.exists() else []
+        for start in (given["key"], *given["restore-keys"].split()):
+            if found := [one for one in kept if one.name.startswith(start)]:
+                shutil.copytree(max(found, key=lambda one: one.stat().st_ctime_ns), path, dirs_exist_ok=True)
+                break
         return True
 
 

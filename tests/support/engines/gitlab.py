@@ -67,9 +67,20 @@ class Pipeline:
         if cut_off := self._before(name):
             return cut_off
         self._fetch(job)
+        cache = job.get("cache", {})
+        for path in cache.get("paths", []):
+            _copy(self._cache(cache) / path, self._checkout.folder / path)
         result = "success" if self._script(job) == 0 else "failed"
+        if result == "success" or cache.get("when") == "always":
+            for path in cache.get("paths", []):
+                _copy(self._checkout.folder / path, self._cache(cache) / path)
         self._keep(name, job, result)
         return result
+
+    def _cache(self, cache: Mapping[str, Any]) -> Path:
+        """Return where the cache of a key is kept: it belongs to the project, not to a pipeline."""
+        key = re.sub(r"\$(\w+)", lambda found: self._config["variables"].get(found[1], ""), cache["key"])
+        return self._artifacts.with_name("caches") / key
 
     def _script(self, job: Mapping[str, Any]) -> int:
         # The runner stops at the first command that fails, as set -eo pipefail does.
@@ -89,7 +100,7 @@ class Pipeline:
                 _copy(self._checkout.folder / path, self._artifacts / name / path)
 
     def _fetch(self, job: Mapping[str, Any]) -> None:
-        for left in ("gate", "artifacts"):  # each job begins with a fresh copy
+        for left in ("gate", "artifacts", "history"):  # each job begins with a fresh copy
             shutil.rmtree(self._checkout.folder / left, ignore_errors=True)
         (self._checkout.folder / "candidate.env").unlink(missing_ok=True)
         for need in job.get("needs", []):

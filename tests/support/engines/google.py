@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from serve_parts import Reply
 
@@ -70,11 +70,13 @@ class CloudDeploy:
         environ = {**ENVIRON, **told, "SMOKE_ARTIFACTS": str(self._checkout.folder / "artifacts")}
         module = loaded("google-cloud-deploy/verify.py", self._answer, environ)
 
-        def run(command: list[str], *, check: bool, env: Mapping[str, str]) -> SimpleNamespace:
+        def run(
+            command: list[str], *, check: bool, env: Mapping[str, str], input: bytes = b"", stdout: int | None = None
+        ) -> "subprocess.CompletedProcess[bytes]":
             assert not check
-            return SimpleNamespace(returncode=self._checkout.run(command, env, self._checkout.image_paths))
+            return self._checkout.answer(command, env, self._checkout.image_paths, input)
 
-        vars(module)["subprocess"] = SimpleNamespace(run=run, CompletedProcess=subprocess.CompletedProcess)
+        vars(module)["subprocess"] = SimpleNamespace(run=run, PIPE=subprocess.PIPE)
         code: int = module.main()
         return code
 
@@ -86,6 +88,10 @@ class CloudDeploy:
             return self._secret(request)
         if request.full_url.startswith("https://storage.googleapis.com/upload/storage/v1/b/"):
             return self._object(request)
+        if request.full_url.startswith("https://storage.googleapis.com/storage/v1/b/streampay-smoke-evidence/o/"):
+            name = unquote(urlsplit(request.full_url).path.rpartition("/")[2])
+            kept = (self.bucket or {}).get(name)
+            return Reply(status=404 if kept is None else 200, headers={}, body=kept or b"{}")
         assert request.full_url == (
             "https://clouddeploy.googleapis.com/v1/projects/pay/locations/europe-west1/"
             "deliveryPipelines/streampay:rollbackTarget"

@@ -64,15 +64,22 @@ class Checkout:
 
     def run(self, command: list[str], environ: Mapping[str, str], paths: Sequence[str] = ()) -> int:
         """Run a command of a step and return its exit code."""
+        return self.answer(command, environ, paths).returncode
+
+    def answer(
+        self, command: list[str], environ: Mapping[str, str], paths: Sequence[str] = (), given: bytes = b""
+    ) -> "subprocess.CompletedProcess[bytes]":
+        """Run a command with `given` as its standard input, and return what it said and its exit code."""
         path = ":".join([*paths, os.environ["PATH"]])
         return subprocess.run(
             command,
             cwd=self.folder,
             env={"PATH": path, **self._fake.environ, **environ},
-            stdout=subprocess.DEVNULL,
+            input=given,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             check=False,
-        ).returncode
+        )
 
     def called(self, words: str) -> bool:
         """Whether a command line that begins with these words was called."""

@@ -1,15 +1,21 @@
 """The quorum rule: what the verdicts of several regions say together."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from sample_runs import SCRIPTS, judged, passing
 
+from streampay_smoke.evidence.events import Overridden, RegionsMerged
+from streampay_smoke.evidence.journal import Entry, JournalRead
+from streampay_smoke.evidence.regions import MergedRun, Quorum, RefusedArtifact
+from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.policy import ReleaseStep
-from streampay_smoke.gate.regions import REGION_RULES, RULES, Quorum, RefusedArtifact, RunOfRegion, decided, merged
+from streampay_smoke.gate.regions import REGION_RULES, RULES, decided
 from streampay_smoke.gate.verdict import Action, Override, Verdict, VerdictStatus, from_json, to_json
 from streampay_smoke.publish import wording
 
@@ -34,13 +40,26 @@ def said(status: VerdictStatus, run_id: str, **changed: object) -> Verdict:
     return replace(verdict, **{**fields, **changed})
 
 
-def run(region: str, status: VerdictStatus, vantage: str = "", **changed: object) -> RunOfRegion:
+def run(region: str, status: VerdictStatus, vantage: str = "", **changed: object) -> MergedRun:
     verdict = said(status, changed.pop("run_id", f"run-{region}-{vantage}"), **changed)  # type: ignore[arg-type]
-    return RunOfRegion(region=region, vantage=vantage, verdict=verdict, artifacts=f"artifacts/{region}")
+    return MergedRun(
+        region=region,
+        vantage=vantage,
+        verdict=msgspec.to_builtins(verdict),
+        artifacts=f"artifacts/{region}",
+        whole_suite=True,
+    )
 
 
-def merge(*runs: RunOfRegion, refused: tuple[RefusedArtifact, ...] = (), **quorum: object) -> Verdict:
-    return merged(runs, refused, Quorum(**{"expected": ("eu", "us"), **quorum}), run_id="merge-1")  # type: ignore[arg-type]
+def merge_of(runs: Sequence[MergedRun], quorum: Quorum, *after: Overridden, **fields: object) -> Verdict:
+    event = RegionsMerged(run_id="merge-1", quorum=quorum, runs=tuple(runs), **fields)  # type: ignore[arg-type]
+    first = Entry(seq=1, at_ms=0, prev="", event=event)
+    later = (Entry(seq=seq, at_ms=0, prev="", event=each) for seq, each in enumerate(after, 2))
+    return judge(JournalRead(entries=(first, *later), sha256="of the journal"))
+
+
+def merge(*runs: MergedRun, refused: tuple[RefusedArtifact, ...] = (), **quorum: object) -> Verdict:
+    return merge_of(runs, Quorum(**{"expected": ("eu", "us"), **quorum}), refused=refused)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +124,7 @@ def test_every_region_is_promoted_together_or_none_is() -> None:
 @pytest.mark.parametrize("us", [P, F])
 def test_a_rehearsal_promotes_nothing_rolls_nothing_back_and_wakes_nobody(us: VerdictStatus) -> None:
     quorum = Quorum(expected=("eu", "us"))
-    verdict = merged([run("eu", P), run("us", us)], (), quorum, run_id="merge-1", rehearsal=True)
+    verdict = merge_of([run("eu", P), run("us", us)], quorum, rehearsal=True)
     decision = decided(verdict, [])
 
     assert (verdict.verdict, decision.step, decision.page) == (us, ReleaseStep.HOLD, False)
@@ -115,8 +134,8 @@ def test_a_rehearsal_promotes_nothing_rolls_nothing_back_and_wakes_nobody(us: Ve
 def test_an_end_by_a_signal_exits_as_one() -> None:
     quorum = Quorum(expected=("eu", "us"))
 
-    assert merged([run("eu", I)], (), quorum, run_id="merge-1", ended_by="SIGTERM").exit_code == 143
-    assert merged([run("eu", F)], (), quorum, run_id="merge-1", ended_by="SIGTERM").exit_code == 1
+    assert merge_of([run("eu", I)], quorum, ended_by="SIGTERM").exit_code == 143
+    assert merge_of([run("eu", F)], quorum, ended_by="SIGTERM").exit_code == 1
 
 
 def test_a_fail_that_is_not_the_releases_accuses_nobody() -> None:
@@ -125,7 +144,7 @@ def test_a_fail_that_is_not_the_releases_accuses_nobody() -> None:
 
 def test_inconclusive_exits_as_a_failure_where_that_was_asked_for() -> None:
     quorum = Quorum(expected=("eu", "us"))
-    verdict = merged([run("eu", P)], (), quorum, run_id="merge-1", inconclusive_fails=True)
+    verdict = merge_of([run("eu", P)], quorum, inconclusive_fails=True)
 
     assert (verdict.verdict, verdict.exit_code) == (I, 1)
 
@@ -167,7 +186,7 @@ def test_a_vantage_point_that_sees_nothing_is_outvoted_and_one_that_sees_a_fault
     ],
 )
 def test_evidence_that_does_not_go_together_is_refused_by_name(
-    runs: list[RunOfRegion], quorum: dict[str, Any], status: VerdictStatus, reason_code: str
+    runs: list[MergedRun], quorum: dict[str, Any], status: VerdictStatus, reason_code: str
 ) -> None:
     verdict = merge(*runs, **quorum)
 
@@ -229,10 +248,60 @@ def test_an_override_of_one_region_is_told_as_that_regions() -> None:
     assert "us: overridden from FAIL by Ann" in verdict.warnings[0]
 
 
+ASKED = Overridden(who="Ann", why="the runner was lost", until_ms=3_600_000, to="PASS")
+
+
+def test_a_merged_verdict_is_overridden_by_name_and_its_regions_keep_what_they_say() -> None:
+    quorum = Quorum(expected=("eu", "us"))
+    verdict = merge_of([run("eu", P), run("us", I)], quorum, ASKED)
+    decision = decided(verdict, [])
+
+    assert (verdict.verdict, verdict.reason_code, verdict.exit_code) == (P, "overridden", 0)
+    assert (verdict.overrides[0].who, verdict.overrides[0].from_) == ("Ann", "INCONCLUSIVE")
+    assert [region.verdict for region in verdict.regions] == [P, I]
+    assert (decision.step, decision.page) == (ReleaseStep.PROMOTE, False)
+    assert "a person answers for it" in decision.because
+
+
+@pytest.mark.parametrize(
+    ("runs", "to", "step"),
+    [
+        ((run("eu", P), run("us", F)), "INCONCLUSIVE", ReleaseStep.HOLD),  # nothing is rolled back
+        ((run("eu", P), replace(run("us", I), whole_suite=False)), "PASS", ReleaseStep.HOLD),
+        ((run("eu", P),), "PASS", ReleaseStep.HOLD),  # nothing at all was played in the other region
+    ],
+)
+def test_an_override_promotes_only_where_a_whole_suite_was_played(
+    runs: tuple[MergedRun, ...], to: str, step: ReleaseStep
+) -> None:
+    verdict = merge_of(runs, Quorum(expected=("eu", "us")), replace(ASKED, to=to))
+
+    assert str(verdict.verdict) == to
+    assert decided(verdict, []).step is step
+
+
+def test_safety_of_a_region_is_never_overridden() -> None:
+    verdict = merge_of([run("eu", P), run("us", S)], Quorum(expected=("eu", "us")), ASKED)
+
+    assert (verdict.verdict, verdict.overrides) == (S, ())
+    assert "SAFETY is never overridden" in verdict.warnings[-1]
+
+
+def test_the_journal_of_a_merge_that_was_changed_proves_nothing() -> None:
+    event = RegionsMerged(run_id="m", quorum=Quorum(expected=("eu",)), runs=(run("eu", P),))
+    first = Entry(seq=1, at_ms=0, prev="", event=event)
+    verdict = judge(JournalRead(entries=(first,), sha256="", tampered_at=2))
+
+    assert (verdict.verdict, verdict.reason_code) == (I, "journal_tampered")
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_any_run_can_be_merged_and_is_read_back(name: str) -> None:
     verdict = judged(SCRIPTS[name]()).verdict
-    together = merge(RunOfRegion(region="eu", vantage="", verdict=verdict, artifacts="a"), run("us", P, run_id="other"))
+    together = merge(
+        MergedRun(region="eu", vantage="", verdict=msgspec.to_builtins(verdict), artifacts="a"),
+        run("us", P, run_id="other"),
+    )
 
     assert from_json(to_json(together)) == together
     assert len(together.checks) == len(verdict.checks) + len(judged(passing()).verdict.checks)

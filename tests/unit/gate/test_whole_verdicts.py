@@ -33,6 +33,7 @@ from streampay_smoke.gate.verdict import (
     Cost,
     Data,
     Evidence,
+    Fleet,
     Settlement,
     Target,
     Timings,
@@ -124,6 +125,14 @@ def test_a_pass_field_by_field(journaled: WriteJournal) -> None:
         data=Data(verdict=VerdictStatus.PASS, passed=True, failed=False, score=1),
         cost=Cost(
             service_requests=0, ledger_requests=0, transactions=0, fees_stroops=0, most_locked_stroops=0, by_feature=()
+        ),
+        fleet=Fleet(
+            declared=None,
+            looks=0,
+            replicas=(),
+            miss_probability=None,
+            statement="no replica named itself in 0 looks over connections of their own; how many there are is not "
+            "declared (service.replicas): whether one was missed is not known",
         ),
     )
     assert [(check.id, check.status) for check in verdict.checks] == [(READY.id, "passed"), (MONEY.id, "passed")]

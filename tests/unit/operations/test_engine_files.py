@@ -19,17 +19,20 @@ def gate(engine: str) -> str:
     return ACTION if engine == "github" else IMAGE
 
 
-def test_every_file_of_deploy_belongs_to_an_engine_the_image_or_several_regions() -> None:
+def test_every_file_of_deploy_belongs_to_an_engine_or_the_image() -> None:
     there = {str(path.relative_to(DEPLOY)) for path in DEPLOY.rglob("*") if path.is_file() and path.suffix != ".pyc"}
     of_engines = {name for names in ENGINE_FILES.values() for name in names}
-    by_hand = {name for name in there if name.startswith("container/") or Path(name).name.startswith("regions.")}
-    assert there - by_hand == of_engines
+    assert {name for name in there if not name.startswith("container/")} == of_engines
 
 
 @pytest.mark.parametrize("engine", ENGINE_FILES)
 def test_names_address_contract_and_gate_are_filled_in(engine: str) -> None:
     filled = Filled(
-        name="qa-2", base_url="https://staging.acme.test", contract_id=CONTRACT, gate=gate_of(engine, gate(engine))
+        name="qa-2",
+        base_url="https://staging.acme.test",
+        contract_id=CONTRACT,
+        gate=gate_of(engine, gate(engine)),
+        regions=("no", "se", "dk"),
     )
     files = engine_files(engine, filled)
     text = "\n".join(files.values())
@@ -43,6 +46,29 @@ def test_names_address_contract_and_gate_are_filled_in(engine: str) -> None:
             assert list(YAML(typ="safe", pure=True).load_all(content))
         elif path.suffix == ".json":
             assert json.loads(content)
+
+
+def test_files_for_regions_are_written_where_the_environment_lists_some() -> None:
+    regions = ("no", "se-1", "dk")
+    texts = {
+        engine: next(
+            text
+            for path, text in engine_files(engine, Filled(name="qa", regions=regions)).items()
+            if "regions" in path.name
+        )
+        for engine in ("github", "gitlab", "argo-workflows", "kubernetes")
+    }
+    github, gitlab, argo, _ = ([*YAML(typ="safe", pure=True).load_all(text)][-1] for text in texts.values())
+
+    assert not any("eu-west-1" in text for text in texts.values())
+    assert github["jobs"]["region"]["strategy"]["matrix"]["region"] == list(regions)
+    assert gitlab["region"]["parallel"]["matrix"] == [{"SMOKE_REGION": list(regions)}]
+    assert json.loads(argo["spec"]["arguments"]["parameters"][1]["value"]) == list(regions)
+    assert all(part in texts["kubernetes"] for part in ("value: no se-1 dk\n", "completions: 3 ", "parallelism: 3\n"))
+    for engine in ("github", "gitlab", "kubernetes"):
+        assert not any("regions" in path.name for path in engine_files(engine, Filled(name="qa")))
+    with pytest.raises(SettingsInvalid, match="lists none"):
+        engine_files("argo-workflows", Filled(name="qa"))
 
 
 @pytest.mark.parametrize("name", ["2026", "on", "1e3", "2026-11"])

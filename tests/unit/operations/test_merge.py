@@ -1,6 +1,8 @@
 """Merging runs that were made elsewhere: what is verified, judged again, and refused."""
 
 import base64
+import datetime
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -59,7 +61,7 @@ def kinds(evidence: MergeEvidence) -> list[str]:
 def test_a_run_counts_with_the_verdict_that_its_journal_gives(played: Played) -> None:
     evidence = read(played("eu"), played("us", "failing") / "verdict.json")
 
-    assert [(run.region, run.verdict.verdict) for run in evidence.runs] == [
+    assert [(run.region, run.verdict["verdict"]) for run in evidence.runs] == [
         ("eu", VerdictStatus.PASS),
         ("us", VerdictStatus.FAIL),
     ]
@@ -125,17 +127,27 @@ def test_a_run_that_was_killed_with_its_supervisor_proves_nothing(played: Played
     killed = played("eu", story, ended=False)
     journal = killed / "journal.jsonl"
     journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:-1]))  # it never finished
-    evidence = read(killed)
+    for keys in ((), (KEY.public,)):  # nobody was left to sign it
+        evidence = read(killed, keys=keys)
 
-    assert kinds(evidence) == []
-    assert [run.verdict.verdict for run in evidence.runs] == [VerdictStatus.INCONCLUSIVE]
+        assert kinds(evidence) == []
+        assert [run.verdict["verdict"] for run in evidence.runs] == [VerdictStatus.INCONCLUSIVE]
+
+
+def test_a_run_that_passed_is_not_passed_off_as_one_that_was_killed(played: Played) -> None:
+    folder = played("eu")
+    verdict = json.loads((folder / "verdict.json").read_bytes())
+    verdict["evidence"]["journal_sha256"] = hashlib.sha256(b"").hexdigest()
+    (folder / "verdict.json").write_text(json.dumps(verdict))
+
+    assert kinds(read(folder, keys=(KEY.public,))) == ["verdict_forged"]
 
 
 def test_safety_counts_even_where_its_evidence_is_too_old(played: Played) -> None:
     evidence = read(played("eu", "refused"), later_ms=9_000_000)
 
     assert kinds(evidence) == ["run_stale"]
-    assert [run.verdict.verdict for run in evidence.runs] == [VerdictStatus.SAFETY]
+    assert [run.verdict["verdict"] for run in evidence.runs] == [VerdictStatus.SAFETY]
 
 
 def merged(capsys: pytest.CaptureFixture[str], artifacts: Path, *arguments: object) -> tuple[int, Verdict, str]:
@@ -172,3 +184,37 @@ def test_the_command_leaves_a_verdict_a_decision_and_a_matrix(
 
     code, verdict, _ = merged(capsys, tmp_path / "merged", eu, "--expect", "eu")
     assert (code, verdict.verdict) == (0, VerdictStatus.PASS)
+
+
+def test_a_merge_is_judged_reported_and_overridden_like_a_run(
+    played: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SMOKE_ARTIFACTS", str(tmp_path / "merged"))
+    monkeypatch.setenv("SMOKE_SIGNING_KEY", SEED)
+    monkeypatch.setattr("streampay_smoke.operations.merge.now_ms", lambda: START_MS + 60_000)
+    eu, us = played("eu", signed=True), played("us", "failing", signed=True)
+    _, first, _ = merged(capsys, tmp_path / "merged", eu, us, "--expect", "eu", "us")
+    folder = (tmp_path / "merged" / "latest").resolve()
+    key = tmp_path / "gate.pub"
+    key.write_text(base64.b64encode(KEY.public.raw).decode())
+
+    assert main(["judge", str(folder), "--verify", str(key)]) == 1
+    (folder / "report.html").unlink()
+    assert main(["report", str(folder)]) == 0
+    assert "Features by region" in (folder / "report.html").read_text()
+
+    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
+    asked = ["override", str(folder), "--to", "PASS", "--who", "Ann", "--why", "known", "--until", later.isoformat()]
+    capsys.readouterr()
+    assert main(asked) == 0
+    said = capsys.readouterr().out
+    overridden = from_json((folder / "verdict.json").read_bytes())
+    assert (overridden.reason_code, overridden.regions[1].verdict) == ("overridden", first.regions[1].verdict)
+    assert "OVERRIDDEN from FAIL by Ann" in said
+    assert "OVERRIDDEN from FAIL by Ann" in (folder / "summary.md").read_text()
+    assert json.loads((folder / "decision.json").read_bytes())["regions"] == {"eu": "promote", "us": "promote"}
+    assert main(["judge", str(folder), "--verify", str(key)]) == 0
+
+    assert main(asked) == 2  # a run is overridden once
+    code, verdict, _ = merged(capsys, tmp_path / "merged", eu, folder, "--expect", "eu", "us")
+    assert (code, "merged_already" in verdict.message) == (3, True)

@@ -28,7 +28,7 @@ def test_every_exercise_holds_and_the_report_is_dated(tmp_path: Path, capsys: py
     written = json.loads(report.read_text())
     assert written["at"].replace("-", "").replace(":", "") == report.stem
     assert written["held"] is True
-    assert len(written["exercises"]) == 8
+    assert len(written["exercises"]) == drills.EXERCISES
     assert {exercise["held"] for exercise in written["exercises"]} == {True}
     assert f"report: {page}" in said
 

@@ -1,6 +1,5 @@
 """The score of results, each target both ways, and what is told about it."""
 
-import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -231,22 +230,15 @@ def test_a_person_is_told_what_was_wrong_and_what_right() -> None:
     assert "always wrong: open" in summary
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.mark.parametrize(("stream", "bars"), [(Terminal(), 1), (io.StringIO(), 0)])
-def test_a_bar_is_drawn_on_a_terminal_only(stream: io.StringIO, bars: int) -> None:
-    progress = progress_output.ProgressOutput(2, stream)
+def test_while_runs_are_played_it_is_said_how_many_and_which(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = progress_output.ProgressOutput(3)
+    for name in ("open", "open", "rpc"):
+        progress.begin(name)
     progress.show(CORPUS["open"], RIGHT[0])
+    assert progress.count(10, is_live=False) == "1 of 3 runs, about 20 s left; 10 s; 0 wrong, playing open, rpc"
     progress.show(CORPUS["open"], answer("open", "PASS", "none"))
-    progress.end()
-    told = stream.getvalue()
-    assert told.count("[############............] 1/2, 0 wrong") == bars
-    assert told.count("2/2, 1 wrong") == bars
-    assert ("\x1b" in told) is bool(bars)
-    assert "ok      1.5 s  open" in told
+    assert progress.count(10, is_live=False) == "2 of 3 runs, about 5 s left; 10 s; 1 wrong, playing rpc"
+    assert "ok      1.5 s  open" in capsys.readouterr().out
 
 
 @pytest.fixture

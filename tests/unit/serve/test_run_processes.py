@@ -2,13 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from fake_smoke import FakeSmoke, verdict_of
+from waits import HANG_SECONDS, wait_until
 
 from streampay_smoke.gate.verdict import Action, VerdictStatus, to_json
 from streampay_smoke.serve import run_processes as players
@@ -28,17 +29,17 @@ def fake(tmp_path: Path) -> FakeSmoke:
     return FakeSmoke(tmp_path)
 
 
-def player_of(fake: FakeSmoke, *, limit_seconds: float = 10, grace_seconds: float = 5, **environ: str) -> RunProcesses:
+def player_of(fake: FakeSmoke, *, limit_seconds: float = HANG_SECONDS, **environ: str) -> RunProcesses:
     return RunProcesses(
         {"PATH": os.environ["PATH"], **fake.environ, **environ},
         limit_seconds=limit_seconds,
         command=(str(fake.program), "run"),
-        grace_seconds=grace_seconds,
+        grace_seconds=HANG_SECONDS,
     )
 
 
 def do(what: Coroutine[Any, Any, RunAnswer]) -> RunAnswer:
-    return asyncio.run(asyncio.wait_for(what, 20))
+    return asyncio.run(asyncio.wait_for(what, HANG_SECONDS))
 
 
 @pytest.mark.parametrize("status", list(VerdictStatus))
@@ -135,21 +136,26 @@ def test_a_verdict_that_cannot_be_read_is_none(tmp_path: Path, content: bytes) -
     assert answer_of(ORDER, tmp_path, exit_code=0).reason_code == "no_verdict"
 
 
+def once_there(path: Path) -> Callable[[int], None]:
+    """Return what a run is told to when its process starts: its time is counted from when it has made this file."""
+    return lambda group: wait_until(path.exists, f"{path.name} is there")
+
+
 def test_a_run_that_is_over_its_time_is_ended_and_leaves_its_verdict(fake: FakeSmoke, tmp_path: Path) -> None:
     fake.answers(verdict_of(VerdictStatus.PASS, **PROVED))
     fake.waits()
-    answer = do(player_of(fake, limit_seconds=0.3).play(ORDER, tmp_path, lambda group: None))
+    answer = do(player_of(fake, limit_seconds=0.05).play(ORDER, tmp_path, once_there(fake.started)))
     assert (answer.verdict, answer.reason_code) == (VerdictStatus.INCONCLUSIVE, "terminated")
 
 
 def test_a_run_that_does_not_listen_is_killed(tmp_path: Path) -> None:
     deaf = RunProcesses(
-        dict(os.environ),
-        limit_seconds=0.2,
-        command=("bash", "-c", "trap '' TERM; while :; do sleep 0.05; done"),
-        grace_seconds=0.2,
+        {**os.environ, "DEAF": str(tmp_path / "deaf")},
+        limit_seconds=0.05,
+        command=("bash", "-c", "trap '' TERM; : >$DEAF; while :; do sleep 0.05; done"),
+        grace_seconds=0.05,
     )
-    assert do(deaf.play(ORDER, tmp_path, lambda group: None)).reason_code == "no_verdict"
+    assert do(deaf.play(ORDER, tmp_path, once_there(tmp_path / "deaf"))).reason_code == "no_verdict"
     assert not players._locked(tmp_path)  # nor does anything it started live on
 
 
@@ -179,7 +185,7 @@ def test_an_adopted_run_is_ended_in_time_too(fake: FakeSmoke, tmp_path: Path, go
         groups: list[int] = []
         first = asyncio.create_task(player_of(fake).play(ORDER, tmp_path, groups.append))
         await appears(fake.started)
-        adopting = player_of(fake, limit_seconds=20 if going_down else 0.1)
+        adopting = player_of(fake, limit_seconds=HANG_SECONDS if going_down else 0.1)
         second = asyncio.create_task(adopting.adopt(ORDER, tmp_path, groups[0]))
         if going_down:
             adopting.close()
@@ -192,7 +198,10 @@ def test_an_adopted_run_is_ended_in_time_too(fake: FakeSmoke, tmp_path: Path, go
 def test_nothing_is_waited_for_where_nothing_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, to_json(verdict_of(VerdictStatus.PASS, **PROVED)))
     monkeypatch.setattr(asyncio, "sleep", lambda seconds: pytest.fail(f"it waited {seconds} s"))
-    assert do(RunProcesses({}, limit_seconds=20).adopt(ORDER, tmp_path, os.getpid())).verdict is VerdictStatus.PASS
+    assert (
+        do(RunProcesses({}, limit_seconds=HANG_SECONDS).adopt(ORDER, tmp_path, os.getpid())).verdict
+        is VerdictStatus.PASS
+    )
 
 
 def test_a_closed_player_ends_its_runs(fake: FakeSmoke, tmp_path: Path) -> None:
@@ -209,7 +218,7 @@ def test_a_closed_player_ends_its_runs(fake: FakeSmoke, tmp_path: Path) -> None:
 
 
 def test_a_process_that_is_gone_is_no_trouble(tmp_path: Path) -> None:
-    killed = RunProcesses(dict(os.environ), limit_seconds=10, command=("bash", "-c", "kill -KILL $$"))
+    killed = RunProcesses(dict(os.environ), limit_seconds=HANG_SECONDS, command=("bash", "-c", "kill -KILL $$"))
     assert do(killed.play(ORDER, tmp_path, lambda group: None)).message.startswith("the run ended with exit code -9")
 
 

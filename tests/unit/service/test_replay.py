@@ -3,6 +3,7 @@
 import contextlib
 
 import pytest
+from waits import HANG_SECONDS
 
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import AnyEvent
@@ -21,7 +22,7 @@ OWN_401 = Says(status=401, json={"error": {"code": "UNAUTHORIZED", "message": "m
 
 
 def deployment_at(url: str, events: list[AnyEvent]) -> Deployment:
-    return Deployment(ServiceTransport(url, record=events.append, timeout_seconds=0.5), DIALECTS["app-v1"])
+    return Deployment(ServiceTransport(url, record=events.append, timeout_seconds=HANG_SECONDS), DIALECTS["app-v1"])
 
 
 @pytest.fixture

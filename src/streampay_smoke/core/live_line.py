@@ -14,7 +14,7 @@ class LiveLine:
 
     def __init__(self, terminal: TextIO) -> None:
         self._terminal = terminal
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal may come while the main thread holds it, and print something
         self._shown = ""
         self._within_line = False
 
@@ -34,7 +34,9 @@ class LiveLine:
             self._clear()
 
     def pass_on(self, output: str, stream: TextIO) -> None:
-        """Print what another process printed, above the line."""
+        """Print what somebody else printed, above the line."""
+        if not output:
+            return
         with self._lock:
             self._clear()
             stream.write(output)
