@@ -427,6 +427,11 @@ class RunContext:
         """
         return self._account("payer", self.settings.signer_seed or payer_seed(environment, run_id))
 
+    @property
+    def own_payer_address(self) -> str:
+        """The address of this run's payer; nothing is sent."""
+        return self.payer_of(self.settings.environment, self._run_id).address
+
     @once
     def recipient(self) -> ChainAccount:
         """A funded account of this run that streams pay to."""
