@@ -76,6 +76,11 @@ EXAMPLES: Sequence[tuple[str, policy.VerdictSummary, policy.Circumstances]] = (
     ),
     ("FAIL, a broken promise", policy.VerdictSummary(status=VerdictStatus.FAIL, reason_code="promise_broken"), _WHOLE),
     (
+        "FAIL, replicas that disagree",
+        policy.VerdictSummary(status=VerdictStatus.FAIL, reason_code="replicas_disagree"),
+        _WHOLE,
+    ),
+    (
         "any answer of a rehearsal, for which nobody named a deployment",
         policy.VerdictSummary(status=VerdictStatus.PASS, reason_code="all_promises_kept", rehearsal=True),
         _WHOLE,

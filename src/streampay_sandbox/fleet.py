@@ -13,6 +13,7 @@ The engine's API is HTTP on loopback, parameters in the query, every answer a JS
     GET  /preview?release=R                      an address that leads to R alone, whatever its weight
     POST /start?release=R&replicas=N&fault=F...  start a release at no traffic; no replica: one that crashes
                &memory=own                       its replicas share nothing
+               &differs=WHAT...                  the last replica differs: data, release, clock, keys, limits
     POST /restart?release=R&replica=N            let a replica forget what it keeps in its memory
     POST /shift?R=WEIGHT&...                     share the traffic; the live release stays what it is
     POST /promote?release=R                      all traffic to R, which becomes the live release
@@ -21,7 +22,10 @@ The engine's API is HTTP on loopback, parameters in the query, every answer a JS
 """
 
 import argparse
+import contextlib
 import itertools
+import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,6 +55,7 @@ from streampay_sandbox.service.app import build_app
 from streampay_sandbox.service.faults import faulty
 from streampay_sandbox.service.limits import PER_MINUTE, TokenBuckets
 from streampay_sandbox.service.parts import Memory, Parts, honest_parts, new_memory
+from streampay_sandbox.service.replicas import Difference, as_replica
 from streampay_sandbox.stack import environ_of, new_settings, new_treasury, stoppable, write_private
 from streampay_smoke.core.errors import SettingsInvalid
 
@@ -78,7 +83,7 @@ class Fleet(AbstractContextManager["Fleet"]):
     `base_url` is the address users meet: each request goes to a release by weight, and to its replicas in turn.
     """
 
-    def __init__(self, stable: str = "v1", *, replicas: int = 2) -> None:
+    def __init__(self, stable: str = "v1", *, replicas: int = 2, differs: Sequence[str] = ()) -> None:
         self.ledger: SandboxLedger = start_ledger()
         self._settings = new_settings(self.ledger, stable)
         self._treasury = new_treasury(self.ledger)
@@ -92,23 +97,40 @@ class Fleet(AbstractContextManager["Fleet"]):
         self._admin = DisturbingProxy(behaviour=self._asked).__enter__()
         self.base_url = self._public.url
         self.engine_url = self._admin.url
-        self.start(stable, replicas=replicas)
+        self.start(stable, replicas=replicas, differs=differs)
 
-    def start(self, name: str, *, replicas: int = 2, faults: Sequence[str] = (), own_memory: bool = False) -> None:
+    def start(
+        self,
+        name: str,
+        *,
+        replicas: int = 2,
+        faults: Sequence[str] = (),
+        own_memory: bool = False,
+        differs: Sequence[str] = (),
+    ) -> None:
         """Start a release at no traffic; `faults` are names of service faults. No replica: a release that crashes.
 
-        With `own_memory` each replica keeps streams, keys and challenges for itself.
+        With `own_memory` each replica keeps streams, keys and challenges for itself. Where the last replica `differs`,
+        each has a name and counts its own metrics. Raises ValueError for no `Difference`.
         """
         settings = replace(self._settings, release=name)
         chosen = chosen_faults(faults).service
 
-        def made(memory: Memory) -> tuple[Parts, Starlette]:
+        def made(memory: Memory, as_one: Callable[[Parts], Parts] = lambda parts: parts) -> tuple[Parts, Starlette]:
             honest = honest_parts(settings, self._treasury, memory=memory, stopping=self._stopping)
-            parts = faulty(honest, chosen)
+            parts = as_one(faulty(honest, chosen))
             return parts, build_app(parts)
 
+        def apart(number: int) -> tuple[Parts, Starlette]:
+            memory = _new_memory() if own_memory else shared
+            own = odd if number == replicas else ()
+            return made(memory, lambda parts: as_replica(parts, f"{name}-{number}", own))
+
+        odd = [Difference(each) for each in differs]
+
         shared = replace(self._memory, buckets=_new_buckets())
-        own = [made(_new_memory()) for _ in range(replicas)] if own_memory else [made(shared)] * replicas
+        each_apart = own_memory or bool(odd)
+        own = [apart(number) for number in range(1, replicas + 1)] if each_apart else [made(shared)] * replicas
         servers = tuple(LoopbackServer(app, stopping=self._stopping).start() for _, app in own)
         addresses = range(len(self._addresses), len(self._addresses) + replicas)
         self._addresses.extend(server.url for server in servers)
@@ -209,6 +231,7 @@ _ACTIONS: Mapping[str, Callable[[Fleet, Given], object]] = {
         replicas=int(given.get("replicas", ["2"])[0]),
         faults=given.get("fault", ()),
         own_memory=given.get("memory") == ["own"],
+        differs=given.get("differs", ()),
     ),
     "POST /restart": lambda fleet, given: fleet.restart(given["release"][0], int(given["replica"][0])),
     "POST /shift": lambda fleet, given: fleet.engine.shift({name: int(text[0]) for name, text in given.items()}),
@@ -222,23 +245,31 @@ def _json(status: int, document: object) -> SubstituteAnswer:
     return SubstituteAnswer(status=status, text=msgspec.json.encode(document).decode(), content_type="application/json")
 
 
-def serve(*, ready_file: Path, stable: str, replicas: int) -> None:
-    """Serve a fleet until SIGTERM, SIGINT or SIGHUP; `ready_file` gets the ready document, and goes away at the end."""
-    with stoppable() as wait, Fleet(stable, replicas=replicas) as fleet:
-        try:
+def serve(
+    *, ready_file: Path | None, stable: str, replicas: int, differs: Sequence[str] = (), command: Sequence[str] = ()
+) -> int:
+    """Serve a fleet until SIGTERM, SIGINT or SIGHUP, or for as long as a command runs; return its exit code, else 0.
+
+    `ready_file` gets the ready document, and goes away at the end. The command is pointed at the fleet.
+    """
+    with stoppable() as wait, Fleet(stable, replicas=replicas, differs=differs) as fleet, contextlib.ExitStack() as end:
+        if ready_file is not None:
             write_private(ready_file, msgspec.json.format(msgspec.json.encode(fleet.ready_document())))
-            sys.stdout.write(
-                f"fleet: StreamPay at {fleet.base_url}, its engine at {fleet.engine_url} (all simulated)\n"
-            )
-            sys.stdout.flush()
-            wait()
-        finally:
-            ready_file.unlink(missing_ok=True)
+            end.callback(ready_file.unlink, missing_ok=True)
+        sys.stdout.write(f"fleet: StreamPay at {fleet.base_url}, its engine at {fleet.engine_url} (all simulated)\n")
+        sys.stdout.flush()
+        if command:
+            environ = {**os.environ, **fleet.environ(), "SMOKE_REPLICAS": str(replicas)}
+            return subprocess.run(command, env=environ, check=False).returncode
+        wait()
+    return 0
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=serve.__doc__)
-    parser.add_argument("--ready-file", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--ready-file", type=Path, metavar="FILE")
     parser.add_argument("--stable", default="v1", metavar="RELEASE")
     parser.add_argument("--replicas", type=int, default=2)
-    serve(**vars(parser.parse_args()))
+    parser.add_argument("--differs", action="append", default=[], choices=list(Difference), help="of the last replica")
+    parser.add_argument("command", nargs="*", help="what to run while the fleet serves, after --")
+    sys.exit(serve(**vars(parser.parse_args())))

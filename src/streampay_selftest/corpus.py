@@ -11,6 +11,7 @@ from streampay_selftest import (
     environment_disturbances,
     network_disturbances,
     proxy_faults,
+    region_cases,
     runner_disturbances,
     settings_disturbances,
 )
@@ -25,8 +26,16 @@ PLAYED_WITH: Mapping[str, Mapping[str, object]] = {
     "wallet-challenge-lasts": {"conditions": (IMPATIENT, setting(SMOKE_AUTH_MODE="wallet"))},
     # Without a release to compare it with nobody knows whether it or the setting is wrong: that is a case of its own.
     "contract-id-wrong": {"conditions": (IMPATIENT, stable_without_the_fault)},
+    # An environment that says how many writes its service takes at once.
+    "sends-from-one-account": {"conditions": (environment_file(writes_at_once=1),)},
     # It tells everybody to wait for a minute, which is longer than this run has.
     "limits-block-everybody": {"conditions": (IMPATIENT, setting(SMOKE_DEADLINE_SECONDS="40"))},
+    **{
+        fault.name: {"conditions": (*(() if fault.truth is Truth.NONE else (IMPATIENT,)), setting(SMOKE_REPLICAS="5"))}
+        | ({"features": ("readiness", "records")} if fault.truth is Truth.NONE else {})
+        for fault in FAULTS.values()
+        if "of-five-" in fault.name
+    },
     # A part that ends before its deadline: the whole smoke is cut off by it, and its streams cannot all be ended.
     "slow": {"tags": "@streams and not @signing-secret and not @second-user"},
 }
@@ -82,5 +91,6 @@ CORPUS = _by_name(
         *network_disturbances.NETWORK_DISTURBANCES,
         *runner_disturbances.RUNNER_DISTURBANCES,
         *settings_disturbances.SETTINGS_DISTURBANCES,
+        *region_cases.REGION_CASES,
     )
 )

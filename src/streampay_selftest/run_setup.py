@@ -60,6 +60,7 @@ class RunSetup:
         self.environment_file: dict[str, object] = {}
         self.environment_edits: list[tuple[str, str]] = []
         self.shell: tuple[str, ...] = ()
+        self.command: tuple[str, ...] = ()
         self.before: list[Callable[[], None]] = []
         self.during: list[Callable[[subprocess.Popen[bytes]], None]] = []
         self.beside: list[tuple[RunSetup, str]] = []
@@ -72,7 +73,7 @@ class RunSetup:
 
     def start_proxies(self) -> None:
         """Put a proxy wherever something is disturbed, and point the run at it, unless it is sent elsewhere already."""
-        elsewhere = self.environ["SMOKE_BASE_URL"] != self.sandbox.base_url
+        elsewhere = self.environ.get("SMOKE_BASE_URL") != self.sandbox.base_url
         if not elsewhere and (self.proxy is not pass_through or len(self.upstreams) > 1):
             self.environ["SMOKE_BASE_URL"] = self._proxy(self.proxy, *self.upstreams)
         if self.stable_proxy is not None:
@@ -102,7 +103,7 @@ class RunSetup:
         output = (self.folder / "output.txt").open("wb")
         self.stack.callback(output.close)
         return subprocess.Popen(
-            [*self.shell, *self.gate, "--tags", tags],
+            [*self.shell, *(self.gate[:-1] if self.command else self.gate), *(self.command or ("--tags", tags))],
             cwd=self.folder,
             env=self.environ,
             stdin=subprocess.DEVNULL,

@@ -246,7 +246,7 @@ def test_the_web_apps_origin_is_what_a_browser_calls_one(project: Path, origin: 
         'app_origin = "*"',
         'app_origin = "null"',
         "reads_per_minute = -1",
-        "replicas = 0",
+        "replicas = -1",
         "cutover_seconds = -1",
         "replica_miss_probability = 1",
     ],

@@ -2,12 +2,15 @@
 
 import contextlib
 import importlib
+import itertools
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
+
+from msgspec.structs import replace
 
 from streampay_smoke.acceptance.checks.live_events import HeardStart
 from streampay_smoke.acceptance.checks.readiness import refuse_real_money
@@ -46,9 +49,11 @@ from streampay_smoke.evidence.events import (
     RateLimitWait,
     Recorder,
     ReleaseSeen,
+    ReplicaSeen,
     ResourceLost,
     Warned,
 )
+from streampay_smoke.http.client import addresses_of
 from streampay_smoke.service.claims import claims_of
 from streampay_smoke.service.credential_slots import accepted
 from streampay_smoke.service.credentials import Credential
@@ -158,6 +163,7 @@ class RunContext:
             learn_secret=self._learn_secret,
             release_told_by=settings.facts.service.release_told_by,
             release_expected=settings.expect_release,
+            replica_header=settings.facts.service.replica_header,
             ledger_url=settings.rpc_url,
             trace=self._trace,
         )
@@ -221,17 +227,26 @@ class RunContext:
         refuse_another_release(settings.expect_release, releases, told_by=service.release_told_by)
 
     @once
-    def fleet(self) -> tuple[str, ...]:
-        """The releases met when each replica of the fleet is likely to have answered, looked at once."""
+    def fleet(self) -> tuple[ReplicaSeen, ...]:
+        """What was met when each replica of the fleet is likely to have answered, looked at once."""
         service = self.settings.facts.service
+        # Who connects to a name keeps to the first of its addresses.
+        several = addresses_of(self.settings.base_url, within_seconds=REQUEST_SECONDS) if service.replicas > 1 else ()
+        in_turn = itertools.cycle(several if len(several) > 1 else ("",))
+        each_is_one = len(several) == service.replicas
         return sample_fleet(
-            self._release_of_a_replica,
+            lambda: self._look_at_replica(next(in_turn), each_is_one=each_is_one),
             replicas=service.replicas,
             miss_probability=service.replica_miss_probability,
             expected=self.settings.expect_release,
             within_seconds=max(0.0, self._patient_until_seconds - time.monotonic()),
             record=self.record,
         )
+
+    @property
+    def releases_of_fleet(self) -> tuple[str, ...]:
+        """The releases that looks at the fleet met."""
+        return tuple(seen.release for seen in self.fleet if seen.fresh)
 
     @property
     def last_asked(self) -> ObservedRequest | None:
@@ -250,6 +265,24 @@ class RunContext:
     def _release_of_a_replica(self) -> str:
         with self.deployment.fresh() as replica:
             return replica.look_again().release
+
+    def _look_at_replica(self, address: str, *, each_is_one: bool) -> tuple[ReplicaSeen, ...]:
+        """Return what the replica behind a fresh connection answers; for a silent address, what answers instead.
+
+        Where each address of the host is one replica, it tells those apart that do not name themselves.
+        """
+        try:
+            with self.deployment.fresh(address) as replica:
+                seen = replica.look_at_replica()
+        except NoServiceAnswer as problem:
+            if not address:
+                raise
+            text = f"nothing answered at {address}, one of the addresses of the deployment's host ({problem.cause})"
+            self.record(Warned(code="address_silent", text=text))
+            return self._look_at_replica("", each_is_one=False)
+        if not each_is_one or not address:
+            return seen
+        return tuple(replace(each, replica=each.replica or address) for each in seen)
 
     @once
     def user(self) -> SyntheticUser:

@@ -83,7 +83,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     `trace_id` is the W3C trace of the run's requests, `signed_by` the id of the key that will sign its verdict,
     `bake_seconds` how long the release has to be watched after the scenarios, 0 for not at all. `policy` is what this
     environment makes of a verdict. `rehearsal` says that the run started a sandbox of its own, because nobody named a
-    deployment.
+    deployment. `replicas` is how many replicas are declared behind the address, 0 where nobody says.
     """
 
     run_id: str
@@ -104,6 +104,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     rehearsal: bool = False
     policy: Policy = Policy()
     read_from: dict[str, str] = {}
+    replicas: int = 0
 
 
 class RunPlanned(Event, frozen=True, kw_only=True):
@@ -238,6 +239,28 @@ class ReleaseSeen(Event, frozen=True, kw_only=True):
     moment: str
     release: str
     detail: str = ""
+
+
+class ReplicaSeen(Event, frozen=True, kw_only=True):
+    """What one replica answered; `fresh` marks the first answer over a connection of its own. A balancer may send each
+    request of one connection to another replica, so that each answer is told by itself.
+
+    `replica` is the name it gives itself, or its address where each replica has one, "" where nothing tells it. The
+    clock bounds say how many seconds its clock is ahead of this runner's: HTTP tells whole seconds, and an answer takes
+    time; None where it tells no time. `asked` is the request, `keys` the keys it publishes, `limits` the rate limits
+    its headers state for `asked`, `data` what it shows of `about`; "" where that was not asked or not told.
+    """
+
+    fresh: bool = True
+    replica: str = ""
+    release: str = ""
+    clock_low_seconds: float | None = None
+    clock_high_seconds: float | None = None
+    asked: str = ""
+    keys: str = ""
+    limits: str = ""
+    about: str = ""
+    data: str = ""
 
 
 class ServiceSeen(Event, frozen=True, kw_only=True):
@@ -548,6 +571,7 @@ AnyEvent = (
     | Waited
     | Retried
     | ReleaseSeen
+    | ReplicaSeen
     | ServiceSeen
     | ChainSeen
     | Settled

@@ -65,6 +65,7 @@ class RunHistory(msgspec.Struct, kw_only=True):
     created: list[events.ResourceCreated] = msgspec.field(default_factory=list)
     released: list[events.ResourceReleased] = msgspec.field(default_factory=list)
     lost: list[events.ResourceLost] = msgspec.field(default_factory=list)
+    replicas_seen: list[events.ReplicaSeen] = msgspec.field(default_factory=list)
     releases: list[str] = msgspec.field(default_factory=list)
     pending: dict[int, Pending] = msgspec.field(default_factory=dict)
     sightings: list[Sighting] = msgspec.field(default_factory=list)
@@ -122,6 +123,7 @@ _MANY_OF_A_RUN: dict[type[events.Event], str] = {
     events.ResourceReleased: "released",
     events.ResourceLost: "lost",
     events.Warned: "warnings",
+    events.ReplicaSeen: "replicas_seen",
 }
 _MANY_OF_A_SCENARIO: dict[type[events.Event], str] = {
     events.Checked: "checks",
@@ -201,6 +203,7 @@ def _note_sighting(run: RunHistory, event: events.ReleaseSeen) -> None:
         run.releases.append(event.release)
     if event.moment == START:
         run.sightings.clear()
+        run.replicas_seen.clear()
     run.sightings.append(Sighting(moment=event.moment, release=event.release))
 
 

@@ -27,6 +27,7 @@ from streampay_smoke.gate.findings import (
     findings_of_what_was_lost,
     unproved,
 )
+from streampay_smoke.gate.fleet import fleet_of, met_in_short, unreached
 from streampay_smoke.gate.history import RunHistory, fold
 from streampay_smoke.gate.message import ALONE, Beside, line, paragraph
 from streampay_smoke.gate.misses import left_out
@@ -43,6 +44,7 @@ from streampay_smoke.gate.verdict import (
     Action,
     Check,
     Data,
+    Fleet,
     Timings,
     Verdict,
     VerdictStatus,
@@ -62,6 +64,7 @@ def judge(journal: JournalRead) -> Verdict:
     run = fold(journal.entries)
     if run.merged is not None:
         return regions.merged(run, journal)
+    fleet = fleet_of(run)
     found = examined(run)
     checks = tuple(each.check for each in found)
     answers = (
@@ -82,7 +85,7 @@ def judge(journal: JournalRead) -> Verdict:
     causes = _in_order(decisive, [*findings, *([cut_off] if cut_off else [])])
     status = decisive.status if decisive else VerdictStatus.PASS
     reason_code = decisive.reason_code if decisive else "all_promises_kept"
-    text = _described(decisive) if decisive else _praise(run, checks)
+    text = _described(decisive) if decisive else _praise(run, checks, fleet)
     attribution = decisive.attribution if decisive else "none"
     override, refused_overrides = override_in_force(run, status, tampered=bool(journal.tampered_at))
     if override is not None:
@@ -120,6 +123,7 @@ def judge(journal: JournalRead) -> Verdict:
         ),
         warnings=(
             *dict.fromkeys(warning.text for warning in run.warnings),
+            *unreached(fleet),
             *lapsed(run.quarantine),
             *refused_overrides,
         ),
@@ -130,6 +134,7 @@ def judge(journal: JournalRead) -> Verdict:
         data=Data.of(status),
         causes=tuple(finding.cause for finding in causes),
         cost=cost_of(run, journal.entries),
+        fleet=fleet,
     )
 
 
@@ -217,7 +222,7 @@ def _two_state(run: RunHistory) -> bool:
     return run.started is not None and run.started.on_inconclusive == "fail"
 
 
-def _praise(run: RunHistory, checks: Sequence[Check]) -> str:
+def _praise(run: RunHistory, checks: Sequence[Check], fleet: Fleet | None) -> str:
     passed = [check for check in checks if check.status == "passed"]
     held_apart = [check for check in checks if check.status == QUARANTINED]
     excluded = len(checks) - len(passed) - len(held_apart)
@@ -230,6 +235,7 @@ def _praise(run: RunHistory, checks: Sequence[Check]) -> str:
         parts.append(f"settlement proved by the {settlement.proof}")
     if run.bake_ended:
         parts.append(f"watched for {run.bake_ended.watched_seconds:g} s")
+    parts += met_in_short(fleet)
     if excluded:
         parts.append(f"{excluded} excluded here")
     flaky = sum(check.flaky for check in passed)

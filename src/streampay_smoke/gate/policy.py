@@ -176,6 +176,9 @@ ROLLBACK_OBSTACLES = (
 """Each of them alone is enough."""
 
 
+WITHOUT_SUITE = "a person answers for it, and the whole suite was not played"
+
+
 def _step(answer: VerdictSummary, policy: Policy, run: Circumstances, in_a_row: int) -> tuple[ReleaseStep, bool, str]:
     """Return what is done, whether somebody is paged, and why."""
     match answer.status:
@@ -183,6 +186,8 @@ def _step(answer: VerdictSummary, policy: Policy, run: Circumstances, in_a_row: 
             return ReleaseStep.HOLD, False, "nobody named a deployment: a rehearsal on the sandbox judges none"
         case VerdictStatus.PASS if run.whole_suite and answer.reason_code == OVERRIDDEN:
             return ReleaseStep.PROMOTE, False, "a person answers for it instead of the evidence"
+        case VerdictStatus.PASS if answer.reason_code == OVERRIDDEN:
+            return ReleaseStep.HOLD, False, f"{WITHOUT_SUITE}: that is no reason to promote"
         case VerdictStatus.INCONCLUSIVE if answer.reason_code == OVERRIDDEN:
             return ReleaseStep.HOLD, False, "a person answers for it instead of the evidence"
         case VerdictStatus.PASS if run.whole_suite:

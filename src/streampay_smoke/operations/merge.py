@@ -167,7 +167,7 @@ def _problems(
         yield "verdict_forged", "verdict.json was computed from another journal than the one beside it"
     if not unfinished and said != proved:
         yield "verdict_forged", f"verdict.json says {said}, and its journal proves {proved}"
-    if trust.keys:
+    if trust.keys and not unfinished:  # nobody was left to sign one that was killed, and it says nothing but that
         yield from (("not_signed", text) for text in _unsigned(artifact, trust.keys))
     if not unfinished or read.entries:
         yield from _untimely(verdict, trust)

@@ -113,6 +113,7 @@ def _facts(run: RunReport) -> dict[str, str]:
         "Environment": ", ".join(part for part in (target.environment, target.region) if part),
         "Release": wording.release(verdict),
         "Deployment": target.base_url,
+        "Replicas": wording.replicas(verdict),
         "Network": f"{chain.network}{ledgers}",
         "Contract": chain.contract_id,
         "Settlement": wording.settlement(verdict),

@@ -66,6 +66,7 @@ def summary_md(run: RunReport) -> bytes:
         "",
         *_regions(run),
         *_problems(run),
+        *_disagreements(run),
         f"**Next: {_markdown(wording.next_step(verdict))}**{_runbook(run)}",
         "",
         *(line for warning in verdict.warnings for line in (f"Warning: {_markdown(warning)}", "")),
@@ -96,6 +97,18 @@ def _regions(run: RunReport) -> Iterable[str]:
     yield from ("", f"| Feature | {' | '.join(names)} |", f"|---|{'---|' * len(names)}")
     for row in matrix.rows:
         yield f"| {_markdown(row.feature)} | {' | '.join(map(_sign, row.cells))} |"
+    yield ""
+
+
+def _disagreements(run: RunReport) -> Iterable[str]:
+    """Yield what replicas answered differently, both answers side by side; nothing where they agree."""
+    found = run.verdict.fleet.disagreements if run.verdict.fleet else ()
+    if not found:
+        return
+    yield from ("## Replicas that disagree", "", "| About | Most looks | Others |", "|---|---|---|")
+    for each in found:
+        cells = (f"{each.about} {each.of}".strip(), each.most.described, each.other.described)
+        yield f"| {' | '.join(map(_markdown, cells))} |"
     yield ""
 
 
@@ -147,6 +160,7 @@ def _facts(run: RunReport) -> dict[str, str]:
         "Environment": ", ".join(part for part in (target.environment, target.region) if part),
         "Deployment": target.base_url,
         "Release": wording.release(verdict),
+        "Replicas": wording.replicas(verdict),
         "Network": chain.network,
         "Contract": chain.contract_id,
         "Settlement": wording.settlement(verdict),

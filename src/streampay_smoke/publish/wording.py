@@ -36,6 +36,7 @@ _OVERRIDDEN = {
     Action.PROMOTE: "Promote on the word of the person named.",
     Action.HOLD: "Hold on the word of the person named: roll nothing back.",
 }
+_WITHOUT_SUITE = "Hold: the word of the person named stands for a run that did not play the whole suite."
 _FORCED = "Its exit code is that of a failure, as this run was told (--on-inconclusive fail)."
 _HELD = {
     VerdictStatus.PASS: "Hold: a part of the suite is no reason to promote. Play the whole suite.",
@@ -64,7 +65,8 @@ def next_step(verdict: Verdict) -> str:
     """Return what to do with this verdict, in one sentence or two."""
     for override in verdict.overrides:
         text = f"The evidence says {override.from_}: see to its cause before {override.until}."
-        return f"{_OVERRIDDEN[verdict.action]} {text}"
+        without_suite = override.to == VerdictStatus.PASS and verdict.action is Action.HOLD
+        return f"{_WITHOUT_SUITE if without_suite else _OVERRIDDEN[verdict.action]} {text}"
     if verdict.verdict is VerdictStatus.PASS and verdict.target.rehearsal:
         return _REHEARSED
     rolled_back = [each.region for each in verdict.regions if each.action is Action.ROLLBACK]
@@ -103,6 +105,11 @@ def on_one_line(text: str) -> str:
 def who(attribution: str) -> str:
     """Return who an attribution points at, in plain words; empty for nobody."""
     return WHO.get(attribution, "" if attribution == "none" else attribution)
+
+
+def replicas(verdict: Verdict) -> str:
+    """Return which replicas were met, "" where no release answered and for a merged verdict."""
+    return verdict.fleet.statement if verdict.fleet else ""
 
 
 SIMULATED = "simulated"

@@ -429,4 +429,5 @@ def _run_started(settings: Settings, folder: RunFolder) -> RunStarted:
         rehearsal=settings.rehearsal,
         policy=settings.facts.policy,
         read_from=read_from(),
+        replicas=settings.facts.service.replicas,
     )

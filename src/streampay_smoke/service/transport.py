@@ -231,11 +231,14 @@ class ServiceTransport(AbstractContextManager["ServiceTransport"]):
         self._served_as_asked = True
         return answer
 
-    def fresh(self) -> Self:
-        """Return the same wire over connections of its own."""
+    def fresh(self, address: str = "") -> Self:
+        """Return the same wire over connections of its own, to one IP address of the host where one is given."""
         fresh = copy.copy(self)
         fresh._client = Client(
-            base_url=self.base_url, timeout_seconds=self._client.timeout_seconds, headers=SYNTHETIC_HEADERS
+            base_url=self.base_url,
+            timeout_seconds=self._client.timeout_seconds,
+            headers=SYNTHETIC_HEADERS,
+            address=address,
         )
         return fresh
 

@@ -27,6 +27,7 @@ LONGEST_BAKE_SECONDS = 6 * 3600.0
 """Longer than that is monitoring, which keeps more than one run's evidence."""
 
 LONGEST_SECONDS = 24 * 3600.0
+MOST_REPLICAS = 10_000
 """A limit above it bounds nothing."""
 
 LAST_PORT = 65_535
@@ -183,6 +184,11 @@ def limit(name: str, given: str) -> float:
 def count(name: str, given: str) -> int:
     """Return a whole number above 0."""
     return max(round(_number(name, given, 1e6)), 1)
+
+
+def replicas(name: str, given: str) -> int:
+    """Return a number of replicas, 0 for one that is not declared."""
+    return round(_number(name, given, MOST_REPLICAS)) if given else 0
 
 
 def _number(name: str, given: str, most: float) -> float:

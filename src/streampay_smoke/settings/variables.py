@@ -109,8 +109,9 @@ VARIABLES = {
         ),
         Variable(
             "SMOKE_BASELINE_URL",
-            "Root of the stable release. Control probes read from it, never write: is a failure older than this "
-            "release? It is shown the credential of the run. A read_comparison objective reads from it in pairs",
+            "Root of the stable release. Control probes read from it: is a failure older than this release? Where a "
+            "service works with another contract than expected, one draft is made there too, and ended. It is shown "
+            "the credential of the run. A read_comparison objective reads from it in pairs",
             parsing.address,
             option="--baseline-url",
             metavar="URL",
@@ -133,6 +134,14 @@ VARIABLES = {
             metavar="NAME",
             page="regions",
             required_in=(Mode.REGIONS,),
+        ),
+        Variable(
+            "SMOKE_REPLICAS",
+            "How many replicas answer behind the address: all of them are to be met",
+            parsing.replicas,
+            unset="not declared: what was missed is not known",
+            file_key="service.replicas",
+            page="fleets",
         ),
         Variable(
             "SMOKE_VANTAGE",

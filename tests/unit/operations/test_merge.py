@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -126,10 +127,20 @@ def test_a_run_that_was_killed_with_its_supervisor_proves_nothing(played: Played
     killed = played("eu", story, ended=False)
     journal = killed / "journal.jsonl"
     journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:-1]))  # it never finished
-    evidence = read(killed)
+    for keys in ((), (KEY.public,)):  # nobody was left to sign it
+        evidence = read(killed, keys=keys)
 
-    assert kinds(evidence) == []
-    assert [run.verdict["verdict"] for run in evidence.runs] == [VerdictStatus.INCONCLUSIVE]
+        assert kinds(evidence) == []
+        assert [run.verdict["verdict"] for run in evidence.runs] == [VerdictStatus.INCONCLUSIVE]
+
+
+def test_a_run_that_passed_is_not_passed_off_as_one_that_was_killed(played: Played) -> None:
+    folder = played("eu")
+    verdict = json.loads((folder / "verdict.json").read_bytes())
+    verdict["evidence"]["journal_sha256"] = hashlib.sha256(b"").hexdigest()
+    (folder / "verdict.json").write_text(json.dumps(verdict))
+
+    assert kinds(read(folder, keys=(KEY.public,))) == ["verdict_forged"]
 
 
 def test_safety_counts_even_where_its_evidence_is_too_old(played: Played) -> None:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from streampay_smoke.gate.verdict import Action, Cost, FeatureCost, VerdictStatus
+from streampay_smoke.gate.verdict import Action, Cost, FeatureCost, Override, VerdictStatus
 from streampay_smoke.publish import summary, wording
 from streampay_smoke.publish.html import html_report
 from streampay_smoke.publish.payment import payment_summary
@@ -231,6 +231,27 @@ def test_a_missing_answer_that_counts_as_a_failure_still_holds(sample: Callable[
 def test_what_only_holds_asks_for_nothing_else(sample: Callable[[str], Any], name: str) -> None:
     verdict = msgspec.structs.replace(sample(name).verdict, action=Action.HOLD)
     assert wording.next_step(verdict).startswith("Hold: ")
+
+
+@pytest.mark.parametrize(
+    ("to", "action", "said"),
+    [
+        (VerdictStatus.PASS, Action.PROMOTE, "Promote on the word"),
+        (
+            VerdictStatus.PASS,
+            Action.HOLD,
+            "Hold: the word of the person named stands for a run that did not play the whole",
+        ),
+        (VerdictStatus.INCONCLUSIVE, Action.HOLD, "Hold on the word"),
+    ],
+)
+def test_an_override_says_what_the_word_of_a_person_is_for(
+    sample: Callable[[str], Any], to: VerdictStatus, action: Action, said: str
+) -> None:
+    override = Override(who="ana", why="drill", until="2027-01-01T00:00:00Z", from_="CONFIG", to=to)
+    verdict = msgspec.structs.replace(sample("passing").verdict, verdict=to, action=action, overrides=(override,))
+    assert wording.next_step(verdict).startswith(said)
+    assert "The evidence says CONFIG: see to its cause" in wording.next_step(verdict)
 
 
 def test_only_a_run_that_nobody_pointed_at_a_deployment_is_a_rehearsal(sample: Callable[[str], Any]) -> None:

@@ -37,6 +37,7 @@ from streampay_smoke.gate.attribution import (
 from streampay_smoke.http.ledger_health import ledger_time
 from streampay_smoke.run.probes.credentials import SHOWN_AGAIN_TIMES, credential_probe, shown_again_probe
 from streampay_smoke.run.probes.deployments import STABLE_PEER, at_candidate
+from streampay_smoke.run.probes.ledger import traffic
 from streampay_smoke.run.probes.release import (
     named_dependency_probe,
     stable_readiness_probe,
@@ -318,6 +319,27 @@ def test_the_clock_is_off_when_service_and_ledger_agree_that_it_is(
 ) -> None:
     now = time.time()
     assert clock_probe(now - service_ago, now - ledger_ago).ok is ok
+
+
+TRAFFIC: dict[str, tuple[list[int], int, int, bool]] = {  # ledgers with a write, ledgers looked at, writes at once
+    "nobody writes": ([], 3, 1, True),
+    "one write of somebody": ([7], 3, 1, True),
+    "others write in most ledgers": ([7, 8], 3, 1, False),
+    "others write in all ledgers": ([7, 8, 9], 3, 1, False),
+    "a few in many ledgers": ([1, 5, 9], 15, 1, True),
+    "one in each ledger, whatever the place says": ([7, 8, 9], 3, 8, False),
+    "one in most ledgers, and this run may have more": ([7, 9], 3, 8, True),
+    "no more than this run itself may": ([7, 7, 8, 8, 9, 9], 3, 3, True),
+    "more than this run itself may": ([7, 7, 8, 8, 8, 9, 9], 3, 3, False),
+}
+
+
+@pytest.mark.parametrize(("ledgers", "looked_at", "at_once", "ok"), TRAFFIC.values(), ids=TRAFFIC)
+def test_writes_of_others_explain_a_wait_where_they_were_there_all_along(
+    ledgers: list[int], looked_at: int, at_once: int, ok: bool
+) -> None:
+    writes = {(ledger, f"hash-{number}") for number, ledger in enumerate(ledgers)}
+    assert traffic(writes, ledgers=looked_at, writes_at_once=at_once).ok is ok
 
 
 @pytest.mark.parametrize(("service", "ledger"), [(None, 1.0), (1.0, None)])

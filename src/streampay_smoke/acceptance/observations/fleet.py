@@ -1,10 +1,11 @@
-"""A fleet behind one address: enough looks, each over a connection of its own, to meet a replica left behind."""
+"""A fleet behind one address: enough looks, each over a connection of its own, to meet every replica."""
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from streampay_smoke.evidence.events import Recorder, ReleaseSeen
+from streampay_smoke.evidence.events import Recorder, ReleaseSeen, ReplicaSeen
+from streampay_smoke.evidence.fleet import disagreements
 
 ROUNDS = 3
 """How often a fleet is looked at before a stale replica counts: a roll-out ends, a forgotten replica stays."""
@@ -22,7 +23,8 @@ def samples_needed(replicas: int, miss_probability: float) -> int:
 
 
 FEWEST_LOOKS = 5
-"""Looks at a stream where an environment names one replica: a second one that lacks it is missed once in 32 runs."""
+"""Looks at a stream where an environment names one replica or none: a second one that lacks it is missed once in 32
+runs."""
 
 
 def looks_needed(replicas: int, miss_probability: float) -> int:
@@ -31,7 +33,7 @@ def looks_needed(replicas: int, miss_probability: float) -> int:
 
 
 def sample_fleet(
-    look: Callable[[], str],
+    look: Callable[[], Sequence[ReplicaSeen]],
     *,
     replicas: int,
     miss_probability: float,
@@ -40,28 +42,48 @@ def sample_fleet(
     record: Recorder,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> tuple[str, ...]:
-    """Return the releases that enough looks met, () for a fleet of one.
+) -> tuple[ReplicaSeen, ...]:
+    """Return what enough looks met, () for a fleet of one, or of a number that nobody declares.
 
-    Where a release is `expected`, a round that met another one is repeated within `within_seconds`, at most ROUNDS
-    rounds in all; each round is large enough that all together keep `miss_probability`. Only the last one counts.
+    A round that met another release than the `expected` one, or replicas that disagree, is repeated within
+    `within_seconds`, at most ROUNDS rounds in all; each round is large enough that all together keep
+    `miss_probability`. Only the last one counts.
     """
-    number = samples_needed(replicas, miss_probability / ROUNDS)
+    miss = miss_probability / ROUNDS
+    number, most = samples_needed(replicas, miss), samples_needed(replicas, miss / max(1, replicas))
     ends_at = clock() + within_seconds
-    met = _round(look, number, record)
+    met = _round(look, record, number, replicas=replicas, most=most)
     for _ in range(ROUNDS - 1):
         left_seconds = ends_at - clock()
-        if not expected or set(met) <= {expected} or left_seconds <= 0:
+        if left_seconds <= 0 or not _is_unsettled(met, expected):
             break
         sleep(min(within_seconds / (ROUNDS - 1), left_seconds))
-        record(ReleaseSeen(moment="start", release=look(), detail="another release was met: looking at the fleet anew"))
-        met = _round(look, number, record)
+        again = look()
+        detail = "replicas were not of one mind: looking at the fleet anew"
+        record(ReleaseSeen(moment="start", release=again[0].release, detail=detail))
+        for seen in again:
+            record(seen)
+        met = _round(look, record, number, replicas=replicas, most=most)
     return met
 
 
-def _round(look: Callable[[], str], number: int, record: Recorder) -> tuple[str, ...]:
-    met = []
-    for _ in range(number):
-        met.append(look())
-        record(ReleaseSeen(moment="sample", release=met[-1]))
+def _is_unsettled(met: Sequence[ReplicaSeen], expected: str) -> bool:
+    if any(found.about != "release" for found in disagreements(met)):
+        return True
+    return bool(expected) and not {each.release for each in met if each.fresh} <= {expected}
+
+
+def _round(
+    look: Callable[[], Sequence[ReplicaSeen]], record: Recorder, number: int, *, replicas: int, most: int
+) -> tuple[ReplicaSeen, ...]:
+    """Look so often; up to `most` times where replicas name themselves and not all of them were met yet."""
+    met: list[ReplicaSeen] = []
+    looks = 0
+    while looks < number or (looks < most and 0 < len({each.replica for each in met} - {""}) < replicas):
+        looks += 1
+        seen = look()
+        record(ReleaseSeen(moment="sample", release=seen[0].release))
+        for each in seen:
+            record(each)
+        met += seen
     return tuple(met)
