@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from streampay_smoke import settings as configuration
 from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.operations.doctor.given import engine_files_filled_in
 from streampay_smoke.operations.engine_files import ENGINE_FILES, Filled, engine_files, gate_of, unfilled
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
@@ -99,3 +101,24 @@ def test_what_nobody_gave_stays_and_is_named() -> None:
 def test_a_gate_that_an_engine_cannot_use_is_refused(engine: str, given: str) -> None:
     with pytest.raises(SettingsInvalid, match="--gate is"):
         gate_of(engine, given)
+
+
+@pytest.mark.parametrize(
+    ("gate", "state", "said"),
+    [
+        (ACTION, "ok", "2 of this environment, all filled in"),
+        ("", "warning", "the gate's action (--gate OWNER/REPOSITORY@COMMIT) not filled in"),
+        (None, "ok", "none of this environment are here"),
+    ],
+)
+def test_the_doctor_finds_what_is_not_filled_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: str | None, state: str, said: str
+) -> None:
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments" / "sandbox.toml").write_text((DEPLOY.parent / "environments/sandbox.toml").read_text())
+    monkeypatch.chdir(tmp_path)
+    for path, text in engine_files("github", Filled(name="sandbox", gate=gate)).items() if gate is not None else ():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    (found,) = engine_files_filled_in(configuration.load(environ={}, root=tmp_path))
+    assert (found.state, said in found.text) == (state, True), found
