@@ -17,8 +17,10 @@ from pathlib import Path
 from streampay_selftest.committed import committed_results, drift, write
 from streampay_selftest.corpus import CORPUS
 from streampay_smoke.evidence.bake import ERROR_BURN
+from streampay_smoke.evidence.canary import CANARY_ERRORS
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate import policy, verdict
+from streampay_smoke.gate.canary import NO_WORSE, WORSE
 from streampay_smoke.gate.objectives import MISSED
 from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.run import pins
@@ -89,6 +91,21 @@ EXAMPLES: Sequence[tuple[str, policy.VerdictSummary, policy.Circumstances]] = (
         "FAIL, the error budget burnt while it was watched",
         policy.VerdictSummary(status=VerdictStatus.FAIL, reason_code=MISSED, missed=(ERROR_BURN,)),
         _WHOLE,
+    ),
+    (
+        "FAIL, the candidate proved worse than the stable release",
+        policy.VerdictSummary(status=VerdictStatus.FAIL, reason_code=WORSE, missed=(CANARY_ERRORS,)),
+        _WHOLE,
+    ),
+    (
+        "PASS of a comparison alone",
+        policy.VerdictSummary(status=VerdictStatus.PASS, reason_code=NO_WORSE),
+        policy.Circumstances(whole_suite=False),
+    ),
+    (
+        "FAIL of a comparison alone",
+        policy.VerdictSummary(status=VerdictStatus.FAIL, reason_code=WORSE, missed=(CANARY_ERRORS,)),
+        policy.Circumstances(whole_suite=False),
     ),
     (
         "FAIL, another gating objective missed",
