@@ -43,6 +43,9 @@ ENGINE_FILES: Mapping[str, tuple[str, ...]] = {
 }
 """The templates of each engine, by their names below `deploy/`; `regions.*` are for environments that list regions."""
 
+COPIED_BY_HAND = ("argo-rollouts/waves.yaml", "github/wave.yml", "github/waves.yml")
+"""Files that are not written: what belongs to which wave is for a person to say."""
+
 BY_ACTION = "github"
 """The engine that takes the gate as an action, OWNER/REPOSITORY@COMMIT; all others take an image by its digest."""
 
