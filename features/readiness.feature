@@ -9,6 +9,7 @@ Feature: Service is ready
     And the service names the network of this environment
     And the clock of the service is right
     And all replicas that answer run the same release
+    And all replicas that answer agree on time, keys and limits
 
   @expected-release
   Scenario: The expected release is deployed on every replica

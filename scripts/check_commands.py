@@ -131,7 +131,7 @@ def _split(page: str, line: str, *, mentioned: bool) -> Iterator[Command]:
         return
     simple: list[str] = []
     for word in [*words, ";"]:
-        if word and set(word) <= set("|;&()"):
+        if word == "--" or (word and set(word) <= set("|;&()")):  # what comes after -- is a command of its own
             trimmed = _without_assignments(simple)
             if trimmed:
                 yield Command(page=page, words=tuple(trimmed), mentioned=mentioned)
@@ -144,7 +144,7 @@ def _split(page: str, line: str, *, mentioned: bool) -> Iterator[Command]:
 
 def _without_assignments(words: Sequence[str]) -> list[str]:
     kept = list(words)
-    while kept and _ASSIGNMENT.match(kept[0]):
+    while kept and (kept[0] == "sudo" or _ASSIGNMENT.match(kept[0])):
         kept.pop(0)
     return [_VENV.sub("", kept[0]), *kept[1:]] if kept else []
 

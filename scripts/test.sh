@@ -33,7 +33,7 @@ trap 'rm -f "$output"' EXIT
 status=0
 # More workers than cores: most tests wait for processes and sockets. tee ignores interrupts so that pytest's own
 # closing words still arrive after Ctrl-C.
-"$python" -m coverage run -m pytest --numprocesses=4 --dist=worksteal 2>&1 | tee -i "$output" || status=$?
+"$python" -m coverage run -m pytest --numprocesses=6 --dist=worksteal 2>&1 | tee -i "$output" || status=$?
 "$python" -m coverage combine --quiet
 rm -f .coverage.* # what processes left that were killed while they wrote it: nobody can read that
 "$python" -m coverage report || {

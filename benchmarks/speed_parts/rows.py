@@ -1,7 +1,7 @@
 """What is measured: one row for each, with what it is compared with."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -40,9 +40,25 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.target is None else self.ratio <= self.target
 
     @property
+    def least_ratio(self) -> float:
+        """The least in the least of the base: other work on the machine only adds to what is measured."""
+        return min(self.seconds) / min(self.base_seconds)
+
+    @property
     def grew(self) -> bool:
-        """Whether this is a regression beyond the generous limit."""
-        return self.most is not None and self.ratio > self.most
+        """Whether this is a regression beyond the generous limit, by the least that was measured."""
+        return self.most is not None and self.least_ratio > self.most
+
+
+def only_rows(found: Iterable[Row | str]) -> list[Row]:
+    """Return the rows among rows and remarks."""
+    return [each for each in found if isinstance(each, Row)]
+
+
+def section(found: Sequence[Row | str]) -> str:
+    """Return the rows as a table, and the remarks below it."""
+    remarks = [each for each in found if isinstance(each, str)]
+    return "\n\n".join([table(only_rows(found)), *remarks])
 
 
 def table(rows: Sequence[Row]) -> str:

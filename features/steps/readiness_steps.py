@@ -48,15 +48,22 @@ def expected_release_answers(context: Context) -> None:
 @takes("readiness")
 def one_release_answers(context: Context) -> None:
     scenario = context.scenario_context
-    met = (scenario.readiness.release, *scenario.run_context.fleet)
+    met = (scenario.readiness.release, *scenario.run_context.releases_of_fleet)
     fleet.one_release_answers(met, scenario.settings.expect_release, scenario.expect)
+
+
+@then("all replicas that answer agree on time, keys and limits")
+@takes("readiness")
+def replicas_agree(context: Context) -> None:
+    scenario = context.scenario_context
+    fleet.replicas_agree(scenario.run_context.fleet, scenario.expect)
 
 
 @then("all replicas that answer run the expected release")
 @takes("readiness")
 def every_replica_is_the_expected_release(context: Context) -> None:
     scenario = context.scenario_context
-    met = (scenario.readiness.release, *scenario.run_context.fleet)
+    met = (scenario.readiness.release, *scenario.run_context.releases_of_fleet)
     fleet.every_replica_is(scenario.settings.expect_release, met, scenario.expect)
 
 

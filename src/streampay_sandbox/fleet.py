@@ -7,12 +7,16 @@ every release, and a stream created on a canary is there after the rollback. Lim
 `memory=own` starts a release whose replicas are as StreamPay is: each knows only what it was told itself, and
 `/restart` makes one forget that. The limit of creates is raised: a fleet is for several deploys in a minute.
 
+At the address of users, a header leads a request to one release, whatever the weights: `x-canary: always` to the
+newest one, `never` to the live one, and `host: RELEASE.localhost` to that release.
+
 The engine's API is HTTP on loopback, parameters in the query, every answer a JSON object:
 
     GET  /state                                  weights, live release, keys it was asked with, rollbacks it applied
     GET  /preview?release=R                      an address that leads to R alone, whatever its weight
     POST /start?release=R&replicas=N&fault=F...  start a release at no traffic; no replica: one that crashes
                &memory=own                       its replicas share nothing
+               &differs=WHAT...                  the last replica differs: data, release, clock, keys, limits
     POST /restart?release=R&replica=N            let a replica forget what it keeps in its memory
     POST /shift?R=WEIGHT&...                     share the traffic; the live release stays what it is
     POST /promote?release=R                      all traffic to R, which becomes the live release
@@ -21,7 +25,10 @@ The engine's API is HTTP on loopback, parameters in the query, every answer a JS
 """
 
 import argparse
+import contextlib
 import itertools
+import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,11 +58,17 @@ from streampay_sandbox.service.app import build_app
 from streampay_sandbox.service.faults import faulty
 from streampay_sandbox.service.limits import PER_MINUTE, TokenBuckets
 from streampay_sandbox.service.parts import Memory, Parts, honest_parts, new_memory
+from streampay_sandbox.service.replicas import Difference, as_replica
 from streampay_sandbox.stack import environ_of, new_settings, new_treasury, stoppable, write_private
 from streampay_smoke.core.errors import SettingsInvalid
 
 ENGINE_VARIABLE = "STREAMPAY_FLEET"
 """The variable in which the engine's address reaches the commands of `[rollback.command]`."""
+
+STABLE, CANDIDATE = "v1", "v2"
+"""The releases of a canary."""
+
+CANARY_HEADER = "x-canary"
 
 PER_MINUTE_IN_A_FLEET = {**dict.fromkeys(PER_MINUTE, 100_000), **{tier: PER_MINUTE[tier] for tier in ("read", "login")}}
 """Several gates in a minute create; the limits on reads and sign-ins stay, for the gate looks for them."""
@@ -78,7 +91,9 @@ class Fleet(AbstractContextManager["Fleet"]):
     `base_url` is the address users meet: each request goes to a release by weight, and to its replicas in turn.
     """
 
-    def __init__(self, stable: str = "v1", *, replicas: int = 2) -> None:
+    def __init__(
+        self, stable: str = "v1", *, replicas: int = 2, faults: Sequence[str] = (), differs: Sequence[str] = ()
+    ) -> None:
         self.ledger: SandboxLedger = start_ledger()
         self._settings = new_settings(self.ledger, stable)
         self._treasury = new_treasury(self.ledger)
@@ -88,27 +103,44 @@ class Fleet(AbstractContextManager["Fleet"]):
         self._addresses: list[str] = []
         self._previews: dict[str, DisturbingProxy] = {}
         self.engine = DeploymentEngine(stable)
-        self._public = _FleetProxy(self._addresses, lambda passing: self._to(self.engine.next_release())).__enter__()
+        self._public = _FleetProxy(self._addresses, lambda passing: self._to(self._asked_for(passing))).__enter__()
         self._admin = DisturbingProxy(behaviour=self._asked).__enter__()
         self.base_url = self._public.url
         self.engine_url = self._admin.url
-        self.start(stable, replicas=replicas)
+        self.start(stable, replicas=replicas, faults=faults, differs=differs)
 
-    def start(self, name: str, *, replicas: int = 2, faults: Sequence[str] = (), own_memory: bool = False) -> None:
+    def start(
+        self,
+        name: str,
+        *,
+        replicas: int = 2,
+        faults: Sequence[str] = (),
+        own_memory: bool = False,
+        differs: Sequence[str] = (),
+    ) -> None:
         """Start a release at no traffic; `faults` are names of service faults. No replica: a release that crashes.
 
-        With `own_memory` each replica keeps streams, keys and challenges for itself.
+        With `own_memory` each replica keeps streams, keys and challenges for itself. Where the last replica `differs`,
+        each has a name and counts its own metrics. Raises ValueError for no `Difference`.
         """
         settings = replace(self._settings, release=name)
         chosen = chosen_faults(faults).service
 
-        def made(memory: Memory) -> tuple[Parts, Starlette]:
+        def made(memory: Memory, as_one: Callable[[Parts], Parts] = lambda parts: parts) -> tuple[Parts, Starlette]:
             honest = honest_parts(settings, self._treasury, memory=memory, stopping=self._stopping)
-            parts = faulty(honest, chosen)
+            parts = as_one(faulty(honest, chosen))
             return parts, build_app(parts)
 
+        def apart(number: int) -> tuple[Parts, Starlette]:
+            memory = _new_memory() if own_memory else shared
+            own = odd if number == replicas else ()
+            return made(memory, lambda parts: as_replica(parts, f"{name}-{number}", own))
+
+        odd = [Difference(each) for each in differs]
+
         shared = replace(self._memory, buckets=_new_buckets())
-        own = [made(_new_memory()) for _ in range(replicas)] if own_memory else [made(shared)] * replicas
+        each_apart = own_memory or bool(odd)
+        own = [apart(number) for number in range(1, replicas + 1)] if each_apart else [made(shared)] * replicas
         servers = tuple(LoopbackServer(app, stopping=self._stopping).start() for _, app in own)
         addresses = range(len(self._addresses), len(self._addresses) + replicas)
         self._addresses.extend(server.url for server in servers)
@@ -136,6 +168,16 @@ class Fleet(AbstractContextManager["Fleet"]):
         """Return the variables that point a run, and a rollback, at the fleet."""
         return {**environ_of(self.base_url, self.ledger, self._settings), ENGINE_VARIABLE: self.engine_url}
 
+    def canary_environ(self, *, by_weight: bool) -> dict[str, str]:
+        """Return the variables that let a run compare CANDIDATE with STABLE, by weight or by a header for each."""
+        if by_weight:
+            return {"SMOKE_EXPECT_RELEASE": CANDIDATE}
+        return {
+            "SMOKE_EXPECT_RELEASE": CANDIDATE,
+            "SMOKE_BASE_HEADER": f"{CANARY_HEADER}: always",
+            "SMOKE_BASELINE_HEADER": f"{CANARY_HEADER}: never",
+        }
+
     def ready_document(self) -> Mapping[str, Any]:
         """Return where everything answers; it holds the fleet's secrets, for a file that only its owner reads."""
         return {"base_url": self.base_url, "engine_url": self.engine_url, "env": self.environ()}
@@ -154,6 +196,16 @@ class Fleet(AbstractContextManager["Fleet"]):
 
     def __exit__(self, *error: object) -> None:
         self.stop()
+
+    def _asked_for(self, passing: ProxiedRequest) -> str:
+        """Return the release that a request goes to: the one a header names, else one by weight."""
+        host = passing.headers.get("host", "").partition(":")[0].removesuffix(".localhost")
+        wanted = passing.headers.get(CANARY_HEADER, "")
+        if host in self._releases:
+            return host
+        if wanted == "always":
+            return list(self._releases)[-1]
+        return self.engine.state().live if wanted == "never" else self.engine.next_release()
 
     def _to(self, name: str) -> Forward | SubstituteAnswer:
         release = self._releases[name]
@@ -209,6 +261,7 @@ _ACTIONS: Mapping[str, Callable[[Fleet, Given], object]] = {
         replicas=int(given.get("replicas", ["2"])[0]),
         faults=given.get("fault", ()),
         own_memory=given.get("memory") == ["own"],
+        differs=given.get("differs", ()),
     ),
     "POST /restart": lambda fleet, given: fleet.restart(given["release"][0], int(given["replica"][0])),
     "POST /shift": lambda fleet, given: fleet.engine.shift({name: int(text[0]) for name, text in given.items()}),
@@ -222,23 +275,31 @@ def _json(status: int, document: object) -> SubstituteAnswer:
     return SubstituteAnswer(status=status, text=msgspec.json.encode(document).decode(), content_type="application/json")
 
 
-def serve(*, ready_file: Path, stable: str, replicas: int) -> None:
-    """Serve a fleet until SIGTERM, SIGINT or SIGHUP; `ready_file` gets the ready document, and goes away at the end."""
-    with stoppable() as wait, Fleet(stable, replicas=replicas) as fleet:
-        try:
+def serve(
+    *, ready_file: Path | None, stable: str, replicas: int, differs: Sequence[str] = (), command: Sequence[str] = ()
+) -> int:
+    """Serve a fleet until SIGTERM, SIGINT or SIGHUP, or for as long as a command runs; return its exit code, else 0.
+
+    `ready_file` gets the ready document, and goes away at the end. The command is pointed at the fleet.
+    """
+    with stoppable() as wait, Fleet(stable, replicas=replicas, differs=differs) as fleet, contextlib.ExitStack() as end:
+        if ready_file is not None:
             write_private(ready_file, msgspec.json.format(msgspec.json.encode(fleet.ready_document())))
-            sys.stdout.write(
-                f"fleet: StreamPay at {fleet.base_url}, its engine at {fleet.engine_url} (all simulated)\n"
-            )
-            sys.stdout.flush()
-            wait()
-        finally:
-            ready_file.unlink(missing_ok=True)
+            end.callback(ready_file.unlink, missing_ok=True)
+        sys.stdout.write(f"fleet: StreamPay at {fleet.base_url}, its engine at {fleet.engine_url} (all simulated)\n")
+        sys.stdout.flush()
+        if command:
+            environ = {**os.environ, **fleet.environ(), "SMOKE_REPLICAS": str(replicas)}
+            return subprocess.run(command, env=environ, check=False).returncode
+        wait()
+    return 0
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=serve.__doc__)
-    parser.add_argument("--ready-file", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--ready-file", type=Path, metavar="FILE")
     parser.add_argument("--stable", default="v1", metavar="RELEASE")
     parser.add_argument("--replicas", type=int, default=2)
-    serve(**vars(parser.parse_args()))
+    parser.add_argument("--differs", action="append", default=[], choices=list(Difference), help="of the last replica")
+    parser.add_argument("command", nargs="*", help="what to run while the fleet serves, after --")
+    sys.exit(serve(**vars(parser.parse_args())))

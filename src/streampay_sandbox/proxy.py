@@ -31,6 +31,7 @@ class ProxiedRequest(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     path: str
     headers: Mapping[str, str] = {}
+    body: bytes = b""
 
 
 class ProxiedAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,11 +139,13 @@ class DisturbingProxy(contextlib.AbstractContextManager["DisturbingProxy"]):
         self._server = _Server(self)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
-    def decide(self, connection: int, method: str, path: str, headers: Mapping[str, str]) -> ProxyDecision:
+    def decide(
+        self, connection: int, method: str, path: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> ProxyDecision:
         """Return what becomes of a request that has come."""
         with self._lock:
             passing = ProxiedRequest(
-                number=len(self.passed), connection=connection, method=method, path=path, headers=headers
+                number=len(self.passed), connection=connection, method=method, path=path, headers=headers, body=body
             )
             self.passed.append(passing)
             return self._behaviour(passing)
@@ -217,7 +220,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.path = _origin_form(self.path)
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        match self.proxy.decide(self.connection_number, self.command, self.path, headers):
+        match self.proxy.decide(self.connection_number, self.command, self.path, headers, body):
             case Forward() as forward:
                 self.proxy.wait(forward.seconds)
                 with self._behind(forward) as behind:

@@ -8,6 +8,7 @@ from streampay_sandbox.fault import Fault, Truth
 from streampay_sandbox.faults import FAULTS
 from streampay_sandbox.ledger.faults import FAULTS as LEDGER_FAULTS
 from streampay_selftest import (
+    canaries,
     environment_disturbances,
     network_disturbances,
     proxy_faults,
@@ -26,8 +27,16 @@ PLAYED_WITH: Mapping[str, Mapping[str, object]] = {
     "wallet-challenge-lasts": {"conditions": (IMPATIENT, setting(SMOKE_AUTH_MODE="wallet"))},
     # Without a release to compare it with nobody knows whether it or the setting is wrong: that is a case of its own.
     "contract-id-wrong": {"conditions": (IMPATIENT, stable_without_the_fault)},
+    # An environment that says how many writes its service takes at once.
+    "sends-from-one-account": {"conditions": (environment_file(writes_at_once=1),)},
     # It tells everybody to wait for a minute, which is longer than this run has.
     "limits-block-everybody": {"conditions": (IMPATIENT, setting(SMOKE_DEADLINE_SECONDS="40"))},
+    **{
+        fault.name: {"conditions": (*(() if fault.truth is Truth.NONE else (IMPATIENT,)), setting(SMOKE_REPLICAS="5"))}
+        | ({"features": ("readiness", "records")} if fault.truth is Truth.NONE else {})
+        for fault in FAULTS.values()
+        if "of-five-" in fault.name
+    },
     # A part that ends before its deadline: the whole smoke is cut off by it, and its streams cannot all be ended.
     "slow": {"tags": "@streams and not @signing-secret and not @second-user"},
 }
@@ -71,13 +80,14 @@ def without_a_ledger(fault: Fault) -> Case:
     return replace(case, name=f"{fault.name}, with proof service", conditions=(*case.conditions, proof))
 
 
-NOT_LOOKED_AT: frozenset[str] = frozenset()
-"""Faults that the sandbox plays and no scenario is about yet: a gate that is not asked for them misses most of them."""
+NOT_LOOKED_AT: frozenset[str] = frozenset({"reads-slower", "writes-slower", "requests-fail-at-times"})
+"""Faults that the sandbox plays and no scenario is about: those that only a comparison tells, in `canaries`."""
 
 CORPUS = _by_name(
     (
         *(of_the_sandbox(fault) for fault in FAULTS.values() if fault.name not in NOT_LOOKED_AT),
         *(without_a_ledger(FAULTS[name]) for name in BY_THE_SERVICES_WORD),
+        *canaries.CANARIES,
         *proxy_faults.PROXY_FAULTS,
         *environment_disturbances.ENVIRONMENT_DISTURBANCES,
         *network_disturbances.NETWORK_DISTURBANCES,

@@ -209,7 +209,8 @@ def test_inconclusive_is_tried_again_before_promotion_and_fail_is_not(tmp_path: 
     ):
         fake = FakeSmoke(tmp_path / status)
         adapters.told(fake, status)
-        assert Job(spec, fake, Situation.NORMAL, args).condition() == "Failed"
+        cluster = adapters.applied(tmp_path / status, fake, *documents("argo-rollouts/settings.yaml"))
+        assert Job(spec, cluster, "pay", Situation.NORMAL, args).condition() == "Failed"
         assert len(fake.calls) == pods
 
 

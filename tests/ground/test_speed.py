@@ -2,12 +2,19 @@
 
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from streampay_sandbox.server import LoopbackServer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -69,12 +76,77 @@ def test_a_regression_fails_and_says_what_grew(
     assert (said in capsys.readouterr().out) == grew
 
 
-def test_evidence_is_measured_by_scenario(speed: ModuleType) -> None:
-    found = list(speed.evidence.rows(1, (speed.evidence.BASE, 200)))
+def test_other_work_on_the_machine_is_no_regression(speed: ModuleType) -> None:
+    measured = row(speed, seconds=(1.0, 30.0, 30.0), base_seconds=(0.5, 0.5, 0.5), most=2.1)
+
+    assert not measured.grew
+
+
+def test_remarks_stand_below_the_table_and_are_no_rows(speed: ModuleType) -> None:
+    page = speed._page({"api": [row(speed, target=1.5), "Left out: k6."]}, runs=1, loads=(0.0, 0.0))
+
+    assert "Targets that are missed: 1 of 1." in page
+    assert page.endswith("| **no** |\n\nLeft out: k6.\n")
+
+
+def test_evidence_is_measured_by_scenario(speed: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed.evidence, "REPEATS", 1)
+
+    *found, remark = speed.evidence.rows(1, (speed.evidence.BASE, 110))
 
     assert [each.what for each in found] == [
         f"{cost}, each of {count} scenarios"
         for cost in ("writing the journal", "reading and judging it", "making every report")
-        for count in (speed.evidence.BASE, 200)
+        for count in (speed.evidence.BASE, 110)
     ]
     assert all(0 < each.median < 1 for each in found)
+    assert "has 17 events" in remark
+
+
+def test_the_ledger_is_measured_by_what_really_settles(speed: ModuleType) -> None:
+    found = speed.only_rows(speed.ledger_throughput.rows(1, 3))
+
+    assert len(found) == 3
+    assert all(each.median > 0 for each in found)
+
+
+TOOLS = ("bash, curl and jq", "plain httpx", "plain fetch in Node", "pytest-bdd", "cucumber-js", "newman")
+WRONG: Sequence[Mapping[str, Any]] = ({"status": 201}, {"fields": ("data", "nothing")}, {"with_key": False})
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_each_tool_tells_right_answers_from_wrong_ones(tool: str, speed: ModuleType, tmp_path: Path) -> None:
+    reads, tools = speed.clients.reads, speed.clients.other_tools
+    if why := tools.missing(tool, installs=False):
+        pytest.skip(f"{tool}: {why}")
+    right = reads.Read(path="/here", with_key=True, status=200, fields=("data", "meta"))
+    refused = reads.Read(path="/here", with_key=False, status=401, fields=())
+
+    with LoopbackServer(Starlette(routes=[Route("/here", _answer)])) as server:
+        variables = {"BASE": server.url, "KEY": "opens"}
+
+        def make(*made: Any) -> None:
+            files = reads.write(made, tmp_path, variables)
+            tools.copy_scripts(files)
+            tools.run(tool, files, variables)
+
+        make(right, refused)
+        for changes in WRONG:
+            with pytest.raises(RuntimeError, match="ended with"):
+                make(refused, msgspec.structs.replace(right, **changes))
+
+
+def test_a_tool_that_is_not_there_is_named(speed: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    tools = speed.clients.other_tools
+    monkeypatch.setattr(tools, "CACHE", Path("nowhere"))
+    monkeypatch.setattr(tools.shutil, "which", lambda program: None if program == "k6" else program)
+
+    assert tools.missing("k6", installs=True) == "k6 is not installed"
+    assert "--with-other-tools" in tools.missing("newman", installs=False)
+    assert not tools.missing("plain httpx", installs=False)
+
+
+async def _answer(request: Request) -> JSONResponse:
+    if request.headers.get("x-api-key") != "opens":
+        return JSONResponse({"error": "no"}, status_code=401)
+    return JSONResponse({"data": [], "meta": {}})

@@ -1,6 +1,7 @@
 """What the synthetic user does, against a small StreamPay that is honest but for what a test says."""
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from feature_steps import play
@@ -25,7 +26,8 @@ from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.core.amounts import stroops
 from streampay_smoke.core.errors import FixtureMissing, GuardRefused, PromiseBroken
-from streampay_smoke.evidence.events import ResourceCreated, ResourceReleased
+from streampay_smoke.evidence.events import ResourceCreated, ResourceReleased, Warned
+from streampay_smoke.http import client
 from streampay_smoke.service.orders import order_to
 from streampay_smoke.service.records import StreamRecord
 
@@ -534,6 +536,22 @@ def test_a_stream_is_looked_at_over_as_many_connections_as_an_environment_needs(
         scenario.run_context.close()
     assert len(found) == len(set(asked)) == looks
     assert {look.status for look in found} == {200}
+
+
+def test_each_address_of_a_host_is_looked_at_and_a_silent_one_is_told(
+    small: SmallStreamPay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    witness = Witness()
+    monkeypatch.setattr(client, "_resolve", lambda host, port: ["127.0.0.1", "127.0.0.9"])
+    base_url = f"http://fleet.example:{urlsplit(small.url).port}"
+    settings = settings_for(small_environ(small, SMOKE_BASE_URL=base_url, SMOKE_REPLICAS="2"))
+    run = run_context_of(settings, witness)
+    met = run.fleet
+    run.close()
+    assert {each.replica for each in met} == {"127.0.0.1", ""}, "who answers for a silent address is not told by it"
+    assert {warned.text for warned in witness.of(Warned)} == {
+        "nothing answered at 127.0.0.9, one of the addresses of the deployment's host (refused)"
+    }
 
 
 def test_a_settled_stream_is_made_once_and_then_taken(scenario: ScenarioContext, small: SmallStreamPay) -> None:

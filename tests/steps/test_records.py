@@ -73,7 +73,8 @@ def test_every_replica_shows_the_stream(looks: list[Answer], witness: Witness) -
     ],
 )
 def test_a_replica_that_lacks_the_stream_is_found_out(looks: list[Answer], saw: str, witness: Witness) -> None:
-    with witness.breaks(EVERY, expected=f"stream-1 as draft in {len(looks)} looks", saw=saw):
+    kind = "replicas_disagree" if {FOUND.status, GONE.status} == {look.status for look in looks} else "promise_broken"
+    with witness.breaks(EVERY, expected=f"stream-1 as draft in {len(looks)} looks", saw=saw, kind=kind):
         records.every_replica_shows(looks, DRAFT, witness.expect)
 
 
@@ -211,7 +212,8 @@ def test_a_kept_stream_is_there(looks: list[Answer], witness: Witness) -> None:
     ids=["gone", "refused", "crashed", "another", "nothing", "a page", "no look", "on some", "in two states"],
 )
 def test_a_kept_stream_that_is_gone_is_found_out(kept: list[Answer], saw: str, witness: Witness) -> None:
-    with witness.breaks(THERE, expected="stream-canary, as its owner left it", saw=saw):
+    kind = "replicas_disagree" if saw.startswith("replicas disagree") else "promise_broken"
+    with witness.breaks(THERE, expected="stream-canary, as its owner left it", saw=saw, kind=kind):
         records.kept_stream_exists(kept, "stream-canary", witness.expect)
 
 

@@ -19,6 +19,7 @@ from suite_parts import Project
 
 from streampay_sandbox.ledger.genesis import twin_contract_id
 from streampay_sandbox.stack import start_sandbox
+from streampay_smoke.acceptance.actions.settlement import settled_stream
 from streampay_smoke.acceptance.observations.readiness import NeverReady
 from streampay_smoke.acceptance.observations.settings_mismatch import (
     AnotherApplication,
@@ -253,6 +254,23 @@ def test_a_stable_release_that_cannot_be_asked_tells_nothing(witness: Witness) -
         for baseline in ({}, {"SMOKE_BASELINE_URL": "http://127.0.0.1:9"}):
             with contextlib.closing(run_context_of(settings_for({**environ, **baseline}), witness)) as shared:
                 assert stable_contract_probe(shared).ok is None
+
+
+@pytest.mark.parametrize("contract_id", ["", TWIN], ids=["the service's", "another"])
+def test_the_doctor_compares_the_contract_of_settlements_before(contract_id: str, witness: Witness) -> None:
+    with start_sandbox() as sandbox:
+        environ = sandbox.ready_document()["env"]
+        with contextlib.closing(run_context_of(settings_for(environ), witness)) as earlier:
+            settled_stream(earlier, earlier.credential)
+            earlier.clean_up()
+        settings = settings_for({**environ, "SMOKE_CONTRACT_ID": contract_id or environ["SMOKE_CONTRACT_ID"]})
+        with contextlib.closing(run_context_of(settings, witness)) as shared:
+            looks = [look for look in look_at(shared, DEPLOYMENT) if look.name == "contract"]
+            shared.clean_up()
+
+    warned = [look.text for look in looks if look.state is DoctorState.WARNING]
+    before = f"the service settled on {environ['SMOKE_CONTRACT_ID']} before, as the synthetic user's streams show"
+    assert warned == ([before] if contract_id else [])
 
 
 def test_two_private_ledgers_are_a_matter_of_settings_and_doctor_says_so_too(tmp_path: Path) -> None:

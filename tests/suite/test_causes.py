@@ -7,7 +7,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from suite_parts import Project, Ran
 
+from streampay_sandbox.ledger.genesis import twin_contract_id
 from streampay_sandbox.stack import Sandbox, start_sandbox
+from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.gate.verdict import VerdictStatus
 
 NOWHERE = "http://127.0.0.1:9"
@@ -44,6 +46,25 @@ def assert_shown(ran: Ran) -> None:
     summary = (ran.folder / "summary.md").read_text().splitlines()
     assert len(summary) < SUMMARY_LINES[ran.verdict.verdict]
     assert summary.index("## What went wrong") < summary.index("| | |")
+
+
+def test_another_contract_is_the_setting_or_the_release_as_the_stable_one_tells(tmp_path: Path) -> None:
+    with start_sandbox() as sandbox:
+        twin = twin_contract_id(ALLOWED["sandbox"].network_id)
+        mistyped = impatient(tmp_path / "a", sandbox).smoke("--tags", "@settlement", SMOKE_CONTRACT_ID=twin)
+    with start_sandbox(faults=("contract-id-wrong",)) as sandbox:
+        stable = sandbox.start_beside()
+        wrong = impatient(tmp_path / "b", sandbox).smoke("--tags", "@settlement", SMOKE_BASELINE_URL=stable)
+
+    for ran, code, reason in ((mistyped, 2, "contract_unexpected"), (wrong, 1, "contract_of_the_release")):
+        assert (ran.code, ran.verdict.reason_code) == (code, reason), ran.output
+        assert f"the service opens its streams on the contract {twin if ran is wrong else ''}" in (
+            ran.verdict.message_long
+        )
+        assert "SMOKE_CONTRACT_ID is" in ran.verdict.message_long
+        assert ran.verdict.cleanup.leaked == 0
+    assert "No stable release tells which" in mistyped.verdict.causes[0].text
+    assert {cause.attribution for cause in mistyped.verdict.causes} == {"config"}, "nothing accuses the release"
 
 
 def test_a_ledger_that_is_dead_is_one_red_check(tmp_path: Path) -> None:

@@ -79,12 +79,14 @@ class Witness:
         assert all(check.held for check in self.checks)
 
     @contextmanager
-    def breaks(self, promise: str, *, expected: object = "", saw: object = "") -> Iterator[None]:
+    def breaks(
+        self, promise: str, *, expected: object = "", saw: object = "", kind: str = PromiseBroken.kind
+    ) -> Iterator[None]:
         """The block breaks this promise and no other, says so in words, and leaves the evidence."""
         before = len(self.checks)
         with pytest.raises(PromiseBroken) as caught:
             yield
-        assert caught.type is PromiseBroken
+        assert caught.value.kind == kind
         checks = self.checks[before:]
         assert [check.held for check in checks] == [True] * (len(checks) - 1) + [False]
         broken = checks[-1]

@@ -121,7 +121,8 @@ def _stamped(release: str, clock: Callable[[], float]) -> Layer:
     def layer(inner: Handler) -> Handler:
         def handle(call: HttpCall) -> HttpAnswer:
             stamps = {"x-release": release, "x-streampay-simulated": "sandbox"}
-            return inner(call).with_headers({**stamps, "date": formatdate(clock(), usegmt=True)})
+            answer = inner(call)
+            return answer.with_headers({**stamps, "date": formatdate(clock(), usegmt=True), **answer.headers})
 
         return handle
 

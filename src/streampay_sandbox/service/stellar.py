@@ -106,6 +106,10 @@ class Stellar:
         self._valid_seconds = valid_seconds
         self._server = SorobanServer(rpc_url, client=_Wire(timeout_seconds))
 
+    def send_from_one_account(self) -> None:
+        """Send what an account has to send one transaction after the other, as a service without channels does."""
+        self._channels = ()
+
     def check_network(self) -> None:
         """Raise LedgerRefused when the RPC serves another network than the one transactions are signed for."""
         with _answering("getNetwork"):

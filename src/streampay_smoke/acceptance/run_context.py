@@ -2,12 +2,15 @@
 
 import contextlib
 import importlib
+import itertools
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
+
+from msgspec.structs import replace
 
 from streampay_smoke.acceptance.checks.live_events import HeardStart
 from streampay_smoke.acceptance.checks.readiness import refuse_real_money
@@ -33,6 +36,7 @@ from streampay_smoke.acceptance.resources.synthetic_streams import (
     SyntheticStreams,
 )
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
+from streampay_smoke.chain.guard import SpendCap
 from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
 from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core import system_facts
@@ -46,9 +50,11 @@ from streampay_smoke.evidence.events import (
     RateLimitWait,
     Recorder,
     ReleaseSeen,
+    ReplicaSeen,
     ResourceLost,
     Warned,
 )
+from streampay_smoke.http.client import addresses_of
 from streampay_smoke.service.claims import claims_of
 from streampay_smoke.service.credential_slots import accepted
 from streampay_smoke.service.credentials import Credential
@@ -99,6 +105,8 @@ class RunContext:
         self._run_id = run_id
         self._trace = Trace.of_run(run_id, system_facts.variables())
         self.housekeeping = Housekeeping(record)
+        self.spend_cap = SpendCap(settings.facts.money.max_stroops)
+        self._streams_beside: list[SyntheticStreams] = []
         self._sockets = contextlib.ExitStack()
         self.opened: dict[str, Any] = {}
         self.failures: dict[str, SmokeError] = {}
@@ -143,8 +151,12 @@ class RunContext:
         patience: Callable[[], float] | None = None,
         cutover: Cutover | None = None,
         write_slot: WriteSlot = nullcontext,
+        stable: bool = False,
     ) -> Deployment:
-        """Return a deployment of StreamPay in this environment; nothing is sent yet."""
+        """Return a deployment of StreamPay in this environment; nothing is sent yet.
+
+        What is sent carries the header that leads to the release that is judged, or to the `stable` one.
+        """
         settings = self.settings
         return Deployment.at(
             base_url,
@@ -158,8 +170,10 @@ class RunContext:
             learn_secret=self._learn_secret,
             release_told_by=settings.facts.service.release_told_by,
             release_expected=settings.expect_release,
+            replica_header=settings.facts.service.replica_header,
             ledger_url=settings.rpc_url,
             trace=self._trace,
+            headers=settings.baseline_header if stable else settings.base_header,
         )
 
     @once
@@ -221,17 +235,26 @@ class RunContext:
         refuse_another_release(settings.expect_release, releases, told_by=service.release_told_by)
 
     @once
-    def fleet(self) -> tuple[str, ...]:
-        """The releases met when each replica of the fleet is likely to have answered, looked at once."""
+    def fleet(self) -> tuple[ReplicaSeen, ...]:
+        """What was met when each replica of the fleet is likely to have answered, looked at once."""
         service = self.settings.facts.service
+        # Who connects to a name keeps to the first of its addresses.
+        several = addresses_of(self.settings.base_url, within_seconds=REQUEST_SECONDS) if service.replicas > 1 else ()
+        in_turn = itertools.cycle(several if len(several) > 1 else ("",))
+        each_is_one = len(several) == service.replicas
         return sample_fleet(
-            self._release_of_a_replica,
+            lambda: self._look_at_replica(next(in_turn), each_is_one=each_is_one),
             replicas=service.replicas,
             miss_probability=service.replica_miss_probability,
             expected=self.settings.expect_release,
             within_seconds=max(0.0, self._patient_until_seconds - time.monotonic()),
             record=self.record,
         )
+
+    @property
+    def releases_of_fleet(self) -> tuple[str, ...]:
+        """The releases that looks at the fleet met."""
+        return tuple(seen.release for seen in self.fleet if seen.fresh)
 
     @property
     def last_asked(self) -> ObservedRequest | None:
@@ -250,6 +273,24 @@ class RunContext:
     def _release_of_a_replica(self) -> str:
         with self.deployment.fresh() as replica:
             return replica.look_again().release
+
+    def _look_at_replica(self, address: str, *, each_is_one: bool) -> tuple[ReplicaSeen, ...]:
+        """Return what the replica behind a fresh connection answers; for a silent address, what answers instead.
+
+        Where each address of the host is one replica, it tells those apart that do not name themselves.
+        """
+        try:
+            with self.deployment.fresh(address) as replica:
+                seen = replica.look_at_replica()
+        except NoServiceAnswer as problem:
+            if not address:
+                raise
+            text = f"nothing answered at {address}, one of the addresses of the deployment's host ({problem.cause})"
+            self.record(Warned(code="address_silent", text=text))
+            return self._look_at_replica("", each_is_one=False)
+        if not each_is_one or not address:
+            return seen
+        return tuple(replace(each, replica=each.replica or address) for each in seen)
 
     @once
     def user(self) -> SyntheticUser:
@@ -342,7 +383,7 @@ class RunContext:
             rpc_url=settings.rpc_url,
             friendbot_url=settings.friendbot_url,
             record=self.record,
-            max_stroops=settings.facts.money.max_stroops,
+            spend_cap=self.spend_cap,
         )
         self._sockets.callback(chain.close)
         first_ledger = chain.connect().latest_ledger
@@ -385,6 +426,11 @@ class RunContext:
         is the payer's in every run.
         """
         return self._account("payer", self.settings.signer_seed or payer_seed(environment, run_id))
+
+    @property
+    def own_payer_address(self) -> str:
+        """The address of this run's payer; nothing is sent."""
+        return self.payer_of(self.settings.environment, self._run_id).address
 
     @once
     def recipient(self) -> ChainAccount:
@@ -436,7 +482,9 @@ class RunContext:
     def streams_at_stable(self) -> SyntheticStreams:
         """The streams that this run makes at the stable release, for comparison; raises SmokeError."""
         stable = self._sockets.enter_context(
-            self.deployment_at(self.settings.baseline_url, record=lambda event: None, timeout_seconds=REQUEST_SECONDS)
+            self.deployment_at(
+                self.settings.baseline_url, record=lambda event: None, timeout_seconds=REQUEST_SECONDS, stable=True
+            )
         )
 
         def refuse_to_write() -> None:
@@ -462,6 +510,14 @@ class RunContext:
             lease_seconds=max(LEASE_SECONDS, 2 * self.settings.deadline_seconds),
             looks=self.looks_needed,
         )
+
+    def streams_at(
+        self, deployment: Deployment, user: Callable[[], Credential], *, refuse_to_write: Callable[[], None]
+    ) -> SyntheticStreams:
+        """Return the book of streams that this run makes at a deployment of its own; `clean_up` ends them as well."""
+        beside = self._streams_at(deployment, user, refuse_to_write)
+        self._streams_beside.append(beside)
+        return beside
 
     @property
     def looks_needed(self) -> int:
@@ -510,7 +566,8 @@ class RunContext:
 
     @property
     def _books_of_streams(self) -> tuple[SyntheticStreams, ...]:
-        return tuple(self.opened[name] for name in ("streams", "streams_at_stable") if name in self.opened)
+        books = (self.opened[name] for name in ("streams", "streams_at_stable") if name in self.opened)
+        return (*books, *self._streams_beside)
 
     @property
     def own_streams(self) -> tuple[str, ...]:

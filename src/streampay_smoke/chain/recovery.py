@@ -166,7 +166,7 @@ RECOVERIES = {
     "txSOROBAN_INVALID": Recovery(at_most=1, steps=_WITH_MARGIN),
     "RESOURCE_LIMIT_EXCEEDED": Recovery(at_most=1, steps=_WITH_MARGIN),
     "INSUFFICIENT_REFUNDABLE_FEE": Recovery(at_most=1, steps=_WITH_MARGIN),
-    "outside footprint": Recovery(at_most=3, steps=_NEW_SIMULATION),
+    "outside footprint": Recovery(at_most=6, steps=_NEW_SIMULATION),
     "ENTRY_ARCHIVED": Recovery(at_most=1, steps=_NEW_SIMULATION),
     "dropped": Recovery(at_most=1, steps=(Repairs.forget_sequence, Repairs.simulate_again)),
 }

@@ -24,6 +24,9 @@ _STEP = 4
 """A text is looked at every so many letters: twelve letters of a secret in a row are found for certain."""
 _LEAST_LETTERS = 5
 
+_MOST_REMEMBERED = 4096
+_MOST_LETTERS_REMEMBERED = 400
+
 
 class Redactor:
     """Replaces every secret it was told of, in whatever form and in part, and every known shape of secrets."""
@@ -34,6 +37,7 @@ class Redactor:
         self._whole: tuple[str, ...] = ()
         self._parts: set[str] = set()
         self._telling: set[str] = set()
+        self._clean: set[str] = set()
 
     def learn(self, *secrets: str | None) -> None:
         """Remember secret values from now on, and each line of one that has several; None is none."""
@@ -45,6 +49,7 @@ class Redactor:
             quiet = [form for line in new for form in _forms(line) if not self._learn_parts(form)]
             self._whole = tuple(sorted({*self._whole, *quiet}, key=len, reverse=True))
             self._known |= new
+            self._clean = set()  # last, and another one: a text that is looked at just now is added to the one before
 
     def _learn_parts(self, form: str) -> bool:
         """Remember the parts of a form; True where each of them tells, so that the form is found by its parts."""
@@ -55,12 +60,22 @@ class Redactor:
         return len(form) >= _PART + _STEP and parts == telling
 
     def text(self, text: str) -> str:
-        """Return `text` without secrets, and as it can be written."""
-        text = writable(text)
-        if len(text) < SHORTEST_SECRET:
+        """Return `text` without secrets, and as it can be written.
+
+        What a run writes down it mostly writes several times: texts in which no secret was found are remembered, until
+        another secret is learnt.
+        """
+        if text in (clean := self._clean):
             return text
-        text = without_shapes(text)  # first: a shape that has lost a part is recognised by nobody any more
-        return self._without_known(text) if self._known else text
+        found = writable(text)
+        if len(found) < SHORTEST_SECRET:
+            return found
+        found = without_shapes(found)  # first: a shape that has lost a part is recognised by nobody any more
+        if self._known:
+            found = self._without_known(found)
+        if found == text and len(text) <= _MOST_LETTERS_REMEMBERED and len(clean) < _MOST_REMEMBERED:
+            clean.add(text)
+        return found
 
     def value(self, value: Any) -> Any:
         """Return a structure of dicts, lists and scalars with every string in it redacted."""

@@ -55,6 +55,9 @@ STABLE_CONTRACT_PROBE = "contract of the stable release"
 CONTRACT_UNEXPECTED = "contract_unexpected"
 """The service works with another contract than the gate was told of."""
 
+TRAFFIC_PROBE = "writes of others"
+"""Whether the contract was quiet while a write of this run waited; not ok: others wrote there in most ledgers."""
+
 ANOTHER_APPLICATION = "another_application"
 """Nothing at the address answers as StreamPay does."""
 
@@ -88,8 +91,15 @@ NEVER_READY = "never_ready"
 NO_WAY_OUT = frozenset({"host_unresolved", "proxy_failed"})
 """Failures of this runner's own way to the deployment."""
 
+WAITING_WRITES = frozenset({WRITE_TIMED_OUT, WRITE_PUT_OFF, "step_timeout"})
+"""Failures of a write that others' writes can keep waiting: a service sends them one after the other."""
+
 LEDGER_KINDS = frozenset({NEVER_READY, WRITE_TIMED_OUT, *CREATION_KINDS})
 """Failures a broken ledger can cause in any scenario: the service is not ready, or cannot make or move a stream."""
+
+
+RUN_ENDED = "run-was-ended"
+"""The rule for what was cut off: it did not come to its end, and is no failure."""
 
 
 class FailedCheck(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +108,8 @@ class FailedCheck(msgspec.Struct, frozen=True, kw_only=True):
     `needs_ledger`: a broken ledger can fail the scenario by itself. `ledger_failed_elsewhere`: this run itself got no
     usable answer of the ledger. `creation_failed_elsewhere`: the service could not create a stream in another scenario.
     `another_application_answers`: another scenario found that nothing at the address answers as StreamPay does.
-    `release_is_elsewhere`: another scenario found the expected release at another port.
+    `guard_refused_elsewhere`: another scenario met the guard of real money. `release_is_elsewhere`: another scenario
+    found the expected release at another port.
     """
 
     failure: Failure
@@ -107,6 +118,7 @@ class FailedCheck(msgspec.Struct, frozen=True, kw_only=True):
     ledger_failed_elsewhere: bool = False
     creation_failed_elsewhere: bool = False
     another_application_answers: bool = False
+    guard_refused_elsewhere: bool = False
     release_is_elsewhere: bool = False
 
     @property
@@ -162,6 +174,16 @@ RULES = (
         applies=_blamed(Blame.SAFETY),
         blame=Blame.SAFETY,
         reason="a guard of real money refused",
+    ),
+    Rule(
+        name="beside-the-guard",
+        applies=lambda check: (
+            check.failure.blame == Blame.PRODUCT
+            and check.failure.kind in LEDGER_KINDS
+            and check.guard_refused_elsewhere
+        ),
+        blame=Blame.DEPENDENCY,
+        reason="the guard of real money refused this ledger: what the service cannot do on it is not its fault",
     ),
     Rule(
         name="runner-clock-is-off",
@@ -276,6 +298,17 @@ RULES = (
         reason="the service could not write, and this run, asking the ledger directly, got no usable answer either",
     ),
     Rule(
+        name="others-write",
+        applies=lambda check: (
+            check.failure.blame == Blame.PRODUCT
+            and check.failure.kind in WAITING_WRITES
+            and check.probe_failed(TRAFFIC_PROBE)
+        ),
+        blame=Blame.DEPENDENCY,
+        reason="others wrote to the same contract while it waited, more than this run did: writes there go in turn",
+        reason_code="contract_busy",
+    ),
+    Rule(
         name="named-dependency-is-down",
         applies=lambda check: (
             check.failure.kind in LEDGER_KINDS
@@ -312,7 +345,7 @@ RULES = (
         reason="the release did not keep its promise, and no control probe explains it otherwise",
     ),
     Rule(
-        name="run-was-ended",
+        name=RUN_ENDED,
         applies=lambda check: check.failure.kind == INTERRUPTED,
         blame=Blame.HARNESS,
         reason="it says nothing of the release",

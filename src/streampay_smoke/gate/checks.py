@@ -12,6 +12,7 @@ from streampay_smoke.gate.attribution import (
     CREATION_KINDS,
     LEDGER_KINDS,
     RELEASE_ELSEWHERE,
+    RUN_ENDED,
     UNANSWERED,
     Attribution,
     FailedCheck,
@@ -95,11 +96,12 @@ def _unhappy(run: RunHistory, expected: ExpectedScenario, history: ScenarioHisto
             another_application_answers=any(
                 other.kind == ANOTHER_APPLICATION for other in _failures_beside(run, history)
             ),
+            guard_refused_elsewhere=any(other.blame == Blame.SAFETY for other in _failures_beside(run, history)),
             release_is_elsewhere=any(other.kind == RELEASE_ELSEWHERE for other in _failures_beside(run, history)),
             creation_failed_elsewhere=any(other.kind in CREATION_KINDS for other in _failures_beside(run, history)),
         )
     )
-    status = "failed" if cause.blame is Blame.PRODUCT else "broken"
+    status = MISSING if cause.rule == RUN_ENDED else "failed" if cause.blame is Blame.PRODUCT else "broken"
     where = f" (at: {history.failed_step})" if history.failed_step else ""
     next_step = f" Next: {failure.next_step}." if failure.next_step else ""
     hint = f"{failure.message}{where}. {cause.reason.capitalize()}.{next_step}"

@@ -65,6 +65,7 @@ class RunHistory(msgspec.Struct, kw_only=True):
     created: list[events.ResourceCreated] = msgspec.field(default_factory=list)
     released: list[events.ResourceReleased] = msgspec.field(default_factory=list)
     lost: list[events.ResourceLost] = msgspec.field(default_factory=list)
+    replicas_seen: list[events.ReplicaSeen] = msgspec.field(default_factory=list)
     releases: list[str] = msgspec.field(default_factory=list)
     pending: dict[int, Pending] = msgspec.field(default_factory=dict)
     sightings: list[Sighting] = msgspec.field(default_factory=list)
@@ -74,6 +75,9 @@ class RunHistory(msgspec.Struct, kw_only=True):
     objectives: events.ObjectivesSet | None = None
     bake: events.BakeStarted | None = None
     bake_ended: events.BakeEnded | None = None
+    canary: events.CanaryStarted | None = None
+    canary_ended: events.CanaryEnded | None = None
+    canary_pairs: list[events.CanaryPaired] = msgspec.field(default_factory=list)
     measured: events.Measured | None = None
     looks: list[Look] = msgspec.field(default_factory=list)
     ledger_answers_ms: list[int] = msgspec.field(default_factory=list)
@@ -114,6 +118,8 @@ _ONE_OF_A_RUN: dict[type[events.Event], str] = {
     events.BakeStarted: "bake",
     events.BakeEnded: "bake_ended",
     events.Measured: "measured",
+    events.CanaryStarted: "canary",
+    events.CanaryEnded: "canary_ended",
 }
 _MANY_OF_A_RUN: dict[type[events.Event], str] = {
     events.ServiceSeen: "services",
@@ -122,6 +128,8 @@ _MANY_OF_A_RUN: dict[type[events.Event], str] = {
     events.ResourceReleased: "released",
     events.ResourceLost: "lost",
     events.Warned: "warnings",
+    events.CanaryPaired: "canary_pairs",
+    events.ReplicaSeen: "replicas_seen",
 }
 _MANY_OF_A_SCENARIO: dict[type[events.Event], str] = {
     events.Checked: "checks",
@@ -201,6 +209,7 @@ def _note_sighting(run: RunHistory, event: events.ReleaseSeen) -> None:
         run.releases.append(event.release)
     if event.moment == START:
         run.sightings.clear()
+        run.replicas_seen.clear()
     run.sightings.append(Sighting(moment=event.moment, release=event.release))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from streampay_smoke.core.errors import Blame
+from streampay_smoke.evidence.fleet import Disagreement
 
 SCHEMA = "streampay.dev/gate-verdict/v1"
 VERDICT = "verdict.json"
@@ -79,6 +80,23 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     rehearsal: bool = False
     reached: bool | None = None
     read_from: dict[str, str] = {}
+
+
+class Fleet(msgspec.Struct, frozen=True, kw_only=True):
+    """The replicas behind the address, as far as this run met them.
+
+    `declared` is how many there are, None where nobody says. `looks` are requests over connections of their own,
+    `replicas` the names of those that answered them, none where nothing tells replicas apart. `miss_probability` is the
+    most likely it is that one was never met, 1 where that is known, None where nobody can say. `statement` says it in
+    words, `disagreements` what they answered differently.
+    """
+
+    declared: int | None
+    looks: int
+    replicas: tuple[str, ...]
+    miss_probability: float | None
+    statement: str
+    disagreements: tuple[Disagreement, ...] = ()
 
 
 class Chain(msgspec.Struct, frozen=True, kw_only=True):
@@ -326,6 +344,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     run's requests; `signed_by` the id of the key that vouches for this file in `verdict.dsse.json`, "" for none.
     `cost` is None in verdicts of older versions. `regions` are those of a merged verdict, none for that of one run: ids
     of its checks begin with the region, and its journal's digest is that of the list of the regions' own digests.
+    `fleet` is None where no release answered, and for a merged verdict.
     """
 
     schema: str
@@ -353,6 +372,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     causes: tuple[Cause, ...] = ()
     cost: Cost | None = None
     regions: tuple[RegionVerdict, ...] = ()
+    fleet: Fleet | None = None
 
     @property
     def ended_by_signal(self) -> bool:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpcore
 import httpx
@@ -99,7 +100,8 @@ class Client(contextlib.AbstractContextManager["Client"]):
 
     `timeout_seconds` bounds each whole request, `headers` go with every one. `authority` is a PEM file of the only
     certificate authorities that are trusted, such as a cluster's own; OSError when it cannot be read or holds none. A
-    `direct` client uses no proxy, whatever is set: for addresses that exist on this machine's own link only.
+    `direct` client uses no proxy, whatever is set: for addresses that exist on this machine's own link only. Where
+    `address` is given, connections that need no proxy go to that IP address of the host and to no other.
     """
 
     def __init__(
@@ -110,10 +112,11 @@ class Client(contextlib.AbstractContextManager["Client"]):
         headers: Mapping[str, str] | None = None,
         authority: Path | None = None,
         direct: bool = False,
+        address: str = "",
     ) -> None:
         self.timeout_seconds = timeout_seconds
         no_cookies = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
-        self._transport = _Transport(trust.only(authority) if authority else None, direct=direct)
+        self._transport = _Transport(trust.only(authority) if authority else None, direct=direct, address=address)
         self._httpx = httpx.Client(
             base_url=base_url,
             transport=self._transport,
@@ -154,7 +157,7 @@ class Client(contextlib.AbstractContextManager["Client"]):
         except (httpx.InvalidURL, UnicodeError, TypeError, ValueError) as problem:
             # The library's own message may quote a header, and with it a secret.
             raise _no_answer("bad request", where, started, type(problem).__name__) from None
-        route = self._transport.route_to(str(request.url))
+        route = self._transport.route_to(request.url)
         _deadline.ends_at, _deadline.connected, _deadline.at_proxy = started + limit, False, ""
         try:
             # Past the library's own sending, which reads the target of a redirect even where none is followed.
@@ -182,8 +185,8 @@ class Client(contextlib.AbstractContextManager["Client"]):
         )
 
     def close(self) -> None:
-        """Close kept connections."""
-        self._httpx.close()
+        """Close kept connections; what is asked next opens one, as often as this is called."""
+        self._transport.close()
 
     def __exit__(self, *error: object) -> None:
         self.close()
@@ -295,8 +298,9 @@ class _BoundedStream(httpcore.NetworkStream):
 class _BoundedBackend(httpcore.NetworkBackend):
     """Resolves and connects within the request's deadline, to the host itself or to a proxy that is to tunnel to it."""
 
-    def __init__(self, proxy: Proxy | None, *, tunnels: bool) -> None:
+    def __init__(self, proxy: Proxy | None, *, tunnels: bool, address: str) -> None:
         self._proxy = proxy
+        self._address = "" if proxy else address
         self._once_there = "asked" if proxy is not None and tunnels else ""
 
     def connect_tcp(
@@ -316,7 +320,7 @@ class _BoundedBackend(httpcore.NetworkBackend):
         return _BoundedStream(stream)
 
     def _connected(self, host: str, port: int) -> httpcore.NetworkStream:
-        addresses = _resolve(host, port)
+        addresses = [self._address] if self._address else _resolve(host, port)
         for untried in range(len(addresses), 1, -1):
             try:
                 return self._connect(addresses[-untried], port, share=untried)
@@ -350,25 +354,46 @@ def _resolve(host: str, port: int) -> list[str]:
     return found
 
 
+def addresses_of(url: str, *, within_seconds: float) -> tuple[str, ...]:
+    """Return the IP addresses of a URL's host, of the family that is connected to first.
+
+    None where a proxy of this machine leads there, which resolves the name itself, and where it does not resolve.
+    """
+    parts = urlsplit(url)
+    if route_to(url).proxy is not None or not parts.hostname:
+        return ()
+    _deadline.ends_at = time.monotonic() + within_seconds
+    try:
+        found = _resolve(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
+    except (httpcore.ConnectError, httpcore.ConnectTimeout):
+        return ()
+    return tuple(address for address in found if (":" in address) == (":" in found[0]))
+
+
 class _Transport(httpx.BaseTransport):
     """Hands requests to one pool per scheme and proxy; certificates are read for https only: that costs time.
 
-    `trusted` replaces the authorities of this machine.
+    `trusted` replaces the authorities of this machine, `address` the host's own addresses where no proxy is used.
     """
 
-    def __init__(self, trusted: ssl.SSLContext | None, *, direct: bool) -> None:
+    def __init__(self, trusted: ssl.SSLContext | None, *, direct: bool, address: str) -> None:
         self._trusted = trusted
+        self._address = address
         self._direct = direct
         self._pools: dict[tuple[str, Proxy | None], httpcore.ConnectionPool] = {}
+        self._routes: dict[tuple[str, str, int | None], Route] = {}
         self._lock = threading.Lock()
 
-    def route_to(self, url: str) -> Route:
-        """Return how an address is reached."""
-        return DIRECT if self._direct else route_to(url)
+    def route_to(self, url: httpx.URL) -> Route:
+        """Return how an address is reached: as the variables of this process say when its host is first asked."""
+        host = (url.scheme, url.host, url.port)
+        if host not in self._routes:
+            self._routes[host] = DIRECT if self._direct else route_to(str(url))
+        return self._routes[host]
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
-        response = self._pool(url.scheme, self.route_to(str(url)).proxy).handle_request(
+        response = self._pool(url.scheme, self.route_to(url).proxy).handle_request(
             httpcore.Request(
                 method=request.method,
                 url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
@@ -388,7 +413,7 @@ class _Transport(httpx.BaseTransport):
     def _new_pool(self, scheme: str, proxy: Proxy | None) -> httpcore.ConnectionPool:
         secure = scheme == "https"
         trusted = (self._trusted or trust.trusted()) if secure else None
-        backend = _BoundedBackend(proxy, tunnels=secure)
+        backend = _BoundedBackend(proxy, tunnels=secure, address=self._address)
         if proxy is None:
             return httpcore.ConnectionPool(
                 ssl_context=trusted,

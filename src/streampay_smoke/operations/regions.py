@@ -91,13 +91,18 @@ def run_regions(options: Mapping[str, str], paths: Sequence[str], detail: Detail
     except SmokeError as error:
         return refuse(folder, error, evidence, quiet=detail is Detail.QUIET)
     regions = raw.facts.regions
+    progress = Count("regions", len(regions))
+    progress.doing = "getting ready"
     try:
-        with _addresses(raw, folder.path) as addresses:
+        with (
+            contextlib.nullcontext() if detail is Detail.QUIET else counted(progress),
+            _addresses(raw, folder.path) as addresses,
+        ):
             environs = {
                 region.name: {**_environ(region, raw, evidence, folder, options), **addresses.get(region.name, {})}
                 for region in regions
             }
-            played, ended_by = _played(regions, environs, paths, folder.path, detail, limit_seconds)
+            played, ended_by = _played(regions, environs, paths, folder.path, detail, limit_seconds, progress)
     except SmokeError as error:  # the sandbox did not start: nothing was played
         return refuse(folder, error, evidence, quiet=detail is Detail.QUIET)
     with ending_signals_disregarded():
@@ -211,6 +216,7 @@ def _played(
     folder: Path,
     detail: Detail,
     limit_seconds: float,
+    progress: Count,
 ) -> tuple[list[_Played], str]:
     """Play the regions to their ends; return them, and the name of the signal that asked for that, "" for none."""
     played: list[_Played] = []
@@ -234,9 +240,7 @@ def _played(
                 played.append(_start(region, place, environs[region.name], paths, output))
             if ended_by:  # it may have come between the start of a process and its place in the list
                 pass_on(signal.Signals[ended_by[0]], None)
-            progress = Count("regions", len(played))
-            with contextlib.nullcontext() if detail is Detail.QUIET else counted(progress):
-                _wait(played, detail, limit_seconds, progress)
+            _wait(played, detail, limit_seconds, progress)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

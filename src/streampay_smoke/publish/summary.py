@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TextIO
 
 from streampay_smoke.publish import objectives, regions, runbook, wording
+from streampay_smoke.publish.canary import canary_report
 from streampay_smoke.publish.explanation import explanation
 from streampay_smoke.publish.payment import payment_summary
 from streampay_smoke.publish.report_model import RunReport, ScenarioEnding, ScenarioReport
@@ -66,6 +67,7 @@ def summary_md(run: RunReport) -> bytes:
         "",
         *_regions(run),
         *_problems(run),
+        *_disagreements(run),
         f"**Next: {_markdown(wording.next_step(verdict))}**{_runbook(run)}",
         "",
         *(line for warning in verdict.warnings for line in (f"Warning: {_markdown(warning)}", "")),
@@ -78,6 +80,7 @@ def summary_md(run: RunReport) -> bytes:
         f"## Checks: {_counted(run)}",
         "",
         *_checks(run),
+        *_canary(run),
         *_objectives(run),
     ]
     return ("\n".join(lines) + "\n").encode()
@@ -96,6 +99,18 @@ def _regions(run: RunReport) -> Iterable[str]:
     yield from ("", f"| Feature | {' | '.join(names)} |", f"|---|{'---|' * len(names)}")
     for row in matrix.rows:
         yield f"| {_markdown(row.feature)} | {' | '.join(map(_sign, row.cells))} |"
+    yield ""
+
+
+def _disagreements(run: RunReport) -> Iterable[str]:
+    """Yield what replicas answered differently, both answers side by side; nothing where they agree."""
+    found = run.verdict.fleet.disagreements if run.verdict.fleet else ()
+    if not found:
+        return
+    yield from ("## Replicas that disagree", "", "| About | Most looks | Others |", "|---|---|---|")
+    for each in found:
+        cells = (each.subject, each.most.described, each.other.described)
+        yield f"| {' | '.join(map(_markdown, cells))} |"
     yield ""
 
 
@@ -147,6 +162,7 @@ def _facts(run: RunReport) -> dict[str, str]:
         "Environment": ", ".join(part for part in (target.environment, target.region) if part),
         "Deployment": target.base_url,
         "Release": wording.release(verdict),
+        "Replicas": wording.replicas(verdict),
         "Network": chain.network,
         "Contract": chain.contract_id,
         "Settlement": wording.settlement(verdict),
@@ -182,6 +198,21 @@ def _row(scenarios: Sequence[ScenarioReport]) -> str:
     assertions = sum(scenario.check.assertions for scenario in scenarios)
     took = wording.seconds(first.duration_ms) if first.ending is ScenarioEnding.FINISHED and len(scenarios) == 1 else ""
     return f"| {_SIGNS[first.outcome]} | {names} | {_markdown(_result(first))} | {assertions} | {took} |"
+
+
+def _canary(run: RunReport) -> Iterable[str]:
+    """Yield the times of candidate and stable release side by side; nothing where they were not compared."""
+    report = canary_report(run)
+    if report is None:
+        return
+    yield from ("", "## Candidate and stable release", "", "| | |", "|---|---|")
+    yield from (f"| {name} | {_markdown(value)} |" for name, value in report.facts.items())
+    yield from ("", "| | Side | Median | p90 | Slowest | Distribution |", "|---|---|---|---|---|---|")
+    for each in report.distributions:
+        scale = f"{each.from_ms:.1f} to {each.to_ms:.1f} ms"
+        for side in (each.candidate, each.stable):
+            times = " | ".join(f"{value:.1f} ms" for value in (side.median_ms, side.p90_ms, side.slowest_ms))
+            yield f"| {each.what} | {side.name} | {times} | `{side.bars}` {scale} |"
 
 
 def _objectives(run: RunReport) -> Iterable[str]:

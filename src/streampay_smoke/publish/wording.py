@@ -3,6 +3,7 @@
 import re
 
 from streampay_smoke.core.amounts import units
+from streampay_smoke.gate.canary import NO_WORSE, WORSE
 from streampay_smoke.gate.message import NEXT, WHO
 from streampay_smoke.gate.verdict import EXIT_CODES, Action, Check, Verdict, VerdictStatus
 
@@ -12,6 +13,17 @@ MEANING = {
     VerdictStatus.INCONCLUSIVE: "There is not enough evidence to judge the release.",
     VerdictStatus.CONFIG: "Nothing was judged: the run was set up wrongly.",
     VerdictStatus.SAFETY: "The guard of real money refused to go on.",
+}
+
+_MEANING_OF_REASON = {
+    NO_WORSE: "The candidate is no worse than the stable release.",
+    WORSE: "The candidate is worse than the stable release.",
+}
+"""What a comparison of two releases means."""
+
+_NEXT_OF_REASON = {
+    NO_WORSE: "Give the candidate more traffic, or go on with the rollout: a comparison alone promotes nothing.",
+    WORSE: "Take the traffic away from the candidate, then read both distributions.",
 }
 
 NEXT_STEP = {
@@ -36,6 +48,7 @@ _OVERRIDDEN = {
     Action.PROMOTE: "Promote on the word of the person named.",
     Action.HOLD: "Hold on the word of the person named: roll nothing back.",
 }
+_WITHOUT_SUITE = "Hold: the word of the person named stands for a run that did not play the whole suite."
 _FORCED = "Its exit code is that of a failure, as this run was told (--on-inconclusive fail)."
 _HELD = {
     VerdictStatus.PASS: "Hold: a part of the suite is no reason to promote. Play the whole suite.",
@@ -50,7 +63,7 @@ def meaning(verdict: Verdict) -> str:
             f"OVERRIDDEN from {override.from_} to {override.to} by {override.who} until {override.until}: "
             f"{override.why.rstrip('.')}."
         )
-    return MEANING[verdict.verdict]
+    return _MEANING_OF_REASON.get(verdict.reason_code, MEANING[verdict.verdict])
 
 
 def left_out(check: Check, *, excluded: str) -> str:
@@ -64,7 +77,8 @@ def next_step(verdict: Verdict) -> str:
     """Return what to do with this verdict, in one sentence or two."""
     for override in verdict.overrides:
         text = f"The evidence says {override.from_}: see to its cause before {override.until}."
-        return f"{_OVERRIDDEN[verdict.action]} {text}"
+        without_suite = override.to == VerdictStatus.PASS and verdict.action is Action.HOLD
+        return f"{_WITHOUT_SUITE if without_suite else _OVERRIDDEN[verdict.action]} {text}"
     if verdict.verdict is VerdictStatus.PASS and verdict.target.rehearsal:
         return _REHEARSED
     rolled_back = [each.region for each in verdict.regions if each.action is Action.ROLLBACK]
@@ -72,6 +86,8 @@ def next_step(verdict: Verdict) -> str:
         return (
             f"Roll back {', '.join(rolled_back)}, and promote no other region. Then read the first failed check there."
         )
+    if verdict.reason_code in _NEXT_OF_REASON and verdict.action is Action.HOLD:
+        return _NEXT_OF_REASON[verdict.reason_code]
     if verdict.action is Action.HOLD and verdict.verdict in _HELD:
         return _HELD[verdict.verdict]
     if verdict.verdict is VerdictStatus.INCONCLUSIVE and verdict.exit_code == EXIT_CODES[VerdictStatus.FAIL]:
@@ -103,6 +119,11 @@ def on_one_line(text: str) -> str:
 def who(attribution: str) -> str:
     """Return who an attribution points at, in plain words; empty for nobody."""
     return WHO.get(attribution, "" if attribution == "none" else attribution)
+
+
+def replicas(verdict: Verdict) -> str:
+    """Return which replicas were met, "" where no release answered and for a merged verdict."""
+    return verdict.fleet.statement if verdict.fleet else ""
 
 
 SIMULATED = "simulated"

@@ -19,7 +19,7 @@ from streampay_smoke.acceptance.checks.listing import contains_no_stream, refuse
 from streampay_smoke.acceptance.checks.readiness import dependencies_are_healthy, names_network, reports_ready
 from streampay_smoke.acceptance.observations.fleet import sample_fleet
 from streampay_smoke.core.errors import SmokeError
-from streampay_smoke.evidence.events import AnyEvent, Checked
+from streampay_smoke.evidence.events import AnyEvent, Checked, ReplicaSeen
 from streampay_smoke.evidence.polling import PollResult, eventually
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.http.ledger_health import ask_ledger_health
@@ -146,11 +146,11 @@ class ReleaseVerifier:
     def _every_replica(self, deployment: Deployment, target: str, *, within_seconds: float) -> tuple[str, ...]:
         service = self._settings.facts.service
 
-        def look() -> str:
+        def look() -> tuple[ReplicaSeen, ...]:
             with deployment.fresh() as replica:
-                return replica.look_again().release
+                return (ReplicaSeen(release=replica.look_again().release),)
 
-        return sample_fleet(
+        met = sample_fleet(
             look,
             replicas=service.replicas,
             miss_probability=service.replica_miss_probability,
@@ -158,6 +158,7 @@ class ReleaseVerifier:
             within_seconds=within_seconds,
             record=self._record,
         )
+        return tuple(seen.release for seen in met)
 
     def _lists_for_its_user_alone(self, deployment: Deployment, expect: Expect) -> None:
         users = self._users()

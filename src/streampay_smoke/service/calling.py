@@ -38,7 +38,7 @@ class Caller(AbstractContextManager["Caller"]):
     """Sends a dialect's calls to one deployment.
 
     What is sent to a service that named the public network even once raises GuardRefused where it writes, sign-ins
-    apart. `last_asked` is the request sent last, and how it was answered; `last_headers` are those of the last answer.
+    apart. `last_asked` is the request sent last, and how it was answered; `last_answer` is the last one.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Caller(AbstractContextManager["Caller"]):
         learn_secret: Callable[[str], None],
     ) -> None:
         self.last_asked: ObservedRequest | None = None
-        self.last_headers: dict[str, str] = {}
+        self.last_answer: Answer | None = None
         self._transport = transport
         self._dialect = dialect
         self._cutover = cutover
@@ -59,10 +59,10 @@ class Caller(AbstractContextManager["Caller"]):
         self._kinds_let_through: set[str] = set()
         self._networks_named: set[str] = set()  # one for all connections: what a replica says counts for all
 
-    def fresh(self) -> "Caller":
-        """Return a caller of the same deployment, over connections of its own."""
+    def fresh(self, address: str = "") -> "Caller":
+        """Return a caller of the same deployment, over connections of its own; see `ServiceTransport.fresh`."""
         fresh = copy.copy(self)
-        fresh._transport = self._transport.fresh()
+        fresh._transport = self._transport.fresh(address)
         return fresh
 
     def close(self) -> None:
@@ -105,7 +105,7 @@ class Caller(AbstractContextManager["Caller"]):
             purpose=call.purpose if call.must_succeed else "",
             enough=call.enough,
         )
-        self.last_asked, self.last_headers = replace(asked, answer_summary=look(answer)), answer.headers
+        self.last_asked, self.last_answer = replace(asked, answer_summary=look(answer)), answer
         if answer.status != TOO_MANY_REQUESTS:
             self._kinds_let_through.add(_kind(call))
         return answer

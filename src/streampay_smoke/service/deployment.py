@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.core.trace import Trace
-from streampay_smoke.evidence.events import Recorder, ServiceSeen
+from streampay_smoke.evidence.events import Recorder, ReplicaSeen, ServiceSeen
 from streampay_smoke.http.bodies import Enough
 from streampay_smoke.service.calling import GATEWAY_STATUSES, UNAUTHORIZED, Caller
 from streampay_smoke.service.credentials import Credential
@@ -31,6 +31,7 @@ from streampay_smoke.service.records import (
 )
 from streampay_smoke.service.release import ReleaseSources, header_of, release_reader
 from streampay_smoke.service.replay import SILENCE, AnswerSummary, ObservedRequest
+from streampay_smoke.service.replicas import published_keys, replica_of
 from streampay_smoke.service.shape import body_description
 from streampay_smoke.service.transport import RELEASE_HEADER, NoServiceAnswer, ServiceTransport, WriteSlot
 
@@ -59,6 +60,7 @@ class Deployment(AbstractContextManager["Deployment"]):
         *,
         release_told_by: str = _RELEASE_TOLD_BY,
         release_expected: str = "",
+        replica_header: str = "",
         ledger_url: str = "",
         learn_secret: Callable[[str], None] = lambda secret: None,
         cutover: Cutover | None = None,
@@ -70,6 +72,7 @@ class Deployment(AbstractContextManager["Deployment"]):
         self._dialect = dialect
         self._tell_release = release_reader(release_told_by)
         self._release_expected = release_expected
+        self._replica_header = replica_header
         self._own_hosts = frozenset(filter(None, [host_of(ledger_url)]))
         self._credentials: dict[str, Credential] = {}
         self._logins: dict[str, Call] = {}
@@ -85,14 +88,16 @@ class Deployment(AbstractContextManager["Deployment"]):
         learn_secret: Callable[[str], None],
         release_told_by: str = _RELEASE_TOLD_BY,
         release_expected: str = "",
+        replica_header: str = "",
         ledger_url: str = "",
         trace: Trace | None = None,
         throttle_seconds: float = 30.0,
         patience: Callable[[], float] | None = None,
         cutover: Cutover | None = None,
         write_slot: WriteSlot = nullcontext,
+        headers: Mapping[str, str] | None = None,
     ) -> "Deployment":
-        """Return the deployment at a root URL; nothing is sent yet.
+        """Return the deployment at a root URL; nothing is sent yet. `headers` go with every request.
 
         `ledger_url` is where this run's ledger answers: a service that names its host is on it. Requests are spans of
         `trace`, by default of one of their own. Raises SettingsInvalid for an unknown dialect or a bad
@@ -108,10 +113,12 @@ class Deployment(AbstractContextManager["Deployment"]):
                 trace=trace,
                 release_header=header_of(release_told_by),
                 write_slot=write_slot,
+                headers=headers,
             ),
             dialect_named(dialect),
             release_told_by=release_told_by,
             release_expected=release_expected,
+            replica_header=replica_header,
             ledger_url=ledger_url,
             learn_secret=learn_secret,
             cutover=cutover,
@@ -125,7 +132,7 @@ class Deployment(AbstractContextManager["Deployment"]):
     @property
     def last_headers(self) -> dict[str, str]:
         """The headers of the last answer."""
-        return self._caller.last_headers
+        return self._caller.last_answer.headers if self._caller.last_answer else {}
 
     @property
     def access(self) -> AccessRequests:
@@ -440,11 +447,33 @@ class Deployment(AbstractContextManager["Deployment"]):
         """Return the code in the service's own error envelope, "" when the body is not the service's."""
         return self._dialect.error_code(answer)
 
-    def fresh(self) -> "Deployment":
-        """Return the same deployment over connections of its own: kept ones stick to one replica."""
+    def fresh(self, address: str = "") -> "Deployment":
+        """Return the same deployment over connections of its own: kept ones stick to one replica.
+
+        They lead to one IP address of its host where one is given; a proxy chooses for itself.
+        """
         fresh = copy.copy(self)
-        fresh._caller = self._caller.fresh()
+        fresh._caller = self._caller.fresh(address)
         return fresh
+
+    def look_at_replica(self) -> tuple[ReplicaSeen, ...]:
+        """Ask over this connection for the readiness and for the keys, and return who answered what.
+
+        Raises as `look_again`; for silence in answer to the second, who answered the first is returned alone.
+        """
+        release = self.look_again().release
+        answer = self._caller.last_answer
+        assert answer is not None  # a readiness was answered
+        ready = replace(self.replica_of(answer), release=release)
+        try:
+            keys = self._caller.fetch(self._dialect.access.key_set().path)
+        except NoServiceAnswer:
+            return (ready,)
+        return (ready, replace(self.replica_of(keys), keys=published_keys(keys), fresh=False))
+
+    def replica_of(self, answer: Answer) -> ReplicaSeen:
+        """Return what an answer tells of the replica that gave it."""
+        return replica_of(answer, self._replica_header)
 
     def close(self) -> None:
         """Close kept connections."""

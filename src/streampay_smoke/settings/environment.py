@@ -18,6 +18,7 @@ from streampay_smoke.core.networks import allowed_network, refuse_public_url
 from streampay_smoke.core.secret import quoted
 from streampay_smoke.core.utf8 import text_of
 from streampay_smoke.evidence.bake import Bake
+from streampay_smoke.evidence.canary import Canary
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.service.release import release_reader
@@ -52,8 +53,10 @@ _Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 class ServiceFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[service]` of an environment file.
 
-    `cutover_seconds` is what a whole run waits out of silence after the service was ready; one stale replica of
-    `replicas` is missed with at most `replica_miss_probability`. `app_origin` is where the web app's pages come from,
+    `cutover_seconds` is what a whole run waits out of silence after the service was ready. `replicas` is how many
+    answer behind the address, 0 where nobody declares it; one stale replica of them is missed with at most
+    `replica_miss_probability`. `replica_header` is the header in which each names itself. `app_origin` is where the
+    web app's pages come from,
     `reads_per_minute` what one caller may read of each replica, `sign_ins_per_minute` how often one address may sign
     in at each, `canary_stream` a stream of the synthetic user that every release finds where the one before left it;
     "" and 0 where this place does not say. `writes_at_once` is how many writes it takes without one waiting for
@@ -69,8 +72,9 @@ class ServiceFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     auth_mode: str
     release_told_by: str
     cutover_seconds: _Seconds
-    replicas: Annotated[int, Meta(ge=1, le=10_000)]
+    replicas: Annotated[int, Meta(ge=0, le=parsing.MOST_REPLICAS)]
     replica_miss_probability: Annotated[float, Meta(gt=0, lt=1)]
+    replica_header: str = ""
     app_origin: str = ""
     reads_per_minute: _Count = 0
     sign_ins_per_minute: _Count = 0
@@ -144,6 +148,7 @@ class EnvironmentFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     money: MoneyFacts
     objectives: tuple[Objective, ...] = ()
     bake: Bake = Bake()
+    canary: Canary = Canary()
     policy: Policy = Policy()
     rollback: dict[str, Any] = {}
     regions: tuple[Region, ...] = ()
@@ -277,7 +282,7 @@ def values_of(facts: EnvironmentFacts) -> dict[str, str]:
     """Return the variables that an environment gives a value to."""
     keys = {name: operator.attrgetter(variable.file_key) for name, variable in VARIABLES.items() if variable.file_key}
     values = {name: value_at(facts) for name, value_at in keys.items()}
-    return {name: f"{value:g}" if isinstance(value, float) else value for name, value in values.items() if value}
+    return {name: f"{value:g}" if isinstance(value, float | int) else value for name, value in values.items() if value}
 
 
 @contextlib.contextmanager

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import PUBLIC_NAMES, PUBLIC_PASSPHRASE, allowed_network, folded, refuse_public_url
 from streampay_smoke.core.secret import Secret, quoted
+from streampay_smoke.settings import parsing
 from streampay_smoke.settings.deadline import derived_deadline_seconds
 from streampay_smoke.settings.dotenv_file import FILE, read_dotenv
 from streampay_smoke.settings.environment import ALL_REGIONS, EnvironmentFacts, read_environment, values_of
@@ -130,9 +132,14 @@ def read(
     system = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
     facts = read_environment(environments_folder(root), environment)
     region = given["SMOKE_REGION"].value if "SMOKE_REGION" in given else ""
+    own = facts.of_region(region)
+    if "SMOKE_REPLICAS" in given:
+        value, origin = given["SMOKE_REPLICAS"]
+        replicas = parsing.replicas(_called("SMOKE_REPLICAS", origin), value)
+        own = replace(own, service=replace(own.service, replicas=replicas))
     return RawSettings(
         environment=environment,
-        facts=facts.of_region(region),
+        facts=own,
         given={**_of_region(environment, facts, region, system, given), **given},
         system=system,
     )

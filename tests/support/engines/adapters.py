@@ -16,6 +16,7 @@ from engines.github import Workflow
 from engines.google import CloudDeploy
 from engines.kubernetes import Job
 from engines.line import Line
+from engines.pods import Cluster, Image
 from engines.shell import COMMANDS, Checkout
 from streampay_smoke.core import times
 from streampay_smoke.core.secret import Secret
@@ -68,11 +69,17 @@ def argo_before(folder: Path, status: VerdictStatus, situation: Situation) -> Ef
     template = document(argo.TEMPLATES, name="streampay-smoke-before")
     spec = template["spec"]["metrics"][0]["provider"]["job"]["spec"]
     fake = program(folder, status, Situation.NORMAL)
-    job = Job(spec, fake, situation, argo.arguments(template, "prePromotionAnalysis"))
+    cluster = applied(folder, fake, *documents("argo-rollouts/settings.yaml"))
+    job = Job(spec, cluster, "pay", situation, argo.arguments(template, "prePromotionAnalysis"))
     effect = argo.before(template, job)
     for call in fake.calls:
         assert call == f"run --base-url http://streampay-preview.pay.svc:8080 --expect-release {RELEASE} --no-report"
     return effect
+
+
+def applied(folder: Path, fake: FakeSmoke, *objects: Mapping[str, Any]) -> Cluster:
+    """Return a cluster with these objects, whose image has a gate that answers as it is told."""
+    return Cluster(folder / "cluster", Image(folder, fake.program, fake.environ)).apply(*objects)
 
 
 def argo_after_on(line: Line) -> Effect:
@@ -227,7 +234,9 @@ def cloud_deploy(folder: Path, status: VerdictStatus, situation: Situation) -> E
 
 def synthetic(folder: Path, status: VerdictStatus, situation: Situation) -> Effect:
     spec = document("kubernetes/synthetic.yaml", kind="CronJob")["spec"]["jobTemplate"]["spec"]
-    job = Job(spec, program(folder, status, Situation.NORMAL), situation)
+    objects = [*documents("kubernetes/settings.yaml"), *documents("kubernetes/synthetic.yaml")]
+    cluster = applied(folder, program(folder, status, Situation.NORMAL), *objects)
+    job = Job(spec, cluster, "streampay-gate", situation)
     return Effect.NOTHING if job.condition() == "Complete" else Effect.ALERTED
 
 

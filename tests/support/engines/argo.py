@@ -14,7 +14,7 @@ import msgspec
 from engines.effects import Effect
 from engines.files import document
 from engines.kubernetes import Job
-from engines.line import SECRETS, Line, Unreachable
+from engines.line import SECRETS, ServiceLink, Unreachable
 
 TEMPLATES = "argo-rollouts/analysis-templates.yaml"
 ROLLOUT = "argo-rollouts/rollout.yaml"
@@ -102,7 +102,7 @@ def evaluate(metric: Mapping[str, Any], result: Any) -> str:
     return "Successful" if success else "Inconclusive"
 
 
-def analyse(metric: Mapping[str, Any], line: Line, args: Mapping[str, str], *, measurements: int = A_DAY) -> str:
+def analyse(metric: Mapping[str, Any], line: ServiceLink, args: Mapping[str, str], *, measurements: int = A_DAY) -> str:
     """Measure with the web provider until the metric has a phase, or for about a day; return the phase."""
     assert refused_because(metric) == ""
     counters, metric = Counters(), _resolved(metric, args)
@@ -119,12 +119,12 @@ def before(template: Mapping[str, Any], job: Job) -> Effect:
     (metric,) = template["spec"]["metrics"]
     assert refused_because(metric) == ""
     counters = Counters()
-    counters.measured({"Complete": "Successful", "Failed": "Failed", "no image": "Inconclusive"}[job.condition()])
+    counters.measured({"Complete": "Successful", "Failed": "Failed", "Waiting": "Inconclusive"}[job.condition()])
     phase = assess(metric, counters)
     return {"Successful": Effect.PROMOTED, "Failed": Effect.GIVEN_UP, "Error": Effect.GIVEN_UP}.get(phase, Effect.HELD)
 
 
-def after(template: Mapping[str, Any], line: Line) -> Effect:
+def after(template: Mapping[str, Any], line: ServiceLink) -> Effect:
     """Return what a blue/green Rollout does after its postPromotionAnalysis by the web provider."""
     (metric,) = template["spec"]["metrics"]
     phase = analyse(metric, line, arguments(template, "postPromotionAnalysis"))
@@ -140,12 +140,13 @@ def arguments(template: Mapping[str, Any], analysis: str) -> dict[str, str]:
     values: dict[str, str] = {}
     for arg in template["spec"]["args"]:
         source = given.get(arg["name"], arg)
-        values[arg["name"]] = source["value"] if "value" in source else _value_from(source["valueFrom"], rollout)
+        values[arg["name"]] = source["value"] if "value" in source else value_from(source["valueFrom"], rollout)
     assert given.keys() <= values.keys()
     return values
 
 
-def _value_from(source: Mapping[str, Any], rollout: Mapping[str, Any]) -> str:
+def value_from(source: Mapping[str, Any], rollout: Mapping[str, Any]) -> str:
+    """Return the value that an argument takes from a secret, the pods' template or a label of the Rollout."""
     if "secretKeyRef" in source:
         return SECRETS[source["secretKeyRef"]["key"]]
     if "podTemplateHashValue" in source:
@@ -162,7 +163,7 @@ def _resolved(metric: Mapping[str, Any], args: Mapping[str, str]) -> Mapping[str
     return resolved
 
 
-def _measure(metric: Mapping[str, Any], line: Line) -> str:
+def _measure(metric: Mapping[str, Any], line: ServiceLink) -> str:
     web = metric["provider"]["web"]
     assert ("jsonBody" in web) <= (web.get("method", "GET") in {"POST", "PUT"})
     headers = {header["key"]: header["value"] for header in web.get("headers", [])}

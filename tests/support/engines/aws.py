@@ -12,14 +12,14 @@ from typing import Any
 from serve_parts import TOKEN, Reply
 
 from engines.effects import Effect
-from engines.line import Line
+from engines.line import ServiceLink
 from engines.modules import loaded
 
 GATE = "http://gate.internal:8780"
 REVISION = "arn:aws:ecs:eu-west-1:111122223333:service-revision/pay/streampay/8423948239"
 
 
-def lambda_of(name: str, line: Line) -> ModuleType:
+def lambda_of(name: str, line: ServiceLink) -> ModuleType:
     """Return a Lambda of deploy/aws, whose requests go over the line."""
 
     def answer(request: urllib.request.Request) -> Reply:
@@ -29,7 +29,7 @@ def lambda_of(name: str, line: Line) -> ModuleType:
     return loaded(f"aws/{name}.py", answer, {"GATE_URL": GATE, "GATE_TOKEN": TOKEN})
 
 
-def ecs(deployment: Mapping[str, Any], line: Line) -> Effect:
+def ecs(deployment: Mapping[str, Any], line: ServiceLink) -> Effect:
     """Return what becomes of a blue/green deployment whose hook stands before production traffic."""
     (hook,) = deployment["deploymentConfiguration"]["lifecycleHooks"]
     assert hook["lifecycleStages"] == ["POST_TEST_TRAFFIC_SHIFT"]
@@ -68,7 +68,7 @@ class Clock:
         self._left_ms -= seconds * 1000
 
 
-def codedeploy(line: Line) -> Effect:
+def codedeploy(line: ServiceLink) -> Effect:
     """Return what becomes of a deployment whose hook stands before production traffic."""
     module = lambda_of("codedeploy_hook", line)
     event = {"DeploymentId": "d-ABCDEF", "LifecycleEventHookExecutionId": "hook"}

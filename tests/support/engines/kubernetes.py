@@ -4,44 +4,53 @@ Written from the API reference of batch/v1 Job (podFailurePolicy, backoffLimit, 
 """
 
 import json
-import os
 import re
-import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from fake_smoke import FakeSmoke
-
 from engines.effects import Situation
+from engines.pods import Cluster, Waiting
 
 
 class Job:
     """A Job that has been created; its name is what makes it one, so that creating it twice changes nothing."""
 
     def __init__(
-        self, spec: Mapping[str, Any], fake: FakeSmoke, situation: Situation, args: Mapping[str, str] | None = None
+        self,
+        spec: Mapping[str, Any],
+        cluster: Cluster,
+        namespace: str,
+        situation: Situation,
+        args: Mapping[str, str] | None = None,
     ) -> None:
         text = re.sub(r"\{\{args\.([\w-]+)\}\}", lambda found: (args or {})[found[1]], json.dumps(spec))
         self._spec = json.loads(text)
-        self._fake = fake
+        self._cluster = cluster
+        self._namespace = namespace
         self._situation = situation
         self._condition = ""
+        self.waits_for = ""
 
     def condition(self) -> str:
-        """Return Complete, Failed, or "no image" for a Job whose pod waits for an image that cannot be had."""
+        """Return Complete, Failed, or Waiting for a Job whose pod cannot be started; then `waits_for` says why."""
         if self._situation is Situation.DOWN:
-            return "no image"
+            self.waits_for = "ImagePullBackOff"
+            return "Waiting"
         if self._situation is Situation.SLOW:
             assert self._spec["activeDeadlineSeconds"]
             return "Failed"  # reason DeadlineExceeded: its pods get SIGTERM
-        for _ in range(2 if self._situation is Situation.TWICE else 1):
-            self._condition = self._condition or self._run()
+        try:
+            for _ in range(2 if self._situation is Situation.TWICE else 1):
+                self._condition = self._condition or self._run()
+        except Waiting as waiting:
+            self.waits_for = str(waiting)
+            return "Waiting"
         return self._condition
 
     def _run(self) -> str:
         failures = 0
         while True:
-            code = self._pod()
+            code = self._cluster.run(self._namespace, self._spec["template"]["spec"])
             if code == 0:
                 return "Complete"
             action = self._action(code)
@@ -65,14 +74,3 @@ class Job:
                 action: str = rule["action"]
                 return action
         return "Count"
-
-    def _pod(self) -> int:
-        """Run the container as the image would: its entry point is the gate."""
-        (container,) = self._spec["template"]["spec"]["containers"]
-        environ = {one["name"]: one["value"] for one in container.get("env", [])}
-        environ["SMOKE_ARTIFACTS"] = str(self._fake.folder / "artifacts")  # /artifacts in the image
-        return subprocess.run(
-            [self._fake.program, *container["args"]],
-            env={"PATH": os.environ["PATH"], **environ, **self._fake.environ},
-            check=False,
-        ).returncode

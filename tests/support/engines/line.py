@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -21,6 +22,13 @@ TARGETS = ("http://streampay-canary.pay.svc", "https://test.streampay.example")
 
 class Unreachable(Exception):
     """The connection was refused, or nothing came in time."""
+
+
+class ServiceLink(Protocol):
+    """The way from an engine to a service."""
+
+    def request(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Return the service's answer; raises Unreachable."""
 
 
 class Line:

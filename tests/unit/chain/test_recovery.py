@@ -78,7 +78,7 @@ ROWS: dict[str, tuple[Callable[[LedgerDouble], None], int, int, int]] = {
     "txSOROBAN_INVALID": (rejects("txSOROBAN_INVALID"), 1, 1, 1),
     "RESOURCE_LIMIT_EXCEEDED": (closes_as("RESOURCE_LIMIT_EXCEEDED"), 1, 1, 1),
     "INSUFFICIENT_REFUNDABLE_FEE": (closes_as("INSUFFICIENT_REFUNDABLE_FEE"), 1, 1, 1),
-    "outside footprint": (closes_as("TRAPPED", OUTSIDE), 3, 1, 1),
+    "outside footprint": (closes_as("TRAPPED", OUTSIDE), 6, 1, 1),
     "ENTRY_ARCHIVED": (closes_as("ENTRY_ARCHIVED"), 1, 1, 1),
 }
 
@@ -335,7 +335,7 @@ def test_a_second_simulation_gets_fifteen_percent_more(ledger: LedgerDouble, inv
 
 
 def test_a_lost_footprint_race_is_no_fault_of_the_product(ledger: LedgerDouble, invoke: Invoke) -> None:
-    for _ in range(4):
+    for _ in range(7):
         closes_as("TRAPPED", OUTSIDE)(ledger)
     with pytest.raises(FootprintRace) as caught:
         invoke()

@@ -85,3 +85,12 @@ def test_structures_keep_their_shape_and_their_keys() -> None:
     assert redactor.value({"statuses": ["statuses", 1, None, ("x", True)]}) == {
         "statuses": [REDACTED, 1, None, ["x", True]]
     }
+
+
+def test_a_text_that_was_clean_is_looked_at_again_once_a_secret_is_learnt() -> None:
+    redactor = Redactor()
+    text = "the key is 7Gh2-pQ9z-Kd31-Xw8v"
+    assert [redactor.text(text), redactor.text(text)] == [text, text]
+    redactor.learn("7Gh2-pQ9z-Kd31-Xw8v")
+    assert [redactor.text(text), redactor.text(text)] == [f"the key is {REDACTED}"] * 2
+    assert redactor.value({"a": [text]}) == {"a": [f"the key is {REDACTED}"]}

@@ -19,6 +19,7 @@ from streampay_smoke.gate.attribution import (
     STABLE_CONTRACT_PROBE,
     STABLE_PROBE,
     STABLE_READY_PROBE,
+    TRAFFIC_PROBE,
     FailedCheck,
     attribute,
 )
@@ -44,6 +45,8 @@ STABLE_READY = Probed(name=STABLE_READY_PROBE, ok=True, detail="ready")
 STABLE_NOT_READY = Probed(name=STABLE_READY_PROBE, ok=False, detail="stellar degraded")
 STABLE_AS_EXPECTED = Probed(name=STABLE_CONTRACT_PROBE, ok=True, detail="it works with CEXPECTED")
 STABLE_AS_RELEASE = Probed(name=STABLE_CONTRACT_PROBE, ok=False, detail="it works with COTHER")
+OTHERS_WRITE = Probed(name=TRAFFIC_PROBE, ok=False, detail="9 writes in 3 of 3 ledgers")
+NOBODY_WRITES = Probed(name=TRAFFIC_PROBE, ok=True, detail="0 writes in 0 of 3 ledgers")
 OTHERS_DOWN = Probed(name=DEPENDENCY_REPORT_PROBE, ok=False, detail="kms: degraded")
 
 
@@ -61,6 +64,11 @@ CASES = [
     ("contract-of-both", check(Blame.CONFIG, STABLE_AS_RELEASE, kind="contract_unexpected"), Blame.CONFIG),
     ("contract-of-either", check(Blame.CONFIG, STABLE_WELL, kind="contract_unexpected"), Blame.CONFIG),
     ("guard", check(Blame.SAFETY, LEDGER_DOWN), Blame.SAFETY),
+    (
+        "beside-the-guard",
+        replace(check(Blame.PRODUCT, LEDGER_UP, kind="write_put_off"), guard_refused_elsewhere=True),
+        Blame.DEPENDENCY,
+    ),
     ("runner-clock-is-off", check(Blame.PRODUCT, CLOCK_OFF), Blame.HARNESS),
     (
         "credential-accepted-by-stable",
@@ -92,6 +100,7 @@ CASES = [
         replace(check(Blame.PRODUCT, LEDGER_UP, kind="write_timed_out"), ledger_failed_elsewhere=True),
         Blame.DEPENDENCY,
     ),
+    ("others-write", check(Blame.PRODUCT, LEDGER_UP, OTHERS_WRITE, kind="write_timed_out"), Blame.DEPENDENCY),
     ("named-dependency-is-down", check(Blame.PRODUCT, LEDGER_UP, NAMED_DOWN, kind="never_ready"), Blame.DEPENDENCY),
     ("contract-is-gone", check(Blame.PRODUCT, LEDGER_UP, CONTRACT_GONE), Blame.DEPENDENCY),
     ("pre-existing", check(Blame.PRODUCT, LEDGER_UP, STABLE_RED), Blame.DEPENDENCY),
@@ -106,6 +115,10 @@ CASES = [
     ("probes", "kind", "blame"),
     [
         ((NAMED_DOWN, STABLE_NOT_READY), "never_ready", Blame.DEPENDENCY),
+        ((OTHERS_WRITE,), "write_put_off", Blame.DEPENDENCY),
+        ((OTHERS_WRITE,), "step_timeout", Blame.DEPENDENCY),
+        ((OTHERS_WRITE,), "promise_broken", Blame.PRODUCT),
+        ((NOBODY_WRITES,), "write_timed_out", Blame.PRODUCT),
         ((NAMED_DOWN, STABLE_READY), "never_ready", Blame.PRODUCT),
         ((NAMED_DOWN,), "write_put_off", Blame.DEPENDENCY),
         ((NAMED_DOWN,), "promise_broken", Blame.PRODUCT),

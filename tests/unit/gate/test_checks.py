@@ -85,7 +85,7 @@ def test_a_check_that_was_interrupted(journaled: WriteJournal) -> None:
 def test_a_check_that_the_deadline_ended_between_two_steps(journaled: WriteJournal) -> None:
     over = events.Interrupted(reason="deadline", detail="the 14 s of this run were over")
     check = checked(journaled, started(), planned(READY), scenario(step("When asked"), status="error"), over)
-    assert (check.status, check.rule) == ("broken", "run-was-ended")
+    assert (check.status, check.rule) == ("missing", "run-was-ended")
     assert check.hint == (
         "the run was ended while this was played (deadline). It says nothing of the release. Next: run again."
     )

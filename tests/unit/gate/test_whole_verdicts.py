@@ -33,6 +33,7 @@ from streampay_smoke.gate.verdict import (
     Cost,
     Data,
     Evidence,
+    Fleet,
     Settlement,
     Target,
     Timings,
@@ -56,6 +57,7 @@ WHO = {
 BOTH_PASS = ended(readiness__ready="passed", settlement__paid="passed")
 
 
+WRONG = events.Failure(kind="promise_broken", blame=Blame.PRODUCT, message="expected 5, saw 4")
 HOW_TO_SELECT = "check --tags (SMOKE_TAGS), --name and the feature files; docs/tags.md lists the tags"
 
 
@@ -123,6 +125,14 @@ def test_a_pass_field_by_field(journaled: WriteJournal) -> None:
         data=Data(verdict=VerdictStatus.PASS, passed=True, failed=False, score=1),
         cost=Cost(
             service_requests=0, ledger_requests=0, transactions=0, fees_stroops=0, most_locked_stroops=0, by_feature=()
+        ),
+        fleet=Fleet(
+            declared=None,
+            looks=0,
+            replicas=(),
+            miss_probability=None,
+            statement="no replica named itself in 0 looks over connections of their own; how many there are is not "
+            "declared (service.replicas): whether one was missed is not known",
         ),
     )
     assert [(check.id, check.status) for check in verdict.checks] == [(READY.id, "passed"), (MONEY.id, "passed")]
@@ -446,6 +456,37 @@ def test_an_interruption_names_the_step_it_met(journaled: WriteJournal) -> None:
     late = judge(journaled(started(), planned(READY), met, events.Interrupted(reason="deadline", detail="too late")))
     assert (late.reason_code, late.exit_code) == ("deadline", 3)
     assert late.message_long.startswith(f"too late {step}. Next: see what the time went into; ")
+
+
+def test_what_was_cut_off_is_not_red(journaled: WriteJournal) -> None:
+    other = replace(READY, id="readiness/other", scenario="other")
+    third = replace(READY, id="readiness/third", scenario="third")
+    verdict = judge(
+        journaled(
+            started(),
+            planned(READY, other, third),
+            played(READY, status="failed", failure=WRONG),
+            played(other, status="error", failure=events.cut_off("deadline")),
+            events.Interrupted(reason="deadline", detail="too late"),
+        )
+    )
+    assert (verdict.verdict, verdict.reason_code) == (VerdictStatus.FAIL, WRONG.kind)
+    assert [check.status for check in verdict.checks] == ["failed", "missing", "missing"]
+    assert "red" not in verdict.message_long + verdict.message
+    assert [cause.reason_code for cause in verdict.causes] == [WRONG.kind, "deadline"]
+
+
+def test_what_is_told_beside_the_guard_accuses_nobody(journaled: WriteJournal) -> None:
+    other = replace(READY, id="readiness/other", scenario="other")
+    refused = events.Failure(kind="guard_refused", blame=Blame.SAFETY, message="the public network")
+    put_off = replace(WRONG, kind="write_put_off", message="answered 503")
+    story = (
+        played(READY, status="failed", failure=put_off),
+        played(other, status="error", failure=refused),
+    )
+    verdict = judge(journaled(started(), planned(READY, other), *story, ended()))
+    assert verdict.verdict is VerdictStatus.SAFETY
+    assert [cause.attribution for cause in verdict.causes] == ["safety", "dependency"]
 
 
 def test_two_states_are_in_the_exit_code_alone(journaled: WriteJournal) -> None:

@@ -405,3 +405,38 @@ def test_the_libraries_log_no_headers(listen: Listen, client: Client, caplog: py
     client.request("GET", listen(says(OK)).url, headers={"authorization": "Bearer hunter2"})
     assert "hunter2" not in caplog.text
     assert not [record for record in caplog.records if record.name.startswith("httpc")]
+
+
+TWO = ["127.0.0.1", "127.0.0.2"]
+
+
+def test_a_client_keeps_to_the_address_it_is_given(listen: Listen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "_resolve", lambda host, port: TWO)
+    peer = listen(says(OK))
+    base_url = f"http://fleet.example:{peer.port}"
+    with Client(base_url=base_url, timeout_seconds=HANG_SECONDS, address=TWO[0]) as client:
+        assert client.request("GET", "/").status == 200
+    assert f"host: fleet.example:{peer.port}".encode() in peer.received[0].lower()
+    with Client(base_url=base_url, timeout_seconds=HANG_SECONDS, address=TWO[1]) as client:
+        assert cause_of(client, "/") == "refused", "no other address takes its place"
+
+
+@pytest.mark.parametrize(
+    ("addresses", "found"),
+    [(TWO, tuple(TWO)), (["127.0.0.1", "::1"], ("127.0.0.1",)), (["::1", "127.0.0.1"], ("::1",))],
+)
+def test_the_addresses_of_a_name_are_of_one_family(
+    addresses: list[str], found: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "_resolve", lambda host, port: addresses)
+    assert http.addresses_of("http://fleet.example/", within_seconds=HANG_SECONDS) == found
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    assert http.addresses_of("http://fleet.example/", within_seconds=HANG_SECONDS) == (), "the proxy resolves names"
+
+
+def test_a_name_that_does_not_resolve_has_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_up(*arguments: object, **options: object) -> list[object]:
+        raise OSError
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    assert http.addresses_of("https://gone.example", within_seconds=HANG_SECONDS) == ()

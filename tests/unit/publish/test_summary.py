@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from streampay_smoke.gate.verdict import Action, Cost, FeatureCost, VerdictStatus
+from streampay_smoke.evidence.fleet import Disagreement, ReplicaAnswer
+from streampay_smoke.gate.verdict import Action, Cost, FeatureCost, Fleet, Override, VerdictStatus
 from streampay_smoke.publish import summary, wording
 from streampay_smoke.publish.html import html_report
 from streampay_smoke.publish.payment import payment_summary
@@ -55,6 +56,37 @@ class Terminal(io.StringIO):
 
 def markdown(run: Any) -> str:
     return summary_md(run.report).decode()
+
+
+FLEET = Fleet(
+    declared=3,
+    looks=9,
+    replicas=("a", "b"),
+    miss_probability=1.0,
+    statement="2 replicas answered in 9 looks, of 3 that are declared",
+    disagreements=(
+        Disagreement(
+            about="limits",
+            of="GET /api/readyz",
+            most=ReplicaAnswer(said="x-ratelimit-limit: 60", looks=8, replicas=("a",)),
+            other=ReplicaAnswer(said="<b>30</b>", looks=1, replicas=("b",)),
+        ),
+    ),
+)
+
+
+def test_both_answers_of_replicas_that_disagree_stand_side_by_side(sample: Callable[[str], Any]) -> None:
+    failing_run = sample("failing")
+    told = msgspec.structs.replace(failing_run.report, verdict=replace(failing_run.verdict, fleet=FLEET))
+    (row,) = [line for line in summary_md(told).decode().splitlines() if line.startswith("| limits")]
+    assert row == (
+        "| limits of GET /api/readyz | a: x-ratelimit-limit: 60 (8 looks) | b: &lt;b&gt;30&lt;/b&gt; (1 look) |"
+    )
+    page = html_report(told).decode()
+    assert "a: x-ratelimit-limit: 60 (8 looks)" in page
+    assert "b: &lt;b&gt;30&lt;/b&gt; (1 look)" in page
+    assert FLEET.statement in page
+    assert "Replicas that disagree" not in summary_md(failing_run.report).decode()
 
 
 def test_the_summary_begins_with_the_verdict(any_run: Any) -> None:
@@ -231,6 +263,27 @@ def test_a_missing_answer_that_counts_as_a_failure_still_holds(sample: Callable[
 def test_what_only_holds_asks_for_nothing_else(sample: Callable[[str], Any], name: str) -> None:
     verdict = msgspec.structs.replace(sample(name).verdict, action=Action.HOLD)
     assert wording.next_step(verdict).startswith("Hold: ")
+
+
+@pytest.mark.parametrize(
+    ("to", "action", "said"),
+    [
+        (VerdictStatus.PASS, Action.PROMOTE, "Promote on the word"),
+        (
+            VerdictStatus.PASS,
+            Action.HOLD,
+            "Hold: the word of the person named stands for a run that did not play the whole",
+        ),
+        (VerdictStatus.INCONCLUSIVE, Action.HOLD, "Hold on the word"),
+    ],
+)
+def test_an_override_says_what_the_word_of_a_person_is_for(
+    sample: Callable[[str], Any], to: VerdictStatus, action: Action, said: str
+) -> None:
+    override = Override(who="ana", why="drill", until="2027-01-01T00:00:00Z", from_="CONFIG", to=to)
+    verdict = msgspec.structs.replace(sample("passing").verdict, verdict=to, action=action, overrides=(override,))
+    assert wording.next_step(verdict).startswith(said)
+    assert "The evidence says CONFIG: see to its cause" in wording.next_step(verdict)
 
 
 def test_only_a_run_that_nobody_pointed_at_a_deployment_is_a_rehearsal(sample: Callable[[str], Any]) -> None:

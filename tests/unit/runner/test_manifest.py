@@ -78,7 +78,7 @@ CHANGES = {
     ),
     "an assertion that is gone": (
         edit("features/readiness.feature", "    And every named dependency is healthy\n", ""),
-        "has other steps (5, 4 of them asserting; there were 6, 5 of them asserting)",
+        "has other steps (6, 5 of them asserting; there were 7, 6 of them asserting)",
     ),
     "another keyword": (edit("features/readiness.feature", "When the", "Given the"), "has other steps"),
     "another word": (edit("features/streams.feature", "least 2 streams", "least 1 stream"), "has other steps"),

@@ -592,6 +592,27 @@ def kept_over_new_connections(deployment: Any) -> Any:
     return sorted(statuses[:2]), statuses[2:]
 
 
+def replicas_seen(deployment: Any) -> Any:
+    """Return how many names, keys, limits, releases and kept streams 25 connections met, and what their clocks said."""
+    headers = {"authorization": f"Bearer {deployment.token}"}
+    told: dict[str, set[object]] = {what: set() for what in ("names", "keys", "limits", "releases", "kept")}
+    late_names, ahead_seconds = set(), []
+    for number in range(25):
+        with Client(base_url=deployment.url, timeout_seconds=5, headers=headers) as client:
+            keys = client.request("GET", "/.well-known/jwks.json")
+            kept = client.request("GET", "/api/v2/streams/stream-canary")
+            ahead_seconds.append(parsedate_to_datetime(kept.header("date")).timestamp() - time.time())
+        told["names"].add(kept.header("x-replica-id"))
+        told["keys"].add(keys.content)
+        told["limits"].add(kept.header("x-ratelimit-limit"))
+        told["releases"].add(kept.header("x-release"))
+        told["kept"].add(kept.status)
+        if number >= 15:
+            late_names.add(kept.header("x-replica-id"))
+    clock = "right" if max(ahead_seconds) <= 0 else "a second ahead" if max(ahead_seconds) < 5 else "ahead"
+    return [len(each) for each in told.values()], len(late_names), clock
+
+
 def after_money(deployment: Any) -> Any:
     """Statuses of a stream read after its settlement, its replay, its withdrawal, read again, and of the kept one."""
     stream_id = body(settled(deployment))["data"]["id"]
@@ -755,6 +776,18 @@ DIFFERENCES: Mapping[str, Difference] = {
     "replica-lacks-kept-stream": Difference(
         kept_over_new_connections, ([200, 200], [200, 200]), ([200, 404], [200, 200])
     ),
+    **{
+        name: Difference(replicas_seen, ([1, 1, 1, 1, 1], 1, "right"), seen)
+        for name, seen in {
+            "one-of-five-lacks-stream": ([5, 1, 1, 1, 2], 5, "right"),
+            "one-of-five-old-release": ([5, 1, 1, 2, 1], 5, "right"),
+            "one-of-five-clock-ahead": ([5, 1, 1, 1, 1], 5, "ahead"),
+            "one-of-five-other-keys": ([5, 2, 1, 1, 1], 5, "right"),
+            "one-of-five-other-limits": ([5, 1, 2, 1, 1], 5, "right"),
+            "fleet-of-five-drains": ([5, 1, 1, 1, 1], 4, "right"),
+            "fleet-of-five-clock-skew": ([5, 1, 1, 1, 1], 5, "a second ahead"),
+        }.items()
+    },
     "restart-loses-streams": Difference(after_money, ([200] * 4, 200), ([404] * 4, 200)),
     "restart-loses-streams-late": Difference(after_money, ([200] * 4, 200), ([200, 200, 200, 404], 200)),
     "restart-loses-streams-last": Difference(after_stops, ([200] * 4, 200), ([200, 200, 200, 404], 200)),
@@ -766,7 +799,8 @@ DIFFERENCES: Mapping[str, Difference] = {
 }
 
 
-ONLY_TOGETHER = frozenset({"streampay-as-probed"})
+ONLY_TOGETHER = frozenset({"streampay-as-probed", "fleet-of-five-sticky", "fleet-of-five-unnamed"})
+"""Those that one deployment shows by what others are, not by what it is not."""
 
 ONLY_ON_A_LEDGER = frozenset(
     {"settle-names-a-failure", "settle-by-plain-payment", "contract-id-wrong", "replay-pays-later"}

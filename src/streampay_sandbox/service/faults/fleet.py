@@ -1,57 +1,32 @@
 """Ways in which a fleet disagrees with itself: replicas that keep for themselves what all of them should know."""
 
 import itertools
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 from msgspec.structs import replace
 
-from streampay_sandbox.fault import Severity
+from streampay_sandbox.fault import Severity, Truth
 from streampay_sandbox.service.faults.fault import SETTLE, Mutation, ServiceFault, around_with
 from streampay_sandbox.service.idempotency import Kept, KeyBook
 from streampay_sandbox.service.parts import Parts
+from streampay_sandbox.service.replicas import Balancer, Difference, WithoutKept, replicated
 from streampay_sandbox.service.seeds import CANARY, SEEDS
 from streampay_sandbox.service.streams import Stream, StreamStore
 from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall
 
 REPLICAS: Final = 2
+OF_FIVE: Final = 5
+_RESTORED: Final = "one of five replicas was restored from an older copy and lacks a stream that the others have"
 STOP: Final = "/api/streams/{stream_id}/stop"
 WITHDRAW: Final = "/api/streams/{stream_id}/withdraw"
-
-
-class _Balancer:
-    """Leads each new connection to the next replica, and keeps it there."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._numbers: dict[str, int] = {}
-        self._next: Iterator[int] = itertools.cycle(range(REPLICAS))
-        self._at_work = threading.local()
-
-    @property
-    def replica(self) -> int:
-        """The replica at work in this thread; the first one outside of requests."""
-        return getattr(self._at_work, "replica", 0)
-
-    def led(self, inner: Handler) -> Handler:
-        """Layer: let the connection's replica do the work."""
-
-        def handle(call: HttpCall) -> HttpAnswer:
-            with self._lock:
-                if call.connection not in self._numbers:
-                    self._numbers[call.connection] = next(self._next)
-                self._at_work.replica = self._numbers[call.connection]
-            return inner(call)
-
-        return handle
 
 
 class _StoreOfEach(StreamStore):
     """Every replica has streams of its own, in memory."""
 
-    def __init__(self, balancer: _Balancer, stores: Sequence[StreamStore]) -> None:
+    def __init__(self, balancer: Balancer, stores: Sequence[StreamStore]) -> None:
         super().__init__()
         self._balancer = balancer
         self._stores = stores
@@ -88,7 +63,7 @@ class _StoreOfEach(StreamStore):
 class _BookOfEach(KeyBook):
     """Every replica has keys of its own, in memory."""
 
-    def __init__(self, balancer: _Balancer) -> None:
+    def __init__(self, balancer: Balancer) -> None:
         super().__init__()
         self._balancer = balancer
         self._books = [KeyBook() for _ in range(REPLICAS)]
@@ -101,43 +76,11 @@ class _BookOfEach(KeyBook):
             book.forget()
 
 
-class _WithoutKept(StreamStore):
-    """Shares another store, and does not have the stream that was there before."""
-
-    def __init__(self, shared: StreamStore) -> None:
-        super().__init__()
-        self._shared = shared
-
-    def add(self, stream: Stream) -> None:
-        self._shared.add(stream)
-
-    def save(self, stream: Stream) -> None:
-        self._shared.save(stream)
-
-    def remove(self, stream_id: str) -> None:
-        self._shared.remove(stream_id)
-
-    def find(self, stream_id: str, tenant: str) -> Stream:
-        return self._shared.find("" if stream_id == CANARY.id else stream_id, tenant)
-
-    @contextmanager
-    def held(self, stream_id: str, tenant: str) -> Iterator[Stream]:
-        self.find(stream_id, tenant)
-        with self._shared.held(stream_id, tenant) as stream:
-            yield stream
-
-    def everything(self) -> tuple[Stream, ...]:
-        return tuple(stream for stream in self._shared.everything() if stream.id != CANARY.id)
-
-    def forget(self) -> None:
-        self._shared.forget()
-
-
 def _stores_of_each(stores: Callable[[Parts], Sequence[StreamStore]]) -> Mutation:
     """Return the mutation whose replicas look for streams each in a store of their own."""
 
     def mutate(parts: Parts) -> Parts:
-        balancer = _Balancer()
+        balancer = Balancer(REPLICAS)
         return replace(parts, store=_StoreOfEach(balancer, stores(parts)), layers=(*parts.layers, balancer.led))
 
     return mutate
@@ -161,7 +104,7 @@ def _restarts_once(after: str, *, calls: int = 1) -> Mutation:
 
 
 def _keys_of_each(parts: Parts) -> Parts:
-    balancer = _Balancer()
+    balancer = Balancer(REPLICAS)
     return replace(parts, keys=_BookOfEach(balancer), layers=(*parts.layers, balancer.led))
 
 
@@ -192,7 +135,7 @@ FAULTS: Final = (
         story="operations: one replica was restored from an older copy and lacks a stream that the others have",
         severity=Severity.CATASTROPHIC,
         caught_by="records/a-stream-from",
-        mutation=_stores_of_each(lambda parts: [parts.store, _WithoutKept(parts.store)]),
+        mutation=_stores_of_each(lambda parts: [parts.store, WithoutKept(parts.store)]),
     ),
     ServiceFault(
         name="restart-loses-streams",
@@ -214,5 +157,36 @@ FAULTS: Final = (
         severity=Severity.CATASTROPHIC,
         caught_by="streams_lost",
         mutation=_restarts_once(STOP, calls=2),  # a stream whose live events were heard is stopped before
+    ),
+    *(
+        ServiceFault(
+            name=f"one-of-five-{name}",
+            story=f"operations: {story}",
+            severity=severity,
+            caught_by=caught_by,
+            mutation=replicated(OF_FIVE, [difference]),
+        )
+        for name, difference, severity, caught_by, story in (
+            ("lacks-stream", Difference.DATA, Severity.CATASTROPHIC, "records/a-stream-from", _RESTORED),
+            ("old-release", Difference.RELEASE, Severity.CATASTROPHIC, "readiness/", "a replica was left behind"),
+            ("clock-ahead", Difference.CLOCK, Severity.SERIOUS, "readiness/", "one machine keeps no time by NTP"),
+            ("other-keys", Difference.KEYS, Severity.CATASTROPHIC, "readiness/", "a replica missed a rotation of keys"),
+            ("other-limits", Difference.LIMITS, Severity.SERIOUS, "readiness/", "a replica has an old configuration"),
+        )
+    ),
+    *(
+        ServiceFault(
+            name=f"fleet-of-five-{name}",
+            story=f"operations: {story}",
+            severity=Severity.DISTURBANCE,
+            truth=Truth.NONE,
+            mutation=replicated(OF_FIVE, differs, named=named, sticky=sticky),
+        )
+        for name, differs, named, sticky, story in (
+            ("sticky", (), True, True, "the balancer leads every connection of one address to the same replica"),
+            ("drains", (Difference.DRAINS,), True, False, "one replica is drained while the run is played"),
+            ("clock-skew", (Difference.SKEW,), True, False, "the clock of one replica is a second ahead"),
+            ("unnamed", (), False, False, "replicas that are alike and do not name themselves"),
+        )
     ),
 )

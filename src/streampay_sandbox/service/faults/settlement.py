@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from streampay_sandbox.fault import Severity
+from streampay_sandbox.fault import Severity, Truth
 from streampay_sandbox.ledger.genesis import twin_contract_id
 from streampay_sandbox.service.clock import iso_now
 from streampay_sandbox.service.errors import Refusal
@@ -130,6 +130,11 @@ def _works_with_another_contract(parts: Parts) -> Parts:
     network_id = hashlib.sha256(parts.settings.network_passphrase.encode()).digest()
     treasury = Treasury(parts.treasury.contract.with_id(twin_contract_id(network_id)))
     return replace(parts, treasury=treasury, escrow=treasury.open, settle=treasury.settle)
+
+
+def _sends_from_one_account(parts: Parts) -> Parts:
+    parts.treasury.contract.stellar.send_from_one_account()
+    return parts
 
 
 def _escrows_a_stroop_less(parts: Parts) -> Parts:
@@ -270,6 +275,13 @@ FAULTS: Final = (
         severity=Severity.CATASTROPHIC,
         caught_by="settlement/",
         mutation=_works_with_another_contract,
+    ),
+    ServiceFault(
+        name="sends-from-one-account",
+        story="operations: the service has one account on the ledger: one write for each ledger, and the rest wait",
+        severity=Severity.DISTURBANCE,
+        truth=Truth.NONE,
+        mutation=_sends_from_one_account,
     ),
     ServiceFault(
         name="escrow-a-stroop-less",

@@ -100,5 +100,5 @@ def look_at(ledger: Ledger, stream: SettledStream, between: Parties) -> Contract
         given_stroops=between.payer_stroops - ledger.chain.balance(between.payer.address),
         gained_stroops=ledger.chain.balance(recipient) - between.recipient_stroops + withdrawal_fees,
         fees_stroops=sum(outcome.fee_charged_stroops for outcome in stream.payer_outcomes),
-        retried=any(outcome.attempts > 1 for outcome in stream.outcomes),
+        retries=sum(outcome.attempts - 1 for outcome in stream.outcomes),
     )

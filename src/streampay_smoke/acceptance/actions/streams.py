@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
+from streampay_smoke.acceptance.checks.records import shown_data
 from streampay_smoke.acceptance.observations.listing import LARGEST_PAGE, pages_of
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.service.credentials import Credential
@@ -57,6 +60,9 @@ def looks_over_new_connections(run: RunContext, credential: Credential, stream_i
 
     def look() -> Answer:
         with run.deployment.fresh() as replica:
-            return replica.stream_answer(credential, stream_id)
+            answer = replica.stream_answer(credential, stream_id)
+            seen = replica.replica_of(answer)
+        run.record(replace(seen, about=f"stream {stream_id}", data=shown_data(answer)))
+        return answer
 
     return tuple(look() for _ in range(run.looks_needed))

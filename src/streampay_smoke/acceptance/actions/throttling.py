@@ -137,7 +137,7 @@ def request_until_throttled(
         answers = ask()
         requests, seconds = requests + len(answers), clock() - began
         last = next((answer for answer in answers if answer.status == TOO_MANY_REQUESTS), answers[-1])
-        exceeded = requests >= replicas * per_minute * (1 + seconds / _ROUND_SECONDS) + SPARE
+        exceeded = requests >= max(1, replicas) * per_minute * (1 + seconds / _ROUND_SECONDS) + SPARE
         if last.status == TOO_MANY_REQUESTS or exceeded:
             return RequestBurst(requests=requests, seconds=seconds, last=last)
         if seconds > MOST_BURST_SECONDS:

@@ -1,10 +1,12 @@
-"""What a fleet behind one address promises: all of it is one release."""
+"""What a fleet behind one address promises: all of it is one release, and its replicas agree."""
 
 from collections.abc import Sequence
 from typing import ClassVar
 
 from streampay_smoke.acceptance.checks.expectation import Expect
-from streampay_smoke.core.errors import Blame, SmokeError
+from streampay_smoke.core.errors import Blame, PromiseBroken, SmokeError
+from streampay_smoke.evidence.events import ReplicaSeen
+from streampay_smoke.evidence.fleet import CLOCK_SPREAD_SECONDS, disagreements
 
 
 class SeveralReleases(SmokeError):
@@ -12,6 +14,24 @@ class SeveralReleases(SmokeError):
 
     kind: ClassVar[str] = "release_mixed"
     blame: ClassVar[Blame] = Blame.HARNESS
+
+
+class ReplicasDisagree(PromiseBroken):
+    """Replicas behind one address answer the same request differently: what users see depends on which they meet."""
+
+    kind: ClassVar[str] = "replicas_disagree"
+
+
+def replicas_agree(seen: Sequence[ReplicaSeen], expect: Expect) -> None:
+    """Every replica that answered has the same time, publishes the same keys and states the same limits."""
+    looks = sum(each.fresh for each in seen)
+    found = [each for each in disagreements(seen) if each.about in {"clock", "keys", "limits"}]
+    expect.raising(ReplicasDisagree)(
+        "all replicas that answer agree on time, keys and limits",
+        not found,
+        expected=f"the same keys and limits, and clocks at most {CLOCK_SPREAD_SECONDS:g} s apart, in {looks} looks",
+        observed="; ".join(each.described for each in found) or "the same",
+    )
 
 
 def one_release_answers(met: Sequence[str], expected: str, expect: Expect) -> None:

@@ -10,7 +10,7 @@ from streampay_smoke.chain.adapter import ChainError, InterfaceDrift
 from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
 
 RETRY_FEES_STROOPS = 10_000_000
-"""A transaction that was applied and failed costs its fee too, and only the last one's is told."""
+"""The most for each: a transaction that was applied and failed costs its fee too, and only the last one's is told."""
 
 ACCEPTED = "a new stream is accepted"
 
@@ -38,7 +38,7 @@ class ContractStreamObservation(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger shows of a stream that was opened, started and settled on the contract itself.
 
     `payments` are the amounts and transactions the recipient was paid with; `given_stroops` and `gained_stroops` are
-    how much less the payer and how much more the recipient has. `retried` says that a transaction was sent again.
+    how much less the payer and how much more the recipient has. `retries` is how often a transaction was made anew.
     """
 
     total_stroops: int
@@ -49,7 +49,7 @@ class ContractStreamObservation(msgspec.Struct, frozen=True, kw_only=True):
     given_stroops: int
     gained_stroops: int
     fees_stroops: int
-    retried: bool
+    retries: int
 
 
 def network_is_healthy(network: NetworkObservation, expect: Expect) -> None:
@@ -137,7 +137,7 @@ def balances_agree(stream: ContractStreamObservation, expect: Expect) -> None:
     """The recipient got exactly what the payer gave, fees apart."""
     total, fees = stream.total_stroops, stream.fees_stroops
     expect.equal("the recipient's balance grew by the whole amount", stream.gained_stroops, total)
-    most = RETRY_FEES_STROOPS if stream.retried else 0
+    most = RETRY_FEES_STROOPS * stream.retries
     expect(
         "the payer gave the amount and the fees",
         0 <= stream.given_stroops - total - fees <= most,

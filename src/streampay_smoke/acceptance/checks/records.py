@@ -3,11 +3,14 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from streampay_smoke.acceptance.checks.expectation import Expect
+from streampay_smoke.acceptance.checks.fleet import ReplicasDisagree
 from streampay_smoke.acceptance.checks.refusals import NOT_SETTLED
+from streampay_smoke.core.errors import PromiseBroken
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import Receipt, StreamPage, StreamRecord, Withdrawal
 
 WELL = 200
+SERVER_ERROR = 500
 
 
 def repeated_create_returns_first_stream(first: StreamRecord, again: StreamRecord, expect: Expect) -> None:
@@ -30,7 +33,7 @@ def every_replica_shows(looks: Sequence[Answer], record: StreamRecord, expect: E
     """A stream is found again over every connection, in the state it was left in."""
     shown = [_as_shown(look) for look in looks]
     wanted = f"{record.id} as {record.status}"
-    expect(
+    expect.raising(_error_of(looks))(
         "every replica that answers shows the stream",
         set(shown) == {wanted},
         expected=f"{wanted} in {len(shown)} looks",
@@ -43,6 +46,19 @@ def looks_description(shown: Sequence[str]) -> str:
     kinds = sorted(set(shown))
     counts = "; ".join(f"{what} in {shown.count(what)} of {len(shown)} looks" for what in kinds)
     return f"replicas disagree: {counts}" if len(kinds) > 1 else counts or "no look"
+
+
+def _error_of(looks: Sequence[Answer]) -> type[PromiseBroken]:
+    """Return what it is where looks do not show a stream as they should: one that all, or that some replicas lost.
+
+    A server error says nothing of what a replica knows.
+    """
+    return ReplicasDisagree if len({shown_data(look) for look in looks} - {""}) > 1 else PromiseBroken
+
+
+def shown_data(look: Answer) -> str:
+    """Return what a look at a stream tells of what the replica knows; "" for a server error."""
+    return "" if look.status >= SERVER_ERROR else _as_shown(look)
 
 
 def _as_shown(look: Answer) -> str:
@@ -112,7 +128,7 @@ def kept_stream_exists(looks: Sequence[Answer], stream_id: str, expect: Expect) 
     """A stream of an earlier release exists: every replica shows it, in the same state."""
     shown = [_as_shown(look) for look in looks]
     there = [what for what in shown if what.startswith(f"{stream_id} as ")]
-    expect(
+    expect.raising(_error_of(looks))(
         "a stream from an earlier release still exists",
         bool(there) and len(there) == len(shown) and len(set(shown)) == 1,
         expected=f"{stream_id}, as its owner left it, in {len(shown)} looks",

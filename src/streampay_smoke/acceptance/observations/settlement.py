@@ -57,17 +57,20 @@ class LedgerProof:
 
         Returns once time has passed for a stream that was started: in the same second nothing has accrued.
         """
+        starts = self._shown(lambda: self._started(token), "that the stream was started")
+        if starts:
+            self._ledger.chain.wait_for_later_time(starts[-1].closed_at)
+        return len(starts)
+
+    def _started(self, token: str) -> tuple[StreamEvent, ...]:
         ledger, since = self._ledger, (self.recipient, self._first_ledger)
-        starts = self._shown(lambda: ledger.starts_to(*since), "that the stream was started")
         created = ledger.created_to(*since)
         if not created:
             elsewhere = {event.contract_id for event in ledger.created_elsewhere(*since)}
             refuse_another_contract(elsewhere, expected=ledger.contract_id, told_by=OPENED_ELSEWHERE)
         tokens = {str(event.fields["token"]) for event in created}
         refuse_another_token(tokens, expected=ledger.token_contract_id, named=token)
-        if starts:
-            self._ledger.chain.wait_for_later_time(starts[-1].closed_at)
-        return len(starts)
+        return ledger.starts_to(*since)
 
     def creations(self) -> Creations:
         """Return the creations that the ledger shows, waiting for the first in the same way."""

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from streampay_smoke.acceptance.actions.operations import read_metrics
 from streampay_smoke.acceptance.checks.readiness import refuse_real_money
+from streampay_smoke.acceptance.checks.settlement import TX_HASH
+from streampay_smoke.acceptance.observations.listing import LARGEST_PAGE
 from streampay_smoke.acceptance.observations.settings_mismatch import (
     refuse_another_application,
     refuse_another_contract_named,
@@ -200,13 +202,33 @@ def _contract(run_context: RunContext) -> Iterator[DoctorCheck]:
     settings = run_context.settings
     run_context.ledger.contract.check_interface()
     yield ok("contract", f"{settings.contract_id} has the interface {settings.contract_profile}")
+    called = _called_before(run_context)
+    if called not in {"", settings.contract_id}:
+        yield warning(
+            "contract",
+            f"the service settled on {called} before, as the synthetic user's streams show",
+            "see whether SMOKE_CONTRACT_ID, or this release, is meant to be another: a run compares them",
+        )
+
+
+def _called_before(run_context: RunContext) -> str:
+    """Return the contract that the newest settlement shown of the synthetic user called, "" where none is known."""
+    streams = run_context.deployment.streams(run_context.credential, limit=LARGEST_PAGE).streams
+    settled = [stream for stream in streams if TX_HASH.fullmatch(stream.settlement_tx_hash)]
+    if not settled:
+        return ""
+    newest = max(settled, key=lambda stream: stream.updated_at)
+    outcome = run_context.ledger.chain.transaction(newest.settlement_tx_hash)
+    return outcome.contract_id if outcome else ""
 
 
 def _stable_release(run_context: RunContext) -> Iterator[DoctorCheck]:
     url = run_context.settings.baseline_url
     if not url:
         return
-    with run_context.deployment_at(url, record=lambda event: None, timeout_seconds=REQUEST_SECONDS) as stable:
+    with run_context.deployment_at(
+        url, record=lambda event: None, timeout_seconds=REQUEST_SECONDS, stable=True
+    ) as stable:
         readiness = stable.readiness()
     if readiness.ready:
         yield ok("stable release", f"{url} is ready, release {readiness.release or 'that does not name itself'}")

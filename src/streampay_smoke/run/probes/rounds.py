@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from streampay_smoke.acceptance.observations.settings_mismatch import ContractUnexpected
 from streampay_smoke.acceptance.run_context import RunContext
+from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import AnyEvent, Probed, Recorder
 from streampay_smoke.gate.attribution import (
     CLOCK_PROBE,
@@ -15,11 +16,12 @@ from streampay_smoke.gate.attribution import (
     SHOWN_AGAIN_PROBE,
     STABLE_PROBE,
     STABLE_READY_PROBE,
+    WAITING_WRITES,
 )
 from streampay_smoke.http.ledger_health import ledger_time
 from streampay_smoke.run.probes.credentials import credential_probe, shown_again_probe
 from streampay_smoke.run.probes.deployments import at_candidate
-from streampay_smoke.run.probes.ledger import contract_probe, ledger_probe, network_age_probe
+from streampay_smoke.run.probes.ledger import contract_probe, ledger_probe, network_age_probe, traffic_probe
 from streampay_smoke.run.probes.limits import ALL_PROBES_SECONDS, PROBE_SECONDS
 from streampay_smoke.run.probes.release import (
     dependency_report_probe,
@@ -73,6 +75,8 @@ def control_probes(
     yield contract
     if contract.ok is False:
         yield network_age_probe(run_context.settings.rpc_url)
+    if isinstance(error, SmokeError) and error.kind in WAITING_WRITES and asked is not None and asked.call.writes:
+        yield traffic_probe(run_context)
     if isinstance(error, ContractUnexpected):
         yield stable_contract_probe(run_context)
 

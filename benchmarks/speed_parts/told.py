@@ -1,0 +1,58 @@
+"""How soon a release that cannot pass is told."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+
+from speed_parts.gate import ROOT, GateRun, play
+from speed_parts.rows import Row
+from streampay_sandbox.proxy import DisturbingProxy, Forward, ProxiedRequest, ProxyBehaviour, SubstituteAnswer
+from streampay_sandbox.stack import start_sandbox
+from streampay_smoke.settings.environment import read_environment
+
+TOLD_SECONDS = 1.0
+"""How much later than its own wait a release that cannot pass may be told."""
+
+NOWHERE = "http://127.0.0.1:9"
+REFUSAL = '{"error":{"code":"UNAUTHORIZED","message":"no"}}'
+SIGN_IN = "/api/auth/wallet"
+
+
+def rows(runs: int) -> Iterator[Row]:
+    """Yield how long after its own wait a release that cannot pass is told."""
+    waits = read_environment(ROOT / "environments", "sandbox").service.ready_within_seconds
+    cases: Mapping[str, tuple[float, tuple[str, ...], ProxyBehaviour | None, str]] = {
+        "nothing listens": (waits, (), None, NOWHERE),
+        "never ready": (waits, ("ready-never",), None, ""),
+        "sign-in answers 401": (0.0, (), _sign_in_answers(401), ""),
+        "sign-in answers 500": (0.0, (), _sign_in_answers(500), ""),
+    }
+    for what, (wait, faults, behaviour, elsewhere) in cases.items():
+        seconds = tuple(_told(faults, behaviour, elsewhere).told_seconds - wait for _ in range(runs))
+        yield Row(
+            part="told",
+            what=f"{what}: told after its own wait of {wait:g} s, ledgers of 5 s",
+            seconds=seconds,
+            base="a second",
+            base_seconds=(TOLD_SECONDS,),
+            target=1.0,
+        )
+
+
+def _told(faults: tuple[str, ...], behaviour: ProxyBehaviour | None, elsewhere: str) -> GateRun:
+    with contextlib.ExitStack() as stack:
+        sandbox = stack.enter_context(start_sandbox(close_seconds=5.0, faults=faults))
+        environ = dict(sandbox.ready_document()["env"])
+        if behaviour is not None:
+            elsewhere = stack.enter_context(DisturbingProxy(sandbox.base_url, behaviour=behaviour)).url
+        if elsewhere:
+            environ["SMOKE_BASE_URL"] = elsewhere
+        return play(environ)
+
+
+def _sign_in_answers(status: int) -> ProxyBehaviour:
+    def behaviour(passing: ProxiedRequest) -> Forward | SubstituteAnswer:
+        if passing.path.startswith(SIGN_IN) and passing.method == "POST":
+            return SubstituteAnswer(status=status, text=REFUSAL, content_type="application/json")
+        return Forward()
+
+    return behaviour
