@@ -189,8 +189,8 @@ class Client(contextlib.AbstractContextManager["Client"]):
         )
 
     def close(self) -> None:
-        """Close kept connections."""
-        self._httpx.close()
+        """Close kept connections; what is asked next opens one, as often as this is called."""
+        self._transport.close()
 
     def __exit__(self, *error: object) -> None:
         self.close()
