@@ -357,6 +357,47 @@ def test_a_project_without_features_of_its_own_is_lent_those_of_the_checkout(tmp
     assert suite_root(tmp_path) == tmp_path
 
 
+CANARY = {**STAGING, "SMOKE_CANARY_JOURNEYS": "10"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({}, "SMOKE_CANARY_JOURNEYS is set, and nothing says where the stable release is"),
+        ({"SMOKE_CANARY_WEIGHT": "20"}, "SMOKE_EXPECT_RELEASE is not set"),
+        (
+            {"SMOKE_CANARY_WEIGHT": "20", "SMOKE_EXPECT_RELEASE": "v2", "SMOKE_BASELINE_URL": "https://stable.example"},
+            "SMOKE_CANARY_WEIGHT says that one address leads to both",
+        ),
+        ({"SMOKE_CANARY_JOURNEYS": "4"}, "use a number from 5 to 40"),
+        ({"SMOKE_CANARY_JOURNEYS": "41"}, "use a number from 5 to 40"),
+        ({"SMOKE_CANARY_JOURNEYS": "ten"}, "use a number from 5 to 40"),
+        ({"SMOKE_CANARY_WEIGHT": "100"}, "above 0 and below 100"),
+        ({"SMOKE_CANARY_WEIGHT": "nan"}, "above 0 and below 100"),
+        ({"SMOKE_BASE_HEADER": "x-canary"}, "write SMOKE_BASE_HEADER as 'NAME: VALUE'"),
+        ({"SMOKE_BASELINE_HEADER": "x canary: 1"}, "write SMOKE_BASELINE_HEADER as 'NAME: VALUE'"),
+        ({"SMOKE_BASE_HEADER": "authorization: Bearer abc"}, "carries a credential"),
+        ({"SMOKE_CANARY_FAULT": "slow", "SMOKE_BASELINE_URL": "https://stable.example"}, "SMOKE_CANARY_FAULT is for"),
+    ],
+)
+def test_a_canary_that_cannot_be_is_refused_with_the_next_step(changes: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsInvalid) as refused:
+        load(**{**CANARY, **changes})
+    assert named in f"{refused.value} {refused.value.next_step}"
+
+
+def test_each_way_to_a_candidate_is_one_setting() -> None:
+    by_header = load(**CANARY, SMOKE_BASE_HEADER="X-Canary: always")
+    assert by_header.base_header == {"x-canary": "always"}
+    assert by_header.baseline_header == {}
+    assert by_header.baseline_url == by_header.base_url, "the stable release is where no header leads away from it"
+    by_weight = load(**CANARY, SMOKE_CANARY_WEIGHT="20%", SMOKE_EXPECT_RELEASE="v2")
+    assert (by_weight.canary_weight, by_weight.baseline_url) == (20.0, "")
+    by_address = load(**CANARY, SMOKE_BASELINE_URL="https://stable.example")
+    assert (by_address.canary_journeys, by_address.canary_weight) == (10, 0.0)
+    assert load(**STAGING).canary_journeys == 0
+
+
 LONG_TOKEN = "a-token-of-24-characters-or-more"
 IN_MODE: dict[Mode, tuple[Any, dict[str, str]]] = {
     Mode.ANY: (configuration.load, {}),

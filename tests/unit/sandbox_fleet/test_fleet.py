@@ -246,6 +246,20 @@ def test_the_ready_document_points_a_run_and_a_rollback_at_the_fleet(fleet: Flee
     assert Path(document["env"]["SMOKE_CONTRACT_ID"]).name.startswith("C")
 
 
+def test_a_header_or_a_host_leads_to_one_release_whatever_the_weights(fleet: Fleet, client: Client) -> None:
+    def release_by(name: str, value: str) -> str:
+        return client.request("GET", f"{fleet.base_url}/api/healthz", headers={name: value}).header("x-release")
+
+    fleet.engine.promote("v1")
+    assert release_by("host", "v2.localhost") == "v2"
+    assert release_by("host", f"v2.localhost:{fleet.base_url.rpartition(':')[2]}") == "v2"
+    assert release_by("x-canary", "never") == "v1"
+    newest = list(fleet._releases)[-1]
+    fleet.start("v9", replicas=1)
+    assert newest != "v9"
+    assert release_by("x-canary", "always") == "v9"
+
+
 def test_one_replica_of_a_release_can_differ(fleet: Fleet, client: Client) -> None:
     started = client.request("POST", f"{fleet.engine_url}/start?release=odd&replicas=3&differs=limits&differs=keys")
     assert started.status == 200
