@@ -210,16 +210,18 @@ def broken_links(root: Path) -> Iterator[str]:
 
 
 JUDGED = ("acceptance", "chain", "core", "evidence", "gate", "http", "run", "runner", "service", "settings")
-"""The rooms whose failures become reason codes of verdicts; the actuator and the service have words of their own."""
+"""The rooms whose failures become reason codes of verdicts; the actuator has words of its own."""
+
+ANSWERS = "serve/run_processes.py"
+"""Where the service says in its own reason codes why a run's verdict is none to act on."""
 
 
 def reason_codes(package: Path) -> set[str]:
     """Return the reason codes that the source names: kinds of failures, and what findings and rules are given."""
     codes: set[str] = set()
-    for room in JUDGED:
-        for path in sorted((package / room).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                codes |= _codes_of(node)
+    for path in (package / ANSWERS, *(path for room in JUDGED for path in sorted((package / room).rglob("*.py")))):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if path.is_file() else ():
+            codes |= _codes_of(node)
     return codes
 
 
@@ -229,7 +231,7 @@ def _codes_of(node: ast.AST) -> set[str]:
             given = [each.value for each in node.body if isinstance(each, ast.Assign) and _names(each, "kind")]
         case ast.keyword(arg="reason_code"):
             given = [node.value]
-        case ast.Call(func=ast.Name(id="unproved"), args=[first, *_]):
+        case ast.Call(func=ast.Name(id="unproved" | "_no_verdict"), args=[first, *_]):
             given = [first]
         case _:
             return set()

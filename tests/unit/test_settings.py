@@ -14,6 +14,7 @@ from streampay_smoke.service.strkey import KEY_BYTES, seed_text
 from streampay_smoke.settings import Settings, parsing
 from streampay_smoke.settings.actuator import load_serve
 from streampay_smoke.settings.folders import CHECKOUT, project_root, suite_root
+from streampay_smoke.settings.reading import read
 from streampay_smoke.settings.variables import VARIABLES, Mode
 
 ROOT = Path(__file__).parents[2]
@@ -425,3 +426,24 @@ def test_every_variable_is_of_some_mode_and_required_or_used_there() -> None:
     for name, variable in VARIABLES.items():
         assert variable.required_in or variable.used_in, name
         assert not set(variable.required_in) & set(variable.used_in), name
+
+
+@pytest.mark.parametrize(("given", "replicas"), [({}, 0), ({"SMOKE_REPLICAS": "5"}, 5)])
+def test_how_many_replicas_there_are_is_declared_or_not(project: Path, given: dict[str, str], replicas: int) -> None:
+    environ = {"SMOKE_ENV": "staging", "SMOKE_BASE_URL": "https://x", "SMOKE_CONTRACT_ID": "C1", **given}
+    raw = read({}, environ=environ, root=project)
+    assert raw.facts.service.replicas == replicas
+
+
+def test_a_pipeline_knows_the_number_better_than_the_file(project: Path) -> None:
+    file = project / "environments" / "staging.toml"
+    file.write_text(file.read_text().replace("[service]", "[service]\nreplicas = 3"))
+    assert read({}, environ={"SMOKE_ENV": "staging"}, root=project).facts.service.replicas == 3
+    environ = {"SMOKE_ENV": "staging", "SMOKE_REPLICAS": "7"}
+    assert read({}, environ=environ, root=project).facts.service.replicas == 7
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "many", "10001"])
+def test_a_number_of_replicas_that_cannot_be_is_refused(project: Path, given: str) -> None:
+    with pytest.raises(SettingsInvalid, match="SMOKE_REPLICAS is"):
+        read({}, environ={"SMOKE_ENV": "staging", "SMOKE_REPLICAS": given}, root=project)

@@ -109,7 +109,7 @@ def _disagreements(run: RunReport) -> Iterable[str]:
         return
     yield from ("## Replicas that disagree", "", "| About | Most looks | Others |", "|---|---|---|")
     for each in found:
-        cells = (f"{each.about} {each.of}".strip(), each.most.described, each.other.described)
+        cells = (each.subject, each.most.described, each.other.described)
         yield f"| {' | '.join(map(_markdown, cells))} |"
     yield ""
 

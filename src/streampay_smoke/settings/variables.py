@@ -193,6 +193,7 @@ VARIABLES = {
             unset="not declared: what was missed is not known",
             file_key="service.replicas",
             page="fleets",
+            used_in=(*_DEPLOYED, Mode.ROLLBACK),
         ),
         Variable(
             "SMOKE_VANTAGE",
