@@ -1,18 +1,20 @@
 """The suite itself is spoilt, in hundreds of ways, and none of them may end in a PASS.
 
-    .venv-test/bin/python benchmarks/suite_mutants.py            at most 30 of each kind; writes docs/suite-mutants.md
-    .venv-test/bin/python benchmarks/suite_mutants.py --every    all of them; writes the page too
-    .venv-test/bin/python benchmarks/suite_mutants.py --quick    a sample with a fixed seed; writes nothing
-    .venv-test/bin/python benchmarks/suite_mutants.py --only TEXT...    those whose kind or name has a text
+    .venv-test/bin/python benchmarks/suite_mutants.py [--most N | --every | --quick | --only TEXT...]
+
+At most N (30) of each kind, or all of them, and docs/suite-mutants.md is written; or a sample with a fixed seed, or
+those whose kind or name has a text, and nothing is.
 
 Ends with 1 when a mutant is a PASS, by its exit code or by the verdict it leaves. Mutants that take evidence away are
 played against a sandbox that is well, where the suite as it is passes; mutants that could call a fault good are played
 against a sandbox with that fault, which the suite as it is does not pass. Both are shown first.
 
-A full run keeps what it found in artifacts/suite-mutants/, and one that was stopped is taken up there, as long as
-nothing of the suite, the package and the mutators has changed.
+What is chosen of a kind is chosen with a fixed seed, and what few choose is among what more choose. A run that writes
+the page keeps what it found in artifacts/suite-mutants/, and one that was stopped, or one of more, goes on there, as
+long as nothing of the suite, the package and the mutators has changed.
 """
 
+import argparse
 import contextlib
 import hashlib
 import itertools
@@ -144,12 +146,15 @@ Kind = TypeVar("Kind", Mutant, Forged)
 
 
 def at_most(mutants: Sequence[Kind], most: int) -> list[Kind]:
-    """Return so many mutants of each kind."""
-    rng = random.Random(SEED)
+    """Return so many mutants of each kind: of fewer, some of those that are among more."""
     of_kind: dict[str, list[Kind]] = {}
     for mutant in mutants:
         of_kind.setdefault(mutant.kind, []).append(mutant)
-    return [mutant for each in of_kind.values() for mutant in rng.sample(each, min(most, len(each)))]
+    return [mutant for each in of_kind.values() for mutant in sorted(each, key=_lot)[:most]]
+
+
+def _lot(mutant: Mutant | Forged) -> bytes:
+    return hashlib.sha256(f"{SEED} {mutant.id}".encode()).digest()
 
 
 def sampled(mutants: Sequence[Kind], size: int) -> list[Kind]:
@@ -206,26 +211,38 @@ def _digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def outcomes_by(arguments: Sequence[str], scratch: Path, state: State | None) -> Iterator[MutantOutcome | None]:
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """Which mutants are played: at most so many of a kind (None for all), a sample, or those whose id has a text."""
+
+    most: int | None = MOST_OF_A_KIND
+    quick: bool = False
+    only: tuple[str, ...] = ()
+
+    @property
+    def is_for_the_page(self) -> bool:
+        return not (self.quick or self.only)
+
+
+def outcomes_by(choice: Choice, scratch: Path, state: State | None) -> Iterator[MutantOutcome | None]:
     """Play and judge what is asked for; None for a mutant that is none."""
     with sandbox(HEALTHY) as environ, Player(environ) as player:
-        journal = passes(scratch, player, whole=arguments != ["--quick"])
+        journal = passes(scratch, player, whole=not choice.quick)
         if state:
             if not state.journal.exists():
                 state.journal.write_bytes(journal.read_bytes())
             journal = state.journal
         played, judged = all_mutants(Baseline.of(journal), scratch)
-        if not arguments:
-            played = at_most(played, MOST_OF_A_KIND)
+        if choice.is_for_the_page and choice.most is not None:
+            played = at_most(played, choice.most)
         asked = list(zip(played, entries_of(played), strict=True))
-        if arguments == ["--quick"]:
+        if choice.quick:
             alone = sampled([mutant for mutant in played if mutant.alone], QUICK_ALONE)
             forked = sampled([mutant for mutant, entry in asked if entry == FORK], QUICK_FORKED)
             asked = [(mutant, entry) for mutant, entry in asked if mutant in alone or mutant in forked]
             judged = sampled(judged, QUICK_JUDGED)
-        elif arguments[:1] == ["--only"]:
-            asked = [(mutant, entry) for mutant, entry in asked if _has(mutant, arguments[1:])]
-            judged = [mutant for mutant in judged if _has(mutant, arguments[1:])]
+        elif choice.only:
+            asked = [(mutant, entry) for mutant, entry in asked if _has(mutant, choice.only)]
+            judged = [mutant for mutant in judged if _has(mutant, choice.only)]
         found = state.found() if state else {}
         print(f"{len(asked)} to play ({len(found)} were before), {len(judged)} to judge", flush=True)
         finds(dict.fromkeys((mutant.against, mutant.tags) for mutant, _ in asked if mutant.against), scratch)
@@ -249,15 +266,22 @@ def line(each: MutantOutcome) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Play what is asked for; 1 when a mutant is a PASS."""
-    writes = arguments in ([], ["--every"])
-    if not writes and arguments != ["--quick"] and not (len(arguments) > 1 and arguments[0] == "--only"):
-        print(f"unknown: {' '.join(arguments)}; use --quick, --every, or --only TEXT...", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--most", type=int, default=MOST_OF_A_KIND, metavar="N", help="of each kind (default: %(default)s)"
+    )
+    how.add_argument("--every", action="store_true", help="all mutants")
+    how.add_argument("--quick", action="store_true", help="a sample; writes nothing")
+    how.add_argument("--only", nargs="+", default=(), metavar="TEXT", help="whose id has a text; writes nothing")
+    given = parser.parse_args(arguments)
+    choice = Choice(most=None if given.every else given.most, quick=given.quick, only=tuple(given.only))
+    writes = choice.is_for_the_page
     began = time.monotonic()
     outcomes: list[MutantOutcome] = []
     equivalent = 0
     with tempfile.TemporaryDirectory() as scratch:
-        for each in outcomes_by(arguments, Path(scratch), State(STATE) if writes else None):
+        for each in outcomes_by(choice, Path(scratch), State(STATE) if writes else None):
             if each is None:
                 equivalent += 1
                 continue
@@ -273,7 +297,7 @@ def main(arguments: Sequence[str]) -> int:
     for each in holes:
         print(line(each))
     if writes:
-        PAGE.write_text(page(outcomes, equivalent), encoding="utf-8")
+        PAGE.write_text(page(outcomes, equivalent, choice.most), encoding="utf-8")
     return 1 if holes else 0
 
 

@@ -34,12 +34,13 @@ project_ready() { [ -x "$1/bin/streampay-smoke" ] && project_stamp | cmp -s - "$
 
 venv_ready() { packages_ready "$@" && project_ready "$1"; }
 
-# told_while WHAT COMMAND...: the command, and every 5 s a line that says that it still goes on. The lines end with
-# this script, however it ends; what they are made with holds no lock and no output open.
+# told_while WHAT COMMAND...: the command, and before every 5 s are over a line that says that it goes on. The lines
+# end with this script, however it ends; what they are made with holds no lock and no output open.
 told_while() {
   local what=$1 began=$SECONDS telling status=0
   shift
-  (while sleep 5 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do say "... $((SECONDS - began)) s: $what"; done) 9>&- &
+  say "$what"
+  (while sleep 4.5 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do say "... $((SECONDS - began)) s: $what"; done) 9>&- &
   telling=$!
   "$@" || status=$?
   kill "$telling" 2>/dev/null || true
@@ -103,14 +104,17 @@ ensure_tools() {
   packages_ready "$1" "$2" || PIP_NO_COMPILE=1 install_packages "$1" "$2" "$(find_python)"
 }
 
-# ensure_node_modules FOLDER NPM_OPTION...: `npm ci` once per lock file. Fails when there is no npm or no install.
+npm_ci() { npm ci --loglevel=error --no-audit --no-fund --ignore-scripts "$@" >/dev/null; }
+
+npm_ci_silently() { npm_ci "$@" 2>/dev/null; }
+
+# ensure_node_modules FOLDER NPM_OPTION...: `npm ci` once per lock file. Fails when there is no npm or no install, and
+# says what npm said, unless NPM_CI is npm_ci_silently.
 ensure_node_modules() {
   local folder=$1
   shift
   cmp -s "$folder/package-lock.json" "$folder/node_modules/.lock-stamp" && return 0
   command -v npm >/dev/null 2>&1 || return 1
-  say "installing the Node packages of $folder (once)"
-  (cd "$folder" && told_while "npm installs into $folder" \
-    npm ci --loglevel=error --no-audit --no-fund --ignore-scripts "$@" >/dev/null) || return 1
+  (cd "$folder" && told_while "npm installs into $folder (once)" "${NPM_CI:-npm_ci}" "$@") || return 1
   cp "$folder/package-lock.json" "$folder/node_modules/.lock-stamp"
 }

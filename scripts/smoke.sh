@@ -21,7 +21,7 @@ ensure_reporter() {
   local failed=report/.npm-failed
   [ -f report/package-lock.json ] && command -v npm >/dev/null 2>&1 || return 0
   cmp -s report/package-lock.json "$failed" && return 0
-  ensure_node_modules report --fetch-retries=1 --fetch-timeout=30000 2>/dev/null && return 0
+  NPM_CI=npm_ci_silently ensure_node_modules report --fetch-retries=1 --fetch-timeout=30000 && return 0
   cp report/package-lock.json "$failed"
   say "the Allure reporter could not be installed, the plain report is used; remove $failed to try again"
 }

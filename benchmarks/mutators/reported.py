@@ -56,8 +56,7 @@ of a run that is under way or over. Made by
 .venv-test/bin/python benchmarks/suite_mutants.py
 ```
 
-which ends with 1 when one of them is a PASS, by its exit code or by the verdict it leaves. It takes thirty of each
-kind; with `--every` it takes all. CI plays a sample.
+which ends with 1 when one of them is a PASS, by its exit code or by the verdict it leaves. {taken} CI plays a sample.
 
 **{played} mutants were played, and {judged} journals judged: {passed} PASS.** {blaming} blamed a release that was well.
 Verdicts: {statuses}. Played through: {entries}.
@@ -74,12 +73,13 @@ over. Blamed a release that was well, by exit code 1 or FAIL:
 {rows}"""
 
 
-def page(outcomes: Sequence[MutantOutcome], equivalent: int) -> str:
-    """Return the page of a full run."""
+def page(outcomes: Sequence[MutantOutcome], equivalent: int, most: int | None) -> str:
+    """Return the page of a run that took at most so many mutants of each kind, None for all."""
     counted = sorted((each for each in outcomes if not each.late), key=lambda each: (each.entry == JUDGE, each.kind))
     judged = sum(each.entry == JUDGE for each in counted)
     kinds = dict.fromkeys(each.kind for each in counted)
     return TEXT.format(
+        taken="All were played." if most is None else f"At most {most} of each kind were played (`--most`).",
         played=len(counted) - judged,
         judged=judged,
         passed=sum(each.passed for each in counted),

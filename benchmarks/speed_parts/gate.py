@@ -43,8 +43,8 @@ def _compile_once() -> None:
     subprocess.run([sys.executable, "-m", "compileall", "-q", "src"], cwd=ROOT, check=True)
 
 
-def play(environ: Mapping[str, str], *, tags: str = "", wanted: str = "") -> GateRun:
-    """Play the suite, or the part of it with these tags, without Allure's report.
+def play(environ: Mapping[str, str], *, tags: str = "", wanted: str = "", project: Path = ROOT) -> GateRun:
+    """Play the suite of a project, or the part of it with these tags, without Allure's report.
 
     Raises RuntimeError for a run without a verdict, or with another than the `wanted` one.
     """
@@ -57,7 +57,7 @@ def play(environ: Mapping[str, str], *, tags: str = "", wanted: str = "") -> Gat
         told = 0.0
         with subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=project,
             env={**inherited, **settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -12,19 +12,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from speed_parts.gate import environment
-from streampay_sandbox.service.limits import PER_MINUTE, TokenBuckets
 from streampay_sandbox.stack import start_sandbox
-
-BY_ADDRESS = ("challenge", "login")
-"""The limits that count by address: a deployment whose callers come from several has as much for each."""
 
 
 @contextlib.contextmanager
-def served_sandbox(close_seconds: float, *, addresses: int = 1) -> Iterator[Mapping[str, str]]:
-    """Serve a sandbox with the limits of so many addresses; gives the variables that point a run at it."""
+def served_sandbox(close_seconds: float) -> Iterator[Mapping[str, str]]:
+    """Serve a sandbox with its limits as measured; gives the variables that point a run at it."""
     folder = Path(__file__).resolve().parents[1]
     environ = {**environment(), "PYTHONPATH": str(folder)}
-    command = [sys.executable, "-m", "speed_parts.served", str(close_seconds), str(addresses)]
+    command = [sys.executable, "-m", "speed_parts.served", str(close_seconds)]
     with subprocess.Popen(
         command, cwd=folder, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -38,10 +34,7 @@ def served_sandbox(close_seconds: float, *, addresses: int = 1) -> Iterator[Mapp
 
 def main() -> None:
     """Serve until standard input ends."""
-    close_seconds, addresses = float(sys.argv[1]), int(sys.argv[2])
-    per_minute = {tier: most * (addresses if tier in BY_ADDRESS else 1) for tier, most in PER_MINUTE.items()}
-    buckets = TokenBuckets(per_minute) if addresses > 1 else None
-    with start_sandbox(close_seconds=close_seconds, buckets=buckets) as sandbox:
+    with start_sandbox(close_seconds=float(sys.argv[1])) as sandbox:
         print(json.dumps(sandbox.ready_document()["env"]), flush=True)
         os.read(sys.stdin.fileno(), 1)
 

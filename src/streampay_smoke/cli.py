@@ -1,6 +1,7 @@
 """`streampay-smoke`: run the gate, judge a journal again, build a report, serve the sandbox."""
 
 import argparse
+import contextlib
 import math
 import sys
 import traceback
@@ -11,6 +12,7 @@ from streampay_smoke import __version__
 from streampay_smoke import settings as configuration
 from streampay_smoke.core import times
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
+from streampay_smoke.core.progress_line import told_while
 from streampay_smoke.core.standard_streams import open_standard_streams
 from streampay_smoke.core.system_facts import child_environment
 from streampay_smoke.gate.verdict import EXIT_CODES, STATUS_WITHOUT_RUN, VerdictStatus
@@ -18,7 +20,8 @@ from streampay_smoke.run.detail import Detail
 from streampay_smoke.run.output import outlasting_output
 from streampay_smoke.settings.environment import ALL_REGIONS
 from streampay_smoke.settings.folders import folders_description, project_root, read_from
-from streampay_smoke.settings.options import add_options, given_options
+from streampay_smoke.settings.options import OPTIONS, add_options, given_options
+from streampay_smoke.settings.reading import read
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,12 +41,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(chosen: argparse.Namespace) -> int:
     """Play the features and answer with the verdict's exit code."""
+    return _run(chosen, given_options(chosen))
+
+
+def canary(chosen: argparse.Namespace) -> int:
+    """Compare a candidate with the stable release on the same journeys; 1 only where it is proved worse."""
+    options = given_options(chosen)
+    with contextlib.suppress(SmokeError):  # what cannot be read is refused below, with all that is wrong
+        if read(options).text("SMOKE_CANARY_JOURNEYS") in {"", "0"}:
+            options["SMOKE_CANARY_JOURNEYS"] = CANARY_JOURNEYS
+    if configuration.load_evidence(options).region == ALL_REGIONS:
+        raise SettingsInvalid(
+            "a canary compares two releases of one region", next_step="name one region, once for each of them"
+        )
+    return _run(chosen, options, comparison_only=True)
+
+
+CANARY_JOURNEYS = "10"
+"""What `streampay-smoke canary` compares where nobody says how many."""
+
+
+def _run(chosen: argparse.Namespace, options: dict[str, str], *, comparison_only: bool = False) -> int:
     # Imported here, and as late as can be: behave's process needs more, and starts only once this one is ready.
     from streampay_smoke.run import decision as decisions
     from streampay_smoke.run.folder import RunFolder
     from streampay_smoke.run.supervisor import redactor_of, supervise
 
-    options, quiet = given_options(chosen), chosen.detail is Detail.QUIET
+    quiet = chosen.detail is Detail.QUIET
     if chosen.list:
         return _list_scenarios(options, chosen.paths)
     evidence = configuration.load_evidence(options)
@@ -65,7 +89,7 @@ def run(chosen: argparse.Namespace) -> int:
         print(f"note: {note}", file=sys.stderr)
     environ = child_environment({**options, "SMOKE_ARTIFACTS": str(settings.artifacts)})
     try:
-        supervise(settings, folder, environ, chosen.paths, chosen.detail)
+        supervise(settings, folder, environ, chosen.paths, chosen.detail, comparison_only=comparison_only)
     except OSError as error:  # the journal: whatever behave made of it, nobody can read it
         from streampay_smoke.run.conclude import evidence_lost
 
@@ -318,7 +342,8 @@ def serve(chosen: argparse.Namespace) -> int:
 def selftest(chosen: argparse.Namespace) -> int:
     """Play faults to catch and disturbances to blame on no release; 1 when a target is missed, 3 when stopped."""
     try:
-        from streampay_selftest.command import Wanted, selftest
+        with told_while("reading the corpus"):  # it imports the whole sandbox
+            from streampay_selftest.command import Wanted, selftest
     except ModuleNotFoundError as error:
         if error.name != "streampay_selftest":
             raise
@@ -345,6 +370,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(broken=EXIT_CODES[VerdictStatus.INCONCLUSIVE])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands.add_parser("run", help="play the features and judge the release", description=run.__doc__))
+
+    _add_canary(commands.add_parser("canary", help="compare a candidate with stable", description=canary.__doc__))
 
     judging = commands.add_parser("judge", help="print the verdict on a journal again", description=judge.__doc__)
     judging.add_argument("journal", type=Path, metavar="JOURNAL", help="a run's folder, or its journal.jsonl")
@@ -386,6 +413,21 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     add_options(parser)
     parser.add_argument("paths", nargs="*", metavar="FEATURE", help="feature files to play (all by default)")
     parser.add_argument("--list", action="store_true", help="only show the selected scenarios and their tags")
+    _add_detail(parser)
+    parser.set_defaults(command=run)
+
+
+CANARY_OPTIONS = tuple(name for name in OPTIONS if name not in {"SMOKE_TAGS", "SMOKE_LANES", "SMOKE_BAKE"})
+"""The options of `run` that say something where no scenario is played."""
+
+
+def _add_canary(parser: argparse.ArgumentParser) -> None:
+    add_options(parser, CANARY_OPTIONS)
+    _add_detail(parser)
+    parser.set_defaults(command=canary, paths=[], list=False)
+
+
+def _add_detail(parser: argparse.ArgumentParser) -> None:
     told = parser.add_mutually_exclusive_group()
     told.add_argument(
         "--quiet", dest="detail", action="store_const", const=Detail.QUIET, help="print the verdict and nothing else"
@@ -393,7 +435,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     told.add_argument(
         "--verbose", dest="detail", action="store_const", const=Detail.VERBOSE, help="print each exchange as it is made"
     )
-    parser.set_defaults(command=run, detail=Detail.NORMAL)
+    parser.set_defaults(detail=Detail.NORMAL)
 
 
 MERGE_OPTIONS = ("SMOKE_ENV", "SMOKE_EXPECT_RELEASE", "SMOKE_ON_INCONCLUSIVE")

@@ -24,6 +24,7 @@ from streampay_smoke.acceptance.resources.synthetic_streams import LEASE_SECONDS
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.versions import NEWEST_TESTED_PROTOCOL
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid
+from streampay_smoke.core.progress_line import Count
 from streampay_smoke.evidence.events import Warned
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.verdict import VerdictStatus
@@ -52,9 +53,17 @@ def stream_of(small: SmallStreamPay, shared: RunContext, **fields: object) -> st
     return small.add(shared.user.address, **{"rate": RATE, "schedule": SCHEDULE, "createdAt": OLD, **fields})
 
 
-def swept(shared: RunContext, said: list[str] | None = None, *, older_than: float | None = None) -> Swept:
+def swept(
+    shared: RunContext,
+    said: list[str] | None = None,
+    *,
+    older_than: float | None = None,
+    progress: Count | None = None,
+) -> Swept:
     say: Callable[[str], None] = (said if said is not None else []).append
-    return sweep(shared, older_than_seconds=older_than, dry_run=False, say=say, now_seconds=lambda: NOW)
+    return sweep(
+        shared, older_than_seconds=older_than, dry_run=False, say=say, now_seconds=lambda: NOW, progress=progress
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,7 +110,9 @@ def test_what_cannot_be_ended_is_said_and_the_rest_goes_on(
     stuck = stream_of(small, shared)
     small.lie("POST stop", lie)
     said: list[str] = []
-    assert swept(shared, said).stuck == (stuck,)
+    progress = Count("streams")
+    assert swept(shared, said, progress=progress).stuck == (stuck,)
+    assert progress(1.0, is_live=False).startswith("1 of 1 streams, about 0 s left; 1 s; ")
     assert said[0].startswith(f"stuck  {stuck} (draft, without a mark, 3600 s old): ")
 
 

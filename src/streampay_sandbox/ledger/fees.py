@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 from stellar_sdk import xdr
 
-from streampay_sandbox.ledger.keys import Key
+from streampay_sandbox.ledger.keys import Key, is_durable
 from streampay_sandbox.ledger.state import Draft, StateEntry
 
 BASE_FEE_STROOPS: Final = 100
@@ -100,7 +100,7 @@ def rent_changes(draft: Draft, keys: Collection[Key]) -> Iterator[RentChange]:
 
 def entry_bytes(entry: StateEntry | None) -> int:
     """Return how large an entry is on the ledger, 0 for none."""
-    return 0 if entry is None else len(entry.data.to_xdr_bytes()) + 8
+    return 0 if entry is None else entry.data_bytes + 8
 
 
 def beyond_limits(resources: xdr.SorobanResources) -> str:
@@ -149,7 +149,7 @@ def _rent(change: RentChange, size_bytes: int, ledgers: int) -> int:
 
 def _disk_read_entries(footprint: xdr.LedgerFootprint) -> int:
     """Count the entries that no contract keeps: contracts' own are in memory."""
-    return sum(not Key(key).durable for key in (*footprint.read_only, *footprint.read_write))
+    return sum(not is_durable(key) for key in (*footprint.read_only, *footprint.read_write))
 
 
 def _live_until(entry: StateEntry | None) -> int:

@@ -11,6 +11,8 @@ from streampay_sandbox.ledger.values import sc_address
 Durability = xdr.ContractDataDurability
 PERSISTENT: Final = Durability.PERSISTENT
 TEMPORARY: Final = Durability.TEMPORARY
+_DATA_TAG: Final = xdr.LedgerEntryType.CONTRACT_DATA.to_xdr_bytes()
+_DURABILITY: Final = {durability: durability.to_xdr_bytes() for durability in Durability}
 INSTANCE: Final = xdr.SCVal(xdr.SCValType.SCV_LEDGER_KEY_CONTRACT_INSTANCE)
 
 
@@ -40,13 +42,18 @@ class Key:
     @property
     def durable(self) -> bool:
         """Whether it names contract state, which carries a time to live."""
-        return self.ledger_key.type in (xdr.LedgerEntryType.CONTRACT_DATA, xdr.LedgerEntryType.CONTRACT_CODE)
+        return is_durable(self.ledger_key)
 
     @property
     def temporary(self) -> bool:
         """Whether it names a row that vanishes at the end of its time to live."""
         data = self.ledger_key.contract_data
         return data is not None and data.durability == TEMPORARY
+
+
+def is_durable(ledger_key: xdr.LedgerKey) -> bool:
+    """Whether a key names contract state, which carries a time to live."""
+    return ledger_key.type in (xdr.LedgerEntryType.CONTRACT_DATA, xdr.LedgerEntryType.CONTRACT_CODE)
 
 
 @lru_cache(maxsize=4096)
@@ -63,12 +70,17 @@ def account_key(address: str) -> Key:
 
 def data_key(contract: str, key: xdr.SCVal, durability: Durability = PERSISTENT) -> Key:
     """Return the key of a row of contract data; `contract` is the owner's C... (or, for a nonce, G...) strkey."""
-    return Key(
-        xdr.LedgerKey(
-            xdr.LedgerEntryType.CONTRACT_DATA,
-            contract_data=xdr.LedgerKeyContractData(sc_address(contract), key, durability),
-        )
+    ledger_key = xdr.LedgerKey(
+        xdr.LedgerEntryType.CONTRACT_DATA,
+        contract_data=xdr.LedgerKeyContractData(sc_address(contract), key, durability),
     )
+    return Key(ledger_key, _data_prefix(contract) + key.to_xdr_bytes() + _DURABILITY[durability])
+
+
+@lru_cache(maxsize=4096)
+def _data_prefix(contract: str) -> bytes:
+    """Return how the XDR of every key of a contract's data begins."""
+    return _DATA_TAG + sc_address(contract).to_xdr_bytes()
 
 
 @lru_cache(maxsize=256)

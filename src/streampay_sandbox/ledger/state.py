@@ -5,6 +5,7 @@ Entries and the XDR inside them are never changed in place: a change is a new en
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Final, Protocol
 
 import msgspec
@@ -35,12 +36,17 @@ class SupplyBroken(SmokeError):
     kind = "sandbox_supply_broken"
 
 
-class StateEntry(msgspec.Struct, frozen=True, kw_only=True):
+class StateEntry(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A ledger entry. `live_until` is the last ledger it lives in, None where entries do not expire."""
 
     data: xdr.LedgerEntryData
     last_modified: int
     live_until: int | None = None
+
+    @cached_property
+    def data_bytes(self) -> int:
+        """How large its data is as XDR: asked for by every fee."""
+        return len(self.data.to_xdr_bytes())
 
     def ledger_entry(self) -> xdr.LedgerEntry:
         """Return it as the LedgerEntry that metas carry."""

@@ -10,6 +10,7 @@ from stellar_sdk import StrKey, xdr
 
 from streampay_sandbox.ledger.fees import BASE_FEE_STROOPS, beyond_limits, non_refundable_fee
 from streampay_sandbox.ledger.state import EntryReader, load_account
+from streampay_sandbox.ledger.values import account_strkey
 from streampay_smoke.core.errors import SmokeError
 
 Code = xdr.TransactionResultCode
@@ -106,7 +107,7 @@ def account_of(account: xdr.MuxedAccount) -> str:
     key = account.ed25519 if account.ed25519 is not None else account.med25519.ed25519 if account.med25519 else None
     if key is None:
         raise EnvelopeInvalid("an account without a key")
-    return StrKey.encode_ed25519_public_key(key.uint256)
+    return account_strkey(key.uint256)
 
 
 def _time_bounds(cond: xdr.Preconditions) -> tuple[int, int]:

@@ -62,7 +62,23 @@ def sc_address(address: str) -> xdr.SCAddress:
 
 def strkey(address: xdr.SCAddress) -> str:
     """Return the G.../C... strkey of an SCAddress."""
+    if address.account_id is not None and (key := address.account_id.account_id.ed25519) is not None:
+        return account_strkey(key.uint256)
+    if address.contract_id is not None:
+        return contract_strkey(address.contract_id.contract_id.hash)
     return Address.from_xdr_sc_address(address).address
+
+
+@lru_cache(maxsize=4096)
+def account_strkey(key: bytes) -> str:
+    """Return the G... address of an account's key."""
+    return StrKey.encode_ed25519_public_key(key)
+
+
+@lru_cache(maxsize=256)
+def contract_strkey(contract_hash: bytes) -> str:
+    """Return the C... address of a contract."""
+    return StrKey.encode_contract(contract_hash)
 
 
 def _address_scval(address: str) -> xdr.SCVal:

@@ -14,8 +14,8 @@ from typing import Protocol, TextIO
 from streampay_smoke.core.live_line import LiveLine, cut, live_line
 from streampay_smoke.core.system_facts import variables
 
-EVERY_SECONDS = 5.0
-"""How often a log gets a line at least while nothing else is printed."""
+EVERY_SECONDS = 4.5
+"""How long a log goes without a line at most, beside what it takes to notice it: no five seconds are silent."""
 
 LIVE_EVERY_SECONDS = 0.25
 
@@ -41,15 +41,17 @@ class ProgressLine:
         *,
         live: LiveLine | None,
         every_seconds: float = EVERY_SECONDS,
+        at_once: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Show `text` on the live line; where there is none, on standard error as it is now."""
+        """Show `text` on the live line; where there is none, on standard error as it is now, there `at_once` too."""
         self._text = text
         self._live = live
         self._log = sys.stderr
         self._every_seconds = every_seconds
         self._clock = clock
-        self._began_seconds = self._last_seconds = clock()
+        self._began_seconds = clock()
+        self._last_seconds = self._began_seconds - (every_seconds if at_once else 0.0)
         self._lock = threading.RLock()  # a signal may come while the main thread holds it, and print something
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
@@ -97,8 +99,7 @@ class ProgressLine:
                 self._begin()
 
     def _begin(self) -> None:
-        if self._live is not None:
-            self.look()
+        self.look()
         self._over.clear()
         self._thread = threading.Thread(target=self._tell, name="progress", daemon=True)
         self._thread.start()
@@ -173,7 +174,7 @@ class Count:
 
 def counted(count: Count) -> ProgressLine:
     """Return a line that says how far this is, and how far it comes."""
-    return ProgressLine(count, live=live_line(sys.stderr, variables()))
+    return ProgressLine(count, live=live_line(sys.stderr, variables()), at_once=True)
 
 
 def told_while(what: str, *, most_seconds: float = 0.0, every_seconds: float = EVERY_SECONDS) -> ProgressLine:

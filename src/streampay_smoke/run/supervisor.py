@@ -21,7 +21,7 @@ from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.run.detail import Detail, lines_of
-from streampay_smoke.run.folder import RUN_FOLDER, RunFolder
+from streampay_smoke.run.folder import COMPARISON_ONLY, RUN_FOLDER, RunFolder
 from streampay_smoke.run.heartbeat import text_of
 from streampay_smoke.run.parent_death import PARENT_DEATH_PIPE, parent_death_pipe
 from streampay_smoke.run.progress import RunProgress
@@ -52,13 +52,19 @@ def supervise(
     environ: Mapping[str, str],
     paths: Sequence[str],
     detail: Detail = Detail.NORMAL,
+    *,
+    comparison_only: bool = False,
 ) -> None:
     """Play the features at `paths` (all by default) with `environ`; the journal then says how the run ended.
+
+    A run that is `comparison_only` plays none of them.
 
     From here on, ending signals are behave's: once it has ended, they end nothing.
     """
     command = [sys.executable, "-m", "behave", f"--runner={RUNNER}", f"--tags={settings.tags}"]
     command += ["-D", f"{RUN_FOLDER}={folder.path}"]
+    if comparison_only:
+        command += ["-D", COMPARISON_ONLY]
     root = project_root()
     live = live_line(sys.stderr, environ) if detail is Detail.NORMAL else None
     # What behave prints to a terminal that shows a live line goes through this process, which takes the line away.

@@ -140,12 +140,13 @@ def arguments(template: Mapping[str, Any], analysis: str) -> dict[str, str]:
     values: dict[str, str] = {}
     for arg in template["spec"]["args"]:
         source = given.get(arg["name"], arg)
-        values[arg["name"]] = source["value"] if "value" in source else _value_from(source["valueFrom"], rollout)
+        values[arg["name"]] = source["value"] if "value" in source else value_from(source["valueFrom"], rollout)
     assert given.keys() <= values.keys()
     return values
 
 
-def _value_from(source: Mapping[str, Any], rollout: Mapping[str, Any]) -> str:
+def value_from(source: Mapping[str, Any], rollout: Mapping[str, Any]) -> str:
+    """Return the value that an argument takes from a secret, the pods' template or a label of the Rollout."""
     if "secretKeyRef" in source:
         return SECRETS[source["secretKeyRef"]["key"]]
     if "podTemplateHashValue" in source:

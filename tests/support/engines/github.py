@@ -100,9 +100,11 @@ class Workflow:
         if (environment := evaluate_text(job.get("environment", ""), contexts)) in self._contexts.get("protected", {}):
             own = self._contexts["protected"][environment]
             contexts |= {kind: {**contexts[kind], **own[kind]} for kind in ("vars", "secrets") if kind in own}
-        assert "timeout-minutes" in job, f"{name} may run for six hours"
+        assert "timeout-minutes" in job or "uses" in job, f"{name} may run for six hours"
         if not self._due(job, contexts):
             return {"result": "skipped", "outputs": {}}
+        if "uses" in job:
+            return self._called(job, contexts)
         if cut_off := self._before(name):
             return {"result": cut_off, "outputs": {}}
         for left in (self._machine.folder / "artifacts", self._temp):  # each job has a machine of its own
@@ -119,6 +121,24 @@ class Workflow:
             for key, value in job.get("outputs", {}).items()
         }
         return {"result": "failure" if state.failed else "success", "outputs": {k: v for k, v in told.items() if v}}
+
+    def _called(self, job: Mapping[str, Any], contexts: Contexts) -> dict[str, Any]:
+        """Play a workflow of the same repository, with what it is given and, by `secrets: inherit`, all secrets."""
+        (workflow,) = read_yaml(DEPLOY / "github" / Path(job["uses"]).name)
+        call = workflow["on"]["workflow_call"]
+        given = {name: evaluate_text(value, contexts) for name, value in job["with"].items()}
+        assert given.keys() <= call["inputs"].keys(), "an input that the workflow does not have is an error"
+        assert {name for name, told in call["inputs"].items() if told.get("required")} <= given.keys()
+        assert job["secrets"] == "inherit"
+        inside = Workflow(
+            workflow, self._machine, {**self._contexts, "inputs": given}, artifacts=self._artifacts, before=self._before
+        )
+        failed = "failure" in inside.play().values()
+        told = {
+            name: evaluate_text(value["value"], {**contexts, "jobs": inside.results})
+            for name, value in call["outputs"].items()
+        }
+        return {"result": "failure" if failed else "success", "outputs": {k: v for k, v in told.items() if v}}
 
     def _due(self, job: Mapping[str, Any], contexts: Contexts) -> bool:
         results = [self.results[name]["result"] for name in self._ancestors(job)]
@@ -207,6 +227,11 @@ class Workflow:
             shutil.copytree(path, kept)  # symbolic links are followed
             return True
         assert action == "actions/download-artifact", f"the model does not know {action}"
+        if "*" in kept.name:
+            assert given["merge-multiple"] == "true"
+            for each in sorted(self._artifacts.glob(kept.name)):
+                shutil.copytree(each, path, dirs_exist_ok=True)
+            return True
         if not kept.exists():
             return "pattern" in given
         shutil.copytree(kept, path, dirs_exist_ok=True)

@@ -41,18 +41,18 @@ def test_a_log_gets_a_line_when_nothing_else_was_printed_for_a_while(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now_seconds = [100.0]
-    line = ProgressLine(seconds_only, live=None, clock=lambda: now_seconds[0])
+    line = ProgressLine(seconds_only, live=None, every_seconds=5, clock=lambda: now_seconds[0])
     monkeypatch.setattr(line, "_tell", lambda: None)  # looked at below, not by its thread
     with line:
         line.look()
-        now_seconds[0] += EVERY_SECONDS
+        now_seconds[0] += 5
         line.look()
         line.look()
-        now_seconds[0] += EVERY_SECONDS - 1
+        now_seconds[0] += 4
         print("printed")
         now_seconds[0] += 1
         line.look()
-        now_seconds[0] += EVERY_SECONDS - 1
+        now_seconds[0] += 4
         line.look()
     assert capsys.readouterr() == ("printed\n", "... 5 s, log\n... 14 s, log\n")
 

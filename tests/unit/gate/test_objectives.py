@@ -407,3 +407,13 @@ def test_bounds_are_told_as_far_as_they_are_known(journaled: WriteJournal) -> No
 def test_what_makes_no_objective_is_refused(facts: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"."):
         Objective(**facts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("bad", "samples", "in_doubt"),
+    [(0, 10, False), (1, 10, False), (2, 10, True), (10, 10, False), (20, 1_000, False)],
+)
+def test_more_bad_samples_than_the_budget_are_in_doubt_until_something_is_proved_by_them(
+    bad: int, samples: int, in_doubt: bool
+) -> None:
+    assert objectives.in_doubt(bad, samples, 0.1, 0.99) is in_doubt

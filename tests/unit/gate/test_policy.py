@@ -17,12 +17,14 @@ from streampay_smoke.gate.policy import (
     Circumstances,
     Decision,
     ReleaseStep,
+    RolledBack,
     VerdictSummary,
     decide,
     decision_description,
     may_act,
     schema,
     to_json,
+    written_at,
 )
 from streampay_smoke.gate.verdict import ObjectiveResult, VerdictStatus
 
@@ -185,6 +187,30 @@ def test_what_is_said() -> None:
     assert decision_description(decided(answer("PASS"), BY_HAND)) == (
         "hold: a part of the suite passed: that is no reason to promote"
     )
+
+
+@pytest.mark.parametrize(
+    ("acts", "exit_code", "told"),
+    [
+        (True, 0, "-> v1 was put back"),
+        (True, 1, "-> the rollback to v1 is not proved (exit code 1)"),
+        (True, None, "-> the rollback to v1 is not proved (exit code None)"),
+        (False, 0, "-> a rollback was started before, by an earlier decision on this run"),
+    ],
+)
+def test_how_a_rollback_ended_is_said(acts: bool, exit_code: int | None, told: str) -> None:
+    decision = replace(decided(answer("FAIL")), acts=acts, rollback=RolledBack(exit_code=exit_code))
+    assert decision_description(decision).endswith(told)
+
+
+def test_a_decision_that_was_written_is_read_back_and_what_is_none_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "decision.json"
+    assert written_at(path) is None
+    path.write_bytes(to_json(decided(answer("FAIL"))))
+    assert written_at(path) == decided(answer("FAIL"))
+    for content in (b"{", b"{}", b"\xff\xfe"):
+        path.write_bytes(content)
+        assert written_at(path) is None
 
 
 REASONS = [

@@ -12,11 +12,31 @@ from sample_runs import SCRIPTS, judged, passing
 
 from streampay_smoke.evidence.events import Overridden, RegionsMerged
 from streampay_smoke.evidence.journal import Entry, JournalRead
+from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.evidence.regions import MergedRun, Quorum, RefusedArtifact
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.policy import ReleaseStep
-from streampay_smoke.gate.regions import REGION_RULES, RULES, decided
-from streampay_smoke.gate.verdict import Action, Override, Verdict, VerdictStatus, from_json, to_json
+from streampay_smoke.gate.policy import SCHEMA as DECISION_SCHEMA
+from streampay_smoke.gate.policy import Decision, ReleaseStep
+from streampay_smoke.gate.regions import REGION_RULES, RULES, decided, region_of
+from streampay_smoke.gate.verdict import (
+    SCHEMA,
+    Action,
+    Cause,
+    Chain,
+    Cleanup,
+    Cost,
+    Evidence,
+    FeatureCost,
+    ObjectiveResult,
+    Override,
+    Settlement,
+    Target,
+    Timings,
+    Verdict,
+    VerdictStatus,
+    from_json,
+    to_json,
+)
 from streampay_smoke.publish import wording
 
 P, F, I, C, S = (VerdictStatus[name] for name in ("PASS", "FAIL", "INCONCLUSIVE", "CONFIG", "SAFETY"))  # noqa: E741
@@ -311,3 +331,187 @@ def test_any_run_can_be_merged_and_is_read_back(name: str) -> None:
 
 def test_the_next_step_names_the_regions_to_roll_back() -> None:
     assert "Roll back us, and promote no other region." in wording.next_step(merge(run("eu", P), run("us", F)))
+
+
+def seen_from(region: str, ledgers: tuple[int | None, int | None], ended_at_ms: int) -> MergedRun:
+    """A run that failed at a promise, with figures that tell it from every other one."""
+    verdict = said(F, f"run-{region}")
+    first, second, *_ = verdict.checks
+    blocked = replace(second, status="blocked", blocked_by=first.id)
+    whole = replace(second, id="whole", status="blocked", blocked_by="run")
+    start, end = ledgers
+    number = len(region)
+    costs = FeatureCost(
+        feature="Readiness",
+        service_requests=number,
+        ledger_requests=2 * number,
+        transactions=3 * number,
+        fees_stroops=4 * number,
+        most_locked_stroops=5 * number,
+    )
+    cause = Cause(
+        verdict=F,
+        reason_code="promise_broken",
+        attribution="product",
+        concern="",
+        text="it broke",
+        checks=(first.id,),
+        scenario="A promise",
+        blocked=(second.id,),
+    )
+    return run(
+        region,
+        F,
+        checks=(first, blocked, whole),
+        chain=replace(verdict.chain, contract_id=f"C{region}", ledger_start=start, ledger_end=end),
+        cleanup=Cleanup(created=3 * number, deleted=2 * number, leaked=number),
+        timings=Timings(started_at_ms=number, ended_at_ms=ended_at_ms, total_ms=ended_at_ms - number),
+        settlement=replace(verdict.settlement, tx_hash="" if region == "eu" else "cd" * 32),
+        cost=Cost(
+            **{name: value for name, value in msgspec.structs.asdict(costs).items() if name != "feature"},
+            by_feature=(costs, replace(costs, feature=f"Feature of {region}")),
+        ),
+        causes=(cause, replace(cause, scenario="")),
+        evidence=replace(
+            verdict.evidence, expected_ids=("e",), executed_ids=("x",), missing_ids=("m",), excluded_ids=("o",)
+        ),
+        objectives=(RESULT,),
+        signed_by="",
+    )
+
+
+RESULT = ObjectiveResult(
+    name="reads",
+    kind="read_latency",
+    method="m",
+    threshold=1,
+    unit="ms",
+    samples=1,
+    estimate=None,
+    low=None,
+    high=None,
+    confidence=0.99,
+    decision="pass",
+    gates=True,
+)
+
+
+def test_a_merged_verdict_says_what_its_runs_say_by_region_and_in_sum() -> None:
+    runs = [seen_from("eu", (7, None), 50), seen_from("usa", (5, 9), 40)]
+    verdict = merge(*runs, expected=("eu", "usa"), release="r-42")
+    one, other, third = (check.id for check in verdict.checks[:3])
+
+    assert [check.id for check in verdict.checks[3:]] == [each.replace("eu/", "usa/") for each in (one, other, third)]
+    assert [check.blocked_by for check in verdict.checks] == ["", one, "run", "", one.replace("eu/", "usa/"), "run"]
+    assert verdict.checks[0].scenario.endswith(" (eu)")
+    assert [region_of(check) for check in verdict.checks] == ["eu"] * 3 + ["usa"] * 3
+    assert [result.name for result in verdict.objectives] == ["reads (eu)", "reads (usa)"]
+    assert verdict.chain == Chain(network="sandbox", simulated=True, contract_id="", ledger_start=5, ledger_end=9)
+    assert verdict.cleanup == Cleanup(created=15, deleted=10, leaked=5)
+    assert verdict.timings == Timings(started_at_ms=2, ended_at_ms=50, total_ms=48)
+    assert verdict.settlement.tx_hash == "cd" * 32
+    assert verdict.evidence == Evidence(
+        expected_ids=("eu/e", "usa/e"),
+        executed_ids=("eu/x", "usa/x"),
+        missing_ids=("eu/m", "usa/m"),
+        excluded_ids=("eu/o", "usa/o"),
+        assertions=2 * judged(passing()).verdict.evidence.assertions,
+        journal_sha256="of the journal",
+    )
+    assert verdict.cost is not None
+    sums = {"service_requests": 5, "ledger_requests": 10, "transactions": 15, "fees_stroops": 20}
+    each = {name: getattr(verdict.cost, name) for name in sums}
+    assert (each, verdict.cost.most_locked_stroops) == (sums, 25)
+    by_feature = {cost.feature: (cost.transactions, cost.most_locked_stroops) for cost in verdict.cost.by_feature}
+    assert by_feature == {"Readiness": (15, 25), "Feature of eu": (6, 10), "Feature of usa": (9, 15)}
+    assert verdict.target == Target(
+        environment="sandbox",
+        region="all",
+        base_url="",
+        release_expected="r-42",
+        releases_observed=("r-42",),
+        simulated=True,
+        reached=True,
+    )
+    own = [cause for cause in verdict.causes if cause.reason_code == "promise_broken"]
+    assert [cause.text for cause in own] == ["eu: it broke", "eu: it broke", "usa: it broke", "usa: it broke"]
+    assert [cause.scenario for cause in own] == ["A promise (eu)", "", "A promise (usa)", ""]
+    assert [(cause.checks, cause.blocked) for cause in own[::2]] == [
+        (("eu/" + one.partition("/")[2],), ("eu/" + other.partition("/")[2],)),
+        (("usa/" + one.partition("/")[2],), ("usa/" + other.partition("/")[2],)),
+    ]
+    regions = {each.region: each for each in verdict.regions}
+    assert [(each.verdict, each.attribution, each.action) for each in regions.values()] == [
+        (F, "product", Action.ROLLBACK),
+        (F, "product", Action.ROLLBACK),
+    ]
+    assert regions["eu"].runs[0].ended_at_ms == 50
+    assert regions["eu"].runs[0].artifacts == "artifacts/eu"
+    assert (verdict.schema, verdict.signed_by, verdict.run_id) == (SCHEMA, "", "merge-1")
+
+
+def test_a_merge_of_nothing_says_nothing() -> None:
+    verdict = merge()
+
+    assert verdict.settlement == Settlement(stream_id="", tx_hash="", ledger=None, proof="none")
+    assert verdict.chain == Chain(network="", simulated=False, contract_id="", ledger_start=None, ledger_end=None)
+    assert verdict.timings == Timings(started_at_ms=0, ended_at_ms=0, total_ms=0)
+    assert (verdict.target.environment, verdict.target.release_expected, verdict.target.reached) == ("", "", False)
+    assert verdict.cost is None
+
+
+@pytest.mark.parametrize(
+    ("statuses", "step", "regions"),
+    [
+        ((P, P), ReleaseStep.PROMOTE, (ReleaseStep.PROMOTE, ReleaseStep.PROMOTE)),
+        ((F, P), ReleaseStep.ROLLBACK, (ReleaseStep.ROLLBACK, ReleaseStep.HOLD)),
+        ((S, P), ReleaseStep.HOLD, (ReleaseStep.HOLD, ReleaseStep.HOLD)),
+        ((I, P), ReleaseStep.HOLD, (ReleaseStep.HOLD, ReleaseStep.HOLD)),
+    ],
+)
+def test_a_merge_decides_by_region_and_acts_nowhere(
+    statuses: tuple[VerdictStatus, ...], step: ReleaseStep, regions: tuple[ReleaseStep, ...]
+) -> None:
+    verdict = merge(*(run(name, status) for name, status in zip(("eu", "us"), statuses, strict=True)))
+    policy = Policy(page_after_inconclusive=7)
+    decision = decided(verdict, [policy, Policy()])
+
+    assert decision.because
+    assert bool(decision.not_acting_because) is (step is ReleaseStep.ROLLBACK)
+    assert replace(decision, because="", not_acting_because="") == Decision(
+        schema=DECISION_SCHEMA,
+        run_id="merge-1",
+        verdict=verdict.verdict,
+        reason_code=verdict.reason_code,
+        step=step,
+        page=statuses[0] is S,
+        because="",
+        acts=False,
+        not_acting_because="",
+        deploy="",
+        target_release="",
+        inconclusive_in_a_row=0,
+        policy=policy,
+        regions=dict(zip(("eu", "us"), regions, strict=True)),
+    )
+
+
+def test_too_few_vantage_points_are_nobodys_fault_and_a_region_is_told_by_the_run_that_decides() -> None:
+    few = merge(run("eu", P, "a"), expected=("eu",), vantages=2).regions[0]
+    assert (few.reason_code, few.attribution, few.action) == ("too_few_vantages", "harness", Action.HOLD)
+
+    told = merge(run("eu", P, "a"), run("eu", F, "b"), run("eu", I, "c"), expected=("eu",), vantages=1).regions[0]
+    assert (told.reason_code, told.attribution, told.message.partition(" ")[0]) == ("code_of_FAIL", "product", "FAIL")
+
+
+def test_what_is_refused_or_unexpected_is_named_and_the_expected_regions_come_first() -> None:
+    refused = (replace(REFUSED, region="us"), REFUSED, REFUSED)
+    verdict = merge(run("moon", P), run("eu", P), refused=refused)
+
+    assert [each.region for each in verdict.regions] == ["eu", "us", "moon"]
+    texts = {cause.reason_code: cause.text for cause in verdict.causes}
+    assert "moon is not among the expected regions (eu, us)" in texts["region_unexpected"]
+    assert re.search(r"us: it was changed .*and 2 more", texts["artifact_refused"])
+    assert "region_missing" not in texts, "its evidence was refused"
+    (alone,) = [each.text for each in merge(run("eu", P), refused=(REFUSED,)).causes if "refused" in each.reason_code]
+    assert "more" not in alone

@@ -7,6 +7,8 @@ import pytest
 from fleet_parts import environment_in
 
 from streampay_smoke.cli import main
+from streampay_smoke.core.progress_line import ProgressLine
+from streampay_smoke.rollback import command
 from streampay_smoke.rollback import drill as drills
 
 
@@ -16,9 +18,14 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_every_exercise_holds_and_the_report_is_dated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_exercise_holds_and_the_report_is_dated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "counted", lambda count: ProgressLine(count, live=None, every_seconds=0.05))
     assert main(["rollback", "--drill"]) == 0
-    said = capsys.readouterr().out
+    said, progress = capsys.readouterr()
+    for line in (f"0 of {drills.EXERCISES} exercises; 0 s; starting a fleet", "s left; ", "; an engine that acts"):
+        assert line in progress
     assert "Every exercise held." in said
     folder = tmp_path / "artifacts" / "rollback" / "drills"
     (report,) = folder.glob("*.json")

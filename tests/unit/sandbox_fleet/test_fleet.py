@@ -242,3 +242,31 @@ def test_the_ready_document_points_a_run_and_a_rollback_at_the_fleet(fleet: Flee
     assert document["env"]["SMOKE_BASE_URL"] == document["base_url"] == fleet.base_url
     assert document["env"][ENGINE_VARIABLE] == document["engine_url"] == fleet.engine_url
     assert Path(document["env"]["SMOKE_CONTRACT_ID"]).name.startswith("C")
+
+
+def test_a_header_or_a_host_leads_to_one_release_whatever_the_weights(fleet: Fleet, client: Client) -> None:
+    def release_by(name: str, value: str) -> str:
+        return client.request("GET", f"{fleet.base_url}/api/healthz", headers={name: value}).header("x-release")
+
+    fleet.engine.promote("v1")
+    assert release_by("host", "v2.localhost") == "v2"
+    assert release_by("host", f"v2.localhost:{fleet.base_url.rpartition(':')[2]}") == "v2"
+    assert release_by("x-canary", "never") == "v1"
+    newest = list(fleet._releases)[-1]
+    fleet.start("v9", replicas=1)
+    assert newest != "v9"
+    assert release_by("x-canary", "always") == "v9"
+
+
+def test_one_replica_of_a_release_can_differ(fleet: Fleet, client: Client) -> None:
+    started = client.request("POST", f"{fleet.engine_url}/start?release=odd&replicas=3&differs=limits&differs=keys")
+    assert started.status == 200
+    url = fleet.preview_url("odd")
+    seen = [client.request("GET", f"{url}/.well-known/jwks.json") for _ in range(6)]
+    assert Counter(reply.header("x-replica-id") for reply in seen) == {"odd-1": 2, "odd-2": 2, "odd-3": 2}
+    limits = {(reply.header("x-replica-id"), reply.header("x-ratelimit-limit")) for reply in seen}
+    assert limits == {("odd-1", "60"), ("odd-2", "60"), ("odd-3", "30")}
+    assert len({reply.content for reply in seen}) == 2
+    refused = client.request("POST", f"{fleet.engine_url}/start?release=odder&differs=shoes")
+    assert refused.status == 400
+    assert "shoes" in refused.text
