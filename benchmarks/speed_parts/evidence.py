@@ -1,9 +1,11 @@
 """What evidence costs as there is more of it: writing the journal, judging it, making every report of it."""
 
 import gc
+import hashlib
+import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +22,15 @@ BODY = '{"data":[' + ",".join(f'{{"id":"stream-{number:04d}","status":"active"}}
 BASE = 100
 LINEAR = 1.5
 """The most that a scenario may cost where there are many, in what it costs where there are BASE."""
+
+MOST_GROWTH = 2.0
+CHECKED_COUNTS = (BASE, 400)
+MOST_IN_JSON_TIMES: Mapping[str, float] = {
+    "writing the journal": 4.0,
+    "reading and judging it": 3.0,
+    "making every report": 18.0,
+}
+"""The generous limits of what evidence costs, in what reading and hashing its lines as JSON costs: thrice today's."""
 
 REPEATS = 3
 
@@ -41,10 +52,46 @@ def rows(runs: int, counts: tuple[int, ...] = (BASE, 300, 1_000)) -> Iterator[Ro
                 base=f"each of {BASE}",
                 base_seconds=tuple(by_count[BASE]),
                 target=LINEAR,
-                most=2 * LINEAR,
+                most=MOST_GROWTH,
             )
     events_each = len(list(_story(_expected(2)))) - len(list(_story(_expected(1))))
     yield f"Each scenario here has {events_each} events in the journal: an event costs that part of the above."
+
+
+def checked_rows() -> Iterator[Row]:
+    """Yield what evidence costs where there is more of it, and against reading its lines with the standard library."""
+    _measured(10)  # the imports of reports
+    costs = {count: _measured(count) for count in CHECKED_COUNTS}
+    base_seconds = _json_seconds(BASE)
+    for name, seconds in costs[BASE].items():
+        many = max(CHECKED_COUNTS)
+        yield Row(
+            part="evidence",
+            what=f"{name}, each of {many} scenarios",
+            seconds=(costs[many][name] / many,),
+            base=f"each of {BASE}",
+            base_seconds=(seconds / BASE,),
+            most=MOST_GROWTH,
+        )
+        yield Row(
+            part="evidence",
+            what=f"{name} of {BASE} scenarios",
+            seconds=(seconds,),
+            base="reading its lines as JSON and hashing them",
+            base_seconds=(base_seconds,),
+            most=MOST_IN_JSON_TIMES[name],
+        )
+
+
+def _json_seconds(count: int) -> float:
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "journal.jsonl"
+        _write(path, count)
+        return min(_timed(lambda: [_hashed(line) for line in path.read_bytes().splitlines()]) for _ in range(REPEATS))
+
+
+def _hashed(line: bytes) -> bytes:
+    return hashlib.sha256(json.dumps(json.loads(line)).encode()).digest()
 
 
 def _measured(count: int) -> dict[str, float]:

@@ -44,7 +44,8 @@ def rows(runs: int, close_seconds: tuple[float, ...] = CLOSE_SECONDS) -> Iterato
     yield (
         f"Of the {floors[-1].calls} calls sent again, {floors[-1].alike} got the status that the run got: the others "
         "change what is changed already. Where ledgers take their time, the floor is the longer of these calls and of "
-        f"{CLOSES} ledgers, as a bare client sees them: calls fit between ledgers."
+        f"{CLOSES} ledgers, as a bare client sees them: calls fit between ledgers. There is no target where they "
+        "close each second: a run creates 14 streams, a user may create 10 a minute, and the gate waits as it is told."
     )
     for close in close_seconds:
         yield from _by_ledgers(close, runs, calls_seconds=statistics.median(floor.seconds for floor in floors))

@@ -19,7 +19,7 @@ from streampay_smoke.gate.verdict import EXIT_CODES, STATUS_WITHOUT_RUN, Verdict
 from streampay_smoke.run.detail import Detail
 from streampay_smoke.run.output import outlasting_output
 from streampay_smoke.settings.environment import ALL_REGIONS
-from streampay_smoke.settings.folders import folders_description, project_root, read_from
+from streampay_smoke.settings.folders import folders_description, read_from
 from streampay_smoke.settings.options import OPTIONS, add_options, given_options
 from streampay_smoke.settings.reading import read
 
@@ -69,7 +69,9 @@ def _run(chosen: argparse.Namespace, options: dict[str, str], *, comparison_only
 
     quiet = chosen.detail is Detail.QUIET
     if chosen.list:
-        return _list_scenarios(options, chosen.paths)
+        from streampay_smoke.operations.listing import print_listing
+
+        return print_listing(options, chosen.paths)
     evidence = configuration.load_evidence(options)
     if evidence.region == ALL_REGIONS:
         from streampay_smoke.operations.regions import run_regions
@@ -105,15 +107,6 @@ def _run(chosen: argparse.Namespace, options: dict[str, str], *, comparison_only
         evidence=evidence,
         quiet=quiet,
     )
-
-
-def _list_scenarios(options: Mapping[str, str], paths: Sequence[str]) -> int:
-    from streampay_smoke.publish.summary import width_of
-    from streampay_smoke.runner.listing import listing
-
-    for line in listing(options, paths, width_of(sys.stdout).check):
-        print(line)
-    return 0
 
 
 def _target_release(settings: configuration.Settings, options: Mapping[str, str]) -> str:
@@ -158,19 +151,9 @@ def merge(chosen: argparse.Namespace) -> int:
 
 def report(chosen: argparse.Namespace) -> int:
     """Build the HTML report of a run again."""
-    from streampay_smoke.evidence.journal import JOURNAL
-    from streampay_smoke.publish.publish import PAGE
-    from streampay_smoke.publish.report import build_report
+    from streampay_smoke.operations.report import rebuild_report
 
-    folder = chosen.folder or configuration.load_evidence().artifacts / "latest"
-    run_folder = folder.resolve()
-    if not (run_folder / JOURNAL).is_file():
-        print(f"{folder} is not the folder of a run: it has no journal.jsonl", file=sys.stderr)
-        return EXIT_CODES[VerdictStatus.CONFIG]
-    built = build_report(run_folder, node_report_dir=project_root() / "report")
-    print(run_folder / PAGE)
-    print(f"{built.path}{f' (a copy: {built.note})' if built.note else ''}")
-    return 0
+    return rebuild_report(chosen.folder or configuration.load_evidence().artifacts / "latest")
 
 
 def override(chosen: argparse.Namespace) -> int:

@@ -478,23 +478,28 @@ class RunContext:
         """The streams this run makes; they are the synthetic user's unless somebody else is named."""
         return self._streams_at(self.deployment, lambda: self.credential, self.refuse_to_write)
 
-    @once
-    def streams_at_stable(self) -> SyntheticStreams:
-        """The streams that this run makes at the stable release, for comparison; raises SmokeError."""
-        stable = self._sockets.enter_context(
-            self.deployment_at(
-                self.settings.baseline_url, record=lambda event: None, timeout_seconds=REQUEST_SECONDS, stable=True
+    def streams_at_stable(self, record: Recorder) -> SyntheticStreams:
+        """Return the streams that this run makes at the stable release, for comparison; what is asked goes to `record`.
+
+        They end with those of the run. Nothing is sent yet.
+        """
+        if "streams_at_stable" not in self.opened:
+            stable = self._sockets.enter_context(
+                self.deployment_at(
+                    self.settings.baseline_url, record=record, timeout_seconds=REQUEST_SECONDS, stable=True
+                )
             )
-        )
 
-        def refuse_to_write() -> None:
-            self.refuse_to_write()
-            refuse_real_money(stable.readiness())
+            def refuse_to_write() -> None:
+                self.refuse_to_write()
+                refuse_real_money(stable.readiness())
 
-        wallet = self.settings.auth_mode == "wallet"
-        return self._streams_at(
-            stable, lambda: self.signed_in_at(stable) if wallet else self.credential, refuse_to_write
-        )
+            def user() -> Credential:
+                return self.signed_in_at(stable) if self.settings.auth_mode == "wallet" else self.credential
+
+            self.opened["streams_at_stable"] = self._streams_at(stable, user, refuse_to_write)
+        streams: SyntheticStreams = self.opened["streams_at_stable"]
+        return streams
 
     def _streams_at(
         self, deployment: Deployment, user: Callable[[], Credential], refuse_to_write: Callable[[], None]

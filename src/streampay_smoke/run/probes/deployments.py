@@ -18,7 +18,7 @@ def at_candidate(run_context: RunContext, record: Recorder) -> Deployment:
 
 def at_stable(run_context: RunContext, record: Recorder) -> Deployment:
     """Return the stable release, which must be named; nothing is sent."""
-    return _probing(run_context, run_context.settings.baseline_url, _as_stable(record), stable=True)
+    return _probing(run_context, run_context.settings.baseline_url, as_stable(record), stable=True)
 
 
 def no_stable(name: str) -> Probed:
@@ -32,7 +32,7 @@ def _probing(run_context: RunContext, base_url: str, record: Recorder, *, stable
     )
 
 
-def _as_stable(record: Recorder) -> Recorder:
+def as_stable(record: Recorder) -> Recorder:
     """Return a recorder of what is asked of the stable release: nothing it says passes for the one that is judged."""
 
     def under_its_own_name(event: AnyEvent) -> None:
