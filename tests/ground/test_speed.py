@@ -89,6 +89,24 @@ def test_remarks_stand_below_the_table_and_are_no_rows(speed: ModuleType) -> Non
     assert page.endswith("| **no** |\n\nLeft out: k6.\n")
 
 
+def test_a_part_that_cannot_be_measured_fails_and_holds_up_no_other(
+    speed: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def breaks(runs: int) -> Iterator[Any]:
+        yield row(speed)
+        raise RuntimeError("a run that has to be PASS is FAIL")
+
+    parts = {"memory": ("Memory", breaks), "told": ("Told", lambda runs: iter([row(speed, what="told")]))}
+    monkeypatch.setattr(speed, "PARTS", parts)
+
+    assert speed.main(["--runs", "1", "--only", "memory", "told"]) == 1
+
+    said = capsys.readouterr().out
+    assert "| the runner |" in said
+    assert "The rest was not measured: a run that has to be PASS is FAIL" in said
+    assert "| told |" in said
+
+
 def test_evidence_is_measured_by_scenario(speed: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed.evidence, "REPEATS", 1)
 
