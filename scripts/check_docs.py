@@ -17,8 +17,10 @@ from pathlib import Path
 from streampay_selftest.committed import committed_results, drift, write
 from streampay_selftest.corpus import CORPUS
 from streampay_smoke.evidence.bake import ERROR_BURN
+from streampay_smoke.evidence.canary import CANARY_ERRORS
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.gate import policy, verdict
+from streampay_smoke.gate.canary import NO_WORSE, WORSE
 from streampay_smoke.gate.objectives import MISSED
 from streampay_smoke.gate.verdict import VerdictStatus
 from streampay_smoke.run import pins
@@ -89,6 +91,21 @@ EXAMPLES: Sequence[tuple[str, policy.VerdictSummary, policy.Circumstances]] = (
         "FAIL, the error budget burnt while it was watched",
         policy.VerdictSummary(status=VerdictStatus.FAIL, reason_code=MISSED, missed=(ERROR_BURN,)),
         _WHOLE,
+    ),
+    (
+        "FAIL, the candidate proved worse than the stable release",
+        policy.VerdictSummary(status=VerdictStatus.FAIL, reason_code=WORSE, missed=(CANARY_ERRORS,)),
+        _WHOLE,
+    ),
+    (
+        "PASS of a comparison alone",
+        policy.VerdictSummary(status=VerdictStatus.PASS, reason_code=NO_WORSE),
+        policy.Circumstances(whole_suite=False),
+    ),
+    (
+        "FAIL of a comparison alone",
+        policy.VerdictSummary(status=VerdictStatus.FAIL, reason_code=WORSE, missed=(CANARY_ERRORS,)),
+        policy.Circumstances(whole_suite=False),
     ),
     (
         "FAIL, another gating objective missed",
@@ -193,16 +210,18 @@ def broken_links(root: Path) -> Iterator[str]:
 
 
 JUDGED = ("acceptance", "chain", "core", "evidence", "gate", "http", "run", "runner", "service", "settings")
-"""The rooms whose failures become reason codes of verdicts; the actuator and the service have words of their own."""
+"""The rooms whose failures become reason codes of verdicts; the actuator has words of its own."""
+
+ANSWERS = "serve/run_processes.py"
+"""Where the service says in its own reason codes why a run's verdict is none to act on."""
 
 
 def reason_codes(package: Path) -> set[str]:
     """Return the reason codes that the source names: kinds of failures, and what findings and rules are given."""
     codes: set[str] = set()
-    for room in JUDGED:
-        for path in sorted((package / room).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                codes |= _codes_of(node)
+    for path in (package / ANSWERS, *(path for room in JUDGED for path in sorted((package / room).rglob("*.py")))):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if path.is_file() else ():
+            codes |= _codes_of(node)
     return codes
 
 
@@ -212,7 +231,7 @@ def _codes_of(node: ast.AST) -> set[str]:
             given = [each.value for each in node.body if isinstance(each, ast.Assign) and _names(each, "kind")]
         case ast.keyword(arg="reason_code"):
             given = [node.value]
-        case ast.Call(func=ast.Name(id="unproved"), args=[first, *_]):
+        case ast.Call(func=ast.Name(id="unproved" | "_no_verdict"), args=[first, *_]):
             given = [first]
         case _:
             return set()

@@ -28,7 +28,7 @@ def chosen_faults(names: Sequence[str]) -> ChosenFaults:
             near = difflib.get_close_matches(name, FAULTS, n=1)
             raise SettingsInvalid(
                 f"the sandbox has no fault {name!r}{f'; did you mean {near[0]!r}?' if near else ''}",
-                next_step=f"use one of {', '.join(sorted(FAULTS))}",
+                next_step="choose one that `streampay-smoke sandbox --list-faults` shows",
             )
     return ChosenFaults(
         service=tuple(name for name in names if name in SERVICE_FAULTS),

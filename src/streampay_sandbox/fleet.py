@@ -7,6 +7,9 @@ every release, and a stream created on a canary is there after the rollback. Lim
 `memory=own` starts a release whose replicas are as StreamPay is: each knows only what it was told itself, and
 `/restart` makes one forget that. The limit of creates is raised: a fleet is for several deploys in a minute.
 
+At the address of users, a header leads a request to one release, whatever the weights: `x-canary: always` to the
+newest one, `never` to the live one, and `host: RELEASE.localhost` to that release.
+
 The engine's API is HTTP on loopback, parameters in the query, every answer a JSON object:
 
     GET  /state                                  weights, live release, keys it was asked with, rollbacks it applied
@@ -25,6 +28,7 @@ import argparse
 import contextlib
 import itertools
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -57,10 +61,16 @@ from streampay_sandbox.service.limits import PER_MINUTE, TokenBuckets
 from streampay_sandbox.service.parts import Memory, Parts, honest_parts, new_memory
 from streampay_sandbox.service.replicas import Difference, as_replica
 from streampay_sandbox.stack import environ_of, new_settings, new_treasury, stoppable, write_private
+from streampay_smoke.core.ending_signals import ending_signals
 from streampay_smoke.core.errors import SettingsInvalid
 
 ENGINE_VARIABLE = "STREAMPAY_FLEET"
 """The variable in which the engine's address reaches the commands of `[rollback.command]`."""
+
+STABLE, CANDIDATE = "v1", "v2"
+"""The releases of a canary."""
+
+CANARY_HEADER = "x-canary"
 
 PER_MINUTE_IN_A_FLEET = {**dict.fromkeys(PER_MINUTE, 100_000), **{tier: PER_MINUTE[tier] for tier in ("read", "login")}}
 """Several gates in a minute create; the limits on reads and sign-ins stay, for the gate looks for them."""
@@ -83,7 +93,9 @@ class Fleet(AbstractContextManager["Fleet"]):
     `base_url` is the address users meet: each request goes to a release by weight, and to its replicas in turn.
     """
 
-    def __init__(self, stable: str = "v1", *, replicas: int = 2, differs: Sequence[str] = ()) -> None:
+    def __init__(
+        self, stable: str = "v1", *, replicas: int = 2, faults: Sequence[str] = (), differs: Sequence[str] = ()
+    ) -> None:
         self.ledger: SandboxLedger = start_ledger()
         self._settings = new_settings(self.ledger, stable)
         self._treasury = new_treasury(self.ledger)
@@ -93,11 +105,11 @@ class Fleet(AbstractContextManager["Fleet"]):
         self._addresses: list[str] = []
         self._previews: dict[str, DisturbingProxy] = {}
         self.engine = DeploymentEngine(stable)
-        self._public = _FleetProxy(self._addresses, lambda passing: self._to(self.engine.next_release())).__enter__()
+        self._public = _FleetProxy(self._addresses, lambda passing: self._to(self._asked_for(passing))).__enter__()
         self._admin = DisturbingProxy(behaviour=self._asked).__enter__()
         self.base_url = self._public.url
         self.engine_url = self._admin.url
-        self.start(stable, replicas=replicas, differs=differs)
+        self.start(stable, replicas=replicas, faults=faults, differs=differs)
 
     def start(
         self,
@@ -158,6 +170,16 @@ class Fleet(AbstractContextManager["Fleet"]):
         """Return the variables that point a run, and a rollback, at the fleet."""
         return {**environ_of(self.base_url, self.ledger, self._settings), ENGINE_VARIABLE: self.engine_url}
 
+    def canary_environ(self, *, by_weight: bool) -> dict[str, str]:
+        """Return the variables that let a run compare CANDIDATE with STABLE, by weight or by a header for each."""
+        if by_weight:
+            return {"SMOKE_EXPECT_RELEASE": CANDIDATE}
+        return {
+            "SMOKE_EXPECT_RELEASE": CANDIDATE,
+            "SMOKE_BASE_HEADER": f"{CANARY_HEADER}: always",
+            "SMOKE_BASELINE_HEADER": f"{CANARY_HEADER}: never",
+        }
+
     def ready_document(self) -> Mapping[str, Any]:
         """Return where everything answers; it holds the fleet's secrets, for a file that only its owner reads."""
         return {"base_url": self.base_url, "engine_url": self.engine_url, "env": self.environ()}
@@ -176,6 +198,16 @@ class Fleet(AbstractContextManager["Fleet"]):
 
     def __exit__(self, *error: object) -> None:
         self.stop()
+
+    def _asked_for(self, passing: ProxiedRequest) -> str:
+        """Return the release that a request goes to: the one a header names, else one by weight."""
+        host = passing.headers.get("host", "").partition(":")[0].removesuffix(".localhost")
+        wanted = passing.headers.get(CANARY_HEADER, "")
+        if host in self._releases:
+            return host
+        if wanted == "always":
+            return list(self._releases)[-1]
+        return self.engine.state().live if wanted == "never" else self.engine.next_release()
 
     def _to(self, name: str) -> Forward | SubstituteAnswer:
         release = self._releases[name]
@@ -250,7 +282,8 @@ def serve(
 ) -> int:
     """Serve a fleet until SIGTERM, SIGINT or SIGHUP, or for as long as a command runs; return its exit code, else 0.
 
-    `ready_file` gets the ready document, and goes away at the end. The command is pointed at the fleet.
+    `ready_file` gets the ready document, and goes away at the end. The command is pointed at the fleet, and gets the
+    signals; 127 where there is no such program.
     """
     with stoppable() as wait, Fleet(stable, replicas=replicas, differs=differs) as fleet, contextlib.ExitStack() as end:
         if ready_file is not None:
@@ -260,9 +293,33 @@ def serve(
         sys.stdout.flush()
         if command:
             environ = {**os.environ, **fleet.environ(), "SMOKE_REPLICAS": str(replicas)}
-            return subprocess.run(command, env=environ, check=False).returncode
+            return _run(command, environ, wait)
         wait()
     return 0
+
+
+def _run(command: Sequence[str], environ: Mapping[str, str], wait: Callable[[], int]) -> int:
+    """Run a command to its end and return its exit code; the signals that are waited for here reach it."""
+    blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, ending_signals())  # it would inherit that they are
+    try:
+        process = subprocess.Popen(command, env=environ)
+    except OSError as problem:
+        sys.stderr.write(f"{command[0]}: {problem.strerror}; name a program that can be run, after --\n")
+        return 127
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    waiting = threading.get_ident()
+
+    def tell_the_end() -> None:
+        process.wait()
+        signal.pthread_kill(waiting, signal.SIGTERM)
+
+    threading.Thread(target=tell_the_end, daemon=True).start()
+    while True:
+        number = wait()
+        if process.poll() is not None:
+            return process.returncode if process.returncode >= 0 else 128 - process.returncode
+        process.send_signal(number)
 
 
 if __name__ == "__main__":

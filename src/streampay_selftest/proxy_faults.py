@@ -108,6 +108,18 @@ PROXY_FAULTS = (
         conditions=(IMPATIENT, without("SMOKE_DEADLINE_SECONDS")),
     ),
     Case(
+        name="writes that are made and never answered, on a ledger of 5 s",
+        story="operations: the release hangs after the ledger took a write, while nobody else writes",
+        severity=CATASTROPHIC,
+        caught_by="settlement/",
+        close_seconds=5.0,
+        conditions=(
+            without("SMOKE_DEADLINE_SECONDS"),
+            proxy(lambda: answering(dripping(1.0), "/api/streams", method="POST")),
+        ),
+        tags="@settlement or @chain or @readiness",
+    ),
+    Case(
         name="a settlement that pays twice, on a ledger of 6 s",
         story="operations: a fault at the pace of a network",
         severity=CATASTROPHIC,

@@ -32,7 +32,8 @@ class RunSetup:
     `proxy` is how the proxy before the deployment behaves, `upstreams` what stands behind it; `stable_proxy` that of
     the stable release at `stable_upstream`, None for none; `rpc_proxy` that between this runner and the ledger.
     `environment_file` replaces keys of the file of `environment`, `environment_edits` text in it. `shell` is what the
-    gate is started through. `before` is done one by one before the run, `during` beside it;
+    gate is started through, `command` what it is asked for, () for a run of the scenarios. `before` is done one by one
+    before the run, `during` beside it;
     `beside` are runs of the same gate at the same time.
     """
 

@@ -1,6 +1,7 @@
 """`streampay-smoke`: run the gate, judge a journal again, build a report, serve the sandbox."""
 
 import argparse
+import contextlib
 import math
 import sys
 import traceback
@@ -18,8 +19,9 @@ from streampay_smoke.gate.verdict import EXIT_CODES, STATUS_WITHOUT_RUN, Verdict
 from streampay_smoke.run.detail import Detail
 from streampay_smoke.run.output import outlasting_output
 from streampay_smoke.settings.environment import ALL_REGIONS
-from streampay_smoke.settings.folders import folders_description, project_root, read_from
-from streampay_smoke.settings.options import add_options, given_options
+from streampay_smoke.settings.folders import folders_description, read_from
+from streampay_smoke.settings.options import OPTIONS, add_options, given_options
+from streampay_smoke.settings.reading import read
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,14 +41,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(chosen: argparse.Namespace) -> int:
     """Play the features and answer with the verdict's exit code."""
+    return _run(chosen, given_options(chosen))
+
+
+def canary(chosen: argparse.Namespace) -> int:
+    """Compare a candidate with the stable release on the same journeys; 1 only where it is proved worse."""
+    options = given_options(chosen)
+    with contextlib.suppress(SmokeError):  # what cannot be read is refused below, with all that is wrong
+        if read(options).text("SMOKE_CANARY_JOURNEYS") in {"", "0"}:
+            options["SMOKE_CANARY_JOURNEYS"] = CANARY_JOURNEYS
+    if configuration.load_evidence(options).region == ALL_REGIONS:
+        raise SettingsInvalid(
+            "a canary compares two releases of one region", next_step="name one region, once for each of them"
+        )
+    return _run(chosen, options, comparison_only=True)
+
+
+CANARY_JOURNEYS = "10"
+"""What `streampay-smoke canary` compares where nobody says how many."""
+
+
+def _run(chosen: argparse.Namespace, options: dict[str, str], *, comparison_only: bool = False) -> int:
     # Imported here, and as late as can be: behave's process needs more, and starts only once this one is ready.
     from streampay_smoke.run import decision as decisions
     from streampay_smoke.run.folder import RunFolder
     from streampay_smoke.run.supervisor import redactor_of, supervise
 
-    options, quiet = given_options(chosen), chosen.detail is Detail.QUIET
+    quiet = chosen.detail is Detail.QUIET
     if chosen.list:
-        return _list_scenarios(options, chosen.paths)
+        from streampay_smoke.operations.listing import print_listing
+
+        return print_listing(options, chosen.paths)
     evidence = configuration.load_evidence(options)
     if evidence.region == ALL_REGIONS:
         from streampay_smoke.operations.regions import run_regions
@@ -66,7 +91,7 @@ def run(chosen: argparse.Namespace) -> int:
         print(f"note: {note}", file=sys.stderr)
     environ = child_environment({**options, "SMOKE_ARTIFACTS": str(settings.artifacts)})
     try:
-        supervise(settings, folder, environ, chosen.paths, chosen.detail)
+        supervise(settings, folder, environ, chosen.paths, chosen.detail, comparison_only=comparison_only)
     except OSError as error:  # the journal: whatever behave made of it, nobody can read it
         from streampay_smoke.run.conclude import evidence_lost
 
@@ -82,15 +107,6 @@ def run(chosen: argparse.Namespace) -> int:
         evidence=evidence,
         quiet=quiet,
     )
-
-
-def _list_scenarios(options: Mapping[str, str], paths: Sequence[str]) -> int:
-    from streampay_smoke.publish.summary import width_of
-    from streampay_smoke.runner.listing import listing
-
-    for line in listing(options, paths, width_of(sys.stdout).check):
-        print(line)
-    return 0
 
 
 def _target_release(settings: configuration.Settings, options: Mapping[str, str]) -> str:
@@ -135,19 +151,9 @@ def merge(chosen: argparse.Namespace) -> int:
 
 def report(chosen: argparse.Namespace) -> int:
     """Build the HTML report of a run again."""
-    from streampay_smoke.evidence.journal import JOURNAL
-    from streampay_smoke.publish.publish import PAGE
-    from streampay_smoke.publish.report import build_report
+    from streampay_smoke.operations.report import rebuild_report
 
-    folder = chosen.folder or configuration.load_evidence().artifacts / "latest"
-    run_folder = folder.resolve()
-    if not (run_folder / JOURNAL).is_file():
-        print(f"{folder} is not the folder of a run: it has no journal.jsonl", file=sys.stderr)
-        return EXIT_CODES[VerdictStatus.CONFIG]
-    built = build_report(run_folder, node_report_dir=project_root() / "report")
-    print(run_folder / PAGE)
-    print(f"{built.path}{f' (a copy: {built.note})' if built.note else ''}")
-    return 0
+    return rebuild_report(chosen.folder or configuration.load_evidence().artifacts / "latest")
 
 
 def override(chosen: argparse.Namespace) -> int:
@@ -348,6 +354,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands.add_parser("run", help="play the features and judge the release", description=run.__doc__))
 
+    _add_canary(commands.add_parser("canary", help="compare a candidate with stable", description=canary.__doc__))
+
     judging = commands.add_parser("judge", help="print the verdict on a journal again", description=judge.__doc__)
     judging.add_argument("journal", type=Path, metavar="JOURNAL", help="a run's folder, or its journal.jsonl")
     judging.add_argument(
@@ -388,6 +396,21 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     add_options(parser)
     parser.add_argument("paths", nargs="*", metavar="FEATURE", help="feature files to play (all by default)")
     parser.add_argument("--list", action="store_true", help="only show the selected scenarios and their tags")
+    _add_detail(parser)
+    parser.set_defaults(command=run)
+
+
+CANARY_OPTIONS = tuple(name for name in OPTIONS if name not in {"SMOKE_TAGS", "SMOKE_LANES", "SMOKE_BAKE"})
+"""The options of `run` that say something where no scenario is played."""
+
+
+def _add_canary(parser: argparse.ArgumentParser) -> None:
+    add_options(parser, CANARY_OPTIONS)
+    _add_detail(parser)
+    parser.set_defaults(command=canary, paths=[], list=False)
+
+
+def _add_detail(parser: argparse.ArgumentParser) -> None:
     told = parser.add_mutually_exclusive_group()
     told.add_argument(
         "--quiet", dest="detail", action="store_const", const=Detail.QUIET, help="print the verdict and nothing else"
@@ -395,7 +418,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     told.add_argument(
         "--verbose", dest="detail", action="store_const", const=Detail.VERBOSE, help="print each exchange as it is made"
     )
-    parser.set_defaults(command=run, detail=Detail.NORMAL)
+    parser.set_defaults(detail=Detail.NORMAL)
 
 
 MERGE_OPTIONS = ("SMOKE_ENV", "SMOKE_EXPECT_RELEASE", "SMOKE_ON_INCONCLUSIVE")

@@ -144,6 +144,34 @@ def test_both_answers_are_told_side_by_side(odd: dict[str, object], witness: Wit
     assert (caught.value.kind, caught.value.blame) == ("replicas_disagree", Blame.PRODUCT)
 
 
+def test_a_runner_whose_clock_is_moved_accuses_no_replica(witness: Witness) -> None:
+    runner = itertools.accumulate(itertools.chain([0.0] * 6, [90.0], itertools.repeat(0.0)))
+    moved: list[float] = []
+
+    def set_to() -> float:
+        moved.append(next(runner))
+        return moved[-1]
+
+    def look() -> tuple[ReplicaSeen, ...]:
+        ahead_seconds = -90.0 if len(moved) >= 6 else 0.0  # the clock of the runner is what moved
+        return (ReplicaSeen(release="new", clock_low_seconds=ahead_seconds, clock_high_seconds=ahead_seconds + 1),)
+
+    times: Iterator[float] = iter(range(1000))
+    met = sample_fleet(
+        look,
+        replicas=2,
+        miss_probability=0.001,
+        expected="new",
+        within_seconds=600,
+        record=witness.events.append,
+        clock=lambda: next(times),
+        sleep=lambda seconds: None,
+        set_to=set_to,
+    )
+    assert {each.clock_low_seconds for each in met} == {0.0}
+    replicas_agree(met, witness.expect)
+
+
 def test_every_replica_is_the_expected_release(witness: Witness) -> None:
     every_replica_is("new", ["new", "new"], witness.expect)
     witness.saw_held("all replicas that answer run the expected release")

@@ -11,6 +11,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "namespaces.py"
 NOT_PERMITTED = 77
 
 
+@pytest.mark.timeout(3 * HANG_SECONDS + 30)
 def test_what_a_place_does_not_see_turns_no_verdict(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, SCRIPT, "--artifacts", tmp_path],

@@ -84,7 +84,7 @@ def test_blue_green_promotes_a_good_release_and_takes_a_broken_one_back(pipeline
 
 def test_a_canary_is_taken_back_by_an_engine_that_gives_no_answer(pipeline: Pipeline, fleet: Fleet) -> None:
     file = pipeline.project.folder / "environments" / "sandbox.toml"  # a tenth of the traffic is one replica of ten
-    file.write_text(file.read_text().replace("[service]\n", "[service]\nreplicas = 10\n", 1))
+    file.write_text(file.read_text().replace("replicas = 1\n", "replicas = 10\n", 1))
     pipeline.record("d-1")
     fleet.engine.shift({"v1": 90, "v3": 10})
     fleet.engine.misbehave(EngineFault.NO_ANSWER)

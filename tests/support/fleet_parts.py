@@ -1,5 +1,6 @@
 """A fleet as an environment of its own: its settings, and the actuator's parts against it."""
 
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,8 +17,11 @@ def environment_in(folder: Path, **facts: object) -> Path:
     """Make a project root whose sandbox has these facts of `[service]`, and return it."""
     shutil.copytree(ROOT / "environments", folder / "environments", dirs_exist_ok=True)
     file = folder / "environments" / "sandbox.toml"
-    lines = "".join(f"{name} = {value}\n" for name, value in facts.items())
-    file.write_text(file.read_text().replace("[service]\n", f"[service]\n{lines}", 1))
+    text = file.read_text()
+    for name, value in facts.items():
+        text = re.sub(rf"^{name} = .*\n", "", text, flags=re.MULTILINE)
+        text = text.replace("[service]\n", f"[service]\n{name} = {value}\n", 1)
+    file.write_text(text)
     return folder
 
 

@@ -9,7 +9,11 @@ _ACCESS = "tests/steps/test_access_against_sandbox.py"
 SECONDS: Mapping[str, float] = {
     "tests/ground/test_suite_mutants.py::test_no_mutant": 60,
     "tests/ground/test_wheel.py": 60,
+    "tests/suite/test_namespaces.py": 60,
     "tests/suite/test_objectives.py": 60,
+    "tests/deploy/test_waves.py": 60,
+    "tests/deploy/test_github_end_to_end.py": 60,
+    "tests/deploy/test_manifests_end_to_end.py": 60,
     "tests/suite/test_hygiene.py": 45,
     "tests/suite/test_rollback.py": 45,
     "tests/unit/rollback/test_crash_points.py::test_it_acts": 45,
@@ -23,6 +27,7 @@ SECONDS: Mapping[str, float] = {
     "tests/suite/test_lanes.py::test_": 15,
     "tests/steps/test_left_on_contract.py::test_a_stream_whose_opening": 15,
     "tests/ground/test_walkthrough.py": 15,
+    "tests/deploy/test_gitlab_end_to_end.py": 15,
     "tests/unit/rollback/test_drill.py": 10,
 }
 """About how long a test takes on two cores, or a whole file, whose tests stay together and share what it prepares."""

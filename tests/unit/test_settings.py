@@ -14,6 +14,7 @@ from streampay_smoke.service.strkey import KEY_BYTES, seed_text
 from streampay_smoke.settings import Settings, parsing
 from streampay_smoke.settings.actuator import load_serve
 from streampay_smoke.settings.folders import CHECKOUT, project_root, suite_root
+from streampay_smoke.settings.reading import read
 from streampay_smoke.settings.variables import VARIABLES, Mode
 
 ROOT = Path(__file__).parents[2]
@@ -356,6 +357,47 @@ def test_a_project_without_features_of_its_own_is_lent_those_of_the_checkout(tmp
     assert suite_root(tmp_path) == tmp_path
 
 
+CANARY = {**STAGING, "SMOKE_CANARY_JOURNEYS": "10"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({}, "SMOKE_CANARY_JOURNEYS is set, and nothing says where the stable release is"),
+        ({"SMOKE_CANARY_WEIGHT": "20"}, "SMOKE_EXPECT_RELEASE is not set"),
+        (
+            {"SMOKE_CANARY_WEIGHT": "20", "SMOKE_EXPECT_RELEASE": "v2", "SMOKE_BASELINE_URL": "https://stable.example"},
+            "SMOKE_CANARY_WEIGHT says that one address leads to both",
+        ),
+        ({"SMOKE_CANARY_JOURNEYS": "4"}, "use a number from 5 to 40"),
+        ({"SMOKE_CANARY_JOURNEYS": "41"}, "use a number from 5 to 40"),
+        ({"SMOKE_CANARY_JOURNEYS": "ten"}, "use a number from 5 to 40"),
+        ({"SMOKE_CANARY_WEIGHT": "100"}, "above 0 and below 100"),
+        ({"SMOKE_CANARY_WEIGHT": "nan"}, "above 0 and below 100"),
+        ({"SMOKE_BASE_HEADER": "x-canary"}, "write SMOKE_BASE_HEADER as 'NAME: VALUE'"),
+        ({"SMOKE_BASELINE_HEADER": "x canary: 1"}, "write SMOKE_BASELINE_HEADER as 'NAME: VALUE'"),
+        ({"SMOKE_BASE_HEADER": "authorization: Bearer abc"}, "carries a credential"),
+        ({"SMOKE_CANARY_FAULT": "slow", "SMOKE_BASELINE_URL": "https://stable.example"}, "SMOKE_CANARY_FAULT is for"),
+    ],
+)
+def test_a_canary_that_cannot_be_is_refused_with_the_next_step(changes: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsInvalid) as refused:
+        load(**{**CANARY, **changes})
+    assert named in f"{refused.value} {refused.value.next_step}"
+
+
+def test_each_way_to_a_candidate_is_one_setting() -> None:
+    by_header = load(**CANARY, SMOKE_BASE_HEADER="X-Canary: always")
+    assert by_header.base_header == {"x-canary": "always"}
+    assert by_header.baseline_header == {}
+    assert by_header.baseline_url == by_header.base_url, "the stable release is where no header leads away from it"
+    by_weight = load(**CANARY, SMOKE_CANARY_WEIGHT="20%", SMOKE_EXPECT_RELEASE="v2")
+    assert (by_weight.canary_weight, by_weight.baseline_url) == (20.0, "")
+    by_address = load(**CANARY, SMOKE_BASELINE_URL="https://stable.example")
+    assert (by_address.canary_journeys, by_address.canary_weight) == (10, 0.0)
+    assert load(**STAGING).canary_journeys == 0
+
+
 LONG_TOKEN = "a-token-of-24-characters-or-more"
 IN_MODE: dict[Mode, tuple[Any, dict[str, str]]] = {
     Mode.ANY: (configuration.load, {}),
@@ -384,3 +426,24 @@ def test_every_variable_is_of_some_mode_and_required_or_used_there() -> None:
     for name, variable in VARIABLES.items():
         assert variable.required_in or variable.used_in, name
         assert not set(variable.required_in) & set(variable.used_in), name
+
+
+@pytest.mark.parametrize(("given", "replicas"), [({}, 0), ({"SMOKE_REPLICAS": "5"}, 5)])
+def test_how_many_replicas_there_are_is_declared_or_not(project: Path, given: dict[str, str], replicas: int) -> None:
+    environ = {"SMOKE_ENV": "staging", "SMOKE_BASE_URL": "https://x", "SMOKE_CONTRACT_ID": "C1", **given}
+    raw = read({}, environ=environ, root=project)
+    assert raw.facts.service.replicas == replicas
+
+
+def test_a_pipeline_knows_the_number_better_than_the_file(project: Path) -> None:
+    file = project / "environments" / "staging.toml"
+    file.write_text(file.read_text().replace("[service]", "[service]\nreplicas = 3"))
+    assert read({}, environ={"SMOKE_ENV": "staging"}, root=project).facts.service.replicas == 3
+    environ = {"SMOKE_ENV": "staging", "SMOKE_REPLICAS": "7"}
+    assert read({}, environ=environ, root=project).facts.service.replicas == 7
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "many", "10001"])
+def test_a_number_of_replicas_that_cannot_be_is_refused(project: Path, given: str) -> None:
+    with pytest.raises(SettingsInvalid, match="SMOKE_REPLICAS is"):
+        read({}, environ={"SMOKE_ENV": "staging", "SMOKE_REPLICAS": given}, root=project)

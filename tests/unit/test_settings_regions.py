@@ -110,3 +110,21 @@ def test_what_two_regions_would_use_at_once_is_refused(root: Path, environ: dict
         return
     with pytest.raises(SettingsInvalid, match=said):
         refuse_shared(raw)
+
+
+@pytest.mark.parametrize(
+    ("us_seed", "said"),
+    [("S-OTHER", ""), ("S-ONE", r"regions eu and us one SMOKE_SIGNER_SEED \(EU_SEED and US_SEED\)"), ("", "")],
+)
+def test_two_regions_with_one_account_are_refused_by_name(root: Path, us_seed: str, said: str) -> None:
+    file = root / "environments" / "two.toml"
+    text = FILE.replace('SMOKE_API_KEY = "EU_API_KEY"', 'SMOKE_SIGNER_SEED = "EU_SEED"')
+    file.write_text(f'{text}credentials = {{ SMOKE_SIGNER_SEED = "US_SEED" }}\n')
+    seeds = {"EU_SEED": "S-ONE", "US_SEED": us_seed}
+    raw = read(environ={"SMOKE_ENV": "two", "SMOKE_REGION": "all", **seeds}, root=root)
+    if not said:
+        refuse_shared(raw)
+        return
+    with pytest.raises(SettingsInvalid, match=said) as caught:
+        refuse_shared(raw)
+    assert "S-ONE" not in str(caught.value)

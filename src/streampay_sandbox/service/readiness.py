@@ -8,6 +8,7 @@ import msgspec
 from streampay_sandbox.service.auth import Tokens
 from streampay_sandbox.service.clock import iso_now
 from streampay_sandbox.service.errors import Refusal
+from streampay_sandbox.service.stellar import client_of_rpc
 from streampay_sandbox.service.wire import HttpAnswer, HttpCall
 
 STELLAR_LIMIT_SECONDS = 2.0
@@ -35,7 +36,7 @@ def configured(settings: Mapping[str, str]) -> Check:
 
 def stellar_reachable(rpc_url: str) -> Check:
     """Return the check that the RPC answers `getHealth` with "healthy" within two seconds."""
-    client = httpx.Client(trust_env=False, timeout=STELLAR_LIMIT_SECONDS)
+    client = client_of_rpc(STELLAR_LIMIT_SECONDS)
 
     def check() -> str:
         try:

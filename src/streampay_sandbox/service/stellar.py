@@ -6,6 +6,7 @@ disagree, instead of being made twice and seen by nobody.
 
 import contextlib
 import logging
+import ssl
 import threading
 import time
 from collections import defaultdict
@@ -253,6 +254,11 @@ class Stellar:
             pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
 
 
+def client_of_rpc(timeout_seconds: float) -> httpx.Client:
+    """Return a client of the sandbox's own RPC, which is there by http: no authority is loaded, and none trusted."""
+    return httpx.Client(trust_env=False, timeout=timeout_seconds, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+
+
 class _Wire(BaseSyncClient):
     """The SDK's transport over httpx: no proxy, no redirect. A lost connection is tried once more.
 
@@ -260,7 +266,7 @@ class _Wire(BaseSyncClient):
     """
 
     def __init__(self, timeout_seconds: float) -> None:
-        self._http = httpx.Client(trust_env=False, timeout=timeout_seconds)
+        self._http = client_of_rpc(timeout_seconds)
 
     def post(self, url: str, data: dict[str, str] | None = None, json_data: dict[str, Any] | None = None) -> Response:
         """Return the answer to a JSON-RPC request; raises LedgerSilent."""

@@ -36,6 +36,7 @@ from streampay_smoke.acceptance.resources.synthetic_streams import (
     SyntheticStreams,
 )
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
+from streampay_smoke.chain.guard import SpendCap
 from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
 from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core import system_facts
@@ -104,6 +105,8 @@ class RunContext:
         self._run_id = run_id
         self._trace = Trace.of_run(run_id, system_facts.variables())
         self.housekeeping = Housekeeping(record)
+        self.spend_cap = SpendCap(settings.facts.money.max_stroops)
+        self._streams_beside: list[SyntheticStreams] = []
         self._sockets = contextlib.ExitStack()
         self.opened: dict[str, Any] = {}
         self.failures: dict[str, SmokeError] = {}
@@ -148,8 +151,12 @@ class RunContext:
         patience: Callable[[], float] | None = None,
         cutover: Cutover | None = None,
         write_slot: WriteSlot = nullcontext,
+        stable: bool = False,
     ) -> Deployment:
-        """Return a deployment of StreamPay in this environment; nothing is sent yet."""
+        """Return a deployment of StreamPay in this environment; nothing is sent yet.
+
+        What is sent carries the header that leads to the release that is judged, or to the `stable` one.
+        """
         settings = self.settings
         return Deployment.at(
             base_url,
@@ -166,6 +173,7 @@ class RunContext:
             replica_header=settings.facts.service.replica_header,
             ledger_url=settings.rpc_url,
             trace=self._trace,
+            headers=settings.baseline_header if stable else settings.base_header,
         )
 
     @once
@@ -375,7 +383,7 @@ class RunContext:
             rpc_url=settings.rpc_url,
             friendbot_url=settings.friendbot_url,
             record=self.record,
-            max_stroops=settings.facts.money.max_stroops,
+            spend_cap=self.spend_cap,
         )
         self._sockets.callback(chain.close)
         first_ledger = chain.connect().latest_ledger
@@ -418,6 +426,11 @@ class RunContext:
         is the payer's in every run.
         """
         return self._account("payer", self.settings.signer_seed or payer_seed(environment, run_id))
+
+    @property
+    def own_payer_address(self) -> str:
+        """The address of this run's payer; nothing is sent."""
+        return self.payer_of(self.settings.environment, self._run_id).address
 
     @once
     def recipient(self) -> ChainAccount:
@@ -465,21 +478,28 @@ class RunContext:
         """The streams this run makes; they are the synthetic user's unless somebody else is named."""
         return self._streams_at(self.deployment, lambda: self.credential, self.refuse_to_write)
 
-    @once
-    def streams_at_stable(self) -> SyntheticStreams:
-        """The streams that this run makes at the stable release, for comparison; raises SmokeError."""
-        stable = self._sockets.enter_context(
-            self.deployment_at(self.settings.baseline_url, record=lambda event: None, timeout_seconds=REQUEST_SECONDS)
-        )
+    def streams_at_stable(self, record: Recorder) -> SyntheticStreams:
+        """Return the streams that this run makes at the stable release, for comparison; what is asked goes to `record`.
 
-        def refuse_to_write() -> None:
-            self.refuse_to_write()
-            refuse_real_money(stable.readiness())
+        They end with those of the run. Nothing is sent yet.
+        """
+        if "streams_at_stable" not in self.opened:
+            stable = self._sockets.enter_context(
+                self.deployment_at(
+                    self.settings.baseline_url, record=record, timeout_seconds=REQUEST_SECONDS, stable=True
+                )
+            )
 
-        wallet = self.settings.auth_mode == "wallet"
-        return self._streams_at(
-            stable, lambda: self.signed_in_at(stable) if wallet else self.credential, refuse_to_write
-        )
+            def refuse_to_write() -> None:
+                self.refuse_to_write()
+                refuse_real_money(stable.readiness())
+
+            def user() -> Credential:
+                return self.signed_in_at(stable) if self.settings.auth_mode == "wallet" else self.credential
+
+            self.opened["streams_at_stable"] = self._streams_at(stable, user, refuse_to_write)
+        streams: SyntheticStreams = self.opened["streams_at_stable"]
+        return streams
 
     def _streams_at(
         self, deployment: Deployment, user: Callable[[], Credential], refuse_to_write: Callable[[], None]
@@ -495,6 +515,14 @@ class RunContext:
             lease_seconds=max(LEASE_SECONDS, 2 * self.settings.deadline_seconds),
             looks=self.looks_needed,
         )
+
+    def streams_at(
+        self, deployment: Deployment, user: Callable[[], Credential], *, refuse_to_write: Callable[[], None]
+    ) -> SyntheticStreams:
+        """Return the book of streams that this run makes at a deployment of its own; `clean_up` ends them as well."""
+        beside = self._streams_at(deployment, user, refuse_to_write)
+        self._streams_beside.append(beside)
+        return beside
 
     @property
     def looks_needed(self) -> int:
@@ -543,7 +571,8 @@ class RunContext:
 
     @property
     def _books_of_streams(self) -> tuple[SyntheticStreams, ...]:
-        return tuple(self.opened[name] for name in ("streams", "streams_at_stable") if name in self.opened)
+        books = (self.opened[name] for name in ("streams", "streams_at_stable") if name in self.opened)
+        return (*books, *self._streams_beside)
 
     @property
     def own_streams(self) -> tuple[str, ...]:

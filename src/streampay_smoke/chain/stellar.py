@@ -50,7 +50,8 @@ class StellarAdapter:
     """A `ChainAdapter` for one test network.
 
     Raises GuardRefused at once when `network` is not on the list of test networks or an address looks public.
-    `max_stroops` caps what everything signed through this adapter may move, fees included.
+    `max_stroops` caps what everything signed through this adapter may move, fees included; `spend_cap` in its place is
+    a cap that is shared with what else the run moves.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class StellarAdapter:
         friendbot_url: str = "",
         record: Recorder,
         max_stroops: int = DEFAULT_MAX_STROOPS,
+        spend_cap: SpendCap | None = None,
         timeout_seconds: float = 10.0,
         pace: Pace | None = None,
         clock: Clock | None = None,
@@ -77,7 +79,9 @@ class StellarAdapter:
             timeout_seconds=timeout_seconds,
         )
         self._rpc = LedgerRpc(rpc_url, self._transport, self._waits)
-        self._submitter = Submitter(self._rpc, network=network, waits=self._waits, spend_cap=SpendCap(max_stroops))
+        self._submitter = Submitter(
+            self._rpc, network=network, waits=self._waits, spend_cap=spend_cap or SpendCap(max_stroops)
+        )
         self._interfaces: dict[str, ContractInterface] = {}
         self._info: ChainInfo | None = None
 

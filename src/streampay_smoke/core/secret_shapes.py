@@ -195,6 +195,7 @@ def without_shapes(text: str) -> str:
     return text
 
 
+@functools.lru_cache(maxsize=1024)  # every answer has the same fields and headers
 def names_a_secret(name: str) -> bool:
     """Whether a field of this name holds a secret; a bare "token" may be an asset, and is not decided here."""
     words = [word.lower() for word in _WORDS_OF_A_NAME.findall(name)]

@@ -11,6 +11,7 @@ import msgspec
 
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence.bake import Bake
+from streampay_smoke.evidence.canary import Canary, CanaryAnswer
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.evidence.regions import MergedRun, Quorum, RefusedArtifact
@@ -83,7 +84,8 @@ class RunStarted(Event, frozen=True, kw_only=True):
     `trace_id` is the W3C trace of the run's requests, `signed_by` the id of the key that will sign its verdict,
     `bake_seconds` how long the release has to be watched after the scenarios, 0 for not at all. `policy` is what this
     environment makes of a verdict. `rehearsal` says that the run started a sandbox of its own, because nobody named a
-    deployment. `replicas` is how many replicas are declared behind the address, 0 where nobody says.
+    deployment. `replicas` is how many replicas are declared behind the address, 0 where nobody says. `canary_journeys`
+    is how many journeys candidate and stable release have to be compared on, 0 for none.
     """
 
     run_id: str
@@ -101,6 +103,7 @@ class RunStarted(Event, frozen=True, kw_only=True):
     trace_id: str = ""
     signed_by: str = ""
     bake_seconds: float = 0.0
+    canary_journeys: int = 0
     rehearsal: bool = False
     policy: Policy = Policy()
     read_from: dict[str, str] = {}
@@ -110,7 +113,8 @@ class RunStarted(Event, frozen=True, kw_only=True):
 class RunPlanned(Event, frozen=True, kw_only=True):
     """The evidence manifest: what must run for a PASS. `problems` are defects of the feature files.
 
-    `whole_suite` says that every scenario of the smoke was planned, `by_path` that somebody named feature files.
+    `whole_suite` says that every scenario of the smoke was planned, `by_path` that somebody named feature files,
+    `comparison_only` that a candidate is compared with the stable release and no scenario is played.
     """
 
     tags: str
@@ -119,6 +123,7 @@ class RunPlanned(Event, frozen=True, kw_only=True):
     problems: tuple[str, ...] = ()
     whole_suite: bool = True
     by_path: bool = False
+    comparison_only: bool = False
 
 
 class RunRefused(Event, frozen=True, kw_only=True):
@@ -558,6 +563,51 @@ class BakeEnded(Event, frozen=True, kw_only=True):
     watched_seconds: float
 
 
+class CanaryStarted(Event, frozen=True, kw_only=True):
+    """Candidate and stable release begin to be compared, for at most so many seconds.
+
+    `weight` is the candidate's share in percent of an address that leads to both, 0 where each side is asked by itself.
+    `candidate` is the release that is judged, `at_candidate` and `at_stable` are what the sides said they are at the
+    start; each is "" where nobody said. `hit_probability` is that of comparing `fewest_pairs` pairs or more of each
+    kind in so many journeys. `seed` made the coin that chose the order of each pair. `no_writes_because` says why only
+    reads are compared.
+    """
+
+    canary: Canary
+    journeys: int
+    seed: int
+    seconds: float
+    fewest_pairs: int
+    weight: float = 0.0
+    candidate: str = ""
+    at_candidate: str = ""
+    at_stable: str = ""
+    hit_probability: float = 1.0
+    no_writes_because: str = ""
+
+
+class CanaryPaired(Event, frozen=True, kw_only=True):
+    """The same request of two journeys side by side, one right after the other: `first` was asked first.
+
+    `throttled` says that the rate limit turned one of them away for a while.
+    """
+
+    step: str
+    writes: bool
+    first: CanaryAnswer
+    second: CanaryAnswer
+    throttled: bool = False
+
+
+class CanaryEnded(Event, frozen=True, kw_only=True):
+    """The comparison is over after so many journeys; `reason` is for people. The sides as in `CanaryStarted`."""
+
+    reason: str
+    journeys: int
+    at_candidate: str = ""
+    at_stable: str = ""
+
+
 AnyEvent = (
     RunStarted
     | RunPlanned
@@ -601,6 +651,9 @@ AnyEvent = (
     | Watched
     | BurnRead
     | BakeEnded
+    | CanaryStarted
+    | CanaryPaired
+    | CanaryEnded
 )
 
 Recorder = Callable[[AnyEvent], None]

@@ -42,8 +42,12 @@ class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def described(self) -> str:
         """Both answers side by side, in words."""
-        of = f" of {self.of}" if self.of else ""
-        return f"{self.about}{of}: {self.most.described} | {self.other.described}"
+        return f"{self.subject}: {self.most.described} | {self.other.described}"
+
+    @property
+    def subject(self) -> str:
+        """What the answers are about, in words."""
+        return f"{self.about} of {self.of}" if self.of else self.about
 
 
 def disagreements(seen: Sequence[ReplicaSeen]) -> tuple[Disagreement, ...]:

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from streampay_smoke.evidence.bake import ERROR_BURN
+from streampay_smoke.evidence.canary import CANARY_KINDS
 from streampay_smoke.evidence.objectives import UNITS
 
 Step = Literal["rollback", "hold"]
@@ -12,7 +13,7 @@ Step = Literal["rollback", "hold"]
 STATUSES = ("PASS", "FAIL", "INCONCLUSIVE", "CONFIG", "SAFETY")
 """Every status a verdict may have."""
 
-OBJECTIVE_KINDS = (*UNITS, ERROR_BURN)
+OBJECTIVE_KINDS = (*UNITS, ERROR_BURN, *CANARY_KINDS)
 """Every kind of objective a verdict may call missed."""
 
 
@@ -25,7 +26,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     broken_promise: Step = "rollback"
-    objectives_roll_back: tuple[str, ...] = (ERROR_BURN,)
+    objectives_roll_back: tuple[str, ...] = (ERROR_BURN, *CANARY_KINDS)
     page_after_inconclusive: int = 3
     notify: tuple[str, ...] = ("FAIL", "INCONCLUSIVE", "CONFIG", "SAFETY")
 

@@ -7,6 +7,7 @@ import msgspec
 from streampay_smoke.core.errors import Blame, PromiseBroken
 from streampay_smoke.evidence.events import Failure
 from streampay_smoke.evidence.journal import JournalRead
+from streampay_smoke.gate import canary
 from streampay_smoke.gate.attribution import REASON_CODES
 from streampay_smoke.gate.bake import unobserved
 from streampay_smoke.gate.blocking import BLOCKED, Examined
@@ -124,6 +125,8 @@ def _findings_of_the_plan(run: RunHistory) -> Sequence[Finding]:
         Finding(status=VerdictStatus.CONFIG, reason_code="suite_defective", attribution=Blame.CONFIG, text=problem)
         for problem in (*plan.problems, *(run.quarantine.problems if run.quarantine else ()))
     ]
+    if plan.comparison_only:
+        return findings
     if not plan.expected:
         text = f"no scenario matches {plan.tags or 'the selection'}; {_HOW_TO_SELECT}"
         findings.append(
@@ -224,6 +227,27 @@ def findings_of_the_bake(run: RunHistory) -> Sequence[Finding]:
         return (unproved("bake_incomplete", f"the release was not watched for {run.started.bake_seconds:g} s"),)
     dark = unobserved(run.bake.bake, run.looks)
     return [unproved("bake_unobserved", f"the bake could not see: {source}") for source in dark]
+
+
+_BLAME_OF_CANARY = {canary.WORSE: Blame.PRODUCT, canary.BOTH_BAD: Blame.DEPENDENCY}
+"""Whose a canary's problem is; where nothing is proved, this gate's."""
+
+
+def findings_of_the_canary(run: RunHistory, answers: Sequence[ObjectiveResult]) -> Sequence[Finding]:
+    """Return what a comparison with the stable release says against PASS, where one was asked for."""
+    problem = canary.problem_of(run, answers)
+    if problem is None:
+        return ()
+    blame = _BLAME_OF_CANARY.get(problem.reason_code, Blame.HARNESS)
+    return (
+        Finding(
+            status=STATUS_OF_BLAME[blame],
+            reason_code=problem.reason_code,
+            attribution=blame,
+            text=problem.text,
+            concern=Concern.AVAILABILITY,
+        ),
+    )
 
 
 def _reason_code(run: RunHistory, check: Check) -> str:

@@ -75,6 +75,9 @@ class RunHistory(msgspec.Struct, kw_only=True):
     objectives: events.ObjectivesSet | None = None
     bake: events.BakeStarted | None = None
     bake_ended: events.BakeEnded | None = None
+    canary: events.CanaryStarted | None = None
+    canary_ended: events.CanaryEnded | None = None
+    canary_pairs: list[events.CanaryPaired] = msgspec.field(default_factory=list)
     measured: events.Measured | None = None
     looks: list[Look] = msgspec.field(default_factory=list)
     ledger_answers_ms: list[int] = msgspec.field(default_factory=list)
@@ -115,6 +118,8 @@ _ONE_OF_A_RUN: dict[type[events.Event], str] = {
     events.BakeStarted: "bake",
     events.BakeEnded: "bake_ended",
     events.Measured: "measured",
+    events.CanaryStarted: "canary",
+    events.CanaryEnded: "canary_ended",
 }
 _MANY_OF_A_RUN: dict[type[events.Event], str] = {
     events.ServiceSeen: "services",
@@ -123,6 +128,7 @@ _MANY_OF_A_RUN: dict[type[events.Event], str] = {
     events.ResourceReleased: "released",
     events.ResourceLost: "lost",
     events.Warned: "warnings",
+    events.CanaryPaired: "canary_pairs",
     events.ReplicaSeen: "replicas_seen",
 }
 _MANY_OF_A_SCENARIO: dict[type[events.Event], str] = {

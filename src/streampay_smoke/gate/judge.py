@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence.journal import Entry, JournalRead
 from streampay_smoke.evidence.policy import Policy
-from streampay_smoke.gate import bake, regions, time_spent
+from streampay_smoke.gate import bake, canary, regions, time_spent
 from streampay_smoke.gate.checks import examined
 from streampay_smoke.gate.cost import cost_of
 from streampay_smoke.gate.facts import (
@@ -23,6 +23,7 @@ from streampay_smoke.gate.findings import (
     findings_of_checks,
     findings_of_objectives,
     findings_of_the_bake,
+    findings_of_the_canary,
     findings_of_the_run,
     findings_of_what_was_lost,
     unproved,
@@ -67,11 +68,12 @@ def judge(journal: JournalRead) -> Verdict:
     fleet = fleet_of(run)
     found = examined(run)
     checks = tuple(each.check for each in found)
+    alone = run.planned is not None and run.planned.comparison_only  # no scenario gives samples
+    objectives = run.objectives.objectives if run.objectives and not alone else ()
     answers = (
-        *results(
-            run.objectives.objectives if run.objectives else (), journal.entries, checks, left_out=left_out(checks)
-        ),
+        *results(objectives, journal.entries, checks, left_out=left_out(checks)),
         *bake.results(run),
+        *canary.results(run),
     )
     findings = [
         *findings_of_the_run(run, journal),
@@ -79,13 +81,14 @@ def judge(journal: JournalRead) -> Verdict:
         *findings_of_what_was_lost(run),
         *findings_of_objectives(run, journal, checks, answers),
         *findings_of_the_bake(run),
+        *findings_of_the_canary(run, answers),
     ]
     cut_off = _cut_off(run, checks, journal.entries)
     decisive = _decisive(run, findings, cut_off)
     causes = _in_order(decisive, [*findings, *([cut_off] if cut_off else [])])
     status = decisive.status if decisive else VerdictStatus.PASS
-    reason_code = decisive.reason_code if decisive else "all_promises_kept"
-    text = _described(decisive) if decisive else _praise(run, checks, fleet)
+    reason_code = decisive.reason_code if decisive else canary.NO_WORSE if alone else "all_promises_kept"
+    text = _described(decisive) if decisive else _praise(run, checks, fleet, canary.praise(run, answers))
     attribution = decisive.attribution if decisive else "none"
     override, refused_overrides = override_in_force(run, status, tampered=bool(journal.tampered_at))
     if override is not None:
@@ -222,7 +225,9 @@ def _two_state(run: RunHistory) -> bool:
     return run.started is not None and run.started.on_inconclusive == "fail"
 
 
-def _praise(run: RunHistory, checks: Sequence[Check], fleet: Fleet | None) -> str:
+def _praise(run: RunHistory, checks: Sequence[Check], fleet: Fleet | None, of_canary: str) -> str:
+    if run.planned is not None and run.planned.comparison_only:
+        return of_canary
     passed = [check for check in checks if check.status == "passed"]
     held_apart = [check for check in checks if check.status == QUARANTINED]
     excluded = len(checks) - len(passed) - len(held_apart)
@@ -243,4 +248,6 @@ def _praise(run: RunHistory, checks: Sequence[Check], fleet: Fleet | None) -> st
         parts.append(f"{flaky} flaky")
     if held_apart:
         parts.append(f"{len(held_apart)} quarantined and not passed")
+    if of_canary:
+        parts.append(of_canary)
     return ", ".join(parts)

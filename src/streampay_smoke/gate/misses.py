@@ -7,6 +7,7 @@ import msgspec
 from streampay_smoke.core.errors import Blame, FixtureMissing
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.bake import ERROR_BURN
+from streampay_smoke.evidence.canary import CANARY_KINDS
 from streampay_smoke.evidence.journal import Entry
 from streampay_smoke.gate import statistics
 from streampay_smoke.gate.attribution import EGRESS_PROBE, LEDGER_PROBE, PACE_PROBE, STABLE_PACE_PROBE, STABLE_PROBE
@@ -44,7 +45,11 @@ def misses(
     answers: Sequence[ObjectiveResult], run: RunHistory, entries: Sequence[Entry], checks: Sequence[Check]
 ) -> tuple[Miss, ...]:
     """Return the gating objectives that failed. The release is blamed only when nothing else explains it."""
-    failed = [answer for answer in answers if answer.gates and answer.decision == FAIL]
+    failed = [
+        answer
+        for answer in answers
+        if answer.gates and answer.decision == FAIL and answer.kind not in CANARY_KINDS  # a finding of their own
+    ]
     return tuple(_miss(answer, _explanation(answer, answers, run, entries, checks)) for answer in failed)
 
 

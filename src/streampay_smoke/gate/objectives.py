@@ -11,9 +11,10 @@ import msgspec
 
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.bake import ERROR_BURN
+from streampay_smoke.evidence.canary import CANARY_KINDS
 from streampay_smoke.evidence.journal import Entry
 from streampay_smoke.evidence.objectives import EVERY_SAMPLE, Objective
-from streampay_smoke.gate import statistics
+from streampay_smoke.gate import canary, statistics
 from streampay_smoke.gate.verdict import FAIL, INSUFFICIENT, PASS, Check, ObjectiveResult
 
 RUN_ERROR = 0.001
@@ -170,6 +171,8 @@ def confidence_of(objective: Objective, objectives: Iterable[Objective]) -> floa
 
 def result_description(answer: ObjectiveResult) -> str:
     """Return what was measured and what is promised, as people say it."""
+    if answer.kind in CANARY_KINDS:
+        return canary.description(answer)
     if answer.estimate is None:
         return f"nothing measured, {_promised(answer)}"
     return f"{_measured(answer)}, {_promised(answer)}{_counted(answer)}"

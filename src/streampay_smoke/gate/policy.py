@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from streampay_smoke.evidence.policy import Policy
+from streampay_smoke.gate.canary import NO_WORSE, WORSE
 from streampay_smoke.gate.objectives import MISSED
 from streampay_smoke.gate.override import REASON_CODE as OVERRIDDEN
 from streampay_smoke.gate.verdict import FAIL, ObjectiveResult, Verdict, VerdictStatus, json_schema
@@ -192,6 +193,12 @@ def _step(answer: VerdictSummary, policy: Policy, run: Circumstances, in_a_row: 
             return ReleaseStep.HOLD, False, "a person answers for it instead of the evidence"
         case VerdictStatus.PASS if run.whole_suite:
             return ReleaseStep.PROMOTE, False, "every promise was proved"
+        case VerdictStatus.PASS if answer.reason_code == NO_WORSE:
+            return (
+                ReleaseStep.HOLD,
+                False,
+                "a candidate that is no worse has kept no promise yet: it may get more traffic",
+            )
         case VerdictStatus.PASS:
             return ReleaseStep.HOLD, False, "a part of the suite passed: that is no reason to promote"
         case VerdictStatus.FAIL:
@@ -207,11 +214,17 @@ def _step(answer: VerdictSummary, policy: Policy, run: Circumstances, in_a_row: 
 
 
 def _step_of_fail(answer: VerdictSummary, policy: Policy, run: Circumstances) -> tuple[ReleaseStep, bool, str]:
+    if answer.reason_code == WORSE and not run.whole_suite:
+        return (
+            ReleaseStep.HOLD,
+            False,
+            "the candidate is worse than the stable release: whoever sends it traffic decides",
+        )
     if not run.whole_suite or run.by_path:
         return ReleaseStep.HOLD, False, "a part of the suite failed: whoever played it decides"
     if answer.reason_code == NOT_DEPLOYED:
         return ReleaseStep.HOLD, True, "the expected release never answered: there is nothing of it to roll back"
-    if answer.reason_code == MISSED:
+    if answer.reason_code in {MISSED, WORSE}:
         kinds = ", ".join(answer.missed)
         if set(answer.missed) & set(policy.objectives_roll_back):
             return ReleaseStep.ROLLBACK, False, f"an objective that rolls back here was missed ({kinds})"

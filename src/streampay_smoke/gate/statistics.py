@@ -84,10 +84,14 @@ def clopper_pearson(bad: int, samples: int, confidence: float) -> Interval:
 
 
 class Bet(msgspec.Struct, frozen=True, kw_only=True):
-    """How much is bet on a sign: the odds are exp(`slope` x distance), and never more than exp(`most`)."""
+    """How much is bet on a sign: the odds are exp(`slope` x distance), and never more than exp(`most`).
+
+    `weight` is the share of the wealth that is bet so, beside the weights of the other bets.
+    """
 
     slope: float
     most: float
+    weight: int = 1
 
 
 BETS = (
@@ -107,11 +111,12 @@ class PairedTest:
     `least_more` is taken off the candidate's latency: so much more, in the unit of the latencies, is no difference.
     """
 
-    def __init__(self, threshold: float, *, least_more: float = 0.0) -> None:
+    def __init__(self, threshold: float, *, least_more: float = 0.0, bets: Sequence[Bet] = BETS) -> None:
+        self._bets = bets
         self._shift = math.log(threshold)
         self._least_more = least_more
-        self._slower = [1.0] * len(BETS)
-        self._faster = [1.0] * len(BETS)
+        self._slower = [1.0] * len(bets)
+        self._faster = [1.0] * len(bets)
         self.pairs = 0
 
     def add(self, candidate: float, stable: float) -> None:
@@ -119,7 +124,7 @@ class PairedTest:
         within = min(self._least_more, max(0.0, candidate - stable))  # it makes the candidate no faster than the stable
         distance = math.log((candidate - within) / stable) - self._shift
         self.pairs += 1
-        for place, bet in enumerate(BETS):
+        for place, bet in enumerate(self._bets):
             stake = math.tanh(min(bet.slope * abs(distance), bet.most) / 2) if distance else 0.0
             gain = math.copysign(stake, distance)
             self._slower[place] *= 1 + gain
@@ -128,12 +133,16 @@ class PairedTest:
     @property
     def slower(self) -> float:
         """The evidence against "the candidate is at most `threshold` times as slow"."""
-        return sum(self._slower) / len(BETS)
+        return self._mean(self._slower)
 
     @property
     def faster(self) -> float:
         """The evidence against "the candidate is at least `threshold` times as slow"."""
-        return sum(self._faster) / len(BETS)
+        return self._mean(self._faster)
+
+    def _mean(self, wealth: Sequence[float]) -> float:
+        weighted = sum(bet.weight * held for bet, held in zip(self._bets, wealth, strict=True))
+        return weighted / sum(bet.weight for bet in self._bets)
 
     @property
     def leans_slower(self) -> bool:

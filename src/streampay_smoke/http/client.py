@@ -148,7 +148,11 @@ class Client(contextlib.AbstractContextManager["Client"]):
         """
         limit = self.timeout_seconds if timeout_seconds is None else timeout_seconds
         started = time.monotonic()
-        where = _without_secrets(url, self._httpx.base_url)
+
+        def no_answer(cause: str, detail: str) -> NoAnswer:
+            where = _without_secrets(url, self._httpx.base_url)
+            return NoAnswer(cause, where=where, waited_seconds=time.monotonic() - started, detail=detail)
+
         try:
             whole = httpx.URL(url).copy_merge_params(dict(params)) if params else url
             request = self._httpx.build_request(
@@ -156,7 +160,7 @@ class Client(contextlib.AbstractContextManager["Client"]):
             )
         except (httpx.InvalidURL, UnicodeError, TypeError, ValueError) as problem:
             # The library's own message may quote a header, and with it a secret.
-            raise _no_answer("bad request", where, started, type(problem).__name__) from None
+            raise no_answer("bad request", type(problem).__name__) from None
         route = self._transport.route_to(request.url)
         _deadline.ends_at, _deadline.connected, _deadline.at_proxy = started + limit, False, ""
         try:
@@ -170,12 +174,12 @@ class Client(contextlib.AbstractContextManager["Client"]):
             finally:
                 response.close()
         except BodyUnreadable as problem:
-            raise _no_answer(problem.cause, where, started, str(problem)) from None
+            raise no_answer(problem.cause, str(problem)) from None
         except _ProxyAnswered as problem:
-            raise _no_answer(problem.cause, where, started, f"{route.description}: status {problem.status}") from None
+            raise no_answer(problem.cause, f"{route.description}: status {problem.status}") from None
         except _LIBRARY_ERRORS as problem:
             cause, detail = _cause_description(problem)
-            raise _no_answer(cause, where, started, ": ".join(filter(None, (route.description, detail)))) from None
+            raise no_answer(cause, ": ".join(filter(None, (route.description, detail)))) from None
         return Reply(
             status=response.status_code,
             header_items=tuple((key.lower(), value) for key, value in response.headers.multi_items()),
@@ -185,8 +189,8 @@ class Client(contextlib.AbstractContextManager["Client"]):
         )
 
     def close(self) -> None:
-        """Close kept connections."""
-        self._httpx.close()
+        """Close kept connections; what is asked next opens one, as often as this is called."""
+        self._transport.close()
 
     def __exit__(self, *error: object) -> None:
         self.close()
@@ -474,10 +478,6 @@ def _without_secrets(url: str, base: httpx.URL) -> str:
     if parsed.is_relative_url:
         return f"{base.scheme}://{base.netloc.decode('ascii')}{base.path.rstrip('/')}/{parsed.path.lstrip('/')}"
     return f"{parsed.scheme}://{parsed.netloc.decode('ascii')}"
-
-
-def _no_answer(cause: str, where: str, started: float, detail: str) -> NoAnswer:
-    return NoAnswer(cause, where=where, waited_seconds=time.monotonic() - started, detail=detail)
 
 
 _CAUSE_BY_ERROR: tuple[tuple[type[BaseException], str], ...] = (

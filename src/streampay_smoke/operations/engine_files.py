@@ -1,5 +1,6 @@
 """The files of a deployment engine for one environment: those of `deploy/`, with names, address and gate filled in."""
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -42,10 +43,15 @@ ENGINE_FILES: Mapping[str, tuple[str, ...]] = {
 }
 """The templates of each engine, by their names below `deploy/`; `regions.*` are for environments that list regions."""
 
+COPIED_BY_HAND = ("argo-rollouts/waves.yaml", "github/wave.yml", "github/waves.yml")
+"""Files that are not written: what belongs to which wave is for a person to say."""
+
 BY_ACTION = "github"
 """The engine that takes the gate as an action, OWNER/REPOSITORY@COMMIT; all others take an image by its digest."""
 
 WORKFLOWS = Path(".github/workflows")
+
+_SUFFIXES = {".yaml", ".yml", ".json", ".py"}
 
 _ACTION = re.compile(r"[\w.-]+/[\w.-]+(/[\w./-]+)?@[\w./-]+")
 _IMAGE = re.compile(r"[\w./:-]+@sha256:[0-9a-f]{64}")
@@ -121,6 +127,20 @@ def _with_regions(text: str, regions: Sequence[str]) -> str:
     text = text.replace(f'"{_REGIONS_HERE[0]}", "{_REGIONS_HERE[1]}"', quoted_regions)
     text = text.replace(", ".join(_REGIONS_HERE), ", ".join(texts)).replace(" ".join(_REGIONS_HERE), " ".join(regions))
     return _AS_MANY_HERE.sub(rf"\g<1>{len(regions)}", text)
+
+
+def written_for(root: Path, name: str) -> dict[Path, str]:
+    """Return the files of engines that a project has for an environment, by their paths in it.
+
+    Workflows are those of the names that `engine_files` gives them. What cannot be read is left out.
+    """
+    workflows = [root / WORKFLOWS / Path(file).name for file in ENGINE_FILES[BY_ACTION]]
+    own = [path for path in sorted((root / TEMPLATES / name).rglob("*")) if path.suffix in _SUFFIXES]
+    found: dict[Path, str] = {}
+    for path in (*workflows, *own):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            found[path.relative_to(root)] = path.read_text(encoding="utf-8")
+    return found
 
 
 def _filled(text: str, filled: Filled) -> str:

@@ -36,6 +36,7 @@ from streampay_smoke.settings.problems import Problems
 from streampay_smoke.settings.reading import given_facts
 from streampay_smoke.settings.variables import AUTH_MODES, VARIABLES
 
+PROGRAM = "streampay-smoke"
 KEPT_STREAM = "service.canary_stream"
 BASE_URL, CONTRACT = "service.base_url", "chain.contract_id"
 
@@ -120,14 +121,24 @@ def _add_engine(wanted: Wanted, root: Path, redactor: Redactor) -> int:
     return _looked_at(wanted.name, {"SMOKE_BASE_URL": wanted.base_url} if wanted.base_url else {}, redactor)
 
 
+def program(started: Path) -> str:
+    """Return how the gate's command is typed: by the path it was started by where the PATH does not lead to it."""
+    found = shutil.which(PROGRAM)
+    if started.name != PROGRAM or not started.is_file() or (found and Path(found).samefile(started)):
+        return PROGRAM
+    with contextlib.suppress(ValueError):
+        return str(started.absolute().relative_to(Path.cwd()))
+    return str(started)
+
+
 def _looked_at(name: str, options: Mapping[str, str], redactor: Redactor) -> int:
     """Print what the doctor says of an environment and what to do next; return the doctor's exit code."""
     print()
     looks = doctors.doctor({"SMOKE_ENV": name, **options}, redactor)
     print(doctors.table(looks))
     found = doctors.exit_code(looks)
-    again = f"see to the problems above, then streampay-smoke doctor --env {name}"
-    print(f"Next: {again if found else f'streampay-smoke run --env {name}'}")
+    again = f"see to the problems above, then {program(Path(sys.argv[0]))} doctor --env {name}"
+    print(f"Next: {again if found else f'{program(Path(sys.argv[0]))} run --env {name}'}")
     return found
 
 

@@ -42,6 +42,9 @@ NEVER_SHARED = {
 }
 """What is not given for all regions at once, and why; a region's own stands in its `[[regions]]`, or it has none."""
 
+ONE_ACCOUNT = ("SMOKE_SIGNER_SEED", "SMOKE_RECIPIENT_SEED")
+"""Seeds of accounts that no two regions may have, by whatever variables."""
+
 OF_A_REGION = {
     "SMOKE_STELLAR_RPC_URL": "rpc_url",
     "SMOKE_STELLAR_FRIENDBOT_URL": "friendbot_url",
@@ -147,11 +150,29 @@ def refuse_shared(raw: RawSettings) -> None:
                 f"{raw.called(name)} is set for all regions, and {file} gives region {own} its own",
                 next_step="unset it, or leave it out of [[regions]]",
             )
+    for name in ONE_ACCOUNT:
+        _refuse_one_account(name, raw, file)
     if raw.text("SMOKE_ON_FAIL") == "rollback":
         raise SettingsInvalid(
             "--region all rolls nothing back: a rollback is recorded for one deploy of one region",
             next_step="leave out --on-fail; decision.json names the regions to roll back, each by its own command",
         )
+
+
+def _refuse_one_account(name: str, raw: RawSettings, file: str) -> None:
+    """Raise SettingsInvalid where two regions are given one seed, by one variable or by two."""
+    variables = {region.name: region.credentials[name] for region in raw.facts.regions if name in region.credentials}
+    first_with: dict[str, str] = {}
+    for region, variable in variables.items():
+        seed = raw.system.get(variable, "")
+        if seed and seed in first_with:
+            first = first_with[seed]
+            raise SettingsInvalid(
+                f"{file} gives regions {first} and {region} one {name} ({variables[first]} and {variable}): "
+                f"{NEVER_SHARED[name]}",
+                next_step=f"make an account for each region, and set it as {variable}",
+            )
+        first_with[seed] = region
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-from streampay_smoke.publish import again, objectives, regions, runbook, samples, wording
+from streampay_smoke.publish import again, canary, objectives, regions, runbook, samples, wording
 from streampay_smoke.publish.explanation import explanation
 from streampay_smoke.publish.journey import journey
 from streampay_smoke.publish.payment import payment_summary
@@ -53,6 +53,8 @@ def html_report(run: RunReport) -> bytes:
             zip(objectives.objective_reports(verdict), map(samples.sentence, verdict.objectives), strict=True)
         ),
         objectives_counted=objectives.counted(verdict),
+        canary=canary.canary_report(run),
+        canary_width=canary.WIDTH,
         pictures=samples.pictures(run),
         picture_width=samples.WIDTH,
         command=again.command(run),

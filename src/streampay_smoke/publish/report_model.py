@@ -332,11 +332,21 @@ def _run_check(entries: Sequence[Entry], verdict: Verdict) -> ScenarioReport:
     if failure is not None:
         next_step = f". Next: {failure.next_step}." if failure.next_step else ""
         hint = f"{failure.message.rstrip('.')}{next_step}"
-    status = "failed" if verdict.verdict is VerdictStatus.FAIL else "broken"
+    plan = next((entry.event for entry in entries if isinstance(entry.event, events.RunPlanned)), None)
+    compared = plan is not None and plan.comparison_only and not refused
+    status = {VerdictStatus.FAIL: "failed", VerdictStatus.PASS: "passed"}.get(verdict.verdict, "broken")
     check = Check(
         id=RUN,
-        feature="The run itself",
-        scenario="The run was refused before any scenario" if refused else "The run as a whole",
+        feature="Candidate and stable release" if compared else "The run itself",
+        scenario=next(
+            name
+            for name, applies in (
+                ("The run was refused before any scenario", refused is not None),
+                ("The candidate is no worse than the stable release", compared),
+                ("The run as a whole", True),
+            )
+            if applies
+        ),
         status=status,
         attribution=verdict.attribution if verdict.attribution != "none" else Blame.HARNESS.value,
         assertions=0,

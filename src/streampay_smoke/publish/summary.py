@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, TextIO
 
 from streampay_smoke.publish import objectives, regions, runbook, wording
+from streampay_smoke.publish.canary import canary_report
 from streampay_smoke.publish.explanation import explanation
 from streampay_smoke.publish.payment import payment_summary
 from streampay_smoke.publish.report_model import RunReport, ScenarioEnding, ScenarioReport
@@ -79,6 +80,7 @@ def summary_md(run: RunReport) -> bytes:
         f"## Checks: {_counted(run)}",
         "",
         *_checks(run),
+        *_canary(run),
         *_objectives(run),
     ]
     return ("\n".join(lines) + "\n").encode()
@@ -107,7 +109,7 @@ def _disagreements(run: RunReport) -> Iterable[str]:
         return
     yield from ("## Replicas that disagree", "", "| About | Most looks | Others |", "|---|---|---|")
     for each in found:
-        cells = (f"{each.about} {each.of}".strip(), each.most.described, each.other.described)
+        cells = (each.subject, each.most.described, each.other.described)
         yield f"| {' | '.join(map(_markdown, cells))} |"
     yield ""
 
@@ -196,6 +198,21 @@ def _row(scenarios: Sequence[ScenarioReport]) -> str:
     assertions = sum(scenario.check.assertions for scenario in scenarios)
     took = wording.seconds(first.duration_ms) if first.ending is ScenarioEnding.FINISHED and len(scenarios) == 1 else ""
     return f"| {_SIGNS[first.outcome]} | {names} | {_markdown(_result(first))} | {assertions} | {took} |"
+
+
+def _canary(run: RunReport) -> Iterable[str]:
+    """Yield the times of candidate and stable release side by side; nothing where they were not compared."""
+    report = canary_report(run)
+    if report is None:
+        return
+    yield from ("", "## Candidate and stable release", "", "| | |", "|---|---|")
+    yield from (f"| {name} | {_markdown(value)} |" for name, value in report.facts.items())
+    yield from ("", "| | Side | Median | p90 | Slowest | Distribution |", "|---|---|---|---|---|---|")
+    for each in report.distributions:
+        scale = f"{each.from_ms:.1f} to {each.to_ms:.1f} ms"
+        for side in (each.candidate, each.stable):
+            times = " | ".join(f"{value:.1f} ms" for value in (side.median_ms, side.p90_ms, side.slowest_ms))
+            yield f"| {each.what} | {side.name} | {times} | `{side.bars}` {scale} |"
 
 
 def _objectives(run: RunReport) -> Iterable[str]:

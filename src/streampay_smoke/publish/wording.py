@@ -3,6 +3,7 @@
 import re
 
 from streampay_smoke.core.amounts import units
+from streampay_smoke.gate.canary import NO_WORSE, WORSE
 from streampay_smoke.gate.message import NEXT, WHO
 from streampay_smoke.gate.verdict import EXIT_CODES, Action, Check, Verdict, VerdictStatus
 
@@ -12,6 +13,17 @@ MEANING = {
     VerdictStatus.INCONCLUSIVE: "There is not enough evidence to judge the release.",
     VerdictStatus.CONFIG: "Nothing was judged: the run was set up wrongly.",
     VerdictStatus.SAFETY: "The guard of real money refused to go on.",
+}
+
+_MEANING_OF_REASON = {
+    NO_WORSE: "The candidate is no worse than the stable release.",
+    WORSE: "The candidate is worse than the stable release.",
+}
+"""What a comparison of two releases means."""
+
+_NEXT_OF_REASON = {
+    NO_WORSE: "Give the candidate more traffic, or go on with the rollout: a comparison alone promotes nothing.",
+    WORSE: "Take the traffic away from the candidate, then read both distributions.",
 }
 
 NEXT_STEP = {
@@ -51,7 +63,7 @@ def meaning(verdict: Verdict) -> str:
             f"OVERRIDDEN from {override.from_} to {override.to} by {override.who} until {override.until}: "
             f"{override.why.rstrip('.')}."
         )
-    return MEANING[verdict.verdict]
+    return _MEANING_OF_REASON.get(verdict.reason_code, MEANING[verdict.verdict])
 
 
 def left_out(check: Check, *, excluded: str) -> str:
@@ -74,6 +86,8 @@ def next_step(verdict: Verdict) -> str:
         return (
             f"Roll back {', '.join(rolled_back)}, and promote no other region. Then read the first failed check there."
         )
+    if verdict.reason_code in _NEXT_OF_REASON and verdict.action is Action.HOLD:
+        return _NEXT_OF_REASON[verdict.reason_code]
     if verdict.action is Action.HOLD and verdict.verdict in _HELD:
         return _HELD[verdict.verdict]
     if verdict.verdict is VerdictStatus.INCONCLUSIVE and verdict.exit_code == EXIT_CODES[VerdictStatus.FAIL]:

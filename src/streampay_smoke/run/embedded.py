@@ -47,6 +47,22 @@ def start_fleet(stable: str) -> "Fleet":
 
 
 @contextlib.contextmanager
+def start_canary(*, weight: float, faults: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Start two releases of the sandbox behind one address, and give the variables that point a run at them.
+
+    The candidate has the faults, and `weight` percent of the traffic; 0 for none but what a header leads to it.
+    Raises SettingsInvalid for a fault nobody knows.
+    """
+    from streampay_sandbox.fleet import CANDIDATE, STABLE, Fleet
+
+    with Fleet(STABLE, replicas=1) as fleet:
+        fleet.start(CANDIDATE, replicas=1, faults=faults)
+        if weight:
+            fleet.engine.shift({STABLE: round(100 - weight), CANDIDATE: round(weight)})
+        yield {**fleet.environ(), **fleet.canary_environ(by_weight=bool(weight))}
+
+
+@contextlib.contextmanager
 def start_regions(
     latencies_ms: Mapping[str, int], faults: Mapping[str, Sequence[str]], close_seconds: float, place: Path
 ) -> Iterator[dict[str, Any]]:

@@ -18,6 +18,9 @@ from streampay_smoke.gate.verdict import VERDICT, Verdict, to_json
 RUN_FOLDER = "run_folder"
 """Userdata of behave by which a supervisor names the folder it has made for this run."""
 
+COMPARISON_ONLY = "comparison_only"
+"""Userdata of behave by which a supervisor asks for no scenarios: candidate and stable release are compared alone."""
+
 ENVELOPE = "verdict.dsse.json"
 """The signed verdict."""
 

@@ -168,6 +168,11 @@ class RunProgress:
             case events.BakeStarted(seconds=seconds):
                 self._ends_at_seconds += seconds
                 self._phase, self._phase_seconds = "watching the release", seconds
+            case events.CanaryStarted(seconds=seconds):
+                self._ends_at_seconds += seconds
+                self._phase, self._phase_seconds = "comparing candidate and stable release", seconds
+            case events.CanaryEnded():
+                self._phase, self._phase_seconds = "", 0.0
             case events.DeadlineExtended(more_seconds=seconds):
                 self._ends_at_seconds += seconds
             case _:

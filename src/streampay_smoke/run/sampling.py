@@ -100,7 +100,7 @@ class SlowAnswers:
     def _pace_of_stable(self) -> Probed:
         try:
             if self._stable is None:
-                reader = ListReader(self._run_context, self._run_context.settings.baseline_url)
+                reader = ListReader(self._run_context, self._run_context.settings.baseline_url, stable=True)
                 reader.sign_in(self._run_context)
                 self._stable = reader
         except SmokeError as problem:
@@ -120,11 +120,11 @@ class SlowAnswers:
 class ListReader:
     """Reads the synthetic user's list on one deployment and knows how the last read went."""
 
-    def __init__(self, run_context: RunContext, base_url: str) -> None:
+    def __init__(self, run_context: RunContext, base_url: str, *, stable: bool = False) -> None:
         self.microseconds = 0
         self.last: Exchanged | None = None
         self._deployment: Deployment = run_context.deployment_at(
-            base_url, record=self._look, timeout_seconds=REQUEST_SECONDS, throttle_seconds=0.0
+            base_url, record=self._look, timeout_seconds=REQUEST_SECONDS, throttle_seconds=0.0, stable=stable
         )
         self._credential: Credential | None = None
 
@@ -199,7 +199,7 @@ def _pairs(
         return f"not sampled: {because}"
     with (
         contextlib.closing(ListReader(run_context, settings.base_url)) as candidate,
-        contextlib.closing(ListReader(run_context, settings.baseline_url)) as stable,
+        contextlib.closing(ListReader(run_context, settings.baseline_url, stable=True)) as stable,
     ):
         try:
             candidate.sign_in(run_context, run_context.credential)

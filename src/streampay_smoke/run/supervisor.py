@@ -21,7 +21,7 @@ from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.run.detail import Detail, lines_of
-from streampay_smoke.run.folder import RUN_FOLDER, RunFolder
+from streampay_smoke.run.folder import COMPARISON_ONLY, RUN_FOLDER, RunFolder
 from streampay_smoke.run.heartbeat import text_of
 from streampay_smoke.run.parent_death import PARENT_DEATH_PIPE, parent_death_pipe
 from streampay_smoke.run.progress import RunProgress
@@ -38,7 +38,7 @@ LAST_OUTPUT_SECONDS = 1.0
 """How long the last output of a behave that has ended is waited for: something else may hold it open."""
 
 NEEDED_AT_THE_END = ("streampay_smoke.run.conclude", "streampay_smoke.publish.publish")
-"""What is imported while behave starts, which takes longer."""
+"""What is imported while behave plays: before that, it would take a core from the start of this run or another."""
 
 RUNNER = "streampay_smoke.runner.runner:GateRunner"
 """The runner by name, for this process has no use for behave: with it a changed `behave.ini` is found."""
@@ -52,13 +52,19 @@ def supervise(
     environ: Mapping[str, str],
     paths: Sequence[str],
     detail: Detail = Detail.NORMAL,
+    *,
+    comparison_only: bool = False,
 ) -> None:
     """Play the features at `paths` (all by default) with `environ`; the journal then says how the run ended.
+
+    A run that is `comparison_only` plays none of them.
 
     From here on, ending signals are behave's: once it has ended, they end nothing.
     """
     command = [sys.executable, "-m", "behave", f"--runner={RUNNER}", f"--tags={settings.tags}"]
     command += ["-D", f"{RUN_FOLDER}={folder.path}"]
+    if comparison_only:
+        command += ["-D", COMPARISON_ONLY]
     root = project_root()
     live = live_line(sys.stderr, environ) if detail is Detail.NORMAL else None
     # What behave prints to a terminal that shows a live line goes through this process, which takes the line away.
@@ -75,8 +81,6 @@ def supervise(
         ) as behave:
             _pass_on_signals_to(behave)
             passing_on = _passing_on(behave, live) if live else []
-            for module in NEEDED_AT_THE_END:
-                importlib.import_module(module)
             ending = _ending(behave, settings, folder, detail, live)
             if ending:
                 behave.kill()
@@ -116,6 +120,7 @@ def _ending(
         observer=_print if detail is Detail.VERBOSE else lambda entry: None,
     )
     heartbeat = ProgressLine(text_of(lambda: progress), live=live)
+    needed = list(NEEDED_AT_THE_END)
     while True:
         if detail is Detail.NORMAL:
             heartbeat.look()
@@ -127,9 +132,19 @@ def _ending(
                 return "deadline"
             if stuck:
                 return "step_timeout"
+            if needed and _is_played(folder):
+                importlib.import_module(needed.pop(0))
         else:
             progress.catch_up()
             return ""
+
+
+def _is_played(folder: RunFolder) -> bool:
+    """Whether behave has come so far that it writes evidence: it was imported, and waits for others now."""
+    try:
+        return folder.journal_path.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _print(entry: journals.Entry) -> None:

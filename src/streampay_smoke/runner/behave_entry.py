@@ -7,8 +7,7 @@ otherwise: behave makes it only once it has read its arguments. `python -m behav
 import sys
 from pathlib import Path
 
-from behave.__main__ import main as behave
-from behave.__main__ import run_behave
+from behave import __main__ as behave_main
 from behave.configuration import Configuration, config_filenames
 
 from streampay_smoke.core.errors import SettingsInvalid
@@ -17,6 +16,7 @@ from streampay_smoke.run import pins
 from streampay_smoke.run.conclude import refuse
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.run.output import outlasting_output
+from streampay_smoke.runner.runner_line import leave_out_runner_line
 from streampay_smoke.settings import load_evidence
 
 _HELP_SWITCHES = ("version", "tags_help", "lang_list", "lang_help")
@@ -26,7 +26,8 @@ _HELP_WORDS = ("format", "lang", "runner")
 def run() -> int:
     """Run behave, and return its exit code; in a folder that is not the gate's, as behave itself does."""
     if not _is_the_gates_folder():
-        return int(behave())
+        return int(behave_main.main())
+    leave_out_runner_line(behave_main)
     with outlasting_output():
         return _exit_code()
 
@@ -42,7 +43,7 @@ def _exit_code() -> int:
         return _refused(f"{type(error).__name__}: {error}")
     try:
         # The gate's runner exits by itself: whoever comes back from here has played nothing.
-        if run_behave(config):
+        if behave_main.run_behave(config):
             return _refused("see above")
         return 0 if _was_asked_for_help(config) else _refused("its configuration asks for help in place of a run")
     except Exception as error:  # noqa: BLE001 - a runner that cannot be imported, an output that cannot be opened

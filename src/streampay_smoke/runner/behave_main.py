@@ -1,17 +1,19 @@
 """What `python -m behave` runs in an installation of the gate; a supervised run has its arguments of the gate."""
 
+import importlib
 import sys
 
 from streampay_smoke.run.folder import RUN_FOLDER
 from streampay_smoke.run.output import outlasting_output
 from streampay_smoke.runner.behave_command import main
+from streampay_smoke.runner.runner_line import leave_out_runner_line
 
 
 def supervised() -> int:
     """Run behave as it is."""
-    from behave.__main__ import main as behave
-
-    return int(behave())
+    behave_main = importlib.import_module("behave.__main__")
+    leave_out_runner_line(behave_main)
+    return int(behave_main.main())
 
 
 if __name__ == "__main__":

@@ -186,6 +186,7 @@ def announced(
     *,
     whole_suite: bool,
     by_path: bool,
+    comparison_only: bool = False,
 ) -> RunPlanned:
     """Return the manifest as the journal keeps it; scenarios excluded here are marked to be skipped.
 
@@ -198,6 +199,7 @@ def announced(
         problems=(*problems_in([folder]), *(_lacking(planned, settings) if whole_suite else ())),
         whole_suite=whole_suite,
         by_path=by_path,
+        comparison_only=comparison_only,
     )
 
 

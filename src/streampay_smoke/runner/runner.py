@@ -22,7 +22,7 @@ from streampay_smoke.gate.verdict import EXIT_CODES, VerdictStatus
 from streampay_smoke.run.conclude import NOTHING_ASKED, conclude, evidence_lost, refusal
 from streampay_smoke.run.decision import prepared
 from streampay_smoke.run.failures import failure_of
-from streampay_smoke.run.folder import RUN_FOLDER, RunFolder
+from streampay_smoke.run.folder import COMPARISON_ONLY, RUN_FOLDER, RunFolder
 from streampay_smoke.run.heartbeat import text_of
 from streampay_smoke.run.output import outlasting_output, redacted_output
 from streampay_smoke.run.parent_death import PARENT_DEATH_PIPE, watch_parent
@@ -67,6 +67,7 @@ class GateRunner(Runner):
         self._told = ProgressLine(text_of(lambda: self._progress), live=live_line(sys.stderr, variables()))
         self._lanes = LanedRun(self, self._interruption, self._redactor, self._told.paused)
         self._cleaned_up = False
+        self._to_compare = False
 
     def run(self) -> bool:
         """Play the run; never returns, for behave itself knows two answers only."""
@@ -109,7 +110,10 @@ class GateRunner(Runner):
 
     def run_model(self, features: list[Feature] | None = None) -> bool:
         """Write the manifest down, then let behave play it."""
-        features = plans.readiness_first(self.features if features is None else features)
+        comparison_only = COMPARISON_ONLY in self.config.userdata
+        self.session.refuse_impossible_canary(comparison_only=comparison_only)
+        played = self.features if features is None else features
+        features = plans.readiness_first([] if comparison_only else played)
         planned = plans.plan(features, self.config)
         manifest.refuse_unaccepted(self.pins, planned)
         planned = manifest.with_least_assertions(planned, self.pins, proof=self.session.settings.settlement_proof)
@@ -128,6 +132,7 @@ class GateRunner(Runner):
                 str(self.config.tag_expression),
                 whole_suite=whole_suite,
                 by_path=self.config.paths != ["features"],
+                comparison_only=comparison_only,
             )
         )
         self.session.look_around()
@@ -135,12 +140,16 @@ class GateRunner(Runner):
         self._interruption.allow(self.session.extend_deadline(plans.ledger_steps(planned), steps))
         redact_results(self, self._redactor)
         self._lanes.plan(features, planned, self.session, self._journal, clean_up=self.clean_up)
+        self._to_compare = bool(self.session.canary_seconds)
         try:
             failed = super().run_model(features)
+            self._compare(failed=bool(failed))
         finally:  # an alarm may come where behave catches none
+            self._to_compare = False
             self.clean_up()
         failed = failed or self._lanes.failed
-        self.session.measure(failed=bool(failed))
+        if not comparison_only:
+            self.session.measure(failed=bool(failed))
         self._interruption.allow(self.session.settings.bake_seconds)
         self.session.bake(failed=bool(failed))
         self.session.look_for_streams()
@@ -154,6 +163,12 @@ class GateRunner(Runner):
             )
         )
         return bool(failed)
+
+    def _compare(self, *, failed: bool) -> None:
+        """Compare candidate and stable release, beside the deadline; what that makes is ended with the rest."""
+        if self._to_compare and not self._interruption.reason:
+            self._interruption.allow(self.session.canary_seconds)
+            self.session.compare(failed=failed or self._lanes.failed)
 
     def begin_scenario(self, scenario: Scenario) -> object:
         """Open a scenario's evidence and return its scenario context; None for one that a lane plays."""
@@ -185,8 +200,11 @@ class GateRunner(Runner):
         self.session.end_step(step)
 
     def clean_up(self) -> None:
-        """Bring what the run, or this lane, made to an end, once, in a time of its own."""
-        if self._cleaned_up:
+        """Bring what the run, or this lane, made to an end, once, in a time of its own.
+
+        Where the run goes on to compare two releases, the hook behind its last scenario comes too early.
+        """
+        if self._cleaned_up or (self._to_compare and not self._lanes.is_lane):
             return
         with self._interruption.cleaning_up(whole_run=not self._lanes.is_lane):
             self._cleaned_up = True

@@ -13,7 +13,7 @@ from streampay_smoke import settings as configuration
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.core import system_facts
-from streampay_smoke.core.errors import SmokeError
+from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.core.trace import Trace
 from streampay_smoke.evidence.events import (
     AnyEvent,
@@ -35,7 +35,8 @@ from streampay_smoke.evidence.journal import Journal
 from streampay_smoke.evidence.pending import Pending
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.run.bake import watch
-from streampay_smoke.run.embedded import start_sandbox
+from streampay_smoke.run.canary import CanaryComparison
+from streampay_smoke.run.embedded import start_canary, start_sandbox
 from streampay_smoke.run.failures import failure_of
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.run.more_reads import more_reads
@@ -298,6 +299,25 @@ class Session:
             for evidence in measure(self._run_context, left_seconds=self.time_left.seconds, failed=failed):
                 self.record(evidence)
 
+    @property
+    def canary_seconds(self) -> float:
+        """How long candidate and stable release may be compared, beside the deadline; 0 for not at all."""
+        return self.settings.facts.canary.within_seconds if self.settings.canary_journeys else 0.0
+
+    def refuse_impossible_canary(self, *, comparison_only: bool) -> None:
+        """Raise SettingsInvalid for scenarios at an address that leads to two releases: neither is judged by them."""
+        if self.settings.canary_weight and not comparison_only:
+            raise SettingsInvalid(
+                "SMOKE_CANARY_WEIGHT says that SMOKE_BASE_URL leads to two releases: no scenario could judge either",
+                next_step="use streampay-smoke canary there, and play the scenarios where the candidate answers alone",
+            )
+
+    def compare(self, *, failed: bool) -> None:
+        """Compare candidate and stable release, where this run was asked to; not where a scenario failed already."""
+        if self.settings.canary_journeys and not failed:
+            for evidence in CanaryComparison(self._run_context, seconds=self.canary_seconds).play():
+                self.record(evidence)
+
     def bake(self, *, failed: bool) -> None:
         """Watch the release for as long as this run was asked to; one that failed already is not watched."""
         if self.settings.bake_seconds and not failed:
@@ -405,6 +425,10 @@ def effective_settings(options: Mapping[str, str] | None = None) -> Iterator[Set
     if not settings.embedded:
         yield settings
         return
+    if settings.canary_journeys:
+        with start_canary(weight=settings.canary_weight, faults=settings.canary_faults) as environ:
+            yield configuration.settings_of(raw.over(environ))
+        return
     with start_sandbox(settings.contract_profile) as sandbox:
         yield configuration.settings_of(raw.over(sandbox.ready_document()["env"]))
 
@@ -426,6 +450,7 @@ def _run_started(settings: Settings, folder: RunFolder) -> RunStarted:
         trace_id=Trace.of_run(folder.run_id, system_facts.variables()).id,
         signed_by=signer.public.id if (signer := settings.signer()) else "",
         bake_seconds=settings.bake_seconds,
+        canary_journeys=settings.canary_journeys,
         rehearsal=settings.rehearsal,
         policy=settings.facts.policy,
         read_from=read_from(),

@@ -142,21 +142,21 @@ def answer_of(order: RunOrder, folder: Path, *, exit_code: int | None) -> RunAns
     """
     verdict = written_at(folder / "artifacts" / "latest" / VERDICT)
     if verdict is None:
-        return _no_answer("no_verdict", f"the run ended with exit code {exit_code} and left no verdict.json")
+        return _no_verdict("no_verdict", f"the run ended with exit code {exit_code} and left no verdict.json")
     if exit_code is not None and exit_code != verdict.exit_code:
-        return _no_answer("verdict_disputed", f"exit code {exit_code} is not that of verdict {verdict.verdict}")
+        return _no_verdict("verdict_disputed", f"exit code {exit_code} is not that of verdict {verdict.verdict}")
     if verdict.exit_code not in {EXIT_CODES[verdict.verdict], *SIGNAL_EXIT_CODES.values()}:
-        return _no_answer("verdict_disputed", f"verdict {verdict.verdict} does not go with code {verdict.exit_code}")
+        return _no_verdict("verdict_disputed", f"verdict {verdict.verdict} does not go with code {verdict.exit_code}")
     if verdict.target.rehearsal:
-        return _no_answer("rehearsal", "no deployment was named: the run played a sandbox of its own")
+        return _no_verdict("rehearsal", "no deployment was named: the run played a sandbox of its own")
     if verdict.verdict is VerdictStatus.PASS and verdict.exit_code == 0 and verdict.action is Action.HOLD:
         because = "a part of the suite passed (SMOKE_TAGS): that is no reason to promote"
-        return msgspec.structs.replace(_no_answer("part_of_the_suite", because), run_id=verdict.run_id)
+        return msgspec.structs.replace(_no_verdict("part_of_the_suite", because), run_id=verdict.run_id)
     if verdict.verdict is VerdictStatus.PASS and (verdict.action is not Action.PROMOTE or verdict.exit_code != 0):
-        return _no_answer("verdict_disputed", f"verdict PASS does not go with action {verdict.action}")
+        return _no_verdict("verdict_disputed", f"verdict PASS does not go with action {verdict.action}")
     differs = _other_than_ordered(order, verdict)
     if differs and verdict.verdict in {VerdictStatus.PASS, VerdictStatus.FAIL}:
-        return _no_answer("verdict_of_another", f"the run judged another {differs} than was asked for")
+        return _no_verdict("verdict_of_another", f"the run judged another {differs} than was asked for")
     return RunAnswer(
         verdict=verdict.verdict,
         reason_code=verdict.reason_code,
@@ -178,7 +178,7 @@ def _other_than_ordered(order: RunOrder, verdict: Verdict) -> str:
     return next((what for what, (asked, judged) in pairs.items() if asked and asked != judged), "")
 
 
-def _no_answer(reason_code: str, message: str) -> RunAnswer:
+def _no_verdict(reason_code: str, message: str) -> RunAnswer:
     return RunAnswer(verdict=VerdictStatus.INCONCLUSIVE, reason_code=reason_code, message=message)
 
 

@@ -95,8 +95,9 @@ class Deployment(AbstractContextManager["Deployment"]):
         patience: Callable[[], float] | None = None,
         cutover: Cutover | None = None,
         write_slot: WriteSlot = nullcontext,
+        headers: Mapping[str, str] | None = None,
     ) -> "Deployment":
-        """Return the deployment at a root URL; nothing is sent yet.
+        """Return the deployment at a root URL; nothing is sent yet. `headers` go with every request.
 
         `ledger_url` is where this run's ledger answers: a service that names its host is on it. Requests are spans of
         `trace`, by default of one of their own. Raises SettingsInvalid for an unknown dialect or a bad
@@ -112,6 +113,7 @@ class Deployment(AbstractContextManager["Deployment"]):
                 trace=trace,
                 release_header=header_of(release_told_by),
                 write_slot=write_slot,
+                headers=headers,
             ),
             dialect_named(dialect),
             release_told_by=release_told_by,

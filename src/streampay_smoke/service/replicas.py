@@ -16,6 +16,9 @@ LIMIT_HEADERS = ("ratelimit-limit", "ratelimit-policy", "x-ratelimit-limit")
 NO_LIMITS = "no limits stated"
 NO_KEYS = "no keys"
 
+MOST_CHARACTERS = 120
+"""Longest name, key or limit that is kept: they come from whoever answers."""
+
 _WELL, _MISSING = 200, 404
 _PUBLIC_FIELDS = ("kty", "alg", "crv", "n", "e", "x", "y")
 """The public half of a key (RFC 7517): nothing is told, not even as a digest, of a half that has to stay secret."""
@@ -33,10 +36,10 @@ def replica_of(answer: Answer, name_header: str = "") -> ReplicaSeen:
     names = (name_header.lower(),) if name_header else NAME_HEADERS
     dated_at, limits = answer.dated_at, ""
     if answer.status == _WELL:
-        stated = {name: answer.headers[name] for name in LIMIT_HEADERS if answer.headers.get(name)}
+        stated = {name: _cut(answer.headers[name]) for name in LIMIT_HEADERS if answer.headers.get(name)}
         limits = "; ".join(f"{name}: {value}" for name, value in stated.items()) or NO_LIMITS
     return ReplicaSeen(
-        replica=next((answer.headers[name] for name in names if answer.headers.get(name)), ""),
+        replica=next((_cut(answer.headers[name]) for name in names if answer.headers.get(name)), ""),
         release=answer.release,
         clock_low_seconds=None if dated_at is None else dated_at - answer.received_at,
         clock_high_seconds=None
@@ -63,4 +66,9 @@ def published_keys(answer: Answer) -> str:
 def _key(key: dict[str, Any]) -> str:
     public = {name: key[name] for name in _PUBLIC_FIELDS if isinstance(key.get(name), str)}
     digest = hashlib.sha256(json.dumps(public, sort_keys=True).encode()).hexdigest()[:8]
-    return f"key {key.get('kid') or 'without an id'} ({digest})"
+    return f"key {_cut(str(key.get('kid') or 'without an id'))} ({digest})"
+
+
+def _cut(text: str) -> str:
+    """Return text on one line, and no longer than is kept."""
+    return " ".join(text.split())[:MOST_CHARACTERS]

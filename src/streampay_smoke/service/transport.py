@@ -99,6 +99,7 @@ class ServiceTransport(AbstractContextManager["ServiceTransport"]):
 
     A 429 is waited out as its Retry-After says while `throttle_seconds` per request last, or, where it is given, while
     `patience` returns enough seconds; then it is returned like any other answer. Nothing else is ever sent twice here.
+    `headers` go with every request: what leads it to one of several releases behind an address.
     `write_slot` is held while a write is sent and answered. `release_header` names the release of an answer, "" for a
     deployment that tells it another way. Safe to use from several threads when `record` is.
     """
@@ -115,6 +116,7 @@ class ServiceTransport(AbstractContextManager["ServiceTransport"]):
         trace: Trace | None = None,
         release_header: str = RELEASE_HEADER,
         write_slot: WriteSlot = nullcontext,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.base_url = base_url
         self._release_header = release_header
@@ -125,7 +127,8 @@ class ServiceTransport(AbstractContextManager["ServiceTransport"]):
         self._trace = trace or Trace.fresh()
         self._write_slot = write_slot
         self._served_as_asked = False  # once it was, a redirect to https is the release's own doing
-        self._client = Client(base_url=base_url, timeout_seconds=timeout_seconds, headers=SYNTHETIC_HEADERS)
+        self._headers = {**SYNTHETIC_HEADERS, **(headers or {})}
+        self._client = Client(base_url=base_url, timeout_seconds=timeout_seconds, headers=self._headers)
 
     def send(
         self,
@@ -237,7 +240,7 @@ class ServiceTransport(AbstractContextManager["ServiceTransport"]):
         fresh._client = Client(
             base_url=self.base_url,
             timeout_seconds=self._client.timeout_seconds,
-            headers=SYNTHETIC_HEADERS,
+            headers=self._headers,
             address=address,
         )
         return fresh

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -28,6 +29,9 @@ _REACHED = ("SMOKE_BASE_URL", "SMOKE_BASELINE_URL", "SMOKE_STELLAR_RPC_URL", "SM
 
 _SEEDS = ("SMOKE_SIGNER_SEED", "SMOKE_RECIPIENT_SEED")
 
+_OWN_WAYS = ("SMOKE_BASELINE_URL", "SMOKE_BASE_HEADER", "SMOKE_BASELINE_HEADER")
+"""What leads to one of two releases alone."""
+
 _SHOWN_BY_HOST = ("rpc_url", "friendbot_url")
 """Addresses whose path may be a provider's key."""
 
@@ -39,6 +43,11 @@ class Settings(NotificationSettings, frozen=True, kw_only=True):
     facts: EnvironmentFacts
     base_url: str
     baseline_url: str
+    base_header: dict[str, str]
+    baseline_header: dict[str, str]
+    canary_journeys: int
+    canary_weight: float
+    canary_fault: str
     expect_release: str
     region: str
     vantage: str
@@ -82,6 +91,11 @@ class Settings(NotificationSettings, frozen=True, kw_only=True):
     def embedded(self) -> bool:
         """Whether this run starts its own sandbox: the sandbox environment with no service named."""
         return self.facts.service.simulated and not self.base_url
+
+    @property
+    def canary_faults(self) -> tuple[str, ...]:
+        """The faults of the candidate in a sandbox of this run's own."""
+        return (self.canary_fault,) if self.canary_fault else ()
 
     @property
     def supplied_credentials(self) -> dict[str, Secret]:
@@ -184,6 +198,7 @@ def settings_of(raw: RawSettings) -> Settings:
             **values,
             "environment": raw.environment,
             "facts": raw.facts,
+            "baseline_url": values["baseline_url"] or _same_address(values),
             "rpc_url": values["rpc_url"] or network.rpc_url,
             "friendbot_url": values["friendbot_url"] or network.friendbot_url,
             "deadline_seconds": raw.deadline_seconds(),
@@ -203,6 +218,41 @@ def _refuse_no_address(raw: RawSettings) -> None:
         raise SettingsInvalid(
             f"{raw.environment} has no address: SMOKE_BASE_URL is not set",
             next_step="set SMOKE_BASE_URL or --base-url to the deployment's root",
+        )
+
+
+def _same_address(values: Mapping[str, Any]) -> str:
+    """Return where the stable release is met by a header at the address of the other one, "" where it is not."""
+    by_header = values["base_header"] or values["baseline_header"]
+    return str(values["base_url"]) if by_header else ""
+
+
+def _refuse_no_canary(raw: RawSettings) -> None:
+    """Raise SettingsInvalid where nobody says how candidate and stable release are told apart."""
+    embedded = raw.facts.service.simulated and not raw.text("SMOKE_BASE_URL")
+    if raw.text("SMOKE_CANARY_FAULT") and not (embedded or raw.sandbox):
+        raise SettingsInvalid(
+            "SMOKE_CANARY_FAULT is for the candidate of a sandbox of this run's own, and a deployment is named",
+            next_step="unset SMOKE_CANARY_FAULT (--canary-fault)",
+        )
+    if embedded or raw.text("SMOKE_CANARY_JOURNEYS") in {"", "0"}:
+        return  # the sandbox knows its ways
+    weight = raw.text("SMOKE_CANARY_WEIGHT")
+    own_ways = [name for name in _OWN_WAYS if raw.text(name)]
+    if weight and own_ways:
+        raise SettingsInvalid(
+            f"SMOKE_CANARY_WEIGHT says that one address leads to both releases, and {own_ways[0]} that each has a way",
+            next_step=f"unset one of them: where there is a way to each release, {own_ways[0]} needs fewer requests",
+        )
+    if weight and not raw.text("SMOKE_EXPECT_RELEASE"):
+        raise SettingsInvalid(
+            "SMOKE_EXPECT_RELEASE is not set: nothing else tells which answers at a weighted address are whose",
+            next_step="set SMOKE_EXPECT_RELEASE (--expect-release) to the candidate's release",
+        )
+    if not weight and not own_ways:
+        raise SettingsInvalid(
+            "SMOKE_CANARY_JOURNEYS is set, and nothing says where the stable release is",
+            next_step="set SMOKE_BASELINE_URL, SMOKE_BASE_HEADER or SMOKE_CANARY_WEIGHT; see docs/canary.md",
         )
 
 
@@ -293,6 +343,7 @@ def _refuse_unsigned_webhook(raw: RawSettings) -> None:
 
 CONTRADICTIONS = (
     _refuse_no_address,
+    _refuse_no_canary,
     _refuse_no_way,
     _refuse_no_credential,
     _refuse_no_contract,

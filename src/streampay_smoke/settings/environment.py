@@ -18,6 +18,7 @@ from streampay_smoke.core.networks import allowed_network, refuse_public_url
 from streampay_smoke.core.secret import quoted
 from streampay_smoke.core.utf8 import text_of
 from streampay_smoke.evidence.bake import Bake
+from streampay_smoke.evidence.canary import Canary
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.service.release import release_reader
@@ -147,6 +148,7 @@ class EnvironmentFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     money: MoneyFacts
     objectives: tuple[Objective, ...] = ()
     bake: Bake = Bake()
+    canary: Canary = Canary()
     policy: Policy = Policy()
     rollback: dict[str, Any] = {}
     regions: tuple[Region, ...] = ()

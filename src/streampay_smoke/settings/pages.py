@@ -20,6 +20,8 @@ NOTES: Mapping[Mode, str] = {
     Mode.SERVE: "`streampay-smoke serve` ([serve](serve.md)): this, and what its runs need.",
     Mode.TELL: "Set what you use ([notifications](notifications.md)); nothing is needed. The webhook needs both its "
     "address and its secret.",
+    Mode.CANARY: "`streampay-smoke canary`, or `run --canary-journeys 10`, compares a candidate with the stable "
+    "release ([canary](canary.md)): the stable release by address or header, or both behind one weighted address.",
     Mode.REGIONS: "`streampay-smoke run --region NAME` for one of the `[[regions]]` of the environment file, and "
     "`streampay-smoke merge` ([regions](regions.md)).",
 }

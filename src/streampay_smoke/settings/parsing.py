@@ -15,8 +15,10 @@ from urllib.parse import urlsplit
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import allowed_network, is_loopback
 from streampay_smoke.core.secret import Secret, quoted
+from streampay_smoke.core.secret_shapes import names_a_secret
 from streampay_smoke.core.signing import SigningKey
 from streampay_smoke.core.webhooks import signing_key as signing_key_of_webhooks
+from streampay_smoke.evidence.canary import FEWEST_JOURNEYS, MOST_JOURNEYS
 from streampay_smoke.evidence.redaction import SHORTEST_SECRET
 from streampay_smoke.service.strkey import is_contract
 
@@ -214,6 +216,51 @@ def duration(name: str, given: str) -> float:
             next_step=f"use a time such as 90s, 10m or 1h, {LONGEST_BAKE_SECONDS / 3600:g}h at most, or 0",
         )
     return found
+
+
+_HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x20-\x7e]+)")
+
+
+def header(name: str, given: str) -> dict[str, str]:
+    """Return a header that is sent with every request, `NAME: VALUE`; none where it is not set."""
+    if not given:
+        return {}
+    found = _HEADER.fullmatch(given)
+    if found is None:
+        raise SettingsInvalid(f"{name} is no header", next_step=f"write {_variable(name)} as 'NAME: VALUE'")
+    if names_a_secret(found[1]):
+        raise SettingsInvalid(
+            f"{name} is a header that carries a credential, and is shown in reports",
+            next_step="give credentials through SMOKE_AUTH_TOKEN, SMOKE_API_KEY or SMOKE_AUTH_JWT_SECRET",
+        )
+    return {found[1].lower(): found[2].strip()}
+
+
+def weight(name: str, given: str) -> float:
+    """Return a share in percent between 0 and 100, both excluded; 0 where it is not set."""
+    if not given:
+        return 0.0
+    try:
+        percent = float(given.removesuffix("%"))
+    except ValueError:
+        percent = 0.0
+    if not 0 < percent < 100:
+        raise SettingsInvalid(
+            f"{name} is {quoted(given)}", next_step="use the candidate's share in percent, above 0 and below 100"
+        )
+    return percent
+
+
+def journeys(name: str, given: str) -> int:
+    """Return how many journeys candidate and stable release are compared on; 0 for not at all."""
+    if given in {"", "0"}:
+        return 0
+    if not (given.isascii() and given.isdecimal() and FEWEST_JOURNEYS <= int(given[:9]) <= MOST_JOURNEYS):
+        raise SettingsInvalid(
+            f"{name} is {quoted(given)}",
+            next_step=f"use a number from {FEWEST_JOURNEYS} to {MOST_JOURNEYS}, or 0 to compare nothing",
+        )
+    return int(given)
 
 
 def token_contract(name: str, given: str) -> str:

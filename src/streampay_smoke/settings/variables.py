@@ -47,6 +47,7 @@ class Mode(StrEnum):
     SERVE = "serve"
     TELL = "telling people"
     REGIONS = "regions"
+    CANARY = "comparing a candidate"
 
 
 _DEPLOYED = (Mode.DEPLOYMENT, Mode.PRODUCTION)
@@ -111,11 +112,61 @@ VARIABLES = {
             "SMOKE_BASELINE_URL",
             "Root of the stable release. Control probes read from it: is a failure older than this release? Where a "
             "service works with another contract than expected, one draft is made there too, and ended. It is shown "
-            "the credential of the run. A read_comparison objective reads from it in pairs",
+            "the credential of the run. A read_comparison objective reads from it in pairs, and a "
+            "canary makes its journeys there",
             parsing.address,
             option="--baseline-url",
             metavar="URL",
-            used_in=_DEPLOYED,
+            used_in=(*_DEPLOYED, Mode.CANARY),
+        ),
+        Variable(
+            "SMOKE_BASE_HEADER",
+            "A header, NAME: VALUE, that leads a request at SMOKE_BASE_URL to the release under test: "
+            "'x-canary: always', or 'host: candidate.example'. It is sent with every request and is no secret",
+            parsing.header,
+            option="--base-header",
+            metavar="HEADER",
+            page="canary",
+            used_in=(Mode.CANARY,),
+        ),
+        Variable(
+            "SMOKE_BASELINE_HEADER",
+            "The same for the stable release, at SMOKE_BASELINE_URL, or at SMOKE_BASE_URL where that is not set",
+            parsing.header,
+            option="--baseline-header",
+            metavar="HEADER",
+            page="canary",
+            used_in=(Mode.CANARY,),
+        ),
+        Variable(
+            "SMOKE_CANARY_JOURNEYS",
+            "On how many journeys the candidate is compared with the stable release, 5 to 40; 0 for not at all",
+            parsing.journeys,
+            option="--canary-journeys",
+            metavar="NUMBER",
+            unset="0; 10 for `streampay-smoke canary`",
+            page="canary",
+            used_in=(Mode.CANARY,),
+        ),
+        Variable(
+            "SMOKE_CANARY_WEIGHT",
+            "The candidate's share in percent of the requests at SMOKE_BASE_URL, where that address leads to both "
+            "releases by weight: so many journeys are made that it is met often enough",
+            parsing.weight,
+            option="--canary-weight",
+            metavar="PERCENT",
+            unset="each release has its own way",
+            page="canary",
+            used_in=(Mode.CANARY,),
+        ),
+        Variable(
+            "SMOKE_CANARY_FAULT",
+            "A fault of the candidate that streampay-smoke canary starts in a sandbox of its own; see "
+            "streampay-smoke sandbox --list-faults",
+            option="--canary-fault",
+            metavar="NAME",
+            page="canary",
+            used_in=(Mode.CANARY,),
         ),
         Variable(
             "SMOKE_EXPECT_RELEASE",
@@ -142,6 +193,7 @@ VARIABLES = {
             unset="not declared: what was missed is not known",
             file_key="service.replicas",
             page="fleets",
+            used_in=(*_DEPLOYED, Mode.ROLLBACK),
         ),
         Variable(
             "SMOKE_VANTAGE",

@@ -6,8 +6,17 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from streampay_smoke import settings as configuration
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.operations.engine_files import ENGINE_FILES, Filled, engine_files, gate_of, unfilled
+from streampay_smoke.operations.doctor.given import engine_files_filled_in
+from streampay_smoke.operations.engine_files import (
+    COPIED_BY_HAND,
+    ENGINE_FILES,
+    Filled,
+    engine_files,
+    gate_of,
+    unfilled,
+)
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 IMAGE = f"registry.internal/gate@sha256:{'ab' * 32}"
@@ -22,7 +31,7 @@ def gate(engine: str) -> str:
 def test_every_file_of_deploy_belongs_to_an_engine_or_the_image() -> None:
     there = {str(path.relative_to(DEPLOY)) for path in DEPLOY.rglob("*") if path.is_file() and path.suffix != ".pyc"}
     of_engines = {name for names in ENGINE_FILES.values() for name in names}
-    assert {name for name in there if not name.startswith("container/")} == of_engines
+    assert {name for name in there if not name.startswith("container/")} == of_engines | set(COPIED_BY_HAND)
 
 
 @pytest.mark.parametrize("engine", ENGINE_FILES)
@@ -99,3 +108,24 @@ def test_what_nobody_gave_stays_and_is_named() -> None:
 def test_a_gate_that_an_engine_cannot_use_is_refused(engine: str, given: str) -> None:
     with pytest.raises(SettingsInvalid, match="--gate is"):
         gate_of(engine, given)
+
+
+@pytest.mark.parametrize(
+    ("gate", "state", "said"),
+    [
+        (ACTION, "ok", "2 of this environment, all filled in"),
+        ("", "warning", "the gate's action (--gate OWNER/REPOSITORY@COMMIT) not filled in"),
+        (None, "ok", "none of this environment are here"),
+    ],
+)
+def test_the_doctor_finds_what_is_not_filled_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: str | None, state: str, said: str
+) -> None:
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments" / "sandbox.toml").write_text((DEPLOY.parent / "environments/sandbox.toml").read_text())
+    monkeypatch.chdir(tmp_path)
+    for path, text in engine_files("github", Filled(name="sandbox", gate=gate)).items() if gate is not None else ():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    (found,) = engine_files_filled_in(configuration.load(environ={}, root=tmp_path))
+    assert (found.state, said in found.text) == (state, True), found

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from streampay_smoke.gate.verdict import Action, Cost, FeatureCost, Override, VerdictStatus
+from streampay_smoke.evidence.fleet import Disagreement, ReplicaAnswer
+from streampay_smoke.gate.verdict import Action, Cost, FeatureCost, Fleet, Override, VerdictStatus
 from streampay_smoke.publish import summary, wording
 from streampay_smoke.publish.html import html_report
 from streampay_smoke.publish.payment import payment_summary
@@ -55,6 +56,37 @@ class Terminal(io.StringIO):
 
 def markdown(run: Any) -> str:
     return summary_md(run.report).decode()
+
+
+FLEET = Fleet(
+    declared=3,
+    looks=9,
+    replicas=("a", "b"),
+    miss_probability=1.0,
+    statement="2 replicas answered in 9 looks, of 3 that are declared",
+    disagreements=(
+        Disagreement(
+            about="limits",
+            of="GET /api/readyz",
+            most=ReplicaAnswer(said="x-ratelimit-limit: 60", looks=8, replicas=("a",)),
+            other=ReplicaAnswer(said="<b>30</b>", looks=1, replicas=("b",)),
+        ),
+    ),
+)
+
+
+def test_both_answers_of_replicas_that_disagree_stand_side_by_side(sample: Callable[[str], Any]) -> None:
+    failing_run = sample("failing")
+    told = msgspec.structs.replace(failing_run.report, verdict=replace(failing_run.verdict, fleet=FLEET))
+    (row,) = [line for line in summary_md(told).decode().splitlines() if line.startswith("| limits")]
+    assert row == (
+        "| limits of GET /api/readyz | a: x-ratelimit-limit: 60 (8 looks) | b: &lt;b&gt;30&lt;/b&gt; (1 look) |"
+    )
+    page = html_report(told).decode()
+    assert "a: x-ratelimit-limit: 60 (8 looks)" in page
+    assert "b: &lt;b&gt;30&lt;/b&gt; (1 look)" in page
+    assert FLEET.statement in page
+    assert "Replicas that disagree" not in summary_md(failing_run.report).decode()
 
 
 def test_the_summary_begins_with_the_verdict(any_run: Any) -> None:

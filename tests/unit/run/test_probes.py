@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from step_parts import CONTRACT, SmallStreamPay, Witness, run_context_of, settings_for, small_environ
+from msgspec.structs import replace
+from step_parts import CONTRACT, SmallStreamPay, Witness, creation, run_context_of, settings_for, small_environ
 from waits import HANG_SECONDS, slowdown
 
 from streampay_sandbox.proxy import (
@@ -37,7 +38,7 @@ from streampay_smoke.gate.attribution import (
 from streampay_smoke.http.ledger_health import ledger_time
 from streampay_smoke.run.probes.credentials import SHOWN_AGAIN_TIMES, credential_probe, shown_again_probe
 from streampay_smoke.run.probes.deployments import STABLE_PEER, at_candidate
-from streampay_smoke.run.probes.ledger import traffic
+from streampay_smoke.run.probes.ledger import traffic, writes_by_services
 from streampay_smoke.run.probes.release import (
     named_dependency_probe,
     stable_readiness_probe,
@@ -340,6 +341,20 @@ def test_writes_of_others_explain_a_wait_where_they_were_there_all_along(
 ) -> None:
     writes = {(ledger, f"hash-{number}") for number, ledger in enumerate(ledgers)}
     assert traffic(writes, ledgers=looked_at, writes_at_once=at_once).ok is ok
+
+
+def test_streams_that_the_gate_opens_itself_keep_no_service_waiting() -> None:
+    opened = replace(creation(payer="GATE"), stream_id=2, ledger=5, tx_hash="a")
+    events = [
+        replace(creation(), ledger=3, tx_hash="b"),
+        opened,
+        replace(opened, name="started", ledger=9, tx_hash="c", fields={}),
+        replace(creation(), name="started", ledger=9, tx_hash="d", fields={}),
+        replace(creation(), name="settled", ledger=10, tx_hash="e", fields={}),
+        replace(creation(), name="withdrawn", ledger=10, tx_hash="e", fields={}),
+    ]
+    found = writes_by_services(events, since_ledger=8, own_payer="GATE")
+    assert found == {(9, "d"), (10, "e")}
 
 
 @pytest.mark.parametrize(("service", "ledger"), [(None, 1.0), (1.0, None)])

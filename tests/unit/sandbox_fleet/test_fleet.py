@@ -1,6 +1,8 @@
 """The fleet: several replicas of several releases behind one address, one memory, and an engine that can go wrong."""
 
 import json
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -242,3 +244,59 @@ def test_the_ready_document_points_a_run_and_a_rollback_at_the_fleet(fleet: Flee
     assert document["env"]["SMOKE_BASE_URL"] == document["base_url"] == fleet.base_url
     assert document["env"][ENGINE_VARIABLE] == document["engine_url"] == fleet.engine_url
     assert Path(document["env"]["SMOKE_CONTRACT_ID"]).name.startswith("C")
+
+
+def test_a_header_or_a_host_leads_to_one_release_whatever_the_weights(fleet: Fleet, client: Client) -> None:
+    def release_by(name: str, value: str) -> str:
+        return client.request("GET", f"{fleet.base_url}/api/healthz", headers={name: value}).header("x-release")
+
+    fleet.engine.promote("v1")
+    assert release_by("host", "v2.localhost") == "v2"
+    assert release_by("host", f"v2.localhost:{fleet.base_url.rpartition(':')[2]}") == "v2"
+    assert release_by("x-canary", "never") == "v1"
+    newest = list(fleet._releases)[-1]
+    fleet.start("v9", replicas=1)
+    assert newest != "v9"
+    assert release_by("x-canary", "always") == "v9"
+
+
+def test_one_replica_of_a_release_can_differ(fleet: Fleet, client: Client) -> None:
+    started = client.request("POST", f"{fleet.engine_url}/start?release=odd&replicas=3&differs=limits&differs=keys")
+    assert started.status == 200
+    url = fleet.preview_url("odd")
+    seen = [client.request("GET", f"{url}/.well-known/jwks.json") for _ in range(6)]
+    assert Counter(reply.header("x-replica-id") for reply in seen) == {"odd-1": 2, "odd-2": 2, "odd-3": 2}
+    limits = {(reply.header("x-replica-id"), reply.header("x-ratelimit-limit")) for reply in seen}
+    assert limits == {("odd-1", "60"), ("odd-2", "60"), ("odd-3", "30")}
+    assert len({reply.content for reply in seen}) == 2
+    refused = client.request("POST", f"{fleet.engine_url}/start?release=odder&differs=shoes")
+    assert refused.status == 400
+    assert "shoes" in refused.text
+
+
+def started_with(*command: str) -> "subprocess.Popen[str]":
+    fleet = [sys.executable, "-m", "streampay_sandbox.fleet", "--replicas", "1", "--", *command]
+    return subprocess.Popen(fleet, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_a_command_is_pointed_at_the_fleet_and_its_exit_code_is_the_fleets() -> None:
+    with started_with("sh", "-c", 'echo "$SMOKE_BASE_URL of $SMOKE_REPLICAS"; exit 7') as running:
+        said, _ = running.communicate(timeout=HANG_SECONDS)
+    assert running.returncode == 7
+    base_url = said.split("StreamPay at ")[1].split(",")[0]
+    assert f"{base_url} of 1\n" in said
+
+
+def test_a_signal_ends_the_command_and_then_the_fleet() -> None:
+    with started_with("sh", "-c", "trap 'exit 5' TERM; echo started; while :; do sleep 0.1; done") as running:
+        assert running.stdout is not None
+        while "started" not in running.stdout.readline():
+            pass
+        running.terminate()
+        assert running.wait(HANG_SECONDS) == 5
+
+
+def test_a_program_that_is_not_there_is_named() -> None:
+    with started_with("no-such-program") as running:
+        said, _ = running.communicate(timeout=HANG_SECONDS)
+    assert (running.returncode, "no-such-program: No such file or directory" in said) == (127, True)

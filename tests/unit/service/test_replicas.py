@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from streampay_smoke.service.exchange import Answer
-from streampay_smoke.service.replicas import NO_KEYS, NO_LIMITS, published_keys, replica_of
+from streampay_smoke.service.replicas import MOST_CHARACTERS, NO_KEYS, NO_LIMITS, published_keys, replica_of
 
 NOON = "Thu, 01 Jan 2026 12:00:00 GMT"
 NOON_SECONDS = 1767268800.0
@@ -89,6 +89,13 @@ def test_keys_are_told_by_their_public_half_in_any_order() -> None:
     assert told.startswith("key one (")
     assert ", key two (" in told
     assert published_keys(answer(json={"keys": [{**EC, "x": "zz"}]})) != published_keys(answer(json={"keys": [EC]}))
+
+
+def test_what_somebody_else_wrote_is_kept_short() -> None:
+    seen = replica_of(answer({"x-pod-name": "p" * 5000, "x-ratelimit-limit": "6" * 5000}))
+    assert len(seen.replica) == MOST_CHARACTERS
+    assert len(seen.limits) < 2 * MOST_CHARACTERS
+    assert len(published_keys(answer(json={"keys": [{**EC, "kid": "one\n" * 500}]}))) < 2 * MOST_CHARACTERS
 
 
 def test_a_secret_half_leaves_no_trace() -> None:

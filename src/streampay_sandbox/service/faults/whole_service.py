@@ -14,7 +14,10 @@ from streampay_sandbox.service.stellar import LedgerRefused
 from streampay_sandbox.service.wire import Handler, HttpAnswer, HttpCall
 
 SLOW_SECONDS = 3.0
+SLOWER_SECONDS: Final = 0.15
+FAILS_EACH: Final = 3
 CHAOS_EACH: Final = 7
+STREAMS: Final = ("/api/streams", "/api/v2/streams")
 STALE_LEDGERS: Final = 100
 INVENTED: Final = (51_234_567, 51_230_001)
 CLOCK_AHEAD_SECONDS: Final = 600
@@ -64,6 +67,28 @@ def _no_metrics(inner: Handler, call: HttpCall) -> HttpAnswer:
 def _late(parts: Parts, inner: Handler, call: HttpCall) -> HttpAnswer:
     parts.stopping.wait(SLOW_SECONDS)
     return inner(call)
+
+
+def _slower(method: str) -> Mutation:
+    """Return the mutation that answers calls of this method about streams later than the release before."""
+
+    def layer(parts: Parts, inner: Handler, call: HttpCall) -> HttpAnswer:
+        if call.method == method and call.route.startswith(STREAMS):
+            parts.stopping.wait(SLOWER_SECONDS)
+        return inner(call)
+
+    return around_with(layer)
+
+
+def _fails_at_times(parts: Parts) -> Parts:
+    count = itertools.count(1)
+
+    def layer(parts: Parts, inner: Handler, call: HttpCall) -> HttpAnswer:
+        if call.route.startswith(STREAMS) and next(count) % FAILS_EACH == 0:
+            return HttpAnswer(status=500)
+        return inner(call)
+
+    return around_with(layer)(parts)
 
 
 def _chaos(parts: Parts) -> Parts:
@@ -186,5 +211,26 @@ FAULTS: Final = (
         severity=Severity.SERIOUS,
         caught_by="objective_missed",
         mutation=around_with(_late),
+    ),
+    ServiceFault(
+        name="reads-slower",
+        story=f"release: reads of streams take {SLOWER_SECONDS * 1000:g} ms longer, which keeps every objective",
+        severity=Severity.SERIOUS,
+        caught_by="canary_worse",
+        mutation=_slower("GET"),
+    ),
+    ServiceFault(
+        name="writes-slower",
+        story=f"release: writes of streams take {SLOWER_SECONDS * 1000:g} ms longer, which keeps every objective",
+        severity=Severity.SERIOUS,
+        caught_by="canary_worse",
+        mutation=_slower("POST"),
+    ),
+    ServiceFault(
+        name="requests-fail-at-times",
+        story=f"release: each {FAILS_EACH}rd request about streams is answered with 500",
+        severity=Severity.CATASTROPHIC,
+        caught_by="canary_worse",
+        mutation=_fails_at_times,
     ),
 )

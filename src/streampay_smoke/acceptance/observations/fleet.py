@@ -4,6 +4,8 @@ import math
 import time
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
 from streampay_smoke.evidence.events import Recorder, ReleaseSeen, ReplicaSeen
 from streampay_smoke.evidence.fleet import disagreements
 
@@ -32,6 +34,11 @@ def looks_needed(replicas: int, miss_probability: float) -> int:
     return max(FEWEST_LOOKS, samples_needed(replicas, miss_probability))
 
 
+def clock_set_to() -> float:
+    """Return what this runner's clock is set to, against one that nobody sets: it stays the same unless it is moved."""
+    return time.time() - time.monotonic()
+
+
 def sample_fleet(
     look: Callable[[], Sequence[ReplicaSeen]],
     *,
@@ -42,29 +49,47 @@ def sample_fleet(
     record: Recorder,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
+    set_to: Callable[[], float] = clock_set_to,
 ) -> tuple[ReplicaSeen, ...]:
     """Return what enough looks met, () for a fleet of one, or of a number that nobody declares.
 
     A round that met another release than the `expected` one, or replicas that disagree, is repeated within
     `within_seconds`, at most ROUNDS rounds in all; each round is large enough that all together keep
-    `miss_probability`. Only the last one counts.
+    `miss_probability`. Only the last one counts. Clocks are told against this runner's as it was `set_to` at first.
     """
+    first_set_to = set_to()
+
+    def look_steadily() -> tuple[ReplicaSeen, ...]:
+        seen = look()
+        moved_seconds = set_to() - first_set_to
+        return tuple(_later(each, moved_seconds) for each in seen)
+
     miss = miss_probability / ROUNDS
     number, most = samples_needed(replicas, miss), samples_needed(replicas, miss / max(1, replicas))
     ends_at = clock() + within_seconds
-    met = _round(look, record, number, replicas=replicas, most=most)
+    met = _round(look_steadily, record, number, replicas=replicas, most=most)
     for _ in range(ROUNDS - 1):
         left_seconds = ends_at - clock()
         if left_seconds <= 0 or not _is_unsettled(met, expected):
             break
         sleep(min(within_seconds / (ROUNDS - 1), left_seconds))
-        again = look()
-        detail = "replicas were not of one mind: looking at the fleet anew"
+        again = look_steadily()
+        detail = "replicas disagreed, or another release was met: looking at the fleet anew"
         record(ReleaseSeen(moment="start", release=again[0].release, detail=detail))
         for seen in again:
             record(seen)
-        met = _round(look, record, number, replicas=replicas, most=most)
+        met = _round(look_steadily, record, number, replicas=replicas, most=most)
     return met
+
+
+def _later(seen: ReplicaSeen, seconds: float) -> ReplicaSeen:
+    if seen.clock_low_seconds is None or seen.clock_high_seconds is None:
+        return seen
+    return replace(
+        seen,
+        clock_low_seconds=seen.clock_low_seconds + seconds,
+        clock_high_seconds=seen.clock_high_seconds + seconds,
+    )
 
 
 def _is_unsettled(met: Sequence[ReplicaSeen], expected: str) -> bool:

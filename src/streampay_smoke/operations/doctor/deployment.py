@@ -226,7 +226,9 @@ def _stable_release(run_context: RunContext) -> Iterator[DoctorCheck]:
     url = run_context.settings.baseline_url
     if not url:
         return
-    with run_context.deployment_at(url, record=lambda event: None, timeout_seconds=REQUEST_SECONDS) as stable:
+    with run_context.deployment_at(
+        url, record=lambda event: None, timeout_seconds=REQUEST_SECONDS, stable=True
+    ) as stable:
         readiness = stable.readiness()
     if readiness.ready:
         yield ok("stable release", f"{url} is ready, release {readiness.release or 'that does not name itself'}")

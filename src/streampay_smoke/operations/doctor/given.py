@@ -8,6 +8,7 @@ from streampay_smoke.gate.policy import HOLD
 from streampay_smoke.http.proxies import route_to
 from streampay_smoke.http.trust import DIRECTORY_VARIABLE, FILE_VARIABLE, trusted
 from streampay_smoke.operations.doctor.look import DoctorCheck, DoctorLook, ok, problem, warning
+from streampay_smoke.operations.engine_files import unfilled, written_for
 from streampay_smoke.rollback.hooks import ENGINES
 from streampay_smoke.runner.plan import all_scenarios, exclusion_of
 from streampay_smoke.service.claims import claims_of, seconds_left
@@ -60,7 +61,12 @@ def _expiry(variable: str, token: str, mode: str) -> DoctorCheck:
 
 
 def unused_credentials(settings: Settings) -> Iterator[DoctorCheck]:
-    """Look for secrets that are set and that nothing here uses: the auth mode is wrong, or they can be taken away."""
+    """Look for secrets that are set and that nothing here uses: the auth mode is wrong, or they can be taken away.
+
+    A rehearsal's are its own sandbox's: nobody set them.
+    """
+    if settings.rehearsal:
+        return
     for variable, because in _unused(settings):
         yield warning(variable, f"is set and not used: {because}", f"unset {variable}, or correct the setting")
 
@@ -136,6 +142,21 @@ def _asked_rollback(settings: Settings) -> Iterator[DoctorCheck]:
         )
 
 
+def engine_files_filled_in(settings: Settings) -> Iterator[DoctorCheck]:
+    """Look for what is still to be filled in in an engine's files of this environment."""
+    files = written_for(project_root(), settings.environment)
+    left = unfilled(files)
+    if left:
+        where = ", ".join(sorted({str(path) for path in files}))
+        yield warning(
+            "engine files", f"{where}: {'; '.join(left)} not filled in", "fill it in, or make them anew: init --engine"
+        )
+    elif files:
+        yield ok("engine files", f"{len(files)} of this environment, all filled in; their heads list what must exist")
+    else:
+        yield ok("engine files", "none of this environment are here; init --engine writes them")
+
+
 def _notifications(settings: Settings) -> Iterator[DoctorCheck]:
     """Look at who is told; nothing is sent."""
     told = "; ".join(settings.targets_described())
@@ -152,5 +173,6 @@ SETTINGS: tuple[DoctorLook[Settings], ...] = (
     DoctorLook("proxy", _routes),
     DoctorLook("trust store", _trust),
     DoctorLook("on FAIL", _asked_rollback),
+    DoctorLook("engine files", engine_files_filled_in),
     DoctorLook("notifications", _notifications),
 )

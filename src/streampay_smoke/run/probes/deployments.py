@@ -18,7 +18,7 @@ def at_candidate(run_context: RunContext, record: Recorder) -> Deployment:
 
 def at_stable(run_context: RunContext, record: Recorder) -> Deployment:
     """Return the stable release, which must be named; nothing is sent."""
-    return _probing(run_context, run_context.settings.baseline_url, _as_stable(record))
+    return _probing(run_context, run_context.settings.baseline_url, as_stable(record), stable=True)
 
 
 def no_stable(name: str) -> Probed:
@@ -26,11 +26,13 @@ def no_stable(name: str) -> Probed:
     return Probed(name=name, ok=None, detail="SMOKE_BASELINE_URL names no stable release")
 
 
-def _probing(run_context: RunContext, base_url: str, record: Recorder) -> Deployment:
-    return run_context.deployment_at(base_url, record=record, timeout_seconds=PROBE_SECONDS, throttle_seconds=0.0)
+def _probing(run_context: RunContext, base_url: str, record: Recorder, *, stable: bool = False) -> Deployment:
+    return run_context.deployment_at(
+        base_url, record=record, timeout_seconds=PROBE_SECONDS, throttle_seconds=0.0, stable=stable
+    )
 
 
-def _as_stable(record: Recorder) -> Recorder:
+def as_stable(record: Recorder) -> Recorder:
     """Return a recorder of what is asked of the stable release: nothing it says passes for the one that is judged."""
 
     def under_its_own_name(event: AnyEvent) -> None:

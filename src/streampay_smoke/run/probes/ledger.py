@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
 from streampay_smoke.chain.adapter import ContractMissing
+from streampay_smoke.chain.contract import CREATED, StreamEvent
 from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS, STANDS_STILL_SECONDS
 from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core.errors import SmokeError
@@ -76,10 +77,25 @@ def traffic_probe(run_context: RunContext) -> Probed:
         health = run_context.ledger.chain.health()
         ledgers = max(FEWEST_BUSY_LEDGERS, round(REQUEST_SECONDS / pace))
         first = max(health.oldest_ledger, health.latest_ledger - ledgers + 1)
-        writes = {(event.ledger, event.tx_hash) for event in run_context.ledger.contract.stream_events(first)}
+        events = run_context.ledger.contract.stream_events(min(first, run_context.ledger.first_ledger))
+        own_payer = run_context.own_payer_address
     except SmokeError as problem:
         return Probed(name=TRAFFIC_PROBE, ok=None, detail=f"the ledger could not be asked: {problem}")
+    writes = writes_by_services(events, since_ledger=first, own_payer=own_payer)
     return traffic(writes, ledgers=ledgers, writes_at_once=run_context.settings.facts.service.writes_at_once)
+
+
+def writes_by_services(
+    events: Collection[StreamEvent], *, since_ledger: int, own_payer: str
+) -> frozenset[tuple[int, str]]:
+    """Return the ledger and the transaction of each write since a ledger, without those on streams that a payer opened.
+
+    The gate opens streams of its own on the contract, past the service: they keep no write of the service waiting.
+    """
+    own = {event.stream_id for event in events if event.name == CREATED and event.fields.get("payer") == own_payer}
+    return frozenset(
+        (event.ledger, event.tx_hash) for event in events if event.ledger >= since_ledger and event.stream_id not in own
+    )
 
 
 def traffic(writes: Collection[tuple[int, str]], *, ledgers: int, writes_at_once: int) -> Probed:

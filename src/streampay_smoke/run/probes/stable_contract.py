@@ -5,7 +5,7 @@ from streampay_smoke.chain.lag import shown_or_missing
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import Probed
 from streampay_smoke.gate.attribution import STABLE_CONTRACT_PROBE
-from streampay_smoke.run.probes.deployments import at_stable, no_stable
+from streampay_smoke.run.probes.deployments import as_stable, at_stable, no_stable
 from streampay_smoke.service.identity import unowned_address
 from streampay_smoke.service.orders import order_to
 
@@ -37,7 +37,9 @@ def _named(run_context: RunContext) -> frozenset[str]:
 def _opened(run_context: RunContext) -> frozenset[str]:
     ledger, recipient = run_context.ledger, unowned_address()
     first_ledger = ledger.next_ledger()
-    draft = run_context.streams_at_stable.create(order_to(recipient), run_context.new_key("stable"))
+    draft = run_context.streams_at_stable(as_stable(run_context.record)).create(
+        order_to(recipient), run_context.new_key("stable")
+    )
 
     def look() -> frozenset[str] | None:
         streams = (*ledger.created_to(recipient, first_ledger), *ledger.created_elsewhere(recipient, first_ledger))

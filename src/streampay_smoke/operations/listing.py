@@ -1,5 +1,6 @@
 """`streampay-smoke run --list`: the scenarios that a selection plays, with their tags. Nothing is played or asked."""
 
+import sys
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ import msgspec
 from streampay_smoke import settings as configuration
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import ExpectedScenario
+from streampay_smoke.publish.summary import width_of
 from streampay_smoke.runner.plan import all_scenarios, exclusion_of
 from streampay_smoke.runner.selection import refuse_unknown_tags, tag_expression
 from streampay_smoke.settings import Settings
@@ -21,6 +23,13 @@ class ListingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a listing needs to know."""
 
     tags: str
+
+
+def print_listing(options: Mapping[str, str], paths: Sequence[str]) -> int:
+    """Print the listing in the width of the terminal; return the exit code."""
+    for line in listing(options, paths, width_of(sys.stdout).check):
+        print(line)
+    return 0
 
 
 def listing(options: Mapping[str, str], paths: Sequence[str], columns: int) -> Iterator[str]:
