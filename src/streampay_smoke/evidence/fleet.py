@@ -38,7 +38,7 @@ class ReplicaAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class Disagreement(msgspec.Struct, frozen=True, kw_only=True):
     """Two answers of replicas that should be the same: `most` is what most looks got, `other` is not.
 
-    `about` is RELEASE, CLOCK, KEYS, LIMITS or DATA, `of` which limits or data.
+    `about` is "release", "clock", "keys", "limits" or "data", `of` which limits or data.
     """
 
     about: str
