@@ -28,6 +28,7 @@ import argparse
 import contextlib
 import itertools
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -60,6 +61,7 @@ from streampay_sandbox.service.limits import PER_MINUTE, TokenBuckets
 from streampay_sandbox.service.parts import Memory, Parts, honest_parts, new_memory
 from streampay_sandbox.service.replicas import Difference, as_replica
 from streampay_sandbox.stack import environ_of, new_settings, new_treasury, stoppable, write_private
+from streampay_smoke.core.ending_signals import ending_signals
 from streampay_smoke.core.errors import SettingsInvalid
 
 ENGINE_VARIABLE = "STREAMPAY_FLEET"
@@ -280,7 +282,8 @@ def serve(
 ) -> int:
     """Serve a fleet until SIGTERM, SIGINT or SIGHUP, or for as long as a command runs; return its exit code, else 0.
 
-    `ready_file` gets the ready document, and goes away at the end. The command is pointed at the fleet.
+    `ready_file` gets the ready document, and goes away at the end. The command is pointed at the fleet, and gets the
+    signals; 127 where there is no such program.
     """
     with stoppable() as wait, Fleet(stable, replicas=replicas, differs=differs) as fleet, contextlib.ExitStack() as end:
         if ready_file is not None:
@@ -290,9 +293,33 @@ def serve(
         sys.stdout.flush()
         if command:
             environ = {**os.environ, **fleet.environ(), "SMOKE_REPLICAS": str(replicas)}
-            return subprocess.run(command, env=environ, check=False).returncode
+            return _run(command, environ, wait)
         wait()
     return 0
+
+
+def _run(command: Sequence[str], environ: Mapping[str, str], wait: Callable[[], int]) -> int:
+    """Run a command to its end and return its exit code; the signals that are waited for here reach it."""
+    blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, ending_signals())  # it would inherit that they are
+    try:
+        process = subprocess.Popen(command, env=environ)
+    except OSError as problem:
+        sys.stderr.write(f"{command[0]}: {problem.strerror}; name a program that can be run, after --\n")
+        return 127
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    waiting = threading.get_ident()
+
+    def tell_the_end() -> None:
+        process.wait()
+        signal.pthread_kill(waiting, signal.SIGTERM)
+
+    threading.Thread(target=tell_the_end, daemon=True).start()
+    while True:
+        number = wait()
+        if process.poll() is not None:
+            return process.returncode if process.returncode >= 0 else 128 - process.returncode
+        process.send_signal(number)
 
 
 if __name__ == "__main__":

@@ -296,7 +296,7 @@ def exports(environ: Mapping[str, str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def stoppable() -> Iterator[Callable[[], object]]:
+def stoppable() -> Iterator[Callable[[], int]]:
     """Give what waits for SIGTERM, SIGINT or SIGHUP.
 
     Blocked in here, the signals stay pending in every thread until they are waited for: none is lost or half handled.

@@ -1,6 +1,8 @@
 """One line at the end of a terminal that says what goes on, below everything that is printed for good."""
 
 import os
+import stat
+import sys
 import threading
 from collections.abc import Mapping
 from typing import TextIO
@@ -59,9 +61,18 @@ class LiveLine:
 def live_line(stream: TextIO, environ: Mapping[str, str]) -> LiveLine | None:
     """Return the live line of a terminal; None where nobody watches, or the terminal cannot take a line back.
 
-    It has no colour, so that NO_COLOR says nothing about it.
+    Nor where standard output is a pipe: what reads it (`tee`) may print to the same terminal, into the line. It has no
+    colour, so that NO_COLOR says nothing about it.
     """
-    return LiveLine(stream) if stream.isatty() and environ.get("TERM", "dumb") != "dumb" else None
+    takes_lines_back = stream.isatty() and environ.get("TERM", "dumb") != "dumb"
+    return LiveLine(stream) if takes_lines_back and not _is_pipe(sys.stdout) else None
+
+
+def _is_pipe(stream: TextIO) -> bool:
+    try:
+        return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):  # none, or closed
+        return False
 
 
 def cut(text: str, most: int) -> str:

@@ -38,7 +38,7 @@ LAST_OUTPUT_SECONDS = 1.0
 """How long the last output of a behave that has ended is waited for: something else may hold it open."""
 
 NEEDED_AT_THE_END = ("streampay_smoke.run.conclude", "streampay_smoke.publish.publish")
-"""What is imported while behave starts, which takes longer."""
+"""What is imported while behave plays: before that, it would take a core from the start of this run or another."""
 
 RUNNER = "streampay_smoke.runner.runner:GateRunner"
 """The runner by name, for this process has no use for behave: with it a changed `behave.ini` is found."""
@@ -81,8 +81,6 @@ def supervise(
         ) as behave:
             _pass_on_signals_to(behave)
             passing_on = _passing_on(behave, live) if live else []
-            for module in NEEDED_AT_THE_END:
-                importlib.import_module(module)
             ending = _ending(behave, settings, folder, detail, live)
             if ending:
                 behave.kill()
@@ -122,6 +120,7 @@ def _ending(
         observer=_print if detail is Detail.VERBOSE else lambda entry: None,
     )
     heartbeat = ProgressLine(text_of(lambda: progress), live=live)
+    needed = list(NEEDED_AT_THE_END)
     while True:
         if detail is Detail.NORMAL:
             heartbeat.look()
@@ -133,9 +132,19 @@ def _ending(
                 return "deadline"
             if stuck:
                 return "step_timeout"
+            if needed and _is_played(folder):
+                importlib.import_module(needed.pop(0))
         else:
             progress.catch_up()
             return ""
+
+
+def _is_played(folder: RunFolder) -> bool:
+    """Whether behave has come so far that it writes evidence: it was imported, and waits for others now."""
+    try:
+        return folder.journal_path.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _print(entry: journals.Entry) -> None:

@@ -19,7 +19,7 @@ from streampay_smoke.serve.keys import Keyring
 from streampay_smoke.serve.runs import RETRY_SECONDS, Runs
 from streampay_smoke.serve.wire import (
     AnswerData,
-    Canary,
+    CanaryWebhook,
     DeployAnswer,
     Handler,
     RequestRefused,
@@ -151,7 +151,7 @@ class Interface:
 
     async def _canary(self, request: Request) -> RunOrder:
         """Return the order of a canary whose key, or whose bearer, may give it."""
-        canary = decoded(await body_of(request), Canary)
+        canary = decoded(await body_of(request), CanaryWebhook)
         given = canary.metadata
         if not self._keyring.opens_canary(given.key, canary.namespace, canary.name):
             self._require_bearer(request)

@@ -57,7 +57,7 @@ class CanaryMetadata(msgspec.Struct, frozen=True, kw_only=True):
     base_url: Url = ""
 
 
-class Canary(msgspec.Struct, frozen=True, kw_only=True):
+class CanaryWebhook(msgspec.Struct, frozen=True, kw_only=True):
     """What Flagger posts."""
 
     name: str

@@ -1,6 +1,8 @@
 """The fleet: several replicas of several releases behind one address, one memory, and an engine that can go wrong."""
 
 import json
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -270,3 +272,31 @@ def test_one_replica_of_a_release_can_differ(fleet: Fleet, client: Client) -> No
     refused = client.request("POST", f"{fleet.engine_url}/start?release=odder&differs=shoes")
     assert refused.status == 400
     assert "shoes" in refused.text
+
+
+def started_with(*command: str) -> "subprocess.Popen[str]":
+    fleet = [sys.executable, "-m", "streampay_sandbox.fleet", "--replicas", "1", "--", *command]
+    return subprocess.Popen(fleet, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_a_command_is_pointed_at_the_fleet_and_its_exit_code_is_the_fleets() -> None:
+    with started_with("sh", "-c", 'echo "$SMOKE_BASE_URL of $SMOKE_REPLICAS"; exit 7') as running:
+        said, _ = running.communicate(timeout=HANG_SECONDS)
+    assert running.returncode == 7
+    base_url = said.split("StreamPay at ")[1].split(",")[0]
+    assert f"{base_url} of 1\n" in said
+
+
+def test_a_signal_ends_the_command_and_then_the_fleet() -> None:
+    with started_with("sh", "-c", "trap 'exit 5' TERM; echo started; while :; do sleep 0.1; done") as running:
+        assert running.stdout is not None
+        while "started" not in running.stdout.readline():
+            pass
+        running.terminate()
+        assert running.wait(HANG_SECONDS) == 5
+
+
+def test_a_program_that_is_not_there_is_named() -> None:
+    with started_with("no-such-program") as running:
+        said, _ = running.communicate(timeout=HANG_SECONDS)
+    assert (running.returncode, "no-such-program: No such file or directory" in said) == (127, True)

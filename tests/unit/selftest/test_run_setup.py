@@ -208,3 +208,10 @@ def test_what_the_gate_says_is_kept(setup: RunSetup) -> None:
         assert running.wait(HANG_SECONDS) == 0
     assert (setup.folder / "output.txt").read_text() == "a gate\n"
     assert setup.latest() is None
+
+
+def test_another_command_takes_the_place_of_the_run_of_a_part(setup: RunSetup) -> None:
+    setup.gate = (sys.executable, "-c", "import sys; print(sys.argv[1:])", "run")
+    setup.command = ("merge", "a", "--expect", "eu")
+    assert setup.start("@smoke").wait(HANG_SECONDS) == 0
+    assert (setup.folder / "output.txt").read_text() == "['merge', 'a', '--expect', 'eu']\n"
