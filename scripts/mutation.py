@@ -24,7 +24,7 @@ EXPLAINED = ROOT / "tests" / "unit" / "gate" / "mutants_that_may_live.toml"
 PAGE = ROOT / "docs" / "mutation.md"
 MEASURED = ROOT / "mutants" / "measured.json"
 
-LEAST_SCORE = 99.0
+LEAST_SCORE = 90.0
 """Percent of the mutants that may not live, over all modules."""
 
 KILLED = {1, 3, 36, -24, 24, 152, 255}
@@ -126,7 +126,7 @@ def changed(page: Path = PAGE, gate: Path = GATE) -> list[str]:
         raise ValueError(f"{page.name}: {found[_ALL].score:.1f} % is less than {LEAST_SCORE:g} %: write tests")
     now = {name: source for name, source in digests(gate).items() if name != "__init__"}
     other = [name for name, source in now.items() if name not in found or found[name].source != source]
-    if len(other) * 2 > len(now) and OLDER not in page.read_text(encoding="utf-8"):
+    if len(other) * 2 > len(now):
         raise ValueError(f"{page.name} is of a judge that is gone: {', '.join(other)} changed; run scripts/mutate.sh")
     return other
 
@@ -281,9 +281,6 @@ def _looked() -> int:
         print(f"warning: {WARNING.format(modules=', '.join(other))}")
     return 0
 
-
-OLDER = "**These figures are of an older judge:**"
-"""What a page says of itself until its figures are made again."""
 
 WARNING = "docs/mutation.md was measured before {modules} changed; scripts/mutate.sh measures again"
 

@@ -37,7 +37,7 @@ WEAKENED = {
         module="actions/settlement.py", old="for _ in range(requests)", new="for _ in range(1)"
     ),
     "nobody checks that the stream is started": Weakened(
-        module="actions/settlement.py", old="starts_on_ledger=proof.starts()", new="starts_on_ledger=None"
+        module="actions/settlement.py", old="starts_on_ledger=proof.starts(record.token)", new="starts_on_ledger=None"
     ),
     "any answer counts as a refusal": Weakened(
         module="actions/unauthorized_attempts.py",

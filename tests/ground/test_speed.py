@@ -1,17 +1,20 @@
 """The benchmark compares with what was measured beside it, and names the part that grew."""
 
+import contextlib
 import importlib.util
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
 from streampay_sandbox.server import LoopbackServer
@@ -89,6 +92,24 @@ def test_remarks_stand_below_the_table_and_are_no_rows(speed: ModuleType) -> Non
     assert page.endswith("| **no** |\n\nLeft out: k6.\n")
 
 
+def test_a_part_that_cannot_be_measured_fails_and_holds_up_no_other(
+    speed: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def breaks(runs: int) -> Iterator[Any]:
+        yield row(speed)
+        raise RuntimeError("a run that has to be PASS is FAIL")
+
+    parts = {"memory": ("Memory", breaks), "told": ("Told", lambda runs: iter([row(speed, what="told")]))}
+    monkeypatch.setattr(speed, "PARTS", parts)
+
+    assert speed.main(["--runs", "1", "--only", "memory", "told"]) == 1
+
+    said = capsys.readouterr().out
+    assert "| the runner |" in said
+    assert "The rest was not measured: a run that has to be PASS is FAIL" in said
+    assert "| told |" in said
+
+
 def test_evidence_is_measured_by_scenario(speed: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed.evidence, "REPEATS", 1)
 
@@ -144,6 +165,33 @@ def test_a_tool_that_is_not_there_is_named(speed: ModuleType, monkeypatch: pytes
     assert tools.missing("k6", installs=True) == "k6 is not installed"
     assert "--with-other-tools" in tools.missing("newman", installs=False)
     assert not tools.missing("plain httpx", installs=False)
+
+
+def test_a_caller_is_seen_at_an_address_of_its_own(speed: ModuleType) -> None:
+    with LoopbackServer(Starlette(routes=[Route("/who", _caller)])) as server:
+        for address in ("127.0.0.2", "127.0.0.11"):
+            with speed.ten_runs.seen_from(address, server.url) as url, httpx.Client(base_url=url) as client:
+                assert [client.get("/who").text for _ in range(2)] == [address] * 2
+
+
+def test_memory_is_that_of_all_children_at_once(speed: ModuleType) -> None:
+    holds = "x = bytearray(b'1' * (32 << 20)); print(flush=True); input()"
+    with speed.memory.memory_of_children() as memory, contextlib.ExitStack() as stack:
+        for _ in range(2):
+            child = subprocess.Popen(
+                [sys.executable, "-c", holds], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+            stack.callback(child.communicate, "\n")
+            assert child.stdout is not None
+            child.stdout.readline()
+        memory.look()
+
+    assert 64 < memory.pss_mib <= memory.rss_mib
+
+
+async def _caller(request: Request) -> PlainTextResponse:
+    assert request.client is not None
+    return PlainTextResponse(request.client.host)
 
 
 async def _answer(request: Request) -> JSONResponse:

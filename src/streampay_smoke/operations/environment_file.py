@@ -204,9 +204,10 @@ def complete(
 
 def _refuse_missing(fact: Fact) -> None:
     variable = _OF_VARIABLE.get(fact.key)
+    ways = f"--set {fact.key}=VALUE{f' or {variable.name}' if variable else ''}"
     raise SettingsInvalid(
         f"{fact.key} is not known, and the service does not tell it ({fact.comment})",
-        next_step=f"give --set {fact.key}=VALUE{f' or {variable.name}' if variable else ''}, or leave --yes out",
+        next_step=f"give {ways}, or answer the question (without --yes)",
     )
 
 

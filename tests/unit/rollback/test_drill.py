@@ -24,7 +24,8 @@ def test_every_exercise_holds_and_the_report_is_dated(
     monkeypatch.setattr(command, "counted", lambda count: ProgressLine(count, live=None, every_seconds=0.05))
     assert main(["rollback", "--drill"]) == 0
     said, progress = capsys.readouterr()
-    for line in (f"0 of {drills.EXERCISES} exercises; 0 s; starting a fleet", "s left; ", "; an engine that acts"):
+    assert progress.startswith(f"... 0 of {drills.EXERCISES} exercises; ")
+    for line in ("; starting a fleet", " s left; ", "; an engine that acts"):
         assert line in progress
     assert "Every exercise held." in said
     folder = tmp_path / "artifacts" / "rollback" / "drills"
