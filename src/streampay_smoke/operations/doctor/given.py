@@ -7,6 +7,7 @@ from streampay_smoke.core import system_facts
 from streampay_smoke.gate.policy import HOLD
 from streampay_smoke.http.proxies import route_to
 from streampay_smoke.http.trust import DIRECTORY_VARIABLE, FILE_VARIABLE, trusted
+from streampay_smoke.notify.targets import targets_of
 from streampay_smoke.operations.doctor.look import DoctorCheck, DoctorLook, ok, problem, warning
 from streampay_smoke.operations.engine_files import unfilled, written_for
 from streampay_smoke.rollback.hooks import ENGINES
@@ -145,12 +146,10 @@ def _asked_rollback(settings: Settings) -> Iterator[DoctorCheck]:
 def engine_files_filled_in(settings: Settings) -> Iterator[DoctorCheck]:
     """Look for what is still to be filled in in an engine's files of this environment."""
     files = written_for(project_root(), settings.environment)
-    left = unfilled(files)
+    left = {path: missing for path, text in files.items() if (missing := unfilled({path: text}))}
     if left:
-        where = ", ".join(sorted({str(path) for path in files}))
-        yield warning(
-            "engine files", f"{where}: {'; '.join(left)} not filled in", "fill it in, or make them anew: init --engine"
-        )
+        text = "; ".join(f"{path} lacks {', '.join(missing)}" for path, missing in left.items())
+        yield warning("engine files", text, "fill it in, or make the files anew: init --engine ... --force")
     elif files:
         yield ok("engine files", f"{len(files)} of this environment, all filled in; their heads list what must exist")
     else:
@@ -159,7 +158,9 @@ def engine_files_filled_in(settings: Settings) -> Iterator[DoctorCheck]:
 
 def _notifications(settings: Settings) -> Iterator[DoctorCheck]:
     """Look at who is told; nothing is sent."""
-    told = "; ".join(settings.targets_described())
+    told = "; ".join(
+        f"{target.name}{' for pages' if target.pages else ''} ({target.host})" for target in targets_of(settings)
+    )
     verdicts = ", ".join(settings.facts.policy.notify) or "overrides only"
     text = f"{told} (verdicts: {verdicts}); try it: streampay-smoke notify --test"
     yield ok("notifications", text if told else "nobody is told: no SMOKE_NOTIFY_ or SMOKE_PAGE_ variable is set")
