@@ -39,7 +39,7 @@ HEALTHY, FAULTY, LOST = "us-east-1", "eu-west-1", "ap-south-1"
 FAULT = "list-open"
 """What is wrong with the release in the faulty region."""
 
-SLOW_SECONDS = 0.1
+SLOW_SECONDS = 0.4
 """How much later a slow place gets each piece of an answer."""
 
 

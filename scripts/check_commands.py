@@ -241,7 +241,8 @@ def _options_in(path: Path, arguments: Sequence[str]) -> str:
     """Return the first option that a script's source does not name; its tests show what each does."""
     text = path.read_text(encoding="utf-8")
     for word in arguments:
-        if word.startswith("--") and f'"{word.partition("=")[0]}"' not in text and f"{word})" not in text:
+        named = (f'"{word.partition("=")[0]}"', f"= {word} ", f"{word})")  # in Python, in a test of a shell, in a case
+        if word.startswith("--") and not any(each in text for each in named):
             return f"{path.name} has no option {word}"
     return ""
 

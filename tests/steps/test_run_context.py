@@ -33,7 +33,7 @@ from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.core.errors import FixtureMissing, GuardRefused, PromiseBroken, SettingsInvalid, SmokeError
 from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.evidence.events import ReleaseSeen, ResourceCreated, ResourceReleased, Waited
+from streampay_smoke.evidence.events import ReleaseSeen, ReplicaSeen, ResourceCreated, ResourceReleased, Waited
 from streampay_smoke.service.identity import address_of_seed
 from streampay_smoke.service.strkey import seed_text
 from streampay_smoke.service.transport import Throttled
@@ -562,7 +562,9 @@ def test_each_look_at_the_fleet_has_a_connection_of_its_own(small: SmallStreamPa
         assert run_context.readiness.ready
         met = run_context.fleet
         run_context.close()
-    assert len(met) == len(witness.of(ReleaseSeen)) - 1 == 5
+    asked = [each.asked for each in met]
+    assert asked.count("GET /api/readyz") == len(met) / 2 == 5
+    assert met == tuple(witness.of(ReplicaSeen))
     assert len({passing.connection for passing in proxy.passed}) == 6
 
 

@@ -22,6 +22,7 @@ MOST_LINES_OF_A_STEP = 6
 
 PURE_MODULES = {
     "streampay_smoke.core.amounts",
+    "streampay_smoke.evidence.fleet",
     "streampay_smoke.evidence.values",
     "streampay_smoke.http.retry_after",
     "streampay_smoke.service.exchange",

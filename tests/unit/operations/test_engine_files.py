@@ -114,7 +114,7 @@ def test_a_gate_that_an_engine_cannot_use_is_refused(engine: str, given: str) ->
     ("gate", "state", "said"),
     [
         (ACTION, "ok", "2 of this environment, all filled in"),
-        ("", "warning", "the gate's action (--gate OWNER/REPOSITORY@COMMIT) not filled in"),
+        ("", "warning", ".github/workflows/deploy.yml lacks the gate's action (--gate OWNER/REPOSITORY@COMMIT)"),
         (None, "ok", "none of this environment are here"),
     ],
 )

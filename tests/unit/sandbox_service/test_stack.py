@@ -332,10 +332,10 @@ def test_every_fault_has_one_name_and_one_story() -> None:
 
 
 @pytest.mark.parametrize(("name", "hint"), [("setle-lies", "did you mean 'settle-lies'"), ("zzz", "has no fault")])
-def test_an_unknown_fault_is_refused_with_what_shows_the_known_ones(name: str, hint: str) -> None:
+def test_an_unknown_fault_is_refused_with_where_the_known_ones_are_shown(name: str, hint: str) -> None:
     with pytest.raises(SettingsInvalid, match=hint) as refused:
         start_sandbox(faults=[name])
-    assert "--list-faults" in refused.value.next_step
+    assert "sandbox --list-faults" in refused.value.next_step
 
 
 SERVE = """

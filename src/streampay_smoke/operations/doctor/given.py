@@ -146,12 +146,10 @@ def _asked_rollback(settings: Settings) -> Iterator[DoctorCheck]:
 def engine_files_filled_in(settings: Settings) -> Iterator[DoctorCheck]:
     """Look for what is still to be filled in in an engine's files of this environment."""
     files = written_for(project_root(), settings.environment)
-    left = unfilled(files)
+    left = {path: missing for path, text in files.items() if (missing := unfilled({path: text}))}
     if left:
-        where = ", ".join(sorted({str(path) for path in files}))
-        yield warning(
-            "engine files", f"{where}: {'; '.join(left)} not filled in", "fill it in, or make them anew: init --engine"
-        )
+        text = "; ".join(f"{path} lacks {', '.join(missing)}" for path, missing in left.items())
+        yield warning("engine files", text, "fill it in, or make the files anew: init --engine ... --force")
     elif files:
         yield ok("engine files", f"{len(files)} of this environment, all filled in; their heads list what must exist")
     else:
