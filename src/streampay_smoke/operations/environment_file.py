@@ -11,7 +11,7 @@ import msgspec
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import DECLARED, PRIVATE, PUBLIC, allowed_network
 from streampay_smoke.core.secret import quoted
-from streampay_smoke.rollback.hooks import ENGINES
+from streampay_smoke.rollback.hooks import HOOKS
 from streampay_smoke.settings import parsing
 from streampay_smoke.settings.parsing import Parse
 from streampay_smoke.settings.problems import Problems
@@ -237,8 +237,8 @@ def _rollback(known: Mapping[str, str], ask: Ask | None) -> Values:
     hook = Fact(
         HOOK,
         "the engine",
-        parsing.one_of(*ENGINES),
-        question=f"Which engine puts a release back ({', '.join(ENGINES)}; empty: none)?",
+        parsing.one_of(*HOOKS),
+        question=f"Which engine puts a release back ({', '.join(HOOKS)}; empty: none)?",
     )
     name = _value_of(hook, known, {}, ask)
     if not name:
@@ -257,7 +257,7 @@ def _rollback(known: Mapping[str, str], ask: Ask | None) -> Values:
 
 
 def _fields(engine: str) -> Sequence[msgspec.structs.FieldInfo]:
-    return msgspec.structs.fields(ENGINES[engine].settings)
+    return msgspec.structs.fields(HOOKS[engine].settings)
 
 
 def _read_as(kind: Any) -> Parse:
