@@ -15,9 +15,6 @@ from streampay_smoke.core.secret import quoted
 FASTEST_CADENCE_SECONDS = 1.0
 """The shortest time between two ledgers of a test network: an age worked out with it is never too long."""
 
-LEDGERS_PER_STEP = 2
-"""A step waits for one ledger; one that is missed, or closes late, is made up for by another."""
-
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """A network's rhythm, in seconds.
