@@ -28,7 +28,7 @@ from stellar_sdk import Account, Keypair, StrKey, TransactionBuilder, Transactio
 
 from streampay_smoke.chain.adapter import ChainError, ChainUnavailable
 from streampay_smoke.chain.codec import closed_transaction, event_of, plain, rejection
-from streampay_smoke.chain.pace import Clock
+from streampay_smoke.chain.ledger_time import Clock
 from streampay_smoke.chain.refusals import ContractCall, contract_error
 from streampay_smoke.chain.rpc import LedgerRpc
 from streampay_smoke.chain.transport import RpcTransport

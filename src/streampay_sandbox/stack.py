@@ -34,6 +34,7 @@ TRANSACTION_VALID_SECONDS = 20
 
 STREAM_CONTRACT = "streampay-stream"
 WITHDRAWAL_CONTRACT = "streampay-contracts-v0.2"
+CONTRACT_PROFILES = (STREAM_CONTRACT, WITHDRAWAL_CONTRACT)
 """The contracts that a run can be pointed at, by their profiles; the service always settles on the first one."""
 
 
@@ -120,8 +121,13 @@ def start_sandbox(
     the StreamPay is. `buckets` are its rate limits, by default as measured; where ledgers are instant, those on writes
     refill sooner. `rpc_version` is one of `WIRE_VERSIONS`. The code in `contract_file` is deployed as the stream
     contract, and run by the real host; runs are pointed at the contract of `contract_profile`. Raises SettingsInvalid
-    for a port that is taken, a fault or a version nobody knows, and a contract that cannot be run.
+    for a port that is taken, a fault, a version or a profile nobody knows, and a contract that cannot be run.
     """
+    if contract_profile not in CONTRACT_PROFILES:
+        raise SettingsInvalid(
+            f"the sandbox has no contract of profile {contract_profile}",
+            next_step=f"set SMOKE_CONTRACT_PROFILE, or --contract-profile, to one of: {', '.join(CONTRACT_PROFILES)}",
+        )
     # What serves the sandbox costs half a second to import, and a run against a deployment needs none of it.
     from streampay_sandbox.faults import chosen_faults
     from streampay_sandbox.ledger import start_ledger

@@ -569,8 +569,6 @@ def _add_notify(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_sandbox(parser: argparse.ArgumentParser) -> None:
-    from streampay_smoke.run.embedded import CONTRACT_PROFILES
-
     parser.add_argument("--port", type=int, default=0, help="port of the service; 0 for any free one")
     parser.add_argument("--rpc-port", type=int, default=0, help="port of the ledger; 0 for any free one")
     parser.add_argument(
@@ -594,9 +592,8 @@ def _add_sandbox(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--contract-profile",
-        choices=CONTRACT_PROFILES,
-        default=CONTRACT_PROFILES[0],
-        help="the contract that the printed variables point a run at; the service settles on %(default)s",
+        metavar="PROFILE",
+        help="the contract that the printed variables point a run at, by default the one the service settles on",
     )
     parser.add_argument("--list-faults", action="store_true", help="only say which faults there are")
     parser.set_defaults(command=sandbox)

@@ -41,7 +41,7 @@ from streampay_smoke.chain.adapter import (
     ContractMissing,
     InterfaceDrift,
 )
-from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS, MOVES_WITHIN_SECONDS
+from streampay_smoke.chain.ledger_time import CLOCK_SKEW_SECONDS, MOVES_WITHIN_SECONDS
 from streampay_smoke.core.errors import Blame
 
 TOTAL_STROOPS = 1_234_567

@@ -11,7 +11,7 @@ from streampay_smoke.acceptance.checks.operations import ClocksDisagree
 from streampay_smoke.acceptance.observations.clocks import clocks
 from streampay_smoke.acceptance.observations.ledger import SIMULATED_AHEAD_SECONDS, Ledger
 from streampay_smoke.chain.adapter import ChainUnavailable
-from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
+from streampay_smoke.chain.ledger_time import CLOCK_SKEW_SECONDS
 from streampay_smoke.core.errors import Blame, CredentialRefused
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import Readiness

@@ -15,7 +15,7 @@ from cloud_run_double import CloudRunDouble
 from cluster_double import NAMESPACE, TOKEN, ClusterDouble, DeploymentDouble, RolloutDouble, SlotsDouble, digest
 from engine_double import Double, serving
 from github_double import GithubDouble
-from hook_pace import noted
+from hook_clock import noted
 
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import Hook, HookFailed, Intent
@@ -86,7 +86,7 @@ def kubernetes(**settings: Any) -> Iterator[Played]:
     given: dict[str, Any] = {"namespace": NAMESPACE, "deployment": "web", "container": "web", **settings}
     pauses: list[float] = []
     with serving(cluster) as double:
-        hook = KubernetesHook(KubernetesSettings(server=double.url, **given), Secret(TOKEN), pace=noted(pauses))
+        hook = KubernetesHook(KubernetesSettings(server=double.url, **given), Secret(TOKEN), clock=noted(pauses))
         by_digest = "release_told_by" not in settings
         release = digest if by_digest else plain
         yield Played(hook, double, deployment.running, deployment.deploy, release, (TOKEN,), pauses)
@@ -107,7 +107,7 @@ def kubernetes_service(**settings: Any) -> Iterator[Played]:
     pauses: list[float] = []
     with serving(cluster) as double:
         served = KubernetesServiceSettings(server=double.url, **given)
-        hook = KubernetesServiceHook(served, Secret(TOKEN), pace=noted(pauses))
+        hook = KubernetesServiceHook(served, Secret(TOKEN), clock=noted(pauses))
         yield Played(hook, double, slots.running, slots.deploy, digest, (TOKEN,), pauses)
 
 
@@ -120,9 +120,9 @@ def argo_rollouts(strategy: str = "canary", *, promoted: bool = False, **setting
         rollout.finish()
     given: dict[str, Any] = {"namespace": NAMESPACE, "rollout": "web", "container": "web", **settings}
     pauses: list[float] = []
-    pace = noted(pauses, meanwhile=rollout.reconcile)  # the controller works while the hook waits for it
+    clock = noted(pauses, meanwhile=rollout.reconcile)  # the controller works while the hook waits for it
     with serving(cluster) as double:
-        hook = ArgoRolloutsHook(ArgoRolloutsSettings(server=double.url, **given), Secret(TOKEN), pace=pace)
+        hook = ArgoRolloutsHook(ArgoRolloutsSettings(server=double.url, **given), Secret(TOKEN), clock=clock)
         yield Played(hook, double, rollout.running, rollout.deploy, digest, (TOKEN,), pauses)
 
 
@@ -132,7 +132,7 @@ def github(**settings: Any) -> Iterator[Played]:
     given: dict[str, Any] = {"repository": "streampay/web", "workflow": "rollback.yml", "ref": "main", **settings}
     pauses: list[float] = []
     with serving(engine) as double:
-        hook = GithubHook(GithubSettings(api=double.url, **given), Secret(github_double.TOKEN), pace=noted(pauses))
+        hook = GithubHook(GithubSettings(api=double.url, **given), Secret(github_double.TOKEN), clock=noted(pauses))
         yield Played(hook, double, lambda: engine.live, engine.deploy, plain, (github_double.TOKEN,), pauses)
 
 
@@ -158,7 +158,7 @@ def aws_ecs(*, under_way: bool = False, **settings: Any) -> Iterator[Played]:
     given: dict[str, Any] = {"cluster": "pay", "service": "web", "region": aws_double.REGION, "container": "web"}
     pauses: list[float] = []
     with serving(engine) as double, aws_credentials():
-        hook = EcsHook(EcsSettings(**{**given, "endpoint": double.url, **settings}), pace=noted(pauses))
+        hook = EcsHook(EcsSettings(**{**given, "endpoint": double.url, **settings}), clock=noted(pauses))
         yield Played(hook, double, engine.running, engine.deploy, digest, AWS_SECRETS, pauses)
 
 
@@ -176,7 +176,7 @@ def aws_codedeploy(kind: str = "ECS", told_by: str = "image-digest", *, under_wa
             container="web" if kind == "ECS" else "",
         )
         release = digest if kind == "ECS" else plain
-        hook = CodeDeployHook(settings, pace=noted(pauses))
+        hook = CodeDeployHook(settings, clock=noted(pauses))
         yield Played(hook, double, engine.running, engine.deploy, release, AWS_SECRETS, pauses)
 
 
@@ -187,8 +187,8 @@ def cloud_run(**settings: Any) -> Iterator[Played]:
     pauses: list[float] = []
     with serving(engine) as double:
         token = Secret(cloud_run_double.TOKEN)
-        pace = noted(pauses, meanwhile=engine.go_on)
-        hook = CloudRunHook(CloudRunSettings(api=double.url, **given), token, pace=pace)
+        clock = noted(pauses, meanwhile=engine.go_on)
+        hook = CloudRunHook(CloudRunSettings(api=double.url, **given), token, clock=clock)
         secrets = (cloud_run_double.TOKEN,)
         yield Played(hook, double, engine.running, engine.deploy, digest, secrets, pauses)
 

@@ -12,7 +12,7 @@ import msgspec
 from stellar_sdk import Address, Keypair, StrKey, TransactionEnvelope, scval, xdr
 from waits import HANG_SECONDS
 
-from streampay_smoke.chain.pace import Clock
+from streampay_smoke.chain.ledger_time import Clock
 from streampay_smoke.core.networks import ALLOWED, Pace
 
 CONTRACT = StrKey.encode_contract(b"\x07" * 32)

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from streampay_sandbox.ledger.genesis import named_keypair
+from streampay_sandbox.service.limits import PER_MINUTE
 from streampay_smoke import settings as configuration
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid, SmokeError
 from streampay_smoke.core.networks import ALLOWED, PUBLIC_NAMES, PUBLIC_PASSPHRASE
@@ -15,6 +16,7 @@ from streampay_smoke.core.secret import Secret, SecretAddress
 from streampay_smoke.service.strkey import KEY_BYTES, seed_text
 from streampay_smoke.settings import EvidenceSettings, Settings, parsing
 from streampay_smoke.settings.actuator import RollbackSettings, ServeSettings, load_serve
+from streampay_smoke.settings.environment import read_environment
 from streampay_smoke.settings.folders import CHECKOUT, project_root, suite_root
 from streampay_smoke.settings.notification import NotificationSettings
 from streampay_smoke.settings.reading import read
@@ -140,6 +142,20 @@ def test_the_public_network_is_refused_whichever_way_it_comes(variable: str, val
 def test_the_public_network_is_refused_even_when_the_rest_is_wrong() -> None:
     with pytest.raises(GuardRefused):
         load(SMOKE_ENV="nowhere", SMOKE_STELLAR_NETWORK="public")
+
+
+def test_a_service_is_on_a_network_that_services_can_declare(project: Path) -> None:
+    file = project / "environments" / "staging.toml"
+    file.write_text(file.read_text().replace('[service]\nnetwork = "testnet"', '[service]\nnetwork = "sandbox"'))
+    with pytest.raises(SettingsInvalid, match=r"network is 'sandbox', .* one of: .*testnet, public, private .*service"):
+        load(root=project, **STAGING)
+
+
+@pytest.mark.parametrize("environment", ["sandbox", "sandbox-regions"])
+def test_the_limits_that_the_sandboxs_environments_name_are_the_sandboxs(environment: str) -> None:
+    service = read_environment(ROOT / "environments", environment).service
+    assert service.simulated
+    assert (service.reads_per_minute, service.sign_ins_per_minute) == (PER_MINUTE["read"], PER_MINUTE["login"])
 
 
 @pytest.mark.parametrize(

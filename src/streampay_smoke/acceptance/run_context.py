@@ -37,7 +37,7 @@ from streampay_smoke.acceptance.resources.synthetic_streams import (
 )
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
 from streampay_smoke.chain.guard import SpendCap
-from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
+from streampay_smoke.chain.ledger_time import CLOCK_SKEW_SECONDS
 from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core import system_facts
 from streampay_smoke.core.contract_profiles import PROFILES

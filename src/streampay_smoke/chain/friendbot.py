@@ -6,7 +6,7 @@ from stellar_sdk.client.response import Response
 
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.chain.guard import check_configured
-from streampay_smoke.chain.pace import Clock
+from streampay_smoke.chain.ledger_time import Clock
 from streampay_smoke.chain.transport import RpcTransport
 from streampay_smoke.core.networks import Network
 from streampay_smoke.core.secret_shapes import shortened

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from streampay_smoke.chain.adapter import ChainAdapter, ChainUnavailable
-from streampay_smoke.chain.pace import LAG_LEDGERS, SLOWEST_LEDGER_SECONDS, Clock
+from streampay_smoke.chain.ledger_time import LAG_LEDGERS, SLOWEST_LEDGER_SECONDS, Clock
 from streampay_smoke.evidence.events import Recorder
 from streampay_smoke.evidence.polling import PollResult, eventually
 

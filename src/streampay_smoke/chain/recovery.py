@@ -12,7 +12,7 @@ from stellar_sdk import Keypair, TransactionEnvelope
 from stellar_sdk.soroban_rpc import SimulateTransactionResponse
 
 from streampay_smoke.chain.adapter import ChainUnavailable
-from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
+from streampay_smoke.chain.ledger_time import CLOCK_SKEW_SECONDS
 from streampay_smoke.chain.refusals import ContractCall, Setback
 from streampay_smoke.chain.rpc import LedgerRpc
 from streampay_smoke.chain.sequences import Sequences

@@ -20,7 +20,7 @@ from streampay_smoke.chain.adapter import (
 from streampay_smoke.chain.codec import closed_transaction, encoded_arguments, event_of, plain
 from streampay_smoke.chain.friendbot import Friendbot
 from streampay_smoke.chain.guard import SpendCap, check_configured, check_live
-from streampay_smoke.chain.pace import Clock
+from streampay_smoke.chain.ledger_time import Clock
 from streampay_smoke.chain.refusals import ContractCall
 from streampay_smoke.chain.rpc import LedgerRpc, contract_missing
 from streampay_smoke.chain.submission import Submitter

@@ -17,7 +17,7 @@ from streampay_smoke.chain.adapter import ChainUnavailable, HostFailure, TxOutco
 from streampay_smoke.chain.charges import transaction_closed
 from streampay_smoke.chain.codec import closed_transaction, diagnostics_text, rejection
 from streampay_smoke.chain.guard import SpendCap, sign
-from streampay_smoke.chain.pace import LEDGERS_UNTIL_DROPPED
+from streampay_smoke.chain.ledger_time import LEDGERS_UNTIL_DROPPED
 from streampay_smoke.chain.recovery import MIN_BASE_FEE, Repairs, SubmissionAttempt
 from streampay_smoke.chain.refusals import (
     ContractCall,

@@ -14,7 +14,7 @@ from stellar_sdk.client.base_sync_client import BaseSyncClient
 from stellar_sdk.client.response import Response
 
 from streampay_smoke.chain.adapter import ChainUnavailable
-from streampay_smoke.chain.pace import Clock
+from streampay_smoke.chain.ledger_time import Clock
 from streampay_smoke.core.secret_shapes import shortened
 from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.evidence.events import Awaiting, Exchanged, Recorder

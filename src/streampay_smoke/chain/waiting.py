@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from streampay_smoke.chain.pace import Clock
+from streampay_smoke.chain.ledger_time import Clock
 from streampay_smoke.core.networks import Pace
 from streampay_smoke.evidence.events import Recorder
 from streampay_smoke.evidence.polling import PollResult, eventually

@@ -5,7 +5,7 @@ import hashlib
 import ipaddress
 import unicodedata
 from collections.abc import Iterator
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -14,9 +14,6 @@ from streampay_smoke.core.secret import quoted
 
 FASTEST_CADENCE_SECONDS = 1.0
 """The shortest time between two ledgers of a test network: an age worked out with it is never too long."""
-
-LEDGERS_PER_STEP = 2
-"""A step waits for one ledger; one that is missed, or closes late, is made up for by another."""
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +42,16 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 _PUBLIC_TESTNET_PACE = Pace(first_poll=1.0, shortest=1.0, longest=1.0, valid=60, ledger_wait=15.0, retry=10.0)
 
 
+def is_loopback(host: str) -> bool:
+    """Say whether a host, as a name or an address, is this machine itself."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class Network(msgspec.Struct, frozen=True, kw_only=True):
     """A network the guard lets through: where it usually answers, how far apart its ledgers close, how it is followed.
 
@@ -60,6 +67,17 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     seconds_per_ledger: float = 5.0
     pace: Pace = _PUBLIC_TESTNET_PACE
     simulated: bool = False
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The hosts by which a service says that it is on this network; none where they are on this machine."""
+        urls = (self.rpc_url, self.friendbot_url, self.horizon_url)
+        return frozenset(host for url in urls if (host := urlsplit(url).hostname) and not is_loopback(host))
+
+    @property
+    def declared_as(self) -> str:
+        """What a service on this network says that it is on; see `DECLARED`."""
+        return self.name if self.hosts else PRIVATE
 
     @property
     def network_id(self) -> bytes:
@@ -104,8 +122,12 @@ ALLOWED = {
     )
 }
 
+PUBLIC, PRIVATE = "public", "private"
+DECLARED = (*(network.name for network in ALLOWED.values() if network.hosts), PUBLIC, PRIVATE)
+"""What a service can be on by its own word: a network that has hosts of its own, the public one, a private one."""
+
 PUBLIC_PASSPHRASE = "Public Global Stellar Network ; September 2015"
-PUBLIC_NAMES = frozenset({"public", "pubnet", "mainnet"})
+PUBLIC_NAMES = frozenset({PUBLIC, "pubnet", "mainnet"})
 PUBLIC_HORIZON = "horizon.stellar.org"
 PUBLIC_HOST_SIGNS = ("mainnet", "pubnet")
 _PUBLIC_SIGNS = (*PUBLIC_HOST_SIGNS, PUBLIC_HORIZON, "stellar.org/public", "soroban-public")
@@ -139,16 +161,6 @@ def network_of_passphrase(passphrase: str) -> Network:
         f"the passphrase {passphrase!r} belongs to {what}",
         next_step="point SMOKE_STELLAR_RPC_URL at a test network",
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether a host, as a name or an address, is this machine itself."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def folded(text: str) -> str:

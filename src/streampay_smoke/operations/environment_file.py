@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.core.networks import allowed_network
+from streampay_smoke.core.networks import DECLARED, PRIVATE, PUBLIC, allowed_network
 from streampay_smoke.core.secret import quoted
-from streampay_smoke.rollback.hooks import ENGINES
+from streampay_smoke.rollback.hooks import HOOKS
 from streampay_smoke.settings import parsing
 from streampay_smoke.settings.parsing import Parse
 from streampay_smoke.settings.problems import Problems
@@ -73,14 +73,12 @@ def _in_a_sandbox(known: Values) -> bool:
 
 def _ledger_of(known: Values) -> str | None:
     """Return the test network that money is checked on beside a service; for one on the public network, testnet."""
+    declared = known.get("service.network", "")
     private = "sandbox" if known.get("service.simulated") else "local"
-    names = {"testnet": "testnet", "futurenet": "futurenet", "public": "testnet", "private": private}
-    return names.get(known.get("service.network", ""))
+    return {PUBLIC: "testnet", PRIVATE: private}.get(declared, declared or None)
 
 
 _REAL_MONEY = "its streams carry real money"
-
-_NETWORKS_OF_A_SERVICE = ("testnet", "futurenet", "public", "private")
 
 FACTS = (
     Fact("description", "shown in reports", needed=_always),
@@ -88,8 +86,8 @@ FACTS = (
     Fact(
         "service.network",
         "the network the service must name",
-        parsing.one_of(*_NETWORKS_OF_A_SERVICE),
-        question=f"Which Stellar network does the service use ({', '.join(_NETWORKS_OF_A_SERVICE)})?",
+        parsing.one_of(*DECLARED),
+        question=f"Which Stellar network does the service use ({', '.join(DECLARED)})?",
         needed=_always,
     ),
     Fact("service.simulated", "a sandbox, where nothing is real", yes_or_no, example="true"),
@@ -155,7 +153,7 @@ FACTS = (
         "money.settles",
         "whether streams may be created and settled here",
         yes_or_no,
-        follows=lambda known: known.get("service.network") != "public",
+        follows=lambda known: known.get("service.network") != PUBLIC,
     ),
     Fact(
         "money.settles_not_because",
@@ -239,8 +237,8 @@ def _rollback(known: Mapping[str, str], ask: Ask | None) -> Values:
     hook = Fact(
         HOOK,
         "the engine",
-        parsing.one_of(*ENGINES),
-        question=f"Which engine puts a release back ({', '.join(ENGINES)}; empty: none)?",
+        parsing.one_of(*HOOKS),
+        question=f"Which engine puts a release back ({', '.join(HOOKS)}; empty: none)?",
     )
     name = _value_of(hook, known, {}, ask)
     if not name:
@@ -259,7 +257,7 @@ def _rollback(known: Mapping[str, str], ask: Ask | None) -> Values:
 
 
 def _fields(engine: str) -> Sequence[msgspec.structs.FieldInfo]:
-    return msgspec.structs.fields(ENGINES[engine].settings)
+    return msgspec.structs.fields(HOOKS[engine].settings)
 
 
 def _read_as(kind: Any) -> Parse:

@@ -25,7 +25,7 @@ from streampay_smoke.operations import doctor as doctors
 from streampay_smoke.operations.discovery import Discovery, discover
 from streampay_smoke.operations.engine_files import Filled, engine_files, gate_of, unfilled
 from streampay_smoke.operations.environment_file import HOOK, Ask, Values, complete, environment_text
-from streampay_smoke.rollback.hooks import ENGINES
+from streampay_smoke.rollback.hooks import HOOKS
 from streampay_smoke.runner.session import effective_settings
 from streampay_smoke.settings import Settings, parsing
 from streampay_smoke.settings.dotenv_file import FILE as DOTENV
@@ -293,7 +293,7 @@ def _env_lines(values: Mapping[str, Any], seen: Discovery) -> Iterator[EnvLine]:
         yield _env_line(AUTH_MODES[mode])
     if seen.metrics_protected:
         yield _env_line("SMOKE_METRICS_TOKEN", required=False)
-    for name in ENGINES[values[HOOK]].secrets if HOOK in values else ():
+    for name in HOOKS[values[HOOK]].secrets if HOOK in values else ():
         yield _env_line(name)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from streampay_smoke.core.errors import SettingsInvalid
+from streampay_smoke.core.networks import PUBLIC
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.rollback.hook import Hook
@@ -105,7 +106,7 @@ def actuation(settings: RollbackSettings, redactor: Redactor) -> Actuation:
         credentials=settings.credentials,
         signer_seed=settings.signer_seed,
         # where the service's ledger is the public one, it is never asked
-        ledger_rpc_url="" if facts.service.network == "public" else settings.rpc_url,
+        ledger_rpc_url="" if facts.service.network == PUBLIC else settings.rpc_url,
         within_seconds=table.within_seconds,
         log_path=log_path_of(settings),
         hook=hook_named(table.hook, hooks.get(table.hook, {}), settings.engine_secrets, where=file),
@@ -142,7 +143,7 @@ def _base_url(settings: RollbackSettings) -> str:
             f"{settings.environment} has no address: {name} is not set, and a rollback nobody sees is none",
             next_step=f"set {name} or --base-url to the address users meet",
         )
-    if settings.facts.service.network == "public" and not settings.base_url.startswith("https://"):
+    if settings.facts.service.network == PUBLIC and not settings.base_url.startswith("https://"):
         raise SettingsInvalid(
             f"{settings.environment} is on the public network, and {name} is not an https address: "
             "who answers there could be anybody",

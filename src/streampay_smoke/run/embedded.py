@@ -24,19 +24,14 @@ REGIONS_START_SECONDS = 60.0
 REGIONS_STOP_SECONDS = 10.0
 
 
-CONTRACT_PROFILES = ("streampay-stream", "streampay-contracts-v0.2")
-"""The contracts of the sandbox that a run can be pointed at, by the names of their profiles."""
-
-
 def start_sandbox(contract_profile: str) -> "Sandbox":
     """Start a ledger and a StreamPay on it in this process; stops at the end of a `with` block or by `stop()`.
 
-    A run of a profile that the sandbox has no contract of meets the usual one, and finds that it is another.
+    Raises SettingsInvalid for a profile that the sandbox has no contract of.
     """
     from streampay_sandbox import stack
 
-    known = contract_profile in CONTRACT_PROFILES
-    return stack.start_sandbox(contract_profile=contract_profile if known else CONTRACT_PROFILES[0])
+    return stack.start_sandbox(contract_profile=contract_profile)
 
 
 def start_fleet(stable: str) -> "Fleet":
@@ -137,8 +132,8 @@ def serve_sandbox(
     close_seconds: float,
     faults: Sequence[str],
     rpc_version: str | None,
-    contract_file: Path | None = None,
-    contract_profile: str,
+    contract_file: Path | None,
+    contract_profile: str | None,
 ) -> None:
     """Serve the sandbox until SIGTERM or SIGINT; see `streampay_sandbox.stack.serve`."""
     from streampay_sandbox import stack
@@ -152,5 +147,5 @@ def serve_sandbox(
         faults=faults,
         rpc_version=rpc_version or DEFAULT_WIRE_VERSION,
         contract_file=contract_file,
-        contract_profile=contract_profile,
+        contract_profile=contract_profile or stack.STREAM_CONTRACT,
     )

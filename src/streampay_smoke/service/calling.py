@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager
 from msgspec.structs import replace
 
 from streampay_smoke.core.errors import CredentialRefused, GuardRefused, PromiseBroken
+from streampay_smoke.core.networks import PUBLIC
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover
-from streampay_smoke.service.declared_network import PUBLIC
 from streampay_smoke.service.dialects import SIGN_IN, Call, Dialect
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
 from streampay_smoke.service.replay import AnswerSummary, Look, ObservedRequest

@@ -6,15 +6,14 @@ from urllib.parse import urlsplit
 
 from streampay_smoke.core.networks import (
     ALLOWED,
+    PRIVATE,
+    PUBLIC,
     PUBLIC_HORIZON,
     PUBLIC_HOST_SIGNS,
     PUBLIC_PASSPHRASE,
     folded,
     is_loopback,
 )
-
-PRIVATE = "private"
-PUBLIC = "public"
 
 _PUBLIC_WITHOUT_URL = re.compile(
     rf"(?<![\w.-]){re.escape(PUBLIC_HORIZON)}(?!\.?[\w-])|{re.escape(folded(PUBLIC_PASSPHRASE))}"
@@ -23,7 +22,7 @@ _URL = re.compile(r"https?://[^\s\"'<>)\]]*\]?[^\s\"'<>)]*", re.IGNORECASE)
 
 
 def declared_network(text: str, *, own_hosts: Collection[str]) -> str:
-    """Return the network of the URLs in `text`: "testnet", "futurenet", "public", "private" or "".
+    """Return the network of the URLs in `text`: one of `core.networks.DECLARED`, or "".
 
     `own_hosts` are the hosts of the ledger this gate is configured for. Any sign of the public network wins over
     all others, its passphrase and the bare name of its Horizon too; hosts that disagree otherwise tell nothing.
@@ -62,8 +61,5 @@ def _network_of(host: str, own_hosts: Collection[str]) -> str:
 
 
 _NETWORK_OF_HOST = {PUBLIC_HORIZON: PUBLIC} | {
-    host: network.name
-    for network in ALLOWED.values()
-    for url in (network.rpc_url, network.friendbot_url, network.horizon_url)
-    if (host := host_of(url)) and not is_loopback(host)
+    host: network.name for network in ALLOWED.values() for host in network.hosts
 }

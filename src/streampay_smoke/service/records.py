@@ -27,7 +27,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 
     `genuine` says that the service itself answered, in the promised shape; else `not_genuine_because` says what came
     instead, and nothing below it is known. `ready` is a genuine 200 that calls everything well. `network` is
-    "testnet", "public", "futurenet", "private" (a ledger on loopback or the one this gate is configured for), or ""
+    one of `core.networks.DECLARED`, "private" (a ledger on loopback or the one this gate is configured for), or ""
     where the service does not tell. `release` is "" where it does not tell. `clock_ahead_seconds` is how far its clock
     was ahead of this runner's, None where the answer carries no time. `ledger_urls` are the addresses of a private
     ledger that it names, `contract_ids` the contracts.

@@ -8,13 +8,13 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.core.networks import allowed_network, refuse_public_url
+from streampay_smoke.core.networks import DECLARED, allowed_network, refuse_public_url
 from streampay_smoke.core.secret import quoted
 from streampay_smoke.core.utf8 import text_of
 from streampay_smoke.evidence.bake import Bake
@@ -61,7 +61,7 @@ class ServiceFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ledger and tells how far it is, `live_events` that it tells users what happens to a stream while it happens.
     """
 
-    network: Literal["testnet", "futurenet", "public", "private"]
+    network: str
     ready_within_seconds: _Seconds
     base_url: str = ""
     simulated: bool = False
@@ -80,6 +80,10 @@ class ServiceFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     metrics: bool = False
     indexer: bool = False
     live_events: bool = False
+
+    def __post_init__(self) -> None:
+        if self.network not in DECLARED:
+            raise ValueError(f"network is {quoted(self.network)}, and a service is on one of: {', '.join(DECLARED)}")
 
 
 class ChainFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple, get_args, get_type_hints
 
 from streampay_smoke.core.contract_profiles import PROFILES
+from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.service.credentials import SLOT_B, VARIABLE_OF_MODE
 from streampay_smoke.service.dialects import DIALECTS
@@ -376,7 +377,7 @@ VARIABLES = {
         ),
         Variable(
             "SMOKE_STELLAR_NETWORK",
-            "sandbox, local, futurenet or testnet; never the public network",
+            f"{', '.join(ALLOWED)}; never the public network",
             parsing.network,
             file_key="chain.network",
             field="network",

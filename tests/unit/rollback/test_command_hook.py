@@ -11,7 +11,7 @@ import pytest
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.rollback.hook import Hook, HookFailed, Intent
-from streampay_smoke.rollback.hooks import ENGINES, hook_named
+from streampay_smoke.rollback.hooks import HOOKS, hook_named
 from streampay_smoke.rollback.hooks.command import CommandHook, CommandSettings
 
 INTENT = Intent(
@@ -146,7 +146,7 @@ def test_an_engine_nobody_knows_is_refused_with_the_nearest_name() -> None:
 def test_engines_name_their_secrets_as_variables_of_the_actuator() -> None:
     from streampay_smoke.settings.variables import ENGINE_PREFIX, VARIABLES
 
-    for name, engine in ENGINES.items():
+    for name, engine in HOOKS.items():
         for variable in engine.secrets:
             assert variable.startswith(ENGINE_PREFIX), name
             assert VARIABLES[variable].secret, name

@@ -8,11 +8,11 @@ from cloud_run_double import LATEST, REVISION, TOKEN, CloudRunDouble
 from cluster_double import digest
 from engine_double import Answered, Asked, serving, writes
 from hook_cases import Played, cloud_run
-from hook_pace import noted
+from hook_clock import noted
 
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import HookFailed
-from streampay_smoke.rollback.hooks import ENGINES
+from streampay_smoke.rollback.hooks import HOOKS
 from streampay_smoke.rollback.hooks.cloud_run import CloudRunHook, CloudRunSettings
 
 
@@ -138,7 +138,7 @@ def test_a_job_with_a_service_account_needs_no_token(played: Played, monkeypatch
     with serving(server) as metadata:
         monkeypatch.setenv("GCE_METADATA_HOST", urlsplit(metadata.url).netloc)
         pauses: list[float] = []
-        hook = CloudRunHook(settings, None, pace=noted(pauses))
+        hook = CloudRunHook(settings, None, clock=noted(pauses))
         assert hook.live_release() == digest("v2")
         assert server.handed_out == 1
         pauses.append(3590.0)  # the token has nearly ended
@@ -167,7 +167,7 @@ def test_nobody_at_the_metadata_address_is_named(monkeypatch: pytest.MonkeyPatch
 def test_a_token_that_was_given_is_used_as_it_is(played: Played) -> None:
     engine(played).token = "another-token-altogether"
     settings = CloudRunSettings(project="pay", region="europe-west1", service="web", api=played.double.url)
-    hook = ENGINES["cloud-run"].make(settings, {"SMOKE_ROLLBACK_TOKEN": Secret("another-token-altogether")})
+    hook = HOOKS["cloud-run"].make(settings, {"SMOKE_ROLLBACK_TOKEN": Secret("another-token-altogether")})
     assert hook.live_release() == digest("v2")
     with pytest.raises(HookFailed, match="401: Request had invalid authentication credentials"):
         played.hook.live_release()

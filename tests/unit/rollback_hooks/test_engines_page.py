@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from streampay_smoke.core.secret import Secret
-from streampay_smoke.rollback.hooks import ENGINES, hook_named
+from streampay_smoke.rollback.hooks import HOOKS, hook_named
 from streampay_smoke.settings.variables import ENGINE_PREFIX, VARIABLES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "hooks.md").read_text()
@@ -29,11 +29,11 @@ def example(engine: str) -> dict[str, Any]:
 
 
 def test_every_engine_has_its_section_and_its_line_in_the_table() -> None:
-    assert set(ENGINES) - ELSEWHERE <= set(SECTIONS)
-    assert {engine for engine in ENGINES if f"| [{engine}](#{engine}) |" in PAGE} == set(ENGINES) - ELSEWHERE
+    assert set(HOOKS) - ELSEWHERE <= set(SECTIONS)
+    assert {engine for engine in HOOKS if f"| [{engine}](#{engine}) |" in PAGE} == set(HOOKS) - ELSEWHERE
 
 
-@pytest.mark.parametrize("engine", sorted(set(ENGINES) - ELSEWHERE))
+@pytest.mark.parametrize("engine", sorted(set(HOOKS) - ELSEWHERE))
 def test_the_example_of_an_engine_makes_its_hook(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # A page names files that are not here.
     monkeypatch.setattr("streampay_smoke.rollback.hooks.cluster.Client", lambda **given: None)
@@ -46,5 +46,5 @@ def test_the_example_of_an_engine_makes_its_hook(engine: str, monkeypatch: pytes
 
 
 def test_secrets_of_engines_are_variables_of_the_gate() -> None:
-    named = {name for engine in ENGINES.values() for name in engine.secrets}
+    named = {name for engine in HOOKS.values() for name in engine.secrets}
     assert named == {name for name in VARIABLES if name.startswith(ENGINE_PREFIX) and VARIABLES[name].secret}

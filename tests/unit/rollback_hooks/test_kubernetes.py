@@ -12,7 +12,7 @@ from hook_cases import Played, kubernetes
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.rollback.hook import HookFailed
-from streampay_smoke.rollback.hooks import ENGINES
+from streampay_smoke.rollback.hooks import HOOKS
 from streampay_smoke.rollback.hooks.cluster import KEY_ANNOTATION, selector_text
 from streampay_smoke.rollback.hooks.kubernetes import KubernetesHook, KubernetesSettings
 
@@ -189,7 +189,7 @@ def test_the_variable_wins_over_the_token_file(played: Played) -> None:
     settings = KubernetesSettings(
         namespace=NAMESPACE, deployment="web", container="web", server=played.double.url, token_file="/nowhere"
     )
-    assert ENGINES["kubernetes"].make(settings, {"SMOKE_ROLLBACK_TOKEN": Secret(TOKEN)}).live_release() == digest("v2")
+    assert HOOKS["kubernetes"].make(settings, {"SMOKE_ROLLBACK_TOKEN": Secret(TOKEN)}).live_release() == digest("v2")
 
 
 def test_outside_of_a_cluster_its_address_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

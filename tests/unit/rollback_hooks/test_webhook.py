@@ -10,7 +10,7 @@ from email.utils import format_datetime
 import msgspec
 import pytest
 from engine_double import Answered, Asked, Double, serving
-from hook_pace import noted
+from hook_clock import noted
 from official import package
 from waits import Stopwatch
 
@@ -67,7 +67,7 @@ def pauses() -> list[float]:
 
 @pytest.fixture
 def hook(double: Double, pauses: list[float]) -> WebhookHook:
-    return WebhookHook(WebhookSettings(url=f"{double.url}/streampay/rollback"), WHSEC, pace=noted(pauses))
+    return WebhookHook(WebhookSettings(url=f"{double.url}/streampay/rollback"), WHSEC, clock=noted(pauses))
 
 
 def test_the_receiver_gets_the_intent_and_its_words_come_back(
@@ -180,7 +180,7 @@ def test_a_silent_receiver_is_given_up_at_the_deadline(hook: WebhookHook, double
 
 
 def test_nobody_listening_says_what_to_do(pauses: list[float]) -> None:
-    hook = WebhookHook(WebhookSettings(url="http://127.0.0.1:1"), WHSEC, pace=noted(pauses))
+    hook = WebhookHook(WebhookSettings(url="http://127.0.0.1:1"), WHSEC, clock=noted(pauses))
     with pytest.raises(HookFailed, match="the connection was refused") as caught:
         hook.roll_back(msgspec.structs.replace(INTENT, deadline_seconds=0.2))
     assert "can be reached" in caught.value.next_step

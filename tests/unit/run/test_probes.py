@@ -21,7 +21,7 @@ from streampay_sandbox.proxy import (
     pass_through,
 )
 from streampay_smoke.acceptance.run_context import RunContext
-from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
+from streampay_smoke.chain.ledger_time import CLOCK_SKEW_SECONDS
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.events import Exchanged, Probed, Recorder, ServiceSeen

@@ -18,7 +18,7 @@ from behave.formatter.base import StreamOpener
 from proxy_double import ProxyDouble
 
 from streampay_smoke.chain.adapter import ChainUnavailable, ContractMissing
-from streampay_smoke.chain.pace import STANDS_STILL_SECONDS
+from streampay_smoke.chain.ledger_time import STANDS_STILL_SECONDS
 from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core.errors import Blame, GuardRefused, PromiseBroken, SettingsInvalid
 from streampay_smoke.evidence.redaction import Redactor

@@ -317,6 +317,12 @@ def test_a_taken_port_stops_the_ledger_again() -> None:
             client.request("GET", f"http://127.0.0.1:{rpc_port}/")
 
 
+def test_a_contract_profile_that_the_sandbox_lacks_is_refused() -> None:
+    with pytest.raises(SettingsInvalid, match=r"no contract of profile streampay-contracts$") as refused:
+        start_sandbox(contract_profile="streampay-contracts")
+    assert "streampay-stream, streampay-contracts-v0.2" in refused.value.next_step
+
+
 def test_every_fault_has_one_name_and_one_story() -> None:
     assert not LEDGER_FAULTS.keys() & SERVICE_FAULTS.keys()
     assert FAULTS.keys() == LEDGER_FAULTS.keys() | SERVICE_FAULTS.keys()

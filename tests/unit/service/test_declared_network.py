@@ -2,6 +2,7 @@
 
 import pytest
 
+from streampay_smoke.core.networks import ALLOWED, DECLARED
 from streampay_smoke.service.declared_network import declared_network, host_of
 
 OWN = frozenset({"rpc.sandbox.example"})
@@ -46,3 +47,15 @@ def test_hosts_of_urls() -> None:
     assert host_of("HTTPS://user@Example.ORG:1/x") == "example.org"
     assert host_of("no url") == ""
     assert host_of("http://[") == ""
+
+
+def test_a_network_is_declared_by_its_hosts_and_one_on_this_machine_as_private() -> None:
+    for network in ALLOWED.values():
+        assert network.declared_as in DECLARED
+        assert all(declared_network(f"https://{host}", own_hosts=()) == network.name for host in network.hosts)
+    assert {name: network.declared_as for name, network in ALLOWED.items()} == {
+        "sandbox": "private",
+        "local": "private",
+        "futurenet": "futurenet",
+        "testnet": "testnet",
+    }

@@ -7,7 +7,7 @@ from streampay_smoke.acceptance.observations.ledger import Ledger
 from streampay_smoke.acceptance.resources.contract_streams import CONTRACT_STREAM, cancel, never_opened
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.chain.adapter import ChainAccount, TxOutcome
-from streampay_smoke.chain.pace import MOVES_WITHIN_SECONDS
+from streampay_smoke.chain.ledger_time import MOVES_WITHIN_SECONDS
 
 TOTAL_STROOPS, DURATION_SECONDS = 1_234_567, 1
 

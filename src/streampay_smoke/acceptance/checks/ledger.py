@@ -7,7 +7,7 @@ import msgspec
 
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.chain.adapter import ChainError, InterfaceDrift
-from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
+from streampay_smoke.chain.ledger_time import CLOCK_SKEW_SECONDS
 
 RETRY_FEES_STROOPS = 10_000_000
 """The most for each: a transaction that was applied and failed costs its fee too, and only the last one's is told."""

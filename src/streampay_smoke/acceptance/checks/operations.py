@@ -8,7 +8,7 @@ from typing import ClassVar
 import msgspec
 
 from streampay_smoke.acceptance.checks.expectation import Expect
-from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS, INDEX_LAG_LEDGERS, LAG_LEDGERS
+from streampay_smoke.chain.ledger_time import CLOCK_SKEW_SECONDS, INDEX_LAG_LEDGERS, LAG_LEDGERS
 from streampay_smoke.core.errors import Blame, CredentialRefused, SmokeError
 from streampay_smoke.service.exchange import REFUSED, Answer
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from streampay_smoke.acceptance.checks.operations import Clocks
 from streampay_smoke.acceptance.observations.ledger import Ledger
-from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
+from streampay_smoke.chain.ledger_time import CLOCK_SKEW_SECONDS
 from streampay_smoke.service.records import Readiness
 
 

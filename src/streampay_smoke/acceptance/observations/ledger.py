@@ -6,7 +6,7 @@ from collections.abc import Callable
 from streampay_smoke.acceptance.checks.ledger import NetworkObservation
 from streampay_smoke.chain.adapter import ChainAdapter, ContractFailure
 from streampay_smoke.chain.contract import CREATED, Payment, StreamContract, StreamEvent
-from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS, MOVES_WITHIN_SECONDS
+from streampay_smoke.chain.ledger_time import CLOCK_SKEW_SECONDS, MOVES_WITHIN_SECONDS
 from streampay_smoke.core.errors import SettingsInvalid
 
 SIMULATED_AHEAD_SECONDS = 86_400

@@ -12,7 +12,6 @@ from streampay_smoke.core.networks import PUBLIC_NAMES, Network
 from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.evidence.values import in_words
 from streampay_smoke.http.ledger_health import is_same_ledger
-from streampay_smoke.service.declared_network import PRIVATE
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.records import Readiness
 from streampay_smoke.service.release import read_by
@@ -29,8 +28,6 @@ ADDRESS_LOOK_SECONDS = 2.0
 
 NATIVE_NAMES = frozenset({"", "XLM", "native"})
 """How a record names the native token."""
-
-_TOLD_AS_THEMSELVES = frozenset({"testnet", "futurenet"})
 
 
 class ReleaseUnexpected(SmokeError):
@@ -93,10 +90,9 @@ def refuse_another_network(readiness: Readiness, *, expected: str, gate: Network
             f"the service names the network {named}, and this environment expects {expected}",
             next_step="check SMOKE_BASE_URL, or service.network of the environment file",
         )
-    looked_at = gate.name if gate.name in _TOLD_AS_THEMSELVES else PRIVATE
-    if settles and named != looked_at:
+    if settles and named != gate.declared_as:
         raise NetworkUnexpected(
-            f"the service works on the network {named}, and this gate looks at {gate.name} ({looked_at})",
+            f"the service works on the network {named}, and this gate looks at {gate.name} ({gate.declared_as})",
             next_step="set SMOKE_STELLAR_NETWORK and SMOKE_STELLAR_RPC_URL to the service's network",
         )
     for named_url in readiness.ledger_urls if settles else ():

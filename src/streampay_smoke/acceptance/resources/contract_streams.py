@@ -5,7 +5,7 @@ from functools import partial
 from streampay_smoke.acceptance.observations.ledger import Ledger
 from streampay_smoke.acceptance.resources.housekeeping import Housekeeping
 from streampay_smoke.chain.adapter import ChainAccount, ChainError
-from streampay_smoke.chain.pace import MOVES_WITHIN_SECONDS, UNCONFIRMED_LEDGERS
+from streampay_smoke.chain.ledger_time import MOVES_WITHIN_SECONDS, UNCONFIRMED_LEDGERS
 
 CONTRACT_STREAM = "contract stream"
 """A stream on the contract that no service knows of."""

@@ -10,7 +10,7 @@ from streampay_smoke.http.trust import DIRECTORY_VARIABLE, FILE_VARIABLE, truste
 from streampay_smoke.notify.targets import targets_of
 from streampay_smoke.operations.doctor.look import DoctorCheck, DoctorLook, ok, problem, warning
 from streampay_smoke.operations.engine_files import unfilled, written_for
-from streampay_smoke.rollback.hooks import ENGINES
+from streampay_smoke.rollback.hooks import HOOKS
 from streampay_smoke.runner.plan import all_scenarios, exclusion_of
 from streampay_smoke.service.claims import claims_of, seconds_left
 from streampay_smoke.service.credentials import SLOT_B, VARIABLE_OF_MODE
@@ -86,7 +86,7 @@ def _unused(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "SMOKE_METRICS_TOKEN", "no metrics are read here (service.metrics, [bake])"
     hook = str(facts.rollback.get("hook", ""))
     for name in settings.engine_secrets:
-        if hook not in ENGINES or name not in ENGINES[hook].secrets:
+        if hook not in HOOKS or name not in HOOKS[hook].secrets:
             yield name, f"the engine of [rollback] is {hook or 'none'}"
 
 

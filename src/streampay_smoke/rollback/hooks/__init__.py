@@ -1,4 +1,4 @@
-"""The engines a release can be put back with: one table, `ENGINES`, from the name in `[rollback]` to its hook.
+"""The engines a release can be put back with: one table, `HOOKS`, from the name in `[rollback]` to its hook.
 
 An environment file says which one, and gives it a table of its own:
 
@@ -9,8 +9,8 @@ An environment file says which one, and gives it a table of its own:
     roll_back = ["deploy/put-back"]
 
 To add an engine: write a module here with a frozen Struct (`forbid_unknown_fields=True`, facts only, never a secret)
-and a class with the two calls of `streampay_smoke.rollback.hook.Hook`, then add its line to `ENGINES`. The secrets it
-needs are variables named in its line, which are in `settings.variables` too (`secret=True`) and begin with
+and a class with the two calls of `streampay_smoke.rollback.hook.Hook`, then add its line to `HOOKS`. The secrets it
+needs are variables named in its line, which are in `settings.variables` too (with a parser of secrets) and begin with
 `SMOKE_ROLLBACK_`: it is handed those that are set, and no others.
 """
 
@@ -56,7 +56,7 @@ def _with_token(hook: Callable[[Any, Secret | None], Hook]) -> Callable[[Any, Se
     return lambda settings, secrets: hook(settings, secrets.get(TOKEN))
 
 
-ENGINES: Mapping[str, HookFactory] = {
+HOOKS: Mapping[str, HookFactory] = {
     "command": HookFactory(settings=CommandSettings, make=lambda settings, secrets: CommandHook(settings)),
     "webhook": HookFactory(settings=WebhookSettings, make=WebhookHook.made, secrets=(webhook.SECRET,)),
     "kubernetes": HookFactory(settings=KubernetesSettings, make=_with_token(KubernetesHook), secrets=(TOKEN,)),
@@ -77,13 +77,13 @@ def hook_named(name: str, table: Mapping[str, Any], secrets: Secrets, *, where: 
 
     Raises SettingsInvalid for an unknown engine or a table that is not its own.
     """
-    if name not in ENGINES:
-        nearest = difflib.get_close_matches(name, ENGINES, n=1)
+    if name not in HOOKS:
+        nearest = difflib.get_close_matches(name, HOOKS, n=1)
         raise SettingsInvalid(
             f"{where}: [rollback] has no engine {name!r}{f'; did you mean {nearest[0]!r}?' if nearest else ''}",
-            next_step=f"use one of: {', '.join(sorted(ENGINES))}",
+            next_step=f"use one of: {', '.join(sorted(HOOKS))}",
         )
-    engine = ENGINES[name]
+    engine = HOOKS[name]
     try:
         settings = msgspec.convert(table, engine.settings)
     except msgspec.ValidationError as error:

@@ -85,8 +85,8 @@ class ArgoRolloutsHook(EngineHook):
     promotion was taken.
     """
 
-    def __init__(self, settings: ArgoRolloutsSettings, token: Secret | None, *, pace: HookClock = REAL_CLOCK) -> None:
-        super().__init__(pace)
+    def __init__(self, settings: ArgoRolloutsSettings, token: Secret | None, *, clock: HookClock = REAL_CLOCK) -> None:
+        super().__init__(clock)
         self._cluster = Cluster(settings, token)
         self._origin = Origin(told_by=settings.release_told_by, container=settings.container)
         self._what = f"Rollout {settings.namespace}/{settings.rollout}"

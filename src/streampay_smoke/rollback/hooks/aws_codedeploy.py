@@ -74,8 +74,8 @@ class CodeDeployHook(EngineHook):
     CodeDeploy has taken the stop or the deployment; it goes on by itself.
     """
 
-    def __init__(self, settings: CodeDeploySettings, *, pace: HookClock = REAL_CLOCK) -> None:
-        super().__init__(pace)
+    def __init__(self, settings: CodeDeploySettings, *, clock: HookClock = REAL_CLOCK) -> None:
+        super().__init__(clock)
         self._aws = Aws(
             CODEDEPLOY,
             settings,

@@ -134,8 +134,8 @@ class EcsHook(EngineHook):
     ECS has taken the change; tasks follow as the deployment's strategy says.
     """
 
-    def __init__(self, settings: EcsSettings, *, pace: HookClock = REAL_CLOCK) -> None:
-        super().__init__(pace)
+    def __init__(self, settings: EcsSettings, *, clock: HookClock = REAL_CLOCK) -> None:
+        super().__init__(clock)
         self._aws = Aws(
             ECS,
             settings,

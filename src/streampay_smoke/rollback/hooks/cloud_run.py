@@ -138,16 +138,16 @@ class _TrafficChange(msgspec.Struct, kw_only=True):
 class CloudRunHook:
     """Sends all traffic to one revision."""
 
-    def __init__(self, settings: CloudRunSettings, token: Secret | None, *, pace: HookClock = REAL_CLOCK) -> None:
+    def __init__(self, settings: CloudRunSettings, token: Secret | None, *, clock: HookClock = REAL_CLOCK) -> None:
         by_revision = settings.release_told_by == BY_REVISION
         self._origin = None if by_revision else Origin(told_by=settings.release_told_by, container=settings.container)
         self._path = f"/v2/projects/{settings.project}/locations/{settings.region}/services/{settings.service}"
         self._what = f"Cloud Run service {settings.service} in {settings.region}"
-        self._pace = pace
+        self._clock = clock
         self._api = EngineApi(
             "the Cloud Run API",
             Client(base_url=checked_address("cloud-run.api", settings.api), timeout_seconds=settings.request_seconds),
-            credentials=GoogleToken(token, pace),
+            credentials=GoogleToken(token, clock),
             passes=lambda reply: reply.status in PASSING or reply.status == _CONFLICT,
             next_steps={
                 401: f"give a token that has not ended, in {TOKEN}, or run where the job has a service account",
@@ -158,13 +158,13 @@ class CloudRunHook:
 
     def live_release(self) -> str | None:
         """Return the release with traffic; of several, that of the latest revision."""
-        return retry_until_done(self._look, LOOK_SECONDS, self._pace)
+        return retry_until_done(self._look, LOOK_SECONDS, self._clock)
 
     def roll_back(self, intent: Intent) -> str:
         """Return once the traffic has moved."""
         change = _TrafficChange()
         return retry_until_done(
-            lambda within: self._attempt(intent, change, within), intent.deadline_seconds, self._pace
+            lambda within: self._attempt(intent, change, within), intent.deadline_seconds, self._clock
         )
 
     def _look(self, within: Deadline) -> str | None:
@@ -255,15 +255,15 @@ class CloudRunHook:
 class GoogleToken:
     """The token given, else that of the job's service account, which the metadata server hands out."""
 
-    def __init__(self, token: Secret | None, pace: HookClock) -> None:
+    def __init__(self, token: Secret | None, clock: HookClock) -> None:
         self._token = token
         self._ends_at = float("inf")
-        self._pace = pace
+        self._clock = clock
 
     def __call__(self, request: EngineRequest) -> Credentials:
         """Return the credentials for a request; raises NotYet where there is no metadata server to ask."""
         del request
-        if self._token is None or self._pace.clock() > self._ends_at - _EARLY_SECONDS:
+        if self._token is None or self._clock.steady() > self._ends_at - _EARLY_SECONDS:
             self._token, self._ends_at = self._handed_out()
         return bearer(self._token)
 
@@ -276,7 +276,7 @@ class GoogleToken:
             with Client(base_url=address, timeout_seconds=_METADATA_SECONDS, headers=_FLAVOR, direct=True) as client:
                 reply = client.request("GET", _METADATA_PATH)
             body = msgspec.json.decode(reply.content)
-            return Secret(str(body["access_token"])), self._pace.clock() + float(body["expires_in"])
+            return Secret(str(body["access_token"])), self._clock.steady() + float(body["expires_in"])
         except (NoAnswer, msgspec.DecodeError, KeyError, TypeError, ValueError) as problem:
             raise HookFailed(
                 f"no token for Google Cloud: {TOKEN} is not set, and no metadata server hands one out "

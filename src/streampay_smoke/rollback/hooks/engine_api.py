@@ -57,7 +57,7 @@ class NotYet(HookFailed):
 class HookClock(msgspec.Struct, frozen=True, kw_only=True):
     """How time passes, in seconds."""
 
-    clock: Callable[[], float] = time.monotonic
+    steady: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
 
@@ -67,23 +67,23 @@ REAL_CLOCK = HookClock()
 class Deadline:
     """The time there is for everything an engine is asked in one go."""
 
-    def __init__(self, seconds: float, pace: HookClock) -> None:
+    def __init__(self, seconds: float, clock: HookClock) -> None:
         self._seconds = seconds
-        self._clock = pace.clock
-        self._started = pace.clock()
+        self._steady = clock.steady
+        self._started = clock.steady()
 
     def spent_seconds(self) -> float:
         """Return what has passed of it."""
-        return self._clock() - self._started
+        return self._steady() - self._started
 
     def left_seconds(self) -> float:
         """Return what is left of it; negative when it is over."""
         return self._seconds - self.spent_seconds()
 
 
-def retry_until_done(attempt: Callable[[Deadline], T], seconds: float, pace: HookClock) -> T:
+def retry_until_done(attempt: Callable[[Deadline], T], seconds: float, clock: HookClock) -> T:
     """Play `attempt` until it returns; raises what it raises, and HookFailed when the time does not reach further."""
-    within = Deadline(seconds, pace)
+    within = Deadline(seconds, clock)
     tries, backoff = 0, _FIRST_PAUSE_SECONDS
     while True:
         tries += 1
@@ -98,22 +98,22 @@ def retry_until_done(attempt: Callable[[Deadline], T], seconds: float, pace: Hoo
                     f"{within.spent_seconds():.1f} s (limit {seconds:g} s)",
                     next_step=problem.next_step,
                 ) from None
-        pace.sleep(pause)
+        clock.sleep(pause)
 
 
 class EngineHook(ABC):
     """A hook whose engine is looked at, and then asked, again and again until it is done or the time is over."""
 
-    def __init__(self, pace: HookClock) -> None:
-        self._pace = pace
+    def __init__(self, clock: HookClock) -> None:
+        self._clock = clock
 
     def live_release(self) -> str | None:
         """Return the release the engine has as its live one, or is on its way to, None where it tells none."""
-        return retry_until_done(self._look, LOOK_SECONDS, self._pace)
+        return retry_until_done(self._look, LOOK_SECONDS, self._clock)
 
     def roll_back(self, intent: Intent) -> str:
         """Make the target live, inside the intent's deadline; return the engine's own words."""
-        return retry_until_done(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._pace)
+        return retry_until_done(lambda within: self._attempt(intent, within), intent.deadline_seconds, self._clock)
 
     @abstractmethod
     def _look(self, within: Deadline) -> str | None:

@@ -93,9 +93,9 @@ class _DispatchedRun(msgspec.Struct, kw_only=True):
 class GithubHook:
     """Dispatches the workflow unless a run has the intent's key in its name, and waits until the run has ended."""
 
-    def __init__(self, settings: GithubSettings, token: Secret, *, pace: HookClock = REAL_CLOCK) -> None:
+    def __init__(self, settings: GithubSettings, token: Secret, *, clock: HookClock = REAL_CLOCK) -> None:
         self._settings = settings
-        self._pace = pace
+        self._clock = clock
         self._at = f"/repos/{settings.repository}"
         self._workflow = f"{self._at}/actions/workflows/{settings.workflow}"
         self._api = EngineApi(
@@ -133,7 +133,7 @@ class GithubHook:
         """Return once the run of this intent has succeeded; raises HookFailed when it ends in any other way."""
         dispatched = _DispatchedRun()
         return retry_until_done(
-            lambda within: self._attempt(intent, dispatched, within), intent.deadline_seconds, self._pace
+            lambda within: self._attempt(intent, dispatched, within), intent.deadline_seconds, self._clock
         )
 
     def _attempt(self, intent: Intent, dispatched: _DispatchedRun, within: Deadline) -> str:

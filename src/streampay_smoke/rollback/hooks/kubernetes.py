@@ -52,8 +52,8 @@ class KubernetesHook(EngineHook):
     A rollback is done when the API has taken the change; pods follow as the strategy says.
     """
 
-    def __init__(self, settings: KubernetesSettings, token: Secret | None, *, pace: HookClock = REAL_CLOCK) -> None:
-        super().__init__(pace)
+    def __init__(self, settings: KubernetesSettings, token: Secret | None, *, clock: HookClock = REAL_CLOCK) -> None:
+        super().__init__(clock)
         self._cluster = Cluster(settings, token)
         self._origin = Origin(told_by=settings.release_told_by, container=settings.container)
         self._what = f"Deployment {settings.namespace}/{settings.deployment}"

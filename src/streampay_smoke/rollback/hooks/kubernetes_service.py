@@ -81,9 +81,9 @@ class KubernetesServiceHook(EngineHook):
     """
 
     def __init__(
-        self, settings: KubernetesServiceSettings, token: Secret | None, *, pace: HookClock = REAL_CLOCK
+        self, settings: KubernetesServiceSettings, token: Secret | None, *, clock: HookClock = REAL_CLOCK
     ) -> None:
-        super().__init__(pace)
+        super().__init__(clock)
         self._cluster = Cluster(settings, token)
         self._origin = Origin(told_by=settings.release_told_by, container=settings.container)
         self._what = f"Service {settings.namespace}/{settings.service}"

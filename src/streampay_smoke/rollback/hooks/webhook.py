@@ -57,11 +57,11 @@ class WebhookHook:
         secret: Secret,
         *,
         now: Callable[[], float] = time.time,
-        pace: HookClock = REAL_CLOCK,
+        clock: HookClock = REAL_CLOCK,
     ) -> None:
         self._key = signing_key(secret, variable=SECRET)
         self._now = now
-        self._pace = pace
+        self._clock = clock
         self._url = checked_address("webhook.url", settings.url)
         self._api = EngineApi(
             "the webhook's receiver",
@@ -96,7 +96,7 @@ class WebhookHook:
         def post(within: Deadline) -> Reply:
             return self._api.ask("POST", self._url, within=within, body=body, headers=headers)
 
-        reply = retry_until_done(post, intent.deadline_seconds, self._pace)
+        reply = retry_until_done(post, intent.deadline_seconds, self._clock)
         return error_message_of(reply) or f"taken with status {reply.status}"
 
     def _signed(self, request: EngineRequest) -> Credentials:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
 from streampay_smoke.chain.adapter import ContractMissing
 from streampay_smoke.chain.contract import CREATED, StreamEvent
-from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS, STANDS_STILL_SECONDS
+from streampay_smoke.chain.ledger_time import CLOCK_SKEW_SECONDS, STANDS_STILL_SECONDS
 from streampay_smoke.chain.progress import LedgerProgress
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import Probed

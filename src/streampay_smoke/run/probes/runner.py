@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from streampay_smoke.chain.pace import CLOCK_SKEW_SECONDS
+from streampay_smoke.chain.ledger_time import CLOCK_SKEW_SECONDS
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import AnyEvent, Exchanged, Probed
 from streampay_smoke.gate.attribution import CLOCK_PROBE, EGRESS_PROBE

@@ -7,10 +7,10 @@ from streampay_smoke.rollback.hooks.engine_api import HookClock
 
 
 def noted(pauses: list[float], meanwhile: Callable[[], None] = lambda: None) -> HookClock:
-    """A pace whose pauses end up in `pauses`; `meanwhile` is what happens elsewhere during each."""
+    """A clock whose pauses end up in `pauses`; `meanwhile` is what happens elsewhere during each."""
 
     def sleep(seconds: float) -> None:
         pauses.append(seconds)
         meanwhile()
 
-    return HookClock(clock=lambda: time.monotonic() + sum(pauses), sleep=sleep)
+    return HookClock(steady=lambda: time.monotonic() + sum(pauses), sleep=sleep)

@@ -1,4 +1,13 @@
-"""Time on the ledger: the clock a network is followed by, and how long it may take before it stands still."""
+"""Time on the ledger: the clock a network is followed by, and how long it may take before it stands still.
+
+Which wait counts when, from the shortest to the longest:
+
+- `Pace.ledger_wait` (core/networks.py, one for each network): a look for what a ledger that is due must show.
+- `MOVES_WITHIN_SECONDS` (here, the same for all networks): whether a network closes any ledger at all.
+- `ledger_step_seconds` (an environment file, by default settings/shared.toml): the whole of a step that waits for
+  ledgers; a step that goes on past it is stopped.
+- `LEDGERS_PER_STEP` (settings/deadline.py) limits no wait: it is what the deadline of a run reckons with for each step.
+"""
 
 import time
 from collections.abc import Callable
