@@ -11,7 +11,9 @@ from step_parts import Witness, run_context_of, settings_for
 
 from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_smoke.acceptance.checks import listing, readiness
+from streampay_smoke.acceptance.checks.fleet import ReplicasDisagree
 from streampay_smoke.acceptance.observations.readiness import NeverReady
+from streampay_smoke.acceptance.observations.settings_mismatch import ContractUnexpected
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.chain.adapter import ChainUnavailable, ContractFailure, ContractMissing, InterfaceDrift
 from streampay_smoke.core.errors import GuardRefused, PromiseBroken, SmokeError
@@ -255,7 +257,6 @@ BROKEN_PROMISES = [
     ("settle-names-a-failure", "settles", "the settlement transaction succeeded"),
     ("settle-names-other-network", "settles", "the ledger knows the receipt's transaction"),
     ("settle-by-plain-payment", "settles", "the expected contract was called"),
-    ("contract-id-wrong", "settles", "the stream is started on the ledger before its settlement"),
     ("escrow-a-stroop-less", "settles", "the ledger holds the stream as ordered"),
     ("contract-keeps-change", "settles", "what was not earned goes back to the payer, to the last stroop"),
     ("contract-overdraws", "settles", "what was not earned goes back to the payer, to the last stroop"),
@@ -319,8 +320,16 @@ BROKEN_PROMISES = [
 def test_a_fault_breaks_the_promise_it_is_about(
     fault: str, story: str, promise: str, faulty: Callable[[str], Sandbox], witness: Witness
 ) -> None:
-    with opened(faulty(fault), witness) as scenario, witness.breaks(promise):
+    kind = ReplicasDisagree.kind if fault.startswith("replica") else PromiseBroken.kind
+    with opened(faulty(fault), witness) as scenario, witness.breaks(promise, kind=kind):
         STORIES[story](scenario)
+
+
+def test_a_service_that_pays_on_another_contract_is_a_matter_of_settings(
+    faulty: Callable[[str], Sandbox], witness: Witness
+) -> None:
+    with opened(faulty("contract-id-wrong"), witness) as scenario, pytest.raises(ContractUnexpected):
+        STORIES["settles"](scenario)
 
 
 OTHER_FAILURES = [

@@ -21,6 +21,7 @@ SECONDS: Mapping[str, float] = {
     "tests/suite/test_bake.py::test_a_release_that_stays_well": 40,
     "tests/suite/test_concurrent_runs.py::test_": 30,
     f"{_ACCESS}::test_an_attempt_that_succeeds_breaks_the_promise_it_is_about[limits-shared-": 30,
+    "tests/suite/test_canary.py": 30,
     "tests/suite/test_init.py": 30,
     "tests/suite/test_crashes.py": 25,
     "tests/steps/test_settings_mismatch.py::test_a_run_at": 20,

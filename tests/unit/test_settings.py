@@ -4,18 +4,21 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from streampay_sandbox.ledger.genesis import named_keypair
 from streampay_smoke import settings as configuration
 from streampay_smoke.core.errors import GuardRefused, SettingsInvalid, SmokeError
 from streampay_smoke.core.networks import ALLOWED, PUBLIC_NAMES, PUBLIC_PASSPHRASE
+from streampay_smoke.core.secret import Secret, SecretAddress
 from streampay_smoke.service.strkey import KEY_BYTES, seed_text
-from streampay_smoke.settings import Settings, parsing
-from streampay_smoke.settings.actuator import load_serve
+from streampay_smoke.settings import EvidenceSettings, Settings, parsing
+from streampay_smoke.settings.actuator import RollbackSettings, ServeSettings, load_serve
 from streampay_smoke.settings.folders import CHECKOUT, project_root, suite_root
+from streampay_smoke.settings.notification import NotificationSettings
 from streampay_smoke.settings.reading import read
-from streampay_smoke.settings.variables import VARIABLES, Mode
+from streampay_smoke.settings.variables import ENGINE_PREFIX, VARIABLES, Mode
 
 ROOT = Path(__file__).parents[2]
 STAGING = {
@@ -262,6 +265,43 @@ def test_a_fact_of_an_environment_that_cannot_be_is_refused(project: Path, line:
 
 
 KEY = "7f3a9c1e5b2d4f60a8c7e9d1b3f5a7c9"
+
+
+def fields_of_variables(*kinds: type[msgspec.Struct]) -> dict[str, str]:
+    """Return the types of all fields, by name."""
+    return {field.name: str(field.type) for kind in kinds for field in msgspec.structs.fields(kind)}
+
+
+def test_every_variable_is_loaded_and_every_secret_one_as_a_secret() -> None:
+    fields = fields_of_variables(Settings, EvidenceSettings, RollbackSettings, ServeSettings)
+    attributes = {variable.attribute: variable for variable in VARIABLES.values()}
+    assert len(attributes) == len(VARIABLES), "two variables have one attribute"
+    engine_secrets = {name for name, each in attributes.items() if each.secret and each.name.startswith(ENGINE_PREFIX)}
+    assert attributes.keys() - fields.keys() - engine_secrets == {"replicas", "rollback_base_url"}, (
+        "declared and in no struct: nobody loads it. `replicas` becomes one of `facts`, and `rollback_base_url` is "
+        "where a proof is looked for"
+    )
+    derived = {"facts", "deadline_is_derived", "rehearsal", "engine_secrets", "credentials", "base_url_called"}
+    assert fields.keys() - attributes.keys() == derived, "a field that no variable gives a value to"
+    held = {name for name, kind in fields.items() if "Secret" in kind} - {"engine_secrets", "credentials"}
+    assert held == {name for name, each in attributes.items() if each.secret} - engine_secrets
+    of_runs = fields_of_variables(Settings)
+    assert held <= of_runs.keys(), "a secret that a run does not know cannot be kept out of its texts"
+
+
+@pytest.mark.parametrize("kind", [NotificationSettings, EvidenceSettings])
+def test_no_secret_of_those_who_are_told_is_forgotten(kind: type[NotificationSettings]) -> None:
+    values: dict[str, Any] = {
+        field.name: SecretAddress(f"https://chat.example/{at}{KEY}")
+        if "SecretAddress" in str(field.type)
+        else Secret(f"{at}{KEY}")
+        for at, field in enumerate(msgspec.structs.fields(kind))
+        if "Secret" in str(field.type)
+    }
+    others: dict[str, Any] = {field.name: "" for field in msgspec.structs.fields(kind) if field.required}
+    hidden = kind(**{**others, **values}).redacted()
+    assert len(hidden) == len(set(hidden)) == len(values)
+    assert all(secret.endswith(KEY) for secret in hidden)
 
 
 def test_secrets_are_held_back_and_known_to_the_redactor() -> None:

@@ -25,7 +25,7 @@ class EventByStream(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ContractProfile(msgspec.Struct, frozen=True, kw_only=True):
-    """What a contract is expected to look like.
+    """What a contract is expected to look like. `about` tells it from the others in a few words.
 
     `events` maps the name of an event to its data fields in order, `events_by_stream` to what else it looks like.
     `statuses` are the contract's words in the order of its enum; a contract with a flag instead has two. `state` maps
@@ -35,6 +35,7 @@ class ContractProfile(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
+    about: str
     id_type: str
     pays: bool
     operations: Mapping[str, Operation]
@@ -62,6 +63,7 @@ _STREAM_ID = (("stream_id", "stream_id"),)
 
 _STREAMPAY_STREAM = ContractProfile(
     name="streampay-stream",
+    about="the web app's",
     id_type="u64",
     pays=True,
     operations={
@@ -146,6 +148,7 @@ _STREAMPAY_STREAM = ContractProfile(
 
 _STREAMPAY_CONTRACTS = ContractProfile(
     name="streampay-contracts",
+    about="the early contract",
     id_type="u32",
     pays=False,
     operations={
@@ -181,6 +184,7 @@ _STREAMPAY_CONTRACTS = ContractProfile(
 
 _STREAMPAY_CONTRACTS_V0_2 = ContractProfile(
     name="streampay-contracts-v0.2",
+    about="the one after that, whose recipients withdraw",
     id_type="u32",
     pays=True,
     operations={

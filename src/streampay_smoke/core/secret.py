@@ -22,6 +22,10 @@ class Secret(msgspec.Struct, frozen=True):
     __str__ = __repr__
 
 
+class SecretAddress(Secret, frozen=True):
+    """An address that is a secret as a whole; only its host may be shown."""
+
+
 def quoted(given: str) -> str:
     """Return a value for a message: a word as it is, and of anything else only how long it is.
 

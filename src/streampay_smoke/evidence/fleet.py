@@ -14,6 +14,13 @@ CLOCK_SPREAD_SECONDS = 5.0
 a stream owes, and until when a token is good, differs by no more than this between requests that follow each other."""
 
 
+RELEASE, CLOCK, KEYS, LIMITS, DATA = "release", "clock", "keys", "limits", "data"
+"""What replicas may disagree about."""
+
+OF_OTHER_CHECKS = frozenset({RELEASE, DATA})
+"""What checks of their own decide; any other disagreement breaks the promise that replicas agree."""
+
+
 class ReplicaAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What `replicas` (their names, none where nothing tells them apart) answered alike, in so many looks."""
 
@@ -56,13 +63,13 @@ def disagreements(seen: Sequence[ReplicaSeen]) -> tuple[Disagreement, ...]:
 
 
 def _found(seen: Sequence[ReplicaSeen]) -> Iterator[Disagreement]:
-    yield from _about("release", seen, lambda each: each.release)
+    yield from _about(RELEASE, seen, lambda each: each.release)
     yield from _about_clocks(seen)
-    yield from _about("keys", seen, lambda each: each.keys)
+    yield from _about(KEYS, seen, lambda each: each.keys)
     for asked in dict.fromkeys(each.asked for each in seen):
-        yield from _about("limits", [each for each in seen if each.asked == asked], lambda each: each.limits, asked)
+        yield from _about(LIMITS, [each for each in seen if each.asked == asked], lambda each: each.limits, asked)
     for about in dict.fromkeys(each.about for each in seen if each.about):
-        yield from _about("data", [each for each in seen if each.about == about], lambda each: each.data, about)
+        yield from _about(DATA, [each for each in seen if each.about == about], lambda each: each.data, about)
 
 
 def _about(
@@ -96,9 +103,7 @@ def _about_clocks(seen: Sequence[ReplicaSeen]) -> Iterator[Disagreement]:
     for low, high, each in told:
         if high <= middle or low >= middle:
             sides.setdefault(low >= middle, []).append(each)
-    yield from _pair(
-        "clock", sides, lambda ahead: f"{latest_low if ahead else earliest_high:+.0f} s from this runner's"
-    )
+    yield from _pair(CLOCK, sides, lambda ahead: f"{latest_low if ahead else earliest_high:+.0f} s from this runner's")
 
 
 def _pair(

@@ -1,6 +1,7 @@
 """What each expected scenario is worth as evidence: its status, whose fault, and why in words."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -37,12 +38,15 @@ def examined(run: RunHistory) -> Sequence[Examined]:
         return ()
     reasons = {exclusion.id: exclusion.reason for exclusion in run.planned.excluded}
     entries = in_force(run.quarantine)
-    each = [_examined(run, expected, reasons.get(expected.id)) for expected in run.planned.expected]
+    said = _said_elsewhere(history.failure for history in run.scenarios.values())
+    each = [_examined(run, expected, reasons.get(expected.id), said) for expected in run.planned.expected]
     gating = [replace(one, check=quarantined(one.check, entries.get(one.check.id))) for one in each]
     return with_blocked(gating)
 
 
-def _examined(run: RunHistory, expected: ExpectedScenario, excluded_because: str | None) -> Examined:
+def _examined(
+    run: RunHistory, expected: ExpectedScenario, excluded_because: str | None, said: Counter[str]
+) -> Examined:
     history = run.scenarios.get(expected.id)
     if excluded_because is not None:
         return Examined(check=_described(expected, history, status="excluded", hint=excluded_because))
@@ -54,7 +58,7 @@ def _examined(run: RunHistory, expected: ExpectedScenario, excluded_because: str
     if failure is None:
         return Examined(check=_described(expected, history, status="passed", hint=_flaky_because(history)))
     early = _is_precondition(history.failed_step, expected)
-    check = _unhappy(run, expected, history, failure)
+    check = _unhappy(run, expected, history, failure, said)
     return Examined(
         check=replace(check, concern=_concern(failure, check, early=early)),
         failure=failure,
@@ -86,19 +90,31 @@ def _is_precondition(step: str, expected: ExpectedScenario) -> bool:
     return step in expected.steps[:doing]
 
 
-def _unhappy(run: RunHistory, expected: ExpectedScenario, history: ScenarioHistory, failure: Failure) -> Check:
+_ELSEWHERE: Mapping[str, Callable[[Failure], bool]] = {
+    "ledger_failed_elsewhere": lambda failure: failure.blame == Blame.DEPENDENCY,
+    "another_application_answers": lambda failure: failure.kind == ANOTHER_APPLICATION,
+    "guard_refused_elsewhere": lambda failure: failure.blame == Blame.SAFETY,
+    "release_is_elsewhere": lambda failure: failure.kind == RELEASE_ELSEWHERE,
+    "creation_failed_elsewhere": lambda failure: failure.kind in CREATION_KINDS,
+}
+"""What a failure says about the other scenarios of its run, by the field of `FailedCheck`."""
+
+
+def _said_elsewhere(failures: Iterable[Failure | None]) -> Counter[str]:
+    """Return how many failures say each of these things."""
+    return Counter(name for failure in failures if failure for name, says in _ELSEWHERE.items() if says(failure))
+
+
+def _unhappy(
+    run: RunHistory, expected: ExpectedScenario, history: ScenarioHistory, failure: Failure, said: Counter[str]
+) -> Check:
+    own = _said_elsewhere([history.failure])
     cause: Attribution = attribute(
         FailedCheck(
             failure=failure,
             needs_ledger=needs_ledger(expected.id),
             probes=_probes(run, history),
-            ledger_failed_elsewhere=any(other.blame == Blame.DEPENDENCY for other in _failures_beside(run, history)),
-            another_application_answers=any(
-                other.kind == ANOTHER_APPLICATION for other in _failures_beside(run, history)
-            ),
-            guard_refused_elsewhere=any(other.blame == Blame.SAFETY for other in _failures_beside(run, history)),
-            release_is_elsewhere=any(other.kind == RELEASE_ELSEWHERE for other in _failures_beside(run, history)),
-            creation_failed_elsewhere=any(other.kind in CREATION_KINDS for other in _failures_beside(run, history)),
+            **{name: said[name] > own[name] for name in _ELSEWHERE},
         )
     )
     status = MISSING if cause.rule == RUN_ENDED else "failed" if cause.blame is Blame.PRODUCT else "broken"
@@ -106,13 +122,6 @@ def _unhappy(run: RunHistory, expected: ExpectedScenario, history: ScenarioHisto
     next_step = f" Next: {failure.next_step}." if failure.next_step else ""
     hint = f"{failure.message}{where}. {cause.reason.capitalize()}.{next_step}"
     return _described(expected, history, status=status, blame=cause.blame, rule=cause.rule, hint=hint)
-
-
-def _failures_beside(run: RunHistory, history: ScenarioHistory) -> Iterator[Failure]:
-    """Yield what the other scenarios of the run failed with."""
-    for other in run.scenarios.values():
-        if other is not history and other.failure is not None:
-            yield other.failure
 
 
 def _probes(run: RunHistory, history: ScenarioHistory) -> tuple[Probed, ...]:

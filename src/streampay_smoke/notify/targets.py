@@ -12,6 +12,7 @@ import msgspec
 
 from streampay_smoke.core import times
 from streampay_smoke.core.webhooks import signed, signing_key
+from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.notify.notice import Notice
 from streampay_smoke.settings.notification import WEBHOOK_SECRET, NotificationSettings
 
@@ -35,10 +36,11 @@ class TargetRequest(msgspec.Struct, frozen=True, kw_only=True):
 class NotificationTarget(msgspec.Struct, frozen=True, kw_only=True):
     """One place. `pages` says that it wakes people: it gets what the decision pages for, and nothing else.
 
-    `request` makes the request of one attempt.
+    `host` is all that may be shown of its address. `request` makes the request of one attempt.
     """
 
     name: str
+    host: str
     pages: bool
     request: Callable[[Notice], TargetRequest]
 
@@ -56,7 +58,9 @@ def targets_of(settings: NotificationSettings) -> Iterator[NotificationTarget]:
     if settings.notify_webhook_url is not None and settings.notify_webhook_secret is not None:
         key = signing_key(settings.notify_webhook_secret, variable=WEBHOOK_SECRET)
         url = settings.notify_webhook_url.reveal()
-        yield NotificationTarget(name="webhook", pages=False, request=lambda notice: _webhook(url, key, notice))
+        yield NotificationTarget(
+            name="webhook", host=host_only(url), pages=False, request=lambda notice: _webhook(url, key, notice)
+        )
     if settings.page_pagerduty_key is not None:
         routing_key = settings.page_pagerduty_key.reveal()
         yield _target(
@@ -78,6 +82,7 @@ def _target(
     sent = {"content-type": "application/json", **(headers or {})}
     return NotificationTarget(
         name=name,
+        host=host_only(url),
         pages=pages,
         request=lambda notice: TargetRequest(url=url, content=msgspec.json.encode(body(notice)), headers=sent),
     )

@@ -29,7 +29,7 @@ from streampay_smoke.gate.policy import Decision
 from streampay_smoke.gate.verdict import VERDICT, Verdict, VerdictStatus, from_json
 from streampay_smoke.operations.verification import differences
 from streampay_smoke.publish import github
-from streampay_smoke.publish.publish import OF_MERGES, PAGE, publish
+from streampay_smoke.publish.publish import PAGE, REPORTS, publish
 from streampay_smoke.publish.report_model import RunReport, report_of
 from streampay_smoke.publish.summary import console_regions, paint_for, width_of
 from streampay_smoke.run.conclude import attempt, evidence_lost, notify_people
@@ -259,7 +259,8 @@ def conclude_merged(
 
 def _announce(folder: RunFolder, run: RunReport, decision: Decision, notes: Sequence[str], *, quiet: bool) -> None:
     print(console_regions(run, paint_for(sys.stdout, variables()), width_of(sys.stdout)), end="", flush=True)
-    published = publish(folder.path, run, publishers=OF_MERGES)
+    reports = {name: report for name, report in REPORTS.items() if report.of_merges}
+    published = publish(folder.path, run, reports=reports)
     if not quiet:
         print(f"decision: {run.decision}\nreport: {folder.path / PAGE}", flush=True)
     for note in (*notes, *published.notes):

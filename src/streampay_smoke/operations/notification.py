@@ -16,7 +16,7 @@ def send_test(settings: NotificationSettings, *, page: bool) -> int:
     Raises SettingsInvalid where there is nobody to tell.
     """
     with redacted_output() as redactor:
-        redactor.learn(*settings.notification_secrets())
+        redactor.learn(*settings.redacted())
         targets = list(targets_of(settings))
         if not targets:
             raise SettingsInvalid(

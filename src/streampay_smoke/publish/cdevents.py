@@ -38,23 +38,14 @@ _SEVERITIES = {
 _SEVERITY_TAGS = {"blocker": "critical", "critical": "high", "normal": "medium", "minor": "low", "trivial": "low"}
 """Severity tags of the features, in CDEvents' words."""
 
-OUTPUTS = {
-    VERDICT: ("report", "application/json"),
-    "junit/streampay-smoke.xml": ("report", "application/xml"),
-    "ctrf.json": ("report", "application/json"),
-    "summary.md": ("report", "text/markdown"),
-    JOURNAL: ("log", "application/jsonl"),
-}
-"""What a run leaves in its folder, as CDEvents names its kind, and its media type."""
+
+def write_cdevents(path: Path, run: RunReport, environ: Mapping[str, str], reports: Mapping[str, str]) -> None:
+    """Write the events of a run in the order they happened; see `cloud_events`."""
+    replace_file(path, b"".join(msgspec.json.encode(event) + b"\n" for event in cloud_events(run, environ, reports)))
 
 
-def write_cdevents(path: Path, run: RunReport, environ: Mapping[str, str]) -> None:
-    """Write the events of a run in the order they happened."""
-    replace_file(path, b"".join(msgspec.json.encode(event) + b"\n" for event in cloud_events(run, environ)))
-
-
-def cloud_events(run: RunReport, environ: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """Yield each event in CloudEvents' structured mode."""
+def cloud_events(run: RunReport, environ: Mapping[str, str], reports: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """Yield each event in CloudEvents' structured mode; `reports` are those in the run's folder, with media types."""
     verdict = run.verdict
     place, suite_run = _environment(verdict), _run_id(verdict)
     began_at_ms, ended_at_ms = verdict.timings.started_at_ms, verdict.timings.ended_at_ms
@@ -63,8 +54,8 @@ def cloud_events(run: RunReport, environ: Mapping[str, str]) -> Iterator[dict[st
         if scenario.check.status != "excluded":
             at_ms = scenario.started_at_ms + scenario.duration_ms
             yield _event(run, CASE_FINISHED, _case_id(run, scenario), at_ms, place | _case(run, scenario))
-    for name, (kind, media_type) in OUTPUTS.items():
-        content = {"outputType": kind, "format": media_type}
+    for name, media_type in {VERDICT: "application/json", **reports, JOURNAL: "application/jsonl"}.items():
+        content = {"outputType": "log" if name == JOURNAL else "report", "format": media_type}
         yield _event(run, OUTPUT_PUBLISHED, f"{suite_run}/{name}", ended_at_ms, content)
     yield _event(
         run, SUITE_FINISHED, suite_run, ended_at_ms, place | _suite() | _answer(verdict), _custom_data(verdict)

@@ -32,18 +32,31 @@ def _file(render: Callable[[RunReport], bytes]) -> Publisher:
     return publish_file
 
 
-PUBLISHERS: dict[str, Publisher] = {
-    "junit/streampay-smoke.xml": _file(junit_xml),
-    "ctrf.json": _file(ctrf_json),
-    "summary.md": _file(summary_md),
-    "cdevents.jsonl": write_cdevents,
-    ALLURE_RESULTS: write_allure_results,
-    PAGE: _file(html_report),
-}
-"""Where in the run's folder each report goes, and what writes it."""
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """A report of a run. `media_type` is for CDEvents, which tell of no report that has none.
 
-OF_MERGES = {name: PUBLISHERS[name] for name in ("junit/streampay-smoke.xml", "ctrf.json", "summary.md", PAGE)}
-"""The reports of a merged verdict: the others tell moments and steps, which the regions' own runs have."""
+    A merged verdict has those `of_merges` only: the others tell moments and steps, which the regions' own runs have.
+    """
+
+    write: Publisher
+    of_merges: bool = False
+    media_type: str = ""
+
+
+def _cdevents(path: Path, run: RunReport, environ: Mapping[str, str]) -> None:
+    reports = {name: report.media_type for name, report in REPORTS.items() if report.media_type}
+    write_cdevents(path, run, environ, reports)
+
+
+REPORTS: dict[str, Report] = {
+    "junit/streampay-smoke.xml": Report(write=_file(junit_xml), of_merges=True, media_type="application/xml"),
+    "ctrf.json": Report(write=_file(ctrf_json), of_merges=True, media_type="application/json"),
+    "summary.md": Report(write=_file(summary_md), of_merges=True, media_type="text/markdown"),
+    "cdevents.jsonl": Report(write=_cdevents),
+    ALLURE_RESULTS: Report(write=write_allure_results),
+    PAGE: Report(write=_file(html_report), of_merges=True),
+}
+"""Every report, by its place in the run's folder."""
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,16 +71,16 @@ def publish(
     run: RunReport,
     *,
     environ: Mapping[str, str] | None = None,
-    publishers: Mapping[str, Publisher] = PUBLISHERS,
+    reports: Mapping[str, Report] = REPORTS,
 ) -> Published:
-    """Write all reports into the run's folder, each whole or not at all."""
+    """Write the reports into the run's folder, each whole or not at all."""
     environ = system_facts.variables() if environ is None else environ
     written: list[Path] = []
     notes: list[str] = []
-    for name, write in publishers.items():
+    for name, report in reports.items():
         path = run_dir / name
         try:
-            write(path, run, environ)
+            report.write(path, run, environ)
         except Exception as error:  # noqa: BLE001 - whatever a report trips over, the verdict and the others stand
             notes.append(f"{name} could not be written: {type(error).__name__}: {error}")
         else:

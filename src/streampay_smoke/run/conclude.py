@@ -60,7 +60,7 @@ def conclude(
     changes nothing. `act` is left out where nothing may be rolled back. Allure's report comes last: it may take a
     minute, and a signal ends it, not the answer. A `quiet` end prints the verdict only.
     """
-    redactor.learn(*evidence.notification_secrets())
+    redactor.learn(*evidence.redacted())
     with redacted_output(redactor):
         with ending_signals_disregarded():
             try:

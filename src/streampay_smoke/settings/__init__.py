@@ -17,7 +17,7 @@ from streampay_smoke.http.trust import refuse_unusable_trust
 from streampay_smoke.service.claims import refuse_expired, refuse_unfit
 from streampay_smoke.service.strkey import native_token_contract, seed_bytes
 from streampay_smoke.settings.environment import EnvironmentFacts, refuse_impossible
-from streampay_smoke.settings.notification import ADDRESSES, WEBHOOK_SECRET, NotificationSettings
+from streampay_smoke.settings.notification import WEBHOOK_SECRET, NotificationSettings
 from streampay_smoke.settings.problems import Problems
 from streampay_smoke.settings.reading import RawSettings, read, read_what_can_be
 from streampay_smoke.settings.variables import AUTH_MODES, PROOFS, SIGNING_KEY, VARIABLES, slots_of
@@ -109,15 +109,13 @@ class Settings(NotificationSettings, frozen=True, kw_only=True):
         return {name: secret for name, secret in named if secret is not None}
 
     def secrets(self) -> tuple[str, ...]:
-        """Return the value of every secret that was given."""
-        held = (getattr(self, name) for name in self.__struct_fields__ if name not in ADDRESSES)
-        secrets = [value for value in held if isinstance(value, Secret)]
-        return tuple(secret.reveal() for secret in (*secrets, *self.engine_secrets.values()))
+        """Return the value of every secret that was given, the engines' too, addresses left out."""
+        return (*super().secrets(), *(secret.reveal() for secret in self.engine_secrets.values()))
 
     def redacted(self) -> tuple[str, ...]:
         """Return everything that no text of a run may show: the secrets, and the keys in addresses and proxies."""
         keys = (*keys_in(self.rpc_url), *keys_in(self.friendbot_url))
-        return (*self.secrets(), *self.notification_secrets(), *keys, *proxy_secrets())
+        return (*super().redacted(), *keys, *proxy_secrets())
 
     def signer(self) -> SigningKey | None:
         """Return the key that signs verdicts, None where none was given."""

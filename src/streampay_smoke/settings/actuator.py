@@ -11,7 +11,7 @@ from streampay_smoke.settings.environment import EnvironmentFacts
 from streampay_smoke.settings.problems import Problems
 from streampay_smoke.settings.reading import read
 
-ADDRESSES = ("SMOKE_ROLLBACK_BASE_URL", "SMOKE_BASE_URL")
+PROOF_ADDRESSES = ("SMOKE_ROLLBACK_BASE_URL", "SMOKE_BASE_URL")
 """Where a rollback's proof is looked for: the address users meet, which is not always the one a run judges."""
 
 
@@ -63,7 +63,7 @@ def load_rollback(
     """Return the settings of rollbacks; raises SettingsInvalid, GuardRefused for what points at the public network."""
     raw = read(options, environ=environ, root=root)
     problems = Problems()
-    address = next((name for name in ADDRESSES if raw.text(name)), ADDRESSES[-1])
+    address = next((name for name in PROOF_ADDRESSES if raw.text(name)), PROOF_ADDRESSES[-1])
     values = raw.values_for(RollbackSettings, problems, without=("base_url", "rpc_url"))
     with problems.collected():
         values["base_url"] = raw.parsed(address)

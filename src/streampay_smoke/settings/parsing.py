@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import allowed_network, is_loopback
-from streampay_smoke.core.secret import Secret, quoted
+from streampay_smoke.core.secret import Secret, SecretAddress, quoted
 from streampay_smoke.core.secret_shapes import names_a_secret
 from streampay_smoke.core.signing import SigningKey
 from streampay_smoke.core.webhooks import signing_key as signing_key_of_webhooks
@@ -290,12 +290,10 @@ def secret(name: str, given: str) -> Secret | None:
     return Secret(given)
 
 
-def secret_address(name: str, given: str) -> Secret | None:
+def secret_address(name: str, given: str) -> SecretAddress | None:
     """Return an address that is a secret as a whole, None where it is not set: https, or http on this machine."""
-    if not given:
-        return None
-    secure_endpoint(name, given)
-    return secret(name, given)
+    held = secret(name, secure_endpoint(name, given))
+    return SecretAddress(held.reveal()) if held else None
 
 
 def secure_endpoint(name: str, given: str) -> str:

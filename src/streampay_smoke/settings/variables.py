@@ -4,9 +4,10 @@ Validation, the options of the commands, `env.example` and the table in `docs/co
 """
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, get_args, get_type_hints
 
 from streampay_smoke.core.contract_profiles import PROFILES
+from streampay_smoke.core.secret import Secret
 from streampay_smoke.service.credentials import SLOT_B, VARIABLE_OF_MODE
 from streampay_smoke.service.dialects import DIALECTS
 from streampay_smoke.settings import parsing
@@ -22,15 +23,6 @@ AUTH_MODES = {"wallet": "", **VARIABLE_OF_MODE}
 """Auth modes and the variable each cannot do without."""
 
 PROOFS = ("ledger", "service")
-
-
-_PARSERS_OF_SECRETS = (
-    parsing.secret,
-    parsing.secret_address,
-    parsing.serve_token,
-    parsing.signing_key,
-    parsing.webhook_secret,
-)
 
 
 class Mode(StrEnum):
@@ -78,8 +70,9 @@ class Variable(NamedTuple):
 
     @property
     def secret(self) -> bool:
-        """Whether its value must never be shown."""
-        return self.parse in _PARSERS_OF_SECRETS
+        """Whether its value must never be shown: what its parser returns is a `Secret`."""
+        returned = get_args(get_type_hints(self.parse).get("return"))
+        return any(isinstance(kind, type) and issubclass(kind, Secret) for kind in returned)
 
     @property
     def attribute(self) -> str:
@@ -415,8 +408,7 @@ VARIABLES = {
         ),
         Variable(
             "SMOKE_CONTRACT_PROFILE",
-            "The contract's interface: streampay-stream, streampay-contracts (the early contract) or "
-            "streampay-contracts-v0.2 (the one after it, whose recipients withdraw)",
+            f"The contract's interface: {', '.join(f'{each.name} ({each.about})' for each in PROFILES.values())}",
             parsing.one_of(*PROFILES),
             file_key="chain.contract_profile",
             used_in=_DEPLOYED,

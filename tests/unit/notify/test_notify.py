@@ -16,7 +16,7 @@ from waits import HANG_SECONDS, slowdown
 
 from streampay_smoke.cli import main
 from streampay_smoke.core.errors import SettingsInvalid
-from streampay_smoke.core.secret import Secret
+from streampay_smoke.core.secret import Secret, SecretAddress
 from streampay_smoke.evidence.chain import ChainRead
 from streampay_smoke.evidence.events import Failure, RunRefused
 from streampay_smoke.evidence.journal import Entry
@@ -50,9 +50,9 @@ def receiver() -> Iterator[Double]:
 
 def settings(url: str) -> NotificationSettings:
     return NotificationSettings(
-        notify_slack_url=Secret(f"{url}/services/T0/B0/{TOKEN}"),
-        notify_teams_url=Secret(f"{url}/workflows/run?sig={TOKEN}"),
-        notify_webhook_url=Secret(f"{url}/hooks/{TOKEN}"),
+        notify_slack_url=SecretAddress(f"{url}/services/T0/B0/{TOKEN}"),
+        notify_teams_url=SecretAddress(f"{url}/workflows/run?sig={TOKEN}"),
+        notify_webhook_url=SecretAddress(f"{url}/hooks/{TOKEN}"),
         notify_webhook_secret=Secret(WHSEC),
         page_pagerduty_key=Secret(f"pd-{TOKEN}"),
         page_pagerduty_url=f"{url}/v2/enqueue",
@@ -256,11 +256,10 @@ def test_targets_are_secrets_of_a_run_and_addresses_alone_are_not_redacted() -> 
     assert TOKEN not in repr(found)
     assert {TOKEN, WHSEC, f"pd-{TOKEN}"} <= set(found.redacted())
     assert not any("slack.com" in secret for secret in found.redacted())
-    told = list(found.targets_described())
-    assert told == [
-        "Slack (https://hooks.slack.com)",
-        "webhook (https://example.org)",
-        "PagerDuty for pages (https://events.pagerduty.com)",
+    assert [(target.name, target.host, target.pages) for target in targets_of(found)] == [
+        ("Slack", "https://hooks.slack.com", False),
+        ("webhook", "https://example.org", False),
+        ("PagerDuty", "https://events.pagerduty.com", True),
     ]
 
 

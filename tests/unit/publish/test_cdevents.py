@@ -14,7 +14,8 @@ import msgspec
 import pytest
 
 from streampay_smoke.gate.verdict import VerdictStatus
-from streampay_smoke.publish.cdevents import cloud_events, outcome, write_cdevents
+from streampay_smoke.publish.cdevents import cloud_events, outcome
+from streampay_smoke.publish.publish import publish
 
 CONTEXT = {"specversion", "id", "source", "type", "timestamp", "chainId"}
 CONTENT = {
@@ -43,7 +44,10 @@ KNOWN = {
 
 
 def events_of(run: Any, environ: dict[str, str] | None = None) -> list[dict[str, Any]]:
-    return [json.loads(msgspec.json.encode(event)) for event in cloud_events(run.report, environ or {})]
+    return [
+        json.loads(msgspec.json.encode(event))
+        for event in cloud_events(run.report, environ or {}, {"ctrf.json": "application/json"})
+    ]
 
 
 def test_every_event_keeps_to_the_rules_of_its_type(any_run: Any) -> None:
@@ -134,7 +138,9 @@ def test_the_pipeline_that_asked_is_named(sample: Callable[[str], Any]) -> None:
 
 
 def test_the_file_has_one_event_a_line(sample: Callable[[str], Any], tmp_path: Path) -> None:
-    write_cdevents(tmp_path / "cdevents.jsonl", sample("passing").report, {})
+    publish(tmp_path, sample("passing").report, environ={})
     lines = (tmp_path / "cdevents.jsonl").read_text().splitlines()
-    assert len(lines) == len(events_of(sample("passing")))
+    told = [event["subject"] for event in map(json.loads, lines) if "testoutput" in event["type"]]
+    outputs = ["verdict.json", "junit/streampay-smoke.xml", "ctrf.json", "summary.md", "journal.jsonl"]
+    assert [subject.split("/", 1)[1] for subject in told] == outputs
     assert json.loads(lines[-1])["data"]["customData"]["verdict"] == "PASS"

@@ -59,13 +59,13 @@ def validated(path: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def test_every_line_is_a_cloud_event(any_run: Any, tmp_path: Path) -> None:
-    write_cdevents(tmp_path / "events", any_run.report, {})
+    write_cdevents(tmp_path / "events", any_run.report, {}, {})
     done = validated(tmp_path / "events")
     assert (done.returncode, int(done.stdout or 0)) == (0, len((tmp_path / "events").read_bytes().splitlines()))
 
 
 def test_the_cloud_events_schema_would_notice_a_wrong_event(sample: Callable[[str], Any], tmp_path: Path) -> None:
-    write_cdevents(tmp_path / "events", sample("passing").report, {})
+    write_cdevents(tmp_path / "events", sample("passing").report, {}, {})
     wrong = (tmp_path / "events").read_text().replace('"source":"/streampay-smoke/sandbox"', '"source":""')
     (tmp_path / "events").write_text(wrong)
     assert validated(tmp_path / "events").returncode != 0

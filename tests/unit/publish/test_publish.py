@@ -2,7 +2,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from streampay_smoke.publish.publish import PUBLISHERS, publish
+from streampay_smoke.publish.publish import REPORTS, Report, publish
 from streampay_smoke.publish.report_model import RunReport
 
 
@@ -34,9 +34,9 @@ def test_a_publisher_that_fails_is_a_note_and_stops_nobody(sample: Callable[[str
         raise RuntimeError("no room")
 
     run = sample("passing")
-    published = publish(tmp_path, run.report, environ={}, publishers={"first.txt": broken, **PUBLISHERS})
+    published = publish(tmp_path, run.report, environ={}, reports={"first.txt": Report(write=broken), **REPORTS})
     assert published.notes == ("first.txt could not be written: RuntimeError: no room",)
-    assert len(published.written) == len(PUBLISHERS)
+    assert len(published.written) == len(REPORTS)
     assert not (tmp_path / "first.txt").exists()
 
 

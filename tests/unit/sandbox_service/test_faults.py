@@ -329,9 +329,14 @@ def first_statuses(deployment: Any) -> Any:
 
 
 def is_quick(deployment: Any) -> Any:
+    """Whether one of some answers takes less than the fault adds to each."""
+    return any(answers_in_seconds(deployment) < whole_service.SLOW_SECONDS for _ in range(4))
+
+
+def answers_in_seconds(deployment: Any) -> float:
     began = time.monotonic()
     assert deployment.send("GET", "/api/healthz").status == 200
-    return time.monotonic() - began < whole_service.SLOW_SECONDS
+    return time.monotonic() - began
 
 
 def are_quick(deployment: Any) -> Any:
@@ -659,7 +664,7 @@ def after_stops(deployment: Any) -> Any:
 
 
 LISTEN_SECONDS = 1.0
-SLOW_SECONDS = 0.1
+SLOW_SECONDS = 0.2
 """How long the fault `slow` takes here; as much longer as the machine is slower."""
 FEW = dict.fromkeys(PER_MINUTE, 5)
 REFUSED = [(401, False), (401, False)]

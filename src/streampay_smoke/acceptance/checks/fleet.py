@@ -6,7 +6,7 @@ from typing import ClassVar
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.core.errors import Blame, PromiseBroken, SmokeError
 from streampay_smoke.evidence.events import ReplicaSeen
-from streampay_smoke.evidence.fleet import CLOCK_SPREAD_SECONDS, disagreements
+from streampay_smoke.evidence.fleet import CLOCK_SPREAD_SECONDS, OF_OTHER_CHECKS, disagreements
 
 
 class SeveralReleases(SmokeError):
@@ -25,7 +25,7 @@ class ReplicasDisagree(PromiseBroken):
 def replicas_agree(seen: Sequence[ReplicaSeen], expect: Expect) -> None:
     """Every replica that answered has the same time, publishes the same keys and states the same limits."""
     looks = sum(each.fresh for each in seen)
-    found = [each for each in disagreements(seen) if each.about in {"clock", "keys", "limits"}]
+    found = [each for each in disagreements(seen) if each.about not in OF_OTHER_CHECKS]
     expect.raising(ReplicasDisagree)(
         "all replicas that answer agree on time, keys and limits",
         not found,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from streampay_smoke.evidence.events import Recorder, ReleaseSeen, ReplicaSeen
-from streampay_smoke.evidence.fleet import disagreements
+from streampay_smoke.evidence.fleet import RELEASE, disagreements
 
 ROUNDS = 3
 """How often a fleet is looked at before a stale replica counts: a roll-out ends, a forgotten replica stays."""
@@ -93,7 +93,7 @@ def _later(seen: ReplicaSeen, seconds: float) -> ReplicaSeen:
 
 
 def _is_unsettled(met: Sequence[ReplicaSeen], expected: str) -> bool:
-    if any(found.about != "release" for found in disagreements(met)):
+    if any(found.about != RELEASE for found in disagreements(met)):
         return True
     return bool(expected) and not {each.release for each in met if each.fresh} <= {expected}
 

@@ -7,6 +7,7 @@ from streampay_smoke.core import system_facts
 from streampay_smoke.gate.policy import HOLD
 from streampay_smoke.http.proxies import route_to
 from streampay_smoke.http.trust import DIRECTORY_VARIABLE, FILE_VARIABLE, trusted
+from streampay_smoke.notify.targets import targets_of
 from streampay_smoke.operations.doctor.look import DoctorCheck, DoctorLook, ok, problem, warning
 from streampay_smoke.operations.engine_files import unfilled, written_for
 from streampay_smoke.rollback.hooks import ENGINES
@@ -157,7 +158,9 @@ def engine_files_filled_in(settings: Settings) -> Iterator[DoctorCheck]:
 
 def _notifications(settings: Settings) -> Iterator[DoctorCheck]:
     """Look at who is told; nothing is sent."""
-    told = "; ".join(settings.targets_described())
+    told = "; ".join(
+        f"{target.name}{' for pages' if target.pages else ''} ({target.host})" for target in targets_of(settings)
+    )
     verdicts = ", ".join(settings.facts.policy.notify) or "overrides only"
     text = f"{told} (verdicts: {verdicts}); try it: streampay-smoke notify --test"
     yield ok("notifications", text if told else "nobody is told: no SMOKE_NOTIFY_ or SMOKE_PAGE_ variable is set")
