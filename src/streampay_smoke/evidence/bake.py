@@ -10,6 +10,9 @@ WINDOW = "{window}"
 ERROR_BURN = "error_burn"
 """The kind of objective a bake answers."""
 
+UNIT = "x budget"
+"""What its threshold is counted in: times as fast as the error budget may be spent."""
+
 _SELECTOR = re.compile(r'[a-zA-Z_:][a-zA-Z0-9_:]*(\{\s*[a-zA-Z_]\w*=~?"[^"]*"(\s*,\s*[a-zA-Z_]\w*=~?"[^"]*")*\s*\})?')
 
 _EXPRESSION = re.compile(r'=~"([^"]*)"')

@@ -2,9 +2,41 @@
 
 import msgspec
 
+from streampay_smoke.evidence.objectives import Kind
+
 CANARY_READS, CANARY_WRITES, CANARY_ERRORS = "canary_reads", "canary_writes", "canary_errors"
-CANARY_KINDS = (CANARY_READS, CANARY_WRITES, CANARY_ERRORS)
-"""The kinds of objectives that a canary answers."""
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a canary asks of a candidate.
+
+    `name` is that of its answer, `counted` says in words of which pairs. One about time has the plural of what takes
+    it (`timed`), and the kind of objective that limits the same times (`latency`).
+    """
+
+    name: str
+    counted: str
+    timed: str = ""
+    latency: Kind | None = None
+    writes: bool = False
+
+
+QUESTIONS = {
+    CANARY_READS: Question(
+        name="reads are no slower on the candidate", counted="of reads", timed="reads", latency="read_latency"
+    ),
+    CANARY_WRITES: Question(
+        name="writes are no slower on the candidate",
+        counted="of writes",
+        timed="writes",
+        latency="write_latency",
+        writes=True,
+    ),
+    CANARY_ERRORS: Question(name="requests fail no more often on the candidate", counted="in all"),
+}
+"""Every question, by the kind of objective that answers it. How one is decided: `streampay_smoke.gate.canary`."""
+
+CANARY_KINDS = tuple(QUESTIONS)
 
 FEWEST_JOURNEYS, MOST_JOURNEYS = 5, 40
 """How many journeys somebody may ask for. Fewer decide nothing; more are made only where a weight asks for them."""

@@ -194,7 +194,8 @@ class Exchanged(Event, frozen=True, kw_only=True):
     `peer` is "service" or "ledger"; `target` is a path or an RPC method. `purpose` is what a user wants by a request
     that has to succeed ("sign-in", "list", "show", "create", "start", "settle", ...); it is empty for probes, polls
     and requests that are to be refused. `opened_connection` marks an answer that waited for a connection first.
-    `stands_for` counts requests: of a burst of requests alike only the last one is kept.
+    `cpu_wait_ms` is for how much of its time the runner had no CPU, None where its system does not tell. `stands_for`
+    counts requests: of a burst of requests alike only the last one is kept.
     """
 
     peer: str
@@ -209,6 +210,7 @@ class Exchanged(Event, frozen=True, kw_only=True):
     release: str = ""
     purpose: str = ""
     opened_connection: bool = False
+    cpu_wait_ms: int | None = None
     stands_for: int = 1
 
 

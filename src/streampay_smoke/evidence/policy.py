@@ -6,14 +6,14 @@ import msgspec
 
 from streampay_smoke.evidence.bake import ERROR_BURN
 from streampay_smoke.evidence.canary import CANARY_KINDS
-from streampay_smoke.evidence.objectives import UNITS
+from streampay_smoke.evidence.objectives import KINDS
 
 Step = Literal["rollback", "hold"]
 
 STATUSES = ("PASS", "FAIL", "INCONCLUSIVE", "CONFIG", "SAFETY")
 """Every status a verdict may have."""
 
-OBJECTIVE_KINDS = (*UNITS, ERROR_BURN, *CANARY_KINDS)
+OBJECTIVE_KINDS = (*KINDS, ERROR_BURN, *CANARY_KINDS)
 """Every kind of objective a verdict may call missed."""
 
 

@@ -94,7 +94,7 @@ NO_WAY_OUT = frozenset({"host_unresolved", "proxy_failed"})
 WAITING_WRITES = frozenset({WRITE_TIMED_OUT, WRITE_PUT_OFF, "step_timeout"})
 """Failures of a write that others' writes can keep waiting: a service sends them one after the other."""
 
-LEDGER_KINDS = frozenset({NEVER_READY, WRITE_TIMED_OUT, *CREATION_KINDS})
+LEDGER_FAILURES = frozenset({NEVER_READY, WRITE_TIMED_OUT, *CREATION_KINDS})
 """Failures a broken ledger can cause in any scenario: the service is not ready, or cannot make or move a stream."""
 
 
@@ -124,7 +124,7 @@ class FailedCheck(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def explained_by_ledger(self) -> bool:
         """Return whether a broken ledger is enough to explain the failure."""
-        return self.needs_ledger or self.failure.kind in LEDGER_KINDS
+        return self.needs_ledger or self.failure.kind in LEDGER_FAILURES
 
     @property
     def lacks_contract(self) -> bool:
@@ -179,7 +179,7 @@ RULES = (
         name="beside-the-guard",
         applies=lambda check: (
             check.failure.blame == Blame.PRODUCT
-            and check.failure.kind in LEDGER_KINDS
+            and check.failure.kind in LEDGER_FAILURES
             and check.guard_refused_elsewhere
         ),
         blame=Blame.DEPENDENCY,
@@ -311,7 +311,7 @@ RULES = (
     Rule(
         name="named-dependency-is-down",
         applies=lambda check: (
-            check.failure.kind in LEDGER_KINDS
+            check.failure.kind in LEDGER_FAILURES
             and check.probe_failed(NAMED_DEPENDENCY_PROBE)
             and not check.probe_held(STABLE_READY_PROBE)
         ),

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from streampay_smoke.evidence import events
-from streampay_smoke.evidence.bake import ERROR_BURN, Bake
+from streampay_smoke.evidence.bake import ERROR_BURN, UNIT, Bake
 from streampay_smoke.gate import statistics
 from streampay_smoke.gate.history import Look, RunHistory
 from streampay_smoke.gate.verdict import FAIL, INSUFFICIENT, PASS, ObjectiveResult
@@ -181,7 +181,7 @@ def _result(
         kind=ERROR_BURN,
         method=method,
         threshold=bake.burn_rate,
-        unit="x budget",
+        unit=UNIT,
         samples=samples,
         estimate=burn(share),
         low=burn(interval.low),

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from streampay_smoke.evidence.canary import CANARY_ERRORS, CANARY_READS, CANARY_WRITES, Canary, CanaryAnswer
+from streampay_smoke.evidence.canary import CANARY_ERRORS, QUESTIONS, Canary, CanaryAnswer
 from streampay_smoke.gate import statistics
 from streampay_smoke.gate.history import RunHistory
 from streampay_smoke.gate.verdict import FAIL, INSUFFICIENT, PASS, ObjectiveResult
@@ -43,17 +43,10 @@ BAD_SHARE = 0.1
 US_PER_MS = 1_000
 
 STEPS_OF_A_KIND = 3
-"""How many reads, and how many writes, a journey has at least."""
+"""How many reads, and how many writes, every journey has at least: stakes are set before anything is seen."""
 
 STAKE_ON_STEPS = 0.3
 """The share of the wealth that is bet on single steps, the same on each."""
-
-_NAMES = {
-    CANARY_READS: "reads are no slower on the candidate",
-    CANARY_WRITES: "writes are no slower on the candidate",
-    CANARY_ERRORS: "requests fail no more often on the candidate",
-}
-_LATENCY_OF = {CANARY_READS: "read_latency", CANARY_WRITES: "write_latency"}
 
 
 class ComparedPair(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +87,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
 
 def kinds_of(*, writes: bool) -> tuple[str, ...]:
     """Return the questions of a canary."""
-    return (CANARY_READS, CANARY_WRITES, CANARY_ERRORS) if writes else (CANARY_READS, CANARY_ERRORS)
+    return tuple(kind for kind, question in QUESTIONS.items() if writes or not question.writes)
 
 
 def confidence_each(*, writes: bool) -> float:
@@ -184,16 +177,17 @@ def results(run: RunHistory) -> tuple[ObjectiveResult, ...]:
     writes = not run.canary.no_writes_because
     confidence = confidence_each(writes=writes)
     return tuple(
-        _judge_errors(found, limits, confidence)
-        if kind == CANARY_ERRORS
-        else _judge_latency(kind, found, limits, confidence)
+        _judge_latency(kind, found, limits, confidence)
+        if QUESTIONS[kind].latency
+        else _judge_errors(found, limits, confidence)
         for kind in kinds_of(writes=writes)
     )
 
 
 def latency_pairs(found: Compared, kind: str) -> tuple[ComparedPair, ...]:
     """Return the pairs whose times are compared: those of reads, or of writes."""
-    return tuple(pair for pair in found.pairs if pair.counts_for_latency and pair.writes == (kind == CANARY_WRITES))
+    writes = QUESTIONS[kind].writes
+    return tuple(pair for pair in found.pairs if pair.counts_for_latency and pair.writes == writes)
 
 
 def _judge_latency(kind: str, found: Compared, limits: Canary, confidence: float) -> ObjectiveResult:
@@ -204,9 +198,9 @@ def _judge_latency(kind: str, found: Compared, limits: Canary, confidence: float
     ]
     ratios = [each.candidate / each.stable for each in times]
     interval = statistics.quantile_interval(ratios, 0.5, confidence)
-    asked = sum(pair.writes == (kind == CANARY_WRITES) for pair in found.pairs)
+    asked = sum(pair.writes == QUESTIONS[kind].writes for pair in found.pairs)
     return ObjectiveResult(
-        name=_NAMES[kind],
+        name=QUESTIONS[kind].name,
         kind=kind,
         method="paired betting test",
         threshold=limits.slower_than,
@@ -285,7 +279,7 @@ def _judge_errors(found: Compared, limits: Canary, confidence: float) -> Objecti
     alone = sum(candidate and not stable for candidate, stable in failed)
     interval = statistics.share_interval(alone, len(pairs), confidence)
     return ObjectiveResult(
-        name=_NAMES[CANARY_ERRORS],
+        name=QUESTIONS[CANARY_ERRORS].name,
         kind=CANARY_ERRORS,
         method="binomial confidence sequence of pairs with one failure",
         threshold=limits.errors_within,
@@ -343,7 +337,7 @@ def problem_of(run: RunHistory, answers: Sequence[ObjectiveResult]) -> CanaryPro
     if run.canary is None:
         return CanaryProblem(reason_code=TOO_FEW, text="candidate and stable release were not compared")
     found = compared(run)
-    mine = [answer for answer in answers if answer.kind in _NAMES]
+    mine = [answer for answer in answers if answer.kind in QUESTIONS]
     worse = [answer for answer in mine if answer.decision == FAIL]
     if worse:
         text = f"{_candidate(run)} is worse than {_stable(found)}: {'; '.join(map(description, worse))}"
@@ -376,11 +370,8 @@ def _too_few(run: RunHistory, found: Compared, few: Sequence[ObjectiveResult]) -
     return CanaryProblem(reason_code=code, text=f"{who}: {needed}{ended}")
 
 
-_COUNTED = {CANARY_READS: "of reads", CANARY_WRITES: "of writes", CANARY_ERRORS: "in all"}
-
-
 def _pairs_counted(answers: Sequence[ObjectiveResult]) -> str:
-    return " and ".join(f"{answer.samples} {_COUNTED[answer.kind]}" for answer in answers)
+    return " and ".join(f"{answer.samples} {QUESTIONS[answer.kind].counted}" for answer in answers)
 
 
 def _both_bad(run: RunHistory, found: Compared) -> Iterator[str]:
@@ -391,18 +382,19 @@ def _both_bad(run: RunHistory, found: Compared) -> Iterator[str]:
         of_candidate = sum(bool(pair.candidate.failed) for pair in pairs)
         yield f"{failed} of {len(pairs)} requests failed on the stable release, {of_candidate} on the candidate"
     objectives = run.objectives.objectives if run.objectives else ()
-    for kind, latency in _LATENCY_OF.items():
-        limit_ms = min((each.threshold for each in objectives if each.kind == latency and each.gates), default=math.inf)
+    for kind, question in QUESTIONS.items():
+        limits_ms = [each.threshold for each in objectives if each.kind == question.latency and each.gates]
         times = latency_pairs(found, kind)
-        if not times:
+        if not times or not limits_ms:
             continue
+        limit_ms = min(limits_ms)
         candidate, stable = (
             statistics.quantile([getattr(pair, side).microseconds / US_PER_MS for pair in times], 0.5)
             for side in (CANDIDATE, STABLE)
         )
-        if min(candidate, stable) > limit_ms:
-            what = "writes" if kind == CANARY_WRITES else "reads"
-            yield f"half of the {what} take more than {min(candidate, stable):.0f} ms on both, promised {limit_ms:g} ms"
+        quicker_ms = min(candidate, stable)
+        if quicker_ms > limit_ms:
+            yield f"half of the {question.timed} take more than {quicker_ms:.0f} ms on both, promised {limit_ms:g} ms"
 
 
 def _rounded(value: float | None) -> float | None:
@@ -423,13 +415,12 @@ def description(answer: ObjectiveResult) -> str:
     """Return what was compared, as people say it."""
     if answer.estimate is None:
         return f"{answer.name}: nothing compared"
-    if answer.kind == CANARY_ERRORS:
+    if not QUESTIONS[answer.kind].timed:
         return (
             f"{answer.bad} of {answer.samples} requests failed on the candidate alone, "
             f"{answer.note.partition(' ')[0]} on the stable release"
         )
-    what = "writes" if answer.kind == CANARY_WRITES else "reads"
-    return f"{what} {answer.estimate:.3g} times as slow ({answer.samples} pairs)"
+    return f"{QUESTIONS[answer.kind].timed} {answer.estimate:.3g} times as slow ({answer.samples} pairs)"
 
 
 def praise(run: RunHistory, answers: Sequence[ObjectiveResult]) -> str:
@@ -437,5 +428,5 @@ def praise(run: RunHistory, answers: Sequence[ObjectiveResult]) -> str:
     if run.canary is None:
         return ""
     found = compared(run)
-    told = "; ".join(description(answer) for answer in answers if answer.kind in _NAMES)
+    told = "; ".join(description(answer) for answer in answers if answer.kind in QUESTIONS)
     return f"{_candidate(run)} is no worse than {_stable(found)}: {told}"

@@ -11,7 +11,7 @@ from streampay_smoke.gate.attribution import (
     ANOTHER_APPLICATION,
     CLOCK_PROBE,
     CREATION_KINDS,
-    LEDGER_KINDS,
+    LEDGER_FAILURES,
     RELEASE_ELSEWHERE,
     RUN_ENDED,
     UNANSWERED,
@@ -67,7 +67,7 @@ def _examined(
     )
 
 
-UNAVAILABLE = frozenset({*UNANSWERED, *LEDGER_KINDS, *CALLER_KINDS, "host_unresolved"})
+UNAVAILABLE = frozenset({*UNANSWERED, *LEDGER_FAILURES, *CALLER_KINDS, "host_unresolved"})
 """Kinds of failures that say that nothing was served, whatever was asked for."""
 
 

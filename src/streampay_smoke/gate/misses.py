@@ -9,11 +9,11 @@ from streampay_smoke.evidence import events
 from streampay_smoke.evidence.bake import ERROR_BURN
 from streampay_smoke.evidence.canary import CANARY_KINDS
 from streampay_smoke.evidence.journal import Entry
+from streampay_smoke.evidence.objectives import KINDS, OtherCause
 from streampay_smoke.gate import statistics
 from streampay_smoke.gate.attribution import EGRESS_PROBE, LEDGER_PROBE, PACE_PROBE, STABLE_PACE_PROBE, STABLE_PROBE
 from streampay_smoke.gate.history import RunHistory
 from streampay_smoke.gate.objectives import (
-    LEDGER_KINDS,
     MISSED,
     UNATTRIBUTED,
     result_description,
@@ -22,9 +22,6 @@ from streampay_smoke.gate.objectives import (
 )
 from streampay_smoke.gate.quarantine import QUARANTINED
 from streampay_smoke.gate.verdict import FAIL, PASS, Check, ObjectiveResult
-
-LATENCY_KINDS = frozenset({"read_latency", "write_latency"})
-"""What a slow way of this runner makes slow all by itself."""
 
 LEAST_LEDGER_ANSWERS = 3
 """Answers of the ledger that it takes to say how quickly this runner gets an answer of anybody."""
@@ -80,15 +77,17 @@ def _explanation(
         return Blame(disturbed.attribution), f"{disturbed.scenario} was disturbed ({disturbed.rule})"
     if any(probe.name == EGRESS_PROBE and probe.ok is False for probe in probes):
         return Blame.HARNESS, "this runner's way to the deployment failed"
-    if answer.kind == ERROR_BURN and any(probe.name == STABLE_PROBE and probe.ok is False for probe in probes):
-        return Blame.DEPENDENCY, "the stable release is red in the same way"
-    if answer.kind in LEDGER_KINDS:
+    if answer.kind == ERROR_BURN:
+        stable_red = any(probe.name == STABLE_PROBE and probe.ok is False for probe in probes)
+        return (Blame.DEPENDENCY, "the stable release is red in the same way") if stable_red else None
+    causes = KINDS[answer.kind].other_causes
+    if OtherCause.LEDGER in causes:
         unproved = _ledger_unproved(run, probes)
         if unproved:
             return Blame.DEPENDENCY, unproved
-    if answer.kind in LATENCY_KINDS:
+    if OtherCause.SLOW_WAY in causes:
         return _slow_elsewhere(answer, answers, run, entries, checks)
-    if answer.kind == "flaky_ratio" and not _flaky_at_the_edge(answer, run, checks):
+    if OtherCause.LOST in causes and not _flaky_at_the_edge(answer, run, checks):
         return Blame.HARNESS, "requests met with silence, and may have been lost on this runner's way"
     return None
 

@@ -9,11 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
-from streampay_smoke.evidence import events
-from streampay_smoke.evidence.bake import ERROR_BURN
+from streampay_smoke.evidence import bake, events
 from streampay_smoke.evidence.canary import CANARY_KINDS
 from streampay_smoke.evidence.journal import Entry
-from streampay_smoke.evidence.objectives import EVERY_SAMPLE, Objective
+from streampay_smoke.evidence.objectives import EVERY_SAMPLE, KINDS, SETTLEMENTS, KindOfObjective, Objective, samples_of
 from streampay_smoke.gate import canary, statistics
 from streampay_smoke.gate.verdict import FAIL, INSUFFICIENT, PASS, Check, ObjectiveResult
 
@@ -23,34 +22,36 @@ RUN_ERROR = 0.001
 SHOWN_CONFIDENCE = 0.99
 """Of objectives that are only shown."""
 
-READS = frozenset({"list", "show"})
-WRITES = frozenset({"create", "start"})
 SETTLE = "settle"
 US_PER_MS = 1_000
 _TOO_MANY_REQUESTS = 429
 
-LEDGER_KINDS = frozenset({"write_latency", "settlement_time"})
-"""What a slow ledger makes slow all by itself."""
+_TIMED = {purpose: kind.samples for kind in KINDS.values() for purpose in kind.purposes}
+"""What requests of a purpose are samples of."""
 
 MISSED = "objective_missed"
 UNATTRIBUTED = "objective_unattributed"
 
 
-class Measurements(msgspec.Struct, kw_only=True):
-    """The samples of a run. Latencies are milliseconds, times seconds; `attempts` are True where they succeeded.
+class Times(msgspec.Struct, kw_only=True):
+    """Samples in the unit of their objectives; `cold` ones hold the time of a new connection too.
 
-    `cold_reads` and `cold_writes` hold the time of a new connection too.
+    `warm_up` counts what was not `warm`.
     """
 
-    reads: list[float] = msgspec.field(default_factory=list)
-    writes: list[float] = msgspec.field(default_factory=list)
-    settlements: list[float] = msgspec.field(default_factory=list)
+    warm: list[float] = msgspec.field(default_factory=list)
+    cold: list[float] = msgspec.field(default_factory=list)
+    warm_up: int = 0
+
+
+class Measurements(msgspec.Struct, kw_only=True):
+    """The samples of a run: `times` by what was timed, and `attempts`, True where they succeeded."""
+
+    times: dict[str, Times] = msgspec.field(
+        default_factory=lambda: {kind.samples: Times() for kind in KINDS.values() if kind.samples}
+    )
     attempts: list[bool] = msgspec.field(default_factory=list)
     pairs: list[events.PairSampled] = msgspec.field(default_factory=list)
-    cold_reads: list[float] = msgspec.field(default_factory=list)
-    cold_writes: list[float] = msgspec.field(default_factory=list)
-    warm_up_reads: int = 0
-    warm_up_writes: int = 0
     end: events.Measured | None = None
 
 
@@ -79,7 +80,7 @@ def measure(entries: Sequence[Entry], left_out: Collection[str] = ()) -> Measure
                 del found.attempts[-1:]
             case events.TransactionSeen():
                 if settle_began_ms is not None:
-                    found.settlements.append((entry.at_ms - settle_began_ms) / 1000)
+                    found.times[SETTLEMENTS].warm.append((entry.at_ms - settle_began_ms) / 1000)
                     settle_began_ms = None
             case events.PairSampled() as pair:
                 found.pairs.append(pair)
@@ -107,17 +108,13 @@ def _take(found: Measurements, exchange: events.Exchanged, *, ready: bool) -> No
         return
     succeeded = exchange.status is not None and 200 <= exchange.status < 300
     found.attempts.append(succeeded)
-    if not succeeded:
+    if not succeeded or exchange.purpose not in _TIMED:
         return
     warm = ready and not exchange.opened_connection
-    if exchange.purpose in READS:
-        found.warm_up_reads += not warm
-        found.reads += [exchange.duration_ms] * warm
-        found.cold_reads += [exchange.duration_ms] * (ready and not warm)
-    elif exchange.purpose in WRITES:
-        found.warm_up_writes += not warm
-        found.writes += [exchange.duration_ms] * warm
-        found.cold_writes += [exchange.duration_ms] * (ready and not warm)
+    times = found.times[_TIMED[exchange.purpose]]
+    times.warm_up += not warm
+    times.warm += [exchange.duration_ms] * warm
+    times.cold += [exchange.duration_ms] * (ready and not warm)
 
 
 def results(
@@ -149,13 +146,12 @@ def _shortened(found: Measurements, less_ms: float) -> Measurements:
     def less(values: Sequence[float], round_trips: int) -> list[float]:
         return [max(0.0, value - round_trips * less_ms) for value in values]
 
-    return msgspec.structs.replace(
-        found,
-        reads=less(found.reads, 1),
-        writes=less(found.writes, 1),
-        cold_reads=less(found.cold_reads, ROUND_TRIPS_TO_CONNECT),
-        cold_writes=less(found.cold_writes, ROUND_TRIPS_TO_CONNECT),
-    )
+    shorter = {
+        samples: Times(warm=less(of.warm, 1), cold=less(of.cold, ROUND_TRIPS_TO_CONNECT), warm_up=of.warm_up)
+        for samples, of in found.times.items()
+        if samples in _TIMED.values()
+    }
+    return msgspec.structs.replace(found, times=found.times | shorter)
 
 
 def confidence_of(objective: Objective, objectives: Iterable[Objective]) -> float:
@@ -178,21 +174,15 @@ def result_description(answer: ObjectiveResult) -> str:
     return f"{_measured(answer)}, {_promised(answer)}{_counted(answer)}"
 
 
-_SAMPLES = {"read_latency": "reads", "write_latency": "writes", "settlement_time": "settlements"}
-"""What the samples of each kind that has a quantile are."""
-
-
 def _measured(answer: ObjectiveResult) -> str:
     assert answer.estimate is not None
-    bad = answer.bad or 0
-    match answer.kind:
-        case "success_ratio":
-            return f"{bad} of {answer.samples} requests failed ({_share(1 - answer.estimate)})"
-        case "flaky_ratio":
-            return f"{bad} of {answer.samples} checks needed a second attempt ({_share(answer.estimate)})"
-        case "read_comparison":
+    kind = KINDS.get(answer.kind)
+    if kind and kind.bad:
+        return f"{answer.bad or 0} of {answer.samples} {kind.bad} ({_bad_share(kind, answer.estimate)})"
+    match answer.unit:
+        case "x":
             return f"{answer.estimate:.3g} times as slow as the stable release"
-        case kind if kind == ERROR_BURN:
+        case bake.UNIT:
             return f"errors at {answer.estimate:.3g} times the budget"
         case _:
             which = f"p{answer.quantile * 100:g}" if answer.quantile not in {None, EVERY_SAMPLE} else "slowest"
@@ -200,20 +190,22 @@ def _measured(answer: ObjectiveResult) -> str:
 
 
 def _promised(answer: ObjectiveResult) -> str:
-    match answer.kind:
-        case "success_ratio":
-            return f"promised at most {_share(1 - answer.threshold)}"
-        case "flaky_ratio":
-            return f"promised at most {_share(answer.threshold)}"
-        case kind if kind in {"read_comparison", ERROR_BURN}:
-            return f"promised at most {answer.threshold:g} times"
-        case _:
-            return f"promised {_amount(answer.threshold, answer.unit)}"
+    kind = KINDS.get(answer.kind)
+    if kind and kind.bad:
+        return f"promised at most {_bad_share(kind, answer.threshold)}"
+    if answer.unit in {"x", bake.UNIT}:
+        return f"promised at most {answer.threshold:g} times"
+    return f"promised {_amount(answer.threshold, answer.unit)}"
+
+
+def _bad_share(kind: KindOfObjective, value: float) -> str:
+    return _share(1 - value if kind.at_least else value)
 
 
 def _counted(answer: ObjectiveResult) -> str:
-    if answer.kind in _SAMPLES:
-        return f", {answer.bad or 0} of {answer.samples} {_SAMPLES[answer.kind]} too slow"
+    samples = samples_of(answer.kind)
+    if samples:
+        return f", {answer.bad or 0} of {answer.samples} {samples} too slow"
     return f" ({answer.samples} pairs of reads)" if answer.kind == "read_comparison" else ""
 
 
@@ -240,11 +232,14 @@ def _number(value: float) -> str:
     return f"{value:g}" if abs(value) < 100_000 else f"{value:.0f}"
 
 
-def _judge_values(
-    objective: Objective, warm: Sequence[float], cold: Sequence[float], confidence: float, *, warm_up: int = 0
+def _judge_times(
+    objective: Objective, found: Measurements, checks: Sequence[Check], confidence: float
 ) -> ObjectiveResult:
     """Judge warm samples; a service that closes its connections, so that most are cold, is judged by all of them."""
-    values, warm_up = (warm, warm_up) if len(warm) >= len(cold) else ([*warm, *cold], warm_up - len(cold))
+    times = found.times[samples_of(objective.kind)]
+    values, warm_up = times.warm, times.warm_up
+    if len(times.cold) > len(times.warm):
+        values, warm_up = [*times.warm, *times.cold], times.warm_up - len(times.cold)
     values = values[: statistics.MOST_SAMPLES]
     if objective.quantile >= EVERY_SAMPLE:
         return _judge_every(objective, values, warm_up=warm_up)
@@ -293,17 +288,6 @@ def within_budget(bad: int, samples: int, budget: float, confidence: float) -> s
 def in_doubt(bad: int, samples: int, budget: float, confidence: float) -> bool:
     """Whether more samples than the budget allows are bad, and too few samples were made to prove anything by it."""
     return bad > budget * samples and within_budget(bad, samples, budget, confidence) == INSUFFICIENT
-
-
-def _judge_latency(
-    objective: Objective, found: Measurements, checks: Sequence[Check], confidence: float
-) -> ObjectiveResult:
-    warm, cold, warm_up = {
-        "read_latency": (found.reads, found.cold_reads, found.warm_up_reads),
-        "write_latency": (found.writes, found.cold_writes, found.warm_up_writes),
-        "settlement_time": (found.settlements, [], 0),
-    }[objective.kind]
-    return _judge_values(objective, warm, cold, confidence, warm_up=warm_up)
 
 
 def _judge_success(
@@ -366,9 +350,7 @@ def _judge_comparison(
 _Judge = Callable[[Objective, Measurements, Sequence[Check], float], ObjectiveResult]
 
 _JUDGES: dict[str, _Judge] = {
-    "read_latency": _judge_latency,
-    "write_latency": _judge_latency,
-    "settlement_time": _judge_latency,
+    **{name: _judge_times for name, kind in KINDS.items() if kind.samples},
     "success_ratio": _judge_success,
     "flaky_ratio": _judge_flaky,
     "read_comparison": _judge_comparison,

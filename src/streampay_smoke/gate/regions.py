@@ -80,10 +80,9 @@ class RunOfRegion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands against PASS under one rule; `regions` are those it concerns."""
+    """What stands against PASS under one rule; `attribution` is "" for that of the rule."""
 
     text: str
-    regions: tuple[str, ...] = ()
     attribution: str = ""
 
 
@@ -132,7 +131,6 @@ def _said_by_regions(status: VerdictStatus, what: str, merge: _Merge) -> Iterato
         others = f"; {_passed(merge)}" if len(merge.regions) > 1 else ""
         yield _Found(
             text=f"{_listed(each.region for each in found)} {what}: {_own(found[0])}{others}",
-            regions=tuple(each.region for each in found),
             attribution=found[0].attribution,
         )
 
@@ -162,7 +160,7 @@ def _releases_differ(merge: _Merge) -> Iterator[_Found]:
         yield _Found(text=f"more than one release was judged ({shown}): merge the runs of one rollout")
     silent = [run.region for run in merge.runs if run.label not in judged and run.verdict.verdict is VerdictStatus.PASS]
     if merge.quorum.release and silent:
-        yield _Found(text=f"{_listed(silent)} does not say which release passed", regions=tuple(silent))
+        yield _Found(text=f"{_listed(silent)} does not say which release passed")
 
 
 def _releases(verdict: Verdict) -> frozenset[str]:
@@ -184,7 +182,7 @@ def _region_unexpected(merge: _Merge) -> Iterator[_Found]:
     others = dict.fromkeys(run.region for run in merge.runs if run.region not in merge.quorum.expected)
     if others:
         expected = ", ".join(merge.quorum.expected)
-        yield _Found(text=f"{_listed(others)} is not among the expected regions ({expected})", regions=tuple(others))
+        yield _Found(text=f"{_listed(others)} is not among the expected regions ({expected})")
 
 
 def _region_twice(merge: _Merge) -> Iterator[_Found]:
@@ -192,15 +190,14 @@ def _region_twice(merge: _Merge) -> Iterator[_Found]:
     twice = list(dict.fromkeys(name for name in named if named.count(name) > 1))
     if twice:
         how = "from the same vantage point" if merge.quorum.vantages else "and no quorum of vantage points is set"
-        yield _Found(text=f"{_listed(twice)} has more than one run, {how}: leave one out", regions=tuple(twice))
+        yield _Found(text=f"{_listed(twice)} has more than one run, {how}: leave one out")
 
 
 def _run_twice(merge: _Merge) -> Iterator[_Found]:
     ids = [run.verdict.run_id for run in merge.runs if run.verdict.run_id]  # one that never started has none
     twice = list(dict.fromkeys(run_id for run_id in ids if ids.count(run_id) > 1))
     if twice:
-        regions = tuple(dict.fromkeys(run.region for run in merge.runs if run.verdict.run_id in twice))
-        yield _Found(text=f"run {_listed(twice)} was given more than once: leave one out", regions=regions)
+        yield _Found(text=f"run {_listed(twice)} was given more than once: leave one out")
 
 
 def _artifact_refused(merge: _Merge) -> Iterator[_Found]:
@@ -208,17 +205,14 @@ def _artifact_refused(merge: _Merge) -> Iterator[_Found]:
         first, more = merge.refused[0], len(merge.refused) - 1
         where = f"{first.region}: " if first.region else ""
         also = f" (and {more} more)" if more else ""
-        yield _Found(
-            text=f"evidence that does not count, {first.kind}: {where}{first.text} ({first.artifact}){also}",
-            regions=tuple(dict.fromkeys(each.region for each in merge.refused if each.region)),
-        )
+        yield _Found(text=f"evidence that does not count, {first.kind}: {where}{first.text} ({first.artifact}){also}")
 
 
 def _region_missing(merge: _Merge) -> Iterator[_Found]:
     refused = {each.region for each in merge.refused}
     missing = [each.region for each in merge.regions if not each.runs and each.region not in refused]
     if missing:
-        yield _Found(text=f"there is no evidence of {_listed(missing)}; {_passed(merge)}", regions=tuple(missing))
+        yield _Found(text=f"there is no evidence of {_listed(missing)}; {_passed(merge)}")
 
 
 def _tampered(merge: _Merge) -> Iterator[_Found]:
@@ -334,18 +328,6 @@ def decided(verdict: Verdict, policies: Sequence[Policy]) -> Decision:
     """Return what a merged verdict leads to, by region too. A merge acts on nothing itself."""
     step = ReleaseStep[verdict.action.name]
     rolled_back = [each.region for each in verdict.regions if each.action is Action.ROLLBACK]
-    because = {
-        ReleaseStep.PROMOTE: "every promise was proved in every region",
-        ReleaseStep.ROLLBACK: f"the release broke a promise in {_listed(rolled_back)}",
-        ReleaseStep.HOLD: {
-            VerdictStatus.PASS: "every region passed, and at least one of them is not promoted for what it played",
-            VerdictStatus.FAIL: "the release broke a promise, and that only holds here",
-        }.get(verdict.verdict, "not every region is proved"),
-    }[step]
-    if verdict.overrides:
-        because = "a person answers for it instead of the evidence"
-    if verdict.target.rehearsal:
-        because = "a rehearsal against a simulation: no deployment was judged"
     return Decision(
         schema=policy.SCHEMA,
         run_id=verdict.run_id,
@@ -354,7 +336,7 @@ def decided(verdict: Verdict, policies: Sequence[Policy]) -> Decision:
         step=step,
         page=verdict.verdict is VerdictStatus.SAFETY
         or (verdict.verdict is VerdictStatus.FAIL and step is ReleaseStep.HOLD and not verdict.target.rehearsal),
-        because=because,
+        because=_because(verdict, step, rolled_back),
         acts=False,
         not_acting_because="a merge rolls nothing back: each region is rolled back by its own command"
         if rolled_back
@@ -365,6 +347,21 @@ def decided(verdict: Verdict, policies: Sequence[Policy]) -> Decision:
         policy=policies[0] if policies else Policy(),
         regions={each.region: ReleaseStep[each.action.name] for each in verdict.regions},
     )
+
+
+def _because(verdict: Verdict, step: ReleaseStep, rolled_back: Sequence[str]) -> str:
+    if verdict.target.rehearsal:
+        return "a rehearsal against a simulation: no deployment was judged"
+    if verdict.overrides:
+        return "a person answers for it instead of the evidence"
+    if rolled_back:
+        return f"the release broke a promise in {_listed(rolled_back)}"
+    if step is ReleaseStep.PROMOTE:
+        return "every promise was proved in every region"
+    return {
+        VerdictStatus.PASS: "every region passed, and at least one of them is not promoted for what it played",
+        VerdictStatus.FAIL: "the release broke a promise, and that only holds here",
+    }.get(verdict.verdict, "not every region is proved")
 
 
 def _exit_code(status: VerdictStatus, *, inconclusive_fails: bool, ended_by: str) -> int:
@@ -469,17 +466,17 @@ def _own(region: RegionVerdict) -> str:
 
 
 def _listed(names: Iterable[str]) -> str:
-    *others, last = [*names] or ["none"]
+    *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
 
 
 def _one_address(runs: Sequence[RunOfRegion]) -> Iterator[str]:
     """Yield a warning for each address that several regions were judged at: a setting of one may have been all's."""
-    addresses = {run.verdict.target.base_url: set[str]() for run in runs if run.verdict.target.base_url}
+    addresses: dict[str, set[str]] = {}
     for run in runs:
-        addresses.get(run.verdict.target.base_url, set()).add(run.region)
+        addresses.setdefault(run.verdict.target.base_url, set()).add(run.region)
     for address, regions in addresses.items():
-        if len(regions) > 1:
+        if address and len(regions) > 1:
             yield f"{_listed(sorted(regions))} were judged at one address, {address}: is SMOKE_BASE_URL set for all?"
 
 

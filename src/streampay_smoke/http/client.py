@@ -24,6 +24,7 @@ import httpx
 import msgspec
 
 from streampay_smoke import __version__
+from streampay_smoke.core.cpu_wait import cpu_wait_ms_since, cpu_wait_ns
 from streampay_smoke.http import trust
 from streampay_smoke.http.bodies import MAX_BODY_BYTES, BodyUnreadable, Enough, decoded
 from streampay_smoke.http.proxies import DIRECT, Proxy, Route, route_to
@@ -72,7 +73,8 @@ CAUSES = {
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """An HTTP answer of any status; header names are lower case, `duration_ms` spans the whole request.
 
-    `opened_connection` says that the time holds that of a new connection too.
+    `opened_connection` says that the time holds that of a new connection too, `cpu_wait_ms` for how much of it this
+    runner had no CPU; None where the system does not tell.
     """
 
     status: int
@@ -80,6 +82,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     content: bytes
     duration_ms: int
     opened_connection: bool = False
+    cpu_wait_ms: int | None = None
 
     def header(self, name: str) -> str:
         """Return the header's value, "" when absent, values of a repeated header joined with ", "."""
@@ -147,7 +150,7 @@ class Client(contextlib.AbstractContextManager["Client"]):
         are added to its query.
         """
         limit = self.timeout_seconds if timeout_seconds is None else timeout_seconds
-        started = time.monotonic()
+        started, waited_ns = time.monotonic(), cpu_wait_ns()
 
         def no_answer(cause: str, detail: str) -> NoAnswer:
             where = _without_secrets(url, self._httpx.base_url)
@@ -186,6 +189,7 @@ class Client(contextlib.AbstractContextManager["Client"]):
             content=body,
             duration_ms=round((time.monotonic() - started) * 1000),
             opened_connection=_deadline.connected,
+            cpu_wait_ms=cpu_wait_ms_since(waited_ns),
         )
 
     def close(self) -> None:

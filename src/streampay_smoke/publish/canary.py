@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from streampay_smoke.evidence.canary import CANARY_KINDS, CANARY_READS, CANARY_WRITES
+from streampay_smoke.evidence.canary import CANARY_KINDS, QUESTIONS
 from streampay_smoke.gate.canary import CANDIDATE, STABLE, US_PER_MS, Compared, compared, latency_pairs
 from streampay_smoke.gate.history import fold
 from streampay_smoke.gate.statistics import quantile
@@ -18,7 +18,6 @@ COLUMNS = 24
 """Columns of a distribution in text."""
 
 _BARS = " ▁▂▃▄▅▆▇█"
-_WHAT = {CANARY_READS: "reads", CANARY_WRITES: "writes"}
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +75,9 @@ def canary_report(run: RunReport) -> CanaryReport | None:
     return CanaryReport(
         facts={name: value for name, value in facts.items() if value},
         distributions=tuple(
-            _distributions(kind, found) for kind in (CANARY_READS, CANARY_WRITES) if latency_pairs(found, kind)
+            _distributions(kind, found)
+            for kind, question in QUESTIONS.items()
+            if question.timed and latency_pairs(found, kind)
         ),
     )
 
@@ -97,7 +98,7 @@ def _distributions(kind: str, found: Compared) -> Distributions:
     sides = {side: _side(side, values, from_ms, to_ms) for side, values in times.items()}
     return Distributions(
         kind=kind,
-        what=_WHAT[kind],
+        what=QUESTIONS[kind].timed,
         from_ms=from_ms,
         to_ms=to_ms,
         candidate=sides[CANDIDATE],

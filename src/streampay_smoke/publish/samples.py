@@ -2,6 +2,7 @@
 
 import msgspec
 
+from streampay_smoke.evidence.objectives import samples_of
 from streampay_smoke.gate.misses import left_out
 from streampay_smoke.gate.objectives import measure, result_description
 from streampay_smoke.gate.verdict import ObjectiveResult
@@ -15,8 +16,6 @@ _ROOM = 1.08
 
 _SECONDS_IN = {"ms": 0.001, "s": 1}
 
-_KINDS = {"read_latency": "reads", "write_latency": "writes", "settlement_time": "settlements"}
-
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
     """Where the limit and the samples lie, from 0 to WIDTH; samples that would hide each other are one dot."""
@@ -28,9 +27,9 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
 def sentence(answer: ObjectiveResult) -> str:
     """Return what was measured against what is promised, in words that need no statistics."""
-    if answer.kind not in _KINDS or answer.estimate is None:
+    bad, what = answer.bad or 0, samples_of(answer.kind)
+    if not what or answer.estimate is None:
         return result_description(answer)
-    bad, what = answer.bad or 0, _KINDS[answer.kind]
     limit = f"{answer.threshold * _SECONDS_IN[answer.unit]:g} s"
     quantile = 1.0 if answer.quantile is None else answer.quantile
     promised = "every one should" if quantile >= 1 else f"{quantile * 100:g} of 100 should"
@@ -39,15 +38,12 @@ def sentence(answer: ObjectiveResult) -> str:
 
 def pictures(run: RunReport) -> dict[str, Picture]:
     """Return a picture for each objective that has a limit in time and samples, by the objective's name."""
-    if not any(answer.kind in _KINDS for answer in run.verdict.objectives):
+    timed = [answer for answer in run.verdict.objectives if samples_of(answer.kind)]
+    if not timed:
         return {}
-    found = measure(run.entries, left_out(run.verdict.checks))
-    samples = {"read_latency": found.reads, "write_latency": found.writes, "settlement_time": found.settlements}
-    return {
-        answer.name: _picture(answer.threshold, samples[answer.kind])
-        for answer in run.verdict.objectives
-        if samples.get(answer.kind)
-    }
+    times = measure(run.entries, left_out(run.verdict.checks)).times
+    found = {answer.name: (answer.threshold, times[samples_of(answer.kind)].warm) for answer in timed}
+    return {name: _picture(limit, samples) for name, (limit, samples) in found.items() if samples}
 
 
 def _picture(limit: float, samples: list[float]) -> Picture:

@@ -35,7 +35,7 @@ from streampay_smoke.evidence.events import (
     ServiceSeen,
 )
 from streampay_smoke.gate import canary as judged
-from streampay_smoke.gate.canary import CANDIDATE, STABLE
+from streampay_smoke.gate.canary import CANDIDATE, STABLE, STEPS_OF_A_KIND
 from streampay_smoke.gate.history import RunHistory
 from streampay_smoke.gate.verdict import FAIL, INSUFFICIENT
 from streampay_smoke.run.probes.deployments import STABLE_PEER
@@ -53,8 +53,6 @@ MOST_OF_PLANNED = 2
 
 THROTTLED_SECONDS = 90.0
 """How long one request waits for the service's limits."""
-
-READS_OF_A_JOURNEY = WRITES_OF_A_JOURNEY = 3
 
 PEERS = {CANDIDATE: "candidate", STABLE: STABLE_PEER, "": "candidate or stable"}
 """The peers that exchanges are recorded under: what is asked here is no sample of the scenarios' objectives."""
@@ -76,14 +74,15 @@ def plan_journeys(
 
     `weight` is the candidate's share in percent of an address that leads to both, 0 where each side is asked by
     itself: every pair counts then. At a shared address a pair counts where one of its two requests meets the candidate
-    and the other does not. `most` is what the spend cap allows.
+    and the other does not. A journey has at least `STEPS_OF_A_KIND` pairs of a kind. `most` is what the spend cap
+    allows.
     """
     if not weight:
         return JourneyPlan(journeys=min(asked, most), hit_probability=1.0)
     share = 2 * (weight / 100) * (1 - weight / 100)
 
     def enough(journeys: int) -> float:
-        return _at_least(fewest_pairs, journeys * min(READS_OF_A_JOURNEY, WRITES_OF_A_JOURNEY), share)
+        return _at_least(fewest_pairs, journeys * STEPS_OF_A_KIND, share)
 
     needed = next((number for number in range(asked, most) if enough(number) >= hit_probability), None)
     journeys = most if needed is None else needed
@@ -248,9 +247,10 @@ JOURNEY = (
         about_stream=True,
     ),
 )
-"""What a user does: looks at their streams, makes one, starts it, sees it run, and ends it."""
+"""What a user does: looks at their streams, makes one, starts it, sees it run, and ends it. At least STEPS_OF_A_KIND
+of them are reads, and as many writes."""
 
-JOURNEY_OF_READS = tuple(JourneyStep(name=f"list ({number})", make=_list) for number in range(1, 4))
+JOURNEY_OF_READS = tuple(JourneyStep(name=f"list ({number})", make=_list) for number in range(1, STEPS_OF_A_KIND + 1))
 """The same where nothing may be written."""
 
 

@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.evidence.events import AnyEvent, Exchanged, Measured, PairSampled, Probed
-from streampay_smoke.evidence.objectives import Objective
+from streampay_smoke.evidence.objectives import KINDS, Objective
 from streampay_smoke.gate.attribution import PACE_PROBE, STABLE_PACE_PROBE
-from streampay_smoke.gate.objectives import LEDGER_KINDS, READS, US_PER_MS, WRITES, confidence_of
+from streampay_smoke.gate.objectives import US_PER_MS, confidence_of
 from streampay_smoke.gate.statistics import PairedTest
 from streampay_smoke.http.proxies import route_to
 from streampay_smoke.run.probes.ledger import ledger_probe
@@ -45,8 +45,6 @@ MOST_ROUNDS = 3
 ROUND_SECONDS = 2 * REQUEST_SECONDS + SPARED_SECONDS
 """Left to the run's deadline when something else is timed at the latest."""
 
-_PURPOSES = {"read_latency": READS, "write_latency": WRITES}
-
 Coin = Callable[[], bool]
 
 
@@ -61,7 +59,7 @@ class SlowAnswers:
     def __init__(self, run_context: RunContext) -> None:
         self._run_context = run_context
         self._objectives = [
-            objective for objective in run_context.settings.facts.objectives if objective.kind in _PURPOSES
+            objective for objective in run_context.settings.facts.objectives if KINDS[objective.kind].purposes
         ]
         self._slow = False
         self._rounds = 0
@@ -71,7 +69,7 @@ class SlowAnswers:
         """Take note of one event."""
         if isinstance(event, Exchanged) and event.peer == "service":
             self._slow = self._slow or any(
-                event.purpose in _PURPOSES[each.kind] and event.duration_ms > each.threshold
+                event.purpose in KINDS[each.kind].purposes and event.duration_ms > each.threshold
                 for each in self._objectives
             )
 
@@ -172,7 +170,7 @@ def measure(
     why = ""
     if comparison is not None:
         why = yield from _pairs(run_context, comparison, left_seconds, failed, coin or _coin)
-    if not any(objective.gates and objective.kind in LEDGER_KINDS for objective in objectives):
+    if not any(objective.gates and KINDS[objective.kind].needs_ledger for objective in objectives):
         yield Measured(sampling=why)
         return
     ledger = ledger_probe(run_context.settings.rpc_url, run_context.ledger_progress)

@@ -224,6 +224,7 @@ class ServiceTransport(AbstractContextManager["ServiceTransport"]):
                 release=answer.release,
                 purpose=purpose,
                 opened_connection=reply.opened_connection,
+                cpu_wait_ms=reply.cpu_wait_ms,
             )
         )
         if moved_to and not self._served_as_asked:

@@ -19,7 +19,7 @@ from streampay_smoke.core.secret import quoted
 from streampay_smoke.core.utf8 import text_of
 from streampay_smoke.evidence.bake import Bake
 from streampay_smoke.evidence.canary import Canary
-from streampay_smoke.evidence.objectives import Objective
+from streampay_smoke.evidence.objectives import KINDS, Objective
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.service.release import release_reader
 from streampay_smoke.service.strkey import is_address
@@ -29,9 +29,6 @@ from streampay_smoke.settings.variables import PREFIX, VARIABLES
 
 SHARED = Path(__file__).with_name("shared.toml")
 """What all environments share: what none of them says of itself."""
-
-_KINDS_OF_MONEY = frozenset({"write_latency", "settlement_time"})
-"""Kinds of objectives that nothing can be said of where no streams are created."""
 
 _NAME = re.compile(r"[\w.-]+")
 
@@ -264,7 +261,7 @@ def _over_shared(own: dict[str, Any]) -> dict[str, Any]:
         return {**together, "objectives": objectives}
     money = own.get("money")
     settles = not isinstance(money, dict) or money.get("settles") is not False
-    shared = {item["name"]: item for item in _shared()["objectives"] if settles or item["kind"] not in _KINDS_OF_MONEY}
+    shared = {item["name"]: item for item in _shared()["objectives"] if settles or not KINDS[item["kind"]].needs_ledger}
     names = [item.get("name") if isinstance(item, dict) else None for item in objectives]
     changed = [
         {**shared[name], **item} if isinstance(name, str) and name in shared else item

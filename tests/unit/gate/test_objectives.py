@@ -1,6 +1,7 @@
 """Objectives, both ways: kept, missed, and the honest third answer; and what a miss does to the verdict."""
 
 from collections.abc import Callable
+from typing import get_args
 
 import pytest
 from gate_stories import HELD, MONEY, READY, SETTLED, ended, planned, played, started
@@ -9,7 +10,7 @@ from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.events import AnyEvent
 from streampay_smoke.evidence.journal import JournalRead
-from streampay_smoke.evidence.objectives import Kind, Objective
+from streampay_smoke.evidence.objectives import KINDS, Kind, Objective
 from streampay_smoke.gate import objectives
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import ObjectiveResult, Verdict, VerdictStatus
@@ -369,6 +370,13 @@ def test_the_candidate_s_release_in_a_pair_is_a_release_that_was_seen(journaled:
     stated = objective("read_comparison", 1.1)
     verdict = judge(journaled(*run(stated, after=(pair(1_000, 1_000, release="r2"), HEALTHY))))
     assert "r2" in verdict.target.releases_observed
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_every_kind_has_its_facts_and_is_decided_and_told(kind: Kind) -> None:
+    (answer,) = objectives.results([objective(kind, 0.5)], (), ())
+    assert answer.unit == KINDS[kind].unit
+    assert objectives.result_description(answer).startswith("nothing measured, promised ")
 
 
 def test_objectives_that_gate_share_one_error() -> None:

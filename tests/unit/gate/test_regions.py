@@ -515,3 +515,219 @@ def test_what_is_refused_or_unexpected_is_named_and_the_expected_regions_come_fi
     assert "region_missing" not in texts, "its evidence was refused"
     (alone,) = [each.text for each in merge(run("eu", P), refused=(REFUSED,)).causes if "refused" in each.reason_code]
     assert "more" not in alone
+
+
+OTHER_RELEASE = replace(judged(passing()).verdict.target, release_expected="", releases_observed=("r-44", "r-43"))
+OTHER_PLACE = replace(judged(passing()).verdict.target, environment="production")
+OTHER_CHAIN = replace(judged(passing()).verdict.chain, network="testnet")
+UNNAMED = replace(judged(passing()).verdict.target, release_expected="", releases_observed=())
+ONE_OF_TWO = "1 of 2 regions passed"
+
+
+@pytest.mark.parametrize(
+    ("runs", "asked", "told"),
+    [
+        ([run("eu", P), run("us", S)], {}, f"us met the guard of real money: what happened; {ONE_OF_TWO}"),
+        ([run("eu", F), run("us", F)], {}, "eu and us failed: what happened; 0 of 2 regions passed"),
+        ([run("eu", F)], {"expected": ("eu",)}, "eu failed: what happened"),
+        ([run("eu", C), run("us", P)], {}, f"eu was set up wrongly: what happened; {ONE_OF_TWO}"),
+        ([run("eu", I), run("us", P)], {}, f"eu proved nothing: what happened; {ONE_OF_TWO}"),
+        (
+            [run("eu", I, message="it began: it ended"), run("us", P)],
+            {},
+            f"eu proved nothing: it began: it ended; {ONE_OF_TWO}",
+        ),
+        ([run("eu", P)], {}, f"there is no evidence of us; {ONE_OF_TWO}"),
+        ([], {"expected": ("a", "b", "c")}, "there is no evidence of a, b and c; 0 of 3 regions passed"),
+        (
+            [run("eu", P), run("us", P, target=OTHER_RELEASE)],
+            {},
+            "more than one release was judged (eu r-42; us r-43 and r-44): merge the runs of one rollout",
+        ),
+        (
+            [run("eu", P), run("us", P)],
+            {"release": "r-43"},
+            "more than one release was judged (the merge r-43; eu r-42; us r-42): merge the runs of one rollout",
+        ),
+        ([run("eu", P), run("us", P, target=UNNAMED)], {"release": "r-42"}, "us does not say which release passed"),
+        (
+            [run("eu", P), run("us", P, target=OTHER_PLACE)],
+            {},
+            "more than one environment was judged (production, sandbox): merge them one by one",
+        ),
+        (
+            [run("eu", P), run("us", P, chain=OTHER_CHAIN)],
+            {},
+            "more than one network was judged (sandbox, testnet): merge them one by one",
+        ),
+        (
+            [run("eu", P), run("us", P), run("moon", P), run("mars", P)],
+            {},
+            "mars and moon is not among the expected regions (eu, us)",
+        ),
+        (
+            [run("eu", P), run("eu", P, run_id="again"), run("us", P)],
+            {},
+            "eu has more than one run, and no quorum of vantage points is set: leave one out",
+        ),
+        (
+            [run("eu", P, "a"), run("eu", P, "a", run_id="again"), run("us", P, "a")],
+            {"vantages": 1},
+            "eu@a has more than one run, from the same vantage point: leave one out",
+        ),
+        (
+            [run("eu", P, run_id="same"), run("us", P, run_id="same"), run("moon", P)],
+            {"expected": ("eu", "us", "moon")},
+            "run same was given more than once: leave one out",
+        ),
+        (
+            [run("eu", P), run("us", P)],
+            {"expected": ()},
+            "no region is expected: name them with --expect, or list them in the environment file",
+        ),
+        (
+            [run("eu", P), run("us", P)],
+            {"refused": (REFUSED,)},
+            "evidence that does not count, journal_forged: it was changed (artifacts/x)",
+        ),
+        (
+            [run("eu", P)],
+            {"refused": (replace(REFUSED, region="us"), REFUSED)},
+            "evidence that does not count, journal_forged: us: it was changed (artifacts/x) (and 1 more)",
+        ),
+    ],
+)
+def test_what_decides_is_told_with_every_name_and_number(
+    runs: list[MergedRun], asked: dict[str, Any], told: str
+) -> None:
+    verdict = merge(*runs, **asked)
+    cause = verdict.causes[0]
+
+    assert cause.text == told
+    assert (cause.verdict, cause.reason_code, cause.concern) == (verdict.verdict, verdict.reason_code, "")
+    assert verdict.message_long.startswith(told)
+    assert verdict.attribution == cause.attribution
+
+
+def test_a_region_with_too_few_vantage_points_says_how_many_it_takes() -> None:
+    verdict = merge(run("eu", P, "a"), run("eu", P, "b"), expected=("eu",), vantages=3)
+    assert verdict.causes[0].text == "eu proved nothing: 2 vantage points passed, and 3 have to"
+
+
+def test_the_headline_of_a_pass_counts_and_names_the_regions_in_the_order_that_was_asked_for() -> None:
+    verdict = merge(run("eu", P), run("us", P), expected=("us", "eu"))
+
+    assert verdict.message == "PASS (simulated service and ledger): 2 of 2 regions passed (us, eu)"
+    assert verdict.message_long == "2 of 2 regions passed (us, eu)"
+    assert (verdict.attribution, verdict.causes) == ("none", ())
+    assert verdict.data is not None
+    assert verdict.data.score == 1
+    unasked = merge(run("asia", P), run("eu", P), run("us", P), expected=("us", "eu"))
+    assert list(dict.fromkeys(map(region_of, unasked.checks))) == ["us", "eu", "asia"]
+
+
+def test_what_was_simulated_in_any_region_is_said() -> None:
+    real = judged(passing()).verdict
+    real = replace(real, target=replace(real.target, simulated=False), chain=replace(real.chain, simulated=False))
+    ledger = run("us", P, target=real.target)
+    service = run("us", P, chain=real.chain)
+    neither = [run(region, P, target=real.target, chain=real.chain) for region in ("eu", "us")]
+
+    assert merge(neither[0], ledger).message.startswith("PASS (simulated ledger): ")
+    assert merge(neither[0], service).message.startswith("PASS (simulated service): ")
+    assert merge(*neither).message.startswith("PASS: ")
+
+
+def test_an_override_is_said_first_with_what_it_replaces() -> None:
+    verdict = merge_of([run("eu", P), run("us", I)], Quorum(expected=("eu", "us")), ASKED)
+    assert verdict.message_long == (
+        "OVERRIDDEN from INCONCLUSIVE by Ann until 1970-01-01T01:00:00Z: us proved nothing: what happened; "
+        "1 of 2 regions passed"
+    )
+    assert verdict.attribution == "none"
+
+
+def test_the_paragraph_says_whose_fault_it_is_and_what_is_next() -> None:
+    ending = "Attributed to the release. Next: "
+    assert merge(run("eu", P), run("us", F)).message_long.endswith(f"{ending}roll back.")
+    held = merge(run("eu", P), run("us", F, action=Action.HOLD))
+    assert held.message_long.endswith(f"{ending}hold.")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "because", "not_acting"),
+    [
+        (merge(run("eu", P), run("us", P)), "every promise was proved in every region", ""),
+        (
+            merge(run("eu", F), run("us", F)),
+            "the release broke a promise in eu and us",
+            "a merge rolls nothing back: each region is rolled back by its own command",
+        ),
+        (
+            merge(run("eu", P), run("us", F, action=Action.HOLD)),
+            "the release broke a promise, and that only holds here",
+            "",
+        ),
+        (
+            merge(run("eu", P), run("us", P, action=Action.HOLD)),
+            "every region passed, and at least one of them is not promoted for what it played",
+            "",
+        ),
+        (merge(run("eu", P), run("us", I)), "not every region is proved", ""),
+        (
+            merge_of([run("eu", P), run("us", I)], Quorum(expected=("eu", "us")), ASKED),
+            "a person answers for it instead of the evidence",
+            "",
+        ),
+        (
+            merge_of([run("eu", P), run("us", P)], Quorum(expected=("eu", "us")), rehearsal=True),
+            "a rehearsal against a simulation: no deployment was judged",
+            "",
+        ),
+    ],
+)
+def test_a_decision_on_a_merge_says_why(verdict: Verdict, because: str, not_acting: str) -> None:
+    decision = decided(verdict, [])
+    assert (decision.because, decision.not_acting_because) == (because, not_acting)
+
+
+def test_a_fail_that_only_holds_pages_and_a_rehearsal_of_it_does_not() -> None:
+    runs = [run("eu", P), run("us", F, action=Action.HOLD)]
+    quorum = Quorum(expected=("eu", "us"))
+    assert decided(merge_of(runs, quorum), []).page
+    assert not decided(merge_of(runs, quorum, rehearsal=True), []).page
+    assert not decided(merge(run("eu", P), run("us", I)), []).page
+
+
+@pytest.mark.parametrize(
+    ("near", "far", "slow"),
+    [(10, 60, True), (10, 59, False), (40, 120, True), (40, 119, False), (10, None, False), (None, 900, False)],
+)
+def test_a_vantage_point_that_is_three_times_and_fifty_milliseconds_farther_is_told(
+    near: int | None, far: int | None, slow: bool
+) -> None:
+    """The thresholds, on both sides. Another region's answers are no measure."""
+    runs = [
+        replace(run("eu", P, "a"), answer_ms=near),
+        replace(run("eu", P, "b"), answer_ms=far),
+        replace(run("us", P, "a"), answer_ms=1),
+    ]
+    told = f"eu@b is slow: half of the answers took up to {far} ms, elsewhere {near} ms"
+    assert merge(*runs, vantages=1).warnings == ((told,) if slow else ())
+
+
+def test_each_slow_vantage_point_is_told() -> None:
+    runs = [replace(run("eu", P, name), answer_ms=ms) for name, ms in (("a", 500), ("b", None), ("c", 10), ("d", 600))]
+    assert [each.split()[0] for each in merge(*runs, expected=("eu",), vantages=1).warnings] == ["eu@a", "eu@d"]
+
+
+def test_an_address_of_three_regions_is_told_once_and_none_for_runs_that_had_none() -> None:
+    target = judged(passing()).verdict.target
+    nowhere = replace(target, base_url="")
+    one = [run(region, P, target=target) for region in ("us", "eu", "asia")]
+    assert merge(*one, expected=("us", "eu", "asia")).warnings == (
+        f"asia, eu and us were judged at one address, {target.base_url}: is SMOKE_BASE_URL set for all?",
+    )
+    assert merge(run("eu", P, target=nowhere), run("us", P, target=nowhere)).warnings == ()
+    two_points = [run("eu", P, point, target=target) for point in ("a", "b")]
+    assert merge(*two_points, expected=("eu",), vantages=1).warnings == ()

@@ -243,7 +243,7 @@ def test_writes_before_the_service_spoke_are_counted_as_warm_up() -> None:
 @pytest.mark.parametrize(("status", "succeeded"), [(199, False), (200, True), (299, True), (300, False), (None, False)])
 def test_what_a_success_is(status: int | None, succeeded: bool) -> None:
     found = objectives.measure(entries(SPOKEN, request(status=status)))
-    assert (found.attempts, len(found.reads)) == ([succeeded], int(succeeded))
+    assert (found.attempts, len(found.times["reads"].warm)) == ([succeeded], int(succeeded))
 
 
 def test_ratios_are_told_whole() -> None:
@@ -282,7 +282,7 @@ def test_a_retry_takes_back_the_last_failure_only() -> None:
 def test_a_settlement_belongs_to_its_scenario() -> None:
     settle = request("settle", duration_ms=500)
     story = (settle, events.ScenarioStarted(id="a/b"), SEEN, settle, settle, SEEN, SEEN)
-    assert objectives.measure(entries(*story)).settlements == [2.5]
+    assert objectives.measure(entries(*story)).times["settlements"].warm == [2.5]
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,9 @@ def test_a_settlement_belongs_to_its_scenario() -> None:
     ],
 )
 def test_a_miss_description(kind: Kind, estimate: float | None, quantile: float | None, said: str) -> None:
-    found = replace(answer("read_latency", 500), kind=kind, estimate=estimate, quantile=quantile, threshold=0.9)
+    unit = {"read_comparison": "x", "error_burn": "x budget"}.get(kind, "ms")
+    found = replace(answer("read_latency", 500), kind=kind, unit=unit, estimate=estimate, quantile=quantile)
+    found = replace(found, threshold=0.9)
     assert objectives.result_description(replace(found, samples=3, bad=2)) == said
 
 

@@ -37,7 +37,10 @@ ANSWER = ObjectiveResult(
             "40 of 40 settlements took 90 s or less; every one should",
         ),
         ({"estimate": None, "samples": 0}, "nothing measured, promised 1 s"),
-        ({"kind": "read_comparison", "estimate": 1.3}, "1.3 times as slow as the stable release, promised"),
+        (
+            {"kind": "read_comparison", "unit": "x", "estimate": 1.3},
+            "1.3 times as slow as the stable release, promised",
+        ),
     ],
 )
 def test_a_measurement_is_told_without_statistics(changes: dict[str, Any], words: str) -> None:

@@ -21,11 +21,17 @@ from streampay_smoke.evidence.events import (
     ResourceReleased,
     ServiceSeen,
 )
-from streampay_smoke.gate.canary import compared, fewest_pairs
+from streampay_smoke.gate.canary import STEPS_OF_A_KIND, compared, fewest_pairs
 from streampay_smoke.gate.history import fold
-from streampay_smoke.run.canary import CanaryComparison, plan_journeys
+from streampay_smoke.run.canary import JOURNEY, JOURNEY_OF_READS, CanaryComparison, plan_journeys
 
 FEWEST = fewest_pairs(writes=True)
+
+
+def test_a_journey_has_the_steps_of_each_kind_that_its_plan_and_its_judge_count_on() -> None:
+    reads, writes = ([step for step in JOURNEY if step.writes == kind] for kind in (False, True))
+    assert min(map(len, (reads, writes, JOURNEY_OF_READS))) == STEPS_OF_A_KIND
+    assert not any(step.writes for step in JOURNEY_OF_READS)
 
 
 def test_each_side_asked_by_itself_needs_no_more_journeys_than_are_asked_for() -> None:
