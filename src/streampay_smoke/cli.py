@@ -1,11 +1,10 @@
 """`streampay-smoke`: run the gate, judge a journal again, build a report, serve the sandbox."""
 
 import argparse
-import contextlib
 import math
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from streampay_smoke import __version__
@@ -14,14 +13,10 @@ from streampay_smoke.core import times
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.core.progress_line import told_while
 from streampay_smoke.core.standard_streams import open_standard_streams
-from streampay_smoke.core.system_facts import child_environment
 from streampay_smoke.gate.verdict import EXIT_CODES, STATUS_WITHOUT_RUN, VerdictStatus
 from streampay_smoke.run.detail import Detail
 from streampay_smoke.run.output import outlasting_output
-from streampay_smoke.settings.environment import ALL_REGIONS
-from streampay_smoke.settings.folders import folders_description, read_from
 from streampay_smoke.settings.options import OPTIONS, add_options, given_options
-from streampay_smoke.settings.reading import read
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,88 +36,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(chosen: argparse.Namespace) -> int:
     """Play the features and answer with the verdict's exit code."""
-    return _run(chosen, given_options(chosen))
+    # Imported here, and as late as can be: behave's process needs more, and starts only once this one is ready.
+    if chosen.list:
+        from streampay_smoke.operations.listing import print_listing
+
+        return print_listing(given_options(chosen), chosen.paths)
+    from streampay_smoke.operations.run import run as played
+
+    return played(given_options(chosen), chosen.paths, chosen.detail)
 
 
 def canary(chosen: argparse.Namespace) -> int:
     """Compare a candidate with the stable release on the same journeys; 1 only where it is proved worse."""
-    options = given_options(chosen)
-    with contextlib.suppress(SmokeError):  # what cannot be read is refused below, with all that is wrong
-        if read(options).text("SMOKE_CANARY_JOURNEYS") in {"", "0"}:
-            options["SMOKE_CANARY_JOURNEYS"] = CANARY_JOURNEYS
-    if configuration.load_evidence(options).region == ALL_REGIONS:
-        raise SettingsInvalid(
-            "a canary compares two releases of one region", next_step="name one region, once for each of them"
-        )
-    return _run(chosen, options, comparison_only=True)
+    from streampay_smoke.operations.run import compare
 
-
-CANARY_JOURNEYS = "10"
-"""What `streampay-smoke canary` compares where nobody says how many."""
-
-
-def _run(chosen: argparse.Namespace, options: dict[str, str], *, comparison_only: bool = False) -> int:
-    # Imported here, and as late as can be: behave's process needs more, and starts only once this one is ready.
-    from streampay_smoke.run import decision as decisions
-    from streampay_smoke.run.folder import RunFolder
-    from streampay_smoke.run.supervisor import redactor_of, supervise
-
-    quiet = chosen.detail is Detail.QUIET
-    if chosen.list:
-        from streampay_smoke.operations.listing import print_listing
-
-        return print_listing(options, chosen.paths)
-    evidence = configuration.load_evidence(options)
-    if evidence.region == ALL_REGIONS:
-        from streampay_smoke.operations.regions import run_regions
-
-        return run_regions(options, chosen.paths, chosen.detail)
-    folder = RunFolder.create(evidence.artifacts)
-    if not quiet:
-        print(f"reads: {folders_description(read_from())}", flush=True)
-    try:
-        settings = configuration.load(options)
-    except SmokeError as error:
-        from streampay_smoke.run.conclude import refuse
-
-        return refuse(folder, error, evidence, quiet=quiet)
-    asked = decisions.prepared(settings, target_release=_target_release(settings, options), acts_here=True)
-    for note in decisions.notes_before(asked, chosen.paths):
-        print(f"note: {note}", file=sys.stderr)
-    environ = child_environment({**options, "SMOKE_ARTIFACTS": str(settings.artifacts)})
-    try:
-        supervise(settings, folder, environ, chosen.paths, chosen.detail, comparison_only=comparison_only)
-    except OSError as error:  # the journal: whatever behave made of it, nobody can read it
-        from streampay_smoke.run.conclude import evidence_lost
-
-        return evidence_lost(error)
-    from streampay_smoke.run.conclude import conclude
-
-    return conclude(
-        folder,
-        redactor=redactor_of(settings),
-        signing_key=settings.signer(),
-        asked=asked,
-        act=lambda decision: decisions.acted_on(decision, settings, environ),
-        evidence=evidence,
-        quiet=quiet,
-    )
-
-
-def _target_release(settings: configuration.Settings, options: Mapping[str, str]) -> str:
-    """Return the release the actuator would put back after this deploy, "" where none is recorded or can be read."""
-    if not settings.deploy:
-        return ""
-    from streampay_smoke.rollback.configuration import log_path_of
-    from streampay_smoke.rollback.log import read_log
-    from streampay_smoke.settings.actuator import load_rollback
-
-    try:
-        recorded = read_log(log_path_of(load_rollback(options))).of(settings.deploy).recorded
-    except SmokeError as error:
-        print(f"note: no rollback target can be read: {error}", file=sys.stderr)
-        return ""
-    return recorded.release if recorded else ""
+    return compare(given_options(chosen), chosen.detail)
 
 
 def judge(chosen: argparse.Namespace) -> int:
@@ -407,7 +335,7 @@ CANARY_OPTIONS = tuple(name for name in OPTIONS if name not in {"SMOKE_TAGS", "S
 def _add_canary(parser: argparse.ArgumentParser) -> None:
     add_options(parser, CANARY_OPTIONS)
     _add_detail(parser)
-    parser.set_defaults(command=canary, paths=[], list=False)
+    parser.set_defaults(command=canary)
 
 
 def _add_detail(parser: argparse.ArgumentParser) -> None:

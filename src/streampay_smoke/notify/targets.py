@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from streampay_smoke.core import times
+from streampay_smoke.core.secret import SecretAddress
 from streampay_smoke.core.webhooks import signed, signing_key
-from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.notify.notice import Notice
 from streampay_smoke.settings.notification import WEBHOOK_SECRET, NotificationSettings
 
@@ -36,11 +36,11 @@ class TargetRequest(msgspec.Struct, frozen=True, kw_only=True):
 class NotificationTarget(msgspec.Struct, frozen=True, kw_only=True):
     """One place. `pages` says that it wakes people: it gets what the decision pages for, and nothing else.
 
-    `host` is all that may be shown of its address. `request` makes the request of one attempt.
+    `request` makes the request of one attempt.
     """
 
     name: str
-    host: str
+    address: SecretAddress
     pages: bool
     request: Callable[[Notice], TargetRequest]
 
@@ -59,7 +59,10 @@ def targets_of(settings: NotificationSettings) -> Iterator[NotificationTarget]:
         key = signing_key(settings.notify_webhook_secret, variable=WEBHOOK_SECRET)
         url = settings.notify_webhook_url.reveal()
         yield NotificationTarget(
-            name="webhook", host=host_only(url), pages=False, request=lambda notice: _webhook(url, key, notice)
+            name="webhook",
+            address=settings.notify_webhook_url,
+            pages=False,
+            request=lambda notice: _webhook(url, key, notice),
         )
     if settings.page_pagerduty_key is not None:
         routing_key = settings.page_pagerduty_key.reveal()
@@ -82,7 +85,7 @@ def _target(
     sent = {"content-type": "application/json", **(headers or {})}
     return NotificationTarget(
         name=name,
-        host=host_only(url),
+        address=SecretAddress(url),
         pages=pages,
         request=lambda notice: TargetRequest(url=url, content=msgspec.json.encode(body(notice)), headers=sent),
     )

@@ -1,1 +1,1 @@
-"""What an operator does beside runs: doctor, sweep, override, verification."""
+"""What an operator does: a run, and beside it doctor, init, sweep, override, verification, merging regions."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from streampay_smoke.core import system_facts
+from streampay_smoke.evidence.addresses import host_only
 from streampay_smoke.gate.policy import HOLD
 from streampay_smoke.http.proxies import route_to
 from streampay_smoke.http.trust import DIRECTORY_VARIABLE, FILE_VARIABLE, trusted
@@ -159,7 +160,8 @@ def engine_files_filled_in(settings: Settings) -> Iterator[DoctorCheck]:
 def _notifications(settings: Settings) -> Iterator[DoctorCheck]:
     """Look at who is told; nothing is sent."""
     told = "; ".join(
-        f"{target.name}{' for pages' if target.pages else ''} ({target.host})" for target in targets_of(settings)
+        f"{target.name}{' for pages' if target.pages else ''} ({host_only(target.address.reveal())})"
+        for target in targets_of(settings)
     )
     verdicts = ", ".join(settings.facts.policy.notify) or "overrides only"
     text = f"{told} (verdicts: {verdicts}); try it: streampay-smoke notify --test"
