@@ -11,7 +11,7 @@ import msgspec
 from streampay_smoke import settings as configuration
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
 from streampay_smoke.evidence.events import ExpectedScenario
-from streampay_smoke.publish.summary import width_of
+from streampay_smoke.publish.terminal import width_of
 from streampay_smoke.runner.plan import all_scenarios, exclusion_of
 from streampay_smoke.runner.selection import refuse_unknown_tags, tag_expression
 from streampay_smoke.settings import Settings

@@ -31,7 +31,7 @@ from streampay_smoke.operations.verification import differences
 from streampay_smoke.publish import github
 from streampay_smoke.publish.publish import PAGE, REPORTS, publish
 from streampay_smoke.publish.report_model import RunReport, report_of
-from streampay_smoke.publish.summary import console_regions, paint_for, width_of
+from streampay_smoke.publish.terminal import console_regions, paint_for, width_of
 from streampay_smoke.run.conclude import attempt, evidence_lost, notify_people
 from streampay_smoke.run.folder import RunFolder
 from streampay_smoke.run.seal import seal

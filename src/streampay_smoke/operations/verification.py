@@ -40,7 +40,7 @@ def judge_again(journal: Path, *, verify: str | None, verdict: Path | None, as_j
         sys.stdout.buffer.write(to_json(found))
         return found.exit_code
     from streampay_smoke.publish.report_model import report_of
-    from streampay_smoke.publish.summary import console_answer, paint_for, width_of
+    from streampay_smoke.publish.terminal import console_answer, paint_for, width_of
 
     run = report_of(read_again.entries, found)
     print(console_answer(run, paint_for(sys.stdout, variables()), width_of(sys.stdout)), end="")

@@ -1,11 +1,14 @@
 """The wording of every report: what a verdict means, who is meant, what was simulated, what to do next."""
 
 import re
+from collections.abc import Sequence
 
 from streampay_smoke.core.amounts import units
 from streampay_smoke.gate.canary import NO_WORSE, WORSE
 from streampay_smoke.gate.message import NEXT, WHO
 from streampay_smoke.gate.verdict import EXIT_CODES, Action, Check, Verdict, VerdictStatus
+from streampay_smoke.publish.report_model import RunReport, ScenarioReport
+from streampay_smoke.publish.report_status import ReportStatus
 
 MEANING = {
     VerdictStatus.PASS: "The release keeps every promise that was checked.",
@@ -71,6 +74,31 @@ def left_out(check: Check, *, excluded: str) -> str:
     if check.quarantined is not None:
         return check.hint
     return f"{excluded}: {check.hint or 'no reason was given'}"
+
+
+def passed_of(scenarios: Sequence[ScenarioReport]) -> str:
+    """Return how many of some checks passed, e.g. `3 of 4 passed, 1 blocked`."""
+    outcomes = [scenario.outcome for scenario in scenarios]
+    blocked = f", {outcomes.count(ReportStatus.BLOCKED)} blocked" if ReportStatus.BLOCKED in outcomes else ""
+    return f"{outcomes.count(ReportStatus.PASSED)} of {len(outcomes)} passed{blocked}"
+
+
+def outcomes(run: RunReport) -> str:
+    """Return how many checks of a run have each outcome, e.g. `30 passed, 2 failed`."""
+    return ", ".join(f"{run.count(outcome)} {outcome}" for outcome in ReportStatus if run.count(outcome))
+
+
+def result(scenario: ScenarioReport) -> str:
+    """Return a check's result in a few words: the outcome, and whose it is or why it is none."""
+    if scenario.is_unfinished:
+        return str(scenario.ending)
+    if scenario.outcome is ReportStatus.SKIPPED:
+        return left_out(scenario.check, excluded="excluded")
+    if scenario.outcome is ReportStatus.PASSED:
+        quarantined = scenario.check.quarantined
+        passed = "passed, flaky" if scenario.check.flaky else "passed"
+        return f"{passed}, quarantined until {quarantined.until}" if quarantined else passed
+    return f"{scenario.outcome}: {who(scenario.check.attribution)}"
 
 
 def next_step(verdict: Verdict) -> str:

@@ -27,7 +27,7 @@ from streampay_smoke.gate.policy import FILE as DECISION_FILE
 from streampay_smoke.gate.policy import Circumstances, Decision, decision_description
 from streampay_smoke.gate.verdict import EXIT_CODES, Verdict, VerdictStatus
 from streampay_smoke.publish.report_model import RunReport, report_of
-from streampay_smoke.publish.summary import console_answer, console_block, paint_for, width_of
+from streampay_smoke.publish.terminal import console_answer, console_block, paint_for, width_of
 from streampay_smoke.run import decision as decisions
 from streampay_smoke.run.earlier_runs import EarlierRuns, recorded
 from streampay_smoke.run.failures import failure_of

@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
 from gate_stories import started
@@ -23,6 +24,7 @@ from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.gate.canary import (
     CANDIDATE,
     STABLE,
+    ComparedPair,
     SlownessTest,
     Timed,
     compared,
@@ -33,7 +35,7 @@ from streampay_smoke.gate.canary import (
 )
 from streampay_smoke.gate.history import fold
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import FAIL, INSUFFICIENT, PASS, Action, Verdict, VerdictStatus
+from streampay_smoke.gate.verdict import FAIL, INSUFFICIENT, PASS, Action, ObjectiveResult, Verdict, VerdictStatus
 
 Told = Callable[..., JournalRead]
 
@@ -313,3 +315,240 @@ def test_errors_need_proof_in_both_directions() -> None:
 def test_limits_that_make_no_comparison_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="canary: "):
         Canary(**wrong)
+
+
+def test_the_fewest_pairs_are_what_the_bets_need_where_every_pair_says_the_same() -> None:
+    assert (fewest_pairs(writes=True), fewest_pairs(writes=False)) == (15, 15)
+
+
+def slower(step: str, number: int) -> tuple[CanaryAnswer, CanaryAnswer]:
+    return answer(CANDIDATE, 200), answer(STABLE)
+
+
+def failing(step: str, number: int) -> tuple[CanaryAnswer, CanaryAnswer]:
+    return answer(CANDIDATE, failed="promise_broken" if number % 3 else ""), answer(STABLE)
+
+
+def both_failing(step: str, number: int) -> tuple[CanaryAnswer, CanaryAnswer]:
+    failed = "promise_broken" if number % 3 == 0 else ""
+    return answer(CANDIDATE, failed=failed), answer(STABLE, failed=failed)
+
+
+def slow_list(step: str, number: int) -> tuple[CanaryAnswer, CanaryAnswer]:
+    return answer(CANDIDATE, 300 if step == "list" else 50), answer(STABLE)
+
+
+def behind_one_address(step: str, number: int) -> tuple[CanaryAnswer, CanaryAnswer]:
+    return answer("", release=""), answer("", release="v1")
+
+
+NOT_ASKED = {"at_candidate": "", "at_stable": ""}
+ALL_PAIRS = "0 of 60 requests failed on the candidate alone, 0 on the stable release"
+NONE_COMPARED = "of the 15 pairs it takes, 0 of reads and 0 of writes and 0 in all could be compared"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "more", "told"),
+    [
+        (
+            journeys(10, equal),
+            {},
+            (
+                "the candidate v2 is no worse than the stable release v1: "
+                f"reads 1 times as slow (30 pairs); writes 1 times as slow (30 pairs); {ALL_PAIRS}"
+            ),
+        ),
+        (
+            journeys(10, equal),
+            {"begin": replace(STARTED, no_writes_because="no key")},
+            f"the candidate v2 is no worse than the stable release v1: reads 1 times as slow (30 pairs); {ALL_PAIRS}",
+        ),
+        (
+            journeys(10, slower),
+            {},
+            (
+                "the candidate v2 is worse than the stable release v1: "
+                "reads 4 times as slow (30 pairs); writes 4 times as slow (30 pairs)"
+            ),
+        ),
+        (
+            journeys(10, failing),
+            {},
+            (
+                "the candidate v2 is worse than the stable release v1: "
+                "40 of 60 requests failed on the candidate alone, 0 on the stable release"
+            ),
+        ),
+        (
+            journeys(20, both_failing),
+            {},
+            (
+                "candidate and stable release are equally bad: "
+                "40 of 120 requests failed on the stable release, 40 on the candidate"
+            ),
+        ),
+        (
+            journeys(10, equal),
+            {
+                "more": (
+                    ObjectivesSet(
+                        objectives=(
+                            Objective(name="reads", kind="read_latency", threshold=40),
+                            Objective(name="slow reads", kind="read_latency", threshold=45),
+                            Objective(name="writes", kind="write_latency", threshold=49.5),
+                        )
+                    ),
+                )
+            },
+            (
+                "candidate and stable release are equally bad: half of the reads take more than 50 ms on both, "
+                "promised 40 ms; half of the writes take more than 50 ms on both, promised 49.5 ms"
+            ),
+        ),
+        ([], {"begin": None, "end": None}, "candidate and stable release were not compared"),
+        (
+            [],
+            {"end": replace(ENDED, reason="the candidate could not be asked")},
+            f"{NONE_COMPARED}; it ended: the candidate could not be asked",
+        ),
+        ([], {"end": None}, NONE_COMPARED),
+        (journeys(10, equal), {"end": None}, "the comparison did not come to its end"),
+        (
+            journeys(4, equal),
+            {},
+            (
+                "the candidate v2 answered 24 of 48 requests, the stable release 24: of the 15 pairs it takes, "
+                "12 of reads and 12 of writes could be compared; it ended: 10 journeys were made"
+            ),
+        ),
+        (
+            journeys(10, equal),
+            {"begin": replace(STARTED, candidate="", **NOT_ASKED)},
+            (
+                "the candidate, which nobody named, answered 0 of 120 requests, the stable release 0, 120 named no "
+                f"release: {NONE_COMPARED}; it ended: 10 journeys were made"
+            ),
+        ),
+        (
+            journeys(10, behind_one_address),
+            {"begin": replace(STARTED, weight=30.0, **NOT_ASKED)},
+            (
+                "the candidate v2 answered 0 of 120 requests, the stable release 60, 60 named no release: "
+                f"{NONE_COMPARED}; it ended: 10 journeys were made"
+            ),
+        ),
+        (
+            journeys(10, slow_list),
+            {},
+            "neither worse nor as good is proved: reads 1 times as slow (30 pairs); compare more journeys",
+        ),
+    ],
+)
+def test_what_a_comparison_came_to_is_told_with_its_numbers(
+    journaled: Told, pairs: list[AnyEvent], more: dict[str, Any], told: str
+) -> None:
+    said = verdict_on(journaled, pairs, **more).message_long
+    assert said.partition(". Attributed to ")[0] == told
+
+
+def test_each_question_is_answered_with_what_it_was_measured_on(journaled: Told) -> None:
+    reads, writes, errors = verdict_on(journaled, journeys(10, failing)).objectives
+    latency = ObjectiveResult(
+        name="reads are no slower on the candidate",
+        kind=CANARY_READS,
+        method="paired betting test",
+        threshold=1.1,
+        unit="x",
+        samples=10,
+        estimate=1.0,
+        low=None,
+        high=None,
+        confidence=0.999667,
+        decision=INSUFFICIENT,
+        gates=True,
+        warm_up=20,
+        note="passes where less than 2 times as slow is proved",
+    )
+    assert reads == latency
+    assert writes == replace(latency, name="writes are no slower on the candidate", kind=CANARY_WRITES)
+    assert errors == ObjectiveResult(
+        name="requests fail no more often on the candidate",
+        kind=CANARY_ERRORS,
+        method="binomial confidence sequence of pairs with one failure",
+        threshold=0.3,
+        unit="ratio",
+        samples=60,
+        estimate=0.6667,
+        low=0.3893,
+        high=0.8836,
+        confidence=0.999667,
+        decision=FAIL,
+        gates=True,
+        bad=40,
+        note="0 failed on the stable release",
+    )
+
+
+def test_the_bounds_of_a_latency_are_told(journaled: Told) -> None:
+    def uneven(step: str, number: int) -> tuple[CanaryAnswer, CanaryAnswer]:
+        return answer(CANDIDATE, 60 + 2 * number), answer(STABLE)
+
+    read, *_ = verdict_on(journaled, journeys(10, uneven)).objectives
+    assert read.low is not None
+    assert read.high is not None
+    assert 1.2 < read.low < (read.estimate or 0) < read.high < 3.6
+
+
+def test_an_answer_quicker_than_the_clock_counts_as_the_least_it_can_tell(journaled: Told) -> None:
+    def at_once(step: str, number: int) -> tuple[CanaryAnswer, CanaryAnswer]:
+        return answer(CANDIDATE, 0), answer(STABLE, 0)
+
+    assert [each.estimate for each in verdict_on(journaled, journeys(10, at_once)).objectives] == [1.0, 1.0, 0.0]
+
+
+def test_what_was_promised_exactly_is_kept_and_an_objective_that_does_not_gate_promises_nothing(
+    journaled: Told,
+) -> None:
+    exactly = Objective(name="reads", kind="read_latency", threshold=50)
+    aim = Objective(name="writes", kind="write_latency", threshold=1, gates=False)
+    limits = ObjectivesSet(objectives=(exactly, aim))
+    assert verdict_on(journaled, journeys(10, equal), more=(limits,)).reason_code == "candidate_no_worse"
+
+
+@pytest.mark.parametrize(("failures", "pairs", "bad"), [(1, 1, False), (2, 1, True), (5, 10, False), (6, 10, True)])
+def test_a_stable_release_that_fails_a_tenth_and_twice_is_no_measure(
+    journaled: Told, failures: int, pairs: int, bad: bool
+) -> None:
+    def at_first(step: str, number: int) -> tuple[CanaryAnswer, CanaryAnswer]:
+        failed = "promise_broken" if number < failures else ""
+        return answer(CANDIDATE, failed=failed), answer(STABLE, failed=failed)
+
+    assert (verdict_on(journaled, journeys(pairs, at_first)).reason_code == "canary_both_bad") is bad
+
+
+def test_a_failure_on_one_side_is_counted_on_that_side() -> None:
+    failed_here = paired("list", answer(CANDIDATE, failed="promise_broken"), answer(STABLE))
+    failed_there = paired("list", answer(CANDIDATE), answer(STABLE, failed="promise_broken"))
+    shared = paired("list", answer("", release="", failed="service_unavailable"), answer("", release="v1"))
+    runners = paired("list", answer("", release="", failed="proxy_failed"), answer("", release=""))
+    run = fold([])
+    run.canary, run.canary_ended = STARTED, ENDED
+    run.canary_pairs = [failed_here, failed_there, shared, shared, runners]
+    found = compared(run)
+    assert [(each.counts_for_errors, each.counts_for_latency) for each in found.pairs] == [(True, False)] * 2
+    assert (found.by_candidate, found.by_stable, found.unidentified, found.failed_unidentified) == (2, 4, 4, 2)
+    assert found.stable_releases == ("v1",)
+
+
+@pytest.mark.parametrize("kind", ["host_unresolved", "proxy_failed", "certificate_untrusted", "throttled"])
+@pytest.mark.parametrize("side", [CANDIDATE, STABLE])
+def test_a_failure_of_the_runner_leaves_its_pair_out(kind: str, side: str) -> None:
+    answers = {each: answer(each, failed=kind if each == side else "") for each in (CANDIDATE, STABLE)}
+    pair = ComparedPair(step="list", candidate=answers[CANDIDATE], stable=answers[STABLE], writes=False)
+    assert not pair.counts_for_errors
+
+
+def test_two_answers_over_new_connections_are_compared() -> None:
+    fresh = {side: answer(side, opened_connection=True) for side in (CANDIDATE, STABLE)}
+    pair = ComparedPair(step="list", candidate=fresh[CANDIDATE], stable=fresh[STABLE], writes=False)
+    assert pair.counts_for_latency
