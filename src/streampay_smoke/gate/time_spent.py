@@ -59,8 +59,6 @@ def _by_wait(entries: Sequence[Entry]) -> Counter[str]:
                 for what, at_ms in begun.items():
                     spent[_kind(what)] += entry.at_ms - at_ms
                 break
-            case _:
-                pass
     return spent
 
 

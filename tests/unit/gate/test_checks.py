@@ -312,3 +312,41 @@ def test_a_service_that_cannot_create_in_another_scenario_tells_whose_the_missin
         played(MONEY, status="failed", failure=other),
     ]
     assert checked(journaled, started(), planned(READY, MONEY), *played_both, ended()).rule == rule
+
+
+@pytest.mark.parametrize(
+    ("asked", "statuses", "about"),
+    [
+        ("GET /api/streams/1", (503,), "availability"),
+        ("POST /api/streams/1/settle", (503,), "money"),
+        ("GET /api/streams/1", (503, 200), "money"),
+        ("GET /api/streams/1", (), "money"),
+    ],
+)
+def test_money_that_could_not_be_read_is_unavailable_and_a_write_may_have_moved_it(
+    journaled: WriteJournal, asked: str, statuses: tuple[int, ...], about: str
+) -> None:
+    met = replace(failure(blame=Blame.PRODUCT), asked=asked, statuses=statuses)
+    story = played(MONEY, status="failed", failure=met)
+    assert checked(journaled, started(), planned(MONEY), story, ended(failed=True)).concern == about
+
+
+@pytest.mark.parametrize(
+    ("steps", "about"),
+    [
+        (("Given a stream", "When it is settled", "Then it pays"), "availability"),
+        (("Given a stream", "Then it pays"), "money"),
+    ],
+)
+def test_a_failure_before_the_first_step_that_acts_is_about_availability(
+    journaled: WriteJournal, steps: tuple[str, ...], about: str
+) -> None:
+    """A scenario without such a step acts from its first one on."""
+    met = failure(blame=Blame.PRODUCT)
+    story = [
+        events.ScenarioStarted(id=MONEY.id),
+        *step(steps[0], status="failed", failure=met),
+        events.ScenarioFinished(id=MONEY.id, status="failed", duration_ms=9),
+    ]
+    expected = replace(MONEY, steps=steps)
+    assert checked(journaled, started(), planned(expected), story, ended(failed=True)).concern == about

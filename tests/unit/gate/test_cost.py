@@ -112,3 +112,8 @@ def test_what_a_cut_off_scenario_left_to_the_clean_up_is_not_its_cost(journaled:
     )
 
     assert {each.feature: each.service_requests for each in cost(story).by_feature} == {MONEY.feature: 1, "": 2}
+
+
+def test_a_scenario_that_nobody_planned_costs_under_its_own_id(journaled: Journaled) -> None:
+    found = cost(journaled(started(), planned(READY), played(MONEY, asked(), HELD), ended()))
+    assert [each.feature for each in found.by_feature] == [MONEY.id]

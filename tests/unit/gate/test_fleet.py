@@ -94,3 +94,27 @@ def test_what_came_before_a_new_start_was_a_roll_out() -> None:
 def test_no_fleet_is_told_where_nothing_answered() -> None:
     assert fleet(5, first=ReplicaSeen()) is None
     assert (met_in_short(None), unreached(None)) == ((), ())
+
+
+OWN = "over connections of their own"
+NOT_DECLARED = "how many there are is not declared (service.replicas): whether one was missed is not known"
+
+
+@pytest.mark.parametrize(
+    ("declared", "seen", "statement"),
+    [
+        (1, named("a"), f"the 1 declared answered in 1 look {OWN}"),
+        (2, named("a", "b"), f"all 2 declared answered in 2 looks {OWN}"),
+        (3, named("a"), f"1 replica answered in 1 look {OWN}, of 3 that are declared: 2 not reached, and not judged"),
+        (1, named("a", "b"), f"2 replicas answered in 2 looks {OWN}, and 1 is declared (service.replicas)"),
+        (2, named("a", "b", "c"), f"3 replicas answered in 3 looks {OWN}, and 2 are declared (service.replicas)"),
+        (1, named(""), "one replica is declared: whatever answered was it"),
+        (2, named("", "", ""), f"the probability that one of 2 replicas was missed in 3 looks {OWN} is at most 0.25"),
+        (0, named("a"), f"1 replica answered in 1 look {OWN}; {NOT_DECLARED}"),
+        (0, named(""), f"no replica named itself in 1 look {OWN}; {NOT_DECLARED}"),
+    ],
+)
+def test_the_statement_counts_in_words_that_fit(declared: int, seen: list[ReplicaSeen], statement: str) -> None:
+    found = fleet(declared, *seen)
+    assert found is not None
+    assert found.statement == statement

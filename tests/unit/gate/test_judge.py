@@ -361,3 +361,41 @@ def test_a_verdict_is_read_from_where_a_run_wrote_it_and_from_nowhere_else(
 def test_nothing_at_all_is_inconclusive() -> None:
     verdict = judge(JournalRead(entries=(), sha256=""))
     assert (verdict.verdict, verdict.exit_code, verdict.action) == (VerdictStatus.INCONCLUSIVE, 3, Action.HOLD)
+
+
+def test_how_many_replicas_were_met_is_part_of_the_praise(journaled: WriteJournal) -> None:
+    seen = [events.ReplicaSeen(replica=name, release="v1") for name in ("a", "b")]
+    _, plan, ready, *rest = a_good_run()
+    looks = [events.ReleaseSeen(moment="start", release="v1"), *seen]
+    assert "2 of 5 replicas" in judge(journaled(started(replicas=5), plan, looks, ready, *rest)).message
+
+
+def test_a_release_that_never_answered_is_not_rolled_back(journaled: WriteJournal) -> None:
+    _, *rest = a_good_run()
+    seen = events.ReleaseSeen(moment="start", release="v1")
+    verdict = judge(journaled(started(release_expected="v2"), seen, *rest))
+    assert (verdict.verdict, verdict.reason_code, verdict.action) == (
+        VerdictStatus.FAIL,
+        "release_unexpected",
+        Action.HOLD,
+    )
+
+
+def test_what_is_known_is_told_before_the_suites_own_trouble_however_grave(journaled: WriteJournal) -> None:
+    own, ledger = failure(Blame.HARNESS, message="the suite broke"), failure(Blame.DEPENDENCY, message="no ledger")
+    verdict = judge(
+        journaled(
+            started(),
+            planned(READY, MONEY),
+            played(MONEY, status="error", failure=own),
+            played(READY, status="error", failure=ledger),
+            ended(failed=True, readiness__ready="error", settlement__paid="error"),
+        )
+    )
+    assert [cause.attribution for cause in verdict.causes] == ["dependency", "harness"]
+
+
+def test_where_a_run_read_its_settings_from_is_told(journaled: WriteJournal) -> None:
+    read_from = {"environments": "environments"}
+    _, *rest = a_good_run()
+    assert judge(journaled(started(read_from=read_from), *rest)).target.read_from == read_from

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streampay_smoke.core.errors import Blame
-from streampay_smoke.gate.message import NEXT, line, paragraph
+from streampay_smoke.gate.message import NEXT, Beside, line, paragraph
 from streampay_smoke.gate.verdict import MESSAGE_LIMIT, MESSAGE_LONG_LIMIT, Action, VerdictStatus
 
 SIMULATED = ("", "simulated", "simulated service", "simulated ledger")
@@ -85,3 +85,13 @@ def test_a_failure_that_only_holds_asks_for_no_rollback() -> None:
 )
 def test_the_paragraph_ends_with_the_blame_and_a_next_step(text: str, message: str) -> None:
     assert paragraph(VerdictStatus.FAIL, Blame.PRODUCT, Action.ROLLBACK, text=text) == message
+
+
+def test_what_is_beside_the_headline_is_told_in_sentences_and_in_short() -> None:
+    one = Beside(more=1, blocked=1)
+    assert one.description() == " 1 check is blocked by it. 1 more check is red."
+    assert one.in_short() == " (+1 red; 1 blocked)"
+    several = Beside(more=3, more_about_money=1, blocked=27, blocked_about_money=2)
+    assert several.description() == " 27 checks are blocked by it, 2 about money. 3 more checks are red, 1 about money."
+    assert several.in_short() == " (+3 red, 1 of money; 27 blocked, 2 of money)"
+    assert (Beside().description(), Beside().in_short()) == ("", "")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from gate_stories import started
 from msgspec.structs import replace
+from sample_runs import judged, passing
 
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.evidence.policy import OBJECTIVE_KINDS, Policy
@@ -356,3 +357,11 @@ def test_a_verdict_says_that_it_was_a_rehearsal(journaled: Callable[..., Journal
         verdict = judge(journaled(started(rehearsal=rehearsal)))
         assert VerdictSummary.of(verdict).rehearsal is rehearsal
         assert verdict.target.rehearsal is rehearsal
+
+
+@pytest.mark.parametrize(("exit_code", "ended"), [(143, True), (130, True), (3, False)])
+def test_a_run_that_somebody_ended_is_not_counted_in_a_row(exit_code: int, ended: bool) -> None:
+    verdict = replace(judged(passing()).verdict, verdict=VerdictStatus.INCONCLUSIVE, exit_code=exit_code)
+    given = VerdictSummary.of(verdict)
+    assert given.ended_by_signal is ended
+    assert decided(given, replace(PREPARED, inconclusive_before=1)).inconclusive_in_a_row == (0 if ended else 2)

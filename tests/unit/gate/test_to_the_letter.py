@@ -598,3 +598,16 @@ def test_a_sum_that_is_scaled_down_often_is_the_same_sum(monkeypatch: pytest.Mon
 def test_a_step_that_is_under_way_is_known_from_the_journal(journaled: WriteJournal) -> None:
     read = journaled(started(), planned(READY), played(READY, HELD)[:2])
     assert fold(read.entries).pending[0].step == "When asked"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.5, 99_999.5, "0.5 to 99999.5 ms"),
+        (None, 123_456.7, "? to 123457 ms"),
+        (-123_456.7, None, "-123457 to ? ms"),
+        (None, None, ""),
+    ],
+)
+def test_bounds_are_told_with_the_digits_they_are_worth(low: float | None, high: float | None, said: str) -> None:
+    assert objectives.bounds_description(replace(answer("read_latency", 500), low=low, high=high)) == said
