@@ -13,6 +13,7 @@ import pytest
 from waits import HANG_SECONDS, Stopwatch, slowdown, wait_until
 
 from streampay_smoke import __version__
+from streampay_smoke.core.cpu_wait import cpu_wait_ns
 from streampay_smoke.http import client as http
 from streampay_smoke.http.bodies import MAX_BODY_BYTES, one_event
 from streampay_smoke.http.client import Client, NoAnswer
@@ -100,6 +101,8 @@ def test_an_answer_has_status_headers_body_and_duration(listen: Listen, client: 
     assert reply.header("absent") == ""
     assert reply.text == "h�!"
     assert 0 <= reply.duration_ms <= 1000 * watch.seconds + 1
+    assert 0 <= (reply.cpu_wait_ms or 0) <= reply.duration_ms + 1
+    assert (reply.cpu_wait_ms is None) is (cpu_wait_ns() is None)
 
 
 def test_a_request_carries_user_agent_defaults_query_and_json(listen: Listen) -> None:

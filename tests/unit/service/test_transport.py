@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from authorities import Authority, TlsServer
 
+from streampay_smoke.core.cpu_wait import cpu_wait_ns
 from streampay_smoke.core.errors import Blame, ServiceUnavailable, SettingsInvalid
 from streampay_smoke.evidence.events import AnyEvent, Exchanged, Waited
 from streampay_smoke.service import transport as module
@@ -138,6 +139,7 @@ def test_an_exchange_is_recorded_without_its_secrets(
     assert event.request.startswith("POST /login\n")
     assert "authorization: <redacted>" in event.request
     assert event.response.startswith("HTTP 200\n")
+    assert (event.cpu_wait_ms is None) is (cpu_wait_ns() is None)
 
 
 def test_a_429_is_waited_out_as_told(
