@@ -26,6 +26,13 @@ class SecretAddress(Secret, frozen=True):
     """An address that is a secret as a whole; only its host may be shown."""
 
 
+def secrets_of(settings: msgspec.Struct) -> tuple[Secret, ...]:
+    """Return every secret in the fields of a struct, those in its dicts too."""
+    held = (getattr(settings, name) for name in settings.__struct_fields__)
+    values = (each for value in held for each in (value.values() if isinstance(value, dict) else (value,)))
+    return tuple(value for value in values if isinstance(value, Secret))
+
+
 def quoted(given: str) -> str:
     """Return a value for a message: a word as it is, and of anything else only how long it is.
 

@@ -9,9 +9,10 @@ from streampay_smoke.evidence import events
 from streampay_smoke.evidence.bake import ERROR_BURN
 from streampay_smoke.evidence.canary import CANARY_KINDS
 from streampay_smoke.evidence.journal import Entry
-from streampay_smoke.evidence.objectives import KINDS, OtherCause
+from streampay_smoke.evidence.objectives import KINDS, OtherCause, samples_of
 from streampay_smoke.gate import statistics
 from streampay_smoke.gate.attribution import EGRESS_PROBE, LEDGER_PROBE, PACE_PROBE, STABLE_PACE_PROBE, STABLE_PROBE
+from streampay_smoke.gate.cpu_wait import SHARED_MACHINE_SHARE, cpu_wait_share, shares_machine, without_cpu_wait
 from streampay_smoke.gate.history import RunHistory
 from streampay_smoke.gate.objectives import (
     MISSED,
@@ -136,7 +137,13 @@ def _slow_elsewhere(
     entries: Sequence[Entry],
     checks: Sequence[Check],
 ) -> tuple[Blame, str] | None:
-    """Return what else is as slow: the stable release, this runner's way, or whatever this runner asks."""
+    """Return what else is as slow: this runner itself, the stable release, its way, or whatever this runner asks."""
+    share = cpu_wait_share(answer.kind, entries, left_out(checks))
+    entries = without_cpu_wait(entries)
+    by_itself = share > 0 and not _missed_without(0.0, answer, run, entries, checks)
+    if by_itself or (share >= SHARED_MACHINE_SHARE and shares_machine(run)):
+        samples = samples_of(answer.kind)
+        return Blame.HARNESS, f"this runner had no CPU for {100 * share:.2g} % of the time of its {samples}"
     compared = next((other for other in answers if other.kind == "read_comparison" and other.decision == PASS), None)
     if compared is not None:
         return Blame.DEPENDENCY, "the stable release is not faster at the same moment"
@@ -170,7 +177,7 @@ def _timed(run: RunHistory) -> Iterator[float]:
 def _missed_without(
     way_ms: float, answer: ObjectiveResult, run: RunHistory, entries: Sequence[Entry], checks: Sequence[Check]
 ) -> bool:
-    """Return whether an objective is still missed when the time of this runner's way is taken off."""
+    """Return whether an objective is missed by these entries when the time of this runner's way is taken off, too."""
     stated = run.objectives.objectives if run.objectives else ()
     again = results(stated, entries, checks, left_out=left_out(checks), less_ms=way_ms)
     return any(other.name == answer.name and other.decision == FAIL for other in again)

@@ -15,7 +15,7 @@ from streampay_smoke.rollback.hooks import HOOKS
 from streampay_smoke.settings import parsing
 from streampay_smoke.settings.parsing import Parse
 from streampay_smoke.settings.problems import Problems
-from streampay_smoke.settings.variables import VARIABLES
+from streampay_smoke.settings.variables import AUTH_MODES, VARIABLES
 
 Values = dict[str, Any]
 """What is known of an environment, by the key in its file (`service.network`)."""
@@ -96,7 +96,7 @@ FACTS = (
         "service.auth_mode",
         "how the synthetic user signs in",
         _OF_VARIABLE["service.auth_mode"].parse,
-        question="How does the synthetic user sign in (wallet, jwt, bearer, api-key)?",
+        question=f"How does the synthetic user sign in ({', '.join(AUTH_MODES)})?",
         needed=_always,
     ),
     Fact(

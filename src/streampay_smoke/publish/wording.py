@@ -1,6 +1,7 @@
 """The wording of every report: what a verdict means, who is meant, what was simulated, what to do next."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from streampay_smoke.core.amounts import units
@@ -77,10 +78,15 @@ def left_out(check: Check, *, excluded: str) -> str:
 
 
 def passed_of(scenarios: Sequence[ScenarioReport]) -> str:
-    """Return how many of some checks passed, e.g. `3 of 4 passed, 1 blocked`."""
-    outcomes = [scenario.outcome for scenario in scenarios]
-    blocked = f", {outcomes.count(ReportStatus.BLOCKED)} blocked" if ReportStatus.BLOCKED in outcomes else ""
-    return f"{outcomes.count(ReportStatus.PASSED)} of {len(outcomes)} passed{blocked}"
+    """Return how many of some checks passed, e.g. `3 of 4 passed, 1 blocked, 2 left out`."""
+    number = Counter(scenario.outcome for scenario in scenarios)
+    counted = len(scenarios) - number[ReportStatus.SKIPPED]
+    told = {
+        f"{number[ReportStatus.PASSED]} of {counted} passed": counted,
+        f"{number[ReportStatus.BLOCKED]} blocked": number[ReportStatus.BLOCKED],
+        f"{number[ReportStatus.SKIPPED]} left out": number[ReportStatus.SKIPPED],
+    }
+    return ", ".join(part for part, any_of_it in told.items() if any_of_it)
 
 
 def outcomes(run: RunReport) -> str:

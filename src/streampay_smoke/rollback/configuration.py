@@ -12,7 +12,8 @@ import msgspec
 
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.core.networks import PUBLIC
-from streampay_smoke.core.secret import Secret
+from streampay_smoke.core.secret import Secret, secrets_of
+from streampay_smoke.evidence.addresses import keys_in
 from streampay_smoke.evidence.redaction import Redactor
 from streampay_smoke.rollback.hook import Hook
 from streampay_smoke.rollback.hooks import hook_named
@@ -91,9 +92,7 @@ def known_id(text: str, what: str) -> str:
 def actuation(settings: RollbackSettings, redactor: Redactor) -> Actuation:
     """Return what a rollback needs; the redactor learns every secret first. Raises SettingsInvalid."""
     facts, file = settings.facts, f"environments/{settings.environment}.toml"
-    signer = [settings.signer_seed] if settings.signer_seed else []
-    secrets = (*settings.credentials.values(), *settings.engine_secrets.values(), *signer)
-    redactor.learn(*(secret.reveal() for secret in secrets))
+    redactor.learn(*(secret.reveal() for secret in secrets_of(settings)), *keys_in(settings.rpc_url))
     base_url = _base_url(settings)
     table, hooks = _table(facts.rollback, file)
     return Actuation(

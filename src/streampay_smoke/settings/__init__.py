@@ -100,17 +100,8 @@ class Settings(NotificationSettings, frozen=True, kw_only=True):
     @property
     def supplied_credentials(self) -> dict[str, Secret]:
         """The operator's credentials of this auth mode by their variable, slot A before slot B."""
-        slots = {
-            "jwt": (self.auth_jwt_secret, self.auth_jwt_secret_b),
-            "bearer": (self.auth_token, self.auth_token_b),
-            "api-key": (self.api_key, self.api_key_b),
-        }.get(self.auth_mode, ())
-        named = zip(slots_of(self.auth_mode), slots, strict=True)
-        return {name: secret for name, secret in named if secret is not None}
-
-    def secrets(self) -> tuple[str, ...]:
-        """Return the value of every secret that was given, the engines' too, addresses left out."""
-        return (*super().secrets(), *(secret.reveal() for secret in self.engine_secrets.values()))
+        slots = {name: getattr(self, VARIABLES[name].attribute) for name in slots_of(self.auth_mode)}
+        return {name: secret for name, secret in slots.items() if secret is not None}
 
     def redacted(self) -> tuple[str, ...]:
         """Return everything that no text of a run may show: the secrets, and the keys in addresses and proxies."""

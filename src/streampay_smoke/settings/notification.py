@@ -1,8 +1,10 @@
 """Who is told, as somebody set it. Addresses of chats and webhooks hold tokens: they are secrets."""
 
+import itertools
+
 import msgspec
 
-from streampay_smoke.core.secret import Secret, SecretAddress
+from streampay_smoke.core.secret import Secret, SecretAddress, secrets_of
 from streampay_smoke.evidence.addresses import keys_in
 
 WEBHOOK_SECRET = "SMOKE_NOTIFY_WEBHOOK_SECRET"  # noqa: S105 (the variable's name)
@@ -24,13 +26,9 @@ class NotificationSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def secrets(self) -> tuple[str, ...]:
         """Return the value of every secret that was given, addresses left out."""
-        held = (getattr(self, name) for name in self.__struct_fields__)
-        return tuple(
-            value.reveal() for value in held if isinstance(value, Secret) and not isinstance(value, SecretAddress)
-        )
+        return tuple(secret.reveal() for secret in secrets_of(self) if not isinstance(secret, SecretAddress))
 
     def redacted(self) -> tuple[str, ...]:
         """Return everything that no text may show: the secrets, and of a secret address what may be a key."""
-        held = (getattr(self, name) for name in self.__struct_fields__)
-        keys = (keys_in(value.reveal()) for value in held if isinstance(value, SecretAddress))
-        return (*self.secrets(), *(key for found in keys for key in found))
+        keys = (keys_in(secret.reveal()) for secret in secrets_of(self) if isinstance(secret, SecretAddress))
+        return (*self.secrets(), *itertools.chain.from_iterable(keys))

@@ -331,7 +331,7 @@ VARIABLES = {
         ),
         Variable(
             "SMOKE_AUTH_MODE",
-            "How the synthetic user signs in: wallet, jwt, bearer or api-key",
+            f"How the synthetic user signs in: {', '.join(AUTH_MODES)}",
             parsing.one_of(*AUTH_MODES),
             file_key="service.auth_mode",
             used_in=_DEPLOYED,

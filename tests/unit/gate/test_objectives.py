@@ -17,6 +17,7 @@ from streampay_smoke.gate.verdict import ObjectiveResult, Verdict, VerdictStatus
 
 WriteJournal = Callable[..., JournalRead]
 
+REAL, HERE = "https://api.example", "http://127.0.0.1:4000"
 SPOKEN = events.ServiceSeen(release="r1")
 HEALTHY = events.Measured(ledger_ok=True, ledger_detail="healthy")
 
@@ -300,6 +301,40 @@ def test_slowness_of_the_runner_s_own_way_is_held(
     assert whole.reason_code == (
         "objective_missed" if expected_status is VerdictStatus.FAIL else "objective_unattributed"
     )
+
+
+@pytest.mark.parametrize(
+    ("cpu_wait_ms", "simulated", "base_url", "expected_status"),
+    [
+        (450, False, REAL, VerdictStatus.INCONCLUSIVE),  # 450 ms of 900 are left, and 500 are promised
+        (350, False, REAL, VerdictStatus.FAIL),
+        (0, False, REAL, VerdictStatus.FAIL),
+        (None, False, REAL, VerdictStatus.FAIL),
+        (350, True, HERE, VerdictStatus.INCONCLUSIVE),  # its server waits for the same CPUs
+        (350, True, REAL, VerdictStatus.FAIL),
+        (350, False, HERE, VerdictStatus.FAIL),
+        (200, True, HERE, VerdictStatus.FAIL),
+    ],
+)
+def test_the_time_in_which_the_runner_had_no_cpu_is_not_the_release_s(
+    journaled: WriteJournal, cpu_wait_ms: int | None, simulated: bool, base_url: str, expected_status: VerdictStatus
+) -> None:
+    story = run(READS, evidence=(asked(duration_ms=900, cpu_wait_ms=cpu_wait_ms),) * 10)
+    story[0] = started(base_url=base_url, service_simulated=simulated)
+    verdict = judge(journaled(*story))
+    held = expected_status is VerdictStatus.INCONCLUSIVE
+    expected = ("objective_unattributed", "harness") if held else ("objective_missed", "product")
+    assert (verdict.verdict, verdict.reason_code, verdict.attribution) == (expected_status, *expected)
+    said = f"this runner had no CPU for {(cpu_wait_ms or 0) / 9:.2g} % of the time of its reads"
+    assert (said in verdict.message_long) is held
+    assert (the_only(verdict).decision, the_only(verdict).estimate) == ("fail", 900)
+
+
+def test_a_wait_for_a_cpu_keeps_no_objective(journaled: WriteJournal) -> None:
+    slow = (asked(duration_ms=900, cpu_wait_ms=890),) * 2
+    quick = (asked(),) * 250
+    found = [the_only(judge(journaled(*run(READS, evidence=evidence)))) for evidence in ((*quick, *slow), quick)]
+    assert [(answer.decision, answer.bad) for answer in found] == [("insufficient_sample", 2), ("pass", 0)]
 
 
 @pytest.mark.parametrize(

@@ -71,11 +71,13 @@ def test_every_secret_is_known_to_the_redactor(root: Path) -> None:
         "SMOKE_API_KEY": "the-key-of-slot-a",
         "SMOKE_API_KEY_B": "the-key-of-slot-b",
         "SMOKE_SIGNER_SEED": "a-seed-of-the-user",
+        "SMOKE_ROLLBACK_TOKEN": "a-token-of-the-engine",
+        "SMOKE_STELLAR_RPC_URL": "https://rpc.example/v1/7f3a9c1e5b2d4f60a8c7e9d1b3f5a7c9",
     }
     settings = actuation(load_rollback(environ=environ, root=root), redactor)
     assert list(settings.credentials) == ["SMOKE_API_KEY", "SMOKE_API_KEY_B"]
-    said = redactor.text("the-key-of-slot-a the-key-of-slot-b a-seed-of-the-user")
-    assert said == " ".join([REDACTED] * 3)
+    secrets = "the-key-of-slot-a the-key-of-slot-b a-seed-of-the-user a-token-of-the-engine"
+    assert redactor.text(f"{secrets} 7f3a9c1e5b2d4f60a8c7e9d1b3f5a7c9") == " ".join([REDACTED] * 5)
 
 
 def test_the_log_is_one_for_each_environment_and_region(root: Path) -> None:
