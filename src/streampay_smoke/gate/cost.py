@@ -37,8 +37,6 @@ class _Tally(msgspec.Struct, kw_only=True):
                 self.fees_stroops += event.fee_stroops
                 self.locked_stroops += event.locked_stroops
                 self.most_locked_stroops = max(self.most_locked_stroops, self.locked_stroops)
-            case _:
-                pass
 
 
 def cost_of(run: RunHistory, entries: Sequence[Entry]) -> Cost:
@@ -73,8 +71,6 @@ def _by_feature(run: RunHistory, entries: Sequence[Entry]) -> Iterator[tuple[str
                 feature = features.get(scenario_id, scenario_id)
             case events.CleanUpStarted() | events.BakeStarted() | events.Interrupted() | events.RunFinished():
                 feature = _OF_NO_FEATURE
-            case _:
-                pass
         yield feature, entry
         if isinstance(entry.event, events.ScenarioFinished):
             feature = _OF_NO_FEATURE

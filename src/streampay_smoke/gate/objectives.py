@@ -86,8 +86,6 @@ def measure(entries: Sequence[Entry], left_out: Collection[str] = ()) -> Measure
                 found.pairs.append(pair)
             case events.Measured() as end:
                 found.end = end
-            case _:
-                pass
     return found
 
 

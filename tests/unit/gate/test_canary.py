@@ -552,3 +552,16 @@ def test_two_answers_over_new_connections_are_compared() -> None:
     fresh = {side: answer(side, opened_connection=True) for side in (CANDIDATE, STABLE)}
     pair = ComparedPair(step="list", candidate=fresh[CANDIDATE], stable=fresh[STABLE], writes=False)
     assert pair.counts_for_latency
+
+
+@pytest.mark.parametrize(("pairs", "code"), [(14, "canary_not_hit"), (15, "canary_too_few_pairs")])
+def test_a_candidate_that_answered_often_enough_was_hit(journaled: Told, pairs: int, code: str) -> None:
+    assert verdict_on(journaled, journeys(3, equal)[:pairs]).reason_code == code
+
+
+def test_each_stable_release_that_answered_is_named(journaled: Told) -> None:
+    def rolling(step: str, number: int) -> tuple[CanaryAnswer, CanaryAnswer]:
+        return answer(CANDIDATE), answer(STABLE, release="v0" if number > 30 else "v1")
+
+    said = verdict_on(journaled, journeys(10, rolling)).message_long
+    assert "is no worse than the stable release v1, v0: " in said

@@ -257,3 +257,7 @@ def test_what_a_quarantined_scenario_measured_does_not_hold_a_miss_against_the_r
     assert held.text.endswith(OWN_WAY)
     (blamed,) = misses((LATE,), run, entries, (replace(quarantined, status="passed"),))
     assert blamed.blame is Blame.PRODUCT
+
+
+def test_a_miss_of_nothing_that_is_stated_any_more_is_not_held_against_the_release() -> None:
+    assert explained(RunHistory(probes_at_start=timed(WAY, 450.0))) == (Blame.HARNESS, OWN_WAY)

@@ -29,6 +29,7 @@ from streampay_smoke.gate.verdict import (
     FeatureCost,
     ObjectiveResult,
     Override,
+    RegionRun,
     Settlement,
     Target,
     Timings,
@@ -518,6 +519,7 @@ def test_what_is_refused_or_unexpected_is_named_and_the_expected_regions_come_fi
 
 
 OTHER_RELEASE = replace(judged(passing()).verdict.target, release_expected="", releases_observed=("r-44", "r-43"))
+ASKED_FOR_42 = replace(OTHER_RELEASE, release_expected="r-42", releases_observed=("r-42", "r-43"))
 OTHER_PLACE = replace(judged(passing()).verdict.target, environment="production")
 OTHER_CHAIN = replace(judged(passing()).verdict.chain, network="testnet")
 UNNAMED = replace(judged(passing()).verdict.target, release_expected="", releases_observed=())
@@ -533,9 +535,9 @@ ONE_OF_TWO = "1 of 2 regions passed"
         ([run("eu", C), run("us", P)], {}, f"eu was set up wrongly: what happened; {ONE_OF_TWO}"),
         ([run("eu", I), run("us", P)], {}, f"eu proved nothing: what happened; {ONE_OF_TWO}"),
         (
-            [run("eu", I, message="it began: it ended"), run("us", P)],
+            [run("eu", I, message="INCONCLUSIVE [x]: it began: a -> b -> hold"), run("us", P)],
             {},
-            f"eu proved nothing: it began: it ended; {ONE_OF_TWO}",
+            f"eu proved nothing: it began: a -> b; {ONE_OF_TWO}",
         ),
         ([run("eu", P)], {}, f"there is no evidence of us; {ONE_OF_TWO}"),
         ([], {"expected": ("a", "b", "c")}, "there is no evidence of a, b and c; 0 of 3 regions passed"),
@@ -543,6 +545,11 @@ ONE_OF_TWO = "1 of 2 regions passed"
             [run("eu", P), run("us", P, target=OTHER_RELEASE)],
             {},
             "more than one release was judged (eu r-42; us r-43 and r-44): merge the runs of one rollout",
+        ),
+        (
+            [run("eu", P, target=ASKED_FOR_42), run("us", P, target=replace(ASKED_FOR_42, release_expected="r-43"))],
+            {},
+            "more than one release was judged (eu r-42; us r-43): merge the runs of one rollout",
         ),
         (
             [run("eu", P), run("us", P)],
@@ -731,3 +738,35 @@ def test_an_address_of_three_regions_is_told_once_and_none_for_runs_that_had_non
     assert merge(run("eu", P, target=nowhere), run("us", P, target=nowhere)).warnings == ()
     two_points = [run("eu", P, point, target=target) for point in ("a", "b")]
     assert merge(*two_points, expected=("eu",), vantages=1).warnings == ()
+
+
+def test_runs_that_do_not_say_where_they_were_made_are_of_no_other_place() -> None:
+    nowhere = replace(judged(passing()).verdict.target, environment="", base_url="")
+    no_chain = replace(judged(passing()).verdict.chain, network="")
+    verdict = merge(run("eu", P), run("us", P, target=nowhere, chain=no_chain), environment="sandbox")
+    assert verdict.verdict is P
+    assert (verdict.target.environment, verdict.chain.network) == ("sandbox", "sandbox")
+
+
+def test_the_runs_of_a_region_are_kept_as_they_told_themselves() -> None:
+    one = said(P, "run-1", signed_by="key-1")
+    verdict = merge(
+        replace(run("eu", P, "a", run_id="run-1", signed_by="key-1"), answer_ms=7), run("us", P, "a"), vantages=1
+    )
+    assert verdict.regions[0].runs == (
+        RegionRun(
+            run_id="run-1",
+            vantage="a",
+            verdict=P,
+            reason_code="code_of_PASS",
+            message=one.message,
+            releases_observed=("r-42",),
+            journal_sha256=one.evidence.journal_sha256,
+            signed_by="key-1",
+            settlement=one.settlement,
+            ended_at_ms=one.timings.ended_at_ms,
+            artifacts="artifacts/eu",
+            answer_ms=7,
+            total_ms=one.timings.total_ms,
+        ),
+    )
