@@ -24,6 +24,8 @@ from streampay_smoke.gate.concerns import (
     proves_settlement,
     rank_of,
 )
+from streampay_smoke.gate.findings import findings_of_checks
+from streampay_smoke.gate.history import RunHistory, ScenarioHistory
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.verdict import MESSAGE_LIMIT, Check, Verdict, VerdictStatus
 from streampay_smoke.runner.plan import scenarios_below
@@ -289,3 +291,11 @@ def test_a_blocked_check_names_what_was_met_where_first() -> None:
     assert check.hint == "not played: expected 5, saw 4 (first met by: scenario a)"
     elsewhere = with_blocked([red("a", met), red("b", replace(again, asked="GET /api/healthz"))])[1].check
     assert elsewhere.status == "failed"
+
+
+def test_the_cause_that_blocks_most_is_told_first_and_stands_for_itself() -> None:
+    small, great, behind = red("a", WRONG), red("b", SILENT), red("c", SILENT)
+    run = RunHistory(scenarios={each: ScenarioHistory(id=each, started_at_ms=0) for each in "abc"})
+    first, second = findings_of_checks(run, with_blocked([small, great, behind]))
+    assert (first.checks, first.blocked, first.scenario) == (("b",), ("c",), "")
+    assert (second.checks, second.blocked, second.scenario) == (("a",), (), "scenario a")
