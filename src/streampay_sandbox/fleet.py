@@ -300,7 +300,9 @@ def serve(
 
 def _run(command: Sequence[str], environ: Mapping[str, str], wait: Callable[[], int]) -> int:
     """Run a command to its end and return its exit code; the signals that are waited for here reach it."""
-    blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, ending_signals())  # it would inherit that they are
+    early: list[int] = []  # signals that come while none is blocked, for a command would inherit that they are
+    kept = {each: signal.signal(each, lambda number, _: early.append(number)) for each in ending_signals()}
+    blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, ending_signals())
     try:
         process = subprocess.Popen(command, env=environ)
     except OSError as problem:
@@ -308,6 +310,10 @@ def _run(command: Sequence[str], environ: Mapping[str, str], wait: Callable[[], 
         return 127
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        for each, handler in kept.items():
+            signal.signal(each, handler)
+    for came in early:
+        process.send_signal(came)
     waiting = threading.get_ident()
 
     def tell_the_end() -> None:

@@ -95,7 +95,7 @@ def _at_least(hits: int, trials: int, share: float) -> float:
     return max(0.0, 1 - missed)
 
 
-class Traveller:
+class JourneyClient:
     """Makes the requests of one journey after another, and knows how the last one went."""
 
     def __init__(self, run_context: RunContext, asked: str, *, stable: bool, patience: Callable[[], float]) -> None:
@@ -212,20 +212,20 @@ class JourneyStep(msgspec.Struct, frozen=True, kw_only=True):
     """One request of a journey; `stream` says that it is about the stream of the journey."""
 
     name: str
-    make: Callable[[Traveller], object]
+    make: Callable[[JourneyClient], object]
     writes: bool = False
     about_stream: bool = False
 
 
-def _create(at: Traveller) -> None:
+def _create(at: JourneyClient) -> None:
     at.create()
 
 
-def _list(at: Traveller) -> object:
+def _list(at: JourneyClient) -> object:
     return at.deployment.streams(at.credential, limit=1)
 
 
-def _show(at: Traveller) -> object:
+def _show(at: JourneyClient) -> object:
     return at.deployment.stream(at.credential, at.stream_id)
 
 
@@ -257,7 +257,7 @@ JOURNEY_OF_READS = tuple(JourneyStep(name=f"list ({number})", make=_list) for nu
 class CanaryComparison:
     """Compares candidate and stable release; `play` yields what is evidence beside the exchanges.
 
-    Two travellers are on their way. Whoever plays them ends what they made: see `RunContext.clean_up`.
+    Two journeys are under way at once. Whoever plays them ends what they made: see `RunContext.clean_up`.
     """
 
     def __init__(self, run_context: RunContext, *, seconds: float, seed: int | None = None) -> None:
@@ -276,7 +276,8 @@ class CanaryComparison:
         self._weighted = weighted
         sides = ("", "") if weighted else (CANDIDATE, STABLE)
         self._two = tuple(
-            Traveller(run_context, side, stable=side == STABLE, patience=lambda: self.left_seconds) for side in sides
+            JourneyClient(run_context, side, stable=side == STABLE, patience=lambda: self.left_seconds)
+            for side in sides
         )
         self._so_far = RunHistory()
 
@@ -297,8 +298,8 @@ class CanaryComparison:
             most=min(MOST_JOURNEYS, self._affordable),
         )
         with contextlib.ExitStack() as opened:
-            for traveller in self._two:
-                opened.callback(traveller.forget_connections)
+            for client in self._two:
+                opened.callback(client.forget_connections)
             looks, problem = self._begun()
             started = CanaryStarted(
                 canary=self._limits,
@@ -340,13 +341,13 @@ class CanaryComparison:
         looks: dict[str, str] = {}
         asking = ""
         try:
-            for traveller in self._two:
-                asking = PEERS[traveller.asked]
-                release = traveller.look()
-                if traveller.asked:
-                    looks[traveller.asked] = release
-                traveller.sign_in()
-                traveller.deployment.streams(traveller.credential, limit=1)
+            for client in self._two:
+                asking = PEERS[client.asked]
+                release = client.look()
+                if client.asked:
+                    looks[client.asked] = release
+                client.sign_in()
+                client.deployment.streams(client.credential, limit=1)
         except _OF_GATE:
             raise
         except SmokeError as problem:
@@ -356,10 +357,10 @@ class CanaryComparison:
     def _looks(self) -> Mapping[str, str]:
         """Return what the sides say they are, as far as they say it."""
         looks = {}
-        for traveller in self._two:
-            if traveller.asked:
+        for client in self._two:
+            if client.asked:
                 with contextlib.suppress(SmokeError):
-                    looks[traveller.asked] = traveller.look()
+                    looks[client.asked] = client.look()
         return looks
 
     def _over(self, journeys: int, planned: int, fewest: int) -> str:
@@ -376,11 +377,11 @@ class CanaryComparison:
         return next((reason for reason, applies in reasons.items() if applies), "")
 
     def _journey(self) -> Iterator[AnyEvent]:
-        """Play one journey of each traveller, side by side."""
-        for traveller in self._two:
-            traveller.begin()
+        """Play one journey of each client, side by side."""
+        for client in self._two:
+            client.begin()
         for step in self._steps:
-            if step.about_stream and not all(traveller.stream for traveller in self._two):
+            if step.about_stream and not all(client.stream for client in self._two):
                 return
             if self._weighted and self._coin.random() < 0.5:
                 self._pass_one_request()
@@ -389,16 +390,16 @@ class CanaryComparison:
     def _pair(self, step: JourneyStep) -> CanaryPaired:
         first, second = self._two if self._coin.random() < 0.5 else reversed(self._two)
         answers = []
-        for traveller in (first, second):
+        for client in (first, second):
             if self._weighted:
-                traveller.forget_connections()
-            answers.append(traveller.ask(step))
+                client.forget_connections()
+            answers.append(client.ask(step))
         pair = CanaryPaired(
             step=step.name,
             writes=step.writes,
             first=answers[0],
             second=answers[1],
-            throttled=any(traveller.throttled for traveller in self._two),
+            throttled=any(client.throttled for client in self._two),
         )
         self._so_far.canary_pairs.append(pair)
         return pair
