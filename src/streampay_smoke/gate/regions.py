@@ -405,7 +405,7 @@ def _regions(
             reason_code="too_few_vantages" if too_few else decisive.reason_code,
             attribution=str(Blame.HARNESS) if too_few else decisive.attribution,
             message=f"{len(own)} vantage points passed, and {quorum.vantages} have to" if too_few else decisive.message,
-            action=decisive.action if not too_few else Action.HOLD,
+            action=decisive.action,
             runs=tuple(map(_run, own)),
             overrides=tuple(chain.from_iterable(run.verdict.overrides for run in own)),
         )
@@ -432,11 +432,10 @@ def _run(run: RunOfRegion) -> RegionRun:
 
 def _acted(region: RegionVerdict, status: VerdictStatus, reason_code: str, *, rehearsal: bool) -> RegionVerdict:
     """Return a region with what is done there: nothing is promoted before all passed, and only FAIL rolls back."""
-    stands = {
-        Action.PROMOTE: status is VerdictStatus.PASS,
-        Action.ROLLBACK: reason_code == "region_failed" and region.verdict is VerdictStatus.FAIL,
-        Action.HOLD: True,
-    }[region.action]
+    if region.action is Action.PROMOTE:
+        stands = status is VerdictStatus.PASS
+    else:
+        stands = reason_code == "region_failed" and region.verdict is VerdictStatus.FAIL
     return region if stands and not rehearsal else replace(region, action=Action.HOLD)
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import JournalRead
+from streampay_smoke.gate.blocking import Examined, with_blocked
 from streampay_smoke.gate.concerns import (
     CONCERNS,
     MONEY_TAG,
@@ -23,8 +24,10 @@ from streampay_smoke.gate.concerns import (
     proves_settlement,
     rank_of,
 )
+from streampay_smoke.gate.findings import findings_of_checks
+from streampay_smoke.gate.history import RunHistory, ScenarioHistory
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import MESSAGE_LIMIT, Verdict, VerdictStatus
+from streampay_smoke.gate.verdict import MESSAGE_LIMIT, Check, Verdict, VerdictStatus
 from streampay_smoke.runner.plan import scenarios_below
 
 WriteJournal = Callable[..., JournalRead]
@@ -256,3 +259,43 @@ def test_the_longest_beginning_counts() -> None:
 )
 def test_concerns_are_ranked(graver: str, lesser: str) -> None:
     assert rank_of(graver) < rank_of(lesser)
+
+
+def red(name: str, failure: events.Failure | None, *, early: bool = False) -> Examined:
+    check = Check(
+        id=name,
+        feature="f",
+        scenario=f"scenario {name}",
+        status="failed",
+        attribution="product",
+        assertions=0,
+        duration_ms=0,
+        attempts=("failed",),
+        hint="",
+        rule="a-rule",
+    )
+    return Examined(check=check, failure=failure, at_precondition=early)
+
+
+def test_of_what_nobody_kept_a_failure_nothing_is_blocked() -> None:
+    for pair in ((None, None), (None, WRONG), (WRONG, None)):
+        marked = with_blocked([red("a", pair[0], early=True), red("b", pair[1], early=True)])
+        assert [each.check.status for each in marked] == ["failed", "failed"]
+
+
+def test_a_blocked_check_names_what_was_met_where_first() -> None:
+    met = replace(WRONG, statuses=(503,), asked="GET /api/streams/stream-1")
+    again = replace(WRONG, statuses=(503,), asked="GET /api/streams/stream-2", message="another")
+    check = with_blocked([red("a", met), red("b", again)])[1].check
+    assert (check.status, check.rule, check.blocked_by) == ("blocked", "blocked", "a")
+    assert check.hint == "not played: expected 5, saw 4 (first met by: scenario a)"
+    elsewhere = with_blocked([red("a", met), red("b", replace(again, asked="GET /api/healthz"))])[1].check
+    assert elsewhere.status == "failed"
+
+
+def test_the_cause_that_blocks_most_is_told_first_and_stands_for_itself() -> None:
+    small, great, behind = red("a", WRONG), red("b", SILENT), red("c", SILENT)
+    run = RunHistory(scenarios={each: ScenarioHistory(id=each, started_at_ms=0) for each in "abc"})
+    first, second = findings_of_checks(run, with_blocked([small, great, behind]))
+    assert (first.checks, first.blocked, first.scenario) == (("b",), ("c",), "")
+    assert (second.checks, second.blocked, second.scenario) == (("a",), (), "scenario a")

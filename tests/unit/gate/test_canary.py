@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from gate_stories import started
+from gate_stories import HELD, READY, ended, planned, played, started
 from msgspec.structs import replace
 
 from streampay_smoke.evidence.canary import CANARY_ERRORS, CANARY_READS, CANARY_WRITES, Canary, CanaryAnswer
@@ -22,6 +22,7 @@ from streampay_smoke.evidence.events import (
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.gate.canary import (
+    BETS,
     CANDIDATE,
     STABLE,
     ComparedPair,
@@ -35,6 +36,7 @@ from streampay_smoke.gate.canary import (
 )
 from streampay_smoke.gate.history import fold
 from streampay_smoke.gate.judge import judge
+from streampay_smoke.gate.statistics import PairedTest
 from streampay_smoke.gate.verdict import FAIL, INSUFFICIENT, PASS, Action, ObjectiveResult, Verdict, VerdictStatus
 
 Told = Callable[..., JournalRead]
@@ -565,3 +567,56 @@ def test_each_stable_release_that_answered_is_named(journaled: Told) -> None:
 
     said = verdict_on(journaled, journeys(10, rolling)).message_long
     assert "is no worse than the stable release v1, v0: " in said
+
+
+def test_without_a_comparison_no_answer_is_anybodys() -> None:
+    run = fold([])
+    run.canary_pairs = [paired("list", *equal("list", 0))]
+    found = compared(run)
+    assert (found.pairs, found.by_candidate, found.by_stable, found.unidentified) == ((), 0, 0, 2)
+
+
+def test_what_was_asked_and_not_compared_is_counted_by_question(journaled: Told) -> None:
+    pairs = journeys(1, equal)[:3]
+    reads, writes, errors = verdict_on(journaled, pairs).objectives
+    assert [(each.samples, each.warm_up) for each in (reads, writes, errors)] == [(2, 0), (1, 0), (3, 0)]
+    throttled = [replace(pairs[0], throttled=True), *pairs[1:]]
+    reads, writes, errors = verdict_on(journaled, throttled).objectives
+    assert [(each.samples, each.warm_up) for each in (reads, writes, errors)] == [(1, 1), (1, 0), (2, 1)]
+
+
+def test_what_is_bet_on_one_pair_is_shared_between_all_steps_and_its_own() -> None:
+    """Three wagers on steps: one that won, two that wait."""
+    test, alone = SlownessTest(LIMITS), PairedTest(LIMITS.slower_than, least_more=LIMITS.least_ms * MS, bets=BETS)
+    test.add(Timed(step="list", candidate=150_000.0, stable=100_000.0))
+    alone.add(150_000.0, 100_000.0)
+    assert test.slower == pytest.approx(0.7 * alone.slower + 0.3 * (alone.slower + 2) / 3)
+
+
+@pytest.mark.parametrize(("pairs", "decision"), [(15, INSUFFICIENT), (16, PASS)])
+def test_a_slow_answer_now_and_then_takes_more_pairs_to_pass(pairs: int, decision: str) -> None:
+    now_and_then = itertools.cycle([150_000.0, *[100_000.0] * 3])
+    assert latency_decision(times(now_and_then, itertools.cycle([100_000.0]), pairs), LIMITS, SURE) == decision
+
+
+def test_slow_writes_are_seen_where_no_read_was_compared(journaled: Told) -> None:
+    limit = ObjectivesSet(objectives=(Objective(name="writes", kind="write_latency", threshold=40),))
+    pairs = [paired("create", *equal("create", number), number) for number in range(20)]
+    said = verdict_on(journaled, pairs, more=(limit,)).message_long
+    assert "half of the writes take more than 50 ms on both, promised 40 ms" in said
+
+
+def test_a_comparison_beside_the_suite_is_part_of_the_praise(journaled: Told) -> None:
+    verdict = judge(
+        journaled(
+            started(canary_journeys=10),
+            planned(READY),
+            played(READY, HELD),
+            STARTED,
+            *journeys(10, equal),
+            ENDED,
+            ended(readiness__ready="passed"),
+        )
+    )
+    assert verdict.verdict is VerdictStatus.PASS
+    assert "1 assertions, the candidate v2 is no worse than the stable release v1: " in verdict.message_long

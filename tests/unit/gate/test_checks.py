@@ -349,4 +349,6 @@ def test_a_failure_before_the_first_step_that_acts_is_about_availability(
         events.ScenarioFinished(id=MONEY.id, status="failed", duration_ms=9),
     ]
     expected = replace(MONEY, steps=steps)
-    assert checked(journaled, started(), planned(expected), story, ended(failed=True)).concern == about
+    read = journaled(started(), planned(expected), story, ended(failed=True))
+    found = examined(fold(read.entries))[0]
+    assert (found.check.concern, found.at_precondition) == (about, about == "availability")

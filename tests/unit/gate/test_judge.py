@@ -399,3 +399,8 @@ def test_where_a_run_read_its_settings_from_is_told(journaled: WriteJournal) -> 
     read_from = {"environments": "environments"}
     _, *rest = a_good_run()
     assert judge(journaled(started(read_from=read_from), *rest)).target.read_from == read_from
+
+
+def test_a_run_that_lost_its_first_line_still_says_where_time_is_given(journaled: WriteJournal) -> None:
+    verdict = judge(journaled(events.Interrupted(reason="deadline", detail="it took too long")))
+    assert "deadline_seconds in environments/NAME.toml" in verdict.message_long

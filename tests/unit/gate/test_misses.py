@@ -8,6 +8,7 @@ from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import Entry
 from streampay_smoke.evidence.objectives import Objective
+from streampay_smoke.gate.cpu_wait import cpu_wait_share, without_cpu_wait
 from streampay_smoke.gate.history import RunHistory, ScenarioHistory, fold
 from streampay_smoke.gate.misses import misses
 from streampay_smoke.gate.verdict import Check, ObjectiveResult
@@ -261,3 +262,43 @@ def test_what_a_quarantined_scenario_measured_does_not_hold_a_miss_against_the_r
 
 def test_a_miss_of_nothing_that_is_stated_any_more_is_not_held_against_the_release() -> None:
     assert explained(RunHistory(probes_at_start=timed(WAY, 450.0))) == (Blame.HARNESS, OWN_WAY)
+
+
+def on_a_busy_runner(duration_ms: int, cpu_wait_ms: int, base_url: str = "http://localhost") -> tuple[Blame, str]:
+    """Who is blamed for slow reads of a sandbox, beside which other reads were quarantined that waited for nothing."""
+    one = replace(answered(1, duration_ms)[0], cpu_wait_ms=cpu_wait_ms)
+    begun = started(base_url=base_url, service_simulated=True)
+    story = [
+        events.ServiceSeen(release="r1"),
+        *scenario(READY.id, *[one] * 10),
+        *scenario(MONEY.id, *answered(50, 900)),
+    ]
+    told = [begun, events.ObjectivesSet(objectives=(READS,)), planned(READY, MONEY), *story]
+    entries = [Entry(seq=at, at_ms=at, prev="", event=event) for at, event in enumerate(told, 1)]
+    (miss,) = misses((LATE,), fold(entries), entries, (replace(RED, id=MONEY.id, status="quarantined"),))
+    return miss.blame, miss.text.partition("; not the release's alone: ")[2]
+
+
+def no_cpu(percent: str) -> tuple[Blame, str]:
+    return Blame.HARNESS, f"this runner had no CPU for {percent} % of the time of its reads"
+
+
+def test_a_runner_without_a_cpu_explains_reads_that_were_late_by_its_own_wait() -> None:
+    assert on_a_busy_runner(1_000, 500) == no_cpu("50")
+    assert on_a_busy_runner(1_000, 899) == no_cpu("90")
+    assert on_a_busy_runner(1_000, 499, "http://192.0.2.1") == RELEASE, "501 ms are left, and 500 are promised"
+    assert on_a_busy_runner(1_000, 250) == no_cpu("25"), "its server waits for the same CPUs"
+    assert on_a_busy_runner(1_000, 249) == RELEASE
+
+
+def test_a_request_takes_no_less_than_nothing_without_its_wait() -> None:
+    waited = replace(answered(1, 5)[0], cpu_wait_ms=9)
+    (kept,) = without_cpu_wait([Entry(seq=1, at_ms=1, prev="", event=waited)])
+    assert kept.event == replace(waited, duration_ms=0)
+
+
+def test_the_share_of_waiting_is_that_of_all_reads_whatever_they_went_over() -> None:
+    warm = replace(answered(1, 100)[0], cpu_wait_ms=50)
+    cold = replace(warm, duration_ms=900, opened_connection=True)
+    _, entries = history(events.ServiceSeen(release="r1"), warm, cold, cold)
+    assert cpu_wait_share("read_latency", entries, ()) == pytest.approx(150 / 1_900)

@@ -365,3 +365,9 @@ def test_a_run_that_somebody_ended_is_not_counted_in_a_row(exit_code: int, ended
     given = VerdictSummary.of(verdict)
     assert given.ended_by_signal is ended
     assert decided(given, replace(PREPARED, inconclusive_before=1)).inconclusive_in_a_row == (0 if ended else 2)
+
+
+def test_a_worse_candidate_beside_a_part_of_the_suite_holds_and_wakes_nobody() -> None:
+    decision = decided(answer("FAIL", "canary_worse", "canary_reads"), replace(PREPARED, whole_suite=False))
+    assert (decision.step, decision.page) == (ReleaseStep.HOLD, False)
+    assert decision.because == "the candidate is worse than the stable release: whoever sends it traffic decides"

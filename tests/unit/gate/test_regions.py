@@ -14,10 +14,11 @@ from streampay_smoke.evidence.events import Overridden, RegionsMerged
 from streampay_smoke.evidence.journal import Entry, JournalRead
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.evidence.regions import MergedRun, Quorum, RefusedArtifact
+from streampay_smoke.gate.history import fold
 from streampay_smoke.gate.judge import judge
 from streampay_smoke.gate.policy import SCHEMA as DECISION_SCHEMA
 from streampay_smoke.gate.policy import Decision, ReleaseStep
-from streampay_smoke.gate.regions import REGION_RULES, RULES, decided, region_of
+from streampay_smoke.gate.regions import REGION_RULES, RULES, decided, merged, region_of
 from streampay_smoke.gate.verdict import (
     SCHEMA,
     Action,
@@ -30,6 +31,7 @@ from streampay_smoke.gate.verdict import (
     ObjectiveResult,
     Override,
     RegionRun,
+    RegionVerdict,
     Settlement,
     Target,
     Timings,
@@ -770,3 +772,55 @@ def test_the_runs_of_a_region_are_kept_as_they_told_themselves() -> None:
             total_ms=one.timings.total_ms,
         ),
     )
+
+
+def test_whose_fault_it_is_is_that_of_the_regions_own_run() -> None:
+    assert merge(run("eu", P), run("us", I)).attribution == "dependency"
+
+
+def test_vantage_points_without_a_quorum_of_them_are_one_run_too_many() -> None:
+    verdict = merge(run("eu", P, "a"), run("eu", P, "b"), run("us", P))
+    assert verdict.causes[0].text == "eu has more than one run, and no quorum of vantage points is set: leave one out"
+
+
+def test_a_journal_of_a_run_is_no_merge() -> None:
+    with pytest.raises(ValueError, match=r"^this is not the journal of a merge$"):
+        merged(fold([]), JournalRead(entries=(), sha256=""))
+
+
+def test_a_merge_whose_journal_was_changed_is_not_overridden() -> None:
+    event = RegionsMerged(run_id="m", quorum=Quorum(expected=("eu",)), runs=(run("eu", P),))
+    told = [Entry(seq=seq, at_ms=0, prev="", event=each) for seq, each in enumerate((event, ASKED), 1)]
+    verdict = judge(JournalRead(entries=tuple(told), sha256="", tampered_at=2))
+    assert (verdict.verdict, verdict.overrides) == (I, ())
+    assert verdict.warnings == ("an override by Ann does not count: the journal was changed after it was written",)
+
+
+def test_the_line_says_what_is_next_and_who_signed_it() -> None:
+    held = merge_of([run("eu", F, action=Action.HOLD)], Quorum(expected=("eu",)), signed_by="key-1")
+    assert held.message == "FAIL [product] (simulated service and ledger): eu failed: what happened -> hold"
+    assert held.signed_by == "key-1"
+    back = merge_of([run("eu", F)], Quorum(expected=("eu",)))
+    assert back.message.endswith(" -> roll back")
+
+
+def test_a_region_without_evidence_says_what_is_known_of_it() -> None:
+    asia, eu = merge(expected=("asia", "eu"), refused=(replace(REFUSED, region="eu"),)).regions
+    missing = RegionVerdict(
+        region="asia",
+        verdict=I,
+        reason_code="region_missing",
+        attribution="harness",
+        message="there is no evidence of this region",
+        action=Action.HOLD,
+    )
+    assert asia == missing
+    assert eu == replace(missing, region="eu", reason_code="journal_forged", message="it was changed")
+
+
+def test_what_all_runs_have_in_common_is_that_of_the_merge() -> None:
+    same = merge(run("eu", P), run("us", P))
+    assert (same.target.release_expected, same.chain.contract_id) == ("r-42", "CABCDEF")
+    target = judged(passing()).verdict.target
+    others = merge(run("eu", P), run("us", P, target=replace(target, release_expected="r-43")))
+    assert others.target.release_expected == ""

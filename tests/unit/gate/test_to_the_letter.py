@@ -604,10 +604,70 @@ def test_a_step_that_is_under_way_is_known_from_the_journal(journaled: WriteJour
     ("low", "high", "said"),
     [
         (0.5, 99_999.5, "0.5 to 99999.5 ms"),
-        (None, 123_456.7, "? to 123457 ms"),
-        (-123_456.7, None, "-123457 to ? ms"),
+        (None, 1_234_567.8, "? to 1234568 ms"),
+        (-1_234_567.8, None, "-1234568 to ? ms"),
         (None, None, ""),
     ],
 )
 def test_bounds_are_told_with_the_digits_they_are_worth(low: float | None, high: float | None, said: str) -> None:
     assert objectives.bounds_description(replace(answer("read_latency", 500), low=low, high=high)) == said
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit", "figures", "said"),
+    [
+        (
+            "read_latency",
+            "ms",
+            {"estimate": 999_000.0, "bad": None},
+            "slowest 999 s, promised 1 s, 0 of 3 reads too slow",
+        ),
+        (
+            "flaky_ratio",
+            "ratio",
+            {"estimate": 0.33333, "bad": 1},
+            "1 of 3 checks needed a second attempt (33.3 %), promised at most 100000 %",
+        ),
+        (
+            "flaky_ratio",
+            "ratio",
+            {"estimate": 0.0, "bad": None},
+            "0 of 3 checks needed a second attempt (0 %), promised at most 100000 %",
+        ),
+        (
+            "canary_errors",
+            "ratio",
+            {"estimate": 0.5, "bad": 2, "note": "1 failed on the stable release"},
+            "2 of 3 requests failed on the candidate alone, 1 on the stable release",
+        ),
+    ],
+)
+def test_figures_are_rounded_where_people_read_them(kind: str, unit: str, figures: dict[str, Any], said: str) -> None:
+    found = replace(answer("read_latency", 1_000), kind=kind, unit=unit, samples=3, quantile=None, **figures)
+    assert objectives.result_description(found) == said
+
+
+def test_an_objective_about_every_sample_counts_those_above_it_and_shares_no_error() -> None:
+    story = (SPOKEN, request(duration_ms=500), request(duration_ms=501), request(duration_ms=900))
+    assert answer("read_latency", 500, *story, quantile=1.0).bad == 2
+    every = Objective(name="all", kind="read_latency", threshold=500, quantile=1.0, gates=True)
+    most = replace(every, name="most", quantile=0.95)
+    assert objectives.confidence_of(most, (every, most)) == 1 - objectives.RUN_ERROR
+
+
+def test_failed_requests_are_counted() -> None:
+    assert answer("success_ratio", 0.9, SPOKEN, request(status=500), request(), request()).bad == 1
+
+
+def test_the_way_is_taken_off_once_from_an_answer_and_four_times_where_it_connected() -> None:
+    cold = {"opened_connection": True}
+
+    def shortened(*requests: events.AnyEvent) -> Any:
+        stated = Objective(name="all", kind="read_latency", threshold=500, quantile=1.0)
+        return objectives.results((stated,), entries(SPOKEN, *requests), (), less_ms=100.0)[0]
+
+    assert (shortened(request(duration_ms=900)).estimate, shortened(request(duration_ms=50)).estimate) == (800, 0)
+    mostly_cold = shortened(request(duration_ms=900, **cold), request(duration_ms=850, **cold), request(duration_ms=10))
+    assert (mostly_cold.estimate, mostly_cold.samples, mostly_cold.warm_up) == (500, 3, 0)
+    mostly_warm = shortened(request(duration_ms=900, **cold), request(duration_ms=10), request(duration_ms=10))
+    assert (mostly_warm.samples, mostly_warm.warm_up) == (2, 1)
