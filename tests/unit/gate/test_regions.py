@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 from sample_runs import SCRIPTS, judged, passing
 
-from streampay_smoke.evidence.events import Overridden, RegionsMerged
+from streampay_smoke.evidence.events import AnyEvent, Overridden, RegionsMerged
 from streampay_smoke.evidence.journal import Entry, JournalRead
 from streampay_smoke.evidence.policy import Policy
 from streampay_smoke.evidence.regions import MergedRun, Quorum, RefusedArtifact
@@ -790,7 +790,8 @@ def test_a_journal_of_a_run_is_no_merge() -> None:
 
 def test_a_merge_whose_journal_was_changed_is_not_overridden() -> None:
     event = RegionsMerged(run_id="m", quorum=Quorum(expected=("eu",)), runs=(run("eu", P),))
-    told = [Entry(seq=seq, at_ms=0, prev="", event=each) for seq, each in enumerate((event, ASKED), 1)]
+    asked: tuple[AnyEvent, ...] = (event, ASKED)
+    told = [Entry(seq=seq, at_ms=0, prev="", event=each) for seq, each in enumerate(asked, 1)]
     verdict = judge(JournalRead(entries=tuple(told), sha256="", tampered_at=2))
     assert (verdict.verdict, verdict.overrides) == (I, ())
     assert verdict.warnings == ("an override by Ann does not count: the journal was changed after it was written",)

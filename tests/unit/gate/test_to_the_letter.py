@@ -660,7 +660,7 @@ def test_failed_requests_are_counted() -> None:
 
 
 def test_the_way_is_taken_off_once_from_an_answer_and_four_times_where_it_connected() -> None:
-    cold = {"opened_connection": True}
+    cold: dict[str, Any] = {"opened_connection": True}
 
     def shortened(*requests: events.AnyEvent) -> Any:
         stated = Objective(name="all", kind="read_latency", threshold=500, quantile=1.0)
