@@ -1,9 +1,9 @@
 """Tells what mutation testing of the judge found: `scripts/mutate.sh` runs it.
 
 `mutation.py --begin` notes which sources are about to be measured, `--write` writes docs/mutation.md from the results
-in mutants/, `--survivors` names what survived there. Without arguments it looks at the page, and ends with 1 when that
-is malformed, does not add up, or is of a judge that is gone: most modules have changed since and it does not say so. A
-module or two that changed are a warning only; whoever mends a line of the judge need not wait for thousands of mutants.
+in mutants/. Without arguments it looks at the page, and ends with 1 when that is malformed, does not add up, or is of a
+judge that is gone: most modules have changed since and it does not say so. A module or two that changed are a warning
+only; whoever mends a line of the judge need not wait for thousands of mutants.
 """
 
 import hashlib
@@ -259,8 +259,6 @@ def main(arguments: Sequence[str]) -> int:
         case ["--begin"]:
             MEASURED.parent.mkdir(exist_ok=True)
             MEASURED.write_text(json.dumps(digests()), encoding="utf-8")
-        case ["--survivors"]:
-            print("\n".join(each.name for each in survivors(())))
         case ["--write"]:
             found = list(survivors(explanations()))
             PAGE.write_text(page(found, json.loads(MEASURED.read_text(encoding="utf-8"))), encoding="utf-8")
