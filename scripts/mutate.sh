@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Mutation testing of the judge: scripts/mutate.sh [--again | --tenths N]. Writes docs/mutation.md; five minutes on two
-# cores. --again takes up the last run: only mutants that survived it, and those of functions that changed, are tried.
-# --tenths N tries N tenths of the mutants of each function, the same ones each time; the page says so.
+# Mutation testing of the judge: scripts/mutate.sh [--again | --tenths N]. Writes docs/mutation.md; some ten minutes on
+# two cores. --again takes up the last run: only mutants that survived it, and those of functions that changed, are
+# tried. --tenths N tries N tenths of the mutants of each function, the same ones each time; the page says so.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/lib.sh

@@ -24,7 +24,7 @@ EXPLAINED = ROOT / "tests" / "unit" / "gate" / "mutants_that_may_live.toml"
 PAGE = ROOT / "docs" / "mutation.md"
 MEASURED = ROOT / "mutants" / "measured.json"
 
-LEAST_SCORE = 90.0
+LEAST_SCORE = 99.0
 """Percent of the mutants that may not live, over all modules."""
 
 KILLED = {1, 3, 36, -24, 24, 152, 255}
@@ -209,7 +209,7 @@ reason, by text: a line that changes is asked again.
 
 SHARE = """
 
-**A share was tried: {tried:,} of {of:,} mutants**, the same tenths of the mutants of each function by their number
+**A share was tried: {tried:,} of {of:,} mutants**, of each function at least the same tenths by their number
 (`scripts/mutate.sh --tenths N`). Without an option all are."""
 
 

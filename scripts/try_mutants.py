@@ -50,6 +50,8 @@ class TryMutants:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Try each mutant in a process of its own, as many at once as there are processors."""
+        if session.testsfailed:
+            raise session.Interrupted("the tests of the judge could not be collected")
         items = {item.nodeid: item for item in session.items}
         told_at = time.monotonic()
         for number, (path, name) in enumerate(self._chosen, 1):
@@ -76,9 +78,7 @@ class TryMutants:
         """Run tests on a mutant and end the process: 1 where one failed, 0 where the mutant survived."""
         try:
             resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
-            silence = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(silence, 1)
-            os.dup2(silence, 2)
+            tests[0].config.pluginmanager.unregister(name="terminalreporter")
             set_mutant_under_test(name)
             for item in tests:
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
