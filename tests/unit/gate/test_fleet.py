@@ -9,7 +9,8 @@ from gate_stories import HELD, READY, ended, planned, played, started
 from streampay_smoke.evidence.events import AnyEvent, ReleaseSeen, ReplicaSeen
 from streampay_smoke.evidence.journal import Entry
 from streampay_smoke.gate.fleet import fleet_of, met_in_short, miss_probability, unreached
-from streampay_smoke.gate.history import fold
+from streampay_smoke.gate.history import RunHistory, fold
+from streampay_smoke.gate.releases import Sighting
 from streampay_smoke.gate.verdict import Fleet
 
 SEEN = ReleaseSeen(moment="start", release="v1")
@@ -118,3 +119,9 @@ def test_the_statement_counts_in_words_that_fit(declared: int, seen: list[Replic
     found = fleet(declared, *seen)
     assert found is not None
     assert found.statement == statement
+
+
+def test_a_run_that_lost_its_first_line_declares_no_replicas() -> None:
+    found = fleet_of(RunHistory(sightings=[Sighting(moment="start", release="v1")]))
+    assert found is not None
+    assert (found.declared, found.miss_probability) == (None, None)
