@@ -620,3 +620,7 @@ def test_a_comparison_beside_the_suite_is_part_of_the_praise(journaled: Told) ->
     )
     assert verdict.verdict is VerdictStatus.PASS
     assert "1 assertions, the candidate v2 is no worse than the stable release v1: " in verdict.message_long
+
+
+def test_a_worse_candidate_is_about_availability(journaled: Told) -> None:
+    assert [cause.concern for cause in verdict_on(journaled, journeys(10, slower)).causes] == ["availability"]
