@@ -299,3 +299,10 @@ def test_the_cause_that_blocks_most_is_told_first_and_stands_for_itself() -> Non
     first, second = findings_of_checks(run, with_blocked([small, great, behind]))
     assert (first.checks, first.blocked, first.scenario) == (("b",), ("c",), "")
     assert (second.checks, second.blocked, second.scenario) == (("a",), (), "scenario a")
+
+
+def test_what_is_blocked_by_a_cause_that_does_not_gate_is_a_finding_itself() -> None:
+    astray = red("a", WRONG)
+    astray = replace(astray, check=replace(astray.check, status="blocked", blocked_by="quarantined/one"))
+    run = RunHistory(scenarios={"a": ScenarioHistory(id="a", started_at_ms=0)})
+    assert [found.checks for found in findings_of_checks(run, [astray])] == [("a",)]

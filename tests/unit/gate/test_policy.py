@@ -371,3 +371,16 @@ def test_a_worse_candidate_beside_a_part_of_the_suite_holds_and_wakes_nobody() -
     decision = decided(answer("FAIL", "canary_worse", "canary_reads"), replace(PREPARED, whole_suite=False))
     assert (decision.step, decision.page) == (ReleaseStep.HOLD, False)
     assert decision.because == "the candidate is worse than the stable release: whoever sends it traffic decides"
+
+
+@pytest.mark.parametrize(
+    ("reason_code", "because"),
+    [
+        ("candidate_no_worse", "a candidate that is no worse has kept no promise yet: it may get more traffic"),
+        ("overridden", "a person answers for it, and the whole suite was not played: that is no reason to promote"),
+        ("all_promises_kept", "a part of the suite passed: that is no reason to promote"),
+    ],
+)
+def test_a_pass_of_less_than_the_suite_holds_and_wakes_nobody(reason_code: str, because: str) -> None:
+    decision = decided(answer("PASS", reason_code), replace(PREPARED, whole_suite=False))
+    assert (decision.step, decision.page, decision.because) == (ReleaseStep.HOLD, False, because)

@@ -574,3 +574,10 @@ def test_a_host_is_reached_by_an_answer_of_its_own(
     )
     assert verdict.target.reached is reached
     assert wording.service(verdict) == (wording.REAL if reached else wording.NOT_REACHED)
+
+
+def test_a_deployment_was_reached_that_named_a_release_or_itself() -> None:
+    assert target_of(RunHistory(releases=["v1"])).reached
+    assert target_of(RunHistory(services=[events.ServiceSeen(release="")])).reached
+    assert target_of(RunHistory(service_answered=True)).reached
+    assert not target_of(RunHistory()).reached
