@@ -160,7 +160,7 @@ def _releases_differ(merge: _Merge) -> Iterator[_Found]:
         yield _Found(text=f"more than one release was judged ({shown}): merge the runs of one rollout")
     silent = [run.region for run in merge.runs if run.label not in judged and run.verdict.verdict is VerdictStatus.PASS]
     if merge.quorum.release and silent:
-        yield _Found(text=f"{_listed(silent)} does not say which release passed")
+        yield _Found(text=f"no release is named by the PASS of {_listed(silent)}")
 
 
 def _releases(verdict: Verdict) -> frozenset[str]:
@@ -182,7 +182,7 @@ def _region_unexpected(merge: _Merge) -> Iterator[_Found]:
     others = dict.fromkeys(run.region for run in merge.runs if run.region not in merge.quorum.expected)
     if others:
         expected = ", ".join(merge.quorum.expected)
-        yield _Found(text=f"{_listed(others)} is not among the expected regions ({expected})")
+        yield _Found(text=f"runs of {_listed(others)}, and the expected regions are {expected}")
 
 
 def _region_twice(merge: _Merge) -> Iterator[_Found]:

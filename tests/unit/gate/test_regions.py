@@ -513,7 +513,7 @@ def test_what_is_refused_or_unexpected_is_named_and_the_expected_regions_come_fi
 
     assert [each.region for each in verdict.regions] == ["eu", "us", "moon"]
     texts = {cause.reason_code: cause.text for cause in verdict.causes}
-    assert "moon is not among the expected regions (eu, us)" in texts["region_unexpected"]
+    assert "runs of moon, and the expected regions are eu, us" in texts["region_unexpected"]
     assert re.search(r"us: it was changed .*and 2 more", texts["artifact_refused"])
     assert "region_missing" not in texts, "its evidence was refused"
     (alone,) = [each.text for each in merge(run("eu", P), refused=(REFUSED,)).causes if "refused" in each.reason_code]
@@ -558,7 +558,7 @@ ONE_OF_TWO = "1 of 2 regions passed"
             {"release": "r-43"},
             "more than one release was judged (the merge r-43; eu r-42; us r-42): merge the runs of one rollout",
         ),
-        ([run("eu", P), run("us", P, target=UNNAMED)], {"release": "r-42"}, "us does not say which release passed"),
+        ([run("eu", P), run("us", P, target=UNNAMED)], {"release": "r-42"}, "no release is named by the PASS of us"),
         (
             [run("eu", P), run("us", P, target=OTHER_PLACE)],
             {},
@@ -572,7 +572,7 @@ ONE_OF_TWO = "1 of 2 regions passed"
         (
             [run("eu", P), run("us", P), run("moon", P), run("mars", P)],
             {},
-            "mars and moon is not among the expected regions (eu, us)",
+            "runs of mars and moon, and the expected regions are eu, us",
         ),
         (
             [run("eu", P), run("eu", P, run_id="again"), run("us", P)],
