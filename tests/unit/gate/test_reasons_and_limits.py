@@ -1,4 +1,4 @@
-"""What the judge says of releases, objectives, bakes and overrides, to the letter, and where its limits lie exactly."""
+"""What the judge says of releases, objectives, bakes and overrides, and on which side of each limit."""
 
 import math
 import os
