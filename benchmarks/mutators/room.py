@@ -11,7 +11,7 @@ import msgspec
 from suite_parts import Project
 
 import streampay_smoke
-from mutators.mutant import Mutant, Spoil
+from mutators.mutant import HEALTHY, Mutant, Spoil
 from mutators.steps import customized, functions
 
 PACKAGE = Path(streampay_smoke.__file__).parent
@@ -113,6 +113,11 @@ def weakened_mutants() -> Iterator[Mutant]:
             yield _of_package("what is weakened is accepted, and asserts less", name, _accepted(spoil))
 
 
+WRONG_SETTINGS = ("contract-id-wrong", "settle-names-other-network")
+"""What is played where nothing tells wrong settings any more: they are no evidence, and where all is right none is
+missing."""
+
+
 def emptied_mutants() -> Iterator[Mutant]:
     """Yield a start of Python that empties functions of the room when it is imported: no file differs.
 
@@ -123,12 +128,15 @@ def emptied_mutants() -> Iterator[Mutant]:
             names = [each.name for each in functions(path.read_text()) if not each.name.startswith("_")]
             for emptied in [[name] for name in names] if part == "actions" else [names] if names else []:
                 module = f"streampay_smoke.acceptance.{part}.{path.stem}"
-                yield Mutant(
-                    kind=f"{part} are emptied in memory",
-                    name=f"{path.name}, {emptied[0]}" if part == "actions" else path.name,
-                    spoil=customized(EMPTYING.format(module=module, names=emptied)),
-                    environ={"PYTHONPATH": "custom"},
-                )
+                name = f"{path.name}, {emptied[0]}" if part == "actions" else path.name
+                for against in WRONG_SETTINGS if path.stem == "settings_mismatch" else (HEALTHY,):
+                    yield Mutant(
+                        kind=f"{part} are emptied in memory",
+                        name=f"{name}, {against}" if against else name,
+                        spoil=customized(EMPTYING.format(module=module, names=emptied)),
+                        environ={"PYTHONPATH": "custom"},
+                        against=against,
+                    )
 
 
 EMPTYING = """\
