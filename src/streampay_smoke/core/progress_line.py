@@ -4,7 +4,6 @@ It goes to standard error, so that it is in nothing that machines read.
 """
 
 import contextlib
-import io
 import sys
 import threading
 import time
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol, TextIO
 
 from streampay_smoke.core.live_line import LiveLine, cut, live_line
+from streampay_smoke.core.standard_streams import StreamInFront
 from streampay_smoke.core.system_facts import variables
 
 EVERY_SECONDS = 4.5
@@ -117,34 +117,17 @@ class ProgressLine:
             self.look()
 
 
-class _Above(io.TextIOBase):
+class _Above(StreamInFront):
     """Passes text on to a stream, above the live line."""
 
     def __init__(self, line: ProgressLine, stream: TextIO) -> None:
+        super().__init__(stream)
         self._line = line
-        self._stream = stream
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        """The encoding of the stream behind."""
-        return self._stream.encoding
-
-    def isatty(self) -> bool:
-        """Whether a person watches."""
-        return self._stream.isatty()
-
-    def fileno(self) -> int:
-        """Return the descriptor behind; raises OSError where there is none."""
-        return self._stream.fileno()
 
     def write(self, text: str) -> int:
         """Write a text above the line."""
         self._line.pass_on(text, self._stream)
         return len(text)
-
-    def flush(self) -> None:
-        """Hand over what was written."""
-        self._stream.flush()
 
 
 class Count:

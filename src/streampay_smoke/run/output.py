@@ -8,29 +8,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from streampay_smoke.core.standard_streams import StreamInFront
 from streampay_smoke.evidence.redaction import Redactor
 
 
-class RedactedStream(io.TextIOBase):
+class RedactedStream(StreamInFront):
     """Passes text on, redacted, no line before it is whole."""
 
     def __init__(self, stream: TextIO, redactor: Redactor) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self._redactor = redactor
         self._pending = ""
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        """The encoding of the stream behind."""
-        return self._stream.encoding
-
-    def isatty(self) -> bool:
-        """Whether a person watches."""
-        return self._stream.isatty()
-
-    def fileno(self) -> int:
-        """Return the descriptor behind; raises OSError where there is none."""
-        return self._stream.fileno()
 
     def write(self, text: str) -> int:
         """Write whole lines, and those that came together at once: a secret may arrive in pieces, and be of several."""
@@ -43,7 +31,7 @@ class RedactedStream(io.TextIOBase):
         """Write what is left of a line."""
         self._stream.write(self._redactor.text(self._pending))
         self._pending = ""
-        self._stream.flush()
+        super().flush()
 
 
 class OutlastingStream(io.TextIOBase):
