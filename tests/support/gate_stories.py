@@ -2,6 +2,7 @@
 
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.events import AnyEvent
+from streampay_smoke.gate.verdict import Check, ObjectiveResult
 
 READY = events.ExpectedScenario(
     id="readiness/ready",
@@ -74,3 +75,32 @@ def ended(failed: bool = False, hook_failures: int = 0, **statuses: str) -> even
 
 HELD = events.Checked(promise="it is ready", held=True)
 SETTLED = events.Settled(stream_id="stream-1", tx_hash="ab" * 32, ledger=7, proof="ledger", amount_stroops=5)
+
+RED_CHECK = Check(
+    id="a/red",
+    feature="f",
+    scenario="it pays",
+    status="broken",
+    attribution="harness",
+    assertions=0,
+    duration_ms=0,
+    attempts=("error",),
+    hint="",
+    rule="the-rule",
+)
+LATE_READS = ObjectiveResult(
+    name="reads",
+    kind="read_latency",
+    method="m",
+    threshold=500,
+    unit="ms",
+    samples=10,
+    estimate=900,
+    low=None,
+    high=None,
+    confidence=0.99,
+    decision="fail",
+    gates=True,
+    quantile=0.95,
+    bad=10,
+)

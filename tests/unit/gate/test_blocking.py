@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from gate_stories import HELD, MONEY, READY, SETTLED, ended, planned, played, started
+from gate_stories import HELD, MONEY, READY, RED_CHECK, SETTLED, ended, planned, played, started
 from msgspec.structs import replace
 
 from streampay_smoke.core.errors import Blame
@@ -27,7 +27,7 @@ from streampay_smoke.gate.concerns import (
 from streampay_smoke.gate.findings import findings_of_checks
 from streampay_smoke.gate.history import RunHistory, ScenarioHistory
 from streampay_smoke.gate.judge import judge
-from streampay_smoke.gate.verdict import MESSAGE_LIMIT, Check, Verdict, VerdictStatus
+from streampay_smoke.gate.verdict import MESSAGE_LIMIT, Verdict, VerdictStatus
 from streampay_smoke.runner.plan import scenarios_below
 
 WriteJournal = Callable[..., JournalRead]
@@ -262,16 +262,13 @@ def test_concerns_are_ranked(graver: str, lesser: str) -> None:
 
 
 def red(name: str, failure: events.Failure | None, *, early: bool = False) -> Examined:
-    check = Check(
+    check = replace(
+        RED_CHECK,
         id=name,
-        feature="f",
         scenario=f"scenario {name}",
         status="failed",
         attribution="product",
-        assertions=0,
-        duration_ms=0,
         attempts=("failed",),
-        hint="",
         rule="a-rule",
     )
     return Examined(check=check, failure=failure, at_precondition=early)

@@ -1,7 +1,7 @@
 """What else than the release explains a missed objective, and where each explanation begins and ends."""
 
 import pytest
-from gate_stories import MONEY, READY, planned, started
+from gate_stories import LATE_READS, MONEY, READY, RED_CHECK, planned, started
 from msgspec.structs import replace
 
 from streampay_smoke.core.errors import Blame
@@ -13,38 +13,10 @@ from streampay_smoke.gate.history import RunHistory, ScenarioHistory, fold
 from streampay_smoke.gate.misses import misses
 from streampay_smoke.gate.verdict import Check, ObjectiveResult
 
-LATE = ObjectiveResult(
-    name="reads",
-    kind="read_latency",
-    method="m",
-    threshold=500,
-    unit="ms",
-    samples=10,
-    estimate=900,
-    low=None,
-    high=None,
-    confidence=0.99,
-    decision="fail",
-    gates=True,
-    quantile=0.95,
-    bad=10,
-)
-RED = Check(
-    id="a/red",
-    feature="f",
-    scenario="it pays",
-    status="broken",
-    attribution="harness",
-    assertions=0,
-    duration_ms=0,
-    attempts=("error",),
-    hint="",
-    rule="the-rule",
-)
 WAY, STABLE_PACE = "way to the deployment", "pace of the stable release"
 
 
-def explained(run: RunHistory, *checks: Check, missed: ObjectiveResult = LATE) -> tuple[Blame, str]:
+def explained(run: RunHistory, *checks: Check, missed: ObjectiveResult = LATE_READS) -> tuple[Blame, str]:
     """Return who is blamed, and what explains the miss: "" where nothing does."""
     (miss,) = misses((missed,), run, (), checks)
     return miss.blame, miss.text.partition("; not the release's alone: ")[2]
@@ -60,7 +32,7 @@ DISTURBED = (Blame.HARNESS, "it pays was disturbed (the-rule)")
 
 def with_red(*, lane: int = 0, later_lane: int | None = None, kind: str = "", ended: bool = True) -> RunHistory:
     """A run with a red check, and another scenario after it where a lane for that is named."""
-    red = ScenarioHistory(id=RED.id, started_at_ms=1, lane=lane)
+    red = ScenarioHistory(id=RED_CHECK.id, started_at_ms=1, lane=lane)
     if kind:
         red.failure = events.Failure(kind=kind, blame=Blame.HARNESS, message="it broke")
     scenarios = {red.id: red}
@@ -72,18 +44,18 @@ def with_red(*, lane: int = 0, later_lane: int | None = None, kind: str = "", en
 @pytest.mark.parametrize(
     ("check", "run", "found"),
     [
-        (RED, RunHistory(), DISTURBED),
-        (replace(RED, status="passed"), RunHistory(), RELEASE),
-        (replace(RED, status="failed", attribution="product"), RunHistory(), RELEASE),
-        (replace(RED, status="blocked"), RunHistory(), DISTURBED),
-        (replace(RED, status="blocked", attribution="product"), RunHistory(), RELEASE),
-        (RED, with_red(ended=False, kind="fixture_missing"), RELEASE),
-        (RED, with_red(ended=False, kind="chain_unavailable"), DISTURBED),
-        (RED, with_red(ended=False), DISTURBED),
-        (RED, with_red(), RELEASE),
-        (RED, with_red(later_lane=1), RELEASE),
-        (RED, with_red(later_lane=0), DISTURBED),
-        (replace(RED, attribution="dependency"), with_red(), (Blame.DEPENDENCY, DISTURBED[1])),
+        (RED_CHECK, RunHistory(), DISTURBED),
+        (replace(RED_CHECK, status="passed"), RunHistory(), RELEASE),
+        (replace(RED_CHECK, status="failed", attribution="product"), RunHistory(), RELEASE),
+        (replace(RED_CHECK, status="blocked"), RunHistory(), DISTURBED),
+        (replace(RED_CHECK, status="blocked", attribution="product"), RunHistory(), RELEASE),
+        (RED_CHECK, with_red(ended=False, kind="fixture_missing"), RELEASE),
+        (RED_CHECK, with_red(ended=False, kind="chain_unavailable"), DISTURBED),
+        (RED_CHECK, with_red(ended=False), DISTURBED),
+        (RED_CHECK, with_red(), RELEASE),
+        (RED_CHECK, with_red(later_lane=1), RELEASE),
+        (RED_CHECK, with_red(later_lane=0), DISTURBED),
+        (replace(RED_CHECK, attribution="dependency"), with_red(), (Blame.DEPENDENCY, DISTURBED[1])),
     ],
     ids=[
         "a check nobody saw the course of",
@@ -128,7 +100,7 @@ def test_a_run_that_was_cut_off_takes_the_ledgers_last_health_instead_of_that_at
         measured=measured,
         interrupted=events.Interrupted(reason="deadline") if interrupted else None,
     )
-    late = replace(LATE, kind="settlement_time")
+    late = replace(LATE_READS, kind="settlement_time")
     why = f"the ledger did not prove its health: {because}"
     assert explained(run, missed=late) == ((Blame.DEPENDENCY, why) if because else RELEASE)
 
@@ -185,8 +157,8 @@ def test_a_ledger_that_answers_as_late_explains_slow_reads(answers_ms: list[int]
 
 
 def test_silence_on_the_way_explains_second_attempts_and_silence_at_the_edge_does_not() -> None:
-    missed = replace(LATE, kind="flaky_ratio", threshold=0.00001, samples=2, estimate=1.0, unit="ratio")
-    flaky = [replace(RED, id=each, status="passed", flaky=True) for each in ("a/one", "a/two")]
+    missed = replace(LATE_READS, kind="flaky_ratio", threshold=0.00001, samples=2, estimate=1.0, unit="ratio")
+    flaky = [replace(RED_CHECK, id=each, status="passed", flaky=True) for each in ("a/one", "a/two")]
 
     def retried(*because: str) -> RunHistory:
         return RunHistory(
@@ -239,7 +211,7 @@ def test_the_time_of_the_way_is_the_upper_median_of_the_round_trips() -> None:
     spoke = events.ServiceSeen(release="r1")
     for ways in ((450.0,), (1.0, 450.0), (1.0, 450.0, 450.0), (1.0, 450.0, 900.0)):
         run, entries = history(spoke, *timed(WAY, *ways), *timed("clock", 1.0), *scenario(READY.id, *answered(10, 900)))
-        (miss,) = misses((LATE,), run, entries, ())
+        (miss,) = misses((LATE_READS,), run, entries, ())
         assert miss.text.endswith(OWN_WAY)
 
 
@@ -253,10 +225,10 @@ def test_what_a_quarantined_scenario_measured_does_not_hold_a_miss_against_the_r
         *scenario(MONEY.id, *answered(10, 5_000)),
         stated=(READS, other),
     )
-    quarantined = replace(RED, id=MONEY.id, status="quarantined")
-    (held,) = misses((LATE,), run, entries, (quarantined,))
+    quarantined = replace(RED_CHECK, id=MONEY.id, status="quarantined")
+    (held,) = misses((LATE_READS,), run, entries, (quarantined,))
     assert held.text.endswith(OWN_WAY)
-    (blamed,) = misses((LATE,), run, entries, (replace(quarantined, status="passed"),))
+    (blamed,) = misses((LATE_READS,), run, entries, (replace(quarantined, status="passed"),))
     assert blamed.blame is Blame.PRODUCT
 
 
@@ -275,7 +247,7 @@ def on_a_busy_runner(duration_ms: int, cpu_wait_ms: int, base_url: str = "http:/
     ]
     told = [begun, events.ObjectivesSet(objectives=(READS,)), planned(READY, MONEY), *story]
     entries = [Entry(seq=at, at_ms=at, prev="", event=event) for at, event in enumerate(told, 1)]
-    (miss,) = misses((LATE,), fold(entries), entries, (replace(RED, id=MONEY.id, status="quarantined"),))
+    (miss,) = misses((LATE_READS,), fold(entries), entries, (replace(RED_CHECK, id=MONEY.id, status="quarantined"),))
     return miss.blame, miss.text.partition("; not the release's alone: ")[2]
 
 

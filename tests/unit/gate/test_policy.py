@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gate_stories import started
+from gate_stories import LATE_READS, started
 from msgspec.structs import replace
 from sample_runs import judged, passing
 
@@ -281,20 +281,7 @@ def test_an_answer_names_each_kind_of_gating_objective_that_was_missed_once(
     journaled: Callable[..., JournalRead],
 ) -> None:
     def result(kind: str, decision: str, *, gates: bool) -> ObjectiveResult:
-        return ObjectiveResult(
-            name=f"{kind}, again",
-            kind=kind,
-            method="m",
-            threshold=1.0,
-            unit="s",
-            samples=1,
-            estimate=None,
-            low=None,
-            high=None,
-            confidence=0.9,
-            decision=decision,
-            gates=gates,
-        )
+        return replace(LATE_READS, name=f"{kind}, again", kind=kind, unit="s", decision=decision, gates=gates)
 
     results = (
         result("read_latency", "fail", gates=False),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from gate_stories import HELD, READY, ended, planned, played, started
+from gate_stories import HELD, READY, RED_CHECK, ended, planned, played, started
 from msgspec.structs import replace
 
 from streampay_smoke.core.errors import Blame
@@ -310,18 +310,7 @@ def test_a_miss_description(kind: Kind, estimate: float | None, quantile: float 
     assert objectives.result_description(replace(found, samples=3, bad=2)) == said
 
 
-CHECK = Check(
-    id="a/b",
-    feature="f",
-    scenario="it pays",
-    status="broken",
-    attribution="dependency",
-    assertions=0,
-    duration_ms=0,
-    attempts=("error",),
-    hint="",
-    rule="ledger-side",
-)
+CHECK = replace(RED_CHECK, id="a/b", attribution="dependency", rule="ledger-side")
 
 
 def probe(name: str, *, ok: bool = False) -> events.Probed:

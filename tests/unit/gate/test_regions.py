@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from gate_stories import LATE_READS
 from msgspec.structs import replace
 from sample_runs import SCRIPTS, judged, passing
 
@@ -28,7 +29,6 @@ from streampay_smoke.gate.verdict import (
     Cost,
     Evidence,
     FeatureCost,
-    ObjectiveResult,
     Override,
     RegionRun,
     RegionVerdict,
@@ -383,20 +383,7 @@ def seen_from(region: str, ledgers: tuple[int | None, int | None], ended_at_ms: 
     )
 
 
-RESULT = ObjectiveResult(
-    name="reads",
-    kind="read_latency",
-    method="m",
-    threshold=1,
-    unit="ms",
-    samples=1,
-    estimate=None,
-    low=None,
-    high=None,
-    confidence=0.99,
-    decision="pass",
-    gates=True,
-)
+RESULT = replace(LATE_READS, threshold=1, samples=1, estimate=None, decision="pass", quantile=None, bad=None)
 
 
 def test_a_merged_verdict_says_what_its_runs_say_by_region_and_in_sum() -> None:
