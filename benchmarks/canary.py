@@ -24,6 +24,7 @@ from streampay_smoke.evidence.canary import Canary
 from streampay_smoke.gate import canary
 from streampay_smoke.gate.canary import Timed
 from streampay_smoke.gate.verdict import FAIL, INSUFFICIENT, PASS
+from streampay_smoke.run.canary import MOST_OF_PLANNED
 
 SEED = 20_260
 LIMITS = Canary()
@@ -37,9 +38,6 @@ BASE_US = 200_000.0
 
 PAGE = Path(__file__).parent.parent / "docs" / "canary.md"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
-
-MOST_OF_PLANNED = 2
-"""As `streampay_smoke.run.canary` does: as many journeys again where those that were planned decide nothing."""
 
 # Kayenta's NetflixACAJudge: MannWhitneyClassifier with tolerance 0.25, confLevel 0.98.
 KAYENTA_CONFIDENCE = 0.98

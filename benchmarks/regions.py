@@ -9,7 +9,6 @@ each: wall time, CPU of everything that was started, exit code. The first row is
 import argparse
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,8 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from speed_parts.processes import cpu_seconds_of_children
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = "environments/sandbox-regions.toml"
@@ -49,11 +50,9 @@ def played(count: int) -> tuple[float, float, int]:
             "all",
             "--quiet",
         ]
-        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+        before_seconds, began = cpu_seconds_of_children(), time.monotonic()
         done = subprocess.run(command, cwd=folder, env=environ, stdout=subprocess.DEVNULL, check=False)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu_seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        return time.monotonic() - began, cpu_seconds, done.returncode
+        return time.monotonic() - began, cpu_seconds_of_children() - before_seconds, done.returncode
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,13 +10,11 @@ counted for each ledger, second and minute. The limits are below, each with what
 """
 
 import argparse
-import base64
 import contextlib
 import heapq
 import json
 import math
 import random
-import secrets
 import statistics
 import sys
 import tempfile
@@ -409,6 +407,7 @@ def measure() -> dict[str, RunCost]:
 def _measured(*, settles: bool) -> RunCost:
     from streampay_sandbox.stack import start_sandbox
     from streampay_selftest.conditions import shipped, signed_in_by_token
+    from streampay_selftest.region_conditions import new_signing_key
     from streampay_selftest.run_setup import RunSetup
     from streampay_smoke.core.signing import SigningKey
     from streampay_smoke.operations.merge import Artifact, Trust, read_evidence
@@ -416,10 +415,7 @@ def _measured(*, settles: bool) -> RunCost:
     with tempfile.TemporaryDirectory(prefix="scale-") as place, contextlib.ExitStack() as stack:
         sandbox = stack.enter_context(start_sandbox(close_seconds=SECONDS_PER_LEDGER))
         setup = RunSetup(Path(place) / "project", sandbox, stack, [sys.executable, "-m", "streampay_smoke", "run"])
-        setup.environ |= {
-            "SMOKE_REGION": "one",
-            "SMOKE_SIGNING_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
-        }
+        setup.environ |= {"SMOKE_REGION": "one", "SMOKE_SIGNING_KEY": new_signing_key()}
         del setup.environ["SMOKE_DEADLINE_SECONDS"]
         if not settles:
             shipped("production", service_network="public")(setup)

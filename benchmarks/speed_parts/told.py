@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 
 from speed_parts.gate import ROOT, GateRun, play
 from speed_parts.rows import Row
-from streampay_sandbox.proxy import DisturbingProxy, Forward, ProxiedRequest, ProxyBehaviour, SubstituteAnswer
+from streampay_sandbox.proxy import DisturbingProxy, ProxyBehaviour, SubstituteAnswer
 from streampay_sandbox.stack import start_sandbox
+from streampay_selftest.proxy_behaviours import below
 from streampay_smoke.settings.environment import read_environment
 
 TOLD_SECONDS = 1.0
@@ -50,9 +51,5 @@ def _told(faults: tuple[str, ...], behaviour: ProxyBehaviour | None, elsewhere: 
 
 
 def _sign_in_answers(status: int) -> ProxyBehaviour:
-    def behaviour(passing: ProxiedRequest) -> Forward | SubstituteAnswer:
-        if passing.path.startswith(SIGN_IN) and passing.method == "POST":
-            return SubstituteAnswer(status=status, text=REFUSAL, content_type="application/json")
-        return Forward()
-
-    return behaviour
+    refused = SubstituteAnswer(status=status, text=REFUSAL, content_type="application/json")
+    return below(SIGN_IN, refused, method="POST")

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from speed_parts import replay
 from speed_parts.gate import environment, play
 from speed_parts.rows import Row
-from streampay_sandbox.proxy import DisturbingProxy, Forward, ProxiedRequest
+from streampay_sandbox.proxy import DisturbingProxy, Forward
 from streampay_sandbox.stack import Sandbox, start_sandbox
+from streampay_selftest.proxy_behaviours import everywhere
 from streampay_smoke.http.ledger_health import ask_ledger_health
 
 CLOSES = 7
@@ -88,10 +89,7 @@ def _against(close: float, floor: list[float] | None, *, more_seconds: float = 0
         sandbox = stack.enter_context(start_sandbox(close_seconds=close))
         environ = dict(sandbox.ready_document()["env"])
         if more_seconds:
-
-            def slower(passing: ProxiedRequest) -> Forward:
-                return Forward(seconds=more_seconds)
-
+            slower = everywhere(Forward(seconds=more_seconds))
             rpc = sandbox.rpc_url.removesuffix("/rpc")
             environ["SMOKE_BASE_URL"] = stack.enter_context(DisturbingProxy(sandbox.base_url, behaviour=slower)).url
             proxy = stack.enter_context(DisturbingProxy(rpc, behaviour=slower)).url

@@ -94,7 +94,7 @@ class Fleet(AbstractContextManager["Fleet"]):
     """
 
     def __init__(
-        self, stable: str = "v1", *, replicas: int = 2, faults: Sequence[str] = (), differs: Sequence[str] = ()
+        self, stable: str = STABLE, *, replicas: int = 2, faults: Sequence[str] = (), differs: Sequence[str] = ()
     ) -> None:
         self.ledger: SandboxLedger = start_ledger()
         self._settings = new_settings(self.ledger, stable)
@@ -277,6 +277,19 @@ def _json(status: int, document: object) -> SubstituteAnswer:
     return SubstituteAnswer(status=status, text=msgspec.json.encode(document).decode(), content_type="application/json")
 
 
+@contextlib.contextmanager
+def canary_fleet(*, faults: Sequence[str], stable_faults: Sequence[str] = (), weight: float = 0) -> Iterator[Fleet]:
+    """Start a stable release and a candidate of one replica each, with faults of their own, behind one address.
+
+    `weight` percent of the traffic are the candidate's; 0 for none but what a header leads to it.
+    """
+    with Fleet(STABLE, replicas=1, faults=stable_faults) as fleet:
+        fleet.start(CANDIDATE, replicas=1, faults=faults)
+        if weight:
+            fleet.engine.shift({STABLE: round(100 - weight), CANDIDATE: round(weight)})
+        yield fleet
+
+
 def serve(
     *, ready_file: Path | None, stable: str, replicas: int, differs: Sequence[str] = (), command: Sequence[str] = ()
 ) -> int:
@@ -331,7 +344,7 @@ def _run(command: Sequence[str], environ: Mapping[str, str], wait: Callable[[], 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=serve.__doc__)
     parser.add_argument("--ready-file", type=Path, metavar="FILE")
-    parser.add_argument("--stable", default="v1", metavar="RELEASE")
+    parser.add_argument("--stable", default=STABLE, metavar="RELEASE")
     parser.add_argument("--replicas", type=int, default=2)
     parser.add_argument("--differs", action="append", default=[], choices=list(Difference), help="of the last replica")
     parser.add_argument("command", nargs="*", help="what to run while the fleet serves, after --")

@@ -1,11 +1,11 @@
 """Candidates beside a stable release: those that are worse, and what makes neither of them worse than the other."""
 
 from streampay_sandbox.fault import Severity, Truth
-from streampay_sandbox.fleet import CANDIDATE, STABLE, Fleet
-from streampay_sandbox.proxy import DisturbingProxy, Forward, ProxiedRequest
+from streampay_sandbox.fleet import canary_fleet
+from streampay_sandbox.proxy import DisturbingProxy, Forward
 from streampay_selftest.case import Case, Condition
 from streampay_selftest.conditions import NewBehaviour
-from streampay_selftest.proxy_behaviours import noisy
+from streampay_selftest.proxy_behaviours import everywhere, noisy
 from streampay_selftest.run_setup import RunSetup
 
 
@@ -23,10 +23,7 @@ def canary(
     """
 
     def change(setup: RunSetup) -> None:
-        fleet = setup.stack.enter_context(Fleet(STABLE, replicas=1, faults=stable_faults))
-        fleet.start(CANDIDATE, replicas=1, faults=faults)
-        if weight:
-            fleet.engine.shift({STABLE: 100 - weight, CANDIDATE: weight})
+        fleet = setup.stack.enter_context(canary_fleet(faults=faults, stable_faults=stable_faults, weight=weight))
         told = claimed_weight or weight
         setup.command = ("canary",)
         setup.environ |= fleet.environ() | fleet.canary_environ(by_weight=bool(told))
@@ -37,10 +34,6 @@ def canary(
             setup.environ["SMOKE_BASE_URL"] = setup.stack.enter_context(proxy).url
 
     return change
-
-
-def _every_request_slower(passing: ProxiedRequest) -> Forward:
-    return Forward(seconds=0.1)
 
 
 CANARIES = (
@@ -77,7 +70,7 @@ CANARIES = (
         story="operations: the way to both is 100 ms longer than usual",
         severity=Severity.DISTURBANCE,
         truth=Truth.NONE,
-        conditions=(canary(network=lambda: _every_request_slower),),
+        conditions=(canary(network=lambda: everywhere(Forward(seconds=0.1))),),
     ),
     Case(
         name="canary: both releases fail",

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from streampay_sandbox.fault import Fault, Truth
 from streampay_sandbox.faults import FAULTS
 from streampay_sandbox.ledger.faults import FAULTS as LEDGER_FAULTS
+from streampay_sandbox.service.faults.fleet import OF_FIVE
 from streampay_selftest import (
     canaries,
     environment_disturbances,
@@ -22,6 +23,8 @@ from streampay_selftest.conditions import environment_file, setting, stable_with
 IMPATIENT = environment_file(ready_within_seconds=1, cutover_seconds=1)
 """A release that will not mend is not waited for: no fault is hidden by that, and a disturbance is never hurried."""
 
+ALL_OF_FIVE = setting(SMOKE_REPLICAS=str(OF_FIVE))
+
 PLAYED_WITH: Mapping[str, Mapping[str, object]] = {
     # A user of a signed token is asked for no challenge, and the check of used ones is left out.
     "wallet-challenge-lasts": {"conditions": (IMPATIENT, setting(SMOKE_AUTH_MODE="wallet"))},
@@ -32,7 +35,7 @@ PLAYED_WITH: Mapping[str, Mapping[str, object]] = {
     # It tells everybody to wait for a minute, which is longer than this run has.
     "limits-block-everybody": {"conditions": (IMPATIENT, setting(SMOKE_DEADLINE_SECONDS="40"))},
     **{
-        fault.name: {"conditions": (*(() if fault.truth is Truth.NONE else (IMPATIENT,)), setting(SMOKE_REPLICAS="5"))}
+        fault.name: {"conditions": (*(() if fault.truth is Truth.NONE else (IMPATIENT,)), ALL_OF_FIVE)}
         | ({"features": ("readiness", "records")} if fault.truth is Truth.NONE else {})
         for fault in FAULTS.values()
         if "of-five-" in fault.name

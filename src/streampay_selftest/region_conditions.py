@@ -42,7 +42,7 @@ def merging(*runs: RegionRun, expect: tuple[str, ...], vantages: int = 0) -> Con
     """Play runs of regions one after the other, each signed, and let the gate merge them."""
 
     def change(setup: RunSetup) -> None:
-        setup.environ["SMOKE_SIGNING_KEY"] = _new_key()
+        setup.environ["SMOKE_SIGNING_KEY"] = new_signing_key()
         folders = [setup.folder / "regions" / str(number) for number in range(len(runs))]
         for run, folder in zip(runs, folders, strict=True):
             setup.before.append(lambda run=run, folder=folder: _play(setup, run, folder))  # type: ignore[misc]
@@ -92,10 +92,11 @@ def without_its_journal(folder: Path) -> None:
 
 def signed_by_another_key() -> Mapping[str, str]:
     """Return the variable of a run that signs with a key of its own."""
-    return {"SMOKE_SIGNING_KEY": _new_key()}
+    return {"SMOKE_SIGNING_KEY": new_signing_key()}
 
 
-def _new_key() -> str:
+def new_signing_key() -> str:
+    """Return a key that signs verdicts, as its variable takes it."""
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 

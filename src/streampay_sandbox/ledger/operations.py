@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 from msgspec.structs import replace
-from stellar_sdk import StrKey, xdr
+from stellar_sdk import xdr
 
 from streampay_sandbox.ledger.execution import Engine, Invocation, InvocationFailed
 from streampay_sandbox.ledger.fees import MOST_EVENT_BYTES, entry_bytes, event_fee, rent_changes, rent_fee
@@ -19,7 +19,7 @@ from streampay_sandbox.ledger.state import (
     store_account,
 )
 from streampay_sandbox.ledger.transactions import Transaction, account_of
-from streampay_sandbox.ledger.values import ADDRESS, I128, STRING, SYMBOL
+from streampay_sandbox.ledger.values import ADDRESS, I128, STRING, SYMBOL, account_strkey
 
 Type = xdr.OperationType
 InvokeCode = xdr.InvokeHostFunctionResultCode
@@ -67,7 +67,7 @@ def _create_account(body: xdr.OperationBody, situation: Situation) -> Done:
     operation = body.create_account_op
     assert operation is not None
     code = xdr.CreateAccountResultCode
-    destination = StrKey.encode_ed25519_public_key(_key_of(operation.destination))
+    destination = account_strkey(_key_of(operation.destination))
     amount = operation.starting_balance.int64
     source = _source(situation)
 

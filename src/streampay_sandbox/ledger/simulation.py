@@ -21,7 +21,7 @@ from streampay_sandbox.ledger.host import LedgerInfo
 from streampay_sandbox.ledger.keys import Key
 from streampay_sandbox.ledger.state import Draft, EntryReader, StateEntry
 from streampay_sandbox.ledger.transactions import EnvelopeInvalid, Transaction, account_of, parse
-from streampay_sandbox.ledger.values import strkey
+from streampay_sandbox.ledger.values import contract_strkey
 
 _SIGNATURE_ROOM_BYTES = 300
 _ENVELOPE_ROOM_BYTES = 20 * 72 + 300
@@ -120,17 +120,13 @@ def _carries_auth(transaction: Transaction) -> bool:
 def _failed(failure: InvocationFailed) -> SimulationRefused:
     what = describe(failure.error)
     contract = next((event.event.contract_id for event in failure.diagnostics), None)
-    where = "" if contract is None else f"contract:{_contract_strkey(contract)}, "
+    where = "" if contract is None else f"contract:{contract_strkey(contract.contract_id.hash)}, "
     log = f'   0: [Diagnostic Event] {where}topics:[error, {what}], data:"{failure.reason}"'
     return SimulationRefused(
         error=f"HostError: {what}",
         event_log=f"\n\nEvent log (newest first):\n{log}\n",
         diagnostics=failure.diagnostics,
     )
-
-
-def _contract_strkey(contract: xdr.ContractID) -> str:
-    return strkey(xdr.SCAddress(xdr.SCAddressType.SC_ADDRESS_TYPE_CONTRACT, contract_id=contract))
 
 
 def _succeeded(

@@ -48,12 +48,9 @@ def start_canary(*, weight: float, faults: Sequence[str]) -> Iterator[dict[str, 
     The candidate has the faults, and `weight` percent of the traffic; 0 for none but what a header leads to it.
     Raises SettingsInvalid for a fault nobody knows.
     """
-    from streampay_sandbox.fleet import CANDIDATE, STABLE, Fleet
+    from streampay_sandbox.fleet import canary_fleet
 
-    with Fleet(STABLE, replicas=1) as fleet:
-        fleet.start(CANDIDATE, replicas=1, faults=faults)
-        if weight:
-            fleet.engine.shift({STABLE: round(100 - weight), CANDIDATE: round(weight)})
+    with canary_fleet(faults=faults, weight=weight) as fleet:
         yield {**fleet.environ(), **fleet.canary_environ(by_weight=bool(weight))}
 
 

@@ -26,7 +26,7 @@ CONTAINERFILE = DEPLOY / "container" / "Containerfile"
 NO_HOME = "/nonexistent"
 """The home of the image's user."""
 
-NAMESPACED = ("ConfigMap", "Secret", "PersistentVolumeClaim", "Service")
+NAMESPACED = ("ConfigMap", "Secret", "PersistentVolumeClaim")
 
 
 class Waiting(Exception):
