@@ -60,7 +60,7 @@ from streampay_sandbox.service.faults import faulty
 from streampay_sandbox.service.limits import PER_MINUTE, TokenBuckets
 from streampay_sandbox.service.parts import Memory, Parts, honest_parts, new_memory
 from streampay_sandbox.service.replicas import Difference, as_replica
-from streampay_sandbox.stack import environ_of, new_settings, new_treasury, stoppable, write_private
+from streampay_sandbox.stack import STREAM_CONTRACT, environ_of, new_settings, new_treasury, stoppable, write_private
 from streampay_smoke.core.ending_signals import ending_signals
 from streampay_smoke.core.errors import SettingsInvalid
 
@@ -166,9 +166,10 @@ class Fleet(AbstractContextManager["Fleet"]):
         """Return where the replicas of a release answer themselves."""
         return tuple(server.url for server in self._releases[name].replicas)
 
-    def environ(self) -> dict[str, str]:
-        """Return the variables that point a run, and a rollback, at the fleet."""
-        return {**environ_of(self.base_url, self.ledger, self._settings), ENGINE_VARIABLE: self.engine_url}
+    def environ(self, *, contract_profile: str = STREAM_CONTRACT) -> dict[str, str]:
+        """Return the variables that point a run, and a rollback, at the fleet and at one of its ledger's contracts."""
+        environ = environ_of(self.base_url, self.ledger, self._settings, contract_profile=contract_profile)
+        return {**environ, ENGINE_VARIABLE: self.engine_url}
 
     def canary_environ(self, *, by_weight: bool) -> dict[str, str]:
         """Return the variables that let a run compare CANDIDATE with STABLE, by weight or by a header for each."""

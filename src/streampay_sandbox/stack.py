@@ -102,6 +102,15 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
         self.stop()
 
 
+def refuse_unknown_profile(contract_profile: str) -> None:
+    """Raise SettingsInvalid for a profile that the sandbox has no contract of."""
+    if contract_profile not in CONTRACT_PROFILES:
+        raise SettingsInvalid(
+            f"the sandbox has no contract of profile {contract_profile}",
+            next_step=f"set SMOKE_CONTRACT_PROFILE, or --contract-profile, to one of: {', '.join(CONTRACT_PROFILES)}",
+        )
+
+
 def start_sandbox(
     *,
     port: int = 0,
@@ -123,11 +132,7 @@ def start_sandbox(
     contract, and run by the real host; runs are pointed at the contract of `contract_profile`. Raises SettingsInvalid
     for a port that is taken, a fault, a version or a profile nobody knows, and a contract that cannot be run.
     """
-    if contract_profile not in CONTRACT_PROFILES:
-        raise SettingsInvalid(
-            f"the sandbox has no contract of profile {contract_profile}",
-            next_step=f"set SMOKE_CONTRACT_PROFILE, or --contract-profile, to one of: {', '.join(CONTRACT_PROFILES)}",
-        )
+    refuse_unknown_profile(contract_profile)
     # What serves the sandbox costs half a second to import, and a run against a deployment needs none of it.
     from streampay_sandbox.faults import chosen_faults
     from streampay_sandbox.ledger import start_ledger

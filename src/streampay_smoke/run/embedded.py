@@ -6,7 +6,7 @@ Everything is imported when it is called: a run against a deployment never pays 
 import contextlib
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,16 +42,18 @@ def start_fleet(stable: str) -> "Fleet":
 
 
 @contextlib.contextmanager
-def start_canary(*, weight: float, faults: Sequence[str]) -> Iterator[dict[str, str]]:
+def start_canary(contract_profile: str, *, weight: float, faults: Sequence[str]) -> Iterator[dict[str, str]]:
     """Start two releases of the sandbox behind one address, and give the variables that point a run at them.
 
     The candidate has the faults, and `weight` percent of the traffic; 0 for none but what a header leads to it.
-    Raises SettingsInvalid for a fault nobody knows.
+    Raises SettingsInvalid for a fault nobody knows, and for a profile that the sandbox has no contract of.
     """
     from streampay_sandbox.fleet import canary_fleet
+    from streampay_sandbox.stack import refuse_unknown_profile
 
+    refuse_unknown_profile(contract_profile)
     with canary_fleet(faults=faults, weight=weight) as fleet:
-        yield {**fleet.environ(), **fleet.canary_environ(by_weight=bool(weight))}
+        yield {**fleet.environ(contract_profile=contract_profile), **fleet.canary_environ(by_weight=bool(weight))}
 
 
 @contextlib.contextmanager
@@ -82,10 +84,16 @@ def start_regions(
             )
             running.callback(_stop_regions, process)
             started[ready_file] = process
+        running.callback(_terminate, started.values())  # before the first is waited for: they end side by side
         environs: dict[str, Any] = {}
         for ready_file, process in started.items():
             environs |= _ready_regions(process, ready_file)
         yield environs
+
+
+def _terminate(processes: "Iterable[subprocess.Popen[bytes]]") -> None:
+    for process in processes:
+        process.terminate()
 
 
 def _stop_regions(process: "subprocess.Popen[bytes]") -> None:

@@ -426,7 +426,8 @@ def effective_settings(options: Mapping[str, str] | None = None) -> Iterator[Set
         yield settings
         return
     if settings.canary_journeys:
-        with start_canary(weight=settings.canary_weight, faults=settings.canary_faults) as environ:
+        weight, faults = settings.canary_weight, settings.canary_faults
+        with start_canary(settings.contract_profile, weight=weight, faults=faults) as environ:
             yield configuration.settings_of(raw.over(environ))
         return
     with start_sandbox(settings.contract_profile) as sandbox:

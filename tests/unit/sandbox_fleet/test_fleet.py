@@ -15,6 +15,7 @@ from streampay_sandbox.engine import AppliedRollback, DeploymentEngine, EngineFa
 from streampay_sandbox.fleet import ENGINE_VARIABLE, Fleet
 from streampay_smoke.core.errors import SettingsInvalid
 from streampay_smoke.http.client import Client, NoAnswer
+from streampay_smoke.run.embedded import start_canary
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.identity import synthetic_user, unowned_address
 from streampay_smoke.service.records import StreamOrder
@@ -300,3 +301,13 @@ def test_a_program_that_is_not_there_is_named() -> None:
     with started_with("no-such-program") as running:
         said, _ = running.communicate(timeout=HANG_SECONDS)
     assert (running.returncode, "no-such-program: No such file or directory" in said) == (127, True)
+
+
+def test_two_releases_of_the_sandbox_stand_beside_the_contract_of_the_profile() -> None:
+    with start_canary("streampay-contracts-v0.2", weight=0, faults=()) as environ:
+        assert environ["SMOKE_CONTRACT_PROFILE"] == "streampay-contracts-v0.2"
+        other = environ["SMOKE_CONTRACT_ID"]
+    with start_canary("streampay-stream", weight=0, faults=()) as environ:
+        assert environ["SMOKE_CONTRACT_ID"] != other
+    with pytest.raises(SettingsInvalid, match="no contract of profile"), start_canary("none", weight=0, faults=()):
+        pass
