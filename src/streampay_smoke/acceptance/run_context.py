@@ -497,7 +497,7 @@ class RunContext:
             def user() -> Credential:
                 return self.signed_in_at(stable) if self.settings.auth_mode == "wallet" else self.credential
 
-            self.opened["streams_at_stable"] = self._streams_at(stable, user, refuse_to_write)
+            self.opened["streams_at_stable"] = self.streams_at(stable, user, refuse_to_write=refuse_to_write)
         streams: SyntheticStreams = self.opened["streams_at_stable"]
         return streams
 
@@ -571,8 +571,8 @@ class RunContext:
 
     @property
     def _books_of_streams(self) -> tuple[SyntheticStreams, ...]:
-        books = (self.opened[name] for name in ("streams", "streams_at_stable") if name in self.opened)
-        return (*books, *self._streams_beside)
+        own = (self.streams,) if "streams" in self.opened else ()
+        return (*own, *self._streams_beside)
 
     @property
     def own_streams(self) -> tuple[str, ...]:

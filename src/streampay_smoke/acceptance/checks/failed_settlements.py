@@ -6,10 +6,10 @@ import msgspec
 
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.checks.settlement import SETTLED
-from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.exchange import SERVER_ERROR, Answer
 from streampay_smoke.service.records import StreamRecord
 
-SERVER_ERROR, PUT_OFF = 500, 503
+PUT_OFF = 503
 """From the first on, a settlement has failed; below it, it was refused, and with the second the service said: not now.
 """
 

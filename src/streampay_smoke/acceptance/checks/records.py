@@ -6,11 +6,10 @@ from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.checks.fleet import ReplicasDisagree
 from streampay_smoke.acceptance.checks.refusals import NOT_SETTLED
 from streampay_smoke.core.errors import PromiseBroken
-from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.exchange import SERVER_ERROR, Answer
 from streampay_smoke.service.records import Receipt, StreamPage, StreamRecord, Withdrawal
 
 WELL = 200
-SERVER_ERROR = 500
 
 
 def repeated_create_returns_first_stream(first: StreamRecord, again: StreamRecord, expect: Expect) -> None:

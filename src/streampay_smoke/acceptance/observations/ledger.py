@@ -1,7 +1,7 @@
 """The ledger as the features see it: one network, one contract, one token, and what is looked up there."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from streampay_smoke.acceptance.checks.ledger import NetworkObservation
 from streampay_smoke.chain.adapter import ChainAdapter, ContractFailure
@@ -59,11 +59,7 @@ class Ledger:
 
     def created_to(self, recipient: str, first_ledger: int) -> tuple[StreamEvent, ...]:
         """Return the creations of streams to `recipient` from `first_ledger` on."""
-        return tuple(
-            event
-            for event in self.contract.stream_events(first_ledger)
-            if event.name == CREATED and event.fields.get("recipient") == recipient
-        )
+        return _created_to(recipient, self.contract.stream_events(first_ledger))
 
     def created_elsewhere(self, recipient: str, first_ledger: int) -> tuple[StreamEvent, ...]:
         """Return the creations of streams to `recipient` on other contracts of the same interface."""
@@ -75,12 +71,9 @@ class Ledger:
 
     def starts_to(self, recipient: str, first_ledger: int) -> tuple[StreamEvent, ...]:
         """Return the starts of those streams."""
-        streams = {event.stream_id for event in self.created_to(recipient, first_ledger)}
-        return tuple(
-            event
-            for event in self.contract.stream_events(first_ledger)
-            if event.name == "started" and event.stream_id in streams
-        )
+        told = self.contract.stream_events(first_ledger)
+        streams = {event.stream_id for event in _created_to(recipient, told)}
+        return tuple(event for event in told if event.name == "started" and event.stream_id in streams)
 
     def payments_to(self, recipient: str, first_ledger: int) -> tuple[Payment, ...]:
         """Return what `recipient` was paid from `first_ledger` on, by whomever."""
@@ -89,6 +82,10 @@ class Ledger:
     def one_ledger_later(self) -> None:
         """Wait until one more ledger has closed; raises ChainUnavailable for a network that stands still."""
         self.chain.wait_for_close(self.chain.health().closed_at + 1, within_seconds=MOVES_WITHIN_SECONDS)
+
+
+def _created_to(recipient: str, told: Iterable[StreamEvent]) -> tuple[StreamEvent, ...]:
+    return tuple(event for event in told if event.name == CREATED and event.fields.get("recipient") == recipient)
 
 
 def network(ledger: Ledger, *, now_seconds: Callable[[], float] = time.time) -> NetworkObservation:

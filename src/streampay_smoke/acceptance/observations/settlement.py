@@ -68,6 +68,7 @@ class LedgerProof:
         if not created:
             elsewhere = {event.contract_id for event in ledger.created_elsewhere(*since)}
             refuse_another_contract(elsewhere, expected=ledger.contract_id, told_by=OPENED_ELSEWHERE)
+            return ()
         tokens = {str(event.fields["token"]) for event in created}
         refuse_another_token(tokens, expected=ledger.token_contract_id, named=token)
         return ledger.starts_to(*since)
