@@ -219,8 +219,8 @@ ANSWERS = "serve/run_processes.py"
 def reason_codes(package: Path) -> set[str]:
     """Return the reason codes that the source names: kinds of failures, and what findings and rules are given."""
     codes: set[str] = set()
-    for path in (package / ANSWERS, *(path for room in JUDGED for path in sorted((package / room).rglob("*.py")))):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if path.is_file() else ():
+    for path in (*package.glob(ANSWERS), *(path for room in JUDGED for path in sorted((package / room).rglob("*.py")))):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             codes |= _codes_of(node)
     return codes
 

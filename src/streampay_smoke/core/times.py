@@ -3,6 +3,8 @@
 import calendar
 import time
 
+US_PER_MS = 1_000
+
 
 def now_ms() -> int:
     """Return the time by this machine's clock, in Unix milliseconds."""

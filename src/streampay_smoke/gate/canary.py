@@ -10,10 +10,12 @@ asked, as long as that address has named this side's release and no other; at an
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from streampay_smoke.core.times import US_PER_MS
 from streampay_smoke.evidence.canary import CANARY_ERRORS, QUESTIONS, Canary, CanaryAnswer
 from streampay_smoke.gate import statistics
 from streampay_smoke.gate.history import RunHistory
@@ -39,8 +41,6 @@ RUNNERS_OWN = frozenset({"host_unresolved", "proxy_failed", "certificate_untrust
 
 BAD_SHARE = 0.1
 """A stable release that fails at least this share of the requests is no measure for another."""
-
-US_PER_MS = 1_000
 
 STEPS_OF_A_KIND = 3
 """How many reads, and how many writes, every journey has at least: stakes are set before anything is seen."""
@@ -184,6 +184,11 @@ def results(run: RunHistory) -> tuple[ObjectiveResult, ...]:
     )
 
 
+def error_pairs(found: Compared) -> tuple[ComparedPair, ...]:
+    """Return the pairs that say which of the releases failed, or that none did."""
+    return tuple(pair for pair in found.pairs if pair.counts_for_errors)
+
+
 def latency_pairs(found: Compared, kind: str) -> tuple[ComparedPair, ...]:
     """Return the pairs whose times are compared: those of reads, or of writes."""
     writes = QUESTIONS[kind].writes
@@ -235,11 +240,11 @@ class SlownessTest:
     def __init__(self, limits: Canary) -> None:
         self._limits = limits
         self._together = self._new_test()
-        self._of_steps: dict[str, statistics.PairedTest] = {}
+        self._of_steps: defaultdict[str, statistics.PairedTest] = defaultdict(self._new_test)
 
     def add(self, timed: Timed) -> None:
         """Take one pair, in microseconds."""
-        for test in (self._together, self._of_steps.setdefault(timed.step, self._new_test())):
+        for test in (self._together, self._of_steps[timed.step]):
             test.add(timed.candidate, timed.stable)
 
     @property
@@ -274,7 +279,7 @@ def latency_decision(times: Sequence[Timed], limits: Canary, confidence: float) 
 
 
 def _judge_errors(found: Compared, limits: Canary, confidence: float) -> ObjectiveResult:
-    pairs = [pair for pair in found.pairs if pair.counts_for_errors][: statistics.MOST_SAMPLES]
+    pairs = error_pairs(found)[: statistics.MOST_SAMPLES]
     failed = [(bool(pair.candidate.failed), bool(pair.stable.failed)) for pair in pairs]
     alone = sum(candidate and not stable for candidate, stable in failed)
     interval = statistics.share_interval(alone, len(pairs), confidence)
@@ -376,7 +381,7 @@ def _pairs_counted(answers: Sequence[ObjectiveResult]) -> str:
 
 def _both_bad(run: RunHistory, found: Compared) -> Iterator[str]:
     """Yield in which ways the stable release is no better than what nobody should promote."""
-    pairs = [pair for pair in found.pairs if pair.counts_for_errors]
+    pairs = error_pairs(found)
     failed = sum(bool(pair.stable.failed) for pair in pairs)
     if pairs and failed >= max(2, BAD_SHARE * len(pairs)):
         of_candidate = sum(bool(pair.candidate.failed) for pair in pairs)

@@ -88,7 +88,11 @@ def judge(journal: JournalRead) -> Verdict:
     causes = _in_order(decisive, [*findings, *([cut_off] if cut_off else [])])
     status = decisive.status if decisive else VerdictStatus.PASS
     reason_code = decisive.reason_code if decisive else canary.NO_WORSE if alone else "all_promises_kept"
-    text = _described(decisive) if decisive else _praise(run, checks, fleet, canary.praise(run, answers))
+    if decisive:
+        text = _described(decisive)
+    else:
+        of_canary = canary.praise(run, answers)
+        text = of_canary if alone else _praise(run, checks, fleet, of_canary)
     attribution = decisive.attribution if decisive else "none"
     override, refused_overrides = override_in_force(run, status, tampered=bool(journal.tampered_at))
     if override is not None:
@@ -226,8 +230,6 @@ def _two_state(run: RunHistory) -> bool:
 
 
 def _praise(run: RunHistory, checks: Sequence[Check], fleet: Fleet | None, of_canary: str) -> str:
-    if run.planned is not None and run.planned.comparison_only:
-        return of_canary
     passed = [check for check in checks if check.status == "passed"]
     held_apart = [check for check in checks if check.status == QUARANTINED]
     excluded = len(checks) - len(passed) - len(held_apart)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
+from streampay_smoke.core.times import US_PER_MS
 from streampay_smoke.evidence import bake, events
 from streampay_smoke.evidence.canary import CANARY_KINDS
 from streampay_smoke.evidence.journal import Entry
@@ -23,7 +24,6 @@ SHOWN_CONFIDENCE = 0.99
 """Of objectives that are only shown."""
 
 SETTLE = "settle"
-US_PER_MS = 1_000
 _TOO_MANY_REQUESTS = 429
 
 _TIMED = {purpose: kind.samples for kind in KINDS.values() for purpose in kind.purposes}

@@ -343,7 +343,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     equal failures grouped, the gravest first: the first is the headline. `trace_id` is the W3C trace of the
     run's requests; `signed_by` the id of the key that vouches for this file in `verdict.dsse.json`, "" for none.
     `cost` is None in verdicts of older versions. `regions` are those of a merged verdict, none for that of one run: ids
-    of its checks begin with the region, and its journal's digest is that of the list of the regions' own digests.
+    of its checks begin with the region, and its journal is the merge's own.
     `fleet` is None where no release answered, and for a merged verdict.
     """
 

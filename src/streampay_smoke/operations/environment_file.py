@@ -106,7 +106,7 @@ FACTS = (
         default="build-manifest",
     ),
     Fact("service.ready_within_seconds", "how long a start-up may take", parsing.seconds, default="60"),
-    Fact("service.replicas", "how many replicas answer behind the address", parsing.count, example="3"),
+    Fact("service.replicas", "how many replicas answer behind the address", parsing.replicas, example="3"),
     Fact(
         "service.app_origin",
         "where the web app's pages come from",

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from streampay_smoke.core.times import US_PER_MS
 from streampay_smoke.evidence.canary import CANARY_KINDS, QUESTIONS
-from streampay_smoke.gate.canary import CANDIDATE, STABLE, US_PER_MS, Compared, compared, latency_pairs
+from streampay_smoke.gate.canary import CANDIDATE, STABLE, Compared, compared, error_pairs, latency_pairs
 from streampay_smoke.gate.history import fold
 from streampay_smoke.gate.statistics import quantile
 from streampay_smoke.publish.report_model import RunReport
@@ -83,7 +84,7 @@ def canary_report(run: RunReport) -> CanaryReport | None:
 
 
 def _failed(found: Compared) -> str:
-    pairs = [pair for pair in found.pairs if pair.counts_for_errors]
+    pairs = error_pairs(found)
     of_candidate, of_stable = (sum(bool(getattr(pair, side).failed) for pair in pairs) for side in (CANDIDATE, STABLE))
     return f"{of_candidate} of {len(pairs)} requests on the candidate, {of_stable} on the stable release"
 

@@ -8,7 +8,7 @@ from streampay_smoke.core.errors import Blame
 from streampay_smoke.gate.concerns import Concern
 from streampay_smoke.gate.policy import Decision
 from streampay_smoke.gate.verdict import Verdict, VerdictStatus
-from streampay_smoke.publish import runbook
+from streampay_smoke.publish import runbook, wording
 from streampay_smoke.publish.report_model import RunReport, ScenarioReport
 from streampay_smoke.publish.reported_problems import ReportedProblem, reported_problems
 from streampay_smoke.publish.summary import summary_md
@@ -93,7 +93,7 @@ def _money_not_looked_at(problems: Sequence[ReportedProblem]) -> Iterator[str]:
     for problem in problems:
         money = [each for each in problem.blocked if each.check.concern == Concern.MONEY]
         if money and problem.concern != Concern.MONEY:
-            text = f"{len(money)} {'check' if len(money) == 1 else 'checks'} about money not played, because of: "
+            text = f"{wording.counted(len(money), 'check')} about money not played, because of: "
             title = f"not played: {money[0].check.scenario}"
             yield _command(problem.attribution, title, f"{text}{problem.title}", _place(money[0]))
             return

@@ -45,7 +45,7 @@ from streampay_smoke.service.exchange import TOO_MANY_REQUESTS
 from streampay_smoke.service.orders import RATE, order_to
 from streampay_smoke.service.records import Readiness, StreamRecord
 
-MOST_JOURNEYS = 400
+MOST_PLANNED = 400
 """No more are made, whatever a weight would take: the probability that is stated says what they are worth."""
 
 MOST_OF_PLANNED = 2
@@ -68,7 +68,7 @@ class JourneyPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_journeys(
-    asked: int, weight: float, *, fewest_pairs: int, hit_probability: float, most: int = MOST_JOURNEYS
+    asked: int, weight: float, *, fewest_pairs: int, hit_probability: float, most: int = MOST_PLANNED
 ) -> JourneyPlan:
     """Return how many journeys it takes.
 
@@ -194,7 +194,7 @@ class JourneyClient:
         now_ns = time.perf_counter_ns()
         match event:
             case Awaiting(peer="service"):
-                self._began_ns = time.perf_counter_ns()
+                self._began_ns = now_ns
                 event = replace(event, peer=PEERS[self.asked])
             case Exchanged():
                 self._answers.append((event, (now_ns - self._began_ns) // 1000))
@@ -217,10 +217,6 @@ class JourneyStep(msgspec.Struct, frozen=True, kw_only=True):
     about_stream: bool = False
 
 
-def _create(at: JourneyClient) -> None:
-    at.create()
-
-
 def _list(at: JourneyClient) -> object:
     return at.deployment.streams(at.credential, limit=1)
 
@@ -231,7 +227,7 @@ def _show(at: JourneyClient) -> object:
 
 JOURNEY = (
     JourneyStep(name="list", make=_list),
-    JourneyStep(name="create", make=_create, writes=True),
+    JourneyStep(name="create", make=JourneyClient.create, writes=True),
     JourneyStep(name="show the draft", make=_show, about_stream=True),
     JourneyStep(
         name="start",
@@ -240,12 +236,7 @@ JOURNEY = (
         about_stream=True,
     ),
     JourneyStep(name="show the active stream", make=_show, about_stream=True),
-    JourneyStep(
-        name="stop",
-        make=lambda at: at.stop(),
-        writes=True,
-        about_stream=True,
-    ),
+    JourneyStep(name="stop", make=JourneyClient.stop, writes=True, about_stream=True),
 )
 """What a user does: looks at their streams, makes one, starts it, sees it run, and ends it. At least STEPS_OF_A_KIND
 of them are reads, and as many writes."""
@@ -295,7 +286,7 @@ class CanaryComparison:
             self._settings.canary_weight,
             fewest_pairs=fewest,
             hit_probability=self._limits.hit_probability,
-            most=min(MOST_JOURNEYS, self._affordable),
+            most=min(MOST_PLANNED, self._affordable),
         )
         with contextlib.ExitStack() as opened:
             for client in self._two:
@@ -333,7 +324,7 @@ class CanaryComparison:
     def _affordable(self) -> int:
         """How many journeys the run's spend cap allows on both sides."""
         if self._no_writes_because:
-            return MOST_JOURNEYS
+            return MOST_PLANNED
         return max(1, self._settings.facts.money.max_stroops // (2 * stroops(RATE)))
 
     def _begun(self) -> tuple[Mapping[str, str], str]:

@@ -113,6 +113,11 @@ class RunProgress:
         more_seconds = self._lanes[0].waited_seconds + max(waited, default=0.0)
         return self._ends_at_seconds + more_seconds - self._clock()
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the run had written evidence when it was looked at last: what it imports first, it has imported."""
+        return self._read > 0
+
     def view(self) -> ProgressView:
         """Return how far the run is."""
         self.catch_up()

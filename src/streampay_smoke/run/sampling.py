@@ -13,10 +13,11 @@ from msgspec.structs import replace
 
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.core.errors import SmokeError
+from streampay_smoke.core.times import US_PER_MS
 from streampay_smoke.evidence.events import AnyEvent, Exchanged, Measured, PairSampled, Probed
 from streampay_smoke.evidence.objectives import KINDS, Objective
 from streampay_smoke.gate.attribution import PACE_PROBE, STABLE_PACE_PROBE
-from streampay_smoke.gate.objectives import US_PER_MS, confidence_of
+from streampay_smoke.gate.objectives import confidence_of
 from streampay_smoke.gate.statistics import PairedTest
 from streampay_smoke.http.proxies import route_to
 from streampay_smoke.run.probes.ledger import ledger_probe

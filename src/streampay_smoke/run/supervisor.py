@@ -132,19 +132,11 @@ def _ending(
                 return "deadline"
             if stuck:
                 return "step_timeout"
-            if needed and _is_played(folder):
+            if needed and progress.has_begun:
                 importlib.import_module(needed.pop(0))
         else:
             progress.catch_up()
             return ""
-
-
-def _is_played(folder: RunFolder) -> bool:
-    """Whether behave has come so far that it writes evidence: it was imported, and waits for others now."""
-    try:
-        return folder.journal_path.stat().st_size > 0
-    except OSError:
-        return False
 
 
 def _print(entry: journals.Entry) -> None:

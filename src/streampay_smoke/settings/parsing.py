@@ -29,8 +29,9 @@ LONGEST_BAKE_SECONDS = 6 * 3600.0
 """Longer than that is monitoring, which keeps more than one run's evidence."""
 
 LONGEST_SECONDS = 24 * 3600.0
-MOST_REPLICAS = 10_000
 """A limit above it bounds nothing."""
+
+MOST_REPLICAS = 10_000
 
 LAST_PORT = 65_535
 

@@ -96,7 +96,7 @@ class RawSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def engine_secrets(self) -> dict[str, Secret]:
         """Return the secrets of deployment engines that are set, by variable."""
-        names = (name for name, variable in VARIABLES.items() if variable.secret and name.startswith(ENGINE_PREFIX))
+        names = (name for name, variable in VARIABLES.items() if name.startswith(ENGINE_PREFIX) and variable.secret)
         return {name: secret for name in names if (secret := self.secret(name)) is not None}
 
     def values_for(
