@@ -92,12 +92,11 @@ def _not_paid(run: RunReport, red: Sequence[ScenarioReport]) -> PaymentSummary:
         return PaymentSummary(
             outcome=ReportStatus.SKIPPED, sentence=f"Money was not looked at, because {_why_not_looked_at(run)}."
         )
-    failed = next((scenario for scenario in red if scenario.outcome is ReportStatus.FAILED), None)
-    if failed is not None and failed.check.attribution == Blame.PRODUCT.value:
-        return PaymentSummary(
-            outcome=ReportStatus.FAILED,
-            sentence=_wrong_amount(run, failed) or f"No payment to the recipient was proved: {_what_failed(failed)}.",
-        )
+    failed = [scenario for scenario in red if scenario.outcome is ReportStatus.FAILED]
+    if failed and failed[0].check.attribution == Blame.PRODUCT.value:
+        amounts = filter(None, (_wrong_amount(run, scenario) for scenario in failed))  # plainer than any other failure
+        sentence = next(amounts, f"No payment to the recipient was proved: {_what_failed(failed[0])}.")
+        return PaymentSummary(outcome=ReportStatus.FAILED, sentence=sentence)
     cause = _what_failed(red[0]) if red else "the settlement was not followed to its end"
     return PaymentSummary(
         outcome=ReportStatus.BROKEN, sentence=f"Whether the recipient was paid is not known: {cause}."

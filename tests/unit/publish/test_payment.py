@@ -117,6 +117,21 @@ def test_a_wrong_amount_is_told_beside_the_right_one(script: Any, paid: str, sen
     assert (found.outcome, found.sentence) == (ReportStatus.FAILED, sentence)
 
 
+def test_an_amount_that_a_later_check_compared_is_told_before_any_other_failure(script: Any) -> None:
+    wrong = events.Checked(
+        promise="the amount is exact", held=False, expected="129629 stroops: 3.36 a month", observed="259258 stroops"
+    )
+    later = msgspec.structs.replace(MONEY, id="settlement/again")
+    run = script().begin(started=msgspec.structs.replace(BEGUN, **REAL), expected=(MONEY, later))
+    failure = events.Failure(kind="any", blame="product", message="it broke.")
+    for scenario, seen in ((MONEY, UNSEEN), (later, wrong)):
+        run.open(scenario).step(MONEY.steps[0], ASKED)
+        run.step(MONEY.steps[1], seen, status="failed", failure=failure).close(scenario, "failed", failure)
+    entries = tuple(run.finish(failed=True).entries)
+    found = payment_summary(report_of(entries, judge(JournalRead(entries=entries, sha256="5" * 64))))
+    assert found.sentence == "The recipient was paid 0.0259258 XLM, and 0.0129629 XLM were due."
+
+
 @pytest.mark.parametrize("blame", ["dependency", "harness"])
 def test_nobody_is_said_to_be_unpaid_for_what_others_did(script: Any, blame: str) -> None:
     found = payment_summary(run_report(script, ending="error", blame=blame))
