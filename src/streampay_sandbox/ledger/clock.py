@@ -32,6 +32,6 @@ class LedgerClock:
         now_ms = int((self._wall() if wall is None else wall) * 1_000) + self._offset_seconds * 1_000
         return max(now_ms // self._gap_ms * self._gap_ms, previous_ms + self._gap_ms)
 
-    def time_before_ms(self) -> int:
-        """Return the latest close time (Unix milliseconds) of a ledger before one that closes now."""
-        return self.close_time_ms(0) - self._gap_ms
+    def time_before_ms(self, wall: float) -> int:
+        """Return the latest close time (Unix milliseconds) of a ledger before one that closes at `wall`."""
+        return self.close_time_ms(0, wall) - self._gap_ms

@@ -25,6 +25,9 @@ from streampay_smoke.core.errors import SettingsInvalid
 NETWORK: Final = Network("StreamPay Smoke Sandbox Network ; November 2026")
 """What every transaction of the sandbox is signed for."""
 
+LEDGERS_BEFORE: Final = 5
+"""As many ledgers have closed where they close at intervals when one starts: its pace can be measured at once."""
+
 
 class SandboxLedger(AbstractContextManager["SandboxLedger"]):
     """A ledger that serves until stopped. `node` reaches its state, for tests."""
@@ -138,6 +141,7 @@ def start_ledger(
         interference=interference,
         version=version,
         engine=contract.host if contract else None,
+        age_seconds=LEDGERS_BEFORE * close_seconds,
     )
     if contract is not None:
         contract.deploy(node)

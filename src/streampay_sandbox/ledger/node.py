@@ -45,7 +45,9 @@ class Node:
         interference: Interference,
         version: WireVersion,
         engine: Engine | None = None,
+        age_seconds: float = 0.0,
     ) -> None:
+        """Start a node whose first ledger closed `age_seconds` ago; those that were due since are closed at once."""
         self.lock = threading.RLock()
         self.stopping = threading.Event()
         self.clock = clock
@@ -58,11 +60,11 @@ class Node:
         self._engine = engine
         self._cadence = cadence
         self._pending: list[Transaction] = []
-        self._closed_wall = clock.wall()
+        self._closed_wall = clock.wall() - age_seconds
         self.book.add(
             ClosedLedger(
                 sequence=birth.first_ledger,
-                closed_at_ms=clock.time_before_ms(),
+                closed_at_ms=clock.time_before_ms(self._closed_wall),
                 transactions=(),
                 fee_pool=state.fee_pool,
                 total_coins=state.total_coins,

@@ -14,6 +14,7 @@ from streampay_sandbox.ledger.cadence import (
 )
 from streampay_sandbox.ledger.clock import LedgerClock
 from streampay_sandbox.ledger.keys import account_key, data_key
+from streampay_sandbox.ledger.ledger import LEDGERS_BEFORE, start_ledger
 from streampay_sandbox.ledger.state import (
     Account,
     Draft,
@@ -25,6 +26,7 @@ from streampay_sandbox.ledger.state import (
 )
 from streampay_sandbox.ledger.stream_contract import pay_recipient, stream_contract
 from streampay_sandbox.wire_versions import WIRE_VERSIONS
+from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
 
 Change = xdr.LedgerEntryChangeType
 SOMEBODY = Keypair.random().public_key
@@ -111,7 +113,7 @@ def test_ledgers_may_share_a_second_where_their_times_have_milliseconds() -> Non
     clock = LedgerClock(wall=lambda: 1_000.9, shortest_gap_ms=1)
     assert clock.close_time_ms(0) == 1_000_900
     assert clock.close_time_ms(1_000_900) == 1_000_901
-    assert clock.time_before_ms() == 1_000_899
+    assert clock.time_before_ms(1_000.9) == 1_000_899
 
 
 def test_instant_ledgers_close_for_transactions_and_when_somebody_looks() -> None:
@@ -136,6 +138,14 @@ def test_intervals_catch_up_but_not_for_ever() -> None:
     assert (len(late), late[-1]) == (MOST_CAUGHT_UP, 5_000_000)
     with pytest.raises(ValueError, match="positive"):
         FixedInterval(-1)
+
+
+def test_the_pace_of_a_network_is_told_as_soon_as_it_starts() -> None:
+    with start_ledger(close_seconds=5.0) as ledger:
+        assert measured_seconds_per_ledger(ledger.rpc_url, timeout_seconds=5, closes_on_demand=True) == 5
+        assert ledger.node.book.latest.sequence == ledger.birth.first_ledger + LEDGERS_BEFORE
+    with start_ledger() as ledger:
+        assert ledger.node.book.latest.sequence == ledger.birth.first_ledger
 
 
 def test_a_stalled_network_never_closes() -> None:
