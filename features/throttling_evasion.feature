@@ -25,5 +25,6 @@ Feature: Rate limits cannot be evaded
 
   @sign-in-limit
   Scenario: A caller cannot evade the sign-in limit by claiming a new network address in each request
+    Given the synthetic user is signed in
     When a caller guesses signatures and claims a new network address in each request
     Then the caller is throttled

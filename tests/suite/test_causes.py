@@ -8,7 +8,9 @@ import pytest
 from suite_parts import Project, Ran
 
 from streampay_sandbox.ledger.genesis import twin_contract_id
+from streampay_sandbox.proxy import DisturbingProxy, SubstituteAnswer
 from streampay_sandbox.stack import Sandbox, start_sandbox
+from streampay_selftest.proxy_behaviours import below
 from streampay_smoke.core.networks import ALLOWED
 from streampay_smoke.gate.verdict import VerdictStatus
 
@@ -144,6 +146,17 @@ def test_a_sign_in_that_fails_blocks_whoever_needs_it(tmp_path: Path) -> None:
     assert "answered 503, not 200: CHAOS_INJECTED" in ran.verdict.message
     assert len(first.blocked) > 5
     assert not set(first.blocked) & set(red_of(ran))
+
+
+def test_where_nobody_can_sign_in_no_limit_on_guesses_is_accused(tmp_path: Path) -> None:
+    refused = SubstituteAnswer(status=401, text='{"error":{"code":"UNAUTHORIZED"}}', content_type="application/json")
+    refuses = below("/api/auth/wallet", refused, method="POST")
+    with start_sandbox() as sandbox, DisturbingProxy(sandbox.base_url, behaviour=refuses) as proxy:
+        ran = impatient(tmp_path, sandbox).behave("--tags=@access or @throttling-evasion", SMOKE_BASE_URL=proxy.url)
+    (cause,) = ran.verdict.causes
+    assert (ran.code, cause.concern) == (1, "availability"), ran.output
+    assert "POST /api/auth/wallet answered 401, not 200" in ran.verdict.message
+    assert any("cannot-evade-the-sign-in-limit" in blocked for blocked in cause.blocked)
 
 
 def test_a_dependency_the_service_names_is_no_fault_of_the_release(tmp_path: Path) -> None:
