@@ -451,7 +451,7 @@ PROXY_FAULTS = (
             proxy(lambda: everywhere(Forward(seconds=0.05))),
             stable(lambda: everywhere(Forward(seconds=0.005))),
         ),
-        features=("readiness",),
+        features=("readiness", "throttling_evasion"),  # which uses up the sign-ins that both releases share
     ),
     Case(
         name="reads take twice the promised time",

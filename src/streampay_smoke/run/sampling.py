@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.core.errors import SmokeError
 from streampay_smoke.core.times import US_PER_MS
-from streampay_smoke.evidence.events import AnyEvent, Exchanged, Measured, PairSampled, Probed
+from streampay_smoke.evidence.events import AnyEvent, Exchanged, Measured, PairSampled, Probed, RateLimitWait
 from streampay_smoke.evidence.objectives import KINDS, Objective
 from streampay_smoke.gate.attribution import PACE_PROBE, STABLE_PACE_PROBE
 from streampay_smoke.gate.objectives import confidence_of
@@ -122,14 +122,28 @@ class ListReader:
     def __init__(self, run_context: RunContext, base_url: str, *, stable: bool = False) -> None:
         self.microseconds = 0
         self.last: Exchanged | None = None
+        self._record = run_context.record
+        self._patient: Callable[[], float] | None = None
         self._deployment: Deployment = run_context.deployment_at(
-            base_url, record=self._look, timeout_seconds=REQUEST_SECONDS, throttle_seconds=0.0, stable=stable
+            base_url,
+            record=self._look,
+            timeout_seconds=REQUEST_SECONDS,
+            patience=self._patience,
+            stable=stable,
         )
         self._credential: Credential | None = None
 
-    def sign_in(self, run_context: RunContext, credential: Credential | None = None) -> None:
-        """Use a credential, by default the stable release's: a token is good where it was given. Raises SmokeError."""
-        self._credential = credential or run_context.signed_in_at(self._deployment)
+    def sign_in(self, run_context: RunContext, credential: Credential | None = None, *, patient: bool = False) -> None:
+        """Use a credential, by default the stable release's: a token is good where it was given. Raises SmokeError.
+
+        `patient`: wait for a limit on sign-ins as the run may; the checks before may have used it up, where two
+        releases share one. A read waits for none: how long it takes is measured.
+        """
+        self._patient = run_context.throttle_patience if patient else None
+        try:
+            self._credential = credential or run_context.signed_in_at(self._deployment)
+        finally:
+            self._patient = None
 
     def read(self) -> None:
         """Read once; whatever comes of it is told by `last`."""
@@ -157,6 +171,11 @@ class ListReader:
     def _look(self, event: AnyEvent) -> None:
         if isinstance(event, Exchanged):
             self.last = event
+        elif isinstance(event, RateLimitWait):
+            self._record(event)
+
+    def _patience(self) -> float:
+        return self._patient() if self._patient else 0.0
 
 
 def measure(
@@ -202,7 +221,7 @@ def _pairs(
     ):
         try:
             candidate.sign_in(run_context, run_context.credential)
-            stable.sign_in(run_context)
+            stable.sign_in(run_context, patient=True)
         except SmokeError as problem:
             return f"not sampled: no sign-in ({problem})"
         confidence = confidence_of(comparison, settings.facts.objectives)

@@ -2,11 +2,12 @@
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from streampay_smoke.chain.progress import LedgerProgress
-from streampay_smoke.evidence.events import AnyEvent, Exchanged, Measured, PairSampled
+from streampay_smoke.evidence.events import AnyEvent, Awaiting, Exchanged, Measured, PairSampled, RateLimitWait
 from streampay_smoke.evidence.objectives import Objective
 from streampay_smoke.run import sampling
 
@@ -138,3 +139,32 @@ def test_the_ledger_is_asked_where_a_gate_needs_it() -> None:
     assert isinstance(only, Measured)
     assert (only.sampling, only.ledger_ok) == ("", False)
     assert "no RPC" in only.ledger_detail
+
+
+class ThrottledRun:
+    """A run that can wait 40 s for rate limits; its deployments remember how they were made."""
+
+    def __init__(self) -> None:
+        self.recorded: list[AnyEvent] = []
+        self.record = self.recorded.append
+        self.throttle_patience = lambda: 40.0
+        self.at_sign_in: list[float] = []
+
+    def deployment_at(self, base_url: str, **made_with: Any) -> dict[str, Any]:
+        return made_with
+
+    def signed_in_at(self, stable: dict[str, Any]) -> str:
+        self.at_sign_in.append(stable["patience"]())
+        for event in (RateLimitWait(seconds=3), Awaiting(what="POST /api/auth/wallet", peer="service")):
+            stable["record"](event)
+        return "credential"
+
+
+def test_a_sign_in_before_reads_are_compared_waits_for_the_limit_and_reads_do_not() -> None:
+    run = ThrottledRun()
+    reader = sampling.ListReader(run, "http://127.0.0.1:9", stable=True)  # type: ignore[arg-type]
+    reader.sign_in(run, patient=True)  # type: ignore[arg-type]
+    reader.sign_in(run)  # type: ignore[arg-type]
+    assert run.at_sign_in == [40, 0]
+    assert reader._deployment["patience"]() == 0  # type: ignore[index]
+    assert run.recorded == [RateLimitWait(seconds=3)] * 2, "the run is told how long it waits, not what was asked there"
