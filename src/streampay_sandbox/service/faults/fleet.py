@@ -141,7 +141,7 @@ FAULTS: Final = (
         name="restart-loses-streams",
         story="measured: the process restarts between two calls, and every stream of the run is gone, keys too",
         severity=Severity.CATASTROPHIC,
-        caught_by="settlement/",
+        caught_by="records/",  # where a run settles first
         mutation=_restarts_once(SETTLE),
     ),
     ServiceFault(
