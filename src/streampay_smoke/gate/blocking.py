@@ -83,29 +83,32 @@ def with_blocked(examined: Sequence[Examined]) -> list[Examined]:
     """Return the checks, those marked that a cause kept from being played which another one met."""
     red: list[Examined] = []
     marked = list(examined)
+    causes: dict[str, Examined] = {}
     for place in sorted(range(len(examined)), key=lambda place: _directness(examined[place])):
         each = examined[place]
         if each.check.status not in RED:
             continue
-        cause = next((other for other in red if _is_same_cause(other, each)), None)
+        first_in = each.failure.first_in if each.failure is not None else ""
+        cause = causes.get(first_in) or next((other for other in red if _is_same_cause(other, each)), None)
         if cause is None:
             red.append(each)
         else:
+            causes[each.check.id] = cause
             marked[place] = replace(each, check=_blocked(each, cause))
     return marked
 
 
-def _directness(examined: Examined) -> tuple[int, int]:
+def _directness(examined: Examined) -> tuple[int, int, bool]:
     """Return what checks are looked at by: first who was not given what they have a right to, gravest first.
 
-    Where nobody is served, that somebody else was not refused follows from it.
+    What others need comes before what does not. That a stranger was not refused follows from nobody being served.
     """
     unfit = examined.unfit
     if unfit is not None and unfit.answered and not unfit.entitled:
-        return 2, 0
+        return 2, 0, False
     if unfit is None or not unfit.answered or examined.failure is None or examined.failure.first_in:
-        return 1, 0
-    return 0, rank_of(examined.check.concern)
+        return 1, 0, False
+    return 0, rank_of(examined.check.concern), not examined.at_precondition
 
 
 def _is_same_cause(cause: Examined, other: Examined) -> bool:

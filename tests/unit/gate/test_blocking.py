@@ -199,6 +199,14 @@ def test_a_page_before_everything_is_one_cause(journaled: WriteJournal) -> None:
     assert verdict.causes[0].concern == "availability"
 
 
+def test_what_remembers_a_blocked_failure_is_blocked_by_the_same_cause(journaled: WriteJournal) -> None:
+    needed, page = unfit("GET /api/auth/wallet", PAGES), unfit("GET /.well-known/jwks.json", PAGES)
+    remembered = replace(needed, first_in=B.id)
+    stories = (A, failing(A, needed)), (B, failing(B, page)), (C, failing(C, remembered))
+    verdict = verdict_on(journaled, *stories)
+    assert statuses(verdict) == [("failed", ""), ("blocked", A.id), ("blocked", A.id)]
+
+
 def test_strangers_alone_who_are_not_refused_stay_red(journaled: WriteJournal) -> None:
     pages = unfit(LIST, PAGES, entitled=False)
     verdict = verdict_on(journaled, (A, failing(A, pages, "Then answered")), (B, failing(B, pages, "Then answered")))

@@ -115,6 +115,7 @@ def publishes_no_secret(answer: Answer, secrets: Collection[str], expect: Expect
         answer.status == 200 or answer.status in NOT_AVAILABLE,
         expected="keys, or none",
         observed=answer.outcome,
+        unfit=unfit_answer(answer),
     )
     leaks = sorted({*_private_members(answer), *_known_in(answer.body_text, secrets)})
     expect(
