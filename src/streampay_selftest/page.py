@@ -14,8 +14,8 @@ MOST_NAMES = {FAULT: 6, DISTURBANCE: 4}
 """How many cases that were answered alike are named; `streampay-smoke selftest --list` names all."""
 
 _ABOUT_CASES = (
-    "Below each answer (with what was true) the check or reason code that gave it, and cases. `streampay-smoke selftest\n"
-    "--list` tells all cases and what each is, `results.json` how often each was played.\n"
+    "Below each answer (with what was true) the check or reason code that gave it, and cases.\n"
+    "`streampay-smoke selftest --list` tells all cases and what each is, `results.json` how often each was played.\n"
 )
 
 
