@@ -81,18 +81,17 @@ def _given_too(variable: Variable) -> str:
 
 def table() -> str:
     """Every variable as a row of a Markdown table."""
-    head = "| variable | option | default | what it is |\n|---|---|---|---|\n"
+    head = "| variable, option | default | what it is |\n|---|---|---|\n"
     return head + "".join(map(_row, VARIABLES.values()))
 
 
 def _row(variable: Variable) -> str:
-    options = [variable.option] if variable.option else []
-    if options and not variable.metavar:
-        options.append(variable.option.replace("--", "--no-"))
+    names = [variable.name, *([variable.option] if variable.option else [])]
+    if variable.option and not variable.metavar:
+        names.append(variable.option.replace("--", "--no-"))
     page = f" ([{variable.page}]({variable.page}.md))" if variable.page else ""
     about = f"{'Secret. ' if variable.secret else ''}{variable.about}".replace("|", "\\|")
-    cells = (f"`{variable.name}`", ", ".join(f"`{option}`" for option in options) or "-", _default(variable))
-    return f"| {' | '.join(cells)} | {about}{page} |\n"
+    return f"| {', '.join(f'`{name}`' for name in names)} | {_default(variable)} | {about}{page} |\n"
 
 
 def _default(variable: Variable) -> str:
