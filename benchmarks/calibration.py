@@ -453,8 +453,8 @@ as slow as the threshold allows. Found: a latency that doubled, after so many pa
   60 % (log-normal sigma 0.5), for tails up to Pareto index 2.5, and for any load that a pair shares; not where
   single reads are noisier. What is not found is `insufficient_sample`, which is not a pass: {doubled_passed}
   doubled latencies passed.
-- Mostly {pairs} pairs are too few to prove that two equal releases are equal within the threshold: at most {same_passed}
-  of the runs did.
+- Mostly {pairs} pairs are too few to prove that two equal releases are equal within the threshold: at most
+  {same_passed} of the runs did.
 - Every further objective that gates takes its share of the error and of the power.
 
 ## Objectives without a stable release
