@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from streampay_selftest.case import BY_SERVICE
 from streampay_selftest.chart import chart
 from streampay_selftest.results import DISTURBANCE, FAULT, CaseOutcome, CaseResult, Results
 from streampay_selftest.scoring import TARGETS, Confusion, Score, confusion, score
@@ -10,12 +11,13 @@ from streampay_smoke.gate.statistics import quantile
 
 PAGE, CHART = "README.md", "chart.svg"
 
-MOST_NAMES = {FAULT: 6, DISTURBANCE: 4}
+MOST_NAMES = {FAULT: 6, DISTURBANCE: 3}
 """How many cases that were answered alike are named; `streampay-smoke selftest --list` names all."""
 
 _ABOUT_CASES = (
     "Below each answer (with what was true) the check or reason code that gave it, and cases.\n"
     "`streampay-smoke selftest --list` tells all cases and what each is, `results.json` how often each was played.\n"
+    "A * marks those that were played with proof `service` too.\n"
 )
 
 
@@ -175,12 +177,18 @@ def _names(cases: Sequence[CaseResult], most: int) -> str:
 
 
 def _first(names: Sequence[str], most: int) -> str:
-    more = [f"and {len(names) - most} more"] if len(names) > most else []
-    return "; ".join([*names[:most], *more])
+    both = [f"{name}*" if name + BY_SERVICE in names else name for name in names if not _again(name, names)]
+    more = [f"and {len(both) - most} more"] if len(both) > most else []
+    return "; ".join([*both[:most], *more])
+
+
+def _again(name: str, names: Sequence[str]) -> bool:
+    return name.endswith(BY_SERVICE) and name.removesuffix(BY_SERVICE) in names
 
 
 def _note(case: CaseResult) -> str:
-    played = "+".join(f"{outcome.runs}" for outcome in case.outcomes) + "x" if len(case.outcomes) > 1 else ""
+    differ = len({(_answer(outcome), _cause(outcome)) for outcome in case.outcomes}) > 1
+    played = "+".join(f"{outcome.runs}" for outcome in case.outcomes) + "x" if differ else ""
     named = any(outcome.caught_by.startswith(case.names_check) for outcome in case.outcomes)
     missed = "" if named else f"`{case.names_check}` was to be red"
     return ", ".join(filter(None, (played, missed)))
