@@ -118,7 +118,7 @@ EXAMPLES: Sequence[tuple[str, policy.VerdictSummary, policy.Circumstances]] = (
         _WHOLE,
     ),
     (
-        "FAIL of a part of it",
+        "FAIL of a part of the suite",
         policy.VerdictSummary(status=VerdictStatus.FAIL, reason_code="promise_broken"),
         policy.Circumstances(whole_suite=False),
     ),
