@@ -104,7 +104,7 @@ class RunContext:
         self._learn_secret = learn_secret
         self._run_id = run_id
         self._trace = Trace.of_run(run_id, system_facts.variables())
-        self.housekeeping = Housekeeping(record)
+        self.housekeeping = Housekeeping(record, at_once=settings.facts.service.writes_at_once)
         self.spend_cap = SpendCap(settings.facts.money.max_stroops)
         self._streams_beside: list[SyntheticStreams] = []
         self._sockets = contextlib.ExitStack()

@@ -122,7 +122,7 @@ def burst_of(
         run.record(Awaiting(peer="service", what="many requests of one caller"))
         try:
             return request_until_throttled(
-                lambda at_once: side_by_side([lambda: ask(deployment)] * at_once),
+                lambda at_once: side_by_side([lambda: ask(deployment)] * at_once, run.record),
                 per_minute=per_minute,
                 replicas=run.settings.facts.service.replicas,
                 fewest_at_once=fewest_at_once,

@@ -105,7 +105,7 @@ def _reads_at_once(run: RunContext, credential: Credential, number: int) -> tupl
 
     run.record(Awaiting(peer="service", what="several requests of one caller"))
     try:
-        return side_by_side([partial(read, events) for events in seen])
+        return side_by_side([partial(read, events) for events in seen], run.record)
     finally:
         for event in tuple(itertools.chain(*seen)):
             run.record(event)
