@@ -333,8 +333,16 @@ class RunContext:
     def signed_in_at(self, stable: Deployment) -> Credential:
         """Return the synthetic user's credential at the stable release, signed in once; raises SmokeError."""
         if self._credential_at_stable is None:
-            self._credential_at_stable = stable.sign_in(self.user)
+            self._credential_at_stable = self.credential_at(stable)
         return self._credential_at_stable
+
+    def credential_at(self, deployment: Deployment) -> Credential:
+        """Return a credential of the synthetic user that a deployment takes: by a sign-in, or of the slot it takes.
+
+        Raises SmokeError. A rotation that is half done is warned of once, by `signed_in`.
+        """
+        _, credential = accepted(deployment, self.user_by_slot, record=lambda event: None)
+        return credential
 
     @once
     def credential(self) -> Credential:
@@ -494,10 +502,9 @@ class RunContext:
                 self.refuse_to_write()
                 refuse_real_money(stable.readiness())
 
-            def user() -> Credential:
-                return self.signed_in_at(stable) if self.settings.auth_mode == "wallet" else self.credential
-
-            self.opened["streams_at_stable"] = self.streams_at(stable, user, refuse_to_write=refuse_to_write)
+            self.opened["streams_at_stable"] = self.streams_at(
+                stable, lambda: self.signed_in_at(stable), refuse_to_write=refuse_to_write
+            )
         streams: SyntheticStreams = self.opened["streams_at_stable"]
         return streams
 
