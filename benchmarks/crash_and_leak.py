@@ -97,9 +97,9 @@ part of the tests (`tests/suite/test_crashes.py`).
 | killed | left behind | runs |
 |---|---|---:|
 {rows}
-A killed run is never a PASS: its folder has an INCONCLUSIVE verdict from its first moment on, a run whose supervisor is
-gone ends itself, and `judge` on the journal says so too. A run that is killed after its last evidence was written has
-proved its case; there the journal is what counts.
+A killed run is never a PASS: its folder has an INCONCLUSIVE verdict from its first moment on, and a run whose
+supervisor is gone ends itself. Of a run that is killed after its last evidence was written the journal is what
+counts.
 
 ## What came after
 

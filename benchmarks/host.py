@@ -80,15 +80,12 @@ scripts/host.sh
 streampay-smoke sandbox --engine host --contract FILE.wasm
 ```
 
-The first builds the program. The second serves a sandbox whose stream contract is the code in FILE: it is uploaded,
-deployed and initialised by the sandbox's operator, and every call of it and of the asset contract runs in the real
-host, with its errors, events, footprints, instructions and times to live. So a release of the contract can be accepted
-before it is deployed: run the whole smoke against that sandbox. What a network refuses for its size is refused here:
-uploading may take 100 million instructions.
+The first builds the program. The second serves a sandbox whose stream contract is the code in FILE: every call of
+it and of the asset contract runs in the real host, with its errors, events, footprints, instructions and times to
+live. So a release of the contract can be accepted before it is deployed: run the whole smoke against that sandbox.
+Uploading may take 100 million instructions, as on a network.
 
-Without Rust everything else works as it does with it. The ledger, its RPC, consensus, fees and everything around a call
-stay the sandbox's own; a simulation is the host's recording mode, and its fees and room are the sandbox's (`fees.py`),
-so that one rule counts them on both engines.
+The ledger, its RPC, consensus and fees (`fees.py`) stay the sandbox's own; a simulation is the host's recording mode.
 
 ## Models held to the host
 ```
@@ -105,9 +102,9 @@ Random seed {draw}, {seconds:.0f} s, at {commit}. Not compared: instructions (mo
 diagnostic events, and the code that a contract's instance names. Rent and the fee for events follow from what is
 compared.
 
-The streams were compared with the public `streampay-stream` contract, built from its own source (unoptimised it is too
-large to be uploaded: 124 million instructions, 101 with `wasm-opt -Oz`, 60 without the comments in its interface). The
-whole smoke is PASS on that contract and on the one below, and FAIL on one that pays a stroop too little.
+The streams were compared with the public `streampay-stream` contract, built from its own source (to be uploaded it
+needs `wasm-opt -Oz` and no comments in its interface: 60 million instructions). The whole smoke is PASS on that
+contract and on the one below, and FAIL on one that pays a stroop too little.
 
 ## A contract from source
 `engine/contract` is a stream contract of this project's own, written from the interface in

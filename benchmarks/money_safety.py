@@ -175,21 +175,15 @@ Made at commit `{report.commit}` by
 ```
 
 with seeds {report.first_seed} to {report.last_seed}, in {report.jobs} processes: {report.wall_seconds:,.0f} s on a
-machine with other work to do, {report.cpu_seconds:,.0f} s of CPU. It ends with the first example that does get
-through, so that this page is only written when none did.
-
-A sample with seeds of its own each time is part of the tests (`tests/unit/chain/test_money_safety.py`), which also show
-that the search sees a guard with a hole.
+machine with other work to do, {report.cpu_seconds:,.0f} s of CPU. A sample with seeds of its own each time is
+part of the tests (`tests/unit/chain/test_money_safety.py`), which also show that the search sees a guard with a hole.
 
 | property | what is played | examples | reached a key | CPU s |
 |---|---|---:|---:|---:|
 {rows}
 Watched are every signature of the process, a count of its own of what was signed, the names and addresses that are
 connected to, and writes to a service. Drawn are settings, networks in twenty disguises, envelopes, answers of RPC, DNS
-and services (`tests/support/money_properties.py`).
-
-TLS is left out of the search: connections are played in memory.
-
+and services (`tests/support/money_properties.py`). TLS is left out: connections are played in memory.
 [money-safety.json](money-safety.json) says of each property how many examples ended in which way.
 """
 

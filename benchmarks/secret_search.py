@@ -76,11 +76,9 @@ The last row is a run without any redaction. The search finds {len(found_in(cont
 Searched are, besides the project's own files:
 {", ".join(kinds)}.
 
-A secret counts as found when twelve of its letters in a row can be read, as they are or with percent-escapes, escapes
-of strings, HTML, hex, base64 or line breaks undone. Secrets of the operator are in the environment and in `.env`; not
-all are the gate's own. A ledger is asked little once it answers nothing usable, and little of an error is kept.
-
-The shapes and disguises stand in `tests/support/spilled_secrets.py`.
+A secret counts as found when twelve of its letters in a row can be read, as they are or with percent-escapes,
+escapes of strings, HTML, hex, base64 or line breaks undone. The shapes and disguises stand in
+`tests/support/spilled_secrets.py`.
 """
 
 

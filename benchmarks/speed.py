@@ -52,8 +52,8 @@ WHY: Mapping[str, str] = {
         "0.4, redacting 2,200 events 0.35, reports 0.3"
     ),
     "the same, each request": (
-        "start 4 s, the longest lanes 38 s (42 requests between 6 closes), 12 s for rate limits, which are looked at "
-        "when no lane is left"
+        "start 4 s, the longest lanes 38 s (42 requests between 6 closes), 8 s for rate limits, and what else is "
+        "played when no lane is left"
     ),
     "ledgers of 5 s: lanes": (
         "lanes 7 x 19 MiB, 14 of each in pages that it has written to; the supervisor 17, the sandbox 65"

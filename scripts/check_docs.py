@@ -83,7 +83,7 @@ EXAMPLES: Sequence[tuple[str, policy.VerdictSummary, policy.Circumstances]] = (
         _WHOLE,
     ),
     (
-        "any answer of a rehearsal, for which nobody named a deployment",
+        "any answer of a rehearsal",
         policy.VerdictSummary(status=VerdictStatus.PASS, reason_code="all_promises_kept", rehearsal=True),
         _WHOLE,
     ),
@@ -118,7 +118,7 @@ EXAMPLES: Sequence[tuple[str, policy.VerdictSummary, policy.Circumstances]] = (
         _WHOLE,
     ),
     (
-        "FAIL of a part of the suite, or of feature files named by hand",
+        "FAIL of a part of the suite",
         policy.VerdictSummary(status=VerdictStatus.FAIL, reason_code="promise_broken"),
         policy.Circumstances(whole_suite=False),
     ),
@@ -143,7 +143,7 @@ def policy_page() -> str:
     )
     return (
         "# What a verdict leads to\n\n"
-        "Every run writes and says `decision.json` beside `verdict.json`, whose `action` is the same step.\n"
+        "Every run writes `decision.json` beside `verdict.json`, whose `action` is the same step.\n"
         "This is the default policy; `[policy]` of an environment file changes it "
         "([configuration](configuration.md)).\n\n"
         f"| a run that | step | pages | because |\n|---|---|---|---|\n{rows}\n"

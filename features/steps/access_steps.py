@@ -60,7 +60,7 @@ def sign_in_is_refused(context: Context) -> None:
 @takes("journey")
 def have_a_draft(context: Context) -> None:
     scenario = context.scenario_context
-    scenario.own_stream = scenario.deployment.stream(scenario.credential, scenario.run_context.draft.id)
+    scenario.own_stream = scenario.run_context.look_at_draft()
 
 
 @when("a caller with {credential} attempts these writes")
@@ -86,6 +86,7 @@ def stream_is_unchanged(context: Context) -> None:
     scenario = context.scenario_context
     after = scenario.deployment.stream(scenario.credential, scenario.own_stream.id)
     access.unchanged(scenario.own_stream, after, scenario.expect)
+    scenario.run_context.note_unchanged(after)
 
 
 @when("the user claims a settlement in these writes")

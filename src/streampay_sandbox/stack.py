@@ -62,6 +62,11 @@ class Sandbox(contextlib.AbstractContextManager["Sandbox"]):
         self.rpc_url = ledger.rpc_url
         self.friendbot_url = ledger.friendbot_url
 
+    def closed_at_ms(self) -> Sequence[int]:
+        """Return when its ledgers closed, in Unix milliseconds, the oldest first."""
+        book = self._ledger.node.book
+        return [book.ledger(number).closed_at_ms for number in range(book.oldest.sequence, book.latest.sequence + 1)]
+
     def ready_document(self) -> dict[str, Any]:
         """Return where everything answers, and under `env` the variables that point a run at it.
 

@@ -28,6 +28,9 @@ SMOKE = "@smoke"
 _TAGS = {"ledger": "chain"}
 """Features whose tag is not their file's name."""
 
+BY_SERVICE = ", with proof service"
+"""How the name of a case ends that is a fault played once more, where proof is `service`."""
+
 
 class Case(Fault, frozen=True, kw_only=True):
     """A fault that must be caught, or a disturbance that must not be called one.

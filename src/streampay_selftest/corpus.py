@@ -17,7 +17,7 @@ from streampay_selftest import (
     runner_disturbances,
     settings_disturbances,
 )
-from streampay_selftest.case import Case
+from streampay_selftest.case import BY_SERVICE, Case
 from streampay_selftest.conditions import environment_file, setting, stable_without_the_fault
 
 IMPATIENT = environment_file(ready_within_seconds=1, cutover_seconds=1)
@@ -80,7 +80,7 @@ def without_a_ledger(fault: Fault) -> Case:
     """Return the case of a fault of the sandbox with proof `service`."""
     case = of_the_sandbox(fault)
     proof = setting(SMOKE_SETTLEMENT_PROOF="service")
-    return replace(case, name=f"{fault.name}, with proof service", conditions=(*case.conditions, proof))
+    return replace(case, name=f"{fault.name}{BY_SERVICE}", conditions=(*case.conditions, proof))
 
 
 NOT_LOOKED_AT: frozenset[str] = frozenset({"reads-slower", "writes-slower", "requests-fail-at-times"})

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from streampay_selftest.case import BY_SERVICE
 from streampay_selftest.chart import chart
 from streampay_selftest.results import DISTURBANCE, FAULT, CaseOutcome, CaseResult, Results
 from streampay_selftest.scoring import TARGETS, Confusion, Score, confusion, score
@@ -10,8 +11,14 @@ from streampay_smoke.gate.statistics import quantile
 
 PAGE, CHART = "README.md", "chart.svg"
 
-MOST_NAMES = 5
-"""How many disturbances that were answered alike are named; `streampay-smoke selftest --list` names all."""
+MOST_NAMES = {FAULT: 6, DISTURBANCE: 3}
+"""How many cases that were answered alike are named; `streampay-smoke selftest --list` names all."""
+
+_ABOUT_CASES = (
+    "Below each answer (with what was true) the check or reason code that gave it, and cases.\n"
+    "`streampay-smoke selftest --list` tells all cases and what each is, `results.json` how often each was played.\n"
+    "A * marks those that were played with proof `service` too.\n"
+)
 
 
 def page(results: Results) -> str:
@@ -29,11 +36,9 @@ def page(results: Results) -> str:
         "## What was true, and what was answered\n",
         _matrix(results),
         "## Faults: each has to be FAIL or SAFETY, and the check that is named for it has to be red\n",
-        "A line begins with the answer and what was true. `streampay-smoke selftest --list` tells what a case is.\n",
-        f"Played {_usual_runs(results, FAULT)} times where nothing else is said.\n",
+        _ABOUT_CASES,
         _cases(results, FAULT),
         "## Disturbances: they may be ridden out or held, and are never FAIL\n",
-        f"Played {_usual_runs(results, DISTURBANCE)} times where nothing else is said.\n",
         _cases(results, DISTURBANCE),
         _limits(),
     )
@@ -58,7 +63,7 @@ def _head(results: Results) -> str:
         "```\nstreampay-smoke selftest --full --write    # the whole smoke, several variations a case: a night\n"
         "streampay-smoke selftest --every-case      # every case once, with the features it is about: some minutes\n"
         "streampay-smoke selftest --quick           # a sixth of that, another for each commit; a check of CI\n```\n\n"
-        f"Made at {_commits(results)}; `results.json` has each case's.\n\n"
+        f"Made at {_commits(results)}. "
         "A seed draws a run variation: when ledgers close, jitter of the proxy, how the user signs in. Bounds are\n"
         "exact (Clopper-Pearson, 95 %). [How to add a fault](../writing-faults.md).\n"
     )
@@ -133,18 +138,17 @@ def _cell(matrix: Confusion, row: str, column: str) -> str:
 
 
 def _cases(results: Results, kind: str) -> str:
-    """Return the cases of a kind, those that were answered alike on one line."""
-    groups: dict[str, list[CaseResult]] = {}
+    """Return the cases of a kind, those that were answered alike on one line below their answer."""
+    answers: dict[str, dict[str, list[CaseResult]]] = {}
     for case in results.cases:
         if case.kind == kind:
-            groups.setdefault(_heading(case), []).append(case)
-    usual, most = _usual_runs(results, kind), MOST_NAMES if kind == DISTURBANCE else len(results.cases)
-    return "".join(f"- {heading}: {_names(cases, usual, most)}\n" for heading, cases in groups.items())
-
-
-def _usual_runs(results: Results, kind: str) -> int:
-    counts = Counter(case.runs for case in results.cases if case.kind == kind)
-    return max(counts, key=lambda runs: counts[runs], default=0)
+            groups = answers.setdefault(_heading(case), {})
+            groups.setdefault(" or ".join(dict.fromkeys(map(_cause, case.outcomes))), []).append(case)
+    return "".join(
+        f"- {heading}\n"
+        + "".join(f"  - {cause}: {_names(cases, MOST_NAMES[kind])}\n" for cause, cases in groups.items())
+        for heading, groups in answers.items()
+    )
 
 
 def _heading(case: CaseResult) -> str:
@@ -153,30 +157,38 @@ def _heading(case: CaseResult) -> str:
 
 
 def _answer(outcome: CaseOutcome) -> str:
-    named = outcome.caught_by or outcome.reason_code or outcome.attribution or "nothing"
-    return f"{'' if outcome.right else 'WRONG: '}{outcome.status} `{named}`"
+    return f"{'' if outcome.right else 'WRONG: '}{outcome.status}"
 
 
-def _names(cases: Sequence[CaseResult], usual: int, most: int) -> str:
-    """Return the names of cases, those with a note after it: how often they were played, what was not red.
+def _cause(outcome: CaseOutcome) -> str:
+    return f"`{outcome.caught_by or outcome.reason_code or outcome.attribution or 'nothing'}`"
+
+
+def _names(cases: Sequence[CaseResult], most: int) -> str:
+    """Return the names of cases, those with a note after it: how often each answer came, what was not red.
 
     Of those that are alike only the first `most` are named, and the others are counted.
     """
     noted: dict[str, list[str]] = {"": []}
     for case in cases:
-        noted.setdefault(_note(case, usual), []).append(case.name)
+        noted.setdefault(_note(case), []).append(case.name)
     told = [f"{note}: {_first(names, most)}" if note else _first(names, most) for note, names in noted.items() if names]
     return "; ".join(told)
 
 
 def _first(names: Sequence[str], most: int) -> str:
-    more = [f"and {len(names) - most} more"] if len(names) > most else []
-    return "; ".join([*names[:most], *more])
+    both = [f"{name}*" if name + BY_SERVICE in names else name for name in names if not _again(name, names)]
+    more = [f"and {len(both) - most} more"] if len(both) > most else []
+    return "; ".join([*both[:most], *more])
 
 
-def _note(case: CaseResult, usual: int) -> str:
-    runs = "+".join(f"{outcome.runs}" for outcome in case.outcomes)
-    played = "" if len(case.outcomes) == 1 and case.runs == usual else f"{runs}x"
+def _again(name: str, names: Sequence[str]) -> bool:
+    return name.endswith(BY_SERVICE) and name.removesuffix(BY_SERVICE) in names
+
+
+def _note(case: CaseResult) -> str:
+    differ = len({(_answer(outcome), _cause(outcome)) for outcome in case.outcomes}) > 1
+    played = "+".join(f"{outcome.runs}" for outcome in case.outcomes) + "x" if differ else ""
     named = any(outcome.caught_by.startswith(case.names_check) for outcome in case.outcomes)
     missed = "" if named else f"`{case.names_check}` was to be red"
     return ", ".join(filter(None, (played, missed)))
@@ -186,7 +198,7 @@ def _limits() -> str:
     return (
         "## What these numbers are not\n\n"
         "We chose the cases, each counts the same, and they are played on a simulation: the shares say how the gate\n"
-        "answers these cases, not how often deployments fail in which way. The bounds treat runs as independent; runs\n"
+        "answers these cases, not how often deployments fail. The bounds treat runs as independent; runs\n"
         "of one case differ only by variation. As a bar: Azure's Gandalf, over 18 months of deployments, had 92.4 %\n"
         "precision and 100 % recall for the data plane, 94.9 % and 99.8 % for the control\n"
         "plane (Li et al., NSDI 2020).\n"

@@ -38,7 +38,7 @@ def test_the_quick_form_reproduces_the_claims_of_the_page() -> None:
     assert "every claim holds" in done.stderr
     quick, written = tables(done.stdout), tables(PAGE.read_text(encoding="utf-8"))
     assert quick.keys() == written.keys()
-    assert len(quick) >= 40
+    assert len(quick) >= 30
     for row, rates in quick.items():
         for (_, low, high), (rate, _, _) in zip(rates, written[row], strict=True):
             # Each interval is wrong in one of a hundred cells; wide apart is another matter.

@@ -148,6 +148,20 @@ def test_in_an_honest_sandbox_every_attempt_is_refused_and_few_streams_are_made(
     assert not left_behind(witness)
 
 
+def test_a_draft_is_looked_at_once_between_attempts_that_leave_it_unchanged(witness: Witness) -> None:
+    with start_sandbox() as sandbox, opened(sandbox, witness) as scenario:
+        run = scenario.run_context
+        for _ in range(3):
+            writes(ScenarioContext(run), credential="no credential")
+        path = f"/api/v2/streams/{run.draft.id}"
+        assert [(each.method, each.target) for each in witness.of(Exchanged)].count(("GET", path)) == 4
+
+        run.deployment.act(run.credential, run.draft.id, "stop", run.new_key("stop"))
+        with witness.breaks("the stream is unchanged"):
+            writes(ScenarioContext(run), credential="no credential")
+        writes(ScenarioContext(run), credential="no credential")  # what is changed is looked at anew
+
+
 @pytest.mark.parametrize("mode", ["jwt", "api-key"])
 def test_attempts_are_refused_in_every_mode_that_has_a_secret(mode: str, witness: Witness) -> None:
     one_user = {"takes over", "exceed_limit"} if mode == "api-key" else set()

@@ -9,12 +9,13 @@ from feature_steps import play
 from step_parts import Witness, answer, run_context_of, settings_for
 
 from streampay_sandbox.stack import Sandbox, start_sandbox
+from streampay_smoke.acceptance.actions.throttling import SPARE
 from streampay_smoke.acceptance.actions.unauthorized_attempts import BAD_CREDENTIALS
 from streampay_smoke.acceptance.checks.throttling import RequestBurst, limit_holds
 from streampay_smoke.acceptance.checks.throttling_evasion import ForgedReads, forged_reads_are_counted_apart
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.core.errors import GuardRefused, PromiseBroken
-from streampay_smoke.evidence.events import Exchanged
+from streampay_smoke.evidence.events import Awaiting, Exchanged
 from streampay_smoke.service.transport import Throttled
 
 Story = Callable[[ScenarioContext], None]
@@ -164,6 +165,16 @@ def test_an_address_at_its_limit_does_not_judge_forged_tokens(witness: Witness) 
     assert not [check for check in witness.checks if not check.held]
 
 
+def test_reads_at_once_leave_the_evidence_of_reads_in_turn(witness: Witness) -> None:
+    with start_sandbox() as sandbox, opened(sandbox, witness) as scenario:
+        forges(scenario)
+
+    reads = [event for event in witness.events if isinstance(event, Awaiting | Exchanged)]
+    reads = reads[-SPARE * 2 - 1 :]  # between the first and the others it says what it waits for
+    assert [event.status for event in reads if isinstance(event, Exchanged)] == [401] * SPARE
+    assert [isinstance(event, Awaiting) for event in reads] == [True, False, True, *[True, False] * (SPARE - 1)]
+
+
 WAIT = answer(429, headers={"retry-after": "1"})
 
 
@@ -171,7 +182,9 @@ WAIT = answer(429, headers={"retry-after": "1"})
 def test_a_forged_token_that_is_throttled_counts_as_its_user(
     statuses: tuple[int, ...], held: bool, witness: Witness
 ) -> None:
-    reads = ForgedReads(forged=tuple(answer(each) for each in statuses), anonymous=(answer(401),))
+    reads = ForgedReads(
+        forged=tuple(answer(each) for each in statuses), anonymous=() if held else (answer(401), answer(401))
+    )
 
     if held:
         forged_reads_are_counted_apart(reads, witness.expect)

@@ -13,6 +13,7 @@ from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.chain.adapter import ChainUnavailable
 from streampay_smoke.core.errors import CredentialRefused
 from streampay_smoke.evidence.events import ResourceCreated, ResourceMarked, ResourceReleased, Warned
+from streampay_smoke.run.bake import Reads
 from streampay_smoke.service.lease import Lease
 from streampay_smoke.service.orders import order_to
 
@@ -58,6 +59,20 @@ def test_slot_b_is_used_where_slot_a_is_refused_and_the_verdict_is_warned(
         f"credential slot A ({variable}) was refused, slot B ({variable}_B) was used: finish the rotation"
     )
     assert OLD not in warning.text
+
+
+@pytest.mark.parametrize(("mode", "variable"), MODES)
+def test_a_release_that_is_watched_or_compared_takes_its_slot_too(
+    small: SmallStreamPay, witness: Witness, mode: str, variable: str
+) -> None:
+    refuse(small, OLD)
+    shared = in_rotation(small, witness, mode, variable)
+    reads = Reads(shared, shared.settings.facts.bake)
+    assert [reads.look().good for _ in range(2)] == [1, 1]
+    reads.close()
+    with shared.deployment_at(small.url, record=shared.record, timeout_seconds=5, stable=True) as stable:
+        assert NEW in str(shared.signed_in_at(stable).headers)
+    assert not witness.of(Warned), "of the rotation the run warns, once"
 
 
 @pytest.mark.parametrize(("mode", "variable"), MODES)

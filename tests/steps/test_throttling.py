@@ -12,6 +12,7 @@ from streampay_smoke.acceptance.checks import throttling
 from streampay_smoke.acceptance.checks.throttling import RequestBurst
 from streampay_smoke.core.errors import Blame
 from streampay_smoke.evidence.events import Exchanged
+from streampay_smoke.service.exchange import Answer
 
 WAIT = answer(429, headers={"retry-after": "1"})
 
@@ -62,7 +63,7 @@ def test_others_are_served_fails_for_somebody_who_is_not(status: int, witness: W
 def test_a_rush_ends_when_it_is_told_to_wait() -> None:
     answers = iter([[answer(200)], [answer(401)], [WAIT]])
 
-    rushed = request_until_throttled(lambda: next(answers), per_minute=60, replicas=1, clock=lambda: 0.0)
+    rushed = request_until_throttled(lambda at_once: next(answers), per_minute=60, replicas=1, clock=lambda: 0.0)
 
     assert (rushed.requests, rushed.last.status) == (3, 429)
 
@@ -76,15 +77,43 @@ def test_a_rush_that_nothing_stops_ends_when_every_replica_would_have(
 ) -> None:
     clock = itertools.count(0.0, seconds_each)
 
-    rushed = request_until_throttled(lambda: [answer(200)], per_minute=60, replicas=replicas, clock=lambda: next(clock))
+    rushed = request_until_throttled(
+        lambda at_once: [answer(200)], per_minute=60, replicas=replicas, clock=lambda: next(clock)
+    )
 
     assert (rushed.requests, rushed.last.status) == (requests, 200)
 
 
 def test_one_throttled_answer_of_several_at_once_ends_a_rush() -> None:
-    rushed = request_until_throttled(lambda: [answer(200), WAIT, answer(200)], per_minute=60, replicas=1)
+    rushed = request_until_throttled(lambda at_once: [answer(200), WAIT, answer(200)], per_minute=60, replicas=1)
 
     assert (rushed.requests, rushed.last.status) == (3, 429)
+
+
+@pytest.mark.parametrize(
+    ("served", "per_minute", "fewest", "most", "asked"),
+    [
+        pytest.param(60, 60, 6, 18, [6, 18, 18, 18, 6], id="a full limit"),
+        pytest.param(5, 60, 6, 18, [6], id="one that is used up"),
+        pytest.param(66, 60, 6, 18, [6, 18, 18, 18, 6, 6], id="more than it says"),
+        pytest.param(5, 5, 1, 2, [1, 2, 2, 1], id="a small one"),
+        pytest.param(10, 10, 6, 18, [6, 6], id="one below the fewest"),
+    ],
+)
+def test_more_requests_than_the_fewest_are_under_way_only_within_a_full_limit(
+    served: int, per_minute: int, fewest: int, most: int, asked: list[int]
+) -> None:
+    sent: list[int] = []
+
+    def ask(at_once: int) -> list[Answer]:
+        sent.append(at_once)
+        return [answer(200) if sum(sent) <= served else WAIT] * at_once
+
+    burst = request_until_throttled(
+        ask, per_minute=per_minute, replicas=2, fewest_at_once=fewest, most_at_once=most, clock=lambda: 0.0
+    )
+
+    assert (sent, burst.last.status) == (asked, 429)
 
 
 @pytest.mark.parametrize("seconds_each", [1.0, 2.0])
@@ -92,7 +121,7 @@ def test_requests_too_slow_to_exceed_the_limit_prove_nothing(seconds_each: float
     clock = itertools.count(0.0, seconds_each)
 
     with pytest.raises(LimitNotReached, match="too slow to exceed a limit of 60 a minute") as raised:
-        request_until_throttled(lambda: [answer(200)], per_minute=60, replicas=1, clock=lambda: next(clock))
+        request_until_throttled(lambda at_once: [answer(200)], per_minute=60, replicas=1, clock=lambda: next(clock))
 
     assert raised.value.blame is Blame.HARNESS
 

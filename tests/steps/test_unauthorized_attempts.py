@@ -11,7 +11,7 @@ from step_parts import Asked, Honest, Says, SmallStreamPay, Witness, run_context
 
 from streampay_smoke.acceptance import run_context as run_contexts
 from streampay_smoke.acceptance.actions import unauthorized_attempts
-from streampay_smoke.acceptance.actions.throttling import READS_AT_ONCE, REFILL_SECONDS, SPARE
+from streampay_smoke.acceptance.actions.throttling import FEWEST_READS_AT_ONCE, REFILL_SECONDS, SPARE
 from streampay_smoke.acceptance.checks import throttling
 from streampay_smoke.acceptance.checks.refusals import INVALID_CSRF_TOKEN, NOT_VISIBLE
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
@@ -137,7 +137,7 @@ def answers_of_exceeding(
     *, first: bool, refill: bool = True, second: bool = True, refill_again: bool = True
 ) -> Callable[[Asked, Honest], Says]:
     """Answer `exceed_limit`, each of whose bursts is told to wait; False where the other caller is told to as well."""
-    control, burst, looks = [False], [True, *[False] * (READS_AT_ONCE - 1)], SPARE - 1
+    control, burst, looks = [False], [True, *[False] * (FEWEST_READS_AT_ONCE - 1)], SPARE - 1
     numbers = [*control, *burst, not first, not refill, *[False] * looks, *burst, not second, not refill_again]
     return turned_away(*(number for number, waits in enumerate(numbers) if waits))
 

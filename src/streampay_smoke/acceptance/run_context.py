@@ -104,7 +104,7 @@ class RunContext:
         self._learn_secret = learn_secret
         self._run_id = run_id
         self._trace = Trace.of_run(run_id, system_facts.variables())
-        self.housekeeping = Housekeeping(record)
+        self.housekeeping = Housekeeping(record, at_once=settings.facts.service.writes_at_once)
         self.spend_cap = SpendCap(settings.facts.money.max_stroops)
         self._streams_beside: list[SyntheticStreams] = []
         self._sockets = contextlib.ExitStack()
@@ -116,6 +116,7 @@ class RunContext:
         self.heard_start: HeardStart | None = None
         """What was heard while a stream of this run was moved; listened to once."""
         self._credential_at_stable: Credential | None = None
+        self._unchanged_draft: StreamRecord | None = None
         kept = KeptSignIns(folder_of_user(system_facts.variables()) if settings.keep_sign_in else None)
         self._sign_ins = SignIns(kept, base_url=settings.base_url, wait=self._waited_for_sign_in)
         self.reuses_sign_ins = False
@@ -333,8 +334,16 @@ class RunContext:
     def signed_in_at(self, stable: Deployment) -> Credential:
         """Return the synthetic user's credential at the stable release, signed in once; raises SmokeError."""
         if self._credential_at_stable is None:
-            self._credential_at_stable = stable.sign_in(self.user)
+            self._credential_at_stable = self.credential_at(stable)
         return self._credential_at_stable
+
+    def credential_at(self, deployment: Deployment) -> Credential:
+        """Return a credential of the synthetic user that a deployment takes: by a sign-in, or of the slot it takes.
+
+        Raises SmokeError. A rotation that is half done is warned of once, by `signed_in`.
+        """
+        _, credential = accepted(deployment, self.user_by_slot, record=lambda event: None)
+        return credential
 
     @once
     def credential(self) -> Credential:
@@ -494,10 +503,9 @@ class RunContext:
                 self.refuse_to_write()
                 refuse_real_money(stable.readiness())
 
-            def user() -> Credential:
-                return self.signed_in_at(stable) if self.settings.auth_mode == "wallet" else self.credential
-
-            self.opened["streams_at_stable"] = self.streams_at(stable, user, refuse_to_write=refuse_to_write)
+            self.opened["streams_at_stable"] = self.streams_at(
+                stable, lambda: self.signed_in_at(stable), refuse_to_write=refuse_to_write
+            )
         streams: SyntheticStreams = self.opened["streams_at_stable"]
         return streams
 
@@ -534,6 +542,19 @@ class RunContext:
     def draft(self) -> StreamRecord:
         """A stream of this run that nobody starts: what must not move is tried on it."""
         return self.streams.create(order_to(unowned_address()), self.new_key("draft"))
+
+    def look_at_draft(self) -> StreamRecord:
+        """Return what the draft is before something is tried on it.
+
+        Where the last that was tried left it unchanged, that is what was seen then: what a change in between looks
+        like is found by the look after the next attempts.
+        """
+        seen, self._unchanged_draft = self._unchanged_draft, None
+        return seen or self.deployment.stream(self.credential, self.draft.id)
+
+    def note_unchanged(self, record: StreamRecord) -> None:
+        """Take note of the draft that a look has just shown unchanged."""
+        self._unchanged_draft = record
 
     def refuse_to_write(self) -> None:
         """Raise GuardRefused for a service on the public network, FixtureMissing in a read-only environment."""

@@ -10,7 +10,7 @@ would be missing. What tells of state is asked for again until it comes from the
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from stellar_sdk import Keypair, SorobanServer, TransactionEnvelope, xdr
@@ -24,10 +24,17 @@ from stellar_sdk.sep.contract_spec import ContractSpec
 from stellar_sdk.sep.exceptions import InvalidWasmError
 from stellar_sdk.soroban_rpc import (
     EventFilter,
+    GetEventsRequest,
     GetEventsResponse,
+    GetLedgerEntriesRequest,
+    GetTransactionRequest,
     GetTransactionResponse,
     GetTransactionStatus,
+    Request,
+    Response,
+    SendTransactionRequest,
     SendTransactionResponse,
+    SimulateTransactionRequest,
     SimulateTransactionResponse,
 )
 
@@ -42,6 +49,16 @@ from streampay_smoke.chain.transport import RpcTransport
 from streampay_smoke.chain.waiting import Waits
 from streampay_smoke.evidence.polling import PollResult
 from streampay_smoke.http.ledger_health import NO_TRANSACTION, Health
+
+KEPT_MODELS = (
+    Request[GetEventsRequest],
+    Request[GetLedgerEntriesRequest],
+    Request[GetTransactionRequest],
+    Request[SimulateTransactionRequest],
+    Request[SendTransactionRequest],
+    Response[Any],
+)
+"""Of pydantic's generic models those that the SDK uses: what nobody holds is made again, and in every lane."""
 
 
 class LiveNetwork(msgspec.Struct, frozen=True, kw_only=True):

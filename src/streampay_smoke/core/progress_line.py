@@ -133,12 +133,13 @@ class _Above(StreamInFront):
 class Count:
     """How much of something long is done: so many of `total` (0 for unknown), of what, and what is done now.
 
-    It is a `ProgressText`; its fields are brought up to date by whoever does it.
+    It is a `ProgressText`; whoever does it brings its fields up to date. What is done all `at_once` has no pace.
     """
 
-    def __init__(self, what: str, total: int = 0) -> None:
+    def __init__(self, what: str, total: int = 0, *, at_once: bool = False) -> None:
         self.what = what
         self.total = total
+        self._at_once = at_once
         self.done = 0
         self.doing = ""
 
@@ -146,7 +147,8 @@ class Count:
         """Return how many are done, how long the rest takes at this pace, how long it took, and what is done now."""
         parts = [f"{seconds:.0f} s"]
         if self.total:
-            left = f", about {seconds / self.done * (self.total - self.done):.0f} s left" if self.done else ""
+            has_pace = self.done and not self._at_once
+            left = f", about {seconds / self.done * (self.total - self.done):.0f} s left" if has_pace else ""
             parts = [f"{self.done} of {self.total} {self.what}{left}", f"{seconds:.0f} s"]
         elif self.done:
             parts = [f"{self.done} {self.what}", *parts]

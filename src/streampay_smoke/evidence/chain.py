@@ -5,7 +5,7 @@ A line ends with a digest of its own, too: the last line has no other to vouch f
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -69,14 +69,16 @@ class ChainWriter:
         return _resume(self._path) == (self._seq, self._link)
 
 
-def read_chain(content: bytes, kind: type[L]) -> ChainRead[L]:
-    """Read as many lines of a chain as can be trusted."""
+def read_chain(lines: Iterable[bytes], kind: type[L]) -> ChainRead[L]:
+    """Read as many lines of a chain as can be trusted, such as those of a file opened for bytes."""
     decoder = msgspec.json.Decoder(kind)
     entries: list[L] = []
     digest = hashlib.sha256()
     link = FIRST_LINK
-    *lines, rest = content.split(b"\n")
-    for number, line in enumerate(lines, start=1):
+    for number, ended in enumerate(lines, start=1):
+        line = ended.removesuffix(b"\n")
+        if line == ended:
+            return ChainRead(entries=tuple(entries), sha256=digest.hexdigest(), truncated=True)
         try:
             entry = decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -84,9 +86,9 @@ def read_chain(content: bytes, kind: type[L]) -> ChainRead[L]:
         if entry is None or entry.prev != link or entry.seq != number or not _is_whole(line):
             return ChainRead(entries=tuple(entries), sha256=digest.hexdigest(), tampered_at=number)
         entries.append(entry)
-        digest.update(line + b"\n")
+        digest.update(ended)
         link = hashlib.sha256(line).hexdigest()
-    return ChainRead(entries=tuple(entries), sha256=digest.hexdigest(), truncated=bool(rest))
+    return ChainRead(entries=tuple(entries), sha256=digest.hexdigest())
 
 
 def _summed(line: bytes) -> bytes:
@@ -107,8 +109,8 @@ def _resume(path: Path) -> tuple[int, str]:
         os.truncate(path, len(whole))
     if not whole:
         return 1, FIRST_LINK
-    lines = whole.splitlines()
-    return len(lines) + 1, hashlib.sha256(lines[-1]).hexdigest()
+    last = whole[whole.rfind(b"\n", 0, -1) + 1 : -1]
+    return whole.count(b"\n") + 1, hashlib.sha256(last).hexdigest()
 
 
 def _write_all(file: int, data: bytes) -> None:

@@ -93,7 +93,8 @@ class Journal(contextlib.AbstractContextManager["Journal"]):
 
 def read(path: Path) -> JournalRead:
     """Read as much of a journal as can be trusted; raises OSError when there is no such file."""
-    found = read_chain(path.read_bytes(), Entry)
+    with path.open("rb") as lines:
+        found = read_chain(lines, Entry)
     return replace(found, entries=tuple(in_order_of_scenarios(found.entries)))
 
 

@@ -35,8 +35,8 @@ class Redactor:
         self._lock = threading.Lock()  # control probes learn secrets side by side
         self._known: set[str] = set()
         self._whole: tuple[str, ...] = ()
-        self._parts: set[str] = set()
         self._telling: set[str] = set()
+        self._quiet: set[str] = set()
         self._clean: set[str] = set()
 
     def learn(self, *secrets: str | None) -> None:
@@ -55,8 +55,8 @@ class Redactor:
         """Remember the parts of a form; True where each of them tells, so that the form is found by its parts."""
         parts = {form[at : at + _PART] for at in range(len(form) - _PART + 1)}
         telling = {part for part in parts if _is_telling(part)}
-        self._parts |= parts
         self._telling |= telling
+        self._quiet |= parts - telling
         return len(form) >= _PART + _STEP and parts == telling
 
     def text(self, text: str) -> str:
@@ -100,19 +100,23 @@ class Redactor:
     def _spans(self, text: str) -> list[tuple[int, int]]:
         """Return where parts of secrets are that are long enough to matter, and short secrets: in order, and apart."""
         found = [it.span() for form in self._whole if form in text for it in re.finditer(re.escape(form), text)]
-        parts, telling, at = self._parts, self._telling, 0
+        telling, at = self._telling, 0
         while at <= len(text) - _PART:
             if text[at : at + _PART] not in telling:
                 at += _STEP
                 continue
             start, end = at, at + _PART
-            while start > 0 and text[start - 1 : start - 1 + _PART] in parts:
+            while start > 0 and self._is_part(text[start - 1 : start - 1 + _PART]):
                 start -= 1
-            while end < len(text) and text[end - _PART + 1 : end + 1] in parts:
+            while end < len(text) and self._is_part(text[end - _PART + 1 : end + 1]):
                 end += 1
             found.append((start, end))
             at = end
         return _apart(sorted(found))
+
+    def _is_part(self, text: str) -> bool:
+        """Whether this is a part of a secret; each is kept in one of two sets, for there are many."""
+        return text in self._telling or text in self._quiet
 
 
 def _apart(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

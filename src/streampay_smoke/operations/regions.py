@@ -91,7 +91,7 @@ def run_regions(options: Mapping[str, str], paths: Sequence[str], detail: Detail
     except SmokeError as error:
         return refuse(folder, error, evidence, quiet=detail is Detail.QUIET)
     regions = raw.facts.regions
-    progress = Count("regions", len(regions))
+    progress = Count("regions", len(regions), at_once=True)
     progress.doing = "getting ready"
     try:
         with (

@@ -6,6 +6,7 @@ holds the environment's only right to roll back; the kernel takes it back from a
 
 import contextlib
 import fcntl
+import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -241,7 +242,7 @@ def read_log(path: Path) -> LogRead:
         content = path.read_bytes() if path.exists() else b""
     except OSError as error:
         raise _unusable(path, error) from error
-    read = read_chain(content, LogLine)
+    read = read_chain(io.BytesIO(content), LogLine)
     if read.tampered_at:
         raise LogDamaged(
             f"line {read.tampered_at} of {path} is not what was written: nothing is rolled back on its word",

@@ -78,7 +78,7 @@ class Reads:
         self._release = ""
         try:
             if self._credential is None:
-                self._credential = self._deployment.sign_in(self._run_context.user)
+                self._credential = self._run_context.credential_at(self._deployment)
             self._deployment.streams(self._credential, limit=1)
         except SmokeError as problem:
             self._credential = None  # it may have run out: the next look signs in anew

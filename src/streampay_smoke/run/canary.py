@@ -132,7 +132,7 @@ class JourneyClient:
 
     def sign_in(self) -> None:
         """Sign the synthetic user in; raises SmokeError."""
-        self._credential = self.deployment.sign_in(self._run_context.user)
+        self._credential = self._run_context.credential_at(self.deployment)
 
     def ask(self, step: "JourneyStep") -> CanaryAnswer:
         """Make one request and return its answer; raises GuardRefused and SettingsInvalid only."""

@@ -4,6 +4,7 @@ behave ends with 1 for a command line that it cannot use, and 1 is the gate's FA
 otherwise: behave makes it only once it has read its arguments. `python -m behave` comes by here too.
 """
 
+import gc
 import sys
 from pathlib import Path
 
@@ -26,6 +27,7 @@ _HELP_WORDS = ("format", "lang", "runner")
 def run() -> int:
     """Run behave, and return its exit code; in a folder that is not the gate's, as behave itself does."""
     if not _is_the_gates_folder():
+        gc.enable()  # off so far: the gate has its runner do so once its suite is loaded
         return int(behave_main.main())
     leave_out_runner_line(behave_main)
     with outlasting_output():

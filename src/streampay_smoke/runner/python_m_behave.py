@@ -4,6 +4,7 @@ Imported by `streampay_smoke_behave.pth`, which an installation of the gate puts
 arguments before anything of the gate is asked.
 """
 
+import gc
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
@@ -41,3 +42,4 @@ def is_behave(arguments: Sequence[str]) -> bool:
 
 if is_behave(sys.orig_argv[1:]):
     sys.meta_path.insert(0, BehaveMain())
+    gc.disable()  # until the suite is loaded: looking for garbage in what stays takes a tenth of the start

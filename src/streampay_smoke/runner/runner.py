@@ -1,6 +1,7 @@
 """The gate's behave runner: plans the evidence, lets behave play, and ends in a verdict whatever happens."""
 
 import contextlib
+import gc
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -141,6 +142,8 @@ class GateRunner(Runner):
         redact_results(self, self._redactor)
         self._lanes.plan(features, planned, self.session, self._journal, clean_up=self.clean_up)
         self._to_compare = bool(self.session.canary_seconds)
+        gc.freeze()  # what is loaded stays
+        gc.enable()
         try:
             failed = super().run_model(features)
             self._compare(failed=bool(failed))

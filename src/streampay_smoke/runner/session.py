@@ -14,6 +14,7 @@ from streampay_smoke.acceptance.run_context import RunContext
 from streampay_smoke.acceptance.scenario_context import ScenarioContext
 from streampay_smoke.core import system_facts
 from streampay_smoke.core.errors import SettingsInvalid, SmokeError
+from streampay_smoke.core.side_by_side import hand_over
 from streampay_smoke.core.trace import Trace
 from streampay_smoke.evidence.events import (
     AnyEvent,
@@ -143,7 +144,12 @@ class Session:
         return ScenarioContext(self._run_context)
 
     def record(self, event: AnyEvent) -> None:
-        """Write one event down; a wait for a rate limit uses up neither the step's budget nor a derived deadline."""
+        """Write one event down; a wait for a rate limit uses up neither the step's budget nor a derived deadline.
+
+        What happens in calls side by side is written down by the thread that makes them.
+        """
+        if hand_over(event):
+            return
         if isinstance(event, RateLimitWait):
             event = replace(event, step_seconds=event.seconds, run_seconds=self.time_left.wait(event.seconds))
             self.allow(event.step_seconds, event.run_seconds)

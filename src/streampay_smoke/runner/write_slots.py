@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -18,11 +19,16 @@ _TELL_SECONDS = 5.0
 
 
 class WriteSlots:
-    """The slots of one run; made before it is forked, and held by processes, not by threads."""
+    """The slots of one run; made before it is forked.
+
+    The system tells processes apart and not their threads: which slots this one holds is kept beside the locks.
+    """
 
     def __init__(self, number: int) -> None:
         self._number = number
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the run is
+        self._taking = threading.Lock()
+        self._held: set[int] = set()
 
     @contextlib.contextmanager
     def slot(self, waited: Callable[[float], None]) -> Iterator[None]:
@@ -39,12 +45,16 @@ class WriteSlots:
         try:
             yield
         finally:
-            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, taken)
+            with self._taking:
+                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, taken)
+                self._held.discard(taken)
 
     def _take(self) -> int | None:
         """Lock a byte that nobody has locked, and return its place; None where all are."""
-        for place in range(self._number):
-            with contextlib.suppress(BlockingIOError, PermissionError):
-                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place, os.SEEK_SET)
-                return place
+        with self._taking:
+            for place in set(range(self._number)) - self._held:
+                with contextlib.suppress(BlockingIOError, PermissionError):
+                    fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place, os.SEEK_SET)
+                    self._held.add(place)
+                    return place
         return None

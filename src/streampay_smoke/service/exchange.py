@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
@@ -62,6 +61,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def dated_at(self) -> float | None:
         """When the service says that it answered, in Unix seconds; None where it does not tell the time."""
+        from email.utils import parsedate_to_datetime  # the supervisor of a run imports this module, and reads no dates
+
         try:
             return parsedate_to_datetime(self.headers.get("date", "")).timestamp()
         except ValueError:

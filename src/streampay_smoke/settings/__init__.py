@@ -13,7 +13,6 @@ from streampay_smoke.core.secret import Secret
 from streampay_smoke.core.signing import SigningKey
 from streampay_smoke.evidence.addresses import host_only, keys_in
 from streampay_smoke.http.proxies import proxy_secrets, route_to
-from streampay_smoke.http.trust import refuse_unusable_trust
 from streampay_smoke.service.claims import refuse_expired, refuse_unfit
 from streampay_smoke.service.strkey import native_token_contract, seed_bytes
 from streampay_smoke.settings.environment import EnvironmentFacts, refuse_impossible
@@ -251,6 +250,8 @@ def _refuse_no_way(raw: RawSettings) -> None:
     for url in urls:
         route_to(url, raw.system)
     if any(url.startswith("https:") for url in urls):
+        from streampay_smoke.http.trust import refuse_unusable_trust  # with TLS, which is for https only
+
         refuse_unusable_trust(raw.system)
 
 

@@ -29,11 +29,10 @@ NOTES: Mapping[Mode, str] = {
 
 _MODES_HEAD = """# What each mode needs
 
-A rehearsal on the sandbox needs nothing. Everything else needs what is marked *required* in the tables of what it
-does: a deployment that is judged and rolled back has two of them. Where a key of the environment file is named, the
-file may give it instead. The way the synthetic user signs in ([auth mode](security.md#synthetic-credentials)) adds its
-own; `wallet` adds nothing. [env.example](../env.example) marks the same; [configuration](configuration.md) has all of
-every variable.
+A rehearsal on the sandbox needs nothing. A deployment that is judged and rolled back needs what two tables say, and
+what its [auth mode](security.md#synthetic-credentials) adds; `wallet` adds nothing. What may be given beside it is
+named below each table. [configuration](configuration.md) says of every variable what it is, and by which option or key
+of the environment file it may be given instead; [env.example](../env.example) marks the same.
 """
 
 
@@ -41,7 +40,7 @@ def env_example() -> str:
     """Every variable with what it is for, and no value: a secret never gets a place in a committed file."""
     lines = [
         "# Copy to .env and fill in what this machine needs. An option or a real variable wins over this file.",
-        "# docs/modes.md has a table for each mode: what it needs, and what may be given there.",
+        "# docs/modes.md says of each mode what it needs, and what may be given there.",
     ]
     for variable in VARIABLES.values():
         notes = [f"default: {variable.default}"] if variable.default else []
@@ -58,21 +57,21 @@ def _marks(variable: Variable) -> tuple[tuple[str, tuple[Mode, ...]], ...]:
 
 
 def modes_page() -> str:
-    """What each mode needs, and what may be given in it: one table for each."""
+    """What each mode needs, and what may be given in it: a table and a list of names for each."""
     return _MODES_HEAD + "".join(map(_mode, Mode))
 
 
 def _mode(mode: Mode) -> str:
-    heading = f"\n## {mode[0].upper()}{mode[1:]}\n\n{NOTES[mode]}\n\n"
-    required = [variable for variable in VARIABLES.values() if mode in variable.required_in]
-    used = [variable for variable in VARIABLES.values() if mode in variable.used_in]
+    heading = f"\n## {mode[0].upper()}{mode[1:]}\n\n{NOTES[mode]}\n"
     rows = "".join(
-        f"| `{variable.name}`{' (secret)' if variable.secret else ''} | {said} | {_given_too(variable)} "
+        f"| `{variable.name}`{' (secret)' if variable.secret else ''} | {_given_too(variable)} "
         f"| {variable.about.split('. ')[0].replace('|', chr(92) + '|')} |\n"
-        for said, variables in (("**required**", required), ("may be given", used))
-        for variable in variables
+        for variable in VARIABLES.values()
+        if mode in variable.required_in
     )
-    return f"{heading}| variable | | or as | what it is |\n|---|---|---|---|\n{rows}"
+    required = f"\n| required | or as | what it is |\n|---|---|---|\n{rows}" if rows else ""
+    used = [f"`{variable.name}`" for variable in VARIABLES.values() if mode in variable.used_in]
+    return f"{heading}{required}" + (f"\nMay be given: {', '.join(used)}.\n" if used else "")
 
 
 def _given_too(variable: Variable) -> str:
@@ -82,18 +81,17 @@ def _given_too(variable: Variable) -> str:
 
 def table() -> str:
     """Every variable as a row of a Markdown table."""
-    head = "| variable | option | default | what it is |\n|---|---|---|---|\n"
+    head = "| variable, option | default | what it is |\n|---|---|---|\n"
     return head + "".join(map(_row, VARIABLES.values()))
 
 
 def _row(variable: Variable) -> str:
-    options = [variable.option] if variable.option else []
-    if options and not variable.metavar:
-        options.append(variable.option.replace("--", "--no-"))
+    names = [variable.name, *([variable.option] if variable.option else [])]
+    if variable.option and not variable.metavar:
+        names.append(variable.option.replace("--", "--no-"))
     page = f" ([{variable.page}]({variable.page}.md))" if variable.page else ""
     about = f"{'Secret. ' if variable.secret else ''}{variable.about}".replace("|", "\\|")
-    cells = (f"`{variable.name}`", ", ".join(f"`{option}`" for option in options) or "-", _default(variable))
-    return f"| {' | '.join(cells)} | {about}{page} |\n"
+    return f"| {', '.join(f'`{name}`' for name in names)} | {_default(variable)} | {about}{page} |\n"
 
 
 def _default(variable: Variable) -> str:

@@ -104,10 +104,9 @@ VARIABLES = {
         ),
         Variable(
             "SMOKE_BASELINE_URL",
-            "Root of the stable release. Control probes read from it: is a failure older than this release? Where a "
-            "service works with another contract than expected, one draft is made there too, and ended. It is shown "
-            "the credential of the run. A read_comparison objective reads from it in pairs, and a "
-            "canary makes its journeys there",
+            "Root of the stable release. Control probes, comparisons and canaries ask it; where a service works with "
+            "another contract than expected, one draft is made there too, and ended. It is shown the credential of "
+            "the run",
             parsing.address,
             option="--baseline-url",
             metavar="URL",
@@ -209,9 +208,9 @@ VARIABLES = {
         Variable(
             "SMOKE_DEADLINE_SECONDS",
             "Hard limit of the whole run: by default twice what its steps wait for ledgers at the network's pace, a "
-            "minute and the time for readiness (480 on testnet); a ledger that closes more slowly extends it, so do "
-            "answers that take long from here (twice the quickest one for each step, of 0.5 s at most), and what a run "
-            "made is ended within 90 s more. doctor compares",
+            "minute and the time for readiness (480 on testnet), and more where ledgers close more slowly or answers "
+            "take long from here (twice the quickest one for each step, of 0.5 s at most). What a run made is ended "
+            "within 90 s more. doctor compares",
             parsing.limit,
             option="--deadline",
             metavar="SECONDS",

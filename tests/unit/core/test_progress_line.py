@@ -107,6 +107,9 @@ def test_a_count_says_how_long_the_rest_takes() -> None:
     assert count(10.0, is_live=True) == "2 of 8 streams, about 30 s left | 10 s | ending st-3"
     count.done = 0
     assert count(10.0, is_live=False) == "0 of 8 streams; 10 s; ending st-3"
+    together = Count("regions", 4, at_once=True)
+    together.done = 1
+    assert together(40.0, is_live=False) == "1 of 4 regions; 40 s", "the last one is nearly over, too"
 
 
 class Terminal(io.StringIO):

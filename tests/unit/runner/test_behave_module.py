@@ -1,7 +1,9 @@
 """Which interpreters run behave as a module, and whose entry they find."""
 
 import importlib.util
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -33,3 +35,16 @@ def test_the_entry_is_found_once_and_nothing_else_is(monkeypatch: pytest.MonkeyP
     assert found is not None
     assert str(found.origin).endswith("runner/behave_main.py")
     assert finder not in sys.meta_path
+
+
+def test_behave_of_another_project_has_its_garbage_collected(tmp_path: Path) -> None:
+    steps = tmp_path / "features" / "steps"
+    steps.mkdir(parents=True)
+    (steps.parent / "its.feature").write_text("Feature: its own\n  Scenario: garbage\n    Given it is collected\n")
+    (steps / "steps.py").write_text(
+        "import gc\n\nfrom behave import given\n\n\n@given('it is collected')\n"
+        "def step(context):\n    assert gc.isenabled()\n"
+    )
+    command = [sys.executable, "-m", "behave"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 from ledger_players import NETWORK, UNIT, Bench
 from stellar_sdk import Keypair, StrKey, scval, xdr
@@ -25,6 +27,7 @@ from streampay_sandbox.ledger.state import (
     store_account,
 )
 from streampay_sandbox.ledger.stream_contract import pay_recipient, stream_contract
+from streampay_sandbox.stack import start_sandbox
 from streampay_sandbox.wire_versions import WIRE_VERSIONS
 from streampay_smoke.http.ledger_health import measured_seconds_per_ledger
 
@@ -141,9 +144,11 @@ def test_intervals_catch_up_but_not_for_ever() -> None:
 
 
 def test_the_pace_of_a_network_is_told_as_soon_as_it_starts() -> None:
-    with start_ledger(close_seconds=5.0) as ledger:
-        assert measured_seconds_per_ledger(ledger.rpc_url, timeout_seconds=5, closes_on_demand=True) == 5
-        assert ledger.node.book.latest.sequence == ledger.birth.first_ledger + LEDGERS_BEFORE
+    with start_sandbox(close_seconds=5.0) as sandbox:
+        assert measured_seconds_per_ledger(sandbox.rpc_url, timeout_seconds=5, closes_on_demand=True) == 5
+        closed_at_ms = sandbox.closed_at_ms()
+    assert len(closed_at_ms) > LEDGERS_BEFORE
+    assert {after - before for before, after in itertools.pairwise(closed_at_ms[1:])} == {5_000}
     with start_ledger() as ledger:
         assert ledger.node.book.latest.sequence == ledger.birth.first_ledger
 

@@ -189,7 +189,7 @@ def test_the_page_and_the_chart_are_made_of_the_results() -> None:
     made = page(wrong)
     for words in (
         "every fault is caught: **MISSED**",
-        "**WRONG: PASS `none`** (product)",
+        "- **WRONG: PASS** (product)\n  - `none`: ",
         "`streams/` was to be red: open",
         "`abc`",
         "**1 wrong**",

@@ -3,9 +3,7 @@
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from msgspec.structs import replace
@@ -13,6 +11,7 @@ from msgspec.structs import replace
 from streampay_smoke.acceptance.checks.throttling import RequestBurst
 from streampay_smoke.acceptance.run_context import REQUEST_SECONDS, RunContext
 from streampay_smoke.core.errors import Blame, SmokeError
+from streampay_smoke.core.side_by_side import side_by_side
 from streampay_smoke.evidence.events import AnyEvent, Awaiting, Exchanged, Recorder
 from streampay_smoke.service.credentials import ANONYMOUS, Credential
 from streampay_smoke.service.deployment import Deployment
@@ -21,7 +20,9 @@ from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
 SPARE = 5
 """Requests beyond what the limit allows in the time they took, before it counts as none."""
 
-READS_AT_ONCE = 6
+
+FEWEST_READS_AT_ONCE = 6
+MOST_READS_AT_ONCE = 18
 """How many reads a burst has under way: one after the other, slow answers would give a limit time to refill."""
 
 MOST_BURST_SECONDS = 30.0
@@ -32,7 +33,8 @@ REFILL_SECONDS = 15.0
 
 _ROUND_SECONDS = 60.0
 
-Ask = Callable[[], Answer]
+AskSeveral = Callable[[int], Sequence[Answer]]
+"""Asks so often at the same time and returns the answers."""
 
 
 class LimitNotReached(SmokeError):
@@ -104,42 +106,57 @@ def read_until_throttled(run: RunContext, credential: Callable[[], Credential]) 
         run,
         lambda deployment: deployment.streams_answer(credential()),
         per_minute=run.settings.facts.service.reads_per_minute,
-        at_once=READS_AT_ONCE,
+        fewest_at_once=FEWEST_READS_AT_ONCE,
+        most_at_once=MOST_READS_AT_ONCE,
     )
     run.deployment.raise_if_not_shown(burst.last, credential())
     return burst
 
 
 def burst_of(
-    run: RunContext, ask: Callable[[Deployment], Answer], *, per_minute: int, at_once: int = 1
+    run: RunContext,
+    ask: Callable[[Deployment], Answer],
+    *,
+    per_minute: int,
+    fewest_at_once: int = 1,
+    most_at_once: int = 1,
 ) -> RequestBurst:
     """Ask the deployment until throttled. Of the many answers the journal keeps one: the first 429, else the last."""
     seen = OneExchange()
     with not_waiting(run, seen) as deployment:
         run.record(Awaiting(peer="service", what="many requests of one caller"))
         try:
-            with _asking_at_once(lambda: ask(deployment), at_once) as several:
-                return request_until_throttled(
-                    several, per_minute=per_minute, replicas=run.settings.facts.service.replicas
-                )
+            return request_until_throttled(
+                lambda at_once: side_by_side([lambda: ask(deployment)] * at_once, run.record),
+                per_minute=per_minute,
+                replicas=run.settings.facts.service.replicas,
+                fewest_at_once=fewest_at_once,
+                most_at_once=most_at_once,
+            )
         finally:
             seen.record_it(run.record)
 
 
 def request_until_throttled(
-    ask: Callable[[], Sequence[Answer]],
+    ask: AskSeveral,
     *,
     per_minute: int,
     replicas: int,
+    fewest_at_once: int = 1,
+    most_at_once: int = 1,
     clock: Callable[[], float] = time.monotonic,
 ) -> RequestBurst:
     """Ask until throttled, or until every replica's limit, and what it gave back meanwhile, is used up.
+
+    First and last few are asked at once, so that no more than those are sent to a limit that is used up; in between as
+    many as a limit allows that is not.
 
     Raises LimitNotReached where that takes longer than MOST_BURST_SECONDS.
     """
     began, requests = clock(), 0
     while True:
-        answers = ask()
+        within_limit = min(most_at_once, per_minute - requests) if requests else 0
+        answers = ask(max(fewest_at_once, within_limit))
         requests, seconds = requests + len(answers), clock() - began
         last = next((answer for answer in answers if answer.status == TOO_MANY_REQUESTS), answers[-1])
         exceeded = requests >= max(1, replicas) * per_minute * (1 + seconds / _ROUND_SECONDS) + SPARE
@@ -150,16 +167,6 @@ def request_until_throttled(
                 f"{requests} requests took {seconds:.0f} s: too slow to exceed a limit of {per_minute} a minute",
                 next_step="see why answers are slow, here or on the way; then run again",
             )
-
-
-@contextmanager
-def _asking_at_once(ask: Ask, at_once: int) -> Iterator[Callable[[], Sequence[Answer]]]:
-    """Give what asks so often at the same time and returns the answers; raises what one of them raises."""
-    pool = ThreadPoolExecutor(at_once)
-    try:
-        yield lambda: [under_way.result() for under_way in [pool.submit(ask) for _ in range(at_once)]]
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class OneExchange:

@@ -1,8 +1,10 @@
 """How callers try to evade their rate limits, and to use up another user's."""
 
 import base64
+import itertools
 import secrets
 from collections.abc import Callable
+from functools import partial
 from ipaddress import IPv6Address
 
 from msgspec.structs import replace
@@ -11,12 +13,16 @@ from streampay_smoke.acceptance.actions.throttling import SPARE, burst_of, not_w
 from streampay_smoke.acceptance.checks.throttling import RequestBurst
 from streampay_smoke.acceptance.checks.throttling_evasion import ForgedReads
 from streampay_smoke.acceptance.run_context import RunContext
+from streampay_smoke.core.side_by_side import side_by_side
+from streampay_smoke.evidence.events import AnyEvent, Awaiting
 from streampay_smoke.service.bad_credentials import bad_credential
 from streampay_smoke.service.credentials import ANONYMOUS, Credential
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
 from streampay_smoke.service.identity import unowned_address
 
 _SIGNATURE_BYTES = 64
+_GUESSES_AT_ONCE = 2
+
 _DOCUMENTATION_PREFIX = 0x20010DB8 << 96
 """2001:db8::/32 (RFC 3849): addresses that nobody has."""
 
@@ -47,14 +53,16 @@ def sign_in_claiming_addresses(run: RunContext) -> RequestBurst:
         run,
         lambda deployment: deployment.sign_in_once(*guess()),
         per_minute=run.settings.facts.service.sign_ins_per_minute,
+        most_at_once=_GUESSES_AT_ONCE,
     )
 
 
 def forge_reads_of_throttled_user(run: RunContext) -> tuple[RequestBurst, ForgedReads]:
-    """Use up the second user's reads, and then read with forged tokens that name them, and with no credential.
+    """Use up the second user's reads, and then read with forged tokens that name them.
 
-    A caller without a credential is throttled only where this address is at its limit: that says nothing of the
-    tokens, and is waited out once. Raises Throttled where it stays so: runs beside this one use up the limit.
+    Where these are throttled, reads with no credential follow. They are throttled only where this address is at its
+    limit: that says nothing of the tokens, and is waited out once. Raises Throttled where it stays so: runs beside this
+    one use up the limit.
     """
     named, forged = run.second_credential, bad_credential("foreign", run.second_user).credential
     burst, reads = _forged_reads(run, named, forged)
@@ -69,18 +77,38 @@ def forge_reads_of_throttled_user(run: RunContext) -> tuple[RequestBurst, Forged
 
 def _forged_reads(run: RunContext, named: Credential, forged: Credential) -> tuple[RequestBurst, ForgedReads]:
     burst = read_until_throttled(run, lambda: named)
-    with not_waiting(run, run.record) as deployment:
-        by_forged_token = _until_throttled(lambda: deployment.streams_answer(forged))
-        anonymous = _until_throttled(lambda: deployment.streams_answer(ANONYMOUS))
-    return burst, ForgedReads(forged=by_forged_token, anonymous=anonymous)
+    by_forged_token = _until_throttled(run, forged)
+    throttled = by_forged_token[-1].status == TOO_MANY_REQUESTS
+    return burst, ForgedReads(forged=by_forged_token, anonymous=_until_throttled(run, ANONYMOUS) if throttled else ())
 
 
-def _until_throttled(ask: Callable[[], Answer]) -> tuple[Answer, ...]:
-    """Ask a few times, and no more once throttled: so many answers in a row show a limit that is not used up."""
-    answers = [ask()]
-    while len(answers) < SPARE and answers[-1].status != TOO_MANY_REQUESTS:
-        answers.append(ask())
-    return tuple(answers)
+def _until_throttled(run: RunContext, credential: Credential) -> tuple[Answer, ...]:
+    """Read a few times, and no more once throttled: so many answers in a row show a limit that is not used up.
+
+    The first read goes alone, and the others at once, for a limit refills meanwhile. The answers end with the first
+    that is throttled.
+    """
+    answers = _reads_at_once(run, credential, 1)
+    if answers[0].status != TOO_MANY_REQUESTS:
+        answers += _reads_at_once(run, credential, SPARE - 1)
+    end = next((at for at, answer in enumerate(answers, 1) if answer.status == TOO_MANY_REQUESTS), len(answers))
+    return answers[:end]
+
+
+def _reads_at_once(run: RunContext, credential: Credential, number: int) -> tuple[Answer, ...]:
+    """List streams so often at the same time; the evidence is that of as many requests in turn."""
+    seen: list[list[AnyEvent]] = [[] for _ in range(number)]
+
+    def read(events: list[AnyEvent]) -> Answer:
+        with not_waiting(run, events.append) as deployment:
+            return deployment.streams_answer(credential)
+
+    run.record(Awaiting(peer="service", what="several requests of one caller"))
+    try:
+        return side_by_side([partial(read, events) for events in seen], run.record)
+    finally:
+        for event in tuple(itertools.chain(*seen)):
+            run.record(event)
 
 
 def _unused_address() -> str:

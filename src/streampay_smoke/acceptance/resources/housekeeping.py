@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from streampay_smoke.core.errors import SmokeError
+from streampay_smoke.core.side_by_side import as_they_end
 from streampay_smoke.evidence.events import Recorder, ResourceCreated, ResourceReleased
 
 End = Callable[[], bool]
@@ -16,15 +17,20 @@ _AGAIN_SECONDS = 0.5
 class Housekeeping:
     """Synthetic data of one run. What is not brought to an end is counted as leaked in the verdict."""
 
-    def __init__(self, record: Recorder) -> None:
+    def __init__(self, record: Recorder, *, at_once: int = 1) -> None:
+        """Note what is made; so many things at a time end beside each other, of those that may."""
         self._record = record
+        self._at_once = at_once
+        self._beside: set[tuple[str, str]] = set()
         self._unfinished: dict[tuple[str, str], End] = {}
         self.unconfirmed: set[str] = set()
         """The kinds of which one more may have been made: the answer to its making was never heard."""
 
-    def made(self, kind: str, name: str, end: End) -> None:
-        """Take note of something new and of how it ends."""
+    def made(self, kind: str, name: str, end: End, *, beside_others: bool = False) -> None:
+        """Take note of something new and of how it ends: in a thread of its own where that is `beside_others`."""
         self._unfinished[kind, name] = end
+        if beside_others:
+            self._beside.add((kind, name))
         self._record(ResourceCreated(kind=kind, id=name))
 
     @contextlib.contextmanager
@@ -71,10 +77,18 @@ class Housekeeping:
             self._end_each()
 
     def _end_each(self) -> None:
-        for (kind, name), end in list(self._unfinished.items()):
-            try:
-                ended = end()
-            except SmokeError:
-                ended = False  # the exchange is in the journal, and the thing is counted as leaked
-            if ended:
-                self.finished(kind, name)
+        """End one thing after the other, and then what may end beside others: an end may wait for a ledger."""
+        beside = [made for made in self._unfinished if made in self._beside] if self._at_once > 1 else []
+        for made in [made for made in self._unfinished if made not in beside]:
+            self._note_end(made, self._unfinished[made])
+        calls = [self._unfinished[made] for made in beside]
+        for at, ended in as_they_end(calls, self._record, at_once=self._at_once):
+            self._note_end(beside[at], ended)
+
+    def _note_end(self, made: tuple[str, str], end: End) -> None:
+        try:
+            ended = end()
+        except SmokeError:
+            ended = False  # the exchange is in the journal, and the thing is counted as leaked
+        if ended:
+            self.finished(*made)

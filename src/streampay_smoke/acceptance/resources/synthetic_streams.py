@@ -262,7 +262,7 @@ class SyntheticStreams:
             known = not orders or self._housekeeping.has(STREAM, record.id)
             if known or self._deployment.lease_of(user, record.id) is not None:
                 continue
-            self._housekeeping.made(STREAM, record.id, partial(self.end, record.id, user))
+            self._housekeeping.made(STREAM, record.id, partial(self.end, record.id, user), beside_others=True)
             next((each for each in orders if not each.found), orders[0]).found = True
         missing = sum(not each.found for each in self._perhaps_made)
         return PollResult(met=not missing, value=None, last=f"{missing} were not")
@@ -309,7 +309,7 @@ class SyntheticStreams:
         if self._housekeeping.has(STREAM, stream_id):
             return
         self._made[stream_id] = credential
-        self._housekeeping.made(STREAM, stream_id, lambda: self.end(stream_id, credential))
+        self._housekeeping.made(STREAM, stream_id, partial(self.end, stream_id, credential), beside_others=True)
         if not self._takes_leases:
             return
         lease_until_seconds = int(time.time() + self._lease_seconds)
