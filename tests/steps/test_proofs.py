@@ -516,7 +516,7 @@ def test_a_transaction_nobody_knows_is_waited_for_only_as_long_as_a_ledger_may_l
 class Blind(Expect):
     """Lets everything pass."""
 
-    def __call__(self, promise: str, held: bool, *, expected: Any, observed: Any) -> None:
+    def __call__(self, promise: str, held: bool, *, expected: Any, observed: Any, **about: Any) -> None:
         """Look away."""
 
 

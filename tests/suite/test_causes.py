@@ -8,7 +8,7 @@ import pytest
 from suite_parts import Project, Ran
 
 from streampay_sandbox.ledger.genesis import twin_contract_id
-from streampay_sandbox.proxy import DisturbingProxy, SubstituteAnswer
+from streampay_sandbox.proxy import DisturbingProxy, Forward, ProxiedRequest, ProxyDecision, SubstituteAnswer
 from streampay_sandbox.stack import Sandbox, start_sandbox
 from streampay_selftest.proxy_behaviours import below
 from streampay_smoke.core.networks import ALLOWED
@@ -157,6 +157,30 @@ def test_where_nobody_can_sign_in_no_limit_on_guesses_is_accused(tmp_path: Path)
     assert (ran.code, cause.concern) == (1, "availability"), ran.output
     assert "POST /api/auth/wallet answered 401, not 200" in ran.verdict.message
     assert any("cannot-evade-the-sign-in-limit" in blocked for blocked in cause.blocked)
+
+
+def test_a_login_page_before_the_service_is_one_cause_and_lets_nobody_in(tmp_path: Path) -> None:
+    login = SubstituteAnswer(status=302, headers={"location": "/login?next=%2F"})
+
+    def guarded(passing: ProxiedRequest) -> ProxyDecision:
+        return Forward() if passing.path.startswith(("/api/readyz", "/api/healthz")) else login
+
+    with start_sandbox() as sandbox, DisturbingProxy(sandbox.base_url, behaviour=guarded) as proxy:
+        tags = "--tags=@access or @api-v2-access or @streams or @webhooks or @throttling"
+        ran = impatient(tmp_path, sandbox).behave(tags, SMOKE_BASE_URL=proxy.url)
+    (cause,) = ran.verdict.causes
+    assert (ran.code, cause.concern, len(cause.checks)) == (1, "availability", 1), ran.output
+    assert "GET /api/auth/wallet answered 302, not 200: an empty body, pointing at /login" in ran.verdict.message_long
+    assert any(blocked.startswith("webhooks/") for blocked in cause.blocked)
+
+
+def test_a_route_that_serves_nobody_evades_no_limit_and_lets_nobody_in(tmp_path: Path) -> None:
+    page = SubstituteAnswer(status=200, text="<!doctype html><html></html>")
+    with start_sandbox() as sandbox, DisturbingProxy(sandbox.base_url, behaviour=below("/api/streams?", page)) as proxy:
+        ran = impatient(tmp_path, sandbox).behave("--tags=@streams or @throttling-evasion", SMOKE_BASE_URL=proxy.url)
+    (cause,) = ran.verdict.causes
+    assert (ran.code, cause.concern, len(cause.checks)) == (1, "availability", 1), ran.output
+    assert {blocked.partition("/")[0] for blocked in cause.blocked} == {"streams", "throttling_evasion"}
 
 
 def test_a_dependency_the_service_names_is_no_fault_of_the_release(tmp_path: Path) -> None:

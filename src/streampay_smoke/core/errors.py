@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
+
+import msgspec
 
 
 class Blame(StrEnum):
@@ -15,19 +17,60 @@ class Blame(StrEnum):
     SAFETY = "safety"
 
 
+PAGE = "an HTML page"
+"""What a body is called that is one."""
+
+
+class UnfitAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer that is the failure itself: to which request, and what it was in short, "" for no answer at all.
+
+    `entitled` says that who asked has a right to what they asked for; another should have been refused.
+    """
+
+    asked: str
+    answered: str = ""
+    entitled: bool = True
+
+    @property
+    def is_server_error(self) -> bool:
+        """Whether the service answered with an error of its own."""
+        return self.answered.startswith("5")
+
+    @property
+    def refuses_otherwise(self) -> bool:
+        """Whether it refuses who should be refused, in another way than was promised."""
+        return not self.entitled and self.answered.startswith("4")
+
+    @property
+    def is_page(self) -> bool:
+        """Whether a page, or the way to one, stands where the service should answer."""
+        return self.answered.startswith("3") or f" {PAGE}" in self.answered
+
+    @property
+    def shows_nothing(self) -> bool:
+        """Whether it says nothing of what was asked for: no success, no JSON, and not that it is gone either."""
+        return self.answered not in {"", "404", "410"} and not self.answered.startswith("200 JSON")
+
+
 class SmokeError(Exception):
     """A failure with a name, a first attribution and a next step.
 
     `kind` is the stable name used by journals, verdicts and the runbook. `blame` is the attribution when no
-    control probe says otherwise.
+    control probe says otherwise. `unfit` is the answer that it is about, where it is about one.
     """
 
     kind: ClassVar[str] = "harness_error"
     blame: ClassVar[Blame] = Blame.HARNESS
+    unfit: UnfitAnswer | None = None
 
     def __init__(self, message: str, *, next_step: str = "") -> None:
         super().__init__(message)
         self.next_step = next_step
+
+    def about(self, unfit: UnfitAnswer | None) -> Self:
+        """Return this error with the answer that it is about."""
+        self.unfit = unfit
+        return self
 
 
 class PromiseBroken(SmokeError, AssertionError):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from streampay_smoke.core.errors import Blame
+from streampay_smoke.core.errors import Blame, UnfitAnswer
 from streampay_smoke.evidence.bake import Bake
 from streampay_smoke.evidence.canary import Canary, CanaryAnswer
 from streampay_smoke.evidence.objectives import Objective
@@ -60,6 +60,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     `cause` is a cause of `streampay_smoke.http.client.NoAnswer` for silence. `first_in` is the id of the scenario that
     met this very failure first: it was remembered, and nothing was tried again. `statuses` are those of the service's
     answers since the scenario began to do what it is about, `asked` is the request the last one was an answer to.
+    `unfit` is the answer that is itself the failure, None where the failure is about something else.
     """
 
     kind: str
@@ -70,6 +71,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     first_in: str = ""
     asked: str = ""
     statuses: tuple[int, ...] = ()
+    unfit: UnfitAnswer | None = None
 
     @property
     def met_server_errors_only(self) -> bool:

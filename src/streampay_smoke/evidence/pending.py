@@ -54,6 +54,11 @@ class Pending:
         return self._asked[-1].peer if self._asked else ""
 
     @property
+    def asked(self) -> str:
+        """The request that `peer` owes an answer to, "" for none."""
+        return self._asked[-1].what if self._asked else ""
+
+    @property
     def spent_on_peer_seconds(self) -> float:
         """How much of the step went into waiting for `peer`; only meaningful while the run goes on."""
         if not self.peer:

@@ -85,6 +85,9 @@ CREATION_KINDS = frozenset({STREAM_NOT_CREATED, WRITE_PUT_OFF})
 UNANSWERED = frozenset({"service_unavailable", "step_timeout", WRITE_TIMED_OUT})
 """Failures in which the service said nothing."""
 
+THROTTLED = "throttled"
+"""A rate limit asked for more patience than a run has."""
+
 NEVER_READY = "never_ready"
 """The service did not say in time that it is ready."""
 
@@ -343,6 +346,12 @@ RULES = (
         applies=_blamed(Blame.PRODUCT),
         blame=Blame.PRODUCT,
         reason="the release did not keep its promise, and no control probe explains it otherwise",
+    ),
+    Rule(
+        name="limit-used-up",
+        applies=lambda check: check.failure.kind == THROTTLED,
+        blame=Blame.HARNESS,
+        reason="a limit that is used up says nothing of what was asked",
     ),
     Rule(
         name=RUN_ENDED,

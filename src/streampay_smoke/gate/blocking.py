@@ -9,8 +9,10 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
-from streampay_smoke.core.errors import PromiseBroken
+from streampay_smoke.core.errors import Blame, PromiseBroken, UnfitAnswer
 from streampay_smoke.evidence.events import Failure
+from streampay_smoke.gate.attribution import THROTTLED
+from streampay_smoke.gate.concerns import rank_of
 from streampay_smoke.gate.verdict import Check
 
 BLOCKED = "blocked"
@@ -19,7 +21,7 @@ RED = frozenset({"failed", "broken"})
 HOST_CAUSES = frozenset({"refused", "dns", "unreachable", "tls"})
 """Causes of silence that are those of a whole host, whatever is asked of it."""
 
-CALLER_KINDS = frozenset({"throttled"})
+CALLER_KINDS = frozenset({THROTTLED})
 """Failures that are those of a caller, whatever it asks for."""
 
 _VARIABLE = re.compile(r"\b(?:stream|smoke)-[\w-]+|\b(?=\w*\d)[0-9a-f]{6,}\b|\d+\.\d+|\?\S*")
@@ -42,23 +44,33 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def stands_for_itself(self) -> bool:
         """Whether the name of the check says nothing of the failure: it did not come to what it is about."""
-        of_the_caller = self.failure is not None and self.failure.kind in CALLER_KINDS
-        return self.at_precondition or self.met_server_errors_only or of_the_caller
+        if self.failure is None:
+            return self.at_precondition
+        refused = self.unfit is not None and self.unfit.entitled and self.unfit.answered != ""
+        of_the_caller = self.failure.kind in CALLER_KINDS
+        return self.at_precondition or bool(self.server_error_at) or refused or of_the_caller
 
     @property
-    def met_server_errors_only(self) -> bool:
-        """Whether the service answered with errors of its own only, whatever was asked."""
-        return self.failure is not None and self.failure.met_server_errors_only
+    def unfit(self) -> UnfitAnswer | None:
+        """The answer that is the failure itself, if one is."""
+        return self.failure.unfit if self.failure is not None else None
+
+    @property
+    def server_error_at(self) -> str:
+        """The request that the service answered with an error of its own, where that is the failure; "" for none."""
+        if self.unfit is not None and self.unfit.is_server_error:
+            return self.unfit.asked
+        return self.failure.asked if self.failure is not None and self.failure.met_server_errors_only else ""
 
     @property
     def headline(self) -> str:
         """What happened, why it is attributed as it is, and what to do next."""
         hint = _QUERY.sub("", self.check.hint)
-        if self.failure is None or not self.met_server_errors_only or self.failure.kind != PromiseBroken.kind:
+        if self.failure is None or self.failure.kind != PromiseBroken.kind:
             return hint
-        if self.failure.asked in hint:
-            return hint
-        return f"{self.failure.asked} answered {self.failure.statuses[-1]}: {hint}"
+        asked = self.server_error_at.partition("?")[0]
+        answered = self.unfit.answered if self.unfit is not None else self.failure.statuses[-1] if asked else ""
+        return f"{asked} answered {answered}: {hint}" if asked and asked not in hint else hint
 
     @property
     def signature(self) -> tuple[str, str, str, str]:
@@ -68,17 +80,35 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def with_blocked(examined: Sequence[Examined]) -> list[Examined]:
-    """Return the checks, those marked that a cause kept from being played which an earlier one met."""
+    """Return the checks, those marked that a cause kept from being played which another one met."""
     red: list[Examined] = []
-    marked: list[Examined] = []
-    for each in examined:
-        cause = next((other for other in red if _is_same_cause(other, each)), None)
-        if each.check.status in RED and cause is not None:
-            marked.append(replace(each, check=_blocked(each, cause)))
+    marked = list(examined)
+    causes: dict[str, Examined] = {}
+    for place in sorted(range(len(examined)), key=lambda place: _directness(examined[place])):
+        each = examined[place]
+        if each.check.status not in RED:
+            continue
+        first_in = each.failure.first_in if each.failure is not None else ""
+        cause = causes.get(first_in) or next((other for other in red if _is_same_cause(other, each)), None)
+        if cause is None:
+            red.append(each)
         else:
-            red += [each] if each.check.status in RED else []
-            marked.append(each)
+            causes[each.check.id] = cause
+            marked[place] = replace(each, check=_blocked(each, cause))
     return marked
+
+
+def _directness(examined: Examined) -> tuple[int, int, bool]:
+    """Return what checks are looked at by: first who was not given what they have a right to, gravest first.
+
+    What others need comes before what does not. That a stranger was not refused follows from nobody being served.
+    """
+    unfit = examined.unfit
+    if unfit is not None and unfit.answered and not unfit.entitled:
+        return 2, 0, False
+    if unfit is None or not unfit.answered or examined.failure is None or examined.failure.first_in:
+        return 1, 0, False
+    return 0, rank_of(examined.check.concern), not examined.at_precondition
 
 
 def _is_same_cause(cause: Examined, other: Examined) -> bool:
@@ -90,13 +120,34 @@ def _is_same_cause(cause: Examined, other: Examined) -> bool:
     if met.cause in HOST_CAUSES or met.kind in CALLER_KINDS:
         same = (met.kind, met.cause, cause.check.attribution)
         return same == (failure.kind, failure.cause, other.check.attribution)
-    if met.met_server_errors_only and failure.met_server_errors_only:
-        return _VARIABLE.sub("#", met.asked) == _VARIABLE.sub("#", failure.asked)
+    if cause.server_error_at and other.server_error_at:
+        return _alike(cause.server_error_at, other.server_error_at)
+    if met.unfit is not None and failure.unfit is not None and _is_same_answer(cause, met.unfit, other, failure.unfit):
+        return True
     return other.at_precondition and cause.signature == other.signature
+
+
+def _is_same_answer(cause: Examined, met: UnfitAnswer, other: Examined, failed: UnfitAnswer) -> bool:
+    """Whether two requests failed for one reason: the service answers them alike, whoever asks, or not at all."""
+    same_page = met.is_page and failed.is_page and met.answered == failed.answered
+    if not same_page and not _alike(met.asked, failed.asked):
+        return False
+    alike = met.answered == failed.answered and cause.check.attribution == other.check.attribution
+    if not met.answered or not failed.answered:
+        return alike
+    if not failed.entitled:
+        return alike and met.entitled and cause.check.attribution == Blame.PRODUCT
+    return met.entitled and (alike or cause.signature == other.signature)
+
+
+def _alike(asked: str, other: str) -> bool:
+    return _VARIABLE.sub("#", asked.partition("?")[0]) == _VARIABLE.sub("#", other.partition("?")[0])
 
 
 def _blocked(examined: Examined, cause: Examined) -> Check:
     assert cause.failure is not None
+    played = examined.unfit is not None and not examined.unfit.entitled
+    what = "not judged, for everybody is answered alike" if played else "not played"
     return replace(
         examined.check,
         concern=examined.about,
@@ -104,5 +155,5 @@ def _blocked(examined: Examined, cause: Examined) -> Check:
         attribution=cause.check.attribution,
         rule=BLOCKED,
         blocked_by=cause.check.id,
-        hint=f"not played: {cause.failure.message} (first met by: {cause.check.scenario})",
+        hint=f"{what}: {cause.failure.message} (first met by: {cause.check.scenario})",
     )

@@ -74,12 +74,19 @@ UNAVAILABLE = frozenset({*UNANSWERED, *LEDGER_FAILURES, *CALLER_KINDS, "host_unr
 def _concern(failure: Failure, check: Check, *, early: bool) -> str:
     """Return what a failure is about.
 
-    Where the service answered with errors only, nobody got in or saw anything; writes may have moved money still.
+    Where the service answered with errors only, nobody got in or saw anything; writes may have moved money still. Nor
+    does a read that gives its user nothing say anything of what it is about.
     """
     if check.attribution == Blame.SAFETY:
         return Concern.SAFETY
-    errors = failure.met_server_errors_only and check.concern not in {Concern.MONEY, Concern.OPERABILITY}
-    unread = failure.met_server_errors_only and check.concern == Concern.MONEY and failure.asked.startswith("GET ")
+    unfit = failure.unfit
+    met_errors = failure.met_server_errors_only or (unfit is not None and unfit.is_server_error)
+    errors = met_errors and check.concern not in {Concern.MONEY, Concern.OPERABILITY}
+    asked = unfit.asked if unfit is not None else failure.asked
+    useless = met_errors or (unfit is not None and unfit.entitled and unfit.shows_nothing)
+    unread = useless and check.concern != Concern.OPERABILITY and asked.startswith("GET ")
+    if unfit is not None and unfit.refuses_otherwise and check.concern == Concern.ACCESS:
+        return Concern.CONTRACT
     unavailable = early or errors or unread or failure.kind in UNAVAILABLE
     return Concern.AVAILABILITY if unavailable else check.concern
 

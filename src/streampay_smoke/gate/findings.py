@@ -171,13 +171,16 @@ def _finding(run: RunHistory, group: Sequence[Examined], examined: Sequence[Exam
     first = min(group, key=lambda each: rank_of(each.check.concern))
     ids = tuple(each.check.id for each in group)
     blocked = tuple(each.check.id for each in examined if each.check.blocked_by in ids)
-    stands_for_itself = bool(blocked) or first.stands_for_itself
+    scenario = "" if blocked or first.stands_for_itself else first.check.scenario
+    text, named = first.headline, f"{scenario}: "
+    if text.lower().startswith(named.lower()):  # the promise is the scenario's own name
+        text = text[len(named) :]
     return Finding(
         status=STATUS_OF_BLAME[Blame(first.check.attribution)],
         reason_code=_reason_code(run, first.check),
         attribution=first.check.attribution,
-        text=first.headline,
-        scenario="" if stands_for_itself else first.check.scenario,
+        text=text,
+        scenario=scenario,
         concern=first.check.concern,
         checks=ids,
         blocked=blocked,

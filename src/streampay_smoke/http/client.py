@@ -43,11 +43,13 @@ class NoAnswer(Exception):
     """A request that brought no usable HTTP answer.
 
     `cause` is a key of `CAUSES`. `where` is the address without query and user info: the path too where it is below
-    the client's base URL, scheme and host otherwise, for the path of an address somebody gave may hold a key.
+    the client's base URL, scheme and host otherwise, for the path of an address somebody gave may hold a key. `told` is
+    what happened, in words.
     """
 
     def __init__(self, cause: str, *, where: str, waited_seconds: float, detail: str = "") -> None:
-        super().__init__(f"{where}: {CAUSES[cause]}{f' ({detail})' if detail else ''} after {waited_seconds:.1f} s")
+        self.told = f"{CAUSES[cause]}{f' ({detail})' if detail else ''} after {waited_seconds:.1f} s"
+        super().__init__(f"{where}: {self.told}")
         self.cause = cause
         self.where = where
         self.waited_seconds = waited_seconds

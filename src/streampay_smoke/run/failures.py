@@ -13,6 +13,7 @@ def failure_of(error: BaseException) -> Failure:
             message=str(error),
             next_step=error.next_step,
             cause=getattr(error, "cause", ""),
+            unfit=error.unfit,
         )
     if isinstance(error, KeyboardInterrupt):  # a signal or the deadline: see runner/interruption.py
         return cut_off(str(error))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
-from streampay_smoke.core.errors import Blame, SmokeError
+from streampay_smoke.core.errors import Blame, SmokeError, UnfitAnswer
 from streampay_smoke.evidence.pending import Pending
 from streampay_smoke.settings.environment import EnvironmentFacts
 
@@ -60,7 +60,7 @@ class StepTimeout(SmokeError):
         return kind(
             f"the step took longer than its {pending.budget_seconds:g} s, {pending.described_wait()}",
             next_step=kind.next_step_of,
-        )
+        ).about(UnfitAnswer(asked=pending.asked) if kind is ServiceHangs else None)
 
 
 class ServiceHangs(StepTimeout):

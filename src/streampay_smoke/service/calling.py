@@ -6,14 +6,14 @@ from contextlib import AbstractContextManager
 
 from msgspec.structs import replace
 
-from streampay_smoke.core.errors import CredentialRefused, GuardRefused, PromiseBroken
+from streampay_smoke.core.errors import CredentialRefused, GuardRefused, PromiseBroken, UnfitAnswer
 from streampay_smoke.core.networks import PUBLIC
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.cutover import Cutover
 from streampay_smoke.service.dialects import SIGN_IN, Call, Dialect
 from streampay_smoke.service.exchange import TOO_MANY_REQUESTS, Answer
 from streampay_smoke.service.replay import AnswerSummary, Look, ObservedRequest
-from streampay_smoke.service.shape import body_description, is_one_word
+from streampay_smoke.service.shape import body_description, is_one_word, unfit_answer
 from streampay_smoke.service.transport import (
     NoServiceAnswer,
     ServiceTransport,
@@ -56,6 +56,7 @@ class Caller(AbstractContextManager["Caller"]):
         self._cutover = cutover
         self._learn_secret = learn_secret
         self._csrf_token = ""
+        self._page_without_token: Answer | None = None
         self._kinds_let_through: set[str] = set()
         self._networks_named: set[str] = set()  # one for all connections: what a replica says counts for all
 
@@ -157,11 +158,18 @@ class Caller(AbstractContextManager["Caller"]):
         self.raise_if_throttled(answer)
         self.raise_if_credential_refused(answer, credential)
         expected = " or ".join(map(str, call.statuses))
+        said = f"{answer.asked} answered {answer.status}, not {expected}{self._reason(answer)}"
+        page = self._page_without_token
+        if page is not None and call.writes and "csrf" in self._dialect.error_code(answer).lower():
+            raise PromiseBroken(
+                f"{page.asked} answered {page.status} and handed out no CSRF token, without which {said}",
+                next_step=f"see why {page.asked} sets no cookie for the CSRF token",
+            ).about(unfit_answer(page))
         put_off = call.writes and answer.status == _UNAVAILABLE
         raise (WritePutOff if put_off else PromiseBroken)(
-            f"{answer.asked} answered {answer.status}, not {expected}{self._reason(answer)}",
+            said,
             next_step=f"look for request id {answer.request_id} in the service's log",
-        )
+        ).about(unfit_answer(answer))
 
     def raise_if_throttled(self, answer: Answer) -> None:
         """Raise Throttled for a 429: whatever was waited, the limit may be used up by runs beside this one.
@@ -197,6 +205,7 @@ class Caller(AbstractContextManager["Caller"]):
                 f"GET {rule.issued_by}", lambda: self._of_the_service(self.fetch(rule.issued_by))
             )
             self._csrf_token = _cookie(page, rule.cookie)
+            self._page_without_token = None if self._csrf_token else page
             self._learn_secret(self._csrf_token)
         return rule.pair(self._csrf_token) if self._csrf_token else {}
 
@@ -228,7 +237,7 @@ class Caller(AbstractContextManager["Caller"]):
                 f"{body_description(answer)} (request id {answer.request_id})",
                 cause=f"http {answer.status}",
                 next_step="see whether any instance of the release is up behind its gateway",
-            )
+            ).about(UnfitAnswer(asked=answer.asked))
         return answer
 
     def _reason(self, answer: Answer) -> str:

@@ -307,6 +307,12 @@ class Deployment(AbstractContextManager["Deployment"]):
         self._caller.raise_if_credential_refused(answer, credential)
         return answer
 
+    def raise_if_not_shown(self, answer: Answer, credential: Credential) -> None:
+        """Raise what went wrong with an answer of `streams_answer` that shows no streams, one of a limit apart."""
+        if answer.status != TOO_MANY_REQUESTS:
+            call = self._dialect.streams(limit=1, cursor="")
+            self._dialect.read_page(self._caller.kept(answer, call, credential), limit=1)
+
     @property
     def has_shown_streams(self) -> bool:
         """Whether any request for the streams was let through its limit, refused for another reason or not."""

@@ -1,12 +1,13 @@
 """Promised shapes as data, and every deviation from them in words."""
 
 import re
+import zlib
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from streampay_smoke.core.errors import PromiseBroken
+from streampay_smoke.core.errors import PAGE, PromiseBroken, UnfitAnswer
 from streampay_smoke.core.secret_shapes import shortened
 from streampay_smoke.service.exchange import Answer
 
@@ -14,6 +15,7 @@ JSON, EVENTS = "application/json", "text/event-stream"
 """What contents are called."""
 
 _WORDS = {str: "a text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
+_REDIRECTION, _CLIENT_ERROR = 300, 400
 _MAX_SHOWN = 60
 _MAX_NAMED = 12
 _TITLE = re.compile(r"<title[^>]*>([^<]+)</title>", re.IGNORECASE)
@@ -62,7 +64,7 @@ def keep_promise(answer: Answer, what: str, found: list[str], *, media_type: str
     raise PromiseBroken(
         f"{answer.asked} answered {answer.status}, but not {what}: {named}{more} (request id {answer.request_id})",
         next_step=f"compare the answer in the journal with what the dialect promises for {answer.asked}",
-    )
+    ).about(unfit_answer(answer))
 
 
 def _misnamed(answer: Answer, media_type: str) -> list[str]:
@@ -93,10 +95,36 @@ def body_description(answer: Answer) -> str:
     if answer.json is not None:
         return f"JSON that is {value_description(answer.json)}"
     if titled := _TITLE.search(text):
-        return f"an HTML page titled {value_description(titled.group(1).strip())}"
+        return f"{PAGE} titled {value_description(titled.group(1).strip())}"
     if _HTML.search(text):
-        return "an HTML page"
+        return PAGE
     return "plain text"
+
+
+def outcome_description(answer: Answer) -> str:
+    """Return what a check saw of an answer that is no refusal: its status, and what else it shows, in short."""
+    if answer.status >= _CLIENT_ERROR:
+        return answer.outcome
+    target = answer.headers.get("location", "").split("?", 1)[0]
+    shown = f"pointing at {shortened(target, _MAX_SHOWN)}" if target else body_description(answer)
+    return f"status {answer.status}, {shown} (request {answer.request_id})"
+
+
+def unfit_answer(answer: Answer, *, entitled: bool = True) -> UnfitAnswer:
+    """Return an answer as the one that a failure is about; two that are alike are answers of one kind to everybody.
+
+    A success is alike only where its body is the same one. That of a write, a page apart, may have done what was asked
+    for, and is like no other.
+    """
+    if answer.status >= _CLIENT_ERROR:
+        answered = str(answer.status)
+    elif answer.status >= _REDIRECTION:
+        answered = f"{answer.status} pointing at {answer.headers.get('location', '').split('?', 1)[0]}"
+    else:
+        what = body_description(answer)
+        own = "" if answer.method == "GET" or what.startswith(PAGE) else answer.request_id
+        answered = f"{answer.status} {what} {zlib.crc32(f'{answer.body_text}{own}'.encode()):08x}"
+    return UnfitAnswer(asked=answer.asked, answered=answered, entitled=entitled)
 
 
 def is_one_word(text: str) -> bool:

@@ -9,7 +9,14 @@ from json import dumps
 from typing import Any, ClassVar, Protocol, Self
 from urllib.parse import urlsplit
 
-from streampay_smoke.core.errors import Blame, PromiseBroken, ServiceUnavailable, SettingsInvalid, SmokeError
+from streampay_smoke.core.errors import (
+    Blame,
+    PromiseBroken,
+    ServiceUnavailable,
+    SettingsInvalid,
+    SmokeError,
+    UnfitAnswer,
+)
 from streampay_smoke.core.trace import Trace
 from streampay_smoke.evidence.events import Awaiting, Exchanged, RateLimitWait, Recorder, Waited
 from streampay_smoke.http.bodies import Enough
@@ -208,7 +215,8 @@ class ServiceTransport(AbstractContextManager["ServiceTransport"]):
                     purpose=purpose,
                 )
             )
-            raise _unavailable(f"{method} {path}", problem) from None
+            asked = f"{method} {path}"
+            raise _unavailable(asked, problem).about(UnfitAnswer(asked=asked)) from None
         answer = _answer(method, path, reply, headers[REQUEST_ID_HEADER], self._release_header)
         moved_to = https_address(self.base_url, path, answer)
         self.record(
@@ -292,7 +300,8 @@ def _answer(method: str, path: str, reply: Reply, sent_request_id: str, release_
 
 
 def _unavailable(asked: str, problem: NoAnswer) -> SmokeError:
-    message = f"{asked} got no answer: {problem}"
+    parts = urlsplit(problem.where)  # its path is told already
+    message = f"{asked} got no answer: {problem.told}, at {parts.scheme}://{parts.netloc}"
     if problem.cause == "bad request":
         return SettingsInvalid(
             f"{asked} could not be sent: {problem}",

@@ -26,6 +26,7 @@ PURE_MODULES = {
     "streampay_smoke.evidence.values",
     "streampay_smoke.http.retry_after",
     "streampay_smoke.service.exchange",
+    "streampay_smoke.service.shape",
 }
 """Outside the package, the modules whose functions only compute."""
 

@@ -106,6 +106,7 @@ CASES = [
     ("pre-existing", check(Blame.PRODUCT, LEDGER_UP, STABLE_RED), Blame.DEPENDENCY),
     ("ledger-side", check(Blame.DEPENDENCY, LEDGER_UP), Blame.DEPENDENCY),
     ("release", check(Blame.PRODUCT, LEDGER_UP, WAY_OUT), Blame.PRODUCT),
+    ("limit-used-up", check(Blame.HARNESS, LEDGER_UP, kind="throttled"), Blame.HARNESS),
     ("run-was-ended", check(Blame.HARNESS, LEDGER_UP, kind="terminated"), Blame.HARNESS),
     ("harness", check(Blame.HARNESS, LEDGER_UP), Blame.HARNESS),
 ]

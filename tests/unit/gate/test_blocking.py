@@ -7,7 +7,7 @@ import pytest
 from gate_stories import HELD, MONEY, READY, RED_CHECK, SETTLED, ended, planned, played, started
 from msgspec.structs import replace
 
-from streampay_smoke.core.errors import Blame
+from streampay_smoke.core.errors import Blame, UnfitAnswer
 from streampay_smoke.evidence import events
 from streampay_smoke.evidence.journal import JournalRead
 from streampay_smoke.gate.blocking import Examined, with_blocked
@@ -146,6 +146,125 @@ def test_errors_of_the_service_accuse_no_check_of_something_else(journaled: Writ
     assert statuses(verdict) == [("failed", ""), ("blocked", A.id)]
     assert (verdict.causes[0].concern, verdict.causes[0].scenario) == ("availability", "")
     assert "GET /api/streams answered 500: expected 5" in verdict.message
+
+
+def unfit(asked: str, answered: str, *, entitled: bool = True) -> events.Failure:
+    whose = "" if entitled else "a stranger's "
+    answer = UnfitAnswer(asked=asked, answered=answered, entitled=entitled)
+    return replace(WRONG, message=f"{whose}{asked} answered {answered}", asked=asked, unfit=answer)
+
+
+LIST, PAGES = "GET /api/streams", "302 pointing at /login"
+
+
+@pytest.mark.parametrize("answered", [PAGES, "200 an HTML page 1234abcd", "200 JSON that is an object 1234abcd"])
+def test_nobody_is_let_in_where_everybody_is_answered_alike(journaled: WriteJournal, answered: str) -> None:
+    """The check about strangers is played first, and the cause is that the user is not served."""
+    verdict = verdict_on(
+        journaled,
+        (A, failing(A, unfit(LIST, answered, entitled=False), "Then answered")),
+        (C, failing(C, unfit(LIST, answered), "When asked")),
+    )
+    assert statuses(verdict) == [("blocked", C.id), ("failed", "")]
+    assert (verdict.verdict, verdict.causes[0].blocked) == (VerdictStatus.FAIL, (A.id,))
+    assert f"FAIL [product]: {LIST} answered {answered}" in verdict.message
+    assert verdict.checks[0].hint.startswith("not judged, for everybody is answered alike: ")
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        unfit(LIST, "200 JSON that is an object 5678abcd", entitled=False),
+        unfit("GET /api/v2/streams", "200 JSON that is an object 1234abcd", entitled=False),
+    ],
+    ids=["another body", "another request"],
+)
+def test_who_is_answered_otherwise_than_the_user_may_be_let_in(
+    journaled: WriteJournal, stranger: events.Failure
+) -> None:
+    mine = unfit(LIST, "200 JSON that is an object 1234abcd")
+    verdict = verdict_on(journaled, (A, failing(A, stranger, "Then answered")), (C, failing(C, mine, "When asked")))
+    assert statuses(verdict) == [("failed", ""), ("failed", "")]
+    assert verdict.causes[0].checks == (A.id,)
+
+
+def test_a_page_before_everything_is_one_cause(journaled: WriteJournal) -> None:
+    verdict = verdict_on(
+        journaled,
+        (A, failing(A, unfit("POST /api/webhooks", PAGES, entitled=False), "Then answered")),
+        (B, failing(B, unfit("GET /api/auth/wallet", PAGES))),
+        (C, failing(C, unfit("GET /api/indexer/status", PAGES), "When asked")),
+    )
+    assert statuses(verdict) == [("blocked", B.id), ("failed", ""), ("blocked", B.id)]
+    assert verdict.causes[0].concern == "availability"
+
+
+def test_what_remembers_a_blocked_failure_is_blocked_by_the_same_cause(journaled: WriteJournal) -> None:
+    needed, page = unfit("GET /api/auth/wallet", PAGES), unfit("GET /.well-known/jwks.json", PAGES)
+    remembered = replace(needed, first_in=B.id)
+    stories = (A, failing(A, needed)), (B, failing(B, page)), (C, failing(C, remembered))
+    verdict = verdict_on(journaled, *stories)
+    assert statuses(verdict) == [("failed", ""), ("blocked", A.id), ("blocked", A.id)]
+
+
+def test_strangers_alone_who_are_not_refused_stay_red(journaled: WriteJournal) -> None:
+    pages = unfit(LIST, PAGES, entitled=False)
+    verdict = verdict_on(journaled, (A, failing(A, pages, "Then answered")), (B, failing(B, pages, "Then answered")))
+    assert statuses(verdict) == [("failed", ""), ("failed", "")]
+    assert {check.concern for check in verdict.checks} == {"privacy and access", "money"}
+
+
+def test_an_error_in_place_of_a_refusal_lets_nobody_in(journaled: WriteJournal) -> None:
+    """Other attempts of the scenario were refused, so that it met more than errors."""
+    error = replace(unfit("POST /api/streams/stream-1/stop", "500", entitled=False), statuses=(401, 500))
+    other = replace(unfit("POST /api/streams/stream-2/stop", "500", entitled=False), statuses=(403, 500))
+    verdict = verdict_on(journaled, (A, failing(A, error, "Then answered")), (C, failing(C, other, "Then answered")))
+    assert statuses(verdict) == [("failed", ""), ("blocked", A.id)]
+    assert (verdict.causes[0].concern, verdict.causes[0].scenario) == ("availability", "")
+
+
+@pytest.mark.parametrize(
+    ("failure", "concern"),
+    [
+        (unfit(LIST, "401"), "availability"),
+        (unfit(LIST, "404"), "money"),
+        (unfit(LIST, "200 JSON that is an object 1234abcd"), "money"),
+        (unfit("POST /api/streams/stream-1/settle", "401"), "money"),
+    ],
+    ids=["refused", "gone", "of another shape", "a write"],
+)
+def test_a_read_that_its_user_is_refused_says_nothing_of_money(
+    journaled: WriteJournal, failure: events.Failure, concern: str
+) -> None:
+    verdict = verdict_on(journaled, (B, failing(B, failure, "Then answered")))
+    assert (verdict.causes[0].concern, verdict.causes[0].scenario) == (concern, "")
+
+
+def test_another_refusal_than_was_promised_lets_nobody_in(journaled: WriteJournal) -> None:
+    refused = unfit("POST /api/streams/stream-1/stop", "401", entitled=False)
+    verdict = verdict_on(journaled, (A, failing(A, refused, "Then answered")))
+    assert verdict.causes[0].concern == "contract of the API"
+
+
+def test_a_user_who_is_refused_in_two_scenarios_is_one_red_check_the_graver_one(journaled: WriteJournal) -> None:
+    start = unfit("POST /api/streams/stream-1/start", "403")
+    verdict = verdict_on(journaled, (C, failing(C, start, "When asked")), (B, failing(B, start, "When asked")))
+    assert statuses(verdict) == [("blocked", B.id), ("failed", "")]
+    assert verdict.causes[0].concern == "money"
+
+
+def test_silence_of_one_request_is_one_cause(journaled: WriteJournal) -> None:
+    settle = UnfitAnswer(asked="POST /api/streams/stream-1/settle")
+    hung = replace(SILENT, kind="step_timeout", cause="", message="waited 4 s; the last answer was a", unfit=settle)
+    again = replace(hung, message="waited 4 s; the last answer was b")
+    verdict = verdict_on(journaled, (A, failing(A, hung, "When asked")), (B, failing(B, again, "When asked")))
+    assert statuses(verdict) == [("failed", ""), ("blocked", A.id)]
+
+
+def test_a_promise_that_is_the_scenarios_name_is_told_once(journaled: WriteJournal) -> None:
+    named = replace(WRONG, message=f"{C.scenario.capitalize()}: expected 5, saw 4")
+    verdict = verdict_on(journaled, (C, failing(C, named, "Then answered")))
+    assert verdict.message.lower().count("operations/c") == 1
 
 
 def test_one_answer_that_was_no_error_keeps_a_check_red(journaled: WriteJournal) -> None:

@@ -16,15 +16,17 @@ from streampay_smoke.core.errors import (
     PromiseBroken,
     ServiceUnavailable,
     SettingsInvalid,
+    UnfitAnswer,
 )
 from streampay_smoke.core.secret import Secret
 from streampay_smoke.evidence.events import AnyEvent, Exchanged, ServiceSeen
 from streampay_smoke.service.credentials import ANONYMOUS, Credential
 from streampay_smoke.service.deployment import Deployment
-from streampay_smoke.service.dialects import DIALECTS
+from streampay_smoke.service.dialects import DIALECTS, Call
 from streampay_smoke.service.identity import SyntheticUser, synthetic_user
 from streampay_smoke.service.lease import Lease
 from streampay_smoke.service.records import StreamOrder
+from streampay_smoke.service.shape import unfit_answer
 from streampay_smoke.service.transport import NoServiceAnswer, ServiceTransport, Throttled
 from tests.unit.service.conftest import Asked, Says, ScriptedService
 
@@ -393,6 +395,64 @@ def test_where_no_cookie_is_given_the_write_goes_without_and_the_service_decides
     with pytest.raises(PromiseBroken, match="answered 403, not 201: CSRF_TOKEN_INVALID"):
         deployment.create(USER, ORDER)
     assert "cookie" not in service.requests("POST /api/streams")[0].headers
+
+
+def test_a_write_without_a_token_is_the_fault_of_the_page_that_hands_none_out(
+    service: ScriptedService, deployment: Deployment
+) -> None:
+    service.on("GET /api/healthz", Says(status=500, json={"error": {"code": "INTERNAL_ERROR"}}))
+    service.on("POST /api/streams", Says(status=403, json={"error": {"code": "CSRF_TOKEN_INVALID"}}))
+    said = "^GET /api/healthz answered 500 and handed out no CSRF token, without which POST /api/streams answered 403"
+    with pytest.raises(PromiseBroken, match=said) as caught:
+        deployment.create(USER, ORDER)
+    assert caught.value.unfit == UnfitAnswer(asked="GET /api/healthz", answered="500")
+    service.on("POST /api/streams", Says(status=403, json={"error": {"code": "FORBIDDEN"}}))
+    with pytest.raises(PromiseBroken, match=r"^POST /api/streams answered 403, not 201: FORBIDDEN"):
+        deployment.create(USER, ORDER)
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        (Says(status=401, json={"error": {"code": "UNAUTHORIZED"}}), "answered 401, not 200: UNAUTHORIZED"),
+        (Says(text="<html></html>"), "answered 200, but not a page of streams"),
+        (Says(status=429), ""),
+    ],
+    ids=["refused", "a page", "throttled"],
+)
+def test_an_answer_that_shows_no_streams_is_told_unless_it_is_of_a_limit(
+    service: ScriptedService, deployment: Deployment, said: Says, problem: str
+) -> None:
+    service.on("GET /api/streams", said)
+    answer = deployment.streams_answer(USER)
+    if not problem:
+        deployment.raise_if_not_shown(answer, USER)
+        return
+    with pytest.raises(PromiseBroken, match=problem) as caught:
+        deployment.raise_if_not_shown(answer, USER)
+    assert caught.value.unfit is not None
+    assert caught.value.unfit.entitled
+
+
+@pytest.mark.parametrize(
+    ("method", "said", "alike"),
+    [
+        ("POST", Says(status=401), True),
+        ("POST", Says(status=302, headers=(("Location", "/login?next=1"),)), True),
+        ("POST", Says(text="<html></html>"), True),
+        ("GET", Says(json={}), True),
+        ("POST", Says(json={}), False),
+        ("POST", Says(text="ok"), False),
+    ],
+    ids=["refused", "redirected", "a page", "a read", "a write", "a write, in words"],
+)
+def test_answers_are_alike_unless_they_may_have_done_what_was_asked(
+    service: ScriptedService, deployment: Deployment, method: str, said: Says, alike: bool
+) -> None:
+    service.on(f"{method} /api/anything", said)
+    call = Call(method=method, path="/api/anything")
+    mine, others = (unfit_answer(deployment.attempt(call, USER)) for _ in range(2))
+    assert (mine == others) is alike
 
 
 def test_a_cookie_that_cannot_be_sent_back_breaks_the_promise(service: ScriptedService, deployment: Deployment) -> None:

@@ -98,14 +98,19 @@ def _raise_if_used_by_others(run: RunContext, credential: Credential) -> None:
 
 
 def read_until_throttled(run: RunContext, credential: Callable[[], Credential]) -> RequestBurst:
-    """List streams until throttled, each time with what `credential` gives."""
-    return burst_of(
+    """List streams until throttled, each time with what `credential` gives.
+
+    Raises what went wrong where the last answer is no list either: who is not served has not evaded a limit.
+    """
+    burst = burst_of(
         run,
         lambda deployment: deployment.streams_answer(credential()),
         per_minute=run.settings.facts.service.reads_per_minute,
         fewest_at_once=FEWEST_READS_AT_ONCE,
         most_at_once=MOST_READS_AT_ONCE,
     )
+    run.deployment.raise_if_not_shown(burst.last, credential())
+    return burst
 
 
 def burst_of(

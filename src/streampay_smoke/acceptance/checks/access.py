@@ -14,6 +14,7 @@ from streampay_smoke.core.errors import Blame, SmokeError
 from streampay_smoke.evidence.values import in_words
 from streampay_smoke.service.exchange import Answer, folded_name, objects_in
 from streampay_smoke.service.records import StreamRecord
+from streampay_smoke.service.shape import outcome_description, unfit_answer
 
 _TOKEN_FIELDS = frozenset({"token", "accesstoken", "refreshtoken", "idtoken", "jwt", "session", "sessiontoken"})
 _PRIVATE_MEMBERS = ("d", "k", "oth", "p", "q", "dp", "dq", "qi")
@@ -79,7 +80,8 @@ def refused(attempts: Attempts, expect: Expect) -> None:
             f"{attempts.who} cannot {attempt.what}",
             not attempt.succeeded,
             expected="a refusal",
-            observed=attempt.answer.outcome,
+            observed=outcome_description(attempt.answer),
+            unfit=unfit_answer(attempt.answer, entitled=False),
         )
 
 
@@ -113,6 +115,7 @@ def publishes_no_secret(answer: Answer, secrets: Collection[str], expect: Expect
         answer.status == 200 or answer.status in NOT_AVAILABLE,
         expected="keys, or none",
         observed=answer.outcome,
+        unfit=unfit_answer(answer),
     )
     leaks = sorted({*_private_members(answer), *_known_in(answer.body_text, secrets)})
     expect(
@@ -129,7 +132,8 @@ def sign_in_refused(answer: Answer, response: str, expect: Expect) -> None:
         f"a sign-in with {response} is refused",
         answer.status in NOT_SIGNED_IN,
         expected="a refusal",
-        observed=answer.outcome,
+        observed=outcome_description(answer),
+        unfit=unfit_answer(answer, entitled=False),
     )
     issued = sorted(
         {

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from streampay_smoke.core.errors import PromiseBroken, SmokeError
+from streampay_smoke.core.errors import PromiseBroken, SmokeError, UnfitAnswer
 from streampay_smoke.evidence.events import Checked, Recorder, Settled
 from streampay_smoke.evidence.values import in_words
 
@@ -19,12 +19,14 @@ class Expect:
         """Return the same for promises that are not the release's to keep; `error` makes an error of a message."""
         return Expect(self._record, error)
 
-    def __call__(self, promise: str, held: bool, *, expected: Any, observed: Any) -> None:
-        """Check one promise; `expected` and `observed` are shown in words."""
+    def __call__(
+        self, promise: str, held: bool, *, expected: Any, observed: Any, unfit: UnfitAnswer | None = None
+    ) -> None:
+        """Check one promise; `expected` and `observed` are shown in words. `unfit` is the answer that breaks it."""
         wanted, seen = in_words(expected), in_words(observed)
         self._record(Checked(promise=promise, held=held, expected=wanted, observed=seen))
         if not held:
-            raise self._error(f"{promise}: expected {wanted}, saw {seen}")
+            raise self._error(f"{promise}: expected {wanted}, saw {seen}").about(unfit)
 
     def equal(self, promise: str, observed: Any, expected: Any) -> None:
         """Check that two values are the same."""

@@ -8,6 +8,7 @@ from streampay_smoke.acceptance.checks.refusals import NOT_AUTHORIZED
 from streampay_smoke.evidence.values import in_words
 from streampay_smoke.service.exchange import PRIVATE_FIELDS, Answer, folded_name, objects_in
 from streampay_smoke.service.records import StreamPage, StreamRecord
+from streampay_smoke.service.shape import outcome_description, unfit_answer
 
 _STREAM_SIGNS = {"id", "recipient"}
 _STREAM_IN_TEXT = re.compile(r'\\?"recipient\\?"\s*:')
@@ -53,7 +54,8 @@ def refused(answer: Answer, who: str, expect: Expect) -> None:
         f"a caller with {who} is refused",
         answer.status in NOT_AUTHORIZED,
         expected="a refusal",
-        observed=answer.outcome,
+        observed=outcome_description(answer),
+        unfit=unfit_answer(answer, entitled=False),
     )
 
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from streampay_smoke.acceptance.checks.expectation import Expect
-from streampay_smoke.core.errors import SmokeError
+from streampay_smoke.core.errors import SmokeError, UnfitAnswer
 from streampay_smoke.service.records import LiveEvent
 
 WITHIN_SECONDS = 10.0
@@ -15,13 +15,15 @@ _OK = 200
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """The events that one listener received, in their order.
 
-    `status` is the answer's, None where none had come in time. `cut_off` is why no more events came.
+    `status` is the answer's, None where none had come in time; `unfit` is an answer that is no events. `cut_off` is why
+    no more events came.
     """
 
     stream_id: str
     status: int | None
     events: tuple[LiveEvent, ...] = ()
     cut_off: SmokeError | None = None
+    unfit: UnfitAnswer | None = None
 
 
 class HeardStart(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +50,7 @@ def events_begin_in_time(heard: HeardStart, expect: Expect) -> None:
         not late,
         expected="a first byte in time",
         observed="; ".join(_not_begun(each) for each in late) or "a first byte in time",
+        unfit=next((each.unfit for each in late), None),
     )
 
 

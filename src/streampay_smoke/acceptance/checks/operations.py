@@ -11,6 +11,7 @@ from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.chain.ledger_time import CLOCK_SKEW_SECONDS, INDEX_LAG_LEDGERS, LAG_LEDGERS
 from streampay_smoke.core.errors import Blame, CredentialRefused, SmokeError
 from streampay_smoke.service.exchange import REFUSED, Answer
+from streampay_smoke.service.shape import unfit_answer
 
 WELL, UNAUTHORIZED = 200, 401
 
@@ -71,6 +72,7 @@ def metrics_are_available(answer: Answer, *, variable: str, expect: Expect) -> N
         up or answer.status == UNAUTHORIZED,
         expected="metrics that say that the service is up, or a refusal without a token",
         observed="metrics" if up else f"status {answer.status} without them (request {answer.request_id})",
+        unfit=unfit_answer(answer),
     )
 
 

@@ -5,11 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.acceptance.checks.fleet import ReplicasDisagree
 from streampay_smoke.acceptance.checks.refusals import NOT_SETTLED
-from streampay_smoke.core.errors import PromiseBroken
+from streampay_smoke.core.errors import PromiseBroken, UnfitAnswer
 from streampay_smoke.service.exchange import SERVER_ERROR, Answer
 from streampay_smoke.service.records import Receipt, StreamPage, StreamRecord, Withdrawal
+from streampay_smoke.service.shape import unfit_answer
 
 WELL = 200
+NOT_THERE = frozenset({404, 410})
 
 
 def repeated_create_returns_first_stream(first: StreamRecord, again: StreamRecord, expect: Expect) -> None:
@@ -37,6 +39,7 @@ def every_replica_shows(looks: Sequence[Answer], record: StreamRecord, expect: E
         set(shown) == {wanted},
         expected=f"{wanted} in {len(shown)} looks",
         observed=looks_description(shown),
+        unfit=_unfit(looks),
     )
 
 
@@ -53,6 +56,12 @@ def _error_of(looks: Sequence[Answer]) -> type[PromiseBroken]:
     A server error says nothing of what a replica knows.
     """
     return ReplicasDisagree if len({shown_data(look) for look in looks} - {""}) > 1 else PromiseBroken
+
+
+def _unfit(looks: Sequence[Answer]) -> UnfitAnswer | None:
+    """Return what every look was answered with, where that says nothing of a stream; None where one tells of it."""
+    answers = [unfit_answer(look) for look in looks if look.status not in {WELL, *NOT_THERE}]
+    return answers[0] if len(answers) == len(looks) and len({each.answered for each in answers}) == 1 else None
 
 
 def shown_data(look: Answer) -> str:
@@ -132,6 +141,7 @@ def kept_stream_exists(looks: Sequence[Answer], stream_id: str, expect: Expect) 
         bool(there) and len(there) == len(shown) and len(set(shown)) == 1,
         expected=f"{stream_id}, as its owner left it, in {len(shown)} looks",
         observed=looks_description(shown),
+        unfit=_unfit(looks),
     )
 
 

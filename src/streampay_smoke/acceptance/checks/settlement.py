@@ -16,6 +16,7 @@ from streampay_smoke.evidence.events import Settled
 from streampay_smoke.evidence.values import in_words
 from streampay_smoke.service.exchange import Answer
 from streampay_smoke.service.records import Receipt, StreamOrder, StreamRecord
+from streampay_smoke.service.shape import outcome_description, unfit_answer
 
 SETTLED = 200
 """How a settlement that was made is answered."""
@@ -307,7 +308,8 @@ def refused_before_start(answer: Answer, record: StreamRecord, expect: Expect) -
         "a stream that was never started is not settled",
         answer.status in NOT_SETTLED,
         expected="a refusal",
-        observed=answer.outcome,
+        observed=outcome_description(answer),
+        unfit=unfit_answer(answer, entitled=False),
     )
     hashes = [tx_hash for tx_hash in (record.settlement_tx_hash, record.receipt_tx_hash) if tx_hash]
     expect(
@@ -373,7 +375,8 @@ def cannot_settle_again(answer: Answer, expect: Expect) -> None:
         "a settled stream cannot be settled again",
         answer.status in NOT_SETTLED,
         expected="a refusal",
-        observed=answer.outcome,
+        observed=outcome_description(answer),
+        unfit=unfit_answer(answer, entitled=False),
     )
 
 
@@ -391,5 +394,6 @@ def used_key_is_refused(answer: Answer, first: Receipt, other: StreamRecord, exp
         "a stream that was never started is not settled by a used key",
         answer.status in NOT_SETTLED,
         expected="a refusal",
-        observed=answer.outcome,
+        observed=outcome_description(answer),
+        unfit=unfit_answer(answer, entitled=False),
     )

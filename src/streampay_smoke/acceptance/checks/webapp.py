@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from streampay_smoke.acceptance.checks.expectation import Expect
 from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.shape import unfit_answer
 
 _ALLOWED_ORIGIN = "access-control-allow-origin"
 _ALLOWED_METHODS = "access-control-allow-methods"
@@ -50,6 +51,7 @@ def preflight_allows_writes(answer: Answer, origin: str, sent: Mapping[str, str]
         200 <= answer.status < 300,
         expected="success",
         observed=answer.outcome,
+        unfit=unfit_answer(answer),
     )
     expect.equal("the origin of the web app is allowed by name", allowed.get(_ALLOWED_ORIGIN, "none"), origin)
     expect.equal("the web app may send credentials", allowed.get(_ALLOWED_CREDENTIALS, "not given"), "true")

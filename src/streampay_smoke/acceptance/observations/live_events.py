@@ -12,6 +12,7 @@ from streampay_smoke.http.bodies import one_event
 from streampay_smoke.service.credentials import Credential
 from streampay_smoke.service.deployment import Deployment
 from streampay_smoke.service.exchange import Answer
+from streampay_smoke.service.shape import unfit_answer
 
 TENANT_UNKNOWN = "unknown"
 """The tenant that is claimed where the credential does not name one."""
@@ -59,6 +60,7 @@ class Listener(AbstractContextManager["Listener"]):
             status=answer.status if answer else None,
             events=self._deployment.live_events(answer) if answer and answer.status == _OK else (),
             cut_off=self._cut_off,
+            unfit=unfit_answer(answer) if answer and answer.status != _OK else None,
         )
 
     def __enter__(self) -> "Listener":

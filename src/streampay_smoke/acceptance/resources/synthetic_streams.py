@@ -275,7 +275,7 @@ class SyntheticStreams:
             except WritePutOff:
                 raise
             except PromiseBroken as error:
-                raise StreamNotCreated(str(error), next_step=error.next_step) from error
+                raise StreamNotCreated(str(error), next_step=error.next_step).about(error.unfit) from error
             self.remember(record)
         return record
 
